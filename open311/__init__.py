@@ -1,0 +1,3 @@
+"""A GeoReport v2 (Open311) server."""
+
+__version__ = "0.1.0"
