@@ -1,0 +1,46 @@
+"""The whole public surface for jurisdictions. A plugin imports this package and nothing else of ours."""
+
+from open311.domain.attributes import Answer
+from open311.domain.places import Place
+from open311.domain.routing import Draft, Route, Rule
+from open311.domain.services import (
+    Attribute,
+    Datatype,
+    Department,
+    Service,
+    ServiceType,
+    Translation,
+    Value,
+)
+from open311.errors import Misconfigured, Problem
+from open311.plugins.interface import (
+    API_VERSION,
+    Accepted,
+    Jurisdiction,
+    Pending,
+    Rejected,
+    Resolution,
+)
+
+__all__ = [
+    "API_VERSION",
+    "Accepted",
+    "Answer",
+    "Attribute",
+    "Datatype",
+    "Department",
+    "Draft",
+    "Jurisdiction",
+    "Misconfigured",
+    "Pending",
+    "Place",
+    "Problem",
+    "Rejected",
+    "Resolution",
+    "Route",
+    "Rule",
+    "Service",
+    "ServiceType",
+    "Translation",
+    "Value",
+]

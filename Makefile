@@ -1,0 +1,87 @@
+# Everything a clone needs. `make` says what there is; .venv is made on the way.
+#
+# Paths are relative throughout, so that a clone may lie in a folder with blanks in its name.
+
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+.PHONY: help run test check openapi clean force
+
+PYTHONS := python3.13 python3.12 python3.11 python3
+BIN := .venv/bin
+ARGS :=
+TESTS :=
+
+help: ## say what there is
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+
+run: .venv/run.stamp ## start the server, with a database of its own unless DATABASE_URL is set; ARGS= goes to it
+	@$(BIN)/open311 run $(ARGS)
+
+test: .venv/dev.stamp ## run the tests; TESTS=tests/storage narrows, ARGS="-k name -x" goes to pytest
+	@$(BIN)/python -m pytest -n 2 $(ARGS) $(TESTS)
+
+check: .venv/dev.stamp ## lint, formatting, types, import contracts
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+openapi: .venv/run.stamp ## write spec/openapi.json anew
+	@$(BIN)/open311 openapi --write
+
+# The embedded database may lie elsewhere when its user cannot reach this folder; see open311/storage/embedded.py.
+clean: ## remove .venv, caches and var/ with the embedded database and all its data; stop the server first
+	@for lock in var/*/holders; do \
+	    if [ -e "$$lock" ] && command -v flock >/dev/null && ! flock -n "$$lock" true; then \
+	        echo "A server of this clone is running ($${lock%/*}). Stop it first."; exit 1; \
+	    fi; \
+	done
+	@for note in var/*/elsewhere; do \
+	    if [ -e "$$note" ]; then \
+	        data=$$(cat "$$note"); home=$$(pwd -P)/$${note%/elsewhere}; \
+	        case "$$data" in /var/lib/open311-embedded/?*) \
+	            if [ "$$(cat "$$data/home" 2>/dev/null)" = "$$home" ]; then rm -rf "$$data"; fi;; \
+	        esac; \
+	    fi; \
+	done
+	@rm -rf .venv var build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The environment. `place` notes where it was made: in a moved or copied clone it would still run the old one's
+# code, so it is made anew. `unfinished` is there while pip works: what an interrupted pip left cannot be trusted.
+ifneq ($(shell [ -x $(BIN)/python ] && [ ! -e .venv/unfinished ] && cat .venv/place 2>/dev/null),$(shell pwd -P))
+REMADE := force
+endif
+
+.venv/run.stamp: setup.cfg pyproject.toml $(REMADE)
+	@$(call install,.,.venv/run.stamp,.venv/run.stamp)
+
+.venv/dev.stamp: setup.cfg pyproject.toml $(REMADE)
+	@$(call install,.[dev],.venv/dev.stamp,.venv/run.stamp .venv/dev.stamp)
+
+# $(call install,what pip installs,stamp that must be fresh,stamps to touch)
+# Two makes at once: the second waits for the lock on setup.cfg and finds the work done.
+define install
+set -e; here=$$(pwd -P); \
+exec 9<setup.cfg; if command -v flock >/dev/null; then flock 9; fi; \
+usable() { [ ! -e .venv/unfinished ] && [ "$$(cat .venv/place 2>/dev/null || echo "$$here")" = "$$here" ] && $(BIN)/python -m pip --version >/dev/null 2>&1; }; \
+if usable && [ -e .venv/place ] && [ $(2) -nt setup.cfg ] && [ $(2) -nt pyproject.toml ]; then exit 0; fi; \
+if usable; then echo "Bringing .venv up to date…"; else \
+    python=; lacking=; \
+    for name in $(PYTHONS); do \
+        if ! "$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then continue; fi; \
+        if "$$name" -c 'import venv, ensurepip' >/dev/null 2>&1; then python=$$name; break; fi; \
+        lacking=$${lacking:-$$("$$name" -c 'import sys; print("python%d.%d" % sys.version_info[:2])')}; \
+    done; \
+    if [ -z "$$python" ] && [ -n "$$lacking" ]; then \
+        echo "$$lacking cannot make environments: apt-get install $$lacking-venv"; exit 1; \
+    elif [ -z "$$python" ]; then \
+        echo "No Python 3.11 or newer found (looked for $(PYTHONS)): apt-get install python3 python3-venv"; exit 1; \
+    fi; \
+    echo "Installing into .venv (first time, about a minute)…"; \
+    "$$python" -m venv --clear .venv; \
+fi; \
+touch .venv/unfinished; echo "$$here" >.venv/place; \
+$(BIN)/python -m pip install -qq --disable-pip-version-check -e '$(1)'; \
+rm .venv/unfinished; touch $(3)
+endef

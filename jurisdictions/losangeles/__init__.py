@@ -1,0 +1,5 @@
+"""Los Angeles: the twelve kinds of MyLA311 request and the bureaus behind them."""
+
+from open311.plugins import declared
+
+jurisdiction = declared.load(__package__)

@@ -1,0 +1,5 @@
+"""New York City: complaint types as they stand in the open data, with the agencies that get them."""
+
+from open311.plugins import declared
+
+jurisdiction = declared.load(__package__)

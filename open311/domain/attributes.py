@@ -1,0 +1,126 @@
+"""Answers to a service's questions, checked against its definition (A07 to A10)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import tzinfo
+
+from open311.domain.dates import FORM, NotAnInstant, parse_instant
+from open311.domain.services import Attribute, Datatype, Service
+from open311.domain.text import clean_text, is_single_line
+from open311.errors import Problem
+
+MAX_ANSWER_CHARACTERS = 4_000
+
+_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the reporter answered to one question: one value, or several keys of a multivaluelist."""
+
+    code: str
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerPolicy:
+    """How strictly answers are read, and the zone for datetimes that name none."""
+
+    zone: tzinfo
+    refuse_unknown: bool = False
+    accept_labels: bool = False
+
+
+def check_answers(
+    service: Service, sent: Mapping[str, Sequence[str]], policy: AnswerPolicy
+) -> tuple[tuple[Answer, ...], list[Problem]]:
+    """The answers worth storing, in the definition's order, and one problem for each thing wrong.
+
+    sent  attribute code -> the values as they came; blank values count as absent
+    Every problem's text starts with the attribute's code, as Spot's clients expect (A09).
+    """
+    answers: list[Answer] = []
+    problems: list[Problem] = []
+    for attribute in service.attributes:
+        if not attribute.variable:
+            continue
+        values = tuple(value for value in map(_tidy, sent.get(attribute.code, ())) if value)
+        found = list(_problems(attribute, values, policy))
+        problems += found
+        if values and not found:
+            answers.append(Answer(attribute.code, _canonical(attribute, values, policy)))
+    if policy.refuse_unknown:
+        problems += _unknown(service, sent)
+    return tuple(answers), problems
+
+
+def _tidy(value: str) -> str:
+    return clean_text(value).strip()
+
+
+def _problems(attribute: Attribute, values: tuple[str, ...], policy: AnswerPolicy) -> Iterator[Problem]:
+    if not values:
+        if attribute.required:
+            yield _problem(attribute, f"required; answer it as attribute[{attribute.code}]")
+        return
+    if len(values) > 1 and attribute.datatype is not Datatype.MULTIVALUELIST:
+        yield _problem(attribute, f"takes one value; {len(values)} came")
+        return
+    for value in values:
+        sentence = _fault(attribute, value, policy)
+        if sentence:
+            yield _problem(attribute, sentence)
+
+
+def _fault(attribute: Attribute, value: str, policy: AnswerPolicy) -> str:
+    """What is wrong with one value, "" if nothing."""
+    if len(value) > MAX_ANSWER_CHARACTERS:
+        return f"is longer than {MAX_ANSWER_CHARACTERS} characters; shorten it"
+    if attribute.datatype.is_list:
+        return "" if _key(attribute, value, policy) is not None else _list_fault(attribute, value)
+    if attribute.datatype is Datatype.STRING and not is_single_line(value):
+        return "takes one line; send it without line breaks"
+    if attribute.datatype is Datatype.NUMBER and not _NUMBER.fullmatch(value):
+        return f"{value[:40]!r} is not a number; send digits with a decimal point, such as 1.5"
+    if attribute.datatype is Datatype.DATETIME:
+        try:
+            parse_instant(value, policy.zone)
+        except NotAnInstant:
+            return f"{value[:40]!r} is not a date and time; {FORM}"
+    return ""
+
+
+def _list_fault(attribute: Attribute, value: str) -> str:
+    keys = ", ".join(choice.key for choice in attribute.values[:12])
+    more = ", …" if len(attribute.values) > 12 else ""
+    return f"{value[:40]!r} is not one of its keys; send {keys}{more}"
+
+
+def _key(attribute: Attribute, value: str, policy: AnswerPolicy) -> str | None:
+    for choice in attribute.values:
+        if value == choice.key or (policy.accept_labels and value == choice.name):
+            return choice.key
+    return None
+
+
+def _canonical(attribute: Attribute, values: tuple[str, ...], policy: AnswerPolicy) -> tuple[str, ...]:
+    """Keys for lists (each once, in the order sent), the text as it came for the rest."""
+    if not attribute.datatype.is_list:
+        return values
+    keys = (_key(attribute, value, policy) for value in values)
+    return tuple(dict.fromkeys(key for key in keys if key is not None))
+
+
+def _problem(attribute: Attribute, sentence: str) -> Problem:
+    """Spot's form: the code, a blank, what is wrong; the whole stands in the message (A09)."""
+    return Problem("", f"{attribute.code} {sentence}.")
+
+
+def _unknown(service: Service, sent: Mapping[str, Sequence[str]]) -> Iterator[Problem]:
+    known = {attribute.code for attribute in service.attributes}
+    for code in sent:
+        if code not in known:
+            yield Problem("", f"{code[:60]} is not an attribute of {service.code}; leave it out.")

@@ -1,0 +1,67 @@
+"""Instants: read leniently, written as whole seconds in UTC (A26, A27)."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
+
+from open311.errors import Problem
+
+_INSTANT = re.compile(
+    r"""(?P<date>\d{4}-\d{2}-\d{2})
+        (?:[Tt\ ](?P<hour>\d{2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,]\d+)?)?
+        \s*(?P<zone>[Zz]|[+\- ]?\d{2}:?\d{2})?)?""",
+    re.VERBOSE | re.ASCII,
+)
+
+FORM = "send it as 2026-03-01T09:30:00Z or with an offset such as -05:00"
+
+
+class NotAnInstant(ValueError):
+    """The text is not a date or time of any form we read."""
+
+
+def parse_instant(text: str, zone: tzinfo, *, end_of_day: bool = False) -> datetime:
+    """The instant that `text` means, in UTC and whole seconds.
+
+    text        W3C datetime; also without seconds, with a fraction (cut), a lower-case t or z, a blank for
+                T, an offset without colon, or an unescaped "+" that arrived as a blank
+    zone        stands in where the text names none; a date alone means the day in this zone
+    end_of_day  a date alone means its last second instead of its first
+    Raises NotAnInstant.
+    """
+    match = _INSTANT.fullmatch(text.strip())
+    if match is None:
+        raise NotAnInstant(text)
+    try:
+        day = date.fromisoformat(match["date"])
+        if match["hour"] is None:
+            moment = time(23, 59, 59) if end_of_day else time()
+            return datetime.combine(day, moment, zone).astimezone(UTC)
+        second = min(int(match["second"] or 0), 59) if match["second"] == "60" else int(match["second"] or 0)
+        moment = time(int(match["hour"]), int(match["minute"]), second)
+        offset = _offset(match["zone"]) if match["zone"] else zone
+        return datetime.combine(day, moment, offset).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise NotAnInstant(text) from error
+
+
+def _offset(text: str) -> tzinfo:
+    if text in "Zz":
+        return UTC
+    sign = -1 if text[0] == "-" else 1
+    digits = text.lstrip("+- ").replace(":", "")
+    hours, minutes = int(digits[:2]), int(digits[2:])
+    if hours > 14 or minutes > 59:
+        raise NotAnInstant(text)
+    return timezone(sign * timedelta(hours=hours, minutes=minutes))
+
+
+def format_instant(instant: datetime) -> str:
+    """`2026-03-01T09:30:00Z`: UTC, no fraction, the form that every known client reads (A27)."""
+    return instant.astimezone(UTC).replace(microsecond=0, tzinfo=None).isoformat() + "Z"
+
+
+def instant_problem(field: str, text: str) -> Problem:
+    """What to tell somebody whose date cannot be read."""
+    return Problem(field, f"{text[:60]!r} is not a date and time; {FORM}.")

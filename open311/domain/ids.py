@@ -1,0 +1,39 @@
+"""Ids and tokens that we give out: opaque, case-sensitive, safe in any URL (A70)."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from datetime import datetime
+
+_PLACEHOLDERS = {"number", "year", "yy"}
+_FIELD = re.compile(r"\{(?P<name>[a-z]+)(?::0(?P<width>\d{1,2}))?\}")
+_SAFE = re.compile(r"[A-Za-z0-9_-]*")
+
+
+def check_pattern(pattern: str) -> str:
+    """What is wrong with an id pattern such as `SR{yy}-{number:08}`; "" if nothing."""
+    if "{number" not in pattern:
+        return "must contain {number}, or two requests would get the same id"
+    unknown = {match["name"] for match in _FIELD.finditer(pattern)} - _PLACEHOLDERS
+    if unknown:
+        return f"knows {{number}}, {{year}} and {{yy}}, not {{{sorted(unknown)[0]}}}"
+    if not _SAFE.fullmatch(_FIELD.sub("", pattern)):
+        return "may hold letters, digits, - and _ beside its placeholders"
+    return ""
+
+
+def format_id(pattern: str, number: int, at: datetime) -> str:
+    """The id for a running number: `SR{yy}-{number:08}` -> `SR26-00000042`."""
+    values = {"number": str(number), "year": f"{at.year:04}", "yy": f"{at.year % 100:02}"}
+    return _FIELD.sub(lambda match: values[match["name"]].rjust(int(match["width"] or 0), "0"), pattern)
+
+
+def new_token() -> str:
+    """A token for a batch request; 128 bits, so that nobody meets another's by trying."""
+    return secrets.token_hex(16)
+
+
+def new_api_key() -> str:
+    """An api_key; 192 bits, URL-safe."""
+    return secrets.token_urlsafe(24)

@@ -1,0 +1,81 @@
+"""Where a request is: what the caller sent, checked but kept as sent (A04, A38). Degrees, WGS 84."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import isfinite
+
+from open311.errors import Problem
+
+_DECIMAL = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)", re.ASCII)
+LIMITS = {"lat": 90.0, "long": 180.0}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A location in any of the standard's three ways, or several at once.
+
+    lat, long  degrees, both or neither; 0 is a coordinate
+    """
+
+    lat: float | None = None
+    long: float | None = None
+    address: str = ""
+    address_id: str = ""
+    zipcode: str = ""
+
+    @property
+    def has_point(self) -> bool:
+        """Whether there are coordinates."""
+        return self.lat is not None and self.long is not None
+
+    @property
+    def point(self) -> tuple[float, float] | None:
+        """(long, lat), the order Shapely and GeoJSON want."""
+        if self.lat is None or self.long is None:
+            return None
+        return (self.long, self.lat)
+
+
+def parse_degrees(name: str, text: str) -> float:
+    """The decimal degrees in `text`; ValueError with a public sentence if it is none or out of range."""
+    limit = LIMITS[name]
+    if not _DECIMAL.fullmatch(text) or len(text) > 40:
+        raise ValueError(f"{text[:40]!r} is not a number; send decimal degrees with a point, such as 41.8781.")
+    degrees = float(text)
+    if not isfinite(degrees) or abs(degrees) > limit:
+        raise ValueError(f"{text[:40]} is outside -{limit:g}..{limit:g}; send WGS 84 degrees.")
+    return degrees
+
+
+def read_place(
+    *, lat: str = "", long: str = "", address: str = "", address_id: str = ""
+) -> tuple[Place, list[Problem]]:
+    """The place a POST names, and everything that is wrong with it."""
+    problems = list(_half_point(lat, long))
+    degrees: dict[str, float] = {}
+    for name, text in (("lat", lat), ("long", long)):
+        if text:
+            try:
+                degrees[name] = parse_degrees(name, text)
+            except ValueError as error:
+                problems.append(Problem(name, str(error)))
+    if not (lat or long or address or address_id):
+        problems.append(
+            Problem("lat", "the location is missing; send lat and long, address_string or address_id.")
+        )
+    if problems:
+        return Place(address=address, address_id=address_id), problems
+    return (
+        Place(lat=degrees.get("lat"), long=degrees.get("long"), address=address, address_id=address_id),
+        [],
+    )
+
+
+def _half_point(lat: str, long: str) -> Iterator[Problem]:
+    if lat and not long:
+        yield Problem("long", "is missing; send lat and long together.")
+    if long and not lat:
+        yield Problem("lat", "is missing; send lat and long together.")

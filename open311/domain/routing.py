@@ -1,0 +1,111 @@
+"""Which department gets a request: a table by service code, refined by answers and areas, else triage."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from open311.domain.attributes import Answer
+from open311.domain.places import Place
+from open311.domain.services import Service
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """A request that has been checked and is not stored yet: all that routing may look at."""
+
+    service: Service
+    place: Place
+    answers: tuple[Answer, ...] = ()
+    description: str = ""
+    requested_at: datetime | None = None
+
+    def answered(self, code: str) -> tuple[str, ...]:
+        """The values given for one attribute; empty if none."""
+        return next((answer.values for answer in self.answers if answer.code == code), ())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """A refinement: when everything it names fits, its department gets the request.
+
+    service  a service code, or "" for any
+    answers  attribute code -> the values any of which fits; all attributes must fit
+    area     the name of one of the jurisdiction's areas, or "" for anywhere
+    """
+
+    department: str
+    service: str = ""
+    answers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    area: str = ""
+
+    def __str__(self) -> str:
+        parts = [f"service {self.service}"] if self.service else ["any service"]
+        parts += [f"{code} is {' or '.join(values)}" for code, values in self.answers.items()]
+        parts += [f"in area {self.area}"] if self.area else []
+        return ", ".join(parts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """Where a request goes and why. `is_triage` when no rule fitted and a person has to decide."""
+
+    department: str
+    reason: str
+    is_triage: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One line of an explanation: a rule that was looked at and whether it fitted."""
+
+    rule: str
+    department: str
+    fits: bool
+    why: str
+
+
+def explain(
+    draft: Draft, rules: Iterable[Rule], triage: str, in_area: Callable[[str, tuple[float, float]], bool]
+) -> list[Step]:
+    """Every rule that was looked at, in order, ending with the one that wins.
+
+    rules    refinements, first fit wins; then the service's own department; then `triage`
+    in_area  whether a named area holds a (long, lat) point
+    """
+    steps: list[Step] = []
+    for rule in rules:
+        if rule.service and rule.service != draft.service.code:
+            continue
+        misfit = _misfit(rule, draft, in_area)
+        steps.append(Step(rule=str(rule), department=rule.department, fits=not misfit, why=misfit or "fits"))
+        if not misfit:
+            return steps
+    if draft.service.department:
+        table = f"table: {draft.service.code}"
+        steps.append(Step(rule=table, department=draft.service.department, fits=True, why="fits"))
+    else:
+        steps.append(Step(rule="triage", department=triage, fits=True, why="no rule fits this service"))
+    return steps
+
+
+def _misfit(rule: Rule, draft: Draft, in_area: Callable[[str, tuple[float, float]], bool]) -> str:
+    """Why a rule does not fit; "" if it does."""
+    for code, wanted in rule.answers.items():
+        given = draft.answered(code)
+        if not set(given) & set(wanted):
+            return f"{code} is {', '.join(given) or 'not answered'}"
+    if rule.area:
+        point = draft.place.point
+        if point is None:
+            return "the request has no coordinates"
+        if not in_area(rule.area, point):
+            return f"the point is outside {rule.area}"
+    return ""
+
+
+def decide(steps: list[Step]) -> Route:
+    """The route that the last step of an explanation stands for."""
+    last = steps[-1]
+    return Route(department=last.department, reason=last.rule, is_triage=last.rule == "triage")

@@ -1,0 +1,132 @@
+"""What a list of requests was asked for, as a value: testable without SQL."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from math import cos, radians
+from typing import Literal
+
+from open311.domain.requests import Status
+from open311.errors import Problem
+
+MAX_ROWS = 1000
+MAX_IDS = 1000
+WINDOW = timedelta(days=90)
+
+SpanPolicy = Literal["refuse", "clamp", "allow"]
+
+
+class Sort(StrEnum):
+    """The orders a list can come in; a minus sign means newest first (A28)."""
+
+    REQUESTED_DESC = "-requested"
+    REQUESTED = "requested"
+    UPDATED_DESC = "-updated"
+    UPDATED = "updated"
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Both ends included; None is open."""
+
+    start: datetime | None = None
+    end: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Circle:
+    """Within `radius_m` metres of a point in degrees."""
+
+    long: float
+    lat: float
+    radius_m: float
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """Degrees; `west` greater than `east` means across the antimeridian."""
+
+    west: float
+    south: float
+    east: float
+    north: float
+
+
+def box_around(circle: Circle) -> Box:
+    """A box that holds the circle: what an index can look up before distances are measured.
+
+    It may cross the antimeridian; near a pole it has all longitudes.
+    """
+    metres_per_degree = 110_500.0  # a little less than the shortest degree of latitude, so boxes are generous
+    reach = circle.radius_m / metres_per_degree
+    south, north = circle.lat - reach, circle.lat + reach
+    if south <= -90 or north >= 90:
+        return Box(-180.0, max(south, -90.0), 180.0, min(north, 90.0))
+    width = reach / cos(radians(max(abs(south), abs(north))))
+    if width >= 180:
+        return Box(-180.0, south, 180.0, north)
+    west, east = circle.long - width, circle.long + width
+    return Box(west + 360 if west < -180 else west, south, east - 360 if east > 180 else east, north)
+
+
+def halves(box: Box) -> tuple[Box, ...]:
+    """The box as one or two that do not cross the antimeridian."""
+    if box.west <= box.east:
+        return (box,)
+    return (Box(box.west, box.south, 180.0, box.north), Box(-180.0, box.south, box.east, box.north))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestSearch:
+    """Which requests, in which order, which page of them.
+
+    ids        service_request_ids; when given, the other filters are not looked at (A19)
+    requested  bounds on requested_datetime; updated: on the last change
+    page       from 1
+    """
+
+    jurisdiction_id: str
+    ids: tuple[str, ...] = ()
+    service_codes: tuple[str, ...] = ()
+    statuses: tuple[Status, ...] = ()
+    requested: Window = Window()
+    updated: Window = Window()
+    near: Circle | None = None
+    box: Box | None = None
+    sort: Sort = Sort.REQUESTED_DESC
+    page: int = 1
+    page_size: int = MAX_ROWS
+
+
+def requested_window(
+    start: datetime | None, end: datetime | None, now: datetime, policy: SpanPolicy
+) -> tuple[Window, list[Problem]]:
+    """The window on requested_datetime that a list answers for, and what is wrong with it (A24, A25).
+
+    Neither given: the last 90 days. One given: 90 days from it, cut at `now`.
+    """
+    if start is None and end is None:
+        return Window(now - WINDOW, None), []
+    if start is None or end is None:
+        return _one_sided(start, end, now, policy), []
+    if start > end:
+        return Window(), [Problem("start_date", "is after end_date; swap them.")]
+    if end - start > WINDOW and policy == "refuse":
+        return Window(), [
+            Problem("end_date", "is more than 90 days after start_date; ask for 90 days at a time.")
+        ]
+    if end - start > WINDOW and policy == "clamp":
+        return Window(start, start + WINDOW), []
+    return Window(start, end), []
+
+
+def _one_sided(start: datetime | None, end: datetime | None, now: datetime, policy: SpanPolicy) -> Window:
+    if policy == "allow":
+        return Window(start, end)
+    if end is not None:
+        return Window(end - WINDOW, end)
+    if start is not None:
+        return Window(start, max(start, min(start + WINDOW, now)))
+    return Window()

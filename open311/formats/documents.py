@@ -1,0 +1,99 @@
+"""Whole documents from plain data: JSON by orjson, XML written here by the standard's conventions (1.0, A38 to A44)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import Any
+
+import orjson
+
+from open311.formats.shapes import Shape
+
+DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n'
+
+
+class Format(StrEnum):
+    """The standard's two formats, by their suffix."""
+
+    JSON = "json"
+    XML = "xml"
+
+    @property
+    def media_type(self) -> str:
+        """Content-Type, charset included (A44)."""
+        return _MEDIA_TYPES[self]
+
+
+JSON = Format.JSON
+XML = Format.XML
+_MEDIA_TYPES = {JSON: "application/json; charset=utf-8", XML: "text/xml; charset=utf-8"}
+_ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
+
+
+def document(shape: Shape, content: Any, output: Format) -> bytes:
+    """A whole body.
+
+    content  plain data (`Shape.plain`): a list for a shape with items, else one object
+    """
+    if output is JSON:
+        return orjson.dumps(content)
+    if shape.item:
+        return join_items(shape, (xml_item(shape, item) for item in content), XML)
+    return f"{DECLARATION}{_element(shape.root, _children(shape, content))}".encode()
+
+
+def join_items(shape: Shape, items: Iterable[str], output: Format) -> bytes:
+    """A list's body from items that are rendered already."""
+    if output is JSON:
+        return f"[{','.join(items)}]".encode()
+    return f"{DECLARATION}{_element(shape.root, ''.join(items))}".encode()
+
+
+def json_item(content: dict[str, Any]) -> str:
+    """One item of a JSON list."""
+    return orjson.dumps(content).decode()
+
+
+def xml_item(shape: Shape, content: dict[str, Any]) -> str:
+    """One item of an XML list, its own element around it."""
+    return _element(shape.item, _children(shape, content))
+
+
+def _children(shape: Shape, content: dict[str, Any]) -> str:
+    parts: list[str] = []
+    for column in shape.columns:
+        if column.name not in content:
+            continue
+        value = content[column.name]
+        if column.item is not None:
+            inner = "".join(xml_item(column.item, item) for item in value)
+        elif column.xml_item:
+            inner = "".join(_element(column.xml_item, _text(item)) for item in value)
+        else:
+            inner = _text(value)
+        parts.append(_element(column.name, inner))
+    return "".join(parts)
+
+
+def _element(name: str, inner: str) -> str:
+    return f"<{name}>{inner}</{name}>" if inner else f"<{name}/>"
+
+
+def _text(value: Any) -> str:
+    """A value as XML text: words for booleans, plain decimals for numbers, nothing for null."""
+    if isinstance(value, str):
+        return value.translate(_ESCAPES)
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return _decimal(value)
+    return str(value)
+
+
+def _decimal(number: float) -> str:
+    """Without exponent, at most 9 decimals, at least one: 60.1718, 0.00001, 60.0 (A38)."""
+    text = f"{number:.9f}".rstrip("0")
+    return text + "0" if text.endswith(".") else text

@@ -1,0 +1,26 @@
+"""What the public sees of one value, rendered once in both formats."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from open311.formats.documents import json_item, xml_item
+from open311.formats.shapes import Shape
+
+VERSION = 1
+"""Grows when the bytes of a rendition change, so that stored ones are made anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rendition:
+    """One item as it stands inside a JSON list and inside an XML list."""
+
+    json: str
+    xml: str
+
+
+def render(shape: Shape, value: Any) -> Rendition:
+    """Both renditions of a value, from one set of plain data, so that they cannot differ."""
+    content = shape.plain(value)
+    return Rendition(json_item(content), xml_item(shape, content))

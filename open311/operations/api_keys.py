@@ -1,0 +1,75 @@
+"""Giving keys out, taking them back, and knowing who calls (A56, A57)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from open311.domain.ids import new_api_key
+from open311.errors import Forbidden, Invalid
+from open311.operations.platform import Platform
+from open311.storage import keys
+from open311.storage.keys import ALL, Key
+
+HOW = "send a valid api_key as a parameter, in Authorization: Bearer or in X-Api-Key."
+
+
+def add_key(
+    platform: Platform,
+    *,
+    label: str,
+    jurisdiction_id: str = ALL,
+    contact: str = "",
+    is_test: bool = False,
+    now: datetime,
+    secret: str = "",
+) -> tuple[int, str]:
+    """A new key: its number, and its secret, which nobody can read again.
+
+    jurisdiction_id  "*" for all
+    secret           for the demo key only; a new one otherwise
+    Raises Invalid for a jurisdiction that is not served.
+    """
+    if jurisdiction_id != ALL and platform.registry.get(jurisdiction_id) is None:
+        known = ", ".join(sorted(platform.registry.jurisdictions))
+        raise Invalid(f"{jurisdiction_id!r} is not served here; use one of {known}.", "jurisdiction")
+    secret = secret or new_api_key()
+    with platform.database.transaction() as connection:
+        number = keys.add_key(
+            connection,
+            secret,
+            jurisdiction_id=jurisdiction_id,
+            label=label,
+            contact=contact,
+            is_test=is_test,
+            now=now,
+        )
+    return number, secret
+
+
+def list_keys(platform: Platform) -> list[Key]:
+    """All keys, oldest first."""
+    with platform.database.reading() as connection:
+        return keys.list_keys(connection)
+
+
+def revoke_key(platform: Platform, number: int, *, now: datetime) -> bool:
+    """Take a key back from this moment on; False if there was nothing to take."""
+    with platform.database.transaction() as connection:
+        return keys.revoke_key(connection, number, now)
+
+
+def require_key(platform: Platform, secret: str) -> Key:
+    """The living key with this secret. Raises Forbidden, whatever is wrong with it (A56)."""
+    if not secret:
+        raise Forbidden(f"is missing; {HOW}", "api_key")
+    with platform.database.reading() as connection:
+        key = keys.find_key(connection, secret)
+    if key is None:
+        raise Forbidden(f"is not valid; {HOW}", "api_key")
+    return key
+
+
+def require_key_for(key: Key, jurisdiction_id: str) -> None:
+    """Forbidden if the key is for another jurisdiction."""
+    if key.jurisdiction_id not in (ALL, jurisdiction_id):
+        raise Forbidden(f"is not valid for {jurisdiction_id}; {HOW}", "api_key")

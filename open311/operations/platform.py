@@ -1,0 +1,39 @@
+"""What every operation stands on: the database, the jurisdictions, the queue and the operator's choices."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from open311.plugins.registry import Registry, load_registry
+from open311.settings import Settings
+from open311.storage.engine import Database, open_database
+from open311.storage.queue import Queue
+from open311.storage.requests import NumberSource
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """One server's parts, made once per process by `open_platform`."""
+
+    settings: Settings
+    database: Database
+    registry: Registry
+    queue: Queue
+    numbers: NumberSource = field(default_factory=NumberSource)
+
+    def close(self) -> None:
+        """Give the database's connections back."""
+        self.database.close()
+
+
+def open_platform(settings: Settings) -> Platform:
+    """The platform that the settings describe; does not connect yet, and never fails for a broken plugin."""
+    database = open_database(
+        settings.sqlalchemy_url,
+        pool_size=settings.pool_size,
+        statement_timeout_ms=settings.statement_timeout_ms,
+    )
+    registry = load_registry(
+        settings.jurisdictions, ignore_wrong_id=settings.ignore_wrong_jurisdiction
+    )
+    return Platform(settings, database, registry, Queue(database))

@@ -1,0 +1,82 @@
+"""Giving a batch request its id: asked of the jurisdiction, else made here (A12, A13)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+
+
+from open311.domain.requests import Event, Record
+from open311.domain.routing import Draft
+from open311.operations.platform import Platform
+from open311.storage.engine import Connection
+from open311.operations.publishing import names_for, publish
+from open311.plugins import Accepted, Jurisdiction, Pending, Rejected
+from open311.storage import requests, tokens
+
+
+def resolve_token(platform: Platform, jurisdiction_id: str, number: int, token: str, now: datetime) -> str:
+    """Ask the jurisdiction what became of a request; the id, "" while there is none.
+
+    The question is asked outside any transaction. Running twice for one request gives one id.
+    """
+    jurisdiction = platform.registry.get(jurisdiction_id)
+    with platform.database.transaction() as connection:
+        record = requests.load_record(connection, jurisdiction_id, number=number)
+    service = jurisdiction.service(record.service_code) if jurisdiction and record else None
+    if jurisdiction is None or record is None or service is None or record.service_request_id:
+        return record.service_request_id if record else ""
+    draft = Draft(
+        service=service,
+        place=record.place,
+        answers=record.answers,
+        description=record.description,
+        requested_at=record.requested_at,
+    )
+    answer = jurisdiction.resolve(token, draft)
+    with platform.database.transaction() as connection:
+        return _settle(platform, connection, jurisdiction, number, token, answer, now)
+
+
+def _settle(
+    platform: Platform,
+    connection: Connection,
+    jurisdiction: Jurisdiction,
+    number: int,
+    token: str,
+    answer: Accepted | Pending | Rejected,
+    now: datetime,
+) -> str:
+    record = requests.load_record(connection, jurisdiction.id, number=number)
+    if record is None or record.service_request_id:
+        return record.service_request_id if record else ""
+    if isinstance(answer, Pending):
+        later = now + timedelta(seconds=answer.retry_after_s)
+        arguments = {"jurisdiction_id": jurisdiction.id, "number": number, "token": token}
+        platform.queue.defer(connection, "resolve", at=later, **arguments)
+        return ""
+    if isinstance(answer, Rejected):
+        tokens.settle_token(connection, jurisdiction.id, number, failure=answer.reason)
+        requests.insert_events(connection, record, [Event(now, "rejected", answer.reason)])
+        return ""
+    return _accept(platform, connection, jurisdiction, record, answer.service_request_id, now)
+
+
+def _accept(
+    platform: Platform,
+    connection: Connection,
+    jurisdiction: Jurisdiction,
+    record: Record,
+    given: str,
+    now: datetime,
+) -> str:
+    found = given or jurisdiction.new_id(record.number, now)
+    while requests.existing_ids(connection, jurisdiction.id, [found]):
+        found = jurisdiction.new_id(platform.numbers.next(connection), now)
+    record = replace(record, service_request_id=found, changed_at=now)
+    requests.save_record(connection, record)
+    tokens.settle_token(connection, jurisdiction.id, record.number, service_request_id=found)
+    requests.insert_events(connection, record, [Event(now, "resolved", found)])
+    publish(connection, [record], names_for(connection, jurisdiction))
+    return found

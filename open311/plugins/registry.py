@@ -1,0 +1,122 @@
+"""Finding jurisdictions: entry points and folders, each alone so that a broken one harms no other (R2)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from importlib.metadata import entry_points
+from pathlib import Path
+
+from open311.errors import Invalid, Misconfigured, NotFound
+from open311.plugins import declared
+from open311.plugins.interface import Jurisdiction
+from open311.plugins.testing import find_faults
+
+GROUP = "open311.jurisdictions"
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Why a jurisdiction is not served."""
+
+    name: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Registry:
+    """The jurisdictions that are served, by id, and those that could not be loaded."""
+
+    jurisdictions: Mapping[str, Jurisdiction]
+    faults: tuple[Fault, ...] = ()
+    ignore_wrong_id: bool = False
+
+    @property
+    def is_single(self) -> bool:
+        """Whether jurisdiction_id may be left out (A58)."""
+        return len(self.jurisdictions) == 1
+
+    def __iter__(self) -> Iterator[Jurisdiction]:
+        return iter(self.jurisdictions.values())
+
+    def get(self, jurisdiction_id: str) -> Jurisdiction | None:
+        """The jurisdiction with this id as stored, or None."""
+        return self.jurisdictions.get(jurisdiction_id)
+
+    def find(self, jurisdiction_id: str) -> Jurisdiction:
+        """The jurisdiction a caller means (A58): case and a leading www. do not count.
+
+        Raises Invalid when several are served and none is named, NotFound when the name is unknown.
+        """
+        wanted = jurisdiction_id.strip().lower().removeprefix("www.")
+        if self.is_single and (not wanted or self.ignore_wrong_id):
+            return next(iter(self.jurisdictions.values()))
+        if not wanted:
+            raise Invalid(f"is missing; send one of {self._some_ids()}.", "jurisdiction_id")
+        found = self.jurisdictions.get(wanted)
+        if found is None:
+            raise NotFound(
+                f"{jurisdiction_id[:60]!r} is not served here; send one of {self._some_ids()}.",
+                "jurisdiction_id",
+            )
+        return found
+
+    def _some_ids(self) -> str:
+        ids = sorted(self.jurisdictions)
+        return ", ".join(ids[:12]) + (", …" if len(ids) > 12 else "")
+
+
+def load_registry(names: Sequence[str], *, ignore_wrong_id: bool = False) -> Registry:
+    """The jurisdictions named, or all installed ones if none is named.
+
+    names  entry point names, jurisdiction ids or folders holding a jurisdiction.toml
+    Never raises for a broken plugin: it stands among the registry's faults.
+    """
+    loaders = dict(_loaders(names))
+    found: dict[str, Jurisdiction] = {}
+    faults: list[Fault] = []
+    for name, loader in loaders.items():
+        try:
+            jurisdiction = loader()
+            why = _refusal(jurisdiction, found)
+        except Exception as error:  # a plugin is foreign code: whatever it raises, the others are served
+            why = str(error) or repr(error)
+        if why:
+            faults.append(Fault(name, why))
+        elif isinstance(jurisdiction, Jurisdiction):
+            found[jurisdiction.id] = jurisdiction
+    return Registry(found, tuple(faults), ignore_wrong_id)
+
+
+def _refusal(jurisdiction: object, found: Mapping[str, Jurisdiction]) -> str:
+    if not isinstance(jurisdiction, Jurisdiction):
+        return "is not a Jurisdiction; export `jurisdiction = declared.load(__package__)`"
+    if jurisdiction.id in found:
+        return f"has the id {jurisdiction.id}, which another jurisdiction has already"
+    return "; ".join(find_faults(jurisdiction)[:5])
+
+
+def _loaders(names: Sequence[str]) -> Iterator[tuple[str, Callable[[], object]]]:
+    installed = {point.name: point.load for point in entry_points(group=GROUP)}
+    if not names:
+        yield from sorted(installed.items())
+    for name in names:
+        if name in installed:
+            yield name, installed[name]
+        elif (Path(name) / "jurisdiction.toml").is_file():
+            yield name, partial(declared.load, Path(name))
+        else:
+            yield name, partial(_by_id, name)
+
+
+def _by_id(wanted: str) -> Jurisdiction:
+    """The installed jurisdiction with this jurisdiction_id."""
+    for point in entry_points(group=GROUP):
+        try:
+            jurisdiction = point.load()
+        except Exception:  # noqa: S112  # a broken plugin cannot be the one that is looked for
+            continue
+        if isinstance(jurisdiction, Jurisdiction) and jurisdiction.id == wanted.lower():
+            return jurisdiction
+    raise Misconfigured(f"no plugin or folder is called {wanted!r}; `open311 jurisdictions list` shows them.")

@@ -1,0 +1,230 @@
+"""The contract kit: run `check_jurisdiction(jurisdiction)` in a plugin's own tests (R24)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from open311.domain.attributes import Answer, AnswerPolicy, check_answers
+from open311.domain.ids import check_pattern
+from open311.domain.places import Place
+from open311.domain.routing import Draft
+from open311.domain.services import Attribute, Datatype, Service, ServiceTranslation
+from open311.domain.text import clean_text
+from open311.plugins.interface import API_VERSION, Jurisdiction
+
+_EXAMPLES = {
+    Datatype.STRING: "ABC 123",
+    Datatype.NUMBER: "1.5",
+    Datatype.DATETIME: "2026-03-01T09:30:00Z",
+    Datatype.TEXT: "first line\nsecond line",
+}
+
+
+def check_jurisdiction(jurisdiction: Jurisdiction) -> None:
+    """AssertionError with every fault of a jurisdiction, a line each; silent if there is none."""
+    faults = find_faults(jurisdiction)
+    assert not faults, f"{jurisdiction.id}:\n" + "\n".join(faults)
+
+
+def find_faults(jurisdiction: Jurisdiction) -> list[str]:
+    """Everything that keeps a jurisdiction from working, as sentences for its author."""
+    faults = list(_identity(jurisdiction))
+    if faults:
+        return faults
+    return [
+        *_departments(jurisdiction),
+        *_services(jurisdiction),
+        *_aliases(jurisdiction),
+        *_routing(jurisdiction),
+        *_translations(jurisdiction),
+    ]
+
+
+def example_draft(jurisdiction: Jurisdiction, service: Service) -> Draft:
+    """A draft that the service accepts: a point in the boundary and every question answered."""
+    return Draft(
+        service=service,
+        place=example_place(jurisdiction),
+        answers=tuple(
+            Answer(attribute.code, (example_answer(attribute),))
+            for attribute in service.attributes
+            if attribute.variable
+        ),
+        description="An example",
+    )
+
+
+def example_place(jurisdiction: Jurisdiction) -> Place:
+    """A place with a point inside the boundary (0, 0 without one)."""
+    if jurisdiction.boundary is None:
+        return Place(lat=0.0, long=0.0)
+    point = jurisdiction.boundary.representative_point()
+    return Place(lat=round(point.y, 6), long=round(point.x, 6))
+
+
+def example_answer(attribute: Attribute) -> str:
+    """A value that the attribute accepts."""
+    return attribute.values[0].key if attribute.datatype.is_list else _EXAMPLES[attribute.datatype]
+
+
+def _identity(jurisdiction: Jurisdiction) -> Iterator[str]:
+    if jurisdiction.api_version != API_VERSION:
+        yield f"api_version is {jurisdiction.api_version}; this server speaks {API_VERSION}"
+    if jurisdiction.id != jurisdiction.id.strip().lower() or not jurisdiction.id:
+        yield f"id {jurisdiction.id!r} must be lower case without blanks around it"
+    if jurisdiction.id.startswith("www."):
+        yield "id must stand without www."
+    if not jurisdiction.name.strip():
+        yield "name is empty"
+    try:
+        ZoneInfo(jurisdiction.time_zone)
+    except (ZoneInfoNotFoundError, ValueError):
+        yield f"time_zone {jurisdiction.time_zone!r} is no IANA zone"
+    pattern_fault = check_pattern(jurisdiction.id_pattern)
+    if pattern_fault:
+        yield f"id_pattern {jurisdiction.id_pattern!r} {pattern_fault}"
+    if not jurisdiction.services:
+        yield "has no services"
+
+
+def _departments(jurisdiction: Jurisdiction) -> Iterator[str]:
+    known = {department.code for department in jurisdiction.departments}
+    yield from _repeated("department", (department.code for department in jurisdiction.departments))
+    for department in jurisdiction.departments:
+        yield from _unfit_text(f"department {department.code}", department.name)
+    if jurisdiction.triage not in known:
+        yield f"triage names department {jurisdiction.triage!r}, which is not declared"
+    named = {service.department: f"service {service.code}" for service in jurisdiction.services}
+    named |= {rule.department: f"route {rule}" for rule in jurisdiction.rules}
+    for code, where in named.items():
+        if code and code not in known:
+            yield f"{where} names department {code!r}, which is not declared"
+
+
+def _services(jurisdiction: Jurisdiction) -> Iterator[str]:
+    yield from _repeated("service", (service.code for service in jurisdiction.services))
+    for service in jurisdiction.services:
+        where = f"service {service.code!r}"
+        yield from _unfit_text(f"{where} code", service.code)
+        yield from _unfit_text(f"{where} name", service.name)
+        for text in (service.description, service.group, service.notice, *service.keywords):
+            yield from _unprintable(where, text)
+        yield from _repeated(f"{where}: attribute", (attribute.code for attribute in service.attributes))
+        for attribute in service.attributes:
+            yield from _attribute(where, attribute)
+        yield from _answerable(jurisdiction, service)
+
+
+def _attribute(where: str, attribute: Attribute) -> Iterator[str]:
+    where = f"{where}: attribute {attribute.code!r}"
+    yield from _unfit_text(f"{where} code", attribute.code)
+    yield from _unfit_text(f"{where} description", attribute.description)
+    if "[" in attribute.code or "]" in attribute.code:
+        yield f"{where}: brackets in a code cannot be sent as attribute[CODE]"
+    if attribute.datatype.is_list and not attribute.values:
+        yield f"{where}: a list without values"
+    if not attribute.datatype.is_list and attribute.values:
+        yield f"{where}: values belong to the two list datatypes only"
+    yield from _repeated(f"{where}: value", (value.key for value in attribute.values))
+    for value in attribute.values:
+        yield from _unfit_text(f"{where}: value key", value.key)
+        yield from _unfit_text(f"{where}: value name", value.name)
+
+
+def _answerable(jurisdiction: Jurisdiction, service: Service) -> Iterator[str]:
+    """A draft with every question answered must pass the service's checks and the plugin's own."""
+    try:
+        draft = example_draft(jurisdiction, service)
+    except IndexError:
+        return
+    sent = {answer.code: answer.values for answer in draft.answers}
+    _, problems = check_answers(service, sent, AnswerPolicy(zone=jurisdiction.zone))
+    for problem in [*problems, *jurisdiction.check(draft)]:
+        yield f"service {service.code!r} refuses an example: {problem}"
+
+
+def _aliases(jurisdiction: Jurisdiction) -> Iterator[str]:
+    living = {service.code for service in jurisdiction.services}
+    for retired, code in jurisdiction.aliases.items():
+        if retired in living:
+            yield f"alias {retired!r} is a living service"
+        if code not in living:
+            yield f"alias {retired!r} leads to {code!r}, which is no living service"
+
+
+def _routing(jurisdiction: Jurisdiction) -> Iterator[str]:
+    codes = {service.code: service for service in jurisdiction.services}
+    for rule in jurisdiction.rules:
+        if rule.area and rule.area not in jurisdiction.areas:
+            yield f"route {rule} names an area that areas.geojson lacks"
+        if rule.service and rule.service not in codes:
+            yield f"route {rule} names an unknown service"
+            continue
+        for code, values in rule.answers.items():
+            yield from _rule_answers(rule.service, codes, code, values)
+    known = {department.code for department in jurisdiction.departments}
+    for service in jurisdiction.services:
+        try:
+            department = jurisdiction.route(example_draft(jurisdiction, service)).department
+        except (IndexError, KeyError):
+            continue
+        if department not in known:
+            yield f"service {service.code!r} is routed to {department!r}, which is not declared"
+
+
+def _rule_answers(
+    service: str, codes: dict[str, Service], code: str, values: tuple[str, ...]
+) -> Iterator[str]:
+    if service not in codes:
+        return
+    attribute = next((item for item in codes[service].attributes if item.code == code), None)
+    if attribute is None:
+        yield f"a route of service {service!r} asks for attribute {code!r}, which it lacks"
+    elif attribute.datatype.is_list:
+        missing = set(values) - {value.key for value in attribute.values}
+        if missing:
+            yield f"a route of service {service!r} asks for {code} = {sorted(missing)[0]!r}, which is no key"
+
+
+def _translations(jurisdiction: Jurisdiction) -> Iterator[str]:
+    codes = {service.code: service for service in jurisdiction.services}
+    for language, translation in jurisdiction.translations.items():
+        if language not in jurisdiction.languages:
+            yield f"languages/{language}.toml is there, but languages does not list {language}"
+        for group in set(translation.groups) - {service.group for service in jurisdiction.services}:
+            yield f"languages/{language}.toml translates group {group!r}, which no service has"
+        for code, texts in translation.services.items():
+            where = f"languages/{language}.toml translates {code!r}"
+            if code not in codes:
+                yield f"{where}, which is no service"
+                continue
+            yield from _translated_attributes(where, codes[code], texts)
+
+
+def _translated_attributes(where: str, service: Service, texts: ServiceTranslation) -> Iterator[str]:
+    known = {attribute.code: attribute for attribute in service.attributes}
+    for code, attribute_texts in texts.attributes.items():
+        if code not in known:
+            yield f"{where}: {code!r}, which is no attribute"
+            continue
+        for key in set(attribute_texts.values) - {value.key for value in known[code].values}:
+            yield f"{where}: {code}: {key!r}, which is no key"
+
+
+def _repeated(what: str, codes: Iterable[str]) -> Iterator[str]:
+    for code, count in Counter(codes).items():
+        if count > 1:
+            yield f"{what} {code!r} stands {count} times"
+
+
+def _unfit_text(where: str, text: str) -> Iterator[str]:
+    if not text or text != text.strip():
+        yield f"{where} is empty or has blanks around it"
+    yield from _unprintable(where, text)
+
+
+def _unprintable(where: str, text: str) -> Iterator[str]:
+    if text != clean_text(text):
+        yield f"{where} holds characters that XML cannot carry"

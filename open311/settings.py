@@ -1,0 +1,147 @@
+"""Settings from the environment: one table of name, default, unit and meaning."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import MISSING, Field, dataclass, field, fields
+from pathlib import Path
+from typing import Any, Literal, cast
+from urllib.parse import urlsplit
+
+from environs import Env, EnvError, FileAwareEnv
+
+from open311.errors import Misconfigured
+
+PREFIX = "OPEN311_"
+
+
+def _setting(default: Any, meaning: str, *, read: Callable[[Env, str, Any], Any], env: str = "") -> Any:
+    return field(default=default, metadata={"meaning": meaning, "read": read, "env": env})
+
+
+def _text(default: str, meaning: str, *, env: str = "", choices: tuple[str, ...] = ()) -> Any:
+    def read(source: Env, name: str, fallback: str) -> str:
+        value = source.str(name, fallback)
+        if choices and value not in choices:
+            raise EnvError(f"must be one of {', '.join(choices)}, not {value!r}")
+        return value
+
+    return _setting(default, meaning, read=read, env=env)
+
+
+def _flag(default: bool, meaning: str) -> Any:
+    return _setting(default, meaning, read=lambda source, name, fallback: source.bool(name, fallback))
+
+
+def _number(default: int, meaning: str, *, least: int = 0) -> Any:
+    def read(source: Env, name: str, fallback: int) -> int:
+        value = source.int(name, fallback)
+        if value < least:
+            raise EnvError(f"must be at least {least}, not {value}")
+        return value
+
+    return _setting(default, meaning, read=read)
+
+
+def _list(meaning: str) -> Any:
+    def read(source: Env, name: str, _: Any) -> tuple[str, ...]:
+        return tuple(item.strip() for item in source.str(name, "").split(",") if item.strip())
+
+    return _setting((), meaning, read=read)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Everything an operator can turn. `open311 settings` prints this table with the values in force."""
+
+    database_url: str = _text("", "PostGIS database; empty: the private cluster under data_dir", env="DATABASE_URL")
+    data_dir: str = _text("var", "folder of the private cluster and of what the server keeps on disk")
+    jurisdictions: tuple[str, ...] = _list("plugins to serve: names, ids or folders; empty: all installed ones")
+    host: str = _text("127.0.0.1", "address that `open311 serve` listens on")
+    port: int = _number(3111, "port that `open311 serve` listens on", least=1)
+    workers: int = _number(2, "web processes; as many as cores", least=1)
+    threads: int = _number(2, "threads in each web process", least=1)
+    public_url: str = _text("", "address that clients use, without a path; empty: taken from each call")
+    trusted_proxies: int = _number(0, "proxies before the server whose X-Forwarded headers are believed")
+    contact: str = _text("See the landing page of this server.", "how to reach the operator; in discovery")
+    key_service: str = _text("Ask the operator of this server for an api_key.", "how to get a key; in discovery")
+    endpoint_type: Literal["production", "test"] = _text(
+        "production", "type of this endpoint in discovery: production or test", choices=("production", "test")
+    )
+    max_body_bytes: int = _number(1_048_576, "largest POST body, bytes; larger ones are 413", least=1)
+    post_rate: str = _text("300 per minute", "POSTs for each client address; empty: no limit")
+    get_rate: str = _text("", "reads for each client address, such as 600 per minute; empty: no limit")
+    rate_storage: str = _text("memory://", "where rates are counted: memory:// or a redis:// address")
+    created_status: int = _number(200, "HTTP status of a successful POST: 200 or 201 (A01)", least=200)
+    span_policy: Literal["refuse", "clamp", "allow"] = _text(
+        "refuse", "date ranges over 90 days: refuse, clamp or allow (A25)", choices=("refuse", "clamp", "allow")
+    )
+    unknown_service_is_404: bool = _flag(False, "an unknown service_code filter is 404 instead of no match (A22)")
+    ignore_wrong_jurisdiction: bool = _flag(False, "a server with one city ignores a wrong jurisdiction_id (A58)")
+    refuse_unknown_attributes: bool = _flag(False, "an attribute the definition lacks is 400 (A09)")
+    accept_value_names: bool = _flag(False, "list answers may be a value's name instead of its key (A08)")
+    check_email: bool = _flag(False, "an email without the form of one is 400 (A16)")
+    jsonp: bool = _flag(False, "callback= wraps JSON answers (A67)")
+    statement_timeout_ms: int = _number(15_000, "longest database statement of a web request, ms; 0: none")
+    pool_size: int = _number(4, "database connections of each web process", least=1)
+    log_level: str = _text("info", "debug, info, warning or error", choices=("debug", "info", "warning", "error"))
+
+    @classmethod
+    def from_environ(cls) -> Settings:
+        """Settings from the environment. Raises Misconfigured, naming every bad variable.
+
+        A secret may stand in a file: DATABASE_URL_FILE=/run/secrets/database-url.
+        """
+        source = FileAwareEnv(strip_whitespace=True)
+        values: dict[str, Any] = {}
+        wrong: list[str] = []
+        for row in fields(cls):
+            name = variable(row)
+            try:
+                values[row.name] = row.metadata["read"](source, name, default(row))
+            except (EnvError, ValueError) as error:
+                wrong.append(f"{name}: {error}")
+        if wrong:
+            raise Misconfigured("; ".join(wrong))
+        settings = cls(**values)
+        settings.check()
+        return settings
+
+    def check(self) -> None:
+        """Misconfigured where single settings are fine and their meaning is not."""
+        if self.created_status not in (200, 201):
+            raise Misconfigured("OPEN311_CREATED_STATUS: must be 200 or 201.")
+        if self.public_url:
+            parts = urlsplit(self.public_url)
+            if parts.scheme not in ("http", "https") or not parts.netloc or parts.path not in ("", "/"):
+                raise Misconfigured("OPEN311_PUBLIC_URL: must look like https://311.city.example, without a path.")
+
+    @property
+    def requires_https(self) -> bool:
+        """Whether plain HTTP is turned away: the public address says so."""
+        return self.public_url.startswith("https://")
+
+    @property
+    def sqlalchemy_url(self) -> str:
+        """`database_url` for psycopg2; SQLAlchemy 2.1 would read a bare postgresql:// as psycopg 3."""
+        return _with_driver(self.database_url, "postgresql+psycopg2")
+
+    @property
+    def data_path(self) -> Path:
+        """`data_dir` as an absolute path."""
+        return Path(self.data_dir).absolute()
+
+
+def variable(row: Field[Any]) -> str:
+    """The environment variable of a setting."""
+    return cast("str", row.metadata["env"]) or PREFIX + row.name.upper()
+
+
+def default(row: Field[Any]) -> Any:
+    """A setting's default."""
+    return None if row.default is MISSING else row.default
+
+
+def _with_driver(url: str, driver: str) -> str:
+    scheme, separator, rest = url.partition("://")
+    return f"{driver}://{rest}" if separator and scheme.split("+")[0] in ("postgres", "postgresql") else url

@@ -1,0 +1,113 @@
+"""Catalogues written down: what joins, history and discovery's changeset need of the plugins."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from typing import Any
+
+import orjson
+from sqlalchemy import Connection, func, select, text, update
+from sqlalchemy.dialects.postgresql import insert
+
+from open311.domain.services import Department, Service
+from open311.storage.tables import department, jurisdiction, service
+
+_LOCK = 3_110_002
+
+
+def catalogue_digest(parts: Any) -> str:
+    """A digest of everything that a change of which moves the changeset."""
+    return hashlib.sha256(orjson.dumps(parts, option=orjson.OPT_SORT_KEYS, default=asdict)).hexdigest()
+
+
+def write_catalogue(
+    connection: Connection,
+    jurisdiction_id: str,
+    *,
+    name: str,
+    digest: str,
+    departments: Iterable[Department],
+    services: Iterable[Service],
+    now: datetime,
+) -> bool:
+    """Write one jurisdiction's catalogue down; False if it stands there already.
+
+    Services that the catalogue lacks stay as retired ones, for the requests that name them (A69). The
+    changeset grows with each change, even two within a second.
+    """
+    connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+    stored = connection.execute(
+        select(jurisdiction.c.digest, jurisdiction.c.changeset).where(
+            jurisdiction.c.jurisdiction_id == jurisdiction_id
+        )
+    ).one_or_none()
+    if stored is not None and stored.digest == digest:
+        return False
+    changeset = now if stored is None else max(now, stored.changeset + timedelta(seconds=1))
+    row = {"jurisdiction_id": jurisdiction_id, "name": name, "digest": digest, "changeset": changeset}
+    _upsert(connection, jurisdiction, [row], ["jurisdiction_id"])
+    connection.execute(
+        update(service).where(service.c.jurisdiction_id == jurisdiction_id).values(is_active=False)
+    )
+    _upsert(
+        connection,
+        department,
+        [{"jurisdiction_id": jurisdiction_id, "code": item.code, "name": item.name} for item in departments],
+        ["jurisdiction_id", "code"],
+    )
+    _upsert(
+        connection,
+        service,
+        [
+            {
+                "jurisdiction_id": jurisdiction_id,
+                "code": item.code,
+                "name": item.name,
+                "group_name": item.group,
+                "is_active": True,
+            }
+            for item in services
+        ],
+        ["jurisdiction_id", "code"],
+    )
+    return True
+
+
+def read_changesets(connection: Connection) -> Mapping[str, datetime]:
+    """When each jurisdiction's catalogue last changed."""
+    rows = connection.execute(select(jurisdiction.c.jurisdiction_id, jurisdiction.c.changeset))
+    return {row.jurisdiction_id: row.changeset for row in rows}
+
+
+def read_service_names(connection: Connection, jurisdiction_id: str) -> Mapping[str, str]:
+    """Names of all services ever known, retired ones included."""
+    rows = connection.execute(
+        select(service.c.code, service.c.name).where(service.c.jurisdiction_id == jurisdiction_id)
+    )
+    return {row.code: row.name for row in rows}
+
+
+def add_retired_services(connection: Connection, jurisdiction_id: str, names: Mapping[str, str]) -> None:
+    """Make room for imported requests whose service the catalogue lacks; known codes stay as they are."""
+    rows = [
+        {"jurisdiction_id": jurisdiction_id, "code": code, "name": name, "is_active": False}
+        for code, name in names.items()
+    ]
+    if rows:
+        connection.execute(insert(service).on_conflict_do_nothing(), rows)
+
+
+def count_jurisdictions(connection: Connection) -> int:
+    """How many catalogues are written down."""
+    return connection.execute(select(func.count()).select_from(jurisdiction)).scalar_one()
+
+
+def _upsert(connection: Connection, table: Any, rows: list[dict[str, Any]], key: list[str]) -> None:
+    if not rows:
+        return
+    statement = insert(table)
+    changes = {column: statement.excluded[column] for column in rows[0] if column not in key}
+    connection.execute(statement.on_conflict_do_update(index_elements=key, set_=changes), rows)

@@ -1,0 +1,83 @@
+"""API keys: random, shown once, kept as a digest."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Column, Connection, insert, select, update
+
+from open311.storage.tables import api_key
+
+ALL = "*"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Key:
+    """A key as it is stored. `jurisdiction_id` is "*" for all jurisdictions."""
+
+    id: int
+    jurisdiction_id: str
+    label: str
+    contact: str
+    is_test: bool
+    created_at: datetime
+    revoked_at: datetime | None
+
+
+def add_key(
+    connection: Connection,
+    secret: str,
+    *,
+    jurisdiction_id: str,
+    label: str,
+    contact: str = "",
+    is_test: bool = False,
+    now: datetime,
+) -> int:
+    """Store a key's digest; its number, by which it can be revoked."""
+    number: int = connection.execute(
+        insert(api_key)
+        .values(
+            jurisdiction_id=jurisdiction_id,
+            digest=_digest(secret),
+            label=label,
+            contact=contact,
+            is_test=is_test,
+            created_at=now,
+        )
+        .returning(api_key.c.id)
+    ).scalar_one()
+    return number
+
+
+def find_key(connection: Connection, secret: str) -> Key | None:
+    """The living key with this secret, whatever its jurisdiction; None if there is none or it was revoked."""
+    row = connection.execute(
+        select(*_columns()).where(api_key.c.digest == _digest(secret), api_key.c.revoked_at.is_(None))
+    ).first()
+    return None if row is None else Key(**row._mapping)
+
+
+def list_keys(connection: Connection) -> list[Key]:
+    """All keys, oldest first, revoked ones included."""
+    rows = connection.execute(select(*_columns()).order_by(api_key.c.id))
+    return [Key(**row._mapping) for row in rows]
+
+
+def revoke_key(connection: Connection, number: int, now: datetime) -> bool:
+    """Take a key back; False if there is none, or it was revoked before."""
+    changed = connection.execute(
+        update(api_key).where(api_key.c.id == number, api_key.c.revoked_at.is_(None)).values(revoked_at=now)
+    )
+    return changed.rowcount == 1
+
+
+def _columns() -> list[Column[Any]]:
+    return [column for column in api_key.c if column.name != "digest"]
+
+
+def _digest(secret: str) -> bytes:
+    return hashlib.sha256(secret.encode()).digest()

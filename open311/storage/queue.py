@@ -1,0 +1,51 @@
+"""Jobs, deferred in the transaction of the row they are about: both are there, or neither is."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import procrastinate
+from procrastinate.contrib.sqlalchemy import SQLAlchemyPsycopg2Connector
+from procrastinate.exceptions import AlreadyEnqueued
+from sqlalchemy import Connection, text
+
+from open311.storage.engine import Database
+
+
+class Queue:
+    """The job queue as operations see it; tasks are named, their code is the worker's."""
+
+    def __init__(self, database: Database) -> None:
+        self._app = procrastinate.App(connector=SQLAlchemyPsycopg2Connector())
+        self._app.open(database.engine)
+
+    def defer(self, connection: Connection, task: str, *, at: datetime | None = None, **arguments: Any) -> None:
+        """Add a job that runs once this transaction has committed, not before `at`."""
+        self._app.configure_task(task, connection=connection, schedule_at=at).defer(**arguments)
+
+    def defer_once(self, connection: Connection, task: str, lock: str, **arguments: Any) -> bool:
+        """Add a job unless one with the same lock is waiting already; whether it was added."""
+        try:
+            with connection.begin_nested():
+                self._app.configure_task(task, connection=connection, queueing_lock=lock, lock=lock).defer(
+                    **arguments
+                )
+        except AlreadyEnqueued:
+            return False
+        return True
+
+
+def count_jobs(connection: Connection) -> dict[str, int]:
+    """Jobs by state: todo, doing, failed, and stuck (todo and due for over ten minutes)."""
+    row = connection.execute(
+        text(
+            "SELECT count(*) FILTER (WHERE status = 'todo') AS todo,"
+            " count(*) FILTER (WHERE status = 'doing') AS doing,"
+            " count(*) FILTER (WHERE status = 'failed') AS failed,"
+            " count(*) FILTER (WHERE status = 'todo' AND coalesce(scheduled_at, (SELECT min(at) FROM"
+            " procrastinate_events WHERE job_id = procrastinate_jobs.id)) < now() - interval '10 minutes')"
+            " AS stuck FROM procrastinate_jobs WHERE status IN ('todo', 'doing', 'failed')"
+        )
+    ).one()
+    return dict(row._mapping)

@@ -1,0 +1,59 @@
+"""POSTs that may come twice: the client's own key of a call, and the request it made (A15)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, delete, select
+from sqlalchemy.dialects.postgresql import insert
+
+from open311.storage.tables import repeatable_post
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Post:
+    """One call that a client may repeat: its own key for it, and a digest of all it sent."""
+
+    jurisdiction_id: str
+    api_key_id: int
+    client_key: str
+    digest: bytes
+
+
+def claim(connection: Connection, post: Post, number: int, now: datetime) -> bool:
+    """Remember that this call makes request `number`; False if it came before.
+
+    A second call waits here until the first one's transaction ends, so that two at once make one request.
+    """
+    statement = (
+        insert(repeatable_post)
+        .values(
+            jurisdiction_id=post.jurisdiction_id,
+            api_key_id=post.api_key_id,
+            client_key=post.client_key,
+            digest=post.digest,
+            request_id=number,
+            created_at=now,
+        )
+        .on_conflict_do_nothing()
+        .returning(repeatable_post.c.request_id)
+    )
+    return connection.execute(statement).one_or_none() is not None
+
+
+def first_answer(connection: Connection, post: Post) -> tuple[int, bool]:
+    """The number of the request that the first call made, and whether both calls sent the same."""
+    row = connection.execute(
+        select(repeatable_post.c.request_id, repeatable_post.c.digest).where(
+            repeatable_post.c.jurisdiction_id == post.jurisdiction_id,
+            repeatable_post.c.api_key_id == post.api_key_id,
+            repeatable_post.c.client_key == post.client_key,
+        )
+    ).one()
+    return row.request_id, bytes(row.digest) == post.digest
+
+
+def forget(connection: Connection, before: datetime) -> int:
+    """Drop calls older than `before`; how many there were."""
+    return connection.execute(delete(repeatable_post).where(repeatable_post.c.created_at < before)).rowcount

@@ -1,0 +1,230 @@
+"""The record: requests, who sent them, what happened to them. Staff's side; public routes never come here."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from sqlalchemy import ARRAY, Connection, Row, Select, Text, any_, bindparam, insert, select, update
+from sqlalchemy.dialects.postgresql import insert as pg_insert
+
+from open311.domain.attributes import Answer
+from open311.domain.places import Place
+from open311.domain.requests import Event, Record, Reporter, Status, Visibility
+from open311.storage.geometry import point_of
+from open311.storage.tables import reporter, request_event, request_number, service_request
+
+_COLUMNS = tuple(column for column in service_request.c if column.name != "point")
+
+
+class NumberSource:
+    """Numbers for new requests, fetched a block at a time so that most POSTs ask for none.
+
+    Safe across threads and processes; a block's unused rest is lost with its process.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._left: Iterator[int] = iter(())
+
+    def next(self, connection: Connection) -> int:
+        """The next number."""
+        with self._lock:
+            number = next(self._left, None)
+            if number is None:
+                first = connection.execute(request_number).scalar_one()
+                self._left = iter(range(first, first + (request_number.increment or 1)))
+                number = next(self._left)
+            return number
+
+
+def insert_record(connection: Connection, record: Record) -> bool:
+    """Store a new record; False if its service_request_id is taken already."""
+    statement = (
+        pg_insert(service_request)
+        .values(_values(record))
+        .on_conflict_do_nothing(index_elements=["jurisdiction_id", "service_request_id"])
+        .returning(service_request.c.id)
+    )
+    return connection.execute(statement).one_or_none() is not None
+
+
+def insert_reporter(connection: Connection, record: Record, who: Reporter) -> None:
+    """Store who sent a request, if anything is known of them."""
+    if who:
+        connection.execute(
+            insert(reporter).values(
+                jurisdiction_id=record.jurisdiction_id,
+                request_id=record.number,
+                email=who.email,
+                first_name=who.first_name,
+                last_name=who.last_name,
+                phone=who.phone,
+                device_id=who.device_id,
+                account_id=who.account_id,
+            )
+        )
+
+
+def insert_events(connection: Connection, record: Record, events: Iterable[Event]) -> None:
+    """Append to a request's history."""
+    rows = [
+        {
+            "jurisdiction_id": record.jurisdiction_id,
+            "request_id": record.number,
+            "at": event.at,
+            "kind": event.kind,
+            "visibility": "public" if event.is_public else "staff",
+            "description": event.description,
+        }
+        for event in events
+    ]
+    connection.execute(insert(request_event).values(rows))
+
+
+def save_record(connection: Connection, record: Record) -> None:
+    """Write a changed record back; the caller holds its lock."""
+    connection.execute(
+        update(service_request)
+        .where(
+            service_request.c.jurisdiction_id == record.jurisdiction_id, service_request.c.id == record.number
+        )
+        .values(_values(record))
+    )
+
+
+def load_record(
+    connection: Connection, jurisdiction_id: str, *, service_request_id: str = "", number: int = 0
+) -> Record | None:
+    """A record by its id or our number, locked until the transaction ends; None if there is none."""
+    wanted = (
+        service_request.c.service_request_id == service_request_id
+        if service_request_id
+        else service_request.c.id == number
+    )
+    row = connection.execute(
+        _select().where(service_request.c.jurisdiction_id == jurisdiction_id, wanted).with_for_update()
+    ).one_or_none()
+    return None if row is None else _record(row)
+
+
+def load_batch(connection: Connection, jurisdiction_id: str, *, after: int, rows: int) -> list[Record]:
+    """Records with numbers above `after`, in order, locked; for work through all of them."""
+    found = connection.execute(
+        _select()
+        .where(service_request.c.jurisdiction_id == jurisdiction_id, service_request.c.id > after)
+        .order_by(service_request.c.id)
+        .limit(rows)
+        .with_for_update()
+    )
+    return [_record(row) for row in found]
+
+
+def load_account_id(connection: Connection, jurisdiction_id: str, number: int) -> str:
+    """The account_id that came with a request; "" if none did."""
+    found = connection.execute(
+        select(reporter.c.account_id).where(
+            reporter.c.jurisdiction_id == jurisdiction_id, reporter.c.request_id == number
+        )
+    ).scalar_one_or_none()
+    return found or ""
+
+
+def load_events(connection: Connection, record: Record) -> list[Event]:
+    """A request's history, oldest first."""
+    rows = connection.execute(
+        select(request_event)
+        .where(
+            request_event.c.jurisdiction_id == record.jurisdiction_id,
+            request_event.c.request_id == record.number,
+        )
+        .order_by(request_event.c.id)
+    )
+    return [Event(row.at, row.kind, row.description, row.visibility == "public") for row in rows]
+
+
+def existing_ids(connection: Connection, jurisdiction_id: str, ids: Sequence[str]) -> set[str]:
+    """Which of these service_request_ids are stored."""
+    found = connection.execute(
+        select(service_request.c.service_request_id).where(
+            service_request.c.jurisdiction_id == jurisdiction_id,
+            service_request.c.service_request_id == any_(bindparam(None, list(ids), ARRAY(Text))),
+        )
+    )
+    return set(found.scalars())
+
+
+def has_requests(connection: Connection, jurisdiction_id: str) -> bool:
+    """Whether the jurisdiction has any request."""
+    return (
+        connection.execute(
+            select(service_request.c.id).where(service_request.c.jurisdiction_id == jurisdiction_id).limit(1)
+        ).one_or_none()
+        is not None
+    )
+
+
+def _select() -> Select[Any]:
+    return select(*_COLUMNS)
+
+
+def _values(record: Record) -> dict[str, Any]:
+    return {
+        "jurisdiction_id": record.jurisdiction_id,
+        "id": record.number,
+        "service_request_id": record.service_request_id or None,
+        "service_code": record.service_code,
+        "status": record.status,
+        "status_notes": record.status_notes,
+        "description": record.description,
+        "department": record.department,
+        "agency_responsible": record.agency_responsible,
+        "route_reason": record.route_reason,
+        "is_triage": record.is_triage,
+        "service_notice": record.service_notice,
+        "requested_at": record.requested_at,
+        "updated_at": record.updated_at,
+        "changed_at": record.changed_at,
+        "expected_at": record.expected_at,
+        "lat": record.place.lat,
+        "long": record.place.long,
+        "point": point_of(record.place),
+        "address": record.place.address,
+        "address_id": record.place.address_id,
+        "zipcode": record.place.zipcode,
+        "is_outside": record.is_outside,
+        "media_urls": list(record.media_urls),
+        "answers": [{"code": answer.code, "values": list(answer.values)} for answer in record.answers],
+        "visibility": record.visibility,
+        "source": record.source,
+    }
+
+
+def _record(row: Row[Any]) -> Record:
+    return Record(
+        jurisdiction_id=row.jurisdiction_id,
+        number=row.id,
+        service_request_id=row.service_request_id or "",
+        service_code=row.service_code,
+        status=Status(row.status),
+        status_notes=row.status_notes,
+        description=row.description,
+        department=row.department,
+        agency_responsible=row.agency_responsible,
+        route_reason=row.route_reason,
+        is_triage=row.is_triage,
+        service_notice=row.service_notice,
+        requested_at=row.requested_at,
+        updated_at=row.updated_at,
+        changed_at=row.changed_at,
+        expected_at=row.expected_at,
+        place=Place(
+            lat=row.lat, long=row.long, address=row.address, address_id=row.address_id, zipcode=row.zipcode
+        ),
+        is_outside=row.is_outside,
+        media_urls=tuple(row.media_urls),
+        answers=tuple(Answer(item["code"], tuple(item["values"])) for item in row.answers),
+        visibility=Visibility(row.visibility),
+        source=row.source,
+    )

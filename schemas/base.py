@@ -1,0 +1,83 @@
+"""Fields and names that the wire contract is made of.
+
+A schema here is the contract of one body: its fields stand in the order of the wire (A42), `xml_root` and
+`xml_item` name its elements, and each field has a description for the API page. What JSON and XML look like
+follows from the field's class alone, so both formats always carry the same data.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from marshmallow import Schema, fields
+
+class Body(Schema):
+    """A body, or an item of one.
+
+    xml_root  element around the whole document (around all items, for a list)
+    xml_item  element around one item of a list; "" for a body that is one object
+    """
+
+    xml_root: ClassVar[str] = ""
+    xml_item: ClassVar[str] = ""
+
+
+class Text(fields.String):
+    """Text that is never null: "" when there is none (A39, service lists and definitions)."""
+
+
+class OptionalText(fields.String):
+    """Text that is null in JSON and an empty element in XML when there is none (A39, requests)."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(allow_none=True, **kwargs)
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
+        return super()._serialize(value, attr, obj, **kwargs) or None
+
+
+class TextIfAny(fields.String):
+    """Text that is left out altogether when there is none: id against token (A02, A12)."""
+
+
+class Degrees(fields.Float):
+    """Decimal degrees, at most 9 decimals, or null (A38)."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(allow_none=True, **kwargs)
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> float | None:
+        degrees = super()._serialize(value, attr, obj, **kwargs)
+        return None if degrees is None else round(float(degrees), 9) + 0.0
+
+
+class Instant(fields.String):
+    """A W3C datetime in UTC and whole seconds, or null (A27)."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(allow_none=True, **kwargs)
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
+        if value is None:
+            return None
+        return f"{value.replace(microsecond=0, tzinfo=None).isoformat()}Z"
+
+
+class Items(fields.List[Any]):
+    """A list of words; `xml_item` names each word's element."""
+
+    def __init__(self, cls_or_instance: Any, *, xml_item: str, **kwargs: Any) -> None:
+        super().__init__(cls_or_instance, **kwargs)
+        self.xml_item = xml_item
+
+
+class ListIfAny(fields.List[Any]):
+    """A list of bodies that is left out altogether when empty (A52)."""
+
+
+def describe(text: str, example: Any = None) -> dict[str, Any]:
+    """Metadata of a field: what it means, and an example, for the API page."""
+    metadata: dict[str, Any] = {"description": text}
+    if example is not None:
+        metadata["example"] = example
+    return metadata

@@ -1,0 +1,145 @@
+"""One call and its answer, read with tolerance: whoever judges the shape is one check, all others must still read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, NoReturn
+from urllib.parse import urlsplit
+
+from spec.bodies import unwrapped
+from spec.documents import Document, UnreadableError, read
+from spec.shapes import Kind, Plain
+
+Format = Literal["xml", "json"]
+Record = dict[str, Plain]
+
+_BODY_SHOWN = 300
+
+
+class DeviationError(Exception):
+    """The server did not do what the requirement says."""
+
+    def __init__(self, expected: str, came: str, call: str = "") -> None:
+        super().__init__(f"expected {expected}, came {came}")
+        self.expected = expected
+        self.came = came
+        self.call = call
+
+
+class UnmetNeedError(Exception):
+    """The check cannot be made here; the text says what is missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What is sent. `url` is complete, `headers` are pairs, `body` is as on the wire."""
+
+    method: str
+    url: str
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes | None = None
+
+    def __str__(self) -> str:
+        headers = "".join(f" [{name}: {value}]" for name, value in self.headers if name != "Content-Type")
+        body = f" {self.body.decode('utf-8', 'replace')}" if self.body else ""
+        return _cut(f"{self.method} {self.url}{headers}{body}")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back. Header names are in lower case."""
+
+    call: Call
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def content_type(self) -> str:
+        return self.headers.get("content-type", "")
+
+    @property
+    def format(self) -> Format:
+        """By the suffix asked for; without one, by the content type."""
+        path = urlsplit(self.call.url).path.lower()
+        if path.endswith(".json"):
+            return "json"
+        if path.endswith(".xml"):
+            return "xml"
+        return "json" if "json" in self.content_type else "xml"
+
+    @property
+    def succeeded(self) -> bool:
+        return 200 <= self.status < 300
+
+    @property
+    def text(self) -> str:
+        return self.body.decode("utf-8", "replace")
+
+    def __str__(self) -> str:
+        return _cut(f"{self.status} {self.content_type}: {self.text or 'an empty body'}")
+
+    def json(self) -> Any:
+        """The body as JSON, as sent. Raises UnmetNeedError when it is none."""
+        try:
+            return json.loads(self.body)
+        except ValueError as error:
+            raise UnmetNeedError(f"{self.call} gave no JSON") from error
+
+    def document(self) -> Document:
+        """The body as XML. Raises UnmetNeedError when it is none."""
+        try:
+            return read(self.body)
+        except UnreadableError as error:
+            raise UnmetNeedError(f"{self.call} gave no XML") from error
+
+    def data(self, kind: Kind) -> Plain:
+        """What the body says, wrong wrappers and roots overlooked."""
+        if self.format == "json":
+            return unwrapped(self.json())
+        return self.document().read_as(kind)
+
+    def records(self, kind: Kind) -> list[Record]:
+        """The items of a successful list. Raises UnmetNeedError when there is no list to read."""
+        data = self.data(kind) if self.succeeded else None
+        if isinstance(data, dict):
+            data = [data]
+        if not isinstance(data, list) or not all(isinstance(item, dict) for item in data):
+            raise UnmetNeedError(f"{self.call} gave no list: {self.status}")
+        return [item for item in data if isinstance(item, dict)]
+
+    def must(self, holds: object, expected: str, came: object = None) -> None:
+        """Raises DeviationError unless `holds`; `came` is what stands there instead of the expected."""
+        if not holds:
+            self.fail(expected, str(self) if came is None else str(came))
+
+    def must_be(self, *statuses: int) -> Answer:
+        """Raises DeviationError unless the status is one of these."""
+        self.must(self.status in statuses, " or ".join(map(str, statuses)))
+        return self
+
+    def must_say(self, *words: str) -> Answer:
+        """Raises DeviationError unless the body names all the words, in any case."""
+        missing = [word for word in words if word.lower() not in self.text.lower()]
+        self.must(not missing, f"a text that names {' and '.join(missing)}")
+        return self
+
+    def fail(self, expected: str, came: str) -> NoReturn:
+        raise DeviationError(expected, _cut(came), str(self.call))
+
+
+def text_of(record: Mapping[str, Plain], name: str) -> str:
+    """A member as text: "" when absent or null."""
+    value = record.get(name)
+    return "" if value is None else str(value)
+
+
+def ids_of(records: Iterable[Mapping[str, Plain]]) -> list[str]:
+    return [text_of(record, "service_request_id") for record in records]
+
+
+def _cut(text: str) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= _BODY_SHOWN else f"{text[:_BODY_SHOWN]}…"

@@ -1,0 +1,100 @@
+"""The polite client: one request at a time, paced, bounded in time and size, and nothing asked twice."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import requests
+
+from spec.conformance.answers import Answer, Call, UnmetNeedError
+
+USER_AGENT = "open311-conformance/1 (+http://wiki.open311.org/GeoReport_v2/)"
+_CHUNK = 65_536
+
+
+class UnreachableError(Exception):
+    """No answer came; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Manners:
+    """How a run treats the server.
+
+    rate_per_s      requests a second at most; 0 for no limit (only for a server of one's own)
+    timeout_s       for connecting and between two pieces of an answer
+    max_body_bytes  of an answer, unpacked; more is not read
+    """
+
+    rate_per_s: float = 2.0
+    timeout_s: float = 15.0
+    max_body_bytes: int = 10_000_000
+
+
+@dataclass(slots=True)
+class Client:
+    """Sends calls and remembers the answers to plain GETs."""
+
+    manners: Manners = field(default_factory=Manners)
+    session: requests.Session = field(default_factory=requests.Session)
+    pause: Callable[[float], None] = time.sleep
+    sent: int = 0
+    _last_s: float | None = None
+    _seen: dict[Call, Answer] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        # None of the session's own Accept: what a check sends is all that is sent.
+        self.session.headers.clear()
+        self.session.headers.update({"User-Agent": USER_AGENT, "Accept-Encoding": "gzip, deflate"})
+        self.session.trust_env = False
+        self.session.max_redirects = 5
+
+    @property
+    def answers(self) -> list[Answer]:
+        """The remembered answers, oldest first."""
+        return list(self._seen.values())
+
+    def get(self, call: Call, *, fresh: bool = False) -> Answer:
+        """The answer to a GET, from memory unless `fresh`."""
+        if fresh or call not in self._seen:
+            self._seen[call] = self.send(call)
+        return self._seen[call]
+
+    def send(self, call: Call) -> Answer:
+        """Raises UnreachableError when no answer comes, UnmetNeedError when it is too long."""
+        self._keep_pace()
+        self.sent += 1
+        try:
+            return self._exchange(call)
+        except requests.RequestException as error:
+            raise UnreachableError(f"{call}: {type(error).__name__}") from error
+
+    def _exchange(self, call: Call) -> Answer:
+        with self.session.request(
+            call.method,
+            call.url,
+            data=call.body,
+            headers=dict(call.headers),
+            timeout=self.manners.timeout_s,
+            allow_redirects=call.method == "GET",
+            stream=True,
+        ) as response:
+            headers = {name.lower(): value for name, value in response.headers.items()}
+            return Answer(call, response.status_code, headers, self._body(call, response))
+
+    def _body(self, call: Call, response: requests.Response) -> bytes:
+        body = bytearray()
+        for chunk in response.iter_content(_CHUNK):
+            body += chunk
+            if len(body) > self.manners.max_body_bytes:
+                raise UnmetNeedError(f"{call} answers with more than {self.manners.max_body_bytes} bytes")
+        return bytes(body)
+
+    def _keep_pace(self) -> None:
+        now = time.monotonic()
+        if self.manners.rate_per_s and self._last_s is not None:
+            wait_s = self._last_s + 1 / self.manners.rate_per_s - now
+            if wait_s > 0:
+                self.pause(wait_s)
+        self._last_s = time.monotonic()

@@ -1,0 +1,188 @@
+"""What a server under test has ready, so that checks which need it can run.
+
+The look-over finds much of it in the server's own answers; what cannot be seen from outside, such as a private
+request, is given by whoever prepared the server. A check whose need is neither found nor given is skipped, and the
+report says with the words below what was missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, fields, replace
+from types import MappingProxyType
+from typing import Any
+
+
+def _need(meaning: str) -> Any:
+    return field(default=None, metadata={"meaning": meaning})
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """Degrees, WGS 84."""
+
+    lat: float
+    long: float
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Another base address, and the jurisdiction to ask for there ("" for none)."""
+
+    base_url: str
+    jurisdiction_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A jurisdiction among several: a realtime service without required attributes, a listed request, a place.
+
+    token  any token issued there, resolved or not
+    """
+
+    jurisdiction_id: str
+    service_code: str
+    request_id: str
+    token: str
+    point: Point
+    api_key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Several:
+    """An endpoint that serves two jurisdictions or more; the two share no service code and no request id."""
+
+    base_url: str
+    first: Member
+    second: Member
+
+
+@dataclass(frozen=True, slots=True)
+class Retired:
+    """A service that is offered no longer, with the name it had and a request filed for it, any age."""
+
+    service_code: str
+    service_name: str
+    request_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """A closed request and the time it was closed, as the server writes it (`2026-02-01T08:00:00Z`)."""
+
+    request_id: str
+    closed_datetime: str
+
+
+@dataclass(frozen=True, slots=True)
+class Throttle:
+    """An endpoint, or a key there, that allows `calls` GETs of services.json before it answers 429."""
+
+    base_url: str
+    calls: int
+    jurisdiction_id: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Preparation:
+    """Each field is a need that a check can name; None means not there."""
+
+    # Services of the target
+    plain_service: str | None = _need("a realtime service without attributes (P)")
+    rich_service: str | None = _need(
+        "a realtime service (G) whose definition has a required singlevaluelist, a multivaluelist with a key that "
+        "holds a comma, a number, a datetime, a text, a string and an attribute that only informs"
+    )
+    batch_service: str | None = _need("a batch service without required attributes (T)")
+    blackbox_service: str | None = _need("a blackbox service without required attributes (H)")
+    optional_service: str | None = _need("a service with attributes, all optional")
+    ungrouped_service: str | None = _need("a service without group, keywords and description")
+    unicode_service: str | None = _need("a service whose name has letters beyond ASCII")
+    notice_service: str | None = _need("a realtime service without required attributes that has a notice")
+    retired: Retired | None = _need("a retired service and a request filed for it")
+
+    # Places
+    point: Point | None = _need("a point inside the jurisdiction")
+    outside_point: Point | None = _need("a point outside the bounds that the deployment sets")
+
+    # Requests that can be read
+    open_request: str | None = _need("an open request of the last 80 days, with a point (R1)")
+    closed_request: str | None = _need("a closed request of the last 80 days, of another service than R1 (R2)")
+    old_request: str | None = _need("a request between 100 and 190 days old (R3)")
+    ancient_request: str | None = _need("a request older than 300 days")
+    in_progress_request: str | None = _need("a request that the back office is working on, neither new nor done")
+    closing: Closing | None = _need("a closed request and its closing time")
+    commented_closing: Closing | None = _need("a closed request that was commented on after closing")
+    private_request: str | None = _need("a request of the last 80 days that is not public")
+    zipcode_request: str | None = _need("a request with the zip code 02134")
+    pointless_request: str | None = _need("a listed request with an address and no point")
+    odd_request_id: str | None = _need("a request whose id has characters other than letters, digits, - and _")
+    late_update: str | None = _need("a request older than 100 days that changed within the last two days")
+
+    # Tokens
+    resolved_token: str | None = _need("a token whose request has its id")
+    pending_token: str | None = _need("a token whose request has no id yet")
+
+    # Other endpoints
+    several: Several | None = _need("an endpoint with two jurisdictions")
+    empty: Endpoint | None = _need("a jurisdiction without services and without requests")
+    crowded: Endpoint | None = _need("a jurisdiction with more than 1000 requests in the last 80 days")
+    crashing: Endpoint | None = _need("an endpoint where GET services meets a fault that nobody foresaw")
+    https_only: Endpoint | None = _need("an endpoint whose public address is https, reached here over plain HTTP")
+    throttle: Throttle | None = _need("an endpoint with a low limit of calls")
+    jsonp: Endpoint | None = _need("an endpoint with JSONP switched on")
+
+    # Keys and limits
+    test_key: str | None = _need("a key for testing")
+    max_body_bytes: int | None = _need("the largest body of a POST that the server accepts")
+    serves_test: bool | None = _need("whether the server runs a test endpoint beside the production one")
+
+    # Actions on the server
+    rename_service: Callable[[], object] | None = _need("a way to rename a service")
+    advance_clock: Callable[[float], object] | None = _need("a way to let the server's clock jump by seconds")
+    back_office_down: Callable[[], AbstractContextManager[object]] | None = _need(
+        "a way to stop the back office for a while"
+    )
+    access_log: Callable[[], str] | None = _need("a way to read the server's access log so far")
+
+    # Languages and neighbouring standards
+    locale: str | None = _need("a language other than the default one in which service names are translated")
+    bulk_url: str | None = _need("the address of the bulk files without suffix, so that .csv, .xml, .json work")
+    inquiry_url: str | None = _need("the base address of an Inquiry v1 API")
+
+    offered: frozenset[str] = field(
+        default=frozenset(),
+        metadata={"meaning": "extensions that must work: their checks fail instead of being skipped"},
+    )
+
+    def has(self, need: str) -> bool:
+        return getattr(self, need) is not None
+
+    def over(self, found: Preparation) -> Preparation:
+        """This preparation, completed by what the look-over found."""
+        missing = {name: getattr(found, name) for name in NEEDS if not self.has(name) and found.has(name)}
+        return replace(self, **missing)
+
+
+NEEDS: Mapping[str, str] = MappingProxyType(
+    {item.name: item.metadata["meaning"] for item in fields(Preparation) if item.name != "offered"}
+)
+EXTENSIONS: Mapping[str, str] = MappingProxyType(
+    {
+        "account_id": "account_id comes back in the answer to a POST",
+        "bbox": "bbox limits a list",
+        "discovery_page": "discovery without suffix is a page for people",
+        "extensions": "extensions=true adds extended_attributes and notes",
+        "geojson": "requests.geojson",
+        "idempotency": "Idempotency-Key",
+        "media": "photos in multipart bodies",
+        "page": "page and page_size, with Link and X-Total-Count",
+        "place_services": "lat and long limit the service list",
+        "q": "q finds requests by their text",
+        "radius": "lat, long and radius limit a list",
+        "sort": "sort=-updated",
+        "updated": "updated_after and updated_before",
+        "updates": "servicerequestupdates",
+    }
+)

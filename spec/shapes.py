@@ -1,0 +1,170 @@
+"""What each body of the standard holds, field by field, and how a text of XML becomes a plain value.
+
+The order of the members is the order of the standard's tables.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+Kind: TypeAlias = Literal[
+    "services", "service_definition", "requests", "created", "token", "errors", "discovery"
+]
+Plain: TypeAlias = "bool | int | float | str | list[Plain] | dict[str, Plain] | None"
+
+_DECIMAL = re.compile(r"-?\d+(\.\d+)?")
+
+
+def _text(text: str) -> Plain:
+    return text
+
+
+def _text_or_null(text: str) -> Plain:
+    return text or None
+
+
+def _flag(text: str) -> Plain:
+    return {"true": True, "false": False}.get(text, text)
+
+
+def _number(text: str) -> Plain:
+    """A float; anything that is no plain decimal stays text, so that a schema can complain of it."""
+    if _DECIMAL.fullmatch(text):
+        return float(text)
+    return text or None
+
+
+def _integer(text: str) -> Plain:
+    return int(text) if text.isdecimal() else text
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """A member that is one text; `free` text was typed by people and may be padded with blanks."""
+
+    read: Callable[[str], Plain]
+    free: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    members: Mapping[str, Shape]
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """A wrapper with items of one name: an array in JSON."""
+
+    item: str
+    shape: Shape
+
+
+Shape: TypeAlias = Leaf | Record | Series
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """The XML root, which JSON drops, and what is under it."""
+
+    root: str
+    shape: Record | Series
+
+
+ID = Leaf(_text)
+ID_OR_NULL = Leaf(_text_or_null)
+WORDS = Leaf(_text, free=True)
+WORDS_OR_NULL = Leaf(_text_or_null, free=True)
+FLAG = Leaf(_flag)
+NUMBER = Leaf(_number)
+INTEGER = Leaf(_integer)
+TIME = Leaf(_text)
+TIME_OR_NULL = Leaf(_text_or_null)
+
+SERVICE = Record(
+    {
+        "service_code": ID,
+        "service_name": WORDS,
+        "description": WORDS,
+        "metadata": FLAG,
+        "type": ID,
+        "keywords": WORDS,
+        "group": WORDS,
+    }
+)
+VALUE = Record({"key": ID, "name": WORDS})
+ATTRIBUTE = Record(
+    {
+        "variable": FLAG,
+        "code": ID,
+        "datatype": ID,
+        "required": FLAG,
+        "datatype_description": WORDS,
+        "order": INTEGER,
+        "description": WORDS,
+        "values": Series("value", VALUE),
+    }
+)
+DEFINITION = Record({"service_code": ID, "attributes": Series("attribute", ATTRIBUTE)})
+REQUEST = Record(
+    {
+        "service_request_id": ID,
+        "status": ID,
+        "status_notes": WORDS_OR_NULL,
+        "service_name": WORDS,
+        "service_code": ID,
+        "description": WORDS_OR_NULL,
+        "agency_responsible": WORDS_OR_NULL,
+        "service_notice": WORDS_OR_NULL,
+        "requested_datetime": TIME,
+        "updated_datetime": TIME,
+        "expected_datetime": TIME_OR_NULL,
+        "address": WORDS_OR_NULL,
+        "address_id": ID_OR_NULL,
+        "zipcode": ID_OR_NULL,
+        "lat": NUMBER,
+        "long": NUMBER,
+        "media_url": ID_OR_NULL,
+    }
+)
+RECEIPT = Record(
+    {
+        "service_request_id": ID,
+        "token": ID,
+        "service_notice": WORDS_OR_NULL,
+        "account_id": ID_OR_NULL,
+    }
+)
+ERROR = Record({"code": INTEGER, "description": WORDS})
+ENDPOINT = Record(
+    {
+        "specification": ID,
+        "url": ID,
+        "changeset": TIME,
+        "type": ID,
+        "formats": Series("format", ID),
+    }
+)
+DISCOVERY = Record(
+    {
+        "changeset": TIME,
+        "contact": WORDS,
+        "key_service": WORDS,
+        "endpoints": Series("endpoint", ENDPOINT),
+    }
+)
+# One root serves requests, answers to POST and tokens; their members do not clash.
+_ANY_REQUEST = Series("request", Record({**RECEIPT.members, **REQUEST.members}))
+
+BODIES: Mapping[Kind, Body] = {
+    "services": Body("services", Series("service", SERVICE)),
+    "service_definition": Body("service_definition", DEFINITION),
+    "requests": Body("service_requests", _ANY_REQUEST),
+    "created": Body("service_requests", _ANY_REQUEST),
+    "token": Body("service_requests", _ANY_REQUEST),
+    "errors": Body("errors", Series("error", ERROR)),
+    "discovery": Body("discovery", DISCOVERY),
+}
+ROOTS: Mapping[str, Body] = {body.root: body for body in BODIES.values()}

@@ -1,0 +1,465 @@
+"""The private PostGIS cluster, with real servers and real processes.
+
+Clusters lie in folders of their own, not in `tmp_path`: below pytest's closed folder the server's user could
+not reach them when the tests run as root, and each would go elsewhere. Most names hold a blank.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import psycopg2
+import pytest
+import sqlalchemy
+
+from open311.errors import Misconfigured
+from open311.storage import embedded
+from open311.storage.embedded import Cluster, find_binaries, install_binaries
+
+AS_ROOT = os.geteuid() == 0
+WAIT_S = 30
+
+HOLDER = """
+import sys
+from pathlib import Path
+from open311.storage.embedded import Cluster
+with Cluster(Path(sys.argv[1]), durable=False):
+    print("up", flush=True)
+    sys.stdin.read()
+"""
+
+FORKING_HOLDER = """
+import os, sys
+from pathlib import Path
+from open311.storage.embedded import Cluster
+with Cluster(Path(sys.argv[1]), durable=False) as cluster:
+    child = os.fork()
+    if child == 0:
+        cluster.release()
+        os._exit(0)
+    os.waitpid(child, 0)
+    print("still up:", cluster.has_database("postgres"))
+"""
+
+# Everything is imported before the change: the interpreter may lie where an ordinary user cannot look.
+ORDINARY_USER = """
+import os, sys
+from pathlib import Path
+import psycopg2
+from open311.storage.embedded import Cluster
+if os.geteuid() == 0:
+    os.setgroups([])
+    os.setgid(65534)
+    os.setuid(65534)
+with Cluster(Path(sys.argv[1]), durable=False) as cluster:
+    cluster.create_database("town")
+    connection = psycopg2.connect(cluster.dsn("town"))
+    cursor = connection.cursor()
+    cursor.execute("SELECT postgis_version()")
+    print(os.geteuid(), cursor.fetchone()[0], flush=True)
+"""
+
+
+@contextmanager
+def open_folder() -> Iterator[Path]:
+    """A folder that every user can pass through, removed at the end."""
+    path = Path(tempfile.mkdtemp(prefix="open311 test "))
+    path.chmod(0o755)
+    yield path
+    shutil.rmtree(path)
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    with open_folder() as path:
+        yield path
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    """A running cluster with the database "town"."""
+    with open_folder() as path, Cluster(path / "pg", durable=False) as running:
+        running.create_database("town")
+        yield running
+
+
+@pytest.fixture(scope="module")
+def stopped() -> Iterator[Path]:
+    """The home of a cluster that was created and stopped; copy it rather than wait for initdb again."""
+    with open_folder() as path:
+        with Cluster(path / "pg", durable=False):
+            pass
+        yield path / "pg"
+
+
+def copied(home: Path, target: Path) -> Path:
+    """A copy with the owners kept, as `cp -a` makes it of a whole clone."""
+    subprocess.run(["cp", "-a", str(home), str(target)], check=True, timeout=WAIT_S)
+    return target
+
+
+def ask(cluster: Cluster, statement: str, database: str = "postgres") -> Any:
+    """The first value that a statement gives, committed; None when it gives no rows."""
+    with (
+        closing(psycopg2.connect(cluster.dsn(database))) as connection,
+        connection,
+        connection.cursor() as cursor,
+    ):
+        cursor.execute(statement)
+        return cursor.fetchone()[0] if cursor.description else None
+
+
+def is_up(cluster: Cluster) -> bool:
+    try:
+        return bool(ask(cluster, "SELECT 1") == 1)
+    except psycopg2.OperationalError:
+        return False
+
+
+def postmaster(home: Path) -> int:
+    return int((home / "data" / "postmaster.pid").read_text().splitlines()[0])
+
+
+def wait_for(is_so: Callable[[], object]) -> None:
+    give_up_at = time.monotonic() + WAIT_S
+    pause = threading.Event()
+    while not is_so():
+        assert time.monotonic() < give_up_at, "waited too long"
+        pause.wait(0.01)
+
+
+def start_holder(home: Path) -> subprocess.Popen[str]:
+    """Another process that holds the cluster until its input ends, in a process group of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(home)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def kill_holder(holder: subprocess.Popen[str]) -> None:
+    os.killpg(holder.pid, signal.SIGKILL)
+    holder.communicate(timeout=WAIT_S)
+
+
+# What a caller gets
+
+
+def test_sqlalchemy_psycopg2_and_psycopg3_reach_postgis_below_a_path_with_blanks(cluster: Cluster) -> None:
+    assert " " in str(cluster.home)
+    engine = sqlalchemy.create_engine(cluster.url("town"))
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql("SELECT postgis_version()").scalar_one().startswith("3.")
+    engine.dispose()
+    assert ask(cluster, "SELECT postgis_version()", "town").startswith("3.")
+    with psycopg.connect(cluster.dsn("town")) as connection_3:
+        assert connection_3.execute("SELECT current_database()").fetchone() == ("town",)
+
+
+def test_a_new_database_has_the_extensions_and_keeps_accents(cluster: Cluster) -> None:
+    names = ask(cluster, "SELECT array_agg(extname::text) FROM pg_extension", "town")
+    assert {"postgis", "btree_gist", "pg_trgm", "unaccent"} <= set(names)
+    assert ask(cluster, "SELECT lower('ÉCOLE')", "town") == "école"
+    assert ask(cluster, "SELECT 'ÉCOLE' ILIKE 'école'", "town") is True
+
+
+def test_the_callers_role_owns_its_databases_and_is_no_superuser(cluster: Cluster) -> None:
+    assert ask(cluster, "SELECT rolsuper FROM pg_roles WHERE rolname = current_user", "town") is False
+    ask(cluster, "CREATE TABLE owned (id int)", "town")
+    ask(cluster, "DROP TABLE owned", "town")
+
+
+def test_creating_a_database_again_keeps_its_data(cluster: Cluster) -> None:
+    cluster.create_database("again")
+    ask(cluster, "CREATE TABLE kept AS SELECT 7 AS n", "again")
+    cluster.create_database("again")
+    assert ask(cluster, "SELECT n FROM kept", "again") == 7
+    cluster.drop_database("again")
+
+
+def test_a_template_is_copied_and_dropped_despite_a_session(cluster: Cluster) -> None:
+    cluster.create_database("copy", template="town")
+    assert cluster.has_database("copy")
+    with pytest.raises(psycopg2.errors.DuplicateDatabase):
+        cluster.create_database("copy", template="town")
+    with closing(psycopg2.connect(cluster.dsn("copy"))):
+        cluster.drop_database("copy")
+    assert not cluster.has_database("copy")
+    cluster.drop_database("copy")
+
+
+def test_odd_database_names_are_only_names(cluster: Cluster) -> None:
+    name = 'a "quoted" town?x=1'
+    cluster.create_database(name, template="town")
+    engine = sqlalchemy.create_engine(cluster.url(name))
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql("SELECT current_database()").scalar_one() == name
+    engine.dispose()
+    cluster.drop_database(name)
+
+
+def test_no_port_and_nobody_else_gets_in(cluster: Cluster) -> None:
+    sockets = Path(psycopg2.extensions.parse_dsn(cluster.dsn("town"))["host"])
+    assert sockets.stat().st_mode & 0o077 == 0
+    assert (cluster.home / "data").stat().st_mode & 0o077 == 0
+    assert ask(cluster, "SHOW listen_addresses") == ""
+
+
+def test_only_the_cluster_for_tests_gives_up_durability(
+    cluster: Cluster, stopped: Path, folder: Path
+) -> None:
+    assert ask(cluster, "SHOW fsync") == "off"
+    with Cluster(copied(stopped, folder / "pg")) as durable:
+        assert [ask(durable, f"SHOW {name}") for name in ("fsync", "full_page_writes", "jit")] == [
+            "on",
+            "on",
+            "off",
+        ]
+
+
+# Who keeps it running
+
+
+def test_the_last_holder_out_stops_the_server(stopped: Path, folder: Path) -> None:
+    home = copied(stopped, folder / "pg")
+    first, second = Cluster(home, durable=False), Cluster(home, durable=False)
+    first.hold()
+    second.hold()
+    first.release()
+    assert is_up(second)
+    second.release()
+    assert not is_up(second)
+    second.release()
+
+
+def test_a_killed_launcher_leaves_nothing_wrong(stopped: Path, folder: Path) -> None:
+    home = copied(stopped, folder / "pg")
+    launcher = start_holder(home)
+    assert launcher.stdout is not None
+    assert launcher.stdout.readline() == "up\n"
+    with Cluster(home, durable=False) as other:
+        kill_holder(launcher)
+        assert is_up(other)
+    # Had the server inherited the launcher's lock, this holder would not have been the last.
+    assert not is_up(other)
+
+
+def test_processes_that_start_at_once_share_one_server(folder: Path) -> None:
+    home = folder / "pg"
+    holders = [start_holder(home) for _ in range(4)]
+    for holder in holders:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "up\n"
+    cluster = Cluster(home, durable=False)
+    assert is_up(cluster)
+    for holder in holders:
+        holder.communicate(timeout=WAIT_S)
+        assert holder.returncode == 0
+    assert not is_up(cluster)
+
+
+def test_a_fork_does_not_let_go_for_its_parent(stopped: Path, folder: Path) -> None:
+    command = [sys.executable, "-c", FORKING_HOLDER, str(copied(stopped, folder / "pg"))]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=WAIT_S)
+    assert done.stdout == "still up: True\n", done.stderr
+
+
+# What it survives
+
+
+def test_kill_9_of_the_whole_server_loses_nothing_committed(stopped: Path, folder: Path) -> None:
+    home = copied(stopped, folder / "pg")
+    with Cluster(home) as cluster:
+        cluster.create_database("town", template="template0")
+        ask(cluster, "CREATE TABLE kept AS SELECT generate_series(1, 1000) AS n", "town")
+        family = ask(cluster, "SELECT array_agg(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
+        for pid in (postmaster(home), *family):
+            os.kill(pid, signal.SIGKILL)
+        cluster.ensure_running()
+        assert ask(cluster, "SELECT count(*) FROM kept", "town") == 1000
+    assert not is_up(cluster)
+
+
+def test_kill_9_of_launcher_and_postmaster_is_repaired_by_the_next_holder(
+    stopped: Path, folder: Path
+) -> None:
+    home = copied(stopped, folder / "pg")
+    launcher = start_holder(home)
+    assert launcher.stdout is not None
+    assert launcher.stdout.readline() == "up\n"
+    kill_holder(launcher)
+    killed = postmaster(home)
+    os.kill(killed, signal.SIGKILL)
+    with Cluster(home, durable=False) as cluster:
+        assert is_up(cluster)
+        assert postmaster(home) != killed
+    assert not is_up(cluster)
+
+
+def test_a_folder_copied_from_a_running_clone_becomes_a_cluster_of_its_own(
+    cluster: Cluster, stopped: Path, folder: Path
+) -> None:
+    """Its postmaster.pid names a living server of the same user, as it can after a reboot."""
+    home = copied(stopped, folder / "pg")
+    shutil.copy(cluster.home / "data" / "postmaster.pid", home / "data" / "postmaster.pid")
+    with Cluster(home, durable=False) as copy:
+        assert not copy.has_database("town")
+        assert cluster.has_database("town")
+
+
+def test_an_interrupted_creation_is_done_again(folder: Path) -> None:
+    home = folder / "pg"
+    launcher = start_holder(home)
+    wait_for(lambda: list(home.glob("data.*.tmp")))
+    kill_holder(launcher)
+    assert not (home / "data").exists()
+    with Cluster(home, durable=False) as cluster:
+        assert is_up(cluster)
+        assert not list(home.glob("data.*.tmp"))
+
+
+def test_a_path_too_long_for_a_socket_gets_a_short_one(stopped: Path, folder: Path) -> None:
+    deep = folder / ("d" * 60) / ("e" * 60)
+    deep.mkdir(parents=True)
+    with Cluster(copied(stopped, deep / "pg"), durable=False) as cluster:
+        assert is_up(cluster)
+        sockets = Path(psycopg2.extensions.parse_dsn(cluster.dsn("postgres"))["host"])
+        assert len(str(sockets)) < 60
+        assert sockets.stat().st_mode & 0o777 == 0o700
+    sockets.rmdir()
+
+
+def test_signs_that_libpq_or_sqlalchemy_would_split_at_are_fine_in_a_path(
+    stopped: Path, folder: Path
+) -> None:
+    with Cluster(copied(stopped, folder / "a,b:c'd\"e$f é"), durable=False) as cluster:
+        engine = sqlalchemy.create_engine(cluster.url("postgres"))
+        with engine.connect() as connection:
+            assert connection.exec_driver_sql("SELECT 1").scalar_one() == 1
+        engine.dispose()
+    Path(psycopg2.extensions.parse_dsn(cluster.dsn("postgres"))["host"]).rmdir()
+
+
+def test_a_closed_folder_above_sends_the_data_elsewhere(folder: Path) -> None:
+    folder.chmod(0o700)
+    with Cluster(folder / "pg", durable=False) as cluster:
+        assert is_up(cluster)
+        assert Cluster(folder / "pg").dsn("postgres") == cluster.dsn("postgres")
+    note = folder / "pg" / "elsewhere"
+    assert note.exists() == AS_ROOT
+    if AS_ROOT:
+        elsewhere = Path(note.read_text().strip())
+        assert (elsewhere / "home").read_text().strip() == str(folder / "pg")
+        # A copied clone must not run on the original's data.
+        copy = copied(folder / "pg", folder / "copy")
+        assert Cluster(copy).dsn("postgres") != cluster.dsn("postgres")
+        shutil.rmtree((copy / "elsewhere").read_text().strip())
+        shutil.rmtree(elsewhere)
+
+
+def test_an_ordinary_user_has_a_cluster_too(folder: Path) -> None:
+    if AS_ROOT:
+        os.chown(folder, 65534, 65534)
+    command = [sys.executable, "-c", ORDINARY_USER, str(folder / "pg")]
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=WAIT_S, env=os.environ | {"HOME": "/"}
+    )
+    assert done.returncode == 0, done.stderr
+    uid, version = done.stdout.split(maxsplit=1)
+    assert int(uid) == (folder / "pg" / "data").stat().st_uid != 0
+    assert version.startswith("3.")
+
+
+# When it cannot be
+
+
+def fake_programs(bin_dir: Path, *, with_postgis: bool) -> Path:
+    """A folder that looks like a PostgreSQL's."""
+    share_dir = bin_dir.parent / "share"
+    (share_dir / "extension").mkdir(parents=True)
+    if with_postgis:
+        (share_dir / "extension" / "postgis.control").touch()
+    bin_dir.mkdir()
+    for name in ("initdb", "postgres", "pg_ctl", "pg_config"):
+        (bin_dir / name).write_text(f"#!/bin/sh\necho '{share_dir}'\n")
+        (bin_dir / name).chmod(0o755)
+    return bin_dir
+
+
+@pytest.fixture
+def bare_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Debian's folder on a machine without any PostgreSQL, and no program in PATH."""
+    monkeypatch.setattr(embedded, "DEBIAN_ROOT", tmp_path / "debian")
+    monkeypatch.setattr(embedded, "HOMEBREW_ROOTS", ())
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    monkeypatch.delenv("PG_BINDIR", raising=False)
+    return tmp_path / "debian"
+
+
+def test_the_newest_postgresql_with_postgis_is_taken(bare_machine: Path) -> None:
+    assert find_binaries() is None
+    nine = fake_programs(bare_machine / "9.6" / "bin", with_postgis=True)
+    assert find_binaries() == nine
+    fourteen = fake_programs(bare_machine / "14" / "bin", with_postgis=True)
+    fake_programs(bare_machine / "15" / "bin", with_postgis=False)
+    assert find_binaries() == fourteen
+
+
+def test_pg_bindir_comes_first_and_must_be_right(bare_machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = fake_programs(bare_machine / "own" / "bin", with_postgis=True)
+    monkeypatch.setenv("PG_BINDIR", str(own))
+    assert find_binaries() == own
+    (own / "postgres").unlink()
+    with pytest.raises(Misconfigured, match=r"PG_BINDIR=.* holds no PostgreSQL with PostGIS"):
+        find_binaries()
+
+
+def test_without_postgis_one_message_names_every_way_out(bare_machine: Path, folder: Path) -> None:
+    said: list[str] = []
+    for attempt in (lambda: install_binaries(said.append), Cluster(folder / "pg").hold):
+        with pytest.raises(Misconfigured) as caught:
+            attempt()
+        for way in ("DATABASE_URL", "postgresql postgresql-postgis", "brew install postgis", "PG_BINDIR"):
+            assert way in str(caught.value)
+    assert said == []
+
+
+@pytest.mark.parametrize("works", [True, False])
+def test_apt_is_tried_as_root_and_its_last_words_are_shown(
+    bare_machine: Path, monkeypatch: pytest.MonkeyPatch, works: bool
+) -> None:
+    programs = bare_machine.parent / "bin"
+    programs.mkdir()
+    ready = fake_programs(bare_machine.parent / "ready" / "bin", with_postgis=True).parent
+    install = f'mkdir -p "{bare_machine}" && cp -a "{ready}" "{bare_machine}/15"' if works else "exit 100"
+    scripts = {
+        "apt-get": f'echo "E: $*"; case "$*" in *install*) {install};; *) exit 100;; esac',
+        "sudo": 'shift; exec "$@"',
+        "id": "echo 0",
+        "pg_config": "exit 1",
+    }
+    for name, script in scripts.items():
+        (programs / name).write_text(f"#!/bin/sh\n{script}\n")
+        (programs / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}:/usr/bin:/bin")
+    said: list[str] = []
+    if works:
+        assert install_binaries(said.append) == bare_machine / "15" / "bin"
+    else:
+        with pytest.raises(Misconfigured, match=r"E: .*install -y --no-install-recommends"):
+            install_binaries(said.append)
+    assert len(said) == 1
