@@ -14,7 +14,7 @@ LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNI
 
 def logger(name: str) -> FilteringBoundLogger:
     """A logger; its lines carry the request id of the call being served."""
-    return cast("FilteringBoundLogger", structlog.get_logger(logger=name))
+    return cast("FilteringBoundLogger", structlog.get_logger(source=name))
 
 
 def configure_logs(level: str) -> None:
@@ -26,9 +26,12 @@ def configure_logs(level: str) -> None:
         structlog.processors.StackInfoRenderer(),
     ]
     if sys.stderr.isatty():
-        ending: list[Processor] = [structlog.dev.ConsoleRenderer()]
+        plain = structlog.dev.plain_traceback
+        ending: list[Processor] = [structlog.dev.ConsoleRenderer(exception_formatter=plain)]
     else:
-        ending = [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+        # Without local variables: they hold what citizens sent.
+        frames = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+        ending = [structlog.processors.ExceptionRenderer(frames), structlog.processors.JSONRenderer()]
     structlog.configure(
         processors=[*shared, *ending],
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 from marshmallow import Schema, fields
 
+
 class Body(Schema):
     """A body, or an item of one.
 

@@ -21,10 +21,14 @@ class UnreadableError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A well-formed XML document, its elements stripped of the one namespace that the standard permits."""
+    """A well-formed XML document, its elements stripped of namespaces.
+
+    foreign  the first element in a namespace that the standard does not permit, or ""
+    """
 
     body: bytes
     root: Any  # lxml publishes no types
+    foreign: str = ""
 
     @property
     def plain(self) -> Plain:
@@ -44,9 +48,8 @@ class Document:
             yield 'the document lacks its declaration; start with <?xml version="1.0" encoding="UTF-8"?>.'
         if self.root.getroottree().docinfo.doctype:
             yield "the document has a DOCTYPE; the standard's XML needs none."
-        foreign = {element.tag for element in self.root.iter("{*}*") if element.tag.startswith("{")}
-        if foreign:
-            yield f"the element {min(foreign)} has a namespace; use none (or only {NAMESPACE})."
+        if self.foreign:
+            yield f"the element {self.foreign} has a namespace; use none (or only {NAMESPACE})."
 
     def padded(self) -> Iterator[str]:
         """The names of identifiers, numbers and times that are written with blanks around them (A38)."""
@@ -73,14 +76,18 @@ def read(body: bytes) -> Document:
     except etree.XMLSyntaxError as error:
         raise UnreadableError(f"the body is not well-formed XML: {error.msg}.") from error
     etree.strip_elements(root, etree.Entity, with_tail=False)
-    _strip_namespace(root)
-    return Document(body, root)
+    return Document(body, root, _strip_namespaces(root))
 
 
-def _strip_namespace(root: Any) -> None:
-    permitted = f"{{{NAMESPACE}}}"
+def _strip_namespaces(root: Any) -> str:
+    """Take the namespaces away; the name of the first element that was in a wrong one."""
+    foreign = ""
     for element in root.iter("{*}*"):
-        element.tag = element.tag.removeprefix(permitted)
+        namespace, _, name = element.tag.rpartition("}")
+        if namespace and namespace != f"{{{NAMESPACE}":
+            foreign = foreign or element.tag
+        element.tag = name
+    return foreign
 
 
 def _plain(element: Any, shape: Shape) -> Plain:

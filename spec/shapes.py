@@ -10,9 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-Kind: TypeAlias = Literal[
-    "services", "service_definition", "requests", "created", "token", "errors", "discovery"
-]
+Kind: TypeAlias = Literal["services", "service_definition", "requests", "created", "token", "errors", "discovery"]
 Plain: TypeAlias = "bool | int | float | str | list[Plain] | dict[str, Plain] | None"
 
 _DECIMAL = re.compile(r"-?\d+(\.\d+)?")

@@ -63,9 +63,7 @@ def read_place(
             except ValueError as error:
                 problems.append(Problem(name, str(error)))
     if not (lat or long or address or address_id):
-        problems.append(
-            Problem("lat", "the location is missing; send lat and long, address_string or address_id.")
-        )
+        problems.append(Problem("lat", "the location is missing; send lat and long, address_string or address_id."))
     if problems:
         return Place(address=address, address_id=address_id), problems
     return (

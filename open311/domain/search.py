@@ -114,9 +114,7 @@ def requested_window(
     if start > end:
         return Window(), [Problem("start_date", "is after end_date; swap them.")]
     if end - start > WINDOW and policy == "refuse":
-        return Window(), [
-            Problem("end_date", "is more than 90 days after start_date; ask for 90 days at a time.")
-        ]
+        return Window(), [Problem("end_date", "is more than 90 days after start_date; ask for 90 days at a time.")]
     if end - start > WINDOW and policy == "clamp":
         return Window(start, start + WINDOW), []
     return Window(start, end), []

@@ -146,7 +146,5 @@ def _translate_attribute(attribute: Attribute, texts: AttributeTranslation | Non
         attribute,
         description=texts.description or attribute.description,
         datatype_description=texts.datatype_description or attribute.datatype_description,
-        values=tuple(
-            replace(value, name=texts.values.get(value.key) or value.name) for value in attribute.values
-        ),
+        values=tuple(replace(value, name=texts.values.get(value.key) or value.name) for value in attribute.values),
     )

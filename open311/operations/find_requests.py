@@ -28,9 +28,7 @@ def find_requests(platform: Platform, search: RequestSearch, output: Format) -> 
     return Page(items[: search.page_size] if has_more else items, has_more)
 
 
-def find_request(
-    platform: Platform, jurisdiction_id: str, service_request_id: str, output: Format
-) -> list[str]:
+def find_request(platform: Platform, jurisdiction_id: str, service_request_id: str, output: Format) -> list[str]:
     """One request by its id, or several by a comma list in the path (A20). NotFound for none."""
     with platform.database.reading() as connection:
         item = publications.find_item(connection, jurisdiction_id, service_request_id, output)

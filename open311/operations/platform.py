@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from threading import Event
 
 from open311.plugins.registry import Registry, load_registry
 from open311.settings import Settings
@@ -13,13 +14,17 @@ from open311.storage.requests import NumberSource
 
 @dataclass(frozen=True, slots=True)
 class Platform:
-    """One server's parts, made once per process by `open_platform`."""
+    """One server's parts, made once per process by `open_platform`.
+
+    is_synced  set once this process has written the catalogues down
+    """
 
     settings: Settings
     database: Database
     registry: Registry
     queue: Queue
     numbers: NumberSource = field(default_factory=NumberSource)
+    is_synced: Event = field(default_factory=Event)
 
     def close(self) -> None:
         """Give the database's connections back."""
@@ -33,7 +38,5 @@ def open_platform(settings: Settings) -> Platform:
         pool_size=settings.pool_size,
         statement_timeout_ms=settings.statement_timeout_ms,
     )
-    registry = load_registry(
-        settings.jurisdictions, ignore_wrong_id=settings.ignore_wrong_jurisdiction
-    )
+    registry = load_registry(settings.jurisdictions, ignore_wrong_id=settings.ignore_wrong_jurisdiction)
     return Platform(settings, database, registry, Queue(database))

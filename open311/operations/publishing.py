@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-
-
 from open311.domain.requests import Record, ServiceRequest, Visibility
 from open311.formats import render, shape_of
 from open311.plugins import Jurisdiction
-from open311.storage.engine import Connection
 from open311.storage import catalogue, publications, requests
+from open311.storage.engine import Connection
 from open311.storage.publications import Publication
 from schemas import ServiceRequestSchema
 

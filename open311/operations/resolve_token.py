@@ -5,15 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-
-
 from open311.domain.requests import Event, Record
 from open311.domain.routing import Draft
 from open311.operations.platform import Platform
-from open311.storage.engine import Connection
 from open311.operations.publishing import names_for, publish
 from open311.plugins import Accepted, Jurisdiction, Pending, Rejected
 from open311.storage import requests, tokens
+from open311.storage.engine import Connection
 
 
 def resolve_token(platform: Platform, jurisdiction_id: str, number: int, token: str, now: datetime) -> str:

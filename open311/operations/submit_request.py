@@ -12,7 +12,6 @@ from urllib.parse import urlsplit
 
 import orjson
 
-
 from open311.domain.attributes import AnswerPolicy, check_answers
 from open311.domain.ids import new_token
 from open311.domain.places import read_place
@@ -26,13 +25,13 @@ from open311.domain.requests import (
 )
 from open311.domain.routing import Draft, Route
 from open311.domain.services import Service, ServiceType
-from open311.errors import Invalid, NotFound, Problem
+from open311.errors import Invalid, Problem
 from open311.observe import logger
 from open311.operations.platform import Platform
-from open311.storage.engine import Connection
 from open311.operations.publishing import Names, publish
 from open311.plugins import Jurisdiction
 from open311.storage import repeats, requests, tokens
+from open311.storage.engine import Connection
 from open311.storage.keys import Key
 
 log = logger(__name__)
@@ -87,12 +86,10 @@ def submit_request(
 
 
 def _service(jurisdiction: Jurisdiction, code: str, problems: tuple[Problem, ...]) -> Service:
-    if not code:
-        raise Invalid.of([Problem("service_code", "is missing; send one from the service list."), *problems])
-    service = jurisdiction.service(code)
-    if service is None:
-        raise NotFound(f"{code[:60]!r} is not in the service list of {jurisdiction.id}.", "service_code")
-    return service
+    try:
+        return jurisdiction.require_service(code)
+    except Invalid as error:
+        raise Invalid.of([*error.problems, *problems]) from None
 
 
 def _check(
@@ -301,9 +298,7 @@ def _repeated(
         return None
     first, is_same = repeats.first_answer(connection, post)
     if not is_same:
-        raise Invalid(
-            "was used for another request within the last day; send a new one.", "client_request_id"
-        )
+        raise Invalid("was used for another request within the last day; send a new one.", "client_request_id")
     record = requests.load_record(connection, jurisdiction.id, number=first)
     if record is None:
         return None

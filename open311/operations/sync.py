@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
 
+from open311.clock import utc_now
 from open311.operations.platform import Platform
 from open311.operations.publishing import republish_batch
 from open311.plugins import Jurisdiction
@@ -36,6 +38,19 @@ def sync_catalogues(platform: Platform, now: datetime) -> list[str]:
                         connection, "republish", f"republish:{jurisdiction.id}", jurisdiction_id=jurisdiction.id
                     )
     return changed
+
+
+def ensure_synced(platform: Platform) -> None:
+    """Write the catalogues down, unless this process has seen to it. Raises Unavailable."""
+    if not platform.is_synced.is_set():
+        sync_catalogues(platform, utc_now())
+        platform.is_synced.set()
+
+
+def read_changesets(platform: Platform) -> Mapping[str, datetime]:
+    """When each jurisdiction's catalogue last changed."""
+    with platform.database.reading() as connection:
+        return catalogue.read_changesets(connection)
 
 
 def digest_of(jurisdiction: Jurisdiction) -> str:

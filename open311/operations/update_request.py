@@ -89,4 +89,6 @@ def _department_name(jurisdiction: Jurisdiction, code: str) -> str:
         return jurisdiction.department(code).name
     except KeyError:
         known = ", ".join(department.code for department in jurisdiction.departments)
-        raise Invalid(f"{code!r} is no department of {jurisdiction.id}; use one of {known}.", "department") from None
+        raise Invalid(
+            f"{code!r} is no department of {jurisdiction.id}; use one of {known}.", "department"
+        ) from None

@@ -5,9 +5,11 @@ from open311.domain.places import Place
 from open311.domain.routing import Draft, Route, Rule
 from open311.domain.services import (
     Attribute,
+    AttributeTranslation,
     Datatype,
     Department,
     Service,
+    ServiceTranslation,
     ServiceType,
     Translation,
     Value,
@@ -27,6 +29,7 @@ __all__ = [
     "Accepted",
     "Answer",
     "Attribute",
+    "AttributeTranslation",
     "Datatype",
     "Department",
     "Draft",
@@ -40,6 +43,7 @@ __all__ = [
     "Route",
     "Rule",
     "Service",
+    "ServiceTranslation",
     "ServiceType",
     "Translation",
     "Value",

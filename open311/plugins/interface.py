@@ -15,7 +15,7 @@ from shapely.geometry.base import BaseGeometry
 from open311.domain.ids import format_id
 from open311.domain.routing import Draft, Route, Rule, Step, decide, explain
 from open311.domain.services import Department, Service, Translation
-from open311.errors import Problem
+from open311.errors import Invalid, NotFound, Problem
 
 API_VERSION = 1
 """Version of this contract. A plugin written for another major version is refused at load (R25)."""
@@ -96,6 +96,15 @@ class Jurisdiction:
     def service(self, code: str) -> Service | None:
         """The living service for a code, through its aliases; None if there is none."""
         return self._services.get(code) or self._services.get(self.aliases.get(code, ""))
+
+    def require_service(self, code: str) -> Service:
+        """The living service for a code. Raises NotFound, Invalid for an empty code."""
+        if not code:
+            raise Invalid("is missing; send one from the service list.", "service_code")
+        found = self.service(code)
+        if found is None:
+            raise NotFound(f"{code[:60]!r} is not in the service list of {self.id}.", "service_code")
+        return found
 
     def department(self, code: str) -> Department:
         """The department with this code. KeyError for a code that the catalogue lacks."""

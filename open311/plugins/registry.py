@@ -80,7 +80,7 @@ def load_registry(names: Sequence[str], *, ignore_wrong_id: bool = False) -> Reg
         try:
             jurisdiction = loader()
             why = _refusal(jurisdiction, found)
-        except Exception as error:  # a plugin is foreign code: whatever it raises, the others are served
+        except (Exception, SystemExit) as error:  # foreign code: whatever it raises, the others are served
             why = str(error) or repr(error)
         if why:
             faults.append(Fault(name, why))
@@ -115,7 +115,7 @@ def _by_id(wanted: str) -> Jurisdiction:
     for point in entry_points(group=GROUP):
         try:
             jurisdiction = point.load()
-        except Exception:  # noqa: S112  # a broken plugin cannot be the one that is looked for
+        except (Exception, SystemExit):  # noqa: S112  # a broken plugin cannot be the one that is looked for
             continue
         if isinstance(jurisdiction, Jurisdiction) and jurisdiction.id == wanted.lower():
             return jurisdiction

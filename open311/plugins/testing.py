@@ -174,9 +174,7 @@ def _routing(jurisdiction: Jurisdiction) -> Iterator[str]:
             yield f"service {service.code!r} is routed to {department!r}, which is not declared"
 
 
-def _rule_answers(
-    service: str, codes: dict[str, Service], code: str, values: tuple[str, ...]
-) -> Iterator[str]:
+def _rule_answers(service: str, codes: dict[str, Service], code: str, values: tuple[str, ...]) -> Iterator[str]:
     if service not in codes:
         return
     attribute = next((item for item in codes[service].attributes if item.code == code), None)

@@ -49,9 +49,7 @@ def write_catalogue(
     changeset = now if stored is None else max(now, stored.changeset + timedelta(seconds=1))
     row = {"jurisdiction_id": jurisdiction_id, "name": name, "digest": digest, "changeset": changeset}
     _upsert(connection, jurisdiction, [row], ["jurisdiction_id"])
-    connection.execute(
-        update(service).where(service.c.jurisdiction_id == jurisdiction_id).values(is_active=False)
-    )
+    connection.execute(update(service).where(service.c.jurisdiction_id == jurisdiction_id).values(is_active=False))
     _upsert(
         connection,
         department,

@@ -39,7 +39,7 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote
 
-import psycopg2  # type: ignore[import-untyped]  # its stubs are not among our dependencies
+import psycopg2  # its stubs are not among our dependencies
 from psycopg2 import extensions, sql
 
 from open311.errors import Misconfigured
@@ -147,7 +147,7 @@ class Cluster:
         Holding twice is holding once. A process killed while holding has let go, yet stops nothing:
         the next last holder does.
         """
-        if self._hold_fd is None:
+        if not self._is_holding():
             self._ground()
             with self._gate():
                 self._hold_fd, self._hold_pid = _open_lock(self.home / "holders"), os.getpid()
@@ -163,10 +163,11 @@ class Cluster:
 
         Does nothing in a process that does not hold, such as a fork of the holder.
         """
-        if self._hold_fd is None or self._hold_pid != os.getpid():
+        fd = self._hold_fd
+        if fd is None or not self._is_holding():
             return
         with self._gate():
-            fd, self._hold_fd = self._hold_fd, None
+            self._hold_fd = None
             try:
                 if _is_lockable(fd):
                     self._stop()
@@ -225,6 +226,10 @@ class Cluster:
         """Drop a database and end the sessions in it; one that does not exist is fine."""
         with self._session() as cursor:
             cursor.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+
+    def _is_holding(self) -> bool:
+        """Whether this process holds; a fork has the number of its parent's descriptor only."""
+        return self._hold_fd is not None and self._hold_pid == os.getpid()
 
     def _dsn(self, database: str, *, user: str) -> str:
         sockets = str(self._ground().sockets)
@@ -321,9 +326,7 @@ class Cluster:
             if self._answers_or_dies(pid):
                 return
             if ground.is_ours(pid) or time.monotonic() > started_at + START_RETRY_S:
-                raise Misconfigured(
-                    f"PostgreSQL does not start. {ground.log} ends with:\n{ground.log_tail()}"
-                )
+                raise Misconfigured(f"PostgreSQL does not start. {ground.log} ends with:\n{ground.log_tail()}")
             time.sleep(0.1)
 
     def _answers_or_dies(self, pid: int) -> bool:

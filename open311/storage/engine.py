@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import orjson
+from psycopg2.errors import UndefinedTable
 from sqlalchemy import Connection, Engine, create_engine, text
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoFreeConnection
@@ -71,6 +72,7 @@ def open_database(url: str, *, pool_size: int = 4, statement_timeout_ms: int = 0
         max_overflow=0,
         pool_timeout=5,
         pool_pre_ping=True,
+        hide_parameters=True,  # they hold what citizens sent; errors are logged
         connect_args={"options": options, "connect_timeout": 5, "application_name": "open311"},
         json_serializer=lambda value: orjson.dumps(value).decode(),
         json_deserializer=orjson.loads,
@@ -80,12 +82,12 @@ def open_database(url: str, *, pool_size: int = 4, statement_timeout_ms: int = 0
 
 @contextmanager
 def _clear_words() -> Iterator[None]:
-    """Turn "no connection", "shutting down", "no free connection" and "took too long" into Unavailable."""
+    """Turn "no connection", "shutting down", "no free connection" and "took too long" and "no tables yet" into Unavailable."""
     try:
         yield
     except (OperationalError, InterfaceError, NoFreeConnection) as error:
         raise Unavailable(DOWN) from error
     except DBAPIError as error:
-        if error.connection_invalidated:
+        if error.connection_invalidated or isinstance(error.orig, UndefinedTable):
             raise Unavailable(DOWN) from error
         raise

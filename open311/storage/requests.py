@@ -33,7 +33,7 @@ class NumberSource:
         with self._lock:
             number = next(self._left, None)
             if number is None:
-                first = connection.execute(request_number).scalar_one()
+                first = connection.execute(select(request_number.next_value())).scalar_one()
                 self._left = iter(range(first, first + (request_number.increment or 1)))
                 number = next(self._left)
             return number
@@ -87,9 +87,7 @@ def save_record(connection: Connection, record: Record) -> None:
     """Write a changed record back; the caller holds its lock."""
     connection.execute(
         update(service_request)
-        .where(
-            service_request.c.jurisdiction_id == record.jurisdiction_id, service_request.c.id == record.number
-        )
+        .where(service_request.c.jurisdiction_id == record.jurisdiction_id, service_request.c.id == record.number)
         .values(_values(record))
     )
 

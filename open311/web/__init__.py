@@ -1,0 +1,1 @@
+"""HTTP: parsing what came, calling one operation, answering in the format of the URL."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import ModuleType
@@ -34,9 +33,7 @@ class Check:
         return f"{self.prove.__module__.rpartition('.')[2]}.{self.prove.__name__}"
 
 
-def check(
-    *numbers: str, needs: str = "", writes: bool = False, disturbs: bool = False
-) -> Callable[[Proof], Check]:
+def check(*numbers: str, needs: str = "", writes: bool = False, disturbs: bool = False) -> Callable[[Proof], Check]:
     """Make a check of a function. `needs` are names of Preparation's fields, separated by blanks."""
     wanted = tuple(needs.split())
     unknown = [name for name in wanted if name not in NEEDS]
@@ -51,4 +48,4 @@ def check(
 
 def checks_in(module: ModuleType) -> list[Check]:
     """The checks that a module defines, in their order."""
-    return [value for _, value in inspect.getmembers_static(module) if isinstance(value, Check)]
+    return [value for value in vars(module).values() if isinstance(value, Check)]

@@ -219,9 +219,7 @@ def test_no_port_and_nobody_else_gets_in(cluster: Cluster) -> None:
     assert ask(cluster, "SHOW listen_addresses") == ""
 
 
-def test_only_the_cluster_for_tests_gives_up_durability(
-    cluster: Cluster, stopped: Path, folder: Path
-) -> None:
+def test_only_the_cluster_for_tests_gives_up_durability(cluster: Cluster, stopped: Path, folder: Path) -> None:
     assert ask(cluster, "SHOW fsync") == "off"
     with Cluster(copied(stopped, folder / "pg")) as durable:
         assert [ask(durable, f"SHOW {name}") for name in ("fsync", "full_page_writes", "jit")] == [
@@ -294,9 +292,7 @@ def test_kill_9_of_the_whole_server_loses_nothing_committed(stopped: Path, folde
     assert not is_up(cluster)
 
 
-def test_kill_9_of_launcher_and_postmaster_is_repaired_by_the_next_holder(
-    stopped: Path, folder: Path
-) -> None:
+def test_kill_9_of_launcher_and_postmaster_is_repaired_by_the_next_holder(stopped: Path, folder: Path) -> None:
     home = copied(stopped, folder / "pg")
     launcher = start_holder(home)
     assert launcher.stdout is not None
@@ -343,9 +339,7 @@ def test_a_path_too_long_for_a_socket_gets_a_short_one(stopped: Path, folder: Pa
     sockets.rmdir()
 
 
-def test_signs_that_libpq_or_sqlalchemy_would_split_at_are_fine_in_a_path(
-    stopped: Path, folder: Path
-) -> None:
+def test_signs_that_libpq_or_sqlalchemy_would_split_at_are_fine_in_a_path(stopped: Path, folder: Path) -> None:
     with Cluster(copied(stopped, folder / "a,b:c'd\"e$f é"), durable=False) as cluster:
         engine = sqlalchemy.create_engine(cluster.url("postgres"))
         with engine.connect() as connection:
@@ -375,9 +369,7 @@ def test_an_ordinary_user_has_a_cluster_too(folder: Path) -> None:
     if AS_ROOT:
         os.chown(folder, 65534, 65534)
     command = [sys.executable, "-c", ORDINARY_USER, str(folder / "pg")]
-    done = subprocess.run(
-        command, capture_output=True, text=True, timeout=WAIT_S, env=os.environ | {"HOME": "/"}
-    )
+    done = subprocess.run(command, capture_output=True, text=True, timeout=WAIT_S, env=os.environ | {"HOME": "/"})
     assert done.returncode == 0, done.stderr
     uid, version = done.stdout.split(maxsplit=1)
     assert int(uid) == (folder / "pg" / "data").stat().st_uid != 0

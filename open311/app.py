@@ -1,0 +1,95 @@
+"""The composition root: settings in, a WSGI application out."""
+
+from __future__ import annotations
+
+from flask import Flask
+from flask_cors import CORS
+from flask_smorest import Api
+from werkzeug.exceptions import HTTPException
+from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.routing import BaseConverter
+
+from open311 import __version__
+from open311.errors import Unavailable
+from open311.observe import configure_logs, logger
+from open311.operations.platform import Platform, open_platform
+from open311.operations.sync import ensure_synced
+from open311.settings import Settings
+from open311.web.access import limit_rates
+from open311.web.context import EXTENSION
+from open311.web.errors import http_error, register_errors
+from open311.web.georeport import register_georeport
+from open311.web.hooks import PlainPath, register_hooks
+from open311.web.pages import pages
+from open311.web.status import status
+from schemas import ErrorSchema
+
+log = logger(__name__)
+
+
+class CodeConverter(BaseConverter):
+    """A service code, id or token in a path: any text, slashes and dots included, even none (A46)."""
+
+    regex = ".*?"
+    part_isolating = False
+
+
+class GeoReportApi(Api):  # type: ignore[misc]  # flask-smorest has no types
+    """flask-smorest's documentation, with the standard's errors."""
+
+    ERROR_SCHEMA = ErrorSchema
+
+    def handle_http_exception(self, error: HTTPException) -> object:
+        """Answer as the rest of the server does."""
+        return http_error(error)
+
+
+def create_app(settings: Settings, platform: Platform | None = None) -> Flask:
+    """The server as a WSGI application.
+
+    platform  made from the settings if not given
+    A dead database or a broken plugin does not keep it from starting: /readyz tells.
+    """
+    configure_logs(settings.log_level)
+    app = Flask("open311.web")
+    app.config |= {
+        "MAX_CONTENT_LENGTH": settings.max_body_bytes,
+        "MAX_FORM_MEMORY_SIZE": settings.max_body_bytes,
+        "TRUSTED_HOSTS": None,
+        "API_TITLE": "Open311 GeoReport v2",
+        "API_VERSION": __version__,
+        "OPENAPI_VERSION": "3.0.3",
+    }
+    app.url_map.converters["code"] = CodeConverter
+    app.url_map.merge_slashes = False
+    app.extensions[EXTENSION] = platform or open_platform(settings)
+    api = GeoReportApi(app)
+    api.DEFAULT_ERROR_RESPONSE_NAME = None  # each call documents its own errors
+    register_georeport(api)
+    app.register_blueprint(pages)
+    app.register_blueprint(status)
+    register_errors(app)
+    register_hooks(app, requires_https=settings.requires_https)
+    limit_rates(app, settings)
+    CORS(
+        app,
+        resources=r"/open311/.*",
+        expose_headers=["Link", "X-Request-Id", "Retry-After", "ETag", "Content-Language"],
+        allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "X-Api-Key", "X-Request-Id"],
+        methods=["GET", "HEAD", "OPTIONS", "POST"],
+    )
+    _sync(app.extensions[EXTENSION])
+    app.wsgi_app = PlainPath(app.wsgi_app)  # type: ignore[method-assign]
+    if settings.trusted_proxies:
+        hops = settings.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+    return app
+
+
+def _sync(platform: Platform) -> None:
+    for fault in platform.registry.faults:
+        log.error("jurisdiction not served", plugin=fault.name, why=fault.why)
+    try:
+        ensure_synced(platform)
+    except Unavailable:
+        log.warning("starting without a database; calls that need it answer 503 until it is there")

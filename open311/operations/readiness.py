@@ -1,0 +1,48 @@
+"""Can this server do its work just now?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from open311.errors import Unavailable
+from open311.operations.platform import Platform
+from open311.storage import migrations
+from open311.storage.queue import count_jobs
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing looked at. Only a vital one that fails makes the server not ready."""
+
+    name: str
+    is_ok: bool
+    detail: str
+    is_vital: bool = True
+
+
+def check_readiness(platform: Platform) -> list[Check]:
+    """Database, schema, plugins, job queue; never raises."""
+    return [*_database(platform), _plugins(platform)]
+
+
+def _database(platform: Platform) -> Iterator[Check]:
+    try:
+        with platform.database.reading() as connection:
+            revision = migrations.current(connection)
+            at_head = revision == migrations.head()
+            yield Check("database", True, "answers")
+            yield Check("schema", at_head, revision or "empty; run `open311 db migrate`")
+            if at_head:
+                jobs = count_jobs(connection)
+                detail = ", ".join(f"{count} {state}" for state, count in jobs.items())
+                yield Check("jobs", not jobs["stuck"], detail, is_vital=False)
+    except Unavailable:
+        yield Check("database", False, "does not answer")
+
+
+def _plugins(platform: Platform) -> Check:
+    served = len(platform.registry.jurisdictions)
+    broken = ", ".join(fault.name for fault in platform.registry.faults)
+    detail = f"{served} served" + (f"; not served: {broken}" if broken else "")
+    return Check("plugins", served > 0 and not broken, detail, is_vital=served == 0)

@@ -1,0 +1,81 @@
+"""GeoReport calls: one route with a suffix, one without, both formats in OpenAPI."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from flask import Blueprint as FlaskBlueprint
+from flask import Response
+from flask_smorest import Blueprint
+
+from open311.web.context import output_format
+from schemas import Arguments, Body, ErrorSchema
+
+View = Callable[..., Response]
+ERROR_WORDS = {
+    400: "Something is missing or wrong; the text says what.",
+    403: "The api_key is missing or wrong.",
+    404: "Something named here does not exist; the text says what.",
+    413: "The body is too large.",
+    415: "The body is of a type that is not read here.",
+    429: "Too many calls; see Retry-After.",
+    503: "The database cannot be reached just now; see Retry-After.",
+}
+
+
+class GeoReportBlueprint(Blueprint):  # type: ignore[misc]  # flask-smorest has no types
+    """A blueprint whose calls answer in JSON or XML, as the suffix or Accept wants."""
+
+    def call(
+        self,
+        rule: str,
+        *,
+        takes: type[Arguments] | None,
+        answers: type[Body],
+        method: str = "GET",
+        errors: tuple[int, ...] = (400, 404, 503),
+    ) -> Callable[[View], View]:
+        """Register a view at `rule`.json, `rule`.xml and `rule`; it gets the format as `output`.
+
+        takes    what the call reads, for the API page; the view reads it itself
+        answers  the body of success; a list where the body has an item name
+        """
+
+        def decorate(view: View) -> View:
+            @wraps(view)
+            def serve(suffix: str | None = None, **values: Any) -> Response:
+                return view(output=output_format(suffix), **values)
+
+            serve._apidoc = _documentation(takes, answers, method, errors)  # type: ignore[attr-defined]
+            self.add_url_rule(f"{rule}.<any(json,xml):suffix>", view.__name__, serve, methods=[method])
+            # The address without suffix is for Accept; the API page shows each call once.
+            FlaskBlueprint.add_url_rule(self, rule, f"{view.__name__}_by_accept", serve, methods=[method])
+            return view
+
+        return decorate
+
+
+def _documentation(
+    takes: type[Arguments] | None, answers: type[Body], method: str, errors: tuple[int, ...]
+) -> dict[str, Any]:
+    arguments: dict[str, Any] = {}
+    if takes is not None:
+        location = "form" if method == "POST" else "query"
+        arguments = {"parameters": [{"in": location, "required": True, "schema": takes()}]}
+    responses: dict[int, list[dict[str, Any]]] = {200: _both_formats(answers, "Success")}
+    for status in errors:
+        responses[status] = _both_formats(ErrorSchema, ERROR_WORDS[status])
+    return {"arguments": arguments, "response": {"responses": responses}}
+
+
+def _both_formats(body: type[Body], description: str) -> list[dict[str, Any]]:
+    reference = {"$ref": f"#/components/schemas/{body.__name__.removesuffix('Schema')}"}
+    xml: dict[str, Any] = {"allOf": [reference], "xml": {"name": body.xml_root}}
+    if body.xml_item:
+        xml = {"type": "array", "xml": {"name": body.xml_root, "wrapped": True}, "items": reference}
+    return [
+        {"schema": xml, "description": description, "content_type": "text/xml"},
+        {"schema": body(many=bool(body.xml_item)), "description": description, "content_type": "application/json"},
+    ]

@@ -1,0 +1,31 @@
+"""What views reach for: the platform of the running app, the format and jurisdiction of the call."""
+
+from __future__ import annotations
+
+import re
+from typing import cast
+
+from flask import current_app, request
+
+from open311.formats import JSON, XML, Format
+from open311.operations.platform import Platform
+
+EXTENSION = "open311"
+_SUFFIX = re.compile(r"\.(json|xml)$", re.IGNORECASE)
+
+
+def platform() -> Platform:
+    """The platform of the running app."""
+    return cast("Platform", current_app.extensions[EXTENSION])
+
+
+def output_format(suffix: str | None = None) -> Format:
+    """The format to answer in: the suffix if there is one, else Accept, else XML (A45)."""
+    if suffix is None:
+        match = _SUFFIX.search(request.path)
+        suffix = match[1].lower() if match else ""
+    if suffix:
+        return Format(suffix)
+    types = ["text/xml", "application/xml", "application/json"]
+    best = request.accept_mimetypes.best_match(types, default="text/xml")
+    return JSON if best == "application/json" else XML

@@ -1,0 +1,26 @@
+"""Which language a caller wants: locale, then Accept-Language, then the city's own (section 6)."""
+
+from __future__ import annotations
+
+from flask import request
+
+from open311.plugins import Jurisdiction
+
+
+def wanted_languages(jurisdiction: Jurisdiction, locale: str) -> tuple[str, ...]:
+    """The languages to look texts up in, best first, down to the city's own; empty for its own alone."""
+    known = {language.lower(): language for language in jurisdiction.languages}
+    own = jurisdiction.languages[0]
+    wanted: list[str] = []
+    for tag in [locale.replace("_", "-")] if locale else list(request.accept_languages.values()):
+        found = known.get(tag.lower()) or known.get(tag.lower().partition("-")[0])
+        if found == own:
+            break
+        if found and found not in wanted:
+            wanted.append(found)
+    return tuple(wanted)
+
+
+def content_language(jurisdiction: Jurisdiction, languages: tuple[str, ...]) -> str:
+    """What to call the answer's language."""
+    return languages[0] if languages else jurisdiction.languages[0]

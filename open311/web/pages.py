@@ -1,0 +1,85 @@
+"""Pages for people: what this server is, and its API page, which works offline."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import swagger_ui_bundle
+from flask import Blueprint, Response, current_app, jsonify, render_template, request, send_from_directory
+
+from open311 import __version__
+from open311.plugins import Jurisdiction
+from open311.web.context import platform
+from open311.web.georeport.discovery import base_url
+
+pages = Blueprint("pages", __name__)
+_ASSETS = Path(swagger_ui_bundle.swagger_ui_path)
+_SECURITY = (
+    "default-src 'none'; style-src 'self' 'unsafe-inline'; script-src 'self'; img-src 'self' data:;"
+    " connect-src 'self'; form-action 'none'; frame-ancestors 'none'; base-uri 'none'"
+)
+
+
+@pages.get("/")
+def landing() -> Response | str:
+    """What this server is: HTML for people, JSON for programs."""
+    jurisdictions = sorted(platform().registry, key=lambda jurisdiction: jurisdiction.name)
+    best = request.accept_mimetypes.best_match(["text/html", "application/json"], default="text/html")
+    if best == "application/json":
+        return jsonify(_summary(jurisdictions))
+    page = render_template("landing.html", base=base_url(), jurisdictions=jurisdictions, version=__version__)
+    return _page(page)
+
+
+@pages.get("/openapi.json")
+def openapi() -> Response:
+    """The API in OpenAPI 3."""
+    return jsonify(openapi_document())
+
+
+@pages.get("/docs")
+def docs() -> Response:
+    """The API page."""
+    return _page(render_template("docs.html"))
+
+
+@pages.get("/docs/<path:name>")
+def docs_asset(name: str) -> Response:
+    """Swagger UI's own files, from the installed package."""
+    if name == "start.js":
+        return send_from_directory(Path(__file__).parent / "static", "docs.js")
+    return send_from_directory(_ASSETS, name, max_age=86_400)
+
+
+def openapi_document() -> dict[str, Any]:
+    """The API in OpenAPI 3, as `spec/openapi.json` holds it."""
+    document: dict[str, Any] = current_app.extensions["flask-smorest"]["apis"][""]["ext_obj"].spec.to_dict()
+    return document
+
+
+def _page(html: str) -> Response:
+    response = Response(html, content_type="text/html; charset=utf-8")
+    response.headers["Content-Security-Policy"] = _SECURITY
+    response.headers["Vary"] = "Accept"
+    return response
+
+
+def _summary(jurisdictions: list[Jurisdiction]) -> dict[str, Any]:
+    base = base_url()
+    return {
+        "name": "Open311 GeoReport v2 server",
+        "version": __version__,
+        "discovery": f"{base}/discovery.json",
+        "openapi": "/openapi.json",
+        "jurisdictions": [
+            {
+                "jurisdiction_id": jurisdiction.id,
+                "name": jurisdiction.name,
+                "languages": jurisdiction.languages,
+                "services": f"{base}/services.json?jurisdiction_id={jurisdiction.id}",
+                "requests": f"{base}/requests.json?jurisdiction_id={jurisdiction.id}",
+            }
+            for jurisdiction in jurisdictions
+        ],
+    }

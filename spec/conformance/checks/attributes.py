@@ -1,0 +1,267 @@
+"""Creating requests, attributes: C121 to C140. All of them write to G, whose definition tells what to send."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from spec.conformance.answers import Answer, Record, UnmetNeedError, text_of
+from spec.conformance.probe import FORM, Probe, created, given, only, segment
+from spec.conformance.registry import check
+from spec.conformance.survey import attributes_of
+
+_NEEDS = "rich_service point"
+_MADE_UP = "no such key"
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """An attribute of a definition."""
+
+    code: str
+    datatype: str
+    required: bool
+    keys: tuple[str, ...]
+
+    def answer(self) -> tuple[str, str]:
+        """A parameter that answers it rightly."""
+        if self.datatype == "multivaluelist":
+            return f"attribute[{self.code}][]", self.keys[0]
+        ready = {"number": "1", "datetime": "2026-05-01T10:00:00Z"}
+        return f"attribute[{self.code}]", self.keys[0] if self.keys else ready.get(self.datatype, "one")
+
+
+@dataclass(frozen=True, slots=True)
+class Questions:
+    """The attributes of G that a report can answer."""
+
+    all: tuple[Question, ...]
+
+    def one(self, datatype: str, *, required: bool | None = None, keys: int = 0) -> Question:
+        """One of that datatype. Raises UnmetNeedError when the definition has none."""
+        for question in self.all:
+            fits = required is None or question.required == required
+            if question.datatype == datatype and fits and len(question.keys) >= keys:
+                return question
+        wanted = f"{'required ' if required else ''}{datatype}" + (f" with {keys} keys" if keys > 1 else "")
+        raise UnmetNeedError(f"the definition has no {wanted} attribute")
+
+    def required(self) -> Question:
+        """One that is required. Raises UnmetNeedError when none is."""
+        found = next((question for question in self.all if question.required), None)
+        return found or self.one("required")
+
+    def answers(self, *, but: str = "") -> list[tuple[str, str]]:
+        """Parameters for all that is required, but one code."""
+        return [each.answer() for each in self.all if each.required and each.code != but]
+
+
+def questions(probe: Probe) -> Questions:
+    """Read from G's definition. Raises UnmetNeedError when it cannot be read."""
+    code = given(probe.prepared.rich_service)
+    answer = probe.definition(code, probe.formats[-1])
+    data = answer.data("service_definition") if answer.succeeded else None
+    found = [item for item in attributes_of(data if isinstance(data, dict) else {}) if item.get("variable") is True]
+    if not found:
+        raise UnmetNeedError(f"the definition of {code} could not be read")
+    return Questions(tuple(_question(item) for item in found))
+
+
+def _question(attribute: Record) -> Question:
+    values = attribute.get("values")
+    keys = (
+        [text_of(value, "key") for value in values if isinstance(value, dict)] if isinstance(values, list) else []
+    )
+    return Question(
+        text_of(attribute, "code"),
+        text_of(attribute, "datatype"),
+        attribute.get("required") is True,
+        tuple(keys),
+    )
+
+
+def _file(probe: Probe, asked: Questions, but: str, *extra: tuple[str, str], raw: bool = False) -> Answer:
+    """File for G with all required attributes but one code, and `extra`; `raw` leaves brackets as they are."""
+    form = [*probe.form(given(probe.prepared.rich_service)), *asked.answers(but=but), *extra]
+    return probe.post_body(urlencode(form, safe="[]" if raw else "").encode(), FORM)
+
+
+def _stored(probe: Probe, answer: Answer, code: str, values: Iterable[str]) -> None:
+    """Created; and where the server shows attributes as an extension, with these values."""
+    request_id = text_of(created(answer), "service_request_id")
+    if not request_id:
+        return
+    path = f"requests/{segment(request_id)}.{probe.formats[-1]}"
+    shown = probe.get(path, [("extensions", "true")], fresh=True)
+    attributes = only(shown).get("attributes") if shown.succeeded else None
+    if isinstance(attributes, list):
+        items = [item for item in attributes if isinstance(item, dict) and text_of(item, "code") == code]
+        found = [text_of(item, "value") for item in items]
+        shown.must(found == list(values), f"{code} with {list(values)}", found)
+
+
+@check("C121", needs=_NEEDS, writes=True)
+def required_is_missing(probe: Probe) -> None:
+    asked = questions(probe)
+    code = asked.required().code
+    _file(probe, asked, code).must_be(400).must_say(code)
+
+
+@check("C122", needs=_NEEDS, writes=True)
+def one_value(probe: Probe) -> None:
+    asked = questions(probe)
+    one = asked.one("singlevaluelist")
+    answer = _file(probe, asked, one.code, (f"attribute[{one.code}]", one.keys[0]), raw=True)
+    _stored(probe, answer, one.code, one.keys[:1])
+
+
+@check("C123", needs=_NEEDS, writes=True)
+def encoded_brackets(probe: Probe) -> None:
+    asked = questions(probe)
+    one = asked.one("singlevaluelist")
+    answer = _file(probe, asked, one.code, (f"attribute[{one.code}]", one.keys[0]))
+    _stored(probe, answer, one.code, one.keys[:1])
+
+
+def _many(probe: Probe, first: str, second: str, *, raw: bool = False) -> None:
+    """File two values of a multivaluelist under names made of these patterns."""
+    asked = questions(probe)
+    many = asked.one("multivaluelist", keys=2)
+    names = [f"attribute[{many.code}]{suffix}" for suffix in (first, second)]
+    pairs = zip(names, many.keys[:2], strict=True)
+    _stored(probe, _file(probe, asked, many.code, *pairs, raw=raw), many.code, many.keys[:2])
+
+
+@check("C124", needs=_NEEDS, writes=True)
+def empty_brackets_repeated(probe: Probe) -> None:
+    _many(probe, "[]", "[]", raw=True)
+
+
+@check("C125", needs=_NEEDS, writes=True)
+def name_repeated(probe: Probe) -> None:
+    _many(probe, "", "")
+
+
+@check("C126", needs=_NEEDS, writes=True)
+def numbered_brackets(probe: Probe) -> None:
+    _many(probe, "[0]", "[1]")
+
+
+@check("C127", needs=_NEEDS, writes=True)
+def one_of_many(probe: Probe) -> None:
+    asked = questions(probe)
+    many = asked.one("multivaluelist")
+    answer = _file(probe, asked, many.code, (f"attribute[{many.code}]", many.keys[0]))
+    _stored(probe, answer, many.code, many.keys[:1])
+
+
+@check("C128", needs=_NEEDS, writes=True)
+def comma_in_a_key(probe: Probe) -> None:
+    asked = questions(probe)
+    many = asked.one("multivaluelist")
+    keys = [key for key in many.keys if "," in key]
+    if not keys:
+        raise UnmetNeedError("no multivaluelist has a key with a comma")
+    answer = _file(probe, asked, many.code, (f"attribute[{many.code}][]", keys[0]))
+    _stored(probe, answer, many.code, keys[:1])
+
+
+@check("C129", needs=_NEEDS, writes=True)
+def no_such_key(probe: Probe) -> None:
+    asked = questions(probe)
+    one = asked.one("singlevaluelist")
+    _file(probe, asked, one.code, (f"attribute[{one.code}]", _MADE_UP)).must_be(400).must_say(one.code)
+
+
+@check("C130", needs=_NEEDS, writes=True)
+def two_values_for_one(probe: Probe) -> None:
+    asked = questions(probe)
+    one = asked.one("singlevaluelist", keys=2)
+    name = f"attribute[{one.code}]"
+    _file(probe, asked, one.code, (name, one.keys[0]), (name, one.keys[1])).must_be(400)
+
+
+def _of_datatype(probe: Probe, datatype: str, *, good: str = "", bad: str = "") -> None:
+    """A good value is kept, a bad one refused."""
+    asked = questions(probe)
+    one = asked.one(datatype)
+    name = f"attribute[{one.code}]"
+    if good:
+        created(_file(probe, asked, one.code, (name, good)))
+    if bad:
+        _file(probe, asked, one.code, (name, bad)).must_be(400)
+
+
+@check("C131", needs=_NEEDS, writes=True)
+def numbers(probe: Probe) -> None:
+    _of_datatype(probe, "number", good="1.5", bad="abc")
+
+
+@check("C132", needs=_NEEDS, writes=True)
+def datetimes(probe: Probe) -> None:
+    _of_datatype(probe, "datetime", good="2024-05-01T10:00:00Z", bad="yesterday")
+
+
+@check("C133", needs=_NEEDS, writes=True)
+def text_with_line_breaks(probe: Probe) -> None:
+    asked = questions(probe)
+    one = asked.one("text")
+    value = "first line\nsecond line"
+    _stored(probe, _file(probe, asked, one.code, (f"attribute[{one.code}]", value)), one.code, [value])
+
+
+@check("C134", needs=_NEEDS, writes=True)
+def string_with_a_line_break(probe: Probe) -> None:
+    _of_datatype(probe, "string", bad="first line\nsecond line")
+
+
+@check("C135", needs=_NEEDS, writes=True)
+def informing_is_never_required(probe: Probe) -> None:
+    """G is filed with what is required of variable attributes, and nothing else."""
+    definition = probe.definitions.get(given(probe.prepared.rich_service), {})
+    if all(item.get("variable") is True for item in attributes_of(definition)):
+        raise UnmetNeedError("the definition has no attribute that only informs")
+    created(_file(probe, questions(probe), ""))
+
+
+@check("C136", needs=_NEEDS, writes=True)
+def unknown_attribute(probe: Probe) -> None:
+    created(_file(probe, questions(probe), "", ("attribute[NO_SUCH_ATTRIBUTE]", "1")))
+
+
+@check("C137", needs=_NEEDS, writes=True)
+def two_problems(probe: Probe) -> None:
+    asked = questions(probe)
+    code = asked.required().code
+    number = asked.one("number").code
+    answer = _file(probe, asked, code, (f"attribute[{number}]", "abc")).must_be(400)
+    answer.must(len(_problems(answer)) >= 2, "two errors", _problems(answer))
+
+
+@check("C138", needs=_NEEDS, writes=True)
+def text_starts_with_the_code(probe: Probe) -> None:
+    asked = questions(probe)
+    code = asked.required().code
+    answer = _file(probe, asked, code).must_be(400)
+    starts = any(problem.startswith(code) for problem in _problems(answer))
+    answer.must(starts, f"a description that starts with {code}", _problems(answer))
+
+
+def _problems(answer: Answer) -> list[str]:
+    data = answer.data("errors")
+    return (
+        [text_of(item, "description") for item in data if isinstance(item, dict)] if isinstance(data, list) else []
+    )
+
+
+@check("C139", needs=_NEEDS, writes=True)
+def blank_is_missing(probe: Probe) -> None:
+    asked = questions(probe)
+    code = asked.required().code
+    _file(probe, asked, code, (f"attribute[{code}]", " ")).must_be(400)
+
+
+@check("C140", needs="plain_service point", writes=True)
+def none_needed(probe: Probe) -> None:
+    created(probe.post(probe.form()))

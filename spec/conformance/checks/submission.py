@@ -1,0 +1,206 @@
+"""Creating requests, key and jurisdiction, service and location: C094 to C120. All of them write."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from spec.conformance.answers import Answer, Format, UnmetNeedError, ids_of, text_of
+from spec.conformance.probe import UNKNOWN, Probe, created, given
+from spec.conformance.registry import check
+
+_NEEDS = "plain_service point"
+
+
+def _posts(probe: Probe, fields: Iterable[tuple[str, str]]) -> Iterable[Answer]:
+    """The same form to every format."""
+    form = list(fields)
+    return [probe.post(form, format) for format in probe.formats]
+
+
+def _is_in(answer: Answer, format: Format) -> bool:
+    return format in answer.content_type and answer.body.lstrip()[:1] == (b"<" if format == "xml" else b"[")
+
+
+# --- Key
+
+
+@check("C094", needs=_NEEDS, writes=True)
+def no_key(probe: Probe) -> None:
+    for answer in _posts(probe, probe.form(without=["api_key"])):
+        answer.must_be(403).must_say("code", "description") if answer.format == "xml" else answer.must_be(403)
+
+
+@check("C095", needs=_NEEDS, writes=True)
+def wrong_key(probe: Probe) -> None:
+    for answer in _posts(probe, probe.form(api_key=UNKNOWN)):
+        answer.must_be(403)
+
+
+@check("C096", needs=_NEEDS, writes=True)
+def blank_key(probe: Probe) -> None:
+    for answer in _posts(probe, probe.form(api_key=" ")):
+        answer.must_be(403)
+
+
+@check("C097", needs=_NEEDS, writes=True)
+def key_comes_first(probe: Probe) -> None:
+    for answer in _posts(probe, probe.form(api_key=UNKNOWN, without=["service_code"])):
+        answer.must_be(403)
+        answer.must("service_code" not in answer.text, "nothing about service_code")
+
+
+@check("C098", needs=_NEEDS, writes=True)
+def key_in_query(probe: Probe) -> None:
+    created(probe.post(probe.form(without=["api_key"]), query=[("api_key", probe.target.api_key)]))
+
+
+@check("C099", needs=_NEEDS, writes=True)
+def key_as_bearer(probe: Probe) -> None:
+    headers = {"Authorization": f"Bearer {probe.target.api_key}"}
+    created(probe.post(probe.form(without=["api_key"]), headers=headers))
+
+
+@check("C100", needs=_NEEDS, writes=True)
+def key_in_header(probe: Probe) -> None:
+    headers = {"X-Api-Key": probe.target.api_key}
+    created(probe.post(probe.form(without=["api_key"]), headers=headers))
+
+
+@check("C101", needs=f"{_NEEDS} test_key", writes=True)
+def test_key_files_nothing_real(probe: Probe) -> None:
+    """Refused, or taken and kept out of every list."""
+    answer = probe.post(probe.form(api_key=given(probe.prepared.test_key)))
+    if answer.status == 403:
+        return
+    request_id = text_of(created(answer), "service_request_id")
+    listed = probe.get(f"requests.{probe.formats[-1]}", fresh=True)
+    listed.must(request_id not in ids_of(listed.records("requests")), f"no {request_id}", "it is listed")
+
+
+@check("C102", needs=_NEEDS, writes=True)
+def refusal_in_the_format_asked_for(probe: Probe) -> None:
+    for format in probe.formats:
+        answer = probe.post(probe.form(api_key=UNKNOWN), format)
+        answer.must(_is_in(answer, format), f"an errors body in {format.upper()}")
+
+
+# --- Service
+
+
+@check("C103", needs=_NEEDS, writes=True)
+def no_service(probe: Probe) -> None:
+    for answer in _posts(probe, probe.form(without=["service_code"])):
+        answer.must_be(400).must_say("service_code")
+
+
+@check("C104", needs=_NEEDS, writes=True)
+def unknown_service(probe: Probe) -> None:
+    for answer in _posts(probe, probe.form(UNKNOWN)):
+        answer.must_be(404).must_say("service_code")
+
+
+@check("C105", needs=f"{_NEEDS} retired", writes=True)
+def retired_service(probe: Probe) -> None:
+    for answer in _posts(probe, probe.form(given(probe.prepared.retired).service_code)):
+        answer.must_be(404)
+
+
+# --- Location
+
+_HERE = ("lat", "long")
+
+
+@check("C106", needs=_NEEDS, writes=True)
+def point_alone(probe: Probe) -> None:
+    for answer in _posts(probe, probe.form()):
+        created(answer)
+
+
+@check("C107", needs=_NEEDS, writes=True)
+def address_alone(probe: Probe) -> None:
+    for answer in _posts(probe, probe.form(without=_HERE, address_string="5 Mill Lane")):
+        created(answer)
+
+
+@check("C108", needs=_NEEDS, writes=True)
+def address_id_alone(probe: Probe) -> None:
+    for answer in _posts(probe, probe.form(without=_HERE, address_id="0040071")):
+        created(answer)
+
+
+def _refused(probe: Probe, *, without: Iterable[str] = (), **fields: str) -> None:
+    for answer in _posts(probe, probe.form(without=without, **fields)):
+        answer.must_be(400)
+
+
+@check("C109", needs=_NEEDS, writes=True)
+def no_location(probe: Probe) -> None:
+    _refused(probe, without=_HERE)
+
+
+@check("C110", needs=_NEEDS, writes=True)
+def half_a_point(probe: Probe) -> None:
+    _refused(probe, without=["long"])
+
+
+@check("C111", needs=_NEEDS, writes=True)
+def half_a_point_beside_an_address(probe: Probe) -> None:
+    _refused(probe, without=["long"], address_string="5 Mill Lane")
+
+
+@check("C112", needs=_NEEDS, writes=True)
+def lat_beyond_the_pole(probe: Probe) -> None:
+    _refused(probe, lat="91")
+
+
+@check("C113", needs=_NEEDS, writes=True)
+def long_beyond_the_date_line(probe: Probe) -> None:
+    _refused(probe, long="-181")
+
+
+@check("C114", needs=_NEEDS, writes=True)
+def lat_of_letters(probe: Probe) -> None:
+    _refused(probe, lat="abc")
+
+
+@check("C115", needs=_NEEDS, writes=True)
+def lat_with_a_comma(probe: Probe) -> None:
+    _refused(probe, lat="60,5")
+
+
+@check("C116", needs=_NEEDS, writes=True)
+def lat_not_a_number(probe: Probe) -> None:
+    _refused(probe, lat="NaN")
+
+
+@check("C117", needs=_NEEDS, writes=True)
+def point_zero(probe: Probe) -> None:
+    answer = probe.post(probe.form(lat="0", long="0"))
+    if answer.status == 400 and probe.prepared.outside_point:
+        return
+    if answer.status == 400:
+        raise UnmetNeedError(f"the deployment may set bounds: {answer}")
+    receipt = created(answer)
+    record = probe.read_back(receipt)
+    zero = float(text_of(record, "lat") or "nan") == 0 and float(text_of(record, "long") or "nan") == 0
+    answer.must(zero, "lat 0 and long 0 when read back", f"{record.get('lat')}, {record.get('long')}")
+
+
+@check("C118", needs=_NEEDS, writes=True)
+def point_and_address(probe: Probe) -> None:
+    point = given(probe.prepared.point)
+    for answer in _posts(probe, probe.form(address_string="5 Mill Lane")):
+        record = probe.read_back(created(answer), answer.format)
+        came = (text_of(record, "lat"), text_of(record, "long"), text_of(record, "address"))
+        answer.must(all(came), f"{point.lat}, {point.long} and the address when read back", came)
+
+
+@check("C119", needs=f"{_NEEDS} outside_point", writes=True)
+def point_out_of_bounds(probe: Probe) -> None:
+    point = given(probe.prepared.outside_point)
+    _refused(probe, lat=str(point.lat), long=str(point.long))
+
+
+@check("C120", needs=_NEEDS, writes=True)
+def blank_address(probe: Probe) -> None:
+    _refused(probe, without=_HERE, address_string=" ")

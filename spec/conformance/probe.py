@@ -1,0 +1,234 @@
+"""What a check holds in its hand: the server under test, asked in the standard's own words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TypeVar
+from urllib.parse import quote, urlencode, urlsplit
+
+from spec.conformance.answers import Answer, Call, Format, Record, UnmetNeedError, text_of
+from spec.conformance.client import Client
+from spec.conformance.preparation import Endpoint, Preparation
+
+T = TypeVar("T")
+Pairs = Sequence[tuple[str, str]]
+
+FORM = "application/x-www-form-urlencoded; charset=utf-8"
+UNKNOWN = "no-such-thing-0"
+"""A code, id or token that no server has issued."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The server under test.
+
+    base_url       without a slash at its end; services.xml lies directly below
+    discovery_url  what discovery.xml lies below; "" to look for it
+    thorough       ask in both formats where one would do
+    """
+
+    base_url: str
+    discovery_url: str = ""
+    jurisdiction_id: str = ""
+    api_key: str = ""
+    writes: bool = False
+    thorough: bool = False
+
+
+@dataclass(slots=True)
+class Probe:
+    """Questions to one target. GETs are asked once and remembered; `now` is the wall clock of the run."""
+
+    client: Client
+    target: Target
+    prepared: Preparation = field(default_factory=Preparation)
+    now: datetime = field(default_factory=lambda: datetime.now(UTC))
+    formats: tuple[Format, ...] = ("xml", "json")
+    discovery_base: str = ""
+    several: bool = False
+    definitions: Mapping[str, Record] = field(default_factory=dict)
+
+    # --- Asking
+
+    def get(
+        self,
+        path: str,
+        params: Pairs = (),
+        *,
+        headers: Mapping[str, str] | None = None,
+        fresh: bool = False,
+        at: Endpoint | None = None,
+    ) -> Answer:
+        """GET a path below the base, with the target's jurisdiction unless `params` or `at` name one."""
+        return self.client.get(self.call("GET", path, params, headers=headers, at=at), fresh=fresh)
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        params: Pairs = (),
+        *,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        at: Endpoint | None = None,
+    ) -> Call:
+        """A call as `get` makes it, for another method."""
+        where = at or self.here
+        named = any(name == "jurisdiction_id" for name, _ in params)
+        if where.jurisdiction_id and not named:
+            params = (("jurisdiction_id", where.jurisdiction_id), *params)
+        url = f"{where.base_url}/{path}" + (f"?{urlencode(params)}" if params else "")
+        return Call(method, url, tuple((headers or {}).items()), body)
+
+    @property
+    def here(self) -> Endpoint:
+        return Endpoint(self.target.base_url, self.target.jurisdiction_id)
+
+    def both(self, path: str, params: Pairs = ()) -> Iterator[Answer]:
+        """The path in every format that the server offers; `path` has no suffix."""
+        for format in self.formats:
+            yield self.get(f"{path}.{format}", params)
+
+    def readings(self) -> Sequence[Format]:
+        """The formats to ask in where one would do: JSON if offered, or all when thorough."""
+        return self.formats if self.target.thorough else self.formats[-1:]
+
+    def json_offered(self) -> None:
+        """Raises UnmetNeedError when the server does not offer JSON."""
+        if "json" not in self.formats:
+            raise UnmetNeedError("the server does not offer JSON")
+
+    def discovery(self, format: Format, *, fresh: bool = False) -> Answer:
+        if not self.discovery_base:
+            raise UnmetNeedError("no discovery was found (see C001)")
+        return self.client.get(Call("GET", f"{self.discovery_base}/discovery.{format}"), fresh=fresh)
+
+    def services(self, format: Format) -> Answer:
+        return self.get(f"services.{format}")
+
+    def definition(self, code: str, format: Format) -> Answer:
+        return self.get(f"services/{segment(code)}.{format}")
+
+    def request(self, request_id: str, format: Format, *, fresh: bool = False) -> Answer:
+        return self.get(f"requests/{segment(request_id)}.{format}", fresh=fresh)
+
+    def token(self, token: str, format: Format, *, fresh: bool = False) -> Answer:
+        return self.get(f"tokens/{segment(token)}.{format}", fresh=fresh)
+
+    def listings(self, *params: tuple[str, str]) -> Iterator[tuple[Answer, list[Record]]]:
+        """The list of requests under `params`, read, in each of the `readings`."""
+        for format in self.readings():
+            answer = self.get(f"requests.{format}", params)
+            yield answer, answer.records("requests")
+
+    def listing(self, *params: tuple[str, str]) -> tuple[Answer, list[Record]]:
+        return next(iter(self.listings(*params)))
+
+    # --- Times
+
+    def ago(self, days: float) -> str:
+        """A time `days` before the run, in whole seconds, with Z."""
+        return stamp(self.now - timedelta(days=days))
+
+    # --- Filing
+
+    def form(self, service: str = "", *, without: Iterable[str] = (), **fields: str) -> list[tuple[str, str]]:
+        """A complete form for a request: key, service P, a point, a description; `fields` replace or add."""
+        point = given(self.prepared.point)
+        complete = {
+            "api_key": self.target.api_key,
+            "service_code": service or given(self.prepared.plain_service),
+            "lat": str(point.lat),
+            "long": str(point.long),
+            "description": "Conformance test; please ignore.",
+        }
+        if self.target.jurisdiction_id:
+            complete["jurisdiction_id"] = self.target.jurisdiction_id
+        complete |= fields
+        return [(name, value) for name, value in complete.items() if name not in set(without)]
+
+    def post(
+        self,
+        fields: Iterable[tuple[str, str]],
+        format: Format | None = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+        query: Pairs = (),
+        base_url: str = "",
+    ) -> Answer:
+        """POST a form to requests; in the preferred format if none is asked for."""
+        return self.post_body(
+            urlencode(list(fields)).encode(), FORM, format, headers=headers, query=query, base_url=base_url
+        )
+
+    def post_body(
+        self,
+        body: bytes,
+        content_type: str,
+        format: Format | None = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+        query: Pairs = (),
+        base_url: str = "",
+    ) -> Answer:
+        """POST bytes to requests; an empty `content_type` sends none."""
+        url = f"{base_url or self.target.base_url}/requests.{format or self.formats[-1]}"
+        url += f"?{urlencode(query)}" if query else ""
+        typed = {"Content-Type": content_type} if content_type else {}
+        return self.client.send(Call("POST", url, tuple({**typed, **(headers or {})}.items()), body))
+
+    def read_back(self, receipt: Record, format: Format | None = None) -> Record:
+        """The request that was just filed, as its own GET shows it."""
+        request_id = text_of(receipt, "service_request_id")
+        if not request_id:
+            raise UnmetNeedError("the server gave no id, so what was filed cannot be read")
+        answer = self.request(request_id, format or self.formats[-1], fresh=True)
+        return only(answer)
+
+
+def created(answer: Answer) -> Record:
+    """The one item of a successful POST. Raises DeviationError when it did not succeed."""
+    answer.must(answer.succeeded, "the request to be created")
+    items = answer.records("created")
+    answer.must(len(items) == 1, "one item")
+    return items[0]
+
+
+def only(answer: Answer) -> Record:
+    """The one request of an answer; that there is exactly one, others judge."""
+    records = answer.records("requests")
+    if not records:
+        raise UnmetNeedError(f"{answer.call} gave no request")
+    return records[0]
+
+
+def given(need: T | None) -> T:
+    """A need that the check has declared; the runner has made sure of it."""
+    if need is None:
+        raise UnmetNeedError("a need is missing that the check did not declare")
+    return need
+
+
+def segment(text: str) -> str:
+    """A code or id as one segment of a path."""
+    return quote(text, safe="")
+
+
+def stamp(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def moment_of(text: str) -> datetime | None:
+    """A time as an answer writes it, with its zone; None when it is none."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else None
+
+
+def origin_of(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"

@@ -1,0 +1,181 @@
+"""The look-over: what the server offers, and which of its own data the checks can use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from urllib.parse import urlsplit
+
+from spec.conformance.answers import Answer, Call, Format, Record, UnmetNeedError, text_of
+from spec.conformance.client import UnreachableError
+from spec.conformance.preparation import Point, Preparation
+from spec.conformance.probe import Probe, moment_of, origin_of
+
+_DEFINITIONS_READ = 8
+_OWN_WORDS = ("single", "multi")
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What a run found before it judged anything; the probe knows what the checks can use."""
+
+    probe: Probe
+    services: tuple[Record, ...]
+    requests: tuple[Record, ...]
+
+
+def look_over(probe: Probe) -> Survey:
+    """Ask for discovery, services, some definitions and requests.
+
+    Raises UnreachableError when the server does not answer at all.
+    """
+    formats = _formats(probe)
+    probe = replace(probe, formats=formats, discovery_base=_discovery_base(probe), several=_is_shared(probe))
+    services = _records(lambda: probe.services(formats[-1]), "services")
+    definitions = dict(_definitions(probe, services))
+    recent = _records(lambda: probe.get(f"requests.{formats[-1]}"), "requests")
+    old = _records(
+        lambda: probe.get(f"requests.{formats[-1]}", _window(probe, 185, 105)),
+        "requests",
+    )
+    found = _found(probe, services, definitions, recent, old)
+    probe = replace(probe, prepared=probe.prepared.over(found), definitions=definitions)
+    return Survey(probe, tuple(services), tuple(recent))
+
+
+def _formats(probe: Probe) -> tuple[Format, ...]:
+    """XML always, as the standard demands it; JSON when the server answers in it."""
+    probe.services("xml")
+    answer = probe.services("json")
+    return ("xml", "json") if answer.status != 404 and "json" in answer.content_type else ("xml",)
+
+
+def _is_shared(probe: Probe) -> bool:
+    """Whether the endpoint asks which jurisdiction is meant."""
+    if not probe.target.jurisdiction_id:
+        return False
+    return probe.get("services.xml", [("jurisdiction_id", "")]).status == 400
+
+
+def _discovery_base(probe: Probe) -> str:
+    """Where discovery.xml answers: where told, below the base, beside it, or at the root; "" for nowhere."""
+    target = probe.target
+    if target.discovery_url:
+        return target.discovery_url.rstrip("/")
+    parent = target.base_url.rpartition("/")[0]
+    candidates = [target.base_url, parent, origin_of(target.base_url)]
+    for base in dict.fromkeys(base for base in candidates if urlsplit(base).netloc):
+        answer = probe.client.get(Call("GET", f"{base}/discovery.xml"))
+        if answer.succeeded and b"<endpoint" in answer.body:
+            return base
+    return ""
+
+
+def _records(ask: Callable[[], Answer], kind: str) -> list[Record]:
+    """A list, or none when it cannot be read: the check that owns the list will say so."""
+    try:
+        return ask().records("services" if kind == "services" else "requests")
+    except (UnmetNeedError, UnreachableError):
+        return []
+
+
+def _window(probe: Probe, start_days: float, end_days: float) -> list[tuple[str, str]]:
+    return [("start_date", probe.ago(start_days)), ("end_date", probe.ago(end_days))]
+
+
+def _definitions(probe: Probe, services: Iterable[Record]) -> Iterator[tuple[str, Record]]:
+    """Some definitions: of services that promise one first, then of one that does not."""
+    promising = [text_of(service, "service_code") for service in services if service.get("metadata") is True]
+    silent = [text_of(service, "service_code") for service in services if service.get("metadata") is not True]
+    for code in [*promising[:_DEFINITIONS_READ], *silent[:2]]:
+        answer = probe.definition(code, probe.formats[-1])
+        try:
+            data = answer.data("service_definition") if answer.succeeded else None
+        except UnmetNeedError:
+            continue
+        if isinstance(data, dict):
+            yield code, data
+
+
+def _found(
+    probe: Probe,
+    services: list[Record],
+    definitions: dict[str, Record],
+    recent: list[Record],
+    old: list[Record],
+) -> Preparation:
+    rich = next((code for code, data in definitions.items() if attributes_of(data)), None)
+    prepared = probe.prepared.over(
+        Preparation(
+            plain_service=_service(services, lambda s: s.get("type") == "realtime" and s.get("metadata") is False),
+            rich_service=rich,
+            batch_service=_service(services, lambda s: s.get("type") == "batch" and s.get("metadata") is False),
+            blackbox_service=_service(
+                services, lambda s: s.get("type") == "blackbox" and s.get("metadata") is False
+            ),
+            unicode_service=_service(services, lambda s: not text_of(s, "service_name").isascii()),
+            ungrouped_service=_service(
+                services, lambda s: not any(text_of(s, name) for name in ("group", "keywords", "description"))
+            ),
+            optional_service=next((code for code, data in definitions.items() if _all_optional(data)), None),
+            point=next((point for request in recent if (point := _point_of(request))), None),
+        )
+    )
+    return prepared.over(_found_requests(probe, recent, old))
+
+
+def _found_requests(probe: Probe, recent: list[Record], old: list[Record]) -> Preparation:
+    fresh = [request for request in recent if text_of(request, "requested_datetime")[:10] > probe.ago(80)[:10]]
+    opened = next((r for r in fresh if r.get("status") == "open" and _point_of(r)), None)
+    closed = next(
+        (
+            r
+            for r in fresh
+            if r.get("status") == "closed" and (opened is None or r.get("service_code") != opened["service_code"])
+        ),
+        None,
+    )
+    return Preparation(
+        open_request=_id(opened),
+        closed_request=_id(closed),
+        old_request=_id(next((r for r in old if _is_between(probe, r, 190, 100)), None)),
+        zipcode_request=_id(next((r for r in recent if text_of(r, "zipcode").startswith("0")), None)),
+        pointless_request=_id(next((r for r in recent if r.get("address") and r.get("lat") is None), None)),
+        odd_request_id=_id(next((r for r in recent if not _is_plain(text_of(r, "service_request_id"))), None)),
+    )
+
+
+def attributes_of(definition: Record) -> list[Record]:
+    attributes = definition.get("attributes")
+    return [item for item in attributes if isinstance(item, dict)] if isinstance(attributes, list) else []
+
+
+def _all_optional(definition: Record) -> bool:
+    attributes = attributes_of(definition)
+    return bool(attributes) and not any(attribute.get("required") for attribute in attributes)
+
+
+def _service(services: list[Record], fits: Callable[[Record], bool]) -> str | None:
+    found = next((service for service in services if fits(service)), None)
+    return text_of(found, "service_code") or None if found else None
+
+
+def _id(request: Record | None) -> str | None:
+    return text_of(request, "service_request_id") or None if request else None
+
+
+def _is_plain(request_id: str) -> bool:
+    return request_id.replace("-", "").replace("_", "").isalnum()
+
+
+def _is_between(probe: Probe, request: Record, older_days: float, newer_days: float) -> bool:
+    moment = moment_of(text_of(request, "requested_datetime"))
+    return moment is not None and older_days > (probe.now - moment).total_seconds() / 86_400 > newer_days
+
+
+def _point_of(request: Record) -> Point | None:
+    try:
+        point = Point(float(text_of(request, "lat")), float(text_of(request, "long")))
+    except ValueError:
+        return None
+    return point if (point.lat, point.long) != (0, 0) else None

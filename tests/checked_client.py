@@ -1,0 +1,67 @@
+"""A test client that holds every GeoReport body it sees against the schemas and against the other format."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from spec.bodies import deviations, same_data
+
+_KINDS = [
+    (r"/open311/(v2/)?discovery", "discovery"),
+    (r"/open311/v2/services", "services"),
+    (r"/open311/v2/services/.+", "service_definition"),
+    (r"/open311/v2/requests", "requests"),
+    (r"/open311/v2/requests/.+", "requests"),
+    (r"/open311/v2/tokens/.+", "token"),
+]
+_SUFFIX = re.compile(r"\.(json|xml)$", re.IGNORECASE)
+
+
+def kind_of(path: str, method: str, status: int) -> str:
+    """Which body stands at a path, "" where it is none of the standard's."""
+    if not path.startswith("/open311/"):
+        return ""
+    if status >= 400:
+        return "errors"
+    if method == "POST":
+        return "created"
+    plain = _SUFFIX.sub("", re.sub("/{2,}", "/", path))
+    return next((kind for pattern, kind in _KINDS if re.fullmatch(pattern, plain)), "")
+
+
+class CheckedClient(FlaskClient):
+    """Fails a test whose response breaks the standard, whatever else the test looks at."""
+
+    def open(self, *args: Any, **kwargs: Any) -> TestResponse:
+        """Send, check, answer."""
+        response = super().open(*args, **kwargs)
+        request = response.request
+        kind = kind_of(request.path, request.method, response.status_code)
+        is_plain = (
+            request.method != "HEAD" and response.status_code not in (204, 304) and "callback" not in request.args
+        )
+        if not kind or not is_plain or request.method == "OPTIONS":
+            return response
+        found = deviations(response.data, media_type=response.mimetype, kind=kind)
+        assert not found, f"{request.method} {request.url}: {found}\n{response.text[:2000]}"
+        if request.method == "GET" and response.status_code == 200:
+            self._compare(request.url, response, kind, dict(kwargs.get("headers") or {}))
+        return response
+
+    def _compare(self, url: str, response: TestResponse, kind: str, headers: dict[str, str]) -> None:
+        """The other format of the same address must carry the same data."""
+        match = re.fullmatch(r"(?P<path>[^?]*)\.(?P<suffix>json|xml)(?P<query>\?.*)?", url, re.IGNORECASE)
+        if match is None:
+            return
+        other = "xml" if match["suffix"].lower() == "json" else "json"
+        headers.pop("If-None-Match", None)
+        twin = super().open(f"{match['path']}.{other}{match['query'] or ''}", headers=headers)
+        assert twin.status_code == 200, f"{url} is 200, its {other} twin {twin.status_code}"
+        xml, json = (twin, response) if other == "xml" else (response, twin)
+        found = deviations(twin.data, media_type=twin.mimetype, kind=kind)
+        found += same_data(xml.data, json.data, kind)
+        assert not found, f"{url} against {other}: {found}"

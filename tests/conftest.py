@@ -1,0 +1,196 @@
+"""What tests stand on: a real PostGIS database, the app over it, a client that checks every body it sees."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import create_engine, text
+from sqlalchemy.engine import make_url
+
+from open311.app import create_app
+from open311.clock import utc_now
+from open311.operations.api_keys import add_key
+from open311.operations.platform import Platform
+from open311.settings import Settings
+from open311.storage.embedded import Cluster, find_binaries, install_binaries
+from open311.storage.engine import open_database
+from open311.storage.migrations import migrate
+from open311.storage.tables import metadata
+from tests.checked_client import CheckedClient
+
+HOME = Path(__file__).parent.parent / "var" / "pg-test"
+TEMPLATE = "template_open311"
+CITY = "city.example"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def only_loopback() -> Iterator[None]:
+    """No test reaches out: a connection to anywhere but this machine is an error."""
+    connect = socket.socket.connect
+
+    def guarded(self: socket.socket, address: Any) -> None:
+        if self.family != socket.AF_UNIX and not str(address[0]).startswith(("127.", "::1", "localhost")):
+            raise AssertionError(f"a test wanted to connect to {address}")
+        connect(self, address)
+
+    socket.socket.connect = guarded  # type: ignore[method-assign]
+    yield
+    socket.socket.connect = connect  # type: ignore[method-assign]
+
+
+@pytest.fixture(scope="session")
+def make_database(worker_id: str) -> Iterator[Callable[[str], str]]:
+    """Makes an empty, migrated database of a given name and says its URL; all are dropped at the end."""
+    given = os.environ.get("DATABASE_URL", "")
+    if given:
+        yield from _databases_beside(given, worker_id)
+    else:
+        yield from _databases_in_cluster(worker_id)
+
+
+def _databases_in_cluster(worker_id: str) -> Iterator[Callable[[str], str]]:
+    """Databases in a cluster of this clone's own, copied from one template that is migrated once a worker."""
+    bin_dir = find_binaries() or install_binaries(print)
+    made: list[str] = []
+    with Cluster(HOME, durable=False, bin_dir=bin_dir) as cluster:
+        template = f"{TEMPLATE}_{worker_id}"
+        cluster.drop_database(template)
+        cluster.create_database(template)
+        _migrate(cluster.url(template))
+
+        def make(name: str) -> str:
+            database = f"{name}_{worker_id}"
+            cluster.drop_database(database)
+            cluster.create_database(database, template=template)
+            made.append(database)
+            return cluster.url(database)
+
+        yield make
+        for name in [*made, template]:
+            cluster.drop_database(name)
+
+
+def _databases_beside(given: str, worker_id: str) -> Iterator[Callable[[str], str]]:
+    """Databases of their own on the server that DATABASE_URL names, so that its data stays as it is."""
+    url = make_url(Settings(database_url=given).sqlalchemy_url)
+    admin = create_engine(url, isolation_level="AUTOCOMMIT")
+    made: list[str] = []
+
+    def make(name: str) -> str:
+        database = f"{url.database}_{name}_{worker_id}"
+        with admin.connect() as connection:
+            connection.execute(text(f'DROP DATABASE IF EXISTS "{database}" WITH (FORCE)'))
+            connection.execute(text(f'CREATE DATABASE "{database}"'))
+        made.append(database)
+        found = url.set(database=database).render_as_string(hide_password=False)
+        _migrate(found)
+        return found
+
+    yield make
+    with admin.connect() as connection:
+        for database in made:
+            connection.execute(text(f'DROP DATABASE IF EXISTS "{database}" WITH (FORCE)'))
+    admin.dispose()
+
+
+def _migrate(url: str) -> None:
+    database = open_database(url)
+    with database.transaction() as connection:
+        migrate(connection)
+    database.close()
+
+
+@pytest.fixture(scope="session")
+def worker_id(request: pytest.FixtureRequest) -> str:
+    """This test process's name, also without xdist."""
+    return os.environ.get("PYTEST_XDIST_WORKER", "alone")
+
+
+@pytest.fixture(scope="session")
+def database_url(make_database: Callable[[str], str]) -> str:
+    """The database that most tests share; `settings` has it emptied after each test."""
+    return make_database("t")
+
+
+@pytest.fixture
+def settings(database_url: str, clean: None) -> Settings:
+    """Settings of a server with the demo city alone, without limits on rates."""
+    return Settings(database_url=database_url, jurisdictions=("demo",), post_rate="", log_level="error")
+
+
+@pytest.fixture
+def clean(database_url: str) -> Iterator[None]:
+    """Leave the shared database empty."""
+    yield
+    database = open_database(database_url)
+    names = ", ".join(table.name for table in metadata.sorted_tables)
+    with database.transaction() as connection:
+        connection.execute(text(f"TRUNCATE {names}, procrastinate_jobs CASCADE"))
+    database.close()
+
+
+@pytest.fixture
+def make_app(settings: Settings) -> Iterator[Callable[..., Flask]]:
+    """Makes an app with the test settings, changed as wanted: make_app(jsonp=True)."""
+    apps: list[Flask] = []
+
+    def make(**changes: Any) -> Flask:
+        app = create_app(replace(settings, **changes))
+        app.test_client_class = CheckedClient
+        apps.append(app)
+        return app
+
+    yield make
+    for app in apps:
+        platform_of(app).close()
+
+
+@pytest.fixture
+def app(make_app: Callable[..., Flask]) -> Flask:
+    """A server with the demo city alone."""
+    return make_app()
+
+
+@pytest.fixture
+def platform(app: Flask) -> Platform:
+    """The operations' side of `app`."""
+    return platform_of(app)
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    """A client that checks each body against the schemas and against the other format."""
+    return app.test_client()
+
+
+@pytest.fixture
+def key(platform: Platform) -> str:
+    """An api_key for every jurisdiction."""
+    return add_key(platform, label="tests", now=utc_now())[1]
+
+
+@pytest.fixture
+def post(client: FlaskClient, key: str) -> Callable[..., Any]:
+    """Sends a request with the key: post(service_code="potholes", lat=60.17, ...) or post([(name, value), ...])."""
+
+    def send(pairs: list[tuple[str, str]] | None = None, *, format: str = "json", **fields: Any) -> Any:
+        data: dict[str, Any] = {"api_key": key}
+        for name, value in [*(pairs or []), *((name, str(value)) for name, value in fields.items())]:
+            data.setdefault(name, []).append(value)
+        return client.post(f"/open311/v2/requests.{format}", data=data)
+
+    return send
+
+
+def platform_of(app: Flask) -> Platform:
+    """The platform inside an app."""
+    found: Platform = app.extensions["open311"]
+    return found

@@ -1,0 +1,166 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+
+from jurisdictions.demo import jurisdiction
+from open311.plugins import Answer, Attribute, Datatype, Draft, Place, Route, Service, ServiceType
+from open311.plugins.testing import check_jurisdiction
+
+CENTRE = Place(lat=60.1718, long=24.9414)
+HARBOUR = Place(lat=60.14, long=24.95)
+
+
+def service(code: str) -> Service:
+    found = jurisdiction.service(code)
+    assert found
+    return found
+
+
+def attribute(code: str, of: str) -> Attribute:
+    return next(item for item in service(of).attributes if item.code == code)
+
+
+def route(code: str, place: Place = CENTRE, **answers: str) -> Route:
+    given = tuple(Answer(key, (value,)) for key, value in answers.items())
+    return jurisdiction.route(Draft(service=service(code), place=place, answers=given))
+
+
+def test_it_keeps_the_contract() -> None:
+    check_jurisdiction(jurisdiction)
+
+
+def test_the_conformance_suite_finds_its_services() -> None:
+    types = {item.code: item.type for item in jurisdiction.services}
+    assert jurisdiction.id == "city.example"
+    assert types["potholes"] is types["graffiti"] is ServiceType.REALTIME
+    assert types["trees"] is ServiceType.BATCH
+    assert types["hotline"] is ServiceType.BLACKBOX
+    assert not any(service(code).attributes for code in ("potholes", "trees", "hotline"))
+
+
+@pytest.mark.parametrize(
+    ("code", "datatype", "keys"),
+    [
+        ("SURFACE", Datatype.SINGLEVALUELIST, {"brick", "metal"}),
+        ("TAGS", Datatype.MULTIVALUELIST, {"a", "b", "c", "x,y"}),
+        ("HEIGHT", Datatype.NUMBER, set()),
+        ("SEEN", Datatype.DATETIME, set()),
+        ("NOTE", Datatype.TEXT, set()),
+        ("PLATE", Datatype.STRING, set()),
+    ],
+)
+def test_graffiti_asks_what_the_conformance_suite_answers(code: str, datatype: Datatype, keys: set[str]) -> None:
+    found = attribute(code, of="graffiti")
+    assert found.datatype is datatype
+    assert found.required is (code == "SURFACE")
+    assert keys <= {value.key for value in found.values}
+
+
+def test_it_shows_all_there_is_to_show() -> None:
+    attributes = [item for service in jurisdiction.services for item in service.attributes]
+    assert {item.datatype for item in attributes} == set(Datatype)
+    assert {item.type for item in jurisdiction.services} == set(ServiceType)
+    assert not attribute("INFO", of="graffiti").variable
+    assert "1" in [item.code for item in attributes]
+    assert {"Street:Lights & Poles", "v1.2", "a/b", "001"} <= {item.code for item in jurisdiction.services}
+    assert service("Street:Lights & Poles").name == "Straßenlampe – dark ☂"
+    assert service("potholes").notice
+    assert jurisdiction.outside == "refuse"
+
+
+@pytest.mark.parametrize(
+    ("code", "department"),
+    [
+        ("potholes", "Street Works"),
+        ("graffiti", "City Cleaning"),
+        ("trees", "Parks"),
+        ("001", "City Cleaning"),
+        ("v1.2", "Street Works"),
+        ("hotline", "Citizens' Desk"),
+    ],
+)
+def test_a_service_goes_to_its_department(code: str, department: str) -> None:
+    assert jurisdiction.department(route(code).department).name == department
+
+
+@pytest.mark.parametrize("code", ["potholes", "Street:Lights & Poles"])
+def test_the_port_mends_its_own_ground(code: str) -> None:
+    assert route(code, HARBOUR).department == "port"
+    assert route(code, CENTRE).department == "streets"
+    assert route(code, Place(address="5 Mill Lane")).department == "streets"
+
+
+@pytest.mark.parametrize(
+    ("code", "question", "answer", "department"),
+    [
+        ("graffiti", "SURFACE", "metal", "streets"),
+        ("graffiti", "SURFACE", "brick", "cleaning"),
+        ("a/b", "KIND", "car", "parking"),
+        ("a/b", "KIND", "bicycle", "cleaning"),
+    ],
+)
+def test_an_answer_decides_who_comes(code: str, question: str, answer: str, department: str) -> None:
+    assert route(code, **{question: answer}).department == department
+
+
+@pytest.mark.parametrize(
+    ("retired", "living"),
+    [
+        ("pothole", "potholes"),
+        ("Pot Holes (2019)", "potholes"),
+        ("graff/iti", "graffiti"),
+        ("lamp", "Street:Lights & Poles"),
+    ],
+)
+def test_a_retired_code_leads_to_its_heir(retired: str, living: str) -> None:
+    assert service(retired) is service(living)
+
+
+def test_ids_bear_the_year() -> None:
+    assert jurisdiction.new_id(8841, datetime(2026, 2, 1, tzinfo=UTC)) == "2026-0008841"
+
+
+@pytest.mark.parametrize(
+    ("place", "inside"),
+    [
+        (CENTRE, True),
+        (HARBOUR, True),
+        (Place(lat=60.24, long=25.0), True),
+        (Place(lat=60.30, long=25.0), False),
+        (Place(lat=24.9414, long=60.1718), False),
+        (Place(lat=0.0, long=0.0), False),
+    ],
+)
+def test_the_boundary_holds_the_city_and_nothing_else(place: Place, inside: bool) -> None:
+    assert place.point
+    assert jurisdiction.covers(*place.point) is inside
+
+
+def texts_to_translate() -> Iterator[tuple[str, bool]]:
+    """(where, whether it is there) for every text of the catalogue and each further language."""
+    for language in jurisdiction.languages[1:]:
+        translation = jurisdiction.translations[language]
+        for item in jurisdiction.services:
+            here = f"{language}: {item.code}"
+            texts = translation.services[item.code]
+            yield f"{here}: group", not item.group or bool(translation.groups.get(item.group))
+            yield f"{here}: name", bool(texts.name)
+            yield f"{here}: description", bool(texts.description) == bool(item.description)
+            yield f"{here}: notice", bool(texts.notice) == bool(item.notice)
+            yield f"{here}: keywords", bool(texts.keywords) == bool(item.keywords)
+            for question in item.attributes:
+                there = f"{here}: {question.code}"
+                words = texts.attributes[question.code]
+                yield f"{there}: description", bool(words.description)
+                explained = bool(words.datatype_description) == bool(question.datatype_description)
+                yield f"{there}: datatype_description", explained
+                for value in question.values:
+                    yield f"{there}: {value.key}", bool(words.values.get(value.key))
+
+
+@pytest.mark.parametrize(("where", "is_there"), list(texts_to_translate()))
+def test_every_text_is_translated(where: str, is_there: bool) -> None:
+    assert is_there, where

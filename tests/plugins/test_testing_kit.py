@@ -1,0 +1,195 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from shapely import box
+
+from open311.plugins import (
+    Attribute,
+    AttributeTranslation,
+    Datatype,
+    Department,
+    Draft,
+    Jurisdiction,
+    Problem,
+    Rule,
+    Service,
+    ServiceTranslation,
+    Translation,
+    Value,
+)
+from open311.plugins.testing import check_jurisdiction, example_draft, example_place, find_faults
+
+KIND = Attribute(
+    code="KIND",
+    description="Which?",
+    datatype=Datatype.SINGLEVALUELIST,
+    required=True,
+    values=(Value("wall", "Wall"), Value("pole", "Pole")),
+)
+LAMP = Service(code="lamp", name="Lamp", group="Streets", department="streets", attributes=(KIND,))
+OTHER = Service(code="other", name="Other")
+GOOD = Jurisdiction(
+    id="city.example",
+    name="Demoville",
+    time_zone="Europe/Helsinki",
+    services=(LAMP, OTHER),
+    departments=(Department("streets", "Street Works"), Department("desk", "Citizens' Desk")),
+    triage="desk",
+    languages=("en", "es"),
+    boundary=box(24.0, 60.0, 25.0, 61.0),
+    areas={"Harbour": box(24.0, 60.0, 24.1, 60.1)},
+    aliases={"old": "lamp"},
+    rules=(Rule(department="desk", service="lamp", answers={"KIND": ("pole",)}, area="Harbour"),),
+    translations={"es": Translation(groups={"Streets": "Calles"})},
+)
+
+
+def asking(**changes: Any) -> dict[str, Any]:
+    """A catalogue whose only service asks a question that differs from a good one in this."""
+    return {"services": (replace(LAMP, attributes=(replace(KIND, **changes),)),), "rules": ()}
+
+
+def calling(**changes: Any) -> dict[str, Any]:
+    """A catalogue whose first service differs from a good one in this."""
+    return {"services": (replace(LAMP, **changes), OTHER)}
+
+
+def test_a_good_jurisdiction_has_no_faults() -> None:
+    check_jurisdiction(GOOD)
+
+    assert find_faults(GOOD) == []
+
+
+def test_every_fault_stands_in_the_assertion() -> None:
+    faulty = replace(GOOD, triage="nobody", aliases={"old": "gone"})
+
+    with pytest.raises(AssertionError, match=r"city\.example:\n(?s:.*)'nobody'(?s:.*)'gone'"):
+        check_jurisdiction(faulty)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"id": ""}, "id '' must be lower case"),
+        ({"id": "City.example"}, "must be lower case"),
+        ({"id": " city.example"}, "without blanks"),
+        ({"id": "www.city.example"}, "without www."),
+        ({"name": " "}, "name is empty"),
+        ({"time_zone": "Europe/Demoville"}, "is no IANA zone"),
+        ({"time_zone": "../etc/passwd"}, "is no IANA zone"),
+        ({"id_pattern": "{year}"}, "must contain {number}"),
+        ({"id_pattern": "{number}/{month}"}, "not {month}"),
+        ({"id_pattern": "{number} x"}, "may hold letters"),
+        ({"services": ()}, "has no services"),
+        ({"triage": "nobody"}, "triage names department 'nobody'"),
+        ({"triage": ""}, "triage names department ''"),
+        ({"departments": (*GOOD.departments, GOOD.departments[0])}, "department 'streets' stands 2 times"),
+        ({"departments": (Department("streets", " "), GOOD.departments[1])}, "department streets is empty"),
+        (calling(department="nobody"), "service lamp names department 'nobody'"),
+        ({"rules": (Rule(department="nobody"),)}, "route any service names department 'nobody'"),
+        ({"services": (LAMP, LAMP)}, "service 'lamp' stands 2 times"),
+        (calling(code="lamp "), "code is empty or has blanks"),
+        (calling(name=""), "name is empty"),
+        (calling(name="La\x00mp"), "characters that XML cannot carry"),
+        (calling(description="dark\x07"), "characters that XML cannot carry"),
+        (calling(keywords=("dark\x07",)), "characters that XML cannot carry"),
+        (calling(attributes=(KIND, KIND)), "attribute 'KIND' stands 2 times"),
+        (asking(code=""), "code is empty"),
+        (asking(code="a[b]"), "brackets in a code"),
+        (asking(description=""), "description is empty"),
+        (asking(values=()), "a list without values"),
+        (asking(datatype=Datatype.STRING), "belong to the two list datatypes only"),
+        (asking(values=(Value("a", "A"), Value("a", "B"))), "value 'a' stands 2 times"),
+        (asking(values=(Value("", "A"),)), "value key is empty"),
+        (asking(values=(Value("a", " "),)), "value name is empty"),
+        ({"aliases": {"other": "lamp"}}, "alias 'other' is a living service"),
+        ({"aliases": {"old": "gone"}}, "leads to 'gone', which is no living service"),
+        ({"rules": (Rule(department="desk", area="Hill"),)}, "an area that areas.geojson lacks"),
+        ({"rules": (Rule(department="desk", service="gone"),)}, "names an unknown service"),
+        (
+            {"rules": (Rule(department="desk", service="lamp", answers={"COLOUR": ("red",)}),)},
+            "asks for attribute 'COLOUR', which it lacks",
+        ),
+        (
+            {"rules": (Rule(department="desk", service="lamp", answers={"KIND": ("roof",)}),)},
+            "asks for KIND = 'roof', which is no key",
+        ),
+        ({"languages": ("en",)}, "languages does not list es"),
+    ],
+)
+def test_each_fault_is_found(changes: dict[str, Any], words: str) -> None:
+    faults = find_faults(replace(GOOD, **changes))
+
+    assert any(words in fault for fault in faults), faults
+
+
+@pytest.mark.parametrize(
+    ("toml", "words"),
+    [
+        ({"groups": {"Roads": "Calles"}}, "translates group 'Roads', which no service has"),
+        ({"services": {"gone": {}}}, "translates 'gone', which is no service"),
+        ({"services": {"lamp": {"COLOUR": {}}}}, "'lamp': 'COLOUR', which is no attribute"),
+        ({"services": {"lamp": {"KIND": {"roof": "Techo"}}}}, "'lamp': KIND: 'roof', which is no key"),
+    ],
+)
+def test_a_translation_of_what_is_not_there_is_found(toml: dict[str, Any], words: str) -> None:
+    services = {
+        code: ServiceTranslation(
+            attributes={name: AttributeTranslation(values=values) for name, values in attributes.items()}
+        )
+        for code, attributes in toml.get("services", {}).items()
+    }
+    translation = Translation(groups=toml.get("groups", {}), services=services)
+
+    faults = find_faults(replace(GOOD, translations={"es": translation}))
+
+    assert len(faults) == 1
+    assert words in faults[0]
+
+
+def test_a_plugin_for_another_contract_is_found() -> None:
+    class Future(Jurisdiction):
+        api_version = 99
+
+    future = Future(
+        id="a.example", name="A", time_zone="UTC", services=(OTHER,), departments=GOOD.departments, triage="desk"
+    )
+
+    assert find_faults(future) == ["api_version is 99; this server speaks 1"]
+
+
+def hooked(kind: type[Jurisdiction]) -> Jurisdiction:
+    return kind(
+        id="a.example", name="A", time_zone="UTC", services=(LAMP,), departments=GOOD.departments, triage="desk"
+    )
+
+
+def test_a_hook_that_names_an_unknown_department_is_found() -> None:
+    class Astray(Jurisdiction):
+        def department_for(self, draft: Draft) -> str | None:
+            return "nobody"
+
+    assert find_faults(hooked(Astray)) == ["service 'lamp' is routed to 'nobody', which is not declared"]
+
+
+def test_a_hook_that_refuses_everything_is_found() -> None:
+    class Stubborn(Jurisdiction):
+        def check(self, draft: Draft) -> list[Problem]:
+            return [Problem("lat", "is not ours.")]
+
+    assert find_faults(hooked(Stubborn)) == ["service 'lamp' refuses an example: lat: is not ours."]
+
+
+def test_an_example_lies_in_the_city_and_answers_every_question() -> None:
+    draft = example_draft(GOOD, LAMP)
+
+    assert draft.place.point
+    assert GOOD.covers(*draft.place.point)
+    assert draft.answered("KIND") == ("wall",)
+
+
+def test_without_a_boundary_an_example_lies_at_zero() -> None:
+    assert example_place(replace(GOOD, boundary=None)).point == (0.0, 0.0)
