@@ -69,6 +69,12 @@ def require_key(platform: Platform, secret: str) -> Key:
     return key
 
 
+def is_key(platform: Platform, secret: str) -> bool:
+    """Whether this is a living key's secret."""
+    with platform.database.reading() as connection:
+        return keys.find_key(connection, secret) is not None
+
+
 def require_key_for(key: Key, jurisdiction_id: str) -> None:
     """Forbidden if the key is for another jurisdiction."""
     if key.jurisdiction_id not in (ALL, jurisdiction_id):

@@ -51,6 +51,17 @@ def update_request(
     return after
 
 
+def read_history(
+    platform: Platform, jurisdiction: Jurisdiction, service_request_id: str
+) -> tuple[Record, list[Event]]:
+    """A record and what happened to it, oldest first. Staff's view; NotFound for an unknown id."""
+    with platform.database.transaction() as connection:
+        record = requests.load_record(connection, jurisdiction.id, service_request_id=service_request_id)
+        if record is None:
+            raise NotFound(f"{service_request_id[:60]!r} is not a request here.", "service_request_id")
+        return record, requests.load_events(connection, record)
+
+
 def _apply(record: Record, change: Change, now: datetime) -> Record:
     status = change.status or record.status
     stays_closed = record.status is Status.CLOSED and status is Status.CLOSED

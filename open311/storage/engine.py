@@ -8,10 +8,11 @@ from contextlib import contextmanager
 import orjson
 from psycopg2.errors import UndefinedTable
 from sqlalchemy import Connection, Engine, create_engine, text
+from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoFreeConnection
 
-__all__ = ["Connection", "Database", "open_database"]
+__all__ = ["Connection", "Database", "libpq_url", "open_database"]
 
 from open311.errors import Unavailable
 
@@ -78,6 +79,11 @@ def open_database(url: str, *, pool_size: int = 4, statement_timeout_ms: int = 0
         json_deserializer=orjson.loads,
     )
     return Database(engine)
+
+
+def libpq_url(url: str) -> str:
+    """The same database for drivers that want a plain postgresql:// URL."""
+    return make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
 
 
 @contextmanager

@@ -20,6 +20,7 @@ log = logger("open311.access")
 _SLASHES = re.compile("/{2,}")
 _SUFFIX = re.compile(r"\.(xml|json)$", re.IGNORECASE)
 _CODE_PATH = re.compile(r"(?P<head>/+open311/.*?/(?:services|requests|tokens))/(?P<code>.*)", re.DOTALL)
+QUIET = ("/healthz", "/readyz")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
@@ -61,7 +62,8 @@ def _end(response: Response) -> Response:
     response.headers["X-Request-Id"] = g.request_id
     response.headers["X-Content-Type-Options"] = "nosniff"
     # The path without the query, which may hold an api_key or what a citizen wrote.
-    log.info(
+    write = log.debug if request.path in QUIET else log.info
+    write(
         "call",
         method=request.method,
         path=request.path,

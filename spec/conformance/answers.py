@@ -1,4 +1,4 @@
-"""One call and its answer, read with tolerance: whoever judges the shape is one check, all others must still read."""
+"""One call and its answer, read with tolerance: one check judges the shape, all others must still read."""
 
 from __future__ import annotations
 

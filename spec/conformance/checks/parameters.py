@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from spec.conformance.answers import Answer, Call, UnmetNeedError, text_of
 from spec.conformance.preparation import Endpoint
-from spec.conformance.probe import FORM, Probe, created, given
+from spec.conformance.probe import FORM, Probe, created, given, only, segment
 from spec.conformance.registry import check
 
 _NEEDS = "plain_service point"
@@ -277,9 +277,13 @@ def one_photo(probe: Probe) -> None:
 def two_photos(probe: Probe) -> None:
     answer = _post_photos(probe, _photo("media[]"), _photo("media[]"))
     _media_offered(probe, shown=answer.succeeded)
-    came = probe.read_back(created(answer)).get("media_url")
-    _media_offered(probe, shown=came)
-    answer.must(came, "a media_url when read back", "none")
+    receipt = created(answer)
+    _media_offered(probe, shown=probe.read_back(receipt).get("media_url"))
+    path = f"requests/{segment(text_of(receipt, 'service_request_id'))}.{probe.formats[-1]}"
+    shown = probe.get(path, [("extensions", "true")], fresh=True)
+    extended = only(shown).get("extended_attributes")
+    urls = extended.get("media_urls") if isinstance(extended, dict) else None
+    shown.must(isinstance(urls, list) and len(urls) == 2, "two media_urls in extended_attributes", urls)
 
 
 @check("C170", needs=_NEEDS, writes=True)

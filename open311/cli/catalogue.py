@@ -1,0 +1,113 @@
+"""`open311 jurisdictions` and `open311 route`: the cities, and who gets a request."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+from rich.table import Table
+
+from open311.cli.shell import console, fail, open_shell, read_settings, say
+from open311.clock import utc_now
+from open311.domain.attributes import Answer
+from open311.domain.places import read_place
+from open311.domain.routing import Draft
+from open311.errors import Invalid
+from open311.operations.sync import sync_catalogues
+from open311.plugins.registry import load_registry
+
+
+@click.group()
+def jurisdictions() -> None:
+    """The cities: which are served, whether their plugins are sound."""
+
+
+@jurisdictions.command("list")
+def list_all() -> None:
+    """Show the cities that are served, and plugins that could not be loaded."""
+    registry = load_registry(read_settings().jurisdictions)
+    table = Table("jurisdiction_id", "name", "services", "departments", "languages", "time zone", box=None)
+    for jurisdiction in registry:
+        table.add_row(
+            jurisdiction.id,
+            jurisdiction.name,
+            str(len(jurisdiction.services)),
+            str(len(jurisdiction.departments)),
+            ", ".join(jurisdiction.languages),
+            jurisdiction.time_zone,
+        )
+    console.print(table)
+    for fault in registry.faults:
+        say(f"not served: {fault.name}: {fault.why}")
+
+
+@jurisdictions.command()
+@click.argument("names", nargs=-1)
+def check(names: tuple[str, ...]) -> None:
+    """Run the contract kit over plugins; status 1 if any is broken.
+
+    NAMES are plugin names, jurisdiction ids or folders with a jurisdiction.toml; without any, all that are
+    served are checked.
+
+    \b
+    Example:
+      open311 jurisdictions check ./mycity
+    """
+    missing = [name for name in names if Path(name).is_dir() and not (Path(name) / "jurisdiction.toml").is_file()]
+    if missing:
+        fail(f"{missing[0]} holds no jurisdiction.toml; see jurisdictions/README.md.")
+    registry = load_registry(names or read_settings().jurisdictions)
+    for jurisdiction in registry:
+        say(f"sound: {jurisdiction.id}, {len(jurisdiction.services)} services")
+    for fault in registry.faults:
+        say(f"broken: {fault.name}: {fault.why}")
+    if registry.faults:
+        fail(f"{len(registry.faults)} of {len(registry.faults) + len(registry.jurisdictions)} are broken.")
+
+
+@jurisdictions.command()
+def sync() -> None:
+    """Write the catalogues down, as a starting server does; changed ones move the discovery changeset."""
+    with open_shell() as platform:
+        changed = sync_catalogues(platform, utc_now())
+    say(f"Changed: {', '.join(changed)}." if changed else "Nothing had changed.")
+
+
+@click.command()
+@click.argument("service_code")
+@click.option("--jurisdiction", default="", help="A jurisdiction_id; not needed where one city is served.")
+@click.option("--lat", default="", help="Latitude, with --long.")
+@click.option("--long", default="", help="Longitude, with --lat.")
+@click.option("--answer", "answers", multiple=True, metavar="CODE=VALUE", help="An answer; may be repeated.")
+@click.option("--explain", is_flag=True, help="Show every rule that was looked at.")
+def route(
+    service_code: str, jurisdiction: str, lat: str, long: str, answers: tuple[str, ...], explain: bool
+) -> None:
+    """Say which department a request would go to. Nothing is stored.
+
+    \b
+    Example:
+      open311 route potholes --jurisdiction city.example --lat 60.17 --long 24.94 --explain
+    """
+    registry = load_registry(read_settings().jurisdictions)
+    city = registry.find(jurisdiction)
+    place, problems = read_place(lat=lat, long=long, address="" if lat or long else "somewhere")
+    if problems:
+        raise Invalid.of(problems)
+    draft = Draft(service=city.require_service(service_code), place=place, answers=_answers(answers))
+    steps = city.explain(draft)
+    if explain:
+        for step in steps:
+            say(f"{'won ' if step.fits else 'no  '} {step.rule} -> {step.department}: {step.why}")
+    department = city.department(steps[-1].department)
+    say(f"{department.code}: {department.name}")
+
+
+def _answers(pairs: tuple[str, ...]) -> tuple[Answer, ...]:
+    found: dict[str, list[str]] = {}
+    for pair in pairs:
+        code, separator, value = pair.partition("=")
+        if not separator:
+            raise Invalid(f"{pair!r} must look like CODE=VALUE.", "--answer")
+        found.setdefault(code, []).append(value)
+    return tuple(Answer(code, tuple(values)) for code, values in found.items())

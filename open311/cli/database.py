@@ -1,0 +1,47 @@
+"""`open311 db`: the schema."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import click
+
+from open311.cli.shell import fail, read_settings, say, with_database
+from open311.operations.platform import open_platform
+from open311.storage import migrations
+
+
+@click.group()
+def db() -> None:
+    """Bring the database's schema up to date, and see where it stands."""
+
+
+@db.command()
+@click.option("--to", "revision", default="head", help="Another revision than the newest, such as 0001.")
+def migrate(revision: str) -> None:
+    """Bring the schema to the revision that this release wants.
+
+    The database needs PostGIS and btree_gist; a role that may not create extensions finds them there if an
+    administrator ran: CREATE EXTENSION postgis; CREATE EXTENSION btree_gist;
+    """
+    with with_database(read_settings()) as (settings, _):
+        platform = open_platform(replace(settings, statement_timeout_ms=0))
+        with platform.database.transaction() as connection:
+            before = migrations.current(connection)
+            migrations.migrate(connection, revision)
+            after = migrations.current(connection)
+        platform.close()
+    say(f"The schema was at {before or 'nothing'}, now it is at {after or 'nothing'}.")
+
+
+@db.command()
+def status() -> None:
+    """Say at which revision the schema is, and which this release wants; status 1 where they differ."""
+    with with_database(read_settings()) as (settings, _):
+        platform = open_platform(settings)
+        with platform.database.reading() as connection:
+            current = migrations.current(connection)
+        platform.close()
+    say(f"The schema is at {current or 'nothing'}; this release wants {migrations.head()}.")
+    if current != migrations.head():
+        fail("run `open311 db migrate`.")

@@ -1,0 +1,76 @@
+"""`open311 keys`: giving api_keys out and taking them back."""
+
+from __future__ import annotations
+
+import click
+from rich.table import Table
+
+from open311.cli.shell import console, fail, open_shell, say
+from open311.clock import utc_now
+from open311.domain.dates import format_instant
+from open311.operations.api_keys import add_key, list_keys, revoke_key
+from open311.storage.keys import ALL, Key
+
+
+@click.group()
+def keys() -> None:
+    """Give api_keys to apps that send requests, and take them back."""
+
+
+@keys.command()
+@click.option("--label", required=True, help="Who it is for, such as the app's name.")
+@click.option("--jurisdiction", default=ALL, help="A jurisdiction_id; without it, the key is good for all.")
+@click.option("--contact", default="", help="How to reach them.")
+@click.option("--test", "is_test", is_flag=True, help="Requests are taken, but never routed or listed.")
+def add(label: str, jurisdiction: str, contact: str, is_test: bool) -> None:
+    """Make a key and show it, this once: only a digest of it is kept.
+
+    \b
+    Example:
+      open311 keys add --label "FixIt app" --contact dev@fixit.example
+      open311 keys add --label "FixIt, trying out" --test --jurisdiction city.example
+    """
+    with open_shell() as platform:
+        number, secret = add_key(
+            platform,
+            label=label,
+            jurisdiction_id=jurisdiction,
+            contact=contact,
+            is_test=is_test,
+            now=utc_now(),
+        )
+    say(f"Key {number} for {label}. It is not shown again:")
+    say(secret)
+
+
+@keys.command("list")
+def list_all() -> None:
+    """Show all keys, without their secrets."""
+    with open_shell() as platform:
+        found = list_keys(platform)
+    table = Table("number", "label", "jurisdiction", "kind", "contact", "made", "revoked", box=None)
+    for key in found:
+        table.add_row(*_row(key))
+    console.print(table)
+
+
+@keys.command()
+@click.argument("number", type=int)
+def revoke(number: int) -> None:
+    """Take key NUMBER back; from then on it is refused with 403."""
+    with open_shell() as platform:
+        if not revoke_key(platform, number, now=utc_now()):
+            fail(f"there is no living key {number}; see `open311 keys list`.")
+    say(f"Key {number} is revoked.")
+
+
+def _row(key: Key) -> list[str]:
+    return [
+        str(key.id),
+        key.label,
+        "all" if key.jurisdiction_id == ALL else key.jurisdiction_id,
+        "test" if key.is_test else "real",
+        key.contact,
+        format_instant(key.created_at),
+        format_instant(key.revoked_at) if key.revoked_at else "",
+    ]

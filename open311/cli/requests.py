@@ -1,0 +1,74 @@
+"""`open311 requests`: what staff do where no back office is connected."""
+
+from __future__ import annotations
+
+import click
+
+from open311.cli.shell import find_jurisdiction, open_shell, say
+from open311.clock import utc_now
+from open311.domain.dates import NotAnInstant, format_instant, instant_problem, parse_instant
+from open311.domain.requests import Status, Visibility
+from open311.errors import Invalid
+from open311.operations.update_request import Change, read_history, update_request
+
+
+@click.group()
+def requests() -> None:
+    """Look at single requests and change them, as staff do."""
+
+
+_JURISDICTION = click.option("--jurisdiction", default="", help="Not needed where one city is served.")
+
+
+@requests.command()
+@click.argument("service_request_id")
+@_JURISDICTION
+def show(service_request_id: str, jurisdiction: str) -> None:
+    """Show a request with its history, without its reporter."""
+    with open_shell() as platform:
+        city = find_jurisdiction(platform, jurisdiction)
+        record, events = read_history(platform, city, service_request_id)
+    say(f"{record.service_request_id}: {record.service_code}, {record.status}, {record.visibility}")
+    say(f"department {record.department or '-'} ({record.route_reason or 'no rule'})")
+    for event in events:
+        say(f"{format_instant(event.at)}  {event.kind:<11} {event.description}")
+
+
+@requests.command()
+@click.argument("service_request_id")
+@_JURISDICTION
+@click.option("--status", type=click.Choice([str(status) for status in Status]), help="open or closed.")
+@click.option("--note", help="Why it has this status; public.")
+@click.option("--department", help="Code of the department that gets it now.")
+@click.option("--visibility", type=click.Choice([str(item) for item in Visibility]), help="Who can see it.")
+@click.option("--expected", help="When it should be done.")
+def update(
+    service_request_id: str,
+    jurisdiction: str,
+    status: str | None,
+    note: str | None,
+    department: str | None,
+    visibility: str | None,
+    expected: str | None,
+) -> None:
+    """Change a request; the public sees it at once, and the history keeps it.
+
+    \b
+    Example:
+      open311 requests update SR26-00000042 --status closed --note "Filled on Tuesday."
+    """
+    with open_shell() as platform:
+        city = find_jurisdiction(platform, jurisdiction)
+        try:
+            expected_at = parse_instant(expected, city.zone) if expected else None
+        except NotAnInstant:
+            raise Invalid.of([instant_problem("--expected", expected or "")]) from None
+        change = Change(
+            status=Status(status) if status else None,
+            note=note,
+            department=department,
+            visibility=Visibility(visibility) if visibility else None,
+            expected_at=expected_at,
+        )
+        record = update_request(platform, city, service_request_id, change, now=utc_now())
+    say(f"{record.service_request_id} is {record.status} and {record.visibility}.")

@@ -1,0 +1,141 @@
+"""`open311 serve`, `open311 worker` and `open311 run`: the processes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import fields, replace
+from functools import partial
+from typing import Any
+
+import click
+from granian.constants import Interfaces
+from granian.log import LogLevels
+from granian.server import MPServer
+
+from open311.app import create_app
+from open311.cli.shell import prepare, read_settings, say, with_database
+from open311.cli.supervisor import Supervisor, add_demo_key, choose_port, fill_with_examples, hold_parent
+from open311.jobs.worker import make_worker
+from open311.observe import configure_logs
+from open311.operations.platform import open_platform
+from open311.settings import Settings, variable
+from open311.storage.engine import libpq_url
+
+GRACE_S = 30
+
+
+@click.command()
+@click.option("--host", help="Address to listen on.")
+@click.option("--port", type=int, help="Port to listen on.")
+@click.option("--workers", type=int, help="Web processes.")
+def serve(host: str | None, port: int | None, workers: int | None) -> None:
+    """Serve the API on granian. Migrate first: `open311 db migrate`.
+
+    SIGTERM lets calls that are under way finish. Any other WSGI server can run `wsgi:application`.
+    """
+    settings = read_settings()
+    settings = replace(
+        settings,
+        host=host or settings.host,
+        port=port or settings.port,
+        workers=workers or settings.workers,
+    )
+    hold_parent()
+    with with_database(settings) as (settings, _):
+        _server(settings).serve(target_loader=partial(_load, settings, os.getpid()), wrap_loader=False)
+
+
+def _server(settings: Settings) -> MPServer:
+    return MPServer(
+        "wsgi:application",
+        address=settings.host,
+        port=settings.port,
+        interface=Interfaces.WSGI,
+        workers=settings.workers,
+        blocking_threads=settings.threads,
+        backpressure=max(64, settings.threads * 16),
+        websockets=False,
+        log_level=LogLevels.warning,
+        respawn_failed_workers=True,
+        workers_kill_timeout=GRACE_S,
+    )
+
+
+def _load(settings: Settings, parent: int) -> Any:
+    """The application, in a web process; a process whose parent was killed ends as well."""
+    _watch(lambda: os.getppid() != parent)
+    return create_app(settings)
+
+
+def _watch(is_alone: Callable[[], bool]) -> None:
+    def wait() -> None:
+        while not is_alone():
+            time.sleep(1)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=wait, daemon=True, name="parent watch").start()
+
+
+@click.command()
+@click.option("--once", is_flag=True, help="Stop when the queue is empty.")
+def worker(once: bool) -> None:
+    """Do background work: ids for batch requests, republishing, cleaning up.
+
+    Killed at any moment, it loses nothing: its jobs are taken up again.
+    """
+    hold_parent()
+    with with_database(read_settings()) as (settings, _):
+        configure_logs(settings.log_level)
+        platform = open_platform(replace(settings, statement_timeout_ms=0))
+        app = make_worker(platform, libpq_url(settings.sqlalchemy_url))
+        with app.open():
+            app.run_worker(wait=not once, shutdown_graceful_timeout=GRACE_S, fetch_job_polling_interval=2.0)
+        platform.close()
+
+
+@click.command()
+@click.option("--examples", default=300, show_default=True, help="Made-up requests for each empty city.")
+def run(examples: int) -> None:
+    """Bring everything up on this machine: database, schema, cities, examples, server and worker.
+
+    With DATABASE_URL set, that database is used; otherwise a private PostGIS cluster under ./var. What dies is
+    started again; Ctrl-C stops all of it.
+    """
+    settings = read_settings()
+    configure_logs(settings.log_level)
+    with with_database(settings) as (settings, cluster):
+        settings = replace(settings, port=choose_port(settings))
+        platform = open_platform(replace(settings, statement_timeout_ms=0))
+        prepare(platform)
+        fill_with_examples(platform, examples)
+        key = add_demo_key(platform)
+        for fault in platform.registry.faults:
+            say(f"Not served: {fault.name}: {fault.why}")
+        platform.close()
+        Supervisor(_environment(settings), settings, cluster).run(partial(_greet, platform.registry, key))
+
+
+def _environment(settings: Settings) -> dict[str, str]:
+    """The settings as the children's environment."""
+    named = {variable(row): getattr(settings, row.name) for row in fields(Settings)}
+    texts = {name: ",".join(value) if isinstance(value, tuple) else str(value) for name, value in named.items()}
+    return os.environ | texts
+
+
+def _greet(registry: Any, key: str, address: str) -> None:
+    cities = sorted(jurisdiction.id for jurisdiction in registry)
+    city = "cityofchicago.org" if "cityofchicago.org" in cities else (cities or ["none"])[0]
+    say("")
+    say(f"  Open311 GeoReport v2 for {len(cities)} cities: {', '.join(cities)}")
+    say("")
+    say(f"  Look around   {address}/")
+    say(f"  API page      {address}/docs")
+    say(f"  Try           curl '{address}/open311/v2/services.json?jurisdiction_id={city}'")
+    say(f"                curl '{address}/open311/v2/requests.xml?jurisdiction_id={city}&page_size=5'")
+    say(f"  Demo api_key  {key}")
+    say("")
+    say("  Ctrl-C stops everything.")

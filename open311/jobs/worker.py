@@ -1,0 +1,72 @@
+"""The worker: takes jobs from PostgreSQL, each at least once, so every task may run twice without harm."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import procrastinate
+from procrastinate import RetryDecision
+from procrastinate.jobs import Job
+from procrastinate.retry import BaseRetryStrategy
+
+from open311.clock import utc_now
+from open311.observe import logger
+from open311.operations.housekeeping import clean_up
+from open311.operations.platform import Platform
+from open311.operations.resolve_token import resolve_token
+from open311.operations.sync import republish
+
+log = logger(__name__)
+
+LONGEST_WAIT_S = 600
+STALLED_AFTER_S = 60
+KEEP_DONE_JOBS = timedelta(days=7)
+
+
+class Patience(BaseRetryStrategy):
+    """Try again for ever, waiting twice as long each time, ten minutes at most: an accepted request is never lost."""
+
+    def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision:
+        """When to try again."""
+        wait_s = min(2.0 ** min(job.attempts, 20), LONGEST_WAIT_S)
+        log.warning("job failed", task=job.task_name, job=job.id, cause=type(exception).__name__, retry_in_s=wait_s)
+        return RetryDecision(retry_in={"seconds": int(wait_s)})
+
+
+def make_worker(platform: Platform, conninfo: str) -> procrastinate.App:
+    """The worker's tasks over a platform.
+
+    conninfo  a libpq connection string or URL; procrastinate's worker speaks psycopg 3
+    """
+    app = procrastinate.App(connector=procrastinate.PsycopgConnector(conninfo=conninfo))
+
+    @app.task(name="resolve", retry=Patience())
+    def resolve(jurisdiction_id: str, number: int, token: str) -> None:
+        resolve_token(platform, jurisdiction_id, number, token, utc_now())
+
+    @app.task(name="republish", retry=Patience())
+    def republish_all(jurisdiction_id: str) -> None:
+        batches = republish(platform, jurisdiction_id)
+        log.info("republished", jurisdiction=jurisdiction_id, batches=batches)
+
+    @app.periodic(cron="7 * * * *")
+    @app.task(name="clean_up", queueing_lock="clean_up", retry=Patience())
+    def clean(timestamp: int) -> None:  # noqa: ARG001  # procrastinate passes it
+        log.info("cleaned up", **clean_up(platform, utc_now()))
+
+    @app.periodic(cron="* * * * *")
+    @app.task(name="retry_stalled", queueing_lock="retry_stalled", pass_context=True)
+    async def retry_stalled(context: procrastinate.JobContext, timestamp: int) -> None:  # noqa: ARG001
+        await _retry_stalled(context.app.job_manager)
+
+    return app
+
+
+async def _retry_stalled(manager: Any) -> None:
+    """Jobs whose worker was killed go back into the queue; old done jobs are dropped."""
+    for job in await manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_AFTER_S):
+        log.warning("job stalled", task=job.task_name, job=job.id)
+        await manager.retry_job(job)
+    hours = int(KEEP_DONE_JOBS.total_seconds() // 3600)
+    await manager.delete_old_jobs(nb_hours=hours, include_failed=False)

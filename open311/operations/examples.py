@@ -1,0 +1,141 @@
+"""Made-up requests to look at: real codes, places inside the boundary, honest times, no invented people."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from random import Random
+
+from shapely import Point
+from shapely.geometry.base import BaseGeometry
+
+from open311.domain.attributes import Answer
+from open311.domain.places import Place
+from open311.domain.requests import Record, Status
+from open311.domain.routing import Draft
+from open311.domain.services import Attribute, Datatype, Service, ServiceType
+from open311.operations.platform import Platform
+from open311.operations.publishing import Names, publish
+from open311.plugins import Jurisdiction
+from open311.storage import requests
+from open311.storage.engine import Connection
+
+DAYS = 120
+_HOURS = [1, 1, 1, 1, 1, 2, 4, 7, 9, 10, 10, 10, 9, 9, 9, 9, 8, 7, 6, 5, 4, 3, 2, 1]
+"""How many requests come in each hour of the day, as cities see them: most between 8 and 17."""
+_OUTCOMES = (
+    ("The work is done.", 6),
+    ("A crew looked and found nothing to do.", 2),
+    ("Passed on to the owner of the property.", 1),
+    ("Reported before; the earlier request goes on.", 1),
+)
+
+
+def add_examples(platform: Platform, jurisdiction: Jurisdiction, *, count: int, now: datetime) -> int:
+    """Fill an empty jurisdiction with `count` examples; how many were added, 0 if it has requests already."""
+    with platform.database.transaction() as connection:
+        if requests.has_requests(connection, jurisdiction.id):
+            return 0
+        records = _records(platform, connection, jurisdiction, count, now)
+        requests.insert_records(connection, records, "example")
+        publish(connection, records, Names(jurisdiction, {}))
+    return len(records)
+
+
+def _records(
+    platform: Platform, connection: Connection, jurisdiction: Jurisdiction, count: int, now: datetime
+) -> list[Record]:
+    random = Random(jurisdiction.id)  # noqa: S311  # the same city looks the same everywhere
+    listed = [service for service in jurisdiction.services if service.type is not ServiceType.BLACKBOX]
+    shares = [1 / rank for rank in range(1, len(listed) + 1)]  # few services get most requests
+    random.shuffle(listed)
+    moments = sorted(_moment(jurisdiction, random, now) for _ in range(count))
+    records = []
+    for index, requested_at in enumerate(moments, start=1):
+        service = random.choices(listed, shares)[0]
+        number = platform.numbers.next(connection)
+        records.append(_record(jurisdiction, service, random, number, index, requested_at, now))
+    return records
+
+
+def _record(
+    jurisdiction: Jurisdiction,
+    service: Service,
+    random: Random,
+    number: int,
+    index: int,
+    requested_at: datetime,
+    now: datetime,
+) -> Record:
+    place = _place(jurisdiction, random)
+    draft = Draft(
+        service=service,
+        place=place,
+        answers=tuple(
+            Answer(attribute.code, (_answer(attribute, random),))
+            for attribute in service.attributes
+            if attribute.variable
+        ),
+        requested_at=requested_at,
+    )
+    route = jurisdiction.route(draft)
+    closed_at = requested_at + timedelta(hours=random.lognormvariate(3.8, 1.3))
+    is_closed = closed_at < now and random.random() < 0.93
+    changed_at = closed_at.replace(microsecond=0) if is_closed else requested_at
+    return Record(
+        jurisdiction_id=jurisdiction.id,
+        number=number,
+        service_request_id=jurisdiction.new_id(number, requested_at),
+        service_code=service.code,
+        status=Status.CLOSED if is_closed else Status.OPEN,
+        status_notes=_note(random) if is_closed else "",
+        description=f"Example {index}: {service.name}",
+        department=route.department,
+        route_reason=route.reason,
+        is_triage=route.is_triage,
+        service_notice=service.notice,
+        requested_at=requested_at,
+        updated_at=changed_at,
+        changed_at=changed_at,
+        place=place,
+        answers=draft.answers,
+        source="example",
+    )
+
+
+def _moment(jurisdiction: Jurisdiction, random: Random, now: datetime) -> datetime:
+    """A moment of the last months at an hour when people report, in the city's own time."""
+    day = now.astimezone(jurisdiction.zone) - timedelta(days=random.uniform(0, DAYS))
+    hour = random.choices(range(24), _HOURS)[0]
+    moment = day.replace(hour=hour, minute=random.randrange(60), second=random.randrange(60), microsecond=0)
+    return min(moment, now - timedelta(minutes=random.randrange(1, 600))).astimezone(now.tzinfo)
+
+
+def _place(jurisdiction: Jurisdiction, random: Random) -> Place:
+    """A point inside the boundary, nearer to its middle than to its edge."""
+    if jurisdiction.boundary is None:
+        return Place(lat=0.0, long=0.0)
+    point = _inside(jurisdiction.boundary, random)
+    return Place(lat=round(point.y, 6), long=round(point.x, 6))
+
+
+def _inside(boundary: BaseGeometry, random: Random) -> Point:
+    west, south, east, north = boundary.bounds
+    middle = boundary.representative_point()
+    for _ in range(50):
+        point = Point(random.gauss(middle.x, (east - west) / 6), random.gauss(middle.y, (north - south) / 6))
+        if boundary.contains(point):
+            return point
+    return middle
+
+
+def _answer(attribute: Attribute, random: Random) -> str:
+    if attribute.datatype.is_list:
+        return random.choice(attribute.values).key
+    return {
+        Datatype.NUMBER: str(random.randrange(1, 10)),
+        Datatype.DATETIME: "2026-01-01T12:00:00Z",
+    }.get(attribute.datatype, "Example")
+
+
+def _note(random: Random) -> str:
+    return random.choices([text for text, _ in _OUTCOMES], [weight for _, weight in _OUTCOMES])[0]

@@ -1,0 +1,352 @@
+"""Listing requests: C181 to C216."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from spec.conformance.answers import Answer, Record, UnmetNeedError, ids_of, text_of
+from spec.conformance.preparation import Endpoint
+from spec.conformance.probe import UNKNOWN, Probe, given, moment_of, only, stamp
+from spec.conformance.registry import check
+
+_GRACE = timedelta(minutes=5)
+_WINDOW = timedelta(days=90)
+_MOST = 1000
+
+Pair = tuple[str, str]
+
+
+@check("C181")
+def xml_structure(probe: Probe) -> None:
+    answer = probe.get("requests.xml").must_be(200)
+    root = answer.document().root
+    answer.must(root.tag == "service_requests", "the root service_requests", f"<{root.tag}>")
+    others = {child.tag for child in root} - {"request"}
+    answer.must(not others, "request children only", sorted(others))
+
+
+@check("C182")
+def json_structure(probe: Probe) -> None:
+    probe.json_offered()
+    answer = probe.get("requests.json").must_be(200)
+    answer.must(isinstance(answer.json(), list), "a bare array")
+
+
+@check("C183")
+def nothing_matches(probe: Probe) -> None:
+    """In a window of the year 1900."""
+    window = [("start_date", "1900-01-01T00:00:00Z"), ("end_date", "1900-02-01T00:00:00Z")]
+    xml = probe.get("requests.xml", window).must_be(200)
+    xml.must(len(xml.document().root) == 0, "an empty root")
+    if "json" in probe.formats:
+        json = probe.get("requests.json", window).must_be(200)
+        json.must(json.data("requests") == [], "[]")
+
+
+def _is_within(record: Record, start: datetime, end: datetime) -> bool:
+    """Times that cannot be read are another check's business."""
+    moment = moment_of(text_of(record, "requested_datetime"))
+    return moment is None or start <= moment <= end
+
+
+@check("C184")
+def last_ninety_days(probe: Probe) -> None:
+    for answer, records in probe.listings():
+        late = [record for record in records if not _is_recent(probe, record)]
+        answer.must(not late, "requests of the last 90 days", _when(late))
+        for name in ("open_request", "closed_request"):
+            request_id = getattr(probe.prepared, name)
+            if request_id and len(records) < _MOST and not _is_paged(answer):
+                answer.must(request_id in ids_of(records), f"{request_id} in the list", "it is missing")
+
+
+def _is_recent(probe: Probe, record: Record) -> bool:
+    moment = moment_of(text_of(record, "requested_datetime"))
+    return moment is None or moment >= probe.now - _WINDOW - _GRACE
+
+
+def _is_paged(answer: Answer) -> bool:
+    return "next" in answer.headers.get("link", "")
+
+
+def _when(records: Iterable[Record]) -> str:
+    return ", ".join(text_of(record, "requested_datetime") for record in list(records)[:3])
+
+
+def _only_status(probe: Probe, asked: Iterable[Pair], allowed: set[str]) -> None:
+    """The list shows these statuses; R1 (open) and R2 (closed) are in it as they should be."""
+    for answer, records in probe.listings(*asked):
+        found = {text_of(record, "status").lower() for record in records}
+        answer.must(found <= allowed, f"{' and '.join(sorted(allowed))} only", sorted(found))
+        wanted = {"open": probe.prepared.open_request, "closed": probe.prepared.closed_request}
+        for status in allowed:
+            if wanted[status] and not _is_paged(answer):
+                answer.must(status in found, f"{status} requests", "none")
+
+
+@check("C185", needs="open_request")
+def status_open(probe: Probe) -> None:
+    _only_status(probe, [("status", "open")], {"open"})
+
+
+@check("C186", needs="closed_request")
+def status_closed(probe: Probe) -> None:
+    _only_status(probe, [("status", "closed")], {"closed"})
+
+
+@check("C187", needs="open_request closed_request")
+def status_list(probe: Probe) -> None:
+    _only_status(probe, [("status", "open,closed")], {"open", "closed"})
+
+
+@check("C188", needs="open_request closed_request")
+def status_repeated(probe: Probe) -> None:
+    _only_status(probe, [("status", "open"), ("status", "closed")], {"open", "closed"})
+
+
+@check("C189", needs="open_request closed_request")
+def status_in_capitals(probe: Probe) -> None:
+    _only_status(probe, [("status", "OPEN, closed")], {"open", "closed"})
+
+
+@check("C190")
+def unknown_status(probe: Probe) -> None:
+    for answer in probe.both("requests", [("status", "bogus")]):
+        answer.must_be(400)
+
+
+def _codes(probe: Probe) -> tuple[str, str]:
+    """The service codes of R1 and R2, which differ."""
+    format = probe.formats[-1]
+    both = [given(request_id) for request_id in (probe.prepared.open_request, probe.prepared.closed_request)]
+    codes = [text_of(only(probe.request(request_id, format)), "service_code") for request_id in both]
+    if codes[0] == codes[1]:
+        raise UnmetNeedError("the open and the closed request are of one service")
+    return codes[0], codes[1]
+
+
+def _only_codes(probe: Probe, allowed: set[str], *asked: Pair) -> None:
+    for answer, records in probe.listings(*asked):
+        found = {text_of(record, "service_code") for record in records}
+        answer.must(found <= allowed, f"the services {sorted(allowed)} only", sorted(found))
+        if not _is_paged(answer):
+            answer.must(found == allowed, f"requests of {sorted(allowed)}", sorted(found))
+
+
+@check("C191", needs="open_request closed_request")
+def service_code(probe: Probe) -> None:
+    first, _ = _codes(probe)
+    _only_codes(probe, {first}, ("service_code", first))
+
+
+@check("C192", needs="open_request closed_request")
+def service_code_list(probe: Probe) -> None:
+    first, second = _codes(probe)
+    _only_codes(probe, {first, second}, ("service_code", f"{first},{second}"))
+
+
+@check("C193", needs="open_request closed_request")
+def service_code_repeated(probe: Probe) -> None:
+    first, second = _codes(probe)
+    _only_codes(probe, {first, second}, ("service_code", first), ("service_code", second))
+
+
+@check("C194")
+def unknown_service_code(probe: Probe) -> None:
+    for answer in probe.both("requests", [("service_code", UNKNOWN)]):
+        answer.must_be(200).must(not answer.records("requests"), "no requests")
+
+
+def _bounded(probe: Probe, start_days: float, end_days: float, *asked: Pair) -> None:
+    """Every request of the list lies within; the bounds are in days before now."""
+    first, last = (probe.now.replace(microsecond=0) - timedelta(days=days) for days in (start_days, end_days))
+    for answer, records in probe.listings(*asked):
+        outside = [record for record in records if not _is_within(record, first, last)]
+        answer.must(not outside, f"requests from {stamp(first)} to {stamp(last)}", _when(outside))
+
+
+@check("C195")
+def window(probe: Probe) -> None:
+    _bounded(probe, 35, 5, ("start_date", probe.ago(35)), ("end_date", probe.ago(5)))
+
+
+@check("C196", needs="open_request")
+def bounds_are_included(probe: Probe) -> None:
+    request_id = given(probe.prepared.open_request)
+    record = only(probe.request(request_id, probe.formats[-1]))
+    moment = moment_of(text_of(record, "requested_datetime"))
+    if moment is None:
+        raise UnmetNeedError("requested_datetime cannot be read (see C220)")
+    exactly, day = stamp(moment), timedelta(days=1)
+    for asked in (
+        [("start_date", exactly), ("end_date", stamp(moment + day))],
+        [("start_date", stamp(moment - day)), ("end_date", exactly)],
+    ):
+        for answer, records in probe.listings(*asked):
+            answer.must(
+                request_id in ids_of(records) or _is_paged(answer), f"{request_id} in the list", "it is not"
+            )
+
+
+def _same(probe: Probe, one: Iterable[Pair], other: Iterable[Pair]) -> None:
+    """Two ways to ask that mean the same."""
+    for (_, expected), (answer, came) in zip(probe.listings(*one), probe.listings(*other), strict=True):
+        answer.must(
+            Counter(ids_of(expected)) == Counter(ids_of(came)),
+            f"the {len(expected)} requests of the other spelling",
+            f"{len(came)} requests",
+        )
+
+
+@check("C197")
+def zulu_is_zero(probe: Probe) -> None:
+    start, end = probe.ago(35), probe.ago(5)
+    plus = [("start_date", start.replace("Z", "+00:00")), ("end_date", end.replace("Z", "+00:00"))]
+    _same(probe, [("start_date", start), ("end_date", end)], plus)
+
+
+@check("C198")
+def plus_as_a_blank(probe: Probe) -> None:
+    start, end = (probe.ago(days).replace("Z", "+02:00") for days in (35, 5))
+    blank = [("start_date", start.replace("+", " ")), ("end_date", end.replace("+", " "))]
+    _same(probe, [("start_date", start), ("end_date", end)], blank)
+
+
+@check("C199")
+def lenient_dates(probe: Probe) -> None:
+    start, end = probe.ago(35)[:10], probe.ago(5)[:10]
+    for time in ("", "T00:00:00", "T00:00:00.123Z"):
+        asked = [("start_date", start + time), ("end_date", end + time)]
+        probe.get(f"requests.{probe.formats[-1]}", asked).must_be(200)
+
+
+@check("C200")
+def no_date(probe: Probe) -> None:
+    for answer in probe.both("requests", [("start_date", "yesterday")]):
+        answer.must_be(400).must_say("start_date")
+
+
+@check("C201")
+def start_after_end(probe: Probe) -> None:
+    for answer in probe.both("requests", [("start_date", probe.ago(5)), ("end_date", probe.ago(35))]):
+        answer.must_be(400)
+
+
+@check("C202")
+def exactly_ninety_days(probe: Probe) -> None:
+    for answer in probe.both("requests", [("start_date", probe.ago(100)), ("end_date", probe.ago(10))]):
+        answer.must_be(200)
+
+
+@check("C203")
+def ninety_one_days(probe: Probe) -> None:
+    for answer in probe.both("requests", [("start_date", probe.ago(101)), ("end_date", probe.ago(10))]):
+        answer.must_be(400).must_say("90")
+
+
+@check("C204")
+def start_alone(probe: Probe) -> None:
+    _bounded(probe, 200, 110, ("start_date", probe.ago(200)))
+
+
+@check("C205")
+def end_alone(probe: Probe) -> None:
+    _bounded(probe, 290, 200, ("end_date", probe.ago(200)))
+
+
+@check("C206")
+def at_most_a_thousand(probe: Probe) -> None:
+    crowded = probe.prepared.crowded
+    for format in probe.readings():
+        answer = probe.get(f"requests.{format}", at=crowded)
+        count = len(answer.records("requests"))
+        answer.must(count <= _MOST, f"at most {_MOST} requests", count)
+        if crowded:
+            answer.must(count == _MOST, f"the first {_MOST} requests", count)
+        elif count < _MOST:
+            raise UnmetNeedError(f"only {count} requests lie within the last 90 days")
+
+
+@check("C207")
+def newest_first(probe: Probe) -> None:
+    orders = []
+    for answer in probe.both("requests"):
+        records = answer.records("requests")
+        moments = [moment_of(text_of(record, "requested_datetime")) for record in records]
+        times = [moment for moment in moments if moment]
+        answer.must(times == sorted(times, reverse=True), "the newest first", _when(records))
+        orders.append(ids_of(records))
+    if len(orders[0]) < 2:
+        raise UnmetNeedError("fewer than two requests are listed")
+    probe.get("requests.xml").must(orders[0] == orders[-1], "the same order in both formats", "another")
+
+
+def _by_id(probe: Probe, asked: str, expected: list[str], *more: Pair) -> None:
+    for answer, records in probe.listings(("service_request_id", asked), *more):
+        answer.must_be(200)
+        wanted = ", ".join(expected) or "no requests"
+        answer.must(sorted(ids_of(records)) == sorted(expected), wanted, ids_of(records))
+
+
+@check("C208", needs="open_request old_request")
+def list_of_ids(probe: Probe) -> None:
+    ids = [given(probe.prepared.open_request), given(probe.prepared.old_request)]
+    _by_id(probe, ",".join(ids), ids)
+
+
+@check("C209", needs="closed_request")
+def ids_override_status(probe: Probe) -> None:
+    request_id = given(probe.prepared.closed_request)
+    _by_id(probe, request_id, [request_id], ("status", "open"))
+
+
+@check("C210", needs="open_request")
+def ids_override_dates(probe: Probe) -> None:
+    request_id = given(probe.prepared.open_request)
+    dates = [("start_date", "1999-01-01T00:00:00Z"), ("end_date", "1999-02-01T00:00:00Z")]
+    _by_id(probe, request_id, [request_id], *dates)
+
+
+@check("C211", needs="open_request")
+def unknown_ids_among_others(probe: Probe) -> None:
+    request_id = given(probe.prepared.open_request)
+    _by_id(probe, f"{request_id},{UNKNOWN}", [request_id])
+
+
+@check("C212")
+def only_unknown_ids(probe: Probe) -> None:
+    _by_id(probe, UNKNOWN, [])
+
+
+@check("C213", needs="open_request")
+def repeated_ids(probe: Probe) -> None:
+    request_id = given(probe.prepared.open_request)
+    _by_id(probe, f"{request_id},{request_id}", [request_id])
+
+
+@check("C214", needs="several")
+def ids_of_another_jurisdiction(probe: Probe) -> None:
+    several = given(probe.prepared.several)
+    at = Endpoint(several.base_url, several.first.jurisdiction_id)
+    for format in probe.readings():
+        answer = probe.get(f"requests.{format}", [("service_request_id", several.second.request_id)], at=at)
+        answer.must_be(200).must(not answer.records("requests"), "no requests")
+
+
+@check("C215", needs="private_request")
+def private_request(probe: Probe) -> None:
+    request_id = given(probe.prepared.private_request)
+    for answer in probe.both("requests"):
+        answer.must(request_id not in ids_of(answer.records("requests")), f"no {request_id}", "it is listed")
+    for answer in probe.both(f"requests/{request_id}"):
+        answer.must_be(404)
+
+
+@check("C216", needs="pending_token")
+def batch_request_without_id(probe: Probe) -> None:
+    for answer in probe.both("requests"):
+        blank = [record for record in answer.records("requests") if not text_of(record, "service_request_id")]
+        token = given(probe.prepared.pending_token)
+        answer.must(not blank and token not in answer.text, "no request without an id", f"{len(blank)} of them")

@@ -1,0 +1,112 @@
+"""A run: look the server over, make every check that applies, and report."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from spec.conformance.answers import DeviationError, UnmetNeedError
+from spec.conformance.checks import all_checks
+from spec.conformance.client import Client, UnreachableError
+from spec.conformance.dialects import recognise
+from spec.conformance.exemptions import EXEMPTIONS
+from spec.conformance.preparation import NEEDS, Preparation
+from spec.conformance.probe import Probe, Target
+from spec.conformance.registry import Check
+from spec.conformance.report import Finding, Outcome, Report
+from spec.conformance.survey import look_over
+from spec.requirements import Level, Requirement, requirements
+
+Progress = Callable[[Finding], None]
+
+
+def run(
+    target: Target,
+    prepared: Preparation | None = None,
+    *,
+    client: Client | None = None,
+    level: Level = Level.MAY,
+    only: Iterable[str] = (),
+    now: datetime | None = None,
+    progress: Progress = lambda _: None,
+) -> Report:
+    """Judge the server at `target`.
+
+    prepared  what the server has ready beyond what can be seen
+    level     the weakest level to check
+    only      numbers of requirements, to check these alone
+    progress  is told each finding when it is made
+    Raises UnreachableError when the server does not answer at all.
+    """
+    started_at = now or datetime.now(UTC)
+    client = client or Client()
+    survey = look_over(Probe(client, target, prepared or Preparation(), started_at))
+    findings: dict[str, Finding] = {}
+    for finding in _findings(survey.probe, level, frozenset(only)):
+        findings[finding.requirement.number] = finding
+        progress(finding)
+    return Report(
+        base_url=target.base_url,
+        jurisdiction_id=target.jurisdiction_id,
+        dialect=recognise(survey),
+        formats=survey.probe.formats,
+        services=len(survey.services),
+        wrote=target.writes,
+        started_at=started_at,
+        requests_sent=client.sent,
+        findings=tuple(findings[number] for number in requirements() if number in findings),
+    )
+
+
+def _findings(probe: Probe, level: Level, only: frozenset[str]) -> Iterator[Finding]:
+    """What reads comes first, then what files requests, then what disturbs the server."""
+    for number, reason in EXEMPTIONS.items():
+        if not only or number in only:
+            yield Finding(requirements()[number], Outcome.SKIPPED, reason=reason)
+    for check in sorted(all_checks(), key=lambda check: (check.disturbs, check.writes)):
+        for number in check.numbers:
+            requirement = requirements()[number]
+            if not only or number in only:
+                yield _finding(check, requirement, probe, level)
+
+
+def _finding(check: Check, requirement: Requirement, probe: Probe, level: Level) -> Finding:
+    reason = _obstacle(check, requirement, probe, level)
+    if reason:
+        return Finding(requirement, Outcome.SKIPPED, check.name, reason)
+    began_s = time.monotonic()
+    finding = _proved(check, requirement, probe)
+    return replace(finding, seconds=time.monotonic() - began_s)
+
+
+def _obstacle(check: Check, requirement: Requirement, probe: Probe, level: Level) -> str:
+    """Why a check is not even tried, or ""."""
+    if requirement.level > level:
+        return f"only requirements up to {level.name} were asked for"
+    if check.writes and not probe.target.writes:
+        return "it would file requests, and the run only reads"
+    missing = [need for need in check.needs if not probe.prepared.has(need)]
+    return f"needs {NEEDS[missing[0]]}" if missing else ""
+
+
+def _proved(check: Check, requirement: Requirement, probe: Probe) -> Finding:
+    try:
+        check.prove(probe)
+    except UnmetNeedError as error:
+        return Finding(requirement, Outcome.SKIPPED, check.name, reason=str(error))
+    except DeviationError as error:
+        return Finding(
+            requirement,
+            Outcome.FAILED,
+            check.name,
+            request=error.call,
+            expected=error.expected,
+            came=error.came,
+        )
+    except UnreachableError as error:
+        return Finding(
+            requirement, Outcome.FAILED, check.name, request=str(error), expected="an answer", came="none"
+        )
+    return Finding(requirement, Outcome.PASSED, check.name)
