@@ -7,6 +7,7 @@ follows from the field's class alone, so both formats always carry the same data
 
 from __future__ import annotations
 
+from datetime import UTC
 from typing import Any, ClassVar
 
 from marshmallow import Schema, fields
@@ -61,7 +62,7 @@ class Instant(fields.String):
     def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
         if value is None:
             return None
-        return f"{value.replace(microsecond=0, tzinfo=None).isoformat()}Z"
+        return f"{value.astimezone(UTC).replace(microsecond=0, tzinfo=None).isoformat()}Z"
 
 
 class Items(fields.List[Any]):

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
@@ -19,16 +20,28 @@ from open311.app import create_app
 from open311.clock import utc_now
 from open311.operations.api_keys import add_key
 from open311.operations.platform import Platform
+from open311.plugins import Jurisdiction
 from open311.settings import Settings
 from open311.storage.embedded import Cluster, find_binaries, install_binaries
 from open311.storage.engine import open_database
 from open311.storage.migrations import migrate
 from open311.storage.tables import metadata
+from tests import build
 from tests.checked_client import CheckedClient
 
 HOME = Path(__file__).parent.parent / "var" / "pg-test"
 TEMPLATE = "template_open311"
 CITY = "city.example"
+
+hypothesis.settings.register_profile(
+    "tests",
+    derandomize=True,
+    deadline=None,
+    database=None,
+    # Fixtures such as `client` may serve all examples of one test; what they leave behind is part of the test.
+    suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture],
+)
+hypothesis.settings.load_profile("tests")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -139,11 +152,12 @@ def clean(database_url: str) -> Iterator[None]:
 
 @pytest.fixture
 def make_app(settings: Settings) -> Iterator[Callable[..., Flask]]:
-    """Makes an app with the test settings, changed as wanted: make_app(jsonp=True)."""
+    """Makes an app with the test settings and cities, changed as wanted: make_app(build.city(), jsonp=True)."""
     apps: list[Flask] = []
 
-    def make(**changes: Any) -> Flask:
-        app = create_app(replace(settings, **changes))
+    def make(*cities: Jurisdiction, **changes: Any) -> Flask:
+        changed = replace(settings, **changes)
+        app = create_app(changed, build.platform(changed, *cities) if cities else None)
         app.test_client_class = CheckedClient
         apps.append(app)
         return app

@@ -23,7 +23,7 @@ from open311.jobs.worker import make_worker
 from open311.observe import configure_logs
 from open311.operations.platform import open_platform
 from open311.settings import Settings, variable
-from open311.storage.engine import libpq_url
+from open311.storage.engine import libpq_dsn
 
 GRACE_S = 30
 
@@ -91,7 +91,7 @@ def worker(once: bool) -> None:
     with with_database(read_settings()) as (settings, _):
         configure_logs(settings.log_level)
         platform = open_platform(replace(settings, statement_timeout_ms=0))
-        app = make_worker(platform, libpq_url(settings.sqlalchemy_url))
+        app = make_worker(platform, libpq_dsn(settings.sqlalchemy_url))
         with app.open():
             app.run_worker(wait=not once, shutdown_graceful_timeout=GRACE_S, fetch_job_polling_interval=2.0)
         platform.close()

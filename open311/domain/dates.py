@@ -10,7 +10,7 @@ from open311.errors import Problem
 _INSTANT = re.compile(
     r"""(?P<date>\d{4}-\d{2}-\d{2})
         (?:[Tt\ ](?P<hour>\d{2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,]\d+)?)?
-        \s*(?P<zone>[Zz]|[+\- ]?\d{2}:?\d{2})?)?""",
+        \s*(?P<zone>[Zz]|(?:[+-]|(?<=\s))\d{2}:?\d{2})?)?""",
     re.VERBOSE | re.ASCII,
 )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from math import cos, radians
 from typing import Literal
@@ -116,7 +116,7 @@ def requested_window(
     if end - start > WINDOW and policy == "refuse":
         return Window(), [Problem("end_date", "is more than 90 days after start_date; ask for 90 days at a time.")]
     if end - start > WINDOW and policy == "clamp":
-        return Window(start, start + WINDOW), []
+        return Window(start, _after(start)), []
     return Window(start, end), []
 
 
@@ -124,7 +124,18 @@ def _one_sided(start: datetime | None, end: datetime | None, now: datetime, poli
     if policy == "allow":
         return Window(start, end)
     if end is not None:
-        return Window(end - WINDOW, end)
+        return Window(_before(end), end)
     if start is not None:
-        return Window(start, max(start, min(start + WINDOW, now)))
+        return Window(start, max(start, min(_after(start), now)))
     return Window()
+
+
+def _after(start: datetime) -> datetime:
+    """The far end of a window, within the calendar."""
+    last = datetime.max.replace(tzinfo=UTC)
+    return start + WINDOW if last - start > WINDOW else last
+
+
+def _before(end: datetime) -> datetime:
+    first = datetime.min.replace(tzinfo=UTC)
+    return end - WINDOW if end - first > WINDOW else first

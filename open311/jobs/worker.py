@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from datetime import timedelta
 from typing import Any
 
@@ -11,6 +13,7 @@ from procrastinate.jobs import Job
 from procrastinate.retry import BaseRetryStrategy
 
 from open311.clock import utc_now
+from open311.errors import Unavailable
 from open311.observe import logger
 from open311.operations.housekeeping import clean_up
 from open311.operations.platform import Platform
@@ -20,7 +23,7 @@ from open311.operations.sync import republish
 log = logger(__name__)
 
 LONGEST_WAIT_S = 600
-STALLED_AFTER_S = 60
+STALLED_AFTER_S = 40
 KEEP_DONE_JOBS = timedelta(days=7)
 
 
@@ -28,7 +31,14 @@ class Patience(BaseRetryStrategy):
     """Try again for ever, waiting twice as long each time, ten minutes at most: an accepted request is never lost."""
 
     def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision:
-        """When to try again."""
+        """When to try again.
+
+        Without its database a worker cannot even say so in the queue, where its job would stay "doing" for as long
+        as it lives. So it ends, its supervisor starts another, and the job is taken up as a stalled one.
+        """
+        if isinstance(exception, Unavailable):
+            log.error("the database is gone; this worker ends")
+            os.kill(os.getpid(), signal.SIGTERM)
         wait_s = min(2.0 ** min(job.attempts, 20), LONGEST_WAIT_S)
         log.warning("job failed", task=job.task_name, job=job.id, cause=type(exception).__name__, retry_in_s=wait_s)
         return RetryDecision(retry_in={"seconds": int(wait_s)})

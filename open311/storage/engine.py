@@ -7,12 +7,13 @@ from contextlib import contextmanager
 
 import orjson
 from psycopg2.errors import UndefinedTable
+from psycopg2.extensions import make_dsn
 from sqlalchemy import Connection, Engine, create_engine, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoFreeConnection
 
-__all__ = ["Connection", "Database", "libpq_url", "open_database"]
+__all__ = ["Connection", "Database", "libpq_dsn", "open_database"]
 
 from open311.errors import Unavailable
 
@@ -81,9 +82,11 @@ def open_database(url: str, *, pool_size: int = 4, statement_timeout_ms: int = 0
     return Database(engine)
 
 
-def libpq_url(url: str) -> str:
-    """The same database for drivers that want a plain postgresql:// URL."""
-    return make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+def libpq_dsn(url: str) -> str:
+    """The same database in libpq's own words, for drivers beside SQLAlchemy."""
+    parsed = make_url(url)
+    dsn: str = make_dsn(**parsed.translate_connect_args(database="dbname", username="user"), **parsed.query)
+    return dsn
 
 
 @contextmanager

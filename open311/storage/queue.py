@@ -28,9 +28,7 @@ class Queue:
         """Add a job unless one with the same lock is waiting already; whether it was added."""
         try:
             with connection.begin_nested():
-                self._app.configure_task(task, connection=connection, queueing_lock=lock, lock=lock).defer(
-                    **arguments
-                )
+                self._app.configure_task(task, connection=connection, queueing_lock=lock).defer(**arguments)
         except AlreadyEnqueued:
             return False
         return True

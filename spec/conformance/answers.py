@@ -136,6 +136,16 @@ def text_of(record: Mapping[str, Plain], name: str) -> str:
     return "" if value is None else str(value)
 
 
+def errors_in(answer: Answer) -> list[Record]:
+    """The errors that a body holds, whatever is wrong around them; none when there are none to read."""
+    try:
+        data = answer.data("errors")
+    except UnmetNeedError:
+        return []
+    items = data if isinstance(data, list) else [data]
+    return [item for item in items if isinstance(item, dict) and "description" in item]
+
+
 def ids_of(records: Iterable[Mapping[str, Plain]]) -> list[str]:
     return [text_of(record, "service_request_id") for record in records]
 

@@ -95,10 +95,6 @@ def _codes_are_hex(survey: Survey) -> bool:
     return bool(codes) and all(_HEX_CODE.fullmatch(code) for code in codes)
 
 
-def _ids_are_numbers(survey: Survey) -> bool:
-    return any(isinstance(record.get("service_request_id"), int) for record in survey.requests)
-
-
 def _elements_are_sorted(survey: Survey) -> bool:
     """open311-adapter writes the elements of a service by name."""
     names = [list(record) for record in survey.services]
@@ -125,7 +121,7 @@ _HABITS: dict[str, tuple[Habit, ...]] = {
         Habit(2, "a host of SeeClickFix", _host_is("seeclickfix.com")),
         Habit(2, "its name in an answer", _body(rb"(?i)seeclickfix")),
         Habit(1, "twenty requests a page", _list_of(20)),
-        Habit(1, "request ids as numbers", _ids_are_numbers),
+        Habit(1, "request ids as numbers", _body(rb'"service_request_id"\s*:\s*\d')),
     ),
     "FixMyStreet": (
         Habit(2, "a host of mySociety", _host_is("fixmystreet")),
@@ -156,7 +152,7 @@ _HABITS: dict[str, tuple[Habit, ...]] = {
         Habit(2, "a host of Bloomington", _host_is("bloomington.in.gov")),
         Habit(2, "its fixed changeset", _body(rb"2012-09-18T15:37-05")),
         Habit(1, "PHP", _header("x-powered-by", r"php")),
-        Habit(1, "request ids as numbers", _ids_are_numbers),
+        Habit(1, "request ids as numbers", _body(rb'"service_request_id"\s*:\s*\d')),
     ),
     "open311-adapter": (
         Habit(1, "no discovery", _no_discovery),

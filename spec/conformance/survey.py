@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from typing import Literal
 from urllib.parse import urlsplit
 
 from spec.conformance.answers import Answer, Call, Format, Record, UnmetNeedError, text_of
-from spec.conformance.client import UnreachableError
 from spec.conformance.preparation import Point, Preparation
 from spec.conformance.probe import Probe, moment_of, origin_of
 
 _DEFINITIONS_READ = 8
-_OWN_WORDS = ("single", "multi")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +30,10 @@ def look_over(probe: Probe) -> Survey:
     """
     formats = _formats(probe)
     probe = replace(probe, formats=formats, discovery_base=_discovery_base(probe), several=_is_shared(probe))
-    services = _records(lambda: probe.services(formats[-1]), "services")
+    services = _records(probe, "services")
     definitions = dict(_definitions(probe, services))
-    recent = _records(lambda: probe.get(f"requests.{formats[-1]}"), "requests")
-    old = _records(
-        lambda: probe.get(f"requests.{formats[-1]}", _window(probe, 185, 105)),
-        "requests",
-    )
+    recent = _records(probe, "requests")
+    old = _records(probe, "requests", ("start_date", probe.ago(185)), ("end_date", probe.ago(105)))
     found = _found(probe, services, definitions, recent, old)
     probe = replace(probe, prepared=probe.prepared.over(found), definitions=definitions)
     return Survey(probe, tuple(services), tuple(recent))
@@ -71,16 +67,14 @@ def _discovery_base(probe: Probe) -> str:
     return ""
 
 
-def _records(ask: Callable[[], Answer], kind: str) -> list[Record]:
-    """A list, or none when it cannot be read: the check that owns the list will say so."""
-    try:
-        return ask().records("services" if kind == "services" else "requests")
-    except (UnmetNeedError, UnreachableError):
-        return []
-
-
-def _window(probe: Probe, start_days: float, end_days: float) -> list[tuple[str, str]]:
-    return [("start_date", probe.ago(start_days)), ("end_date", probe.ago(end_days))]
+def _records(probe: Probe, name: Literal["services", "requests"], *params: tuple[str, str]) -> list[Record]:
+    """A list, from XML if it can be read, since JSON may have made numbers of codes; none if neither can."""
+    for answer in probe.both(name, params):
+        try:
+            return answer.records(name)
+        except UnmetNeedError:
+            continue
+    return []
 
 
 def _definitions(probe: Probe, services: Iterable[Record]) -> Iterator[tuple[str, Record]]:
@@ -88,13 +82,10 @@ def _definitions(probe: Probe, services: Iterable[Record]) -> Iterator[tuple[str
     promising = [text_of(service, "service_code") for service in services if service.get("metadata") is True]
     silent = [text_of(service, "service_code") for service in services if service.get("metadata") is not True]
     for code in [*promising[:_DEFINITIONS_READ], *silent[:2]]:
-        answer = probe.definition(code, probe.formats[-1])
-        try:
-            data = answer.data("service_definition") if answer.succeeded else None
-        except UnmetNeedError:
-            continue
-        if isinstance(data, dict):
-            yield code, data
+        answers = (probe.definition(code, format) for format in probe.formats)
+        readable = (definition for answer in answers if (definition := definition_in(answer)) is not None)
+        if definition := next(readable, None):
+            yield code, definition
 
 
 def _found(
@@ -143,6 +134,17 @@ def _found_requests(probe: Probe, recent: list[Record], old: list[Record]) -> Pr
         pointless_request=_id(next((r for r in recent if r.get("address") and r.get("lat") is None), None)),
         odd_request_id=_id(next((r for r in recent if not _is_plain(text_of(r, "service_request_id"))), None)),
     )
+
+
+def definition_in(answer: Answer) -> Record | None:
+    """The definition that an answer holds, even within an array; None when it holds none."""
+    try:
+        data = answer.data("service_definition") if answer.succeeded else None
+    except UnmetNeedError:
+        return None
+    if isinstance(data, list) and len(data) == 1:
+        data = data[0]
+    return data if isinstance(data, dict) else None
 
 
 def attributes_of(definition: Record) -> list[Record]:

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from spec.conformance.answers import Answer, Record, UnmetNeedError, text_of
+from spec.conformance.answers import Answer, Record, UnmetNeedError, errors_in, text_of
 from spec.conformance.probe import FORM, Probe, created, given, only, segment
 from spec.conformance.registry import check
-from spec.conformance.survey import attributes_of
+from spec.conformance.survey import attributes_of, definition_in
 
 _NEEDS = "rich_service point"
 _MADE_UP = "no such key"
@@ -23,6 +23,10 @@ class Question:
     datatype: str
     required: bool
     keys: tuple[str, ...]
+
+    @property
+    def is_list(self) -> bool:
+        return self.datatype in ("singlevaluelist", "multivaluelist")
 
     def answer(self) -> tuple[str, str]:
         """A parameter that answers it rightly."""
@@ -61,11 +65,10 @@ def questions(probe: Probe) -> Questions:
     """Read from G's definition. Raises UnmetNeedError when it cannot be read."""
     code = given(probe.prepared.rich_service)
     answer = probe.definition(code, probe.formats[-1])
-    data = answer.data("service_definition") if answer.succeeded else None
-    found = [item for item in attributes_of(data if isinstance(data, dict) else {}) if item.get("variable") is True]
-    if not found:
-        raise UnmetNeedError(f"the definition of {code} could not be read")
-    return Questions(tuple(_question(item) for item in found))
+    found = [_question(item) for item in attributes_of(definition_in(answer) or {}) if item.get("variable") is True]
+    if not found or any(question.is_list and not question.keys for question in found):
+        raise UnmetNeedError(f"the definition of {code} could not be read (see C072 to C081)")
+    return Questions(tuple(found))
 
 
 def _question(attribute: Record) -> Question:
@@ -249,10 +252,7 @@ def text_starts_with_the_code(probe: Probe) -> None:
 
 
 def _problems(answer: Answer) -> list[str]:
-    data = answer.data("errors")
-    return (
-        [text_of(item, "description") for item in data if isinstance(item, dict)] if isinstance(data, list) else []
-    )
+    return [text_of(item, "description") for item in errors_in(answer)]
 
 
 @check("C139", needs=_NEEDS, writes=True)

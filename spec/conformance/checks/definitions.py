@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from spec.conformance.answers import Answer, Record, UnmetNeedError, text_of
 from spec.conformance.probe import UNKNOWN, Probe, given, segment
 from spec.conformance.registry import check
-from spec.conformance.survey import attributes_of
+from spec.conformance.survey import attributes_of, definition_in
 from spec.shapes import ATTRIBUTE
 
 _FIELDS = tuple(name for name in ATTRIBUTE.members if name != "values")
@@ -23,10 +23,7 @@ def _rich(probe: Probe) -> Iterator[tuple[Answer, list[Record]]]:
 
 
 def _attributes(answer: Answer) -> list[Record]:
-    data = answer.data("service_definition") if answer.succeeded else None
-    if isinstance(data, list) and len(data) == 1:
-        data = data[0]
-    attributes = attributes_of(data) if isinstance(data, dict) else []
+    attributes = attributes_of(definition_in(answer) or {})
     if not attributes:
         raise UnmetNeedError(f"{answer.call} gave no attributes to read (see C074 and C075)")
     return attributes
@@ -220,13 +217,12 @@ def slashed_code(probe: Probe) -> None:
 @check("C093")
 def promised_definitions(probe: Probe) -> None:
     """Those that the look-over asked for, at most eight."""
-    format = probe.formats[-1]
-    services = probe.services(format).records("services")
+    services = probe.services("xml").records("services")
     promising = [text_of(item, "service_code") for item in services if item.get("metadata") is True]
     if not promising:
         raise UnmetNeedError("no service has metadata true")
     for code in promising[:8]:
-        answer = probe.definition(code, format).must_be(200)
+        answer = probe.definition(code, "xml").must_be(200)
         definition = probe.definitions.get(code, {})
         answer.must(text_of(definition, "service_code") == code, f"service_code {code!r}")
         answer.must(attributes_of(definition), "at least one attribute")

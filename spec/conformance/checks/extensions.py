@@ -308,7 +308,7 @@ def _jsonp(probe: Probe, name: str) -> Answer:
 @check("C276")
 def jsonp_on(probe: Probe) -> None:
     answer = _jsonp(probe, "f").must_be(200)
-    answer.must(answer.text.startswith("f([") and answer.text.rstrip().endswith(");"), "f([...]);")
+    answer.must(_is_call(answer) and answer.text.rstrip().endswith(");"), "f([...]);")
     answer.must("application/javascript" in answer.content_type, "application/javascript", answer.content_type)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from urllib.parse import urlencode
 from uuid import uuid4
 
-from spec.conformance.answers import Answer, Call, UnmetNeedError, text_of
+from spec.conformance.answers import Answer, Call, UnmetNeedError, errors_in, text_of
 from spec.conformance.preparation import Endpoint
 from spec.conformance.probe import FORM, Probe, created, given, only, segment
 from spec.conformance.registry import check
@@ -225,10 +225,6 @@ def retry(probe: Probe) -> None:
     second.must(ids[0] == ids[1], f"the same id again, {ids[0]}", ids[1])
 
 
-def _in_format(answer: Answer) -> bool:
-    return answer.body.lstrip()[:1] == (b"[" if answer.format == "json" else b"<")
-
-
 @check("C166", needs=f"{_NEEDS} max_body_bytes", writes=True)
 def body_too_large(probe: Probe) -> None:
     form = urlencode(probe.form()) + "&padding="
@@ -237,7 +233,7 @@ def body_too_large(probe: Probe) -> None:
         answer = probe.post_body(body, FORM, format)
         short = Call("POST", answer.call.url, answer.call.headers)
         Answer(short, answer.status, answer.headers, answer.body).must_be(413)
-        answer.must(_in_format(answer), "an errors body")
+        answer.must(errors_in(answer), "an errors body")
 
 
 @check("C167", needs="throttle", disturbs=True)
@@ -248,7 +244,7 @@ def too_many_calls(probe: Probe) -> None:
         answers = [probe.get(f"services.{format}", at=at, fresh=True) for _ in range(throttle.calls + 1)]
         last = answers[-1].must_be(429)
         last.must(last.headers.get("retry-after"), "Retry-After", "none")
-        last.must(_in_format(last), "an errors body")
+        last.must(errors_in(last), "an errors body")
 
 
 def _photo(name: str, content: bytes = _PIXEL) -> Part:
@@ -304,5 +300,5 @@ def back_office_down(probe: Probe) -> None:
 def unforeseen_fault(probe: Probe) -> None:
     for format in probe.formats:
         answer = probe.get(f"services.{format}", at=given(probe.prepared.crashing)).must_be(500)
-        answer.must(_in_format(answer), "an errors body")
+        answer.must(errors_in(answer), "an errors body")
         answer.must("traceback" not in answer.text.lower() and ".py" not in answer.text, "no trace of the code")

@@ -119,12 +119,11 @@ def keywords_are_one_text(probe: Probe) -> None:
 
 
 def _definitions(probe: Probe) -> Iterator[tuple[Answer, Record, Record]]:
-    """The definitions that the look-over read, each with its service; from memory."""
-    format = probe.formats[-1]
-    services = {text_of(item, "service_code"): item for item in probe.services(format).records("services")}
+    """The list, and each service in it whose definition the look-over read."""
+    services = {text_of(item, "service_code"): item for item in probe.services("xml").records("services")}
     for code, definition in probe.definitions.items():
         if code in services:
-            yield probe.definition(code, format), services[code], definition
+            yield probe.services("xml"), services[code], definition
 
 
 @check("C064")
@@ -135,7 +134,7 @@ def metadata_true(probe: Probe) -> None:
             found = True
             answer.must(
                 service.get("metadata") is True,
-                "metadata true in the list, as there are attributes",
+                f"metadata true, as {text_of(service, 'service_code')} has attributes",
                 service.get("metadata"),
             )
     if not found:
@@ -150,7 +149,7 @@ def metadata_false(probe: Probe) -> None:
             found = True
             answer.must(
                 service.get("metadata") is False,
-                "metadata false in the list, as there are no attributes",
+                f"metadata false, as {text_of(service, 'service_code')} has no attributes",
                 service.get("metadata"),
             )
     if not found:

@@ -18,7 +18,8 @@ def _posts(probe: Probe, fields: Iterable[tuple[str, str]]) -> Iterable[Answer]:
 
 
 def _is_in(answer: Answer, format: Format) -> bool:
-    return format in answer.content_type and answer.body.lstrip()[:1] == (b"<" if format == "xml" else b"[")
+    start = answer.body.lstrip()[:1]
+    return format in answer.content_type and (start == b"<") == (format == "xml")
 
 
 # --- Key

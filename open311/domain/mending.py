@@ -1,0 +1,273 @@
+"""What is done about dirty rows: cities' open data is full of them, and a request is worth keeping all the same.
+
+A row is refused only where keeping it would mean inventing: no id, no service, no time it was opened. All else is
+mended, counted and told. The rules, with the dirt that each was made for (figures: New York, April to June 2026):
+
+- Times without a zone are the city's. The opening must be readable and possible, or the row is refused. A closing
+  or an update before 1980 or after tomorrow is left out (cities write 1900 and 2100 for "none"); one before the
+  opening is set to it (170 closed, 10,765 updated too early, most because agencies write only the day, as 00:00).
+- The source's status word stands: a closing date does not close a request that says it is open (4,223 rows). Any
+  case, any word of the cities that were looked at. An unknown word, or none, goes by the closing date.
+- Once closed, the closing time is what `updated_at` shows, whatever came later (A34).
+- 0, 0 is nowhere. Half a point, or one off the earth, is none. Swapped coordinates are swapped back; it shows when
+  they are off the earth, or outside the city but inside it the other way round.
+- Text is cleaned of what XML cannot carry, and cut at the API's own limits.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, time, timedelta, tzinfo
+
+from open311.domain.dates import NotAnInstant, instant_problem, parse_instant
+from open311.domain.imports import ImportedRequest, Mending, SourceRow
+from open311.domain.places import LIMITS, Place, parse_degrees
+from open311.domain.requests import MAX_DESCRIPTION_CHARACTERS, Status
+from open311.domain.text import clean_text
+from open311.errors import Invalid
+
+EARLIEST = datetime(1980, 1, 1, tzinfo=UTC)
+"""Older than any 311."""
+LEEWAY = timedelta(days=1)
+FURTHEST_PROMISE = timedelta(days=20 * 366)
+MAX_ID_CHARACTERS = 200
+MAX_CODE_CHARACTERS = 300
+MAX_LINE_CHARACTERS = 500
+
+_OPEN_WORDS = {
+    *("open", "opened", "reopened", "new", "received", "acknowledged", "confirmed", "assigned", "referred"),
+    *("pending", "hold", "on hold", "started", "processing", "in process", "in progress", "investigating"),
+    *("planned", "scheduled", "action scheduled", "email sent", "unspecified"),
+}
+_CLOSED_WORDS = {
+    *("closed", "completed", "complete", "done", "resolved", "fixed", "processed", "archived"),
+    *("canceled", "cancelled", "duplicate", "rejected", "invalid", "no further action", "not responsible"),
+    *("unable to fix", "internal referral"),
+}
+_STRAY_BYTE = re.compile("[\udc80-\udcff]")
+_BLANK_LINE_ENDS = re.compile(r"\r\n?")
+
+
+def mend(
+    row: SourceRow, *, zone: tzinfo, now: datetime, covers: Callable[[float, float], bool]
+) -> ImportedRequest:
+    """The row as it can be kept.
+
+    zone    the city's, for times that name none
+    covers  whether a (long, lat) point lies in the city
+    Raises Invalid when it cannot be kept, saying why.
+    """
+    return _Case(row, zone, now, covers).mended()
+
+
+class _Case:
+    """One row on the bench, and what has been mended about it so far."""
+
+    def __init__(
+        self, row: SourceRow, zone: tzinfo, now: datetime, covers: Callable[[float, float], bool]
+    ) -> None:
+        self._row = row
+        self._zone = zone
+        self._now = now
+        self._covers = covers
+        self._mendings = list(row.mended)
+
+    def mended(self) -> ImportedRequest:
+        """The row with every rule applied."""
+        row = self._row
+        requested_at = self._opening()
+        updated_at = self._change(row.updated, requested_at, Mending.UPDATED_BEFORE_OPENED)
+        closed_at = self._change(row.closed, requested_at, Mending.CLOSED_BEFORE_OPENED)
+        status = self._status(closed_at)
+        closing = self._closing(status, closed_at, updated_at)
+        last = max(filter(None, (requested_at, updated_at, closed_at)))
+        return ImportedRequest(
+            position=row.position,
+            service_request_id=self._id(),
+            service_codes=self._codes(),
+            service_name=self._line(row.service_name),
+            by_name=row.by_name,
+            status=status,
+            status_notes=self._text(row.status_notes, MAX_DESCRIPTION_CHARACTERS),
+            description=self._text(row.description, MAX_DESCRIPTION_CHARACTERS),
+            agency=self._line(row.agency),
+            agency_code=row.agency_code.strip(),
+            service_notice=self._text(row.service_notice, MAX_DESCRIPTION_CHARACTERS),
+            requested_at=requested_at,
+            updated_at=(closing or requested_at) if status is Status.CLOSED else last,
+            changed_at=last,
+            expected_at=self._promise(requested_at),
+            place=self._place(),
+            media=row.media,
+            answers=row.answers,
+            mended=tuple(dict.fromkeys(self._mendings)),
+        )
+
+    # What names it.
+
+    def _id(self) -> str:
+        found = self._row.service_request_id.strip()
+        if not found:
+            raise Invalid("is missing.", "service_request_id")
+        if clean_text(found) != found or "\n" in found:
+            raise Invalid("holds control characters.", "service_request_id")
+        if len(found) > MAX_ID_CHARACTERS:
+            raise Invalid(f"has {len(found)} characters; {MAX_ID_CHARACTERS} are allowed.", "service_request_id")
+        return found
+
+    def _codes(self) -> tuple[str, ...]:
+        """Codes are opaque: cleaned, never cut. Without any, the name has to do."""
+        codes = tuple(filter(None, map(self._clean, self._row.service_codes)))
+        if not codes and not self._row.service_name.strip():
+            raise Invalid("is missing, and so is service_name.", "service_code")
+        for code in codes:
+            if len(code) > MAX_CODE_CHARACTERS:
+                raise Invalid(f"has {len(code)} characters; {MAX_CODE_CHARACTERS} are allowed.", "service_code")
+        return codes
+
+    # When and how far.
+
+    def _opening(self) -> datetime:
+        text = self._row.requested.strip()
+        if not text:
+            raise Invalid("is missing.", "requested_datetime")
+        try:
+            found = parse_instant(text, self._zone)
+        except NotAnInstant:
+            raise Invalid.of([instant_problem("requested_datetime", text)]) from None
+        if not self._is_past(found):
+            raise Invalid(f"{text[:60]!r} cannot be when it was opened.", "requested_datetime")
+        return found
+
+    def _change(self, text: str, requested_at: datetime, too_early: Mending) -> datetime | None:
+        """A later moment of the request, None if nothing usable is said."""
+        found = self._instant(text)
+        if found is None:
+            return None
+        if not self._is_past(found):
+            return self._drop(Mending.IMPOSSIBLE_DATE)
+        if found < requested_at:
+            self._mendings.append(Mending.DAY_ONLY if self._is_day_of(found, requested_at) else too_early)
+            return requested_at
+        return found
+
+    def _promise(self, requested_at: datetime) -> datetime | None:
+        found = self._instant(self._row.expected)
+        if found is not None and not requested_at <= found <= self._now + FURTHEST_PROMISE:
+            return self._drop(Mending.IMPOSSIBLE_DATE)
+        return found
+
+    def _instant(self, text: str) -> datetime | None:
+        if not text.strip():
+            return None
+        try:
+            return parse_instant(text, self._zone)
+        except NotAnInstant:
+            return self._drop(Mending.UNREADABLE_DATE)
+
+    def _is_past(self, moment: datetime) -> bool:
+        return EARLIEST <= moment <= self._now + LEEWAY
+
+    def _is_day_of(self, moment: datetime, requested_at: datetime) -> bool:
+        """Whether `moment` is the midnight that began the day of the opening: a day written as a time."""
+        local = moment.astimezone(self._zone)
+        return local.time() == time() and local.date() == requested_at.astimezone(self._zone).date()
+
+    def _status(self, closed_at: datetime | None) -> Status:
+        word = " ".join(re.split(r"[\s_-]+", self._row.status.strip().lower()))
+        if word in _CLOSED_WORDS or word.startswith("closed "):
+            return Status.CLOSED
+        if word not in _OPEN_WORDS:
+            self._mendings.append(Mending.UNKNOWN_STATUS)
+            return Status.CLOSED if closed_at else Status.OPEN
+        if closed_at is not None:
+            self._mendings.append(Mending.CLOSING_OF_OPEN)
+        return Status.OPEN
+
+    def _closing(
+        self, status: Status, closed_at: datetime | None, updated_at: datetime | None
+    ) -> datetime | None:
+        """The closing time: in GeoReport, that of the last update (A34)."""
+        found = closed_at or updated_at
+        if status is Status.CLOSED and found is None:
+            self._mendings.append(Mending.CLOSED_UNDATED)
+        return found
+
+    # Where.
+
+    def _place(self) -> Place:
+        lat, long = self._point()
+        return Place(
+            lat=lat,
+            long=long,
+            address=self._line(self._row.address),
+            address_id=self._line(self._row.address_id),
+            zipcode=self._line(self._row.zipcode),
+        )
+
+    def _point(self) -> tuple[float, float] | tuple[None, None]:
+        lat_text, long_text = self._row.lat.strip(), self._row.long.strip()
+        if not lat_text and not long_text:
+            return None, None
+        lat, long = _degrees(lat_text), _degrees(long_text)
+        if lat is None or long is None:
+            return self._nowhere(Mending.BAD_POINT)
+        if lat == 0 and long == 0:
+            return self._nowhere(Mending.ZERO_POINT)
+        if self._is_here(lat, long):
+            return lat, long
+        if self._is_here(long, lat):
+            self._mendings.append(Mending.SWAPPED_POINT)
+            return long, lat
+        return (lat, long) if _is_on_earth(lat, long) else self._nowhere(Mending.BAD_POINT)
+
+    def _is_here(self, lat: float, long: float) -> bool:
+        return _is_on_earth(lat, long) and self._covers(long, lat)
+
+    def _nowhere(self, kind: Mending) -> tuple[None, None]:
+        self._mendings.append(kind)
+        return None, None
+
+    def _drop(self, kind: Mending) -> None:
+        self._mendings.append(kind)
+
+    # Words.
+
+    def _line(self, text: str) -> str:
+        return self._text(text, MAX_LINE_CHARACTERS)
+
+    def _text(self, text: str, limit: int) -> str:
+        found = self._clean(text)
+        if len(found) <= limit:
+            return found
+        self._mendings.append(Mending.CUT_TEXT)
+        return found[: limit - 1].rstrip() + "…"
+
+    def _clean(self, text: str) -> str:
+        """Without blanks around it and control characters; bytes that were not UTF-8 as Windows meant them."""
+        found = text
+        if _STRAY_BYTE.search(found):
+            self._mendings.append(Mending.WRONG_ENCODING)
+            found = _STRAY_BYTE.sub(_windows_letter, found)
+        cleaned = clean_text(found)
+        if cleaned != _BLANK_LINE_ENDS.sub("\n", found):
+            self._mendings.append(Mending.CONTROL_CHARACTERS)
+        return cleaned.strip()
+
+
+def _degrees(text: str) -> float | None:
+    """Degrees of either kind, None if it is no number; may be off the earth as a latitude."""
+    try:
+        return parse_degrees("long", text)
+    except ValueError:
+        return None
+
+
+def _is_on_earth(lat: float, long: float) -> bool:
+    return abs(lat) <= LIMITS["lat"] and abs(long) <= LIMITS["long"]
+
+
+def _windows_letter(stray: re.Match[str]) -> str:
+    """A byte that Python kept as a surrogate (`surrogateescape`), read as Windows-1252."""
+    return bytes([ord(stray[0]) - 0xDC00]).decode("cp1252", "replace")

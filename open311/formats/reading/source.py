@@ -1,0 +1,138 @@
+"""A file of requests, whatever it is: told by its content, read row by row."""
+
+from __future__ import annotations
+
+import codecs
+import io
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import chain
+
+from open311.domain.imports import Refusal, SourceRow
+from open311.errors import Invalid
+from open311.formats.reading.boston import BOSTON
+from open311.formats.reading.elements import read_elements
+from open311.formats.reading.georeport import GEOREPORT
+from open311.formats.reading.newyork import NEWYORK
+from open311.formats.reading.objects import read_objects
+from open311.formats.reading.tables import Table
+from open311.formats.reading.vocabulary import Columns, Vocabulary
+
+VOCABULARIES = (NEWYORK, BOSTON, GEOREPORT)
+_FOREIGN = {
+    b"PK\x03\x04": "a zip file or a spreadsheet; unpack it, or save it as CSV",
+    b"\x1f\x8b": "compressed by gzip; unpack it first",
+    b"BZh": "compressed by bzip2; unpack it first",
+    b"%PDF": "a PDF",
+    b"\x89PNG": "a picture",
+    b"\xff\xd8\xff": "a picture",
+}
+
+
+class SourceFormat(StrEnum):
+    """What can be read: a publisher's names in a kind of file."""
+
+    GEOREPORT_JSON = "georeport-json"
+    GEOREPORT_XML = "georeport-xml"
+    GEOREPORT_CSV = "georeport-csv"
+    NEWYORK_CSV = "newyork-csv"
+    NEWYORK_JSON = "newyork-json"
+    BOSTON_CSV = "boston-csv"
+    BOSTON_JSON = "boston-json"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file that has been recognised.
+
+    rows   in the file's order, read as they are asked for; Invalid is raised where reading cannot go on
+    count  how many there are, where that is known beforehand
+    """
+
+    format: SourceFormat
+    rows: Iterator[SourceRow | Refusal]
+    count: int | None = None
+
+
+def open_source(stream: io.BufferedReader, wanted: SourceFormat | None = None) -> Source:
+    """The requests in a stream, which is read from where it stands and not closed.
+
+    wanted  what it is; None to go by its content
+    Raises Invalid when it is none of the formats, or not the one wanted, naming the columns that are missing.
+    """
+    head = stream.peek(4096)
+    _refuse_foreign(head)
+    kind = _kind(wanted) if wanted else _kind_of(head)
+    vocabulary = next((each for each in VOCABULARIES if wanted and each.name == wanted.partition("-")[0]), None)
+    if kind == "xml":
+        return _xml(stream)
+    return _json(stream, vocabulary) if kind == "json" else _csv(stream, head, vocabulary)
+
+
+def _refuse_foreign(head: bytes) -> None:
+    for mark, what in _FOREIGN.items():
+        if head.startswith(mark):
+            raise Invalid(f"is {what}.")
+
+
+def _kind(wanted: SourceFormat) -> str:
+    return wanted.rpartition("-")[2]
+
+
+def _kind_of(head: bytes) -> str:
+    """json, xml or csv, by the first letter; an empty file passes for an empty JSON body."""
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        text = head[: len(head) & ~1].decode("utf-16", "replace")
+    else:
+        text = head.removeprefix(codecs.BOM_UTF8).decode("latin-1")
+    start = text.lstrip()
+    if start.startswith("<"):
+        return "xml"
+    return "json" if start[:1] in ("", "[", "{") or start.split(maxsplit=1)[0] == "null" else "csv"
+
+
+def _xml(stream: io.BufferedReader) -> Source:
+    rows = (GEOREPORT.row(position, columns) for position, columns in enumerate(read_elements(stream), start=1))
+    return Source(SourceFormat.GEOREPORT_XML, rows)
+
+
+def _json(stream: io.BufferedReader, wanted: Vocabulary | None) -> Source:
+    found = read_objects(stream)
+    vocabulary = wanted or _vocabulary(set(chain.from_iterable(found[:50]))) if found else GEOREPORT
+    rows = (vocabulary.row(position, columns) for position, columns in enumerate(found, start=1))
+    return Source(SourceFormat(f"{vocabulary.name}-json"), rows, len(found))
+
+
+def _csv(stream: io.BufferedReader, head: bytes, wanted: Vocabulary | None) -> Source:
+    table = Table(stream, head)
+    vocabulary = wanted or _vocabulary(table.names)
+    missing = vocabulary.missing(table.names)
+    if missing:
+        raise Invalid(_lacks(vocabulary, missing, table.names))
+    return Source(SourceFormat(f"{vocabulary.name}-csv"), _table_rows(table, vocabulary))
+
+
+def _table_rows(table: Table, vocabulary: Vocabulary) -> Iterator[SourceRow | Refusal]:
+    for found in table.rows():
+        yield found if isinstance(found, Refusal) else vocabulary.row(*found)
+
+
+def _vocabulary(names: Collection[str]) -> Vocabulary:
+    """The publisher whose required columns are all there. Invalid where none is, with what the nearest lacks."""
+    nearest = min(VOCABULARIES, key=lambda each: len(each.missing(names)) / len(each.required))
+    missing = nearest.missing(names)
+    if missing:
+        raise Invalid(_lacks(nearest, missing, names))
+    return nearest
+
+
+def _lacks(vocabulary: Vocabulary, missing: list[str], names: Collection[str]) -> str:
+    has = ", ".join(list(names)[:8]) or "none"
+    return (
+        f"lacks the column{'s' if len(missing) > 1 else ''} {', '.join(missing)} of {vocabulary.name} data; "
+        f"it has {has}{', …' if len(names) > 8 else ''}."
+    )
+
+
+__all__ = ["Columns", "Source", "SourceFormat", "open_source"]

@@ -1,0 +1,74 @@
+"""CSV, a row at a time: whatever its size, no more than a row is in memory."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from open311.domain.imports import Refusal
+from open311.errors import Invalid
+from open311.formats.reading.vocabulary import Columns, plain_name
+
+MAX_LINE_CHARACTERS = 4_000_000
+DELIMITERS = ",;\t|"
+
+
+class Table:
+    """A CSV file being read: its column names at once, its rows as they are asked for.
+
+    Bytes that are not UTF-8 become lone surrogates (`surrogateescape`) for mending to deal with: one bad
+    letter must not cost a file.
+    """
+
+    def __init__(self, stream: BinaryIO, head: bytes) -> None:
+        encoding = "utf-16" if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
+        self._text = io.TextIOWrapper(stream, encoding, errors="surrogateescape", newline="")
+        self._lines = _lines(self._text)
+        first = next(self._lines, "")
+        self._reader = csv.reader(_chain(first, self._lines), delimiter=_delimiter(first))
+        self.names = [plain_name(name) for name in next(self._reader, [])]
+
+    def rows(self) -> Iterator[tuple[int, Columns] | Refusal]:
+        """Each row with its number, from 1; a Refusal for one that does not fit the header. Blank lines don't count."""
+        position = 0
+        while True:
+            try:
+                values = next(self._reader)
+            except StopIteration:
+                break
+            except csv.Error as error:
+                position += 1
+                yield Refusal(position, "", f"cannot be read as CSV: {error}.")
+                continue
+            if not values:
+                continue
+            position += 1
+            if len(values) == len(self.names):
+                yield position, dict(zip(self.names, values, strict=True))
+            else:
+                yield Refusal(position, "", f"has {len(values)} values where the header has {len(self.names)}.")
+        self._text.detach()  # or it would close the stream, which is the caller's
+
+
+def _lines(text: io.TextIOWrapper) -> Iterator[str]:
+    """Physical lines; Invalid for one that no CSV of requests has."""
+    try:
+        while line := text.readline(MAX_LINE_CHARACTERS):
+            if len(line) == MAX_LINE_CHARACTERS:
+                raise Invalid(f"has a line of more than {MAX_LINE_CHARACTERS} characters; it is no CSV of requests.")
+            yield line
+    except UnicodeDecodeError:
+        raise Invalid("cannot be read: it begins as UTF-16 and is not.") from None
+
+
+def _chain(first: str, rest: Iterator[str]) -> Iterator[str]:
+    yield first
+    yield from rest
+
+
+def _delimiter(header: str) -> str:
+    """The one that the header holds most of; a comma where it holds none."""
+    return max(DELIMITERS, key=header.count)

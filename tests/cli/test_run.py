@@ -1,0 +1,202 @@
+"""`open311 run` as a whole, with real processes: nothing that was accepted is lost, whoever is killed."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import queue
+import re
+import selectors
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+DEADLINE_S = 60.0
+CITY = "city.example"
+Field = tuple[str, str]
+
+
+class Running:
+    """One `open311 run` over a folder of its own, and a plain HTTP client for it."""
+
+    def __init__(self, folder: Path) -> None:
+        environment = {name: value for name, value in os.environ.items() if not name.startswith(("OPEN311", "DATABASE"))}
+        environment |= {
+            "OPEN311_DATA_DIR": str(folder),
+            "OPEN311_JURISDICTIONS": "demo",
+            "OPEN311_LOG_LEVEL": "error",
+            "OPEN311_POST_RATE": "",
+            "PYTHONUNBUFFERED": "1",
+        }
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "open311", "run", "--examples", "5"],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self.printed = self._read_until("Ctrl-C")
+        self.address = re.search(r"Look around +(http://\S+)/", self.printed)[1]  # type: ignore[index]
+        self.key = re.search(r"Demo api_key +(\S+)", self.printed)[1]  # type: ignore[index]
+
+    def _read_until(self, words: str) -> str:
+        """All that was printed up to a line with these words; a thread reads on, so that no pipe runs full."""
+        assert self.process.stdout is not None
+        lines: queue.Queue[str] = queue.Queue()
+        stream = self.process.stdout
+        threading.Thread(target=lambda: [lines.put(line) for line in itertools.chain(stream, [""])], daemon=True).start()
+        read, deadline = "", time.monotonic() + DEADLINE_S
+        while words not in read:
+            line = lines.get(timeout=max(0.1, deadline - time.monotonic()))
+            assert line, f"open311 run ended:\n{read}"
+            read += line
+        return read
+
+    def get(self, path: str) -> tuple[int, Any]:
+        """Status and parsed body; status 0 where nothing answers."""
+        return self._call(urllib.request.Request(self.address + path))
+
+    def post(self, service_code: str, description: str) -> tuple[int, Any]:
+        fields = {
+            "api_key": self.key,
+            "jurisdiction_id": CITY,
+            "service_code": service_code,
+            "lat": "60.17",
+            "long": "24.94",
+            "description": description,
+        }
+        data = urllib.parse.urlencode(fields).encode()
+        return self._call(urllib.request.Request(f"{self.address}/open311/v2/requests.json", data))
+
+    def _call(self, request: urllib.request.Request) -> tuple[int, Any]:
+        try:
+            with urllib.request.urlopen(request, timeout=20) as answer:
+                return answer.status, json.load(answer)
+        except urllib.error.HTTPError as error:
+            return error.code, json.load(error)
+        except (OSError, ValueError):
+            return 0, None
+
+    def child(self, command: str) -> int:
+        """The process id of a child, once it is there."""
+        pattern = f"open311 {command}"
+        return until(lambda: children(self.process.pid, pattern), f"a child {command}")[0]
+
+    def stop(self) -> int:
+        """End it as a service manager would; its exit status."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        self.process.communicate(timeout=DEADLINE_S)
+        return self.process.returncode
+
+
+def children(parent: int, pattern: str) -> list[int]:
+    """Children of a process whose command line holds a pattern."""
+    found = subprocess.run(["pgrep", "-P", str(parent), "-f", pattern], capture_output=True, text=True, check=False)
+    return [int(line) for line in found.stdout.split()]
+
+
+def until(probe: Callable[[], Any], what: str) -> Any:
+    """The probe's first true answer, within a generous deadline."""
+    deadline = time.monotonic() + DEADLINE_S
+    while time.monotonic() < deadline:
+        found = probe()
+        if found:
+            return found
+        select_pause()
+    raise AssertionError(f"waited in vain for {what}")
+
+
+def select_pause() -> None:
+    """A moment's rest between two probes."""
+    with selectors.DefaultSelector() as nothing:
+        nothing.select(0.05)
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder with a blank in its name that the database's own user can reach."""
+    with tempfile.TemporaryDirectory(prefix="open311 run ") as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+@pytest.fixture
+def started(folder: Path) -> Iterator[Callable[[], Running]]:
+    """Starts `open311 run`; whatever still runs at the end is stopped."""
+    runs: list[Running] = []
+
+    def start() -> Running:
+        runs.append(Running(folder))
+        return runs[-1]
+
+    yield start
+    for run in runs:
+        run.stop()
+
+
+def test_accepted_requests_survive_the_death_of_every_process(started: Callable[[], Running], folder: Path) -> None:
+    run = started()
+    accepted = []
+
+    def accept(text: str) -> None:
+        status, body = until(lambda: (answer := run.post("potholes", text))[0] == 200 and answer, f"a POST of {text}")
+        assert status == 200
+        accepted.append(body[0]["service_request_id"])
+
+    accept("before")
+    os.kill(run.child("serve"), signal.SIGKILL)
+    accept("after the server's death")
+    os.kill(run.child("worker"), signal.SIGKILL)
+    status, body = run.post("trees", "while no worker is there")
+    assert status == 200
+    os.kill(postmaster(folder), signal.SIGKILL)
+    accept("after the database's death")
+    token = body[0]["token"]
+    resolved = until(
+        lambda: (run.get(f"/open311/v2/tokens/{token}.json")[1] or [{}])[0].get("service_request_id"), "the token"
+    )
+    run.process.kill()
+    run.process.communicate(timeout=DEADLINE_S)
+
+    again = started()
+    for service_request_id in [*accepted, resolved]:
+        assert again.get(f"/open311/v2/requests/{service_request_id}.json")[0] == 200
+    assert again.key == run.key
+    assert again.stop() == 0
+
+
+def postmaster(folder: Path) -> int:
+    """The process id of the private database."""
+    elsewhere = folder / "pg" / "elsewhere"
+    home = Path(elsewhere.read_text().strip()) if elsewhere.is_file() else folder / "pg"
+    return int((home / "data" / "postmaster.pid").read_text().split()[0])
+
+
+def test_sigterm_lets_calls_under_way_finish(started: Callable[[], Running]) -> None:
+    run = started()
+    host, port = run.address.removeprefix("http://").split(":")
+    body = urllib.parse.urlencode(
+        {"api_key": run.key, "service_code": "potholes", "lat": "60.17", "long": "24.94"}
+    ).encode()
+    with socket.create_connection((host, int(port)), timeout=20) as call:
+        head = f"POST /open311/v2/requests.json HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n"
+        head += f"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {len(body)}\r\n\r\n"
+        call.sendall(head.encode() + body)
+        run.process.send_signal(signal.SIGTERM)
+        answer = b"".join(iter(lambda: call.recv(65536), b""))
+    assert answer.startswith(b"HTTP/1.1 200"), answer
+    assert run.stop() == 0

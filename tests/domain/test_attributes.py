@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from open311.domain.attributes import Answer, AnswerPolicy, check_answers
+from open311.domain.services import Attribute, Datatype, Service, Value
+
+SURFACES = (Value("brick", "Brick"), Value("metal", "Metal sheet"))
+TAGS = tuple(Value(key, key.upper()) for key in ("a", "b", "x,y"))
+GRAFFITI = Service(
+    code="graffiti",
+    name="Graffiti",
+    attributes=(
+        Attribute(
+            code="SURFACE", description="?", datatype=Datatype.SINGLEVALUELIST, values=SURFACES, required=True
+        ),
+        Attribute(code="TAGS", description="?", datatype=Datatype.MULTIVALUELIST, values=TAGS),
+        Attribute(code="HEIGHT", description="?", datatype=Datatype.NUMBER),
+        Attribute(code="SEEN", description="?", datatype=Datatype.DATETIME),
+        Attribute(code="NOTE", description="?", datatype=Datatype.TEXT),
+        Attribute(code="PLATE", description="?", datatype=Datatype.STRING),
+        Attribute(code="INFO", description="!", variable=False, required=True),
+    ),
+)
+
+
+def check(refuse_unknown: bool = False, accept_labels: bool = False, **sent: list[str]) -> tuple[object, list[str]]:
+    policy = AnswerPolicy(zone=ZoneInfo("UTC"), refuse_unknown=refuse_unknown, accept_labels=accept_labels)
+    answers, problems = check_answers(GRAFFITI, {"SURFACE": ["brick"]} | sent, policy)
+    return {answer.code: answer.values for answer in answers if answer.code in sent}, list(map(str, problems))
+
+
+@pytest.mark.parametrize(
+    ("code", "sent", "stored"),
+    [
+        ("SURFACE", [" metal "], ("metal",)),
+        ("TAGS", ["b", "a", "b"], ("b", "a")),
+        ("TAGS", ["x,y"], ("x,y",)),
+        ("TAGS", ["", "a", " "], ("a",)),
+        ("HEIGHT", ["1.5"], ("1.5",)),
+        ("HEIGHT", ["-.5"], ("-.5",)),
+        ("HEIGHT", ["+3."], ("+3.",)),
+        ("SEEN", ["2024-05-01"], ("2024-05-01",)),
+        ("SEEN", ["2024-05-01T10:00:00 02:00"], ("2024-05-01T10:00:00 02:00",)),
+        ("NOTE", ["first\r\nsecond"], ("first\nsecond",)),
+        ("NOTE", ["a\x10b"], ("ab",)),
+        ("PLATE", ["  ABC 123 "], ("ABC 123",)),
+    ],
+)
+def test_good_answers_are_stored(code: str, sent: list[str], stored: tuple[str, ...]) -> None:
+    assert check(**{code: sent}) == ({code: stored}, [])
+
+
+@pytest.mark.requirement("C138")
+@pytest.mark.parametrize(
+    ("code", "sent", "sentence"),
+    [
+        ("SURFACE", [""], "SURFACE required; answer it as attribute[SURFACE]."),
+        ("SURFACE", ["wood"], "SURFACE 'wood' is not one of its keys; send brick, metal."),
+        ("SURFACE", ["Brick"], "SURFACE 'Brick' is not one of its keys; send brick, metal."),
+        ("SURFACE", ["brick", "metal"], "SURFACE takes one value; 2 came."),
+        ("TAGS", ["a,b"], "TAGS 'a,b' is not one of its keys; send a, b, x,y."),
+        ("HEIGHT", ["1,5"], "HEIGHT '1,5' is not a number; send digits with a decimal point, such as 1.5."),
+        ("HEIGHT", ["NaN"], "HEIGHT 'NaN' is not a number; send digits with a decimal point, such as 1.5."),
+        ("HEIGHT", ["1", "2"], "HEIGHT takes one value; 2 came."),
+        ("PLATE", ["a\nb"], "PLATE takes one line; send it without line breaks."),
+        ("PLATE", ["a\rb"], "PLATE takes one line; send it without line breaks."),
+        ("NOTE", ["x" * 4001], "NOTE is longer than 4000 characters; shorten it."),
+    ],
+)
+def test_a_bad_answer_is_told_in_a_sentence_that_starts_with_its_code(
+    code: str, sent: list[str], sentence: str
+) -> None:
+    assert check(**{code: sent}) == ({}, [sentence])
+
+
+def test_each_bad_key_of_a_list_is_a_problem_of_its_own() -> None:
+    _, problems = check(TAGS=["a", "nope", "never"])
+    assert [problem.partition(" is ")[0] for problem in problems] == ["TAGS 'nope'", "TAGS 'never'"]
+
+
+def test_a_bad_datetime_says_which_form_to_send() -> None:
+    _, (problem,) = check(SEEN=["yesterday"])
+    assert problem.startswith("SEEN 'yesterday' is not a date and time; send it as 2026-")
+
+
+@pytest.mark.requirement("C135")
+def test_a_text_that_asks_nothing_is_neither_required_nor_stored() -> None:
+    assert check() == ({}, [])
+    assert check(INFO=["I read it"]) == ({}, [])
+
+
+@pytest.mark.requirement("C136")
+def test_an_unknown_code_is_ignored_unless_the_operator_refuses_it() -> None:
+    assert check(NOPE=["1"]) == ({}, [])
+    assert check(refuse_unknown=True, NOPE=["1"]) == ({}, ["NOPE is not an attribute of graffiti; leave it out."])
+
+
+def test_a_values_name_stands_for_its_key_where_the_operator_wants_it() -> None:
+    assert check(accept_labels=True, SURFACE=["Metal sheet"]) == ({"SURFACE": ("metal",)}, [])
+    assert check(accept_labels=True, TAGS=["A", "a", "B"]) == ({"TAGS": ("a", "b")}, [])
+
+
+def test_answers_come_in_the_definitions_order() -> None:
+    policy = AnswerPolicy(zone=ZoneInfo("UTC"))
+    answers, _ = check_answers(GRAFFITI, {"PLATE": ["1"], "HEIGHT": ["2"], "SURFACE": ["brick"]}, policy)
+    assert answers == (Answer("SURFACE", ("brick",)), Answer("HEIGHT", ("2",)), Answer("PLATE", ("1",)))

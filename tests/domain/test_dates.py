@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from open311.domain.dates import NotAnInstant, format_instant, parse_instant
+
+HELSINKI = ZoneInfo("Europe/Helsinki")
+
+
+def at(*parts: int) -> datetime:
+    return datetime(*parts, tzinfo=UTC)  # type: ignore[arg-type, misc]
+
+
+@pytest.mark.requirement("C199")
+@pytest.mark.parametrize(
+    ("text", "instant"),
+    [
+        ("2024-05-01T10:00:00Z", at(2024, 5, 1, 10)),
+        ("2024-05-01t10:00:00z", at(2024, 5, 1, 10)),
+        ("2024-05-01T10:00:00+02:00", at(2024, 5, 1, 8)),
+        ("2024-05-01T10:00:00+0200", at(2024, 5, 1, 8)),
+        ("2024-05-01T10:00:00 02:00", at(2024, 5, 1, 8)),
+        ("2024-05-01T10:00:00 0200", at(2024, 5, 1, 8)),
+        ("2024-05-01T10:00:00-09:30", at(2024, 5, 1, 19, 30)),
+        ("2024-05-01T10:00:00 -05:00", at(2024, 5, 1, 15)),
+        ("2024-05-01T10:00:00", at(2024, 5, 1, 7)),
+        ("2024-05-01 10:00:00", at(2024, 5, 1, 7)),
+        ("2024-05-01T10:00", at(2024, 5, 1, 7)),
+        ("2024-05-01T10:00Z", at(2024, 5, 1, 10)),
+        ("2024-05-01T10:00:00.987654321Z", at(2024, 5, 1, 10)),
+        ("2024-05-01T10:00:00,5Z", at(2024, 5, 1, 10)),
+        ("2024-12-01T10:00:00", at(2024, 12, 1, 8)),
+        ("2016-12-31T23:59:60Z", at(2016, 12, 31, 23, 59, 59)),
+        ("2024-05-01", at(2024, 4, 30, 21)),
+        ("  2024-05-01  ", at(2024, 4, 30, 21)),
+    ],
+)
+def test_times_are_read_in_every_form_that_clients_send(text: str, instant: datetime) -> None:
+    assert parse_instant(text, HELSINKI) == instant
+
+
+@pytest.mark.requirement("C200")
+@pytest.mark.parametrize(
+    "text",
+    [
+        "yesterday",
+        "",
+        "2024",
+        "2024-05",
+        "2024-5-1",
+        "2024-13-01",
+        "2024-02-30",
+        "01-05-2024",
+        "20240501",
+        "2024-05-01T24:00:00Z",
+        "2024-05-01T10:60:00Z",
+        "2024-05-01T10:00:61Z",
+        "2024-05-01T10Z",
+        "2024-05-01T10:00:00+15:00",
+        "2024-05-01T10:00:00+02:75",
+        "2024-05-01T10:00:00+02",
+        "2024-05-01T10:00:00 CET",
+        "2024-05-01T10:00:001230",
+        "2024-05-01T10:0012:30",
+        "2024-05-01Z",
+        "1714557600",
+        "２０２４-05-01",
+        "0001-01-01T00:00:00+14:00",
+        "9999-12-31T23:59:59-14:00",
+    ],
+)
+def test_anything_else_is_no_time(text: str) -> None:
+    with pytest.raises(NotAnInstant):
+        parse_instant(text, HELSINKI)
+
+
+@pytest.mark.parametrize(
+    ("day", "last_second"),
+    [
+        ("2024-05-01", at(2024, 5, 1, 20, 59, 59)),
+        ("2024-03-31", at(2024, 3, 31, 20, 59, 59)),  # a day of 23 hours
+        ("2024-10-27", at(2024, 10, 27, 21, 59, 59)),  # a day of 25
+    ],
+)
+def test_a_date_as_upper_bound_means_its_whole_day_in_the_citys_zone(day: str, last_second: datetime) -> None:
+    assert parse_instant(day, HELSINKI, end_of_day=True) == last_second
+    assert parse_instant(f"{day}T00:00:00", HELSINKI, end_of_day=True) == parse_instant(day, HELSINKI)
+
+
+INSTANTS = st.datetimes(min_value=datetime(2, 1, 1), max_value=datetime(9998, 12, 31), timezones=st.just(UTC))
+
+
+@pytest.mark.requirement("C220")
+@pytest.mark.requirement("C221")
+@given(INSTANTS, st.integers(-14 * 60, 14 * 60))
+def test_what_is_written_is_read_back_as_the_same_second(instant: datetime, offset_min: int) -> None:
+    written = format_instant(instant)
+    assert parse_instant(written, HELSINKI) == instant.replace(microsecond=0)
+    sign, hours, minutes = "-" if offset_min < 0 else "+", *divmod(abs(offset_min), 60)
+    local = (instant + timedelta(minutes=offset_min)).replace(tzinfo=None)
+    text = f"{local.isoformat()}{sign}{hours:02}:{minutes:02}"
+    assert format_instant(parse_instant(text, HELSINKI)) == written
+
+
+ALMOST = st.from_regex(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d)?(\.\d+)?[ ]?([zZ]|[+-]?\d\d:?\d\d)?)?", fullmatch=True)
+
+
+@given(st.one_of(st.text(), ALMOST), st.sampled_from(["UTC", "Pacific/Kiritimati", "America/Adak"]), st.booleans())
+@example("9999-12-31", "America/Adak", True)
+@example("0001-01-01", "Pacific/Kiritimati", False)
+def test_any_text_is_a_whole_second_in_utc_or_refused(text: str, zone: str, end_of_day: bool) -> None:
+    try:
+        found = parse_instant(text, ZoneInfo(zone), end_of_day=end_of_day)
+    except NotAnInstant:
+        return
+    assert found.tzinfo is UTC
+    assert found.microsecond == 0

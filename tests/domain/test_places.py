@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from open311.domain.places import Place, parse_degrees, read_place
+
+
+@pytest.mark.requirement("C117")
+def test_zero_is_a_coordinate() -> None:
+    place, problems = read_place(lat="0", long="0")
+    assert problems == []
+    assert place.has_point
+    assert place.point == (0.0, 0.0)
+
+
+def test_a_place_is_kept_in_every_way_it_was_sent() -> None:
+    place, problems = read_place(lat="60.5", long="-25.25", address="5 Mill Lane", address_id="A-7")
+    assert problems == []
+    assert place == Place(lat=60.5, long=-25.25, address="5 Mill Lane", address_id="A-7")
+    assert place.point == (-25.25, 60.5), "longitude first"
+
+
+@pytest.mark.parametrize("way", [{"address": "5 Mill Lane"}, {"address_id": "#NOTPINPOINTED#"}])
+def test_an_address_alone_is_a_place_without_a_point(way: dict[str, str]) -> None:
+    place, problems = read_place(**way)
+    assert problems == []
+    assert not place.has_point
+    assert place.point is None
+
+
+@pytest.mark.parametrize(
+    ("sent", "fields"),
+    [
+        ({}, ["lat"]),
+        ({"lat": "60"}, ["long"]),
+        ({"long": "25"}, ["lat"]),
+        ({"lat": "60", "address": "5 Mill Lane"}, ["long"]),
+        ({"long": "25", "address_id": "A-7"}, ["lat"]),
+        ({"lat": "x", "long": "y"}, ["lat", "long"]),
+        ({"lat": "x"}, ["long", "lat"]),
+        ({"lat": "91", "long": "181", "address": "5 Mill Lane"}, ["lat", "long"]),
+    ],
+)
+def test_each_thing_wrong_with_a_place_is_named(sent: dict[str, str], fields: list[str]) -> None:
+    _, problems = read_place(**sent)
+    assert [problem.field for problem in problems] == fields
+
+
+@pytest.mark.parametrize(
+    ("text", "degrees"),
+    [("60", 60.0), ("-60.25", -60.25), ("+1.5", 1.5), (".5", 0.5), ("7.", 7.0), ("90", 90.0), ("-90", -90.0)],
+)
+def test_decimal_degrees_are_read(text: str, degrees: float) -> None:
+    assert parse_degrees("lat", text) == degrees
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["abc", "60,5", "NaN", "inf", "1e1", "0x10", "60 N", "60°", "٦٠", "1_0", "--1", "", ".", "90.0000001", "-91"],
+)
+def test_other_text_is_no_latitude(text: str) -> None:
+    with pytest.raises(ValueError, match="send"):
+        parse_degrees("lat", text)
+
+
+def test_a_numeral_of_absurd_length_is_refused_without_repeating_it() -> None:
+    with pytest.raises(ValueError, match="not a number") as caught:
+        parse_degrees("long", "1" * 100_000)
+    assert len(str(caught.value)) < 200
+
+
+@given(st.decimals(-180, 180, places=9))
+def test_nine_decimals_survive(degrees: Decimal) -> None:
+    assert Decimal(f"{parse_degrees('long', f'{degrees:f}'):.9f}") == degrees

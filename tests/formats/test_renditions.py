@@ -1,0 +1,136 @@
+"""The compiled renderer against its contract: the schemas' own dump, and XML against JSON."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from lxml import etree
+
+from open311.domain.places import Place
+from open311.domain.requests import Receipt, ServiceRequest, Status, TokenState
+from open311.domain.text import clean_text
+from open311.formats import JSON, XML, document, join_items, render, shape_of
+from schemas import ErrorSchema, ReceiptSchema, ServiceRequestSchema, ServiceSchema, TokenSchema
+from spec.bodies import deviations, same_data
+from tests import build
+
+ANY_TEXT = st.text(st.characters())
+CLEAN_TEXT = ANY_TEXT.map(clean_text)
+INSTANTS = st.datetimes(min_value=datetime(1, 1, 2), timezones=st.timezones() | st.just(UTC)).filter(
+    lambda instant: datetime(1, 1, 3) < instant.replace(tzinfo=None) < datetime(9999, 12, 29)
+)
+NO_POINT = st.just({"lat": None, "long": None})
+POINTS = st.fixed_dictionaries({"lat": st.floats(-90, 90), "long": st.floats(-180, 180)}) | NO_POINT
+
+
+def places(text: st.SearchStrategy[str]) -> st.SearchStrategy[Place]:
+    words = st.fixed_dictionaries({"address": text, "address_id": text, "zipcode": text})
+    return st.builds(lambda point, word: Place(**point, **word), POINTS, words)
+
+
+def requests(text: st.SearchStrategy[str]) -> st.SearchStrategy[ServiceRequest]:
+    return st.builds(
+        ServiceRequest,
+        service_request_id=text,
+        status=st.sampled_from(Status),
+        service_code=text,
+        service_name=text,
+        requested_at=INSTANTS,
+        updated_at=INSTANTS,
+        place=places(text),
+        description=text,
+        status_notes=text,
+        agency_responsible=text,
+        service_notice=text,
+        expected_at=st.none() | INSTANTS,
+        media_url=text,
+    )
+
+
+@given(requests(CLEAN_TEXT))
+def test_the_renderer_says_what_the_schema_dumps(request: ServiceRequest) -> None:
+    dumped = dict(ServiceRequestSchema().dump(request))
+    plain = shape_of(ServiceRequestSchema).plain(request)
+    assert plain == dumped
+    assert list(plain) == list(dumped), "in the order of the wire"
+    assert json.loads(render(shape_of(ServiceRequestSchema), request).json) == dumped
+
+
+@pytest.mark.requirement("C015")
+@given(st.lists(requests(ANY_TEXT), max_size=3))
+def test_any_text_gives_two_well_formed_documents_with_the_same_data(found: list[ServiceRequest]) -> None:
+    shape = shape_of(ServiceRequestSchema)
+    renditions = [render(shape, request) for request in found]
+    xml = join_items(shape, [item.xml for item in renditions], XML)
+    in_json = join_items(shape, [item.json for item in renditions], JSON)
+    assert same_data(xml, in_json, "requests") == []
+    assert etree.fromstring(xml).tag == "service_requests"
+    assert xml == document(shape, shape.plain_list(found), XML)
+    assert json.loads(in_json) == shape.plain_list(found)
+
+
+@given(st.floats(-180, 180))
+@pytest.mark.requirement("C227")
+def test_a_coordinate_is_a_plain_decimal_alike_in_both_formats(degrees: float) -> None:
+    request = build.service_request(place=Place(lat=0.0, long=degrees))
+    rendition = render(shape_of(ServiceRequestSchema), request)
+    text = etree.fromstring(rendition.xml).findtext("long") or ""
+    whole, point, decimals = text.lstrip("-").partition(".")
+    assert (whole + decimals).isdigit()
+    assert point
+    assert len(decimals) <= 9
+    assert float(text) == json.loads(rendition.json)["long"]
+    assert abs(float(text) - degrees) <= 0.6e-9
+
+
+@pytest.mark.parametrize(
+    ("degrees", "text"),
+    [(-0.0, "0.0"), (60.0, "60.0"), (1e-9, "0.000000001"), (4e-10, "0.0"), (-4e-10, "0.0"), (0.1 + 0.2, "0.3")],
+)
+def test_small_and_whole_coordinates_are_written_plainly(degrees: float, text: str) -> None:
+    rendition = render(shape_of(ServiceRequestSchema), build.service_request(place=Place(lat=degrees, long=1.0)))
+    assert f"<lat>{text}</lat>" in rendition.xml
+    assert json.loads(rendition.json)["lat"] == float(text)
+
+
+def test_an_unset_field_is_null_in_json_and_empty_in_xml() -> None:
+    rendition = render(shape_of(ServiceRequestSchema), build.service_request(place=Place(address="5 Mill Lane")))
+    content = json.loads(rendition.json)
+    empty = [name for name, value in content.items() if value is None]
+    assert {"lat", "long", "media_url", "status_notes", "expected_datetime", "zipcode"} <= set(empty)
+    assert all(f"<{name}/>" in rendition.xml for name in empty)
+
+
+@pytest.mark.parametrize(
+    ("schema", "value", "absent"),
+    [
+        (ReceiptSchema, Receipt(service_request_id="7"), {"token"}),
+        (ReceiptSchema, Receipt(token="t"), {"service_request_id"}),
+        (ReceiptSchema, Receipt(service_notice="Thanks"), {"service_request_id", "token"}),
+        (TokenSchema, TokenState(token="t"), {"service_request_id"}),
+        (TokenSchema, TokenState(token="t", service_request_id="7"), set()),
+    ],
+)
+def test_id_and_token_are_left_out_where_there_is_none(schema: Any, value: Any, absent: set[str]) -> None:
+    plain = shape_of(schema).plain(value)
+    assert set(schema().fields) - set(plain) == absent
+    assert all(f"<{name}" not in render(shape_of(schema), value).xml for name in absent)
+
+
+def test_an_empty_list_is_an_empty_root_or_brackets() -> None:
+    assert document(shape_of(ServiceSchema), [], JSON) == b"[]"
+    assert document(shape_of(ServiceSchema), [], XML).endswith(b"<services/>")
+    assert join_items(shape_of(ServiceRequestSchema), [], XML).endswith(b"?>\n<service_requests/>")
+
+
+@given(st.lists(ANY_TEXT.filter(lambda text: clean_text(text).strip()), min_size=1, max_size=3))
+def test_whatever_an_error_quotes_its_body_keeps_the_standards_shape(texts: list[str]) -> None:
+    rows = [{"code": 400, "description": clean_text(text)} for text in texts]
+    for output in (JSON, XML):
+        body = document(shape_of(ErrorSchema), rows, output)
+        assert deviations(body, media_type=output.media_type, kind="errors") == []

@@ -1,0 +1,932 @@
+"""A small GeoReport server that does everything right, and a list of things it can do wrong on demand.
+
+It stands for the servers of others: the suite is tried against it, not against ours. It answers calls in memory, or
+over HTTP through `serve`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from email.message import Message
+from email.parser import BytesParser
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+from xml.sax.saxutils import escape
+
+import requests
+from requests.adapters import BaseAdapter
+
+from spec.conformance.preparation import (
+    EXTENSIONS,
+    Closing,
+    Endpoint,
+    Member,
+    Point,
+    Preparation,
+    Retired,
+    Several,
+    Throttle,
+)
+
+ITEMS = {
+    "services": "service",
+    "service_requests": "request",
+    "errors": "error",
+    "values": "value",
+    "attributes": "attribute",
+    "endpoints": "endpoint",
+    "formats": "format",
+    "notes": "note",
+    "media_urls": "media_url",
+    "service_request_updates": "request_update",
+    "bulk": "request",
+}
+KEYS = {"goodkey", "testkey"}
+LIMIT = 60_000
+CALLS = 5
+ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+
+
+class Refusal(Exception):
+    def __init__(self, status: int, *descriptions: str, **headers: str) -> None:
+        super().__init__(status)
+        self.status, self.descriptions, self.headers = status, descriptions, headers
+
+
+class Asked:
+    """A call, taken apart."""
+
+    def __init__(self, method: str, target: str, headers: dict[str, str], body: bytes) -> None:
+        parts = urlsplit(target)
+        self.method, self.body = method, body
+        self.headers = {name.lower(): value for name, value in headers.items()}
+        self.path = re.sub("//+", "/", parts.path)
+        self.pairs = parse_qsl(parts.query, keep_blank_values=True)
+        self.format = "json" if "json" in self.headers.get("accept", "") else "xml"
+        self.files: list[bytes] = []
+
+    def get(self, name: str) -> str:
+        return next((value for key, value in self.pairs if key == name and value.strip()), "")
+
+    def all(self, name: str) -> list[str]:
+        values = [part.strip() for key, value in self.pairs if key == name for part in value.split(",")]
+        return [value for value in values if value]
+
+
+class StubServer:
+    """`faults` are names of branches below; each makes one thing wrong."""
+
+    def __init__(self, *faults: str) -> None:
+        self.faults = set(faults)
+        self.now = datetime.now(UTC).replace(microsecond=0)
+        self.changes = 0
+        self.calls = 0
+        self.log: list[str] = []
+        self.retries: dict[str, list[dict[str, Any]]] = {}
+        self.updates: list[dict[str, Any]] = []
+        self.cities = {
+            "city.example": self._city(),
+            "a.example": self._small_city("a"),
+            "b.example": self._small_city("b"),
+            "empty.example": {"services": {}, "requests": {}, "tokens": {}},
+            "crowded.example": self._crowd(),
+        }
+
+    def has(self, fault: str) -> bool:
+        return fault in self.faults
+
+    # --- Data
+
+    def ago(self, days: float) -> str:
+        return (self.now - timedelta(days=days)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+    def _city(self) -> dict[str, Any]:
+        services = [
+            service("potholes", "Pothole", "A hole in the road.", "realtime", "street, road", "Streets"),
+            service("graffiti", "Graffiti", "", "realtime", "paint", "Cleaning", GRAFFITI),
+            service("trees", "Tree care", "A branch.", "batch", "", "Parks"),
+            service("hotline", "Anything else", "", "blackbox", "", ""),
+            service("Street:Lights & Poles", "Straßenlampe – ☂", "Dark.", "realtime", "lamp", "Streets"),
+            service("001", "Noise", "Loud.", "realtime", "noise", "Order", OPTIONAL),
+            service("v1.2", "Bins", "Full.", "realtime", "bin", "Cleaning"),
+            service("a/b", "Benches", "Broken.", "realtime", "bench", "Parks"),
+        ]
+        requests = {
+            "R1": self.request("R1", "potholes", 10, zipcode="02134", description="Deep hole, near the station"),
+            "R2": self.request("R2", "graffiti", 20, status="closed", updated=12),
+            "R3": self.request("R3", "potholes", 120, updated=1),
+            "R4": self.request("R4", "potholes", 320, status="closed", updated=300),
+            "R5": self.request("R5", "trees", 30, status="closed", updated=25, detail="commented later"),
+            "R6": self.request("R6", "potholes", 40, address="5 Mill Lane", lat=None, long=None),
+            "R7": self.request("R7", "old-code", 50, name="Old name"),
+            "R8": self.request("R8", "potholes", 5, private=True),
+            "R/9 ü": self.request("R/9 ü", "potholes", 60),
+            "R10": self.request("R10", "trees", 8),
+        }
+        tokens = {"t-done": "R10", "t-wait": ""}
+        return {
+            "services": {each["service_code"]: each for each in services},
+            "requests": requests,
+            "tokens": tokens,
+        }
+
+    def _small_city(self, name: str) -> dict[str, Any]:
+        code = f"potholes-{name}"
+        return {
+            "services": {code: service(code, f"Potholes of {name}", "", "realtime", "", "")},
+            "requests": {f"{name}-1": self.request(f"{name}-1", code, 3)},
+            "tokens": {f"t-{name}": f"{name}-1"},
+        }
+
+    def _crowd(self) -> dict[str, Any]:
+        requests = {f"N{number:04}": self.request(f"N{number:04}", "potholes", 3) for number in range(1001)}
+        return {"services": {}, "requests": requests, "tokens": {}}
+
+    def request(self, request_id: str, code: str, days: float, **more: Any) -> dict[str, Any]:
+        """A stored request: the public fields and, under "hidden", what no one sees unasked."""
+        public = {
+            "service_request_id": request_id,
+            "status": more.get("status", "open"),
+            "status_notes": None,
+            "service_name": more.get("name", f"The service {code}"),
+            "service_code": code,
+            "description": more.get("description"),
+            "agency_responsible": None,
+            "service_notice": None,
+            "requested_datetime": self.ago(days),
+            "updated_datetime": self.ago(more.get("updated", days)),
+            "expected_datetime": None,
+            "address": more.get("address"),
+            "address_id": None,
+            "zipcode": more.get("zipcode"),
+            "lat": more.get("lat", 60.1718 + days / 1000),
+            "long": more.get("long", 24.9414),
+            "media_url": more.get("media_url"),
+        }
+        return {"public": public, "private": more.get("private", False), "attributes": [], "media": [], "email": ""}
+
+    def preparation(self, base: str) -> Preparation:
+        """Everything that the suite can ask for."""
+
+        def member(name: str) -> Member:
+            return Member(
+                f"{name}.example", f"potholes-{name}", f"{name}-1", f"t-{name}", Point(60.1, 24.9), "goodkey"
+            )
+
+        many = f"{base}/many/v2"
+        return Preparation(
+            notice_service="potholes",
+            retired=Retired("old-code", "Old name", "R7"),
+            outside_point=Point(70.0, 50.0),
+            open_request="R1",
+            closed_request="R2",
+            old_request="R3",
+            ancient_request="R4",
+            in_progress_request="R1",
+            closing=Closing("R2", self.ago(12)),
+            commented_closing=Closing("R5", self.ago(25)),
+            private_request="R8",
+            odd_request_id="R/9 ü",
+            late_update="R3",
+            resolved_token="t-done",
+            pending_token="t-wait",
+            several=Several(many, member("a"), member("b")),
+            empty=Endpoint(many, "empty.example"),
+            crowded=Endpoint(many, "crowded.example"),
+            crashing=Endpoint(f"{base}/crash/v2"),
+            https_only=Endpoint(f"{base}/secure/v2"),
+            throttle=Throttle(f"{base}/slow/v2", CALLS),
+            jsonp=Endpoint(f"{base}/jsonp/v2"),
+            test_key="testkey",
+            max_body_bytes=LIMIT,
+            serves_test=True,
+            rename_service=self.rename,
+            advance_clock=lambda _: None,
+            back_office_down=self.back_office_down,
+            access_log=lambda: "\n".join(self.log),
+            locale="fi",
+            bulk_url=f"{base}/bulk/requests",
+            inquiry_url=f"{base}/inquiry/v1",
+            offered=frozenset(EXTENSIONS),
+        )
+
+    def rename(self) -> None:
+        self.cities["city.example"]["services"]["potholes"]["service_name"] = "Hole"
+        self.changes += 0 if self.has("changeset stands still") else 1
+
+    @contextmanager
+    def back_office_down(self) -> Iterator[None]:
+        self.faults.add("-back office down")
+        yield
+        self.faults.discard("-back office down")
+
+    # --- Answering
+
+    def answer(
+        self, method: str, target: str, headers: dict[str, str], body: bytes
+    ) -> tuple[int, dict[str, str], bytes]:
+        asked = Asked(method, target, headers, body)
+        self.log.append(target if self.has("key is logged") else target.partition("?")[0])
+        try:
+            status, more, payload = self.route(asked)
+        except Refusal as refusal:
+            status, more, payload = self.refuse(asked, refusal)
+        return status, {"Access-Control-Allow-Origin": "*", **more}, b"" if method == "HEAD" else payload
+
+    def refuse(self, asked: Asked, refusal: Refusal) -> tuple[int, dict[str, str], bytes]:
+        status = refusal.status
+        code: Any = str(status) if self.has("code is text") else status
+        errors = [{"code": code, "description": text} for text in refusal.descriptions or (f"Error {status}.",)]
+        data: Any = (
+            {"errors": errors} if self.has("errors are wrapped in JSON") and asked.format == "json" else errors
+        )
+        if self.has("errors have the status of success") and "no-such-thing-0.json" in asked.path:
+            status = 200 if asked.path.count("/") == 3 else status
+        headers, payload = self.wire(asked, "error" if self.has("error root") else "errors", data)
+        return (
+            status,
+            {**headers, **{name.replace("_", "-"): value for name, value in refusal.headers.items()}},
+            payload,
+        )
+
+    def wire(self, asked: Asked, root: str, data: Any) -> tuple[dict[str, str], bytes]:
+        if asked.format == "json":
+            return {"Content-Type": "application/json; charset=utf-8"}, json.dumps(
+                data, ensure_ascii=False
+            ).encode()
+        media_type = "application/xml" if self.has("application/xml") else "text/xml"
+        prolog = "" if self.has("no declaration") else '<?xml version="1.0" encoding="UTF-8"?>\n'
+        return {"Content-Type": f"{media_type}; charset=utf-8"}, (prolog + self.element(root, data)).encode()
+
+    def element(self, name: str, value: Any) -> str:
+        if isinstance(value, list):
+            item = ITEMS.get(name, "error" if name == "error" else "request")
+            return (
+                f"<{name}>{''.join(self.element(item, each) for each in value)}</{name}>" if value else f"<{name}/>"
+            )
+        if isinstance(value, dict):
+            return f"<{name}>{''.join(self.element(key, each) for key, each in value.items())}</{name}>"
+        if value is None or value == "":
+            return f"<{name}/>"
+        text = escape(ILLEGAL.sub("", str(value).lower() if isinstance(value, bool) else str(value)))
+        if self.has("text is escaped twice") and name == "description":
+            text = escape(text)
+        return f"<{name}>{text}</{name}>"
+
+    def route(self, asked: Asked) -> tuple[int, dict[str, str], bytes]:
+        """/<instance>/v2/<resource>: one, many, crash, secure, slow, jsonp; and bulk and inquiry."""
+        instance, _, rest = asked.path.lstrip("/").partition("/")
+        if instance == "bulk":
+            return self.bulk(asked, rest.rpartition(".")[2])
+        if instance == "inquiry":
+            expiration = "12-31-2099" if self.has("expiration is no time") else "2099-12-31T00:00:00Z"
+            item = {"id": "1", "service_name": "Bins", "expiration": expiration, "brief_description": ""}
+            return 200, {"Content-Type": "application/json"}, json.dumps([item]).encode()
+        resource = rest.removeprefix("v2/")
+        if resource.partition(".")[0] == "discovery" and not rest.startswith("v2/"):
+            return self.discovery(asked, instance, resource)
+        resource = self.negotiate(asked, resource)
+        if instance == "slow":
+            self.calls += 1
+            if self.calls > CALLS:
+                raise Refusal(429, "Too many calls; wait a minute.", Retry_After="60")
+        if instance == "crash" and asked.method == "GET":
+            raise Refusal(500, "Traceback: stub.py" if self.has("trace is shown") else "Something went wrong.")
+        return self.resource(asked, instance, resource)
+
+    def negotiate(self, asked: Asked, resource: str) -> str:
+        """The resource without its suffix, which decides the format."""
+        stem, dot, suffix = resource.rpartition(".")
+        if dot and suffix.lower() in ("xml", "json", "geojson"):
+            asked.format = suffix.lower() if suffix.lower() != "geojson" else "json"
+            return stem if suffix.lower() != "geojson" else resource
+        if dot and "/" not in resource:
+            asked.format = "xml"
+        return resource
+
+    def resource(self, asked: Asked, instance: str, resource: str) -> tuple[int, dict[str, str], bytes]:
+        name, slash, argument = resource.partition("/")
+        if asked.method == "OPTIONS":
+            return 204, {"Access-Control-Allow-Methods": "GET, POST"}, b""
+        allowed = ("GET", "HEAD", "POST") if name in ("requests", "servicerequestupdates") else ("GET", "HEAD")
+        known = name in ("services", "requests", "tokens", "requests.geojson", "servicerequestupdates")
+        if not known or (name == "tokens" and not slash):
+            raise Refusal(404, "There is no such address <here>.")
+        if asked.method not in allowed:
+            raise Refusal(405, "GET only.", Allow=", ".join(allowed))
+        if asked.method == "POST":
+            self.read_form(asked)
+            if instance == "secure":
+                raise Refusal(400, "Use HTTPS.") if not self.has("plain HTTP is taken") else Refusal(200)
+            return self.post_update(asked) if name == "servicerequestupdates" else self.post(asked, instance)
+        city = self.cities[self.jurisdiction(asked, instance)]
+        handler: Callable[..., tuple[int, dict[str, str], bytes]] = getattr(self, "get_" + name.replace(".", "_"))
+        return handler(asked, city, unquote(argument), bool(slash), instance)
+
+    def jurisdiction(self, asked: Asked, instance: str) -> str:
+        wanted = asked.get("jurisdiction_id").lower().removeprefix("www.")
+        served = [name for name in self.cities if (name != "city.example") == (instance == "many")]
+        if not wanted and instance != "many":
+            return "city.example"
+        if not wanted:
+            if self.has("jurisdiction is guessed"):
+                return "a.example"
+            raise Refusal(400, "jurisdiction_id is missing; send one of a.example, b.example.")
+        if wanted not in served:
+            raise Refusal(404, f"jurisdiction_id: {wanted} is not served here.")
+        return wanted
+
+    # --- Discovery
+
+    def discovery(self, asked: Asked, instance: str, resource: str) -> tuple[int, dict[str, str], bytes]:
+        suffix = resource.partition(".")[2]
+        if not suffix and "text/html" in asked.headers.get("accept", ""):
+            return 200, {"Content-Type": "text/html; charset=utf-8"}, b"<!doctype html><title>Discovery</title>"
+        asked.format = suffix or "xml"
+        if self.has("changeset is the present time"):
+            self.changes += 1
+        changeset = (self.now - timedelta(days=1) + timedelta(seconds=self.changes)).strftime("%Y-%m-%dT%H:%M:%SZ")
+        scheme = "http" if instance != "secure" or self.has("discovery names http") else "https"
+        endpoint = {
+            "specification": "http://wiki.open311.org/GeoReport_v2",
+            "url": f"{scheme}://{asked.headers['host']}/{instance}/v2",
+            "changeset": changeset,
+            "type": "production",
+            "formats": ["text/xml", "application/json"],
+        }
+        data: Any = {
+            "changeset": changeset,
+            "contact": "Riverton",
+            "key_service": "https://city.example/keys",
+            "endpoints": [endpoint, {**endpoint, "type": "test"}],
+        }
+        if self.has("discovery is wrapped in JSON") and asked.format == "json":
+            data = {"discovery": data}
+        headers, payload = self.wire(asked, "discovery", data)
+        return 200, headers, payload
+
+    # --- Services
+
+    def get_services(
+        self, asked: Asked, city: dict[str, Any], code: str, single: bool, instance: str
+    ) -> tuple[int, dict[str, str], bytes]:
+        if single:
+            return self.definition(asked, city, code)
+        services = [dict(each["wire"]) for each in city["services"].values()]
+        for each in services:
+            each["service_name"] = city["services"][each["service_code"]]["service_name"]
+        if asked.get("lat") == "-48.87":
+            services = services[:1]
+        locale = asked.get("locale") or asked.headers.get("accept-language", "")
+        if locale == "xx" and self.has("unknown language is refused"):
+            raise Refusal(404, "No such language.")
+        if locale == "fi":
+            services = [{**each, "service_name": f"{each['service_name']} suomeksi"} for each in services]
+        self.spoil_services(asked, services)
+        data: Any = services
+        if asked.format == "json" and self.has("services are wrapped in JSON"):
+            data = {"services": services}
+        headers, payload = self.wire(
+            asked, "service_list" if self.has("wrong root of services") else "services", data
+        )
+        tag = f'"{hash(payload)}"'
+        headers |= {"ETag": tag, "Content-Language": "en", "Vary": "Accept, Accept-Language"}
+        if asked.headers.get("if-none-match") == tag:
+            return 304, headers, b""
+        return self.jsonp(asked, instance, headers, payload)
+
+    def spoil_services(self, asked: Asked, services: list[dict[str, Any]]) -> None:
+        for each in services if asked.format == "json" else []:
+            if self.has("codes are numbers") and each["service_code"].isdecimal():
+                each["service_code"] = int(each["service_code"])
+            if self.has("unset group is null"):
+                each["group"] = each["group"] or None
+            if self.has("metadata is a word"):
+                each["metadata"] = str(each["metadata"]).lower()
+
+    def jsonp(
+        self, asked: Asked, instance: str, headers: dict[str, str], payload: bytes
+    ) -> tuple[int, dict[str, str], bytes]:
+        name = asked.get("callback")
+        if instance != "jsonp" or not name:
+            return 200, headers, payload
+        if not name.isidentifier() and not self.has("any callback goes"):
+            raise Refusal(400, "callback is no plain name.")
+        return 200, {**headers, "Content-Type": "application/javascript"}, f"{name}(".encode() + payload + b");"
+
+    def definition(self, asked: Asked, city: dict[str, Any], code: str) -> tuple[int, dict[str, str], bytes]:
+        if not code:
+            raise Refusal(400, "service_code is missing.")
+        if code not in city["services"]:
+            raise Refusal(404, f"service_code: there is no service {code}.")
+        attributes = [dict(each) for each in city["services"][code]["attributes"]]
+        for each in attributes:
+            if self.has("list without values"):
+                each.pop("values", None)
+            if self.has("order is missing"):
+                each.pop("order")
+        data: Any = {"service_code": code, "attributes": attributes}
+        if self.has("definition is an array in JSON") and asked.format == "json":
+            data = [data]
+        headers, payload = self.wire(asked, "service_definition", data)
+        return 200, headers, payload
+
+    # --- Tokens
+
+    def get_tokens(
+        self, asked: Asked, city: dict[str, Any], token: str, single: bool, instance: str
+    ) -> tuple[int, dict[str, str], bytes]:
+        if not token:
+            raise Refusal(400, "token is missing.")
+        if token not in city["tokens"]:
+            raise Refusal(404, f"token: {token} was never issued.")
+        request_id = city["tokens"][token]
+        if not request_id and self.has("pending token is unknown"):
+            raise Refusal(404, "token: not yet.")
+        item = {"service_request_id": request_id, "token": token} if request_id else {"token": token}
+        data: Any = item if self.has("token is an object in JSON") and asked.format == "json" else [item]
+        headers, payload = self.wire(asked, "service_requests", data)
+        return 200, headers, payload
+
+    # --- Requests
+
+    def get_requests(
+        self, asked: Asked, city: dict[str, Any], request_id: str, single: bool, instance: str
+    ) -> tuple[int, dict[str, str], bytes]:
+        if single:
+            return self.one_request(asked, city, request_id)
+        found, total = self.find(asked, city)
+        headers, payload = self.wire(
+            asked,
+            "requests" if self.has("wrong root of requests") else "service_requests",
+            [self.shown(asked, each) for each in found],
+        )
+        return 200, {**headers, "X-Total-Count": str(total), **self.links(asked, total)}, payload
+
+    def one_request(self, asked: Asked, city: dict[str, Any], request_id: str) -> tuple[int, dict[str, str], bytes]:
+        if not request_id:
+            raise Refusal(400, "service_request_id is missing.")
+        ids = [request_id] if request_id in city["requests"] else request_id.split(",")
+        found = [city["requests"][each] for each in ids if each in city["requests"]]
+        found = [each for each in found if each["private"] is not True]
+        if not found and not (self.has("unknown id is an empty list") and request_id.startswith("no-such")):
+            raise Refusal(404, f"service_request_id: there is no request {request_id}.")
+        data: Any = [self.shown(asked, each) for each in found]
+        if self.has("single request is an object in JSON") and asked.format == "json" and data:
+            data = data[0]
+        headers, payload = self.wire(asked, "service_requests", data)
+        return 200, headers, payload
+
+    def shown(self, asked: Asked, stored: dict[str, Any]) -> dict[str, Any]:
+        public = dict(stored["public"])
+        if self.has("reporter is shown") and stored["email"]:
+            public["email"] = stored["email"]
+        if self.has("times have no zone"):
+            public["requested_datetime"] = public["requested_datetime"].rstrip("Z")
+        if self.has("coordinates are text") and asked.format == "json":
+            public |= {name: str(public[name]) for name in ("lat", "long") if public[name] is not None}
+        if self.has("unset fields are left out"):
+            public = {name: value for name, value in public.items() if value is not None}
+        if asked.get("extensions") == "true":
+            extended = {"detailed_status": "new", "media_urls": stored["media"]}
+            public |= {"extended_attributes": extended, "notes": [], "attributes": stored["attributes"]}
+        return public
+
+    def find(self, asked: Asked, city: dict[str, Any]) -> tuple[list[dict[str, Any]], int]:
+        hidden = ("test", "pending") if self.has("private is listed") else ("test", "pending", True)
+        stored = [each for each in city["requests"].values() if each["private"] not in hidden]
+        ids = asked.all("service_request_id")
+        if ids and self.has("comma lists are ignored"):
+            ids = [asked.get("service_request_id")]
+        if ids:
+            found = [each for each in stored if each["public"]["service_request_id"] in ids]
+            return found, len(found)
+        found = [each for each in stored if self.matches(asked, each["public"])]
+        name = "updated_datetime" if asked.get("sort") == "-updated" else "requested_datetime"
+        ascending = self.has("oldest first") and not asked.get("sort")
+        found.sort(
+            key=lambda each: (each["public"][name], each["public"]["service_request_id"]), reverse=not ascending
+        )
+        size, page = self.page(asked)
+        first = 0 if self.has("page 2 repeats page 1") and page == 2 else (page - 1) * size
+        return found[first : first + size], len(found)
+
+    def page(self, asked: Asked) -> tuple[int, int]:
+        names = ("page_size", "per_page", "limit", "max_requests")
+        size = next((asked.get(name) for name in names if asked.get(name)), "1000")
+        if not size.isdecimal() or int(size) < 1:
+            raise Refusal(400, f"page_size: {size} is no number above 0.")
+        return min(int(size), 1000), int(asked.get("page") or 1)
+
+    def links(self, asked: Asked, total: int) -> dict[str, str]:
+        if not asked.get("page_size"):
+            return {}
+        size, page = self.page(asked)
+        rels = [("prev", page - 1)] if page > 1 else []
+        rels += [("next", page + 1)] if page * size < total else []
+        return {"Link": ", ".join(f'<?page={number}>; rel="{rel}"' for rel, number in rels)}
+
+    def matches(self, asked: Asked, public: dict[str, Any]) -> bool:
+        statuses = [status.lower() for status in asked.all("status")]
+        if self.has("comma lists are ignored"):
+            statuses = statuses[:1]
+        if self.has("empty status counts") and ("status", "") in asked.pairs:
+            return False
+        if set(statuses) - {"open", "closed"} and not self.has("unknown status is ignored"):
+            raise Refusal(400, "status is open or closed.")
+        codes = asked.all("service_code")[: 1 if self.has("comma lists are ignored") else None]
+        return (
+            (not statuses or public["status"] in statuses)
+            and (not codes or public["service_code"] in codes)
+            and self.in_window(asked, public)
+            and self.in_place(asked, public)
+            and asked.get("q").lower() in str(public["description"]).lower()
+        )
+
+    def in_window(self, asked: Asked, public: dict[str, Any]) -> bool:
+        updated = asked.get("updated_after") or asked.get("updated_before")
+        names = ("updated_after", "updated_before") if updated else ("start_date", "end_date")
+        start, end = (self.date(asked, name) for name in names)
+        field = "updated_datetime" if updated else "requested_datetime"
+        moment = datetime.fromisoformat(public[field])
+        if start and end and start > end:
+            raise Refusal(400, "start_date is after end_date.")
+        if start and end and end - start > timedelta(days=90) and not self.has("any window goes"):
+            raise Refusal(400, "At most 90 days at once.")
+        window = timedelta(days=90)
+        if self.has("one date leaves the other end open"):
+            start, end = start or (end and datetime.min.replace(tzinfo=UTC)), end or self.now + window
+        if end is None:
+            end = min(start + window, self.now + window) if start else self.now + window
+        start = start or (end if end < self.now else self.now) - window
+        return start <= moment <= end
+
+    def date(self, asked: Asked, name: str) -> datetime | None:
+        text = asked.get(name)
+        if not text:
+            return None
+        text = re.sub(r" (\d\d:\d\d)$", r"+\1", text)
+        try:
+            moment = datetime.fromisoformat(text)
+        except ValueError as error:
+            raise Refusal(400, f"{name}: {text} is no time.") from error
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+    def in_place(self, asked: Asked, public: dict[str, Any]) -> bool:
+        if asked.get("radius") and not asked.get("lat"):
+            raise Refusal(400, "radius needs lat and long.")
+        if asked.get("bbox"):
+            box = asked.get("bbox").split(",")
+            if len(box) != 4:
+                raise Refusal(400, "bbox is four numbers.")
+            west, south, east, north = map(float, box)
+            return public["lat"] is not None and south <= public["lat"] <= north and west <= public["long"] <= east
+        if not asked.get("radius"):
+            return True
+        degrees = float(asked.get("radius")) / (100 if self.has("radius in kilometres") else 111_200)
+        return public["lat"] is not None and (
+            abs(public["lat"] - float(asked.get("lat"))) <= degrees
+            and abs(public["long"] - float(asked.get("long"))) <= degrees
+        )
+
+    def get_requests_geojson(
+        self, asked: Asked, city: dict[str, Any], _: str, single: bool, instance: str
+    ) -> tuple[int, dict[str, str], bytes]:
+        features = []
+        for each in self.find(asked, city)[0]:
+            public = each["public"]
+            place = [public["long"], public["lat"]]
+            geometry = {"type": "Point", "coordinates": place[::-1] if self.has("latitude first") else place}
+            features.append(
+                {
+                    "type": "Feature",
+                    "id": public["service_request_id"],
+                    "geometry": geometry if public["lat"] is not None else None,
+                    "properties": public,
+                }
+            )
+        payload = json.dumps({"type": "FeatureCollection", "features": features}).encode()
+        return 200, {"Content-Type": "application/geo+json"}, payload
+
+    # --- Filing
+
+    def read_form(self, asked: Asked) -> None:
+        """Put the parameters of the body before those of the query."""
+        if len(asked.body) > LIMIT:
+            raise Refusal(413, "The body is too large.")
+        media_type = asked.headers.get("content-type", "application/x-www-form-urlencoded")
+        try:
+            if media_type.startswith("multipart/form-data"):
+                asked.pairs[:0] = self.read_parts(asked, media_type)
+            elif media_type.startswith("application/x-www-form-urlencoded"):
+                asked.pairs[:0] = parse_qsl(asked.body.decode(), keep_blank_values=True, errors="strict")
+            else:
+                raise Refusal(415, "Send a form.")
+        except UnicodeDecodeError as error:
+            raise Refusal(400, "The form is not UTF-8.") from error
+
+    def read_parts(self, asked: Asked, media_type: str) -> list[tuple[str, str]]:
+        message = BytesParser().parsebytes(f"Content-Type: {media_type}\r\n\r\n".encode() + asked.body)
+        pairs = []
+        parts: list[Message] = message.get_payload()  # type: ignore[assignment]
+        for part in parts:
+            content = part.get_payload(decode=True)
+            assert isinstance(content, bytes)
+            if part.get_filename():
+                asked.files.append(content)
+            else:
+                pairs.append((str(part.get_param("name", header="content-disposition")), content.decode()))
+        return pairs
+
+    def check_key(self, asked: Asked) -> str:
+        bearer = asked.headers.get("authorization", "").removeprefix("Bearer ")
+        key = asked.get("api_key") or bearer or asked.headers.get("x-api-key", "")
+        if key not in KEYS:
+            lax = self.has("a bad key is 400") and "update_id" not in dict(asked.pairs)
+            raise Refusal(400 if lax else 403, "api_key is missing or wrong.")
+        return key
+
+    def post(self, asked: Asked, instance: str) -> tuple[int, dict[str, str], bytes]:
+        key = self.check_key(asked)
+        city = self.cities[self.jurisdiction(asked, instance)]
+        code = asked.get("service_code")
+        if not code:
+            raise Refusal(400, "service_code is missing.")
+        if code not in city["services"]:
+            raise Refusal(404, f"service_code: there is no service {code}.")
+        if self.has("-back office down") and self.has("a dead back office is 502"):
+            raise Refusal(502, "Back office down.")
+        retry = asked.headers.get("idempotency-key", "")
+        if retry not in self.retries or not retry:
+            self.retries[retry] = [self.file(asked, city, city["services"][code], key)]
+        data: Any = self.retries[retry]
+        if self.has("receipt is an object in JSON") and asked.format == "json":
+            data = data[0]
+        headers, payload = self.wire(asked, "service_requests", data)
+        status = 202 if self.has("success is 202") else 200
+        return status, {**headers, "Cache-Control": "no-store"}, payload
+
+    def file(self, asked: Asked, city: dict[str, Any], of: dict[str, Any], key: str) -> dict[str, Any]:
+        location = self.location(asked)
+        attributes, problems = self.attributes(asked, of["attributes"])
+        description = asked.get("description").replace("\r\n", "\n")
+        if len(description) > 4000 and not self.has("a long description is cut"):
+            problems.append("description has more than 4000 characters.")
+        if "\0" in description:
+            problems.append("description holds NUL.")
+        media = [value for name, value in asked.pairs if name == "media_url"]
+        if not all(re.match("https?://", url) for url in media):
+            problems.append("media_url is no web address.")
+        if any(not content.startswith(b"\x89PNG") for content in asked.files):
+            problems.append("media is no image.")
+        if problems:
+            raise Refusal(400, *problems)
+        request_id = f"{1000 + len(city['requests'])}"
+        media += [f"https://media.city.example/{request_id}-{index}.png" for index, _ in enumerate(asked.files)]
+        stored = self.request(
+            request_id,
+            of["service_code"],
+            0,
+            description=ILLEGAL.sub("", description)[:4000] or None,
+            address=asked.get("address_string") or None,
+            media_url=media[0] if media else None,
+            private=self.unlisted(of, key),
+            **location,
+        )
+        stored |= {"attributes": attributes, "media": media, "email": asked.get("email")}
+        city["requests"][request_id] = stored
+        return self.receipt(asked, of, request_id)
+
+    def unlisted(self, of: dict[str, Any], key: str) -> str | bool:
+        """Why a new request is in no list, or False."""
+        if key == "testkey" and not self.has("test requests are listed"):
+            return "test"
+        return "pending" if of["type"] != "realtime" else False
+
+    def receipt(self, asked: Asked, of: dict[str, Any], request_id: str) -> dict[str, Any]:
+        more = {"service_notice": "Within three days.", "account_id": asked.get("account_id") or None}
+        if of["type"] == "realtime":
+            number = self.has("receipt has the id as a number") and asked.format == "json"
+            return {"service_request_id": int(request_id) if number else request_id, **more}
+        if of["type"] == "batch":
+            return {"token": f"t-{request_id}", **more}
+        return more
+
+    def location(self, asked: Asked) -> dict[str, Any]:
+        lat, long = asked.get("lat"), asked.get("long")
+        if bool(lat) != bool(long) and not self.has("half a point goes"):
+            raise Refusal(400, "lat and long go together.")
+        if not lat or not long:
+            if not (asked.get("address_string") or asked.get("address_id") or lat or long):
+                raise Refusal(400, "Send lat and long, address_string or address_id.")
+            return {"lat": None, "long": None}
+        try:
+            place = {"lat": float(lat), "long": float(long)}
+        except ValueError as error:
+            raise Refusal(400, "lat and long are numbers.") from error
+        if not (-10 <= place["lat"] <= 65 and -10 <= place["long"] <= 30):
+            raise Refusal(400, "The point lies outside the city.")
+        if self.has("zero is read as missing") and 0 in place.values():
+            return {"lat": None, "long": None}
+        return place
+
+    def attributes(self, asked: Asked, questions: list[dict[str, Any]]) -> tuple[list[dict[str, str]], list[str]]:
+        found, problems = [], []
+        for question in questions:
+            code = question["code"]
+            pattern = re.compile(rf"attribute\[{re.escape(code)}\](\[\d*\])?")
+            values = [value for name, value in asked.pairs if pattern.fullmatch(name) and value.strip()]
+            if self.has("only the first value counts"):
+                values = values[:1]
+            problem = self.problem(question, values)
+            problems += [f"{code} {problem}"] if problem else []
+            found += [{"code": code, "value": value} for value in values]
+        return found, problems
+
+    def problem(self, question: dict[str, Any], values: list[str]) -> str:
+        if not question["variable"]:
+            return ""
+        if question["required"] and not values and not self.has("required is not checked"):
+            return "is required."
+        datatype = question["datatype"]
+        if datatype != "multivaluelist" and len(values) > 1:
+            return "takes one value."
+        keys = [value["key"] for value in question.get("values", [])]
+        if keys and any(value not in keys for value in values):
+            return f"is one of {keys}."
+        tests: dict[str, Callable[[str], bool]] = {
+            "number": lambda value: bool(re.fullmatch(r"-?\d+(\.\d+)?", value)),
+            "datetime": lambda value: bool(re.match(r"\d{4}-\d\d-\d\d", value)),
+            "string": lambda value: "\n" not in value,
+        }
+        return "is wrong." if not all(tests.get(datatype, bool)(value) for value in values) else ""
+
+    # --- Updates, bulk
+
+    def get_servicerequestupdates(
+        self, asked: Asked, city: dict[str, Any], _: str, single: bool, instance: str
+    ) -> tuple[int, dict[str, str], bytes]:
+        old = {**UPDATE, "updated_datetime": self.ago(2)}
+        data: Any = [old, *self.updates]
+        if self.has("updates are wrapped in JSON") and asked.format == "json":
+            data = {"service_request_updates": data}
+        headers, payload = self.wire(asked, "service_request_updates", data)
+        return 200, headers, payload
+
+    def post_update(self, asked: Asked) -> tuple[int, dict[str, str], bytes]:
+        self.check_key(asked)
+        update = {name: asked.get(name) for name in UPDATE}
+        missing = [f"{name} is missing." for name, value in update.items() if not value]
+        if missing:
+            raise Refusal(400, *missing)
+        if update["update_id"] in [each["update_id"] for each in self.updates] and not self.has("updates repeat"):
+            raise Refusal(400, "update_id was sent before.")
+        if update["service_request_id"] not in self.cities["city.example"]["requests"]:
+            raise Refusal(404, "service_request_id: there is no such request.")
+        self.updates.append(update)
+        headers, payload = self.wire(asked, "service_request_updates", [{"update_id": update["update_id"]}])
+        return 200, headers, payload
+
+    def bulk(self, asked: Asked, suffix: str) -> tuple[int, dict[str, str], bytes]:
+        records = [
+            each["public"] for each in self.cities["city.example"]["requests"].values() if not each["private"]
+        ]
+        closing = [each["updated_datetime"] if each["status"] == "closed" else None for each in records]
+        if suffix != "csv":
+            asked.format = suffix
+            data = [{**each, "closed_datetime": closed} for each, closed in zip(records, closing, strict=True)]
+            headers, payload = self.wire(asked, "bulk", data)
+            return 200, headers, payload
+        end = "\n" if self.has("bulk lines end with LF") else "\r\n"
+        lines = [",".join(BULK)]
+        for each, closed in zip(records, closing, strict=True):
+            row = {**each, "closed_date": closed, "status_description": each["status"]}
+            lines.append(",".join('"' + str(row.get(name) or "").replace('"', '""') + '"' for name in BULK))
+        return 200, {"Content-Type": "text/csv; charset=utf-8"}, (end.join(lines) + end).encode()
+
+
+BULK = (
+    *("service_request_id", "requested_datetime", "updated_datetime", "closed_date", "status_description"),
+    *("status_notes", "source", "service_name", "service_subtype", "description", "agency_responsible"),
+    *("address", "lat", "long"),
+)
+UPDATE = {
+    "update_id": "u1",
+    "service_request_id": "R1",
+    "status": "OPEN",
+    "updated_datetime": "",
+    "description": "Seen.",
+}
+
+
+def service(
+    code: str, name: str, description: str, kind: str, keywords: str, group: str, attributes: Any = ()
+) -> dict[str, Any]:
+    wire = {
+        "service_code": code,
+        "service_name": name,
+        "description": description,
+        "metadata": bool(attributes),
+        "type": kind,
+        "keywords": keywords,
+        "group": group,
+    }
+    return {"wire": wire, "service_code": code, "service_name": name, "type": kind, "attributes": list(attributes)}
+
+
+def attribute(order: int, code: str, datatype: str, required: bool = False, keys: str = "") -> dict[str, Any]:
+    plain = {
+        "variable": code != "INFO",
+        "code": code,
+        "datatype": datatype,
+        "required": required,
+        "datatype_description": "",
+        "order": order,
+        "description": f"About {code.lower()}",
+    }
+    return plain | ({"values": [{"key": key, "name": key.upper()} for key in keys.split()]} if keys else {})
+
+
+GRAFFITI = (
+    attribute(1, "SURFACE", "singlevaluelist", True, "brick metal"),
+    attribute(2, "TAGS", "multivaluelist", keys="a b x,y"),
+    attribute(3, "HEIGHT", "number"),
+    attribute(4, "SEEN", "datetime"),
+    attribute(5, "NOTE", "text"),
+    attribute(6, "PLATE", "string"),
+    attribute(7, "INFO", "string", True),
+)
+OPTIONAL = (attribute(1, "LOUD", "string"),)
+
+
+class StubAdapter(BaseAdapter):
+    """Carries calls of a requests session straight to a stub."""
+
+    def __init__(self, stub: StubServer) -> None:
+        super().__init__()
+        self.stub = stub
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **options: Any) -> requests.Response:
+        url = urlsplit(request.url or "")
+        assert isinstance(url.path, str)
+        body = request.body if isinstance(request.body, bytes) else b""
+        headers = {**request.headers, "Host": url.netloc}
+        status, sent, payload = self.stub.answer(
+            request.method or "GET", url.path + (f"?{url.query}" if url.query else ""), headers, body
+        )
+        response = requests.Response()
+        response.status_code = status
+        response.headers.update(sent)
+        response._content = payload
+        response._content_consumed = True
+        response.request, response.url = request, request.url or ""
+        return response
+
+    def close(self) -> None:
+        pass
+
+
+def session_to(stub: StubServer) -> requests.Session:
+    """A session in which http://stub.example is the stub."""
+    session = requests.Session()
+    session.mount("http://stub.example", StubAdapter(stub))
+    return session
+
+
+@contextmanager
+def serve(stub: StubServer) -> Iterator[str]:
+    """The stub on a port of the loopback; its origin."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            status, headers, payload = stub.answer(self.command, self.path, dict(self.headers.items()), body)
+            self.send_response(status)
+            for name, value in headers.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(payload)))
+            self.end_headers()
+            self.wfile.write(payload)
+
+        do_GET = do_POST = do_HEAD = do_PUT = do_DELETE = do_OPTIONS = do  # noqa: N815
+
+        def log_message(self, *args: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
