@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import MISSING, Field, dataclass, field, fields
 from pathlib import Path
@@ -9,19 +10,26 @@ from typing import Any, Literal, cast
 from urllib.parse import urlsplit
 
 from environs import Env, EnvError, FileAwareEnv
+from limits import parse_many
 
 from open311.errors import Misconfigured
 
 PREFIX = "OPEN311_"
+RATE_STORAGES = ("memory", "redis", "rediss", "redis+unix", "redis+cluster", "redis+sentinel")
 
 
 def _setting(default: Any, meaning: str, *, read: Callable[[Env, str, Any], Any], env: str = "") -> Any:
     return field(default=default, metadata={"meaning": meaning, "read": read, "env": env})
 
 
-def _text(default: str, meaning: str, *, env: str = "", choices: tuple[str, ...] = ()) -> Any:
+def _text(
+    default: str, meaning: str, *, env: str = "", choices: tuple[str, ...] = (), keeps_blank: bool = False
+) -> Any:
+    """A text. A blank variable means the default, or, where `keeps_blank`, nothing."""
+
     def read(source: Env, name: str, fallback: str) -> str:
-        value = source.str(name, fallback)
+        value = source.str(name, fallback).strip()
+        value = value if value or keeps_blank else fallback
         if choices and value not in choices:
             raise EnvError(f"must be one of {', '.join(choices)}, not {value!r}")
         return value
@@ -30,15 +38,26 @@ def _text(default: str, meaning: str, *, env: str = "", choices: tuple[str, ...]
 
 
 def _flag(default: bool, meaning: str) -> Any:
-    return _setting(default, meaning, read=lambda source, name, fallback: source.bool(name, fallback))
+    def read(source: Env, name: str, fallback: bool) -> bool:
+        text = source.str(name, "").strip()
+        try:
+            return source.bool(name) if text else fallback
+        except EnvError:
+            raise EnvError(f"must be true or false, not {text!r}") from None
+
+    return _setting(default, meaning, read=read)
 
 
-def _number(default: int, meaning: str, *, least: int = 0) -> Any:
+def _number(default: int, meaning: str, *, least: int = 0, most: int = 2**31 - 1) -> Any:
     def read(source: Env, name: str, fallback: int) -> int:
-        value = source.int(name, fallback)
-        if value < least:
-            raise EnvError(f"must be at least {least}, not {value}")
-        return value
+        text = source.str(name, "").strip() or str(fallback)
+        if not re.fullmatch(r"-?\d{1,18}", text, re.ASCII):
+            raise EnvError(f"must be a whole number, not {text!r}")
+        if int(text) < least:
+            raise EnvError(f"must be at least {least}, not {text}")
+        if int(text) > most:
+            raise EnvError(f"must be at most {most}, not {text}")
+        return int(text)
 
     return _setting(default, meaning, read=read)
 
@@ -58,7 +77,7 @@ class Settings:
     data_dir: str = _text("var", "folder of the private cluster and of what the server keeps on disk")
     jurisdictions: tuple[str, ...] = _list("plugins to serve: names, ids or folders; empty: all installed ones")
     host: str = _text("127.0.0.1", "address that `open311 serve` listens on")
-    port: int = _number(3111, "port that `open311 serve` listens on", least=1)
+    port: int = _number(3111, "port that `open311 serve` listens on", least=1, most=65_535)
     workers: int = _number(2, "web processes; as many as cores", least=1)
     threads: int = _number(2, "threads in each web process", least=1)
     public_url: str = _text("", "address that clients use, without a path; empty: taken from each call")
@@ -69,10 +88,10 @@ class Settings:
         "production", "type of this endpoint in discovery: production or test", choices=("production", "test")
     )
     max_body_bytes: int = _number(1_048_576, "largest POST body, bytes; larger ones are 413", least=1)
-    post_rate: str = _text("300 per minute", "POSTs for each client address; empty: no limit")
+    post_rate: str = _text("300 per minute", "POSTs for each client address; empty: no limit", keeps_blank=True)
     get_rate: str = _text("", "reads for each client address, such as 600 per minute; empty: no limit")
     rate_storage: str = _text("memory://", "where rates are counted: memory:// or a redis:// address")
-    created_status: int = _number(200, "HTTP status of a successful POST: 200 or 201 (A01)", least=200)
+    created_status: int = _number(200, "HTTP status of a successful POST: 200 or 201 (A01)")
     span_policy: Literal["refuse", "clamp", "allow"] = _text(
         "refuse", "date ranges over 90 days: refuse, clamp or allow (A25)", choices=("refuse", "clamp", "allow")
     )
@@ -83,6 +102,7 @@ class Settings:
     check_email: bool = _flag(False, "an email without the form of one is 400 (A16)")
     jsonp: bool = _flag(False, "callback= wraps JSON answers (A67)")
     statement_timeout_ms: int = _number(15_000, "longest database statement of a web request, ms; 0: none")
+    prepare_statements: bool = _flag(True, "keep plans per connection; off behind a transaction-pooling proxy")
     pool_size: int = _number(4, "database connections of each web process", least=1)
     log_level: str = _text("info", "debug, info, warning or error", choices=("debug", "info", "warning", "error"))
 
@@ -111,10 +131,27 @@ class Settings:
         """Misconfigured where single settings are fine and their meaning is not."""
         if self.created_status not in (200, 201):
             raise Misconfigured("OPEN311_CREATED_STATUS: must be 200 or 201.")
+        for name, rate in (("OPEN311_POST_RATE", self.post_rate), ("OPEN311_GET_RATE", self.get_rate)):
+            if not _is_rate(rate):
+                raise Misconfigured(f"{name}: must look like 300 per minute, not {rate!r}.")
+        if self.rate_storage.split("://")[0] not in RATE_STORAGES:
+            raise Misconfigured("OPEN311_RATE_STORAGE: must be memory:// or a redis:// address.")
+        if self.database_url:
+            self._check_database_url()
         if self.public_url:
             parts = urlsplit(self.public_url)
             if parts.scheme not in ("http", "https") or not parts.netloc or parts.path not in ("", "/"):
                 raise Misconfigured("OPEN311_PUBLIC_URL: must look like https://311.city.example, without a path.")
+
+    def _check_database_url(self) -> None:
+        """Never with the URL in the words: it holds a password."""
+        parts = urlsplit(self.database_url)
+        try:
+            is_readable = parts.scheme.split("+")[0] in ("postgres", "postgresql") and parts.port != 0
+        except ValueError:  # the port is no number
+            is_readable = False
+        if not is_readable:
+            raise Misconfigured("DATABASE_URL: must look like postgresql://user:password@host/name.")
 
     @property
     def requires_https(self) -> bool:
@@ -140,6 +177,14 @@ def variable(row: Field[Any]) -> str:
 def default(row: Field[Any]) -> Any:
     """A setting's default."""
     return None if row.default is MISSING else row.default
+
+
+def _is_rate(text: str) -> bool:
+    """Whether flask-limiter can read a rate; it would only log one that it cannot, and set no limit."""
+    try:
+        return not text or bool(parse_many(text))
+    except ValueError:
+        return False
 
 
 def _with_driver(url: str, driver: str) -> str:

@@ -5,16 +5,21 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from sqlalchemy import text
+
 from open311.domain.places import Place
-from open311.domain.requests import Record, ServiceRequest, Status
+from open311.domain.requests import Event, Receipt, Record, ServiceRequest, Status, Submission
 from open311.domain.services import Department, Service, ServiceType
+from open311.operations.api_keys import add_key, require_key
 from open311.operations.platform import Platform
 from open311.operations.publishing import names_for, publish
+from open311.operations.submit_request import submit_request
 from open311.plugins import Jurisdiction
 from open311.plugins.registry import Registry
 from open311.settings import Settings
 from open311.storage import requests
 from open311.storage.engine import open_database
+from open311.storage.keys import Key
 from open311.storage.queue import Queue
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -84,3 +89,40 @@ def store(platform: Platform, jurisdiction: Jurisdiction | None = None, **change
         requests.insert_records(connection, [stored], "imported")
         publish(connection, [stored], names_for(connection, found))
     return stored
+
+
+def submit(platform: Platform, *, key: Key | None = None, now: datetime = NOON, **fields: Any) -> Receipt:
+    """Send a request to the only city as its API would: a pothole with a point unless told otherwise."""
+    sent = {"service_code": "potholes", "lat": "60.1718", "long": "24.9414"} | fields
+    jurisdiction = next(iter(platform.registry))
+    return submit_request(
+        platform, Submission(**sent), jurisdiction=jurisdiction, key=key or api_key(platform), now=now
+    )
+
+
+def api_key(platform: Platform, **changes: Any) -> Key:
+    """A new key, for all jurisdictions unless told otherwise."""
+    _, secret = add_key(platform, **{"label": "tests", "now": NOON} | changes)
+    return require_key(platform, secret)
+
+
+def load(platform: Platform, **wanted: Any) -> Record:
+    """The record with a service_request_id or number in the only city."""
+    jurisdiction = next(iter(platform.registry))
+    with platform.database.transaction() as connection:
+        found = requests.load_record(connection, jurisdiction.id, **wanted)
+    assert found is not None, wanted
+    return found
+
+
+def history(platform: Platform, found: Record) -> list[Event]:
+    """What happened to a record, oldest first."""
+    with platform.database.reading() as connection:
+        return requests.load_events(connection, found)
+
+
+def jobs(platform: Platform, task: str) -> list[dict[str, Any]]:
+    """The jobs of a task, oldest first: args, status, scheduled_at."""
+    statement = text("SELECT args, status, scheduled_at FROM procrastinate_jobs WHERE task_name = :task ORDER BY id")
+    with platform.database.reading() as connection:
+        return [dict(row._mapping) for row in connection.execute(statement, {"task": task})]

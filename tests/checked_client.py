@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Any
+from urllib.parse import quote
 
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
@@ -49,7 +50,9 @@ class CheckedClient(FlaskClient):
         found = deviations(response.data, media_type=response.mimetype, kind=kind)
         assert not found, f"{request.method} {request.url}: {found}\n{response.text[:2000]}"
         if request.method == "GET" and response.status_code == 200:
-            self._compare(request.url, response, kind, dict(kwargs.get("headers") or {}))
+            # Not request.url, which shows an encoded percent sign as a plain one.
+            url = f"{quote(request.path)}?{request.query_string.decode('latin-1')}".rstrip("?")
+            self._compare(url, response, kind, dict(kwargs.get("headers") or {}))
         return response
 
     def _compare(self, url: str, response: TestResponse, kind: str, headers: dict[str, str]) -> None:

@@ -9,6 +9,7 @@ from open311.cli.catalogue import jurisdictions, route
 from open311.cli.database import db
 from open311.cli.documents import openapi, settings
 from open311.cli.keys import keys
+from open311.cli.publishing import publish
 from open311.cli.requests import requests
 from open311.cli.servers import run, serve, worker
 from open311.cli.shell import Shell
@@ -39,6 +40,7 @@ for command in (
     jurisdictions,
     route,
     requests,
+    publish,
     settings,
     openapi,
 ):

@@ -46,12 +46,10 @@ _CLOSED_WORDS = {
     *("unable to fix", "internal referral"),
 }
 _STRAY_BYTE = re.compile("[\udc80-\udcff]")
-_BLANK_LINE_ENDS = re.compile(r"\r\n?")
+_LINE_END = re.compile(r"\r\n?")
 
 
-def mend(
-    row: SourceRow, *, zone: tzinfo, now: datetime, covers: Callable[[float, float], bool]
-) -> ImportedRequest:
+def mend(row: SourceRow, *, zone: tzinfo, now: datetime, covers: Callable[[float, float], bool]) -> ImportedRequest:
     """The row as it can be kept.
 
     zone    the city's, for times that name none
@@ -64,9 +62,7 @@ def mend(
 class _Case:
     """One row on the bench, and what has been mended about it so far."""
 
-    def __init__(
-        self, row: SourceRow, zone: tzinfo, now: datetime, covers: Callable[[float, float], bool]
-    ) -> None:
+    def __init__(self, row: SourceRow, zone: tzinfo, now: datetime, covers: Callable[[float, float], bool]) -> None:
         self._row = row
         self._zone = zone
         self._now = now
@@ -146,7 +142,8 @@ class _Case:
         if found is None:
             return None
         if not self._is_past(found):
-            return self._drop(Mending.IMPOSSIBLE_DATE)
+            self._mendings.append(Mending.IMPOSSIBLE_DATE)
+            return None
         if found < requested_at:
             self._mendings.append(Mending.DAY_ONLY if self._is_day_of(found, requested_at) else too_early)
             return requested_at
@@ -155,7 +152,8 @@ class _Case:
     def _promise(self, requested_at: datetime) -> datetime | None:
         found = self._instant(self._row.expected)
         if found is not None and not requested_at <= found <= self._now + FURTHEST_PROMISE:
-            return self._drop(Mending.IMPOSSIBLE_DATE)
+            self._mendings.append(Mending.IMPOSSIBLE_DATE)
+            return None
         return found
 
     def _instant(self, text: str) -> datetime | None:
@@ -164,7 +162,8 @@ class _Case:
         try:
             return parse_instant(text, self._zone)
         except NotAnInstant:
-            return self._drop(Mending.UNREADABLE_DATE)
+            self._mendings.append(Mending.UNREADABLE_DATE)
+            return None
 
     def _is_past(self, moment: datetime) -> bool:
         return EARLIEST <= moment <= self._now + LEEWAY
@@ -185,9 +184,7 @@ class _Case:
             self._mendings.append(Mending.CLOSING_OF_OPEN)
         return Status.OPEN
 
-    def _closing(
-        self, status: Status, closed_at: datetime | None, updated_at: datetime | None
-    ) -> datetime | None:
+    def _closing(self, status: Status, closed_at: datetime | None, updated_at: datetime | None) -> datetime | None:
         """The closing time: in GeoReport, that of the last update (A34)."""
         found = closed_at or updated_at
         if status is Status.CLOSED and found is None:
@@ -229,9 +226,6 @@ class _Case:
         self._mendings.append(kind)
         return None, None
 
-    def _drop(self, kind: Mending) -> None:
-        self._mendings.append(kind)
-
     # Words.
 
     def _line(self, text: str) -> str:
@@ -251,7 +245,7 @@ class _Case:
             self._mendings.append(Mending.WRONG_ENCODING)
             found = _STRAY_BYTE.sub(_windows_letter, found)
         cleaned = clean_text(found)
-        if cleaned != _BLANK_LINE_ENDS.sub("\n", found):
+        if cleaned != _LINE_END.sub("\n", found):
             self._mendings.append(Mending.CONTROL_CHARACTERS)
         return cleaned.strip()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Any
 
 from open311.formats.documents import json_item, xml_item
@@ -18,6 +19,12 @@ class Rendition:
 
     json: str
     xml: str
+
+    @property
+    def digest(self) -> int:
+        """64 bits, signed, that change whenever a byte of either does."""
+        both = f"{self.json}\0{self.xml}".encode()
+        return int.from_bytes(blake2b(both, digest_size=8).digest(), "big", signed=True)
 
 
 def render(shape: Shape, value: Any) -> Rendition:

@@ -57,8 +57,8 @@ def make_worker(platform: Platform, conninfo: str) -> procrastinate.App:
 
     @app.task(name="republish", retry=Patience())
     def republish_all(jurisdiction_id: str) -> None:
-        batches = republish(platform, jurisdiction_id)
-        log.info("republished", jurisdiction=jurisdiction_id, batches=batches)
+        rendered = republish(platform, jurisdiction_id, utc_now())
+        log.info("republished", jurisdiction=jurisdiction_id, requests=rendered)
 
     @app.periodic(cron="7 * * * *")
     @app.task(name="clean_up", queueing_lock="clean_up", retry=Patience())

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from array import array
+from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 
 from open311.domain.requests import TokenState
 from open311.domain.search import MAX_IDS, RequestSearch
@@ -10,48 +13,69 @@ from open311.errors import Invalid, NotFound
 from open311.formats import Format
 from open311.operations.platform import Platform
 from open311.storage import publications, tokens
+from open311.storage.publications import Item
+from open311.storage.reading import Reader
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Rendered items of a list, and whether there are more."""
+    """Rendered items of a list, whether there are more, and a validator that changes just when the items do."""
 
     items: list[str]
     has_more: bool
+    validator: str
 
 
 def find_requests(platform: Platform, search: RequestSearch, output: Format) -> Page:
     """The page that a search asks for, already rendered."""
-    with platform.database.reading() as connection:
-        items = publications.find_items(connection, search, output)
-    has_more = not search.ids and len(items) > search.page_size
-    return Page(items[: search.page_size] if has_more else items, has_more)
+    reader = platform.database.reader
+    if search.ids:
+        return _page(publications.find_by_ids(reader, search.jurisdiction_id, search.ids, output), len(search.ids))
+    return _page(publications.find_items(reader, search, output), search.page_size)
 
 
-def find_request(platform: Platform, jurisdiction_id: str, service_request_id: str, output: Format) -> list[str]:
+def find_validator(platform: Platform, search: RequestSearch) -> tuple[str, bool]:
+    """The validator of the page that a search asks for, and whether there are more, without reading the items."""
+    digests = publications.find_digests(platform.database.reader, search)
+    return _validator(digests[: search.page_size]), len(digests) > search.page_size
+
+
+def find_request(platform: Platform, jurisdiction_id: str, service_request_id: str, output: Format) -> Page:
     """One request by its id, or several by a comma list in the path (A20). NotFound for none."""
-    with platform.database.reading() as connection:
-        item = publications.find_item(connection, jurisdiction_id, service_request_id, output)
-        if item is not None:
-            return [item]
-        ids = tuple(dict.fromkeys(part.strip() for part in service_request_id.split(",") if part.strip()))
-        if len(ids) > MAX_IDS:
-            raise Invalid(f"holds {len(ids)} ids; {MAX_IDS} are allowed.", "service_request_id")
-        items: list[str] = []
-        if len(ids) > 1:
-            search = RequestSearch(jurisdiction_id=jurisdiction_id, ids=ids)
-            items = publications.find_items(connection, search, output)
+    reader = platform.database.reader
+    item = publications.find_item(reader, jurisdiction_id, service_request_id, output)
+    items = [item] if item else _listed(reader, jurisdiction_id, service_request_id, output)
     if not items:
         raise NotFound(f"{service_request_id[:60]!r} is not a request here.", "service_request_id")
-    return items
+    return _page(items, len(items))
 
 
 def find_token(platform: Platform, jurisdiction_id: str, token: str) -> TokenState:
     """What became of a token: an id, or none yet. NotFound if unknown, Invalid with the reason if it failed."""
-    with platform.database.reading() as connection:
-        state = tokens.find_token(connection, jurisdiction_id, token)
+    state = tokens.find_token(platform.database.reader, jurisdiction_id, token)
     if state is None:
         raise NotFound(f"{token[:60]!r} was not given out here.", "token")
     if state.failure:
         raise Invalid(f"the request could not be made: {state.failure}", "token")
     return state
+
+
+def _listed(reader: Reader, jurisdiction_id: str, path: str, output: Format) -> list[Item]:
+    """The requests of a comma list in the path."""
+    ids = tuple(dict.fromkeys(part.strip() for part in path.split(",") if part.strip()))
+    if len(ids) > MAX_IDS:
+        raise Invalid(f"holds {len(ids)} ids; {MAX_IDS} are allowed.", "service_request_id")
+    return publications.find_by_ids(reader, jurisdiction_id, ids, output) if len(ids) > 1 else []
+
+
+def _page(items: list[Item], page_size: int) -> Page:
+    shown = items[:page_size]
+    return Page(
+        items=[item.body for item in shown],
+        has_more=len(items) > page_size,
+        validator=_validator([item.digest for item in shown]),
+    )
+
+
+def _validator(digests: Sequence[int]) -> str:
+    return blake2b(array("q", digests).tobytes(), digest_size=12).hexdigest()

@@ -37,6 +37,7 @@ def open_platform(settings: Settings) -> Platform:
         settings.sqlalchemy_url,
         pool_size=settings.pool_size,
         statement_timeout_ms=settings.statement_timeout_ms,
+        prepares=settings.prepare_statements,
     )
     registry = load_registry(settings.jurisdictions, ignore_wrong_id=settings.ignore_wrong_jurisdiction)
     return Platform(settings, database, registry, Queue(database))

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from open311.domain.requests import Record, ServiceRequest, Visibility
-from open311.formats import render, shape_of
+from open311.formats import VERSION, render, shape_of
 from open311.plugins import Jurisdiction
-from open311.storage import catalogue, publications, requests
+from open311.storage import catalogue, editions, publications, requests
+from open311.storage.catalogue import catalogue_digest
 from open311.storage.engine import Connection
 from open311.storage.publications import Publication
 from schemas import ServiceRequestSchema
@@ -79,8 +81,24 @@ def publish(connection: Connection, records: Iterable[Record], names: Names) -> 
     )
 
 
-def republish_batch(connection: Connection, jurisdiction: Jurisdiction, *, after: int) -> int | None:
-    """Render the next records anew, in the caller's transaction; the last one's number, None at the end."""
-    records = requests.load_batch(connection, jurisdiction.id, after=after, rows=BATCH_ROWS)
+def edition_of(jurisdiction: Jurisdiction) -> str:
+    """Changes whenever a rendition made earlier would look different: the renderer, a service's or department's name."""
+    names = {
+        "services": {service.code: service.name for service in jurisdiction.services},
+        "departments": {department.code: department.name for department in jurisdiction.departments},
+    }
+    return f"{VERSION}-{catalogue_digest(names)[:16]}"
+
+
+def republish_batch(connection: Connection, jurisdiction: Jurisdiction, now: datetime) -> int:
+    """Render the next requests of the edition in work, in the caller's transaction; how many, 0 at the end."""
+    edition = editions.lock_edition(connection, jurisdiction.id)
+    if edition is None:
+        return 0
+    records = requests.load_batch(connection, jurisdiction.id, after=edition.rendered_until, rows=BATCH_ROWS)
+    if not records:
+        editions.finish_edition(connection, jurisdiction.id, now)
+        return 0
     publish(connection, records, names_for(connection, jurisdiction))
-    return records[-1].number if records else None
+    editions.advance_edition(connection, jurisdiction.id, records[-1].number)
+    return len(records)

@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 
 from open311.domain.requests import Event, Record
 from open311.domain.routing import Draft
+from open311.domain.services import Service
+from open311.errors import Misconfigured
 from open311.operations.platform import Platform
 from open311.operations.publishing import names_for, publish
 from open311.plugins import Accepted, Jurisdiction, Pending, Rejected
@@ -18,15 +20,18 @@ def resolve_token(platform: Platform, jurisdiction_id: str, number: int, token: 
     """Ask the jurisdiction what became of a request; the id, "" while there is none.
 
     The question is asked outside any transaction. Running twice for one request gives one id.
+    Raises Misconfigured for a city that is not served just now, so that the job is tried again.
     """
     jurisdiction = platform.registry.get(jurisdiction_id)
+    if jurisdiction is None:
+        raise Misconfigured(f"{jurisdiction_id} is not served; its tokens wait until it is.")
     with platform.database.transaction() as connection:
         record = requests.load_record(connection, jurisdiction_id, number=number)
-    service = jurisdiction.service(record.service_code) if jurisdiction and record else None
-    if jurisdiction is None or record is None or service is None or record.service_request_id:
+    if record is None or record.service_request_id:
         return record.service_request_id if record else ""
     draft = Draft(
-        service=service,
+        # The catalogue may have lost the service since; its requests want their ids all the same.
+        service=jurisdiction.service(record.service_code) or Service(code=record.service_code, name=""),
         place=record.place,
         answers=record.answers,
         description=record.description,
@@ -49,6 +54,9 @@ def _settle(
     record = requests.load_record(connection, jurisdiction.id, number=number)
     if record is None or record.service_request_id:
         return record.service_request_id if record else ""
+    state = tokens.find_token(platform.database.reader, jurisdiction.id, token)
+    if state is None or state.failure:  # what failed for good stays failed
+        return ""
     if isinstance(answer, Pending):
         later = now + timedelta(seconds=answer.retry_after_s)
         arguments = {"jurisdiction_id": jurisdiction.id, "number": number, "token": token}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from ipaddress import ip_address
@@ -63,8 +63,8 @@ def submit_request(
     problems  what was wrong already before the catalogue was looked at
     Raises NotFound for an unknown service_code, Invalid with every problem found (A59), Unavailable.
     """
-    service = _service(jurisdiction, submission.service_code, problems)
-    checked = _check(platform, submission, jurisdiction, service, now, problems)
+    checked = _check(platform, submission, jurisdiction, now, problems)
+    service = checked.draft.service
     route = _route(jurisdiction, checked.draft, key)
     with platform.database.transaction() as connection:
         number = platform.numbers.next(connection)
@@ -85,7 +85,8 @@ def submit_request(
     )
 
 
-def _service(jurisdiction: Jurisdiction, code: str, problems: tuple[Problem, ...]) -> Service:
+def _service(jurisdiction: Jurisdiction, code: str, problems: Sequence[Problem]) -> Service:
+    """The service with a code; an unknown one is NotFound alone, a missing one a problem among others (A59)."""
     try:
         return jurisdiction.require_service(code)
     except Invalid as error:
@@ -96,7 +97,6 @@ def _check(
     platform: Platform,
     submission: Submission,
     jurisdiction: Jurisdiction,
-    service: Service,
     now: datetime,
     earlier: tuple[Problem, ...],
 ) -> _Checked:
@@ -114,9 +114,10 @@ def _check(
         problems.append(
             Problem("lat", f"the point lies outside {jurisdiction.name}; report it to the city it is in.")
         )
+    problems += _text_problems(platform, submission)
+    service = _service(jurisdiction, submission.service_code, problems)
     answers, found = check_answers(service, dict(submission.attributes), _policy(platform, jurisdiction))
     problems += found
-    problems += _text_problems(platform, submission)
     draft = Draft(
         service=service, place=place, answers=answers, description=submission.description, requested_at=now
     )
@@ -197,15 +198,19 @@ def _is_private(host: str) -> bool:
         return not ip_address(host).is_global
     except ValueError:
         name = host.rstrip(".").lower()
-        return "." not in name or name.endswith((".localhost", ".local", ".internal"))
+        # Browsers take 127.1, 0177.0.0.1 and 0x7f.1 for addresses; the last label of a name is never a number.
+        is_number = re.fullmatch(r"\d+|0x[0-9a-f]*", name.rpartition(".")[2])
+        return "." not in name or bool(is_number) or name.endswith((".localhost", ".local", ".internal"))
 
 
 def _route(jurisdiction: Jurisdiction, draft: Draft, key: Key) -> Route:
-    """Test keys' requests go nowhere; a plugin that fails to decide leaves it to the triage desk."""
+    """Test keys' requests go nowhere; a plugin that fails or names no department leaves it to the triage desk."""
     if key.is_test:
         return Route(department="", reason="test key")
     try:
-        return jurisdiction.route(draft)
+        route = jurisdiction.route(draft)
+        jurisdiction.department(route.department)
+        return route
     except Exception:  # a plugin is foreign code; whatever it raises, the request is taken
         log.exception("routing failed", jurisdiction=jurisdiction.id, service=draft.service.code)
         return Route(department=jurisdiction.triage, reason="routing failed", is_triage=True)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from open311.clock import utc_now
 from open311.operations.platform import Platform
-from open311.operations.publishing import republish_batch
+from open311.operations.publishing import edition_of, republish_batch
 from open311.plugins import Jurisdiction
-from open311.storage import catalogue, requests
+from open311.storage import catalogue, editions, requests
 from open311.storage.catalogue import catalogue_digest
+from open311.storage.editions import Edition
+from open311.storage.engine import Connection
 
 
 def sync_catalogues(platform: Platform, now: datetime) -> list[str]:
@@ -33,11 +35,27 @@ def sync_catalogues(platform: Platform, now: datetime) -> list[str]:
             )
             if written:
                 changed.append(jurisdiction.id)
-                if requests.has_requests(connection, jurisdiction.id):
-                    platform.queue.defer_once(
-                        connection, "republish", f"republish:{jurisdiction.id}", jurisdiction_id=jurisdiction.id
-                    )
+            _begin_edition(platform, connection, jurisdiction, now)
     return changed
+
+
+def _begin_edition(platform: Platform, connection: Connection, jurisdiction: Jurisdiction, now: datetime) -> None:
+    """Have the worker render a jurisdiction's requests anew, where their names or the renderer have changed."""
+    has_requests = requests.has_requests(connection, jurisdiction.id)
+    if (
+        editions.begin_edition(
+            connection, jurisdiction.id, edition_of(jurisdiction), now, is_finished=not has_requests
+        )
+        and has_requests
+    ):
+        defer_republish(platform, connection, jurisdiction.id)
+
+
+def defer_republish(platform: Platform, connection: Connection, jurisdiction_id: str) -> None:
+    """One job, however often it is asked for."""
+    platform.queue.defer_once(
+        connection, "republish", f"republish:{jurisdiction_id}", jurisdiction_id=jurisdiction_id
+    )
 
 
 def ensure_synced(platform: Platform) -> None:
@@ -49,8 +67,7 @@ def ensure_synced(platform: Platform) -> None:
 
 def read_changesets(platform: Platform) -> Mapping[str, datetime]:
     """When each jurisdiction's catalogue last changed."""
-    with platform.database.reading() as connection:
-        return catalogue.read_changesets(connection)
+    return catalogue.read_changesets(platform.database.reader)
 
 
 def digest_of(jurisdiction: Jurisdiction) -> str:
@@ -73,17 +90,44 @@ def digest_of(jurisdiction: Jurisdiction) -> str:
     )
 
 
-def republish(platform: Platform, jurisdiction_id: str) -> int:
-    """Render all of a jurisdiction's requests anew, a batch a transaction; how many batches it took.
+def republish(
+    platform: Platform, jurisdiction_id: str, now: datetime, on_batch: Callable[[int], None] = lambda rows: None
+) -> int:
+    """Render all of a jurisdiction's requests for the edition in work, a batch a transaction; how many it rendered.
 
-    Reads stay right all the while; killed half-way, it may simply run again.
+    Reads stay right all the while; killed half-way, it goes on where it was.
     """
     jurisdiction = platform.registry.get(jurisdiction_id)
-    batches, after = 0, 0
+    rendered = 0
     while jurisdiction is not None:
         with platform.database.transaction() as connection:
-            last = republish_batch(connection, jurisdiction, after=after)
-        if last is None:
+            rows = republish_batch(connection, jurisdiction, now)
+        if rows == 0:
             break
-        batches, after = batches + 1, last
-    return batches
+        rendered += rows
+        on_batch(rows)
+    return rendered
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a jurisdiction's edition has come."""
+
+    edition: Edition
+    rendered: int
+    total: int
+
+
+def read_progress(platform: Platform) -> list[Progress]:
+    """Every jurisdiction's edition and how far it has come."""
+    with platform.database.reading() as connection:
+        return [
+            Progress(edition, *editions.count_rendered(connection, edition))
+            for edition in editions.list_editions(connection)
+        ]
+
+
+def restart_edition(platform: Platform, jurisdiction_id: str, now: datetime) -> None:
+    """Have all of a jurisdiction's requests rendered once more, by whoever runs `republish` first."""
+    with platform.database.transaction() as connection:
+        editions.restart_edition(connection, jurisdiction_id, now)

@@ -32,7 +32,7 @@ class Change:
 def update_request(
     platform: Platform, jurisdiction: Jurisdiction, service_request_id: str, change: Change, *, now: datetime
 ) -> Record:
-    """Apply a change, write its history and publish it, in one transaction.
+    """Apply a change, write its history and publish it, in one transaction; the record as it is then.
 
     Raises NotFound for an unknown id, Invalid for an unknown department.
     """
@@ -44,10 +44,11 @@ def update_request(
             _department_name(jurisdiction, change.department)
         after = _apply(before, change, now)
         events = list(_events(jurisdiction, before, after, change, now))
-        if events:
-            requests.save_record(connection, after)
-            requests.insert_events(connection, after, events)
-            publish(connection, [after], names_for(connection, jurisdiction))
+        if not events:
+            return before
+        requests.save_record(connection, after)
+        requests.insert_events(connection, after, events)
+        publish(connection, [after], names_for(connection, jurisdiction))
     return after
 
 

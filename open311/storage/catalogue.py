@@ -6,13 +6,15 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, func, select, text, update
+from sqlalchemy import Connection, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from open311.domain.services import Department, Service
+from open311.storage.reading import Reader, Statement
 from open311.storage.tables import department, jurisdiction, service
 
 _LOCK = 3_110_002
@@ -74,10 +76,14 @@ def write_catalogue(
     return True
 
 
-def read_changesets(connection: Connection) -> Mapping[str, datetime]:
+def read_changesets(reader: Reader) -> Mapping[str, datetime]:
     """When each jurisdiction's catalogue last changed."""
-    rows = connection.execute(select(jurisdiction.c.jurisdiction_id, jurisdiction.c.changeset))
-    return {row.jurisdiction_id: row.changeset for row in rows}
+    return dict(reader.rows(_changesets(), {}))
+
+
+@cache
+def _changesets() -> Statement:
+    return Statement.of(select(jurisdiction.c.jurisdiction_id, jurisdiction.c.changeset), "changesets")
 
 
 def read_service_names(connection: Connection, jurisdiction_id: str) -> Mapping[str, str]:
@@ -96,11 +102,6 @@ def add_retired_services(connection: Connection, jurisdiction_id: str, names: Ma
     ]
     if rows:
         connection.execute(insert(service).on_conflict_do_nothing(), rows)
-
-
-def count_jurisdictions(connection: Connection) -> int:
-    """How many catalogues are written down."""
-    return connection.execute(select(func.count()).select_from(jurisdiction)).scalar_one()
 
 
 def _upsert(connection: Connection, table: Any, rows: list[dict[str, Any]], key: list[str]) -> None:

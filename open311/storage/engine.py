@@ -4,27 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from select import select
 
 import orjson
 from psycopg2.errors import UndefinedTable
+from psycopg2.extensions import connection as RawConnection
 from psycopg2.extensions import make_dsn
-from sqlalchemy import Connection, Engine, create_engine, text
+from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, DisconnectionError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoFreeConnection
 
-__all__ = ["Connection", "Database", "libpq_dsn", "open_database"]
-
 from open311.errors import Unavailable
+from open311.storage.reading import DOWN, Reader
 
-DOWN = "The database cannot be reached just now; try again in a moment."
+__all__ = ["Connection", "Database", "Reader", "libpq_dsn", "open_database"]
 
 
 class Database:
     """A PostGIS database as the operations see it."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, reader: Reader) -> None:
+        """`reader` is for the hot paths; `reading` for all other reads."""
         self.engine = engine
+        self.reader = reader
         self._reading = engine.execution_options(isolation_level="AUTOCOMMIT")
 
     @contextmanager
@@ -39,47 +42,52 @@ class Database:
         with _clear_words(), self._reading.connect() as connection:
             yield connection
 
-    def is_alive(self) -> bool:
-        """Whether the database answers."""
-        try:
-            with self.reading() as connection:
-                connection.execute(text("SELECT 1"))
-        except Unavailable:
-            return False
-        return True
-
     def close(self) -> None:
         """Give all connections back."""
         self.engine.dispose()
+        self.reader.close()
 
 
-def open_database(url: str, *, pool_size: int = 4, statement_timeout_ms: int = 0) -> Database:
+def open_database(
+    url: str, *, pool_size: int = 4, statement_timeout_ms: int = 0, prepares: bool = True
+) -> Database:
     """A database behind a pool; connects at the first use.
 
     url                   a SQLAlchemy URL with the psycopg2 driver
-    statement_timeout_ms  0 for none
+    statement_timeout_ms  0 for none; a lock is waited for a third as long
+    prepares              whether plans are kept per connection
     """
-    options = " ".join(
-        f"-c {name}={value}"
-        for name, value in {
-            "statement_timeout": statement_timeout_ms,
-            "jit": "off",  # plans here are short; compiling them costs more than it brings
-            "max_parallel_workers_per_gather": 0,  # parallel plans made radius queries five times slower
-            "timezone": "UTC",
-        }.items()
-    )
+    settings = {
+        "statement_timeout": statement_timeout_ms,
+        "lock_timeout": statement_timeout_ms // 3,
+        "jit": "off",  # plans here are short; compiling them costs more than it brings
+        "max_parallel_workers_per_gather": 0,  # parallel plans made radius queries five times slower
+        "timezone": "UTC",
+    }
+    arguments = {
+        "options": " ".join(f"-c {name}={value}" for name, value in settings.items()),
+        "connect_timeout": 5,
+        "application_name": "open311",
+    }
     engine = create_engine(
         url,
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=5,
-        pool_pre_ping=True,
         hide_parameters=True,  # they hold what citizens sent; errors are logged
-        connect_args={"options": options, "connect_timeout": 5, "application_name": "open311"},
+        connect_args=arguments,
         json_serializer=lambda value: orjson.dumps(value).decode(),
         json_deserializer=orjson.loads,
     )
-    return Database(engine)
+    event.listen(engine, "checkout", _refuse_dead)
+    return Database(engine, Reader(make_dsn(libpq_dsn(url), **arguments), prepares=prepares))
+
+
+def _refuse_dead(connection: RawConnection, record: object, proxy: object) -> None:  # noqa: ARG001
+    """Have the pool replace a connection whose server has gone: its socket says so, for less than a query costs."""
+    readable, _, _ = select([connection.fileno()], [], [], 0)
+    if readable:
+        raise DisconnectionError("the server has closed this connection")
 
 
 def libpq_dsn(url: str) -> str:
@@ -91,7 +99,7 @@ def libpq_dsn(url: str) -> str:
 
 @contextmanager
 def _clear_words() -> Iterator[None]:
-    """Turn "no connection", "shutting down", "no free connection" and "took too long" and "no tables yet" into Unavailable."""
+    """Unavailable for no connection, none free, a server shutting down, tables not made, time run out."""
     try:
         yield
     except (OperationalError, InterfaceError, NoFreeConnection) as error:

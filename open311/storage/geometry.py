@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from typing import Any
 
 from geoalchemy2 import Geography, Geometry
-from sqlalchemy import Boolean, ColumnElement, and_, cast, func, or_
+from sqlalchemy import Boolean, ColumnElement, Double, Text, and_, bindparam, cast, func, or_
 
 from open311.domain.places import Place
 from open311.domain.search import Box, Circle, box_around, halves
@@ -19,23 +19,43 @@ def point_of(place: Place) -> str | None:
     return f"SRID=4326;POINT({long!r} {lat!r})"
 
 
-def in_box(point: ColumnElement[object], box: Box) -> ColumnElement[bool]:
-    """Points in or on a box; one that crosses the antimeridian is asked for in two halves."""
-    return or_(*(func.ST_Intersects(point, envelope, type_=Boolean) for envelope in _envelopes(box)))
+def in_box(point: ColumnElement[Any], name: str, parts: int) -> ColumnElement[bool]:
+    """Points in or on a box, whose values `box_values` has under the same name; in two parts across the antimeridian."""
+    return or_(*(func.ST_Intersects(point, _envelope(f"{name}_{part}"), type_=Boolean) for part in range(parts)))
 
 
-def around_box(point: ColumnElement[object], box: Box) -> ColumnElement[bool]:
+def around_box(point: ColumnElement[Any], name: str, parts: int) -> ColumnElement[bool]:
     """Points in a box and perhaps a few metres beyond: cheap, but its bounds are kept in single precision."""
-    return or_(*(point.bool_op("&&")(envelope) for envelope in _envelopes(box)))
+    return or_(*(point.bool_op("&&")(_envelope(f"{name}_{part}")) for part in range(parts)))
 
 
-def within(point: ColumnElement[object], circle: Circle) -> ColumnElement[bool]:
-    """Points no further than the radius, metres over the ellipsoid; a box finds candidates by index first."""
-    centre = func.ST_SetSRID(func.ST_MakePoint(circle.long, circle.lat), 4326, type_=Geometry)
-    near = func.ST_DWithin(cast(point, Geography), cast(centre, Geography), circle.radius_m)
-    return and_(around_box(point, box_around(circle)), near)
+def within(point: ColumnElement[Any], name: str, parts: int) -> ColumnElement[bool]:
+    """Points no further than a circle's radius, metres over the ellipsoid; a box finds candidates by index first.
+
+    The values are those of `circle_values` under the same name.
+    """
+    candidates = around_box(point, name, parts)
+    centre = func.ST_GeomFromEWKT(bindparam(f"{name}_centre", type_=Text), type_=Geometry)
+    radius = bindparam(f"{name}_radius", type_=Double)
+    return and_(candidates, func.ST_DWithin(cast(point, Geography), cast(centre, Geography), radius))
 
 
-def _envelopes(box: Box) -> Iterator[ColumnElement[object]]:
-    for half in halves(box):
-        yield func.ST_MakeEnvelope(half.west, half.south, half.east, half.north, 4326, type_=Geometry)
+def box_values(name: str, box: Box) -> dict[str, Any]:
+    """The values that `in_box` asks for."""
+    return {f"{name}_{part}": _diagonal(half) for part, half in enumerate(halves(box))}
+
+
+def circle_values(name: str, circle: Circle) -> dict[str, Any]:
+    """The values that `within` asks for."""
+    centre = f"SRID=4326;POINT({circle.long!r} {circle.lat!r})"
+    return box_values(name, box_around(circle)) | {f"{name}_centre": centre, f"{name}_radius": circle.radius_m}
+
+
+def _diagonal(box: Box) -> str:
+    """A line, as a box without breadth still is one; a polygon would hold nothing."""
+    return f"SRID=4326;LINESTRING({box.west!r} {box.south!r}, {box.east!r} {box.north!r})"
+
+
+def _envelope(name: str) -> ColumnElement[Any]:
+    """The box around the diagonal that a parameter holds."""
+    return func.ST_Envelope(func.ST_GeomFromEWKT(bindparam(name, type_=Text), type_=Geometry), type_=Geometry)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Column, Connection, insert, select, update
+from sqlalchemy import Column, Connection, bindparam, insert, select, update
 
+from open311.storage.reading import Reader, Statement
 from open311.storage.tables import api_key
 
 ALL = "*"
@@ -53,12 +55,16 @@ def add_key(
     return number
 
 
-def find_key(connection: Connection, secret: str) -> Key | None:
+def find_key(reader: Reader, secret: str) -> Key | None:
     """The living key with this secret, whatever its jurisdiction; None if there is none or it was revoked."""
-    row = connection.execute(
-        select(*_columns()).where(api_key.c.digest == _digest(secret), api_key.c.revoked_at.is_(None))
-    ).first()
-    return None if row is None else Key(**row._mapping)
+    rows = reader.rows(_by_digest(), {"digest": _digest(secret)})
+    return Key(**dict(zip(_NAMES, rows[0], strict=True))) if rows else None
+
+
+@cache
+def _by_digest() -> Statement:
+    query = select(*_columns()).where(api_key.c.digest == bindparam("digest"), api_key.c.revoked_at.is_(None))
+    return Statement.of(query, "api_key")
 
 
 def list_keys(connection: Connection) -> list[Key]:
@@ -77,6 +83,9 @@ def revoke_key(connection: Connection, number: int, now: datetime) -> bool:
 
 def _columns() -> list[Column[Any]]:
     return [column for column in api_key.c if column.name != "digest"]
+
+
+_NAMES = tuple(column.name for column in _columns())
 
 
 def _digest(secret: str) -> bytes:

@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache, lru_cache
 from typing import Any
 
-from sqlalchemy import ARRAY, ColumnElement, Connection, Select, Text, any_, bindparam, func, select
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Integer,
+    Text,
+    any_,
+    bindparam,
+    func,
+    literal_column,
+    select,
+)
 from sqlalchemy.dialects.postgresql import insert
 
-from open311.domain.requests import Record
-from open311.domain.search import RequestSearch, Sort
-from open311.formats import VERSION, Format, Rendition
-from open311.storage.geometry import in_box, point_of, within
+from open311.domain.requests import Record, Status
+from open311.domain.search import RequestSearch, Sort, box_around, halves
+from open311.formats import Format, Rendition
+from open311.storage.geometry import box_values, circle_values, in_box, point_of, within
+from open311.storage.reading import Reader, Statement
 from open311.storage.tables import publication
 
 WITHDRAWN = "withdrawn"
@@ -44,85 +58,159 @@ def publish(connection: Connection, publications: Iterable[Publication]) -> None
         column: statement.excluded[column] for column in rows[0] if column not in ("jurisdiction_id", "id")
     }
     changes["written_by"] = func.pg_current_xact_id()
-    connection.execute(
-        statement.values(rows).on_conflict_do_update(index_elements=["jurisdiction_id", "id"], set_=changes)
-    )
+    upsert = statement.on_conflict_do_update(index_elements=["jurisdiction_id", "id"], set_=changes)
+    # Many rows a statement, compiled once: values(rows) compiles anew, and without RETURNING each row goes alone.
+    connection.execute(upsert.returning(publication.c.id), rows)
 
 
-def find_items(connection: Connection, search: RequestSearch, output: Format) -> list[str]:
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One rendered item of a list, and what of it goes into the list's ETag."""
+
+    body: str
+    digest: int
+
+
+def find_items(reader: Reader, search: RequestSearch, output: Format) -> list[Item]:
     """The rendered items of a page, in order, one more than the page where there are more."""
-    if search.ids:
-        return _find_ids(connection, search, output)
-    statement = (
-        select(_BODY[output])
-        .where(*_conditions(search))
-        .order_by(*_ORDERS[search.sort])
-        .limit(search.page_size + 1)
-        .offset((search.page - 1) * search.page_size)
-    )
-    return list(connection.execute(statement).scalars())
+    statement, values = _page(search, _BODY[output], publication.c.digest)
+    return [Item(*row) for row in reader.rows(statement, values)]
 
 
-def find_item(connection: Connection, jurisdiction_id: str, service_request_id: str, output: Format) -> str | None:
-    """One rendered item by its id; also an unlisted one."""
-    return connection.execute(
-        select(_BODY[output]).where(
-            publication.c.jurisdiction_id == jurisdiction_id,
-            publication.c.service_request_id == service_request_id,
-            publication.c.visibility != WITHDRAWN,
-        )
-    ).scalar_one_or_none()
+def find_digests(reader: Reader, search: RequestSearch) -> list[int]:
+    """The digests of the items that `find_items` would find: what a validator needs, for a tenth of the cost."""
+    statement, values = _page(search, publication.c.digest)
+    return [row[0] for row in reader.rows(statement, values)]
 
 
-def stale_count(connection: Connection, jurisdiction_id: str) -> int:
-    """How many renditions an older renderer wrote."""
-    return connection.execute(
-        select(func.count()).where(
-            publication.c.jurisdiction_id == jurisdiction_id, publication.c.renderer != VERSION
-        )
-    ).scalar_one()
-
-
-def page_query(search: RequestSearch) -> Select[Any]:
-    """The list's statement, for EXPLAIN."""
-    return (
-        select(publication.c.json)
-        .where(*_conditions(search))
-        .order_by(*_ORDERS[search.sort])
-        .limit(search.page_size + 1)
-    )
-
-
-def _find_ids(connection: Connection, search: RequestSearch, output: Format) -> list[str]:
+def find_by_ids(reader: Reader, jurisdiction_id: str, ids: Sequence[str], output: Format) -> list[Item]:
     """Listed requests by id, in the order asked; unknown ids are left out (A19)."""
-    rows = connection.execute(
-        select(publication.c.service_request_id, _BODY[output]).where(
-            publication.c.jurisdiction_id == search.jurisdiction_id,
-            publication.c.service_request_id == any_(bindparam(None, list(search.ids), ARRAY(Text))),
-            publication.c.visibility == "public",
+    values = {"jurisdiction_id": jurisdiction_id, "ids": list(ids)}
+    found = {row[0]: Item(row[1], row[2]) for row in reader.rows(_by_ids(output), values)}
+    return [found[wanted] for wanted in ids if wanted in found]
+
+
+def find_item(reader: Reader, jurisdiction_id: str, service_request_id: str, output: Format) -> Item | None:
+    """One rendered item by its id; also an unlisted one."""
+    values = {"jurisdiction_id": jurisdiction_id, "service_request_id": service_request_id}
+    rows = reader.rows(_by_id(output), values)
+    return Item(*rows[0]) if rows else None
+
+
+def page_query(search: RequestSearch) -> tuple[str, dict[str, Any]]:
+    """A list's SQL and its values, for EXPLAIN."""
+    statement, values = _page(search, publication.c.json, publication.c.digest)
+    return statement.text, values
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """What a page's SQL depends on; searches alike in this differ in values only."""
+
+    sort: Sort
+    service_codes: int
+    status: str
+    bounds: frozenset[str]
+    boxes: int
+    circle_boxes: int
+
+    @classmethod
+    def of(cls, search: RequestSearch) -> _Kind:
+        bounds = {
+            name
+            for name, window in (("requested", search.requested), ("updated", search.updated))
+            for name, end in ((f"{name}_start", window.start), (f"{name}_end", window.end))
+            if end is not None
+        }
+        return cls(
+            sort=search.sort,
+            service_codes=min(2, len(search.service_codes)),
+            status=search.statuses[0] if len(set(search.statuses)) == 1 else "",
+            bounds=frozenset(bounds),
+            boxes=len(halves(search.box)) if search.box else 0,
+            circle_boxes=len(halves(box_around(search.near))) if search.near else 0,
         )
-    )
-    found = {row[0]: row[1] for row in rows}
-    return [found[wanted] for wanted in search.ids if wanted in found]
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether one plan is best for all values, so that the server may keep it."""
+        return not (self.service_codes or self.status or self.boxes or self.circle_boxes) and self.bounds == {
+            "requested_start"
+        }
 
 
-def _conditions(search: RequestSearch) -> Iterator[ColumnElement[bool]]:
-    columns = publication.c
-    yield columns.jurisdiction_id == search.jurisdiction_id
-    yield columns.visibility == "public"
-    if search.service_codes:
-        yield columns.service_code.in_(search.service_codes)
-    if len(set(search.statuses)) == 1:
-        yield columns.status == search.statuses[0]
-    for column, window in ((columns.requested_at, search.requested), (columns.changed_at, search.updated)):
-        if window.start is not None:
-            yield column >= window.start
-        if window.end is not None:
-            yield column <= window.end
+def _page(search: RequestSearch, *columns: ColumnElement[Any]) -> tuple[Statement, dict[str, Any]]:
+    kind = _Kind.of(search)
+    values: dict[str, Any] = {
+        "jurisdiction_id": search.jurisdiction_id,
+        "limit": search.page_size + 1,
+        "offset": (search.page - 1) * search.page_size,
+        "service_code": search.service_codes[0] if kind.service_codes == 1 else None,
+        "service_codes": list(search.service_codes),
+        "requested_start": search.requested.start,
+        "requested_end": search.requested.end,
+        "updated_start": search.updated.start,
+        "updated_end": search.updated.end,
+    }
     if search.box is not None:
-        yield in_box(columns.point, search.box)
+        values |= box_values("box", search.box)
     if search.near is not None:
-        yield within(columns.point, search.near)
+        values |= circle_values("near", search.near)
+    return _page_statement(kind, tuple(column.name for column in columns)), values
+
+
+@lru_cache(maxsize=1024)
+def _page_statement(kind: _Kind, columns: tuple[str, ...]) -> Statement:
+    query = (
+        select(*(publication.c[name] for name in columns))
+        .where(*_conditions(kind))
+        .order_by(*_ORDERS[kind.sort])
+        .limit(bindparam("limit", type_=Integer))
+        .offset(bindparam("offset", type_=BigInteger))
+    )
+    name = f"page_{'_'.join(columns)}_{list(Sort).index(kind.sort)}" if kind.is_plain else ""
+    return Statement.of(query, name)
+
+
+def _conditions(kind: _Kind) -> Iterator[ColumnElement[bool]]:
+    columns = publication.c
+    yield columns.jurisdiction_id == bindparam("jurisdiction_id")
+    yield columns.visibility == literal_column("'public'")  # as the partial indexes have it
+    if kind.service_codes == 1:
+        yield columns.service_code == bindparam("service_code")
+    elif kind.service_codes:
+        yield columns.service_code == any_(bindparam("service_codes", type_=ARRAY(Text)))
+    if kind.status:
+        yield columns.status == literal_column(f"'{Status(kind.status)}'")
+    for name, column in (("requested", columns.requested_at), ("updated", columns.changed_at)):
+        if f"{name}_start" in kind.bounds:
+            yield column >= bindparam(f"{name}_start")
+        if f"{name}_end" in kind.bounds:
+            yield column <= bindparam(f"{name}_end")
+    if kind.boxes:
+        yield in_box(columns.point, "box", kind.boxes)
+    if kind.circle_boxes:
+        yield within(columns.point, "near", kind.circle_boxes)
+
+
+@cache
+def _by_id(output: Format) -> Statement:
+    query = select(_BODY[output], publication.c.digest).where(
+        publication.c.jurisdiction_id == bindparam("jurisdiction_id"),
+        publication.c.service_request_id == bindparam("service_request_id"),
+        publication.c.visibility != literal_column(f"'{WITHDRAWN}'"),
+    )
+    return Statement.of(query, f"request_by_id_{output}")
+
+
+@cache
+def _by_ids(output: Format) -> Statement:
+    query = select(publication.c.service_request_id, _BODY[output], publication.c.digest).where(
+        publication.c.jurisdiction_id == bindparam("jurisdiction_id"),
+        publication.c.service_request_id == any_(bindparam("ids", type_=ARRAY(Text))),
+        publication.c.visibility == literal_column("'public'"),
+    )
+    return Statement.of(query)
 
 
 def _row(item: Publication) -> dict[str, Any]:
@@ -140,5 +228,5 @@ def _row(item: Publication) -> dict[str, Any]:
         "visibility": record.visibility if rendition else WITHDRAWN,
         "json": rendition.json if rendition else "",
         "xml": rendition.xml if rendition else "",
-        "renderer": VERSION,
+        "digest": rendition.digest if rendition else 0,
     }

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, delete, select
 from sqlalchemy.dialects.postgresql import insert
 
 from open311.storage.tables import repeatable_post
+
+LASTS = timedelta(hours=24)
+"""How long a call can be repeated; after that its key stands for a new one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,21 +25,22 @@ class Post:
 
 
 def claim(connection: Connection, post: Post, number: int, now: datetime) -> bool:
-    """Remember that this call makes request `number`; False if it came before.
+    """Remember that this call makes request `number`; False if it came before, less than a day ago.
 
     A second call waits here until the first one's transaction ends, so that two at once make one request.
     """
+    row = {"digest": post.digest, "request_id": number, "created_at": now}
     statement = (
         insert(repeatable_post)
         .values(
             jurisdiction_id=post.jurisdiction_id,
             api_key_id=post.api_key_id,
             client_key=post.client_key,
-            digest=post.digest,
-            request_id=number,
-            created_at=now,
+            **row,
         )
-        .on_conflict_do_nothing()
+        .on_conflict_do_update(
+            constraint=repeatable_post.primary_key, set_=row, where=repeatable_post.c.created_at < now - LASTS
+        )
         .returning(repeatable_post.c.request_id)
     )
     return connection.execute(statement).one_or_none() is not None

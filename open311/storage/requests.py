@@ -70,6 +70,18 @@ def insert_records(connection: Connection, records: Sequence[Record], event: str
     )
 
 
+def add_records(connection: Connection, records: Sequence[Record]) -> set[int]:
+    """Store many new records in few statements; the numbers of those whose service_request_id was free."""
+    if not records:
+        return set()
+    statement = (
+        pg_insert(service_request)
+        .on_conflict_do_nothing(index_elements=["jurisdiction_id", "service_request_id"])
+        .returning(service_request.c.id)
+    )
+    return set(connection.execute(statement, [_values(record) for record in records]).scalars())
+
+
 def insert_reporter(connection: Connection, record: Record, who: Reporter) -> None:
     """Store who sent a request, if anything is known of them."""
     if who:
@@ -89,6 +101,11 @@ def insert_reporter(connection: Connection, record: Record, who: Reporter) -> No
 
 def insert_events(connection: Connection, record: Record, events: Iterable[Event]) -> None:
     """Append to a request's history."""
+    insert_histories(connection, [(record, events)])
+
+
+def insert_histories(connection: Connection, histories: Iterable[tuple[Record, Iterable[Event]]]) -> None:
+    """Append to the histories of many requests at once."""
     rows = [
         {
             "jurisdiction_id": record.jurisdiction_id,
@@ -98,9 +115,11 @@ def insert_events(connection: Connection, record: Record, events: Iterable[Event
             "visibility": "public" if event.is_public else "staff",
             "description": event.description,
         }
+        for record, events in histories
         for event in events
     ]
-    connection.execute(insert(request_event).values(rows))
+    if rows:
+        connection.execute(insert(request_event), rows)
 
 
 def save_record(connection: Connection, record: Record) -> None:
@@ -125,6 +144,20 @@ def load_record(
         _select().where(service_request.c.jurisdiction_id == jurisdiction_id, wanted).with_for_update()
     ).one_or_none()
     return None if row is None else _record(row)
+
+
+def load_records(connection: Connection, jurisdiction_id: str, ids: Sequence[str]) -> dict[str, Record]:
+    """Stored records by service_request_id, locked until the transaction ends; unknown ids are left out."""
+    found = connection.execute(
+        _select()
+        .where(
+            service_request.c.jurisdiction_id == jurisdiction_id,
+            service_request.c.service_request_id == any_(bindparam(None, list(ids), ARRAY(Text))),
+        )
+        .order_by(service_request.c.service_request_id)  # two imports at once lock in one order
+        .with_for_update()
+    )
+    return {row.service_request_id: _record(row) for row in found}
 
 
 def load_batch(connection: Connection, jurisdiction_id: str, *, after: int, rows: int) -> list[Record]:

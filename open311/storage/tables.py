@@ -18,7 +18,6 @@ from sqlalchemy import (
     MetaData,
     PrimaryKeyConstraint,
     Sequence,
-    SmallInteger,
     Table,
     Text,
     UniqueConstraint,
@@ -198,7 +197,7 @@ publication = Table(
     _text("visibility", None),  # public, unlisted, or withdrawn: a tombstone without renditions
     _text("json", None),
     _text("xml", None),
-    Column("renderer", SmallInteger, nullable=False),
+    Column("digest", BigInteger, nullable=False),  # of both renditions; lists make their ETags of it
     Column("written_by", TransactionId, nullable=False, server_default=text("pg_current_xact_id()")),
     PrimaryKeyConstraint("jurisdiction_id", "id"),
     UniqueConstraint("jurisdiction_id", "service_request_id"),
@@ -206,9 +205,28 @@ publication = Table(
         ["jurisdiction_id", "id"], ["service_request.jurisdiction_id", "service_request.id"], ondelete="CASCADE"
     ),
 )
+# How far a jurisdiction's publications are rendered anew for its newest names and renderer.
+edition = Table(
+    "edition",
+    metadata,
+    _text("jurisdiction_id", None),
+    _text("edition", None),
+    Column("rendered_until", BigInteger, nullable=False, server_default=text("0")),  # service_request.id
+    _instant("begun_at"),
+    _instant("finished_at", nullable=True),
+    PrimaryKeyConstraint("jurisdiction_id"),
+    ForeignKeyConstraint(["jurisdiction_id"], ["jurisdiction.jurisdiction_id"]),
+)
+
 _listed = text("visibility = 'public'")
 _newest = (publication.c.requested_at.desc(), publication.c.id.desc())
-Index("publication_newest_idx", publication.c.jurisdiction_id, *_newest, postgresql_where=_listed)
+Index(
+    "publication_newest_idx",
+    publication.c.jurisdiction_id,
+    *_newest,
+    postgresql_include=["digest"],  # so that a validator is made of the index alone
+    postgresql_where=_listed,
+)
 Index(
     "publication_service_idx",
     publication.c.jurisdiction_id,

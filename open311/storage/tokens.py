@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, insert, select, update
+from functools import cache
+
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from open311.domain.requests import TokenState
+from open311.storage.reading import Reader, Statement
 from open311.storage.tables import request_token
 
 
@@ -15,16 +18,29 @@ def add_token(connection: Connection, jurisdiction_id: str, token: str, number: 
     )
 
 
-def find_token(connection: Connection, jurisdiction_id: str, token: str) -> TokenState | None:
+def find_token(reader: Reader, jurisdiction_id: str, token: str) -> TokenState | None:
     """What became of a token; None if it was never given out."""
-    row = connection.execute(
-        select(request_token.c.service_request_id, request_token.c.failure).where(
+    rows = reader.rows(_by_token(), {"jurisdiction_id": jurisdiction_id, "token": token})
+    return TokenState(token=token, service_request_id=rows[0][0], failure=rows[0][1]) if rows else None
+
+
+@cache
+def _by_token() -> Statement:
+    query = select(request_token.c.service_request_id, request_token.c.failure).where(
+        request_token.c.jurisdiction_id == bindparam("jurisdiction_id"),
+        request_token.c.token == bindparam("token"),
+    )
+    return Statement.of(query, "token")
+
+
+def is_open(connection: Connection, jurisdiction_id: str, token: str) -> bool:
+    """Whether a token was given out and has not failed for good."""
+    failure = connection.execute(
+        select(request_token.c.failure).where(
             request_token.c.jurisdiction_id == jurisdiction_id, request_token.c.token == token
         )
-    ).one_or_none()
-    if row is None:
-        return None
-    return TokenState(token=token, service_request_id=row.service_request_id, failure=row.failure)
+    ).scalar_one_or_none()
+    return failure == ""
 
 
 def token_of(connection: Connection, jurisdiction_id: str, number: int) -> str:

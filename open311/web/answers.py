@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from hashlib import blake2b
 
 import orjson
 from flask import Response, request
@@ -25,19 +27,46 @@ class _Error:
         self.description = description
 
 
-def answer(body: bytes, output: Format, status: int = 200) -> Response:
-    """A GeoReport answer. A GET gets an ETag, and 304 where the client has the same bytes already."""
+def answer(body: bytes, output: Format, status: int = 200, *, validator: str = "") -> Response:
+    """A GeoReport answer. A GET gets an ETag, and 304 where the client has the same bytes already.
+
+    validator  changes just when the body does; made of the body itself where none is given
+    """
     response = Response(_wrapped(body, output), status, content_type=output.media_type)
-    if request.method in ("GET", "HEAD"):
-        if _is_jsonp(output):
-            response.content_type = "application/javascript; charset=utf-8"
-        response.headers["Cache-Control"] = "no-cache"
-        response.vary.update(("Accept", "Accept-Language"))
-        response.add_etag()
-        response.make_conditional(request)
-    else:
+    if request.method not in ("GET", "HEAD"):
         response.headers["Cache-Control"] = "no-store"
+        return response
+    if _is_jsonp(output):
+        response.content_type = "application/javascript; charset=utf-8"
+    validator = validator or validator_of(body)
+    _make_cachable(response, validator, output)
+    return not_modified(validator, output) or response
+
+
+def not_modified(validator: str, output: Format) -> Response | None:
+    """A 304, where the client has the body that this validator stands for; None where it has not."""
+    if "If-None-Match" not in request.headers or not request.if_none_match.contains_weak(_tag(validator, output)):
+        return None
+    response = Response(status=304)
+    _make_cachable(response, validator, output)
     return response
+
+
+@lru_cache(maxsize=512)
+def validator_of(body: bytes) -> str:
+    """A validator made of the bytes themselves."""
+    return blake2b(body, digest_size=12).hexdigest()
+
+
+def _tag(validator: str, output: Format) -> str:
+    return f"{validator}-{output}"
+
+
+def _make_cachable(response: Response, validator: str, output: Format) -> None:
+    """Let caches keep the answer, and ask each time whether it still holds."""
+    response.headers["ETag"] = f'"{_tag(validator, output)}"'
+    response.headers["Cache-Control"] = "no-cache"
+    response.headers["Vary"] = "Accept, Accept-Language"
 
 
 def error_answer(problems: Sequence[Problem], status: int, output: Format) -> Response:

@@ -113,12 +113,26 @@ class Answer:
     def must(self, holds: object, expected: str, came: object = None) -> None:
         """Raises DeviationError unless `holds`; `came` is what stands there instead of the expected."""
         if not holds:
-            self.fail(expected, str(self) if came is None else str(came))
+            self.fail(expected, str(self) if came is None else _listed(came))
 
     def must_be(self, *statuses: int) -> Answer:
         """Raises DeviationError unless the status is one of these."""
         self.must(self.status in statuses, " or ".join(map(str, statuses)))
         return self
+
+    def must_be_xml(self) -> Any:
+        """The root element. Raises DeviationError when the body is no XML."""
+        try:
+            return read(self.body).root
+        except UnreadableError as error:
+            self.fail("XML", f"{self.status} {self.content_type}: {error}")
+
+    def must_be_json(self) -> Any:
+        """The data, as sent. Raises DeviationError when the body is no JSON."""
+        try:
+            return json.loads(self.body)
+        except ValueError:
+            self.fail("JSON", str(self))
 
     def must_say(self, *words: str) -> Answer:
         """Raises DeviationError unless the body names all the words, in any case."""
@@ -136,6 +150,14 @@ def text_of(record: Mapping[str, Plain], name: str) -> str:
     return "" if value is None else str(value)
 
 
+def number_of(record: Mapping[str, Plain], name: str) -> float | None:
+    """A member as a number; None when it is none."""
+    try:
+        return float(text_of(record, name))
+    except ValueError:
+        return None
+
+
 def errors_in(answer: Answer) -> list[Record]:
     """The errors that a body holds, whatever is wrong around them; none when there are none to read."""
     try:
@@ -148,6 +170,13 @@ def errors_in(answer: Answer) -> list[Record]:
 
 def ids_of(records: Iterable[Mapping[str, Plain]]) -> list[str]:
     return [text_of(record, "service_request_id") for record in records]
+
+
+def _listed(came: object) -> str:
+    """What came, in words: the items of a list, or none."""
+    if isinstance(came, list | tuple | set):
+        return ", ".join(str(item) or '""' for item in came) or "none"
+    return str(came)
 
 
 def _cut(text: str) -> str:

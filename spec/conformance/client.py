@@ -23,7 +23,7 @@ class Manners:
     """How a run treats the server.
 
     rate_per_s      requests a second at most; 0 for no limit (only for a server of one's own)
-    timeout_s       for connecting and between two pieces of an answer
+    timeout_s       for connecting and between two pieces of an answer; a whole answer may take four times as long
     max_body_bytes  of an answer, unpacked; more is not read
     """
 
@@ -84,11 +84,13 @@ class Client:
             return Answer(call, response.status_code, headers, self._body(call, response))
 
     def _body(self, call: Call, response: requests.Response) -> bytes:
-        body = bytearray()
+        body, began_s = bytearray(), time.monotonic()
         for chunk in response.iter_content(_CHUNK):
             body += chunk
             if len(body) > self.manners.max_body_bytes:
                 raise UnmetNeedError(f"{call} answers with more than {self.manners.max_body_bytes} bytes")
+            if time.monotonic() - began_s > 4 * self.manners.timeout_s:
+                raise UnmetNeedError(f"{call} takes more than {4 * self.manners.timeout_s:.0f} seconds to answer")
         return bytes(body)
 
     def _keep_pace(self) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 from urllib.parse import urlsplit
 
-from spec.conformance.answers import Answer, Call, Format, Record, UnmetNeedError, text_of
+from spec.conformance.answers import Answer, Call, Format, Record, UnmetNeedError, number_of, text_of
 from spec.conformance.preparation import Point, Preparation
 from spec.conformance.probe import Probe, moment_of, origin_of
 
@@ -109,7 +109,7 @@ def _found(
                 services, lambda s: not any(text_of(s, name) for name in ("group", "keywords", "description"))
             ),
             optional_service=next((code for code, data in definitions.items() if _all_optional(data)), None),
-            point=next((point for request in recent if (point := _point_of(request))), None),
+            point=next((point for request in recent if (point := point_of(request))), None),
         )
     )
     return prepared.over(_found_requests(probe, recent, old))
@@ -117,7 +117,7 @@ def _found(
 
 def _found_requests(probe: Probe, recent: list[Record], old: list[Record]) -> Preparation:
     fresh = [request for request in recent if text_of(request, "requested_datetime")[:10] > probe.ago(80)[:10]]
-    opened = next((r for r in fresh if r.get("status") == "open" and _point_of(r)), None)
+    opened = next((r for r in fresh if r.get("status") == "open" and point_of(r)), None)
     closed = next(
         (
             r
@@ -175,9 +175,9 @@ def _is_between(probe: Probe, request: Record, older_days: float, newer_days: fl
     return moment is not None and older_days > (probe.now - moment).total_seconds() / 86_400 > newer_days
 
 
-def _point_of(request: Record) -> Point | None:
-    try:
-        point = Point(float(text_of(request, "lat")), float(text_of(request, "long")))
-    except ValueError:
+def point_of(request: Record) -> Point | None:
+    """Where a request is; None for nowhere, which some servers write as 0, 0."""
+    lat, long = number_of(request, "lat"), number_of(request, "long")
+    if lat is None or long is None or (lat, long) == (0, 0):
         return None
-    return point if (point.lat, point.long) != (0, 0) else None
+    return Point(lat, long) if abs(lat) <= 90 and abs(long) <= 180 else None

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from tests.spec.stub_server import StubServer, serve, session_to
 
 from spec.conformance.client import Client, Manners, UnreachableError
 from spec.conformance.preparation import Preparation
@@ -13,6 +12,7 @@ from spec.conformance.probe import Target
 from spec.conformance.report import Outcome, Report
 from spec.conformance.runner import run
 from spec.requirements import Level, families, requirements
+from tests.spec.stub_server import StubServer, serve, session_to
 
 ORIGIN = "http://stub.example"
 TARGET = Target(f"{ORIGIN}/one/v2", jurisdiction_id="city.example", api_key="goodkey", writes=True, thorough=True)
@@ -105,8 +105,10 @@ FAULTS: dict[str, str] = {
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_each_fault_turns_its_own_family_red(fault: str) -> None:
-    report, expected = judge(StubServer(fault)), set(FAULTS[fault].split())
-    found = red(report)
+    stub = StubServer(fault)
+    # A thousand requests take a quarter of the time, and no fault is about them.
+    report = judge(stub, prepared=replace(stub.preparation(ORIGIN), crowded=None))
+    expected, found = set(FAULTS[fault].split()), red(report)
     assert expected <= found
     allowed = {requirements()[number].family for number in expected}
     assert {requirements()[number].family for number in found} == allowed, told(report)
@@ -115,3 +117,77 @@ def test_each_fault_turns_its_own_family_red(fault: str) -> None:
 def test_every_family_has_a_fault() -> None:
     struck = {requirements()[number].family for numbers in FAULTS.values() for number in numbers.split()}
     assert struck == set(families())
+
+
+def test_over_http_with_what_can_be_seen_from_outside() -> None:
+    """A stranger's run: nothing prepared, nothing filed; nothing fails, and every skip says why."""
+    with serve(StubServer()) as origin:
+        client = Client(Manners(rate_per_s=0))
+        report = run(Target(f"{origin}/one/v2"), client=client)
+    assert red(report) == set(), told(report)
+    assert report.conforms
+    assert len(report.findings) == len(requirements())
+    assert all(finding.reason for finding in report.with_outcome(Outcome.SKIPPED))
+    assert len(report.with_outcome(Outcome.PASSED)) > 150
+    assert report.requests_sent == client.sent < 200
+
+
+def test_a_reading_run_never_files_anything() -> None:
+    stub = StubServer()
+    before = {name: list(city["requests"]) for name, city in stub.cities.items()}
+    client = Client(Manners(rate_per_s=0), session_to(stub))
+    report = run(replace(TARGET, writes=False), stub.preparation(ORIGIN), client=client, now=stub.now)
+    assert {name: list(city["requests"]) for name, city in stub.cities.items()} == before
+    skipped = {finding.requirement.number for finding in report.with_outcome(Outcome.SKIPPED)}
+    assert {"C094", "C106", "C156"} <= skipped
+    assert not {answer.call.method for answer in client.answers} - {"GET"}
+
+
+def test_one_of_several_jurisdictions_can_be_judged() -> None:
+    report = judge(StubServer(), Target(f"{ORIGIN}/many/v2", f"{ORIGIN}/many", "a.example"), Preparation())
+    assert red(report) == set(), told(report)
+    passed = {finding.requirement.number for finding in report.with_outcome(Outcome.PASSED)}
+    assert {"C043", "C044", "C045", "C046", "C047"} <= passed
+    assert not {"C040", "C041", "C042"} & passed
+
+
+def test_only_the_levels_asked_for_are_checked() -> None:
+    client = Client(Manners(rate_per_s=0), session_to(StubServer()))
+    report = run(Target(f"{ORIGIN}/one/v2"), client=client, level=Level.MUST)
+    checked = [each.requirement.level for each in report.findings if each.outcome is not Outcome.SKIPPED]
+    assert set(checked) == {Level.MUST}
+
+
+def test_single_requirements_can_be_checked() -> None:
+    client = Client(Manners(rate_per_s=0), session_to(StubServer()))
+    report = run(Target(f"{ORIGIN}/one/v2"), client=client, only=["C054", "C181"])
+    assert [finding.requirement.number for finding in report.findings] == ["C054", "C181"]
+    assert client.sent < 25
+
+
+def test_a_must_that_fails_means_no_conformance_and_a_should_does_not() -> None:
+    assert not judge(StubServer("wrong root of requests")).conforms
+    assert judge(StubServer("code is text")).conforms
+
+
+def test_a_server_that_is_not_there_is_said_so() -> None:
+    with serve(StubServer()) as origin:
+        gone = origin
+    with pytest.raises(UnreachableError, match=r"GET .*services\.xml: ConnectionError"):
+        run(Target(f"{gone}/one/v2"), client=Client(Manners(rate_per_s=0, timeout_s=2)))
+
+
+def test_a_page_of_another_kind_is_no_conforming_server() -> None:
+    report = judge(StubServer(), Target(f"{ORIGIN}/inquiry/v1"), Preparation())
+    assert {"C001", "C054", "C181"} <= red(report)
+    assert not report.conforms
+
+
+def test_a_failure_names_the_call_the_expected_and_what_came() -> None:
+    report = judge(StubServer("comma lists are ignored"), replace(TARGET, thorough=False))
+    (finding,) = (each for each in report.findings if each.requirement.number == "C187")
+    assert finding.check == "listing.status_list"
+    assert finding.request == (
+        "GET http://stub.example/one/v2/requests.json?jurisdiction_id=city.example&status=open%2Cclosed"
+    )
+    assert (finding.expected, finding.came) == ("closed requests", "none")

@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from sqlalchemy import cast, func, select
 
 from open311.domain.places import Place
-from open311.domain.search import Box, Circle, RequestSearch, box_around
+from open311.domain.search import Box, Circle, RequestSearch, box_around, halves
 from open311.formats import JSON
 from open311.operations.platform import Platform
 from open311.operations.publishing import names_for, publish
 from open311.storage import publications, requests
-from open311.storage.geometry import around_box, point_of
+from open311.storage.geometry import around_box, box_values, point_of
 from tests import build
 from tests.conftest import platform_of
 
@@ -60,9 +60,8 @@ def world(make_app: Callable[..., Flask]) -> tuple[Platform, dict[int, tuple[flo
 
 
 def found(platform: Platform, search: RequestSearch) -> set[int]:
-    with platform.database.reading() as connection:
-        items = publications.find_items(connection, search, JSON)
-    return {int(item.partition('"R')[2].partition('"')[0]) for item in items}
+    items = publications.find_items(platform.database.reader, search, JSON)
+    return {int(item.body.partition('"R')[2].partition('"')[0]) for item in items}
 
 
 def metres(one: tuple[float, float], other: tuple[float, float]) -> float:
@@ -112,6 +111,9 @@ def test_a_box_finds_exactly_what_arithmetic_finds(
     @example(-180.0, 180.0, -90.0, 90.0)
     @example(179.0, -179.0, -1.0, 1.0)
     @example(0.0, 0.0, 0.0, 0.0)
+    @example(0.0, 0.0, -1.0, 1.0)
+    @example(180.0, 180.0, 9.0, 11.0)
+    @example(180.0, -180.0, 9.0, 11.0)
     def check(west: float, east: float, lat: float, other: float) -> None:
         south, north = sorted((lat, other))
         answer = found(platform, RequestSearch(jurisdiction_id="test.example", box=Box(west, south, east, north)))
@@ -150,6 +152,8 @@ def test_the_box_around_a_circle_holds_its_rim_on_the_ellipsoid(platform: Platfo
         def check(long: float, lat: float, radius_m: float, azimuth: float) -> None:
             centre = cast(func.ST_GeomFromEWKT(point_of(Place(long=long, lat=lat)), type_=Geometry), Geography)
             rim = cast(func.ST_Project(centre, radius_m, azimuth, type_=Geography), Geometry)
-            assert connection.execute(select(around_box(rim, box_around(Circle(long, lat, radius_m))))).scalar_one()
+            box = box_around(Circle(long, lat, radius_m))
+            query = select(around_box(rim, "box", len(halves(box))))
+            assert connection.execute(query, box_values("box", box)).scalar_one()
 
         check()

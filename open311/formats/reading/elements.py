@@ -28,25 +28,37 @@ def read_elements(stream: BinaryIO) -> Iterator[Columns]:
     well-formed, has a DOCTYPE, or holds no requests.
     """
     document = _Document()
+    parser = _parser(document)
+    is_last = False
+    while not is_last:
+        chunk = stream.read(_CHUNK_BYTES)
+        is_last = not chunk
+        fault = _feed(parser, chunk, is_last)
+        yield from document.take()
+        if fault and not (is_last and document.is_untouched):
+            raise Invalid(fault)
+    document.check()
+
+
+def _parser(document: _Document) -> expat.XMLParserType:
     parser = expat.ParserCreate()
     parser.buffer_text = True
     parser.StartDoctypeDeclHandler = document.doctype
     parser.StartElementHandler = document.start
     parser.EndElementHandler = document.end
     parser.CharacterDataHandler = document.text
-    is_last = False
-    while not is_last:
-        chunk = stream.read(_CHUNK_BYTES)
-        is_last = not chunk
-        fault = None
-        try:
-            parser.Parse(chunk, is_last)
-        except expat.ExpatError as error:
-            fault = f"is not well-formed XML: line {error.lineno}: {expat.errors.messages[error.code]}."
-        yield from document.take()
-        if fault and not (is_last and document.is_untouched):
-            raise Invalid(fault)
-    document.check()
+    return parser
+
+
+def _feed(parser: expat.XMLParserType, chunk: bytes, is_last: bool) -> str:
+    """Parse a chunk; what is wrong with it, "" if nothing: what came before the fault is to be read first."""
+    try:
+        parser.Parse(chunk, is_last)
+    except expat.ExpatError as error:
+        return f"is not well-formed XML: line {error.lineno}: {expat.errors.messages[error.code]}."
+    except Invalid as error:
+        return str(error)
+    return ""
 
 
 class _Document:
@@ -94,7 +106,7 @@ class _Document:
         local = _local(name)
         self._root = self._root or local
         if not self._item and local in _ITEMS:  # one inside an empty one: the outer was a wrapper
-            self._item, self._item_depth = {}, self._depth
+            self._item, self._item_depth, self._field = {}, self._depth, ""
         elif self._item is not None and self._depth == self._item_depth + 1:
             self._begin(local, attributes)
 

@@ -48,7 +48,9 @@ def _address(columns: Columns) -> str:
     """A house, a crossing or a street, then the city."""
     get = columns.get
     crossing = [get("intersection_street_1"), get("intersection_street_2")]
-    street = get("incident_address") or (" & ".join(filter(None, crossing)) or get("street_name") or get("landmark"))
+    street = get("incident_address") or (
+        " & ".join(filter(None, crossing)) or get("street_name") or get("landmark")
+    )
     return ", ".join(filter(None, (street, get("city") or get("borough")))) if street else ""
 
 

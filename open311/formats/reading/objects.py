@@ -1,4 +1,4 @@
-"""JSON in every shape that a list of requests has been seen in. Read whole: a list has to be found before it is read."""
+"""JSON in every shape that a list of requests has been seen in; read whole, for the list has to be found first."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from open311.errors import Invalid
 from open311.formats.reading.vocabulary import Columns, plain_name
 
 MAX_BYTES = 256 * 1024 * 1024
+MAX_DEPTH = 5
 _WRAPPERS = ("service_requests", "service_request", "requests", "request", "data", "results", "items")
+_IDS = {"service_request_id", "token", "unique_key", "case_enquiry_id"}
 
 
 def read_objects(stream: BinaryIO) -> list[Columns]:
@@ -43,23 +45,27 @@ def _parse(text: str) -> Any:
         raise Invalid("is nested too deeply to be a list of requests.") from None
 
 
-def _items(found: Any) -> list[dict[str, Any]]:
+def _items(found: Any, depth: int = 0) -> list[dict[str, Any]]:
     """The objects that stand for requests."""
+    if depth > MAX_DEPTH:
+        raise Invalid("is nested too deeply to be a list of requests.")
     if found is None:
         return []
     if isinstance(found, list):
-        return [inner for item in found for inner in _unwrapped(item)]
+        return [inner for item in found for inner in _unwrapped(item, depth)]
     if isinstance(found, dict):
-        return _unwrapped(found)
+        return _unwrapped(found, depth)
     raise Invalid("holds no list of requests.")
 
 
-def _unwrapped(item: Any) -> list[dict[str, Any]]:
+def _unwrapped(item: Any, depth: int) -> list[dict[str, Any]]:
+    """What an object stands for: itself, or what it wraps."""
     if not isinstance(item, dict):
         raise Invalid(f"holds {json.dumps(item)[:40]} where a request should be.")
-    for name in _WRAPPERS:
-        if isinstance(item.get(name), (list, dict)):
-            return _items(item[name])
+    if not any(plain_name(name) in _IDS for name in item):
+        for name in _WRAPPERS:
+            if name in item and not isinstance(item[name], str):
+                return _items(item[name], depth + 1)
     return [item] if item else []
 
 
@@ -76,10 +82,8 @@ def _columns(item: dict[str, Any]) -> Columns:
 
 def _word(value: Any) -> str:
     """A member as text: a list of words one a line, an object (`{"@xsi:nil": "true"}`) as nothing."""
-    if isinstance(value, str):
-        return value
+    if isinstance(value, list):
+        return "\n".join(item for item in value if isinstance(item, str))
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, list):
-        return "\n".join(filter(None, (_word(item) for item in value)))
-    return ""
+    return value if isinstance(value, str) else ""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import codecs
 import io
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import chain
+from typing import BinaryIO, cast
 
 from open311.domain.imports import Refusal, SourceRow
 from open311.errors import Invalid
@@ -17,7 +18,7 @@ from open311.formats.reading.georeport import GEOREPORT
 from open311.formats.reading.newyork import NEWYORK
 from open311.formats.reading.objects import read_objects
 from open311.formats.reading.tables import Table
-from open311.formats.reading.vocabulary import Columns, Vocabulary
+from open311.formats.reading.vocabulary import Vocabulary
 
 VOCABULARIES = (NEWYORK, BOSTON, GEOREPORT)
 _FOREIGN = {
@@ -55,19 +56,20 @@ class Source:
     count: int | None = None
 
 
-def open_source(stream: io.BufferedReader, wanted: SourceFormat | None = None) -> Source:
+def open_source(stream: BinaryIO, wanted: SourceFormat | None = None) -> Source:
     """The requests in a stream, which is read from where it stands and not closed.
 
     wanted  what it is; None to go by its content
     Raises Invalid when it is none of the formats, or not the one wanted, naming the columns that are missing.
     """
-    head = stream.peek(4096)
+    buffered = stream if isinstance(stream, io.BufferedReader) else io.BufferedReader(cast("io.RawIOBase", stream))
+    head = buffered.peek()
     _refuse_foreign(head)
     kind = _kind(wanted) if wanted else _kind_of(head)
     vocabulary = next((each for each in VOCABULARIES if wanted and each.name == wanted.partition("-")[0]), None)
     if kind == "xml":
-        return _xml(stream)
-    return _json(stream, vocabulary) if kind == "json" else _csv(stream, head, vocabulary)
+        return _xml(buffered)
+    return _json(buffered, vocabulary) if kind == "json" else _csv(buffered, head, vocabulary)
 
 
 def _refuse_foreign(head: bytes) -> None:
@@ -92,19 +94,19 @@ def _kind_of(head: bytes) -> str:
     return "json" if start[:1] in ("", "[", "{") or start.split(maxsplit=1)[0] == "null" else "csv"
 
 
-def _xml(stream: io.BufferedReader) -> Source:
+def _xml(stream: BinaryIO) -> Source:
     rows = (GEOREPORT.row(position, columns) for position, columns in enumerate(read_elements(stream), start=1))
     return Source(SourceFormat.GEOREPORT_XML, rows)
 
 
-def _json(stream: io.BufferedReader, wanted: Vocabulary | None) -> Source:
+def _json(stream: BinaryIO, wanted: Vocabulary | None) -> Source:
     found = read_objects(stream)
-    vocabulary = wanted or _vocabulary(set(chain.from_iterable(found[:50]))) if found else GEOREPORT
+    vocabulary = wanted or (_vocabulary(list(dict.fromkeys(chain(*found[:50])))) if found else GEOREPORT)
     rows = (vocabulary.row(position, columns) for position, columns in enumerate(found, start=1))
     return Source(SourceFormat(f"{vocabulary.name}-json"), rows, len(found))
 
 
-def _csv(stream: io.BufferedReader, head: bytes, wanted: Vocabulary | None) -> Source:
+def _csv(stream: BinaryIO, head: bytes, wanted: Vocabulary | None) -> Source:
     table = Table(stream, head)
     vocabulary = wanted or _vocabulary(table.names)
     missing = vocabulary.missing(table.names)
@@ -118,21 +120,22 @@ def _table_rows(table: Table, vocabulary: Vocabulary) -> Iterator[SourceRow | Re
         yield found if isinstance(found, Refusal) else vocabulary.row(*found)
 
 
-def _vocabulary(names: Collection[str]) -> Vocabulary:
-    """The publisher whose required columns are all there. Invalid where none is, with what the nearest lacks."""
-    nearest = min(VOCABULARIES, key=lambda each: len(each.missing(names)) / len(each.required))
-    missing = nearest.missing(names)
+def _vocabulary(names: list[str]) -> Vocabulary:
+    """The publisher who calls an id as this file does. Invalid where that is none, or where columns are missing."""
+    found = next((each for each in VOCABULARIES if each.has_id(names)), None)
+    if found is None:
+        known = ", ".join(SourceFormat)
+        raise Invalid(f"is none of the known formats ({known}); its columns are {_some(names)}.")
+    missing = found.missing(names)
     if missing:
-        raise Invalid(_lacks(nearest, missing, names))
-    return nearest
+        raise Invalid(_lacks(found, missing, names))
+    return found
 
 
-def _lacks(vocabulary: Vocabulary, missing: list[str], names: Collection[str]) -> str:
-    has = ", ".join(list(names)[:8]) or "none"
-    return (
-        f"lacks the column{'s' if len(missing) > 1 else ''} {', '.join(missing)} of {vocabulary.name} data; "
-        f"it has {has}{', …' if len(names) > 8 else ''}."
-    )
+def _lacks(vocabulary: Vocabulary, missing: list[str], names: list[str]) -> str:
+    columns = "the column" if len(missing) == 1 else "the columns"
+    return f"lacks {columns} {', '.join(missing)} of {vocabulary.name} data; its columns are {_some(names)}."
 
 
-__all__ = ["Columns", "Source", "SourceFormat", "open_source"]
+def _some(names: list[str]) -> str:
+    return ", ".join(name[:40] for name in names[:8]) + (", …" if len(names) > 8 else "")

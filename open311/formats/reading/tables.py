@@ -29,10 +29,19 @@ class Table:
         self._lines = _lines(self._text)
         first = next(self._lines, "")
         self._reader = csv.reader(_chain(first, self._lines), delimiter=_delimiter(first))
-        self.names = [plain_name(name) for name in next(self._reader, [])]
+        self.names = self._header()
+
+    def _header(self) -> list[str]:
+        try:
+            return [plain_name(name) for name in next(self._reader, [])]
+        except csv.Error as error:
+            raise Invalid(f"has a first line that cannot be read as CSV: {error}.") from None
 
     def rows(self) -> Iterator[tuple[int, Columns] | Refusal]:
-        """Each row with its number, from 1; a Refusal for one that does not fit the header. Blank lines don't count."""
+        """Each row with its number, from 1; a Refusal for one that does not fit the header.
+
+        Blank lines do not count.
+        """
         position = 0
         while True:
             try:
@@ -58,7 +67,7 @@ def _lines(text: io.TextIOWrapper) -> Iterator[str]:
     try:
         while line := text.readline(MAX_LINE_CHARACTERS):
             if len(line) == MAX_LINE_CHARACTERS:
-                raise Invalid(f"has a line of more than {MAX_LINE_CHARACTERS} characters; it is no CSV of requests.")
+                raise Invalid(f"has a line of more than {MAX_LINE_CHARACTERS} characters; that is no CSV.")
             yield line
     except UnicodeDecodeError:
         raise Invalid("cannot be read: it begins as UTF-16 and is not.") from None

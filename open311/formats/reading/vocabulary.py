@@ -58,6 +58,10 @@ class Vocabulary:
         fields |= self.derive(said)
         return SourceRow(position=position, **fields)
 
+    def has_id(self, names: Collection[str]) -> bool:
+        """Whether a file with these column names has this publisher's ids."""
+        return any(name in names for name in self._names("service_request_id"))
+
     def missing(self, names: Collection[str]) -> list[str]:
         """The required columns that a file with these column names lacks, by their first names."""
         return [

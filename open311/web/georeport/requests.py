@@ -11,11 +11,11 @@ from open311.domain.search import RequestSearch
 from open311.errors import Invalid
 from open311.formats import Format, document, join_items, shape_of
 from open311.operations.api_keys import require_key_for
-from open311.operations.find_requests import find_request, find_requests
+from open311.operations.find_requests import find_request, find_requests, find_validator
 from open311.operations.submit_request import submit_request
 from open311.operations.sync import ensure_synced
 from open311.web.access import caller_key
-from open311.web.answers import answer
+from open311.web.answers import answer, not_modified
 from open311.web.context import platform
 from open311.web.georeport.blueprint import georeport
 from open311.web.parsing import (
@@ -50,10 +50,21 @@ def list_requests(output: Format) -> Response:
     jurisdiction = platform().registry.find(arguments["jurisdiction_id"])
     search = read_search(arguments, jurisdiction, now=utc_now(), policy=platform().settings.span_policy)
     _known_services(search, arguments)
-    page = find_requests(platform(), search, output)
-    response = answer(join_items(_REQUEST, page.items, output), output)
-    _link_pages(response, search, page.has_more)
+    response, has_more = _unchanged(search, output)
+    if response is None:
+        page = find_requests(platform(), search, output)
+        body = join_items(_REQUEST, page.items, output)
+        response, has_more = answer(body, output, validator=page.validator), page.has_more
+    _link_pages(response, search, has_more)
     return response
+
+
+def _unchanged(search: RequestSearch, output: Format) -> tuple[Response | None, bool]:
+    """A 304 without reading the items, for a client that has asked before; and whether there are more."""
+    if search.ids or "If-None-Match" not in request.headers:
+        return None, False
+    validator, has_more = find_validator(platform(), search)
+    return not_modified(validator, output), has_more
 
 
 @georeport.call(
@@ -93,8 +104,8 @@ def get_request(output: Format, service_request_id: str) -> Response:
     jurisdiction = platform().registry.find(arguments["jurisdiction_id"])
     if not service_request_id:
         raise Invalid("is missing; send the id of a request.", "service_request_id")
-    items = find_request(platform(), jurisdiction.id, service_request_id, output)
-    return answer(join_items(_REQUEST, items, output), output)
+    page = find_request(platform(), jurisdiction.id, service_request_id, output)
+    return answer(join_items(_REQUEST, page.items, output), output, validator=page.validator)
 
 
 def _known_services(search: RequestSearch, arguments: dict[str, str]) -> None:

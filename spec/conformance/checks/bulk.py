@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from io import StringIO
 
-from spec.conformance.answers import Answer, Call, UnmetNeedError, text_of
+from spec.conformance.answers import Answer, Call, Record, UnmetNeedError, text_of
 from spec.conformance.probe import Probe, created, given, moment_of
 from spec.conformance.registry import check
 
@@ -34,7 +34,14 @@ def _bulk(probe: Probe, format: str) -> Answer:
 
 
 def _rows(answer: Answer) -> list[dict[str, str]]:
-    return list(csv.DictReader(StringIO(answer.body.decode("utf-8"), newline=""), strict=True))
+    """The rows, with every column. Raises DeviationError when the file is no such CSV."""
+    try:
+        rows = list(csv.DictReader(StringIO(answer.body.decode("utf-8"), newline=""), strict=True))
+    except (UnicodeDecodeError, csv.Error) as error:
+        answer.fail("CSV in UTF-8", f"{answer.content_type}, {error}")
+    short = [row for row in rows if any(row.get(name) is None for name in COLUMNS)]
+    answer.must(not short, f"the columns {', '.join(COLUMNS)} in every row")
+    return rows
 
 
 @check("C286", needs="bulk_url")
@@ -42,7 +49,7 @@ def csv_form(probe: Probe) -> None:
     answer = _bulk(probe, "csv").must_be(200)
     media_type = answer.content_type.lower().replace(" ", "")
     answer.must(media_type.startswith("text/csv;charset=utf-8"), "text/csv; charset=utf-8", answer.content_type)
-    first = answer.body.partition(b"\r\n")[0].decode()
+    first = answer.text.partition("\r\n")[0]
     answer.must(first.split(",")[: len(COLUMNS)] == list(COLUMNS), ",".join(COLUMNS), first)
 
 
@@ -77,17 +84,19 @@ def open_requests_have_no_closed_date(probe: Probe) -> None:
 @check("C289", needs="bulk_url")
 def other_formats(probe: Probe) -> None:
     xml = _bulk(probe, "xml").must_be(200)
-    xml.must(xml.document().root.find(".//closed_datetime") is not None, "closed_datetime")
+    xml.must(xml.must_be_xml().find(".//closed_datetime") is not None, "closed_datetime")
     json = _bulk(probe, "json").must_be(200)
-    data = json.json()
-    sound = isinstance(data, list) and data and all("closed_datetime" in item for item in data)
+    data = json.must_be_json()
+    records = [item for item in data if isinstance(item, dict)] if isinstance(data, list) else []
+    sound = records and all("closed_datetime" in item for item in records)
     json.must(sound, "an array with closed_datetime in each item")
 
 
-def _inquiry(probe: Probe) -> tuple[Answer, list[dict[str, object]]]:
+def _inquiry(probe: Probe) -> tuple[Answer, list[Record]]:
     answer = probe.client.get(Call("GET", f"{given(probe.prepared.inquiry_url)}/services/all.json")).must_be(200)
-    data = answer.json()
-    answer.must(isinstance(data, list) and data, "a non-empty array")
+    data = answer.must_be_json()
+    sound = isinstance(data, list) and data and all(isinstance(item, dict) for item in data)
+    answer.must(sound, "a non-empty array of objects")
     return answer, data
 
 
@@ -101,7 +110,7 @@ def inquiry_services(probe: Probe) -> None:
 @check("C291", needs="inquiry_url")
 def inquiry_expiration(probe: Probe) -> None:
     answer, items = _inquiry(probe)
-    wrong = [item["expiration"] for item in items if not moment_of(str(item.get("expiration")))]
+    wrong = [text_of(item, "expiration") for item in items if not moment_of(text_of(item, "expiration"))]
     answer.must(not wrong, "ISO 8601 times", wrong[:1])
 
 

@@ -38,7 +38,7 @@ def _values(attribute: Record) -> list[Record]:
 def definition_in_xml(probe: Probe) -> None:
     code = given(probe.prepared.rich_service)
     answer = probe.definition(code, "xml").must_be(200)
-    root = answer.document().root
+    root = answer.must_be_xml()
     answer.must(root.tag == "service_definition", "the root service_definition", f"<{root.tag}>")
     answer.must(root.findtext("service_code") == code, f"service_code {code}", root.findtext("service_code"))
 
@@ -47,7 +47,7 @@ def definition_in_xml(probe: Probe) -> None:
 def definition_in_json(probe: Probe) -> None:
     probe.json_offered()
     answer = probe.definition(given(probe.prepared.rich_service), "json").must_be(200)
-    data = answer.json()
+    data = answer.must_be_json()
     sound = isinstance(data, dict) and {"service_code", "attributes"} <= set(data)
     answer.must(sound, "one object with service_code and attributes")
 

@@ -42,15 +42,15 @@ def discovery_in_xml(probe: Probe) -> None:
         answer = probe.get("discovery.xml")
         answer.fail("discovery.xml below the base, beside it or at the root of the server", str(answer))
     answer = probe.discovery("xml").must_be(200)
-    document = answer.document()
-    answer.must(document.root.tag == "discovery", "the root discovery", f"<{document.root.tag}>")
-    answer.must(not document.foreign, "no namespace", document.foreign)
+    root = answer.must_be_xml()
+    answer.must(root.tag == "discovery", "the root discovery", f"<{root.tag}>")
+    answer.must(not answer.document().foreign, "no namespace", answer.document().foreign)
 
 
 @check("C002")
 def discovery_in_json(probe: Probe) -> None:
     answer = probe.discovery("json").must_be(200)
-    data = answer.json()
+    data = answer.must_be_json()
     answer.must(isinstance(data, dict) and "discovery" not in data, "one object without a discovery member")
 
 
@@ -201,6 +201,7 @@ def test_endpoint_is_listed(probe: Probe) -> None:
 def page_for_people(probe: Probe) -> None:
     probe.discovery("xml")
     answer = probe.client.get(Call("GET", f"{probe.discovery_base}/discovery", (("Accept", "text/html"),)))
-    if "discovery_page" not in probe.prepared.offered and not answer.succeeded:
+    is_page = answer.succeeded and "text/html" in answer.content_type
+    if "discovery_page" not in probe.prepared.offered and not is_page:
         raise UnmetNeedError("not offered: discovery as a page")
     answer.must_be(200).must("text/html" in answer.content_type, "a page in HTML")

@@ -29,7 +29,7 @@ def xml_structure(probe: Probe) -> None:
     for answer in _errors(probe, "xml"):
         is_xml = answer.body.lstrip().startswith(b"<") and "html" not in answer.content_type
         answer.must(is_xml, "an errors body in XML")
-        root = answer.document().root
+        root = answer.must_be_xml()
         answer.must(root.tag == "errors", "the root errors", f"<{root.tag}>")
         sound = len(root) and all(_is_error(child) for child in root)
         answer.must(sound, "error elements with code and description")
@@ -44,10 +44,7 @@ def _is_error(element: object) -> bool:
 def json_structure(probe: Probe) -> None:
     probe.json_offered()
     for answer in _errors(probe, "json"):
-        try:
-            data = answer.json()
-        except UnmetNeedError:
-            answer.fail("an errors body in JSON", str(answer))
+        data = answer.must_be_json()
         listed = isinstance(data, list) and data and all(isinstance(item, dict) for item in data)
         answer.must(listed, "a non-empty array of objects")
         answer.must(all({"code", "description"} <= set(item) for item in data), "code and description in each")

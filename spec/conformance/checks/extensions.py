@@ -10,6 +10,7 @@ from spec.conformance.answers import Answer, Record, UnmetNeedError, ids_of, tex
 from spec.conformance.preparation import EXTENSIONS
 from spec.conformance.probe import Probe, given, moment_of, only, segment
 from spec.conformance.registry import check
+from spec.conformance.survey import point_of
 from spec.shapes import REQUEST
 
 _EXTENSIONS = ("extended_attributes", "notes", "attributes", "distance")
@@ -94,11 +95,12 @@ def links(probe: Probe) -> None:
     answer, _ = probe.listing(("page", "1"), ("page_size", "1"))
     link = answer.headers.get("link", "")
     answer.must('rel="next"' in link and 'rel="prev"' not in link, "Link with next and no prev", link or "none")
-    total = answer.headers.get("x-total-count", "")
-    answer.must(total.isdecimal() and int(total) >= _count(probe), "X-Total-Count", total or "none")
     second, _ = probe.listing(("page", "2"), ("page_size", "1"))
     link = second.headers.get("link", "")
     second.must('rel="prev"' in link, "Link with prev", link or "none")
+    total = answer.headers.get("x-total-count", "")
+    _offered(probe, "count", lambda: total)
+    answer.must(total.isdecimal() and int(total) >= _count(probe), "X-Total-Count", total or "none")
 
 
 # --- Changes
@@ -136,11 +138,10 @@ def updated_before(probe: Probe) -> None:
 
 
 def _place(probe: Probe) -> tuple[float, float]:
-    record = only(probe.request(given(probe.prepared.open_request), probe.formats[-1]))
-    try:
-        return float(text_of(record, "lat")), float(text_of(record, "long"))
-    except ValueError as error:
-        raise UnmetNeedError("the open request has no point") from error
+    point = point_of(only(probe.request(given(probe.prepared.open_request), probe.formats[-1])))
+    if point is None:
+        raise UnmetNeedError("the open request has no point")
+    return point.lat, point.long
 
 
 def _circle(lat: object, long: object, radius_m: int) -> tuple[tuple[str, str], ...]:
@@ -161,12 +162,11 @@ def circle(probe: Probe) -> None:
 
 def _distance_m(record: Record, lat: float, long: float) -> float:
     """On the sphere; requests without a point are infinitely far."""
-    try:
-        other_lat, other_long = float(text_of(record, "lat")), float(text_of(record, "long"))
-    except ValueError:
+    point = point_of(record)
+    if point is None:
         return float("inf")
-    half_lat, half_long = radians(other_lat - lat) / 2, radians(other_long - long) / 2
-    chord = sin(half_lat) ** 2 + cos(radians(lat)) * cos(radians(other_lat)) * sin(half_long) ** 2
+    half_lat, half_long = radians(point.lat - lat) / 2, radians(point.long - long) / 2
+    chord = sin(half_lat) ** 2 + cos(radians(lat)) * cos(radians(point.lat)) * sin(half_long) ** 2
     return 2 * _EARTH_M * asin(sqrt(chord))
 
 
@@ -258,27 +258,32 @@ def extensions(probe: Probe) -> None:
 def geojson(probe: Probe) -> None:
     answer = probe.get("requests.geojson")
     _offered(probe, "geojson", lambda: answer.succeeded and b"FeatureCollection" in answer.body[:200])
-    data = answer.must_be(200).json()
-    answer.must(data.get("type") == "FeatureCollection", "a FeatureCollection", data.get("type"))
+    data = answer.must_be(200).must_be_json()
+    features = data.get("features") if isinstance(data, dict) else None
+    answer.must(isinstance(features, list) and data.get("type") == "FeatureCollection", "a FeatureCollection")
     places = _places(probe)
-    for feature in data["features"]:
-        geometry = feature.get("geometry")
-        if geometry is None:
-            continue
-        answer.must(geometry["type"] == "Point", "points", geometry["type"])
-        request_id = str(feature.get("id") or feature["properties"].get("service_request_id"))
-        expected = places.get(request_id)
-        answer.must(expected in (None, geometry["coordinates"]), f"{expected}", geometry["coordinates"])
+    for feature in features or ():
+        request_id, geometry = _feature(answer, feature)
+        if geometry is not None:
+            answer.must(geometry.get("type") == "Point", "points", geometry.get("type"))
+            expected, came = places.get(request_id), geometry.get("coordinates")
+            answer.must(expected in (None, came), f"{expected}", f"{came}")
+
+
+def _feature(answer: Answer, feature: object) -> tuple[str, Record | None]:
+    """A feature's request id and geometry. Raises DeviationError when it is no feature."""
+    properties = feature.get("properties") if isinstance(feature, dict) else None
+    geometry = feature.get("geometry") if isinstance(feature, dict) else None
+    if not isinstance(feature, dict) or not isinstance(properties, dict) or not isinstance(geometry, dict | None):
+        answer.fail("features with geometry and properties", str(feature))
+    return text_of(feature, "id") or text_of(properties, "service_request_id"), geometry
 
 
 def _places(probe: Probe) -> dict[str, list[float]]:
     """Longitude and latitude of the listed requests, by id."""
     _, records = probe.listing()
-    return {
-        text_of(record, "service_request_id"): [float(text_of(record, "long")), float(text_of(record, "lat"))]
-        for record in records
-        if text_of(record, "lat") and text_of(record, "long")
-    }
+    points = {text_of(record, "service_request_id"): point_of(record) for record in records}
+    return {request_id: [point.long, point.lat] for request_id, point in points.items() if point}
 
 
 # --- JSONP

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from spec.conformance.answers import Answer, Record, UnmetNeedError, text_of
+from spec.conformance.answers import Answer, Record, UnmetNeedError, number_of, text_of
 from spec.conformance.preparation import Closing
 from spec.conformance.probe import Probe, created, given, only
 from spec.conformance.registry import check
@@ -125,8 +125,8 @@ def no_point(probe: Probe) -> None:
 def precision(probe: Probe) -> None:
     sent = given(probe.prepared.point).lat + 0.000000123
     answer = probe.post(probe.form(lat=f"{sent:.9f}"))
-    came = probe.read_back(created(answer)).get("lat")
-    close = isinstance(came, int | float | str) and abs(float(came) - sent) <= 0.000001
+    came = number_of(probe.read_back(created(answer)), "lat")
+    close = came is not None and abs(came - sent) <= 0.000001
     answer.must(close, f"lat {sent:.9f} when read back", came)
 
 

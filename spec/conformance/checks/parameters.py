@@ -165,7 +165,7 @@ def blackbox(probe: Probe) -> None:
 def answer_in_xml(probe: Probe) -> None:
     answer = probe.post(probe.form(), "xml")
     answer.must(answer.succeeded, "the request to be created")
-    root = answer.document().root
+    root = answer.must_be_xml()
     answer.must(root.tag == "service_requests", "the root service_requests", f"<{root.tag}>")
     answer.must([child.tag for child in root] == ["request"], "one request element", [child.tag for child in root])
 
@@ -175,7 +175,7 @@ def answer_in_json(probe: Probe) -> None:
     probe.json_offered()
     answer = probe.post(probe.form(), "json")
     answer.must(answer.succeeded, "the request to be created")
-    data = answer.json()
+    data = answer.must_be_json()
     answer.must(isinstance(data, list) and len(data) == 1, "an array of one")
 
 

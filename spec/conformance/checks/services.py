@@ -25,7 +25,7 @@ def _lists(probe: Probe) -> Iterator[tuple[Answer, list[Record]]]:
 @check("C054")
 def xml_structure(probe: Probe) -> None:
     answer = probe.services("xml").must_be(200)
-    root = answer.document().root
+    root = answer.must_be_xml()
     answer.must(root.tag == "services", "the root services", f"<{root.tag}>")
     others = {child.tag for child in root} - {"service"}
     answer.must(not others, "service children only", sorted(others))
@@ -35,7 +35,7 @@ def xml_structure(probe: Probe) -> None:
 def json_structure(probe: Probe) -> None:
     probe.json_offered()
     answer = probe.services("json").must_be(200)
-    data = answer.json()
+    data = answer.must_be_json()
     bare = isinstance(data, list) and all(isinstance(item, dict) for item in data)
     answer.must(bare, "a bare array of objects")
 

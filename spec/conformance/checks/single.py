@@ -10,7 +10,7 @@ from spec.conformance.registry import check
 @check("C236", needs="open_request")
 def in_xml(probe: Probe) -> None:
     answer = probe.request(given(probe.prepared.open_request), "xml").must_be(200)
-    root = answer.document().root
+    root = answer.must_be_xml()
     answer.must(root.tag == "service_requests", "the root service_requests", f"<{root.tag}>")
     answer.must([child.tag for child in root] == ["request"], "one request", [child.tag for child in root])
 
@@ -19,7 +19,7 @@ def in_xml(probe: Probe) -> None:
 def in_json(probe: Probe) -> None:
     probe.json_offered()
     answer = probe.request(given(probe.prepared.open_request), "json").must_be(200)
-    data = answer.json()
+    data = answer.must_be_json()
     answer.must(isinstance(data, list) and len(data) == 1, "an array of one")
 
 

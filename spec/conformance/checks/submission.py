@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from spec.conformance.answers import Answer, Format, UnmetNeedError, ids_of, text_of
+from spec.conformance.answers import Answer, Format, UnmetNeedError, ids_of, number_of, text_of
 from spec.conformance.probe import UNKNOWN, Probe, created, given
 from spec.conformance.registry import check
 
@@ -183,7 +183,7 @@ def point_zero(probe: Probe) -> None:
         raise UnmetNeedError(f"the deployment may set bounds: {answer}")
     receipt = created(answer)
     record = probe.read_back(receipt)
-    zero = float(text_of(record, "lat") or "nan") == 0 and float(text_of(record, "long") or "nan") == 0
+    zero = number_of(record, "lat") == 0 == number_of(record, "long")
     answer.must(zero, "lat 0 and long 0 when read back", f"{record.get('lat')}, {record.get('long')}")
 
 

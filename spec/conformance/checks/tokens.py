@@ -28,7 +28,7 @@ def resolved_in_json(probe: Probe) -> None:
     probe.json_offered()
     token = given(probe.prepared.resolved_token)
     answer = probe.token(token, "json").must_be(200)
-    data = answer.json()
+    data = answer.must_be_json()
     answer.must(isinstance(data, list) and len(data) == 1 and isinstance(data[0], dict), "an array of one")
     request_id, came = _pair(data[0])
     answer.must(request_id and came == token, f"an id and the token {token}", (request_id, came))

@@ -28,7 +28,7 @@ def _updates(probe: Probe, format: str) -> Answer:
 @check("C278")
 def in_xml(probe: Probe) -> None:
     answer = _updates(probe, "xml")
-    root = answer.document().root
+    root = answer.must_be_xml()
     answer.must(root.tag == "service_request_updates", "the root service_request_updates", f"<{root.tag}>")
     for update in root:
         missing = [name for name in _FIELDS if update.find(name) is None]
@@ -49,7 +49,7 @@ def within_the_window(probe: Probe) -> None:
 def in_json(probe: Probe) -> None:
     probe.json_offered()
     answer = _updates(probe, "json")
-    answer.must(isinstance(answer.json(), list), "a bare array")
+    answer.must(isinstance(answer.must_be_json(), list), "a bare array")
 
 
 def _request(probe: Probe) -> str:

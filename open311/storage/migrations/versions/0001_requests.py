@@ -129,7 +129,7 @@ CREATE TABLE publication (
     visibility TEXT NOT NULL,
     json TEXT NOT NULL,
     xml TEXT NOT NULL,
-    renderer SMALLINT NOT NULL,
+    digest BIGINT NOT NULL,
     written_by xid8 DEFAULT pg_current_xact_id() NOT NULL,
     CONSTRAINT publication_pkey PRIMARY KEY (jurisdiction_id, id),
     CONSTRAINT publication_jurisdiction_id_service_request_id_key
@@ -141,7 +141,7 @@ CREATE INDEX publication_changed_idx
     ON publication (jurisdiction_id, changed_at, id)
     WHERE visibility = 'public';
 CREATE INDEX publication_newest_idx
-    ON publication (jurisdiction_id, requested_at DESC, id DESC)
+    ON publication (jurisdiction_id, requested_at DESC, id DESC) INCLUDE (digest)
     WHERE visibility = 'public';
 CREATE INDEX publication_open_idx
     ON publication (jurisdiction_id, service_code, requested_at DESC, id DESC)
@@ -158,6 +158,17 @@ CREATE INDEX publication_service_idx
 CREATE INDEX publication_updated_idx
     ON publication (jurisdiction_id, updated_at, id)
     WHERE visibility = 'public';
+
+CREATE TABLE edition (
+    jurisdiction_id TEXT NOT NULL,
+    edition TEXT NOT NULL,
+    rendered_until BIGINT DEFAULT 0 NOT NULL,
+    begun_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    finished_at TIMESTAMP WITH TIME ZONE,
+    CONSTRAINT edition_pkey PRIMARY KEY (jurisdiction_id),
+    CONSTRAINT edition_jurisdiction_fkey FOREIGN KEY(jurisdiction_id)
+        REFERENCES jurisdiction (jurisdiction_id)
+);
 
 CREATE TABLE api_key (
     jurisdiction_id TEXT NOT NULL,
@@ -198,7 +209,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Drop the tables and all that is in them; the extensions stay."""
     op.execute(
-        "DROP TABLE repeatable_post, api_key, publication, request_event, reporter, request_token, service_request,"
+        "DROP TABLE repeatable_post, api_key, edition, publication, request_event, reporter, request_token, service_request,"
         " service, department, jurisdiction"
     )
     op.execute("DROP SEQUENCE request_number")

@@ -1,0 +1,189 @@
+"""`open311 conformance`: does a server, ours or any other, do what GeoReport v2 says?"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from rich.progress import Progress
+
+from open311.cli.shell import errors, fail
+
+if TYPE_CHECKING:
+    from spec.conformance.client import Client
+    from spec.conformance.probe import Target
+    from spec.conformance.report import Finding, Report
+    from spec.recordings import Judgement
+    from spec.shapes import Kind
+
+_KINDS = ("services", "service_definition", "requests", "created", "token", "errors", "discovery")
+
+
+@click.command()
+@click.argument("targets", nargs=-1, required=True, metavar="URL|FILE...")
+@click.option("--jurisdiction", default="", help="The jurisdiction_id to ask for.")
+@click.option("--api-key", envvar="OPEN311_CONFORMANCE_KEY", default="", help="The key to file requests with.")
+@click.option("--write", is_flag=True, help="File test requests, too. Without it, the run only reads.")
+@click.option(
+    "--level", type=click.Choice(["must", "should", "may"]), default="may", help="The weakest level to check."
+)
+@click.option(
+    "--only", multiple=True, metavar="NUMBER", help="Check this requirement alone, such as C187; repeatable."
+)
+@click.option("--format", "form", type=click.Choice(["text", "json", "junit", "html"]), default="text")
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Write the report to this file.")
+@click.option(
+    "--discovery", default="", metavar="URL", help="What discovery.xml lies below, if not found by itself."
+)
+@click.option("--both", "thorough", is_flag=True, help="Ask in XML and JSON even where one would do.")
+@click.option(
+    "--rate", type=click.FloatRange(0), default=2.0, show_default=True, help="Calls a second; 0 for no limit."
+)
+@click.option(
+    "--timeout", type=click.FloatRange(0, min_open=True), default=15.0, show_default=True, metavar="SECONDS"
+)
+@click.option(
+    "--max-bytes", type=click.IntRange(1), default=10_000_000, show_default=True, help="The longest answer read."
+)
+@click.option(
+    "--recorded", is_flag=True, help="The arguments are files with saved answers: judge these, ask nobody."
+)
+@click.option(
+    "--kind", type=click.Choice(_KINDS), help="With --recorded: what the files are, if not seen by itself."
+)
+def conformance(
+    targets: tuple[str, ...],
+    jurisdiction: str,
+    api_key: str,
+    write: bool,
+    level: str,
+    only: tuple[str, ...],
+    form: str,
+    output: Path | None,
+    discovery: str,
+    thorough: bool,
+    rate: float,
+    timeout: float,
+    max_bytes: int,
+    recorded: bool,
+    kind: Kind | None,
+) -> None:
+    """Check a GeoReport v2 endpoint, requirement by requirement, from outside.
+
+    URL is the endpoint's base: services.xml lies directly below it. One call at a time, at most --rate a second;
+    nothing is filed without --write. The exit status is 0 only when every MUST that could be checked passed.
+
+    \b
+    Examples:
+      open311 conformance https://api.city.example/open311/v2
+      open311 conformance URL --write --api-key KEY --format html --output report.html
+      open311 conformance --recorded services.json requests.xml
+    """
+    _need_judges()
+    if recorded:
+        sys.exit(0 if _judge_files(targets, kind) else 1)
+    if len(targets) > 1:
+        fail("Name one URL, or add --recorded to judge files.")
+    if write and not api_key:
+        fail("--write needs --api-key: requests are filed with a key.")
+    from spec.conformance.client import Client, Manners
+    from spec.conformance.probe import Target
+
+    report = _run(
+        Target(
+            base_url=_base(targets[0]),
+            discovery_url=discovery.rstrip("/"),
+            jurisdiction_id=jurisdiction,
+            api_key=api_key,
+            writes=write,
+            thorough=thorough,
+        ),
+        Client(Manners(rate_per_s=rate, timeout_s=timeout, max_body_bytes=max_bytes)),
+        level,
+        only,
+    )
+    _print(report, form, output)
+    sys.exit(0 if report.conforms else 1)
+
+
+def _need_judges() -> None:
+    try:
+        import jsonschema  # noqa: F401
+        import lxml  # noqa: F401
+    except ImportError:
+        fail("This command needs lxml and jsonschema: pip install 'open311-server[conformance]'.")
+
+
+def _base(url: str) -> str:
+    if not url.startswith(("http://", "https://")):
+        fail(f"{url} is no address; send one such as https://api.city.example/open311/v2, or add --recorded.")
+    return url.rstrip("/")
+
+
+def _run(target: Target, client: Client, level: str, only: tuple[str, ...]) -> Report:
+    from spec.conformance.client import UnreachableError
+    from spec.conformance.runner import run
+    from spec.requirements import Level, requirements
+
+    unknown = [number for number in only if number not in requirements()]
+    if unknown:
+        fail(f"There is no requirement {unknown[0]}; they are C001 to C{len(requirements())}.")
+    with _progress(len(only) or len(requirements())) as told:
+        try:
+            return run(target, client=client, level=Level[level.upper()], only=only, progress=told)
+        except UnreachableError as error:
+            fail(f"The server does not answer. {error}")
+
+
+@contextmanager
+def _progress(whole: int) -> Iterator[Callable[[Finding], None]]:
+    """A bar on the terminal while the run goes on; nothing where nobody watches."""
+    with Progress(console=errors, transient=True, disable=not sys.stderr.isatty()) as progress:
+        task = progress.add_task("Checking", total=whole)
+        yield lambda finding: progress.update(task, advance=1, description=finding.requirement.number)
+
+
+def _print(report: Report, form: str, output: Path | None) -> None:
+    from spec.conformance.reports import FORMS
+    from spec.conformance.reports.verdict import verdict
+
+    text = FORMS[form](report)
+    if output is None:
+        click.echo(text, nl=False)
+        return
+    output.write_text(text, encoding="utf-8")
+    click.echo(f"{verdict(report)} The report is in {output}.")
+
+
+def _judge_files(names: tuple[str, ...], kind: Kind | None) -> bool:
+    """Print what is wrong with each file; whether all conform."""
+    from spec.recordings import judge
+
+    sound, chose = True, False
+    for name in names:
+        path = Path(name)
+        if not path.is_file():
+            fail(f"There is no file {name}.")
+        found = judge(path.read_bytes(), kind)
+        sound = sound and found.kind is not None and not found.deviations and not found.why
+        click.echo(f"{name}: {_verdict_of(found)}")
+        for deviation in found.deviations:
+            click.echo(f"  {deviation}")
+        chose = chose or any("(A" in deviation.sentence for deviation in found.deviations)
+    if chose:
+        click.echo(
+            "\n(A36) and the like: the standard leaves a choice, and this is ours; see spec/georeport-v2.md."
+        )
+    return sound
+
+
+def _verdict_of(found: Judgement) -> str:
+    if found.why:
+        return found.why
+    if not found.deviations:
+        return f"{found.kind}, conforms"
+    return f"{found.kind}, {len(found.deviations)} kinds of deviation"

@@ -1,0 +1,243 @@
+"""`open311 import`: requests from files, with a bar while it runs and a reason for each row refused."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import stat
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import BinaryIO
+
+import click
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from open311.cli.shell import console, find_jurisdiction, open_shell, say
+from open311.clock import utc_now
+from open311.domain.imports import Refusal
+from open311.errors import Invalid
+from open311.formats.reading import Source, SourceFormat, open_source
+from open311.operations.import_requests import BATCH_ROWS, Batch, Import, Tally, import_requests
+from open311.operations.platform import Platform
+
+AUTO = "auto"
+SHOWN_REFUSALS = 20
+PLAIN_STEP_ROWS = 50_000
+SOME_REFUSED, UNREADABLE, STOPPED = 1, 2, 130
+_LINE_FORMATS = (".jsonl", ".ndjson")
+
+Report = Callable[[str, Refusal], None]
+"""Takes a file's name and a row of it that was refused."""
+
+
+@click.command("import")
+@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.File("rb"))
+@click.option("--jurisdiction", default="", help="Whose requests they are. Not needed where one city is served.")
+@click.option(
+    "--format",
+    "wanted",
+    type=click.Choice([AUTO, *map(str, SourceFormat)]),
+    default=AUTO,
+    show_default=True,
+    help="What the files are; auto goes by their content.",
+)
+@click.option(
+    "--report",
+    "report_path",
+    type=click.Path(dir_okay=False, writable=True, path_type=Path),
+    help="Write every refused row to this file: CSV, or JSON lines if its name ends in .jsonl.",
+)
+@click.option("--dry-run", is_flag=True, help="Read, mend and match everything, and keep nothing.")
+@click.option(
+    "--batch-rows",
+    type=click.IntRange(1, 10_000),
+    default=BATCH_ROWS,
+    show_default=True,
+    help="Rows in one transaction: what a stopped import may have to do again.",
+)
+def import_command(
+    files: tuple[BinaryIO, ...],
+    jurisdiction: str,
+    wanted: str,
+    report_path: Path | None,
+    dry_run: bool,
+    batch_rows: int,
+) -> None:
+    """Import requests from files and keep their ids. A FILE of - is standard input.
+
+    GeoReport JSON and XML in any known dialect, GeoReport CSV, and the open data of New York and Boston (CSV, or
+    the same columns in JSON). Dirty rows are mended and counted. A row is refused only if it has no id, no service
+    or no usable opening time, or if its id is that of another request made here.
+
+    Can be stopped and run again: an id that is stored already stays as it is, unless the row is newer. CSV and XML
+    are read row by row; JSON is read whole, up to 256 MB. Names, mail and phones of reporters are never read.
+
+    \b
+    Examples:
+      open311 import requests.json --jurisdiction bloomington.in.gov
+      open311 import 2024.csv 2025.csv --jurisdiction nyc.gov --report refused.csv
+      curl -s https://city.example/open311/v2/requests.xml |
+        open311 import - --jurisdiction city.example --dry-run
+
+    \b
+    Exit status:
+      0    every row is in
+      1    some rows were refused; all others are in
+      2    a file cannot be read, or not to its end; what came before is in
+      130  stopped by Ctrl-C; what was counted is in
+    """
+    source_format = None if wanted == AUTO else SourceFormat(wanted)
+    try:
+        with open_shell() as platform, _report(report_path) as report, _progress() as progress:
+            order = Import(
+                jurisdiction=find_jurisdiction(platform, jurisdiction),
+                origin="",
+                now=utc_now(),
+                batch_rows=batch_rows,
+                is_dry_run=dry_run,
+            )
+            desk = _Desk(platform, order, progress, report)
+            statuses = [desk.take(stream, source_format) for stream in files]
+    except KeyboardInterrupt:
+        say("Stopped. The same command goes on where this one was.")
+        sys.exit(STOPPED)
+    sys.exit(max(statuses))
+
+
+@contextmanager
+def _progress() -> Iterator[Progress]:
+    """A bar on a terminal, nothing elsewhere."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %  {task.fields[rows]} rows"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        yield progress
+
+
+@contextmanager
+def _report(path: Path | None) -> Iterator[Report]:
+    """Where refused rows are written; nowhere without a path."""
+    if path is None:
+        yield lambda name, refusal: None  # noqa: ARG005
+        return
+    with path.open("w", encoding="utf-8", newline="") as file:
+        if path.suffix.lower() in _LINE_FORMATS:
+            yield lambda name, refusal: print(json.dumps(_entry(name, refusal), ensure_ascii=False), file=file)
+            return
+        writer = csv.DictWriter(file, ["file", "row", "service_request_id", "reason"])
+        writer.writeheader()
+        yield lambda name, refusal: writer.writerow(_entry(name, refusal))
+
+
+def _entry(name: str, refusal: Refusal) -> dict[str, str | int]:
+    return {
+        "file": name,
+        "row": refusal.position,
+        "service_request_id": refusal.service_request_id,
+        "reason": refusal.reason,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Desk:
+    """Where files are handed in, one after the other."""
+
+    platform: Platform
+    order: Import
+    progress: Progress
+    report: Report
+
+    def take(self, stream: BinaryIO, wanted: SourceFormat | None) -> int:
+        """Import one file and tell how it went; the exit status it is worth."""
+        name = _name(stream)
+        try:
+            source = open_source(stream, wanted)
+            with _Account(name, source, stream, self).kept() as account:
+                for batch in import_requests(self.platform, source.rows, replace(self.order, origin=name)):
+                    account.add(batch)
+        except Invalid as error:
+            say(f"{name}: {error}")
+            return UNREADABLE
+        return SOME_REFUSED if account.tally.refused else 0
+
+
+class _Account:
+    """What became of one file's rows, told as it goes."""
+
+    def __init__(self, name: str, source: Source, stream: BinaryIO, desk: _Desk) -> None:
+        self.tally = Tally()
+        self._name = name
+        self._source = source
+        self._stream = stream
+        self._desk = desk
+        self._size = _size(stream)
+        self._task = desk.progress.add_task(name, total=source.count or self._size, rows=0)
+
+    @contextmanager
+    def kept(self) -> Iterator[_Account]:
+        """The account, which tells its sums at the end, whatever the end."""
+        try:
+            yield self
+        finally:
+            self._desk.progress.remove_task(self._task)
+            self._tell()
+
+    def add(self, batch: Batch) -> None:
+        """Count a batch, show its first refusals, report them all."""
+        for refusal in batch.refusals:
+            self._desk.report(self._name, refusal)
+        room = max(SHOWN_REFUSALS - self.tally.refused, 0)
+        for refusal in batch.refusals[:room]:
+            say(f"{self._name}, row {refusal.position}: {_with_id(refusal)}")
+        before, self.tally = self.tally.read, self.tally + batch.tally
+        self._move(before)
+
+    def _move(self, before: int) -> None:
+        rows = self.tally.read
+        if self._source.count is not None:
+            self._desk.progress.update(self._task, completed=rows, rows=rows)
+        elif self._size:
+            self._desk.progress.update(self._task, completed=self._stream.tell(), rows=rows)
+        if self._desk.progress.disable and before // PLAIN_STEP_ROWS < rows // PLAIN_STEP_ROWS:
+            say(f"{self._name}: {rows} rows so far")
+
+    def _tell(self) -> None:
+        tally = self.tally
+        if tally.refused > SHOWN_REFUSALS:
+            say(f"{self._name}: {tally.refused - SHOWN_REFUSALS} more rows refused; --report FILE has them all")
+        would = "would be " if self._desk.order.is_dry_run else ""
+        say(
+            f"{self._name} ({self._source.format}): {tally.read} read, {would}{tally.new} new, "
+            f"{tally.updated} updated, {tally.unchanged} unchanged, {tally.refused} refused"
+        )
+        for kind, count in sorted(tally.mended.items(), key=lambda item: -item[1]):
+            say(f"{count:>8}  {kind}")
+
+
+def _with_id(refusal: Refusal) -> str:
+    """`42254749: requested_datetime: is missing.`"""
+    return f"{refusal.service_request_id}: {refusal.reason}" if refusal.service_request_id else refusal.reason
+
+
+def _name(stream: BinaryIO) -> str:
+    """What to call a file: the last part of its path."""
+    name = getattr(stream, "name", "-")
+    if not isinstance(name, (str, bytes)) or name in ("-", "<stdin>"):
+        return "standard input"
+    return os.path.basename(os.fsdecode(name)).encode("utf-8", "replace").decode()
+
+
+def _size(stream: BinaryIO) -> int | None:
+    """Bytes of a regular file, None for what has no end yet."""
+    try:
+        found = os.fstat(stream.fileno())
+    except OSError:
+        return None
+    return found.st_size if stat.S_ISREG(found.st_mode) else None

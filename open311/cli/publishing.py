@@ -1,0 +1,63 @@
+"""`open311 publish`: rendering what the public sees anew."""
+
+from __future__ import annotations
+
+import click
+from rich.progress import Progress
+from rich.table import Table
+
+from open311.cli.shell import console, find_jurisdiction, open_shell, say
+from open311.clock import utc_now
+from open311.domain.dates import format_instant
+from open311.operations import sync
+from open311.operations.platform import Platform
+
+
+@click.command()
+@click.option("--jurisdiction", help="One city; without it, every city that has something to render.")
+@click.option("--again", is_flag=True, help="Render everything once more, even what is up to date.")
+@click.option("--status", is_flag=True, help="Only show how far each city has come.")
+def publish(jurisdiction: str | None, again: bool, status: bool) -> None:
+    """Render requests anew after names or the renderer have changed.
+
+    The worker does the same by itself, in the background; this does it now, with a progress bar. It may be
+    stopped and run again, and several may run at once.
+
+    \b
+    Examples:
+      open311 publish --status
+      open311 publish --jurisdiction city.example --again
+    """
+    with open_shell() as platform:
+        cities = [find_jurisdiction(platform, jurisdiction)] if jurisdiction else list(platform.registry)
+        ids = [city.id for city in cities]
+        if status:
+            _show(platform, ids)
+            return
+        for jurisdiction_id in ids:
+            if again:
+                sync.restart_edition(platform, jurisdiction_id, utc_now())
+            say(f"{jurisdiction_id}: {_republish(platform, jurisdiction_id)} requests rendered.")
+
+
+def _republish(platform: Platform, jurisdiction_id: str) -> int:
+    progress = next((row for row in sync.read_progress(platform) if row.edition.jurisdiction_id == jurisdiction_id))
+    with Progress(console=console, transient=True) as bar:
+        task = bar.add_task(jurisdiction_id, total=progress.total, completed=progress.rendered)
+        return sync.republish(platform, jurisdiction_id, utc_now(), lambda rows: bar.advance(task, rows))
+
+
+def _show(platform: Platform, ids: list[str]) -> None:
+    table = Table("jurisdiction", "edition", "rendered", "of", "begun", "finished", box=None)
+    for row in sync.read_progress(platform):
+        if row.edition.jurisdiction_id in ids:
+            finished = row.edition.finished_at
+            table.add_row(
+                row.edition.jurisdiction_id,
+                row.edition.edition,
+                str(row.rendered),
+                str(row.total),
+                format_instant(row.edition.begun_at),
+                format_instant(finished) if finished else "in work",
+            )
+    console.print(table)

@@ -1,0 +1,381 @@
+"""Taking in requests that were made elsewhere: mended, matched with the catalogue, stored a batch a transaction.
+
+An id that is stored already is the same request: it stays as it is unless the row is newer, and then the row
+changes it and its history says so. So an import that was stopped, or that brings a later state of the same data,
+may simply run again. The rules for single rows are in `open311.domain.mending`.
+
+Codes: a living service's own; an alias becomes its living service; a publisher without codes is matched by name;
+whatever is left keeps its code and its name as a retired service (A69), so that no request has a code that nobody
+can explain. The agency is the source's word. The history holds one entry of kind `imported`, for staff, with the
+file, the row and what was mended.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from open311.domain.attributes import Answer, AnswerPolicy, check_answers
+from open311.domain.dates import format_instant
+from open311.domain.imports import ImportedRequest, Mending, Refusal, SourceRow
+from open311.domain.mending import mend
+from open311.domain.requests import Event, Record, Status
+from open311.domain.services import Service
+from open311.domain.text import clean_text
+from open311.errors import Invalid
+from open311.operations.platform import Platform
+from open311.operations.publishing import Names, names_for, publish
+from open311.operations.submit_request import media_url_fault
+from open311.operations.sync import ensure_synced
+from open311.plugins import Jurisdiction
+from open311.storage import catalogue, requests
+from open311.storage.engine import Connection
+
+BATCH_ROWS = 1_000
+SOURCE = "import"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Import:
+    """What rows are imported into, and how.
+
+    origin      what the history calls their source, such as a file's name
+    is_dry_run  do everything and keep nothing
+    """
+
+    jurisdiction: Jurisdiction
+    origin: str
+    now: datetime
+    batch_rows: int = BATCH_ROWS
+    is_dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """How many rows were read and what became of them; `mended` counts rows by kind of dirt."""
+
+    read: int = 0
+    new: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    refused: int = 0
+    mended: Mapping[Mending, int] = field(default_factory=dict)
+
+    def __add__(self, other: Tally) -> Tally:
+        return Tally(
+            read=self.read + other.read,
+            new=self.new + other.new,
+            updated=self.updated + other.updated,
+            unchanged=self.unchanged + other.unchanged,
+            refused=self.refused + other.refused,
+            mended=Counter(self.mended) + Counter(other.mended),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What became of some rows, once they are stored for good."""
+
+    tally: Tally
+    refusals: tuple[Refusal, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Arrival:
+    """A row that can be stored: the record it makes, still without number, what its service was and what was mended."""
+
+    position: int
+    record: Record
+    own_code: str
+    service_name: str
+    mended: tuple[Mending, ...]
+
+
+class _NothingKept(Exception):
+    """Ends a dry run's transaction."""
+
+
+def import_requests(platform: Platform, rows: Iterable[SourceRow | Refusal], order: Import) -> Iterator[Batch]:
+    """Import rows, a batch at each step; what is yielded is committed.
+
+    rows  as they are read; when reading fails with Invalid, what came before is imported, then it is raised
+    """
+    ensure_synced(platform)
+    for chunk in _chunks(rows, order.batch_rows):
+        yield _import_batch(platform, chunk, order)
+
+
+def _chunks(rows: Iterable[SourceRow | Refusal], size: int) -> Iterator[list[SourceRow | Refusal]]:
+    chunk: list[SourceRow | Refusal] = []
+    try:
+        for row in rows:
+            chunk.append(row)
+            if len(chunk) >= size:
+                yield chunk
+                chunk = []
+    except Invalid:
+        if chunk:
+            yield chunk
+        raise
+    if chunk:
+        yield chunk
+
+
+def _import_batch(platform: Platform, chunk: list[SourceRow | Refusal], order: Import) -> Batch:
+    arrivals, refusals = _sort_out(chunk, order)
+    tally = Tally(read=len(chunk), mended=Counter(kind for arrival in arrivals for kind in arrival.mended))
+    with suppress(_NothingKept), platform.database.transaction() as connection:
+        store = _Store(platform, connection, order, arrivals)
+        for wave in _waves(arrivals):
+            store.take(wave)
+        if order.is_dry_run:
+            raise _NothingKept
+    refusals = sorted([*refusals, *store.refusals], key=lambda refusal: refusal.position)
+    return Batch(tally + store.tally + Tally(refused=len(refusals)), tuple(refusals))
+
+
+def _sort_out(chunk: list[SourceRow | Refusal], order: Import) -> tuple[list[_Arrival], list[Refusal]]:
+    arrivals: list[_Arrival] = []
+    refusals: list[Refusal] = []
+    for row in chunk:
+        if isinstance(row, Refusal):
+            refusals.append(row)
+            continue
+        try:
+            arrivals.append(_arrival(row, order))
+        except Invalid as error:
+            refusals.append(Refusal(row.position, clean_text(row.service_request_id.strip()), str(error)))
+    return arrivals, refusals
+
+
+def _waves(arrivals: list[_Arrival]) -> Iterator[list[_Arrival]]:
+    """The arrivals in parts in which no id comes twice, in order: a repeated one changes the one before it."""
+    left = arrivals
+    while left:
+        first: dict[str, _Arrival] = {}
+        left = [
+            arrival
+            for arrival in left
+            if first.setdefault(arrival.record.service_request_id, arrival) is not arrival
+        ]
+        yield list(first.values())
+
+
+# From a row to a record.
+
+
+def _arrival(row: SourceRow, order: Import) -> _Arrival:
+    """The record that a row makes. Raises Invalid for one that cannot be kept."""
+    city = order.jurisdiction
+    request = mend(row, zone=city.zone, now=order.now, covers=city.covers)
+    service = _service(city, request)
+    media = tuple(url for url in request.media if clean_text(url) == url and not media_url_fault(url))
+    own_code = _own_code(request)
+    code = service.code if service else own_code
+    mended = list(request.mended)
+    mended += [Mending.BAD_MEDIA] if len(media) < len(request.media) else []
+    mended += _service_mending(service, request)
+    record = Record(
+        jurisdiction_id=city.id,
+        number=0,
+        service_request_id=request.service_request_id,
+        service_code=code,
+        status=request.status,
+        status_notes=request.status_notes,
+        description=request.description,
+        department=_department(city, request),
+        agency_responsible=request.agency,
+        route_reason=SOURCE,
+        service_notice=request.service_notice,
+        requested_at=request.requested_at,
+        updated_at=request.updated_at,
+        changed_at=request.changed_at,
+        expected_at=request.expected_at,
+        place=request.place,
+        is_outside=request.place.point is not None and not city.covers(*request.place.point),
+        media_urls=media,
+        answers=_answers(city, service, request),
+        source=SOURCE,
+    )
+    return _Arrival(row.position, record, own_code, request.service_name or own_code, tuple(mended))
+
+
+def _service(city: Jurisdiction, request: ImportedRequest) -> Service | None:
+    """The living service of a request, None if the catalogue has none."""
+    for code in request.service_codes:
+        found = city.service(code)
+        if found is not None:
+            return found
+    if request.by_name and request.service_name:
+        wanted = request.service_name.casefold()
+        return next((service for service in city.services if service.name.casefold() == wanted), None)
+    return None
+
+
+def _own_code(request: ImportedRequest) -> str:
+    """The code as the source has it, its name where it has none."""
+    return request.service_codes[0] if request.service_codes else request.service_name
+
+
+def _service_mending(service: Service | None, request: ImportedRequest) -> list[Mending]:
+    if service is None:
+        return [Mending.UNLISTED_SERVICE]
+    is_old = request.service_codes and request.service_codes[0] != service.code
+    return [Mending.OLD_SERVICE] if is_old else []
+
+
+def _department(city: Jurisdiction, request: ImportedRequest) -> str:
+    """The department that the source means, by code or name; "" where it is none of the catalogue's."""
+    name = request.agency.casefold()
+    for department in city.departments:
+        if department.code == request.agency_code or (name and department.name.casefold() == name):
+            return department.code
+    return ""
+
+
+def _answers(city: Jurisdiction, service: Service | None, request: ImportedRequest) -> tuple[Answer, ...]:
+    """Those of the source's answers that the service asks for and can take."""
+    if service is None or not request.answers:
+        return ()
+    sent = {code: (value,) for code, value in request.answers}
+    answers, _ = check_answers(service, sent, AnswerPolicy(zone=city.zone, accept_labels=True))
+    return answers
+
+
+# From records to the database.
+
+
+class _Store:
+    """One batch's transaction: what it has stored so far, and what it could not store."""
+
+    def __init__(
+        self, platform: Platform, connection: Connection, order: Import, arrivals: Sequence[_Arrival]
+    ) -> None:
+        self._platform = platform
+        self._connection = connection
+        self._order = order
+        city = order.jurisdiction
+        catalogue.add_retired_services(connection, city.id, _retired(city, arrivals))
+        self._names: Names = names_for(connection, city)
+        self.tally = Tally()
+        self.refusals: list[Refusal] = []
+
+    def take(self, wave: Sequence[_Arrival]) -> None:
+        """Store arrivals, no two of one id: new ones, and newer ones."""
+        ids = sorted(arrival.record.service_request_id for arrival in wave)
+        stored = requests.load_records(self._connection, self._order.jurisdiction.id, ids)
+        self._add([arrival for arrival in wave if arrival.record.service_request_id not in stored])
+        known = [arrival for arrival in wave if arrival.record.service_request_id in stored]
+        self._change([(stored[arrival.record.service_request_id], arrival) for arrival in known])
+
+    def _add(self, arrivals: Sequence[_Arrival]) -> None:
+        numbered = [
+            replace(arrival, record=replace(arrival.record, number=self._platform.numbers.next(self._connection)))
+            for arrival in arrivals
+        ]
+        numbered.sort(key=lambda arrival: arrival.record.service_request_id)
+        kept = requests.add_records(self._connection, [arrival.record for arrival in numbered])
+        added = [arrival for arrival in numbered if arrival.record.number in kept]
+        requests.insert_histories(
+            self._connection, ((arrival.record, [self._imported(arrival)]) for arrival in added)
+        )
+        publish(self._connection, (arrival.record for arrival in added), self._names)
+        self.tally += Tally(new=len(added))
+        if len(added) < len(numbered):  # somebody else stored them meanwhile; now they can be seen
+            self.take([arrival for arrival in numbered if arrival.record.number not in kept])
+
+    def _change(self, pairs: Sequence[tuple[Record, _Arrival]]) -> None:
+        newer: list[tuple[Record, Record, _Arrival]] = []
+        for before, arrival in pairs:
+            if not _is_same_request(before, arrival.record):
+                self._refuse(before, arrival)
+            elif _is_newer(before, arrival.record):
+                newer.append((before, _merge(before, arrival.record), arrival))
+            else:
+                self.tally += Tally(unchanged=1)
+        for _, after, _ in newer:
+            requests.save_record(self._connection, after)
+        requests.insert_histories(
+            self._connection,
+            ((after, [*_events(before, after), self._imported(arrival)]) for before, after, arrival in newer),
+        )
+        publish(self._connection, (after for _, after, _ in newer), self._names)
+        self.tally += Tally(updated=len(newer))
+
+    def _refuse(self, before: Record, arrival: _Arrival) -> None:
+        reason = f"is the id of a request made here at {format_instant(before.requested_at)}, which is another one."
+        error = Invalid(reason, "service_request_id")
+        self.refusals.append(Refusal(arrival.position, before.service_request_id, str(error)))
+
+    def _imported(self, arrival: _Arrival) -> Event:
+        said = [f"{clean_text(self._order.origin)}, row {arrival.position}", *map(str, arrival.mended)]
+        if arrival.own_code != arrival.record.service_code:
+            said.append(f"its service_code there: {arrival.own_code}")
+        return Event(self._order.now, "imported", "; ".join(said))
+
+
+def _retired(city: Jurisdiction, arrivals: Sequence[_Arrival]) -> dict[str, str]:
+    """Codes that the catalogue lacks with the names they come with, in one order for all imports."""
+    names = {
+        arrival.record.service_code: arrival.service_name
+        for arrival in reversed(arrivals)
+        if city.service(arrival.record.service_code) is None
+    }
+    return dict(sorted(names.items()))
+
+
+def _is_same_request(before: Record, arrival: Record) -> bool:
+    """Whether an id means the same request here and there; ids that we gave out may clash with a source's."""
+    return before.source == SOURCE or before.requested_at == arrival.requested_at
+
+
+def _is_newer(before: Record, arrival: Record) -> bool:
+    """Whether a row says more than what is stored. Sources without a closing time only change their status."""
+    if arrival.changed_at != before.changed_at:
+        return arrival.changed_at > before.changed_at
+    return arrival.status is Status.CLOSED and before.status is Status.OPEN
+
+
+def _merge(before: Record, arrival: Record) -> Record:
+    """The stored record as the newer row has it. What the row leaves out stays.
+
+    Of a request that was made here, what the citizen sent stays too; the source only tells how it goes on.
+    """
+    progress = replace(
+        before,
+        status=arrival.status,
+        status_notes=arrival.status_notes,
+        department=arrival.department or before.department,
+        agency_responsible=arrival.agency_responsible or before.agency_responsible,
+        is_triage=before.is_triage and not arrival.department,
+        updated_at=arrival.updated_at,
+        changed_at=arrival.changed_at,
+        expected_at=arrival.expected_at or before.expected_at,
+    )
+    if before.source != SOURCE:
+        return progress
+    is_placed = arrival.place.has_point or arrival.place.address
+    return replace(
+        progress,
+        service_code=arrival.service_code,
+        description=arrival.description or before.description,
+        service_notice=arrival.service_notice or before.service_notice,
+        requested_at=arrival.requested_at,
+        place=arrival.place if is_placed else before.place,
+        is_outside=arrival.is_outside if is_placed else before.is_outside,
+        media_urls=arrival.media_urls or before.media_urls,
+        answers=arrival.answers or before.answers,
+    )
+
+
+def _events(before: Record, after: Record) -> Iterator[Event]:
+    """What a newer row changed, for everybody, at the time the source says."""
+    if after.status != before.status:
+        yield Event(after.updated_at, "status", after.status, is_public=True)
+    if after.status_notes and after.status_notes != before.status_notes:
+        yield Event(after.changed_at, "note", after.status_notes, is_public=True)
+    if after.agency_responsible != before.agency_responsible:
+        yield Event(after.changed_at, "transferred", after.agency_responsible, is_public=True)

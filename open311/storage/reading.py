@@ -1,0 +1,126 @@
+"""Reads on the hot path: statements compiled once, run on a connection that a thread keeps.
+
+A SQLAlchemy statement costs more to put together than PostgreSQL takes to answer it. So each shape of query
+is written in SQLAlchemy, compiled the first time it is met, and from then on run as text on a plain
+connection; those of one fixed shape are prepared as well.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+import psycopg2
+from psycopg2.errors import QueryCanceled, UndefinedTable
+from psycopg2.extensions import connection as RawConnection
+from sqlalchemy import Select
+from sqlalchemy.dialects.postgresql import psycopg2 as dialect
+
+from open311.errors import Unavailable
+
+DOWN = "The database cannot be reached just now; try again in a moment."
+
+_DIALECT = dialect.dialect()  # type: ignore[no-untyped-call]
+_PLACEHOLDER = re.compile(r"%\((\w+)\)s")
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A compiled query with named parameters, `%(name)s`.
+
+    name  for the server to keep its plan under; "" where the best plan depends on the values
+    """
+
+    text: str
+    name: str = ""
+
+    @classmethod
+    def of(cls, query: Select[Any], name: str = "") -> Self:
+        """The statement that a query with bound parameters stands for."""
+        return cls(str(query.compile(dialect=_DIALECT)), name)
+
+    @property
+    def preparation(self) -> str:
+        """SQL that has the server plan it once."""
+        numbers: dict[str, str] = {}
+        for name in _PLACEHOLDER.findall(self.text):
+            numbers.setdefault(name, f"${len(numbers) + 1}")
+        text = _PLACEHOLDER.sub(lambda match: numbers[match[1]], self.text)
+        return f"PREPARE {self.name} AS {text.replace('%%', '%')}"
+
+    @property
+    def execution(self) -> str:
+        """SQL that runs the prepared plan."""
+        names = dict.fromkeys(_PLACEHOLDER.findall(self.text))
+        return f"EXECUTE {self.name}({', '.join(f'%({name})s' for name in names)})"
+
+
+class Reader:
+    """Runs statements, each thread on a connection of its own, outside any transaction."""
+
+    def __init__(self, dsn: str, *, prepares: bool) -> None:
+        """`prepares` is off where a pooler between here and the server hands connections around."""
+        self._dsn = dsn
+        self._prepares = prepares
+        self._own = threading.local()
+        self._lock = threading.Lock()
+        self._open: list[RawConnection] = []
+
+    def rows(self, statement: Statement, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        """All rows. Raises Unavailable where there is no database, or it takes too long.
+
+        A connection that has died meanwhile is noticed only here; reading changes nothing, so it is tried again.
+        """
+        try:
+            try:
+                return self._run(statement, values)
+            except (psycopg2.OperationalError, psycopg2.InterfaceError):
+                if not self._has_died():
+                    raise
+                return self._run(statement, values)
+        except (psycopg2.OperationalError, psycopg2.InterfaceError, QueryCanceled, UndefinedTable) as error:
+            raise Unavailable(DOWN) from error
+
+    def close(self) -> None:
+        """Close the connections of all threads."""
+        with self._lock:
+            for connection in self._open:
+                connection.close()
+            self._open.clear()
+        self._own = threading.local()
+
+    def _run(self, statement: Statement, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        connection = getattr(self._own, "connection", None) or self._connect()
+        with connection.cursor() as cursor:
+            if statement.name and self._prepares:
+                prepared: dict[str, str] = self._own.prepared
+                if statement.name not in prepared:
+                    cursor.execute(statement.preparation)
+                    prepared[statement.name] = statement.execution
+                cursor.execute(prepared[statement.name], values)
+            else:
+                cursor.execute(statement.text, values)
+            found: list[tuple[Any, ...]] = cursor.fetchall()
+            return found
+
+    def _connect(self) -> RawConnection:
+        connection = psycopg2.connect(self._dsn)
+        connection.autocommit = True
+        self._own.connection = connection
+        self._own.prepared = {}
+        with self._lock:
+            self._open.append(connection)
+        return connection
+
+    def _has_died(self) -> bool:
+        """Whether this thread's connection is gone; forgets it if so."""
+        connection = getattr(self._own, "connection", None)
+        if connection is None or not connection.closed:
+            return False
+        del self._own.connection
+        with self._lock:
+            self._open = [other for other in self._open if other is not connection]
+        return True

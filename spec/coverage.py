@@ -1,0 +1,79 @@
+"""The table requirement to check in spec/coverage.md; `python -m spec.coverage` writes it anew."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from spec.conformance.checks import all_checks
+from spec.conformance.exemptions import EXEMPTIONS
+from spec.conformance.preparation import NEEDS
+from spec.conformance.registry import Check
+from spec.requirements import Requirement, families, requirements
+
+TARGET = Path(__file__).parent / "coverage.md"
+
+
+def checks_by_number() -> dict[str, Check]:
+    return {number: check for check in all_checks() for number in check.numbers}
+
+
+def unproved() -> list[str]:
+    """Requirements with neither a check nor a stated reason; there must be none."""
+    known = checks_by_number()
+    return [number for number in requirements() if number not in known and number not in EXEMPTIONS]
+
+
+def table() -> str:
+    """The page as it should be."""
+    return "\n".join(_lines()) + "\n"
+
+
+def _lines() -> Iterator[str]:
+    known = checks_by_number()
+    yield "# Coverage"
+    yield ""
+    yield "Which check of `spec/conformance/checks/` proves which requirement of `georeport-v2.md`. Written by"
+    yield "`python -m spec.coverage`; do not edit. *Files* means that the check files requests, so it runs only"
+    yield "with `--write`; *needs* names what must be there for it, explained at the end."
+    for family in families():
+        yield ""
+        yield f"## {family}"
+        yield ""
+        yield "| Number | Level | Check | Runs |"
+        yield "|---|---|---|---|"
+        for requirement in requirements().values():
+            if requirement.family == family:
+                yield _row(requirement, known.get(requirement.number))
+    yield from _needs()
+
+
+def _row(requirement: Requirement, check: Check | None) -> str:
+    if check is None:
+        reason = EXEMPTIONS.get(requirement.number, "**nothing**")
+        return f"| {requirement.number} | {requirement.level.name} | - | {reason} |"
+    return f"| {requirement.number} | {requirement.level.name} | `{check.name}` | {_condition(check)} |"
+
+
+def _condition(check: Check) -> str:
+    needs = [f"needs `{need}`" for need in check.needs]
+    return (
+        ", ".join([*(["files"] if check.writes else []), *needs, *(["last"] if check.disturbs else [])]) or "always"
+    )
+
+
+def _needs() -> Iterator[str]:
+    yield ""
+    yield "## Needs"
+    yield ""
+    yield "Fields of `spec.conformance.preparation.Preparation`. The look-over finds what can be seen from outside;"
+    yield "the rest is given by whoever prepared the server."
+    yield ""
+    yield "| Need | Meaning |"
+    yield "|---|---|"
+    for name, meaning in NEEDS.items():
+        yield f"| `{name}` | {meaning} |"
+
+
+if __name__ == "__main__":
+    TARGET.write_text(table(), encoding="utf-8")

@@ -1,0 +1,87 @@
+"""Saved answers judged offline: what kind of body it is, and where it parts from the wire contract."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from spec.bodies import deviations, parse, unwrapped
+from spec.documents import UnreadableError
+from spec.shapes import Kind, Plain
+
+
+@dataclass(frozen=True, slots=True)
+class Repeated:
+    """A deviation, with the first place where it was found and how often it was."""
+
+    sentence: str
+    times: int
+
+    def __str__(self) -> str:
+        return self.sentence if self.times == 1 else f"{self.sentence} ({self.times} times)"
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What was found in one saved body; `kind` is None when it is no body of the standard."""
+
+    kind: Kind | None
+    deviations: tuple[Repeated, ...] = ()
+    why: str = ""
+
+
+def judge(body: bytes, kind: Kind | None = None) -> Judgement:
+    """Judge a saved body; its format and, unless it is given, its kind show in the body itself."""
+    media_type = "text/xml" if body.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<") else "application/json"
+    try:
+        data = unwrapped(parse(body, media_type))
+    except UnreadableError as error:
+        return Judgement(kind, why=str(error))
+    kind = kind or kind_of(data)
+    if kind is None:
+        return Judgement(None, why="this is none of the standard's bodies")
+    bodies = _definitions(data) if kind == "service_definition" else []
+    found = [
+        sentence for each in bodies or [body] for sentence in deviations(each, media_type=media_type, kind=kind)
+    ]
+    return Judgement(kind, tuple(_grouped(found)))
+
+
+def _definitions(data: Plain) -> list[bytes]:
+    """The definitions of several services that were saved in one array, each a body of its own."""
+    return [json.dumps(item).encode() for item in data] if isinstance(data, list) and len(data) > 1 else []
+
+
+def kind_of(data: Plain) -> Kind | None:
+    """The kind of a body by its members; None when they fit none."""
+    if isinstance(data, dict):
+        return "discovery" if "endpoints" in data else "service_definition" if "attributes" in data else None
+    if not isinstance(data, list) or not all(isinstance(item, dict) for item in data):
+        return None
+    names = {name for item in data if isinstance(item, dict) for name in item}
+    if {"code", "description"} <= names and "service_code" not in names:
+        return "errors"
+    if "status" in names or "requested_datetime" in names or not data:
+        return "requests"
+    if {"service_code", "attributes"} <= names and "type" not in names:
+        return "service_definition"
+    if "service_code" in names:
+        return "services"
+    if {"token", "service_request_id"} <= names:
+        return "token"
+    return "created" if names & {"token", "service_request_id", "service_notice"} else None
+
+
+def _grouped(sentences: list[str]) -> Iterator[Repeated]:
+    """The sentences that differ only in position and value, each once, with its first wording."""
+    groups: dict[str, list[str]] = {}
+    for sentence in sentences:
+        groups.setdefault(_pattern(sentence), []).append(sentence)
+    yield from (Repeated(group[0], len(group)) for group in groups.values())
+
+
+def _pattern(sentence: str) -> str:
+    where, _, rule = sentence.rpartition(": ")
+    return re.sub(r"\[\d+\]", "[]", re.sub(r" is .*| has \d+.*", "", where)) + rule

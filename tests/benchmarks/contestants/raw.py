@@ -1,0 +1,84 @@
+"""The limit: plain WSGI, one prepared statement, the same renditions joined. No checks, no errors, no options."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs
+
+import psycopg2
+
+SESSION_OPTIONS = "-c jit=off -c max_parallel_workers_per_gather=0 -c timezone=UTC"
+STATEMENTS = """
+PREPARE page_json (int, int) AS SELECT json FROM publication
+    WHERE jurisdiction_id = 'nyc.gov' AND visibility = 'public' AND requested_at >= now() - interval '90 days'
+    ORDER BY requested_at DESC, id DESC LIMIT $1 OFFSET $2;
+PREPARE page_xml (int, int) AS SELECT xml FROM publication
+    WHERE jurisdiction_id = 'nyc.gov' AND visibility = 'public' AND requested_at >= now() - interval '90 days'
+    ORDER BY requested_at DESC, id DESC LIMIT $1 OFFSET $2;
+PREPARE one_json (text) AS SELECT json FROM publication
+    WHERE jurisdiction_id = 'nyc.gov' AND service_request_id = $1 AND visibility <> 'withdrawn';
+PREPARE post (text, float8, float8, text, text, text) AS INSERT INTO rival.request
+    (service_code, department_code, lat, long, point, address, description, email)
+    SELECT service_code, department_code, $2, $3, ST_SetSRID(ST_MakePoint($3, $2), 4326), $4, $5, $6
+    FROM rival.service WHERE service_code = $1 RETURNING service_request_id;
+"""
+PREFIX = "/open311/v2/"
+XML_HEAD = b'<?xml version="1.0" encoding="UTF-8"?>\n<service_requests>'
+FORM = ("service_code", "lat", "long", "address_string", "description", "email")
+
+Environ = dict[str, Any]
+local = threading.local()
+static = {path.name: path.read_bytes() for path in Path(os.environ["BENCH_BODIES"]).iterdir()}
+
+
+def application(environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
+    path = environ["PATH_INFO"].removeprefix(PREFIX)
+    is_xml = path.endswith(".xml")
+    body = static.get(path) or (xml if is_xml else json)(path, environ)
+    media_type = "text/xml; charset=utf-8" if is_xml else "application/json; charset=utf-8"
+    start_response("200 OK", [("Content-Type", media_type), ("Content-Length", str(len(body)))])
+    return [body]
+
+
+def json(path: str, environ: Environ) -> bytes:
+    if environ["REQUEST_METHOD"] == "POST":
+        return post(environ)
+    if path.startswith("requests/"):
+        items = rows("EXECUTE one_json (%s)", (path[len("requests/") : -len(".json")],))
+    else:
+        items = rows("EXECUTE page_json (%s, %s)", window(environ))
+    return f"[{','.join(items)}]".encode()
+
+
+def xml(path: str, environ: Environ) -> bytes:
+    return XML_HEAD + "".join(rows("EXECUTE page_xml (%s, %s)", window(environ))).encode() + b"</service_requests>"
+
+
+def post(environ: Environ) -> bytes:
+    form = parse_qs(environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"])).decode())
+    [created] = rows("EXECUTE post (%s, %s, %s, %s, %s, %s)", [form[name][0] for name in FORM])
+    return f'[{{"service_request_id":"{created}"}}]'.encode()
+
+
+def window(environ: Environ) -> tuple[int, int]:
+    query = parse_qs(environ["QUERY_STRING"])
+    size = int(query.get("page_size", ["1000"])[0])
+    return size, (int(query.get("page", ["1"])[0]) - 1) * size
+
+
+def rows(statement: str, values: Any) -> list[str]:
+    cursor = connection().cursor()
+    cursor.execute(statement, values)
+    return [row[0] for row in cursor.fetchall()]
+
+
+def connection() -> Any:
+    if not hasattr(local, "connection"):
+        local.connection = psycopg2.connect(os.environ["BENCH_DSN"], options=SESSION_OPTIONS)
+        local.connection.autocommit = True
+        local.connection.cursor().execute(STATEMENTS)
+    return local.connection

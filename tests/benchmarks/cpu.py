@@ -1,0 +1,71 @@
+"""CPU time and memory of whole process trees, from the kernel's own books (Linux)."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+
+PROC = Path("/proc")
+TICK_NS = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
+
+
+def cpu_ns(roots: Iterable[int]) -> int:
+    """User and system time that these processes, their descendants and their ended children have used.
+
+    A living process is read from its CPU clock, in nanoseconds; one that ended lives on in its parent's sum of
+    ended children, in ticks of 10 ms. So the sum never shrinks when a backend or a worker goes.
+    """
+    return sum(_own_ns(pid) + _ended_children_ns(pid) for pid in tree(roots))
+
+
+def tree(roots: Iterable[int]) -> list[int]:
+    """These processes and all below them."""
+    children: dict[int, list[int]] = {}
+    for entry in PROC.iterdir():
+        if entry.name.isdigit() and (fields := _stat(int(entry.name))):
+            children.setdefault(int(fields[1]), []).append(int(entry.name))
+    found, waiting = [], list(roots)
+    while waiting:
+        pid = waiting.pop()
+        found.append(pid)
+        waiting += children.get(pid, [])
+    return found
+
+
+def pss_kb(roots: Iterable[int]) -> tuple[int, int]:
+    """Proportional and resident memory of process trees, kB: shared pages counted once, and in each process."""
+    pss = rss = 0
+    for pid in tree(roots):
+        with suppress(OSError):
+            rows = dict(line.split(":", 1) for line in _read(pid, "smaps_rollup").splitlines()[1:])
+            pss += int(rows["Pss"].split()[0])
+            rss += int(rows["Rss"].split()[0])
+    return pss, rss
+
+
+def _own_ns(pid: int) -> int:
+    """The process's CPU clock, all its threads included, ended ones too; 0 once it is gone."""
+    try:
+        return time.clock_gettime_ns((~pid << 3) | 2)  # clock_getcpuclockid(3) of a process
+    except OSError:
+        return 0
+
+
+def _ended_children_ns(pid: int) -> int:
+    fields = _stat(pid)
+    return (int(fields[13]) + int(fields[14])) * TICK_NS if fields else 0
+
+
+def _stat(pid: int) -> list[str]:
+    """Fields 3 and on of /proc/PID/stat; the name before them may hold blanks."""
+    try:
+        return _read(pid, "stat").rpartition(")")[2].split()
+    except OSError:
+        return []
+
+
+def _read(pid: int, name: str) -> str:
+    return (PROC / str(pid) / name).read_text()

@@ -1,0 +1,200 @@
+"""Asking a server: keep-alive HTTP/1.1 over raw sockets, as little of our own time as possible, loopback only."""
+
+from __future__ import annotations
+
+import selectors
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from itertools import cycle, islice
+
+HOST = "127.0.0.1"
+TIMEOUT_S = 60.0
+BUFFER_BYTES = 1 << 20
+
+
+class Refused(Exception):
+    """A server answered something else than it should."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One answer: its status, its head as sent, its body."""
+
+    status: int
+    head: bytes
+    body: bytes
+
+    def header(self, name: str) -> str:
+        """A header's value, "" if it is not there."""
+        return _header(self.head, name.lower().encode()).decode()
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a run brought: how long it took and each answer's latency, seconds."""
+
+    seconds: float = 0.0
+    latencies: list[float] = field(default_factory=list)
+    statuses: dict[int, int] = field(default_factory=dict)
+    body_bytes: int = 0
+
+    @property
+    def count(self) -> int:
+        return len(self.latencies)
+
+    def add(self, latency: float, status: int, body_bytes: int) -> None:
+        self.latencies.append(latency)
+        self.statuses[status] = self.statuses.get(status, 0) + 1
+        self.body_bytes += body_bytes
+
+
+def call(method: str, target: str, *, headers: dict[str, str] | None = None, body: bytes = b"") -> bytes:
+    """A whole request as it goes over the wire."""
+    lines = [f"{method} {target} HTTP/1.1", f"Host: {HOST}", "Accept: */*"]
+    lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
+    if body:
+        lines += ["Content-Type: application/x-www-form-urlencoded", f"Content-Length: {len(body)}"]
+    return ("\r\n".join(lines) + "\r\n\r\n").encode() + body
+
+
+def ask(port: int, request: bytes, timeout_s: float = TIMEOUT_S) -> Answer:
+    """One request on a connection of its own."""
+    line = _Line(port, timeout_s=timeout_s)
+    try:
+        line.send(request)
+        while not line.receive():
+            pass
+        return Answer(line.status, bytes(line.head), bytes(line.body))
+    finally:
+        line.close()
+
+
+def drive(port: int, requests: Sequence[bytes], *, count: int, connections: int) -> Outcome:
+    """Send `count` requests, cycling through the given ones, each connection its next when it has its answer."""
+    outcome = Outcome()
+    waiting = islice(cycle(requests), count)
+    begun_at = time.perf_counter()
+    with selectors.DefaultSelector() as selector:
+        lines = [_Line(port) for _ in range(min(connections, count))]
+        try:
+            for line in lines:
+                selector.register(line.socket, selectors.EVENT_READ, line)
+                line.send(next(waiting))
+            _converse(selector, waiting, outcome, count)
+        finally:
+            for line in lines:
+                line.close()
+    outcome.seconds = time.perf_counter() - begun_at
+    return outcome
+
+
+def _converse(selector: selectors.BaseSelector, waiting: Iterator[bytes], outcome: Outcome, count: int) -> None:
+    while outcome.count < count:
+        ready = selector.select(TIMEOUT_S)
+        if not ready:
+            raise Refused(f"no answer within {TIMEOUT_S:.0f} s")
+        for key, _ in ready:
+            line: _Line = key.data
+            if not line.receive():
+                continue
+            outcome.add(time.perf_counter() - line.sent_at, line.status, len(line.body))
+            request = next(waiting, None)
+            if request is not None:
+                line.send(request)
+
+
+def pace(
+    port: int, next_request: Callable[[], bytes], *, per_second: float, seconds: float, senders: int = 16
+) -> Outcome:
+    """Open loop: requests leave by the clock, however slow the answers; latency counts from when one was due."""
+    outcome, lock = Outcome(), threading.Lock()
+    begun_at = time.perf_counter()
+    total = int(per_second * seconds)
+    turns = iter(range(total))
+
+    def send() -> None:
+        line = _Line(port)
+        try:
+            while True:
+                with lock:
+                    turn = next(turns, None)
+                    request = next_request() if turn is not None else b""
+                if turn is None:
+                    return
+                due_at = begun_at + turn / per_second
+                time.sleep(max(0.0, due_at - time.perf_counter()))
+                line.send(request)
+                while not line.receive():
+                    pass
+                with lock:
+                    outcome.add(time.perf_counter() - due_at, line.status, len(line.body))
+        finally:
+            line.close()
+
+    threads = [threading.Thread(target=send, daemon=True) for _ in range(senders)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(seconds + TIMEOUT_S)
+    outcome.seconds = time.perf_counter() - begun_at
+    return outcome
+
+
+class _Line:
+    """One connection and the answer that is coming in over it."""
+
+    __slots__ = ("_buffer", "_missing", "_port", "_timeout_s", "body", "head", "sent_at", "socket", "status")
+
+    def __init__(self, port: int, timeout_s: float = TIMEOUT_S) -> None:
+        self._port, self._timeout_s = port, timeout_s
+        self._buffer = memoryview(bytearray(BUFFER_BYTES))
+        self.socket = socket.create_connection((HOST, port), timeout_s)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.status, self.head, self.body = 0, b"", bytearray()
+        self.sent_at, self._missing = 0.0, -1
+
+    def send(self, request: bytes) -> None:
+        self.status, self.head, self.body, self._missing = 0, b"", bytearray(), -1
+        self.sent_at = time.perf_counter()
+        self.socket.sendall(request)
+
+    def receive(self) -> bool:
+        """Take in what has come; whether the answer is whole now."""
+        size = self.socket.recv_into(self._buffer)
+        if not size:
+            raise Refused("the server closed the connection in the middle of an answer")
+        self.body += self._buffer[:size]
+        if not self.head:
+            head, separator, rest = self.body.partition(b"\r\n\r\n")
+            if not separator:
+                return False
+            self._read_head(bytes(head))
+            self.body = rest
+        if self._missing < 0:  # chunked
+            return self.body.endswith(b"0\r\n\r\n")
+        return len(self.body) >= self._missing
+
+    def _read_head(self, head: bytes) -> None:
+        self.head = head
+        self.status = int(head[9:12])
+        length = _header(head, b"content-length")
+        if self.status in (204, 304):
+            self._missing = 0
+        elif length:
+            self._missing = int(length)
+
+    def close(self) -> None:
+        with suppress(OSError):
+            self.socket.close()
+
+
+def _header(head: bytes, name: bytes) -> bytes:
+    for line in head.split(b"\r\n")[1:]:
+        key, _, value = line.partition(b":")
+        if key.strip().lower() == name:
+            return value.strip()
+    return b""

@@ -1,0 +1,227 @@
+"""What is done about dirty rows, a rule a test."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from open311.domain.imports import ImportedRequest, Mending, SourceRow
+from open311.domain.mending import mend
+from open311.domain.places import Place
+from open311.domain.requests import Status
+from open311.errors import Invalid
+
+NEW_YORK = ZoneInfo("America/New_York")
+NOW = datetime(2026, 6, 30, 12, tzinfo=UTC)
+OPENED = datetime(2026, 4, 3, 18, 10, tzinfo=UTC)
+LIMIT = 4_000
+
+
+def covers(long: float, lat: float) -> bool:
+    return 40 < lat < 41 and -75 < long < -73
+
+
+def row(**changes: Any) -> SourceRow:
+    values: dict[str, Any] = {
+        "position": 1,
+        "service_request_id": "7",
+        "service_codes": ("potholes",),
+        "status": "open",
+        "requested": "2026-04-03T14:10:00",
+    }
+    return SourceRow(**values | changes)
+
+
+def mended(**changes: Any) -> ImportedRequest:
+    return mend(row(**changes), zone=NEW_YORK, now=NOW, covers=covers)
+
+
+def refusal(**changes: Any) -> str:
+    with pytest.raises(Invalid) as caught:
+        mended(**changes)
+    return str(caught.value)
+
+
+def test_a_clean_row_needs_no_mending() -> None:
+    found = mended(updated="2026-04-04T10:00:00Z", lat="40.7", long="-74.0", description=" A hole. ")
+    assert found.mended == ()
+    assert found.requested_at == OPENED
+    assert found.updated_at == found.changed_at == datetime(2026, 4, 4, 10, tzinfo=UTC)
+    assert found.place == Place(lat=40.7, long=-74.0)
+    assert found.description == "A hole."
+
+
+def test_a_time_without_zone_is_the_citys_a_time_with_one_keeps_it() -> None:
+    assert mended(requested="2026-01-03 14:10").requested_at == datetime(2026, 1, 3, 19, 10, tzinfo=UTC)
+    assert mended(requested="2026-01-03T14:10:00.999Z").requested_at == datetime(2026, 1, 3, 14, 10, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"service_request_id": " "}, "service_request_id: is missing."),
+        ({"service_request_id": "a\x00b"}, "service_request_id: holds control characters."),
+        ({"service_request_id": "9" * 201}, "service_request_id: has 201 characters; 200 are allowed."),
+        ({"service_codes": ()}, "service_code: is missing, and so is service_name."),
+        ({"service_codes": ("x" * 301,)}, "service_code: has 301 characters; 300 are allowed."),
+        ({"requested": ""}, "requested_datetime: is missing."),
+        ({"requested": "yesterday"}, "requested_datetime: 'yesterday' is not a date and time"),
+        ({"requested": "1900-01-01"}, "requested_datetime: '1900-01-01' cannot be when it was opened."),
+        ({"requested": "2100-01-01"}, "requested_datetime: '2100-01-01' cannot be when it was opened."),
+        ({"requested": "9" * 5_000}, "requested_datetime: '999999"),
+    ],
+)
+def test_what_would_have_to_be_invented_is_refused(changes: dict[str, Any], words: str) -> None:
+    assert refusal(**changes).startswith(words)
+
+
+def test_an_id_is_kept_letter_for_letter() -> None:
+    for identifier in ("0012", "101001366957", "4fbd/40b2, x", "1e5", "9" * 200, "ß-Ω"):
+        assert mended(service_request_id=identifier).service_request_id == identifier
+
+
+def test_closed_before_opened_is_closed_when_opened() -> None:
+    found = mended(status="Closed", closed="2026-04-01T09:00:00")
+    assert found.mended == (Mending.CLOSED_BEFORE_OPENED,)
+    assert found.updated_at == OPENED
+
+
+def test_updated_before_created_is_updated_when_created() -> None:
+    found = mended(updated="2026-04-02T23:00:00")
+    assert found.mended == (Mending.UPDATED_BEFORE_OPENED,)
+    assert found.updated_at == found.changed_at == OPENED
+
+
+@pytest.mark.parametrize("day", ["2026-04-03T00:00:00", "2026-04-03"])
+def test_a_day_written_as_a_time_is_told_apart_from_a_wrong_time(day: str) -> None:
+    assert mended(updated=day).mended == (Mending.DAY_ONLY,)
+    assert mended(updated=day).updated_at == OPENED
+
+
+@pytest.mark.parametrize("year", ["1900", "2100"])
+def test_a_closing_date_of_1900_or_2100_means_none(year: str) -> None:
+    found = mended(status="Closed", closed=f"{year}-01-01", updated="2026-04-05T08:00:00Z")
+    assert found.mended == (Mending.IMPOSSIBLE_DATE,)
+    assert found.status is Status.CLOSED
+    assert found.updated_at == datetime(2026, 4, 5, 8, tzinfo=UTC)
+
+
+def test_a_closing_date_closes_nothing_that_says_it_is_open() -> None:
+    found = mended(status="Pending", closed="2026-04-05T08:00:00Z", updated="2026-04-04T08:00:00Z")
+    assert found.mended == (Mending.CLOSING_OF_OPEN,)
+    assert found.status is Status.OPEN
+    assert found.updated_at == datetime(2026, 4, 5, 8, tzinfo=UTC)
+
+
+def test_the_closing_time_is_what_updated_shows_and_the_last_change_is_kept() -> None:
+    found = mended(status="Closed", closed="2026-04-05T08:00:00Z", updated="2026-05-01T00:00:00Z")
+    assert found.updated_at == datetime(2026, 4, 5, 8, tzinfo=UTC)
+    assert found.changed_at == datetime(2026, 5, 1, tzinfo=UTC)
+
+
+def test_closed_without_any_later_time_is_closed_when_opened() -> None:
+    found = mended(status="closed")
+    assert found.mended == (Mending.CLOSED_UNDATED,)
+    assert found.updated_at == OPENED
+
+
+def test_an_update_that_cannot_be_read_is_left_out() -> None:
+    assert mended(updated="soon").mended == (Mending.UNREADABLE_DATE,)
+    assert mended(updated="soon").updated_at == OPENED
+
+
+def test_a_promise_must_lie_between_the_opening_and_twenty_years_on() -> None:
+    assert mended(expected="2026-07-15").expected_at == datetime(2026, 7, 15, 4, tzinfo=UTC)
+    for impossible in ("1900-01-01", "2026-04-01", "2100-01-01"):
+        found = mended(expected=impossible)
+        assert (found.expected_at, found.mended) == (None, (Mending.IMPOSSIBLE_DATE,))
+
+
+@pytest.mark.parametrize("word", ["Open", "OPEN", "In Progress", "in_progress", "Unspecified", "Email Sent", " new "])
+def test_open_in_any_citys_words(word: str) -> None:
+    assert (mended(status=word).status, mended(status=word).mended) == (Status.OPEN, ())
+
+
+@pytest.mark.parametrize("word", ["Closed", "CLOSED", "Completed", "Cancelled", "closed - duplicate", "no_further_action"])
+def test_closed_in_any_citys_words(word: str) -> None:
+    assert mended(status=word, updated="2026-04-04").status is Status.CLOSED
+
+
+@pytest.mark.parametrize("word", ["", "BROOKLYN"])
+def test_an_unknown_status_goes_by_the_closing_date(word: str) -> None:
+    assert mended(status=word).status is Status.OPEN
+    assert mended(status=word, closed="2026-04-05").status is Status.CLOSED
+    assert mended(status=word).mended == (Mending.UNKNOWN_STATUS,)
+
+
+@pytest.mark.parametrize(
+    ("lat", "long", "point", "kinds"),
+    [
+        ("", "", None, ()),
+        ("0", "0.0", None, (Mending.ZERO_POINT,)),
+        ("40.7", "", None, (Mending.BAD_POINT,)),
+        ("40,7", "-74", None, (Mending.BAD_POINT,)),
+        ("NaN", "NaN", None, (Mending.BAD_POINT,)),
+        ("998623", "195267", None, (Mending.BAD_POINT,)),
+        ("95", "100", None, (Mending.BAD_POINT,)),
+        ("-74.0", "40.7", (-74.0, 40.7), (Mending.SWAPPED_POINT,)),
+        ("51.5", "0", (0.0, 51.5), ()),
+        ("12.5", "40.7", (40.7, 12.5), ()),  # outside, whichever way round
+        (" 40.70 ", "-74.0", (-74.0, 40.7), ()),
+    ],
+)
+def test_coordinates(lat: str, long: str, point: tuple[float, float] | None, kinds: tuple[Mending, ...]) -> None:
+    found = mended(lat=lat, long=long, address="1 Main St")
+    assert (found.place.point, found.mended) == (point, kinds)
+    assert found.place.address == "1 Main St"
+
+
+def test_coordinates_off_the_earth_are_swapped_without_a_boundary_too() -> None:
+    found = mend(row(lat="-122.4", long="37.8"), zone=NEW_YORK, now=NOW, covers=lambda long, lat: True)
+    assert found.place.point == (-122.4, 37.8)
+
+
+def test_long_texts_are_cut_to_the_limit_and_say_so() -> None:
+    assert mended(description="x" * LIMIT).description == "x" * LIMIT
+    found = mended(description="x" * (LIMIT + 1))
+    assert found.description == "x" * (LIMIT - 1) + "…"
+    assert found.mended == (Mending.CUT_TEXT,)
+
+
+def test_what_xml_cannot_carry_is_taken_out() -> None:
+    found = mended(description="a\x00b\x0bc\r\nd", address="1 Main\x1f St")
+    assert (found.description, found.place.address) == ("abc\nd", "1 Main St")
+    assert found.mended == (Mending.CONTROL_CHARACTERS,)
+
+
+def test_bytes_that_were_not_utf8_are_read_as_windows_meant_them() -> None:
+    found = mended(status_notes=b"Transportation\x92s caf\xe9".decode("utf-8", "surrogateescape"))
+    assert found.status_notes == "Transportation’s café"
+    assert found.mended == (Mending.WRONG_ENCODING,)
+
+
+_texts = st.text() | st.sampled_from(["2026-04-05", "2026-04-01T25:00", "0001-01-01", "9999-12-31T23:59:59-14:00", "0", "1e400"])
+
+
+@given(
+    st.fixed_dictionaries(
+        {},
+        optional={
+            name: _texts
+            for name in ("service_request_id", "status", "requested", "updated", "closed", "expected", "lat", "long")
+            + ("description", "address", "agency", "service_name")
+        },
+    )
+)
+def test_any_row_is_mended_or_refused(changes: dict[str, str]) -> None:
+    try:
+        found = mended(**changes)
+    except Invalid:
+        return
+    assert found.requested_at <= found.updated_at <= found.changed_at <= NOW + timedelta(days=1)
+    assert len(found.description) <= LIMIT

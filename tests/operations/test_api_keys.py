@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import pytest
+
+from open311.errors import Forbidden, Invalid
+from open311.operations.api_keys import add_key, list_keys, require_key, require_key_for, revoke_key
+from open311.operations.platform import Platform
+from tests import build
+
+
+def test_a_key_is_known_by_its_secret_alone(platform: Platform) -> None:
+    number, secret = add_key(platform, label="app", contact="a@b.example", now=build.NOON)
+    key = require_key(platform, secret)
+    assert (key.id, key.label, key.jurisdiction_id, key.is_test) == (number, "app", "*", False)
+
+
+@pytest.mark.requirement("C095")
+@pytest.mark.parametrize("secret", ["", "badkey", "\x00", "ü☂", "x" * 100_000])
+def test_whatever_is_no_key_is_refused_in_words_that_help(platform: Platform, secret: str) -> None:
+    with pytest.raises(Forbidden, match="api_key: is (missing|not valid); send a valid api_key") as caught:
+        require_key(platform, secret)
+    assert len(str(caught.value)) < 300
+
+
+def test_the_database_holds_no_secret(platform: Platform) -> None:
+    _, secret = add_key(platform, label="app", now=build.NOON)
+    with platform.database.reading() as connection:
+        (row,) = connection.exec_driver_sql("SELECT * FROM api_key").all()
+    assert secret.encode() not in b"".join(str(value).encode() for value in row)
+    assert secret.encode() not in bytes(row.digest)
+    assert secret not in repr(list_keys(platform))
+
+
+def test_a_revoked_key_is_refused_from_then_on_and_can_be_revoked_once(platform: Platform) -> None:
+    number, secret = add_key(platform, label="app", now=build.NOON)
+    assert revoke_key(platform, number, now=build.NOON)
+    assert not revoke_key(platform, number, now=build.NOON)
+    assert not revoke_key(platform, number + 999, now=build.NOON)
+    with pytest.raises(Forbidden):
+        require_key(platform, secret)
+    assert [key.revoked_at for key in list_keys(platform)] == [build.NOON]
+
+
+def test_a_citys_key_is_good_for_that_city_alone(platform: Platform) -> None:
+    key = build.api_key(platform, jurisdiction_id="city.example")
+    require_key_for(key, "city.example")
+    with pytest.raises(Forbidden, match="is not valid for b.example"):
+        require_key_for(key, "b.example")
+
+
+def test_a_key_for_a_city_that_is_not_served_is_not_given_out(platform: Platform) -> None:
+    with pytest.raises(Invalid, match="'nowhere' is not served here; use one of city.example"):
+        add_key(platform, label="app", jurisdiction_id="nowhere", now=build.NOON)
+    assert list_keys(platform) == []

@@ -1,0 +1,195 @@
+"""A token's life: pending, resolved or failed, and what lists show meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from open311.errors import Misconfigured
+from open311.operations.platform import Platform
+from open311.operations.resolve_token import resolve_token
+from open311.plugins import Accepted, Draft, Jurisdiction, Pending, Rejected, Resolution
+from open311.plugins.registry import Registry
+from tests import build
+from tests.conftest import platform_of
+
+BASE = "/open311/v2"
+MINUTE = timedelta(minutes=1)
+
+
+class BackOffice(Jurisdiction):
+    """A city that answers for its batch requests as the test wants; it remembers what it was asked."""
+
+    answers: list[Resolution]
+    asked: list[tuple[str, Draft]]
+
+    def resolve(self, token: str, draft: Draft) -> Resolution:
+        self.asked.append((token, draft))
+        return self.answers.pop(0)
+
+
+Served = tuple[Platform, FlaskClient]
+Serve = Callable[..., tuple[Platform, FlaskClient, BackOffice]]
+
+
+@pytest.fixture
+def serve(make_app: Callable[..., Flask]) -> Serve:
+    """A server of one city whose back office gives the answers named, in order."""
+
+    def make(*answers: Resolution, **changes: Any) -> tuple[Platform, FlaskClient, BackOffice]:
+        city = build.city(BackOffice, **changes)
+        object.__setattr__(city, "answers", list(answers))
+        object.__setattr__(city, "asked", [])
+        app = make_app(city)
+        assert isinstance(city, BackOffice)
+        return platform_of(app), app.test_client(), city
+
+    return make
+
+
+def resolve(platform: Platform, *, minutes: int = 1) -> str:
+    """Run the last resolve job as the worker would."""
+    job = build.jobs(platform, "resolve")[-1]
+    return resolve_token(platform, now=build.NOON + minutes * MINUTE, **job["args"])
+
+
+def listed(client: FlaskClient) -> list[str]:
+    query = "start_date=2026-03-01&end_date=2026-03-02"
+    return [item["service_request_id"] for item in client.get(f"{BASE}/requests.json?{query}").json]
+
+
+@pytest.mark.requirement("C175")
+@pytest.mark.requirement("C216")
+def test_until_it_is_resolved_a_token_stands_alone_and_no_list_shows_the_request(serve: Serve) -> None:
+    platform, client, _ = serve()
+    token = build.submit(platform, service_code="trees").token
+    assert client.get(f"{BASE}/tokens/{token}.json").json == [{"token": token}]
+    assert "service_request_id" not in client.get(f"{BASE}/tokens/{token}.xml").text
+    assert listed(client) == []
+
+
+@pytest.mark.requirement("C173")
+@pytest.mark.requirement("C178")
+def test_an_accepted_request_gets_its_id_and_can_be_read(serve: Serve) -> None:
+    platform, client, city = serve(Accepted())
+    token = build.submit(platform, service_code="trees", description="Low branch").token
+    found = resolve(platform)
+    assert found
+    assert client.get(f"{BASE}/tokens/{token}.json").json == [{"service_request_id": found, "token": token}]
+    (request,) = client.get(f"{BASE}/requests/{found}.json").json
+    assert request["description"] == "Low branch"
+    assert listed(client) == [found]
+    ((asked, draft),) = city.asked
+    assert (asked, draft.service.code, draft.description) == (token, "trees", "Low branch")
+
+
+def test_the_back_offices_own_id_is_taken(serve: Serve) -> None:
+    platform, client, _ = serve(Accepted("CRM/7 b"))
+    token = build.submit(platform, service_code="trees").token
+    assert resolve(platform) == "CRM/7 b"
+    assert client.get(f"{BASE}/tokens/{token}.json").json[0]["service_request_id"] == "CRM/7 b"
+    assert client.get(f"{BASE}/requests/CRM%2F7%20b.xml").status_code == 200
+
+
+def test_an_own_id_that_another_request_has_is_replaced(serve: Serve) -> None:
+    platform, _, _ = serve(Accepted("taken"))
+    build.store(platform, service_request_id="taken")
+    build.submit(platform, service_code="trees")
+    assert resolve(platform) not in ("", "taken")
+
+
+def test_a_pending_request_is_asked_for_again_later(serve: Serve) -> None:
+    platform, client, _ = serve(Pending(retry_after_s=600), Accepted())
+    token = build.submit(platform, service_code="trees").token
+    assert resolve(platform) == ""
+    assert client.get(f"{BASE}/tokens/{token}.json").json == [{"token": token}]
+    _, again = build.jobs(platform, "resolve")
+    assert again["scheduled_at"] == build.NOON + 11 * MINUTE
+    assert again["args"]["token"] == token
+    assert resolve(platform, minutes=11)
+
+
+@pytest.mark.parametrize("format", ["json", "xml"])
+def test_a_request_that_failed_for_good_says_why(serve: Serve, format: str) -> None:
+    platform, client, _ = serve(Rejected("The tree stands on private ground."), Accepted())
+    token = build.submit(platform, service_code="trees").token
+    assert resolve(platform) == ""
+    answer = client.get(f"{BASE}/tokens/{token}.{format}")
+    assert answer.status_code == 400
+    assert "The tree stands on private ground." in answer.text
+    assert listed(client) == []
+
+
+def test_what_failed_for_good_stays_failed(serve: Serve) -> None:
+    platform, client, _ = serve(Rejected("No."), Accepted())
+    token = build.submit(platform, service_code="trees").token
+    assert resolve(platform) == resolve(platform) == ""
+    assert client.get(f"{BASE}/tokens/{token}.json").status_code == 400
+
+
+@pytest.mark.requirement("C179")
+def test_running_the_job_twice_gives_one_id(serve: Serve) -> None:
+    platform, client, _ = serve(Accepted("one"), Accepted("two"))
+    token = build.submit(platform, service_code="trees").token
+    assert resolve(platform) == resolve(platform, minutes=60 * 24) == "one"
+    assert client.get(f"{BASE}/tokens/{token}.json").json[0]["service_request_id"] == "one"
+
+
+def test_two_workers_at_once_give_one_id(serve: Serve) -> None:
+    platform, _, _ = serve(Accepted(), Accepted(), Accepted(), Accepted())
+    build.submit(platform, service_code="trees")
+    with ThreadPoolExecutor(4) as pool:
+        found = set(pool.map(lambda _: resolve(platform), range(4)))
+    assert len(found) == 1
+    assert found != {""}
+
+
+def test_a_service_retired_meanwhile_does_not_strand_its_requests(serve: Serve) -> None:
+    platform, _, city = serve(Accepted())
+    build.submit(platform, service_code="trees")
+    emptied = replace(city, services=(build.HOLE,))
+    object.__setattr__(emptied, "answers", [Accepted("kept")])
+    object.__setattr__(emptied, "asked", [])
+    later = replace(platform, registry=Registry({emptied.id: emptied}))
+    assert resolve(later) == "kept"
+
+
+def test_a_job_of_a_city_that_is_not_served_fails_so_that_it_runs_again(serve: Serve) -> None:
+    platform, _, _ = serve(Accepted())
+    build.submit(platform, service_code="trees")
+    with pytest.raises(Misconfigured, match="test.example"):
+        resolve(replace(platform, registry=Registry({})))
+    assert resolve(platform)
+
+
+@pytest.mark.requirement("C180")
+@pytest.mark.parametrize("format", ["json", "xml"])
+def test_a_realtime_requests_id_is_no_token(serve: Serve, format: str) -> None:
+    platform, client, _ = serve()
+    found = build.submit(platform).service_request_id
+    assert client.get(f"{BASE}/tokens/{found}.{format}").status_code == 404
+
+
+def test_a_blackbox_request_is_stored_and_shown_nowhere(serve: Serve) -> None:
+    platform, client, _ = serve()
+    receipt = build.submit(platform, service_code="hotline", description="Thanks!")
+    assert (receipt.service_request_id, receipt.token, receipt.service_notice) == ("", "", "Thank you.")
+    assert listed(client) == []
+    with platform.database.reading() as connection:
+        rows = connection.exec_driver_sql("SELECT description, department FROM service_request").all()
+    assert [tuple(row) for row in rows] == [("Thanks!", "desk")]
+
+
+def test_a_test_keys_batch_request_can_be_resolved_and_read_but_is_not_listed(serve: Serve) -> None:
+    platform, client, _ = serve(Accepted())
+    build.submit(platform, service_code="trees", key=build.api_key(platform, is_test=True))
+    found = resolve(platform)
+    assert client.get(f"{BASE}/requests/{found}.json").status_code == 200
+    assert listed(client) == []

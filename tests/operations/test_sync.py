@@ -1,0 +1,151 @@
+"""Catalogues that change: the changeset grows, old requests keep code and name, living ones follow a rename."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from open311.domain.services import Department, Service, ServiceTranslation, Translation
+from open311.operations.sync import read_changesets, republish, sync_catalogues
+from open311.plugins import Jurisdiction
+from tests import build
+from tests.conftest import platform_of
+
+BASE = "/open311/v2"
+CITY = build.city()
+MakeApp = Callable[..., Flask]
+
+
+def changeset(app: Flask) -> str:
+    return str(app.test_client().get("/open311/discovery.json").json["endpoints"][0]["changeset"])
+
+
+def shown(app: Flask, found: str) -> dict[str, Any]:
+    (item,) = app.test_client().get(f"{BASE}/requests/{found}.json").json
+    return dict(item)
+
+
+def codes(client: FlaskClient) -> list[str]:
+    return [item["service_code"] for item in client.get(f"{BASE}/services.json").json]
+
+
+def renamed(city: Jurisdiction, **changes: Any) -> Jurisdiction:
+    """The city with its first service changed."""
+    first, *others = city.services
+    return replace(city, services=(replace(first, **changes), *others))
+
+
+CHANGES = {
+    "name": renamed(CITY, name="Hole in the road"),
+    "description": renamed(CITY, description="Deep ones."),
+    "notice": renamed(CITY, notice="Next week."),
+    "keywords": renamed(CITY, keywords=("road",)),
+    "group": renamed(CITY, group="Streets"),
+    "retired": replace(CITY, services=CITY.services[1:]),
+    "new": replace(CITY, services=(*CITY.services, Service(code="new", name="New"))),
+    "department": replace(CITY, departments=(*CITY.departments, Department("port", "Port"))),
+    "alias": replace(CITY, aliases={"old": "potholes"}),
+    "translation": replace(
+        CITY, translations={"es": Translation(services={"potholes": ServiceTranslation(name="Bache")})}
+    ),
+}
+
+
+@pytest.mark.requirement("C013")
+@pytest.mark.parametrize("changed", CHANGES.values(), ids=list(CHANGES))
+def test_a_changed_catalogue_moves_the_changeset(make_app: MakeApp, changed: Jurisdiction) -> None:
+    before = changeset(make_app(CITY))
+    after = changeset(make_app(changed))
+    assert after > before, "as a string"
+    assert changeset(make_app(changed)) == after
+    assert changeset(make_app(CITY)) > after, "two changes within a second, and back again"
+
+
+@pytest.mark.requirement("C014")
+def test_an_unchanged_catalogue_leaves_the_changeset(make_app: MakeApp) -> None:
+    assert len({changeset(make_app(build.city())) for _ in range(3)}) == 1
+
+
+def test_a_city_that_changes_leaves_the_others_changesets_alone(make_app: MakeApp) -> None:
+    other = build.city(id="b.example", name="B")
+    platform = platform_of(make_app(CITY, other))
+    before = read_changesets(platform)
+    changed = platform_of(make_app(CHANGES["name"], other))
+    assert read_changesets(changed)["b.example"] == before["b.example"]
+    assert read_changesets(changed)["test.example"] > before["test.example"]
+
+
+def test_many_processes_that_start_at_once_agree(make_app: MakeApp) -> None:
+    platform = platform_of(make_app(CITY))
+    with ThreadPoolExecutor(4) as pool:
+        changed = list(pool.map(lambda hours: sync_catalogues(platform, build.NOON + timedelta(hours=hours)), range(8)))
+    assert changed == [[]] * 8
+
+
+@pytest.mark.requirement("C235")
+@pytest.mark.requirement("C066")
+def test_a_retired_service_is_gone_but_its_requests_keep_code_and_name(make_app: MakeApp) -> None:
+    found = build.submit(platform_of(make_app(CITY))).service_request_id
+    app = make_app(CHANGES["retired"])
+    client = app.test_client()
+    assert "potholes" not in codes(client)
+    assert client.get(f"{BASE}/services/potholes.json").status_code == 404
+    assert shown(app, found)["service_code"] == "potholes"
+    assert republish(platform_of(app), CITY.id) == 1
+    assert shown(app, found)["service_code"] == "potholes"
+    assert shown(app, found)["service_name"] == "Pothole"
+    assert client.get(f"{BASE}/requests.json?service_code=potholes&start_date=2026-03-01").json
+
+
+def test_a_renamed_service_renames_its_requests_once_the_worker_has_been_there(make_app: MakeApp) -> None:
+    first = make_app(CITY)
+    found = build.submit(platform_of(first)).service_request_id
+    before = shown(first, found)
+    app = make_app(CHANGES["name"])
+    platform = platform_of(app)
+    assert [job["args"] for job in build.jobs(platform, "republish")] == [{"jurisdiction_id": CITY.id}]
+    assert republish(platform, CITY.id) == 1
+    assert shown(app, found) == before | {"service_name": "Hole in the road"}
+
+
+def test_a_catalogue_that_changes_twice_waits_for_one_job(make_app: MakeApp) -> None:
+    build.submit(platform_of(make_app(CITY)))
+    make_app(CHANGES["name"])
+    platform = platform_of(make_app(CHANGES["group"]))
+    assert len(build.jobs(platform, "republish")) == 1
+
+
+def test_a_city_without_requests_needs_no_job(make_app: MakeApp) -> None:
+    make_app(CITY)
+    assert build.jobs(platform_of(make_app(CHANGES["name"])), "republish") == []
+
+
+def test_republishing_goes_through_all_batches_and_leaves_private_ones_hidden(
+    make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("open311.operations.publishing.BATCH_ROWS", 2)
+    platform = platform_of(make_app(CITY))
+    found = [build.store(platform) for _ in range(4)]
+    build.store(platform, visibility="private")
+    build.store(platform, service_request_id="")
+    app = make_app(CHANGES["name"])
+    assert republish(platform_of(app), CITY.id) == 3
+    assert all(shown(app, item.service_request_id)["service_name"] == "Hole in the road" for item in found)
+    assert len(app.test_client().get(f"{BASE}/requests.json?start_date=2026-03-01").json) == 4
+
+
+def test_republishing_a_city_that_is_gone_does_nothing(make_app: MakeApp) -> None:
+    assert republish(platform_of(make_app(CITY)), "gone.example") == 0
+
+
+def test_an_alias_leads_to_the_living_definition(make_app: MakeApp) -> None:
+    client = make_app(CHANGES["alias"]).test_client()
+    assert client.get(f"{BASE}/services/old.json").json["service_code"] == "potholes"
+    assert "old" not in codes(client)

@@ -1,0 +1,161 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from open311.domain.requests import Record, Status, Visibility
+from open311.errors import Invalid, NotFound
+from open311.operations.platform import Platform
+from open311.operations.update_request import Change, update_request
+from tests import build
+
+BASE = "/open311/v2"
+HOUR = timedelta(hours=1)
+
+Update = Callable[..., Record]
+
+
+@pytest.fixture
+def update(platform: Platform) -> Update:
+    """Changes a request some hours after noon."""
+    (city,) = platform.registry
+
+    def change(found: Record, hours: int, **changes: Any) -> Record:
+        now = build.NOON + hours * HOUR
+        return update_request(platform, city, found.service_request_id, Change(**changes), now=now)
+
+    return change
+
+
+def shown(client: FlaskClient, found: Record) -> dict[str, Any]:
+    (item,) = client.get(f"{BASE}/requests/{found.service_request_id}.json").json
+    return dict(item)
+
+
+def ids(client: FlaskClient, query: str = "start_date=2026-03-01&end_date=2026-03-02") -> list[str]:
+    return [item["service_request_id"] for item in client.get(f"{BASE}/requests.json?{query}").json]
+
+
+@pytest.mark.requirement("C222")
+def test_a_closed_requests_updated_time_is_its_closing_time(
+    client: FlaskClient, platform: Platform, update: Update
+) -> None:
+    found = build.store(platform)
+    update(found, 1, note="A crew is on its way.")
+    assert shown(client, found)["updated_datetime"] == "2026-03-01T13:00:00Z"
+    update(found, 2, status=Status.CLOSED)
+    assert shown(client, found)["status"] == "closed"
+    assert shown(client, found)["updated_datetime"] == "2026-03-01T14:00:00Z"
+
+
+@pytest.mark.requirement("C223")
+def test_a_note_after_closing_leaves_the_closing_time_but_counts_as_a_change(
+    client: FlaskClient, platform: Platform, update: Update
+) -> None:
+    found = build.store(platform)
+    update(found, 2, status=Status.CLOSED)
+    update(found, 5, note="Thank you for telling us.")
+    assert shown(client, found)["updated_datetime"] == "2026-03-01T14:00:00Z"
+    assert shown(client, found)["status_notes"] == "Thank you for telling us."
+    assert ids(client, "updated_after=2026-03-01T16:59:59Z") == [found.service_request_id]
+    assert ids(client, "updated_after=2026-03-01T17:00:01Z") == []
+
+
+def test_a_request_opened_again_was_updated_then(client: FlaskClient, platform: Platform, update: Update) -> None:
+    found = build.store(platform)
+    update(found, 2, status=Status.CLOSED)
+    update(found, 4, status=Status.OPEN)
+    assert shown(client, found)["updated_datetime"] == "2026-03-01T16:00:00Z"
+    update(found, 6, status=Status.CLOSED)
+    assert shown(client, found)["updated_datetime"] == "2026-03-01T18:00:00Z"
+
+
+@pytest.mark.requirement("C215")
+@pytest.mark.parametrize("format", ["json", "xml"])
+def test_a_private_request_is_as_if_it_did_not_exist(
+    client: FlaskClient, platform: Platform, update: Update, format: str
+) -> None:
+    kept, hidden = build.store(platform), build.store(platform, description="planted words")
+    update(hidden, 1, visibility=Visibility.PRIVATE)
+    assert ids(client) == [kept.service_request_id]
+    never = client.get(f"{BASE}/requests/never.{format}")
+    answer = client.get(f"{BASE}/requests/{hidden.service_request_id}.{format}")
+    assert answer.status_code == never.status_code == 404
+    assert answer.text.replace(hidden.service_request_id, "never") == never.text
+    assert ids(client, f"service_request_id={hidden.service_request_id}") == []
+    with platform.database.reading() as connection:
+        left = connection.exec_driver_sql("SELECT string_agg(json || xml || point::text, '') FROM publication")
+        assert "planted words" not in left.scalar_one()
+
+
+def test_a_request_shown_again_is_as_it_was(client: FlaskClient, platform: Platform, update: Update) -> None:
+    found = build.store(platform, description="words")
+    update(found, 1, visibility=Visibility.PRIVATE)
+    update(found, 2, visibility=Visibility.PUBLIC)
+    assert shown(client, found)["description"] == "words"
+    assert ids(client) == [found.service_request_id]
+
+
+def test_an_unlisted_request_is_read_by_its_id_alone(
+    client: FlaskClient, platform: Platform, update: Update
+) -> None:
+    found = build.store(platform)
+    update(found, 1, visibility=Visibility.UNLISTED)
+    assert shown(client, found)["service_request_id"] == found.service_request_id
+    assert ids(client) == []
+    assert ids(client, f"service_request_id={found.service_request_id}") == []
+
+
+def test_a_request_handed_on_names_its_new_department(
+    client: FlaskClient, platform: Platform, update: Update
+) -> None:
+    found = build.store(platform, department="streets", agency_responsible="As imported", is_triage=True)
+    assert shown(client, found)["agency_responsible"] == "As imported"
+    after = update(found, 1, department="parks")
+    assert shown(client, found)["agency_responsible"] == "Parks"
+    assert not after.is_triage
+    assert [(event.kind, event.description) for event in build.history(platform, found)][1:] == [
+        ("transferred", "Parks")
+    ]
+
+
+def test_a_department_that_does_not_exist_changes_nothing(
+    client: FlaskClient, platform: Platform, update: Update
+) -> None:
+    found = build.store(platform, department="streets")
+    with pytest.raises(Invalid, match="department: 'nowhere' is no department of city.example"):
+        update(found, 1, department="nowhere", status=Status.CLOSED)
+    assert shown(client, found)["status"] == "open"
+
+
+def test_an_expected_time_is_shown(client: FlaskClient, platform: Platform, update: Update) -> None:
+    found = build.store(platform)
+    update(found, 1, expected_at=build.NOON + 48 * HOUR)
+    assert shown(client, found)["expected_datetime"] == "2026-03-03T12:00:00Z"
+
+
+def test_a_note_loses_what_xml_forbids_and_keeps_the_rest(
+    client: FlaskClient, platform: Platform, update: Update
+) -> None:
+    found = build.store(platform)
+    update(found, 1, note=" done\x00 <soon>\r\n& well ")
+    assert shown(client, found)["status_notes"] == "done <soon>\n& well"
+
+
+@pytest.mark.parametrize("change", [{}, {"status": Status.OPEN}, {"note": ""}, {"department": "streets"}])
+def test_a_change_that_changes_nothing_leaves_no_trace(
+    platform: Platform, update: Update, change: dict[str, Any]
+) -> None:
+    found = build.store(platform, department="streets")
+    assert update(found, 1, **change) == found
+    assert build.load(platform, number=found.number) == found
+    assert len(build.history(platform, found)) == 1
+
+
+def test_an_unknown_id_is_not_found(platform: Platform, update: Update) -> None:
+    with pytest.raises(NotFound):
+        update(build.record(next(iter(platform.registry)), number=999_999), 1, status=Status.CLOSED)

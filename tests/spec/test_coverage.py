@@ -1,0 +1,32 @@
+"""No requirement without a check or a reason, and no table that lies."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from spec import coverage
+from spec.conformance.checks import all_checks
+from spec.conformance.exemptions import EXEMPTIONS
+from spec.requirements import Level, families, requirements
+
+
+def test_every_requirement_has_a_check_or_a_stated_reason() -> None:
+    assert coverage.unproved() == []
+    assert not set(EXEMPTIONS) & set(coverage.checks_by_number())
+
+
+def test_every_check_proves_a_known_requirement_and_none_is_proved_twice() -> None:
+    numbers = Counter(number for check in all_checks() for number in check.numbers)
+    assert set(numbers) <= set(requirements())
+    assert [number for number, times in numbers.items() if times > 1] == []
+
+
+def test_the_table_is_up_to_date() -> None:
+    assert coverage.TARGET.read_text(encoding="utf-8") == coverage.table(), "run python -m spec.coverage"
+
+
+def test_the_numbers_are_those_of_the_catalogue() -> None:
+    assert list(requirements()) == [f"C{number:03}" for number in range(1, 299)]
+    levels = Counter(requirement.level for requirement in requirements().values())
+    assert levels == {Level.MUST: 106, Level.SHOULD: 146, Level.MAY: 46}
+    assert len(families()) == 18

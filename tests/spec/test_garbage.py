@@ -1,0 +1,59 @@
+"""Whatever a server answers, a run ends with a report: no answer breaks the suite itself."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from spec.conformance.client import Client, Manners
+from spec.conformance.runner import UNREADABLE, run
+from spec.requirements import requirements
+from tests.spec.stub_server import StubServer, session_to
+from tests.spec.test_conformance import ORIGIN, TARGET
+
+ODD = [{"a": 1}, ["b"], 7, True, None, "x"]
+FIELDS = (
+    *("service_code", "service_name", "description", "metadata", "type", "keywords", "group", "attributes", "code"),
+    *("datatype", "required", "order", "variable", "values", "service_request_id", "status", "requested_datetime"),
+    *("updated_datetime", "lat", "long", "zipcode", "media_url", "token", "endpoints", "formats", "specification"),
+    *("url", "changeset", "errors", "features", "geometry", "update_id", "id", "expiration"),
+)
+
+
+class GarbageServer(StubServer):
+    """Gives the same body to every call, as the media type that its suffix asks for."""
+
+    def __init__(self, body: bytes) -> None:
+        super().__init__()
+        self.body = body
+
+    def answer(
+        self, method: str, target: str, headers: dict[str, str], body: bytes
+    ) -> tuple[int, dict[str, str], bytes]:
+        media_type = "application/json" if ".json" in target else "text/xml"
+        return 200, {"Content-Type": media_type}, self.body
+
+
+def _json_bodies() -> list[bytes]:
+    plain: list[object] = [None, [], {}, 7, "x", [1], [None], [[]], [{}], {"services": None}]
+    records = [dict.fromkeys(FIELDS, odd) for odd in ODD]
+    return [json.dumps(body).encode() for body in [*plain, *records, *([record] for record in records)]]
+
+
+def _xml_bodies() -> list[bytes]:
+    members = "".join(f"<{name}/>" for name in FIELDS)
+    nested = "".join(f"<{name}><{name}>x</{name}><b/></{name}>" for name in FIELDS)
+    roots = ("services", "service_requests", "discovery", "service_definition", "errors", "html")
+    bodies = [f"<{root}>{inner}</{root}>" for root in roots for inner in ("", "x", f"<i>{members}</i>", nested)]
+    return [body.encode() for body in bodies]
+
+
+@pytest.mark.parametrize("body", [b"", b"\xff\x00", b"<html><br>", *_json_bodies(), *_xml_bodies()])
+def test_no_answer_breaks_a_run(body: bytes) -> None:
+    stub = GarbageServer(body)
+    prepared = StubServer().preparation(ORIGIN)
+    report = run(TARGET, prepared, client=Client(Manners(rate_per_s=0), session_to(stub)))
+    assert len(report.findings) == len(requirements())
+    assert not report.conforms
+    assert [finding for finding in report.findings if finding.reason.startswith(UNREADABLE)] == []

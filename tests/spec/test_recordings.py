@@ -1,0 +1,44 @@
+"""Saved bodies: their kind shows in themselves, and what repeats is told once."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from spec.bodies import EXAMPLES, example, kind_of_example
+from spec.recordings import judge
+
+NAMES = sorted(path.stem for path in EXAMPLES.glob("*.json"))
+
+
+@pytest.mark.parametrize("media_type", ["text/xml", "application/json"])
+@pytest.mark.parametrize("name", NAMES)
+def test_the_kind_of_every_example_is_seen(name: str, media_type: str) -> None:
+    found = judge(example(name, media_type))
+    # A token that waits looks like the answer to a POST; only who asked can tell.
+    if name == "token-pending":
+        found = judge(example(name, media_type), "token")
+    assert (found.kind, found.deviations, found.why) == (kind_of_example(name), (), "")
+
+
+def test_what_repeats_is_told_once() -> None:
+    requests = json.loads(example("requests"))
+    for request in requests:
+        del request["zipcode"]
+    (deviation,) = judge(json.dumps(requests).encode()).deviations
+    assert str(deviation).startswith("requests[0] lacks zipcode")
+    assert str(deviation).endswith("(3 times)")
+
+
+def test_definitions_saved_together_are_judged_one_by_one() -> None:
+    definitions = [json.loads(example(name)) for name in ("service_definition", "service_definition-empty")]
+    assert judge(json.dumps(definitions).encode()).deviations == ()
+    definitions[0]["attributes"][0]["order"] = "1"
+    (deviation,) = judge(json.dumps(definitions).encode()).deviations
+    assert "order is a whole number from 1" in str(deviation)
+
+
+def test_a_broken_body_is_said_so() -> None:
+    assert "not well-formed XML" in judge(b"<services>").why
+    assert "not JSON" in judge(b"[1,").why

@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from open311.errors import Misconfigured
+from open311.settings import Settings, default, variable
+
+NAMES = [variable(row) for row in fields(Settings)]
+
+
+@pytest.fixture(autouse=True)
+def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """None of our variables is set, whoever runs the tests."""
+    for name in NAMES:
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(f"{name}_FILE", raising=False)
+
+
+def test_without_any_variable_the_defaults_stand() -> None:
+    assert Settings.from_environ() == Settings()
+
+
+def test_every_setting_says_what_it_means() -> None:
+    for row in fields(Settings):
+        meaning = row.metadata["meaning"]
+        assert len(meaning) > 15, row.name
+        assert not meaning.endswith("."), f"{row.name}: meanings stand in a table, without a point at the end"
+
+
+def test_only_the_database_has_a_name_of_the_trade() -> None:
+    assert [name for name in NAMES if not name.startswith("OPEN311_")] == ["DATABASE_URL"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "field", "value"),
+    [
+        ("OPEN311_PORT", "8080", "port", 8080),
+        ("OPEN311_PORT", " 8080 ", "port", 8080),
+        ("OPEN311_JSONP", "yes", "jsonp", True),
+        ("OPEN311_JSONP", "0", "jsonp", False),
+        ("OPEN311_JURISDICTIONS", "demo, cityofchicago.org,,", "jurisdictions", ("demo", "cityofchicago.org")),
+        ("OPEN311_SPAN_POLICY", "clamp", "span_policy", "clamp"),
+        ("OPEN311_POST_RATE", "10 per minute; 100 per day", "post_rate", "10 per minute; 100 per day"),
+        ("OPEN311_POST_RATE", "", "post_rate", ""),
+        ("OPEN311_CREATED_STATUS", "201", "created_status", 201),
+        ("OPEN311_PUBLIC_URL", "https://311.city.example", "public_url", "https://311.city.example"),
+        ("OPEN311_RATE_STORAGE", "redis://cache:6379/0", "rate_storage", "redis://cache:6379/0"),
+        ("DATABASE_URL", "postgres://u:p@h/d", "database_url", "postgres://u:p@h/d"),
+    ],
+)
+def test_a_variable_is_read_as_what_it_means(
+    monkeypatch: pytest.MonkeyPatch, name: str, text: str, field: str, value: object
+) -> None:
+    monkeypatch.setenv(name, text)
+    assert getattr(Settings.from_environ(), field) == value
+
+
+@pytest.mark.parametrize("row", fields(Settings), ids=lambda row: row.name)
+def test_a_blank_variable_is_never_an_error(monkeypatch: pytest.MonkeyPatch, row: object) -> None:
+    """Compose files and unit files set variables to nothing where they have no value."""
+    monkeypatch.setenv(variable(row), "")  # type: ignore[arg-type]
+    value = getattr(Settings.from_environ(), row.name)  # type: ignore[attr-defined]
+    assert value in ("", (), default(row))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("OPEN311_PORT", "eighty", "OPEN311_PORT: must be a whole number, not 'eighty'"),
+        ("OPEN311_PORT", "0", "OPEN311_PORT: must be at least 1, not 0"),
+        ("OPEN311_PORT", "65536", "OPEN311_PORT: must be at most 65535, not 65536"),
+        ("OPEN311_JSONP", "maybe", "OPEN311_JSONP: must be true or false, not 'maybe'"),
+        ("OPEN311_SPAN_POLICY", "cut", "OPEN311_SPAN_POLICY: must be one of refuse, clamp, allow, not 'cut'"),
+        ("OPEN311_CREATED_STATUS", "204", "OPEN311_CREATED_STATUS: must be 200 or 201"),
+        ("OPEN311_PUBLIC_URL", "311.city.example", "OPEN311_PUBLIC_URL: must look like https://311.city.example"),
+        ("OPEN311_PUBLIC_URL", "https://a.example/api", "OPEN311_PUBLIC_URL: .* without a path"),
+        ("OPEN311_POST_RATE", "a few", "OPEN311_POST_RATE: must look like 300 per minute, not 'a few'"),
+        ("OPEN311_GET_RATE", "600", "OPEN311_GET_RATE: must look like 300 per minute, not '600'"),
+        ("OPEN311_RATE_STORAGE", "file:///tmp", "OPEN311_RATE_STORAGE: must be memory:// or a redis:// address"),
+        ("DATABASE_URL", "city311", "DATABASE_URL: must look like postgresql://user:password@host/name"),
+        ("DATABASE_URL", "mysql://u:p@h/d", "DATABASE_URL: must look like postgresql://user:password@host/name"),
+        (
+            "DATABASE_URL",
+            "postgresql://u:p@h:x/d",
+            "DATABASE_URL: must look like postgresql://user:password@host/name",
+        ),
+    ],
+)
+def test_a_bad_value_is_named_with_what_to_write_instead(
+    monkeypatch: pytest.MonkeyPatch, name: str, text: str, words: str
+) -> None:
+    monkeypatch.setenv(name, text)
+    with pytest.raises(Misconfigured, match=words) as caught:
+        Settings.from_environ()
+    assert "Traceback" not in str(caught.value)
+
+
+def test_a_bad_database_url_does_not_show_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "mysql://u:geheim@h/d")
+    with pytest.raises(Misconfigured) as caught:
+        Settings.from_environ()
+    assert "geheim" not in str(caught.value)
+
+
+def test_all_bad_values_are_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPEN311_PORT", "x")
+    monkeypatch.setenv("OPEN311_JSONP", "x")
+    with pytest.raises(Misconfigured, match=r"OPEN311_PORT: .*; OPEN311_JSONP: "):
+        Settings.from_environ()
+
+
+def test_a_secret_may_stand_in_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    file = tmp_path / "database-url"
+    file.write_text("postgresql://u:p@h/d\n", encoding="utf-8")
+    monkeypatch.setenv("DATABASE_URL_FILE", str(file))
+    assert Settings.from_environ().database_url == "postgresql://u:p@h/d"
+
+
+def test_a_missing_file_of_a_secret_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("DATABASE_URL_FILE", str(tmp_path / "none"))
+    with pytest.raises(Misconfigured, match=r"DATABASE_URL: .*DATABASE_URL_FILE"):
+        Settings.from_environ()
+
+
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg", "postgresql+psycopg2"])
+def test_every_way_to_write_the_scheme_reaches_the_driver_we_have(scheme: str) -> None:
+    settings = Settings(database_url=f"{scheme}://u:p@h:5433/d?sslmode=require")
+    assert settings.sqlalchemy_url == "postgresql+psycopg2://u:p@h:5433/d?sslmode=require"
+
+
+@pytest.mark.parametrize(
+    ("public_url", "required"), [("https://a.example", True), ("http://a.example", False), ("", False)]
+)
+def test_https_is_required_where_the_public_address_says_so(public_url: str, required: bool) -> None:
+    assert Settings(public_url=public_url).requires_https is required
