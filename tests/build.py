@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -81,13 +82,21 @@ def record(jurisdiction: Jurisdiction, *, number: int, at: datetime = NOON, **ch
     return Record(**values | changes)
 
 
-def store(platform: Platform, jurisdiction: Jurisdiction | None = None, **changes: Any) -> Record:
-    """Store and publish a record as if it had come earlier; in the only city unless one is named."""
-    found = jurisdiction or next(iter(platform.registry))
+def store(platform: Platform, **changes: Any) -> Record:
+    """Store and publish a record in the only city as if it had come earlier."""
     with platform.database.transaction() as connection:
-        stored = record(found, **{"number": platform.numbers.next(connection)} | changes)
-        requests.insert_records(connection, [stored], "imported")
-        publish(connection, [stored], names_for(connection, found))
+        number = platform.numbers.next(connection)
+    (stored,) = store_all(platform, [{"number": number} | changes])
+    return stored
+
+
+def store_all(platform: Platform, changes: Iterable[Mapping[str, Any]]) -> list[Record]:
+    """Store and publish many records in the only city; each has its `number`."""
+    (jurisdiction,) = platform.registry
+    stored = [record(jurisdiction, **change) for change in changes]
+    with platform.database.transaction() as connection:
+        requests.insert_records(connection, stored, "imported")
+        publish(connection, stored, names_for(connection, jurisdiction))
     return stored
 
 
@@ -123,6 +132,8 @@ def history(platform: Platform, found: Record) -> list[Event]:
 
 def jobs(platform: Platform, task: str) -> list[dict[str, Any]]:
     """The jobs of a task, oldest first: args, status, scheduled_at."""
-    statement = text("SELECT args, status, scheduled_at FROM procrastinate_jobs WHERE task_name = :task ORDER BY id")
+    statement = text(
+        "SELECT args, status, scheduled_at FROM procrastinate_jobs WHERE task_name = :task ORDER BY id"
+    )
     with platform.database.reading() as connection:
         return [dict(row._mapping) for row in connection.execute(statement, {"task": task})]

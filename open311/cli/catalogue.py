@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-from rich.table import Table
 
-from open311.cli.shell import console, fail, open_shell, read_settings, say
+from open311.cli.shell import Shell, fail, open_shell, read_settings, say, say_table
 from open311.clock import utc_now
 from open311.domain.attributes import Answer
 from open311.domain.places import read_place
@@ -17,7 +16,7 @@ from open311.operations.sync import sync_catalogues
 from open311.plugins.registry import load_registry
 
 
-@click.group()
+@click.group(cls=Shell)
 def jurisdictions() -> None:
     """The cities: which are served, whether their plugins are sound."""
 
@@ -26,17 +25,20 @@ def jurisdictions() -> None:
 def list_all() -> None:
     """Show the cities that are served, and plugins that could not be loaded."""
     registry = load_registry(read_settings().jurisdictions)
-    table = Table("jurisdiction_id", "name", "services", "departments", "languages", "time zone", box=None)
-    for jurisdiction in registry:
-        table.add_row(
-            jurisdiction.id,
-            jurisdiction.name,
-            str(len(jurisdiction.services)),
-            str(len(jurisdiction.departments)),
-            ", ".join(jurisdiction.languages),
-            jurisdiction.time_zone,
-        )
-    console.print(table)
+    say_table(
+        ("jurisdiction_id", "name", "services", "departments", "languages", "time zone"),
+        (
+            (
+                jurisdiction.id,
+                jurisdiction.name,
+                str(len(jurisdiction.services)),
+                str(len(jurisdiction.departments)),
+                ", ".join(jurisdiction.languages),
+                jurisdiction.time_zone,
+            )
+            for jurisdiction in registry
+        ),
+    )
     for fault in registry.faults:
         say(f"not served: {fault.name}: {fault.why}")
 

@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import click
 
-from open311.cli.shell import fail, read_settings, say, with_database
+from open311.cli.shell import Shell, fail, read_settings, say, with_database
 from open311.operations.platform import open_platform
 from open311.storage import migrations
 
 
-@click.group()
+@click.group(cls=Shell)
 def db() -> None:
     """Bring the database's schema up to date, and see where it stands."""
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+import re
+from dataclasses import Field, fields, replace
 from pathlib import Path
+from typing import Any
 
 import click
 import orjson
-from rich.table import Table
 
 from open311.app import create_app
-from open311.cli.shell import console, read_settings, say
+from open311.cli.shell import read_settings, say, say_table
 from open311.operations.platform import Platform
 from open311.plugins.registry import Registry
 from open311.settings import Settings, default, variable
@@ -19,17 +20,25 @@ from open311.storage.queue import Queue
 from open311.web.pages import openapi_document
 
 OPENAPI = Path("spec/openapi.json")
+_USER = re.compile(r"://[^/?#]*@")
+_PASSWORD = re.compile(r"([?&](?:ssl)?password=)[^&]*")
 
 
 @click.command()
 def settings() -> None:
-    """Show every setting: its variable, the value in force, its meaning."""
+    """Show every setting: its variable, the value in force, its meaning.
+
+    Settings are read from the environment. Each may stand in a file instead, as secrets do: VARIABLE_FILE=PATH.
+
+    \b
+    Example:
+      OPEN311_PORT=8080 DATABASE_URL_FILE=/run/secrets/database-url open311 serve
+    """
     in_force = read_settings()
-    table = Table("variable", "value", "default", "meaning", box=None)
-    for row in fields(Settings):
-        value = _shown(row.name, getattr(in_force, row.name))
-        table.add_row(variable(row), value, _shown(row.name, default(row)), row.metadata["meaning"])
-    console.print(table)
+    say_table(
+        ("variable", "value", "meaning"),
+        ((variable(row), _value(row, in_force), row.metadata["meaning"]) for row in fields(Settings)),
+    )
 
 
 @click.command()
@@ -53,11 +62,17 @@ def make_openapi() -> bytes:
         return orjson.dumps(openapi_document(), option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS) + b"\n"
 
 
-def _shown(name: str, value: object) -> str:
-    """A value for the table; a database's password stays hidden."""
+def _value(row: Field[Any], in_force: Settings) -> str:
+    """A setting's value, with its default where it is another."""
+    value, usual = _shown(getattr(in_force, row.name)), _shown(default(row))
+    return value if value == usual or not usual else f"{value} (default: {usual})"
+
+
+def _shown(value: object) -> str:
+    """A value as a person writes it, but for passwords."""
+    if isinstance(value, bool):
+        return str(value).lower()
     if isinstance(value, tuple):
         return ", ".join(value)
-    if name == "database_url" and value:
-        scheme, _, rest = str(value).partition("://")
-        return f"{scheme}://…@{rest.rpartition('@')[2]}" if "@" in rest else str(value)
-    return str(value)
+    text = _USER.sub("://…@", str(value))
+    return _PASSWORD.sub(r"\1…", text)

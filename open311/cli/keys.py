@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import click
-from rich.table import Table
 
-from open311.cli.shell import console, fail, open_shell, say
+from open311.cli.shell import Shell, fail, open_shell, say, say_table
 from open311.clock import utc_now
 from open311.domain.dates import format_instant
 from open311.operations.api_keys import add_key, list_keys, revoke_key
 from open311.storage.keys import ALL, Key
 
 
-@click.group()
+@click.group(cls=Shell)
 def keys() -> None:
     """Give api_keys to apps that send requests, and take them back."""
 
@@ -48,10 +47,7 @@ def list_all() -> None:
     """Show all keys, without their secrets."""
     with open_shell() as platform:
         found = list_keys(platform)
-    table = Table("number", "label", "jurisdiction", "kind", "contact", "made", "revoked", box=None)
-    for key in found:
-        table.add_row(*_row(key))
-    console.print(table)
+    say_table(("number", "label", "jurisdiction", "kind", "contact", "made", "revoked"), map(_row, found))
 
 
 @keys.command()

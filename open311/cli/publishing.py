@@ -41,7 +41,7 @@ def publish(jurisdiction: str | None, again: bool, status: bool) -> None:
 
 
 def _republish(platform: Platform, jurisdiction_id: str) -> int:
-    progress = next((row for row in sync.read_progress(platform) if row.edition.jurisdiction_id == jurisdiction_id))
+    progress = next(row for row in sync.read_progress(platform) if row.edition.jurisdiction_id == jurisdiction_id)
     with Progress(console=console, transient=True) as bar:
         task = bar.add_task(jurisdiction_id, total=progress.total, completed=progress.rendered)
         return sync.republish(platform, jurisdiction_id, utc_now(), lambda rows: bar.advance(task, rows))

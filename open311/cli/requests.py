@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from open311.cli.shell import find_jurisdiction, open_shell, say
+from open311.cli.shell import Shell, find_jurisdiction, open_shell, say
 from open311.clock import utc_now
 from open311.domain.dates import NotAnInstant, format_instant, instant_problem, parse_instant
 from open311.domain.requests import Status, Visibility
@@ -12,7 +12,7 @@ from open311.errors import Invalid
 from open311.operations.update_request import Change, read_history, update_request
 
 
-@click.group()
+@click.group(cls=Shell)
 def requests() -> None:
     """Look at single requests and change them, as staff do."""
 

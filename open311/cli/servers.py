@@ -17,11 +17,12 @@ from granian.log import LogLevels
 from granian.server import MPServer
 
 from open311.app import create_app
-from open311.cli.shell import prepare, read_settings, say, with_database
+from open311.cli.shell import fail, prepare, read_settings, say, with_database
 from open311.cli.supervisor import Supervisor, add_demo_key, choose_port, fill_with_examples, hold_parent
 from open311.jobs.worker import make_worker
 from open311.observe import configure_logs
-from open311.operations.platform import open_platform
+from open311.operations.platform import Platform, open_platform
+from open311.operations.readiness import check_readiness
 from open311.settings import Settings, variable
 from open311.storage.engine import libpq_dsn
 
@@ -91,10 +92,18 @@ def worker(once: bool) -> None:
     with with_database(read_settings()) as (settings, _):
         configure_logs(settings.log_level)
         platform = open_platform(replace(settings, statement_timeout_ms=0))
+        _require_database(platform)
         app = make_worker(platform, libpq_dsn(settings.sqlalchemy_url))
         with app.open():
             app.run_worker(wait=not once, shutdown_graceful_timeout=GRACE_S, fetch_job_polling_interval=2.0)
         platform.close()
+
+
+def _require_database(platform: Platform) -> None:
+    """End with a sentence where there is no database, or none with tables: the job queue lies in it."""
+    for check in check_readiness(platform):
+        if check.name in ("database", "schema") and not check.is_ok:
+            fail(f"{check.name}: {check.detail}")
 
 
 @click.command()

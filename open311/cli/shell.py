@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import NoReturn
 
 import click
 from rich.console import Console
+from rich.table import Column, Table
+from rich.text import Text
 
 from open311.errors import Open311Error
 from open311.observe import configure_logs
@@ -74,6 +76,15 @@ def say(text: str) -> None:
     console.print(text, markup=False, soft_wrap=True)
 
 
+def say_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """A table whose cells are plain text; the first column is never broken, the others never cut."""
+    first, *others = headings
+    table = Table(Column(first, no_wrap=True), *(Column(name, overflow="fold") for name in others), box=None)
+    for row in rows:
+        table.add_row(*map(Text, row))
+    console.print(table)
+
+
 def fail(text: str) -> NoReturn:
     """End the command with a sentence and status 1."""
     errors.print(f"open311: {text}", markup=False)
@@ -82,6 +93,12 @@ def fail(text: str) -> NoReturn:
 
 class Shell(click.Group):
     """A group whose commands end with a sentence, not a stack trace, where the failure was foreseen."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands with their whole first sentence; click would cut it off."""
+        commands = [(name, self.commands[name]) for name in self.list_commands(ctx)]
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, command.get_short_help_str(limit=1_000)) for name, command in commands])
 
     def invoke(self, ctx: click.Context) -> object:
         """Run the command."""

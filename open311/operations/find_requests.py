@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Sequence
 from dataclasses import dataclass
-from hashlib import blake2b
 
 from open311.domain.requests import TokenState
 from open311.domain.search import MAX_IDS, RequestSearch
@@ -13,7 +10,7 @@ from open311.errors import Invalid, NotFound
 from open311.formats import Format
 from open311.operations.platform import Platform
 from open311.storage import publications, tokens
-from open311.storage.publications import Item
+from open311.storage.publications import Item, combined
 from open311.storage.reading import Reader
 
 
@@ -34,10 +31,9 @@ def find_requests(platform: Platform, search: RequestSearch, output: Format) -> 
     return _page(publications.find_items(reader, search, output), search.page_size)
 
 
-def find_validator(platform: Platform, search: RequestSearch) -> tuple[str, bool]:
-    """The validator of the page that a search asks for, and whether there are more, without reading the items."""
-    digests = publications.find_digests(platform.database.reader, search)
-    return _validator(digests[: search.page_size]), len(digests) > search.page_size
+def find_validator(platform: Platform, search: RequestSearch) -> str:
+    """The validator of the page that a search asks for, without reading its items."""
+    return _validator(*publications.find_digest(platform.database.reader, search))
 
 
 def find_request(platform: Platform, jurisdiction_id: str, service_request_id: str, output: Format) -> Page:
@@ -73,9 +69,9 @@ def _page(items: list[Item], page_size: int) -> Page:
     return Page(
         items=[item.body for item in shown],
         has_more=len(items) > page_size,
-        validator=_validator([item.digest for item in shown]),
+        validator=_validator(len(shown), combined(shown)),
     )
 
 
-def _validator(digests: Sequence[int]) -> str:
-    return blake2b(array("q", digests).tobytes(), digest_size=12).hexdigest()
+def _validator(count: int, digest: int) -> str:
+    return f"{count}-{digest % 2**64:x}"

@@ -30,13 +30,15 @@ def _database(platform: Platform) -> Iterator[Check]:
     try:
         with platform.database.reading() as connection:
             revision = migrations.current(connection)
-            at_head = revision == migrations.head()
+            wanted = migrations.head()
+            at_head = revision == wanted
             yield Check("database", True, "answers")
-            yield Check("schema", at_head, revision or "empty; run `open311 db migrate`")
+            detail = wanted if at_head else f"{revision or 'empty'}; run `open311 db migrate`"
+            yield Check("schema", at_head, detail)
             if at_head:
                 jobs = count_jobs(connection)
-                detail = ", ".join(f"{count} {state}" for state, count in jobs.items())
-                yield Check("jobs", not jobs["stuck"], detail, is_vital=False)
+                states = ", ".join(f"{count} {state}" for state, count in jobs.items())
+                yield Check("jobs", not jobs["stuck"], states, is_vital=False)
     except Unavailable:
         yield Check("database", False, "does not answer")
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache, lru_cache, reduce
+from operator import xor
 from typing import Any
 
 from sqlalchemy import (
@@ -13,6 +14,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Integer,
+    Select,
     Text,
     any_,
     bindparam,
@@ -77,10 +79,19 @@ def find_items(reader: Reader, search: RequestSearch, output: Format) -> list[It
     return [Item(*row) for row in reader.rows(statement, values)]
 
 
-def find_digests(reader: Reader, search: RequestSearch) -> list[int]:
-    """The digests of the items that `find_items` would find: what a validator needs, for a tenth of the cost."""
-    statement, values = _page(search, publication.c.digest)
-    return [row[0] for row in reader.rows(statement, values)]
+def find_digest(reader: Reader, search: RequestSearch) -> tuple[int, int]:
+    """How many items a page holds, and their digests combined: what a validator needs, for a tenth of the cost.
+
+    The same as `combined` makes of the items themselves. The order does not count: it follows from the items.
+    """
+    kind, values = _Kind.of(search), _values(search, rows=search.page_size)
+    count, digest = reader.rows(_digest_statement(kind), values)[0]
+    return count, digest or 0
+
+
+def combined(items: Iterable[Item]) -> int:
+    """The digests of items, combined."""
+    return reduce(xor, (item.digest for item in items), 0)
 
 
 def find_by_ids(reader: Reader, jurisdiction_id: str, ids: Sequence[str], output: Format) -> list[Item]:
@@ -140,12 +151,17 @@ class _Kind:
 
 
 def _page(search: RequestSearch, *columns: ColumnElement[Any]) -> tuple[Statement, dict[str, Any]]:
-    kind = _Kind.of(search)
+    statement = _page_statement(_Kind.of(search), tuple(column.name for column in columns))
+    return statement, _values(search, rows=search.page_size + 1)
+
+
+def _values(search: RequestSearch, *, rows: int) -> dict[str, Any]:
+    """The values of a page's statement."""
     values: dict[str, Any] = {
         "jurisdiction_id": search.jurisdiction_id,
-        "limit": search.page_size + 1,
+        "limit": rows,
         "offset": (search.page - 1) * search.page_size,
-        "service_code": search.service_codes[0] if kind.service_codes == 1 else None,
+        "service_code": search.service_codes[0] if search.service_codes else None,
         "service_codes": list(search.service_codes),
         "requested_start": search.requested.start,
         "requested_end": search.requested.end,
@@ -156,20 +172,34 @@ def _page(search: RequestSearch, *columns: ColumnElement[Any]) -> tuple[Statemen
         values |= box_values("box", search.box)
     if search.near is not None:
         values |= circle_values("near", search.near)
-    return _page_statement(kind, tuple(column.name for column in columns)), values
+    return values
 
 
 @lru_cache(maxsize=1024)
 def _page_statement(kind: _Kind, columns: tuple[str, ...]) -> Statement:
-    query = (
+    return Statement.of(_page_select(kind, *columns), _plan_name(kind, *columns))
+
+
+@lru_cache(maxsize=1024)
+def _digest_statement(kind: _Kind) -> Statement:
+    page = _page_select(kind, "digest").subquery()
+    query = select(func.count(), func.bit_xor(page.c.digest))
+    return Statement.of(query, _plan_name(kind, "combined"))
+
+
+def _page_select(kind: _Kind, *columns: str) -> Select[Any]:
+    return (
         select(*(publication.c[name] for name in columns))
         .where(*_conditions(kind))
         .order_by(*_ORDERS[kind.sort])
         .limit(bindparam("limit", type_=Integer))
         .offset(bindparam("offset", type_=BigInteger))
     )
-    name = f"page_{'_'.join(columns)}_{list(Sort).index(kind.sort)}" if kind.is_plain else ""
-    return Statement.of(query, name)
+
+
+def _plan_name(kind: _Kind, *columns: str) -> str:
+    """A name for the plan of a plain page; other pages are planned for their values."""
+    return f"page_{'_'.join(columns)}_{list(Sort).index(kind.sort)}" if kind.is_plain else ""
 
 
 def _conditions(kind: _Kind) -> Iterator[ColumnElement[bool]]:

@@ -55,7 +55,8 @@ class Statement:
     def execution(self) -> str:
         """SQL that runs the prepared plan."""
         names = dict.fromkeys(_PLACEHOLDER.findall(self.text))
-        return f"EXECUTE {self.name}({', '.join(f'%({name})s' for name in names)})"
+        values = ", ".join(f"%({name})s" for name in names)
+        return f"EXECUTE {self.name}({values})" if values else f"EXECUTE {self.name}"
 
 
 class Reader:

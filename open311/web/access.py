@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from math import ceil
 
 from flask import Flask, redirect, request
-from flask_limiter import Limiter
-from flask_limiter.util import get_remote_address
+from limits import RateLimitItem, parse_many
+from limits.storage import storage_from_string
+from limits.strategies import FixedWindowRateLimiter
+from werkzeug.exceptions import TooManyRequests
 from werkzeug.wrappers import Response
 
+from open311.clock import utc_now
 from open311.errors import Invalid
 from open311.operations.api_keys import require_key
 from open311.settings import Settings
 from open311.storage.keys import Key
-from open311.web.context import platform
+from open311.web.context import is_georeport, platform
 from open311.web.parsing import Parameters
 
 WRITING = ("POST", "PUT", "PATCH", "DELETE")
+READING = ("GET", "HEAD")
 
 
 def caller_key(parameters: Parameters) -> Key:
@@ -37,17 +41,16 @@ def require_https() -> Response | None:
 
 
 def limit_rates(app: Flask, settings: Settings) -> None:
-    """Count calls per client address and answer 429 with Retry-After above the rate (A60)."""
-    limiter = Limiter(
-        get_remote_address,
-        app=app,
-        storage_uri=settings.rate_storage,
-        headers_enabled=False,
-        strategy="fixed-window",
-    )
-    # flask-limiter takes a whole blueprint; its types do not know that.
-    blueprint = cast("Any", app.blueprints["georeport"])
-    if settings.post_rate:
-        limiter.limit(settings.post_rate, methods=list(WRITING))(blueprint)
-    if settings.get_rate:
-        limiter.limit(settings.get_rate, methods=["GET"])(blueprint)
+    """Count GeoReport calls per client address and answer 429 with Retry-After above the rate (A60)."""
+    counter = FixedWindowRateLimiter(storage_from_string(settings.rate_storage))
+    rates: dict[str, list[RateLimitItem]] = {}
+    for rate, methods in ((settings.post_rate, WRITING), (settings.get_rate, READING)):
+        rates |= dict.fromkeys(methods, parse_many(rate)) if rate else {}
+
+    @app.before_request
+    def count() -> None:
+        for rate in rates.get(request.method, ()) if is_georeport(request.path) else ():
+            caller = (request.remote_addr or "", *(WRITING if request.method in WRITING else READING))
+            if not counter.hit(rate, *caller):
+                reset = counter.get_window_stats(rate, *caller).reset_time
+                raise TooManyRequests(retry_after=max(1, ceil(reset - utc_now().timestamp())))

@@ -29,3 +29,8 @@ def output_format(suffix: str | None = None) -> Format:
     types = ["text/xml", "application/xml", "application/json"]
     best = request.accept_mimetypes.best_match(types, default="text/xml")
     return JSON if best == "application/json" else XML
+
+
+def is_georeport(path: str) -> bool:
+    """Whether a path speaks GeoReport, errors included."""
+    return path.startswith("/open311/")

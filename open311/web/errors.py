@@ -10,7 +10,7 @@ from werkzeug.exceptions import HTTPException
 from open311.errors import Forbidden, Invalid, Misconfigured, NotFound, Open311Error, Problem, Unavailable
 from open311.observe import logger
 from open311.web.answers import error_answer, problem_answer
-from open311.web.context import output_format
+from open311.web.context import is_georeport, output_format
 
 log = logger(__name__)
 
@@ -37,11 +37,6 @@ def register_errors(app: Flask) -> None:
     app.register_error_handler(Open311Error, _foreseen)
     app.register_error_handler(HTTPException, http_error)
     app.register_error_handler(Exception, _fault)
-
-
-def is_georeport(path: str) -> bool:
-    """Whether a path speaks GeoReport, errors included."""
-    return path.startswith("/open311/")
 
 
 def _foreseen(error: Open311Error) -> Response:

@@ -136,7 +136,7 @@ class Preparation:
     # Keys and limits
     test_key: str | None = _need("a key for testing")
     max_body_bytes: int | None = _need("the largest body of a POST that the server accepts")
-    serves_test: bool | None = _need("whether the server runs a test endpoint beside the production one")
+    serves_test: bool | None = _need("to know whether the server runs a test endpoint beside the production one")
 
     # Actions on the server
     rename_service: Callable[[], object] | None = _need("a way to rename a service")

@@ -43,9 +43,11 @@ def run(
     """
     started_at = now or datetime.now(UTC)
     client = client or Client()
-    survey = look_over(Probe(client, target, prepared or Preparation(), started_at))
+    wanted = frozenset(only)
+    probe = Probe(client, target, prepared or Preparation(), started_at)
+    survey = look_over(probe, file_token=_concerns_tokens(wanted))
     findings: dict[str, Finding] = {}
-    for finding in _findings(survey.probe, level, frozenset(only)):
+    for finding in _findings(survey.probe, level, wanted):
         findings[finding.requirement.number] = finding
         progress(finding)
     return Report(
@@ -59,6 +61,12 @@ def run(
         requests_sent=client.sent,
         findings=tuple(findings[number] for number in requirements() if number in findings),
     )
+
+
+def _concerns_tokens(only: frozenset[str]) -> bool:
+    """Whether a check is wanted that needs a token."""
+    askers = {number for check in all_checks() if "resolved_token" in check.needs for number in check.numbers}
+    return not only or bool(askers & only)
 
 
 def _findings(probe: Probe, level: Level, only: frozenset[str]) -> Iterator[Finding]:

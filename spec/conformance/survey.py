@@ -7,11 +7,21 @@ from dataclasses import dataclass, replace
 from typing import Literal
 from urllib.parse import urlsplit
 
-from spec.conformance.answers import Answer, Call, Format, Record, UnmetNeedError, number_of, text_of
+from spec.conformance.answers import (
+    Answer,
+    Call,
+    DeviationError,
+    Format,
+    Record,
+    UnmetNeedError,
+    number_of,
+    text_of,
+)
 from spec.conformance.preparation import Point, Preparation
-from spec.conformance.probe import Probe, moment_of, origin_of
+from spec.conformance.probe import Probe, created, moment_of, origin_of
 
 _DEFINITIONS_READ = 8
+_POLLS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +33,10 @@ class Survey:
     requests: tuple[Record, ...]
 
 
-def look_over(probe: Probe) -> Survey:
+def look_over(probe: Probe, *, file_token: bool = False) -> Survey:
     """Ask for discovery, services, some definitions and requests.
 
+    file_token  file a batch request of our own where no token is given, if the run may file at all
     Raises UnreachableError when the server does not answer at all.
     """
     formats = _formats(probe)
@@ -36,6 +47,8 @@ def look_over(probe: Probe) -> Survey:
     old = _records(probe, "requests", ("start_date", probe.ago(185)), ("end_date", probe.ago(105)))
     found = _found(probe, services, definitions, recent, old)
     probe = replace(probe, prepared=probe.prepared.over(found), definitions=definitions)
+    token = _filed_token(probe) if file_token and probe.target.writes else None
+    probe = replace(probe, prepared=probe.prepared.over(Preparation(resolved_token=token)))
     return Survey(probe, tuple(services), tuple(recent))
 
 
@@ -86,6 +99,26 @@ def _definitions(probe: Probe, services: Iterable[Record]) -> Iterator[tuple[str
         readable = (definition for answer in answers if (definition := definition_in(answer)) is not None)
         if definition := next(readable, None):
             yield code, definition
+
+
+def _filed_token(probe: Probe) -> str | None:
+    """A token of our own that the server resolves at once, or within a few polite calls."""
+    prepared = probe.prepared
+    if prepared.resolved_token or not prepared.batch_service or not prepared.point:
+        return None
+    try:
+        token = text_of(created(probe.post(probe.form(prepared.batch_service))), "token")
+    except (DeviationError, UnmetNeedError):
+        return None
+    return token if token and any(_is_resolved(probe, token) for _ in range(_POLLS)) else None
+
+
+def _is_resolved(probe: Probe, token: str) -> bool:
+    try:
+        records = probe.token(token, probe.formats[-1], fresh=True).records("token")
+    except UnmetNeedError:
+        return False
+    return any(text_of(record, "service_request_id") for record in records)
 
 
 def _found(

@@ -142,12 +142,16 @@ def test_a_promise_must_lie_between_the_opening_and_twenty_years_on() -> None:
         assert (found.expected_at, found.mended) == (None, (Mending.IMPOSSIBLE_DATE,))
 
 
-@pytest.mark.parametrize("word", ["Open", "OPEN", "In Progress", "in_progress", "Unspecified", "Email Sent", " new "])
+@pytest.mark.parametrize(
+    "word", ["Open", "OPEN", "In Progress", "in_progress", "Unspecified", "Email Sent", " new "]
+)
 def test_open_in_any_citys_words(word: str) -> None:
     assert (mended(status=word).status, mended(status=word).mended) == (Status.OPEN, ())
 
 
-@pytest.mark.parametrize("word", ["Closed", "CLOSED", "Completed", "Cancelled", "closed - duplicate", "no_further_action"])
+@pytest.mark.parametrize(
+    "word", ["Closed", "CLOSED", "Completed", "Cancelled", "closed - duplicate", "no_further_action"]
+)
 def test_closed_in_any_citys_words(word: str) -> None:
     assert mended(status=word, updated="2026-04-04").status is Status.CLOSED
 
@@ -205,7 +209,9 @@ def test_bytes_that_were_not_utf8_are_read_as_windows_meant_them() -> None:
     assert found.mended == (Mending.WRONG_ENCODING,)
 
 
-_texts = st.text() | st.sampled_from(["2026-04-05", "2026-04-01T25:00", "0001-01-01", "9999-12-31T23:59:59-14:00", "0", "1e400"])
+_texts = st.text() | st.sampled_from(
+    ["2026-04-05", "2026-04-01T25:00", "0001-01-01", "9999-12-31T23:59:59-14:00", "0", "1e400"]
+)
 
 
 @given(
@@ -213,7 +219,16 @@ _texts = st.text() | st.sampled_from(["2026-04-05", "2026-04-01T25:00", "0001-01
         {},
         optional={
             name: _texts
-            for name in ("service_request_id", "status", "requested", "updated", "closed", "expected", "lat", "long")
+            for name in (
+                "service_request_id",
+                "status",
+                "requested",
+                "updated",
+                "closed",
+                "expected",
+                "lat",
+                "long",
+            )
             + ("description", "address", "agency", "service_name")
         },
     )

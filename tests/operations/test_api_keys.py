@@ -17,7 +17,7 @@ def test_a_key_is_known_by_its_secret_alone(platform: Platform) -> None:
 @pytest.mark.requirement("C095")
 @pytest.mark.parametrize("secret", ["", "badkey", "\x00", "ü☂", "x" * 100_000])
 def test_whatever_is_no_key_is_refused_in_words_that_help(platform: Platform, secret: str) -> None:
-    with pytest.raises(Forbidden, match="api_key: is (missing|not valid); send a valid api_key") as caught:
+    with pytest.raises(Forbidden, match=r"api_key: is (missing|not valid); send a valid api_key") as caught:
         require_key(platform, secret)
     assert len(str(caught.value)) < 300
 
@@ -44,11 +44,11 @@ def test_a_revoked_key_is_refused_from_then_on_and_can_be_revoked_once(platform:
 def test_a_citys_key_is_good_for_that_city_alone(platform: Platform) -> None:
     key = build.api_key(platform, jurisdiction_id="city.example")
     require_key_for(key, "city.example")
-    with pytest.raises(Forbidden, match="is not valid for b.example"):
+    with pytest.raises(Forbidden, match=r"is not valid for b.example"):
         require_key_for(key, "b.example")
 
 
 def test_a_key_for_a_city_that_is_not_served_is_not_given_out(platform: Platform) -> None:
-    with pytest.raises(Invalid, match="'nowhere' is not served here; use one of city.example"):
+    with pytest.raises(Invalid, match=r"'nowhere' is not served here; use one of city.example"):
         add_key(platform, label="app", jurisdiction_id="nowhere", now=build.NOON)
     assert list_keys(platform) == []

@@ -164,7 +164,7 @@ def test_a_service_retired_meanwhile_does_not_strand_its_requests(serve: Serve) 
 def test_a_job_of_a_city_that_is_not_served_fails_so_that_it_runs_again(serve: Serve) -> None:
     platform, _, _ = serve(Accepted())
     build.submit(platform, service_code="trees")
-    with pytest.raises(Misconfigured, match="test.example"):
+    with pytest.raises(Misconfigured, match=r"test.example"):
         resolve(replace(platform, registry=Registry({})))
     assert resolve(platform)
 

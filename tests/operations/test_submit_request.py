@@ -79,7 +79,7 @@ def test_the_departments_name_the_reason_and_the_history_are_written_down(serve:
         ("received", True),
         ("routed", False),
     ]
-    (item,) = find_request(platform, "test.example", receipt.service_request_id, JSON)
+    (item,) = find_request(platform, "test.example", receipt.service_request_id, JSON).items
     assert '"agency_responsible":"Streets"' in item
 
 
@@ -220,7 +220,7 @@ def test_a_test_keys_request_is_taken_but_never_routed_nor_listed(serve: Serve) 
     record = build.load(platform, service_request_id=receipt.service_request_id)
     assert (record.department, record.visibility) == ("", Visibility.UNLISTED)
     assert [event.kind for event in build.history(platform, record)] == ["received"]
-    (item,) = find_request(platform, "test.example", receipt.service_request_id, JSON)
+    (item,) = find_request(platform, "test.example", receipt.service_request_id, JSON).items
     assert '"agency_responsible":null' in item
 
 

@@ -85,7 +85,9 @@ def test_a_city_that_changes_leaves_the_others_changesets_alone(make_app: MakeAp
 def test_many_processes_that_start_at_once_agree(make_app: MakeApp) -> None:
     platform = platform_of(make_app(CITY))
     with ThreadPoolExecutor(4) as pool:
-        changed = list(pool.map(lambda hours: sync_catalogues(platform, build.NOON + timedelta(hours=hours)), range(8)))
+        changed = list(
+            pool.map(lambda hours: sync_catalogues(platform, build.NOON + timedelta(hours=hours)), range(8))
+        )
     assert changed == [[]] * 8
 
 
@@ -98,7 +100,7 @@ def test_a_retired_service_is_gone_but_its_requests_keep_code_and_name(make_app:
     assert "potholes" not in codes(client)
     assert client.get(f"{BASE}/services/potholes.json").status_code == 404
     assert shown(app, found)["service_code"] == "potholes"
-    assert republish(platform_of(app), CITY.id) == 1
+    assert republish(platform_of(app), CITY.id, build.NOON) == 1
     assert shown(app, found)["service_code"] == "potholes"
     assert shown(app, found)["service_name"] == "Pothole"
     assert client.get(f"{BASE}/requests.json?service_code=potholes&start_date=2026-03-01").json
@@ -111,7 +113,7 @@ def test_a_renamed_service_renames_its_requests_once_the_worker_has_been_there(m
     app = make_app(CHANGES["name"])
     platform = platform_of(app)
     assert [job["args"] for job in build.jobs(platform, "republish")] == [{"jurisdiction_id": CITY.id}]
-    assert republish(platform, CITY.id) == 1
+    assert republish(platform, CITY.id, build.NOON) == 1
     assert shown(app, found) == before | {"service_name": "Hole in the road"}
 
 
@@ -136,13 +138,13 @@ def test_republishing_goes_through_all_batches_and_leaves_private_ones_hidden(
     build.store(platform, visibility="private")
     build.store(platform, service_request_id="")
     app = make_app(CHANGES["name"])
-    assert republish(platform_of(app), CITY.id) == 3
+    assert republish(platform_of(app), CITY.id, build.NOON) == 6
     assert all(shown(app, item.service_request_id)["service_name"] == "Hole in the road" for item in found)
     assert len(app.test_client().get(f"{BASE}/requests.json?start_date=2026-03-01").json) == 4
 
 
 def test_republishing_a_city_that_is_gone_does_nothing(make_app: MakeApp) -> None:
-    assert republish(platform_of(make_app(CITY)), "gone.example") == 0
+    assert republish(platform_of(make_app(CITY)), "gone.example", build.NOON) == 0
 
 
 def test_an_alias_leads_to_the_living_definition(make_app: MakeApp) -> None:

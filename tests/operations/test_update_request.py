@@ -127,7 +127,7 @@ def test_a_department_that_does_not_exist_changes_nothing(
     client: FlaskClient, platform: Platform, update: Update
 ) -> None:
     found = build.store(platform, department="streets")
-    with pytest.raises(Invalid, match="department: 'nowhere' is no department of city.example"):
+    with pytest.raises(Invalid, match=r"department: 'nowhere' is no department of city.example"):
         update(found, 1, department="nowhere", status=Status.CLOSED)
     assert shown(client, found)["status"] == "open"
 

@@ -715,6 +715,7 @@ class StubServer:
             number = self.has("receipt has the id as a number") and asked.format == "json"
             return {"service_request_id": int(request_id) if number else request_id, **more}
         if of["type"] == "batch":
+            self.cities["city.example"]["tokens"][f"t-{request_id}"] = request_id
             return {"token": f"t-{request_id}", **more}
         return more
 

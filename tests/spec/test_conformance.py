@@ -143,6 +143,13 @@ def test_a_reading_run_never_files_anything() -> None:
     assert not {answer.call.method for answer in client.answers} - {"GET"}
 
 
+def test_a_filing_run_without_preparation_finds_what_it_can() -> None:
+    report = judge(StubServer(), replace(TARGET, jurisdiction_id=""), Preparation())
+    assert red(report) == set(), told(report)
+    passed = {finding.requirement.number for finding in report.with_outcome(Outcome.PASSED)}
+    assert {"C024", "C118", "C124", "C157", "C173", "C174"} <= passed
+
+
 def test_one_of_several_jurisdictions_can_be_judged() -> None:
     report = judge(StubServer(), Target(f"{ORIGIN}/many/v2", f"{ORIGIN}/many", "a.example"), Preparation())
     assert red(report) == set(), told(report)

@@ -8,6 +8,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import inspect
 
+from open311.errors import Misconfigured
 from open311.storage.engine import Connection, Database, open_database
 from open311.storage.migrations import current, head, migrate
 from open311.storage.tables import metadata
@@ -71,3 +72,16 @@ def test_migrating_what_is_migrated_changes_nothing(connection: Connection) -> N
     migrate(connection)
     assert current(connection) == head()
     assert tables(connection) == before
+
+
+def test_a_role_without_rights_is_told_what_is_missing(connection: Connection) -> None:
+    connection.exec_driver_sql("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+    if connection.exec_driver_sql("SHOW is_superuser").scalar_one() == "on":
+        connection.exec_driver_sql("CREATE ROLE open311_guest; SET LOCAL ROLE open311_guest")
+    with pytest.raises(Misconfigured, match=r"permission denied.*CREATE EXTENSION"):
+        migrate(connection)
+
+
+def test_an_unknown_revision_is_named_with_those_there_are(connection: Connection) -> None:
+    with pytest.raises(Misconfigured, match="no revision '9999'; use head, base or one of 0001"):
+        migrate(connection, "9999")

@@ -56,6 +56,8 @@ def _feed(parser: expat.XMLParserType, chunk: bytes, is_last: bool) -> str:
         parser.Parse(chunk, is_last)
     except expat.ExpatError as error:
         return f"is not well-formed XML: line {error.lineno}: {expat.errors.messages[error.code]}."
+    except (LookupError, ValueError):
+        return "is in an encoding that cannot be read; save it as UTF-8."
     except Invalid as error:
         return str(error)
     return ""

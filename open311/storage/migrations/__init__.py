@@ -8,20 +8,43 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from psycopg2.errors import FeatureNotSupported, InsufficientPrivilege, UndefinedFile
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
+
+from open311.errors import Misconfigured
 
 LOCK = 3_110_001
+RIGHTS = (
+    "The database needs the extensions postgis and btree_gist and a role that may make tables in the schema public;"
+    " an administrator gives them with CREATE EXTENSION and GRANT CREATE ON SCHEMA public."
+)
 
 
 def migrate(connection: Connection, revision: str = "head") -> None:
-    """Bring the schema to `revision`, inside the caller's transaction; one process at a time."""
+    """Bring the schema to `revision`, inside the caller's transaction; one process at a time.
+
+    Raises Misconfigured for an unknown revision, and where the role may not make what the schema needs.
+    """
     connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
     config = _config()
     config.attributes["connection"] = connection
-    if revision == "base" or revision < (current(connection) or ""):
-        command.downgrade(config, revision)
-    else:
-        command.upgrade(config, revision)
+    known = [script.revision for script in ScriptDirectory.from_config(config).walk_revisions()]
+    if revision not in ("head", "base", *known):
+        raise Misconfigured(
+            f"there is no revision {revision!r}; use head, base or one of {', '.join(sorted(known))}."
+        )
+    try:
+        if revision == "base" or revision < (current(connection) or ""):
+            command.downgrade(config, revision)
+        else:
+            command.upgrade(config, revision)
+    except DBAPIError as error:
+        if isinstance(error.orig, (InsufficientPrivilege, FeatureNotSupported, UndefinedFile)):
+            raise Misconfigured(
+                f"the schema cannot be made: {error.orig.diag.message_primary}. {RIGHTS}"
+            ) from error
+        raise
 
 
 def current(connection: Connection) -> str | None:

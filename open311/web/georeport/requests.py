@@ -50,21 +50,20 @@ def list_requests(output: Format) -> Response:
     jurisdiction = platform().registry.find(arguments["jurisdiction_id"])
     search = read_search(arguments, jurisdiction, now=utc_now(), policy=platform().settings.span_policy)
     _known_services(search, arguments)
-    response, has_more = _unchanged(search, output)
-    if response is None:
-        page = find_requests(platform(), search, output)
-        body = join_items(_REQUEST, page.items, output)
-        response, has_more = answer(body, output, validator=page.validator), page.has_more
-    _link_pages(response, search, has_more)
+    unchanged = _unchanged(search, output)
+    if unchanged is not None:
+        return unchanged
+    page = find_requests(platform(), search, output)
+    response = answer(join_items(_REQUEST, page.items, output), output, validator=page.validator)
+    _link_pages(response, search, page.has_more)
     return response
 
 
-def _unchanged(search: RequestSearch, output: Format) -> tuple[Response | None, bool]:
-    """A 304 without reading the items, for a client that has asked before; and whether there are more."""
+def _unchanged(search: RequestSearch, output: Format) -> Response | None:
+    """A 304, without reading the items, for a client that has them already."""
     if search.ids or "If-None-Match" not in request.headers:
-        return None, False
-    validator, has_more = find_validator(platform(), search)
-    return not_modified(validator, output), has_more
+        return None
+    return not_modified(find_validator(platform(), search), output)
 
 
 @georeport.call(

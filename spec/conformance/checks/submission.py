@@ -180,7 +180,7 @@ def point_zero(probe: Probe) -> None:
     if answer.status == 400 and probe.prepared.outside_point:
         return
     if answer.status == 400:
-        raise UnmetNeedError(f"the deployment may set bounds: {answer}")
+        raise UnmetNeedError("the deployment may set bounds: the point 0, 0 is refused")
     receipt = created(answer)
     record = probe.read_back(receipt)
     zero = number_of(record, "lat") == 0 == number_of(record, "long")

@@ -11,9 +11,17 @@ from flask.views import MethodView
 from flask_smorest import Api, Blueprint, abort
 from geoalchemy2 import Geometry
 from marshmallow import EXCLUDE, Schema, fields, validate
-from sqlalchemy import ForeignKey, ForeignKeyConstraint, Text, create_engine, func, select
+from sqlalchemy import FetchedValue, ForeignKey, ForeignKeyConstraint, Text, create_engine, func, select
 from sqlalchemy.dialects.postgresql import TIMESTAMP
-from sqlalchemy.orm import DeclarativeBase, Mapped, joinedload, mapped_column, relationship, scoped_session, sessionmaker
+from sqlalchemy.orm import (
+    DeclarativeBase,
+    Mapped,
+    joinedload,
+    mapped_column,
+    relationship,
+    scoped_session,
+    sessionmaker,
+)
 
 SESSION_OPTIONS = "-c jit=off -c max_parallel_workers_per_gather=0 -c timezone=UTC"
 UTC_SECONDS = "%Y-%m-%dT%H:%M:%SZ"
@@ -61,7 +69,7 @@ class Request(Base):
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    service_request_id: Mapped[str] = mapped_column(server_default=func.rival.next_id())
+    service_request_id: Mapped[str] = mapped_column(server_default=FetchedValue())
     status: Mapped[str] = mapped_column(default="open")
     status_notes: Mapped[str | None]
     service_code: Mapped[str]
@@ -203,7 +211,9 @@ def search(arguments: dict[str, Any]) -> Any:
     if "updated_after" in arguments:
         statement = statement.where(Request.updated_datetime >= arguments["updated_after"])
     if "bbox" in arguments:
-        statement = statement.where(Request.point.intersects(func.ST_MakeEnvelope(*arguments["bbox"].split(","), 4326)))
+        statement = statement.where(
+            Request.point.intersects(func.ST_MakeEnvelope(*arguments["bbox"].split(","), 4326))
+        )
     if "radius" in arguments:
         statement = statement.where(
             func.rival.is_near(Request.point, arguments["long"], arguments["lat"], arguments["radius"])

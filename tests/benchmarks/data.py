@@ -1,0 +1,333 @@
+"""The database that everybody is measured over: made once, used again while it still fits the code.
+
+Records are drawn in `city`, turned into rows by the project's own storage and its own renderer, and copied in by as
+many processes as there are cores. Constraints and indexes come off before and on again after. `rival` holds the
+same requests as a row-by-row application would keep them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import orjson
+import psycopg2
+from rich.progress import Progress, track
+from sqlalchemy.schema import CreateIndex, CreateTable
+
+from open311.formats import VERSION
+from open311.operations.publishing import Names, publication_of
+from open311.operations.sync import digest_of
+from open311.plugins import Jurisdiction
+from open311.plugins.registry import load_registry
+from open311.storage import publications, requests
+from open311.storage.embedded import Cluster, find_binaries
+from open311.storage.migrations import head
+from open311.storage.tables import publication, request_event, service_request
+from tests.benchmarks.city import Chronicle, plain, span
+from tests.benchmarks.contestants import ROOT
+
+HOME = ROOT / "var" / "pg-bench"
+CITY = "nyc.gov"
+RECIPE = 3
+"""Grows when the rows made here change."""
+STRETCH_ROWS = 10_000
+MAX_AGE = timedelta(days=10)
+"""After that the last 90 days, which a list shows by default, would be too thin."""
+TABLES = (service_request, request_event, publication)
+
+
+class BenchCluster(Cluster):
+    """The private cluster of the project, with a server's memory and nothing that starts by itself."""
+
+    def _settings(self) -> dict[str, str]:
+        return super()._settings() | {
+            "shared_buffers": "512MB",
+            "effective_cache_size": "4GB",
+            "max_wal_size": "4GB",
+            "checkpoint_timeout": "30min",
+            "autovacuum": "off",  # tables are vacuumed after each change here
+            "logging_collector": "off",
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """A filled database.
+
+    newest  when the last request was made; what "now" was
+    """
+
+    cluster: Cluster
+    name: str
+    rows: int
+    newest: datetime
+
+    @property
+    def url(self) -> str:
+        return self.cluster.url(self.name)
+
+    @property
+    def dsn(self) -> str:
+        return self.cluster.dsn(self.name)
+
+    @property
+    def admin_dsn(self) -> str:
+        """As the cluster's superuser."""
+        return self.dsn.replace("user=open311", "user=postgres")
+
+    @property
+    def postmaster(self) -> int:
+        """The process id that all of PostgreSQL's processes are below."""
+        with self.asking(self.admin_dsn) as cursor:
+            cursor.execute("SELECT pg_read_file('postmaster.pid')")
+            return int(cursor.fetchone()[0].split()[0])
+
+    @contextmanager
+    def asking(self, dsn: str = "") -> Iterator[Any]:
+        """A cursor, each statement its own transaction."""
+        with closing(psycopg2.connect(dsn or self.dsn)) as connection:
+            connection.autocommit = True
+            with connection.cursor() as cursor:
+                yield cursor
+
+    def ids(self, count: int) -> list[str]:
+        """Ids from all over the five years, the same every time."""
+        with self.asking() as cursor:
+            cursor.execute(
+                "SELECT service_request_id FROM publication WHERE id %% %s = 1 ORDER BY md5(id::text) LIMIT %s",
+                (max(1, self.rows // (count * 2)), count),
+            )
+            return [row[0] for row in cursor.fetchall()]
+
+    def forget_posts(self) -> None:
+        """Take out what has been posted, so that the next measurement finds what this one found."""
+        with self.asking() as cursor:
+            cursor.execute("DELETE FROM service_request WHERE id > %s", (self.rows,))
+            cursor.execute("DELETE FROM rival.request WHERE id > %s", (self.rows,))
+            for table in ("service_request", "request_event", "publication", "reporter", "rival.request"):
+                cursor.execute(f"VACUUM ANALYZE {table}")
+
+
+def city() -> Jurisdiction:
+    """New York, as its plugin has it."""
+    return load_registry(("newyork",)).find(CITY)
+
+
+def open_data(cluster: Cluster, rows: int, name: str = "") -> Data:
+    """The database of that many rows; made unless there is one that fits."""
+    name = name or f"bench_{rows}"
+    seal, now = _seal(rows), datetime.now(UTC).replace(microsecond=0)
+    found = _find(cluster, name, seal)
+    if found is not None and now - found < MAX_AGE:
+        return Data(cluster, name, rows, found)
+    make_empty(cluster, name)
+    data = Data(cluster, name, rows, now)
+    _fill(data)
+    with data.asking() as cursor:
+        cursor.execute("CREATE TABLE rival.seal AS SELECT %s AS seal, %s AS newest", (seal, now))
+    return data
+
+
+def make_empty(cluster: Cluster, name: str) -> None:
+    """A database with the schema at head, the catalogues, and no requests; dropped first if it is there."""
+    cluster.drop_database(name)
+    cluster.create_database(name)
+    for words in (["db", "migrate"], ["jurisdictions", "sync"]):
+        run_open311(words, cluster.url(name))
+
+
+def run_open311(words: list[str], url: str, **more: Any) -> subprocess.CompletedProcess[str]:
+    """Our own command line, as an operator uses it."""
+    environment = os.environ | {"DATABASE_URL": url, "OPEN311_LOG_LEVEL": "warning"}
+    command = [sys.executable, "-m", "open311", *words]
+    done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=False, **more)
+    if done.returncode:
+        raise RuntimeError(f"open311 {' '.join(words)}: {done.stdout}{done.stderr}")
+    return done
+
+
+def _seal(rows: int) -> str:
+    """Changes whenever an older database would not be what the code would make now."""
+    tables = [
+        str(CreateTable(table)) + "".join(sorted(str(CreateIndex(i)) for i in table.indexes)) for table in TABLES
+    ]
+    parts = (RECIPE, rows, head(), VERSION, digest_of(city()), *tables)
+    return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+
+def _find(cluster: Cluster, name: str, seal: str) -> datetime | None:
+    if not cluster.has_database(name):
+        return None
+    with closing(psycopg2.connect(cluster.dsn(name))) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT to_regclass('rival.seal')")
+        if cursor.fetchone()[0] is None:
+            return None
+        cursor.execute("SELECT seal, newest FROM rival.seal")
+        found, newest = cursor.fetchone()
+        return newest.astimezone(UTC) if found == seal else None
+
+
+def _fill(data: Data) -> None:
+    stripped = _strip(data)
+    stretches = [
+        range(first, min(first + STRETCH_ROWS, data.rows + 1)) for first in range(1, data.rows + 1, STRETCH_ROWS)
+    ]
+    with Progress(transient=True) as progress, ProcessPoolExecutor() as pool:
+        task = progress.add_task(f"Making {data.rows:,} requests", total=data.rows)
+        for done in as_completed(
+            pool.submit(_copy, data.dsn, data.rows, numbers, data.newest) for numbers in stretches
+        ):
+            progress.advance(task, done.result())
+    with data.asking() as cursor:
+        cursor.execute("SET maintenance_work_mem = '512MB'")
+        cursor.execute("SELECT setval('request_number', %s)", (data.rows + 1_000,))
+        rest = [*stripped, *_rival(city()), *(f"VACUUM ANALYZE {table.name}" for table in TABLES)]
+        for statement in track(rest, "Indexing", transient=True):
+            cursor.execute(statement)
+        cursor.execute("VACUUM ANALYZE rival.request")
+
+
+def _strip(data: Data) -> list[str]:
+    """Take constraints and indexes off the tables to fill; the statements that put them on again, keys first."""
+    again: list[str] = []
+    with data.asking() as cursor:
+        for table in reversed(TABLES):
+            cursor.execute(
+                "SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = %s::regclass"
+                " AND contype = 'f'",
+                (table.name,),
+            )
+            for name, definition in cursor.fetchall():
+                cursor.execute(f'ALTER TABLE {table.name} DROP CONSTRAINT "{name}"')
+                again.append(f'ALTER TABLE {table.name} ADD CONSTRAINT "{name}" {definition}')
+        for table in TABLES:
+            cursor.execute(
+                "SELECT i.indexrelid::regclass, pg_get_indexdef(i.indexrelid), i.indisprimary FROM pg_index i"
+                " LEFT JOIN pg_constraint c ON c.conindid = i.indexrelid AND c.contype IN ('p', 'u')"
+                " WHERE i.indrelid = %s::regclass AND c.oid IS NULL",
+                (table.name,),
+            )
+            for name, definition, _ in cursor.fetchall():
+                cursor.execute(f"DROP INDEX {name}")
+                again.insert(0, definition)
+    return again
+
+
+def _copy(dsn: str, rows: int, numbers: range, now: datetime) -> int:
+    """Draw, render and copy one stretch; in a process of its own."""
+    jurisdiction = city()
+    names = Names(jurisdiction, {})
+    start, end = span(rows, now)
+    first, last = ((end - start) * (number / rows) for number in (numbers.start - 1, numbers.stop - 1))
+    chronicle = Chronicle(jurisdiction, numbers.start, now)
+    records = list(chronicle.records(start + first, start + last, numbers))
+    with closing(psycopg2.connect(dsn, options="-c synchronous_commit=off")) as connection, connection:
+        cursor = connection.cursor()
+        _copy_in(cursor, "service_request", (requests._values(record) for record in records))
+        _copy_in(cursor, "publication", (publications._row(publication_of(record, names)) for record in records))
+        _copy_in(
+            cursor,
+            "request_event",
+            (
+                {
+                    "jurisdiction_id": CITY,
+                    "request_id": record.number,
+                    "at": record.requested_at,
+                    "kind": "imported",
+                    "visibility": "staff",
+                    "description": "bench",
+                }
+                for record in records
+            ),
+        )
+    return len(records)
+
+
+def _copy_in(cursor: Any, table: str, rows: Iterator[dict[str, Any]]) -> None:
+    with tempfile.TemporaryFile("w+", encoding="utf-8", newline="") as file:
+        columns: tuple[str, ...] = ()
+        for row in rows:
+            columns = tuple(row)
+            file.write("\t".join([plain(_column(name, value)) for name, value in row.items()]) + "\n")
+        file.seek(0)
+        cursor.copy_expert(f"COPY {table} ({', '.join(columns)}) FROM STDIN", file, 1 << 18)
+
+
+def _column(name: str, value: Any) -> Any:
+    """Lists as PostgreSQL's arrays, answers as JSON."""
+    if name == "answers":
+        return orjson.dumps(value).decode()
+    if isinstance(value, list):
+        return "{" + ",".join(f'"{item}"' for item in value) + "}"
+    return value
+
+
+def _rival(jurisdiction: Jurisdiction) -> Iterator[str]:
+    """The same requests as a row-by-row application keeps them: one table, its indexes, names beside it."""
+    yield "CREATE SCHEMA rival"
+    yield "CREATE TABLE rival.department AS SELECT code, name FROM department WHERE jurisdiction_id = 'nyc.gov'"
+    yield "ALTER TABLE rival.department ADD PRIMARY KEY (code)"
+    yield """
+        CREATE TABLE rival.service (
+            service_code text PRIMARY KEY, service_name text NOT NULL, description text NOT NULL,
+            metadata boolean NOT NULL, type text NOT NULL, keywords text NOT NULL, "group" text NOT NULL,
+            department_code text NOT NULL REFERENCES rival.department)
+    """
+    for service in jurisdiction.services:
+        values = (
+            *(service.code, service.name, service.description, service.has_metadata, str(service.type)),
+            *(", ".join(service.keywords), service.group, service.department),
+        )
+        texts = ", ".join(str(value).lower() if isinstance(value, bool) else _quoted(value) for value in values)
+        yield f"INSERT INTO rival.service VALUES ({texts})"
+    yield "CREATE SEQUENCE rival.number"
+    yield """
+        CREATE TABLE rival.request AS
+        SELECT id, service_request_id, status, nullif(status_notes, '') AS status_notes, service_code,
+            department AS department_code, nullif(description, '') AS description,
+            nullif(service_notice, '') AS service_notice, requested_at AS requested_datetime,
+            updated_at AS updated_datetime, expected_at AS expected_datetime, nullif(address, '') AS address,
+            nullif(address_id, '') AS address_id, nullif(zipcode, '') AS zipcode, lat, long, point,
+            media_urls[1] AS media_url, NULL::text AS email
+        FROM service_request ORDER BY id
+    """
+    yield "SELECT setval('rival.number', (SELECT max(id) FROM rival.request))"
+    yield """
+        ALTER TABLE rival.request ADD PRIMARY KEY (id), ALTER id SET DEFAULT nextval('rival.number'),
+            ALTER service_request_id SET DEFAULT '311-' || lpad(currval('rival.number')::text, 8, '0'),
+            ALTER service_request_id SET NOT NULL, ALTER status SET DEFAULT 'open',
+            ALTER requested_datetime SET DEFAULT now(), ALTER updated_datetime SET DEFAULT now(),
+            ADD FOREIGN KEY (service_code) REFERENCES rival.service,
+            ADD FOREIGN KEY (department_code) REFERENCES rival.department
+    """
+    yield "CREATE UNIQUE INDEX ON rival.request (service_request_id)"
+    yield "CREATE INDEX ON rival.request (requested_datetime DESC, id DESC)"
+    yield "CREATE INDEX ON rival.request (service_code, requested_datetime DESC, id DESC)"
+    yield "CREATE INDEX ON rival.request (requested_datetime DESC, id DESC) WHERE status = 'open'"
+    yield "CREATE INDEX ON rival.request (updated_datetime, id)"
+    yield "CREATE INDEX ON rival.request USING gist (point, requested_datetime)"
+    yield """
+        CREATE FUNCTION rival.is_near(point geometry, long float8, lat float8, metres float8) RETURNS boolean
+        LANGUAGE sql IMMUTABLE
+        RETURN point && ST_Expand(ST_SetSRID(ST_MakePoint(long, lat), 4326), metres / 80000, metres / 110500)
+            AND ST_DWithin(point::geography, ST_SetSRID(ST_MakePoint(long, lat), 4326)::geography, metres)
+    """
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def find_cluster() -> BenchCluster:
+    """The benchmark's own cluster, durable, below var/."""
+    return BenchCluster(HOME, durable=True, bin_dir=find_binaries())

@@ -1,0 +1,238 @@
+"""What is asked of the servers. All have the same addresses, the standard's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import count
+from random import Random
+from urllib.parse import quote, urlencode
+
+from tests.benchmarks.contestants import BARE, FASTAPI, NAIVE, OURS, RAW, Server
+from tests.benchmarks.data import CITY, Data
+from tests.benchmarks.load import Refused, ask, call
+
+BASE = "/open311/v2"
+READS_PER_S, WRITES_PER_S = 50.0, 5.0
+NEAR = (-73.98, 40.75)
+"""Long and lat of a busy place."""
+COMMON, RARE = "Illegal Parking", "Elevator"
+EVERYBODY = (OURS.name, NAIVE.name, FASTAPI.name, RAW.name, BARE.name)
+ROWS = (OURS.name, NAIVE.name, FASTAPI.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """Where it all happens: the data, and the key that ours wants of a POST."""
+
+    data: Data
+    api_key: str
+    known_ids: list[str]
+
+
+Requests = Callable[[Field, Server], list[bytes]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workload:
+    """One thing that is asked, over and over.
+
+    requests   what is sent, in turn; made once for each server
+    who        the contestants that can answer it
+    like       the workload of which this is a variant for ours alone, so that others' figures stand beside it
+    writes     whether the database must be put back afterwards
+    """
+
+    name: str
+    title: str
+    requests: Requests
+    who: tuple[str, ...] = ROWS
+    status: int = 200
+    writes: bool = False
+    compares: bool = True
+    is_rows: bool = field(default=True)
+
+
+def page(**parameters: object) -> Requests:
+    """A page of requests, JSON unless `suffix` says otherwise."""
+    suffix = parameters.pop("suffix", "json")
+
+    def make(field: Field, server: Server) -> list[bytes]:
+        values = {name: _value(value, field) for name, value in parameters.items()}
+        return [call("GET", address(f"requests.{suffix}", **values))]
+
+    return make
+
+
+def address(name: str, **parameters: object) -> str:
+    """A target below the base, for the city."""
+    return f"{BASE}/{name}?{urlencode({'jurisdiction_id': CITY, **parameters})}"
+
+
+def days_ago(days: float) -> Callable[[Field], str]:
+    """A moment before the newest request, in the wire's form."""
+    return lambda field: _wire(field.data.newest - timedelta(days=days))
+
+
+def last_page(share: float) -> Callable[[Field], int]:
+    """The number of a 1000-row page so deep that this share of all rows lies before it."""
+    return lambda field: max(2, int(field.data.rows * share) // 1000)
+
+
+def singles(field: Field, server: Server) -> list[bytes]:
+    """One request by id, another each time."""
+    return [call("GET", address(f"requests/{quote(known)}.json")) for known in field.known_ids]
+
+
+def fixed(name: str) -> Requests:
+    """The same address each time."""
+    return lambda field, server: [call("GET", address(name))]
+
+
+def unchanged(field: Field, server: Server) -> list[bytes]:
+    """The page again, with the validator that came with it."""
+    target = address("requests.json")
+    etag = ask(server.port, call("GET", target)).header("ETag")
+    if not etag:
+        raise Refused(f"{server.name}: no ETag")
+    return [call("GET", target, headers={"If-None-Match": etag})]
+
+
+def posts(field: Field, server: Server) -> list[bytes]:
+    """New requests, with an answer to the service's question and a reporter."""
+    return [call("POST", f"{BASE}/requests.json", body=form(field, number)) for number in range(500)]
+
+
+def form(field: Field, number: int) -> bytes:
+    """A POST's body."""
+    random = Random(number)
+    return urlencode(
+        {
+            "api_key": field.api_key,
+            "jurisdiction_id": CITY,
+            "service_code": "Street Condition",
+            "lat": round(40.7 + random.uniform(0, 0.1), 6),
+            "long": round(-73.95 + random.uniform(0, 0.1), 6),
+            "address_string": f"{number} BROADWAY, NEW YORK",
+            "description": "A pothole the size of a plate, in the right lane before the crossing.",
+            "email": f"bench{number}@example.com",
+            "attribute[descriptor]": "Pothole",
+        }
+    ).encode()
+
+
+def _value(value: object, field: Field) -> object:
+    return value(field) if callable(value) else value
+
+
+def _wire(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _box(metres: float) -> str:
+    long, lat = NEAR
+    east, north = metres / 2 / 84_300, metres / 2 / 111_100
+    return f"{long - east:.6f},{lat - north:.6f},{long + east:.6f},{lat + north:.6f}"
+
+
+SMALL = 50
+QUARTER = {"start_date": days_ago(90), "end_date": days_ago(0)}
+CIRCLE = {"lat": NEAR[1], "long": NEAR[0]}
+
+WORKLOADS = (
+    Workload(name="page", title="1000-row page, JSON", requests=page(), who=(*EVERYBODY,)),
+    Workload(name="page-xml", title="1000-row page, XML", requests=page(suffix="xml"), who=("ours", "raw")),
+    Workload(name="small", title="50-row page, JSON", requests=page(page_size=SMALL), who=(*ROWS, "raw")),
+    Workload(
+        name="small-xml",
+        title="50-row page, XML",
+        requests=page(suffix="xml", page_size=SMALL),
+        who=("ours", "raw"),
+    ),
+    Workload(name="one", title="one request", requests=singles, who=(*ROWS, "raw")),
+    Workload(name="services", title="services", requests=fixed("services.json"), who=EVERYBODY),
+    Workload(
+        name="definition",
+        title="a service's definition",
+        requests=fixed("services/Illegal%20Parking.json"),
+        who=("ours", "bare"),
+    ),
+    Workload(name="discovery", title="discovery", requests=fixed("discovery.json"), who=("ours", "bare")),
+    Workload(
+        name="unchanged", title="304 on the 1000-row page", requests=unchanged, who=("ours",), status=304
+    ),
+    Workload(
+        name="deep",
+        title="1000-row page, deepest of the 90 days",
+        requests=page(page=lambda field: max(2, _quarter_pages(field))),
+        who=(*ROWS, "raw"),
+    ),
+    Workload(
+        name="deepest",
+        title="1000-row page, 80 % down in all years",
+        requests=page(updated_after=days_ago(5000), page=last_page(0.8)),
+    ),
+    Workload(name="status", title="open ones", requests=page(status="open", **QUARTER)),
+    Workload(name="service", title="a common service", requests=page(service_code=COMMON, **QUARTER)),
+    Workload(
+        name="rare", title="a rare service, open", requests=page(service_code=RARE, status="open", **QUARTER)
+    ),
+    Workload(
+        name="dates",
+        title="30 days, two years ago",
+        requests=page(start_date=days_ago(760), end_date=days_ago(730)),
+    ),
+    Workload(name="updated", title="changed in two days", requests=page(updated_after=days_ago(2))),
+    Workload(
+        name="updated-service",
+        title="a service's, changed in 30 days",
+        requests=page(updated_after=days_ago(30), service_code=COMMON),
+    ),
+    Workload(name="radius", title="300 m around, 90 days", requests=page(radius=300, **CIRCLE, **QUARTER)),
+    Workload(name="bbox", title="500 m box, 90 days", requests=page(bbox=_box(500), **QUARTER)),
+    Workload(
+        name="post",
+        title="POST, durable",
+        requests=posts,
+        who=(*ROWS, "raw"),
+        writes=True,
+        compares=False,
+    ),
+)
+
+
+def _quarter_pages(field: Field) -> int:
+    """How many whole 1000-row pages the last 90 days have."""
+    with field.data.asking() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM publication WHERE jurisdiction_id = %s AND requested_at >= now() - interval '90 d'",
+            (CITY,),
+        )
+        return int(cursor.fetchone()[0]) // 1000
+
+
+def named(name: str) -> Workload:
+    """A workload by its name."""
+    return next(workload for workload in WORKLOADS if workload.name == name)
+
+
+def mixed(field: Field, server: Server, *, writes: bool) -> Iterator[bytes]:
+    """What a busy day brings: half small pages, then single requests, filters, services, whole pages; some POSTs."""
+    random, numbers = Random(7), count(10_000)
+    parts = {
+        "small": 50,
+        "one": 25,
+        "services": 10,
+        "status": 5,
+        "radius": 5,
+        "page": 5,
+    }
+    pools = {name: named(name).requests(field, server) for name in parts}
+    write_share = WRITES_PER_S / (READS_PER_S + WRITES_PER_S) if writes else 0.0
+    while True:
+        if random.random() < write_share:
+            yield call("POST", f"{BASE}/requests.json", body=form(field, next(numbers)))
+        else:
+            [name] = random.choices(list(parts), list(parts.values()))
+            yield random.choice(pools[name])

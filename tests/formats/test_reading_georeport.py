@@ -1,0 +1,291 @@
+"""GeoReport files in the dialects of the servers that were seen, and files that only pass for such."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from open311.domain.imports import Refusal, SourceRow
+from open311.errors import Invalid
+from open311.formats.reading import SourceFormat, open_source
+
+SAMPLES = Path(__file__).parent.parent / "samples"
+ONE = '{"service_request_id": "7", "requested_datetime": "2026-04-03T14:10:00Z", "service_code": "x"}'
+ONE_XML = "<service_request_id>7</service_request_id><service_code>x</service_code>"
+
+
+def read(body: bytes | str, wanted: SourceFormat | None = None) -> list[SourceRow | Refusal]:
+    return list(open_source(io.BytesIO(body.encode() if isinstance(body, str) else body), wanted).rows)
+
+
+def only(body: bytes | str, wanted: SourceFormat | None = None) -> SourceRow:
+    (row,) = read(body, wanted)
+    assert isinstance(row, SourceRow)
+    return row
+
+
+def fault(body: bytes | str, wanted: SourceFormat | None = None) -> str:
+    with pytest.raises(Invalid) as caught:
+        read(body, wanted)
+    return str(caught.value)
+
+
+def sample(name: str) -> list[SourceRow]:
+    return [row for row in read((SAMPLES / name).read_bytes()) if isinstance(row, SourceRow)]
+
+
+# JSON
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        f"[{ONE}]",
+        ONE,
+        f'{{"service_requests": [{ONE}]}}',
+        f'{{"service_requests": {ONE}}}',
+        f'{{"requests": [{ONE}]}}',
+        f'[{{"request": {ONE}}}]',
+        f'{{"service_requests": {{"request": [{ONE}]}}}}',
+        f'{{"data": {{"requests": [{ONE}]}}}}',
+        f"\n  [{ONE}]",
+        b"\xef\xbb\xbf" + f"[{ONE}]".encode(),
+        f"[{ONE}]".encode("utf-16"),
+    ],
+)
+def test_json_lists_however_they_are_wrapped(body: bytes | str) -> None:
+    row = only(body)
+    assert (row.position, row.service_request_id, row.service_codes) == (1, "7", ("x",))
+    assert row.requested == "2026-04-03T14:10:00Z"
+
+
+@pytest.mark.parametrize(
+    "body", ["", "  \n", "[]", "null", "{}", '{"service_requests": []}', '{"service_requests": null}']
+)
+def test_no_requests_are_an_empty_list_in_json(body: str) -> None:
+    source = open_source(io.BytesIO(body.encode()))
+    assert (source.format, source.count, list(source.rows)) == (SourceFormat.GEOREPORT_JSON, 0, [])
+
+
+def test_numbers_keep_the_digits_they_came_with() -> None:
+    row = only(ONE.replace('"7"', "9" * 5_000).replace('"x"', "1e5") + "\n")
+    assert row.service_request_id == "9" * 5_000
+    assert row.service_codes == ("1e5",)
+
+
+def test_torontos_numbers_and_wrapper() -> None:
+    (row,) = sample("toronto.json")
+    assert (row.service_request_id, row.address_id) == ("101009999901", "9544823")
+    assert (row.lat, row.long) == ("43.683629226", "-79.48746252100001")
+    assert (row.description, row.service_notice, row.media) == ("", "", ())
+
+
+def test_null_blank_and_absent_are_alike() -> None:
+    rows = [only(f'[{{"service_request_id": "7", "requested_datetime": "x"{more}}}]') for more in _NOTHING]
+    assert len(set(rows)) == 1
+
+
+_NOTHING = ["", ', "address": null', ', "address": ""', ', "address": {"@xsi:nil": "true"}', ', "address": []']
+
+
+def test_several_pictures_in_any_form() -> None:
+    forms = (
+        '["https://a.example/1", "https://a.example/2"]',
+        '"https://a.example/1,https://a.example/2"',
+        '"https://a.example/1\\nhttps://a.example/2"',
+    )
+    for form in forms:
+        row = only(ONE.replace("}", f', "media_url": {form}}}'))
+        assert row.media == ("https://a.example/1", "https://a.example/2")
+
+
+def test_reporters_and_extensions_are_not_read() -> None:
+    row = only(
+        ONE.replace(
+            "}",
+            ', "email": "a@b.example", "first_name": "Ann", "phone": "1", "device_id": "d", "account_id": "1",'
+            ' "extended_attributes": {"first_name": "Ann"}, "notes": [{"description": "Ann"}]}',
+        )
+    )
+    assert "Ann" not in str(row)
+    assert "b.example" not in str(row)
+
+
+def test_bulk_names_are_understood_and_find_services_by_name() -> None:
+    head = "service_request_id,requested_datetime,updated_datetime,closed_date,status_description,service_name,lat,long\r\n"
+    row = only(head + "7,2026-01-01T00:00:00Z,,2026-01-02T00:00:00Z,Closed,Pothole,1.5,2.5\r\n")
+    assert (row.status, row.closed, row.service_name, row.by_name) == (
+        "Closed",
+        "2026-01-02T00:00:00Z",
+        "Pothole",
+        True,
+    )
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ('[{"code": 403, "description": "No key."}]', "is an error answer, not a list of requests: No key."),
+        ("[1, 2]", 'holds "1" where a request should be.'),
+        ("[" * 100_000, "is nested too deeply"),
+        ('{"data":' * 9 + "[]" + "}" * 9, "is nested too deeply"),
+        (f"[{ONE}", "is not JSON: line 1"),
+        ('[{"service_code": "x", "service_name": "y"}]', "is none of the known formats"),
+        ('[{"service_request_id": "7"}]', "lacks the column requested_datetime of georeport data"),
+    ],
+)
+def test_json_of_something_else_is_refused_with_a_reason(body: str, words: str) -> None:
+    assert fault(body).startswith(words)
+
+
+def test_json_over_the_limit_is_refused_before_it_is_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("open311.formats.reading.objects.MAX_BYTES", 1_000)
+    assert "too large" in fault(f"[{ONE}]" + " " * 1_000)
+
+
+# XML
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        f"<service_requests><request>{ONE_XML}</request></service_requests>",
+        f"<requests><request>{ONE_XML}</request></requests>",
+        f"<service_requests><service_request>{ONE_XML}</service_request></service_requests>",
+        f"<request>{ONE_XML}</request>",
+        f"<service_request>{ONE_XML}</service_request>",
+        f"<answer><service_requests><request>{ONE_XML}</request></service_requests></answer>",
+        f"<request><list><request>{ONE_XML}</request></list></request>",
+        f'<o:requests xmlns:o="http://wiki.open311.org/GeoReport_v2"><o:request>{ONE_XML}</o:request></o:requests>',
+        f"\ufeff<?xml version='1.0'?>\n<requests><request>{ONE_XML}</request></requests>",
+        f"<?xml version='1.0' encoding='utf-16'?><requests><request>{ONE_XML}</request></requests>".encode(
+            "utf-16"
+        ),
+        f"<requests>{'<!-- -->' * 20_000}<request>{ONE_XML}</request></requests>",
+    ],
+)
+def test_xml_lists_however_they_are_wrapped(body: bytes | str) -> None:
+    row = only(body)
+    assert (row.position, row.service_request_id, row.service_codes) == (1, "7", ("x",))
+
+
+@pytest.mark.parametrize("body", ["<service_requests/>", "<requests></requests>", "", "\n "])
+def test_no_requests_are_an_empty_list_in_xml(body: str) -> None:
+    assert read(body, SourceFormat.GEOREPORT_XML) == []
+
+
+def test_text_of_every_kind_survives() -> None:
+    first, second = sample("sanfrancisco.xml")
+    assert first.service_name == "Graffiti & posters"
+    assert first.description.split() == ["On", "the", '"Embarcadero"', "side", "—", "see", "<sign>"]
+    assert first.service_notice == ""  # xsi:nil, whatever stands in it
+    assert first.requested == "2012-05-23 17:12:01"
+    assert "someone@example.com" not in str(first)
+    assert (second.position, second.lat, second.long, second.status) == (2, "0.0", "0.0", "CLOSED")
+
+
+def test_nested_elements_of_a_field_do_not_pass_for_fields() -> None:
+    row = only(
+        f"<requests><request><extended_attributes><status>duplicate</status></extended_attributes>{ONE_XML}"
+        "<status>open</status><media_urls><url>https://a.example/1</url><url>https://a.example/2</url></media_urls>"
+        "</request></requests>"
+    )
+    assert row.status == "open"
+    assert row.media == ("https://a.example/1", "https://a.example/2")
+
+
+BILLION_LAUGHS = (
+    '<?xml version="1.0"?><!DOCTYPE lolz [<!ENTITY a "ha">'
+    + "".join(f'<!ENTITY {name} "{f"&{inner};" * 10}">' for inner, name in zip("abcdefgh", "bcdefghi", strict=True))
+    + "]><requests><request><description>&i;</description></request></requests>"
+)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        BILLION_LAUGHS,
+        '<!DOCTYPE r [<!ENTITY x SYSTEM "file:///etc/passwd">]><requests><request><status>&x;</status></request></requests>',
+        '<!DOCTYPE r SYSTEM "http://127.0.0.1:9/evil.dtd"><requests/>',
+        '<!DOCTYPE r [<!ENTITY % x SYSTEM "http://127.0.0.1:9/evil.dtd"> %x;]><requests/>',
+        "<!DOCTYPE html><html><body>Not found</body></html>",
+    ],
+)
+def test_xml_with_a_doctype_is_not_read(body: str) -> None:
+    assert fault(body) == "has a DOCTYPE, which no list of requests has; it is not read."
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ("<a>" * 100, "is nested too deeply"),
+        (
+            f"<request><description>{'x' * 1_000_001}</description></request>",
+            "has a <description> of more than 1000000",
+        ),
+        ("<request><status>&unheard_of;</status></request>", "is not well-formed XML: line 1: undefined entity."),
+        ("<requests><request></requests>", "is not well-formed XML: line 1: mismatched tag."),
+        ("<requests>\n<request>", "is not well-formed XML: line 2"),
+        ("<errors><error><code>404</code></error></errors>", "is an error answer, not a list of requests."),
+        ("<services><service/></services>", "holds no requests; its root is <services>."),
+        ("<?xml version='1.0' encoding='klingon'?><requests/>", "is in an encoding that cannot be read;"),
+        ("<?xml version='1.0' encoding='gb2312'?><requests/>", "is in an encoding that cannot be read;"),
+        (b"<requests>\xff\xff</requests>", "is not well-formed XML"),
+    ],
+)
+def test_other_xml_is_refused_with_a_reason(body: bytes | str, words: str) -> None:
+    assert fault(body).startswith(words)
+
+
+def test_what_came_before_a_fault_has_been_read() -> None:
+    rows = open_source(io.BytesIO(f"<requests><request>{ONE_XML}</request><request><status>".encode())).rows
+    first = next(rows)
+    assert isinstance(first, SourceRow)
+    assert first.service_request_id == "7"
+    with pytest.raises(Invalid, match="is not well-formed XML"):
+        next(rows)
+
+
+# Anything
+
+
+@given(st.binary(max_size=300) | st.text(max_size=300).map(lambda text: text.encode("utf-8", "surrogatepass")))
+def test_any_bytes_are_read_or_refused(body: bytes) -> None:
+    for wanted in (None, *SourceFormat):
+        try:
+            read(body, wanted)
+        except Invalid as error:
+            assert str(error)  # noqa: PT017
+
+
+_json_values = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=20),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                ["service_request_id", "requested_datetime", "service_requests", "request", "data", "lat"]
+            ),
+            inner,
+            max_size=4,
+        )
+    ),
+)
+
+
+@given(_json_values)
+def test_any_json_is_read_or_refused(value: object) -> None:
+    try:
+        read(json.dumps(value), SourceFormat.GEOREPORT_JSON)
+    except Invalid as error:
+        assert str(error)  # noqa: PT017
+
+
+def test_files_that_are_no_text_say_what_they_are() -> None:
+    assert "unpack it" in fault(b"\x1f\x8b\x08\x00rest")
+    assert "spreadsheet" in fault(b"PK\x03\x04rest")

@@ -1,0 +1,244 @@
+"""Cities' open data: New York and Boston, by the columns of several years, and CSV as it comes."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from open311.domain.imports import Mending, Refusal, SourceRow
+from open311.errors import Invalid
+from open311.formats.reading import Source, SourceFormat, open_source
+from open311.formats.reading.newyork import iso_instant
+
+SAMPLES = Path(__file__).parent.parent / "samples"
+HEADER = "unique_key,created_date,complaint_type,status,descriptor\n"
+ROW = "7,2026-04-03T14:10:00.000,Rodent,Open,Rat Sighting\n"
+
+
+def source(body: bytes | str, wanted: SourceFormat | None = None) -> Source:
+    return open_source(io.BytesIO(body.encode() if isinstance(body, str) else body), wanted)
+
+
+def read(body: bytes | str, wanted: SourceFormat | None = None) -> list[SourceRow]:
+    return [row for row in source(body, wanted).rows if isinstance(row, SourceRow)]
+
+
+def sample(name: str) -> tuple[SourceFormat, list[SourceRow]]:
+    found = source((SAMPLES / name).read_bytes())
+    return found.format, [row for row in found.rows if isinstance(row, SourceRow)]
+
+
+def test_new_yorks_file_for_people() -> None:
+    kind, rows = sample("newyork.csv")
+    assert kind is SourceFormat.NEWYORK_CSV
+    assert len(rows) == 12
+    assert rows[0] == SourceRow(
+        position=1,
+        service_request_id="90000001",
+        service_codes=("Noise - Residential",),
+        service_name="Noise - Residential",
+        status="Closed",
+        status_notes="The police came, and saw nothing.",
+        description="Banging/Pounding",
+        agency="New York City Police Department",
+        agency_code="NYPD",
+        requested="2019-04-18T21:55:45",
+        updated="2019-04-19T03:45:24",
+        closed="2019-04-19T03:45:24",
+        address="1 EXAMPLE PARKWAY, BROOKLYN",
+        zipcode="11235",
+        lat="40.5863974",
+        long="-73.9325913",
+        answers=(("descriptor", "Banging/Pounding"),),
+    )
+
+
+def test_new_yorks_due_date_is_no_promise() -> None:
+    _, rows = sample("newyork.csv")
+    assert {row.expected for row in rows} == {""}
+
+
+def test_new_yorks_crossings_and_words_for_nothing() -> None:
+    _, rows = sample("newyork.csv")
+    assert rows[1].address == "EXAMPLE ST & OTHER ST, NEW YORK"
+    assert rows[3].zipcode == ""
+
+
+def test_new_yorks_api_says_the_same_in_other_names() -> None:
+    kind, (row,) = sample("newyork_api.csv")
+    assert kind is SourceFormat.NEWYORK_CSV
+    assert row.description == "Banging/Pounding: Upstairs"
+    assert (row.requested, row.service_codes) == ("2019-04-18T21:55:45.000", ("Noise - Residential",))
+
+
+def test_new_yorks_titles_of_2026() -> None:
+    head = "Unique Key,Created Date,Problem (formerly Complaint Type),Problem Detail (formerly Descriptor),Status\n"
+    (row,) = read(head + "7,04/03/2026 02:10:00 PM,Rodent,Rat Sighting,Open\n")
+    assert (row.service_codes, row.description) == (("Rodent",), "Rat Sighting")
+
+
+def test_new_yorks_rows_as_json() -> None:
+    body = '[{"Unique Key": 7, "Created Date": "04/03/2026 02:10:00 PM", "Complaint Type": "Rodent", "Status": "Open"}]'
+    found = source(body)
+    assert found.format is SourceFormat.NEWYORK_JSON
+    assert [row.service_request_id for row in found.rows if isinstance(row, SourceRow)] == ["7"]
+
+
+@pytest.mark.parametrize(
+    ("text", "iso"),
+    [
+        ("04/18/2019 09:55:45 PM", "2019-04-18T21:55:45"),
+        ("04/18/2019 12:00:00 AM", "2019-04-18T00:00:00"),
+        ("4/8/2019 12:30 PM", "2019-04-08T12:30:00"),
+        ("04/18/2019 21:55", "2019-04-18T21:55:00"),
+        ("04/18/2019", "2019-04-18"),
+        ("2019-04-18T21:55:45.000", "2019-04-18T21:55:45.000"),
+        ("soon", "soon"),
+    ],
+)
+def test_american_times(text: str, iso: str) -> None:
+    assert iso_instant(text) == iso
+
+
+def test_bostons_file() -> None:
+    kind, rows = sample("boston.csv")
+    assert kind is SourceFormat.BOSTON_CSV
+    assert rows[0] == SourceRow(
+        position=1,
+        service_request_id="101009999001",
+        service_codes=("Mayor's 24 Hour Hotline:Needle Program:Needle Pickup", "Needle Pickup"),
+        service_name="Needle Pickup",
+        by_name=True,
+        status="Closed",
+        status_notes="Case Closed. Closed date : Wed Jan 19 11:42:16 EST 2022 Resolved Removed  ",
+        agency="Mayor's 24 Hour Hotline",
+        requested="2022-01-19 11:18:00",
+        closed="2022-01-19 11:42:16",
+        address="42 Example St, Boston, MA, 02113",
+        zipcode="02113",
+        lat="42.3634",
+        long="-71.0566",
+        media=("https://311.example.com/media/report.jpg#spot=1",),
+    )
+    assert rows[1].expected == "2022-01-04 08:30:00"
+
+
+def test_bostons_place_for_what_it_cannot_find_is_no_place() -> None:
+    _, rows = sample("boston.csv")
+    assert (rows[1].lat, rows[1].long, rows[1].mended) == ("", "", (Mending.STAND_IN_POINT,))
+    assert rows[1].address == "INTERSECTION of Example Rd & Other St, Jamaica Plain, MA"
+
+
+def test_bostons_own_labels_are_not_read() -> None:
+    _, rows = sample("boston.csv")
+    assert "somebody" not in str(rows)
+
+
+def test_bostons_columns_of_2025() -> None:
+    kind, (row,) = sample("boston_2025.csv")
+    assert kind is SourceFormat.BOSTON_CSV
+    assert (row.service_request_id, row.expected) == ("101009999101", "2025-09-02 04:30:00")
+    assert row.media == ("https://pictures.example.com/a.jpg",)
+
+
+# CSV as it comes
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        HEADER + ROW,
+        b"\xef\xbb\xbf" + (HEADER + ROW).encode(),
+        (HEADER + ROW).encode("utf-16"),
+        (HEADER + ROW).replace("\n", "\r\n"),
+        (HEADER + ROW).replace("\n", "\r"),
+        (HEADER + ROW).replace(",", ";"),
+        (HEADER + ROW).replace(",", "\t"),
+        HEADER + "\n\n" + ROW.rstrip(),
+        HEADER.upper() + ROW,
+    ],
+)
+def test_csv_in_any_dress(body: bytes | str) -> None:
+    (row,) = read(body)
+    assert (row.position, row.service_request_id, row.description) == (1, "7", "Rat Sighting")
+
+
+def test_line_breaks_commas_and_quotes_inside_values() -> None:
+    (row,) = read(HEADER + '7,2026-04-03,Rodent,Open,"One, ""two""\nand three"\n')
+    assert row.description == 'One, "two"\nand three'
+
+
+def test_a_header_alone_is_no_requests() -> None:
+    assert read(HEADER) == []
+
+
+def test_a_row_that_does_not_fit_the_header_is_refused_and_the_next_is_read() -> None:
+    rows = list(source(HEADER + "8,2026-04-03\n" + ROW + "9,a,b,c,d,e\n").rows)
+    assert rows[0] == Refusal(1, "", "has 2 values where the header has 5.")
+    assert isinstance(rows[1], SourceRow)
+    assert rows[2] == Refusal(3, "", "has 6 values where the header has 5.")
+
+
+def test_a_field_without_end_costs_itself_not_the_file() -> None:
+    broken = '8,2026-04-03,Rodent,Open,"' + "x" * 140_000 + "\n"
+    rows = list(source(HEADER + broken + ROW).rows)
+    assert isinstance(rows[0], Refusal)
+    assert "cannot be read as CSV" in rows[0].reason
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (
+            "unique_key,status\n1,Open\n",
+            "lacks the columns created_date, complaint_type of newyork data; its columns are ",
+        ),
+        ("case_enquiry_id,open_dt,type\n", "lacks the column case_status of boston data; its columns are case_enq"),
+        ("name,price\n1,2\n", "is none of the known formats (georeport-json, "),
+        ("just some words", "is none of the known formats"),
+    ],
+)
+def test_missing_columns_are_named(body: str, words: str) -> None:
+    with pytest.raises(Invalid) as caught:
+        source(body)
+    assert str(caught.value).startswith(words)
+
+
+def test_a_wanted_format_is_held_to_its_columns() -> None:
+    with pytest.raises(
+        Invalid, match="lacks the columns case_enquiry_id, open_dt, type, case_status of boston data"
+    ):
+        source(HEADER, SourceFormat.BOSTON_CSV)
+
+
+def test_a_line_without_end_is_refused() -> None:
+    with pytest.raises(Invalid, match="has a line of more than"):
+        list(source(HEADER + "x" * 4_000_001).rows)
+
+
+class _Endless(io.RawIOBase):
+    """A CSV that never ends; counts what is taken of it."""
+
+    def __init__(self) -> None:
+        self._parts: Iterator[bytes] = iter([HEADER.encode()])
+        self.taken = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: bytearray) -> int:  # type: ignore[override]
+        part = next(self._parts, ROW.encode())
+        buffer[: len(part)] = part
+        self.taken += len(part)
+        return len(part)
+
+
+def test_csv_is_read_no_further_than_it_is_asked_for() -> None:
+    stream = _Endless()
+    rows = open_source(io.BufferedReader(stream)).rows
+    for _ in range(100):
+        next(rows)
+    assert stream.taken < 100_000

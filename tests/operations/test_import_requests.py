@@ -1,0 +1,398 @@
+"""Imports as a whole: files in, the API out, whatever the dirt and however often."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from open311.clock import utc_now
+from open311.domain.imports import Mending, Refusal, SourceRow
+from open311.domain.requests import Status
+from open311.errors import Invalid
+from open311.formats.reading import open_source
+from open311.operations.api_keys import add_key
+from open311.operations.import_requests import Batch, Import, Tally, import_requests
+from open311.operations.platform import Platform
+from open311.operations.update_request import Change, read_history, update_request
+from open311.plugins import Jurisdiction
+from tests.conftest import platform_of
+
+SAMPLES = Path(__file__).parent.parent / "samples"
+DEMO = "city.example"
+
+
+class City:
+    """One city's server: imports into it, reads back from its API."""
+
+    def __init__(self, app: Flask, jurisdiction_id: str) -> None:
+        self.app = app
+        self.platform: Platform = platform_of(app)
+        self.jurisdiction: Jurisdiction = self.platform.registry.find(jurisdiction_id)
+        self.client = app.test_client()
+
+    def take(self, rows: Iterable[SourceRow | Refusal], **changes: Any) -> list[Batch]:
+        order = Import(jurisdiction=self.jurisdiction, origin="sample.json", now=utc_now(), **changes)
+        return list(import_requests(self.platform, rows, order))
+
+    def sample(self, name: str, **changes: Any) -> Tally:
+        return total(self.take(open_source(io.BytesIO((SAMPLES / name).read_bytes())).rows, **changes))
+
+    def get(self, identifier: str) -> dict[str, Any]:
+        """One request by the API, which the client compares with its XML twin."""
+        query = {"jurisdiction_id": self.jurisdiction.id}
+        response = self.client.get(f"/open311/v2/requests/{identifier}.json", query_string=query)
+        assert response.status_code == 200, response.text
+        (found,) = response.json
+        return dict(found)
+
+    def ids(self, **query: str) -> list[str]:
+        query |= {"jurisdiction_id": self.jurisdiction.id}
+        response = self.client.get("/open311/v2/requests.json", query_string=query)
+        assert response.status_code == 200, response.text
+        return [item["service_request_id"] for item in response.json]
+
+    def history(self, identifier: str) -> list[tuple[str, str]]:
+        _, events = read_history(self.platform, self.jurisdiction, identifier)
+        return [(event.kind, event.description) for event in events]
+
+
+def total(batches: Iterable[Batch]) -> Tally:
+    return sum((batch.tally for batch in batches), Tally())
+
+
+def refusals(batches: Iterable[Batch]) -> list[Refusal]:
+    return [refusal for batch in batches for refusal in batch.refusals]
+
+
+def counts(tally: Tally) -> tuple[int, int, int, int, int]:
+    assert tally.read == tally.new + tally.updated + tally.unchanged + tally.refused
+    return tally.read, tally.new, tally.updated, tally.unchanged, tally.refused
+
+
+@pytest.fixture
+def demo(app: Flask) -> City:
+    return City(app, DEMO)
+
+
+@pytest.fixture
+def city(make_app: Callable[..., Flask]) -> Callable[[str, str], City]:
+    return lambda plugin, jurisdiction_id: City(make_app(jurisdictions=(plugin,), span_policy="allow"), jurisdiction_id)
+
+
+def row(identifier: str = "7", **changes: Any) -> SourceRow:
+    values: dict[str, Any] = {
+        "position": 1,
+        "service_request_id": identifier,
+        "service_codes": ("potholes",),
+        "status": "open",
+        "requested": "2026-04-03T14:10:00Z",
+        "address": "5 Mill Lane",
+    }
+    return SourceRow(**values | changes)
+
+
+# Round trips
+
+
+def test_bloomington_comes_back_as_it_was(city: Callable[[str, str], City]) -> None:
+    bloomington = city("bloomington", "bloomington.in.gov")
+    tally = bloomington.sample("bloomington.json")
+    assert counts(tally) == (3, 3, 0, 0, 0)
+    assert tally.mended == {Mending.ZERO_POINT: 1, Mending.UNLISTED_SERVICE: 1}
+    for sent in json.loads((SAMPLES / "bloomington.json").read_text()):
+        got = bloomington.get(sent["service_request_id"])
+        assert (got["status"], got["service_code"]) == (sent["status"], sent["service_code"])
+        assert got["service_name"] == sent["service_name"]
+        assert instant(got["requested_datetime"]) == instant(sent["requested_datetime"])
+        assert instant(got["updated_datetime"]) == instant(sent["updated_datetime"] or sent["requested_datetime"])
+        assert got["agency_responsible"] == sent["agency_responsible"]
+        assert got["lat"] == (round(sent["lat"], 9) if sent["lat"] else None)
+
+
+def test_toronto_comes_back_as_it_was(city: Callable[[str, str], City]) -> None:
+    toronto = city("toronto", "toronto.ca")
+    assert counts(toronto.sample("toronto.json")) == (1, 1, 0, 0, 0)
+    got = toronto.get("101009999901")
+    assert (got["status"], got["address_id"], got["expected_datetime"]) == ("closed", "9544823", "2012-05-15T00:59:00Z")
+    assert (got["requested_datetime"], got["updated_datetime"]) == ("2012-02-15T00:58:35Z", "2012-02-17T11:56:00Z")
+
+
+def test_san_franciscos_times_are_its_own(city: Callable[[str, str], City]) -> None:
+    sanfrancisco = city("sanfrancisco", "sfgov.org")
+    tally = sanfrancisco.sample("sanfrancisco.xml")
+    assert counts(tally) == (2, 2, 0, 0, 0)
+    first, second = sanfrancisco.get("900001"), sanfrancisco.get("900002")
+    assert (first["requested_datetime"], first["updated_datetime"]) == ("2012-05-24T00:12:01Z", "2012-05-24T00:13:05Z")
+    assert (first["status"], first["service_name"]) == ("open", "Graffiti & posters")
+    assert (second["status"], second["lat"], second["updated_datetime"]) == ("closed", None, "2012-05-24T00:12:01Z")
+    assert sanfrancisco.ids(service_code="999", start_date="2012-05-01", end_date="2012-06-01") == ["900002", "900001"]
+
+
+def test_new_york_with_all_its_dirt(city: Callable[[str, str], City]) -> None:
+    newyork = city("newyork", "nyc.gov")
+    batches = newyork.take(open_source(io.BytesIO((SAMPLES / "newyork.csv").read_bytes())).rows)
+    assert counts(total(batches)) == (12, 9, 0, 0, 3)
+    assert total(batches).mended == {
+        Mending.CLOSED_BEFORE_OPENED: 1,
+        Mending.DAY_ONLY: 1,
+        Mending.CLOSING_OF_OPEN: 1,
+        Mending.IMPOSSIBLE_DATE: 2,
+        Mending.SWAPPED_POINT: 1,
+        Mending.OLD_SERVICE: 1,
+        Mending.UNLISTED_SERVICE: 1,
+    }
+    assert [(refusal.position, refusal.service_request_id) for refusal in refusals(batches)] == [
+        (10, "90000010"),
+        (11, "90000011"),
+        (12, ""),
+    ]
+    got = newyork.get("90000001")
+    assert got["agency_responsible"] == "New York City Police Department"
+    assert (got["status"], got["expected_datetime"]) == ("closed", None)
+    assert (got["requested_datetime"], got["updated_datetime"]) == ("2019-04-19T01:55:45Z", "2019-04-19T07:45:24Z")
+    assert newyork.get("90000003")["service_code"] == "HEAT/HOT WATER"
+    assert newyork.get("90000004")["status"] == "open"
+    assert newyork.get("90000005")["updated_datetime"] == "2010-01-05T05:00:00Z"
+    assert [newyork.get(f"9000000{n}")["service_code"] for n in (7, 8)] == ["PLUMBING", "Plumbing"]
+    assert newyork.get("90000009")["lat"] == 40.7672147
+    assert newyork.get("90000009")["service_name"] == "Example Only - Hotline"
+
+
+def test_new_york_fills_the_department_and_the_old_code_stays_in_the_history(city: Callable[[str, str], City]) -> None:
+    newyork = city("newyork", "nyc.gov")
+    newyork.sample("newyork.csv")
+    record, _ = read_history(newyork.platform, newyork.jurisdiction, "90000003")
+    assert (record.department, record.source) == ("HPD", "import")
+    ((kind, said),) = newyork.history("90000003")
+    assert kind == "imported"
+    assert said.startswith("sample.json, row 3; ")
+    assert said.endswith("its service_code there: HEATING")
+
+
+def test_a_descriptor_that_the_service_asks_for_is_an_answer(city: Callable[[str, str], City]) -> None:
+    newyork = city("newyork", "nyc.gov")
+    newyork.take([row(service_codes=("Rodent",), answers=(("descriptor", "Rat Sighting"),))])
+    newyork.take([row("8", service_codes=("Rodent",), answers=(("descriptor", "Bat Sighting"),))])
+    answers = [read_history(newyork.platform, newyork.jurisdiction, identifier)[0].answers for identifier in "78"]
+    assert [answer.values for answer in answers[0]] == [("Rat Sighting",)]
+    assert answers[1] == ()
+
+
+def test_boston_finds_services_by_long_code_and_by_name(city: Callable[[str, str], City]) -> None:
+    boston = city("boston", "cityofboston.gov")
+    assert counts(boston.sample("boston.csv")) == (4, 4, 0, 0, 0)
+    codes = [boston.get(f"10100999900{n}")["service_code"] for n in (1, 2, 3, 4)]
+    assert codes[:2] == ["NEEDRMVL", "REQPOTHL"]
+    assert codes[2] == "Inspectional Services:Housing:Example Kind of Case"
+    assert boston.jurisdiction.service(codes[3]) is not None
+    assert boston.get("101009999003")["service_name"] == "Example Kind of Case"
+    assert boston.get("101009999002")["expected_datetime"] == "2022-01-04T13:30:00Z"
+    assert boston.get("101009999001")["media_url"] == "https://311.example.com/media/report.jpg#spot=1"
+    assert boston.get("101009999002")["lat"] is None
+
+
+def instant(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+# Catalogue, place, text
+
+
+def test_a_retired_service_is_not_listed_but_its_requests_are(demo: City) -> None:
+    demo.take([row(service_codes=("Old:Kind & more",), service_name="Old kind")])
+    listed = demo.client.get("/open311/v2/services.json").json
+    assert "Old:Kind & more" not in [service["service_code"] for service in listed or []]
+    assert demo.ids(service_code="Old:Kind & more", start_date="2026-04-01", end_date="2026-04-30") == ["7"]
+    assert demo.get("7")["service_name"] == "Old kind"
+
+
+def test_a_service_without_a_name_is_called_by_its_code(demo: City) -> None:
+    demo.take([row(service_codes=("old",))])
+    assert demo.get("7")["service_name"] == "old"
+
+
+def test_codes_beat_names_and_names_serve_where_there_are_no_codes(demo: City) -> None:
+    demo.take(
+        [
+            row("1", service_codes=("gone",), service_name="Pothole"),
+            row("2", service_codes=(), service_name="POTHOLE", by_name=True),
+            row("3", service_codes=("Pot Holes (2019)",)),
+        ]
+    )
+    assert [demo.get(identifier)["service_code"] for identifier in "123"] == ["gone", "potholes", "potholes"]
+
+
+def test_a_point_outside_is_kept_and_flagged_even_where_posts_are_refused(demo: City) -> None:
+    demo.take([row(lat="10", long="20")])
+    record, _ = read_history(demo.platform, demo.jurisdiction, "7")
+    assert (record.is_outside, demo.get("7")["lat"]) == (True, 10.0)
+
+
+def test_pictures_that_are_no_public_address_are_left_out(demo: City) -> None:
+    batches = demo.take([row(media=("javascript:alert(1)", "http://127.0.0.1/x", "https://a.example/\x001", "https://a.example/2"))])
+    assert demo.get("7")["media_url"] == "https://a.example/2"
+    assert total(batches).mended == {Mending.BAD_MEDIA: 1}
+
+
+def test_any_text_survives_in_both_formats(demo: City) -> None:
+    demo.take([row(description="a\x00b ]]> & <b> \ud83d \U0001f573 \x7f", service_codes=("s\x01é",), agency="\ufffe!")])
+    got = demo.get("7")
+    assert (got["service_code"], got["agency_responsible"]) == ("sé", "!")
+    assert got["description"] == "ab ]]> & <b>  \U0001f573 \x7f"
+
+
+# Again and again
+
+
+def test_twice_makes_no_doubles_and_changes_nothing(city: Callable[[str, str], City]) -> None:
+    newyork = city("newyork", "nyc.gov")
+    newyork.sample("newyork.csv")
+    before = [newyork.get(f"9000000{n}") for n in range(1, 10)]
+    assert counts(newyork.sample("newyork.csv")) == (12, 0, 0, 9, 3)
+    assert counts(newyork.sample("newyork.csv", batch_rows=2)) == (12, 0, 0, 9, 3)
+    assert [newyork.get(f"9000000{n}") for n in range(1, 10)] == before
+    assert len(newyork.history("90000001")) == 1
+
+
+def test_a_newer_row_changes_the_request_and_its_history_says_so(demo: City) -> None:
+    demo.take([row(description="Deep", agency="Streets", lat="60.17", long="24.94")])
+    batches = demo.take(
+        [row(status="closed", status_notes="Filled.", updated="2026-04-05T08:00:00Z", agency="Port of Demoville")]
+    )
+    assert counts(total(batches)) == (1, 0, 1, 0, 0)
+    got = demo.get("7")
+    assert (got["status"], got["status_notes"], got["updated_datetime"]) == ("closed", "Filled.", "2026-04-05T08:00:00Z")
+    assert (got["description"], got["agency_responsible"]) == ("Deep", "Port of Demoville")
+    assert demo.ids(status="closed", start_date="2026-04-01", end_date="2026-04-30") == ["7"]
+    assert [kind for kind, _ in demo.history("7")] == ["imported", "status", "note", "transferred", "imported"]
+
+
+def test_an_older_row_changes_nothing(demo: City) -> None:
+    demo.take([row(status="closed", updated="2026-04-05T08:00:00Z")])
+    assert counts(total(demo.take([row(updated="2026-04-04T08:00:00Z")]))) == (1, 0, 0, 1, 0)
+    assert demo.get("7")["status"] == "closed"
+
+
+def test_a_source_that_tells_no_times_can_still_close(demo: City) -> None:
+    demo.take([row()])
+    assert counts(total(demo.take([row(status="closed")]))) == (1, 0, 1, 0, 0)
+    assert counts(total(demo.take([row()]))) == (1, 0, 0, 1, 0)
+    assert demo.get("7")["status"] == "closed"
+
+
+def test_what_staff_did_later_here_stands(demo: City) -> None:
+    demo.take([row()])
+    change = Change(status=Status.CLOSED, note="Done by us.")
+    update_request(demo.platform, demo.jurisdiction, "7", change, now=utc_now())
+    assert counts(total(demo.take([row(updated="2026-04-04T08:00:00Z")]))) == (1, 0, 0, 1, 0)
+    assert demo.get("7")["status_notes"] == "Done by us."
+
+
+@pytest.mark.parametrize("batch_rows", [1, 2, 100])
+def test_an_id_that_comes_twice_is_one_request_in_its_newest_state(demo: City, batch_rows: int) -> None:
+    rows = [
+        row("7", position=1),
+        row("8", position=2),
+        row("7", position=3, status="closed", updated="2026-04-06T08:00:00Z"),
+        row("7", position=4, updated="2026-04-05T08:00:00Z"),
+    ]
+    assert counts(total(demo.take(rows, batch_rows=batch_rows))) == (4, 2, 1, 1, 0)
+    assert demo.get("7")["status"] == "closed"
+    assert sorted(demo.ids(start_date="2026-04-01", end_date="2026-04-30")) == ["7", "8"]
+
+
+def test_an_interrupted_import_keeps_what_it_told_of_and_can_run_again(demo: City) -> None:
+    rows = [row(str(number), position=number) for number in range(1, 8)]
+
+    def interrupted() -> Iterator[SourceRow]:
+        yield from rows[:5]
+        raise KeyboardInterrupt
+
+    order = Import(jurisdiction=demo.jurisdiction, origin="a", now=utc_now(), batch_rows=2)
+    told: list[Batch] = []
+    with pytest.raises(KeyboardInterrupt):
+        for batch in import_requests(demo.platform, interrupted(), order):
+            told.append(batch)  # noqa: PERF402
+    assert counts(total(told)) == (4, 4, 0, 0, 0)
+    assert len(demo.ids(start_date="2026-04-01", end_date="2026-04-30")) == 4
+    assert counts(total(demo.take(rows, batch_rows=2))) == (7, 3, 0, 4, 0)
+    assert len(demo.ids(start_date="2026-04-01", end_date="2026-04-30")) == 7
+
+
+def test_a_file_that_breaks_off_is_imported_up_to_there(demo: City) -> None:
+    def broken() -> Iterator[SourceRow]:
+        yield row("1")
+        raise Invalid("is not well-formed XML.")
+
+    batches = import_requests(
+        demo.platform, broken(), Import(jurisdiction=demo.jurisdiction, origin="a", now=utc_now())
+    )
+    assert counts(next(batches).tally) == (1, 1, 0, 0, 0)
+    with pytest.raises(Invalid):
+        next(batches)
+    assert demo.get("1")["status"] == "open"
+
+
+def test_a_dry_run_tells_the_same_and_keeps_nothing(demo: City) -> None:
+    rows = [row("1"), row("2", service_codes=("gone",)), row("", position=3), row("1", position=4)]
+    dry, real = demo.take(rows, is_dry_run=True), None
+    assert demo.ids(start_date="2026-04-01", end_date="2026-04-30") == []
+    real = demo.take(rows)
+    assert dry == real
+
+
+# Ids that we gave out
+
+
+def post(demo: City) -> str:
+    secret = add_key(demo.platform, label="tests", now=utc_now())[1]
+    data = {"api_key": secret, "service_code": "potholes", "lat": "60.17", "long": "24.94", "description": "Mine"}
+    (receipt,) = demo.client.post("/open311/v2/requests.json", data=data).json or []
+    return str(receipt["service_request_id"])
+
+
+def test_an_id_of_another_request_made_here_is_refused(demo: City) -> None:
+    identifier = post(demo)
+    batches = demo.take([row("1"), row(identifier, position=2, status="closed", description="Theirs")])
+    assert counts(total(batches)) == (2, 1, 0, 0, 1)
+    (refusal,) = refusals(batches)
+    assert (refusal.position, refusal.service_request_id) == (2, identifier)
+    assert refusal.reason.startswith("service_request_id: is the id of a request made here at ")
+    assert (demo.get(identifier)["description"], demo.get(identifier)["status"]) == ("Mine", "open")
+
+
+def test_news_of_a_request_made_here_are_taken_and_the_citizens_words_stay(demo: City) -> None:
+    identifier = post(demo)
+    before = demo.get(identifier)
+    news = row(
+        identifier,
+        requested=before["requested_datetime"],
+        status="closed",
+        status_notes="Filled.",
+        description="Ours",
+        lat="1",
+        long="1",
+    )
+    assert counts(total(demo.take([news]))) == (1, 0, 1, 0, 0)
+    after = demo.get(identifier)
+    assert (after["status"], after["status_notes"]) == ("closed", "Filled.")
+    assert (after["description"], after["lat"]) == ("Mine", before["lat"])
+
+
+def test_nothing_personal_is_stored(demo: City) -> None:
+    body = json.dumps(
+        [{"service_request_id": "7", "requested_datetime": "2026-04-03T14:10:00Z", "service_code": "potholes",
+          "status": "open", "email": "ann@b.example", "first_name": "Ann", "phone": "555", "account_id": "1"}]
+    ).encode()
+    demo.take(open_source(io.BytesIO(body)).rows)
+    with demo.platform.database.reading() as connection:
+        found = connection.exec_driver_sql("SELECT count(*) FROM reporter").scalar_one()
+    assert found == 0
+    assert "ann" not in str(demo.get("7")).lower()
