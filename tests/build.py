@@ -85,7 +85,7 @@ def record(jurisdiction: Jurisdiction, *, number: int, at: datetime = NOON, **ch
 def store(platform: Platform, **changes: Any) -> Record:
     """Store and publish a record in the only city as if it had come earlier."""
     with platform.database.transaction() as connection:
-        number = platform.numbers.next(connection)
+        number = platform.numbers.next(platform.database.direct)
     (stored,) = store_all(platform, [{"number": number} | changes])
     return stored
 

@@ -20,10 +20,11 @@ from open311.app import create_app
 from open311.clock import utc_now
 from open311.operations.api_keys import add_key
 from open311.operations.platform import Platform
+from open311.operations.sync import ensure_synced
 from open311.plugins import Jurisdiction
 from open311.settings import Settings
 from open311.storage.embedded import Cluster, find_binaries, install_binaries
-from open311.storage.engine import open_database
+from open311.storage.engine import Database, open_database
 from open311.storage.migrations import migrate
 from open311.storage.tables import metadata
 from tests import build
@@ -133,21 +134,34 @@ def database_url(make_database: Callable[[str], str]) -> str:
     return make_database("t")
 
 
-@pytest.fixture
-def settings(database_url: str, clean: None) -> Settings:
+@pytest.fixture(scope="session")
+def test_settings(database_url: str) -> Settings:
     """Settings of a server with the demo city alone, without limits on rates."""
     return Settings(database_url=database_url, jurisdictions=("demo",), post_rate="", log_level="error")
 
 
 @pytest.fixture
-def clean(database_url: str) -> Iterator[None]:
+def settings(test_settings: Settings, clean: None) -> Settings:
+    """Settings of a server with the demo city alone, without limits on rates, on an empty database."""
+    return test_settings
+
+
+@pytest.fixture(scope="session")
+def sweeper(database_url: str) -> Iterator[Database]:
+    """The connection that empties the shared database."""
+    database = open_database(database_url)
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def clean(sweeper: Database) -> Iterator[None]:
     """Leave the shared database empty."""
     yield
-    database = open_database(database_url)
-    names = ", ".join(table.name for table in metadata.sorted_tables)
-    with database.transaction() as connection:
-        connection.execute(text(f"TRUNCATE {names}, procrastinate_jobs CASCADE"))
-    database.close()
+    # Ten times faster than TRUNCATE where there are few rows.
+    names = [*(table.name for table in reversed(metadata.sorted_tables)), "procrastinate_jobs"]
+    with sweeper.transaction() as connection:
+        connection.execute(text("; ".join(f"DELETE FROM {name}" for name in names)))
 
 
 @pytest.fixture
@@ -167,10 +181,21 @@ def make_app(settings: Settings) -> Iterator[Callable[..., Flask]]:
         platform_of(app).close()
 
 
+@pytest.fixture(scope="session")
+def shared_app(test_settings: Settings) -> Iterator[Flask]:
+    """The server that tests share which need no settings of their own: making one takes longer than most tests."""
+    app = create_app(test_settings)
+    app.test_client_class = CheckedClient
+    yield app
+    platform_of(app).close()
+
+
 @pytest.fixture
-def app(make_app: Callable[..., Flask]) -> Flask:
-    """A server with the demo city alone."""
-    return make_app()
+def app(shared_app: Flask, clean: None) -> Flask:
+    """A server with the demo city alone, its catalogue written into an empty database."""
+    platform_of(shared_app).is_synced.clear()
+    ensure_synced(platform_of(shared_app))
+    return shared_app
 
 
 @pytest.fixture

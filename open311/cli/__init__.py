@@ -8,6 +8,7 @@ from open311 import __version__
 from open311.cli.catalogue import jurisdictions, route
 from open311.cli.database import db
 from open311.cli.documents import openapi, settings
+from open311.cli.importing import import_command
 from open311.cli.keys import keys
 from open311.cli.publishing import publish
 from open311.cli.requests import requests
@@ -40,6 +41,7 @@ for command in (
     jurisdictions,
     route,
     requests,
+    import_command,
     publish,
     settings,
     openapi,

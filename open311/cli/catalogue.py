@@ -87,6 +87,8 @@ def route(
 ) -> None:
     """Say which department a request would go to. Nothing is stored.
 
+    SERVICE_CODE is one from the city's service list, or one that an alias leads from.
+
     \b
     Example:
       open311 route potholes --jurisdiction city.example --lat 60.17 --long 24.94 --explain

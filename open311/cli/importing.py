@@ -19,6 +19,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from open311.cli.shell import console, find_jurisdiction, open_shell, say
 from open311.clock import utc_now
 from open311.domain.imports import Refusal
+from open311.domain.text import clean_text
 from open311.errors import Invalid
 from open311.formats.reading import Source, SourceFormat, open_source
 from open311.operations.import_requests import BATCH_ROWS, Batch, Import, Tally, import_requests
@@ -27,7 +28,7 @@ from open311.operations.platform import Platform
 AUTO = "auto"
 SHOWN_REFUSALS = 20
 PLAIN_STEP_ROWS = 50_000
-SOME_REFUSED, UNREADABLE, STOPPED = 1, 2, 130
+FAILED, SOME_REFUSED, STOPPED = 1, 3, 130
 _LINE_FORMATS = (".jsonl", ".ndjson")
 
 Report = Callable[[str, Refusal], None]
@@ -86,8 +87,9 @@ def import_command(
     \b
     Exit status:
       0    every row is in
-      1    some rows were refused; all others are in
-      2    a file cannot be read, or not to its end; what came before is in
+      1    a file cannot be read, or not to its end; what came before is in, and so are the other files
+      2    the command was called wrongly
+      3    some rows were refused; all others are in
       130  stopped by Ctrl-C; what was counted is in
     """
     source_format = None if wanted == AUTO else SourceFormat(wanted)
@@ -101,11 +103,11 @@ def import_command(
                 is_dry_run=dry_run,
             )
             desk = _Desk(platform, order, progress, report)
-            statuses = [desk.take(stream, source_format) for stream in files]
+            statuses = {desk.take(stream, source_format) for stream in files}
     except KeyboardInterrupt:
         say("Stopped. The same command goes on where this one was.")
         sys.exit(STOPPED)
-    sys.exit(max(statuses))
+    sys.exit(next(status for status in (FAILED, SOME_REFUSED, 0) if status in statuses))
 
 
 @contextmanager
@@ -163,8 +165,8 @@ class _Desk:
                 for batch in import_requests(self.platform, source.rows, replace(self.order, origin=name)):
                     account.add(batch)
         except Invalid as error:
-            say(f"{name}: {error}")
-            return UNREADABLE
+            say(f"{name}: {clean_text(str(error))}")
+            return FAILED
         return SOME_REFUSED if account.tally.refused else 0
 
 
@@ -231,7 +233,7 @@ def _name(stream: BinaryIO) -> str:
     name = getattr(stream, "name", "-")
     if not isinstance(name, (str, bytes)) or name in ("-", "<stdin>"):
         return "standard input"
-    return os.path.basename(os.fsdecode(name)).encode("utf-8", "replace").decode()
+    return clean_text(os.path.basename(os.fsdecode(name)).encode("utf-8", "replace").decode())
 
 
 def _size(stream: BinaryIO) -> int | None:

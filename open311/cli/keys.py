@@ -53,7 +53,13 @@ def list_all() -> None:
 @keys.command()
 @click.argument("number", type=int)
 def revoke(number: int) -> None:
-    """Take key NUMBER back; from then on it is refused with 403."""
+    """Take key NUMBER back; from then on it is refused with 403.
+
+    \b
+    Example:
+      open311 keys list
+      open311 keys revoke 3
+    """
     with open_shell() as platform:
         if not revoke_key(platform, number, now=utc_now()):
             fail(f"there is no living key {number}; see `open311 keys list`.")

@@ -24,7 +24,12 @@ _JURISDICTION = click.option("--jurisdiction", default="", help="Not needed wher
 @click.argument("service_request_id")
 @_JURISDICTION
 def show(service_request_id: str, jurisdiction: str) -> None:
-    """Show a request with its history, without its reporter."""
+    """Show request SERVICE_REQUEST_ID with its history, without its reporter.
+
+    \b
+    Example:
+      open311 requests show 2026-0000042 --jurisdiction city.example
+    """
     with open_shell() as platform:
         city = find_jurisdiction(platform, jurisdiction)
         record, events = read_history(platform, city, service_request_id)
@@ -51,11 +56,12 @@ def update(
     visibility: str | None,
     expected: str | None,
 ) -> None:
-    """Change a request; the public sees it at once, and the history keeps it.
+    """Change request SERVICE_REQUEST_ID; the public sees it at once, and the history keeps it.
 
     \b
     Example:
-      open311 requests update SR26-00000042 --status closed --note "Filled on Tuesday."
+      open311 requests update 2026-0000042 --jurisdiction city.example --status closed --note "Filled."
+      open311 requests update 2026-0000042 --jurisdiction city.example --department port
     """
     with open_shell() as platform:
         city = find_jurisdiction(platform, jurisdiction)

@@ -62,7 +62,7 @@ def require_key(platform: Platform, secret: str) -> Key:
     """The living key with this secret. Raises Forbidden, whatever is wrong with it (A56)."""
     if not secret:
         raise Forbidden(f"is missing; {HOW}", "api_key")
-    key = keys.find_key(platform.database.reader, secret)
+    key = keys.find_key(platform.database.direct, secret)
     if key is None:
         raise Forbidden(f"is not valid; {HOW}", "api_key")
     return key
@@ -70,7 +70,7 @@ def require_key(platform: Platform, secret: str) -> Key:
 
 def is_key(platform: Platform, secret: str) -> bool:
     """Whether this is a living key's secret."""
-    return keys.find_key(platform.database.reader, secret) is not None
+    return keys.find_key(platform.database.direct, secret) is not None
 
 
 def require_key_for(key: Key, jurisdiction_id: str) -> None:

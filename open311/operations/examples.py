@@ -52,7 +52,7 @@ def _records(
     records = []
     for index, requested_at in enumerate(moments, start=1):
         service = random.choices(listed, shares)[0]
-        number = platform.numbers.next(connection)
+        number = platform.numbers.next(platform.database.direct)
         records.append(_record(jurisdiction, service, random, number, index, requested_at, now))
     return records
 

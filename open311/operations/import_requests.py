@@ -26,9 +26,9 @@ from open311.domain.requests import Event, Record, Status
 from open311.domain.services import Service
 from open311.domain.text import clean_text
 from open311.errors import Invalid
+from open311.operations.check_submission import media_url_fault
 from open311.operations.platform import Platform
 from open311.operations.publishing import Names, names_for, publish
-from open311.operations.submit_request import media_url_fault
 from open311.operations.sync import ensure_synced
 from open311.plugins import Jurisdiction
 from open311.storage import catalogue, requests
@@ -85,7 +85,11 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class _Arrival:
-    """A row that can be stored: the record it makes, still without number, what its service was and what was mended."""
+    """A row that can be stored: the record it makes, and what the history says of it.
+
+    record    still without its number
+    own_code  its service_code in the source
+    """
 
     position: int
     record: Record
@@ -273,7 +277,10 @@ class _Store:
 
     def _add(self, arrivals: Sequence[_Arrival]) -> None:
         numbered = [
-            replace(arrival, record=replace(arrival.record, number=self._platform.numbers.next(self._connection)))
+            replace(
+                arrival,
+                record=replace(arrival.record, number=self._platform.numbers.next(self._platform.database.direct)),
+            )
             for arrival in arrivals
         ]
         numbered.sort(key=lambda arrival: arrival.record.service_request_id)

@@ -54,7 +54,7 @@ def _settle(
     record = requests.load_record(connection, jurisdiction.id, number=number)
     if record is None or record.service_request_id:
         return record.service_request_id if record else ""
-    state = tokens.find_token(platform.database.reader, jurisdiction.id, token)
+    state = tokens.find_token(platform.database.direct, jurisdiction.id, token)
     if state is None or state.failure:  # what failed for good stays failed
         return ""
     if isinstance(answer, Pending):
@@ -79,7 +79,7 @@ def _accept(
 ) -> str:
     found = given or jurisdiction.new_id(record.number, now)
     while requests.existing_ids(connection, jurisdiction.id, [found]):
-        found = jurisdiction.new_id(platform.numbers.next(connection), now)
+        found = jurisdiction.new_id(platform.numbers.next(platform.database.direct), now)
     record = replace(record, service_request_id=found, changed_at=now)
     requests.save_record(connection, record)
     tokens.settle_token(connection, jurisdiction.id, record.number, service_request_id=found)

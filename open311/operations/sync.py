@@ -67,7 +67,7 @@ def ensure_synced(platform: Platform) -> None:
 
 def read_changesets(platform: Platform) -> Mapping[str, datetime]:
     """When each jurisdiction's catalogue last changed."""
-    return catalogue.read_changesets(platform.database.reader)
+    return catalogue.read_changesets(platform.database.direct)
 
 
 def digest_of(jurisdiction: Jurisdiction) -> str:

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from open311.domain.services import Department, Service
-from open311.storage.reading import Reader, Statement
+from open311.storage.direct import Direct, Statement
 from open311.storage.tables import department, jurisdiction, service
 
 _LOCK = 3_110_002
@@ -76,9 +76,9 @@ def write_catalogue(
     return True
 
 
-def read_changesets(reader: Reader) -> Mapping[str, datetime]:
+def read_changesets(direct: Direct) -> Mapping[str, datetime]:
     """When each jurisdiction's catalogue last changed."""
-    return dict(reader.rows(_changesets(), {}))
+    return dict(direct.rows(_changesets(), {}))
 
 
 @cache

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from select import select
 
 import orjson
 from psycopg2.errors import UndefinedTable
@@ -16,18 +15,18 @@ from sqlalchemy.exc import DBAPIError, DisconnectionError, InterfaceError, Opera
 from sqlalchemy.exc import TimeoutError as NoFreeConnection
 
 from open311.errors import Unavailable
-from open311.storage.reading import DOWN, Reader
+from open311.storage.direct import DOWN, Direct, is_dead
 
-__all__ = ["Connection", "Database", "Reader", "libpq_dsn", "open_database"]
+__all__ = ["Connection", "Database", "Direct", "libpq_dsn", "open_database"]
 
 
 class Database:
     """A PostGIS database as the operations see it."""
 
-    def __init__(self, engine: Engine, reader: Reader) -> None:
-        """`reader` is for the hot paths; `reading` for all other reads."""
+    def __init__(self, engine: Engine, direct: Direct) -> None:
+        """`direct` is for the hot paths; `reading` for all other reads."""
         self.engine = engine
-        self.reader = reader
+        self.direct = direct
         self._reading = engine.execution_options(isolation_level="AUTOCOMMIT")
 
     @contextmanager
@@ -45,7 +44,7 @@ class Database:
     def close(self) -> None:
         """Give all connections back."""
         self.engine.dispose()
-        self.reader.close()
+        self.direct.close()
 
 
 def open_database(
@@ -80,13 +79,12 @@ def open_database(
         json_deserializer=orjson.loads,
     )
     event.listen(engine, "checkout", _refuse_dead)
-    return Database(engine, Reader(make_dsn(libpq_dsn(url), **arguments), prepares=prepares))
+    return Database(engine, Direct(make_dsn(libpq_dsn(url), **arguments), prepares=prepares))
 
 
 def _refuse_dead(connection: RawConnection, record: object, proxy: object) -> None:  # noqa: ARG001
-    """Have the pool replace a connection whose server has gone: its socket says so, for less than a query costs."""
-    readable, _, _ = select([connection.fileno()], [], [], 0)
-    if readable:
+    """Have the pool replace a connection whose server has gone."""
+    if is_dead(connection):
         raise DisconnectionError("the server has closed this connection")
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Column, Connection, bindparam, insert, select, update
 
-from open311.storage.reading import Reader, Statement
+from open311.storage.direct import Direct, Statement
 from open311.storage.tables import api_key
 
 ALL = "*"
@@ -55,9 +55,9 @@ def add_key(
     return number
 
 
-def find_key(reader: Reader, secret: str) -> Key | None:
+def find_key(direct: Direct, secret: str) -> Key | None:
     """The living key with this secret, whatever its jurisdiction; None if there is none or it was revoked."""
-    rows = reader.rows(_by_digest(), {"digest": _digest(secret)})
+    rows = direct.rows(_by_digest(), {"digest": _digest(secret)})
     return Key(**dict(zip(_NAMES, rows[0], strict=True))) if rows else None
 
 

@@ -28,7 +28,7 @@ from open311.domain.requests import Record, Status
 from open311.domain.search import RequestSearch, Sort, box_around, halves
 from open311.formats import Format, Rendition
 from open311.storage.geometry import box_values, circle_values, in_box, point_of, within
-from open311.storage.reading import Reader, Statement
+from open311.storage.direct import Direct, Statement
 from open311.storage.tables import publication
 
 WITHDRAWN = "withdrawn"
@@ -52,7 +52,7 @@ class Publication:
 
 def publish(connection: Connection, publications: Iterable[Publication]) -> None:
     """Write public sides, new or changed, in the caller's transaction."""
-    rows = [_row(item) for item in publications]
+    rows = [publication_values(item) for item in publications]
     if not rows:
         return
     statement = insert(publication)
@@ -73,19 +73,19 @@ class Item:
     digest: int
 
 
-def find_items(reader: Reader, search: RequestSearch, output: Format) -> list[Item]:
+def find_items(direct: Direct, search: RequestSearch, output: Format) -> list[Item]:
     """The rendered items of a page, in order, one more than the page where there are more."""
     statement, values = _page(search, _BODY[output], publication.c.digest)
-    return [Item(*row) for row in reader.rows(statement, values)]
+    return [Item(*row) for row in direct.rows(statement, values)]
 
 
-def find_digest(reader: Reader, search: RequestSearch) -> tuple[int, int]:
+def find_digest(direct: Direct, search: RequestSearch) -> tuple[int, int]:
     """How many items a page holds, and their digests combined: what a validator needs, for a tenth of the cost.
 
     The same as `combined` makes of the items themselves. The order does not count: it follows from the items.
     """
     kind, values = _Kind.of(search), _values(search, rows=search.page_size)
-    count, digest = reader.rows(_digest_statement(kind), values)[0]
+    count, digest = direct.rows(_digest_statement(kind), values)[0]
     return count, digest or 0
 
 
@@ -94,17 +94,17 @@ def combined(items: Iterable[Item]) -> int:
     return reduce(xor, (item.digest for item in items), 0)
 
 
-def find_by_ids(reader: Reader, jurisdiction_id: str, ids: Sequence[str], output: Format) -> list[Item]:
+def find_by_ids(direct: Direct, jurisdiction_id: str, ids: Sequence[str], output: Format) -> list[Item]:
     """Listed requests by id, in the order asked; unknown ids are left out (A19)."""
     values = {"jurisdiction_id": jurisdiction_id, "ids": list(ids)}
-    found = {row[0]: Item(row[1], row[2]) for row in reader.rows(_by_ids(output), values)}
+    found = {row[0]: Item(row[1], row[2]) for row in direct.rows(_by_ids(output), values)}
     return [found[wanted] for wanted in ids if wanted in found]
 
 
-def find_item(reader: Reader, jurisdiction_id: str, service_request_id: str, output: Format) -> Item | None:
+def find_item(direct: Direct, jurisdiction_id: str, service_request_id: str, output: Format) -> Item | None:
     """One rendered item by its id; also an unlisted one."""
     values = {"jurisdiction_id": jurisdiction_id, "service_request_id": service_request_id}
-    rows = reader.rows(_by_id(output), values)
+    rows = direct.rows(_by_id(output), values)
     return Item(*rows[0]) if rows else None
 
 
@@ -243,7 +243,8 @@ def _by_ids(output: Format) -> Statement:
     return Statement.of(query)
 
 
-def _row(item: Publication) -> dict[str, Any]:
+def publication_values(item: Publication) -> dict[str, Any]:
+    """A publication as the table's columns have it."""
     record, rendition = item.record, item.rendition
     return {
         "jurisdiction_id": record.jurisdiction_id,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 from typing import Any
 
 from sqlalchemy import ARRAY, Connection, Row, Select, Text, any_, bindparam, insert, select, update
@@ -12,6 +13,7 @@ from sqlalchemy.dialects.postgresql import insert as pg_insert
 from open311.domain.attributes import Answer
 from open311.domain.places import Place
 from open311.domain.requests import Event, Record, Reporter, Status, Visibility
+from open311.storage.direct import Direct, Statement
 from open311.storage.geometry import point_of
 from open311.storage.tables import reporter, request_event, request_number, service_request
 
@@ -28,22 +30,27 @@ class NumberSource:
         self._lock = threading.Lock()
         self._left: Iterator[int] = iter(())
 
-    def next(self, connection: Connection) -> int:
+    def next(self, direct: Direct) -> int:
         """The next number."""
         with self._lock:
             number = next(self._left, None)
             if number is None:
-                first = connection.execute(select(request_number.next_value())).scalar_one()
+                first = direct.rows(_next_block(), {})[0][0]
                 self._left = iter(range(first, first + (request_number.increment or 1)))
                 number = next(self._left)
             return number
+
+
+@cache
+def _next_block() -> Statement:
+    return Statement.of(select(request_number.next_value()), "next_block")
 
 
 def insert_record(connection: Connection, record: Record) -> bool:
     """Store a new record; False if its service_request_id is taken already."""
     statement = (
         pg_insert(service_request)
-        .values(_values(record))
+        .values(record_values(record))
         .on_conflict_do_nothing(index_elements=["jurisdiction_id", "service_request_id"])
         .returning(service_request.c.id)
     )
@@ -54,7 +61,7 @@ def insert_records(connection: Connection, records: Sequence[Record], event: str
     """Store many new records, each with one event of its history, in few statements; ids must be free."""
     if not records:
         return
-    connection.execute(insert(service_request), [_values(record) for record in records])
+    connection.execute(insert(service_request), [record_values(record) for record in records])
     connection.execute(
         insert(request_event),
         [
@@ -79,7 +86,7 @@ def add_records(connection: Connection, records: Sequence[Record]) -> set[int]:
         .on_conflict_do_nothing(index_elements=["jurisdiction_id", "service_request_id"])
         .returning(service_request.c.id)
     )
-    return set(connection.execute(statement, [_values(record) for record in records]).scalars())
+    return set(connection.execute(statement, [record_values(record) for record in records]).scalars())
 
 
 def insert_reporter(connection: Connection, record: Record, who: Reporter) -> None:
@@ -127,7 +134,7 @@ def save_record(connection: Connection, record: Record) -> None:
     connection.execute(
         update(service_request)
         .where(service_request.c.jurisdiction_id == record.jurisdiction_id, service_request.c.id == record.number)
-        .values(_values(record))
+        .values(record_values(record))
     )
 
 
@@ -220,7 +227,8 @@ def _select() -> Select[Any]:
     return select(*_COLUMNS)
 
 
-def _values(record: Record) -> dict[str, Any]:
+def record_values(record: Record) -> dict[str, Any]:
+    """A record as the table's columns have it."""
     return {
         "jurisdiction_id": record.jurisdiction_id,
         "id": record.number,

@@ -4,23 +4,16 @@ from __future__ import annotations
 
 from functools import cache
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, select, update
 
 from open311.domain.requests import TokenState
-from open311.storage.reading import Reader, Statement
+from open311.storage.direct import Direct, Statement
 from open311.storage.tables import request_token
 
 
-def add_token(connection: Connection, jurisdiction_id: str, token: str, number: int) -> None:
-    """Give request `number` a token."""
-    connection.execute(
-        insert(request_token).values(jurisdiction_id=jurisdiction_id, token=token, request_id=number)
-    )
-
-
-def find_token(reader: Reader, jurisdiction_id: str, token: str) -> TokenState | None:
+def find_token(direct: Direct, jurisdiction_id: str, token: str) -> TokenState | None:
     """What became of a token; None if it was never given out."""
-    rows = reader.rows(_by_token(), {"jurisdiction_id": jurisdiction_id, "token": token})
+    rows = direct.rows(_by_token(), {"jurisdiction_id": jurisdiction_id, "token": token})
     return TokenState(token=token, service_request_id=rows[0][0], failure=rows[0][1]) if rows else None
 
 

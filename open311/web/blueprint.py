@@ -10,6 +10,7 @@ from flask import Blueprint as FlaskBlueprint
 from flask import Response
 from flask_smorest import Blueprint
 
+from open311.errors import Invalid
 from open311.web.context import output_format
 from schemas import Arguments, Body, ErrorSchema
 
@@ -45,7 +46,10 @@ class GeoReportBlueprint(Blueprint):  # type: ignore[misc]  # flask-smorest has 
 
         def decorate(view: View) -> View:
             @wraps(view)
-            def serve(suffix: str | None = None, **values: Any) -> Response:
+            def serve(suffix: str | None = None, **values: str) -> Response:
+                for name, value in values.items():
+                    if "\x00" in value:
+                        raise Invalid("holds a NUL character; leave it out.", name)
                 return view(output=output_format(suffix), **values)
 
             serve._apidoc = _documentation(takes, answers, method, errors)  # type: ignore[attr-defined]

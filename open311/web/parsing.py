@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 from flask import request
 from marshmallow import ValidationError
 from werkzeug.datastructures import MultiDict
-from werkzeug.exceptions import UnsupportedMediaType
+from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 
 from open311.domain.dates import NotAnInstant, instant_problem, parse_instant
 from open311.domain.places import parse_degrees
@@ -60,10 +60,17 @@ def form_parameters() -> Parameters:
     Raises UnsupportedMediaType for other bodies than forms (A06), Invalid for text that is not UTF-8.
     """
     body = _body_parameters()
+    known = {_plain_name(name) for name in body}
     for name, values in query_parameters().lists():
-        if name not in body:
+        if _plain_name(name) not in known:
             body.setlist(name, values)
     return body
+
+
+def _plain_name(name: str) -> str:
+    """What a name stands for: `deviceid` for device_id, `attribute[X][]` for attribute[X]."""
+    match = _ATTRIBUTE.fullmatch(name)
+    return f"attribute[{match['code']}]" if match else ALIASES.get(name, name)
 
 
 def _body_parameters() -> Parameters:
@@ -74,6 +81,8 @@ def _body_parameters() -> Parameters:
     if charset not in ("utf-8", "utf8", "us-ascii"):
         raise UnsupportedMediaType(f"charset {charset} is not read here; send UTF-8.")
     raw = request.get_data(cache=True)
+    if request.content_length is None and len(raw) >= (request.max_content_length or len(raw) + 1):
+        raise RequestEntityTooLarge  # Werkzeug cuts a chunked body at the limit and says nothing
     if media_type != FORM_TYPES[1]:
         return _pairs(raw)
     form = Parameters(request.form)

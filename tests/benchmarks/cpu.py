@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import time
 from collections.abc import Iterable
 from contextlib import suppress
@@ -44,6 +45,12 @@ def pss_kb(roots: Iterable[int]) -> tuple[int, int]:
             pss += int(rows["Pss"].split()[0])
             rss += int(rows["Rss"].split()[0])
     return pss, rss
+
+
+def ended_children_s() -> float:
+    """CPU seconds of our own children that ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _own_ns(pid: int) -> int:

@@ -117,8 +117,8 @@ def test_reporters_and_extensions_are_not_read() -> None:
 
 
 def test_bulk_names_are_understood_and_find_services_by_name() -> None:
-    head = "service_request_id,requested_datetime,updated_datetime,closed_date,status_description,service_name,lat,long\r\n"
-    row = only(head + "7,2026-01-01T00:00:00Z,,2026-01-02T00:00:00Z,Closed,Pothole,1.5,2.5\r\n")
+    head = "service_request_id,requested_datetime,closed_date,status_description,service_name,lat,long\r\n"
+    row = only(head + "7,2026-01-01T00:00:00Z,2026-01-02T00:00:00Z,Closed,Pothole,1.5,2.5\r\n")
     assert (row.status, row.closed, row.service_name, row.by_name) == (
         "Closed",
         "2026-01-02T00:00:00Z",

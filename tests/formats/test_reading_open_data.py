@@ -81,7 +81,7 @@ def test_new_yorks_titles_of_2026() -> None:
 
 
 def test_new_yorks_rows_as_json() -> None:
-    body = '[{"Unique Key": 7, "Created Date": "04/03/2026 02:10:00 PM", "Complaint Type": "Rodent", "Status": "Open"}]'
+    body = '[{"Unique Key": 7, "Created Date": "04/03/2026", "Complaint Type": "Rodent", "Status": "Open"}]'
     found = source(body)
     assert found.format is SourceFormat.NEWYORK_JSON
     assert [row.service_request_id for row in found.rows if isinstance(row, SourceRow)] == ["7"]

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import chain
-from typing import BinaryIO, cast
+from typing import TYPE_CHECKING, BinaryIO
 
 from open311.domain.imports import Refusal, SourceRow
 from open311.errors import Invalid
@@ -20,6 +20,10 @@ from open311.formats.reading.objects import read_objects
 from open311.formats.reading.tables import Table
 from open311.formats.reading.vocabulary import Vocabulary
 
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+_READ_BYTES = 65_536
 VOCABULARIES = (NEWYORK, BOSTON, GEOREPORT)
 _FOREIGN = {
     b"PK\x03\x04": "a zip file or a spreadsheet; unpack it, or save it as CSV",
@@ -56,13 +60,31 @@ class Source:
     count: int | None = None
 
 
+class _Lent(io.RawIOBase):
+    """A stream that is the caller's: what is put around it, and closes what it holds, does not close it."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._read = getattr(stream, "read1", stream.read)  # what is there, without waiting for more in a pipe
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        """Read."""
+        view = memoryview(buffer)
+        found = self._read(len(view))
+        view[: len(found)] = found
+        return len(found)
+
+
 def open_source(stream: BinaryIO, wanted: SourceFormat | None = None) -> Source:
     """The requests in a stream, which is read from where it stands and not closed.
 
     wanted  what it is; None to go by its content
     Raises Invalid when it is none of the formats, or not the one wanted, naming the columns that are missing.
     """
-    buffered = stream if isinstance(stream, io.BufferedReader) else io.BufferedReader(cast("io.RawIOBase", stream))
+    buffered = io.BufferedReader(_Lent(stream), _READ_BYTES)
     head = buffered.peek()
     _refuse_foreign(head)
     kind = _kind(wanted) if wanted else _kind_of(head)

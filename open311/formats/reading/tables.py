@@ -6,6 +6,7 @@ import codecs
 import csv
 import io
 from collections.abc import Iterator
+from itertools import chain
 from typing import BinaryIO
 
 from open311.domain.imports import Refusal
@@ -25,10 +26,9 @@ class Table:
 
     def __init__(self, stream: BinaryIO, head: bytes) -> None:
         encoding = "utf-16" if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
-        self._text = io.TextIOWrapper(stream, encoding, errors="surrogateescape", newline="")
-        self._lines = _lines(self._text)
-        first = next(self._lines, "")
-        self._reader = csv.reader(_chain(first, self._lines), delimiter=_delimiter(first))
+        lines = _lines(io.TextIOWrapper(stream, encoding, errors="surrogateescape", newline=""))
+        first = next(lines, "")
+        self._reader = csv.reader(chain([first], lines), delimiter=_delimiter(first))
         self.names = self._header()
 
     def _header(self) -> list[str]:
@@ -59,7 +59,6 @@ class Table:
                 yield position, dict(zip(self.names, values, strict=True))
             else:
                 yield Refusal(position, "", f"has {len(values)} values where the header has {len(self.names)}.")
-        self._text.detach()  # or it would close the stream, which is the caller's
 
 
 def _lines(text: io.TextIOWrapper) -> Iterator[str]:
@@ -71,11 +70,6 @@ def _lines(text: io.TextIOWrapper) -> Iterator[str]:
             yield line
     except UnicodeDecodeError:
         raise Invalid("cannot be read: it begins as UTF-16 and is not.") from None
-
-
-def _chain(first: str, rest: Iterator[str]) -> Iterator[str]:
-    yield first
-    yield from rest
 
 
 def _delimiter(header: str) -> str:

@@ -1,4 +1,4 @@
-"""Reads on the hot path: statements compiled once, run on a connection that a thread keeps.
+"""The hot paths: statements compiled once, run on a connection that a thread keeps.
 
 A SQLAlchemy statement costs more to put together than PostgreSQL takes to answer it. So each shape of query
 is written in SQLAlchemy, compiled the first time it is met, and from then on run as text on a plain
@@ -11,12 +11,13 @@ import re
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
+from select import select
 from typing import Any, Self
 
 import psycopg2
 from psycopg2.errors import QueryCanceled, UndefinedTable
 from psycopg2.extensions import connection as RawConnection
-from sqlalchemy import Select
+from sqlalchemy.sql import ClauseElement
 from sqlalchemy.dialects.postgresql import psycopg2 as dialect
 
 from open311.errors import Unavailable
@@ -38,7 +39,7 @@ class Statement:
     name: str = ""
 
     @classmethod
-    def of(cls, query: Select[Any], name: str = "") -> Self:
+    def of(cls, query: ClauseElement, name: str = "") -> Self:
         """The statement that a query with bound parameters stands for."""
         return cls(str(query.compile(dialect=_DIALECT)), name)
 
@@ -59,8 +60,8 @@ class Statement:
         return f"EXECUTE {self.name}({values})" if values else f"EXECUTE {self.name}"
 
 
-class Reader:
-    """Runs statements, each thread on a connection of its own, outside any transaction."""
+class Direct:
+    """Runs statements, each thread on a connection of its own, each statement a transaction of its own."""
 
     def __init__(self, dsn: str, *, prepares: bool) -> None:
         """`prepares` is off where a pooler between here and the server hands connections around."""
@@ -71,17 +72,24 @@ class Reader:
         self._open: list[RawConnection] = []
 
     def rows(self, statement: Statement, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-        """All rows. Raises Unavailable where there is no database, or it takes too long.
+        """All rows of a read. Raises Unavailable where there is no database, or it takes too long.
 
         A connection that has died meanwhile is noticed only here; reading changes nothing, so it is tried again.
         """
         try:
-            try:
-                return self._run(statement, values)
-            except (psycopg2.OperationalError, psycopg2.InterfaceError):
-                if not self._has_died():
-                    raise
-                return self._run(statement, values)
+            return self.write(statement, values)
+        except Unavailable:
+            if not self._has_died():
+                raise
+        return self.write(statement, values)
+
+    def write(self, statement: Statement, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        """The rows that a statement returns, run once: if its connection dies, nobody knows whether it took effect.
+
+        Raises Unavailable, as `rows` does.
+        """
+        try:
+            return self._run(statement, values)
         except (psycopg2.OperationalError, psycopg2.InterfaceError, QueryCanceled, UndefinedTable) as error:
             raise Unavailable(DOWN) from error
 
@@ -94,7 +102,9 @@ class Reader:
         self._own = threading.local()
 
     def _run(self, statement: Statement, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-        connection = getattr(self._own, "connection", None) or self._connect()
+        connection = getattr(self._own, "connection", None)
+        if connection is None or is_dead(connection):
+            connection = self._connect()
         with connection.cursor() as cursor:
             if statement.name and self._prepares:
                 prepared: dict[str, str] = self._own.prepared
@@ -108,6 +118,7 @@ class Reader:
             return found
 
     def _connect(self) -> RawConnection:
+        self._forget()
         connection = psycopg2.connect(self._dsn)
         connection.autocommit = True
         self._own.connection = connection
@@ -117,11 +128,22 @@ class Reader:
         return connection
 
     def _has_died(self) -> bool:
-        """Whether this thread's connection is gone; forgets it if so."""
+        """Whether this thread's connection broke while it was used."""
         connection = getattr(self._own, "connection", None)
-        if connection is None or not connection.closed:
-            return False
-        del self._own.connection
-        with self._lock:
-            self._open = [other for other in self._open if other is not connection]
+        return connection is not None and bool(connection.closed)
+
+    def _forget(self) -> None:
+        """Drop this thread's connection, if it has one."""
+        connection = self._own.__dict__.pop("connection", None)
+        if connection is not None:
+            connection.close()
+            with self._lock:
+                self._open = [other for other in self._open if other is not connection]
+
+
+def is_dead(connection: RawConnection) -> bool:
+    """Whether the server has closed a connection: its socket says so, for less than asking the server costs."""
+    if connection.closed:
         return True
+    readable, _, _ = select([connection.fileno()], [], [], 0)
+    return bool(readable)

@@ -1,0 +1,152 @@
+"""Is this a request we can take? Everything that the catalogue, the city and the operator ask (A04, A09, A17, A59)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from open311.domain.attributes import AnswerPolicy, check_answers
+from open311.domain.places import read_place
+from open311.domain.requests import MAX_DESCRIPTION_CHARACTERS, Submission
+from open311.domain.routing import Draft
+from open311.domain.services import Service
+from open311.errors import Invalid, Problem
+from open311.observe import logger
+from open311.operations.platform import Platform
+from open311.plugins import Jurisdiction
+
+log = logger(__name__)
+
+MAX_URL_CHARACTERS = 2_000
+MAX_FIELD_CHARACTERS = 500
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A draft that may be stored, and what routing does not look at."""
+
+    draft: Draft
+    is_outside: bool
+
+
+def _service(jurisdiction: Jurisdiction, code: str, problems: Sequence[Problem]) -> Service:
+    """The service with a code; an unknown one is NotFound alone, a missing one a problem among others (A59)."""
+    try:
+        return jurisdiction.require_service(code)
+    except Invalid as error:
+        raise Invalid.of([*error.problems, *problems]) from None
+
+
+def check_submission(
+    platform: Platform,
+    submission: Submission,
+    jurisdiction: Jurisdiction,
+    now: datetime,
+    earlier: tuple[Problem, ...],
+) -> Checked:
+    """Everything the catalogue and the operator ask of a submission; Invalid with all problems at once."""
+    problems = list(earlier)
+    place, found = read_place(
+        lat=submission.lat,
+        long=submission.long,
+        address=submission.address_string,
+        address_id=submission.address_id,
+    )
+    problems += found
+    is_outside = place.point is not None and not jurisdiction.covers(*place.point)
+    if is_outside and jurisdiction.outside == "refuse":
+        problems.append(
+            Problem("lat", f"the point lies outside {jurisdiction.name}; report it to the city it is in.")
+        )
+    problems += _text_problems(platform, submission)
+    service = _service(jurisdiction, submission.service_code, problems)
+    answers, found = check_answers(service, dict(submission.attributes), _policy(platform, jurisdiction))
+    problems += found
+    draft = Draft(
+        service=service, place=place, answers=answers, description=submission.description, requested_at=now
+    )
+    if not problems:
+        problems += _own_problems(jurisdiction, draft)
+    if problems:
+        raise Invalid.of(problems)
+    return Checked(draft, is_outside)
+
+
+def _own_problems(jurisdiction: Jurisdiction, draft: Draft) -> list[Problem]:
+    try:
+        return jurisdiction.check(draft)
+    except Exception:  # a plugin is foreign code; whatever it raises, the request is taken
+        log.exception("checking failed", jurisdiction=jurisdiction.id, service=draft.service.code)
+        return []
+
+
+def _policy(platform: Platform, jurisdiction: Jurisdiction) -> AnswerPolicy:
+    return AnswerPolicy(
+        zone=jurisdiction.zone,
+        refuse_unknown=platform.settings.refuse_unknown_attributes,
+        accept_labels=platform.settings.accept_value_names,
+    )
+
+
+def _text_problems(platform: Platform, submission: Submission) -> Iterator[Problem]:
+    if len(submission.description) > MAX_DESCRIPTION_CHARACTERS:
+        yield Problem(
+            "description",
+            f"has {len(submission.description)} characters; {MAX_DESCRIPTION_CHARACTERS} are allowed.",
+        )
+    for url in submission.media_urls:
+        fault = media_url_fault(url)
+        if fault:
+            yield Problem("media_url", fault)
+    email = submission.reporter.email
+    if email and platform.settings.check_email and not _EMAIL.fullmatch(email):
+        yield Problem("email", "is not an email address; correct it or leave it out.")
+    fields = {
+        "address_string": submission.address_string,
+        "address_id": submission.address_id,
+        "email": email,
+        "first_name": submission.reporter.first_name,
+        "last_name": submission.reporter.last_name,
+        "phone": submission.reporter.phone,
+        "device_id": submission.reporter.device_id,
+        "account_id": submission.reporter.account_id,
+        "client_request_id": submission.client_request_id,
+    }
+    for name, value in fields.items():
+        if len(value) > MAX_FIELD_CHARACTERS:
+            yield Problem(name, f"has {len(value)} characters; {MAX_FIELD_CHARACTERS} are allowed.")
+
+
+def media_url_fault(url: str) -> str:
+    """Why an address may not stand in media_url; "" if it may.
+
+    Only http and https, without credentials, and not to a private host: clients would fetch it (A17).
+    """
+    if len(url) > MAX_URL_CHARACTERS:
+        return f"is longer than {MAX_URL_CHARACTERS} characters."
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        parts.port  # noqa: B018  # raises for a port that is no number
+    except ValueError:
+        return "is not a URL; send an http or https address."
+    if parts.scheme not in ("http", "https") or not host or re.search(r"[\s<>\"]", url):
+        return "is not a URL; send an http or https address."
+    if parts.username is not None:
+        return "holds a user name; send an address without one."
+    return "leads to a private address; send a public one." if _is_private(host) else ""
+
+
+def _is_private(host: str) -> bool:
+    try:
+        return not ip_address(host).is_global
+    except ValueError:
+        name = host.rstrip(".").lower()
+        # Browsers take 127.1, 0177.0.0.1 and 0x7f.1 for addresses; the last label of a name is never a number.
+        is_number = re.fullmatch(r"\d+|0x[0-9a-f]*", name.rpartition(".")[2])
+        return "." not in name or bool(is_number) or name.endswith((".localhost", ".local", ".internal"))

@@ -1,0 +1,162 @@
+"""A new request written down whole, in one statement: record, reporter, history, publication and token.
+
+One round trip is one durable transaction. A POST spends most of its time waiting for the disk, once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import orjson
+from geoalchemy2 import Geometry
+from sqlalchemy import (
+    ARRAY,
+    CTE,
+    Boolean,
+    ColumnElement,
+    Connection,
+    Table,
+    Text,
+    bindparam,
+    cast,
+    column,
+    func,
+    insert,
+    literal_column,
+    select,
+)
+from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
+from sqlalchemy.dialects.postgresql import insert as pg_insert
+
+from open311.domain.requests import Event, Record, Reporter
+from open311.storage.direct import Statement
+from open311.storage.publications import Publication, publication_values
+from open311.storage.requests import record_values
+from open311.storage.tables import publication, reporter, request_event, request_token, service_request
+
+Run = Callable[[Statement, Mapping[str, Any]], list[tuple[Any, ...]]]
+
+_REPORTER = ("email", "first_name", "last_name", "phone", "device_id", "account_id")
+_PUBLISHED = tuple(item.name for item in publication.c if item.name not in ("jurisdiction_id", "id", "written_by"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewRequest:
+    """All that a submission leaves behind.
+
+    publication  None while there is no id to publish under
+    token        "" for none
+    """
+
+    record: Record
+    reporter: Reporter
+    events: Sequence[Event]
+    publication: Publication | None
+    token: str = ""
+
+
+def insert_request(run: Run, new: NewRequest) -> bool:
+    """Write a new request down; False, and nothing written, if its service_request_id is taken.
+
+    run  `Direct.write` for a transaction of its own, or `within(connection)` for one that goes on
+    """
+    return bool(run(_statement(), _values(new)))
+
+
+def within(connection: Connection) -> Run:
+    """Runs statements in a transaction that is under way."""
+
+    def run(statement: Statement, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        return [tuple(row) for row in connection.exec_driver_sql(statement.text, dict(values))]
+
+    return run
+
+
+@cache
+def _statement() -> Statement:
+    request = (
+        pg_insert(service_request)
+        .values({item.name: _parameter(f"r_{item.name}", item) for item in service_request.c})
+        .on_conflict_do_nothing(index_elements=["jurisdiction_id", "service_request_id"])
+        .returning(service_request.c.jurisdiction_id, service_request.c.id)
+        .cte("request")
+    )
+    query = select(request.c.id).add_cte(
+        _reporter(request), _events(request), _publication(request), _token(request)
+    )
+    return Statement.of(query, "new_request")
+
+
+def _reporter(request: CTE) -> CTE:
+    columns = {name: _parameter(f"w_{name}", reporter.c[name]) for name in _REPORTER}
+    return _follow(request, reporter, "request_id", columns, "has_reporter", "who")
+
+
+def _publication(request: CTE) -> CTE:
+    columns = {name: _parameter(f"p_{name}", publication.c[name]) for name in _PUBLISHED}
+    return _follow(request, publication, "id", columns, "is_published", "shown")
+
+
+def _token(request: CTE) -> CTE:
+    columns = {"token": _parameter("token", request_token.c.token)}
+    return _follow(request, request_token, "request_id", columns, "has_token", "tokens")
+
+
+def _follow(
+    request: CTE, table: Table, number: str, columns: Mapping[str, ColumnElement[Any]], condition: str, name: str
+) -> CTE:
+    """One row in another table, if the request was stored and the condition's parameter is true."""
+    row = select(request.c.jurisdiction_id, request.c.id, *columns.values()).where(
+        cast(bindparam(condition), Boolean)
+    )
+    return insert(table).from_select(["jurisdiction_id", number, *columns], row, include_defaults=False).cte(name)
+
+
+def _events(request: CTE) -> CTE:
+    """A row for each event, from arrays of equal length."""
+    event = (
+        func.unnest(
+            cast(bindparam("e_at"), ARRAY(TIMESTAMP(timezone=True))),
+            cast(bindparam("e_kind"), ARRAY(Text)),
+            cast(bindparam("e_visibility"), ARRAY(Text)),
+            cast(bindparam("e_description"), ARRAY(Text)),
+        )
+        .table_valued(column("at"), column("kind"), column("visibility"), column("description"), name="event")
+        .render_derived()
+    )
+    row = select(
+        request.c.jurisdiction_id, request.c.id, event.c.at, event.c.kind, event.c.visibility, event.c.description
+    ).select_from(request.join(event, literal_column("true")))
+    names = ["jurisdiction_id", "request_id", "at", "kind", "visibility", "description"]
+    return insert(request_event).from_select(names, row, include_defaults=False).cte("events")
+
+
+def _parameter(name: str, target: Any) -> ColumnElement[Any]:
+    """A parameter of a column's type, spelt out where a statement that selects it could not tell."""
+    if isinstance(target.type, Geometry):
+        return func.ST_GeomFromEWKT(cast(bindparam(name), Text), type_=Geometry)
+    if isinstance(target.type, JSONB):
+        return cast(cast(bindparam(name), Text), JSONB)
+    return cast(bindparam(name), target.type)
+
+
+def _values(new: NewRequest) -> dict[str, Any]:
+    record = record_values(new.record)
+    values = {f"r_{name}": value for name, value in record.items()}
+    values["r_answers"] = orjson.dumps(record["answers"]).decode()
+    shown = publication_values(new.publication) if new.publication else dict.fromkeys(_PUBLISHED)
+    values |= {f"p_{name}": shown[name] for name in _PUBLISHED}
+    values |= {f"w_{name}": getattr(new.reporter, name) for name in _REPORTER}
+    return values | {
+        "is_published": new.publication is not None,
+        "has_reporter": bool(new.reporter),
+        "has_token": bool(new.token),
+        "token": new.token,
+        "e_at": [event.at for event in new.events],
+        "e_kind": [event.kind for event in new.events],
+        "e_visibility": ["public" if event.is_public else "staff" for event in new.events],
+        "e_description": [event.description for event in new.events],
+    }

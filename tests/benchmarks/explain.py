@@ -1,0 +1,165 @@
+"""The plan of every query that a list can run, as our server runs it.
+
+A server of ours is asked over HTTP for every filter and every pair of filters, while PostgreSQL's auto_explain
+writes each statement's plan to its log. So what is judged is what is really sent, prepared statements with their
+generic plans included, and nothing here has to know how a query is made.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import combinations
+from statistics import median
+from typing import Any
+
+from tests.benchmarks.contestants import Server
+from tests.benchmarks.data import Data
+from tests.benchmarks.load import Refused, ask, call
+from tests.benchmarks.workloads import CIRCLE, COMMON, RARE, SMALL, Field, _box, address, days_ago
+
+LIMIT_MS = 10.0
+TIMES = 5
+TABLE = "publication"
+_ENTRY = re.compile(r"duration: (?P<ms>[\d.]+) ms  plan:\n(?P<plan>(?:\t.*\n)+)")
+
+Parameters = dict[str, object]
+FILTERS: dict[str, Parameters] = {
+    "90 days": {},
+    "30 days": {"start_date": days_ago(760), "end_date": days_ago(730)},
+    "service": {"service_code": COMMON},
+    "rare service": {"service_code": RARE},
+    "three services": {"service_code": f"{COMMON},{RARE},Noise"},
+    "open": {"status": "open"},
+    "closed": {"status": "closed"},
+    "updated after": {"updated_after": days_ago(2)},
+    "updated after, long ago": {"updated_after": days_ago(1000)},
+    "updated before": {"updated_before": days_ago(700)},
+    "radius": {**CIRCLE, "radius": 300},
+    "radius 3 km": {**CIRCLE, "radius": 3000},
+    "bbox": {"bbox": _box(500)},
+    "bbox 10 km": {"bbox": _box(10_000)},
+}
+SAME = ("90 days", "30 days"), ("service", "rare service", "three services"), ("open", "closed")
+SAME += ("updated after", "updated after, long ago", "updated before"), ("radius", "radius 3 km")
+SAME += (("bbox", "bbox 10 km"),)
+ORDERS = ("requested", "-updated", "updated")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What the server did for one call.
+
+    statement_ms  the slowest statement's execution, median of the calls
+    path          its scans and sorts, as PostgreSQL names them
+    """
+
+    title: str
+    target: str
+    statement_ms: float
+    rows: int
+    buffers: int
+    path: tuple[str, ...]
+
+    @property
+    def faults(self) -> Iterator[str]:
+        """Why it is not good enough."""
+        if any(step.startswith("Seq Scan") for step in self.path):
+            yield "reads the whole table"
+        if self.statement_ms > LIMIT_MS:
+            yield f"takes more than {LIMIT_MS:.0f} ms"
+
+
+def targets(field: Field) -> Iterator[tuple[str, str]]:
+    """Every call to explain: its title and address."""
+    for title, parameters in _searches():
+        values = {name: value(field) if callable(value) else value for name, value in parameters.items()}
+        yield title, address("requests.json", **values)
+    yield "one", address(f"requests/{field.known_ids[0]}.json")
+    yield "50 ids", address("requests.json", service_request_id=",".join(field.known_ids[:50]))
+
+
+def _searches() -> Iterator[tuple[str, Parameters]]:
+    for name, parameters in FILTERS.items():
+        yield name, parameters
+        for order in ORDERS:
+            yield f"{name}, by {order}", {**parameters, "sort": order}
+        yield f"{name}, page 20", {**parameters, "page": 20}
+        yield f"{name}, {SMALL} rows", {**parameters, "page_size": SMALL}
+    for first, second in combinations(FILTERS, 2):
+        if not any(first in kinds and second in kinds for kinds in SAME):
+            yield f"{first} + {second}", {**FILTERS[first], **FILTERS[second]}
+
+
+@contextmanager
+def explaining(data: Data) -> Iterator[None]:
+    """Has every new session log its plans; start the server inside the block."""
+    settings = {
+        "session_preload_libraries": "auto_explain",
+        "auto_explain.log_min_duration": "0",
+        "auto_explain.log_analyze": "on",
+        "auto_explain.log_buffers": "on",
+        "auto_explain.log_timing": "off",  # of single nodes: it would cost more than what it times
+        "auto_explain.log_format": "json",
+        "auto_explain.log_nested_statements": "off",
+    }
+    with data.asking(data.admin_dsn) as cursor:
+        for name, value in settings.items():
+            cursor.execute(f"ALTER DATABASE {data.name} SET {name} = '{value}'")
+        try:
+            yield
+        finally:
+            for name in settings:
+                cursor.execute(f"ALTER DATABASE {data.name} RESET {name}")
+
+
+def explain(field: Field, server: Server, advance: Callable[[], None]) -> list[Plan]:
+    """The plans of all calls."""
+    log = field.data.cluster.home / "server.log"
+    found = []
+    for title, target in targets(field):
+        request = call("GET", target)
+        entries: list[list[tuple[float, dict[str, Any]]]] = []
+        for _ in range(TIMES + 1):  # the first warms up
+            begins_at = log.stat().st_size
+            answer = ask(server.port, request)
+            if answer.status != 200:
+                raise Refused(f"{target}: {answer.status} {answer.body[:200]!r}")
+            entries.append(_entries(log, begins_at))
+        found.append(_plan(title, target, entries[1:]))
+        advance()
+    return found
+
+
+def _entries(log: Any, begins_at: int) -> list[tuple[float, dict[str, Any]]]:
+    """Statements logged since, over the public table: milliseconds and plan."""
+    for _ in range(50):
+        with log.open("rb") as file:
+            file.seek(begins_at)
+            text = file.read().decode(errors="replace")
+        found = [(float(entry["ms"]), json.loads(entry["plan"])) for entry in _ENTRY.finditer(text)]
+        found = [(ms, plan) for ms, plan in found if TABLE in plan["Query Text"]]
+        if found:
+            return found
+        time.sleep(0.01)
+    raise Refused("no plan in the log: is the answer cached, or auto_explain missing?")
+
+
+def _plan(title: str, target: str, calls: list[list[tuple[float, dict[str, Any]]]]) -> Plan:
+    totals = [sum(ms for ms, _ in entries) for entries in calls]
+    slowest = max(calls[-1], key=lambda entry: entry[0])[1]["Plan"]
+    buffers = slowest.get("Shared Hit Blocks", 0) + slowest.get("Shared Read Blocks", 0)
+    return Plan(title, target, median(totals), int(slowest["Actual Rows"]), buffers, tuple(_path(slowest)))
+
+
+def _path(node: dict[str, Any]) -> Iterator[str]:
+    name = node["Node Type"]
+    if "Scan" in name or name in ("Sort", "Incremental Sort", "BitmapAnd", "BitmapOr"):
+        of = node.get("Index Name") or (node.get("Relation Name") if name == "Seq Scan" else "")
+        yield f"{name} {of}".strip()
+    for child in node.get("Plans", ()):
+        yield from _path(child)

@@ -1,0 +1,269 @@
+"""The measurements: interleaved rounds, mixed load, memory, start-up, import."""
+
+from __future__ import annotations
+
+import csv
+import json
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from itertools import islice
+from pathlib import Path
+from statistics import median, quantiles
+from typing import Any, Protocol
+
+from open311.storage.embedded import Cluster
+from tests.benchmarks.city import Chronicle
+from tests.benchmarks.contestants import Contestant, Server, running
+from tests.benchmarks.cpu import cpu_ns, ended_children_s, pss_kb
+from tests.benchmarks.data import CITY, Data, city, make_empty, run_open311
+from tests.benchmarks.load import Outcome, Refused, ask, drive, pace
+from tests.benchmarks.workloads import READS_PER_S, WRITES_PER_S, Field, Workload, mixed
+
+CONNECTIONS = 4
+WARM_REQUESTS = 48
+TRIAL_REQUESTS = 32
+FEWEST, MOST = 24, 6_000
+Say = Callable[[str], None]
+
+
+@dataclass(slots=True)
+class Figures:
+    """What one contestant's rounds of one workload brought.
+
+    cpu_ms  CPU time per request of its processes and PostgreSQL's, one figure a round
+    """
+
+    cpu_ms: list[float] = field(default_factory=list)
+    per_second: list[float] = field(default_factory=list)
+    latencies: list[float] = field(default_factory=list)
+    count: int = 0
+    body_bytes: int = 0
+
+    @property
+    def middle_ms(self) -> float:
+        return median(self.cpu_ms)
+
+    def percentile_ms(self, share: int) -> float:
+        """A percentile of all latencies, ms; 0 where there are none."""
+        if len(self.latencies) < 2:
+            return 0.0
+        return quantiles(self.latencies, n=100)[share - 1] * 1000
+
+
+Results = dict[str, dict[str, Figures]]
+"""By workload, then by contestant."""
+
+
+class Runner(Protocol):
+    """Somebody who can be measured on a workload."""
+
+    name: str
+
+    def run(self, count: int) -> tuple[Outcome, float]:
+        """Do it so many times; what it brought, and the CPU seconds it took."""
+
+
+@dataclass(slots=True)
+class Asking:
+    """A server, asked over HTTP."""
+
+    server: Server
+    workload: Workload
+    requests: Sequence[bytes]
+    postmaster: int
+
+    @property
+    def name(self) -> str:
+        return self.server.name
+
+    def run(self, count: int) -> tuple[Outcome, float]:
+        roots = (self.server.pid, self.postmaster)
+        before = cpu_ns(roots)
+        outcome = drive(self.server.port, self.requests, count=count, connections=CONNECTIONS)
+        spent = (cpu_ns(roots) - before) / 1e9
+        if set(outcome.statuses) != {self.workload.status}:
+            raise Refused(f"{self.name}, {self.workload.name}: answered {outcome.statuses}")
+        return outcome, spent
+
+
+def compare_bodies(runners: Iterable[Asking], workload: Workload) -> None:
+    """Refuse to measure contestants against each other that do not answer the same."""
+    wanted: Any = None
+    for runner in runners:
+        answer = ask(runner.server.port, runner.requests[0])
+        if answer.status != workload.status:
+            raise Refused(f"{runner.name}, {workload.name}: {answer.status} {answer.body[:300]!r}")
+        if not workload.compares or not answer.body or not answer.body.startswith((b"[", b"{")):
+            continue
+        found = json.loads(answer.body)
+        if wanted is None:
+            wanted = found
+        elif found != wanted:
+            raise Refused(f"{runner.name}, {workload.name}: other content: {_difference(wanted, found)}")
+
+
+def _difference(wanted: Any, found: Any) -> str:
+    if len(wanted) != len(found):
+        return f"{len(found)} items instead of {len(wanted)}"
+    return next(f"{theirs} instead of {ours}" for ours, theirs in zip(wanted, found, strict=True) if ours != theirs)
+
+
+def measure(runners: Sequence[Runner], *, rounds: int, cpu_s: float) -> dict[str, Figures]:
+    """Rounds in turn (A B C, B C A, …), each of as many requests as take about `cpu_s` seconds of CPU.
+
+    The number is found in a trial and then stays, so that every round does the same work.
+    """
+    figures = {runner.name: Figures() for runner in runners}
+    for runner in runners:
+        runner.run(WARM_REQUESTS)
+        _, spent = runner.run(TRIAL_REQUESTS)
+        wanted = int(cpu_s / max(spent / TRIAL_REQUESTS, 1e-6))
+        figures[runner.name].count = min(max(wanted, FEWEST), MOST)
+    for number in range(rounds):
+        turn = number % len(runners)
+        for runner in [*runners[turn:], *runners[:turn]]:
+            found = figures[runner.name]
+            outcome, spent = runner.run(found.count)
+            found.cpu_ms.append(spent * 1000 / found.count)
+            found.per_second.append(found.count / outcome.seconds)
+            found.latencies += outcome.latencies
+            found.body_bytes = outcome.body_bytes // found.count
+    return figures
+
+
+@dataclass(frozen=True, slots=True)
+class Mix:
+    """Latencies of a mixed load by the clock, ms, from when a request was due."""
+
+    p50: float
+    p95: float
+    p99: float
+    slowest: float
+    failed: int
+    cpu_share: float
+
+
+def measure_mix(field: Field, server: Server, seconds: float) -> Mix:
+    """50 reads and 5 writes a second."""
+    requests = mixed(field, server, writes=True)
+    roots = (server.pid, field.data.postmaster)
+    drive(server.port, list(islice(requests, 60)), count=60, connections=CONNECTIONS)
+    before = cpu_ns(roots)
+    outcome = pace(
+        server.port, lambda: next(requests), per_second=READS_PER_S + WRITES_PER_S, seconds=seconds
+    )
+    spent = (cpu_ns(roots) - before) / 1e9
+    parts = [second * 1000 for second in quantiles(outcome.latencies, n=100)]
+    failed = sum(times for status, times in outcome.statuses.items() if status >= 400)
+    failed += int(seconds * (READS_PER_S + WRITES_PER_S)) - outcome.count
+    return Mix(
+        parts[49], parts[94], parts[98], max(outcome.latencies) * 1000, failed, spent / outcome.seconds
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Of two workers and what they need around them, MB: proportional set size, resident size."""
+
+    fresh: float
+    half_way: float
+    after: float
+    rss_after: float
+    requests: int
+
+
+def measure_memory(field: Field, server: Server, count: int) -> Memory:
+    """A freshly started server's memory, and after so many mixed reads."""
+    requests = list(islice(mixed(field, server, writes=False), 2_000))
+    seen = [pss_kb([server.pid])]
+    for _ in range(2):
+        drive(server.port, requests, count=count // 2, connections=CONNECTIONS)
+        seen.append(pss_kb([server.pid]))
+    return Memory(*(pss / 1024 for pss, _ in seen), seen[-1][1] / 1024, count)
+
+
+def measure_start(contestant: Contestant, environment: dict[str, str], log: Path, times: int) -> list[float]:
+    """Seconds from the start of the process to its first answer."""
+    found = []
+    for _ in range(times):
+        begun_at = time.perf_counter()
+        with running(contestant, environment, log):
+            found.append(time.perf_counter() - begun_at)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Import:
+    """`open311 import` of the city's open data."""
+
+    rows: int
+    seconds: float
+    cpu_s: float
+
+    @property
+    def per_second(self) -> float:
+        return self.rows / self.seconds
+
+
+def measure_import(cluster: Cluster, data: Data, rows: int, folder: Path) -> Import:
+    """Import a file in New York's own form into an empty database, from start to end of the command."""
+    file, name = folder / "import.csv", "bench_import"
+    _write_open_data(file, data, rows)
+    make_empty(cluster, name)
+    before = cpu_ns([data.postmaster]), ended_children_s()
+    begun_at = time.perf_counter()
+    try:
+        run_open311(["import", str(file), "--jurisdiction", CITY], cluster.url(name), timeout=900)
+        seconds = time.perf_counter() - begun_at
+        spent = (cpu_ns([data.postmaster]) - before[0]) / 1e9 + ended_children_s() - before[1]
+        with data.asking(cluster.dsn(name)) as cursor:
+            cursor.execute("SELECT count(*) FROM publication")
+            if cursor.fetchone()[0] != rows:
+                raise Refused("the import left something out")
+    finally:
+        cluster.drop_database(name)
+        file.unlink()
+    return Import(rows, seconds, spent)
+
+
+def _write_open_data(file: Path, data: Data, rows: int) -> None:
+    """Requests as NYC Open Data's CSV has them."""
+    jurisdiction = city()
+    chronicle = Chronicle(jurisdiction, -1, data.newest)
+    start = data.newest - timedelta(days=365)
+    with file.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(
+            ["Unique Key", "Created Date", "Closed Date", "Agency", "Agency Name", "Complaint Type", "Descriptor"]
+            + ["Incident Zip", "Incident Address", "City", "Status", "Resolution Description"]
+            + ["Resolution Action Updated Date", "Latitude", "Longitude"]
+        )
+        for record in chronicle.records(start, data.newest, range(1, rows + 1)):
+            zone = jurisdiction.zone
+            street, _, town = record.place.address.rpartition(", ")
+            closed = record.updated_at if record.status == "closed" else None
+            writer.writerow(
+                [
+                    60_000_000 + record.number,
+                    _american(record.requested_at.astimezone(zone)),
+                    _american(closed.astimezone(zone)) if closed else "",
+                    record.department,
+                    jurisdiction.department(record.department).name,
+                    record.service_code,
+                    record.description,
+                    record.place.zipcode,
+                    street,
+                    town,
+                    "Closed" if closed else "In Progress",
+                    record.status_notes,
+                    _american(record.updated_at.astimezone(zone)),
+                    record.place.lat,
+                    record.place.long,
+                ]
+            )
+
+
+def _american(moment: Any) -> str:
+    return f"{moment:%m/%d/%Y %I:%M:%S %p}"

@@ -1,0 +1,464 @@
+"""The commands as an operator meets them: what they print, their exit status, what changes."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from collections.abc import Callable, Iterator
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+from flask.testing import FlaskClient
+
+from open311.cli import main
+from open311.settings import Settings, variable
+from tests.conftest import CITY
+
+REPOSITORY = Path(__file__).parents[2]
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def bare_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
+    """Runs `open311 ARGUMENTS` with only those variables set that are given, in an empty folder."""
+    for row in fields(Settings):
+        monkeypatch.delenv(variable(row), raising=False)
+    monkeypatch.chdir(tmp_path)
+
+    def invoke(*arguments: str, **environment: str) -> Result:
+        return CliRunner().invoke(main, list(arguments), env=environment, prog_name="open311")
+
+    return invoke
+
+
+@pytest.fixture
+def run(bare_run: Run, monkeypatch: pytest.MonkeyPatch, database_url: str, clean: None) -> Run:
+    """Runs commands over the tests' database with the demo city alone."""
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    monkeypatch.setenv("OPEN311_JURISDICTIONS", "demo")
+    return bare_run
+
+
+def printed(result: Result) -> str:
+    """What a command that went well said."""
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def refusal(result: Result) -> str:
+    """The one sentence with which a command refused."""
+    assert result.exit_code == 1, result.output
+    assert isinstance(result.exception, SystemExit), result.exc_info
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("open311: ")
+    return line.removeprefix("open311: ")
+
+
+# --- Help
+
+
+def commands(
+    group: click.Group = main, path: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    """Every command with the words that call it, groups included."""
+    yield path, group
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from commands(command, (*path, name))
+        else:
+            yield (*path, name), command
+
+
+ALL = dict(commands())
+
+
+@pytest.mark.parametrize("path", ALL, ids=" ".join)
+def test_help_is_good_enough_to_work_from(bare_run: Run, path: tuple[str, ...]) -> None:
+    command = ALL[path]
+    text = printed(bare_run(*path, "--help"))
+    assert text == printed(bare_run(*path, "-h"))
+    assert command.help
+    assert len(command.help) > 30, "a sentence at least"
+    usage, _, rest = text.partition("\n")
+    assert usage.startswith("Usage: open311")
+    assert not re.search(r"\w\.\.\.$", rest, re.MULTILINE), "a sentence is cut off"
+    for parameter in command.params:
+        if isinstance(parameter, click.Option):
+            assert parameter.help, f"{parameter.opts[0]} has no help"
+        elif isinstance(parameter, click.Argument):
+            metavar = parameter.make_metavar(click.Context(command)).strip("[].")
+            assert metavar.partition("|")[0] in command.help, f"{metavar} is not explained"
+    if any(parameter.required for parameter in command.params):
+        assert "Example" in command.help, "it needs arguments, so it needs an example"
+
+
+@pytest.mark.parametrize("path", ALL, ids=" ".join)
+def test_examples_in_help_can_be_typed(path: tuple[str, ...]) -> None:
+    for line in shown_commands(ALL[path].help or ""):
+        parse(line)
+
+
+def shown_commands(text: str) -> list[str]:
+    """The command lines of a text: lines that start with `open311`, perhaps after variables; words in backticks."""
+    text = text.replace("\\\n", " ")
+    lines = re.findall(r"^ *(?:[A-Z_0-9]+=\S+ )*(open311 [a-z].*)$", text, re.MULTILINE)
+    lines += re.findall(r"`(open311 [a-z][^`]*)`", text)
+    return [re.split(r"\s{2,}| #| \|| &&", line)[0].removesuffix("…") for line in lines]
+
+
+def parse(line: str) -> None:
+    """Fails where a command line names a command, option or choice that does not exist."""
+    words = shlex.split(line)[1:]
+    command: click.Command = main
+    while isinstance(command, click.Group) and words:
+        assert words[0] in command.commands, f"{line}: there is no {words[0]}"
+        command = command.commands[words.pop(0)]
+    if words:
+        command.make_parser(click.Context(command)).parse_args(words)
+
+
+def test_the_version_is_told(bare_run: Run) -> None:
+    assert re.fullmatch(r"open311, version \d+\.\d+\.\d+\n", printed(bare_run("--version")))
+
+
+# --- Keys
+
+
+def new_key(run: Run, *options: str) -> str:
+    """The secret that `keys add` shows."""
+    return printed(run("keys", "add", "--label", "FixIt [beta]", *options)).split()[-1]
+
+
+def post(client: FlaskClient, secret: str, **more: str) -> Any:
+    data = {"api_key": secret, "service_code": "potholes", "lat": "60.1718", "long": "24.9414"} | more
+    return client.post("/open311/v2/requests.json", data=data)
+
+
+def test_a_new_key_sends_requests_and_is_shown_only_once(run: Run, client: FlaskClient) -> None:
+    secret = new_key(run, "--contact", "dev@fixit.example")
+    assert post(client, secret).status_code == 200
+    listed = printed(run("keys", "list"))
+    assert "FixIt [beta]" in listed
+    assert "dev@fixit.example" in listed
+    assert secret not in listed
+
+
+def test_a_revoked_key_is_refused_from_then_on(run: Run, client: FlaskClient) -> None:
+    secret = new_key(run)
+    number = re.search(r"^ *(\d+) +FixIt", printed(run("keys", "list")), re.MULTILINE)
+    assert number
+    assert printed(run("keys", "revoke", number[1])) == f"Key {number[1]} is revoked.\n"
+    assert post(client, secret).status_code == 403
+    assert (
+        refusal(run("keys", "revoke", number[1])) == f"there is no living key {number[1]}; see `open311 keys list`."
+    )
+
+
+def test_a_test_keys_requests_are_read_by_id_alone(run: Run, client: FlaskClient) -> None:
+    created = post(client, new_key(run, "--test"))
+    found = created.json[0]["service_request_id"]
+    assert client.get(f"/open311/v2/requests/{found}.json").status_code == 200
+    assert client.get("/open311/v2/requests.json").json == []
+    assert " test " in printed(run("keys", "list"))
+
+
+def test_a_key_for_one_city_is_no_good_in_another(run: Run, make_app: Callable[..., Any]) -> None:
+    client = make_app(jurisdictions=("demo", "lacity.org")).test_client()
+    secret = new_key(run, "--jurisdiction", CITY)
+    assert post(client, secret, jurisdiction_id=CITY).status_code == 200
+    assert post(client, secret, jurisdiction_id="lacity.org").status_code == 403
+
+
+def test_a_key_for_an_unknown_city_is_refused_with_those_there_are(run: Run) -> None:
+    words = refusal(run("keys", "add", "--label", "x", "--jurisdiction", "nowhere.example"))
+    assert words == "jurisdiction: 'nowhere.example' is not served here; use one of city.example."
+
+
+# --- Jurisdictions and routes
+
+
+def test_the_cities_are_listed_with_what_they_offer(bare_run: Run) -> None:
+    lines = printed(bare_run("jurisdictions", "list")).splitlines()
+    assert len(lines) == 11
+    (chicago,) = [line for line in lines if "cityofchicago.org" in line]
+    assert re.search(r"Chicago +191 +14 +en +America/Chicago", chicago)
+
+
+def test_a_broken_plugin_is_listed_and_does_not_hide_the_others(bare_run: Run, tmp_path: Path) -> None:
+    broken = folder(tmp_path, 'id = "Broken.Example"\n')
+    said = printed(bare_run("jurisdictions", "list", OPEN311_JURISDICTIONS=f"demo,{broken}"))
+    assert "city.example" in said
+    assert f"not served: {broken}: broken/jurisdiction.toml: name is missing." in said
+
+
+def folder(tmp_path: Path, toml: str, name: str = "broken") -> Path:
+    """A folder that declares a city."""
+    found = tmp_path / name
+    found.mkdir()
+    (found / "jurisdiction.toml").write_text(toml, encoding="utf-8")
+    return found
+
+
+SOUND = """
+id = "mine.example"
+name = "Mine"
+time_zone = "Europe/Helsinki"
+triage = "desk"
+departments = [{ code = "desk", name = "Desk" }]
+services = [{ code = "hole", name = "Hole" }]
+"""
+
+
+def test_a_sound_folder_passes_the_check(bare_run: Run, tmp_path: Path) -> None:
+    city = folder(tmp_path, SOUND, "mycity")
+    assert printed(bare_run("jurisdictions", "check", "./mycity")) == "sound: mine.example, 1 services\n"
+    assert printed(bare_run("jurisdictions", "check", str(city))) == "sound: mine.example, 1 services\n"
+
+
+@pytest.mark.parametrize(
+    ("toml", "why"),
+    [
+        (
+            SOUND.replace('triage = "desk"', 'triage = "nobody"'),
+            "triage names department 'nobody', which is not declared",
+        ),
+        (SOUND.replace("Europe/Helsinki", "Europe/Nowhere"), "time_zone 'Europe/Nowhere' is no IANA zone"),
+        (SOUND.replace("time_zone", "timezone"), "time_zone is missing"),
+        (SOUND + "[[services]\n", "is not TOML in UTF-8"),
+    ],
+)
+def test_a_broken_folder_fails_the_check_with_its_reason(
+    bare_run: Run, tmp_path: Path, toml: str, why: str
+) -> None:
+    result = bare_run("jurisdictions", "check", str(folder(tmp_path, toml)), "demo")
+    assert result.exit_code == 1
+    assert re.search(rf"^broken: .*{re.escape(why)}", result.stdout, re.MULTILINE)
+    assert "sound: city.example, 8 services" in result.stdout
+    assert result.stderr == "open311: 1 of 2 are broken.\n"
+
+
+def test_a_folder_without_a_city_is_named(bare_run: Run, tmp_path: Path) -> None:
+    assert refusal(bare_run("jurisdictions", "check", str(tmp_path))).startswith(
+        f"{tmp_path} holds no jurisdiction.toml"
+    )
+
+
+def test_every_built_in_city_passes_the_check(bare_run: Run) -> None:
+    assert len(printed(bare_run("jurisdictions", "check")).splitlines()) == 10
+
+
+def test_a_changed_catalogue_is_written_down_once(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    city = folder(tmp_path, SOUND, "mycity")
+    monkeypatch.setenv("OPEN311_JURISDICTIONS", str(city))
+    printed(run("jurisdictions", "sync"))
+    assert printed(run("jurisdictions", "sync")) == "Nothing had changed.\n"
+
+
+def test_a_route_is_told_and_explained(bare_run: Run) -> None:
+    where = ("--jurisdiction", CITY, "--lat", "60.14", "--long", "24.95")
+    assert printed(bare_run("route", "potholes", *where)) == "port: Port of Demoville\n"
+    assert printed(bare_run("route", "potholes", "--jurisdiction", CITY, "--explain")).splitlines() == [
+        "no   service potholes, in area Harbour -> port: the request has no coordinates",
+        "won  table: potholes -> streets: fits",
+        "streets: Street Works",
+    ]
+    answered = bare_run("route", "a/b", "--jurisdiction", CITY, "--answer", "KIND=bicycle")
+    assert printed(answered) == "cleaning: City Cleaning\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("nope", "--jurisdiction", CITY), "service_code: 'nope' is not in the service list of city.example."),
+        (("potholes",), "jurisdiction_id: is missing; send one of baltimorecity.gov,"),
+        (("potholes", "--jurisdiction", CITY, "--lat", "95", "--long", "1"), "lat: 95 is outside -90..90"),
+        (("potholes", "--jurisdiction", CITY, "--lat", "60"), "long: is missing; send lat and long together."),
+        (("a/b", "--jurisdiction", CITY, "--answer", "KIND"), "--answer: 'KIND' must look like CODE=VALUE."),
+    ],
+)
+def test_a_route_that_cannot_be_told_says_why(bare_run: Run, arguments: tuple[str, ...], words: str) -> None:
+    assert refusal(bare_run("route", *arguments)).startswith(words)
+
+
+# --- Settings and documents
+
+
+def test_settings_show_every_variable_its_value_and_its_meaning(bare_run: Run) -> None:
+    said = printed(bare_run("settings", OPEN311_PORT="8080", OPEN311_JURISDICTIONS="demo,chicago"))
+    for row in fields(Settings):
+        assert re.search(rf"^ {variable(row)} ", said, re.MULTILINE)
+        assert row.metadata["meaning"].split()[0] in said
+    assert "8080 (default: 3111)" in said
+    assert "demo, chicago" in said
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://city:geheim@db.example/open311",
+        "postgresql://city:ge@heim@db.example/open311",
+        "postgresql://db.example/open311?user=city&password=geheim",
+    ],
+)
+def test_settings_hide_passwords(bare_run: Run, url: str) -> None:
+    said = printed(bare_run("settings", DATABASE_URL=url, OPEN311_RATE_STORAGE="redis://:geheim@cache.example/0"))
+    assert "heim" not in said
+    assert "db.example" in said
+    assert "cache.example" in said
+
+
+@pytest.mark.parametrize("command", [("settings",), ("serve",), ("worker",), ("db", "status"), ("run",)])
+def test_a_bad_setting_ends_every_command_with_one_sentence(bare_run: Run, command: tuple[str, ...]) -> None:
+    words = refusal(bare_run(*command, OPEN311_PORT="eighty"))
+    assert words == "OPEN311_PORT: must be a whole number, not 'eighty'"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("worker", "--once"),
+        ("db", "status"),
+        ("db", "migrate"),
+        ("keys", "list"),
+        ("requests", "show", "1"),
+        ("run",),
+    ],
+)
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("postgresql://nobody:geheim@127.0.0.1:1/none", "database.* (cannot be reached|does not answer)"),
+        ("mysql://nobody:geheim@127.0.0.1/none", "DATABASE_URL: must look like postgresql://"),
+    ],
+)
+def test_a_wrong_database_ends_every_command_with_one_sentence(
+    bare_run: Run, command: tuple[str, ...], url: str, words: str
+) -> None:
+    said = refusal(bare_run(*command, DATABASE_URL=url))
+    assert re.search(words, said)
+    assert "geheim" not in said
+
+
+def test_openapi_is_shown_and_written(bare_run: Run, tmp_path: Path) -> None:
+    shown = json.loads(printed(bare_run("openapi")))
+    assert "/open311/v2/requests.{suffix}" in shown["paths"]
+    (tmp_path / "spec").mkdir()
+    assert printed(bare_run("openapi", "--write")) == "spec/openapi.json is written.\n"
+    assert json.loads((tmp_path / "spec" / "openapi.json").read_text(encoding="utf-8")) == shown
+
+
+# --- The database
+
+
+@pytest.fixture(scope="module")
+def spare_url(make_database: Callable[[str], str]) -> str:
+    """A database whose schema these tests may take apart."""
+    return make_database("spare")
+
+
+def test_the_schema_goes_down_and_up_and_its_state_is_told(bare_run: Run, spare_url: str) -> None:
+    there = {"DATABASE_URL": spare_url}
+    printed(bare_run("db", "status", **there))
+    assert printed(bare_run("db", "migrate", "--to", "base", **there)).endswith("now it is at nothing.\n")
+    behind = bare_run("db", "status", **there)
+    assert behind.exit_code == 1
+    assert behind.stdout.startswith("The schema is at nothing; this release wants 0")
+    assert behind.stderr == "open311: run `open311 db migrate`.\n"
+    assert refusal(bare_run("worker", "--once", **there)) == "schema: empty; run `open311 db migrate`"
+    assert printed(bare_run("db", "migrate", **there)).startswith("The schema was at nothing, now it is at 0")
+    printed(bare_run("db", "status", **there))
+
+
+def test_an_unknown_revision_is_refused(bare_run: Run, spare_url: str) -> None:
+    said = refusal(bare_run("db", "migrate", "--to", "9999", DATABASE_URL=spare_url))
+    assert said.startswith("there is no revision '9999'; use head, base or one of 0001, ")
+
+
+# --- Single requests
+
+
+@pytest.fixture
+def request_id(run: Run, client: FlaskClient) -> str:
+    """A pothole in the middle of the demo city, from somebody with a name."""
+    created = post(client, new_key(run), first_name="Ada", email="ada@mail.example")
+    found: str = created.json[0]["service_request_id"]
+    return found
+
+
+def test_a_request_is_shown_with_its_history_and_without_its_reporter(run: Run, request_id: str) -> None:
+    said = printed(run("requests", "show", request_id))
+    assert said.splitlines()[:2] == [
+        f"{request_id}: potholes, open, public",
+        "department streets (table: potholes)",
+    ]
+    assert re.search(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ +received", said, re.MULTILINE)
+    assert re.search(r"routed +streets \(table: potholes\)", said)
+    assert "Ada" not in said
+    assert "mail.example" not in said
+
+
+def test_what_staff_change_the_public_sees_at_once(run: Run, client: FlaskClient, request_id: str) -> None:
+    changed = run(
+        *("requests", "update", request_id, "--status", "closed", "--note", "Filled on Tuesday."),
+        *("--department", "port", "--expected", "2026-12-24"),
+    )
+    assert printed(changed) == f"{request_id} is closed and public.\n"
+    (found,) = client.get(f"/open311/v2/requests/{request_id}.json").json
+    assert found["status"] == "closed"
+    assert found["status_notes"] == "Filled on Tuesday."
+    assert found["agency_responsible"] == "Port of Demoville"
+    assert found["expected_datetime"] == "2026-12-23T22:00:00Z", "midnight in the city's own zone"
+    said = printed(run("requests", "show", request_id))
+    assert {"status", "note", "transferred", "expected"} <= set(said.split())
+
+
+def test_a_request_made_private_is_gone_for_the_public(run: Run, client: FlaskClient, request_id: str) -> None:
+    printed(run("requests", "update", request_id, "--visibility", "private"))
+    assert client.get(f"/open311/v2/requests/{request_id}.json").status_code == 404
+    assert client.get("/open311/v2/requests.json").json == []
+    printed(run("requests", "update", request_id, "--visibility", "public"))
+    assert client.get(f"/open311/v2/requests/{request_id}.json").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (
+            ("--department", "nobody"),
+            "department: 'nobody' is no department of city.example; use one of streets, port,",
+        ),
+        (("--expected", "soon"), "--expected: 'soon' is not a date and time;"),
+    ],
+)
+def test_a_change_that_cannot_be_made_says_why(
+    run: Run, request_id: str, options: tuple[str, ...], words: str
+) -> None:
+    assert refusal(run("requests", "update", request_id, *options)).startswith(words)
+
+
+@pytest.mark.parametrize("command", [("show", "none"), ("update", "none", "--status", "closed")])
+def test_an_unknown_request_is_named(run: Run, command: tuple[str, ...]) -> None:
+    assert refusal(run("requests", *command)) == "service_request_id: 'none' is not a request here."
+
+
+def test_a_status_beyond_the_standards_is_refused_with_the_choices(run: Run) -> None:
+    result = run("requests", "update", "1", "--status", "done")
+    assert result.exit_code == 2
+    assert "'open', 'closed'" in result.stderr
+
+
+# --- What other pages say
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "jurisdictions/README.md"])
+def test_every_command_that_a_page_shows_can_be_typed(name: str) -> None:
+    page = (REPOSITORY / name).read_text(encoding="utf-8")
+    for line in shown_commands(page):
+        parse(line)

@@ -1,0 +1,199 @@
+"""`open311 import` as it is typed: what it says, what it writes, how it ends."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from flask.testing import FlaskClient
+
+from open311.cli import main
+from open311.operations.platform import Platform
+from open311.settings import Settings
+
+SAMPLES = Path(__file__).parent.parent / "samples"
+HEADER = "service_request_id,service_code,status,requested_datetime,address\n"
+ALL = {"start_date": "2026-04-01", "end_date": "2026-04-30"}
+
+Run = Callable[..., Result]
+
+
+def lines(first: int, last: int) -> str:
+    return "".join(
+        f"{number},potholes,open,2026-04-03T14:10:00Z,5 Mill Lane\n" for number in range(first, last + 1)
+    )
+
+
+@pytest.fixture
+def run(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Types `open311 import` and says how it went."""
+    monkeypatch.setenv("DATABASE_URL", settings.database_url)
+    monkeypatch.setenv("OPEN311_JURISDICTIONS", "demo,newyork")
+
+    def typed(*words: str | Path, given: str | bytes = "") -> Result:
+        return CliRunner().invoke(main, ["import", *map(str, words)], input=given)
+
+    return typed
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Callable[..., Path]:
+    def write(name: str, content: str) -> Path:
+        path = tmp_path / name
+        path.write_text(content)
+        return path
+
+    return write
+
+
+def count(platform: Platform) -> int:
+    with platform.database.reading() as connection:
+        return int(connection.exec_driver_sql("SELECT count(*) FROM service_request").scalar_one())
+
+
+def ids(client: FlaskClient) -> list[str]:
+    found = client.get("/open311/v2/requests.json", query_string=ALL).json
+    return sorted(item["service_request_id"] for item in found or [])
+
+
+def test_help_is_enough_to_work_from(run: Run) -> None:
+    shown = run("--help").output
+    for words in (
+        "--jurisdiction",
+        "newyork-csv",
+        "--report",
+        "--dry-run",
+        "Exit status",
+        "open311 import 2024.csv",
+    ):
+        assert words in shown
+
+
+def test_a_clean_file_is_in(run: Run, file: Callable[..., Path], client: FlaskClient) -> None:
+    path = file("clean.csv", HEADER + lines(1, 3))
+    result = run(path, "--jurisdiction", "city.example")
+    assert result.exit_code == 0
+    assert result.output == "clean.csv (georeport-csv): 3 read, 3 new, 0 updated, 0 unchanged, 0 refused\n"
+    assert ids(client) == ["1", "2", "3"]
+    again = run(path, "--jurisdiction", "city.example")
+    assert (again.exit_code, ids(client)) == (0, ["1", "2", "3"])
+    assert "0 new, 0 updated, 3 unchanged" in again.output
+
+
+def test_refused_rows_are_shown_with_their_reason_and_mended_ones_counted(run: Run) -> None:
+    result = run(SAMPLES / "newyork.csv", "--jurisdiction", "nyc.gov")
+    assert result.exit_code == 3
+    said = result.output.splitlines()
+    assert said[:4] == [
+        "newyork.csv, row 10: 90000010: requested_datetime: is missing.",
+        "newyork.csv, row 11: 90000011: requested_datetime: '1900-01-01T00:00:00' cannot be when it was opened.",
+        "newyork.csv, row 12: service_request_id: is missing.",
+        "newyork.csv (newyork-csv): 12 read, 9 new, 0 updated, 0 unchanged, 3 refused",
+    ]
+    assert "       2  a date no 311 request can have, such as 1900 or 2100: left out" in said
+    assert len(said) == 11
+
+
+@pytest.mark.parametrize("name", ["report.csv", "report.jsonl"])
+def test_the_report_has_every_refused_row(run: Run, file: Callable[..., Path], tmp_path: Path, name: str) -> None:
+    path = file("dirty.csv", HEADER + "".join(f"{number},potholes,open,never,x\n" for number in range(1, 31)))
+    result = run(path, "--jurisdiction", "city.example", "--report", tmp_path / name)
+    assert result.exit_code == 3
+    assert result.output.count("is not a date and time") == 20
+    assert "dirty.csv: 10 more rows refused; --report FILE has them all" in result.output
+    text = (tmp_path / name).read_text()
+    rows = (
+        list(csv.DictReader(text.splitlines()))
+        if name.endswith("csv")
+        else list(map(json.loads, text.splitlines()))
+    )
+    assert [str(row["row"]) for row in rows] == [str(number) for number in range(1, 31)]
+    assert set(rows[0]) == {"file", "row", "service_request_id", "reason"}
+    assert rows[29]["service_request_id"] == "30"
+
+
+def test_a_dry_run_keeps_nothing(run: Run, file: Callable[..., Path], client: FlaskClient) -> None:
+    result = run(file("clean.csv", HEADER + lines(1, 3)), "--jurisdiction", "city.example", "--dry-run")
+    assert "3 read, would be 3 new, 0 updated" in result.output
+    assert ids(client) == []
+
+
+def test_standard_input(run: Run, client: FlaskClient) -> None:
+    result = run("-", "--jurisdiction", "city.example", given=HEADER + lines(1, 2))
+    assert result.output.startswith("standard input (georeport-csv): 2 read, 2 new")
+    assert ids(client) == ["1", "2"]
+
+
+def test_an_empty_file_holds_no_requests(run: Run, file: Callable[..., Path]) -> None:
+    result = run(file("empty", ""), "--jurisdiction", "city.example")
+    assert (result.exit_code, "0 read, 0 new" in result.output) == (0, True)
+
+
+def test_a_file_of_something_else_does_not_stop_the_others(
+    run: Run, file: Callable[..., Path], client: FlaskClient
+) -> None:
+    wrong = file("prices.csv", "name,price\na,1\n")
+    result = run(wrong, file("clean.csv", HEADER + lines(1, 3)), "--jurisdiction", "city.example")
+    assert result.exit_code == 1
+    assert "prices.csv: is none of the known formats (georeport-json, " in result.output
+    assert "its columns are name, price." in result.output
+    assert ids(client) == ["1", "2", "3"]
+
+
+def test_missing_columns_are_named(run: Run, file: Callable[..., Path]) -> None:
+    result = run(file("a.csv", HEADER), "--jurisdiction", "city.example", "--format", "boston-csv")
+    assert result.exit_code == 1
+    assert "lacks the columns case_enquiry_id, open_dt, type, case_status of boston data" in result.output
+
+
+def test_a_file_that_breaks_off_is_in_up_to_there(run: Run, file: Callable[..., Path], client: FlaskClient) -> None:
+    item = (
+        "<request><service_request_id>{}</service_request_id><service_code>potholes</service_code>"
+        "<requested_datetime>2026-04-03T14:10:00Z</requested_datetime><status>open</status></request>"
+    )
+    cut = "<service_requests>" + item.format(1) + item.format(2) + item.format(3)[:-30]
+    result = run(file("cut.xml", cut), "--jurisdiction", "city.example")
+    assert result.exit_code == 1
+    assert "cut.xml (georeport-xml): 2 read, 2 new" in result.output
+    assert "cut.xml: is not well-formed XML: line 1" in result.output
+    assert ids(client) == ["1", "2"]
+
+
+def test_an_unknown_city_and_a_missing_file_are_told(run: Run, file: Callable[..., Path]) -> None:
+    path = file("clean.csv", HEADER)
+    assert "'nowhere.example' is not served here" in run(path, "--jurisdiction", "nowhere.example").output
+    assert "send one of city.example, nyc.gov" in run(path).output
+    assert run("no-such-file.csv").exit_code == 2
+
+
+def test_stopped_by_ctrl_c_it_tells_what_is_in_and_goes_on_next_time(
+    run: Run, tmp_path: Path, file: Callable[..., Path], platform: Platform
+) -> None:
+    pipe = tmp_path / "pipe.csv"
+    os.mkfifo(pipe)
+    words = ["import", str(pipe), "--jurisdiction", "city.example", "--batch-rows", "10"]
+    command = [sys.executable, "-m", "open311", *words]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process, pipe.open("w") as stream:
+        stream.write(HEADER + lines(1, 1_000))
+        stream.flush()
+        deadline = time.monotonic() + 30
+        while count(platform) < 900 and time.monotonic() < deadline:
+            time.sleep(0.1)
+        process.send_signal(signal.SIGINT)
+        said, _ = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "Stopped. The same command goes on where this one was." in said
+    stored = count(platform)
+    assert f"pipe.csv (georeport-csv): {stored} read, {stored} new" in said
+    result = run(file("whole.csv", HEADER + lines(1, 1_000)), "--jurisdiction", "city.example")
+    assert f"{1_000 - stored} new, 0 updated, {stored} unchanged" in result.output
+    assert count(platform) == 1_000

@@ -1,0 +1,247 @@
+"""The worker as it runs in production: real jobs, real processes, some of which die."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import text
+
+from open311.clock import utc_now
+from open311.jobs.worker import make_worker
+from open311.operations.api_keys import add_key
+from open311.operations.housekeeping import clean_up
+from open311.operations.platform import Platform
+from open311.operations.sync import sync_catalogues
+from open311.plugins import Accepted, Draft, Jurisdiction
+from open311.settings import Settings
+from open311.storage.engine import libpq_dsn
+from tests import build
+from tests.conftest import platform_of
+
+BASE = "/open311/v2"
+MakeApp = Callable[..., Flask]
+Post = Callable[..., Any]
+
+
+def work(platform: Platform) -> None:
+    """Do every job that is due, in this process."""
+    make_worker(platform, libpq_dsn(platform.settings.sqlalchemy_url)).run_worker(
+        wait=False, install_signal_handlers=False
+    )
+
+
+def sql(platform: Platform, statement: str) -> None:
+    with platform.database.transaction() as connection:
+        connection.execute(text(statement))
+
+
+def statuses(platform: Platform, task: str = "resolve") -> list[str]:
+    return [job["status"] for job in build.jobs(platform, task)]
+
+
+def post_to(app: Flask, service_code: str = "trees", **headers: str) -> Any:
+    secret = add_key(platform_of(app), label="tests", now=utc_now())[1]
+    data = {"api_key": secret, "service_code": service_code, "lat": "60.1718", "long": "24.9414"}
+    return app.test_client().post(f"{BASE}/requests.json", data=data, headers=headers)
+
+
+# --- Tokens
+
+
+@pytest.mark.parametrize("format", ["json", "xml"])
+def test_a_worker_exchanges_a_token_for_an_id_that_can_be_read(
+    client: FlaskClient, post: Post, settings: Settings, format: str
+) -> None:
+    token = post(service_code="trees", lat=60.1718, long=24.9414).json[0]["token"]
+    assert client.get(f"{BASE}/tokens/{token}.json").json == [{"token": token}]
+    assert run_worker(settings).returncode == 0
+    (found,) = client.get(f"{BASE}/tokens/{token}.json").json
+    assert found["token"] == token
+    read = client.get(f"{BASE}/requests/{found['service_request_id']}.{format}")
+    assert read.status_code == 200
+    assert client.get(f"{BASE}/requests.json").json[0]["service_request_id"] == found["service_request_id"]
+
+
+def run_worker(settings: Settings) -> subprocess.CompletedProcess[str]:
+    """`open311 worker --once` as a process of its own."""
+    environment = os.environ | {
+        "DATABASE_URL": settings.database_url,
+        "OPEN311_JURISDICTIONS": ",".join(settings.jurisdictions),
+        "OPEN311_LOG_LEVEL": "error",
+    }
+    command = [sys.executable, "-m", "open311", "worker", "--once"]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+
+
+class Moody(Jurisdiction):
+    """A back office that does not answer the first time it is asked."""
+
+    def resolve(self, token: str, draft: Draft) -> Accepted:
+        if token not in asked:
+            asked.add(token)
+            raise ConnectionError("the back office is down")
+        return Accepted()
+
+
+asked: set[str] = set()
+
+
+def test_a_back_office_that_is_down_is_asked_again(make_app: MakeApp) -> None:
+    app = make_app(build.city(Moody))
+    platform = platform_of(app)
+    token = post_to(app).json[0]["token"]
+    work(platform)
+    (job,) = build.jobs(platform, "resolve")
+    assert job["status"] == "todo"
+    assert job["scheduled_at"] > utc_now()
+    assert app.test_client().get(f"{BASE}/tokens/{token}.json").json == [{"token": token}]
+    sql(platform, "UPDATE procrastinate_jobs SET scheduled_at = now() WHERE task_name = 'resolve'")
+    work(platform)
+    assert statuses(platform) == ["succeeded"]
+    assert "service_request_id" in app.test_client().get(f"{BASE}/tokens/{token}.json").json[0]
+
+
+# --- All or nothing
+
+
+def test_a_post_that_fails_at_its_commit_leaves_neither_request_nor_token_nor_job(make_app: MakeApp) -> None:
+    app = make_app(build.city())
+    platform = platform_of(app)
+    sql(
+        platform,
+        """
+        CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no'; END $$;
+        CREATE CONSTRAINT TRIGGER refusal AFTER INSERT ON request_token
+            DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION refuse();
+        """,
+    )
+    try:
+        assert post_to(app).status_code == 500
+    finally:
+        sql(platform, "DROP TRIGGER refusal ON request_token; DROP FUNCTION refuse()")
+    assert build.jobs(platform, "resolve") == []
+    with platform.database.reading() as connection:
+        for table in ("service_request", "request_token", "request_event"):
+            assert connection.execute(text(f"SELECT count(*) FROM {table}")).scalar_one() == 0, table
+    assert post_to(app).status_code == 200
+    assert statuses(platform) == ["todo"]
+
+
+# --- Death
+
+DYING = """
+import os, signal
+from dataclasses import replace
+from open311.jobs.worker import make_worker
+from open311.plugins import Jurisdiction
+from open311.settings import Settings
+from open311.storage.engine import libpq_dsn
+from tests import build
+
+class Dying(Jurisdiction):
+    def resolve(self, token, draft):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+settings = Settings.from_environ()
+platform = build.platform(settings, build.city(Dying))
+make_worker(platform, libpq_dsn(settings.sqlalchemy_url)).run_worker(wait=False)
+"""
+
+
+def test_the_job_of_a_worker_that_was_killed_is_taken_up_by_another(make_app: MakeApp, settings: Settings) -> None:
+    app = make_app(build.city())
+    platform = platform_of(app)
+    token = post_to(app).json[0]["token"]
+    killed = subprocess.run(
+        [sys.executable, "-c", DYING],
+        env=os.environ | {"DATABASE_URL": settings.database_url, "PYTHONPATH": os.pathsep.join(sys.path)},
+        timeout=60,
+        check=False,
+    )
+    assert killed.returncode == -signal.SIGKILL
+    assert statuses(platform) == ["doing"]
+
+    # A minute without a sign of life, and the minutely look for such jobs.
+    sql(platform, "UPDATE procrastinate_workers SET last_heartbeat = last_heartbeat - interval '1 minute'")
+    with platform.database.transaction() as connection:
+        platform.queue.defer(connection, "retry_stalled", timestamp=0)
+    work(platform)
+
+    assert statuses(platform) == ["succeeded"]
+    (found,) = app.test_client().get(f"{BASE}/tokens/{token}.json").json
+    assert len(app.test_client().get(f"{BASE}/requests/{found['service_request_id']}.json").json) == 1
+
+
+def test_the_job_of_a_living_worker_is_left_to_it(make_app: MakeApp) -> None:
+    app = make_app(build.city())
+    platform = platform_of(app)
+    post_to(app)
+    sql(
+        platform,
+        "WITH worker AS (INSERT INTO procrastinate_workers (last_heartbeat) VALUES (now()) RETURNING id)"
+        " UPDATE procrastinate_jobs SET status = 'doing', worker_id = (SELECT id FROM worker)",
+    )
+    with platform.database.transaction() as connection:
+        platform.queue.defer(connection, "retry_stalled", timestamp=0)
+    work(platform)
+    assert statuses(platform) == ["doing"]
+    sql(platform, "DELETE FROM procrastinate_workers")
+
+
+# --- Republishing
+
+
+def test_a_renamed_service_is_shown_by_its_new_name_in_both_formats(make_app: MakeApp) -> None:
+    old = build.city()
+    found = post_to(make_app(old), "potholes").json[0]["service_request_id"]
+    new = replace(old, services=(replace(build.HOLE, name="Hole & <crater>"), *old.services[1:]))
+    app = make_app(new)
+    sync_catalogues(platform_of(app), utc_now())
+    work(platform_of(app))
+    client = app.test_client()
+    assert client.get(f"{BASE}/requests/{found}.json").json[0]["service_name"] == "Hole & <crater>"
+    xml = client.get(f"{BASE}/requests.xml").text
+    assert "<service_name>Hole &amp; &lt;crater&gt;</service_name>" in xml
+
+
+def test_a_renamed_department_is_shown_by_its_new_name(make_app: MakeApp) -> None:
+    old = build.city()
+    found = post_to(make_app(old), "potholes").json[0]["service_request_id"]
+    streets, *others = old.departments
+    app = make_app(replace(old, departments=(replace(streets, name="Roads"), *others)))
+    work(platform_of(app))
+    assert app.test_client().get(f"{BASE}/requests/{found}.json").json[0]["agency_responsible"] == "Roads"
+
+
+# --- Housekeeping
+
+
+def test_keys_of_repeatable_posts_are_forgotten_after_a_day(make_app: MakeApp) -> None:
+    platform = platform_of(make_app(build.city()))
+    key = build.api_key(platform)
+    first = build.submit(platform, key=key, client_request_id="once")
+    assert clean_up(platform, build.NOON + timedelta(hours=24)) == {"repeats": 0}
+    assert build.submit(platform, key=key, client_request_id="once") == first
+    assert clean_up(platform, build.NOON + timedelta(hours=24, seconds=1)) == {"repeats": 1}
+    assert build.submit(platform, key=key, client_request_id="once") != first
+
+
+def test_the_hourly_job_cleans_up(make_app: MakeApp) -> None:
+    platform = platform_of(make_app(build.city()))
+    build.submit(platform, client_request_id="long ago")
+    with platform.database.transaction() as connection:
+        platform.queue.defer(connection, "clean_up", timestamp=0)
+    work(platform)
+    assert set(statuses(platform, "clean_up")) == {"succeeded"}
+    with platform.database.reading() as connection:
+        assert connection.execute(text("SELECT count(*) FROM repeatable_post")).scalar_one() == 0

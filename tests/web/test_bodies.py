@@ -1,0 +1,355 @@
+"""What a POST may look like: types, charsets, encodings of attributes, places of parameters, sizes."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from urllib.parse import quote, urlencode
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from hypothesis import example, given
+from hypothesis import strategies as st
+from lxml import etree
+from werkzeug.test import TestResponse
+
+from open311.domain.attributes import Answer
+from open311.domain.services import Attribute
+from open311.domain.text import clean_text
+from open311.operations.api_keys import add_key
+from open311.operations.platform import Platform
+from tests import build
+from tests.conftest import platform_of
+
+BASE = "/open311/v2"
+FORM = "application/x-www-form-urlencoded"
+PLACE = {"service_code": "potholes", "lat": "60.1718", "long": "24.9414"}
+PAINT = {"service_code": "graffiti", "lat": "60.1718", "long": "24.9414"}
+
+Send = Callable[..., TestResponse]
+both_formats = pytest.mark.parametrize("format", ["json", "xml"])
+
+
+@pytest.fixture
+def send(client: FlaskClient, key: str) -> Send:
+    """Sends raw bytes; the key stands in a header."""
+
+    def post(
+        body: bytes = b"", content_type: str | None = FORM, *, format: str = "json", query: str = "", **headers: str
+    ) -> TestResponse:
+        return client.post(
+            f"{BASE}/requests.{format}?{query}",
+            data=body,
+            content_type=content_type,
+            headers={"X-Api-Key": key, **headers},
+        )
+
+    return post
+
+
+def encoded(fields: Mapping[str, str]) -> bytes:
+    return urlencode(fields).encode()
+
+
+def newest(client: FlaskClient) -> dict[str, str]:
+    found: dict[str, str] = client.get(f"{BASE}/requests.json").json[0]
+    return found
+
+
+def answers(platform: Platform, response: TestResponse) -> dict[str, tuple[str, ...]]:
+    """What was stored of a POST's attributes."""
+    assert response.status_code == 200, response.text
+    record = build.load(platform, service_request_id=response.json[0]["service_request_id"])
+    return {answer.code: answer.values for answer in record.answers}
+
+
+@both_formats
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        FORM,
+        f"{FORM}; charset=utf-8",
+        f"{FORM};charset=UTF-8",
+        f'{FORM}; charset="utf-8"',
+        f"{FORM}; charset=us-ascii",
+        "Application/X-WWW-Form-Urlencoded",
+        None,
+        "",
+    ],
+)
+def test_a_form_is_read_by_any_of_its_names(send: Send, format: str, content_type: str | None) -> None:
+    assert send(encoded(PLACE), content_type, format=format).status_code == 200
+
+
+@both_formats
+@pytest.mark.requirement("C142")
+def test_multipart_is_read_and_its_files_do_no_harm(client: FlaskClient, key: str, format: str) -> None:
+    data = PLACE | {
+        "api_key": key,
+        "description": "Ü & <deep>\r\nsecond",
+        "media": (io.BytesIO(b"\xff\xd8"), "1.jpg"),
+    }
+    answer = client.post(f"{BASE}/requests.{format}", data=data, content_type="multipart/form-data")
+    assert answer.status_code == 200
+    assert newest(client)["description"] == "Ü & <deep>\nsecond"
+
+
+@both_formats
+@pytest.mark.requirement("C144")
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        "text/plain",
+        "application/json",
+        "text/xml",
+        "multipart/mixed; boundary=x",
+        f"{FORM}; charset=latin-1",
+        f"{FORM}; charset=utf-16",
+        "multipart/form-data; charset=iso-8859-1; boundary=x",
+        "nonsense",
+    ],
+)
+def test_other_types_and_charsets_are_415_and_told_what_to_send(send: Send, format: str, content_type: str) -> None:
+    answer = send(encoded(PLACE), content_type, format=format)
+    assert answer.status_code == 415
+    assert "is not read here; send" in answer.text
+
+
+@both_formats
+@pytest.mark.requirement("C026")
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"description=%FF",
+        b"description=\xff",
+        b"description=%C3",
+        b"description=%ED%A0%80",
+        b"%FF=x",
+        b"description=%F8%88%80%80%80",
+    ],
+)
+def test_bytes_that_are_not_utf8_are_400(send: Send, format: str, body: bytes) -> None:
+    answer = send(encoded(PLACE) + b"&" + body, format=format)
+    assert answer.status_code == 400
+    assert "UTF-8" in answer.text
+
+
+def test_multipart_bytes_that_are_not_utf8_are_400(send: Send) -> None:
+    body = b'--x\r\nContent-Disposition: form-data; name="description"\r\n\r\ncaf\xe9\r\n--x--\r\n'
+    answer = send(body, "multipart/form-data; boundary=x")
+    assert answer.status_code == 400
+    assert "UTF-8" in answer.text
+
+
+def test_a_replacement_character_of_the_callers_own_is_kept(client: FlaskClient, key: str) -> None:
+    data = PLACE | {"api_key": key, "description": "caf\ufffd"}
+    assert client.post(f"{BASE}/requests.json", data=data, content_type="multipart/form-data").status_code == 200
+    assert newest(client)["description"] == "caf\ufffd"
+
+
+@both_formats
+@pytest.mark.parametrize(
+    "body", [b"description=a%00b", b"email=%00", b"attribute[NOTE]=%00", b"a%00b=1", b"jurisdiction_id=%00"]
+)
+def test_nul_is_refused_wherever_it_stands(send: Send, format: str, body: bytes) -> None:
+    answer = send(encoded(PLACE) + b"&" + body, format=format)
+    assert answer.status_code in ((400,) if b"jurisdiction" not in body else (400, 404))
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "requests/%00",
+        "requests/1,%00",
+        "tokens/%00",
+        "services/%00",
+        "requests",
+        "services",
+        "discovery",
+    ],
+)
+@pytest.mark.parametrize(
+    "query", ["", "jurisdiction_id=%00", "service_request_id=%00", "service_code=a%00", "locale=%00"]
+)
+def test_nul_in_a_path_or_query_is_no_fault_of_ours(client: FlaskClient, path: str, query: str) -> None:
+    assert client.get(f"{BASE}/{path}.json?{query}").status_code < 500
+
+
+@both_formats
+@pytest.mark.parametrize("kind", ["urlencoded", "multipart", "chunked"])
+@pytest.mark.requirement("C166")
+def test_a_body_over_the_limit_is_413(make_app: Callable[..., Flask], format: str, kind: str) -> None:
+    client = make_app(max_body_bytes=1000).test_client()
+    path, body = f"{BASE}/requests.{format}", {"description": "x" * 2000}
+    if kind == "chunked":
+        environ = {"wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked", "CONTENT_LENGTH": ""}
+        answer = client.post(
+            path, input_stream=io.BytesIO(encoded(body)), content_type=FORM, environ_overrides=environ
+        )
+    else:
+        answer = client.post(path, data=body, content_type=FORM if kind == "urlencoded" else "multipart/form-data")
+    assert answer.status_code == 413
+
+
+def test_a_chunked_body_within_the_limit_is_read(client: FlaskClient, key: str) -> None:
+    answer = client.post(
+        f"{BASE}/requests.json",
+        input_stream=io.BytesIO(encoded(PLACE | {"api_key": key})),
+        content_type=FORM,
+        environ_overrides={"wsgi.input_terminated": True, "CONTENT_LENGTH": ""},
+    )
+    assert answer.status_code == 200
+
+
+@both_formats
+def test_too_many_parameters_are_refused(send: Send, format: str) -> None:
+    body = b"&".join(b"a=%d" % number for number in range(1001))
+    assert send(body, format=format).status_code == 400
+    parts = b"".join(b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\n1\r\n' for _ in range(1001))
+    assert send(parts + b"--x--\r\n", "multipart/form-data; boundary=x", format=format).status_code in (400, 413)
+
+
+@both_formats
+@pytest.mark.parametrize(
+    "body", [b"", b"--x", b"--x\r\n\r\n", b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\n1', b"\xff" * 50]
+)
+@pytest.mark.parametrize("boundary", ["", "; boundary=x", "; boundary="])
+def test_a_torn_multipart_is_400_like_an_empty_one(send: Send, format: str, body: bytes, boundary: str) -> None:
+    assert send(body, f"multipart/form-data{boundary}", format=format).status_code in (400, 413)
+
+
+@pytest.mark.requirement("C145")
+def test_parameters_are_read_from_the_query_and_the_bodys_win(client: FlaskClient, send: Send) -> None:
+    query = urlencode(PLACE | {"description": "from the query", "address_string": "5 Mill Lane"})
+    assert send(b"description=from+the+body", query=query).status_code == 200
+    found = newest(client)
+    assert (found["description"], found["address"]) == ("from the body", "5 Mill Lane")
+
+
+def test_a_blank_in_the_body_still_wins_over_the_query(client: FlaskClient, send: Send) -> None:
+    assert send(b"description=", query=urlencode(PLACE | {"description": "from the query"})).status_code == 200
+    assert newest(client)["description"] is None
+
+
+def test_the_body_wins_also_under_an_alias(send: Send, platform: Platform) -> None:
+    assert send(encoded(PLACE) + b"&deviceid=body", query="device_id=query").status_code == 200
+    with platform.database.reading() as connection:
+        assert connection.exec_driver_sql("SELECT device_id FROM reporter").scalar_one() == "body"
+
+
+def test_an_attribute_comes_whole_from_body_or_query(platform: Platform, send: Send) -> None:
+    query = urlencode([("attribute[SURFACE]", "metal"), ("attribute[TAGS][]", "c")])
+    answer = send(
+        encoded(PAINT) + b"&attribute[SURFACE]=brick&attribute[TAGS][0]=a&attribute[TAGS][1]=b", query=query
+    )
+    assert answers(platform, answer) == {"SURFACE": ("brick",), "TAGS": ("a", "b")}
+
+
+TAGS = [
+    ([("attribute[TAGS][]", "a"), ("attribute[TAGS][]", "b")], ("a", "b")),
+    ([("attribute[TAGS]", "a"), ("attribute[TAGS]", "b")], ("a", "b")),
+    ([("attribute[TAGS][0]", "a"), ("attribute[TAGS][1]", "b")], ("a", "b")),
+    ([("attribute[TAGS][10]", "c"), ("attribute[TAGS][]", "a"), ("attribute[TAGS]", "b")], ("c", "a", "b")),
+    ([("attribute[TAGS][]", "x,y")], ("x,y",)),
+    ([("attribute[TAGS]", "a")], ("a",)),
+]
+
+
+@pytest.mark.requirement("C124")
+@pytest.mark.requirement("C128")
+@pytest.mark.parametrize(("pairs", "stored"), TAGS)
+@pytest.mark.parametrize("kind", ["raw", "encoded", "multipart"])
+def test_several_answers_are_read_in_every_encoding(
+    client: FlaskClient,
+    platform: Platform,
+    key: str,
+    pairs: list[tuple[str, str]],
+    stored: tuple[str, ...],
+    kind: str,
+) -> None:
+    fields = [("api_key", key), *PAINT.items(), ("attribute[SURFACE]", "brick"), *pairs]
+    if kind == "multipart":
+        data: dict[str, list[str]] = {}
+        for name, value in fields:
+            data.setdefault(name, []).append(value)
+        answer = client.post(f"{BASE}/requests.json", data=data, content_type="multipart/form-data")
+    else:
+        safe = "[]" if kind == "raw" else ""
+        body = "&".join(f"{quote(name, safe=safe)}={quote(value)}" for name, value in fields)
+        answer = client.post(f"{BASE}/requests.json", data=body, content_type=FORM)
+    assert answers(platform, answer)["TAGS"] == stored
+
+
+@pytest.mark.parametrize("code", ["1", "A B", "x]y", "Ü", "a.b"])
+def test_attribute_codes_are_opaque(make_app: Callable[..., Flask], code: str) -> None:
+    question = Attribute(code=code, description="?", required=True)
+    app = make_app(build.city(services=(replace(build.HOLE, attributes=(question,)),)))
+    platform = platform_of(app)
+    _, secret = add_key(platform, label="tests", now=build.NOON)
+    data = PLACE | {"api_key": secret, f"attribute[{code}]": "yes"}
+    answer = app.test_client().post(f"{BASE}/requests.json", data=data)
+    assert answers(platform, answer) == {code: ("yes",)}
+
+
+def test_what_only_looks_like_an_attribute_is_ignored(platform: Platform, send: Send) -> None:
+    strange = "&".join(
+        f"{quote(name, safe='[]')}=x"
+        for name in (
+            "attribute",
+            "attribute[]",
+            "attribute[][]",
+            "attribute[SURFACE",
+            "xattribute[SURFACE]",
+            "[SURFACE]",
+        )
+    )
+    answer = send(encoded(PAINT | {"attribute[SURFACE]": "brick"}) + f"&{strange}".encode())
+    assert answers(platform, answer) == {"SURFACE": ("brick",)}
+
+
+ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=200)
+
+
+@pytest.mark.requirement("C025")
+@pytest.mark.requirement("C150")
+def test_any_text_survives_the_way_in_and_out_in_both_formats(client: FlaskClient, key: str) -> None:
+    @given(ANY_TEXT, st.sampled_from(["urlencoded", "multipart"]))
+    @example('a < b & "c" > d ]]> <!-- --> &amp; \\u0000 %41 +', "urlencoded")
+    @example("\x01\x10\x1f\ufffe\uffff", "urlencoded")
+    @example("line\r\nline\rline\n\ttab \u2028 \x85 \u00a0 end", "multipart")
+    @example("🌳" * 200, "urlencoded")
+    @example('{"json": [1]}', "multipart")
+    def check(text: str, kind: str) -> None:
+        expected = clean_text(text).strip()
+        data = PLACE | {"api_key": key, "description": text, "address_string": text}
+        content_type = FORM if kind == "urlencoded" else "multipart/form-data"
+        answer = client.post(f"{BASE}/requests.json", data=data, content_type=content_type)
+        assert answer.status_code == 200, answer.text
+        path = f"{BASE}/requests/{answer.json[0]['service_request_id']}"
+        found = client.get(f"{path}.json").json[0]
+        document = etree.fromstring(client.get(f"{path}.xml").data)
+        for name in ("description", "address"):
+            assert (found[name] or "") == expected
+            assert (document.findtext(f"request/{name}") or "") == expected
+
+    check()
+
+
+@pytest.mark.requirement("C146")
+@pytest.mark.requirement("C148")
+@pytest.mark.parametrize(
+    ("text", "status"),
+    [
+        ("x" * 4000, 200),
+        ("🌳" * 4000, 200),
+        ("x" * 4001, 400),
+        ("🌳" * 4001, 400),
+        (" " * 100 + "x" * 4000 + "\r\n" * 100, 200),
+        ("\r\n" * 2500, 200),
+        ("x" + "\x01" * 100 + "y" * 3999, 200),
+    ],
+)
+def test_the_limit_counts_characters_that_stay(send: Send, text: str, status: int) -> None:
+    assert send(encoded(PLACE | {"description": text})).status_code == status
