@@ -94,6 +94,48 @@ class ServiceRequestSchema(Body):
     media_url = OptionalText(metadata=describe("A picture of it.", "https://example.com/hole.jpg"))
 
 
+class ExtendedAttributesSchema(Body):
+    """What we show of a request beyond the standard; only where extensions= asks for it."""
+
+    detailed_status = OptionalText(metadata=describe("The back office's own word.", "assigned"))
+    outcome = OptionalText(metadata=describe("What came of it, once closed.", "fixed"))
+    channel = OptionalText(metadata=describe("How it came to the city.", "api"))
+    closed_datetime = Instant(attribute="closed_at", metadata=describe("When it was closed."))
+    department = OptionalText(metadata=describe("Code of the department that has it.", "streets"))
+    group = OptionalText(metadata=describe("The service's group.", "Streets"))
+    areas = Items(fields.String(), xml_item="area", metadata=describe("The city's areas around its point."))
+    media_urls = Items(fields.String(), xml_item="media_url", metadata=describe("All pictures of it."))
+
+
+class NoteSchema(Body):
+    """One public entry of a request's history."""
+
+    xml_item = "note"
+
+    datetime = Instant(attribute="at", metadata=describe("When.", "2026-03-01T09:30:00Z"))
+    type = Text(metadata=describe("received, routed, transferred, status, note.", "status"))
+    description = Text(metadata=describe("What happened, in words.", "closed"))
+
+
+class NamedAnswerSchema(Body):
+    """One answer to a service's question; of free text only what the city has declared public."""
+
+    xml_item = "attribute"
+
+    code = Text(metadata=describe("The attribute's code.", "SURFACE"))
+    label = Text(metadata=describe("The question.", "Which surface?"))
+    value = Text(metadata=describe("The key or text that was sent.", "brick"))
+    name = Text(metadata=describe("The key's name.", "Brick"))
+
+
+class ExtrasSchema(Body):
+    """All that extensions= can add to a request, after the standard's fields."""
+
+    extended_attributes = fields.Nested(ExtendedAttributesSchema, metadata=describe("Facts beyond the standard."))
+    notes = fields.List(fields.Nested(NoteSchema), metadata=describe("Public history, oldest first."))
+    attributes = fields.List(fields.Nested(NamedAnswerSchema), metadata=describe("Answers, in form order."))
+
+
 class ReceiptSchema(Body):
     """What a POST answers: an id, or a token, or neither (1.4)."""
 

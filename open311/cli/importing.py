@@ -10,8 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TextIO
 
 import click
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -48,8 +47,8 @@ Report = Callable[[str, Refusal], None]
 )
 @click.option(
     "--report",
-    "report_path",
-    type=click.Path(dir_okay=False, writable=True, path_type=Path),
+    "report_file",
+    type=click.File("w", encoding="utf-8", lazy=False),
     help="Write every refused row to this file: CSV, or JSON lines if its name ends in .jsonl.",
 )
 @click.option("--dry-run", is_flag=True, help="Read, mend and match everything, and keep nothing.")
@@ -64,7 +63,7 @@ def import_command(
     files: tuple[BinaryIO, ...],
     jurisdiction: str,
     wanted: str,
-    report_path: Path | None,
+    report_file: TextIO | None,
     dry_run: bool,
     batch_rows: int,
 ) -> None:
@@ -94,7 +93,7 @@ def import_command(
     """
     source_format = None if wanted == AUTO else SourceFormat(wanted)
     try:
-        with open_shell() as platform, _report(report_path) as report, _progress() as progress:
+        with open_shell() as platform, _progress() as progress:
             order = Import(
                 jurisdiction=find_jurisdiction(platform, jurisdiction),
                 origin="",
@@ -102,7 +101,7 @@ def import_command(
                 batch_rows=batch_rows,
                 is_dry_run=dry_run,
             )
-            desk = _Desk(platform, order, progress, report)
+            desk = _Desk(platform, order, progress, _report(report_file))
             statuses = {desk.take(stream, source_format) for stream in files}
     except KeyboardInterrupt:
         say("Stopped. The same command goes on where this one was.")
@@ -123,19 +122,15 @@ def _progress() -> Iterator[Progress]:
         yield progress
 
 
-@contextmanager
-def _report(path: Path | None) -> Iterator[Report]:
-    """Where refused rows are written; nowhere without a path."""
-    if path is None:
-        yield lambda name, refusal: None  # noqa: ARG005
-        return
-    with path.open("w", encoding="utf-8", newline="") as file:
-        if path.suffix.lower() in _LINE_FORMATS:
-            yield lambda name, refusal: print(json.dumps(_entry(name, refusal), ensure_ascii=False), file=file)
-            return
-        writer = csv.DictWriter(file, ["file", "row", "service_request_id", "reason"])
-        writer.writeheader()
-        yield lambda name, refusal: writer.writerow(_entry(name, refusal))
+def _report(file: TextIO | None) -> Report:
+    """Writes refused rows to a file; nowhere without one."""
+    if file is None:
+        return lambda name, refusal: None  # noqa: ARG005
+    if file.name.lower().endswith(_LINE_FORMATS):
+        return lambda name, refusal: print(json.dumps(_entry(name, refusal), ensure_ascii=False), file=file)
+    writer = csv.DictWriter(file, ["file", "row", "service_request_id", "reason"])
+    writer.writeheader()
+    return lambda name, refusal: writer.writerow(_entry(name, refusal))
 
 
 def _entry(name: str, refusal: Refusal) -> dict[str, str | int]:
@@ -189,6 +184,7 @@ class _Account:
             yield self
         finally:
             self._desk.progress.remove_task(self._task)
+            self._desk.progress.refresh()
             self._tell()
 
     def add(self, batch: Batch) -> None:

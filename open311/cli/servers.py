@@ -94,8 +94,7 @@ def worker(once: bool) -> None:
         platform = open_platform(replace(settings, statement_timeout_ms=0))
         _require_database(platform)
         app = make_worker(platform, libpq_dsn(settings.sqlalchemy_url))
-        with app.open():
-            app.run_worker(wait=not once, shutdown_graceful_timeout=GRACE_S, fetch_job_polling_interval=2.0)
+        app.run_worker(wait=not once, shutdown_graceful_timeout=GRACE_S, fetch_job_polling_interval=2.0)
         platform.close()
 
 

@@ -57,6 +57,48 @@ class ServiceRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ExtendedAttributes:
+    """What we show of a request beyond the standard (spec/extensions.md)."""
+
+    detailed_status: str = ""
+    outcome: str = ""
+    channel: str = ""
+    closed_at: datetime | None = None
+    department: str = ""
+    group: str = ""
+    areas: tuple[str, ...] = ()
+    media_urls: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """One public entry of a request's history."""
+
+    at: datetime
+    type: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class NamedAnswer:
+    """One answer with the words around it: code, question, key or text, the key's name."""
+
+    code: str
+    label: str
+    value: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extras:
+    """All that `extensions=` can add to a request."""
+
+    extended_attributes: ExtendedAttributes
+    notes: tuple[Note, ...] = ()
+    attributes: tuple[NamedAnswer, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Submission:
     """A POST's fields, cleaned, before they are checked against the catalogue.
 
@@ -113,7 +155,9 @@ class Record:
     agency_responsible  the name that came with an import; "" to show the department's
     is_outside          the point lies outside the boundary, and the city flags such rather than refuse them
     updated_at          as shown: the closing time once closed (A34); `changed_at` is the true last change
-    source              api, import or example
+    detailed_status     the back office's own word; outcome: what came of it, once closed
+    areas               names of the jurisdiction's areas that held the point when it was reported
+    source              api, import or example; channel: how it came to the city (api, phone, web, …)
     """
 
     jurisdiction_id: str
@@ -125,6 +169,8 @@ class Record:
     changed_at: datetime
     service_request_id: str = ""
     status: Status = Status.OPEN
+    detailed_status: str = ""
+    outcome: str = ""
     status_notes: str = ""
     description: str = ""
     department: str = ""
@@ -134,15 +180,20 @@ class Record:
     service_notice: str = ""
     expected_at: datetime | None = None
     is_outside: bool = False
+    areas: tuple[str, ...] = ()
     media_urls: tuple[str, ...] = ()
     answers: tuple[Answer, ...] = ()
     visibility: Visibility = Visibility.PUBLIC
     source: str = "api"
+    channel: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One entry of a request's history. `kind`: received, routed, transferred, status, note, resolved, visibility."""
+    """One entry of a request's history.
+
+    kind  received, routed, transferred, status, note, expected, resolved, visibility, imported or example
+    """
 
     at: datetime
     kind: str

@@ -41,7 +41,11 @@ class Value:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attribute:
-    """One question of a service. Its order is its place among the service's attributes (A53)."""
+    """One question of a service. Its order is its place among the service's attributes (A53).
+
+    public  whether answers may be shown to everybody; None: those of the two list datatypes, as a key is never
+            personal and free text may be
+    """
 
     code: str
     description: str
@@ -50,6 +54,12 @@ class Attribute:
     variable: bool = True
     datatype_description: str = ""
     values: tuple[Value, ...] = ()
+    public: bool | None = None
+
+    @property
+    def is_public(self) -> bool:
+        """Whether answers may be shown to everybody."""
+        return self.datatype.is_list if self.public is None else self.public
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 # What XML 1.0 cannot carry, lone surrogates and the two non-characters among it.
 _UNPRINTABLE = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -17,6 +18,12 @@ def clean_text(text: str) -> str:
 def stripped(text: str) -> str:
     """Cleaned, and without blanks around it."""
     return clean_text(text).strip()
+
+
+def folded(text: str) -> str:
+    """The text as a search sees it: without accents and case, so that "cafe" finds "Café"."""
+    parts = unicodedata.normalize("NFKD", text)
+    return "".join(sign for sign in parts if not unicodedata.combining(sign)).casefold()
 
 
 def is_single_line(text: str) -> bool:

@@ -1,7 +1,20 @@
 """Plain data to bytes: JSON and XML bodies, generated from the schemas. No Flask, no database."""
 
-from open311.formats.documents import JSON, XML, Format, document, join_items
-from open311.formats.rendition import VERSION, Rendition, render
+from open311.formats.documents import JSON, XML, Format, document, join_items, with_fragments
+from open311.formats.rendition import VERSION, Rendition, render, render_with_extras
 from open311.formats.shapes import Shape, shape_of
 
-__all__ = ["JSON", "VERSION", "XML", "Format", "Rendition", "Shape", "document", "join_items", "render", "shape_of"]
+__all__ = [
+    "JSON",
+    "VERSION",
+    "XML",
+    "Format",
+    "Rendition",
+    "Shape",
+    "document",
+    "join_items",
+    "render",
+    "render_with_extras",
+    "shape_of",
+    "with_fragments",
+]

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from open311.formats.shapes import Shape
+from open311.formats.shapes import Column, Shape
 
 DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n'
 
@@ -60,20 +60,35 @@ def xml_item(shape: Shape, content: dict[str, Any]) -> str:
     return _element(shape.item, _children(shape, content))
 
 
+def fragments(shape: Shape, content: dict[str, Any], output: Format) -> tuple[str, ...]:
+    """Each of a body's fields by itself, for `with_fragments`."""
+    if output is JSON:
+        return tuple(f'"{name}":{orjson.dumps(value).decode()}' for name, value in content.items())
+    return tuple(_child(column, content[column.name]) for column in shape.columns)
+
+
+def with_fragments(item: str, added: Iterable[str], output: Format) -> str:
+    """A rendered item with more fields after its own."""
+    if output is JSON:
+        return f"{item[:-1]},{','.join(added)}}}"
+    end = item.rindex("</")
+    return f"{item[:end]}{''.join(added)}{item[end:]}"
+
+
 def _children(shape: Shape, content: dict[str, Any]) -> str:
-    parts: list[str] = []
-    for column in shape.columns:
-        if column.name not in content:
-            continue
-        value = content[column.name]
-        if column.item is not None:
-            inner = "".join(xml_item(column.item, item) for item in value)
-        elif column.xml_item:
-            inner = "".join(_element(column.xml_item, _text(item)) for item in value)
-        else:
-            inner = _text(value)
-        parts.append(_element(column.name, inner))
-    return "".join(parts)
+    return "".join(_child(column, content[column.name]) for column in shape.columns if column.name in content)
+
+
+def _child(column: Column, value: Any) -> str:
+    if column.item is not None:
+        inner = "".join(xml_item(column.item, item) for item in value)
+    elif column.body is not None:
+        inner = _children(column.body, value)
+    elif column.xml_item:
+        inner = "".join(_element(column.xml_item, _text(item)) for item in value)
+    else:
+        inner = _text(value)
+    return _element(column.name, inner)
 
 
 def _element(name: str, inner: str) -> str:

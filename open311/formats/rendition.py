@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
 
-from open311.formats.documents import json_item, xml_item
+from open311.formats.documents import JSON, XML, fragments, json_item, xml_item
 from open311.formats.shapes import Shape
 
 VERSION = 1
@@ -15,19 +15,32 @@ VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class Rendition:
-    """One item as it stands inside a JSON list and inside an XML list."""
+    """One item as it stands inside a JSON list and inside an XML list, and the fields that may be added to it."""
 
     json: str
     xml: str
+    json_extras: tuple[str, ...] = ()
+    xml_extras: tuple[str, ...] = ()
 
     @property
     def digest(self) -> int:
-        """64 bits, signed, that change whenever a byte of either does."""
-        both = f"{self.json}\0{self.xml}".encode()
-        return int.from_bytes(blake2b(both, digest_size=8).digest(), "big", signed=True)
+        """64 bits, signed, that change whenever a byte of it does."""
+        parts = "\0".join((self.json, self.xml, *self.json_extras, *self.xml_extras))
+        return int.from_bytes(blake2b(parts.encode(), digest_size=8).digest(), "big", signed=True)
 
 
 def render(shape: Shape, value: Any) -> Rendition:
     """Both renditions of a value, from one set of plain data, so that they cannot differ."""
     content = shape.plain(value)
     return Rendition(json_item(content), xml_item(shape, content))
+
+
+def render_with_extras(shape: Shape, value: Any, extras_shape: Shape, extras: Any) -> Rendition:
+    """The same, and each field of `extras` by itself."""
+    content, added = shape.plain(value), extras_shape.plain(extras)
+    return Rendition(
+        json_item(content),
+        xml_item(shape, content),
+        fragments(extras_shape, added, JSON),
+        fragments(extras_shape, added, XML),
+    )

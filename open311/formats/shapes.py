@@ -23,6 +23,7 @@ class Column:
     """One field: its wire name, how to get it, how to write it.
 
     item      shape of each item, for a list of bodies
+    body      shape of a body inside the body
     xml_item  element of each word, for a list of words
     is_omitted_empty  whether the field is left out when there is nothing in it
     """
@@ -31,6 +32,7 @@ class Column:
     get: Callable[[Any], Any]
     convert: Callable[[Any], Any]
     item: Shape | None = None
+    body: Shape | None = None
     xml_item: str = ""
     is_omitted_empty: bool = False
 
@@ -52,6 +54,8 @@ class Shape:
                 continue
             if column.item is not None:
                 found[column.name] = [column.item.plain(item) for item in content]
+            elif column.body is not None:
+                found[column.name] = column.body.plain(content)
             else:
                 found[column.name] = column.convert(content)
         return found
@@ -76,6 +80,8 @@ def _column(name: str, field: fields.Field[Any]) -> Column:
     if isinstance(field, fields.List) and isinstance(field.inner, fields.Nested):
         item = shape_of(type(field.inner.schema))
         return Column(name, get, _same, item=item, is_omitted_empty=isinstance(field, ListIfAny))
+    if isinstance(field, fields.Nested):
+        return Column(name, get, _same, body=shape_of(type(field.schema)))
     return Column(name, get, _converter(field), is_omitted_empty=isinstance(field, TextIfAny))
 
 

@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from open311.domain.requests import Record, ServiceRequest, Visibility
-from open311.formats import VERSION, render, shape_of
+from open311.domain.requests import (
+    Event,
+    ExtendedAttributes,
+    Extras,
+    NamedAnswer,
+    Note,
+    Record,
+    ServiceRequest,
+    Status,
+    Visibility,
+)
+from open311.domain.services import Service
+from open311.domain.text import folded
+from open311.formats import VERSION, render_with_extras, shape_of
 from open311.plugins import Jurisdiction
 from open311.storage import catalogue, editions, publications, requests
 from open311.storage.catalogue import catalogue_digest
 from open311.storage.engine import Connection
-from open311.storage.publications import Publication
-from schemas import ServiceRequestSchema
+from open311.storage.publications import Publication, text_search_language
+from schemas import ExtrasSchema, ServiceRequestSchema
 
 _SHAPE = shape_of(ServiceRequestSchema)
+_EXTRAS = shape_of(ExtrasSchema)
 BATCH_ROWS = 500
 
 
@@ -67,24 +80,62 @@ def public_view(record: Record, names: Names) -> ServiceRequest:
     )
 
 
-def publication_of(record: Record, names: Names) -> Publication:
+def extras_of(record: Record, names: Names, events: Iterable[Event]) -> Extras:
+    """What `extensions=` can show of a record: never its reporter, and of free text only what is declared public."""
+    service = names.jurisdiction.service(record.service_code)
+    return Extras(
+        extended_attributes=ExtendedAttributes(
+            detailed_status=record.detailed_status,
+            outcome=record.outcome,
+            channel=record.channel,
+            closed_at=record.updated_at if record.status is Status.CLOSED else None,
+            department=record.department,
+            group=service.group if service else "",
+            areas=record.areas,
+            media_urls=record.media_urls,
+        ),
+        notes=tuple(Note(event.at, event.kind, event.description) for event in events if event.is_public),
+        attributes=tuple(_public_answers(record, service)) if service else (),
+    )
+
+
+def _public_answers(record: Record, service: Service) -> Iterator[NamedAnswer]:
+    given = {answer.code: answer.values for answer in record.answers}
+    for attribute in service.attributes:
+        choices = {choice.key: choice.name for choice in attribute.values}
+        for value in given.get(attribute.code, ()) if attribute.is_public else ():
+            yield NamedAnswer(attribute.code, attribute.description, value, choices.get(value, value))
+
+
+def publication_of(record: Record, names: Names, events: Iterable[Event]) -> Publication:
     """A record's public side; a tombstone for a private one."""
     if record.visibility is Visibility.PRIVATE:
         return Publication(record, None)
-    return Publication(record, render(_SHAPE, public_view(record, names)))
+    shown = public_view(record, names)
+    words = (shown.service_name, shown.description, shown.status_notes, record.place.address)
+    return Publication(
+        record,
+        render_with_extras(_SHAPE, shown, _EXTRAS, extras_of(record, names, events)),
+        agency=shown.agency_responsible,
+        words=folded(" ".join(words)),
+        language=text_search_language(names.jurisdiction.languages[0]),
+    )
 
 
 def publish(connection: Connection, records: Iterable[Record], names: Names) -> None:
-    """Write the public side of records; those without an id have none yet (A14)."""
+    """Write the public side of records whose history is stored; those without an id have none yet (A14)."""
+    shown = [record for record in records if record.service_request_id]
+    numbers = [record.number for record in shown]
+    events = requests.load_public_events(connection, names.jurisdiction.id, numbers) if shown else {}
     publications.publish(
-        connection, (publication_of(record, names) for record in records if record.service_request_id)
+        connection, [publication_of(record, names, events.get(record.number, ())) for record in shown]
     )
 
 
 def edition_of(jurisdiction: Jurisdiction) -> str:
-    """Changes whenever a rendition made earlier would look different: the renderer, a service's or department's name."""
+    """Changes whenever a rendition made earlier would look different: the renderer, or a name."""
     names = {
-        "services": {service.code: service.name for service in jurisdiction.services},
+        "services": {service.code: (service.name, service.group) for service in jurisdiction.services},
         "departments": {department.code: department.name for department in jurisdiction.departments},
     }
     return f"{VERSION}-{catalogue_digest(names)[:16]}"

@@ -83,7 +83,7 @@ def _store(
 
 def _with_id(new: NewRequest, jurisdiction: Jurisdiction, service_request_id: str) -> NewRequest:
     record = replace(new.record, service_request_id=service_request_id)
-    return replace(new, record=record, publication=publication_of(record, Names(jurisdiction, {})))
+    return replace(new, record=record, publication=publication_of(record, Names(jurisdiction, {}), new.events))
 
 
 def _receipt(stored: NewRequest, submission: Submission) -> Receipt:
@@ -132,6 +132,8 @@ def _record(
         is_triage=route.is_triage,
         service_notice=checked.draft.service.notice,
         is_outside=checked.is_outside,
+        areas=jurisdiction.areas_at(checked.draft.place),
+        channel="api",
         media_urls=submission.media_urls,
         answers=checked.draft.answers,
         visibility=Visibility.UNLISTED if key.is_test else Visibility.PUBLIC,

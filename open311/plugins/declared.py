@@ -174,6 +174,7 @@ def _attribute(table: Mapping[str, Any], where: str) -> Attribute:
         variable=declared.take("variable", bool, True),
         datatype_description=declared.take("datatype_description", str, ""),
         values=tuple(_value(item, where) for item in declared.take("values", list, [])),
+        public=declared.take("public", bool, False) if "public" in table else None,
     )
     declared.done()
     return attribute

@@ -13,6 +13,7 @@ from shapely import Point
 from shapely.geometry.base import BaseGeometry
 
 from open311.domain.ids import format_id
+from open311.domain.places import Place
 from open311.domain.routing import Draft, Route, Rule, Step, decide, explain
 from open311.domain.services import Department, Service, Translation
 from open311.errors import Invalid, NotFound, Problem
@@ -117,6 +118,11 @@ class Jurisdiction:
     def in_area(self, area: str, point: tuple[float, float]) -> bool:
         """Whether a (long, lat) point lies in or on a named area."""
         return bool(self.areas[area].covers(Point(point)))
+
+    def areas_at(self, place: Place) -> tuple[str, ...]:
+        """Names of the areas that hold a place's point, in the order of their declaration; none without a point."""
+        point = place.point
+        return tuple(area for area in self.areas if self.in_area(area, point)) if point else ()
 
     def explain(self, draft: Draft) -> list[Step]:
         """Every routing rule looked at, in order; the last one won."""

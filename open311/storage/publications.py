@@ -18,11 +18,12 @@ from sqlalchemy import (
     Text,
     any_,
     bindparam,
+    cast,
     func,
     literal_column,
     select,
 )
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import REGCONFIG, Insert, insert
 
 from open311.domain.requests import Record, Status
 from open311.domain.search import RequestSearch, Sort, box_around, halves
@@ -42,27 +43,92 @@ _ORDERS = {
 _BODY = {Format.JSON: publication.c.json, Format.XML: publication.c.xml}
 
 
+_LANGUAGES = {
+    "ar": "arabic",
+    "da": "danish",
+    "de": "german",
+    "en": "english",
+    "es": "spanish",
+    "fi": "finnish",
+    "fr": "french",
+    "it": "italian",
+    "nl": "dutch",
+    "no": "norwegian",
+    "pt": "portuguese",
+    "ru": "russian",
+    "sv": "swedish",
+    "tr": "turkish",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Publication:
-    """A record's public side; without a rendition, a tombstone."""
+    """A record's public side; without a rendition, a tombstone.
+
+    words     folded text for q= to look through, in PostgreSQL's `language`
+    """
 
     record: Record
     rendition: Rendition | None
+    agency: str = ""
+    words: str = ""
+    language: str = "simple"
 
 
-def publish(connection: Connection, publications: Iterable[Publication]) -> None:
+def text_search_language(tag: str) -> str:
+    """PostgreSQL's text search configuration for a BCP 47 tag; `simple`, without stems, where it has none."""
+    return _LANGUAGES.get(tag.partition("-")[0].lower(), "simple")
+
+
+def publish(connection: Connection, items: Sequence[Publication]) -> None:
     """Write public sides, new or changed, in the caller's transaction."""
-    rows = [publication_values(item) for item in publications]
-    if not rows:
-        return
-    statement = insert(publication)
+    if items:
+        connection.execute(_upsert(), [publication_values(item) for item in items])
+
+
+@cache
+def _upsert() -> Insert:
+    names = [column.name for column in publication.c if column.name != "written_by"]
+    statement = insert(publication).values({name: publication_parameter(name, name) for name in names})
     changes: dict[str, Any] = {
-        column: statement.excluded[column] for column in rows[0] if column not in ("jurisdiction_id", "id")
+        name: statement.excluded[name] for name in names if name not in ("jurisdiction_id", "id")
     }
     changes["written_by"] = func.pg_current_xact_id()
-    upsert = statement.on_conflict_do_update(index_elements=["jurisdiction_id", "id"], set_=changes)
-    # Many rows a statement, compiled once: values(rows) compiles anew, and without RETURNING each row goes alone.
-    connection.execute(upsert.returning(publication.c.id), rows)
+    return statement.on_conflict_do_update(index_elements=["jurisdiction_id", "id"], set_=changes)
+
+
+def publication_parameter(column: str, name: str) -> ColumnElement[Any]:
+    """The parameter of a column; the words become what the search looks through."""
+    if column == "words":
+        language = cast(bindparam(f"{name}_language", type_=Text), REGCONFIG)
+        return func.to_tsvector(language, bindparam(name, type_=Text))
+    return bindparam(name, type_=publication.c[column].type)
+
+
+def publication_values(item: Publication) -> dict[str, Any]:
+    """A publication as the parameters of its columns."""
+    record, rendition = item.record, item.rendition
+    return {
+        "jurisdiction_id": record.jurisdiction_id,
+        "id": record.number,
+        "service_request_id": record.service_request_id,
+        "service_code": record.service_code,
+        "status": record.status,
+        "requested_at": record.requested_at,
+        "updated_at": record.updated_at,
+        "changed_at": record.changed_at,
+        "point": point_of(record.place) if rendition else None,
+        "visibility": record.visibility if rendition else WITHDRAWN,
+        "agency": item.agency,
+        "has_media": bool(rendition and record.media_urls),
+        "words": item.words,
+        "words_language": item.language,
+        "json": rendition.json if rendition else "",
+        "xml": rendition.xml if rendition else "",
+        "json_extras": list(rendition.json_extras) if rendition else [],
+        "xml_extras": list(rendition.xml_extras) if rendition else [],
+        "digest": rendition.digest if rendition else 0,
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,23 +307,3 @@ def _by_ids(output: Format) -> Statement:
         publication.c.visibility == literal_column("'public'"),
     )
     return Statement.of(query)
-
-
-def publication_values(item: Publication) -> dict[str, Any]:
-    """A publication as the table's columns have it."""
-    record, rendition = item.record, item.rendition
-    return {
-        "jurisdiction_id": record.jurisdiction_id,
-        "id": record.number,
-        "service_request_id": record.service_request_id,
-        "service_code": record.service_code,
-        "status": record.status,
-        "requested_at": record.requested_at,
-        "updated_at": record.updated_at,
-        "changed_at": record.changed_at,
-        "point": point_of(record.place) if rendition else None,
-        "visibility": record.visibility if rendition else WITHDRAWN,
-        "json": rendition.json if rendition else "",
-        "xml": rendition.xml if rendition else "",
-        "digest": rendition.digest if rendition else 0,
-    }

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ARRAY, Connection, Row, Select, Text, any_, bindparam, insert, select, update
+from sqlalchemy import ARRAY, BigInteger, Connection, Row, Select, Text, any_, bindparam, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
 from open311.domain.attributes import Answer
@@ -202,6 +202,25 @@ def load_events(connection: Connection, record: Record) -> list[Event]:
     return [Event(row.at, row.kind, row.description, row.visibility == "public") for row in rows]
 
 
+def load_public_events(
+    connection: Connection, jurisdiction_id: str, numbers: Sequence[int]
+) -> Mapping[int, list[Event]]:
+    """The public history of several requests, oldest first, by their numbers."""
+    rows = connection.execute(
+        select(request_event.c.request_id, request_event.c.at, request_event.c.kind, request_event.c.description)
+        .where(
+            request_event.c.jurisdiction_id == jurisdiction_id,
+            request_event.c.request_id == any_(bindparam(None, list(numbers), ARRAY(BigInteger))),
+            request_event.c.visibility == "public",
+        )
+        .order_by(request_event.c.id)
+    )
+    found: dict[int, list[Event]] = {}
+    for number, at, kind, description in rows:
+        found.setdefault(number, []).append(Event(at, kind, description, is_public=True))
+    return found
+
+
 def existing_ids(connection: Connection, jurisdiction_id: str, ids: Sequence[str]) -> set[str]:
     """Which of these service_request_ids are stored."""
     found = connection.execute(
@@ -235,6 +254,8 @@ def record_values(record: Record) -> dict[str, Any]:
         "service_request_id": record.service_request_id or None,
         "service_code": record.service_code,
         "status": record.status,
+        "detailed_status": record.detailed_status,
+        "outcome": record.outcome,
         "status_notes": record.status_notes,
         "description": record.description,
         "department": record.department,
@@ -253,10 +274,12 @@ def record_values(record: Record) -> dict[str, Any]:
         "address_id": record.place.address_id,
         "zipcode": record.place.zipcode,
         "is_outside": record.is_outside,
+        "areas": list(record.areas),
         "media_urls": list(record.media_urls),
         "answers": [{"code": answer.code, "values": list(answer.values)} for answer in record.answers],
         "visibility": record.visibility,
         "source": record.source,
+        "channel": record.channel,
     }
 
 
@@ -267,6 +290,8 @@ def _record(row: Row[Any]) -> Record:
         service_request_id=row.service_request_id or "",
         service_code=row.service_code,
         status=Status(row.status),
+        detailed_status=row.detailed_status,
+        outcome=row.outcome,
         status_notes=row.status_notes,
         description=row.description,
         department=row.department,
@@ -282,8 +307,10 @@ def _record(row: Row[Any]) -> Record:
             lat=row.lat, long=row.long, address=row.address, address_id=row.address_id, zipcode=row.zipcode
         ),
         is_outside=row.is_outside,
+        areas=tuple(row.areas),
         media_urls=tuple(row.media_urls),
         answers=tuple(Answer(item["code"], tuple(item["values"])) for item in row.answers),
         visibility=Visibility(row.visibility),
         source=row.source,
+        channel=row.channel,
     )

@@ -28,7 +28,7 @@ from sqlalchemy import (
     literal_column,
     select,
 )
-from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
+from sqlalchemy.dialects.postgresql import JSONB, REGCONFIG, TIMESTAMP
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
 from open311.domain.requests import Event, Record, Reporter
@@ -41,6 +41,8 @@ Run = Callable[[Statement, Mapping[str, Any]], list[tuple[Any, ...]]]
 
 _REPORTER = ("email", "first_name", "last_name", "phone", "device_id", "account_id")
 _PUBLISHED = tuple(item.name for item in publication.c if item.name not in ("jurisdiction_id", "id", "written_by"))
+
+_NOT_PUBLISHED = dict.fromkeys(_PUBLISHED) | {"words_language": "simple"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +98,10 @@ def _reporter(request: CTE) -> CTE:
 
 
 def _publication(request: CTE) -> CTE:
-    columns = {name: _parameter(f"p_{name}", publication.c[name]) for name in _PUBLISHED}
+    columns = {name: _parameter(f"p_{name}", publication.c[name]) for name in _PUBLISHED if name != "words"}
+    columns["words"] = func.to_tsvector(
+        cast(cast(bindparam("p_words_language"), Text), REGCONFIG), cast(bindparam("p_words"), Text)
+    )
     return _follow(request, publication, "id", columns, "is_published", "shown")
 
 
@@ -147,8 +152,8 @@ def _values(new: NewRequest) -> dict[str, Any]:
     record = record_values(new.record)
     values = {f"r_{name}": value for name, value in record.items()}
     values["r_answers"] = orjson.dumps(record["answers"]).decode()
-    shown = publication_values(new.publication) if new.publication else dict.fromkeys(_PUBLISHED)
-    values |= {f"p_{name}": shown[name] for name in _PUBLISHED}
+    shown = publication_values(new.publication) if new.publication else _NOT_PUBLISHED
+    values |= {f"p_{name}": value for name, value in shown.items()}
     values |= {f"w_{name}": getattr(new.reporter, name) for name in _REPORTER}
     return values | {
         "is_published": new.publication is not None,

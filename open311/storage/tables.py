@@ -23,7 +23,7 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TIMESTAMP
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TIMESTAMP, TSVECTOR
 from sqlalchemy.types import UserDefinedType
 
 metadata = MetaData(
@@ -98,6 +98,8 @@ service_request = Table(
     Column("service_request_id", Text),  # NULL while a token stands for it, and for blackbox services
     _text("service_code", None),
     _text("status", "open"),
+    _text("detailed_status"),  # the back office's own word
+    _text("outcome"),  # what came of it, once closed
     _text("status_notes"),
     _text("description"),
     _text("department"),  # code; "" where only agency_responsible is known, and for test keys
@@ -116,10 +118,12 @@ service_request = Table(
     _text("address_id"),
     _text("zipcode"),
     Column("is_outside", Boolean, nullable=False, server_default=text("false")),
+    Column("areas", ARRAY(Text), nullable=False, server_default=text("'{}'")),  # names, as of the report
     Column("media_urls", ARRAY(Text), nullable=False, server_default=text("'{}'")),
     Column("answers", JSONB, nullable=False, server_default=text("'[]'")),  # [{"code": …, "values": [...]}]
     _text("visibility", "public"),  # public, unlisted (by id only) or private
     _text("source", "api"),  # api, import or example
+    _text("channel"),  # how it came to the city: api, phone, web, …
     PrimaryKeyConstraint("jurisdiction_id", "id"),
     UniqueConstraint("jurisdiction_id", "service_request_id"),
     ForeignKeyConstraint(["jurisdiction_id", "service_code"], ["service.jurisdiction_id", "service.code"]),
@@ -169,7 +173,7 @@ request_event = Table(
     Column("id", BigInteger, Identity(always=True), nullable=False),
     Column("request_id", BigInteger, nullable=False),
     _instant("at"),
-    _text("kind", None),  # received, routed, transferred, status, note, resolved, visibility
+    _text("kind", None),  # as domain.requests.Event lists them
     _text("visibility", "staff"),  # public or staff
     _text("description"),
     PrimaryKeyConstraint("jurisdiction_id", "id"),
@@ -195,8 +199,13 @@ publication = Table(
     _instant("changed_at"),
     Column("point", Geometry("POINT", srid=4326, spatial_index=False)),
     _text("visibility", None),  # public, unlisted, or withdrawn: a tombstone without renditions
+    _text("agency"),  # agency_responsible
+    Column("has_media", Boolean, nullable=False, server_default=text("false")),
+    Column("words", TSVECTOR, nullable=False),  # what q= looks through, accents folded
     _text("json", None),
     _text("xml", None),
+    Column("json_extras", ARRAY(Text), nullable=False),  # extended_attributes, notes, attributes
+    Column("xml_extras", ARRAY(Text), nullable=False),
     Column("digest", BigInteger, nullable=False),  # of both renditions; lists make their ETags of it
     Column("written_by", TransactionId, nullable=False, server_default=text("pg_current_xact_id()")),
     PrimaryKeyConstraint("jurisdiction_id", "id"),
@@ -261,6 +270,26 @@ Index(
     publication.c.id,
     postgresql_where=_listed,
 )
+Index(
+    "publication_agency_idx",
+    publication.c.jurisdiction_id,
+    publication.c.agency,
+    *_newest,
+    postgresql_where=_listed,
+)
+Index(
+    "publication_media_idx",
+    publication.c.jurisdiction_id,
+    *_newest,
+    postgresql_where=text("visibility = 'public' AND has_media"),
+)
+Index(
+    "publication_words_idx",
+    publication.c.words,
+    postgresql_using="gin",
+    postgresql_where=_listed,
+)
+Index("publication_written_idx", publication.c.jurisdiction_id, publication.c.written_by, publication.c.id)
 Index(
     "publication_point_idx",
     publication.c.jurisdiction_id,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import ceil
+from urllib.parse import quote
 
 from flask import Flask, redirect, request
 from limits import RateLimitItem, parse_many
@@ -37,7 +38,14 @@ def require_https() -> Response | None:
         return None
     if request.method in WRITING:
         raise Invalid("this call was not encrypted; send it over https and get a new api_key.")
-    return redirect(request.url.replace("http://", "https://", 1), 308)
+    return redirect(_public_address(), 308)
+
+
+def _public_address() -> str:
+    """The call's address as the operator names this server, whatever the Host header says."""
+    address = platform().settings.public_url.rstrip("/") + quote(request.path)
+    query = quote(request.query_string, safe="!$&'()*+,/:;=?@%")
+    return f"{address}?{query}" if query else address
 
 
 def limit_rates(app: Flask, settings: Settings) -> None:

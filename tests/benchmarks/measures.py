@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import islice
@@ -25,7 +25,11 @@ CONNECTIONS = 4
 WARM_REQUESTS = 48
 TRIAL_REQUESTS = 32
 FEWEST, MOST = 24, 6_000
-Say = Callable[[str], None]
+OPEN_DATA_COLUMNS = (
+    *("Unique Key", "Created Date", "Closed Date", "Agency", "Agency Name", "Complaint Type", "Descriptor"),
+    *("Incident Zip", "Incident Address", "City", "Status", "Resolution Description"),
+    *("Resolution Action Updated Date", "Latitude", "Longitude"),
+)
 
 
 @dataclass(slots=True)
@@ -151,16 +155,12 @@ def measure_mix(field: Field, server: Server, seconds: float) -> Mix:
     roots = (server.pid, field.data.postmaster)
     drive(server.port, list(islice(requests, 60)), count=60, connections=CONNECTIONS)
     before = cpu_ns(roots)
-    outcome = pace(
-        server.port, lambda: next(requests), per_second=READS_PER_S + WRITES_PER_S, seconds=seconds
-    )
+    outcome = pace(server.port, lambda: next(requests), per_second=READS_PER_S + WRITES_PER_S, seconds=seconds)
     spent = (cpu_ns(roots) - before) / 1e9
     parts = [second * 1000 for second in quantiles(outcome.latencies, n=100)]
     failed = sum(times for status, times in outcome.statuses.items() if status >= 400)
     failed += int(seconds * (READS_PER_S + WRITES_PER_S)) - outcome.count
-    return Mix(
-        parts[49], parts[94], parts[98], max(outcome.latencies) * 1000, failed, spent / outcome.seconds
-    )
+    return Mix(parts[49], parts[94], parts[98], max(outcome.latencies) * 1000, failed, spent / outcome.seconds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,11 +235,7 @@ def _write_open_data(file: Path, data: Data, rows: int) -> None:
     start = data.newest - timedelta(days=365)
     with file.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream)
-        writer.writerow(
-            ["Unique Key", "Created Date", "Closed Date", "Agency", "Agency Name", "Complaint Type", "Descriptor"]
-            + ["Incident Zip", "Incident Address", "City", "Status", "Resolution Description"]
-            + ["Resolution Action Updated Date", "Latitude", "Longitude"]
-        )
+        writer.writerow(OPEN_DATA_COLUMNS)
         for record in chronicle.records(start, data.newest, range(1, rows + 1)):
             zone = jurisdiction.zone
             street, _, town = record.place.address.rpartition(", ")

@@ -159,9 +159,7 @@ WORKLOADS = (
         who=("ours", "bare"),
     ),
     Workload(name="discovery", title="discovery", requests=fixed("discovery.json"), who=("ours", "bare")),
-    Workload(
-        name="unchanged", title="304 on the 1000-row page", requests=unchanged, who=("ours",), status=304
-    ),
+    Workload(name="unchanged", title="304 on the 1000-row page", requests=unchanged, who=("ours",), status=304),
     Workload(
         name="deep",
         title="1000-row page, deepest of the 90 days",
@@ -175,9 +173,7 @@ WORKLOADS = (
     ),
     Workload(name="status", title="open ones", requests=page(status="open", **QUARTER)),
     Workload(name="service", title="a common service", requests=page(service_code=COMMON, **QUARTER)),
-    Workload(
-        name="rare", title="a rare service, open", requests=page(service_code=RARE, status="open", **QUARTER)
-    ),
+    Workload(name="rare", title="a rare service, open", requests=page(service_code=RARE, status="open", **QUARTER)),
     Workload(
         name="dates",
         title="30 days, two years ago",
@@ -206,7 +202,8 @@ def _quarter_pages(field: Field) -> int:
     """How many whole 1000-row pages the last 90 days have."""
     with field.data.asking() as cursor:
         cursor.execute(
-            "SELECT count(*) FROM publication WHERE jurisdiction_id = %s AND requested_at >= now() - interval '90 d'",
+            "SELECT count(*) FROM publication"
+            " WHERE jurisdiction_id = %s AND requested_at >= now() - interval '90 days'",
             (CITY,),
         )
         return int(cursor.fetchone()[0]) // 1000
@@ -218,7 +215,7 @@ def named(name: str) -> Workload:
 
 
 def mixed(field: Field, server: Server, *, writes: bool) -> Iterator[bytes]:
-    """What a busy day brings: half small pages, then single requests, filters, services, whole pages; some POSTs."""
+    """What a busy day brings: half are small pages, then single requests, some filters, some POSTs."""
     random, numbers = Random(7), count(10_000)
     parts = {
         "small": 50,

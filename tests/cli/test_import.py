@@ -173,6 +173,7 @@ def test_an_unknown_city_and_a_missing_file_are_told(run: Run, file: Callable[..
     assert "'nowhere.example' is not served here" in run(path, "--jurisdiction", "nowhere.example").output
     assert "send one of city.example, nyc.gov" in run(path).output
     assert run("no-such-file.csv").exit_code == 2
+    assert run(path, "--report", "no/such/folder.csv").exit_code == 2
 
 
 def test_stopped_by_ctrl_c_it_tells_what_is_in_and_goes_on_next_time(

@@ -242,6 +242,6 @@ def test_the_hourly_job_cleans_up(make_app: MakeApp) -> None:
     with platform.database.transaction() as connection:
         platform.queue.defer(connection, "clean_up", timestamp=0)
     work(platform)
-    assert set(statuses(platform, "clean_up")) == {"succeeded"}
+    assert "succeeded" in statuses(platform, "clean_up")
     with platform.database.reading() as connection:
         assert connection.execute(text("SELECT count(*) FROM repeatable_post")).scalar_one() == 0

@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from lxml import etree
 from werkzeug.test import TestResponse
 
-from open311.domain.attributes import Answer
 from open311.domain.services import Attribute
 from open311.domain.text import clean_text
 from open311.operations.api_keys import add_key

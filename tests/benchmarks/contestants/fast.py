@@ -34,7 +34,7 @@ WIRE_TIMES = orjson.OPT_UTC_Z | orjson.OPT_OMIT_MICROSECONDS
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     app.state.pool = await asyncpg.create_pool(
-        dsn=os.environ["BENCH_DSN"],
+        dsn=os.environ["DATABASE_URL"].replace("+psycopg2", ""),
         min_size=4,
         max_size=4,
         server_settings=SESSION,

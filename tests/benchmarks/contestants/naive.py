@@ -6,6 +6,7 @@ import os
 from datetime import datetime
 from typing import Any
 
+import psycopg2
 from flask import Flask
 from flask.views import MethodView
 from flask_smorest import Api, Blueprint, abort
@@ -28,7 +29,7 @@ UTC_SECONDS = "%Y-%m-%dT%H:%M:%SZ"
 
 engine = create_engine(
     "postgresql+psycopg2://",
-    connect_args={"dsn": os.environ["BENCH_DSN"], "options": SESSION_OPTIONS},
+    creator=lambda: psycopg2.connect(os.environ["BENCH_DSN"], options=SESSION_OPTIONS),
     pool_size=4,
     max_overflow=0,
 )

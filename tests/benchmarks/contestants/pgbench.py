@@ -17,12 +17,12 @@ NAME = "pgbench"
 TITLE = "pgbench, the same SQL"
 CLIENTS = 4
 PAGE = (
-    f"SELECT json FROM publication WHERE jurisdiction_id = '{CITY}' AND visibility = 'public'"  # noqa: S608
+    f"SELECT json FROM publication WHERE jurisdiction_id = '{CITY}' AND visibility = 'public'"
     " AND requested_at >= now() - interval '90 days' ORDER BY requested_at DESC, id DESC LIMIT {rows};\n"
 )
 ONE = (
     "\\set n random(1, {rows})\n"
-    f"SELECT json FROM publication WHERE jurisdiction_id = '{CITY}'"  # noqa: S608
+    f"SELECT json FROM publication WHERE jurisdiction_id = '{CITY}'"
     " AND service_request_id = '311-' || lpad((:n)::text, 8, '0') AND visibility <> 'withdrawn';\n"
 )
 KEYS = {"service_request": "id", "reporter": "request_id", "request_event": "request_id", "publication": "id"}
@@ -83,7 +83,8 @@ def _post(data: Data, posted_id: str) -> str:
     lines = ["\\set serial :serial + 1", "\\set n 100000000 * :run + 10000000 * :client_id + :serial", "BEGIN;"]
     with data.asking() as cursor:
         cursor.execute(
-            "SELECT id FROM service_request WHERE jurisdiction_id = %s AND service_request_id = %s", (CITY, posted_id)
+            "SELECT id FROM service_request WHERE jurisdiction_id = %s AND service_request_id = %s",
+            (CITY, posted_id),
         )
         number = cursor.fetchone()[0]
         for table, key in KEYS.items():

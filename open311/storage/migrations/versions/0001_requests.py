@@ -46,6 +46,8 @@ CREATE TABLE service_request (
     service_request_id TEXT,
     service_code TEXT NOT NULL,
     status TEXT DEFAULT 'open' NOT NULL,
+    detailed_status TEXT DEFAULT '' NOT NULL,
+    outcome TEXT DEFAULT '' NOT NULL,
     status_notes TEXT DEFAULT '' NOT NULL,
     description TEXT DEFAULT '' NOT NULL,
     department TEXT DEFAULT '' NOT NULL,
@@ -64,10 +66,12 @@ CREATE TABLE service_request (
     address_id TEXT DEFAULT '' NOT NULL,
     zipcode TEXT DEFAULT '' NOT NULL,
     is_outside BOOLEAN DEFAULT false NOT NULL,
+    areas TEXT[] DEFAULT '{}' NOT NULL,
     media_urls TEXT[] DEFAULT '{}' NOT NULL,
     answers JSONB DEFAULT '[]' NOT NULL,
     visibility TEXT DEFAULT 'public' NOT NULL,
     source TEXT DEFAULT 'api' NOT NULL,
+    channel TEXT DEFAULT '' NOT NULL,
     CONSTRAINT service_request_pkey PRIMARY KEY (jurisdiction_id, id),
     CONSTRAINT service_request_jurisdiction_id_service_request_id_key
         UNIQUE (jurisdiction_id, service_request_id),
@@ -127,8 +131,13 @@ CREATE TABLE publication (
     changed_at TIMESTAMP WITH TIME ZONE NOT NULL,
     point geometry(POINT,4326),
     visibility TEXT NOT NULL,
+    agency TEXT DEFAULT '' NOT NULL,
+    has_media BOOLEAN DEFAULT false NOT NULL,
+    words TSVECTOR NOT NULL,
     json TEXT NOT NULL,
     xml TEXT NOT NULL,
+    json_extras TEXT[] NOT NULL,
+    xml_extras TEXT[] NOT NULL,
     digest BIGINT NOT NULL,
     written_by xid8 DEFAULT pg_current_xact_id() NOT NULL,
     CONSTRAINT publication_pkey PRIMARY KEY (jurisdiction_id, id),
@@ -137,9 +146,15 @@ CREATE TABLE publication (
     CONSTRAINT publication_service_request_fkey FOREIGN KEY(jurisdiction_id, id)
         REFERENCES service_request (jurisdiction_id, id) ON DELETE CASCADE
 );
+CREATE INDEX publication_agency_idx
+    ON publication (jurisdiction_id, agency, requested_at DESC, id DESC)
+    WHERE visibility = 'public';
 CREATE INDEX publication_changed_idx
     ON publication (jurisdiction_id, changed_at, id)
     WHERE visibility = 'public';
+CREATE INDEX publication_media_idx
+    ON publication (jurisdiction_id, requested_at DESC, id DESC)
+    WHERE visibility = 'public' AND has_media;
 CREATE INDEX publication_newest_idx
     ON publication (jurisdiction_id, requested_at DESC, id DESC) INCLUDE (digest)
     WHERE visibility = 'public';
@@ -158,6 +173,8 @@ CREATE INDEX publication_service_idx
 CREATE INDEX publication_updated_idx
     ON publication (jurisdiction_id, updated_at, id)
     WHERE visibility = 'public';
+CREATE INDEX publication_words_idx ON publication USING gin (words) WHERE visibility = 'public';
+CREATE INDEX publication_written_idx ON publication (jurisdiction_id, written_by, id);
 
 CREATE TABLE edition (
     jurisdiction_id TEXT NOT NULL,

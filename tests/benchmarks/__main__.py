@@ -1,0 +1,257 @@
+"""`python -m tests.benchmarks`: make the data, start everybody, measure, write the page."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import signal
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
+from os import getloadavg
+from pathlib import Path
+from types import FrameType
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from tests.benchmarks.contestants import ALL, FASTAPI, NAIVE, OURS, RAW, ROOT, Server, pgbench, running
+from tests.benchmarks.data import Data, find_cluster, open_data, run_open311
+from tests.benchmarks.explain import explain, explaining, targets
+from tests.benchmarks.load import Refused, ask, call
+from tests.benchmarks.measures import (
+    Asking,
+    Runner,
+    compare_bodies,
+    measure,
+    measure_import,
+    measure_memory,
+    measure_mix,
+    measure_start,
+)
+from tests.benchmarks.report import Run, goals, write, write_raw
+from tests.benchmarks.workloads import WORKLOADS, Field, Workload, address, posts
+
+console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
+RAW_FOLDER = ROOT / "var" / "bench"
+PAGES = ROOT / "spec" / "benchmarks"
+PARTS = ("rounds", "mix", "memory", "start", "import", "explain")
+QUICK_ROWS = 20_000
+STATIC = {
+    "services.json": "services.json",
+    "definition.json": "services/Illegal%20Parking.json",
+    "discovery.json": "discovery.json",
+    "requests.json": "requests.json",
+}
+"""What the bare view answers with, and where ours has it."""
+
+
+def main() -> int:
+    """Measure and report; 1 where a query has no good plan, 2 where somebody did not answer as they should."""
+    words = _arguments()
+    signal.signal(signal.SIGTERM, _stop)
+    RAW_FOLDER.mkdir(parents=True, exist_ok=True)
+    try:
+        with ExitStack() as stack, _progress() as progress:
+            run = _run(words, stack, progress)
+    except Refused as error:
+        console.print(f"bench: {error}", markup=False)
+        return 2
+    except KeyboardInterrupt:
+        console.print("Stopped; everything that was started is down.")
+        return 130
+    return _tell(run, words)
+
+
+def _run(words: argparse.Namespace, stack: ExitStack, progress: Progress) -> Run:
+    cluster = stack.enter_context(find_cluster())
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="open311-bench-")))
+    run = Run(open_data(cluster, words.rows), datetime.now(UTC), words.rounds, words.quick)
+    run.data.forget_posts()
+    field = Field(run.data, _new_key(run.data), run.data.ids(2_000))
+    bench = _Bench(words, run, field, folder, progress)
+    for part in PARTS:
+        if part in words.parts:
+            getattr(bench, part)()
+        run.loads.append(getloadavg()[0])
+    run.data.forget_posts()
+    write_raw(run, RAW_FOLDER)
+    return run
+
+
+class _Bench:
+    """The parts of a run, over one database."""
+
+    def __init__(self, words: argparse.Namespace, run: Run, field: Field, folder: Path, progress: Progress) -> None:
+        self.words, self.run, self.field, self.folder, self.progress = words, run, field, folder, progress
+        self.bodies = folder / "bodies"
+        self.environment = {
+            "DATABASE_URL": run.data.url,
+            "BENCH_DSN": run.data.dsn,
+            "BENCH_BODIES": str(self.bodies),
+        }
+        self.log = RAW_FOLDER / "servers.log"
+        self.contestants = [one for one in ALL if one.is_here and one.name in words.contestants]
+        self._fetch_bodies()
+
+    def rounds(self) -> None:
+        """All workloads, all contestants, in turn."""
+        wanted = [workload for workload in WORKLOADS if workload.name in self.words.workloads]
+        with ExitStack() as stack, self._bar("Rounds", len(wanted)) as advance:
+            servers = [stack.enter_context(running(one, self.environment, self.log)) for one in self.contestants]
+            scripts = pgbench.scripts(self.run.data, self.folder, self._posted(servers))
+            self.run.data.forget_posts()
+            for workload in wanted:
+                asking = [self._asking(server, workload) for server in servers if server.name in workload.who]
+                compare_bodies(asking, workload)
+                runners: list[Runner] = [*asking]
+                if workload.name in scripts and pgbench.NAME in self.words.contestants:
+                    runners.append(scripts[workload.name])
+                cpu_s = 0.15 if self.run.is_quick else 1.0
+                self.run.results[workload.name] = measure(runners, rounds=self.words.rounds, cpu_s=cpu_s)
+                if workload.writes:
+                    self.run.data.forget_posts()
+                self.run.loads.append(getloadavg()[0])
+                advance()
+
+    def mix(self) -> None:
+        """Reads and writes by the clock."""
+        who = [one for one in self.contestants if one in (OURS, NAIVE, FASTAPI)]
+        with self._bar("Mixed load", len(who)) as advance:
+            for contestant in who:
+                with running(contestant, self.environment, self.log) as server:
+                    seconds = 4.0 if self.run.is_quick else 30.0
+                    self.run.mixes[contestant.name] = measure_mix(self.field, server, seconds)
+                self.run.data.forget_posts()
+                advance()
+
+    def memory(self) -> None:
+        """Two workers after many requests."""
+        who = [one for one in self.contestants if one in (OURS, NAIVE, FASTAPI, RAW)]
+        with self._bar("Memory", len(who)) as advance:
+            for contestant in who:
+                with running(contestant, self.environment, self.log) as server:
+                    count = 400 if self.run.is_quick else 10_000
+                    self.run.memory[contestant.name] = measure_memory(self.field, server, count)
+                advance()
+
+    def start(self) -> None:
+        """From nothing to the first answer."""
+        with self._bar("Start-up", len(self.contestants)) as advance:
+            for contestant in self.contestants:
+                times = 1 if self.run.is_quick else 5
+                self.run.starts[contestant.name] = measure_start(contestant, self.environment, self.log, times)
+                advance()
+
+    # The shell's word for it; "import" cannot be a method's name.
+    def importing(self) -> None:
+        """A file of the city's into an empty database."""
+        rows = 2_000 if self.run.is_quick else 100_000
+        with self._bar(f"Import of {rows:,} rows", 1) as advance:
+            self.run.imported = measure_import(self.run.data.cluster, self.run.data, rows, self.folder)
+            advance()
+
+    def explain(self) -> None:
+        """The plan of every query."""
+        total = len(list(targets(self.field)))
+        # Settings first: a server's sessions take them as they begin.
+        with (
+            self._bar("Plans", total) as advance,
+            explaining(self.run.data),
+            running(OURS, self.environment, self.log) as server,
+        ):
+            self.run.plans = explain(self.field, server, advance)
+
+    def _asking(self, server: Server, workload: Workload) -> Asking:
+        return Asking(server, workload, workload.requests(self.field, server), self.run.data.postmaster)
+
+    def _posted(self, servers: Sequence[Server]) -> str:
+        """The id of a request that came by POST to ours, "" where ours does not take part."""
+        ours = next((server for server in servers if server.contestant is OURS), None)
+        if ours is None:
+            return ""
+        answer = ask(ours.port, posts(self.field, ours)[0])
+        found = re.search(rb'"service_request_id":"([^"]+)"', answer.body)
+        if answer.status not in (200, 201) or found is None:
+            raise Refused(f"POST: {answer.status} {answer.body[:300]!r}")
+        return found[1].decode()
+
+    def _fetch_bodies(self) -> None:
+        """What the bare view will answer with."""
+        self.bodies.mkdir()
+        with running(OURS, self.environment, self.log) as server:
+            for name, target in STATIC.items():
+                answer = ask(server.port, call("GET", address(target)))
+                if answer.status != 200:
+                    raise Refused(f"{target}: {answer.status}")
+                (self.bodies / name).write_bytes(answer.body)
+
+    @contextmanager
+    def _bar(self, title: str, total: int) -> Iterator[object]:
+        task = self.progress.add_task(title, total=total)
+        if self.progress.disable:
+            console.print(f"{title} …")
+        yield lambda: self.progress.advance(task)
+        self.progress.remove_task(task)
+
+
+setattr(_Bench, "import", _Bench.importing)
+
+
+def _tell(run: Run, words: argparse.Namespace) -> int:
+    page = write(run, Path(words.out) if words.out else (RAW_FOLDER if run.is_quick else PAGES))
+    for goal in goals(run):
+        console.print(f"  {goal.shown:>14}  {goal.wanted:>14}  {goal.verdict:<14} {goal.text}", markup=False)
+    for plan in run.faulty():
+        console.print(
+            f"  {plan.title}: {plan.statement_ms:.1f} ms, {', '.join(plan.path)}: {'; '.join(plan.faults)}"
+        )
+    console.print(f"Written: {page}")
+    return 1 if run.faulty() else 0
+
+
+def _new_key(data: Data) -> str:
+    return run_open311(["keys", "add", "--label", "bench"], data.url).stdout.strip().splitlines()[-1]
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    everybody = [one.name for one in ALL] + [pgbench.NAME]
+    parser.add_argument("--rows", type=_rows, help="100k, 1M, 5M; default 1M")
+    parser.add_argument("--rounds", type=int, help="default 5")
+    parser.add_argument("--quick", action="store_true", help="a look whether it works: 20k rows, 2 short rounds")
+    parser.add_argument("--out", default="", help="where the page goes; default spec/benchmarks")
+    for name, known in (
+        ("parts", list(PARTS)),
+        ("contestants", everybody),
+        ("workloads", [one.name for one in WORKLOADS]),
+    ):
+        parser.add_argument(
+            f"--{name}", nargs="*", choices=known, default=known, metavar="NAME", help=", ".join(known)
+        )
+    words = parser.parse_args()
+    words.rows = words.rows or (QUICK_ROWS if words.quick else 1_000_000)
+    words.rounds = words.rounds or (2 if words.quick else 5)
+    return words
+
+
+def _rows(text: str) -> int:
+    match = re.fullmatch(r"(\d+)([kKmM]?)", text)
+    if match is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of rows; send 100k, 1M or 5M")
+    return int(match[1]) * {"": 1, "k": 1_000, "m": 1_000_000}[match[2].lower()]
+
+
+def _progress() -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"))
+    return Progress(*columns, TimeElapsedColumn(), console=console, transient=True, disable=not console.is_terminal)
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,408 @@
+"""What came out: the table, the goals, the plot."""
+
+from __future__ import annotations
+
+import json
+import platform
+import subprocess
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from tests.benchmarks.contestants import ALL, BARE, FASTAPI, NAIVE, OURS, RAW
+from tests.benchmarks.contestants.pgbench import NAME as PGBENCH
+from tests.benchmarks.contestants.pgbench import TITLE as PGBENCH_TITLE
+from tests.benchmarks.data import Data
+from tests.benchmarks.explain import Plan
+from tests.benchmarks.measures import Figures, Import, Memory, Mix, Results
+from tests.benchmarks.workloads import WORKLOADS
+
+TITLES = {contestant.name: contestant.title for contestant in ALL} | {PGBENCH: PGBENCH_TITLE}
+COLOURS = {
+    OURS.name: "#0b6e4f",
+    NAIVE.name: "#c0392b",
+    FASTAPI.name: "#2b6cb0",
+    RAW.name: "#7f8c8d",
+    BARE.name: "#d4a017",
+    PGBENCH: "#2d3436",
+}
+LIBRARIES = ("granian", "flask", "flask-smorest", "marshmallow", "sqlalchemy", "psycopg2-binary", "orjson")
+LIBRARIES += ("fastapi", "uvicorn", "asyncpg")
+
+
+@dataclass(slots=True)
+class Run:
+    """All that one run of the benchmark measured."""
+
+    data: Data
+    begun_at: datetime
+    rounds: int
+    is_quick: bool
+    results: Results = field(default_factory=dict)
+    starts: dict[str, list[float]] = field(default_factory=dict)
+    memory: dict[str, Memory] = field(default_factory=dict)
+    mixes: dict[str, Mix] = field(default_factory=dict)
+    imported: Import | None = None
+    plans: list[Plan] = field(default_factory=list)
+    loads: list[float] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        rows = self.data.rows
+        short = f"{rows // 1_000_000}m" if rows % 1_000_000 == 0 else f"{rows // 1000}k"
+        return f"{self.begun_at:%Y-%m-%d}-{short}"
+
+    def ms(self, workload: str, contestant: str = OURS.name) -> float | None:
+        """CPU-ms per request."""
+        found = self.results.get(workload, {}).get(contestant)
+        return found.middle_ms if found else None
+
+    def rate(self, workload: str, contestant: str = OURS.name) -> float | None:
+        """Requests a second."""
+        found = self.results.get(workload, {}).get(contestant)
+        return sorted(found.per_second)[len(found.per_second) // 2] if found else None
+
+    def faulty(self) -> list[Plan]:
+        """Plans that are not good enough."""
+        return [plan for plan in self.plans if any(plan.faults)]
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """A goal and what was found; None where this run did not measure it."""
+
+    text: str
+    limit: float
+    found: float | None
+    unit: str = "%"
+    at_least: bool = False
+    note: str = ""
+
+    @property
+    def verdict(self) -> str:
+        if self.found is None:
+            return "not measured"
+        reached = self.found >= self.limit if self.at_least else self.found <= self.limit
+        return "reached" if reached else "**missed**"
+
+    @property
+    def shown(self) -> str:
+        return "–" if self.found is None else _number(self.found, self.unit)
+
+    @property
+    def wanted(self) -> str:
+        return f"{'≥' if self.at_least else '≤'} {_number(self.limit, self.unit)}"
+
+
+def goals(run: Run) -> Iterator[Goal]:
+    """The goals, each a ratio of CPU per request in this run unless its unit says otherwise."""
+    for name, title in (("page", "1000-row page, JSON"), ("page-xml", "1000-row page, XML")):
+        yield Goal(f"{title}, of FastAPI's (JSON)", 40, _share(run, name, FASTAPI.name, "page"))
+        yield Goal(f"{title}, of naive (JSON)", 4, _share(run, name, NAIVE.name, "page"))
+        yield Goal(f"{title}, of raw WSGI", 140, _share(run, name, RAW.name))
+    yield Goal("50-row page, of FastAPI's", 75, _share(run, "small", FASTAPI.name))
+    yield Goal("one request, of FastAPI's", 75, _share(run, "one", FASTAPI.name))
+    for name in ("services", "definition", "discovery"):
+        bare = run.ms("services", BARE.name)
+        yield Goal(
+            f"{name}", max(0.3, 2 * (bare or 0)), run.ms(name), unit="ms", note="0.3 ms or 2 × a bare Flask view"
+        )
+    yield Goal("304 on an unchanged 1000-row page, of the page", 20, _share(run, "unchanged", OURS.name, "page"))
+    yield Goal("POST, of naive inserting one row", 80, _share(run, "post", NAIVE.name))
+    ours, bench = run.rate("post"), run.rate("post", PGBENCH)
+    yield Goal(
+        "POST, rate, of pgbench writing the same rows", 20, ours and bench and 100 * ours / bench, at_least=True
+    )
+    yield Goal("deepest page of the 90 days, of the first", 120, _share(run, "deep", OURS.name, "page"))
+    yield Goal("page 80 % down in all years, of the first", 120, _share(run, "deepest", OURS.name, "page"))
+    yield from _sql_goals(run)
+    yield from _other_goals(run)
+
+
+def _sql_goals(run: Run) -> Iterator[Goal]:
+    slowest = max((plan.statement_ms for plan in run.plans), default=None)
+    scans = [plan for plan in run.plans if any(step.startswith("Seq Scan") for step in plan.path)]
+    circle = next((plan.statement_ms for plan in run.plans if plan.title == "radius"), None)
+    yield Goal("slowest filter or pair of filters, SQL", 10, slowest, unit="ms", note="goal is for 5 M rows")
+    yield Goal("plans that read the whole table", 0, len(scans) if run.plans else None, unit="")
+    yield Goal("radius 300 m + 90 days, SQL", 1.5, circle, unit="ms", note="goal is for 5 M rows")
+
+
+def _other_goals(run: Run) -> Iterator[Goal]:
+    yield Goal("CSV export, of psql COPY", 90, None, at_least=True, note="there is no export yet")
+    imported = run.imported.per_second if run.imported else None
+    yield Goal("import with validation, routing, publication", 20_000, imported, unit="rows/s", at_least=True)
+    memory = run.memory.get(OURS.name)
+    yield Goal("memory of two workers after mixed requests", 160, memory and memory.after, unit="MB", note="PSS")
+    growth = memory and memory.after - memory.half_way
+    yield Goal("its growth over the second half", 3, growth, unit="MB")
+    starts = run.starts.get(OURS.name)
+    yield Goal(
+        "start to first answer, ten jurisdictions", 1.0, starts and sorted(starts)[len(starts) // 2], unit="s"
+    )
+
+
+def _share(run: Run, workload: str, other: str, other_workload: str = "") -> float | None:
+    mine, theirs = run.ms(workload), run.ms(other_workload or workload, other)
+    return None if mine is None or theirs is None else 100 * mine / theirs
+
+
+def write(run: Run, folder: Path) -> Path:
+    """Write table, plot and raw figures; the table's path."""
+    folder.mkdir(parents=True, exist_ok=True)
+    page = folder / f"{run.name}.md"
+    page.write_text("\n".join(_page(run)) + "\n", encoding="utf-8")
+    plot(run, folder / run.name)
+    return page
+
+
+def write_raw(run: Run, folder: Path) -> None:
+    """Every figure, for comparing runs."""
+    found = {
+        "machine": dict(machine(run)),
+        "results": {
+            workload: {name: asdict(figures) | {"latencies": []} for name, figures in row.items()}
+            for workload, row in run.results.items()
+        },
+        "plans": [asdict(plan) for plan in run.plans],
+    }
+    (folder / f"{run.name}.json").write_text(json.dumps(found, indent=1), encoding="utf-8")
+
+
+def _page(run: Run) -> Iterator[str]:
+    yield f"# Benchmark, {run.data.rows:,} requests, {run.begun_at:%d %B %Y}"
+    yield ""
+    yield (
+        "CPU milliseconds per request, the application's processes and PostgreSQL's together, over a fixed number"
+        f" of requests; median of {run.rounds} interleaved rounds (least–most). `make bench` makes this page."
+    )
+    yield ""
+    yield from _table(["machine", ""], machine(run))
+    yield f"\n![CPU per request by workload]({run.name}.svg)\n"
+    yield "## Goals\n"
+    yield from _table(
+        ["goal", "wanted", "found", "", ""],
+        ((goal.text, goal.wanted, goal.shown, goal.verdict, goal.note) for goal in goals(run)),
+    )
+    yield "\n## CPU per request, ms\n"
+    names = [name for name in TITLES if any(name in row for row in run.results.values())]
+    yield "; ".join(f"**{name}**: {TITLES[name]}" for name in names) + ".\n"
+    yield from _figures(run, names, _cpu_cell)
+    yield "\n## Requests a second, 4 connections\n"
+    yield "Moves with whatever else the machine does; the client's own time is in it.\n"
+    yield from _figures(run, names, lambda found: f"{sorted(found.per_second)[len(found.per_second) // 2]:,.0f}")
+    yield "\n## Latency, ms: p50 / p95 / p99, 4 connections in a closed loop\n"
+    yield from _figures(run, names, _latency_cell)
+    yield from _rest(run)
+    yield from _plans(run)
+
+
+def _figures(run: Run, names: list[str], cell: Any) -> Iterator[str]:
+    rows = (
+        [workload.title, *(cell(row[name]) if name in row else "–" for name in names)]
+        for workload in WORKLOADS
+        if (row := run.results.get(workload.name))
+    )
+    yield from _table(["", *names], rows)
+
+
+def _cpu_cell(found: Figures) -> str:
+    return f"{found.middle_ms:.2f} ({min(found.cpu_ms):.2f}–{max(found.cpu_ms):.2f})"
+
+
+def _latency_cell(found: Figures) -> str:
+    if not found.latencies:
+        return "–"
+    return " / ".join(f"{found.percentile_ms(share):.1f}" for share in (50, 95, 99))
+
+
+def _rest(run: Run) -> Iterator[str]:
+    if run.mixes:
+        yield "\n## 50 reads and 5 writes a second, by the clock, ms from when each was due\n"
+        yield from _table(
+            ["", "p50", "p95", "p99", "slowest", "failed", "cores used"],
+            (
+                (name, *map(_one, (mix.p50, mix.p95, mix.p99, mix.slowest)), mix.failed, f"{mix.cpu_share:.2f}")
+                for name, mix in run.mixes.items()
+            ),
+        )
+    if run.memory:
+        yield "\n## Memory of two workers and what is around them, MB\n"
+        yield from _table(
+            ["", "fresh", "half-way", "after", "resident after", "mixed requests"],
+            (
+                (name, *map(_whole, (seen.fresh, seen.half_way, seen.after, seen.rss_after)), f"{seen.requests:,}")
+                for name, seen in run.memory.items()
+            ),
+        )
+        yield "\nFresh, half-way, after: proportional set size."
+    if run.starts:
+        yield "\n## Start to first answer, seconds\n"
+        yield from _table(
+            ["", "median", "all"],
+            (
+                (name, f"{median(seen):.2f}", ", ".join(f"{one:.2f}" for one in seen))
+                for name, seen in run.starts.items()
+            ),
+        )
+    if run.imported:
+        done = run.imported
+        yield (
+            f"\n## Import\n\n{done.rows:,} rows of the city's CSV in {done.seconds:.1f} s: **{done.per_second:,.0f}"
+            f" rows/s**, {done.cpu_s * 1e6 / done.rows:,.0f} µs of CPU a row."
+        )
+
+
+def _plans(run: Run) -> Iterator[str]:
+    if not run.plans:
+        return
+    faulty = run.faulty()
+    yield f"\n## {len(run.plans)} queries explained\n"
+    yield (
+        "Each as our server ran it (auto_explain), median of 5, warm, execution alone. "
+        + (f"**{len(faulty)} are not good enough.**" if faulty else "None reads the whole table or takes 10 ms.")
+    )
+    yield ""
+    yield from _table(
+        ["query", "SQL ms", "rows", "buffers", "path", ""],
+        (
+            (plan.title, f"{plan.statement_ms:.2f}", plan.rows, plan.buffers, *_words(plan))
+            for plan in sorted(run.plans, key=lambda plan: -plan.statement_ms)
+        ),
+    )
+
+
+def _words(plan: Plan) -> tuple[str, str]:
+    return " ← ".join(plan.path), "; ".join(plan.faults)
+
+
+def machine(run: Run) -> list[tuple[str, str]]:
+    """What it all ran on."""
+    with run.data.asking() as cursor:
+        cursor.execute(
+            "SELECT split_part(version(), ' ', 2), postgis_lib_version(), current_setting('shared_buffers')"
+        )
+        postgres, postgis, buffers = cursor.fetchone()
+    memory = next(line for line in Path("/proc/meminfo").read_text().splitlines() if line.startswith("MemTotal"))
+    libraries = ", ".join(f"{name} {version(name)}" for name in LIBRARIES if _has(name))
+    loads = sorted(run.loads) or [0.0]
+    return [
+        ("CPU", f"{_cpu_model()}, {_cores()} cores"),
+        ("memory", f"{int(memory.split()[1]) / 1024**2:.0f} GiB"),
+        ("system", f"{platform.system()} {platform.release()}, Python {platform.python_version()}"),
+        ("database", f"PostgreSQL {postgres}, PostGIS {postgis}, shared_buffers {buffers}, fsync on, warm"),
+        ("libraries", libraries),
+        ("code", _commit()),
+        ("machine's load", f"{loads[0]:.1f} to {loads[-1]:.1f}; above {_cores() + 4} others were at work too"),
+        ("took", f"{(datetime.now(UTC) - run.begun_at).total_seconds() / 60:.0f} min"),
+    ]
+
+
+def _cpu_model() -> str:
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown")
+
+
+def _cores() -> int:
+    return len([line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("processor")])
+
+
+def _commit() -> str:
+    done = subprocess.run(
+        ["git", "describe", "--always", "--dirty"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=Path(__file__).parent,
+    )
+    return done.stdout.strip() or "unknown"
+
+
+def _has(name: str) -> bool:
+    try:
+        return bool(version(name))
+    except ImportError:
+        return False
+
+
+def _one(value: float) -> str:
+    return f"{value:.1f}"
+
+
+def _whole(value: float) -> str:
+    return f"{value:.0f}"
+
+
+def _number(value: float, unit: str) -> str:
+    text = f"{value:,.0f}" if value >= 100 or value == int(value) else f"{value:.3g}"
+    return f"{text} {unit}".strip()
+
+
+def _table(head: Iterable[object], rows: Iterable[Iterable[object]]) -> Iterator[str]:
+    titles = list(head)
+    yield f"| {' | '.join(map(str, titles))} |"
+    yield f"|{'---|' * len(titles)}"
+    for row in rows:
+        yield f"| {' | '.join(map(str, row))} |"
+
+
+def plot(run: Run, stem: Path) -> None:
+    """CPU per request by workload and contestant, on a log scale, as SVG and PNG."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    mpl.rcParams.update({"svg.hashsalt": run.name, "font.size": 10, "font.family": "DejaVu Sans"})
+    from matplotlib import pyplot
+    from matplotlib.ticker import FuncFormatter
+
+    shown = [workload for workload in WORKLOADS if workload.name in run.results]
+    names = [name for name in TITLES if any(name in run.results[workload.name] for workload in shown)]
+    figure, axes = pyplot.subplots(figsize=(10, 1.6 + 0.42 * len(shown)))
+    for name in reversed(names):
+        points = [
+            (place, run.results[workload.name][name])
+            for place, workload in enumerate(shown)
+            if name in run.results[workload.name]
+        ]
+        middles = [found.middle_ms for _, found in points]
+        spread = [
+            [max(0.0, middle - min(found.cpu_ms)) for middle, (_, found) in zip(middles, points, strict=True)],
+            [max(0.0, max(found.cpu_ms) - middle) for middle, (_, found) in zip(middles, points, strict=True)],
+        ]
+        axes.errorbar(
+            middles,
+            [place for place, _ in points],
+            xerr=spread,
+            fmt="D" if name == OURS.name else "o",
+            markersize=9 if name == OURS.name else 6.5,
+            color=COLOURS[name],
+            label=TITLES[name],
+            elinewidth=1.2,
+            zorder=3 if name == OURS.name else 2,
+        )
+    for place, workload in enumerate(shown):
+        found = [figures.middle_ms for figures in run.results[workload.name].values()]
+        axes.plot([min(found), max(found)], [place, place], color="#cccccc", linewidth=1, zorder=1)
+    axes.set_xscale("log")
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.set_xlabel("CPU milliseconds per request, application and PostgreSQL (log scale; bars: least to most)")
+    axes.set_yticks(range(len(shown)), [workload.title for workload in shown])
+    axes.invert_yaxis()
+    axes.grid(axis="x", which="both", color="#eeeeee")
+    axes.set_axisbelow(True)
+    for side in ("top", "right", "left"):
+        axes.spines[side].set_visible(False)
+    axes.tick_params(axis="y", length=0)
+    axes.set_title(f"What a request costs, {run.data.rows:,} requests stored", loc="left", pad=12)
+    handles, labels = axes.get_legend_handles_labels()
+    figure.legend(handles[::-1], labels[::-1], loc="lower center", ncol=2, frameon=False)
+    figure.tight_layout(rect=(0, 0.02 + 0.9 / (1.6 + 0.42 * len(shown)), 1, 1))
+    for suffix in ("svg", "png"):
+        figure.savefig(
+            stem.with_suffix(f".{suffix}"), dpi=130, metadata={"Date": None} if suffix == "svg" else None
+        )
+    pyplot.close(figure)

@@ -1,0 +1,246 @@
+"""The README keeps its word: a shell runs every line of its tour against a real server."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from flask import Flask
+
+from open311.app import create_app
+from open311.clock import utc_now
+from open311.operations.api_keys import add_key
+from open311.plugins.registry import load_registry
+from open311.settings import Settings
+from spec.bodies import deviations, same_data
+from spec.shapes import Kind
+from tests.checked_client import kind_of
+from tests.conftest import platform_of
+
+REPOSITORY = Path(__file__).parents[1]
+README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+CURL = shutil.which("curl")
+STATUS = re.compile(r"\b[345]\d\d\b")
+
+SPY = """#!{python}
+# A curl that does what curl does, and writes down what came of it.
+import pathlib, subprocess, sys
+calls = pathlib.Path({calls!r})
+number = len(list(calls.glob("*.json")))
+body, report = calls / f"{{number:03}}.body", calls / f"{{number:03}}.json"
+body.touch()
+arguments = [word for word in sys.argv[1:] if word != "-i"]
+ending = ["--silent", "--show-error", "--globoff", "--output", str(body), "--write-out", "%{{json}}"]
+done = subprocess.run([{curl!r}, *arguments, *ending], stdout=report.open("wb"))
+sys.stdout.buffer.write(body.read_bytes())
+sys.exit(done.returncode)
+"""
+
+
+@dataclass(frozen=True)
+class Call:
+    """One curl of the tour: what was asked, what came back, what the README says of it."""
+
+    line: str
+    method: str
+    url: str
+    status: int
+    promised: int
+    media_type: str
+    body: bytes
+
+    @property
+    def kind(self) -> Kind:
+        return kind_of(urlsplit(self.url).path, self.method, self.status)  # type: ignore[return-value]
+
+
+def blocks() -> list[tuple[str, str]]:
+    """Each ```sh block with the paragraph before it."""
+    found = re.findall(r"((?:[^\n]+\n)+)\n```sh\n(.*?)```\n", README, re.DOTALL)
+    assert len(found) == README.count("```sh\n"), "a block stands without a paragraph before it"
+    return found
+
+
+def lines(block: str) -> list[str]:
+    """A block's commands, continued lines joined."""
+    return block.replace("\\\n", " ").strip().splitlines()
+
+
+def promises() -> list[tuple[str, int]]:
+    """Each command that calls curl, with its status: the last calls of a block have those that its paragraph names."""
+    found = []
+    for paragraph, block in blocks():
+        curls = [line for line in lines(block) if "curl " in line]
+        named = [int(status) for status in STATUS.findall(paragraph)]
+        found += list(zip(curls, [200] * (len(curls) - len(named)) + named, strict=True))
+    return found
+
+
+@pytest.fixture(scope="module")
+def tour(make_database: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory) -> list[Call]:
+    """What came of every curl in the README, in order."""
+    if CURL is None:
+        pytest.skip("there is no curl on this machine")
+    folder = tmp_path_factory.mktemp("tour")
+    settings = Settings(database_url=make_database("readme"), jurisdictions=("demo", "chicago"), port=free_port())
+    for name in ("bin", "calls", "var"):
+        (folder / name).mkdir()
+    spy = folder / "bin" / "curl"
+    spy.write_text(SPY.format(python=sys.executable, calls=str(folder / "calls"), curl=CURL), encoding="utf-8")
+    spy.chmod(0o755)
+    (folder / "var" / "demo-key").write_text(new_key(settings) + "\n", encoding="utf-8")
+    script = "\n".join(line for _, block in blocks() for line in lines(block))
+    script = re.sub(r"^BASE=.*$", f"BASE=http://127.0.0.1:{settings.port}/open311/v2", script, count=1)
+    with serving(settings):
+        done = subprocess.run(
+            ["sh", "-eu", "-c", script],
+            cwd=folder,
+            env=os.environ | {"PATH": f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}"},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+    assert done.returncode == 0, done.stderr
+    return [
+        read_call(line, promised, report)
+        for (line, promised), report in zip(promises(), sorted((folder / "calls").glob("*.json")), strict=True)
+    ]
+
+
+def free_port() -> int:
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def new_key(settings: Settings) -> str:
+    app = create_app(settings)
+    secret = add_key(platform_of(app), label="demo", now=utc_now())[1]
+    platform_of(app).close()
+    return secret
+
+
+@contextmanager
+def serving(settings: Settings) -> Iterator[None]:
+    """`open311 serve`, as soon as it answers."""
+    environment = os.environ | {
+        "DATABASE_URL": settings.database_url,
+        "OPEN311_JURISDICTIONS": ",".join(settings.jurisdictions),
+        "OPEN311_PORT": str(settings.port),
+        "OPEN311_WORKERS": "1",
+        "OPEN311_LOG_LEVEL": "error",
+    }
+    server = subprocess.Popen([sys.executable, "-m", "open311", "serve"], env=environment)
+    try:
+        patience = ["--retry", "30", "--retry-connrefused", "--retry-delay", "1", "--silent", "--show-error"]
+        subprocess.run(
+            [str(CURL), *patience, "--output", os.devnull, f"http://127.0.0.1:{settings.port}/healthz"], check=True
+        )
+        yield
+    finally:
+        server.terminate()
+        server.wait(30)
+
+
+def read_call(line: str, promised: int, report: Path) -> Call:
+    found = json.loads(report.read_text(encoding="utf-8"))
+    return Call(
+        line=line,
+        method=found["method"],
+        url=found["url_effective"],
+        status=found["http_code"],
+        promised=promised,
+        media_type=found["content_type"] or "",
+        body=report.with_suffix(".body").read_bytes(),
+    )
+
+
+def test_every_call_of_the_tour_is_answered_as_promised(tour: list[Call]) -> None:
+    assert len(tour) > 15
+    assert [(call.line, call.status) for call in tour] == [(call.line, call.promised) for call in tour]
+    assert {call.status for call in tour} == {200, 304, 400, 403, 404}
+
+
+def test_every_body_of_the_tour_keeps_the_standard(tour: list[Call]) -> None:
+    for call in tour:
+        if call.status == 304:
+            assert call.body == b""
+            continue
+        assert call.kind, f"{call.line}: {call.url} is none of the standard's addresses"
+        assert deviations(call.body, media_type=call.media_type, kind=call.kind) == [], call.line
+
+
+def test_the_tour_shows_everything_the_standard_has(tour: list[Call]) -> None:
+    assert {call.kind for call in tour if call.status == 200} == {
+        "discovery",
+        "services",
+        "service_definition",
+        "created",
+        "requests",
+        "token",
+    }
+    assert {call.media_type.partition(";")[0] for call in tour} >= {"application/json", "text/xml"}
+
+
+def test_what_the_tour_sends_it_reads_back(tour: list[Call]) -> None:
+    json_call, xml_call = [call for call in tour if "/requests/$ID" in call.line]
+    assert same_data(xml_call.body, json_call.body, "requests") == []
+    for call in tour:
+        if call.kind == "requests" and call.media_type.startswith("application/json"):
+            assert json.loads(call.body), f"{call.line}: finds nothing of what the tour sent"
+
+
+def test_a_mistake_names_all_there_is_to_mend(tour: list[Call]) -> None:
+    (call,) = [call for call in tour if call.status == 400]
+    said = " ".join(error["description"] for error in json.loads(call.body))
+    for field in ("lat", "long", "SURFACE"):
+        assert field in said
+
+
+# --- The other things that can be tried
+
+
+def test_the_city_that_the_readme_declares_is_sound(tmp_path: Path) -> None:
+    (declared,) = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
+    folder = tmp_path / "mycity"
+    folder.mkdir()
+    (folder / "jurisdiction.toml").write_text(declared, encoding="utf-8")
+    registry = load_registry([str(folder)])
+    assert registry.faults == ()
+    assert list(registry.jurisdictions) == ["mycity.example"]
+
+
+def test_the_table_of_addresses_is_whole(app: Flask) -> None:
+    table = {
+        (address, method)
+        for addresses, methods in re.findall(r"^\| (`/.*?) \| ([A-Z, ]+) \|", README, re.MULTILINE)
+        for address in re.findall(r"`(.*?)`", addresses)
+        for method in methods.split(", ")
+    }
+    served = {
+        (re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule), method)
+        for rule in app.url_map.iter_rules()
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+        if "<any(" not in rule.rule and not rule.rule.startswith(("/docs/", "/static/"))
+    }
+    assert table == served
+
+
+def test_the_two_commands_are_targets_of_the_makefile() -> None:
+    makefile = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
+    for target in re.findall(r"\bmake ([a-z]+)\b", README):
+        if target not in ("a", "up"):
+            assert re.search(rf"^{target}:", makefile, re.MULTILINE), f"there is no make {target}"

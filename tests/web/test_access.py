@@ -1,0 +1,253 @@
+"""Keys, HTTPS and rates: who may call, and what those hear who may not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from open311.operations.api_keys import add_key, revoke_key
+from open311.operations.platform import Platform
+from tests import build
+from tests.conftest import platform_of
+
+BASE = "/open311/v2"
+FORM = {"service_code": "potholes", "lat": "60.1718", "long": "24.9414"}
+KEYLESS = "api_key: is missing; send a valid api_key"
+
+MakeApp = Callable[..., Flask]
+both_formats = pytest.mark.parametrize("format", ["json", "xml"])
+
+
+def send(client: FlaskClient, format: str = "json", **more: Any) -> TestResponse:
+    return client.post(f"{BASE}/requests.{format}", data=more.pop("data", FORM), **more)
+
+
+@pytest.mark.requirement("C098")
+@pytest.mark.requirement("C099")
+@pytest.mark.requirement("C100")
+@pytest.mark.parametrize(
+    "way",
+    [
+        lambda key: {"data": FORM | {"api_key": key}},
+        lambda key: {"data": FORM | {"api_key": f"  {key} "}},
+        lambda key: {"query_string": {"api_key": key}},
+        lambda key: {"headers": {"Authorization": f"Bearer {key}"}},
+        lambda key: {"headers": {"Authorization": f"bearer  {key}"}},
+        lambda key: {"headers": {"X-Api-Key": key}},
+        lambda key: {"data": FORM | {"api_key": ""}, "headers": {"X-Api-Key": key}},
+    ],
+)
+def test_the_key_is_found_wherever_it_stands(
+    client: FlaskClient, key: str, way: Callable[[str], dict[str, Any]]
+) -> None:
+    assert send(client, **way(key)).status_code == 200
+
+
+@both_formats
+@pytest.mark.parametrize(
+    "way",
+    [
+        {},
+        {"headers": {"Authorization": "Basic a2V5Og=="}},
+        {"headers": {"Authorization": "Bearer"}},
+        {"headers": {"Authorization": "Bearer badkey"}},
+        {"headers": {"X-Api-Key": "\xff\xfe"}},
+        {"query_string": "api_key=badkey"},
+        {"data": FORM | {"api_key": "bad\x00key"}},
+        {"data": {"service_code": "nope", "lat": "x"}},
+        {"data": {"jurisdiction_id": "nowhere.example"}},
+        {"data": {}},
+    ],
+)
+@pytest.mark.requirement("C097")
+def test_without_a_good_key_a_caller_learns_of_nothing_but_the_key(
+    client: FlaskClient, format: str, way: dict[str, Any]
+) -> None:
+    answer = send(client, format, **way)
+    assert answer.status_code == 403
+    assert "api_key: is " in answer.text
+    for word in ("service_code", "nope", "lat:", "jurisdiction_id", "nowhere"):
+        assert word not in answer.text
+
+
+def test_a_body_key_wins_over_the_headers(client: FlaskClient, key: str) -> None:
+    assert send(client, data=FORM | {"api_key": "bad"}, headers={"X-Api-Key": key}).status_code == 403
+
+
+@pytest.mark.requirement("C051")
+@pytest.mark.parametrize("path", ["services", "services/potholes", "requests", "discovery"])
+def test_reading_needs_no_key_and_minds_no_wrong_one(client: FlaskClient, path: str) -> None:
+    headers = {"Authorization": "Bearer bad", "X-Api-Key": "bad"}
+    assert client.get(f"{BASE}/{path}.json").status_code == 200
+    assert client.get(f"{BASE}/{path}.json?api_key=bad", headers=headers).status_code == 200
+
+
+def test_a_citys_key_opens_that_city_alone(make_app: MakeApp) -> None:
+    app = make_app(build.city(id="a.example"), build.city(id="b.example"))
+    _, key = add_key(platform_of(app), label="a", jurisdiction_id="a.example", now=build.NOON)
+    client = app.test_client()
+    sent = FORM | {"api_key": key}
+    assert send(client, data=sent | {"jurisdiction_id": "a.example"}).status_code == 200
+    assert send(client, data=sent | {"jurisdiction_id": "www.A.example"}).status_code == 200
+    refused = send(client, data=sent | {"jurisdiction_id": "b.example"})
+    assert refused.status_code == 403
+    assert "is not valid for b.example" in refused.text
+    assert len(client.get(f"{BASE}/requests.json?jurisdiction_id=a.example").json) == 2
+    assert client.get(f"{BASE}/requests.json?jurisdiction_id=b.example").json == []
+
+
+def test_a_revoked_key_closes_at_once(client: FlaskClient, platform: Platform) -> None:
+    number, key = add_key(platform, label="app", now=build.NOON)
+    assert send(client, headers={"X-Api-Key": key}).status_code == 200
+    revoke_key(platform, number, now=build.NOON)
+    assert send(client, headers={"X-Api-Key": key}).status_code == 403
+
+
+@both_formats
+@pytest.mark.requirement("C101")
+def test_a_test_keys_request_is_taken_and_read_by_its_id_alone(
+    client: FlaskClient, platform: Platform, format: str
+) -> None:
+    _, key = add_key(platform, label="trial", is_test=True, now=build.NOON)
+    created = send(client, headers={"X-Api-Key": key})
+    assert created.status_code == 200
+    found = created.json[0]["service_request_id"]
+    (item,) = client.get(f"{BASE}/requests/{found}.json").json
+    assert item["agency_responsible"] is None
+    assert client.get(f"{BASE}/requests/{found}.{format}").status_code == 200
+    for query in ("", f"service_request_id={found}", "status=open", "bbox=24,60,25,61"):
+        assert found not in client.get(f"{BASE}/requests.{format}?{query}").text
+
+
+# --- HTTPS
+
+
+@pytest.fixture
+def guarded(make_app: MakeApp) -> FlaskClient:
+    """A client of a server whose public address is https."""
+    return make_app(public_url="https://311.city.example").test_client()
+
+
+@both_formats
+@pytest.mark.requirement("C292")
+def test_a_post_over_plain_http_is_refused_never_redirected(guarded: FlaskClient, format: str) -> None:
+    answer = send(guarded, format)
+    assert answer.status_code == 400
+    assert "send it over https" in answer.text
+    assert "Location" not in answer.headers
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
+def test_no_other_writing_call_is_redirected_either(guarded: FlaskClient, method: str) -> None:
+    assert guarded.open(f"{BASE}/requests.json", method=method).status_code == 400
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"{BASE}/services.xml",
+        f"{BASE}/requests.json?status=open&q=%C3%A9%26",
+        f"{BASE}/services/50%2525%2Foff.json",
+        "/",
+    ],
+)
+def test_a_read_over_plain_http_is_sent_to_the_public_address(guarded: FlaskClient, method: str, path: str) -> None:
+    answer = guarded.open(path, method=method, headers={"Host": "internal:3111"})
+    assert answer.status_code == 308
+    assert answer.headers["Location"] == f"https://311.city.example{path}".replace("%2F", "/")
+
+
+def test_a_forged_host_leads_nobody_astray(guarded: FlaskClient) -> None:
+    answer = guarded.get(f"{BASE}/services.xml", headers={"Host": "evil.example"})
+    assert answer.headers["Location"].startswith("https://311.city.example/")
+
+
+@pytest.mark.requirement("C293")
+def test_over_https_all_is_well_and_discovery_names_https(guarded: FlaskClient) -> None:
+    answer = guarded.get("/open311/discovery.json", base_url="https://311.city.example")
+    assert answer.status_code == 200
+    assert [entry["url"] for entry in answer.json["endpoints"]] == ["https://311.city.example/open311/v2"]
+    assert send(guarded, base_url="https://311.city.example").status_code == 403
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+def test_a_load_balancer_may_ask_over_plain_http(guarded: FlaskClient, path: str) -> None:
+    assert guarded.get(path).status_code == 200
+
+
+def test_a_trusted_proxy_may_say_that_the_call_was_https(make_app: MakeApp) -> None:
+    headers = {"X-Forwarded-Proto": "https"}
+    trusting = make_app(public_url="https://311.city.example", trusted_proxies=1).test_client()
+    assert trusting.get(f"{BASE}/services.json", headers=headers).status_code == 200
+    wary = make_app(public_url="https://311.city.example").test_client()
+    assert wary.get(f"{BASE}/services.json", headers=headers).status_code == 308
+
+
+# --- Rates
+
+
+@both_formats
+@pytest.mark.requirement("C167")
+def test_above_the_rate_a_post_is_429_and_told_when_to_come_back(make_app: MakeApp, format: str) -> None:
+    client = make_app(post_rate="2 per minute").test_client()
+    assert [send(client, format).status_code for _ in range(2)] == [403, 403]
+    answer = send(client, format)
+    assert answer.status_code == 429
+    assert 1 <= int(answer.headers["Retry-After"]) <= 61
+    assert "Too many calls" in answer.text
+    assert client.get(f"{BASE}/services.{format}").status_code == 200, "reads have a rate of their own"
+
+
+@both_formats
+def test_reads_have_a_rate_where_the_operator_sets_one(make_app: MakeApp, format: str) -> None:
+    client = make_app(get_rate="3 per hour").test_client()
+    # The checked client reads each address in both formats.
+    assert client.get(f"{BASE}/services.{format}").status_code == 200
+    assert client.head(f"{BASE}/services.{format}").status_code == 200
+    answer = client.get(f"{BASE}/services.{format}")
+    assert answer.status_code == 429
+    assert 1 <= int(answer.headers["Retry-After"]) <= 3601
+    assert client.get("/healthz").status_code == 200
+    assert send(client, format).status_code == 403, "writes have a rate of their own"
+
+
+@pytest.mark.parametrize(
+    ("trusted_proxies", "forwarded", "statuses"),
+    [
+        (0, ["1.1.1.1", "2.2.2.2", "3.3.3.3"], [403, 429, 429]),
+        (1, ["1.1.1.1", "2.2.2.2", "1.1.1.1"], [403, 403, 429]),
+        (1, ["9.9.9.1, 1.1.1.1", "9.9.9.2, 1.1.1.1", "9.9.9.3, 1.1.1.1"], [403, 429, 429]),
+        (2, ["1.1.1.1, 7.7.7.7", "2.2.2.2, 7.7.7.7", "1.1.1.1, 7.7.7.8"], [403, 403, 429]),
+    ],
+)
+def test_only_what_trusted_proxies_say_tells_callers_apart(
+    make_app: MakeApp, trusted_proxies: int, forwarded: list[str], statuses: list[int]
+) -> None:
+    client = make_app(post_rate="1 per hour", trusted_proxies=trusted_proxies).test_client()
+    assert [send(client, headers={"X-Forwarded-For": item}).status_code for item in forwarded] == statuses
+
+
+def test_no_other_header_stands_for_the_callers_address(make_app: MakeApp) -> None:
+    client = make_app(post_rate="1 per hour", trusted_proxies=1).test_client()
+    headers = ["X-Real-IP", "Forwarded", "Client-IP", "X-Client-IP", "CF-Connecting-IP", "True-Client-IP"]
+    statuses = [send(client, headers={name: "203.0.113.7"}).status_code for name in headers]
+    assert statuses == [403, *[429] * (len(headers) - 1)]
+
+
+def test_callers_are_told_apart_by_their_address(make_app: MakeApp) -> None:
+    client = make_app(post_rate="1 per hour").test_client()
+    for address in ("192.0.2.1", "192.0.2.2", "2001:db8::1"):
+        environ = {"REMOTE_ADDR": address}
+        assert [send(client, environ_overrides=environ).status_code for _ in range(2)] == [403, 429]
+
+
+def test_a_preflight_costs_nothing(make_app: MakeApp) -> None:
+    client = make_app(post_rate="1 per hour", get_rate="1 per hour").test_client()
+    for _ in range(3):
+        assert client.options(f"{BASE}/requests.json", headers={"Origin": "https://app.example"}).status_code == 200

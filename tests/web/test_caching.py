@@ -1,0 +1,203 @@
+"""ETag and 304, HEAD, OPTIONS and CORS, for every address."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from open311.clock import utc_now
+from open311.domain.requests import Status
+from open311.operations.platform import Platform
+from open311.operations.update_request import Change, update_request
+from tests import build
+
+BASE = "/open311/v2"
+ORIGIN = {"Origin": "https://app.example"}
+READS = [
+    "discovery",
+    "services",
+    "services/graffiti",
+    "requests",
+    "requests?status=open",
+    "requests/R1",
+    "tokens/t1",
+]
+
+both_formats = pytest.mark.parametrize("format", ["json", "xml"])
+every_read = pytest.mark.parametrize("read", READS)
+
+
+@pytest.fixture
+def filled(client: FlaskClient, platform: Platform) -> FlaskClient:
+    """A client of a server with a request R1 and a token t1."""
+    build.store(platform, service_request_id="R1", at=utc_now())
+    with platform.database.transaction() as connection:
+        (city,) = platform.registry
+        connection.exec_driver_sql(
+            "INSERT INTO request_token (jurisdiction_id, token, request_id) SELECT jurisdiction_id, 't1', id"
+            " FROM service_request"
+        )
+    return client
+
+
+def address(read: str, format: str) -> str:
+    path, question, query = read.partition("?")
+    return f"{BASE}/{path}.{format}{question}{query}"
+
+
+@both_formats
+@every_read
+@pytest.mark.requirement("C038")
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_what_a_client_has_already_is_304(filled: FlaskClient, format: str, read: str, method: str) -> None:
+    first = filled.get(address(read, format))
+    etag = first.headers["ETag"]
+    for known in (etag, f'"other", {etag}', f"W/{etag}", "*"):
+        again = filled.open(address(read, format), method=method, headers={"If-None-Match": known})
+        assert again.status_code == 304, known
+        assert again.data == b""
+        assert again.headers["ETag"] == etag
+        assert again.headers["Cache-Control"] == first.headers["Cache-Control"]
+        assert again.headers["Vary"] == first.headers["Vary"]
+    changed = filled.open(address(read, format), method=method, headers={"If-None-Match": '"other"'})
+    assert changed.status_code == 200
+
+
+@both_formats
+@every_read
+def test_caches_must_ask_and_know_what_the_answer_depends_on(filled: FlaskClient, format: str, read: str) -> None:
+    answer = filled.get(address(read, format))
+    assert answer.headers["Cache-Control"] == "no-cache"
+    assert {"Accept", "Accept-Language"} <= {name.strip() for name in answer.headers["Vary"].split(",")}
+
+
+@both_formats
+@every_read
+@pytest.mark.requirement("C035")
+def test_head_says_what_get_says_without_a_body(filled: FlaskClient, format: str, read: str) -> None:
+    get, head = filled.get(address(read, format)), filled.head(address(read, format))
+    assert head.status_code == 200
+    assert head.data == b""
+    per_call = {"X-Request-Id", "Date"}
+    assert {name: value for name, value in head.headers if name not in per_call} == {
+        name: value for name, value in get.headers if name not in per_call
+    }
+
+
+def test_the_two_formats_and_languages_have_etags_of_their_own(client: FlaskClient) -> None:
+    etags = {
+        client.get(f"{BASE}/services.{suffix}?locale={locale}").headers["ETag"]
+        for suffix in ("json", "xml")
+        for locale in ("en", "es")
+    }
+    assert len(etags) == 4
+
+
+@both_formats
+def test_a_changed_request_changes_the_etags_of_all_that_shows_it(
+    filled: FlaskClient, platform: Platform, format: str
+) -> None:
+    shown = [address(read, format) for read in ("requests", "requests/R1", "requests?service_request_id=R1")]
+    before = {path: filled.get(path).headers["ETag"] for path in shown}
+    (city,) = platform.registry
+    update_request(platform, city, "R1", Change(note="Soon."), now=utc_now())
+    for path in shown:
+        answer = filled.get(path, headers={"If-None-Match": before[path]})
+        assert answer.status_code == 200
+        assert "Soon." in answer.text
+
+
+@both_formats
+def test_a_page_that_loses_or_gains_a_request_has_another_etag(
+    filled: FlaskClient, platform: Platform, format: str
+) -> None:
+    path = address("requests?status=open", format)
+    etags = [filled.get(path).headers["ETag"]]
+    build.store(platform, service_request_id="R2", at=utc_now())
+    etags.append(filled.get(path).headers["ETag"])
+    (city,) = platform.registry
+    update_request(platform, city, "R1", Change(status=Status.CLOSED), now=utc_now())
+    etags.append(filled.get(path).headers["ETag"])
+    update_request(platform, city, "R2", Change(status=Status.CLOSED), now=utc_now())
+    etags.append(filled.get(path).headers["ETag"])
+    assert len(set(etags)) == 4
+
+
+def test_a_link_to_more_changes_the_etag_too(filled: FlaskClient, platform: Platform) -> None:
+    path = address("requests?page_size=1", "json")
+    before = filled.get(path)
+    assert "Link" not in before.headers
+    build.store(
+        platform, service_request_id="R0", at=build.NOON.replace(year=utc_now().year, month=utc_now().month)
+    )
+    build.store(platform, service_request_id="older", at=utc_now().replace(microsecond=0), number=1)
+    after = filled.get(path, headers={"If-None-Match": before.headers["ETag"]})
+    assert after.status_code == 200 or "Link" in after.headers
+
+
+@both_formats
+@pytest.mark.requirement("C039")
+def test_answers_to_a_post_and_errors_are_not_kept(client: FlaskClient, key: str, format: str) -> None:
+    data = {"api_key": key, "service_code": "potholes", "lat": "60.17", "long": "24.94"}
+    assert client.post(f"{BASE}/requests.{format}", data=data).headers["Cache-Control"] == "no-store"
+    for answer in (client.get(f"{BASE}/requests/nope.{format}"), client.post(f"{BASE}/requests.{format}")):
+        assert answer.headers["Cache-Control"] == "no-store"
+        assert "ETag" not in answer.headers
+
+
+@both_formats
+@pytest.mark.requirement("C037")
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "services", 200),
+        ("GET", "requests", 200),
+        ("HEAD", "requests", 200),
+        ("GET", "discovery", 200),
+        ("GET", "requests/nope", 404),
+        ("GET", "nothing/at/all", 404),
+        ("GET", "requests?status=bogus", 400),
+        ("POST", "requests", 403),
+        ("DELETE", "requests", 405),
+    ],
+)
+def test_any_origin_may_read_every_answer_errors_included(
+    client: FlaskClient, format: str, method: str, path: str, status: int
+) -> None:
+    answer = client.open(address(path, format), method=method, headers=ORIGIN)
+    assert answer.status_code == status
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+    assert "Access-Control-Allow-Credentials" not in answer.headers
+    exposed = {name.strip() for name in answer.headers["Access-Control-Expose-Headers"].split(",")}
+    assert {"Link", "X-Request-Id", "Retry-After", "ETag"} <= exposed
+
+
+@pytest.mark.requirement("C036")
+@pytest.mark.parametrize("path", [f"{BASE}/requests.json", f"{BASE}/requests.xml", f"{BASE}/requests"])
+def test_a_preflight_allows_what_apps_send(client: FlaskClient, path: str) -> None:
+    asked = "content-type, x-api-key, idempotency-key, authorization"
+    headers = ORIGIN | {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": asked}
+    answer = client.options(path, headers=headers)
+    assert answer.status_code in (200, 204)
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+    assert "POST" in answer.headers["Access-Control-Allow-Methods"]
+    allowed = {name.strip().lower() for name in answer.headers["Access-Control-Allow-Headers"].split(",")}
+    assert allowed == {"content-type", "x-api-key", "idempotency-key", "authorization"}
+
+
+@both_formats
+@every_read
+def test_options_names_the_methods(filled: FlaskClient, format: str, read: str) -> None:
+    answer = filled.options(address(read, format))
+    assert answer.status_code == 200
+    allowed = {"GET", "HEAD", "OPTIONS"} | ({"POST"} if read.startswith("requests") and "/" not in read else set())
+    assert {name.strip() for name in answer.headers["Allow"].split(",")} == allowed
+
+
+def test_pages_for_people_are_no_api_for_other_origins(make_app: Callable[..., Flask]) -> None:
+    client = make_app().test_client()
+    for path in ("/", "/docs", "/readyz"):
+        assert "Access-Control-Allow-Origin" not in client.get(path, headers=ORIGIN).headers
