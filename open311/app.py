@@ -74,9 +74,18 @@ def create_app(settings: Settings, platform: Platform | None = None) -> Flask:
     CORS(
         app,
         resources=r"/open311/.*",
-        expose_headers=["Link", "X-Request-Id", "Retry-After", "ETag", "Content-Language"],
+        expose_headers=[
+            "Link",
+            "X-Total-Count",
+            "Warning",
+            "X-Request-Id",
+            "Retry-After",
+            "ETag",
+            "Content-Language",
+        ],
         allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "X-Api-Key", "X-Request-Id"],
         methods=["GET", "HEAD", "OPTIONS", "POST"],
+        send_wildcard=True,  # the same answer for every origin, so that caches keep one
     )
     _sync(app.extensions[EXTENSION])
     app.wsgi_app = PlainPath(app.wsgi_app)  # type: ignore[method-assign]

@@ -3,6 +3,7 @@
 from schemas.arguments import (
     Arguments,
     JurisdictionArguments,
+    RequestArguments,
     RequestSearchArguments,
     ServiceArguments,
     SubmissionArguments,
@@ -43,6 +44,7 @@ __all__ = [
     "NoteSchema",
     "OptionalText",
     "ReceiptSchema",
+    "RequestArguments",
     "RequestSearchArguments",
     "ServiceArguments",
     "ServiceDefinitionSchema",

@@ -67,10 +67,35 @@ class RequestSearchArguments(JurisdictionArguments):
     sort = fields.String(
         load_default="", metadata=describe("-requested, requested, -updated or updated (extension).")
     )
+    q = fields.String(
+        load_default="",
+        validate=NO_NUL,
+        metadata=describe("Words that must be found, accents and case aside (extension).", "street light"),
+    )
+    group = fields.String(load_default="", validate=NO_NUL, metadata=describe("A service group (extension)."))
+    keyword = fields.String(load_default="", validate=NO_NUL, metadata=describe("A service keyword (extension)."))
+    agency_responsible = fields.String(
+        load_default="", validate=NO_NUL, metadata=describe("As requests show it (extension).")
+    )
+    has_photo = fields.String(load_default="", metadata=describe("true or false (extension)."))
+    extensions = fields.String(
+        load_default="",
+        metadata=describe("true, or some of extended_attributes, notes, attributes (extension).", "true"),
+    )
+    cursor = fields.String(load_default="", metadata=describe("Where to go on; from a Link header (extension)."))
     page = fields.String(load_default="", metadata=describe("Page, from 1 (extension).", "1"))
     page_size = fields.String(
         load_default="",
         metadata=describe("Rows a page, at most 1000; also per_page, limit, max_requests (extension).", "100"),
+    )
+
+
+class RequestArguments(JurisdictionArguments):
+    """What a single request takes (1.7, and an extension)."""
+
+    extensions = fields.String(
+        load_default="",
+        metadata=describe("true, or some of extended_attributes, notes, attributes (extension).", "true"),
     )
 
 

@@ -78,7 +78,7 @@ def lines(block: str) -> list[str]:
 
 
 def promises() -> list[tuple[str, int]]:
-    """Each command that calls curl, with its status: the last calls of a block have those that its paragraph names."""
+    """Each command that calls curl, with its status: a block's last calls have those that its paragraph names."""
     found = []
     for paragraph, block in blocks():
         curls = [line for line in lines(block) if "curl " in line]
@@ -101,7 +101,8 @@ def tour(make_database: Callable[[str], str], tmp_path_factory: pytest.TempPathF
     spy.chmod(0o755)
     (folder / "var" / "demo-key").write_text(new_key(settings) + "\n", encoding="utf-8")
     script = "\n".join(line for _, block in blocks() for line in lines(block))
-    script = re.sub(r"^BASE=.*$", f"BASE=http://127.0.0.1:{settings.port}/open311/v2", script, count=1)
+    assert script.count("127.0.0.1:3111") == 1, "the address stands in the first block alone"
+    script = script.replace("127.0.0.1:3111", f"127.0.0.1:{settings.port}")
     with serving(settings):
         done = subprocess.run(
             ["sh", "-eu", "-c", script],

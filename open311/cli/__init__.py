@@ -6,6 +6,7 @@ import click
 
 from open311 import __version__
 from open311.cli.catalogue import jurisdictions, route
+from open311.cli.conformance import conformance
 from open311.cli.database import db
 from open311.cli.documents import openapi, settings
 from open311.cli.importing import import_command
@@ -45,5 +46,6 @@ for command in (
     publish,
     settings,
     openapi,
+    conformance,
 ):
     main.add_command(command)

@@ -34,7 +34,14 @@ _KINDS = ("services", "service_definition", "requests", "created", "token", "err
 @click.option(
     "--only", multiple=True, metavar="NUMBER", help="Check this requirement alone, such as C187; repeatable."
 )
-@click.option("--format", "form", type=click.Choice(["text", "json", "junit", "html"]), default="text")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "junit", "html"]),
+    default="text",
+    show_default=True,
+    help="What the report is written in.",
+)
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Write the report to this file.")
 @click.option(
     "--discovery", default="", metavar="URL", help="What discovery.xml lies below, if not found by itself."
@@ -44,7 +51,12 @@ _KINDS = ("services", "service_definition", "requests", "created", "token", "err
     "--rate", type=click.FloatRange(0), default=2.0, show_default=True, help="Calls a second; 0 for no limit."
 )
 @click.option(
-    "--timeout", type=click.FloatRange(0, min_open=True), default=15.0, show_default=True, metavar="SECONDS"
+    "--timeout",
+    type=click.FloatRange(0, min_open=True),
+    default=15.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long to wait for an answer.",
 )
 @click.option(
     "--max-bytes", type=click.IntRange(1), default=10_000_000, show_default=True, help="The longest answer read."

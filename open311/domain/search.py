@@ -26,6 +26,16 @@ class Sort(StrEnum):
     UPDATED_DESC = "-updated"
     UPDATED = "updated"
 
+    @property
+    def is_descending(self) -> bool:
+        """Whether the newest comes first."""
+        return self.value.startswith("-")
+
+    @property
+    def wire_field(self) -> str:
+        """The standard's field that a list in this order follows."""
+        return f"{self.value.removeprefix('-')}_datetime"
+
 
 @dataclass(frozen=True, slots=True)
 class Window:
@@ -78,26 +88,49 @@ def halves(box: Box) -> tuple[Box, ...]:
     return (Box(box.west, box.south, 180.0, box.north), Box(-180.0, box.south, box.east, box.north))
 
 
+@dataclass(frozen=True, slots=True)
+class Key:
+    """Where a page ends: the last item's instant in the order of the list, and its number."""
+
+    at: datetime
+    number: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestSearch:
     """Which requests, in which order, which page of them.
 
-    ids        service_request_ids; when given, the other filters are not looked at (A19)
-    requested  bounds on requested_datetime; updated: on the last change
-    page       from 1
+    ids            service_request_ids; when given, the other filters are not looked at (A19)
+    service_codes  any of these; None for all, empty for none
+    agency         agency_responsible, letter for letter; "" for all
+    has_media      with or without a picture; None for both
+    words          folded text that must be found, in PostgreSQL's `language`; "" for all
+    requested      bounds on requested_datetime; updated: on the last change
+    after          the key after which the page begins; `page` counts from there
+    page           from 1
     """
 
     jurisdiction_id: str
     ids: tuple[str, ...] = ()
-    service_codes: tuple[str, ...] = ()
+    service_codes: tuple[str, ...] | None = None
     statuses: tuple[Status, ...] = ()
+    agency: str = ""
+    has_media: bool | None = None
+    words: str = ""
+    language: str = "simple"
     requested: Window = Window()
     updated: Window = Window()
     near: Circle | None = None
     box: Box | None = None
     sort: Sort = Sort.REQUESTED_DESC
+    after: Key | None = None
     page: int = 1
     page_size: int = MAX_ROWS
+
+    @property
+    def is_void(self) -> bool:
+        """Whether nothing can match."""
+        return self.service_codes == ()
 
 
 def requested_window(

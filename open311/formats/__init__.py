@@ -1,6 +1,6 @@
 """Plain data to bytes: JSON and XML bodies, generated from the schemas. No Flask, no database."""
 
-from open311.formats.documents import JSON, XML, Format, document, join_items, with_fragments
+from open311.formats.documents import JSON, XML, Format, document, join_items, text_field, with_fragments
 from open311.formats.rendition import VERSION, Rendition, render, render_with_extras
 from open311.formats.shapes import Shape, shape_of
 
@@ -16,5 +16,6 @@ __all__ = [
     "render",
     "render_with_extras",
     "shape_of",
+    "text_field",
     "with_fragments",
 ]

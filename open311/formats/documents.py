@@ -75,6 +75,13 @@ def with_fragments(item: str, added: Iterable[str], output: Format) -> str:
     return f"{item[:end]}{''.join(added)}{item[end:]}"
 
 
+def text_field(item: str, name: str, output: Format) -> str:
+    """A text field of a rendered item. What people typed cannot look like one: its quotes and signs are escaped."""
+    before, after = (f'"{name}":"', '"') if output is JSON else (f"<{name}>", "<")
+    start = item.index(before) + len(before)
+    return item[start : item.index(after, start)]
+
+
 def _children(shape: Shape, content: dict[str, Any]) -> str:
     return "".join(_child(column, content[column.name]) for column in shape.columns if column.name in content)
 

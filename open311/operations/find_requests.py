@@ -2,33 +2,61 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC
 
+from open311.domain.dates import parse_instant
 from open311.domain.requests import TokenState
-from open311.domain.search import MAX_IDS, RequestSearch
+from open311.domain.search import MAX_IDS, Key, RequestSearch, Sort
 from open311.errors import Invalid, NotFound
-from open311.formats import Format
+from open311.formats import JSON, Format, shape_of, text_field, with_fragments
 from open311.operations.platform import Platform
 from open311.storage import publications, tokens
 from open311.storage.publications import Item, combined
-from open311.storage.direct import Direct
+from schemas import ExtrasSchema
+
+COUNT_TO = 10_000
+"""How far a list is counted; beyond, nobody is told how many there are."""
+
+EXTENSIONS = tuple(column.name for column in shape_of(ExtrasSchema).columns)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """Rendered items of a list, whether there are more, and a validator that changes just when the items do."""
+    """Rendered items of a list, and a validator that changes just when they do.
+
+    next_key  where the page ends, if there are more; None if there are none, or the list is one of ids
+    """
 
     items: list[str]
-    has_more: bool
     validator: str
+    next_key: Key | None = None
 
 
-def find_requests(platform: Platform, search: RequestSearch, output: Format) -> Page:
-    """The page that a search asks for, already rendered."""
-    direct = platform.database.direct
+def find_requests(
+    platform: Platform, search: RequestSearch, output: Format, extensions: Sequence[str] = ()
+) -> Page:
+    """The page that a search asks for, already rendered.
+
+    extensions  which of EXTENSIONS to add to each item
+    """
+    direct, with_extras = platform.database.direct, bool(extensions)
     if search.ids:
-        return _page(publications.find_by_ids(direct, search.jurisdiction_id, search.ids, output), len(search.ids))
-    return _page(publications.find_items(direct, search, output), search.page_size)
+        items = publications.find_by_ids(
+            direct, search.jurisdiction_id, search.ids, output, with_extras=with_extras
+        )
+        return _page(items, output, extensions)
+    items = publications.find_items(direct, search, output, with_extras=with_extras)
+    shown = items[: search.page_size]
+    has_more = len(items) > search.page_size
+    return _page(shown, output, extensions, _key(shown[-1], search.sort, output) if has_more else None)
+
+
+def count_requests(platform: Platform, search: RequestSearch) -> int | None:
+    """How many requests a search finds on all its pages; None if they are more than COUNT_TO."""
+    found = publications.count_items(platform.database.direct, search, most=COUNT_TO)
+    return found if found <= COUNT_TO else None
 
 
 def find_validator(platform: Platform, search: RequestSearch) -> str:
@@ -36,14 +64,23 @@ def find_validator(platform: Platform, search: RequestSearch) -> str:
     return _validator(*publications.find_digest(platform.database.direct, search))
 
 
-def find_request(platform: Platform, jurisdiction_id: str, service_request_id: str, output: Format) -> Page:
+def find_request(
+    platform: Platform,
+    jurisdiction_id: str,
+    service_request_id: str,
+    output: Format,
+    extensions: Sequence[str] = (),
+) -> Page:
     """One request by its id, or several by a comma list in the path (A20). NotFound for none."""
-    direct = platform.database.direct
-    item = publications.find_item(direct, jurisdiction_id, service_request_id, output)
-    items = [item] if item else _listed(direct, jurisdiction_id, service_request_id, output)
+    direct, with_extras = platform.database.direct, bool(extensions)
+    item = publications.find_item(direct, jurisdiction_id, service_request_id, output, with_extras=with_extras)
+    items = [item] if item else []
+    if item is None:
+        ids = _ids_in(service_request_id)
+        items = publications.find_by_ids(direct, jurisdiction_id, ids, output, with_extras=with_extras)
     if not items:
         raise NotFound(f"{service_request_id[:60]!r} is not a request here.", "service_request_id")
-    return _page(items, len(items))
+    return _page(items, output, extensions)
 
 
 def find_token(platform: Platform, jurisdiction_id: str, token: str) -> TokenState:
@@ -56,21 +93,33 @@ def find_token(platform: Platform, jurisdiction_id: str, token: str) -> TokenSta
     return state
 
 
-def _listed(direct: Direct, jurisdiction_id: str, path: str, output: Format) -> list[Item]:
-    """The requests of a comma list in the path."""
+def _ids_in(path: str) -> tuple[str, ...]:
+    """The ids of a comma list in the path; none for a single id, which was looked for already."""
     ids = tuple(dict.fromkeys(part.strip() for part in path.split(",") if part.strip()))
     if len(ids) > MAX_IDS:
         raise Invalid(f"holds {len(ids)} ids; {MAX_IDS} are allowed.", "service_request_id")
-    return publications.find_by_ids(direct, jurisdiction_id, ids, output) if len(ids) > 1 else []
+    return ids if "," in path else ()
 
 
-def _page(items: list[Item], page_size: int) -> Page:
-    shown = items[:page_size]
-    return Page(
-        items=[item.body for item in shown],
-        has_more=len(items) > page_size,
-        validator=_validator(len(shown), combined(shown)),
-    )
+def _page(items: list[Item], output: Format, extensions: Sequence[str], next_key: Key | None = None) -> Page:
+    validator = _validator(len(items), combined(items))
+    if not extensions:
+        return Page(items=[item.body for item in items], validator=validator, next_key=next_key)
+    places = [EXTENSIONS.index(name) for name in extensions]
+    bodies = [with_fragments(item.body, _added(item, places, output), output) for item in items]
+    return Page(items=bodies, validator=f"{validator}-{''.join(map(str, places))}", next_key=next_key)
+
+
+def _added(item: Item, places: Sequence[int], output: Format) -> Iterator[str]:
+    yield from (item.extras[place] for place in places if item.extras)
+    if item.distance_m is not None:
+        metres = round(item.distance_m, 1)
+        yield f'"distance":{metres}' if output is JSON else f"<distance>{metres}</distance>"
+
+
+def _key(item: Item, sort: Sort, output: Format) -> Key:
+    """The key of a list's item: its instant stands in its body, to the second, as it does in the index."""
+    return Key(parse_instant(text_field(item.body, sort.wire_field, output), UTC), item.number)
 
 
 def _validator(count: int, digest: int) -> str:

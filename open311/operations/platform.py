@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from threading import Event
 
+from open311.errors import Misconfigured
 from open311.plugins.registry import Registry, load_registry
 from open311.settings import Settings
 from open311.storage.engine import Database, open_database
@@ -32,7 +33,12 @@ class Platform:
 
 
 def open_platform(settings: Settings) -> Platform:
-    """The platform that the settings describe; does not connect yet, and never fails for a broken plugin."""
+    """The platform that the settings describe; does not connect yet, and never fails for a broken plugin.
+
+    Raises Misconfigured where they name no database; commands bring the private one.
+    """
+    if not settings.database_url:
+        raise Misconfigured("DATABASE_URL: is not set; it must look like postgresql://user:password@host/name.")
     database = open_database(
         settings.sqlalchemy_url,
         pool_size=settings.pool_size,

@@ -31,6 +31,8 @@ _SHAPE = shape_of(ServiceRequestSchema)
 _EXTRAS = shape_of(ExtrasSchema)
 BATCH_ROWS = 500
 
+__all__ = ["Names", "names_for", "publication_of", "publish", "text_search_language"]
+
 
 @dataclass(frozen=True, slots=True)
 class Names:

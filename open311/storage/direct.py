@@ -17,8 +17,8 @@ from typing import Any, Self
 import psycopg2
 from psycopg2.errors import QueryCanceled, UndefinedTable
 from psycopg2.extensions import connection as RawConnection
-from sqlalchemy.sql import ClauseElement
 from sqlalchemy.dialects.postgresql import psycopg2 as dialect
+from sqlalchemy.sql import ClauseElement
 
 from open311.errors import Unavailable
 

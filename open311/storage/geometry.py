@@ -40,6 +40,12 @@ def within(point: ColumnElement[Any], name: str, parts: int) -> ColumnElement[bo
     return and_(candidates, func.ST_DWithin(cast(point, Geography), cast(centre, Geography), radius))
 
 
+def distance(point: ColumnElement[Any], name: str) -> ColumnElement[float]:
+    """Metres from a circle's centre over the ellipsoid; the values are those of `circle_values`."""
+    centre = func.ST_GeomFromEWKT(bindparam(f"{name}_centre", type_=Text), type_=Geometry)
+    return func.ST_Distance(cast(point, Geography), cast(centre, Geography), type_=Double)
+
+
 def box_values(name: str, box: Box) -> dict[str, Any]:
     """The values that `in_box` asks for."""
     return {f"{name}_{part}": _diagonal(half) for part, half in enumerate(halves(box))}

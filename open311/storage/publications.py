@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, lru_cache, reduce
 from operator import xor
 from typing import Any
@@ -22,14 +22,15 @@ from sqlalchemy import (
     func,
     literal_column,
     select,
+    tuple_,
 )
 from sqlalchemy.dialects.postgresql import REGCONFIG, Insert, insert
 
 from open311.domain.requests import Record, Status
 from open311.domain.search import RequestSearch, Sort, box_around, halves
 from open311.formats import Format, Rendition
-from open311.storage.geometry import box_values, circle_values, in_box, point_of, within
 from open311.storage.direct import Direct, Statement
+from open311.storage.geometry import box_values, circle_values, distance, in_box, point_of, within
 from open311.storage.tables import publication
 
 WITHDRAWN = "withdrawn"
@@ -40,6 +41,13 @@ _ORDERS = {
     Sort.UPDATED_DESC: (publication.c.updated_at.desc(), publication.c.id.desc()),
     Sort.UPDATED: (publication.c.updated_at, publication.c.id),
 }
+_INSTANTS = {
+    Sort.REQUESTED_DESC: publication.c.requested_at,
+    Sort.REQUESTED: publication.c.requested_at,
+    Sort.UPDATED_DESC: publication.c.updated_at,
+    Sort.UPDATED: publication.c.updated_at,
+}
+_EXTRAS = {Format.JSON: publication.c.json_extras, Format.XML: publication.c.xml_extras}
 _BODY = {Format.JSON: publication.c.json, Format.XML: publication.c.xml}
 
 
@@ -133,24 +141,44 @@ def publication_values(item: Publication) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One rendered item of a list, and what of it goes into the list's ETag."""
+    """One rendered item of a list, what of it goes into the list's ETag, and its number.
+
+    extras  extended_attributes, notes and attributes as fields to add; empty unless asked for
+    """
 
     body: str
     digest: int
+    number: int = 0
+    extras: Sequence[str] = ()
+    distance_m: float | None = None
 
 
-def find_items(direct: Direct, search: RequestSearch, output: Format) -> list[Item]:
+def find_items(direct: Direct, search: RequestSearch, output: Format, *, with_extras: bool = False) -> list[Item]:
     """The rendered items of a page, in order, one more than the page where there are more."""
-    statement, values = _page(search, _BODY[output], publication.c.digest)
-    return [Item(*row) for row in direct.rows(statement, values)]
+    if search.is_void:
+        return []
+    columns = (_BODY[output].name, "digest", "id", *((_EXTRAS[output].name,) if with_extras else ()))
+    statement = _page_statement(_Kind.of(search), columns, with_distance=with_extras and search.near is not None)
+    return [Item(*row) for row in direct.rows(statement, _values(search, rows=search.page_size + 1))]
+
+
+def count_items(direct: Direct, search: RequestSearch, *, most: int) -> int:
+    """How many items a search finds in all, counted no further than `most` + 1."""
+    if search.is_void:
+        return 0
+    whole = replace(search, page=1, after=None)
+    found: int = direct.rows(_count_statement(_Kind.of(whole)), _values(whole, rows=most + 1))[0][0]
+    return found
 
 
 def find_digest(direct: Direct, search: RequestSearch) -> tuple[int, int]:
     """How many items a page holds, and their digests combined: what a validator needs, for a tenth of the cost.
 
-    The same as `combined` makes of the items themselves. The order does not count: it follows from the items.
+    One more than the page counts where there are more: it decides about the link to the next page. The same as `combined` makes of the items themselves. The order does not count: it follows from the items.
     """
-    kind, values = _Kind.of(search), _values(search, rows=search.page_size)
+    if search.is_void:
+        return 0, 0
+    kind, values = _Kind.of(search), _values(search, rows=search.page_size + 1)
     count, digest = direct.rows(_digest_statement(kind), values)[0]
     return count, digest or 0
 
@@ -160,24 +188,28 @@ def combined(items: Iterable[Item]) -> int:
     return reduce(xor, (item.digest for item in items), 0)
 
 
-def find_by_ids(direct: Direct, jurisdiction_id: str, ids: Sequence[str], output: Format) -> list[Item]:
+def find_by_ids(
+    direct: Direct, jurisdiction_id: str, ids: Sequence[str], output: Format, *, with_extras: bool = False
+) -> list[Item]:
     """Listed requests by id, in the order asked; unknown ids are left out (A19)."""
     values = {"jurisdiction_id": jurisdiction_id, "ids": list(ids)}
-    found = {row[0]: Item(row[1], row[2]) for row in direct.rows(_by_ids(output), values)}
+    found = {row[0]: Item(*row[1:]) for row in direct.rows(_by_ids(output, with_extras), values)}
     return [found[wanted] for wanted in ids if wanted in found]
 
 
-def find_item(direct: Direct, jurisdiction_id: str, service_request_id: str, output: Format) -> Item | None:
+def find_item(
+    direct: Direct, jurisdiction_id: str, service_request_id: str, output: Format, *, with_extras: bool = False
+) -> Item | None:
     """One rendered item by its id; also an unlisted one."""
     values = {"jurisdiction_id": jurisdiction_id, "service_request_id": service_request_id}
-    rows = direct.rows(_by_id(output), values)
+    rows = direct.rows(_by_id(output, with_extras), values)
     return Item(*rows[0]) if rows else None
 
 
 def page_query(search: RequestSearch) -> tuple[str, dict[str, Any]]:
     """A list's SQL and its values, for EXPLAIN."""
-    statement, values = _page(search, publication.c.json, publication.c.digest)
-    return statement.text, values
+    statement = _page_statement(_Kind.of(search), ("json", "digest", "id"))
+    return statement.text, _values(search, rows=search.page_size + 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +222,10 @@ class _Kind:
     bounds: frozenset[str]
     boxes: int
     circle_boxes: int
+    has_agency: bool
+    has_media: bool | None
+    has_words: bool
+    has_key: bool
 
     @classmethod
     def of(cls, search: RequestSearch) -> _Kind:
@@ -201,24 +237,32 @@ class _Kind:
         }
         return cls(
             sort=search.sort,
-            service_codes=min(2, len(search.service_codes)),
+            service_codes=min(2, len(search.service_codes or ())),
             status=search.statuses[0] if len(set(search.statuses)) == 1 else "",
             bounds=frozenset(bounds),
             boxes=len(halves(search.box)) if search.box else 0,
             circle_boxes=len(halves(box_around(search.near))) if search.near else 0,
+            has_agency=bool(search.agency),
+            has_media=search.has_media,
+            has_words=bool(search.words),
+            has_key=search.after is not None,
         )
 
     @property
     def is_plain(self) -> bool:
         """Whether one plan is best for all values, so that the server may keep it."""
-        return not (self.service_codes or self.status or self.boxes or self.circle_boxes) and self.bounds == {
-            "requested_start"
-        }
-
-
-def _page(search: RequestSearch, *columns: ColumnElement[Any]) -> tuple[Statement, dict[str, Any]]:
-    statement = _page_statement(_Kind.of(search), tuple(column.name for column in columns))
-    return statement, _values(search, rows=search.page_size + 1)
+        return self == _Kind(
+            sort=self.sort,
+            service_codes=0,
+            status="",
+            bounds=frozenset({"requested_start"}),
+            boxes=0,
+            circle_boxes=0,
+            has_agency=False,
+            has_media=None,
+            has_words=False,
+            has_key=self.has_key,
+        )
 
 
 def _values(search: RequestSearch, *, rows: int) -> dict[str, Any]:
@@ -228,7 +272,12 @@ def _values(search: RequestSearch, *, rows: int) -> dict[str, Any]:
         "limit": rows,
         "offset": (search.page - 1) * search.page_size,
         "service_code": search.service_codes[0] if search.service_codes else None,
-        "service_codes": list(search.service_codes),
+        "service_codes": list(search.service_codes or ()),
+        "agency": search.agency,
+        "words": search.words,
+        "words_language": search.language,
+        "key_at": search.after.at if search.after else None,
+        "key_number": search.after.number if search.after else None,
         "requested_start": search.requested.start,
         "requested_end": search.requested.end,
         "updated_start": search.updated.start,
@@ -242,8 +291,10 @@ def _values(search: RequestSearch, *, rows: int) -> dict[str, Any]:
 
 
 @lru_cache(maxsize=1024)
-def _page_statement(kind: _Kind, columns: tuple[str, ...]) -> Statement:
-    return Statement.of(_page_select(kind, *columns), _plan_name(kind, *columns))
+def _page_statement(kind: _Kind, columns: tuple[str, ...], *, with_distance: bool = False) -> Statement:
+    if not with_distance:
+        return Statement.of(_page_select(kind, *columns), _plan_name(kind, *columns))
+    return Statement.of(_page_select(kind, *columns).add_columns(distance(publication.c.point, "near")))
 
 
 @lru_cache(maxsize=1024)
@@ -251,6 +302,12 @@ def _digest_statement(kind: _Kind) -> Statement:
     page = _page_select(kind, "digest").subquery()
     query = select(func.count(), func.bit_xor(page.c.digest))
     return Statement.of(query, _plan_name(kind, "combined"))
+
+
+@lru_cache(maxsize=1024)
+def _count_statement(kind: _Kind) -> Statement:
+    page = _page_select(kind, "id").subquery()
+    return Statement.of(select(func.count()).select_from(page))
 
 
 def _page_select(kind: _Kind, *columns: str) -> Select[Any]:
@@ -265,7 +322,9 @@ def _page_select(kind: _Kind, *columns: str) -> Select[Any]:
 
 def _plan_name(kind: _Kind, *columns: str) -> str:
     """A name for the plan of a plain page; other pages are planned for their values."""
-    return f"page_{'_'.join(columns)}_{list(Sort).index(kind.sort)}" if kind.is_plain else ""
+    if not kind.is_plain:
+        return ""
+    return f"page_{'_'.join(columns)}_{list(Sort).index(kind.sort)}{'_after' if kind.has_key else ''}"
 
 
 def _conditions(kind: _Kind) -> Iterator[ColumnElement[bool]]:
@@ -283,6 +342,20 @@ def _conditions(kind: _Kind) -> Iterator[ColumnElement[bool]]:
             yield column >= bindparam(f"{name}_start")
         if f"{name}_end" in kind.bounds:
             yield column <= bindparam(f"{name}_end")
+    if kind.has_agency:
+        yield columns.agency == bindparam("agency")
+    if kind.has_media is not None:
+        yield columns.has_media if kind.has_media else ~columns.has_media
+    if kind.has_words:
+        language = cast(bindparam("words_language", type_=Text), REGCONFIG)
+        yield columns.words.bool_op("@@")(func.websearch_to_tsquery(language, bindparam("words", type_=Text)))
+    if kind.has_key:
+        # As a row comparison: only so does the index begin where the page does.
+        here = tuple_(_INSTANTS[kind.sort], columns.id)
+        there = tuple_(
+            bindparam("key_at", type_=_INSTANTS[kind.sort].type), bindparam("key_number", type_=BigInteger)
+        )
+        yield here < there if kind.sort.is_descending else here > there
     if kind.boxes:
         yield in_box(columns.point, "box", kind.boxes)
     if kind.circle_boxes:
@@ -290,20 +363,26 @@ def _conditions(kind: _Kind) -> Iterator[ColumnElement[bool]]:
 
 
 @cache
-def _by_id(output: Format) -> Statement:
-    query = select(_BODY[output], publication.c.digest).where(
+def _by_id(output: Format, with_extras: bool) -> Statement:
+    query = select(*_columns(output, with_extras)).where(
         publication.c.jurisdiction_id == bindparam("jurisdiction_id"),
         publication.c.service_request_id == bindparam("service_request_id"),
         publication.c.visibility != literal_column(f"'{WITHDRAWN}'"),
     )
-    return Statement.of(query, f"request_by_id_{output}")
+    return Statement.of(query, f"request_by_id_{output}{'_extras' if with_extras else ''}")
 
 
 @cache
-def _by_ids(output: Format) -> Statement:
-    query = select(publication.c.service_request_id, _BODY[output], publication.c.digest).where(
+def _by_ids(output: Format, with_extras: bool) -> Statement:
+    query = select(publication.c.service_request_id, *_columns(output, with_extras)).where(
         publication.c.jurisdiction_id == bindparam("jurisdiction_id"),
         publication.c.service_request_id == any_(bindparam("ids", type_=ARRAY(Text))),
         publication.c.visibility == literal_column("'public'"),
     )
     return Statement.of(query)
+
+
+def _columns(output: Format, with_extras: bool) -> list[ColumnElement[Any]]:
+    """What an Item is made of."""
+    columns: list[ColumnElement[Any]] = [_BODY[output], publication.c.digest, publication.c.id]
+    return [*columns, _EXTRAS[output]] if with_extras else columns

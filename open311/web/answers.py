@@ -91,7 +91,7 @@ def _is_jsonp(output: Format) -> bool:
 
 def _wrapped(body: bytes, output: Format) -> bytes:
     """The body inside the caller's function, where the operator allows JSONP (A67)."""
-    if request.method != "GET" or not _is_jsonp(output):
+    if request.method not in ("GET", "HEAD") or not _is_jsonp(output):
         return body
     name = request.args["callback"]
     if not _CALLBACK.fullmatch(name):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from flask import Flask, Response, g, request
 
+from open311 import __version__
 from open311.observe import bind_request, logger
 from open311.web.access import require_https
 
@@ -21,6 +22,7 @@ _SLASHES = re.compile("/{2,}")
 _SUFFIX = re.compile(r"\.(xml|json)$", re.IGNORECASE)
 _CODE_PATH = re.compile(r"(?P<head>/+open311/.*?/(?:services|requests|tokens))/(?P<code>.*)", re.DOTALL)
 QUIET = ("/healthz", "/readyz")
+SOFTWARE = f"open311-server/{__version__}"
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
@@ -60,6 +62,7 @@ def _begin() -> None:
 
 def _end(response: Response) -> Response:
     response.headers["X-Request-Id"] = g.request_id
+    response.headers["X-Open311-Server"] = SOFTWARE
     response.headers["X-Content-Type-Options"] = "nosniff"
     # The path without the query, which may hold an api_key or what a citizen wrote.
     write = log.debug if request.path in QUIET else log.info

@@ -31,7 +31,7 @@ from tests.benchmarks.measures import (
     measure_mix,
     measure_start,
 )
-from tests.benchmarks.report import Run, goals, write, write_raw
+from tests.benchmarks.report import Run, goals, machine, write, write_raw
 from tests.benchmarks.workloads import WORKLOADS, Field, Workload, address, posts
 
 console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
@@ -77,6 +77,7 @@ def _run(words: argparse.Namespace, stack: ExitStack, progress: Progress) -> Run
             getattr(bench, part)()
         run.loads.append(getloadavg()[0])
     run.data.forget_posts()
+    run.facts = machine(run)
     write_raw(run, RAW_FOLDER)
     return run
 

@@ -10,7 +10,6 @@ from functools import cache
 from itertools import accumulate
 from math import hypot
 from random import Random
-from typing import Any
 
 from shapely import Point
 
@@ -206,17 +205,3 @@ def span(rows: int, now: datetime) -> tuple[datetime, datetime]:
     end = now.astimezone(UTC).replace(microsecond=0)
     years = 5.0 if rows >= 100_000 else 5.0 * rows / 100_000
     return end - timedelta(days=365.25 * years), end
-
-
-def plain(value: Any) -> str:
-    """A value as COPY's text format has it."""
-    if value is None:
-        return r"\N"
-    if value is True or value is False:
-        return "t" if value else "f"
-    text = value if isinstance(value, str) else str(value)
-    return text.translate(_ESCAPES) if _SPECIAL & set(text) else text
-
-
-_SPECIAL = set("\\\t\n\r")
-_ESCAPES = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})

@@ -1,8 +1,8 @@
 """The database that everybody is measured over: made once, used again while it still fits the code.
 
-Records are drawn in `city`, turned into rows by the project's own storage and its own renderer, and copied in by as
-many processes as there are cores. Constraints and indexes come off before and on again after. `rival` holds the
-same requests as a row-by-row application would keep them.
+Requests are drawn in `city` and stored and rendered by the project's own operations, in as many processes as there
+are cores; indexes come off before and on again after. `rival` holds the same requests as a row-by-row application
+would keep them.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import hashlib
 import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import closing, contextmanager
@@ -19,28 +18,29 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import orjson
 import psycopg2
 from rich.progress import Progress, track
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from open311.formats import VERSION
-from open311.operations.publishing import Names, publication_of
+from open311.operations.publishing import Names, publish
 from open311.operations.sync import digest_of
 from open311.plugins import Jurisdiction
 from open311.plugins.registry import load_registry
-from open311.storage import publications, requests
+from open311.storage import requests
 from open311.storage.embedded import Cluster, find_binaries
+from open311.storage.engine import open_database
 from open311.storage.migrations import head
 from open311.storage.tables import publication, request_event, service_request
-from tests.benchmarks.city import Chronicle, plain, span
+from tests.benchmarks.city import Chronicle, span
 from tests.benchmarks.contestants import ROOT
 
 HOME = ROOT / "var" / "pg-bench"
 CITY = "nyc.gov"
-RECIPE = 3
+RECIPE = 4
 """Grows when the rows made here change."""
 STRETCH_ROWS = 10_000
+BATCH_ROWS = 1_000
 MAX_AGE = timedelta(days=10)
 """After that the last 90 days, which a list shows by default, would be too thin."""
 TABLES = (service_request, request_event, publication)
@@ -185,7 +185,7 @@ def _fill(data: Data) -> None:
     with Progress(transient=True) as progress, ProcessPoolExecutor() as pool:
         task = progress.add_task(f"Making {data.rows:,} requests", total=data.rows)
         for done in as_completed(
-            pool.submit(_copy, data.dsn, data.rows, numbers, data.newest) for numbers in stretches
+            pool.submit(_write, data.url, data.rows, numbers, data.newest) for numbers in stretches
         ):
             progress.advance(task, done.result())
     with data.asking() as cursor:
@@ -223,53 +223,22 @@ def _strip(data: Data) -> list[str]:
     return again
 
 
-def _copy(dsn: str, rows: int, numbers: range, now: datetime) -> int:
-    """Draw, render and copy one stretch; in a process of its own."""
+def _write(url: str, rows: int, numbers: range, now: datetime) -> int:
+    """Draw, render and store one stretch, by the project's own means; in a process of its own."""
     jurisdiction = city()
-    names = Names(jurisdiction, {})
     start, end = span(rows, now)
     first, last = ((end - start) * (number / rows) for number in (numbers.start - 1, numbers.stop - 1))
     chronicle = Chronicle(jurisdiction, numbers.start, now)
     records = list(chronicle.records(start + first, start + last, numbers))
-    with closing(psycopg2.connect(dsn, options="-c synchronous_commit=off")) as connection, connection:
-        cursor = connection.cursor()
-        _copy_in(cursor, "service_request", (requests._values(record) for record in records))
-        _copy_in(cursor, "publication", (publications._row(publication_of(record, names)) for record in records))
-        _copy_in(
-            cursor,
-            "request_event",
-            (
-                {
-                    "jurisdiction_id": CITY,
-                    "request_id": record.number,
-                    "at": record.requested_at,
-                    "kind": "imported",
-                    "visibility": "staff",
-                    "description": "bench",
-                }
-                for record in records
-            ),
-        )
+    database = open_database(url)
+    with database.transaction() as connection:
+        connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
+        for begin in range(0, len(records), BATCH_ROWS):
+            batch = records[begin : begin + BATCH_ROWS]
+            requests.insert_records(connection, batch, "imported")
+            publish(connection, batch, Names(jurisdiction, {}))
+    database.close()
     return len(records)
-
-
-def _copy_in(cursor: Any, table: str, rows: Iterator[dict[str, Any]]) -> None:
-    with tempfile.TemporaryFile("w+", encoding="utf-8", newline="") as file:
-        columns: tuple[str, ...] = ()
-        for row in rows:
-            columns = tuple(row)
-            file.write("\t".join([plain(_column(name, value)) for name, value in row.items()]) + "\n")
-        file.seek(0)
-        cursor.copy_expert(f"COPY {table} ({', '.join(columns)}) FROM STDIN", file, 1 << 18)
-
-
-def _column(name: str, value: Any) -> Any:
-    """Lists as PostgreSQL's arrays, answers as JSON."""
-    if name == "answers":
-        return orjson.dumps(value).decode()
-    if isinstance(value, list):
-        return "{" + ",".join(f'"{item}"' for item in value) + "}"
-    return value
 
 
 def _rival(jurisdiction: Jurisdiction) -> Iterator[str]:

@@ -49,6 +49,7 @@ class Run:
     imported: Import | None = None
     plans: list[Plan] = field(default_factory=list)
     loads: list[float] = field(default_factory=list)
+    facts: list[tuple[str, str]] = field(default_factory=list)
 
     @property
     def name(self) -> str:
@@ -163,7 +164,7 @@ def write(run: Run, folder: Path) -> Path:
 def write_raw(run: Run, folder: Path) -> None:
     """Every figure, for comparing runs."""
     found = {
-        "machine": dict(machine(run)),
+        "machine": dict(run.facts),
         "results": {
             workload: {name: asdict(figures) | {"latencies": []} for name, figures in row.items()}
             for workload, row in run.results.items()
@@ -181,7 +182,7 @@ def _page(run: Run) -> Iterator[str]:
         f" of requests; median of {run.rounds} interleaved rounds (least–most). `make bench` makes this page."
     )
     yield ""
-    yield from _table(["machine", ""], machine(run))
+    yield from _table(["machine", ""], run.facts)
     yield f"\n![CPU per request by workload]({run.name}.svg)\n"
     yield "## Goals\n"
     yield from _table(
@@ -281,7 +282,7 @@ def _words(plan: Plan) -> tuple[str, str]:
 
 
 def machine(run: Run) -> list[tuple[str, str]]:
-    """What it all ran on."""
+    """What it all ran on; asks the database."""
     with run.data.asking() as cursor:
         cursor.execute(
             "SELECT split_part(version(), ' ', 2), postgis_lib_version(), current_setting('shared_buffers')"

@@ -12,7 +12,8 @@ def wanted_languages(jurisdiction: Jurisdiction, locale: str) -> tuple[str, ...]
     known = {language.lower(): language for language in jurisdiction.languages}
     own = jurisdiction.languages[0]
     wanted: list[str] = []
-    for tag in [locale.replace("_", "-")] if locale else list(request.accept_languages.values()):
+    accepted = [tag for tag, quality in request.accept_languages if quality > 0]
+    for tag in [locale.replace("_", "-")] if locale else accepted:
         found = known.get(tag.lower()) or known.get(tag.lower().partition("-")[0])
         if found == own:
             break

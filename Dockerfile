@@ -1,0 +1,15 @@
+# The server in a container; compose.yaml shows how the parts fit together.
+FROM python:3.12-slim AS build
+RUN python -m venv /opt/open311
+WORKDIR /src
+COPY . .
+RUN /opt/open311/bin/pip install --no-cache-dir '.[redis]'
+
+FROM python:3.12-slim
+RUN useradd --system --uid 3110 open311
+COPY --from=build /opt/open311 /opt/open311
+ENV PATH=/opt/open311/bin:$PATH \
+    OPEN311_HOST=0.0.0.0
+USER open311
+EXPOSE 3111
+CMD ["open311", "serve"]

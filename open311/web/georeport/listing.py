@@ -1,0 +1,138 @@
+"""One list call: what was asked for, the page that answers it, and the links around it (RFC 8288)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from flask import Response, request
+
+from open311.clock import utc_now
+from open311.domain.search import RequestSearch
+from open311.errors import Invalid
+from open311.formats import Format
+from open311.operations.find_requests import EXTENSIONS, Page, count_requests, find_requests, find_validator
+from open311.plugins import Jurisdiction
+from open311.web.answers import not_modified
+from open311.web.context import platform
+from open311.web.cursors import write_cursor
+from open311.web.parsing import ALIASES, query_parameters, read_or_refuse
+from open311.web.search import read_search
+from schemas import RequestSearchArguments
+
+_ARGUMENTS = RequestSearchArguments()
+_PAGING = frozenset({"page", "page_size", "cursor"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """A list call, read.
+
+    is_paged   whether the client knows of pages
+    misspelt   parameters that look like ours and are not, with what they should be
+    """
+
+    jurisdiction: Jurisdiction
+    search: RequestSearch
+    extensions: tuple[str, ...]
+    is_paged: bool
+    misspelt: tuple[tuple[str, str], ...] = ()
+
+
+def read_listing() -> Listing:
+    """The call that is being served. Invalid or NotFound where it cannot be done."""
+    parameters = query_parameters()
+    values = read_or_refuse(_ARGUMENTS, parameters)
+    jurisdiction = platform().registry.find(values["jurisdiction_id"])
+    settings = platform().settings
+    search = read_search(values, jurisdiction, now=utc_now(), policy=settings.span_policy)
+    if settings.unknown_service_is_404:
+        for code in search.service_codes or ():
+            jurisdiction.require_service(code)
+    return Listing(
+        jurisdiction=jurisdiction,
+        search=search,
+        extensions=read_extensions(values["extensions"]),
+        is_paged=any(ALIASES.get(name, name) in _PAGING for name in parameters),
+        misspelt=tuple(_misspelt(list(parameters))),
+    )
+
+
+def read_extensions(text: str) -> tuple[str, ...]:
+    """Which extensions are asked for: all for true, else those of the comma list, in our order."""
+    words = {word.strip().lower() for word in text.split(",")} - {"", "false"}
+    if words & {"true", "all"}:
+        return EXTENSIONS
+    unknown = words - set(EXTENSIONS)
+    if unknown:
+        known = ", ".join(EXTENSIONS)
+        raise Invalid(f"{sorted(unknown)[0][:40]!r} is unknown; send true or some of {known}.", "extensions")
+    return tuple(name for name in EXTENSIONS if name in words)
+
+
+def unchanged(listing: Listing, output: Format) -> Response | None:
+    """A 304, without reading the items, for a client that has them already."""
+    if listing.search.ids or listing.extensions or "If-None-Match" not in request.headers:
+        return None
+    return not_modified(find_validator(platform(), listing.search), output)
+
+
+def find_page(listing: Listing, output: Format) -> Page:
+    """The page that was asked for."""
+    return find_requests(platform(), listing.search, output, listing.extensions)
+
+
+def add_headers(response: Response, listing: Listing, page: Page) -> None:
+    """Link to the pages around this one, say how many items there are where that is cheap, name what is misspelt."""
+    links = _links(listing.search, page)
+    if links:
+        response.headers["Link"] = ", ".join(f'<{url}>; rel="{relation}"' for relation, url in links.items())
+    total = _total(listing, page)
+    if total is not None:
+        response.headers["X-Total-Count"] = str(total)
+    for name, right in listing.misspelt:
+        response.headers.add("Warning", f'299 - "{name} is ignored; did you mean {right}?"')
+
+
+def _links(search: RequestSearch, page: Page) -> dict[str, str]:
+    links: dict[str, str] = {}
+    if search.page > 1 or search.after is not None:
+        links["first"] = _url({})
+    if search.page > 1 and search.after is None:
+        links["prev"] = _url({"page": str(search.page - 1)})
+    if page.next_key is not None:
+        links["next"] = _url({"cursor": write_cursor(search, page.next_key)})
+    return links
+
+
+def _total(listing: Listing, page: Page) -> int | None:
+    """How many items the whole list has: counted for clients that page, known anyway for a list on one page."""
+    search = listing.search
+    if search.ids:
+        return len(page.items)
+    if page.next_key is None and search.after is None and search.page == 1:
+        return len(page.items)
+    return count_requests(platform(), search) if listing.is_paged else None
+
+
+def _url(changes: dict[str, str]) -> str:
+    """The address of this list with another page."""
+    kept = [pair for pair in request.args.items(multi=True) if pair[0] not in ("page", "cursor")]
+    pairs = [*kept, *changes.items()]
+    return f"{request.base_url}?{urlencode(pairs)}" if pairs else request.base_url
+
+
+def _misspelt(names: list[str]) -> list[tuple[str, str]]:
+    """Parameters that differ from a known one only as people misspell: start-date, startDate, lng, pagesize."""
+    known = {name.replace("_", ""): name for name in (*_ARGUMENTS.fields, *ALIASES)}
+    known |= {"lng": "long", "lon": "long", "longitude": "long", "latitude": "lat", "statuses": "status"}
+    found = []
+    for name in names:
+        right = known.get("".join(sign for sign in name.lower() if sign.isalnum()))
+        if right and name not in _ARGUMENTS.fields and name not in ALIASES:
+            found.append((_ascii(name), right))
+    return found
+
+
+def _ascii(name: str) -> str:
+    return "".join(sign for sign in name[:40] if sign.isalnum() or sign in "-_.").encode("ascii", "ignore").decode()

@@ -1,0 +1,173 @@
+"""Our server, prepared for everything that the conformance suite can ask: real processes, real HTTP, real databases."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+from flask import Flask, request
+
+from open311.app import create_app
+from open311.clock import utc_now
+from open311.operations.api_keys import add_key
+from open311.operations.platform import Platform
+from open311.operations.sync import sync_catalogues
+from open311.plugins import Jurisdiction
+from open311.settings import Settings
+from spec.conformance.preparation import Endpoint, Preparation, Several, Throttle
+from tests import build
+from tests.conformance.connected_city import DOWN_FILE, jurisdiction, renamed
+from tests.conformance.past import Past, age, crowd, member, small_city, work
+from tests.conformance.servers import REPOSITORY, serve_process, serve_thread
+from tests.conftest import platform_of
+
+BASE = "/open311/v2"
+PUBLIC = "https://311.city.example"
+CALLS = 5
+PLUGIN = "conformance"
+OFFERED = frozenset({"account_id", "bbox", "idempotency", "page", "radius", "sort", "updated"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Served:
+    """The server under test, and a hand behind it.
+
+    prepared  what its own city has ready; `Preparation` in full is the fixture `prepared`
+    """
+
+    origin: str
+    platform: Platform
+    api_key: str
+    log: Path
+    prepared: Preparation
+    down_file: Path
+
+    @property
+    def base_url(self) -> str:
+        """What services.xml lies below."""
+        return self.origin + BASE
+
+    def rename(self) -> None:
+        """Deploy a catalogue in which a service has another name, beside the server that runs."""
+        renewed = build.platform(self.platform.settings, renamed(jurisdiction, "potholes", "Hole in the road"))
+        sync_catalogues(renewed, utc_now())
+        work(renewed)
+        renewed.close()
+
+    @contextmanager
+    def back_office_down(self) -> Iterator[None]:
+        """For a while, every question of the plugin to its back office fails."""
+        self.down_file.touch()
+        yield
+        self.down_file.unlink()
+
+
+@pytest.fixture(scope="session")
+def served(make_database: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """Demoville, alone on a server that runs as operators run it."""
+    folder = tmp_path_factory.mktemp("served")
+    settings = Settings(database_url=make_database("conformance"), log_level="error")
+    platform = build.platform(settings, jurisdiction)
+    sync_catalogues(platform, utc_now())
+    prepared = Past(platform, utc_now()).happen()
+    environment = {
+        "DATABASE_URL": settings.database_url,
+        "OPEN311_JURISDICTIONS": PLUGIN,
+        "OPEN311_POST_RATE": "",
+        "PYTHONPATH": f"{_installed(folder)}:{REPOSITORY}",
+        DOWN_FILE: str(folder / "down"),
+    }
+    with serve_process(environment, folder / "log") as origin:
+        yield Served(
+            origin=origin,
+            platform=platform,
+            api_key=_key(platform),
+            log=folder / "log",
+            prepared=replace(prepared, test_key=_key(platform, is_test=True)),
+            down_file=folder / "down",
+        )
+    platform.close()
+
+
+def _key(platform: Platform, *, is_test: bool = False) -> str:
+    return add_key(platform, label="conformance", is_test=is_test, now=utc_now())[1]
+
+
+def _installed(folder: Path) -> Path:
+    """A folder that holds what `pip install` of the plugin would have left: its entry point."""
+    info = folder / "site" / f"{PLUGIN}-1.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {PLUGIN}\nVersion: 1\n")
+    entry = f"{PLUGIN} = tests.conformance.connected_city:jurisdiction"
+    (info / "entry_points.txt").write_text(f"[open311.jurisdictions]\n{entry}\n")
+    return info.parent
+
+
+@pytest.fixture(scope="session")
+def prepared(served: Served, make_database: Callable[[str], str]) -> Iterator[Preparation]:
+    """All that a check can need."""
+    settings = Settings(database_url=make_database("conformance_side"), post_rate="", log_level="error")
+    with ExitStack() as stack:
+        side = _SideServers(settings, stack)
+        several = side.several()
+        yield replace(
+            served.prepared,
+            several=several,
+            empty=Endpoint(several.base_url, "empty.example"),
+            crowded=Endpoint(several.base_url, "crowded.example"),
+            crashing=Endpoint(side.crashing()),
+            https_only=Endpoint(side.start(public_url=PUBLIC, trusted_proxies=1)),
+            jsonp=Endpoint(side.start(jsonp=True)),
+            throttle=Throttle(side.start(get_rate=f"{CALLS} per hour"), CALLS),
+            max_body_bytes=Settings().max_body_bytes,
+            serves_test=False,
+            rename_service=served.rename,
+            advance_clock=lambda seconds: age(served.platform, seconds),
+            back_office_down=served.back_office_down,
+            access_log=served.log.read_text,
+            locale="es",
+            offered=OFFERED,
+        )
+
+
+class _SideServers:
+    """Small servers over one database, each set up in its own way; `stack` ends them."""
+
+    def __init__(self, settings: Settings, stack: ExitStack) -> None:
+        self.settings, self.stack = settings, stack
+
+    def start(self, *cities: Jurisdiction, **changes: object) -> str:
+        """A server; its base address."""
+        return self._serve(self._app(*(cities or (build.city(),)), **changes))
+
+    def several(self) -> Several:
+        """One server with four cities: two as others are, an empty one, a crowded one."""
+        cities = [small_city("a"), small_city("b"), small_city("empty", services=()), small_city("crowded")]
+        app = self._app(*cities)
+        key = _key(platform_of(app))
+        crowd(self.settings, cities[3], utc_now())
+        first, second = (member(self.settings, city, key) for city in cities[:2])
+        return Several(self._serve(app), first, second)
+
+    def crashing(self) -> str:
+        """A server whose service list fails."""
+        app = self._app(build.city())
+
+        @app.before_request
+        def crash() -> None:
+            if "/services" in request.path:
+                raise RuntimeError("nobody foresaw this")
+
+        return self._serve(app)
+
+    def _app(self, *cities: Jurisdiction, **changes: object) -> Flask:
+        settings = replace(self.settings, **changes)  # type: ignore[arg-type]
+        app = create_app(settings, build.platform(settings, *cities))
+        self.stack.callback(platform_of(app).close)
+        return app
+
+    def _serve(self, app: Flask) -> str:
+        return self.stack.enter_context(serve_thread(app)) + BASE

@@ -1,0 +1,185 @@
+"""What has happened in the cities before the suite comes: requests of every age and kind, by the server's own ways."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import DateTime, text
+
+from open311.clock import utc_now
+from open311.domain.dates import format_instant
+from open311.domain.imports import SourceRow
+from open311.domain.requests import Receipt, Status, Visibility
+from open311.jobs.worker import make_worker
+from open311.operations.housekeeping import clean_up
+from open311.operations.import_requests import Import, import_requests
+from open311.operations.platform import Platform
+from open311.operations.update_request import Change, update_request
+from open311.plugins import Jurisdiction, Service, ServiceType
+from open311.settings import Settings
+from open311.storage.engine import libpq_dsn
+from open311.storage.tables import metadata
+from spec.conformance.preparation import Closing, Member, Point, Preparation, Retired
+from tests import build
+from tests.conformance.connected_city import WAITS
+
+PLACE = Point(60.1718, 24.9414)
+"""Inside Demoville."""
+OUTSIDE = Point(60.6, 26.5)
+CROWD = 1_010
+
+
+@dataclass(frozen=True)
+class Past:
+    """Writes the past of Demoville; `now` is when the suite comes."""
+
+    platform: Platform
+    now: datetime
+
+    @property
+    def city(self) -> Jurisdiction:
+        """The only one."""
+        (found,) = self.platform.registry
+        return found
+
+    def ago(self, days: float) -> datetime:
+        """That many days before the suite came."""
+        return self.now - timedelta(days=days)
+
+    def happen(self) -> Preparation:
+        """All of it; what the checks need to know of it."""
+        done, waiting = self._tokens()
+        self._import()
+        closed, commented = self._staff()
+        return Preparation(
+            notice_service="potholes",
+            retired=Retired("old-code", "Old name", "R7"),
+            point=PLACE,
+            outside_point=OUTSIDE,
+            open_request="R1",
+            closed_request="R2",
+            old_request="R3",
+            ancient_request="R4",
+            in_progress_request="R10",
+            closing=Closing("R2", closed),
+            commented_closing=Closing("R5", commented),
+            private_request="R8",
+            zipcode_request="R1",
+            pointless_request="R6",
+            odd_request_id="R/9 ü",
+            late_update="R3",
+            resolved_token=done.token,
+            pending_token=waiting.token,
+        )
+
+    def _tokens(self) -> tuple[Receipt, Receipt]:
+        """Two batch requests: the worker has an id for one; the other waits."""
+        key = build.api_key(self.platform)
+        receipts = [
+            build.submit(self.platform, key=key, now=self.ago(days), service_code="trees", description=description)
+            for days, description in ((8, "A branch hangs low."), (7, WAITS))
+        ]
+        work(self.platform)
+        return receipts[0], receipts[1]
+
+    def _import(self) -> None:
+        rows = [
+            self._row(1, "R1", "potholes", 10, description="Deep hole, near the station", zipcode="02134"),
+            self._row(2, "R2", "graffiti", 20),
+            self._row(3, "R3", "potholes", 120),
+            self._row(4, "R4", "potholes", 320, status="closed", closed=format_instant(self.ago(300))),
+            self._row(5, "R5", "001", 30),
+            self._row(6, "R6", "potholes", 40, address="5 Mill Lane", lat="", long=""),
+            self._row(7, "R7", "old-code", 50, service_name="Old name"),
+            self._row(8, "R8", "potholes", 5),
+            self._row(9, "R/9 ü", "potholes", 60),
+            self._row(10, "R10", "v1.2", 12),
+        ]
+        order = Import(jurisdiction=self.city, origin="past.csv", now=self.now)
+        tally = sum((batch.tally.new for batch in import_requests(self.platform, rows, order)), 0)
+        assert tally == len(rows)
+
+    def _row(self, position: int, service_request_id: str, service_code: str, days: float, **more: Any) -> SourceRow:
+        values: dict[str, Any] = {
+            "status": "open",
+            "requested": format_instant(self.ago(days)),
+            "lat": f"{PLACE.lat + position / 10_000:.4f}",
+            "long": str(PLACE.long),
+        }
+        return SourceRow(
+            position=position,
+            service_request_id=service_request_id,
+            service_codes=(service_code,),
+            **values | more,
+        )
+
+    def _staff(self) -> tuple[str, str]:
+        """What staff did with them; the closing times of R2 and R5 as the server writes them."""
+        closed, commented = self.ago(11), self.ago(25)
+        self._change("R2", closed, status=Status.CLOSED, note="Painted over.")
+        self._change("R3", self.ago(1), note="A crew will come.")
+        self._change("R5", commented, status=Status.CLOSED)
+        self._change("R5", self.ago(2), note="The bin was full again.")
+        self._change("R8", self.ago(4), visibility=Visibility.PRIVATE)
+        self._change("R10", self.ago(6), department="streets", expected_at=self.ago(-3), note="A crew is out.")
+        return format_instant(closed), format_instant(commented)
+
+    def _change(self, service_request_id: str, at: datetime, **change: Any) -> None:
+        update_request(self.platform, self.city, service_request_id, Change(**change), now=at)
+
+
+def work(platform: Platform) -> None:
+    """Do every job that is due, as the worker does."""
+    make_worker(platform, libpq_dsn(platform.settings.sqlalchemy_url)).run_worker(
+        wait=False, install_signal_handlers=False
+    )
+
+
+def age(platform: Platform, seconds: float) -> None:
+    """Let time pass for the server: all that it has written down lies so much further back, and it cleans up.
+
+    Nobody can turn the clock of a process that runs; to make its past older is the same to it.
+    """
+    with platform.database.transaction() as connection:
+        for table in metadata.sorted_tables:
+            times = [column.name for column in table.columns if isinstance(column.type, DateTime)]
+            if times:
+                moves = ", ".join(f"{name} = {name} - make_interval(secs => :seconds)" for name in times)
+                connection.execute(text(f"UPDATE {table.name} SET {moves}"), {"seconds": seconds})
+    clean_up(platform, utc_now())
+
+
+def small_city(name: str, **changes: Any) -> Jurisdiction:
+    """One of several cities, which shares no code with another."""
+    services = (
+        Service(code=f"potholes-{name}", name=f"Potholes of {name}", department="streets"),
+        Service(code=f"trees-{name}", name=f"Trees of {name}", department="parks", type=ServiceType.BATCH),
+    )
+    return build.city(**{"id": f"{name}.example", "name": name.title(), "services": services} | changes)
+
+
+def member(settings: Settings, city: Jurisdiction, api_key: str) -> Member:
+    """A small city with a request and a token of its own."""
+    platform = build.platform(settings, city)
+    potholes, trees = city.services
+    now = utc_now()
+    request = build.submit(platform, service_code=potholes.code, now=now)
+    token = build.submit(platform, service_code=trees.code, now=now)
+    platform.close()
+    return Member(city.id, potholes.code, request.service_request_id, token.token, PLACE, api_key)
+
+
+def crowd(settings: Settings, city: Jurisdiction, now: datetime) -> None:
+    """More requests than a list may hold."""
+    platform = build.platform(settings, city)
+    build.store_all(platform, _crowd(city, now))
+    platform.close()
+
+
+def _crowd(city: Jurisdiction, now: datetime) -> Iterator[dict[str, Any]]:
+    for number in range(1, CROWD + 1):
+        at = now - timedelta(days=3, seconds=number)
+        yield {"number": number, "service_code": city.services[0].code, "at": at}

@@ -1,0 +1,91 @@
+"""Servers that answer on the loopback: one as operators run it, and small ones in threads for side questions."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import requests
+from flask import Flask
+from requests.adapters import HTTPAdapter
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+from open311.cli.supervisor import PARENT_VARIABLE, is_answering
+
+REPOSITORY = Path(__file__).parents[2]
+STARTS_WITHIN_S = 60.0
+
+
+@contextmanager
+def serve_process(environment: Mapping[str, str], log: Path) -> Iterator[str]:
+    """`open311 serve` as a process of its own; its origin. What it writes to standard error goes to `log`."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    own = {name: value for name, value in os.environ.items() if not name.startswith(("OPEN311_", "DATABASE_"))}
+    with log.open("wb") as file:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "open311", "serve", "--port", str(port), "--workers", "1"],
+            cwd=REPOSITORY,
+            env={**own, **environment, PARENT_VARIABLE: "stdin"},  # it ends with us, however we end
+            stdin=subprocess.PIPE,
+            stderr=file,
+        )
+    try:
+        _wait(process, port, log)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.communicate(timeout=STARTS_WITHIN_S)
+
+
+def _wait(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    deadline = time.monotonic() + STARTS_WITHIN_S
+    while not is_answering("127.0.0.1", port):
+        assert process.poll() is None, log.read_text()
+        assert time.monotonic() < deadline, log.read_text()
+        time.sleep(0.05)
+
+
+class _Silent(WSGIRequestHandler):
+    def log_request(self, *args: Any) -> None:
+        pass
+
+
+@contextmanager
+def serve_thread(app: Flask) -> Iterator[str]:
+    """An app on a port of the loopback, one call at a time; its origin."""
+    server = make_server("127.0.0.1", 0, app, request_handler=_Silent)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+class TlsProxy(HTTPAdapter):
+    """Stands where the city's proxy ends TLS: calls to the https address go on in plain HTTP, and say so."""
+
+    def __init__(self, public: str, behind: str) -> None:
+        super().__init__()
+        self.public, self.behind = public, behind
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **options: Any) -> requests.Response:
+        """Pass the call on, and answer as the public address."""
+        asked = request.url or ""
+        inner = request.copy()
+        inner.url = asked.replace(self.public, self.behind, 1)
+        inner.headers.update({"X-Forwarded-Proto": "https", "Host": self.public.removeprefix("https://")})
+        response = super().send(inner, *args, **options)
+        response.url, response.request = asked, request
+        return response

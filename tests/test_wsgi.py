@@ -1,0 +1,47 @@
+"""What any WSGI server loads."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from open311.settings import Settings
+
+CALL = """
+from werkzeug.test import Client
+from wsgi import application
+print(Client(application).get("/open311/v2/services.json").status_code)
+"""
+
+
+def load(**environment: str) -> subprocess.CompletedProcess[str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("OPEN311", "DATABASE"))}
+    return subprocess.run(
+        [sys.executable, "-c", CALL],
+        env=kept | environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_the_application_serves_what_the_environment_says(settings: Settings) -> None:
+    done = load(DATABASE_URL=settings.database_url, OPEN311_JURISDICTIONS="demo")
+    assert done.stdout == "200\n", done.stderr
+
+
+@pytest.mark.parametrize(
+    ("environment", "words"),
+    [
+        ({}, "DATABASE_URL: is not set; it must look like postgresql://user:password@host/name."),
+        ({"OPEN311_PORT": "x"}, "OPEN311_PORT: must be a whole number, not 'x'"),
+    ],
+)
+def test_what_is_set_wrongly_is_the_last_thing_said(environment: dict[str, str], words: str) -> None:
+    done = load(**environment)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].endswith(words)
