@@ -51,7 +51,7 @@ def create_app(settings: Settings, platform: Platform | None = None) -> Flask:
     A dead database or a broken plugin does not keep it from starting: /readyz tells.
     """
     configure_logs(settings.log_level)
-    app = Flask("open311.web")
+    app = Flask("open311.web", static_folder=None)
     app.config |= {
         "MAX_CONTENT_LENGTH": settings.max_body_bytes,
         "MAX_FORM_MEMORY_SIZE": settings.max_body_bytes,

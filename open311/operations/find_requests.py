@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC
+from itertools import zip_longest
 
 from open311.domain.dates import parse_instant
 from open311.domain.requests import TokenState
-from open311.domain.search import MAX_IDS, Key, RequestSearch, Sort
+from open311.domain.search import MAX_IDS, Key, RequestSearch
 from open311.errors import Invalid, NotFound
 from open311.formats import JSON, Format, shape_of, text_field, with_fragments
 from open311.operations.platform import Platform
 from open311.storage import publications, tokens
-from open311.storage.publications import Item, combined
+from open311.storage.publications import Items, combined
 from schemas import ExtrasSchema
 
 COUNT_TO = 10_000
@@ -29,7 +30,7 @@ class Page:
     next_key  where the page ends, if there are more; None if there are none, or the list is one of ids
     """
 
-    items: list[str]
+    items: Sequence[str]
     validator: str
     next_key: Key | None = None
 
@@ -48,9 +49,10 @@ def find_requests(
         )
         return _page(items, output, extensions)
     items = publications.find_items(direct, search, output, with_extras=with_extras)
-    shown = items[: search.page_size]
-    has_more = len(items) > search.page_size
-    return _page(shown, output, extensions, _key(shown[-1], search.sort, output) if has_more else None)
+    page = _page(items.first(search.page_size), output, extensions, _validator(items))
+    if len(items.bodies) <= search.page_size:
+        return page
+    return replace(page, next_key=_key(items, search, output))
 
 
 def count_requests(platform: Platform, search: RequestSearch) -> int | None:
@@ -61,7 +63,7 @@ def count_requests(platform: Platform, search: RequestSearch) -> int | None:
 
 def find_validator(platform: Platform, search: RequestSearch) -> str:
     """The validator of the page that a search asks for, without reading its items."""
-    return _validator(*publications.find_digest(platform.database.direct, search))
+    return _tag(*publications.find_digest(platform.database.direct, search))
 
 
 def find_request(
@@ -73,12 +75,11 @@ def find_request(
 ) -> Page:
     """One request by its id, or several by a comma list in the path (A20). NotFound for none."""
     direct, with_extras = platform.database.direct, bool(extensions)
-    item = publications.find_item(direct, jurisdiction_id, service_request_id, output, with_extras=with_extras)
-    items = [item] if item else []
-    if item is None:
+    items = publications.find_item(direct, jurisdiction_id, service_request_id, output, with_extras=with_extras)
+    if not items.bodies:
         ids = _ids_in(service_request_id)
         items = publications.find_by_ids(direct, jurisdiction_id, ids, output, with_extras=with_extras)
-    if not items:
+    if not items.bodies:
         raise NotFound(f"{service_request_id[:60]!r} is not a request here.", "service_request_id")
     return _page(items, output, extensions)
 
@@ -101,26 +102,39 @@ def _ids_in(path: str) -> tuple[str, ...]:
     return ids if "," in path else ()
 
 
-def _page(items: list[Item], output: Format, extensions: Sequence[str], next_key: Key | None = None) -> Page:
-    validator = _validator(len(items), combined(items))
+def _page(items: Items, output: Format, extensions: Sequence[str], validator: str = "") -> Page:
+    validator = validator or _validator(items)
     if not extensions:
-        return Page(items=[item.body for item in items], validator=validator, next_key=next_key)
+        return Page(items=items.bodies, validator=validator)
     places = [EXTENSIONS.index(name) for name in extensions]
-    bodies = [with_fragments(item.body, _added(item, places, output), output) for item in items]
-    return Page(items=bodies, validator=f"{validator}-{''.join(map(str, places))}", next_key=next_key)
+    added = zip_longest(items.bodies, items.extras, items.distances)
+    bodies = [
+        with_fragments(body, _fields(extras, distance, places, output), output) for body, extras, distance in added
+    ]
+    return Page(items=bodies, validator=f"{validator}-{''.join(map(str, places))}")
 
 
-def _added(item: Item, places: Sequence[int], output: Format) -> Iterator[str]:
-    yield from (item.extras[place] for place in places if item.extras)
-    if item.distance_m is not None:
-        metres = round(item.distance_m, 1)
+def _fields(
+    extras: Sequence[str], distance_m: float | None, places: Sequence[int], output: Format
+) -> Iterator[str]:
+    """The fields to add to one item."""
+    yield from (extras[place] for place in places)
+    if distance_m is not None:
+        metres = round(distance_m, 1)
         yield f'"distance":{metres}' if output is JSON else f"<distance>{metres}</distance>"
 
 
-def _key(item: Item, sort: Sort, output: Format) -> Key:
-    """The key of a list's item: its instant stands in its body, to the second, as it does in the index."""
-    return Key(parse_instant(text_field(item.body, sort.wire_field, output), UTC), item.number)
+def _key(items: Items, search: RequestSearch, output: Format) -> Key:
+    """Where a page ends: the last item's instant stands in its body, to the second, as it does in the index."""
+    last = search.page_size - 1
+    return Key(
+        parse_instant(text_field(items.bodies[last], search.sort.wire_field, output), UTC), items.numbers[last]
+    )
 
 
-def _validator(count: int, digest: int) -> str:
+def _validator(items: Items) -> str:
+    return _tag(len(items.bodies), combined(items.digests))
+
+
+def _tag(count: int, digest: int) -> str:
     return f"{count}-{digest % 2**64:x}"

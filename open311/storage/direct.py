@@ -28,6 +28,19 @@ _DIALECT = dialect.dialect()  # type: ignore[no-untyped-call]
 _PLACEHOLDER = re.compile(r"%\((\w+)\)s")
 
 
+class Refused(Exception):
+    """The database would not run a statement. It says so in PostgreSQL's first sentence alone.
+
+    The details that follow it quote whole rows, and with them what citizens sent; this text goes to the log.
+    """
+
+    @classmethod
+    def of(cls, error: psycopg2.Error, statement: str) -> Self:
+        """What is left of an error of the driver."""
+        first = error.diag.message_primary or str(error).partition("\n")[0]
+        return cls(f"{type(error).__name__} ({error.pgcode}): {first}; in: {statement[:300]}")
+
+
 @dataclass(frozen=True, slots=True)
 class Statement:
     """A compiled query with named parameters, `%(name)s`.
@@ -86,12 +99,14 @@ class Direct:
     def write(self, statement: Statement, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         """The rows that a statement returns, run once: if its connection dies, nobody knows whether it took effect.
 
-        Raises Unavailable, as `rows` does.
+        Raises Unavailable, as `rows` does; Refused for what the database does not take.
         """
         try:
             return self._run(statement, values)
         except (psycopg2.OperationalError, psycopg2.InterfaceError, QueryCanceled, UndefinedTable) as error:
             raise Unavailable(DOWN) from error
+        except psycopg2.Error as error:
+            raise Refused.of(error, statement.text) from None
 
     def close(self) -> None:
         """Close the connections of all threads."""

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import orjson
+import psycopg2
 from psycopg2.errors import UndefinedTable
 from psycopg2.extensions import connection as RawConnection
 from psycopg2.extensions import make_dsn
@@ -15,7 +16,7 @@ from sqlalchemy.exc import DBAPIError, DisconnectionError, InterfaceError, Opera
 from sqlalchemy.exc import TimeoutError as NoFreeConnection
 
 from open311.errors import Unavailable
-from open311.storage.direct import DOWN, Direct, is_dead
+from open311.storage.direct import DOWN, Direct, Refused, is_dead
 
 __all__ = ["Connection", "Database", "Direct", "libpq_dsn", "open_database"]
 
@@ -97,7 +98,10 @@ def libpq_dsn(url: str) -> str:
 
 @contextmanager
 def _clear_words() -> Iterator[None]:
-    """Unavailable for no connection, none free, a server shutting down, tables not made, time run out."""
+    """Unavailable for no connection, none free, a server shutting down, tables not made, time run out.
+
+    Any other error of the database becomes Refused, which quotes no rows.
+    """
     try:
         yield
     except (OperationalError, InterfaceError, NoFreeConnection) as error:
@@ -105,4 +109,6 @@ def _clear_words() -> Iterator[None]:
     except DBAPIError as error:
         if error.connection_invalidated or isinstance(error.orig, UndefinedTable):
             raise Unavailable(DOWN) from error
+        if isinstance(error.orig, psycopg2.Error):
+            raise Refused.of(error.orig, error.statement or "") from None
         raise

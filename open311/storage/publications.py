@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cache, lru_cache, reduce
 from operator import xor
 from typing import Any
@@ -140,26 +140,38 @@ def publication_values(item: Publication) -> dict[str, Any]:
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
-    """One rendered item of a list, what of it goes into the list's ETag, and its number.
+class Items:
+    """Rendered items of a list, column by column: a thousand small objects would cost more than their query.
 
-    extras  extended_attributes, notes and attributes as fields to add; empty unless asked for
+    digests  what of each goes into the list's ETag
+    numbers  ours, for cursors
+    extras   of each, extended_attributes, notes and attributes as fields to add; empty unless asked for
+    distances  of each from a circle's centre, metres; empty unless asked for
     """
 
-    body: str
-    digest: int
-    number: int = 0
-    extras: Sequence[str] = ()
-    distance_m: float | None = None
+    bodies: Sequence[str] = ()
+    digests: Sequence[int] = ()
+    numbers: Sequence[int] = ()
+    extras: Sequence[Sequence[str]] = ()
+    distances: Sequence[float] = ()
+
+    @classmethod
+    def of(cls, rows: Sequence[Sequence[Any]]) -> Items:
+        """Items of rows that hold these columns, or the first ones of them."""
+        return cls(*zip(*rows, strict=True))
+
+    def first(self, count: int) -> Items:
+        """The first items."""
+        return Items(*(getattr(self, field.name)[:count] for field in fields(self)))
 
 
-def find_items(direct: Direct, search: RequestSearch, output: Format, *, with_extras: bool = False) -> list[Item]:
+def find_items(direct: Direct, search: RequestSearch, output: Format, *, with_extras: bool = False) -> Items:
     """The rendered items of a page, in order, one more than the page where there are more."""
     if search.is_void:
-        return []
+        return Items()
     columns = (_BODY[output].name, "digest", "id", *((_EXTRAS[output].name,) if with_extras else ()))
     statement = _page_statement(_Kind.of(search), columns, with_distance=with_extras and search.near is not None)
-    return [Item(*row) for row in direct.rows(statement, _values(search, rows=search.page_size + 1))]
+    return Items.of(direct.rows(statement, _values(search, rows=search.page_size + 1)))
 
 
 def count_items(direct: Direct, search: RequestSearch, *, most: int) -> int:
@@ -174,7 +186,8 @@ def count_items(direct: Direct, search: RequestSearch, *, most: int) -> int:
 def find_digest(direct: Direct, search: RequestSearch) -> tuple[int, int]:
     """How many items a page holds, and their digests combined: what a validator needs, for a tenth of the cost.
 
-    One more than the page counts where there are more: it decides about the link to the next page. The same as `combined` makes of the items themselves. The order does not count: it follows from the items.
+    One more than the page counts where there are more: it decides about the link to the next page. The same as
+    `combined` makes of the items themselves. The order does not count: it follows from the items.
     """
     if search.is_void:
         return 0, 0
@@ -183,27 +196,26 @@ def find_digest(direct: Direct, search: RequestSearch) -> tuple[int, int]:
     return count, digest or 0
 
 
-def combined(items: Iterable[Item]) -> int:
+def combined(digests: Iterable[int]) -> int:
     """The digests of items, combined."""
-    return reduce(xor, (item.digest for item in items), 0)
+    return reduce(xor, digests, 0)
 
 
 def find_by_ids(
     direct: Direct, jurisdiction_id: str, ids: Sequence[str], output: Format, *, with_extras: bool = False
-) -> list[Item]:
+) -> Items:
     """Listed requests by id, in the order asked; unknown ids are left out (A19)."""
     values = {"jurisdiction_id": jurisdiction_id, "ids": list(ids)}
-    found = {row[0]: Item(*row[1:]) for row in direct.rows(_by_ids(output, with_extras), values)}
-    return [found[wanted] for wanted in ids if wanted in found]
+    found = {row[0]: row[1:] for row in direct.rows(_by_ids(output, with_extras), values)}
+    return Items.of([found[wanted] for wanted in ids if wanted in found])
 
 
 def find_item(
     direct: Direct, jurisdiction_id: str, service_request_id: str, output: Format, *, with_extras: bool = False
-) -> Item | None:
-    """One rendered item by its id; also an unlisted one."""
+) -> Items:
+    """One rendered item by its id, also an unlisted one; no item if there is none."""
     values = {"jurisdiction_id": jurisdiction_id, "service_request_id": service_request_id}
-    rows = direct.rows(_by_id(output, with_extras), values)
-    return Item(*rows[0]) if rows else None
+    return Items.of(direct.rows(_by_id(output, with_extras), values))
 
 
 def page_query(search: RequestSearch) -> tuple[str, dict[str, Any]]:
@@ -383,6 +395,6 @@ def _by_ids(output: Format, with_extras: bool) -> Statement:
 
 
 def _columns(output: Format, with_extras: bool) -> list[ColumnElement[Any]]:
-    """What an Item is made of."""
+    """What Items are made of."""
     columns: list[ColumnElement[Any]] = [_BODY[output], publication.c.digest, publication.c.id]
     return [*columns, _EXTRAS[output]] if with_extras else columns

@@ -27,7 +27,9 @@ def landing() -> Response | str:
     jurisdictions = sorted(platform().registry, key=lambda jurisdiction: jurisdiction.name)
     best = request.accept_mimetypes.best_match(["text/html", "application/json"], default="text/html")
     if best == "application/json":
-        return jsonify(_summary(jurisdictions))
+        summary = jsonify(_summary(jurisdictions))
+        summary.vary.add("Accept")
+        return summary
     page = render_template("landing.html", base=base_url(), jurisdictions=jurisdictions, version=__version__)
     return _page(page)
 

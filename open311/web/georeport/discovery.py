@@ -8,6 +8,7 @@ from datetime import datetime
 from flask import Response, request
 
 from open311.domain.dates import format_instant
+from open311.errors import Unavailable
 from open311.formats import JSON, XML, Format, document, shape_of
 from open311.operations.sync import ensure_synced, read_changesets
 from open311.web.answers import answer
@@ -73,4 +74,6 @@ def _changeset(jurisdiction_id: str) -> datetime:
     if jurisdiction_id:
         return changesets[platform().registry.find(jurisdiction_id).id]
     served = [changesets[jurisdiction.id] for jurisdiction in platform().registry]
+    if not served:
+        raise Unavailable("No city is served just now; the operator has to mend that.")
     return max(served)

@@ -1,0 +1,304 @@
+"""What the house promises and no tool watches over. Each message says what was forgotten."""
+
+from __future__ import annotations
+
+import ast
+import configparser
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import fields
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+from open311.cli.documents import OPENAPI, make_openapi
+from open311.errors import Open311Error
+from open311.settings import Settings, variable
+from open311.web.errors import STATUSES
+from spec.requirements import requirements
+
+REPOSITORY = Path(__file__).parents[1]
+PACKAGES = ("open311", "schemas", "jurisdictions", "spec")
+BANNED_NAMES = {"utils", "util", "helpers", "helper", "common", "manager", "misc"}
+CLOCKS = re.compile(r"\b(datetime\.(now|utcnow|today)|date\.today|time\.(time|time_ns|localtime|gmtime))\b")
+# The conformance suite imports nothing of the server, and so has a clock of its own.
+CLOCK_READERS = {"open311/clock.py", "spec/conformance/probe.py", "spec/conformance/runner.py"}
+MACHINE_PATH = re.compile(r"(?<![\w.}])/(?:work|root|home|Users)/\w")
+# Addresses for people, programs and load balancers: no part of the API.
+OUTSIDE_OPENAPI = {
+    "/",
+    "/docs",
+    "/docs/<path:name>",
+    "/openapi.json",
+    "/healthz",
+    "/readyz",
+}
+OTHER_VARIABLES = {"OPEN311_CONFORMANCE_KEY"}
+
+
+@cache
+def tracked() -> tuple[Path, ...]:
+    """Every file of the repository that git keeps or would keep."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
+        cwd=REPOSITORY,
+        capture_output=True,
+        check=False,
+    )
+    if listed.returncode:
+        pytest.skip("this is no git repository")
+    names = listed.stdout.decode().split("\0")
+    return tuple(path for name in names if name and (path := REPOSITORY / name).is_file())
+
+
+def texts(*suffixes: str) -> Iterator[tuple[str, str]]:
+    """Name and text of every tracked file, or of those with a suffix."""
+    for path in tracked():
+        if not suffixes or path.suffix in suffixes:
+            try:
+                yield str(path.relative_to(REPOSITORY)), path.read_text(encoding="utf-8")
+            except UnicodeDecodeError:
+                continue
+
+
+def modules(package: str) -> Iterator[tuple[str, ast.Module]]:
+    """Name and syntax tree of every module of a package."""
+    for name, text in texts(".py"):
+        if name.startswith(f"{package}/"):
+            yield name, ast.parse(text)
+
+
+def imports(tree: ast.Module) -> set[str]:
+    """Every module, and every name of a module, that a module imports."""
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return found
+
+
+def calls(tree: ast.Module) -> Iterator[str]:
+    """What is called, as written: `time.sleep`."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            yield ast.unparse(node.func)
+
+
+# --- HTTP
+
+
+def errors(kind: type[Open311Error] = Open311Error) -> Iterator[type[Open311Error]]:
+    for child in kind.__subclasses__():
+        if child.__module__.startswith("open311."):
+            yield child
+            yield from errors(child)
+
+
+def test_every_error_has_a_status() -> None:
+    for name in importable():
+        import_module(name)
+    missing = set(errors()) - set(STATUSES)
+    assert not missing, f"web/errors.STATUSES lacks {missing}"
+
+
+def test_every_address_is_described(app: Flask) -> None:
+    for rule in app.url_map.iter_rules():
+        view = app.view_functions[rule.endpoint]
+        assert view.__doc__, f"{rule.rule}: the view {view.__name__} has no docstring"
+
+
+def test_every_address_stands_in_openapi(app: Flask) -> None:
+    paths = json.loads(make_openapi())["paths"]
+    for rule in app.url_map.iter_rules():
+        if rule.rule in OUTSIDE_OPENAPI or rule.endpoint.endswith("_by_accept"):
+            continue
+        path = re.sub(r"<(?:[^:>]+:)?(\w+)>", r"{\1}", rule.rule)
+        assert path in paths, f"{rule.rule} is not in OpenAPI, and not in the list of those that need not be"
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}:
+            assert paths[path][method.lower()].get("summary"), f"{method} {path} has no summary"
+
+
+def test_openapi_is_up_to_date() -> None:
+    stored = (REPOSITORY / OPENAPI).read_bytes()
+    assert stored == make_openapi(), "run `make openapi`"
+
+
+# --- Layers that import-linter cannot see
+
+
+def test_public_reads_never_touch_the_record() -> None:
+    for name, tree in modules("open311/web"):
+        assert "open311.storage.requests" not in imports(tree), f"{name}: the record is staff's; go by operations"
+    reading = dict(modules("open311/operations"))["open311/operations/find_requests.py"]
+    storage = {name for name in imports(reading) if name.startswith("open311.storage.")}
+    assert not {name for name in storage if re.search(r"\.(requests|submissions|tables)\b", name)}, (
+        "public reads go to publications and tokens alone"
+    )
+
+
+def test_cities_import_the_plugin_surface_alone() -> None:
+    for name, tree in modules("jurisdictions"):
+        ours = {found for found in imports(tree) if found.split(".")[0] in PACKAGES}
+        assert all(found.startswith("open311.plugins") for found in ours), f"{name} imports {ours}"
+
+
+def importable() -> list[str]:
+    """Every module that may be imported without anything happening."""
+    return [
+        name.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+        for package in PACKAGES
+        for name, _ in modules(package)
+        if not name.endswith(("__main__.py", "migrations/env.py"))
+    ]
+
+
+QUIET_IMPORT = """
+import importlib, sys, threading
+
+def refuse(event, arguments):
+    if event in ("socket.connect", "subprocess.Popen", "os.mkdir", "os.remove"):
+        raise SystemExit(f"{event} while importing: {arguments}")
+
+def never(*arguments, **named):
+    raise SystemExit("the clock or the settings were read while importing")
+
+importlib.import_module("open311.clock").utc_now = never
+importlib.import_module("open311.settings").Settings.from_environ = never
+importlib.import_module("procrastinate")  # its croniter runs `file` to learn the size of a word
+names = sys.stdin.read().split()
+sys.addaudithook(refuse)
+sys.dont_write_bytecode = True
+for name in names:
+    importlib.import_module(name)
+if threading.active_count() > 1:
+    raise SystemExit("a thread was started while importing")
+"""
+
+
+def test_importing_a_module_does_nothing() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", QUIET_IMPORT],
+        input="\n".join(importable()),
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert (done.stdout, done.stderr) == ("", "")
+
+
+def test_one_module_reads_the_wall_clock() -> None:
+    for name, text in texts(".py"):
+        if name.startswith(tuple(f"{package}/" for package in PACKAGES)) and name not in CLOCK_READERS:
+            found = CLOCKS.search(text)
+            assert not found, f"{name} reads {found[0]}; take `now`, or call clock.utc_now"
+
+
+# --- Manners
+
+
+def test_nothing_prints_but_the_cli() -> None:
+    for package in ("open311", "schemas", "jurisdictions"):
+        for name, tree in modules(package):
+            if not name.startswith("open311/cli/"):
+                assert "print" not in calls(tree), f"{name} prints; log it"
+
+
+def test_no_test_sleeps() -> None:
+    for name, tree in modules("tests"):
+        if not name.startswith("tests/benchmarks/"):
+            assert not {"time.sleep", "sleep"} & set(calls(tree)), f"{name} sleeps; wait for what you wait for"
+
+
+def test_modules_have_names_that_say_something() -> None:
+    for path in tracked():
+        if path.suffix == ".py":
+            assert not BANNED_NAMES & {path.stem, *path.relative_to(REPOSITORY).parts}, f"{path}: find the noun"
+
+
+def test_every_module_says_what_it_is() -> None:
+    for package in PACKAGES:
+        for name, tree in modules(package):
+            assert ast.get_docstring(tree) or not tree.body, f"{name} has no docstring"
+
+
+# --- What must agree
+
+
+def test_every_city_is_registered() -> None:
+    setup = configparser.ConfigParser()
+    setup.read(REPOSITORY / "setup.cfg", encoding="utf-8")
+    registered = {
+        line.split("=")[0].strip(): line.split("=")[1].strip()
+        for line in setup["options.entry_points"]["open311.jurisdictions"].strip().splitlines()
+    }
+    folders = {
+        path.parent.name
+        for path in tracked()
+        if path.match("jurisdictions/*/__init__.py") and path.parts[-4] != "tests"
+    }
+    assert registered == {name: f"jurisdictions.{name}:jurisdiction" for name in folders}
+
+
+def test_every_city_stands_in_the_guide() -> None:
+    guide = (REPOSITORY / "jurisdictions" / "README.md").read_text(encoding="utf-8")
+    for path in tracked():
+        if path.match("jurisdictions/*/jurisdiction.toml"):
+            assert f"| `{path.parent.name}` |" in guide, f"jurisdictions/README.md lacks {path.parent.name}"
+
+
+def test_every_variable_that_is_written_about_exists() -> None:
+    known = {variable(row) for row in fields(Settings)} | OTHER_VARIABLES
+    for name, text in texts(".md", ".yaml", ".toml", ".cfg"):
+        for found in re.findall(r"\bOPEN311_[A-Z0-9_]+\b", text):
+            assert found.removesuffix("_FILE") in known, f"{name} speaks of {found}, which is no setting"
+
+
+def test_migrations_are_numbered_on() -> None:
+    folder = REPOSITORY / "open311" / "storage" / "migrations" / "versions"
+    numbers = sorted(path.name[:4] for path in folder.glob("[0-9]*.py"))
+    assert numbers == [f"{number:04}" for number in range(1, len(numbers) + 1)]
+
+
+def test_every_decision_stands_in_the_index() -> None:
+    folder = REPOSITORY / "spec" / "decisions"
+    index = (folder / "README.md").read_text(encoding="utf-8")
+    files = sorted(path.name for path in folder.glob("[0-9]*.md"))
+    assert [name[:4] for name in files] == [f"{number:04}" for number in range(1, len(files) + 1)]
+    assert re.findall(r"^\| \[\d{4}\]\((.+?)\) \|", index, re.MULTILINE) == files
+    for name in files:
+        text = (folder / name).read_text(encoding="utf-8")
+        assert text.startswith(f"# {name[:4]} "), f"{name}: the title starts with its number"
+        for part in ("**Question.**", "**Decision.**", "**Consequence.**"):
+            assert part in text, f"{name} lacks {part}"
+
+
+def test_every_requirement_that_a_test_proves_exists() -> None:
+    for name, text in texts(".py"):
+        for number in re.findall(r"mark\.requirement\(\"(\w+)\"", text):
+            assert number in requirements(), f"{name} proves {number}, which spec/georeport-v2.md lacks"
+
+
+def test_every_link_leads_to_a_file() -> None:
+    for name, text in texts(".md"):
+        prose = re.sub(r"```.*?```", "", text, flags=re.DOTALL)
+        for target in re.findall(r"\]\(([^)\s]+)\)", prose):
+            if not re.match(r"[a-z]+:|#", target):
+                file = (REPOSITORY / name).parent / target.partition("#")[0]
+                assert file.exists(), f"{name} links to {target}, which is not there"
+
+
+def test_no_file_names_a_place_on_somebodys_machine() -> None:
+    for name, text in texts():
+        found = MACHINE_PATH.search(text)
+        assert not found, f"{name}: {text[found.start() : found.start() + 60]!r}"

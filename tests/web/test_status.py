@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from flask import Flask
+from flask.testing import FlaskClient
+
+from open311.operations.platform import Platform
+from open311.plugins import Jurisdiction
+from tests import build
+
+
+def test_it_is_alive(client: FlaskClient) -> None:
+    answer = client.get("/healthz")
+    assert (answer.status_code, answer.json) == (200, {"status": "ok"})
+    assert answer.headers["Cache-Control"] == "no-store"
+
+
+def test_it_is_ready_and_says_what_was_looked_at(client: FlaskClient) -> None:
+    answer = client.get("/readyz")
+    assert answer.status_code == 200
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.json["status"] == "ready"
+    assert {"database", "schema", "plugins", "jobs"} <= set(answer.json["checks"])
+    assert all(check["ok"] for check in answer.json["checks"].values())
+
+
+def test_jobs_that_nobody_takes_are_told_but_calls_go_on(client: FlaskClient, platform: Platform) -> None:
+    build.submit(platform, service_code="trees")
+    assert client.get("/readyz").json["checks"]["jobs"]["ok"]
+    with platform.database.transaction() as connection:
+        connection.exec_driver_sql("UPDATE procrastinate_jobs SET scheduled_at = now() - interval '11 minutes'")
+    answer = client.get("/readyz")
+    assert answer.status_code == 200
+    assert not answer.json["checks"]["jobs"]["ok"]
+    assert "1 stuck" in answer.json["checks"]["jobs"]["detail"]
+
+
+def test_a_broken_plugin_is_told_and_the_others_are_served(make_app: Callable[..., Flask], tmp_path: Path) -> None:
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    (broken / "jurisdiction.toml").write_text('id = "x.example"')
+    client = make_app(jurisdictions=("demo", str(broken))).test_client()
+    answer = client.get("/readyz")
+    assert answer.status_code == 200
+    assert not answer.json["checks"]["plugins"]["ok"]
+    assert client.get("/open311/v2/services.json").status_code == 200
+
+
+def test_a_plugin_for_another_contract_is_not_served(make_app: Callable[..., Flask]) -> None:
+    class FromTheFuture(Jurisdiction):
+        api_version = 99
+
+    from open311.plugins.testing import find_faults
+
+    assert any("99" in fault for fault in find_faults(build.city(FromTheFuture)))

@@ -1,0 +1,147 @@
+"""A database that is not there: 503 in the URL's format where it is needed, and all else goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from lxml import etree
+
+from open311.operations.api_keys import add_key
+from open311.storage.engine import open_database
+from tests import build
+from tests.conftest import platform_of
+
+BASE = "/open311/v2"
+FORM = {"service_code": "potholes", "lat": "60.1718", "long": "24.9414"}
+
+MakeApp = Callable[..., Flask]
+every_suffix = pytest.mark.parametrize("suffix", [".json", ".xml", ""])
+
+
+@pytest.fixture
+def client(make_app: MakeApp, tmp_path: Path) -> FlaskClient:
+    """A client of a server that was started without its database."""
+    return make_app(database_url=f"postgresql+psycopg2://nobody@/none?host={tmp_path}").test_client()
+
+
+def assert_unavailable(answer: Any, suffix: str) -> None:
+    assert answer.status_code == 503
+    assert int(answer.headers["Retry-After"]) > 0
+    assert answer.headers["Cache-Control"] == "no-store"
+    if suffix == ".json":
+        assert answer.json[0]["code"] == 503
+    else:
+        assert etree.fromstring(answer.data).findtext("error/code") == "503"
+    for word in ("psycopg2", "socket", "nobody", "none", "/tmp", "SELECT"):
+        assert word not in answer.text
+
+
+@every_suffix
+@pytest.mark.parametrize(
+    "path",
+    [
+        "discovery",
+        "requests",
+        "requests/1",
+        "requests/1,2",
+        "tokens/1",
+        "requests?service_request_id=1",
+        "requests?q=x",
+    ],
+)
+def test_what_needs_the_database_is_503_with_retry_after(client: FlaskClient, path: str, suffix: str) -> None:
+    path, question, query = path.partition("?")
+    assert_unavailable(client.get(f"{BASE}/{path}{suffix}{question}{query}"), suffix)
+
+
+@every_suffix
+def test_a_post_with_a_key_is_503_and_without_one_403(client: FlaskClient, suffix: str) -> None:
+    assert_unavailable(client.post(f"{BASE}/requests{suffix}", data=FORM | {"api_key": "any"}), suffix)
+    assert client.post(f"{BASE}/requests{suffix}", data=FORM).status_code == 403
+
+
+@every_suffix
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("services", 200),
+        ("services/graffiti", 200),
+        ("services?locale=es", 200),
+        ("services/nope", 404),
+        ("nothing", 404),
+        ("requests?status=bogus", 400),
+        ("requests?jurisdiction_id=nope", 404),
+    ],
+)
+def test_what_needs_no_database_goes_on(client: FlaskClient, path: str, status: int, suffix: str) -> None:
+    path, question, query = path.partition("?")
+    assert client.get(f"{BASE}/{path}{suffix}{question}{query}").status_code == status
+
+
+def test_the_pages_and_the_api_description_go_on(client: FlaskClient) -> None:
+    for path in ("/", "/docs", "/openapi.json", "/healthz"):
+        assert client.get(path).status_code == 200
+
+
+def test_readiness_says_what_is_missing(client: FlaskClient) -> None:
+    answer = client.get("/readyz")
+    assert answer.status_code == 503
+    assert answer.json["status"] == "not ready"
+    assert answer.json["checks"]["database"] == {"ok": False, "detail": "does not answer"}
+    assert answer.json["checks"]["plugins"]["ok"]
+
+
+def test_a_database_without_tables_is_not_there_yet_either(
+    make_app: MakeApp, make_database: Callable[[str], str]
+) -> None:
+    url = make_database("empty")
+    database = open_database(url)
+    with database.transaction() as connection:
+        connection.exec_driver_sql("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+    client = make_app(database_url=url).test_client()
+    assert_unavailable(client.get(f"{BASE}/requests.json"), ".json")
+    assert_unavailable(client.get(f"{BASE}/discovery.xml"), ".xml")
+    assert client.get("/readyz").json["checks"]["schema"]["ok"] is False
+    database.close()
+
+
+def test_a_server_that_lost_its_connections_serves_on(make_app: MakeApp) -> None:
+    app = make_app()
+    platform = platform_of(app)
+    _, key = add_key(platform, label="tests", now=build.NOON)
+    client = app.test_client()
+    for _ in range(2):
+        assert client.get(f"{BASE}/requests.json").status_code == 200
+        assert client.post(f"{BASE}/requests.json", data=FORM | {"api_key": key}).status_code == 200
+        assert client.get("/readyz").status_code == 200
+        killer = open_database(platform.settings.database_url)
+        with killer.transaction() as connection:
+            connection.exec_driver_sql(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+        killer.close()
+
+
+def test_a_statement_that_takes_too_long_is_503(make_app: MakeApp) -> None:
+    app = make_app(statement_timeout_ms=200)
+    client = app.test_client()
+    with platform_of(app).database.engine.connect() as other, other.begin():
+        other.exec_driver_sql("LOCK TABLE publication IN ACCESS EXCLUSIVE MODE")
+        assert_unavailable(client.get(f"{BASE}/requests.json"), ".json")
+    assert client.get(f"{BASE}/requests.json").status_code == 200
+
+
+def test_a_server_without_any_city_says_so_everywhere(make_app: MakeApp) -> None:
+    client = make_app(jurisdictions=("no-such-city",)).test_client()
+    assert client.get("/").status_code == 200
+    assert client.get("/readyz").status_code == 503
+    assert client.get("/readyz").json["checks"]["plugins"]["detail"].endswith("not served: no-such-city")
+    for path in ("services", "requests", "discovery", "requests/1", "tokens/1", "services/1"):
+        for suffix in (".json", ".xml"):
+            assert client.get(f"{BASE}/{path}{suffix}").status_code in (400, 503), path
