@@ -4,7 +4,7 @@
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help run test check openapi clean force
+.PHONY: help run test check openapi bench clean force
 
 PYTHONS := python3.13 python3.12 python3.11 python3
 BIN := .venv/bin
@@ -28,6 +28,10 @@ check: .venv/dev.stamp ## lint, formatting, types, import contracts
 
 openapi: .venv/run.stamp ## write spec/openapi.json anew
 	@$(BIN)/open311 openapi --write
+
+# Linux only: CPU and memory are read from /proc. The database it makes stays in var/pg-bench for the next time.
+bench: .venv/bench.stamp ## measure against other servers: ROWS=100k|1M|5M, ROUNDS=5, QUICK=1 to see that it works
+	@$(BIN)/python -m tests.benchmarks $(if $(QUICK),--quick) $(if $(ROWS),--rows $(ROWS)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(ARGS)
 
 # The embedded database may lie elsewhere when its user cannot reach this folder; see open311/storage/embedded.py.
 clean: ## remove .venv, caches and var/ with the embedded database and all its data; stop the server first
@@ -58,6 +62,9 @@ endif
 
 .venv/dev.stamp: setup.cfg pyproject.toml $(REMADE)
 	@$(call install,.[dev],.venv/dev.stamp,.venv/run.stamp .venv/dev.stamp)
+
+.venv/bench.stamp: setup.cfg pyproject.toml $(REMADE)
+	@$(call install,.[bench],.venv/bench.stamp,.venv/run.stamp .venv/bench.stamp)
 
 # $(call install,what pip installs,stamp that must be fresh,stamps to touch)
 # Two makes at once: the second waits for the lock on setup.cfg and finds the work done.

@@ -101,6 +101,7 @@ class Settings:
     accept_value_names: bool = _flag(False, "list answers may be a value's name instead of its key (A08)")
     check_email: bool = _flag(False, "an email without the form of one is 400 (A16)")
     jsonp: bool = _flag(False, "callback= wraps JSON answers (A67)")
+    compress: bool = _flag(True, "answer with gzip where the client takes it; off where a proxy does that")
     statement_timeout_ms: int = _number(15_000, "longest database statement of a web request, ms; 0: none")
     prepare_statements: bool = _flag(True, "keep plans per connection; off behind a transaction-pooling proxy")
     pool_size: int = _number(4, "database connections of each web process", least=1)

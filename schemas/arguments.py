@@ -77,6 +77,9 @@ class RequestSearchArguments(JurisdictionArguments):
     agency_responsible = fields.String(
         load_default="", validate=NO_NUL, metadata=describe("As requests show it (extension).")
     )
+    area = fields.String(
+        load_default="", validate=NO_NUL, metadata=describe("Name of an area, as `areas` lists them (extension).")
+    )
     has_photo = fields.String(load_default="", metadata=describe("true or false (extension)."))
     extensions = fields.String(
         load_default="",

@@ -105,6 +105,9 @@ class ExtendedAttributesSchema(Body):
     group = OptionalText(metadata=describe("The service's group.", "Streets"))
     areas = Items(fields.String(), xml_item="area", metadata=describe("The city's areas around its point."))
     media_urls = Items(fields.String(), xml_item="media_url", metadata=describe("All pictures of it."))
+    possible_duplicate_of = OptionalText(
+        metadata=describe("An earlier request for perhaps the same thing, as of the report.", "SR26-00000017")
+    )
 
 
 class NoteSchema(Body):

@@ -259,7 +259,7 @@ def test_every_city_stands_in_the_guide() -> None:
 
 def test_every_variable_that_is_written_about_exists() -> None:
     known = {variable(row) for row in fields(Settings)} | OTHER_VARIABLES
-    for name, text in texts(".md", ".yaml", ".toml", ".cfg"):
+    for name, text in texts(".md", ".yaml", ".toml", ".cfg", ""):
         for found in re.findall(r"\bOPEN311_[A-Z0-9_]+\b", text):
             assert found.removesuffix("_FILE") in known, f"{name} speaks of {found}, which is no setting"
 

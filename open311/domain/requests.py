@@ -68,6 +68,7 @@ class ExtendedAttributes:
     group: str = ""
     areas: tuple[str, ...] = ()
     media_urls: tuple[str, ...] = ()
+    possible_duplicate_of: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +159,7 @@ class Record:
     detailed_status     the back office's own word; outcome: what came of it, once closed
     areas               names of the jurisdiction's areas that held the point when it was reported
     source              api, import or example; channel: how it came to the city (api, phone, web, …)
+    possible_duplicate_of  service_request_id of an earlier request nearby, when this one came; "" for none
     """
 
     jurisdiction_id: str
@@ -186,13 +188,14 @@ class Record:
     visibility: Visibility = Visibility.PUBLIC
     source: str = "api"
     channel: str = ""
+    possible_duplicate_of: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
     """One entry of a request's history.
 
-    kind  received, routed, transferred, status, note, expected, resolved, visibility, imported or example
+    kind  received, routed, transferred, status, note, expected, resolved, visibility, areas, imported or example
     """
 
     at: datetime

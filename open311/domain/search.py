@@ -102,7 +102,7 @@ class RequestSearch:
 
     ids            service_request_ids; when given, the other filters are not looked at (A19)
     service_codes  any of these; None for all, empty for none
-    agency         agency_responsible, letter for letter; "" for all
+    agency         agency_responsible, letter for letter; "" for all; area: the name of one
     has_media      with or without a picture; None for both
     words          folded text that must be found, in PostgreSQL's `language`; "" for all
     requested      bounds on requested_datetime; updated: on the last change
@@ -115,6 +115,7 @@ class RequestSearch:
     service_codes: tuple[str, ...] | None = None
     statuses: tuple[Status, ...] = ()
     agency: str = ""
+    area: str = ""
     has_media: bool | None = None
     words: str = ""
     language: str = "simple"

@@ -70,9 +70,24 @@ class Department:
     name: str
 
 
+@dataclass(frozen=True, slots=True)
+class Vicinity:
+    """How near in place and time an earlier request of the same service may be the same thing.
+
+    radius_m  metres; 0: two requests are never the same thing
+    days      how long ago the earlier one may have been made, or closed
+    """
+
+    radius_m: float = 50.0
+    days: int = 7
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """One kind of request a city takes. Codes are opaque, case-sensitive text."""
+    """One kind of request a city takes. Codes are opaque, case-sensitive text.
+
+    duplicates  where to look for the same thing reported before; None: as the jurisdiction says
+    """
 
     code: str
     name: str
@@ -83,6 +98,7 @@ class Service:
     attributes: tuple[Attribute, ...] = ()
     department: str = ""
     notice: str = ""
+    duplicates: Vicinity | None = None
 
     @property
     def has_metadata(self) -> bool:

@@ -95,6 +95,7 @@ def extras_of(record: Record, names: Names, events: Iterable[Event]) -> Extras:
             group=service.group if service else "",
             areas=record.areas,
             media_urls=record.media_urls,
+            possible_duplicate_of=record.possible_duplicate_of,
         ),
         notes=tuple(Note(event.at, event.kind, event.description) for event in events if event.is_public),
         attributes=tuple(_public_answers(record, service)) if service else (),

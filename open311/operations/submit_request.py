@@ -45,6 +45,7 @@ def submit_request(
     route = _route(jurisdiction, checked.draft, key)
     number = platform.numbers.next(platform.database.direct)
     record = _record(jurisdiction, submission, checked, route, number=number, key=key, now=now)
+    record = replace(record, possible_duplicate_of=_earlier(platform, jurisdiction, service=checked.draft.service, record=record))
     service = checked.draft.service
     new = NewRequest(
         record=record,

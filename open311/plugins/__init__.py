@@ -13,6 +13,7 @@ from open311.domain.services import (
     ServiceType,
     Translation,
     Value,
+    Vicinity,
 )
 from open311.errors import Misconfigured, Problem
 from open311.plugins.interface import (
@@ -47,4 +48,5 @@ __all__ = [
     "ServiceType",
     "Translation",
     "Value",
+    "Vicinity",
 ]

@@ -29,9 +29,13 @@ from open311.domain.services import (
     ServiceType,
     Translation,
     Value,
+    Vicinity,
 )
 from open311.errors import Misconfigured
 from open311.plugins.interface import Jurisdiction
+
+MAX_VICINITY_M = 1_000
+MAX_VICINITY_DAYS = 365
 
 
 class Declaration:
@@ -119,6 +123,7 @@ def load(source: str | Path | None, kind: type[Jurisdiction] = Jurisdiction) -> 
         outside=declared.choice("outside", ("refuse", "flag"), "flag"),
         id_pattern=declared.take("id_pattern", str, "{number}"),
         triage=declared.take("triage", str),
+        duplicates=_vicinity(declared.take("duplicates", dict, {}), f"{where}: duplicates"),
         aliases=declared.mapping("aliases"),
         departments=tuple(_department(table, where) for table in declared.tables("departments")),
         services=tuple(_service(table, where) for table in declared.tables("services")),
@@ -148,6 +153,7 @@ def _department(table: Mapping[str, Any], where: str) -> Department:
 def _service(table: Mapping[str, Any], where: str) -> Service:
     where = f"{where}: service {table.get('code', '?')}"
     declared = Declaration(table, where)
+    duplicates = declared.take("duplicates", dict, {})
     service = Service(
         code=declared.take("code", str),
         name=declared.take("name", str),
@@ -158,9 +164,22 @@ def _service(table: Mapping[str, Any], where: str) -> Service:
         department=declared.take("department", str, ""),
         notice=declared.take("notice", str, ""),
         attributes=tuple(_attribute(item, where) for item in declared.tables("attributes")),
+        duplicates=_vicinity(duplicates, f"{where}: duplicates") if duplicates else None,
     )
     declared.done()
     return service
+
+
+def _vicinity(table: Mapping[str, Any], where: str) -> Vicinity:
+    declared = Declaration(table, where)
+    usual = Vicinity()
+    found = Vicinity(declared.take("radius_m", int, int(usual.radius_m)), declared.take("days", int, usual.days))
+    declared.done()
+    if not 0 <= found.radius_m <= MAX_VICINITY_M or not 1 <= found.days <= MAX_VICINITY_DAYS:
+        raise Misconfigured(
+            f"{where}: radius_m must be 0 to {MAX_VICINITY_M} metres, days 1 to {MAX_VICINITY_DAYS}."
+        )
+    return found
 
 
 def _attribute(table: Mapping[str, Any], where: str) -> Attribute:

@@ -15,7 +15,7 @@ from shapely.geometry.base import BaseGeometry
 from open311.domain.ids import format_id
 from open311.domain.places import Place
 from open311.domain.routing import Draft, Route, Rule, Step, decide, explain
-from open311.domain.services import Department, Service, Translation
+from open311.domain.services import Department, Service, Translation, Vicinity
 from open311.errors import Invalid, NotFound, Problem
 
 API_VERSION = 1
@@ -59,6 +59,7 @@ class Jurisdiction:
     rules         refinements of the service -> department table; the first that fits wins
     triage        code of the department that gets what no rule fits
     id_pattern    form of the ids we give out, with {number}, {year}, {yy}
+    duplicates    where to look for the same thing reported before; a service may have its own
     credit        where the catalogue's facts come from
     """
 
@@ -79,6 +80,7 @@ class Jurisdiction:
     rules: tuple[Rule, ...] = ()
     id_pattern: str = "{number}"
     translations: Mapping[str, Translation] = field(default_factory=dict)
+    duplicates: Vicinity = Vicinity()
     credit: str = ""
 
     @cached_property
@@ -123,6 +125,10 @@ class Jurisdiction:
         """Names of the areas that hold a place's point, in the order of their declaration; none without a point."""
         point = place.point
         return tuple(area for area in self.areas if self.in_area(area, point)) if point else ()
+
+    def vicinity(self, service: Service) -> Vicinity:
+        """How near an earlier request of a service may be the same thing."""
+        return self.duplicates if service.duplicates is None else service.duplicates
 
     def explain(self, draft: Draft) -> list[Step]:
         """Every routing rule looked at, in order; the last one won."""

@@ -16,17 +16,20 @@ from sqlalchemy import (
     Integer,
     Select,
     Text,
+    and_,
     any_,
     bindparam,
+    case,
     cast,
     func,
     literal_column,
+    or_,
     select,
     tuple_,
 )
 from sqlalchemy.dialects.postgresql import REGCONFIG, Insert, insert
 
-from open311.domain.requests import Record, Status
+from open311.domain.requests import Record, Status, Visibility
 from open311.domain.search import RequestSearch, Sort, box_around, halves
 from open311.formats import Format, Rendition
 from open311.storage.direct import Direct, Statement
@@ -47,8 +50,8 @@ _INSTANTS = {
     Sort.UPDATED_DESC: publication.c.updated_at,
     Sort.UPDATED: publication.c.updated_at,
 }
-_EXTRAS = {Format.JSON: publication.c.json_extras, Format.XML: publication.c.xml_extras}
-_BODY = {Format.JSON: publication.c.json, Format.XML: publication.c.xml}
+EXTRAS = {Format.JSON: publication.c.json_extras, Format.XML: publication.c.xml_extras}
+BODY = {Format.JSON: publication.c.json, Format.XML: publication.c.xml}
 
 
 _LANGUAGES = {
@@ -101,7 +104,15 @@ def _upsert() -> Insert:
     changes: dict[str, Any] = {
         name: statement.excluded[name] for name in names if name not in ("jurisdiction_id", "id")
     }
-    changes["written_by"] = func.pg_current_xact_id()
+    columns, new = publication.c, statement.excluded
+    changes["was_public"] = or_(columns.was_public, new.was_public)
+    # What looks as before is no change. (What seems to be written later than now comes from another server's backup.)
+    is_same = and_(
+        columns.digest == new.digest,
+        columns.visibility == new.visibility,
+        columns.written_by < func.pg_current_xact_id(),
+    )
+    changes["written_by"] = case((is_same, columns.written_by), else_=func.pg_current_xact_id())
     return statement.on_conflict_do_update(index_elements=["jurisdiction_id", "id"], set_=changes)
 
 
@@ -127,8 +138,10 @@ def publication_values(item: Publication) -> dict[str, Any]:
         "changed_at": record.changed_at,
         "point": point_of(record.place) if rendition else None,
         "visibility": record.visibility if rendition else WITHDRAWN,
+        "was_public": rendition is not None and record.visibility is Visibility.PUBLIC,
         "agency": item.agency,
         "has_media": bool(rendition and record.media_urls),
+        "areas": list(record.areas) if rendition else [],
         "words": item.words,
         "words_language": item.language,
         "json": rendition.json if rendition else "",
@@ -169,7 +182,7 @@ def find_items(direct: Direct, search: RequestSearch, output: Format, *, with_ex
     """The rendered items of a page, in order, one more than the page where there are more."""
     if search.is_void:
         return Items()
-    columns = (_BODY[output].name, "digest", "id", *((_EXTRAS[output].name,) if with_extras else ()))
+    columns = (BODY[output].name, "digest", "id", *((EXTRAS[output].name,) if with_extras else ()))
     statement = _page_statement(_Kind.of(search), columns, with_distance=with_extras and search.near is not None)
     return Items.of(direct.rows(statement, _values(search, rows=search.page_size + 1)))
 
@@ -235,6 +248,7 @@ class _Kind:
     boxes: int
     circle_boxes: int
     has_agency: bool
+    has_area: bool
     has_media: bool | None
     has_words: bool
     has_key: bool
@@ -255,6 +269,7 @@ class _Kind:
             boxes=len(halves(search.box)) if search.box else 0,
             circle_boxes=len(halves(box_around(search.near))) if search.near else 0,
             has_agency=bool(search.agency),
+            has_area=bool(search.area),
             has_media=search.has_media,
             has_words=bool(search.words),
             has_key=search.after is not None,
@@ -271,6 +286,7 @@ class _Kind:
             boxes=0,
             circle_boxes=0,
             has_agency=False,
+            has_area=False,
             has_media=None,
             has_words=False,
             has_key=self.has_key,
@@ -286,6 +302,7 @@ def _values(search: RequestSearch, *, rows: int) -> dict[str, Any]:
         "service_code": search.service_codes[0] if search.service_codes else None,
         "service_codes": list(search.service_codes or ()),
         "agency": search.agency,
+        "areas": [search.area],
         "words": search.words,
         "words_language": search.language,
         "key_at": search.after.at if search.after else None,
@@ -356,6 +373,8 @@ def _conditions(kind: _Kind) -> Iterator[ColumnElement[bool]]:
             yield column <= bindparam(f"{name}_end")
     if kind.has_agency:
         yield columns.agency == bindparam("agency")
+    if kind.has_area:
+        yield columns.areas.contains(bindparam("areas", type_=ARRAY(Text)))
     if kind.has_media is not None:
         yield columns.has_media if kind.has_media else ~columns.has_media
     if kind.has_words:
@@ -396,5 +415,5 @@ def _by_ids(output: Format, with_extras: bool) -> Statement:
 
 def _columns(output: Format, with_extras: bool) -> list[ColumnElement[Any]]:
     """What Items are made of."""
-    columns: list[ColumnElement[Any]] = [_BODY[output], publication.c.digest, publication.c.id]
-    return [*columns, _EXTRAS[output]] if with_extras else columns
+    columns: list[ColumnElement[Any]] = [BODY[output], publication.c.digest, publication.c.id]
+    return [*columns, EXTRAS[output]] if with_extras else columns

@@ -280,6 +280,7 @@ def record_values(record: Record) -> dict[str, Any]:
         "visibility": record.visibility,
         "source": record.source,
         "channel": record.channel,
+        "possible_duplicate_of": record.possible_duplicate_of,
     }
 
 
@@ -313,4 +314,5 @@ def _record(row: Row[Any]) -> Record:
         visibility=Visibility(row.visibility),
         source=row.source,
         channel=row.channel,
+        possible_duplicate_of=row.possible_duplicate_of,
     )

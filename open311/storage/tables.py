@@ -124,6 +124,7 @@ service_request = Table(
     _text("visibility", "public"),  # public, unlisted (by id only) or private
     _text("source", "api"),  # api, import or example
     _text("channel"),  # how it came to the city: api, phone, web, …
+    _text("possible_duplicate_of"),  # service_request_id of an earlier one nearby, as of the report
     PrimaryKeyConstraint("jurisdiction_id", "id"),
     UniqueConstraint("jurisdiction_id", "service_request_id"),
     ForeignKeyConstraint(["jurisdiction_id", "service_code"], ["service.jurisdiction_id", "service.code"]),
@@ -199,8 +200,10 @@ publication = Table(
     _instant("changed_at"),
     Column("point", Geometry("POINT", srid=4326, spatial_index=False)),
     _text("visibility", None),  # public, unlisted, or withdrawn: a tombstone without renditions
+    Column("was_public", Boolean, nullable=False),  # ever: the change feed tells of no others
     _text("agency"),  # agency_responsible
     Column("has_media", Boolean, nullable=False, server_default=text("false")),
+    Column("areas", ARRAY(Text), nullable=False, server_default=text("'{}'")),
     Column("words", TSVECTOR, nullable=False),  # what q= looks through, accents folded
     _text("json", None),
     _text("xml", None),
@@ -289,7 +292,19 @@ Index(
     postgresql_using="gin",
     postgresql_where=_listed,
 )
-Index("publication_written_idx", publication.c.jurisdiction_id, publication.c.written_by, publication.c.id)
+Index(
+    "publication_areas_idx",
+    publication.c.areas,
+    postgresql_using="gin",
+    postgresql_where=_listed,
+)
+Index(
+    "publication_written_idx",
+    publication.c.jurisdiction_id,
+    publication.c.written_by,
+    publication.c.id,
+    postgresql_where=text("was_public"),
+)
 Index(
     "publication_point_idx",
     publication.c.jurisdiction_id,
@@ -297,6 +312,17 @@ Index(
     publication.c.requested_at,
     postgresql_using="gist",
     postgresql_where=_listed,
+)
+
+# Where the change feed stood at an instant: what is committed after `at` is written by `horizon` or later.
+change_mark = Table(
+    "change_mark",
+    metadata,
+    _text("jurisdiction_id", None),
+    _instant("at"),
+    Column("horizon", TransactionId, nullable=False),
+    PrimaryKeyConstraint("jurisdiction_id", "at"),
+    ForeignKeyConstraint(["jurisdiction_id"], ["jurisdiction.jurisdiction_id"]),
 )
 
 api_key = Table(

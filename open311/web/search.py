@@ -61,6 +61,7 @@ class _SearchReader:
             service_codes=self.service_codes(),
             statuses=self.statuses(),
             agency=self.values.get("agency_responsible", ""),
+            area=self.values.get("area", ""),
             has_media=self.flag("has_photo"),
             words=folded(self.values.get("q", ""))[:MAX_QUERY_CHARACTERS],
             language=text_search_language(self.jurisdiction.languages[0]),

@@ -95,7 +95,7 @@ def _obstacle(check: Check, requirement: Requirement, probe: Probe, level: Level
     if requirement.level > level:
         return f"only requirements up to {level.name} were asked for"
     if check.writes and not probe.target.writes:
-        return "it would file requests, and the run only reads"
+        return "it would write, and the run only reads"
     missing = [need for need in check.needs if not probe.prepared.has(need)]
     return f"needs {NEEDS[missing[0]]}" if missing else ""
 

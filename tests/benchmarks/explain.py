@@ -41,12 +41,19 @@ FILTERS: dict[str, Parameters] = {
     "updated before": {"updated_before": days_ago(700)},
     "radius": {**CIRCLE, "radius": 300},
     "radius 3 km": {**CIRCLE, "radius": 3000},
+    "words": {"q": "hydrant"},
+    "two words": {"q": "hydrant brooklyn"},
+    "rare word": {"q": "4077"},
+    "agency": {"agency_responsible": "Department of Transportation"},
+    "group": {"group": "Housing"},
+    "photo": {"has_photo": "true"},
+    "no photo": {"has_photo": "false"},
     "bbox": {"bbox": _box(500)},
     "bbox 10 km": {"bbox": _box(10_000)},
 }
 SAME = ("90 days", "30 days"), ("service", "rare service", "three services"), ("open", "closed")
 SAME += ("updated after", "updated after, long ago", "updated before"), ("radius", "radius 3 km")
-SAME += (("bbox", "bbox 10 km"),)
+SAME += ("bbox", "bbox 10 km"), ("words", "two words", "rare word"), ("photo", "no photo")
 ORDERS = ("requested", "-updated", "updated")
 
 

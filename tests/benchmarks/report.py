@@ -118,7 +118,8 @@ def goals(run: Run) -> Iterator[Goal]:
     yield Goal(
         "POST, rate, of pgbench writing the same rows", 20, ours and bench and 100 * ours / bench, at_least=True
     )
-    yield Goal("deepest page of the 90 days, of the first", 120, _share(run, "deep", OURS.name, "page"))
+    yield Goal("deepest page of the 90 days by cursor, of the first", 120, _share(run, "cursor", OURS.name, "page"))
+    yield Goal("the same by its number", 120, _share(run, "deep", OURS.name, "page"))
     yield Goal("page 80 % down in all years, of the first", 120, _share(run, "deepest", OURS.name, "page"))
     yield from _sql_goals(run)
     yield from _other_goals(run)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import count
 from random import Random
@@ -51,7 +52,6 @@ class Workload:
     status: int = 200
     writes: bool = False
     compares: bool = True
-    is_rows: bool = field(default=True)
 
 
 def page(**parameters: object) -> Requests:
@@ -97,6 +97,16 @@ def unchanged(field: Field, server: Server) -> list[bytes]:
     if not etag:
         raise Refused(f"{server.name}: no ETag")
     return [call("GET", target, headers={"If-None-Match": etag})]
+
+
+def by_cursor(field: Field, server: Server) -> list[bytes]:
+    """The page after the last but one of the 90 days, as its Link header names it."""
+    number = max(2, _quarter_pages(field) - 1)
+    link = ask(server.port, call("GET", address("requests.json", page=number))).header("Link")
+    found = re.search(r'<https?://[^/]+([^>]+)>; rel="next"', link)
+    if found is None:
+        raise Refused(f"{server.name}: no link to the next page in {link!r}")
+    return [call("GET", found[1])]
 
 
 def posts(field: Field, server: Server) -> list[bytes]:
@@ -167,6 +177,12 @@ WORKLOADS = (
         who=(*ROWS, "raw"),
     ),
     Workload(
+        name="cursor",
+        title="1000-row page, as deep, by cursor",
+        requests=by_cursor,
+        who=("ours",),
+    ),
+    Workload(
         name="deepest",
         title="1000-row page, 80 % down in all years",
         requests=page(updated_after=days_ago(5000), page=last_page(0.8)),
@@ -187,6 +203,13 @@ WORKLOADS = (
     ),
     Workload(name="radius", title="300 m around, 90 days", requests=page(radius=300, **CIRCLE, **QUARTER)),
     Workload(name="bbox", title="500 m box, 90 days", requests=page(bbox=_box(500), **QUARTER)),
+    Workload(name="words", title="a word, 90 days", requests=page(q="hydrant", **QUARTER), who=("ours",)),
+    Workload(
+        name="extensions",
+        title="50-row page with extensions",
+        requests=page(page_size=SMALL, extensions="true"),
+        who=("ours",),
+    ),
     Workload(
         name="post",
         title="POST, durable",

@@ -107,6 +107,7 @@ def shown_commands(text: str) -> list[str]:
     """The command lines of a text: lines that start with `open311`, perhaps after variables; words in backticks."""
     text = text.replace("\\\n", " ")
     lines = re.findall(r"^ *(?:[A-Z_0-9]+=\S+ )*(open311 [a-z].*)$", text, re.MULTILINE)
+    lines += re.findall(r"^ *(?:command: |ExecStart=\S*/)(open311 .*)$", text, re.MULTILINE)
     lines += re.findall(r"`(open311 [a-z][^`]*)`", text)
     return [re.split(r"\s{2,}| #| \|| &&", line)[0].removesuffix("…") for line in lines]
 
@@ -457,8 +458,10 @@ def test_a_status_beyond_the_standards_is_refused_with_the_choices(run: Run) -> 
 # --- What other pages say
 
 
-@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "jurisdictions/README.md"])
-def test_every_command_that_a_page_shows_can_be_typed(name: str) -> None:
-    page = (REPOSITORY / name).read_text(encoding="utf-8")
-    for line in shown_commands(page):
+PAGES = [*REPOSITORY.glob("*.md"), *REPOSITORY.glob("*/README.md"), REPOSITORY / "compose.yaml"]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPOSITORY)))
+def test_every_command_that_a_page_shows_can_be_typed(page: Path) -> None:
+    for line in shown_commands(page.read_text(encoding="utf-8")):
         parse(line)

@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from flask.testing import FlaskClient
 from open311.cli import main
 from open311.operations.platform import Platform
 from open311.settings import Settings
+from tests.waiting import until
 
 SAMPLES = Path(__file__).parent.parent / "samples"
 HEADER = "service_request_id,service_code,status,requested_datetime,address\n"
@@ -186,9 +186,7 @@ def test_stopped_by_ctrl_c_it_tells_what_is_in_and_goes_on_next_time(
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process, pipe.open("w") as stream:
         stream.write(HEADER + lines(1, 1_000))
         stream.flush()
-        deadline = time.monotonic() + 30
-        while count(platform) < 900 and time.monotonic() < deadline:
-            time.sleep(0.1)
+        until(lambda: count(platform) >= 900, "900 rows")
         process.send_signal(signal.SIGINT)
         said, _ = process.communicate(timeout=30)
     assert process.returncode == 130

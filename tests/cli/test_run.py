@@ -7,7 +7,6 @@ import json
 import os
 import queue
 import re
-import selectors
 import signal
 import socket
 import subprocess
@@ -24,7 +23,8 @@ from typing import Any
 
 import pytest
 
-DEADLINE_S = 60.0
+from tests.waiting import DEADLINE_S, until
+
 CITY = "city.example"
 Field = tuple[str, str]
 
@@ -33,7 +33,9 @@ class Running:
     """One `open311 run` over a folder of its own, and a plain HTTP client for it."""
 
     def __init__(self, folder: Path) -> None:
-        environment = {name: value for name, value in os.environ.items() if not name.startswith(("OPEN311", "DATABASE"))}
+        environment = {
+            name: value for name, value in os.environ.items() if not name.startswith(("OPEN311", "DATABASE"))
+        }
         environment |= {
             "OPEN311_DATA_DIR": str(folder),
             "OPEN311_JURISDICTIONS": "demo",
@@ -57,7 +59,9 @@ class Running:
         assert self.process.stdout is not None
         lines: queue.Queue[str] = queue.Queue()
         stream = self.process.stdout
-        threading.Thread(target=lambda: [lines.put(line) for line in itertools.chain(stream, [""])], daemon=True).start()
+        threading.Thread(
+            target=lambda: [lines.put(line) for line in itertools.chain(stream, [""])], daemon=True
+        ).start()
         read, deadline = "", time.monotonic() + DEADLINE_S
         while words not in read:
             line = lines.get(timeout=max(0.1, deadline - time.monotonic()))
@@ -109,23 +113,6 @@ def children(parent: int, pattern: str) -> list[int]:
     return [int(line) for line in found.stdout.split()]
 
 
-def until(probe: Callable[[], Any], what: str) -> Any:
-    """The probe's first true answer, within a generous deadline."""
-    deadline = time.monotonic() + DEADLINE_S
-    while time.monotonic() < deadline:
-        found = probe()
-        if found:
-            return found
-        select_pause()
-    raise AssertionError(f"waited in vain for {what}")
-
-
-def select_pause() -> None:
-    """A moment's rest between two probes."""
-    with selectors.DefaultSelector() as nothing:
-        nothing.select(0.05)
-
-
 @pytest.fixture
 def folder() -> Iterator[Path]:
     """A folder with a blank in its name that the database's own user can reach."""
@@ -153,7 +140,9 @@ def test_accepted_requests_survive_the_death_of_every_process(started: Callable[
     accepted = []
 
     def accept(text: str) -> None:
-        status, body = until(lambda: (answer := run.post("potholes", text))[0] == 200 and answer, f"a POST of {text}")
+        status, body = until(
+            lambda: (answer := run.post("potholes", text))[0] == 200 and answer, f"a POST of {text}"
+        )
         assert status == 200
         accepted.append(body[0]["service_request_id"])
 

@@ -7,7 +7,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +18,7 @@ from requests.adapters import HTTPAdapter
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from open311.cli.supervisor import PARENT_VARIABLE, is_answering
+from tests.waiting import until
 
 REPOSITORY = Path(__file__).parents[2]
 STARTS_WITHIN_S = 60.0
@@ -47,11 +47,11 @@ def serve_process(environment: Mapping[str, str], log: Path) -> Iterator[str]:
 
 
 def _wait(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
-    deadline = time.monotonic() + STARTS_WITHIN_S
-    while not is_answering("127.0.0.1", port):
+    def has_begun() -> bool:
         assert process.poll() is None, log.read_text()
-        assert time.monotonic() < deadline, log.read_text()
-        time.sleep(0.05)
+        return is_answering("127.0.0.1", port)
+
+    until(has_begun, "the server's first answer")
 
 
 class _Silent(WSGIRequestHandler):

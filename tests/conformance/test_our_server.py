@@ -1,27 +1,165 @@
-"""Our server does what the standard says: the suite that anybody can run, against it, with everything prepared."""
+"""Our server does what the standard says: the suite that anybody can run, with everything prepared for it."""
 
 from __future__ import annotations
 
-import time
+import json
+from collections.abc import Callable, Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+from click.testing import CliRunner, Result
+
+from open311.cli import main
 from spec.conformance.client import Client, Manners
-from spec.conformance.preparation import Preparation
+from spec.conformance.preparation import Preparation, Several
 from spec.conformance.probe import Target
-from spec.conformance.report import Outcome
+from spec.conformance.report import Finding, Outcome, Report
 from spec.conformance.runner import run
+from spec.requirements import Level, requirements
 from tests.conformance.conftest import PUBLIC, Served
 from tests.conformance.servers import TlsProxy
+from tests.conftest import CITY
+from tests.spec.stub_server import StubServer, serve
+
+UNCHECKED = {
+    "C017": "one deployment is one endpoint, its type a setting: none runs a test endpoint beside the production one",
+    "C018": "the page for people is the landing page at /, not discovery without suffix",
+    "C070": "our cities offer each service everywhere inside their boundary",
+    **dict.fromkeys(("C168", "C169", "C170"), "photos are not taken in multipart bodies yet; media_url is"),
+    "C274": "requests.geojson is not offered yet",
+    **dict.fromkeys([f"C{number}" for number in range(278, 286)], "request updates are not offered yet"),
+    **dict.fromkeys(("C286", "C287", "C288", "C289", "C294"), "bulk files are not offered yet"),
+    **dict.fromkeys(("C290", "C291"), "Inquiry v1 is not offered yet"),
+}
+"""Requirements that no preparation makes checkable, each with the reason."""
 
 
-def test_probe(served: Served, prepared: Preparation) -> None:
+@pytest.fixture(scope="session")
+def report(served: Served, prepared: Preparation) -> Report:
+    """Of a run with everything prepared, in both formats."""
+    target = Target(served.base_url, jurisdiction_id=CITY, api_key=served.api_key, writes=True, thorough=True)
+    assert prepared.https_only is not None
     client = Client(Manners(rate_per_s=0))
-    behind = prepared.https_only.base_url.removesuffix("/open311/v2")
+    behind = prepared.https_only.base_url.partition("/open311")[0]
     client.session.mount(PUBLIC, TlsProxy(PUBLIC, behind))
-    target = Target(served.base_url, jurisdiction_id='city.example', api_key=served.api_key, writes=True, thorough=True)
-    began = time.monotonic()
-    report = run(target, prepared, client=client)
-    print(time.monotonic() - began, client.sent)
-    from spec.conformance.reports import FORMS
+    found = run(target, prepared, client=client)
+    client.session.close()
+    return found
 
-    open("/tmp/report.txt", "w").write(FORMS["text"](report))
-    print(FORMS["text"](report))
-    assert 0
+
+def told(findings: list[Finding]) -> list[str]:
+    """Findings as lines to read."""
+    return [
+        f"{each.requirement.number} {each.request}: expected {each.expected}, came {each.came}{each.reason}"
+        for each in findings
+    ]
+
+
+def skipped(report: Report) -> dict[str, str]:
+    return {each.requirement.number: each.reason for each in report.with_outcome(Outcome.SKIPPED)}
+
+
+def test_no_requirement_of_any_level_fails(report: Report) -> None:
+    assert told(report.with_outcome(Outcome.FAILED)) == []
+    assert report.conforms
+    assert report.formats == ("xml", "json")
+
+
+def test_nothing_goes_unchecked_but_what_we_do_not_offer(report: Report) -> None:
+    """A feature that is new here leaves UNCHECKED, and `offered` in conftest.py gains it."""
+    assert skipped(report).keys() == UNCHECKED.keys(), skipped(report)
+    assert len(report.findings) == len(requirements())
+
+
+def test_of_must_and_should_only_what_cannot_apply_goes_unchecked(report: Report) -> None:
+    assert [number for number in skipped(report) if requirements()[number].level is not Level.MAY] == ["C017"]
+
+
+def test_the_suite_knows_our_server(report: Report) -> None:
+    assert report.dialect.name == "open311-server (this project)"
+
+
+def test_the_access_log_that_was_looked_at_has_the_calls_in_it(report: Report, served: Served) -> None:
+    assert ("GET", "/open311/v2/services.json") in calls(served)
+
+
+def test_one_city_of_several_conforms_as_well(prepared: Preparation) -> None:
+    several = prepared.several
+    assert isinstance(several, Several)
+    own = Preparation(point=several.first.point, open_request=several.first.request_id)
+    key = several.first.api_key
+    target = Target(several.base_url, jurisdiction_id=several.first.jurisdiction_id, api_key=key, writes=True)
+    client = Client(Manners(rate_per_s=0))
+    found = run(target, own, client=client)
+    client.session.close()
+    assert told(found.with_outcome(Outcome.FAILED)) == []
+    passed = {each.requirement.number for each in found.with_outcome(Outcome.PASSED)}
+    assert {"C043", "C044", "C045", "C046", "C047", "C157"} <= passed
+
+
+# --- The command
+
+
+@pytest.fixture
+def judge(served: Served) -> Iterator[Callable[..., Result]]:
+    """Runs `open311 conformance` against the server, as fast as it can."""
+
+    def invoke(*arguments: str, url: str = served.base_url) -> Result:
+        return CliRunner().invoke(main, ["conformance", url, "--rate", "0", *arguments], prog_name="open311")
+
+    return invoke
+
+
+def calls(served: Served) -> list[tuple[str, str]]:
+    """Method and path of each call that the server has logged, oldest first."""
+    lines = (json.loads(line) for line in served.log.read_text().splitlines() if line.startswith("{"))
+    return [(line["method"], line["path"]) for line in lines if line["event"] == "call"]
+
+
+def test_a_filing_run_of_the_command_finds_nothing_wrong(judge: Callable[..., Result], served: Served) -> None:
+    result = judge("--write", "--api-key", served.api_key)
+    assert result.exit_code == 0, result.output
+    assert "\nConforms: all " in result.output
+    assert " FAILED " not in result.output
+    assert "software      open311-server (this project)" in result.output
+
+
+def test_without_write_the_command_only_reads(judge: Callable[..., Result], served: Served) -> None:
+    before = len(calls(served))
+    result = judge("--format", "json")
+    assert result.exit_code == 0, result.output
+    assert {method for method, _ in calls(served)[before:]} == {"GET", "HEAD", "OPTIONS"}
+    document = json.loads(result.stdout)
+    assert document["wrote"] is False
+    assert document["requests_sent"] < 200
+    assert sum(level["failed"] for level in document["totals"].values()) == 0
+
+
+def test_the_command_writes_junit(judge: Callable[..., Result], tmp_path: Path) -> None:
+    result = judge("--level", "must", "--format", "junit", "--output", str(tmp_path / "report.xml"))
+    assert result.exit_code == 0, result.output
+    suites = ET.parse(tmp_path / "report.xml").getroot()
+    assert sum(int(suite.get("tests", "")) for suite in suites) == len(requirements())
+    assert not suites.findall("testsuite/testcase/failure")
+
+
+def test_the_command_writes_a_page(judge: Callable[..., Result], served: Served) -> None:
+    result = judge("--only", "C054", "--format", "html")
+    assert result.exit_code == 0, result.output
+    texts: list[str] = []
+    page = HTMLParser()
+    page.handle_data = texts.append  # type: ignore[method-assign]
+    page.feed(result.stdout)
+    assert served.base_url in texts
+    assert "Conforms: all 1 MUST requirements that could be checked passed." in texts
+
+
+@pytest.mark.parametrize("fault", ["wrong root of services", "required is not checked"])
+def test_the_command_finds_a_planted_fault_in_another_server(judge: Callable[..., Result], fault: str) -> None:
+    with serve(StubServer(fault)) as origin:
+        result = judge("--write", "--api-key", "goodkey", "--level", "must", url=f"{origin}/one/v2")
+    assert result.exit_code == 1, result.output
+    assert " FAILED " in result.output
+    assert "\nDoes not conform: " in result.output

@@ -116,10 +116,11 @@ def _total(listing: Listing, page: Page) -> int | None:
 
 
 def _url(changes: dict[str, str]) -> str:
-    """The address of this list with another page."""
-    kept = [pair for pair in request.args.items(multi=True) if pair[0] not in ("page", "cursor")]
+    """The address of this list with another page, as clients see this server; a key that came along stays out."""
+    address = (platform().settings.public_url or request.url_root).rstrip("/") + request.path
+    kept = [pair for pair in request.args.items(multi=True) if pair[0] not in ("page", "cursor", "api_key")]
     pairs = [*kept, *changes.items()]
-    return f"{request.base_url}?{urlencode(pairs)}" if pairs else request.base_url
+    return f"{address}?{urlencode(pairs)}" if pairs else address
 
 
 def _misspelt(names: list[str]) -> list[tuple[str, str]]:

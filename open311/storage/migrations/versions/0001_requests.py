@@ -72,6 +72,7 @@ CREATE TABLE service_request (
     visibility TEXT DEFAULT 'public' NOT NULL,
     source TEXT DEFAULT 'api' NOT NULL,
     channel TEXT DEFAULT '' NOT NULL,
+    possible_duplicate_of TEXT DEFAULT '' NOT NULL,
     CONSTRAINT service_request_pkey PRIMARY KEY (jurisdiction_id, id),
     CONSTRAINT service_request_jurisdiction_id_service_request_id_key
         UNIQUE (jurisdiction_id, service_request_id),
@@ -131,8 +132,10 @@ CREATE TABLE publication (
     changed_at TIMESTAMP WITH TIME ZONE NOT NULL,
     point geometry(POINT,4326),
     visibility TEXT NOT NULL,
+    was_public BOOLEAN NOT NULL,
     agency TEXT DEFAULT '' NOT NULL,
     has_media BOOLEAN DEFAULT false NOT NULL,
+    areas TEXT[] DEFAULT '{}' NOT NULL,
     words TSVECTOR NOT NULL,
     json TEXT NOT NULL,
     xml TEXT NOT NULL,
@@ -149,6 +152,7 @@ CREATE TABLE publication (
 CREATE INDEX publication_agency_idx
     ON publication (jurisdiction_id, agency, requested_at DESC, id DESC)
     WHERE visibility = 'public';
+CREATE INDEX publication_areas_idx ON publication USING gin (areas) WHERE visibility = 'public';
 CREATE INDEX publication_changed_idx
     ON publication (jurisdiction_id, changed_at, id)
     WHERE visibility = 'public';
@@ -174,7 +178,7 @@ CREATE INDEX publication_updated_idx
     ON publication (jurisdiction_id, updated_at, id)
     WHERE visibility = 'public';
 CREATE INDEX publication_words_idx ON publication USING gin (words) WHERE visibility = 'public';
-CREATE INDEX publication_written_idx ON publication (jurisdiction_id, written_by, id);
+CREATE INDEX publication_written_idx ON publication (jurisdiction_id, written_by, id) WHERE was_public;
 
 CREATE TABLE edition (
     jurisdiction_id TEXT NOT NULL,
@@ -184,6 +188,15 @@ CREATE TABLE edition (
     finished_at TIMESTAMP WITH TIME ZONE,
     CONSTRAINT edition_pkey PRIMARY KEY (jurisdiction_id),
     CONSTRAINT edition_jurisdiction_fkey FOREIGN KEY(jurisdiction_id)
+        REFERENCES jurisdiction (jurisdiction_id)
+);
+
+CREATE TABLE change_mark (
+    jurisdiction_id TEXT NOT NULL,
+    at TIMESTAMP WITH TIME ZONE NOT NULL,
+    horizon xid8 NOT NULL,
+    CONSTRAINT change_mark_pkey PRIMARY KEY (jurisdiction_id, at),
+    CONSTRAINT change_mark_jurisdiction_fkey FOREIGN KEY(jurisdiction_id)
         REFERENCES jurisdiction (jurisdiction_id)
 );
 
@@ -226,7 +239,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Drop the tables and all that is in them; the extensions stay."""
     op.execute(
-        "DROP TABLE repeatable_post, api_key, edition, publication, request_event, reporter, request_token, service_request,"
-        " service, department, jurisdiction"
+        "DROP TABLE repeatable_post, api_key, change_mark, edition, publication, request_event, reporter,"
+        " request_token, service_request, service, department, jurisdiction"
     )
     op.execute("DROP SEQUENCE request_number")

@@ -1,0 +1,66 @@
+"""Has this been reported? Requests of one service around a point, before a POST and while it is taken."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from open311.domain.requests import Record, Visibility
+from open311.domain.search import Circle
+from open311.domain.services import Service, ServiceType, Vicinity
+from open311.formats import Format
+from open311.operations.find_requests import Page, page_of
+from open311.operations.platform import Platform
+from open311.plugins import Jurisdiction
+from open311.storage import nearby
+from open311.storage.nearby import Around
+
+MAX_NEARBY = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NearbySearch:
+    """Where to look for what was reported before: a (long, lat) point in degrees, how near, how long ago."""
+
+    jurisdiction: Jurisdiction
+    service: Service
+    long: float
+    lat: float
+    vicinity: Vicinity
+
+    def around(self, now: datetime) -> Around:
+        """The same as storage wants it."""
+        return Around(
+            jurisdiction_id=self.jurisdiction.id,
+            service_code=self.service.code,
+            circle=Circle(self.long, self.lat, self.vicinity.radius_m),
+            since=now - timedelta(days=self.vicinity.days),
+        )
+
+
+def find_nearby(
+    platform: Platform, search: NearbySearch, output: Format, extensions: Sequence[str] = (), *, now: datetime
+) -> Page:
+    """Open requests made, and closed ones closed, in the vicinity; nearest first, each with its distance."""
+    if search.vicinity.radius_m == 0:
+        return page_of(nearby.Items(), output, extensions)
+    found = nearby.find_nearby(
+        platform.database.direct, search.around(now), output, rows=MAX_NEARBY, with_extras=bool(extensions)
+    )
+    return page_of(found, output, extensions)
+
+
+def find_possible_duplicate(platform: Platform, jurisdiction: Jurisdiction, service: Service, record: Record) -> str:
+    """The id of the earliest open request that a new one may repeat; "" if there is none.
+
+    One query by index, before the new request is stored; of two that come in the same moment neither names the other.
+    """
+    vicinity, point = jurisdiction.vicinity(service), record.place.point
+    is_shown = record.visibility is Visibility.PUBLIC and service.type is not ServiceType.BLACKBOX
+    if point is None or vicinity.radius_m == 0 or not is_shown:
+        return ""
+    search = NearbySearch(
+        jurisdiction=jurisdiction, service=service, long=point[0], lat=point[1], vicinity=vicinity
+    )
+    return nearby.find_earliest_open(platform.database.direct, search.around(record.requested_at))

@@ -1,0 +1,101 @@
+"""Requests of one service around a point: what was reported before. Reads publications alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+from sqlalchemy import ColumnElement, Integer, and_, bindparam, literal_column, or_, select
+
+from open311.domain.search import Circle, box_around, halves
+from open311.formats import Format
+from open311.storage.direct import Direct, Statement
+from open311.storage.geometry import circle_values, distance, within
+from open311.storage.publications import BODY, EXTRAS, Items
+from open311.storage.tables import publication
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Around:
+    """Requests of one service, in a circle, not older than `since`."""
+
+    jurisdiction_id: str
+    service_code: str
+    circle: Circle
+    since: datetime
+
+
+def find_nearby(
+    direct: Direct, around: Around, output: Format, *, rows: int, with_extras: bool = False
+) -> Items:
+    """Listed requests made, or closed, since then; nearest first, at most `rows`."""
+    statement = _nearest(output, _parts(around.circle), with_extras)
+    found = direct.rows(statement, _values(around) | {"rows": rows})
+    # Without extras their place stays empty, so that the distances come last all the same.
+    return Items.of(found) if with_extras else Items.of([(*row[:3], (), row[3]) for row in found])
+
+
+def find_earliest_open(direct: Direct, around: Around) -> str:
+    """The id of the earliest open one that was made since then; "" if there is none."""
+    rows = direct.rows(_earliest(_parts(around.circle)), _values(around))
+    return rows[0][0] if rows else ""
+
+
+def _parts(circle: Circle) -> int:
+    return len(halves(box_around(circle)))
+
+
+def _values(around: Around) -> dict[str, Any]:
+    return circle_values("near", around.circle) | {
+        "jurisdiction_id": around.jurisdiction_id,
+        "service_code": around.service_code,
+        "since": around.since,
+    }
+
+
+@cache
+def _nearest(output: Format, parts: int, with_extras: bool) -> Statement:
+    columns = publication.c
+    is_recent = or_(
+        and_(columns.status == literal_column("'open'"), columns.requested_at >= bindparam("since")),
+        and_(columns.status == literal_column("'closed'"), columns.updated_at >= bindparam("since")),
+    )
+    metres = distance(columns.point, "near").label("metres")
+    wanted = [BODY[output], columns.digest, columns.id, *((EXTRAS[output],) if with_extras else ()), metres]
+    query = (
+        select(*wanted)
+        .where(*_here(parts), is_recent)
+        .order_by(metres, columns.id)
+        .limit(bindparam("rows", type_=Integer))
+    )
+    return Statement.of(query)
+
+
+@cache
+def _earliest(parts: int) -> Statement:
+    columns = publication.c
+    candidates = (
+        select(columns.service_request_id, columns.requested_at, columns.id)
+        .where(
+            *_here(parts),
+            columns.status == literal_column("'open'"),
+            columns.requested_at >= bindparam("since"),
+        )
+        # Found by their place first: "the earliest" alone would tempt the planner to go through all by date.
+        .cte("candidates")
+        .prefix_with("MATERIALIZED", dialect="postgresql")
+    )
+    first = select(candidates.c.service_request_id).order_by(candidates.c.requested_at, candidates.c.id)
+    return Statement.of(first.limit(literal_column("1")), f"earliest_open_{parts}")
+
+
+def _here(parts: int) -> list[ColumnElement[bool]]:
+    columns = publication.c
+    return [
+        columns.jurisdiction_id == bindparam("jurisdiction_id"),
+        columns.visibility == literal_column("'public'"),
+        columns.service_code == bindparam("service_code"),
+        within(columns.point, "near", parts),
+    ]

@@ -1,0 +1,188 @@
+"""Bad input over every address: never a fault of ours, every error in the standard's shape (A64)."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import pytest
+import schemathesis
+from flask import Flask
+from flask.testing import FlaskClient
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from schemathesis.checks import not_a_server_error
+from schemathesis.generation import GenerationMode
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from open311.clock import utc_now
+from open311.operations.platform import Platform
+from open311.web.parsing import ALIASES
+from schemas import RequestSearchArguments, ServiceArguments, SubmissionArguments
+from spec.bodies import deviations
+from tests import build
+from tests.checked_client import kind_of
+
+BASE = "/open311/v2"
+CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
+CALLS = {
+    ("get", "/open311/discovery.{suffix}"),
+    ("get", "/open311/v2/discovery.{suffix}"),
+    ("get", "/open311/v2/services.{suffix}"),
+    ("get", "/open311/v2/services/{service_code}.{suffix}"),
+    ("get", "/open311/v2/requests.{suffix}"),
+    ("post", "/open311/v2/requests.{suffix}"),
+    ("get", "/open311/v2/requests/{service_request_id}.{suffix}"),
+    ("get", "/open311/v2/tokens/{token}.{suffix}"),
+}
+
+
+@pytest.fixture
+def description(app: Flask, platform: Platform) -> Any:
+    """The server as schemathesis sees it: by its own description alone; with a request to find."""
+    build.store(platform, service_request_id="R1")
+    return schemathesis.openapi.from_wsgi("/openapi.json", app)
+
+
+def test_every_call_of_the_description_is_tried(description: Any) -> None:
+    operations = [result.ok() for result in description.get_all_operations()]
+    assert {(operation.method, operation.path) for operation in operations} == CALLS
+
+
+@pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE])
+@pytest.mark.parametrize(("method", "path"), sorted(CALLS))
+def test_what_the_description_allows_or_forbids_is_answered_as_it_says(
+    description: Any, key: str, method: str, path: str, mode: GenerationMode
+) -> None:
+    operation = description[path][method]
+
+    @settings(max_examples=40, suppress_health_check=list(HealthCheck))
+    @given(operation.as_strategy(generation_mode=mode))
+    def check(case: Any) -> None:
+        answer = case.call(headers={"X-Api-Key": key})
+        case.validate_response(answer, checks=CHECKS)
+        kind = kind_of(case.formatted_path, method.upper(), answer.status_code)
+        assert deviations(answer.content, media_type=answer.headers["content-type"][0], kind=kind) == []
+
+    check()
+
+
+# What the description does not know of: every parameter with every kind of value, on every address, as raw bytes.
+
+NAMES = sorted(
+    {*RequestSearchArguments().fields, *SubmissionArguments().fields, *ServiceArguments().fields, *ALIASES}
+)
+HOSTILE = [
+    "",
+    "0",
+    "-1",
+    "1e999",
+    "9" * 40,
+    "NaN",
+    "\x00",
+    "\ufffe\U0010ffff",
+    "' OR 1=1; --",
+    "%s%(x)s{0}{number}$1\\",
+    "<!DOCTYPE a [<!ENTITY b SYSTEM 'file:///etc/passwd'>]><a>&b;</a>",
+    "]]></description><x>",
+    "../../etc/passwd",
+    "0001-01-01",
+    "9999-12-31T23:59:60-14:00",
+    "2026-03-01T00:00:00Z",
+    "-180,-90,180,90",
+    "180,0,-180,0",
+    "1,2,3,4,5",
+    "open,closed,",
+    "city.example",
+    "potholes",
+    "graffiti",
+    "trees",
+    "hotline",
+    "R1",
+    ",".join("x" * 50 for _ in range(60)),
+    "W10",
+    "[1,2]",
+    "true",
+]
+VALUES = st.sampled_from(HOSTILE) | st.text(max_size=30)
+ANSWERS = st.sampled_from(["SURFACE", "TAGS", "HEIGHT", "SEEN", "NOTE", "1", "", "]", "NOPE\x00"]).flatmap(
+    lambda code: st.sampled_from([f"attribute[{code}]", f"attribute[{code}][]", f"attribute[{code}][3]"])
+)
+PAIRS = st.lists(st.tuples(st.sampled_from(NAMES) | ANSWERS | st.text(max_size=8), VALUES), max_size=6)
+RAW = st.binary(max_size=40).map(lambda raw: quote(raw, safe="&=%+;[]"))
+SEGMENTS = (
+    st.sampled_from(["requests", "services", "tokens", "discovery", "R1", "R1,R1", "potholes", "a/b", ""]) | VALUES
+)
+PATHS = st.lists(SEGMENTS, max_size=3).map(lambda parts: "/".join(quote(part, safe="/") for part in parts))
+SUFFIXES = st.sampled_from([".json", ".xml", ".JSON", "", ".html", "."])
+HEADERS = st.dictionaries(
+    st.sampled_from(
+        ["Accept", "Accept-Language", "If-None-Match", "If-Modified-Since", "Range", "Authorization", "X-Api-Key", "Idempotency-Key", "X-Request-Id", "X-Forwarded-For", "Origin", "Access-Control-Request-Method"]
+    ),
+    st.text(st.characters(min_codepoint=32, max_codepoint=255, exclude_characters="\x7f"), max_size=30)
+    | st.sampled_from(["*/*", "application/json;q=x", "es;q=2,;", 'W/"x"', "bytes=0-1", "Bearer ", "*", "é"]),
+    max_size=3,
+)
+FORM = "application/x-www-form-urlencoded"
+TYPES = st.sampled_from(
+    [FORM, "", f"{FORM}; charset=latin-1", "multipart/form-data; boundary=x", "text/plain", ";"]
+)
+
+
+@pytest.fixture
+def served(client: FlaskClient, platform: Platform) -> FlaskClient:
+    """A client of a server with a request R1."""
+    build.store(platform, service_request_id="R1", at=utc_now())
+    return client
+
+
+def test_no_read_whatever_its_address_is_a_fault(served: FlaskClient) -> None:
+    @settings(max_examples=300)
+    @given(
+        PATHS, SUFFIXES, PAIRS, RAW, HEADERS, st.sampled_from(["GET", "GET", "GET", "HEAD", "OPTIONS", "DELETE"])
+    )
+    def check(
+        path: str, suffix: str, pairs: list[tuple[str, str]], raw: str, headers: dict[str, str], method: str
+    ) -> None:
+        url = f"{BASE}/{path}{suffix}?{urlencode(pairs)}&{raw}"
+        assert served.open(url, method=method, headers=headers).status_code < 500, url
+
+    check()
+
+
+def test_no_list_whatever_is_asked_of_it_is_a_fault(served: FlaskClient) -> None:
+    @settings(max_examples=300)
+    @given(PAIRS, st.sampled_from(["json", "xml"]))
+    def check(pairs: list[tuple[str, str]], format: str) -> None:
+        url = f"{BASE}/requests.{format}?{urlencode(pairs)}"
+        assert served.get(url).status_code in (200, 400, 404), url
+
+    check()
+
+
+@pytest.mark.requirement("C295")
+def test_no_post_whatever_it_holds_is_a_fault(served: FlaskClient, key: str) -> None:
+    valid = {"service_code": "potholes", "lat": "60.1718", "long": "24.9414", "api_key": key}
+
+    @settings(max_examples=300)
+    @given(
+        st.sets(st.sampled_from(sorted(valid)), max_size=2),
+        PAIRS,
+        RAW,
+        TYPES,
+        HEADERS,
+        st.sampled_from(["json", "xml"]),
+    )
+    def check(
+        left_out: set[str], pairs: list[tuple[str, str]], raw: str, kind: str, headers: dict[str, str], format: str
+    ) -> None:
+        kept = [(name, value) for name, value in valid.items() if name not in left_out]
+        body = f"{urlencode([*pairs, *kept])}&{raw}".encode()
+        answer = served.post(f"{BASE}/requests.{format}", data=body, content_type=kind, headers=headers)
+        assert answer.status_code in (200, 400, 403, 404, 415), body
+
+    check()
