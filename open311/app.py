@@ -16,10 +16,13 @@ from open311.operations.platform import Platform, open_platform
 from open311.operations.sync import ensure_synced
 from open311.settings import Settings
 from open311.web.access import limit_rates
+from open311.web.bulk import register_bulk
 from open311.web.context import EXTENSION
+from open311.web.dumps import register_dumps
 from open311.web.errors import http_error, register_errors
+from open311.web.feeds import register_feeds
 from open311.web.georeport import register_georeport
-from open311.web.hooks import PlainPath, register_hooks
+from open311.web.hooks import PlainPath, WholeBody, register_hooks
 from open311.web.pages import pages
 from open311.web.status import status
 from schemas import ErrorSchema
@@ -66,6 +69,9 @@ def create_app(settings: Settings, platform: Platform | None = None) -> Flask:
     api = GeoReportApi(app)
     api.DEFAULT_ERROR_RESPONSE_NAME = None  # each call documents its own errors
     register_georeport(api)
+    register_feeds(api)
+    register_bulk(app, api, lanes=settings.bulk_streams)
+    register_dumps(api)
     app.register_blueprint(pages)
     app.register_blueprint(status)
     register_errors(app)
@@ -77,17 +83,24 @@ def create_app(settings: Settings, platform: Platform | None = None) -> Flask:
         expose_headers=[
             "Link",
             "X-Total-Count",
+            "X-Cursor",
+            "X-Caught-Up",
             "Warning",
             "X-Request-Id",
             "Retry-After",
             "ETag",
             "Content-Language",
+            "Content-Disposition",
+            "X-Attribution",
+            "Accept-Ranges",
+            "Content-Range",
         ],
-        allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "X-Api-Key", "X-Request-Id"],
+        allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "Range", "X-Api-Key", "X-Request-Id"],
         methods=["GET", "HEAD", "OPTIONS", "POST"],
         send_wildcard=True,  # the same answer for every origin, so that caches keep one
     )
     _sync(app.extensions[EXTENSION])
+    app.wsgi_app = WholeBody(app.wsgi_app, most_bytes=4 * settings.max_body_bytes)  # type: ignore[method-assign]
     app.wsgi_app = PlainPath(app.wsgi_app)  # type: ignore[method-assign]
     if settings.trusted_proxies:
         hops = settings.trusted_proxies

@@ -47,6 +47,10 @@ class NotFound(Open311Error):
     """A jurisdiction, service, request or token that does not exist."""
 
 
+class Gone(Open311Error):
+    """Something that was given out once and leads nowhere any more; only beginning anew helps."""
+
+
 class Forbidden(Open311Error):
     """The api_key is missing, wrong, revoked or for another jurisdiction (A56)."""
 

@@ -102,6 +102,10 @@ class Settings:
     check_email: bool = _flag(False, "an email without the form of one is 400 (A16)")
     jsonp: bool = _flag(False, "callback= wraps JSON answers (A67)")
     compress: bool = _flag(True, "answer with gzip where the client takes it; off where a proxy does that")
+    licence: str = _text("", "address of the licence of the public data, such as that of CC0; empty: none is named")
+    attribution: str = _text("", "whom those who use the public data shall name; empty: the city")
+    dump_days: int = _number(7, "days whose dumps are kept under data_dir; 0: none are made", most=3_650)
+    bulk_streams: int = _number(1, "bulk downloads at once in each web process; fewer than threads", least=1)
     statement_timeout_ms: int = _number(15_000, "longest database statement of a web request, ms; 0: none")
     prepare_statements: bool = _flag(True, "keep plans per connection; off behind a transaction-pooling proxy")
     pool_size: int = _number(4, "database connections of each web process", least=1)
@@ -139,6 +143,8 @@ class Settings:
             raise Misconfigured("OPEN311_RATE_STORAGE: must be memory:// or a redis:// address.")
         if self.database_url:
             self._check_database_url()
+        if self.licence and not re.fullmatch(r"https?://[!-;=?-~]+", self.licence):
+            raise Misconfigured("OPEN311_LICENCE: must be an address, such as that of a Creative Commons licence.")
         if self.public_url:
             parts = urlsplit(self.public_url)
             if parts.scheme not in ("http", "https") or not parts.netloc or parts.path not in ("", "/"):

@@ -2,13 +2,26 @@
 
 from schemas.arguments import (
     Arguments,
+    BulkArguments,
     JurisdictionArguments,
     RequestArguments,
     RequestSearchArguments,
     ServiceArguments,
+    ServiceListArguments,
     SubmissionArguments,
 )
-from schemas.base import Body, Degrees, Instant, Items, ListIfAny, OptionalText, Text, TextIfAny
+from schemas.base import Body, Degrees, Geometry, Instant, Items, ListIfAny, OptionalText, Text, TextIfAny
+from schemas.bulk import BulkRequestSchema, DumpIndexSchema, DumpSchema
+from schemas.extensions import (
+    AreaSchema,
+    ChangeArguments,
+    ChangeSchema,
+    JurisdictionSchema,
+    NearbyArguments,
+    NearbySchema,
+    PlaceArguments,
+    WithdrawnSchema,
+)
 from schemas.georeport import (
     AttributeSchema,
     DiscoverySchema,
@@ -27,27 +40,40 @@ from schemas.georeport import (
 )
 
 __all__ = [
+    "AreaSchema",
     "Arguments",
     "AttributeSchema",
     "Body",
+    "BulkArguments",
+    "BulkRequestSchema",
+    "ChangeArguments",
+    "ChangeSchema",
     "Degrees",
     "DiscoverySchema",
+    "DumpIndexSchema",
+    "DumpSchema",
     "EndpointSchema",
     "ErrorSchema",
     "ExtendedAttributesSchema",
     "ExtrasSchema",
+    "Geometry",
     "Instant",
     "Items",
     "JurisdictionArguments",
+    "JurisdictionSchema",
     "ListIfAny",
     "NamedAnswerSchema",
+    "NearbyArguments",
+    "NearbySchema",
     "NoteSchema",
     "OptionalText",
+    "PlaceArguments",
     "ReceiptSchema",
     "RequestArguments",
     "RequestSearchArguments",
     "ServiceArguments",
     "ServiceDefinitionSchema",
+    "ServiceListArguments",
     "ServiceRequestSchema",
     "ServiceSchema",
     "SubmissionArguments",
@@ -55,4 +81,5 @@ __all__ = [
     "TextIfAny",
     "TokenSchema",
     "ValueSchema",
+    "WithdrawnSchema",
 ]

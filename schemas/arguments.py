@@ -40,6 +40,17 @@ class ServiceArguments(JurisdictionArguments):
     )
 
 
+class ServiceListArguments(ServiceArguments):
+    """What the service list takes."""
+
+    lat = fields.String(
+        load_default="", metadata=describe("Only services for this point, with long (extension).", "60.1718")
+    )
+    long = fields.String(
+        load_default="", metadata=describe("Only services for this point, with lat (extension).", "24.9414")
+    )
+
+
 class RequestSearchArguments(JurisdictionArguments):
     """What a list of requests takes (1.6, and paging and places as extensions)."""
 
@@ -91,6 +102,14 @@ class RequestSearchArguments(JurisdictionArguments):
         load_default="",
         metadata=describe("Rows a page, at most 1000; also per_page, limit, max_requests (extension).", "100"),
     )
+
+
+class BulkArguments(RequestSearchArguments):
+    """What GeoReport Bulk takes: the filters of a list, without its pages, order and extensions."""
+
+    class Meta:
+        unknown = EXCLUDE
+        exclude = ("service_request_id", "sort", "extensions", "cursor", "page", "page_size")
 
 
 class RequestArguments(JurisdictionArguments):

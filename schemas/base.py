@@ -73,6 +73,13 @@ class Items(fields.List[Any]):
         self.xml_item = xml_item
 
 
+class Geometry(fields.Raw):
+    """A GeoJSON geometry in JSON, the same as well-known text in XML; (long, lat) in degrees, WGS 84."""
+
+    def __init__(self, *, metadata: dict[str, Any]) -> None:
+        super().__init__(allow_none=True, metadata=metadata | {"type": "object"})
+
+
 class ListIfAny(fields.List[Any]):
     """A list of bodies that is left out altogether when empty (A52)."""
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import hypothesis
+import psycopg2
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
@@ -75,20 +77,29 @@ def _databases_in_cluster(worker_id: str) -> Iterator[Callable[[str], str]]:
     bin_dir = find_binaries() or install_binaries(print)
     made: list[str] = []
     with Cluster(HOME, durable=False, bin_dir=bin_dir) as cluster:
+        _drop_leftovers(cluster)
         template = f"{TEMPLATE}_{worker_id}"
-        cluster.drop_database(template)
         cluster.create_database(template)
         _migrate(cluster.url(template))
 
         def make(name: str) -> str:
             database = f"{name}_{worker_id}"
-            cluster.drop_database(database)
             cluster.create_database(database, template=template)
             made.append(database)
             return cluster.url(database)
 
         yield make
         for name in [*made, template]:
+            cluster.drop_database(name)
+
+
+def _drop_leftovers(cluster: Cluster) -> None:
+    """Databases of runs that were killed: their names end in a process id that nobody has."""
+    with closing(psycopg2.connect(cluster.dsn("postgres"))) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT datname FROM pg_database WHERE datname ~ '_[0-9]+$'")
+        names = [name for (name,) in cursor.fetchall()]
+    for name in names:
+        if not Path(f"/proc/{name.rpartition('_')[2]}").exists() and Path("/proc/self").exists():
             cluster.drop_database(name)
 
 
@@ -124,8 +135,8 @@ def _migrate(url: str) -> None:
 
 @pytest.fixture(scope="session")
 def worker_id(request: pytest.FixtureRequest) -> str:
-    """This test process's name, also without xdist."""
-    return os.environ.get("PYTEST_XDIST_WORKER", "alone")
+    """This test process's name; its own, so that two runs in one clone do not meet."""
+    return f"{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}_{os.getpid()}"
 
 
 @pytest.fixture(scope="session")

@@ -5,10 +5,12 @@ from __future__ import annotations
 import click
 
 from open311 import __version__
+from open311.cli.areas import areas
 from open311.cli.catalogue import jurisdictions, route
 from open311.cli.conformance import conformance
 from open311.cli.database import db
 from open311.cli.documents import openapi, settings
+from open311.cli.exporting import dump_command, export_command
 from open311.cli.importing import import_command
 from open311.cli.keys import keys
 from open311.cli.publishing import publish
@@ -43,7 +45,10 @@ for command in (
     route,
     requests,
     import_command,
+    export_command,
+    dump_command,
     publish,
+    areas,
     settings,
     openapi,
     conformance,

@@ -139,6 +139,7 @@ def _base(url: str) -> str:
 def _run(target: Target, client: Client, level: str, only: tuple[str, ...]) -> Report:
     from spec.conformance.client import UnreachableError
     from spec.conformance.runner import run
+    from spec.conformance.survey import JurisdictionNeededError
     from spec.requirements import Level, requirements
 
     unknown = [number for number in only if number not in requirements()]
@@ -149,6 +150,8 @@ def _run(target: Target, client: Client, level: str, only: tuple[str, ...]) -> R
             return run(target, client=client, level=Level[level.upper()], only=only, progress=told)
         except UnreachableError as error:
             fail(f"The server does not answer. {error}")
+        except JurisdictionNeededError as error:
+            fail(f"The endpoint serves several jurisdictions; name one with --jurisdiction. It says: {error}")
 
 
 @contextmanager

@@ -70,6 +70,10 @@ class Department:
     name: str
 
 
+MAX_VICINITY_M = 1_000
+MAX_VICINITY_DAYS = 365
+
+
 @dataclass(frozen=True, slots=True)
 class Vicinity:
     """How near in place and time an earlier request of the same service may be the same thing.

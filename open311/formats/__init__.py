@@ -1,6 +1,16 @@
 """Plain data to bytes: JSON and XML bodies, generated from the schemas. No Flask, no database."""
 
-from open311.formats.documents import JSON, XML, Format, document, join_items, text_field, with_fragments
+from open311.formats.documents import (
+    JSON,
+    XML,
+    Format,
+    document,
+    join_items,
+    json_item,
+    text_field,
+    with_fragments,
+    xml_item,
+)
 from open311.formats.rendition import VERSION, Rendition, render, render_with_extras
 from open311.formats.shapes import Shape, shape_of
 
@@ -13,9 +23,11 @@ __all__ = [
     "Shape",
     "document",
     "join_items",
+    "json_item",
     "render",
     "render_with_extras",
     "shape_of",
     "text_field",
     "with_fragments",
+    "xml_item",
 ]

@@ -105,17 +105,22 @@ def _element(name: str, inner: str) -> str:
 def _text(value: Any) -> str:
     """A value as XML text: words for booleans, plain decimals for numbers, nothing for null."""
     if isinstance(value, str):
-        return value.translate(_ESCAPES)
+        return escaped(value)
     if value is None:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float):
-        return _decimal(value)
+        return decimal(value)
     return str(value)
 
 
-def _decimal(number: float) -> str:
+def escaped(text: str) -> str:
+    """Text as XML has it between two tags."""
+    return text.translate(_ESCAPES)
+
+
+def decimal(number: float) -> str:
     """Without exponent, at most 9 decimals, at least one: 60.1718, 0.00001, 60.0 (A38)."""
     text = f"{number:.9f}".rstrip("0")
     return text + "0" if text.endswith(".") else text

@@ -15,7 +15,7 @@ from marshmallow import fields
 
 from open311.domain.dates import format_instant
 from open311.domain.text import clean_text
-from schemas import Body, Degrees, Instant, Items, ListIfAny, OptionalText, TextIfAny
+from schemas import Body, Degrees, Geometry, Instant, Items, ListIfAny, OptionalText, TextIfAny
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ def _converter(field: fields.Field[Any]) -> Callable[[Any], Any]:
         return clean_text
     if isinstance(field, Degrees):
         return lambda degrees: None if degrees is None else round(degrees, 9) + 0.0
-    if isinstance(field, (fields.Boolean, fields.Integer)):
+    if isinstance(field, (fields.Boolean, fields.Integer, Geometry)):
         return _same
     raise TypeError(f"{type(field).__name__} has no wire form yet; add it to shapes.py")
 

@@ -13,8 +13,10 @@ from procrastinate.jobs import Job
 from procrastinate.retry import BaseRetryStrategy
 
 from open311.clock import utc_now
-from open311.errors import Unavailable
+from open311.errors import NotFound, Unavailable
 from open311.observe import logger
+from open311.operations.dumps import make_dump
+from open311.operations.follow_changes import mark_changes
 from open311.operations.housekeeping import clean_up
 from open311.operations.platform import Platform
 from open311.operations.resolve_token import resolve_token
@@ -65,12 +67,43 @@ def make_worker(platform: Platform, conninfo: str) -> procrastinate.App:
     def clean(timestamp: int) -> None:  # noqa: ARG001  # procrastinate passes it
         log.info("cleaned up", **clean_up(platform, utc_now()))
 
+    @app.task(name="dump", retry=Patience(), lock="dump")
+    def dump(jurisdiction_id: str) -> None:
+        _dump(platform, jurisdiction_id)
+
+    @app.periodic(cron="37 * * * *")  # the first one of a day makes its dumps, the others what it missed
+    @app.task(name="dump_all", queueing_lock="dump_all", retry=Patience())
+    def dump_all(timestamp: int) -> None:  # noqa: ARG001
+        for jurisdiction in platform.registry if platform.settings.dump_days else ():
+            with platform.database.transaction() as connection:
+                platform.queue.defer_once(
+                    connection, "dump", f"dump:{jurisdiction.id}", jurisdiction_id=jurisdiction.id
+                )
+
+    @app.periodic(cron="*/5 * * * *")
+    @app.task(name="mark_changes", queueing_lock="mark_changes", retry=Patience())
+    def mark(timestamp: int) -> None:  # noqa: ARG001
+        mark_changes(platform, utc_now())
+
     @app.periodic(cron="* * * * *")
     @app.task(name="retry_stalled", queueing_lock="retry_stalled", pass_context=True)
     async def retry_stalled(context: procrastinate.JobContext, timestamp: int) -> None:  # noqa: ARG001
         await _retry_stalled(context.app.job_manager)
 
     return app
+
+
+def _dump(platform: Platform, jurisdiction_id: str) -> None:
+    """Make a city's dump of today, unless it is there."""
+    try:
+        made = make_dump(platform, platform.registry.find(jurisdiction_id), utc_now())
+    except NotFound:  # no longer served
+        return
+    except OSError as error:  # a full disk, a folder of others: trying again at once would not mend it
+        log.error("no dump", jurisdiction=jurisdiction_id, cause=repr(error))
+        return
+    if made is not None:
+        log.info("dumped", jurisdiction=jurisdiction_id, requests=made.rows, files=len(made.files))
 
 
 async def _retry_stalled(manager: Any) -> None:

@@ -15,6 +15,7 @@ from open311.operations.platform import Platform
 from open311.plugins import Jurisdiction
 from open311.storage import nearby
 from open311.storage.nearby import Around
+from open311.storage.publications import Items
 
 MAX_NEARBY = 20
 
@@ -44,17 +45,19 @@ def find_nearby(
 ) -> Page:
     """Open requests made, and closed ones closed, in the vicinity; nearest first, each with its distance."""
     if search.vicinity.radius_m == 0:
-        return page_of(nearby.Items(), output, extensions)
+        return page_of(Items(), output, extensions)
     found = nearby.find_nearby(
         platform.database.direct, search.around(now), output, rows=MAX_NEARBY, with_extras=bool(extensions)
     )
     return page_of(found, output, extensions)
 
 
-def find_possible_duplicate(platform: Platform, jurisdiction: Jurisdiction, service: Service, record: Record) -> str:
+def find_possible_duplicate(
+    platform: Platform, jurisdiction: Jurisdiction, service: Service, record: Record
+) -> str:
     """The id of the earliest open request that a new one may repeat; "" if there is none.
 
-    One query by index, before the new request is stored; of two that come in the same moment neither names the other.
+    One query by index, before the new request is stored. Of two that come in one moment neither names the other.
     """
     vicinity, point = jurisdiction.vicinity(service), record.place.point
     is_shown = record.visibility is Visibility.PUBLIC and service.type is not ServiceType.BLACKBOX

@@ -47,9 +47,9 @@ def find_requests(
         items = publications.find_by_ids(
             direct, search.jurisdiction_id, search.ids, output, with_extras=with_extras
         )
-        return _page(items, output, extensions)
+        return page_of(items, output, extensions)
     items = publications.find_items(direct, search, output, with_extras=with_extras)
-    page = _page(items.first(search.page_size), output, extensions, _validator(items))
+    page = page_of(items.first(search.page_size), output, extensions, _validator(items))
     if len(items.bodies) <= search.page_size:
         return page
     return replace(page, next_key=_key(items, search, output))
@@ -81,7 +81,7 @@ def find_request(
         items = publications.find_by_ids(direct, jurisdiction_id, ids, output, with_extras=with_extras)
     if not items.bodies:
         raise NotFound(f"{service_request_id[:60]!r} is not a request here.", "service_request_id")
-    return _page(items, output, extensions)
+    return page_of(items, output, extensions)
 
 
 def find_token(platform: Platform, jurisdiction_id: str, token: str) -> TokenState:
@@ -102,9 +102,10 @@ def _ids_in(path: str) -> tuple[str, ...]:
     return ids if "," in path else ()
 
 
-def _page(items: Items, output: Format, extensions: Sequence[str], validator: str = "") -> Page:
+def page_of(items: Items, output: Format, extensions: Sequence[str], validator: str = "") -> Page:
+    """Items with the extensions that were asked for, and with their distances where they have some."""
     validator = validator or _validator(items)
-    if not extensions:
+    if not extensions and not items.distances:
         return Page(items=items.bodies, validator=validator)
     places = [EXTENSIONS.index(name) for name in extensions]
     added = zip_longest(items.bodies, items.extras, items.distances)

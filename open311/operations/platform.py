@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from threading import Event
+from threading import Event, Lock
 
 from open311.errors import Misconfigured
 from open311.plugins.registry import Registry, load_registry
@@ -18,6 +18,7 @@ class Platform:
     """One server's parts, made once per process by `open_platform`.
 
     is_synced  set once this process has written the catalogues down
+    waiting    held by the one caller who may wait for changes
     """
 
     settings: Settings
@@ -26,6 +27,7 @@ class Platform:
     queue: Queue
     numbers: NumberSource = field(default_factory=NumberSource)
     is_synced: Event = field(default_factory=Event)
+    waiting: Lock = field(default_factory=Lock)
 
     def close(self) -> None:
         """Give the database's connections back."""

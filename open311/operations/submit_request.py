@@ -16,6 +16,7 @@ from open311.domain.services import Service, ServiceType
 from open311.errors import Invalid, Problem
 from open311.observe import logger
 from open311.operations.check_submission import Checked, check_submission
+from open311.operations.find_nearby import find_possible_duplicate
 from open311.operations.platform import Platform
 from open311.operations.publishing import Names, publication_of
 from open311.plugins import Jurisdiction
@@ -45,8 +46,10 @@ def submit_request(
     route = _route(jurisdiction, checked.draft, key)
     number = platform.numbers.next(platform.database.direct)
     record = _record(jurisdiction, submission, checked, route, number=number, key=key, now=now)
-    record = replace(record, possible_duplicate_of=_earlier(platform, jurisdiction, service=checked.draft.service, record=record))
     service = checked.draft.service
+    record = replace(
+        record, possible_duplicate_of=find_possible_duplicate(platform, jurisdiction, service, record)
+    )
     new = NewRequest(
         record=record,
         reporter=submission.reporter,

@@ -10,7 +10,7 @@ from open311.clock import utc_now
 from open311.operations.platform import Platform
 from open311.operations.publishing import edition_of, republish_batch
 from open311.plugins import Jurisdiction
-from open311.storage import catalogue, editions, requests
+from open311.storage import catalogue, changes, editions, requests
 from open311.storage.catalogue import catalogue_digest
 from open311.storage.editions import Edition
 from open311.storage.engine import Connection
@@ -42,12 +42,14 @@ def sync_catalogues(platform: Platform, now: datetime) -> list[str]:
 def _begin_edition(platform: Platform, connection: Connection, jurisdiction: Jurisdiction, now: datetime) -> None:
     """Have the worker render a jurisdiction's requests anew, where their names or the renderer have changed."""
     has_requests = requests.has_requests(connection, jurisdiction.id)
-    if (
-        editions.begin_edition(
-            connection, jurisdiction.id, edition_of(jurisdiction), now, is_finished=not has_requests
-        )
-        and has_requests
-    ):
+    has_begun = editions.begin_edition(
+        connection, jurisdiction.id, edition_of(jurisdiction), now, is_finished=not has_requests
+    )
+    if not has_begun and changes.has_strangers(connection, jurisdiction.id):
+        # A backup from another server: its transaction ids are not ours, and the change feed would wait for them.
+        editions.restart_edition(connection, jurisdiction.id, now)
+        has_begun = True
+    if has_begun and has_requests:
         defer_republish(platform, connection, jurisdiction.id)
 
 

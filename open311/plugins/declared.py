@@ -20,6 +20,8 @@ from shapely.geometry.base import BaseGeometry
 
 from open311.domain.routing import Rule
 from open311.domain.services import (
+    MAX_VICINITY_DAYS,
+    MAX_VICINITY_M,
     Attribute,
     AttributeTranslation,
     Datatype,
@@ -33,9 +35,6 @@ from open311.domain.services import (
 )
 from open311.errors import Misconfigured
 from open311.plugins.interface import Jurisdiction
-
-MAX_VICINITY_M = 1_000
-MAX_VICINITY_DAYS = 365
 
 
 class Declaration:

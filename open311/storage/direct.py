@@ -108,6 +108,13 @@ class Direct:
         except psycopg2.Error as error:
             raise Refused.of(error, statement.text) from None
 
+    def connect(self) -> RawConnection:
+        """A connection beside those of the threads, for the caller to close. Raises Unavailable."""
+        try:
+            return psycopg2.connect(self._dsn)
+        except psycopg2.OperationalError as error:
+            raise Unavailable(DOWN) from error
+
     def close(self) -> None:
         """Close the connections of all threads."""
         with self._lock:

@@ -27,9 +27,7 @@ class Around:
     since: datetime
 
 
-def find_nearby(
-    direct: Direct, around: Around, output: Format, *, rows: int, with_extras: bool = False
-) -> Items:
+def find_nearby(direct: Direct, around: Around, output: Format, *, rows: int, with_extras: bool = False) -> Items:
     """Listed requests made, or closed, since then; nearest first, at most `rows`."""
     statement = _nearest(output, _parts(around.circle), with_extras)
     found = direct.rows(statement, _values(around) | {"rows": rows})

@@ -106,7 +106,7 @@ def _upsert() -> Insert:
     }
     columns, new = publication.c, statement.excluded
     changes["was_public"] = or_(columns.was_public, new.was_public)
-    # What looks as before is no change. (What seems to be written later than now comes from another server's backup.)
+    # What looks as before is no change; but what seems written later than now came with another server's backup.
     is_same = and_(
         columns.digest == new.digest,
         columns.visibility == new.visibility,
@@ -237,6 +237,20 @@ def page_query(search: RequestSearch) -> tuple[str, dict[str, Any]]:
     return statement.text, _values(search, rows=search.page_size + 1)
 
 
+def whole_query(search: RequestSearch, *, with_extras: bool) -> tuple[str, dict[str, Any]]:
+    """SQL and values for all that a search finds, in its order, whatever page it names: each item, and its extras.
+
+    The extras come joined, as fields that may follow an item's own.
+    """
+    statement = _whole_statement(_Kind.of(replace(search, after=None)), with_extras)
+    return statement.text, _values(search, rows=0)
+
+
+def whole_digest_query(search: RequestSearch) -> tuple[str, dict[str, Any]]:
+    """SQL and values for the count of all that a search finds, and their digests combined."""
+    return _whole_digest_statement(_Kind.of(replace(search, after=None))).text, _values(search, rows=0)
+
+
 @dataclass(frozen=True, slots=True)
 class _Kind:
     """What a page's SQL depends on; searches alike in this differ in values only."""
@@ -337,6 +351,18 @@ def _digest_statement(kind: _Kind) -> Statement:
 def _count_statement(kind: _Kind) -> Statement:
     page = _page_select(kind, "id").subquery()
     return Statement.of(select(func.count()).select_from(page))
+
+
+@lru_cache(maxsize=256)
+def _whole_statement(kind: _Kind, with_extras: bool) -> Statement:
+    extras = func.array_to_string(publication.c.json_extras, ",")
+    columns = (publication.c.json, extras) if with_extras else (publication.c.json,)
+    return Statement.of(select(*columns).where(*_conditions(kind)).order_by(*_ORDERS[kind.sort]))
+
+
+@lru_cache(maxsize=256)
+def _whole_digest_statement(kind: _Kind) -> Statement:
+    return Statement.of(select(func.count(), func.bit_xor(publication.c.digest)).where(*_conditions(kind)))
 
 
 def _page_select(kind: _Kind, *columns: str) -> Select[Any]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ARRAY, BigInteger, Connection, Row, Select, Text, any_, bindparam, insert, select, update
+from sqlalchemy import ARRAY, BigInteger, Connection, Row, Select, Text, any_, bindparam, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
 from open311.domain.attributes import Answer
@@ -177,6 +177,14 @@ def load_batch(connection: Connection, jurisdiction_id: str, *, after: int, rows
         .with_for_update()
     )
     return [_record(row) for row in found]
+
+
+def count_records(connection: Connection, jurisdiction_id: str) -> int:
+    """How many records there are."""
+    found = connection.execute(
+        select(func.count()).select_from(service_request).where(service_request.c.jurisdiction_id == jurisdiction_id)
+    )
+    return found.scalar_one()
 
 
 def load_account_id(connection: Connection, jurisdiction_id: str, number: int) -> str:

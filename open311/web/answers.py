@@ -13,10 +13,13 @@ from isal import igzip
 
 from open311.errors import Invalid, Problem
 from open311.formats import JSON, Format, document, shape_of
+from open311.formats.writing import BulkFormat, Feed
 from open311.web.context import platform
 from schemas import ErrorSchema
 
 _ERRORS = shape_of(ErrorSchema)
+Output = Format | Feed | BulkFormat
+
 LEAST_TO_COMPRESS = 1_400
 """Bytes; less fits into one packet anyway."""
 
@@ -31,7 +34,7 @@ class _Error:
         self.description = description
 
 
-def answer(body: bytes, output: Format, status: int = 200, *, validator: str = "") -> Response:
+def answer(body: bytes, output: Output, status: int = 200, *, validator: str = "") -> Response:
     """A GeoReport answer. A GET gets an ETag, and 304 where the client has the same bytes already.
 
     validator  changes just when the body does; made of the body itself where none is given
@@ -43,16 +46,16 @@ def answer(body: bytes, output: Format, status: int = 200, *, validator: str = "
     if _is_jsonp(output):
         response.content_type = "application/javascript; charset=utf-8"
     validator = validator or validator_of(body)
-    _make_cachable(response, validator, output)
+    make_cachable(response, validator, output)
     return not_modified(validator, output) or _compressed(response)
 
 
-def not_modified(validator: str, output: Format) -> Response | None:
+def not_modified(validator: str, output: Output) -> Response | None:
     """A 304, where the client has the body that this validator stands for; None where it has not."""
     if "If-None-Match" not in request.headers or not request.if_none_match.contains_weak(_tag(validator, output)):
         return None
     response = Response(status=304)
-    _make_cachable(response, validator, output)
+    make_cachable(response, validator, output)
     return response
 
 
@@ -62,7 +65,8 @@ def validator_of(body: bytes) -> str:
     return blake2b(body, digest_size=12).hexdigest()
 
 
-def _takes_gzip() -> bool:
+def takes_gzip() -> bool:
+    """Whether the answer may be packed: the client wants it, and no proxy is to do it."""
     return (
         "Accept-Encoding" in request.headers
         and bool(request.accept_encodings["gzip"])
@@ -73,21 +77,22 @@ def _takes_gzip() -> bool:
 def _compressed(response: Response) -> Response:
     """The answer as gzip where the client takes it and there is something to gain."""
     body = response.get_data()
-    if len(body) >= LEAST_TO_COMPRESS and _takes_gzip():
+    if len(body) >= LEAST_TO_COMPRESS and takes_gzip():
         # Level 1 of isal: a sixth of what zlib's default takes, for little more bytes.
         response.set_data(igzip.compress(body, 1, mtime=0))
         response.headers["Content-Encoding"] = "gzip"
     return response
 
 
-def _tag(validator: str, output: Format) -> str:
+def _tag(validator: str, output: Output) -> str:
     """An ETag for each representation: format and coding change the bytes."""
-    return f"{validator}-{output}{'-gzip' if _takes_gzip() else ''}"
+    return f"{validator}-{output}{'-gzip' if takes_gzip() else ''}"
 
 
-def _make_cachable(response: Response, validator: str, output: Format) -> None:
+def make_cachable(response: Response, validator: str, output: Output) -> None:
     """Let caches keep the answer, and ask each time whether it still holds."""
-    response.headers["ETag"] = f'"{_tag(validator, output)}"'
+    # Weak for Atom: its link to the next page holds the moment from which "the last 90 days" are counted.
+    response.headers["ETag"] = f'{"W/" if output is Feed.ATOM else ""}"{_tag(validator, output)}"'
     response.headers["Cache-Control"] = "no-cache"
     response.headers["Vary"] = "Accept, Accept-Encoding, Accept-Language"
 
@@ -108,11 +113,11 @@ def problem_answer(problems: Iterable[Problem], status: int, title: str) -> Resp
     return Response(body, status, content_type="application/problem+json")
 
 
-def _is_jsonp(output: Format) -> bool:
+def _is_jsonp(output: Output) -> bool:
     return platform().settings.jsonp and output is JSON and "callback" in request.args
 
 
-def _wrapped(body: bytes, output: Format) -> bytes:
+def _wrapped(body: bytes, output: Output) -> bytes:
     """The body inside the caller's function, where the operator allows JSONP (A67)."""
     if request.method not in ("GET", "HEAD") or not _is_jsonp(output):
         return body

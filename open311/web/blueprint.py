@@ -19,6 +19,7 @@ ERROR_WORDS = {
     400: "Something is missing or wrong; the text says what.",
     403: "The api_key is missing or wrong.",
     404: "Something named here does not exist; the text says what.",
+    410: "What was sent was given out once and leads nowhere any more; the text says what.",
     413: "The body is too large.",
     415: "The body is of a type that is not read here.",
     429: "Too many calls; see Retry-After.",
@@ -29,6 +30,8 @@ ERROR_WORDS = {
 class GeoReportBlueprint(Blueprint):  # type: ignore[misc]  # flask-smorest has no types
     """A blueprint whose calls answer in JSON or XML, as the suffix or Accept wants."""
 
+    is_extension = False
+
     def call(
         self,
         rule: str,
@@ -37,11 +40,13 @@ class GeoReportBlueprint(Blueprint):  # type: ignore[misc]  # flask-smorest has 
         answers: type[Body],
         method: str = "GET",
         errors: tuple[int, ...] = (400, 404, 503),
+        by_accept: bool = True,
     ) -> Callable[[View], View]:
         """Register a view at `rule`.json, `rule`.xml and `rule`; it gets the format as `output`.
 
         takes    what the call reads, for the API page; the view reads it itself
         answers  the body of success; a list where the body has an item name
+        by_accept  whether the address without suffix is the same call
         """
 
         def decorate(view: View) -> View:
@@ -52,13 +57,22 @@ class GeoReportBlueprint(Blueprint):  # type: ignore[misc]  # flask-smorest has 
                         raise Invalid("holds a NUL character; leave it out.", name)
                 return view(output=output_format(suffix), **values)
 
-            serve._apidoc = _documentation(takes, answers, method, errors)  # type: ignore[attr-defined]
+            described = _documentation(takes, answers, method, errors)
+            if self.is_extension:
+                described["manual_doc"] = {"x-extension": True}
+            serve._apidoc = described  # type: ignore[attr-defined]
             self.add_url_rule(f"{rule}.<any(json,xml):suffix>", view.__name__, serve, methods=[method])
-            # The address without suffix is for Accept; the API page shows each call once.
-            FlaskBlueprint.add_url_rule(self, rule, f"{view.__name__}_by_accept", serve, methods=[method])
+            if by_accept:  # the API page shows each call once
+                FlaskBlueprint.add_url_rule(self, rule, f"{view.__name__}_by_accept", serve, methods=[method])
             return view
 
         return decorate
+
+
+class ExtensionBlueprint(GeoReportBlueprint):
+    """A blueprint whose calls are ours, not the standard's, and marked so in OpenAPI."""
+
+    is_extension = True
 
 
 def _documentation(

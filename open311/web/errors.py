@@ -7,10 +7,10 @@ from typing import cast
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
-from open311.errors import Forbidden, Invalid, Misconfigured, NotFound, Open311Error, Problem, Unavailable
+from open311.errors import Forbidden, Gone, Invalid, Misconfigured, NotFound, Open311Error, Problem, Unavailable
 from open311.observe import logger
 from open311.web.answers import error_answer, problem_answer
-from open311.web.context import is_georeport, output_format
+from open311.web.context import is_dump, is_georeport, output_format
 
 log = logger(__name__)
 
@@ -18,10 +18,11 @@ STATUSES: dict[type[Open311Error], int] = {
     Invalid: 400,
     Forbidden: 403,
     NotFound: 404,
+    Gone: 410,
     Unavailable: 503,
     Misconfigured: 500,
 }
-TITLES = {400: "Bad request", 403: "Forbidden", 404: "Not found", 503: "Unavailable", 500: "Fault"}
+TITLES = {400: "Bad request", 403: "Forbidden", 404: "Not found", 410: "Gone", 503: "Unavailable", 500: "Fault"}
 WORDS = {
     404: "There is nothing at this address; see the API page at /docs.",
     405: "This method is not allowed here.",
@@ -68,6 +69,6 @@ def _fault(error: Exception) -> Response:
 
 
 def _body(problems: tuple[Problem, ...], status: int) -> Response:
-    if is_georeport(request.path):
+    if is_georeport(request.path) and not is_dump(request.path):
         return error_answer(problems, status, output_format())
     return problem_answer(problems, status, TITLES.get(status, "Error"))

@@ -1,4 +1,4 @@
-"""Around every call: its id, its log line, its path made plain."""
+"""Around every call: its id, its log line, its path made plain, its body read to the end."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 log = logger("open311.access")
 _SLASHES = re.compile("/{2,}")
 _SUFFIX = re.compile(r"\.(xml|json)$", re.IGNORECASE)
+_FEED = re.compile(r"/open311/(?:v2|bulk/v1)/requests\.(?:geojson|csv|atom|ndjson)", re.IGNORECASE)
 _CODE_PATH = re.compile(r"(?P<head>/+open311/.*?/(?:services|requests|tokens))/(?P<code>.*)", re.DOTALL)
 QUIET = ("/healthz", "/readyz")
 SOFTWARE = f"open311-server/{__version__}"
@@ -38,11 +39,38 @@ class PlainPath:
         return self._application(environ, start_response)
 
 
+class WholeBody:
+    """WSGI middleware: reads to its end the body of a call that was answered without it, such as 413 and 415.
+
+    Otherwise granian's hyper drops the connection without a word, and with it the caller's next call (hyper#2384).
+
+    most_bytes  more than these is not read: such a caller may lose the connection
+    """
+
+    PIECE_BYTES = 65_536
+
+    def __init__(self, application: WSGIApplication, *, most_bytes: int) -> None:
+        self._application = application
+        self._most_bytes = most_bytes
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer, then read what is left."""
+        answer = self._application(environ, start_response)
+        has_body = environ.get("CONTENT_LENGTH") or "HTTP_TRANSFER_ENCODING" in environ
+        # A caller who waits for "100 Continue" has sent nothing yet. Where input is not terminated, reading may hang.
+        if has_body and environ.get("wsgi.input_terminated") and "HTTP_EXPECT" not in environ:
+            body, left = environ["wsgi.input"], self._most_bytes
+            while left > 0 and (piece := body.read(self.PIECE_BYTES)):
+                left -= len(piece)
+        return answer
+
+
 def plain_path(path: str) -> str:
     """The path with single slashes and a lower-case suffix."""
     match = _CODE_PATH.fullmatch(path)
     head, code = (match["head"], "/" + match["code"]) if match else (path, "")
-    return _SUFFIX.sub(lambda suffix: suffix[0].lower(), _SLASHES.sub("/", head) + code)
+    plain = _SLASHES.sub("/", head) + code
+    return plain.lower() if _FEED.fullmatch(plain) else _SUFFIX.sub(lambda suffix: suffix[0].lower(), plain)
 
 
 def register_hooks(app: Flask, *, requires_https: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NoReturn
@@ -12,10 +13,16 @@ from spec.bodies import unwrapped
 from spec.documents import Document, UnreadableError, read
 from spec.shapes import Kind, Plain
 
+UNKNOWN = "no-such-thing-0"
+"""A code, id, key or token that no server has issued."""
+HIDDEN = "(the key)"
+
 Format = Literal["xml", "json"]
 Record = dict[str, Plain]
 
 _BODY_SHOWN = 300
+_KEY = re.compile(r'(?P<name>\bapi_key=|name="api_key".*?\r\n\r\n)(?P<key>[^&\s]+)', re.DOTALL)
+_KEY_HEADERS = ("authorization", "x-api-key")
 
 
 class DeviationError(Exception):
@@ -42,9 +49,12 @@ class Call:
     body: bytes | None = None
 
     def __str__(self) -> str:
-        headers = "".join(f" [{name}: {value}]" for name, value in self.headers if name != "Content-Type")
+        """As a report shows it: cut, and without the key, as reports are passed on and hung on walls."""
+        headers = "".join(
+            f" [{name}: {_shown(name, value)}]" for name, value in self.headers if name != "Content-Type"
+        )
         body = f" {self.body.decode('utf-8', 'replace')}" if self.body else ""
-        return _cut(f"{self.method} {self.url}{headers}{body}")
+        return _cut(f"{self.method} {_without_key(self.url)}{headers}{_without_key(body)}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +180,17 @@ def errors_in(answer: Answer) -> list[Record]:
 
 def ids_of(records: Iterable[Mapping[str, Plain]]) -> list[str]:
     return [text_of(record, "service_request_id") for record in records]
+
+
+def _shown(header: str, value: str) -> str:
+    return HIDDEN if header.lower() in _KEY_HEADERS else value
+
+
+def _without_key(text: str) -> str:
+    """The text with a real api_key left out; one that nobody has stays, as it is what the call is about."""
+    return _KEY.sub(
+        lambda found: found["name"] + (found["key"] if found["key"] in (UNKNOWN, "+") else HIDDEN), text
+    )
 
 
 def _listed(came: object) -> str:

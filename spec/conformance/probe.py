@@ -16,8 +16,6 @@ T = TypeVar("T")
 Pairs = Sequence[tuple[str, str]]
 
 FORM = "application/x-www-form-urlencoded; charset=utf-8"
-UNKNOWN = "no-such-thing-0"
-"""A code, id or token that no server has issued."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from spec.conformance.answers import DeviationError, UnmetNeedError
+from spec.conformance.answers import HIDDEN, DeviationError, UnmetNeedError
 from spec.conformance.checks import all_checks
 from spec.conformance.client import Client, UnreachableError
 from spec.conformance.dialects import recognise
@@ -39,7 +39,7 @@ def run(
     level     the weakest level to check
     only      numbers of requirements, to check these alone
     progress  is told each finding when it is made
-    Raises UnreachableError when the server does not answer at all.
+    Raises UnreachableError when the server does not answer at all, JurisdictionNeededError when it asks for one.
     """
     started_at = now or datetime.now(UTC)
     client = client or Client()
@@ -87,7 +87,9 @@ def _finding(check: Check, requirement: Requirement, probe: Probe, level: Level)
         return Finding(requirement, Outcome.SKIPPED, check.name, reason)
     began_s = time.monotonic()
     finding = _proved(check, requirement, probe)
-    return replace(finding, seconds=time.monotonic() - began_s)
+    # Reports are passed on; a server may quote the key that it was sent.
+    came = finding.came.replace(probe.target.api_key, HIDDEN) if probe.target.api_key else finding.came
+    return replace(finding, came=came, seconds=time.monotonic() - began_s)
 
 
 def _obstacle(check: Check, requirement: Requirement, probe: Probe, level: Level) -> str:

@@ -14,6 +14,7 @@ from spec.conformance.answers import (
     Format,
     Record,
     UnmetNeedError,
+    errors_in,
     number_of,
     text_of,
 )
@@ -21,7 +22,12 @@ from spec.conformance.preparation import Point, Preparation
 from spec.conformance.probe import Probe, created, moment_of, origin_of
 
 _DEFINITIONS_READ = 8
-_POLLS = 5
+_POLLS_S = (0.0, 0.25, 0.5, 1.0, 1.0)
+"""How long to wait before each look at a token of our own."""
+
+
+class JurisdictionNeededError(Exception):
+    """The endpoint serves several jurisdictions, and none was named; the text is the server's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +43,10 @@ def look_over(probe: Probe, *, file_token: bool = False) -> Survey:
     """Ask for discovery, services, some definitions and requests.
 
     file_token  file a batch request of our own where no token is given, if the run may file at all
-    Raises UnreachableError when the server does not answer at all.
+    Raises UnreachableError when the server does not answer at all, JurisdictionNeededError when it asks for one.
     """
     formats = _formats(probe)
+    _require_jurisdiction(probe)
     probe = replace(probe, formats=formats, discovery_base=_discovery_base(probe), several=_is_shared(probe))
     services = _records(probe, "services")
     definitions = dict(_definitions(probe, services))
@@ -57,6 +64,14 @@ def _formats(probe: Probe) -> tuple[Format, ...]:
     probe.services("xml")
     answer = probe.services("json")
     return ("xml", "json") if answer.status != 404 and "json" in answer.content_type else ("xml",)
+
+
+def _require_jurisdiction(probe: Probe) -> None:
+    """Without a jurisdiction, nothing of an endpoint that asks for one can be judged."""
+    answer = probe.services("xml")
+    if not probe.target.jurisdiction_id and answer.status == 400 and "jurisdiction" in answer.text.lower():
+        texts = (text_of(error, "description") for error in errors_in(answer))
+        raise JurisdictionNeededError(next(texts, "jurisdiction_id is missing."))
 
 
 def _is_shared(probe: Probe) -> bool:
@@ -110,10 +125,11 @@ def _filed_token(probe: Probe) -> str | None:
         token = text_of(created(probe.post(probe.form(prepared.batch_service))), "token")
     except (DeviationError, UnmetNeedError):
         return None
-    return token if token and any(_is_resolved(probe, token) for _ in range(_POLLS)) else None
+    return token if token and any(_is_resolved(probe, token, wait_s) for wait_s in _POLLS_S) else None
 
 
-def _is_resolved(probe: Probe, token: str) -> bool:
+def _is_resolved(probe: Probe, token: str, wait_s: float) -> bool:
+    probe.client.pause(wait_s)
     try:
         records = probe.token(token, probe.formats[-1], fresh=True).records("token")
     except UnmetNeedError:

@@ -17,7 +17,7 @@ from types import FrameType
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from tests.benchmarks.contestants import ALL, FASTAPI, NAIVE, OURS, RAW, ROOT, Server, pgbench, running
+from tests.benchmarks.contestants import ALL, FASTAPI, NAIVE, OURS, RAW, ROOT, Server, peers, pgbench, running
 from tests.benchmarks.data import Data, find_cluster, open_data, run_open311
 from tests.benchmarks.explain import explain, explaining, targets
 from tests.benchmarks.load import Refused, ask, call
@@ -31,14 +31,15 @@ from tests.benchmarks.measures import (
     measure_mix,
     measure_start,
 )
-from tests.benchmarks.report import Run, goals, machine, write, write_raw
-from tests.benchmarks.workloads import WORKLOADS, Field, Workload, address, posts
+from tests.benchmarks.report import Run, goals, machine, table_by_rows, write, write_raw
+from tests.benchmarks.workloads import WORKLOADS, Field, Workload, address, posts, requests_for, takes_part
 
 console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
 RAW_FOLDER = ROOT / "var" / "bench"
 PAGES = ROOT / "spec" / "benchmarks"
 PARTS = ("rounds", "mix", "memory", "start", "import", "explain")
 QUICK_ROWS = 20_000
+EVERYBODY = (*ALL, peers.TIPG, peers.PYGEOAPI)
 STATIC = {
     "services.json": "services.json",
     "definition.json": "services/Illegal%20Parking.json",
@@ -53,6 +54,9 @@ def main() -> int:
     words = _arguments()
     signal.signal(signal.SIGTERM, _stop)
     RAW_FOLDER.mkdir(parents=True, exist_ok=True)
+    if words.table:
+        console.print(table_by_rows(RAW_FOLDER), markup=False, soft_wrap=True)
+        return 0
     try:
         with ExitStack() as stack, _progress() as progress:
             run = _run(words, stack, progress)
@@ -92,9 +96,10 @@ class _Bench:
             "DATABASE_URL": run.data.url,
             "BENCH_DSN": run.data.dsn,
             "BENCH_BODIES": str(self.bodies),
+            **peers.environment(folder, run.data.where),
         }
         self.log = RAW_FOLDER / "servers.log"
-        self.contestants = [one for one in ALL if one.is_here and one.name in words.contestants]
+        self.contestants = [one for one in EVERYBODY if one.is_here and one.name in words.contestants]
         self._fetch_bodies()
 
     def rounds(self) -> None:
@@ -105,7 +110,7 @@ class _Bench:
             scripts = pgbench.scripts(self.run.data, self.folder, self._posted(servers))
             self.run.data.forget_posts()
             for workload in wanted:
-                asking = [self._asking(server, workload) for server in servers if server.name in workload.who]
+                asking = [self._asking(server, workload) for server in servers if takes_part(server, workload)]
                 compare_bodies(asking, workload)
                 runners: list[Runner] = [*asking]
                 if workload.name in scripts and pgbench.NAME in self.words.contestants:
@@ -166,7 +171,7 @@ class _Bench:
             self.run.plans = explain(self.field, server, advance)
 
     def _asking(self, server: Server, workload: Workload) -> Asking:
-        return Asking(server, workload, workload.requests(self.field, server), self.run.data.postmaster)
+        return Asking(server, workload, requests_for(self.field, server, workload), self.run.data.postmaster)
 
     def _posted(self, servers: Sequence[Server]) -> str:
         """The id of a request that came by POST to ours, "" where ours does not take part."""
@@ -219,10 +224,11 @@ def _new_key(data: Data) -> str:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
-    everybody = [one.name for one in ALL] + [pgbench.NAME]
+    everybody = [one.name for one in EVERYBODY] + [pgbench.NAME]
     parser.add_argument("--rows", type=_rows, help="100k, 1M, 5M; default 1M")
     parser.add_argument("--rounds", type=int, help="default 5")
     parser.add_argument("--quick", action="store_true", help="a look whether it works: 20k rows, 2 short rounds")
+    parser.add_argument("--table", action="store_true", help="measure nothing; show cost by rows from earlier runs")
     parser.add_argument("--out", default="", help="where the page goes; default spec/benchmarks")
     for name, known in (
         ("parts", list(PARTS)),

@@ -81,6 +81,11 @@ class Data:
         return self.cluster.dsn(self.name)
 
     @property
+    def where(self) -> dict[str, str]:
+        """The DSN's parts: host, port, user, dbname."""
+        return dict(part.split("=", 1) for part in self.dsn.split())
+
+    @property
     def admin_dsn(self) -> str:
         """As the cluster's superuser."""
         return self.dsn.replace("user=open311", "user=postgres")

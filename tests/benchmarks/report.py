@@ -14,6 +14,7 @@ from statistics import median
 from typing import Any
 
 from tests.benchmarks.contestants import ALL, BARE, FASTAPI, NAIVE, OURS, RAW
+from tests.benchmarks.contestants.peers import PYGEOAPI, TIPG
 from tests.benchmarks.contestants.pgbench import NAME as PGBENCH
 from tests.benchmarks.contestants.pgbench import TITLE as PGBENCH_TITLE
 from tests.benchmarks.data import Data
@@ -21,13 +22,15 @@ from tests.benchmarks.explain import Plan
 from tests.benchmarks.measures import Figures, Import, Memory, Mix, Results
 from tests.benchmarks.workloads import WORKLOADS
 
-TITLES = {contestant.name: contestant.title for contestant in ALL} | {PGBENCH: PGBENCH_TITLE}
+TITLES = {one.name: one.title for one in (*ALL, TIPG, PYGEOAPI)} | {PGBENCH: PGBENCH_TITLE}
 COLOURS = {
     OURS.name: "#0b6e4f",
     NAIVE.name: "#c0392b",
     FASTAPI.name: "#2b6cb0",
     RAW.name: "#7f8c8d",
     BARE.name: "#d4a017",
+    TIPG.name: "#8e44ad",
+    PYGEOAPI.name: "#e67e22",
     PGBENCH: "#2d3436",
 }
 LIBRARIES = ("granian", "flask", "flask-smorest", "marshmallow", "sqlalchemy", "psycopg2-binary", "orjson")
@@ -165,6 +168,8 @@ def write(run: Run, folder: Path) -> Path:
 def write_raw(run: Run, folder: Path) -> None:
     """Every figure, for comparing runs."""
     found = {
+        "rows": run.data.rows,
+        "begun_at": run.begun_at.isoformat(),
         "machine": dict(run.facts),
         "results": {
             workload: {name: asdict(figures) | {"latencies": []} for name, figures in row.items()}
@@ -172,7 +177,26 @@ def write_raw(run: Run, folder: Path) -> None:
         },
         "plans": [asdict(plan) for plan in run.plans],
     }
-    (folder / f"{run.name}.json").write_text(json.dumps(found, indent=1), encoding="utf-8")
+    (folder / f"{run.name}-{run.begun_at:%H%M}.json").write_text(json.dumps(found, indent=1), encoding="utf-8")
+
+
+def table_by_rows(folder: Path) -> str:
+    """What ours costs by the number of rows stored, from the newest run of each, as Markdown."""
+    runs = sorted((json.loads(file.read_text()) for file in folder.glob("*.json")), key=lambda run: run["begun_at"])
+    newest = {run["rows"]: run["results"] for run in runs}
+    columns = sorted(newest)
+    rows = (
+        [workload.title, *(_spread(newest[rows].get(workload.name, {}).get(OURS.name)) for rows in columns)]
+        for workload in WORKLOADS
+    )
+    return "\n".join(_table(["CPU-ms per request", *(f"{rows:,} rows" for rows in columns)], rows))
+
+
+def _spread(figures: dict[str, list[float]] | None) -> str:
+    if not figures:
+        return "–"
+    found = figures["cpu_ms"]
+    return f"{median(found):.2f} ({min(found):.2f}–{max(found):.2f})"
 
 
 def _page(run: Run) -> Iterator[str]:
@@ -213,7 +237,7 @@ def _figures(run: Run, names: list[str], cell: Any) -> Iterator[str]:
 
 
 def _cpu_cell(found: Figures) -> str:
-    return f"{found.middle_ms:.2f} ({min(found.cpu_ms):.2f}–{max(found.cpu_ms):.2f})"
+    return _spread({"cpu_ms": found.cpu_ms})
 
 
 def _latency_cell(found: Figures) -> str:

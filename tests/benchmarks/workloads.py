@@ -232,6 +232,20 @@ def _quarter_pages(field: Field) -> int:
         return int(cursor.fetchone()[0]) // 1000
 
 
+def takes_part(server: Server, workload: Workload) -> bool:
+    """Whether a contestant can be asked this."""
+    return server.name in workload.who or workload.name in server.contestant.targets
+
+
+def requests_for(field: Field, server: Server, workload: Workload) -> list[bytes]:
+    """What a server is sent, at the standard's addresses or at its own."""
+    target = server.contestant.targets.get(workload.name)
+    if target is None:
+        return workload.requests(field, server)
+    numbers = [int(known.rpartition("-")[2]) for known in field.known_ids]
+    return list(dict.fromkeys(call("GET", target.format(number=number)) for number in numbers))
+
+
 def named(name: str) -> Workload:
     """A workload by its name."""
     return next(workload for workload in WORKLOADS if workload.name == name)

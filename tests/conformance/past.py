@@ -17,6 +17,7 @@ from open311.jobs.worker import make_worker
 from open311.operations.housekeeping import clean_up
 from open311.operations.import_requests import Import, import_requests
 from open311.operations.platform import Platform
+from open311.operations.sync import republish, restart_edition
 from open311.operations.update_request import Change, update_request
 from open311.plugins import Jurisdiction, Service, ServiceType
 from open311.settings import Settings
@@ -102,7 +103,9 @@ class Past:
         tally = sum((batch.tally.new for batch in import_requests(self.platform, rows, order)), 0)
         assert tally == len(rows)
 
-    def _row(self, position: int, service_request_id: str, service_code: str, days: float, **more: Any) -> SourceRow:
+    def _row(
+        self, position: int, service_request_id: str, service_code: str, days: float, **more: Any
+    ) -> SourceRow:
         values: dict[str, Any] = {
             "status": "open",
             "requested": format_instant(self.ago(days)),
@@ -141,7 +144,7 @@ def work(platform: Platform) -> None:
 def age(platform: Platform, seconds: float) -> None:
     """Let time pass for the server: all that it has written down lies so much further back, and it cleans up.
 
-    Nobody can turn the clock of a process that runs; to make its past older is the same to it.
+    Nobody can turn the clock of a process that runs; to make its past older comes to the same.
     """
     with platform.database.transaction() as connection:
         for table in metadata.sorted_tables:
@@ -149,6 +152,9 @@ def age(platform: Platform, seconds: float) -> None:
             if times:
                 moves = ", ".join(f"{name} = {name} - make_interval(secs => :seconds)" for name in times)
                 connection.execute(text(f"UPDATE {table.name} SET {moves}"), {"seconds": seconds})
+    (city,) = platform.registry
+    restart_edition(platform, city.id, utc_now())
+    republish(platform, city.id, utc_now())
     clean_up(platform, utc_now())
 
 

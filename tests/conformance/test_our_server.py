@@ -9,6 +9,7 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
+import requests
 from click.testing import CliRunner, Result
 
 from open311.cli import main
@@ -163,3 +164,19 @@ def test_the_command_finds_a_planted_fault_in_another_server(judge: Callable[...
     assert result.exit_code == 1, result.output
     assert " FAILED " in result.output
     assert "\nDoes not conform: " in result.output
+
+
+# --- What the runs brought to light
+
+
+@pytest.mark.parametrize("size", [100_000, 1_048_577, 2_000_000])
+@pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded"])
+def test_a_body_that_nobody_read_does_not_cost_the_next_call(served: Served, size: int, content_type: str) -> None:
+    with requests.Session() as session:
+        for _ in range(10):
+            refused = session.post(
+                f"{served.base_url}/requests.json", b"a=".ljust(size, b"x"), headers={"Content-Type": content_type}
+            )
+            assert refused.status_code in (403, 413, 415)
+            # Not a GET, which requests would send again on a new connection.
+            assert session.post(f"{served.base_url}/requests.json").status_code == 403

@@ -1,12 +1,13 @@
-"""GeoReport v2: discovery, services, definitions, requests, tokens."""
+"""GeoReport v2: discovery, services, definitions, requests, tokens; and our own calls beside them."""
 
 from flask_smorest import Api
 
-from open311.web.georeport import discovery, requests, services, tokens  # noqa: F401  # they register their calls
-from open311.web.georeport.blueprint import BASE, ROOT, georeport, root
+from open311.web.georeport import changes, discovery, nearby, places, requests, services, tokens  # noqa: F401
+from open311.web.georeport.blueprint import BASE, ROOT, extensions, georeport, root
 
 
 def register_georeport(api: Api) -> None:
-    """Serve the standard below BASE, and discovery at ROOT as well."""
+    """Serve the standard below BASE, and discovery at ROOT as well. The modules above register their calls."""
     api.register_blueprint(root, url_prefix=ROOT)
     api.register_blueprint(georeport, url_prefix=BASE)
+    api.register_blueprint(extensions, url_prefix=BASE)

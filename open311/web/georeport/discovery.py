@@ -44,8 +44,8 @@ class Discovery:
     endpoints: tuple[Endpoint, ...]
 
 
-@root.call("/discovery", takes=JurisdictionArguments, answers=DiscoverySchema, errors=(404, 503))
-@georeport.call("/discovery", takes=JurisdictionArguments, answers=DiscoverySchema, errors=(404, 503))
+@root.call("/discovery", takes=JurisdictionArguments, answers=DiscoverySchema)
+@georeport.call("/discovery", takes=JurisdictionArguments, answers=DiscoverySchema)
 def get_discovery(output: Format) -> Response:
     """Say where the API is and how to get a key.
 

@@ -11,6 +11,7 @@ from open311.clock import utc_now
 from open311.domain.search import RequestSearch
 from open311.errors import Invalid
 from open311.formats import Format
+from open311.formats.writing import Feed
 from open311.operations.find_requests import EXTENSIONS, Page, count_requests, find_requests, find_validator
 from open311.plugins import Jurisdiction
 from open311.web.answers import not_modified
@@ -70,7 +71,7 @@ def read_extensions(text: str) -> tuple[str, ...]:
     return tuple(name for name in EXTENSIONS if name in words)
 
 
-def unchanged(listing: Listing, output: Format) -> Response | None:
+def unchanged(listing: Listing, output: Format | Feed) -> Response | None:
     """A 304, without reading the items, for a client that has them already."""
     if listing.search.ids or listing.extensions or "If-None-Match" not in request.headers:
         return None
@@ -84,7 +85,7 @@ def find_page(listing: Listing, output: Format) -> Page:
 
 def add_headers(response: Response, listing: Listing, page: Page) -> None:
     """Link to the pages around this one, say how many items there are where that is cheap, name what is misspelt."""
-    links = _links(listing.search, page)
+    links = links_around(listing, page)
     if links:
         response.headers["Link"] = ", ".join(f'<{url}>; rel="{relation}"' for relation, url in links.items())
     total = _total(listing, page)
@@ -94,14 +95,15 @@ def add_headers(response: Response, listing: Listing, page: Page) -> None:
         response.headers.add("Warning", f'299 - "{name} is ignored; did you mean {right}?"')
 
 
-def _links(search: RequestSearch, page: Page) -> dict[str, str]:
-    links: dict[str, str] = {}
+def links_around(listing: Listing, page: Page) -> dict[str, str]:
+    """The pages around a page: relation and address."""
+    search, links = listing.search, dict[str, str]()
     if search.page > 1 or search.after is not None:
-        links["first"] = _url({})
+        links["first"] = page_url({})
     if search.page > 1 and search.after is None:
-        links["prev"] = _url({"page": str(search.page - 1)})
+        links["prev"] = page_url({"page": str(search.page - 1)})
     if page.next_key is not None:
-        links["next"] = _url({"cursor": write_cursor(search, page.next_key)})
+        links["next"] = page_url({"cursor": write_cursor(search, page.next_key)})
     return links
 
 
@@ -115,10 +117,18 @@ def _total(listing: Listing, page: Page) -> int | None:
     return count_requests(platform(), search) if listing.is_paged else None
 
 
-def _url(changes: dict[str, str]) -> str:
+def address_here() -> str:
+    """The address of this very page, as `links_around` writes those of others."""
+    paging = {name: request.args[name] for name in ("page", "cursor") if name in request.args}
+    return page_url(paging)
+
+
+def page_url(changes: dict[str, str], *without: str) -> str:
     """The address of this list with another page, as clients see this server; a key that came along stays out."""
     address = (platform().settings.public_url or request.url_root).rstrip("/") + request.path
-    kept = [pair for pair in request.args.items(multi=True) if pair[0] not in ("page", "cursor", "api_key")]
+    kept = [
+        pair for pair in request.args.items(multi=True) if pair[0] not in ("page", "cursor", "api_key", *without)
+    ]
     pairs = [*kept, *changes.items()]
     return f"{address}?{urlencode(pairs)}" if pairs else address
 

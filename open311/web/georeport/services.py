@@ -15,17 +15,25 @@ from open311.web.context import platform
 from open311.web.georeport.blueprint import georeport
 from open311.web.georeport.languages import content_language, wanted_languages
 from open311.web.parsing import query_parameters, read_or_refuse
-from schemas import ServiceArguments, ServiceDefinitionSchema, ServiceSchema
+from open311.web.points import read_point
+from schemas import ServiceArguments, ServiceDefinitionSchema, ServiceListArguments, ServiceSchema
 
 _ARGUMENTS = ServiceArguments()
+_LIST_ARGUMENTS = ServiceListArguments()
 _LIST = shape_of(ServiceSchema)
 _DEFINITION = shape_of(ServiceDefinitionSchema)
 
 
-@georeport.call("/services", takes=ServiceArguments, answers=ServiceSchema)
+@georeport.call("/services", takes=ServiceListArguments, answers=ServiceSchema)
 def list_services(output: Format) -> Response:
-    """List the kinds of request that a city takes."""
+    """List the kinds of request that a city takes.
+
+    With lat and long, those that apply there: none outside the city.
+    """
     jurisdiction, languages = _wanted()
+    point = read_point(read_or_refuse(_LIST_ARGUMENTS, query_parameters()))
+    if point and not jurisdiction.covers(*point):
+        return _localised(document(_LIST, [], output), jurisdiction, languages, output)
     return _localised(_list_body(jurisdiction, languages, output), jurisdiction, languages, output)
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from spec.conformance.answers import Answer, UnmetNeedError, ids_of, text_of
+from spec.conformance.answers import UNKNOWN, Answer, UnmetNeedError, ids_of, text_of
 from spec.conformance.preparation import Endpoint, Member, Several
-from spec.conformance.probe import UNKNOWN, Probe, given, segment
+from spec.conformance.probe import Probe, given, segment
 from spec.conformance.registry import check
 
 NOWHERE = "nowhere.example"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from spec.conformance.answers import Answer, Record, UnmetNeedError, text_of
-from spec.conformance.probe import UNKNOWN, Probe, given, segment
+from spec.conformance.answers import UNKNOWN, Answer, Record, UnmetNeedError, text_of
+from spec.conformance.probe import Probe, given, segment
 from spec.conformance.registry import check
 from spec.conformance.survey import attributes_of, definition_in
 from spec.shapes import ATTRIBUTE

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from spec.conformance.answers import Answer, Record, UnmetNeedError, errors_in, text_of
-from spec.conformance.probe import UNKNOWN, Probe
+from spec.conformance.answers import UNKNOWN, Answer, Record, UnmetNeedError, errors_in, text_of
+from spec.conformance.probe import Probe
 from spec.conformance.registry import check
 
 _PATHS = (f"services/{UNKNOWN}", f"requests/{UNKNOWN}", f"tokens/{UNKNOWN}", UNKNOWN)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from urllib.parse import urlencode
 
-from spec.conformance.answers import Call, UnmetNeedError, text_of
+from spec.conformance.answers import UNKNOWN, Call, UnmetNeedError, text_of
 from spec.conformance.client import UnreachableError
 from spec.conformance.preparation import Endpoint
-from spec.conformance.probe import FORM, UNKNOWN, Probe, given
+from spec.conformance.probe import FORM, Probe, given
 from spec.conformance.registry import check
 
 _XML_BOMB = b"""<?xml version="1.0"?>

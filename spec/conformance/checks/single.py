@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from spec.conformance.answers import ids_of
-from spec.conformance.probe import UNKNOWN, Probe, given, segment
+from spec.conformance.answers import UNKNOWN, ids_of
+from spec.conformance.probe import Probe, given, segment
 from spec.conformance.registry import check
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from spec.conformance.answers import Answer, Format, UnmetNeedError, ids_of, number_of, text_of
-from spec.conformance.probe import UNKNOWN, Probe, created, given
+from spec.conformance.answers import UNKNOWN, Answer, Format, UnmetNeedError, ids_of, number_of, text_of
+from spec.conformance.probe import Probe, created, given
 from spec.conformance.registry import check
 
 _NEEDS = "plain_service point"

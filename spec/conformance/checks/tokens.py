@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from spec.conformance.answers import Record, UnmetNeedError, text_of
-from spec.conformance.probe import UNKNOWN, Probe, given
+from spec.conformance.answers import UNKNOWN, Record, UnmetNeedError, text_of
+from spec.conformance.probe import Probe, given
 from spec.conformance.registry import check
 
 _DAY_S = 86_400.0

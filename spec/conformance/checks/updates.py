@@ -5,9 +5,9 @@ from __future__ import annotations
 from urllib.parse import urlencode
 from uuid import uuid4
 
-from spec.conformance.answers import Answer, Call, UnmetNeedError, text_of
+from spec.conformance.answers import UNKNOWN, Answer, Call, UnmetNeedError, text_of
 from spec.conformance.preparation import EXTENSIONS
-from spec.conformance.probe import FORM, UNKNOWN, Probe, created, moment_of
+from spec.conformance.probe import FORM, Probe, created, moment_of
 from spec.conformance.registry import check
 
 _FIELDS = ("update_id", "service_request_id", "status", "updated_datetime", "description")

@@ -34,8 +34,9 @@ _PR_SET_PDEATHSIG = 1
 class Contestant:
     """A kind of server.
 
-    command  its words, with {port} where the port goes
+    command  its words, with {python} and {port} where those go
     needs    modules without which it is left out
+    targets  its own addresses by workload, with {number} for a request's; empty: the standard's
     """
 
     name: str
@@ -44,6 +45,7 @@ class Contestant:
     environment: Mapping[str, str] = field(default_factory=dict)
     needs: tuple[str, ...] = ()
     probe: str = PROBE
+    targets: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def is_here(self) -> bool:
@@ -68,13 +70,13 @@ def _granian(module: str) -> tuple[str, ...]:
     """The same server and the same settings as `open311 serve`."""
     options = "--interface wsgi --host 127.0.0.1 --port {port} --workers 2 --blocking-threads 2 --backpressure 64"
     target = f"tests.benchmarks.contestants.{module}:application"
-    return (sys.executable, "-m", "granian", *options.split(), "--no-ws", "--log-level", "warning", target)
+    return ("{python}", "-m", "granian", *options.split(), "--no-ws", "--log-level", "warning", target)
 
 
 OURS = Contestant(
     name="ours",
     title="open311 (stored renditions, granian)",
-    command=(sys.executable, "-m", "open311", "serve", "--port", "{port}", "--workers", str(WORKERS)),
+    command=("{python}", "-m", "open311", "serve", "--port", "{port}", "--workers", str(WORKERS)),
     # As shipped, log lines and rate counting included; only the rate itself is out of the way.
     environment={"OPEN311_POST_RATE": "100000000 per minute"},
 )
@@ -87,7 +89,7 @@ FASTAPI = Contestant(
     name="fastapi",
     title="FastAPI + asyncpg + orjson (uvicorn, uvloop)",
     command=(
-        *(sys.executable, "-m", "uvicorn", "tests.benchmarks.contestants.fast:application"),
+        *("{python}", "-m", "uvicorn", "tests.benchmarks.contestants.fast:application"),
         *("--host", HOST, "--port", "{port}", "--workers", str(WORKERS), "--loop", "uvloop"),
         *("--http", "httptools", "--no-access-log", "--log-level", "warning"),
     ),
@@ -110,7 +112,7 @@ ALL = (OURS, NAIVE, FASTAPI, RAW, BARE)
 def running(contestant: Contestant, environment: Mapping[str, str], log: Path) -> Iterator[Server]:
     """Start a contestant, wait for its first answer, stop it at the end of the block, whatever the end."""
     port = _free_port()
-    words = [word.format(port=port) for word in contestant.command]
+    words = [word.format(python=sys.executable, port=port) for word in contestant.command]
     with log.open("ab") as output:
         process = subprocess.Popen(
             words,

@@ -43,7 +43,7 @@ class Script:
         """Run it so many times, rounded to whole turns of all clients."""
         turns = max(1, count // CLIENTS)
         self._runs += 1
-        dsn = dict(part.split("=", 1) for part in self.data.dsn.split())
+        dsn = self.data.where
         where = ["-h", dsn["host"], "-p", dsn["port"], "-U", dsn["user"]]
         how = ["-n", "-M", "prepared", "-c", str(CLIENTS), "-j", "1", "-t", str(turns), "-f", str(self.file)]
         variables = ["-D", f"run={self._runs}", "-D", "serial=0"]

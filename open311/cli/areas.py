@@ -1,0 +1,44 @@
+"""`open311 areas`: a city's wards and districts."""
+
+from __future__ import annotations
+
+import click
+from rich.progress import Progress
+
+from open311.cli.shell import console, find_jurisdiction, open_shell, say
+from open311.clock import utc_now
+from open311.operations import recompute_areas
+from open311.operations.platform import Platform
+from open311.plugins import Jurisdiction
+
+
+@click.group()
+def areas() -> None:
+    """Look requests up on a city's map of areas."""
+
+
+@areas.command()
+@click.option("--jurisdiction", help="One city; without it, every city that is served.")
+def recompute(jurisdiction: str | None) -> None:
+    """Look every request up anew, after a city has redrawn its areas.
+
+    A request keeps the areas that it was reported in until this is run. What they were stays in its history
+    (`open311 requests show`). It may be stopped and run again.
+
+    \b
+    Example:
+      open311 areas recompute --jurisdiction city.example
+    """
+    with open_shell() as platform:
+        cities = [find_jurisdiction(platform, jurisdiction)] if jurisdiction else list(platform.registry)
+        for city in cities:
+            changed = _recompute(platform, city)
+            say(f"{city.id}: {changed} requests lie in other areas than before.")
+
+
+def _recompute(platform: Platform, city: Jurisdiction) -> int:
+    with Progress(console=console, transient=True) as bar:
+        task = bar.add_task(city.id, total=recompute_areas.count_requests(platform, city))
+        return recompute_areas.recompute_areas(
+            platform, city, now=utc_now(), on_batch=lambda rows: bar.advance(task, rows)
+        )

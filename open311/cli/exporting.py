@@ -1,0 +1,268 @@
+"""`open311 export` and `open311 dump`: what is public, as files."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import IO, Any
+
+import click
+from isal import igzip
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from open311.cli.shell import errors, fail, find_jurisdiction, open_shell, say
+from open311.clock import utc_now
+from open311.domain.search import RequestSearch, Window
+from open311.formats.writing import (
+    BulkCsvWriter,
+    CsvWriter,
+    GeoJsonWriter,
+    GeoParquetWriter,
+    NdjsonWriter,
+    Writer,
+    can_write_geoparquet,
+    csv_columns,
+    in_pieces,
+)
+from open311.formats.writing.geoparquet import INSTALL
+from open311.operations.dumps import make_dump, terms
+from open311.operations.export_requests import ORDER, Export, open_export
+from open311.operations.find_requests import EXTENSIONS
+from open311.operations.platform import Platform
+from open311.plugins import Jurisdiction
+from open311.web.search import read_search
+
+STANDARD_OUTPUT = "-"
+STOPPED = 130
+PART = ".part"
+
+
+class ExportFormat(StrEnum):
+    """What `open311 export` can write."""
+
+    CSV = "csv"
+    NDJSON = "ndjson"
+    GEOJSON = "geojson"
+    BULK_CSV = "bulk-csv"
+    GEOPARQUET = "geoparquet"
+
+
+_ENDINGS = {
+    ".csv": ExportFormat.CSV,
+    ".ndjson": ExportFormat.NDJSON,
+    ".jsonl": ExportFormat.NDJSON,
+    ".geojson": ExportFormat.GEOJSON,
+    ".parquet": ExportFormat.GEOPARQUET,
+}
+
+
+@click.command("export")
+@click.option("--jurisdiction", default="", help="Whose requests. Not needed where one city is served.")
+@click.option(
+    "--format",
+    "wanted",
+    type=click.Choice([str(format) for format in ExportFormat]),
+    help="What to write.  [default: what FILE's ending says, else csv]",
+)
+@click.option(
+    "--output",
+    default=STANDARD_OUTPUT,
+    show_default=True,
+    metavar="FILE",
+    help="Where to; - is standard output. A FILE that ends in .gz is packed.",
+)
+@click.option("--status", type=click.Choice(["open", "closed"]), help="Only these.")
+@click.option("--service-code", multiple=True, help="Only this service; may be repeated.")
+@click.option("--start", default="", metavar="DATE", help="Requested at this time or later.")
+@click.option("--end", default="", metavar="DATE", help="Requested at this time or before.")
+@click.option("--updated-after", default="", metavar="DATE", help="Changed at this time or later.")
+def export_command(
+    jurisdiction: str,
+    wanted: str | None,
+    output: str,
+    status: str | None,
+    service_code: tuple[str, ...],
+    start: str,
+    end: str,
+    updated_after: str,
+) -> None:
+    """Export public requests to a file, oldest first, with all their extensions.
+
+    Holds what the API shows, and nothing else: no reporters, no private requests. However many there are, memory
+    does not grow, and the file is of one moment. It gets its name when it is whole.
+
+    \b
+    csv         for spreadsheets: an apostrophe stands before text that looks like a formula
+    ndjson      for programs: one request a line, as in requests.json?extensions=true
+    geojson     for maps: RFC 7946
+    bulk-csv    GeoReport Bulk v1: 14 columns, texts unchanged
+    geoparquet  for analysts: GeoParquet 1.1; needs pip install 'open311-server[geoparquet]'
+
+    \b
+    Examples:
+      open311 export --output requests.csv
+      open311 export --jurisdiction city.example --output 2026.ndjson.gz --start 2026-01-01
+      open311 export --format geojson --status open --service-code potholes | jq .features[0]
+
+    \b
+    Exit status:
+      0    everything is written
+      1    something went wrong; there is no FILE, or the old one
+      2    the command was called wrongly
+      130  stopped by Ctrl-C
+    """
+    format = ExportFormat(wanted) if wanted else _guessed(output)
+    _require(format, output)
+    values = {
+        "status": status or "",
+        "service_code": ",".join(service_code),
+        "start_date": start,
+        "end_date": end,
+        "updated_after": updated_after,
+    }
+    try:
+        with open_shell() as platform:
+            city = find_jurisdiction(platform, jurisdiction)
+            with open_export(platform, _search(city, values)) as export, _opened(output) as file:
+                _write(export, _writer(format, platform, city), file)
+            if output != STANDARD_OUTPUT:
+                say(f"{output}: {export.count:,} requests of {city.id}")
+    except KeyboardInterrupt:
+        errors.print("Stopped; nothing was written.", markup=False)
+        sys.exit(STOPPED)
+    except OSError as error:
+        if isinstance(error, BrokenPipeError):
+            raise  # whoever reads has had enough; click ends quietly
+        fail(f"{output}: {error.strerror}")
+
+
+@click.command("dump")
+@click.option("--jurisdiction", help="One city; without it, every city.")
+@click.option("--again", is_flag=True, help="Make today's dump anew where there is one.")
+def dump_command(jurisdiction: str | None, again: bool) -> None:
+    """Make today's public dumps now, as the worker does every day.
+
+    They lie below OPEN311_DATA_DIR/dumps as CSV, NDJSON and GeoParquet, and the API hands them out at
+    /open311/v2/dumps.json.
+
+    \b
+    Example:
+      open311 dump --jurisdiction city.example --again
+    """
+    with open_shell() as platform:
+        cities = [find_jurisdiction(platform, jurisdiction)] if jurisdiction else list(platform.registry)
+        for city in cities:
+            try:
+                made = make_dump(platform, city, utc_now(), again=again)
+            except OSError as error:
+                fail(f"{error.filename}: {error.strerror}")
+            files = ", ".join(file.name for file in made.files) if made else "today's dump is there already."
+            say(f"{city.id}: {files}")
+    if not can_write_geoparquet():
+        say(f"GeoParquet is left out; to have it too: {INSTALL}")
+
+
+def _guessed(output: str) -> ExportFormat:
+    name = output.lower().removesuffix(".gz")
+    return _ENDINGS.get(Path(name).suffix, ExportFormat.CSV)
+
+
+def _require(format: ExportFormat, output: str) -> None:
+    """End the command where it could only fail later."""
+    if format is ExportFormat.GEOPARQUET:
+        if not can_write_geoparquet():
+            fail(f"GeoParquet needs pyarrow: {INSTALL}")
+        if output == STANDARD_OUTPUT and sys.stdout.isatty():
+            fail("GeoParquet is no text; name a file with --output.")
+
+
+def _search(city: Jurisdiction, values: Mapping[str, str]) -> RequestSearch:
+    """The same words as in the API, without its 90 days."""
+    found = read_search(values, city, now=utc_now(), policy="allow")
+    requested = found.requested if values["start_date"] or values["end_date"] else Window()
+    return RequestSearch(
+        jurisdiction_id=city.id,
+        service_codes=found.service_codes,
+        statuses=found.statuses,
+        requested=requested,
+        updated=found.updated,
+        sort=ORDER,
+    )
+
+
+def _writer(format: ExportFormat, platform: Platform, city: Jurisdiction) -> Writer:
+    licence, attribution = terms(platform, city)
+    facts = {"attribution": attribution} | ({"licence": licence} if licence else {})
+    writers: dict[ExportFormat, Callable[[], Writer]] = {
+        ExportFormat.CSV: lambda: CsvWriter(csv_columns(EXTENSIONS)),
+        ExportFormat.NDJSON: NdjsonWriter,
+        ExportFormat.GEOJSON: GeoJsonWriter,
+        ExportFormat.BULK_CSV: BulkCsvWriter,
+        ExportFormat.GEOPARQUET: lambda: GeoParquetWriter(facts),
+    }
+    return writers[format]()
+
+
+def _write(export: Export, writer: Writer, file: IO[bytes]) -> None:
+    with _bar() as bar:
+        task = bar.add_task("", total=export.count)
+
+        def counted() -> Iterator[list[str]]:
+            for batch in export.batches:
+                yield batch
+                bar.advance(task, len(batch))
+
+        for piece in in_pieces(writer, counted()):
+            file.write(piece)
+
+
+@contextmanager
+def _bar() -> Iterator[Progress]:
+    """A bar where a person looks on; beside the data, which may go to standard output."""
+    columns = (
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %  {task.completed:,.0f} of {task.total:,.0f} requests"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as progress:
+        yield progress
+
+
+@contextmanager
+def _opened(output: str) -> Iterator[IO[bytes]]:
+    """Where the data goes. A file has another name until all is in it, and is gone if that fails."""
+    if output == STANDARD_OUTPUT:
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+        return
+    path = Path(output)
+    if path.exists() and not path.is_file():  # a pipe, /dev/null
+        with path.open("wb") as file:
+            yield file
+        return
+    part = path.with_name(f"{path.name}.{os.getpid()}{PART}")
+    try:
+        with part.open("wb") as raw:
+            with _packed(raw) if path.suffix == ".gz" else _plain(raw) as file:
+                yield file
+            raw.flush()
+            os.fsync(raw.fileno())
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+@contextmanager
+def _plain(raw: IO[bytes]) -> Iterator[IO[bytes]]:
+    yield raw
+
+
+@contextmanager
+def _packed(raw: IO[bytes]) -> Iterator[IO[bytes]]:
+    packer: Any = igzip.GzipFile  # has no types
+    with packer("", "wb", 2, raw, mtime=0) as file:
+        yield file

@@ -1,0 +1,30 @@
+"""Writing requests down in other formats than the standard's two, a page at once or a million in turn."""
+
+from open311.formats.writing.atom import AtomFeed, write_atom
+from open311.formats.writing.bulk import BulkCsvWriter, BulkFormat, BulkJsonWriter, BulkXmlWriter, bulk_writer
+from open311.formats.writing.csv import CsvWriter, csv_columns
+from open311.formats.writing.feeds import Feed
+from open311.formats.writing.geojson import GeoJsonWriter
+from open311.formats.writing.geoparquet import GeoParquetWriter, can_write_geoparquet
+from open311.formats.writing.ndjson import NdjsonWriter
+from open311.formats.writing.writer import Writer, in_pieces, whole
+
+__all__ = [
+    "AtomFeed",
+    "BulkCsvWriter",
+    "BulkFormat",
+    "BulkJsonWriter",
+    "BulkXmlWriter",
+    "CsvWriter",
+    "Feed",
+    "GeoJsonWriter",
+    "GeoParquetWriter",
+    "NdjsonWriter",
+    "Writer",
+    "bulk_writer",
+    "can_write_geoparquet",
+    "csv_columns",
+    "in_pieces",
+    "whole",
+    "write_atom",
+]

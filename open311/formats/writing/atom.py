@@ -1,0 +1,129 @@
+"""Atom (RFC 4287) with GeoRSS-Simple points: for feed readers, and with each request's own fields for programs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote
+
+import orjson
+
+from open311.formats.documents import DECLARATION, decimal, escaped, xml_item
+from open311.formats.shapes import Column, Shape, shape_of
+from schemas import ExtrasSchema, ServiceRequestSchema
+
+GEOREPORT = "http://wiki.open311.org/GeoReport_v2"
+# An empty feed has been updated at some time, says RFC 4287; a moving one would make two equal feeds differ.
+NEVER = "1970-01-01T00:00:00Z"
+MINTED = "2026"
+"""The year that stands in every tag: URI. Were it to change, readers would take every entry for a new one."""
+
+_OUTSIDE_NAME = re.compile(r"[^a-z0-9.-]+")
+_ATTRIBUTE_ESCAPES = str.maketrans({'"': "&quot;", "\t": "&#9;", "\n": "&#10;"})
+
+
+def _shape() -> Shape:
+    """All that an item can hold: the standard's fields, the extensions, the distance."""
+    request, extras = shape_of(ServiceRequestSchema), shape_of(ExtrasSchema)
+    distance = Column("distance", lambda value: value, lambda value: value)
+    return Shape((*request.columns, *extras.columns, distance), request.root, request.item)
+
+
+_REQUEST = _shape()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AtomFeed:
+    """What a feed says of itself.
+
+    about      which requests they are: the filters of the list, in one form for all its pages
+    api        base address of the API, for links to single requests
+    links      relation -> address: self, first, next, prev, license
+    rights     under which terms; "" to say nothing
+    """
+
+    jurisdiction_id: str
+    title: str
+    author: str
+    api: str
+    about: str = ""
+    links: Mapping[str, str] = field(default_factory=dict)
+    rights: str = ""
+
+
+def write_atom(feed: AtomFeed, items: Sequence[str]) -> bytes:
+    """A whole feed of requests, each the JSON text of one, in the order given."""
+    requests: list[dict[str, Any]] = [orjson.loads(item) for item in items]
+    updated = max((request["updated_datetime"] for request in requests), default=NEVER)
+    head = _head(feed, updated)
+    entries = (part for request in requests for part in _entry(feed, request))
+    return "".join((DECLARATION, *head, *entries, "</feed>")).encode()
+
+
+def _head(feed: AtomFeed, updated: str) -> Iterator[str]:
+    yield '<feed xmlns="http://www.w3.org/2005/Atom" xmlns:georss="http://www.georss.org/georss">'
+    yield _text("id", tag(feed.jurisdiction_id, "requests", *([feed.about] if feed.about else [])))
+    yield _text("title", feed.title)
+    yield _text("updated", updated)
+    yield f"<author>{_text('name', feed.author)}</author>"
+    if feed.rights:
+        yield _text("rights", feed.rights)
+    for relation, address in feed.links.items():
+        kind = "" if relation == "license" else "application/atom+xml"
+        yield _empty("link", rel=relation, type=kind, href=address)
+
+
+def _entry(feed: AtomFeed, request: dict[str, Any]) -> Iterator[str]:
+    request_id = request["service_request_id"]
+    yield "<entry>"
+    yield _text("id", tag(feed.jurisdiction_id, "requests", request_id))
+    yield _text("title", ": ".join(filter(None, (_line(request["service_name"]), _line(request["address"])))))
+    yield _text("updated", request["updated_datetime"])
+    yield _text("published", request["requested_datetime"])
+    yield from _links(feed, request)
+    yield _empty("category", term=request["service_code"], label=request["service_name"])
+    yield _empty("category", scheme=f"{GEOREPORT}#status", term=request["status"])
+    yield _text("summary", request["description"] or request["status_notes"] or "")
+    if request["lat"] is not None and request["long"] is not None:
+        yield _text("georss:point", f"{decimal(request['lat'])} {decimal(request['long'])}")
+    yield xml_item(_REQUEST, request).replace("<request>", f'<request xmlns="{GEOREPORT}">', 1)
+    yield "</entry>"
+
+
+def _links(feed: AtomFeed, request: dict[str, Any]) -> Iterator[str]:
+    place = f"{feed.api}/requests/{quote(request['service_request_id'], safe='')}"
+    query = f"jurisdiction_id={quote(feed.jurisdiction_id, safe='')}"
+    for suffix, kind in (("json", "application/json"), ("xml", "text/xml")):
+        yield _empty("link", rel="alternate", type=kind, href=f"{place}.{suffix}?{query}")
+    if request["media_url"]:
+        yield _empty("link", rel="enclosure", href=request["media_url"])
+
+
+def tag(jurisdiction_id: str, *path: str) -> str:
+    """An id for ever (RFC 4151), whatever this server's address is: the city's domain mints it.
+
+    What no domain can hold is left out of the first part; the second has the whole jurisdiction_id again.
+    """
+    authority = _OUTSIDE_NAME.sub("-", jurisdiction_id.lower()).strip(".-") or "open311.invalid"
+    parts = "/".join(quote(part, safe="") for part in (jurisdiction_id, *path))
+    return f"tag:{authority},{MINTED}:{parts}"
+
+
+def _line(text: str | None) -> str:
+    return " ".join((text or "").split())
+
+
+def _text(name: str, text: str) -> str:
+    return f"<{name}>{escaped(text)}</{name}>"
+
+
+def _empty(name: str, **attributes: str) -> str:
+    return f"<{name}{''.join(_attributes(attributes.items()))}/>"
+
+
+def _attributes(pairs: Iterable[tuple[str, str]]) -> Iterator[str]:
+    for name, value in pairs:
+        if value:
+            yield f' {name}="{escaped(value).translate(_ATTRIBUTE_ESCAPES)}"'

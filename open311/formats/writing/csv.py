@@ -1,0 +1,84 @@
+"""CSV (RFC 4180): CRLF, a header, text quoted where it must be; for spreadsheets also without live formulas."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterable, Sequence
+from io import StringIO
+from typing import Any
+
+import orjson
+
+from open311.formats.documents import decimal
+from open311.formats.shapes import shape_of
+from schemas import ExtrasSchema, ServiceRequestSchema
+
+_REQUEST = shape_of(ServiceRequestSchema)
+_EXTRAS = {column.name: column for column in shape_of(ExtrasSchema).columns}
+# What a spreadsheet may take for a formula, its full-width forms among it (OWASP, "CSV Injection"). Apostrophes
+# before it count as well, so that one may be taken away again from every text that has got one.
+_FORMULA = re.compile(r"'*[=+\-@\t\r\n＝＋－＠]")
+
+
+def csv_columns(extensions: Iterable[str] = (), *, with_distance: bool = False) -> tuple[str, ...]:
+    """The header: the standard's fields, then those of each extension; an object's fields are joined by a point."""
+    names = [column.name for column in _REQUEST.columns]
+    for extension in extensions:
+        body = _EXTRAS[extension].body
+        names += [f"{extension}.{column.name}" for column in body.columns] if body else [extension]
+    return (*names, "distance") if with_distance else tuple(names)
+
+
+class CsvWriter:
+    """A table of requests for spreadsheets: text that looks like a formula has an apostrophe put before it."""
+
+    def __init__(self, columns: Sequence[str]) -> None:
+        self._columns = columns
+        self._paths = [tuple(column.split(".")) for column in columns]
+
+    def begin(self) -> bytes:
+        """The header."""
+        return csv_lines([self._columns])
+
+    def more(self, items: Sequence[str]) -> bytes:
+        """The next rows."""
+        return csv_lines(self._row(orjson.loads(item)) for item in items)
+
+    def end(self) -> bytes:
+        """Nothing."""
+        return b""
+
+    def _row(self, item: dict[str, Any]) -> list[str]:
+        return [harmless(_at(item, path)) for path in self._paths]
+
+
+def csv_lines(rows: Iterable[Iterable[str]]) -> bytes:
+    """Rows of text as RFC 4180 has them."""
+    buffer = StringIO(newline="")
+    csv.writer(buffer, lineterminator="\r\n").writerows(rows)
+    return buffer.getvalue().encode()
+
+
+def cell(value: Any) -> str:
+    """A value as text: nothing for null, plain decimals, JSON for lists."""
+    if isinstance(value, str):
+        return value
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return decimal(value)
+    return orjson.dumps(value).decode()
+
+
+def harmless(value: Any) -> str:
+    """A value as text that no spreadsheet runs. Numbers stay numbers, their minus sign too."""
+    text = cell(value)
+    return f"'{text}" if isinstance(value, str) and _FORMULA.match(text) else text
+
+
+def _at(item: dict[str, Any], path: tuple[str, ...]) -> Any:
+    found: Any = item
+    for name in path:
+        found = found.get(name) if found else None
+    return found

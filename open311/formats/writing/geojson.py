@@ -1,0 +1,43 @@
+"""GeoJSON (RFC 7946): each request a Feature, its point as (long, lat), its fields as they stand in JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+
+
+class GeoJsonWriter:
+    """A FeatureCollection."""
+
+    def __init__(self) -> None:
+        self._separator = b""
+
+    def begin(self) -> bytes:
+        """The collection's head."""
+        return b'{"type":"FeatureCollection","features":['
+
+    def more(self, items: Sequence[str]) -> bytes:
+        """The next features."""
+        if not items:
+            return b""
+        found = b",".join(orjson.dumps(_feature(orjson.loads(item))) for item in items)
+        found, self._separator = self._separator + found, b","
+        return found
+
+    def end(self) -> bytes:
+        """The collection's foot."""
+        return b"]}"
+
+
+def _feature(item: dict[str, Any]) -> dict[str, Any]:
+    """A request without a point has a null geometry, as section 3.2 wants it."""
+    lat, long = item["lat"], item["long"]
+    has_point = lat is not None and long is not None
+    return {
+        "type": "Feature",
+        "id": item["service_request_id"],
+        "geometry": {"type": "Point", "coordinates": [long, lat]} if has_point else None,
+        "properties": item,
+    }

@@ -1,0 +1,32 @@
+"""What every writer is: a document that grows batch by batch, so that its size never matters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Protocol
+
+
+class Writer(Protocol):
+    """Makes one document of requests. An item is the JSON text of a request, as lists have it."""
+
+    def begin(self) -> bytes:
+        """What comes before all items."""
+
+    def more(self, items: Sequence[str]) -> bytes:
+        """The next items; what comes out may lag behind what went in."""
+
+    def end(self) -> bytes:
+        """What comes after all items."""
+
+
+def in_pieces(writer: Writer, batches: Iterable[Sequence[str]]) -> Iterator[bytes]:
+    """A document piece by piece, as its batches come."""
+    yield writer.begin()
+    for batch in batches:
+        yield writer.more(batch)
+    yield writer.end()
+
+
+def whole(writer: Writer, items: Sequence[str]) -> bytes:
+    """A document at once."""
+    return b"".join(in_pieces(writer, [items]))

@@ -1,0 +1,210 @@
+"""Daily dumps: all that is public of a city, in files that a web server could hand out as they lie.
+
+`<data_dir>/dumps/<jurisdiction>/requests-YYYY-MM-DD.{csv.gz,ndjson.gz,parquet}`, beside each its checksum, and for
+each day a manifest. All files of a day hold the same moment. The manifest is written last: a day without one is
+unfinished, and nobody is told of it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import IO, Any, cast
+from urllib.parse import quote
+
+import orjson
+from isal import igzip
+
+from open311.domain.dates import format_instant
+from open311.domain.search import RequestSearch
+from open311.formats.writing import (
+    CsvWriter,
+    GeoParquetWriter,
+    NdjsonWriter,
+    Writer,
+    can_write_geoparquet,
+    csv_columns,
+)
+from open311.operations.export_requests import ORDER, open_export
+from open311.operations.find_requests import EXTENSIONS
+from open311.operations.platform import Platform
+from open311.plugins import Jurisdiction
+
+GZIP = "application/gzip"
+PARQUET = "application/vnd.apache.parquet"
+_gzip: Any = igzip.GzipFile  # has no types
+PART, CHECKSUM, MANIFEST = ".part", ".sha256", ".json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DumpFile:
+    """One file of a day.
+
+    format  csv, ndjson or geoparquet
+    bytes   its size; sha256 its checksum, hexadecimal
+    """
+
+    name: str
+    format: str
+    media_type: str
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dump:
+    """A day's dump.
+
+    date     YYYY-MM-DD in UTC; made_at the moment whose state it holds
+    """
+
+    date: str
+    made_at: str
+    rows: int
+    files: tuple[DumpFile, ...]
+
+
+def dumps_folder(platform: Platform, jurisdiction_id: str) -> Path:
+    """Where a city's dumps lie, whatever its id is made of."""
+    name = quote(jurisdiction_id, safe="")
+    return platform.settings.data_path / "dumps" / (name if name.strip(".") else name.replace(".", "%2E"))
+
+
+def find_dumps(platform: Platform, jurisdiction_id: str) -> list[Dump]:
+    """The finished dumps of a city, the newest first."""
+    folder = dumps_folder(platform, jurisdiction_id)
+    found = []
+    for path in sorted(folder.glob(f"requests-*{MANIFEST}"), reverse=True):
+        with suppress(FileNotFoundError):  # dropped meanwhile
+            plain = orjson.loads(path.read_bytes())
+            files = tuple(DumpFile(**file) for file in plain.pop("files"))
+            found.append(Dump(**plain, files=files))
+    return found
+
+
+def make_dump(platform: Platform, jurisdiction: Jurisdiction, now: datetime, *, again: bool = False) -> Dump | None:
+    """Make the dump of today, drop those that have had their time; None where it was there already.
+
+    again  make it even so
+    Raises OSError where the folder cannot be written.
+    """
+    folder = dumps_folder(platform, jurisdiction.id)
+    folder.mkdir(parents=True, exist_ok=True)
+    with _alone(folder) as is_alone:
+        today = format_instant(now)[:10]
+        if not is_alone or (not again and (folder / f"requests-{today}{MANIFEST}").exists()):
+            return None
+        for left_over in folder.glob(f"*{PART}"):
+            left_over.unlink()
+        dump = _write(platform, jurisdiction, folder, now)
+        _prune(folder, keep=max(1, platform.settings.dump_days))
+        return dump
+
+
+def terms(platform: Platform, jurisdiction: Jurisdiction) -> tuple[str, str]:
+    """Address of the licence of a city's data, "" if none is named, and whom to name as its source."""
+    return platform.settings.licence, platform.settings.attribution or jurisdiction.name
+
+
+def _writers(platform: Platform, jurisdiction: Jurisdiction) -> Iterator[tuple[str, str, str, Writer]]:
+    """Ending, format, media type and writer of each file."""
+    yield "csv.gz", "csv", GZIP, CsvWriter(csv_columns(EXTENSIONS))
+    yield "ndjson.gz", "ndjson", GZIP, NdjsonWriter()
+    if can_write_geoparquet():
+        licence, attribution = terms(platform, jurisdiction)
+        facts = {"attribution": attribution} | ({"licence": licence} if licence else {})
+        yield "parquet", "geoparquet", PARQUET, GeoParquetWriter(facts)
+
+
+def _write(platform: Platform, jurisdiction: Jurisdiction, folder: Path, now: datetime) -> Dump:
+    made_at = format_instant(now)
+    stem = f"requests-{made_at[:10]}"
+    with ExitStack() as stack:
+        search = RequestSearch(jurisdiction_id=jurisdiction.id, sort=ORDER)
+        export = stack.enter_context(open_export(platform, search))
+        files = [
+            stack.enter_context(_File(folder / f"{stem}.{ending}", format, media_type, writer))
+            for ending, format, media_type, writer in _writers(platform, jurisdiction)
+        ]
+        for batch in export.batches:
+            for file in files:
+                file.more(batch)
+        finished = tuple(file.finish() for file in files)
+    dump = Dump(date=made_at[:10], made_at=made_at, rows=export.count, files=finished)
+    _put(folder / f"{stem}{MANIFEST}", orjson.dumps(asdict(dump)))
+    return dump
+
+
+class _File:
+    """A file in the making, under another name until it is whole."""
+
+    def __init__(self, path: Path, format: str, media_type: str, writer: Writer) -> None:
+        self._path, self._part = path, path.with_name(path.name + PART)
+        self._format, self._media_type, self._writer = format, media_type, writer
+        self._raw: IO[bytes] = self._part.open("wb")
+        # Neither name nor time in its head: the same requests make the same file.
+        self._out = self._raw if media_type != GZIP else cast("IO[bytes]", _gzip("", "wb", 2, self._raw, mtime=0))
+        self._out.write(writer.begin())
+
+    def __enter__(self) -> _File:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._raw.close()
+        self._part.unlink(missing_ok=True)
+
+    def more(self, batch: list[str]) -> None:
+        """Write the next items."""
+        self._out.write(self._writer.more(batch))
+
+    def finish(self) -> DumpFile:
+        """Write the end and the checksum, and give the file its name."""
+        self._out.write(self._writer.end())
+        if self._out is not self._raw:
+            self._out.close()
+        self._raw.flush()
+        os.fsync(self._raw.fileno())
+        with self._part.open("rb") as whole:
+            checksum = hashlib.file_digest(whole, "sha256").hexdigest()
+        size = self._part.stat().st_size
+        self._part.replace(self._path)
+        _put(self._path.with_name(self._path.name + CHECKSUM), f"{checksum}  {self._path.name}\n".encode())
+        return DumpFile(
+            name=self._path.name, format=self._format, media_type=self._media_type, bytes=size, sha256=checksum
+        )
+
+
+def _put(path: Path, content: bytes) -> None:
+    """Write a small file, whole or not at all."""
+    part = path.with_name(path.name + PART)
+    part.write_bytes(content)
+    part.replace(path)
+
+
+def _prune(folder: Path, *, keep: int) -> None:
+    """Drop all but the newest days; the manifest first, so that nobody is sent to what is gone."""
+    manifests = sorted(folder.glob(f"requests-*{MANIFEST}"), reverse=True)
+    for manifest in manifests[keep:]:
+        manifest.unlink()
+    kept = {manifest.name.removesuffix(MANIFEST) for manifest in manifests[:keep]}
+    for path in folder.glob("requests-*"):
+        if path.name.partition(".")[0] not in kept:
+            path.unlink()
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[bool]:
+    """Whether nobody else is making a dump here; nobody else begins one meanwhile."""
+    with (folder / ".lock").open("wb") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True

@@ -1,0 +1,72 @@
+"""Everything that a search finds, at one moment: for files and downloads of any length."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import chain
+from types import TracebackType
+from typing import Self
+
+from open311.domain.search import RequestSearch, Sort
+from open311.formats import JSON, with_fragments
+from open311.operations.platform import Platform
+from open311.storage.snapshots import Snapshot, open_snapshot
+
+ORDER = Sort.REQUESTED
+"""Oldest first: what was exported yesterday is how today's export begins."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Export:
+    """Requests in batches, each the JSON text of one, all of one moment. Close it, at the latest when they are read.
+
+    count      how many there are
+    validator  changes just when they do
+    """
+
+    count: int
+    validator: str
+    batches: Iterator[list[str]]
+    snapshot: Snapshot
+
+    def close(self) -> None:
+        """End the query, wherever it is."""
+        self.snapshot.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def open_export(
+    platform: Platform, search: RequestSearch, *, with_extras: bool = True, idle_limit_s: int = 0
+) -> Export:
+    """All that a search finds, whatever page it names. Raises Unavailable here for a database that is down.
+
+    with_extras   whether items have their extensions
+    idle_limit_s  as `open_snapshot` has it
+    """
+    snapshot = open_snapshot(platform.database.direct, idle_limit_s=idle_limit_s)
+    try:
+        count, digest = snapshot.digest(search)
+        batches = _batches(snapshot, search, with_extras=with_extras)
+        first = next(batches, [])  # so that what can go wrong does so now
+    except BaseException:
+        snapshot.close()
+        raise
+    return Export(
+        count=count,
+        validator=f"{count}-{digest % 2**64:x}",
+        batches=chain([first], batches) if first else iter(()),
+        snapshot=snapshot,
+    )
+
+
+def _batches(snapshot: Snapshot, search: RequestSearch, *, with_extras: bool) -> Iterator[list[str]]:
+    for rows in snapshot.batches(search, with_extras=with_extras):
+        yield [with_fragments(row[0], row[1:], JSON) if row[-1] and with_extras else row[0] for row in rows]

@@ -1,0 +1,144 @@
+"""The change feed: what became public, changed or was withdrawn after a position (spec/extensions.md)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hashlib import blake2b
+from math import ceil
+
+from open311.errors import Gone
+from open311.formats import JSON, Format, json_item, shape_of, with_fragments, xml_item
+from open311.operations.find_requests import EXTENSIONS
+from open311.operations.platform import Platform
+from open311.storage import changes
+from open311.storage.changes import BEGINNING, Change, Position
+from schemas import WithdrawnSchema
+
+__all__ = ["BEGINNING", "LONGEST_WAIT_S", "Changes", "Position", "find_changes", "follow_changes"]
+
+LONGEST_WAIT_S = 25.0
+POLL_S = 0.25
+MARKS_LAST = timedelta(days=90)
+MARKS_SETTLE = timedelta(minutes=1)
+"""How much later than its making a mark counts, so that clocks may differ."""
+
+_WITHDRAWN = shape_of(WithdrawnSchema)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changes:
+    """Rendered changes in writer order.
+
+    reached       where to go on
+    is_caught_up  whether nothing lies beyond, not even what waits for an older transaction
+    """
+
+    items: Sequence[str]
+    validator: str
+    reached: Position
+    is_caught_up: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Withdrawn:
+    """A request that was public."""
+
+    service_request_id: str
+    withdrawn: bool = True
+
+
+def find_changes(
+    platform: Platform,
+    jurisdiction_id: str,
+    after: Position,
+    output: Format,
+    extensions: Sequence[str] = (),
+    *,
+    rows: int,
+) -> Changes:
+    """The next changes after a position, at most `rows`.
+
+    Raises Gone for a position that this database has not reached: it was restored from a backup.
+    """
+    found = changes.find_changes(
+        platform.database.direct, jurisdiction_id, after, output, rows=rows + 1, with_extras=bool(extensions)
+    )
+    if found.is_lost:
+        raise Gone("is of a database that was replaced by an older one; begin anew without it.", "cursor")
+    shown = found.changes[:rows]
+    reached = shown[-1].position if shown else after
+    is_caught_up = len(found.changes) <= rows and not found.is_held
+    return Changes(
+        items=[_rendered(change, output, extensions) for change in shown],
+        validator=_validator(shown, reached, is_caught_up=is_caught_up, extensions=extensions),
+        reached=reached,
+        is_caught_up=is_caught_up,
+    )
+
+
+def follow_changes(
+    platform: Platform,
+    jurisdiction_id: str,
+    after: Position,
+    output: Format,
+    extensions: Sequence[str] = (),
+    *,
+    rows: int,
+    wait_s: float,
+) -> Changes:
+    """The same, waiting for a change if there is none yet.
+
+    Each process lets one caller wait and answers the others at once, as a waiting one holds a thread.
+    """
+
+    def find() -> Changes:
+        return find_changes(platform, jurisdiction_id, after, output, extensions, rows=rows)
+
+    found = find()
+    rounds = ceil(min(wait_s, LONGEST_WAIT_S) / POLL_S)
+    if found.items or not rounds or platform.settings.threads < 2 or not platform.waiting.acquire(blocking=False):
+        return found
+    try:
+        for _ in range(rounds):
+            time.sleep(min(POLL_S, wait_s))
+            found = find()
+            if found.items:
+                break
+        return found
+    finally:
+        platform.waiting.release()
+
+
+def position_at(platform: Platform, jurisdiction_id: str, at: datetime) -> Position:
+    """A position before every change that was made after `at`, and at most some minutes earlier.
+
+    The beginning for instants of more than 90 days ago, or where no worker runs.
+    """
+    return changes.find_mark(platform.database.direct, jurisdiction_id, at)
+
+
+def mark_changes(platform: Platform, now: datetime) -> int:
+    """Note where each jurisdiction's feed stands, for `position_at`; how many have moved since the last time."""
+    with platform.database.transaction() as connection:
+        changes.forget_marks(connection, now - MARKS_LAST)
+        return sum(
+            changes.write_mark(connection, jurisdiction.id, now + MARKS_SETTLE)
+            for jurisdiction in platform.registry
+        )
+
+
+def _rendered(change: Change, output: Format, extensions: Sequence[str]) -> str:
+    if change.body:
+        added = [change.extras[EXTENSIONS.index(name)] for name in extensions]
+        return with_fragments(change.body, added, output) if added else change.body
+    content = _WITHDRAWN.plain(_Withdrawn(change.service_request_id))
+    return json_item(content) if output is JSON else xml_item(_WITHDRAWN, content)
+
+
+def _validator(shown: Sequence[Change], reached: Position, *, is_caught_up: bool, extensions: Sequence[str]) -> str:
+    """The headers go into it as well: a body without items is the same at every position."""
+    parts = [reached, is_caught_up, *extensions, *((change.position, change.digest) for change in shown)]
+    return blake2b(repr(parts).encode(), digest_size=12).hexdigest()

@@ -1,0 +1,58 @@
+"""Areas anew: when a city redraws its wards, every request is looked up on the new map."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+
+from open311.domain.requests import Event, Record
+from open311.operations.platform import Platform
+from open311.operations.publishing import BATCH_ROWS, names_for, publish
+from open311.plugins import Jurisdiction
+from open311.storage import requests
+from open311.storage.engine import Connection
+
+
+def recompute_areas(
+    platform: Platform,
+    jurisdiction: Jurisdiction,
+    *,
+    now: datetime,
+    on_batch: Callable[[int], None] = lambda _: None,
+) -> int:
+    """Set every request's areas from the jurisdiction's polygons, a batch a transaction; how many have others now.
+
+    What they were stays in the request's history, for staff. Neither updated_datetime nor the last change moves:
+    the map changed, not the request; the change feed shows it. Killed half-way, it can be run again.
+    """
+    changed, last = 0, 0
+    while True:
+        with platform.database.transaction() as connection:
+            records = requests.load_batch(connection, jurisdiction.id, after=last, rows=BATCH_ROWS)
+            changed += _recompute(connection, jurisdiction, records, now)
+        if not records:
+            return changed
+        last = records[-1].number
+        on_batch(len(records))
+
+
+def count_requests(platform: Platform, jurisdiction: Jurisdiction) -> int:
+    """How many requests there are to look at."""
+    with platform.database.reading() as connection:
+        return requests.count_records(connection, jurisdiction.id)
+
+
+def _recompute(connection: Connection, jurisdiction: Jurisdiction, records: list[Record], now: datetime) -> int:
+    looked_up = [(record, replace(record, areas=jurisdiction.areas_at(record.place))) for record in records]
+    moved = [(before, after) for before, after in looked_up if before.areas != after.areas]
+    for _, after in moved:
+        requests.save_record(connection, after)
+    requests.insert_histories(connection, [(after, [_event(before, now)]) for before, after in moved])
+    publish(connection, [after for _, after in moved], names_for(connection, jurisdiction))
+    return len(moved)
+
+
+def _event(before: Record, now: datetime) -> Event:
+    was = ", ".join(before.areas) or "none"
+    return Event(now, "areas", f"was: {was}")

@@ -1,0 +1,217 @@
+"""The public changes in the order of their writers, and marks that say where that order stood at an instant.
+
+A sequence would not do: a transaction that began early may commit late, behind a reader's back. So each row keeps
+the id of the transaction that wrote it, and only rows older than every transaction still under way are served:
+below that horizon nothing is added any more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Integer,
+    Text,
+    bindparam,
+    case,
+    cast,
+    delete,
+    func,
+    insert,
+    literal_column,
+    select,
+    true,
+    tuple_,
+)
+
+from open311.formats import Format
+from open311.storage.direct import Direct, Statement
+from open311.storage.publications import BODY, EXTRAS
+from open311.storage.tables import TransactionId, change_mark, publication
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Position:
+    """A place in the order of changes: the transaction that wrote, and our number of the request."""
+
+    written_by: int
+    number: int
+
+
+BEGINNING = Position(0, -(2**63))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """A request as it is now. Without a body it is no longer public.
+
+    extras  extended_attributes, notes and attributes as fields to add; empty unless asked for
+    """
+
+    position: Position
+    service_request_id: str
+    body: str
+    digest: int
+    extras: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What stands after a position, as one snapshot of the database saw it.
+
+    is_held  whether there are changes that wait for an older transaction to end
+    is_lost  whether the position lies in a future that this database has not seen: it was restored
+    """
+
+    changes: list[Change]
+    is_held: bool
+    is_lost: bool
+
+
+def find_changes(
+    direct: Direct, jurisdiction_id: str, after: Position, output: Format, *, rows: int, with_extras: bool = False
+) -> Found:
+    """The next changes after a position, at most `rows`. Of a request that changed twice, the last state alone."""
+    values = {
+        "jurisdiction_id": jurisdiction_id,
+        "written_by": str(after.written_by),
+        "number": after.number,
+        "rows": rows,
+    }
+    found = direct.rows(_statement(output, with_extras), values)
+    is_held, is_lost = found[0][:2]
+    return Found(
+        changes=[_change(row[2:]) for row in found if row[2] is not None],
+        is_held=is_held,
+        is_lost=is_lost and after.written_by > 0,
+    )
+
+
+def has_strangers(connection: Connection, jurisdiction_id: str) -> bool:
+    """Whether publications seem to be written by transactions to come: they came with another server's backup."""
+    statement = select(
+        select(publication.c.id)
+        .where(
+            publication.c.jurisdiction_id == jurisdiction_id,
+            publication.c.was_public,
+            publication.c.written_by >= _next_transaction(),
+        )
+        .exists()
+    )
+    return bool(connection.execute(statement).scalar_one())
+
+
+def write_mark(connection: Connection, jurisdiction_id: str, at: datetime) -> bool:
+    """Note where the order stands, if anything was written since the last mark; whether it was noted.
+
+    at  not before the caller's own instant, so that whatever is committed after it lies beyond the mark
+    """
+    last = func.max(change_mark.c.horizon)
+    newest = (
+        select(func.max(publication.c.written_by))
+        .where(publication.c.jurisdiction_id == jurisdiction_id, publication.c.was_public)
+        .scalar_subquery()
+    )
+    marked = select(last).where(change_mark.c.jurisdiction_id == jurisdiction_id).scalar_subquery()
+    is_new = newest >= func.coalesce(marked, cast(literal_column("'0'"), TransactionId))
+    row = select(
+        bindparam("jurisdiction", jurisdiction_id, Text),
+        bindparam("at", at, change_mark.c.at.type),
+        _horizon(),
+    ).where(is_new)
+    statement = insert(change_mark).from_select(["jurisdiction_id", "at", "horizon"], row)
+    return connection.execute(statement).rowcount > 0
+
+
+def forget_marks(connection: Connection, before: datetime) -> int:
+    """Drop the marks of long ago; how many."""
+    return connection.execute(delete(change_mark).where(change_mark.c.at < before)).rowcount
+
+
+def find_mark(direct: Direct, jurisdiction_id: str, at: datetime) -> Position:
+    """A position before all that was committed after `at`; the beginning where no mark is as old."""
+    rows = direct.rows(_mark(), {"jurisdiction_id": jurisdiction_id, "at": at})
+    return Position(int(rows[0][0]), BEGINNING.number) if rows else BEGINNING
+
+
+def _change(row: Sequence[Any]) -> Change:
+    written_by, number, service_request_id, body, digest, *extras = row
+    return Change(
+        position=Position(int(written_by), number),
+        service_request_id=service_request_id,
+        body=body,
+        digest=digest,
+        extras=extras[0] if extras else (),
+    )
+
+
+def _horizon() -> ColumnElement[Any]:
+    """The oldest transaction under way."""
+    return func.pg_snapshot_xmin(func.pg_current_snapshot(), type_=TransactionId)
+
+
+def _next_transaction() -> ColumnElement[Any]:
+    """The first transaction that has not begun."""
+    return func.pg_snapshot_xmax(func.pg_current_snapshot(), type_=TransactionId)
+
+
+@cache
+def _statement(output: Format, with_extras: bool) -> Statement:
+    """One statement and so one snapshot: where the horizon is, and what lies between the position and it."""
+    columns = publication.c
+    after = cast(bindparam("written_by", type_=Text), TransactionId)
+    ours = (columns.jurisdiction_id == bindparam("jurisdiction_id"), columns.was_public)
+    is_listed = columns.visibility == literal_column("'public'")
+    state = select(
+        select(columns.id).where(*ours, columns.written_by >= _horizon()).exists().label("is_held"),
+        (after >= _next_transaction()).label("is_lost"),
+    ).subquery("state")
+    page = (
+        select(
+            columns.written_by,
+            columns.id,
+            columns.service_request_id,
+            case((is_listed, BODY[output]), else_=literal_column("''")).label("body"),
+            columns.digest,
+            *((EXTRAS[output].label("extras"),) if with_extras else ()),
+        )
+        .where(
+            *ours,
+            tuple_(columns.written_by, columns.id) > tuple_(after, bindparam("number", type_=BigInteger)),
+            columns.written_by < _horizon(),
+        )
+        .order_by(columns.written_by, columns.id)
+        .limit(bindparam("rows", type_=Integer))
+        .subquery("page")
+    )
+    query = (
+        select(
+            state.c.is_held,
+            state.c.is_lost,
+            cast(page.c.written_by, Text),
+            *(column for column in page.c if column.name != "written_by"),
+        )
+        .select_from(state.outerjoin(page, true()))
+        .order_by(page.c.written_by, page.c.id)
+    )
+    return Statement.of(query, f"changes_{output}{'_extras' if with_extras else ''}")
+
+
+@cache
+def _mark() -> Statement:
+    return Statement.of(
+        select(cast(change_mark.c.horizon, Text))
+        .where(
+            change_mark.c.jurisdiction_id == bindparam("jurisdiction_id"),
+            change_mark.c.at <= bindparam("at", type_=change_mark.c.at.type),
+        )
+        .order_by(change_mark.c.at.desc())
+        .limit(literal_column("1"))
+    )

@@ -1,0 +1,403 @@
+"""GeoJSON, CSV, Atom, NDJSON, Bulk and GeoParquet say what JSON says, read by libraries that are not ours."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import feedparser
+import pyarrow.parquet
+import pytest
+import shapely
+from hypothesis import example, given
+from hypothesis import strategies as st
+from lxml import etree
+
+from open311.domain.places import Place
+from open311.domain.requests import (
+    ExtendedAttributes,
+    Extras,
+    NamedAnswer,
+    Note,
+    ServiceRequest,
+    Status,
+)
+from open311.domain.text import clean_text
+from open311.formats import JSON, render_with_extras, shape_of, with_fragments
+from open311.formats.writing import (
+    AtomFeed,
+    BulkFormat,
+    CsvWriter,
+    GeoJsonWriter,
+    GeoParquetWriter,
+    NdjsonWriter,
+    bulk_writer,
+    csv_columns,
+    in_pieces,
+    whole,
+    write_atom,
+)
+from open311.formats.writing.atom import GEOREPORT, tag
+from open311.formats.writing.bulk import COLUMNS
+from open311.formats.writing.geoparquet import GROUP_ROWS
+from schemas import ExtrasSchema, ServiceRequestSchema
+from tests import build
+
+ATOM = {"a": "http://www.w3.org/2005/Atom", "g": GEOREPORT, "geo": "http://www.georss.org/georss"}
+EXTENSIONS = [column.name for column in shape_of(ExtrasSchema).columns]
+FEED = AtomFeed(jurisdiction_id="city.example", title="Requests", author="City", api="https://a.example/v2")
+NASTY = [
+    "",
+    "plain",
+    'say "hello", he said',
+    "two\nlines\n",
+    "a,b;c\td",
+    "=cmd|' /C calc'!A0",
+    "=cmd()",
+    "+1",
+    "-2",
+    "@SUM(1)",
+    "'=x",
+    "''-y",
+    "＝FF",
+    "<b>&amp;</b>]]>",
+    "Grüße, naïve Öl",
+    "🕳️ hole 👩‍👩‍👧",
+    "line\u2028paragraph\u2029next\u0085end",
+    "\ufeffbom",
+    "null",
+    "{}",
+    "\\N",
+]
+TEXT = (st.sampled_from(NASTY) | st.text(st.characters(), max_size=12)).map(clean_text)
+INSTANTS = st.datetimes(datetime(1970, 1, 2), datetime(2100, 1, 1), timezones=st.just(UTC))
+POINTS = st.fixed_dictionaries({"lat": st.floats(-90, 90), "long": st.floats(-180, 180)}) | st.just({})
+WORDS = st.fixed_dictionaries({"address": TEXT, "address_id": TEXT, "zipcode": TEXT})
+PLACES = st.builds(lambda point, words: Place(**point, **words), POINTS, WORDS)
+REQUESTS = st.builds(
+    ServiceRequest,
+    service_request_id=TEXT,
+    status=st.sampled_from(Status),
+    service_code=TEXT,
+    service_name=TEXT,
+    requested_at=INSTANTS,
+    updated_at=INSTANTS,
+    place=PLACES,
+    description=TEXT,
+    status_notes=TEXT,
+    agency_responsible=TEXT,
+    service_notice=TEXT,
+    expected_at=st.none() | INSTANTS,
+    media_url=TEXT,
+)
+EXTRAS = st.builds(
+    Extras,
+    extended_attributes=st.builds(
+        ExtendedAttributes,
+        detailed_status=TEXT,
+        outcome=TEXT,
+        channel=TEXT,
+        closed_at=st.none() | INSTANTS,
+        department=TEXT,
+        group=TEXT,
+        areas=st.lists(TEXT, max_size=2).map(tuple),
+        media_urls=st.lists(TEXT, max_size=2).map(tuple),
+    ),
+    notes=st.lists(st.builds(Note, INSTANTS, TEXT, TEXT), max_size=2).map(tuple),
+    attributes=st.lists(st.builds(NamedAnswer, TEXT, TEXT, TEXT, TEXT), max_size=2).map(tuple),
+)
+
+
+def item(request: ServiceRequest, extras: Extras | None = None) -> str:
+    """A request as lists have it, with its extensions if there are any."""
+    empty = Extras(extended_attributes=ExtendedAttributes())
+    shapes = shape_of(ServiceRequestSchema), shape_of(ExtrasSchema)
+    rendition = render_with_extras(shapes[0], request, shapes[1], extras or empty)
+    return with_fragments(rendition.json, rendition.json_extras, JSON) if extras else rendition.json
+
+
+ITEMS = st.lists(st.builds(item, REQUESTS, EXTRAS), max_size=4)
+
+
+def table(body: bytes) -> list[dict[str, str]]:
+    """CSV by Python's own reader, strictly, with CRLF at the end of each line."""
+    text = body.decode()
+    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+    rows = list(reader)
+    assert text.endswith("\r\n")
+    assert all(None not in row and None not in row.values() for row in rows)
+    return rows
+
+
+def undone(text: str) -> str:
+    """What stood in a cell before it was made harmless."""
+    return text[1:] if re.match(r"'+[=+\-@\t\r\n＝＋－＠]", text) else text
+
+
+def flat(data: dict[str, Any]) -> dict[str, Any]:
+    """An item with an object's fields beside its own, as a table has them."""
+    found = dict(data)
+    for name, value in found.pop("extended_attributes", {}).items():
+        found[f"extended_attributes.{name}"] = value
+    return found
+
+
+def cell_value(text: str, like: Any) -> Any:
+    """A cell as the value it stands for."""
+    if isinstance(like, list):
+        return json.loads(text)
+    if isinstance(like, float):
+        return float(text)
+    return undone(text) or None
+
+
+@given(ITEMS)
+def test_csv_says_what_json_says(items: list[str]) -> None:
+    rows = table(whole(CsvWriter(csv_columns(EXTENSIONS)), items))
+    assert len(rows) == len(items)
+    for row, expected in zip(rows, map(flat, map(json.loads, items)), strict=True):
+        assert list(row) == list(expected)
+        for name, value in expected.items():
+            assert cell_value(row[name], value) == (value or None if isinstance(value, str) else value), name
+
+
+@given(ITEMS)
+def test_no_cell_of_the_spreadsheet_csv_is_a_formula(items: list[str]) -> None:
+    for row in table(whole(CsvWriter(csv_columns(EXTENSIONS)), items)):
+        for name, text in row.items():
+            if name not in ("lat", "long"):
+                assert not re.match(r"[=+\-@\t\r\n＝＋－＠]", text), (name, text)
+
+
+@pytest.mark.parametrize("text", NASTY)
+def test_what_was_made_harmless_can_be_undone(text: str) -> None:
+    (row,) = table(whole(CsvWriter(csv_columns()), [item(build.service_request(description=text))]))
+    assert undone(row["description"]) == clean_text(text)
+
+
+def test_numbers_are_plain_decimals_whatever_their_sign() -> None:
+    place = Place(lat=-0.00001, long=-179.5)
+    (row,) = table(whole(CsvWriter(csv_columns()), [item(build.service_request(place=place))]))
+    assert (row["lat"], row["long"]) == ("-0.00001", "-179.5")
+
+
+def test_no_requests_are_a_header_alone() -> None:
+    body = whole(CsvWriter(csv_columns()), [])
+    assert body.decode() == ",".join(shape.name for shape in shape_of(ServiceRequestSchema).columns) + "\r\n"
+
+
+@given(ITEMS)
+def test_ndjson_says_what_json_says(items: list[str]) -> None:
+    lines = whole(NdjsonWriter(), items).decode().split("\n")
+    assert lines.pop() == ""
+    assert [json.loads(line) for line in lines] == [json.loads(text) for text in items]
+
+
+@given(ITEMS)
+def test_geojson_says_what_json_says(items: list[str]) -> None:
+    body = json.loads(whole(GeoJsonWriter(), items))
+    assert body.keys() == {"type", "features"}
+    assert body["type"] == "FeatureCollection"
+    for feature, expected in zip(body["features"], map(json.loads, items), strict=True):
+        assert feature.keys() == {"type", "id", "geometry", "properties"}
+        assert feature["type"] == "Feature"
+        assert feature["id"] == expected["service_request_id"]
+        assert feature["properties"] == expected
+        if expected["lat"] is None:
+            assert feature["geometry"] is None
+        else:
+            point = shapely.geometry.shape(feature["geometry"])
+            assert (point.geom_type, point.x, point.y) == ("Point", expected["long"], expected["lat"])
+
+
+def elements(node: etree._Element) -> Any:
+    """An element's children as JSON has them: text, or objects, or lists."""
+    return {etree.QName(child).localname: child for child in node}
+
+
+@given(ITEMS)
+def test_atom_says_what_json_says(items: list[str]) -> None:
+    feed = etree.fromstring(write_atom(FEED, items))
+    assert feed.tag == "{http://www.w3.org/2005/Atom}feed"
+    entries = feed.findall("a:entry", ATOM)
+    for entry, expected in zip(entries, map(json.loads, items), strict=True):
+        request_id = expected["service_request_id"]
+        assert entry.findtext("a:id", namespaces=ATOM) == tag("city.example", "requests", request_id)
+        assert entry.findtext("a:updated", namespaces=ATOM) == expected["updated_datetime"]
+        assert entry.findtext("a:published", namespaces=ATOM) == expected["requested_datetime"]
+        summary = expected["description"] or expected["status_notes"] or ""
+        assert (entry.findtext("a:summary", namespaces=ATOM) or "") == summary
+        terms = [node.get("term") for node in entry.findall("a:category", ATOM)]
+        assert terms == [expected["service_code"] or None, expected["status"]]
+        point = entry.findtext("geo:point", namespaces=ATOM)
+        assert (point is None) == (expected["lat"] is None)
+        if point is not None:
+            assert [float(part) for part in point.split()] == [expected["lat"], expected["long"]]
+        fields = elements(entry.find("g:request", ATOM))
+        assert list(fields) == list(expected)
+        for name, value in expected.items():
+            if isinstance(value, str):
+                assert (fields[name].text or "") == value
+            elif isinstance(value, float):
+                assert float(fields[name].text) == value
+        assert len(fields["notes"]) == len(expected["notes"])
+        inner = elements(fields["extended_attributes"])
+        assert [node.text or "" for node in inner["areas"]] == expected["extended_attributes"]["areas"]
+
+
+def test_a_feed_reader_understands_the_feed() -> None:
+    items = [
+        item(build.service_request(service_request_id="a/b ü", description="<b>Öl</b> & more")),
+        item(
+            build.service_request(service_request_id="2", place=Place(), media_url="https://a.example/1.jpg?x=1&y")
+        ),
+    ]
+    links = {
+        "self": "https://a.example/v2/requests.atom?q=a&b",
+        "next": "https://a.example/n",
+        "license": "https://l",
+    }
+    feed = AtomFeed(
+        jurisdiction_id="city.example",
+        title="Requests <&>",
+        author="City & Co",
+        api="https://a.example/v2",
+        about="q=a&status=open",
+        links=links,
+        rights="City",
+    )
+    read = feedparser.parse(write_atom(feed, items))
+    assert not read.bozo
+    assert read.version == "atom10"
+    assert {link.rel: link.href for link in read.feed.links} == links
+    assert read.feed.id == "tag:city.example,2026:city.example/requests/q%3Da%26status%3Dopen"
+    assert read.feed.author == "City & Co"
+    assert read.feed.updated == "2026-03-01T12:00:00Z"
+    first, second = read.entries
+    assert first.id == "tag:city.example,2026:city.example/requests/a%2Fb%20%C3%BC"
+    assert first.title == "Pothole: 5 Mill Lane"
+    assert first.where["coordinates"] == (24.9414, 60.1718)
+    assert first.link == "https://a.example/v2/requests/a%2Fb%20%C3%BC.json?jurisdiction_id=city.example"
+    assert "where" not in second
+    assert second.enclosures[0].href == "https://a.example/1.jpg?x=1&y"
+
+
+@pytest.mark.parametrize("jurisdiction_id", ["city.example", "City Ünïon", "..", "a,b:c/d"])
+def test_every_city_mints_tags_by_rfc_4151(jurisdiction_id: str) -> None:
+    found = tag(jurisdiction_id, "requests", "1 2")
+    assert re.fullmatch(r"tag:[a-z0-9]([a-z0-9.-]*[a-z0-9])?,\d{4}:[A-Za-z0-9._~%/-]+", found)
+    assert found != tag(jurisdiction_id, "requests", "1", "2")
+
+
+def test_an_empty_feed_is_a_feed() -> None:
+    read = feedparser.parse(write_atom(FEED, []))
+    assert not read.bozo
+    assert (read.entries, read.feed.updated) == ([], "1970-01-01T00:00:00Z")
+
+
+@pytest.mark.requirement("C286")
+@pytest.mark.requirement("C287")
+@pytest.mark.requirement("C289")
+@pytest.mark.requirement("C294")
+@given(ITEMS)
+@example([item(build.service_request(description="=cmd()"))])
+def test_bulk_says_in_three_formats_what_json_says(items: list[str]) -> None:
+    rows = table(whole(bulk_writer(BulkFormat.CSV), items))
+    in_json = json.loads(whole(bulk_writer(BulkFormat.JSON), items))
+    in_xml = etree.fromstring(whole(bulk_writer(BulkFormat.XML), items))
+    assert in_xml.tag == "service_requests"
+    for row, data, node, source in zip(rows, in_json, in_xml, map(json.loads, items), strict=True):
+        assert list(row) == list(COLUMNS)
+        assert [name.replace("closed_date", "closed_datetime") for name in row] == [child.tag for child in node]
+        assert [child.tag for child in node] == list(data)
+        for child, text, value in zip(node, row.values(), data.values(), strict=True):
+            if isinstance(value, float):
+                assert float(text) == value == float(child.text)
+            else:
+                assert text == (value or "") == (child.text or "")
+        for name in ("service_request_id", "requested_datetime", "status_notes", "description", "lat", "long"):
+            assert data[name] == source[name]
+        assert data["closed_datetime"] == source.get("extended_attributes", {}).get("closed_datetime")
+
+
+@pytest.mark.parametrize(
+    ("word", "shown"), [("assigned", "assigned"), ("", "Closed"), ("in work", "Closed"), ("a\u2028b", "Closed")]
+)
+def test_the_status_of_bulk_is_one_word(word: str, shown: str) -> None:
+    extras = Extras(extended_attributes=ExtendedAttributes(detailed_status=word, channel="phone"))
+    text = item(build.service_request(status=Status.CLOSED), extras)
+    (row,) = table(whole(bulk_writer(BulkFormat.CSV), [text]))
+    assert (row["status_description"], row["source"], row["service_subtype"]) == (shown, "phone", "")
+
+
+# --- GeoParquet
+
+
+def parquet(items: Sequence[str], batch: int = 1_000) -> pyarrow.parquet.ParquetFile:
+    batches = [items[start : start + batch] for start in range(0, len(items), batch)]
+    return pyarrow.parquet.ParquetFile(io.BytesIO(b"".join(in_pieces(GeoParquetWriter(), batches))))
+
+
+def as_json(value: Any) -> Any:
+    """A value of Arrow's as JSON has it."""
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    return value
+
+
+@given(ITEMS)
+def test_geoparquet_says_what_json_says(items: list[str]) -> None:
+    rows = parquet(items).read().to_pylist()
+    for row, expected in zip(rows, map(flat, map(json.loads, items)), strict=True):
+        wkb = row.pop("geometry")
+        assert {name: as_json(value) for name, value in row.items()} == expected
+        assert list(row) == list(expected)
+        if expected["lat"] is None:
+            assert wkb is None
+        else:
+            point = shapely.from_wkb(wkb)
+            assert (point.geom_type, point.x, point.y) == ("Point", expected["long"], expected["lat"])
+
+
+def test_the_metadata_is_that_of_geoparquet_1_1() -> None:
+    places = [Place(lat=60.5, long=-24.5), Place(), Place(lat=-10.0, long=30.25)]
+    file = parquet([item(build.service_request(place=place)) for place in places])
+    geo = json.loads(file.metadata.metadata[b"geo"])
+    assert geo["version"] == "1.1.0"
+    assert geo["primary_column"] == "geometry"
+    (column,) = geo["columns"].values()
+    assert column["encoding"] == "WKB"
+    assert column["geometry_types"] == ["Point"]
+    assert column["bbox"] == [-24.5, -10.0, 30.25, 60.5]
+    assert column["crs"]["id"] == {"authority": "OGC", "code": "CRS84"}
+    assert [axis["abbreviation"] for axis in column["crs"]["coordinate_system"]["axis"]] == ["Lon", "Lat"]
+    geometry = file.schema_arrow.field("geometry")
+    assert str(geometry.type) == "binary"
+    assert str(file.schema_arrow.field("requested_datetime").type) == "timestamp[ms, tz=UTC]"
+    assert str(file.schema_arrow.field("extended_attributes.areas").type).startswith("list<")
+
+
+def test_no_requests_are_a_valid_geoparquet_without_a_box() -> None:
+    file = parquet([])
+    assert file.metadata.num_rows == 0
+    assert "bbox" not in json.loads(file.metadata.metadata[b"geo"])["columns"]["geometry"]
+
+
+def test_row_groups_are_written_as_they_fill_up() -> None:
+    one = item(build.service_request())
+    writer = GeoParquetWriter()
+    assert writer.begin() == b"PAR1"
+    assert writer.more([one] * (GROUP_ROWS - 1)) == b""
+    assert len(writer.more([one] * 2)) > 1_000
+    writer.end()
+
+
+def test_instants_before_1970_and_far_ahead_survive() -> None:
+    old, new = datetime(1901, 2, 3, 4, 5, 6, tzinfo=UTC), datetime(2250, 1, 1, tzinfo=UTC) + timedelta(seconds=1)
+    (row,) = parquet([item(build.service_request(requested_at=old, expected_at=new))]).read().to_pylist()
+    assert (row["requested_datetime"], row["expected_datetime"]) == (old, new)

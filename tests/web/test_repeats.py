@@ -1,0 +1,94 @@
+"""The same POST sent again: Idempotency-Key and client_request_id (A15)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from open311.operations.platform import Platform
+
+BASE = "/open311/v2"
+FORM = {"service_code": "potholes", "lat": "60.1718", "long": "24.9414", "description": "Deep"}
+
+Send = Callable[..., TestResponse]
+both_formats = pytest.mark.parametrize("format", ["json", "xml"])
+
+
+@pytest.fixture
+def send(client: FlaskClient, key: str) -> Send:
+    """Posts a pothole, changed as wanted."""
+
+    def post(format: str = "json", idempotency_key: str = "", **changes: str) -> TestResponse:
+        headers = {"X-Api-Key": key} | ({"Idempotency-Key": idempotency_key} if idempotency_key else {})
+        return client.post(f"{BASE}/requests.{format}", data=FORM | changes, headers=headers)
+
+    return post
+
+
+def stored(platform: Platform) -> int:
+    with platform.database.reading() as connection:
+        return int(connection.exec_driver_sql("SELECT count(*) FROM service_request").scalar_one())
+
+
+@both_formats
+@pytest.mark.requirement("C165")
+@pytest.mark.parametrize("service_code", ["potholes", "trees", "hotline"])
+def test_the_first_answer_comes_again_byte_by_byte(
+    send: Send, platform: Platform, format: str, service_code: str
+) -> None:
+    changes = {"service_code": service_code, "account_id": "acc-1"}
+    first, second = (send(format, "key-1", **changes) for _ in range(2))
+    assert first.status_code == second.status_code == 200
+    assert first.data == second.data
+    assert stored(platform) == 1
+
+
+def test_a_repeat_may_come_in_the_other_format_and_by_the_other_name(send: Send, platform: Platform) -> None:
+    first = send("json", "key-1")
+    assert first.json[0]["service_request_id"] in send("xml", "key-1").text
+    assert send("json", client_request_id="key-1").json == first.json
+    assert stored(platform) == 1
+
+
+@both_formats
+def test_the_same_key_for_something_else_is_400(send: Send, platform: Platform, format: str) -> None:
+    assert send(format, "key-1").status_code == 200
+    for changes in ({"description": "Deeper"}, {"lat": "60.1719"}, {"email": "a@b.example"}, {"attribute[X]": "1"}):
+        refused = send(format, "key-1", **changes)
+        assert refused.status_code == 400
+        assert "client_request_id: was used for another request" in refused.text
+    assert stored(platform) == 1
+
+
+def test_another_key_and_no_key_make_requests_of_their_own(send: Send, platform: Platform) -> None:
+    ids = {send(idempotency_key=key).json[0]["service_request_id"] for key in ("key-1", "key-2", "", "")}
+    assert len(ids) == stored(platform) == 4
+
+
+@both_formats
+def test_a_key_of_absurd_length_is_refused(send: Send, format: str) -> None:
+    refused = send(format, "x" * 501)
+    assert refused.status_code == 400
+    assert "client_request_id: has 501 characters" in refused.text
+
+
+def test_a_refused_call_can_be_mended_under_the_same_key(send: Send) -> None:
+    assert send(idempotency_key="key-1", lat="x").status_code == 400
+    assert send(idempotency_key="key-1").status_code == 200
+
+
+def test_twins_that_arrive_at_once_make_one_request(app: Flask, platform: Platform, key: str) -> None:
+    def post(_: int) -> str:
+        headers = {"X-Api-Key": key, "Idempotency-Key": "key-1"}
+        answer = app.test_client().post(f"{BASE}/requests.json", data=FORM, headers=headers)
+        assert answer.status_code == 200, answer.text
+        return str(answer.json[0]["service_request_id"])
+
+    with ThreadPoolExecutor(4) as pool:
+        assert len(set(pool.map(post, range(12)))) == 1
+    assert stored(platform) == 1
