@@ -11,6 +11,8 @@ from spec.bodies import deviations, parse, unwrapped
 from spec.documents import UnreadableError
 from spec.shapes import Kind, Plain
 
+_LACK = re.compile(r"(?P<owner>\S+) lacks (?P<member>\w+): (?P<rule>.*)", re.DOTALL)
+
 
 @dataclass(frozen=True, slots=True)
 class Repeated:
@@ -20,7 +22,7 @@ class Repeated:
     times: int
 
     def __str__(self) -> str:
-        return self.sentence if self.times == 1 else f"{self.sentence} ({self.times} times)"
+        return self.sentence if self.times == 1 else f"{self.sentence} The first of {self.times}."
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +77,27 @@ def kind_of(data: Plain) -> Kind | None:
 
 
 def _grouped(sentences: list[str]) -> Iterator[Repeated]:
-    """The sentences that differ only in position and value, each once, with its first wording."""
+    """The sentences that differ only in position and value, each once, with its first wording.
+
+    What lacks several members is told in one sentence.
+    """
     groups: dict[str, list[str]] = {}
     for sentence in sentences:
         groups.setdefault(_pattern(sentence), []).append(sentence)
-    yield from (Repeated(group[0], len(group)) for group in groups.values())
+    lacking: dict[tuple[str, str, int], list[str]] = {}
+    for group in groups.values():
+        lack = _LACK.fullmatch(group[0])
+        if lack is None:
+            yield Repeated(group[0], len(group))
+        else:
+            lacking.setdefault((lack["owner"], lack["rule"], len(group)), []).append(lack["member"])
+    for (owner, rule, times), members in lacking.items():
+        yield Repeated(f"{owner} lacks {_listed(members)}: {rule}", times)
+
+
+def _listed(names: list[str]) -> str:
+    *others, last = names
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 def _pattern(sentence: str) -> str:

@@ -24,7 +24,7 @@ _SUFFIX = re.compile(r"\.(json|xml)$", re.IGNORECASE)
 
 def kind_of(path: str, method: str, status: int) -> str:
     """Which body stands at a path, "" where it is none of the standard's."""
-    if not path.startswith("/open311/"):
+    if not path.startswith("/open311/") or re.match(r"/open311/v2/dumps[./]", path):
         return ""
     if 300 <= status < 400:
         return ""

@@ -176,6 +176,14 @@ def clean(sweeper: Database) -> Iterator[None]:
 
 
 @pytest.fixture
+def multiply(sweeper: Database, clean: None) -> Iterator[Callable[..., None]]:
+    """`build.multiply`, whose thousands of rows are swept away at once."""
+    yield build.multiply
+    with sweeper.transaction() as connection:
+        connection.execute(text("TRUNCATE service_request CASCADE"))
+
+
+@pytest.fixture
 def make_app(settings: Settings) -> Iterator[Callable[..., Flask]]:
     """Makes an app with the test settings and cities, changed as wanted: make_app(build.city(), jsonp=True)."""
     apps: list[Flask] = []

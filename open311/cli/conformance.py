@@ -175,30 +175,40 @@ def _print(report: Report, form: str, output: Path | None) -> None:
 
 
 def _judge_files(names: tuple[str, ...], kind: Kind | None) -> bool:
-    """Print what is wrong with each file; whether all conform."""
+    """Print what is wrong with each file, and how many conform; whether all do."""
     from spec.recordings import judge
 
-    sound, chose = True, False
+    judged = []
     for name in names:
         path = Path(name)
         if not path.is_file():
             fail(f"There is no file {name}.")
-        found = judge(path.read_bytes(), kind)
-        sound = sound and found.kind is not None and not found.deviations and not found.why
-        click.echo(f"{name}: {_verdict_of(found)}")
-        for deviation in found.deviations:
+        judged.append(judge(path.read_bytes(), kind))
+        click.echo(f"{name}: {_verdict_of(judged[-1])}")
+        for deviation in judged[-1].deviations:
             click.echo(f"  {deviation}")
-        chose = chose or any("(A" in deviation.sentence for deviation in found.deviations)
-    if chose:
-        click.echo(
-            "\n(A36) and the like: the standard leaves a choice, and this is ours; see spec/georeport-v2.md."
-        )
-    return sound
+    if any("(A" in deviation.sentence for found in judged for deviation in found.deviations):
+        click.echo("\n(A36) and the like: how we read the standard where it leaves room; see spec/georeport-v2.md.")
+    if len(judged) > 1:
+        click.echo(f"\n{_sum_of(judged)}")
+    return all(_is_sound(found) for found in judged)
+
+
+def _is_sound(found: Judgement) -> bool:
+    return not found.why and not found.deviations
 
 
 def _verdict_of(found: Judgement) -> str:
     if found.why:
         return found.why
-    if not found.deviations:
+    number = len(found.deviations)
+    if not number:
         return f"{found.kind}, conforms"
-    return f"{found.kind}, {len(found.deviations)} kinds of deviation"
+    return f"{found.kind}, {number} kind{'s' * (number > 1)} of deviation"
+
+
+def _sum_of(judged: list[Judgement]) -> str:
+    sound, foreign = sum(map(_is_sound, judged)), sum(bool(found.why) for found in judged)
+    parts = [f"{sound} conform", f"{len(judged) - sound - foreign} deviate"]
+    parts += [f"{foreign} could not be judged"] if foreign else []
+    return f"{len(judged)} files: {', '.join(parts)}."

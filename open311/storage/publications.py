@@ -355,7 +355,7 @@ def _count_statement(kind: _Kind) -> Statement:
 
 @lru_cache(maxsize=256)
 def _whole_statement(kind: _Kind, with_extras: bool) -> Statement:
-    extras = func.array_to_string(publication.c.json_extras, ",")
+    extras = func.array_to_string(publication.c.json_extras, literal_column("','"))
     columns = (publication.c.json, extras) if with_extras else (publication.c.json,)
     return Statement.of(select(*columns).where(*_conditions(kind)).order_by(*_ORDERS[kind.sort]))
 

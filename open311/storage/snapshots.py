@@ -15,7 +15,7 @@ from open311.errors import Unavailable
 from open311.storage.direct import DOWN, Direct, Refused
 from open311.storage.publications import whole_digest_query, whole_query
 
-BATCH_ROWS = 1_000
+BATCH_ROWS = 500
 
 
 class Snapshot:

@@ -94,17 +94,21 @@ def _bulk(output: BulkFormat) -> Response:
     except BaseException:
         leave()
         raise
-    response = not_modified(export.validator, output)
-    if response is None:
-        chunks = in_pieces(bulk_writer(output), export.batches)
-        response = stream(chunks, output.media_type, packs=takes_gzip())
-        make_cachable(response, export.validator, output)
-        response.headers["X-Total-Count"] = str(export.count)
-    add_terms(response, jurisdiction)
-    response.call_on_close(leave)
-    response.call_on_close(export.close)
-    if request.method == "HEAD":
+
+    def end() -> None:
         export.close()
+        leave()
+
+    response = not_modified(export.validator, output)
+    if response is None and request.method == "GET":
+        chunks = in_pieces(bulk_writer(output), export.batches)
+        response = stream(chunks, output.media_type, packs=takes_gzip(), at_end=end)
+    else:
+        end()
+        response = response or stream((), output.media_type, packs=takes_gzip(), at_end=end)
+    make_cachable(response, export.validator, output)
+    response.headers["X-Total-Count"] = str(export.count)
+    add_terms(response, jurisdiction)
     return response
 
 

@@ -13,7 +13,7 @@ from open311.operations.platform import Platform
 
 EXTENSION = "open311"
 _SUFFIX = re.compile(r"\.(json|xml)$", re.IGNORECASE)
-_FEED = re.compile(r"/open311/(?:v2|bulk/v1)/(?:requests|areas|jurisdictions)\.(\w+)")
+_FEED = re.compile(r"/open311/(?:v2|bulk/v1)/(?:requests|areas|jurisdictions)\.(geojson|csv|atom|ndjson)")
 _DUMPS = re.compile(r"/open311/v2/dumps[./].*", re.DOTALL)
 
 

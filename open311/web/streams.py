@@ -33,12 +33,23 @@ class Lanes:
         return leave
 
 
-def stream(chunks: Iterator[bytes], media_type: str, *, packs: bool) -> Response:
-    """An answer of chunks, gzip if wanted. Closing it closes the chunks."""
-    response = Response(packed(chunks) if packs else chunks, content_type=media_type)
+def stream(chunks: Iterable[bytes], media_type: str, *, packs: bool, at_end: Callable[[], None]) -> Response:
+    """An answer of chunks, gzip if wanted.
+
+    at_end  called when the last one is sent, or the reader has gone, or never was; perhaps twice
+    """
+    response = Response(_ended(packed(chunks) if packs else chunks, at_end), content_type=media_type)
+    response.call_on_close(at_end)
     if packs:
         response.headers["Content-Encoding"] = "gzip"
     return response
+
+
+def _ended(chunks: Iterable[bytes], at_end: Callable[[], None]) -> Iterator[bytes]:
+    try:
+        yield from chunks
+    finally:
+        at_end()
 
 
 def packed(chunks: Iterable[bytes]) -> Iterator[bytes]:

@@ -32,7 +32,7 @@ class Dialect:
     evidence: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        return f"{self.name} ({'; '.join(self.evidence)})" if self.name else "not recognised"
+        return f"{self.name}: {'; '.join(self.evidence)}" if self.name else "not recognised"
 
 
 def recognise(survey: Survey) -> Dialect:

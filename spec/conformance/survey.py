@@ -144,11 +144,11 @@ def _found(
     recent: list[Record],
     old: list[Record],
 ) -> Preparation:
-    rich = next((code for code, data in definitions.items() if attributes_of(data)), None)
+    rich = max(definitions, key=lambda code: _variety(definitions[code]), default="")
     prepared = probe.prepared.over(
         Preparation(
             plain_service=_service(services, lambda s: s.get("type") == "realtime" and s.get("metadata") is False),
-            rich_service=rich,
+            rich_service=rich if rich and attributes_of(definitions[rich]) else None,
             batch_service=_service(services, lambda s: s.get("type") == "batch" and s.get("metadata") is False),
             blackbox_service=_service(
                 services, lambda s: s.get("type") == "blackbox" and s.get("metadata") is False
@@ -199,6 +199,12 @@ def definition_in(answer: Answer) -> Record | None:
 def attributes_of(definition: Record) -> list[Record]:
     attributes = definition.get("attributes")
     return [item for item in attributes if isinstance(item, dict)] if isinstance(attributes, list) else []
+
+
+def _variety(definition: Record) -> int:
+    """How many kinds of question a definition asks."""
+    names = ("datatype", "required", "variable")
+    return len({tuple(text_of(attribute, name) for name in names) for attribute in attributes_of(definition)})
 
 
 def _all_optional(definition: Record) -> bool:

@@ -139,22 +139,22 @@ def test_accepted_requests_survive_the_death_of_every_process(started: Callable[
     run = started()
     accepted = []
 
+    def send(service_code: str, text: str) -> dict[str, str]:
+        """What a client gets that goes on until the server is there again."""
+        _, body = until(lambda: (answer := run.post(service_code, text))[0] == 200 and answer, f"a POST of {text}")
+        receipt: dict[str, str] = body[0]
+        return receipt
+
     def accept(text: str) -> None:
-        status, body = until(
-            lambda: (answer := run.post("potholes", text))[0] == 200 and answer, f"a POST of {text}"
-        )
-        assert status == 200
-        accepted.append(body[0]["service_request_id"])
+        accepted.append(send("potholes", text)["service_request_id"])
 
     accept("before")
     os.kill(run.child("serve"), signal.SIGKILL)
     accept("after the server's death")
     os.kill(run.child("worker"), signal.SIGKILL)
-    status, body = run.post("trees", "while no worker is there")
-    assert status == 200
+    token = send("trees", "while no worker is there")["token"]
     os.kill(postmaster(folder), signal.SIGKILL)
     accept("after the database's death")
-    token = body[0]["token"]
     resolved = until(
         lambda: (run.get(f"/open311/v2/tokens/{token}.json")[1] or [{}])[0].get("service_request_id"), "the token"
     )

@@ -1,4 +1,4 @@
-"""Our server, prepared for everything that the conformance suite can ask: real processes, real HTTP, real databases."""
+"""Our server, prepared for all that the suite can ask: real processes, real HTTP, real databases."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from open311.operations.platform import Platform
 from open311.operations.sync import sync_catalogues
 from open311.plugins import Jurisdiction
 from open311.settings import Settings
-from spec.conformance.preparation import Endpoint, Preparation, Several, Throttle
+from spec.conformance.preparation import EXTENSIONS, Endpoint, Preparation, Several, Throttle
 from tests import build
 from tests.conformance.connected_city import DOWN_FILE, jurisdiction, renamed
 from tests.conformance.past import Past, age, crowd, member, small_city, work
@@ -28,7 +28,8 @@ BASE = "/open311/v2"
 PUBLIC = "https://311.city.example"
 CALLS = 5
 PLUGIN = "conformance"
-OFFERED = frozenset({"account_id", "bbox", "idempotency", "page", "radius", "sort", "updated"})
+NOT_OFFERED = frozenset({"discovery_page", "media", "updates"})
+OFFERED = frozenset(EXTENSIONS) - NOT_OFFERED
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,6 +130,7 @@ def prepared(served: Served, make_database: Callable[[str], str]) -> Iterator[Pr
             back_office_down=served.back_office_down,
             access_log=served.log.read_text,
             locale="es",
+            bulk_url=f"{served.origin}/open311/bulk/v1/requests",
             offered=OFFERED,
         )
 
@@ -150,6 +152,7 @@ class _SideServers:
         key = _key(platform_of(app))
         crowd(self.settings, cities[3], utc_now())
         first, second = (member(self.settings, city, key) for city in cities[:2])
+        work(platform_of(app))
         return Several(self._serve(app), first, second)
 
     def crashing(self) -> str:

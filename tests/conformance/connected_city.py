@@ -1,4 +1,4 @@
-"""Demoville with a back office behind it, as an outside plugin: the main server under test finds it by entry point."""
+"""Demoville with a back office behind it: an outside plugin, which the server under test finds by entry point."""
 
 from __future__ import annotations
 

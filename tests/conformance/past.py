@@ -1,4 +1,4 @@
-"""What has happened in the cities before the suite comes: requests of every age and kind, by the server's own ways."""
+"""What has happened in the cities before the suite comes: requests of every age and kind, made by operations."""
 
 from __future__ import annotations
 

@@ -667,7 +667,7 @@ class StubServer:
             self.retries[retry] = [self.file(asked, city, city["services"][code], key)]
         data: Any = self.retries[retry]
         if self.has("receipt is an object in JSON") and asked.format == "json":
-            data = data[0]
+            data = data[0] | ({"api_key": key} if self.has("key is quoted") else {})
         headers, payload = self.wire(asked, "service_requests", data)
         status = 202 if self.has("success is 202") else 200
         return status, {**headers, "Cache-Control": "no-store"}, payload

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -12,6 +13,7 @@ from click.testing import CliRunner
 
 from open311.cli.conformance import conformance
 from spec.bodies import example
+from spec.conformance.answers import Call
 from spec.conformance.preparation import Preparation
 from spec.conformance.probe import Target
 from spec.conformance.report import Report
@@ -97,6 +99,46 @@ def test_the_command_fails_where_a_must_fails() -> None:
     assert "expected  the root service_requests" in result.output
 
 
+def test_the_command_asks_which_city_where_there_are_several() -> None:
+    with serve(StubServer()) as origin:
+        result = CliRunner().invoke(conformance, [f"{origin}/many/v2", "--rate", "0"])
+    assert result.exit_code == 1
+    assert "name one with --jurisdiction. It says: jurisdiction_id is missing; send one of" in result.output
+
+
+@pytest.mark.parametrize("library", ["jsonschema", "lxml"])
+def test_the_command_says_what_to_install(monkeypatch: pytest.MonkeyPatch, library: str) -> None:
+    monkeypatch.setitem(sys.modules, library, None)
+    result = CliRunner().invoke(conformance, ["http://127.0.0.1/open311/v2"])
+    assert result.exit_code == 1
+    assert "needs lxml and jsonschema: pip install 'open311-server[conformance]'." in result.output
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_no_report_shows_the_key(form: str) -> None:
+    """They are passed on; a server may even quote the key that it was sent."""
+    text = FORMS[form](judge(StubServer("a bad key is 400", "receipt is an object in JSON", "key is quoted")))
+    assert "goodkey" not in text
+    assert "api_key=(the key)" in text
+    assert "api_key=no-such-thing-0" in text
+
+
+@pytest.mark.parametrize(
+    ("headers", "body"),
+    [
+        ((), b"api_key=secret&service_code=potholes"),
+        ((), b"service_code=potholes&api_key=secret"),
+        ((), b'--b\r\nContent-Disposition: form-data; name="api_key"\r\nA: b\r\n\r\nsecret\r\n--b--'),
+        ((("Authorization", "Bearer secret"),), b""),
+        ((("X-Api-Key", "secret"),), b""),
+    ],
+)
+def test_a_call_is_shown_without_its_key(headers: tuple[tuple[str, str], ...], body: bytes) -> None:
+    shown = str(Call("POST", "http://a.example/requests.json?api_key=secret", headers, body))
+    assert "secret" not in shown
+    assert shown.startswith("POST http://a.example/requests.json?api_key=(the key)")
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
@@ -123,6 +165,7 @@ def test_recorded_answers_are_judged_offline(tmp_path: Path) -> None:
     result = CliRunner().invoke(conformance, ["--recorded", str(good), str(bad), str(other)])
     assert result.exit_code == 1
     assert f"{good}: services, conforms" in result.output
-    assert f"{bad}: requests, 1 kinds of deviation" in result.output
+    assert f"{bad}: requests, 1 kind of deviation" in result.output
     assert 'requests[0].status is "Open": a status is open or closed (A23).' in result.output
     assert f"{other}: this is none of the standard's bodies" in result.output
+    assert "3 files: 1 conform, 1 deviate, 1 could not be judged." in result.output

@@ -95,7 +95,8 @@ def _entry(feed: AtomFeed, request: dict[str, Any]) -> Iterator[str]:
 def _links(feed: AtomFeed, request: dict[str, Any]) -> Iterator[str]:
     place = f"{feed.api}/requests/{quote(request['service_request_id'], safe='')}"
     query = f"jurisdiction_id={quote(feed.jurisdiction_id, safe='')}"
-    for suffix, kind in (("json", "application/json"), ("xml", "text/xml")):
+    # Feed readers follow a link of no type; one that says it is no HTML, they pass over.
+    for suffix, kind in (("json", ""), ("xml", "text/xml")):
         yield _empty("link", rel="alternate", type=kind, href=f"{place}.{suffix}?{query}")
     if request["media_url"]:
         yield _empty("link", rel="enclosure", href=request["media_url"])

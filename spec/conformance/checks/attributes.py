@@ -48,8 +48,9 @@ class Questions:
             fits = required is None or question.required == required
             if question.datatype == datatype and fits and len(question.keys) >= keys:
                 return question
-        wanted = f"{'required ' if required else ''}{datatype}" + (f" with {keys} keys" if keys > 1 else "")
-        raise UnmetNeedError(f"the definition has no {wanted} attribute")
+        wanted = f"{'required ' if required else ''}{datatype}"
+        keyed = f" with {keys} keys" if keys > 1 else ""
+        raise UnmetNeedError(f"the definition has no {wanted} attribute{keyed}")
 
     def required(self) -> Question:
         """One that is required. Raises UnmetNeedError when none is."""

@@ -1,4 +1,7 @@
-"""A report as one page for the wall: no scripts, no outside files, black ink on white paper."""
+"""A report as one page: no scripts, no outside files, black ink on white paper.
+
+Printed, its first sheet is for the wall; what the technician needs comes on those behind it.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,7 @@ p { margin: .3rem 0; } code, .call { font: .88em/1.4 "DejaVu Sans Mono", Consola
 table { width: 100%; border-collapse: collapse; }
 th, td { padding: .28rem .5rem .28rem 0; border-bottom: 1px solid var(--line);
   text-align: left; vertical-align: top; }
-th { font-weight: 600; } .n { width: 5rem; text-align: right; font-variant-numeric: tabular-nums; }
+th { font-weight: 600; } .n { width: 5.5rem; text-align: right; font-variant-numeric: tabular-nums; }
 .zero { color: var(--idle); } .fail { color: var(--bad); font-weight: 650; }
 .bar { display: flex; height: .65rem; margin-top: .35rem; background: var(--idle); }
 .bar i { display: block; } .bar .p { background: var(--good); } .bar .f { background: var(--bad); }
@@ -44,9 +47,14 @@ dt { color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; }
 .passed .mark { color: var(--good); } .failed, .failed .mark { color: var(--bad); } .skipped { color: var(--soft); }
 footer { margin-top: 2.5rem; border-top: 1px solid var(--line); padding-top: .6rem; font-size: .8rem; }
 @media (max-width: 40rem) { .all { columns: 1; } body { padding: 1.2rem 1rem; } }
-@page { margin: 16mm; }
-@media print { body { max-width: none; padding: 0; font-size: 10pt; } h2 { break-after: avoid; }
-  .bar, .verdict { print-color-adjust: exact; -webkit-print-color-adjust: exact; } }
+@page { margin: 14mm; }
+@media print {
+  body { max-width: none; padding: 0; font-size: 9.5pt; } h1 { font-size: 20pt; }
+  h2 { margin-top: 1.2rem; break-after: avoid; } h2.rest { break-before: page; margin-top: 0; }
+  th, td { padding-top: .2rem; padding-bottom: .2rem; } tr { break-inside: avoid; }
+  .all { font-size: 7.5pt; column-gap: 1.4rem; } .all h3 { font-size: 8.5pt; }
+  .bar, .verdict { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
+}
 """
 _MARKS = {Outcome.PASSED: "✓", Outcome.FAILED: "✗", Outcome.SKIPPED: "·"}
 
@@ -87,6 +95,7 @@ def _totals(report: Report) -> Iterator[str]:
         findings = [finding for finding in report.findings if finding.requirement.level is level]
         yield f'<tr><td style="width:6rem">{level.name}</td><td>{_bar(findings)}</td>{_numbers(findings)}</tr>'
     yield "</tbody></table>"
+    yield '<p class="soft">MUST is the standard, SHOULD what its clients need, MAY what servers add to it.</p>'
 
 
 def _number_heads() -> str:
@@ -136,7 +145,7 @@ def _families(report: Report) -> Iterator[str]:
 def _skipped(report: Report) -> Iterator[str]:
     groups = by_reason(report.with_outcome(Outcome.SKIPPED))
     if groups:
-        yield "<h2>What could not be checked</h2>"
+        yield '<h2 class="rest">What could not be checked</h2>'
         yield "<table><thead><tr><th>Reason</th><th>Requirements</th></tr></thead><tbody>"
         for reason, findings in groups.items():
             numbers = " ".join(finding.requirement.number for finding in findings)
@@ -145,7 +154,8 @@ def _skipped(report: Report) -> Iterator[str]:
 
 
 def _all(report: Report) -> Iterator[str]:
-    yield '<h2>Every requirement</h2><p class="soft">✓ passed, ✗ failed, · not checked</p><div class="all">'
+    yield '<h2 class="rest">Every requirement</h2>'
+    yield '<p class="soft">✓ passed, ✗ failed, · not checked</p><div class="all">'
     for family in families():
         findings = report.of_family(family)
         if findings:
@@ -157,7 +167,7 @@ def _all(report: Report) -> Iterator[str]:
                 f'<span class="number">{number}</span>{_marked(finding.requirement.text)}</p>'
             )
     yield "</div><footer>Requirements and their sources: spec/georeport-v2.md of the open311-server project, which"
-    yield " made this report. MUST is the standard, SHOULD what its clients need, MAY what servers add.</footer>"
+    yield " made this report.</footer>"
 
 
 def _marked(text: str) -> str:

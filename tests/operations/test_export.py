@@ -1,0 +1,222 @@
+"""Exports and dumps: all rows of one moment, in any number, in little memory."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import hashlib
+import io
+import json
+import tracemalloc
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet
+import pytest
+import shapely
+
+from open311.clock import utc_now
+from open311.domain.requests import Status
+from open311.domain.search import RequestSearch
+from open311.errors import Unavailable
+from open311.formats import JSON
+from open311.formats.writing import (
+    BulkFormat,
+    CsvWriter,
+    GeoJsonWriter,
+    NdjsonWriter,
+    bulk_writer,
+    csv_columns,
+    in_pieces,
+)
+from open311.jobs.worker import make_worker
+from open311.operations.dumps import dumps_folder, find_dumps, make_dump
+from open311.operations.export_requests import ORDER, open_export
+from open311.operations.find_requests import EXTENSIONS, find_requests
+from open311.operations.platform import Platform
+from open311.plugins import Jurisdiction
+from open311.settings import Settings
+from open311.storage.engine import libpq_dsn
+from tests import build
+from tests.web.test_feeds import dirt
+
+ROWS = 20_000
+LIMIT_BYTES = 12_000_000
+"""Of Python's own memory. All rows together are over 20 MB of JSON."""
+
+Multiply = Callable[..., None]
+
+
+@pytest.fixture
+def city(platform: Platform) -> Jurisdiction:
+    (found,) = platform.registry
+    return found
+
+
+@pytest.fixture
+def here(platform: Platform, tmp_path: Path) -> Platform:
+    """The platform, with a folder of its own."""
+    return replace(platform, settings=replace(platform.settings, data_dir=str(tmp_path), dump_days=3))
+
+
+def everything(platform: Platform) -> RequestSearch:
+    (found,) = platform.registry
+    return RequestSearch(jurisdiction_id=found.id, sort=ORDER)
+
+
+def test_an_export_has_the_rows_of_the_list_in_batches(platform: Platform) -> None:
+    build.store_all(platform, dirt(60))
+    search = everything(platform)
+    with open_export(platform, search) as export:
+        items = [item for batch in export.batches for item in batch]
+        assert export.count == len(items) == 60
+    assert items == list(find_requests(platform, search, JSON, EXTENSIONS).items)
+    with open_export(platform, search, with_extras=False) as plain:
+        assert [item for batch in plain.batches for item in batch] == list(
+            find_requests(platform, search, JSON).items
+        )
+
+
+def test_pages_do_not_limit_an_export_and_filters_do(platform: Platform) -> None:
+    build.store_all(platform, [{"number": n, "status": list(Status)[n % 2]} for n in range(1, 11)])
+    search = replace(everything(platform), page=3, page_size=2, statuses=(Status.OPEN,))
+    with open_export(platform, search) as export:
+        assert export.count == sum(map(len, export.batches)) == 5
+    with open_export(platform, replace(search, service_codes=())) as nothing:
+        assert (nothing.count, list(nothing.batches)) == (0, [])
+
+
+def test_the_validator_changes_just_when_a_row_does(platform: Platform) -> None:
+    build.store(platform)
+    search = everything(platform)
+
+    def validator() -> str:
+        with open_export(platform, search) as export:
+            return export.validator
+
+    before = validator()
+    assert validator() == before
+    build.store(platform, visibility="private")
+    assert validator() == before
+    build.store(platform)
+    assert validator() != before
+
+
+def test_no_database_is_told_before_anything_is_written(settings: Settings) -> None:
+    nowhere = build.platform(replace(settings, database_url="postgresql://nobody@127.0.0.1:1/none"), build.city())
+    with pytest.raises(Unavailable):
+        open_export(nowhere, everything(nowhere))
+    nowhere.close()
+
+
+def test_memory_does_not_grow_with_the_rows(platform: Platform, multiply: Multiply) -> None:
+    multiply(platform, build.store(platform, description="A long story. " * 40), ROWS)
+    writers = [bulk_writer(BulkFormat.CSV), bulk_writer(BulkFormat.XML), NdjsonWriter(), GeoJsonWriter()]
+    for writer in writers:
+        with open_export(platform, everything(platform)) as export:
+            tracemalloc.start()
+            total = sum(map(len, in_pieces(writer, export.batches)))
+            _, peak = tracemalloc.get_traced_memory()
+            tracemalloc.stop()
+        assert total > 10_000_000
+        assert peak < LIMIT_BYTES, f"{type(writer).__name__} took {peak:,} bytes"
+
+
+# --- Dumps
+
+
+def read(folder: Path, name: str) -> bytes:
+    return (folder / name).read_bytes()
+
+
+def test_all_files_of_a_day_hold_the_same_requests(here: Platform, city: Jurisdiction) -> None:
+    build.store_all(here, dirt(50))
+    made = make_dump(here, city, build.NOON)
+    folder = dumps_folder(here, city.id)
+    assert made is not None
+    assert made.rows == 50
+    listed = [json.loads(item) for item in find_requests(here, everything(here), JSON, EXTENSIONS).items]
+    lines = gzip.decompress(read(folder, "requests-2026-03-01.ndjson.gz")).decode().split("\n")
+    assert [json.loads(line) for line in lines if line] == listed
+    text = gzip.decompress(read(folder, "requests-2026-03-01.csv.gz"))
+    assert text == b"".join(in_pieces(CsvWriter(csv_columns(EXTENSIONS)), [[json.dumps(item) for item in listed]]))
+    assert len(list(csv.DictReader(io.StringIO(text.decode(), newline="")))) == 50
+    rows = pyarrow.parquet.read_table(folder / "requests-2026-03-01.parquet").to_pylist()
+    for row, item in zip(rows, listed, strict=True):
+        assert row["service_request_id"] == item["service_request_id"]
+        assert row["description"] == item["description"]
+        assert row["extended_attributes.areas"] == item["extended_attributes"]["areas"]
+        point = shapely.from_wkb(row["geometry"]) if row["geometry"] else None
+        assert (point.x, point.y) == (item["long"], item["lat"]) if point else item["lat"] is None
+    for file in made.files:
+        assert hashlib.sha256(read(folder, file.name)).hexdigest() == file.sha256
+        assert read(folder, f"{file.name}.sha256").decode() == f"{file.sha256}  {file.name}\n"
+
+
+def test_a_day_has_one_dump_and_the_same_rows_make_the_same_files(here: Platform, city: Jurisdiction) -> None:
+    build.store_all(here, dirt(10))
+    first = make_dump(here, city, build.NOON)
+    assert make_dump(here, city, build.NOON + timedelta(hours=1)) is None
+    again = make_dump(here, city, build.NOON + timedelta(hours=2), again=True)
+    assert first is not None
+    assert again is not None
+    assert again.files == first.files
+    assert find_dumps(here, city.id) == [again]
+
+
+def test_old_dumps_and_left_overs_are_dropped(here: Platform, city: Jurisdiction) -> None:
+    folder = dumps_folder(here, city.id)
+    for day in range(5):
+        make_dump(here, city, build.NOON + timedelta(days=day))
+        (folder / "requests-2026-02-01.csv.gz.part").write_bytes(b"torn")
+        (folder / "requests-2026-02-01.csv.gz").write_bytes(b"without a manifest")
+    make_dump(here, city, build.NOON + timedelta(days=5))
+    days = ["2026-03-06", "2026-03-05", "2026-03-04"]
+    assert [dump.date for dump in find_dumps(here, city.id)] == days
+    assert {path.name.partition(".")[0] for path in folder.glob("requests*")} == {f"requests-{day}" for day in days}
+    assert not list(folder.glob("*.part"))
+
+
+def test_a_dump_that_fails_leaves_nothing(here: Platform, city: Jurisdiction) -> None:
+    build.store(here)
+    with here.database.transaction() as connection:
+        connection.exec_driver_sql("UPDATE publication SET json = 'torn'")
+    with pytest.raises(ValueError, match="JSON"):
+        make_dump(here, city, build.NOON)
+    assert [path.name for path in dumps_folder(here, city.id).iterdir()] == [".lock"]
+    assert find_dumps(here, city.id) == []
+
+
+def test_odd_names_of_cities_stay_in_their_folder(here: Platform) -> None:
+    root = Path(here.settings.data_dir).absolute() / "dumps"
+    for name in ("..", ".", "../../etc", "a/b", "Ü", "%2e%2e"):
+        folder = dumps_folder(here, name)
+        assert folder.parent == root
+        assert folder.resolve().parent == root.resolve()
+
+
+def test_the_worker_makes_what_is_missing_today(here: Platform, city: Jurisdiction) -> None:
+    build.store(here)
+    app = make_worker(here, libpq_dsn(here.settings.sqlalchemy_url))
+    work = app.tasks["dump_all"]
+
+    def run() -> None:
+        work.func(0)
+        app.run_worker(wait=False, install_signal_handlers=False)
+
+    run()
+    (made,) = find_dumps(here, city.id)
+    assert made.date == utc_now().date().isoformat()
+    run()
+    assert find_dumps(here, city.id) == [made]
+
+
+def test_a_folder_that_cannot_be_written_is_no_reason_to_try_for_ever(here: Platform, city: Jurisdiction) -> None:
+    (Path(here.settings.data_dir) / "dumps").write_text("in the way")
+    app = make_worker(here, libpq_dsn(here.settings.sqlalchemy_url))
+    job: Any = app.tasks["dump"]
+    job.func(city.id)
+    job.func("no longer served")
