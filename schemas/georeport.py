@@ -139,6 +139,12 @@ class ExtrasSchema(Body):
     attributes = fields.List(fields.Nested(NamedAnswerSchema), metadata=describe("Answers, in form order."))
 
 
+class ExtendedRequestSchema(ExtrasSchema, ServiceRequestSchema):
+    """A request as lists and single reads show it: the standard's fields, then what extensions= asks for."""
+
+    distance = fields.Float(metadata=describe("Metres from lat and long, in a list around them.", 42.5))
+
+
 class ReceiptSchema(Body):
     """What a POST answers: an id, or a token, or neither (1.4)."""
 

@@ -84,7 +84,7 @@ def record(jurisdiction: Jurisdiction, *, number: int, at: datetime = NOON, **ch
 
 def store(platform: Platform, **changes: Any) -> Record:
     """Store and publish a record in the only city as if it had come earlier."""
-    with platform.database.transaction() as connection:
+    with platform.database.transaction():
         number = platform.numbers.next(platform.database.direct)
     (stored,) = store_all(platform, [{"number": number} | changes])
     return stored
@@ -111,10 +111,12 @@ def multiply(platform: Platform, original: Record, count: int) -> None:
     with platform.database.transaction() as connection:
         for table, changes in columns.items():
             statement = (
-                f"INSERT INTO {table} SELECT (jsonb_populate_record(original, jsonb_build_object({changes}))).*"
-                f" FROM {table} AS original, generate_series(1, :count) AS n WHERE id = :id"
+                f"INSERT INTO {table} SELECT copy.* FROM {table} AS original, generate_series(1, :count) AS n,"
+                f" LATERAL jsonb_populate_record(original, jsonb_build_object({changes})) AS copy"
+                " WHERE original.id = :id"
             )
             connection.execute(text(statement), {"count": count, "id": original.number})
+            connection.execute(text(f"ANALYZE {table}"))  # or each foreign key is looked for in the whole table
 
 
 def submit(platform: Platform, *, key: Key | None = None, now: datetime = NOON, **fields: Any) -> Receipt:

@@ -7,6 +7,10 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from sqlalchemy import text
+
+from open311.operations.platform import Platform
+
 DEADLINE_S = 60.0
 PAUSE_S = 0.05
 
@@ -21,3 +25,17 @@ def until(probe: Callable[[], Any], what: str) -> Any:
         with selectors.DefaultSelector() as nothing:
             nothing.select(PAUSE_S)
     raise AssertionError(f"waited in vain for {what}")
+
+
+def settle(platform: Platform) -> None:
+    """Wait until every transaction that began before the last change has ended: the change feed waits for them."""
+
+    statement = text(
+        "SELECT coalesce(max(written_by), '0') < pg_snapshot_xmin(pg_current_snapshot()) FROM publication"
+    )
+
+    def is_settled() -> bool:
+        with platform.database.reading() as connection:
+            return bool(connection.execute(statement).scalar_one())
+
+    until(is_settled, "older transactions to end")

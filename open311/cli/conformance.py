@@ -149,7 +149,7 @@ def _run(target: Target, client: Client, level: str, only: tuple[str, ...]) -> R
         try:
             return run(target, client=client, level=Level[level.upper()], only=only, progress=told)
         except UnreachableError as error:
-            fail(f"The server does not answer. {error}")
+            fail(f"The server gives no answer that can be judged. {error}")
         except JurisdictionNeededError as error:
             fail(f"The endpoint serves several jurisdictions; name one with --jurisdiction. It says: {error}")
 

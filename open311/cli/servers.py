@@ -18,7 +18,7 @@ from granian.server import MPServer
 
 from open311.app import create_app
 from open311.cli.shell import fail, prepare, read_settings, say, with_database
-from open311.cli.supervisor import Supervisor, add_demo_key, choose_port, fill_with_examples, hold_parent
+from open311.cli.supervisor import Supervisor, add_demo_key, chosen_port, fill_with_examples, hold_parent
 from open311.jobs.worker import make_worker
 from open311.observe import configure_logs
 from open311.operations.platform import Platform, open_platform
@@ -46,8 +46,15 @@ def serve(host: str | None, port: int | None, workers: int | None) -> None:
         workers=workers or settings.workers,
     )
     hold_parent()
+    os.register_at_fork(after_in_child=_heed_signals)
     with with_database(settings) as (settings, _):
         _server(settings).serve(target_loader=partial(_load, settings, os.getpid()), wrap_loader=False)
+
+
+def _heed_signals() -> None:
+    """Let a web process be stopped while it starts; it has its parent's handlers until granian gives it its own."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def _server(settings: Settings) -> MPServer:
@@ -115,8 +122,8 @@ def run(examples: int) -> None:
     """
     settings = read_settings()
     configure_logs(settings.log_level)
-    with with_database(settings) as (settings, cluster):
-        settings = replace(settings, port=choose_port(settings))
+    with with_database(settings) as (settings, cluster), chosen_port(settings) as port:
+        settings = replace(settings, port=port)
         platform = open_platform(replace(settings, statement_timeout_ms=0))
         prepare(platform)
         fill_with_examples(platform, examples)

@@ -11,7 +11,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import FrameType
 
 from rich.progress import track
@@ -73,7 +74,7 @@ class Supervisor:
         self._is_stopping.set()
 
     def _start(self, command: str) -> None:
-        self._children[command] = subprocess.Popen(
+        self._children[command] = subprocess.Popen(  # noqa: S603  # our own program
             [sys.executable, "-m", "open311", command],
             env=self._environment,
             stdin=subprocess.PIPE,
@@ -131,16 +132,34 @@ def is_answering(host: str, port: int) -> bool:
     return status == 200
 
 
-def choose_port(settings: Settings) -> int:
-    """The port to serve on: the one that was set, else the first free one from the default up."""
+@contextmanager
+def chosen_port(settings: Settings) -> Iterator[int]:
+    """The port to serve on: the one that was set, else the first free one from the default up; ours for the block.
+
+    Nobody listens on it before the server does, and granian shares a port with another granian without a word.
+    So two runs that start at once agree by a name beside the port.
+    """
     if os.environ.get("OPEN311_PORT"):
         candidates = [settings.port]
     else:
         candidates = list(range(settings.port, settings.port + PORTS_TO_TRY))
     for port in candidates:
-        if _is_free(settings.host, port):
-            return port
+        with socket.socket(socket.AF_UNIX) as name:
+            if _is_ours(name, port) and _is_free(settings.host, port):
+                yield port
+                return
     fail(f"port {candidates[0]} is taken; set OPEN311_PORT to a free one.")
+
+
+def _is_ours(name: socket.socket, port: int) -> bool:
+    """Take a port's name, which nobody else can as long as we live. Only Linux has names without a file."""
+    if sys.platform != "linux":
+        return True
+    try:
+        name.bind(f"\0open311-port-{port}")
+    except OSError:
+        return False
+    return True
 
 
 def _is_free(host: str, port: int) -> bool:

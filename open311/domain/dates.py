@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
+from functools import lru_cache
 
 from open311.errors import Problem
 
@@ -30,6 +31,10 @@ def parse_instant(text: str, zone: tzinfo, *, end_of_day: bool = False) -> datet
     end_of_day  a date alone means its last second instead of its first
     Raises NotAnInstant.
     """
+    if len(text) in (19, 20):
+        usual = _usual_instant(text, zone)
+        if usual is not None:
+            return usual
     match = _INSTANT.fullmatch(text.strip())
     if match is None:
         raise NotAnInstant(text)
@@ -46,6 +51,21 @@ def parse_instant(text: str, zone: tzinfo, *, end_of_day: bool = False) -> datet
         raise NotAnInstant(text) from error
 
 
+@lru_cache(maxsize=8_192)
+def _usual_instant(text: str, zone: tzinfo) -> datetime | None:
+    """`2026-03-01T09:30:00`, with Z or without, at a third of the cost; None for any other form.
+
+    Rows often name one moment twice: what closed them also was their last change.
+    """
+    if not (text[4] == text[7] == "-" and text[13] == text[16] == ":" and text[10] in "Tt " and text[19:] in "Zz"):
+        return None
+    try:
+        moment = datetime.fromisoformat(text[:19])
+        return moment.replace(tzinfo=zone).astimezone(UTC) if len(text) == 19 else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
 def _offset(text: str) -> tzinfo:
     if text in "Zz":
         return UTC
@@ -59,7 +79,8 @@ def _offset(text: str) -> tzinfo:
 
 def format_instant(instant: datetime) -> str:
     """`2026-03-01T09:30:00Z`: UTC, no fraction, the form that every known client reads (A27)."""
-    return instant.astimezone(UTC).replace(microsecond=0, tzinfo=None).isoformat() + "Z"
+    in_utc = instant if instant.tzinfo is UTC else instant.astimezone(UTC)
+    return in_utc.isoformat()[:19] + "Z"
 
 
 def instant_problem(field: str, text: str) -> Problem:

@@ -79,6 +79,7 @@ class ImportedRequest:
     """A source's row, mended: every text clean and short enough, every instant in UTC, possible and in order.
 
     updated_at  as shown: the closing time once closed; `changed_at` is the last change of any kind
+    is_outside  it has a point, which does not lie in the city
     """
 
     position: int
@@ -97,6 +98,7 @@ class ImportedRequest:
     changed_at: datetime
     expected_at: datetime | None
     place: Place
+    is_outside: bool
     media: tuple[str, ...]
     answers: tuple[tuple[str, str], ...]
     mended: tuple[Mending, ...]

@@ -68,6 +68,7 @@ class _Case:
         self._now = now
         self._covers = covers
         self._mendings = list(row.mended)
+        self._is_outside = False
 
     def mended(self) -> ImportedRequest:
         """The row with every rule applied."""
@@ -77,7 +78,7 @@ class _Case:
         closed_at = self._change(row.closed, requested_at, Mending.CLOSED_BEFORE_OPENED)
         status = self._status(closed_at)
         closing = self._closing(status, closed_at, updated_at)
-        last = max(filter(None, (requested_at, updated_at, closed_at)))
+        last = max(requested_at, updated_at or requested_at, closed_at or requested_at)
         return ImportedRequest(
             position=row.position,
             service_request_id=self._id(),
@@ -95,6 +96,7 @@ class _Case:
             changed_at=last,
             expected_at=self._promise(requested_at),
             place=self._place(),
+            is_outside=self._is_outside,
             media=row.media,
             answers=row.answers,
             mended=tuple(dict.fromkeys(self._mendings)),
@@ -106,7 +108,7 @@ class _Case:
         found = self._row.service_request_id.strip()
         if not found:
             raise Invalid("is missing.", "service_request_id")
-        if clean_text(found) != found or "\n" in found:
+        if not found.isprintable() and (clean_text(found) != found or "\n" in found):
             raise Invalid("holds control characters.", "service_request_id")
         if len(found) > MAX_ID_CHARACTERS:
             raise Invalid(f"has {len(found)} characters; {MAX_ID_CHARACTERS} are allowed.", "service_request_id")
@@ -114,7 +116,7 @@ class _Case:
 
     def _codes(self) -> tuple[str, ...]:
         """Codes are opaque: cleaned, never cut. Without any, the name has to do."""
-        codes = tuple(filter(None, map(self._clean, self._row.service_codes)))
+        codes = tuple([code for code in map(self._clean, self._row.service_codes) if code])
         if not codes and not self._row.service_name.strip():
             raise Invalid("is missing, and so is service_name.", "service_code")
         for code in codes:
@@ -157,7 +159,7 @@ class _Case:
         return found
 
     def _instant(self, text: str) -> datetime | None:
-        if not text.strip():
+        if not text or text.isspace():
             return None
         try:
             return parse_instant(text, self._zone)
@@ -174,15 +176,14 @@ class _Case:
         return local.time() == time() and local.date() == requested_at.astimezone(self._zone).date()
 
     def _status(self, closed_at: datetime | None) -> Status:
-        word = " ".join(re.split(r"[\s_-]+", self._row.status.strip().lower()))
-        if word in _CLOSED_WORDS or word.startswith("closed "):
-            return Status.CLOSED
-        if word not in _OPEN_WORDS:
+        word = self._row.status
+        status = _STATUSES[word] if word in _STATUSES else _status(word)
+        if status is None:
             self._mendings.append(Mending.UNKNOWN_STATUS)
             return Status.CLOSED if closed_at else Status.OPEN
-        if closed_at is not None:
+        if status is Status.OPEN and closed_at is not None:
             self._mendings.append(Mending.CLOSING_OF_OPEN)
-        return Status.OPEN
+        return status
 
     def _closing(self, status: Status, closed_at: datetime | None, updated_at: datetime | None) -> datetime | None:
         """The closing time: in GeoReport, that of the last update (A34)."""
@@ -194,13 +195,13 @@ class _Case:
     # Where.
 
     def _place(self) -> Place:
-        lat, long = self._point()
+        row, (lat, long) = self._row, self._point()
         return Place(
             lat=lat,
             long=long,
-            address=self._line(self._row.address),
-            address_id=self._line(self._row.address_id),
-            zipcode=self._line(self._row.zipcode),
+            address=self._line(row.address),
+            address_id=self._line(row.address_id),
+            zipcode=self._line(row.zipcode),
         )
 
     def _point(self) -> tuple[float, float] | tuple[None, None]:
@@ -217,7 +218,10 @@ class _Case:
         if self._is_here(long, lat):
             self._mendings.append(Mending.SWAPPED_POINT)
             return long, lat
-        return (lat, long) if _is_on_earth(lat, long) else self._nowhere(Mending.BAD_POINT)
+        if not _is_on_earth(lat, long):
+            return self._nowhere(Mending.BAD_POINT)
+        self._is_outside = True
+        return lat, long
 
     def _is_here(self, lat: float, long: float) -> bool:
         return _is_on_earth(lat, long) and self._covers(long, lat)
@@ -232,6 +236,8 @@ class _Case:
         return self._text(text, MAX_LINE_CHARACTERS)
 
     def _text(self, text: str, limit: int) -> str:
+        if not text:
+            return ""
         found = self._clean(text)
         if len(found) <= limit:
             return found
@@ -240,6 +246,8 @@ class _Case:
 
     def _clean(self, text: str) -> str:
         """Without blanks around it and control characters; bytes that were not UTF-8 as Windows meant them."""
+        if text.isprintable():
+            return text.strip()
         found = text
         if _STRAY_BYTE.search(found):
             self._mendings.append(Mending.WRONG_ENCODING)
@@ -248,6 +256,22 @@ class _Case:
         if cleaned != _LINE_END.sub("\n", found):
             self._mendings.append(Mending.CONTROL_CHARACTERS)
         return cleaned.strip()
+
+
+def _status(text: str) -> Status | None:
+    """What a city's word for a status means, None for one that we do not know."""
+    word = " ".join(re.split(r"[\s_-]+", text.strip().lower()))
+    if word in _CLOSED_WORDS or word.startswith("closed "):
+        return Status.CLOSED
+    return Status.OPEN if word in _OPEN_WORDS else None
+
+
+_STATUSES = {
+    spelt: _status(word)
+    for word in _OPEN_WORDS | _CLOSED_WORDS
+    for spelt in (word, word.capitalize(), word.title())
+}
+"""The words as most cities spell them."""
 
 
 def _degrees(text: str) -> float | None:

@@ -12,6 +12,8 @@ _LINE_END = re.compile(r"\r\n?")
 
 def clean_text(text: str) -> str:
     """The text without what XML 1.0 forbids, with line ends as LF: safe in JSON and XML alike."""
+    if text.isprintable():  # nothing that XML forbids is, and no line end
+        return text
     return _UNPRINTABLE.sub("", _LINE_END.sub("\n", text))
 
 
@@ -22,6 +24,8 @@ def stripped(text: str) -> str:
 
 def folded(text: str) -> str:
     """The text as a search sees it: without accents and case, so that "cafe" finds "Café"."""
+    if text.isascii():
+        return text.casefold()
     parts = unicodedata.normalize("NFKD", text)
     return "".join(sign for sign in parts if not unicodedata.combining(sign)).casefold()
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from open311.formats.markup import element, text_of
 from open311.formats.shapes import Column, Shape
 
 DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n'
@@ -28,7 +29,6 @@ class Format(StrEnum):
 JSON = Format.JSON
 XML = Format.XML
 _MEDIA_TYPES = {JSON: "application/json; charset=utf-8", XML: "text/xml; charset=utf-8"}
-_ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 
 
 def document(shape: Shape, content: Any, output: Format) -> bytes:
@@ -40,14 +40,14 @@ def document(shape: Shape, content: Any, output: Format) -> bytes:
         return orjson.dumps(content)
     if shape.item:
         return join_items(shape, (xml_item(shape, item) for item in content), XML)
-    return f"{DECLARATION}{_element(shape.root, _children(shape, content))}".encode()
+    return f"{DECLARATION}{element(shape.root, _children(shape, content))}".encode()
 
 
 def join_items(shape: Shape, items: Iterable[str], output: Format) -> bytes:
     """A list's body from items that are rendered already."""
     if output is JSON:
         return f"[{','.join(items)}]".encode()
-    return f"{DECLARATION}{_element(shape.root, ''.join(items))}".encode()
+    return f"{DECLARATION}{element(shape.root, ''.join(items))}".encode()
 
 
 def json_item(content: dict[str, Any]) -> str:
@@ -57,14 +57,12 @@ def json_item(content: dict[str, Any]) -> str:
 
 def xml_item(shape: Shape, content: dict[str, Any]) -> str:
     """One item of an XML list, its own element around it."""
-    return _element(shape.item, _children(shape, content))
+    return element(shape.item, _children(shape, content))
 
 
-def fragments(shape: Shape, content: dict[str, Any], output: Format) -> tuple[str, ...]:
+def json_fragments(content: dict[str, Any]) -> tuple[str, ...]:
     """Each of a body's fields by itself, for `with_fragments`."""
-    if output is JSON:
-        return tuple(f'"{name}":{orjson.dumps(value).decode()}' for name, value in content.items())
-    return tuple(_child(column, content[column.name]) for column in shape.columns)
+    return tuple(f'"{name}":{orjson.dumps(value).decode()}' for name, value in content.items())
 
 
 def with_fragments(item: str, added: Iterable[str], output: Format) -> str:
@@ -92,35 +90,7 @@ def _child(column: Column, value: Any) -> str:
     elif column.body is not None:
         inner = _children(column.body, value)
     elif column.xml_item:
-        inner = "".join(_element(column.xml_item, _text(item)) for item in value)
+        inner = "".join(element(column.xml_item, text_of(item)) for item in value)
     else:
-        inner = _text(value)
-    return _element(column.name, inner)
-
-
-def _element(name: str, inner: str) -> str:
-    return f"<{name}>{inner}</{name}>" if inner else f"<{name}/>"
-
-
-def _text(value: Any) -> str:
-    """A value as XML text: words for booleans, plain decimals for numbers, nothing for null."""
-    if isinstance(value, str):
-        return escaped(value)
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float):
-        return decimal(value)
-    return str(value)
-
-
-def escaped(text: str) -> str:
-    """Text as XML has it between two tags."""
-    return text.translate(_ESCAPES)
-
-
-def decimal(number: float) -> str:
-    """Without exponent, at most 9 decimals, at least one: 60.1718, 0.00001, 60.0 (A38)."""
-    text = f"{number:.9f}".rstrip("0")
-    return text + "0" if text.endswith(".") else text
+        inner = text_of(value)
+    return element(column.name, inner)

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
 
-from open311.formats.documents import JSON, XML, fragments, json_item, xml_item
+from open311.formats.documents import json_fragments, json_item
+from open311.formats.markup import element
 from open311.formats.shapes import Shape
 
 VERSION = 1
@@ -31,16 +32,12 @@ class Rendition:
 
 def render(shape: Shape, value: Any) -> Rendition:
     """Both renditions of a value, from one set of plain data, so that they cannot differ."""
-    content = shape.plain(value)
-    return Rendition(json_item(content), xml_item(shape, content))
+    content, markup = shape.parts(value)
+    return Rendition(json_item(content), element(shape.item, "".join(markup)))
 
 
 def render_with_extras(shape: Shape, value: Any, extras_shape: Shape, extras: Any) -> Rendition:
     """The same, and each field of `extras` by itself."""
-    content, added = shape.plain(value), extras_shape.plain(extras)
-    return Rendition(
-        json_item(content),
-        xml_item(shape, content),
-        fragments(extras_shape, added, JSON),
-        fragments(extras_shape, added, XML),
-    )
+    content, markup = shape.parts(value)
+    added, xml_extras = extras_shape.parts(extras)
+    return Rendition(json_item(content), element(shape.item, "".join(markup)), json_fragments(added), xml_extras)

@@ -19,7 +19,7 @@ ORDER = Sort.REQUESTED
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Export:
-    """Requests in batches, each the JSON text of one, all of one moment. Close it, at the latest when they are read.
+    """Requests in batches, each the JSON text of one, all of one moment. Close it when they are read, or before.
 
     count      how many there are
     validator  changes just when they do

@@ -17,6 +17,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import lru_cache
 
 from open311.domain.attributes import Answer, AnswerPolicy, check_answers
 from open311.domain.dates import format_instant
@@ -35,6 +36,7 @@ from open311.storage import catalogue, requests
 from open311.storage.engine import Connection
 
 BATCH_ROWS = 1_000
+KEPT_MATCHES = 1_000
 SOURCE = "import"
 
 
@@ -85,17 +87,24 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class _Arrival:
-    """A row that can be stored: the record it makes, and what the history says of it.
+    """A row that can be stored: mended, and matched with the catalogue.
 
-    record    still without its number
     own_code  its service_code in the source
     """
 
     position: int
-    record: Record
+    request: ImportedRequest
     own_code: str
-    service_name: str
+    service_code: str
+    department: str
+    media: tuple[str, ...]
+    answers: tuple[Answer, ...]
     mended: tuple[Mending, ...]
+
+    @property
+    def id(self) -> str:
+        """Its service_request_id."""
+        return self.request.service_request_id
 
 
 class _NothingKept(Exception):
@@ -108,8 +117,9 @@ def import_requests(platform: Platform, rows: Iterable[SourceRow | Refusal], ord
     rows  as they are read; when reading fails with Invalid, what came before is imported, then it is raised
     """
     ensure_synced(platform)
+    matches = _Matches(order.jurisdiction)
     for chunk in _chunks(rows, order.batch_rows):
-        yield _import_batch(platform, chunk, order)
+        yield _import_batch(platform, chunk, order, matches)
 
 
 def _chunks(rows: Iterable[SourceRow | Refusal], size: int) -> Iterator[list[SourceRow | Refusal]]:
@@ -128,8 +138,8 @@ def _chunks(rows: Iterable[SourceRow | Refusal], size: int) -> Iterator[list[Sou
         yield chunk
 
 
-def _import_batch(platform: Platform, chunk: list[SourceRow | Refusal], order: Import) -> Batch:
-    arrivals, refusals = _sort_out(chunk, order)
+def _import_batch(platform: Platform, chunk: list[SourceRow | Refusal], order: Import, matches: _Matches) -> Batch:
+    arrivals, refusals = _sort_out(chunk, order, matches)
     tally = Tally(read=len(chunk), mended=Counter(kind for arrival in arrivals for kind in arrival.mended))
     with suppress(_NothingKept), platform.database.transaction() as connection:
         store = _Store(platform, connection, order, arrivals)
@@ -141,7 +151,9 @@ def _import_batch(platform: Platform, chunk: list[SourceRow | Refusal], order: I
     return Batch(tally + store.tally + Tally(refused=len(refusals)), tuple(refusals))
 
 
-def _sort_out(chunk: list[SourceRow | Refusal], order: Import) -> tuple[list[_Arrival], list[Refusal]]:
+def _sort_out(
+    chunk: list[SourceRow | Refusal], order: Import, matches: _Matches
+) -> tuple[list[_Arrival], list[Refusal]]:
     arrivals: list[_Arrival] = []
     refusals: list[Refusal] = []
     for row in chunk:
@@ -149,7 +161,7 @@ def _sort_out(chunk: list[SourceRow | Refusal], order: Import) -> tuple[list[_Ar
             refusals.append(row)
             continue
         try:
-            arrivals.append(_arrival(row, order))
+            arrivals.append(_arrival(row, order, matches))
         except Invalid as error:
             refusals.append(Refusal(row.position, clean_text(row.service_request_id.strip()), str(error)))
     return arrivals, refusals
@@ -160,37 +172,92 @@ def _waves(arrivals: list[_Arrival]) -> Iterator[list[_Arrival]]:
     left = arrivals
     while left:
         first: dict[str, _Arrival] = {}
-        left = [
-            arrival
-            for arrival in left
-            if first.setdefault(arrival.record.service_request_id, arrival) is not arrival
-        ]
+        left = [arrival for arrival in left if first.setdefault(arrival.id, arrival) is not arrival]
         yield list(first.values())
 
 
 # From a row to a record.
 
 
-def _arrival(row: SourceRow, order: Import) -> _Arrival:
-    """The record that a row makes. Raises Invalid for one that cannot be kept."""
+def _arrival(row: SourceRow, order: Import, matches: _Matches) -> _Arrival:
+    """What a row makes. Raises Invalid for one that cannot be kept."""
     city = order.jurisdiction
     request = mend(row, zone=city.zone, now=order.now, covers=city.covers)
-    service = _service(city, request)
-    media = tuple(url for url in request.media if clean_text(url) == url and not media_url_fault(url))
+    service = matches.service(request.service_codes, request.service_name if request.by_name else "")
+    media = tuple([url for url in request.media if clean_text(url) == url and not media_url_fault(url)])
     own_code = _own_code(request)
-    code = service.code if service else own_code
-    mended = list(request.mended)
-    mended += [Mending.BAD_MEDIA] if len(media) < len(request.media) else []
-    mended += _service_mending(service, request)
-    record = Record(
+    mended = request.mended
+    if len(media) < len(request.media):
+        mended += (Mending.BAD_MEDIA,)
+    if service is None:
+        mended += (Mending.UNLISTED_SERVICE,)
+    elif request.service_codes and request.service_codes[0] != service.code:
+        mended += (Mending.OLD_SERVICE,)
+    return _Arrival(
+        position=row.position,
+        request=request,
+        own_code=own_code,
+        service_code=service.code if service else own_code,
+        department=matches.department(request.agency_code, request.agency),
+        media=media,
+        answers=matches.answers(service.code, request.answers) if service and request.answers else (),
+        mended=mended,
+    )
+
+
+def _own_code(request: ImportedRequest) -> str:
+    """The code as the source has it, its name where it has none."""
+    return request.service_codes[0] if request.service_codes else request.service_name
+
+
+class _Matches:
+    """What a source's words mean in the catalogue. A file says few things many times, so answers are kept."""
+
+    def __init__(self, city: Jurisdiction) -> None:
+        self._city = city
+        self.service = lru_cache(KEPT_MATCHES)(self._service)
+        self.department = lru_cache(KEPT_MATCHES)(self._department)
+        self.answers = lru_cache(KEPT_MATCHES)(self._answers)
+
+    def _service(self, codes: tuple[str, ...], name: str) -> Service | None:
+        """The living service by a code, else by its name; None if the catalogue has none."""
+        for code in codes:
+            found = self._city.service(code)
+            if found is not None:
+                return found
+        wanted = name.casefold()
+        if not wanted:
+            return None
+        return next((service for service in self._city.services if service.name.casefold() == wanted), None)
+
+    def _department(self, code: str, name: str) -> str:
+        """The department that the source means, by code or name; "" where it is none of the catalogue's."""
+        wanted = name.casefold()
+        for department in self._city.departments:
+            if department.code == code or (wanted and department.name.casefold() == wanted):
+                return department.code
+        return ""
+
+    def _answers(self, service_code: str, answers: tuple[tuple[str, str], ...]) -> tuple[Answer, ...]:
+        """Those of the source's answers that the service asks for and can take."""
+        service = self._city.require_service(service_code)
+        sent = {code: (value,) for code, value in answers}
+        found, _ = check_answers(service, sent, AnswerPolicy(zone=self._city.zone, accept_labels=True))
+        return found
+
+
+def _record(city: Jurisdiction, arrival: _Arrival, number: int = 0) -> Record:
+    """The record that a row makes; without a number, to compare it with the one that is stored."""
+    request = arrival.request
+    return Record(
         jurisdiction_id=city.id,
-        number=0,
+        number=number,
         service_request_id=request.service_request_id,
-        service_code=code,
+        service_code=arrival.service_code,
         status=request.status,
         status_notes=request.status_notes,
         description=request.description,
-        department=_department(city, request),
+        department=arrival.department,
         agency_responsible=request.agency,
         route_reason=SOURCE,
         service_notice=request.service_notice,
@@ -199,54 +266,11 @@ def _arrival(row: SourceRow, order: Import) -> _Arrival:
         changed_at=request.changed_at,
         expected_at=request.expected_at,
         place=request.place,
-        is_outside=request.place.point is not None and not city.covers(*request.place.point),
-        media_urls=media,
-        answers=_answers(city, service, request),
+        is_outside=request.is_outside,
+        media_urls=arrival.media,
+        answers=arrival.answers,
         source=SOURCE,
     )
-    return _Arrival(row.position, record, own_code, request.service_name or own_code, tuple(mended))
-
-
-def _service(city: Jurisdiction, request: ImportedRequest) -> Service | None:
-    """The living service of a request, None if the catalogue has none."""
-    for code in request.service_codes:
-        found = city.service(code)
-        if found is not None:
-            return found
-    if request.by_name and request.service_name:
-        wanted = request.service_name.casefold()
-        return next((service for service in city.services if service.name.casefold() == wanted), None)
-    return None
-
-
-def _own_code(request: ImportedRequest) -> str:
-    """The code as the source has it, its name where it has none."""
-    return request.service_codes[0] if request.service_codes else request.service_name
-
-
-def _service_mending(service: Service | None, request: ImportedRequest) -> list[Mending]:
-    if service is None:
-        return [Mending.UNLISTED_SERVICE]
-    is_old = request.service_codes and request.service_codes[0] != service.code
-    return [Mending.OLD_SERVICE] if is_old else []
-
-
-def _department(city: Jurisdiction, request: ImportedRequest) -> str:
-    """The department that the source means, by code or name; "" where it is none of the catalogue's."""
-    name = request.agency.casefold()
-    for department in city.departments:
-        if department.code == request.agency_code or (name and department.name.casefold() == name):
-            return department.code
-    return ""
-
-
-def _answers(city: Jurisdiction, service: Service | None, request: ImportedRequest) -> tuple[Answer, ...]:
-    """Those of the source's answers that the service asks for and can take."""
-    if service is None or not request.answers:
-        return ()
-    sent = {code: (value,) for code, value in request.answers}
-    answers, _ = check_answers(service, sent, AnswerPolicy(zone=city.zone, accept_labels=True))
-    return answers
 
 
 # From records to the database.
@@ -261,7 +285,8 @@ class _Store:
         self._platform = platform
         self._connection = connection
         self._order = order
-        city = order.jurisdiction
+        self._origin = clean_text(order.origin)
+        self._city = city = order.jurisdiction
         catalogue.add_retired_services(connection, city.id, _retired(city, arrivals))
         self._names: Names = names_for(connection, city)
         self.tally = Tally()
@@ -269,40 +294,40 @@ class _Store:
 
     def take(self, wave: Sequence[_Arrival]) -> None:
         """Store arrivals, no two of one id: new ones, and newer ones."""
-        ids = sorted(arrival.record.service_request_id for arrival in wave)
-        stored = requests.load_records(self._connection, self._order.jurisdiction.id, ids)
-        self._add([arrival for arrival in wave if arrival.record.service_request_id not in stored])
-        known = [arrival for arrival in wave if arrival.record.service_request_id in stored]
-        self._change([(stored[arrival.record.service_request_id], arrival) for arrival in known])
-
-    def _add(self, arrivals: Sequence[_Arrival]) -> None:
-        numbered = [
-            replace(
-                arrival,
-                record=replace(arrival.record, number=self._platform.numbers.next(self._platform.database.direct)),
-            )
-            for arrival in arrivals
-        ]
-        numbered.sort(key=lambda arrival: arrival.record.service_request_id)
-        kept = requests.add_records(self._connection, [arrival.record for arrival in numbered])
-        added = [arrival for arrival in numbered if arrival.record.number in kept]
-        requests.insert_histories(
-            self._connection, ((arrival.record, [self._imported(arrival)]) for arrival in added)
+        stored = requests.load_records(self._connection, self._city.id, sorted(arrival.id for arrival in wave))
+        self._add([arrival for arrival in wave if arrival.id not in stored])
+        self._change(
+            [
+                (stored[arrival.id], _record(self._city, arrival), arrival)
+                for arrival in wave
+                if arrival.id in stored
+            ]
         )
-        publish(self._connection, (arrival.record for arrival in added), self._names)
-        self.tally += Tally(new=len(added))
-        if len(added) < len(numbered):  # somebody else stored them meanwhile; now they can be seen
-            self.take([arrival for arrival in numbered if arrival.record.number not in kept])
 
-    def _change(self, pairs: Sequence[tuple[Record, _Arrival]]) -> None:
+    def _add(self, arrivals: list[_Arrival]) -> None:
+        arrivals.sort(key=lambda arrival: arrival.id)  # two imports at once wait for each other in one order
+        numbers = self._platform.numbers.many(self._platform.database.direct, len(arrivals))
+        numbered = dict(zip(numbers, arrivals, strict=True))
+        records = [_record(self._city, arrival, number) for number, arrival in numbered.items()]
+        kept = requests.add_records(self._connection, records)
+        added = [record for record in records if record.number in kept]
+        histories = {record.number: [self._imported(numbered[record.number])] for record in added}
+        requests.insert_histories(self._connection, ((record, histories[record.number]) for record in added))
+        publish(self._connection, added, self._names, histories)
+        self.tally += Tally(new=len(added))
+        if len(added) < len(arrivals):  # somebody else stored them meanwhile; now they can be seen
+            self.take([arrival for number, arrival in numbered.items() if number not in kept])
+
+    def _change(self, known: Sequence[tuple[Record, Record, _Arrival]]) -> None:
         newer: list[tuple[Record, Record, _Arrival]] = []
-        for before, arrival in pairs:
-            if not _is_same_request(before, arrival.record):
+        unchanged = 0
+        for before, record, arrival in known:
+            if not _is_same_request(before, record):
                 self._refuse(before, arrival)
-            elif _is_newer(before, arrival.record):
-                newer.append((before, _merge(before, arrival.record), arrival))
+            elif _is_newer(before, record):
+                newer.append((before, _merge(before, record), arrival))
             else:
-                self.tally += Tally(unchanged=1)
+                unchanged += 1
         for _, after, _ in newer:
             requests.save_record(self._connection, after)
         requests.insert_histories(
@@ -310,7 +335,7 @@ class _Store:
             ((after, [*_events(before, after), self._imported(arrival)]) for before, after, arrival in newer),
         )
         publish(self._connection, (after for _, after, _ in newer), self._names)
-        self.tally += Tally(updated=len(newer))
+        self.tally += Tally(updated=len(newer), unchanged=unchanged)
 
     def _refuse(self, before: Record, arrival: _Arrival) -> None:
         reason = f"is the id of a request made here at {format_instant(before.requested_at)}, which is another one."
@@ -318,8 +343,8 @@ class _Store:
         self.refusals.append(Refusal(arrival.position, before.service_request_id, str(error)))
 
     def _imported(self, arrival: _Arrival) -> Event:
-        said = [f"{clean_text(self._order.origin)}, row {arrival.position}", *map(str, arrival.mended)]
-        if arrival.own_code != arrival.record.service_code:
+        said = [f"{self._origin}, row {arrival.position}", *map(str, arrival.mended)]
+        if arrival.own_code != arrival.service_code:
             said.append(f"its service_code there: {arrival.own_code}")
         return Event(self._order.now, "imported", "; ".join(said))
 
@@ -327,9 +352,9 @@ class _Store:
 def _retired(city: Jurisdiction, arrivals: Sequence[_Arrival]) -> dict[str, str]:
     """Codes that the catalogue lacks with the names they come with, in one order for all imports."""
     names = {
-        arrival.record.service_code: arrival.service_name
+        arrival.service_code: arrival.request.service_name or arrival.own_code
         for arrival in reversed(arrivals)
-        if city.service(arrival.record.service_code) is None
+        if city.service(arrival.service_code) is None
     }
     return dict(sorted(names.items()))
 

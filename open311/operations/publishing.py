@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -104,9 +104,10 @@ def extras_of(record: Record, names: Names, events: Iterable[Event]) -> Extras:
 
 def _public_answers(record: Record, service: Service) -> Iterator[NamedAnswer]:
     given = {answer.code: answer.values for answer in record.answers}
-    for attribute in service.attributes:
-        choices = {choice.key: choice.name for choice in attribute.values}
-        for value in given.get(attribute.code, ()) if attribute.is_public else ():
+    for attribute in service.attributes if given else ():
+        values = given.get(attribute.code) if attribute.is_public else None
+        choices = {choice.key: choice.name for choice in attribute.values} if values else {}
+        for value in values or ():
             yield NamedAnswer(attribute.code, attribute.description, value, choices.get(value, value))
 
 
@@ -125,13 +126,22 @@ def publication_of(record: Record, names: Names, events: Iterable[Event]) -> Pub
     )
 
 
-def publish(connection: Connection, records: Iterable[Record], names: Names) -> None:
-    """Write the public side of records whose history is stored; those without an id have none yet (A14)."""
+def publish(
+    connection: Connection,
+    records: Iterable[Record],
+    names: Names,
+    histories: Mapping[int, Sequence[Event]] | None = None,
+) -> None:
+    """Write the public side of records whose history is stored; those without an id have none yet (A14).
+
+    histories  by number, where the caller knows them whole; else their public events are read
+    """
     shown = [record for record in records if record.service_request_id]
-    numbers = [record.number for record in shown]
-    events = requests.load_public_events(connection, names.jurisdiction.id, numbers) if shown else {}
+    if histories is None:
+        numbers = [record.number for record in shown]
+        histories = requests.load_public_events(connection, names.jurisdiction.id, numbers) if shown else {}
     publications.publish(
-        connection, [publication_of(record, names, events.get(record.number, ())) for record in shown]
+        connection, [publication_of(record, names, histories.get(record.number, ())) for record in shown]
     )
 
 

@@ -112,3 +112,7 @@ def _clear_words() -> Iterator[None]:
         if isinstance(error.orig, psycopg2.Error):
             raise Refused.of(error.orig, error.statement or "") from None
         raise
+    except psycopg2.OperationalError as error:  # of COPY, which SQLAlchemy knows nothing of
+        raise Unavailable(DOWN) from error
+    except psycopg2.Error as error:
+        raise Refused.of(error, "COPY") from None

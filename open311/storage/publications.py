@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import (
     ARRAY,
     BigInteger,
+    Column,
     ColumnElement,
     Connection,
     Integer,
@@ -32,6 +33,7 @@ from sqlalchemy.dialects.postgresql import REGCONFIG, Insert, insert
 from open311.domain.requests import Record, Status, Visibility
 from open311.domain.search import RequestSearch, Sort, box_around, halves
 from open311.formats import Format, Rendition
+from open311.storage.copying import FEW, all_of, stage_of, staged
 from open311.storage.direct import Direct, Statement
 from open311.storage.geometry import box_values, circle_values, distance, in_box, point_of, within
 from open311.storage.tables import publication
@@ -53,6 +55,9 @@ _INSTANTS = {
 EXTRAS = {Format.JSON: publication.c.json_extras, Format.XML: publication.c.xml_extras}
 BODY = {Format.JSON: publication.c.json, Format.XML: publication.c.xml}
 
+
+_WRITTEN = [item.name for item in publication.c if item.name != "written_by"]
+_STAGE = stage_of(publication, Column("words", Text), Column("words_language", Text), without=["written_by"])
 
 _LANGUAGES = {
     "ar": "arabic",
@@ -86,6 +91,7 @@ class Publication:
     language: str = "simple"
 
 
+@cache
 def text_search_language(tag: str) -> str:
     """PostgreSQL's text search configuration for a BCP 47 tag; `simple`, without stems, where it has none."""
     return _LANGUAGES.get(tag.partition("-")[0].lower(), "simple")
@@ -93,16 +99,30 @@ def text_search_language(tag: str) -> str:
 
 def publish(connection: Connection, items: Sequence[Publication]) -> None:
     """Write public sides, new or changed, in the caller's transaction."""
-    if items:
-        connection.execute(_upsert(), [publication_values(item) for item in items])
+    rows = [publication_values(item) for item in items]
+    if len(rows) > FEW:
+        with staged(connection, _STAGE, rows):
+            connection.execute(_upsert_staged())
+    elif rows:
+        connection.execute(_upsert(), rows)
 
 
 @cache
 def _upsert() -> Insert:
-    names = [column.name for column in publication.c if column.name != "written_by"]
-    statement = insert(publication).values({name: publication_parameter(name, name) for name in names})
+    return _or_update(insert(publication).values({name: publication_parameter(name, name) for name in _WRITTEN}))
+
+
+@cache
+def _upsert_staged() -> Insert:
+    language = cast(_STAGE.c.words_language, REGCONFIG)
+    words = func.to_tsvector(language, _STAGE.c.words)
+    return _or_update(insert(publication).from_select(*all_of(_STAGE, words=words, words_language=None)))
+
+
+def _or_update(statement: Insert) -> Insert:
+    """The same, with what is published already replaced."""
     changes: dict[str, Any] = {
-        name: statement.excluded[name] for name in names if name not in ("jurisdiction_id", "id")
+        name: statement.excluded[name] for name in _WRITTEN if name not in ("jurisdiction_id", "id")
     }
     columns, new = publication.c, statement.excluded
     changes["was_public"] = or_(columns.was_public, new.was_public)

@@ -7,17 +7,35 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ARRAY, BigInteger, Connection, Row, Select, Text, any_, bindparam, func, insert, select, update
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Connection,
+    Integer,
+    Row,
+    Select,
+    Text,
+    any_,
+    bindparam,
+    func,
+    insert,
+    literal_column,
+    select,
+    update,
+)
+from sqlalchemy.dialects.postgresql import Insert
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
 from open311.domain.attributes import Answer
 from open311.domain.places import Place
 from open311.domain.requests import Event, Record, Reporter, Status, Visibility
+from open311.storage.copying import FEW, all_of, insert_rows, stage_of, staged
 from open311.storage.direct import Direct, Statement
 from open311.storage.geometry import point_of
 from open311.storage.tables import reporter, request_event, request_number, service_request
 
 _COLUMNS = tuple(column for column in service_request.c if column.name != "point")
+_STAGE = stage_of(service_request)
 
 
 class NumberSource:
@@ -40,6 +58,20 @@ class NumberSource:
                 number = next(self._left)
             return number
 
+    def many(self, direct: Direct, count: int) -> list[int]:
+        """The next numbers, fetched at once."""
+        size = request_number.increment or 1
+        if count <= size:
+            return [self.next(direct) for _ in range(count)]
+        firsts = direct.rows(_next_blocks(), {"blocks": -(-count // size)})
+        return [number for (first,) in firsts for number in range(first, first + size)][:count]
+
+
+@cache
+def _next_blocks() -> Statement:
+    blocks = func.generate_series(literal_column("1"), bindparam("blocks", type_=Integer)).table_valued("block")
+    return Statement.of(select(request_number.next_value()).select_from(blocks))
+
 
 @cache
 def _next_block() -> Statement:
@@ -59,34 +91,37 @@ def insert_record(connection: Connection, record: Record) -> bool:
 
 def insert_records(connection: Connection, records: Sequence[Record], event: str) -> None:
     """Store many new records, each with one event of its history, in few statements; ids must be free."""
-    if not records:
-        return
-    connection.execute(insert(service_request), [record_values(record) for record in records])
-    connection.execute(
-        insert(request_event),
-        [
-            {
-                "jurisdiction_id": record.jurisdiction_id,
-                "request_id": record.number,
-                "at": record.requested_at,
-                "kind": event,
-                "visibility": "staff",
-            }
-            for record in records
-        ],
-    )
+    insert_rows(connection, service_request, [record_values(record) for record in records])
+    insert_histories(connection, ((record, [Event(record.requested_at, event)]) for record in records))
 
 
 def add_records(connection: Connection, records: Sequence[Record]) -> set[int]:
     """Store many new records in few statements; the numbers of those whose service_request_id was free."""
-    if not records:
+    rows = [record_values(record) for record in records]
+    if not rows:
         return set()
-    statement = (
-        pg_insert(service_request)
-        .on_conflict_do_nothing(index_elements=["jurisdiction_id", "service_request_id"])
-        .returning(service_request.c.id)
+    if len(rows) <= FEW:
+        statement = _unless_taken(pg_insert(service_request)).returning(service_request.c.id)
+        return set(connection.execute(statement, rows).scalars())
+    with staged(connection, _STAGE, rows):
+        added = connection.execute(_unless_taken(pg_insert(service_request).from_select(*all_of(_STAGE)))).rowcount
+    numbers = {record.number for record in records}
+    return numbers if added == len(rows) else numbers & _stored(connection, records)
+
+
+def _unless_taken(statement: Insert) -> Insert:
+    return statement.on_conflict_do_nothing(index_elements=["jurisdiction_id", "service_request_id"])
+
+
+def _stored(connection: Connection, records: Sequence[Record]) -> set[int]:
+    """The numbers of those records that are stored under them."""
+    found = connection.execute(
+        select(service_request.c.id).where(
+            service_request.c.jurisdiction_id == records[0].jurisdiction_id,
+            service_request.c.id == any_(bindparam(None, [record.number for record in records], ARRAY(BigInteger))),
+        )
     )
-    return set(connection.execute(statement, [record_values(record) for record in records]).scalars())
+    return set(found.scalars())
 
 
 def insert_reporter(connection: Connection, record: Record, who: Reporter) -> None:
@@ -113,7 +148,7 @@ def insert_events(connection: Connection, record: Record, events: Iterable[Event
 
 def insert_histories(connection: Connection, histories: Iterable[tuple[Record, Iterable[Event]]]) -> None:
     """Append to the histories of many requests at once."""
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "jurisdiction_id": record.jurisdiction_id,
             "request_id": record.number,
@@ -125,8 +160,7 @@ def insert_histories(connection: Connection, histories: Iterable[tuple[Record, I
         for record, events in histories
         for event in events
     ]
-    if rows:
-        connection.execute(insert(request_event), rows)
+    insert_rows(connection, request_event, rows)
 
 
 def save_record(connection: Connection, record: Record) -> None:

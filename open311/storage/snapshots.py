@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import psycopg2
+from psycopg2 import extensions
 from psycopg2.errors import QueryCanceled, UndefinedTable
-from psycopg2.extensions import connection as RawConnection
-from psycopg2.extensions import cursor as Cursor
 
 from open311.domain.search import RequestSearch
 from open311.errors import Unavailable
@@ -25,7 +24,7 @@ class Snapshot:
     goes away closes the connection, and with it ends the query.
     """
 
-    def __init__(self, connection: RawConnection) -> None:
+    def __init__(self, connection: extensions.connection) -> None:
         self._connection = connection
 
     def digest(self, search: RequestSearch) -> tuple[int, int]:
@@ -47,7 +46,7 @@ class Snapshot:
         while found := self._fetch(cursor):
             yield found
 
-    def _fetch(self, cursor: Cursor) -> list[tuple[str, ...]]:
+    def _fetch(self, cursor: extensions.cursor) -> list[tuple[str, ...]]:
         with _clear_words():
             found: list[tuple[str, ...]] = cursor.fetchmany(BATCH_ROWS)
             return found

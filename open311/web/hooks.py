@@ -57,7 +57,7 @@ class WholeBody:
         """Answer, then read what is left."""
         answer = self._application(environ, start_response)
         has_body = environ.get("CONTENT_LENGTH") or "HTTP_TRANSFER_ENCODING" in environ
-        # A caller who waits for "100 Continue" has sent nothing yet. Where input is not terminated, reading may hang.
+        # A caller who waits for "100 Continue" has sent nothing yet. Input that is not terminated may never end.
         if has_body and environ.get("wsgi.input_terminated") and "HTTP_EXPECT" not in environ:
             body, left = environ["wsgi.input"], self._most_bytes
             while left > 0 and (piece := body.read(self.PIECE_BYTES)):

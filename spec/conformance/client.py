@@ -12,6 +12,8 @@ from spec.conformance.answers import Answer, Call, UnmetNeedError
 
 USER_AGENT = "open311-conformance/1 (+http://wiki.open311.org/GeoReport_v2/)"
 _CHUNK = 65_536
+_PAUSE_S = 10.0
+"""Where the server asks for a pause and does not say how long."""
 
 
 class UnreachableError(Exception):
@@ -25,11 +27,13 @@ class Manners:
     rate_per_s      requests a second at most; 0 for no limit (only for a server of one's own)
     timeout_s       for connecting and between two pieces of an answer; a whole answer may take four times as long
     max_body_bytes  of an answer, unpacked; more is not read
+    patience_s      for all the pauses together that the server asks for (429, Retry-After)
     """
 
     rate_per_s: float = 2.0
     timeout_s: float = 15.0
     max_body_bytes: int = 10_000_000
+    patience_s: float = 600.0
 
 
 @dataclass(slots=True)
@@ -40,6 +44,7 @@ class Client:
     session: requests.Session = field(default_factory=requests.Session)
     pause: Callable[[float], None] = time.sleep
     sent: int = 0
+    paused_s: float = 0.0
     _last_s: float | None = None
     _seen: dict[Call, Answer] = field(default_factory=dict)
 
@@ -61,8 +66,26 @@ class Client:
             self._seen[call] = self.send(call)
         return self._seen[call]
 
-    def send(self, call: Call) -> Answer:
-        """Raises UnreachableError when no answer comes, UnmetNeedError when it is too long."""
+    def send(self, call: Call, *, patient: bool = True) -> Answer:
+        """The answer, after the pauses that the server asks for, if `patient`.
+
+        Raises UnreachableError when no answer comes, UnmetNeedError when it is too long or the pauses are.
+        """
+        answer = self._send(call)
+        while patient and answer.status == 429:
+            self._wait_as_told(answer)
+            answer = self._send(call)
+        return answer
+
+    def _wait_as_told(self, answer: Answer) -> None:
+        told = answer.headers.get("retry-after", "").strip()
+        wait_s = max(1.0, float(told)) if told.isdecimal() else _PAUSE_S
+        if self.paused_s + wait_s > self.manners.patience_s:
+            raise UnmetNeedError("the server takes no more calls for now (429); ask more slowly with --rate")
+        self.paused_s += wait_s
+        self.pause(wait_s)
+
+    def _send(self, call: Call) -> Answer:
         self._keep_pace()
         self.sent += 1
         try:

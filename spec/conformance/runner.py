@@ -45,7 +45,10 @@ def run(
     client = client or Client()
     wanted = frozenset(only)
     probe = Probe(client, target, prepared or Preparation(), started_at)
-    survey = look_over(probe, file_token=_concerns_tokens(wanted))
+    try:
+        survey = look_over(probe, file_token=_concerns_tokens(wanted))
+    except UnmetNeedError as error:
+        raise UnreachableError(str(error)) from error
     findings: dict[str, Finding] = {}
     for finding in _findings(survey.probe, level, wanted):
         findings[finding.requirement.number] = finding

@@ -97,9 +97,9 @@ def _discovery_base(probe: Probe) -> str:
 
 def _records(probe: Probe, name: Literal["services", "requests"], *params: tuple[str, str]) -> list[Record]:
     """A list, from XML if it can be read, since JSON may have made numbers of codes; none if neither can."""
-    for answer in probe.both(name, params):
+    for format in probe.formats:
         try:
-            return answer.records(name)
+            return probe.get(f"{name}.{format}", params).records(name)
         except UnmetNeedError:
             continue
     return []

@@ -23,6 +23,8 @@ from typing import Any
 
 import pytest
 
+from open311.cli.supervisor import chosen_port
+from open311.settings import Settings
 from tests.waiting import DEADLINE_S, until
 
 CITY = "city.example"
@@ -189,3 +191,10 @@ def test_sigterm_lets_calls_under_way_finish(started: Callable[[], Running]) -> 
         answer = b"".join(iter(lambda: call.recv(65536), b""))
     assert answer.startswith(b"HTTP/1.1 200"), answer
     assert run.stop() == 0
+
+
+def test_two_that_start_at_once_get_ports_of_their_own(settings: Settings) -> None:
+    with chosen_port(settings) as first, chosen_port(settings) as second:
+        assert first != second
+    with chosen_port(settings) as again:
+        assert again <= first

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from spec.conformance.answers import Call, UnmetNeedError
-from spec.conformance.client import Client, Manners
+from spec.conformance.client import Client, Manners, UnreachableError
+from spec.conformance.probe import Target
+from spec.conformance.runner import run
 from tests.spec.stub_server import StubServer, session_to
 
 SERVICES = Call("GET", "http://stub.example/one/v2/services.json")
@@ -38,3 +42,39 @@ def test_it_says_who_asks_and_accepts_anything() -> None:
     client = Client(Manners(rate_per_s=0), session_to(StubServer()))
     assert client.session.headers["User-Agent"].startswith("open311-conformance/")
     assert "Accept" not in client.session.headers
+
+
+class Busy(StubServer):
+    """Says 429 some times before it answers."""
+
+    def __init__(self, times: int, retry_after: str) -> None:
+        super().__init__()
+        self.times, self.retry_after = times, retry_after
+
+    def answer(self, *asked: Any) -> tuple[int, dict[str, str], bytes]:
+        """The next one."""
+        self.times -= 1
+        return super().answer(*asked) if self.times < 0 else (429, {"Retry-After": self.retry_after}, b"")
+
+
+def test_it_waits_as_long_as_the_server_asks() -> None:
+    waits: list[float] = []
+    client = Client(Manners(rate_per_s=0), session_to(Busy(2, "7")), pause=waits.append)
+    assert client.send(SERVICES).status == 200
+    assert waits == [7, 7]
+
+
+def test_it_loses_patience() -> None:
+    waits: list[float] = []
+    client = Client(Manners(rate_per_s=0, patience_s=25), session_to(Busy(100, "soon")), pause=waits.append)
+    with pytest.raises(UnmetNeedError, match="takes no more calls for now"):
+        client.send(SERVICES)
+    assert waits == [10, 10]
+    assert client.send(SERVICES, patient=False).status == 429
+
+
+def test_a_run_fails_nothing_that_the_server_refused_to_be_asked() -> None:
+    stub = Busy(10**6, "60")
+    client = Client(Manners(rate_per_s=0, patience_s=0), session_to(stub))
+    with pytest.raises(UnreachableError, match="takes no more calls"):
+        run(Target("http://stub.example/one/v2"), client=client)

@@ -228,7 +228,7 @@ def crowd(client: FlaskClient, platform: Platform) -> list[str]:
 @pytest.mark.requirement("C257")
 @pytest.mark.requirement("C258")
 def test_pages_have_neither_gaps_nor_repeats(client: FlaskClient, crowd: list[str]) -> None:
-    @settings(max_examples=25)
+    @settings(max_examples=12)
     @given(
         st.integers(1, 70),
         st.sampled_from(["", "requested", "-requested", "updated", "-updated"]),

@@ -154,7 +154,9 @@ def definitions(client: FlaskClient) -> Iterator[tuple[str, str]]:
 
 @pytest.mark.requirement("C072")
 def test_every_definition_of_every_city_is_well_formed_in_both_formats(make_app: MakeApp) -> None:
-    client = make_app(jurisdictions=()).test_client()
+    app = make_app(jurisdictions=())
+    app.test_client_class = None  # whether both formats agree is seen elsewhere; here are hundreds of services
+    client = app.test_client()
     seen = 0
     for city, code in definitions(client):
         answer = client.get(f"{BASE}/services/{quote(code, safe='')}.xml?jurisdiction_id={city}")
@@ -338,15 +340,16 @@ def test_status_and_times_are_not_the_callers_to_set(client: FlaskClient, post: 
 
 @both_formats
 @pytest.mark.requirement("C259")
-@pytest.mark.requirement("C261")
-def test_a_page_past_the_end_is_empty_and_its_size_is_capped(
-    client: FlaskClient, platform: Platform, format: str
-) -> None:
+def test_a_page_past_the_end_is_empty(client: FlaskClient, platform: Platform, format: str) -> None:
     build.store(platform, at=utc_now())
     assert ids(client.get(f"{BASE}/requests.{format}?page=2")) == []
     assert ids(client.get(f"{BASE}/requests.{format}?page=999999999")) == []
+
+
+@pytest.mark.requirement("C261")
+def test_the_size_of_a_page_is_capped(client: FlaskClient, platform: Platform) -> None:
     build.store_all(platform, ({"number": 10_000 + number, "at": utc_now()} for number in range(1001)))
-    answer = client.get(f"{BASE}/requests.{format}?page_size=100000")
+    answer = client.get(f"{BASE}/requests.json?page_size=100000")
     assert len(ids(answer)) == 1000
     assert 'rel="next"' in answer.headers["Link"]
 

@@ -35,6 +35,8 @@ READS = [
     "requests/{id}?extensions=true",
     "requests?service_request_id={id}",
     "requests?sort=-updated&page_size=1",
+    "requests/nearby?lat=60.1718&long=24.9414&service_code=potholes&extensions=true",
+    "changes?extensions=true",
     "services",
     "discovery",
     "tokens/{id}",

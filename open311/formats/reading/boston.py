@@ -55,4 +55,5 @@ BOSTON = Vocabulary(
     required=("service_request_id", "requested", "service_name", "status"),
     media=("submittedphoto", "submitted_photo", "closedphoto", "closed_photo"),
     derive=_derive,
+    derived=("reason", "location"),
 )

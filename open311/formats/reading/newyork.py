@@ -17,27 +17,40 @@ _AMERICAN = re.compile(
 )
 
 
+_USUAL = re.compile(r"(\d\d)/(\d\d)/(\d{4}) (0[1-9]|1[0-2])(:\d\d:\d\d) ([AP])M", re.ASCII)
+_HOURS = {
+    (f"{hour:02}", half): f"{hour % 12 + later:02}"
+    for hour in range(1, 13)
+    for half, later in (("A", 0), ("P", 12))
+}
+
+
 def iso_instant(text: str) -> str:
     """`04/18/2019 09:55:45 PM` as `2019-04-18T21:55:45`; any other form as it is."""
+    usual = _USUAL.fullmatch(text)  # as the city writes them all
+    if usual is not None:
+        month, day, year, hour, rest, half = usual.groups()
+        return f"{year}-{month}-{day}T{_HOURS[hour, half]}{rest}"
     match = _AMERICAN.fullmatch(text.strip())
     if match is None:
         return text
-    day = f"{match['year']}-{match['month']:0>2}-{match['day']:0>2}"
+    date = f"{match['year']}-{match['month']:0>2}-{match['day']:0>2}"
     if match["hour"] is None:
-        return day
-    hour = int(match["hour"])
+        return date
+    clock = int(match["hour"])
     if match["half"]:
-        hour = hour % 12 + (12 if match["half"].upper() == "P" else 0)
-    return f"{day}T{hour:02}:{match['minute']}:{match['second'] or '00'}"
+        clock = clock % 12 + (12 if match["half"].upper() == "P" else 0)
+    return f"{date}T{clock:02}:{match['minute']}:{match['second'] or '00'}"
 
 
 def _derive(columns: Columns) -> dict[str, Any]:
-    detail = _first(columns, _DETAIL)
+    get = columns.get
+    detail, more = _first(columns, _DETAIL), _first(columns, _MORE)
     return {
-        "requested": iso_instant(columns.get("created_date", "")),
-        "updated": iso_instant(columns.get("resolution_action_updated_date", "")),
-        "closed": iso_instant(columns.get("closed_date", "")),
-        "description": ": ".join(filter(None, (detail, _first(columns, _MORE)))),
+        "requested": iso_instant(get("created_date", "")),
+        "updated": iso_instant(get("resolution_action_updated_date", "")),
+        "closed": iso_instant(get("closed_date", "")),
+        "description": f"{detail}: {more}" if detail and more else detail or more,
         "answers": (("descriptor", detail),) if detail else (),
         "address": _address(columns),
         "service_name": _first(columns, _TYPE),
@@ -47,21 +60,27 @@ def _derive(columns: Columns) -> dict[str, Any]:
 def _address(columns: Columns) -> str:
     """A house, a crossing or a street, then the city."""
     get = columns.get
-    crossing = [get("intersection_street_1"), get("intersection_street_2")]
-    street = get("incident_address") or (
-        " & ".join(filter(None, crossing)) or get("street_name") or get("landmark")
-    )
-    return ", ".join(filter(None, (street, get("city") or get("borough")))) if street else ""
+    street = get("incident_address") or _crossing(columns) or get("street_name") or get("landmark")
+    city = get("city") or get("borough")
+    return f"{street}, {city}" if street and city else street or ""
+
+
+def _crossing(columns: Columns) -> str:
+    return " & ".join(columns[name] for name in _CROSSING if name in columns)
 
 
 def _first(columns: Columns, names: tuple[str, ...]) -> str:
-    return next((columns[name] for name in names if name in columns), "")
+    for name in names:
+        if name in columns:
+            return columns[name]
+    return ""
 
 
 # In 2026 the city calls three columns by other titles; the API's names stayed.
 _TYPE = ("complaint_type", "problem", "problem_formerly_complaint_type")
 _DETAIL = ("descriptor", "problem_detail", "problem_detail_formerly_descriptor")
 _MORE = ("descriptor_2", "additional_details")
+_CROSSING = ("intersection_street_1", "intersection_street_2")
 
 NEWYORK = Vocabulary(
     name="newyork",
@@ -80,4 +99,8 @@ NEWYORK = Vocabulary(
     codes=_TYPE,
     blanks={"n/a", "na", "unspecified"},
     derive=_derive,
+    derived=(
+        *("resolution_action_updated_date", "closed_date", *_DETAIL, *_MORE),
+        *("incident_address", *_CROSSING, "street_name", "landmark", "city", "borough"),
+    ),
 )

@@ -138,7 +138,7 @@ def _csv(stream: BinaryIO, head: bytes, wanted: Vocabulary | None) -> Source:
 
 
 def _table_rows(table: Table, vocabulary: Vocabulary) -> Iterator[SourceRow | Refusal]:
-    for found in table.rows():
+    for found in table.rows(vocabulary.known):
         yield found if isinstance(found, Refusal) else vocabulary.row(*found)
 
 

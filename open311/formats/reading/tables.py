@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from itertools import chain
 from typing import BinaryIO
 
@@ -37,12 +37,16 @@ class Table:
         except csv.Error as error:
             raise Invalid(f"has a first line that cannot be read as CSV: {error}.") from None
 
-    def rows(self) -> Iterator[tuple[int, Columns] | Refusal]:
+    def rows(self, wanted: Collection[str]) -> Iterator[tuple[int, Columns] | Refusal]:
         """Each row with its number, from 1; a Refusal for one that does not fit the header.
 
+        wanted  the columns to read; all others are left out
         Blank lines do not count.
         """
         position = 0
+        width = len(self.names)
+        # Of two columns of one name the later one stands.
+        places = {name: place for place, name in enumerate(self.names) if name in wanted}.items()
         while True:
             try:
                 values = next(self._reader)
@@ -55,10 +59,10 @@ class Table:
             if not values:
                 continue
             position += 1
-            if len(values) == len(self.names):
-                yield position, dict(zip(self.names, values, strict=True))
+            if len(values) == width:
+                yield position, {name: values[place] for name, place in places if values[place]}
             else:
-                yield Refusal(position, "", f"has {len(values)} values where the header has {len(self.names)}.")
+                yield Refusal(position, "", f"has {len(values)} values where the header has {width}.")
 
 
 def _lines(text: io.TextIOWrapper) -> Iterator[str]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain
 from typing import Any
 
 from open311.domain.imports import SourceRow
@@ -12,6 +14,8 @@ from open311.domain.imports import SourceRow
 Columns = Mapping[str, str]
 """One row as it was found: column name, in `plain_name`'s spelling, to text."""
 
+MAX_BLANK_CHARACTERS = 20
+"""No word that means nothing is longer."""
 _NOT_IN_NAMES = re.compile(r"[^a-z0-9]+")
 
 
@@ -25,7 +29,7 @@ def nothing_more(columns: Columns) -> dict[str, Any]:  # noqa: ARG001
     return {}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Vocabulary:
     """One publisher's names.
 
@@ -37,6 +41,7 @@ class Vocabulary:
     media     columns that hold addresses of pictures
     blanks    words that mean nothing, in lower case
     derive    further fields from a row's columns
+    derived   the columns that `derive` looks at, where they stand nowhere else here
     """
 
     name: str
@@ -46,15 +51,30 @@ class Vocabulary:
     media: tuple[str, ...] = ()
     blanks: Collection[str] = ()
     derive: Callable[[Columns], dict[str, Any]] = nothing_more
+    derived: tuple[str, ...] = ()
+
+    @cached_property
+    def known(self) -> frozenset[str]:
+        """All columns that are read."""
+        return frozenset(chain(*self.columns.values(), self.codes, self.media, self.derived))
 
     def row(self, position: int, columns: Columns) -> SourceRow:
         """A row in the standard's words."""
-        said = {name: text for name, text in columns.items() if not self._is_blank(text)}
-        fields: dict[str, Any] = {
-            field: next((said[name] for name in names if name in said), "") for field, names in self.columns.items()
+        blanks = self.blanks
+        said = {
+            name: text
+            for name, text in columns.items()
+            if (word := text.strip()) and (len(word) > MAX_BLANK_CHARACTERS or word.lower() not in blanks)
         }
-        fields["service_codes"] = tuple(said[name] for name in self.codes if name in said)
-        fields["media"] = tuple(address for name in self.media for address in _addresses(said.get(name, "")))
+        fields: dict[str, Any] = {}
+        for field, names in self.columns.items():
+            for name in names:
+                if name in said:
+                    fields[field] = said[name]
+                    break
+        fields["service_codes"] = tuple([said[name] for name in self.codes if name in said])
+        if self.media:
+            fields["media"] = tuple(address for name in self.media for address in _addresses(said.get(name, "")))
         fields |= self.derive(said)
         return SourceRow(position=position, **fields)
 
@@ -72,10 +92,6 @@ class Vocabulary:
 
     def _names(self, field: str) -> tuple[str, ...]:
         return self.codes if field == "service_codes" else self.columns[field]
-
-    def _is_blank(self, text: str) -> bool:
-        word = text.strip()
-        return not word or word.lower() in self.blanks
 
 
 def _addresses(text: str) -> list[str]:

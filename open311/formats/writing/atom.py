@@ -10,8 +10,9 @@ from urllib.parse import quote
 
 import orjson
 
-from open311.formats.documents import DECLARATION, decimal, escaped, xml_item
-from open311.formats.shapes import Column, Shape, shape_of
+from open311.formats.documents import DECLARATION, xml_item
+from open311.formats.markup import decimal, escaped
+from open311.formats.shapes import Column, Kind, Shape, shape_of
 from schemas import ExtrasSchema, ServiceRequestSchema
 
 GEOREPORT = "http://wiki.open311.org/GeoReport_v2"
@@ -27,7 +28,7 @@ _ATTRIBUTE_ESCAPES = str.maketrans({'"': "&quot;", "\t": "&#9;", "\n": "&#10;"})
 def _shape() -> Shape:
     """All that an item can hold: the standard's fields, the extensions, the distance."""
     request, extras = shape_of(ServiceRequestSchema), shape_of(ExtrasSchema)
-    distance = Column("distance", lambda value: value, lambda value: value)
+    distance = Column("distance", "distance", Kind.SCALAR)
     return Shape((*request.columns, *extras.columns, distance), request.root, request.item)
 
 

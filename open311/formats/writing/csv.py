@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from open311.formats.documents import decimal
+from open311.formats.markup import decimal
 from open311.formats.shapes import shape_of
 from schemas import ExtrasSchema, ServiceRequestSchema
 
@@ -19,6 +19,7 @@ _EXTRAS = {column.name: column for column in shape_of(ExtrasSchema).columns}
 # What a spreadsheet may take for a formula, its full-width forms among it (OWASP, "CSV Injection"). Apostrophes
 # before it count as well, so that one may be taken away again from every text that has got one.
 _FORMULA = re.compile(r"'*[=+\-@\t\r\n＝＋－＠]")
+_SUSPECTS = frozenset("'=+-@\t\r\n＝＋－＠")
 
 
 def csv_columns(extensions: Iterable[str] = (), *, with_distance: bool = False) -> tuple[str, ...]:
@@ -35,7 +36,7 @@ class CsvWriter:
 
     def __init__(self, columns: Sequence[str]) -> None:
         self._columns = columns
-        self._paths = [tuple(column.split(".")) for column in columns]
+        self._bodies = dict.fromkeys(column.partition(".")[0] for column in columns if "." in column)
 
     def begin(self) -> bytes:
         """The header."""
@@ -50,7 +51,9 @@ class CsvWriter:
         return b""
 
     def _row(self, item: dict[str, Any]) -> list[str]:
-        return [harmless(_at(item, path)) for path in self._paths]
+        for name in self._bodies:
+            item |= {f"{name}.{inner}": value for inner, value in (item.get(name) or {}).items()}
+        return [harmless(item.get(column)) for column in self._columns]
 
 
 def csv_lines(rows: Iterable[Iterable[str]]) -> bytes:
@@ -73,12 +76,6 @@ def cell(value: Any) -> str:
 
 def harmless(value: Any) -> str:
     """A value as text that no spreadsheet runs. Numbers stay numbers, their minus sign too."""
-    text = cell(value)
-    return f"'{text}" if isinstance(value, str) and _FORMULA.match(text) else text
-
-
-def _at(item: dict[str, Any], path: tuple[str, ...]) -> Any:
-    found: Any = item
-    for name in path:
-        found = found.get(name) if found else None
-    return found
+    if not isinstance(value, str):
+        return cell(value)
+    return f"'{value}" if value[:1] in _SUSPECTS and _FORMULA.match(value) else value

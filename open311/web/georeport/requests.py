@@ -18,6 +18,7 @@ from open311.web.georeport.blueprint import georeport
 from open311.web.georeport.listing import add_headers, find_page, read_extensions, read_listing, unchanged
 from open311.web.parsing import form_parameters, query_parameters, read_or_refuse, read_submission
 from schemas import (
+    ExtendedRequestSchema,
     ReceiptSchema,
     RequestArguments,
     RequestSearchArguments,
@@ -31,7 +32,7 @@ _SUBMISSION = SubmissionArguments()
 _SINGLE = RequestArguments()
 
 
-@georeport.call("/requests", takes=RequestSearchArguments, answers=ServiceRequestSchema)
+@georeport.call("/requests", takes=RequestSearchArguments, answers=ExtendedRequestSchema)
 def list_requests(output: Format) -> Response:
     """List requests, newest first.
 
@@ -73,7 +74,7 @@ def create_request(output: Format) -> Response:
     return answer(body, output, platform().settings.created_status)
 
 
-@georeport.call("/requests/<code:service_request_id>", takes=RequestArguments, answers=ServiceRequestSchema)
+@georeport.call("/requests/<code:service_request_id>", takes=RequestArguments, answers=ExtendedRequestSchema)
 def get_request(output: Format, service_request_id: str) -> Response:
     """Show one request, as a list of one.
 

@@ -50,6 +50,7 @@ footer { margin-top: 2.5rem; border-top: 1px solid var(--line); padding-top: .6r
 @page { margin: 14mm; }
 @media print {
   body { max-width: none; padding: 0; font-size: 9.5pt; } h1 { font-size: 20pt; }
+  .verdict { margin: 1rem 0; font-size: 12.5pt; }
   h2 { margin-top: 1.2rem; break-after: avoid; } h2.rest { break-before: page; margin-top: 0; }
   th, td { padding-top: .2rem; padding-bottom: .2rem; } tr { break-inside: avoid; }
   .all { font-size: 7.5pt; column-gap: 1.4rem; } .all h3 { font-size: 8.5pt; }

@@ -1,0 +1,326 @@
+"""The change feed over HTTP: what it shows, its cursor, waiting, and what it never shows."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from lxml import etree
+from sqlalchemy import text
+from werkzeug.test import TestResponse
+
+from open311.clock import utc_now
+from open311.domain.requests import Status, Visibility
+from open311.operations.follow_changes import Position, mark_changes
+from open311.operations.platform import Platform
+from open311.operations.sync import republish, sync_catalogues
+from open311.operations.update_request import Change, update_request
+from open311.web.georeport.changes import read_cursor, write_cursor
+from tests import build
+from tests.conftest import CITY, platform_of
+from tests.waiting import settle, until
+
+FEED = "/open311/v2/changes"
+HOUR = timedelta(hours=1)
+
+both_formats = pytest.mark.parametrize("format", ["json", "xml"])
+
+
+Feed = Callable[..., TestResponse]
+
+
+@pytest.fixture
+def feed(client: FlaskClient, platform: Platform) -> Feed:
+    """Reads the feed once no older transaction holds anything back, be it of another test at the same time."""
+
+    def get(url: str, **more: Any) -> TestResponse:
+        settle(platform)
+        return client.get(url, **more)
+
+    return get
+
+
+def items(response: TestResponse) -> list[dict[str, Any]]:
+    """The changes: id, status or None, and whether it was withdrawn."""
+    assert response.status_code == 200, response.text
+    if response.mimetype == "application/json":
+        return [
+            {"id": item["service_request_id"], "status": item.get("status"), "withdrawn": "withdrawn" in item}
+            for item in response.json or ()
+        ]
+    root = etree.fromstring(response.data)
+    assert root.tag == "changes"
+    assert {child.tag for child in root} <= {"request"}
+    return [
+        {
+            "id": item.findtext("service_request_id"),
+            "status": item.findtext("status"),
+            "withdrawn": item.findtext("withdrawn") == "true",
+        }
+        for item in root
+    ]
+
+
+def change(platform: Platform, service_request_id: str, **changes: Any) -> None:
+    (jurisdiction,) = platform.registry
+    update_request(platform, jurisdiction, service_request_id, Change(**changes), now=utc_now())
+
+
+@both_formats
+def test_the_feed_shows_each_change_once_as_the_list_shows_requests(
+    feed: Feed, platform: Platform, format: str
+) -> None:
+    build.store(platform, service_request_id="A", at=utc_now())
+    build.store(platform, service_request_id="B", at=utc_now() - 1000 * HOUR)
+    first = feed(f"{FEED}.{format}")
+    assert [item["id"] for item in items(first)] == ["A", "B"]
+    assert first.headers["X-Caught-Up"] == "true"
+    cursor = first.headers["X-Cursor"]
+    again = feed(f"{FEED}.{format}?cursor={cursor}")
+    assert items(again) == []
+    assert again.headers["X-Cursor"] == cursor
+    change(platform, "A", status=Status.CLOSED)
+    change(platform, "A", note="Done.")
+    assert items(feed(f"{FEED}.{format}?cursor={cursor}")) == [{"id": "A", "status": "closed", "withdrawn": False}]
+
+
+def test_an_item_is_the_one_of_the_list_letter_for_letter(
+    client: FlaskClient, feed: Feed, platform: Platform
+) -> None:
+    build.store(platform, at=utc_now(), description='Größe "1" & <2>')
+    for extra in ("", "?extensions=true"):
+        assert feed(f"{FEED}.json{extra}").data == client.get(f"/open311/v2/requests.json{extra}").data
+        listed = client.get(f"/open311/v2/requests.xml{extra}").data
+        assert feed(f"{FEED}.xml{extra}").data == listed.replace(b"service_requests>", b"changes>")
+
+
+@both_formats
+def test_pages_end_where_the_next_begins(feed: Feed, platform: Platform, format: str) -> None:
+    build.store_all(platform, ({"number": number} for number in range(1, 8)))
+    for number in (9, 8):
+        build.store_all(platform, [{"number": number}])
+    found, url = [], f"{FEED}.{format}?limit=4&extensions=notes"
+    for caught_up in ("false", "false", "true"):
+        answer = feed(url)
+        found += [item["id"] for item in items(answer)]
+        assert answer.headers["X-Caught-Up"] == caught_up
+        (url,) = re.fullmatch(r'<(.*)>; rel="next"', answer.headers["Link"]).groups()  # type: ignore[union-attr]
+        assert "extensions=notes" in url
+    assert found == ["R1", "R2", "R3", "R4", "R5", "R6", "R7", "R9", "R8"], "in the order of writing"
+
+
+@both_formats
+def test_what_is_hidden_is_a_tombstone_and_comes_back_when_shown_again(
+    feed: Feed, platform: Platform, format: str
+) -> None:
+    build.store(platform, service_request_id="A", description="my secret")
+    for hidden in (Visibility.PRIVATE, Visibility.UNLISTED):
+        change(platform, "A", visibility=hidden)
+        answer = feed(f"{FEED}.{format}?extensions=true")
+        assert items(answer) == [{"id": "A", "status": None, "withdrawn": True}]
+        assert "secret" not in answer.text
+        change(platform, "A", visibility=Visibility.PUBLIC)
+        assert items(feed(f"{FEED}.{format}")) == [{"id": "A", "status": "open", "withdrawn": False}]
+
+
+@both_formats
+def test_what_never_was_public_never_appears(feed: Feed, platform: Platform, format: str) -> None:
+    build.store(platform, service_request_id="T", visibility=Visibility.UNLISTED)
+    build.store(platform, service_request_id="P", visibility=Visibility.PRIVATE)
+    change(platform, "T", visibility=Visibility.PRIVATE)
+    change(platform, "P", visibility=Visibility.UNLISTED)
+    answer = feed(f"{FEED}.{format}")
+    assert items(answer) == []
+    assert answer.headers["X-Caught-Up"] == "true"
+
+
+def test_what_looks_as_before_is_no_change(feed: Feed, platform: Platform) -> None:
+    build.store(platform, service_request_id="A")
+    cursor = feed(f"{FEED}.json").headers["X-Cursor"]
+    with platform.database.transaction() as connection:
+        connection.execute(text("UPDATE edition SET rendered_until = 0, finished_at = NULL"))
+    assert republish(platform, CITY, utc_now()) == 1
+    assert items(feed(f"{FEED}.json?cursor={cursor}")) == []
+
+
+def test_a_late_commit_is_waited_for(client: FlaskClient, feed: Feed, platform: Platform) -> None:
+    """What a slow transaction writes comes before what a quick one wrote meanwhile, or both would be missed."""
+    build.store(platform, service_request_id="slow")
+    cursor = feed(f"{FEED}.json").headers["X-Cursor"]
+    with platform.database.transaction() as connection:
+        connection.execute(text("UPDATE publication SET written_by = pg_current_xact_id()"))
+        build.store(platform, service_request_id="quick")
+        held = client.get(f"{FEED}.json?cursor={cursor}")
+        assert items(held) == []
+        assert held.headers["X-Caught-Up"] == "false"
+        assert held.headers["X-Cursor"] == cursor
+    answer = feed(f"{FEED}.json?cursor={cursor}")
+    assert [item["id"] for item in items(answer)] == ["slow", "quick"]
+    assert answer.headers["X-Caught-Up"] == "true"
+
+
+# --- Beginning somewhere
+
+
+def test_since_begins_no_later_than_asked(feed: Feed, platform: Platform) -> None:
+    now = utc_now()
+    build.store(platform, service_request_id="old")
+    settle(platform)
+    assert mark_changes(platform, now - 2 * HOUR) == 1
+    build.store(platform, service_request_id="new")
+    settle(platform)
+    assert mark_changes(platform, now - HOUR) == 1
+    assert mark_changes(platform, now) == 0, "nothing was written meanwhile"
+
+    def ids(since: Any) -> list[str]:
+        answer = feed(f"{FEED}.json", query_string={"since": since.isoformat()})
+        assert "since" not in answer.headers["Link"]
+        return [item["id"] for item in items(answer)]
+
+    assert ids(now) == []
+    assert ids(now - HOUR) == ids(now - 1.5 * HOUR) == ["new"]
+    assert ids(now - 2 * HOUR) == ["old", "new"]
+    build.store(platform, service_request_id="newest")
+    assert ids(now) == ["newest"]
+
+
+def test_marks_of_long_ago_are_dropped(feed: Feed, platform: Platform) -> None:
+    now = utc_now()
+    build.store(platform, service_request_id="old")
+    settle(platform)
+    mark_changes(platform, now - 100 * 24 * HOUR)
+    since = {"since": now.isoformat()}
+    assert items(feed(f"{FEED}.json", query_string=since)) == []
+    mark_changes(platform, now - 2 * HOUR)
+    assert items(feed(f"{FEED}.json", query_string=since)) == []
+    mark_changes(platform, now)
+    with platform.database.transaction() as connection:
+        assert connection.execute(text("SELECT count(*) FROM change_mark")).scalar_one() <= 2
+
+
+# --- Cursors
+
+
+@both_formats
+@pytest.mark.parametrize(
+    "query",
+    [
+        "cursor=garbage",
+        "cursor=%C3%A9",
+        "cursor=WzEsMiwzXQ",
+        "cursor=eyJhIjoxfQ",
+        "cursor=" + write_cursor("other.example", Position(1, 1)),
+        "cursor=" + write_cursor(CITY, Position(-1, 1)),
+        "cursor=" + write_cursor(CITY, Position(1, True)),
+        "since=yesterday",
+        "wait=soon",
+        "wait=-1",
+        "page_size=0",
+        "limit=x",
+        "extensions=secrets",
+    ],
+)
+def test_what_cannot_be_read_is_400_and_named(client: FlaskClient, format: str, query: str) -> None:
+    answer = client.get(f"{FEED}.{format}?{query}")
+    assert answer.status_code == 400
+    assert re.search(r"(cursor|since|wait|page_size|extensions): ", answer.text)
+
+
+@both_formats
+def test_a_cursor_from_a_future_that_was_undone_is_410(client: FlaskClient, format: str) -> None:
+    """The database was replaced by an older copy: going on quietly would miss what is written anew."""
+    cursor = write_cursor(CITY, Position(2**62, 5))
+    answer = client.get(f"{FEED}.{format}?cursor={cursor}")
+    assert answer.status_code == 410
+    assert "begin anew" in answer.text
+
+
+def test_a_cursor_survives_its_own_trip() -> None:
+    position = Position(2**40, -(2**63))
+    assert read_cursor(write_cursor(CITY, position), CITY) == position
+
+
+def test_a_backup_of_another_server_is_written_down_anew(
+    client: FlaskClient, feed: Feed, platform: Platform
+) -> None:
+    """Its transaction ids are another server's: higher than ours, the feed would never reach them."""
+    build.store(platform, service_request_id="A")
+    with platform.database.transaction() as connection:
+        connection.execute(text("UPDATE publication SET written_by = '9000000000000000'"))
+    lost = client.get(f"{FEED}.json")
+    assert items(lost) == []
+    assert lost.headers["X-Caught-Up"] == "false"
+    sync_catalogues(platform, utc_now())
+    assert len(build.jobs(platform, "republish")) == 1
+    assert republish(platform, CITY, utc_now()) == 1
+    assert [item["id"] for item in items(feed(f"{FEED}.json"))] == ["A"]
+
+
+def test_cities_have_feeds_of_their_own(make_app: Callable[..., Flask]) -> None:
+    a, b = build.city(id="a.example"), build.city(id="b.example")
+    app = make_app(a, b)
+    build.store(platform_of(make_app(a)), service_request_id="1")
+    client = app.test_client()
+    settle(platform_of(app))
+    assert len(items(client.get(f"{FEED}.json?jurisdiction_id=a.example"))) == 1
+    assert items(client.get(f"{FEED}.json?jurisdiction_id=b.example")) == []
+    assert client.get(f"{FEED}.json").status_code == 400
+    assert client.get(f"{FEED}.xml?jurisdiction_id=c.example").status_code == 404
+
+
+# --- Waiting and caching
+
+
+def test_waiting_ends_with_the_first_change(client: FlaskClient, platform: Platform) -> None:
+    cursor = client.get(f"{FEED}.json").headers["X-Cursor"]
+    found: list[TestResponse] = []
+    thread = threading.Thread(target=lambda: found.append(client.get(f"{FEED}.json?cursor={cursor}&wait=25")))
+    thread.start()
+    until(platform.waiting.locked, "the feed to wait")
+    build.store(platform, service_request_id="A")
+    thread.join(timeout=20)
+    assert [item["id"] for item in items(found[0])] == ["A"]
+    assert not platform.waiting.locked()
+
+
+def test_waiting_in_vain_ends_too(feed: Feed, platform: Platform) -> None:
+    answer = feed(f"{FEED}.json?wait=0.01")
+    assert items(answer) == []
+    assert answer.headers["X-Caught-Up"] == "true"
+    assert not platform.waiting.locked()
+
+
+def test_one_caller_waits_and_the_others_are_answered(feed: Feed, platform: Platform) -> None:
+    with platform.waiting:
+        assert items(feed(f"{FEED}.json?wait=25")) == []
+
+
+def test_a_server_with_one_thread_never_waits(make_app: Callable[..., Flask]) -> None:
+    client = make_app(build.city(), threads=1).test_client()
+    assert items(client.get(f"{FEED}.json?wait=25")) == []
+
+
+@both_formats
+def test_nothing_new_is_304_and_anything_new_is_not(
+    client: FlaskClient, feed: Feed, platform: Platform, format: str
+) -> None:
+    url = f"{FEED}.{format}"
+    before = feed(url)
+    known = {"If-None-Match": before.headers["ETag"]}
+    same = feed(url, headers=known)
+    assert same.status_code == 304
+    assert same.headers["X-Cursor"] == before.headers["X-Cursor"]
+    build.store(platform, service_request_id="A")
+    after = feed(url, headers=known)
+    assert len(items(after)) == 1
+    with platform.database.transaction() as connection:
+        connection.execute(text("SELECT pg_current_xact_id()"))
+        build.store(platform, service_request_id="B")
+        held = client.get(url, headers={"If-None-Match": after.headers["ETag"]})
+        assert held.status_code == 200, "it is no longer caught up, and says so"

@@ -1,0 +1,184 @@
+"""Cities and areas as data, services that apply at a point, requests by area (our extensions)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import shapely
+from flask import Flask
+from flask.testing import FlaskClient
+from lxml import etree
+from shapely.geometry import box, shape
+
+from open311.clock import utc_now
+from open311.domain.places import Place
+from open311.operations.platform import Platform
+from open311.operations.recompute_areas import count_requests, recompute_areas
+from tests import build
+from tests.conftest import CITY, platform_of
+
+BASE = "/open311/v2"
+HARBOUR = "lat=60.13&long=24.95"
+INLAND = "lat=60.2&long=24.95"
+ABROAD = "lat=10&long=10"
+
+both_formats = pytest.mark.parametrize("format", ["json", "xml"])
+MakeApp = Callable[..., Flask]
+
+
+def rows(client: FlaskClient, path: str, format: str) -> list[dict[str, Any]]:
+    """What a list of places holds, its boundaries as geometries."""
+    address, _, query = path.partition("?")
+    answer = client.get(f"{BASE}/{address}.{format}?{query}")
+    assert answer.status_code == 200, answer.text
+    if format == "xml":
+        return [
+            {child.tag: [part.text for part in child] or child.text for child in item}
+            | {"boundary": _text_shape(item.findtext("boundary"))}
+            for item in etree.fromstring(answer.data)
+        ]
+    if format == "geojson":
+        assert answer.mimetype == "application/geo+json"
+        return [
+            item["properties"] | {"boundary": shape(item["geometry"]) if item["geometry"] else None}
+            for item in answer.get_json(force=True)["features"]
+        ]
+    return [
+        item | {"boundary": shape(item["boundary"]) if item["boundary"] else None} for item in answer.json or ()
+    ]
+
+
+def _text_shape(text: str | None) -> Any:
+    return shapely.from_wkt(text) if text else None
+
+
+@pytest.mark.parametrize("path", ["jurisdictions", "areas"])
+def test_all_formats_say_the_same(client: FlaskClient, platform: Platform, path: str) -> None:
+    found = rows(client, path, "json")
+    assert found == rows(client, path, "xml") == rows(client, path, "geojson")
+    (item,) = found
+    (city,) = platform.registry
+    assert item["jurisdiction_id"] == CITY
+    assert item["boundary"] == (city.boundary if path == "jurisdictions" else city.areas["Harbour"])
+
+
+def test_a_jurisdiction_says_what_it_is_and_where_its_calls_are(client: FlaskClient) -> None:
+    (item,) = rows(client, "jurisdictions", "json")
+    assert item["name"] == "Demoville"
+    assert item["time_zone"] == "Europe/Helsinki"
+    assert item["languages"] == ["en", "es"]
+    for name in ("services_url", "requests_url", "changes_url", "areas_url"):
+        assert client.get(item[name]).status_code == 200
+
+
+@pytest.mark.parametrize("format", ["json", "xml", "geojson"])
+def test_a_city_is_found_from_a_point(make_app: MakeApp, format: str) -> None:
+    west = build.city(id="west.example", boundary=box(0, 0, 10, 10))
+    east = build.city(id="east.example", boundary=box(10, 0, 20, 10))
+    client = make_app(west, east).test_client()
+
+    def ids(query: str) -> list[str]:
+        return [item["jurisdiction_id"] for item in rows(client, f"jurisdictions?{query}", format)]
+
+    assert ids("") == ["east.example", "west.example"]
+    assert ids("lat=5&long=5") == ["west.example"]
+    assert ids("lat=5&long=10") == ["east.example", "west.example"], "the border belongs to both"
+    assert ids("lat=50&long=50") == []
+    assert ids("jurisdiction_id=west.example") == ["west.example"]
+    assert ids("jurisdiction_id=west.example&lat=5&long=15") == []
+
+
+def test_a_city_without_a_boundary_is_everywhere_and_nowhere_on_the_map(make_app: MakeApp) -> None:
+    client = make_app(build.city()).test_client()
+    for format in ("json", "xml", "geojson"):
+        (item,) = rows(client, "jurisdictions?lat=1&long=2", format)
+        assert item["boundary"] is None
+
+
+@pytest.mark.parametrize("format", ["json", "xml", "geojson"])
+def test_areas_are_found_from_a_point(client: FlaskClient, format: str) -> None:
+    assert [item["name"] for item in rows(client, f"areas?{HARBOUR}", format)] == ["Harbour"]
+    assert rows(client, f"areas?{INLAND}", format) == []
+
+
+@both_formats
+@pytest.mark.requirement("C070")
+def test_services_at_a_point_are_those_of_its_city(client: FlaskClient, format: str) -> None:
+    whole = client.get(f"{BASE}/services.{format}")
+    assert client.get(f"{BASE}/services.{format}?{INLAND}").data == whole.data
+    abroad = client.get(f"{BASE}/services.{format}?{ABROAD}")
+    assert abroad.data in (b"[]", b'<?xml version="1.0" encoding="UTF-8"?>\n<services/>')
+    assert abroad.headers["ETag"] != whole.headers["ETag"]
+
+
+@pytest.mark.parametrize(
+    "path", ["services.json", "services.xml", "areas.json", "areas.xml", "areas.geojson", "jurisdictions.geojson"]
+)
+@pytest.mark.parametrize(
+    ("query", "named"),
+    [("lat=1", "long: "), ("long=1", "lat: "), ("lat=91&long=x", "lat: 91"), ("lat=a&long=1", "lat: ")],
+)
+def test_half_points_and_nonsense_are_400(client: FlaskClient, path: str, query: str, named: str) -> None:
+    answer = client.get(f"{BASE}/{path}?{query}")
+    assert answer.status_code == 400
+    assert named in answer.text
+    assert ("json" in answer.mimetype) is path.endswith("json")
+
+
+@pytest.mark.parametrize("path", ["jurisdictions.json", "jurisdictions.geojson", "areas.xml", "areas.geojson"])
+def test_caches_may_keep_places_for_a_while(client: FlaskClient, path: str) -> None:
+    answer = client.get(f"{BASE}/{path}")
+    assert answer.headers["Cache-Control"] == "public, max-age=300"
+    same = client.get(f"{BASE}/{path}", headers={"If-None-Match": answer.headers["ETag"]})
+    assert (same.status_code, same.headers["Cache-Control"]) == (304, "public, max-age=300")
+
+
+# --- Requests and their areas
+
+
+@pytest.fixture
+def redrawn(make_app: MakeApp) -> Platform:
+    """A city whose single ward was drawn anew after two requests came, one of them at no point."""
+    app = make_app(build.city(areas={"Ward 2": box(24, 60, 25, 61), "Centre": box(24.9, 60.1, 25, 60.2)}))
+    platform = platform_of(app)
+    build.store(platform, service_request_id="A", areas=("Ward 1",), at=utc_now())
+    build.store(platform, service_request_id="B", place=Place(address="5 Mill Lane"), at=utc_now())
+    return platform
+
+
+def test_requests_are_filtered_by_area(client: FlaskClient, post: Callable[..., Any]) -> None:
+    inside = post(service_code="potholes", lat=60.13, long=24.95).json[0]["service_request_id"]
+    post(service_code="potholes", lat=60.2, long=24.95)
+    for format in ("json", "xml"):
+        assert client.get(f"{BASE}/requests.{format}?area=Harbour").text.count(inside) == 1
+    (item,) = client.get(f"{BASE}/requests.json?area=Harbour&extensions=extended_attributes").json
+    assert item["service_request_id"] == inside
+    assert item["extended_attributes"]["areas"] == ["Harbour"]
+    assert client.get(f"{BASE}/requests.json?area=harbour").json == []
+
+
+def test_areas_are_looked_up_anew_and_what_they_were_is_kept(redrawn: Platform) -> None:
+    (city,) = redrawn.registry
+    before = build.load(redrawn, service_request_id="A")
+    assert count_requests(redrawn, city) == 2
+    assert recompute_areas(redrawn, city, now=build.NOON) == 1
+    after = build.load(redrawn, service_request_id="A")
+    assert after.areas == ("Ward 2", "Centre")
+    assert (after.updated_at, after.changed_at) == (before.updated_at, before.changed_at)
+    event = build.history(redrawn, after)[-1]
+    assert (event.kind, event.description, event.is_public) == ("areas", "was: Ward 1", False)
+    assert recompute_areas(redrawn, city, now=build.NOON) == 0, "a second time changes nothing"
+    assert len(build.history(redrawn, after)) == 2
+
+
+def test_new_areas_are_public_at_once(redrawn: Platform, make_app: MakeApp) -> None:
+    (city,) = redrawn.registry
+    client = make_app(city).test_client()
+    assert len(client.get(f"{BASE}/requests.json?area=Ward%201").json or ()) == 1
+    recompute_areas(redrawn, city, now=build.NOON)
+    assert client.get(f"{BASE}/requests.json?area=Ward%201").json == []
+    (item,) = client.get(f"{BASE}/requests.json?area=Ward%202&extensions=true").json or ()
+    assert item["extended_attributes"]["areas"] == ["Ward 2", "Centre"]
+    assert not any("Ward 1" in note["description"] for note in item["notes"])
