@@ -59,7 +59,7 @@ class Instant(fields.String):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(allow_none=True, **kwargs)
 
-    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> str | None:  # noqa: ARG002
         if value is None:
             return None
         return f"{value.astimezone(UTC).replace(microsecond=0, tzinfo=None).isoformat()}Z"

@@ -1,4 +1,4 @@
-"""Whole documents from plain data: JSON by orjson, XML written here by the standard's conventions (1.0, A38 to A44)."""
+"""Whole documents from plain data: JSON by orjson, XML by the standard's own conventions (1.0, A38 to A44)."""
 
 from __future__ import annotations
 

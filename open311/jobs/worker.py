@@ -30,7 +30,7 @@ KEEP_DONE_JOBS = timedelta(days=7)
 
 
 class Patience(BaseRetryStrategy):
-    """Try again for ever, waiting twice as long each time, ten minutes at most: an accepted request is never lost."""
+    """Try again for ever, waiting twice as long each time, ten minutes at most: what was accepted is never lost."""
 
     def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision:
         """When to try again.

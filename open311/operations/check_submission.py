@@ -1,4 +1,4 @@
-"""Is this a request we can take? Everything that the catalogue, the city and the operator ask (A04, A09, A17, A59)."""
+"""Is this a request we can take? All that the catalogue, the city and the operator ask (A04, A09, A17, A59)."""
 
 from __future__ import annotations
 

@@ -17,7 +17,6 @@ from open311.operations.platform import Platform
 from open311.operations.publishing import Names, publish
 from open311.plugins import Jurisdiction
 from open311.storage import requests
-from open311.storage.engine import Connection
 
 DAYS = 120
 _HOURS = [1, 1, 1, 1, 1, 2, 4, 7, 9, 10, 10, 10, 9, 9, 9, 9, 8, 7, 6, 5, 4, 3, 2, 1]
@@ -35,15 +34,13 @@ def add_examples(platform: Platform, jurisdiction: Jurisdiction, *, count: int, 
     with platform.database.transaction() as connection:
         if requests.has_requests(connection, jurisdiction.id):
             return 0
-        records = _records(platform, connection, jurisdiction, count, now)
+        records = _records(platform, jurisdiction, count, now)
         requests.insert_records(connection, records, "example")
         publish(connection, records, Names(jurisdiction, {}))
     return len(records)
 
 
-def _records(
-    platform: Platform, connection: Connection, jurisdiction: Jurisdiction, count: int, now: datetime
-) -> list[Record]:
+def _records(platform: Platform, jurisdiction: Jurisdiction, count: int, now: datetime) -> list[Record]:
     random = Random(jurisdiction.id)  # noqa: S311  # the same city looks the same everywhere
     listed = [service for service in jurisdiction.services if service.type is not ServiceType.BLACKBOX]
     shares = [1 / rank for rank in range(1, len(listed) + 1)]  # few services get most requests

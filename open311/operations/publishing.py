@@ -83,7 +83,7 @@ def public_view(record: Record, names: Names) -> ServiceRequest:
 
 
 def extras_of(record: Record, names: Names, events: Iterable[Event]) -> Extras:
-    """What `extensions=` can show of a record: never its reporter, and of free text only what is declared public."""
+    """What `extensions=` can show of a record: never its reporter, of free text only what is declared public."""
     service = names.jurisdiction.service(record.service_code)
     return Extras(
         extended_attributes=ExtendedAttributes(

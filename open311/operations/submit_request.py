@@ -47,9 +47,7 @@ def submit_request(
     number = platform.numbers.next(platform.database.direct)
     record = _record(jurisdiction, submission, checked, route, number=number, key=key, now=now)
     service = checked.draft.service
-    record = replace(
-        record, possible_duplicate_of=find_possible_duplicate(platform, jurisdiction, service, record)
-    )
+    record = replace(record, possible_duplicate_of=find_possible_duplicate(platform, jurisdiction, service, record))
     new = NewRequest(
         record=record,
         reporter=submission.reporter,

@@ -93,7 +93,7 @@ def digest_of(jurisdiction: Jurisdiction) -> str:
 
 
 def republish(
-    platform: Platform, jurisdiction_id: str, now: datetime, on_batch: Callable[[int], None] = lambda rows: None
+    platform: Platform, jurisdiction_id: str, now: datetime, on_batch: Callable[[int], object] = int
 ) -> int:
     """Render all of a jurisdiction's requests for the edition in work, a batch a transaction; how many it rendered.
 

@@ -15,8 +15,8 @@ from select import select
 from typing import Any, Self
 
 import psycopg2
+from psycopg2 import extensions
 from psycopg2.errors import QueryCanceled, UndefinedTable
-from psycopg2.extensions import connection as RawConnection
 from sqlalchemy.dialects.postgresql import psycopg2 as dialect
 from sqlalchemy.sql import ClauseElement
 
@@ -82,7 +82,7 @@ class Direct:
         self._prepares = prepares
         self._own = threading.local()
         self._lock = threading.Lock()
-        self._open: list[RawConnection] = []
+        self._open: list[extensions.connection] = []
 
     def rows(self, statement: Statement, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         """All rows of a read. Raises Unavailable where there is no database, or it takes too long.
@@ -108,7 +108,7 @@ class Direct:
         except psycopg2.Error as error:
             raise Refused.of(error, statement.text) from None
 
-    def connect(self) -> RawConnection:
+    def connect(self) -> extensions.connection:
         """A connection beside those of the threads, for the caller to close. Raises Unavailable."""
         try:
             return psycopg2.connect(self._dsn)
@@ -139,7 +139,7 @@ class Direct:
             found: list[tuple[Any, ...]] = cursor.fetchall()
             return found
 
-    def _connect(self) -> RawConnection:
+    def _connect(self) -> extensions.connection:
         self._forget()
         connection = psycopg2.connect(self._dsn)
         connection.autocommit = True
@@ -163,7 +163,7 @@ class Direct:
                 self._open = [other for other in self._open if other is not connection]
 
 
-def is_dead(connection: RawConnection) -> bool:
+def is_dead(connection: extensions.connection) -> bool:
     """Whether the server has closed a connection: its socket says so, for less than asking the server costs."""
     if connection.closed:
         return True

@@ -7,9 +7,8 @@ from contextlib import contextmanager
 
 import orjson
 import psycopg2
+from psycopg2 import extensions
 from psycopg2.errors import UndefinedTable
-from psycopg2.extensions import connection as RawConnection
-from psycopg2.extensions import make_dsn
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, DisconnectionError, InterfaceError, OperationalError
@@ -80,10 +79,10 @@ def open_database(
         json_deserializer=orjson.loads,
     )
     event.listen(engine, "checkout", _refuse_dead)
-    return Database(engine, Direct(make_dsn(libpq_dsn(url), **arguments), prepares=prepares))
+    return Database(engine, Direct(extensions.make_dsn(libpq_dsn(url), **arguments), prepares=prepares))
 
 
-def _refuse_dead(connection: RawConnection, record: object, proxy: object) -> None:  # noqa: ARG001
+def _refuse_dead(connection: extensions.connection, record: object, proxy: object) -> None:  # noqa: ARG001
     """Have the pool replace a connection whose server has gone."""
     if is_dead(connection):
         raise DisconnectionError("the server has closed this connection")
@@ -92,7 +91,9 @@ def _refuse_dead(connection: RawConnection, record: object, proxy: object) -> No
 def libpq_dsn(url: str) -> str:
     """The same database in libpq's own words, for drivers beside SQLAlchemy."""
     parsed = make_url(url)
-    dsn: str = make_dsn(**parsed.translate_connect_args(database="dbname", username="user"), **parsed.query)
+    dsn: str = extensions.make_dsn(
+        **parsed.translate_connect_args(database="dbname", username="user"), **parsed.query
+    )
     return dsn
 
 

@@ -20,7 +20,7 @@ def point_of(place: Place) -> str | None:
 
 
 def in_box(point: ColumnElement[Any], name: str, parts: int) -> ColumnElement[bool]:
-    """Points in or on a box, whose values `box_values` has under the same name; in two parts across the antimeridian."""
+    """Points in or on a box, in two parts across the antimeridian; `box_values` has the values of this name."""
     return or_(*(func.ST_Intersects(point, _envelope(f"{name}_{part}"), type_=Boolean) for part in range(parts)))
 
 

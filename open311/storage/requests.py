@@ -216,7 +216,9 @@ def load_batch(connection: Connection, jurisdiction_id: str, *, after: int, rows
 def count_records(connection: Connection, jurisdiction_id: str) -> int:
     """How many records there are."""
     found = connection.execute(
-        select(func.count()).select_from(service_request).where(service_request.c.jurisdiction_id == jurisdiction_id)
+        select(func.count())
+        .select_from(service_request)
+        .where(service_request.c.jurisdiction_id == jurisdiction_id)
     )
     return found.scalar_one()
 

@@ -1,4 +1,4 @@
-"""Every failure as the standard wants it, in the format of the URL; the cause goes to the log alone (A54 to A61)."""
+"""Every failure as the standard wants it, in the format of the URL; its cause goes to the log (A54 to A61)."""
 
 from __future__ import annotations
 

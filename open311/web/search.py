@@ -88,12 +88,25 @@ class _SearchReader:
     def cursor(self) -> Cursor | None:
         text = self.values.get("cursor", "")
         try:
-            return read_cursor(text) if text else None
+            found = read_cursor(text) if text else None
         except ValueError:
             self.problems.append(
                 Problem("cursor", "is not one that a Link header gave out; begin anew without it.")
             )
             return None
+        if found and self.is_elsewhere(found):
+            self.problems.append(
+                Problem("cursor", "belongs to another order or other dates; begin anew without it.")
+            )
+        return found
+
+    def is_elsewhere(self, cursor: Cursor) -> bool:
+        """Whether a cursor contradicts the order or a date that stands beside it."""
+        sort = self.values.get("sort", "")
+        dates = {"start_date": cursor.requested.start, "updated_after": cursor.updated.start}
+        return bool(sort and sort != cursor.sort) or any(
+            self.values.get(name) and self.instant(name) != at for name, at in dates.items()
+        )
 
     def service_codes(self) -> tuple[str, ...] | None:
         """The codes that service_code, group and keyword leave over; None for all (A22)."""

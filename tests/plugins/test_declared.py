@@ -20,6 +20,7 @@ from open311.plugins import (
     Service,
     ServiceType,
     Value,
+    Vicinity,
     declared,
 )
 from open311.plugins.testing import check_jurisdiction
@@ -369,3 +370,39 @@ def test_the_readme_explains_every_key() -> None:
     keys = {field.name for kind in kinds for field in dataclasses.fields(kind)} - elsewhere
 
     assert [key for key in sorted(keys) if f"| `{key}` |" not in text] == []
+
+
+# --- Where to look for duplicates
+
+
+def with_duplicates(folder: Path, of_the_city: str, of_the_service: str) -> Jurisdiction:
+    """The good city with other vicinities: tables as they are written in the form."""
+    text = GOOD.replace("[aliases]", f"{of_the_city}\n[aliases]").replace(
+        'notice = "Soon."', f'notice = "Soon."\n{of_the_service}'
+    )
+    (folder / "jurisdiction.toml").write_text(text, encoding="utf-8")
+    return declared.load(folder)
+
+
+@pytest.mark.parametrize(
+    ("of_the_city", "of_the_service", "expected"),
+    [
+        ("", "", Vicinity(50, 7)),
+        ("[duplicates]\nradius_m = 20", "", Vicinity(20, 7)),
+        ("[duplicates]\nradius_m = 20", "[services.duplicates]\ndays = 30", Vicinity(50, 30)),
+        ("", "[services.duplicates]\nradius_m = 0", Vicinity(0, 7)),
+    ],
+)
+def test_a_service_has_its_own_vicinity_or_the_citys(
+    city: Path, of_the_city: str, of_the_service: str, expected: Vicinity
+) -> None:
+    found = with_duplicates(city, of_the_city, of_the_service)
+    assert found.vicinity(found.services[0]) == expected
+
+
+@pytest.mark.parametrize(
+    "wrong", ["radius_m = -1", "radius_m = 1001", "days = 0", "days = 366", 'days = "7"', "m = 1"]
+)
+def test_a_vicinity_out_of_range_is_named(city: Path, wrong: str) -> None:
+    with pytest.raises(Misconfigured, match="duplicates"):
+        with_duplicates(city, f"[duplicates]\n{wrong}", "")

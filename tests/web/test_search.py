@@ -379,6 +379,24 @@ def test_what_cannot_be_read_is_named(client: FlaskClient, format: str, query: s
 
 
 @both_formats
+def test_a_cursor_of_another_list_is_400(city: City, client: FlaskClient, format: str) -> None:
+    start = (city.now - 80 * DAY).isoformat()
+    own = urlencode({"start_date": start, "sort": "requested", "page_size": "2"})
+    link = client.get(f"{BASE}/requests.{format}?{own}").headers["Link"]
+    cursor = re.findall(r"cursor=([\w-]+)", link)[0]
+    assert client.get(f"{BASE}/requests.{format}?{own}&cursor={cursor}").status_code == 200
+    assert client.get(f"{BASE}/requests.{format}?cursor={cursor}").status_code == 200
+    for other in (
+        {"sort": "-requested"},
+        {"start_date": (city.now - 79 * DAY).isoformat()},
+        {"updated_after": start},
+    ):
+        refused = client.get(f"{BASE}/requests.{format}?{urlencode(other)}&cursor={cursor}")
+        assert refused.status_code == 400
+        assert "cursor: belongs to another" in refused.text
+
+
+@both_formats
 @pytest.mark.parametrize(
     ("sent", "meant"),
     [

@@ -7,7 +7,6 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from open311.operations.platform import Platform
-from open311.plugins import Jurisdiction
 from tests import build
 
 
@@ -46,12 +45,3 @@ def test_a_broken_plugin_is_told_and_the_others_are_served(make_app: Callable[..
     assert answer.status_code == 200
     assert not answer.json["checks"]["plugins"]["ok"]
     assert client.get("/open311/v2/services.json").status_code == 200
-
-
-def test_a_plugin_for_another_contract_is_not_served(make_app: Callable[..., Flask]) -> None:
-    class FromTheFuture(Jurisdiction):
-        api_version = 99
-
-    from open311.plugins.testing import find_faults
-
-    assert any("99" in fault for fault in find_faults(build.city(FromTheFuture)))

@@ -84,7 +84,7 @@ def find_page(listing: Listing, output: Format) -> Page:
 
 
 def add_headers(response: Response, listing: Listing, page: Page) -> None:
-    """Link to the pages around this one, say how many items there are where that is cheap, name what is misspelt."""
+    """Link to the pages around, say how many items there are where that is cheap, name what is misspelt."""
     links = links_around(listing, page)
     if links:
         response.headers["Link"] = ", ".join(f'<{url}>; rel="{relation}"' for relation, url in links.items())
