@@ -26,6 +26,7 @@ from tests.benchmarks.measures import (
     Runner,
     compare_bodies,
     measure,
+    measure_export,
     measure_import,
     measure_memory,
     measure_mix,
@@ -37,7 +38,7 @@ from tests.benchmarks.workloads import WORKLOADS, Field, Workload, address, post
 console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
 RAW_FOLDER = ROOT / "var" / "bench"
 PAGES = ROOT / "spec" / "benchmarks"
-PARTS = ("rounds", "mix", "memory", "start", "import", "explain")
+PARTS = ("rounds", "mix", "memory", "start", "export", "import", "explain")
 QUICK_ROWS = 20_000
 EVERYBODY = (*ALL, peers.TIPG, peers.PYGEOAPI)
 STATIC = {
@@ -151,6 +152,12 @@ class _Bench:
                 self.run.starts[contestant.name] = measure_start(contestant, self.environment, self.log, times)
                 advance()
 
+    def export(self) -> None:
+        """Everything as CSV."""
+        with self._bar("Export", 1) as advance, running(OURS, self.environment, self.log) as server:
+            self.run.exported = measure_export(self.field, server)
+            advance()
+
     # The shell's word for it; "import" cannot be a method's name.
     def importing(self) -> None:
         """A file of the city's into an empty database."""
@@ -161,14 +168,14 @@ class _Bench:
 
     def explain(self) -> None:
         """The plan of every query."""
-        total = len(list(targets(self.field)))
+        wanted = list(targets(self.field, with_pairs=not self.run.is_quick))
         # Settings first: a server's sessions take them as they begin.
         with (
-            self._bar("Plans", total) as advance,
+            self._bar("Plans", len(wanted)) as advance,
             explaining(self.run.data),
             running(OURS, self.environment, self.log) as server,
         ):
-            self.run.plans = explain(self.field, server, advance)
+            self.run.plans = explain(self.field, server, wanted, advance)
 
     def _asking(self, server: Server, workload: Workload) -> Asking:
         return Asking(server, workload, requests_for(self.field, server, workload), self.run.data.postmaster)

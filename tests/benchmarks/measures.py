@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import csv
 import json
+import subprocess
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import timedelta
+from http.client import HTTPConnection
 from itertools import islice
 from pathlib import Path
 from statistics import median, quantiles
@@ -18,12 +21,14 @@ from tests.benchmarks.city import Chronicle
 from tests.benchmarks.contestants import Contestant, Server, running
 from tests.benchmarks.cpu import cpu_ns, ended_children_s, pss_kb
 from tests.benchmarks.data import CITY, Data, city, make_empty, run_open311
-from tests.benchmarks.load import Outcome, Refused, ask, drive, pace
+from tests.benchmarks.load import HOST, TIMEOUT_S, Outcome, Refused, ask, drive, pace
 from tests.benchmarks.workloads import READS_PER_S, WRITES_PER_S, Field, Workload, mixed
 
 CONNECTIONS = 4
 WARM_REQUESTS = 48
 TRIAL_REQUESTS = 32
+SETTLING_S = 1.0
+"""granian loses a SIGTERM that comes while a worker is still starting, and waits half a minute for it."""
 FEWEST, MOST = 24, 20_000
 OPEN_DATA_COLUMNS = (
     *("Unique Key", "Created Date", "Closed Date", "Agency", "Agency Name", "Complaint Type", "Descriptor"),
@@ -56,6 +61,16 @@ class Figures:
         return quantiles(self.latencies, n=100)[share - 1] * 1000
 
 
+COPY = """
+    COPY (
+        SELECT r.service_request_id, r.status, r.status_notes, s.service_name, r.service_code, r.description,
+            d.name, r.service_notice, r.requested_datetime, r.updated_datetime, r.expected_datetime, r.address,
+            r.address_id, r.zipcode, r.lat, r.long, r.media_url
+        FROM rival.request r JOIN rival.service s USING (service_code)
+        JOIN rival.department d ON d.code = r.department_code
+        ORDER BY r.requested_datetime, r.id
+    ) TO STDOUT CSV HEADER
+"""
 Results = dict[str, dict[str, Figures]]
 """By workload, then by contestant."""
 
@@ -200,6 +215,7 @@ def measure_start(contestant: Contestant, environment: dict[str, str], log: Path
         begun_at = time.perf_counter()
         with running(contestant, environment, log):
             found.append(time.perf_counter() - begun_at)
+            time.sleep(SETTLING_S)
     return found
 
 
@@ -235,6 +251,53 @@ def measure_import(cluster: Cluster, data: Data, rows: int, folder: Path) -> Imp
         cluster.drop_database(name)
         file.unlink()
     return Import(rows, seconds, spent)
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """All requests as CSV over HTTP, and psql's COPY of the same columns."""
+
+    rows: int
+    per_second: float
+    cpu_s: float
+    growth_mb: float
+    copy_per_second: float
+
+
+def measure_export(field: Field, server: Server) -> Export:
+    """Both once to warm up and once to count."""
+    data, roots = field.data, (server.pid, field.data.postmaster)
+    for _ in range(2):
+        before, memory = cpu_ns(roots), pss_kb([server.pid])[0]
+        seconds, rows, peak = _download(server, address_of_export())
+        spent = (cpu_ns(roots) - before) / 1e9
+    for _ in range(2):
+        begun_at = time.perf_counter()
+        subprocess.run(["psql", "-qX", data.dsn, "-c", COPY], stdout=subprocess.DEVNULL, check=True)
+        copying = time.perf_counter() - begun_at
+    return Export(rows, rows / seconds, spent, (peak - memory) / 1024, rows / copying)
+
+
+def address_of_export() -> str:
+    """GeoReport Bulk's CSV of the city."""
+    return f"/open311/bulk/v1/requests.csv?jurisdiction_id={CITY}"
+
+
+def _download(server: Server, target: str) -> tuple[float, int, int]:
+    """Seconds, rows and the most memory (kB) that a streamed answer took; nothing of it is kept."""
+    begun_at, size, peak, looked_at = time.perf_counter(), 0, 0, 0.0
+    connection = HTTPConnection(HOST, server.port, timeout=TIMEOUT_S)
+    with closing(connection):
+        connection.request("GET", target)
+        answer = connection.getresponse()
+        if answer.status != 200:
+            raise Refused(f"{target}: {answer.status}")
+        rows = int(answer.headers["X-Total-Count"])
+        while block := answer.read(1 << 18):
+            size += len(block)
+            if time.perf_counter() - looked_at > 0.5:
+                peak, looked_at = max(peak, pss_kb([server.pid])[0]), time.perf_counter()
+    return time.perf_counter() - begun_at, rows, peak
 
 
 def _write_open_data(file: Path, data: Data, rows: int) -> None:

@@ -460,7 +460,7 @@ def test_a_status_beyond_the_standards_is_refused_with_the_choices(run: Run) -> 
 
 def test_areas_are_recomputed_for_all_or_one_city(run: Run, request_id: str) -> None:
     for arguments in ((), ("--jurisdiction", CITY)):
-        said = printed(run("areas", "recompute", *arguments))
+        said = printed(run("areas", "recompute", *arguments)).lstrip()
         assert said == f"{CITY}: 0 requests lie in other areas than before.\n"
     assert "'nowhere.example' is not served here" in refusal(
         run("areas", "recompute", "--jurisdiction", "nowhere.example")
