@@ -21,12 +21,13 @@ from open311.domain.imports import Refusal
 from open311.domain.text import clean_text
 from open311.errors import Invalid
 from open311.formats.reading import Source, SourceFormat, open_source
-from open311.operations.import_requests import BATCH_ROWS, Batch, Import, Tally, import_requests
-from open311.operations.platform import Platform
+from open311.operations.import_processes import Processes
+from open311.operations.import_requests import BATCH_ROWS, Batch, Import, Tally
 
 AUTO = "auto"
 SHOWN_REFUSALS = 20
 PLAIN_STEP_ROWS = 50_000
+MAX_PROCESSES = 4
 FAILED, SOME_REFUSED, STOPPED = 1, 3, 130
 _LINE_FORMATS = (".jsonl", ".ndjson")
 
@@ -59,6 +60,13 @@ Report = Callable[[str, Refusal], None]
     show_default=True,
     help="Rows in one transaction: what a stopped import may have to do again.",
 )
+@click.option(
+    "--processes",
+    type=click.IntRange(1, 64),
+    default=lambda: min(os.cpu_count() or 1, MAX_PROCESSES),
+    show_default=f"one for each core, at most {MAX_PROCESSES}",
+    help="How many share the work on long files.",
+)
 def import_command(
     files: tuple[BinaryIO, ...],
     jurisdiction: str,
@@ -66,6 +74,7 @@ def import_command(
     report_file: TextIO | None,
     dry_run: bool,
     batch_rows: int,
+    processes: int,
 ) -> None:
     """Import requests from files and keep their ids. A FILE of - is standard input.
 
@@ -93,7 +102,7 @@ def import_command(
     """
     source_format = None if wanted == AUTO else SourceFormat(wanted)
     try:
-        with open_shell() as platform, _progress() as progress:
+        with open_shell() as platform, Processes(platform, processes) as helpers, _progress() as progress:
             order = Import(
                 jurisdiction=find_jurisdiction(platform, jurisdiction),
                 origin="",
@@ -101,7 +110,7 @@ def import_command(
                 batch_rows=batch_rows,
                 is_dry_run=dry_run,
             )
-            desk = _Desk(platform, order, progress, _report(report_file))
+            desk = _Desk(helpers, order, progress, _report(report_file))
             statuses = {desk.take(stream, source_format) for stream in files}
     except KeyboardInterrupt:
         say("Stopped. The same command goes on where this one was.")
@@ -146,7 +155,7 @@ def _entry(name: str, refusal: Refusal) -> dict[str, str | int]:
 class _Desk:
     """Where files are handed in, one after the other."""
 
-    platform: Platform
+    processes: Processes
     order: Import
     progress: Progress
     report: Report
@@ -157,7 +166,7 @@ class _Desk:
         try:
             source = open_source(stream, wanted)
             with _Account(name, source, stream, self).kept() as account:
-                for batch in import_requests(self.platform, source.rows, replace(self.order, origin=name)):
+                for batch in self.processes.import_source(source, replace(self.order, origin=name)):
                     account.add(batch)
         except Invalid as error:
             say(f"{name}: {clean_text(str(error))}")

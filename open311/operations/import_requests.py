@@ -18,6 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import lru_cache
+from typing import TypeVar
 
 from open311.domain.attributes import Answer, AnswerPolicy, check_answers
 from open311.domain.dates import format_instant
@@ -35,8 +36,10 @@ from open311.plugins import Jurisdiction
 from open311.storage import catalogue, requests
 from open311.storage.engine import Connection
 
-BATCH_ROWS = 1_000
+BATCH_ROWS = 2_000
 KEPT_MATCHES = 1_000
+
+T = TypeVar("T")
 SOURCE = "import"
 
 
@@ -117,13 +120,14 @@ def import_requests(platform: Platform, rows: Iterable[SourceRow | Refusal], ord
     rows  as they are read; when reading fails with Invalid, what came before is imported, then it is raised
     """
     ensure_synced(platform)
-    matches = _Matches(order.jurisdiction)
-    for chunk in _chunks(rows, order.batch_rows):
-        yield _import_batch(platform, chunk, order, matches)
+    matches = Matches(order.jurisdiction)
+    for chunk in in_chunks(rows, order.batch_rows):
+        yield import_batch(platform, chunk, order, matches)
 
 
-def _chunks(rows: Iterable[SourceRow | Refusal], size: int) -> Iterator[list[SourceRow | Refusal]]:
-    chunk: list[SourceRow | Refusal] = []
+def in_chunks(rows: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Rows in lists of a size, and what is left; before reading fails with Invalid, what came before."""
+    chunk: list[T] = []
     try:
         for row in rows:
             chunk.append(row)
@@ -138,7 +142,8 @@ def _chunks(rows: Iterable[SourceRow | Refusal], size: int) -> Iterator[list[Sou
         yield chunk
 
 
-def _import_batch(platform: Platform, chunk: list[SourceRow | Refusal], order: Import, matches: _Matches) -> Batch:
+def import_batch(platform: Platform, chunk: list[SourceRow | Refusal], order: Import, matches: Matches) -> Batch:
+    """Import some rows in one transaction."""
     arrivals, refusals = _sort_out(chunk, order, matches)
     tally = Tally(read=len(chunk), mended=Counter(kind for arrival in arrivals for kind in arrival.mended))
     with suppress(_NothingKept), platform.database.transaction() as connection:
@@ -152,7 +157,7 @@ def _import_batch(platform: Platform, chunk: list[SourceRow | Refusal], order: I
 
 
 def _sort_out(
-    chunk: list[SourceRow | Refusal], order: Import, matches: _Matches
+    chunk: list[SourceRow | Refusal], order: Import, matches: Matches
 ) -> tuple[list[_Arrival], list[Refusal]]:
     arrivals: list[_Arrival] = []
     refusals: list[Refusal] = []
@@ -179,7 +184,7 @@ def _waves(arrivals: list[_Arrival]) -> Iterator[list[_Arrival]]:
 # From a row to a record.
 
 
-def _arrival(row: SourceRow, order: Import, matches: _Matches) -> _Arrival:
+def _arrival(row: SourceRow, order: Import, matches: Matches) -> _Arrival:
     """What a row makes. Raises Invalid for one that cannot be kept."""
     city = order.jurisdiction
     request = mend(row, zone=city.zone, now=order.now, covers=city.covers)
@@ -210,7 +215,7 @@ def _own_code(request: ImportedRequest) -> str:
     return request.service_codes[0] if request.service_codes else request.service_name
 
 
-class _Matches:
+class Matches:
     """What a source's words mean in the catalogue. A file says few things many times, so answers are kept."""
 
     def __init__(self, city: Jurisdiction) -> None:

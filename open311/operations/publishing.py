@@ -29,7 +29,7 @@ from schemas import ExtrasSchema, ServiceRequestSchema
 
 _SHAPE = shape_of(ServiceRequestSchema)
 _EXTRAS = shape_of(ExtrasSchema)
-BATCH_ROWS = 500
+BATCH_ROWS = 1_000
 
 __all__ = ["Names", "names_for", "publication_of", "publish", "text_search_language"]
 

@@ -31,6 +31,7 @@ from sqlalchemy.schema import CreateTable, DropTable
 Row = Mapping[str, Any]
 
 FEW = 20
+PIECE_BYTES = 1 << 18
 _NULL = "\\N"
 
 
@@ -51,7 +52,7 @@ def copy_rows(connection: Connection, table: Table, rows: Sequence[Row]) -> None
     names = ", ".join(f'"{item.name}"' for item in columns)
     raw: Any = connection.connection.driver_connection
     with raw.cursor() as cursor:
-        cursor.copy_expert(f'COPY "{table.name}" ({names}) FROM STDIN', io.BytesIO(content))
+        cursor.copy_expert(f'COPY "{table.name}" ({names}) FROM STDIN', io.BytesIO(content), PIECE_BYTES)
 
 
 def stage_of(table: Table, *more: Column[Any], without: Sequence[str] = ()) -> Table:

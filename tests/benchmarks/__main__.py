@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import fcntl
 import re
 import signal
 import sys
@@ -53,13 +54,14 @@ STATIC = {
 def main() -> int:
     """Measure and report; 1 where a query has no good plan, 2 where somebody did not answer as they should."""
     words = _arguments()
-    signal.signal(signal.SIGTERM, _stop)
+    for number in (signal.SIGINT, signal.SIGTERM):  # a shell's background jobs begin with SIGINT ignored
+        signal.signal(number, _stop)
     RAW_FOLDER.mkdir(parents=True, exist_ok=True)
     if words.table:
         console.print(table_by_rows(RAW_FOLDER), markup=False, soft_wrap=True)
         return 0
     try:
-        with ExitStack() as stack, _progress() as progress:
+        with ExitStack() as stack, _progress() as progress, _alone():
             run = _run(words, stack, progress)
     except Refused as error:
         console.print(f"bench: {error}", markup=False)
@@ -223,6 +225,17 @@ def _tell(run: Run, words: argparse.Namespace) -> int:
         )
     console.print(f"Written: {page}")
     return 1 if run.faulty() else 0
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """One run at a time: PostgreSQL's CPU is counted whole."""
+    with (RAW_FOLDER / "lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Refused("another run of this clone is under way") from None
+        yield
 
 
 def _new_key(data: Data) -> str:

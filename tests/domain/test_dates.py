@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -122,3 +122,31 @@ def test_any_text_is_a_whole_second_in_utc_or_refused(text: str, zone: str, end_
         return
     assert found.tzinfo is UTC
     assert found.microsecond == 0
+
+
+@given(
+    st.datetimes(datetime.min.replace(year=2), datetime.max.replace(year=9998)),
+    st.sampled_from("Tt "),
+    st.sampled_from(["", "Z", "z"]),
+    st.timezones(),
+)
+def test_the_quick_way_reads_what_the_thorough_one_reads(
+    moment: datetime, separator: str, suffix: str, zone: tzinfo
+) -> None:
+    text = moment.replace(microsecond=0).isoformat(separator)
+    assert parse_instant(text + suffix, zone) == parse_instant(f"{text}.0{suffix}", zone)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2026-W09-7T09:30:00",
+        "2026-13-01T09:30:00",
+        "2026-03-01T24:00:00",
+        "2026-03-01T09:30:0Z",
+        "٢٠٢٦-03-01T09:30:00",
+    ],
+)
+def test_the_quick_way_takes_nothing_else(text: str) -> None:
+    with pytest.raises(NotAnInstant):
+        parse_instant(text, UTC)

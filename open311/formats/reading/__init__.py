@@ -3,6 +3,7 @@
 Nothing here judges what it reads; that is `open311.domain.mending`. Nothing here opens a file.
 """
 
-from open311.formats.reading.source import Source, SourceFormat, open_source
+from open311.formats.reading.source import Source, SourceFormat, open_source, vocabulary_named
+from open311.formats.reading.vocabulary import Found, Vocabulary
 
-__all__ = ["Source", "SourceFormat", "open_source"]
+__all__ = ["Found", "Source", "SourceFormat", "Vocabulary", "open_source", "vocabulary_named"]

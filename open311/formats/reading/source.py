@@ -18,7 +18,7 @@ from open311.formats.reading.georeport import GEOREPORT
 from open311.formats.reading.newyork import NEWYORK
 from open311.formats.reading.objects import read_objects
 from open311.formats.reading.tables import Table
-from open311.formats.reading.vocabulary import Vocabulary
+from open311.formats.reading.vocabulary import Found, Vocabulary
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -51,13 +51,25 @@ class SourceFormat(StrEnum):
 class Source:
     """A file that has been recognised.
 
-    rows   in the file's order, read as they are asked for; Invalid is raised where reading cannot go on
+    found  its rows, in the file's order, read as they are asked for; Invalid is raised where that cannot go on
     count  how many there are, where that is known beforehand
     """
 
     format: SourceFormat
-    rows: Iterator[SourceRow | Refusal]
+    vocabulary: Vocabulary
+    found: Iterator[Found]
     count: int | None = None
+
+    @property
+    def rows(self) -> Iterator[SourceRow | Refusal]:
+        """The rows in the standard's words."""
+        for item in self.found:
+            yield item if isinstance(item, Refusal) else self.vocabulary.row(*item)
+
+
+def vocabulary_named(name: str) -> Vocabulary:
+    """A publisher's names. KeyError for one that is not known."""
+    return {each.name: each for each in VOCABULARIES}[name]
 
 
 class _Lent(io.RawIOBase):
@@ -117,15 +129,13 @@ def _kind_of(head: bytes) -> str:
 
 
 def _xml(stream: BinaryIO) -> Source:
-    rows = (GEOREPORT.row(position, columns) for position, columns in enumerate(read_elements(stream), start=1))
-    return Source(SourceFormat.GEOREPORT_XML, rows)
+    return Source(SourceFormat.GEOREPORT_XML, GEOREPORT, enumerate(read_elements(stream), start=1))
 
 
 def _json(stream: BinaryIO, wanted: Vocabulary | None) -> Source:
     found = read_objects(stream)
     vocabulary = wanted or (_vocabulary(list(dict.fromkeys(chain(*found[:50])))) if found else GEOREPORT)
-    rows = (vocabulary.row(position, columns) for position, columns in enumerate(found, start=1))
-    return Source(SourceFormat(f"{vocabulary.name}-json"), rows, len(found))
+    return Source(SourceFormat(f"{vocabulary.name}-json"), vocabulary, enumerate(found, start=1), len(found))
 
 
 def _csv(stream: BinaryIO, head: bytes, wanted: Vocabulary | None) -> Source:
@@ -134,12 +144,7 @@ def _csv(stream: BinaryIO, head: bytes, wanted: Vocabulary | None) -> Source:
     missing = vocabulary.missing(table.names)
     if missing:
         raise Invalid(_lacks(vocabulary, missing, table.names))
-    return Source(SourceFormat(f"{vocabulary.name}-csv"), _table_rows(table, vocabulary))
-
-
-def _table_rows(table: Table, vocabulary: Vocabulary) -> Iterator[SourceRow | Refusal]:
-    for found in table.rows(vocabulary.known):
-        yield found if isinstance(found, Refusal) else vocabulary.row(*found)
+    return Source(SourceFormat(f"{vocabulary.name}-csv"), vocabulary, table.rows(vocabulary.known))
 
 
 def _vocabulary(names: list[str]) -> Vocabulary:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
 from typing import Any
 
-from open311.domain.imports import SourceRow
+from open311.domain.imports import Refusal, SourceRow
 
 Columns = Mapping[str, str]
 """One row as it was found: column name, in `plain_name`'s spelling, to text."""
 
 MAX_BLANK_CHARACTERS = 20
 """No word that means nothing is longer."""
+Found = tuple[int, Columns] | Refusal
+"""A row as it was found, with its number from 1; or why it is none."""
+
 _NOT_IN_NAMES = re.compile(r"[^a-z0-9]+")
 
 
@@ -77,6 +80,16 @@ class Vocabulary:
             fields["media"] = tuple(address for name in self.media for address in _addresses(said.get(name, "")))
         fields |= self.derive(said)
         return SourceRow(position=position, **fields)
+
+    def rows(self, found: Iterable[Found]) -> list[SourceRow | Refusal]:
+        """Several rows in the standard's words."""
+        return [item if isinstance(item, Refusal) else self.row(*item) for item in found]
+
+    def ids(self, found: Iterable[Found]) -> set[str]:
+        """The ids of rows, "" for those without."""
+        names = self._names("service_request_id")
+        columns = [item[1] for item in found if not isinstance(item, Refusal)]
+        return {row[name].strip() for row in columns for name in names if name in row}
 
     def has_id(self, names: Collection[str]) -> bool:
         """Whether a file with these column names has this publisher's ids."""

@@ -117,7 +117,7 @@ def running(contestant: Contestant, environment: Mapping[str, str], log: Path) -
         process = subprocess.Popen(
             words,
             cwd=ROOT,
-            env=os.environ | contestant.environment | environment,
+            env=os.environ | environment | _resolved(contestant.environment, environment),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
@@ -143,6 +143,11 @@ def wait_for_answer(contestant: Contestant, port: int, ended: Callable[[], int |
             break
         time.sleep(0.005)
     raise Refused(f"{contestant.name} does not answer {contestant.probe}; see {log}")
+
+
+def _resolved(own: Mapping[str, str], given: Mapping[str, str]) -> dict[str, str]:
+    """A contestant's own variables; `$NAME` stands for one that all are given."""
+    return {name: given[value[1:]] if value.startswith("$") else value for name, value in own.items()}
 
 
 def _free_port() -> int:

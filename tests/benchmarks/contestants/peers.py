@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import orjson
 
@@ -37,7 +38,12 @@ TIPG = Contestant(
         *("{python}", "-m", "uvicorn", "tipg.main:app", "--host", HOST, "--port", "{port}"),
         *("--workers", str(WORKERS), "--no-access-log", "--log-level", "warning"),
     ),
-    environment={"TIPG_DB_SCHEMAS": '["rival"]', "DB_MIN_CONN_SIZE": "2", "DB_MAX_CONN_SIZE": "4"},
+    environment={
+        "DATABASE_URL": "$TIPG_URL",
+        "TIPG_DB_SCHEMAS": '["rival"]',
+        "DB_MIN_CONN_SIZE": "2",
+        "DB_MAX_CONN_SIZE": "4",
+    },
     needs=("tipg", "uvicorn"),
     probe=f"{_ITEMS.format(table='rival.request')}?limit=1&f=geojson",
     targets=_in(_targets("rival.request"), "geojson"),
@@ -61,7 +67,12 @@ def environment(folder: Path, dsn: dict[str, str]) -> dict[str, str]:
     config, openapi = folder / "pygeoapi.json", folder / "pygeoapi-openapi.json"
     config.write_bytes(orjson.dumps(_pygeoapi(dsn)))
     openapi.write_bytes(orjson.dumps({"openapi": "3.0.2", "info": {"title": "", "version": "1"}, "paths": {}}))
-    return {"PYGEOAPI_CONFIG": str(config), "PYGEOAPI_OPENAPI": str(openapi)}
+    host = quote(dsn["host"], safe="")  # a folder: the socket's
+    return {
+        "TIPG_URL": f"postgresql://{dsn['user']}@{host}:{dsn['port']}/{dsn['dbname']}",
+        "PYGEOAPI_CONFIG": str(config),
+        "PYGEOAPI_OPENAPI": str(openapi),
+    }
 
 
 def _pygeoapi(dsn: dict[str, str]) -> dict[str, Any]:

@@ -229,11 +229,25 @@ CREATE INDEX repeatable_post_created_idx ON repeatable_post (created_at);
 """
 
 
+# Half the time of PostgreSQL's own way, writing and reading; not every server is built with it.
+COMPRESSION = """
+DO $$
+BEGIN
+    EXECUTE 'ALTER TABLE publication
+        ALTER json SET COMPRESSION lz4, ALTER xml SET COMPRESSION lz4, ALTER words SET COMPRESSION lz4,
+        ALTER json_extras SET COMPRESSION lz4, ALTER xml_extras SET COMPRESSION lz4';
+EXCEPTION
+    WHEN feature_not_supported OR syntax_error THEN NULL;
+END $$;
+"""
+
+
 def upgrade() -> None:
     """Make the tables. The extensions need a superuser unless the database has them already."""
     op.execute("CREATE EXTENSION IF NOT EXISTS postgis")
     op.execute("CREATE EXTENSION IF NOT EXISTS btree_gist")
     op.execute(TABLES)
+    op.execute(COMPRESSION)
 
 
 def downgrade() -> None:

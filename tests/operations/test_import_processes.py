@@ -1,0 +1,119 @@
+"""Long files, shared among processes: the same outcome as from one, in the order of the rows."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from open311.clock import utc_now
+from open311.errors import Invalid
+from open311.formats.reading import Found, Source, open_source
+from open311.operations import import_processes
+from open311.operations.import_processes import Processes, _side_by_side
+from open311.operations.import_requests import Batch, Import, Tally
+from open311.operations.platform import Platform
+
+SAMPLES = Path(__file__).parent.parent / "samples"
+HEADER = "service_request_id,service_code,status,requested_datetime,updated_datetime,description\n"
+
+
+@pytest.fixture(autouse=True)
+def all_is_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every file is long enough for helpers."""
+    monkeypatch.setattr(import_processes, "ALONE_ROWS", 0)
+
+
+@pytest.fixture
+def order(platform: Platform) -> Import:
+    return Import(jurisdiction=platform.registry.find("city.example"), origin="a.csv", now=utc_now(), batch_rows=40)
+
+
+def file_of(count: int) -> str:
+    """Requests that come again, closed, far below; every 30th row says nothing of when it was opened."""
+    opened = "2026-04-03T14:10:00Z"
+    first = [f"{n},potholes,open,{opened if n % 30 else ''},,Deep\n" for n in range(1, count + 1)]
+    again = [f"{n},potholes,closed,{opened},2026-04-05T08:00:00Z,\n" for n in range(1, count, 7)]
+    return HEADER + "".join(first + again)
+
+
+def source(text: str) -> Source:
+    return open_source(io.BytesIO(text.encode()))
+
+
+def stored(platform: Platform) -> list[Any]:
+    """All that an import leaves, but for our own numbers and the time it was done."""
+    with platform.database.reading() as connection:
+        return [
+            connection.exec_driver_sql(query).scalars().all()
+            for query in (
+                "SELECT to_jsonb(r) - 'id' FROM service_request r ORDER BY service_request_id",
+                "SELECT to_jsonb(p) - 'id' - 'written_by' FROM publication p ORDER BY service_request_id",
+                "SELECT e.kind || e.description FROM request_event e JOIN service_request r"
+                " ON r.id = e.request_id ORDER BY service_request_id, e.id",
+            )
+        ]
+
+
+def test_several_processes_leave_what_one_leaves(platform: Platform, order: Import) -> None:
+    outcomes = []
+    for count in (1, 2):
+        with Processes(platform, count) as processes:
+            batches = list(processes.import_source(source(file_of(300)), order))
+        outcomes.append((batches, stored(platform)))
+        with platform.database.transaction() as connection:
+            connection.exec_driver_sql("DELETE FROM service_request")
+    assert outcomes[0] == outcomes[1]
+    tally = sum((batch.tally for batch in outcomes[1][0]), Tally())
+    assert (tally.read, tally.new, tally.updated, tally.refused) == (343, 291, 42, 10)
+
+
+def test_stopped_or_broken_off_it_tells_of_all_that_is_in(platform: Platform, order: Import) -> None:
+    whole = source(file_of(200))
+    found = list(whole.found)[:200]
+
+    def until(error: BaseException, rows: list[Found]) -> Iterator[Found]:
+        yield from rows
+        raise error
+
+    told: list[Batch] = []
+    with Processes(platform, 2) as processes:
+        for error, rows in ((Invalid("is cut off."), found[:90]), (KeyboardInterrupt(), found[90:])):
+            with pytest.raises(type(error)):
+                told.extend(processes.import_source(replace(whole, found=until(error, rows)), order))
+    with platform.database.reading() as connection:
+        count = connection.exec_driver_sql("SELECT count(*) FROM service_request").scalar_one()
+    assert sum(batch.tally.new for batch in told) == count
+    assert sum(batch.tally.read for batch in told[:3]) == 90
+
+
+def test_a_dry_run_keeps_nothing(platform: Platform, order: Import) -> None:
+    with Processes(platform, 2) as processes:
+        list(processes.import_source(source(file_of(100)), replace(order, is_dry_run=True)))
+    assert stored(platform) == [[], [], []]
+
+
+def test_chunks_with_an_id_in_common_are_never_at_work_together() -> None:
+    at_work: set[str] = set()
+    done: list[str] = []
+
+    def work(chunk: list[Found]) -> Batch:
+        ids = {columns["id"] for _, columns in chunk}  # type: ignore[misc]  # none of them is a Refusal
+        assert at_work.isdisjoint(ids)
+        at_work.update(ids)
+        done.append("".join(sorted(ids)))
+        at_work.difference_update(ids)
+        return Batch(Tally(read=len(ids)), ())
+
+    with ThreadPoolExecutor(3) as pool:
+        submit: Callable[[list[Found]], Any] = lambda chunk: pool.submit(work, chunk)  # noqa: E731
+        words = ["ab", "cd", "be", "fgh", "a", "ij"] * 20
+        chunks = ((set(word), [(1, {"id": letter}) for letter in word]) for word in words)
+        told = list(_side_by_side(chunks, submit, most=3))
+    assert [batch.tally.read for batch in told] == [len(word) for word in words]
+    assert sorted(done) == sorted(words)

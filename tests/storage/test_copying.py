@@ -1,0 +1,159 @@
+"""Many rows at once: they leave exactly what rows written one by one leave."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from open311.domain.attributes import Answer
+from open311.domain.places import Place
+from open311.domain.requests import Event, Record, Reporter, Status, Visibility
+from open311.domain.text import clean_text
+from open311.operations.platform import Platform
+from open311.operations.publishing import names_for, publication_of, publish
+from open311.plugins import Jurisdiction
+from open311.storage import requests
+from open311.storage.copying import FEW
+from open311.storage.engine import Connection
+from open311.storage.submissions import NewRequest, insert_request, within
+from tests import build
+from tests.conftest import platform_of
+
+NASTY = (
+    r"\N",
+    r"C:\new\table",
+    "tab\tline\nreturn\rend",
+    'say "no", {braces}, NULL',
+    "\\.",
+    "\\",
+    "",
+    "'; DROP TABLE x; --",
+    "Zoë ☂ 🌳 \x7f\u2028",
+    "<b>&amp;</b> ]]>",
+    "%s %(x)s 100 %",
+)
+
+Way = Callable[[Connection, list[Record], Jurisdiction], None]
+
+
+def one_by_one(connection: Connection, records: list[Record], city: Jurisdiction) -> None:
+    for record in records:
+        shown = publication_of(record, names_for(connection, city), ())
+        new = NewRequest(record=record, reporter=Reporter(), events=_events(record), publication=shown)
+        assert insert_request(within(connection), new)
+
+
+def in_few(connection: Connection, records: list[Record], city: Jurisdiction) -> None:
+    for start in range(0, len(records), FEW):
+        all_at_once(connection, records[start : start + FEW], city)
+
+
+def all_at_once(connection: Connection, records: list[Record], city: Jurisdiction) -> None:
+    assert requests.add_records(connection, records) == {record.number for record in records}
+    requests.insert_histories(connection, ((record, _events(record)) for record in records))
+    publish(connection, records, names_for(connection, city))
+
+
+def _events(record: Record) -> list[Event]:
+    return [Event(record.requested_at, "imported", record.description)]
+
+
+def left_by(platform: Platform, way: Way, records: list[Record]) -> list[Any]:
+    """What the three tables hold afterwards, column by column; nothing is kept."""
+    queries = (
+        "SELECT to_jsonb(r) FROM service_request r ORDER BY id",
+        "SELECT to_jsonb(p) - 'written_by' FROM publication p ORDER BY id",
+        "SELECT to_jsonb(e) - 'id' FROM request_event e ORDER BY e.request_id, e.id",
+    )
+    with platform.database.engine.connect() as connection, connection.begin() as transaction:
+        way(connection, records, next(iter(platform.registry)))
+        found = [connection.exec_driver_sql(query).scalars().all() for query in queries]
+        transaction.rollback()
+    return found
+
+
+def records_of(city: Jurisdiction, texts: list[str]) -> list[Record]:
+    """Records of every kind, with these words wherever words may stand."""
+    return [
+        build.record(
+            city,
+            number=number,
+            at=build.NOON + timedelta(seconds=number),
+            service_code=("potholes", "trees")[number % 2],
+            status=(Status.OPEN, Status.CLOSED)[number % 2],
+            description=text,
+            status_notes=text[::-1],
+            agency_responsible=text,
+            expected_at=build.NOON if number % 3 else None,
+            place=Place(lat=1e-7, long=-179.123456789, address=text) if number % 4 else Place(zipcode=text),
+            media_urls=(text, "https://a.example/\\", "") if number % 5 else (),
+            areas=(text,) if number % 2 else (),
+            answers=(Answer("q", (text, "b")),) if number % 3 else (),
+            visibility=list(Visibility)[number % 3],
+            is_triage=bool(number % 2),
+        )
+        for number, text in enumerate(texts, start=1)
+    ]
+
+
+@pytest.fixture
+def city(make_app: Callable[..., Any]) -> Platform:
+    """A server of one city."""
+    return platform_of(make_app(build.city()))
+
+
+def test_rows_of_every_way_are_the_same(city: Platform) -> None:
+    records = records_of(next(iter(city.registry)), [*NASTY, *NASTY, *NASTY])
+    assert len(records) > FEW
+    first = left_by(city, one_by_one, records)
+    assert [len(rows) for rows in first] == [33, 33, 33]
+    assert left_by(city, in_few, records) == first
+    assert left_by(city, all_at_once, records) == first
+
+
+@settings(max_examples=20)
+@given(st.lists(st.text(st.characters(exclude_categories=["Cs"])).map(clean_text), min_size=FEW + 1, max_size=30))
+def test_any_words_are_the_same(city: Platform, texts: list[str]) -> None:
+    records = records_of(next(iter(city.registry)), texts)
+    assert left_by(city, all_at_once, records) == left_by(city, in_few, records)
+
+
+def test_ids_that_are_taken_stay_as_they_are(city: Platform) -> None:
+    jurisdiction = next(iter(city.registry))
+    records = records_of(jurisdiction, ["a"] * 50)
+    with city.database.transaction() as connection:
+        requests.add_records(connection, records[:30])
+        later = [replace(record, number=record.number + 1_000, description="b") for record in records]
+        assert requests.add_records(connection, later) == set(range(1_031, 1_051))
+    assert build.load(city, service_request_id="R1").description == "a"
+
+
+def test_publishing_again_replaces_what_has_changed(city: Platform) -> None:
+    jurisdiction = next(iter(city.registry))
+    records = records_of(jurisdiction, ["a"] * 50)
+    with city.database.transaction() as connection:
+        all_at_once(connection, records, jurisdiction)
+    changed = [replace(record, description="c" if record.number > 10 else "a") for record in records]
+    written = "SELECT id FROM publication WHERE written_by = pg_current_xact_id() ORDER BY id"
+    with city.database.transaction() as connection:
+        publish(connection, changed, names_for(connection, jurisdiction))
+        found = connection.exec_driver_sql(written).scalars().all()
+    visible = [record.number for record in changed[10:] if record.visibility is not Visibility.PRIVATE]
+    assert found == visible
+
+
+@pytest.mark.parametrize("count", [0, 1, 16, 17, 1_000])
+def test_numbers_come_once_however_many_at_a_time(platform: Platform, count: int) -> None:
+    direct = platform.database.direct
+    found = [
+        *platform.numbers.many(direct, count),
+        platform.numbers.next(direct),
+        *platform.numbers.many(direct, count),
+    ]
+    assert len(set(found)) == 2 * count + 1
