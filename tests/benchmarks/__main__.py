@@ -102,6 +102,7 @@ class _Bench:
             **peers.environment(folder, run.data.where),
         }
         self.log = RAW_FOLDER / "servers.log"
+        self.log.write_bytes(b"")
         self.contestants = [one for one in EVERYBODY if one.is_here and one.name in words.contestants]
         self._fetch_bodies()
 

@@ -247,6 +247,8 @@ def upgrade() -> None:
     op.execute("CREATE EXTENSION IF NOT EXISTS postgis")
     op.execute("CREATE EXTENSION IF NOT EXISTS btree_gist")
     op.execute(TABLES)
+    # Renditions stay in the row while it fits a page: read by the thousand, they cost twice as much out of line.
+    op.execute("ALTER TABLE publication SET (toast_tuple_target = 8160)")
     op.execute(COMPRESSION)
 
 
