@@ -8,6 +8,7 @@ import may run again.
 from __future__ import annotations
 
 import gc
+import os
 import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -16,7 +17,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain, islice
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
+from threading import Thread
 from types import TracebackType
 from typing import Any, Self
 
@@ -83,8 +85,9 @@ class Processes:
             self._pool = ProcessPoolExecutor(
                 self._count, get_context("spawn"), initializer=_open, initargs=(self._platform.settings,)
             )
-            with _interrupts_ignored():  # by the helpers, who are born deaf to them
-                self._pool.submit(int)
+            with _interrupts_held():
+                for _ in range(self._count):  # nobody is idle yet, so each brings a process up
+                    self._pool.submit(int)
         return self._pool
 
 
@@ -119,12 +122,13 @@ def _first(at_work: deque[tuple[set[str], Future[Batch]]]) -> Batch:
 
 
 @contextmanager
-def _interrupts_ignored() -> Iterator[None]:
-    usual = signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _interrupts_held() -> Iterator[None]:
+    """Ctrl-C reaches all processes of a terminal: those that begin here never hear it, this one does afterwards."""
+    usual = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, usual)
+        signal.pthread_sigmask(signal.SIG_SETMASK, usual)
 
 
 @contextmanager
@@ -161,8 +165,17 @@ class _Work:
 
 
 def _open(settings: Settings) -> None:
+    Thread(target=_leave_with_parent, daemon=True).start()
     gc.set_threshold(OBJECTS_BEFORE_COLLECTION)
     _here["platform"] = open_platform(settings)
+
+
+def _leave_with_parent() -> None:
+    """A killed parent tells nobody; without this its helpers would wait for work for ever."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _import(work: _Work, chunk: list[Found]) -> Batch:

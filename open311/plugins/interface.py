@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import ClassVar, Literal
 from zoneinfo import ZoneInfo
 
-from shapely import Point
+from shapely import Point, intersects_xy
 from shapely.geometry.base import BaseGeometry
 
 from open311.domain.ids import format_id
@@ -115,7 +115,7 @@ class Jurisdiction:
 
     def covers(self, long: float, lat: float) -> bool:
         """Whether a point, in degrees, lies in or on the boundary; True where there is none."""
-        return self.boundary is None or bool(self.boundary.covers(Point(long, lat)))
+        return self.boundary is None or bool(intersects_xy(self.boundary, long, lat))
 
     def in_area(self, area: str, point: tuple[float, float]) -> bool:
         """Whether a (long, lat) point lies in or on a named area."""

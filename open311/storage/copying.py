@@ -9,6 +9,8 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -25,7 +27,7 @@ from sqlalchemy import (
     insert,
     select,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
 from sqlalchemy.schema import CreateTable, DropTable
 
 Row = Mapping[str, Any]
@@ -47,12 +49,11 @@ def copy_rows(connection: Connection, table: Table, rows: Sequence[Row]) -> None
     """Write rows into a table by COPY, in their order; columns that the first of them lacks get their defaults."""
     columns = [item for item in table.c if item.name in rows[0]]
     texts = [_texts(item, [row[item.name] for row in rows]) for item in columns]
-    line = "\t".join(["%s"] * len(columns)) + "\n"
-    content = "".join(map(line.__mod__, zip(*texts, strict=True))).encode()
+    content = "\n".join(map("\t".join, zip(*texts, strict=True))) + "\n"
     names = ", ".join(f'"{item.name}"' for item in columns)
     raw: Any = connection.connection.driver_connection
     with raw.cursor() as cursor:
-        cursor.copy_expert(f'COPY "{table.name}" ({names}) FROM STDIN', io.BytesIO(content), PIECE_BYTES)
+        cursor.copy_expert(f'COPY "{table.name}" ({names}) FROM STDIN', io.BytesIO(content.encode()), PIECE_BYTES)
 
 
 def stage_of(table: Table, *more: Column[Any], without: Sequence[str] = ()) -> Table:
@@ -91,18 +92,26 @@ def all_of(stage: Table, **changes: ColumnElement[Any] | None) -> tuple[list[str
     return list(found), select(*found.values()).select_from(stage)
 
 
-def _texts(item: Column[Any], values: list[Any]) -> list[Any]:
-    """A column's values as COPY wants them, or so that `str` makes it of them."""
+def _texts(item: Column[Any], values: list[Any]) -> list[str]:
+    """A column's values as COPY wants them."""
     if isinstance(item.type, JSONB):
         values = [orjson.dumps(value).decode() for value in values]
     elif isinstance(item.type, ARRAY):
         values = [_array(value) if value else "{}" for value in values]
-    elif item.nullable:
-        return [_NULL if value is None else _escaped(str(value)) for value in values]
+    elif isinstance(item.type, TIMESTAMP):
+        return [_NULL if value is None else _instant(value) for value in values]
     elif not isinstance(item.type, Text):
-        return values
+        return [_NULL if value is None else str(value) for value in values]
+    elif item.nullable:
+        return [_NULL if value is None else _escaped(value) for value in values]
     # Most columns hold nothing that COPY takes for a sign of its own: that is quicker seen for all at once.
     return [_escaped(value) for value in values] if _is_special("".join(values)) else values
+
+
+@lru_cache(maxsize=16_384)
+def _instant(value: datetime) -> str:
+    """A request's instants are the same ones several times."""
+    return value.isoformat()
 
 
 def _is_special(text: str) -> bool:

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import io
+import os
+import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from multiprocessing import active_children
 from pathlib import Path
+from time import sleep
 from typing import Any
 
 import pytest
@@ -20,6 +26,19 @@ from open311.operations.import_requests import Batch, Import, Tally
 from open311.operations.platform import Platform
 
 SAMPLES = Path(__file__).parent.parent / "samples"
+WAIT_S = 60
+KILLED = """
+import os, signal
+from open311.operations.import_processes import Processes
+from open311.operations.platform import open_platform
+from open311.settings import Settings
+if __name__ == "__main__":
+    platform = open_platform(Settings(database_url="postgresql://nobody@/none"))
+    with Processes(platform, 2) as processes:
+        processes._helpers().submit(int).result()
+        print("helpers are there", flush=True)
+        os.kill(os.getpid(), signal.SIGKILL)
+"""
 HEADER = "service_request_id,service_code,status,requested_datetime,updated_datetime,description\n"
 
 
@@ -92,6 +111,27 @@ def test_stopped_or_broken_off_it_tells_of_all_that_is_in(platform: Platform, or
     assert sum(batch.tally.read for batch in told[:3]) == 90
 
 
+def test_helpers_do_not_hear_ctrl_c_which_their_terminal_sends_to_all(platform: Platform, order: Import) -> None:
+    with Processes(platform, 2) as processes:
+        batches = processes.import_source(source(file_of(300)), order)
+        told = [next(batches)]
+        helpers = [child.pid for child in active_children() if child.pid]
+        assert len(helpers) == 2
+        for batch in batches:
+            told.append(batch)
+            for helper in helpers:
+                os.kill(helper, signal.SIGINT)
+    assert sum(batch.tally.read for batch in told) == 343
+
+
+def test_helpers_of_a_killed_import_leave(tmp_path: Path) -> None:
+    script = tmp_path / "killed.py"
+    script.write_text(KILLED)
+    # They have its standard output open too: it ends when they do.
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=WAIT_S)
+    assert (done.returncode, done.stdout) == (-signal.SIGKILL, "helpers are there\n"), done.stderr
+
+
 def test_a_dry_run_keeps_nothing(platform: Platform, order: Import) -> None:
     with Processes(platform, 2) as processes:
         list(processes.import_source(source(file_of(100)), replace(order, is_dry_run=True)))
@@ -106,6 +146,7 @@ def test_chunks_with_an_id_in_common_are_never_at_work_together() -> None:
         ids = {columns["id"] for _, columns in chunk}  # type: ignore[misc]  # none of them is a Refusal
         assert at_work.isdisjoint(ids)
         at_work.update(ids)
+        sleep(0.002)  # long enough for the next one to come too early
         done.append("".join(sorted(ids)))
         at_work.difference_update(ids)
         return Batch(Tally(read=len(ids)), ())
