@@ -101,7 +101,9 @@ class Settings:
     accept_value_names: bool = _flag(False, "list answers may be a value's name instead of its key (A08)")
     check_email: bool = _flag(False, "an email without the form of one is 400 (A16)")
     jsonp: bool = _flag(False, "callback= wraps JSON answers (A67)")
-    compress: bool = _flag(True, "answer with gzip where the client takes it; off where a proxy does that")
+    compress: bool = _flag(
+        True, "pack answers with zstd or gzip where the client takes it; off where a proxy does that"
+    )
     licence: str = _text("", "address of the licence of the public data, such as that of CC0; empty: none is named")
     attribution: str = _text("", "whom those who use the public data shall name; empty: the city")
     dump_days: int = _number(7, "days whose dumps are kept under data_dir; 0: none are made", most=3_650)

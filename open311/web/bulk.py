@@ -13,7 +13,8 @@ from open311.domain.search import RequestSearch, Window
 from open311.formats.writing import BulkFormat, bulk_writer, in_pieces
 from open311.operations.export_requests import ORDER, open_export
 from open311.plugins import Jurisdiction
-from open311.web.answers import make_cachable, not_modified, takes_gzip
+from open311.web.answers import make_cachable, not_modified
+from open311.web.codings import wanted_coding
 from open311.web.context import platform
 from open311.web.extensions import documented
 from open311.web.georeport.blueprint import ROOT
@@ -102,10 +103,10 @@ def _bulk(output: BulkFormat) -> Response:
     response = not_modified(export.validator, output)
     if response is None and request.method == "GET":
         chunks = in_pieces(bulk_writer(output), export.batches)
-        response = stream(chunks, output.media_type, packs=takes_gzip(), at_end=end)
+        response = stream(chunks, output.media_type, coding=wanted_coding(), at_end=end)
     else:
         end()
-        response = response or stream((), output.media_type, packs=takes_gzip(), at_end=end)
+        response = response or stream((), output.media_type, coding=wanted_coding(), at_end=end)
     make_cachable(response, export.validator, output)
     response.headers["X-Total-Count"] = str(export.count)
     add_terms(response, jurisdiction)

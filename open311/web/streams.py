@@ -6,11 +6,9 @@ from collections.abc import Callable, Iterable, Iterator
 from threading import BoundedSemaphore
 
 from flask import Response
-from isal import isal_zlib
 
 from open311.errors import Unavailable
-
-_GZIP_BITS = 31
+from open311.web.codings import Coding, packed
 
 
 class Lanes:
@@ -33,15 +31,15 @@ class Lanes:
         return leave
 
 
-def stream(chunks: Iterable[bytes], media_type: str, *, packs: bool, at_end: Callable[[], None]) -> Response:
-    """An answer of chunks, gzip if wanted.
+def stream(chunks: Iterable[bytes], media_type: str, *, coding: Coding, at_end: Callable[[], None]) -> Response:
+    """An answer of chunks, packed as the client takes it.
 
     at_end  called when the last one is sent, or the reader has gone, or never was; perhaps twice
     """
-    response = Response(_ended(packed(chunks) if packs else chunks, at_end), content_type=media_type)
+    response = Response(_ended(packed(chunks, coding) if coding else chunks, at_end), content_type=media_type)
     response.call_on_close(at_end)
-    if packs:
-        response.headers["Content-Encoding"] = "gzip"
+    if coding:
+        response.headers["Content-Encoding"] = coding
     return response
 
 
@@ -50,13 +48,3 @@ def _ended(chunks: Iterable[bytes], at_end: Callable[[], None]) -> Iterator[byte
         yield from chunks
     finally:
         at_end()
-
-
-def packed(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """The chunks as gzip, at the level that costs next to nothing."""
-    packer = isal_zlib.compressobj(1, isal_zlib.DEFLATED, _GZIP_BITS)
-    for chunk in chunks:
-        piece = packer.compress(chunk)
-        if piece:
-            yield piece
-    yield packer.flush()

@@ -27,6 +27,7 @@ from open311.domain.requests import Reporter, Status
 from open311.operations.dumps import make_dump
 from open311.operations.platform import Platform
 from open311.storage import requests as records
+from open311.web.codings import zstd
 from spec.bodies import deviations
 from tests import build
 from tests.conftest import platform_of
@@ -161,7 +162,7 @@ def test_unchanged_is_304_and_any_change_is_not(client: FlaskClient, platform: P
 
 
 @all_formats
-def test_head_gzip_and_cors(
+def test_head_codings_and_cors(
     client: FlaskClient, app: Flask, platform: Platform, multiply: Multiply, suffix: str
 ) -> None:
     multiply(platform, build.store(platform), 998)
@@ -171,12 +172,13 @@ def test_head_gzip_and_cors(
     assert (head.status_code, head.data, head.headers["ETag"]) == (200, b"", plain.headers["ETag"])
     assert head.headers["X-Total-Count"] == "999"
     assert head.headers["Access-Control-Allow-Origin"] == "*"
-    packed = FlaskClient(app).get(url, headers={"Accept-Encoding": "gzip"})
-    assert packed.headers["Content-Encoding"] == "gzip"
-    assert packed.headers["ETag"] != plain.headers["ETag"]
-    assert "Accept-Encoding" in packed.headers["Vary"]
-    assert gzip.decompress(packed.data) == plain.data
-    assert len(packed.data) < len(plain.data) / 10
+    for coding, unpack in (("gzip", gzip.decompress), ("zstd", zstd.decompress)):
+        packed = FlaskClient(app).get(url, headers={"Accept-Encoding": coding})
+        assert packed.headers["Content-Encoding"] == coding
+        assert packed.headers["ETag"] != plain.headers["ETag"]
+        assert "Accept-Encoding" in packed.headers["Vary"]
+        assert unpack(packed.data) == plain.data
+        assert len(packed.data) < len(plain.data) / 10
 
 
 @all_formats

@@ -1,4 +1,4 @@
-"""gzip on the way: the same bytes underneath, a validator for each coding (A66)."""
+"""Packed on the way: the same bytes underneath, a validator for each coding (A66)."""
 
 from __future__ import annotations
 
@@ -9,39 +9,61 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from open311.web.codings import zstd
+
 GZIP = {"Accept-Encoding": "gzip, br"}
+ZSTD = {"Accept-Encoding": "gzip, deflate, br, zstd"}  # as browsers send it
+CODINGS = {"gzip": (GZIP, gzip.decompress), "zstd": (ZSTD, zstd.decompress)}
 SERVICES = "/open311/v2/services.{}"
 
 
 @pytest.mark.parametrize("format", ["json", "xml"])
-def test_a_client_that_takes_gzip_gets_the_same_body_compressed(app: Flask, format: str) -> None:
+@pytest.mark.parametrize("coding", CODINGS)
+def test_a_client_gets_the_same_body_packed_as_it_takes_it(app: Flask, format: str, coding: str) -> None:
     # Flask's own client: the checked one reads bodies as they come.
-    client = FlaskClient(app)
+    client, (headers, unpack) = FlaskClient(app), CODINGS[coding]
     plain = client.get(SERVICES.format(format))
-    packed = client.get(SERVICES.format(format), headers=GZIP)
+    packed = client.get(SERVICES.format(format), headers=headers)
     assert plain.headers.get("Content-Encoding") is None
-    assert packed.headers["Content-Encoding"] == "gzip"
+    assert packed.headers["Content-Encoding"] == coding
     assert len(packed.data) < len(plain.data)
     assert int(packed.headers["Content-Length"]) == len(packed.data)
-    assert gzip.decompress(packed.data) == plain.data
+    assert unpack(packed.data) == plain.data
     assert "Accept-Encoding" in plain.headers["Vary"]
     assert "Accept-Encoding" in packed.headers["Vary"]
 
 
 def test_each_coding_has_a_validator_of_its_own(app: Flask) -> None:
     client = FlaskClient(app)
-    plain = client.get(SERVICES.format("json")).headers["ETag"]
-    packed = client.get(SERVICES.format("json"), headers=GZIP).headers["ETag"]
-    assert plain != packed
-    assert client.get(SERVICES.format("json"), headers={"If-None-Match": plain}).status_code == 304
-    assert client.get(SERVICES.format("json"), headers={"If-None-Match": packed}).status_code == 200
-    again = client.get(SERVICES.format("json"), headers={**GZIP, "If-None-Match": packed})
-    assert again.status_code == 304
-    assert again.data == b""
+    kinds: tuple[dict[str, str], ...] = ({}, GZIP, ZSTD)
+    tags = [client.get(SERVICES.format("json"), headers=headers).headers["ETag"] for headers in kinds]
+    assert len(set(tags)) == 3
+    for headers in kinds:
+        for tag in tags:
+            again = client.get(SERVICES.format("json"), headers={**headers, "If-None-Match": tag})
+            assert again.status_code == (304 if tag == tags[kinds.index(headers)] else 200)
+            assert (again.data == b"") == (again.status_code == 304)
 
 
-@pytest.mark.parametrize("accepts", ["identity", "gzip;q=0", "br", ""])
-def test_nobody_gets_gzip_who_did_not_ask(app: Flask, accepts: str) -> None:
+@pytest.mark.parametrize(
+    ("accepts", "coding"),
+    [
+        ("zstd", "zstd"),
+        ("ZSTD, gzip", "zstd"),
+        ("gzip, zstd;q=0.5", "gzip"),
+        ("gzip;q=0.5, zstd;q=0.5", "zstd"),
+        ("zstd;q=0, gzip;q=0.1", "gzip"),
+        ("*", "gzip"),
+        ("identity;q=0.5, *;q=0.1", "gzip"),
+    ],
+)
+def test_the_coding_that_the_client_likes_best(app: Flask, accepts: str, coding: str) -> None:
+    answer = FlaskClient(app).get(SERVICES.format("json"), headers={"Accept-Encoding": accepts})
+    assert answer.headers["Content-Encoding"] == coding
+
+
+@pytest.mark.parametrize("accepts", ["identity", "gzip;q=0", "zstd;q=0", "br", "*;q=0", ""])
+def test_nobody_gets_a_packed_body_who_did_not_ask(app: Flask, accepts: str) -> None:
     answer = FlaskClient(app).get(SERVICES.format("json"), headers={"Accept-Encoding": accepts})
     assert answer.headers.get("Content-Encoding") is None
 

@@ -1,0 +1,73 @@
+"""How bodies are packed on the way: zstd or gzip, as the client takes them, at levels that cost next to nothing."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from enum import StrEnum
+from functools import lru_cache
+from typing import Any
+
+from flask import request
+from isal import igzip, isal_zlib
+from werkzeug.datastructures import Accept
+from werkzeug.http import parse_accept_header
+
+from open311.web.context import platform
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+_LEVEL = 1
+_GZIP_BITS = 31
+
+
+class Coding(StrEnum):
+    """A content coding, by its name in Content-Encoding."""
+
+    NONE = ""
+    GZIP = "gzip"
+    ZSTD = "zstd"
+
+
+def wanted_coding() -> Coding:
+    """How the answer may be packed: the client takes it so, and no proxy is to do it."""
+    accepted = request.headers.get("Accept-Encoding")
+    return _best(accepted) if accepted and platform().settings.compress else Coding.NONE
+
+
+@lru_cache(maxsize=256)
+def _best(accepted: str) -> Coding:
+    """Zstd for those who name it and like gzip no better; "*" means gzip, which everybody has."""
+    liked = {name.lower(): quality for name, quality in parse_accept_header(accepted, Accept)}
+    gzip, zstandard = liked.get("gzip", liked.get("*", 0)), liked.get("zstd", 0)
+    if zstandard and zstandard >= gzip:
+        return Coding.ZSTD
+    return Coding.GZIP if gzip else Coding.NONE
+
+
+def pack(body: bytes, coding: Coding) -> bytes:
+    """A whole body, packed."""
+    if coding is Coding.ZSTD:
+        return zstd.compress(body, _LEVEL)
+    packed: bytes = igzip.compress(body, _LEVEL, mtime=0)
+    return packed
+
+
+def packed(chunks: Iterable[bytes], coding: Coding) -> Iterator[bytes]:
+    """A body's chunks, packed one by one."""
+    packer = _packer(coding)
+    for chunk in chunks:
+        piece = packer.compress(chunk)
+        if piece:
+            yield piece
+    yield packer.flush()
+
+
+def _packer(coding: Coding) -> Any:
+    """Both kinds have `compress` and `flush`."""
+    if coding is Coding.ZSTD:
+        return zstd.ZstdCompressor(_LEVEL)
+    return isal_zlib.compressobj(_LEVEL, isal_zlib.DEFLATED, _GZIP_BITS)
