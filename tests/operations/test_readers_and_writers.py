@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
 
 import orjson
 import pytest
@@ -22,52 +17,35 @@ from open311.operations.platform import Platform
 from open311.operations.sync import ensure_synced
 from open311.settings import Settings
 from tests import build
+from tests.operations.reader import Follower, Page, Pager, Read
+from tests.operations.writer import writing
 from tests.waiting import settle
 
-REPOSITORY = Path(__file__).parents[2]
 WRITERS, EACH, THERE_BEFORE = 3, 80, 2_000
 WHOLE = RequestSearch(jurisdiction_id="test.example", page_size=90)
 
 
-class Follower:
-    """Follows the change feed and keeps nothing but its cursor and what it saw."""
+def feed(platform: Platform) -> Read:
+    """The change feed, small pages."""
 
-    def __init__(self, platform: Platform) -> None:
-        self.platform = platform
-        self.at: Position = BEGINNING
-        self.notes: dict[str, list[int]] = defaultdict(list)
+    def read(at: Position | None) -> Page:
+        after = at or BEGINNING
+        found = find_changes(platform, "test.example", after, JSON, rows=70)
+        assert found.reached >= after
+        return Page(list(map(orjson.loads, found.items)), found.reached, found.is_caught_up)
 
-    def read(self) -> bool:
-        """One page; whether the feed was at its end."""
-        found = find_changes(self.platform, "test.example", self.at, JSON, rows=70)
-        for item in map(orjson.loads, found.items):
-            self.notes[item["service_request_id"]].append(_note(item))
-        assert found.reached >= self.at
-        self.at = found.reached
-        return found.is_caught_up
+    return read
 
 
-class Pager:
-    """Pages through the list again and again, each time from the front."""
+def pages(platform: Platform) -> Read:
+    """The list of requests by its cursors."""
 
-    def __init__(self, platform: Platform) -> None:
-        self.platform = platform
-        self.rounds: list[list[str]] = []
-        self._reading: list[str] = []
-        self._search = WHOLE
+    def read(search: RequestSearch | None) -> Page:
+        page = find_requests(platform, search or WHOLE, JSON)
+        items = list(map(orjson.loads, page.items))
+        return Page(items, replace(WHOLE, after=page.next_key), page.next_key is None)
 
-    def read(self) -> None:
-        """One page; after the last one a new round begins."""
-        page = find_requests(self.platform, self._search, JSON)
-        self._reading += [orjson.loads(item)["service_request_id"] for item in page.items]
-        self._search = replace(WHOLE, after=page.next_key)
-        if page.next_key is None:
-            self.rounds.append(self._reading)
-            self._reading = []
-
-
-def _note(item: dict[str, Any]) -> int:
-    return int((item["status_notes"] or "note 0").removeprefix("note "))
+    return read
 
 
 @pytest.fixture
@@ -82,48 +60,34 @@ def platform(settings: Settings) -> Iterator[Platform]:
 
 
 def test_readers_beside_writers_miss_nothing_and_see_nothing_twice(platform: Platform, settings: Settings) -> None:
-    before = {orjson.loads(item)["service_request_id"] for item in _everything(platform)}
+    before = _everything(platform)
     assert len(before) == THERE_BEFORE
-    follower, pager = Follower(platform), Pager(platform)
+    follower, pager = Follower(feed(platform)), Pager(pages(platform), before)
     with ExitStack() as stack:
-        writers = [stack.enter_context(_writer(settings, number)) for number in range(WRITERS)]
-        while any(writer.poll() is None for writer in writers):
+        writers = [stack.enter_context(writing(settings.database_url, number, EACH)) for number in range(WRITERS)]
+        while any(one.is_writing for one in writers):
             follower.read()
             pager.read()
-        written = [writer.communicate()[0] for writer in writers]
-    assert [writer.returncode for writer in writers] == [0] * WRITERS
-    last = {name: int(note) for text in written for name, note in (line.split() for line in text.splitlines())}
+        last = {name: note for one in writers for name, note in one.notes().items()}
     assert len(last) >= WRITERS * EACH
 
     settle(platform)
     while not follower.read():
         pass
-    assert {name: notes[-1] for name, notes in follower.notes.items()} == last | dict.fromkeys(before, 0)
-    for name, notes in follower.notes.items():
-        assert notes == sorted(set(notes)), f"{name} was seen as {notes}"
-    assert sum(map(len, follower.notes.values())) > len(last) + len(before), "it followed while they wrote"
+    assert set(follower.notes) == set(last) | before
+    assert not follower.missed(last | dict.fromkeys(before, 0))
+    assert not follower.doubled()
+    assert follower.count > len(last) + len(before), "it followed while they wrote"
 
-    assert len(pager.rounds) > 1, "it paged while they wrote"
-    for seen in pager.rounds:
-        assert len(seen) == len(set(seen)), "a request came twice"
-        assert before <= set(seen), "a request was missed"
-    assert {orjson.loads(item)["service_request_id"] for item in _everything(platform)} == before | set(last)
-
-
-def _everything(platform: Platform) -> Iterator[str]:
-    search = WHOLE
-    while True:
-        page = find_requests(platform, search, JSON)
-        yield from page.items
-        if page.next_key is None:
-            return
-        search = replace(WHOLE, after=page.next_key)
+    assert pager.rounds > 1, "it paged while they wrote"
+    assert not pager.doubled, "a request came twice"
+    assert not pager.missed, "a request was missed"
+    assert _everything(platform) == before | set(last)
 
 
-def _writer(settings: Settings, number: int) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "tests.operations.writer", settings.database_url, str(number), str(EACH)],
-        cwd=REPOSITORY,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+def _everything(platform: Platform) -> set[str]:
+    """The ids of a whole list, read when nobody writes."""
+    pager = Pager(pages(platform), frozenset())
+    while not pager.read():
+        pass
+    return pager.seen

@@ -1,14 +1,22 @@
-"""A process that writes at full speed: `python -m tests.operations.writer URL NUMBER REQUESTS`.
+"""A process that writes at full speed: `python -m tests.operations.writer URL NUMBER REQUESTS [CITY]`.
 
 Each request is sent, then noted upon several times; now and then a slow transaction stays open while quick ones
 begin later and end earlier. Its last words, one line each: a request's id and the number of its last note.
+
+CITY is a plugin and one of its services; without it, the city is that of tests/build.py.
 """
 
 from __future__ import annotations
 
+import subprocess
 import sys
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
 from random import Random
+from tempfile import TemporaryFile
+from typing import IO
 
 from open311.domain.requests import Status
 from open311.operations.platform import Platform
@@ -16,65 +24,116 @@ from open311.operations.publishing import names_for, publish
 from open311.operations.sync import ensure_synced
 from open311.operations.update_request import Change, update_request
 from open311.plugins import Jurisdiction
+from open311.plugins.registry import load_registry
 from open311.settings import Settings
 from open311.storage import requests
 from open311.storage.keys import Key
 from tests import build
 
+REPOSITORY = Path(__file__).parents[2]
 NOTES = 2
 
 
-def write(platform: Platform, jurisdiction: Jurisdiction, number: int, count: int) -> dict[str, int]:
-    """Send `count` requests and note upon them; the number of the last note on each."""
-    random, notes = Random(number), dict[str, int]()
-    key = build.api_key(platform, label=f"writer {number}")
-    while len(notes) < count:
-        if notes and random.random() < 0.1:
-            _slowly(platform, jurisdiction, key, random, notes)
-        else:
-            _quickly(platform, jurisdiction, key, random, notes)
-    return notes
+@dataclass(slots=True)
+class Process:
+    """A writer that runs, and the file that takes its last words: a pipe would fill up and hold it."""
+
+    running: subprocess.Popen[str]
+    words: IO[str]
+
+    @property
+    def is_writing(self) -> bool:
+        return self.running.poll() is None
+
+    def notes(self) -> dict[str, int]:
+        """What it wrote, once it has ended: the number of the last note on each request."""
+        if self.running.wait() != 0:
+            raise RuntimeError(f"a writer ended with {self.running.returncode}")
+        self.words.seek(0)
+        return {name: int(note) for name, note in (line.split() for line in self.words)}
 
 
-def _quickly(
-    platform: Platform, jurisdiction: Jurisdiction, key: Key, random: Random, notes: dict[str, int]
-) -> None:
-    sent = build.submit(platform, key=key, description="note 0", lat=str(random.uniform(60, 61)))
-    notes[sent.service_request_id] = 0
-    for _ in range(NOTES):
-        noted = random.choice(list(notes))
-        notes[noted] += 1
-        change = Change(note=f"note {notes[noted]}", status=random.choice(list(Status)))
-        update_request(platform, jurisdiction, noted, change, now=build.NOON)
+@contextmanager
+def writing(url: str, number: int, count: int, *, city: Iterable[str] = ()) -> Iterator[Process]:
+    """A writer, which is ended with the block if it has not ended by then.
+
+    city  plugin and service, where it shall not be the city of tests/build.py
+    """
+    command = [sys.executable, "-m", "tests.operations.writer", url, str(number), str(count), *city]
+    with TemporaryFile("w+") as words:
+        running = subprocess.Popen(command, cwd=REPOSITORY, stdout=words, text=True)
+        try:
+            yield Process(running, words)
+        finally:
+            running.kill()
+            running.wait()
 
 
-def _slowly(
-    platform: Platform, jurisdiction: Jurisdiction, key: Key, random: Random, notes: dict[str, int]
-) -> None:
-    """A note whose transaction has the lowest id and commits last."""
-    noted = random.choice(list(notes))
-    others = {name: last for name, last in notes.items() if name != noted}
-    with platform.database.transaction() as connection:
-        record = requests.load_record(connection, jurisdiction.id, service_request_id=noted)
-        assert record is not None
-        notes[noted] += 1
-        changed = replace(record, status_notes=f"note {notes[noted]}")
-        requests.save_record(connection, changed)
-        publish(connection, [changed], names_for(connection, jurisdiction))
-        for _ in range(3):
-            _quickly(platform, jurisdiction, key, random, others)
-    notes |= others
+@dataclass(slots=True)
+class Writer:
+    """One writer, what it sends besides a description and a place, and what it has written so far."""
+
+    platform: Platform
+    jurisdiction: Jurisdiction
+    key: Key
+    random: Random
+    fields: Mapping[str, str]
+
+    def write(self, count: int) -> dict[str, int]:
+        """Send `count` requests and note upon them; the number of the last note on each."""
+        notes = dict[str, int]()
+        while len(notes) < count:
+            if notes and self.random.random() < 0.1:
+                self._slowly(notes)
+            else:
+                self._quickly(notes)
+        return notes
+
+    def _quickly(self, notes: dict[str, int]) -> None:
+        lat = str(self.random.uniform(60, 61))
+        sent = build.submit(self.platform, key=self.key, description="note 0", lat=lat, **self.fields)
+        notes[sent.service_request_id] = 0
+        for _ in range(NOTES):
+            noted = self.random.choice(list(notes))
+            notes[noted] += 1
+            change = Change(note=f"note {notes[noted]}", status=self.random.choice(list(Status)))
+            update_request(self.platform, self.jurisdiction, noted, change, now=build.NOON)
+
+    def _slowly(self, notes: dict[str, int]) -> None:
+        """A note whose transaction has the lowest id and commits last."""
+        noted = self.random.choice(list(notes))
+        others = {name: last for name, last in notes.items() if name != noted}
+        with self.platform.database.transaction() as connection:
+            record = requests.load_record(connection, self.jurisdiction.id, service_request_id=noted)
+            assert record is not None
+            notes[noted] += 1
+            changed = replace(record, status_notes=f"note {notes[noted]}")
+            requests.save_record(connection, changed)
+            publish(connection, [changed], names_for(connection, self.jurisdiction))
+            for _ in range(3):
+                self._quickly(others)
+        notes |= others
 
 
 def main() -> None:
     """Write, then say what was written."""
-    url, number, count = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-    jurisdiction = build.city()
+    url, number, count, *named = sys.argv[1:]
+    jurisdiction, fields = _city(*named)
     platform = build.platform(Settings(database_url=url, pool_size=2), jurisdiction)
     ensure_synced(platform)
-    for name, last in write(platform, jurisdiction, number, count).items():
+    key = build.api_key(platform, label=f"writer {number}")
+    writer = Writer(platform, jurisdiction, key, Random(int(number)), fields)
+    for name, last in writer.write(int(count)).items():
         sys.stdout.write(f"{name} {last}\n")
     platform.close()
+
+
+def _city(plugin: str = "", service_code: str = "") -> tuple[Jurisdiction, dict[str, str]]:
+    """Where to write, and what a request needs there."""
+    if not plugin:
+        return build.city(), {}
+    [jurisdiction] = load_registry((plugin,))
+    return jurisdiction, {"service_code": service_code}
 
 
 if __name__ == "__main__":
