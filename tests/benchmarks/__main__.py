@@ -19,8 +19,10 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from tests.benchmarks.contestants import ALL, FASTAPI, NAIVE, OURS, RAW, ROOT, Server, peers, pgbench, running
+from tests.benchmarks.crowd import measure_crowd
 from tests.benchmarks.data import Data, find_cluster, open_data, run_open311
-from tests.benchmarks.explain import explain, explaining, targets
+from tests.benchmarks.dumping import measure_dumps
+from tests.benchmarks.explain import explain, explain_whole, explaining, targets
 from tests.benchmarks.load import Refused, ask, call
 from tests.benchmarks.measures import (
     Asking,
@@ -33,13 +35,15 @@ from tests.benchmarks.measures import (
     measure_mix,
     measure_start,
 )
+from tests.benchmarks.reading import measure_readers
 from tests.benchmarks.report import Run, goals, machine, table_by_rows, write, write_raw
+from tests.benchmarks.republishing import measure_republishing
 from tests.benchmarks.workloads import WORKLOADS, Field, Workload, address, posts, requests_for, takes_part
 
 console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
 RAW_FOLDER = ROOT / "var" / "bench"
 PAGES = ROOT / "spec" / "benchmarks"
-PARTS = ("rounds", "mix", "memory", "start", "export", "import", "explain")
+PARTS = ("rounds", "mix", "memory", "crowd", "start", "export", "dump", "import", "republish", "readers", "explain")
 QUICK_ROWS = 20_000
 EVERYBODY = (*ALL, peers.TIPG, peers.PYGEOAPI)
 STATIC = {
@@ -161,6 +165,38 @@ class _Bench:
             self.run.exported = measure_export(self.field, server)
             advance()
 
+    def dump(self) -> None:
+        """Everything, in every way."""
+        folder = self.folder / "dumps"
+        with self._bar("Dumps", 8) as advance:
+            for one in measure_dumps(self.run.data, self.environment, folder, self.log):
+                self.run.dumps.append(one)
+                advance()
+
+    def crowd(self) -> None:
+        """Many clients at once."""
+        count = 2_000 if self.run.is_quick else 40_000
+        with self._bar("Crowd", 1) as advance, running(OURS, self.environment, self.log) as server:
+            self.run.crowd = measure_crowd(self.field, server, count)
+            advance()
+
+    def republish(self) -> None:
+        """All rendered anew while it is read."""
+        seconds = 4.0 if self.run.is_quick else 20.0
+        with self._bar("Republishing", 1) as advance:
+            self.run.republished = measure_republishing(
+                self.field, self.environment, self.folder, self.log, seconds
+            )
+            advance()
+
+    def readers(self) -> None:
+        """Readers beside writers."""
+        rows, each = (2_000, 60) if self.run.is_quick else (200_000, 3_000)
+        with self._bar(f"Readers of {rows:,} rows beside writers", 1) as advance:
+            data = open_data(self.run.data.cluster, rows)
+            self.run.witnessed = measure_readers(data, self.environment, self.log, each)
+            advance()
+
     # The shell's word for it; "import" cannot be a method's name.
     def importing(self) -> None:
         """A file of the city's into an empty database."""
@@ -178,7 +214,7 @@ class _Bench:
             explaining(self.run.data),
             running(OURS, self.environment, self.log) as server,
         ):
-            self.run.plans = explain(self.field, server, wanted, advance)
+            self.run.plans = [*explain(self.field, server, wanted, advance), *explain_whole(self.run.data)]
 
     def _asking(self, server: Server, workload: Workload) -> Asking:
         return Asking(server, workload, requests_for(self.field, server, workload), self.run.data.postmaster)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+import threading
 import time
 from collections.abc import Iterable
 from contextlib import suppress
@@ -45,6 +46,32 @@ def pss_kb(roots: Iterable[int]) -> tuple[int, int]:
             pss += int(rows["Pss"].split()[0])
             rss += int(rows["Rss"].split()[0])
     return pss, rss
+
+
+class Watch:
+    """Looks at the memory of process trees, again and again, while a block runs.
+
+    before_kb, peak_kb  proportional set size at its beginning and at its most
+    """
+
+    def __init__(self, *roots: int, every_s: float = 0.05) -> None:
+        self._roots, self._every_s = roots, every_s
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._look, daemon=True)
+        self.before_kb = self.peak_kb = 0
+
+    def __enter__(self) -> Watch:
+        self.before_kb = self.peak_kb = pss_kb(self._roots)[0]
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _look(self) -> None:
+        while not self._ended.wait(self._every_s):
+            self.peak_kb = max(self.peak_kb, pss_kb(self._roots)[0])
 
 
 def ended_children_s() -> float:

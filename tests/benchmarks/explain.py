@@ -1,4 +1,4 @@
-"""The plan of every query that a list can run, as our server runs it.
+"""The plan of every query that a list, a feed, the change feed or a look around can run, as our server runs it.
 
 A server of ours is asked over HTTP for every filter and every pair of filters, while PostgreSQL's auto_explain
 writes each statement's plan to its log. So what is judged is what is really sent, prepared statements with their
@@ -11,14 +11,20 @@ import json
 import re
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+from open311.domain.search import RequestSearch
+from open311.operations.export_requests import ORDER
+from open311.storage.changes import Position
+from open311.storage.engine import open_database
+from open311.storage.publications import whole_digest_query, whole_query
+from open311.web.georeport.changes import write_cursor
 from tests.benchmarks.contestants import Server
-from tests.benchmarks.data import Data
+from tests.benchmarks.data import CITY, Data
 from tests.benchmarks.load import Refused, ask, call
 from tests.benchmarks.workloads import CIRCLE, COMMON, RARE, SMALL, Field, _box, address, days_ago
 
@@ -54,11 +60,14 @@ FILTERS: dict[str, Parameters] = {
     "no photo": {"has_photo": "false"},
     "bbox": {"bbox": _box(500)},
     "bbox 10 km": {"bbox": _box(10_000)},
+    "area": {"area": "Nowhere"},  # New York's plugin has no areas; an unknown one must not be looked for everywhere
 }
 SAME = ("90 days", "30 days"), ("service", "rare service", "three services"), ("open", "closed")
 SAME += ("updated after", "updated after, long ago", "updated before"), ("radius", "radius 3 km")
 SAME += ("bbox", "bbox 10 km"), ("words", "two words", "rare word"), ("photo", "no photo")
 ORDERS = ("requested", "-updated", "updated")
+FEEDS = ("geojson", "csv", "atom", "ndjson")
+NEARBY: Parameters = {"service_code": COMMON, **CIRCLE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +76,7 @@ class Plan:
 
     statement_ms  execution of all its statements, least of the calls: a busy machine only adds to it
     path          scans and sorts of the slowest one, as PostgreSQL names them
+    is_whole      whether all of the city is asked for, which is neither quick nor done by an index
     """
 
     title: str
@@ -75,10 +85,13 @@ class Plan:
     rows: int
     buffers: int
     path: tuple[str, ...]
+    is_whole: bool = False
 
     @property
     def faults(self) -> Iterator[str]:
         """Why it is not good enough."""
+        if self.is_whole:
+            return
         if any(step.startswith("Seq Scan") for step in self.path):
             yield "reads the whole table"
         if self.statement_ms > LIMIT_MS:
@@ -94,6 +107,41 @@ def targets(field: Field, *, with_pairs: bool = True) -> Iterator[tuple[str, str
     yield "304, open, 50 rows", UNCHANGED + address("requests.json", status="open", page_size=SMALL)
     yield "one", address(f"requests/{field.known_ids[0]}.json")
     yield "50 ids", address("requests.json", service_request_id=",".join(field.known_ids[:50]))
+    yield from _feeds()
+    yield from _changes(field)
+    yield from _nearby()
+
+
+def _feeds() -> Iterator[tuple[str, str]]:
+    for suffix in FEEDS:
+        yield suffix, address(f"requests.{suffix}")
+        for order in ORDERS:
+            yield f"{suffix}, by {order}", address(f"requests.{suffix}", sort=order)
+    yield "geojson, area", address("requests.geojson", area="Nowhere")
+
+
+def _changes(field: Field) -> Iterator[tuple[str, str]]:
+    """The change feed from its beginning, and from the middle of the order in which it was written."""
+    with field.data.asking() as cursor:
+        cursor.execute(
+            "SELECT written_by::text, id FROM publication WHERE jurisdiction_id = %s AND was_public"
+            " ORDER BY written_by, id OFFSET %s LIMIT 1",
+            (CITY, field.data.rows // 2),
+        )
+        written_by, number = cursor.fetchone()
+    middle = write_cursor(CITY, Position(int(written_by), number))
+    for suffix in ("json", "xml"):
+        yield f"changes, {suffix}", address(f"changes.{suffix}")
+        yield f"changes from the middle, {suffix}", address(f"changes.{suffix}", cursor=middle)
+    yield "changes from the middle, 50 rows", address("changes.json", cursor=middle, page_size=SMALL)
+    yield "changes from the middle, extensions", address("changes.json", cursor=middle, extensions="true")
+
+
+def _nearby() -> Iterator[tuple[str, str]]:
+    yield "nearby", address("requests/nearby.json", **NEARBY)
+    yield "nearby, extensions", address("requests/nearby.xml", **NEARBY, extensions="true")
+    yield "nearby, rare service", address("requests/nearby.json", **NEARBY | {"service_code": RARE})
+    yield "nearby, 500 m, 90 days", address("requests/nearby.json", **NEARBY, radius=500, days=90)
 
 
 def _single_filters() -> Iterator[tuple[str, Parameters]]:
@@ -103,6 +151,7 @@ def _single_filters() -> Iterator[tuple[str, Parameters]]:
             yield f"{name}, by {order}", {**parameters, "sort": order}
         yield f"{name}, page 20", {**parameters, "page": 20}
         yield f"{name}, {SMALL} rows", {**parameters, "page_size": SMALL}
+        yield f"{name}, counted", {**parameters, "page_size": SMALL, "count": "true"}
 
 
 def _pairs() -> Iterator[tuple[str, Parameters]]:
@@ -148,6 +197,24 @@ def explain(
     if not found:
         raise Refused("no plan in the server's log: auto_explain is missing")
     return found
+
+
+def explain_whole(data: Data) -> Iterator[Plan]:
+    """The statements of an export of the whole city, explained by themselves.
+
+    The export leaves its cursor to the end of its session, and auto_explain does not see those end.
+    """
+    search = RequestSearch(jurisdiction_id=CITY, sort=ORDER)
+    statements = {
+        "whole export": whole_query(search, with_extras=True),
+        "whole export, its count and digest": whole_digest_query(search),
+    }
+    database = open_database(data.url)
+    with closing(database.direct.connect()) as connection, connection.cursor() as cursor:
+        for title, (text, values) in statements.items():
+            cursor.execute(f"EXPLAIN (ANALYZE, BUFFERS, TIMING OFF, FORMAT JSON) {text}", values)
+            [found] = cursor.fetchone()[0]
+            yield replace(_plan(title, "", [[(found["Execution Time"], found)]]), is_whole=True)
 
 
 def _observe(server: Server, log: Path, target: str) -> list[Statement]:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import cycle, islice
+from statistics import quantiles
 
 HOST = "127.0.0.1"
 TIMEOUT_S = 60.0
@@ -51,6 +52,24 @@ class Outcome:
         self.statuses[status] = self.statuses.get(status, 0) + 1
         self.body_bytes += body_bytes
 
+    @property
+    def failed(self) -> int:
+        """How many answers were not 200."""
+        return sum(times for status, times in self.statuses.items() if status != 200)
+
+    def add_all(self, other: Outcome, wanted: int) -> None:
+        """Take in another run, of which so many answers were wanted; those that did not come have the status 0."""
+        self.seconds += other.seconds
+        self.latencies += other.latencies
+        self.body_bytes += other.body_bytes
+        for status, times in (*other.statuses.items(), (0, wanted - other.count)):
+            if times:
+                self.statuses[status] = self.statuses.get(status, 0) + times
+
+    def percentile_ms(self, share: int) -> float:
+        """A percentile of all latencies, ms; 0 where there are too few."""
+        return quantiles(self.latencies, n=100)[share - 1] * 1000 if len(self.latencies) > 1 else 0.0
+
 
 def call(method: str, target: str, *, headers: dict[str, str] | None = None, body: bytes = b"") -> bytes:
     """A whole request as it goes over the wire."""
@@ -63,7 +82,7 @@ def call(method: str, target: str, *, headers: dict[str, str] | None = None, bod
 
 def ask(port: int, request: bytes, timeout_s: float = TIMEOUT_S) -> Answer:
     """One request on a connection of its own."""
-    line = _Line(port, timeout_s=timeout_s)
+    line = Line(port, timeout_s=timeout_s)
     try:
         line.send(request)
         while not line.receive():
@@ -79,7 +98,7 @@ def drive(port: int, requests: Sequence[bytes], *, count: int, connections: int)
     waiting = islice(cycle(requests), count)
     begun_at = time.perf_counter()
     with selectors.DefaultSelector() as selector:
-        lines = [_Line(port) for _ in range(min(connections, count))]
+        lines = [Line(port) for _ in range(min(connections, count))]
         try:
             for line in lines:
                 selector.register(line.socket, selectors.EVENT_READ, line)
@@ -98,7 +117,7 @@ def _converse(selector: selectors.BaseSelector, waiting: Iterator[bytes], outcom
         if not ready:
             raise Refused(f"no answer within {TIMEOUT_S:.0f} s")
         for key, _ in ready:
-            line: _Line = key.data
+            line: Line = key.data
             if not line.receive():
                 continue
             outcome.add(time.perf_counter() - line.sent_at, line.status, len(line.body))
@@ -108,16 +127,25 @@ def _converse(selector: selectors.BaseSelector, waiting: Iterator[bytes], outcom
 
 
 def pace(
-    port: int, next_request: Callable[[], bytes], *, per_second: float, seconds: float, senders: int = 16
+    port: int,
+    next_request: Callable[[], bytes],
+    *,
+    per_second: float,
+    seconds: float,
+    senders: int = 16,
+    on_answer: Callable[[Line], None] = lambda line: None,
 ) -> Outcome:
-    """Open loop: requests leave by the clock, however slow the answers; latency counts from when one was due."""
+    """Open loop: requests leave by the clock, however slow the answers; latency counts from when one was due.
+
+    on_answer  is shown each whole answer, one at a time
+    """
     outcome, lock = Outcome(), threading.Lock()
     begun_at = time.perf_counter()
     total = int(per_second * seconds)
     turns = iter(range(total))
 
     def send() -> None:
-        line = _Line(port)
+        line = Line(port)
         try:
             while True:
                 with lock:
@@ -132,6 +160,7 @@ def pace(
                     pass
                 with lock:
                     outcome.add(time.perf_counter() - due_at, line.status, len(line.body))
+                    on_answer(line)
         finally:
             line.close()
 
@@ -144,8 +173,11 @@ def pace(
     return outcome
 
 
-class _Line:
-    """One connection and the answer that is coming in over it."""
+class Line:
+    """One connection and the answer that is coming in over it.
+
+    sent_at  when the last request left; a clock of perf_counter
+    """
 
     __slots__ = ("_buffer", "_missing", "_port", "_timeout_s", "body", "head", "sent_at", "socket", "status")
 
@@ -158,6 +190,7 @@ class _Line:
         self.sent_at, self._missing = 0.0, -1
 
     def send(self, request: bytes) -> None:
+        """Send a request; the answer before it is forgotten."""
         self.status, self.head, self.body, self._missing = 0, b"", bytearray(), -1
         self.sent_at = time.perf_counter()
         self.socket.sendall(request)
@@ -187,7 +220,12 @@ class _Line:
         elif length:
             self._missing = int(length)
 
+    def header(self, name: str) -> str:
+        """A header of the answer, "" if it is not there."""
+        return _header(self.head, name.lower().encode()).decode()
+
     def close(self) -> None:
+        """Hang up."""
         with suppress(OSError):
             self.socket.close()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import platform
 import subprocess
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -13,13 +13,19 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from tests.benchmarks import sections
 from tests.benchmarks.contestants import ALL, BARE, FASTAPI, NAIVE, OURS, RAW
 from tests.benchmarks.contestants.peers import PYGEOAPI, TIPG
 from tests.benchmarks.contestants.pgbench import NAME as PGBENCH
 from tests.benchmarks.contestants.pgbench import TITLE as PGBENCH_TITLE
+from tests.benchmarks.crowd import Crowd
 from tests.benchmarks.data import Data
+from tests.benchmarks.dumping import Dumped
 from tests.benchmarks.explain import Plan
 from tests.benchmarks.measures import Export, Figures, Import, Memory, Mix, Results
+from tests.benchmarks.reading import Witnessed
+from tests.benchmarks.republishing import Republished
+from tests.benchmarks.tables import table
 from tests.benchmarks.workloads import WORKLOADS
 
 TITLES = {one.name: one.title for one in (*ALL, TIPG, PYGEOAPI)} | {PGBENCH: PGBENCH_TITLE}
@@ -51,6 +57,10 @@ class Run:
     mixes: dict[str, Mix] = field(default_factory=dict)
     imported: Import | None = None
     exported: Export | None = None
+    dumps: list[Dumped] = field(default_factory=list)
+    crowd: Crowd | None = None
+    republished: Republished | None = None
+    witnessed: Witnessed | None = None
     plans: list[Plan] = field(default_factory=list)
     loads: list[float] = field(default_factory=list)
     facts: list[tuple[str, str]] = field(default_factory=list)
@@ -78,7 +88,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """A goal and what was found; None where this run did not measure it."""
+    """A goal and what was found; None where this run did not measure it. One without a number is a yes or no."""
 
     text: str
     limit: float
@@ -96,10 +106,14 @@ class Goal:
 
     @property
     def shown(self) -> str:
+        if isinstance(self.found, bool):
+            return "yes" if self.found else "no"
         return "–" if self.found is None else _number(self.found, self.unit)
 
     @property
     def wanted(self) -> str:
+        if isinstance(self.limit, bool):
+            return "yes" if self.limit else "no"
         return f"{'≥' if self.at_least else '≤'} {_number(self.limit, self.unit)}"
 
 
@@ -127,11 +141,13 @@ def goals(run: Run) -> Iterator[Goal]:
     yield Goal("page 80 % down in all years, of the first", 120, _share(run, "deepest", OURS.name, "page"))
     yield from _sql_goals(run)
     yield from _other_goals(run)
+    yield from _goals_beside_others(run)
 
 
 def _sql_goals(run: Run) -> Iterator[Goal]:
-    slowest = max((plan.statement_ms for plan in run.plans), default=None)
-    scans = [plan for plan in run.plans if any(step.startswith("Seq Scan") for step in plan.path)]
+    plans = [plan for plan in run.plans if not plan.is_whole]
+    slowest = max((plan.statement_ms for plan in plans), default=None)
+    scans = [plan for plan in plans if any(step.startswith("Seq Scan") for step in plan.path)]
     circle = next((plan.statement_ms for plan in run.plans if plan.title == "radius"), None)
     yield Goal("slowest filter or pair of filters, SQL", 10, slowest, unit="ms", note="goal is for 5 M rows")
     yield Goal("plans that read the whole table", 0, len(scans) if run.plans else None, unit="")
@@ -155,6 +171,19 @@ def _other_goals(run: Run) -> Iterator[Goal]:
     )
 
 
+def _goals_beside_others(run: Run) -> Iterator[Goal]:
+    """Of what is done while others read or write."""
+    crowd, done, seen = run.crowd, run.republished, run.witnessed
+    yield Goal("200 clients at once, anything but clean answers", 0, crowd and crowd.errors, unit="")
+    yield Goal("their server's growth of memory over the second half", 5, crowd and crowd.growth_mb, unit="MB")
+    wrong = [one for one in run.dumps if one.rows != one.wanted]
+    yield Goal("full dumps that are not the whole city", 0, len(wrong) if run.dumps else None, unit="")
+    yield Goal("items torn between two editions", 0, done and done.torn, unit="")
+    yield Goal("republishing killed half-way goes on where it was", True, done and done.is_resumed, at_least=True)
+    yield Goal("requests missed by readers beside writers", 0, seen and seen.missed, unit="")
+    yield Goal("requests that came to them twice", 0, seen and seen.doubled, unit="")
+
+
 def _share(run: Run, workload: str, other: str, other_workload: str = "") -> float | None:
     mine, theirs = run.ms(workload), run.ms(other_workload or workload, other)
     return None if mine is None or theirs is None else 100 * mine / theirs
@@ -165,7 +194,8 @@ def write(run: Run, folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     page = folder / f"{run.name}.md"
     page.write_text("\n".join(_page(run)) + "\n", encoding="utf-8")
-    plot(run, folder / run.name)
+    if run.results:
+        plot(run, folder / run.name)
     return page
 
 
@@ -179,9 +209,24 @@ def write_raw(run: Run, folder: Path) -> None:
             workload: {name: asdict(figures) | {"latencies": []} for name, figures in row.items()}
             for workload, row in run.results.items()
         },
+        "dumps": [asdict(one) for one in run.dumps],
+        "crowd": _raw(run.crowd),
+        "republished": _raw(run.republished),
+        "witnessed": _raw(run.witnessed),
         "plans": [asdict(plan) for plan in run.plans],
     }
     (folder / f"{run.name}-{run.begun_at:%H%M}.json").write_text(json.dumps(found, indent=1), encoding="utf-8")
+
+
+def _raw(found: Crowd | Republished | Witnessed | None) -> dict[str, Any] | None:
+    """Every figure but single latencies."""
+    if found is None:
+        return None
+    plain = asdict(found)
+    for value in plain.values():
+        if isinstance(value, dict):
+            value.pop("latencies", None)
+    return plain
 
 
 def table_by_rows(folder: Path) -> str:
@@ -193,7 +238,7 @@ def table_by_rows(folder: Path) -> str:
         [workload.title, *(_spread(newest[rows].get(workload.name, {}).get(OURS.name)) for rows in columns)]
         for workload in WORKLOADS
     )
-    return "\n".join(_table(["CPU-ms per request", *(f"{rows:,} rows" for rows in columns)], rows))
+    return "\n".join(table(["CPU-ms per request", *(f"{rows:,} rows" for rows in columns)], rows))
 
 
 def _spread(figures: dict[str, list[float]] | None) -> str:
@@ -211,13 +256,26 @@ def _page(run: Run) -> Iterator[str]:
         f" of requests; median of {run.rounds} interleaved rounds (least–most). `make bench` makes this page."
     )
     yield ""
-    yield from _table(["machine", ""], run.facts)
-    yield f"\n![CPU per request by workload]({run.name}.svg)\n"
-    yield "## Goals\n"
-    yield from _table(
+    yield from table(["machine", ""], run.facts)
+    if run.results:
+        yield f"\n![CPU per request by workload]({run.name}.svg)"
+    yield "\n## Goals\n"
+    yield from table(
         ["goal", "wanted", "found", "", ""],
         ((goal.text, goal.wanted, goal.shown, goal.verdict, goal.note) for goal in goals(run)),
     )
+    if run.results:
+        yield from _rounds(run)
+    yield from _rest(run)
+    yield from _export(run)
+    yield from sections.dumps(run.dumps)
+    yield from sections.crowd(run.crowd)
+    yield from sections.republishing(run.republished)
+    yield from sections.readers(run.witnessed)
+    yield from _plans(run)
+
+
+def _rounds(run: Run) -> Iterator[str]:
     yield "\n## CPU per request, ms\n"
     names = [name for name in TITLES if any(name in row for row in run.results.values())]
     yield "; ".join(f"**{name}**: {TITLES[name]}" for name in names) + ".\n"
@@ -227,9 +285,6 @@ def _page(run: Run) -> Iterator[str]:
     yield from _figures(run, names, lambda found: f"{sorted(found.per_second)[len(found.per_second) // 2]:,.0f}")
     yield "\n## Latency, ms: p50 / p95 / p99, 4 connections in a closed loop\n"
     yield from _figures(run, names, _latency_cell)
-    yield from _rest(run)
-    yield from _export(run)
-    yield from _plans(run)
 
 
 def _figures(run: Run, names: list[str], cell: Any) -> Iterator[str]:
@@ -238,7 +293,7 @@ def _figures(run: Run, names: list[str], cell: Any) -> Iterator[str]:
         for workload in WORKLOADS
         if (row := run.results.get(workload.name))
     )
-    yield from _table(["", *names], rows)
+    yield from table(["", *names], rows)
 
 
 def _cpu_cell(found: Figures) -> str:
@@ -254,7 +309,7 @@ def _latency_cell(found: Figures) -> str:
 def _rest(run: Run) -> Iterator[str]:
     if run.mixes:
         yield "\n## 50 reads and 5 writes a second, by the clock, ms from when each was due\n"
-        yield from _table(
+        yield from table(
             ["", "p50", "p95", "p99", "slowest", "failed", "cores used"],
             (
                 (name, *map(_one, (mix.p50, mix.p95, mix.p99, mix.slowest)), mix.failed, f"{mix.cpu_share:.2f}")
@@ -263,7 +318,7 @@ def _rest(run: Run) -> Iterator[str]:
         )
     if run.memory:
         yield "\n## Memory of two workers and what is around them, MB\n"
-        yield from _table(
+        yield from table(
             ["", "fresh", "half-way", "after", "resident after", "mixed requests"],
             (
                 (name, *map(_whole, (seen.fresh, seen.half_way, seen.after, seen.rss_after)), f"{seen.requests:,}")
@@ -273,7 +328,7 @@ def _rest(run: Run) -> Iterator[str]:
         yield "\nFresh, half-way, after: proportional set size."
     if run.starts:
         yield "\n## Start to first answer, seconds\n"
-        yield from _table(
+        yield from table(
             ["", "median", "all"],
             (
                 (name, f"{median(seen):.2f}", ", ".join(f"{one:.2f}" for one in seen))
@@ -306,9 +361,10 @@ def _plans(run: Run) -> Iterator[str]:
     yield (
         "Each as our server ran it (auto_explain), warm, least of five, execution alone: a busy machine only adds. "
         + (f"**{len(faulty)} are not good enough.**" if faulty else "None reads the whole table or takes 10 ms.")
+        + " An export of the whole city has to read all of it and is shown for comparison."
     )
     yield ""
-    yield from _table(
+    yield from table(
         ["query", "SQL ms", "rows", "buffers", "path", ""],
         (
             (plan.title, f"{plan.statement_ms:.2f}", plan.rows, plan.buffers, *_words(plan))
@@ -381,14 +437,6 @@ def _whole(value: float) -> str:
 def _number(value: float, unit: str) -> str:
     text = f"{value:,.0f}" if value >= 100 or value == int(value) else f"{value:.3g}"
     return f"{text} {unit}".strip()
-
-
-def _table(head: Iterable[object], rows: Iterable[Iterable[object]]) -> Iterator[str]:
-    titles = list(head)
-    yield f"| {' | '.join(map(str, titles))} |"
-    yield f"|{'---|' * len(titles)}"
-    for row in rows:
-        yield f"| {' | '.join(map(str, row))} |"
 
 
 def plot(run: Run, stem: Path) -> None:

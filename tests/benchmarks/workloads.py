@@ -72,7 +72,7 @@ def address(name: str, **parameters: object) -> str:
 
 def days_ago(days: float) -> Callable[[Field], str]:
     """A moment before the newest request, in the wire's form."""
-    return lambda field: _wire(field.data.newest - timedelta(days=days))
+    return lambda field: wire(field.data.newest - timedelta(days=days))
 
 
 def last_page(share: float) -> Callable[[Field], int]:
@@ -136,7 +136,8 @@ def _value(value: object, field: Field) -> object:
     return value(field) if callable(value) else value
 
 
-def _wire(moment: datetime) -> str:
+def wire(moment: datetime) -> str:
+    """A moment in the wire's form."""
     return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
 
 

@@ -81,10 +81,6 @@ class Pager:
             self._end_round()
         return page.is_last
 
-    def begin_anew(self) -> None:
-        """Forget the round under way: the next page is a list's first."""
-        self._at, self._reading = None, []
-
     def _end_round(self) -> None:
         self.seen = set(self._reading)
         self.doubled |= {name for name, times in Counter(self._reading).items() if times > 1}

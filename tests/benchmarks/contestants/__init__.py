@@ -15,10 +15,11 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 from tests.benchmarks.load import HOST, Refused, ask, call
 
@@ -28,6 +29,8 @@ START_S = 60.0
 STOP_S = 15.0
 PROBE = "/open311/v2/services.json?jurisdiction_id=nyc.gov"
 _PR_SET_PDEATHSIG = 1
+Output = IO[bytes] | int
+"""An open file, or one of subprocess's words for where output goes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,22 +116,31 @@ def running(contestant: Contestant, environment: Mapping[str, str], log: Path) -
     """Start a contestant, wait for its first answer, stop it at the end of the block, whatever the end."""
     port = _free_port()
     words = [word.format(python=sys.executable, port=port) for word in contestant.command]
-    with log.open("ab") as output:
-        process = subprocess.Popen(
-            words,
-            cwd=ROOT,
-            env=os.environ | environment | _resolved(contestant.environment, environment),
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,  # Ctrl-C comes to us alone; we stop it in order
-            preexec_fn=_end_with_parent(),
-        )
-        try:
-            wait_for_answer(contestant, port, process.poll, log)
-            yield Server(contestant, port, process.pid)
-        finally:
-            _stop(process)
+    everything = environment | _resolved(contestant.environment, environment)
+    with log.open("ab") as output, started(words, everything, stdout=output, stderr=output) as process:
+        wait_for_answer(contestant, port, process.poll, log)
+        yield Server(contestant, port, process.pid)
+
+
+@contextmanager
+def started(
+    words: Sequence[str], environment: Mapping[str, str], *, stdout: Output, stderr: Output
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A process and all that it starts, stopped at the end of the block, whatever the end."""
+    process = subprocess.Popen(
+        words,
+        cwd=ROOT,
+        env=os.environ | environment,
+        stdin=subprocess.DEVNULL,
+        stdout=stdout,
+        stderr=stderr,
+        start_new_session=True,  # Ctrl-C comes to us alone; we stop it in order
+        preexec_fn=_end_with_parent(),
+    )
+    try:
+        yield process
+    finally:
+        _stop(process)
 
 
 def wait_for_answer(contestant: Contestant, port: int, ended: Callable[[], int | None], log: Path) -> None:

@@ -1,0 +1,193 @@
+"""Two hundred clients at once, each on a connection that it keeps: is every one of them answered, and cleanly?
+
+Each client asks again as soon as it has its answer. An answer is clean if it is 200, 304, or a 503 that says when
+to come back. A connection that breaks, and a client that is not answered in time, are errors.
+"""
+
+from __future__ import annotations
+
+import selectors
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import cycle, islice
+from random import Random
+
+from tests.benchmarks.contestants import Server
+from tests.benchmarks.cpu import pss_kb
+from tests.benchmarks.load import Line, Outcome, Refused
+from tests.benchmarks.workloads import Field, mixed, unchanged
+
+CLIENTS = 200
+PATIENCE_S = 20.0
+"""How long a client waits for an answer before it gives up."""
+LOOK_S = 0.5
+UNCHANGED_SHARE = 0.05
+CLEAN = (200, 304)
+
+
+@dataclass(frozen=True, slots=True)
+class Crowd:
+    """What came of it.
+
+    broken      connections that broke; unclean: 503 without Retry-After
+    unanswered  clients that gave up; unheard: those among all that never got any answer
+    memory_mb   proportional set size before, half-way and after, the crowd still connected
+    """
+
+    clients: int
+    outcome: Outcome
+    broken: int
+    unclean: int
+    unanswered: int
+    unheard: int
+    memory_mb: tuple[float, float, float]
+
+    @property
+    def errors(self) -> int:
+        """Everything but a clean answer."""
+        wrong = sum(times for status, times in self.outcome.statuses.items() if status not in (*CLEAN, 503))
+        return wrong + self.broken + self.unclean + self.unanswered
+
+    @property
+    def growth_mb(self) -> float:
+        """Growth of memory over the second half."""
+        return self.memory_mb[2] - self.memory_mb[1]
+
+
+def measure_crowd(field: Field, server: Server, count: int, clients: int = CLIENTS) -> Crowd:
+    """Mixed reads, `count` of them in all."""
+    requests = _requests(field, server)
+    memory = [pss_kb([server.pid])[0] / 1024]
+    with selectors.DefaultSelector() as selector:
+        gathering = _Gathering(server.port, requests, selector)
+        try:
+            begun_at = time.perf_counter()
+            gathering.come(clients)
+            gathering.converse(until=count // 2)
+            memory.append(pss_kb([server.pid])[0] / 1024)
+            gathering.converse(until=count)
+            gathering.outcome.seconds = time.perf_counter() - begun_at
+            gathering.wait_for_the_rest()
+            memory.append(pss_kb([server.pid])[0] / 1024)
+        finally:
+            gathering.leave()
+    return gathering.told((memory[0], memory[1], memory[2]))
+
+
+def _requests(field: Field, server: Server) -> Iterator[bytes]:
+    """The reads of a busy day, some of them by clients that have the page already."""
+    random, again = Random(11), unchanged(field, server)
+    reads = islice(mixed(field, server, writes=False), 2_000)
+    some = [random.choice(again) if random.random() < UNCHANGED_SHARE else request for request in reads]
+    return cycle(some)
+
+
+class _Gathering:
+    """The clients, each a line; all in one loop."""
+
+    def __init__(self, port: int, requests: Iterator[bytes], selector: selectors.BaseSelector) -> None:
+        self._port, self._requests, self._selector = port, requests, selector
+        self.outcome = Outcome()
+        self.errors = Counter[str]()
+        self._heard: set[int] = set()
+        self._clients = 0
+
+    def come(self, clients: int) -> None:
+        """Everybody connects and asks."""
+        self._clients = clients
+        for number in range(clients):
+            self._connect(number)
+
+    def converse(self, until: int) -> None:
+        """Answers and further questions, until so many came of the ones and the others."""
+        while self._done < until and self._selector.get_map():
+            self._turn(goes_on=True)
+
+    def wait_for_the_rest(self) -> None:
+        """Nobody asks anything more, and everybody stays until his last question is answered."""
+        while any(key.data[1].sent_at for key in self._selector.get_map().values()):
+            self._turn(goes_on=False)
+
+    def leave(self) -> None:
+        """Everybody hangs up."""
+        for key in list(self._selector.get_map().values()):
+            key.data[1].close()
+
+    def told(self, memory_mb: tuple[float, float, float]) -> Crowd:
+        """What came of it."""
+        return Crowd(
+            clients=self._clients,
+            outcome=self.outcome,
+            broken=self.errors["broken"],
+            unclean=self.errors["unclean"],
+            unanswered=self.errors["unanswered"],
+            unheard=self._clients - len(self._heard),
+            memory_mb=memory_mb,
+        )
+
+    @property
+    def _done(self) -> int:
+        return self.outcome.count + self.errors["broken"]
+
+    def _connect(self, number: int) -> None:
+        try:
+            line = Line(self._port, timeout_s=PATIENCE_S)
+        except OSError:
+            self.errors["broken"] += 1
+            return
+        self._selector.register(line.socket, selectors.EVENT_READ, (number, line))
+        self._ask(number, line)
+
+    def _ask(self, number: int, line: Line) -> None:
+        try:
+            line.send(next(self._requests))
+        except OSError:
+            self._break(number, line)
+
+    def _turn(self, *, goes_on: bool) -> None:
+        for key, _ in self._selector.select(LOOK_S):
+            number, line = key.data
+            try:
+                is_whole = line.receive()
+            except (OSError, Refused):
+                self._break(number, line, comes_back=goes_on)
+                continue
+            if is_whole:
+                self._hear(number, line)
+                self._go_on(number, line, asks=goes_on)
+        self._lose_patience()
+
+    def _hear(self, number: int, line: Line) -> None:
+        self.outcome.add(time.perf_counter() - line.sent_at, line.status, len(line.body))
+        self.errors["unclean"] += line.status == 503 and not line.header("Retry-After").isdigit()
+        self._heard.add(number)
+        line.sent_at = 0.0
+
+    def _go_on(self, number: int, line: Line, *, asks: bool) -> None:
+        """The next question; on another connection where the server said that it closes this one."""
+        if line.header("Connection").lower() == "close":
+            self._drop(line)
+            if asks:
+                self._connect(number)
+        elif asks:
+            self._ask(number, line)
+
+    def _break(self, number: int, line: Line, *, comes_back: bool = True) -> None:
+        self._drop(line)
+        self.errors["broken"] += 1
+        if comes_back and self.errors["broken"] < self._clients:
+            self._connect(number)
+
+    def _lose_patience(self) -> None:
+        now = time.perf_counter()
+        for key in list(self._selector.get_map().values()):
+            line = key.data[1]
+            if line.sent_at and now - line.sent_at > PATIENCE_S:
+                self.errors["unanswered"] += 1
+                self._drop(line)
+
+    def _drop(self, line: Line) -> None:
+        self._selector.unregister(line.socket)
+        line.close()

@@ -1,0 +1,222 @@
+"""All of the city at once, in every way that there is: is it all, how long does it take, how much memory?
+
+Streamed over HTTP as GeoReport Bulk, written by `open311 export`, and made ready by `open311 dump` as the worker
+does every day. Rows are counted in what came, never taken from a header.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import hashlib
+import importlib.util
+import io
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from http.client import HTTPConnection
+from pathlib import Path
+from subprocess import PIPE
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from tests.benchmarks.contestants import OURS, Server, running, started
+from tests.benchmarks.cpu import Watch
+from tests.benchmarks.data import CITY, Data, open311
+from tests.benchmarks.load import HOST, TIMEOUT_S, Refused, ask, call
+from tests.benchmarks.workloads import BASE
+
+BULK = f"/open311/bulk/v1/requests.{{}}?jurisdiction_id={CITY}"
+LATEST = f"{BASE}/dumps/{quote(CITY, safe='')}/requests-latest.ndjson.gz"
+GEOPARQUET_NEEDS = "pyarrow"
+_ITEM = b'"service_request_id":'
+"""Stands once in each item; within a text its quotes would be escaped."""
+
+
+class Counted(io.RawIOBase):
+    """A stream that knows how many bytes were read of it."""
+
+    def __init__(self, raw: Any) -> None:
+        self._raw, self.size = raw, 0
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """The next bytes."""
+        size = self._raw.readinto(buffer) or 0
+        self.size += size
+        return size
+
+
+Count = Callable[[io.BufferedReader], int]
+"""Reads a stream to its end and says how many requests were in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dumped:
+    """One dump of all the city.
+
+    rows       counted in it; wanted: what the city has
+    size       bytes as they came
+    before_mb  memory of what makes it when it began; 0 for a process that was started for it
+    """
+
+    title: str
+    rows: int
+    wanted: int
+    seconds: float
+    size: int
+    before_mb: float
+    peak_mb: float
+
+    @property
+    def per_second(self) -> float:
+        return self.rows / self.seconds
+
+    @property
+    def growth_mb(self) -> float:
+        """How much more memory it took; 0 where nothing can be said of that."""
+        return self.peak_mb - self.before_mb if self.before_mb else 0.0
+
+
+def measure_dumps(data: Data, environment: Mapping[str, str], folder: Path, log: Path) -> Iterator[Dumped]:
+    """Every way, one after the other."""
+    ours = {**environment, "OPEN311_DATA_DIR": str(folder)}
+    wanted = _count(data)
+    with running(OURS, ours, log) as server:
+        _download(server, BULK.format("csv"), csv_rows)  # warms up, and is not counted
+        for suffix, count in (("csv", csv_rows), ("json", json_items)):
+            yield _streamed(server, f"Bulk {suffix}, streamed over HTTP", BULK.format(suffix), count, wanted)
+        for form, count in (("csv", csv_rows), ("ndjson", lines)):
+            yield _exported(ours, form, count, wanted, log)
+        yield from _made_ready(ours, folder, wanted, log)
+        yield _streamed(server, "the day's ndjson.gz over HTTP", _moved_to(server, LATEST), packed_lines, wanted)
+
+
+def csv_rows(stream: io.BufferedReader) -> int:
+    """Rows of CSV below its header; a text may hold line ends."""
+    text = io.TextIOWrapper(stream, encoding="utf-8", newline="")
+    return sum(1 for _ in csv.reader(text)) - 1
+
+
+def lines(stream: io.BufferedReader) -> int:
+    """Lines, one a request."""
+    return sum(1 for _ in stream)
+
+
+def packed_lines(stream: io.BufferedReader) -> int:
+    """Lines within gzip."""
+    with gzip.open(stream) as file:
+        return sum(1 for _ in file)
+
+
+def packed_csv_rows(stream: io.BufferedReader) -> int:
+    """Rows of CSV within gzip."""
+    with gzip.open(stream) as file:
+        return csv_rows(file)  # type: ignore[arg-type]  # reads the same
+
+
+def json_items(stream: io.BufferedReader) -> int:
+    """Items of a JSON list."""
+    found, end = 0, b""
+    while block := stream.read(1 << 18):
+        found += (end + block).count(_ITEM)
+        end = block[1 - len(_ITEM) :]
+    return found
+
+
+def parquet_rows(stream: io.BufferedReader) -> int:
+    """Rows of Parquet."""
+    from pyarrow import parquet  # not everybody has it
+
+    found = parquet.ParquetFile(io.BytesIO(stream.read()))
+    return int(found.metadata.num_rows)
+
+
+FILES: dict[str, Count] = {"csv.gz": packed_csv_rows, "ndjson.gz": packed_lines, "parquet": parquet_rows}
+"""What a day's dump is made of, by ending."""
+
+
+def _count(data: Data) -> int:
+    with data.asking() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM publication WHERE jurisdiction_id = %s AND visibility = 'public'", (CITY,)
+        )
+        return int(cursor.fetchone()[0])
+
+
+def _streamed(server: Server, title: str, target: str, count: Count, wanted: int) -> Dumped:
+    begun_at = time.perf_counter()
+    with Watch(server.pid) as memory:
+        rows, size = _download(server, target, count)
+    seconds = time.perf_counter() - begun_at
+    return Dumped(title, rows, wanted, seconds, size, memory.before_kb / 1024, memory.peak_kb / 1024)
+
+
+def _download(server: Server, target: str, count: Count) -> tuple[int, int]:
+    """Rows and bytes of an answer; nothing of it is kept."""
+    with closing(HTTPConnection(HOST, server.port, timeout=TIMEOUT_S)) as connection:
+        connection.request("GET", target)
+        answer = connection.getresponse()
+        if answer.status != 200:
+            raise Refused(f"{target}: {answer.status}")
+        counted = Counted(answer)
+        return count(io.BufferedReader(counted)), counted.size
+
+
+def _moved_to(server: Server, target: str) -> str:
+    """Where an address leads to."""
+    answer = ask(server.port, call("GET", target))
+    if answer.status != 302:
+        raise Refused(f"{target}: {answer.status}")
+    return urlsplit(answer.header("Location")).path
+
+
+def _exported(environment: Mapping[str, str], form: str, count: Count, wanted: int, log: Path) -> Dumped:
+    words = open311("export", "--jurisdiction", CITY, "--format", form)
+    begun_at = time.perf_counter()
+    with (
+        log.open("ab") as errors,
+        started(words, environment, stdout=PIPE, stderr=errors) as process,
+        Watch(process.pid) as memory,
+    ):
+        counted = Counted(process.stdout)
+        rows = count(io.BufferedReader(counted))
+        if process.wait() != 0:
+            raise Refused(f"open311 export --format {form} ended with {process.returncode}; see {log}")
+    seconds = time.perf_counter() - begun_at
+    return Dumped(f"open311 export, {form}", rows, wanted, seconds, counted.size, 0.0, memory.peak_kb / 1024)
+
+
+def _made_ready(environment: Mapping[str, str], folder: Path, wanted: int, log: Path) -> Iterator[Dumped]:
+    """A day's dump: one run makes all of its files."""
+    words, begun_at = open311("dump", "--jurisdiction", CITY), time.perf_counter()
+    with (
+        log.open("ab") as output,
+        started(words, environment, stdout=output, stderr=output) as process,
+        Watch(process.pid) as memory,
+    ):
+        if process.wait() != 0:
+            raise Refused(f"open311 dump ended with {process.returncode}; see {log}")
+    seconds = time.perf_counter() - begun_at
+    for ending, count in FILES.items():
+        if ending == "parquet" and not importlib.util.find_spec(GEOPARQUET_NEEDS):
+            continue
+        file = _only_file(folder, ending)
+        with file.open("rb") as stream:
+            rows = count(stream)
+        size = file.stat().st_size
+        yield Dumped(f"open311 dump, {ending}", rows, wanted, seconds, size, 0.0, memory.peak_kb / 1024)
+
+
+def _only_file(folder: Path, ending: str) -> Path:
+    """The one file of a kind below a folder. Refused if it is not what its checksum says."""
+    [file] = folder.glob(f"dumps/*/requests-*.{ending}")
+    with file.open("rb") as stream:
+        checksum = hashlib.file_digest(stream, "sha256").hexdigest()
+    if not file.with_name(f"{file.name}.sha256").read_text(encoding="utf-8").startswith(checksum):
+        raise Refused(f"{file.name} is not what its checksum says")
+    return file

@@ -1,0 +1,144 @@
+"""Readers of a whole city beside writers at full speed: is anything missed, does anything come twice?
+
+One reader pages through the list of all requests by its links, again and again; another follows the change feed by
+its cursors. Both ask the server over HTTP. The writers are processes that send requests into the middle of the
+list's order, and note upon them. All in a copy of a database that is kept for the next time.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import orjson
+
+from tests.benchmarks.contestants import OURS, Server, running
+from tests.benchmarks.data import CITY, Data, copied
+from tests.benchmarks.load import Answer, Refused, ask, call
+from tests.benchmarks.workloads import address
+from tests.operations.reader import Follower, Page, Pager, Read
+from tests.operations.writer import writing
+
+NAME = "bench_reading"
+PLUGIN = ("newyork", "Street Condition")
+WRITERS = 3
+PAGES = 20
+"""As many pages at least has the list, so that writers come in between."""
+LONG_AGO = "2000-01-01T00:00:00Z"
+CATCH_UP_S = 60.0
+_NEXT = re.compile(r'<([^>]+)>; rel="next"')
+
+
+@dataclass(frozen=True, slots=True)
+class Witnessed:
+    """What readers saw while others wrote.
+
+    written          requests that were sent; notes on them came on top
+    rounds, listed   how often the whole list was read, and items in all
+    followed         changes that the feed told of
+    missed, doubled  requests that some round or the feed lacked, or had twice or in the wrong order
+    """
+
+    rows: int
+    written: int
+    notes: int
+    seconds: float
+    rounds: int
+    listed: int
+    followed: int
+    missed: int
+    doubled: int
+
+
+def measure_readers(data: Data, environment: Mapping[str, str], log: Path, each: int) -> Witnessed:
+    """Read while every writer sends `each` requests, and once more when they have ended."""
+    with copied(data, NAME) as copy, running(OURS, {**environment, "DATABASE_URL": copy.url}, log) as server:
+        before = _ids(copy)
+        follower = Follower(_feed(server, data.rows))
+        pager = Pager(_list(server, data.rows), before)
+        begun_at = time.perf_counter()
+        last = _read_beside(copy, follower, pager, each)
+        seconds = time.perf_counter() - begun_at
+        _catch_up(follower, pager)
+    everything = before | set(last)
+    missed = set(follower.missed(dict.fromkeys(before, 0) | last)) | pager.missed | (everything - pager.seen)
+    doubled = set(follower.doubled()) | pager.doubled
+    return Witnessed(
+        rows=data.rows,
+        written=len(last),
+        notes=sum(last.values()),
+        seconds=seconds,
+        rounds=pager.rounds,
+        listed=pager.count,
+        followed=follower.count,
+        missed=len(missed),
+        doubled=len(doubled),
+    )
+
+
+def _read_beside(copy: Data, follower: Follower, pager: Pager, each: int) -> dict[str, int]:
+    """Both readers in turn while the writers write; the number of the last note on each of their requests."""
+    with ExitStack() as stack:
+        writers = [stack.enter_context(writing(copy.url, number, each, city=PLUGIN)) for number in range(WRITERS)]
+        while any(writer.is_writing for writer in writers):
+            follower.read()
+            pager.read()
+        return {name: note for writer in writers for name, note in writer.notes().items()}
+
+
+def _catch_up(follower: Follower, pager: Pager) -> None:
+    """All that was written, now that nobody writes; other sessions may still hold the feed back for a moment."""
+    give_up_at = time.monotonic() + CATCH_UP_S
+    while not follower.read():
+        if time.monotonic() > give_up_at:
+            raise Refused("the change feed does not come to its end")
+    for _ in range(2):  # the round under way, and a whole one
+        while not pager.read():
+            pass
+
+
+def _feed(server: Server, rows: int) -> Read:
+    """The change feed, from page to page."""
+    size = _page_size(rows)
+
+    def read(cursor: str | None) -> Page:
+        answer = _ask(server, address("changes.json", page_size=size, **({"cursor": cursor} if cursor else {})))
+        is_last = answer.header("X-Caught-Up") == "true"
+        return Page(orjson.loads(answer.body), answer.header("X-Cursor"), is_last)
+
+    return read
+
+
+def _list(server: Server, rows: int) -> Read:
+    """The list of all the city's requests, newest first, from link to link."""
+    first = address("requests.json", updated_after=LONG_AGO, page_size=_page_size(rows))
+
+    def read(target: str | None) -> Page:
+        answer = _ask(server, target or first)
+        found = _NEXT.search(answer.header("Link"))
+        parts = urlsplit(found[1]) if found else None
+        return Page(orjson.loads(answer.body), parts and f"{parts.path}?{parts.query}", parts is None)
+
+    return read
+
+
+def _page_size(rows: int) -> int:
+    return min(1_000, rows // PAGES)
+
+
+def _ask(server: Server, target: str) -> Answer:
+    answer = ask(server.port, call("GET", target))
+    if answer.status != 200:
+        raise Refused(f"{target}: {answer.status} {answer.body[:200]!r}")
+    return answer
+
+
+def _ids(data: Data) -> set[str]:
+    with data.asking() as cursor:
+        cursor.execute("SELECT service_request_id FROM publication WHERE jurisdiction_id = %s", (CITY,))
+        return {row[0] for row in cursor.fetchall()}

@@ -1,0 +1,282 @@
+"""All of a city rendered anew while it is read and, half-way, killed: is any item half old and half new?
+
+It happens in a copy of the database. The new edition is the city's plugin with a mark behind the name of every
+service and department, so that two texts of each request change. Afterwards each item that a reader saw must be, as
+a whole, what was stored before or what is stored now.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from hashlib import blake2b
+from itertools import cycle
+from pathlib import Path
+from random import Random
+from typing import Any
+from urllib.parse import quote
+from xml.etree import ElementTree as ET
+
+import orjson
+
+from tests.benchmarks.city import span
+from tests.benchmarks.contestants import OURS, ROOT, Server, running, started
+from tests.benchmarks.data import CITY, Data, copied, open311, run_open311
+from tests.benchmarks.load import Line, Outcome, Refused, call, pace
+from tests.benchmarks.workloads import READS_PER_S, SMALL, Field, address, wire
+
+NAME = "bench_republish"
+MARK = " (new)"
+SLICE_S = 1.0
+LOOK_S = 0.01
+MOMENTS = 24
+GIVE_UP_S = 3_600.0
+_NAME_LINE = re.compile(r'^name = "(.*)"$', re.MULTILINE)
+_DONE = re.compile(rf"^{re.escape(CITY)}: (\d+) requests rendered", re.MULTILINE)
+
+Item = dict[str, str]
+Known = dict[tuple[str, str], list[Item]]
+"""By format and id: an item before and after."""
+
+
+@dataclass(frozen=True, slots=True)
+class Republished:
+    """What came of it.
+
+    killed_at   how many requests were rendered when the process was killed; resumed_with how many came after that
+    left        requests that do not show the new edition at the end
+    items       different items that readers saw; torn ones are neither as before nor as after
+    mixed       lists that showed some requests as before and others as after, as they may
+    calm, busy  answers before and during it
+    """
+
+    rows: int
+    per_second: float
+    killed_at: int
+    resumed_with: int
+    left: int
+    items: int
+    torn: int
+    mixed: int
+    calm: Outcome
+    busy: Outcome
+
+    @property
+    def is_resumed(self) -> bool:
+        """Whether it went on where it was, and came to the end."""
+        return 0 < self.killed_at < self.rows == self.killed_at + self.resumed_with and not self.left
+
+
+def measure_republishing(
+    here: Field, environment: Mapping[str, str], folder: Path, log: Path, calm_s: float
+) -> Republished:
+    """Read for a while, republish while reading goes on, compare.
+
+    calm_s  how long to read before, for comparison
+    """
+    plugin = _new_edition(folder / "edition")
+    with copied(here.data, NAME) as copy:
+        ours = environment | {"DATABASE_URL": copy.url, "OPEN311_JURISDICTIONS": str(plugin)}
+        with running(OURS, ours, log) as server:
+            reading = Reading(server, _reads(here))
+            with reading.into(Outcome()):
+                time.sleep(2 * SLICE_S)  # warms up, and is not counted
+            with reading.into(Outcome()) as calm:
+                time.sleep(calm_s)
+            with reading.into(Outcome()) as busy:
+                killed_at, per_second = _publish_half(copy, ours, log)
+                resumed_with = _publish_rest(copy, ours)
+        items, torn, mixed = judge(reading.bodies.values(), here.data, copy)
+        rows, left = _count(copy)
+    return Republished(rows, per_second, killed_at, resumed_with, left, items, torn, mixed, calm, busy)
+
+
+class Reading:
+    """Reads at a steady rate in the background; keeps one of each different body."""
+
+    def __init__(self, server: Server, requests: Iterator[bytes]) -> None:
+        self._port, self._requests = server.port, requests
+        self.bodies: dict[bytes, bytes] = {}
+
+    @contextmanager
+    def into(self, outcome: Outcome) -> Iterator[Outcome]:
+        """Reads for as long as the block lasts; what came of it stands in `outcome` at its end."""
+        ended = threading.Event()
+        thread = threading.Thread(target=self._read, args=(outcome, ended), daemon=True)
+        thread.start()
+        try:
+            yield outcome
+        finally:
+            ended.set()
+            thread.join()
+
+    def _read(self, outcome: Outcome, ended: threading.Event) -> None:
+        while not ended.is_set():
+            found = pace(
+                self._port,
+                lambda: next(self._requests),
+                per_second=READS_PER_S,
+                seconds=SLICE_S,
+                on_answer=self._keep,
+            )
+            outcome.add_all(found, wanted=int(READS_PER_S * SLICE_S))
+
+    def _keep(self, line: Line) -> None:
+        if line.status == 200:
+            body = bytes(line.body)
+            self.bodies.setdefault(blake2b(body, digest_size=16).digest(), body)
+
+
+def _reads(here: Field) -> Iterator[bytes]:
+    """Half single requests, half lists from all over the years, in both formats; now and then a list of 1000."""
+    random = Random(3)
+    start, end = span(here.data.rows, here.data.newest)
+    ends = [start + (end - start) * ((number + 1) / MOMENTS) for number in range(MOMENTS)]
+    windows = [{"start_date": wire(one - timedelta(days=30)), "end_date": wire(one)} for one in ends]
+    singles = [f"requests/{quote(known)}" for known in random.sample(here.known_ids, min(100, len(here.known_ids)))]
+    for turn in cycle(range(50)):
+        suffix = random.choice(("json", "xml"))
+        if turn == 0:
+            target = address(f"requests.{suffix}", **random.choice(windows))
+        elif turn % 2:
+            target = address(f"requests.{suffix}", page_size=SMALL, **random.choice(windows))
+        else:
+            target = address(f"{random.choice(singles)}.{suffix}")
+        yield call("GET", target)
+
+
+def _new_edition(folder: Path) -> Path:
+    """The city's plugin with a mark behind all names but its own."""
+    shutil.copytree(ROOT / "jurisdictions" / "newyork", folder, ignore=shutil.ignore_patterns("__*"))
+    file = folder / "jurisdiction.toml"
+    head, separator, rest = file.read_text(encoding="utf-8").partition("\n[")
+    marked = _NAME_LINE.sub(lambda match: f'name = "{match[1]}{MARK}"', rest)
+    file.write_text(head + separator + marked, encoding="utf-8")
+    return folder
+
+
+def _publish_half(copy: Data, environment: Mapping[str, str], log: Path) -> tuple[int, float]:
+    """Begin, and kill -9 half-way: how many it says were rendered then, and rows a second until then."""
+    words = open311("publish", "--jurisdiction", CITY)
+    with log.open("ab") as output, started(words, environment, stdout=output, stderr=output) as process:
+        per_second = _follow_until_half(copy, process)
+        process.kill()
+        process.wait()
+    rendered, of, words_left = _status(copy, environment)
+    if of != copy.rows or "in work" not in words_left:
+        raise Refused(f"open311 publish --status: {rendered} of {of}, {words_left}")
+    return rendered, per_second
+
+
+def _follow_until_half(copy: Data, process: subprocess.Popen[bytes]) -> float:
+    """Wait until half of the city is rendered; rows a second since the first batch."""
+    first: tuple[float, int] | None = None
+    give_up_at = time.monotonic() + GIVE_UP_S
+    with copy.asking() as cursor:
+        while process.poll() is None and time.monotonic() < give_up_at:
+            cursor.execute("SELECT rendered_until FROM edition WHERE jurisdiction_id = %s", (CITY,))
+            now, rendered = time.perf_counter(), cursor.fetchone()[0]
+            if first is None and rendered:
+                first = now, rendered
+            if first and rendered >= copy.rows // 2:
+                return (rendered - first[1]) / max(now - first[0], LOOK_S)
+            time.sleep(LOOK_S)
+    raise Refused("open311 publish ended, or did not come half-way, before it could be killed")
+
+
+def _status(copy: Data, environment: Mapping[str, str]) -> tuple[int, int, str]:
+    """What `open311 publish --status` says: rendered, of how many, and the rest of its line."""
+    shown = run_open311(["publish", "--status"], copy.url, environment=environment).stdout
+    line = next((line.split() for line in shown.splitlines() if line.strip().startswith(CITY)), [])
+    if len(line) < 6:
+        raise Refused(f"open311 publish --status: {shown}")
+    return int(line[2]), int(line[3]), " ".join(line[4:])
+
+
+def _publish_rest(copy: Data, environment: Mapping[str, str]) -> int:
+    """Run it again, to its end; how many it says that it rendered."""
+    words = ["publish", "--jurisdiction", CITY]
+    said = run_open311(words, copy.url, environment=environment, timeout=GIVE_UP_S).stdout
+    found = _DONE.search(said)
+    if found is None:
+        raise Refused(f"open311 publish: {said}")
+    return int(found[1])
+
+
+def _count(copy: Data) -> tuple[int, int]:
+    """Rows, and those whose body in either format lacks the new names."""
+    with copy.asking() as cursor:
+        cursor.execute(
+            "SELECT count(*), count(*) FILTER (WHERE strpos(json, %(mark)s) = 0 OR strpos(xml, %(mark)s) = 0)"
+            " FROM publication WHERE jurisdiction_id = %(city)s",
+            {"mark": MARK, "city": CITY},
+        )
+        rows, left = cursor.fetchone()
+        return int(rows), int(left)
+
+
+def judge(bodies: Any, before: Data, after: Data) -> tuple[int, int, int]:
+    """Different items seen, those that were torn, and lists that showed both editions."""
+    seen = [read_items(body) for body in bodies]
+    ids = sorted({item["service_request_id"] for _, items in seen for item in items})
+    known = _known(ids, before, after)
+    different = {(form, tuple(item.items())) for form, items in seen for item in items}
+    torn = sum(dict(item) not in known[form, dict(item)["service_request_id"]] for form, item in different)
+    mixed = sum(
+        len({known[form, item["service_request_id"]][0] == item for item in items}) > 1 for form, items in seen
+    )
+    return len(different), torn, mixed
+
+
+def _known(ids: list[str], before: Data, after: Data) -> Known:
+    """What is stored of some requests. Refused where the formats disagree or nothing has changed."""
+    known: Known = {}
+    for data in (before, after):
+        with data.asking() as cursor:
+            for begin in range(0, len(ids), 1_000):
+                cursor.execute(
+                    "SELECT service_request_id, json, xml FROM publication"
+                    " WHERE jurisdiction_id = %s AND service_request_id = ANY(%s)",
+                    (CITY, ids[begin : begin + 1_000]),
+                )
+                for name, json, xml in cursor.fetchall():
+                    as_json, as_xml = _json_item(orjson.loads(json)), _xml_item(ET.fromstring(xml))
+                    if as_json != as_xml:
+                        raise Refused(f"{name}: {as_json} in JSON, {as_xml} in XML")
+                    known.setdefault(("json", name), []).append(as_json)
+                    known.setdefault(("xml", name), []).append(as_xml)
+    for (form, name), items in known.items():
+        changed = {key for key in items[0] if items[0][key] != items[-1].get(key)}
+        if not {"service_name", "agency_responsible"} <= changed:
+            raise Refused(f"{name}, {form}: the new edition shows in {changed}")
+    return known
+
+
+def read_items(body: bytes) -> tuple[str, list[Item]]:
+    """The format of a list or a single request, and its items in one form for both."""
+    if body.startswith(b"["):
+        return "json", [_json_item(item) for item in orjson.loads(body)]
+    return "xml", [_xml_item(element) for element in ET.fromstring(body)]
+
+
+def _json_item(item: Mapping[str, Any]) -> Item:
+    return dict(sorted((name, _text(value)) for name, value in item.items() if value not in (None, "")))
+
+
+def _xml_item(element: ET.Element) -> Item:
+    return dict(sorted((child.tag, _text(child.text)) for child in element if child.text))
+
+
+def _text(value: Any) -> str:
+    """A value as text; a number as the shortest one of its kind."""
+    try:
+        return repr(float(value)) if not isinstance(value, str) or "." in value else value
+    except ValueError:
+        return value

@@ -1,0 +1,86 @@
+"""The page's sections on what is done while others read or write, and on dumps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from tests.benchmarks.crowd import Crowd
+from tests.benchmarks.dumping import Dumped
+from tests.benchmarks.load import Outcome
+from tests.benchmarks.reading import Witnessed
+from tests.benchmarks.republishing import Republished
+from tests.benchmarks.tables import table
+from tests.benchmarks.workloads import READS_PER_S
+
+
+def dumps(found: Sequence[Dumped]) -> Iterator[str]:
+    """All of the city, in every way."""
+    if not found:
+        return
+    yield "\n## All of the city at once\n"
+    yield from table(
+        ["", "rows", "of", "seconds", "rows/s", "MB", "most memory, MB", "grew by, MB"],
+        (
+            (
+                *(one.title, f"{one.rows:,}", f"{one.wanted:,}", f"{one.seconds:.1f}", f"{one.per_second:,.0f}"),
+                *(f"{one.size / 1e6:.1f}", f"{one.peak_mb:.0f}", f"{one.growth_mb:.0f}" if one.before_mb else "–"),
+            )
+            for one in found
+        ),
+    )
+    yield (
+        "\nRows as counted in what came; memory as proportional set size, of the server's processes or the"
+        " command's. The files of `open311 dump` are of one run, which is what the worker does every day."
+    )
+
+
+def crowd(found: Crowd | None) -> Iterator[str]:
+    """Many clients at once."""
+    if found is None:
+        return
+    yield f"\n## {found.clients} clients at once, each on a connection that it keeps\n"
+    statuses = ", ".join(f"{times:,} × {status}" for status, times in sorted(found.outcome.statuses.items()))
+    fresh, half_way, after = found.memory_mb
+    yield (
+        f"{found.outcome.count:,} mixed reads: {found.outcome.count / found.outcome.seconds:,.0f} a second,"
+        f" p50 / p99 {_latency(found.outcome)} ms. Answers: {statuses}; 503 without Retry-After {found.unclean},"
+        f" broken connections {found.broken}, clients that gave up {found.unanswered}, of whom {found.unheard}"
+        f" never heard anything. Memory before, half-way, after: {fresh:.1f}, {half_way:.1f}, {after:.1f} MB."
+    )
+
+
+def republishing(found: Republished | None) -> Iterator[str]:
+    """All rendered anew."""
+    if found is None:
+        return
+    yield "\n## The whole city rendered anew while it is read\n"
+    yield (
+        f"{found.rows:,} requests at {found.per_second:,.0f} a second. Killed with -9 after {found.killed_at:,};"
+        f" run again, it rendered {found.resumed_with:,} more, and {found.left:,} were left. Readers saw"
+        f" {found.items:,} different items, of which {found.torn:,} were torn, and {found.mixed:,} lists that"
+        f" showed requests of both editions.\n"
+    )
+    yield from table(
+        [f"{READS_PER_S:.0f} reads a second, by the clock", "p50 / p99, ms", "reads", "failed"],
+        (
+            (title, _latency(one), f"{one.count:,}", f"{one.failed:,}")
+            for title, one in (("before", found.calm), ("during", found.busy))
+        ),
+    )
+
+
+def readers(found: Witnessed | None) -> Iterator[str]:
+    """Readers beside writers."""
+    if found is None:
+        return
+    yield "\n## Readers of the whole city beside writers\n"
+    yield (
+        f"Over {found.rows:,} requests, writers sent {found.written:,} more and {found.notes:,} notes in"
+        f" {found.seconds:.1f} s. Meanwhile the whole list was read {found.rounds} times from link to link,"
+        f" {found.listed:,} items, and the change feed followed over {found.followed:,} changes. Missed:"
+        f" **{found.missed}**; came twice: **{found.doubled}**."
+    )
+
+
+def _latency(outcome: Outcome) -> str:
+    return f"{outcome.percentile_ms(50):.1f} / {outcome.percentile_ms(99):.1f}"
