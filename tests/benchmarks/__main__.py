@@ -175,7 +175,7 @@ class _Bench:
 
     def crowd(self) -> None:
         """Many clients at once."""
-        count = 2_000 if self.run.is_quick else 40_000
+        count = 6_000 if self.run.is_quick else 40_000
         with self._bar("Crowd", 1) as advance, running(OURS, self.environment, self.log) as server:
             self.run.crowd = measure_crowd(self.field, server, count)
             advance()
@@ -191,7 +191,7 @@ class _Bench:
 
     def readers(self) -> None:
         """Readers beside writers."""
-        rows, each = (2_000, 60) if self.run.is_quick else (200_000, 3_000)
+        rows, each = (2_000, 60) if self.run.is_quick else (200_000, 1_500)
         with self._bar(f"Readers of {rows:,} rows beside writers", 1) as advance:
             data = open_data(self.run.data.cluster, rows)
             self.run.witnessed = measure_readers(data, self.environment, self.log, each)

@@ -29,6 +29,7 @@ from tests.benchmarks.workloads import BASE
 
 BULK = f"/open311/bulk/v1/requests.{{}}?jurisdiction_id={CITY}"
 LATEST = f"{BASE}/dumps/{quote(CITY, safe='')}/requests-latest.ndjson.gz"
+LONGEST_S = 1_800.0
 GEOPARQUET_NEEDS = "pyarrow"
 _ITEM = b'"service_request_id":'
 """Stands once in each item; within a text its quotes would be escaped."""
@@ -180,7 +181,7 @@ def _exported(environment: Mapping[str, str], form: str, count: Count, wanted: i
     begun_at = time.perf_counter()
     with (
         log.open("ab") as errors,
-        started(words, environment, stdout=PIPE, stderr=errors) as process,
+        started(words, environment, stdout=PIPE, stderr=errors, longest_s=LONGEST_S) as process,
         Watch(process.pid) as memory,
     ):
         counted = Counted(process.stdout)
@@ -196,7 +197,7 @@ def _made_ready(environment: Mapping[str, str], folder: Path, wanted: int, log: 
     words, begun_at = open311("dump", "--jurisdiction", CITY), time.perf_counter()
     with (
         log.open("ab") as output,
-        started(words, environment, stdout=output, stderr=output) as process,
+        started(words, environment, stdout=output, stderr=output, longest_s=LONGEST_S) as process,
         Watch(process.pid) as memory,
     ):
         if process.wait() != 0:

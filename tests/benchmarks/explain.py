@@ -21,7 +21,7 @@ from open311.domain.search import RequestSearch
 from open311.operations.export_requests import ORDER
 from open311.storage.changes import Position
 from open311.storage.engine import open_database
-from open311.storage.publications import whole_digest_query, whole_query
+from open311.storage.search import whole_digest_query, whole_query
 from open311.web.georeport.changes import write_cursor
 from tests.benchmarks.contestants import Server
 from tests.benchmarks.data import CITY, Data

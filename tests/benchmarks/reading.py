@@ -30,6 +30,7 @@ WRITERS = 3
 PAGES = 20
 """As many pages at least has the list, so that writers come in between."""
 LONG_AGO = "2000-01-01T00:00:00Z"
+LONGEST_S = 1_800.0
 CATCH_UP_S = 60.0
 _NEXT = re.compile(r'<([^>]+)>; rel="next"')
 
@@ -83,11 +84,14 @@ def measure_readers(data: Data, environment: Mapping[str, str], log: Path, each:
 
 def _read_beside(copy: Data, follower: Follower, pager: Pager, each: int) -> dict[str, int]:
     """Both readers in turn while the writers write; the number of the last note on each of their requests."""
+    give_up_at = time.monotonic() + LONGEST_S
     with ExitStack() as stack:
         writers = [stack.enter_context(writing(copy.url, number, each, city=PLUGIN)) for number in range(WRITERS)]
         while any(writer.is_writing for writer in writers):
             follower.read()
             pager.read()
+            if time.monotonic() > give_up_at:
+                raise Refused(f"the writers have not ended after {LONGEST_S:.0f} s")
         return {name: note for writer in writers for name, note in writer.notes().items()}
 
 

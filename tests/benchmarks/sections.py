@@ -30,7 +30,8 @@ def dumps(found: Sequence[Dumped]) -> Iterator[str]:
     )
     yield (
         "\nRows as counted in what came; memory as proportional set size, of the server's processes or the"
-        " command's. The files of `open311 dump` are of one run, which is what the worker does every day."
+        " command's. A command's time begins with its start. The files of `open311 dump` are of one run, which is"
+        " what the worker does every day."
     )
 
 

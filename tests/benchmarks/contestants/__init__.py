@@ -14,6 +14,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -124,9 +125,17 @@ def running(contestant: Contestant, environment: Mapping[str, str], log: Path) -
 
 @contextmanager
 def started(
-    words: Sequence[str], environment: Mapping[str, str], *, stdout: Output, stderr: Output
+    words: Sequence[str],
+    environment: Mapping[str, str],
+    *,
+    stdout: Output,
+    stderr: Output,
+    longest_s: float | None = None,
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """A process and all that it starts, stopped at the end of the block, whatever the end."""
+    """A process and all that it starts, stopped at the end of the block, whatever the end.
+
+    longest_s  when it is killed even if the block still waits for it; None for never
+    """
     process = subprocess.Popen(
         words,
         cwd=ROOT,
@@ -137,9 +146,14 @@ def started(
         start_new_session=True,  # Ctrl-C comes to us alone; we stop it in order
         preexec_fn=_end_with_parent(),
     )
+    watchdog = threading.Timer(longest_s, process.kill) if longest_s else None
     try:
+        if watchdog:
+            watchdog.start()
         yield process
     finally:
+        if watchdog:
+            watchdog.cancel()
         _stop(process)
 
 
