@@ -8,3 +8,8 @@ from datetime import UTC, datetime
 def utc_now() -> datetime:
     """This instant in UTC, cut to whole seconds, as the API writes it (A27)."""
     return datetime.now(UTC).replace(microsecond=0)
+
+
+def exact_now() -> datetime:
+    """This instant in UTC with its fraction of a second, for logs."""
+    return datetime.now(UTC)

@@ -80,6 +80,7 @@ class Settings:
     port: int = _number(3111, "port that `open311 serve` listens on", least=1, most=65_535)
     workers: int = _number(2, "web processes; as many as cores", least=1)
     threads: int = _number(2, "threads in each web process", least=1)
+    connections: int = _number(512, "connections that each web process holds open; more wait their turn", least=1)
     public_url: str = _text("", "address that clients use, without a path; empty: taken from each call")
     trusted_proxies: int = _number(0, "proxies before the server whose X-Forwarded headers are believed")
     contact: str = _text("See the landing page of this server.", "how to reach the operator; in discovery")
@@ -101,9 +102,7 @@ class Settings:
     accept_value_names: bool = _flag(False, "list answers may be a value's name instead of its key (A08)")
     check_email: bool = _flag(False, "an email without the form of one is 400 (A16)")
     jsonp: bool = _flag(False, "callback= wraps JSON answers (A67)")
-    compress: bool = _flag(
-        True, "pack answers with zstd or gzip where the client takes it; off where a proxy does that"
-    )
+    compress: bool = _flag(True, "answer with zstd or gzip where the client takes it; off where a proxy does that")
     licence: str = _text("", "address of the licence of the public data, such as that of CC0; empty: none is named")
     attribution: str = _text("", "whom those who use the public data shall name; empty: the city")
     dump_days: int = _number(7, "days whose dumps are kept under data_dir; 0: none are made", most=3_650)

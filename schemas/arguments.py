@@ -102,6 +102,10 @@ class RequestSearchArguments(JurisdictionArguments):
         load_default="",
         metadata=describe("Rows a page, at most 1000; also per_page, limit, max_requests (extension).", "100"),
     )
+    count = fields.String(
+        load_default="",
+        metadata=describe("true: count what is on all pages, up to 10,000, into X-Total-Count (extension)."),
+    )
 
 
 class BulkArguments(RequestSearchArguments):
@@ -109,7 +113,7 @@ class BulkArguments(RequestSearchArguments):
 
     class Meta:
         unknown = EXCLUDE
-        exclude = ("service_request_id", "sort", "extensions", "cursor", "page", "page_size")
+        exclude = ("service_request_id", "sort", "extensions", "cursor", "page", "page_size", "count")
 
 
 class RequestArguments(JurisdictionArguments):

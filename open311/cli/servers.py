@@ -65,7 +65,7 @@ def _server(settings: Settings) -> MPServer:
         interface=Interfaces.WSGI,
         workers=settings.workers,
         blocking_threads=settings.threads,
-        backpressure=max(64, settings.threads * 16),
+        backpressure=settings.connections,  # granian counts those that are kept alive, at work or not
         websockets=False,
         log_level=LogLevels.warning,
         respawn_failed_workers=True,

@@ -190,6 +190,13 @@ class Record:
     channel: str = ""
     possible_duplicate_of: str = ""
 
+    def __post_init__(self) -> None:
+        """Keep the instants in order, whatever two clocks say: searches rely on it."""
+        if not self.requested_at <= self.updated_at <= self.changed_at:
+            updated_at = max(self.requested_at, self.updated_at)
+            object.__setattr__(self, "updated_at", updated_at)
+            object.__setattr__(self, "changed_at", max(updated_at, self.changed_at))
+
 
 @dataclass(frozen=True, slots=True)
 class Event:

@@ -108,6 +108,7 @@ class RequestSearch:
     requested      bounds on requested_datetime; updated: on the last change
     after          the key after which the page begins; `page` counts from there
     page           from 1
+    is_counted     whether the caller wants to know how many there are on all pages
     """
 
     jurisdiction_id: str
@@ -127,6 +128,7 @@ class RequestSearch:
     after: Key | None = None
     page: int = 1
     page_size: int = MAX_ROWS
+    is_counted: bool = False
 
     @property
     def is_void(self) -> bool:

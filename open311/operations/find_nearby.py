@@ -15,7 +15,7 @@ from open311.operations.platform import Platform
 from open311.plugins import Jurisdiction
 from open311.storage import nearby
 from open311.storage.nearby import Around
-from open311.storage.publications import Items
+from open311.storage.search import Items
 
 MAX_NEARBY = 20
 

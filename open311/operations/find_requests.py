@@ -13,8 +13,9 @@ from open311.domain.search import MAX_IDS, Key, RequestSearch
 from open311.errors import Invalid, NotFound
 from open311.formats import JSON, Format, shape_of, text_field, with_fragments
 from open311.operations.platform import Platform
-from open311.storage import publications, tokens
-from open311.storage.publications import Items, combined
+from open311.storage import search as storage
+from open311.storage import tokens
+from open311.storage.search import Items, combined
 from schemas import ExtrasSchema
 
 COUNT_TO = 10_000
@@ -44,11 +45,9 @@ def find_requests(
     """
     direct, with_extras = platform.database.direct, bool(extensions)
     if search.ids:
-        items = publications.find_by_ids(
-            direct, search.jurisdiction_id, search.ids, output, with_extras=with_extras
-        )
+        items = storage.find_by_ids(direct, search.jurisdiction_id, search.ids, output, with_extras=with_extras)
         return page_of(items, output, extensions)
-    items = publications.find_items(direct, search, output, with_extras=with_extras)
+    items = storage.find_items(direct, search, output, with_extras=with_extras)
     page = page_of(items.first(search.page_size), output, extensions, _validator(items))
     if len(items.bodies) <= search.page_size:
         return page
@@ -57,13 +56,13 @@ def find_requests(
 
 def count_requests(platform: Platform, search: RequestSearch) -> int | None:
     """How many requests a search finds on all its pages; None if they are more than COUNT_TO."""
-    found = publications.count_items(platform.database.direct, search, most=COUNT_TO)
+    found = storage.count_items(platform.database.direct, search, most=COUNT_TO)
     return found if found <= COUNT_TO else None
 
 
 def find_validator(platform: Platform, search: RequestSearch) -> str:
     """The validator of the page that a search asks for, without reading its items."""
-    return _tag(*publications.find_digest(platform.database.direct, search))
+    return _tag(*storage.find_digest(platform.database.direct, search))
 
 
 def find_request(
@@ -75,10 +74,10 @@ def find_request(
 ) -> Page:
     """One request by its id, or several by a comma list in the path (A20). NotFound for none."""
     direct, with_extras = platform.database.direct, bool(extensions)
-    items = publications.find_item(direct, jurisdiction_id, service_request_id, output, with_extras=with_extras)
+    items = storage.find_item(direct, jurisdiction_id, service_request_id, output, with_extras=with_extras)
     if not items.bodies:
         ids = _ids_in(service_request_id)
-        items = publications.find_by_ids(direct, jurisdiction_id, ids, output, with_extras=with_extras)
+        items = storage.find_by_ids(direct, jurisdiction_id, ids, output, with_extras=with_extras)
     if not items.bodies:
         raise NotFound(f"{service_request_id[:60]!r} is not a request here.", "service_request_id")
     return page_of(items, output, extensions)

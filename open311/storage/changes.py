@@ -33,7 +33,7 @@ from sqlalchemy import (
 
 from open311.formats import Format
 from open311.storage.direct import Direct, Statement
-from open311.storage.publications import BODY, EXTRAS
+from open311.storage.search import BODY, EXTRAS
 from open311.storage.tables import TransactionId, change_mark, publication
 
 

@@ -10,6 +10,8 @@ from sqlalchemy import Boolean, ColumnElement, Double, Text, and_, bindparam, ca
 from open311.domain.places import Place
 from open311.domain.search import Box, Circle, box_around, halves
 
+_SIDES = ("west", "south", "east", "north")
+
 
 def point_of(place: Place) -> str | None:
     """The place's point as EWKT, None without coordinates."""
@@ -29,12 +31,17 @@ def around_box(point: ColumnElement[Any], name: str, parts: int) -> ColumnElemen
     return or_(*(point.bool_op("&&")(_envelope(f"{name}_{part}")) for part in range(parts)))
 
 
-def within(point: ColumnElement[Any], name: str, parts: int) -> ColumnElement[bool]:
-    """Points no further than a circle's radius, metres over the ellipsoid; a box finds candidates by index first.
+def in_bounds(lat: ColumnElement[Any], long: ColumnElement[Any], name: str) -> ColumnElement[bool]:
+    """The same as `in_box` for a box in one part, by the two coordinates: any index that has both can tell."""
+    west, south, east, north = (bindparam(f"{name}_{side}", type_=Double) for side in _SIDES)
+    return and_(long.between(west, east), lat.between(south, north))
 
-    The values are those of `circle_values` under the same name.
+
+def within(point: ColumnElement[Any], name: str, candidates: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Points no further than a circle's radius, metres over the ellipsoid, among those that an index found.
+
+    candidates  `around_box` or `in_bounds` of the circle's box; the values are those of `circle_values`
     """
-    candidates = around_box(point, name, parts)
     centre = func.ST_GeomFromEWKT(bindparam(f"{name}_centre", type_=Text), type_=Geometry)
     radius = bindparam(f"{name}_radius", type_=Double)
     return and_(candidates, func.ST_DWithin(cast(point, Geography), cast(centre, Geography), radius))
@@ -47,8 +54,10 @@ def distance(point: ColumnElement[Any], name: str) -> ColumnElement[float]:
 
 
 def box_values(name: str, box: Box) -> dict[str, Any]:
-    """The values that `in_box` asks for."""
-    return {f"{name}_{part}": _diagonal(half) for part, half in enumerate(halves(box))}
+    """The values that `in_box`, `around_box` and `in_bounds` ask for."""
+    sides = (box.west, box.south, box.east, box.north)
+    diagonals = {f"{name}_{part}": _diagonal(half) for part, half in enumerate(halves(box))}
+    return diagonals | {f"{name}_{side}": degrees for side, degrees in zip(_SIDES, sides, strict=True)}
 
 
 def circle_values(name: str, circle: Circle) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from psycopg2.errors import QueryCanceled, UndefinedTable
 from open311.domain.search import RequestSearch
 from open311.errors import Unavailable
 from open311.storage.direct import DOWN, Direct, Refused
-from open311.storage.publications import whole_digest_query, whole_query
+from open311.storage.search import whole_digest_query, whole_query
 
 BATCH_ROWS = 500
 

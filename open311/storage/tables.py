@@ -9,6 +9,7 @@ from geoalchemy2 import Geometry
 from sqlalchemy import (
     BigInteger,
     Boolean,
+    CheckConstraint,
     Column,
     Double,
     ForeignKeyConstraint,
@@ -186,36 +187,41 @@ request_event = Table(
 )
 Index("request_event_request_idx", request_event.c.jurisdiction_id, request_event.c.request_id)
 
-# What the public can see of a request, and all that public routes may read.
+# What the public can see of a request, and all that public routes may read. Columns of fixed width come first, and
+# what lists read before what few ask for: PostgreSQL finds a row's columns in their order.
 publication = Table(
     "publication",
     metadata,
-    _text("jurisdiction_id", None),
     Column("id", BigInteger, nullable=False),
-    _text("service_request_id", None),
-    _text("service_code", None),
-    _text("status", None),
+    Column("digest", BigInteger, nullable=False),  # of both renditions; lists make their ETags of it
     _instant("requested_at"),
     _instant("updated_at"),
     _instant("changed_at"),
-    Column("point", Geometry("POINT", srid=4326, spatial_index=False)),
-    _text("visibility", None),  # public, unlisted, or withdrawn: a tombstone without renditions
-    Column("was_public", Boolean, nullable=False),  # ever: the change feed tells of no others
-    _text("agency"),  # agency_responsible
+    Column("written_by", TransactionId, nullable=False, server_default=text("pg_current_xact_id()")),
     Column("has_media", Boolean, nullable=False, server_default=text("false")),
-    Column("areas", ARRAY(Text), nullable=False, server_default=text("'{}'")),
-    Column("words", TSVECTOR, nullable=False),  # what q= looks through, accents folded
+    Column("was_public", Boolean, nullable=False),  # ever: the change feed tells of no others
+    _text("jurisdiction_id", None),
+    _text("visibility", None),  # public, unlisted, or withdrawn: a tombstone without renditions
     _text("json", None),
     _text("xml", None),
+    _text("service_request_id", None),
+    _text("service_code", None),
+    _text("status", None),
+    _text("agency"),  # agency_responsible
     Column("json_extras", ARRAY(Text), nullable=False),  # extended_attributes, notes, attributes
     Column("xml_extras", ARRAY(Text), nullable=False),
-    Column("digest", BigInteger, nullable=False),  # of both renditions; lists make their ETags of it
-    Column("written_by", TransactionId, nullable=False, server_default=text("pg_current_xact_id()")),
+    Column("areas", ARRAY(Text), nullable=False, server_default=text("'{}'")),
+    Column("words", TSVECTOR, nullable=False),  # what q= looks through, accents folded
+    Column("lat", Double),
+    Column("long", Double),
+    Column("point", Geometry("POINT", srid=4326, spatial_index=False)),
     PrimaryKeyConstraint("jurisdiction_id", "id"),
     UniqueConstraint("jurisdiction_id", "service_request_id"),
     ForeignKeyConstraint(
         ["jurisdiction_id", "id"], ["service_request.jurisdiction_id", "service_request.id"], ondelete="CASCADE"
     ),
+    # Searches rely on it: a bound on one is a bound on another.
+    CheckConstraint("requested_at <= updated_at AND updated_at <= changed_at", name="publication_instants_check"),
 )
 # How far a jurisdiction's publications are rendered anew for its newest names and renderer.
 edition = Table(
@@ -232,10 +238,12 @@ edition = Table(
 
 _listed = text("visibility = 'public'")
 _newest = (publication.c.requested_at.desc(), publication.c.id.desc())
+_place = (publication.c.lat, publication.c.long)  # so that large boxes are looked up in the order of the list
 Index(
     "publication_newest_idx",
     publication.c.jurisdiction_id,
     *_newest,
+    *_place,
     postgresql_include=["digest"],  # so that a validator is made of the index alone
     postgresql_where=_listed,
 )
@@ -244,6 +252,7 @@ Index(
     publication.c.jurisdiction_id,
     publication.c.service_code,
     *_newest,
+    *_place,
     postgresql_where=_listed,
 )
 Index(
@@ -271,6 +280,7 @@ Index(
     publication.c.jurisdiction_id,
     publication.c.updated_at,
     publication.c.id,
+    *_place,
     postgresql_where=_listed,
 )
 Index(
@@ -278,6 +288,7 @@ Index(
     publication.c.jurisdiction_id,
     publication.c.agency,
     *_newest,
+    *_place,
     postgresql_where=_listed,
 )
 Index(

@@ -18,7 +18,7 @@ from open311.web.codings import wanted_coding
 from open311.web.context import platform
 from open311.web.extensions import documented
 from open311.web.georeport.blueprint import ROOT
-from open311.web.parsing import query_parameters, read_or_refuse
+from open311.web.parsing import read_query
 from open311.web.search import read_search
 from open311.web.streams import Lanes, stream
 from open311.web.terms import add_terms
@@ -115,7 +115,7 @@ def _bulk(output: BulkFormat) -> Response:
 
 def _wanted() -> tuple[Jurisdiction, RequestSearch]:
     """Everything that the filters leave over; without dates, from the first day."""
-    values = read_or_refuse(_ARGUMENTS, query_parameters())
+    values = read_query(_ARGUMENTS)
     jurisdiction = platform().registry.find(values["jurisdiction_id"])
     search = read_search(values, jurisdiction, now=utc_now(), policy="allow")
     requested = search.requested if values["start_date"] or values["end_date"] else Window()

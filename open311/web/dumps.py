@@ -17,7 +17,7 @@ from open311.web.context import platform
 from open311.web.extensions import FILE, PROBLEM, PROBLEM_TYPE, documented
 from open311.web.georeport.blueprint import BASE
 from open311.web.georeport.discovery import base_url
-from open311.web.parsing import query_parameters, read_or_refuse
+from open311.web.parsing import read_query
 from open311.web.terms import add_terms
 from schemas import DumpIndexSchema, JurisdictionArguments
 
@@ -31,7 +31,7 @@ def list_dumps() -> Response:
 
     Each holds all public requests of one moment. `requests-latest.csv.gz` and its like lead to the newest.
     """
-    values = read_or_refuse(_ARGUMENTS, query_parameters())
+    values = read_query(_ARGUMENTS)
     jurisdiction = platform().registry.find(values["jurisdiction_id"])
     licence, attribution = terms(platform(), jurisdiction)
     body = orjson.dumps(

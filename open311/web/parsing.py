@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import cast
 from urllib.parse import parse_qsl
 
@@ -18,7 +19,7 @@ from open311.errors import Invalid, Problem
 from schemas import Arguments
 
 MAX_FIELDS = 1_000
-MAX_RADIUS_M = 50_000.0
+MOST_REMEMBERED_BYTES = 1_000
 FORM_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data")
 ALIASES = {
     "deviceid": "device_id",
@@ -34,9 +35,26 @@ _REPLACEMENT = "\ufffd".encode()
 Parameters = MultiDict[str, str]
 
 
-def query_parameters() -> Parameters:
-    """The query's parameters. Invalid where they are not UTF-8."""
-    return _pairs(request.query_string)
+def read_query(schema: Arguments) -> Mapping[str, str]:
+    """The query's fields, stripped, "" where absent. Invalid with all that is wrong with them."""
+    raw = request.query_string
+    return _remembered(schema, raw) if len(raw) <= MOST_REMEMBERED_BYTES else _read_query(schema, raw)
+
+
+def names_in(query: bytes) -> Iterable[str]:
+    """The names of a query's parameters."""
+    return _pairs(query).keys()
+
+
+def _read_query(schema: Arguments, raw: bytes) -> Mapping[str, str]:
+    values, problems = read(schema, _pairs(raw))
+    if problems:
+        raise Invalid.of(problems)
+    return values
+
+
+_remembered = lru_cache(maxsize=2_048)(_read_query)
+"""Most callers send the same query again and again; reading it takes longer than what follows."""
 
 
 def form_parameters() -> Parameters:
@@ -46,7 +64,7 @@ def form_parameters() -> Parameters:
     """
     body = _body_parameters()
     known = {_plain_name(name) for name in body}
-    for name, values in query_parameters().lists():
+    for name, values in _pairs(request.query_string).lists():
         if _plain_name(name) not in known:
             body.setlist(name, values)
     return body
@@ -107,14 +125,6 @@ LISTS = frozenset({"service_request_id", "service_code", "status"})
 
 def _strip(value: str) -> str:
     return value.strip()
-
-
-def read_or_refuse(schema: Arguments, parameters: Parameters) -> dict[str, str]:
-    """A schema's fields; Invalid with all that is wrong with them."""
-    values, problems = read(schema, parameters)
-    if problems:
-        raise Invalid.of(problems)
-    return values
 
 
 def read_submission(schema: Arguments, parameters: Parameters) -> tuple[Submission, list[Problem]]:

@@ -185,7 +185,7 @@ def test_a_preflight_allows_what_apps_send(client: FlaskClient, path: str) -> No
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
     assert "POST" in answer.headers["Access-Control-Allow-Methods"]
     allowed = {name.strip().lower() for name in answer.headers["Access-Control-Allow-Headers"].split(",")}
-    assert allowed == {"content-type", "x-api-key", "idempotency-key", "authorization"}
+    assert set(asked.split(", ")) <= allowed
 
 
 @both_formats

@@ -257,6 +257,23 @@ def test_what_comes_in_while_somebody_pages_shifts_nothing(
     assert [*ids(first), *(item for page in rest for item in page)] == crowd
 
 
+@pytest.mark.parametrize("suffix", ["json", "xml", "geojson", "csv", "ndjson", "atom"])
+def test_all_pages_are_counted_for_those_who_ask(client: FlaskClient, crowd: list[str], suffix: str) -> None:
+    url = f"{BASE}/requests.{suffix}?page_size=7"
+    assert "X-Total-Count" not in client.get(url).headers
+    assert "X-Total-Count" not in client.get(f"{url}&count=false").headers
+    for page in (1, 2, 100):
+        answer = client.get(f"{url}&count=true&page={page}")
+        assert answer.headers["X-Total-Count"] == str(len(crowd))
+    after = links(client.get(f"{url}&count=true"))["next"]
+    assert client.get(after).headers["X-Total-Count"] == str(len(crowd))
+    assert client.get(f"{url}&count=maybe").status_code == 400
+
+
+def test_a_list_on_one_page_knows_its_number(client: FlaskClient, crowd: list[str]) -> None:
+    assert client.get(f"{BASE}/requests.json").headers["X-Total-Count"] == str(len(crowd))
+
+
 def test_links_keep_the_filters_and_leave_a_key_out(client: FlaskClient, crowd: list[str]) -> None:
     query = "status=open&service_code=trees,potholes&page_size=5&q=&api_key=secret-1&x=%C3%A9%26"
     answer = client.get(f"{BASE}/requests.json?{query}")

@@ -26,7 +26,7 @@ from open311.web.answers import answer
 from open311.web.context import platform
 from open311.web.georeport.blueprint import extensions
 from open311.web.georeport.listing import page_url, read_extensions
-from open311.web.parsing import query_parameters, read_or_refuse
+from open311.web.parsing import read_query
 from open311.web.points import read_whole_number
 from schemas import ChangeArguments, ChangeSchema
 
@@ -42,7 +42,7 @@ def list_changes(output: Format) -> Response:
     Keep X-Cursor and send it as `cursor` next time: nothing is missed or repeated, whatever is restarted. Of a
     request that changed several times meanwhile, the last state alone is shown.
     """
-    values = read_or_refuse(_ARGUMENTS, query_parameters())
+    values = read_query(_ARGUMENTS)
     jurisdiction = platform().registry.find(values["jurisdiction_id"])
     found = follow_changes(
         platform(),

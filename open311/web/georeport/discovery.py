@@ -14,7 +14,7 @@ from open311.operations.sync import ensure_synced, read_changesets
 from open311.web.answers import answer
 from open311.web.context import platform
 from open311.web.georeport.blueprint import BASE, georeport, root
-from open311.web.parsing import query_parameters, read_or_refuse
+from open311.web.parsing import read_query
 from schemas import DiscoverySchema, JurisdictionArguments
 
 SPECIFICATION = "http://wiki.open311.org/GeoReport_v2"
@@ -51,7 +51,7 @@ def get_discovery(output: Format) -> Response:
 
     The changeset grows whenever a service list or definition changes; with jurisdiction_id, that city's.
     """
-    arguments = read_or_refuse(_ARGUMENTS, query_parameters())
+    arguments = read_query(_ARGUMENTS)
     settings = platform().settings
     changeset = format_instant(_changeset(arguments["jurisdiction_id"]))
     found = Discovery(

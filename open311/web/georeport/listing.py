@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache, lru_cache
 from urllib.parse import urlencode
 
 from flask import Response, request
@@ -17,33 +18,29 @@ from open311.plugins import Jurisdiction
 from open311.web.answers import not_modified
 from open311.web.context import platform
 from open311.web.cursors import write_cursor
-from open311.web.parsing import ALIASES, query_parameters, read_or_refuse
+from open311.web.parsing import ALIASES, names_in, read_query
 from open311.web.search import read_search
 from schemas import RequestSearchArguments
 
 _ARGUMENTS = RequestSearchArguments()
-_PAGING = frozenset({"page", "page_size", "cursor"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listing:
     """A list call, read.
 
-    is_paged   whether the client knows of pages
-    misspelt   parameters that look like ours and are not, with what they should be
+    misspelt  parameters that look like ours and are not, with what they should be
     """
 
     jurisdiction: Jurisdiction
     search: RequestSearch
     extensions: tuple[str, ...]
-    is_paged: bool
     misspelt: tuple[tuple[str, str], ...] = ()
 
 
 def read_listing() -> Listing:
     """The call that is being served. Invalid or NotFound where it cannot be done."""
-    parameters = query_parameters()
-    values = read_or_refuse(_ARGUMENTS, parameters)
+    values = read_query(_ARGUMENTS)
     jurisdiction = platform().registry.find(values["jurisdiction_id"])
     settings = platform().settings
     search = read_search(values, jurisdiction, now=utc_now(), policy=settings.span_policy)
@@ -54,8 +51,7 @@ def read_listing() -> Listing:
         jurisdiction=jurisdiction,
         search=search,
         extensions=read_extensions(values["extensions"]),
-        is_paged=any(ALIASES.get(name, name) in _PAGING for name in parameters),
-        misspelt=tuple(_misspelt(list(parameters))),
+        misspelt=_misspelt(request.query_string),
     )
 
 
@@ -108,13 +104,13 @@ def links_around(listing: Listing, page: Page) -> dict[str, str]:
 
 
 def _total(listing: Listing, page: Page) -> int | None:
-    """How many items the whole list has: counted for clients that page, known anyway for a list on one page."""
+    """How many items the whole list has: counted for those who ask, known anyway for a list on one page."""
     search = listing.search
     if search.ids:
         return len(page.items)
     if page.next_key is None and search.after is None and search.page == 1:
         return len(page.items)
-    return count_requests(platform(), search) if listing.is_paged else None
+    return count_requests(platform(), search) if search.is_counted else None
 
 
 def address_here() -> str:
@@ -133,16 +129,22 @@ def page_url(changes: dict[str, str], *without: str) -> str:
     return f"{address}?{urlencode(pairs)}" if pairs else address
 
 
-def _misspelt(names: list[str]) -> list[tuple[str, str]]:
-    """Parameters that differ from a known one only as people misspell: start-date, startDate, lng, pagesize."""
-    known = {name.replace("_", ""): name for name in (*_ARGUMENTS.fields, *ALIASES)}
-    known |= {"lng": "long", "lon": "long", "longitude": "long", "latitude": "lat", "statuses": "status"}
+@lru_cache(maxsize=1_024)
+def _misspelt(query: bytes) -> tuple[tuple[str, str], ...]:
+    """A query's parameters that differ from known ones only as people misspell: start-date, lng, pagesize."""
     found = []
-    for name in names:
-        right = known.get("".join(sign for sign in name.lower() if sign.isalnum()))
+    for name in names_in(query):
+        right = _plain_names().get("".join(sign for sign in name.lower() if sign.isalnum()))
         if right and name not in _ARGUMENTS.fields and name not in ALIASES:
             found.append((_ascii(name), right))
-    return found
+    return tuple(found)
+
+
+@cache
+def _plain_names() -> dict[str, str]:
+    """Known names, and what people write for them, without their underscores."""
+    known = {name.replace("_", ""): name for name in (*_ARGUMENTS.fields, *ALIASES)}
+    return known | {"lng": "long", "lon": "long", "longitude": "long", "latitude": "lat", "statuses": "status"}
 
 
 def _ascii(name: str) -> str:

@@ -12,7 +12,7 @@ from open311.web.answers import answer
 from open311.web.context import platform
 from open311.web.georeport.blueprint import extensions
 from open311.web.georeport.listing import read_extensions
-from open311.web.parsing import query_parameters, read_or_refuse
+from open311.web.parsing import read_query
 from open311.web.points import read_point, read_whole_number
 from schemas import NearbyArguments, NearbySchema, ServiceRequestSchema
 
@@ -27,7 +27,7 @@ def list_nearby(output: Format) -> Response:
 
     Open ones made, and closed ones closed, within the service's radius and days; at most 20, with their distance.
     """
-    values = read_or_refuse(_ARGUMENTS, query_parameters())
+    values = read_query(_ARGUMENTS)
     jurisdiction = platform().registry.find(values["jurisdiction_id"])
     service = jurisdiction.require_service(values["service_code"])
     long, lat = read_point(values, is_required=True) or (0.0, 0.0)

@@ -20,7 +20,7 @@ from open311.web.context import platform
 from open311.web.extensions import documented
 from open311.web.georeport.blueprint import extensions
 from open311.web.georeport.discovery import base_url
-from open311.web.parsing import query_parameters, read_or_refuse
+from open311.web.parsing import read_query
 from open311.web.points import read_point
 from schemas import AreaSchema, ErrorSchema, JurisdictionSchema, PlaceArguments
 
@@ -122,7 +122,7 @@ for _rule, _view in (("/jurisdictions.geojson", map_jurisdictions), ("/areas.geo
 
 
 def _cities(form: Boundary) -> list[_City]:
-    values = read_or_refuse(_ARGUMENTS, query_parameters())
+    values = read_query(_ARGUMENTS)
     registry, point = platform().registry, read_point(values)
     named = values["jurisdiction_id"]
     served = [registry.find(named)] if named else sorted(registry, key=lambda city: city.id)
@@ -134,7 +134,7 @@ def _cities(form: Boundary) -> list[_City]:
 
 
 def _areas(form: Boundary) -> list[_Area]:
-    values = read_or_refuse(_ARGUMENTS, query_parameters())
+    values = read_query(_ARGUMENTS)
     city, point = platform().registry.find(values["jurisdiction_id"]), read_point(values)
     return [
         _Area(jurisdiction_id=city.id, name=name, boundary=form(boundary))

@@ -16,7 +16,7 @@ from open311.web.answers import answer
 from open311.web.context import platform
 from open311.web.georeport.blueprint import georeport
 from open311.web.georeport.listing import add_headers, find_page, read_extensions, read_listing, unchanged
-from open311.web.parsing import form_parameters, query_parameters, read_or_refuse, read_submission
+from open311.web.parsing import form_parameters, read_query, read_submission
 from schemas import (
     ExtendedRequestSchema,
     ReceiptSchema,
@@ -80,7 +80,7 @@ def get_request(output: Format, service_request_id: str) -> Response:
 
     A comma list of ids, when no single id matches it, shows several.
     """
-    arguments = read_or_refuse(_SINGLE, query_parameters())
+    arguments = read_query(_SINGLE)
     jurisdiction = platform().registry.find(arguments["jurisdiction_id"])
     if not service_request_id:
         raise Invalid("is missing; send the id of a request.", "service_request_id")

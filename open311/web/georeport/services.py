@@ -14,7 +14,7 @@ from open311.web.answers import answer
 from open311.web.context import platform
 from open311.web.georeport.blueprint import georeport
 from open311.web.georeport.languages import content_language, wanted_languages
-from open311.web.parsing import query_parameters, read_or_refuse
+from open311.web.parsing import read_query
 from open311.web.points import read_point
 from schemas import ServiceArguments, ServiceDefinitionSchema, ServiceListArguments, ServiceSchema
 
@@ -31,7 +31,7 @@ def list_services(output: Format) -> Response:
     With lat and long, those that apply there: none outside the city.
     """
     jurisdiction, languages = _wanted()
-    point = read_point(read_or_refuse(_LIST_ARGUMENTS, query_parameters()))
+    point = read_point(read_query(_LIST_ARGUMENTS))
     if point and not jurisdiction.covers(*point):
         return _localised(document(_LIST, [], output), jurisdiction, languages, output)
     return _localised(_list_body(jurisdiction, languages, output), jurisdiction, languages, output)
@@ -50,7 +50,7 @@ def get_service_definition(output: Format, service_code: str) -> Response:
 
 
 def _wanted() -> tuple[Jurisdiction, tuple[str, ...]]:
-    arguments = read_or_refuse(_ARGUMENTS, query_parameters())
+    arguments = read_query(_ARGUMENTS)
     jurisdiction = platform().registry.find(arguments["jurisdiction_id"])
     return jurisdiction, wanted_languages(jurisdiction, arguments["locale"])
 

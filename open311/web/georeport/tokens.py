@@ -10,7 +10,7 @@ from open311.operations.find_requests import find_token
 from open311.web.answers import answer
 from open311.web.context import platform
 from open311.web.georeport.blueprint import georeport
-from open311.web.parsing import query_parameters, read_or_refuse
+from open311.web.parsing import read_query
 from schemas import JurisdictionArguments, TokenSchema
 
 _SHAPE = shape_of(TokenSchema)
@@ -23,7 +23,7 @@ def get_token(output: Format, token: str) -> Response:
 
     Until there is an id, the answer holds the token alone; ask again later.
     """
-    arguments = read_or_refuse(_ARGUMENTS, query_parameters())
+    arguments = read_query(_ARGUMENTS)
     jurisdiction = platform().registry.find(arguments["jurisdiction_id"])
     if not token:
         raise Invalid("is missing; send the token that a POST answered.", "token")

@@ -122,35 +122,38 @@ CREATE TABLE request_event (
 CREATE INDEX request_event_request_idx ON request_event (jurisdiction_id, request_id);
 
 CREATE TABLE publication (
-    jurisdiction_id TEXT NOT NULL,
     id BIGINT NOT NULL,
-    service_request_id TEXT NOT NULL,
-    service_code TEXT NOT NULL,
-    status TEXT NOT NULL,
+    digest BIGINT NOT NULL,
     requested_at TIMESTAMP WITH TIME ZONE NOT NULL,
     updated_at TIMESTAMP WITH TIME ZONE NOT NULL,
     changed_at TIMESTAMP WITH TIME ZONE NOT NULL,
-    point geometry(POINT,4326),
-    visibility TEXT NOT NULL,
-    was_public BOOLEAN NOT NULL,
-    agency TEXT DEFAULT '' NOT NULL,
+    written_by xid8 DEFAULT pg_current_xact_id() NOT NULL,
     has_media BOOLEAN DEFAULT false NOT NULL,
-    areas TEXT[] DEFAULT '{}' NOT NULL,
-    words TSVECTOR NOT NULL,
+    was_public BOOLEAN NOT NULL,
+    jurisdiction_id TEXT NOT NULL,
+    visibility TEXT NOT NULL,
     json TEXT NOT NULL,
     xml TEXT NOT NULL,
+    service_request_id TEXT NOT NULL,
+    service_code TEXT NOT NULL,
+    status TEXT NOT NULL,
+    agency TEXT DEFAULT '' NOT NULL,
     json_extras TEXT[] NOT NULL,
     xml_extras TEXT[] NOT NULL,
-    digest BIGINT NOT NULL,
-    written_by xid8 DEFAULT pg_current_xact_id() NOT NULL,
+    areas TEXT[] DEFAULT '{}' NOT NULL,
+    words TSVECTOR NOT NULL,
+    lat DOUBLE PRECISION,
+    long DOUBLE PRECISION,
+    point geometry(POINT,4326),
     CONSTRAINT publication_pkey PRIMARY KEY (jurisdiction_id, id),
     CONSTRAINT publication_jurisdiction_id_service_request_id_key
         UNIQUE (jurisdiction_id, service_request_id),
     CONSTRAINT publication_service_request_fkey FOREIGN KEY(jurisdiction_id, id)
-        REFERENCES service_request (jurisdiction_id, id) ON DELETE CASCADE
+        REFERENCES service_request (jurisdiction_id, id) ON DELETE CASCADE,
+    CONSTRAINT publication_instants_check CHECK (requested_at <= updated_at AND updated_at <= changed_at)
 );
 CREATE INDEX publication_agency_idx
-    ON publication (jurisdiction_id, agency, requested_at DESC, id DESC)
+    ON publication (jurisdiction_id, agency, requested_at DESC, id DESC, lat, long)
     WHERE visibility = 'public';
 CREATE INDEX publication_areas_idx ON publication USING gin (areas) WHERE visibility = 'public';
 CREATE INDEX publication_changed_idx
@@ -160,7 +163,7 @@ CREATE INDEX publication_media_idx
     ON publication (jurisdiction_id, requested_at DESC, id DESC)
     WHERE visibility = 'public' AND has_media;
 CREATE INDEX publication_newest_idx
-    ON publication (jurisdiction_id, requested_at DESC, id DESC) INCLUDE (digest)
+    ON publication (jurisdiction_id, requested_at DESC, id DESC, lat, long) INCLUDE (digest)
     WHERE visibility = 'public';
 CREATE INDEX publication_open_idx
     ON publication (jurisdiction_id, service_code, requested_at DESC, id DESC)
@@ -172,10 +175,10 @@ CREATE INDEX publication_point_idx
     ON publication USING gist (jurisdiction_id, point, requested_at)
     WHERE visibility = 'public';
 CREATE INDEX publication_service_idx
-    ON publication (jurisdiction_id, service_code, requested_at DESC, id DESC)
+    ON publication (jurisdiction_id, service_code, requested_at DESC, id DESC, lat, long)
     WHERE visibility = 'public';
 CREATE INDEX publication_updated_idx
-    ON publication (jurisdiction_id, updated_at, id)
+    ON publication (jurisdiction_id, updated_at, id, lat, long)
     WHERE visibility = 'public';
 CREATE INDEX publication_words_idx ON publication USING gin (words) WHERE visibility = 'public';
 CREATE INDEX publication_written_idx ON publication (jurisdiction_id, written_by, id) WHERE was_public;

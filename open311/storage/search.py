@@ -1,0 +1,384 @@
+"""Finding what is public: pages, single requests, counts and digests, each by one statement over one table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, fields, replace
+from functools import cache, lru_cache, reduce
+from operator import xor
+from typing import Any
+
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    ColumnElement,
+    Integer,
+    Select,
+    Text,
+    and_,
+    any_,
+    bindparam,
+    cast,
+    func,
+    literal_column,
+    select,
+    tuple_,
+)
+from sqlalchemy.dialects.postgresql import REGCONFIG
+
+from open311.domain.requests import Status
+from open311.domain.search import Box, RequestSearch, Sort, box_around, halves
+from open311.formats import Format
+from open311.storage.direct import Direct, Statement
+from open311.storage.geometry import around_box, box_values, circle_values, distance, in_bounds, in_box, within
+from open311.storage.publications import WITHDRAWN
+from open311.storage.tables import publication
+
+LARGE_SQUARE_DEGREES = 0.001
+"""About 3 km by 3 km in most cities."""
+
+_ORDERS = {
+    Sort.REQUESTED_DESC: (publication.c.requested_at.desc(), publication.c.id.desc()),
+    Sort.REQUESTED: (publication.c.requested_at, publication.c.id),
+    Sort.UPDATED_DESC: (publication.c.updated_at.desc(), publication.c.id.desc()),
+    Sort.UPDATED: (publication.c.updated_at, publication.c.id),
+}
+_INSTANTS = {
+    Sort.REQUESTED_DESC: publication.c.requested_at,
+    Sort.REQUESTED: publication.c.requested_at,
+    Sort.UPDATED_DESC: publication.c.updated_at,
+    Sort.UPDATED: publication.c.updated_at,
+}
+EXTRAS = {Format.JSON: publication.c.json_extras, Format.XML: publication.c.xml_extras}
+BODY = {Format.JSON: publication.c.json, Format.XML: publication.c.xml}
+
+
+@dataclass(frozen=True, slots=True)
+class Items:
+    """Rendered items of a list, column by column: a thousand small objects would cost more than their query.
+
+    digests  what of each goes into the list's ETag
+    numbers  ours, for cursors
+    extras   of each, extended_attributes, notes and attributes as fields to add; empty unless asked for
+    distances  of each from a circle's centre, metres; empty unless asked for
+    """
+
+    bodies: Sequence[str] = ()
+    digests: Sequence[int] = ()
+    numbers: Sequence[int] = ()
+    extras: Sequence[Sequence[str]] = ()
+    distances: Sequence[float] = ()
+
+    @classmethod
+    def of(cls, rows: Sequence[Sequence[Any]]) -> Items:
+        """Items of rows that hold these columns, or the first ones of them."""
+        return cls(*zip(*rows, strict=True))
+
+    def first(self, count: int) -> Items:
+        """The first items."""
+        return Items(*(getattr(self, field.name)[:count] for field in fields(self)))
+
+
+def find_items(direct: Direct, search: RequestSearch, output: Format, *, with_extras: bool = False) -> Items:
+    """The rendered items of a page, in order, one more than the page where there are more."""
+    if search.is_void:
+        return Items()
+    columns = (BODY[output].name, "digest", "id", *((EXTRAS[output].name,) if with_extras else ()))
+    statement = _page_statement(_Kind.of(search), columns, with_distance=with_extras and search.near is not None)
+    return Items.of(direct.rows(statement, _values(search, rows=search.page_size + 1)))
+
+
+def count_items(direct: Direct, search: RequestSearch, *, most: int) -> int:
+    """How many items a search finds in all, counted no further than `most` + 1."""
+    if search.is_void:
+        return 0
+    whole = replace(search, page=1, after=None)
+    found: int = direct.rows(_count_statement(_Kind.of(whole)), _values(whole, rows=most + 1))[0][0]
+    return found
+
+
+def find_digest(direct: Direct, search: RequestSearch) -> tuple[int, int]:
+    """How many items a page holds, and their digests combined: what a validator needs, for a tenth of the cost.
+
+    One more than the page counts where there are more: it decides about the link to the next page. The same as
+    `combined` makes of the items themselves. The order does not count: it follows from the items.
+    """
+    if search.is_void:
+        return 0, 0
+    kind, values = _Kind.of(search), _values(search, rows=search.page_size + 1)
+    count, digest = direct.rows(_digest_statement(kind), values)[0]
+    return count, digest or 0
+
+
+def combined(digests: Iterable[int]) -> int:
+    """The digests of items, combined."""
+    return reduce(xor, digests, 0)
+
+
+def find_by_ids(
+    direct: Direct, jurisdiction_id: str, ids: Sequence[str], output: Format, *, with_extras: bool = False
+) -> Items:
+    """Listed requests by id, in the order asked; unknown ids are left out (A19)."""
+    values = {"jurisdiction_id": jurisdiction_id, "ids": list(ids)}
+    found = {row[0]: row[1:] for row in direct.rows(_by_ids(output, with_extras), values)}
+    return Items.of([found[wanted] for wanted in ids if wanted in found])
+
+
+def find_item(
+    direct: Direct, jurisdiction_id: str, service_request_id: str, output: Format, *, with_extras: bool = False
+) -> Items:
+    """One rendered item by its id, also an unlisted one; no item if there is none."""
+    values = {"jurisdiction_id": jurisdiction_id, "service_request_id": service_request_id}
+    return Items.of(direct.rows(_by_id(output, with_extras), values))
+
+
+def page_query(search: RequestSearch) -> tuple[str, dict[str, Any]]:
+    """A list's SQL and its values, for EXPLAIN."""
+    statement = _page_statement(_Kind.of(search), ("json", "digest", "id"))
+    return statement.text, _values(search, rows=search.page_size + 1)
+
+
+def whole_query(search: RequestSearch, *, with_extras: bool) -> tuple[str, dict[str, Any]]:
+    """SQL and values for all that a search finds, in its order, whatever page it names: each item, and its extras.
+
+    The extras come joined, as fields that may follow an item's own.
+    """
+    statement = _whole_statement(_Kind.of(replace(search, after=None)), with_extras)
+    return statement.text, _values(search, rows=0)
+
+
+def whole_digest_query(search: RequestSearch) -> tuple[str, dict[str, Any]]:
+    """SQL and values for the count of all that a search finds, and their digests combined."""
+    return _whole_digest_statement(_Kind.of(replace(search, after=None))).text, _values(search, rows=0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """What a page's SQL depends on; searches alike in this differ in values only."""
+
+    sort: Sort
+    service_codes: int
+    status: str
+    bounds: frozenset[str]
+    box_parts: int
+    circle_parts: int
+    is_box_large: bool
+    is_circle_large: bool
+    has_agency: bool
+    has_area: bool
+    has_media: bool | None
+    has_words: bool
+    has_key: bool
+    is_deep: bool
+
+    @classmethod
+    def of(cls, search: RequestSearch) -> _Kind:
+        bounds = {
+            name
+            for name, window in (("requested", search.requested), ("updated", search.updated))
+            for name, end in ((f"{name}_start", window.start), (f"{name}_end", window.end))
+            if end is not None
+        }
+        return cls(
+            sort=search.sort,
+            service_codes=min(2, len(search.service_codes or ())),
+            status=search.statuses[0] if len(set(search.statuses)) == 1 else "",
+            bounds=frozenset(bounds),
+            box_parts=len(halves(search.box)) if search.box else 0,
+            circle_parts=len(halves(box_around(search.near))) if search.near else 0,
+            is_box_large=search.box is not None and _is_large(search.box),
+            is_circle_large=search.near is not None and _is_large(box_around(search.near)),
+            has_agency=bool(search.agency),
+            has_area=bool(search.area),
+            has_media=search.has_media,
+            has_words=bool(search.words),
+            has_key=search.after is not None,
+            is_deep=search.page > 1,
+        )
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether one plan is best for all values, so that the server may keep it."""
+        return self == _Kind(
+            sort=self.sort,
+            service_codes=0,
+            status="",
+            bounds=frozenset({"requested_start"}),
+            box_parts=0,
+            circle_parts=0,
+            is_box_large=False,
+            is_circle_large=False,
+            has_agency=False,
+            has_area=False,
+            has_media=None,
+            has_words=False,
+            has_key=self.has_key,
+            is_deep=False,
+        )
+
+
+def _is_large(box: Box) -> bool:
+    """Whether a box may hold so many requests that going by date is quicker than fetching all that lie in it."""
+    return box.west <= box.east and (box.east - box.west) * (box.north - box.south) >= LARGE_SQUARE_DEGREES
+
+
+def _values(search: RequestSearch, *, rows: int) -> dict[str, Any]:
+    """The values of a page's statement."""
+    values: dict[str, Any] = {
+        "jurisdiction_id": search.jurisdiction_id,
+        "limit": rows,
+        "offset": (search.page - 1) * search.page_size,
+        "service_code": search.service_codes[0] if search.service_codes else None,
+        "service_codes": list(search.service_codes or ()),
+        "agency": search.agency,
+        "areas": [search.area],
+        "words": search.words,
+        "words_language": search.language,
+        "key_at": search.after.at if search.after else None,
+        "key_number": search.after.number if search.after else None,
+        "requested_start": search.requested.start,
+        "requested_end": search.requested.end,
+        "updated_start": search.updated.start,
+        "updated_end": search.updated.end,
+    }
+    if search.box is not None:
+        values |= box_values("box", search.box)
+    if search.near is not None:
+        values |= circle_values("near", search.near)
+    return values
+
+
+@lru_cache(maxsize=1024)
+def _page_statement(kind: _Kind, columns: tuple[str, ...], *, with_distance: bool = False) -> Statement:
+    if not with_distance:
+        return Statement.of(_page_select(kind, *columns), _plan_name(kind, *columns))
+    return Statement.of(_page_select(kind, *columns).add_columns(distance(publication.c.point, "near")))
+
+
+@lru_cache(maxsize=1024)
+def _digest_statement(kind: _Kind) -> Statement:
+    page = _page_select(kind, "digest").subquery()
+    query = select(func.count(), func.bit_xor(page.c.digest))
+    return Statement.of(query, _plan_name(kind, "combined"))
+
+
+@lru_cache(maxsize=1024)
+def _count_statement(kind: _Kind) -> Statement:
+    page = _page_select(kind, "id").subquery()
+    return Statement.of(select(func.count()).select_from(page))
+
+
+@lru_cache(maxsize=256)
+def _whole_statement(kind: _Kind, with_extras: bool) -> Statement:
+    extras = func.array_to_string(publication.c.json_extras, literal_column("','"))
+    columns = (publication.c.json, extras) if with_extras else (publication.c.json,)
+    return Statement.of(select(*columns).where(*_conditions(kind)).order_by(*_ORDERS[kind.sort]))
+
+
+@lru_cache(maxsize=256)
+def _whole_digest_statement(kind: _Kind) -> Statement:
+    return Statement.of(select(func.count(), func.bit_xor(publication.c.digest)).where(*_conditions(kind)))
+
+
+def _page_select(kind: _Kind, *columns: str) -> Select[Any]:
+    order = _ORDERS[kind.sort]
+    keys = (publication.c.jurisdiction_id, publication.c.id)
+    page = (
+        select(*(keys if kind.is_deep else (publication.c[name] for name in columns)))
+        .where(*_conditions(kind))
+        .order_by(*order)
+        .limit(bindparam("limit", type_=Integer))
+        .offset(bindparam("offset", type_=BigInteger))
+    )
+    if not kind.is_deep:
+        return page
+    # Of what lies before the page the index alone is read, where it knows all that was asked for.
+    found = page.subquery("found")
+    here = and_(keys[0] == found.c.jurisdiction_id, keys[1] == found.c.id)
+    return select(*(publication.c[name] for name in columns)).join(found, here).order_by(*order)
+
+
+def _plan_name(kind: _Kind, *columns: str) -> str:
+    """A name for the plan of a plain page; other pages are planned for their values."""
+    if not kind.is_plain:
+        return ""
+    return f"page_{'_'.join(columns)}_{list(Sort).index(kind.sort)}{'_after' if kind.has_key else ''}"
+
+
+def _conditions(kind: _Kind) -> Iterator[ColumnElement[bool]]:
+    columns = publication.c
+    yield columns.jurisdiction_id == bindparam("jurisdiction_id")
+    yield columns.visibility == literal_column("'public'")  # as the partial indexes have it
+    if kind.service_codes == 1:
+        yield columns.service_code == bindparam("service_code")
+    elif kind.service_codes:
+        yield columns.service_code == any_(bindparam("service_codes", type_=ARRAY(Text)))
+    if kind.status:
+        yield columns.status == literal_column(f"'{Status(kind.status)}'")
+    yield from _windows(kind)
+    if kind.has_agency:
+        yield columns.agency == bindparam("agency")
+    if kind.has_area:
+        yield columns.areas.contains(bindparam("areas", type_=ARRAY(Text)))
+    if kind.has_media is not None:
+        yield columns.has_media if kind.has_media else ~columns.has_media
+    if kind.has_words:
+        language = cast(bindparam("words_language", type_=Text), REGCONFIG)
+        yield columns.words.bool_op("@@")(func.websearch_to_tsquery(language, bindparam("words", type_=Text)))
+    if kind.has_key:
+        # As a row comparison: only so does the index begin where the page does.
+        here = tuple_(_INSTANTS[kind.sort], columns.id)
+        there = tuple_(
+            bindparam("key_at", type_=_INSTANTS[kind.sort].type), bindparam("key_number", type_=BigInteger)
+        )
+        yield here < there if kind.sort.is_descending else here > there
+    if kind.is_box_large:
+        yield in_bounds(columns.lat, columns.long, "box")
+    elif kind.box_parts:
+        yield in_box(columns.point, "box", kind.box_parts)
+    if kind.is_circle_large:
+        yield within(columns.point, "near", in_bounds(columns.lat, columns.long, "near"))
+    elif kind.circle_parts:
+        yield within(columns.point, "near", around_box(columns.point, "near", kind.circle_parts))
+
+
+def _windows(kind: _Kind) -> Iterator[ColumnElement[bool]]:
+    """Bounds on two instants, and what follows from them for the one that the list goes by.
+
+    A request is never changed before it is made: requested_at <= updated_at <= changed_at.
+    """
+    columns, first = publication.c, _INSTANTS[kind.sort]
+    starts = {columns.requested_at: "requested_start", columns.changed_at: "updated_start"}
+    ends = {columns.requested_at: "requested_end", columns.changed_at: "updated_end"}
+    yield from (column >= bindparam(name) for column, name in starts.items() if name in kind.bounds)
+    yield from (column <= bindparam(name) for column, name in ends.items() if name in kind.bounds)
+    if "updated_end" in kind.bounds:
+        yield first <= bindparam("updated_end")
+    if "requested_start" in kind.bounds and first is columns.updated_at:
+        yield first >= bindparam("requested_start")
+
+
+@cache
+def _by_id(output: Format, with_extras: bool) -> Statement:
+    query = select(*_columns(output, with_extras)).where(
+        publication.c.jurisdiction_id == bindparam("jurisdiction_id"),
+        publication.c.service_request_id == bindparam("service_request_id"),
+        publication.c.visibility != literal_column(f"'{WITHDRAWN}'"),
+    )
+    return Statement.of(query, f"request_by_id_{output}{'_extras' if with_extras else ''}")
+
+
+@cache
+def _by_ids(output: Format, with_extras: bool) -> Statement:
+    query = select(publication.c.service_request_id, *_columns(output, with_extras)).where(
+        publication.c.jurisdiction_id == bindparam("jurisdiction_id"),
+        publication.c.service_request_id == any_(bindparam("ids", type_=ARRAY(Text))),
+        publication.c.visibility == literal_column("'public'"),
+    )
+    return Statement.of(query)
+
+
+def _columns(output: Format, with_extras: bool) -> list[ColumnElement[Any]]:
+    """What Items are made of."""
+    columns: list[ColumnElement[Any]] = [BODY[output], publication.c.digest, publication.c.id]
+    return [*columns, EXTRAS[output]] if with_extras else columns
