@@ -33,9 +33,9 @@ def _lines() -> Iterator[str]:
     known = checks_by_number()
     yield "# Coverage"
     yield ""
-    yield "Which check of `spec/conformance/checks/` proves which requirement of `georeport-v2.md`. Written by"
-    yield "`python -m spec.coverage`; do not edit. *Files* means that the check files requests, so it runs only"
-    yield "with `--write`; *needs* names what must be there for it, explained at the end."
+    yield "Which check of `spec/conformance/checks/` proves which requirement of `georeport-v2.md` or rule of"
+    yield "`extensions.md`. Written by `python -m spec.coverage`; do not edit. *Files* means that the check files"
+    yield "requests, so it runs only with `--write`; *needs* names what must be there for it, explained at the end."
     for family in families():
         yield ""
         yield f"## {family}"

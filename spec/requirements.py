@@ -1,16 +1,19 @@
-"""The numbered requirements and decisions, read from spec/georeport-v2.md, which is their only home."""
+"""The numbered requirements of spec/georeport-v2.md and rules of spec/extensions.md, read from their only homes."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import cache
 from pathlib import Path
 
 SOURCE = Path(__file__).parent / "georeport-v2.md"
+EXTENSIONS = Path(__file__).parent / "extensions.md"
 
 _ROW = re.compile(r"^\| (C\d{3}) \| (MUST|SHOULD|MAY) \| (.+) \| ([^|]+) \|$")
+_RULE = re.compile(r"^\| ([A-Z]\d) \| (.+) \|$")
 _HEADING = re.compile(r"^## (.+)$")
 
 
@@ -24,7 +27,7 @@ class Level(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Requirement:
-    """One line of the tables: `text` and `source` are Markdown."""
+    """One line of the tables: `text` and `source` are Markdown. A rule of our extensions is a MAY."""
 
     number: str
     level: Level
@@ -35,17 +38,24 @@ class Requirement:
 
 @cache
 def requirements() -> dict[str, Requirement]:
-    """All requirements by number, in the order of the page."""
-    found: dict[str, Requirement] = {}
+    """All requirements by number, in the order of the pages."""
+    rows = (
+        *(Requirement(row[1], Level[row[2]], family, row[3], row[4]) for family, row in _rows(SOURCE, _ROW)),
+        *(Requirement(row[1], Level.MAY, family, row[2], "EXT") for family, row in _rows(EXTENSIONS, _RULE)),
+    )
+    return {requirement.number: requirement for requirement in rows}
+
+
+def _rows(page: Path, form: re.Pattern[str]) -> Iterator[tuple[str, re.Match[str]]]:
+    """The lines of a page that have this form, each with the heading above it."""
     family = ""
-    for line in SOURCE.read_text(encoding="utf-8").splitlines():
+    for line in page.read_text(encoding="utf-8").splitlines():
         if heading := _HEADING.match(line):
             family = heading[1]
-        elif row := _ROW.match(line):
-            found[row[1]] = Requirement(row[1], Level[row[2]], family, row[3], row[4])
-    return found
+        elif row := form.match(line):
+            yield family, row
 
 
 def families() -> list[str]:
-    """The families of requirements in the order of the page."""
+    """The families of requirements in the order of the pages."""
     return list(dict.fromkeys(requirement.family for requirement in requirements().values()))

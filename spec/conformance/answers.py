@@ -7,7 +7,9 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NoReturn
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
+
+from requests.utils import parse_header_links
 
 from spec.bodies import unwrapped
 from spec.documents import Document, UnreadableError, read
@@ -79,6 +81,12 @@ class Answer:
         if path.endswith(".xml"):
             return "xml"
         return "json" if "json" in self.content_type else "xml"
+
+    def link(self, relation: str) -> str:
+        """The address that `Link` gives for a relation, complete; "" for none."""
+        links = parse_header_links(self.headers.get("link", ""))
+        found = next((link["url"] for link in links if link.get("rel") == relation), "")
+        return urljoin(self.call.url, found) if found else ""
 
     @property
     def succeeded(self) -> bool:

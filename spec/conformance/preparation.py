@@ -151,6 +151,9 @@ class Preparation:
     bulk_url: str | None = _need("the address of the bulk files without suffix, so that .csv, .xml, .json work")
     inquiry_url: str | None = _need("the base address of an Inquiry v1 API")
 
+    # Extensions
+    future_cursor: str | None = _need("a cursor of the change feed that the server has not come to yet")
+
     offered: frozenset[str] = field(
         default=frozenset(),
         metadata={"meaning": "extensions that must work: their checks fail instead of being skipped"},
@@ -171,13 +174,26 @@ NEEDS: Mapping[str, str] = MappingProxyType(
 EXTENSIONS: Mapping[str, str] = MappingProxyType(
     {
         "account_id": "account_id comes back in the answer to a POST",
+        "agency_area": "agency_responsible and area limit a list",
+        "areas": "areas",
+        "atom": "requests.atom",
+        "attribution": "X-Attribution",
         "bbox": "bbox limits a list",
+        "changes": "the change feed",
         "count": "X-Total-Count",
+        "csv": "requests.csv",
+        "cursor": "Link leads to the next page by a cursor",
         "discovery_page": "discovery without suffix is a page for people",
+        "dumps": "daily dumps",
         "extensions": "extensions=true adds extended_attributes and notes",
         "geojson": "requests.geojson",
+        "group": "group and keyword limit a list",
+        "has_photo": "has_photo limits a list",
         "idempotency": "Idempotency-Key",
+        "jurisdictions": "jurisdictions",
         "media": "photos in multipart bodies",
+        "ndjson": "requests.ndjson",
+        "nearby": "requests/nearby",
         "page": "page and page_size, with Link",
         "place_services": "lat and long limit the service list",
         "q": "q finds requests by their text",
@@ -185,5 +201,6 @@ EXTENSIONS: Mapping[str, str] = MappingProxyType(
         "sort": "sort=-updated",
         "updated": "updated_after and updated_before",
         "updates": "servicerequestupdates",
+        "warnings": "Warning names misspelt parameters",
     }
 )

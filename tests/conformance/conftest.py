@@ -26,6 +26,7 @@ from tests.conftest import platform_of
 
 BASE = "/open311/v2"
 PUBLIC = "https://311.city.example"
+LICENCE = "https://creativecommons.org/publicdomain/zero/1.0/"
 CALLS = 5
 PLUGIN = "conformance"
 NOT_OFFERED = frozenset({"discovery_page", "media", "updates"})
@@ -70,7 +71,9 @@ class Served:
 def served(make_database: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """Demoville, alone on a server that runs as operators run it."""
     folder = tmp_path_factory.mktemp("served")
-    settings = Settings(database_url=make_database("conformance"), log_level="error")
+    settings = Settings(
+        database_url=make_database("conformance"), log_level="error", data_dir=str(folder / "data"), licence=LICENCE
+    )
     platform = build.platform(settings, jurisdiction)
     sync_catalogues(platform, utc_now())
     prepared = Past(platform, utc_now()).happen()
@@ -78,6 +81,8 @@ def served(make_database: Callable[[str], str], tmp_path_factory: pytest.TempPat
         "DATABASE_URL": settings.database_url,
         "OPEN311_JURISDICTIONS": PLUGIN,
         "OPEN311_POST_RATE": "",
+        "OPEN311_DATA_DIR": settings.data_dir,
+        "OPEN311_LICENCE": settings.licence,
         "PYTHONPATH": f"{_installed(folder)}:{REPOSITORY}",
         DOWN_FILE: str(folder / "down"),
     }

@@ -14,6 +14,8 @@ from open311.domain.dates import format_instant
 from open311.domain.imports import SourceRow
 from open311.domain.requests import Receipt, Status, Visibility
 from open311.jobs.worker import make_worker
+from open311.operations.dumps import make_dump
+from open311.operations.follow_changes import Position
 from open311.operations.housekeeping import clean_up
 from open311.operations.import_requests import Import, import_requests
 from open311.operations.platform import Platform
@@ -23,6 +25,7 @@ from open311.plugins import Jurisdiction, Service, ServiceType
 from open311.settings import Settings
 from open311.storage.engine import libpq_dsn
 from open311.storage.tables import metadata
+from open311.web.georeport.changes import write_cursor
 from spec.conformance.preparation import Closing, Member, Point, Preparation, Retired
 from tests import build
 from tests.conformance.connected_city import WAITS
@@ -31,6 +34,8 @@ PLACE = Point(60.1718, 24.9414)
 """Inside Demoville."""
 OUTSIDE = Point(60.6, 26.5)
 CROWD = 1_010
+FAR = 2**60
+"""A transaction that no database has come to."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +59,9 @@ class Past:
         """All of it; what the checks need to know of it."""
         done, waiting = self._tokens()
         self._import()
+        self._dump(days=1)
         closed, commented = self._staff()
+        self._dump(days=0)
         return Preparation(
             notice_service="potholes",
             retired=Retired("old-code", "Old name", "R7"),
@@ -74,6 +81,7 @@ class Past:
             late_update="R3",
             resolved_token=done.token,
             pending_token=waiting.token,
+            future_cursor=write_cursor(self.city.id, Position(FAR, 1)),
         )
 
     def _tokens(self) -> tuple[Receipt, Receipt]:
@@ -94,9 +102,9 @@ class Past:
             self._row(4, "R4", "potholes", 320, status="closed", closed=format_instant(self.ago(300))),
             self._row(5, "R5", "001", 30),
             self._row(6, "R6", "potholes", 40, address="5 Mill Lane", lat="", long=""),
-            self._row(7, "R7", "old-code", 50, service_name="Old name"),
+            self._row(7, "R7", "old-code", 50, service_name="Old name", lat="60.13"),
             self._row(8, "R8", "potholes", 5),
-            self._row(9, "R/9 ü", "potholes", 60),
+            self._row(9, "R/9 ü", "potholes", 60, media=("https://media.city.example/9.jpg",)),
             self._row(10, "R10", "v1.2", 12),
         ]
         order = Import(jurisdiction=self.city, origin="past.csv", now=self.now)
@@ -129,6 +137,10 @@ class Past:
         self._change("R8", self.ago(4), visibility=Visibility.PRIVATE)
         self._change("R10", self.ago(6), department="streets", expected_at=self.ago(-3), note="A crew is out.")
         return format_instant(closed), format_instant(commented)
+
+    def _dump(self, days: int) -> None:
+        """What a worker left of a day, before and after staff came."""
+        assert make_dump(self.platform, self.city, self.ago(days))
 
     def _change(self, service_request_id: str, at: datetime, **change: Any) -> None:
         update_request(self.platform, self.city, service_request_id, Change(**change), now=at)

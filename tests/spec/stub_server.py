@@ -33,6 +33,8 @@ from spec.conformance.preparation import (
     Several,
     Throttle,
 )
+from spec.shapes import REQUEST
+from tests.spec.stub_extensions import NO_EXTENSIONS, Extensions, Refusal, seen_at
 
 ITEMS = {
     "services": "service",
@@ -45,18 +47,25 @@ ITEMS = {
     "notes": "note",
     "media_urls": "media_url",
     "service_request_updates": "request_update",
-    "bulk": "request",
+    "changes": "request",
+    "jurisdictions": "jurisdiction",
+    "languages": "language",
+    "areas": "area",
 }
 KEYS = {"goodkey", "testkey"}
 LIMIT = 60_000
 CALLS = 5
+FEEDS = {"geojson": "json", "csv": "json", "ndjson": "json", "atom": "xml"}
+OURS = (
+    *("changes", "jurisdictions", "jurisdictions.geojson", "areas", "areas.geojson", "dumps"),
+    *(f"requests.{suffix}" for suffix in FEEDS),
+)
+STANDARD = (
+    *("jurisdiction_id", "service_request_id", "service_code", "start_date", "end_date", "status"),
+    *("api_key", "locale", "callback"),
+)
+"""Arguments that a server without extensions knows."""
 ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
-
-
-class Refusal(Exception):
-    def __init__(self, status: int, *descriptions: str, **headers: str) -> None:
-        super().__init__(status)
-        self.status, self.descriptions, self.headers = status, descriptions, headers
 
 
 class Asked:
@@ -69,6 +78,7 @@ class Asked:
         self.path = re.sub("//+", "/", parts.path)
         self.pairs = parse_qsl(parts.query, keep_blank_values=True)
         self.format = "json" if "json" in self.headers.get("accept", "") else "xml"
+        self.suffix = ""
         self.files: list[bytes] = []
 
     def get(self, name: str) -> str:
@@ -79,8 +89,10 @@ class Asked:
         return [value for value in values if value]
 
 
-class StubServer:
-    """`faults` are names of branches below; each makes one thing wrong."""
+class StubServer(Extensions):
+    """`faults` are names of branches here and in Extensions; each makes one thing wrong."""
+
+    columns = tuple(REQUEST.members)
 
     def __init__(self, *faults: str) -> None:
         self.faults = set(faults)
@@ -97,6 +109,14 @@ class StubServer:
             "empty.example": {"services": {}, "requests": {}, "tokens": {}},
             "crowded.example": self._crowd(),
         }
+        for name, city in self.cities.items():
+            city["name"] = name
+            city["feed"] = [
+                (each["public"]["service_request_id"], seen_at(each))
+                for each in sorted(city["requests"].values(), key=seen_at)
+            ]
+        feed = self.cities["city.example"]["feed"]
+        feed.append((feed[0][0], self.now))
 
     def has(self, fault: str) -> bool:
         return fault in self.faults
@@ -119,10 +139,12 @@ class StubServer:
         ]
         requests = {
             "R1": self.request("R1", "potholes", 10, zipcode="02134", description="Deep hole, near the station"),
-            "R2": self.request("R2", "graffiti", 20, status="closed", updated=12),
+            "R2": self.request("R2", "graffiti", 20, status="closed", updated=12, agency="Street Works"),
             "R3": self.request("R3", "potholes", 120, updated=1),
             "R4": self.request("R4", "potholes", 320, status="closed", updated=300),
-            "R5": self.request("R5", "trees", 30, status="closed", updated=25, detail="commented later"),
+            "R5": self.request(
+                "R5", "trees", 30, status="closed", updated=25, media_url="https://media.city.example/5.png"
+            ),
             "R6": self.request("R6", "potholes", 40, address="5 Mill Lane", lat=None, long=None),
             "R7": self.request("R7", "old-code", 50, name="Old name"),
             "R8": self.request("R8", "potholes", 5, private=True),
@@ -135,6 +157,13 @@ class StubServer:
             "requests": requests,
             "tokens": tokens,
         }
+
+    def _history(self, days: float) -> list[dict[str, str]]:
+        """Two notes."""
+        return [
+            {"datetime": self.ago(days), "type": "received", "description": "Thank you."},
+            {"datetime": self.ago(days - 1), "type": "routed", "description": "To Street Works."},
+        ]
 
     def _small_city(self, name: str) -> dict[str, Any]:
         code = f"potholes-{name}"
@@ -157,7 +186,7 @@ class StubServer:
             "service_name": more.get("name", f"The service {code}"),
             "service_code": code,
             "description": more.get("description"),
-            "agency_responsible": None,
+            "agency_responsible": more.get("agency"),
             "service_notice": None,
             "requested_datetime": self.ago(days),
             "updated_datetime": self.ago(more.get("updated", days)),
@@ -165,11 +194,13 @@ class StubServer:
             "address": more.get("address"),
             "address_id": None,
             "zipcode": more.get("zipcode"),
-            "lat": more.get("lat", 60.1718 + days / 1000),
+            "lat": more.get("lat", 60.1718 + days / 10_000),
             "long": more.get("long", 24.9414),
             "media_url": more.get("media_url"),
         }
-        return {"public": public, "private": more.get("private", False), "attributes": [], "media": [], "email": ""}
+        hidden: dict[str, Any] = {"attributes": [], "extended": {}, "email": ""}
+        hidden["notes"] = self._history(days) if days else []
+        return {"public": public, "private": more.get("private", False), **hidden}
 
     def preparation(self, base: str) -> Preparation:
         """Everything that the suite can ask for."""
@@ -213,6 +244,7 @@ class StubServer:
             locale="fi",
             bulk_url=f"{base}/bulk/requests",
             inquiry_url=f"{base}/inquiry/v1",
+            future_cursor=self.future_cursor(),
             offered=frozenset(EXTENSIONS),
         )
 
@@ -303,9 +335,12 @@ class StubServer:
     def negotiate(self, asked: Asked, resource: str) -> str:
         """The resource without its suffix, which decides the format."""
         stem, dot, suffix = resource.rpartition(".")
-        if dot and suffix.lower() in ("xml", "json", "geojson"):
-            asked.format = suffix.lower() if suffix.lower() != "geojson" else "json"
-            return stem if suffix.lower() != "geojson" else resource
+        if dot and suffix.lower() in ("xml", "json"):
+            asked.format = asked.suffix = suffix.lower()
+            return stem
+        if dot and suffix in FEEDS:
+            asked.format = FEEDS[suffix]
+            return resource
         if dot and "/" not in resource:
             asked.format = "xml"
         return resource
@@ -315,7 +350,8 @@ class StubServer:
         if asked.method == "OPTIONS":
             return 204, {"Access-Control-Allow-Methods": "GET, POST"}, b""
         allowed = ("GET", "HEAD", "POST") if name in ("requests", "servicerequestupdates") else ("GET", "HEAD")
-        known = name in ("services", "requests", "tokens", "requests.geojson", "servicerequestupdates")
+        known = name in ("services", "requests", "tokens", "servicerequestupdates")
+        known = known or (name in OURS and not self.has(NO_EXTENSIONS))
         if not known or (name == "tokens" and not slash):
             raise Refusal(404, "There is no such address <here>.")
         if asked.method not in allowed:
@@ -325,7 +361,10 @@ class StubServer:
             if instance == "secure":
                 raise Refusal(400, "Use HTTPS.") if not self.has("plain HTTP is taken") else Refusal(200)
             return self.post_update(asked) if name == "servicerequestupdates" else self.post(asked, instance)
-        city = self.cities[self.jurisdiction(asked, instance)]
+        is_whole = name.startswith("jurisdictions") and instance == "many" and not asked.get("jurisdiction_id")
+        if name == "dumps" and slash:
+            asked.pairs.append(("jurisdiction_id", argument.partition("/")[0]))
+        city = {} if is_whole else self.cities[self.jurisdiction(asked, instance)]
         handler: Callable[..., tuple[int, dict[str, str], bytes]] = getattr(self, "get_" + name.replace(".", "_"))
         return handler(asked, city, unquote(argument), bool(slash), instance)
 
@@ -381,8 +420,8 @@ class StubServer:
         services = [dict(each["wire"]) for each in city["services"].values()]
         for each in services:
             each["service_name"] = city["services"][each["service_code"]]["service_name"]
-        if asked.get("lat") == "-48.87":
-            services = services[:1]
+        if asked.get("lat") == "-48.87" and not self.has("services everywhere"):
+            services = []
         locale = asked.get("locale") or asked.headers.get("accept-language", "")
         if locale == "xx" and self.has("unknown language is refused"):
             raise Refusal(404, "No such language.")
@@ -459,15 +498,35 @@ class StubServer:
     def get_requests(
         self, asked: Asked, city: dict[str, Any], request_id: str, single: bool, instance: str
     ) -> tuple[int, dict[str, str], bytes]:
+        is_nearby = bool(asked.suffix) or self.has("nearby without suffix")
+        if single and request_id == "nearby" and is_nearby and not self.has(NO_EXTENSIONS):
+            return self.nearby(asked, city)
         if single:
             return self.one_request(asked, city, request_id)
-        found, total = self.find(asked, city)
+        found, more = self.listed(asked, city)
         headers, payload = self.wire(
             asked,
             "requests" if self.has("wrong root of requests") else "service_requests",
             [self.shown(asked, each) for each in found],
         )
-        return 200, {**headers, "X-Total-Count": str(total), **self.links(asked, total)}, payload
+        return 200, {**headers, **more}, payload
+
+    def listed(self, asked: Asked, city: dict[str, Any]) -> tuple[list[dict[str, Any]], dict[str, str]]:
+        """A page of the list, and the headers that tell of the others."""
+        if self.has(NO_EXTENSIONS):
+            asked.pairs = [pair for pair in asked.pairs if pair[0] in STANDARD]
+        found = self.find(asked, city)
+        size, number = self.page(asked)
+        first = 0 if self.has("page 2 repeats page 1") and number == 2 else (number - 1) * size
+        rest = found if asked.all("service_request_id") else self.after_cursor(asked, found)[first:]
+        page = rest[:size]
+        self.around_links = self.links(asked, page, number, len(rest) - len(page))
+        headers = self.warnings(asked)
+        if self.around_links:
+            headers["Link"] = ", ".join(f'<{url}>; rel="{name}"' for name, url in self.around_links.items())
+        if len(page) == len(found) or asked.get("count") == "true":
+            headers["X-Total-Count"] = str(len(page) if self.has("the count is of the page") else len(found))
+        return page, {} if self.has(NO_EXTENSIONS) else headers
 
     def one_request(self, asked: Asked, city: dict[str, Any], request_id: str) -> tuple[int, dict[str, str], bytes]:
         if not request_id:
@@ -493,44 +552,28 @@ class StubServer:
             public |= {name: str(public[name]) for name in ("lat", "long") if public[name] is not None}
         if self.has("unset fields are left out"):
             public = {name: value for name, value in public.items() if value is not None}
-        if asked.get("extensions") == "true":
-            extended = {"detailed_status": "new", "media_urls": stored["media"]}
-            public |= {"extended_attributes": extended, "notes": [], "attributes": stored["attributes"]}
-        return public
+        return public if self.has(NO_EXTENSIONS) else public | self.more(asked, stored)
 
-    def find(self, asked: Asked, city: dict[str, Any]) -> tuple[list[dict[str, Any]], int]:
+    def find(self, asked: Asked, city: dict[str, Any]) -> list[dict[str, Any]]:
         hidden = ("test", "pending") if self.has("private is listed") else ("test", "pending", True)
         stored = [each for each in city["requests"].values() if each["private"] not in hidden]
         ids = asked.all("service_request_id")
         if ids and self.has("comma lists are ignored"):
             ids = [asked.get("service_request_id")]
         if ids:
-            found = [each for each in stored if each["public"]["service_request_id"] in ids]
-            return found, len(found)
-        found = [each for each in stored if self.matches(asked, each["public"])]
-        name = "updated_datetime" if asked.get("sort") == "-updated" else "requested_datetime"
-        ascending = self.has("oldest first") and not asked.get("sort")
-        found.sort(
-            key=lambda each: (each["public"][name], each["public"]["service_request_id"]), reverse=not ascending
-        )
-        size, page = self.page(asked)
-        first = 0 if self.has("page 2 repeats page 1") and page == 2 else (page - 1) * size
-        return found[first : first + size], len(found)
+            return [each for each in stored if each["public"]["service_request_id"] in ids]
+        found = [each for each in stored if self.matches(asked, each["public"]) and self.fits(asked, city, each)]
+        return self.order(asked, found)
 
     def page(self, asked: Asked) -> tuple[int, int]:
         names = ("page_size", "per_page", "limit", "max_requests")
         size = next((asked.get(name) for name in names if asked.get(name)), "1000")
         if not size.isdecimal() or int(size) < 1:
             raise Refusal(400, f"page_size: {size} is no number above 0.")
-        return min(int(size), 1000), int(asked.get("page") or 1)
-
-    def links(self, asked: Asked, total: int) -> dict[str, str]:
-        if not asked.get("page_size"):
-            return {}
-        size, page = self.page(asked)
-        rels = [("prev", page - 1)] if page > 1 else []
-        rels += [("next", page + 1)] if page * size < total else []
-        return {"Link": ", ".join(f'<?page={number}>; rel="{rel}"' for rel, number in rels)}
+        number = asked.get("page") or "1"
+        if not number.isdecimal() or (number == "0" and self.has("page 0 is refused")):
+            raise Refusal(400, f"page: {number} is no number.")
+        return min(int(size), 1000), max(1, int(number))
 
     def matches(self, asked: Asked, public: dict[str, Any]) -> bool:
         statuses = [status.lower() for status in asked.all("status")]
@@ -546,15 +589,22 @@ class StubServer:
             and (not codes or public["service_code"] in codes)
             and self.in_window(asked, public)
             and self.in_place(asked, public)
-            and asked.get("q").lower() in str(public["description"]).lower()
+            and self.says(asked.get("q"), public["description"])
         )
 
     def in_window(self, asked: Asked, public: dict[str, Any]) -> bool:
-        updated = asked.get("updated_after") or asked.get("updated_before")
-        names = ("updated_after", "updated_before") if updated else ("start_date", "end_date")
-        start, end = (self.date(asked, name) for name in names)
-        field = "updated_datetime" if updated else "requested_datetime"
-        moment = datetime.fromisoformat(public[field])
+        """By the last change, by the time of the request, or by both."""
+        changed = [self.date(asked, name) for name in ("updated_after", "updated_before")]
+        updated = datetime.fromisoformat(public["updated_datetime"])
+        if (changed[0] and updated < changed[0]) or (changed[1] and updated > changed[1]):
+            return False
+        is_dated = asked.get("start_date") or asked.get("end_date")
+        if any(changed) and (not is_dated or self.has("dates are ignored beside a change")):
+            return True
+        return self.in_dates(asked, datetime.fromisoformat(public["requested_datetime"]))
+
+    def in_dates(self, asked: Asked, moment: datetime) -> bool:
+        start, end = (self.date(asked, name) for name in ("start_date", "end_date"))
         if start and end and start > end:
             raise Refusal(400, "start_date is after end_date.")
         if start and end and end - start > timedelta(days=90) and not self.has("any window goes"):
@@ -579,40 +629,37 @@ class StubServer:
         return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
     def in_place(self, asked: Asked, public: dict[str, Any]) -> bool:
-        if asked.get("radius") and not asked.get("lat"):
-            raise Refusal(400, "radius needs lat and long.")
-        if asked.get("bbox"):
-            box = asked.get("bbox").split(",")
-            if len(box) != 4:
-                raise Refusal(400, "bbox is four numbers.")
-            west, south, east, north = map(float, box)
-            return public["lat"] is not None and south <= public["lat"] <= north and west <= public["long"] <= east
-        if not asked.get("radius"):
-            return True
-        degrees = float(asked.get("radius")) / (100 if self.has("radius in kilometres") else 111_200)
-        return public["lat"] is not None and (
-            abs(public["lat"] - float(asked.get("lat"))) <= degrees
-            and abs(public["long"] - float(asked.get("long"))) <= degrees
-        )
+        return self.in_box(asked.get("bbox"), public) and self.in_circle(asked, public)
 
-    def get_requests_geojson(
-        self, asked: Asked, city: dict[str, Any], _: str, single: bool, instance: str
-    ) -> tuple[int, dict[str, str], bytes]:
-        features = []
-        for each in self.find(asked, city)[0]:
-            public = each["public"]
-            place = [public["long"], public["lat"]]
-            geometry = {"type": "Point", "coordinates": place[::-1] if self.has("latitude first") else place}
-            features.append(
-                {
-                    "type": "Feature",
-                    "id": public["service_request_id"],
-                    "geometry": geometry if public["lat"] is not None else None,
-                    "properties": public,
-                }
-            )
-        payload = json.dumps({"type": "FeatureCollection", "features": features}).encode()
-        return 200, {"Content-Type": "application/geo+json"}, payload
+    def in_box(self, text: str, public: dict[str, Any]) -> bool:
+        if not text:
+            return True
+        box = text.split(",")
+        if len(box) != 4:
+            raise Refusal(400, "bbox is four numbers.")
+        west, south, east, north = map(float, box)
+        if south > north or south < -90 or north > 90:
+            raise Refusal(400, "bbox is west,south,east,north.")
+        lat, long = public["lat"], public["long"]
+        if lat is None or not south <= lat <= north:
+            return False
+        if west > east and not self.has("boxes end at the 180th meridian"):
+            return bool(long >= west or long <= east)
+        return bool(west <= long <= east)
+
+    def in_circle(self, asked: Asked, public: dict[str, Any]) -> bool:
+        given = [asked.get(name) for name in ("lat", "long", "radius")]
+        if not any(given):
+            return True
+        if not all(given):
+            raise Refusal(400, "lat, long and radius go together.")
+        is_number = re.fullmatch(r"\d+(\.\d+)?", given[2])
+        if not is_number or not (0 < float(given[2]) <= 50_000 or self.has("radius has no limit")):
+            raise Refusal(400, "radius is metres, at most 50000.")
+        degrees = float(given[2]) / (100 if self.has("radius in kilometres") else 111_200)
+        return public["lat"] is not None and (
+            abs(public["lat"] - float(given[0])) <= degrees and abs(public["long"] - float(given[1])) <= degrees
+        )
 
     # --- Filing
 
@@ -699,8 +746,12 @@ class StubServer:
             private=self.unlisted(of, key),
             **location,
         )
-        stored |= {"attributes": attributes, "media": media, "email": asked.get("email")}
+        original = self.original(city, of["service_code"], asked, key)
+        stored |= {"attributes": attributes, "email": asked.get("email")}
+        stored["extended"] = {"media_urls": media, "possible_duplicate_of": original}
         city["requests"][request_id] = stored
+        if not stored["private"]:
+            city["feed"].append((request_id, self.now))
         return self.receipt(asked, of, request_id)
 
     def unlisted(self, of: dict[str, Any], key: str) -> str | bool:
@@ -747,7 +798,8 @@ class StubServer:
                 values = values[:1]
             problem = self.problem(question, values)
             problems += [f"{code} {problem}"] if problem else []
-            found += [{"code": code, "value": value} for value in values]
+            words = {"code": code, "label": question["description"]}
+            found += [{**words, "value": value, "name": value.upper()} for value in values]
         return found, problems
 
     def problem(self, question: dict[str, Any], values: list[str]) -> str:
@@ -794,29 +846,7 @@ class StubServer:
         headers, payload = self.wire(asked, "service_request_updates", [{"update_id": update["update_id"]}])
         return 200, headers, payload
 
-    def bulk(self, asked: Asked, suffix: str) -> tuple[int, dict[str, str], bytes]:
-        records = [
-            each["public"] for each in self.cities["city.example"]["requests"].values() if not each["private"]
-        ]
-        closing = [each["updated_datetime"] if each["status"] == "closed" else None for each in records]
-        if suffix != "csv":
-            asked.format = suffix
-            data = [{**each, "closed_datetime": closed} for each, closed in zip(records, closing, strict=True)]
-            headers, payload = self.wire(asked, "bulk", data)
-            return 200, headers, payload
-        end = "\n" if self.has("bulk lines end with LF") else "\r\n"
-        lines = [",".join(BULK)]
-        for each, closed in zip(records, closing, strict=True):
-            row = {**each, "closed_date": closed, "status_description": each["status"]}
-            lines.append(",".join('"' + str(row.get(name) or "").replace('"', '""') + '"' for name in BULK))
-        return 200, {"Content-Type": "text/csv; charset=utf-8"}, (end.join(lines) + end).encode()
 
-
-BULK = (
-    *("service_request_id", "requested_datetime", "updated_datetime", "closed_date", "status_description"),
-    *("status_notes", "source", "service_name", "service_subtype", "description", "agency_responsible"),
-    *("address", "lat", "long"),
-)
 UPDATE = {
     "update_id": "u1",
     "service_request_id": "R1",
@@ -883,7 +913,7 @@ class StubAdapter(BaseAdapter):
         )
         response = requests.Response()
         response.status_code = status
-        response.headers.update(sent)
+        response.headers.update({"Content-Length": str(len(payload)), **sent})
         response._content = payload
         response._content_consumed = True
         response.request, response.url = request, request.url or ""

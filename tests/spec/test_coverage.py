@@ -26,7 +26,15 @@ def test_the_table_is_up_to_date() -> None:
 
 
 def test_the_numbers_are_those_of_the_catalogue() -> None:
-    assert list(requirements()) == [f"C{number:03}" for number in range(1, 299)]
-    levels = Counter(requirement.level for requirement in requirements().values())
+    standard = [f"C{number:03}" for number in range(1, 299)]
+    assert [number for number in requirements() if number[0] == "C"] == standard
+    levels = Counter(requirements()[number].level for number in standard)
     assert levels == {Level.MUST: 106, Level.SHOULD: 146, Level.MAY: 46}
-    assert len(families()) == 18
+
+
+def test_the_rules_of_our_extensions_are_numbered_without_gaps_and_are_all_of_level_may() -> None:
+    rules = {number: rule for number, rule in requirements().items() if number[0] != "C"}
+    last = {"S": 9, "P": 5, "E": 6, "K": 9, "J": 8, "N": 6, "F": 8, "T": 2, "B": 9, "D": 7}
+    assert list(rules) == [f"{letter}{number}" for letter in last for number in range(1, last[letter] + 1)]
+    assert {rule.level for rule in rules.values()} == {Level.MAY}
+    assert len(families()) == 18 + len(last)

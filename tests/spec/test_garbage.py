@@ -18,6 +18,8 @@ FIELDS = (
     *("datatype", "required", "order", "variable", "values", "service_request_id", "status", "requested_datetime"),
     *("updated_datetime", "lat", "long", "zipcode", "media_url", "token", "endpoints", "formats", "specification"),
     *("url", "changeset", "errors", "features", "geometry", "update_id", "id", "expiration"),
+    *("boundary", "name", "extended_attributes", "notes", "attributes", "distance", "withdrawn", "files", "date"),
+    *("rows", "sha256", "checksum_url", "made_at", "media_type", "jurisdiction_id"),
 )
 
 
@@ -32,7 +34,7 @@ class GarbageServer(StubServer):
         self, method: str, target: str, headers: dict[str, str], body: bytes
     ) -> tuple[int, dict[str, str], bytes]:
         media_type = "application/json" if ".json" in target else "text/xml"
-        return 200, {"Content-Type": media_type}, self.body
+        return 200, {"Content-Type": media_type, "X-Cursor": "x", "ETag": "x", "Link": "<x>; rel=next"}, self.body
 
 
 def _json_bodies() -> list[bytes]:
@@ -53,7 +55,8 @@ def _xml_bodies() -> list[bytes]:
 def test_no_answer_breaks_a_run(body: bytes) -> None:
     stub = GarbageServer(body)
     prepared = StubServer().preparation(ORIGIN)
-    report = run(TARGET, prepared, client=Client(Manners(rate_per_s=0), session_to(stub)))
+    client = Client(Manners(rate_per_s=0), session_to(stub), pause=lambda _: None)
+    report = run(TARGET, prepared, client=client)
     assert len(report.findings) == len(requirements())
     assert not report.conforms
     assert [finding for finding in report.findings if finding.reason.startswith(UNREADABLE)] == []

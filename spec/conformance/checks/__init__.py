@@ -6,14 +6,22 @@ from spec.conformance.checks import (
     arguments,
     attributes,
     bulk,
+    changes,
     definitions,
     discovery,
+    dumps,
     errors,
     extensions,
+    feeds,
     fields,
     formats,
     listing,
+    more,
+    nearby,
+    paging,
     parameters,
+    places,
+    search,
     security,
     services,
     single,
@@ -22,6 +30,7 @@ from spec.conformance.checks import (
     updates,
 )
 from spec.conformance.registry import Check, checks_in
+from spec.requirements import requirements
 
 _MODULES = (
     discovery,
@@ -41,10 +50,19 @@ _MODULES = (
     updates,
     bulk,
     security,
+    search,
+    paging,
+    more,
+    changes,
+    places,
+    nearby,
+    feeds,
+    dumps,
 )
 
 
 def all_checks() -> list[Check]:
     """Every check, in the order of the requirements."""
     found = [check for module in _MODULES for check in checks_in(module)]
-    return sorted(found, key=lambda check: check.numbers)
+    order = {number: place for place, number in enumerate(requirements())}
+    return sorted(found, key=lambda check: order[check.numbers[0]])

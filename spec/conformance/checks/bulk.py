@@ -1,11 +1,13 @@
-"""Bulk and Inquiry: C286 to C291, and C294."""
+"""Bulk and Inquiry: C286 to C291, and C294; our rules for bulk: B1 to B7."""
 
 from __future__ import annotations
 
 import csv
 from io import StringIO
+from urllib.parse import urlencode
 
-from spec.conformance.answers import Answer, Call, Record, UnmetNeedError, text_of
+from spec.conformance.answers import Answer, Call, Record, UnmetNeedError, ids_of, text_of
+from spec.conformance.offers import records_in
 from spec.conformance.probe import Probe, created, given, moment_of
 from spec.conformance.registry import check
 
@@ -27,10 +29,11 @@ COLUMNS = (
 )
 
 
-def _bulk(probe: Probe, format: str) -> Answer:
+def _bulk(probe: Probe, format: str, *asked: tuple[str, str]) -> Answer:
     url = f"{given(probe.prepared.bulk_url)}.{format}"
     jurisdiction = probe.target.jurisdiction_id
-    return probe.client.get(Call("GET", url + (f"?jurisdiction_id={jurisdiction}" if jurisdiction else "")))
+    pairs = [*([("jurisdiction_id", jurisdiction)] if jurisdiction else []), *asked]
+    return probe.client.get(Call("GET", url + (f"?{urlencode(pairs)}" if pairs else "")))
 
 
 def _rows(answer: Answer) -> list[dict[str, str]]:
@@ -123,3 +126,115 @@ def formulas(probe: Probe) -> None:
     if row is None:
         raise UnmetNeedError("the bulk file does not hold the newest requests")
     answer.must(row["description"] == "=cmd()", "=cmd()", row["description"])
+
+
+# --- Our own rules
+
+
+def _items(probe: Probe, *asked: tuple[str, str]) -> tuple[Answer, list[Record]]:
+    """All requests in JSON. Raises DeviationError when there are none to read."""
+    answer = _bulk(probe, "json", *asked).must_be(200)
+    return answer, records_in(answer)
+
+
+@check("B1", needs="bulk_url ancient_request open_request")
+def everything(probe: Probe) -> None:
+    answer, records = _items(probe)
+    for request_id in (given(probe.prepared.ancient_request), given(probe.prepared.open_request)):
+        answer.must(request_id in ids_of(records), f"{request_id}, however old", "it is missing")
+    times = [moment for record in records if (moment := moment_of(text_of(record, "requested_datetime")))]
+    answer.must(
+        times == sorted(times), "the oldest first", [text_of(item, "requested_datetime") for item in records]
+    )
+    answer, closed = _items(probe, ("status", "closed"))
+    opened = [text_of(item, "service_request_id") for item in closed if not item.get("closed_datetime")]
+    answer.must(len(closed) < len(records) and not opened, "closed requests only", opened or len(closed))
+    answer, recent = _items(probe, ("start_date", probe.ago(200)), ("page_size", "1"), ("sort", "-requested"))
+    old = [item for item in recent if text_of(item, "requested_datetime")[:10] < probe.ago(201)[:10]]
+    answer.must(not old, "requests of the last 200 days", ids_of(old))
+    answer.must(
+        ids_of(recent) == ids_of(records)[-len(recent) :] != [], "all of them, oldest first", ids_of(recent)
+    )
+
+
+@check("B2", needs="bulk_url")
+def csv_as_in_json(probe: Probe) -> None:
+    """Every cell is the value that JSON has, whatever it looks like."""
+    answer = _bulk(probe, "csv").must_be(200)
+    table = _rows(answer)
+    wide = [row for row in table if len(row) != len(COLUMNS)]
+    answer.must(not wide, f"{len(COLUMNS)} columns", wide[:1])
+    answer.must(answer.body.endswith(b"\r\n"), "CRLF after the last row", repr(answer.body[-2:]))
+    _, records = _items(probe)
+    answer.must(len(table) == len(records), f"{len(records)} rows, as in JSON", len(table))
+    for row, record in zip(table, records, strict=True):
+        for name in set(COLUMNS) - {"closed_date"}:
+            answer.must(_is_cell(row[name], record.get(name)), f"{name} {record.get(name)!r}", repr(row[name]))
+
+
+def _is_cell(cell: str, value: object) -> bool:
+    if isinstance(value, int | float):
+        return bool(cell) and float(cell) == value
+    return cell == ("" if value is None else value)
+
+
+@check("B3", needs="bulk_url")
+def closing_times(probe: Probe) -> None:
+    answer = _bulk(probe, "csv").must_be(200)
+    _, records = _items(probe)
+    expected = {text_of(item, "service_request_id"): text_of(item, "closed_datetime") for item in records}
+    came = {row["service_request_id"]: row["closed_date"] for row in _rows(answer)}
+    answer.must(came == expected, f"closed_date as closed_datetime of JSON, {expected}", came)
+    xml = _bulk(probe, "xml").must_be(200)
+    items = list(xml.must_be_xml())
+    found = {item.findtext("service_request_id") or "": item.findtext("closed_datetime") or "" for item in items}
+    xml.must(found == expected, f"closed_datetime as in JSON, {expected}", found)
+
+
+@check("B4", needs="bulk_url")
+def roots(probe: Probe) -> None:
+    names = ["closed_datetime" if name == "closed_date" else name for name in COLUMNS]
+    xml = _bulk(probe, "xml").must_be(200)
+    root = xml.must_be_xml()
+    others = {child.tag for child in root} - {"request"}
+    xml.must(root.tag == "service_requests" and not others, "service_requests of request", f"<{root.tag}>")
+    for item in root:
+        tags = [child.tag for child in item]
+        xml.must(tags == names, ", ".join(names), ", ".join(tags))
+    json, records = _items(probe)
+    for record in records:
+        json.must(list(record) == names, ", ".join(names), ", ".join(record))
+        json.must("" not in record.values(), "null where a value is not known", record)
+
+
+@check("B5", needs="bulk_url")
+def words_of_the_city(probe: Probe) -> None:
+    answer = _bulk(probe, "csv").must_be(200)
+    for row in _rows(answer):
+        answer.must(row["status_description"], "a status_description in every row", "none")
+        answer.must(not row["service_subtype"], "an empty service_subtype", row["service_subtype"])
+
+
+@check("B6", needs="bulk_url")
+def row_count(probe: Probe) -> None:
+    sizes = {
+        "csv": len(_rows(_bulk(probe, "csv").must_be(200))),
+        "json": len(_items(probe)[1]),
+        "xml": len(_bulk(probe, "xml").must_be(200).must_be_xml()),
+    }
+    for format, size in sizes.items():
+        answer = _bulk(probe, format)
+        told = answer.headers.get("x-total-count", "none")
+        answer.must(told == str(size), f"X-Total-Count: {size}", told)
+
+
+@check("B7", needs="bulk_url")
+def validators(probe: Probe) -> None:
+    for format in ("csv", "json", "xml"):
+        answer = _bulk(probe, format).must_be(200)
+        tag = answer.headers.get("etag", "none")
+        answer.must(tag.startswith('"'), "a strong ETag", tag)
+        probe.client.get(Call("GET", answer.call.url, (("If-None-Match", tag),))).must_be(304)
+    part, whole = _bulk(probe, "csv", ("status", "closed")), _bulk(probe, "csv")
+    same = part.headers.get("etag") == whole.headers.get("etag")
+    part.must(part.body == whole.body or not same, "another ETag for other rows", part.headers.get("etag"))

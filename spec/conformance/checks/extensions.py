@@ -2,49 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import timedelta
-from math import asin, cos, radians, sin, sqrt
 
 from spec.conformance.answers import Answer, Record, UnmetNeedError, ids_of, text_of
-from spec.conformance.preparation import EXTENSIONS
+from spec.conformance.offers import (
+    NO_WORD,
+    NOWHERE,
+    boxes_offered,
+    circle_around,
+    circles_offered,
+    count,
+    distance_m,
+    offered,
+    pages_offered,
+    place,
+    updates_offered,
+    word_to_find,
+    words_offered,
+)
 from spec.conformance.probe import Probe, given, moment_of, only, segment
 from spec.conformance.registry import check
 from spec.conformance.survey import point_of
 from spec.shapes import REQUEST
 
 _EXTENSIONS = ("extended_attributes", "notes", "attributes", "distance")
-_EARTH_M = 6_371_000
-_NOWHERE = ("-48.87", "-123.39")
-"""The point of the oceans that is farthest from any land: no city reports there."""
-
-
-def _offered(probe: Probe, name: str, evidence: Callable[[], object]) -> None:
-    """Raises UnmetNeedError unless the extension was declared or shows itself."""
-    if name in probe.prepared.offered:
-        return
-    if not evidence():
-        raise UnmetNeedError(f"not offered: {EXTENSIONS[name]}")
-
-
-def _count(probe: Probe, *asked: tuple[str, str]) -> int:
-    """How many requests a list has; -1 when it has an error instead."""
-    answer = probe.get(f"requests.{probe.formats[-1]}", asked)
-    return len(answer.records("requests")) if answer.succeeded else -1
 
 
 # --- Paging
 
 
-def _pages(probe: Probe) -> None:
-    if _count(probe) < 2:
-        raise UnmetNeedError("fewer than two requests are listed")
-    _offered(probe, "page", lambda: _count(probe, ("page_size", "1")) == 1)
-
-
 @check("C257")
 def first_page(probe: Probe) -> None:
-    _pages(probe)
+    pages_offered(probe)
     _, plain = probe.listing()
     for answer, records in probe.listings(("page", "1"), ("page_size", "1")):
         answer.must(ids_of(records) == ids_of(plain[:1]), ids_of(plain[:1])[0], ids_of(records))
@@ -52,7 +41,7 @@ def first_page(probe: Probe) -> None:
 
 @check("C258")
 def next_page(probe: Probe) -> None:
-    _pages(probe)
+    pages_offered(probe)
     _, plain = probe.listing()
     for answer, records in probe.listings(("page", "2"), ("page_size", "1")):
         answer.must(ids_of(records) == ids_of(plain[1:2]), ids_of(plain[1:2])[0], ids_of(records))
@@ -60,14 +49,14 @@ def next_page(probe: Probe) -> None:
 
 @check("C259")
 def page_beyond_the_last(probe: Probe) -> None:
-    _pages(probe)
+    pages_offered(probe)
     for answer, records in probe.listings(("page", "100000"), ("page_size", "100")):
         answer.must_be(200).must(not records, "no requests", len(records))
 
 
 @check("C260")
 def impossible_sizes(probe: Probe) -> None:
-    _pages(probe)
+    pages_offered(probe)
     for size in ("0", "-1", "abc"):
         for answer in probe.both("requests", [("page_size", size)]):
             answer.must_be(400)
@@ -75,15 +64,15 @@ def impossible_sizes(probe: Probe) -> None:
 
 @check("C261")
 def size_above_the_limit(probe: Probe) -> None:
-    _pages(probe)
+    pages_offered(probe)
     answer = probe.get(f"requests.{probe.formats[-1]}", [("page_size", "5000")], at=probe.prepared.crowded)
-    count = len(answer.must_be(200).records("requests"))
-    answer.must(count <= 1000, "at most 1000 requests", count)
+    found = len(answer.must_be(200).records("requests"))
+    answer.must(found <= 1000, "at most 1000 requests", found)
 
 
 @check("C262")
 def other_names_of_the_size(probe: Probe) -> None:
-    _pages(probe)
+    pages_offered(probe)
     for name in ("per_page", "limit", "max_requests"):
         answer, records = probe.listing((name, "1"))
         answer.must(len(records) == 1, "one request", len(records))
@@ -91,29 +80,24 @@ def other_names_of_the_size(probe: Probe) -> None:
 
 @check("C263")
 def links(probe: Probe) -> None:
-    _pages(probe)
-    answer, _ = probe.listing(("page", "1"), ("page_size", "1"))
+    pages_offered(probe)
+    answer, _ = probe.listing(("page", "1"), ("page_size", "1"), ("count", "true"))
     link = answer.headers.get("link", "")
     answer.must('rel="next"' in link and 'rel="prev"' not in link, "Link with next and no prev", link or "none")
     second, _ = probe.listing(("page", "2"), ("page_size", "1"))
     link = second.headers.get("link", "")
     second.must('rel="prev"' in link, "Link with prev", link or "none")
     total = answer.headers.get("x-total-count", "")
-    _offered(probe, "count", lambda: total)
-    answer.must(total.isdecimal() and int(total) >= _count(probe), "X-Total-Count", total or "none")
+    offered(probe, "count", lambda: total)
+    answer.must(total.isdecimal() and int(total) >= count(probe), "X-Total-Count", total or "none")
 
 
 # --- Changes
 
 
-def _updates(probe: Probe) -> None:
-    future = probe.ago(-300)
-    _offered(probe, "updated", lambda: _count(probe, ("updated_after", future)) == 0 < _count(probe))
-
-
 @check("C264", needs="late_update")
 def updated_after(probe: Probe) -> None:
-    _updates(probe)
+    updates_offered(probe)
     request_id = given(probe.prepared.late_update)
     for answer, records in probe.listings(("updated_after", probe.ago(3))):
         answer.must(request_id in ids_of(records), f"{request_id}, though it is old", "it is missing")
@@ -121,7 +105,7 @@ def updated_after(probe: Probe) -> None:
 
 @check("C265", needs="open_request")
 def updated_before(probe: Probe) -> None:
-    _updates(probe)
+    updates_offered(probe)
     request_id = given(probe.prepared.open_request)
     updated = text_of(only(probe.request(request_id, probe.formats[-1])), "updated_datetime")
     moment = moment_of(updated)
@@ -137,64 +121,39 @@ def updated_before(probe: Probe) -> None:
 # --- Places
 
 
-def _place(probe: Probe) -> tuple[float, float]:
-    point = point_of(only(probe.request(given(probe.prepared.open_request), probe.formats[-1])))
-    if point is None:
-        raise UnmetNeedError("the open request has no point")
-    return point.lat, point.long
-
-
-def _circle(lat: object, long: object, radius_m: int) -> tuple[tuple[str, str], ...]:
-    return ("lat", str(lat)), ("long", str(long)), ("radius", str(radius_m))
-
-
 @check("C266", needs="open_request")
 def circle(probe: Probe) -> None:
-    _offered(probe, "radius", lambda: _count(probe, *_circle(*_NOWHERE, 100)) == 0 < _count(probe))
-    lat, long = _place(probe)
-    for answer, records in probe.listings(*_circle(lat, long, 100)):
+    circles_offered(probe)
+    lat, long = place(probe)
+    for answer, records in probe.listings(*circle_around(lat, long, 100)):
         answer.must(given(probe.prepared.open_request) in ids_of(records), "the request at that point", "others")
-        far = [record for record in records if _distance_m(record, lat, long) > 101]
+        far = [record for record in records if distance_m(record, lat, long) > 101]
         answer.must(not far, "requests within 100 m", ids_of(far))
-    empty, records = probe.listing(*_circle(*_NOWHERE, 100))
+    empty, records = probe.listing(*circle_around(*NOWHERE, 100))
     empty.must(not records, "no requests", len(records))
-
-
-def _distance_m(record: Record, lat: float, long: float) -> float:
-    """On the sphere; requests without a point are infinitely far."""
-    point = point_of(record)
-    if point is None:
-        return float("inf")
-    half_lat, half_long = radians(point.lat - lat) / 2, radians(point.long - long) / 2
-    chord = sin(half_lat) ** 2 + cos(radians(lat)) * cos(radians(point.lat)) * sin(half_long) ** 2
-    return 2 * _EARTH_M * asin(sqrt(chord))
 
 
 @check("C267", needs="open_request")
 def radius_without_a_point(probe: Probe) -> None:
-    _offered(probe, "radius", lambda: _count(probe, *_circle(*_NOWHERE, 100)) == 0 < _count(probe))
+    circles_offered(probe)
     for answer in probe.both("requests", [("radius", "100")]):
         answer.must_be(400)
 
 
-def _boxes(probe: Probe) -> None:
-    _offered(probe, "bbox", lambda: _count(probe, ("bbox", "-123.4,-48.9,-123.3,-48.8")) == 0 < _count(probe))
-
-
 @check("C268", needs="open_request")
 def rectangle(probe: Probe) -> None:
-    _boxes(probe)
-    lat, long = _place(probe)
+    boxes_offered(probe)
+    lat, long = place(probe)
     box = f"{long - 0.001},{lat - 0.001},{long + 0.001},{lat + 0.001}"
     for answer, records in probe.listings(("bbox", box)):
         answer.must(given(probe.prepared.open_request) in ids_of(records), "the request in the box", "others")
-        outside = [item for item in records if _distance_m(item, lat, long) > 200]
+        outside = [item for item in records if distance_m(item, lat, long) > 200]
         answer.must(not outside, "requests in the box", ids_of(outside))
 
 
 @check("C269")
 def rectangle_of_three(probe: Probe) -> None:
-    _boxes(probe)
+    boxes_offered(probe)
     for answer in probe.both("requests", [("bbox", "1,2,3")]):
         answer.must_be(400)
 
@@ -204,15 +163,11 @@ def rectangle_of_three(probe: Probe) -> None:
 
 @check("C270")
 def text_search(probe: Probe) -> None:
-    _offered(probe, "q", lambda: _count(probe, ("q", "zzqxj-no-such-word")) == 0 < _count(probe))
-    _, records = probe.listing()
-    words = [word for record in records for word in text_of(record, "description").split() if len(word) > 5]
-    word = next((word for word in words if word.isalpha() and word.isascii()), "")
-    if not word:
-        raise UnmetNeedError("no listed request has a word to search for")
+    words_offered(probe)
+    word = word_to_find(probe)
     answer, found = probe.listing(("q", word))
     answer.must(found, f"requests that mention {word!r}", "none")
-    empty, found = probe.listing(("q", "zzqxj-no-such-word"))
+    empty, found = probe.listing(("q", NO_WORD))
     empty.must(not found, "no requests", len(found))
 
 
@@ -222,7 +177,7 @@ def last_changed_first(probe: Probe) -> None:
     answer, records = probe.listing(("sort", "-updated"))
     moments = [moment for record in records if (moment := moment_of(text_of(record, "updated_datetime")))]
     descending = moments == sorted(moments, reverse=True)
-    _offered(probe, "sort", lambda: ids_of(records) != ids_of(plain) and descending)
+    offered(probe, "sort", lambda: ids_of(records) != ids_of(plain) and descending)
     answer.must(descending, "the last changed first", [text_of(item, "updated_datetime") for item in records[:3]])
 
 
@@ -242,7 +197,7 @@ def extensions(probe: Probe) -> None:
     path = f"requests/{segment(given(probe.prepared.open_request))}"
     answers = list(probe.both(path, [("extensions", "true")]))
     records = [only(answer) for answer in answers]
-    _offered(probe, "extensions", lambda: any(record.get("extended_attributes") for record in records))
+    offered(probe, "extensions", lambda: any(record.get("extended_attributes") for record in records))
     for answer, record in zip(answers, records, strict=True):
         extended, notes = record.get("extended_attributes"), record.get("notes")
         # An empty element of XML says neither object nor list.
@@ -257,7 +212,7 @@ def extensions(probe: Probe) -> None:
 @check("C274")
 def geojson(probe: Probe) -> None:
     answer = probe.get("requests.geojson")
-    _offered(probe, "geojson", lambda: answer.succeeded and b"FeatureCollection" in answer.body[:200])
+    offered(probe, "geojson", lambda: answer.succeeded and b"FeatureCollection" in answer.body[:200])
     data = answer.must_be(200).must_be_json()
     features = data.get("features") if isinstance(data, dict) else None
     answer.must(isinstance(features, list) and data.get("type") == "FeatureCollection", "a FeatureCollection")

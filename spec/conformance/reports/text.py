@@ -48,7 +48,7 @@ def _table(report: Report) -> Iterator[str]:
 
 def _row(finding: Finding) -> Iterator[str]:
     requirement = finding.requirement
-    start = f"  {requirement.number}  {requirement.level.name:<6}  {_MARKS[finding.outcome]:<6}  "
+    start = f"  {requirement.number:<4}  {requirement.level.name:<6}  {_MARKS[finding.outcome]:<6}  "
     indent = " " * len(start)
     yield from textwrap.wrap(
         plain(requirement.text), _WIDTH, initial_indent=start, subsequent_indent=indent, break_on_hyphens=False
@@ -66,7 +66,8 @@ def _failed(report: Report) -> Iterator[str]:
         yield ""
         yield "Failed"
     for finding in failed:
-        yield f"  {finding.requirement.number}  {finding.requirement.level.name}  {plain(finding.requirement.text)}"
+        requirement = finding.requirement
+        yield f"  {requirement.number:<4}  {requirement.level.name}  {plain(requirement.text)}"
         yield f"        asked     {finding.request}"
         yield f"        expected  {finding.expected}"
         yield f"        came      {finding.came}"

@@ -1,0 +1,191 @@
+"""The change feed, an extension: K1 to K9."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from urllib.parse import quote
+
+from spec.conformance.answers import UNKNOWN, Answer, Record, UnmetNeedError, ids_of, text_of
+from spec.conformance.offers import offered, records_in, rows
+from spec.conformance.preparation import Endpoint
+from spec.conformance.probe import Probe, given, only
+from spec.conformance.registry import check
+
+_MOST = 1000
+_PAGES = 5
+"""How far a walk goes."""
+_PAUSES = 10
+"""Of a second each, for as long as older transactions hold the feed back."""
+_TOMBSTONE = {"service_request_id", "withdrawn"}
+
+Pair = tuple[str, str]
+
+
+def _feed(probe: Probe, *asked: Pair, at: Endpoint | None = None) -> Answer:
+    """A part of the feed, as it is now; not there where the feed is not offered."""
+    answer = probe.get("changes.json", asked, fresh=True, at=at)
+    offered(probe, "changes", lambda: answer.succeeded and _cursor(answer))
+    return answer.must_be(200)
+
+
+def _cursor(answer: Answer) -> str:
+    return answer.headers.get("x-cursor", "")
+
+
+def _is_caught_up(answer: Answer) -> bool:
+    return answer.headers.get("x-caught-up", "").lower() == "true"
+
+
+def _walk(probe: Probe, *asked: Pair) -> Iterator[tuple[Answer, list[Record]]]:
+    """The feed from there on, to its end or for some pages, with pauses where it asks for them."""
+    pauses = 0
+    for _ in range(_PAGES + _PAUSES):
+        answer = _feed(probe, *asked)
+        records = records_in(answer)
+        yield answer, records
+        answer.must(_cursor(answer), "X-Cursor", "none")
+        if _is_caught_up(answer):
+            return
+        if not records:
+            pauses += 1
+            probe.client.pause(1.0)
+        asked = (*(pair for pair in asked if pair[0] == "page_size"), ("cursor", _cursor(answer)))
+    if pauses >= _PAUSES:
+        raise UnmetNeedError("older transactions hold the feed back")
+
+
+def _end(probe: Probe) -> Answer:
+    """The last answer of a walk. Raises UnmetNeedError when the feed is too long to walk to its end."""
+    *_, (answer, _) = _walk(probe)
+    if not _is_caught_up(answer):
+        raise UnmetNeedError(f"the feed has more than {_PAGES * _MOST} changes")
+    return answer
+
+
+def _is_tombstone(record: Record) -> bool:
+    return "withdrawn" in record
+
+
+@check("K1")
+def items_as_in_lists(probe: Probe) -> None:
+    page = ("page_size", "50")
+    answer = _feed(probe, page)
+    xml = probe.get("changes.xml", [page], fresh=True).must_be(200)
+    root = xml.must_be_xml()
+    names = {child.tag for child in root} - {"request"}
+    xml.must(root.tag == "changes" and not names, "changes with request items", f"<{root.tag}>")
+    live = [record for record in records_in(answer) if not _is_tombstone(record)][:10]
+    if not live:
+        raise UnmetNeedError("the feed has no request to look at")
+    asked = ("service_request_id", ",".join(ids_of(live)))
+    for more in ((), (("extensions", "true"),)):
+        _, listed = rows(probe, asked, *more)
+        came = {text_of(record, "service_request_id"): record for record in records_in(_feed(probe, page, *more))}
+        for record in listed:
+            item = came.get(text_of(record, "service_request_id"))
+            answer.must(item == record, f"{record} as in the list", item)
+
+
+@check("K2")
+def tombstones(probe: Probe) -> None:
+    private, seen = probe.prepared.private_request, 0
+    for answer, records in _walk(probe):
+        for record in records:
+            is_private = text_of(record, "service_request_id") == private
+            seen += is_private or _is_tombstone(record)
+            if is_private or _is_tombstone(record):
+                sound = record.keys() == _TOMBSTONE and record["withdrawn"] is True
+                answer.must(sound, "service_request_id and withdrawn (true) alone", record)
+    if not seen and not private:
+        raise UnmetNeedError("no request of the feed was withdrawn")
+
+
+@check("K3")
+def each_state_once(probe: Probe) -> None:
+    """In one answer no request comes twice, and in a whole walk no state does."""
+    states: Counter[str] = Counter()
+    for answer, records in _walk(probe, ("page_size", str(_MOST))):
+        twice = [request_id for request_id, times in Counter(ids_of(records)).items() if times > 1]
+        answer.must(not twice, "the last state alone of each request", f"{', '.join(twice)} twice")
+        states.update(json.dumps(record, sort_keys=True) for record in records)
+        again = [state for state, times in states.items() if times > 1]
+        answer.must(not again, "each state once", again[:1])
+
+
+@check("K4")
+def cursors(probe: Probe) -> None:
+    first = _feed(probe, ("page_size", "1"))
+    end = _end(probe)
+    empty = _feed(probe, ("cursor", _cursor(end)))
+    tag = {"If-None-Match": empty.headers.get("etag", "")}
+    same = probe.get("changes.json", [("cursor", _cursor(end))], headers=tag, fresh=True)
+    for answer in (first, end, empty, same):
+        answer.must(_cursor(answer), "X-Cursor on every answer", f"{answer.status} without")
+    for answer in (first, empty):
+        link = answer.link("next")
+        answer.must(quote(_cursor(answer)) in link, "X-Cursor in the link to next", link or "none")
+    probe.get("changes.json", [("cursor", UNKNOWN)]).must_be(400)
+    if several := probe.prepared.several:
+        at = [Endpoint(several.base_url, member.jurisdiction_id) for member in (several.first, several.second)]
+        foreign = _cursor(_feed(probe, at=at[0]))
+        probe.get("changes.json", [("cursor", foreign)], at=at[1]).must_be(400)
+
+
+@check("K5")
+def caught_up(probe: Probe) -> None:
+    end = _end(probe)
+    for answer in (end, *(answer for answer, _ in _walk(probe, ("cursor", _cursor(end))))):
+        told = answer.headers.get("x-caught-up", "none")
+        answer.must(told in ("true", "false"), "X-Caught-Up: true or false", told)
+    items = [item for _, records in _walk(probe) for item in records]
+    if len(items) > 1:
+        part = _feed(probe, ("page_size", "1"))
+        part.must(not _is_caught_up(part), "X-Caught-Up: false, as more lies beyond", "true")
+    rest = records_in(_feed(probe, ("cursor", _cursor(end))))
+    again = [record for record in rest if record in items]
+    end.must(not again, "nothing that came already beyond the end", again[:1])
+
+
+@check("K6")
+def sizes(probe: Probe) -> None:
+    for name in ("page_size", "per_page", "limit", "max_requests"):
+        answer = _feed(probe, (name, "1"))
+        answer.must(len(records_in(answer)) <= 1, "one change", len(records_in(answer)))
+    answer = _feed(probe, ("page_size", "5000"), at=probe.prepared.crowded)
+    answer.must(len(records_in(answer)) <= _MOST, f"at most {_MOST} changes", len(records_in(answer)))
+
+
+@check("K7")
+def waiting(probe: Probe) -> None:
+    """More than a server waits is cut, not refused; and nobody waits for what is there."""
+    at_once = _feed(probe, ("wait", "100000"))
+    if not records_in(at_once):
+        raise UnmetNeedError("the feed has no request to look at")
+    waited = _feed(probe, ("cursor", _cursor(_end(probe))), ("wait", "1"))
+    waited.must(_cursor(waited), "X-Cursor after the wait", "none")
+
+
+@check("K8", needs="open_request")
+def since(probe: Probe) -> None:
+    """What a request shows now was written after its updated_datetime, so the feed since then has it."""
+    first = _feed(probe, ("page_size", "1"))
+    long_ago = _feed(probe, ("page_size", "1"), ("since", probe.ago(400)))
+    long_ago.must(records_in(long_ago) == records_in(first), "the first change of all", records_in(long_ago))
+    request_id = given(probe.prepared.open_request)
+    updated = text_of(only(probe.request(request_id, probe.formats[-1])), "updated_datetime")
+    found: set[str] = set()
+    for answer, records in _walk(probe, ("since", updated)):
+        found |= set(ids_of(records))
+        is_missing = _is_caught_up(answer) and request_id not in found
+        answer.must(not is_missing, f"{request_id}, changed just then", sorted(found))
+    plain = _feed(probe, ("page_size", "1"), ("cursor", _cursor(first)))
+    beside = _feed(probe, ("page_size", "1"), ("cursor", _cursor(first)), ("since", probe.ago(400)))
+    beside.must(records_in(plain) == records_in(beside), "what the cursor alone gives", records_in(beside))
+
+
+@check("K9", needs="future_cursor")
+def future(probe: Probe) -> None:
+    _feed(probe)
+    probe.get("changes.json", [("cursor", given(probe.prepared.future_cursor))]).must_be(410)

@@ -1,0 +1,211 @@
+"""Search, an extension: S1 to S9."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from spec.conformance.answers import UNKNOWN, Answer, Record, UnmetNeedError, ids_of, text_of
+from spec.conformance.offers import (
+    NO_WORD,
+    at,
+    boxes_offered,
+    circle_around,
+    circles_offered,
+    count,
+    found_ids,
+    offered,
+    place,
+    rows,
+    updates_offered,
+    word_to_find,
+    words_offered,
+)
+from spec.conformance.probe import Probe, given, moment_of
+from spec.conformance.registry import check
+
+_ORDERS = {
+    "requested": ("requested_datetime", False),
+    "-requested": ("requested_datetime", True),
+    "updated": ("updated_datetime", False),
+    "-updated": ("updated_datetime", True),
+}
+"""The field that each order goes by, and whether it descends."""
+
+Pair = tuple[str, str]
+
+
+def _is_refused(probe: Probe, *asked: Pair) -> None:
+    probe.get(f"requests.{probe.formats[-1]}", asked).must_be(400)
+
+
+@check("S1", needs="late_update")
+def last_change(probe: Probe) -> None:
+    """Alone it lifts the window of 90 days; beside a date it does not."""
+    updates_offered(probe)
+    request_id = given(probe.prepared.late_update)
+    changed = ("updated_after", probe.ago(3))
+    for answer, records in probe.listings(changed):
+        answer.must(request_id in ids_of(records), f"{request_id}, though it is old", "it is missing")
+    for answer, records in probe.listings(changed, ("start_date", probe.ago(60))):
+        answer.must(request_id not in ids_of(records), f"no {request_id}, which is older", "it is listed")
+    for answer, records in probe.listings(("updated_before", probe.ago(3)), ("start_date", probe.ago(190))):
+        answer.must(request_id not in ids_of(records), f"no {request_id}, which changed later", "it is listed")
+
+
+@check("S2", needs="open_request")
+def circle(probe: Probe) -> None:
+    circles_offered(probe)
+    lat, long = place(probe)
+    for radius_m in ("0", "-5", "50001", "wide"):
+        _is_refused(probe, *circle_around(lat, long, radius_m))
+    _is_refused(probe, *at(lat, long))
+    for answer, records in probe.listings(*circle_around(lat, long, 50_000)):
+        answer.must(given(probe.prepared.open_request) in ids_of(records), "the request at that point", "others")
+        pointless = [item for item in records if not text_of(item, "lat")]
+        answer.must(not pointless, "requests with a point only", ids_of(pointless))
+
+
+@check("S3", needs="open_request")
+def rectangle(probe: Probe) -> None:
+    boxes_offered(probe)
+    request_id = given(probe.prepared.open_request)
+    lat, long = place(probe)
+    beyond = (long + 181) % 360 - 180  # a degree to the east, over the edge of the map if need be
+    boxes = {
+        f"{long},{lat},{long},{lat}": True,
+        f"{beyond},{lat - 1},{long},{lat + 1}": True,
+        f"{beyond},{lat - 1},{beyond},{lat + 1}": False,
+    }
+    for box, is_inside in boxes.items():
+        answer, records = probe.listing(("bbox", box))
+        answer.must((request_id in ids_of(records)) == is_inside, f"{_with(is_inside)} {request_id}", box)
+    for box in (f"{long},{lat + 1},{long},{lat}", f"{long},-91,{long},0", f"{long},0,{long},91"):
+        _is_refused(probe, ("bbox", box))
+
+
+def _with(is_inside: bool) -> str:
+    return "with" if is_inside else "without"
+
+
+@check("S4")
+def words(probe: Probe) -> None:
+    words_offered(probe)
+    word = word_to_find(probe)
+    expected = Counter(found_ids(probe, ("q", word)))
+    same = (word.upper(), f'"{word}"', f"{word} OR {NO_WORD}", f"{NO_WORD} OR {word}", f"{word} -{NO_WORD}")
+    for text in same:
+        answer, records = rows(probe, ("q", text))
+        answer.must(Counter(ids_of(records)) == expected, f"what q={word} finds", ids_of(records))
+    for text in (f"{word} {NO_WORD}", f"{word} -{word}"):
+        answer, records = rows(probe, ("q", text))
+        answer.must(not records, "no requests", ids_of(records))
+
+
+# --- What the city calls things
+
+
+@check("S5")
+def group_and_keyword(probe: Probe) -> None:
+    _, plain = probe.listing()
+    offered(probe, "group", lambda: count(probe, ("group", UNKNOWN)) == 0 < len(plain))
+    group, codes = _shared(probe, plain, "group")
+    answer, records = probe.listing(("group", group))
+    _are_of(answer, records, plain, codes)
+    keyword, codes = _shared(probe, plain, "keywords")
+    answer, records = probe.listing(("keyword", keyword.upper()))
+    _are_of(answer, records, plain, codes)
+
+
+def _shared(probe: Probe, plain: list[Record], member: str) -> tuple[str, set[str]]:
+    """A group or keyword of a service with listed requests, and the codes of all services that have it."""
+    found: dict[str, set[str]] = {}
+    for service in probe.services(probe.formats[-1]).records("services"):
+        for value in text_of(service, member).split(","):
+            found.setdefault(value.strip(), set()).add(text_of(service, "service_code"))
+    reported = {text_of(record, "service_code") for record in plain}
+    for value, codes in found.items():
+        if value and codes & reported and reported - codes:
+            return value, codes
+    raise UnmetNeedError(f"no listed request is of a service that differs from others by its {member}")
+
+
+def _are_of(answer: Answer, records: list[Record], plain: list[Record], codes: set[str]) -> None:
+    """The requests of these services, and no others."""
+    others = {text_of(record, "service_code") for record in records} - codes
+    answer.must(not others, f"services {', '.join(sorted(codes))} only", sorted(others))
+    expected = ids_of(record for record in plain if text_of(record, "service_code") in codes)
+    missing = set(expected) - set(ids_of(records))
+    answer.must(not missing, f"{', '.join(sorted(missing))} as well", ids_of(records))
+
+
+@check("S6")
+def agency_and_area(probe: Probe) -> None:
+    _, plain = rows(probe, ("extensions", "true"))
+    names = ("agency_responsible", "area")
+    offered(probe, "agency_area", lambda: plain and all(count(probe, (name, UNKNOWN)) == 0 for name in names))
+    tried = [(name, value) for name in names if (value := next(_named(plain, name), ""))]
+    for name, value in tried:
+        answer, records = rows(probe, ("extensions", "true"), (name, value))
+        others = [record for record in records if value not in _named([record], name)]
+        answer.must(not others, f"requests with {name} {value} only", ids_of(others))
+        missing = set(ids_of(record for record in plain if value in _named([record], name))) - set(ids_of(records))
+        answer.must(not missing, f"{', '.join(sorted(missing))} as well", ids_of(records))
+    if not tried:
+        raise UnmetNeedError("no listed request shows an agency or an area")
+
+
+def _named(records: list[Record], name: str) -> Iterator[str]:
+    """The agencies or areas that these requests show."""
+    for record in records:
+        extended = record.get("extended_attributes")
+        areas = extended.get("areas") if isinstance(extended, dict) else None
+        found = [record.get(name)] if name != "area" else areas if isinstance(areas, list) else []
+        yield from (value for value in found if isinstance(value, str) and value)
+
+
+@check("S7")
+def photos(probe: Probe) -> None:
+    _, plain = probe.listing()
+    answer, without = probe.listing(("has_photo", "false"))
+    _, having = probe.listing(("has_photo", "true"))
+    offered(probe, "has_photo", lambda: len(without) < len(plain) or len(having) < len(plain))
+    blank = [record for record in having if not text_of(record, "media_url")]
+    answer.must(not blank, "requests with a media_url only", ids_of(blank))
+    shown = [record for record in without if text_of(record, "media_url")]
+    answer.must(not shown, "requests without a media_url only", ids_of(shown))
+    missing = set(ids_of(plain)) - set(ids_of([*having, *without]))
+    answer.must(not missing, "each request in one of the two lists", sorted(missing))
+
+
+@check("S8")
+def orders(probe: Probe) -> None:
+    _, plain = probe.listing()
+    offered(probe, "sort", lambda: _ids(probe, "requested") == ids_of(plain)[::-1] != ids_of(plain))
+    for order, (field, descends) in _ORDERS.items():
+        answer, records = probe.listing(("sort", order))
+        times = [moment for record in records if (moment := moment_of(text_of(record, field)))]
+        answer.must(times == sorted(times, reverse=descends), f"the order of {field}", _times(records, field))
+
+
+def _ids(probe: Probe, order: str) -> list[str]:
+    _, records = probe.listing(("sort", order))
+    return ids_of(records)
+
+
+def _times(records: list[Record], field: str) -> list[str]:
+    return [text_of(record, field) for record in records[:4]]
+
+
+@check("S9")
+def misspelt(probe: Probe) -> None:
+    _, plain = probe.listing()
+    for wrong, right in (("lng", "long"), ("startDate", "start_date"), ("start-date", "start_date")):
+        answer, records = probe.listing((wrong, "1"))
+        warning = answer.headers.get("warning", "")
+        offered(probe, "warnings", lambda: warning)  # noqa: B023 - called at once
+        expected = f'299 - "{wrong} is ignored; did you mean {right}?"'
+        answer.must(expected in warning, f"Warning: {expected}", warning or "no Warning")
+        answer.must(ids_of(records) == ids_of(plain), "the list as if it were not there", ids_of(records))
+    answer, _ = probe.listing(("no_such_parameter", "1"))
+    answer.must("warning" not in answer.headers, "no Warning for what is like nothing", answer.headers)

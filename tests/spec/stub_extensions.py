@@ -1,0 +1,606 @@
+"""What the stub server offers beyond the standard, by the rules of spec/extensions.md."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import hashlib
+import json
+import math
+import re
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from io import StringIO
+from typing import Any
+from urllib.parse import quote, urlencode
+from xml.sax.saxutils import escape, quoteattr
+
+Reply = tuple[int, dict[str, str], bytes]
+Box = tuple[float, float, float, float]
+
+NO_EXTENSIONS = "-no extensions"
+EXTENDED = {
+    **dict.fromkeys(("detailed_status", "outcome", "channel", "closed_datetime", "department", "group")),
+    "areas": [],
+    "media_urls": [],
+    "possible_duplicate_of": None,
+}
+NAMES = ("extended_attributes", "notes", "attributes")
+BOUNDARY: Box = (-10.0, -10.0, 30.0, 65.0)
+AREAS: dict[str, Box] = {"Harbour": (24.9, 60.1, 25.0, 60.174), "Hills": (24.9, 60.1735, 25.0, 60.3)}
+MISSPELT = {"lng": "long", "startDate": "start_date", "start-date": "start_date"}
+CITY = "Riverton – ☂"
+LICENCE = "https://licence.example/by"
+BULK = (
+    *("service_request_id", "requested_datetime", "updated_datetime", "closed_date", "status_description"),
+    *("status_notes", "source", "service_name", "service_subtype", "description", "agency_responsible"),
+    *("address", "lat", "long"),
+)
+FORMULA = re.compile(r"'*[=+\-@\t\r\n＝＋－＠]")
+GEO = b'{"version":"1.1.0","primary_column":"geometry","encoding":"WKB","crs":"OGC:CRS84","bbox":[0,0,1,1]}'
+
+
+class Refusal(Exception):
+    def __init__(self, status: int, *descriptions: str, **headers: str) -> None:
+        super().__init__(status)
+        self.status, self.descriptions, self.headers = status, descriptions, headers
+
+
+class Extensions:
+    """The part of StubServer that is not the standard's; it has the same faults and the same data."""
+
+    # --- Search and pages
+
+    def fits(self, asked: Any, city: dict[str, Any], stored: dict[str, Any]) -> bool:
+        """Whether a request is of the group, keyword, agency and area asked for, and has a photo if it must."""
+        public = stored["public"]
+        wire = city["services"].get(public["service_code"], {"wire": {}})["wire"]
+        words = [word.strip().lower() for word in wire.get("keywords", "").split(",")]
+        has_photo = asked.get("has_photo")
+        return (
+            (not asked.get("group") or wire.get("group") == asked.get("group"))
+            and (
+                not asked.get("keyword") or self.has("keyword is ignored") or asked.get("keyword").lower() in words
+            )
+            and asked.get("agency_responsible") in ("", public["agency_responsible"])
+            and (not asked.get("area") or self.has("area is ignored") or asked.get("area") in areas_at(public))
+            and (
+                self.has("has_photo is ignored")
+                or has_photo not in ("true", "false")
+                or (has_photo == "true") == bool(public["media_url"])
+            )
+        )
+
+    def says(self, query: str, description: str | None) -> bool:
+        """Whether a description has all words, or none of those after a minus, or one side of OR."""
+        if " OR " in query:
+            return any(self.says(part, description) for part in query.split(" OR "))
+        for word in re.findall(r'-?"[^"]+"|\S+', query.lower()):
+            wanted = not word.startswith("-") or self.has("search knows no minus")
+            if (word.strip('-"') in (description or "").lower()) != wanted:
+                return False
+        return True
+
+    def order(self, asked: Any, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        sort = asked.get("sort")
+        if sort not in ("", "requested", "-requested", "updated", "-updated"):
+            raise Refusal(400, "sort is unknown.")
+        name = "updated_datetime" if "updated" in sort else "requested_datetime"
+        descends = sort in ("", "-requested", "-updated") or self.has("sort goes one way")
+        if not sort and self.has("oldest first"):
+            descends = False
+        return sorted(
+            found, key=lambda each: (each["public"][name], each["public"]["service_request_id"]), reverse=descends
+        )
+
+    def after_cursor(self, asked: Any, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """What follows the last item of the page before."""
+        if not asked.get("cursor"):
+            return found
+        sort, start, place, request_id = read_cursor(asked.get("cursor"))
+        if asked.get("sort") not in ("", sort) or asked.get("start_date") not in ("", start):
+            raise Refusal(400, "cursor belongs to another order or other dates.")
+        ids = [each["public"]["service_request_id"] for each in found]
+        first = int(place) if self.has("cursor is a page number") else ids.index(request_id) + 1
+        return found[first + (1 if self.has("a walk skips requests") else 0) :]
+
+    def links(self, asked: Any, page: list[dict[str, Any]], number: int, rest: int) -> dict[str, str]:
+        links = {}
+        if number > 1 or asked.get("cursor"):
+            links["first"] = self.url(asked)
+        if number > 1:
+            links["prev"] = self.url(asked, page=str(number - 1))
+        if rest and page:
+            last = page[-1]["public"]["service_request_id"]
+            place = str(len(page) * number)
+            cursor = "|".join((asked.get("sort") or "-requested", asked.get("start_date"), place, last))
+            links["next"] = self.url(asked, cursor=cursor.encode().hex())
+        if self.has("Link has no first"):
+            links.pop("first", None)
+        return links
+
+    def url(self, asked: Any, **more: str) -> str:
+        pairs = [(name, value) for name, value in asked.pairs if name not in ("page", "cursor", "since")]
+        return f"http://{asked.headers['host']}{asked.path}?{urlencode([*pairs, *more.items()])}"
+
+    def warnings(self, asked: Any) -> dict[str, str]:
+        texts = [
+            f'299 - "{name} is ignored; did you mean {MISSPELT[name]}?"'
+            for name, _ in asked.pairs
+            if name in MISSPELT
+        ]
+        return {"Warning": ", ".join(texts)} if texts and not self.has("nothing is misspelt") else {}
+
+    # --- More of a request
+
+    def more(self, asked: Any, stored: dict[str, Any]) -> dict[str, Any]:
+        """The extensions of a request that were asked for."""
+        words = {word for word in asked.all("extensions") if word != "false"}
+        if words - {"true", "all", *NAMES} and not self.has("unknown extensions are ignored"):
+            raise Refusal(400, "extensions: send true or some of extended_attributes, notes, attributes.")
+        if words & {"true", "all"} or (words and self.has("all extensions come")):
+            words = set(NAMES)
+        extended = {**EXTENDED, **stored["extended"], "areas": areas_at(stored["public"])}
+        if self.has("requests have no areas"):
+            extended["areas"] = []
+        if self.has("outcome is left out"):
+            del extended["outcome"]
+        notes = stored["notes"][:: -1 if self.has("notes are newest first") else 1]
+        attributes = [dict(each) for each in stored["attributes"]]
+        for each in attributes if self.has("attributes have no names") else []:
+            del each["name"]
+        values = {"extended_attributes": extended, "notes": notes, "attributes": attributes}
+        found = {name: values[name] for name in NAMES if name in words}
+        if found and asked.get("radius"):
+            found["distance"] = self.distance(asked, stored)
+        return found
+
+    def distance(self, asked: Any, stored: dict[str, Any]) -> float:
+        """Metres from the point of the call."""
+        public = stored["public"]
+        return distance_m(public, asked) / (1000 if self.has("distance in kilometres") else 1)
+
+    # --- Changes
+
+    def get_changes(self, asked: Any, city: dict[str, Any], *_: Any) -> Reply:
+        feed, position = city["feed"], self.position(asked, city)
+        if not asked.get("wait").isdecimal() and asked.get("wait"):
+            raise Refusal(400, "wait is a number of seconds.")
+        if float(asked.get("wait") or 0) > 25 and self.has("long waits are refused"):
+            raise Refusal(400, "wait is at most 25.")
+        last = {request_id: serial for serial, (request_id, _) in enumerate(feed, 1)}
+        entries = [
+            (serial, request_id)
+            for serial, (request_id, _) in enumerate(feed, 1)
+            if serial > position and (last[request_id] == serial or self.has("every change comes"))
+        ]
+        size = 1000 if self.has("the feed has one size") else self.page(asked)[0]
+        page = entries[:size]
+        reached = page[-1][0] if page else max(position, len(feed))
+        items = [self.change(asked, city["requests"][request_id]) for _, request_id in page]
+        headers, payload = self.wire(asked, "changes", items)
+        cursor = f"{city['name']}:{reached}".encode().hex()
+        is_end = len(page) == len(entries) or self.has("the feed is always caught up")
+        headers |= {"X-Cursor": cursor, "X-Caught-Up": "true" if is_end else "false"}
+        headers["Link"] = f'<{self.url(asked, cursor=cursor)}>; rel="next"'
+        if not page and self.has("an empty feed has no cursor"):
+            del headers["X-Cursor"]
+        return self.tagged(asked, headers, payload)
+
+    def position(self, asked: Any, city: dict[str, Any]) -> int:
+        """The number of the last change that the caller has seen."""
+        if text := asked.get("cursor"):
+            name, _, number = unhex(text).partition(":")
+            if name != city["name"] or not number.isdecimal():
+                raise Refusal(400, "cursor is none of this feed.")
+            if int(number) > len(city["feed"]) and not self.has("a future cursor is taken"):
+                raise Refusal(410, "cursor is of a future; begin anew.")
+            return int(number)
+        if not asked.get("since"):
+            return 0
+        since = self.date(asked, "since")
+        if self.has("since begins too late"):
+            since += timedelta(days=30)
+        if since < self.now - timedelta(days=90):
+            return 0
+        return sum(at < since for _, at in city["feed"])
+
+    def change(self, asked: Any, stored: dict[str, Any]) -> dict[str, Any]:
+        request_id = stored["public"]["service_request_id"]
+        if stored["private"]:
+            tombstone = {"service_request_id": request_id, "withdrawn": True}
+            return tombstone | ({"status": "closed"} if self.has("withdrawn requests keep their status") else {})
+        if self.has("changes are shortened"):
+            return {"service_request_id": request_id, "status": stored["public"]["status"]}
+        return self.shown(asked, stored)
+
+    def future_cursor(self) -> str:
+        return b"city.example:999999".hex()
+
+    # --- Cities and areas
+
+    def get_jurisdictions(self, asked: Any, city: dict[str, Any], *_: Any) -> Reply:
+        headers, payload = self.wire(asked, "jurisdictions", self.cities_here(asked, wkt=asked.format == "xml"))
+        return self.kept(asked, headers, payload)
+
+    def get_jurisdictions_geojson(self, asked: Any, city: dict[str, Any], *_: Any) -> Reply:
+        return self.mapped(asked, self.cities_here(asked))
+
+    def get_areas(self, asked: Any, city: dict[str, Any], *_: Any) -> Reply:
+        headers, payload = self.wire(asked, "areas", self.areas_here(asked, city, wkt=asked.format == "xml"))
+        return self.kept(asked, headers, payload)
+
+    def get_areas_geojson(self, asked: Any, city: dict[str, Any], *_: Any) -> Reply:
+        return self.mapped(asked, self.areas_here(asked, city))
+
+    def cities_here(self, asked: Any, *, wkt: bool = False) -> list[dict[str, Any]]:
+        is_many = asked.path.startswith("/many/")
+        served = [name for name in sorted(self.cities) if (name != "city.example") == is_many]
+        found = []
+        for name in served:
+            box = None if is_many else BOUNDARY
+            if box and not self.holds(asked, box):
+                continue
+            base = f"http://{asked.headers['host']}{asked.path.rpartition('/')[0]}"
+            item = {"jurisdiction_id": name, "name": f"City {name}", "time_zone": "Europe/Helsinki"}
+            item["languages"] = ["en", "fi"]
+            for call in ("services", "requests", "changes", "areas"):
+                item[f"{call}_url"] = f"{base}/{call}.json?jurisdiction_id={name}"
+            if self.has("cities have no time zone"):
+                del item["time_zone"]
+            found.append({**item, "boundary": self.boundary(box, wkt=wkt)})
+        return found
+
+    def areas_here(self, asked: Any, city: dict[str, Any], *, wkt: bool = False) -> list[dict[str, Any]]:
+        areas = AREAS if city["name"] == "city.example" else {}
+        return [
+            {
+                "jurisdiction_id": city["name"],
+                "name": "" if self.has("areas have no names") else name,
+                "boundary": self.boundary(box, wkt=wkt),
+            }
+            for name, box in areas.items()
+            if self.holds(asked, box) or self.has("every area holds every point")
+        ]
+
+    def holds(self, asked: Any, box: Box) -> bool:
+        if not asked.get("lat"):
+            return True
+        return is_in(box, float(asked.get("long")), float(asked.get("lat")))
+
+    def boundary(self, box: Box | None, *, wkt: bool) -> Any:
+        if box is None:
+            return None
+        west, south, east, north = box
+        ring = [[west, south], [east, south], [east, north], [west, north], [west, south]]
+        if self.has("boundaries have latitude first"):
+            ring = [corner[::-1] for corner in ring]
+        if wkt:
+            return f"POLYGON (({', '.join(f'{x} {y}' for x, y in ring)}))"
+        return {"type": "Polygon", "coordinates": [ring]}
+
+    def mapped(self, asked: Any, places: list[dict[str, Any]]) -> Reply:
+        features = []
+        for place in places:
+            geometry = place.pop("boundary")
+            if self.has("maps leave out the names"):
+                del place["name"]
+            features.append({"type": "Feature", "geometry": geometry, "properties": place})
+        payload = json.dumps({"type": "FeatureCollection", "features": features}).encode()
+        return self.kept(asked, {"Content-Type": "application/geo+json"}, payload)
+
+    def kept(self, asked: Any, headers: dict[str, str], payload: bytes) -> Reply:
+        age = {} if self.has("places are not kept") else {"Cache-Control": "public, max-age=300"}
+        return self.tagged(asked, {**headers, **age}, payload)
+
+    # --- Nearby
+
+    def nearby(self, asked: Any, city: dict[str, Any]) -> Reply:
+        code, radius_m, days = asked.get("service_code"), asked.get("radius") or "50", asked.get("days") or "7"
+        if not self.has("nearby has no limits"):
+            for text, most, least in ((radius_m, 1000, 0), (days, 365, 1)):
+                if not text.isdecimal() or not least <= int(text) <= most:
+                    raise Refusal(400, f"{text} is no whole number from {least} to {most}.")
+        found = list(self.around(city, code, asked, float(radius_m), float(days)))
+        found.sort(key=lambda each: distance_m(each["public"], asked))
+        if self.has("nearby is the farthest first"):
+            found.reverse()
+        items = [{**self.shown(asked, each), "distance": self.distance(asked, each)} for each in found[:20]]
+        headers, payload = self.wire(asked, "service_requests", items)
+        return 200, headers, payload
+
+    def around(
+        self, city: dict[str, Any], code: str, asked: Any, radius_m: float, days: float
+    ) -> Iterator[dict[str, Any]]:
+        """Public requests of a service that lie near the point of a call, and are of the last days."""
+        for each in city["requests"].values():
+            public = each["public"]
+            field = "updated_datetime" if public["status"] == "closed" else "requested_datetime"
+            is_shown = not each["private"] or (each["private"] == "test" and self.has("tests are nearby"))
+            is_same = public["service_code"] == code or self.has("nearby shows all services")
+            is_late = public[field] >= self.ago(days) and public["lat"] is not None
+            if is_shown and is_same and is_late and distance_m(public, asked) <= radius_m:
+                yield each
+
+    def original(self, city: dict[str, Any], code: str, asked: Any, key: str) -> str | None:
+        """The request that a new one may repeat: the earliest open one."""
+        if not (asked.get("lat") and asked.get("long")) or key == "testkey" or self.has("no duplicates are named"):
+            return None
+        found = [each["public"] for each in self.around(city, code, asked, 50, 7)]
+        found = sorted(
+            (each for each in found if each["status"] == "open"), key=lambda each: each["requested_datetime"]
+        )
+        return found[0]["service_request_id"] if found else None
+
+    # --- Other formats
+
+    def get_requests_geojson(self, asked: Any, city: dict[str, Any], *_: Any) -> Reply:
+        found, headers = self.listed(asked, city)
+        features = []
+        for each in found:
+            public = each["public"]
+            place = [public["long"], public["lat"]]
+            geometry = {"type": "Point", "coordinates": place[::-1] if self.has("latitude first") else place}
+            features.append(
+                {
+                    "type": "Feature",
+                    "id": public["service_request_id"],
+                    "geometry": geometry if public["lat"] is not None else None,
+                    "properties": self.shown(asked, each),
+                }
+            )
+        payload = json.dumps({"type": "FeatureCollection", "features": features}).encode()
+        return self.feed(asked, headers, "application/geo+json", payload)
+
+    def get_requests_ndjson(self, asked: Any, city: dict[str, Any], *_: Any) -> Reply:
+        found, headers = self.listed(asked, city)
+        if self.has("NDJSON has another order"):
+            found = found[::-1]
+        end = "\r\n" if self.has("NDJSON lines end with CRLF") else "\n"
+        lines = "".join(json.dumps(self.shown(asked, each)) + end for each in found)
+        return self.feed(asked, headers, "application/x-ndjson", lines.encode())
+
+    def get_requests_csv(self, asked: Any, city: dict[str, Any], *_: Any) -> Reply:
+        found, headers = self.listed(asked, city)
+        header = "" if self.has("CSV does not tell of its header") else "; header=present"
+        text = self.table([self.shown(asked, each) for each in found], is_wide=bool(asked.get("extensions")))
+        return self.feed(asked, headers, f"text/csv; charset=utf-8{header}", text.encode())
+
+    def table(self, items: list[dict[str, Any]], *, is_wide: bool) -> str:
+        columns = list(self.columns)
+        if is_wide:
+            columns += [f"extended_attributes.{name}" for name in EXTENDED] + ["notes", "attributes"]
+        out = StringIO(newline="")
+        writer = csv.writer(out)
+        writer.writerow(columns)
+        for item in items:
+            extended = {f"extended_attributes.{k}": v for k, v in item.get("extended_attributes", {}).items()}
+            writer.writerow([self.cell({**item, **extended}.get(name)) for name in columns])
+        return out.getvalue()
+
+    def cell(self, value: Any) -> Any:
+        if isinstance(value, list):
+            return json.dumps(value)
+        if isinstance(value, str) and FORMULA.match(value) and not self.has("formulas stay"):
+            return f"'{value}"
+        return value
+
+    def get_requests_atom(self, asked: Any, city: dict[str, Any], *_: Any) -> Reply:
+        found, headers = self.listed(asked, city)
+        paging = ("page", "page_size", "cursor", "jurisdiction_id")
+        about = urlencode(sorted(pair for pair in asked.pairs if pair[0] not in paging))
+        if self.has("each page is a feed of its own"):
+            about += asked.get("cursor")
+        links = dict(self.around_links)
+        if not self.has("Atom names no licence"):
+            links["license"] = LICENCE
+        parts = [
+            '<?xml version="1.0" encoding="UTF-8"?>\n<feed xmlns="http://www.w3.org/2005/Atom"'
+            ' xmlns:georss="http://www.georss.org/georss">',
+            f"<id>tag:city.example,2026:requests{escape(about and '?' + about)}</id><title>Requests</title>",
+            f"<updated>{self.ago(0)}</updated><author><name>Riverton</name></author><rights>{CITY}</rights>",
+            *(f"<link rel={quoteattr(rel)} href={quoteattr(url)}/>" for rel, url in links.items()),
+            *(self.entry(asked, each) for each in found),
+            "</feed>",
+        ]
+        return self.feed(asked, headers, "application/atom+xml; charset=utf-8", "".join(parts).encode())
+
+    def entry(self, asked: Any, stored: dict[str, Any]) -> str:
+        public = {**dict.fromkeys(self.columns), **self.shown(asked, stored)}
+        place = [public["lat"], public["long"]]
+        if self.has("Atom points are longitude first"):
+            place = place[::-1]
+        point = f"<georss:point>{place[0]} {place[1]}</georss:point>" if public["lat"] is not None else ""
+        media = f'<link rel="enclosure" href={quoteattr(public["media_url"])}/>' if public["media_url"] else ""
+        request = self.element("request", public).replace(
+            "<request>", '<request xmlns="http://wiki.open311.org/GeoReport_v2">', 1
+        )
+        name = quote(public["service_request_id"], safe="")
+        return (
+            f"<entry><id>tag:city.example,2026:requests/{name}</id><title>A request</title>"
+            f"<updated>{public['updated_datetime']}</updated><published>{public['requested_datetime']}</published>"
+            f"<category term={quoteattr(public['service_code'])}/><category term={quoteattr(public['status'])}/>"
+            f'{media}{point}<content type="application/xml">{request}</content></entry>'
+        )
+
+    def feed(self, asked: Any, headers: dict[str, str], media_type: str, payload: bytes) -> Reply:
+        terms = {"X-Attribution": quote(CITY, safe=" ")}
+        if self.has("only CSV names the city") and "csv" not in media_type:
+            del terms["X-Attribution"]
+        headers["Link"] = ", ".join(filter(None, (headers.get("Link"), f'<{LICENCE}>; rel="license"')))
+        is_weak = "atom" in media_type or self.has("feeds have weak ETags")
+        return self.tagged(asked, {**headers, **terms, "Content-Type": media_type}, payload, is_weak=is_weak)
+
+    def tagged(self, asked: Any, headers: dict[str, str], payload: bytes, *, is_weak: bool = False) -> Reply:
+        tag = ("W/" if is_weak else "") + f'"{hashlib.sha256(payload).hexdigest()[:20]}"'
+        headers["ETag"] = tag
+        return (304, headers, b"") if asked.headers.get("if-none-match") == tag else (200, headers, payload)
+
+    # --- Bulk
+
+    def bulk(self, asked: Any, suffix: str) -> Reply:
+        rows = [self.bulk_row(each["public"]) for each in self.bulk_requests(asked)]
+        count = {"X-Total-Count": str(len(rows) + self.has("bulk counts one too many"))}
+        if suffix != "csv":
+            asked.format = suffix
+            data = [{name.replace("closed_date", "closed_datetime"): row[name] for name in BULK} for row in rows]
+            headers, payload = self.wire(
+                asked, "bulk" if self.has("wrong root of bulk") else "service_requests", data
+            )
+        else:
+            end = "\n" if self.has("bulk lines end with LF") else "\r\n"
+            headers, payload = {"Content-Type": "text/csv; charset=utf-8"}, self.bulk_table(rows, end).encode()
+        status, headers, payload = self.tagged(asked, {**headers, **count}, payload)
+        if self.has("bulk has no ETag"):
+            del headers["ETag"]
+        return status, headers, payload
+
+    def bulk_requests(self, asked: Any) -> list[dict[str, Any]]:
+        start = asked.get("start_date") or (self.ago(90) if self.has("bulk ends at 90 days") else "")
+        status = asked.get("status")
+        found = [
+            each
+            for each in self.cities["city.example"]["requests"].values()
+            if not each["private"]
+            and each["public"]["requested_datetime"] >= start
+            and status in ("", each["public"]["status"])
+        ]
+        return sorted(found, key=lambda each: each["public"]["requested_datetime"])
+
+    def bulk_row(self, public: dict[str, Any]) -> dict[str, Any]:
+        is_closed = public["status"] == "closed"
+        subtype = "x" if self.has("bulk has subtypes") else None
+        more = {"closed_date": public["updated_datetime"] if is_closed else None, "service_subtype": subtype}
+        row = {**public, **more, "source": None, "status_description": public["status"].title()}
+        return {name: row[name] for name in BULK}
+
+    def bulk_table(self, rows: list[dict[str, Any]], end: str) -> str:
+        out = StringIO(newline="")
+        writer = csv.DictWriter(out, BULK, lineterminator=end)
+        writer.writeheader()
+        for row in rows:
+            always = {"closed_date": row["updated_datetime"]} if self.has("closed_date is never empty") else {}
+            writer.writerow({**row, **always})
+        return out.getvalue()
+
+    # --- Dumps
+
+    def get_dumps(self, asked: Any, city: dict[str, Any], name: str, single: bool, instance: str) -> Reply:
+        if single:
+            return self.dump_file(asked, city, name.rpartition("/")[2])
+        base = f"http://{asked.headers['host']}{asked.path.removesuffix('.json')}/{city['name']}"
+        files = []
+        for file, (media_type, payload, rows) in self.dump_files(city).items():
+            date = file[len("requests-") :][:10]
+            files.append(
+                {
+                    "date": date,
+                    "format": file.partition(".")[2].partition(".")[0],
+                    "media_type": media_type,
+                    "url": f"{base}/{file}",
+                    "checksum_url": f"{base}/{file}.sha256",
+                    "rows": rows,
+                    "bytes": len(payload),
+                    "sha256": hashlib.sha256(payload).hexdigest(),
+                    "made_at": f"{date}T00:10:00Z",
+                }
+            )
+        files.sort(key=lambda each: each["date"], reverse=not self.has("the oldest dump first"))
+        index = {"jurisdiction_id": city["name"], "licence": LICENCE, "attribution": CITY, "files": files}
+        return 200, {"Content-Type": "application/json"}, json.dumps(index).encode()
+
+    def dump_files(self, city: dict[str, Any]) -> dict[str, tuple[str, bytes, int]]:
+        """The files of two days, made when first asked for: media type, content and rows of each."""
+        if "dumps" not in city:
+            made = {}
+            for days in (0, 1):
+                items = self.dumped(city, days)
+                lines = "".join(json.dumps(item) + "\n" for item in items).encode()
+                rest = items[1:] if self.has("dumps differ") else items
+                table = self.table(rest, is_wide=True).encode()
+                stem = f"requests-{self.ago(days)[:10]}"
+                made[f"{stem}.csv.gz"] = ("application/gzip", gzip.compress(table, mtime=0), len(items))
+                made[f"{stem}.ndjson.gz"] = ("application/gzip", gzip.compress(lines, mtime=0), len(items))
+                made[f"{stem}.parquet"] = ("application/vnd.apache.parquet", self.parquet(), len(items))
+            city["dumps"] = made
+        return city["dumps"]
+
+    def dumped(self, city: dict[str, Any], days: int) -> list[dict[str, Any]]:
+        """The public requests; a day ago there was one less."""
+        found = [each for each in city["requests"].values() if not each["private"]][days:]
+        return [
+            {**each["public"], "extended_attributes": EXTENDED, "notes": [], "attributes": []} for each in found
+        ]
+
+    def parquet(self) -> bytes:
+        """As much of a GeoParquet file as can be seen without a reader."""
+        geo = b"" if self.has("Parquet has no geometry") else GEO
+        footer = b"extended_attributes.channel" + geo
+        return b"PAR1" + footer + len(footer).to_bytes(4, "little") + b"PAR1"
+
+    def dump_file(self, asked: Any, city: dict[str, Any], name: str) -> Reply:
+        files = self.dump_files(city)
+        if name.startswith("requests-latest."):
+            ending = name.partition(".")[2]
+            dated = sorted(file for file in files if file.partition(".")[2] == ending)
+            place = 0 if self.has("latest is the oldest") else -1
+            return 302, {"Location": f"{asked.path.rpartition('/')[0]}/{dated[place]}"}, b""
+        plain = name.removesuffix(".sha256")
+        if plain not in files:
+            raise Refusal(404, "no such dump.")
+        media_type, payload, _ = files[plain]
+        if plain != name:
+            digest = hashlib.sha256(b"" if self.has("checksums are wrong") else payload).hexdigest()
+            return 200, {"Content-Type": "text/plain"}, f"{digest}  {plain}\n".encode()
+        return self.part(asked, media_type, payload)
+
+    def part(self, asked: Any, media_type: str, payload: bytes) -> Reply:
+        """A file, or the range that was asked for of it."""
+        status, headers, body = self.tagged(asked, {"Content-Type": media_type}, payload)
+        wanted = re.fullmatch(r"bytes=(\d+)-(\d*)", asked.headers.get("range", ""))
+        same = asked.headers.get("if-range", headers["ETag"]) == headers["ETag"]
+        if status != 200 or not wanted or not same or self.has("ranges are ignored"):
+            return status, headers, body
+        last = int(wanted[2] or len(payload) - 1)
+        headers["Content-Range"] = f"bytes {wanted[1]}-{last}/{len(payload)}"
+        return 206, headers, payload[int(wanted[1]) : last + 1]
+
+
+def is_in(box: Box, long: float, lat: float) -> bool:
+    west, south, east, north = box
+    return west <= long <= east and south <= lat <= north
+
+
+def areas_at(public: dict[str, Any]) -> list[str]:
+    """The areas that hold a request's point."""
+    if public["lat"] is None:
+        return []
+    return [name for name, box in AREAS.items() if is_in(box, public["long"], public["lat"])]
+
+
+def distance_m(public: dict[str, Any], asked: Any) -> float:
+    """From the point of a call, on the sphere; flat enough for a city."""
+    lat, long = float(asked.get("lat")), float(asked.get("long"))
+    north = (public["lat"] - lat) * 111_194.9
+    east = (public["long"] - long) * 111_194.9 * math.cos(math.radians(lat))
+    return math.hypot(north, east)
+
+
+def unhex(text: str) -> str:
+    try:
+        return bytes.fromhex(text).decode()
+    except ValueError as error:
+        raise Refusal(400, "cursor is none that was given out.") from error
+
+
+def read_cursor(text: str) -> tuple[str, str, str, str]:
+    """Order, start_date, place and last id of the page before."""
+    sort, start, place, request_id = (unhex(text).split("|", 3) + [""] * 4)[:4]
+    if not place.isdecimal():
+        raise Refusal(400, "cursor is none that was given out.")
+    return sort, start, place, request_id
+
+
+def seen_at(stored: dict[str, Any]) -> datetime:
+    """When a request was last written."""
+    return datetime.fromisoformat(stored["public"]["updated_datetime"])
