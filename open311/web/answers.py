@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from hashlib import blake2b
+from typing import TYPE_CHECKING, cast
 
 import orjson
 from flask import Response, request
@@ -17,9 +18,13 @@ from open311.web.codings import Coding, pack, wanted_coding
 from open311.web.context import platform
 from schemas import ErrorSchema
 
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
 _ERRORS = shape_of(ErrorSchema)
 Output = Format | Feed | BulkFormat
 
+READING = ("GET", "HEAD")
 LEAST_TO_PACK = 1_400
 """Bytes; less fits into one packet anyway."""
 
@@ -34,29 +39,57 @@ class _Error:
         self.description = description
 
 
-def answer(body: bytes, output: Output, status: int = 200, *, validator: str = "") -> Response:
+class WholeResponse(Response):
+    """An answer that lies in memory with all its headers: it goes out as it is.
+
+    Werkzeug's own goes through headers and body once more, for those that may be streams or lack a length.
+    """
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Send it, without the body to those who did not ask for it."""
+        start_response(self.status, self.headers.to_wsgi_list())
+        return () if environ["REQUEST_METHOD"] == "HEAD" else cast("Iterable[bytes]", self.response)
+
+
+def answer(body: bytes, output: Output, status: int = 200, *, validator: str = "", language: str = "") -> Response:
     """A GeoReport answer. A GET gets an ETag, and 304 where the client has the same bytes already.
 
     validator  changes just when the body does; made of the body itself where none is given
+    language   what the body's texts are in, where they could be in others
     """
-    response = Response(_wrapped(body, output), status, content_type=output.media_type)
-    if request.method not in ("GET", "HEAD"):
-        response.headers["Cache-Control"] = "no-store"
-        return response
-    if _is_jsonp(output):
-        response.content_type = "application/javascript; charset=utf-8"
+    if request.method not in READING:
+        return _whole(body, status, [("Content-Type", output.media_type), ("Cache-Control", "no-store")])
     validator = validator or validator_of(body)
-    make_cachable(response, validator, output)
-    return not_modified(validator, output) or _packed(response)
+    media_type, coding = output.media_type, wanted_coding()
+    headers = _headers(validator, output, coding)
+    if language:
+        headers.append(("Content-Language", language))
+    if _is_known(validator, output, coding):
+        return WholeResponse(status=304, headers=headers)
+    if _is_jsonp(output):
+        body, media_type = _wrapped(body), "application/javascript; charset=utf-8"
+    if coding and len(body) >= LEAST_TO_PACK:
+        body = pack(body, coding)
+        headers.append(("Content-Encoding", coding))
+    return _whole(body, status, [("Content-Type", media_type), *headers])
+
+
+def _whole(body: bytes, status: int, headers: list[tuple[str, str]]) -> Response:
+    return WholeResponse(body, status, [*headers, ("Content-Length", str(len(body)))])
 
 
 def not_modified(validator: str, output: Output) -> Response | None:
     """A 304, where the client has the body that this validator stands for; None where it has not."""
-    if "If-None-Match" not in request.headers or not request.if_none_match.contains_weak(_tag(validator, output)):
+    coding = wanted_coding()
+    if not _is_known(validator, output, coding):
         return None
-    response = Response(status=304)
-    make_cachable(response, validator, output)
-    return response
+    return WholeResponse(status=304, headers=_headers(validator, output, coding))
+
+
+def _is_known(validator: str, output: Output, coding: Coding) -> bool:
+    if "If-None-Match" not in request.headers:
+        return False
+    return request.if_none_match.contains_weak(_tag(validator, output, coding))
 
 
 @lru_cache(maxsize=512)
@@ -65,28 +98,25 @@ def validator_of(body: bytes) -> str:
     return blake2b(body, digest_size=12).hexdigest()
 
 
-def _packed(response: Response) -> Response:
-    """The answer as the client takes it, where there is something to gain."""
-    body = response.get_data()
-    coding = wanted_coding() if len(body) >= LEAST_TO_PACK else Coding.NONE
-    if coding:
-        response.set_data(pack(body, coding))
-        response.headers["Content-Encoding"] = coding
-    return response
-
-
-def _tag(validator: str, output: Output) -> str:
+def _tag(validator: str, output: Output, coding: Coding) -> str:
     """An ETag for each representation: format and coding change the bytes."""
-    coding = wanted_coding()
     return f"{validator}-{output}-{coding}" if coding else f"{validator}-{output}"
 
 
-def make_cachable(response: Response, validator: str, output: Output) -> None:
-    """Let caches keep the answer, and ask each time whether it still holds."""
+def _headers(validator: str, output: Output, coding: Coding) -> list[tuple[str, str]]:
+    """What lets caches keep an answer, and ask each time whether it still holds."""
     # Weak for Atom: its link to the next page holds the moment from which "the last 90 days" are counted.
-    response.headers["ETag"] = f'{"W/" if output is Feed.ATOM else ""}"{_tag(validator, output)}"'
-    response.headers["Cache-Control"] = "no-cache"
-    response.headers["Vary"] = "Accept, Accept-Encoding, Accept-Language"
+    weakness = "W/" if output is Feed.ATOM else ""
+    return [
+        ("ETag", f'{weakness}"{_tag(validator, output, coding)}"'),
+        ("Cache-Control", "no-cache"),
+        ("Vary", "Accept, Accept-Encoding, Accept-Language"),
+    ]
+
+
+def make_cachable(response: Response, validator: str, output: Output) -> None:
+    """Let caches keep an answer that was made elsewhere."""
+    response.headers.extend(_headers(validator, output, wanted_coding()))
 
 
 def error_answer(problems: Sequence[Problem], status: int, output: Format) -> Response:
@@ -109,10 +139,8 @@ def _is_jsonp(output: Output) -> bool:
     return platform().settings.jsonp and output is JSON and "callback" in request.args
 
 
-def _wrapped(body: bytes, output: Output) -> bytes:
+def _wrapped(body: bytes) -> bytes:
     """The body inside the caller's function, where the operator allows JSONP (A67)."""
-    if request.method not in ("GET", "HEAD") or not _is_jsonp(output):
-        return body
     name = request.args["callback"]
     if not _CALLBACK.fullmatch(name):
         raise Invalid("is not a function's name; send letters, digits, _, $ and dots.", "callback")

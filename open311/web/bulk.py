@@ -107,7 +107,8 @@ def _bulk(output: BulkFormat) -> Response:
     else:
         end()
         response = response or stream((), output.media_type, coding=wanted_coding(), at_end=end)
-    make_cachable(response, export.validator, output)
+    if response.status_code != 304:
+        make_cachable(response, export.validator, output)
     response.headers["X-Total-Count"] = str(export.count)
     add_terms(response, jurisdiction)
     return response

@@ -9,6 +9,8 @@ from open311.plugins import Jurisdiction
 
 def wanted_languages(jurisdiction: Jurisdiction, locale: str) -> tuple[str, ...]:
     """The languages to look texts up in, best first, down to the city's own; empty for its own alone."""
+    if not locale and "Accept-Language" not in request.headers:
+        return ()
     known = {language.lower(): language for language in jurisdiction.languages}
     own = jurisdiction.languages[0]
     wanted: list[str] = []

@@ -56,9 +56,7 @@ def _wanted() -> tuple[Jurisdiction, tuple[str, ...]]:
 
 
 def _localised(body: bytes, jurisdiction: Jurisdiction, languages: tuple[str, ...], output: Format) -> Response:
-    response = answer(body, output)
-    response.content_language.add(content_language(jurisdiction, languages))
-    return response
+    return answer(body, output, language=content_language(jurisdiction, languages))
 
 
 @dataclass(frozen=True, slots=True)
