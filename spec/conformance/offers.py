@@ -74,8 +74,9 @@ def words_offered(probe: Probe) -> None:
 
 def more_offered(probe: Probe) -> None:
     """`extensions=true` shows itself in the list."""
-    _, records = rows(probe, ("extensions", "true"))
-    offered(probe, "extensions", lambda: any(record.get("extended_attributes") for record in records))
+    probe.json_offered()
+    answer = probe.get("requests.json", [("extensions", "true")])
+    offered(probe, "extensions", lambda: answer.succeeded and b'"extended_attributes"' in answer.body)
 
 
 # --- Places

@@ -513,6 +513,8 @@ class StubServer(Extensions):
 
     def listed(self, asked: Asked, city: dict[str, Any]) -> tuple[list[dict[str, Any]], dict[str, str]]:
         """A page of the list, and the headers that tell of the others."""
+        if self.has("-unknown arguments are refused") and not {name for name, _ in asked.pairs} <= set(STANDARD):
+            raise Refusal(400, "There is an argument that nobody knows.")
         if self.has(NO_EXTENSIONS):
             asked.pairs = [pair for pair in asked.pairs if pair[0] in STANDARD]
         found = self.find(asked, city)

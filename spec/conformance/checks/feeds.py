@@ -107,8 +107,8 @@ def _ids(format: str, answer: Answer) -> list[str]:
 
 @check("F1")
 def same_rows(probe: Probe) -> None:
-    expected = ids_of(rows(probe, _PAGE)[1])
     for format, answer in _each(probe):
+        expected = ids_of(rows(probe, _PAGE)[1])
         came = _ids(format, answer)
         answer.must(came == expected, f"the rows of requests.json, {', '.join(expected[:5])}…", came)
         filtered = _get(probe, format, ("status", "closed"), _PAGE)

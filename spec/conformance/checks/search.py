@@ -141,9 +141,9 @@ def _are_of(answer: Answer, records: list[Record], plain: list[Record], codes: s
 
 @check("S6")
 def agency_and_area(probe: Probe) -> None:
-    _, plain = rows(probe, ("extensions", "true"))
     names = ("agency_responsible", "area")
-    offered(probe, "agency_area", lambda: plain and all(count(probe, (name, UNKNOWN)) == 0 for name in names))
+    offered(probe, "agency_area", lambda: all(count(probe, (name, UNKNOWN)) == 0 < count(probe) for name in names))
+    _, plain = rows(probe, ("extensions", "true"))
     tried = [(name, value) for name in names if (value := next(_named(plain, name), ""))]
     for name, value in tried:
         answer, records = rows(probe, ("extensions", "true"), (name, value))
