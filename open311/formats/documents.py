@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import StrEnum
+from functools import cache
 from typing import Any
 
 import orjson
@@ -45,9 +46,21 @@ def document(shape: Shape, content: Any, output: Format) -> bytes:
 
 def join_items(shape: Shape, items: Iterable[str], output: Format) -> bytes:
     """A list's body from items that are rendered already."""
-    if output is JSON:
-        return f"[{','.join(items)}]".encode()
-    return f"{DECLARATION}{element(shape.root, ''.join(items))}".encode()
+    parts = [item.encode() for item in items]
+    if not parts:
+        return b"[]" if output is JSON else f"{DECLARATION}{element(shape.root, '')}".encode()
+    # What stands around them goes into the first and the last: each copy of the whole takes as long as joining it.
+    start, between, end = (b"[", b",", b"]") if output is JSON else _around(shape)
+    parts[0] = start + parts[0]
+    parts[-1] += end
+    return between.join(parts)
+
+
+@cache
+def _around(shape: Shape) -> tuple[bytes, bytes, bytes]:
+    """What stands before, between and after the items of an XML list."""
+    start, end = element(shape.root, "\n").split("\n")
+    return f"{DECLARATION}{start}".encode(), b"", end.encode()
 
 
 def json_item(content: dict[str, Any]) -> str:

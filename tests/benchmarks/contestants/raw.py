@@ -51,11 +51,18 @@ def json(path: str, environ: Environ) -> bytes:
         items = rows("EXECUTE one_json (%s)", (path[len("requests/") : -len(".json")],))
     else:
         items = rows("EXECUTE page_json (%s, %s)", window(environ))
-    return f"[{','.join(items)}]".encode()
+    return joined(b"[", items, b",", b"]")
 
 
 def xml(path: str, environ: Environ) -> bytes:
-    return XML_HEAD + "".join(rows("EXECUTE page_xml (%s, %s)", window(environ))).encode() + b"</service_requests>"
+    return joined(XML_HEAD, rows("EXECUTE page_xml (%s, %s)", window(environ)), b"", b"</service_requests>")
+
+
+def joined(start: bytes, items: list[str], between: bytes, end: bytes) -> bytes:
+    parts = [item.encode() for item in items]
+    parts[0] = start + parts[0]
+    parts[-1] += end
+    return between.join(parts)
 
 
 def post(environ: Environ) -> bytes:
