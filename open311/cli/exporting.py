@@ -211,7 +211,7 @@ def _write(export: Export, writer: Writer, file: IO[bytes]) -> None:
     with _bar() as bar:
         task = bar.add_task("", total=export.count)
 
-        def counted() -> Iterator[list[str]]:
+        def counted() -> Iterator[list[bytes]]:
             for batch in export.batches:
                 yield batch
                 bar.advance(task, len(batch))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import threading
@@ -27,6 +28,8 @@ from open311.settings import Settings, variable
 from open311.storage.engine import libpq_dsn
 
 GRACE_S = 30
+OBJECTS_BEFORE_COLLECTION = 20_000
+"""A page of a thousand requests makes as many objects, none of them in a cycle."""
 
 
 @click.command()
@@ -76,7 +79,11 @@ def _server(settings: Settings) -> MPServer:
 def _load(settings: Settings, parent: int) -> Any:
     """The application, in a web process; a process whose parent was killed ends as well."""
     _watch(lambda: os.getppid() != parent)
-    return create_app(settings)
+    application = create_app(settings)
+    gc.collect()
+    gc.freeze()  # what is here by now stays: no collection has to look at it again
+    gc.set_threshold(OBJECTS_BEFORE_COLLECTION)
+    return application
 
 
 def _watch(is_alone: Callable[[], bool]) -> None:

@@ -40,13 +40,13 @@ def document(shape: Shape, content: Any, output: Format) -> bytes:
     if output is JSON:
         return orjson.dumps(content)
     if shape.item:
-        return join_items(shape, (xml_item(shape, item) for item in content), XML)
+        return join_items(shape, (xml_item(shape, item).encode() for item in content), XML)
     return f"{DECLARATION}{element(shape.root, _children(shape, content))}".encode()
 
 
-def join_items(shape: Shape, items: Iterable[str], output: Format) -> bytes:
+def join_items(shape: Shape, items: Iterable[bytes], output: Format) -> bytes:
     """A list's body from items that are rendered already."""
-    parts = [item.encode() for item in items]
+    parts = list(items)
     if not parts:
         return b"[]" if output is JSON else f"{DECLARATION}{element(shape.root, '')}".encode()
     # What stands around them goes into the first and the last: each copy of the whole takes as long as joining it.
@@ -78,19 +78,19 @@ def json_fragments(content: dict[str, Any]) -> tuple[str, ...]:
     return tuple(f'"{name}":{orjson.dumps(value).decode()}' for name, value in content.items())
 
 
-def with_fragments(item: str, added: Iterable[str], output: Format) -> str:
+def with_fragments(item: bytes, added: Iterable[str], output: Format) -> bytes:
     """A rendered item with more fields after its own."""
     if output is JSON:
-        return f"{item[:-1]},{','.join(added)}}}"
-    end = item.rindex("</")
-    return f"{item[:end]}{''.join(added)}{item[end:]}"
+        return b"%b,%b}" % (item[:-1], ",".join(added).encode())
+    end = item.rindex(b"</")
+    return item[:end] + "".join(added).encode() + item[end:]
 
 
-def text_field(item: str, name: str, output: Format) -> str:
+def text_field(item: bytes, name: str, output: Format) -> str:
     """A text field of a rendered item. What people typed cannot look like one: its quotes and signs are escaped."""
     before, after = (f'"{name}":"', '"') if output is JSON else (f"<{name}>", "<")
-    start = item.index(before) + len(before)
-    return item[start : item.index(after, start)]
+    start = item.index(before.encode()) + len(before)
+    return item[start : item.index(after.encode(), start)].decode()
 
 
 def _children(shape: Shape, content: dict[str, Any]) -> str:

@@ -159,7 +159,7 @@ class _File:
         self._raw.close()
         self._part.unlink(missing_ok=True)
 
-    def more(self, batch: list[str]) -> None:
+    def more(self, batch: list[bytes]) -> None:
         """Write the next items."""
         self._out.write(self._writer.more(batch))
 

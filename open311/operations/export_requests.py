@@ -27,7 +27,7 @@ class Export:
 
     count: int
     validator: str
-    batches: Iterator[list[str]]
+    batches: Iterator[list[bytes]]
     snapshot: Snapshot
 
     def close(self) -> None:
@@ -67,6 +67,12 @@ def open_export(
     )
 
 
-def _batches(snapshot: Snapshot, search: RequestSearch, *, with_extras: bool) -> Iterator[list[str]]:
+def _batches(snapshot: Snapshot, search: RequestSearch, *, with_extras: bool) -> Iterator[list[bytes]]:
     for rows in snapshot.batches(search, with_extras=with_extras):
-        yield [with_fragments(row[0], row[1:], JSON) if row[-1] and with_extras else row[0] for row in rows]
+        bodies = [row[0].encode() for row in rows]
+        if with_extras:
+            bodies = [
+                with_fragments(body, row[1:], JSON) if row[-1] else body
+                for body, row in zip(bodies, rows, strict=True)
+            ]
+        yield bodies

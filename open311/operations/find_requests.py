@@ -31,7 +31,7 @@ class Page:
     next_key  where the page ends, if there are more; None if there are none, or the list is one of ids
     """
 
-    items: Sequence[str]
+    items: Sequence[bytes]
     validator: str
     next_key: Key | None = None
 

@@ -36,7 +36,7 @@ class Changes:
     is_caught_up  whether nothing lies beyond, not even what waits for an older transaction
     """
 
-    items: Sequence[str]
+    items: Sequence[bytes]
     validator: str
     reached: Position
     is_caught_up: bool
@@ -130,12 +130,12 @@ def mark_changes(platform: Platform, now: datetime) -> int:
         )
 
 
-def _rendered(change: Change, output: Format, extensions: Sequence[str]) -> str:
+def _rendered(change: Change, output: Format, extensions: Sequence[str]) -> bytes:
     if change.body:
         added = [change.extras[EXTENSIONS.index(name)] for name in extensions]
         return with_fragments(change.body, added, output) if added else change.body
     content = _WITHDRAWN.plain(_Withdrawn(change.service_request_id))
-    return json_item(content) if output is JSON else xml_item(_WITHDRAWN, content)
+    return (json_item(content) if output is JSON else xml_item(_WITHDRAWN, content)).encode()
 
 
 def _validator(shown: Sequence[Change], reached: Position, *, is_caught_up: bool, extensions: Sequence[str]) -> str:

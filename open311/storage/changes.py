@@ -57,7 +57,7 @@ class Change:
 
     position: Position
     service_request_id: str
-    body: str
+    body: bytes
     digest: int
     extras: Sequence[str] = ()
 
@@ -146,7 +146,7 @@ def _change(row: Sequence[Any]) -> Change:
     return Change(
         position=Position(int(written_by), number),
         service_request_id=service_request_id,
-        body=body,
+        body=body.encode(),
         digest=digest,
         extras=extras[0] if extras else (),
     )

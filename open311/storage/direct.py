@@ -1,22 +1,25 @@
 """The hot paths: statements compiled once, run on a connection that a thread keeps.
 
-A SQLAlchemy statement costs more to put together than PostgreSQL takes to answer it. So each shape of query
-is written in SQLAlchemy, compiled the first time it is met, and from then on run as text on a plain
-connection; those of one fixed shape are prepared as well.
+A SQLAlchemy statement costs more to put together than PostgreSQL takes to answer it. So each shape of query is
+written in SQLAlchemy, compiled the first time it is met, and from then on sent as it is. It goes straight through
+libpq, by psycopg's wrapper: psycopg2 knows only SQL's PREPARE, whose EXECUTE has the server copy each result once
+more, and makes a Python object of each value, where most go out again as the bytes they came as.
 """
 
 from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
 from select import select
 from typing import Any, Self
 
 import psycopg2
+from psycopg import adapters, errors, pq
 from psycopg2 import extensions
-from psycopg2.errors import QueryCanceled, UndefinedTable
 from sqlalchemy.dialects.postgresql import psycopg2 as dialect
 from sqlalchemy.sql import ClauseElement
 
@@ -26,6 +29,7 @@ DOWN = "The database cannot be reached just now; try again in a moment."
 
 _DIALECT = dialect.dialect()  # type: ignore[no-untyped-call]
 _PLACEHOLDER = re.compile(r"%\((\w+)\)s")
+_DONE = (pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK)
 
 
 class Refused(Exception):
@@ -36,7 +40,7 @@ class Refused(Exception):
 
     @classmethod
     def of(cls, error: psycopg2.Error, statement: str) -> Self:
-        """What is left of an error of the driver."""
+        """What is left of an error of psycopg2."""
         first = error.diag.message_primary or str(error).partition("\n")[0]
         return cls(f"{type(error).__name__} ({error.pgcode}): {first}; in: {statement[:300]}")
 
@@ -45,32 +49,60 @@ class Refused(Exception):
 class Statement:
     """A compiled query with named parameters, `%(name)s`.
 
-    name  for the server to keep its plan under; "" where the best plan depends on the values
+    name      for the server to keep its plan under; "" where the best plan depends on the values
+    numbered  the same as the server wants it, with $1, $2 for the parameters of these names
     """
 
     text: str
-    name: str = ""
+    name: str
+    numbered: bytes
+    names: tuple[str, ...]
 
     @classmethod
     def of(cls, query: ClauseElement, name: str = "") -> Self:
         """The statement that a query with bound parameters stands for."""
-        return cls(str(query.compile(dialect=_DIALECT)), name)
-
-    @property
-    def preparation(self) -> str:
-        """SQL that has the server plan it once."""
+        text = str(query.compile(dialect=_DIALECT))
         numbers: dict[str, str] = {}
-        for name in _PLACEHOLDER.findall(self.text):
-            numbers.setdefault(name, f"${len(numbers) + 1}")
-        text = _PLACEHOLDER.sub(lambda match: numbers[match[1]], self.text)
-        return f"PREPARE {self.name} AS {text.replace('%%', '%')}"
+        for parameter in _PLACEHOLDER.findall(text):
+            numbers.setdefault(parameter, f"${len(numbers) + 1}")
+        numbered = _PLACEHOLDER.sub(lambda match: numbers[match[1]], text).replace("%%", "%")
+        return cls(text, name, numbered.encode(), tuple(numbers))
 
-    @property
-    def execution(self) -> str:
-        """SQL that runs the prepared plan."""
-        names = dict.fromkeys(_PLACEHOLDER.findall(self.text))
-        values = ", ".join(f"%({name})s" for name in names)
-        return f"EXECUTE {self.name}({values})" if values else f"EXECUTE {self.name}"
+
+class Result:
+    """What a statement brought, column by column; a value is read where it is asked for."""
+
+    __slots__ = ("_found",)
+
+    def __init__(self, found: pq.abc.PGresult) -> None:
+        self._found = found
+
+    def __len__(self) -> int:
+        return self._found.ntuples
+
+    def texts(self, column: int) -> list[bytes]:
+        """A column as UTF-8, which nothing here has to decode; "" for NULL."""
+        get = self._found.get_value
+        return [get(row, column) or b"" for row in range(self._found.ntuples)]
+
+    def numbers(self, column: int) -> list[int]:
+        """A column of whole numbers."""
+        get = self._found.get_value
+        return [int(get(row, column) or 0) for row in range(self._found.ntuples)]
+
+    def number(self, row: int, column: int) -> int:
+        """One whole number."""
+        return int(self._found.get_value(row, column) or 0)
+
+    def values(self, column: int) -> list[Any]:
+        """A column as Python has its values."""
+        load, get = _loader(self._found.ftype(column)), self._found.get_value
+        found = (get(row, column) for row in range(self._found.ntuples))
+        return [None if value is None else load(value) for value in found]
+
+    def rows(self) -> list[tuple[Any, ...]]:
+        """Everything, row by row."""
+        return list(zip(*map(self.values, range(self._found.nfields)), strict=True))
 
 
 class Direct:
@@ -82,34 +114,33 @@ class Direct:
         self._prepares = prepares
         self._own = threading.local()
         self._lock = threading.Lock()
-        self._open: list[extensions.connection] = []
+        self._open: list[pq.abc.PGconn] = []
 
-    def rows(self, statement: Statement, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-        """All rows of a read. Raises Unavailable where there is no database, or it takes too long.
+    def read(self, statement: Statement, values: Mapping[str, Any]) -> Result:
+        """What a statement finds. Raises Unavailable where there is no database, or it takes too long.
 
         A connection that has died meanwhile is noticed only here; reading changes nothing, so it is tried again.
         """
         try:
-            return self.write(statement, values)
+            return self._run(statement, values)
         except Unavailable:
             if not self._has_died():
                 raise
-        return self.write(statement, values)
+        return self._run(statement, values)
+
+    def rows(self, statement: Statement, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        """The same, row by row."""
+        return self.read(statement, values).rows()
 
     def write(self, statement: Statement, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         """The rows that a statement returns, run once: if its connection dies, nobody knows whether it took effect.
 
         Raises Unavailable, as `rows` does; Refused for what the database does not take.
         """
-        try:
-            return self._run(statement, values)
-        except (psycopg2.OperationalError, psycopg2.InterfaceError, QueryCanceled, UndefinedTable) as error:
-            raise Unavailable(DOWN) from error
-        except psycopg2.Error as error:
-            raise Refused.of(error, statement.text) from None
+        return self._run(statement, values).rows()
 
     def connect(self) -> extensions.connection:
-        """A connection beside those of the threads, for the caller to close. Raises Unavailable."""
+        """A connection of psycopg2 beside those of the threads, for the caller to close. Raises Unavailable."""
         try:
             return psycopg2.connect(self._dsn)
         except psycopg2.OperationalError as error:
@@ -119,32 +150,31 @@ class Direct:
         """Close the connections of all threads."""
         with self._lock:
             for connection in self._open:
-                connection.close()
+                connection.finish()
             self._open.clear()
         self._own = threading.local()
 
-    def _run(self, statement: Statement, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    def _run(self, statement: Statement, values: Mapping[str, Any]) -> Result:
         connection = getattr(self._own, "connection", None)
-        if connection is None or is_dead(connection):
+        if connection is None or connection.status != pq.ConnStatus.OK or is_dead(connection.socket):
             connection = self._connect()
-        with connection.cursor() as cursor:
-            if statement.name and self._prepares:
-                prepared: dict[str, str] = self._own.prepared
-                if statement.name not in prepared:
-                    cursor.execute(statement.preparation)
-                    prepared[statement.name] = statement.execution
-                cursor.execute(prepared[statement.name], values)
-            else:
-                cursor.execute(statement.text, values)
-            found: list[tuple[Any, ...]] = cursor.fetchall()
-            return found
+        sent = [_sent(values[name]) for name in statement.names]
+        if not (statement.name and self._prepares):
+            return _checked(connection.exec_params(statement.numbered, sent), connection, statement)
+        name = statement.name.encode()
+        if name not in self._own.prepared:
+            _checked(connection.prepare(name, statement.numbered), connection, statement)
+            self._own.prepared.add(name)
+        # Its stub forgets that a parameter may be NULL.
+        return _checked(connection.exec_prepared(name, sent), connection, statement)  # type: ignore[arg-type]
 
-    def _connect(self) -> extensions.connection:
+    def _connect(self) -> pq.abc.PGconn:
         self._forget()
-        connection = psycopg2.connect(self._dsn)
-        connection.autocommit = True
+        connection = pq.PGconn.connect(self._dsn.encode())
+        if connection.status != pq.ConnStatus.OK:
+            raise Unavailable(DOWN) from errors.OperationalError(connection.get_error_message())
         self._own.connection = connection
-        self._own.prepared = {}
+        self._own.prepared = set()
         with self._lock:
             self._open.append(connection)
         return connection
@@ -152,20 +182,76 @@ class Direct:
     def _has_died(self) -> bool:
         """Whether this thread's connection broke while it was used."""
         connection = getattr(self._own, "connection", None)
-        return connection is not None and bool(connection.closed)
+        return connection is not None and connection.status != pq.ConnStatus.OK
 
     def _forget(self) -> None:
         """Drop this thread's connection, if it has one."""
         connection = self._own.__dict__.pop("connection", None)
         if connection is not None:
-            connection.close()
+            connection.finish()
             with self._lock:
                 self._open = [other for other in self._open if other is not connection]
 
 
-def is_dead(connection: extensions.connection) -> bool:
+def is_dead(descriptor: int) -> bool:
     """Whether the server has closed a connection: its socket says so, for less than asking the server costs."""
-    if connection.closed:
-        return True
-    readable, _, _ = select([connection.fileno()], [], [], 0)
+    readable, _, _ = select([descriptor], [], [], 0)
     return bool(readable)
+
+
+def _checked(found: pq.abc.PGresult, connection: pq.abc.PGconn, statement: Statement) -> Result:
+    """The result of what went well."""
+    if found.status in _DONE:
+        return Result(found)
+    state = (found.error_field(pq.DiagnosticField.SQLSTATE) or b"").decode()
+    first = (found.error_field(pq.DiagnosticField.MESSAGE_PRIMARY) or found.error_message).decode(errors="replace")
+    kind = _kind(state) if state else errors.OperationalError
+    said = f"{kind.__name__} ({state}): {first.strip()}"
+    if connection.status != pq.ConnStatus.OK or issubclass(kind, _DOWN):
+        raise Unavailable(DOWN) from kind(said)
+    raise Refused(f"{said}; in: {statement.text[:300]}")
+
+
+_DOWN = (errors.OperationalError, errors.InterfaceError, errors.UndefinedTable)
+
+
+@cache
+def _kind(state: str) -> type[errors.Error]:
+    try:
+        return errors.lookup(state)
+    except KeyError:
+        return errors.DatabaseError
+
+
+@cache
+def _loader(kind: int) -> Callable[[bytes], Any]:
+    """What makes a Python value of a text of the type with this oid."""
+    loader = adapters.get_loader(kind, pq.Format.TEXT) or adapters.get_loader(0, pq.Format.TEXT)
+    if loader is None:
+        raise TypeError(f"no loader for type {kind}")
+    return loader(kind).load
+
+
+def _sent(value: Any) -> bytes | None:
+    """A parameter as the server reads it. Its type follows from where it stands in the statement."""
+    if isinstance(value, str):
+        if "\x00" in value:
+            raise Refused("a text holds a NUL character")  # libpq would cut it off there
+        return value.encode()
+    if value is None:
+        return None
+    if isinstance(value, bool):
+        return b"true" if value else b"false"
+    if isinstance(value, (int, float)):
+        return repr(value).encode()
+    if isinstance(value, datetime):
+        return value.isoformat().encode()
+    if isinstance(value, bytes):
+        return b"\\x" + value.hex().encode()
+    return _array(value)
+
+
+def _array(values: Iterable[Any]) -> bytes:
+    """An array of one dimension without NULLs."""
+    items = ((_sent(value) or b"").replace(b"\\", b"\\\\").replace(b'"', b'\\"') for value in values)
+    return b"{" + b",".join(b'"' + item + b'"' for item in items) + b"}"

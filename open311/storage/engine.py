@@ -84,7 +84,7 @@ def open_database(
 
 def _refuse_dead(connection: extensions.connection, record: object, proxy: object) -> None:  # noqa: ARG001
     """Have the pool replace a connection whose server has gone."""
-    if is_dead(connection):
+    if connection.closed or is_dead(connection.fileno()):
         raise DisconnectionError("the server has closed this connection")
 
 

@@ -30,9 +30,8 @@ class Around:
 def find_nearby(direct: Direct, around: Around, output: Format, *, rows: int, with_extras: bool = False) -> Items:
     """Listed requests made, or closed, since then; nearest first, at most `rows`."""
     statement = _nearest(output, _parts(around.circle), with_extras)
-    found = direct.rows(statement, _values(around) | {"rows": rows})
-    # Without extras their place stays empty, so that the distances come last all the same.
-    return Items.of(found) if with_extras else Items.of([(*row[:3], (), row[3]) for row in found])
+    found = direct.read(statement, _values(around) | {"rows": rows})
+    return Items.of(found, with_extras=with_extras, with_distance=True)
 
 
 def find_earliest_open(direct: Direct, around: Around) -> str:

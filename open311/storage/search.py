@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cache, lru_cache, reduce
 from operator import xor
-from typing import Any
+from typing import Any, overload
 
 from sqlalchemy import (
     ARRAY,
@@ -29,7 +29,7 @@ from sqlalchemy.dialects.postgresql import REGCONFIG
 from open311.domain.requests import Status
 from open311.domain.search import Box, RequestSearch, Sort, box_around, halves
 from open311.formats import Format
-from open311.storage.direct import Direct, Statement
+from open311.storage.direct import Direct, Result, Statement
 from open311.storage.geometry import around_box, box_values, circle_values, distance, in_bounds, in_box, within
 from open311.storage.publications import WITHDRAWN
 from open311.storage.tables import publication
@@ -57,35 +57,65 @@ BODY = {Format.JSON: publication.c.json, Format.XML: publication.c.xml}
 class Items:
     """Rendered items of a list, column by column: a thousand small objects would cost more than their query.
 
+    bodies   UTF-8
     digests  what of each goes into the list's ETag
     numbers  ours, for cursors
     extras   of each, extended_attributes, notes and attributes as fields to add; empty unless asked for
     distances  of each from a circle's centre, metres; empty unless asked for
     """
 
-    bodies: Sequence[str] = ()
+    bodies: Sequence[bytes] = ()
     digests: Sequence[int] = ()
     numbers: Sequence[int] = ()
     extras: Sequence[Sequence[str]] = ()
     distances: Sequence[float] = ()
 
     @classmethod
-    def of(cls, rows: Sequence[Sequence[Any]]) -> Items:
-        """Items of rows that hold these columns, or the first ones of them."""
-        return cls(*zip(*rows, strict=True))
+    def of(cls, found: Result, *, with_extras: bool = False, with_distance: bool = False) -> Items:
+        """Items of a result that has these columns in this order."""
+        return cls(
+            found.texts(0),
+            found.numbers(1),
+            _Numbers(found, 2),
+            found.values(3) if with_extras else (),
+            found.values(4 if with_extras else 3) if with_distance else (),
+        )
 
     def first(self, count: int) -> Items:
         """The first items."""
         return Items(*(getattr(self, field.name)[:count] for field in fields(self)))
 
 
+class _Numbers(Sequence[int]):
+    """A column of which most lists need one number: none is read before it is asked for."""
+
+    def __init__(self, found: Result, column: int) -> None:
+        self._found, self._column = found, column
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    @overload
+    def __getitem__(self, index: int) -> int: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[int]: ...
+    def __getitem__(self, index: int | slice) -> int | Sequence[int]:
+        if isinstance(index, slice):
+            return [self[row] for row in range(*index.indices(len(self)))]
+        if not -len(self) <= index < len(self):
+            raise IndexError(index)
+        return self._found.number(index % len(self), self._column)
+
+
 def find_items(direct: Direct, search: RequestSearch, output: Format, *, with_extras: bool = False) -> Items:
     """The rendered items of a page, in order, one more than the page where there are more."""
     if search.is_void:
         return Items()
+    with_distance = with_extras and search.near is not None
     columns = (BODY[output].name, "digest", "id", *((EXTRAS[output].name,) if with_extras else ()))
-    statement = _page_statement(_Kind.of(search), columns, with_distance=with_extras and search.near is not None)
-    return Items.of(direct.rows(statement, _values(search, rows=search.page_size + 1)))
+    statement = _page_statement(_Kind.of(search), columns, with_distance=with_distance)
+    found = direct.read(statement, _values(search, rows=search.page_size + 1))
+    return Items.of(found, with_extras=with_extras, with_distance=with_distance)
 
 
 def count_items(direct: Direct, search: RequestSearch, *, most: int) -> int:
@@ -120,8 +150,7 @@ def find_by_ids(
 ) -> Items:
     """Listed requests by id, in the order asked; unknown ids are left out (A19)."""
     values = {"jurisdiction_id": jurisdiction_id, "ids": list(ids)}
-    found = {row[0]: row[1:] for row in direct.rows(_by_ids(output, with_extras), values)}
-    return Items.of([found[wanted] for wanted in ids if wanted in found])
+    return Items.of(direct.read(_by_ids(output, with_extras), values), with_extras=with_extras)
 
 
 def find_item(
@@ -129,7 +158,7 @@ def find_item(
 ) -> Items:
     """One rendered item by its id, also an unlisted one; no item if there is none."""
     values = {"jurisdiction_id": jurisdiction_id, "service_request_id": service_request_id}
-    return Items.of(direct.rows(_by_id(output, with_extras), values))
+    return Items.of(direct.read(_by_id(output, with_extras), values), with_extras=with_extras)
 
 
 def page_query(search: RequestSearch) -> tuple[str, dict[str, Any]]:
@@ -370,12 +399,13 @@ def _by_id(output: Format, with_extras: bool) -> Statement:
 
 @cache
 def _by_ids(output: Format, with_extras: bool) -> Statement:
-    query = select(publication.c.service_request_id, *_columns(output, with_extras)).where(
+    ids = cast(bindparam("ids"), ARRAY(Text))
+    query = select(*_columns(output, with_extras)).where(
         publication.c.jurisdiction_id == bindparam("jurisdiction_id"),
-        publication.c.service_request_id == any_(bindparam("ids", type_=ARRAY(Text))),
+        publication.c.service_request_id == any_(ids),
         publication.c.visibility == literal_column("'public'"),
     )
-    return Statement.of(query)
+    return Statement.of(query.order_by(func.array_position(ids, publication.c.service_request_id)))
 
 
 def _columns(output: Format, with_extras: bool) -> list[ColumnElement[Any]]:

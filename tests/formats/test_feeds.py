@@ -113,12 +113,13 @@ EXTRAS = st.builds(
 )
 
 
-def item(request: ServiceRequest, extras: Extras | None = None) -> str:
+def item(request: ServiceRequest, extras: Extras | None = None) -> bytes:
     """A request as lists have it, with its extensions if there are any."""
     empty = Extras(extended_attributes=ExtendedAttributes())
     shapes = shape_of(ServiceRequestSchema), shape_of(ExtrasSchema)
     rendition = render_with_extras(shapes[0], request, shapes[1], extras or empty)
-    return with_fragments(rendition.json, rendition.json_extras, JSON) if extras else rendition.json
+    body = rendition.json.encode()
+    return with_fragments(body, rendition.json_extras, JSON) if extras else body
 
 
 ITEMS = st.lists(st.builds(item, REQUESTS, EXTRAS), max_size=4)
@@ -162,7 +163,7 @@ def cell_value(text: str, like: Any) -> Any:
 
 @few
 @given(ITEMS)
-def test_csv_says_what_json_says(items: list[str]) -> None:
+def test_csv_says_what_json_says(items: list[bytes]) -> None:
     rows = table(whole(CsvWriter(csv_columns(EXTENSIONS)), items))
     assert len(rows) == len(items)
     for row, expected in zip(rows, map(flat, map(json.loads, items)), strict=True):
@@ -173,7 +174,7 @@ def test_csv_says_what_json_says(items: list[str]) -> None:
 
 @few
 @given(ITEMS)
-def test_no_cell_of_the_spreadsheet_csv_is_a_formula(items: list[str]) -> None:
+def test_no_cell_of_the_spreadsheet_csv_is_a_formula(items: list[bytes]) -> None:
     for row in table(whole(CsvWriter(csv_columns(EXTENSIONS)), items)):
         for name, text in row.items():
             if name not in ("lat", "long"):
@@ -199,7 +200,7 @@ def test_no_requests_are_a_header_alone() -> None:
 
 @few
 @given(ITEMS)
-def test_ndjson_says_what_json_says(items: list[str]) -> None:
+def test_ndjson_says_what_json_says(items: list[bytes]) -> None:
     lines = whole(NdjsonWriter(), items).decode().split("\n")
     assert lines.pop() == ""
     assert [json.loads(line) for line in lines] == [json.loads(text) for text in items]
@@ -207,7 +208,7 @@ def test_ndjson_says_what_json_says(items: list[str]) -> None:
 
 @few
 @given(ITEMS)
-def test_geojson_says_what_json_says(items: list[str]) -> None:
+def test_geojson_says_what_json_says(items: list[bytes]) -> None:
     body = json.loads(whole(GeoJsonWriter(), items))
     assert body.keys() == {"type", "features"}
     assert body["type"] == "FeatureCollection"
@@ -230,7 +231,7 @@ def elements(node: etree._Element) -> Any:
 
 @few
 @given(ITEMS)
-def test_atom_says_what_json_says(items: list[str]) -> None:
+def test_atom_says_what_json_says(items: list[bytes]) -> None:
     feed = etree.fromstring(write_atom(FEED, items))
     assert feed.tag == "{http://www.w3.org/2005/Atom}feed"
     entries = feed.findall("a:entry", ATOM)
@@ -316,7 +317,7 @@ def test_an_empty_feed_is_a_feed() -> None:
 @few
 @given(ITEMS)
 @example([item(build.service_request(description="=cmd()"))])
-def test_bulk_says_in_three_formats_what_json_says(items: list[str]) -> None:
+def test_bulk_says_in_three_formats_what_json_says(items: list[bytes]) -> None:
     rows = table(whole(bulk_writer(BulkFormat.CSV), items))
     in_json = json.loads(whole(bulk_writer(BulkFormat.JSON), items))
     in_xml = etree.fromstring(whole(bulk_writer(BulkFormat.XML), items))
@@ -348,7 +349,7 @@ def test_the_status_of_bulk_is_one_word(word: str, shown: str) -> None:
 # --- GeoParquet
 
 
-def parquet(items: Sequence[str], batch: int = 1_000) -> pyarrow.parquet.ParquetFile:
+def parquet(items: Sequence[bytes], batch: int = 1_000) -> pyarrow.parquet.ParquetFile:
     batches = [items[start : start + batch] for start in range(0, len(items), batch)]
     return pyarrow.parquet.ParquetFile(io.BytesIO(b"".join(in_pieces(GeoParquetWriter(), batches))))
 
@@ -362,7 +363,7 @@ def as_json(value: Any) -> Any:
 
 @few
 @given(ITEMS)
-def test_geoparquet_says_what_json_says(items: list[str]) -> None:
+def test_geoparquet_says_what_json_says(items: list[bytes]) -> None:
     rows = parquet(items).read().to_pylist()
     for row, expected in zip(rows, map(flat, map(json.loads, items)), strict=True):
         wkb = row.pop("geometry")

@@ -66,8 +66,8 @@ def test_the_renderer_says_what_the_schema_dumps(request: ServiceRequest) -> Non
 def test_any_text_gives_two_well_formed_documents_with_the_same_data(found: list[ServiceRequest]) -> None:
     shape = shape_of(ServiceRequestSchema)
     renditions = [render(shape, request) for request in found]
-    xml = join_items(shape, [item.xml for item in renditions], XML)
-    in_json = join_items(shape, [item.json for item in renditions], JSON)
+    xml = join_items(shape, [item.xml.encode() for item in renditions], XML)
+    in_json = join_items(shape, [item.json.encode() for item in renditions], JSON)
     assert same_data(xml, in_json, "requests") == []
     assert etree.fromstring(xml).tag == "service_requests"
     assert xml == document(shape, shape.plain_list(found), XML)

@@ -80,7 +80,7 @@ def test_the_departments_name_the_reason_and_the_history_are_written_down(serve:
         ("routed", False),
     ]
     (item,) = find_request(platform, "test.example", receipt.service_request_id, JSON).items
-    assert '"agency_responsible":"Streets"' in item
+    assert b'"agency_responsible":"Streets"' in item
 
 
 @pytest.mark.parametrize(
@@ -221,7 +221,7 @@ def test_a_test_keys_request_is_taken_but_never_routed_nor_listed(serve: Serve) 
     assert (record.department, record.visibility) == ("", Visibility.UNLISTED)
     assert [event.kind for event in build.history(platform, record)] == ["received"]
     (item,) = find_request(platform, "test.example", receipt.service_request_id, JSON).items
-    assert '"agency_responsible":null' in item
+    assert b'"agency_responsible":null' in item
 
 
 def test_ids_that_an_import_has_taken_are_passed_over(serve: Serve) -> None:

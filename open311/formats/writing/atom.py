@@ -54,7 +54,7 @@ class AtomFeed:
     rights: str = ""
 
 
-def write_atom(feed: AtomFeed, items: Sequence[str]) -> bytes:
+def write_atom(feed: AtomFeed, items: Sequence[bytes]) -> bytes:
     """A whole feed of requests, each the JSON text of one, in the order given."""
     requests: list[dict[str, Any]] = [orjson.loads(item) for item in items]
     updated = max((request["updated_datetime"] for request in requests), default=NEVER)

@@ -50,7 +50,7 @@ def bulk_writer(output: BulkFormat) -> Writer:
     return writers[output]()
 
 
-def bulk_fields(item: str) -> dict[str, Any]:
+def bulk_fields(item: bytes) -> dict[str, Any]:
     """A request, with its extended_attributes, in the fields of GeoReport Bulk.
 
     There is no source of a service_subtype. status_description is the back office's own word, where it is one word.
@@ -75,7 +75,7 @@ class BulkCsvWriter:
         """The header."""
         return csv_lines([COLUMNS])
 
-    def more(self, items: Sequence[str]) -> bytes:
+    def more(self, items: Sequence[bytes]) -> bytes:
         """The next rows."""
         return csv_lines(map(cell, bulk_fields(item).values()) for item in items)
 
@@ -94,7 +94,7 @@ class BulkJsonWriter:
         """The list's head."""
         return b"["
 
-    def more(self, items: Sequence[str]) -> bytes:
+    def more(self, items: Sequence[bytes]) -> bytes:
         """The next items."""
         if not items:
             return b""
@@ -114,7 +114,7 @@ class BulkXmlWriter:
         """The root's head."""
         return f"{DECLARATION}<{_SHAPE.root}>".encode()
 
-    def more(self, items: Sequence[str]) -> bytes:
+    def more(self, items: Sequence[bytes]) -> bytes:
         """The next elements."""
         return "".join(xml_item(_SHAPE, bulk_fields(item)) for item in items).encode()
 

@@ -42,7 +42,7 @@ class CsvWriter:
         """The header."""
         return csv_lines([self._columns])
 
-    def more(self, items: Sequence[str]) -> bytes:
+    def more(self, items: Sequence[bytes]) -> bytes:
         """The next rows."""
         return csv_lines(self._row(orjson.loads(item)) for item in items)
 

@@ -18,7 +18,7 @@ class GeoJsonWriter:
         """The collection's head."""
         return b'{"type":"FeatureCollection","features":['
 
-    def more(self, items: Sequence[str]) -> bytes:
+    def more(self, items: Sequence[bytes]) -> bytes:
         """The next features."""
         if not items:
             return b""

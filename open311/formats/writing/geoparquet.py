@@ -85,7 +85,7 @@ class GeoParquetWriter:
         self._arrow = pyarrow
         self._facts = facts or {}
         self._columns = [*_columns(pyarrow)]
-        self._waiting: list[str] = []
+        self._waiting: list[bytes] = []
         self._bounds = (inf, inf, -inf, -inf)
         self._drain = _Drain()
         schema = pyarrow.schema([(name, kind) for name, _, kind in self._columns])
@@ -97,7 +97,7 @@ class GeoParquetWriter:
         """The magic number."""
         return self._drain.take()
 
-    def more(self, items: Sequence[str]) -> bytes:
+    def more(self, items: Sequence[bytes]) -> bytes:
         """What is full of row groups."""
         self._waiting += items
         while len(self._waiting) >= GROUP_ROWS:
@@ -115,7 +115,7 @@ class GeoParquetWriter:
         self._parquet.close()
         return self._drain.take()
 
-    def _write(self, items: Iterable[str]) -> None:
+    def _write(self, items: Iterable[bytes]) -> None:
         rows = [orjson.loads(item) for item in items]
         arrays = [self._array([_at(row, path) for row in rows], kind) for _, path, kind in self._columns]
         points = [(row["long"], row["lat"]) for row in rows if _has_point(row)]

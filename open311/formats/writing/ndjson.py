@@ -12,9 +12,9 @@ class NdjsonWriter:
         """Nothing."""
         return b""
 
-    def more(self, items: Sequence[str]) -> bytes:
+    def more(self, items: Sequence[bytes]) -> bytes:
         """The next lines."""
-        return ("\n".join(items) + "\n").encode() if items else b""
+        return b"\n".join([*items, b""])
 
     def end(self) -> bytes:
         """Nothing."""

@@ -12,14 +12,14 @@ class Writer(Protocol):
     def begin(self) -> bytes:
         """What comes before all items."""
 
-    def more(self, items: Sequence[str]) -> bytes:
+    def more(self, items: Sequence[bytes]) -> bytes:
         """The next items; what comes out may lag behind what went in."""
 
     def end(self) -> bytes:
         """What comes after all items."""
 
 
-def in_pieces(writer: Writer, batches: Iterable[Sequence[str]]) -> Iterator[bytes]:
+def in_pieces(writer: Writer, batches: Iterable[Sequence[bytes]]) -> Iterator[bytes]:
     """A document piece by piece, as its batches come."""
     yield writer.begin()
     for batch in batches:
@@ -27,6 +27,6 @@ def in_pieces(writer: Writer, batches: Iterable[Sequence[str]]) -> Iterator[byte
     yield writer.end()
 
 
-def whole(writer: Writer, items: Sequence[str]) -> bytes:
+def whole(writer: Writer, items: Sequence[bytes]) -> bytes:
     """A document at once."""
     return b"".join(in_pieces(writer, [items]))

@@ -1,0 +1,124 @@
+"""Statements on plain connections: values go and come unchanged, failures are told apart."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Boolean,
+    Double,
+    LargeBinary,
+    Text,
+    bindparam,
+    cast,
+    func,
+    literal_column,
+    select,
+)
+from sqlalchemy.dialects.postgresql import TIMESTAMP
+
+from open311.errors import Unavailable
+from open311.storage.direct import Direct, Refused, Statement
+from open311.storage.engine import open_database
+
+TEXTS = st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs"]))
+INSTANTS = st.integers(-(10**10), 10**11).map(lambda seconds: datetime.fromtimestamp(seconds, UTC))
+KINDS: list[tuple[Any, st.SearchStrategy[Any]]] = [
+    (Text, TEXTS),
+    (BigInteger, st.integers(-(2**63), 2**63 - 1)),
+    (Double, st.floats(allow_nan=False)),
+    (Boolean, st.booleans()),
+    (TIMESTAMP(timezone=True), INSTANTS),
+    (ARRAY(Text), st.lists(TEXTS, max_size=5)),
+    (LargeBinary, st.binary()),
+]
+
+
+@pytest.fixture(scope="module", params=[True, False], ids=["prepared", "unprepared"])
+def direct(make_database: Callable[[str], str], request: pytest.FixtureRequest) -> Iterator[Direct]:
+    found = open_database(
+        make_database(f"direct_{request.param}".lower()), statement_timeout_ms=300, prepares=request.param
+    )
+    yield found.direct
+    found.close()
+
+
+def statement(*columns: Any, name: str = "") -> Statement:
+    return Statement.of(select(*columns), name)
+
+
+@pytest.mark.parametrize(("kind", "values"), KINDS, ids=[str(kind) for kind, _ in KINDS])
+def test_any_value_comes_back_as_it_went(direct: Direct, kind: Any, values: st.SearchStrategy[Any]) -> None:
+    echo = statement(cast(bindparam("value"), kind), name=f"echo_{abs(hash(str(kind)))}")
+
+    @settings(max_examples=60)
+    @given(values | st.none())
+    def check(value: Any) -> None:
+        assert direct.rows(echo, {"value": value}) == [(value,)]
+
+    check()
+
+
+def test_columns_are_read_one_by_one(direct: Direct) -> None:
+    texts = ["a", 'say "ö"', "\\", ""]
+    unnested = func.unnest(cast(bindparam("texts"), ARRAY(Text)))
+    rows = statement(unnested, literal_column("generate_series(7, 10)"), literal_column("NULL::text"))
+    found = direct.read(rows, {"texts": texts})
+    assert len(found) == 4
+    assert found.texts(0) == [text.encode() for text in texts]
+    assert (found.numbers(1), found.number(3, 1)) == ([7, 8, 9, 10], 10)
+    assert found.texts(2) == [b""] * 4
+    assert found.rows() == [(text, number, None) for text, number in zip(texts, range(7, 11), strict=True)]
+
+
+def test_a_percent_sign_and_a_name_that_comes_twice(direct: Direct) -> None:
+    value = bindparam("value", type_=Text)
+    like = statement((cast(value, Text) + literal_column("'%'")), cast(value, Text), name="twice")
+    assert direct.rows(like, {"value": "x"}) == [("x%", "x")]
+
+
+def test_a_text_with_nul_is_refused_before_libpq_cuts_it(direct: Direct) -> None:
+    with pytest.raises(Refused, match="NUL"):
+        direct.rows(statement(cast(bindparam("value"), Text)), {"value": "a\x00b"})
+
+
+@pytest.mark.parametrize("name", ["", "broken"])
+def test_what_the_database_refuses_is_told_without_values(direct: Direct, name: str) -> None:
+    broken = statement(cast(cast(bindparam("value"), Text), BigInteger), name=name)
+    for _ in range(2):
+        with pytest.raises(Refused, match="invalid input syntax") as caught:
+            direct.write(broken, {"value": "jane@example.com"})
+        assert "22P02" in str(caught.value)
+    assert direct.rows(broken, {"value": "5"}) == [(5,)]
+
+
+@pytest.mark.parametrize("name", ["", "slow"])
+def test_what_takes_too_long_is_unavailable_and_the_connection_lives_on(direct: Direct, name: str) -> None:
+    slow = statement(literal_column("pg_sleep(5)"), name=name)
+    with pytest.raises(Unavailable):
+        direct.rows(slow, {})
+    assert direct.rows(statement(literal_column("1")), {}) == [(1,)]
+
+
+def test_a_read_outlives_its_connection_and_a_write_does_not_run_twice(direct: Direct) -> None:
+    whoami = statement(literal_column("pg_backend_pid()"), name="whoami")
+    [(first,)] = direct.rows(whoami, {})
+    suicide = statement(literal_column("pg_terminate_backend(pg_backend_pid())"), name="suicide")
+    with pytest.raises(Unavailable):
+        direct.write(suicide, {})
+    [(second,)] = direct.rows(whoami, {})
+    assert first != second
+
+
+def test_no_database_is_unavailable() -> None:
+    nowhere = Direct("host=127.0.0.1 port=1 dbname=none connect_timeout=2", prepares=True)
+    with pytest.raises(Unavailable):
+        nowhere.rows(statement(literal_column("1")), {})
+    nowhere.close()
