@@ -128,7 +128,7 @@ def _key(items: Items, search: RequestSearch, output: Format) -> Key:
     """Where a page ends: the last item's instant stands in its body, to the second, as it does in the index."""
     last = search.page_size - 1
     return Key(
-        parse_instant(text_field(items.bodies[last], search.sort.wire_field, output), UTC), items.numbers[last]
+        parse_instant(text_field(items.bodies[last], search.sort.wire_field, output), UTC), items.number(last)
     )
 
 

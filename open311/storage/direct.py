@@ -90,7 +90,7 @@ class Result:
         get = self._found.get_value
         return [int(get(row, column) or 0) for row in range(self._found.ntuples)]
 
-    def number(self, row: int, column: int) -> int:
+    def number(self, column: int, row: int) -> int:
         """One whole number."""
         return int(self._found.get_value(row, column) or 0)
 

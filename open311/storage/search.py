@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields, replace
-from functools import cache, lru_cache, reduce
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cache, lru_cache, partial, reduce
 from operator import xor
-from typing import Any, overload
+from typing import Any
 
 from sqlalchemy import (
     ARRAY,
@@ -59,14 +59,14 @@ class Items:
 
     bodies   UTF-8
     digests  what of each goes into the list's ETag
-    numbers  ours, for cursors
+    number   ours of one of them, for cursors; read when it is asked for
     extras   of each, extended_attributes, notes and attributes as fields to add; empty unless asked for
     distances  of each from a circle's centre, metres; empty unless asked for
     """
 
     bodies: Sequence[bytes] = ()
     digests: Sequence[int] = ()
-    numbers: Sequence[int] = ()
+    number: Callable[[int], int] = ().__getitem__
     extras: Sequence[Sequence[str]] = ()
     distances: Sequence[float] = ()
 
@@ -76,35 +76,16 @@ class Items:
         return cls(
             found.texts(0),
             found.numbers(1),
-            _Numbers(found, 2),
+            partial(found.number, 2),
             found.values(3) if with_extras else (),
             found.values(4 if with_extras else 3) if with_distance else (),
         )
 
     def first(self, count: int) -> Items:
-        """The first items."""
-        return Items(*(getattr(self, field.name)[:count] for field in fields(self)))
-
-
-class _Numbers(Sequence[int]):
-    """A column of which most lists need one number: none is read before it is asked for."""
-
-    def __init__(self, found: Result, column: int) -> None:
-        self._found, self._column = found, column
-
-    def __len__(self) -> int:
-        return len(self._found)
-
-    @overload
-    def __getitem__(self, index: int) -> int: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[int]: ...
-    def __getitem__(self, index: int | slice) -> int | Sequence[int]:
-        if isinstance(index, slice):
-            return [self[row] for row in range(*index.indices(len(self)))]
-        if not -len(self) <= index < len(self):
-            raise IndexError(index)
-        return self._found.number(index % len(self), self._column)
+        """The first items, with the digests of all."""
+        return replace(
+            self, bodies=self.bodies[:count], extras=self.extras[:count], distances=self.distances[:count]
+        )
 
 
 def find_items(direct: Direct, search: RequestSearch, output: Format, *, with_extras: bool = False) -> Items:
