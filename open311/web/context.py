@@ -22,6 +22,11 @@ def platform() -> Platform:
     return cast("Platform", current_app.extensions[EXTENSION])
 
 
+def own_address() -> str:
+    """The address of this server as clients see it, without a slash at its end (A47)."""
+    return (platform().settings.public_url or f"{request.scheme}://{request.host}{request.root_path}").rstrip("/")
+
+
 def output_format(suffix: str | None = None) -> Format:
     """The format to answer in: the suffix if there is one, else Accept, else XML (A45)."""
     if suffix is None:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from flask import Response, request
+from flask import Response
 
 from open311.domain.dates import format_instant
 from open311.errors import Unavailable
 from open311.formats import JSON, XML, Format, document, shape_of
 from open311.operations.sync import ensure_synced, read_changesets
 from open311.web.answers import answer
-from open311.web.context import platform
+from open311.web.context import own_address, platform
 from open311.web.georeport.blueprint import BASE, georeport, root
 from open311.web.parsing import read_query
 from schemas import DiscoverySchema, JurisdictionArguments
@@ -65,7 +65,7 @@ def get_discovery(output: Format) -> Response:
 
 def base_url() -> str:
     """The base address of all calls, as clients see it, without a slash at the end (A47)."""
-    return (platform().settings.public_url or request.url_root).rstrip("/") + BASE
+    return own_address() + BASE
 
 
 def _changeset(jurisdiction_id: str) -> datetime:

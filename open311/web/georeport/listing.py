@@ -16,7 +16,7 @@ from open311.formats.writing import Feed
 from open311.operations.find_requests import EXTENSIONS, Page, count_requests, find_requests, find_validator
 from open311.plugins import Jurisdiction
 from open311.web.answers import not_modified
-from open311.web.context import platform
+from open311.web.context import own_address, platform
 from open311.web.cursors import write_cursor
 from open311.web.parsing import ALIASES, names_in, read_query
 from open311.web.search import read_search
@@ -121,7 +121,7 @@ def address_here() -> str:
 
 def page_url(changes: dict[str, str], *without: str) -> str:
     """The address of this list with another page, as clients see this server; a key that came along stays out."""
-    address = (platform().settings.public_url or request.url_root).rstrip("/") + request.path
+    address = own_address() + request.path
     kept = [
         pair for pair in request.args.items(multi=True) if pair[0] not in ("page", "cursor", "api_key", *without)
     ]
