@@ -19,13 +19,13 @@ from open311.operations.sync import ensure_synced
 from open311.settings import Settings
 from open311.web.access import limit_rates, require_https
 from open311.web.bulk import register_bulk
-from open311.web.context import EXTENSION
 from open311.web.dumps import register_dumps
 from open311.web.envelope import Envelope, WholeBody
 from open311.web.errors import http_error, register_errors
 from open311.web.feeds import register_feeds
-from open311.web.georeport import register_georeport
+from open311.web.georeport import hot_views, register_georeport
 from open311.web.pages import pages
+from open311.web.quick import QuickLane
 from open311.web.status import status
 from schemas import ErrorSchema
 
@@ -91,7 +91,8 @@ def create_app(settings: Settings, platform: Platform | None = None) -> Flask:
     }
     app.url_map.converters["code"] = CodeConverter
     app.url_map.merge_slashes = False
-    app.extensions[EXTENSION] = platform or open_platform(settings)
+    platform = platform or open_platform(settings)
+    app.extensions["open311"] = platform
     api = GeoReportApi(app)
     api.DEFAULT_ERROR_RESPONSE_NAME = None  # each call documents its own errors
     register_georeport(api)
@@ -104,9 +105,11 @@ def create_app(settings: Settings, platform: Platform | None = None) -> Flask:
     if settings.requires_https:
         app.before_request(require_https)
     limit_rates(app, settings)
-    _sync(app.extensions[EXTENSION])
+    _sync(platform)
+    if not settings.get_rate:
+        app.wsgi_app = QuickLane(app.wsgi_app, hot_views(), requires_https=settings.requires_https)  # type: ignore[method-assign]
     app.wsgi_app = WholeBody(app.wsgi_app, most_bytes=4 * settings.max_body_bytes)  # type: ignore[method-assign]
-    app.wsgi_app = Envelope(app.wsgi_app)  # type: ignore[method-assign]
+    app.wsgi_app = Envelope(app.wsgi_app, platform)  # type: ignore[method-assign]
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]

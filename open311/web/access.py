@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import ceil
 from urllib.parse import quote
 
-from flask import Flask, redirect, request
+from flask import Flask, redirect
 from limits import RateLimitItem, parse_many
 from limits.storage import storage_from_string
 from limits.strategies import FixedWindowRateLimiter
@@ -17,7 +17,7 @@ from open311.errors import Invalid
 from open311.operations.api_keys import require_key
 from open311.settings import Settings
 from open311.storage.keys import Key
-from open311.web.context import is_georeport, platform
+from open311.web.context import is_georeport, platform, request
 from open311.web.parsing import Parameters
 
 WRITING = ("POST", "PUT", "PATCH", "DELETE")

@@ -9,13 +9,13 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, cast
 
 import orjson
-from flask import Response, request
+from flask import Response
 
 from open311.errors import Invalid, Problem
 from open311.formats import JSON, Format, document, shape_of
 from open311.formats.writing import BulkFormat, Feed
 from open311.web.codings import Coding, pack, wanted_coding
-from open311.web.context import platform
+from open311.web.context import platform, request
 from schemas import ErrorSchema
 
 if TYPE_CHECKING:

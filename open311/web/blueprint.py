@@ -32,6 +32,10 @@ class GeoReportBlueprint(Blueprint):  # type: ignore[misc]  # flask-smorest has 
 
     is_extension = False
 
+    def __init__(self, *arguments: Any, **more: Any) -> None:
+        super().__init__(*arguments, **more)
+        self.hot: dict[str, View | None] = {}
+
     def call(
         self,
         rule: str,
@@ -41,12 +45,14 @@ class GeoReportBlueprint(Blueprint):  # type: ignore[misc]  # flask-smorest has 
         method: str = "GET",
         errors: tuple[int, ...] = (400, 404, 503),
         by_accept: bool = True,
+        is_hot: bool = False,
     ) -> Callable[[View], View]:
         """Register a view at `rule`.json, `rule`.xml and `rule`; it gets the format as `output`.
 
         takes    what the call reads, for the API page; the view reads it itself
         answers  the body of success; a list where the body has an item name
         by_accept  whether the address without suffix is the same call
+        is_hot     whether it is asked for so often that the quick lane has it too
         """
 
         def decorate(view: View) -> View:
@@ -62,6 +68,8 @@ class GeoReportBlueprint(Blueprint):  # type: ignore[misc]  # flask-smorest has 
                 described["manual_doc"] = {"x-extension": True}
             serve._apidoc = described  # type: ignore[attr-defined]
             self.add_url_rule(f"{rule}.<any(json,xml):suffix>", view.__name__, serve, methods=[method])
+            if method == "GET":
+                self.hot[rule] = view if is_hot else None
             if by_accept:  # the API page shows each call once
                 FlaskBlueprint.add_url_rule(self, rule, f"{view.__name__}_by_accept", serve, methods=[method])
             return view

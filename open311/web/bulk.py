@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, cast
 
-from flask import Flask, Response, current_app, request
+from flask import Flask, Response, current_app
 from flask_smorest import Api, Blueprint
 
 from open311.clock import utc_now
@@ -15,7 +15,7 @@ from open311.operations.export_requests import ORDER, open_export
 from open311.plugins import Jurisdiction
 from open311.web.answers import make_cachable, not_modified
 from open311.web.codings import wanted_coding
-from open311.web.context import platform
+from open311.web.context import platform, request
 from open311.web.extensions import documented
 from open311.web.georeport.blueprint import ROOT
 from open311.web.parsing import read_query

@@ -8,12 +8,11 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Any
 
-from flask import request
 from isal import igzip, isal_zlib
 from werkzeug.datastructures import Accept
 from werkzeug.http import parse_accept_header
 
-from open311.web.context import platform
+from open311.web.context import platform, request
 
 if sys.version_info >= (3, 14):
     from compression import zstd

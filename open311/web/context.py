@@ -1,25 +1,51 @@
-"""What views reach for: the platform of the running app, the format and jurisdiction of the call."""
+"""What views reach for: the call that is being served, and the platform that serves it.
+
+Flask has a request of its own, for views that read a body or need its app. Those that only read the database are
+also called before Flask (see quick.py), where there is none.
+"""
 
 from __future__ import annotations
 
 import re
-from typing import cast
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from flask import current_app, request
+from werkzeug.local import LocalProxy
+from werkzeug.wrappers import Request
 
 from open311.formats import JSON, XML, Format
 from open311.formats.writing import Feed
 from open311.operations.platform import Platform
 
-EXTENSION = "open311"
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
 _SUFFIX = re.compile(r"\.(json|xml)$", re.IGNORECASE)
 _FEED = re.compile(r"/open311/(?:v2|bulk/v1)/(?:requests|areas|jurisdictions)\.(geojson|csv|atom|ndjson)")
 _DUMPS = re.compile(r"/open311/v2/dumps[./].*", re.DOTALL)
 
 
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call and what serves it."""
+
+    request: Request
+    platform: Platform
+
+
+_call: ContextVar[Call] = ContextVar("call")
+request: Request = LocalProxy(_call, "request")  # type: ignore[assignment]  # behaves as one
+
+
+def begin(environ: WSGIEnvironment, platform: Platform) -> None:
+    """Make this the call that is being served."""
+    _call.set(Call(Request(environ, populate_request=False), platform))
+
+
 def platform() -> Platform:
-    """The platform of the running app."""
-    return cast("Platform", current_app.extensions[EXTENSION])
+    """The platform that serves this call."""
+    return _call.get().platform
 
 
 def own_address() -> str:

@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from urllib.parse import quote
 
 import orjson
-from flask import Response, redirect, request, send_file
+from flask import Response, redirect, send_file
 from flask_smorest import Api, Blueprint
 
 from open311.errors import NotFound
 from open311.operations.dumps import CHECKSUM, DumpFile, dumps_folder, find_dumps, terms
 from open311.plugins import Jurisdiction
 from open311.web.answers import validator_of
-from open311.web.context import platform
+from open311.web.context import platform, request
 from open311.web.extensions import FILE, PROBLEM, PROBLEM_TYPE, documented
 from open311.web.georeport.blueprint import BASE
 from open311.web.georeport.discovery import base_url

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from open311 import __version__
 from open311.observe import begin_call, end_call
-from open311.web.context import is_georeport
+from open311.operations.platform import Platform
+from open311.web.context import begin, is_georeport
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -47,8 +48,9 @@ class Envelope:
     Every answer names its call and this software; GeoReport answers may be read by any page on the web (CORS).
     """
 
-    def __init__(self, application: WSGIApplication) -> None:
+    def __init__(self, application: WSGIApplication, platform: Platform) -> None:
         self._application = application
+        self._platform = platform
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Go on with the plain path; add headers and write the log line when the answer begins."""
@@ -58,6 +60,7 @@ class Envelope:
         given = environ.get("HTTP_X_REQUEST_ID", "")
         request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
         begin_call(request_id)
+        begin(environ, self._platform)
         added = [("X-Request-Id", request_id), *_ALWAYS]
         if is_georeport(path):
             added += _PREFLIGHT if method == "OPTIONS" else _CORS

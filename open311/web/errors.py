@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import cast
 
-from flask import Flask, Response, request
+from flask import Flask, Response
 from werkzeug.exceptions import HTTPException
 
 from open311.errors import Forbidden, Gone, Invalid, Misconfigured, NotFound, Open311Error, Problem, Unavailable
 from open311.observe import logger
 from open311.web.answers import error_answer, problem_answer
-from open311.web.context import is_dump, is_georeport, output_format
+from open311.web.context import is_dump, is_georeport, output_format, request
 
 log = logger(__name__)
 
@@ -35,12 +35,13 @@ RETRY_AFTER_S = "5"
 
 def register_errors(app: Flask) -> None:
     """Let every error of the app answer in the standard's shape."""
-    app.register_error_handler(Open311Error, _foreseen)
+    app.register_error_handler(Open311Error, foreseen)
     app.register_error_handler(HTTPException, http_error)
     app.register_error_handler(Exception, _fault)
 
 
-def _foreseen(error: Open311Error) -> Response:
+def foreseen(error: Open311Error) -> Response:
+    """What was refused on purpose, and a database that is down."""
     status = STATUSES[type(error)]
     if status >= 500:
         log.error("failed", path=request.path, cause=repr(error.__cause__ or error))

@@ -6,7 +6,7 @@ from functools import partial, update_wrapper
 from typing import Any
 from urllib.parse import urlencode
 
-from flask import Response, request
+from flask import Response
 from flask_smorest import Api, Blueprint
 
 from open311.formats import JSON, XML
@@ -23,7 +23,7 @@ from open311.formats.writing import (
 from open311.operations.dumps import terms
 from open311.operations.find_requests import Page
 from open311.web.answers import answer
-from open311.web.context import platform
+from open311.web.context import platform, request
 from open311.web.extensions import documented
 from open311.web.georeport.blueprint import BASE
 from open311.web.georeport.discovery import base_url

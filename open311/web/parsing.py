@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import cast
 from urllib.parse import parse_qsl
 
-from flask import request
+from flask import request as form_request
 from marshmallow import ValidationError
 from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
@@ -16,6 +16,7 @@ from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 from open311.domain.requests import Reporter, Submission
 from open311.domain.text import clean_text, stripped
 from open311.errors import Invalid, Problem
+from open311.web.context import request
 from schemas import Arguments
 
 MAX_FIELDS = 1_000
@@ -77,18 +78,18 @@ def _plain_name(name: str) -> str:
 
 
 def _body_parameters() -> Parameters:
-    media_type = request.mimetype
-    charset = request.mimetype_params.get("charset", "utf-8").lower()
+    media_type = form_request.mimetype
+    charset = form_request.mimetype_params.get("charset", "utf-8").lower()
     if media_type and media_type not in FORM_TYPES:
         raise UnsupportedMediaType(f"{media_type} is not read here; send {FORM_TYPES[0]} or {FORM_TYPES[1]}.")
     if charset not in ("utf-8", "utf8", "us-ascii"):
         raise UnsupportedMediaType(f"charset {charset} is not read here; send UTF-8.")
-    raw = request.get_data(cache=True)
-    if request.content_length is None and len(raw) >= (request.max_content_length or len(raw) + 1):
+    raw = form_request.get_data(cache=True)
+    if form_request.content_length is None and len(raw) >= (form_request.max_content_length or len(raw) + 1):
         raise RequestEntityTooLarge  # Werkzeug cuts a chunked body at the limit and says nothing
     if media_type != FORM_TYPES[1]:
         return _pairs(raw)
-    form = Parameters(request.form)
+    form = Parameters(form_request.form)
     if _REPLACEMENT not in raw and any("\ufffd" in text for pair in form.items(multi=True) for text in pair):
         raise Invalid("the body is not UTF-8; encode it so.")
     return form

@@ -215,3 +215,17 @@ def test_any_other_request_id_is_replaced(client: FlaskClient, given: str) -> No
 @pytest.mark.parametrize("path", ["/", "/docs", f"{BASE}/services.json", f"{BASE}/nothing.xml", "/readyz"])
 def test_no_answer_may_be_taken_for_another_type(client: FlaskClient, path: str) -> None:
     assert client.get(path).headers["X-Content-Type-Options"] == "nosniff"
+
+
+@pytest.mark.requirement("C172")
+@pytest.mark.parametrize(("suffix", "content_type"), [(".json", JSON), (".xml", XML), ("", XML)])
+def test_a_fault_in_a_read_is_500_and_logged_once(
+    make_app: Callable[..., Flask], capsys: pytest.CaptureFixture[str], suffix: str, content_type: str
+) -> None:
+    city = build.city()
+    app = make_app(city)
+    object.__setattr__(city, "services", None)  # no plugin does that
+    answer = app.test_client().get(f"{BASE}/services{suffix}")
+    assert (answer.status_code, answer.content_type) == (500, content_type)
+    assert codes(answer) == {500}
+    assert capsys.readouterr().err.count('"event":"fault"') == 1

@@ -44,8 +44,8 @@ class Discovery:
     endpoints: tuple[Endpoint, ...]
 
 
-@root.call("/discovery", takes=JurisdictionArguments, answers=DiscoverySchema)
-@georeport.call("/discovery", takes=JurisdictionArguments, answers=DiscoverySchema)
+@root.call("/discovery", takes=JurisdictionArguments, answers=DiscoverySchema, is_hot=True)
+@georeport.call("/discovery", takes=JurisdictionArguments, answers=DiscoverySchema, is_hot=True)
 def get_discovery(output: Format) -> Response:
     """Say where the API is and how to get a key.
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from flask import request
-
 from open311.plugins import Jurisdiction
+from open311.web.context import request
 
 
 def wanted_languages(jurisdiction: Jurisdiction, locale: str) -> tuple[str, ...]:

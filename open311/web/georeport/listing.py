@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from urllib.parse import urlencode
 
-from flask import Response, request
+from flask import Response
 
 from open311.clock import utc_now
 from open311.domain.search import RequestSearch
@@ -16,7 +16,7 @@ from open311.formats.writing import Feed
 from open311.operations.find_requests import EXTENSIONS, Page, count_requests, find_requests, find_validator
 from open311.plugins import Jurisdiction
 from open311.web.answers import not_modified
-from open311.web.context import own_address, platform
+from open311.web.context import own_address, platform, request
 from open311.web.cursors import write_cursor
 from open311.web.parsing import ALIASES, names_in, read_query
 from open311.web.search import read_search

@@ -32,7 +32,7 @@ _SUBMISSION = SubmissionArguments()
 _SINGLE = RequestArguments()
 
 
-@georeport.call("/requests", takes=RequestSearchArguments, answers=ExtendedRequestSchema)
+@georeport.call("/requests", takes=RequestSearchArguments, answers=ExtendedRequestSchema, is_hot=True)
 def list_requests(output: Format) -> Response:
     """List requests, newest first.
 
@@ -74,7 +74,9 @@ def create_request(output: Format) -> Response:
     return answer(body, output, platform().settings.created_status)
 
 
-@georeport.call("/requests/<code:service_request_id>", takes=RequestArguments, answers=ExtendedRequestSchema)
+@georeport.call(
+    "/requests/<code:service_request_id>", takes=RequestArguments, answers=ExtendedRequestSchema, is_hot=True
+)
 def get_request(output: Format, service_request_id: str) -> Response:
     """Show one request, as a list of one.
 

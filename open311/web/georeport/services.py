@@ -24,7 +24,7 @@ _LIST = shape_of(ServiceSchema)
 _DEFINITION = shape_of(ServiceDefinitionSchema)
 
 
-@georeport.call("/services", takes=ServiceListArguments, answers=ServiceSchema)
+@georeport.call("/services", takes=ServiceListArguments, answers=ServiceSchema, is_hot=True)
 def list_services(output: Format) -> Response:
     """List the kinds of request that a city takes.
 
@@ -37,7 +37,9 @@ def list_services(output: Format) -> Response:
     return _localised(_list_body(jurisdiction, languages, output), jurisdiction, languages, output)
 
 
-@georeport.call("/services/<code:service_code>", takes=ServiceArguments, answers=ServiceDefinitionSchema)
+@georeport.call(
+    "/services/<code:service_code>", takes=ServiceArguments, answers=ServiceDefinitionSchema, is_hot=True
+)
 def get_service_definition(output: Format, service_code: str) -> Response:
     """Show the questions that belong to one service.
 
