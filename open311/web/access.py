@@ -19,6 +19,7 @@ from open311.settings import Settings
 from open311.storage.keys import Key
 from open311.web.context import is_georeport, platform, request
 from open311.web.parsing import Parameters
+from open311.web.rates import Counters
 
 WRITING = ("POST", "PUT", "PATCH", "DELETE")
 READING = ("GET", "HEAD")
@@ -50,7 +51,8 @@ def _public_address() -> str:
 
 def limit_rates(app: Flask, settings: Settings) -> None:
     """Count GeoReport calls per client address and answer 429 with Retry-After above the rate (A60)."""
-    counter = FixedWindowRateLimiter(storage_from_string(settings.rate_storage))
+    is_local = settings.rate_storage.startswith("memory:")
+    counter = FixedWindowRateLimiter(Counters() if is_local else storage_from_string(settings.rate_storage))
     rates: dict[str, list[RateLimitItem]] = {}
     for rate, methods in ((settings.post_rate, WRITING), (settings.get_rate, READING)):
         rates |= dict.fromkeys(methods, parse_many(rate)) if rate else {}

@@ -1,0 +1,70 @@
+"""Counting calls in this process: a storage for `limits` that starts no thread to forget what is over."""
+
+from __future__ import annotations
+
+import threading
+
+from limits.storage import Storage
+
+from open311.clock import exact_now
+
+SWEEP_EVERY = 1_000
+
+
+class Counters(Storage):
+    """Counts by key until they expire. Every so many calls, those that have expired are dropped."""
+
+    STORAGE_SCHEME = ["open311-memory"]  # noqa: RUF012  # as the library has it
+
+    def __init__(self, uri: str | None = None, wrap_exceptions: bool = False, **_: str) -> None:
+        super().__init__(uri, wrap_exceptions=wrap_exceptions)
+        self._lock = threading.Lock()
+        self._counts: dict[str, tuple[int, float]] = {}
+        self._calls = 0
+
+    @property
+    def base_exceptions(self) -> type[Exception] | tuple[type[Exception], ...]:
+        """What a storage may raise; this one raises nothing."""
+        return ()
+
+    def incr(self, key: str, expiry: float, amount: int = 1) -> int:
+        """Count; how many there are now."""
+        now = _now()
+        with self._lock:
+            count, ends_at = self._counts.get(key, (0, 0.0))
+            if ends_at <= now:
+                count, ends_at = 0, now + expiry
+            self._counts[key] = count + amount, ends_at
+            self._calls += 1
+            if self._calls % SWEEP_EVERY == 0:
+                self._counts = {one: kept for one, kept in self._counts.items() if kept[1] > now}
+            return count + amount
+
+    def get(self, key: str) -> int:
+        """How many there are."""
+        count, ends_at = self._counts.get(key, (0, 0.0))
+        return count if ends_at > _now() else 0
+
+    def get_expiry(self, key: str) -> float:
+        """When they will be forgotten, in seconds since 1970."""
+        return self._counts.get(key, (0, _now()))[1]
+
+    def check(self) -> bool:
+        """Whether it works."""
+        return True
+
+    def reset(self) -> int | None:
+        """Forget all; how many keys."""
+        with self._lock:
+            dropped = len(self._counts)
+            self._counts.clear()
+            return dropped
+
+    def clear(self, key: str) -> None:
+        """Forget one."""
+        with self._lock:
+            self._counts.pop(key, None)
+
+
+def _now() -> float:
+    return exact_now().timestamp()
