@@ -2,24 +2,51 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 import click
 
 from open311 import __version__
-from open311.cli.areas import areas
-from open311.cli.catalogue import jurisdictions, route
-from open311.cli.conformance import conformance
-from open311.cli.database import db
-from open311.cli.documents import openapi, settings
-from open311.cli.exporting import dump_command, export_command
-from open311.cli.importing import import_command
-from open311.cli.keys import keys
-from open311.cli.publishing import publish
-from open311.cli.requests import requests
-from open311.cli.servers import run, serve, worker
 from open311.cli.shell import Shell
 
+COMMANDS = {
+    "run": "servers.run",
+    "serve": "servers.serve",
+    "worker": "servers.worker",
+    "db": "database.db",
+    "keys": "keys.keys",
+    "jurisdictions": "catalogue.jurisdictions",
+    "route": "catalogue.route",
+    "requests": "requests.requests",
+    "import": "importing.import_command",
+    "export": "exporting.export_command",
+    "dump": "exporting.dump_command",
+    "publish": "publishing.publish",
+    "areas": "areas.areas",
+    "settings": "documents.settings",
+    "openapi": "documents.openapi",
+    "conformance": "conformance.conformance",
+}
+"""Where each is: a server should not wait for the modules of an import to load."""
 
-@click.group(cls=Shell, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+
+class Main(Shell):
+    """The commands, each loaded when it is named."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        """All of them."""
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """One of them."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, name = COMMANDS[cmd_name].partition(".")
+        command: click.Command = getattr(import_module(f"{__name__}.{module}"), name)
+        return command
+
+
+@click.group(cls=Main, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="open311")
 def main() -> None:
     """A GeoReport v2 (Open311) server.
@@ -33,24 +60,3 @@ def main() -> None:
 
     Without DATABASE_URL, commands use a private PostGIS cluster under ./var.
     """
-
-
-for command in (
-    run,
-    serve,
-    worker,
-    db,
-    keys,
-    jurisdictions,
-    route,
-    requests,
-    import_command,
-    export_command,
-    dump_command,
-    publish,
-    areas,
-    settings,
-    openapi,
-    conformance,
-):
-    main.add_command(command)

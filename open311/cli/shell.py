@@ -96,7 +96,8 @@ class Shell(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands with their whole first sentence; click would cut it off."""
-        commands = [(name, self.commands[name]) for name in self.list_commands(ctx)]
+        found = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        commands = [(name, command) for name, command in found if command is not None]
         with formatter.section("Commands"):
             formatter.write_dl([(name, command.get_short_help_str(limit=1_000)) for name, command in commands])
 

@@ -1,24 +1,36 @@
-"""Jobs, deferred in the transaction of the row they are about: both are there, or neither is."""
+"""Jobs, deferred in the transaction of the row they are about: both are there, or neither is.
+
+Procrastinate is imported with the first job: most web processes never defer one.
+"""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
-import procrastinate
-from procrastinate.contrib.sqlalchemy import SQLAlchemyPsycopg2Connector
-from procrastinate.exceptions import AlreadyEnqueued
 from sqlalchemy import Connection, text
 
 from open311.storage.engine import Database
+
+if TYPE_CHECKING:
+    from procrastinate import App
 
 
 class Queue:
     """The job queue as operations see it; tasks are named, their code is the worker's."""
 
     def __init__(self, database: Database) -> None:
-        self._app = procrastinate.App(connector=SQLAlchemyPsycopg2Connector())
-        self._app.open(database.engine)
+        self._database = database
+
+    @cached_property
+    def _app(self) -> App:
+        import procrastinate
+        from procrastinate.contrib.sqlalchemy import SQLAlchemyPsycopg2Connector
+
+        app = procrastinate.App(connector=SQLAlchemyPsycopg2Connector())
+        app.open(self._database.engine)
+        return app
 
     def defer(self, connection: Connection, task: str, *, at: datetime | None = None, **arguments: Any) -> None:
         """Add a job that runs once this transaction has committed, not before `at`."""
@@ -26,6 +38,8 @@ class Queue:
 
     def defer_once(self, connection: Connection, task: str, lock: str, **arguments: Any) -> bool:
         """Add a job unless one with the same lock is waiting already; whether it was added."""
+        from procrastinate.exceptions import AlreadyEnqueued
+
         try:
             with connection.begin_nested():
                 self._app.configure_task(task, connection=connection, queueing_lock=lock).defer(**arguments)

@@ -62,12 +62,19 @@ def refusal(result: Result) -> str:
 # --- Help
 
 
+def members(group: click.Group) -> dict[str, click.Command]:
+    """A group's commands by name."""
+    context = click.Context(group)
+    found = {name: group.get_command(context, name) for name in group.list_commands(context)}
+    return {name: command for name, command in found.items() if command is not None}
+
+
 def commands(
     group: click.Group = main, path: tuple[str, ...] = ()
 ) -> Iterator[tuple[tuple[str, ...], click.Command]]:
     """Every command with the words that call it, groups included."""
     yield path, group
-    for name, command in group.commands.items():
+    for name, command in members(group).items():
         if isinstance(command, click.Group):
             yield from commands(command, (*path, name))
         else:
@@ -117,10 +124,14 @@ def parse(line: str) -> None:
     words = shlex.split(line)[1:]
     command: click.Command = main
     while isinstance(command, click.Group) and words:
-        assert words[0] in command.commands, f"{line}: there is no {words[0]}"
-        command = command.commands[words.pop(0)]
+        assert words[0] in members(command), f"{line}: there is no {words[0]}"
+        command = members(command)[words.pop(0)]
     if words:
         command.make_parser(click.Context(command)).parse_args(words)
+
+
+def test_each_command_is_called_what_the_table_calls_it() -> None:
+    assert {name: command.name for name, command in members(main).items()} == {name: name for name in members(main)}
 
 
 def test_the_version_is_told(bare_run: Run) -> None:

@@ -1,18 +1,21 @@
-"""The schema's history. Numbered, small, and such that the previous release keeps running."""
+"""The schema's history. Numbered, small, and such that the previous release keeps running.
+
+Alembic is imported where it is used: a web process, which only asks how things stand, starts without it.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from psycopg2.errors import FeatureNotSupported, InsufficientPrivilege, UndefinedFile
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
 from open311.errors import Misconfigured
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 LOCK = 3_110_001
 RIGHTS = (
@@ -26,6 +29,9 @@ def migrate(connection: Connection, revision: str = "head") -> None:
 
     Raises Misconfigured for an unknown revision, and where the role may not make what the schema needs.
     """
+    from alembic import command
+    from alembic.script import ScriptDirectory
+
     connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
     config = _config()
     config.attributes["connection"] = connection
@@ -49,15 +55,21 @@ def migrate(connection: Connection, revision: str = "head") -> None:
 
 def current(connection: Connection) -> str | None:
     """The revision that the database is at; None before the first."""
+    from alembic.runtime.migration import MigrationContext
+
     return MigrationContext.configure(connection).get_current_revision()
 
 
 def head() -> str:
     """The revision that this release wants."""
+    from alembic.script import ScriptDirectory
+
     return ScriptDirectory.from_config(_config()).get_current_head() or ""
 
 
 def _config() -> Config:
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
