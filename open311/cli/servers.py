@@ -20,7 +20,6 @@ from granian.server import MPServer
 from open311.app import create_app
 from open311.cli.shell import fail, prepare, read_settings, say, with_database
 from open311.cli.supervisor import Supervisor, add_demo_key, chosen_port, fill_with_examples, hold_parent
-from open311.jobs.worker import make_worker
 from open311.observe import configure_logs
 from open311.operations.platform import Platform, open_platform
 from open311.operations.readiness import check_readiness
@@ -102,6 +101,8 @@ def worker(once: bool) -> None:
 
     Killed at any moment, it loses nothing: its jobs are taken up again.
     """
+    from open311.jobs.worker import make_worker  # with procrastinate, which `serve` does not wait for
+
     hold_parent()
     with with_database(read_settings()) as (settings, _):
         configure_logs(settings.log_level)
