@@ -238,12 +238,14 @@ edition = Table(
 
 _listed = text("visibility = 'public'")
 _newest = (publication.c.requested_at.desc(), publication.c.id.desc())
-_place = (publication.c.lat, publication.c.long)  # so that large boxes are looked up in the order of the list
+# At the end of keys that a list goes by, so that what does not fit is passed over without a look at its row.
+_place = (publication.c.lat, publication.c.long)
 Index(
     "publication_newest_idx",
     publication.c.jurisdiction_id,
     *_newest,
     *_place,
+    publication.c.changed_at,
     postgresql_include=["digest"],  # so that a validator is made of the index alone
     postgresql_where=_listed,
 )
@@ -281,6 +283,7 @@ Index(
     publication.c.updated_at,
     publication.c.id,
     *_place,
+    publication.c.changed_at,
     postgresql_where=_listed,
 )
 Index(

@@ -1,4 +1,4 @@
-"""The limit: plain WSGI, one prepared statement, the same renditions joined. No checks, no errors, no options."""
+"""The limit: plain WSGI, one prepared statement sent by libpq, the same renditions joined. No checks, no errors, no options."""
 
 from __future__ import annotations
 
@@ -9,23 +9,29 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
-import psycopg2
+from psycopg import pq
 
 SESSION_OPTIONS = "-c jit=off -c max_parallel_workers_per_gather=0 -c timezone=UTC"
-STATEMENTS = """
-PREPARE page_json (int, int) AS SELECT json FROM publication
+PAGE = """
+    SELECT {} FROM publication
     WHERE jurisdiction_id = 'nyc.gov' AND visibility = 'public' AND requested_at >= now() - interval '90 days'
-    ORDER BY requested_at DESC, id DESC LIMIT $1 OFFSET $2;
-PREPARE page_xml (int, int) AS SELECT xml FROM publication
-    WHERE jurisdiction_id = 'nyc.gov' AND visibility = 'public' AND requested_at >= now() - interval '90 days'
-    ORDER BY requested_at DESC, id DESC LIMIT $1 OFFSET $2;
-PREPARE one_json (text) AS SELECT json FROM publication
-    WHERE jurisdiction_id = 'nyc.gov' AND service_request_id = $1 AND visibility <> 'withdrawn';
-PREPARE post (text, float8, float8, text, text, text) AS INSERT INTO rival.request
-    (service_code, department_code, lat, long, point, address, description, email)
-    SELECT service_code, department_code, $2, $3, ST_SetSRID(ST_MakePoint($3, $2), 4326), $4, $5, $6
-    FROM rival.service WHERE service_code = $1 RETURNING service_request_id;
+    ORDER BY requested_at DESC, id DESC LIMIT $1 OFFSET $2
 """
+STATEMENTS = {
+    "page_json": PAGE.format("json"),
+    "page_xml": PAGE.format("xml"),
+    "one_json": """
+        SELECT json FROM publication
+        WHERE jurisdiction_id = 'nyc.gov' AND service_request_id = $1 AND visibility <> 'withdrawn'
+    """,
+    "post": """
+        INSERT INTO rival.request
+            (service_code, department_code, lat, long, point, address, description, email)
+        SELECT service_code, department_code, $2::float8, $3::float8,
+            ST_SetSRID(ST_MakePoint($3::float8, $2::float8), 4326), $4, $5, $6
+        FROM rival.service WHERE service_code = $1 RETURNING service_request_id
+    """,
+}
 PREFIX = "/open311/v2/"
 XML_HEAD = b'<?xml version="1.0" encoding="UTF-8"?>\n<service_requests>'
 FORM = ("service_code", "lat", "long", "address_string", "description", "email")
@@ -48,27 +54,26 @@ def json(path: str, environ: Environ) -> bytes:
     if environ["REQUEST_METHOD"] == "POST":
         return post(environ)
     if path.startswith("requests/"):
-        items = rows("EXECUTE one_json (%s)", (path[len("requests/") : -len(".json")],))
+        items = rows("one_json", path[len("requests/") : -len(".json")])
     else:
-        items = rows("EXECUTE page_json (%s, %s)", window(environ))
+        items = rows("page_json", *window(environ))
     return joined(b"[", items, b",", b"]")
 
 
 def xml(path: str, environ: Environ) -> bytes:
-    return joined(XML_HEAD, rows("EXECUTE page_xml (%s, %s)", window(environ)), b"", b"</service_requests>")
+    return joined(XML_HEAD, rows("page_xml", *window(environ)), b"", b"</service_requests>")
 
 
-def joined(start: bytes, items: list[str], between: bytes, end: bytes) -> bytes:
-    parts = [item.encode() for item in items]
-    parts[0] = start + parts[0]
-    parts[-1] += end
-    return between.join(parts)
+def joined(start: bytes, items: list[bytes], between: bytes, end: bytes) -> bytes:
+    items[0] = start + items[0]
+    items[-1] += end
+    return between.join(items)
 
 
 def post(environ: Environ) -> bytes:
     form = parse_qs(environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"])).decode())
-    [created] = rows("EXECUTE post (%s, %s, %s, %s, %s, %s)", [form[name][0] for name in FORM])
-    return f'[{{"service_request_id":"{created}"}}]'.encode()
+    [created] = rows("post", *(form[name][0] for name in FORM))
+    return b'[{"service_request_id":"%b"}]' % created
 
 
 def window(environ: Environ) -> tuple[int, int]:
@@ -77,15 +82,15 @@ def window(environ: Environ) -> tuple[int, int]:
     return size, (int(query.get("page", ["1"])[0]) - 1) * size
 
 
-def rows(statement: str, values: Any) -> list[str]:
-    cursor = connection().cursor()
-    cursor.execute(statement, values)
-    return [row[0] for row in cursor.fetchall()]
+def rows(statement: str, *values: object) -> list[bytes]:
+    found = connection().exec_prepared(statement.encode(), [str(value).encode() for value in values])
+    get = found.get_value
+    return [get(row, 0) for row in range(found.ntuples)]
 
 
 def connection() -> Any:
     if not hasattr(local, "connection"):
-        local.connection = psycopg2.connect(os.environ["BENCH_DSN"], options=SESSION_OPTIONS)
-        local.connection.autocommit = True
-        local.connection.cursor().execute(STATEMENTS)
+        local.connection = pq.PGconn.connect(f"{os.environ['BENCH_DSN']} options='{SESSION_OPTIONS}'".encode())
+        for name, text in STATEMENTS.items():
+            local.connection.prepare(name.encode(), text.encode())
     return local.connection

@@ -163,7 +163,7 @@ CREATE INDEX publication_media_idx
     ON publication (jurisdiction_id, requested_at DESC, id DESC)
     WHERE visibility = 'public' AND has_media;
 CREATE INDEX publication_newest_idx
-    ON publication (jurisdiction_id, requested_at DESC, id DESC, lat, long) INCLUDE (digest)
+    ON publication (jurisdiction_id, requested_at DESC, id DESC, lat, long, changed_at) INCLUDE (digest)
     WHERE visibility = 'public';
 CREATE INDEX publication_open_idx
     ON publication (jurisdiction_id, service_code, requested_at DESC, id DESC)
@@ -178,7 +178,7 @@ CREATE INDEX publication_service_idx
     ON publication (jurisdiction_id, service_code, requested_at DESC, id DESC, lat, long)
     WHERE visibility = 'public';
 CREATE INDEX publication_updated_idx
-    ON publication (jurisdiction_id, updated_at, id, lat, long)
+    ON publication (jurisdiction_id, updated_at, id, lat, long, changed_at)
     WHERE visibility = 'public';
 CREATE INDEX publication_words_idx ON publication USING gin (words) WHERE visibility = 'public';
 CREATE INDEX publication_written_idx ON publication (jurisdiction_id, written_by, id) WHERE was_public;
