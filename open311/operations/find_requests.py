@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC
 from itertools import zip_longest
 
@@ -48,10 +48,11 @@ def find_requests(
         items = storage.find_by_ids(direct, search.jurisdiction_id, search.ids, output, with_extras=with_extras)
         return page_of(items, output, extensions)
     items = storage.find_items(direct, search, output, with_extras=with_extras)
-    page = page_of(items.first(search.page_size), output, extensions, _validator(items))
+    validator = _validator(items)
     if len(items.bodies) <= search.page_size:
-        return page
-    return replace(page, next_key=_key(items, search, output))
+        return page_of(items, output, extensions, validator)
+    key = _key(items, search, output)
+    return page_of(items.first(search.page_size), output, extensions, validator, next_key=key)
 
 
 def count_requests(platform: Platform, search: RequestSearch) -> int | None:
@@ -101,17 +102,19 @@ def _ids_in(path: str) -> tuple[str, ...]:
     return ids if "," in path else ()
 
 
-def page_of(items: Items, output: Format, extensions: Sequence[str], validator: str = "") -> Page:
+def page_of(
+    items: Items, output: Format, extensions: Sequence[str], validator: str = "", *, next_key: Key | None = None
+) -> Page:
     """Items with the extensions that were asked for, and with their distances where they have some."""
     validator = validator or _validator(items)
     if not extensions and not items.distances:
-        return Page(items=items.bodies, validator=validator)
+        return Page(items=items.bodies, validator=validator, next_key=next_key)
     places = [EXTENSIONS.index(name) for name in extensions]
     added = zip_longest(items.bodies, items.extras, items.distances)
     bodies = [
         with_fragments(body, _fields(extras, distance, places, output), output) for body, extras, distance in added
     ]
-    return Page(items=bodies, validator=f"{validator}-{''.join(map(str, places))}")
+    return Page(items=bodies, validator=f"{validator}-{''.join(map(str, places))}", next_key=next_key)
 
 
 def _fields(

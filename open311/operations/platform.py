@@ -13,9 +13,9 @@ from open311.storage.queue import Queue
 from open311.storage.requests import NumberSource
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Platform:
-    """One server's parts, made once per process by `open_platform`.
+    """One server's parts, made once per process by `open_platform`. Each is like itself alone.
 
     is_synced  set once this process has written the catalogues down
     waiting    held by the one caller who may wait for changes

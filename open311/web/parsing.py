@@ -47,6 +47,11 @@ def names_in(query: bytes) -> Iterable[str]:
     return _pairs(query).keys()
 
 
+def pairs_in(query: bytes) -> Iterable[tuple[str, str]]:
+    """A query's parameters with their values, in its order as far as names do not repeat."""
+    return _pairs(query).items(multi=True)
+
+
 def _read_query(schema: Arguments, raw: bytes) -> Mapping[str, str]:
     values, problems = read(schema, _pairs(raw))
     if problems:

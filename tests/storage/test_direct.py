@@ -69,11 +69,11 @@ def test_any_value_comes_back_as_it_went(direct: Direct, kind: Any, values: st.S
 def test_columns_are_read_one_by_one(direct: Direct) -> None:
     texts = ["a", 'say "ö"', "\\", ""]
     unnested = func.unnest(cast(bindparam("texts"), ARRAY(Text)))
-    rows = statement(unnested, literal_column("generate_series(7, 10)"), literal_column("NULL::text"))
+    rows = statement(unnested, literal_column("generate_series(7::bigint, 10)"), literal_column("NULL::text"))
     found = direct.read(rows, {"texts": texts})
     assert len(found) == 4
     assert found.texts(0) == [text.encode() for text in texts]
-    assert (found.numbers(1), found.number(1, 3)) == ([7, 8, 9, 10], 10)
+    assert (found.numbers(1), found.number(1, 3)) == ((7, 8, 9, 10), 10)
     assert found.texts(2) == [b""] * 4
     assert found.rows() == [(text, number, None) for text, number in zip(texts, range(7, 11), strict=True)]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache, lru_cache
 from urllib.parse import urlencode
 
@@ -14,11 +15,12 @@ from open311.errors import Invalid
 from open311.formats import Format
 from open311.formats.writing import Feed
 from open311.operations.find_requests import EXTENSIONS, Page, count_requests, find_requests, find_validator
+from open311.operations.platform import Platform
 from open311.plugins import Jurisdiction
 from open311.web.answers import not_modified
 from open311.web.context import own_address, platform, request
 from open311.web.cursors import write_cursor
-from open311.web.parsing import ALIASES, names_in, read_query
+from open311.web.parsing import ALIASES, MOST_REMEMBERED_BYTES, names_in, pairs_in, read_query
 from open311.web.search import read_search
 from schemas import RequestSearchArguments
 
@@ -40,10 +42,16 @@ class Listing:
 
 def read_listing() -> Listing:
     """The call that is being served. Invalid or NotFound where it cannot be done."""
+    query = request.query_string
+    read = _read_again if len(query) <= MOST_REMEMBERED_BYTES else _read
+    return read(platform(), query, utc_now())
+
+
+def _read(platform: Platform, query: bytes, now: datetime) -> Listing:
     values = read_query(_ARGUMENTS)
-    jurisdiction = platform().registry.find(values["jurisdiction_id"])
-    settings = platform().settings
-    search = read_search(values, jurisdiction, now=utc_now(), policy=settings.span_policy)
+    jurisdiction = platform.registry.find(values["jurisdiction_id"])
+    settings = platform.settings
+    search = read_search(values, jurisdiction, now=now, policy=settings.span_policy)
     if settings.unknown_service_is_404:
         for code in search.service_codes or ():
             jurisdiction.require_service(code)
@@ -51,8 +59,12 @@ def read_listing() -> Listing:
         jurisdiction=jurisdiction,
         search=search,
         extensions=read_extensions(values["extensions"]),
-        misspelt=_misspelt(request.query_string),
+        misspelt=_misspelt(query),
     )
+
+
+_read_again = lru_cache(maxsize=1_024)(_read)
+"""When everybody asks for the same, it is read once a second: "the last 90 days" is counted from a whole second."""
 
 
 def read_extensions(text: str) -> tuple[str, ...]:
@@ -121,12 +133,17 @@ def address_here() -> str:
 
 def page_url(changes: dict[str, str], *without: str) -> str:
     """The address of this list with another page, as clients see this server; a key that came along stays out."""
+    kept = _kept(request.query_string, without)
+    query = f"{kept}&{urlencode(changes)}" if kept and changes else kept or urlencode(changes)
     address = own_address() + request.path
-    kept = [
-        pair for pair in request.args.items(multi=True) if pair[0] not in ("page", "cursor", "api_key", *without)
-    ]
-    pairs = [*kept, *changes.items()]
-    return f"{address}?{urlencode(pairs)}" if pairs else address
+    return f"{address}?{query}" if query else address
+
+
+@lru_cache(maxsize=1_024)
+def _kept(query: bytes, without: tuple[str, ...]) -> str:
+    """What of a query all pages of a list have in common."""
+    dropped = ("page", "cursor", "api_key", *without)
+    return urlencode([pair for pair in pairs_in(query) if pair[0] not in dropped])
 
 
 @lru_cache(maxsize=1_024)

@@ -1,4 +1,4 @@
-"""The limit: plain WSGI, one prepared statement sent by libpq, the same renditions joined. No checks, no errors, no options."""
+"""The limit: plain WSGI, a statement prepared by libpq, the same renditions joined. No checks, no errors."""
 
 from __future__ import annotations
 
