@@ -79,7 +79,7 @@ def main() -> int:
 def _run(words: argparse.Namespace, stack: ExitStack, progress: Progress) -> Run:
     cluster = stack.enter_context(find_cluster())
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="open311-bench-")))
-    run = Run(open_data(cluster, words.rows), datetime.now(UTC), words.rounds, words.quick)
+    run = Run(open_data(cluster, words.rows), datetime.now(UTC), words.rounds, words.quick, tuple(words.parts))
     run.data.forget_posts()
     field = Field(run.data, _new_key(run.data), run.data.ids(2_000))
     bench = _Bench(words, run, field, folder, progress)

@@ -51,6 +51,7 @@ class Run:
     begun_at: datetime
     rounds: int
     is_quick: bool
+    parts: tuple[str, ...] = ()
     results: Results = field(default_factory=dict)
     starts: dict[str, list[float]] = field(default_factory=dict)
     memory: dict[str, Memory] = field(default_factory=dict)
@@ -69,7 +70,8 @@ class Run:
     def name(self) -> str:
         rows = self.data.rows
         short = f"{rows // 1_000_000}m" if rows % 1_000_000 == 0 else f"{rows // 1000}k"
-        return f"{self.begun_at:%Y-%m-%d}-{short}"
+        alone = "" if "rounds" in self.parts else "-" + "-".join(self.parts)
+        return f"{self.begun_at:%Y-%m-%d}-{short}{alone}"
 
     def ms(self, workload: str, contestant: str = OURS.name) -> float | None:
         """CPU-ms per request."""
@@ -262,7 +264,11 @@ def _page(run: Run) -> Iterator[str]:
     yield "\n## Goals\n"
     yield from table(
         ["goal", "wanted", "found", "", ""],
-        ((goal.text, goal.wanted, goal.shown, goal.verdict, goal.note) for goal in goals(run)),
+        (
+            (goal.text, goal.wanted, goal.shown, goal.verdict, goal.note)
+            for goal in goals(run)
+            if goal.found is not None
+        ),
     )
     if run.results:
         yield from _rounds(run)
