@@ -1,0 +1,79 @@
+"""The quick lane says what Flask says, to the last header."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from open311.clock import utc_now
+from open311.operations.platform import Platform
+from tests import build
+
+BASE = "/open311/v2"
+STRANGE = ["a%2Fb", "a.json", "x.xml.json", "%E2%82%AC", "nope", "a%00b", "nearby", "", "..%2F..", "a,R1"]
+PATHS = [
+    "/open311/discovery.json",
+    f"{BASE}/discovery.xml",
+    f"{BASE}/discovery",
+    f"{BASE}/services.json",
+    f"{BASE}/services.xml?locale=es",
+    f"{BASE}/services.json?lat=60.17&long=24.94",
+    f"{BASE}/services/graffiti.json",
+    f"{BASE}/services/Street%3ALights%20%26%20Poles.xml",
+    f"{BASE}/requests.json",
+    f"{BASE}/requests.xml?page_size=3&start-date=x",
+    f"{BASE}/requests.json?page_size=3&count=true&page=2&extensions=true",
+    f"{BASE}/requests.xml?status=odd&bbox=1",
+    f"{BASE}/requests.json?jurisdiction_id=nowhere",
+    f"{BASE}/requests.json?q=%FF",
+    f"{BASE}/requests/R1.json?extensions=notes",
+    f"{BASE}/requests/R1.xml",
+    f"{BASE}//requests//R1.JSON",
+    f"{BASE}/requests.geojson",
+    f"{BASE}/changes.json",
+    f"{BASE}/jurisdictions.xml",
+    f"{BASE}/dumps.json",
+    "/open311/bulk/v1/requests.json",
+    *(f"{BASE}/requests/{code}.json" for code in STRANGE),
+    *(f"{BASE}/services/{code}.xml" for code in STRANGE),
+]
+HEADERS = [
+    {},
+    {"Accept-Language": "es", "Accept-Encoding": "gzip"},
+    {"If-None-Match": "*", "Origin": "https://app.example"},
+    {"X-Request-Id": "mine", "Accept": "application/json"},
+]
+
+
+@pytest.fixture
+def both(app: Flask, make_app: Callable[..., Flask], platform: Platform) -> tuple[FlaskClient, FlaskClient]:
+    """A client of a server with the lane, and one of a server without: a rate on reads closes it."""
+    ages = {number: timedelta(hours=number) for number in range(1, 9)}
+    rows = ({"number": n, "service_request_id": f"R{n}", "at": utc_now() - age} for n, age in ages.items())
+    build.store_all(platform, rows)
+    return FlaskClient(app), FlaskClient(make_app(get_rate="100000 per minute"))
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("headers", HEADERS, ids=str)
+@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "PUT"])
+def test_with_and_without_the_lane_answers_are_alike(
+    both: tuple[FlaskClient, FlaskClient], path: str, headers: dict[str, str], method: str
+) -> None:
+    quick, slow = (client.open(path, method=method, headers=headers) for client in both)
+    assert quick.status_code == slow.status_code
+    assert quick.data == slow.data
+    own = {"X-Request-Id"} - set(headers)
+    kept = [sorted((name, text) for name, text in one.headers if name not in own) for one in (quick, slow)]
+    assert kept[0] == kept[1]
+    assert len(quick.headers.getlist("Access-Control-Allow-Origin")) == 1
+
+
+def test_over_plain_http_the_lane_is_closed_where_https_is_asked_for(make_app: Callable[..., Flask]) -> None:
+    client = make_app(public_url="https://311.city.example").test_client()
+    assert client.get(f"{BASE}/services.json").status_code == 308
+    assert client.get(f"{BASE}/services.json", base_url="https://311.city.example").status_code == 200
