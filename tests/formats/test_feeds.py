@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import feedparser
+import geoparquet_validator
 import pyarrow.parquet
 import pytest
 import shapely
@@ -392,6 +393,22 @@ def test_the_metadata_is_that_of_geoparquet_1_1() -> None:
     assert str(geometry.type) == "binary"
     assert str(file.schema_arrow.field("requested_datetime").type) == "timestamp[ms, tz=UTC]"
     assert str(file.schema_arrow.field("extended_attributes.areas").type).startswith("list<")
+
+
+@few
+@given(ITEMS)
+def test_the_validator_finds_every_geoparquet_conformant(items: list[bytes]) -> None:
+    report = geoparquet_validator.check_bytes("requests", b"".join(in_pieces(GeoParquetWriter(), [items])))
+    statuses = {outcome["id"]: outcome["status"] for outcome in report["outcomes"]}
+    assert geoparquet_validator.failed(report, "core") == []
+    assert statuses["/conf/core/geo-metadata"] == "pass"
+
+
+def test_the_validator_finds_a_planted_fault() -> None:
+    whole = b"".join(in_pieces(GeoParquetWriter(), [[item(build.service_request())]]))
+    faulty = whole.replace(b'"geometry_types":["Point"]', b'"geometry_types":["Polyg"]')
+    assert faulty != whole
+    assert geoparquet_validator.failed(geoparquet_validator.check_bytes("faulty", faulty), "core")
 
 
 def test_no_requests_are_a_valid_geoparquet_without_a_box() -> None:
