@@ -265,6 +265,10 @@ def test_all_pages_are_counted_for_those_who_ask(client: FlaskClient, crowd: lis
     for page in (1, 2, 100):
         answer = client.get(f"{url}&count=true&page={page}")
         assert answer.headers["X-Total-Count"] == str(len(crowd))
+        last = client.get(links(answer)["last"])
+        assert len(last.data) > 2
+        assert "next" not in links(last)
+    assert "last" not in links(client.get(url))
     after = links(client.get(f"{url}&count=true"))["next"]
     assert client.get(after).headers["X-Total-Count"] == str(len(crowd))
     assert client.get(f"{url}&count=maybe").status_code == 400

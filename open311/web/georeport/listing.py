@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache, lru_cache
+from math import ceil
 from urllib.parse import urlencode
 
 from flask import Response
@@ -93,12 +94,13 @@ def find_page(listing: Listing, output: Format) -> Page:
 
 def add_headers(response: Response, listing: Listing, page: Page) -> None:
     """Link to the pages around, say how many items there are where that is cheap, name what is misspelt."""
-    links = links_around(listing, page)
-    if links:
-        response.headers["Link"] = ", ".join(f'<{url}>; rel="{relation}"' for relation, url in links.items())
-    total = _total(listing, page)
+    links, total = links_around(listing, page), _total(listing, page)
     if total is not None:
         response.headers["X-Total-Count"] = str(total)
+        if total > listing.search.page_size and not listing.search.ids:
+            links["last"] = page_url({"page": str(ceil(total / listing.search.page_size))})
+    if links:
+        response.headers["Link"] = ", ".join(f'<{url}>; rel="{relation}"' for relation, url in links.items())
     for name, right in listing.misspelt:
         response.headers.add("Warning", f'299 - "{name} is ignored; did you mean {right}?"')
 
