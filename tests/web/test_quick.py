@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from itertools import product
 
 import pytest
 from flask import Flask
@@ -25,8 +26,9 @@ PATHS = [
     f"{BASE}/services/graffiti.json",
     f"{BASE}/services/Street%3ALights%20%26%20Poles.xml",
     f"{BASE}/requests.json",
-    f"{BASE}/requests.xml?page_size=3&start-date=x",
-    f"{BASE}/requests.json?page_size=3&count=true&page=2&extensions=true",
+    # With dates: the cursor to the next page would else hold the moment from which 90 days are counted.
+    f"{BASE}/requests.xml?page_size=3&start-date=x&updated_after=2020-01-01T00:00:00Z",
+    f"{BASE}/requests.json?page_size=3&count=true&page=2&extensions=true&updated_after=2020-01-01T00:00:00Z",
     f"{BASE}/requests.xml?status=odd&bbox=1",
     f"{BASE}/requests.json?jurisdiction_id=nowhere",
     f"{BASE}/requests.json?q=%FF",
@@ -59,18 +61,15 @@ def both(app: Flask, make_app: Callable[..., Flask], platform: Platform) -> tupl
 
 
 @pytest.mark.parametrize("path", PATHS)
-@pytest.mark.parametrize("headers", HEADERS, ids=str)
-@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "PUT"])
-def test_with_and_without_the_lane_answers_are_alike(
-    both: tuple[FlaskClient, FlaskClient], path: str, headers: dict[str, str], method: str
-) -> None:
-    quick, slow = (client.open(path, method=method, headers=headers) for client in both)
-    assert quick.status_code == slow.status_code
-    assert quick.data == slow.data
-    own = {"X-Request-Id"} - set(headers)
-    kept = [sorted((name, text) for name, text in one.headers if name not in own) for one in (quick, slow)]
-    assert kept[0] == kept[1]
-    assert len(quick.headers.getlist("Access-Control-Allow-Origin")) == 1
+def test_with_and_without_the_lane_answers_are_alike(both: tuple[FlaskClient, FlaskClient], path: str) -> None:
+    for method, headers in product(["GET", "HEAD", "OPTIONS", "PUT"], HEADERS):
+        quick, slow = (client.open(path, method=method, headers=headers) for client in both)
+        assert quick.status_code == slow.status_code, (method, headers)
+        assert quick.data == slow.data, (method, headers)
+        own = {"X-Request-Id"} - set(headers)
+        kept = [sorted((name, text) for name, text in one.headers if name not in own) for one in (quick, slow)]
+        assert kept[0] == kept[1], (method, headers)
+        assert len(quick.headers.getlist("Access-Control-Allow-Origin")) == 1
 
 
 def test_over_plain_http_the_lane_is_closed_where_https_is_asked_for(make_app: Callable[..., Flask]) -> None:
