@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
+from werkzeug.routing import BuildError
 
+from open311.clock import utc_now
 from open311.domain.requests import Reporter
+from open311.operations.api_keys import add_key
+from open311.operations.dumps import make_dump
 from open311.operations.platform import Platform
 from tests import build
+from tests.conftest import platform_of
 
 BASE = "/open311/v2"
 REPORTER = {
@@ -61,6 +70,51 @@ def test_no_read_tells_who_sent_a_request(client: FlaskClient, key: str, format:
         for planted in REPORTER.values():
             assert planted not in answer.text.replace("q=Zaphod", ""), read
             assert planted not in str(answer.headers).replace("zaphod@heart-of-gold.example", "", 1), read
+
+
+def addresses(app: Flask, values: dict[str, list[str]]) -> Iterator[str]:
+    """Every address that a GET can reach, each variable part with each of its values."""
+    adapter = app.url_map.bind("localhost")
+    for rule in app.url_map.iter_rules():
+        if "GET" in (rule.methods or ()):
+            for chosen in product(*(values[name] for name in sorted(rule.arguments))):
+                with suppress(BuildError):  # a suffix that this rule has not
+                    yield adapter.build(rule.endpoint, dict(zip(sorted(rule.arguments), chosen, strict=True)))
+
+
+def test_a_crawl_of_every_public_address_finds_no_reporter(
+    make_app: Callable[..., Flask], tmp_path: Path, make_database: Callable[[str], str]
+) -> None:
+    app = make_app(data_dir=str(tmp_path), database_url=make_database("crawl"))
+    platform, client = platform_of(app), FlaskClient(app)
+    _, key = add_key(platform, label="tests", now=utc_now())
+    batch = client.post(f"{BASE}/requests.json", data=FORM | {"api_key": key, "service_code": "trees"}).json
+    made = client.post(f"{BASE}/requests.json", data=FORM | {"api_key": key, "service_code": "potholes"}).json
+    (city,) = platform.registry
+    dump = make_dump(platform, city, utc_now())
+    values = {
+        "suffix": ["json", "xml"],
+        "service_code": ["potholes"],
+        "service_request_id": [made[0]["service_request_id"]],
+        "token": [batch[0]["token"]],
+        "jurisdiction_id": [city.id],
+        "name": [file.name for file in dump.files],
+        "filename": ["swagger-ui.css"],
+    }
+    crawled = list(addresses(app, values))
+    assert len(crawled) > 40
+    shown = 0
+    for address, query in product(crawled, ("", "?extensions=true")):
+        answer = client.get(address + query, buffered=True)
+        assert answer.status_code < 500, address
+        body = (
+            gzip.decompress(answer.data) if address.endswith(".gz") and answer.status_code == 200 else answer.data
+        )
+        shown += made[0]["service_request_id"].encode() in body
+        for planted in REPORTER.values():
+            assert planted.encode() not in body, address
+            assert planted not in str(answer.headers), address
+    assert shown > 20
 
 
 def test_the_publication_holds_nothing_of_the_reporter(platform: Platform) -> None:
