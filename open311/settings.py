@@ -188,7 +188,7 @@ def default(row: Field[Any]) -> Any:
 
 
 def _is_rate(text: str) -> bool:
-    """Whether flask-limiter can read a rate; it would only log one that it cannot, and set no limit."""
+    """Whether `limits` can read a rate, which is read once more when the server starts."""
     try:
         return not text or bool(parse_many(text))
     except ValueError:

@@ -142,12 +142,6 @@ def find_item(
     return Items.of(direct.read(_by_id(output, with_extras), values), with_extras=with_extras)
 
 
-def page_query(search: RequestSearch) -> tuple[str, dict[str, Any]]:
-    """A list's SQL and its values, for EXPLAIN."""
-    statement = _page_statement(_Kind.of(search), ("json", "digest", "id"))
-    return statement.text, _values(search, rows=search.page_size + 1)
-
-
 def whole_query(search: RequestSearch, *, with_extras: bool) -> tuple[str, dict[str, Any]]:
     """SQL and values for all that a search finds, in its order, whatever page it names: each item, and its extras.
 
