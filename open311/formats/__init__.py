@@ -8,6 +8,7 @@ from open311.formats.documents import (
     join_items,
     json_item,
     text_field,
+    with_fields,
     with_fragments,
     xml_item,
 )
@@ -28,6 +29,7 @@ __all__ = [
     "render_with_extras",
     "shape_of",
     "text_field",
+    "with_fields",
     "with_fragments",
     "xml_item",
 ]

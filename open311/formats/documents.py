@@ -81,9 +81,14 @@ def json_fragments(content: dict[str, Any]) -> tuple[str, ...]:
 def with_fragments(item: bytes, added: Iterable[str], output: Format) -> bytes:
     """A rendered item with more fields after its own."""
     if output is JSON:
-        return b"%b,%b}" % (item[:-1], ",".join(added).encode())
+        return with_fields(item, ",".join(added).encode())
     end = item.rindex(b"</")
     return item[:end] + "".join(added).encode() + item[end:]
+
+
+def with_fields(item: bytes, added: bytes) -> bytes:
+    """A JSON item with more fields, joined already, after its own."""
+    return b"%b,%b}" % (item[:-1], added)
 
 
 def text_field(item: bytes, name: str, output: Format) -> str:

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Self
 
 from open311.domain.search import RequestSearch, Sort
-from open311.formats import JSON, with_fragments
+from open311.formats import with_fields
 from open311.operations.platform import Platform
 from open311.storage.snapshots import Snapshot, open_snapshot
 
@@ -68,11 +68,8 @@ def open_export(
 
 
 def _batches(snapshot: Snapshot, search: RequestSearch, *, with_extras: bool) -> Iterator[list[bytes]]:
-    for rows in snapshot.batches(search, with_extras=with_extras):
-        bodies = [row[0].encode() for row in rows]
+    for bodies, extras in snapshot.batches(search, with_extras=with_extras):
         if with_extras:
-            bodies = [
-                with_fragments(body, row[1:], JSON) if row[-1] else body
-                for body, row in zip(bodies, rows, strict=True)
-            ]
-        yield bodies
+            yield [with_fields(body, added) if added else body for body, added in zip(bodies, extras, strict=True)]
+        else:
+            yield bodies

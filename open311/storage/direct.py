@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -21,7 +21,6 @@ from typing import Any, Self
 
 import psycopg2
 from psycopg import adapters, errors, pq
-from psycopg2 import extensions
 from sqlalchemy.dialects.postgresql import psycopg2 as dialect
 from sqlalchemy.sql import ClauseElement
 
@@ -146,12 +145,9 @@ class Direct:
         """
         return self._run(statement, values).rows()
 
-    def connect(self) -> extensions.connection:
-        """A connection of psycopg2 beside those of the threads, for the caller to close. Raises Unavailable."""
-        try:
-            return psycopg2.connect(self._dsn)
-        except psycopg2.OperationalError as error:
-            raise Unavailable(DOWN) from error
+    def session(self) -> Session:
+        """A connection beside those of the threads, for the caller to close. Raises Unavailable."""
+        return Session(_opened(self._dsn))
 
     def close(self) -> None:
         """Close the connections of all threads."""
@@ -165,23 +161,20 @@ class Direct:
         connection = getattr(self._own, "connection", None)
         if connection is None or connection.status != pq.ConnStatus.OK or is_dead(connection.socket):
             connection = self._connect()
-        sent = [_sent(values[name]) for name in statement.names]
         if not (statement.name and self._prepares):
-            found = connection.exec_params(statement.numbered, sent, result_format=pq.Format.BINARY)
-            return _checked(found, connection, statement)
+            return _run(connection, statement.numbered, _parameters(statement, values))
+        sent = _parameters(statement, values)
         name = statement.name.encode()
         if name not in self._own.prepared:
-            _checked(connection.prepare(name, statement.numbered), connection, statement)
+            _checked(connection.prepare(name, statement.numbered), connection, statement.numbered)
             self._own.prepared.add(name)
         # Its stub forgets that a parameter may be NULL.
         found = connection.exec_prepared(name, sent, result_format=pq.Format.BINARY)  # type: ignore[arg-type]
-        return _checked(found, connection, statement)
+        return _checked(found, connection, statement.numbered)
 
     def _connect(self) -> pq.abc.PGconn:
         self._forget()
-        connection = pq.PGconn.connect(self._dsn.encode())
-        if connection.status != pq.ConnStatus.OK:
-            raise Unavailable(DOWN) from errors.OperationalError(connection.get_error_message())
+        connection = _opened(self._dsn)
         self._own.connection = connection
         self._own.prepared = set()
         with self._lock:
@@ -202,13 +195,51 @@ class Direct:
                 self._open = [other for other in self._open if other is not connection]
 
 
+class Session:
+    """A connection of its own, for one who reads long: statements one after the other. Close it."""
+
+    def __init__(self, connection: pq.abc.PGconn) -> None:
+        self._connection = connection
+
+    def run(self, statement: Statement, values: Mapping[str, Any], before: str = "") -> Result:
+        """What a statement finds; with words `before` it, such as those that make a cursor of it.
+
+        Raises Unavailable, and Refused.
+        """
+        return _run(self._connection, before.encode() + statement.numbered, _parameters(statement, values))
+
+    def command(self, text: str) -> Result:
+        """Run a statement without parameters. Raises Unavailable, and Refused."""
+        return _run(self._connection, text.encode(), ())
+
+    def close(self) -> None:
+        """Hang up, whatever is under way; a second time does nothing."""
+        self._connection.finish()
+
+
+def _opened(dsn: str) -> pq.abc.PGconn:
+    connection = pq.PGconn.connect(dsn.encode())
+    if connection.status != pq.ConnStatus.OK:
+        raise Unavailable(DOWN) from errors.OperationalError(connection.get_error_message())
+    return connection
+
+
+def _parameters(statement: Statement, values: Mapping[str, Any]) -> list[bytes | None]:
+    return [_sent(values[name]) for name in statement.names]
+
+
+def _run(connection: pq.abc.PGconn, text: bytes, sent: Sequence[bytes | None]) -> Result:
+    found = connection.exec_params(text, sent, result_format=pq.Format.BINARY)
+    return _checked(found, connection, text)
+
+
 def is_dead(descriptor: int) -> bool:
     """Whether the server has closed a connection: its socket says so, for less than asking the server costs."""
     readable, _, _ = select([descriptor], [], [], 0)
     return bool(readable)
 
 
-def _checked(found: pq.abc.PGresult, connection: pq.abc.PGconn, statement: Statement) -> Result:
+def _checked(found: pq.abc.PGresult, connection: pq.abc.PGconn, text: bytes) -> Result:
     """The result of what went well."""
     if found.status in _DONE:
         return Result(found)
@@ -218,7 +249,7 @@ def _checked(found: pq.abc.PGresult, connection: pq.abc.PGconn, statement: State
     said = f"{kind.__name__} ({state}): {first.strip()}"
     if connection.status != pq.ConnStatus.OK or issubclass(kind, _DOWN):
         raise Unavailable(DOWN) from kind(said)
-    raise Refused(f"{said}; in: {statement.text[:300]}")
+    raise Refused(f"{said}; in: {text[:300].decode(errors='replace')}")
 
 
 _DOWN = (errors.OperationalError, errors.InterfaceError, errors.UndefinedTable)

@@ -142,18 +142,17 @@ def find_item(
     return Items.of(direct.read(_by_id(output, with_extras), values), with_extras=with_extras)
 
 
-def whole_query(search: RequestSearch, *, with_extras: bool) -> tuple[str, dict[str, Any]]:
-    """SQL and values for all that a search finds, in its order, whatever page it names: each item, and its extras.
+def whole_query(search: RequestSearch, *, with_extras: bool) -> tuple[Statement, dict[str, Any]]:
+    """All that a search finds, in its order, whatever page it names: each item, and its extras.
 
     The extras come joined, as fields that may follow an item's own.
     """
-    statement = _whole_statement(_Kind.of(replace(search, after=None)), with_extras)
-    return statement.text, _values(search, rows=0)
+    return _whole_statement(_Kind.of(replace(search, after=None)), with_extras), _values(search, rows=0)
 
 
-def whole_digest_query(search: RequestSearch) -> tuple[str, dict[str, Any]]:
-    """SQL and values for the count of all that a search finds, and their digests combined."""
-    return _whole_digest_statement(_Kind.of(replace(search, after=None))).text, _values(search, rows=0)
+def whole_digest_query(search: RequestSearch) -> tuple[Statement, dict[str, Any]]:
+    """The count of all that a search finds, and their digests combined."""
+    return _whole_digest_statement(_Kind.of(replace(search, after=None))), _values(search, rows=0)
 
 
 @dataclass(frozen=True, slots=True)

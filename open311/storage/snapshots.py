@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
-
-import psycopg2
-from psycopg2 import extensions
-from psycopg2.errors import QueryCanceled, UndefinedTable
 
 from open311.domain.search import RequestSearch
-from open311.errors import Unavailable
-from open311.storage.direct import DOWN, Direct, Refused
+from open311.storage.direct import Direct, Session
 from open311.storage.search import whole_digest_query, whole_query
 
 BATCH_ROWS = 500
+_CURSOR = "DECLARE snapshot NO SCROLL CURSOR FOR "
+_NEXT = f"FETCH {BATCH_ROWS} FROM snapshot"
 
 
 class Snapshot:
@@ -24,36 +20,30 @@ class Snapshot:
     goes away closes the connection, and with it ends the query.
     """
 
-    def __init__(self, connection: extensions.connection) -> None:
-        self._connection = connection
+    def __init__(self, session: Session) -> None:
+        self._session = session
 
     def digest(self, search: RequestSearch) -> tuple[int, int]:
         """How many requests a search finds, and their digests combined: changes just when one of them does."""
         if search.is_void:
             return 0, 0
-        with _clear_words(), self._connection.cursor() as cursor:
-            cursor.execute(*whole_digest_query(search))
-            count, digest = cursor.fetchone()
-            return count, digest or 0
+        [(count, digest)] = self._session.run(*whole_digest_query(search)).rows()
+        return count, digest or 0
 
-    def batches(self, search: RequestSearch, *, with_extras: bool) -> Iterator[list[tuple[str, ...]]]:
-        """All that a search finds, in its order: the JSON of each item, and its extras as fields to add."""
+    def batches(self, search: RequestSearch, *, with_extras: bool) -> Iterator[tuple[list[bytes], list[bytes]]]:
+        """All that a search finds, in its order: the JSON of each item, and its extras as fields to add.
+
+        Without extras, the second list is empty.
+        """
         if search.is_void:
             return
-        cursor = self._connection.cursor("snapshot")  # ends with the connection
-        with _clear_words():
-            cursor.execute(*whole_query(search, with_extras=with_extras))
-        while found := self._fetch(cursor):
-            yield found
-
-    def _fetch(self, cursor: extensions.cursor) -> list[tuple[str, ...]]:
-        with _clear_words():
-            found: list[tuple[str, ...]] = cursor.fetchmany(BATCH_ROWS)
-            return found
+        self._session.run(*whole_query(search, with_extras=with_extras), before=_CURSOR)
+        while found := self._session.command(_NEXT):
+            yield found.texts(0), found.texts(1) if with_extras else []
 
     def close(self) -> None:
         """Give the connection back; a second time does nothing."""
-        self._connection.close()
+        self._session.close()
 
 
 def open_snapshot(direct: Direct, *, idle_limit_s: int = 0) -> Snapshot:
@@ -62,30 +52,11 @@ def open_snapshot(direct: Direct, *, idle_limit_s: int = 0) -> Snapshot:
     idle_limit_s  after how long without a question the database hangs up, so that a reader who has fallen
                   asleep does not keep it from cleaning up; 0 for never
     """
-    connection = direct.connect()
+    session = direct.session()
     try:
-        with _clear_words():
-            connection.set_session(isolation_level="REPEATABLE READ", readonly=True)
-            with connection.cursor() as cursor:
-                cursor.execute(
-                    "SELECT set_config('idle_in_transaction_session_timeout', %s, false)", [_ms(idle_limit_s)]
-                )
-    except Unavailable:
-        connection.close()
+        session.command(f"SET idle_in_transaction_session_timeout = {idle_limit_s * 1000}")
+        session.command("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+    except BaseException:
+        session.close()
         raise
-    return Snapshot(connection)
-
-
-def _ms(seconds: int) -> str:
-    return str(seconds * 1000)
-
-
-@contextmanager
-def _clear_words() -> Iterator[None]:
-    """Unavailable for a database that is gone or too slow, Refused for all else."""
-    try:
-        yield
-    except (psycopg2.OperationalError, psycopg2.InterfaceError, QueryCanceled, UndefinedTable) as error:
-        raise Unavailable(DOWN) from error
-    except psycopg2.Error as error:
-        raise Refused.of(error, "a snapshot") from None
+    return Snapshot(session)

@@ -210,10 +210,12 @@ def explain_whole(data: Data) -> Iterator[Plan]:
         "whole export, its count and digest": whole_digest_query(search),
     }
     database = open_database(data.url)
-    with closing(database.direct.connect()) as connection, connection.cursor() as cursor:
-        for title, (text, values) in statements.items():
-            cursor.execute(f"EXPLAIN (ANALYZE, BUFFERS, TIMING OFF, FORMAT JSON) {text}", values)
-            [found] = cursor.fetchone()[0]
+    with closing(database.direct.session()) as session:
+        for title, (statement, values) in statements.items():
+            explained = session.run(
+                statement, values, before="EXPLAIN (ANALYZE, BUFFERS, TIMING OFF, FORMAT JSON) "
+            )
+            [found] = explained.rows()[0][0]
             yield replace(_plan(title, "", [[(found["Execution Time"], found)]]), is_whole=True)
 
 
