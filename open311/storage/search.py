@@ -21,6 +21,7 @@ from sqlalchemy import (
     cast,
     func,
     literal_column,
+    or_,
     select,
     tuple_,
 )
@@ -351,14 +352,29 @@ def _windows(kind: _Kind) -> Iterator[ColumnElement[bool]]:
     A request is never changed before it is made: requested_at <= updated_at <= changed_at.
     """
     columns, first = publication.c, _INSTANTS[kind.sort]
-    starts = {columns.requested_at: "requested_start", columns.changed_at: "updated_start"}
+    starts = {columns.changed_at: "updated_start"}
     ends = {columns.requested_at: "requested_end", columns.changed_at: "updated_end"}
     yield from (column >= bindparam(name) for column, name in starts.items() if name in kind.bounds)
     yield from (column <= bindparam(name) for column, name in ends.items() if name in kind.bounds)
     if "updated_end" in kind.bounds:
         yield first <= bindparam("updated_end")
-    if "requested_start" in kind.bounds and first is columns.updated_at:
-        yield first >= bindparam("requested_start")
+    if "requested_start" in kind.bounds:
+        yield from _requested_since(kind)
+
+
+def _requested_since(kind: _Kind) -> Iterator[ColumnElement[bool]]:
+    columns = publication.c
+    start: ColumnElement[Any] = bindparam("requested_start")
+    if _INSTANTS[kind.sort] is not columns.updated_at:
+        yield columns.requested_at >= start
+        return
+    yield columns.updated_at >= start
+    if "requested_end" in kind.bounds and kind.sort.is_descending:
+        yield columns.requested_at >= start  # what was updated last may all have been requested later
+    else:
+        # As two bounds that have nothing to do with each other, they would make PostgreSQL expect a twentieth of
+        # the rows, and read and sort all of them.
+        yield or_(columns.requested_at >= start, columns.updated_at < start)
 
 
 @cache

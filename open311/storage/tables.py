@@ -246,7 +246,8 @@ Index(
     *_newest,
     *_place,
     publication.c.changed_at,
-    postgresql_include=["digest"],  # so that a validator is made of the index alone
+    # So that a validator, a count and what lies before a page are found in the index alone.
+    postgresql_include=["digest", "status", "has_media"],
     postgresql_where=_listed,
 )
 Index(

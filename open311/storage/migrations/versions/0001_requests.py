@@ -163,7 +163,8 @@ CREATE INDEX publication_media_idx
     ON publication (jurisdiction_id, requested_at DESC, id DESC)
     WHERE visibility = 'public' AND has_media;
 CREATE INDEX publication_newest_idx
-    ON publication (jurisdiction_id, requested_at DESC, id DESC, lat, long, changed_at) INCLUDE (digest)
+    ON publication (jurisdiction_id, requested_at DESC, id DESC, lat, long, changed_at)
+    INCLUDE (digest, status, has_media)
     WHERE visibility = 'public';
 CREATE INDEX publication_open_idx
     ON publication (jurisdiction_id, service_code, requested_at DESC, id DESC)
