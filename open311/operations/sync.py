@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 
 from open311.clock import utc_now
@@ -78,14 +78,11 @@ def digest_of(jurisdiction: Jurisdiction) -> str:
         {
             "name": jurisdiction.name,
             "languages": jurisdiction.languages,
-            "departments": [asdict(department) for department in jurisdiction.departments],
-            "services": [asdict(service) for service in jurisdiction.services],
+            "departments": jurisdiction.departments,
+            "services": jurisdiction.services,
             "aliases": dict(jurisdiction.aliases),
             "translations": {
-                language: {
-                    "groups": dict(texts.groups),
-                    "services": {code: asdict(service) for code, service in texts.services.items()},
-                }
+                language: {"groups": dict(texts.groups), "services": dict(texts.services)}
                 for language, texts in jurisdiction.translations.items()
             },
         }

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import timedelta
+from hashlib import sha256
 from typing import Any
 
+import orjson
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
@@ -15,6 +17,7 @@ from flask.testing import FlaskClient
 from open311.domain.services import Department, Service, ServiceTranslation, Translation
 from open311.operations.sync import read_changesets, republish, sync_catalogues
 from open311.plugins import Jurisdiction
+from open311.storage.catalogue import catalogue_digest
 from tests import build
 from tests.conftest import platform_of
 
@@ -151,3 +154,9 @@ def test_an_alias_leads_to_the_living_definition(make_app: MakeApp) -> None:
     client = make_app(CHANGES["alias"]).test_client()
     assert client.get(f"{BASE}/services/old.json").json["service_code"] == "potholes"
     assert "old" not in codes(client)
+
+
+def test_a_digest_is_that_of_the_catalogue_written_out_in_full() -> None:
+    parts = {"services": [asdict(service) for service in CITY.services], "name": CITY.name}
+    written = orjson.dumps(parts, option=orjson.OPT_SORT_KEYS)
+    assert catalogue_digest({"services": CITY.services, "name": CITY.name}) == sha256(written).hexdigest()
