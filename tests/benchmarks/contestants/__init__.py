@@ -29,6 +29,8 @@ WORKERS = 2
 START_S = 60.0
 STOP_S = 15.0
 PROBE = "/open311/v2/services.json?jurisdiction_id=nyc.gov"
+NO_BYTECODE = "PYTHONDONTWRITEBYTECODE"
+"""Not for servers: one that is installed has its modules compiled, and only the first start does that here."""
 _PR_SET_PDEATHSIG = 1
 Output = IO[bytes] | int
 """An open file, or one of subprocess's words for where output goes."""
@@ -136,10 +138,11 @@ def started(
 
     longest_s  when it is killed even if the block still waits for it; None for never
     """
+    kept = {name: value for name, value in os.environ.items() if name != NO_BYTECODE}
     process = subprocess.Popen(
         words,
         cwd=ROOT,
-        env=os.environ | environment,
+        env=kept | environment,
         stdin=subprocess.DEVNULL,
         stdout=stdout,
         stderr=stderr,
