@@ -7,7 +7,7 @@ from importlib import import_module
 import click
 
 from open311 import __version__
-from open311.cli.shell import Shell
+from open311.cli.group import Shell, loading
 
 COMMANDS = {
     "run": "servers.run",
@@ -42,7 +42,8 @@ class Main(Shell):
         if cmd_name not in COMMANDS:
             return None
         module, _, name = COMMANDS[cmd_name].partition(".")
-        command: click.Command = getattr(import_module(f"{__name__}.{module}"), name)
+        with loading():
+            command: click.Command = getattr(import_module(f"{__name__}.{module}"), name)
         return command
 
 

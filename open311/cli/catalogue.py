@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from open311.cli.shell import Shell, fail, open_shell, read_settings, say, say_table
+from open311.cli.group import Shell
+from open311.cli.shell import fail, open_shell, read_settings, say, say_table
 from open311.clock import utc_now
 from open311.domain.attributes import Answer
 from open311.domain.places import read_place

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import click
 
-from open311.cli.shell import Shell, fail, read_settings, say, with_database
+from open311.cli.group import Shell
+from open311.cli.shell import fail, read_settings, say, with_database
 from open311.operations.platform import open_platform
 from open311.storage import migrations
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from open311.cli.shell import Shell, fail, open_shell, say, say_table
+from open311.cli.group import Shell
+from open311.cli.shell import fail, open_shell, say, say_table
 from open311.clock import utc_now
 from open311.domain.dates import format_instant
 from open311.operations.api_keys import add_key, list_keys, revoke_key

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from open311.cli.shell import Shell, find_jurisdiction, open_shell, say
+from open311.cli.group import Shell
+from open311.cli.shell import find_jurisdiction, open_shell, say
 from open311.clock import utc_now
 from open311.domain.dates import NotAnInstant, format_instant, instant_problem, parse_instant
 from open311.domain.requests import Status, Visibility

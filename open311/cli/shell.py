@@ -8,12 +8,10 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import NoReturn
 
-import click
 from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
-from open311.errors import Open311Error
 from open311.observe import configure_logs
 from open311.operations.platform import Platform, open_platform
 from open311.operations.sync import ensure_synced
@@ -89,21 +87,3 @@ def fail(text: str) -> NoReturn:
     """End the command with a sentence and status 1."""
     errors.print(f"open311: {text}", markup=False)
     sys.exit(1)
-
-
-class Shell(click.Group):
-    """A group whose commands end with a sentence, not a stack trace, where the failure was foreseen."""
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """List the commands with their whole first sentence; click would cut it off."""
-        found = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
-        commands = [(name, command) for name, command in found if command is not None]
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, command.get_short_help_str(limit=1_000)) for name, command in commands])
-
-    def invoke(self, ctx: click.Context) -> object:
-        """Run the command."""
-        try:
-            return super().invoke(ctx)
-        except Open311Error as error:
-            fail(str(error))
