@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import multiprocessing
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import fields, replace
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import click
+from flask import Flask
 from granian.constants import Interfaces
 from granian.log import LogLevels
 from granian.server import MPServer
 
 from open311.app import create_app
+from open311.cli.group import loading
 from open311.cli.shell import fail, prepare, read_settings, say, with_database
 from open311.cli.supervisor import Supervisor, add_demo_key, chosen_port, fill_with_examples, hold_parent
 from open311.observe import configure_logs
@@ -29,6 +33,7 @@ from open311.settings import Settings, variable
 from open311.storage.engine import libpq_dsn
 
 GRACE_S = 30
+STOPPING = (signal.SIGINT, signal.SIGTERM)
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 KEPT_BYTES = 16 * 1024 * 1024
 OBJECTS_BEFORE_COLLECTION = 20_000
@@ -52,15 +57,26 @@ def serve(host: str | None, port: int | None, workers: int | None) -> None:
         workers=workers or settings.workers,
     )
     hold_parent()
-    os.register_at_fork(after_in_child=_heed_signals)
+    os.register_at_fork(before=_hold_signals, after_in_parent=_let_signals_in, after_in_child=_heed_signals)
     with with_database(settings) as (settings, _):
-        _server(settings).serve(target_loader=partial(_load, settings, os.getpid()), wrap_loader=False)
+        server = _server(settings)
+        server.serve(target_loader=partial(_begin, _loader(settings, server), os.getpid()), wrap_loader=False)
+
+
+def _hold_signals() -> None:
+    """Have a signal wait while a web process is forked: there, its parent's handlers would do nothing with it."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
+
+
+def _let_signals_in() -> None:
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
 
 
 def _heed_signals() -> None:
-    """Let a web process be stopped while it starts; it has its parent's handlers until granian gives it its own."""
-    for number in (signal.SIGINT, signal.SIGTERM):
+    """Let a web process be stopped while it starts, until granian gives it handlers of its own."""
+    for number in STOPPING:
         signal.signal(number, signal.SIG_DFL)
+    _let_signals_in()
 
 
 def _server(settings: Settings) -> MPServer:
@@ -79,13 +95,42 @@ def _server(settings: Settings) -> MPServer:
     )
 
 
-def _load(settings: Settings, parent: int) -> Any:
+def _loader(settings: Settings, server: MPServer) -> Callable[[], Flask]:
+    """What gives a web process the application.
+
+    On Linux the server makes it once, before it forks its web processes: they share its memory and serve at once,
+    also one that comes in another's place. Elsewhere each makes its own.
+    """
+    load = partial(_prepare, settings)
+    if sys.platform != "linux":
+        return load
+    multiprocessing.set_start_method("fork", force=True)  # Python 3.14 would have another
+    load_once = cache(load)
+
+    def load_first() -> None:
+        load_once()
+        if server.interrupt_signal:  # told to stop meanwhile; granian would still start its web processes
+            sys.exit()
+
+    server.on_startup(load_first)
+    return load_once
+
+
+def _prepare(settings: Settings) -> Flask:
+    """The application, fit to be forked: no connection, no thread, nothing that only one process can have."""
+    _keep_memory()
+    with loading():
+        platform = open_platform(settings)
+        application = create_app(settings, platform)
+        platform.close()  # each process opens its own connections when it needs them
+        gc.freeze()  # what is here by now stays: no collection looks at it, or copies its pages by looking
+    return application
+
+
+def _begin(load: Callable[[], Flask], parent: int) -> Flask:
     """The application, in a web process; a process whose parent was killed ends as well."""
     _watch(lambda: os.getppid() != parent)
-    application = create_app(settings)
-    _keep_memory()
-    gc.collect()
-    gc.freeze()  # what is here by now stays: no collection has to look at it again
+    application = load()
     gc.set_threshold(OBJECTS_BEFORE_COLLECTION)
     return application
 

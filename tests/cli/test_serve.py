@@ -8,12 +8,39 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
 
 import pytest
 
 from open311.cli.servers import GRACE_S
+from open311.plugins.registry import GROUP
 from open311.settings import Settings
 from tests.waiting import until
+
+CITY = """
+import os
+from pathlib import Path
+from open311.plugins import Department, Jurisdiction, Service
+
+here = Path(__file__).parent
+with (here / "loaded").open("a") as loaded:
+    loaded.write(f"{os.getpid()} ")
+if (here / "gate").exists():
+    (here / "gate").read_bytes()
+jurisdiction = Jurisdiction(
+    id="city.example",
+    name="City",
+    time_zone="UTC",
+    triage="desk",
+    departments=(Department("desk", "Desk"),),
+    services=(Service(code="other", name="Other"),),
+)
+"""
+Started = Callable[..., AbstractContextManager["subprocess.Popen[str]"]]
 
 
 @pytest.fixture
@@ -21,6 +48,63 @@ def port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         free: int = taken.getsockname()[1]
         return free
+
+
+@pytest.fixture
+def city(tmp_path: Path) -> Path:
+    """An installed city that writes down which processes load it, and waits at a gate if there is one."""
+    info, package = tmp_path / "kit-1.0.dist-info", tmp_path / "kit"
+    info.mkdir()
+    package.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: kit\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(f"[{GROUP}]\nkit = kit:jurisdiction\n")
+    (package / "__init__.py").write_text(CITY)
+    return package
+
+
+@pytest.fixture
+def started(settings: Settings, port: int, city: Path) -> Started:
+    """Starts `open311 serve` for that city; it is gone at the end of the block."""
+
+    @contextmanager
+    def start() -> Iterator[subprocess.Popen[str]]:
+        environment = os.environ | {
+            "PYTHONPATH": str(city.parent),
+            "DATABASE_URL": settings.database_url,
+            "OPEN311_JURISDICTIONS": "kit",
+            "OPEN311_WORKERS": "2",
+            "OPEN311_LOG_LEVEL": "error",
+        }
+        command = [sys.executable, "-m", "open311", "serve", "--port", str(port)]
+        with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as server:
+            try:
+                yield server
+            finally:
+                server.terminate()
+
+    return start
+
+
+def answers(port: int) -> bool:
+    """Whether the city's services are there."""
+    try:
+        with urlopen(f"http://127.0.0.1:{port}/open311/v2/services.json", timeout=20) as answer:
+            return b"Other" in answer.read()
+    except (URLError, OSError):
+        return False
+
+
+def children(parent: int) -> set[int]:
+    """The web processes of a server."""
+    found = subprocess.run(["pgrep", "-P", str(parent)], capture_output=True, text=True, check=False)
+    return set(map(int, found.stdout.split()))
+
+
+def connections(pid: int) -> list[str]:
+    """The connected sockets of a process; the kernel's tables leave out those that are only bound."""
+    links = [os.readlink(entry) for entry in Path(f"/proc/{pid}/fd").iterdir()]
+    known = [word for kind in ("tcp", "tcp6", "unix") for word in Path(f"/proc/net/{kind}").read_text().split()]
+    return [link for link in links if link.startswith("socket:[") and link[8:-1] in known]
 
 
 def is_listening(port: int) -> bool:
@@ -44,4 +128,36 @@ def test_a_server_that_is_stopped_while_it_starts_ends_at_once(settings: Setting
         _, said = server.communicate(timeout=GRACE_S + 20)
     assert server.returncode == 0, said
     assert time.monotonic() - begun < GRACE_S / 2
+    assert said == ""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere web processes are not forked")
+def test_a_city_is_loaded_once_for_all_web_processes_and_for_those_that_follow(
+    started: Started, port: int, city: Path
+) -> None:
+    with started() as server:
+        until(lambda: answers(port), "the first answer")
+        first = until(lambda: len(found := children(server.pid)) == 2 and found, "two web processes")
+        for pid in first:
+            os.kill(pid, signal.SIGKILL)
+        until(lambda: len(children(server.pid) - first) == 2, "two others")
+        until(lambda: answers(port), "their answer")
+        assert (city / "loaded").read_text().split() == [str(server.pid)]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere web processes are not forked")
+def test_web_processes_inherit_no_connection(started: Started, port: int) -> None:
+    with started() as server:
+        until(lambda: answers(port), "the first answer")
+        assert connections(server.pid) == []
+
+
+def test_a_server_that_is_stopped_while_it_loads_its_cities_ends_in_order(started: Started, city: Path) -> None:
+    os.mkfifo(city / "gate")
+    with started() as server:
+        until((city / "loaded").exists, "the city")
+        server.send_signal(signal.SIGTERM)
+        (city / "gate").write_bytes(b"")
+        _, said = server.communicate(timeout=GRACE_S + 20)
+    assert server.returncode == 0, said
     assert said == ""
