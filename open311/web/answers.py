@@ -42,30 +42,47 @@ class _Error:
 class WholeResponse(Response):
     """An answer that lies in memory with all its headers: it goes out as it is.
 
-    Werkzeug's own goes through headers and body once more, for those that may be streams or lack a length.
+    Werkzeug's own goes through headers and body once more, for those that may be streams or lack a length; and it
+    checks each header that it is given, which for those of a small answer takes as long as finding it.
     """
+
+    default_mimetype = None
+
+    def __init__(self, body: bytes | None, status: int, known: list[tuple[str, str]]) -> None:
+        """`known` are headers of our own making; what is added to `headers` later comes after them."""
+        super().__init__(None if body is None else (body,), status)
+        self._known = known
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Send it, without the body to those who did not ask for it."""
-        start_response(self.status, self.headers.to_wsgi_list())
+        start_response(self.status, [*self._known, *self.headers.to_wsgi_list()])
         return () if environ["REQUEST_METHOD"] == "HEAD" else cast("Iterable[bytes]", self.response)
 
 
-def answer(body: bytes, output: Output, status: int = 200, *, validator: str = "", language: str = "") -> Response:
+def answer(
+    body: bytes,
+    output: Output,
+    status: int = 200,
+    *,
+    validator: str = "",
+    language: str = "",
+    cache_control: str = "no-cache",
+) -> Response:
     """A GeoReport answer. A GET gets an ETag, and 304 where the client has the same bytes already.
 
     validator  changes just when the body does; made of the body itself where none is given
     language   what the body's texts are in, where they could be in others
+    cache_control  how long caches may keep it; "no-cache" has them ask each time
     """
     if request.method not in READING:
         return _whole(body, status, [("Content-Type", output.media_type), ("Cache-Control", "no-store")])
     validator = validator or validator_of(body)
     media_type, coding = output.media_type, wanted_coding()
-    headers = _headers(validator, output, coding)
+    headers = _headers(validator, output, coding, cache_control)
     if language:
         headers.append(("Content-Language", language))
     if _is_known(validator, output, coding):
-        return WholeResponse(status=304, headers=headers)
+        return WholeResponse(None, 304, headers)
     if _is_jsonp(output):
         body, media_type = _wrapped(body), "application/javascript; charset=utf-8"
     if coding and len(body) >= LEAST_TO_PACK:
@@ -83,7 +100,7 @@ def not_modified(validator: str, output: Output) -> Response | None:
     coding = wanted_coding()
     if not _is_known(validator, output, coding):
         return None
-    return WholeResponse(status=304, headers=_headers(validator, output, coding))
+    return WholeResponse(None, 304, _headers(validator, output, coding))
 
 
 def _is_known(validator: str, output: Output, coding: Coding) -> bool:
@@ -103,13 +120,15 @@ def _tag(validator: str, output: Output, coding: Coding) -> str:
     return f"{validator}-{output}-{coding}" if coding else f"{validator}-{output}"
 
 
-def _headers(validator: str, output: Output, coding: Coding) -> list[tuple[str, str]]:
+def _headers(
+    validator: str, output: Output, coding: Coding, cache_control: str = "no-cache"
+) -> list[tuple[str, str]]:
     """What lets caches keep an answer, and ask each time whether it still holds."""
     # Weak for Atom: its link to the next page holds the moment from which "the last 90 days" are counted.
     weakness = "W/" if output is Feed.ATOM else ""
     return [
         ("ETag", f'{weakness}"{_tag(validator, output, coding)}"'),
-        ("Cache-Control", "no-cache"),
+        ("Cache-Control", cache_control),
         ("Vary", "Accept, Accept-Encoding, Accept-Language"),
     ]
 

@@ -27,7 +27,7 @@ from schemas import AreaSchema, ErrorSchema, JurisdictionSchema, PlaceArguments
 _ARGUMENTS = PlaceArguments()
 _JURISDICTIONS = shape_of(JurisdictionSchema)
 _AREAS = shape_of(AreaSchema)
-_MAX_AGE_S = 300
+_KEPT = "public, max-age=300"
 FEATURES = {
     "type": "object",
     "properties": {
@@ -156,22 +156,16 @@ def _well_known_text(boundary: BaseGeometry | None) -> str | None:
 
 
 def _listed(shape: Shape, places: Iterable[Any], output: Format) -> Response:
-    return _kept(answer(document(shape, shape.plain_list(places), output), output))
+    return answer(document(shape, shape.plain_list(places), output), output, cache_control=_KEPT)
 
 
 def _mapped(shape: Shape, places: Iterable[Any]) -> Response:
     """A FeatureCollection (RFC 7946) with the list's fields as properties."""
     features = [_feature(shape.plain(place)) for place in places]
     body = orjson.dumps({"type": "FeatureCollection", "features": features})
-    return _kept(answer(body, Feed.GEOJSON))
+    return answer(body, Feed.GEOJSON, cache_control=_KEPT)
 
 
 def _feature(content: dict[str, Any]) -> dict[str, Any]:
     geometry = content.pop("boundary")
     return {"type": "Feature", "geometry": geometry, "properties": content}
-
-
-def _kept(response: Response) -> Response:
-    """Caches may keep it for some minutes without asking."""
-    response.headers["Cache-Control"] = f"public, max-age={_MAX_AGE_S}"
-    return response
