@@ -161,9 +161,9 @@ class Direct:
         connection = getattr(self._own, "connection", None)
         if connection is None or connection.status != pq.ConnStatus.OK or is_dead(connection.socket):
             connection = self._connect()
-        if not (statement.name and self._prepares):
-            return _run(connection, statement.numbered, _parameters(statement, values))
         sent = _parameters(statement, values)
+        if not (statement.name and self._prepares):
+            return _run(connection, statement.numbered, sent)
         name = statement.name.encode()
         if name not in self._own.prepared:
             _checked(connection.prepare(name, statement.numbered), connection, statement.numbered)

@@ -352,17 +352,19 @@ def _windows(kind: _Kind) -> Iterator[ColumnElement[bool]]:
     A request is never changed before it is made: requested_at <= updated_at <= changed_at.
     """
     columns, first = publication.c, _INSTANTS[kind.sort]
-    starts = {columns.changed_at: "updated_start"}
-    ends = {columns.requested_at: "requested_end", columns.changed_at: "updated_end"}
-    yield from (column >= bindparam(name) for column, name in starts.items() if name in kind.bounds)
-    yield from (column <= bindparam(name) for column, name in ends.items() if name in kind.bounds)
-    if "updated_end" in kind.bounds:
-        yield first <= bindparam("updated_end")
     if "requested_start" in kind.bounds:
         yield from _requested_since(kind)
+    if "requested_end" in kind.bounds:
+        yield columns.requested_at <= bindparam("requested_end")
+    if "updated_start" in kind.bounds:
+        yield columns.changed_at >= bindparam("updated_start")
+    if "updated_end" in kind.bounds:
+        yield columns.changed_at <= bindparam("updated_end")
+        yield first <= bindparam("updated_end")
 
 
 def _requested_since(kind: _Kind) -> Iterator[ColumnElement[bool]]:
+    """The first bound, said so that PostgreSQL finds the best way for the order of the list."""
     columns = publication.c
     start: ColumnElement[Any] = bindparam("requested_start")
     if _INSTANTS[kind.sort] is not columns.updated_at:

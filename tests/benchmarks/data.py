@@ -54,7 +54,7 @@ class BenchCluster(Cluster):
         return super()._settings() | {
             "shared_buffers": "512MB",
             "effective_cache_size": "4GB",
-            "random_page_cost": "1.1",
+            "random_page_cost": "1.1",  # as our sessions have it, for everybody
             "max_wal_size": "4GB",
             "checkpoint_timeout": "30min",
             "autovacuum": "off",  # tables are vacuumed after each change here

@@ -25,6 +25,7 @@ import pytest
 
 from open311.cli.supervisor import chosen_port
 from open311.settings import Settings
+from tests.processes import children
 from tests.waiting import DEADLINE_S, until
 
 CITY = "city.example"
@@ -107,12 +108,6 @@ class Running:
             self.process.send_signal(signal.SIGTERM)
         self.process.communicate(timeout=DEADLINE_S)
         return self.process.returncode
-
-
-def children(parent: int, pattern: str) -> list[int]:
-    """Children of a process whose command line holds a pattern."""
-    found = subprocess.run(["pgrep", "-P", str(parent), "-f", pattern], capture_output=True, text=True, check=False)
-    return [int(line) for line in found.stdout.split()]
 
 
 @pytest.fixture

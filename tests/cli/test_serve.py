@@ -19,6 +19,7 @@ import pytest
 from open311.cli.servers import GRACE_S
 from open311.plugins.registry import GROUP
 from open311.settings import Settings
+from tests.processes import children
 from tests.waiting import until
 
 CITY = """
@@ -40,6 +41,8 @@ jurisdiction = Jurisdiction(
     services=(Service(code="other", name="Other"),),
 )
 """
+forked = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere each web process loads its own application")
+"""Of what holds on Linux alone, where CI runs."""
 Started = Callable[..., AbstractContextManager["subprocess.Popen[str]"]]
 
 
@@ -64,10 +67,10 @@ def city(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def started(settings: Settings, port: int, city: Path) -> Started:
-    """Starts `open311 serve` for that city; it is gone at the end of the block."""
+    """Starts `open311 serve` for that city, or with other settings; it is gone at the end of the block."""
 
     @contextmanager
-    def start() -> Iterator[subprocess.Popen[str]]:
+    def start(**others: str) -> Iterator[subprocess.Popen[str]]:
         environment = os.environ | {
             "PYTHONPATH": str(city.parent),
             "DATABASE_URL": settings.database_url,
@@ -76,7 +79,7 @@ def started(settings: Settings, port: int, city: Path) -> Started:
             "OPEN311_LOG_LEVEL": "error",
         }
         command = [sys.executable, "-m", "open311", "serve", "--port", str(port)]
-        with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as server:
+        with subprocess.Popen(command, env=environment | others, stderr=subprocess.PIPE, text=True) as server:
             try:
                 yield server
             finally:
@@ -94,12 +97,6 @@ def answers(port: int) -> bool:
         return False
 
 
-def children(parent: int) -> set[int]:
-    """The web processes of a server."""
-    found = subprocess.run(["pgrep", "-P", str(parent)], capture_output=True, text=True, check=False)
-    return set(map(int, found.stdout.split()))
-
-
 def connections(pid: int) -> list[str]:
     """The connected sockets of a process; the kernel's tables leave out those that are only bound."""
     links = [os.readlink(entry) for entry in Path(f"/proc/{pid}/fd").iterdir()]
@@ -113,15 +110,8 @@ def is_listening(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def test_a_server_that_is_stopped_while_it_starts_ends_at_once(settings: Settings, port: int) -> None:
-    environment = os.environ | {
-        "DATABASE_URL": settings.database_url,
-        "OPEN311_JURISDICTIONS": "demo",
-        "OPEN311_WORKERS": "3",
-        "OPEN311_LOG_LEVEL": "error",
-    }
-    command = [sys.executable, "-m", "open311", "serve", "--port", str(port)]
-    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as server:
+def test_a_server_that_is_stopped_while_it_starts_ends_at_once(started: Started, port: int) -> None:
+    with started(OPEN311_JURISDICTIONS="demo", OPEN311_WORKERS="3") as server:
         until(lambda: is_listening(port) or server.poll() is not None, "the server's socket")
         begun = time.monotonic()
         server.send_signal(signal.SIGTERM)
@@ -131,7 +121,7 @@ def test_a_server_that_is_stopped_while_it_starts_ends_at_once(settings: Setting
     assert said == ""
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere web processes are not forked")
+@forked
 def test_a_city_is_loaded_once_for_all_web_processes_and_for_those_that_follow(
     started: Started, port: int, city: Path
 ) -> None:
@@ -140,12 +130,12 @@ def test_a_city_is_loaded_once_for_all_web_processes_and_for_those_that_follow(
         first = until(lambda: len(found := children(server.pid)) == 2 and found, "two web processes")
         for pid in first:
             os.kill(pid, signal.SIGKILL)
-        until(lambda: len(children(server.pid) - first) == 2, "two others")
+        until(lambda: len({*children(server.pid)} - {*first}) == 2, "two others")
         until(lambda: answers(port), "their answer")
         assert (city / "loaded").read_text().split() == [str(server.pid)]
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere web processes are not forked")
+@forked
 def test_web_processes_inherit_no_connection(started: Started, port: int) -> None:
     with started() as server:
         until(lambda: answers(port), "the first answer")

@@ -1,0 +1,11 @@
+"""What the system says of processes that a test has started."""
+
+from __future__ import annotations
+
+import subprocess
+
+
+def children(parent: int, pattern: str = ".") -> list[int]:
+    """Children of a process whose command line holds a pattern."""
+    found = subprocess.run(["pgrep", "-P", str(parent), "-f", pattern], capture_output=True, text=True, check=False)
+    return [int(line) for line in found.stdout.split()]
