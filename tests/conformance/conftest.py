@@ -20,9 +20,10 @@ from open311.settings import Settings
 from spec.conformance.preparation import EXTENSIONS, Endpoint, Preparation, Several, Throttle
 from tests import build
 from tests.conformance.connected_city import DOWN_FILE, jurisdiction, renamed
-from tests.conformance.past import Past, age, crowd, member, small_city, work
+from tests.conformance.past import Past, age, crowd, member, small_city
 from tests.conformance.servers import REPOSITORY, serve_process, serve_thread
 from tests.conftest import platform_of
+from tests.working import work
 
 BASE = "/open311/v2"
 PUBLIC = "https://311.city.example"

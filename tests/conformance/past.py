@@ -13,7 +13,6 @@ from open311.clock import utc_now
 from open311.domain.dates import format_instant
 from open311.domain.imports import SourceRow
 from open311.domain.requests import Receipt, Status, Visibility
-from open311.jobs.worker import make_worker
 from open311.operations.dumps import make_dump
 from open311.operations.follow_changes import Position
 from open311.operations.housekeeping import clean_up
@@ -23,12 +22,12 @@ from open311.operations.sync import republish, restart_edition
 from open311.operations.update_request import Change, update_request
 from open311.plugins import Jurisdiction, Service, ServiceType
 from open311.settings import Settings
-from open311.storage.engine import libpq_dsn
 from open311.storage.tables import metadata
 from open311.web.georeport.changes import write_cursor
 from spec.conformance.preparation import Closing, Member, Point, Preparation, Retired
 from tests import build
 from tests.conformance.connected_city import WAITS
+from tests.working import work
 
 PLACE = Point(60.1718, 24.9414)
 """Inside Demoville."""
@@ -144,13 +143,6 @@ class Past:
 
     def _change(self, service_request_id: str, at: datetime, **change: Any) -> None:
         update_request(self.platform, self.city, service_request_id, Change(**change), now=at)
-
-
-def work(platform: Platform) -> None:
-    """Do every job that is due, as the worker does."""
-    make_worker(platform, libpq_dsn(platform.settings.sqlalchemy_url)).run_worker(
-        wait=False, install_signal_handlers=False
-    )
 
 
 def age(platform: Platform, seconds: float) -> None:

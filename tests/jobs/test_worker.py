@@ -17,27 +17,19 @@ from flask.testing import FlaskClient
 from sqlalchemy import text
 
 from open311.clock import utc_now
-from open311.jobs.worker import make_worker
 from open311.operations.api_keys import add_key
 from open311.operations.housekeeping import clean_up
 from open311.operations.platform import Platform
 from open311.operations.sync import sync_catalogues
 from open311.plugins import Accepted, Draft, Jurisdiction
 from open311.settings import Settings
-from open311.storage.engine import libpq_dsn
 from tests import build
 from tests.conftest import platform_of
+from tests.working import work
 
 BASE = "/open311/v2"
 MakeApp = Callable[..., Flask]
 Post = Callable[..., Any]
-
-
-def work(platform: Platform) -> None:
-    """Do every job that is due, in this process."""
-    make_worker(platform, libpq_dsn(platform.settings.sqlalchemy_url)).run_worker(
-        wait=False, install_signal_handlers=False
-    )
 
 
 def sql(platform: Platform, statement: str) -> None:

@@ -32,16 +32,15 @@ from open311.formats.writing import (
     csv_columns,
     in_pieces,
 )
-from open311.jobs.worker import make_worker
 from open311.operations.dumps import dumps_folder, find_dumps, make_dump
 from open311.operations.export_requests import ORDER, open_export
 from open311.operations.find_requests import EXTENSIONS, find_requests
 from open311.operations.platform import Platform
 from open311.plugins import Jurisdiction
 from open311.settings import Settings
-from open311.storage.engine import libpq_dsn
 from tests import build
 from tests.web.test_feeds import dirt
+from tests.working import timeless_worker
 
 ROWS = 20_000
 LIMIT_BYTES = 10_000_000
@@ -200,7 +199,7 @@ def test_odd_names_of_cities_stay_in_their_folder(here: Platform) -> None:
 
 def test_the_worker_makes_what_is_missing_today(here: Platform, city: Jurisdiction) -> None:
     build.store(here)
-    app = make_worker(here, libpq_dsn(here.settings.sqlalchemy_url))
+    app = timeless_worker(here)
     work = app.tasks["dump_all"]
 
     def run() -> None:
@@ -216,7 +215,7 @@ def test_the_worker_makes_what_is_missing_today(here: Platform, city: Jurisdicti
 
 def test_a_folder_that_cannot_be_written_is_no_reason_to_try_for_ever(here: Platform, city: Jurisdiction) -> None:
     (Path(here.settings.data_dir) / "dumps").write_text("in the way")
-    app = make_worker(here, libpq_dsn(here.settings.sqlalchemy_url))
+    app = timeless_worker(here)
     job: Any = app.tasks["dump"]
     job.func(city.id)
     job.func("no longer served")
