@@ -105,7 +105,7 @@ def multiply(platform: Platform, original: Record, count: int) -> None:
     ids = "'id', 1000000 + n, 'service_request_id', 'M' || n"
     bodies = ", ".join(
         f"'{name}', replace({name}, '{before}{original.service_request_id}{after}', '{before}M' || n || '{after}')"
-        for name, before, after in (("json", '"', '"'), ("xml", ">", "<"))
+        for name, before, after in (("json", '"', '"'), ("xml", ">", "<"), ("bulk_csv", "", ","))
     )
     columns = {"service_request": ids, "publication": f"{ids}, {bodies}, 'digest', n"}
     with platform.database.transaction() as connection:

@@ -125,9 +125,13 @@ def export_command(
         "updated_after": updated_after,
     }
     try:
+        is_bulk_csv = format is ExportFormat.BULK_CSV
         with open_shell() as platform:
             city = find_jurisdiction(platform, jurisdiction)
-            with open_export(platform, _search(city, values)) as export, _opened(output) as file:
+            with (
+                open_export(platform, _search(city, values), as_bulk_csv=is_bulk_csv) as export,
+                _opened(output) as file,
+            ):
                 _write(export, _writer(format, platform, city), file)
             if output != STANDARD_OUTPUT:
                 say(f"{output}: {export.count:,} requests of {city.id}")

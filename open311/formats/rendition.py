@@ -9,6 +9,7 @@ from typing import Any
 from open311.formats.documents import json_fragments, json_item
 from open311.formats.markup import element
 from open311.formats.shapes import Shape
+from open311.formats.writing.bulk import bulk_csv_line
 
 VERSION = 1
 """Grows when the bytes of a rendition change, so that stored ones are made anew."""
@@ -16,17 +17,21 @@ VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class Rendition:
-    """One item as it stands inside a JSON list and inside an XML list, and the fields that may be added to it."""
+    """One item as it stands inside a JSON list and inside an XML list, and the fields that may be added to it.
+
+    bulk_csv  its line in the CSV of GeoReport Bulk
+    """
 
     json: str
     xml: str
     json_extras: tuple[str, ...] = ()
     xml_extras: tuple[str, ...] = ()
+    bulk_csv: str = ""
 
     @property
     def digest(self) -> int:
         """64 bits, signed, that change whenever a byte of it does."""
-        parts = "\0".join((self.json, self.xml, *self.json_extras, *self.xml_extras))
+        parts = "\0".join((self.json, self.xml, *self.json_extras, *self.xml_extras, self.bulk_csv))
         return int.from_bytes(blake2b(parts.encode(), digest_size=8).digest(), "big", signed=True)
 
 
@@ -37,7 +42,13 @@ def render(shape: Shape, value: Any) -> Rendition:
 
 
 def render_with_extras(shape: Shape, value: Any, extras_shape: Shape, extras: Any) -> Rendition:
-    """The same, and each field of `extras` by itself."""
+    """The same of a request, each field of `extras` by itself, and its line of GeoReport Bulk."""
     content, markup = shape.parts(value)
     added, xml_extras = extras_shape.parts(extras)
-    return Rendition(json_item(content), element(shape.item, "".join(markup)), json_fragments(added), xml_extras)
+    return Rendition(
+        json_item(content),
+        element(shape.item, "".join(markup)),
+        json_fragments(added),
+        xml_extras,
+        bulk_csv_line(content, added.get("extended_attributes") or {}),
+    )

@@ -19,7 +19,9 @@ ORDER = Sort.REQUESTED
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Export:
-    """Requests in batches, each the JSON text of one, all of one moment. Close it when they are read, or before.
+    """Requests in batches, each the JSON text of one with its extensions, or its line of GeoReport Bulk.
+
+    All are of one moment. Close it when they are read, or before.
 
     count      how many there are
     validator  changes just when they do
@@ -44,17 +46,17 @@ class Export:
 
 
 def open_export(
-    platform: Platform, search: RequestSearch, *, with_extras: bool = True, idle_limit_s: int = 0
+    platform: Platform, search: RequestSearch, *, as_bulk_csv: bool = False, idle_limit_s: int = 0
 ) -> Export:
     """All that a search finds, whatever page it names. Raises Unavailable here for a database that is down.
 
-    with_extras   whether items have their extensions
+    as_bulk_csv   have lines of GeoReport Bulk for items
     idle_limit_s  as `open_snapshot` has it
     """
     snapshot = open_snapshot(platform.database.direct, idle_limit_s=idle_limit_s)
     try:
         count, digest = snapshot.digest(search)
-        batches = _batches(snapshot, search, with_extras=with_extras)
+        batches = snapshot.bulk_csv_lines(search) if as_bulk_csv else _items(snapshot, search)
         first = next(batches, [])  # so that what can go wrong does so now
     except BaseException:
         snapshot.close()
@@ -67,9 +69,6 @@ def open_export(
     )
 
 
-def _batches(snapshot: Snapshot, search: RequestSearch, *, with_extras: bool) -> Iterator[list[bytes]]:
-    for bodies, extras in snapshot.batches(search, with_extras=with_extras):
-        if with_extras:
-            yield [with_fields(body, added) if added else body for body, added in zip(bodies, extras, strict=True)]
-        else:
-            yield bodies
+def _items(snapshot: Snapshot, search: RequestSearch) -> Iterator[list[bytes]]:
+    for bodies, extras in snapshot.items(search):
+        yield [with_fields(body, added) if added else body for body, added in zip(bodies, extras, strict=True)]

@@ -131,5 +131,6 @@ def publication_values(item: Publication) -> dict[str, Any]:
         "xml": rendition.xml if rendition else "",
         "json_extras": list(rendition.json_extras) if rendition else [],
         "xml_extras": list(rendition.xml_extras) if rendition else [],
+        "bulk_csv": rendition.bulk_csv if rendition else "",
         "digest": rendition.digest if rendition else 0,
     }

@@ -143,12 +143,12 @@ def find_item(
     return Items.of(direct.read(_by_id(output, with_extras), values), with_extras=with_extras)
 
 
-def whole_query(search: RequestSearch, *, with_extras: bool) -> tuple[Statement, dict[str, Any]]:
+def whole_query(search: RequestSearch, *, as_bulk_csv: bool = False) -> tuple[Statement, dict[str, Any]]:
     """All that a search finds, in its order, whatever page it names: each item, and its extras.
 
-    The extras come joined, as fields that may follow an item's own.
+    The extras come joined, as fields that may follow an item's own. `as_bulk_csv`: lines of GeoReport Bulk instead.
     """
-    return _whole_statement(_Kind.of(replace(search, after=None)), with_extras), _values(search, rows=0)
+    return _whole_statement(_Kind.of(replace(search, after=None)), as_bulk_csv), _values(search, rows=0)
 
 
 def whole_digest_query(search: RequestSearch) -> tuple[Statement, dict[str, Any]]:
@@ -273,9 +273,9 @@ def _count_statement(kind: _Kind) -> Statement:
 
 
 @lru_cache(maxsize=256)
-def _whole_statement(kind: _Kind, with_extras: bool) -> Statement:
+def _whole_statement(kind: _Kind, as_bulk_csv: bool) -> Statement:
     extras = func.array_to_string(publication.c.json_extras, literal_column("','"))
-    columns = (publication.c.json, extras) if with_extras else (publication.c.json,)
+    columns = (publication.c.bulk_csv,) if as_bulk_csv else (publication.c.json, extras)
     return Statement.of(select(*columns).where(*_conditions(kind)).order_by(*_ORDERS[kind.sort]))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from open311.domain.search import RequestSearch
-from open311.storage.direct import Direct, Session
+from open311.storage.direct import Direct, Result, Session
 from open311.storage.search import whole_digest_query, whole_query
 
 BATCH_ROWS = 500
@@ -30,16 +30,22 @@ class Snapshot:
         [(count, digest)] = self._session.run(*whole_digest_query(search)).rows()
         return count, digest or 0
 
-    def batches(self, search: RequestSearch, *, with_extras: bool) -> Iterator[tuple[list[bytes], list[bytes]]]:
-        """All that a search finds, in its order: the JSON of each item, and its extras as fields to add.
+    def items(self, search: RequestSearch) -> Iterator[tuple[list[bytes], list[bytes]]]:
+        """All that a search finds, in its order: the JSON of each item, and its extras as fields to add."""
+        for found in self._batches(search, as_bulk_csv=False):
+            yield found.texts(0), found.texts(1)
 
-        Without extras, the second list is empty.
-        """
+    def bulk_csv_lines(self, search: RequestSearch) -> Iterator[list[bytes]]:
+        """The same as lines of GeoReport Bulk."""
+        for found in self._batches(search, as_bulk_csv=True):
+            yield found.texts(0)
+
+    def _batches(self, search: RequestSearch, *, as_bulk_csv: bool) -> Iterator[Result]:
         if search.is_void:
             return
-        self._session.run(*whole_query(search, with_extras=with_extras), before=_CURSOR)
+        self._session.run(*whole_query(search, as_bulk_csv=as_bulk_csv), before=_CURSOR)
         while found := self._session.command(_NEXT):
-            yield found.texts(0), found.texts(1) if with_extras else []
+            yield found
 
     def close(self) -> None:
         """Give the connection back; a second time does nothing."""

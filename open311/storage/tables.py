@@ -215,6 +215,7 @@ publication = Table(
     Column("lat", Double),
     Column("long", Double),
     Column("point", Geometry("POINT", srid=4326, spatial_index=False)),
+    _text("bulk_csv", None),  # its line in the CSV of GeoReport Bulk
     PrimaryKeyConstraint("jurisdiction_id", "id"),
     UniqueConstraint("jurisdiction_id", "service_request_id"),
     ForeignKeyConstraint(

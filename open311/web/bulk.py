@@ -91,7 +91,7 @@ def _bulk(output: BulkFormat) -> Response:
     jurisdiction, search = _wanted()
     leave = cast("Lanes", current_app.extensions[_LANES]).enter()
     try:
-        export = open_export(platform(), search, idle_limit_s=IDLE_LIMIT_S)
+        export = open_export(platform(), search, as_bulk_csv=output is BulkFormat.CSV, idle_limit_s=IDLE_LIMIT_S)
     except BaseException:
         leave()
         raise

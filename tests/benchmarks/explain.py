@@ -206,7 +206,8 @@ def explain_whole(data: Data) -> Iterator[Plan]:
     """
     search = RequestSearch(jurisdiction_id=CITY, sort=ORDER)
     statements = {
-        "whole export": whole_query(search, with_extras=True),
+        "whole export": whole_query(search),
+        "whole export as Bulk CSV": whole_query(search, as_bulk_csv=True),
         "whole export, its count and digest": whole_digest_query(search),
     }
     database = open_database(data.url)

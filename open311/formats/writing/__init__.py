@@ -1,7 +1,14 @@
 """Writing requests down in other formats than the standard's two, a page at once or a million in turn."""
 
 from open311.formats.writing.atom import AtomFeed, write_atom
-from open311.formats.writing.bulk import BulkCsvWriter, BulkFormat, BulkJsonWriter, BulkXmlWriter, bulk_writer
+from open311.formats.writing.bulk import (
+    BulkCsvWriter,
+    BulkFormat,
+    BulkJsonWriter,
+    BulkXmlWriter,
+    bulk_csv_line,
+    bulk_writer,
+)
 from open311.formats.writing.csv import CsvWriter, csv_columns
 from open311.formats.writing.feeds import Feed
 from open311.formats.writing.geojson import GeoJsonWriter
@@ -21,6 +28,7 @@ __all__ = [
     "GeoParquetWriter",
     "NdjsonWriter",
     "Writer",
+    "bulk_csv_line",
     "bulk_writer",
     "can_write_geoparquet",
     "csv_columns",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
@@ -10,7 +11,7 @@ import orjson
 
 from open311.formats.documents import DECLARATION, xml_item
 from open311.formats.shapes import shape_of
-from open311.formats.writing.csv import cell, csv_lines
+from open311.formats.writing.csv import LINE_END, cell, csv_lines
 from open311.formats.writing.writer import Writer
 from schemas import BulkRequestSchema
 
@@ -18,6 +19,8 @@ _SHAPE = shape_of(BulkRequestSchema)
 _NAMES = [column.name for column in _SHAPE.columns]
 COLUMNS = tuple("closed_date" if name == "closed_datetime" else name for name in _NAMES)
 """The header of the CSV. The specification's table says closed_date, its JSON and XML say closed_datetime."""
+_QUOTED = re.compile('["\r\n]')
+_END = LINE_END.encode()
 
 
 class BulkFormat(StrEnum):
@@ -51,12 +54,25 @@ def bulk_writer(output: BulkFormat) -> Writer:
 
 
 def bulk_fields(item: bytes) -> dict[str, Any]:
-    """A request, with its extended_attributes, in the fields of GeoReport Bulk.
-
-    There is no source of a service_subtype. status_description is the back office's own word, where it is one word.
-    """
+    """A request, with its extended_attributes, in the fields of GeoReport Bulk."""
     request: dict[str, Any] = orjson.loads(item)
-    extended = request.get("extended_attributes") or {}
+    return _fields(request, request.get("extended_attributes") or {})
+
+
+def bulk_csv_line(request: Mapping[str, Any], extended: Mapping[str, Any]) -> str:
+    """A request's line in the CSV, without its end: rendered once, when the request changes.
+
+    extended  its extended_attributes
+    """
+    cells = list(map(cell, _fields(request, extended).values()))
+    line = ",".join(cells)
+    if line.count(",") == len(cells) - 1 and not _QUOTED.search(line):
+        return line
+    return csv_lines([cells]).decode().removesuffix(LINE_END)
+
+
+def _fields(request: Mapping[str, Any], extended: Mapping[str, Any]) -> dict[str, Any]:
+    """No service_subtype has a source. status_description is the back office's own word, where it is one."""
     found = {name: request.get(name) for name in _NAMES}
     found["closed_datetime"] = extended.get("closed_datetime")
     found["status_description"] = _one_word(extended.get("detailed_status")) or request["status"].capitalize()
@@ -69,7 +85,10 @@ def _one_word(text: str | None) -> str:
 
 
 class BulkCsvWriter:
-    """CSV, whose texts come back unchanged however they look: programs read this file, not spreadsheets."""
+    """CSV, whose texts come back unchanged however they look: programs read this file, not spreadsheets.
+
+    Its items are lines of `bulk_csv_line`.
+    """
 
     def begin(self) -> bytes:
         """The header."""
@@ -77,7 +96,7 @@ class BulkCsvWriter:
 
     def more(self, items: Sequence[bytes]) -> bytes:
         """The next rows."""
-        return csv_lines(map(cell, bulk_fields(item).values()) for item in items)
+        return _END.join([*items, b""])
 
     def end(self) -> bytes:
         """Nothing."""

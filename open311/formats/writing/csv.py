@@ -14,6 +14,7 @@ from open311.formats.markup import decimal
 from open311.formats.shapes import shape_of
 from schemas import ExtrasSchema, ServiceRequestSchema
 
+LINE_END = "\r\n"
 _REQUEST = shape_of(ServiceRequestSchema)
 _EXTRAS = {column.name: column for column in shape_of(ExtrasSchema).columns}
 # What a spreadsheet may take for a formula, its full-width forms among it (OWASP, "CSV Injection"). Apostrophes
@@ -59,7 +60,7 @@ class CsvWriter:
 def csv_lines(rows: Iterable[Iterable[str]]) -> bytes:
     """Rows of text as RFC 4180 has them."""
     buffer = StringIO(newline="")
-    csv.writer(buffer, lineterminator="\r\n").writerows(rows)
+    csv.writer(buffer, lineterminator=LINE_END).writerows(rows)
     return buffer.getvalue().encode()
 
 

@@ -7,7 +7,7 @@ from typing import Protocol
 
 
 class Writer(Protocol):
-    """Makes one document of requests. An item is the JSON text of a request, as lists have it."""
+    """Makes one document of requests. An item is the JSON text of a request, unless the writer says otherwise."""
 
     def begin(self) -> bytes:
         """What comes before all items."""

@@ -145,6 +145,7 @@ CREATE TABLE publication (
     lat DOUBLE PRECISION,
     long DOUBLE PRECISION,
     point geometry(POINT,4326),
+    bulk_csv TEXT NOT NULL,
     CONSTRAINT publication_pkey PRIMARY KEY (jurisdiction_id, id),
     CONSTRAINT publication_jurisdiction_id_service_request_id_key
         UNIQUE (jurisdiction_id, service_request_id),
@@ -239,7 +240,8 @@ DO $$
 BEGIN
     EXECUTE 'ALTER TABLE publication
         ALTER json SET COMPRESSION lz4, ALTER xml SET COMPRESSION lz4, ALTER words SET COMPRESSION lz4,
-        ALTER json_extras SET COMPRESSION lz4, ALTER xml_extras SET COMPRESSION lz4';
+        ALTER json_extras SET COMPRESSION lz4, ALTER xml_extras SET COMPRESSION lz4,
+        ALTER bulk_csv SET COMPRESSION lz4';
 EXCEPTION
     WHEN feature_not_supported OR syntax_error THEN NULL;
 END $$;
