@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain, islice
 from multiprocessing import get_context, parent_process
-from threading import Thread
+from threading import Thread, current_thread, main_thread
 from types import TracebackType
 from typing import Any, Self
 
@@ -67,7 +67,8 @@ class Processes:
         chunks = in_chunks(source.found, order.batch_rows)
         alone = None if self._count == 1 else -(-ALONE_ROWS // order.batch_rows)
         for chunk in islice(chunks, alone):
-            yield import_batch(self._platform, source.vocabulary.rows(chunk), order, matches)
+            with _interrupts_postponed():  # until the caller has counted what is stored
+                yield import_batch(self._platform, source.vocabulary.rows(chunk), order, matches)
         first = next(chunks, None)
         if first is not None:
             yield from self._shared(source.vocabulary, chain([first], chunks), order)
@@ -119,6 +120,22 @@ def _first(at_work: deque[tuple[set[str], Future[Batch]]]) -> Batch:
     batch = at_work[0][1].result()
     at_work.popleft()
     return batch
+
+
+@contextmanager
+def _interrupts_postponed() -> Iterator[None]:
+    """Ctrl-C comes at the end of the block; threads other than the main one never get it."""
+    if current_thread() is not main_thread():
+        yield
+        return
+    came: list[int] = []
+    usual = signal.signal(signal.SIGINT, lambda number, _: came.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, usual)
+    if came and callable(usual):
+        usual(came[0], None)
 
 
 @contextmanager

@@ -234,7 +234,7 @@ def _raw(found: Crowd | Republished | Witnessed | None) -> dict[str, Any] | None
 def table_by_rows(folder: Path) -> str:
     """What ours costs by the number of rows stored, from the newest run of each, as Markdown."""
     runs = sorted((json.loads(file.read_text()) for file in folder.glob("*.json")), key=lambda run: run["begun_at"])
-    newest = {run["rows"]: run["results"] for run in runs}
+    newest = {run["rows"]: run["results"] for run in runs if run["results"]}
     columns = sorted(newest)
     rows = (
         [workload.title, *(_spread(newest[rows].get(workload.name, {}).get(OURS.name)) for rows in columns)]

@@ -110,6 +110,18 @@ def test_stopped_or_broken_off_it_tells_of_all_that_is_in(platform: Platform, or
     assert sum(batch.tally.read for batch in told[:3]) == 90
 
 
+def test_one_process_is_stopped_only_when_what_it_stored_is_counted(platform: Platform, order: Import) -> None:
+    usual = signal.getsignal(signal.SIGINT)
+    with Processes(platform, 1) as alone:
+        batches = alone.import_source(source(file_of(300)), order)
+        told = [next(batches)]
+        signal.raise_signal(signal.SIGINT)  # as if it had come when the batch was stored
+        with pytest.raises(KeyboardInterrupt):
+            told.extend(batches)
+    assert len(stored(platform)[0]) == sum(batch.tally.new for batch in told) > 0
+    assert signal.getsignal(signal.SIGINT) is usual
+
+
 def test_helpers_do_not_hear_ctrl_c_which_their_terminal_sends_to_all(platform: Platform, order: Import) -> None:
     with Processes(platform, 2) as processes:
         batches = processes.import_source(source(file_of(300)), order)
