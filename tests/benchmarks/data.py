@@ -266,7 +266,7 @@ def _write(url: str, rows: int, numbers: range, now: datetime) -> int:
         for begin in range(0, len(records), BATCH_ROWS):
             batch = records[begin : begin + BATCH_ROWS]
             requests.insert_records(connection, batch, "imported")
-            publish(connection, batch, Names(jurisdiction, {}))
+            publish(connection, batch, Names(jurisdiction, {}), {})  # nothing of their history is public
     database.close()
     return len(records)
 
