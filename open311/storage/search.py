@@ -27,6 +27,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import REGCONFIG
 
+from open311.clock import utc_now
 from open311.domain.requests import Status
 from open311.domain.search import Box, RequestSearch, Sort, box_around, halves
 from open311.formats import Format
@@ -44,6 +45,8 @@ _ORDERS = {
     Sort.UPDATED_DESC: (publication.c.updated_at.desc(), publication.c.id.desc()),
     Sort.UPDATED: (publication.c.updated_at, publication.c.id),
 }
+_PAST_ORDER = ((publication.c.updated_at + literal_column("interval '0'")).desc(), publication.c.id.desc())
+"""As by `Sort.UPDATED_DESC`, but no index has it, so that the window's requests are read and sorted."""
 _INSTANTS = {
     Sort.REQUESTED_DESC: publication.c.requested_at,
     Sort.REQUESTED: publication.c.requested_at,
@@ -174,6 +177,7 @@ class _Kind:
     has_words: bool
     has_key: bool
     is_deep: bool
+    is_window_past: bool
 
     @classmethod
     def of(cls, search: RequestSearch) -> _Kind:
@@ -198,6 +202,7 @@ class _Kind:
             has_words=bool(search.words),
             has_key=search.after is not None,
             is_deep=search.page > 1,
+            is_window_past=search.sort is Sort.UPDATED_DESC and _is_past(search),
         )
 
     @property
@@ -218,12 +223,25 @@ class _Kind:
             has_words=False,
             has_key=self.has_key,
             is_deep=False,
+            is_window_past=False,
         )
 
 
 def _is_large(box: Box) -> bool:
     """Whether a box may hold so many requests that going by date is quicker than fetching all that lie in it."""
     return box.west <= box.east and (box.east - box.west) * (box.north - box.south) >= LARGE_SQUARE_DEGREES
+
+
+def _is_past(search: RequestSearch) -> bool:
+    """Whether a window ends longer before the page begins than it lasts.
+
+    Its requests were then updated below very many others, of which PostgreSQL knows nothing: it expects them
+    everywhere, and goes through all that was updated since.
+    """
+    start, end = search.requested.start, search.requested.end
+    if start is None or end is None:
+        return False
+    return (search.after.at if search.after else utc_now()) - end > end - start
 
 
 def _values(search: RequestSearch, *, rows: int) -> dict[str, Any]:
@@ -290,7 +308,7 @@ def _page_select(kind: _Kind, *columns: str) -> Select[Any]:
     page = (
         select(*(keys if kind.is_deep else (publication.c[name] for name in columns)))
         .where(*_conditions(kind))
-        .order_by(*order)
+        .order_by(*(_PAST_ORDER if kind.is_window_past else order))
         .limit(bindparam("limit", type_=Integer))
         .offset(bindparam("offset", type_=BigInteger))
     )

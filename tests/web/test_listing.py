@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from random import Random
 from typing import Any
 from urllib.parse import quote
 
@@ -17,6 +18,7 @@ from lxml import etree
 from werkzeug.test import TestResponse
 
 from open311.clock import utc_now
+from open311.domain.dates import format_instant
 from open311.domain.requests import Status
 from open311.operations.platform import Platform
 from tests import build
@@ -246,6 +248,27 @@ def test_pages_have_neither_gaps_nor_repeats(client: FlaskClient, crowd: list[st
         assert numbered == [*found, []]
 
     check()
+
+
+@pytest.mark.parametrize("others", [0, 30])
+def test_a_window_long_past_is_listed_by_last_change(client: FlaskClient, platform: Platform, others: int) -> None:
+    now = utc_now().replace(microsecond=0)
+    random = Random(5)
+    changes = []
+    for number in range(1, 41 + others):
+        at = now - timedelta(days=700 - random.randint(0, 20) if number <= 40 else 3)
+        changed = at + timedelta(hours=random.randint(0, 500)) if number % 4 else now - timedelta(hours=number)
+        changes.append({"number": number, "at": at, "updated_at": changed, "changed_at": changed})
+    build.store_all(platform, changes)
+    wanted = sorted(changes[:40], key=lambda change: (change["updated_at"], change["number"]), reverse=True)
+    start, end = (format_instant(now - timedelta(days=days)) for days in (700, 680))
+    url = f"{BASE}/requests.json?start_date={start}&end_date={end}&sort=-updated"
+    expected = [f"R{change['number']}" for change in wanted]
+    assert ids(client.get(url)) == expected
+    for size in (1, 7):
+        shown = list(pages(client, f"{url}&page_size={size}"))
+        assert [item for page in shown for item in page] == expected
+    assert ids(client.get(f"{url}&page_size=7&page=3")) == expected[14:21]
 
 
 def test_what_comes_in_while_somebody_pages_shifts_nothing(
