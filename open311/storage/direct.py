@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -197,7 +196,7 @@ class Direct:
 
 
 class Session:
-    """A connection of its own, for one who reads long: one statement after the other, from any thread. Close it."""
+    """A connection of its own, for one who reads long: statements one after the other. Close it."""
 
     def __init__(self, connection: pq.abc.PGconn) -> None:
         self._connection = connection
@@ -213,13 +212,8 @@ class Session:
         """Run a statement without parameters. Raises Unavailable, and Refused."""
         return _run(self._connection, text.encode(), ())
 
-    def cancel(self) -> None:
-        """Ask the database to give up the statement that another thread waits for, which gets Unavailable then."""
-        with suppress(errors.OperationalError):  # there is no connection any more
-            self._connection.get_cancel().cancel()
-
     def close(self) -> None:
-        """Hang up; a second time does nothing. No statement may be under way."""
+        """Hang up, whatever is under way; a second time does nothing."""
         self._connection.finish()
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 
 from open311.domain.search import RequestSearch
 from open311.storage.direct import Direct, Result, Session
@@ -17,14 +16,12 @@ _NEXT = f"FETCH {BATCH_ROWS} FROM snapshot"
 class Snapshot:
     """What is public at one moment, whatever is written meanwhile. Has a connection of its own; close it.
 
-    Rows come from a cursor on the server, and while one batch is written the next is fetched: whole, so that the
-    database sees an idle session where a reader has fallen asleep. A reader that goes away ends the query.
+    Rows come from a cursor on the server, which holds no more of them than the reader asked for. A reader that
+    goes away closes the connection, and with it ends the query.
     """
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._fetching = ThreadPoolExecutor(1, "snapshot")
-        self._next: Future[Result] | None = None
 
     def digest(self, search: RequestSearch) -> tuple[int, int]:
         """How many requests a search finds, and their digests combined: changes just when one of them does."""
@@ -47,21 +44,11 @@ class Snapshot:
         if search.is_void:
             return
         self._session.run(*whole_query(search, as_bulk_csv=as_bulk_csv), before=_CURSOR)
-        while found := self._fetched():
+        while found := self._session.command(_NEXT):
             yield found
 
-    def _fetched(self) -> Result:
-        """The next batch. The one after it is on its way from then on."""
-        coming = self._next or self._fetching.submit(self._session.command, _NEXT)
-        found = coming.result()
-        self._next = self._fetching.submit(self._session.command, _NEXT) if found else None
-        return found
-
     def close(self) -> None:
-        """End the query, wherever it is, and hang up; a second time does nothing."""
-        if self._next is not None and not self._next.done():
-            self._session.cancel()
-        self._fetching.shutdown(cancel_futures=True)
+        """Give the connection back; a second time does nothing."""
         self._session.close()
 
 

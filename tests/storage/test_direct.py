@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 
@@ -22,14 +21,12 @@ from sqlalchemy import (
     func,
     literal_column,
     select,
-    text,
 )
 from sqlalchemy.dialects.postgresql import TIMESTAMP
 
 from open311.errors import Unavailable
 from open311.storage.direct import Direct, Refused, Statement
 from open311.storage.engine import open_database
-from tests.waiting import until
 
 TEXTS = st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs"]))
 INSTANTS = st.integers(-(10**10), 10**11).map(lambda seconds: datetime.fromtimestamp(seconds, UTC))
@@ -108,27 +105,6 @@ def test_what_takes_too_long_is_unavailable_and_the_connection_lives_on(direct: 
     with pytest.raises(Unavailable):
         direct.rows(slow, {})
     assert direct.rows(statement(literal_column("1")), {}) == [(1,)]
-
-
-def test_a_session_can_be_stopped_while_another_thread_waits_for_it(direct: Direct) -> None:
-    session = direct.session()
-    [(pid,)] = session.run(statement(literal_column("pg_backend_pid()")), {}).rows()
-    working = f"SELECT count(*) FROM pg_stat_activity WHERE pid = {pid} AND state = 'active'"
-
-    def is_working() -> bool:
-        return direct.rows(Statement.of(text(working)), {}) == [(1,)]
-
-    with ThreadPoolExecutor(1) as other:
-        session.command("SET statement_timeout = 0")
-        waiting = other.submit(session.command, "SELECT pg_sleep(600)")
-        until(is_working, "the statement")
-        session.cancel()
-        with pytest.raises(Unavailable):
-            waiting.result()
-    assert len(session.command("SELECT 1")) == 1
-    session.close()
-    session.cancel()
-    session.close()
 
 
 def test_a_read_outlives_its_connection_and_a_write_does_not_run_twice(direct: Direct) -> None:
