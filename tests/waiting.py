@@ -39,3 +39,13 @@ def settle(platform: Platform) -> None:
             return bool(connection.execute(statement).scalar_one())
 
     until(is_settled, "older transactions to end")
+
+
+def idle_transactions(platform: Platform) -> int:
+    """Transactions that are open while nobody asks anything of them."""
+    with platform.database.reading() as connection:
+        found = connection.exec_driver_sql(
+            "SELECT count(*) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND state = 'idle in transaction'"
+        )
+        return int(found.scalar_one())

@@ -40,7 +40,7 @@ from open311.operations.platform import Platform
 from open311.plugins import Jurisdiction
 from open311.settings import Settings
 from tests import build
-from tests.waiting import until
+from tests.waiting import idle_transactions, until
 from tests.web.test_feeds import dirt
 from tests.working import timeless_worker
 
@@ -108,24 +108,14 @@ def test_the_validator_changes_just_when_a_row_does(platform: Platform) -> None:
 def test_a_reader_who_falls_asleep_does_not_keep_the_database_from_cleaning_up(
     platform: Platform, multiply: Multiply
 ) -> None:
-    """However long a batch is on its way, the database sees that nobody asks for more, and hangs up."""
+    """The database sees that nobody asks for more, and hangs up."""
     multiply(platform, build.store(platform, description="A long story. " * 250), 3_000)
     with open_export(platform, everything(platform), idle_limit_s=1) as export:
         batches = [next(export.batches), next(export.batches)]
-        until(lambda: not transactions(platform), "the end of the transaction")
+        until(lambda: idle_transactions(platform) == 0, "the end of the transaction")
         with pytest.raises(Unavailable):
             batches.extend(export.batches)
     assert sum(map(len, batches)) < 3_000
-
-
-def transactions(platform: Platform) -> int:
-    """Other sessions that are in a transaction."""
-    with platform.database.reading() as connection:
-        found = connection.exec_driver_sql(
-            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
-            " AND xact_start IS NOT NULL AND pid <> pg_backend_pid()"
-        )
-        return int(found.scalar_one())
 
 
 def test_no_database_is_told_before_anything_is_written(settings: Settings) -> None:

@@ -32,7 +32,7 @@ from spec.bodies import deviations
 from tests import build
 from tests.conftest import platform_of
 from tests.formats.test_feeds import NASTY
-from tests.waiting import until
+from tests.waiting import idle_transactions, until
 from tests.web.test_feeds import dirt
 
 V2 = "/open311/v2"
@@ -210,23 +210,13 @@ def test_a_download_ends_with_its_reader(client: FlaskClient, platform: Platform
     first = client.get(f"{BULK}.csv")
     pieces = first.iter_encoded()
     assert next(pieces).startswith(b"service_request_id")
-    assert sessions(platform) == 1
+    assert idle_transactions(platform) == 1
     busy = client.get(f"{BULK}.csv")
     assert (busy.status_code, busy.headers["Retry-After"]) == (503, "5")
     assert "daily dump" in busy.text
     first.close()
-    until(lambda: sessions(platform) == 0, "the end of the download's transaction")
+    until(lambda: idle_transactions(platform) == 0, "the end of the download's transaction")
     assert len(rows(client)) == 1_500
-
-
-def sessions(platform: Platform) -> int:
-    """Transactions that are open while nobody asks anything of them."""
-    with platform.database.reading() as connection:
-        found = connection.exec_driver_sql(
-            "SELECT count(*) FROM pg_stat_activity"
-            " WHERE datname = current_database() AND state = 'idle in transaction'"
-        )
-        return int(found.scalar_one())
 
 
 def test_a_download_is_of_one_moment(client: FlaskClient, platform: Platform, multiply: Multiply) -> None:
@@ -282,9 +272,9 @@ def test_a_client_that_hangs_up_ends_the_query(served: int, platform: Platform, 
     client = socket.create_connection(("127.0.0.1", served), timeout=20)
     client.sendall(f"GET {BULK}.csv HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
     assert client.recv(100).startswith(b"HTTP/1.1 200")
-    until(lambda: sessions(platform) == 1, "a transaction")  # the server waits for us, not we for it
+    until(lambda: idle_transactions(platform) == 1, "a transaction")  # the server waits for us, not we for it
     client.close()
-    until(lambda: sessions(platform) == 0, "the end of the download's transaction")
+    until(lambda: idle_transactions(platform) == 0, "the end of the download's transaction")
 
 
 # --- Dumps
