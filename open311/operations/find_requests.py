@@ -15,7 +15,7 @@ from open311.formats import JSON, Format, shape_of, text_field, with_fragments
 from open311.operations.platform import Platform
 from open311.storage import search as storage
 from open311.storage import tokens
-from open311.storage.search import Items, combined
+from open311.storage.search import Items
 from schemas import ExtrasSchema
 
 COUNT_TO = 10_000
@@ -136,7 +136,7 @@ def _key(items: Items, search: RequestSearch, output: Format) -> Key:
 
 
 def _validator(items: Items) -> str:
-    return _tag(len(items.bodies), combined(items.digests))
+    return _tag(len(items.bodies), items.digest)
 
 
 def _tag(count: int, digest: int) -> str:

@@ -89,7 +89,7 @@ def read_changesets(direct: Direct) -> Mapping[str, datetime]:
 
 @cache
 def _changesets() -> Statement:
-    return Statement.of(select(jurisdiction.c.jurisdiction_id, jurisdiction.c.changeset), "changesets")
+    return Statement.of(select(jurisdiction.c.jurisdiction_id, jurisdiction.c.changeset), is_kept=True)
 
 
 def read_service_names(connection: Connection, jurisdiction_id: str) -> Mapping[str, str]:

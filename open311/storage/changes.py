@@ -201,7 +201,7 @@ def _statement(output: Format, with_extras: bool) -> Statement:
         .select_from(state.outerjoin(page, true()))
         .order_by(page.c.written_by, page.c.id)
     )
-    return Statement.of(query, f"changes_{output}{'_extras' if with_extras else ''}")
+    return Statement.of(query, is_kept=True)
 
 
 @cache

@@ -64,7 +64,7 @@ def find_key(direct: Direct, secret: str) -> Key | None:
 @cache
 def _by_digest() -> Statement:
     query = select(*_columns()).where(api_key.c.digest == bindparam("digest"), api_key.c.revoked_at.is_(None))
-    return Statement.of(query, "api_key")
+    return Statement.of(query, is_kept=True)
 
 
 def list_keys(connection: Connection) -> list[Key]:

@@ -85,7 +85,7 @@ def _earliest(parts: int) -> Statement:
         .prefix_with("MATERIALIZED", dialect="postgresql")
     )
     first = select(candidates.c.service_request_id).order_by(candidates.c.requested_at, candidates.c.id)
-    return Statement.of(first.limit(literal_column("1")), f"earliest_open_{parts}")
+    return Statement.of(first.limit(literal_column("1")), is_kept=True)
 
 
 def _here(parts: int) -> list[ColumnElement[bool]]:

@@ -75,7 +75,7 @@ def _next_blocks() -> Statement:
 
 @cache
 def _next_block() -> Statement:
-    return Statement.of(select(request_number.next_value()), "next_block")
+    return Statement.of(select(request_number.next_value()), is_kept=True)
 
 
 def insert_record(connection: Connection, record: Record) -> bool:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cache, lru_cache, partial, reduce
-from operator import xor
+from functools import cache, lru_cache, partial
 from typing import Any
 
 from sqlalchemy import (
@@ -39,14 +38,12 @@ from open311.storage.tables import publication
 LARGE_SQUARE_DEGREES = 0.001
 """About 3 km by 3 km in most cities."""
 
-_ORDERS = {
-    Sort.REQUESTED_DESC: (publication.c.requested_at.desc(), publication.c.id.desc()),
-    Sort.REQUESTED: (publication.c.requested_at, publication.c.id),
-    Sort.UPDATED_DESC: (publication.c.updated_at.desc(), publication.c.id.desc()),
-    Sort.UPDATED: (publication.c.updated_at, publication.c.id),
-}
 _PAST_ORDER = ((publication.c.updated_at + literal_column("interval '0'")).desc(), publication.c.id.desc())
 """As by `Sort.UPDATED_DESC`, but no index has it, so that the window's requests are read and sorted."""
+_CAPS = (11, 101, 1001)
+"""Most rows of the pages that share a plan: PostgreSQL expects a tenth of a number that it does not know.
+
+Of a page of unknown length it would expect a tenth of all requests, and plan each one anew, for its own length."""
 _INSTANTS = {
     Sort.REQUESTED_DESC: publication.c.requested_at,
     Sort.REQUESTED: publication.c.requested_at,
@@ -62,14 +59,14 @@ class Items:
     """Rendered items of a list, column by column: a thousand small objects would cost more than their query.
 
     bodies   UTF-8
-    digests  what of each goes into the list's ETag
+    digest   what goes into the list's ETag: those of all items, combined
     number   ours of one of them, for cursors; read when it is asked for
     extras   of each, extended_attributes, notes and attributes as fields to add; empty unless asked for
     distances  of each from a circle's centre, metres; empty unless asked for
     """
 
     bodies: Sequence[bytes] = ()
-    digests: Sequence[int] = ()
+    digest: int = 0
     number: Callable[[int], int] = ().__getitem__
     extras: Sequence[Sequence[str]] = ()
     distances: Sequence[float] = ()
@@ -79,14 +76,14 @@ class Items:
         """Items of a result that has these columns in this order."""
         return cls(
             found.texts(0),
-            found.numbers(1),
+            found.combined(1),
             partial(found.number, 2),
             found.values(3) if with_extras else (),
             found.values(4 if with_extras else 3) if with_distance else (),
         )
 
     def first(self, count: int) -> Items:
-        """The first items, with the digests of all."""
+        """The first items, with the digest of all."""
         return replace(
             self, bodies=self.bodies[:count], extras=self.extras[:count], distances=self.distances[:count]
         )
@@ -98,8 +95,9 @@ def find_items(direct: Direct, search: RequestSearch, output: Format, *, with_ex
         return Items()
     with_distance = with_extras and search.near is not None
     columns = (BODY[output].name, "digest", "id", *((EXTRAS[output].name,) if with_extras else ()))
-    statement = _page_statement(_Kind.of(search), columns, with_distance=with_distance)
-    found = direct.read(statement, _values(search, rows=search.page_size + 1))
+    kind, rows = _Kind.of(search), search.page_size + 1
+    statement = _page_statement(kind, columns, kind.cap(rows), with_distance=with_distance)
+    found = direct.read(statement, _values(search, rows=rows))
     return Items.of(found, with_extras=with_extras, with_distance=with_distance)
 
 
@@ -116,18 +114,13 @@ def find_digest(direct: Direct, search: RequestSearch) -> tuple[int, int]:
     """How many items a page holds, and their digests combined: what a validator needs, for a tenth of the cost.
 
     One more than the page counts where there are more: it decides about the link to the next page. The same as
-    `combined` makes of the items themselves. The order does not count: it follows from the items.
+    the digest of the items themselves. The order does not count: it follows from the items.
     """
     if search.is_void:
         return 0, 0
-    kind, values = _Kind.of(search), _values(search, rows=search.page_size + 1)
-    count, digest = direct.rows(_digest_statement(kind), values)[0]
+    kind, rows = _Kind.of(search), search.page_size + 1
+    count, digest = direct.rows(_digest_statement(kind, kind.cap(rows)), _values(search, rows=rows))[0]
     return count, digest or 0
-
-
-def combined(digests: Iterable[int]) -> int:
-    """The digests of items, combined."""
-    return reduce(xor, digests, 0)
 
 
 def find_by_ids(
@@ -205,14 +198,22 @@ class _Kind:
             is_window_past=search.sort is Sort.UPDATED_DESC and _is_past(search),
         )
 
+    def cap(self, rows: int) -> int:
+        """The most rows of the pages that share a plan with one of so many; 0 where each is planned by itself."""
+        return next((cap for cap in _CAPS if cap >= rows), 0) if self._has_one_plan else 0
+
     @property
-    def is_plain(self) -> bool:
-        """Whether one plan is best for all values, so that the server may keep it."""
+    def _has_one_plan(self) -> bool:
+        """Whether one plan is best for all values, so that the server may keep it.
+
+        By last change, the best one for a service depends on how many requests it has.
+        """
+        is_usual = self.sort is Sort.REQUESTED_DESC
         return self == _Kind(
             sort=self.sort,
-            service_codes=0,
-            status="",
-            bounds=frozenset({"requested_start"}),
+            service_codes=min(1, self.service_codes) if is_usual else 0,
+            status=self.status if is_usual else "",
+            bounds=frozenset({"requested_start"}) | (self.bounds & {"requested_end"} if is_usual else set()),
             box_parts=0,
             circle_parts=0,
             is_box_large=False,
@@ -271,17 +272,18 @@ def _values(search: RequestSearch, *, rows: int) -> dict[str, Any]:
 
 
 @lru_cache(maxsize=1024)
-def _page_statement(kind: _Kind, columns: tuple[str, ...], *, with_distance: bool = False) -> Statement:
-    if not with_distance:
-        return Statement.of(_page_select(kind, *columns), _plan_name(kind, *columns))
-    return Statement.of(_page_select(kind, *columns).add_columns(distance(publication.c.point, "near")))
+def _page_statement(kind: _Kind, columns: tuple[str, ...], cap: int, *, with_distance: bool = False) -> Statement:
+    if cap:
+        return Statement.of(_capped(kind, cap, *columns), is_kept=True)
+    page = _page_select(kind, *columns)
+    return Statement.of(page.add_columns(distance(publication.c.point, "near")) if with_distance else page)
 
 
 @lru_cache(maxsize=1024)
-def _digest_statement(kind: _Kind) -> Statement:
-    page = _page_select(kind, "digest").subquery()
+def _digest_statement(kind: _Kind, cap: int) -> Statement:
+    page = (_capped(kind, cap, "digest") if cap else _page_select(kind, "digest")).subquery()
     query = select(func.count(), func.bit_xor(page.c.digest))
-    return Statement.of(query, _plan_name(kind, "combined"))
+    return Statement.of(query, is_kept=bool(cap))
 
 
 @lru_cache(maxsize=1024)
@@ -294,7 +296,7 @@ def _count_statement(kind: _Kind) -> Statement:
 def _whole_statement(kind: _Kind, as_bulk_csv: bool) -> Statement:
     extras = func.array_to_string(publication.c.json_extras, literal_column("','"))
     columns = (publication.c.bulk_csv,) if as_bulk_csv else (publication.c.json, extras)
-    return Statement.of(select(*columns).where(*_conditions(kind)).order_by(*_ORDERS[kind.sort]))
+    return Statement.of(select(*columns).where(*_conditions(kind)).order_by(*_order(kind.sort, publication.c)))
 
 
 @lru_cache(maxsize=256)
@@ -303,7 +305,7 @@ def _whole_digest_statement(kind: _Kind) -> Statement:
 
 
 def _page_select(kind: _Kind, *columns: str) -> Select[Any]:
-    order = _ORDERS[kind.sort]
+    order = tuple(_order(kind.sort, publication.c))
     keys = (publication.c.jurisdiction_id, publication.c.id)
     page = (
         select(*(keys if kind.is_deep else (publication.c[name] for name in columns)))
@@ -320,11 +322,24 @@ def _page_select(kind: _Kind, *columns: str) -> Select[Any]:
     return select(*(publication.c[name] for name in columns)).join(found, here).order_by(*order)
 
 
-def _plan_name(kind: _Kind, *columns: str) -> str:
-    """A name for the plan of a plain page; other pages are planned for their values."""
-    if not kind.is_plain:
-        return ""
-    return f"page_{'_'.join(columns)}_{list(Sort).index(kind.sort)}{'_after' if kind.has_key else ''}"
+def _capped(kind: _Kind, cap: int, *columns: str) -> Select[Any]:
+    """A page out of the first `cap` rows, which say to PostgreSQL what a parameter cannot: that few are wanted."""
+    names = dict.fromkeys((*columns, "id", _INSTANTS[kind.sort].name))
+    first = (
+        select(*(publication.c[name] for name in names))
+        .where(*_conditions(kind))
+        .order_by(*_order(kind.sort, publication.c))
+        .limit(literal_column(str(cap)))
+        .subquery("first")
+    )
+    page = select(*(first.c[name] for name in columns)).order_by(*_order(kind.sort, first.c))
+    return page.limit(bindparam("limit", type_=Integer))
+
+
+def _order(sort: Sort, columns: Any) -> Iterator[ColumnElement[Any]]:
+    """A list's order, by the columns of the table or of a query over it."""
+    for column in (columns[_INSTANTS[sort].name], columns.id):
+        yield column.desc() if sort.is_descending else column
 
 
 def _conditions(kind: _Kind) -> Iterator[ColumnElement[bool]]:
@@ -404,7 +419,7 @@ def _by_id(output: Format, with_extras: bool) -> Statement:
         publication.c.service_request_id == bindparam("service_request_id"),
         publication.c.visibility != literal_column(f"'{WITHDRAWN}'"),
     )
-    return Statement.of(query, f"request_by_id_{output}{'_extras' if with_extras else ''}")
+    return Statement.of(query, is_kept=True)
 
 
 @cache

@@ -89,7 +89,7 @@ def _statement() -> Statement:
     query = select(request.c.id).add_cte(
         _reporter(request), _events(request), _publication(request), _token(request)
     )
-    return Statement.of(query, "new_request")
+    return Statement.of(query, is_kept=True)
 
 
 def _reporter(request: CTE) -> CTE:

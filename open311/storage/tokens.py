@@ -23,7 +23,7 @@ def _by_token() -> Statement:
         request_token.c.jurisdiction_id == bindparam("jurisdiction_id"),
         request_token.c.token == bindparam("token"),
     )
-    return Statement.of(query, "token")
+    return Statement.of(query, is_kept=True)
 
 
 def is_open(connection: Connection, jurisdiction_id: str, token: str) -> bool:

@@ -1,0 +1,79 @@
+"""Plans that PostgreSQL keeps: making one takes it as long as reading fifty requests."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import literal_column, select, table
+
+from open311.domain.requests import Status
+from open311.domain.search import Key, RequestSearch, Sort, Window
+from open311.formats import JSON, XML
+from open311.operations.platform import Platform
+from open311.storage.changes import BEGINNING, find_changes
+from open311.storage.direct import Statement
+from open311.storage.search import find_digest, find_item, find_items
+from tests import build
+from tests.conftest import CITY
+
+TIMES = 8
+"""PostgreSQL plans a statement's first five runs for their values, and then compares."""
+WHOLE = RequestSearch(jurisdiction_id=CITY, requested=Window(build.NOON - timedelta(days=90)))
+USUAL = [
+    WHOLE,
+    replace(WHOLE, after=Key(build.NOON, 7)),
+    replace(WHOLE, statuses=(Status.OPEN,)),
+    replace(WHOLE, service_codes=("potholes",), statuses=(Status.CLOSED,)),
+    replace(WHOLE, service_codes=("potholes",), requested=Window(build.NOON - timedelta(days=90), build.NOON)),
+    replace(WHOLE, sort=Sort.UPDATED_DESC),
+]
+
+
+def plans(platform: Platform) -> dict[str, tuple[int, int]]:
+    """By the text of each statement that this thread's connection has prepared: kept and new plans it ran with."""
+    columns = ("statement", "generic_plans", "custom_plans")
+    seen = select(*map(literal_column, columns)).select_from(table("pg_prepared_statements"))
+    rows = platform.database.direct.rows(Statement.of(seen), {})
+    return {text: (generic, custom) for text, generic, custom in rows}
+
+
+@pytest.mark.parametrize("rows", [1, 7, 10, 11, 50, 100, 101, 1000])
+@pytest.mark.parametrize("search", USUAL)
+def test_usual_pages_keep_their_plan(platform: Platform, search: RequestSearch, rows: int) -> None:
+    build.store_all(platform, ({"number": number} for number in range(1, 4)))
+    before = plans(platform)
+    page = replace(search, page_size=rows)
+    for _ in range(TIMES):
+        find_items(platform.database.direct, page, JSON)
+        find_items(platform.database.direct, page, XML, with_extras=True)
+        find_digest(platform.database.direct, page)
+    used = {text: counts for text, counts in plans(platform).items() if counts != before.get(text)}
+    assert len(used) == 3
+    assert all(kept > before.get(text, (0, 0))[0] for text, (kept, _) in used.items()), used
+
+
+def test_so_do_single_requests_and_changes(platform: Platform) -> None:
+    build.store(platform, service_request_id="R1")
+    before = plans(platform)
+    for _ in range(TIMES):
+        find_item(platform.database.direct, CITY, "R1", JSON)
+        find_changes(platform.database.direct, CITY, BEGINNING, JSON, rows=1000)
+    used = {text: counts for text, counts in plans(platform).items() if counts != before.get(text)}
+    assert len(used) == 2
+    assert all(kept > before.get(text, (0, 0))[0] for text, (kept, _) in used.items()), used
+
+
+def test_what_needs_a_plan_of_its_own_is_not_prepared(platform: Platform) -> None:
+    before = set(plans(platform))
+    for search in (
+        replace(WHOLE, words="lamp"),
+        replace(WHOLE, service_codes=("potholes", "graffiti")),
+        replace(WHOLE, service_codes=("potholes",), sort=Sort.UPDATED),
+        replace(WHOLE, updated=Window(build.NOON)),
+        replace(WHOLE, page=2),
+    ):
+        find_items(platform.database.direct, search, JSON)
+        find_digest(platform.database.direct, search)
+    assert set(plans(platform)) == before
