@@ -28,16 +28,17 @@ from tests.benchmarks.measures import (
     Asking,
     Runner,
     compare_bodies,
-    measure,
     measure_export,
     measure_import,
     measure_memory,
     measure_mix,
+    measure_round,
     measure_start,
 )
 from tests.benchmarks.reading import measure_readers
-from tests.benchmarks.report import Run, goals, machine, table_by_rows, write, write_raw
+from tests.benchmarks.report import Run, compare, goals, machine, table_by_rows, write, write_raw
 from tests.benchmarks.republishing import measure_republishing
+from tests.benchmarks.tables import table
 from tests.benchmarks.workloads import WORKLOADS, Field, Workload, address, posts, requests_for, takes_part
 
 console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
@@ -64,6 +65,8 @@ def main() -> int:
     if words.table:
         console.print(table_by_rows(RAW_FOLDER), markup=False, soft_wrap=True)
         return 0
+    if words.compare:
+        return _compare(*words.compare)
     try:
         with ExitStack() as stack, _progress() as progress, _alone():
             run = _run(words, stack, progress)
@@ -111,24 +114,38 @@ class _Bench:
         self._fetch_bodies()
 
     def rounds(self) -> None:
-        """All workloads, all contestants, in turn."""
+        """All workloads, all contestants, in turn, with servers started anew for each round.
+
+        A server that was started a minute later, on other memory, while neighbours do something else, can differ by
+        a tenth; rounds within one life of it would show none of that.
+        """
         wanted = [workload for workload in WORKLOADS if workload.name in self.words.workloads]
-        with ExitStack() as stack, self._bar("Rounds", len(wanted)) as advance:
-            servers = [stack.enter_context(running(one, self.environment, self.log)) for one in self.contestants]
-            scripts = pgbench.scripts(self.run.data, self.folder, self._posted(servers))
+        scripts: dict[str, pgbench.Script] = {}
+        with self._bar("Rounds", len(wanted) * self.words.rounds) as advance:
+            for number in range(self.words.rounds):
+                with ExitStack() as stack:
+                    servers = [
+                        stack.enter_context(running(one, self.environment, self.log)) for one in self.contestants
+                    ]
+                    if not number and pgbench.NAME in self.words.contestants:
+                        scripts = pgbench.scripts(self.run.data, self.folder, self._posted(servers))
+                        self.run.data.forget_posts()
+                    for workload in wanted:
+                        self._round(number, workload, servers, scripts.get(workload.name))
+                        advance()
+
+    def _round(
+        self, number: int, workload: Workload, servers: Sequence[Server], script: pgbench.Script | None
+    ) -> None:
+        asking = [self._asking(server, workload) for server in servers if takes_part(server, workload)]
+        if not number:
+            compare_bodies(asking, workload)
+        runners: list[Runner] = [*asking, *([script] if script else ())]
+        figures = self.run.results.setdefault(workload.name, {})
+        measure_round(runners, figures, number=number, cpu_s=0.15 if self.run.is_quick else 0.6)
+        if workload.writes:
             self.run.data.forget_posts()
-            for workload in wanted:
-                asking = [self._asking(server, workload) for server in servers if takes_part(server, workload)]
-                compare_bodies(asking, workload)
-                runners: list[Runner] = [*asking]
-                if workload.name in scripts and pgbench.NAME in self.words.contestants:
-                    runners.append(scripts[workload.name])
-                cpu_s = 0.15 if self.run.is_quick else 1.0
-                self.run.results[workload.name] = measure(runners, rounds=self.words.rounds, cpu_s=cpu_s)
-                if workload.writes:
-                    self.run.data.forget_posts()
-                self.run.loads.append(getloadavg()[0])
-                advance()
+        self.run.loads.append(getloadavg()[0])
 
     def mix(self) -> None:
         """Reads and writes by the clock."""
@@ -162,7 +179,7 @@ class _Bench:
     def export(self) -> None:
         """Everything as CSV."""
         with self._bar("Export", 1) as advance, running(OURS, self.environment, self.log) as server:
-            self.run.exported = measure_export(self.field, server)
+            self.run.exported = measure_export(self.run.data, server, self.words.rounds)
             advance()
 
     def dump(self) -> None:
@@ -202,7 +219,8 @@ class _Bench:
         """A file of the city's into an empty database."""
         rows = 2_000 if self.run.is_quick else 100_000
         with self._bar(f"Import of {rows:,} rows", 1) as advance:
-            self.run.imported = measure_import(self.run.data.cluster, self.run.data, rows, self.folder)
+            times = 1 if self.run.is_quick else 3
+            self.run.imported = measure_import(self.run.data.cluster, self.run.data, rows, self.folder, times)
             advance()
 
     def explain(self) -> None:
@@ -255,13 +273,22 @@ setattr(_Bench, "import", _Bench.importing)
 def _tell(run: Run, words: argparse.Namespace) -> int:
     page = write(run, Path(words.out) if words.out else (RAW_FOLDER if run.is_quick else PAGES))
     for goal in goals(run):
-        console.print(f"  {goal.shown:>14}  {goal.wanted:>14}  {goal.verdict:<14} {goal.text}", markup=False)
+        console.print(f"  {goal.shown:>30}  {goal.wanted:>15}  {goal.verdict:<32} {goal.text}", markup=False)
     for plan in run.faulty():
         console.print(
             f"  {plan.title}: {plan.statement_ms:.1f} ms, {', '.join(plan.path)}: {'; '.join(plan.faults)}"
         )
     console.print(f"Written: {page}")
     return 1 if run.faulty() else 0
+
+
+def _compare(one: Path, other: Path) -> int:
+    found = list(compare(one, other))
+    rows = ((title, first, second, "yes" if is_same else "**no**") for title, first, second, is_same in found)
+    console.print("\n".join(table(["", one.stem, other.stem, "overlap"], rows)), markup=False, soft_wrap=True)
+    same = sum(is_same for *_, is_same in found)
+    console.print(f"{same} of {len(found)} overlap.")
+    return 0 if same == len(found) else 1
 
 
 @contextmanager
@@ -286,6 +313,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, help="default 5")
     parser.add_argument("--quick", action="store_true", help="a look whether it works: 20k rows, 2 short rounds")
     parser.add_argument("--table", action="store_true", help="measure nothing; show cost by rows from earlier runs")
+    parser.add_argument(
+        "--compare", nargs=2, type=Path, metavar="JSON", help="measure nothing; whether two runs agree (var/bench)"
+    )
     parser.add_argument("--out", default="", help="where the page goes; default spec/benchmarks")
     for name, known in (
         ("parts", list(PARTS)),

@@ -29,7 +29,7 @@ WARM_REQUESTS = 48
 TRIAL_REQUESTS = 32
 SETTLING_S = 1.0
 """granian loses a SIGTERM that comes while a worker is still starting, and waits half a minute for it."""
-FEWEST, MOST = 24, 20_000
+FEWEST, MOST = 12, 20_000
 OPEN_DATA_COLUMNS = (
     *("Unique Key", "Created Date", "Closed Date", "Agency", "Agency Name", "Complaint Type", "Descriptor"),
     *("Incident Zip", "Incident Address", "City", "Status", "Resolution Description"),
@@ -129,25 +129,23 @@ def _difference(wanted: Any, found: Any) -> str:
     return next(f"{theirs} instead of {ours}" for ours, theirs in zip(wanted, found, strict=True) if ours != theirs)
 
 
-def measure(runners: Sequence[Runner], *, rounds: int, cpu_s: float) -> dict[str, Figures]:
-    """Rounds in turn (A B C, B C A, …), each of as many requests as take about `cpu_s` seconds of CPU.
+def measure_round(runners: Sequence[Runner], figures: dict[str, Figures], *, number: int, cpu_s: float) -> None:
+    """One round of all, in turn (A B C, then B C A, …), each as many requests as take about `cpu_s` seconds of CPU.
 
-    The number is found in a trial and then stays, so that every round does the same work.
+    The number of requests is found in a trial in the first round and then stays, so that every round does the same.
     """
-    figures = {runner.name: Figures() for runner in runners}
+    turn = number % len(runners)
     for runner in runners:
-        runner.run(WARM_REQUESTS)
-        figures[runner.name].count = _number_for(runner, cpu_s)
-    for number in range(rounds):
-        turn = number % len(runners)
-        for runner in [*runners[turn:], *runners[:turn]]:
-            found = figures[runner.name]
-            outcome, spent = runner.run(found.count)
-            found.cpu_ms.append(spent * 1000 / found.count)
-            found.per_second.append(found.count / outcome.seconds)
-            found.latencies += outcome.latencies
-            found.body_bytes = outcome.body_bytes // found.count
-    return figures
+        found = figures.setdefault(runner.name, Figures())
+        runner.run(min(found.count, WARM_REQUESTS) or WARM_REQUESTS)
+        found.count = found.count or _number_for(runner, cpu_s)
+    for runner in [*runners[turn:], *runners[:turn]]:
+        found = figures[runner.name]
+        outcome, spent = runner.run(found.count)
+        found.cpu_ms.append(spent * 1000 / found.count)
+        found.per_second.append(found.count / outcome.seconds)
+        found.latencies += outcome.latencies
+        found.body_bytes = outcome.body_bytes // found.count
 
 
 def _number_for(runner: Runner, cpu_s: float) -> int:
@@ -221,61 +219,73 @@ def measure_start(contestant: Contestant, environment: dict[str, str], log: Path
 
 @dataclass(frozen=True, slots=True)
 class Import:
-    """`open311 import` of the city's open data."""
+    """`open311 import` of the city's open data, a figure for each time."""
 
     rows: int
-    seconds: float
-    cpu_s: float
+    seconds: list[float] = field(default_factory=list)
+    cpu_s: list[float] = field(default_factory=list)
 
     @property
-    def per_second(self) -> float:
-        return self.rows / self.seconds
+    def per_second(self) -> list[float]:
+        return [self.rows / seconds for seconds in self.seconds]
 
 
-def measure_import(cluster: Cluster, data: Data, rows: int, folder: Path) -> Import:
+def measure_import(cluster: Cluster, data: Data, rows: int, folder: Path, times: int) -> Import:
     """Import a file in New York's own form into an empty database, from start to end of the command."""
-    file, name = folder / "import.csv", "bench_import"
+    file, found = folder / "import.csv", Import(rows)
     _write_open_data(file, data, rows)
+    try:
+        for _ in range(times):
+            _import(cluster, data, file, found)
+    finally:
+        file.unlink()
+    return found
+
+
+def _import(cluster: Cluster, data: Data, file: Path, found: Import) -> None:
+    name = "bench_import"
     make_empty(cluster, name)
     before = cpu_ns([data.postmaster]), ended_children_s()
     begun_at = time.perf_counter()
     try:
         run_open311(["import", str(file), "--jurisdiction", CITY], cluster.url(name), timeout=900)
-        seconds = time.perf_counter() - begun_at
-        spent = (cpu_ns([data.postmaster]) - before[0]) / 1e9 + ended_children_s() - before[1]
+        found.seconds.append(time.perf_counter() - begun_at)
+        found.cpu_s.append((cpu_ns([data.postmaster]) - before[0]) / 1e9 + ended_children_s() - before[1])
         with data.asking(cluster.dsn(name)) as cursor:
             cursor.execute("SELECT count(*) FROM publication")
-            if cursor.fetchone()[0] != rows:
+            if cursor.fetchone()[0] != found.rows:
                 raise Refused("the import left something out")
     finally:
         cluster.drop_database(name)
-        file.unlink()
-    return Import(rows, seconds, spent)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Export:
-    """All requests as CSV over HTTP, and psql's COPY of the same columns."""
+    """All requests as CSV over HTTP, and psql's COPY of the same columns, a figure for each round."""
 
-    rows: int
-    per_second: float
-    cpu_s: float
-    growth_mb: float
-    copy_per_second: float
+    rows: int = 0
+    per_second: list[float] = field(default_factory=list)
+    cpu_s: list[float] = field(default_factory=list)
+    growth_mb: list[float] = field(default_factory=list)
+    copy_per_second: list[float] = field(default_factory=list)
 
 
-def measure_export(field: Field, server: Server) -> Export:
-    """Both once to warm up and once to count."""
-    data, roots = field.data, (server.pid, field.data.postmaster)
-    for _ in range(2):
+def measure_export(data: Data, server: Server, rounds: int) -> Export:
+    """Both in turn, once to warm up and then in rounds."""
+    found, roots = Export(), (server.pid, data.postmaster)
+    for number in range(rounds + 1):
         before, memory = cpu_ns(roots), pss_kb([server.pid])[0]
-        seconds, rows, peak = _download(server, address_of_export())
+        seconds, found.rows, peak = _download(server, address_of_export())
         spent = (cpu_ns(roots) - before) / 1e9
-    for _ in range(2):
         begun_at = time.perf_counter()
         subprocess.run(["psql", "-qX", data.dsn, "-c", COPY], stdout=subprocess.DEVNULL, check=True)
         copying = time.perf_counter() - begun_at
-    return Export(rows, rows / seconds, spent, (peak - memory) / 1024, rows / copying)
+        if number:
+            found.per_second.append(found.rows / seconds)
+            found.cpu_s.append(spent)
+            found.growth_mb.append((peak - memory) / 1024)
+            found.copy_per_second.append(found.rows / copying)
+    return found
 
 
 def address_of_export() -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import platform
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -73,15 +73,15 @@ class Run:
         alone = "" if "rounds" in self.parts else "-" + "-".join(self.parts)
         return f"{self.begun_at:%Y-%m-%d}-{short}{alone}"
 
-    def ms(self, workload: str, contestant: str = OURS.name) -> float | None:
-        """CPU-ms per request."""
+    def ms(self, workload: str, contestant: str = OURS.name) -> list[float]:
+        """CPU-ms per request, of each round."""
         found = self.results.get(workload, {}).get(contestant)
-        return found.middle_ms if found else None
+        return found.cpu_ms if found else []
 
-    def rate(self, workload: str, contestant: str = OURS.name) -> float | None:
-        """Requests a second."""
+    def rate(self, workload: str, contestant: str = OURS.name) -> list[float]:
+        """Requests a second, of each round."""
         found = self.results.get(workload, {}).get(contestant)
-        return sorted(found.per_second)[len(found.per_second) // 2] if found else None
+        return found.per_second if found else []
 
     def faulty(self) -> list[Plan]:
         """Plans that are not good enough."""
@@ -90,27 +90,38 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """A goal and what was found; None where this run did not measure it. One without a number is a yes or no."""
+    """A goal and what was found, a figure for each round; empty where this run did not measure it.
+
+    One without a number is a yes or no.
+    """
 
     text: str
     limit: float
-    found: float | None
+    found: Sequence[float]
     unit: str = "%"
     at_least: bool = False
     note: str = ""
 
     @property
     def verdict(self) -> str:
-        if self.found is None:
+        """By the median; and whether all rounds say the same."""
+        if not self.found:
             return "not measured"
-        reached = self.found >= self.limit if self.at_least else self.found <= self.limit
-        return "reached" if reached else "**missed**"
+        words = "reached" if self._is_reached(median(self.found)) else "**missed**"
+        return words if len(set(map(self._is_reached, self.found))) == 1 else f"{words}, not in every round"
+
+    def _is_reached(self, found: float) -> bool:
+        return found >= self.limit if self.at_least else found <= self.limit
 
     @property
     def shown(self) -> str:
-        if isinstance(self.found, bool):
-            return "yes" if self.found else "no"
-        return "–" if self.found is None else _number(self.found, self.unit)
+        """The median, and the least and the most of the rounds where there were several."""
+        if not self.found:
+            return "–"
+        if isinstance(self.found[0], bool):
+            return "yes" if self.found[0] else "no"
+        text = _number(median(self.found), self.unit)
+        return f"{text} ({_number(min(self.found))}–{_number(max(self.found))})" if len(self.found) > 1 else text
 
     @property
     def wanted(self) -> str:
@@ -120,7 +131,11 @@ class Goal:
 
 
 def goals(run: Run) -> Iterator[Goal]:
-    """The goals, each a ratio of CPU per request in this run unless its unit says otherwise."""
+    """The goals, each a ratio of CPU per request unless its unit says otherwise.
+
+    A ratio is one of a round's two figures, which were measured one after the other: what slows the machine for
+    longer than that slows both.
+    """
     for name, title in (("page", "1000-row page, JSON"), ("page-xml", "1000-row page, XML")):
         yield Goal(f"{title}, of FastAPI's (JSON)", 40, _share(run, name, FASTAPI.name, "page"))
         yield Goal(f"{title}, of naive (JSON)", 4, _share(run, name, NAIVE.name, "page"))
@@ -128,16 +143,12 @@ def goals(run: Run) -> Iterator[Goal]:
     yield Goal("50-row page, of FastAPI's", 75, _share(run, "small", FASTAPI.name))
     yield Goal("one request, of FastAPI's", 75, _share(run, "one", FASTAPI.name))
     for name in ("services", "definition", "discovery"):
-        bare = run.ms("services", BARE.name)
-        yield Goal(
-            f"{name}", max(0.3, 2 * (bare or 0)), run.ms(name), unit="ms", note="0.3 ms or 2 × a bare Flask view"
-        )
+        bare = median(run.ms("services", BARE.name) or [0.0])
+        yield Goal(name, max(0.3, 2 * bare), run.ms(name), unit="ms", note="0.3 ms or 2 × a bare Flask view")
     yield Goal("304 on an unchanged 1000-row page, of the page", 20, _share(run, "unchanged", OURS.name, "page"))
     yield Goal("POST, of naive inserting one row", 80, _share(run, "post", NAIVE.name))
-    ours, bench = run.rate("post"), run.rate("post", PGBENCH)
-    yield Goal(
-        "POST, rate, of pgbench writing the same rows", 20, ours and bench and 100 * ours / bench, at_least=True
-    )
+    rates = _percent(run.rate("post"), run.rate("post", PGBENCH))
+    yield Goal("POST, rate, of pgbench writing the same rows", 20, rates, at_least=True)
     yield Goal("deepest page of the 90 days by cursor, of the first", 120, _share(run, "cursor", OURS.name, "page"))
     yield Goal("the same by its number", 120, _share(run, "deep", OURS.name, "page"))
     yield Goal("page 80 % down in all years, of the first", 120, _share(run, "deepest", OURS.name, "page"))
@@ -148,47 +159,51 @@ def goals(run: Run) -> Iterator[Goal]:
 
 def _sql_goals(run: Run) -> Iterator[Goal]:
     plans = [plan for plan in run.plans if not plan.is_whole]
-    slowest = max((plan.statement_ms for plan in plans), default=None)
+    slowest = [max(plan.statement_ms for plan in plans)] if plans else []
     scans = [plan for plan in plans if any(step.startswith("Seq Scan") for step in plan.path)]
-    circle = next((plan.statement_ms for plan in run.plans if plan.title == "radius"), None)
+    circle = [plan.statement_ms for plan in run.plans if plan.title == "radius"]
     yield Goal("slowest filter or pair of filters, SQL", 10, slowest, unit="ms", note="goal is for 5 M rows")
-    yield Goal("plans that read the whole table", 0, len(scans) if run.plans else None, unit="")
+    yield Goal("plans that read the whole table", 0, [len(scans)] if run.plans else [], unit="")
     yield Goal("radius 300 m + 90 days, SQL", 1.5, circle, unit="ms", note="goal is for 5 M rows")
 
 
 def _other_goals(run: Run) -> Iterator[Goal]:
-    export = run.exported and 100 * run.exported.per_second / run.exported.copy_per_second
-    yield Goal("CSV export, rate, of psql COPY of the same columns", 90, export, at_least=True)
-    growth = run.exported and run.exported.growth_mb
-    yield Goal("its growth of memory", 20, growth, unit="MB", note="goal is for 5 M rows")
-    imported = run.imported.per_second if run.imported else None
+    export = run.exported or Export()
+    rates = _percent(export.per_second, export.copy_per_second)
+    yield Goal("CSV export, rate, of psql COPY of the same columns", 90, rates, at_least=True)
+    yield Goal("its growth of memory", 20, export.growth_mb, unit="MB", note="goal is for 5 M rows")
+    imported = run.imported.per_second if run.imported else []
     yield Goal("import with validation, routing, publication", 20_000, imported, unit="rows/s", at_least=True)
     memory = run.memory.get(OURS.name)
-    yield Goal("memory of two workers after mixed requests", 160, memory and memory.after, unit="MB", note="PSS")
-    growth = memory and memory.after - memory.half_way
+    used = [memory.after] if memory else []
+    yield Goal("memory of two workers after mixed requests", 160, used, unit="MB", note="PSS")
+    growth = [memory.after - memory.half_way] if memory else []
     yield Goal("its growth over the second half", 3, growth, unit="MB")
-    starts = run.starts.get(OURS.name)
-    yield Goal(
-        "start to first answer, ten jurisdictions", 1.0, starts and sorted(starts)[len(starts) // 2], unit="s"
-    )
+    yield Goal("start to first answer, ten jurisdictions", 1.0, run.starts.get(OURS.name, []), unit="s")
 
 
 def _goals_beside_others(run: Run) -> Iterator[Goal]:
     """Of what is done while others read or write."""
     crowd, done, seen = run.crowd, run.republished, run.witnessed
-    yield Goal("200 clients at once, anything but clean answers", 0, crowd and crowd.errors, unit="")
-    yield Goal("their server's growth of memory over the second half", 5, crowd and crowd.growth_mb, unit="MB")
+    yield Goal("200 clients at once, anything but clean answers", 0, [crowd.errors] if crowd else [], unit="")
+    growth = [crowd.growth_mb] if crowd else []
+    yield Goal("their server's growth of memory over the second half", 5, growth, unit="MB")
     wrong = [one for one in run.dumps if one.rows != one.wanted]
-    yield Goal("full dumps that are not the whole city", 0, len(wrong) if run.dumps else None, unit="")
-    yield Goal("items torn between two editions", 0, done and done.torn, unit="")
-    yield Goal("republishing killed half-way goes on where it was", True, done and done.is_resumed, at_least=True)
-    yield Goal("requests missed by readers beside writers", 0, seen and seen.missed, unit="")
-    yield Goal("requests that came to them twice", 0, seen and seen.doubled, unit="")
+    yield Goal("full dumps that are not the whole city", 0, [len(wrong)] if run.dumps else [], unit="")
+    yield Goal("items torn between two editions", 0, [done.torn] if done else [], unit="")
+    resumed = [done.is_resumed] if done else []
+    yield Goal("republishing killed half-way goes on where it was", True, resumed, at_least=True)
+    yield Goal("requests missed by readers beside writers", 0, [seen.missed] if seen else [], unit="")
+    yield Goal("requests that came to them twice", 0, [seen.doubled] if seen else [], unit="")
 
 
-def _share(run: Run, workload: str, other: str, other_workload: str = "") -> float | None:
-    mine, theirs = run.ms(workload), run.ms(other_workload or workload, other)
-    return None if mine is None or theirs is None else 100 * mine / theirs
+def _share(run: Run, workload: str, other: str, other_workload: str = "") -> list[float]:
+    return _percent(run.ms(workload), run.ms(other_workload or workload, other))
+
+
+def _percent(mine: Sequence[float], theirs: Sequence[float]) -> list[float]:
+    """Round by round; empty where one of the two was not measured."""
+    return [100 * one / other for one, other in zip(mine, theirs, strict=False)]
 
 
 def write(run: Run, folder: Path) -> Path:
@@ -207,6 +222,7 @@ def write_raw(run: Run, folder: Path) -> None:
         "rows": run.data.rows,
         "begun_at": run.begun_at.isoformat(),
         "machine": dict(run.facts),
+        "goals": [asdict(goal) for goal in goals(run) if goal.found],
         "results": {
             workload: {name: asdict(figures) | {"latencies": []} for name, figures in row.items()}
             for workload, row in run.results.items()
@@ -250,12 +266,44 @@ def _spread(figures: dict[str, list[float]] | None) -> str:
     return f"{median(found):.2f} ({min(found):.2f}–{max(found):.2f})"
 
 
+def compare(one: Path, other: Path) -> Iterator[tuple[str, str, str, bool]]:
+    """Two runs of one code: what both measured in several rounds, and whether their rounds overlap.
+
+    First the goals, then CPU per request of ours.
+    """
+    before, after = (json.loads(file.read_text()) for file in (one, other))
+    ours = [
+        {workload.title: run["results"].get(workload.name, {}).get(OURS.name, {}) for workload in WORKLOADS}
+        for run in (before, after)
+    ]
+    pairs = [
+        *_pairs(*({goal["text"]: goal["found"] for goal in run["goals"]} for run in (before, after))),
+        *_pairs(*({f"{title}, ms": found.get("cpu_ms", []) for title, found in run.items()} for run in ours)),
+    ]
+    for title, first, second in pairs:
+        is_same = min(first) <= max(second) and min(second) <= max(first)
+        yield title, _rounds_of(first), _rounds_of(second), is_same
+
+
+def _pairs(
+    before: dict[str, list[float]], after: dict[str, list[float]]
+) -> Iterator[tuple[str, list[float], list[float]]]:
+    for title, found in before.items():
+        if min(len(found), len(after.get(title, []))) > 1:
+            yield title, found, after[title]
+
+
+def _rounds_of(found: list[float]) -> str:
+    return f"{_number(median(found))} ({_number(min(found))}–{_number(max(found))})"
+
+
 def _page(run: Run) -> Iterator[str]:
     yield f"# Benchmark, {run.data.rows:,} requests, {run.begun_at:%d %B %Y}"
     yield ""
     yield (
         "CPU milliseconds per request, the application's processes and PostgreSQL's together, over a fixed number"
-        f" of requests; median of {run.rounds} interleaved rounds (least–most). `make bench` makes this page."
+        f" of requests; median of {run.rounds} rounds (least–most), all in turn, each round with servers started"
+        " anew. A ratio is one of each round's two figures. `make bench` makes this page."
     )
     yield ""
     yield from table(["machine", ""], run.facts)
@@ -264,11 +312,7 @@ def _page(run: Run) -> Iterator[str]:
     yield "\n## Goals\n"
     yield from table(
         ["goal", "wanted", "found", "", ""],
-        (
-            (goal.text, goal.wanted, goal.shown, goal.verdict, goal.note)
-            for goal in goals(run)
-            if goal.found is not None
-        ),
+        ((goal.text, goal.wanted, goal.shown, goal.verdict, goal.note) for goal in goals(run) if goal.found),
     )
     if run.results:
         yield from _rounds(run)
@@ -344,8 +388,9 @@ def _rest(run: Run) -> Iterator[str]:
     if run.imported:
         done = run.imported
         yield (
-            f"\n## Import\n\n{done.rows:,} rows of the city's CSV in {done.seconds:.1f} s: **{done.per_second:,.0f}"
-            f" rows/s**, {done.cpu_s * 1e6 / done.rows:,.0f} µs of CPU a row."
+            f"\n## Import\n\n{done.rows:,} rows of the city's CSV in {median(done.seconds):.1f} s, median of"
+            f" {len(done.seconds)}: **{median(done.per_second):,.0f} rows/s**,"
+            f" {median(done.cpu_s) * 1e6 / done.rows:,.0f} µs of CPU a row."
         )
 
 
@@ -353,9 +398,10 @@ def _export(run: Run) -> Iterator[str]:
     done = run.exported
     if done:
         yield (
-            f"\n## Export\n\n{done.rows:,} rows of CSV over HTTP: **{done.per_second:,.0f} rows/s**,"
-            f" {done.cpu_s * 1e6 / done.rows:,.0f} µs of CPU a row; psql COPY of the same columns"
-            f" {done.copy_per_second:,.0f} rows/s. Memory grew by {done.growth_mb:.0f} MB."
+            f"\n## Export\n\n{done.rows:,} rows of CSV over HTTP: **{median(done.per_second):,.0f} rows/s**, median"
+            f" of {len(done.per_second)}, {median(done.cpu_s) * 1e6 / done.rows:,.0f} µs of CPU a row; psql COPY of"
+            f" the same columns {median(done.copy_per_second):,.0f} rows/s. Memory grew by"
+            f" {max(done.growth_mb):.0f} MB at most."
         )
 
 
@@ -440,7 +486,7 @@ def _whole(value: float) -> str:
     return f"{value:.0f}"
 
 
-def _number(value: float, unit: str) -> str:
+def _number(value: float, unit: str = "") -> str:
     text = f"{value:,.0f}" if value >= 100 or value == int(value) else f"{value:.3g}"
     return f"{text} {unit}".strip()
 
