@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 from flask import Flask, Request
-from flask_smorest import Api
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import BaseConverter, MapAdapter
@@ -18,6 +17,7 @@ from open311.operations.platform import Platform, open_platform
 from open311.operations.sync import ensure_synced
 from open311.settings import Settings
 from open311.web.access import limit_rates, require_https
+from open311.web.blueprint import Documentation
 from open311.web.bulk import register_bulk
 from open311.web.dumps import register_dumps
 from open311.web.envelope import Envelope, WholeBody
@@ -63,8 +63,8 @@ class GeoReportApp(Flask):
         )
 
 
-class GeoReportApi(Api):  # type: ignore[misc]  # flask-smorest has no types
-    """flask-smorest's documentation, with the standard's errors."""
+class GeoReportApi(Documentation):
+    """The documentation, with the standard's errors."""
 
     ERROR_SCHEMA = ErrorSchema
 

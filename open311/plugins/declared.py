@@ -7,7 +7,6 @@ never silently changes a city.
 from __future__ import annotations
 
 import json
-import tomllib
 from collections.abc import Mapping
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import shapely
+import tomli
 from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 
@@ -226,10 +226,10 @@ def _rule(table: Mapping[str, Any], where: str) -> Rule:
 
 def _toml(file: Traversable, where: str) -> dict[str, Any]:
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
+        return tomli.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise Misconfigured(f"{where}: the file is missing.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomli.TOMLDecodeError, UnicodeDecodeError) as error:
         raise Misconfigured(f"{where}: is not TOML in UTF-8: {error}.") from error
 
 

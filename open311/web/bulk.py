@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any, cast
 
 from flask import Flask, Response, current_app
-from flask_smorest import Api, Blueprint
+from flask_smorest import Api
 
 from open311.clock import utc_now
 from open311.domain.search import RequestSearch, Window
@@ -14,6 +14,7 @@ from open311.formats.writing import BulkFormat, bulk_writer, in_pieces
 from open311.operations.export_requests import ORDER, open_export
 from open311.plugins import Jurisdiction
 from open311.web.answers import make_cachable, not_modified
+from open311.web.blueprint import DescribedBlueprint
 from open311.web.codings import wanted_coding
 from open311.web.context import platform, request
 from open311.web.extensions import documented
@@ -72,7 +73,7 @@ def bulk_as_xml() -> Response:
 def register_bulk(app: Flask, api: Api, *, lanes: int) -> None:
     """Serve GeoReport Bulk at its own base; `lanes` downloads may run at once in this process."""
     app.extensions[_LANES] = Lanes(lanes)
-    bulk = Blueprint("bulk", __name__, description="GeoReport Bulk v1 (an extension)")
+    bulk = DescribedBlueprint("bulk", __name__, description="GeoReport Bulk v1 (an extension)")
     views = {BulkFormat.CSV: bulk_as_csv, BulkFormat.JSON: bulk_as_json, BulkFormat.XML: bulk_as_xml}
     for output, view in views.items():
         described = documented(

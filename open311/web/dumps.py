@@ -7,12 +7,13 @@ from urllib.parse import quote
 
 import orjson
 from flask import Response, redirect, send_file
-from flask_smorest import Api, Blueprint
+from flask_smorest import Api
 
 from open311.errors import NotFound
 from open311.operations.dumps import CHECKSUM, DumpFile, dumps_folder, find_dumps, terms
 from open311.plugins import Jurisdiction
 from open311.web.answers import validator_of
+from open311.web.blueprint import DescribedBlueprint
 from open311.web.context import platform, request
 from open311.web.extensions import FILE, PROBLEM, PROBLEM_TYPE, documented
 from open311.web.georeport.blueprint import BASE
@@ -67,7 +68,7 @@ def get_dump(jurisdiction_id: str, name: str) -> Response:
 
 def register_dumps(api: Api) -> None:
     """Serve the daily dumps."""
-    dumps = Blueprint("dumps", __name__, description="Daily dumps (an extension)")
+    dumps = DescribedBlueprint("dumps", __name__, description="Daily dumps (an extension)")
     listing = documented(
         list_dumps,
         takes=JurisdictionArguments,

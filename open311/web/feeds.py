@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from flask import Response
-from flask_smorest import Api, Blueprint
+from flask_smorest import Api
 
 from open311.formats import JSON, XML
 from open311.formats.writing import (
@@ -23,6 +23,7 @@ from open311.formats.writing import (
 from open311.operations.dumps import terms
 from open311.operations.find_requests import Page
 from open311.web.answers import answer
+from open311.web.blueprint import DescribedBlueprint
 from open311.web.context import platform, request
 from open311.web.extensions import documented
 from open311.web.georeport.blueprint import BASE
@@ -98,7 +99,7 @@ def list_as_ndjson() -> Response:
 
 def register_feeds(api: Api) -> None:
     """Serve the list of requests in all our formats."""
-    feeds = Blueprint("feeds", __name__, description="Requests in other formats (extensions)")
+    feeds = DescribedBlueprint("feeds", __name__, description="Requests in other formats (extensions)")
     views = {
         Feed.GEOJSON: (list_as_geojson, _GEOJSON_BODY),
         Feed.CSV: (list_as_csv, _TEXT),

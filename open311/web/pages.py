@@ -10,6 +10,7 @@ from flask import Blueprint, Response, current_app, jsonify, render_template, re
 
 from open311 import __version__
 from open311.plugins import Jurisdiction
+from open311.web.blueprint import Documentation
 from open311.web.context import platform
 from open311.web.georeport.discovery import base_url
 
@@ -56,8 +57,8 @@ def docs_asset(name: str) -> Response:
 
 def openapi_document() -> dict[str, Any]:
     """The API in OpenAPI 3, as `spec/openapi.json` holds it."""
-    document: dict[str, Any] = current_app.extensions["flask-smorest"]["apis"][""]["ext_obj"].spec.to_dict()
-    return document
+    documentation: Documentation = current_app.extensions["flask-smorest"]["apis"][""]["ext_obj"]
+    return documentation.document()
 
 
 def _page(html: str) -> Response:
