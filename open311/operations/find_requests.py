@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC
+from datetime import UTC, datetime
+from functools import lru_cache
 from itertools import zip_longest
 
 from open311.domain.dates import parse_instant
@@ -15,6 +16,7 @@ from open311.formats import JSON, Format, shape_of, text_field, with_fragments
 from open311.operations.platform import Platform
 from open311.storage import search as storage
 from open311.storage import tokens
+from open311.storage.changes import find_state
 from open311.storage.search import Items
 from schemas import ExtrasSchema
 
@@ -61,9 +63,15 @@ def count_requests(platform: Platform, search: RequestSearch) -> int | None:
     return found if found <= COUNT_TO else None
 
 
-def find_validator(platform: Platform, search: RequestSearch) -> str:
-    """The validator of the page that a search asks for, without reading its items."""
-    return _tag(*storage.find_digest(platform.database.direct, search))
+def find_validator(platform: Platform, search: RequestSearch, now: datetime) -> str:
+    """The validator of the page that a search asks for, without reading its items.
+
+    When everybody asks for the same, it is worked out once a second, and again when somebody changes something.
+    """
+    # What a search for words finds may change with a catalogue, and no request with it.
+    state = None if search.words else find_state(platform.database.direct, search.jurisdiction_id)
+    # The state comes first: a change that is committed meanwhile may be in the digest already, never the reverse.
+    return _digest(platform, search) if state is None else _digest_at(platform, search, now, state)
 
 
 def find_request(
@@ -92,6 +100,16 @@ def find_token(platform: Platform, jurisdiction_id: str, token: str) -> TokenSta
     if state.failure:
         raise Invalid(f"the request could not be made: {state.failure}", "token")
     return state
+
+
+def _digest(platform: Platform, search: RequestSearch) -> str:
+    return _tag(*storage.find_digest(platform.database.direct, search))
+
+
+@lru_cache(maxsize=1_024)
+def _digest_at(platform: Platform, search: RequestSearch, now: datetime, state: int) -> str:  # noqa: ARG001
+    """The same, remembered for a second and as long as nothing changes."""
+    return _digest(platform, search)
 
 
 def _ids_in(path: str) -> tuple[str, ...]:

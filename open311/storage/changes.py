@@ -94,6 +94,18 @@ def find_changes(
     )
 
 
+def find_state(direct: Direct, jurisdiction_id: str) -> int | None:
+    """The last transaction that changed something public, 0 for none; None while an older one is under way.
+
+    As long as it is the same, nothing public has changed: what began earlier has ended, and what begins later has a
+    higher number.
+    """
+    [(last, is_settled)] = direct.rows(_state(), {"jurisdiction_id": jurisdiction_id})
+    if last is None:
+        return 0
+    return int(last) if is_settled else None
+
+
 def has_strangers(connection: Connection, jurisdiction_id: str) -> bool:
     """Whether publications seem to be written by transactions to come: they came with another server's backup."""
     statement = select(
@@ -201,6 +213,18 @@ def _statement(output: Format, with_extras: bool) -> Statement:
         .select_from(state.outerjoin(page, true()))
         .order_by(page.c.written_by, page.c.id)
     )
+    return Statement.of(query, is_kept=True)
+
+
+@cache
+def _state() -> Statement:
+    columns = publication.c
+    newest = (
+        select(func.max(columns.written_by).label("written_by"))
+        .where(columns.jurisdiction_id == bindparam("jurisdiction_id"), columns.was_public)
+        .subquery()
+    )
+    query = select(cast(newest.c.written_by, Text), newest.c.written_by < _horizon())
     return Statement.of(query, is_kept=True)
 
 

@@ -111,8 +111,8 @@ def test_the_cheap_validator_is_the_one_of_the_page(crowd: Platform, search: Req
     for page_size in (1, 5, 1000):
         for page in (1, 2, 100):
             wanted = replace(search, page_size=page_size, page=page)
-            assert find_validator(crowd, wanted) == find_requests(crowd, wanted, JSON).validator
-            assert find_validator(crowd, wanted) == find_requests(crowd, wanted, XML).validator
+            assert find_validator(crowd, wanted, build.NOON) == find_requests(crowd, wanted, JSON).validator
+            assert find_validator(crowd, wanted, build.NOON) == find_requests(crowd, wanted, XML).validator
 
 
 def test_what_comes_and_changes_while_somebody_pages_is_neither_missed_nor_doubled(crowd: Platform) -> None:

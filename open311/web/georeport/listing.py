@@ -84,7 +84,7 @@ def unchanged(listing: Listing, output: Format | Feed) -> Response | None:
     """A 304, without reading the items, for a client that has them already."""
     if listing.search.ids or listing.extensions or "If-None-Match" not in request.headers:
         return None
-    return not_modified(find_validator(platform(), listing.search), output)
+    return not_modified(find_validator(platform(), listing.search, utc_now()), output)
 
 
 def find_page(listing: Listing, output: Format) -> Page:

@@ -1,0 +1,110 @@
+"""Validators of lists: worked out once where many ask for the same, never one change behind."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from itertools import count
+from random import Random
+
+import pytest
+from sqlalchemy import column, select, table
+
+from open311.domain.requests import Status
+from open311.domain.search import Circle, RequestSearch, Sort, Window
+from open311.formats import JSON
+from open311.operations.find_requests import find_requests, find_validator
+from open311.operations.platform import Platform, open_platform
+from open311.operations.update_request import Change, update_request
+from open311.settings import Settings
+from open311.storage.direct import Statement
+from tests import build
+from tests.conftest import CITY
+from tests.waiting import until
+
+WHOLE = RequestSearch(jurisdiction_id=CITY)
+QUARTER = replace(WHOLE, requested=Window(build.NOON - timedelta(days=90)))
+SEARCHES = [
+    WHOLE,
+    replace(WHOLE, statuses=(Status.OPEN,)),
+    replace(WHOLE, service_codes=("potholes",), page_size=3),
+    replace(WHOLE, words="lamp"),
+    replace(WHOLE, near=Circle(24.9, 60.2, 30_000.0)),
+    replace(QUARTER, sort=Sort.UPDATED_DESC),
+]
+
+
+def digests_made(platform: Platform) -> int:
+    """How often this thread's connection has worked out a digest of usual pages."""
+    columns = [column(name) for name in ("statement", "generic_plans", "custom_plans")]
+    seen = Statement.of(select(*columns).select_from(table("pg_prepared_statements")))
+    rows = platform.database.direct.rows(seen, {})
+    return sum(kept + new for text, kept, new in rows if "bit_xor" in text)
+
+
+def test_for_those_who_ask_again_within_a_second_it_is_not_worked_out_again(platform: Platform) -> None:
+    build.store(platform)
+    seconds = (build.NOON + timedelta(seconds=passed) for passed in count())
+
+    def is_remembered() -> bool:
+        """Not while another test writes, to whichever database: its transaction might be an older one of ours."""
+        now, before = next(seconds), digests_made(platform)
+        found = {find_validator(platform, QUARTER, now) for _ in range(5)}
+        assert found == {find_requests(platform, QUARTER, JSON).validator}
+        return digests_made(platform) == before + 1
+
+    until(is_remembered, "a validator to be remembered")
+
+
+def test_in_the_next_second_it_is(platform: Platform) -> None:
+    build.store(platform)
+    before = digests_made(platform)
+    for passed in range(5):
+        find_validator(platform, QUARTER, build.NOON + timedelta(seconds=passed))
+    assert digests_made(platform) == before + 5
+
+
+@pytest.mark.parametrize("search", SEARCHES, ids=range(len(SEARCHES)))
+def test_it_is_the_one_of_the_page_after_each_change(platform: Platform, search: RequestSearch) -> None:
+    (jurisdiction,) = platform.registry
+    random = Random(3)
+    for number in range(1, 30):
+        if number < 6 or random.random() < 0.3:
+            service_code, words = random.choice(["potholes", "graffiti"]), random.choice(["a lamp", "a hole"])
+            build.store(platform, number=number, service_code=service_code, description=words)
+        else:
+            changed = f"R{random.randint(1, 5)}"
+            change = Change(status=random.choice(list(Status)), note=f"Note {number}.")
+            update_request(platform, jurisdiction, changed, change, now=build.NOON + timedelta(hours=1))
+        for _ in range(2):
+            found = find_validator(platform, search, build.NOON)
+            assert found == find_requests(platform, search, JSON).validator
+
+
+def test_a_writer_that_began_earlier_and_ends_later_is_seen(platform: Platform, settings: Settings) -> None:
+    """By the order of transactions its change is older than one that was seen already."""
+    build.store_all(platform, ({"number": number} for number in (1, 2)))
+    (jurisdiction,) = platform.registry
+    other = open_platform(settings)
+    try:
+        with other.database.transaction() as slow:
+            slow.exec_driver_sql("UPDATE publication SET digest = 1, written_by = DEFAULT WHERE id = 1")
+            update_request(platform, jurisdiction, "R2", Change(note="Seen."), now=build.NOON)
+            between = find_validator(platform, WHOLE, build.NOON)
+            assert between == find_requests(platform, WHOLE, JSON).validator
+        after = find_validator(platform, WHOLE, build.NOON)
+        assert after == find_requests(platform, WHOLE, JSON).validator != between
+    finally:
+        other.database.close()
+
+
+def test_publications_of_another_server_are_not_trusted(platform: Platform) -> None:
+    """They seem to be written by transactions to come: what this server writes would never be newer."""
+    build.store_all(platform, ({"number": number} for number in (1, 2)))
+    (jurisdiction,) = platform.registry
+    with platform.database.transaction() as connection:
+        connection.exec_driver_sql("UPDATE publication SET written_by = '9000000000' WHERE id = 1")
+    before = find_validator(platform, WHOLE, build.NOON)
+    update_request(platform, jurisdiction, "R2", Change(note="Seen."), now=build.NOON)
+    after = find_validator(platform, WHOLE, build.NOON)
+    assert after == find_requests(platform, WHOLE, JSON).validator != before
