@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -11,6 +12,7 @@ from sqlalchemy import text
 from open311.domain.places import Place
 from open311.domain.requests import Event, Receipt, Record, ServiceRequest, Status, Submission
 from open311.domain.services import Department, Service, ServiceType
+from open311.formats.writing import bulk_csv_line
 from open311.operations.api_keys import add_key, require_key
 from open311.operations.platform import Platform
 from open311.operations.publishing import names_for, publish
@@ -156,3 +158,9 @@ def jobs(platform: Platform, task: str) -> list[dict[str, Any]]:
     )
     with platform.database.reading() as connection:
         return [dict(row._mapping) for row in connection.execute(statement, {"task": task})]
+
+
+def bulk_lines(items: Iterable[bytes]) -> list[bytes]:
+    """The lines of GeoReport Bulk that belong to items of a list with their extensions."""
+    found = map(json.loads, items)
+    return [bulk_csv_line(request, request.get("extended_attributes", {})).encode() for request in found]

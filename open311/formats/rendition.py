@@ -6,10 +6,15 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
 
+from open311.domain.requests import Extras, ServiceRequest
 from open311.formats.documents import json_fragments, json_item
 from open311.formats.markup import element
-from open311.formats.shapes import Shape
+from open311.formats.shapes import Shape, shape_of
 from open311.formats.writing.bulk import bulk_csv_line
+from schemas import ExtrasSchema, ServiceRequestSchema
+
+_REQUEST = shape_of(ServiceRequestSchema)
+_EXTRAS = shape_of(ExtrasSchema)
 
 VERSION = 1
 """Grows when the bytes of a rendition change, so that stored ones are made anew."""
@@ -41,13 +46,13 @@ def render(shape: Shape, value: Any) -> Rendition:
     return Rendition(json_item(content), element(shape.item, "".join(markup)))
 
 
-def render_with_extras(shape: Shape, value: Any, extras_shape: Shape, extras: Any) -> Rendition:
+def render_request(request: ServiceRequest, extras: Extras) -> Rendition:
     """The same of a request, each field of `extras` by itself, and its line of GeoReport Bulk."""
-    content, markup = shape.parts(value)
-    added, xml_extras = extras_shape.parts(extras)
+    content, markup = _REQUEST.parts(request)
+    added, xml_extras = _EXTRAS.parts(extras)
     return Rendition(
         json_item(content),
-        element(shape.item, "".join(markup)),
+        element(_REQUEST.item, "".join(markup)),
         json_fragments(added),
         xml_extras,
         bulk_csv_line(content, added.get("extended_attributes") or {}),

@@ -19,16 +19,13 @@ from open311.domain.requests import (
 )
 from open311.domain.services import Service
 from open311.domain.text import folded
-from open311.formats import VERSION, render_with_extras, shape_of
+from open311.formats import VERSION, render_request
 from open311.plugins import Jurisdiction
 from open311.storage import catalogue, editions, publications, requests
 from open311.storage.catalogue import catalogue_digest
 from open311.storage.engine import Connection
 from open311.storage.publications import Publication, text_search_language
-from schemas import ExtrasSchema, ServiceRequestSchema
 
-_SHAPE = shape_of(ServiceRequestSchema)
-_EXTRAS = shape_of(ExtrasSchema)
 BATCH_ROWS = 1_000
 
 __all__ = ["Names", "names_for", "publication_of", "publish", "text_search_language"]
@@ -119,7 +116,7 @@ def publication_of(record: Record, names: Names, events: Iterable[Event]) -> Pub
     words = (shown.service_name, shown.description, shown.status_notes, record.place.address)
     return Publication(
         record,
-        render_with_extras(_SHAPE, shown, _EXTRAS, extras_of(record, names, events)),
+        render_request(shown, extras_of(record, names, events)),
         agency=shown.agency_responsible,
         words=folded(" ".join(words)),
         language=text_search_language(names.jurisdiction.languages[0]),

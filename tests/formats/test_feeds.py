@@ -29,7 +29,7 @@ from open311.domain.requests import (
     Status,
 )
 from open311.domain.text import clean_text
-from open311.formats import JSON, render_with_extras, shape_of, with_fragments
+from open311.formats import JSON, render_request, shape_of, with_fragments
 from open311.formats.writing import (
     AtomFeed,
     BulkFormat,
@@ -37,7 +37,6 @@ from open311.formats.writing import (
     GeoJsonWriter,
     GeoParquetWriter,
     NdjsonWriter,
-    bulk_csv_line,
     bulk_writer,
     csv_columns,
     in_pieces,
@@ -118,8 +117,7 @@ EXTRAS = st.builds(
 def item(request: ServiceRequest, extras: Extras | None = None) -> bytes:
     """A request as lists have it, with its extensions if there are any."""
     empty = Extras(extended_attributes=ExtendedAttributes())
-    shapes = shape_of(ServiceRequestSchema), shape_of(ExtrasSchema)
-    rendition = render_with_extras(shapes[0], request, shapes[1], extras or empty)
+    rendition = render_request(request, extras or empty)
     body = rendition.json.encode()
     return with_fragments(body, rendition.json_extras, JSON) if extras else body
 
@@ -312,12 +310,6 @@ def test_an_empty_feed_is_a_feed() -> None:
     assert (read.entries, read.feed.updated) == ([], "1970-01-01T00:00:00Z")
 
 
-def lines(items: list[bytes]) -> list[bytes]:
-    """Lines of GeoReport Bulk."""
-    found = map(json.loads, items)
-    return [bulk_csv_line(request, request.get("extended_attributes", {})).encode() for request in found]
-
-
 @pytest.mark.requirement("C286")
 @pytest.mark.requirement("C287")
 @pytest.mark.requirement("C289")
@@ -326,7 +318,7 @@ def lines(items: list[bytes]) -> list[bytes]:
 @given(ITEMS)
 @example([item(build.service_request(description="=cmd()"))])
 def test_bulk_says_in_three_formats_what_json_says(items: list[bytes]) -> None:
-    rows = table(whole(bulk_writer(BulkFormat.CSV), lines(items)))
+    rows = table(whole(bulk_writer(BulkFormat.CSV), build.bulk_lines(items)))
     in_json = json.loads(whole(bulk_writer(BulkFormat.JSON), items))
     in_xml = etree.fromstring(whole(bulk_writer(BulkFormat.XML), items))
     assert in_xml.tag == "service_requests"
@@ -350,7 +342,7 @@ def test_bulk_says_in_three_formats_what_json_says(items: list[bytes]) -> None:
 def test_the_status_of_bulk_is_one_word(word: str, shown: str) -> None:
     extras = Extras(extended_attributes=ExtendedAttributes(detailed_status=word, channel="phone"))
     text = item(build.service_request(status=Status.CLOSED), extras)
-    (row,) = table(whole(bulk_writer(BulkFormat.CSV), lines([text])))
+    (row,) = table(whole(bulk_writer(BulkFormat.CSV), build.bulk_lines([text])))
     assert (row["status_description"], row["source"], row["service_subtype"]) == (shown, "phone", "")
 
 
