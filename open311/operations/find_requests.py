@@ -10,7 +10,7 @@ from itertools import zip_longest
 
 from open311.domain.dates import parse_instant
 from open311.domain.requests import TokenState
-from open311.domain.search import MAX_IDS, Key, RequestSearch
+from open311.domain.search import MAX_IDS, Key, RequestSearch, Window
 from open311.errors import Invalid, NotFound
 from open311.formats import JSON, Format, shape_of, text_field, with_fragments
 from open311.operations.platform import Platform
@@ -68,8 +68,9 @@ def find_validator(platform: Platform, search: RequestSearch, now: datetime) -> 
 
     When everybody asks for the same, it is worked out once a second, and again when somebody changes something.
     """
-    # What a search for words finds may change with a catalogue, and no request with it.
-    state = None if search.words else find_state(platform.database.direct, search.jurisdiction_id)
+    # What these find may change while nothing does that the public can see of a request.
+    goes_deeper = search.words or search.updated != Window()
+    state = None if goes_deeper else find_state(platform.database.direct, search.jurisdiction_id)
     # The state comes first: a change that is committed meanwhile may be in the digest already, never the reverse.
     return _digest(platform, search) if state is None else _digest_at(platform, search, now, state)
 

@@ -98,6 +98,17 @@ def test_a_writer_that_began_earlier_and_ends_later_is_seen(platform: Platform, 
         other.database.close()
 
 
+def test_a_change_that_nobody_can_see_is_one_to_those_who_search_by_last_change(platform: Platform) -> None:
+    """A closed request shows when it was closed, and is found by when it was last touched."""
+    build.store(platform, number=1)
+    search = replace(WHOLE, updated=Window(build.NOON + timedelta(hours=1)))
+    before = find_validator(platform, search, build.NOON)
+    with platform.database.transaction() as connection:
+        connection.exec_driver_sql("UPDATE publication SET changed_at = changed_at + interval '2 hours'")
+    after = find_validator(platform, search, build.NOON)
+    assert after == find_requests(platform, search, JSON).validator != before
+
+
 def test_publications_of_another_server_are_not_trusted(platform: Platform) -> None:
     """They seem to be written by transactions to come: what this server writes would never be newer."""
     build.store_all(platform, ({"number": number} for number in (1, 2)))
