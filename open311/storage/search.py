@@ -356,6 +356,7 @@ def _conditions(kind: _Kind) -> Iterator[ColumnElement[bool]]:
     if kind.has_agency:
         yield columns.agency == bindparam("agency")
     if kind.has_area:
+        yield columns.areas != literal_column("'{}'")  # as its index has it
         yield columns.areas.contains(bindparam("areas", type_=ARRAY(Text)))
     if kind.has_media is not None:
         yield columns.has_media if kind.has_media else ~columns.has_media

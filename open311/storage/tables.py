@@ -312,7 +312,7 @@ Index(
     "publication_areas_idx",
     publication.c.areas,
     postgresql_using="gin",
-    postgresql_where=_listed,
+    postgresql_where=text("visibility = 'public' AND areas <> '{}'"),
 )
 Index(
     "publication_written_idx",

@@ -156,7 +156,8 @@ CREATE TABLE publication (
 CREATE INDEX publication_agency_idx
     ON publication (jurisdiction_id, agency, requested_at DESC, id DESC, lat, long)
     WHERE visibility = 'public';
-CREATE INDEX publication_areas_idx ON publication USING gin (areas) WHERE visibility = 'public';
+CREATE INDEX publication_areas_idx ON publication USING gin (areas)
+    WHERE visibility = 'public' AND areas <> '{}';
 CREATE INDEX publication_changed_idx
     ON publication (jurisdiction_id, changed_at, id)
     WHERE visibility = 'public';
