@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 from flask import Flask, Request
-from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import BaseConverter, MapAdapter
 
@@ -17,17 +16,16 @@ from open311.operations.platform import Platform, open_platform
 from open311.operations.sync import ensure_synced
 from open311.settings import Settings
 from open311.web.access import limit_rates, require_https
-from open311.web.blueprint import Documentation
 from open311.web.bulk import register_bulk
+from open311.web.documentation import GeoReportApi
 from open311.web.dumps import register_dumps
 from open311.web.envelope import Envelope, WholeBody
-from open311.web.errors import http_error, register_errors
+from open311.web.errors import register_errors
 from open311.web.feeds import register_feeds
 from open311.web.georeport import hot_views, register_georeport
 from open311.web.pages import pages
 from open311.web.quick import QuickLane
 from open311.web.status import status
-from schemas import ErrorSchema
 
 log = logger(__name__)
 
@@ -61,16 +59,6 @@ class GeoReportApp(Flask):
             default_method=request.method,
             query_args=environ.get("QUERY_STRING", ""),
         )
-
-
-class GeoReportApi(Documentation):
-    """The documentation, with the standard's errors."""
-
-    ERROR_SCHEMA = ErrorSchema
-
-    def handle_http_exception(self, error: HTTPException) -> object:
-        """Answer as the rest of the server does."""
-        return http_error(error)
 
 
 def create_app(settings: Settings, platform: Platform | None = None) -> Flask:

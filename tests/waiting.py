@@ -7,9 +7,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import text
-
 from open311.operations.platform import Platform
+from open311.storage.changes import find_state
 
 DEADLINE_S = 60.0
 PAUSE_S = 0.05
@@ -30,13 +29,9 @@ def until(probe: Callable[[], Any], what: str) -> Any:
 def settle(platform: Platform) -> None:
     """Wait until every transaction that began before the last change has ended: the change feed waits for them."""
 
-    statement = text(
-        "SELECT coalesce(max(written_by), '0') < pg_snapshot_xmin(pg_current_snapshot()) FROM publication"
-    )
-
     def is_settled() -> bool:
-        with platform.database.reading() as connection:
-            return bool(connection.execute(statement).scalar_one())
+        direct = platform.database.direct
+        return all(find_state(direct, jurisdiction.id) is not None for jurisdiction in platform.registry)
 
     until(is_settled, "older transactions to end")
 

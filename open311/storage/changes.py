@@ -18,6 +18,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Integer,
+    Select,
     Text,
     bindparam,
     case,
@@ -126,11 +127,7 @@ def write_mark(connection: Connection, jurisdiction_id: str, at: datetime) -> bo
     at  not before the caller's own instant, so that whatever is committed after it lies beyond the mark
     """
     last = func.max(change_mark.c.horizon)
-    newest = (
-        select(func.max(publication.c.written_by))
-        .where(publication.c.jurisdiction_id == jurisdiction_id, publication.c.was_public)
-        .scalar_subquery()
-    )
+    newest = _last_written(bindparam("of", jurisdiction_id, Text)).scalar_subquery()
     marked = select(last).where(change_mark.c.jurisdiction_id == jurisdiction_id).scalar_subquery()
     is_new = newest >= func.coalesce(marked, cast(literal_column("'0'"), TransactionId))
     row = select(
@@ -167,6 +164,12 @@ def _change(row: Sequence[Any]) -> Change:
 def _horizon() -> ColumnElement[Any]:
     """The oldest transaction under way."""
     return func.pg_snapshot_xmin(func.pg_current_snapshot(), type_=TransactionId)
+
+
+def _last_written(jurisdiction_id: ColumnElement[str]) -> Select[Any]:
+    """The newest transaction that wrote something public; NULL where none has."""
+    newest = func.max(publication.c.written_by).label("written_by")
+    return select(newest).where(publication.c.jurisdiction_id == jurisdiction_id, publication.c.was_public)
 
 
 def _next_transaction() -> ColumnElement[Any]:
@@ -218,12 +221,7 @@ def _statement(output: Format, with_extras: bool) -> Statement:
 
 @cache
 def _state() -> Statement:
-    columns = publication.c
-    newest = (
-        select(func.max(columns.written_by).label("written_by"))
-        .where(columns.jurisdiction_id == bindparam("jurisdiction_id"), columns.was_public)
-        .subquery()
-    )
+    newest = _last_written(bindparam("jurisdiction_id")).subquery()
     query = select(cast(newest.c.written_by, Text), newest.c.written_by < _horizon())
     return Statement.of(query, is_kept=True)
 

@@ -111,7 +111,7 @@ def count_items(direct: Direct, search: RequestSearch, *, most: int) -> int:
 
 
 def find_digest(direct: Direct, search: RequestSearch) -> tuple[int, int]:
-    """How many items a page holds, and their digests combined: what a validator needs, for a tenth of the cost.
+    """How many items a page holds, and their digests combined: what a validator needs, for a quarter of the cost.
 
     One more than the page counts where there are more: it decides about the link to the next page. The same as
     the digest of the items themselves. The order does not count: it follows from the items.
@@ -273,22 +273,22 @@ def _values(search: RequestSearch, *, rows: int) -> dict[str, Any]:
 
 @lru_cache(maxsize=1024)
 def _page_statement(kind: _Kind, columns: tuple[str, ...], cap: int, *, with_distance: bool = False) -> Statement:
-    if cap:
-        return Statement.of(_capped(kind, cap, *columns), is_kept=True)
-    page = _page_select(kind, *columns)
-    return Statement.of(page.add_columns(distance(publication.c.point, "near")) if with_distance else page)
+    page = _page_select(kind, cap, *columns)
+    if with_distance:
+        page = page.add_columns(distance(publication.c.point, "near"))
+    return Statement.of(page, is_kept=bool(cap))
 
 
 @lru_cache(maxsize=1024)
 def _digest_statement(kind: _Kind, cap: int) -> Statement:
-    page = (_capped(kind, cap, "digest") if cap else _page_select(kind, "digest")).subquery()
+    page = _page_select(kind, cap, "digest").subquery()
     query = select(func.count(), func.bit_xor(page.c.digest))
     return Statement.of(query, is_kept=bool(cap))
 
 
 @lru_cache(maxsize=1024)
 def _count_statement(kind: _Kind) -> Statement:
-    page = _page_select(kind, "id").subquery()
+    page = _page_select(kind, 0, "id").subquery()
     return Statement.of(select(func.count()).select_from(page))
 
 
@@ -296,7 +296,7 @@ def _count_statement(kind: _Kind) -> Statement:
 def _whole_statement(kind: _Kind, as_bulk_csv: bool) -> Statement:
     extras = func.array_to_string(publication.c.json_extras, literal_column("','"))
     columns = (publication.c.bulk_csv,) if as_bulk_csv else (publication.c.json, extras)
-    return Statement.of(select(*columns).where(*_conditions(kind)).order_by(*_order(kind.sort, publication.c)))
+    return Statement.of(_list_select(kind, *columns))
 
 
 @lru_cache(maxsize=256)
@@ -304,13 +304,17 @@ def _whole_digest_statement(kind: _Kind) -> Statement:
     return Statement.of(select(func.count(), func.bit_xor(publication.c.digest)).where(*_conditions(kind)))
 
 
-def _page_select(kind: _Kind, *columns: str) -> Select[Any]:
-    order = tuple(_order(kind.sort, publication.c))
+def _list_select(kind: _Kind, *columns: ColumnElement[Any]) -> Select[Any]:
+    order = _PAST_ORDER if kind.is_window_past else _order(kind.sort, publication.c)
+    return select(*columns).where(*_conditions(kind)).order_by(*order)
+
+
+def _page_select(kind: _Kind, cap: int, *columns: str) -> Select[Any]:
+    if cap:
+        return _capped(kind, cap, *columns)
     keys = (publication.c.jurisdiction_id, publication.c.id)
     page = (
-        select(*(keys if kind.is_deep else (publication.c[name] for name in columns)))
-        .where(*_conditions(kind))
-        .order_by(*(_PAST_ORDER if kind.is_window_past else order))
+        _list_select(kind, *(keys if kind.is_deep else (publication.c[name] for name in columns)))
         .limit(bindparam("limit", type_=Integer))
         .offset(bindparam("offset", type_=BigInteger))
     )
@@ -319,19 +323,18 @@ def _page_select(kind: _Kind, *columns: str) -> Select[Any]:
     # Of what lies before the page the index alone is read, where it knows all that was asked for.
     found = page.subquery("found")
     here = and_(keys[0] == found.c.jurisdiction_id, keys[1] == found.c.id)
-    return select(*(publication.c[name] for name in columns)).join(found, here).order_by(*order)
+    return (
+        select(*(publication.c[name] for name in columns))
+        .join(found, here)
+        .order_by(*_order(kind.sort, publication.c))
+    )
 
 
 def _capped(kind: _Kind, cap: int, *columns: str) -> Select[Any]:
     """A page out of the first `cap` rows, which say to PostgreSQL what a parameter cannot: that few are wanted."""
     names = dict.fromkeys((*columns, "id", _INSTANTS[kind.sort].name))
-    first = (
-        select(*(publication.c[name] for name in names))
-        .where(*_conditions(kind))
-        .order_by(*_order(kind.sort, publication.c))
-        .limit(literal_column(str(cap)))
-        .subquery("first")
-    )
+    found = _list_select(kind, *(publication.c[name] for name in names))
+    first = found.limit(literal_column(str(cap))).subquery("first")
     page = select(*(first.c[name] for name in columns)).order_by(*_order(kind.sort, first.c))
     return page.limit(bindparam("limit", type_=Integer))
 

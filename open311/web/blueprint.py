@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial, wraps
-from threading import Lock
+from functools import wraps
 from typing import Any
 
 from flask import Blueprint as FlaskBlueprint
-from flask import Flask, Response
-from flask_smorest import Api, Blueprint
+from flask import Response
 
 from open311.errors import Invalid
 from open311.web.context import output_format
+from open311.web.documentation import DescribedBlueprint
 from schemas import Arguments, Body, ErrorSchema
 
 View = Callable[..., Response]
@@ -26,35 +25,6 @@ ERROR_WORDS = {
     429: "Too many calls; see Retry-After.",
     503: "The database cannot be reached just now; see Retry-After.",
 }
-
-
-class Documentation(Api):  # type: ignore[misc]  # flask-smorest has no types
-    """flask-smorest's documentation, put together when somebody asks for it: a server need not start with that."""
-
-    def __init__(self, app: Flask) -> None:
-        self._lock = Lock()
-        self._missing: list[Callable[[], None]] = []
-        super().__init__(app)
-
-    def describe_later(self, describe: Callable[[], None]) -> None:
-        """Have something described when the document is asked for."""
-        self._missing.append(describe)
-
-    def document(self) -> dict[str, Any]:
-        """The API in OpenAPI 3."""
-        with self._lock:
-            while self._missing:
-                self._missing.pop(0)()
-            found: dict[str, Any] = self.spec.to_dict()
-        return found
-
-
-class DescribedBlueprint(Blueprint):  # type: ignore[misc]  # flask-smorest has no types
-    """A blueprint that is described in the documentation, later."""
-
-    def register_views_in_doc(self, api: Documentation, *known: Any, **more: Any) -> None:
-        """Leave it to the first who asks for the document."""
-        api.describe_later(partial(super().register_views_in_doc, api, *known, **more))
 
 
 class GeoReportBlueprint(DescribedBlueprint):

@@ -14,9 +14,9 @@ from open311.formats.writing import BulkFormat, bulk_writer, in_pieces
 from open311.operations.export_requests import ORDER, open_export
 from open311.plugins import Jurisdiction
 from open311.web.answers import make_cachable, not_modified
-from open311.web.blueprint import DescribedBlueprint
 from open311.web.codings import wanted_coding
 from open311.web.context import platform, request
+from open311.web.documentation import DescribedBlueprint
 from open311.web.extensions import documented
 from open311.web.georeport.blueprint import ROOT
 from open311.web.parsing import read_query

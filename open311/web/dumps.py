@@ -13,8 +13,8 @@ from open311.errors import NotFound
 from open311.operations.dumps import CHECKSUM, DumpFile, dumps_folder, find_dumps, terms
 from open311.plugins import Jurisdiction
 from open311.web.answers import validator_of
-from open311.web.blueprint import DescribedBlueprint
 from open311.web.context import platform, request
+from open311.web.documentation import DescribedBlueprint
 from open311.web.extensions import FILE, PROBLEM, PROBLEM_TYPE, documented
 from open311.web.georeport.blueprint import BASE
 from open311.web.georeport.discovery import base_url

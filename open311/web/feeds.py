@@ -23,8 +23,8 @@ from open311.formats.writing import (
 from open311.operations.dumps import terms
 from open311.operations.find_requests import Page
 from open311.web.answers import answer
-from open311.web.blueprint import DescribedBlueprint
 from open311.web.context import platform, request
+from open311.web.documentation import DescribedBlueprint
 from open311.web.extensions import documented
 from open311.web.georeport.blueprint import BASE
 from open311.web.georeport.discovery import base_url

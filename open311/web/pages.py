@@ -10,8 +10,8 @@ from flask import Blueprint, Response, current_app, jsonify, render_template, re
 
 from open311 import __version__
 from open311.plugins import Jurisdiction
-from open311.web.blueprint import Documentation
 from open311.web.context import platform
+from open311.web.documentation import GeoReportApi
 from open311.web.georeport.discovery import base_url
 
 pages = Blueprint("pages", __name__)
@@ -57,7 +57,7 @@ def docs_asset(name: str) -> Response:
 
 def openapi_document() -> dict[str, Any]:
     """The API in OpenAPI 3, as `spec/openapi.json` holds it."""
-    documentation: Documentation = current_app.extensions["flask-smorest"]["apis"][""]["ext_obj"]
+    documentation: GeoReportApi = current_app.extensions["flask-smorest"]["apis"][""]["ext_obj"]
     return documentation.document()
 
 

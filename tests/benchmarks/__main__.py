@@ -65,9 +65,9 @@ def main() -> int:
     if words.table:
         console.print(table_by_rows(RAW_FOLDER), markup=False, soft_wrap=True)
         return 0
-    if words.compare:
-        return _compare(*words.compare)
     try:
+        if words.compare:
+            return _compare(*words.compare)
         with ExitStack() as stack, _progress() as progress, _alone():
             run = _run(words, stack, progress)
     except Refused as error:
@@ -288,7 +288,7 @@ def _compare(one: Path, other: Path) -> int:
     console.print("\n".join(table(["", one.stem, other.stem, "overlap"], rows)), markup=False, soft_wrap=True)
     same = sum(is_same for *_, is_same in found)
     console.print(f"{same} of {len(found)} overlap.")
-    return 0 if same == len(found) else 1
+    return 0 if found and same == len(found) else 1
 
 
 @contextmanager

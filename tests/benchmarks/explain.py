@@ -244,7 +244,7 @@ def _entries(log: Path, begins_at: int) -> list[Statement]:
         found = [(ms, plan) for ms, plan in found if TABLE in plan["Query Text"]]
         if found:
             return found
-        time.sleep(0.01)
+        time.sleep(0.01)  # PostgreSQL writes its log when it likes, and tells nobody
     return []
 
 

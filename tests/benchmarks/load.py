@@ -154,7 +154,7 @@ def pace(
                 if turn is None:
                     return
                 due_at = begun_at + turn / per_second
-                time.sleep(max(0.0, due_at - time.perf_counter()))
+                time.sleep(max(0.0, due_at - time.perf_counter()))  # load by the clock is what is measured
                 line.send(request)
                 while not line.receive():
                     pass

@@ -213,7 +213,7 @@ def measure_start(contestant: Contestant, environment: dict[str, str], log: Path
         begun_at = time.perf_counter()
         with running(contestant, environment, log):
             found.append(time.perf_counter() - begun_at)
-            time.sleep(SETTLING_S)
+            time.sleep(SETTLING_S)  # granian does not tell when a worker can be stopped
     return found
 
 

@@ -22,6 +22,7 @@ from tests.benchmarks.crowd import Crowd
 from tests.benchmarks.data import Data
 from tests.benchmarks.dumping import Dumped
 from tests.benchmarks.explain import Plan
+from tests.benchmarks.load import Refused
 from tests.benchmarks.measures import Export, Figures, Import, Memory, Mix, Results
 from tests.benchmarks.reading import Witnessed
 from tests.benchmarks.republishing import Republished
@@ -203,7 +204,7 @@ def _share(run: Run, workload: str, other: str, other_workload: str = "") -> lis
 
 def _percent(mine: Sequence[float], theirs: Sequence[float]) -> list[float]:
     """Round by round; empty where one of the two was not measured."""
-    return [100 * one / other for one, other in zip(mine, theirs, strict=False)]
+    return [100 * one / other for one, other in zip(mine, theirs, strict=True)] if mine and theirs else []
 
 
 def write(run: Run, folder: Path) -> Path:
@@ -267,22 +268,28 @@ def _spread(figures: dict[str, list[float]] | None) -> str:
 
 
 def compare(one: Path, other: Path) -> Iterator[tuple[str, str, str, bool]]:
-    """Two runs of one code: what both measured in several rounds, and whether their rounds overlap.
+    """Two runs over as many rows: what both measured in several rounds, and whether their rounds overlap.
 
-    First the goals, then CPU per request of ours.
+    First the goals, but for those in ms, then CPU per request of ours, where these stand. Raises Refused.
     """
     before, after = (json.loads(file.read_text()) for file in (one, other))
+    if before["rows"] != after["rows"]:
+        raise Refused(f"{one.name} has {before['rows']:,} rows, {other.name} {after['rows']:,}")
     ours = [
         {workload.title: run["results"].get(workload.name, {}).get(OURS.name, {}) for workload in WORKLOADS}
         for run in (before, after)
     ]
     pairs = [
-        *_pairs(*({goal["text"]: goal["found"] for goal in run["goals"]} for run in (before, after))),
+        *_pairs(*(_ratios(run["goals"]) for run in (before, after))),
         *_pairs(*({f"{title}, ms": found.get("cpu_ms", []) for title, found in run.items()} for run in ours)),
     ]
     for title, first, second in pairs:
         is_same = min(first) <= max(second) and min(second) <= max(first)
         yield title, _rounds_of(first), _rounds_of(second), is_same
+
+
+def _ratios(found: list[dict[str, Any]]) -> dict[str, list[float]]:
+    return {goal["text"]: goal["found"] for goal in found if goal["unit"] != "ms"}
 
 
 def _pairs(

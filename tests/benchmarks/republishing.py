@@ -90,7 +90,7 @@ def measure_republishing(
             reading = Reading(server, _reads(here))
             drive(server.port, list(islice(_reads(here), WARM_READS)), count=WARM_READS, connections=CONNECTIONS)
             with reading.into(Outcome()) as calm:
-                time.sleep(calm_s)
+                time.sleep(calm_s)  # a calm span is what is measured
             with reading.into(Outcome()) as busy:
                 killed_at, per_second = _publish_half(copy, ours, log)
                 resumed_with = _publish_rest(copy, ours)
@@ -188,7 +188,7 @@ def _follow_until_half(copy: Data, process: subprocess.Popen[bytes]) -> float:
                 first = now, rendered
             if first and rendered >= copy.rows // 2:
                 return (rendered - first[1]) / max(now - first[0], LOOK_S)
-            time.sleep(LOOK_S)
+            time.sleep(LOOK_S)  # a row that grows tells nobody
     raise Refused("open311 publish ended, or did not come half-way, before it could be killed")
 
 

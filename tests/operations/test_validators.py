@@ -8,7 +8,6 @@ from itertools import count
 from random import Random
 
 import pytest
-from sqlalchemy import column, select, table
 
 from open311.domain.requests import Status
 from open311.domain.search import Circle, RequestSearch, Sort, Window
@@ -17,9 +16,9 @@ from open311.operations.find_requests import find_requests, find_validator
 from open311.operations.platform import Platform, open_platform
 from open311.operations.update_request import Change, update_request
 from open311.settings import Settings
-from open311.storage.direct import Statement
 from tests import build
 from tests.conftest import CITY
+from tests.storage.test_plans import plans
 from tests.waiting import until
 
 WHOLE = RequestSearch(jurisdiction_id=CITY)
@@ -36,10 +35,7 @@ SEARCHES = [
 
 def digests_made(platform: Platform) -> int:
     """How often this thread's connection has worked out a digest of usual pages."""
-    columns = [column(name) for name in ("statement", "generic_plans", "custom_plans")]
-    seen = Statement.of(select(*columns).select_from(table("pg_prepared_statements")))
-    rows = platform.database.direct.rows(seen, {})
-    return sum(kept + new for text, kept, new in rows if "bit_xor" in text)
+    return sum(sum(runs) for text, runs in plans(platform).items() if "bit_xor" in text)
 
 
 def test_for_those_who_ask_again_within_a_second_it_is_not_worked_out_again(platform: Platform) -> None:

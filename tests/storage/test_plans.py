@@ -18,6 +18,7 @@ from open311.storage.search import find_digest, find_item, find_items
 from tests import build
 from tests.conftest import CITY
 
+Plans = dict[str, tuple[int, int]]
 TIMES = 8
 """PostgreSQL plans a statement's first five runs for their values, and then compares."""
 WHOLE = RequestSearch(jurisdiction_id=CITY, requested=Window(build.NOON - timedelta(days=90)))
@@ -31,12 +32,19 @@ USUAL = [
 ]
 
 
-def plans(platform: Platform) -> dict[str, tuple[int, int]]:
+def plans(platform: Platform) -> Plans:
     """By the text of each statement that this thread's connection has prepared: kept and new plans it ran with."""
     columns = ("statement", "generic_plans", "custom_plans")
     seen = select(*map(literal_column, columns)).select_from(table("pg_prepared_statements"))
     rows = platform.database.direct.rows(Statement.of(seen), {})
     return {text: (generic, custom) for text, generic, custom in rows}
+
+
+def kept_since(platform: Platform, before: Plans) -> list[str]:
+    """The statements that ran since then; each with a plan that was kept, once at least."""
+    used = {text: counts for text, counts in plans(platform).items() if counts != before.get(text)}
+    assert all(kept > before.get(text, (0, 0))[0] for text, (kept, _) in used.items()), used
+    return list(used)
 
 
 @pytest.mark.parametrize("rows", [1, 7, 10, 11, 50, 100, 101, 1000])
@@ -49,9 +57,7 @@ def test_usual_pages_keep_their_plan(platform: Platform, search: RequestSearch, 
         find_items(platform.database.direct, page, JSON)
         find_items(platform.database.direct, page, XML, with_extras=True)
         find_digest(platform.database.direct, page)
-    used = {text: counts for text, counts in plans(platform).items() if counts != before.get(text)}
-    assert len(used) == 3
-    assert all(kept > before.get(text, (0, 0))[0] for text, (kept, _) in used.items()), used
+    assert len(kept_since(platform, before)) == 3
 
 
 def test_so_do_single_requests_and_changes(platform: Platform) -> None:
@@ -60,9 +66,7 @@ def test_so_do_single_requests_and_changes(platform: Platform) -> None:
     for _ in range(TIMES):
         find_item(platform.database.direct, CITY, "R1", JSON)
         find_changes(platform.database.direct, CITY, BEGINNING, JSON, rows=1000)
-    used = {text: counts for text, counts in plans(platform).items() if counts != before.get(text)}
-    assert len(used) == 2
-    assert all(kept > before.get(text, (0, 0))[0] for text, (kept, _) in used.items()), used
+    assert len(kept_since(platform, before)) == 2
 
 
 def test_what_needs_a_plan_of_its_own_is_not_prepared(platform: Platform) -> None:

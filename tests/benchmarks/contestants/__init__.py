@@ -170,7 +170,7 @@ def wait_for_answer(contestant: Contestant, port: int, ended: Callable[[], int |
                 return
         if ended() is not None:
             break
-        time.sleep(0.005)
+        time.sleep(0.005)  # a port that begins to listen tells nobody
     raise Refused(f"{contestant.name} does not answer {contestant.probe}; see {log}")
 
 
