@@ -57,6 +57,7 @@ def serve(host: str | None, port: int | None, workers: int | None) -> None:
         workers=workers or settings.workers,
     )
     hold_parent()
+    _watch()
     os.register_at_fork(before=_hold_signals, after_in_parent=_let_signals_in, after_in_child=_heed_signals)
     with with_database(settings) as (settings, _):
         server = _server(settings)
@@ -129,7 +130,7 @@ def _prepare(settings: Settings) -> Flask:
 
 def _begin(load: Callable[[], Flask], parent: int) -> Flask:
     """The application, in a web process; a process whose parent was killed ends as well."""
-    _watch(lambda: os.getppid() != parent)
+    _watch(parent)
     application = load()
     gc.set_threshold(OBJECTS_BEFORE_COLLECTION)
     return application
@@ -143,13 +144,22 @@ def _keep_memory() -> None:
             mallopt(option, KEPT_BYTES)
 
 
-def _watch(is_alone: Callable[[], bool]) -> None:
-    def wait() -> None:
-        while not is_alone():
+def _watch(parent: int | None = None) -> None:
+    """Once a second, have the main thread look for signals, and end this process if that parent is gone.
+
+    Called in the main thread, which will wait at a lock. Python sleeps over a signal that comes between its last
+    look and that sleep, as SIGTERM did on a busy machine; the next signal wakes it.
+    """
+    main = threading.get_ident()
+    signal.signal(signal.SIGURG, lambda *_: None)  # one that the kernel does not ignore
+
+    def watch() -> None:
+        while parent is None or os.getppid() == parent:
             time.sleep(1)
+            signal.pthread_kill(main, signal.SIGURG)
         os.kill(os.getpid(), signal.SIGTERM)
 
-    threading.Thread(target=wait, daemon=True, name="parent watch").start()
+    threading.Thread(target=watch, daemon=True, name="watch").start()
 
 
 @click.command()

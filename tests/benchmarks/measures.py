@@ -28,7 +28,7 @@ CONNECTIONS = 4
 WARM_REQUESTS = 48
 TRIAL_REQUESTS = 32
 SETTLING_S = 1.0
-"""granian loses a SIGTERM that comes while a worker is still starting, and waits half a minute for it."""
+"""Python may sleep over a SIGTERM that comes while a granian worker is still starting; it would be killed later."""
 FEWEST, MOST = 12, 20_000
 OPEN_DATA_COLUMNS = (
     *("Unique Key", "Created Date", "Closed Date", "Agency", "Agency Name", "Complaint Type", "Descriptor"),

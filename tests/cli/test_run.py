@@ -172,6 +172,12 @@ def postmaster(folder: Path) -> int:
     return int((home / "data" / "postmaster.pid").read_text().split()[0])
 
 
+def is_taking_calls(host: str, port: int) -> bool:
+    """Whether somebody listens at the port."""
+    with socket.socket() as probe:
+        return probe.connect_ex((host, port)) == 0
+
+
 def test_sigterm_lets_calls_under_way_finish(started: Callable[[], Running]) -> None:
     run = started()
     host, port = run.address.removeprefix("http://").split(":")
@@ -180,9 +186,12 @@ def test_sigterm_lets_calls_under_way_finish(started: Callable[[], Running]) -> 
     ).encode()
     with socket.create_connection((host, int(port)), timeout=20) as call:
         head = f"POST /open311/v2/requests.json HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n"
-        head += f"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {len(body)}\r\n\r\n"
-        call.sendall(head.encode() + body)
+        head += f"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {len(body)}\r\n"
+        call.sendall(f"{head}Expect: 100-continue\r\n\r\n".encode())
+        assert call.recv(65536) == b"HTTP/1.1 100 Continue\r\n\r\n"  # the server waits for the body: it has begun
         run.process.send_signal(signal.SIGTERM)
+        until(lambda: not is_taking_calls(host, int(port)), "a server that takes no calls any more")
+        call.sendall(body)
         answer = b"".join(iter(lambda: call.recv(65536), b""))
     assert answer.startswith(b"HTTP/1.1 200"), answer
     assert run.stop() == 0

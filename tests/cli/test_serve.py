@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -113,11 +112,9 @@ def is_listening(port: int) -> bool:
 def test_a_server_that_is_stopped_while_it_starts_ends_at_once(started: Started, port: int) -> None:
     with started(OPEN311_JURISDICTIONS="demo", OPEN311_WORKERS="3") as server:
         until(lambda: is_listening(port) or server.poll() is not None, "the server's socket")
-        begun = time.monotonic()
         server.send_signal(signal.SIGTERM)
-        _, said = server.communicate(timeout=GRACE_S + 20)
+        _, said = server.communicate(timeout=GRACE_S - 5)  # at the end of its grace a web process is killed
     assert server.returncode == 0, said
-    assert time.monotonic() - begun < GRACE_S / 2
     assert said == ""
 
 
