@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 
@@ -12,6 +13,8 @@ from open311.domain.requests import Status
 from open311.domain.search import Key, RequestSearch, Sort, Window
 from open311.formats import JSON, XML
 from open311.operations.platform import Platform
+from open311.operations.sync import ensure_synced
+from open311.settings import Settings
 from open311.storage.changes import BEGINNING, find_changes
 from open311.storage.direct import Statement
 from open311.storage.search import find_digest, find_item, find_items
@@ -32,6 +35,16 @@ USUAL = [
 ]
 
 
+@pytest.fixture(scope="module")
+def platform(make_database: Callable[[str], str]) -> Iterator[Platform]:
+    """Three requests in a database of their own: in a shared one, plans follow statistics of what others stored."""
+    made = build.platform(Settings(database_url=make_database("plans")), build.city(id=CITY))
+    ensure_synced(made)
+    build.store_all(made, ({"number": number} for number in range(1, 4)))
+    yield made
+    made.close()
+
+
 def plans(platform: Platform) -> Plans:
     """By the text of each statement that this thread's connection has prepared: kept and new plans it ran with."""
     columns = ("statement", "generic_plans", "custom_plans")
@@ -50,7 +63,6 @@ def kept_since(platform: Platform, before: Plans) -> list[str]:
 @pytest.mark.parametrize("rows", [1, 7, 10, 11, 50, 100, 101, 1000])
 @pytest.mark.parametrize("search", USUAL)
 def test_usual_pages_keep_their_plan(platform: Platform, search: RequestSearch, rows: int) -> None:
-    build.store_all(platform, ({"number": number} for number in range(1, 4)))
     before = plans(platform)
     page = replace(search, page_size=rows)
     for _ in range(TIMES):
@@ -61,7 +73,6 @@ def test_usual_pages_keep_their_plan(platform: Platform, search: RequestSearch, 
 
 
 def test_so_do_single_requests_and_changes(platform: Platform) -> None:
-    build.store(platform, service_request_id="R1")
     before = plans(platform)
     for _ in range(TIMES):
         find_item(platform.database.direct, CITY, "R1", JSON)
