@@ -40,11 +40,19 @@ def in_bounds(lat: ColumnElement[Any], long: ColumnElement[Any], name: str) -> C
 def within(point: ColumnElement[Any], name: str, candidates: ColumnElement[bool]) -> ColumnElement[bool]:
     """Points no further than a circle's radius, metres over the ellipsoid, among those that an index found.
 
-    candidates  `around_box` or `in_bounds` of the circle's box; the values are those of `circle_values`
+    candidates  `around_box` of the circle's box; the values are those of `circle_values`
     """
+    return and_(candidates, in_circle(point, name))
+
+
+def in_circle(point: ColumnElement[Any], name: str) -> ColumnElement[bool]:
+    """The same without candidates: each point is measured."""
     centre = func.ST_GeomFromEWKT(bindparam(f"{name}_centre", type_=Text), type_=Geometry)
     radius = bindparam(f"{name}_radius", type_=Double)
-    return and_(candidates, func.ST_DWithin(cast(point, Geography), cast(centre, Geography), radius))
+    within_radius: ColumnElement[bool] = func.ST_DWithin(
+        cast(point, Geography), cast(centre, Geography), radius, type_=Boolean
+    )
+    return within_radius
 
 
 def distance(point: ColumnElement[Any], name: str) -> ColumnElement[float]:

@@ -31,7 +31,16 @@ from open311.domain.requests import Status
 from open311.domain.search import Box, RequestSearch, Sort, box_around, halves
 from open311.formats import Format
 from open311.storage.direct import Direct, Result, Statement
-from open311.storage.geometry import around_box, box_values, circle_values, distance, in_bounds, in_box, within
+from open311.storage.geometry import (
+    around_box,
+    box_values,
+    circle_values,
+    distance,
+    in_bounds,
+    in_box,
+    in_circle,
+    within,
+)
 from open311.storage.publications import WITHDRAWN
 from open311.storage.tables import publication
 
@@ -198,6 +207,18 @@ class _Kind:
             is_window_past=search.sort is Sort.UPDATED_DESC and _is_past(search),
         )
 
+    @property
+    def measures_last(self) -> bool:
+        """Whether a circle's distances are measured on the way out, of a list of all that lie in its box.
+
+        Measuring looks so dear to PostgreSQL that it would rather go through a whole index than do it ten thousand
+        times, and it expects far fewer requests in a circle than there are. By last change, within a window of
+        last changes, it is right all the same.
+        """
+        is_by_change = self.sort is not Sort.REQUESTED and self.sort is not Sort.REQUESTED_DESC
+        is_best_as_it_is = self.is_deep or self.is_window_past or (is_by_change and "updated_start" in self.bounds)
+        return self.is_circle_large and not is_best_as_it_is
+
     def cap(self, rows: int) -> int:
         """The most rows of the pages that share a plan with one of so many; 0 where each is planned by itself."""
         return next((cap for cap in _CAPS if cap >= rows), 0) if self._has_one_plan else 0
@@ -273,9 +294,7 @@ def _values(search: RequestSearch, *, rows: int) -> dict[str, Any]:
 
 @lru_cache(maxsize=1024)
 def _page_statement(kind: _Kind, columns: tuple[str, ...], cap: int, *, with_distance: bool = False) -> Statement:
-    page = _page_select(kind, cap, *columns)
-    if with_distance:
-        page = page.add_columns(distance(publication.c.point, "near"))
+    page = _page_select(kind, cap, *columns, with_distance=with_distance)
     return Statement.of(page, is_kept=bool(cap))
 
 
@@ -309,12 +328,15 @@ def _list_select(kind: _Kind, *columns: ColumnElement[Any]) -> Select[Any]:
     return select(*columns).where(*_conditions(kind)).order_by(*order)
 
 
-def _page_select(kind: _Kind, cap: int, *columns: str) -> Select[Any]:
+def _page_select(kind: _Kind, cap: int, *columns: str, with_distance: bool = False) -> Select[Any]:
     if cap:
         return _capped(kind, cap, *columns)
+    if kind.measures_last:
+        return _measured(kind, *columns, with_distance=with_distance)
+    metres = (distance(publication.c.point, "near"),) if with_distance else ()
     keys = (publication.c.jurisdiction_id, publication.c.id)
     page = (
-        _list_select(kind, *(keys if kind.is_deep else (publication.c[name] for name in columns)))
+        _list_select(kind, *(keys if kind.is_deep else (*(publication.c[name] for name in columns), *metres)))
         .limit(bindparam("limit", type_=Integer))
         .offset(bindparam("offset", type_=BigInteger))
     )
@@ -324,7 +346,7 @@ def _page_select(kind: _Kind, cap: int, *columns: str) -> Select[Any]:
     found = page.subquery("found")
     here = and_(keys[0] == found.c.jurisdiction_id, keys[1] == found.c.id)
     return (
-        select(*(publication.c[name] for name in columns))
+        select(*(publication.c[name] for name in columns), *metres)
         .join(found, here)
         .order_by(*_order(kind.sort, publication.c))
     )
@@ -339,13 +361,24 @@ def _capped(kind: _Kind, cap: int, *columns: str) -> Select[Any]:
     return page.limit(bindparam("limit", type_=Integer))
 
 
+def _measured(kind: _Kind, *columns: str, with_distance: bool) -> Select[Any]:
+    """A page out of all that lie in the circle's box; OFFSET 0 has PostgreSQL plan that list by itself."""
+    names = dict.fromkeys((*columns, "id", "point", _INSTANTS[kind.sort].name))
+    boxed = select(*(publication.c[name] for name in names)).where(*_conditions(kind, is_measured=False))
+    found = boxed.order_by(*_order(kind.sort, publication.c)).offset(literal_column("0")).subquery("boxed")
+    metres = (distance(found.c.point, "near"),) if with_distance else ()
+    page = select(*(found.c[name] for name in columns), *metres).where(in_circle(found.c.point, "near"))
+    return page.order_by(*_order(kind.sort, found.c)).limit(bindparam("limit", type_=Integer))
+
+
 def _order(sort: Sort, columns: Any) -> Iterator[ColumnElement[Any]]:
     """A list's order, by the columns of the table or of a query over it."""
     for column in (columns[_INSTANTS[sort].name], columns.id):
         yield column.desc() if sort.is_descending else column
 
 
-def _conditions(kind: _Kind) -> Iterator[ColumnElement[bool]]:
+def _conditions(kind: _Kind, *, is_measured: bool = True) -> Iterator[ColumnElement[bool]]:
+    """What a listed request has to be; with `is_measured` off, a large circle stands for its box."""
     columns = publication.c
     yield columns.jurisdiction_id == bindparam("jurisdiction_id")
     yield columns.visibility == literal_column("'public'")  # as the partial indexes have it
@@ -378,7 +411,9 @@ def _conditions(kind: _Kind) -> Iterator[ColumnElement[bool]]:
     elif kind.box_parts:
         yield in_box(columns.point, "box", kind.box_parts)
     if kind.is_circle_large:
-        yield within(columns.point, "near", in_bounds(columns.lat, columns.long, "near"))
+        yield in_bounds(columns.lat, columns.long, "near")
+        if is_measured:
+            yield in_circle(columns.point, "near")
     elif kind.circle_parts:
         yield within(columns.point, "near", around_box(columns.point, "near", kind.circle_parts))
 

@@ -30,6 +30,8 @@ SEARCHES = [
     replace(WHOLE, words="lamp"),
     replace(WHOLE, box=Box(179.0, -1.0, -179.0, 1.0)),
     replace(WHOLE, near=Circle(180.0, 0.0, 30_000.0)),
+    replace(WHOLE, near=Circle(-179.85, 0.0, 16_000.0)),
+    replace(WHOLE, near=Circle(-179.85, 0.0, 16_000.0), updated=Window(build.NOON - timedelta(hours=6))),
     replace(WHOLE, requested=Window(build.NOON - timedelta(hours=9))),
     replace(WHOLE, area="Harbour", has_media=True),
 ]
