@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 
 
@@ -9,3 +10,9 @@ def children(parent: int, pattern: str = ".") -> list[int]:
     """Children of a process whose command line holds a pattern."""
     found = subprocess.run(["pgrep", "-P", str(parent), "-f", pattern], capture_output=True, text=True, check=False)
     return [int(line) for line in found.stdout.split()]
+
+
+def is_listening(port: int) -> bool:
+    """Whether somebody takes connections to this port of this machine."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0

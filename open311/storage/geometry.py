@@ -26,33 +26,24 @@ def in_box(point: ColumnElement[Any], name: str, parts: int) -> ColumnElement[bo
     return or_(*(func.ST_Intersects(point, _envelope(f"{name}_{part}"), type_=Boolean) for part in range(parts)))
 
 
-def around_box(point: ColumnElement[Any], name: str, parts: int) -> ColumnElement[bool]:
-    """Points in a box and perhaps a few metres beyond: cheap, but its bounds are kept in single precision."""
-    return or_(*(point.bool_op("&&")(_envelope(f"{name}_{part}")) for part in range(parts)))
-
-
 def in_bounds(lat: ColumnElement[Any], long: ColumnElement[Any], name: str) -> ColumnElement[bool]:
     """The same as `in_box` for a box in one part, by the two coordinates: any index that has both can tell."""
     west, south, east, north = (bindparam(f"{name}_{side}", type_=Double) for side in _SIDES)
     return and_(long.between(west, east), lat.between(south, north))
 
 
-def within(point: ColumnElement[Any], name: str, candidates: ColumnElement[bool]) -> ColumnElement[bool]:
-    """Points no further than a circle's radius, metres over the ellipsoid, among those that an index found.
-
-    candidates  `around_box` of the circle's box; the values are those of `circle_values`
-    """
-    return and_(candidates, in_circle(point, name))
+def within(point: ColumnElement[Any], name: str, parts: int) -> ColumnElement[bool]:
+    """The same as `in_circle` among those that an index finds in the circle's box, which has so many parts."""
+    # Cheap, but its bounds are kept in single precision: a few metres beyond the box are in it.
+    boxes = (point.bool_op("&&")(_envelope(f"{name}_{part}")) for part in range(parts))
+    return and_(or_(*boxes), in_circle(point, name))
 
 
 def in_circle(point: ColumnElement[Any], name: str) -> ColumnElement[bool]:
-    """The same without candidates: each point is measured."""
+    """Points no further than a circle's radius, metres over the ellipsoid; `circle_values` has the values."""
     centre = func.ST_GeomFromEWKT(bindparam(f"{name}_centre", type_=Text), type_=Geometry)
     radius = bindparam(f"{name}_radius", type_=Double)
-    within_radius: ColumnElement[bool] = func.ST_DWithin(
-        cast(point, Geography), cast(centre, Geography), radius, type_=Boolean
-    )
-    return within_radius
+    return func.ST_DWithin(cast(point, Geography), cast(centre, Geography), radius, type_=Boolean)
 
 
 def distance(point: ColumnElement[Any], name: str) -> ColumnElement[float]:
@@ -62,14 +53,14 @@ def distance(point: ColumnElement[Any], name: str) -> ColumnElement[float]:
 
 
 def box_values(name: str, box: Box) -> dict[str, Any]:
-    """The values that `in_box`, `around_box` and `in_bounds` ask for."""
+    """The values that `in_box` and `in_bounds` ask for."""
     sides = (box.west, box.south, box.east, box.north)
     diagonals = {f"{name}_{part}": _diagonal(half) for part, half in enumerate(halves(box))}
     return diagonals | {f"{name}_{side}": degrees for side, degrees in zip(_SIDES, sides, strict=True)}
 
 
 def circle_values(name: str, circle: Circle) -> dict[str, Any]:
-    """The values that `within` asks for."""
+    """The values that `in_circle`, `within` and `distance` ask for, and `in_bounds` of the circle's box."""
     centre = f"SRID=4326;POINT({circle.long!r} {circle.lat!r})"
     return box_values(name, box_around(circle)) | {f"{name}_centre": centre, f"{name}_radius": circle.radius_m}
 

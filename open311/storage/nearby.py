@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Integer, and_, bindparam, literal_column, 
 from open311.domain.search import Circle, box_around, halves
 from open311.formats import Format
 from open311.storage.direct import Direct, Statement
-from open311.storage.geometry import around_box, circle_values, distance, within
+from open311.storage.geometry import circle_values, distance, within
 from open311.storage.search import BODY, EXTRAS, Items
 from open311.storage.tables import publication
 
@@ -94,5 +94,5 @@ def _here(parts: int) -> list[ColumnElement[bool]]:
         columns.jurisdiction_id == bindparam("jurisdiction_id"),
         columns.visibility == literal_column("'public'"),
         columns.service_code == bindparam("service_code"),
-        within(columns.point, "near", around_box(columns.point, "near", parts)),
+        within(columns.point, "near", parts),
     ]

@@ -31,16 +31,7 @@ from open311.domain.requests import Status
 from open311.domain.search import Box, RequestSearch, Sort, box_around, halves
 from open311.formats import Format
 from open311.storage.direct import Direct, Result, Statement
-from open311.storage.geometry import (
-    around_box,
-    box_values,
-    circle_values,
-    distance,
-    in_bounds,
-    in_box,
-    in_circle,
-    within,
-)
+from open311.storage.geometry import box_values, circle_values, distance, in_bounds, in_box, in_circle, within
 from open311.storage.publications import WITHDRAWN
 from open311.storage.tables import publication
 
@@ -215,7 +206,7 @@ class _Kind:
         times, and it expects far fewer requests in a circle than there are. By last change, within a window of
         last changes, it is right all the same.
         """
-        is_by_change = self.sort is not Sort.REQUESTED and self.sort is not Sort.REQUESTED_DESC
+        is_by_change = _INSTANTS[self.sort] is publication.c.updated_at
         is_best_as_it_is = self.is_deep or self.is_window_past or (is_by_change and "updated_start" in self.bounds)
         return self.is_circle_large and not is_best_as_it_is
 
@@ -323,9 +314,10 @@ def _whole_digest_statement(kind: _Kind) -> Statement:
     return Statement.of(select(func.count(), func.bit_xor(publication.c.digest)).where(*_conditions(kind)))
 
 
-def _list_select(kind: _Kind, *columns: ColumnElement[Any]) -> Select[Any]:
+def _list_select(kind: _Kind, *columns: ColumnElement[Any], is_measured: bool = True) -> Select[Any]:
+    """All that is listed; with `is_measured` off, a large circle stands for its box."""
     order = _PAST_ORDER if kind.is_window_past else _order(kind.sort, publication.c)
-    return select(*columns).where(*_conditions(kind)).order_by(*order)
+    return select(*columns).where(*_conditions(kind, is_measured=is_measured)).order_by(*order)
 
 
 def _page_select(kind: _Kind, cap: int, *columns: str, with_distance: bool = False) -> Select[Any]:
@@ -364,11 +356,11 @@ def _capped(kind: _Kind, cap: int, *columns: str) -> Select[Any]:
 def _measured(kind: _Kind, *columns: str, with_distance: bool) -> Select[Any]:
     """A page out of all that lie in the circle's box; OFFSET 0 has PostgreSQL plan that list by itself."""
     names = dict.fromkeys((*columns, "id", "point", _INSTANTS[kind.sort].name))
-    boxed = select(*(publication.c[name] for name in names)).where(*_conditions(kind, is_measured=False))
-    found = boxed.order_by(*_order(kind.sort, publication.c)).offset(literal_column("0")).subquery("boxed")
-    metres = (distance(found.c.point, "near"),) if with_distance else ()
-    page = select(*(found.c[name] for name in columns), *metres).where(in_circle(found.c.point, "near"))
-    return page.order_by(*_order(kind.sort, found.c)).limit(bindparam("limit", type_=Integer))
+    found = _list_select(kind, *(publication.c[name] for name in names), is_measured=False)
+    boxed = found.offset(literal_column("0")).subquery("boxed")
+    metres = (distance(boxed.c.point, "near"),) if with_distance else ()
+    page = select(*(boxed.c[name] for name in columns), *metres).where(in_circle(boxed.c.point, "near"))
+    return page.order_by(*_order(kind.sort, boxed.c)).limit(bindparam("limit", type_=Integer))
 
 
 def _order(sort: Sort, columns: Any) -> Iterator[ColumnElement[Any]]:
@@ -378,7 +370,6 @@ def _order(sort: Sort, columns: Any) -> Iterator[ColumnElement[Any]]:
 
 
 def _conditions(kind: _Kind, *, is_measured: bool = True) -> Iterator[ColumnElement[bool]]:
-    """What a listed request has to be; with `is_measured` off, a large circle stands for its box."""
     columns = publication.c
     yield columns.jurisdiction_id == bindparam("jurisdiction_id")
     yield columns.visibility == literal_column("'public'")  # as the partial indexes have it
@@ -415,7 +406,7 @@ def _conditions(kind: _Kind, *, is_measured: bool = True) -> Iterator[ColumnElem
         if is_measured:
             yield in_circle(columns.point, "near")
     elif kind.circle_parts:
-        yield within(columns.point, "near", around_box(columns.point, "near", kind.circle_parts))
+        yield within(columns.point, "near", kind.circle_parts)
 
 
 def _windows(kind: _Kind) -> Iterator[ColumnElement[bool]]:

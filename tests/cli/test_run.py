@@ -25,7 +25,7 @@ import pytest
 
 from open311.cli.supervisor import chosen_port
 from open311.settings import Settings
-from tests.processes import children
+from tests.processes import children, is_listening
 from tests.waiting import DEADLINE_S, until
 
 CITY = "city.example"
@@ -172,12 +172,6 @@ def postmaster(folder: Path) -> int:
     return int((home / "data" / "postmaster.pid").read_text().split()[0])
 
 
-def is_taking_calls(host: str, port: int) -> bool:
-    """Whether somebody listens at the port."""
-    with socket.socket() as probe:
-        return probe.connect_ex((host, port)) == 0
-
-
 def test_sigterm_lets_calls_under_way_finish(started: Callable[[], Running]) -> None:
     run = started()
     host, port = run.address.removeprefix("http://").split(":")
@@ -190,7 +184,7 @@ def test_sigterm_lets_calls_under_way_finish(started: Callable[[], Running]) -> 
         call.sendall(f"{head}Expect: 100-continue\r\n\r\n".encode())
         assert call.recv(65536) == b"HTTP/1.1 100 Continue\r\n\r\n"  # the server waits for the body: it has begun
         run.process.send_signal(signal.SIGTERM)
-        until(lambda: not is_taking_calls(host, int(port)), "a server that takes no calls any more")
+        until(lambda: not is_listening(int(port)), "a server that takes no calls any more")
         call.sendall(body)
         answer = b"".join(iter(lambda: call.recv(65536), b""))
     assert answer.startswith(b"HTTP/1.1 200"), answer

@@ -18,7 +18,7 @@ import pytest
 from open311.cli.servers import GRACE_S
 from open311.plugins.registry import GROUP
 from open311.settings import Settings
-from tests.processes import children
+from tests.processes import children, is_listening
 from tests.waiting import until
 
 CITY = """
@@ -103,17 +103,12 @@ def connections(pid: int) -> list[str]:
     return [link for link in links if link.startswith("socket:[") and link[8:-1] in known]
 
 
-def is_listening(port: int) -> bool:
-    """Whether the server's socket is there, which it is before its web processes can serve."""
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
 def test_a_server_that_is_stopped_while_it_starts_ends_at_once(started: Started, port: int) -> None:
     with started(OPEN311_JURISDICTIONS="demo", OPEN311_WORKERS="3") as server:
+        # It is there before all web processes can serve.
         until(lambda: is_listening(port) or server.poll() is not None, "the server's socket")
         server.send_signal(signal.SIGTERM)
-        _, said = server.communicate(timeout=GRACE_S - 5)  # at the end of its grace a web process is killed
+        _, said = server.communicate(timeout=GRACE_S / 2)  # after all of it a web process is killed
     assert server.returncode == 0, said
     assert said == ""
 
