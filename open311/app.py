@@ -13,7 +13,7 @@ from open311 import __version__
 from open311.errors import Unavailable
 from open311.observe import configure_logs, logger
 from open311.operations.platform import Platform, open_platform
-from open311.operations.sync import ensure_synced
+from open311.operations.upkeep.sync_catalogues import ensure_synced
 from open311.settings import Settings
 from open311.web.access import limit_rates, require_https
 from open311.web.bulk import register_bulk

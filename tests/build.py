@@ -10,19 +10,19 @@ from typing import Any
 from sqlalchemy import text
 
 from open311.domain.places import Place
-from open311.domain.requests import Event, Receipt, Record, ServiceRequest, Status, Submission
+from open311.domain.requests import Event, PublicRequest, Receipt, RequestRecord, Status, Submission
 from open311.domain.services import Department, Service, ServiceType
 from open311.formats.writing import bulk_csv_line
-from open311.operations.api_keys import add_key, require_key
+from open311.operations.access.api_keys import add_key, require_key
+from open311.operations.intake.submit_request import submit_request
 from open311.operations.platform import Platform
-from open311.operations.publishing import names_for, publish
-from open311.operations.submit_request import submit_request
+from open311.operations.publishing import names_for, publish_requests
 from open311.plugins import Jurisdiction
 from open311.plugins.registry import Registry
 from open311.settings import Settings
 from open311.storage import requests
 from open311.storage.engine import open_database
-from open311.storage.keys import Key
+from open311.storage.keys import ApiKey
 from open311.storage.queue import Queue
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -55,7 +55,7 @@ def platform(settings: Settings, *cities: Jurisdiction) -> Platform:
     return Platform(settings, database, registry, Queue(database))
 
 
-def service_request(**changes: Any) -> ServiceRequest:
+def service_request(**changes: Any) -> PublicRequest:
     """What the public sees of an open request with a point and an address."""
     values: dict[str, Any] = {
         "service_request_id": "8841",
@@ -66,10 +66,10 @@ def service_request(**changes: Any) -> ServiceRequest:
         "updated_at": NOON,
         "place": Place(lat=60.1718, long=24.9414, address="5 Mill Lane"),
     }
-    return ServiceRequest(**values | changes)
+    return PublicRequest(**values | changes)
 
 
-def record(jurisdiction: Jurisdiction, *, number: int, at: datetime = NOON, **changes: Any) -> Record:
+def record(jurisdiction: Jurisdiction, *, number: int, at: datetime = NOON, **changes: Any) -> RequestRecord:
     """A pothole as it is kept, with the id R{number}; requested, updated and changed `at`."""
     values: dict[str, Any] = {
         "jurisdiction_id": jurisdiction.id,
@@ -81,28 +81,28 @@ def record(jurisdiction: Jurisdiction, *, number: int, at: datetime = NOON, **ch
         "updated_at": at,
         "changed_at": at,
     }
-    return Record(**values | changes)
+    return RequestRecord(**values | changes)
 
 
-def store(platform: Platform, **changes: Any) -> Record:
+def store(platform: Platform, **changes: Any) -> RequestRecord:
     """Store and publish a record in the only city as if it had come earlier."""
     with platform.database.transaction():
-        number = platform.numbers.next(platform.database.direct)
+        number = platform.numbers.next(platform.database.hot)
     (stored,) = store_all(platform, [{"number": number} | changes])
     return stored
 
 
-def store_all(platform: Platform, changes: Iterable[Mapping[str, Any]]) -> list[Record]:
+def store_all(platform: Platform, changes: Iterable[Mapping[str, Any]]) -> list[RequestRecord]:
     """Store and publish many records in the only city; each has its `number`."""
     (jurisdiction,) = platform.registry
     stored = [record(jurisdiction, **change) for change in changes]
     with platform.database.transaction() as connection:
         requests.insert_records(connection, stored, "imported")
-        publish(connection, stored, names_for(connection, jurisdiction))
+        publish_requests(connection, stored, names_for(connection, jurisdiction))
     return stored
 
 
-def multiply(platform: Platform, original: Record, count: int) -> None:
+def multiply(platform: Platform, original: RequestRecord, count: int) -> None:
     """Copies of a stored record with the ids M1, M2, …: many, quickly."""
     ids = "'id', 1000000 + n, 'service_request_id', 'M' || n"
     bodies = ", ".join(
@@ -121,7 +121,7 @@ def multiply(platform: Platform, original: Record, count: int) -> None:
             connection.execute(text(f"ANALYZE {table}"))  # or each foreign key is looked for in the whole table
 
 
-def submit(platform: Platform, *, key: Key | None = None, now: datetime = NOON, **fields: Any) -> Receipt:
+def submit(platform: Platform, *, key: ApiKey | None = None, now: datetime = NOON, **fields: Any) -> Receipt:
     """Send a request to the only city as its API would: a pothole with a point unless told otherwise."""
     sent = {"service_code": "potholes", "lat": "60.1718", "long": "24.9414"} | fields
     jurisdiction = next(iter(platform.registry))
@@ -130,13 +130,13 @@ def submit(platform: Platform, *, key: Key | None = None, now: datetime = NOON, 
     )
 
 
-def api_key(platform: Platform, **changes: Any) -> Key:
+def api_key(platform: Platform, **changes: Any) -> ApiKey:
     """A new key, for all jurisdictions unless told otherwise."""
     _, secret = add_key(platform, **{"label": "tests", "now": NOON} | changes)
     return require_key(platform, secret)
 
 
-def load(platform: Platform, **wanted: Any) -> Record:
+def load(platform: Platform, **wanted: Any) -> RequestRecord:
     """The record with a service_request_id or number in the only city."""
     jurisdiction = next(iter(platform.registry))
     with platform.database.transaction() as connection:
@@ -145,7 +145,7 @@ def load(platform: Platform, **wanted: Any) -> Record:
     return found
 
 
-def history(platform: Platform, found: Record) -> list[Event]:
+def history(platform: Platform, found: RequestRecord) -> list[Event]:
     """What happened to a record, oldest first."""
     with platform.database.reading() as connection:
         return requests.load_events(connection, found)

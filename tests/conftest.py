@@ -21,9 +21,9 @@ from sqlalchemy.engine import make_url
 
 from open311.app import create_app
 from open311.clock import utc_now
-from open311.operations.api_keys import add_key
+from open311.operations.access.api_keys import add_key
 from open311.operations.platform import Platform
-from open311.operations.sync import ensure_synced
+from open311.operations.upkeep.sync_catalogues import ensure_synced
 from open311.plugins import Jurisdiction
 from open311.settings import Settings
 from open311.storage.embedded import Cluster, find_binaries, install_binaries

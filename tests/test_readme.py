@@ -20,7 +20,7 @@ from flask import Flask
 
 from open311.app import create_app
 from open311.clock import utc_now
-from open311.operations.api_keys import add_key
+from open311.operations.access.api_keys import add_key
 from open311.plugins.registry import load_registry
 from open311.settings import Settings
 from spec.bodies import deviations, same_data

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from open311.operations.platform import Platform
-from open311.storage.changes import find_state
+from open311.storage.hot.changes import find_state
 
 DEADLINE_S = 60.0
 PAUSE_S = 0.05
@@ -30,7 +30,7 @@ def settle(platform: Platform) -> None:
     """Wait until every transaction that began before the last change has ended: the change feed waits for them."""
 
     def is_settled() -> bool:
-        direct = platform.database.direct
+        direct = platform.database.hot
         return all(find_state(direct, jurisdiction.id) is not None for jurisdiction in platform.registry)
 
     until(is_settled, "older transactions to end")

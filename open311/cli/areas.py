@@ -7,8 +7,8 @@ from rich.progress import Progress
 
 from open311.cli.shell import console, find_jurisdiction, open_shell, say
 from open311.clock import utc_now
-from open311.operations import recompute_areas
 from open311.operations.platform import Platform
+from open311.operations.upkeep import recompute_areas
 from open311.plugins import Jurisdiction
 
 

@@ -13,7 +13,7 @@ from open311.domain.attributes import Answer
 from open311.domain.places import read_place
 from open311.domain.routing import Draft
 from open311.errors import Invalid
-from open311.operations.sync import sync_catalogues
+from open311.operations.upkeep.sync_catalogues import sync_catalogues
 from open311.plugins.registry import load_registry
 
 

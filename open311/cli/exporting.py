@@ -29,10 +29,10 @@ from open311.formats.writing import (
     in_pieces,
 )
 from open311.formats.writing.geoparquet import INSTALL
-from open311.operations.dumps import make_dump, terms
-from open311.operations.export_requests import ORDER, Export, open_export
-from open311.operations.find_requests import EXTENSIONS
 from open311.operations.platform import Platform
+from open311.operations.reading.export_requests import ORDER, Export, open_export
+from open311.operations.reading.find_requests import EXTENSIONS
+from open311.operations.upkeep.dumps import make_dump, terms
 from open311.plugins import Jurisdiction
 from open311.web.search import read_search
 
@@ -193,7 +193,7 @@ def _search(city: Jurisdiction, values: Mapping[str, str]) -> RequestSearch:
         service_codes=found.service_codes,
         statuses=found.statuses,
         requested=requested,
-        updated=found.updated,
+        changed=found.changed,
         sort=ORDER,
     )
 

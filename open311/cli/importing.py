@@ -21,8 +21,8 @@ from open311.domain.imports import Refusal
 from open311.domain.text import clean_text
 from open311.errors import Invalid
 from open311.formats.reading import Source, SourceFormat, open_source
-from open311.operations.import_processes import Processes
-from open311.operations.import_requests import BATCH_ROWS, Batch, Import, Tally
+from open311.operations.importing.import_requests import BATCH_ROWS, Batch, Import, Tally
+from open311.operations.importing.processes import Processes
 
 AUTO = "auto"
 SHOWN_REFUSALS = 20

@@ -8,8 +8,8 @@ from open311.cli.group import Shell
 from open311.cli.shell import fail, open_shell, say, say_table
 from open311.clock import utc_now
 from open311.domain.dates import format_instant
-from open311.operations.api_keys import add_key, list_keys, revoke_key
-from open311.storage.keys import ALL, Key
+from open311.operations.access.api_keys import add_key, list_keys, revoke_key
+from open311.storage.keys import ALL, ApiKey
 
 
 @click.group(cls=Shell)
@@ -67,7 +67,7 @@ def revoke(number: int) -> None:
     say(f"Key {number} is revoked.")
 
 
-def _row(key: Key) -> list[str]:
+def _row(key: ApiKey) -> list[str]:
     return [
         str(key.id),
         key.label,

@@ -10,7 +10,7 @@ from open311.clock import utc_now
 from open311.domain.dates import NotAnInstant, format_instant, instant_problem, parse_instant
 from open311.domain.requests import Status, Visibility
 from open311.errors import Invalid
-from open311.operations.update_request import Change, read_history, update_request
+from open311.operations.workflow.update_request import RequestUpdate, read_history, update_request
 
 
 @click.group(cls=Shell)
@@ -70,7 +70,7 @@ def update(
             expected_at = parse_instant(expected, city.zone) if expected else None
         except NotAnInstant:
             raise Invalid.of([instant_problem("--expected", expected or "")]) from None
-        change = Change(
+        change = RequestUpdate(
             status=Status(status) if status else None,
             note=note,
             department=department,

@@ -28,7 +28,7 @@ from open311.cli.shell import fail, prepare, read_settings, say, with_database
 from open311.cli.supervisor import Supervisor, add_demo_key, chosen_port, fill_with_examples, hold_parent
 from open311.observe import configure_logs
 from open311.operations.platform import Platform, open_platform
-from open311.operations.readiness import check_readiness
+from open311.operations.upkeep.readiness import check_readiness
 from open311.settings import Settings, variable
 from open311.storage.engine import libpq_dsn
 

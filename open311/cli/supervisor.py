@@ -20,9 +20,9 @@ from rich.progress import track
 from open311.cli.shell import console, fail, say
 from open311.clock import utc_now
 from open311.errors import Misconfigured
-from open311.operations.api_keys import add_key, is_key
-from open311.operations.examples import add_examples
+from open311.operations.access.api_keys import add_key, is_key
 from open311.operations.platform import Platform
+from open311.operations.upkeep.examples import add_examples
 from open311.settings import Settings
 from open311.storage.embedded import Cluster
 

@@ -13,7 +13,7 @@ from open311.domain.requests import Status
 class Mending(StrEnum):
     """One kind of dirt and what is done about it; the value is the sentence that reports show.
 
-    The rules stand in `open311.domain.mending`; the catalogue's in `open311.operations.import_requests`.
+    The rules stand in `open311.domain.mending`; the catalogue's in `open311.operations.importing.import_requests`.
     """
 
     CLOSED_BEFORE_OPENED = "closed before it was opened: closed when it was opened"

@@ -35,7 +35,7 @@ class Reporter:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ServiceRequest:
+class PublicRequest:
     """The public side of a request: the standard's fields and nothing more.
 
     requested_at, updated_at, expected_at  UTC, whole seconds; updated_at is the closing time once closed (A34)
@@ -147,7 +147,7 @@ class Visibility(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
+class RequestRecord:
     """A request as it is kept, the reporter apart.
 
     number              ours, never shown; orders requests of the same second

@@ -89,7 +89,7 @@ def halves(box: Box) -> tuple[Box, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class Key:
+class PageKey:
     """Where a page ends: the last item's instant in the order of the list, and its number."""
 
     at: datetime
@@ -121,11 +121,11 @@ class RequestSearch:
     words: str = ""
     language: str = "simple"
     requested: Window = Window()
-    updated: Window = Window()
+    changed: Window = Window()
     near: Circle | None = None
     box: Box | None = None
     sort: Sort = Sort.REQUESTED_DESC
-    after: Key | None = None
+    after: PageKey | None = None
     page: int = 1
     page_size: int = MAX_ROWS
     is_counted: bool = False

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
 
-from open311.domain.requests import Extras, ServiceRequest
+from open311.domain.requests import Extras, PublicRequest
 from open311.formats.documents import json_fragments, json_item
 from open311.formats.markup import element
 from open311.formats.shapes import Shape, shape_of
@@ -46,7 +46,7 @@ def render(shape: Shape, value: Any) -> Rendition:
     return Rendition(json_item(content), element(shape.item, "".join(markup)))
 
 
-def render_request(request: ServiceRequest, extras: Extras) -> Rendition:
+def render_request(request: PublicRequest, extras: Extras) -> Rendition:
     """The same of a request, each field of `extras` by itself, and its line of GeoReport Bulk."""
     content, markup = _REQUEST.parts(request)
     added, xml_extras = _EXTRAS.parts(extras)

@@ -15,12 +15,12 @@ from procrastinate.retry import BaseRetryStrategy
 from open311.clock import utc_now
 from open311.errors import NotFound, Unavailable
 from open311.observe import logger
-from open311.operations.dumps import make_dump
-from open311.operations.follow_changes import mark_changes
-from open311.operations.housekeeping import clean_up
+from open311.operations.intake.resolve_token import resolve_token
 from open311.operations.platform import Platform
-from open311.operations.resolve_token import resolve_token
-from open311.operations.sync import republish
+from open311.operations.reading.follow_changes import mark_changes
+from open311.operations.upkeep.clean_up import clean_up
+from open311.operations.upkeep.dumps import make_dump
+from open311.operations.upkeep.sync_catalogues import republish
 
 log = logger(__name__)
 

@@ -12,8 +12,8 @@ from open311.domain.requests import (
     Extras,
     NamedAnswer,
     Note,
-    Record,
-    ServiceRequest,
+    PublicRequest,
+    RequestRecord,
     Status,
     Visibility,
 )
@@ -28,7 +28,7 @@ from open311.storage.publications import Publication, text_search_language
 
 BATCH_ROWS = 1_000
 
-__all__ = ["Names", "names_for", "publication_of", "publish", "text_search_language"]
+__all__ = ["Names", "names_for", "publication_of", "publish_requests", "text_search_language"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Names:
             return living.name
         return self.retired.get(code) or code
 
-    def agency(self, record: Record) -> str:
+    def agency(self, record: RequestRecord) -> str:
         """Who is responsible, in words: what an import said, else the department's name."""
         if record.agency_responsible or not record.department:
             return record.agency_responsible
@@ -60,9 +60,9 @@ def names_for(connection: Connection, jurisdiction: Jurisdiction) -> Names:
     return Names(jurisdiction, catalogue.read_service_names(connection, jurisdiction.id))
 
 
-def public_view(record: Record, names: Names) -> ServiceRequest:
+def public_view(record: RequestRecord, names: Names) -> PublicRequest:
     """What the standard shows of a record (1.6)."""
-    return ServiceRequest(
+    return PublicRequest(
         service_request_id=record.service_request_id,
         status=record.status,
         status_notes=record.status_notes,
@@ -79,7 +79,7 @@ def public_view(record: Record, names: Names) -> ServiceRequest:
     )
 
 
-def extras_of(record: Record, names: Names, events: Iterable[Event]) -> Extras:
+def extras_of(record: RequestRecord, names: Names, events: Iterable[Event]) -> Extras:
     """What `extensions=` can show of a record: never its reporter, of free text only what is declared public."""
     service = names.jurisdiction.service(record.service_code)
     return Extras(
@@ -99,7 +99,7 @@ def extras_of(record: Record, names: Names, events: Iterable[Event]) -> Extras:
     )
 
 
-def _public_answers(record: Record, service: Service) -> Iterator[NamedAnswer]:
+def _public_answers(record: RequestRecord, service: Service) -> Iterator[NamedAnswer]:
     given = {answer.code: answer.values for answer in record.answers}
     for attribute in service.attributes if given else ():
         values = given.get(attribute.code) if attribute.is_public else None
@@ -108,7 +108,7 @@ def _public_answers(record: Record, service: Service) -> Iterator[NamedAnswer]:
             yield NamedAnswer(attribute.code, attribute.description, value, choices.get(value, value))
 
 
-def publication_of(record: Record, names: Names, events: Iterable[Event]) -> Publication:
+def publication_of(record: RequestRecord, names: Names, events: Iterable[Event]) -> Publication:
     """A record's public side; a tombstone for a private one."""
     if record.visibility is Visibility.PRIVATE:
         return Publication(record, None)
@@ -123,9 +123,9 @@ def publication_of(record: Record, names: Names, events: Iterable[Event]) -> Pub
     )
 
 
-def publish(
+def publish_requests(
     connection: Connection,
-    records: Iterable[Record],
+    records: Iterable[RequestRecord],
     names: Names,
     histories: Mapping[int, Sequence[Event]] | None = None,
 ) -> None:
@@ -137,7 +137,7 @@ def publish(
     if histories is None:
         numbers = [record.number for record in shown]
         histories = requests.load_public_events(connection, names.jurisdiction.id, numbers) if shown else {}
-    publications.publish(
+    publications.write_publications(
         connection, [publication_of(record, names, histories.get(record.number, ())) for record in shown]
     )
 
@@ -160,6 +160,6 @@ def republish_batch(connection: Connection, jurisdiction: Jurisdiction, now: dat
     if not records:
         editions.finish_edition(connection, jurisdiction.id, now)
         return 0
-    publish(connection, records, names_for(connection, jurisdiction))
+    publish_requests(connection, records, names_for(connection, jurisdiction))
     editions.advance_edition(connection, jurisdiction.id, records[-1].number)
     return len(records)

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from open311.domain.services import Department, Service
-from open311.storage.direct import Direct, Statement
+from open311.storage.hot.connections import HotConnections, Statement
 from open311.storage.tables import department, jurisdiction, service
 
 _LOCK = 3_110_002
@@ -82,14 +82,14 @@ def write_catalogue(
     return True
 
 
-def read_changesets(direct: Direct) -> Mapping[str, datetime]:
+def read_changesets(hot: HotConnections) -> Mapping[str, datetime]:
     """When each jurisdiction's catalogue last changed."""
-    return dict(direct.rows(_changesets(), {}))
+    return dict(hot.rows(_changesets(), {}))
 
 
 @cache
 def _changesets() -> Statement:
-    return Statement.of(select(jurisdiction.c.jurisdiction_id, jurisdiction.c.changeset), is_kept=True)
+    return Statement.of(select(jurisdiction.c.jurisdiction_id, jurisdiction.c.changeset), is_prepared=True)
 
 
 def read_service_names(connection: Connection, jurisdiction_id: str) -> Mapping[str, str]:

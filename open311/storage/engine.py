@@ -15,18 +15,18 @@ from sqlalchemy.exc import DBAPIError, DisconnectionError, InterfaceError, Opera
 from sqlalchemy.exc import TimeoutError as NoFreeConnection
 
 from open311.errors import Unavailable
-from open311.storage.direct import DOWN, Direct, Refused, is_dead
+from open311.storage.hot.connections import DOWN, HotConnections, Refused, is_dead
 
-__all__ = ["Connection", "Database", "Direct", "libpq_dsn", "open_database"]
+__all__ = ["Connection", "Database", "HotConnections", "libpq_dsn", "open_database"]
 
 
 class Database:
     """A PostGIS database as the operations see it."""
 
-    def __init__(self, engine: Engine, direct: Direct) -> None:
-        """`direct` is for the hot paths; `reading` for all other reads."""
+    def __init__(self, engine: Engine, hot: HotConnections) -> None:
+        """`hot` is for the hot paths; `reading` for all other reads."""
         self.engine = engine
-        self.direct = direct
+        self.hot = hot
         self._reading = engine.execution_options(isolation_level="AUTOCOMMIT")
 
     @contextmanager
@@ -44,7 +44,7 @@ class Database:
     def close(self) -> None:
         """Give all connections back."""
         self.engine.dispose()
-        self.direct.close()
+        self.hot.close()
 
 
 def open_database(
@@ -80,7 +80,7 @@ def open_database(
         json_deserializer=orjson.loads,
     )
     event.listen(engine, "checkout", _refuse_dead)
-    return Database(engine, Direct(extensions.make_dsn(libpq_dsn(url), **arguments), prepares=prepares))
+    return Database(engine, HotConnections(extensions.make_dsn(libpq_dsn(url), **arguments), prepares=prepares))
 
 
 def _refuse_dead(connection: extensions.connection, record: object, proxy: object) -> None:  # noqa: ARG001

@@ -10,14 +10,14 @@ from typing import Any
 
 from sqlalchemy import Column, Connection, bindparam, insert, select, update
 
-from open311.storage.direct import Direct, Statement
+from open311.storage.hot.connections import HotConnections, Statement
 from open311.storage.tables import api_key
 
 ALL = "*"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Key:
+class ApiKey:
     """A key as it is stored. `jurisdiction_id` is "*" for all jurisdictions."""
 
     id: int
@@ -55,22 +55,22 @@ def add_key(
     return number
 
 
-def find_key(direct: Direct, secret: str) -> Key | None:
+def find_key(hot: HotConnections, secret: str) -> ApiKey | None:
     """The living key with this secret, whatever its jurisdiction; None if there is none or it was revoked."""
-    rows = direct.rows(_by_digest(), {"digest": _digest(secret)})
-    return Key(**dict(zip(_NAMES, rows[0], strict=True))) if rows else None
+    rows = hot.rows(_by_digest(), {"digest": _digest(secret)})
+    return ApiKey(**dict(zip(_NAMES, rows[0], strict=True))) if rows else None
 
 
 @cache
 def _by_digest() -> Statement:
     query = select(*_columns()).where(api_key.c.digest == bindparam("digest"), api_key.c.revoked_at.is_(None))
-    return Statement.of(query, is_kept=True)
+    return Statement.of(query, is_prepared=True)
 
 
-def list_keys(connection: Connection) -> list[Key]:
+def list_keys(connection: Connection) -> list[ApiKey]:
     """All keys, oldest first, revoked ones included."""
     rows = connection.execute(select(*_columns()).order_by(api_key.c.id))
-    return [Key(**row._mapping) for row in rows]
+    return [ApiKey(**row._mapping) for row in rows]
 
 
 def revoke_key(connection: Connection, number: int, now: datetime) -> bool:

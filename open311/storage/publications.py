@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Column, ColumnElement, Connection, Text, and_, bindparam, case, cast, func, or_
 from sqlalchemy.dialects.postgresql import REGCONFIG, Insert, insert
 
-from open311.domain.requests import Record, Visibility
+from open311.domain.requests import RequestRecord, Visibility
 from open311.formats import Rendition
 from open311.storage.copying import FEW, all_of, stage_of, staged
 from open311.storage.geometry import point_of
@@ -45,7 +45,7 @@ class Publication:
     words     folded text for q= to look through, in PostgreSQL's `language`
     """
 
-    record: Record
+    record: RequestRecord
     rendition: Rendition | None
     agency: str = ""
     words: str = ""
@@ -58,7 +58,7 @@ def text_search_language(tag: str) -> str:
     return _LANGUAGES.get(tag.partition("-")[0].lower(), "simple")
 
 
-def publish(connection: Connection, items: Sequence[Publication]) -> None:
+def write_publications(connection: Connection, items: Sequence[Publication]) -> None:
     """Write public sides, new or changed, in the caller's transaction."""
     rows = [publication_values(item) for item in items]
     if len(rows) > FEW:

@@ -28,10 +28,10 @@ from sqlalchemy.dialects.postgresql import insert as pg_insert
 
 from open311.domain.attributes import Answer
 from open311.domain.places import Place
-from open311.domain.requests import Event, Record, Reporter, Status, Visibility
+from open311.domain.requests import Event, Reporter, RequestRecord, Status, Visibility
 from open311.storage.copying import FEW, all_of, insert_rows, stage_of, staged
-from open311.storage.direct import Direct, Statement
 from open311.storage.geometry import point_of
+from open311.storage.hot.connections import HotConnections, Statement
 from open311.storage.tables import reporter, request_event, request_number, service_request
 
 _COLUMNS = tuple(column for column in service_request.c if column.name != "point")
@@ -48,22 +48,22 @@ class NumberSource:
         self._lock = threading.Lock()
         self._left: Iterator[int] = iter(())
 
-    def next(self, direct: Direct) -> int:
+    def next(self, hot: HotConnections) -> int:
         """The next number."""
         with self._lock:
             number = next(self._left, None)
             if number is None:
-                first = direct.rows(_next_block(), {})[0][0]
+                first = hot.rows(_next_block(), {})[0][0]
                 self._left = iter(range(first, first + (request_number.increment or 1)))
                 number = next(self._left)
             return number
 
-    def many(self, direct: Direct, count: int) -> list[int]:
+    def many(self, hot: HotConnections, count: int) -> list[int]:
         """The next numbers, fetched at once."""
         size = request_number.increment or 1
         if count <= size:
-            return [self.next(direct) for _ in range(count)]
-        firsts = direct.rows(_next_blocks(), {"blocks": -(-count // size)})
+            return [self.next(hot) for _ in range(count)]
+        firsts = hot.rows(_next_blocks(), {"blocks": -(-count // size)})
         return [number for (first,) in firsts for number in range(first, first + size)][:count]
 
 
@@ -75,10 +75,10 @@ def _next_blocks() -> Statement:
 
 @cache
 def _next_block() -> Statement:
-    return Statement.of(select(request_number.next_value()), is_kept=True)
+    return Statement.of(select(request_number.next_value()), is_prepared=True)
 
 
-def insert_record(connection: Connection, record: Record) -> bool:
+def insert_record(connection: Connection, record: RequestRecord) -> bool:
     """Store a new record; False if its service_request_id is taken already."""
     statement = (
         pg_insert(service_request)
@@ -89,13 +89,13 @@ def insert_record(connection: Connection, record: Record) -> bool:
     return connection.execute(statement).one_or_none() is not None
 
 
-def insert_records(connection: Connection, records: Sequence[Record], event: str) -> None:
+def insert_records(connection: Connection, records: Sequence[RequestRecord], event: str) -> None:
     """Store many new records, each with one event of its history, in few statements; ids must be free."""
     insert_rows(connection, service_request, [record_values(record) for record in records])
     insert_histories(connection, ((record, [Event(record.requested_at, event)]) for record in records))
 
 
-def add_records(connection: Connection, records: Sequence[Record]) -> set[int]:
+def add_records(connection: Connection, records: Sequence[RequestRecord]) -> set[int]:
     """Store many new records in few statements; the numbers of those whose service_request_id was free."""
     rows = [record_values(record) for record in records]
     if not rows:
@@ -113,7 +113,7 @@ def _unless_taken(statement: Insert) -> Insert:
     return statement.on_conflict_do_nothing(index_elements=["jurisdiction_id", "service_request_id"])
 
 
-def _stored(connection: Connection, records: Sequence[Record]) -> set[int]:
+def _stored(connection: Connection, records: Sequence[RequestRecord]) -> set[int]:
     """The numbers of those records that are stored under them."""
     found = connection.execute(
         select(service_request.c.id).where(
@@ -124,7 +124,7 @@ def _stored(connection: Connection, records: Sequence[Record]) -> set[int]:
     return set(found.scalars())
 
 
-def insert_reporter(connection: Connection, record: Record, who: Reporter) -> None:
+def insert_reporter(connection: Connection, record: RequestRecord, who: Reporter) -> None:
     """Store who sent a request, if anything is known of them."""
     if who:
         connection.execute(
@@ -141,12 +141,12 @@ def insert_reporter(connection: Connection, record: Record, who: Reporter) -> No
         )
 
 
-def insert_events(connection: Connection, record: Record, events: Iterable[Event]) -> None:
+def insert_events(connection: Connection, record: RequestRecord, events: Iterable[Event]) -> None:
     """Append to a request's history."""
     insert_histories(connection, [(record, events)])
 
 
-def insert_histories(connection: Connection, histories: Iterable[tuple[Record, Iterable[Event]]]) -> None:
+def insert_histories(connection: Connection, histories: Iterable[tuple[RequestRecord, Iterable[Event]]]) -> None:
     """Append to the histories of many requests at once."""
     rows: list[dict[str, Any]] = [
         {
@@ -163,7 +163,7 @@ def insert_histories(connection: Connection, histories: Iterable[tuple[Record, I
     insert_rows(connection, request_event, rows)
 
 
-def save_record(connection: Connection, record: Record) -> None:
+def save_record(connection: Connection, record: RequestRecord) -> None:
     """Write a changed record back; the caller holds its lock."""
     connection.execute(
         update(service_request)
@@ -174,7 +174,7 @@ def save_record(connection: Connection, record: Record) -> None:
 
 def load_record(
     connection: Connection, jurisdiction_id: str, *, service_request_id: str = "", number: int = 0
-) -> Record | None:
+) -> RequestRecord | None:
     """A record by its id or our number, locked until the transaction ends; None if there is none."""
     wanted = (
         service_request.c.service_request_id == service_request_id
@@ -187,7 +187,7 @@ def load_record(
     return None if row is None else _record(row)
 
 
-def load_records(connection: Connection, jurisdiction_id: str, ids: Sequence[str]) -> dict[str, Record]:
+def load_records(connection: Connection, jurisdiction_id: str, ids: Sequence[str]) -> dict[str, RequestRecord]:
     """Stored records by service_request_id, locked until the transaction ends; unknown ids are left out."""
     found = connection.execute(
         _select()
@@ -201,7 +201,7 @@ def load_records(connection: Connection, jurisdiction_id: str, ids: Sequence[str
     return {row.service_request_id: _record(row) for row in found}
 
 
-def load_batch(connection: Connection, jurisdiction_id: str, *, after: int, rows: int) -> list[Record]:
+def load_batch(connection: Connection, jurisdiction_id: str, *, after: int, rows: int) -> list[RequestRecord]:
     """Records with numbers above `after`, in order, locked; for work through all of them."""
     found = connection.execute(
         _select()
@@ -233,7 +233,7 @@ def load_account_id(connection: Connection, jurisdiction_id: str, number: int) -
     return found or ""
 
 
-def load_events(connection: Connection, record: Record) -> list[Event]:
+def load_events(connection: Connection, record: RequestRecord) -> list[Event]:
     """A request's history, oldest first."""
     rows = connection.execute(
         select(request_event)
@@ -290,7 +290,7 @@ def _select() -> Select[Any]:
     return select(*_COLUMNS)
 
 
-def record_values(record: Record) -> dict[str, Any]:
+def record_values(record: RequestRecord) -> dict[str, Any]:
     """A record as the table's columns have it."""
     return {
         "jurisdiction_id": record.jurisdiction_id,
@@ -328,8 +328,8 @@ def record_values(record: Record) -> dict[str, Any]:
     }
 
 
-def _record(row: Row[Any]) -> Record:
-    return Record(
+def _record(row: Row[Any]) -> RequestRecord:
+    return RequestRecord(
         jurisdiction_id=row.jurisdiction_id,
         number=row.id,
         service_request_id=row.service_request_id or "",

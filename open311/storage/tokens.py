@@ -7,13 +7,13 @@ from functools import cache
 from sqlalchemy import Connection, bindparam, select, update
 
 from open311.domain.requests import TokenState
-from open311.storage.direct import Direct, Statement
+from open311.storage.hot.connections import HotConnections, Statement
 from open311.storage.tables import request_token
 
 
-def find_token(direct: Direct, jurisdiction_id: str, token: str) -> TokenState | None:
+def find_token(hot: HotConnections, jurisdiction_id: str, token: str) -> TokenState | None:
     """What became of a token; None if it was never given out."""
-    rows = direct.rows(_by_token(), {"jurisdiction_id": jurisdiction_id, "token": token})
+    rows = hot.rows(_by_token(), {"jurisdiction_id": jurisdiction_id, "token": token})
     return TokenState(token=token, service_request_id=rows[0][0], failure=rows[0][1]) if rows else None
 
 
@@ -23,7 +23,7 @@ def _by_token() -> Statement:
         request_token.c.jurisdiction_id == bindparam("jurisdiction_id"),
         request_token.c.token == bindparam("token"),
     )
-    return Statement.of(query, is_kept=True)
+    return Statement.of(query, is_prepared=True)
 
 
 def is_open(connection: Connection, jurisdiction_id: str, token: str) -> bool:

@@ -14,9 +14,9 @@ from werkzeug.wrappers import Response
 
 from open311.clock import utc_now
 from open311.errors import Invalid
-from open311.operations.api_keys import require_key
+from open311.operations.access.api_keys import require_key
 from open311.settings import Settings
-from open311.storage.keys import Key
+from open311.storage.keys import ApiKey
 from open311.web.context import is_georeport, platform, request
 from open311.web.parsing import Parameters
 from open311.web.rates import Counters
@@ -25,7 +25,7 @@ WRITING = ("POST", "PUT", "PATCH", "DELETE")
 READING = ("GET", "HEAD")
 
 
-def caller_key(parameters: Parameters) -> Key:
+def caller_key(parameters: Parameters) -> ApiKey:
     """The key of the caller: parameter, Authorization: Bearer or X-Api-Key. Raises Forbidden."""
     scheme, _, credential = request.headers.get("Authorization", "").partition(" ")
     bearer = credential.strip() if scheme.lower() == "bearer" else ""

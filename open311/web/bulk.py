@@ -11,7 +11,7 @@ from flask_smorest import Api
 from open311.clock import utc_now
 from open311.domain.search import RequestSearch, Window
 from open311.formats.writing import BulkFormat, bulk_writer, in_pieces
-from open311.operations.export_requests import ORDER, open_export
+from open311.operations.reading.export_requests import ORDER, open_export
 from open311.plugins import Jurisdiction
 from open311.web.answers import make_cachable, not_modified
 from open311.web.codings import wanted_coding

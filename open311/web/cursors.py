@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 import orjson
 
-from open311.domain.search import Key, RequestSearch, Sort, Window
+from open311.domain.search import PageKey, RequestSearch, Sort, Window
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,14 +19,14 @@ class Cursor:
     """What a list goes on with."""
 
     sort: Sort
-    after: Key
+    after: PageKey
     requested: Window
-    updated: Window
+    changed: Window
 
 
-def write_cursor(search: RequestSearch, after: Key) -> str:
+def write_cursor(search: RequestSearch, after: PageKey) -> str:
     """The cursor of the page after `after`, URL-safe."""
-    bounds = (search.requested.start, search.requested.end, search.updated.start, search.updated.end)
+    bounds = (search.requested.start, search.requested.end, search.changed.start, search.changed.end)
     parts = [search.sort, _seconds(after.at), after.number, *map(_seconds, bounds)]
     return urlsafe_b64encode(orjson.dumps(parts)).decode().rstrip("=")
 
@@ -36,15 +36,15 @@ def read_cursor(text: str) -> Cursor:
     try:
         parts = orjson.loads(urlsafe_b64decode(text + "=" * (-len(text) % 4)))
         sort, at, number, *bounds = parts
-        requested_start, requested_end, updated_start, updated_end = map(_instant, bounds)
+        requested_start, requested_end, changed_start, changed_end = map(_instant, bounds)
         here = _instant(at)
         if here is None or not isinstance(number, int) or not -(2**63) <= number < 2**63:
             raise ValueError(text)
         return Cursor(
             sort=Sort(sort),
-            after=Key(here, number),
+            after=PageKey(here, number),
             requested=Window(requested_start, requested_end),
-            updated=Window(updated_start, updated_end),
+            changed=Window(changed_start, changed_end),
         )
     except (TypeError, OverflowError, OSError) as error:
         raise ValueError(text) from error

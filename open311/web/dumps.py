@@ -10,7 +10,7 @@ from flask import Response, redirect, send_file
 from flask_smorest import Api
 
 from open311.errors import NotFound
-from open311.operations.dumps import CHECKSUM, DumpFile, dumps_folder, find_dumps, terms
+from open311.operations.upkeep.dumps import CHECKSUM, DumpFile, dumps_folder, find_dumps, terms
 from open311.plugins import Jurisdiction
 from open311.web.answers import validator_of
 from open311.web.context import platform, request

@@ -20,8 +20,8 @@ from open311.formats.writing import (
     whole,
     write_atom,
 )
-from open311.operations.dumps import terms
-from open311.operations.find_requests import Page
+from open311.operations.reading.find_requests import Page
+from open311.operations.upkeep.dumps import terms
 from open311.web.answers import answer
 from open311.web.context import platform, request
 from open311.web.documentation import DescribedBlueprint

@@ -55,7 +55,7 @@ class _SearchReader:
 
     def search(self, now: datetime, policy: SpanPolicy) -> RequestSearch:
         cursor = self.cursor()
-        requested, updated = (cursor.requested, cursor.updated) if cursor else self.windows(now, policy)
+        requested, changed = (cursor.requested, cursor.changed) if cursor else self.windows(now, policy)
         return RequestSearch(
             jurisdiction_id=self.jurisdiction.id,
             service_codes=self.service_codes(),
@@ -66,7 +66,7 @@ class _SearchReader:
             words=folded(self.values.get("q", ""))[:MAX_QUERY_CHARACTERS],
             language=text_search_language(self.jurisdiction.languages[0]),
             requested=requested,
-            updated=updated,
+            changed=changed,
             near=self.circle(),
             box=self.box(),
             sort=cursor.sort if cursor else self.sort(),
@@ -104,7 +104,7 @@ class _SearchReader:
     def is_elsewhere(self, cursor: Cursor) -> bool:
         """Whether a cursor contradicts the order or a date that stands beside it."""
         sort = self.values.get("sort", "")
-        dates = {"start_date": cursor.requested.start, "updated_after": cursor.updated.start}
+        dates = {"start_date": cursor.requested.start, "updated_after": cursor.changed.start}
         return bool(sort and sort != cursor.sort) or any(
             self.values.get(name) and self.instant(name) != at for name, at in dates.items()
         )

@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify
 
-from open311.operations.readiness import check_readiness
+from open311.operations.upkeep.readiness import check_readiness
 from open311.web.context import platform
 
 status = Blueprint("status", __name__)

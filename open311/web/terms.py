@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from flask import Response
 
-from open311.operations.dumps import terms
+from open311.operations.upkeep.dumps import terms
 from open311.plugins import Jurisdiction
 from open311.web.context import platform
 

@@ -15,7 +15,7 @@ from shapely import Point
 
 from open311.domain.attributes import Answer
 from open311.domain.places import Place
-from open311.domain.requests import Record, Status
+from open311.domain.requests import RequestRecord, Status
 from open311.domain.services import Service
 from open311.plugins import Jurisdiction
 
@@ -123,7 +123,7 @@ class Chronicle:
         # Few streets have most requests: length times a Zipf weight.
         self.street_weights = list(accumulate(size / (1 + rank % 400) for rank, size in enumerate(lengths)))
 
-    def records(self, start: datetime, end: datetime, numbers: range) -> Iterator[Record]:
+    def records(self, start: datetime, end: datetime, numbers: range) -> Iterator[RequestRecord]:
         """As many requests as there are numbers, made between two moments."""
         moments = sorted(self._moment(start, end) for _ in numbers)
         for number, requested_at in zip(numbers, moments, strict=True):
@@ -138,7 +138,7 @@ class Chronicle:
             moment = day
         return moment.replace(microsecond=0)
 
-    def _record(self, number: int, requested_at: datetime) -> Record:
+    def _record(self, number: int, requested_at: datetime) -> RequestRecord:
         random, service = self.random, self.kinds.draw(self.random)
         hours = MEDIAN_HOURS_TO_CLOSE.get(service.department, 28.0) * random.lognormvariate(0.0, 1.1)
         closed_at = (requested_at + timedelta(hours=hours)).replace(microsecond=0)
@@ -149,7 +149,7 @@ class Chronicle:
             for attribute in service.attributes
             if attribute.values
         )
-        return Record(
+        return RequestRecord(
             jurisdiction_id=self.jurisdiction.id,
             number=number,
             service_request_id=self.jurisdiction.new_id(number, requested_at),

@@ -25,8 +25,8 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateIndex, CreateTable, DDLElement
 
 from open311.formats import VERSION
-from open311.operations.publishing import Names, publish
-from open311.operations.sync import digest_of
+from open311.operations.publishing import Names, publish_requests
+from open311.operations.upkeep.sync_catalogues import digest_of
 from open311.plugins import Jurisdiction
 from open311.plugins.registry import load_registry
 from open311.storage import requests
@@ -268,7 +268,7 @@ def _write(url: str, rows: int, numbers: range, now: datetime) -> int:
         for begin in range(0, len(records), BATCH_ROWS):
             batch = records[begin : begin + BATCH_ROWS]
             requests.insert_records(connection, batch, "imported")
-            publish(connection, batch, Names(jurisdiction, {}), {})  # nothing of their history is public
+            publish_requests(connection, batch, Names(jurisdiction, {}), {})  # nothing of their history is public
     database.close()
     return len(records)
 

@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from open311.domain.search import RequestSearch
-from open311.operations.export_requests import ORDER
-from open311.storage.changes import Position
+from open311.operations.reading.export_requests import ORDER
 from open311.storage.engine import open_database
-from open311.storage.search import whole_digest_query, whole_query
+from open311.storage.hot.changes import Position
+from open311.storage.hot.searching import whole_digest_query, whole_query
 from open311.web.georeport.changes import write_cursor
 from tests.benchmarks.contestants import Server
 from tests.benchmarks.data import CITY, Data
@@ -211,7 +211,7 @@ def explain_whole(data: Data) -> Iterator[Plan]:
         "whole export, its count and digest": whole_digest_query(search),
     }
     database = open_database(data.url)
-    with closing(database.direct.session()) as session:
+    with closing(database.hot.session()) as session:
         for title, (statement, values) in statements.items():
             explained = session.run(
                 statement, values, before="EXPLAIN (ANALYZE, BUFFERS, TIMING OFF, FORMAT JSON) "

@@ -12,9 +12,9 @@ from flask import Flask
 
 from open311.app import create_app
 from open311.clock import utc_now
-from open311.operations.api_keys import add_key
+from open311.operations.access.api_keys import add_key
 from open311.operations.platform import Platform
-from open311.operations.sync import sync_catalogues
+from open311.operations.upkeep.sync_catalogues import sync_catalogues
 from open311.plugins import Jurisdiction
 from open311.settings import Settings
 from spec.conformance.preparation import EXTENSIONS, Endpoint, Preparation, Several, Throttle

@@ -13,13 +13,13 @@ from open311.clock import utc_now
 from open311.domain.dates import format_instant
 from open311.domain.imports import SourceRow
 from open311.domain.requests import Receipt, Status, Visibility
-from open311.operations.dumps import make_dump
-from open311.operations.follow_changes import Position
-from open311.operations.housekeeping import clean_up
-from open311.operations.import_requests import Import, import_requests
+from open311.operations.importing.import_requests import Import, import_requests
 from open311.operations.platform import Platform
-from open311.operations.sync import republish, restart_edition
-from open311.operations.update_request import Change, update_request
+from open311.operations.reading.follow_changes import Position
+from open311.operations.upkeep.clean_up import clean_up
+from open311.operations.upkeep.dumps import make_dump
+from open311.operations.upkeep.sync_catalogues import republish, restart_edition
+from open311.operations.workflow.update_request import RequestUpdate, update_request
 from open311.plugins import Jurisdiction, Service, ServiceType
 from open311.settings import Settings
 from open311.storage.tables import metadata
@@ -142,7 +142,7 @@ class Past:
         assert make_dump(self.platform, self.city, self.ago(days))
 
     def _change(self, service_request_id: str, at: datetime, **change: Any) -> None:
-        update_request(self.platform, self.city, service_request_id, Change(**change), now=at)
+        update_request(self.platform, self.city, service_request_id, RequestUpdate(**change), now=at)
 
 
 def age(platform: Platform, seconds: float) -> None:

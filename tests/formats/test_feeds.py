@@ -25,7 +25,7 @@ from open311.domain.requests import (
     Extras,
     NamedAnswer,
     Note,
-    ServiceRequest,
+    PublicRequest,
     Status,
 )
 from open311.domain.text import clean_text
@@ -81,7 +81,7 @@ POINTS = st.fixed_dictionaries({"lat": st.floats(-90, 90), "long": st.floats(-18
 WORDS = st.fixed_dictionaries({"address": TEXT, "address_id": TEXT, "zipcode": TEXT})
 PLACES = st.builds(lambda point, words: Place(**point, **words), POINTS, WORDS)
 REQUESTS = st.builds(
-    ServiceRequest,
+    PublicRequest,
     service_request_id=TEXT,
     status=st.sampled_from(Status),
     service_code=TEXT,
@@ -114,7 +114,7 @@ EXTRAS = st.builds(
 )
 
 
-def item(request: ServiceRequest, extras: Extras | None = None) -> bytes:
+def item(request: PublicRequest, extras: Extras | None = None) -> bytes:
     """A request as lists have it, with its extensions if there are any."""
     empty = Extras(extended_attributes=ExtendedAttributes())
     rendition = render_request(request, extras or empty)

@@ -17,10 +17,10 @@ from flask.testing import FlaskClient
 from sqlalchemy import text
 
 from open311.clock import utc_now
-from open311.operations.api_keys import add_key
-from open311.operations.housekeeping import clean_up
+from open311.operations.access.api_keys import add_key
 from open311.operations.platform import Platform
-from open311.operations.sync import sync_catalogues
+from open311.operations.upkeep.clean_up import clean_up
+from open311.operations.upkeep.sync_catalogues import sync_catalogues
 from open311.plugins import Accepted, Draft, Jurisdiction
 from open311.settings import Settings
 from tests import build

@@ -11,12 +11,12 @@ from flask.testing import FlaskClient
 
 from open311.app import create_app
 from open311.clock import utc_now
-from open311.domain.requests import Record
-from open311.operations.api_keys import add_key
-from open311.operations.find_requests import find_token
+from open311.domain.requests import RequestRecord
+from open311.operations.access.api_keys import add_key
+from open311.operations.intake.resolve_token import resolve_token
 from open311.operations.platform import Platform
-from open311.operations.resolve_token import resolve_token
-from open311.operations.update_request import read_history
+from open311.operations.reading.find_requests import find_token
+from open311.operations.workflow.update_request import read_history
 from open311.plugins import Jurisdiction, Service, ServiceType
 from open311.plugins.registry import load_registry
 from open311.plugins.testing import example_answer, example_place
@@ -94,7 +94,9 @@ def report(jurisdiction: Jurisdiction, service: Service, key: str) -> dict[str, 
     }
 
 
-def taken(platform: Platform, jurisdiction: Jurisdiction, service: Service, receipt: dict[str, Any]) -> Record:
+def taken(
+    platform: Platform, jurisdiction: Jurisdiction, service: Service, receipt: dict[str, Any]
+) -> RequestRecord:
     """What was stored for a receipt; a token is exchanged for its id first."""
     names = {name for name in ("service_request_id", "token") if name in receipt}
     if service.type is ServiceType.BLACKBOX:
@@ -113,7 +115,7 @@ def taken(platform: Platform, jurisdiction: Jurisdiction, service: Service, rece
     return record
 
 
-def newest(platform: Platform, jurisdiction: Jurisdiction) -> Record:
+def newest(platform: Platform, jurisdiction: Jurisdiction) -> RequestRecord:
     """The last request that a city took."""
     with platform.database.transaction() as connection:
         record = requests.load_record(connection, jurisdiction.id, number=_last_number(connection, jurisdiction.id))
@@ -128,7 +130,7 @@ def _last_number(connection: Connection, jurisdiction_id: str) -> int:
     return number
 
 
-def misroutings(jurisdiction: Jurisdiction, service: Service, record: Record) -> Iterator[str]:
+def misroutings(jurisdiction: Jurisdiction, service: Service, record: RequestRecord) -> Iterator[str]:
     """What is wrong with where a request went: nowhere, somewhere undeclared, or to triage by mistake."""
     if record.service_code != service.code:
         yield f"was stored as {record.service_code}"

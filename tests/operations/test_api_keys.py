@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from open311.errors import Forbidden, Invalid
-from open311.operations.api_keys import add_key, list_keys, require_key, require_key_for, revoke_key
+from open311.operations.access.api_keys import add_key, list_keys, require_key, require_key_for, revoke_key
 from open311.operations.platform import Platform
 from tests import build
 

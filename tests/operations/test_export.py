@@ -32,10 +32,10 @@ from open311.formats.writing import (
     csv_columns,
     in_pieces,
 )
-from open311.operations.dumps import dumps_folder, find_dumps, make_dump
-from open311.operations.export_requests import ORDER, open_export
-from open311.operations.find_requests import EXTENSIONS, find_requests
 from open311.operations.platform import Platform
+from open311.operations.reading.export_requests import ORDER, open_export
+from open311.operations.reading.find_requests import EXTENSIONS, find_requests
+from open311.operations.upkeep.dumps import dumps_folder, find_dumps, make_dump
 from open311.plugins import Jurisdiction
 from open311.settings import Settings
 from tests import build

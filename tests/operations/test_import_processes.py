@@ -19,16 +19,16 @@ import pytest
 from open311.clock import utc_now
 from open311.errors import Invalid
 from open311.formats.reading import Found, Source, open_source
-from open311.operations import import_processes
-from open311.operations.import_processes import Processes, _side_by_side
-from open311.operations.import_requests import Batch, Import, Tally
+from open311.operations.importing import processes as import_processes
+from open311.operations.importing.import_requests import Batch, Import, Tally
+from open311.operations.importing.processes import Processes, _side_by_side
 from open311.operations.platform import Platform
 
 SAMPLES = Path(__file__).parent.parent / "samples"
 WAIT_S = 60
 KILLED = """
 import os, signal
-from open311.operations.import_processes import Processes
+from open311.operations.importing.processes import Processes
 from open311.operations.platform import open_platform
 from open311.settings import Settings
 if __name__ == "__main__":

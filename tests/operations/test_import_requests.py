@@ -17,10 +17,10 @@ from open311.domain.imports import Mending, Refusal, SourceRow
 from open311.domain.requests import Status
 from open311.errors import Invalid
 from open311.formats.reading import open_source
-from open311.operations.api_keys import add_key
-from open311.operations.import_requests import Batch, Import, Tally, import_requests
+from open311.operations.access.api_keys import add_key
+from open311.operations.importing.import_requests import Batch, Import, Tally, import_requests
 from open311.operations.platform import Platform
-from open311.operations.update_request import Change, read_history, update_request
+from open311.operations.workflow.update_request import RequestUpdate, read_history, update_request
 from open311.plugins import Jurisdiction
 from tests.conftest import platform_of
 
@@ -311,7 +311,7 @@ def test_a_source_that_tells_no_times_can_still_close(demo: City) -> None:
 
 def test_what_staff_did_later_here_stands(demo: City) -> None:
     demo.take([row()])
-    change = Change(status=Status.CLOSED, note="Done by us.")
+    change = RequestUpdate(status=Status.CLOSED, note="Done by us.")
     update_request(demo.platform, demo.jurisdiction, "7", change, now=utc_now())
     assert counts(total(demo.take([row(updated="2026-04-04T08:00:00Z")]))) == (1, 0, 0, 1, 0)
     assert demo.get("7")["status_notes"] == "Done by us."

@@ -12,11 +12,11 @@ import pytest
 
 from open311.domain.places import Place
 from open311.domain.requests import Status
-from open311.domain.search import Box, Circle, Key, RequestSearch, Sort, Window
+from open311.domain.search import Box, Circle, PageKey, RequestSearch, Sort, Window
 from open311.formats import JSON, XML, Format, text_field
-from open311.operations.find_requests import count_requests, find_requests, find_validator
 from open311.operations.platform import Platform
-from open311.operations.update_request import Change, update_request
+from open311.operations.reading.find_requests import count_requests, find_requests, find_validator
+from open311.operations.workflow.update_request import RequestUpdate, update_request
 from open311.web.cursors import Cursor, read_cursor, write_cursor
 from tests import build
 from tests.conftest import CITY
@@ -31,7 +31,7 @@ SEARCHES = [
     replace(WHOLE, box=Box(179.0, -1.0, -179.0, 1.0)),
     replace(WHOLE, near=Circle(180.0, 0.0, 30_000.0)),
     replace(WHOLE, near=Circle(-179.85, 0.0, 16_000.0)),
-    replace(WHOLE, near=Circle(-179.85, 0.0, 16_000.0), updated=Window(build.NOON - timedelta(hours=6))),
+    replace(WHOLE, near=Circle(-179.85, 0.0, 16_000.0), changed=Window(build.NOON - timedelta(hours=6))),
     replace(WHOLE, requested=Window(build.NOON - timedelta(hours=9))),
     replace(WHOLE, area="Harbour", has_media=True),
 ]
@@ -77,7 +77,7 @@ def pages(platform: Platform, search: RequestSearch, output: Format = JSON) -> I
 
 def going_on(search: RequestSearch, cursor: str) -> RequestSearch:
     read = read_cursor(cursor)
-    return replace(search, after=read.after, requested=read.requested, updated=read.updated, sort=read.sort, page=1)
+    return replace(search, after=read.after, requested=read.requested, changed=read.changed, sort=read.sort, page=1)
 
 
 @pytest.mark.parametrize("output", [JSON, XML])
@@ -126,7 +126,11 @@ def test_what_comes_and_changes_while_somebody_pages_is_neither_missed_nor_doubl
         for _ in range(5):
             status = random.choice(list(Status))
             update_request(
-                crowd, jurisdiction, random.choice(before), Change(status=status, note="Seen."), now=build.NOON
+                crowd,
+                jurisdiction,
+                random.choice(before),
+                RequestUpdate(status=status, note="Seen."),
+                now=build.NOON,
             )
         build.store(crowd, number=10_000 + len(seen), at=build.NOON + timedelta(seconds=len(seen)))
     assert seen == before
@@ -141,14 +145,14 @@ def test_who_follows_the_oldest_changes_first_sees_a_changed_request_again(crowd
     assert first.next_key is not None
     changed = ids(first.items)[0]
     later = build.NOON + timedelta(days=1)
-    update_request(crowd, jurisdiction, changed, Change(note="Looked at."), now=later)
+    update_request(crowd, jurisdiction, changed, RequestUpdate(note="Looked at."), now=later)
     rest = [item for page in pages(crowd, replace(opened, after=first.next_key)) for item in page]
     assert rest.count(changed) == 1
     assert rest[-1] == changed
 
 
 def test_the_count_is_capped(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("open311.operations.find_requests.COUNT_TO", 3)
+    monkeypatch.setattr("open311.operations.reading.find_requests.COUNT_TO", 3)
     for number in range(1, 6):
         build.store(platform, number=number)
         assert count_requests(platform, WHOLE) == (number if number <= 3 else None)
@@ -164,10 +168,10 @@ def test_a_page_past_the_end_is_empty(crowd: Platform) -> None:
 
 def test_a_cursor_holds_the_window_of_the_first_page(platform: Platform) -> None:
     """The last 90 days move on while somebody pages; the list that they page through does not."""
-    search = replace(WHOLE, requested=Window(build.NOON), updated=Window(None, build.NOON), sort=Sort.UPDATED)
-    key = Key(build.NOON, 2**62)
+    search = replace(WHOLE, requested=Window(build.NOON), changed=Window(None, build.NOON), sort=Sort.UPDATED)
+    key = PageKey(build.NOON, 2**62)
     assert read_cursor(write_cursor(search, key)) == Cursor(
-        sort=Sort.UPDATED, after=key, requested=search.requested, updated=search.updated
+        sort=Sort.UPDATED, after=key, requested=search.requested, changed=search.changed
     )
 
 
@@ -181,7 +185,7 @@ def test_what_is_no_cursor_is_refused(text: str) -> None:
 
 
 def test_a_cursor_with_one_letter_changed_never_breaks_anything(crowd: Platform) -> None:
-    whole = write_cursor(WHOLE, Key(build.NOON, 60))
+    whole = write_cursor(WHOLE, PageKey(build.NOON, 60))
     for place in range(len(whole)):
         for sign in "A_z9-":
             try:

@@ -11,10 +11,10 @@ import pytest
 
 from open311.domain.search import RequestSearch
 from open311.formats import JSON
-from open311.operations.find_requests import find_requests
-from open311.operations.follow_changes import BEGINNING, Position, find_changes
 from open311.operations.platform import Platform
-from open311.operations.sync import ensure_synced
+from open311.operations.reading.find_requests import find_requests
+from open311.operations.reading.follow_changes import BEGINNING, Position, find_changes
+from open311.operations.upkeep.sync_catalogues import ensure_synced
 from open311.settings import Settings
 from tests import build
 from tests.operations.reader import Follower, Page, Pager, Read
@@ -53,7 +53,7 @@ def platform(settings: Settings) -> Iterator[Platform]:
     """A city with two thousand requests from before."""
     found = build.platform(settings, build.city())
     ensure_synced(found)
-    numbers = [found.numbers.next(found.database.direct) for _ in range(THERE_BEFORE)]
+    numbers = [found.numbers.next(found.database.hot) for _ in range(THERE_BEFORE)]
     build.store_all(found, ({"number": number, "at": build.NOON} for number in numbers))
     yield found
     found.close()

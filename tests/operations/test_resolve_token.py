@@ -13,8 +13,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from open311.errors import Misconfigured
+from open311.operations.intake.resolve_token import resolve_token
 from open311.operations.platform import Platform
-from open311.operations.resolve_token import resolve_token
 from open311.plugins import Accepted, Draft, Jurisdiction, Pending, Rejected, Resolution
 from open311.plugins.registry import Registry
 from tests import build

@@ -15,9 +15,9 @@ from open311.domain.routing import Rule
 from open311.domain.services import Attribute, Datatype, Service, Value
 from open311.errors import Invalid, NotFound
 from open311.formats import JSON
-from open311.operations.find_requests import find_request
+from open311.operations.intake.resolve_token import resolve_token
 from open311.operations.platform import Platform
-from open311.operations.resolve_token import resolve_token
+from open311.operations.reading.find_requests import find_request
 from open311.plugins import Draft, Jurisdiction, Problem
 from tests import build
 from tests.conftest import platform_of

@@ -15,7 +15,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from open311.domain.services import Department, Service, ServiceTranslation, Translation
-from open311.operations.sync import read_changesets, republish, sync_catalogues
+from open311.operations.upkeep.sync_catalogues import read_changesets, republish, sync_catalogues
 from open311.plugins import Jurisdiction
 from open311.storage.catalogue import catalogue_digest
 from tests import build

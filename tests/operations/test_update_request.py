@@ -7,16 +7,16 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from open311.domain.requests import Record, Status, Visibility
+from open311.domain.requests import RequestRecord, Status, Visibility
 from open311.errors import Invalid, NotFound
 from open311.operations.platform import Platform
-from open311.operations.update_request import Change, update_request
+from open311.operations.workflow.update_request import RequestUpdate, update_request
 from tests import build
 
 BASE = "/open311/v2"
 HOUR = timedelta(hours=1)
 
-Update = Callable[..., Record]
+Update = Callable[..., RequestRecord]
 
 
 @pytest.fixture
@@ -24,14 +24,14 @@ def update(platform: Platform) -> Update:
     """Changes a request some hours after noon."""
     (city,) = platform.registry
 
-    def change(found: Record, hours: int, **changes: Any) -> Record:
+    def change(found: RequestRecord, hours: int, **changes: Any) -> RequestRecord:
         now = build.NOON + hours * HOUR
-        return update_request(platform, city, found.service_request_id, Change(**changes), now=now)
+        return update_request(platform, city, found.service_request_id, RequestUpdate(**changes), now=now)
 
     return change
 
 
-def shown(client: FlaskClient, found: Record) -> dict[str, Any]:
+def shown(client: FlaskClient, found: RequestRecord) -> dict[str, Any]:
     (item,) = client.get(f"{BASE}/requests/{found.service_request_id}.json").json
     return dict(item)
 

@@ -12,9 +12,9 @@ import pytest
 from open311.domain.requests import Status
 from open311.domain.search import Circle, RequestSearch, Sort, Window
 from open311.formats import JSON
-from open311.operations.find_requests import find_requests, find_validator
 from open311.operations.platform import Platform, open_platform
-from open311.operations.update_request import Change, update_request
+from open311.operations.reading.find_requests import find_requests, find_validator
+from open311.operations.workflow.update_request import RequestUpdate, update_request
 from open311.settings import Settings
 from tests import build
 from tests.conftest import CITY
@@ -70,7 +70,7 @@ def test_it_is_the_one_of_the_page_after_each_change(platform: Platform, search:
             build.store(platform, number=number, service_code=service_code, description=words)
         else:
             changed = f"R{random.randint(1, 5)}"
-            change = Change(status=random.choice(list(Status)), note=f"Note {number}.")
+            change = RequestUpdate(status=random.choice(list(Status)), note=f"Note {number}.")
             update_request(platform, jurisdiction, changed, change, now=build.NOON + timedelta(hours=1))
         for _ in range(2):
             found = find_validator(platform, search, build.NOON)
@@ -85,7 +85,7 @@ def test_a_writer_that_began_earlier_and_ends_later_is_seen(platform: Platform, 
     try:
         with other.database.transaction() as slow:
             slow.exec_driver_sql("UPDATE publication SET digest = 1, written_by = DEFAULT WHERE id = 1")
-            update_request(platform, jurisdiction, "R2", Change(note="Seen."), now=build.NOON)
+            update_request(platform, jurisdiction, "R2", RequestUpdate(note="Seen."), now=build.NOON)
             between = find_validator(platform, WHOLE, build.NOON)
             assert between == find_requests(platform, WHOLE, JSON).validator
         after = find_validator(platform, WHOLE, build.NOON)
@@ -97,7 +97,7 @@ def test_a_writer_that_began_earlier_and_ends_later_is_seen(platform: Platform, 
 def test_a_change_that_nobody_can_see_is_one_to_those_who_search_by_last_change(platform: Platform) -> None:
     """A closed request shows when it was closed, and is found by when it was last touched."""
     build.store(platform, number=1)
-    search = replace(WHOLE, updated=Window(build.NOON + timedelta(hours=1)))
+    search = replace(WHOLE, changed=Window(build.NOON + timedelta(hours=1)))
     before = find_validator(platform, search, build.NOON)
     with platform.database.transaction() as connection:
         connection.exec_driver_sql("UPDATE publication SET changed_at = changed_at + interval '2 hours'")
@@ -112,6 +112,6 @@ def test_publications_of_another_server_are_not_trusted(platform: Platform) -> N
     with platform.database.transaction() as connection:
         connection.exec_driver_sql("UPDATE publication SET written_by = '9000000000' WHERE id = 1")
     before = find_validator(platform, WHOLE, build.NOON)
-    update_request(platform, jurisdiction, "R2", Change(note="Seen."), now=build.NOON)
+    update_request(platform, jurisdiction, "R2", RequestUpdate(note="Seen."), now=build.NOON)
     after = find_validator(platform, WHOLE, build.NOON)
     assert after == find_requests(platform, WHOLE, JSON).validator != before

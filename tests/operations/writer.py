@@ -20,14 +20,14 @@ from typing import IO
 
 from open311.domain.requests import Status
 from open311.operations.platform import Platform
-from open311.operations.publishing import names_for, publish
-from open311.operations.sync import ensure_synced
-from open311.operations.update_request import Change, update_request
+from open311.operations.publishing import names_for, publish_requests
+from open311.operations.upkeep.sync_catalogues import ensure_synced
+from open311.operations.workflow.update_request import RequestUpdate, update_request
 from open311.plugins import Jurisdiction
 from open311.plugins.registry import load_registry
 from open311.settings import Settings
 from open311.storage import requests
-from open311.storage.keys import Key
+from open311.storage.keys import ApiKey
 from tests import build
 
 REPOSITORY = Path(__file__).parents[2]
@@ -75,7 +75,7 @@ class Writer:
 
     platform: Platform
     jurisdiction: Jurisdiction
-    key: Key
+    key: ApiKey
     random: Random
     fields: Mapping[str, str]
 
@@ -96,7 +96,7 @@ class Writer:
         for _ in range(NOTES):
             noted = self.random.choice(list(notes))
             notes[noted] += 1
-            change = Change(note=f"note {notes[noted]}", status=self.random.choice(list(Status)))
+            change = RequestUpdate(note=f"note {notes[noted]}", status=self.random.choice(list(Status)))
             update_request(self.platform, self.jurisdiction, noted, change, now=build.NOON)
 
     def _slowly(self, notes: dict[str, int]) -> None:
@@ -109,7 +109,7 @@ class Writer:
             notes[noted] += 1
             changed = replace(record, status_notes=f"note {notes[noted]}")
             requests.save_record(connection, changed)
-            publish(connection, [changed], names_for(connection, self.jurisdiction))
+            publish_requests(connection, [changed], names_for(connection, self.jurisdiction))
             for _ in range(3):
                 self._quickly(others)
         notes |= others

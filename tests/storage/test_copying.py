@@ -13,15 +13,15 @@ from hypothesis import strategies as st
 
 from open311.domain.attributes import Answer
 from open311.domain.places import Place
-from open311.domain.requests import Event, Record, Reporter, Status, Visibility
+from open311.domain.requests import Event, Reporter, RequestRecord, Status, Visibility
 from open311.domain.text import clean_text
 from open311.operations.platform import Platform
-from open311.operations.publishing import names_for, publication_of, publish
+from open311.operations.publishing import names_for, publication_of, publish_requests
 from open311.plugins import Jurisdiction
 from open311.storage import requests
 from open311.storage.copying import FEW
 from open311.storage.engine import Connection
-from open311.storage.submissions import NewRequest, insert_request, within
+from open311.storage.hot.submissions import NewRequest, insert_request, within
 from tests import build
 from tests.conftest import platform_of
 
@@ -39,32 +39,32 @@ NASTY = (
     "%s %(x)s 100 %",
 )
 
-Way = Callable[[Connection, list[Record], Jurisdiction], None]
+Way = Callable[[Connection, list[RequestRecord], Jurisdiction], None]
 
 
-def one_by_one(connection: Connection, records: list[Record], city: Jurisdiction) -> None:
+def one_by_one(connection: Connection, records: list[RequestRecord], city: Jurisdiction) -> None:
     for record in records:
         shown = publication_of(record, names_for(connection, city), ())
         new = NewRequest(record=record, reporter=Reporter(), events=_events(record), publication=shown)
         assert insert_request(within(connection), new)
 
 
-def in_few(connection: Connection, records: list[Record], city: Jurisdiction) -> None:
+def in_few(connection: Connection, records: list[RequestRecord], city: Jurisdiction) -> None:
     for start in range(0, len(records), FEW):
         all_at_once(connection, records[start : start + FEW], city)
 
 
-def all_at_once(connection: Connection, records: list[Record], city: Jurisdiction) -> None:
+def all_at_once(connection: Connection, records: list[RequestRecord], city: Jurisdiction) -> None:
     assert requests.add_records(connection, records) == {record.number for record in records}
     requests.insert_histories(connection, ((record, _events(record)) for record in records))
-    publish(connection, records, names_for(connection, city))
+    publish_requests(connection, records, names_for(connection, city))
 
 
-def _events(record: Record) -> list[Event]:
+def _events(record: RequestRecord) -> list[Event]:
     return [Event(record.requested_at, "imported", record.description)]
 
 
-def left_by(platform: Platform, way: Way, records: list[Record]) -> list[Any]:
+def left_by(platform: Platform, way: Way, records: list[RequestRecord]) -> list[Any]:
     """What the three tables hold afterwards, column by column; nothing is kept."""
     queries = (
         "SELECT to_jsonb(r) FROM service_request r ORDER BY id",
@@ -78,7 +78,7 @@ def left_by(platform: Platform, way: Way, records: list[Record]) -> list[Any]:
     return found
 
 
-def records_of(city: Jurisdiction, texts: list[str]) -> list[Record]:
+def records_of(city: Jurisdiction, texts: list[str]) -> list[RequestRecord]:
     """Records of every kind, with these words wherever words may stand."""
     return [
         build.record(
@@ -142,7 +142,7 @@ def test_publishing_again_replaces_what_has_changed(city: Platform) -> None:
     changed = [replace(record, description="c" if record.number > 10 else "a") for record in records]
     written = "SELECT id FROM publication WHERE written_by = pg_current_xact_id() ORDER BY id"
     with city.database.transaction() as connection:
-        publish(connection, changed, names_for(connection, jurisdiction))
+        publish_requests(connection, changed, names_for(connection, jurisdiction))
         found = connection.exec_driver_sql(written).scalars().all()
     visible = [record.number for record in changed[10:] if record.visibility is not Visibility.PRIVATE]
     assert found == visible
@@ -150,10 +150,10 @@ def test_publishing_again_replaces_what_has_changed(city: Platform) -> None:
 
 @pytest.mark.parametrize("count", [0, 1, 16, 17, 1_000])
 def test_numbers_come_once_however_many_at_a_time(platform: Platform, count: int) -> None:
-    direct = platform.database.direct
+    hot = platform.database.hot
     found = [
-        *platform.numbers.many(direct, count),
-        platform.numbers.next(direct),
-        *platform.numbers.many(direct, count),
+        *platform.numbers.many(hot, count),
+        platform.numbers.next(hot),
+        *platform.numbers.many(hot, count),
     ]
     assert len(set(found)) == 2 * count + 1

@@ -16,8 +16,8 @@ from sqlalchemy import text
 from open311.domain.places import Place
 from open311.domain.search import Box, Circle, RequestSearch, box_around, halves
 from open311.formats import JSON
-from open311.operations.find_requests import find_requests
 from open311.operations.platform import Platform
+from open311.operations.reading.find_requests import find_requests
 from open311.storage.geometry import point_of
 from tests import build
 from tests.conftest import platform_of

@@ -10,14 +10,14 @@ import pytest
 from sqlalchemy import literal_column, select, table
 
 from open311.domain.requests import Status
-from open311.domain.search import Key, RequestSearch, Sort, Window
+from open311.domain.search import PageKey, RequestSearch, Sort, Window
 from open311.formats import JSON, XML
 from open311.operations.platform import Platform
-from open311.operations.sync import ensure_synced
+from open311.operations.upkeep.sync_catalogues import ensure_synced
 from open311.settings import Settings
-from open311.storage.changes import BEGINNING, find_changes
-from open311.storage.direct import Statement
-from open311.storage.search import find_digest, find_item, find_items
+from open311.storage.hot.changes import BEGINNING, read_changes
+from open311.storage.hot.connections import Statement
+from open311.storage.hot.searching import find_digest, find_item, find_items
 from tests import build
 from tests.conftest import CITY
 
@@ -27,7 +27,7 @@ TIMES = 8
 WHOLE = RequestSearch(jurisdiction_id=CITY, requested=Window(build.NOON - timedelta(days=90)))
 USUAL = [
     WHOLE,
-    replace(WHOLE, after=Key(build.NOON, 7)),
+    replace(WHOLE, after=PageKey(build.NOON, 7)),
     replace(WHOLE, statuses=(Status.OPEN,)),
     replace(WHOLE, service_codes=("potholes",), statuses=(Status.CLOSED,)),
     replace(WHOLE, service_codes=("potholes",), requested=Window(build.NOON - timedelta(days=90), build.NOON)),
@@ -49,7 +49,7 @@ def plans(platform: Platform) -> Plans:
     """By the text of each statement that this thread's connection has prepared: kept and new plans it ran with."""
     columns = ("statement", "generic_plans", "custom_plans")
     seen = select(*map(literal_column, columns)).select_from(table("pg_prepared_statements"))
-    rows = platform.database.direct.rows(Statement.of(seen), {})
+    rows = platform.database.hot.rows(Statement.of(seen), {})
     return {text: (generic, custom) for text, generic, custom in rows}
 
 
@@ -66,17 +66,17 @@ def test_usual_pages_keep_their_plan(platform: Platform, search: RequestSearch, 
     before = plans(platform)
     page = replace(search, page_size=rows)
     for _ in range(TIMES):
-        find_items(platform.database.direct, page, JSON)
-        find_items(platform.database.direct, page, XML, with_extras=True)
-        find_digest(platform.database.direct, page)
+        find_items(platform.database.hot, page, JSON)
+        find_items(platform.database.hot, page, XML, with_extras=True)
+        find_digest(platform.database.hot, page)
     assert len(kept_since(platform, before)) == 3
 
 
 def test_so_do_single_requests_and_changes(platform: Platform) -> None:
     before = plans(platform)
     for _ in range(TIMES):
-        find_item(platform.database.direct, CITY, "R1", JSON)
-        find_changes(platform.database.direct, CITY, BEGINNING, JSON, rows=1000)
+        find_item(platform.database.hot, CITY, "R1", JSON)
+        read_changes(platform.database.hot, CITY, BEGINNING, JSON, rows=1000)
     assert len(kept_since(platform, before)) == 2
 
 
@@ -86,9 +86,9 @@ def test_what_needs_a_plan_of_its_own_is_not_prepared(platform: Platform) -> Non
         replace(WHOLE, words="lamp"),
         replace(WHOLE, service_codes=("potholes", "graffiti")),
         replace(WHOLE, service_codes=("potholes",), sort=Sort.UPDATED),
-        replace(WHOLE, updated=Window(build.NOON)),
+        replace(WHOLE, changed=Window(build.NOON)),
         replace(WHOLE, page=2),
     ):
-        find_items(platform.database.direct, search, JSON)
-        find_digest(platform.database.direct, search)
+        find_items(platform.database.hot, search, JSON)
+        find_digest(platform.database.hot, search)
     assert set(plans(platform)) == before

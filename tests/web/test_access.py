@@ -10,7 +10,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from open311.operations.api_keys import add_key, revoke_key
+from open311.operations.access.api_keys import add_key, revoke_key
 from open311.operations.platform import Platform
 from tests import build
 from tests.conftest import platform_of

@@ -17,7 +17,7 @@ from werkzeug.test import TestResponse
 
 from open311.domain.services import Attribute
 from open311.domain.text import clean_text
-from open311.operations.api_keys import add_key
+from open311.operations.access.api_keys import add_key
 from open311.operations.platform import Platform
 from tests import build
 from tests.conftest import platform_of

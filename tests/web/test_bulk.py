@@ -24,8 +24,8 @@ from lxml import etree
 
 from open311.clock import utc_now
 from open311.domain.requests import Reporter, Status
-from open311.operations.dumps import make_dump
 from open311.operations.platform import Platform
+from open311.operations.upkeep.dumps import make_dump
 from open311.storage import requests as records
 from open311.web.codings import zstd
 from spec.bodies import deviations

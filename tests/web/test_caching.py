@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 from open311.clock import utc_now
 from open311.domain.requests import Status
 from open311.operations.platform import Platform
-from open311.operations.update_request import Change, update_request
+from open311.operations.workflow.update_request import RequestUpdate, update_request
 from tests import build
 
 BASE = "/open311/v2"
@@ -103,7 +103,7 @@ def test_a_changed_request_changes_the_etags_of_all_that_shows_it(
     shown = [address(read, format) for read in ("requests", "requests/R1", "requests?service_request_id=R1")]
     before = {path: filled.get(path).headers["ETag"] for path in shown}
     (city,) = platform.registry
-    update_request(platform, city, "R1", Change(note="Soon."), now=utc_now())
+    update_request(platform, city, "R1", RequestUpdate(note="Soon."), now=utc_now())
     for path in shown:
         answer = filled.get(path, headers={"If-None-Match": before[path]})
         assert answer.status_code == 200
@@ -119,9 +119,9 @@ def test_a_page_that_loses_or_gains_a_request_has_another_etag(
     build.store(platform, service_request_id="R2", at=utc_now())
     etags.append(filled.get(path).headers["ETag"])
     (city,) = platform.registry
-    update_request(platform, city, "R1", Change(status=Status.CLOSED), now=utc_now())
+    update_request(platform, city, "R1", RequestUpdate(status=Status.CLOSED), now=utc_now())
     etags.append(filled.get(path).headers["ETag"])
-    update_request(platform, city, "R2", Change(status=Status.CLOSED), now=utc_now())
+    update_request(platform, city, "R2", RequestUpdate(status=Status.CLOSED), now=utc_now())
     etags.append(filled.get(path).headers["ETag"])
     assert len(set(etags)) == 4
 

@@ -17,10 +17,10 @@ from werkzeug.test import TestResponse
 
 from open311.clock import utc_now
 from open311.domain.requests import Status, Visibility
-from open311.operations.follow_changes import Position, mark_changes
 from open311.operations.platform import Platform
-from open311.operations.sync import republish, sync_catalogues
-from open311.operations.update_request import Change, update_request
+from open311.operations.reading.follow_changes import Position, mark_changes
+from open311.operations.upkeep.sync_catalogues import republish, sync_catalogues
+from open311.operations.workflow.update_request import RequestUpdate, update_request
 from open311.web.georeport.changes import read_cursor, write_cursor
 from tests import build
 from tests.conftest import CITY, platform_of
@@ -69,7 +69,7 @@ def items(response: TestResponse) -> list[dict[str, Any]]:
 
 def change(platform: Platform, service_request_id: str, **changes: Any) -> None:
     (jurisdiction,) = platform.registry
-    update_request(platform, jurisdiction, service_request_id, Change(**changes), now=utc_now())
+    update_request(platform, jurisdiction, service_request_id, RequestUpdate(**changes), now=utc_now())
 
 
 @both_formats

@@ -16,7 +16,7 @@ from werkzeug.test import TestResponse
 
 from open311.clock import utc_now
 from open311.errors import Misconfigured
-from open311.operations.api_keys import add_key
+from open311.operations.access.api_keys import add_key
 from open311.settings import Settings
 from tests import build
 from tests.conftest import platform_of

@@ -12,7 +12,7 @@ from lxml import etree
 from werkzeug.test import TestResponse
 
 from open311.errors import Open311Error
-from open311.operations.api_keys import add_key
+from open311.operations.access.api_keys import add_key
 from open311.plugins import Jurisdiction
 from open311.web.errors import STATUSES, TITLES
 from tests import build

@@ -20,10 +20,10 @@ from lxml import etree
 
 from open311.clock import utc_now
 from open311.domain.places import Place
-from open311.domain.requests import Record, Reporter, Status
+from open311.domain.requests import Reporter, RequestRecord, Status
 from open311.formats.writing import Feed
 from open311.operations.platform import Platform
-from open311.operations.update_request import Change, update_request
+from open311.operations.workflow.update_request import RequestUpdate, update_request
 from open311.storage import requests as records
 from spec.bodies import deviations
 from tests import build
@@ -86,7 +86,7 @@ def ids(feed: str, body: str) -> list[str]:
     return [entry.findtext("g:service_request_id", namespaces=ATOM) or "" for entry in entries]
 
 
-def change(platform: Platform, record: Record, to: Change) -> None:
+def change(platform: Platform, record: RequestRecord, to: RequestUpdate) -> None:
     (city,) = platform.registry
     update_request(platform, city, record.service_request_id, to, now=utc_now())
 
@@ -181,7 +181,7 @@ def test_the_feed_links_to_its_pages(filled: FlaskClient) -> None:
 def test_entries_keep_their_ids_and_move_on_in_time(client: FlaskClient, platform: Platform) -> None:
     record = build.store(platform, at=utc_now() - timedelta(days=1))
     (before,) = feedparser.parse(client.get(f"{BASE}/requests.atom").data).entries
-    change(platform, record, Change(status=Status.CLOSED))
+    change(platform, record, RequestUpdate(status=Status.CLOSED))
     after = feedparser.parse(client.get(f"{BASE}/requests.atom", base_url="https://other.example").data)
     assert after.entries[0].id == before.id
     assert after.entries[0].updated > before.updated
@@ -202,7 +202,7 @@ def test_an_unchanged_feed_is_304_and_a_changed_one_is_not(
     assert etag.startswith("W/") == (feed is Feed.ATOM)
     again = client.get(url, headers={"If-None-Match": etag})
     assert (again.status_code, again.data, again.headers["ETag"]) == (304, b"", etag)
-    change(platform, record, Change(note="New"))
+    change(platform, record, RequestUpdate(note="New"))
     assert client.get(url, headers={"If-None-Match": etag}).status_code == 200
     assert len({client.get(f"{BASE}/requests.{other}").headers["ETag"] for other in Feed}) == len(Feed)
 

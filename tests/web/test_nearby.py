@@ -15,8 +15,8 @@ from open311.clock import utc_now
 from open311.domain.places import Place
 from open311.domain.requests import Status, Visibility
 from open311.domain.services import Service, Vicinity
+from open311.operations.intake.resolve_token import resolve_token
 from open311.operations.platform import Platform
-from open311.operations.resolve_token import resolve_token
 from tests import build
 from tests.conftest import platform_of
 

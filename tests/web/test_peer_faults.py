@@ -16,7 +16,7 @@ from werkzeug.test import TestResponse
 from open311.clock import utc_now
 from open311.domain.places import Place
 from open311.domain.requests import Status
-from open311.operations.api_keys import add_key
+from open311.operations.access.api_keys import add_key
 from open311.operations.platform import Platform
 from open311.plugins import Draft, Jurisdiction, Service
 from tests import build

@@ -15,7 +15,7 @@ from shapely.geometry import box, shape
 from open311.clock import utc_now
 from open311.domain.places import Place
 from open311.operations.platform import Platform
-from open311.operations.recompute_areas import count_requests, recompute_areas
+from open311.operations.upkeep.recompute_areas import count_requests, recompute_areas
 from tests import build
 from tests.conftest import CITY, platform_of
 

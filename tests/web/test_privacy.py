@@ -19,9 +19,9 @@ from werkzeug.routing import BuildError
 
 from open311.clock import utc_now
 from open311.domain.requests import Reporter
-from open311.operations.api_keys import add_key
-from open311.operations.dumps import make_dump
+from open311.operations.access.api_keys import add_key
 from open311.operations.platform import Platform
+from open311.operations.upkeep.dumps import make_dump
 from tests import build
 from tests.conftest import platform_of
 
@@ -154,7 +154,7 @@ SERVER = """
 import json, sys
 from open311.app import create_app
 from open311.clock import utc_now
-from open311.operations.api_keys import add_key
+from open311.operations.access.api_keys import add_key
 from open311.settings import Settings
 
 app = create_app(Settings(database_url=sys.argv[1], jurisdictions=("demo",), log_level="debug"))

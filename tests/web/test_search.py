@@ -20,7 +20,7 @@ from werkzeug.wrappers import Response
 from open311.clock import utc_now
 from open311.domain.attributes import Answer
 from open311.domain.places import Place
-from open311.domain.requests import Record, Status
+from open311.domain.requests import RequestRecord, Status
 from open311.domain.search import WINDOW
 from open311.domain.text import folded
 from open311.operations.platform import Platform
@@ -46,7 +46,7 @@ class Filter:
     """
 
     query: dict[str, str]
-    fits: Callable[[Record], bool]
+    fits: Callable[[RequestRecord], bool]
     lifts: bool = False
 
 
@@ -55,7 +55,7 @@ class City:
     """The requests that are searched, and a client of the server that has them."""
 
     jurisdiction: Jurisdiction
-    records: list[Record]
+    records: list[RequestRecord]
     client: FlaskClient
     now: datetime
 
@@ -67,7 +67,7 @@ class City:
             if all(item.fits(record) for item in filters)
             and (not is_bounded or record.requested_at >= self.now - WINDOW)
         ]
-        key: Callable[[Record], Any] = {
+        key: Callable[[RequestRecord], Any] = {
             "requested": lambda record: (record.requested_at, record.number),
             "updated": lambda record: (record.updated_at, record.number),
         }[sort.removeprefix("-")]
@@ -155,13 +155,13 @@ def _updated_before(random: Random, city: City) -> Filter:
 
 
 def _words(random: Random, city: City) -> Filter:
-    def has(record: Record, word: str) -> bool:
+    def has(record: RequestRecord, word: str) -> bool:
         text = f"{_service(city, record).name} {record.description} {record.place.address}"
         return folded(word) in re.findall(r"\w+", folded(text))
 
     first, second = random.sample([*WORDS, "tulip", "pothole", "nowhere"], 2)
     form = random.choice(["{} {}", "{} -{}", "{} OR {}", "{}"])
-    fits: dict[str, Callable[[Record], bool]] = {
+    fits: dict[str, Callable[[RequestRecord], bool]] = {
         "{} {}": lambda record: has(record, first) and has(record, second),
         "{} -{}": lambda record: has(record, first) and not has(record, second),
         "{} OR {}": lambda record: has(record, first) or has(record, second),
@@ -203,7 +203,7 @@ def _box(random: Random, city: City) -> Filter:
     east = (long + random.uniform(0, 1.2) + 180) % 360 - 180
     south, north = max(-90.0, lat - random.uniform(0, 1)), min(90.0, lat + random.uniform(0, 1))
 
-    def fits(record: Record) -> bool:
+    def fits(record: RequestRecord) -> bool:
         if record.place.lat is None or record.place.long is None:
             return False
         is_between = (
@@ -243,7 +243,7 @@ FILTERS = [
 ]
 
 
-def _service(city: City, record: Record) -> Any:
+def _service(city: City, record: RequestRecord) -> Any:
     return city.jurisdiction.require_service(record.service_code)
 
 
@@ -434,7 +434,7 @@ ANSWERS = (Answer("SURFACE", ("brick",)), Answer("TAGS", ("a", "x,y")), Answer("
 
 
 @pytest.fixture
-def extended(platform: Platform) -> Record:
+def extended(platform: Platform) -> RequestRecord:
     """A request with everything that extensions can show, and a phone number where it must not be shown."""
     return build.store(
         platform,
@@ -465,7 +465,7 @@ def extended(platform: Platform) -> Record:
     ],
 )
 def test_extensions_come_as_asked_after_the_standards_fields(
-    client: FlaskClient, extended: Record, format: str, asked: str, shown: list[str]
+    client: FlaskClient, extended: RequestRecord, format: str, asked: str, shown: list[str]
 ) -> None:
     for path in ("requests", "requests/E"):
         plain = client.get(f"{BASE}/{path}.{format}")
@@ -475,7 +475,7 @@ def test_extensions_come_as_asked_after_the_standards_fields(
         assert names == [*standard, *shown]
 
 
-def test_extensions_show_what_is_public_and_nothing_else(client: FlaskClient, extended: Record) -> None:
+def test_extensions_show_what_is_public_and_nothing_else(client: FlaskClient, extended: RequestRecord) -> None:
     (item,) = client.get(f"{BASE}/requests/E.json?extensions=true").json
     assert item["extended_attributes"] == {
         "detailed_status": "assigned",
@@ -500,7 +500,7 @@ def test_extensions_show_what_is_public_and_nothing_else(client: FlaskClient, ex
 
 @both_formats
 def test_a_client_that_has_the_list_gets_304_with_and_without_extensions(
-    client: FlaskClient, platform: Platform, extended: Record, format: str
+    client: FlaskClient, platform: Platform, extended: RequestRecord, format: str
 ) -> None:
     tags = set()
     for query in ("", "extensions=true", "extensions=notes", "extensions=notes,attributes"):

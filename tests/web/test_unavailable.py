@@ -11,7 +11,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from lxml import etree
 
-from open311.operations.api_keys import add_key
+from open311.operations.access.api_keys import add_key
 from open311.storage.engine import open_database
 from tests import build
 from tests.conftest import platform_of

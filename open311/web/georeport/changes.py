@@ -13,7 +13,7 @@ from open311.domain.dates import NotAnInstant, instant_problem, parse_instant
 from open311.domain.search import MAX_ROWS
 from open311.errors import Invalid
 from open311.formats import Format, join_items, shape_of
-from open311.operations.follow_changes import (
+from open311.operations.reading.follow_changes import (
     BEGINNING,
     LONGEST_WAIT_S,
     Changes,

@@ -15,8 +15,8 @@ from open311.domain.search import RequestSearch
 from open311.errors import Invalid
 from open311.formats import Format
 from open311.formats.writing import Feed
-from open311.operations.find_requests import EXTENSIONS, Page, count_requests, find_requests, find_validator
 from open311.operations.platform import Platform
+from open311.operations.reading.find_requests import EXTENSIONS, Page, count_requests, find_requests, find_validator
 from open311.plugins import Jurisdiction
 from open311.web.answers import not_modified
 from open311.web.context import own_address, platform, request

@@ -7,7 +7,7 @@ from flask import Response
 from open311.clock import utc_now
 from open311.domain.services import MAX_VICINITY_DAYS, MAX_VICINITY_M, Vicinity
 from open311.formats import Format, join_items, shape_of
-from open311.operations.find_nearby import NearbySearch, find_nearby
+from open311.operations.reading.find_nearby import NearbySearch, find_nearby
 from open311.web.answers import answer
 from open311.web.context import platform
 from open311.web.georeport.blueprint import extensions

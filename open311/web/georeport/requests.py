@@ -7,10 +7,10 @@ from flask import Response
 from open311.clock import utc_now
 from open311.errors import Invalid
 from open311.formats import Format, document, join_items, shape_of
-from open311.operations.api_keys import require_key_for
-from open311.operations.find_requests import find_request
-from open311.operations.submit_request import submit_request
-from open311.operations.sync import ensure_synced
+from open311.operations.access.api_keys import require_key_for
+from open311.operations.intake.submit_request import submit_request
+from open311.operations.reading.find_requests import find_request
+from open311.operations.upkeep.sync_catalogues import ensure_synced
 from open311.web.access import caller_key
 from open311.web.answers import answer
 from open311.web.context import platform

@@ -6,7 +6,7 @@ from flask import Response
 
 from open311.errors import Invalid
 from open311.formats import Format, document, shape_of
-from open311.operations.find_requests import find_token
+from open311.operations.reading.find_requests import find_token
 from open311.web.answers import answer
 from open311.web.context import platform
 from open311.web.georeport.blueprint import georeport

@@ -132,10 +132,10 @@ async def create_request(request: Request) -> Response:
     return answer(rows)
 
 
-async def fetch(statement: str, *values: Any) -> list[asyncpg.Record]:
+async def fetch(statement: str, *values: Any) -> list[asyncpg.RequestRecord]:
     async with application.state.pool.acquire() as connection:  # asyncpg keeps it prepared
         return await connection.fetch(statement, *values)
 
 
-def answer(rows: list[asyncpg.Record]) -> Response:
+def answer(rows: list[asyncpg.RequestRecord]) -> Response:
     return Response(orjson.dumps([dict(row) for row in rows], option=WIRE_TIMES), media_type="application/json")

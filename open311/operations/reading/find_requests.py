@@ -10,14 +10,14 @@ from itertools import zip_longest
 
 from open311.domain.dates import parse_instant
 from open311.domain.requests import TokenState
-from open311.domain.search import MAX_IDS, Key, RequestSearch, Window
+from open311.domain.search import MAX_IDS, PageKey, RequestSearch, Window
 from open311.errors import Invalid, NotFound
 from open311.formats import JSON, Format, shape_of, text_field, with_fragments
 from open311.operations.platform import Platform
-from open311.storage import search as storage
 from open311.storage import tokens
-from open311.storage.changes import find_state
-from open311.storage.search import Items
+from open311.storage.hot import searching as storage
+from open311.storage.hot.changes import find_state
+from open311.storage.hot.items import Items
 from schemas import ExtrasSchema
 
 COUNT_TO = 10_000
@@ -35,7 +35,7 @@ class Page:
 
     items: Sequence[bytes]
     validator: str
-    next_key: Key | None = None
+    next_key: PageKey | None = None
 
 
 def find_requests(
@@ -45,11 +45,11 @@ def find_requests(
 
     extensions  which of EXTENSIONS to add to each item
     """
-    direct, with_extras = platform.database.direct, bool(extensions)
+    hot, with_extras = platform.database.hot, bool(extensions)
     if search.ids:
-        items = storage.find_by_ids(direct, search.jurisdiction_id, search.ids, output, with_extras=with_extras)
+        items = storage.find_by_ids(hot, search.jurisdiction_id, search.ids, output, with_extras=with_extras)
         return page_of(items, output, extensions)
-    items = storage.find_items(direct, search, output, with_extras=with_extras)
+    items = storage.find_items(hot, search, output, with_extras=with_extras)
     validator = _validator(items)
     if len(items.bodies) <= search.page_size:
         return page_of(items, output, extensions, validator)
@@ -59,7 +59,7 @@ def find_requests(
 
 def count_requests(platform: Platform, search: RequestSearch) -> int | None:
     """How many requests a search finds on all its pages; None if they are more than COUNT_TO."""
-    found = storage.count_items(platform.database.direct, search, most=COUNT_TO)
+    found = storage.count_items(platform.database.hot, search, most=COUNT_TO)
     return found if found <= COUNT_TO else None
 
 
@@ -69,8 +69,8 @@ def find_validator(platform: Platform, search: RequestSearch, now: datetime) -> 
     When everybody asks for the same, it is worked out once a second, and again when somebody changes something.
     """
     # What these find may change while nothing does that the public can see of a request.
-    goes_deeper = search.words or search.updated != Window()
-    state = None if goes_deeper else find_state(platform.database.direct, search.jurisdiction_id)
+    goes_deeper = search.words or search.changed != Window()
+    state = None if goes_deeper else find_state(platform.database.hot, search.jurisdiction_id)
     # The state comes first: a change that is committed meanwhile may be in the digest already, never the reverse.
     return _digest(platform, search) if state is None else _digest_at(platform, search, now, state)
 
@@ -83,11 +83,11 @@ def find_request(
     extensions: Sequence[str] = (),
 ) -> Page:
     """One request by its id, or several by a comma list in the path (A20). NotFound for none."""
-    direct, with_extras = platform.database.direct, bool(extensions)
-    items = storage.find_item(direct, jurisdiction_id, service_request_id, output, with_extras=with_extras)
+    hot, with_extras = platform.database.hot, bool(extensions)
+    items = storage.find_item(hot, jurisdiction_id, service_request_id, output, with_extras=with_extras)
     if not items.bodies:
         ids = _ids_in(service_request_id)
-        items = storage.find_by_ids(direct, jurisdiction_id, ids, output, with_extras=with_extras)
+        items = storage.find_by_ids(hot, jurisdiction_id, ids, output, with_extras=with_extras)
     if not items.bodies:
         raise NotFound(f"{service_request_id[:60]!r} is not a request here.", "service_request_id")
     return page_of(items, output, extensions)
@@ -95,7 +95,7 @@ def find_request(
 
 def find_token(platform: Platform, jurisdiction_id: str, token: str) -> TokenState:
     """What became of a token: an id, or none yet. NotFound if unknown, Invalid with the reason if it failed."""
-    state = tokens.find_token(platform.database.direct, jurisdiction_id, token)
+    state = tokens.find_token(platform.database.hot, jurisdiction_id, token)
     if state is None:
         raise NotFound(f"{token[:60]!r} was not given out here.", "token")
     if state.failure:
@@ -104,7 +104,7 @@ def find_token(platform: Platform, jurisdiction_id: str, token: str) -> TokenSta
 
 
 def _digest(platform: Platform, search: RequestSearch) -> str:
-    return _tag(*storage.find_digest(platform.database.direct, search))
+    return _tag(*storage.find_digest(platform.database.hot, search))
 
 
 @lru_cache(maxsize=1_024)
@@ -122,7 +122,7 @@ def _ids_in(path: str) -> tuple[str, ...]:
 
 
 def page_of(
-    items: Items, output: Format, extensions: Sequence[str], validator: str = "", *, next_key: Key | None = None
+    items: Items, output: Format, extensions: Sequence[str], validator: str = "", *, next_key: PageKey | None = None
 ) -> Page:
     """Items with the extensions that were asked for, and with their distances where they have some."""
     validator = validator or _validator(items)
@@ -146,10 +146,10 @@ def _fields(
         yield f'"distance":{metres}' if output is JSON else f"<distance>{metres}</distance>"
 
 
-def _key(items: Items, search: RequestSearch, output: Format) -> Key:
+def _key(items: Items, search: RequestSearch, output: Format) -> PageKey:
     """Where a page ends: the last item's instant stands in its body, to the second, as it does in the index."""
     last = search.page_size - 1
-    return Key(
+    return PageKey(
         parse_instant(text_field(items.bodies[last], search.sort.wire_field, output), UTC), items.number(last)
     )
 

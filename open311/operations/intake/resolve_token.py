@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from open311.domain.requests import Event, Record
+from open311.domain.requests import Event, RequestRecord
 from open311.domain.routing import Draft
 from open311.domain.services import Service
 from open311.errors import Misconfigured
 from open311.operations.platform import Platform
-from open311.operations.publishing import names_for, publish
+from open311.operations.publishing import names_for, publish_requests
 from open311.plugins import Accepted, Jurisdiction, Pending, Rejected
 from open311.storage import requests, tokens
 from open311.storage.engine import Connection
@@ -54,7 +54,7 @@ def _settle(
     record = requests.load_record(connection, jurisdiction.id, number=number)
     if record is None or record.service_request_id:
         return record.service_request_id if record else ""
-    state = tokens.find_token(platform.database.direct, jurisdiction.id, token)
+    state = tokens.find_token(platform.database.hot, jurisdiction.id, token)
     if state is None or state.failure:  # what failed for good stays failed
         return ""
     if isinstance(answer, Pending):
@@ -73,16 +73,16 @@ def _accept(
     platform: Platform,
     connection: Connection,
     jurisdiction: Jurisdiction,
-    record: Record,
+    record: RequestRecord,
     given: str,
     now: datetime,
 ) -> str:
     found = given or jurisdiction.new_id(record.number, now)
     while requests.existing_ids(connection, jurisdiction.id, [found]):
-        found = jurisdiction.new_id(platform.numbers.next(platform.database.direct), now)
+        found = jurisdiction.new_id(platform.numbers.next(platform.database.hot), now)
     record = replace(record, service_request_id=found, changed_at=now)
     requests.save_record(connection, record)
     tokens.settle_token(connection, jurisdiction.id, record.number, service_request_id=found)
     requests.insert_events(connection, record, [Event(now, "resolved", found)])
-    publish(connection, [record], names_for(connection, jurisdiction))
+    publish_requests(connection, [record], names_for(connection, jurisdiction))
     return found

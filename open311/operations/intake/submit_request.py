@@ -10,20 +10,20 @@ from datetime import datetime
 import orjson
 
 from open311.domain.ids import new_token
-from open311.domain.requests import Event, Receipt, Record, Submission, Visibility
+from open311.domain.requests import Event, Receipt, RequestRecord, Submission, Visibility
 from open311.domain.routing import Draft, Route
 from open311.domain.services import Service, ServiceType
 from open311.errors import Invalid, Problem
 from open311.observe import logger
-from open311.operations.check_submission import Checked, check_submission
-from open311.operations.find_nearby import find_possible_duplicate
+from open311.operations.intake.check_submission import Checked, check_submission
 from open311.operations.platform import Platform
 from open311.operations.publishing import Names, publication_of
+from open311.operations.reading.find_nearby import find_possible_duplicate
 from open311.plugins import Jurisdiction
 from open311.storage import repeats, requests, tokens
 from open311.storage.engine import Connection
-from open311.storage.keys import Key
-from open311.storage.submissions import NewRequest, Run, insert_request, within
+from open311.storage.hot.submissions import NewRequest, Run, insert_request, within
+from open311.storage.keys import ApiKey
 
 log = logger(__name__)
 
@@ -33,7 +33,7 @@ def submit_request(
     submission: Submission,
     *,
     jurisdiction: Jurisdiction,
-    key: Key,
+    key: ApiKey,
     now: datetime,
     problems: tuple[Problem, ...] = (),
 ) -> Receipt:
@@ -44,7 +44,7 @@ def submit_request(
     """
     checked = check_submission(platform, submission, jurisdiction, now, problems)
     route = _route(jurisdiction, checked.draft, key)
-    number = platform.numbers.next(platform.database.direct)
+    number = platform.numbers.next(platform.database.hot)
     record = _record(jurisdiction, submission, checked, route, number=number, key=key, now=now)
     service = checked.draft.service
     record = replace(record, possible_duplicate_of=find_possible_duplicate(platform, jurisdiction, service, record))
@@ -56,7 +56,7 @@ def submit_request(
         token=new_token() if service.type is ServiceType.BATCH else "",
     )
     if service.type is not ServiceType.BATCH and not submission.client_request_id:
-        stored = _store(platform, platform.database.direct.write, jurisdiction, service, new)
+        stored = _store(platform, platform.database.hot.write, jurisdiction, service, new)
         return _receipt(stored, submission)
     with platform.database.transaction() as connection:
         repeated = _repeated(connection, submission, jurisdiction, key, number, now)
@@ -80,7 +80,7 @@ def _store(
             new = _with_id(new, jurisdiction, jurisdiction.new_id(number, new.record.requested_at))
         if insert_request(run, new):
             return new
-        number = platform.numbers.next(platform.database.direct)
+        number = platform.numbers.next(platform.database.hot)
 
 
 def _with_id(new: NewRequest, jurisdiction: Jurisdiction, service_request_id: str) -> NewRequest:
@@ -97,7 +97,7 @@ def _receipt(stored: NewRequest, submission: Submission) -> Receipt:
     )
 
 
-def _route(jurisdiction: Jurisdiction, draft: Draft, key: Key) -> Route:
+def _route(jurisdiction: Jurisdiction, draft: Draft, key: ApiKey) -> Route:
     """Test keys' requests go nowhere; a plugin that fails or names no department leaves it to the triage desk."""
     if key.is_test:
         return Route(department="", reason="test key")
@@ -117,10 +117,10 @@ def _record(
     route: Route,
     *,
     number: int,
-    key: Key,
+    key: ApiKey,
     now: datetime,
-) -> Record:
-    return Record(
+) -> RequestRecord:
+    return RequestRecord(
         jurisdiction_id=jurisdiction.id,
         number=number,
         service_code=checked.draft.service.code,
@@ -142,7 +142,7 @@ def _record(
     )
 
 
-def _events(record: Record, route: Route, now: datetime) -> Iterator[Event]:
+def _events(record: RequestRecord, route: Route, now: datetime) -> Iterator[Event]:
     yield Event(now, "received", is_public=True)
     if route.department:
         kind = "triage" if route.is_triage else "routed"
@@ -155,7 +155,7 @@ def _repeated(
     connection: Connection,
     submission: Submission,
     jurisdiction: Jurisdiction,
-    key: Key,
+    key: ApiKey,
     number: int,
     now: datetime,
 ) -> Receipt | None:

@@ -6,16 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from open311.domain.requests import Record, Visibility
+from open311.domain.requests import RequestRecord, Visibility
 from open311.domain.search import Circle
 from open311.domain.services import Service, ServiceType, Vicinity
 from open311.formats import Format
-from open311.operations.find_requests import Page, page_of
 from open311.operations.platform import Platform
+from open311.operations.reading.find_requests import Page, page_of
 from open311.plugins import Jurisdiction
-from open311.storage import nearby
-from open311.storage.nearby import Around
-from open311.storage.search import Items
+from open311.storage.hot import nearby
+from open311.storage.hot.items import Items
+from open311.storage.hot.nearby import Around
 
 MAX_NEARBY = 20
 
@@ -47,13 +47,13 @@ def find_nearby(
     if search.vicinity.radius_m == 0:
         return page_of(Items(), output, extensions)
     found = nearby.find_nearby(
-        platform.database.direct, search.around(now), output, rows=MAX_NEARBY, with_extras=bool(extensions)
+        platform.database.hot, search.around(now), output, rows=MAX_NEARBY, with_extras=bool(extensions)
     )
     return page_of(found, output, extensions)
 
 
 def find_possible_duplicate(
-    platform: Platform, jurisdiction: Jurisdiction, service: Service, record: Record
+    platform: Platform, jurisdiction: Jurisdiction, service: Service, record: RequestRecord
 ) -> str:
     """The id of the earliest open request that a new one may repeat; "" if there is none.
 
@@ -66,4 +66,4 @@ def find_possible_duplicate(
     search = NearbySearch(
         jurisdiction=jurisdiction, service=service, long=point[0], lat=point[1], vicinity=vicinity
     )
-    return nearby.find_earliest_open(platform.database.direct, search.around(record.requested_at))
+    return nearby.find_earliest_open(platform.database.hot, search.around(record.requested_at))

@@ -11,7 +11,7 @@ from typing import Self
 from open311.domain.search import RequestSearch, Sort
 from open311.formats import with_fields
 from open311.operations.platform import Platform
-from open311.storage.snapshots import Snapshot, open_snapshot
+from open311.storage.hot.snapshots import Snapshot, open_snapshot
 
 ORDER = Sort.REQUESTED
 """Oldest first: what was exported yesterday is how today's export begins."""
@@ -53,7 +53,7 @@ def open_export(
     as_bulk_csv   have lines of GeoReport Bulk for items
     idle_limit_s  as `open_snapshot` has it
     """
-    snapshot = open_snapshot(platform.database.direct, idle_limit_s=idle_limit_s)
+    snapshot = open_snapshot(platform.database.hot, idle_limit_s=idle_limit_s)
     try:
         count, digest = snapshot.digest(search)
         batches = snapshot.bulk_csv_lines(search) if as_bulk_csv else _items(snapshot, search)

@@ -25,8 +25,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import TIMESTAMP
 
 from open311.errors import Unavailable
-from open311.storage.direct import Direct, Refused, Statement
 from open311.storage.engine import open_database
+from open311.storage.hot.connections import HotConnections, Refused, Statement
 
 TEXTS = st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs"]))
 INSTANTS = st.integers(-(10**10), 10**11).map(lambda seconds: datetime.fromtimestamp(seconds, UTC))
@@ -42,35 +42,35 @@ KINDS: list[tuple[Any, st.SearchStrategy[Any]]] = [
 
 
 @pytest.fixture(scope="module", params=[True, False], ids=["prepared", "unprepared"])
-def direct(make_database: Callable[[str], str], request: pytest.FixtureRequest) -> Iterator[Direct]:
+def hot(make_database: Callable[[str], str], request: pytest.FixtureRequest) -> Iterator[HotConnections]:
     found = open_database(
         make_database(f"direct_{request.param}".lower()), statement_timeout_ms=300, prepares=request.param
     )
-    yield found.direct
+    yield found.hot
     found.close()
 
 
-def statement(*columns: Any, is_kept: bool = False) -> Statement:
-    return Statement.of(select(*columns), is_kept=is_kept)
+def statement(*columns: Any, is_prepared: bool = False) -> Statement:
+    return Statement.of(select(*columns), is_prepared=is_prepared)
 
 
 @pytest.mark.parametrize(("kind", "values"), KINDS, ids=[str(kind) for kind, _ in KINDS])
-def test_any_value_comes_back_as_it_went(direct: Direct, kind: Any, values: st.SearchStrategy[Any]) -> None:
-    echo = statement(cast(bindparam("value"), kind), is_kept=True)
+def test_any_value_comes_back_as_it_went(hot: HotConnections, kind: Any, values: st.SearchStrategy[Any]) -> None:
+    echo = statement(cast(bindparam("value"), kind), is_prepared=True)
 
     @settings(max_examples=60)
     @given(values | st.none())
     def check(value: Any) -> None:
-        assert direct.rows(echo, {"value": value}) == [(value,)]
+        assert hot.rows(echo, {"value": value}) == [(value,)]
 
     check()
 
 
-def test_columns_are_read_one_by_one(direct: Direct) -> None:
+def test_columns_are_read_one_by_one(hot: HotConnections) -> None:
     texts = ["a", 'say "ö"', "\\", ""]
     unnested = func.unnest(cast(bindparam("texts"), ARRAY(Text)))
     rows = statement(unnested, literal_column("generate_series(7::bigint, 10)"), literal_column("NULL::text"))
-    found = direct.read(rows, {"texts": texts})
+    found = hot.read(rows, {"texts": texts})
     assert len(found) == 4
     assert found.texts(0) == [text.encode() for text in texts]
     assert found.values(2) == [None] * 4
@@ -78,47 +78,49 @@ def test_columns_are_read_one_by_one(direct: Direct) -> None:
     assert found.rows() == [(text, number, None) for text, number in zip(texts, range(7, 11), strict=True)]
 
 
-def test_a_percent_sign_and_a_name_that_comes_twice(direct: Direct) -> None:
+def test_a_percent_sign_and_a_name_that_comes_twice(hot: HotConnections) -> None:
     value = bindparam("value", type_=Text)
-    like = statement((cast(value, Text) + literal_column("'%'")), cast(value, Text), is_kept=True)
-    assert direct.rows(like, {"value": "x"}) == [("x%", "x")]
+    like = statement((cast(value, Text) + literal_column("'%'")), cast(value, Text), is_prepared=True)
+    assert hot.rows(like, {"value": "x"}) == [("x%", "x")]
 
 
-def test_a_text_with_nul_is_refused_before_libpq_cuts_it(direct: Direct) -> None:
+def test_a_text_with_nul_is_refused_before_libpq_cuts_it(hot: HotConnections) -> None:
     with pytest.raises(Refused, match="NUL"):
-        direct.rows(statement(cast(bindparam("value"), Text)), {"value": "a\x00b"})
+        hot.rows(statement(cast(bindparam("value"), Text)), {"value": "a\x00b"})
 
 
-@pytest.mark.parametrize("is_kept", [False, True])
-def test_what_the_database_refuses_is_told_without_values(direct: Direct, is_kept: bool) -> None:
-    broken = statement(cast(cast(bindparam("value"), Text), BigInteger), is_kept=is_kept)
+@pytest.mark.parametrize("is_prepared", [False, True])
+def test_what_the_database_refuses_is_told_without_values(hot: HotConnections, is_prepared: bool) -> None:
+    broken = statement(cast(cast(bindparam("value"), Text), BigInteger), is_prepared=is_prepared)
     for _ in range(2):
         with pytest.raises(Refused, match="invalid input syntax") as caught:
-            direct.write(broken, {"value": "jane@example.com"})
+            hot.write(broken, {"value": "jane@example.com"})
         assert "22P02" in str(caught.value)
-    assert direct.rows(broken, {"value": "5"}) == [(5,)]
+    assert hot.rows(broken, {"value": "5"}) == [(5,)]
 
 
-@pytest.mark.parametrize("is_kept", [False, True])
-def test_what_takes_too_long_is_unavailable_and_the_connection_lives_on(direct: Direct, is_kept: bool) -> None:
-    slow = statement(literal_column("pg_sleep(5)"), is_kept=is_kept)
+@pytest.mark.parametrize("is_prepared", [False, True])
+def test_what_takes_too_long_is_unavailable_and_the_connection_lives_on(
+    hot: HotConnections, is_prepared: bool
+) -> None:
+    slow = statement(literal_column("pg_sleep(5)"), is_prepared=is_prepared)
     with pytest.raises(Unavailable):
-        direct.rows(slow, {})
-    assert direct.rows(statement(literal_column("1")), {}) == [(1,)]
+        hot.rows(slow, {})
+    assert hot.rows(statement(literal_column("1")), {}) == [(1,)]
 
 
-def test_a_read_outlives_its_connection_and_a_write_does_not_run_twice(direct: Direct) -> None:
-    whoami = statement(literal_column("pg_backend_pid()"), is_kept=True)
-    [(first,)] = direct.rows(whoami, {})
-    suicide = statement(literal_column("pg_terminate_backend(pg_backend_pid())"), is_kept=True)
+def test_a_read_outlives_its_connection_and_a_write_does_not_run_twice(hot: HotConnections) -> None:
+    whoami = statement(literal_column("pg_backend_pid()"), is_prepared=True)
+    [(first,)] = hot.rows(whoami, {})
+    suicide = statement(literal_column("pg_terminate_backend(pg_backend_pid())"), is_prepared=True)
     with pytest.raises(Unavailable):
-        direct.write(suicide, {})
-    [(second,)] = direct.rows(whoami, {})
+        hot.write(suicide, {})
+    [(second,)] = hot.rows(whoami, {})
     assert first != second
 
 
 def test_no_database_is_unavailable() -> None:
-    nowhere = Direct("host=127.0.0.1 port=1 dbname=none connect_timeout=2", prepares=True)
+    nowhere = HotConnections("host=127.0.0.1 port=1 dbname=none connect_timeout=2", prepares=True)
     with pytest.raises(Unavailable):
         nowhere.rows(statement(literal_column("1")), {})
     nowhere.close()

@@ -11,10 +11,10 @@ from math import ceil
 
 from open311.errors import Gone
 from open311.formats import JSON, Format, json_item, shape_of, with_fragments, xml_item
-from open311.operations.find_requests import EXTENSIONS
 from open311.operations.platform import Platform
-from open311.storage import changes
-from open311.storage.changes import BEGINNING, Change, Position
+from open311.operations.reading.find_requests import EXTENSIONS
+from open311.storage.hot import changes
+from open311.storage.hot.changes import BEGINNING, Position, PublishedChange
 from schemas import WithdrawnSchema
 
 __all__ = ["BEGINNING", "LONGEST_WAIT_S", "Changes", "Position", "find_changes", "follow_changes"]
@@ -63,8 +63,8 @@ def find_changes(
 
     Raises Gone for a position that this database has not reached: it was restored from a backup.
     """
-    found = changes.find_changes(
-        platform.database.direct, jurisdiction_id, after, output, rows=rows + 1, with_extras=bool(extensions)
+    found = changes.read_changes(
+        platform.database.hot, jurisdiction_id, after, output, rows=rows + 1, with_extras=bool(extensions)
     )
     if found.is_lost:
         raise Gone("is of a database that was replaced by an older one; begin anew without it.", "cursor")
@@ -117,7 +117,7 @@ def position_at(platform: Platform, jurisdiction_id: str, at: datetime) -> Posit
 
     The beginning for instants of more than 90 days ago, or where no worker runs.
     """
-    return changes.find_mark(platform.database.direct, jurisdiction_id, at)
+    return changes.find_mark(platform.database.hot, jurisdiction_id, at)
 
 
 def mark_changes(platform: Platform, now: datetime) -> int:
@@ -130,7 +130,7 @@ def mark_changes(platform: Platform, now: datetime) -> int:
         )
 
 
-def _rendered(change: Change, output: Format, extensions: Sequence[str]) -> bytes:
+def _rendered(change: PublishedChange, output: Format, extensions: Sequence[str]) -> bytes:
     if change.body:
         added = [change.extras[EXTENSIONS.index(name)] for name in extensions]
         return with_fragments(change.body, added, output) if added else change.body
@@ -138,7 +138,9 @@ def _rendered(change: Change, output: Format, extensions: Sequence[str]) -> byte
     return (json_item(content) if output is JSON else xml_item(_WITHDRAWN, content)).encode()
 
 
-def _validator(shown: Sequence[Change], reached: Position, *, is_caught_up: bool, extensions: Sequence[str]) -> str:
+def _validator(
+    shown: Sequence[PublishedChange], reached: Position, *, is_caught_up: bool, extensions: Sequence[str]
+) -> str:
     """The headers go into it as well: a body without items is the same at every position."""
     parts = [reached, is_caught_up, *extensions, *((change.position, change.digest) for change in shown)]
     return blake2b(repr(parts).encode(), digest_size=12).hexdigest()

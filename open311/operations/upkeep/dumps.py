@@ -31,9 +31,9 @@ from open311.formats.writing import (
     can_write_geoparquet,
     csv_columns,
 )
-from open311.operations.export_requests import ORDER, open_export
-from open311.operations.find_requests import EXTENSIONS
 from open311.operations.platform import Platform
+from open311.operations.reading.export_requests import ORDER, open_export
+from open311.operations.reading.find_requests import EXTENSIONS
 from open311.plugins import Jurisdiction
 
 GZIP = "application/gzip"

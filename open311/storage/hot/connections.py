@@ -61,14 +61,14 @@ class Statement:
     names: tuple[str, ...]
 
     @classmethod
-    def of(cls, query: ClauseElement, *, is_kept: bool = False) -> Self:
+    def of(cls, query: ClauseElement, *, is_prepared: bool = False) -> Self:
         """The statement that a query with bound parameters stands for."""
         text = str(query.compile(dialect=_DIALECT))
         numbers: dict[str, str] = {}
         for parameter in _PLACEHOLDER.findall(text):
             numbers.setdefault(parameter, f"${len(numbers) + 1}")
         numbered = _PLACEHOLDER.sub(lambda match: numbers[match[1]], text).replace("%%", "%")
-        name = blake2b(text.encode(), digest_size=16).hexdigest() if is_kept else ""
+        name = blake2b(text.encode(), digest_size=16).hexdigest() if is_prepared else ""
         return cls(text, name, numbered.encode(), tuple(numbers))
 
 
@@ -120,7 +120,7 @@ class Result:
         return list(zip(*map(self.values, range(self._found.nfields)), strict=True))
 
 
-class Direct:
+class HotConnections:
     """Runs statements, each thread on a connection of its own, each statement a transaction of its own."""
 
     def __init__(self, dsn: str, *, prepares: bool) -> None:

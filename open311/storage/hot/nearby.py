@@ -11,9 +11,9 @@ from sqlalchemy import ColumnElement, Integer, and_, bindparam, literal_column, 
 
 from open311.domain.search import Circle, box_around, halves
 from open311.formats import Format
-from open311.storage.direct import Direct, Statement
 from open311.storage.geometry import circle_values, distance, within
-from open311.storage.search import BODY, EXTRAS, Items
+from open311.storage.hot.connections import HotConnections, Statement
+from open311.storage.hot.items import BODY, EXTRAS, Items
 from open311.storage.tables import publication
 
 
@@ -27,16 +27,18 @@ class Around:
     since: datetime
 
 
-def find_nearby(direct: Direct, around: Around, output: Format, *, rows: int, with_extras: bool = False) -> Items:
+def find_nearby(
+    hot: HotConnections, around: Around, output: Format, *, rows: int, with_extras: bool = False
+) -> Items:
     """Listed requests made, or closed, since then; nearest first, at most `rows`."""
     statement = _nearest(output, _parts(around.circle), with_extras)
-    found = direct.read(statement, _values(around) | {"rows": rows})
+    found = hot.read(statement, _values(around) | {"rows": rows})
     return Items.of(found, with_extras=with_extras, with_distance=True)
 
 
-def find_earliest_open(direct: Direct, around: Around) -> str:
+def find_earliest_open(hot: HotConnections, around: Around) -> str:
     """The id of the earliest open one that was made since then; "" if there is none."""
-    rows = direct.rows(_earliest(_parts(around.circle)), _values(around))
+    rows = hot.rows(_earliest(_parts(around.circle)), _values(around))
     return rows[0][0] if rows else ""
 
 
@@ -85,7 +87,7 @@ def _earliest(parts: int) -> Statement:
         .prefix_with("MATERIALIZED", dialect="postgresql")
     )
     first = select(candidates.c.service_request_id).order_by(candidates.c.requested_at, candidates.c.id)
-    return Statement.of(first.limit(literal_column("1")), is_kept=True)
+    return Statement.of(first.limit(literal_column("1")), is_prepared=True)
 
 
 def _here(parts: int) -> list[ColumnElement[bool]]:

@@ -10,10 +10,11 @@ from open311.clock import utc_now
 from open311.operations.platform import Platform
 from open311.operations.publishing import edition_of, republish_batch
 from open311.plugins import Jurisdiction
-from open311.storage import catalogue, changes, editions, requests
+from open311.storage import catalogue, editions, requests
 from open311.storage.catalogue import catalogue_digest
 from open311.storage.editions import Edition
 from open311.storage.engine import Connection
+from open311.storage.hot import changes
 
 
 def sync_catalogues(platform: Platform, now: datetime) -> list[str]:
@@ -69,7 +70,7 @@ def ensure_synced(platform: Platform) -> None:
 
 def read_changesets(platform: Platform) -> Mapping[str, datetime]:
     """When each jurisdiction's catalogue last changed."""
-    return catalogue.read_changesets(platform.database.direct)
+    return catalogue.read_changesets(platform.database.hot)
 
 
 def digest_of(jurisdiction: Jurisdiction) -> str:

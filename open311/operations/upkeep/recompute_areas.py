@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
-from open311.domain.requests import Event, Record
+from open311.domain.requests import Event, RequestRecord
 from open311.operations.platform import Platform
-from open311.operations.publishing import BATCH_ROWS, names_for, publish
+from open311.operations.publishing import BATCH_ROWS, names_for, publish_requests
 from open311.plugins import Jurisdiction
 from open311.storage import requests
 from open311.storage.engine import Connection
@@ -43,16 +43,18 @@ def count_requests(platform: Platform, jurisdiction: Jurisdiction) -> int:
         return requests.count_records(connection, jurisdiction.id)
 
 
-def _recompute(connection: Connection, jurisdiction: Jurisdiction, records: list[Record], now: datetime) -> int:
+def _recompute(
+    connection: Connection, jurisdiction: Jurisdiction, records: list[RequestRecord], now: datetime
+) -> int:
     looked_up = [(record, replace(record, areas=jurisdiction.areas_at(record.place))) for record in records]
     moved = [(before, after) for before, after in looked_up if before.areas != after.areas]
     for _, after in moved:
         requests.save_record(connection, after)
     requests.insert_histories(connection, [(after, [_event(before, now)]) for before, after in moved])
-    publish(connection, [after for _, after in moved], names_for(connection, jurisdiction))
+    publish_requests(connection, [after for _, after in moved], names_for(connection, jurisdiction))
     return len(moved)
 
 
-def _event(before: Record, now: datetime) -> Event:
+def _event(before: RequestRecord, now: datetime) -> Event:
     was = ", ".join(before.areas) or "none"
     return Event(now, "areas", f"was: {was}")

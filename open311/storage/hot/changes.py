@@ -33,8 +33,8 @@ from sqlalchemy import (
 )
 
 from open311.formats import Format
-from open311.storage.direct import Direct, Statement
-from open311.storage.search import BODY, EXTRAS
+from open311.storage.hot.connections import HotConnections, Statement
+from open311.storage.hot.items import BODY, EXTRAS
 from open311.storage.tables import TransactionId, change_mark, publication
 
 
@@ -50,7 +50,7 @@ BEGINNING = Position(0, -(2**63))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class PublishedChange:
     """A request as it is now. Without a body it is no longer public.
 
     extras  extended_attributes, notes and attributes as fields to add; empty unless asked for
@@ -64,21 +64,27 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class FoundChanges:
     """What stands after a position, as one snapshot of the database saw it.
 
     is_held  whether there are changes that wait for an older transaction to end
     is_lost  whether the position lies in a future that this database has not seen: it was restored
     """
 
-    changes: list[Change]
+    changes: list[PublishedChange]
     is_held: bool
     is_lost: bool
 
 
-def find_changes(
-    direct: Direct, jurisdiction_id: str, after: Position, output: Format, *, rows: int, with_extras: bool = False
-) -> Found:
+def read_changes(
+    hot: HotConnections,
+    jurisdiction_id: str,
+    after: Position,
+    output: Format,
+    *,
+    rows: int,
+    with_extras: bool = False,
+) -> FoundChanges:
     """The next changes after a position, at most `rows`. Of a request that changed twice, the last state alone."""
     values = {
         "jurisdiction_id": jurisdiction_id,
@@ -86,22 +92,22 @@ def find_changes(
         "number": after.number,
         "rows": rows,
     }
-    found = direct.rows(_statement(output, with_extras), values)
+    found = hot.rows(_statement(output, with_extras), values)
     is_held, is_lost = found[0][:2]
-    return Found(
+    return FoundChanges(
         changes=[_change(row[2:]) for row in found if row[2] is not None],
         is_held=is_held,
         is_lost=is_lost and after.written_by > 0,
     )
 
 
-def find_state(direct: Direct, jurisdiction_id: str) -> int | None:
+def find_state(hot: HotConnections, jurisdiction_id: str) -> int | None:
     """The last transaction that changed something public, 0 for none; None while an older one is under way.
 
     As long as it is the same, nothing public has changed: what began earlier has ended, and what begins later has a
     higher number.
     """
-    [(last, is_settled)] = direct.rows(_state(), {"jurisdiction_id": jurisdiction_id})
+    [(last, is_settled)] = hot.rows(_state(), {"jurisdiction_id": jurisdiction_id})
     if last is None:
         return 0
     return int(last) if is_settled else None
@@ -144,15 +150,15 @@ def forget_marks(connection: Connection, before: datetime) -> int:
     return connection.execute(delete(change_mark).where(change_mark.c.at < before)).rowcount
 
 
-def find_mark(direct: Direct, jurisdiction_id: str, at: datetime) -> Position:
+def find_mark(hot: HotConnections, jurisdiction_id: str, at: datetime) -> Position:
     """A position before all that was committed after `at`; the beginning where no mark is as old."""
-    rows = direct.rows(_mark(), {"jurisdiction_id": jurisdiction_id, "at": at})
+    rows = hot.rows(_mark(), {"jurisdiction_id": jurisdiction_id, "at": at})
     return Position(int(rows[0][0]), BEGINNING.number) if rows else BEGINNING
 
 
-def _change(row: Sequence[Any]) -> Change:
+def _change(row: Sequence[Any]) -> PublishedChange:
     written_by, number, service_request_id, body, digest, *extras = row
-    return Change(
+    return PublishedChange(
         position=Position(int(written_by), number),
         service_request_id=service_request_id,
         body=body.encode(),
@@ -216,14 +222,14 @@ def _statement(output: Format, with_extras: bool) -> Statement:
         .select_from(state.outerjoin(page, true()))
         .order_by(page.c.written_by, page.c.id)
     )
-    return Statement.of(query, is_kept=True)
+    return Statement.of(query, is_prepared=True)
 
 
 @cache
 def _state() -> Statement:
     newest = _last_written(bindparam("jurisdiction_id")).subquery()
     query = select(cast(newest.c.written_by, Text), newest.c.written_by < _horizon())
-    return Statement.of(query, is_kept=True)
+    return Statement.of(query, is_prepared=True)
 
 
 @cache

@@ -8,7 +8,7 @@ from open311.domain.ids import new_api_key
 from open311.errors import Forbidden, Invalid
 from open311.operations.platform import Platform
 from open311.storage import keys
-from open311.storage.keys import ALL, Key
+from open311.storage.keys import ALL, ApiKey
 
 HOW = "send a valid api_key as a parameter, in Authorization: Bearer or in X-Api-Key."
 
@@ -46,7 +46,7 @@ def add_key(
     return number, secret
 
 
-def list_keys(platform: Platform) -> list[Key]:
+def list_keys(platform: Platform) -> list[ApiKey]:
     """All keys, oldest first."""
     with platform.database.reading() as connection:
         return keys.list_keys(connection)
@@ -58,11 +58,11 @@ def revoke_key(platform: Platform, number: int, *, now: datetime) -> bool:
         return keys.revoke_key(connection, number, now)
 
 
-def require_key(platform: Platform, secret: str) -> Key:
+def require_key(platform: Platform, secret: str) -> ApiKey:
     """The living key with this secret. Raises Forbidden, whatever is wrong with it (A56)."""
     if not secret:
         raise Forbidden(f"is missing; {HOW}", "api_key")
-    key = keys.find_key(platform.database.direct, secret)
+    key = keys.find_key(platform.database.hot, secret)
     if key is None:
         raise Forbidden(f"is not valid; {HOW}", "api_key")
     return key
@@ -70,10 +70,10 @@ def require_key(platform: Platform, secret: str) -> Key:
 
 def is_key(platform: Platform, secret: str) -> bool:
     """Whether this is a living key's secret."""
-    return keys.find_key(platform.database.direct, secret) is not None
+    return keys.find_key(platform.database.hot, secret) is not None
 
 
-def require_key_for(key: Key, jurisdiction_id: str) -> None:
+def require_key_for(key: ApiKey, jurisdiction_id: str) -> None:
     """Forbidden if the key is for another jurisdiction."""
     if key.jurisdiction_id not in (ALL, jurisdiction_id):
         raise Forbidden(f"is not valid for {jurisdiction_id}; {HOW}", "api_key")

@@ -6,17 +6,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from open311.domain.requests import Event, Record, Status, Visibility
+from open311.domain.requests import Event, RequestRecord, Status, Visibility
 from open311.domain.text import clean_text
 from open311.errors import Invalid, NotFound
 from open311.operations.platform import Platform
-from open311.operations.publishing import names_for, publish
+from open311.operations.publishing import names_for, publish_requests
 from open311.plugins import Jurisdiction
 from open311.storage import requests
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class RequestUpdate:
     """What to change; None leaves as it is.
 
     note  public: becomes status_notes
@@ -30,8 +30,8 @@ class Change:
 
 
 def update_request(
-    platform: Platform, jurisdiction: Jurisdiction, service_request_id: str, change: Change, *, now: datetime
-) -> Record:
+    platform: Platform, jurisdiction: Jurisdiction, service_request_id: str, change: RequestUpdate, *, now: datetime
+) -> RequestRecord:
     """Apply a change, write its history and publish it, in one transaction; the record as it is then.
 
     Raises NotFound for an unknown id, Invalid for an unknown department.
@@ -48,13 +48,13 @@ def update_request(
             return before
         requests.save_record(connection, after)
         requests.insert_events(connection, after, events)
-        publish(connection, [after], names_for(connection, jurisdiction))
+        publish_requests(connection, [after], names_for(connection, jurisdiction))
     return after
 
 
 def read_history(
     platform: Platform, jurisdiction: Jurisdiction, service_request_id: str
-) -> tuple[Record, list[Event]]:
+) -> tuple[RequestRecord, list[Event]]:
     """A record and what happened to it, oldest first. Staff's view; NotFound for an unknown id."""
     with platform.database.transaction() as connection:
         record = requests.load_record(connection, jurisdiction.id, service_request_id=service_request_id)
@@ -63,7 +63,7 @@ def read_history(
         return record, requests.load_events(connection, record)
 
 
-def _apply(record: Record, change: Change, now: datetime) -> Record:
+def _apply(record: RequestRecord, change: RequestUpdate, now: datetime) -> RequestRecord:
     status = change.status or record.status
     stays_closed = record.status is Status.CLOSED and status is Status.CLOSED
     return replace(
@@ -81,7 +81,7 @@ def _apply(record: Record, change: Change, now: datetime) -> Record:
 
 
 def _events(
-    jurisdiction: Jurisdiction, before: Record, after: Record, change: Change, now: datetime
+    jurisdiction: Jurisdiction, before: RequestRecord, after: RequestRecord, change: RequestUpdate, now: datetime
 ) -> Iterator[Event]:
     if after.status != before.status:
         yield Event(now, "status", after.status, is_public=True)

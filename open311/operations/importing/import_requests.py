@@ -24,14 +24,14 @@ from open311.domain.attributes import Answer, AnswerPolicy, check_answers
 from open311.domain.dates import format_instant
 from open311.domain.imports import ImportedRequest, Mending, Refusal, SourceRow
 from open311.domain.mending import mend
-from open311.domain.requests import Event, Record, Status
+from open311.domain.requests import Event, RequestRecord, Status
 from open311.domain.services import Service
 from open311.domain.text import clean_text
 from open311.errors import Invalid
-from open311.operations.check_submission import media_url_fault
+from open311.operations.intake.check_submission import media_url_fault
 from open311.operations.platform import Platform
-from open311.operations.publishing import Names, names_for, publish
-from open311.operations.sync import ensure_synced
+from open311.operations.publishing import Names, names_for, publish_requests
+from open311.operations.upkeep.sync_catalogues import ensure_synced
 from open311.plugins import Jurisdiction
 from open311.storage import catalogue, requests
 from open311.storage.engine import Connection
@@ -251,10 +251,10 @@ class Matches:
         return found
 
 
-def _record(city: Jurisdiction, arrival: _Arrival, number: int = 0) -> Record:
+def _record(city: Jurisdiction, arrival: _Arrival, number: int = 0) -> RequestRecord:
     """The record that a row makes; without a number, to compare it with the one that is stored."""
     request = arrival.request
-    return Record(
+    return RequestRecord(
         jurisdiction_id=city.id,
         number=number,
         service_request_id=request.service_request_id,
@@ -311,20 +311,20 @@ class _Store:
 
     def _add(self, arrivals: list[_Arrival]) -> None:
         arrivals.sort(key=lambda arrival: arrival.id)  # two imports at once wait for each other in one order
-        numbers = self._platform.numbers.many(self._platform.database.direct, len(arrivals))
+        numbers = self._platform.numbers.many(self._platform.database.hot, len(arrivals))
         numbered = dict(zip(numbers, arrivals, strict=True))
         records = [_record(self._city, arrival, number) for number, arrival in numbered.items()]
         kept = requests.add_records(self._connection, records)
         added = [record for record in records if record.number in kept]
         histories = {record.number: [self._imported(numbered[record.number])] for record in added}
         requests.insert_histories(self._connection, ((record, histories[record.number]) for record in added))
-        publish(self._connection, added, self._names, histories)
+        publish_requests(self._connection, added, self._names, histories)
         self.tally += Tally(new=len(added))
         if len(added) < len(arrivals):  # somebody else stored them meanwhile; now they can be seen
             self.take([arrival for number, arrival in numbered.items() if number not in kept])
 
-    def _change(self, known: Sequence[tuple[Record, Record, _Arrival]]) -> None:
-        newer: list[tuple[Record, Record, _Arrival]] = []
+    def _change(self, known: Sequence[tuple[RequestRecord, RequestRecord, _Arrival]]) -> None:
+        newer: list[tuple[RequestRecord, RequestRecord, _Arrival]] = []
         unchanged = 0
         for before, record, arrival in known:
             if not _is_same_request(before, record):
@@ -339,10 +339,10 @@ class _Store:
             self._connection,
             ((after, [*_events(before, after), self._imported(arrival)]) for before, after, arrival in newer),
         )
-        publish(self._connection, (after for _, after, _ in newer), self._names)
+        publish_requests(self._connection, (after for _, after, _ in newer), self._names)
         self.tally += Tally(updated=len(newer), unchanged=unchanged)
 
-    def _refuse(self, before: Record, arrival: _Arrival) -> None:
+    def _refuse(self, before: RequestRecord, arrival: _Arrival) -> None:
         reason = f"is the id of a request made here at {format_instant(before.requested_at)}, which is another one."
         error = Invalid(reason, "service_request_id")
         self.refusals.append(Refusal(arrival.position, before.service_request_id, str(error)))
@@ -364,19 +364,19 @@ def _retired(city: Jurisdiction, arrivals: Sequence[_Arrival]) -> dict[str, str]
     return dict(sorted(names.items()))
 
 
-def _is_same_request(before: Record, arrival: Record) -> bool:
+def _is_same_request(before: RequestRecord, arrival: RequestRecord) -> bool:
     """Whether an id means the same request here and there; ids that we gave out may clash with a source's."""
     return before.source == SOURCE or before.requested_at == arrival.requested_at
 
 
-def _is_newer(before: Record, arrival: Record) -> bool:
+def _is_newer(before: RequestRecord, arrival: RequestRecord) -> bool:
     """Whether a row says more than what is stored. Sources without a closing time only change their status."""
     if arrival.changed_at != before.changed_at:
         return arrival.changed_at > before.changed_at
     return arrival.status is Status.CLOSED and before.status is Status.OPEN
 
 
-def _merge(before: Record, arrival: Record) -> Record:
+def _merge(before: RequestRecord, arrival: RequestRecord) -> RequestRecord:
     """The stored record as the newer row has it. What the row leaves out stays.
 
     Of a request that was made here, what the citizen sent stays too; the source only tells how it goes on.
@@ -408,7 +408,7 @@ def _merge(before: Record, arrival: Record) -> Record:
     )
 
 
-def _events(before: Record, after: Record) -> Iterator[Event]:
+def _events(before: RequestRecord, after: RequestRecord) -> Iterator[Event]:
     """What a newer row changed, for everybody, at the time the source says."""
     if after.status != before.status:
         yield Event(after.updated_at, "status", after.status, is_public=True)

@@ -10,11 +10,11 @@ from shapely.geometry.base import BaseGeometry
 
 from open311.domain.attributes import Answer
 from open311.domain.places import Place
-from open311.domain.requests import Record, Status
+from open311.domain.requests import RequestRecord, Status
 from open311.domain.routing import Draft
 from open311.domain.services import Attribute, Datatype, Service, ServiceType
 from open311.operations.platform import Platform
-from open311.operations.publishing import Names, publish
+from open311.operations.publishing import Names, publish_requests
 from open311.plugins import Jurisdiction
 from open311.storage import requests
 
@@ -36,11 +36,11 @@ def add_examples(platform: Platform, jurisdiction: Jurisdiction, *, count: int, 
             return 0
         records = _records(platform, jurisdiction, count, now)
         requests.insert_records(connection, records, "example")
-        publish(connection, records, Names(jurisdiction, {}))
+        publish_requests(connection, records, Names(jurisdiction, {}))
     return len(records)
 
 
-def _records(platform: Platform, jurisdiction: Jurisdiction, count: int, now: datetime) -> list[Record]:
+def _records(platform: Platform, jurisdiction: Jurisdiction, count: int, now: datetime) -> list[RequestRecord]:
     random = Random(jurisdiction.id)  # noqa: S311  # the same city looks the same everywhere
     listed = [service for service in jurisdiction.services if service.type is not ServiceType.BLACKBOX]
     shares = [1 / rank for rank in range(1, len(listed) + 1)]  # few services get most requests
@@ -49,7 +49,7 @@ def _records(platform: Platform, jurisdiction: Jurisdiction, count: int, now: da
     records = []
     for index, requested_at in enumerate(moments, start=1):
         service = random.choices(listed, shares)[0]
-        number = platform.numbers.next(platform.database.direct)
+        number = platform.numbers.next(platform.database.hot)
         records.append(_record(jurisdiction, service, random, number, index, requested_at, now))
     return records
 
@@ -62,7 +62,7 @@ def _record(
     index: int,
     requested_at: datetime,
     now: datetime,
-) -> Record:
+) -> RequestRecord:
     place = _place(jurisdiction, random)
     draft = Draft(
         service=service,
@@ -78,7 +78,7 @@ def _record(
     closed_at = requested_at + timedelta(hours=random.lognormvariate(3.8, 1.3))
     is_closed = closed_at < now and random.random() < 0.93
     changed_at = closed_at.replace(microsecond=0) if is_closed else requested_at
-    return Record(
+    return RequestRecord(
         jurisdiction_id=jurisdiction.id,
         number=number,
         service_request_id=jurisdiction.new_id(number, requested_at),

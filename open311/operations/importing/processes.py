@@ -24,9 +24,9 @@ from typing import Any, Self
 
 from open311.errors import Invalid
 from open311.formats.reading import Found, Source, Vocabulary, vocabulary_named
-from open311.operations.import_requests import Batch, Import, Matches, import_batch, in_chunks
+from open311.operations.importing.import_requests import Batch, Import, Matches, import_batch, in_chunks
 from open311.operations.platform import Platform, open_platform
-from open311.operations.sync import ensure_synced
+from open311.operations.upkeep.sync_catalogues import ensure_synced
 from open311.settings import Settings
 
 ALONE_ROWS = 10_000

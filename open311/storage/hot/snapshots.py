@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from open311.domain.search import RequestSearch
-from open311.storage.direct import Direct, Result, Session
-from open311.storage.search import whole_digest_query, whole_query
+from open311.storage.hot.connections import HotConnections, Result, Session
+from open311.storage.hot.searching import whole_digest_query, whole_query
 
 BATCH_ROWS = 500
 _CURSOR = "DECLARE snapshot NO SCROLL CURSOR FOR "
@@ -52,13 +52,13 @@ class Snapshot:
         self._session.close()
 
 
-def open_snapshot(direct: Direct, *, idle_limit_s: int = 0) -> Snapshot:
+def open_snapshot(hot: HotConnections, *, idle_limit_s: int = 0) -> Snapshot:
     """The state of this moment. Raises Unavailable.
 
     idle_limit_s  after how long without a question the database hangs up, so that a reader who has fallen
                   asleep does not keep it from cleaning up; 0 for never
     """
-    session = direct.session()
+    session = hot.session()
     try:
         session.command(f"SET idle_in_transaction_session_timeout = {idle_limit_s * 1000}")
         session.command("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")

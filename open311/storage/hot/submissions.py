@@ -31,8 +31,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB, REGCONFIG, TIMESTAMP
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
-from open311.domain.requests import Event, Record, Reporter
-from open311.storage.direct import Statement
+from open311.domain.requests import Event, Reporter, RequestRecord
+from open311.storage.hot.connections import Statement
 from open311.storage.publications import Publication, publication_values
 from open311.storage.requests import record_values
 from open311.storage.tables import publication, reporter, request_event, request_token, service_request
@@ -53,7 +53,7 @@ class NewRequest:
     token        "" for none
     """
 
-    record: Record
+    record: RequestRecord
     reporter: Reporter
     events: Sequence[Event]
     publication: Publication | None
@@ -63,7 +63,7 @@ class NewRequest:
 def insert_request(run: Run, new: NewRequest) -> bool:
     """Write a new request down; False, and nothing written, if its service_request_id is taken.
 
-    run  `Direct.write` for a transaction of its own, or `within(connection)` for one that goes on
+    run  `HotConnections.write` for a transaction of its own, or `within(connection)` for one that goes on
     """
     return bool(run(_statement(), _values(new)))
 
@@ -89,7 +89,7 @@ def _statement() -> Statement:
     query = select(request.c.id).add_cte(
         _reporter(request), _events(request), _publication(request), _token(request)
     )
-    return Statement.of(query, is_kept=True)
+    return Statement.of(query, is_prepared=True)
 
 
 def _reporter(request: CTE) -> CTE:

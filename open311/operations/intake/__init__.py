@@ -1,0 +1,1 @@
+"""New requests: checked, routed, stored, given their ids."""

@@ -1,0 +1,129 @@
+"""Kinds of search: what a list's SQL depends on, apart from values; and which kinds may share a kept plan."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from open311.clock import utc_now
+from open311.domain.search import Box, RequestSearch, Sort, box_around, halves
+from open311.storage.tables import publication
+
+LARGE_SQUARE_DEGREES = 0.001
+"""About 3 km by 3 km in most cities."""
+
+_CAPS = (11, 101, 1001)
+"""Most rows of the pages that share a plan: PostgreSQL expects a tenth of a number that it does not know.
+
+Of a page of unknown length it would expect a tenth of all requests, and plan each one anew, for its own length."""
+
+INSTANTS = {
+    Sort.REQUESTED_DESC: publication.c.requested_at,
+    Sort.REQUESTED: publication.c.requested_at,
+    Sort.UPDATED_DESC: publication.c.updated_at,
+    Sort.UPDATED: publication.c.updated_at,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SearchKind:
+    """What a page's SQL depends on; searches alike in this differ in values only."""
+
+    sort: Sort
+    service_codes: int
+    status: str
+    bounds: frozenset[str]
+    box_parts: int
+    circle_parts: int
+    is_box_large: bool
+    is_circle_large: bool
+    has_agency: bool
+    has_area: bool
+    has_media: bool | None
+    has_words: bool
+    has_key: bool
+    is_deep: bool
+    is_window_past: bool
+
+    @classmethod
+    def of(cls, search: RequestSearch) -> SearchKind:
+        bounds = {
+            name
+            for name, window in (("requested", search.requested), ("changed", search.changed))
+            for name, end in ((f"{name}_start", window.start), (f"{name}_end", window.end))
+            if end is not None
+        }
+        return cls(
+            sort=search.sort,
+            service_codes=min(2, len(search.service_codes or ())),
+            status=search.statuses[0] if len(set(search.statuses)) == 1 else "",
+            bounds=frozenset(bounds),
+            box_parts=len(halves(search.box)) if search.box else 0,
+            circle_parts=len(halves(box_around(search.near))) if search.near else 0,
+            is_box_large=search.box is not None and is_large(search.box),
+            is_circle_large=search.near is not None and is_large(box_around(search.near)),
+            has_agency=bool(search.agency),
+            has_area=bool(search.area),
+            has_media=search.has_media,
+            has_words=bool(search.words),
+            has_key=search.after is not None,
+            is_deep=search.page > 1,
+            is_window_past=search.sort is Sort.UPDATED_DESC and _is_past(search),
+        )
+
+    @property
+    def measures_last(self) -> bool:
+        """Whether a circle's distances are measured on the way out, of a list of all that lie in its box.
+
+        Measuring looks so dear to PostgreSQL that it would rather go through a whole index than do it ten thousand
+        times, and it expects far fewer requests in a circle than there are. By last change, within a window of
+        last changes, it is right all the same.
+        """
+        is_by_change = INSTANTS[self.sort] is publication.c.updated_at
+        is_best_as_it_is = self.is_deep or self.is_window_past or (is_by_change and "changed_start" in self.bounds)
+        return self.is_circle_large and not is_best_as_it_is
+
+    def cap(self, rows: int) -> int:
+        """The most rows of the pages that share a plan with one of so many; 0 where each is planned by itself."""
+        return next((cap for cap in _CAPS if cap >= rows), 0) if self._has_one_plan else 0
+
+    @property
+    def _has_one_plan(self) -> bool:
+        """Whether one plan is best for all values, so that the server may keep it.
+
+        By last change, the best one for a service depends on how many requests it has.
+        """
+        is_usual = self.sort is Sort.REQUESTED_DESC
+        return self == SearchKind(
+            sort=self.sort,
+            service_codes=min(1, self.service_codes) if is_usual else 0,
+            status=self.status if is_usual else "",
+            bounds=frozenset({"requested_start"}) | (self.bounds & {"requested_end"} if is_usual else set()),
+            box_parts=0,
+            circle_parts=0,
+            is_box_large=False,
+            is_circle_large=False,
+            has_agency=False,
+            has_area=False,
+            has_media=None,
+            has_words=False,
+            has_key=self.has_key,
+            is_deep=False,
+            is_window_past=False,
+        )
+
+
+def is_large(box: Box) -> bool:
+    """Whether a box may hold so many requests that going by date is quicker than fetching all that lie in it."""
+    return box.west <= box.east and (box.east - box.west) * (box.north - box.south) >= LARGE_SQUARE_DEGREES
+
+
+def _is_past(search: RequestSearch) -> bool:
+    """Whether a window ends longer before the page begins than it lasts.
+
+    Its requests were then updated below very many others, of which PostgreSQL knows nothing: it expects them
+    everywhere, and goes through all that was updated since.
+    """
+    start, end = search.requested.start, search.requested.end
+    if start is None or end is None:
+        return False
+    return (search.after.at if search.after else utc_now()) - end > end - start

@@ -1,0 +1,162 @@
+"""The SELECT of a list, put together from its kind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    ColumnElement,
+    Integer,
+    Select,
+    Text,
+    and_,
+    any_,
+    bindparam,
+    cast,
+    func,
+    literal_column,
+    or_,
+    select,
+    tuple_,
+)
+from sqlalchemy.dialects.postgresql import REGCONFIG
+
+from open311.domain.requests import Status
+from open311.domain.search import Sort
+from open311.storage.geometry import distance, in_bounds, in_box, in_circle, within
+from open311.storage.hot.kinds import INSTANTS, SearchKind
+from open311.storage.tables import publication
+
+_PAST_ORDER = ((publication.c.updated_at + literal_column("interval '0'")).desc(), publication.c.id.desc())
+"""As by `Sort.UPDATED_DESC`, but no index has it, so that the window's requests are read and sorted."""
+
+
+def list_select(kind: SearchKind, *columns: ColumnElement[Any], is_measured: bool = True) -> Select[Any]:
+    """All that is listed; with `is_measured` off, a large circle stands for its box."""
+    order = _PAST_ORDER if kind.is_window_past else _order(kind.sort, publication.c)
+    return select(*columns).where(*conditions(kind, is_measured=is_measured)).order_by(*order)
+
+
+def page_select(kind: SearchKind, cap: int, *columns: str, with_distance: bool = False) -> Select[Any]:
+    if cap:
+        return _capped(kind, cap, *columns)
+    if kind.measures_last:
+        return _measured(kind, *columns, with_distance=with_distance)
+    metres = (distance(publication.c.point, "near"),) if with_distance else ()
+    keys = (publication.c.jurisdiction_id, publication.c.id)
+    page = (
+        list_select(kind, *(keys if kind.is_deep else (*(publication.c[name] for name in columns), *metres)))
+        .limit(bindparam("limit", type_=Integer))
+        .offset(bindparam("offset", type_=BigInteger))
+    )
+    if not kind.is_deep:
+        return page
+    # Of what lies before the page the index alone is read, where it knows all that was asked for.
+    found = page.subquery("found")
+    here = and_(keys[0] == found.c.jurisdiction_id, keys[1] == found.c.id)
+    return (
+        select(*(publication.c[name] for name in columns), *metres)
+        .join(found, here)
+        .order_by(*_order(kind.sort, publication.c))
+    )
+
+
+def _capped(kind: SearchKind, cap: int, *columns: str) -> Select[Any]:
+    """A page out of the first `cap` rows, which say to PostgreSQL what a parameter cannot: that few are wanted."""
+    names = dict.fromkeys((*columns, "id", INSTANTS[kind.sort].name))
+    found = list_select(kind, *(publication.c[name] for name in names))
+    first = found.limit(literal_column(str(cap))).subquery("first")
+    page = select(*(first.c[name] for name in columns)).order_by(*_order(kind.sort, first.c))
+    return page.limit(bindparam("limit", type_=Integer))
+
+
+def _measured(kind: SearchKind, *columns: str, with_distance: bool) -> Select[Any]:
+    """A page out of all that lie in the circle's box; OFFSET 0 has PostgreSQL plan that list by itself."""
+    names = dict.fromkeys((*columns, "id", "point", INSTANTS[kind.sort].name))
+    found = list_select(kind, *(publication.c[name] for name in names), is_measured=False)
+    boxed = found.offset(literal_column("0")).subquery("boxed")
+    metres = (distance(boxed.c.point, "near"),) if with_distance else ()
+    page = select(*(boxed.c[name] for name in columns), *metres).where(in_circle(boxed.c.point, "near"))
+    return page.order_by(*_order(kind.sort, boxed.c)).limit(bindparam("limit", type_=Integer))
+
+
+def _order(sort: Sort, columns: Any) -> Iterator[ColumnElement[Any]]:
+    """A list's order, by the columns of the table or of a query over it."""
+    for column in (columns[INSTANTS[sort].name], columns.id):
+        yield column.desc() if sort.is_descending else column
+
+
+def conditions(kind: SearchKind, *, is_measured: bool = True) -> Iterator[ColumnElement[bool]]:
+    columns = publication.c
+    yield columns.jurisdiction_id == bindparam("jurisdiction_id")
+    yield columns.visibility == literal_column("'public'")  # as the partial indexes have it
+    if kind.service_codes == 1:
+        yield columns.service_code == bindparam("service_code")
+    elif kind.service_codes:
+        yield columns.service_code == any_(bindparam("service_codes", type_=ARRAY(Text)))
+    if kind.status:
+        yield columns.status == literal_column(f"'{Status(kind.status)}'")
+    yield from _windows(kind)
+    if kind.has_agency:
+        yield columns.agency == bindparam("agency")
+    if kind.has_area:
+        yield columns.areas != literal_column("'{}'")  # as its index has it
+        yield columns.areas.contains(bindparam("areas", type_=ARRAY(Text)))
+    if kind.has_media is not None:
+        yield columns.has_media if kind.has_media else ~columns.has_media
+    if kind.has_words:
+        language = cast(bindparam("words_language", type_=Text), REGCONFIG)
+        yield columns.words.bool_op("@@")(func.websearch_to_tsquery(language, bindparam("words", type_=Text)))
+    if kind.has_key:
+        # As a row comparison: only so does the index begin where the page does.
+        here = tuple_(INSTANTS[kind.sort], columns.id)
+        there = tuple_(
+            bindparam("key_at", type_=INSTANTS[kind.sort].type), bindparam("key_number", type_=BigInteger)
+        )
+        yield here < there if kind.sort.is_descending else here > there
+    if kind.is_box_large:
+        yield in_bounds(columns.lat, columns.long, "box")
+    elif kind.box_parts:
+        yield in_box(columns.point, "box", kind.box_parts)
+    if kind.is_circle_large:
+        yield in_bounds(columns.lat, columns.long, "near")
+        if is_measured:
+            yield in_circle(columns.point, "near")
+    elif kind.circle_parts:
+        yield within(columns.point, "near", kind.circle_parts)
+
+
+def _windows(kind: SearchKind) -> Iterator[ColumnElement[bool]]:
+    """Bounds on two instants, and what follows from them for the one that the list goes by.
+
+    A request is never changed before it is made: requested_at <= updated_at <= changed_at.
+    """
+    columns, first = publication.c, INSTANTS[kind.sort]
+    if "requested_start" in kind.bounds:
+        yield from _requested_since(kind)
+    if "requested_end" in kind.bounds:
+        yield columns.requested_at <= bindparam("requested_end")
+    if "changed_start" in kind.bounds:
+        yield columns.changed_at >= bindparam("changed_start")
+    if "changed_end" in kind.bounds:
+        yield columns.changed_at <= bindparam("changed_end")
+        yield first <= bindparam("changed_end")
+
+
+def _requested_since(kind: SearchKind) -> Iterator[ColumnElement[bool]]:
+    """The first bound, said so that PostgreSQL finds the best way for the order of the list."""
+    columns = publication.c
+    start: ColumnElement[Any] = bindparam("requested_start")
+    if INSTANTS[kind.sort] is not columns.updated_at:
+        yield columns.requested_at >= start
+        return
+    yield columns.updated_at >= start
+    if "requested_end" in kind.bounds and kind.sort.is_descending:
+        yield columns.requested_at >= start  # what was updated last may all have been requested later
+    else:
+        # As two bounds that have nothing to do with each other, they would make PostgreSQL expect a twentieth of
+        # the rows, and read and sort all of them.
+        yield or_(columns.requested_at >= start, columns.updated_at < start)

@@ -1,0 +1,28 @@
+"""The tables, as the queries name them. The migrations make them; a test proves both alike.
+
+jurisdiction_id is the first column of every key, so that the schema can be distributed by it. Instants are UTC.
+"""
+
+from open311.storage.tables.access import api_key, repeatable_post
+from open311.storage.tables.catalogue import department, jurisdiction, service
+from open311.storage.tables.columns import TransactionId, metadata
+from open311.storage.tables.publication import change_mark, edition, publication
+from open311.storage.tables.requests import reporter, request_event, request_number, request_token, service_request
+
+__all__ = [
+    "TransactionId",
+    "api_key",
+    "change_mark",
+    "department",
+    "edition",
+    "jurisdiction",
+    "metadata",
+    "publication",
+    "repeatable_post",
+    "reporter",
+    "request_event",
+    "request_number",
+    "request_token",
+    "service",
+    "service_request",
+]

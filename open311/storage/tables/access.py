@@ -1,0 +1,56 @@
+"""Who may send requests, and the POSTs that may come twice."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKeyConstraint,
+    Identity,
+    Index,
+    LargeBinary,
+    PrimaryKeyConstraint,
+    Table,
+    UniqueConstraint,
+    text,
+)
+
+from open311.storage.tables.columns import instant_column, metadata, text_column
+
+api_key = Table(
+    "api_key",
+    metadata,
+    text_column("jurisdiction_id", None),  # "*" for all
+    Column("id", BigInteger, Identity(always=True), nullable=False),
+    Column("digest", LargeBinary, nullable=False),  # SHA-256 of the key; a key has 192 random bits
+    text_column("label", None),
+    text_column("contact"),
+    Column("is_test", Boolean, nullable=False, server_default=text("false")),
+    instant_column("created_at"),
+    instant_column("revoked_at", nullable=True),
+    PrimaryKeyConstraint("jurisdiction_id", "id"),
+    UniqueConstraint("jurisdiction_id", "digest"),
+)
+Index("api_key_digest_idx", api_key.c.digest)
+
+# Answers to repeat for a client that sends the same POST again within a day.
+repeatable_post = Table(
+    "repeatable_post",
+    metadata,
+    text_column("jurisdiction_id", None),
+    Column("api_key_id", BigInteger, nullable=False),
+    text_column("client_key", None),
+    Column("digest", LargeBinary, nullable=False),
+    Column("request_id", BigInteger, nullable=False),
+    instant_column("created_at"),
+    PrimaryKeyConstraint("jurisdiction_id", "api_key_id", "client_key"),
+    ForeignKeyConstraint(
+        ["jurisdiction_id", "request_id"],
+        ["service_request.jurisdiction_id", "service_request.id"],
+        ondelete="CASCADE",
+        deferrable=True,
+        initially="DEFERRED",
+    ),
+)
+Index("repeatable_post_created_idx", repeatable_post.c.created_at)

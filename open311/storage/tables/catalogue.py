@@ -1,0 +1,46 @@
+"""Names of a city's catalogue, written down for joins and history."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    ForeignKeyConstraint,
+    PrimaryKeyConstraint,
+    Table,
+    text,
+)
+
+from open311.storage.tables.columns import instant_column, metadata, text_column
+
+jurisdiction = Table(
+    "jurisdiction",
+    metadata,
+    text_column("jurisdiction_id", None),
+    text_column("name", None),
+    text_column("digest", None),  # of the catalogue; when it changes, so does the changeset
+    instant_column("changeset"),
+    PrimaryKeyConstraint("jurisdiction_id"),
+)
+
+department = Table(
+    "department",
+    metadata,
+    text_column("jurisdiction_id", None),
+    text_column("code", None),
+    text_column("name", None),
+    PrimaryKeyConstraint("jurisdiction_id", "code"),
+    ForeignKeyConstraint(["jurisdiction_id"], ["jurisdiction.jurisdiction_id"]),
+)
+
+service = Table(
+    "service",
+    metadata,
+    text_column("jurisdiction_id", None),
+    text_column("code", None),
+    text_column("name", None),
+    text_column("group_name"),
+    Column("is_active", Boolean, nullable=False, server_default=text("true")),  # false: retired
+    PrimaryKeyConstraint("jurisdiction_id", "code"),
+    ForeignKeyConstraint(["jurisdiction_id"], ["jurisdiction.jurisdiction_id"]),
+)

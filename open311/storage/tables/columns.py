@@ -1,0 +1,39 @@
+"""What all tables are made of: the metadata with its names, and the kinds of column."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    Column,
+    MetaData,
+    Text,
+)
+from sqlalchemy.dialects.postgresql import TIMESTAMP
+from sqlalchemy.types import UserDefinedType
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "%(table_name)s_pkey",
+        "fk": "%(table_name)s_%(referred_table_name)s_fkey",
+        "uq": "%(table_name)s_%(column_0_N_name)s_key",
+        "ix": "%(table_name)s_%(column_0_N_name)s_idx",
+    }
+)
+
+
+class TransactionId(UserDefinedType[str]):
+    """PostgreSQL's 64-bit transaction id: commit order, which a sequence is not."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **_: object) -> str:
+        """The type's name in DDL."""
+        return "xid8"
+
+
+def text_column(name: str, default: str | None = "") -> Column[str]:
+    """A text column; "" where there is nothing, so that nobody has to ask for NULL as well."""
+    return Column(name, Text, nullable=False, server_default=default)
+
+
+def instant_column(name: str, *, nullable: bool = False) -> Column[object]:
+    return Column(name, TIMESTAMP(timezone=True), nullable=nullable)

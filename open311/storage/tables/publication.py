@@ -1,0 +1,176 @@
+"""What the public can see of requests, how far it is rendered, and marks in the order of its changes."""
+
+from __future__ import annotations
+
+from geoalchemy2 import Geometry
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Double,
+    ForeignKeyConstraint,
+    Index,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, TSVECTOR
+
+from open311.storage.tables.columns import TransactionId, instant_column, metadata, text_column
+
+# What the public can see of a request, and all that public routes may read. Columns of fixed width come first, and
+# what lists read before what few ask for: PostgreSQL finds a row's columns in their order.
+publication = Table(
+    "publication",
+    metadata,
+    Column("id", BigInteger, nullable=False),
+    Column("digest", BigInteger, nullable=False),  # of both renditions; lists make their ETags of it
+    instant_column("requested_at"),
+    instant_column("updated_at"),
+    instant_column("changed_at"),
+    Column("written_by", TransactionId, nullable=False, server_default=text("pg_current_xact_id()")),
+    Column("has_media", Boolean, nullable=False, server_default=text("false")),
+    Column("was_public", Boolean, nullable=False),  # ever: the change feed tells of no others
+    text_column("jurisdiction_id", None),
+    text_column("visibility", None),  # public, unlisted, or withdrawn: a tombstone without renditions
+    text_column("json", None),
+    text_column("xml", None),
+    text_column("service_request_id", None),
+    text_column("service_code", None),
+    text_column("status", None),
+    text_column("agency"),  # agency_responsible
+    Column("json_extras", ARRAY(Text), nullable=False),  # extended_attributes, notes, attributes
+    Column("xml_extras", ARRAY(Text), nullable=False),
+    Column("areas", ARRAY(Text), nullable=False, server_default=text("'{}'")),
+    Column("words", TSVECTOR, nullable=False),  # what q= looks through, accents folded
+    Column("lat", Double),
+    Column("long", Double),
+    Column("point", Geometry("POINT", srid=4326, spatial_index=False)),
+    text_column("bulk_csv", None),  # its line in the CSV of GeoReport Bulk
+    PrimaryKeyConstraint("jurisdiction_id", "id"),
+    UniqueConstraint("jurisdiction_id", "service_request_id"),
+    ForeignKeyConstraint(
+        ["jurisdiction_id", "id"], ["service_request.jurisdiction_id", "service_request.id"], ondelete="CASCADE"
+    ),
+    # Searches rely on it: a bound on one is a bound on another.
+    CheckConstraint("requested_at <= updated_at AND updated_at <= changed_at", name="publication_instants_check"),
+)
+# How far a jurisdiction's publications are rendered anew for its newest names and renderer.
+edition = Table(
+    "edition",
+    metadata,
+    text_column("jurisdiction_id", None),
+    text_column("edition", None),
+    Column("rendered_until", BigInteger, nullable=False, server_default=text("0")),  # service_request.id
+    instant_column("begun_at"),
+    instant_column("finished_at", nullable=True),
+    PrimaryKeyConstraint("jurisdiction_id"),
+    ForeignKeyConstraint(["jurisdiction_id"], ["jurisdiction.jurisdiction_id"]),
+)
+
+_listed = text("visibility = 'public'")
+_newest = (publication.c.requested_at.desc(), publication.c.id.desc())
+# At the end of keys that a list goes by, so that what does not fit is passed over without a look at its row.
+_place = (publication.c.lat, publication.c.long)
+Index(
+    "publication_newest_idx",
+    publication.c.jurisdiction_id,
+    *_newest,
+    *_place,
+    publication.c.changed_at,
+    # So that a validator, a count and what lies before a page are found in the index alone.
+    postgresql_include=["digest", "status", "has_media"],
+    postgresql_where=_listed,
+)
+Index(
+    "publication_service_idx",
+    publication.c.jurisdiction_id,
+    publication.c.service_code,
+    *_newest,
+    *_place,
+    postgresql_where=_listed,
+)
+Index(
+    "publication_open_idx",
+    publication.c.jurisdiction_id,
+    publication.c.service_code,
+    *_newest,
+    postgresql_where=text("visibility = 'public' AND status = 'open'"),
+)
+Index(
+    "publication_open_newest_idx",
+    publication.c.jurisdiction_id,
+    *_newest,
+    postgresql_where=text("visibility = 'public' AND status = 'open'"),
+)
+Index(
+    "publication_changed_idx",
+    publication.c.jurisdiction_id,
+    publication.c.changed_at,
+    publication.c.id,
+    postgresql_where=_listed,
+)
+Index(
+    "publication_updated_idx",
+    publication.c.jurisdiction_id,
+    publication.c.updated_at,
+    publication.c.id,
+    *_place,
+    publication.c.changed_at,
+    postgresql_where=_listed,
+)
+Index(
+    "publication_agency_idx",
+    publication.c.jurisdiction_id,
+    publication.c.agency,
+    *_newest,
+    *_place,
+    postgresql_where=_listed,
+)
+Index(
+    "publication_media_idx",
+    publication.c.jurisdiction_id,
+    *_newest,
+    postgresql_where=text("visibility = 'public' AND has_media"),
+)
+Index(
+    "publication_words_idx",
+    publication.c.words,
+    postgresql_using="gin",
+    postgresql_where=_listed,
+)
+Index(
+    "publication_areas_idx",
+    publication.c.areas,
+    postgresql_using="gin",
+    postgresql_where=text("visibility = 'public' AND areas <> '{}'"),
+)
+Index(
+    "publication_written_idx",
+    publication.c.jurisdiction_id,
+    publication.c.written_by,
+    publication.c.id,
+    postgresql_where=text("was_public"),
+)
+Index(
+    "publication_point_idx",
+    publication.c.jurisdiction_id,
+    publication.c.point,
+    publication.c.requested_at,
+    postgresql_using="gist",
+    postgresql_where=_listed,
+)
+
+# Where the change feed stood at an instant: what is committed after `at` is written by `horizon` or later.
+change_mark = Table(
+    "change_mark",
+    metadata,
+    text_column("jurisdiction_id", None),
+    instant_column("at"),
+    Column("horizon", TransactionId, nullable=False),
+    PrimaryKeyConstraint("jurisdiction_id", "at"),
+    ForeignKeyConstraint(["jurisdiction_id"], ["jurisdiction.jurisdiction_id"]),
+)

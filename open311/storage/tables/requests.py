@@ -1,0 +1,121 @@
+"""The record of a request: its row, its token, its reporter, its history. Staff's side."""
+
+from __future__ import annotations
+
+from geoalchemy2 import Geometry
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Double,
+    ForeignKeyConstraint,
+    Identity,
+    Index,
+    PrimaryKeyConstraint,
+    Sequence,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+
+from open311.storage.tables.columns import instant_column, metadata, text_column
+
+request_number = Sequence("request_number", metadata=metadata, increment=16)
+
+service_request = Table(
+    "service_request",
+    metadata,
+    text_column("jurisdiction_id", None),
+    Column("id", BigInteger, nullable=False),  # ours, never shown
+    Column("service_request_id", Text),  # NULL while a token stands for it, and for blackbox services
+    text_column("service_code", None),
+    text_column("status", "open"),
+    text_column("detailed_status"),  # the back office's own word
+    text_column("outcome"),  # what came of it, once closed
+    text_column("status_notes"),
+    text_column("description"),
+    text_column("department"),  # code; "" where only agency_responsible is known, and for test keys
+    text_column("agency_responsible"),  # as imported; "" to show the department's name
+    text_column("route_reason"),
+    Column("is_triage", Boolean, nullable=False, server_default=text("false")),
+    text_column("service_notice"),
+    instant_column("requested_at"),
+    instant_column("updated_at"),  # as shown: the closing time once closed
+    instant_column("changed_at"),  # the true last change
+    instant_column("expected_at", nullable=True),
+    Column("lat", Double),  # as sent
+    Column("long", Double),
+    Column("point", Geometry("POINT", srid=4326, spatial_index=False)),
+    text_column("address"),
+    text_column("address_id"),
+    text_column("zipcode"),
+    Column("is_outside", Boolean, nullable=False, server_default=text("false")),
+    Column("areas", ARRAY(Text), nullable=False, server_default=text("'{}'")),  # names, as of the report
+    Column("media_urls", ARRAY(Text), nullable=False, server_default=text("'{}'")),
+    Column("answers", JSONB, nullable=False, server_default=text("'[]'")),  # [{"code": …, "values": [...]}]
+    text_column("visibility", "public"),  # public, unlisted (by id only) or private
+    text_column("source", "api"),  # api, import or example
+    text_column("channel"),  # how it came to the city: api, phone, web, …
+    text_column("possible_duplicate_of"),  # service_request_id of an earlier one nearby, as of the report
+    PrimaryKeyConstraint("jurisdiction_id", "id"),
+    UniqueConstraint("jurisdiction_id", "service_request_id"),
+    ForeignKeyConstraint(["jurisdiction_id", "service_code"], ["service.jurisdiction_id", "service.code"]),
+)
+Index("service_request_service_idx", service_request.c.jurisdiction_id, service_request.c.service_code)
+
+request_token = Table(
+    "request_token",
+    metadata,
+    text_column("jurisdiction_id", None),
+    text_column("token", None),
+    Column("request_id", BigInteger, nullable=False),
+    text_column("service_request_id"),  # "" until it is resolved
+    text_column("failure"),  # why it will never be
+    PrimaryKeyConstraint("jurisdiction_id", "token"),
+    ForeignKeyConstraint(
+        ["jurisdiction_id", "request_id"],
+        ["service_request.jurisdiction_id", "service_request.id"],
+        ondelete="CASCADE",
+    ),
+)
+Index("request_token_request_idx", request_token.c.jurisdiction_id, request_token.c.request_id)
+
+reporter = Table(
+    "reporter",
+    metadata,
+    text_column("jurisdiction_id", None),
+    Column("request_id", BigInteger, nullable=False),
+    text_column("email"),
+    text_column("first_name"),
+    text_column("last_name"),
+    text_column("phone"),
+    text_column("device_id"),
+    text_column("account_id"),
+    PrimaryKeyConstraint("jurisdiction_id", "request_id"),
+    ForeignKeyConstraint(
+        ["jurisdiction_id", "request_id"],
+        ["service_request.jurisdiction_id", "service_request.id"],
+        ondelete="CASCADE",
+    ),
+)
+
+request_event = Table(
+    "request_event",
+    metadata,
+    text_column("jurisdiction_id", None),
+    Column("id", BigInteger, Identity(always=True), nullable=False),
+    Column("request_id", BigInteger, nullable=False),
+    instant_column("at"),
+    text_column("kind", None),  # as domain.requests.Event lists them
+    text_column("visibility", "staff"),  # public or staff
+    text_column("description"),
+    PrimaryKeyConstraint("jurisdiction_id", "id"),
+    ForeignKeyConstraint(
+        ["jurisdiction_id", "request_id"],
+        ["service_request.jurisdiction_id", "service_request.id"],
+        ondelete="CASCADE",
+    ),
+)
+Index("request_event_request_idx", request_event.c.jurisdiction_id, request_event.c.request_id)
