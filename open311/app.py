@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Request
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -15,17 +15,17 @@ from open311.observe import configure_logs, logger
 from open311.operations.platform import Platform, open_platform
 from open311.operations.upkeep.sync_catalogues import ensure_synced
 from open311.settings import Settings
-from open311.web.access import limit_rates, require_https
-from open311.web.bulk import register_bulk
+from open311.web import extensions, georeport, site
+from open311.web.blueprint import BoundEndpoint, register_endpoints
 from open311.web.documentation import GeoReportApi
-from open311.web.dumps import register_dumps
+from open311.web.endpoints import endpoints_in
 from open311.web.envelope import Envelope, WholeBody
 from open311.web.errors import register_errors
-from open311.web.feeds import register_feeds
-from open311.web.georeport import hot_views, register_georeport
-from open311.web.pages import pages
+from open311.web.gate import HttpsOnly, RateLimits
 from open311.web.quick import QuickLane
-from open311.web.status import status
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
 
 log = logger(__name__)
 
@@ -81,27 +81,26 @@ def create_app(settings: Settings, platform: Platform | None = None) -> Flask:
     app.url_map.merge_slashes = False
     platform = platform or open_platform(settings)
     app.extensions["open311"] = platform
-    api = GeoReportApi(app)
-    api.DEFAULT_ERROR_RESPONSE_NAME = None  # each call documents its own errors
-    register_georeport(api)
-    register_feeds(api)
-    register_bulk(app, api, lanes=settings.bulk_streams)
-    register_dumps(api)
-    app.register_blueprint(pages)
-    app.register_blueprint(status)
+    bound = [BoundEndpoint(endpoint, platform) for endpoint in endpoints_in(georeport, extensions, site)]
+    register_endpoints(app, GeoReportApi(app), bound)
     register_errors(app)
-    if settings.requires_https:
-        app.before_request(require_https)
-    limit_rates(app, settings)
     _sync(platform)
-    if not settings.get_rate:
-        app.wsgi_app = QuickLane(app.wsgi_app, hot_views(), requires_https=settings.requires_https)  # type: ignore[method-assign]
-    app.wsgi_app = WholeBody(app.wsgi_app, most_bytes=4 * settings.max_body_bytes)  # type: ignore[method-assign]
-    app.wsgi_app = Envelope(app.wsgi_app, platform)  # type: ignore[method-assign]
+    app.wsgi_app = _around(app.wsgi_app, settings, bound)  # type: ignore[method-assign, assignment]
+    return app
+
+
+def _around(application: WSGIApplication, settings: Settings, bound: list[BoundEndpoint]) -> WSGIApplication:
+    """What stands around Flask, the innermost first."""
+    application = QuickLane(application, bound)
+    application = RateLimits(application, settings)
+    if settings.requires_https:
+        application = HttpsOnly(application, settings.public_url)
+    application = WholeBody(application, most_bytes=4 * settings.max_body_bytes)
+    application = Envelope(application)
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
-    return app
+        application = ProxyFix(application, x_for=hops, x_proto=hops, x_host=hops)
+    return application
 
 
 def _sync(platform: Platform) -> None:

@@ -1,153 +1,226 @@
-"""What callers may send: query parameters and form fields, as the API page shows them.
+"""What callers may send: each schema reads the parameters of a call, and describes them on the API page.
 
-Values arrive as text; these schemas name them, describe them and refuse text that no database could keep.
-What a value means is checked by the domain, so that all problems of a call come back at once (A59).
+Types, aliases, lists, caps and meaning of a parameter stand in one place, its declaration here. What needs a city's
+catalogue or the clock is checked by the operations, so that all problems of a call come back at once (A59).
 """
 
 from __future__ import annotations
 
-from marshmallow import EXCLUDE, Schema, fields, validate
+from collections.abc import Iterator
+from datetime import UTC, tzinfo
+from typing import Any, ClassVar, cast
 
-from schemas.base import describe
+from marshmallow import EXCLUDE, Schema, ValidationError
 
-NO_NUL = validate.ContainsNoneOf("\x00", error="holds a NUL character; leave it out.")
+from schemas.limits import MAX_IDS, MAX_QUERY_CHARACTERS, MAX_RADIUS_M, MAX_ROWS
+from schemas.parameters import (
+    AnswersParameter,
+    BoxParameter,
+    ChoiceParameter,
+    DistanceParameter,
+    ExtrasParameter,
+    FlagParameter,
+    InstantParameter,
+    LatitudeParameter,
+    ListParameter,
+    LongitudeParameter,
+    NumberParameter,
+    Parameter,
+    RepeatedParameter,
+    Sent,
+    TextParameter,
+)
+
+Problems = list[tuple[str, str]]
+"""Names of parameters, and what is wrong with each."""
+
+EXTRA_FIELDS = ("extended_attributes", "notes", "attributes")
+"""What `extensions=` can add to an item (spec/extensions.md, E1)."""
+PAGE_SIZE_ALIASES = ("per_page", "limit", "max_requests")
+_NAMES_PEOPLE_WRITE = {"lng": "long", "lon": "long", "longitude": "long", "latitude": "lat", "statuses": "status"}
 
 
 class Arguments(Schema):
-    """Base: unknown parameters are ignored (A62)."""
+    """The parameters of one kind of call. Unknown ones are ignored (A62).
+
+    together  groups of parameters of which a call sends all or none
+    zone      stands in where a date names no time zone
+    """
 
     class Meta:
         unknown = EXCLUDE
+
+    together: ClassVar[tuple[tuple[str, ...], ...]] = ()
+
+    def __init__(self, *, zone: tzinfo = UTC, **more: Any) -> None:
+        super().__init__(**more)
+        self.zone = zone
+
+    @property
+    def parameters(self) -> dict[str, Parameter]:
+        """The declared parameters, by name."""
+        return cast("dict[str, Parameter]", self.fields)
+
+    def read(self, sent: Sent) -> tuple[dict[str, Any], Problems]:
+        """The values of all parameters, defaults where the call has none, and everything that is wrong."""
+        given = self.gather(sent)
+        values = {name: parameter.default for name, parameter in self.parameters.items()}
+        try:
+            return values | cast("dict[str, Any]", self.load(given)), list(self._apart(given))
+        except ValidationError as error:
+            faults = cast("dict[str, list[str]]", error.messages_dict)
+            found = [(name, text) for name, texts in faults.items() for text in texts]
+            return values | (cast("dict[str, Any]", error.valid_data) or {}), [*found, *self._apart(given)]
+
+    def gather(self, sent: Sent) -> dict[str, list[Any]]:
+        """What was sent for each parameter, under its own name; only those that were sent."""
+        found = ((name, parameter.gather(sent)) for name, parameter in self.parameters.items())
+        return {name: values for name, values in found if values}
+
+    def own_name(self, name: str) -> str:
+        """The parameter that a name stands for: `device_id` for deviceid; other names as they are."""
+        match = AnswersParameter.NAME.fullmatch(name)
+        if match:
+            return f"attribute[{match['code']}]"
+        return next((own for own, known in self.parameters.items() if name in known.aliases), name)
+
+    def near_misses(self, sent: Sent) -> list[tuple[str, str]]:
+        """Names that people write for a parameter's (start-date, lng, pagesize), each with the right one."""
+        known = {name for parameter in self.parameters.values() for name in parameter.names}
+        plain = {_letters(name): name for name in known}
+        plain |= {written: name for written, name in _NAMES_PEOPLE_WRITE.items() if name in known}
+        pairs = ((name, plain.get(_letters(name))) for name in sent if name not in known)
+        return [(name, right) for name, right in pairs if right]
+
+    def _apart(self, given: dict[str, list[Any]]) -> Iterator[tuple[str, str]]:
+        """What is missing beside a parameter that only counts together with others."""
+        for names in self.together:
+            missing = [name for name in names if name not in given]
+            is_required = any(self.parameters[name].required for name in names)
+            if missing and len(missing) < len(names) and not is_required:
+                all_names = f"{', '.join(names[:-1])} and {names[-1]}"
+                yield from ((name, f"is missing; send {all_names} together.") for name in missing)
+
+
+def _letters(name: str) -> str:
+    return "".join(sign for sign in name.lower() if sign.isalnum())
+
+
+class NoArguments(Arguments):
+    """A call without parameters."""
 
 
 class JurisdictionArguments(Arguments):
     """What every call takes."""
 
-    jurisdiction_id = fields.String(
-        load_default="",
-        validate=NO_NUL,
-        metadata=describe("Which city; may be left out where one alone is served.", "city.example"),
-    )
+    jurisdiction_id = TextParameter("Which city; may be left out where one alone is served.", "city.example")
 
 
 class ServiceArguments(JurisdictionArguments):
     """What service lists and definitions take."""
 
-    locale = fields.String(
-        load_default="",
-        validate=NO_NUL,
-        metadata=describe("Language of the texts, before Accept-Language; also as langcode.", "es"),
+    locale = TextParameter(
+        "Language of the texts, before Accept-Language; also as langcode.", "es", aliases=("langcode",)
     )
 
 
 class ServiceListArguments(ServiceArguments):
     """What the service list takes."""
 
-    lat = fields.String(
-        load_default="", metadata=describe("Only services for this point, with long (extension).", "60.1718")
-    )
-    long = fields.String(
-        load_default="", metadata=describe("Only services for this point, with lat (extension).", "24.9414")
-    )
+    together = (("lat", "long"),)
+
+    lat = LatitudeParameter("Only services for this point, with long (extension).", 60.1718)
+    long = LongitudeParameter("Only services for this point, with lat (extension).", 24.9414)
 
 
 class RequestSearchArguments(JurisdictionArguments):
-    """What a list of requests takes (1.6, and paging and places as extensions)."""
+    """What a list of requests takes: the standard's filters; paging, places and more as extensions.
 
-    service_request_id = fields.String(
-        load_default="", validate=NO_NUL, metadata=describe("Ids, comma-separated; overrides the other filters.")
+    service_request_id overrides the other filters, which are then not read (A19).
+    """
+
+    together = (("lat", "long", "radius"),)
+
+    service_request_id = ListParameter(
+        "Ids, comma-separated; overrides the other filters.", most=MAX_IDS, unit="ids"
     )
-    service_code = fields.String(
-        load_default="", validate=NO_NUL, metadata=describe("Service codes, comma-separated or repeated.")
+    service_code = ListParameter("Service codes, comma-separated or repeated.")
+    start_date = InstantParameter("Earliest requested_datetime.", "2026-03-01T00:00:00Z")
+    end_date = InstantParameter("Latest requested_datetime; at most 90 days after start_date.", is_end=True)
+    status = ListParameter("open, closed, or both comma-separated.", "open", choices=("open", "closed"))
+    updated_after = InstantParameter("Earliest change (extension).")
+    updated_before = InstantParameter("Latest change (extension).", is_end=True)
+    lat = LatitudeParameter("Centre of a circle, with long and radius (extension).")
+    long = LongitudeParameter("Centre of a circle, with lat and radius (extension).")
+    radius = DistanceParameter("Metres around lat and long (extension).", most=MAX_RADIUS_M)
+    bbox = BoxParameter("west,south,east,north in degrees (extension).", "24.9,60.1,25.0,60.2")
+    sort = ChoiceParameter(
+        "-requested, requested, -updated or updated (extension).",
+        choices=("-requested", "requested", "-updated", "updated"),
+        aliases=("order_by",),
     )
-    start_date = fields.String(
-        load_default="", metadata=describe("Earliest requested_datetime.", "2026-03-01T00:00:00Z")
+    q = TextParameter(
+        "Words that must be found, accents and case aside (extension).",
+        "street light",
+        most_characters=MAX_QUERY_CHARACTERS,
     )
-    end_date = fields.String(
-        load_default="", metadata=describe("Latest requested_datetime; at most 90 days after start_date.")
+    group = TextParameter("A service group (extension).")
+    keyword = TextParameter("A service keyword (extension).")
+    agency_responsible = TextParameter("As requests show it (extension).")
+    area = TextParameter("Name of an area, as `areas` lists them (extension).")
+    has_photo = FlagParameter("true or false (extension).")
+    extensions = ExtrasParameter(
+        "true, or some of extended_attributes, notes, attributes (extension).", "true", choices=EXTRA_FIELDS
     )
-    status = fields.String(load_default="", metadata=describe("open, closed, or both comma-separated.", "open"))
-    updated_after = fields.String(load_default="", metadata=describe("Earliest change (extension)."))
-    updated_before = fields.String(load_default="", metadata=describe("Latest change (extension)."))
-    lat = fields.String(load_default="", metadata=describe("Centre of a circle, with long and radius (extension)."))
-    long = fields.String(load_default="", metadata=describe("Centre of a circle, with lat and radius (extension)."))
-    radius = fields.String(load_default="", metadata=describe("Metres around lat and long (extension)."))
-    bbox = fields.String(
-        load_default="", metadata=describe("west,south,east,north in degrees (extension).", "24.9,60.1,25.0,60.2")
+    cursor = TextParameter("Where to go on; from a Link header (extension).")
+    page = NumberParameter("Page, from 1; 0 is 1 (extension).", 1, least=0, default=1)
+    page_size = NumberParameter(
+        "Rows a page, at most 1000; also per_page, limit, max_requests (extension).",
+        100,
+        least=1,
+        cut_to=MAX_ROWS,
+        default=MAX_ROWS,
+        aliases=PAGE_SIZE_ALIASES,
     )
-    sort = fields.String(
-        load_default="", metadata=describe("-requested, requested, -updated or updated (extension).")
-    )
-    q = fields.String(
-        load_default="",
-        validate=NO_NUL,
-        metadata=describe("Words that must be found, accents and case aside (extension).", "street light"),
-    )
-    group = fields.String(load_default="", validate=NO_NUL, metadata=describe("A service group (extension)."))
-    keyword = fields.String(load_default="", validate=NO_NUL, metadata=describe("A service keyword (extension)."))
-    agency_responsible = fields.String(
-        load_default="", validate=NO_NUL, metadata=describe("As requests show it (extension).")
-    )
-    area = fields.String(
-        load_default="", validate=NO_NUL, metadata=describe("Name of an area, as `areas` lists them (extension).")
-    )
-    has_photo = fields.String(load_default="", metadata=describe("true or false (extension)."))
-    extensions = fields.String(
-        load_default="",
-        metadata=describe("true, or some of extended_attributes, notes, attributes (extension).", "true"),
-    )
-    cursor = fields.String(load_default="", metadata=describe("Where to go on; from a Link header (extension)."))
-    page = fields.String(load_default="", metadata=describe("Page, from 1 (extension).", "1"))
-    page_size = fields.String(
-        load_default="",
-        metadata=describe("Rows a page, at most 1000; also per_page, limit, max_requests (extension).", "100"),
-    )
-    count = fields.String(
-        load_default="",
-        metadata=describe("true: count what is on all pages, up to 10,000, into X-Total-Count (extension)."),
+    count = FlagParameter(
+        "true: count what is on all pages, up to 10,000, into X-Total-Count (extension).", default=False
     )
 
-
-class BulkArguments(RequestSearchArguments):
-    """What GeoReport Bulk takes: the filters of a list, without its pages, order and extensions."""
-
-    class Meta:
-        unknown = EXCLUDE
-        exclude = ("service_request_id", "sort", "extensions", "cursor", "page", "page_size", "count")
+    def gather(self, sent: Sent) -> dict[str, list[Any]]:
+        """What was sent; beside ids, no other filter."""
+        found = super().gather(sent)
+        if "service_request_id" not in found:
+            return found
+        kept = ("jurisdiction_id", "service_request_id", "extensions")
+        return {name: values for name, values in found.items() if name in kept}
 
 
 class RequestArguments(JurisdictionArguments):
-    """What a single request takes (1.7, and an extension)."""
+    """What a single request takes."""
 
-    extensions = fields.String(
-        load_default="",
-        metadata=describe("true, or some of extended_attributes, notes, attributes (extension).", "true"),
+    extensions = ExtrasParameter(
+        "true, or some of extended_attributes, notes, attributes (extension).", "true", choices=EXTRA_FIELDS
     )
 
 
 class SubmissionArguments(JurisdictionArguments):
-    """What a new request takes (1.4)."""
+    """What a new request takes."""
 
-    api_key = fields.String(
-        load_default="",
-        metadata=describe("The key; may also stand in Authorization: Bearer or X-Api-Key."),
+    api_key = TextParameter("The key; may also stand in Authorization: Bearer or X-Api-Key.")
+    service_code = TextParameter("Which service.", "pothole")
+    lat = TextParameter("Latitude, with long.", "60.1718")
+    long = TextParameter("Longitude, with lat.", "24.9414")
+    address_string = TextParameter("Where, in words.", "5 Mill Lane")
+    address_id = TextParameter("The city's own id of the address.")
+    description = TextParameter("What is wrong; at most 4,000 characters.", "Deep hole")
+    email = TextParameter("The reporter's; never published.")
+    first_name = TextParameter("The reporter's; never published.")
+    last_name = TextParameter("The reporter's; never published.")
+    phone = TextParameter("The reporter's; never published.")
+    device_id = TextParameter("The reporter's device; never published.", aliases=("deviceid",))
+    account_id = TextParameter("The reporter's account with the app.")
+    media_url = RepeatedParameter("Address of a picture; may be repeated.")
+    client_request_id = TextParameter(
+        "Your own id of this call: sent again within 24 hours, the first answer comes back."
     )
-    service_code = fields.String(load_default="", metadata=describe("Which service.", "pothole"))
-    lat = fields.String(load_default="", metadata=describe("Latitude, with long.", "60.1718"))
-    long = fields.String(load_default="", metadata=describe("Longitude, with lat.", "24.9414"))
-    address_string = fields.String(load_default="", metadata=describe("Where, in words.", "5 Mill Lane"))
-    address_id = fields.String(load_default="", metadata=describe("The city's own id of the address."))
-    description = fields.String(
-        load_default="", metadata=describe("What is wrong; at most 4,000 characters.", "Deep hole")
-    )
-    email = fields.String(load_default="", metadata=describe("The reporter's; never published."))
-    first_name = fields.String(load_default="", metadata=describe("The reporter's; never published."))
-    last_name = fields.String(load_default="", metadata=describe("The reporter's; never published."))
-    phone = fields.String(load_default="", metadata=describe("The reporter's; never published."))
-    device_id = fields.String(load_default="", metadata=describe("The reporter's device; never published."))
-    account_id = fields.String(load_default="", metadata=describe("The reporter's account with the app."))
-    media_url = fields.String(load_default="", metadata=describe("Address of a picture; may be repeated."))
-    client_request_id = fields.String(
-        load_default="",
-        metadata=describe("Your own id of this call: sent again within 24 hours, the first answer comes back."),
-    )
+    attributes = AnswersParameter("Answers to the service's questions, each as attribute[CODE].")

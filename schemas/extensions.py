@@ -2,30 +2,44 @@
 
 from __future__ import annotations
 
-from marshmallow import fields
+from marshmallow import EXCLUDE, fields
 
-from schemas.arguments import NO_NUL, JurisdictionArguments, RequestArguments
+from schemas.arguments import PAGE_SIZE_ALIASES, JurisdictionArguments, RequestArguments, RequestSearchArguments
 from schemas.base import Body, Geometry, Items, Text, describe
 from schemas.georeport import ServiceRequestSchema
+from schemas.limits import LONGEST_WAIT_S, MAX_ROWS, MAX_VICINITY_DAYS, MAX_VICINITY_M
+from schemas.parameters import (
+    InstantParameter,
+    LatitudeParameter,
+    LongitudeParameter,
+    NumberParameter,
+    SecondsParameter,
+    TextParameter,
+)
+
+
+class BulkArguments(RequestSearchArguments):
+    """What GeoReport Bulk takes: the filters of a list, without its pages, order and extensions."""
+
+    class Meta:
+        unknown = EXCLUDE
+        exclude = ("service_request_id", "sort", "extensions", "cursor", "page", "page_size", "count")
 
 
 class ChangeArguments(RequestArguments):
     """What the change feed takes."""
 
-    cursor = fields.String(
-        load_default="", validate=NO_NUL, metadata=describe("Where to go on; from X-Cursor or the Link header.")
+    cursor = TextParameter("Where to go on; from X-Cursor or the Link header.")
+    since = InstantParameter("Begin with the changes made after this; without cursor.", "2026-03-01T00:00:00Z")
+    page_size = NumberParameter(
+        "Changes at once, at most 1000; also per_page, limit, max_requests.",
+        100,
+        least=1,
+        cut_to=MAX_ROWS,
+        default=MAX_ROWS,
+        aliases=PAGE_SIZE_ALIASES,
     )
-    since = fields.String(
-        load_default="",
-        metadata=describe("Begin with the changes made after this; without cursor.", "2026-03-01T00:00:00Z"),
-    )
-    page_size = fields.String(
-        load_default="",
-        metadata=describe("Changes at once, at most 1000; also per_page, limit, max_requests.", "100"),
-    )
-    wait = fields.String(
-        load_default="", metadata=describe("Seconds to wait for a change if there is none, at most 25.", "20")
-    )
+    wait = SecondsParameter("Seconds to wait for a change if there is none, at most 25.", 20, cut_to=LONGEST_WAIT_S)
 
 
 class WithdrawnSchema(Body):
@@ -48,14 +62,14 @@ class ChangeSchema(ServiceRequestSchema):
 class NearbyArguments(RequestArguments):
     """What the search for earlier requests takes."""
 
-    lat = fields.String(load_default="", metadata=describe("Latitude.", "60.1718"))
-    long = fields.String(load_default="", metadata=describe("Longitude.", "24.9414"))
-    service_code = fields.String(load_default="", validate=NO_NUL, metadata=describe("Which service.", "pothole"))
-    radius = fields.String(
-        load_default="", metadata=describe("Metres, at most 1000; else as the service has it.", "50")
-    )
-    days = fields.String(
-        load_default="", metadata=describe("Days back, at most 365; else as the service has it.", "7")
+    together = (("lat", "long"),)
+
+    lat = LatitudeParameter("Latitude.", 60.1718, missing="is missing; send lat and long together.")
+    long = LongitudeParameter("Longitude.", 24.9414, missing="is missing; send lat and long together.")
+    service_code = TextParameter("Which service.", "pothole")
+    radius = NumberParameter("Metres, at most 1000; else as the service has it.", 50, least=0, most=MAX_VICINITY_M)
+    days = NumberParameter(
+        "Days back, at most 365; else as the service has it.", 7, least=1, most=MAX_VICINITY_DAYS
     )
 
 
@@ -68,8 +82,10 @@ class NearbySchema(ServiceRequestSchema):
 class PlaceArguments(JurisdictionArguments):
     """What lists of places take."""
 
-    lat = fields.String(load_default="", metadata=describe("Only what holds this point; with long.", "60.1718"))
-    long = fields.String(load_default="", metadata=describe("Only what holds this point; with lat.", "24.9414"))
+    together = (("lat", "long"),)
+
+    lat = LatitudeParameter("Only what holds this point; with long.", 60.1718)
+    long = LongitudeParameter("Only what holds this point; with lat.", 24.9414)
 
 
 class JurisdictionSchema(Body):

@@ -87,7 +87,7 @@ def record(jurisdiction: Jurisdiction, *, number: int, at: datetime = NOON, **ch
 def store(platform: Platform, **changes: Any) -> RequestRecord:
     """Store and publish a record in the only city as if it had come earlier."""
     with platform.database.transaction():
-        number = platform.numbers.next(platform.database.hot)
+        number = platform.process.numbers.next(platform.database.hot)
     (stored,) = store_all(platform, [{"number": number} | changes])
     return stored
 

@@ -218,7 +218,7 @@ def shared_app(test_settings: Settings) -> Iterator[Flask]:
 @pytest.fixture
 def app(shared_app: Flask, clean: None) -> Flask:
     """A server with the demo city alone, its catalogue written into an empty database."""
-    platform_of(shared_app).is_synced.clear()
+    platform_of(shared_app).process.is_synced.clear()
     ensure_synced(platform_of(shared_app))
     return shared_app
 

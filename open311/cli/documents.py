@@ -17,7 +17,7 @@ from open311.plugins.registry import Registry
 from open311.settings import Settings, default, variable
 from open311.storage.engine import open_database
 from open311.storage.queue import Queue
-from open311.web.pages import openapi_document
+from open311.web.site.pages import openapi_document
 
 OPENAPI = Path("spec/openapi.json")
 _USER = re.compile(r"://[^/?#]*@")

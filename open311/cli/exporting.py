@@ -17,6 +17,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from open311.cli.shell import errors, fail, find_jurisdiction, open_shell, say
 from open311.clock import utc_now
 from open311.domain.search import RequestSearch, Window
+from open311.errors import Problem
 from open311.formats.writing import (
     BulkCsvWriter,
     CsvWriter,
@@ -32,9 +33,10 @@ from open311.formats.writing.geoparquet import INSTALL
 from open311.operations.platform import Platform
 from open311.operations.reading.export_requests import ORDER, Export, open_export
 from open311.operations.reading.find_requests import EXTENSIONS
+from open311.operations.reading.searches import read_search
 from open311.operations.upkeep.dumps import make_dump, terms
 from open311.plugins import Jurisdiction
-from open311.web.search import read_search
+from schemas.extensions import BulkArguments
 
 STANDARD_OUTPUT = "-"
 STOPPED = 130
@@ -186,7 +188,9 @@ def _require(format: ExportFormat, output: str) -> None:
 
 def _search(city: Jurisdiction, values: Mapping[str, str]) -> RequestSearch:
     """The same words as in the API, without its 90 days."""
-    found = read_search(values, city, now=utc_now(), policy="allow")
+    read, faults = BulkArguments(zone=city.zone).read({name: [value] for name, value in values.items()})
+    problems = [Problem(name, text) for name, text in faults]
+    found = read_search(read, city, now=utc_now(), policy="allow", problems=problems)
     requested = found.requested if values["start_date"] or values["end_date"] else Window()
     return RequestSearch(
         jurisdiction_id=city.id,

@@ -7,9 +7,9 @@ import click
 from open311.cli.group import Shell
 from open311.cli.shell import fail, open_shell, say, say_table
 from open311.clock import utc_now
-from open311.domain.dates import format_instant
 from open311.operations.access.api_keys import add_key, list_keys, revoke_key
 from open311.storage.keys import ALL, ApiKey
+from schemas.values import format_instant
 
 
 @click.group(cls=Shell)

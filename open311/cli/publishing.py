@@ -8,9 +8,9 @@ from rich.table import Table
 
 from open311.cli.shell import console, find_jurisdiction, open_shell, say
 from open311.clock import utc_now
-from open311.domain.dates import format_instant
 from open311.operations.platform import Platform
 from open311.operations.upkeep import sync_catalogues as sync
+from schemas.values import format_instant
 
 
 @click.command()

@@ -7,10 +7,10 @@ import click
 from open311.cli.group import Shell
 from open311.cli.shell import find_jurisdiction, open_shell, say
 from open311.clock import utc_now
-from open311.domain.dates import NotAnInstant, format_instant, instant_problem, parse_instant
 from open311.domain.requests import Status, Visibility
 from open311.errors import Invalid
 from open311.operations.workflow.update_request import RequestUpdate, read_history, update_request
+from schemas.values import NotAnInstant, format_instant, parse_instant
 
 
 @click.group(cls=Shell)
@@ -68,8 +68,8 @@ def update(
         city = find_jurisdiction(platform, jurisdiction)
         try:
             expected_at = parse_instant(expected, city.zone) if expected else None
-        except NotAnInstant:
-            raise Invalid.of([instant_problem("--expected", expected or "")]) from None
+        except NotAnInstant as error:
+            raise Invalid(str(error), "--expected") from None
         change = RequestUpdate(
             status=Status(status) if status else None,
             note=note,

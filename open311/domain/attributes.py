@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
 
-from open311.domain.dates import FORM, NotAnInstant, parse_instant
 from open311.domain.services import Attribute, Datatype, Service
 from open311.domain.text import clean_text, is_single_line
 from open311.errors import Problem
+from schemas.values import FORM, NotAnInstant, parse_instant
 
 MAX_ANSWER_CHARACTERS = 4_000
 

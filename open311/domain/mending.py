@@ -20,12 +20,12 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime, time, timedelta, tzinfo
 
-from open311.domain.dates import NotAnInstant, instant_problem, parse_instant
 from open311.domain.imports import ImportedRequest, Mending, SourceRow
-from open311.domain.places import LIMITS, Place, parse_degrees
+from open311.domain.places import Place
 from open311.domain.requests import MAX_DESCRIPTION_CHARACTERS, Status
 from open311.domain.text import clean_text
 from open311.errors import Invalid
+from schemas.values import LIMITS, NotAnInstant, parse_degrees, parse_instant
 
 EARLIEST = datetime(1980, 1, 1, tzinfo=UTC)
 """Older than any 311."""
@@ -132,8 +132,8 @@ class _Case:
             raise Invalid("is missing.", "requested_datetime")
         try:
             found = parse_instant(text, self._zone)
-        except NotAnInstant:
-            raise Invalid.of([instant_problem("requested_datetime", text)]) from None
+        except NotAnInstant as error:
+            raise Invalid(str(error), "requested_datetime") from None
         if not self._is_past(found):
             raise Invalid(f"{text[:60]!r} cannot be when it was opened.", "requested_datetime")
         return found

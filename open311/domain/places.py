@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from math import isfinite
 
 from open311.errors import Problem
-
-_DECIMAL = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)", re.ASCII)
-LIMITS = {"lat": 90.0, "long": 180.0}
+from schemas.values import parse_degrees
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,17 +33,6 @@ class Place:
         if self.lat is None or self.long is None:
             return None
         return (self.long, self.lat)
-
-
-def parse_degrees(name: str, text: str) -> float:
-    """The decimal degrees in `text`; ValueError with a public sentence if it is none or out of range."""
-    limit = LIMITS[name]
-    if not _DECIMAL.fullmatch(text) or len(text) > 40:
-        raise ValueError(f"{text[:40]!r} is not a number; send decimal degrees with a point, such as 41.8781.")
-    degrees = float(text)
-    if not isfinite(degrees) or abs(degrees) > limit:
-        raise ValueError(f"{text[:40]} is outside -{limit:g}..{limit:g}; send WGS 84 degrees.")
-    return degrees
 
 
 def read_place(

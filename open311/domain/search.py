@@ -10,9 +10,8 @@ from typing import Literal
 
 from open311.domain.requests import Status
 from open311.errors import Problem
+from schemas.limits import MAX_ROWS
 
-MAX_ROWS = 1000
-MAX_IDS = 1000
 WINDOW = timedelta(days=90)
 
 SpanPolicy = Literal["refuse", "clamp", "allow"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
@@ -68,10 +68,6 @@ class Department:
 
     code: str
     name: str
-
-
-MAX_VICINITY_M = 1_000
-MAX_VICINITY_DAYS = 365
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +154,7 @@ def translate(service: Service, translation: Translation) -> Service:
     )
 
 
-def translate_all(services: Sequence[Service], translations: Sequence[Translation]) -> tuple[Service, ...]:
+def translate_all(services: Iterable[Service], translations: Sequence[Translation]) -> tuple[Service, ...]:
     """All services in the first of several languages that has each string.
 
     translations  best language first; what none has stays in the catalogue's own language

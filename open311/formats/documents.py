@@ -26,6 +26,11 @@ class Format(StrEnum):
         """Content-Type, charset included (A44)."""
         return _MEDIA_TYPES[self]
 
+    @property
+    def error_format(self) -> Format:
+        """How its errors are written: in itself."""
+        return self
+
 
 JSON = Format.JSON
 XML = Format.XML

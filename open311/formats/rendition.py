@@ -11,7 +11,7 @@ from open311.formats.documents import json_fragments, json_item
 from open311.formats.markup import element
 from open311.formats.shapes import Shape, shape_of
 from open311.formats.writing.bulk import bulk_csv_line
-from schemas import ExtrasSchema, ServiceRequestSchema
+from schemas.georeport import ExtrasSchema, ServiceRequestSchema
 
 _REQUEST = shape_of(ServiceRequestSchema)
 _EXTRAS = shape_of(ExtrasSchema)

@@ -14,10 +14,10 @@ from typing import Any
 
 from marshmallow import fields
 
-from open311.domain.dates import format_instant
 from open311.domain.text import clean_text
 from open311.formats.markup import element, escaped, text_of
-from schemas import Body, Degrees, Geometry, Instant, Items, ListIfAny, OptionalText, TextIfAny
+from schemas.base import Body, Degrees, Geometry, Instant, Items, ListIfAny, OptionalText, TextIfAny
+from schemas.values import format_instant
 
 Parts = Callable[[Any], tuple[dict[str, Any], tuple[str, ...]]]
 """From a value to its plain data and to its fields as XML elements, one for each column."""

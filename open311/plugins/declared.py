@@ -20,8 +20,6 @@ from shapely.geometry.base import BaseGeometry
 
 from open311.domain.routing import Rule
 from open311.domain.services import (
-    MAX_VICINITY_DAYS,
-    MAX_VICINITY_M,
     Attribute,
     AttributeTranslation,
     Datatype,
@@ -35,6 +33,7 @@ from open311.domain.services import (
 )
 from open311.errors import Misconfigured
 from open311.plugins.interface import Jurisdiction
+from schemas.limits import MAX_VICINITY_DAYS, MAX_VICINITY_M
 
 
 class Declaration:

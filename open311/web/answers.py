@@ -1,4 +1,4 @@
-"""Answers: bytes in the format of the URL, with the headers that belong to them (A44, A65, A66)."""
+"""Answers on the wire: bytes in the format of the URL, with the headers that belong to them (A44, A65, A66)."""
 
 from __future__ import annotations
 
@@ -13,16 +13,15 @@ from flask import Response
 
 from open311.errors import Invalid, Problem
 from open311.formats import JSON, Format, document, shape_of
-from open311.formats.writing import BulkFormat, Feed
-from open311.web.codings import Coding, pack, wanted_coding
-from open311.web.context import platform, request
-from schemas import ErrorSchema
+from open311.formats.writing import Feed
+from open311.web.calls import Answer, Call
+from open311.web.codings import pack
+from schemas.georeport import ErrorSchema
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 _ERRORS = shape_of(ErrorSchema)
-Output = Format | Feed | BulkFormat
 
 READING = ("GET", "HEAD")
 LEAST_TO_PACK = 1_400
@@ -59,54 +58,32 @@ class WholeResponse(Response):
         return () if environ["REQUEST_METHOD"] == "HEAD" else cast("Iterable[bytes]", self.response)
 
 
-def answer(
-    body: bytes,
-    output: Output,
-    status: int = 200,
-    *,
-    validator: str = "",
-    language: str = "",
-    cache_control: str = "no-cache",
-) -> Response:
-    """A GeoReport answer. A GET gets an ETag, and 304 where the client has the same bytes already.
-
-    validator  changes just when the body does; made of the body itself where none is given
-    language   what the body's texts are in, where they could be in others
-    cache_control  how long caches may keep it; "no-cache" has them ask each time
-    """
-    if request.method not in READING:
-        return _whole(body, status, [("Content-Type", output.media_type), ("Cache-Control", "no-store")])
-    validator = validator or validator_of(body)
-    media_type, coding = output.media_type, wanted_coding()
-    headers = _headers(validator, output, coding, cache_control)
-    if language:
-        headers.append(("Content-Language", language))
-    if _is_known(validator, output, coding):
-        return WholeResponse(None, 304, headers)
-    if _is_jsonp(output):
-        body, media_type = _wrapped(body), "application/javascript; charset=utf-8"
-    if coding and len(body) >= LEAST_TO_PACK:
-        body = pack(body, coding)
-        headers.append(("Content-Encoding", coding))
-    return _whole(body, status, [("Content-Type", media_type), *headers])
+def send(call: Call, answer: Answer) -> Response:
+    """An answer as a response. A GET gets an ETag, and 304 where the client has the same bytes already."""
+    body = answer.body
+    if call.request.method not in READING:
+        return _whole(
+            body or b"",
+            answer.status,
+            [("Content-Type", call.output.media_type), ("Cache-Control", "no-store"), *answer.headers],
+        )
+    validator = answer.validator or validator_of(body or b"")
+    headers = _caching(call, validator, answer.cache_control)
+    if answer.language:
+        headers.append(("Content-Language", answer.language))
+    if body is None or call.has_unchanged(validator):
+        return WholeResponse(None, 304, [*headers, *answer.headers])
+    media_type = call.output.media_type
+    if _is_jsonp(call):
+        body, media_type = _wrapped(body, call.request.args["callback"]), "application/javascript; charset=utf-8"
+    if call.coding and len(body) >= LEAST_TO_PACK:
+        body = pack(body, call.coding)
+        headers.append(("Content-Encoding", call.coding))
+    return _whole(body, answer.status, [("Content-Type", media_type), *headers, *answer.headers, *_warnings(call)])
 
 
 def _whole(body: bytes, status: int, headers: list[tuple[str, str]]) -> Response:
     return WholeResponse(body, status, [*headers, ("Content-Length", str(len(body)))])
-
-
-def not_modified(validator: str, output: Output) -> Response | None:
-    """A 304, where the client has the body that this validator stands for; None where it has not."""
-    coding = wanted_coding()
-    if not _is_known(validator, output, coding):
-        return None
-    return WholeResponse(None, 304, _headers(validator, output, coding))
-
-
-def _is_known(validator: str, output: Output, coding: Coding) -> bool:
-    if "If-None-Match" not in request.headers:
-        return False
-    return request.if_none_match.contains_weak(_tag(validator, output, coding))
 
 
 @lru_cache(maxsize=512)
@@ -115,31 +92,35 @@ def validator_of(body: bytes) -> str:
     return blake2b(body, digest_size=12).hexdigest()
 
 
-def _tag(validator: str, output: Output, coding: Coding) -> str:
-    """An ETag for each representation: format and coding change the bytes."""
-    return f"{validator}-{output}-{coding}" if coding else f"{validator}-{output}"
-
-
-def _headers(
-    validator: str, output: Output, coding: Coding, cache_control: str = "no-cache"
-) -> list[tuple[str, str]]:
+def _caching(call: Call, validator: str, cache_control: str) -> list[tuple[str, str]]:
     """What lets caches keep an answer, and ask each time whether it still holds."""
     # Weak for Atom: its link to the next page holds the moment from which "the last 90 days" are counted.
-    weakness = "W/" if output is Feed.ATOM else ""
+    weakness = "W/" if call.output is Feed.ATOM else ""
     return [
-        ("ETag", f'{weakness}"{_tag(validator, output, coding)}"'),
+        ("ETag", f'{weakness}"{call.tag(validator)}"'),
         ("Cache-Control", cache_control),
         ("Vary", "Accept, Accept-Encoding, Accept-Language"),
     ]
 
 
-def make_cachable(response: Response, validator: str, output: Output) -> None:
+def _warnings(call: Call) -> list[tuple[str, str]]:
+    """A Warning for each parameter that is ignored and looks misspelt (spec/extensions.md, S9)."""
+    return [
+        ("Warning", f'299 - "{_ascii(name)} is ignored; did you mean {right}?"') for name, right in call.misspelt
+    ]
+
+
+def _ascii(name: str) -> str:
+    return "".join(sign for sign in name[:40] if sign.isalnum() or sign in "-_.").encode("ascii", "ignore").decode()
+
+
+def make_cachable(call: Call, response: Response, validator: str) -> None:
     """Let caches keep an answer that was made elsewhere."""
-    response.headers.extend(_headers(validator, output, wanted_coding()))
+    response.headers.extend(_caching(call, validator, "no-cache"))
 
 
 def error_answer(problems: Sequence[Problem], status: int, output: Format) -> Response:
-    """The standard's error body: a list in JSON, <errors> in XML (1.0, A54, A55)."""
+    """The standard's error body: a list in JSON, <errors> in XML (A54, A55)."""
     rows = [_Error(status, str(problem) or "The request could not be done.") for problem in problems]
     body = document(_ERRORS, _ERRORS.plain_list(rows), output)
     response = Response(body, status, content_type=output.media_type)
@@ -154,13 +135,12 @@ def problem_answer(problems: Iterable[Problem], status: int, title: str) -> Resp
     return Response(body, status, content_type="application/problem+json")
 
 
-def _is_jsonp(output: Output) -> bool:
-    return platform().settings.jsonp and output is JSON and "callback" in request.args
+def _is_jsonp(call: Call) -> bool:
+    return call.platform.settings.jsonp and call.output is JSON and "callback" in call.request.args
 
 
-def _wrapped(body: bytes) -> bytes:
+def _wrapped(body: bytes, name: str) -> bytes:
     """The body inside the caller's function, where the operator allows JSONP (A67)."""
-    name = request.args["callback"]
     if not _CALLBACK.fullmatch(name):
         raise Invalid("is not a function's name; send letters, digits, _, $ and dots.", "callback")
     return b"/**/" + name.encode() + b"(" + body + b");"

@@ -1,107 +1,186 @@
-"""GeoReport calls: one route with a suffix, one without, both formats in OpenAPI."""
+"""Serving endpoints: the blueprint finds the city, reads, checks access, calls the view and sends its answer."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import wraps
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, cast
 
+import flask
 from flask import Blueprint as FlaskBlueprint
-from flask import Response
+from werkzeug.wrappers import Request, Response
 
-from open311.errors import Invalid
-from open311.web.context import output_format
-from open311.web.documentation import DescribedBlueprint
-from schemas import Arguments, Body, ErrorSchema
+from open311.clock import utc_now
+from open311.errors import Invalid, Problem
+from open311.formats import Format
+from open311.operations.platform import Platform
+from open311.plugins import Jurisdiction
+from open311.web.answers import send
+from open311.web.calls import Call, Values
+from open311.web.documentation import DescribedBlueprint, GeoReportApi, operation_of
+from open311.web.endpoints import City, Endpoint
+from open311.web.parsing import Parameters, first, read_form, read_query
+from open311.web.surfaces import SURFACES, Surface, accepted_format
+from schemas.arguments import Arguments
 
-View = Callable[..., Response]
-ERROR_WORDS = {
-    400: "Something is missing or wrong; the text says what.",
-    403: "The api_key is missing or wrong.",
-    404: "Something named here does not exist; the text says what.",
-    410: "What was sent was given out once and leads nowhere any more; the text says what.",
-    413: "The body is too large.",
-    415: "The body is of a type that is not read here.",
-    429: "Too many calls; see Retry-After.",
-    503: "The database cannot be reached just now; see Retry-After.",
-}
+MOST_REMEMBERED_BYTES = 1_000
+"""Longer queries are read anew each time."""
+REMEMBERED_QUERIES = 2_048
+_NUL = "holds a NUL character; leave it out."
 
 
-class GeoReportBlueprint(DescribedBlueprint):
-    """A blueprint whose calls answer in JSON or XML, as the suffix or Accept wants."""
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """The parameters of a call, read."""
 
-    is_extension = False
+    city: Jurisdiction | None
+    values: Values
+    problems: tuple[Problem, ...]
+    misspelt: tuple[tuple[str, str], ...]
 
-    def __init__(self, *arguments: Any, **more: Any) -> None:
-        super().__init__(*arguments, **more)
-        self.hot: dict[str, View | None] = {}
 
-    def call(
-        self,
-        rule: str,
-        *,
-        takes: type[Arguments] | None,
-        answers: type[Body],
-        method: str = "GET",
-        errors: tuple[int, ...] = (400, 404, 503),
-        by_accept: bool = True,
-        is_hot: bool = False,
-    ) -> Callable[[View], View]:
-        """Register a view at `rule`.json, `rule`.xml and `rule`; it gets the format as `output`.
+class BoundEndpoint:
+    """An endpoint of one server.
 
-        takes    what the call reads, for the API page; the view reads it itself
-        answers  the body of success; a list where the body has an item name
-        by_accept  whether the address without suffix is the same call
-        is_hot     whether it is asked for so often that the quick lane has it too
+    Most callers send the same query again and again, and reading it takes longer than what follows: readings are
+    remembered, by the query's bytes.
+    """
+
+    def __init__(self, endpoint: Endpoint, platform: Platform) -> None:
+        self.endpoint = endpoint
+        self._platform = platform
+        self._schema = lru_cache(maxsize=64)(self._make_schema)
+        self._remembered = lru_cache(maxsize=REMEMBERED_QUERIES)(self._read_query)
+
+    def serve(self, request: Request, suffix: str | None, path: Mapping[str, str]) -> Response:
+        """Answer a call.
+
+        suffix  json or xml; None where the path has none
+        path    the values of the path's variables
+        Raises what the reading, the access rule and the view raise.
         """
+        for name, value in path.items():
+            if "\x00" in value:
+                raise Invalid(_NUL, name)
+        call = self._call(request, suffix, path)
+        rest = {name: value for name, value in path.items() if name != "jurisdiction_id"}
+        answer = self.endpoint.view(call, **rest)
+        return answer if isinstance(answer, Response) else send(call, answer)
 
-        def decorate(view: View) -> View:
-            @wraps(view)
-            def serve(suffix: str | None = None, **values: str) -> Response:
-                for name, value in values.items():
-                    if "\x00" in value:
-                        raise Invalid("holds a NUL character; leave it out.", name)
-                return view(output=output_format(suffix), **values)
+    def _call(self, request: Request, suffix: str | None, path: Mapping[str, str]) -> Call:
+        endpoint = self.endpoint
+        key = None
+        if endpoint.access.find_key is None and endpoint.method == "GET":
+            reading = self._reading_of(request.query_string, path)
+        else:
+            sent = read_form(cast("flask.Request", request), self._schema(None))
+            if endpoint.access.find_key is not None:
+                key = endpoint.access.find_key(self._platform, request, sent)
+            city = self._city(sent, path)
+            endpoint.access.check_city(key, city)
+            reading = self._read(sent, city)
+        return Call(
+            request=request,
+            platform=self._platform,
+            output=self._output(request, suffix),
+            now=utc_now(),
+            values=reading.values,
+            problems=reading.problems,
+            misspelt=reading.misspelt,
+            named_city=reading.city,
+            key=key,
+        )
 
-            described = _documentation(takes, answers, method, errors)
-            if self.is_extension:
-                described["manual_doc"] = {"x-extension": True}
-            serve._apidoc = described  # type: ignore[attr-defined]
-            self.add_url_rule(f"{rule}.<any(json,xml):suffix>", view.__name__, serve, methods=[method])
-            if method == "GET":
-                self.hot[rule] = view if is_hot else None
-            if by_accept:  # the API page shows each call once
-                FlaskBlueprint.add_url_rule(self, rule, f"{view.__name__}_by_accept", serve, methods=[method])
-            return view
+    def _output(self, request: Request, suffix: str | None) -> Any:
+        if not self.endpoint.has_formats:
+            return self.endpoint.output
+        return accepted_format(request) if suffix is None else Format(suffix)
 
-        return decorate
+    def _reading_of(self, query: bytes, path: Mapping[str, str]) -> _Reading:
+        if self.endpoint.city is City.IN_PATH:
+            sent = read_query(query)
+            return self._read(sent, self._city(sent, path))
+        read = self._remembered if len(query) <= MOST_REMEMBERED_BYTES else self._read_query
+        return read(query)
+
+    def _read_query(self, query: bytes) -> _Reading:
+        sent = read_query(query)
+        return self._read(sent, self._city(sent, {}))
+
+    def _read(self, sent: Parameters, city: Jurisdiction | None) -> _Reading:
+        """Raises Invalid for faulty parameters, unless the view gathers them."""
+        schema = self._schema(city)
+        values, found = schema.read(sent)
+        problems = tuple(self._nul_problems(sent)) or tuple(Problem(name, text) for name, text in found)
+        if problems and not self.endpoint.gathers_problems:
+            raise Invalid.of(problems)
+        return _Reading(city, Values(values), problems, tuple(schema.near_misses(sent)))
+
+    def _nul_problems(self, sent: Parameters) -> Iterator[Problem]:
+        """What is wrong with a form that holds NUL characters anywhere, which nothing could keep."""
+        for name, values in sent.items() if self.endpoint.method == "POST" else ():
+            if "\x00" in name or any("\x00" in value for value in values):
+                yield Problem(name[:60], _NUL)
+
+    def _city(self, sent: Parameters, path: Mapping[str, str]) -> Jurisdiction | None:
+        """The jurisdiction that is asked. Raises NotFound, and Invalid where one has to be named."""
+        rule = self.endpoint.city
+        if rule is City.NONE:
+            return None
+        named = path["jurisdiction_id"] if rule is City.IN_PATH else first(sent, "jurisdiction_id")
+        if "\x00" in named:
+            raise Invalid(_NUL, "jurisdiction_id")
+        if rule is City.OPTIONAL and not named:
+            return None
+        return self._platform.registry.find(named)
+
+    def _make_schema(self, city: Jurisdiction | None) -> Arguments:
+        return self.endpoint.reads() if city is None else self.endpoint.reads(zone=city.zone)
 
 
-class ExtensionBlueprint(GeoReportBlueprint):
-    """A blueprint whose calls are ours, not the standard's, and marked so in OpenAPI."""
-
-    is_extension = True
-
-
-def _documentation(
-    takes: type[Arguments] | None, answers: type[Body], method: str, errors: tuple[int, ...]
-) -> dict[str, Any]:
-    arguments: dict[str, Any] = {}
-    if takes is not None:
-        location = "form" if method == "POST" else "query"
-        arguments = {"parameters": [{"in": location, "required": True, "schema": takes()}]}
-    responses: dict[int, list[dict[str, Any]]] = {200: _both_formats(answers, "Success")}
-    for status in errors:
-        responses[status] = _both_formats(ErrorSchema, ERROR_WORDS[status])
-    return {"arguments": arguments, "response": {"responses": responses}}
+def register_endpoints(app: flask.Flask, api: GeoReportApi, bound: Iterable[BoundEndpoint]) -> None:
+    """Serve endpoints as Flask routes, a blueprint for each surface."""
+    endpoints = list(bound)
+    for surface in SURFACES:
+        blueprint = SurfaceBlueprint(surface, (one for one in endpoints if one.endpoint.surface is surface))
+        if surface.is_documented:
+            api.register_blueprint(blueprint)
+        else:
+            app.register_blueprint(blueprint)
 
 
-def _both_formats(body: type[Body], description: str) -> list[dict[str, Any]]:
-    reference = {"$ref": f"#/components/schemas/{body.__name__.removesuffix('Schema')}"}
-    xml: dict[str, Any] = {"allOf": [reference], "xml": {"name": body.xml_root}}
-    if body.xml_item:
-        xml = {"type": "array", "xml": {"name": body.xml_root, "wrapped": True}, "items": reference}
-    return [
-        {"schema": xml, "description": description, "content_type": "text/xml"},
-        {"schema": body(many=bool(body.xml_item)), "description": description, "content_type": "application/json"},
-    ]
+class SurfaceBlueprint(DescribedBlueprint):
+    """The endpoints of a surface as Flask routes, described in OpenAPI where the surface is."""
+
+    def __init__(self, surface: Surface, endpoints: Iterable[BoundEndpoint]) -> None:
+        super().__init__(surface.name, __name__, description=surface.description)
+        self._add = super().add_url_rule if surface.is_documented else self._add_undescribed
+        for bound in endpoints:
+            self._route(bound)
+
+    def _route(self, bound: BoundEndpoint) -> None:
+        endpoint = bound.endpoint
+        view = self.doc(**operation_of(endpoint))(_flask_view(bound))
+        if not endpoint.has_formats:
+            self._add(endpoint.path, endpoint.name, view, methods=[endpoint.method])
+            return
+        suffixed = f"{endpoint.path}.<any(json,xml):suffix>"
+        self._add(suffixed, endpoint.name, view, methods=[endpoint.method])
+        if endpoint.by_accept:  # OpenAPI shows each call once
+            self._add_undescribed(endpoint.path, f"{endpoint.name}_by_accept", view, methods=[endpoint.method])
+
+    def _add_undescribed(self, rule: str, name: str, view: Callable[..., Response], *, methods: list[str]) -> None:
+        FlaskBlueprint.add_url_rule(self, rule, name, view, methods=methods)
+
+
+def _flask_view(bound: BoundEndpoint) -> Callable[..., Response]:
+    """A Flask view that serves an endpoint."""
+
+    def view(suffix: str | None = None, **path: str) -> Response:
+        return bound.serve(flask.request._get_current_object(), suffix, path)  # type: ignore[attr-defined]
+
+    view.__name__ = bound.endpoint.name
+    view.__doc__ = bound.endpoint.view.__doc__
+    view.endpoint = bound.endpoint  # type: ignore[attr-defined]  # what the guard tests look at
+    return view

@@ -12,8 +12,6 @@ from isal import igzip, isal_zlib
 from werkzeug.datastructures import Accept
 from werkzeug.http import parse_accept_header
 
-from open311.web.context import platform, request
-
 if sys.version_info >= (3, 14):
     from compression import zstd
 else:
@@ -31,15 +29,14 @@ class Coding(StrEnum):
     ZSTD = "zstd"
 
 
-def wanted_coding() -> Coding:
-    """How the answer may be packed: the client takes it so, and no proxy is to do it."""
-    accepted = request.headers.get("Accept-Encoding")
-    return _best(accepted) if accepted and platform().settings.compress else Coding.NONE
-
-
 @lru_cache(maxsize=256)
-def _best(accepted: str) -> Coding:
-    """Zstd for those who name it and like gzip no better; "*" means gzip, which everybody has."""
+def wanted_coding(accepted: str) -> Coding:
+    """The coding that a client likes best, by its Accept-Encoding.
+
+    Zstd for those who name it and like gzip no better; "*" means gzip, which everybody has.
+    """
+    if not accepted:
+        return Coding.NONE
     liked = {name.lower(): quality for name, quality in parse_accept_header(accepted, Accept)}
     gzip, zstandard = liked.get("gzip", liked.get("*", 0)), liked.get("zstd", 0)
     if zstandard and zstandard >= gzip:

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from open311 import __version__
 from open311.observe import begin_call, end_call
-from open311.operations.platform import Platform
-from open311.web.context import begin, is_georeport
+from open311.web.surfaces import surface_of
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -24,7 +23,6 @@ _SUFFIX = re.compile(r"\.(xml|json)$", re.IGNORECASE)
 _FEED = re.compile(r"/open311/(?:v2|bulk/v1)/requests\.(?:geojson|csv|atom|ndjson)", re.IGNORECASE)
 _CODE_PATH = re.compile(r"(?P<head>/+open311/.*?/(?:services|requests|tokens))/(?P<code>.*)", re.DOTALL)
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-QUIET = ("/healthz", "/readyz")
 SOFTWARE = f"open311-server/{__version__}"
 _ALWAYS = [("X-Open311-Server", SOFTWARE), ("X-Content-Type-Options", "nosniff")]
 _EXPOSED = (
@@ -48,9 +46,8 @@ class Envelope:
     Every answer names its call and this software; GeoReport answers may be read by any page on the web (CORS).
     """
 
-    def __init__(self, application: WSGIApplication, platform: Platform) -> None:
+    def __init__(self, application: WSGIApplication) -> None:
         self._application = application
-        self._platform = platform
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Go on with the plain path; add headers and write the log line when the answer begins."""
@@ -60,14 +57,14 @@ class Envelope:
         given = environ.get("HTTP_X_REQUEST_ID", "")
         request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
         begin_call(request_id)
-        begin(environ, self._platform)
+        surface = surface_of(path)
         added = [("X-Request-Id", request_id), *_ALWAYS]
-        if is_georeport(path):
+        if surface.is_cross_origin:
             added += _PREFLIGHT if method == "OPTIONS" else _CORS
 
         def start(status: str, headers: list[tuple[str, str]], *failure: Any) -> Callable[[bytes], object]:
             # The path without the query, which may hold an api_key or what a citizen wrote.
-            end_call(method, path, int(status[:3]), time.perf_counter() - begun_at, is_quiet=path in QUIET)
+            end_call(method, path, int(status[:3]), time.perf_counter() - begun_at, is_quiet=surface.is_quiet)
             return start_response(status, headers + added, *failure)
 
         return self._application(environ, start)

@@ -1,16 +1,18 @@
-"""Every failure as the standard wants it, in the format of the URL; its cause goes to the log (A54 to A61)."""
+"""Every failure in the shape of its surface and the format of its URL; its cause goes to the log (A54 to A61)."""
 
 from __future__ import annotations
 
 from typing import cast
 
+import flask
 from flask import Flask, Response
 from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Request
 
 from open311.errors import Forbidden, Gone, Invalid, Misconfigured, NotFound, Open311Error, Problem, Unavailable
 from open311.observe import logger
 from open311.web.answers import error_answer, problem_answer
-from open311.web.context import is_dump, is_georeport, output_format, request
+from open311.web.surfaces import ErrorShape, error_format, surface_of
 
 log = logger(__name__)
 
@@ -34,42 +36,51 @@ RETRY_AFTER_S = "5"
 
 
 def register_errors(app: Flask) -> None:
-    """Let every error of the app answer in the standard's shape."""
-    app.register_error_handler(Open311Error, foreseen)
-    app.register_error_handler(HTTPException, http_error)
-    app.register_error_handler(Exception, _fault)
+    """Let every error of the app answer in the shape of its surface."""
+    app.register_error_handler(Exception, lambda error: error_response(error, flask.request))
+    app.register_error_handler(HTTPException, flask_http_error)
 
 
-def foreseen(error: Open311Error) -> Response:
+def flask_http_error(error: HTTPException) -> Response:
+    """What Werkzeug refuses of the call that Flask serves."""
+    return error_response(error, flask.request)
+
+
+def error_response(error: Exception, request: Request) -> Response:
+    """The response for whatever was raised while a call was served."""
+    if isinstance(error, Open311Error):
+        return _foreseen(error, request)
+    if isinstance(error, HTTPException):
+        return _http_error(error, request)
+    log.error("fault", path=request.path, exc_info=error)
+    return _response((Problem("", WORDS[500]),), 500, request)
+
+
+def _foreseen(error: Open311Error, request: Request) -> Response:
     """What was refused on purpose, and a database that is down."""
     status = STATUSES[type(error)]
     if status >= 500:
         log.error("failed", path=request.path, cause=repr(error.__cause__ or error))
-    response = _body(error.problems, status)
+    response = _response(error.problems, status, request)
     if status == 503:
         response.headers["Retry-After"] = RETRY_AFTER_S
     return response
 
 
-def http_error(error: HTTPException) -> Response:
-    """What Werkzeug refuses: unknown paths, methods, bodies too large, and faults (A60)."""
+def _http_error(error: HTTPException, request: Request) -> Response:
+    """Unknown paths, methods, bodies too large, rates (A60)."""
     status = error.code or 500
     if status < 400:  # a redirect
         return cast("Response", error.get_response(request.environ))
     words = WORDS.get(status) or str(error.description or error.name)
-    response = _body((Problem("", words),), status)
+    response = _response((Problem("", words),), status, request)
     for name, value in error.get_headers():
         if name in ("Allow", "Retry-After"):
             response.headers[name] = value
     return response
 
 
-def _fault(error: Exception) -> Response:
-    log.error("fault", path=request.path, exc_info=error)
-    return _body((Problem("", WORDS[500]),), 500)
-
-
-def _body(problems: tuple[Problem, ...], status: int) -> Response:
-    if is_georeport(request.path) and not is_dump(request.path):
-        return error_answer(problems, status, output_format())
+def _response(problems: tuple[Problem, ...], status: int, request: Request) -> Response:
+    if surface_of(request.path).errors is ErrorShape.GEOREPORT:
+        return error_answer(problems, status, error_format(request))
     return problem_answer(problems, status, TITLES.get(status, "Error"))

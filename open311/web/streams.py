@@ -8,6 +8,7 @@ from threading import BoundedSemaphore
 from flask import Response
 
 from open311.errors import Unavailable
+from open311.operations.platform import Platform
 from open311.web.codings import Coding, packed
 
 
@@ -29,6 +30,15 @@ class Lanes:
                 self._free.release()
 
         return leave
+
+
+def lanes_of(platform: Platform) -> Lanes:
+    """The lanes of a server's downloads."""
+    return platform.process.remembered(_make_lanes)(platform.settings.bulk_streams)
+
+
+def _make_lanes(count: int) -> Lanes:
+    return Lanes(count)
 
 
 def stream(chunks: Iterable[bytes], media_type: str, *, coding: Coding, at_end: Callable[[], None]) -> Response:

@@ -19,10 +19,10 @@ from typing import Any
 
 from open311.domain.search import RequestSearch
 from open311.operations.reading.export_requests import ORDER
+from open311.operations.reading.follow_changes import write_position
 from open311.storage.engine import open_database
 from open311.storage.hot.changes import Position
 from open311.storage.hot.searching import whole_digest_query, whole_query
-from open311.web.georeport.changes import write_cursor
 from tests.benchmarks.contestants import Server
 from tests.benchmarks.data import CITY, Data
 from tests.benchmarks.load import Refused, ask, call
@@ -129,7 +129,7 @@ def _changes(field: Field) -> Iterator[tuple[str, str]]:
             (CITY, field.data.rows // 2),
         )
         written_by, number = cursor.fetchone()
-    middle = write_cursor(CITY, Position(int(written_by), number))
+    middle = write_position(CITY, Position(int(written_by), number))
     for suffix in ("json", "xml"):
         yield f"changes, {suffix}", address(f"changes.{suffix}")
         yield f"changes from the middle, {suffix}", address(f"changes.{suffix}", cursor=middle)

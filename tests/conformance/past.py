@@ -10,12 +10,11 @@ from typing import Any
 from sqlalchemy import DateTime, text
 
 from open311.clock import utc_now
-from open311.domain.dates import format_instant
 from open311.domain.imports import SourceRow
 from open311.domain.requests import Receipt, Status, Visibility
 from open311.operations.importing.import_requests import Import, import_requests
 from open311.operations.platform import Platform
-from open311.operations.reading.follow_changes import Position
+from open311.operations.reading.follow_changes import Position, write_position
 from open311.operations.upkeep.clean_up import clean_up
 from open311.operations.upkeep.dumps import make_dump
 from open311.operations.upkeep.sync_catalogues import republish, restart_edition
@@ -23,7 +22,7 @@ from open311.operations.workflow.update_request import RequestUpdate, update_req
 from open311.plugins import Jurisdiction, Service, ServiceType
 from open311.settings import Settings
 from open311.storage.tables import metadata
-from open311.web.georeport.changes import write_cursor
+from schemas.values import format_instant
 from spec.conformance.preparation import Closing, Member, Point, Preparation, Retired
 from tests import build
 from tests.conformance.connected_city import WAITS
@@ -80,7 +79,7 @@ class Past:
             late_update="R3",
             resolved_token=done.token,
             pending_token=waiting.token,
-            future_cursor=write_cursor(self.city.id, Position(FAR, 1)),
+            future_cursor=write_position(self.city.id, Position(FAR, 1)),
         )
 
     def _tokens(self) -> tuple[Receipt, Receipt]:

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from open311.domain.places import Place, parse_degrees, read_place
+from open311.domain.places import Place, read_place
+from schemas.values import parse_degrees
 
 
 @pytest.mark.requirement("C117")

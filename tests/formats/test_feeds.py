@@ -46,7 +46,7 @@ from open311.formats.writing import (
 from open311.formats.writing.atom import GEOREPORT, tag
 from open311.formats.writing.bulk import COLUMNS
 from open311.formats.writing.geoparquet import GROUP_ROWS
-from schemas import ExtrasSchema, ServiceRequestSchema
+from schemas.georeport import ExtrasSchema, ServiceRequestSchema
 from tests import build
 
 ATOM = {"a": "http://www.w3.org/2005/Atom", "g": GEOREPORT, "geo": "http://www.georss.org/georss"}

@@ -15,7 +15,7 @@ from open311.domain.places import Place
 from open311.domain.requests import PublicRequest, Receipt, Status, TokenState
 from open311.domain.text import clean_text
 from open311.formats import JSON, XML, document, join_items, render, shape_of
-from schemas import ErrorSchema, ReceiptSchema, ServiceRequestSchema, ServiceSchema, TokenSchema
+from schemas.georeport import ErrorSchema, ReceiptSchema, ServiceRequestSchema, ServiceSchema, TokenSchema
 from spec.bodies import deviations, same_data
 from tests import build
 

@@ -53,7 +53,7 @@ def platform(settings: Settings) -> Iterator[Platform]:
     """A city with two thousand requests from before."""
     found = build.platform(settings, build.city())
     ensure_synced(found)
-    numbers = [found.numbers.next(found.database.hot) for _ in range(THERE_BEFORE)]
+    numbers = [found.process.numbers.next(found.database.hot) for _ in range(THERE_BEFORE)]
     build.store_all(found, ({"number": number, "at": build.NOON} for number in numbers))
     yield found
     found.close()

@@ -152,8 +152,8 @@ def test_publishing_again_replaces_what_has_changed(city: Platform) -> None:
 def test_numbers_come_once_however_many_at_a_time(platform: Platform, count: int) -> None:
     hot = platform.database.hot
     found = [
-        *platform.numbers.many(hot, count),
-        platform.numbers.next(hot),
-        *platform.numbers.many(hot, count),
+        *platform.process.numbers.many(hot, count),
+        platform.process.numbers.next(hot),
+        *platform.process.numbers.many(hot, count),
     ]
     assert len(set(found)) == 2 * count + 1

@@ -18,10 +18,9 @@ from werkzeug.test import TestResponse
 from open311.clock import utc_now
 from open311.domain.requests import Status, Visibility
 from open311.operations.platform import Platform
-from open311.operations.reading.follow_changes import Position, mark_changes
+from open311.operations.reading.follow_changes import Position, mark_changes, read_position, write_position
 from open311.operations.upkeep.sync_catalogues import republish, sync_catalogues
 from open311.operations.workflow.update_request import RequestUpdate, update_request
-from open311.web.georeport.changes import read_cursor, write_cursor
 from tests import build
 from tests.conftest import CITY, platform_of
 from tests.waiting import settle, until
@@ -215,9 +214,9 @@ def test_marks_of_long_ago_are_dropped(feed: Feed, platform: Platform) -> None:
         "cursor=%C3%A9",
         "cursor=WzEsMiwzXQ",
         "cursor=eyJhIjoxfQ",
-        "cursor=" + write_cursor("other.example", Position(1, 1)),
-        "cursor=" + write_cursor(CITY, Position(-1, 1)),
-        "cursor=" + write_cursor(CITY, Position(1, True)),
+        "cursor=" + write_position("other.example", Position(1, 1)),
+        "cursor=" + write_position(CITY, Position(-1, 1)),
+        "cursor=" + write_position(CITY, Position(1, True)),
         "since=yesterday",
         "wait=soon",
         "wait=-1",
@@ -235,7 +234,7 @@ def test_what_cannot_be_read_is_400_and_named(client: FlaskClient, format: str, 
 @both_formats
 def test_a_cursor_from_a_future_that_was_undone_is_410(client: FlaskClient, format: str) -> None:
     """The database was replaced by an older copy: going on quietly would miss what is written anew."""
-    cursor = write_cursor(CITY, Position(2**62, 5))
+    cursor = write_position(CITY, Position(2**62, 5))
     answer = client.get(f"{FEED}.{format}?cursor={cursor}")
     assert answer.status_code == 410
     assert "begin anew" in answer.text
@@ -243,7 +242,7 @@ def test_a_cursor_from_a_future_that_was_undone_is_410(client: FlaskClient, form
 
 def test_a_cursor_survives_its_own_trip() -> None:
     position = Position(2**40, -(2**63))
-    assert read_cursor(write_cursor(CITY, position), CITY) == position
+    assert read_position(write_position(CITY, position), CITY) == position
 
 
 def test_a_backup_of_another_server_is_written_down_anew(
@@ -282,22 +281,22 @@ def test_waiting_ends_with_the_first_change(client: FlaskClient, platform: Platf
     found: list[TestResponse] = []
     thread = threading.Thread(target=lambda: found.append(client.get(f"{FEED}.json?cursor={cursor}&wait=25")))
     thread.start()
-    until(platform.waiting.locked, "the feed to wait")
+    until(platform.process.is_waiting.locked, "the feed to wait")
     build.store(platform, service_request_id="A")
     thread.join(timeout=20)
     assert [item["id"] for item in items(found[0])] == ["A"]
-    assert not platform.waiting.locked()
+    assert not platform.process.is_waiting.locked()
 
 
 def test_waiting_in_vain_ends_too(feed: Feed, platform: Platform) -> None:
     answer = feed(f"{FEED}.json?wait=0.01")
     assert items(answer) == []
     assert answer.headers["X-Caught-Up"] == "true"
-    assert not platform.waiting.locked()
+    assert not platform.process.is_waiting.locked()
 
 
 def test_one_caller_waits_and_the_others_are_answered(feed: Feed, platform: Platform) -> None:
-    with platform.waiting:
+    with platform.process.is_waiting:
         assert items(feed(f"{FEED}.json?wait=25")) == []
 
 

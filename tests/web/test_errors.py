@@ -179,9 +179,7 @@ def test_a_fault_of_ours_is_500_without_its_cause(
     assert "Error" not in answer.text
 
 
-@pytest.mark.parametrize(
-    "path", ["/nothing", "/open311", "/docs/nothing.js", "/docs/../../setup.cfg", "/favicon.ico"]
-)
+@pytest.mark.parametrize("path", ["/nothing", "/docs/nothing.js", "/docs/../../setup.cfg", "/favicon.ico"])
 def test_outside_georeport_a_failure_is_a_problem_document(client: FlaskClient, path: str) -> None:
     answer = client.get(path)
     assert answer.status_code == 404

@@ -18,9 +18,9 @@ from lxml import etree
 from werkzeug.test import TestResponse
 
 from open311.clock import utc_now
-from open311.domain.dates import format_instant
 from open311.domain.requests import Status
 from open311.operations.platform import Platform
+from schemas.values import format_instant
 from tests import build
 from tests.conftest import platform_of
 

@@ -13,7 +13,7 @@ import orjson
 from open311.formats.documents import DECLARATION, xml_item
 from open311.formats.markup import decimal, escaped
 from open311.formats.shapes import Column, Kind, Shape, shape_of
-from schemas import ExtrasSchema, ServiceRequestSchema
+from schemas.georeport import ExtrasSchema, ServiceRequestSchema
 
 GEOREPORT = "http://wiki.open311.org/GeoReport_v2"
 # An empty feed has been updated at some time, says RFC 4287; a moving one would make two equal feeds differ.

@@ -9,11 +9,11 @@ from typing import Any
 
 import orjson
 
-from open311.formats.documents import DECLARATION, xml_item
+from open311.formats.documents import DECLARATION, JSON, XML, Format, xml_item
 from open311.formats.shapes import shape_of
 from open311.formats.writing.csv import LINE_END, cell, csv_lines
 from open311.formats.writing.writer import Writer
-from schemas import BulkRequestSchema
+from schemas.bulk import BulkRequestSchema
 
 _SHAPE = shape_of(BulkRequestSchema)
 _NAMES = [column.name for column in _SHAPE.columns]
@@ -34,6 +34,11 @@ class BulkFormat(StrEnum):
     def media_type(self) -> str:
         """Content-Type."""
         return _MEDIA_TYPES[self]
+
+    @property
+    def error_format(self) -> Format:
+        """How its errors are written: as the standard's list, in the format that its readers can parse."""
+        return XML if self is BulkFormat.XML else JSON
 
 
 _MEDIA_TYPES = {

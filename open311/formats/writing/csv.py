@@ -12,7 +12,7 @@ import orjson
 
 from open311.formats.markup import decimal
 from open311.formats.shapes import shape_of
-from schemas import ExtrasSchema, ServiceRequestSchema
+from schemas.georeport import ExtrasSchema, ServiceRequestSchema
 
 LINE_END = "\r\n"
 _REQUEST = shape_of(ServiceRequestSchema)

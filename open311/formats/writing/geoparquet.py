@@ -13,7 +13,7 @@ import shapely
 
 from open311 import __version__
 from open311.formats.shapes import Column, Shape, shape_of
-from schemas import ExtrasSchema, ServiceRequestSchema
+from schemas.georeport import ExtrasSchema, ServiceRequestSchema
 
 GEOMETRY = "geometry"
 GROUP_ROWS = 20_000

@@ -21,7 +21,6 @@ from functools import lru_cache
 from typing import TypeVar
 
 from open311.domain.attributes import Answer, AnswerPolicy, check_answers
-from open311.domain.dates import format_instant
 from open311.domain.imports import ImportedRequest, Mending, Refusal, SourceRow
 from open311.domain.mending import mend
 from open311.domain.requests import Event, RequestRecord, Status
@@ -35,6 +34,7 @@ from open311.operations.upkeep.sync_catalogues import ensure_synced
 from open311.plugins import Jurisdiction
 from open311.storage import catalogue, requests
 from open311.storage.engine import Connection
+from schemas.values import format_instant
 
 BATCH_ROWS = 2_000
 KEPT_MATCHES = 1_000
@@ -311,7 +311,7 @@ class _Store:
 
     def _add(self, arrivals: list[_Arrival]) -> None:
         arrivals.sort(key=lambda arrival: arrival.id)  # two imports at once wait for each other in one order
-        numbers = self._platform.numbers.many(self._platform.database.hot, len(arrivals))
+        numbers = self._platform.process.numbers.many(self._platform.database.hot, len(arrivals))
         numbered = dict(zip(numbers, arrivals, strict=True))
         records = [_record(self._city, arrival, number) for number, arrival in numbered.items()]
         kept = requests.add_records(self._connection, records)

@@ -79,7 +79,7 @@ def _accept(
 ) -> str:
     found = given or jurisdiction.new_id(record.number, now)
     while requests.existing_ids(connection, jurisdiction.id, [found]):
-        found = jurisdiction.new_id(platform.numbers.next(platform.database.hot), now)
+        found = jurisdiction.new_id(platform.process.numbers.next(platform.database.hot), now)
     record = replace(record, service_request_id=found, changed_at=now)
     requests.save_record(connection, record)
     tokens.settle_token(connection, jurisdiction.id, record.number, service_request_id=found)

@@ -44,7 +44,7 @@ def submit_request(
     """
     checked = check_submission(platform, submission, jurisdiction, now, problems)
     route = _route(jurisdiction, checked.draft, key)
-    number = platform.numbers.next(platform.database.hot)
+    number = platform.process.numbers.next(platform.database.hot)
     record = _record(jurisdiction, submission, checked, route, number=number, key=key, now=now)
     service = checked.draft.service
     record = replace(record, possible_duplicate_of=find_possible_duplicate(platform, jurisdiction, service, record))
@@ -80,7 +80,7 @@ def _store(
             new = _with_id(new, jurisdiction, jurisdiction.new_id(number, new.record.requested_at))
         if insert_request(run, new):
             return new
-        number = platform.numbers.next(platform.database.hot)
+        number = platform.process.numbers.next(platform.database.hot)
 
 
 def _with_id(new: NewRequest, jurisdiction: Jurisdiction, service_request_id: str) -> NewRequest:

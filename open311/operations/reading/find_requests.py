@@ -8,9 +8,8 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import zip_longest
 
-from open311.domain.dates import parse_instant
 from open311.domain.requests import TokenState
-from open311.domain.search import MAX_IDS, PageKey, RequestSearch, Window
+from open311.domain.search import PageKey, RequestSearch, Window
 from open311.errors import Invalid, NotFound
 from open311.formats import JSON, Format, shape_of, text_field, with_fragments
 from open311.operations.platform import Platform
@@ -18,7 +17,9 @@ from open311.storage import tokens
 from open311.storage.hot import searching as storage
 from open311.storage.hot.changes import find_state
 from open311.storage.hot.items import Items
-from schemas import ExtrasSchema
+from schemas.georeport import ExtrasSchema
+from schemas.limits import MAX_IDS
+from schemas.values import parse_instant
 
 COUNT_TO = 10_000
 """How far a list is counted; beyond, nobody is told how many there are."""

@@ -9,17 +9,18 @@ from datetime import datetime, timedelta
 from hashlib import blake2b
 from math import ceil
 
+from open311.domain.cursors import decode_cursor, encode_cursor, is_bigint
 from open311.errors import Gone
 from open311.formats import JSON, Format, json_item, shape_of, with_fragments, xml_item
 from open311.operations.platform import Platform
 from open311.operations.reading.find_requests import EXTENSIONS
 from open311.storage.hot import changes
 from open311.storage.hot.changes import BEGINNING, Position, PublishedChange
-from schemas import WithdrawnSchema
+from schemas.extensions import WithdrawnSchema
+from schemas.limits import LONGEST_WAIT_S
 
-__all__ = ["BEGINNING", "LONGEST_WAIT_S", "Changes", "Position", "find_changes", "follow_changes"]
+__all__ = ["BEGINNING", "Changes", "Position", "find_changes", "follow_changes", "read_position", "write_position"]
 
-LONGEST_WAIT_S = 25.0
 POLL_S = 0.25
 MARKS_LAST = timedelta(days=90)
 MARKS_SETTLE = timedelta(minutes=1)
@@ -99,7 +100,8 @@ def follow_changes(
 
     found = find()
     rounds = ceil(min(wait_s, LONGEST_WAIT_S) / POLL_S)
-    if found.items or not rounds or platform.settings.threads < 2 or not platform.waiting.acquire(blocking=False):
+    is_alone = platform.settings.threads < 2
+    if found.items or not rounds or is_alone or not platform.process.is_waiting.acquire(blocking=False):
         return found
     try:
         for _ in range(rounds):
@@ -109,7 +111,7 @@ def follow_changes(
                 break
         return found
     finally:
-        platform.waiting.release()
+        platform.process.is_waiting.release()
 
 
 def position_at(platform: Platform, jurisdiction_id: str, at: datetime) -> Position:
@@ -118,6 +120,19 @@ def position_at(platform: Platform, jurisdiction_id: str, at: datetime) -> Posit
     The beginning for instants of more than 90 days ago, or where no worker runs.
     """
     return changes.find_mark(platform.database.hot, jurisdiction_id, at)
+
+
+def write_position(jurisdiction_id: str, position: Position) -> str:
+    """A position as clients keep it: an opaque cursor, good for one jurisdiction's feed."""
+    return encode_cursor(jurisdiction_id, position.written_by, position.number)
+
+
+def read_position(text: str, jurisdiction_id: str) -> Position:
+    """The position that a cursor stands for. ValueError where it is none of this feed's."""
+    written_for, written_by, number = decode_cursor(text)
+    if written_for != jurisdiction_id or not is_bigint(written_by) or written_by < 0 or not is_bigint(number):
+        raise ValueError(text)
+    return Position(written_by, number)
 
 
 def mark_changes(platform: Platform, now: datetime) -> int:

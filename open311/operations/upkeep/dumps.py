@@ -21,7 +21,6 @@ from urllib.parse import quote
 import orjson
 from isal import igzip
 
-from open311.domain.dates import format_instant
 from open311.domain.search import RequestSearch
 from open311.formats.writing import (
     CsvWriter,
@@ -35,6 +34,7 @@ from open311.operations.platform import Platform
 from open311.operations.reading.export_requests import ORDER, open_export
 from open311.operations.reading.find_requests import EXTENSIONS
 from open311.plugins import Jurisdiction
+from schemas.values import format_instant
 
 GZIP = "application/gzip"
 PARQUET = "application/vnd.apache.parquet"

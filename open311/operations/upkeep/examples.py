@@ -49,7 +49,7 @@ def _records(platform: Platform, jurisdiction: Jurisdiction, count: int, now: da
     records = []
     for index, requested_at in enumerate(moments, start=1):
         service = random.choices(listed, shares)[0]
-        number = platform.numbers.next(platform.database.hot)
+        number = platform.process.numbers.next(platform.database.hot)
         records.append(_record(jurisdiction, service, random, number, index, requested_at, now))
     return records
 

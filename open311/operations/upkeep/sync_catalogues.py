@@ -63,9 +63,9 @@ def defer_republish(platform: Platform, connection: Connection, jurisdiction_id:
 
 def ensure_synced(platform: Platform) -> None:
     """Write the catalogues down, unless this process has seen to it. Raises Unavailable."""
-    if not platform.is_synced.is_set():
+    if not platform.process.is_synced.is_set():
         sync_catalogues(platform, utc_now())
-        platform.is_synced.set()
+        platform.process.is_synced.set()
 
 
 def read_changesets(platform: Platform) -> Mapping[str, datetime]:

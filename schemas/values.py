@@ -1,12 +1,14 @@
-"""Instants: read leniently, written as whole seconds in UTC (A26, A27)."""
+"""How single values are written on the wire: instants and degrees (A26, A27, A38).
+
+The only grammar of both: bodies, parameters, imports and cities' files all read and write by it.
+"""
 
 from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from functools import lru_cache
-
-from open311.errors import Problem
+from math import isfinite
 
 _INSTANT = re.compile(
     r"""(?P<date>\d{4}-\d{2}-\d{2})
@@ -19,7 +21,10 @@ FORM = "send it as 2026-03-01T09:30:00Z or with an offset such as -05:00"
 
 
 class NotAnInstant(ValueError):
-    """The text is not a date or time of any form we read."""
+    """The text is not a date or time of any form that is read; says so in a sentence for the public."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(f"{text[:60]!r} is not a date and time; {FORM}.")
 
 
 def parse_instant(text: str, zone: tzinfo, *, end_of_day: bool = False) -> datetime:
@@ -83,6 +88,20 @@ def format_instant(instant: datetime) -> str:
     return in_utc.isoformat()[:19] + "Z"
 
 
-def instant_problem(field: str, text: str) -> Problem:
-    """What to tell somebody whose date cannot be read."""
-    return Problem(field, f"{text[:60]!r} is not a date and time; {FORM}.")
+_DECIMAL = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)", re.ASCII)
+LIMITS = {"lat": 90.0, "long": 180.0}
+"""The largest latitude and longitude, degrees; the smallest have a minus sign."""
+
+
+def parse_degrees(name: str, text: str) -> float:
+    """The decimal degrees in `text`; ValueError with a public sentence if it is none or out of range.
+
+    name  lat or long
+    """
+    limit = LIMITS[name]
+    if not _DECIMAL.fullmatch(text) or len(text) > 40:
+        raise ValueError(f"{text[:40]!r} is not a number; send decimal degrees with a point, such as 41.8781.")
+    degrees = float(text)
+    if not isfinite(degrees) or abs(degrees) > limit:
+        raise ValueError(f"{text[:40]} is outside -{limit:g}..{limit:g}; send WGS 84 degrees.")
+    return degrees

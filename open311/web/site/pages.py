@@ -6,52 +6,57 @@ from pathlib import Path
 from typing import Any
 
 import swagger_ui_bundle
-from flask import Blueprint, Response, current_app, jsonify, render_template, request, send_from_directory
+from flask import current_app, jsonify, render_template, send_from_directory
+from werkzeug.wrappers import Response
 
 from open311 import __version__
 from open311.plugins import Jurisdiction
-from open311.web.context import platform
+from open311.web.access import ANYBODY
+from open311.web.calls import Call
 from open311.web.documentation import GeoReportApi
-from open311.web.georeport.discovery import base_url
+from open311.web.endpoints import City, endpoint
+from open311.web.surfaces import PAGES
+from schemas.arguments import NoArguments
 
-pages = Blueprint("pages", __name__)
 _ASSETS = Path(swagger_ui_bundle.swagger_ui_path)
+_STATIC = Path(__file__).parents[1] / "static"
+_PAGE: dict[str, Any] = {"reads": NoArguments, "access": ANYBODY, "city": City.NONE}
 _SECURITY = (
     "default-src 'none'; style-src 'self' 'unsafe-inline'; script-src 'self'; img-src 'self' data:;"
     " connect-src 'self'; form-action 'none'; frame-ancestors 'none'; base-uri 'none'"
 )
 
 
-@pages.get("/")
-def landing() -> Response | str:
+@endpoint(PAGES, "/", **_PAGE)
+def landing(call: Call) -> Response:
     """What this server is: HTML for people, JSON for programs."""
-    jurisdictions = sorted(platform().registry, key=lambda jurisdiction: jurisdiction.name)
-    best = request.accept_mimetypes.best_match(["text/html", "application/json"], default="text/html")
+    jurisdictions = sorted(call.platform.registry, key=lambda jurisdiction: jurisdiction.name)
+    best = call.request.accept_mimetypes.best_match(["text/html", "application/json"], default="text/html")
     if best == "application/json":
-        summary = jsonify(_summary(jurisdictions))
+        summary = jsonify(_summary(call, jurisdictions))
         summary.vary.add("Accept")
         return summary
-    page = render_template("landing.html", base=base_url(), jurisdictions=jurisdictions, version=__version__)
+    page = render_template("landing.html", base=call.base_url(), jurisdictions=jurisdictions, version=__version__)
     return _page(page)
 
 
-@pages.get("/openapi.json")
-def openapi() -> Response:
+@endpoint(PAGES, "/openapi.json", **_PAGE)
+def openapi(call: Call) -> Response:  # noqa: ARG001
     """The API in OpenAPI 3."""
     return jsonify(openapi_document())
 
 
-@pages.get("/docs")
-def docs() -> Response:
+@endpoint(PAGES, "/docs", **_PAGE)
+def docs(call: Call) -> Response:  # noqa: ARG001
     """The API page."""
     return _page(render_template("docs.html"))
 
 
-@pages.get("/docs/<path:name>")
-def docs_asset(name: str) -> Response:
+@endpoint(PAGES, "/docs/<path:name>", **_PAGE)
+def docs_asset(call: Call, name: str) -> Response:  # noqa: ARG001
     """Swagger UI's own files, from the installed package."""
     if name == "start.js":
-        return send_from_directory(Path(__file__).parent / "static", "docs.js")
+        return send_from_directory(_STATIC, "docs.js")
     return send_from_directory(_ASSETS, name, max_age=86_400)
 
 
@@ -68,8 +73,8 @@ def _page(html: str) -> Response:
     return response
 
 
-def _summary(jurisdictions: list[Jurisdiction]) -> dict[str, Any]:
-    base = base_url()
+def _summary(call: Call, jurisdictions: list[Jurisdiction]) -> dict[str, Any]:
+    base = call.base_url()
     return {
         "name": "Open311 GeoReport v2 server",
         "version": __version__,

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from open311.domain.dates import NotAnInstant, format_instant, parse_instant
+from schemas.values import NotAnInstant, format_instant, parse_instant
 
 HELSINKI = ZoneInfo("Europe/Helsinki")
 

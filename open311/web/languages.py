@@ -1,12 +1,13 @@
-"""Which language a caller wants: locale, then Accept-Language, then the city's own (section 6)."""
+"""Which language a caller wants: locale, then Accept-Language, then the city's own."""
 
 from __future__ import annotations
 
+from werkzeug.wrappers import Request
+
 from open311.plugins import Jurisdiction
-from open311.web.context import request
 
 
-def wanted_languages(jurisdiction: Jurisdiction, locale: str) -> tuple[str, ...]:
+def wanted_languages(request: Request, jurisdiction: Jurisdiction, locale: str) -> tuple[str, ...]:
     """The languages to look texts up in, best first, down to the city's own; empty for its own alone."""
     if not locale and "Accept-Language" not in request.headers:
         return ()

@@ -1,0 +1,123 @@
+"""From the parameters of a list call to the search they ask for: what needs the city's catalogue and the clock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from open311.domain.cursors import PageCursor
+from open311.domain.requests import Status
+from open311.domain.search import Box, Circle, RequestSearch, Sort, SpanPolicy, Window, requested_window
+from open311.domain.text import folded, stripped
+from open311.errors import Invalid, Problem
+from open311.operations.publishing import text_search_language
+from open311.plugins import Jurisdiction
+from schemas.limits import MAX_ROWS
+
+
+def read_search(
+    values: Mapping[str, Any],
+    city: Jurisdiction,
+    *,
+    now: datetime,
+    policy: SpanPolicy,
+    problems: Iterable[Problem] = (),
+) -> RequestSearch:
+    """The search that a list call asks for (A19 to A31).
+
+    values    as `RequestSearchArguments` reads them; a schema without some of its parameters will do
+    problems  what is wrong with them already
+    Raises Invalid with every problem found.
+    """
+    found = list(problems)
+    ids = values.get("service_request_id", ())
+    search = RequestSearch(jurisdiction_id=city.id, ids=ids) if ids else _filters(values, city, now, policy, found)
+    if found:
+        raise Invalid.of(found)
+    return search
+
+
+def _filters(
+    values: Mapping[str, Any], city: Jurisdiction, now: datetime, policy: SpanPolicy, problems: list[Problem]
+) -> RequestSearch:
+    cursor = _cursor(values, problems)
+    requested, changed = (cursor.requested, cursor.changed) if cursor else _windows(values, now, policy, problems)
+    return RequestSearch(
+        jurisdiction_id=city.id,
+        service_codes=_service_codes(values, city),
+        statuses=tuple(map(Status, values["status"])),
+        agency=values["agency_responsible"],
+        area=values["area"],
+        has_media=values["has_photo"],
+        words=folded(values["q"]),
+        language=text_search_language(city.languages[0]),
+        requested=requested,
+        changed=changed,
+        near=_circle(values),
+        box=Box(*values["bbox"]) if values["bbox"] else None,
+        sort=cursor.sort if cursor else Sort(values.get("sort") or Sort.REQUESTED_DESC),
+        after=cursor.after if cursor else None,
+        page=max(1, values.get("page", 1)),
+        page_size=values.get("page_size", MAX_ROWS),
+        is_counted=values.get("count", False),
+    )
+
+
+def _windows(
+    values: Mapping[str, Any], now: datetime, policy: SpanPolicy, problems: list[Problem]
+) -> tuple[Window, Window]:
+    """The bounds on requested_datetime and on the last change (A24, A25, A29)."""
+    start, end = values["start_date"], values["end_date"]
+    changed = Window(values["updated_after"], values["updated_before"])
+    if not (start or end) and (changed.start or changed.end):
+        return Window(), changed
+    requested, found = requested_window(start, end, now, policy)
+    problems += found
+    return requested, changed
+
+
+def _cursor(values: Mapping[str, Any], problems: list[Problem]) -> PageCursor | None:
+    text = values.get("cursor", "")
+    if not text:
+        return None
+    try:
+        found = PageCursor.read(text)
+    except ValueError:
+        problems.append(Problem("cursor", "is not one that a Link header gave out; begin anew without it."))
+        return None
+    if _contradicts(values, found):
+        problems.append(Problem("cursor", "belongs to another order or other dates; begin anew without it."))
+    return found
+
+
+def _contradicts(values: Mapping[str, Any], cursor: PageCursor) -> bool:
+    """Whether the order or a date beside a cursor is not the cursor's own."""
+    pairs = (
+        (values["sort"], cursor.sort),
+        (values["start_date"], cursor.requested.start),
+        (values["updated_after"], cursor.changed.start),
+    )
+    return any(given and given != own for given, own in pairs)
+
+
+def _service_codes(values: Mapping[str, Any], city: Jurisdiction) -> tuple[str, ...] | None:
+    """The codes that service_code, group and keyword leave over; None for all (A22)."""
+    codes = {stripped(code) for code in values["service_code"]} - {""}
+    living = [city.service(code) for code in codes]
+    found = {service.code for service in living if service} | codes if codes else None
+    group, keyword = values["group"], values["keyword"].casefold()
+    if group or keyword:
+        fitting = {
+            service.code
+            for service in city.services
+            if (not group or service.group == group)
+            and (not keyword or keyword in map(str.casefold, service.keywords))
+        }
+        found = fitting if found is None else found & fitting
+    return None if found is None else tuple(sorted(found))
+
+
+def _circle(values: Mapping[str, Any]) -> Circle | None:
+    long, lat, radius_m = values["long"], values["lat"], values["radius"]
+    return None if None in (long, lat, radius_m) else Circle(long, lat, radius_m)

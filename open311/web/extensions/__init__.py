@@ -1,0 +1,1 @@
+"""Our own calls beside the standard's (spec/extensions.md): each module declares endpoints."""

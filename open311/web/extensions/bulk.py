@@ -1,0 +1,105 @@
+"""GeoReport Bulk v1: everything at once, as it is at one moment."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from werkzeug.wrappers import Response
+
+from open311.domain.search import RequestSearch, Window
+from open311.formats.writing import BulkFormat, bulk_writer, in_pieces
+from open311.operations.reading.export_requests import ORDER, open_export
+from open311.operations.reading.searches import read_search
+from open311.web.access import ANYBODY
+from open311.web.answers import make_cachable
+from open311.web.calls import Answer, Call, unchanged
+from open311.web.endpoints import Media, endpoint
+from open311.web.streams import lanes_of, stream
+from open311.web.surfaces import BULK
+from open311.web.terms import term_headers
+from schemas.bulk import BulkRequestSchema
+from schemas.extensions import BulkArguments
+
+IDLE_LIMIT_S = 120
+_XML: dict[str, Any] = {
+    "type": "array",
+    "xml": {"name": BulkRequestSchema.xml_root, "wrapped": True},
+    "items": {"$ref": "#/components/schemas/BulkRequest"},
+}
+_BULK: dict[str, Any] = {
+    "reads": BulkArguments,
+    "access": ANYBODY,
+    "is_extension": True,
+    "gathers_problems": True,
+}
+
+
+@endpoint(BULK, "/requests.csv", answers=Media("text/csv", {"type": "string"}), output=BulkFormat.CSV, **_BULK)
+def bulk_as_csv(call: Call) -> Answer | Response:
+    """Download all requests as GeoReport Bulk in CSV (RFC 4180).
+
+    The filters of requests.json without its 90 days and its pages; oldest first. Texts are as they were sent: when
+    you open the file in a spreadsheet, import all columns as text.
+    """
+    return _bulk(call)
+
+
+@endpoint(
+    BULK,
+    "/requests.json",
+    answers=Media("application/json", BulkRequestSchema(many=True)),
+    output=BulkFormat.JSON,
+    **_BULK,
+)
+def bulk_as_json(call: Call) -> Answer | Response:
+    """Download all requests as GeoReport Bulk in JSON.
+
+    The filters of requests.json without its 90 days and its pages; oldest first.
+    """
+    return _bulk(call)
+
+
+@endpoint(BULK, "/requests.xml", answers=Media("text/xml", _XML), output=BulkFormat.XML, **_BULK)
+def bulk_as_xml(call: Call) -> Answer | Response:
+    """Download all requests as GeoReport Bulk in XML.
+
+    The filters of requests.json without its 90 days and its pages; oldest first.
+    """
+    return _bulk(call)
+
+
+def _bulk(call: Call) -> Answer | Response:
+    search = _search(call)
+    leave = lanes_of(call.platform).enter()
+    try:
+        is_csv = call.output is BulkFormat.CSV
+        export = open_export(call.platform, search, as_bulk_csv=is_csv, idle_limit_s=IDLE_LIMIT_S)
+    except BaseException:
+        leave()
+        raise
+
+    def end() -> None:
+        export.close()
+        leave()
+
+    headers = (("X-Total-Count", str(export.count)), *term_headers(call))
+    if call.has_unchanged(export.validator):
+        end()
+        return replace(unchanged(export.validator), headers=headers)
+    if call.request.method == "GET":
+        chunks = in_pieces(bulk_writer(call.output), export.batches)
+    else:
+        end()
+        chunks = iter(())
+    response = stream(chunks, call.output.media_type, coding=call.coding, at_end=end)
+    make_cachable(call, response, export.validator)
+    response.headers.extend(headers)
+    return response
+
+
+def _search(call: Call) -> RequestSearch:
+    """Everything that the filters leave over; without dates, from the first day."""
+    search = read_search(call.values, call.city, now=call.now, policy="allow", problems=call.problems)
+    has_dates = call.values["start_date"] or call.values["end_date"]
+    return replace(search, requested=search.requested if has_dates else Window(), sort=ORDER)

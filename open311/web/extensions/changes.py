@@ -1,0 +1,68 @@
+"""The change feed: every public change in the order in which it was written (spec/extensions.md, K1 to K9)."""
+
+from __future__ import annotations
+
+from open311.errors import Invalid
+from open311.formats import join_items, shape_of
+from open311.operations.reading.follow_changes import (
+    BEGINNING,
+    Position,
+    follow_changes,
+    position_at,
+    read_position,
+    write_position,
+)
+from open311.web.access import ANYBODY
+from open311.web.calls import Answer, Call
+from open311.web.endpoints import endpoint
+from open311.web.links import page_url
+from open311.web.surfaces import GEOREPORT
+from schemas.extensions import ChangeArguments, ChangeSchema
+
+_SHAPE = shape_of(ChangeSchema)
+
+
+@endpoint(
+    GEOREPORT,
+    "/changes",
+    reads=ChangeArguments,
+    access=ANYBODY,
+    answers=ChangeSchema,
+    is_extension=True,
+    errors=(410,),
+)
+def list_changes(call: Call) -> Answer:
+    """List what became public, changed or was withdrawn, in the order of writing (extension).
+
+    Keep X-Cursor and send it as `cursor` next time: nothing is missed or repeated, whatever is restarted. Of a
+    request that changed several times meanwhile, the last state alone is shown.
+    """
+    values, city = call.values, call.city
+    found = follow_changes(
+        call.platform,
+        city.id,
+        _position(call),
+        call.output,
+        values["extensions"],
+        rows=values["page_size"],
+        wait_s=values["wait"],
+    )
+    cursor = write_position(city.id, found.reached)
+    headers = (
+        ("X-Cursor", cursor),
+        ("X-Caught-Up", "true" if found.is_caught_up else "false"),
+        ("Link", f'<{page_url(call, {"cursor": cursor}, "since")}>; rel="next"'),
+    )
+    body = join_items(_SHAPE, found.items, call.output)
+    return Answer(body=body, validator=found.validator, headers=headers)
+
+
+def _position(call: Call) -> Position:
+    """Where to begin: at the cursor, else before all that changed after `since`, else at the beginning."""
+    cursor, since = call.values["cursor"], call.values["since"]
+    if cursor:
+        try:
+            return read_position(cursor, call.city.id)
+        except ValueError:
+            raise Invalid("is not one that this feed gave out; begin anew without it.", "cursor") from None
+    return position_at(call.platform, call.city.id, since) if since else BEGINNING

@@ -1,0 +1,126 @@
+"""The list of requests as GeoJSON, CSV, Atom and NDJSON: the same call, the same rows, in another form."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+from urllib.parse import urlencode
+
+from open311.formats import JSON
+from open311.formats.writing import (
+    AtomFeed,
+    CsvWriter,
+    Feed,
+    GeoJsonWriter,
+    NdjsonWriter,
+    csv_columns,
+    whole,
+    write_atom,
+)
+from open311.operations.reading.find_requests import Page
+from open311.operations.upkeep.dumps import terms
+from open311.web.access import ANYBODY
+from open311.web.calls import Answer, Call
+from open311.web.endpoints import Media, endpoint
+from open311.web.links import own_url
+from open311.web.listing import Listing
+from open311.web.parsing import read_query
+from open311.web.surfaces import GEOREPORT
+from open311.web.terms import term_headers
+from schemas.arguments import RequestSearchArguments
+
+_FEATURES: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "type": {"type": "string", "enum": ["FeatureCollection"]},
+        "features": {"type": "array", "items": {"type": "object"}},
+    },
+}
+_TEXT = {"type": "string"}
+_LIST: dict[str, Any] = {
+    "reads": RequestSearchArguments,
+    "access": ANYBODY,
+    "is_extension": True,
+    "gathers_problems": True,
+}
+_NO_FILTERS = frozenset({"page", "page_size", "cursor", "jurisdiction_id", "api_key"})
+
+
+@endpoint(
+    GEOREPORT, "/requests.geojson", answers=Media("application/geo+json", _FEATURES), output=Feed.GEOJSON, **_LIST
+)
+def list_as_geojson(call: Call) -> Answer:
+    """List requests as GeoJSON (RFC 7946), for maps.
+
+    Each request is a Feature; one without a point has a null geometry. Filters and pages as in requests.json.
+    """
+    return _list(call)
+
+
+@endpoint(GEOREPORT, "/requests.csv", answers=Media("text/csv", _TEXT), output=Feed.CSV, **_LIST)
+def list_as_csv(call: Call) -> Answer:
+    """List requests as CSV (RFC 4180), for spreadsheets.
+
+    An apostrophe stands before text that a spreadsheet would take for a formula. Filters and pages as in
+    requests.json.
+    """
+    return _list(call)
+
+
+@endpoint(GEOREPORT, "/requests.atom", answers=Media("application/atom+xml", _TEXT), output=Feed.ATOM, **_LIST)
+def list_as_atom(call: Call) -> Answer:
+    """List requests as an Atom feed with GeoRSS-Simple points, for feed readers.
+
+    Each entry also holds the request as requests.xml has it. Filters and pages as in requests.json.
+    """
+    return _list(call)
+
+
+@endpoint(GEOREPORT, "/requests.ndjson", answers=Media("application/x-ndjson", _TEXT), output=Feed.NDJSON, **_LIST)
+def list_as_ndjson(call: Call) -> Answer:
+    """List requests as NDJSON, one a line, for programs.
+
+    Each line is an item of requests.json. Filters and pages as there.
+    """
+    return _list(call)
+
+
+def _list(call: Call) -> Answer:
+    listing = Listing.of(call)
+    answer = listing.answer(lambda page: _body(listing, page), rendered=JSON)
+    return replace(answer, headers=(*answer.headers, *term_headers(call)))
+
+
+def _body(listing: Listing, page: Page) -> bytes:
+    feed, extras = listing.call.output, listing.call.values["extensions"]
+    if feed is Feed.ATOM:
+        return write_atom(_atom(listing, page), page.items)
+    if feed is Feed.CSV:
+        with_distance = listing.search.near is not None and bool(extras)
+        return whole(CsvWriter(csv_columns(extras, with_distance=with_distance)), page.items)
+    return whole(GeoJsonWriter() if feed is Feed.GEOJSON else NdjsonWriter(), page.items)
+
+
+def _atom(listing: Listing, page: Page) -> AtomFeed:
+    """What the feed says of itself. Its id is that of the filters: all pages are one feed (RFC 5005)."""
+    call, city = listing.call, listing.call.city
+    licence, attribution = terms(call.platform, city)
+    links = {"self": own_url(call), **listing.links(page)}
+    return AtomFeed(
+        jurisdiction_id=city.id,
+        title=f"Service requests: {city.name}",
+        author=city.name,
+        api=call.base_url(),
+        about=urlencode(_filters(call)),
+        links=links | ({"license": licence} if licence else {}),
+        rights=attribution,
+    )
+
+
+def _filters(call: Call) -> list[tuple[str, str]]:
+    """The filters of a call, sorted: the same for all pages of a list."""
+    schema = RequestSearchArguments()
+    sent = read_query(call.request.query_string).items()
+    return sorted(
+        (name, value) for name, values in sent for value in values if schema.own_name(name) not in _NO_FILTERS
+    )

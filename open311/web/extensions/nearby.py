@@ -1,0 +1,43 @@
+"""Has this been reported? Earlier requests of the same service around a point (spec/extensions.md, N1, N2)."""
+
+from __future__ import annotations
+
+from open311.domain.services import Vicinity
+from open311.formats import join_items, shape_of
+from open311.operations.reading.find_nearby import NearbySearch, find_nearby
+from open311.web.access import ANYBODY
+from open311.web.calls import Answer, Call
+from open311.web.endpoints import endpoint
+from open311.web.surfaces import GEOREPORT
+from schemas.extensions import NearbyArguments, NearbySchema
+from schemas.georeport import ServiceRequestSchema
+
+_SHAPE = shape_of(ServiceRequestSchema)
+
+
+# Not without its suffix: there it is the request whose id is "nearby".
+@endpoint(
+    GEOREPORT,
+    "/requests/nearby",
+    reads=NearbyArguments,
+    access=ANYBODY,
+    answers=NearbySchema,
+    by_accept=False,
+    is_extension=True,
+)
+def list_nearby(call: Call) -> Answer:
+    """List requests that may be about the same thing, nearest first (extension).
+
+    Open ones made, and closed ones closed, within the service's radius and days; at most 20, with their distance.
+    """
+    values, city = call.values, call.city
+    service = city.require_service(values["service_code"])
+    usual = city.vicinity(service)
+    vicinity = Vicinity(
+        usual.radius_m if values["radius"] is None else values["radius"], values["days"] or usual.days
+    )
+    search = NearbySearch(
+        jurisdiction=city, service=service, long=values["long"], lat=values["lat"], vicinity=vicinity
+    )
+    page = find_nearby(call.platform, search, call.output, values["extensions"], now=call.now)
+    return Answer(body=join_items(_SHAPE, page.items, call.output), validator=page.validator)

@@ -1,0 +1,83 @@
+"""What stands before every answer: HTTPS where the operator asks for it, and rates (A60)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from math import ceil
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from flask import redirect
+from limits import RateLimitItem, parse_many
+from limits.storage import storage_from_string
+from limits.strategies import FixedWindowRateLimiter
+from werkzeug.exceptions import TooManyRequests
+from werkzeug.wrappers import Request, Response
+
+from open311.clock import utc_now
+from open311.errors import Invalid
+from open311.settings import Settings
+from open311.web.errors import error_response
+from open311.web.rates import Counters
+from open311.web.surfaces import surface_of
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+WRITING = ("POST", "PUT", "PATCH", "DELETE")
+READING = ("GET", "HEAD")
+
+
+class HttpsOnly:
+    """WSGI middleware that turns plain HTTP away: a POST is refused, never redirected (spec/decisions/0010)."""
+
+    def __init__(self, application: WSGIApplication, public_url: str) -> None:
+        self._application = application
+        self._public_url = public_url.rstrip("/")
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Go on, or turn away."""
+        is_open = environ["wsgi.url_scheme"] == "https" or not surface_of(environ["PATH_INFO"]).is_https_only
+        return (self._application if is_open else self._refusal(Request(environ)))(environ, start_response)
+
+    def _refusal(self, request: Request) -> Response:
+        if request.method in WRITING:
+            why = Invalid("this call was not encrypted; send it over https and get a new api_key.")
+            return error_response(why, request)
+        address = self._public_url + quote(request.path)
+        query = quote(request.query_string, safe="!$&'()*+,/:;=?@%")
+        return redirect(f"{address}?{query}" if query else address, 308)
+
+
+class RateLimits:
+    """WSGI middleware that counts calls per client address, and answers 429 with Retry-After above the rate."""
+
+    def __init__(self, application: WSGIApplication, settings: Settings) -> None:
+        self._application = application
+        is_local = settings.rate_storage.startswith("memory:")
+        self._counter = FixedWindowRateLimiter(
+            Counters() if is_local else storage_from_string(settings.rate_storage)
+        )
+        self._rates: dict[str, list[RateLimitItem]] = {}
+        for rate, methods in ((settings.post_rate, WRITING), (settings.get_rate, READING)):
+            self._rates |= dict.fromkeys(methods, parse_many(rate)) if rate else {}
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Go on, or refuse."""
+        rates = self._rates.get(environ["REQUEST_METHOD"], ())
+        if rates and surface_of(environ["PATH_INFO"]).is_rated:
+            wait_s = self._wait_s(rates, environ)
+            if wait_s:
+                refusal = error_response(TooManyRequests(retry_after=wait_s), Request(environ))
+                return refusal(environ, start_response)
+        return self._application(environ, start_response)
+
+    def _wait_s(self, rates: Iterable[RateLimitItem], environ: WSGIEnvironment) -> int:
+        """Seconds until the caller may come again; 0 for now. Counts the call."""
+        kind = WRITING if environ["REQUEST_METHOD"] in WRITING else READING
+        caller = (environ.get("REMOTE_ADDR") or "", *kind)
+        for rate in rates:
+            if not self._counter.hit(rate, *caller):
+                reset = self._counter.get_window_stats(rate, *caller).reset_time
+                return max(1, ceil(reset - utc_now().timestamp()))
+        return 0

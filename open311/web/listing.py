@@ -1,0 +1,82 @@
+"""One list call: what was asked for, the page that answers it, and the links around it (RFC 8288)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import ceil
+
+from open311.domain.cursors import PageCursor
+from open311.domain.search import RequestSearch
+from open311.formats import Format
+from open311.operations.reading.find_requests import Page, count_requests, find_requests, find_validator
+from open311.operations.reading.searches import read_search
+from open311.web.calls import Answer, Call, unchanged
+from open311.web.links import page_url
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A list call and the search that it asks for."""
+
+    call: Call
+    search: RequestSearch
+
+    @classmethod
+    def of(cls, call: Call) -> Listing:
+        """The call, read. Invalid or NotFound where it cannot be done.
+
+        The same query is read once a second: "the last 90 days" is counted from a whole second.
+        """
+        settings = call.platform.settings
+        remembered = call.platform.process.remembered(read_search)
+        search: RequestSearch = remembered(
+            call.values, call.city, now=call.now, policy=settings.span_policy, problems=call.problems
+        )
+        if settings.unknown_service_is_404:
+            for code in search.service_codes or ():
+                call.city.require_service(code)
+        return cls(call, search)
+
+    def answer(self, body: Callable[[Page], bytes], *, rendered: Format | None = None) -> Answer:
+        """The page that was asked for.
+
+        body      makes the document of a page
+        rendered  the format of the page's items; that of the call where none is given
+        """
+        call, search, extras = self.call, self.search, self.call.values["extensions"]
+        if not search.ids and not extras and "If-None-Match" in call.request.headers:
+            validator = find_validator(call.platform, search, call.now)
+            if call.has_unchanged(validator):
+                return unchanged(validator)
+        page = find_requests(call.platform, search, rendered or call.output, extras)
+        return Answer(body=body(page), validator=page.validator, headers=self._headers(page))
+
+    def _headers(self, page: Page) -> tuple[tuple[str, str], ...]:
+        """Links to the pages around, and how many items there are where that is cheap to say."""
+        links, total, headers = self.links(page), self._total(page), []
+        if total is not None:
+            headers.append(("X-Total-Count", str(total)))
+            if total > self.search.page_size and not self.search.ids:
+                links["last"] = page_url(self.call, {"page": str(ceil(total / self.search.page_size))})
+        if links:
+            headers.append(("Link", ", ".join(f'<{url}>; rel="{relation}"' for relation, url in links.items())))
+        return tuple(headers)
+
+    def links(self, page: Page) -> dict[str, str]:
+        """The pages around a page: relation and address."""
+        search, links = self.search, dict[str, str]()
+        if search.page > 1 or search.after is not None:
+            links["first"] = page_url(self.call, {})
+        if search.page > 1 and search.after is None:
+            links["prev"] = page_url(self.call, {"page": str(search.page - 1)})
+        if page.next_key is not None:
+            links["next"] = page_url(self.call, {"cursor": str(PageCursor.behind(search, page.next_key))})
+        return links
+
+    def _total(self, page: Page) -> int | None:
+        """How many items the whole list has: counted for those who ask, known anyway for a list on one page."""
+        search = self.search
+        if search.ids or (page.next_key is None and search.after is None and search.page == 1):
+            return len(page.items)
+        return count_requests(self.call.platform, search) if search.is_counted else None

@@ -1,0 +1,1 @@
+"""Pages for people, and addresses for load balancers: each module declares endpoints."""

@@ -1,0 +1,40 @@
+"""Is it alive, is it ready: for load balancers and for the operator."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import jsonify
+from werkzeug.wrappers import Response
+
+from open311.operations.upkeep.readiness import check_readiness
+from open311.web.access import ANYBODY
+from open311.web.calls import Call
+from open311.web.endpoints import City, endpoint
+from open311.web.surfaces import HEALTH, READINESS
+from schemas.arguments import NoArguments
+
+
+@endpoint(HEALTH, "", reads=NoArguments, access=ANYBODY, city=City.NONE)
+def healthz(call: Call) -> Response:  # noqa: ARG001
+    """Whether the process answers; says nothing of the database."""
+    return _uncached({"status": "ok"}, 200)
+
+
+@endpoint(READINESS, "", reads=NoArguments, access=ANYBODY, city=City.NONE)
+def readyz(call: Call) -> Response:
+    """Whether calls can be served: database, schema, plugins, job queue."""
+    checks = check_readiness(call.platform)
+    is_ready = all(check.is_ok for check in checks if check.is_vital)
+    body: dict[str, Any] = {
+        "status": "ready" if is_ready else "not ready",
+        "checks": {check.name: {"ok": check.is_ok, "detail": check.detail} for check in checks},
+    }
+    return _uncached(body, 200 if is_ready else 503)
+
+
+def _uncached(body: dict[str, Any], status: int) -> Response:
+    response = jsonify(body)
+    response.status_code = status
+    response.headers["Cache-Control"] = "no-store"
+    return response

@@ -1,0 +1,33 @@
+"""From the fields of a POST to a submission, cleaned (A07, A16, A17)."""
+
+from __future__ import annotations
+
+from open311.domain.requests import Reporter, Submission
+from open311.domain.text import clean_text, stripped
+from open311.web.calls import Call
+
+
+def submission_of(call: Call) -> Submission:
+    """What a POST sends. Fields that cannot be read are empty; `call.problems` says why."""
+    values = call.values
+    field = {name: stripped(value) for name, value in values.items() if isinstance(value, str)}
+    repeat_key = clean_text(call.request.headers.get("Idempotency-Key", "")).strip()
+    return Submission(
+        service_code=field["service_code"],
+        lat=field["lat"],
+        long=field["long"],
+        address_string=field["address_string"],
+        address_id=field["address_id"],
+        description=field["description"],
+        media_urls=tuple(url for url in map(stripped, values["media_url"]) if url),
+        attributes=values["attributes"],
+        reporter=Reporter(
+            email=field["email"],
+            first_name=field["first_name"],
+            last_name=field["last_name"],
+            phone=field["phone"],
+            device_id=field["device_id"],
+            account_id=field["account_id"],
+        ),
+        client_request_id=repeat_key or field["client_request_id"],
+    )

@@ -1,0 +1,127 @@
+"""The surfaces of this server: which paths there are, and how each kind of path behaves.
+
+One table drives the shape of errors, CORS, where a key is looked for, rates, HTTPS, the log and the quick lane.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import Enum
+
+from werkzeug.wrappers import Request
+
+from open311.formats import JSON, XML, Format
+from open311.formats.writing import Feed
+
+
+class ErrorShape(Enum):
+    """How errors look: the standard's list in JSON or XML, or problem+json (RFC 9457)."""
+
+    GEOREPORT = "georeport"
+    PROBLEM = "problem"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Surface:
+    """Paths that begin alike and behave alike. Compared by identity.
+
+    prefix           the path itself, or what stands before a slash or a dot in it
+    description      for the API page
+    errors           the shape of errors
+    is_cross_origin  whether pages from anywhere may read the answers (CORS)
+    takes_keys       whether calls may carry an api_key
+    is_rated         whether calls count for the rates of their caller
+    is_https_only    whether plain HTTP is turned away where the public address is https
+    is_quiet         whether calls are logged at level debug only
+    has_quick_lane   whether calls may be answered before Flask
+    is_documented    whether the calls stand in OpenAPI
+    """
+
+    name: str
+    prefix: str
+    description: str = ""
+    errors: ErrorShape = ErrorShape.GEOREPORT
+    is_cross_origin: bool = True
+    takes_keys: bool = False
+    is_rated: bool = True
+    is_https_only: bool = True
+    is_quiet: bool = False
+    has_quick_lane: bool = False
+    is_documented: bool = True
+
+
+ROOT = "/open311"
+BASE = f"{ROOT}/v2"
+
+GEOREPORT = Surface(name="georeport", prefix=BASE, description="GeoReport v2", takes_keys=True, has_quick_lane=True)
+DISCOVERY = Surface(name="discovery", prefix=ROOT, description="Where the API is", has_quick_lane=True)
+BULK = Surface(name="bulk", prefix=f"{ROOT}/bulk/v1", description="GeoReport Bulk v1 (an extension)")
+DUMPS = Surface(
+    name="dumps",
+    prefix=f"{BASE}/dumps",
+    description="Daily dumps (an extension)",
+    errors=ErrorShape.PROBLEM,
+)
+HEALTH = Surface(
+    name="health",
+    prefix="/healthz",
+    errors=ErrorShape.PROBLEM,
+    is_cross_origin=False,
+    is_rated=False,
+    is_https_only=False,
+    is_quiet=True,
+    is_documented=False,
+)
+READINESS = Surface(
+    name="readiness",
+    prefix="/readyz",
+    errors=ErrorShape.PROBLEM,
+    is_cross_origin=False,
+    is_rated=False,
+    is_https_only=False,
+    is_quiet=True,
+    is_documented=False,
+)
+PAGES = Surface(
+    name="pages",
+    prefix="",
+    errors=ErrorShape.PROBLEM,
+    is_cross_origin=False,
+    is_rated=False,
+    is_documented=False,
+)
+
+SURFACES = (DUMPS, GEOREPORT, BULK, DISCOVERY, HEALTH, READINESS, PAGES)
+"""Longer prefixes first: a path belongs to the first surface that it fits."""
+
+_SUFFIX = re.compile(r"\.(json|xml)$", re.IGNORECASE)
+_FEED = re.compile(r"/open311/(?:v2|bulk/v1)/(?:requests|areas|jurisdictions)\.(geojson|csv|atom|ndjson)")
+
+
+def surface_of(path: str) -> Surface:
+    """The surface that a path belongs to, whether there is something at it or not."""
+    for surface in SURFACES:
+        if path.startswith(surface.prefix) and path[len(surface.prefix) : len(surface.prefix) + 1] in (
+            "",
+            "/",
+            ".",
+        ):
+            return surface
+    return PAGES
+
+
+def error_format(request: Request) -> Format:
+    """The format for the errors of a call: that of its suffix, else of Accept, else XML (A45)."""
+    feed = _FEED.fullmatch(request.path)
+    if feed:
+        return Feed(feed[1]).error_format
+    suffix = _SUFFIX.search(request.path)
+    return Format(suffix[1].lower()) if suffix else accepted_format(request)
+
+
+def accepted_format(request: Request) -> Format:
+    """The format of an answer at a path without suffix: that of Accept, else XML (A45)."""
+    types = ["text/xml", "application/xml", "application/json"]
+    best = request.accept_mimetypes.best_match(types, default="text/xml")
+    return JSON if best == "application/json" else XML

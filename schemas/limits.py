@@ -1,0 +1,11 @@
+"""The caps of the wire contract: more than these is cut or refused, as each parameter says."""
+
+MAX_ROWS = 1_000
+"""Items on one page (A31)."""
+MAX_IDS = 1_000
+"""Ids in one comma list (A19)."""
+MAX_RADIUS_M = 50_000.0
+MAX_QUERY_CHARACTERS = 200
+MAX_VICINITY_M = 1_000
+MAX_VICINITY_DAYS = 365
+LONGEST_WAIT_S = 25.0
