@@ -20,7 +20,11 @@ from flask import Flask
 from open311.cli.documents import OPENAPI, make_openapi
 from open311.errors import Open311Error
 from open311.settings import Settings, variable
+from open311.web.access import ANYBODY, Access
+from open311.web.endpoints import City, Endpoint
 from open311.web.errors import STATUSES
+from open311.web.surfaces import SURFACES, surface_of
+from schemas.arguments import Arguments
 from spec.requirements import requirements
 
 REPOSITORY = Path(__file__).parents[1]
@@ -124,6 +128,37 @@ def test_every_address_stands_in_openapi(app: Flask) -> None:
         assert path in paths, f"{rule.rule} is not in OpenAPI, and not in the list of those that need not be"
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}:
             assert paths[path][method.lower()].get("summary"), f"{method} {path} has no summary"
+
+
+def test_every_address_declares_what_it_reads_and_who_may_call_it(app: Flask) -> None:
+    for rule in app.url_map.iter_rules():
+        declared = getattr(app.view_functions[rule.endpoint], "endpoint", None)
+        assert isinstance(declared, Endpoint), f"{rule.rule}: declare the view with web.endpoints.endpoint"
+        assert declared.surface in SURFACES, f"{rule.rule}: its surface is not in web/surfaces.py's table"
+        assert isinstance(declared.access, Access), f"{rule.rule}: name its access rule, see web/access.py"
+        assert issubclass(declared.reads, Arguments), f"{rule.rule}: say what it reads, NoArguments for nothing"
+        parts = set(re.findall(r"<(?:[^:>]+:)?(\w+)>", declared.rule))
+        assert (declared.city is City.IN_PATH) == ("jurisdiction_id" in parts), f"{rule.rule}: where is the city?"
+
+
+def test_a_path_belongs_to_the_surface_of_its_endpoint(app: Flask) -> None:
+    for rule in app.url_map.iter_rules():
+        surface = app.view_functions[rule.endpoint].endpoint.surface  # type: ignore[attr-defined]
+        assert surface_of(rule.rule) is surface, f"{rule.rule}: web/surfaces.py takes it for another surface"
+
+
+def test_who_writes_needs_a_key(app: Flask) -> None:
+    for rule in app.url_map.iter_rules():
+        declared: Endpoint = app.view_functions[rule.endpoint].endpoint  # type: ignore[attr-defined]
+        is_open = declared.access is ANYBODY
+        assert declared.method in ("GET", "HEAD") or not is_open, f"{rule.rule}: anybody may {declared.method}"
+
+
+def test_every_parameter_says_what_it_means(app: Flask) -> None:
+    for rule in app.url_map.iter_rules():
+        declared: Endpoint = app.view_functions[rule.endpoint].endpoint  # type: ignore[attr-defined]
+        for name, parameter in declared.reads().parameters.items():
+            assert parameter.metadata.get("description"), f"{declared.reads.__name__}.{name} has no description"
 
 
 def test_openapi_is_up_to_date() -> None:

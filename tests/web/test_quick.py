@@ -12,6 +12,7 @@ from flask.testing import FlaskClient
 
 from open311.clock import utc_now
 from open311.operations.platform import Platform
+from open311.web.envelope import Envelope, WholeBody
 from tests import build
 
 BASE = "/open311/v2"
@@ -53,11 +54,13 @@ HEADERS = [
 
 @pytest.fixture
 def both(app: Flask, make_app: Callable[..., Flask], platform: Platform) -> tuple[FlaskClient, FlaskClient]:
-    """A client of a server with the lane, and one of a server without: a rate on reads closes it."""
+    """A client of a server with the lane, and one of a server that has everything but the lane."""
     ages = {number: timedelta(hours=number) for number in range(1, 9)}
     rows = ({"number": n, "service_request_id": f"R{n}", "at": utc_now() - age} for n, age in ages.items())
     build.store_all(platform, rows)
-    return FlaskClient(app), FlaskClient(make_app(get_rate="100000 per minute"))
+    slow = make_app()
+    slow.wsgi_app = Envelope(WholeBody(type(slow).wsgi_app.__get__(slow), most_bytes=1_000))  # type: ignore[method-assign]
+    return FlaskClient(app), FlaskClient(slow)
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -76,3 +79,30 @@ def test_over_plain_http_the_lane_is_closed_where_https_is_asked_for(make_app: C
     client = make_app(public_url="https://311.city.example").test_client()
     assert client.get(f"{BASE}/services.json").status_code == 308
     assert client.get(f"{BASE}/services.json", base_url="https://311.city.example").status_code == 200
+
+
+def test_a_rate_on_reads_counts_in_the_lane(make_app: Callable[..., Flask]) -> None:
+    client = FlaskClient(make_app(get_rate="2 per hour"))
+    path = f"{BASE}/services.json"
+    assert [client.get(path).status_code for _ in range(3)] == [200, 200, 429]
+    refused = client.get(f"{BASE}/services.xml")
+    assert refused.status_code == 429
+    assert int(refused.headers["Retry-After"]) > 0
+    assert refused.content_type.startswith("text/xml")
+    assert client.get("/healthz").status_code == 200
+
+
+def test_a_fault_in_the_lane_is_logged_and_answered_once(
+    app: Flask, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[str] = []
+
+    def fail(*_: object, **__: object) -> None:
+        asked.append("once")
+        raise RuntimeError("secret")
+
+    monkeypatch.setattr("open311.web.georeport.requests.find_request", fail)
+    answer = FlaskClient(app).get(f"{BASE}/requests/R1.json")
+    assert (answer.status_code, asked) == (500, ["once"])
+    assert "secret" not in answer.text
+    assert '"event":"fault"' in capsys.readouterr().err
