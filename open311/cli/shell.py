@@ -12,12 +12,12 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
+from open311.embedded import Cluster, find_binaries, install_binaries
 from open311.observe import configure_logs
 from open311.operations.platform import Platform, open_platform
 from open311.operations.upkeep.sync_catalogues import ensure_synced
 from open311.plugins import Jurisdiction
 from open311.settings import Settings
-from open311.storage.embedded import Cluster, find_binaries, install_binaries
 from open311.storage.migrations import migrate
 
 DATABASE = "open311"

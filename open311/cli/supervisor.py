@@ -19,12 +19,12 @@ from rich.progress import track
 
 from open311.cli.shell import console, fail, say
 from open311.clock import utc_now
+from open311.embedded import Cluster
 from open311.errors import Misconfigured
 from open311.operations.access.api_keys import add_key, is_key
 from open311.operations.platform import Platform
 from open311.operations.upkeep.examples import add_examples
 from open311.settings import Settings
-from open311.storage.embedded import Cluster
 
 PARENT_VARIABLE = "OPEN311_PARENT_PIPE"
 PORTS_TO_TRY = 20

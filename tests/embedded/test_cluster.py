@@ -1,8 +1,4 @@
-"""The private PostGIS cluster, with real servers and real processes.
-
-Clusters lie in folders of their own, not in `tmp_path`: below pytest's closed folder the server's user could
-not reach them when the tests run as root, and each would go elsewhere. Most names hold a blank.
-"""
+"""The private PostGIS cluster, with real servers and real processes."""
 
 from __future__ import annotations
 
@@ -12,11 +8,8 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
-import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +18,9 @@ import psycopg2
 import pytest
 import sqlalchemy
 
-from open311.errors import Misconfigured
-from open311.storage import embedded
-from open311.storage.embedded import Cluster, find_binaries, install_binaries
+from open311.embedded import Cluster
+from tests.embedded.conftest import open_folder
+from tests.waiting import until
 
 AS_ROOT = os.geteuid() == 0
 WAIT_S = 30
@@ -35,7 +28,7 @@ WAIT_S = 30
 HOLDER = """
 import sys
 from pathlib import Path
-from open311.storage.embedded import Cluster
+from open311.embedded import Cluster
 with Cluster(Path(sys.argv[1]), durable=False):
     print("up", flush=True)
     sys.stdin.read()
@@ -44,7 +37,7 @@ with Cluster(Path(sys.argv[1]), durable=False):
 FORKING_HOLDER = """
 import os, sys
 from pathlib import Path
-from open311.storage.embedded import Cluster
+from open311.embedded import Cluster
 with Cluster(Path(sys.argv[1]), durable=False) as cluster:
     child = os.fork()
     if child == 0:
@@ -59,7 +52,7 @@ ORDINARY_USER = """
 import os, sys
 from pathlib import Path
 import psycopg2
-from open311.storage.embedded import Cluster
+from open311.embedded import Cluster
 if os.geteuid() == 0:
     os.setgroups([])
     os.setgid(65534)
@@ -71,21 +64,6 @@ with Cluster(Path(sys.argv[1]), durable=False) as cluster:
     cursor.execute("SELECT postgis_version()")
     print(os.geteuid(), cursor.fetchone()[0], flush=True)
 """
-
-
-@contextmanager
-def open_folder() -> Iterator[Path]:
-    """A folder that every user can pass through, removed at the end."""
-    path = Path(tempfile.mkdtemp(prefix="open311 test "))
-    path.chmod(0o755)
-    yield path
-    shutil.rmtree(path)
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    with open_folder() as path:
-        yield path
 
 
 @pytest.fixture(scope="module")
@@ -131,14 +109,6 @@ def is_up(cluster: Cluster) -> bool:
 
 def postmaster(home: Path) -> int:
     return int((home / "data" / "postmaster.pid").read_text().splitlines()[0])
-
-
-def wait_for(is_so: Callable[[], object]) -> None:
-    give_up_at = time.monotonic() + WAIT_S
-    pause = threading.Event()
-    while not is_so():
-        assert time.monotonic() < give_up_at, "waited too long"
-        pause.wait(0.01)
 
 
 def start_holder(home: Path) -> subprocess.Popen[str]:
@@ -322,7 +292,7 @@ def test_a_folder_copied_from_a_running_clone_becomes_a_cluster_of_its_own(
 def test_an_interrupted_creation_is_done_again(folder: Path) -> None:
     home = folder / "pg"
     launcher = start_holder(home)
-    wait_for(lambda: list(home.glob("data.*.tmp")))
+    until(lambda: list(home.glob("data.*.tmp")), "a creation that is under way")
     kill_holder(launcher)
     assert not (home / "data").exists()
     with Cluster(home, durable=False) as cluster:
@@ -376,84 +346,3 @@ def test_an_ordinary_user_has_a_cluster_too(folder: Path) -> None:
     uid, version = done.stdout.split(maxsplit=1)
     assert int(uid) == (folder / "pg" / "data").stat().st_uid != 0
     assert version.startswith("3.")
-
-
-# When it cannot be
-
-
-def fake_programs(bin_dir: Path, *, with_postgis: bool) -> Path:
-    """A folder that looks like a PostgreSQL's."""
-    share_dir = bin_dir.parent / "share"
-    (share_dir / "extension").mkdir(parents=True)
-    if with_postgis:
-        (share_dir / "extension" / "postgis.control").touch()
-    bin_dir.mkdir()
-    for name in ("initdb", "postgres", "pg_ctl", "pg_config"):
-        (bin_dir / name).write_text(f"#!/bin/sh\necho '{share_dir}'\n")
-        (bin_dir / name).chmod(0o755)
-    return bin_dir
-
-
-@pytest.fixture
-def bare_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Debian's folder on a machine without any PostgreSQL, and no program in PATH."""
-    monkeypatch.setattr(embedded, "DEBIAN_ROOT", tmp_path / "debian")
-    monkeypatch.setattr(embedded, "HOMEBREW_ROOTS", ())
-    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
-    monkeypatch.delenv("PG_BINDIR", raising=False)
-    return tmp_path / "debian"
-
-
-def test_the_newest_postgresql_with_postgis_is_taken(bare_machine: Path) -> None:
-    assert find_binaries() is None
-    nine = fake_programs(bare_machine / "9.6" / "bin", with_postgis=True)
-    assert find_binaries() == nine
-    fourteen = fake_programs(bare_machine / "14" / "bin", with_postgis=True)
-    fake_programs(bare_machine / "15" / "bin", with_postgis=False)
-    assert find_binaries() == fourteen
-
-
-def test_pg_bindir_comes_first_and_must_be_right(bare_machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    own = fake_programs(bare_machine / "own" / "bin", with_postgis=True)
-    monkeypatch.setenv("PG_BINDIR", str(own))
-    assert find_binaries() == own
-    (own / "postgres").unlink()
-    with pytest.raises(Misconfigured, match=r"PG_BINDIR=.* holds no PostgreSQL with PostGIS"):
-        find_binaries()
-
-
-def test_without_postgis_one_message_names_every_way_out(bare_machine: Path, folder: Path) -> None:
-    said: list[str] = []
-    for attempt in (lambda: install_binaries(said.append), Cluster(folder / "pg").hold):
-        with pytest.raises(Misconfigured) as caught:
-            attempt()
-        for way in ("DATABASE_URL", "postgresql postgresql-postgis", "brew install postgis", "PG_BINDIR"):
-            assert way in str(caught.value)
-    assert said == []
-
-
-@pytest.mark.parametrize("works", [True, False])
-def test_apt_is_tried_as_root_and_its_last_words_are_shown(
-    bare_machine: Path, monkeypatch: pytest.MonkeyPatch, works: bool
-) -> None:
-    programs = bare_machine.parent / "bin"
-    programs.mkdir()
-    ready = fake_programs(bare_machine.parent / "ready" / "bin", with_postgis=True).parent
-    install = f'mkdir -p "{bare_machine}" && cp -a "{ready}" "{bare_machine}/15"' if works else "exit 100"
-    scripts = {
-        "apt-get": f'echo "E: $*"; case "$*" in *install*) {install};; *) exit 100;; esac',
-        "sudo": 'shift; exec "$@"',
-        "id": "echo 0",
-        "pg_config": "exit 1",
-    }
-    for name, script in scripts.items():
-        (programs / name).write_text(f"#!/bin/sh\n{script}\n")
-        (programs / name).chmod(0o755)
-    monkeypatch.setenv("PATH", f"{programs}:/usr/bin:/bin")
-    said: list[str] = []
-    if works:
-        assert install_binaries(said.append) == bare_machine / "15" / "bin"
-    else:
-        with pytest.raises(Misconfigured, match=r"E: .*install -y --no-install-recommends"):
-            install_binaries(said.append)
-    assert len(said) == 1
