@@ -5,7 +5,8 @@ from __future__ import annotations
 import click
 from rich.progress import Progress
 
-from open311.cli.shell import console, find_jurisdiction, open_shell, say
+from open311.cli.output import console, say
+from open311.cli.platforms import command_platform, find_jurisdiction
 from open311.clock import utc_now
 from open311.operations.platform import Platform
 from open311.operations.upkeep import recompute_areas
@@ -29,7 +30,7 @@ def recompute(jurisdiction: str | None) -> None:
     Example:
       open311 areas recompute --jurisdiction city.example
     """
-    with open_shell() as platform:
+    with command_platform() as platform:
         cities = [find_jurisdiction(platform, jurisdiction)] if jurisdiction else list(platform.registry)
         for city in cities:
             changed = _recompute(platform, city)

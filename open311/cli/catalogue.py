@@ -6,8 +6,9 @@ from pathlib import Path
 
 import click
 
-from open311.cli.group import Shell
-from open311.cli.shell import fail, open_shell, read_settings, say, say_table
+from open311.cli.group import CommandGroup
+from open311.cli.output import fail, say, say_table
+from open311.cli.platforms import command_platform, read_settings
 from open311.clock import utc_now
 from open311.domain.attributes import Answer
 from open311.domain.places import read_place
@@ -17,7 +18,7 @@ from open311.operations.upkeep.sync_catalogues import sync_catalogues
 from open311.plugins.registry import load_registry
 
 
-@click.group(cls=Shell)
+@click.group(cls=CommandGroup)
 def jurisdictions() -> None:
     """The cities: which are served, whether their plugins are sound."""
 
@@ -71,7 +72,7 @@ def check(names: tuple[str, ...]) -> None:
 @jurisdictions.command()
 def sync() -> None:
     """Write the catalogues down, as a starting server does; changed ones move the discovery changeset."""
-    with open_shell() as platform:
+    with command_platform() as platform:
         changed = sync_catalogues(platform, utc_now())
     say(f"Changed: {', '.join(changed)}." if changed else "Nothing had changed.")
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 from rich.progress import Progress
 
-from open311.cli.shell import errors, fail
+from open311.cli.output import error_console, fail
 
 if TYPE_CHECKING:
     from spec.conformance.client import Client
@@ -157,7 +157,7 @@ def _run(target: Target, client: Client, level: str, only: tuple[str, ...]) -> R
 @contextmanager
 def _progress(whole: int) -> Iterator[Callable[[Finding], None]]:
     """A bar on the terminal while the run goes on; nothing where nobody watches."""
-    with Progress(console=errors, transient=True, disable=not sys.stderr.isatty()) as progress:
+    with Progress(console=error_console, transient=True, disable=not sys.stderr.isatty()) as progress:
         task = progress.add_task("Checking", total=whole)
         yield lambda finding: progress.update(task, advance=1, description=finding.requirement.number)
 

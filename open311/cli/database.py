@@ -6,13 +6,14 @@ from dataclasses import replace
 
 import click
 
-from open311.cli.group import Shell
-from open311.cli.shell import fail, read_settings, say, with_database
+from open311.cli.group import CommandGroup
+from open311.cli.output import fail, say
+from open311.cli.platforms import read_settings, running_database
 from open311.operations.platform import open_platform
 from open311.storage import migrations
 
 
-@click.group(cls=Shell)
+@click.group(cls=CommandGroup)
 def db() -> None:
     """Bring the database's schema up to date, and see where it stands."""
 
@@ -25,7 +26,7 @@ def migrate(revision: str) -> None:
     The database needs PostGIS and btree_gist; a role that may not create extensions finds them there if an
     administrator ran: CREATE EXTENSION postgis; CREATE EXTENSION btree_gist;
     """
-    with with_database(read_settings()) as (settings, _):
+    with running_database(read_settings()) as (settings, _):
         platform = open_platform(replace(settings, statement_timeout_ms=0))
         with platform.database.transaction() as connection:
             before = migrations.current(connection)
@@ -38,7 +39,7 @@ def migrate(revision: str) -> None:
 @db.command()
 def status() -> None:
     """Say at which revision the schema is, and which this release wants; status 1 where they differ."""
-    with with_database(read_settings()) as (settings, _):
+    with running_database(read_settings()) as (settings, _):
         platform = open_platform(settings)
         with platform.database.reading() as connection:
             current = migrations.current(connection)

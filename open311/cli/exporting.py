@@ -14,7 +14,8 @@ import click
 from isal import igzip
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from open311.cli.shell import errors, fail, find_jurisdiction, open_shell, say
+from open311.cli.output import error_console, fail, say
+from open311.cli.platforms import command_platform, find_jurisdiction
 from open311.clock import utc_now
 from open311.domain.search import RequestSearch, Window
 from open311.errors import Problem
@@ -128,7 +129,7 @@ def export_command(
     }
     try:
         is_bulk_csv = format is ExportFormat.BULK_CSV
-        with open_shell() as platform:
+        with command_platform() as platform:
             city = find_jurisdiction(platform, jurisdiction)
             with (
                 open_export(platform, _search(city, values), as_bulk_csv=is_bulk_csv) as export,
@@ -138,7 +139,7 @@ def export_command(
             if output != STANDARD_OUTPUT:
                 say(f"{output}: {export.count:,} requests of {city.id}")
     except KeyboardInterrupt:
-        errors.print("Stopped; nothing was written.", markup=False)
+        error_console.print("Stopped; nothing was written.", markup=False)
         sys.exit(STOPPED)
     except OSError as error:
         if isinstance(error, BrokenPipeError):
@@ -159,7 +160,7 @@ def dump_command(jurisdiction: str | None, again: bool) -> None:
     Example:
       open311 dump --jurisdiction city.example --again
     """
-    with open_shell() as platform:
+    with command_platform() as platform:
         cities = [find_jurisdiction(platform, jurisdiction)] if jurisdiction else list(platform.registry)
         for city in cities:
             try:
@@ -236,7 +237,9 @@ def _bar() -> Iterator[Progress]:
         TextColumn("{task.percentage:>3.0f} %  {task.completed:,.0f} of {task.total:,.0f} requests"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as progress:
+    with Progress(
+        *columns, console=error_console, transient=True, disable=not error_console.is_terminal
+    ) as progress:
         yield progress
 
 

@@ -15,7 +15,8 @@ from typing import BinaryIO, TextIO
 import click
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from open311.cli.shell import console, find_jurisdiction, open_shell, say
+from open311.cli.output import console, say
+from open311.cli.platforms import command_platform, find_jurisdiction
 from open311.clock import utc_now
 from open311.domain.imports import Refusal
 from open311.domain.text import clean_text
@@ -102,7 +103,7 @@ def import_command(
     """
     source_format = None if wanted == AUTO else SourceFormat(wanted)
     try:
-        with open_shell() as platform, Processes(platform, processes) as helpers, _progress() as progress:
+        with command_platform() as platform, Processes(platform, processes) as helpers, _progress() as progress:
             order = Import(
                 jurisdiction=find_jurisdiction(platform, jurisdiction),
                 origin="",

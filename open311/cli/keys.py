@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import click
 
-from open311.cli.group import Shell
-from open311.cli.shell import fail, open_shell, say, say_table
+from open311.cli.group import CommandGroup
+from open311.cli.output import fail, say, say_table
+from open311.cli.platforms import command_platform
 from open311.clock import utc_now
 from open311.operations.access.api_keys import add_key, list_keys, revoke_key
 from open311.storage.keys import ALL, ApiKey
 from schemas.values import format_instant
 
 
-@click.group(cls=Shell)
+@click.group(cls=CommandGroup)
 def keys() -> None:
     """Give api_keys to apps that send requests, and take them back."""
 
@@ -30,7 +31,7 @@ def add(label: str, jurisdiction: str, contact: str, is_test: bool) -> None:
       open311 keys add --label "FixIt app" --contact dev@fixit.example
       open311 keys add --label "FixIt, trying out" --test --jurisdiction city.example
     """
-    with open_shell() as platform:
+    with command_platform() as platform:
         number, secret = add_key(
             platform,
             label=label,
@@ -46,7 +47,7 @@ def add(label: str, jurisdiction: str, contact: str, is_test: bool) -> None:
 @keys.command("list")
 def list_all() -> None:
     """Show all keys, without their secrets."""
-    with open_shell() as platform:
+    with command_platform() as platform:
         found = list_keys(platform)
     say_table(("number", "label", "jurisdiction", "kind", "contact", "made", "revoked"), map(_row, found))
 
@@ -61,7 +62,7 @@ def revoke(number: int) -> None:
       open311 keys list
       open311 keys revoke 3
     """
-    with open_shell() as platform:
+    with command_platform() as platform:
         if not revoke_key(platform, number, now=utc_now()):
             fail(f"there is no living key {number}; see `open311 keys list`.")
     say(f"Key {number} is revoked.")

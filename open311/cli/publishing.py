@@ -6,7 +6,8 @@ import click
 from rich.progress import Progress
 from rich.table import Table
 
-from open311.cli.shell import console, find_jurisdiction, open_shell, say
+from open311.cli.output import console, say
+from open311.cli.platforms import command_platform, find_jurisdiction
 from open311.clock import utc_now
 from open311.operations.platform import Platform
 from open311.operations.upkeep import sync_catalogues as sync
@@ -28,7 +29,7 @@ def publish(jurisdiction: str | None, again: bool, status: bool) -> None:
       open311 publish --status
       open311 publish --jurisdiction city.example --again
     """
-    with open_shell() as platform:
+    with command_platform() as platform:
         cities = [find_jurisdiction(platform, jurisdiction)] if jurisdiction else list(platform.registry)
         ids = [city.id for city in cities]
         if status:

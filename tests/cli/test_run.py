@@ -23,7 +23,7 @@ from typing import Any
 
 import pytest
 
-from open311.cli.supervisor import chosen_port
+from open311.cli.ports import claimed_port
 from open311.settings import Settings
 from tests.processes import children, is_listening
 from tests.waiting import DEADLINE_S, until
@@ -192,7 +192,7 @@ def test_sigterm_lets_calls_under_way_finish(started: Callable[[], Running]) -> 
 
 
 def test_two_that_start_at_once_get_ports_of_their_own(settings: Settings) -> None:
-    with chosen_port(settings) as first, chosen_port(settings) as second:
+    with claimed_port(settings) as first, claimed_port(settings) as second:
         assert first != second
-    with chosen_port(settings) as again:
+    with claimed_port(settings) as again:
         assert again <= first

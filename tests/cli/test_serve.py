@@ -15,7 +15,7 @@ from urllib.request import urlopen
 
 import pytest
 
-from open311.cli.servers import GRACE_S
+from open311.cli.signals import GRACE_S
 from open311.plugins.registry import GROUP
 from open311.settings import Settings
 from tests.processes import children, is_listening
@@ -101,6 +101,22 @@ def connections(pid: int) -> list[str]:
     links = [os.readlink(entry) for entry in Path(f"/proc/{pid}/fd").iterdir()]
     known = [word for kind in ("tcp", "tcp6", "unix") for word in Path(f"/proc/net/{kind}").read_text().split()]
     return [link for link in links if link.startswith("socket:[") and link[8:-1] in known]
+
+
+LOADED = """
+import sys
+import click
+from open311.cli import main
+main.get_command(click.Context(main), "serve")
+print(*{name.partition(".")[0] for name in sys.modules})
+"""
+
+
+def test_the_server_does_not_load_what_only_the_worker_or_a_migration_needs() -> None:
+    done = subprocess.run([sys.executable, "-c", LOADED], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    assert {"granian", "open311"} <= loaded
+    assert not {"procrastinate", "alembic", "pyarrow"} & loaded
 
 
 def test_a_server_that_is_stopped_while_it_starts_ends_at_once(started: Started, port: int) -> None:
