@@ -1,4 +1,4 @@
-"""`open311 db`: the schema."""
+"""`open311 db`: the database's schema."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def db() -> None:
 def migrate(revision: str) -> None:
     """Bring the schema to the revision that this release wants.
 
-    The database needs PostGIS and btree_gist; a role that may not create extensions finds them there if an
-    administrator ran: CREATE EXTENSION postgis; CREATE EXTENSION btree_gist;
+    The database needs the extensions postgis and btree_gist. If the role in DATABASE_URL may not create
+    extensions, an administrator runs first: CREATE EXTENSION postgis; CREATE EXTENSION btree_gist;
     """
     with running_database(read_settings()) as (settings, _):
         platform = open_platform(replace(settings, statement_timeout_ms=0))

@@ -1,4 +1,4 @@
-"""`open311 import`: requests from files, with a bar while it runs and a reason for each row refused."""
+"""`open311 import`: requests from files, with a bar while it runs and a reason for each refused row."""
 
 from __future__ import annotations
 
@@ -83,10 +83,11 @@ def import_command(
 
     GeoReport JSON and XML in any known dialect, GeoReport CSV, and the open data of New York and Boston (CSV, or
     the same columns in JSON). Dirty rows are mended and counted. A row is refused only if it has no id, no service
-    or no usable opening time, or if its id is that of another request made here.
+    or no usable opening time, or if a request that was made here has the same id.
 
-    Can be stopped and run again: an id that is stored already stays as it is, unless the row is newer. CSV and XML
-    are read row by row; JSON is read whole, up to 256 MB. Names, mail and phones of reporters are never read.
+    An import can be stopped and run again: a request that is stored already changes only if the row is newer.
+    CSV and XML are read row by row; JSON is read as a whole, up to 256 MB. Names, mail addresses and phone
+    numbers of reporters are never read.
 
     \b
     Examples:
@@ -98,10 +99,10 @@ def import_command(
     \b
     Exit status:
       0    every row is in
-      1    a file cannot be read, or not to its end; what came before is in, and so are the other files
+      1    a file cannot be read, or not to its end; its rows up to there are in, and so are the other files
       2    the command was called wrongly
       3    some rows were refused; all others are in
-      130  stopped by Ctrl-C; what was counted is in
+      130  stopped by Ctrl-C; the rows that were counted are in
     """
     source_format = None if wanted == AUTO else SourceFormat(wanted)
     try:
@@ -255,7 +256,7 @@ def _name(stream: BinaryIO) -> str:
 
 
 def _size(stream: BinaryIO) -> int | None:
-    """Bytes of a regular file, None for what has no end yet."""
+    """Size of a regular file in bytes; None for a pipe and the like, which has no known end."""
     try:
         found = os.fstat(stream.fileno())
     except OSError:

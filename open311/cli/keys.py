@@ -1,4 +1,4 @@
-"""`open311 keys`: giving api_keys out and taking them back."""
+"""`open311 keys`: giving out api_keys and revoking them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from schemas.values import format_instant
 
 @click.group(cls=CommandGroup)
 def keys() -> None:
-    """Give api_keys to apps that send requests, and take them back."""
+    """Give api_keys to apps that send requests, and revoke them."""
 
 
 @keys.command()
@@ -24,7 +24,7 @@ def keys() -> None:
 @click.option("--contact", default="", help="How to reach them.")
 @click.option("--test", "is_test", is_flag=True, help="Requests are taken, but never routed or listed.")
 def add(label: str, jurisdiction: str, contact: str, is_test: bool) -> None:
-    """Make a key and show it, this once: only a digest of it is kept.
+    """Make a key and show it. It cannot be shown again: only a digest of it is kept.
 
     \b
     Example:
@@ -55,7 +55,7 @@ def list_all() -> None:
 @keys.command()
 @click.argument("number", type=int)
 def revoke(number: int) -> None:
-    """Take key NUMBER back; from then on it is refused with 403.
+    """Revoke key NUMBER; from then on it is refused with 403.
 
     \b
     Example:

@@ -23,8 +23,8 @@ from open311.settings import Settings, variable
 def run(examples: int) -> None:
     """Bring everything up on this machine: database, schema, cities, examples, server and worker.
 
-    With DATABASE_URL set, that database is used; otherwise a private PostGIS cluster under ./var. What dies is
-    started again; Ctrl-C stops all of it.
+    It uses the database of DATABASE_URL or, without that, a private PostGIS cluster under ./var. A process that
+    dies is started again. Ctrl-C stops everything.
     """
     settings = read_settings()
     configure_logs(settings.log_level)

@@ -19,7 +19,7 @@ from open311.cli.web_processes import serve_application
 def serve(host: str | None, port: int | None, workers: int | None) -> None:
     """Serve the API on granian. Migrate first: `open311 db migrate`.
 
-    SIGTERM lets calls that are under way finish. Any other WSGI server can run `wsgi:application`.
+    On SIGTERM, calls that are under way may finish. Any other WSGI server can run `wsgi:application`.
     """
     settings = read_settings()
     settings = replace(

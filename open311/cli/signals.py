@@ -13,9 +13,9 @@ GRACE_S = 30
 
 
 def hold_signals_while_forking() -> None:
-    """Deliver a signal that arrives during a fork after it, in the parent as well as in the child.
+    """Block SIGINT and SIGTERM during each fork, and deliver them after it.
 
-    Otherwise the child may run its parent's handler, which stops nothing there.
+    A signal that reached the child before its handlers are reset would run the parent's, which stop nothing there.
     """
     os.register_at_fork(before=_block, after_in_parent=_unblock, after_in_child=_be_stoppable)
 

@@ -22,7 +22,7 @@ from open311.storage.engine import libpq_dsn
 def worker(once: bool) -> None:
     """Do background work: ids for batch requests, republishing, cleaning up.
 
-    Killed at any moment, it loses nothing: its jobs are taken up again.
+    A worker that is killed loses nothing: another worker does its jobs.
     """
     end_with_parent()
     with running_database(read_settings()) as (settings, _):

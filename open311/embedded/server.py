@@ -1,7 +1,6 @@
 """The server process of a cluster.
 
-Nothing here trusts `pg_ctl status`, which takes a zombie for a running server: the server is up when it answers a
-connection.
+The server is up when it answers a connection. `pg_ctl status` is not used: it reports a zombie as a running server.
 """
 
 from __future__ import annotations

@@ -47,7 +47,7 @@ with Cluster(Path(sys.argv[1]), durable=False) as cluster:
     print("still up:", cluster.has_database("postgres"))
 """
 
-# Everything is imported before the change: the interpreter may lie where an ordinary user cannot look.
+# The imports come before setuid: the packages may lie in a folder that an ordinary user cannot read.
 ORDINARY_USER = """
 import os, sys
 from pathlib import Path
@@ -76,7 +76,7 @@ def cluster() -> Iterator[Cluster]:
 
 @pytest.fixture(scope="module")
 def stopped() -> Iterator[Path]:
-    """The home of a cluster that was created and stopped; copy it rather than wait for initdb again."""
+    """The home of a cluster that was created and stopped; a copy of it is faster than another initdb."""
     with open_folder() as path:
         with Cluster(path / "pg", durable=False):
             pass
@@ -84,13 +84,13 @@ def stopped() -> Iterator[Path]:
 
 
 def copied(home: Path, target: Path) -> Path:
-    """A copy with the owners kept, as `cp -a` makes it of a whole clone."""
+    """A copy with the same owners, as somebody copies a whole clone with `cp -a`."""
     subprocess.run(["cp", "-a", str(home), str(target)], check=True, timeout=WAIT_S)
     return target
 
 
 def ask(cluster: Cluster, statement: str, database: str = "postgres") -> Any:
-    """The first value that a statement gives, committed; None when it gives no rows."""
+    """Run and commit a statement; the first value of its first row, None when it gives no rows."""
     with (
         closing(psycopg2.connect(cluster.dsn(database))) as connection,
         connection,
@@ -162,7 +162,7 @@ def test_creating_a_database_again_keeps_its_data(cluster: Cluster) -> None:
     cluster.drop_database("again")
 
 
-def test_a_template_is_copied_and_dropped_despite_a_session(cluster: Cluster) -> None:
+def test_a_template_is_copied_and_a_database_with_a_session_is_dropped(cluster: Cluster) -> None:
     cluster.create_database("copy", template="town")
     assert cluster.has_database("copy")
     with pytest.raises(psycopg2.errors.DuplicateDatabase):
@@ -173,7 +173,7 @@ def test_a_template_is_copied_and_dropped_despite_a_session(cluster: Cluster) ->
     cluster.drop_database("copy")
 
 
-def test_odd_database_names_are_only_names(cluster: Cluster) -> None:
+def test_a_database_name_may_have_any_characters(cluster: Cluster) -> None:
     name = 'a "quoted" town?x=1'
     cluster.create_database(name, template="town")
     engine = sqlalchemy.create_engine(cluster.url(name))
@@ -183,7 +183,7 @@ def test_odd_database_names_are_only_names(cluster: Cluster) -> None:
     cluster.drop_database(name)
 
 
-def test_no_port_and_nobody_else_gets_in(cluster: Cluster) -> None:
+def test_there_is_no_port_and_no_other_user_can_connect(cluster: Cluster) -> None:
     sockets = Path(psycopg2.extensions.parse_dsn(cluster.dsn("town"))["host"])
     assert sockets.stat().st_mode & 0o077 == 0
     assert (cluster.home / "data").stat().st_mode & 0o077 == 0
@@ -203,7 +203,7 @@ def test_only_the_cluster_for_tests_gives_up_durability(cluster: Cluster, stoppe
 # Who keeps it running
 
 
-def test_the_last_holder_out_stops_the_server(stopped: Path, folder: Path) -> None:
+def test_the_last_holder_to_release_stops_the_server(stopped: Path, folder: Path) -> None:
     home = copied(stopped, folder / "pg")
     first, second = Cluster(home, durable=False), Cluster(home, durable=False)
     first.hold()
@@ -215,15 +215,15 @@ def test_the_last_holder_out_stops_the_server(stopped: Path, folder: Path) -> No
     second.release()
 
 
-def test_a_killed_launcher_leaves_nothing_wrong(stopped: Path, folder: Path) -> None:
+def test_a_killed_holder_neither_stops_the_server_nor_keeps_it_running(stopped: Path, folder: Path) -> None:
     home = copied(stopped, folder / "pg")
-    launcher = start_holder(home)
-    assert launcher.stdout is not None
-    assert launcher.stdout.readline() == "up\n"
+    first = start_holder(home)
+    assert first.stdout is not None
+    assert first.stdout.readline() == "up\n"
     with Cluster(home, durable=False) as other:
-        kill_holder(launcher)
+        kill_holder(first)
         assert is_up(other)
-    # Had the server inherited the launcher's lock, this holder would not have been the last.
+    # If the server had inherited the killed holder's lock, this holder would not have been the last one.
     assert not is_up(other)
 
 
@@ -241,7 +241,7 @@ def test_processes_that_start_at_once_share_one_server(folder: Path) -> None:
     assert not is_up(cluster)
 
 
-def test_a_fork_does_not_let_go_for_its_parent(stopped: Path, folder: Path) -> None:
+def test_a_fork_does_not_release_for_its_parent(stopped: Path, folder: Path) -> None:
     command = [sys.executable, "-c", FORKING_HOLDER, str(copied(stopped, folder / "pg"))]
     done = subprocess.run(command, capture_output=True, text=True, timeout=WAIT_S)
     assert done.stdout == "still up: True\n", done.stderr
@@ -257,19 +257,19 @@ def test_kill_9_of_the_whole_server_loses_nothing_committed(stopped: Path, folde
         ask(cluster, "CREATE TABLE kept AS SELECT generate_series(1, 1000) AS n", "town")
         family = ask(cluster, "SELECT array_agg(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
         for pid in (postmaster(home), *family):
-            with contextlib.suppress(ProcessLookupError):  # the postmaster's death takes the others along
+            with contextlib.suppress(ProcessLookupError):  # the others end when the postmaster is dead
                 os.kill(pid, signal.SIGKILL)
         cluster.ensure_running()
         assert ask(cluster, "SELECT count(*) FROM kept", "town") == 1000
     assert not is_up(cluster)
 
 
-def test_kill_9_of_launcher_and_postmaster_is_repaired_by_the_next_holder(stopped: Path, folder: Path) -> None:
+def test_kill_9_of_holder_and_postmaster_is_repaired_by_the_next_holder(stopped: Path, folder: Path) -> None:
     home = copied(stopped, folder / "pg")
-    launcher = start_holder(home)
-    assert launcher.stdout is not None
-    assert launcher.stdout.readline() == "up\n"
-    kill_holder(launcher)
+    first = start_holder(home)
+    assert first.stdout is not None
+    assert first.stdout.readline() == "up\n"
+    kill_holder(first)
     killed = postmaster(home)
     os.kill(killed, signal.SIGKILL)
     with Cluster(home, durable=False) as cluster:
@@ -291,9 +291,9 @@ def test_a_folder_copied_from_a_running_clone_becomes_a_cluster_of_its_own(
 
 def test_an_interrupted_creation_is_done_again(folder: Path) -> None:
     home = folder / "pg"
-    launcher = start_holder(home)
+    first = start_holder(home)
     until(lambda: list(home.glob("data.*.tmp")), "a creation that is under way")
-    kill_holder(launcher)
+    kill_holder(first)
     assert not (home / "data").exists()
     with Cluster(home, durable=False) as cluster:
         assert is_up(cluster)
@@ -311,7 +311,7 @@ def test_a_path_too_long_for_a_socket_gets_a_short_one(stopped: Path, folder: Pa
     sockets.rmdir()
 
 
-def test_signs_that_libpq_or_sqlalchemy_would_split_at_are_fine_in_a_path(stopped: Path, folder: Path) -> None:
+def test_a_path_may_have_characters_that_libpq_or_sqlalchemy_splits_at(stopped: Path, folder: Path) -> None:
     with Cluster(copied(stopped, folder / "a,b:c'd\"e$f é"), durable=False) as cluster:
         engine = sqlalchemy.create_engine(cluster.url("postgres"))
         with engine.connect() as connection:
@@ -320,7 +320,7 @@ def test_signs_that_libpq_or_sqlalchemy_would_split_at_are_fine_in_a_path(stoppe
     Path(psycopg2.extensions.parse_dsn(cluster.dsn("postgres"))["host"]).rmdir()
 
 
-def test_a_closed_folder_above_sends_the_data_elsewhere(folder: Path) -> None:
+def test_below_a_closed_folder_the_data_lies_elsewhere(folder: Path) -> None:
     folder.chmod(0o700)
     with Cluster(folder / "pg", durable=False) as cluster:
         assert is_up(cluster)

@@ -76,7 +76,7 @@ def run_worker(settings: Settings) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
 
 
-class Moody(Jurisdiction):
+class Unreliable(Jurisdiction):
     """A back office that does not answer the first time it is asked."""
 
     def resolve(self, token: str, draft: Draft) -> Accepted:
@@ -90,7 +90,7 @@ asked: set[str] = set()
 
 
 def test_a_back_office_that_is_down_is_asked_again(make_app: MakeApp) -> None:
-    app = make_app(build.city(Moody))
+    app = make_app(build.city(Unreliable))
     platform = platform_of(app)
     token = post_to(app).json[0]["token"]
     work(platform)
@@ -107,7 +107,7 @@ def test_a_back_office_that_is_down_is_asked_again(make_app: MakeApp) -> None:
 # --- All or nothing
 
 
-def test_a_post_that_fails_at_its_commit_leaves_neither_request_nor_token_nor_job(make_app: MakeApp) -> None:
+def test_a_post_that_fails_at_commit_stores_no_request_no_token_and_no_job(make_app: MakeApp) -> None:
     app = make_app(build.city())
     platform = platform_of(app)
     sql(
@@ -130,7 +130,7 @@ def test_a_post_that_fails_at_its_commit_leaves_neither_request_nor_token_nor_jo
     assert statuses(platform) == ["todo"]
 
 
-# --- Death
+# --- Killed workers
 
 DYING = """
 import os, signal
@@ -152,7 +152,7 @@ make_worker(platform, libpq_dsn(settings.sqlalchemy_url)).run_worker(wait=False)
 """
 
 
-def test_the_job_of_a_worker_that_was_killed_is_taken_up_by_another(make_app: MakeApp, settings: Settings) -> None:
+def test_the_job_of_a_killed_worker_is_done_by_another(make_app: MakeApp, settings: Settings) -> None:
     app = make_app(build.city())
     platform = platform_of(app)
     token = post_to(app).json[0]["token"]
@@ -165,7 +165,7 @@ def test_the_job_of_a_worker_that_was_killed_is_taken_up_by_another(make_app: Ma
     assert killed.returncode == -signal.SIGKILL
     assert statuses(platform) == ["doing"]
 
-    # A minute without a sign of life, and the minutely look for such jobs.
+    # No heartbeat for a minute; then the task that looks for such jobs.
     sql(platform, "UPDATE procrastinate_workers SET last_heartbeat = last_heartbeat - interval '1 minute'")
     with platform.database.transaction() as connection:
         platform.queue.defer(connection, Task.RETRY_STALLED, timestamp=0)
@@ -176,7 +176,7 @@ def test_the_job_of_a_worker_that_was_killed_is_taken_up_by_another(make_app: Ma
     assert len(app.test_client().get(f"{BASE}/requests/{found['service_request_id']}.json").json) == 1
 
 
-def test_the_job_of_a_living_worker_is_left_to_it(make_app: MakeApp) -> None:
+def test_the_job_of_a_living_worker_is_not_taken_from_it(make_app: MakeApp) -> None:
     app = make_app(build.city())
     platform = platform_of(app)
     post_to(app)
