@@ -33,7 +33,7 @@ openapi: .venv/run.stamp ## write spec/openapi.json anew
 bench: .venv/bench.stamp ## measure against other servers: ROWS=100k|1M|5M, ROUNDS=5, QUICK=1 to see that it works
 	@$(BIN)/python -m tests.benchmarks $(if $(QUICK),--quick) $(if $(ROWS),--rows $(ROWS)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(ARGS)
 
-# The embedded database may lie elsewhere when its user cannot reach this folder; see open311/storage/embedded.py.
+# The embedded database may lie elsewhere when its user cannot reach this folder; see open311/embedded/files.py.
 clean: ## remove .venv, caches and var/ with the embedded database and all its data; stop the server first
 	@for lock in var/*/holders; do \
 	    if [ -e "$$lock" ] && command -v flock >/dev/null && ! flock -n "$$lock" true; then \

@@ -23,7 +23,7 @@ from open311.settings import Settings
 from open311.storage import requests
 from open311.storage.engine import open_database
 from open311.storage.keys import ApiKey
-from open311.storage.queue import Queue
+from open311.storage.queue import Queue, Task
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 HOLE = Service(code="potholes", name="Pothole", department="streets", notice="Seen within a day.")
@@ -151,7 +151,7 @@ def history(platform: Platform, found: RequestRecord) -> list[Event]:
         return requests.load_events(connection, found)
 
 
-def jobs(platform: Platform, task: str) -> list[dict[str, Any]]:
+def jobs(platform: Platform, task: Task) -> list[dict[str, Any]]:
     """The jobs of a task, oldest first: args, status, scheduled_at."""
     statement = text(
         "SELECT args, status, scheduled_at FROM procrastinate_jobs WHERE task_name = :task ORDER BY id"

@@ -21,12 +21,12 @@ from sqlalchemy.engine import make_url
 
 from open311.app import create_app
 from open311.clock import utc_now
+from open311.embedded import Cluster, find_binaries, install_binaries
 from open311.operations.access.api_keys import add_key
 from open311.operations.platform import Platform
 from open311.operations.upkeep.sync_catalogues import ensure_synced
 from open311.plugins import Jurisdiction
 from open311.settings import Settings
-from open311.storage.embedded import Cluster, find_binaries, install_binaries
 from open311.storage.engine import Database, open_database
 from open311.storage.migrations import migrate
 from open311.storage.tables import metadata

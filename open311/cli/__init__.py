@@ -7,12 +7,13 @@ from importlib import import_module
 import click
 
 from open311 import __version__
-from open311.cli.group import Shell, loading
+from open311.cli.group import CommandGroup
+from open311.cli.memory import collection_paused, use_one_blas_thread
 
 COMMANDS = {
-    "run": "servers.run",
-    "serve": "servers.serve",
-    "worker": "servers.worker",
+    "run": "run.run",
+    "serve": "serve.serve",
+    "worker": "worker.worker",
     "db": "database.db",
     "keys": "keys.keys",
     "jurisdictions": "catalogue.jurisdictions",
@@ -27,27 +28,28 @@ COMMANDS = {
     "openapi": "documents.openapi",
     "conformance": "conformance.conformance",
 }
-"""Where each is: a server should not wait for the modules of an import to load."""
+"""The module and the name of each command."""
 
 
-class Main(Shell):
-    """The commands, each loaded when it is named."""
+class LazyCommands(CommandGroup):
+    """Imports a command's module when the command is called: `serve` does not wait for what only `import` needs."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
-        """All of them."""
+        """The names of all commands."""
         return sorted(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        """One of them."""
+        """The command of that name."""
         if cmd_name not in COMMANDS:
             return None
         module, _, name = COMMANDS[cmd_name].partition(".")
-        with loading():
+        use_one_blas_thread()
+        with collection_paused():
             command: click.Command = getattr(import_module(f"{__name__}.{module}"), name)
         return command
 
 
-@click.group(cls=Main, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(cls=LazyCommands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="open311")
 def main() -> None:
     """A GeoReport v2 (Open311) server.

@@ -5,31 +5,33 @@ from __future__ import annotations
 import click
 from rich.progress import Progress
 
-from open311.cli.shell import console, find_jurisdiction, open_shell, say
+from open311.cli.group import CommandGroup
+from open311.cli.output import console, say
+from open311.cli.platforms import command_platform, find_jurisdiction
 from open311.clock import utc_now
 from open311.operations.platform import Platform
 from open311.operations.upkeep import recompute_areas
 from open311.plugins import Jurisdiction
 
 
-@click.group()
+@click.group(cls=CommandGroup)
 def areas() -> None:
-    """Look requests up on a city's map of areas."""
+    """Find out which of a city's areas each request lies in."""
 
 
 @areas.command()
 @click.option("--jurisdiction", help="One city; without it, every city that is served.")
 def recompute(jurisdiction: str | None) -> None:
-    """Look every request up anew, after a city has redrawn its areas.
+    """Find the areas of every request again, after a city has redrawn its areas.
 
-    A request keeps the areas that it was reported in until this is run. What they were stays in its history
-    (`open311 requests show`). It may be stopped and run again.
+    Until then a request keeps the areas that it was reported in. Its history keeps the old ones
+    (`open311 requests show`). This command may be stopped and run again.
 
     \b
     Example:
       open311 areas recompute --jurisdiction city.example
     """
-    with open_shell() as platform:
+    with command_platform() as platform:
         cities = [find_jurisdiction(platform, jurisdiction)] if jurisdiction else list(platform.registry)
         for city in cities:
             changed = _recompute(platform, city)

@@ -1,4 +1,4 @@
-"""`open311 jurisdictions` and `open311 route`: the cities, and who gets a request."""
+"""`open311 jurisdictions` and `open311 route`: the cities, and which department gets a request."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from pathlib import Path
 
 import click
 
-from open311.cli.group import Shell
-from open311.cli.shell import fail, open_shell, read_settings, say, say_table
+from open311.cli.group import CommandGroup
+from open311.cli.output import fail, say, say_table
+from open311.cli.platforms import command_platform, read_settings
 from open311.clock import utc_now
 from open311.domain.attributes import Answer
 from open311.domain.places import read_place
@@ -17,9 +18,9 @@ from open311.operations.upkeep.sync_catalogues import sync_catalogues
 from open311.plugins.registry import load_registry
 
 
-@click.group(cls=Shell)
+@click.group(cls=CommandGroup)
 def jurisdictions() -> None:
-    """The cities: which are served, whether their plugins are sound."""
+    """The cities: which are served, and whether their plugins are sound."""
 
 
 @jurisdictions.command("list")
@@ -47,7 +48,7 @@ def list_all() -> None:
 @jurisdictions.command()
 @click.argument("names", nargs=-1)
 def check(names: tuple[str, ...]) -> None:
-    """Run the contract kit over plugins; status 1 if any is broken.
+    """Check plugins against the contract; status 1 if any is broken.
 
     NAMES are plugin names, jurisdiction ids or folders with a jurisdiction.toml; without any, all that are
     served are checked.
@@ -70,8 +71,8 @@ def check(names: tuple[str, ...]) -> None:
 
 @jurisdictions.command()
 def sync() -> None:
-    """Write the catalogues down, as a starting server does; changed ones move the discovery changeset."""
-    with open_shell() as platform:
+    """Store the catalogues, as a starting server does; a changed one moves the discovery changeset."""
+    with command_platform() as platform:
         changed = sync_catalogues(platform, utc_now())
     say(f"Changed: {', '.join(changed)}." if changed else "Nothing had changed.")
 
@@ -88,7 +89,7 @@ def route(
 ) -> None:
     """Say which department a request would go to. Nothing is stored.
 
-    SERVICE_CODE is one from the city's service list, or one that an alias leads from.
+    SERVICE_CODE is a code from the city's service list, or an alias of one.
 
     \b
     Example:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 from rich.progress import Progress
 
-from open311.cli.shell import errors, fail
+from open311.cli.output import error_console, fail
 
 if TYPE_CHECKING:
     from spec.conformance.client import Client
@@ -62,7 +62,7 @@ _KINDS = ("services", "service_definition", "requests", "created", "token", "err
     "--max-bytes", type=click.IntRange(1), default=10_000_000, show_default=True, help="The longest answer read."
 )
 @click.option(
-    "--recorded", is_flag=True, help="The arguments are files with saved answers: judge these, ask nobody."
+    "--recorded", is_flag=True, help="The arguments are files with saved answers: judge these, call no server."
 )
 @click.option(
     "--kind", type=click.Choice(_KINDS), help="With --recorded: what the files are, if not seen by itself."
@@ -95,7 +95,7 @@ def conformance(
       open311 conformance URL --write --api-key KEY --format html --output report.html
       open311 conformance --recorded services.json requests.xml
     """
-    _need_judges()
+    _require_libraries()
     if recorded:
         sys.exit(0 if _judge_files(targets, kind) else 1)
     if len(targets) > 1:
@@ -122,7 +122,7 @@ def conformance(
     sys.exit(0 if report.conforms else 1)
 
 
-def _need_judges() -> None:
+def _require_libraries() -> None:
     try:
         import jsonschema  # noqa: F401
         import lxml  # noqa: F401
@@ -145,9 +145,9 @@ def _run(target: Target, client: Client, level: str, only: tuple[str, ...]) -> R
     unknown = [number for number in only if number not in requirements()]
     if unknown:
         fail(f"There is no requirement {unknown[0]}; they are C001 to C{len(requirements())}.")
-    with _progress(len(only) or len(requirements())) as told:
+    with _progress(len(only) or len(requirements())) as advance:
         try:
-            return run(target, client=client, level=Level[level.upper()], only=only, progress=told)
+            return run(target, client=client, level=Level[level.upper()], only=only, progress=advance)
         except UnreachableError as error:
             fail(f"The server gives no answer that can be judged. {error}")
         except JurisdictionNeededError as error:
@@ -156,8 +156,8 @@ def _run(target: Target, client: Client, level: str, only: tuple[str, ...]) -> R
 
 @contextmanager
 def _progress(whole: int) -> Iterator[Callable[[Finding], None]]:
-    """A bar on the terminal while the run goes on; nothing where nobody watches."""
-    with Progress(console=errors, transient=True, disable=not sys.stderr.isatty()) as progress:
+    """A bar on a terminal during the run, nothing elsewhere; called with each finding."""
+    with Progress(console=error_console, transient=True, disable=not sys.stderr.isatty()) as progress:
         task = progress.add_task("Checking", total=whole)
         yield lambda finding: progress.update(task, advance=1, description=finding.requirement.number)
 
@@ -175,7 +175,7 @@ def _print(report: Report, form: str, output: Path | None) -> None:
 
 
 def _judge_files(names: tuple[str, ...], kind: Kind | None) -> bool:
-    """Print what is wrong with each file, and how many conform; whether all do."""
+    """Print what is wrong with each file and how many conform; whether all of them conform."""
     from spec.recordings import judge
 
     judged = []

@@ -1,4 +1,4 @@
-"""`open311 db`: the schema."""
+"""`open311 db`: the database's schema."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ from dataclasses import replace
 
 import click
 
-from open311.cli.group import Shell
-from open311.cli.shell import fail, read_settings, say, with_database
+from open311.cli.group import CommandGroup
+from open311.cli.output import fail, say
+from open311.cli.platforms import read_settings, running_database
 from open311.operations.platform import open_platform
 from open311.storage import migrations
 
 
-@click.group(cls=Shell)
+@click.group(cls=CommandGroup)
 def db() -> None:
     """Bring the database's schema up to date, and see where it stands."""
 
@@ -22,10 +23,10 @@ def db() -> None:
 def migrate(revision: str) -> None:
     """Bring the schema to the revision that this release wants.
 
-    The database needs PostGIS and btree_gist; a role that may not create extensions finds them there if an
-    administrator ran: CREATE EXTENSION postgis; CREATE EXTENSION btree_gist;
+    The database needs the extensions postgis and btree_gist. If the role in DATABASE_URL may not create
+    extensions, an administrator runs first: CREATE EXTENSION postgis; CREATE EXTENSION btree_gist;
     """
-    with with_database(read_settings()) as (settings, _):
+    with running_database(read_settings()) as (settings, _):
         platform = open_platform(replace(settings, statement_timeout_ms=0))
         with platform.database.transaction() as connection:
             before = migrations.current(connection)
@@ -38,7 +39,7 @@ def migrate(revision: str) -> None:
 @db.command()
 def status() -> None:
     """Say at which revision the schema is, and which this release wants; status 1 where they differ."""
-    with with_database(read_settings()) as (settings, _):
+    with running_database(read_settings()) as (settings, _):
         platform = open_platform(settings)
         with platform.database.reading() as connection:
             current = migrations.current(connection)

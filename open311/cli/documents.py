@@ -1,4 +1,4 @@
-"""`open311 settings` and `open311 openapi`: what can be set, what is offered."""
+"""`open311 settings` and `open311 openapi`: what can be set, and what the API offers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import click
 import orjson
 
 from open311.app import create_app
-from open311.cli.shell import read_settings, say, say_table
+from open311.cli.output import say, say_table
+from open311.cli.platforms import read_settings
 from open311.operations.platform import Platform
 from open311.plugins.registry import Registry
 from open311.settings import Settings, default, variable
@@ -28,7 +29,7 @@ _PASSWORD = re.compile(r"([?&](?:ssl)?password=)[^&]*")
 def settings() -> None:
     """Show every setting: its variable, the value in force, its meaning.
 
-    Settings are read from the environment. Each may stand in a file instead, as secrets do: VARIABLE_FILE=PATH.
+    Settings are read from the environment. VARIABLE_FILE=PATH reads one from a file instead, as for secrets.
 
     \b
     Example:
@@ -44,7 +45,7 @@ def settings() -> None:
 @click.command()
 @click.option("--write", is_flag=True, help=f"Write it to {OPENAPI} instead of showing it.")
 def openapi(write: bool) -> None:
-    """Show the API in OpenAPI 3, as the server has it at /openapi.json."""
+    """Show the API in OpenAPI 3, the document that the server has at /openapi.json."""
     document = make_openapi()
     if write:
         OPENAPI.write_bytes(document)
@@ -63,13 +64,13 @@ def make_openapi() -> bytes:
 
 
 def _value(row: Field[Any], in_force: Settings) -> str:
-    """A setting's value, with its default where it is another."""
+    """A setting's value, with its default where the default differs."""
     value, usual = _shown(getattr(in_force, row.name)), _shown(default(row))
     return value if value == usual or not usual else f"{value} (default: {usual})"
 
 
 def _shown(value: object) -> str:
-    """A value as a person writes it, but for passwords."""
+    """A value as a person writes it, without passwords."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, tuple):

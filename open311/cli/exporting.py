@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from enum import StrEnum
 from pathlib import Path
 from typing import IO, Any
@@ -14,7 +14,8 @@ import click
 from isal import igzip
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from open311.cli.shell import errors, fail, find_jurisdiction, open_shell, say
+from open311.cli.output import error_console, fail, say
+from open311.cli.platforms import command_platform, find_jurisdiction
 from open311.clock import utc_now
 from open311.domain.search import RequestSearch, Window
 from open311.errors import Problem
@@ -75,7 +76,7 @@ _ENDINGS = {
     default=STANDARD_OUTPUT,
     show_default=True,
     metavar="FILE",
-    help="Where to; - is standard output. A FILE that ends in .gz is packed.",
+    help="Where to; - is standard output. A FILE that ends in .gz is compressed.",
 )
 @click.option("--status", type=click.Choice(["open", "closed"]), help="Only these.")
 @click.option("--service-code", multiple=True, help="Only this service; may be repeated.")
@@ -94,8 +95,8 @@ def export_command(
 ) -> None:
     """Export public requests to a file, oldest first, with all their extensions.
 
-    Holds what the API shows, and nothing else: no reporters, no private requests. However many there are, memory
-    does not grow, and the file is of one moment. It gets its name when it is whole.
+    The file has what the API shows and nothing else: no reporters, no private requests. All of it is of one
+    moment. Memory does not grow with the number of requests. FILE is there once it is complete.
 
     \b
     csv         for spreadsheets: an apostrophe stands before text that looks like a formula
@@ -113,12 +114,12 @@ def export_command(
     \b
     Exit status:
       0    everything is written
-      1    something went wrong; there is no FILE, or the old one
+      1    something went wrong; an old FILE is unchanged, a new one is not there
       2    the command was called wrongly
       130  stopped by Ctrl-C
     """
-    format = ExportFormat(wanted) if wanted else _guessed(output)
-    _require(format, output)
+    format = ExportFormat(wanted) if wanted else _format_of(output)
+    _require_writable(format, output)
     values = {
         "status": status or "",
         "service_code": ",".join(service_code),
@@ -128,21 +129,21 @@ def export_command(
     }
     try:
         is_bulk_csv = format is ExportFormat.BULK_CSV
-        with open_shell() as platform:
+        with command_platform() as platform:
             city = find_jurisdiction(platform, jurisdiction)
             with (
                 open_export(platform, _search(city, values), as_bulk_csv=is_bulk_csv) as export,
-                _opened(output) as file,
+                _open_output(output) as file,
             ):
                 _write(export, _writer(format, platform, city), file)
             if output != STANDARD_OUTPUT:
                 say(f"{output}: {export.count:,} requests of {city.id}")
     except KeyboardInterrupt:
-        errors.print("Stopped; nothing was written.", markup=False)
+        error_console.print("Stopped; nothing was written.", markup=False)
         sys.exit(STOPPED)
     except OSError as error:
         if isinstance(error, BrokenPipeError):
-            raise  # whoever reads has had enough; click ends quietly
+            raise  # the reader has closed the pipe; click ends quietly
         fail(f"{output}: {error.strerror}")
 
 
@@ -152,14 +153,14 @@ def export_command(
 def dump_command(jurisdiction: str | None, again: bool) -> None:
     """Make today's public dumps now, as the worker does every day.
 
-    They lie below OPEN311_DATA_DIR/dumps as CSV, NDJSON and GeoParquet, and the API hands them out at
+    They are files in CSV, NDJSON and GeoParquet below OPEN311_DATA_DIR/dumps, and the API lists them at
     /open311/v2/dumps.json.
 
     \b
     Example:
       open311 dump --jurisdiction city.example --again
     """
-    with open_shell() as platform:
+    with command_platform() as platform:
         cities = [find_jurisdiction(platform, jurisdiction)] if jurisdiction else list(platform.registry)
         for city in cities:
             try:
@@ -172,13 +173,13 @@ def dump_command(jurisdiction: str | None, again: bool) -> None:
         say(f"GeoParquet is left out; to have it too: {INSTALL}")
 
 
-def _guessed(output: str) -> ExportFormat:
+def _format_of(output: str) -> ExportFormat:
     name = output.lower().removesuffix(".gz")
     return _ENDINGS.get(Path(name).suffix, ExportFormat.CSV)
 
 
-def _require(format: ExportFormat, output: str) -> None:
-    """End the command where it could only fail later."""
+def _require_writable(format: ExportFormat, output: str) -> None:
+    """End the command at once where writing would fail later."""
     if format is ExportFormat.GEOPARQUET:
         if not can_write_geoparquet():
             fail(f"GeoParquet needs pyarrow: {INSTALL}")
@@ -187,7 +188,7 @@ def _require(format: ExportFormat, output: str) -> None:
 
 
 def _search(city: Jurisdiction, values: Mapping[str, str]) -> RequestSearch:
-    """The same words as in the API, without its 90 days."""
+    """The search that these values mean in the API, but without its default window of 90 days."""
     read, faults = BulkArguments(zone=city.zone).read({name: [value] for name, value in values.items()})
     problems = [Problem(name, text) for name, text in faults]
     found = read_search(read, city, now=utc_now(), policy="allow", problems=problems)
@@ -230,32 +231,34 @@ def _write(export: Export, writer: Writer, file: IO[bytes]) -> None:
 
 @contextmanager
 def _bar() -> Iterator[Progress]:
-    """A bar where a person looks on; beside the data, which may go to standard output."""
+    """A bar on a terminal, nothing elsewhere. On standard error: the data may go to standard output."""
     columns = (
         BarColumn(),
         TextColumn("{task.percentage:>3.0f} %  {task.completed:,.0f} of {task.total:,.0f} requests"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as progress:
+    with Progress(
+        *columns, console=error_console, transient=True, disable=not error_console.is_terminal
+    ) as progress:
         yield progress
 
 
 @contextmanager
-def _opened(output: str) -> Iterator[IO[bytes]]:
-    """Where the data goes. A file has another name until all is in it, and is gone if that fails."""
+def _open_output(output: str) -> Iterator[IO[bytes]]:
+    """The file to write to. It has a temporary name until it is complete, and is removed if that fails."""
     if output == STANDARD_OUTPUT:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
         return
     path = Path(output)
-    if path.exists() and not path.is_file():  # a pipe, /dev/null
+    if path.exists() and not path.is_file():  # such as a pipe or /dev/null
         with path.open("wb") as file:
             yield file
         return
     part = path.with_name(f"{path.name}.{os.getpid()}{PART}")
     try:
         with part.open("wb") as raw:
-            with _packed(raw) if path.suffix == ".gz" else _plain(raw) as file:
+            with _gzipped(raw) if path.suffix == ".gz" else nullcontext(raw) as file:
                 yield file
             raw.flush()
             os.fsync(raw.fileno())
@@ -265,12 +268,7 @@ def _opened(output: str) -> Iterator[IO[bytes]]:
 
 
 @contextmanager
-def _plain(raw: IO[bytes]) -> Iterator[IO[bytes]]:
-    yield raw
-
-
-@contextmanager
-def _packed(raw: IO[bytes]) -> Iterator[IO[bytes]]:
-    packer: Any = igzip.GzipFile  # has no types
-    with packer("", "wb", 2, raw, mtime=0) as file:
+def _gzipped(raw: IO[bytes]) -> Iterator[IO[bytes]]:
+    gzip_file: Any = igzip.GzipFile  # has no types
+    with gzip_file("", "wb", 2, raw, mtime=0) as file:
         yield file

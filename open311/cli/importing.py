@@ -1,4 +1,4 @@
-"""`open311 import`: requests from files, with a bar while it runs and a reason for each row refused."""
+"""`open311 import`: requests from files, with a bar while it runs and a reason for each refused row."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import BinaryIO, TextIO
+from types import TracebackType
+from typing import BinaryIO, Self, TextIO
 
 import click
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from open311.cli.shell import console, find_jurisdiction, open_shell, say
+from open311.cli.output import console, say
+from open311.cli.platforms import command_platform, find_jurisdiction
 from open311.clock import utc_now
 from open311.domain.imports import Refusal
 from open311.domain.text import clean_text
@@ -31,8 +33,8 @@ MAX_PROCESSES = 4
 FAILED, SOME_REFUSED, STOPPED = 1, 3, 130
 _LINE_FORMATS = (".jsonl", ".ndjson")
 
-Report = Callable[[str, Refusal], None]
-"""Takes a file's name and a row of it that was refused."""
+ReportRefusal = Callable[[str, Refusal], None]
+"""Called with a file's name and a row of it that was refused."""
 
 
 @click.command("import")
@@ -62,6 +64,7 @@ Report = Callable[[str, Refusal], None]
 )
 @click.option(
     "--processes",
+    "process_count",
     type=click.IntRange(1, 64),
     default=lambda: min(os.cpu_count() or 1, MAX_PROCESSES),
     show_default=f"one for each core, at most {MAX_PROCESSES}",
@@ -74,16 +77,17 @@ def import_command(
     report_file: TextIO | None,
     dry_run: bool,
     batch_rows: int,
-    processes: int,
+    process_count: int,
 ) -> None:
     """Import requests from files and keep their ids. A FILE of - is standard input.
 
     GeoReport JSON and XML in any known dialect, GeoReport CSV, and the open data of New York and Boston (CSV, or
     the same columns in JSON). Dirty rows are mended and counted. A row is refused only if it has no id, no service
-    or no usable opening time, or if its id is that of another request made here.
+    or no usable opening time, or if a request that was made here has the same id.
 
-    Can be stopped and run again: an id that is stored already stays as it is, unless the row is newer. CSV and XML
-    are read row by row; JSON is read whole, up to 256 MB. Names, mail and phones of reporters are never read.
+    An import can be stopped and run again: a request that is stored already changes only if the row is newer.
+    CSV and XML are read row by row; JSON is read as a whole, up to 256 MB. Names, mail addresses and phone
+    numbers of reporters are never read.
 
     \b
     Examples:
@@ -95,23 +99,27 @@ def import_command(
     \b
     Exit status:
       0    every row is in
-      1    a file cannot be read, or not to its end; what came before is in, and so are the other files
+      1    a file cannot be read, or not to its end; its rows up to there are in, and so are the other files
       2    the command was called wrongly
       3    some rows were refused; all others are in
-      130  stopped by Ctrl-C; what was counted is in
+      130  stopped by Ctrl-C; the rows that were counted are in
     """
     source_format = None if wanted == AUTO else SourceFormat(wanted)
     try:
-        with open_shell() as platform, Processes(platform, processes) as helpers, _progress() as progress:
-            order = Import(
+        with (
+            command_platform() as platform,
+            Processes(platform, process_count) as processes,
+            _progress() as progress,
+        ):
+            plan = Import(
                 jurisdiction=find_jurisdiction(platform, jurisdiction),
                 origin="",
                 now=utc_now(),
                 batch_rows=batch_rows,
                 is_dry_run=dry_run,
             )
-            desk = _Desk(helpers, order, progress, _report(report_file))
-            statuses = {desk.take(stream, source_format) for stream in files}
+            importer = _FileImporter(processes, plan, progress, _refusal_reporter(report_file))
+            statuses = {importer.import_file(stream, source_format) for stream in files}
     except KeyboardInterrupt:
         say("Stopped. The same command goes on where this one was.")
         sys.exit(STOPPED)
@@ -131,8 +139,8 @@ def _progress() -> Iterator[Progress]:
         yield progress
 
 
-def _report(file: TextIO | None) -> Report:
-    """Writes refused rows to a file; nowhere without one."""
+def _refusal_reporter(file: TextIO | None) -> ReportRefusal:
+    """A function that writes refused rows to the file of --report; without the option it does nothing."""
     if file is None:
         return lambda name, refusal: None  # noqa: ARG005
     if file.name.lower().endswith(_LINE_FORMATS):
@@ -152,74 +160,80 @@ def _entry(name: str, refusal: Refusal) -> dict[str, str | int]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Desk:
-    """Where files are handed in, one after the other."""
+class _FileImporter:
+    """Imports one file after the other.
+
+    plan    what all files have in common; `origin` is each file's name
+    report  gets every refused row
+    """
 
     processes: Processes
-    order: Import
+    plan: Import
     progress: Progress
-    report: Report
+    report: ReportRefusal
 
-    def take(self, stream: BinaryIO, wanted: SourceFormat | None) -> int:
-        """Import one file and tell how it went; the exit status it is worth."""
+    def import_file(self, stream: BinaryIO, wanted: SourceFormat | None) -> int:
+        """Import one file and print how it went; the exit status that this file calls for."""
         name = _name(stream)
         try:
             source = open_source(stream, wanted)
-            with _Account(name, source, stream, self).kept() as account:
-                for batch in self.processes.import_source(source, replace(self.order, origin=name)):
-                    account.add(batch)
+            with _FileProgress(name, source, stream, self) as file:
+                for batch in self.processes.import_source(source, replace(self.plan, origin=name)):
+                    file.add(batch)
         except Invalid as error:
             say(f"{name}: {clean_text(str(error))}")
             return FAILED
-        return SOME_REFUSED if account.tally.refused else 0
+        return SOME_REFUSED if file.tally.refused else 0
 
 
-class _Account:
-    """What became of one file's rows, told as it goes."""
+class _FileProgress:
+    """The progress of one file: counts rows, moves the bar, prints totals when the block ends, in whatever way."""
 
-    def __init__(self, name: str, source: Source, stream: BinaryIO, desk: _Desk) -> None:
+    def __init__(self, name: str, source: Source, stream: BinaryIO, importer: _FileImporter) -> None:
         self.tally = Tally()
         self._name = name
         self._source = source
         self._stream = stream
-        self._desk = desk
+        self._importer = importer
+        self._progress = importer.progress
         self._size = _size(stream)
-        self._task = desk.progress.add_task(name, total=source.count or self._size, rows=0)
+        self._task = self._progress.add_task(name, total=source.count or self._size, rows=0)
 
-    @contextmanager
-    def kept(self) -> Iterator[_Account]:
-        """The account, which tells its sums at the end, whatever the end."""
-        try:
-            yield self
-        finally:
-            self._desk.progress.remove_task(self._task)
-            self._desk.progress.refresh()
-            self._tell()
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._progress.remove_task(self._task)
+        self._progress.refresh()
+        self._print_totals()
 
     def add(self, batch: Batch) -> None:
-        """Count a batch, show its first refusals, report them all."""
+        """Count a batch, report all its refusals, and print those among the file's first `SHOWN_REFUSALS`."""
         for refusal in batch.refusals:
-            self._desk.report(self._name, refusal)
-        room = max(SHOWN_REFUSALS - self.tally.refused, 0)
-        for refusal in batch.refusals[:room]:
+            self._importer.report(self._name, refusal)
+        left = max(SHOWN_REFUSALS - self.tally.refused, 0)
+        for refusal in batch.refusals[:left]:
             say(f"{self._name}, row {refusal.position}: {_with_id(refusal)}")
         before, self.tally = self.tally.read, self.tally + batch.tally
-        self._move(before)
+        self._move_bar(before)
 
-    def _move(self, before: int) -> None:
+    def _move_bar(self, rows_before: int) -> None:
+        """By rows where their number is known, else by bytes. Without a terminal, print a line now and then."""
         rows = self.tally.read
         if self._source.count is not None:
-            self._desk.progress.update(self._task, completed=rows, rows=rows)
+            self._progress.update(self._task, completed=rows, rows=rows)
         elif self._size:
-            self._desk.progress.update(self._task, completed=self._stream.tell(), rows=rows)
-        if self._desk.progress.disable and before // PLAIN_STEP_ROWS < rows // PLAIN_STEP_ROWS:
+            self._progress.update(self._task, completed=self._stream.tell(), rows=rows)
+        if self._progress.disable and rows_before // PLAIN_STEP_ROWS < rows // PLAIN_STEP_ROWS:
             say(f"{self._name}: {rows} rows so far")
 
-    def _tell(self) -> None:
+    def _print_totals(self) -> None:
         tally = self.tally
         if tally.refused > SHOWN_REFUSALS:
             say(f"{self._name}: {tally.refused - SHOWN_REFUSALS} more rows refused; --report FILE has them all")
-        would = "would be " if self._desk.order.is_dry_run else ""
+        would = "would be " if self._importer.plan.is_dry_run else ""
         say(
             f"{self._name} ({self._source.format}): {tally.read} read, {would}{tally.new} new, "
             f"{tally.updated} updated, {tally.unchanged} unchanged, {tally.refused} refused"
@@ -242,7 +256,7 @@ def _name(stream: BinaryIO) -> str:
 
 
 def _size(stream: BinaryIO) -> int | None:
-    """Bytes of a regular file, None for what has no end yet."""
+    """Size of a regular file in bytes; None for a pipe and the like, which has no known end."""
     try:
         found = os.fstat(stream.fileno())
     except OSError:

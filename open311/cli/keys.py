@@ -1,20 +1,21 @@
-"""`open311 keys`: giving api_keys out and taking them back."""
+"""`open311 keys`: giving out api_keys and revoking them."""
 
 from __future__ import annotations
 
 import click
 
-from open311.cli.group import Shell
-from open311.cli.shell import fail, open_shell, say, say_table
+from open311.cli.group import CommandGroup
+from open311.cli.output import fail, say, say_table
+from open311.cli.platforms import command_platform
 from open311.clock import utc_now
 from open311.operations.access.api_keys import add_key, list_keys, revoke_key
 from open311.storage.keys import ALL, ApiKey
 from schemas.values import format_instant
 
 
-@click.group(cls=Shell)
+@click.group(cls=CommandGroup)
 def keys() -> None:
-    """Give api_keys to apps that send requests, and take them back."""
+    """Give api_keys to apps that send requests, and revoke them."""
 
 
 @keys.command()
@@ -23,14 +24,14 @@ def keys() -> None:
 @click.option("--contact", default="", help="How to reach them.")
 @click.option("--test", "is_test", is_flag=True, help="Requests are taken, but never routed or listed.")
 def add(label: str, jurisdiction: str, contact: str, is_test: bool) -> None:
-    """Make a key and show it, this once: only a digest of it is kept.
+    """Make a key and show it. It cannot be shown again: only a digest of it is kept.
 
     \b
     Example:
       open311 keys add --label "FixIt app" --contact dev@fixit.example
       open311 keys add --label "FixIt, trying out" --test --jurisdiction city.example
     """
-    with open_shell() as platform:
+    with command_platform() as platform:
         number, secret = add_key(
             platform,
             label=label,
@@ -46,7 +47,7 @@ def add(label: str, jurisdiction: str, contact: str, is_test: bool) -> None:
 @keys.command("list")
 def list_all() -> None:
     """Show all keys, without their secrets."""
-    with open_shell() as platform:
+    with command_platform() as platform:
         found = list_keys(platform)
     say_table(("number", "label", "jurisdiction", "kind", "contact", "made", "revoked"), map(_row, found))
 
@@ -54,14 +55,14 @@ def list_all() -> None:
 @keys.command()
 @click.argument("number", type=int)
 def revoke(number: int) -> None:
-    """Take key NUMBER back; from then on it is refused with 403.
+    """Revoke key NUMBER; from then on it is refused with 403.
 
     \b
     Example:
       open311 keys list
       open311 keys revoke 3
     """
-    with open_shell() as platform:
+    with command_platform() as platform:
         if not revoke_key(platform, number, now=utc_now()):
             fail(f"there is no living key {number}; see `open311 keys list`.")
     say(f"Key {number} is revoked.")

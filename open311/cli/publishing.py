@@ -1,4 +1,4 @@
-"""`open311 publish`: rendering what the public sees anew."""
+"""`open311 publish`: rendering again what the public sees."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import click
 from rich.progress import Progress
 from rich.table import Table
 
-from open311.cli.shell import console, find_jurisdiction, open_shell, say
+from open311.cli.output import console, say
+from open311.cli.platforms import command_platform, find_jurisdiction
 from open311.clock import utc_now
 from open311.operations.platform import Platform
-from open311.operations.upkeep import sync_catalogues as sync
+from open311.operations.upkeep.sync_catalogues import read_progress, republish, restart_edition
 from schemas.values import format_instant
 
 
@@ -18,17 +19,17 @@ from schemas.values import format_instant
 @click.option("--again", is_flag=True, help="Render everything once more, even what is up to date.")
 @click.option("--status", is_flag=True, help="Only show how far each city has come.")
 def publish(jurisdiction: str | None, again: bool, status: bool) -> None:
-    """Render requests anew after names or the renderer have changed.
+    """Render requests again after names or the renderer have changed.
 
-    The worker does the same by itself, in the background; this does it now, with a progress bar. It may be
-    stopped and run again, and several may run at once.
+    The worker does the same in the background; this command does it now, with a progress bar. It may be stopped
+    and run again, and several may run at the same time.
 
     \b
     Examples:
       open311 publish --status
       open311 publish --jurisdiction city.example --again
     """
-    with open_shell() as platform:
+    with command_platform() as platform:
         cities = [find_jurisdiction(platform, jurisdiction)] if jurisdiction else list(platform.registry)
         ids = [city.id for city in cities]
         if status:
@@ -36,20 +37,20 @@ def publish(jurisdiction: str | None, again: bool, status: bool) -> None:
             return
         for jurisdiction_id in ids:
             if again:
-                sync.restart_edition(platform, jurisdiction_id, utc_now())
+                restart_edition(platform, jurisdiction_id, utc_now())
             say(f"{jurisdiction_id}: {_republish(platform, jurisdiction_id)} requests rendered.")
 
 
 def _republish(platform: Platform, jurisdiction_id: str) -> int:
-    progress = next(row for row in sync.read_progress(platform) if row.edition.jurisdiction_id == jurisdiction_id)
+    progress = next(row for row in read_progress(platform) if row.edition.jurisdiction_id == jurisdiction_id)
     with Progress(console=console, transient=True) as bar:
         task = bar.add_task(jurisdiction_id, total=progress.total, completed=progress.rendered)
-        return sync.republish(platform, jurisdiction_id, utc_now(), lambda rows: bar.advance(task, rows))
+        return republish(platform, jurisdiction_id, utc_now(), lambda rows: bar.advance(task, rows))
 
 
 def _show(platform: Platform, ids: list[str]) -> None:
     table = Table("jurisdiction", "edition", "rendered", "of", "begun", "finished", box=None)
-    for row in sync.read_progress(platform):
+    for row in read_progress(platform):
         if row.edition.jurisdiction_id in ids:
             finished = row.edition.finished_at
             table.add_row(

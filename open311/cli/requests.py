@@ -1,11 +1,12 @@
-"""`open311 requests`: what staff do where no back office is connected."""
+"""`open311 requests`: what staff do with single requests, where no back office is connected."""
 
 from __future__ import annotations
 
 import click
 
-from open311.cli.group import Shell
-from open311.cli.shell import find_jurisdiction, open_shell, say
+from open311.cli.group import CommandGroup
+from open311.cli.output import say
+from open311.cli.platforms import command_platform, find_jurisdiction
 from open311.clock import utc_now
 from open311.domain.requests import Status, Visibility
 from open311.errors import Invalid
@@ -13,7 +14,7 @@ from open311.operations.workflow.update_request import RequestUpdate, read_histo
 from schemas.values import NotAnInstant, format_instant, parse_instant
 
 
-@click.group(cls=Shell)
+@click.group(cls=CommandGroup)
 def requests() -> None:
     """Look at single requests and change them, as staff do."""
 
@@ -31,7 +32,7 @@ def show(service_request_id: str, jurisdiction: str) -> None:
     Example:
       open311 requests show 2026-0000042 --jurisdiction city.example
     """
-    with open_shell() as platform:
+    with command_platform() as platform:
         city = find_jurisdiction(platform, jurisdiction)
         record, events = read_history(platform, city, service_request_id)
     say(f"{record.service_request_id}: {record.service_code}, {record.status}, {record.visibility}")
@@ -64,7 +65,7 @@ def update(
       open311 requests update 2026-0000042 --jurisdiction city.example --status closed --note "Filled."
       open311 requests update 2026-0000042 --jurisdiction city.example --department port
     """
-    with open_shell() as platform:
+    with command_platform() as platform:
         city = find_jurisdiction(platform, jurisdiction)
         try:
             expected_at = parse_instant(expected, city.zone) if expected else None

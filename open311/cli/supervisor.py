@@ -1,53 +1,36 @@
-"""Keeping a server, a worker and the private database up, and taking them down together."""
+"""Keeping the server, the worker and the private database up, and stopping them together."""
 
 from __future__ import annotations
 
 import http.client
-import os
-import secrets
 import signal
-import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from types import FrameType
 
-from rich.progress import track
-
-from open311.cli.shell import console, fail, say
-from open311.clock import utc_now
+from open311.cli.output import fail, say
+from open311.cli.parent import PARENT_VARIABLE
+from open311.cli.signals import GRACE_S
+from open311.embedded import Cluster
 from open311.errors import Misconfigured
-from open311.operations.access.api_keys import add_key, is_key
-from open311.operations.platform import Platform
-from open311.operations.upkeep.examples import add_examples
 from open311.settings import Settings
-from open311.storage.embedded import Cluster
 
-PARENT_VARIABLE = "OPEN311_PARENT_PIPE"
-PORTS_TO_TRY = 20
 FIRST_ANSWER_S = 60.0
-GRACE_S = 35.0
-
-
-def hold_parent() -> None:
-    """In a child of `open311 run`: end when the parent does, however it ends. Elsewhere: nothing."""
-    if os.environ.pop(PARENT_VARIABLE, "") != "stdin":
-        return
-
-    def wait() -> None:
-        os.read(0, 1)  # blocks until the parent's end of the pipe closes
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    threading.Thread(target=wait, daemon=True, name="parent watch").start()
+KILL_AFTER_S = GRACE_S + 5.0
+"""A child ends by itself within `GRACE_S`."""
 
 
 class Supervisor:
-    """Runs `open311 serve` and `open311 worker` as children until it is told to stop."""
+    """Runs `open311 serve` and `open311 worker` as children until it is told to stop.
+
+    cluster  the private database, which this process holds; None where DATABASE_URL names another
+    """
 
     COMMANDS = ("serve", "worker")
+    """In the order in which they are started and stopped: the last calls to the server find the worker running."""
 
     def __init__(self, environment: dict[str, str], settings: Settings, cluster: Cluster | None) -> None:
         self._environment = environment | {PARENT_VARIABLE: "stdin"}
@@ -57,7 +40,10 @@ class Supervisor:
         self._is_stopping = threading.Event()
 
     def run(self, greet: Callable[[str], None]) -> None:
-        """Start the children, greet once the server answers, start again what dies, stop on SIGINT or SIGTERM."""
+        """Start the children, and start them again when they die, until SIGINT, SIGTERM or SIGHUP.
+
+        greet  called with the server's address once the server answers
+        """
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self._stop)
         try:
@@ -66,7 +52,7 @@ class Supervisor:
             if self._answers():
                 greet(f"http://{self._settings.host}:{self._settings.port}")
             while not self._is_stopping.wait(0.5):
-                self._mend()
+                self._restart_dead()
         finally:
             self._end_children()
 
@@ -78,11 +64,11 @@ class Supervisor:
             [sys.executable, "-m", "open311", command],
             env=self._environment,
             stdin=subprocess.PIPE,
-            start_new_session=True,  # Ctrl-C comes to us alone; we end the children in order
+            start_new_session=True,  # Ctrl-C reaches this process alone, which ends the children in order
         )
 
     def _answers(self) -> bool:
-        """Wait for the server's first answer; False if it was stopped meanwhile."""
+        """Wait for the server's first answer; False when stopped before it."""
         deadline = time.monotonic() + FIRST_ANSWER_S
         while not self._is_stopping.wait(0.1):
             if self._children["serve"].poll() is not None:
@@ -93,7 +79,8 @@ class Supervisor:
                 fail(f"the server did not answer within {FIRST_ANSWER_S:.0f} seconds.")
         return False
 
-    def _mend(self) -> None:
+    def _restart_dead(self) -> None:
+        """Start again what has died: the database first, as the children need it."""
         if self._cluster is not None:
             try:
                 self._cluster.ensure_running()
@@ -106,7 +93,6 @@ class Supervisor:
                 self._is_stopping.wait(1)
 
     def _end_children(self) -> None:
-        """The server first, so that its last calls find everything in place."""
         for command in self.COMMANDS:
             child = self._children.get(command)
             if child is None:
@@ -114,7 +100,7 @@ class Supervisor:
             if child.poll() is None:
                 child.terminate()
             try:
-                child.wait(GRACE_S)
+                child.wait(KILL_AFTER_S)
             except subprocess.TimeoutExpired:
                 child.kill()
                 child.wait()
@@ -130,66 +116,3 @@ def is_answering(host: str, port: int) -> bool:
     except OSError:
         return False
     return status == 200
-
-
-@contextmanager
-def chosen_port(settings: Settings) -> Iterator[int]:
-    """The port to serve on: the one that was set, else the first free one from the default up; ours for the block.
-
-    Nobody listens on it before the server does, and granian shares a port with another granian without a word.
-    So two runs that start at once agree by a name beside the port.
-    """
-    if os.environ.get("OPEN311_PORT"):
-        candidates = [settings.port]
-    else:
-        candidates = list(range(settings.port, settings.port + PORTS_TO_TRY))
-    for port in candidates:
-        with socket.socket(socket.AF_UNIX) as name:
-            if _is_ours(name, port) and _is_free(settings.host, port):
-                yield port
-                return
-    fail(f"port {candidates[0]} is taken; set OPEN311_PORT to a free one.")
-
-
-def _is_ours(name: socket.socket, port: int) -> bool:
-    """Take a port's name, which nobody else can as long as we live. Only Linux has names without a file."""
-    if sys.platform != "linux":
-        return True
-    try:
-        name.bind(f"\0open311-port-{port}")
-    except OSError:
-        return False
-    return True
-
-
-def _is_free(host: str, port: int) -> bool:
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError:
-            return False
-    return True
-
-
-def fill_with_examples(platform: Platform, count: int) -> None:
-    """Give each empty city made-up requests, the first time."""
-    cities = list(platform.registry)
-    progress = track(cities, "Making up example requests", console=console, transient=True)
-    added = sum(add_examples(platform, city, count=count, now=utc_now()) for city in progress)
-    if added:
-        say(f"Made up {added} example requests in {len(cities)} cities.")
-
-
-def add_demo_key(platform: Platform) -> str:
-    """The key that `open311 run` shows, the same every time; kept in a file of its own beside the database."""
-    file = platform.settings.data_path / "demo-key"
-    secret = file.read_text(encoding="utf-8").strip() if file.is_file() else ""
-    if not secret:
-        secret = f"demo-{secrets.token_urlsafe(18)}"
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.touch(mode=0o600)
-        file.write_text(secret + "\n", encoding="utf-8")
-    if not is_key(platform, secret):
-        add_key(platform, label="demo", now=utc_now(), secret=secret)
-    return secret

@@ -1,4 +1,4 @@
-"""The worker: takes jobs from PostgreSQL, each at least once, so every task may run twice without harm."""
+"""The worker: it runs each job of the queue at least once, so every task must be able to run twice without harm."""
 
 from __future__ import annotations
 
@@ -21,22 +21,28 @@ from open311.operations.reading.follow_changes import mark_changes
 from open311.operations.upkeep.clean_up import clean_up
 from open311.operations.upkeep.dumps import make_dump
 from open311.operations.upkeep.sync_catalogues import republish
+from open311.storage.queue import Task
 
 log = logger(__name__)
 
 LONGEST_WAIT_S = 600
 STALLED_AFTER_S = 40
+"""How long a worker may give no heartbeat before its jobs are taken for stalled; it gives one every 10 seconds."""
 KEEP_DONE_JOBS = timedelta(days=7)
 
 
-class Patience(BaseRetryStrategy):
-    """Try again for ever, waiting twice as long each time, ten minutes at most: what was accepted is never lost."""
+class RetryForever(BaseRetryStrategy):
+    """Run a failed job again until it succeeds, so that nothing that was accepted is lost.
+
+    Each wait is twice as long as the one before, up to `LONGEST_WAIT_S`.
+    """
 
     def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision:
-        """When to try again.
+        """When to run the job again.
 
-        Without its database a worker cannot even say so in the queue, where its job would stay "doing" for as long
-        as it lives. So it ends, its supervisor starts another, and the job is taken up as a stalled one.
+        When the database is gone, the worker cannot record the failure, and the job would keep the status "doing"
+        for as long as this worker lives. So the worker ends, its supervisor starts another one, and that one
+        takes the job up as stalled.
         """
         if isinstance(exception, Unavailable):
             log.error("the database is gone; this worker ends")
@@ -47,59 +53,64 @@ class Patience(BaseRetryStrategy):
 
 
 def make_worker(platform: Platform, conninfo: str) -> procrastinate.App:
-    """The worker's tasks over a platform.
+    """An app of procrastinate with every `Task`, each over one operation of the platform.
 
-    conninfo  a libpq connection string or URL; procrastinate's worker speaks psycopg 3
+    conninfo  a libpq connection string or URL; procrastinate's worker connects with psycopg 3
     """
     app = procrastinate.App(connector=procrastinate.PsycopgConnector(conninfo=conninfo))
+    retry = RetryForever()
 
-    @app.task(name="resolve", retry=Patience())
+    @app.task(name=Task.RESOLVE, retry=retry)
     def resolve(jurisdiction_id: str, number: int, token: str) -> None:
         resolve_token(platform, jurisdiction_id, number, token, utc_now())
 
-    @app.task(name="republish", retry=Patience())
-    def republish_all(jurisdiction_id: str) -> None:
+    @app.task(name=Task.REPUBLISH, retry=retry)
+    def republish_city(jurisdiction_id: str) -> None:
         rendered = republish(platform, jurisdiction_id, utc_now())
         log.info("republished", jurisdiction=jurisdiction_id, requests=rendered)
 
     @app.periodic(cron="7 * * * *")
-    @app.task(name="clean_up", queueing_lock="clean_up", retry=Patience())
+    @app.task(name=Task.CLEAN_UP, queueing_lock=Task.CLEAN_UP, retry=retry)
     def clean(timestamp: int) -> None:  # noqa: ARG001  # procrastinate passes it
         log.info("cleaned up", **clean_up(platform, utc_now()))
 
-    @app.task(name="dump", retry=Patience(), lock="dump")
+    @app.task(name=Task.DUMP, retry=retry, lock=Task.DUMP)
     def dump(jurisdiction_id: str) -> None:
         _dump(platform, jurisdiction_id)
 
-    @app.periodic(cron="37 * * * *")  # the first one of a day makes its dumps, the others what it missed
-    @app.task(name="dump_all", queueing_lock="dump_all", retry=Patience())
+    @app.periodic(cron="37 * * * *")  # the first run of a day makes its dumps, the others those that are missing
+    @app.task(name=Task.DUMP_ALL, queueing_lock=Task.DUMP_ALL, retry=retry)
     def dump_all(timestamp: int) -> None:  # noqa: ARG001
-        for jurisdiction in platform.registry if platform.settings.dump_days else ():
-            with platform.database.transaction() as connection:
-                platform.queue.defer_once(
-                    connection, "dump", f"dump:{jurisdiction.id}", jurisdiction_id=jurisdiction.id
-                )
+        _defer_dumps(platform)
 
     @app.periodic(cron="*/5 * * * *")
-    @app.task(name="mark_changes", queueing_lock="mark_changes", retry=Patience())
+    @app.task(name=Task.MARK_CHANGES, queueing_lock=Task.MARK_CHANGES, retry=retry)
     def mark(timestamp: int) -> None:  # noqa: ARG001
         mark_changes(platform, utc_now())
 
     @app.periodic(cron="* * * * *")
-    @app.task(name="retry_stalled", queueing_lock="retry_stalled", pass_context=True)
+    @app.task(name=Task.RETRY_STALLED, queueing_lock=Task.RETRY_STALLED, pass_context=True)
     async def retry_stalled(context: procrastinate.JobContext, timestamp: int) -> None:  # noqa: ARG001
         await _retry_stalled(context.app.job_manager)
 
     return app
 
 
+def _defer_dumps(platform: Platform) -> None:
+    """Defer a job for each city, a transaction each; none where the operator wants no dumps."""
+    for jurisdiction in platform.registry if platform.settings.dump_days else ():
+        lock = f"{Task.DUMP}:{jurisdiction.id}"
+        with platform.database.transaction() as connection:
+            platform.queue.defer_once(connection, Task.DUMP, lock, jurisdiction_id=jurisdiction.id)
+
+
 def _dump(platform: Platform, jurisdiction_id: str) -> None:
-    """Make a city's dump of today, unless it is there."""
+    """Make today's dump of a city, unless it exists already."""
     try:
         made = make_dump(platform, platform.registry.find(jurisdiction_id), utc_now())
-    except NotFound:  # no longer served
+    except NotFound:  # the city is not served any more
         return
-    except OSError as error:  # a full disk, a folder of others: trying again at once would not mend it
+    except OSError as error:  # a full disk, a folder of another user: a retry soon would fail the same way
         log.error("no dump", jurisdiction=jurisdiction_id, cause=repr(error))
         return
     if made is not None:
@@ -107,7 +118,7 @@ def _dump(platform: Platform, jurisdiction_id: str) -> None:
 
 
 async def _retry_stalled(manager: Any) -> None:
-    """Jobs whose worker was killed go back into the queue; old done jobs are dropped."""
+    """Put the jobs of killed workers back into the queue, and delete old jobs that are done."""
     for job in await manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_AFTER_S):
         log.warning("job stalled", task=job.task_name, job=job.id)
         await manager.retry_job(job)

@@ -6,6 +6,7 @@ Procrastinate is imported with the first job: most web processes never defer one
 from __future__ import annotations
 
 from datetime import datetime
+from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +18,23 @@ if TYPE_CHECKING:
     from procrastinate import App
 
 
+class Task(StrEnum):
+    """What a job does. The code of each task is in open311.jobs.
+
+    Jobs are stored with these values: the worker of a new release finds jobs of the previous one.
+    """
+
+    RESOLVE = "resolve"
+    REPUBLISH = "republish"
+    CLEAN_UP = "clean_up"
+    DUMP = "dump"
+    DUMP_ALL = "dump_all"
+    MARK_CHANGES = "mark_changes"
+    RETRY_STALLED = "retry_stalled"
+
+
 class Queue:
-    """The job queue as operations see it; tasks are named, their code is the worker's."""
+    """The job queue as operations see it: they name a task, and the worker has its code."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -32,17 +48,17 @@ class Queue:
         app.open(self._database.engine)
         return app
 
-    def defer(self, connection: Connection, task: str, *, at: datetime | None = None, **arguments: Any) -> None:
+    def defer(self, connection: Connection, task: Task, *, at: datetime | None = None, **arguments: Any) -> None:
         """Add a job that runs once this transaction has committed, not before `at`."""
-        self._app.configure_task(task, connection=connection, schedule_at=at).defer(**arguments)
+        self._app.configure_task(task.value, connection=connection, schedule_at=at).defer(**arguments)
 
-    def defer_once(self, connection: Connection, task: str, lock: str, **arguments: Any) -> bool:
+    def defer_once(self, connection: Connection, task: Task, lock: str, **arguments: Any) -> bool:
         """Add a job unless one with the same lock is waiting already; whether it was added."""
         from procrastinate.exceptions import AlreadyEnqueued
 
         try:
             with connection.begin_nested():
-                self._app.configure_task(task, connection=connection, queueing_lock=lock).defer(**arguments)
+                self._app.configure_task(task.value, connection=connection, queueing_lock=lock).defer(**arguments)
         except AlreadyEnqueued:
             return False
         return True

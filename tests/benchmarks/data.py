@@ -24,13 +24,13 @@ from rich.progress import Progress, track
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateIndex, CreateTable, DDLElement
 
+from open311.embedded import Cluster, find_binaries
 from open311.formats import VERSION
 from open311.operations.publishing import Names, publish_requests
 from open311.operations.upkeep.sync_catalogues import digest_of
 from open311.plugins import Jurisdiction
 from open311.plugins.registry import load_registry
 from open311.storage import requests
-from open311.storage.embedded import Cluster, find_binaries
 from open311.storage.engine import open_database
 from open311.storage.migrations import head
 from open311.storage.tables import publication, request_event, service_request

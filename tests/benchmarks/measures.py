@@ -16,7 +16,7 @@ from pathlib import Path
 from statistics import median, quantiles
 from typing import Any, Protocol
 
-from open311.storage.embedded import Cluster
+from open311.embedded import Cluster
 from tests.benchmarks.city import Chronicle
 from tests.benchmarks.contestants import Contestant, Server, running
 from tests.benchmarks.cpu import cpu_ns, ended_children_s, pss_kb

@@ -25,7 +25,7 @@ Run = Callable[..., Result]
 
 @pytest.fixture
 def bare_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
-    """Runs `open311 ARGUMENTS` with only those variables set that are given, in an empty folder."""
+    """Runs `open311 ARGUMENTS` in an empty folder; of the server's variables only the given ones are set."""
     for row in fields(Settings):
         monkeypatch.delenv(variable(row), raising=False)
     monkeypatch.chdir(tmp_path)
@@ -45,13 +45,13 @@ def run(bare_run: Run, monkeypatch: pytest.MonkeyPatch, database_url: str, clean
 
 
 def printed(result: Result) -> str:
-    """What a command that went well said."""
+    """The output of a command, which must succeed."""
     assert result.exit_code == 0, result.output
     return result.output
 
 
 def refusal(result: Result) -> str:
-    """The one sentence with which a command refused."""
+    """The one sentence with which a command failed, as it must."""
     assert result.exit_code == 1, result.output
     assert isinstance(result.exception, SystemExit), result.exc_info
     (line,) = result.stderr.splitlines()
@@ -111,7 +111,7 @@ def test_examples_in_help_can_be_typed(path: tuple[str, ...]) -> None:
 
 
 def shown_commands(text: str) -> list[str]:
-    """The command lines of a text: lines that start with `open311`, perhaps after variables; words in backticks."""
+    """The command lines in a text: lines that start with it, perhaps after variables, and words in backticks."""
     text = text.replace("\\\n", " ")
     lines = re.findall(r"^ *(?:[A-Z_0-9]+=\S+ )*(open311 [a-z].*)$", text, re.MULTILINE)
     lines += re.findall(r"^ *(?:command: |ExecStart=\S*/)(open311 .*)$", text, re.MULTILINE)
@@ -134,7 +134,7 @@ def test_each_command_is_called_what_the_table_calls_it() -> None:
     assert {name: command.name for name, command in members(main).items()} == {name: name for name in members(main)}
 
 
-def test_the_version_is_told(bare_run: Run) -> None:
+def test_version_is_printed(bare_run: Run) -> None:
     assert re.fullmatch(r"open311, version \d+\.\d+\.\d+\n", printed(bare_run("--version")))
 
 
@@ -179,14 +179,14 @@ def test_a_test_keys_requests_are_read_by_id_alone(run: Run, client: FlaskClient
     assert " test " in printed(run("keys", "list"))
 
 
-def test_a_key_for_one_city_is_no_good_in_another(run: Run, make_app: Callable[..., Any]) -> None:
+def test_a_key_for_one_city_is_refused_in_another(run: Run, make_app: Callable[..., Any]) -> None:
     client = make_app(jurisdictions=("demo", "lacity.org")).test_client()
     secret = new_key(run, "--jurisdiction", CITY)
     assert post(client, secret, jurisdiction_id=CITY).status_code == 200
     assert post(client, secret, jurisdiction_id="lacity.org").status_code == 403
 
 
-def test_a_key_for_an_unknown_city_is_refused_with_those_there_are(run: Run) -> None:
+def test_a_key_for_an_unknown_city_is_refused_and_the_known_ones_are_named(run: Run) -> None:
     words = refusal(run("keys", "add", "--label", "x", "--jurisdiction", "nowhere.example"))
     assert words == "jurisdiction: 'nowhere.example' is not served here; use one of city.example."
 
@@ -264,16 +264,14 @@ def test_every_built_in_city_passes_the_check(bare_run: Run) -> None:
     assert len(printed(bare_run("jurisdictions", "check")).splitlines()) == 10
 
 
-def test_a_changed_catalogue_is_written_down_once(
-    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_changed_catalogue_is_stored_once(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     city = folder(tmp_path, SOUND, "mycity")
     monkeypatch.setenv("OPEN311_JURISDICTIONS", str(city))
     printed(run("jurisdictions", "sync"))
     assert printed(run("jurisdictions", "sync")) == "Nothing had changed.\n"
 
 
-def test_a_route_is_told_and_explained(bare_run: Run) -> None:
+def test_a_route_is_shown_and_explained(bare_run: Run) -> None:
     where = ("--jurisdiction", CITY, "--lat", "60.14", "--long", "24.95")
     assert printed(bare_run("route", "potholes", *where)) == "port: Port of Demoville\n"
     assert printed(bare_run("route", "potholes", "--jurisdiction", CITY, "--explain")).splitlines() == [
@@ -295,7 +293,7 @@ def test_a_route_is_told_and_explained(bare_run: Run) -> None:
         (("a/b", "--jurisdiction", CITY, "--answer", "KIND"), "--answer: 'KIND' must look like CODE=VALUE."),
     ],
 )
-def test_a_route_that_cannot_be_told_says_why(bare_run: Run, arguments: tuple[str, ...], words: str) -> None:
+def test_a_route_that_cannot_be_found_says_why(bare_run: Run, arguments: tuple[str, ...], words: str) -> None:
     assert refusal(bare_run("route", *arguments)).startswith(words)
 
 
@@ -375,7 +373,7 @@ def spare_url(make_database: Callable[[str], str]) -> str:
     return make_database("spare")
 
 
-def test_the_schema_goes_down_and_up_and_its_state_is_told(bare_run: Run, spare_url: str) -> None:
+def test_the_schema_goes_down_and_up_and_its_state_is_shown(bare_run: Run, spare_url: str) -> None:
     there = {"DATABASE_URL": spare_url}
     printed(bare_run("db", "status", **there))
     assert printed(bare_run("db", "migrate", "--to", "base", **there)).endswith("now it is at nothing.\n")
@@ -449,7 +447,7 @@ def test_a_request_made_private_is_gone_for_the_public(run: Run, client: FlaskCl
         (("--expected", "soon"), "--expected: 'soon' is not a date and time;"),
     ],
 )
-def test_a_change_that_cannot_be_made_says_why(
+def test_an_update_that_cannot_be_made_says_why(
     run: Run, request_id: str, options: tuple[str, ...], words: str
 ) -> None:
     assert refusal(run("requests", "update", request_id, *options)).startswith(words)
@@ -478,7 +476,7 @@ def test_areas_are_recomputed_for_all_or_one_city(run: Run, request_id: str) -> 
     )
 
 
-# --- What other pages say
+# --- Commands in other pages
 
 
 PAGES = [*REPOSITORY.glob("*.md"), *REPOSITORY.glob("[!.]*/README.md"), REPOSITORY / "compose.yaml"]

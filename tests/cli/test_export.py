@@ -1,4 +1,4 @@
-"""`open311 export` and `open311 dump` as they are typed."""
+"""`open311 export` and `open311 dump`: what they print and which files they write."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ CITY = ("--jurisdiction", "city.example")
 
 @pytest.fixture
 def run(settings: Settings, platform: Platform, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
-    """Types `open311 …` in an empty folder, over four requests, and says how it went."""
+    """Runs `open311 …` in an empty folder, over four public requests and a private one."""
     monkeypatch.setenv("DATABASE_URL", settings.database_url)
     monkeypatch.setenv("OPEN311_JURISDICTIONS", "demo")
     monkeypatch.setenv("OPEN311_DATA_DIR", str(tmp_path / "data"))
@@ -79,7 +79,7 @@ def test_filters(run: Run, words: tuple[str, ...], found: list[str]) -> None:
     assert ids(run("export", *CITY, *words).stdout) == found
 
 
-def test_each_format_says_the_same(run: Run, tmp_path: Path) -> None:
+def test_each_format_has_the_same_requests(run: Run, tmp_path: Path) -> None:
     for name in ("a.csv", "a.ndjson", "a.geojson", "a.parquet", "b.csv.gz"):
         result = run("export", *CITY, "--output", name)
         assert result.output == f"{name}: 4 requests of city.example\n"
@@ -103,7 +103,7 @@ def test_each_format_says_the_same(run: Run, tmp_path: Path) -> None:
     assert not list(tmp_path.glob("*.part"))
 
 
-def test_what_cannot_be_done_is_said_and_leaves_the_old_file(run: Run, tmp_path: Path) -> None:
+def test_a_failure_is_explained_and_leaves_the_old_file(run: Run, tmp_path: Path) -> None:
     (tmp_path / "old.csv").write_text("old")
     wrong_date = run("export", *CITY, "--start", "yesterday", "--output", "old.csv")
     assert wrong_date.exit_code == 1
@@ -124,7 +124,7 @@ def test_without_pyarrow_it_says_how_to_get_it(run: Run, monkeypatch: pytest.Mon
     assert not (tmp_path / "a.parquet").exists()
 
 
-def test_a_reader_that_has_had_enough_ends_it_quietly(run: Run, settings: Settings) -> None:
+def test_a_reader_that_closes_the_pipe_ends_it_quietly(run: Run, settings: Settings) -> None:
     environment = os.environ | {"DATABASE_URL": settings.database_url}
     command = f"'{sys.executable}' -m open311 export --jurisdiction city.example | head -c 10"
     done = subprocess.run(

@@ -1,4 +1,4 @@
-"""`open311 import` as it is typed: what it says, what it writes, how it ends."""
+"""`open311 import`: what it prints, what it stores, its exit status."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ def lines(first: int, last: int) -> str:
 
 @pytest.fixture
 def run(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Types `open311 import` and says how it went."""
+    """Runs `open311 import …`."""
     monkeypatch.setenv("DATABASE_URL", settings.database_url)
     monkeypatch.setenv("OPEN311_JURISDICTIONS", "demo,newyork")
 
-    def typed(*words: str | Path, given: str | bytes = "") -> Result:
+    def invoke(*words: str | Path, given: str | bytes = "") -> Result:
         return CliRunner().invoke(main, ["import", *map(str, words)], input=given)
 
-    return typed
+    return invoke
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ def test_help_is_enough_to_work_from(run: Run) -> None:
         assert words in shown
 
 
-def test_a_clean_file_is_in(run: Run, file: Callable[..., Path], client: FlaskClient) -> None:
+def test_a_clean_file_is_imported(run: Run, file: Callable[..., Path], client: FlaskClient) -> None:
     path = file("clean.csv", HEADER + lines(1, 3))
     result = run(path, "--jurisdiction", "city.example")
     assert result.exit_code == 0
@@ -138,7 +138,7 @@ def test_an_empty_file_holds_no_requests(run: Run, file: Callable[..., Path]) ->
     assert (result.exit_code, "0 read, 0 new" in result.output) == (0, True)
 
 
-def test_a_file_of_something_else_does_not_stop_the_others(
+def test_a_file_in_an_unknown_format_does_not_stop_the_others(
     run: Run, file: Callable[..., Path], client: FlaskClient
 ) -> None:
     wrong = file("prices.csv", "name,price\na,1\n")
@@ -155,7 +155,9 @@ def test_missing_columns_are_named(run: Run, file: Callable[..., Path]) -> None:
     assert "lacks the columns case_enquiry_id, open_dt, type, case_status of boston data" in result.output
 
 
-def test_a_file_that_breaks_off_is_in_up_to_there(run: Run, file: Callable[..., Path], client: FlaskClient) -> None:
+def test_a_truncated_file_is_imported_up_to_its_end(
+    run: Run, file: Callable[..., Path], client: FlaskClient
+) -> None:
     item = (
         "<request><service_request_id>{}</service_request_id><service_code>potholes</service_code>"
         "<requested_datetime>2026-04-03T14:10:00Z</requested_datetime><status>open</status></request>"
@@ -168,7 +170,7 @@ def test_a_file_that_breaks_off_is_in_up_to_there(run: Run, file: Callable[..., 
     assert ids(client) == ["1", "2"]
 
 
-def test_an_unknown_city_and_a_missing_file_are_told(run: Run, file: Callable[..., Path]) -> None:
+def test_an_unknown_city_and_a_missing_file_are_reported(run: Run, file: Callable[..., Path]) -> None:
     path = file("clean.csv", HEADER)
     assert "'nowhere.example' is not served here" in run(path, "--jurisdiction", "nowhere.example").output
     assert "send one of city.example, nyc.gov" in run(path).output
@@ -176,7 +178,7 @@ def test_an_unknown_city_and_a_missing_file_are_told(run: Run, file: Callable[..
     assert run(path, "--report", "no/such/folder.csv").exit_code == 2
 
 
-def test_stopped_by_ctrl_c_it_tells_what_is_in_and_goes_on_next_time(
+def test_after_ctrl_c_it_says_what_is_stored_and_the_next_run_stores_the_rest(
     run: Run, tmp_path: Path, file: Callable[..., Path], platform: Platform
 ) -> None:
     pipe = tmp_path / "pipe.csv"

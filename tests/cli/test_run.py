@@ -1,4 +1,4 @@
-"""`open311 run` as a whole, with real processes: nothing that was accepted is lost, whoever is killed."""
+"""`open311 run` with real processes: no accepted request is lost, whichever process is killed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from typing import Any
 
 import pytest
 
-from open311.cli.supervisor import chosen_port
+from open311.cli.ports import claimed_port
 from open311.settings import Settings
 from tests.processes import children, is_listening
 from tests.waiting import DEADLINE_S, until
@@ -58,7 +58,7 @@ class Running:
         self.key = re.search(r"Demo api_key +(\S+)", self.printed)[1]  # type: ignore[index]
 
     def _read_until(self, words: str) -> str:
-        """All that was printed up to a line with these words; a thread reads on, so that no pipe runs full."""
+        """The output up to a line with these words. A thread reads the rest, so that the pipe never fills."""
         assert self.process.stdout is not None
         lines: queue.Queue[str] = queue.Queue()
         stream = self.process.stdout
@@ -73,7 +73,7 @@ class Running:
         return read
 
     def get(self, path: str) -> tuple[int, Any]:
-        """Status and parsed body; status 0 where nothing answers."""
+        """Status and parsed body; status 0 when nothing answers."""
         return self._call(urllib.request.Request(self.address + path))
 
     def post(self, service_code: str, description: str) -> tuple[int, Any]:
@@ -103,7 +103,7 @@ class Running:
         return until(lambda: children(self.process.pid, pattern), f"a child {command}")[0]
 
     def stop(self) -> int:
-        """End it as a service manager would; its exit status."""
+        """End it as a service manager does; its exit status."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         self.process.communicate(timeout=DEADLINE_S)
@@ -120,7 +120,7 @@ def folder() -> Iterator[Path]:
 
 @pytest.fixture
 def started(folder: Path) -> Iterator[Callable[[], Running]]:
-    """Starts `open311 run`; whatever still runs at the end is stopped."""
+    """Starts `open311 run`; all that still run at the end are stopped."""
     runs: list[Running] = []
 
     def start() -> Running:
@@ -137,7 +137,7 @@ def test_accepted_requests_survive_the_death_of_every_process(started: Callable[
     accepted = []
 
     def send(service_code: str, text: str) -> dict[str, str]:
-        """What a client gets that goes on until the server is there again."""
+        """The receipt of a client that sends again until the server takes the request."""
         _, body = until(lambda: (answer := run.post(service_code, text))[0] == 200 and answer, f"a POST of {text}")
         receipt: dict[str, str] = body[0]
         return receipt
@@ -182,7 +182,7 @@ def test_sigterm_lets_calls_under_way_finish(started: Callable[[], Running]) -> 
         head = f"POST /open311/v2/requests.json HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n"
         head += f"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {len(body)}\r\n"
         call.sendall(f"{head}Expect: 100-continue\r\n\r\n".encode())
-        assert call.recv(65536) == b"HTTP/1.1 100 Continue\r\n\r\n"  # the server waits for the body: it has begun
+        assert call.recv(65536) == b"HTTP/1.1 100 Continue\r\n\r\n"  # the call has begun and waits for its body
         run.process.send_signal(signal.SIGTERM)
         until(lambda: not is_listening(int(port)), "a server that takes no calls any more")
         call.sendall(body)
@@ -191,8 +191,8 @@ def test_sigterm_lets_calls_under_way_finish(started: Callable[[], Running]) -> 
     assert run.stop() == 0
 
 
-def test_two_that_start_at_once_get_ports_of_their_own(settings: Settings) -> None:
-    with chosen_port(settings) as first, chosen_port(settings) as second:
+def test_two_runs_that_start_at_once_get_different_ports(settings: Settings) -> None:
+    with claimed_port(settings) as first, claimed_port(settings) as second:
         assert first != second
-    with chosen_port(settings) as again:
+    with claimed_port(settings) as again:
         assert again <= first

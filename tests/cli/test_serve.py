@@ -15,7 +15,7 @@ from urllib.request import urlopen
 
 import pytest
 
-from open311.cli.servers import GRACE_S
+from open311.cli.signals import GRACE_S
 from open311.plugins.registry import GROUP
 from open311.settings import Settings
 from tests.processes import children, is_listening
@@ -41,7 +41,7 @@ jurisdiction = Jurisdiction(
 )
 """
 forked = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere each web process loads its own application")
-"""Of what holds on Linux alone, where CI runs."""
+"""For tests of what is so on Linux only."""
 Started = Callable[..., AbstractContextManager["subprocess.Popen[str]"]]
 
 
@@ -54,7 +54,7 @@ def port() -> int:
 
 @pytest.fixture
 def city(tmp_path: Path) -> Path:
-    """An installed city that writes down which processes load it, and waits at a gate if there is one."""
+    """An installed city that records which processes load it. Loading waits for a pipe `gate`, if there is one."""
     info, package = tmp_path / "kit-1.0.dist-info", tmp_path / "kit"
     info.mkdir()
     package.mkdir()
@@ -66,7 +66,7 @@ def city(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def started(settings: Settings, port: int, city: Path) -> Started:
-    """Starts `open311 serve` for that city, or with other settings; it is gone at the end of the block."""
+    """Starts `open311 serve` for that city, or with other settings, and ends it with the block."""
 
     @contextmanager
     def start(**others: str) -> Iterator[subprocess.Popen[str]]:
@@ -88,7 +88,7 @@ def started(settings: Settings, port: int, city: Path) -> Started:
 
 
 def answers(port: int) -> bool:
-    """Whether the city's services are there."""
+    """Whether the server lists the city's services."""
     try:
         with urlopen(f"http://127.0.0.1:{port}/open311/v2/services.json", timeout=20) as answer:
             return b"Other" in answer.read()
@@ -97,24 +97,40 @@ def answers(port: int) -> bool:
 
 
 def connections(pid: int) -> list[str]:
-    """The connected sockets of a process; the kernel's tables leave out those that are only bound."""
+    """The connected sockets of a process; a socket that is only bound is not in the kernel's tables."""
     links = [os.readlink(entry) for entry in Path(f"/proc/{pid}/fd").iterdir()]
     known = [word for kind in ("tcp", "tcp6", "unix") for word in Path(f"/proc/net/{kind}").read_text().split()]
     return [link for link in links if link.startswith("socket:[") and link[8:-1] in known]
 
 
+LOADED = """
+import sys
+import click
+from open311.cli import main
+main.get_command(click.Context(main), "serve")
+print(*{name.partition(".")[0] for name in sys.modules})
+"""
+
+
+def test_the_server_does_not_load_what_only_the_worker_or_a_migration_needs() -> None:
+    done = subprocess.run([sys.executable, "-c", LOADED], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    assert {"granian", "open311"} <= loaded
+    assert not {"procrastinate", "alembic", "pyarrow"} & loaded
+
+
 def test_a_server_that_is_stopped_while_it_starts_ends_at_once(started: Started, port: int) -> None:
     with started(OPEN311_JURISDICTIONS="demo", OPEN311_WORKERS="3") as server:
-        # It is there before all web processes can serve.
+        # The socket listens before all web processes can serve.
         until(lambda: is_listening(port) or server.poll() is not None, "the server's socket")
         server.send_signal(signal.SIGTERM)
-        _, said = server.communicate(timeout=GRACE_S / 2)  # after all of it a web process is killed
+        _, said = server.communicate(timeout=GRACE_S / 2)  # after GRACE_S a web process would be killed
     assert server.returncode == 0, said
     assert said == ""
 
 
 @forked
-def test_a_city_is_loaded_once_for_all_web_processes_and_for_those_that_follow(
+def test_a_city_is_loaded_once_for_all_web_processes_and_their_replacements(
     started: Started, port: int, city: Path
 ) -> None:
     with started() as server:
@@ -122,7 +138,7 @@ def test_a_city_is_loaded_once_for_all_web_processes_and_for_those_that_follow(
         first = until(lambda: len(found := children(server.pid)) == 2 and found, "two web processes")
         for pid in first:
             os.kill(pid, signal.SIGKILL)
-        until(lambda: len({*children(server.pid)} - {*first}) == 2, "two others")
+        until(lambda: len({*children(server.pid)} - {*first}) == 2, "two replacements")
         until(lambda: answers(port), "their answer")
         assert (city / "loaded").read_text().split() == [str(server.pid)]
 
@@ -134,7 +150,9 @@ def test_web_processes_inherit_no_connection(started: Started, port: int) -> Non
         assert connections(server.pid) == []
 
 
-def test_a_server_that_is_stopped_while_it_loads_its_cities_ends_in_order(started: Started, city: Path) -> None:
+def test_a_server_that_is_stopped_while_it_loads_its_cities_ends_with_status_0(
+    started: Started, city: Path
+) -> None:
     os.mkfifo(city / "gate")
     with started() as server:
         until((city / "loaded").exists, "the city")

@@ -17,7 +17,8 @@ from flask import Flask
 from requests.adapters import HTTPAdapter
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from open311.cli.supervisor import PARENT_VARIABLE, is_answering
+from open311.cli.parent import PARENT_VARIABLE
+from open311.cli.supervisor import is_answering
 from tests.waiting import until
 
 REPOSITORY = Path(__file__).parents[2]

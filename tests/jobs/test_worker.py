@@ -23,6 +23,7 @@ from open311.operations.upkeep.clean_up import clean_up
 from open311.operations.upkeep.sync_catalogues import sync_catalogues
 from open311.plugins import Accepted, Draft, Jurisdiction
 from open311.settings import Settings
+from open311.storage.queue import Task
 from tests import build
 from tests.conftest import platform_of
 from tests.working import work
@@ -37,7 +38,7 @@ def sql(platform: Platform, statement: str) -> None:
         connection.execute(text(statement))
 
 
-def statuses(platform: Platform, task: str = "resolve") -> list[str]:
+def statuses(platform: Platform, task: Task = Task.RESOLVE) -> list[str]:
     return [job["status"] for job in build.jobs(platform, task)]
 
 
@@ -75,7 +76,7 @@ def run_worker(settings: Settings) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
 
 
-class Moody(Jurisdiction):
+class Unreliable(Jurisdiction):
     """A back office that does not answer the first time it is asked."""
 
     def resolve(self, token: str, draft: Draft) -> Accepted:
@@ -89,11 +90,11 @@ asked: set[str] = set()
 
 
 def test_a_back_office_that_is_down_is_asked_again(make_app: MakeApp) -> None:
-    app = make_app(build.city(Moody))
+    app = make_app(build.city(Unreliable))
     platform = platform_of(app)
     token = post_to(app).json[0]["token"]
     work(platform)
-    (job,) = build.jobs(platform, "resolve")
+    (job,) = build.jobs(platform, Task.RESOLVE)
     assert job["status"] == "todo"
     assert job["scheduled_at"] > utc_now()
     assert app.test_client().get(f"{BASE}/tokens/{token}.json").json == [{"token": token}]
@@ -106,7 +107,7 @@ def test_a_back_office_that_is_down_is_asked_again(make_app: MakeApp) -> None:
 # --- All or nothing
 
 
-def test_a_post_that_fails_at_its_commit_leaves_neither_request_nor_token_nor_job(make_app: MakeApp) -> None:
+def test_a_post_that_fails_at_commit_stores_no_request_no_token_and_no_job(make_app: MakeApp) -> None:
     app = make_app(build.city())
     platform = platform_of(app)
     sql(
@@ -121,7 +122,7 @@ def test_a_post_that_fails_at_its_commit_leaves_neither_request_nor_token_nor_jo
         assert post_to(app).status_code == 500
     finally:
         sql(platform, "DROP TRIGGER refusal ON request_token; DROP FUNCTION refuse()")
-    assert build.jobs(platform, "resolve") == []
+    assert build.jobs(platform, Task.RESOLVE) == []
     with platform.database.reading() as connection:
         for table in ("service_request", "request_token", "request_event"):
             assert connection.execute(text(f"SELECT count(*) FROM {table}")).scalar_one() == 0, table
@@ -129,7 +130,7 @@ def test_a_post_that_fails_at_its_commit_leaves_neither_request_nor_token_nor_jo
     assert statuses(platform) == ["todo"]
 
 
-# --- Death
+# --- Killed workers
 
 DYING = """
 import os, signal
@@ -138,6 +139,7 @@ from open311.jobs.worker import make_worker
 from open311.plugins import Jurisdiction
 from open311.settings import Settings
 from open311.storage.engine import libpq_dsn
+from open311.storage.queue import Task
 from tests import build
 
 class Dying(Jurisdiction):
@@ -150,7 +152,7 @@ make_worker(platform, libpq_dsn(settings.sqlalchemy_url)).run_worker(wait=False)
 """
 
 
-def test_the_job_of_a_worker_that_was_killed_is_taken_up_by_another(make_app: MakeApp, settings: Settings) -> None:
+def test_the_job_of_a_killed_worker_is_done_by_another(make_app: MakeApp, settings: Settings) -> None:
     app = make_app(build.city())
     platform = platform_of(app)
     token = post_to(app).json[0]["token"]
@@ -163,10 +165,10 @@ def test_the_job_of_a_worker_that_was_killed_is_taken_up_by_another(make_app: Ma
     assert killed.returncode == -signal.SIGKILL
     assert statuses(platform) == ["doing"]
 
-    # A minute without a sign of life, and the minutely look for such jobs.
+    # No heartbeat for a minute; then the task that looks for such jobs.
     sql(platform, "UPDATE procrastinate_workers SET last_heartbeat = last_heartbeat - interval '1 minute'")
     with platform.database.transaction() as connection:
-        platform.queue.defer(connection, "retry_stalled", timestamp=0)
+        platform.queue.defer(connection, Task.RETRY_STALLED, timestamp=0)
     work(platform)
 
     assert statuses(platform) == ["succeeded"]
@@ -174,7 +176,7 @@ def test_the_job_of_a_worker_that_was_killed_is_taken_up_by_another(make_app: Ma
     assert len(app.test_client().get(f"{BASE}/requests/{found['service_request_id']}.json").json) == 1
 
 
-def test_the_job_of_a_living_worker_is_left_to_it(make_app: MakeApp) -> None:
+def test_the_job_of_a_living_worker_is_not_taken_from_it(make_app: MakeApp) -> None:
     app = make_app(build.city())
     platform = platform_of(app)
     post_to(app)
@@ -184,7 +186,7 @@ def test_the_job_of_a_living_worker_is_left_to_it(make_app: MakeApp) -> None:
         " UPDATE procrastinate_jobs SET status = 'doing', worker_id = (SELECT id FROM worker)",
     )
     with platform.database.transaction() as connection:
-        platform.queue.defer(connection, "retry_stalled", timestamp=0)
+        platform.queue.defer(connection, Task.RETRY_STALLED, timestamp=0)
     work(platform)
     assert statuses(platform) == ["doing"]
     sql(platform, "DELETE FROM procrastinate_workers")
@@ -232,8 +234,8 @@ def test_the_hourly_job_cleans_up(make_app: MakeApp) -> None:
     platform = platform_of(make_app(build.city()))
     build.submit(platform, client_request_id="long ago")
     with platform.database.transaction() as connection:
-        platform.queue.defer(connection, "clean_up", timestamp=0)
+        platform.queue.defer(connection, Task.CLEAN_UP, timestamp=0)
     work(platform)
-    assert "succeeded" in statuses(platform, "clean_up")
+    assert "succeeded" in statuses(platform, Task.CLEAN_UP)
     with platform.database.reading() as connection:
         assert connection.execute(text("SELECT count(*) FROM repeatable_post")).scalar_one() == 0

@@ -38,6 +38,7 @@ from open311.operations.reading.find_requests import EXTENSIONS, find_requests
 from open311.operations.upkeep.dumps import dumps_folder, find_dumps, make_dump
 from open311.plugins import Jurisdiction
 from open311.settings import Settings
+from open311.storage.queue import Task
 from tests import build
 from tests.waiting import idle_transactions, until
 from tests.web.test_feeds import dirt
@@ -228,6 +229,6 @@ def test_the_worker_makes_what_is_missing_today(here: Platform, city: Jurisdicti
 def test_a_folder_that_cannot_be_written_is_no_reason_to_try_for_ever(here: Platform, city: Jurisdiction) -> None:
     (Path(here.settings.data_dir) / "dumps").write_text("in the way")
     app = timeless_worker(here)
-    job: Any = app.tasks["dump"]
+    job: Any = app.tasks[Task.DUMP]
     job.func(city.id)
     job.func("no longer served")

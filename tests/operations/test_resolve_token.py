@@ -17,6 +17,7 @@ from open311.operations.intake.resolve_token import resolve_token
 from open311.operations.platform import Platform
 from open311.plugins import Accepted, Draft, Jurisdiction, Pending, Rejected, Resolution
 from open311.plugins.registry import Registry
+from open311.storage.queue import Task
 from tests import build
 from tests.conftest import platform_of
 
@@ -56,7 +57,7 @@ def serve(make_app: Callable[..., Flask]) -> Serve:
 
 def resolve(platform: Platform, *, minutes: int = 1) -> str:
     """Run the last resolve job as the worker would."""
-    job = build.jobs(platform, "resolve")[-1]
+    job = build.jobs(platform, Task.RESOLVE)[-1]
     return resolve_token(platform, now=build.NOON + minutes * MINUTE, **job["args"])
 
 
@@ -110,7 +111,7 @@ def test_a_pending_request_is_asked_for_again_later(serve: Serve) -> None:
     token = build.submit(platform, service_code="trees").token
     assert resolve(platform) == ""
     assert client.get(f"{BASE}/tokens/{token}.json").json == [{"token": token}]
-    _, again = build.jobs(platform, "resolve")
+    _, again = build.jobs(platform, Task.RESOLVE)
     assert again["scheduled_at"] == build.NOON + 11 * MINUTE
     assert again["args"]["token"] == token
     assert resolve(platform, minutes=11)

@@ -19,6 +19,7 @@ from open311.operations.intake.resolve_token import resolve_token
 from open311.operations.platform import Platform
 from open311.operations.reading.find_requests import find_request
 from open311.plugins import Draft, Jurisdiction, Problem
+from open311.storage.queue import Task
 from tests import build
 from tests.conftest import platform_of
 
@@ -246,7 +247,7 @@ def test_a_batch_request_waits_for_its_id_with_a_token_and_a_job(serve: Serve) -
     receipt = build.submit(platform, service_code="trees")
     assert receipt.token
     assert not receipt.service_request_id
-    (job,) = build.jobs(platform, "resolve")
+    (job,) = build.jobs(platform, Task.RESOLVE)
     assert job["status"] == "todo"
     assert job["args"]["token"] == receipt.token
     assert build.load(platform, number=job["args"]["number"]).service_request_id == ""
@@ -284,7 +285,7 @@ def test_a_batch_calls_repeat_gets_its_token_also_after_it_was_resolved(serve: S
     platform = serve()
     key = build.api_key(platform)
     first = build.submit(platform, key=key, service_code="trees", **REPEAT)
-    (job,) = build.jobs(platform, "resolve")
+    (job,) = build.jobs(platform, Task.RESOLVE)
     assert resolve_token(platform, now=build.NOON, **job["args"])
     assert build.submit(platform, key=key, service_code="trees", **REPEAT) == first
 

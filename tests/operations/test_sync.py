@@ -18,6 +18,7 @@ from open311.domain.services import Department, Service, ServiceTranslation, Tra
 from open311.operations.upkeep.sync_catalogues import read_changesets, republish, sync_catalogues
 from open311.plugins import Jurisdiction
 from open311.storage.catalogue import catalogue_digest
+from open311.storage.queue import Task
 from tests import build
 from tests.conftest import platform_of
 
@@ -115,7 +116,7 @@ def test_a_renamed_service_renames_its_requests_once_the_worker_has_been_there(m
     before = shown(first, found)
     app = make_app(CHANGES["name"])
     platform = platform_of(app)
-    assert [job["args"] for job in build.jobs(platform, "republish")] == [{"jurisdiction_id": CITY.id}]
+    assert [job["args"] for job in build.jobs(platform, Task.REPUBLISH)] == [{"jurisdiction_id": CITY.id}]
     assert republish(platform, CITY.id, build.NOON) == 1
     assert shown(app, found) == before | {"service_name": "Hole in the road"}
 
@@ -124,12 +125,12 @@ def test_a_catalogue_that_changes_twice_waits_for_one_job(make_app: MakeApp) -> 
     build.submit(platform_of(make_app(CITY)))
     make_app(CHANGES["name"])
     platform = platform_of(make_app(CHANGES["group"]))
-    assert len(build.jobs(platform, "republish")) == 1
+    assert len(build.jobs(platform, Task.REPUBLISH)) == 1
 
 
 def test_a_city_without_requests_needs_no_job(make_app: MakeApp) -> None:
     make_app(CITY)
-    assert build.jobs(platform_of(make_app(CHANGES["name"])), "republish") == []
+    assert build.jobs(platform_of(make_app(CHANGES["name"])), Task.REPUBLISH) == []
 
 
 def test_republishing_goes_through_all_batches_and_leaves_private_ones_hidden(

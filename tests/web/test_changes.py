@@ -21,6 +21,7 @@ from open311.operations.platform import Platform
 from open311.operations.reading.follow_changes import Position, mark_changes, read_position, write_position
 from open311.operations.upkeep.sync_catalogues import republish, sync_catalogues
 from open311.operations.workflow.update_request import RequestUpdate, update_request
+from open311.storage.queue import Task
 from tests import build
 from tests.conftest import CITY, platform_of
 from tests.waiting import settle, until
@@ -256,7 +257,7 @@ def test_a_backup_of_another_server_is_written_down_anew(
     assert items(lost) == []
     assert lost.headers["X-Caught-Up"] == "false"
     sync_catalogues(platform, utc_now())
-    assert len(build.jobs(platform, "republish")) == 1
+    assert len(build.jobs(platform, Task.REPUBLISH)) == 1
     assert republish(platform, CITY, utc_now()) == 1
     assert [item["id"] for item in items(feed(f"{FEED}.json"))] == ["A"]
 

@@ -19,6 +19,7 @@ from open311.domain.requests import Status
 from open311.operations.access.api_keys import add_key
 from open311.operations.platform import Platform
 from open311.plugins import Draft, Jurisdiction, Service
+from open311.storage.queue import Task
 from tests import build
 from tests.conftest import platform_of
 
@@ -229,7 +230,7 @@ def test_xml_has_the_standards_names_and_json_is_a_bare_array(
 ) -> None:
     post(service_code="potholes", lat=60.17, long=24.94)
     post(service_code="trees", lat=60.17, long=24.94)
-    (job,) = build.jobs(platform, "resolve")
+    (job,) = build.jobs(platform, Task.RESOLVE)
     for path, root, item in [
         ("services", "services", "service"),
         ("requests", "service_requests", "request"),

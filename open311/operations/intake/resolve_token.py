@@ -14,6 +14,7 @@ from open311.operations.publishing import names_for, publish_requests
 from open311.plugins import Accepted, Jurisdiction, Pending, Rejected
 from open311.storage import requests, tokens
 from open311.storage.engine import Connection
+from open311.storage.queue import Task
 
 
 def resolve_token(platform: Platform, jurisdiction_id: str, number: int, token: str, now: datetime) -> str:
@@ -60,7 +61,7 @@ def _settle(
     if isinstance(answer, Pending):
         later = now + timedelta(seconds=answer.retry_after_s)
         arguments = {"jurisdiction_id": jurisdiction.id, "number": number, "token": token}
-        platform.queue.defer(connection, "resolve", at=later, **arguments)
+        platform.queue.defer(connection, Task.RESOLVE, at=later, **arguments)
         return ""
     if isinstance(answer, Rejected):
         tokens.settle_token(connection, jurisdiction.id, number, failure=answer.reason)

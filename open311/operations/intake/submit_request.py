@@ -24,6 +24,7 @@ from open311.storage import repeats, requests, tokens
 from open311.storage.engine import Connection
 from open311.storage.hot.submissions import NewRequest, Run, insert_request, within
 from open311.storage.keys import ApiKey
+from open311.storage.queue import Task
 
 log = logger(__name__)
 
@@ -65,7 +66,7 @@ def submit_request(
         stored = _store(platform, within(connection), jurisdiction, service, new)
         if new.token:
             platform.queue.defer(
-                connection, "resolve", jurisdiction_id=jurisdiction.id, number=number, token=new.token
+                connection, Task.RESOLVE, jurisdiction_id=jurisdiction.id, number=number, token=new.token
             )
     return _receipt(stored, submission)
 

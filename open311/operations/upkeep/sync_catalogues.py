@@ -15,6 +15,7 @@ from open311.storage.catalogue import catalogue_digest
 from open311.storage.editions import Edition
 from open311.storage.engine import Connection
 from open311.storage.hot import changes
+from open311.storage.queue import Task
 
 
 def sync_catalogues(platform: Platform, now: datetime) -> list[str]:
@@ -57,7 +58,7 @@ def _begin_edition(platform: Platform, connection: Connection, jurisdiction: Jur
 def defer_republish(platform: Platform, connection: Connection, jurisdiction_id: str) -> None:
     """One job, however often it is asked for."""
     platform.queue.defer_once(
-        connection, "republish", f"republish:{jurisdiction_id}", jurisdiction_id=jurisdiction_id
+        connection, Task.REPUBLISH, f"{Task.REPUBLISH}:{jurisdiction_id}", jurisdiction_id=jurisdiction_id
     )
 
 

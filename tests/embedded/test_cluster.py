@@ -1,8 +1,4 @@
-"""The private PostGIS cluster, with real servers and real processes.
-
-Clusters lie in folders of their own, not in `tmp_path`: below pytest's closed folder the server's user could
-not reach them when the tests run as root, and each would go elsewhere. Most names hold a blank.
-"""
+"""The private PostGIS cluster, with real servers and real processes."""
 
 from __future__ import annotations
 
@@ -12,11 +8,8 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
-import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +18,9 @@ import psycopg2
 import pytest
 import sqlalchemy
 
-from open311.errors import Misconfigured
-from open311.storage import embedded
-from open311.storage.embedded import Cluster, find_binaries, install_binaries
+from open311.embedded import Cluster
+from tests.embedded.conftest import open_folder
+from tests.waiting import until
 
 AS_ROOT = os.geteuid() == 0
 WAIT_S = 30
@@ -35,7 +28,7 @@ WAIT_S = 30
 HOLDER = """
 import sys
 from pathlib import Path
-from open311.storage.embedded import Cluster
+from open311.embedded import Cluster
 with Cluster(Path(sys.argv[1]), durable=False):
     print("up", flush=True)
     sys.stdin.read()
@@ -44,7 +37,7 @@ with Cluster(Path(sys.argv[1]), durable=False):
 FORKING_HOLDER = """
 import os, sys
 from pathlib import Path
-from open311.storage.embedded import Cluster
+from open311.embedded import Cluster
 with Cluster(Path(sys.argv[1]), durable=False) as cluster:
     child = os.fork()
     if child == 0:
@@ -54,12 +47,12 @@ with Cluster(Path(sys.argv[1]), durable=False) as cluster:
     print("still up:", cluster.has_database("postgres"))
 """
 
-# Everything is imported before the change: the interpreter may lie where an ordinary user cannot look.
+# The imports come before setuid: the packages may lie in a folder that an ordinary user cannot read.
 ORDINARY_USER = """
 import os, sys
 from pathlib import Path
 import psycopg2
-from open311.storage.embedded import Cluster
+from open311.embedded import Cluster
 if os.geteuid() == 0:
     os.setgroups([])
     os.setgid(65534)
@@ -73,21 +66,6 @@ with Cluster(Path(sys.argv[1]), durable=False) as cluster:
 """
 
 
-@contextmanager
-def open_folder() -> Iterator[Path]:
-    """A folder that every user can pass through, removed at the end."""
-    path = Path(tempfile.mkdtemp(prefix="open311 test "))
-    path.chmod(0o755)
-    yield path
-    shutil.rmtree(path)
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    with open_folder() as path:
-        yield path
-
-
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
     """A running cluster with the database "town"."""
@@ -98,7 +76,7 @@ def cluster() -> Iterator[Cluster]:
 
 @pytest.fixture(scope="module")
 def stopped() -> Iterator[Path]:
-    """The home of a cluster that was created and stopped; copy it rather than wait for initdb again."""
+    """The home of a cluster that was created and stopped; a copy of it is faster than another initdb."""
     with open_folder() as path:
         with Cluster(path / "pg", durable=False):
             pass
@@ -106,13 +84,13 @@ def stopped() -> Iterator[Path]:
 
 
 def copied(home: Path, target: Path) -> Path:
-    """A copy with the owners kept, as `cp -a` makes it of a whole clone."""
+    """A copy with the same owners, as somebody copies a whole clone with `cp -a`."""
     subprocess.run(["cp", "-a", str(home), str(target)], check=True, timeout=WAIT_S)
     return target
 
 
 def ask(cluster: Cluster, statement: str, database: str = "postgres") -> Any:
-    """The first value that a statement gives, committed; None when it gives no rows."""
+    """Run and commit a statement; the first value of its first row, None when it gives no rows."""
     with (
         closing(psycopg2.connect(cluster.dsn(database))) as connection,
         connection,
@@ -131,14 +109,6 @@ def is_up(cluster: Cluster) -> bool:
 
 def postmaster(home: Path) -> int:
     return int((home / "data" / "postmaster.pid").read_text().splitlines()[0])
-
-
-def wait_for(is_so: Callable[[], object]) -> None:
-    give_up_at = time.monotonic() + WAIT_S
-    pause = threading.Event()
-    while not is_so():
-        assert time.monotonic() < give_up_at, "waited too long"
-        pause.wait(0.01)
 
 
 def start_holder(home: Path) -> subprocess.Popen[str]:
@@ -192,7 +162,7 @@ def test_creating_a_database_again_keeps_its_data(cluster: Cluster) -> None:
     cluster.drop_database("again")
 
 
-def test_a_template_is_copied_and_dropped_despite_a_session(cluster: Cluster) -> None:
+def test_a_template_is_copied_and_a_database_with_a_session_is_dropped(cluster: Cluster) -> None:
     cluster.create_database("copy", template="town")
     assert cluster.has_database("copy")
     with pytest.raises(psycopg2.errors.DuplicateDatabase):
@@ -203,7 +173,7 @@ def test_a_template_is_copied_and_dropped_despite_a_session(cluster: Cluster) ->
     cluster.drop_database("copy")
 
 
-def test_odd_database_names_are_only_names(cluster: Cluster) -> None:
+def test_a_database_name_may_have_any_characters(cluster: Cluster) -> None:
     name = 'a "quoted" town?x=1'
     cluster.create_database(name, template="town")
     engine = sqlalchemy.create_engine(cluster.url(name))
@@ -213,7 +183,7 @@ def test_odd_database_names_are_only_names(cluster: Cluster) -> None:
     cluster.drop_database(name)
 
 
-def test_no_port_and_nobody_else_gets_in(cluster: Cluster) -> None:
+def test_there_is_no_port_and_no_other_user_can_connect(cluster: Cluster) -> None:
     sockets = Path(psycopg2.extensions.parse_dsn(cluster.dsn("town"))["host"])
     assert sockets.stat().st_mode & 0o077 == 0
     assert (cluster.home / "data").stat().st_mode & 0o077 == 0
@@ -233,7 +203,7 @@ def test_only_the_cluster_for_tests_gives_up_durability(cluster: Cluster, stoppe
 # Who keeps it running
 
 
-def test_the_last_holder_out_stops_the_server(stopped: Path, folder: Path) -> None:
+def test_the_last_holder_to_release_stops_the_server(stopped: Path, folder: Path) -> None:
     home = copied(stopped, folder / "pg")
     first, second = Cluster(home, durable=False), Cluster(home, durable=False)
     first.hold()
@@ -245,15 +215,15 @@ def test_the_last_holder_out_stops_the_server(stopped: Path, folder: Path) -> No
     second.release()
 
 
-def test_a_killed_launcher_leaves_nothing_wrong(stopped: Path, folder: Path) -> None:
+def test_a_killed_holder_neither_stops_the_server_nor_keeps_it_running(stopped: Path, folder: Path) -> None:
     home = copied(stopped, folder / "pg")
-    launcher = start_holder(home)
-    assert launcher.stdout is not None
-    assert launcher.stdout.readline() == "up\n"
+    first = start_holder(home)
+    assert first.stdout is not None
+    assert first.stdout.readline() == "up\n"
     with Cluster(home, durable=False) as other:
-        kill_holder(launcher)
+        kill_holder(first)
         assert is_up(other)
-    # Had the server inherited the launcher's lock, this holder would not have been the last.
+    # If the server had inherited the killed holder's lock, this holder would not have been the last one.
     assert not is_up(other)
 
 
@@ -271,7 +241,7 @@ def test_processes_that_start_at_once_share_one_server(folder: Path) -> None:
     assert not is_up(cluster)
 
 
-def test_a_fork_does_not_let_go_for_its_parent(stopped: Path, folder: Path) -> None:
+def test_a_fork_does_not_release_for_its_parent(stopped: Path, folder: Path) -> None:
     command = [sys.executable, "-c", FORKING_HOLDER, str(copied(stopped, folder / "pg"))]
     done = subprocess.run(command, capture_output=True, text=True, timeout=WAIT_S)
     assert done.stdout == "still up: True\n", done.stderr
@@ -287,19 +257,19 @@ def test_kill_9_of_the_whole_server_loses_nothing_committed(stopped: Path, folde
         ask(cluster, "CREATE TABLE kept AS SELECT generate_series(1, 1000) AS n", "town")
         family = ask(cluster, "SELECT array_agg(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
         for pid in (postmaster(home), *family):
-            with contextlib.suppress(ProcessLookupError):  # the postmaster's death takes the others along
+            with contextlib.suppress(ProcessLookupError):  # the others end when the postmaster is dead
                 os.kill(pid, signal.SIGKILL)
         cluster.ensure_running()
         assert ask(cluster, "SELECT count(*) FROM kept", "town") == 1000
     assert not is_up(cluster)
 
 
-def test_kill_9_of_launcher_and_postmaster_is_repaired_by_the_next_holder(stopped: Path, folder: Path) -> None:
+def test_kill_9_of_holder_and_postmaster_is_repaired_by_the_next_holder(stopped: Path, folder: Path) -> None:
     home = copied(stopped, folder / "pg")
-    launcher = start_holder(home)
-    assert launcher.stdout is not None
-    assert launcher.stdout.readline() == "up\n"
-    kill_holder(launcher)
+    first = start_holder(home)
+    assert first.stdout is not None
+    assert first.stdout.readline() == "up\n"
+    kill_holder(first)
     killed = postmaster(home)
     os.kill(killed, signal.SIGKILL)
     with Cluster(home, durable=False) as cluster:
@@ -321,9 +291,9 @@ def test_a_folder_copied_from_a_running_clone_becomes_a_cluster_of_its_own(
 
 def test_an_interrupted_creation_is_done_again(folder: Path) -> None:
     home = folder / "pg"
-    launcher = start_holder(home)
-    wait_for(lambda: list(home.glob("data.*.tmp")))
-    kill_holder(launcher)
+    first = start_holder(home)
+    until(lambda: list(home.glob("data.*.tmp")), "a creation that is under way")
+    kill_holder(first)
     assert not (home / "data").exists()
     with Cluster(home, durable=False) as cluster:
         assert is_up(cluster)
@@ -341,7 +311,7 @@ def test_a_path_too_long_for_a_socket_gets_a_short_one(stopped: Path, folder: Pa
     sockets.rmdir()
 
 
-def test_signs_that_libpq_or_sqlalchemy_would_split_at_are_fine_in_a_path(stopped: Path, folder: Path) -> None:
+def test_a_path_may_have_characters_that_libpq_or_sqlalchemy_splits_at(stopped: Path, folder: Path) -> None:
     with Cluster(copied(stopped, folder / "a,b:c'd\"e$f é"), durable=False) as cluster:
         engine = sqlalchemy.create_engine(cluster.url("postgres"))
         with engine.connect() as connection:
@@ -350,7 +320,7 @@ def test_signs_that_libpq_or_sqlalchemy_would_split_at_are_fine_in_a_path(stoppe
     Path(psycopg2.extensions.parse_dsn(cluster.dsn("postgres"))["host"]).rmdir()
 
 
-def test_a_closed_folder_above_sends_the_data_elsewhere(folder: Path) -> None:
+def test_below_a_closed_folder_the_data_lies_elsewhere(folder: Path) -> None:
     folder.chmod(0o700)
     with Cluster(folder / "pg", durable=False) as cluster:
         assert is_up(cluster)
@@ -376,84 +346,3 @@ def test_an_ordinary_user_has_a_cluster_too(folder: Path) -> None:
     uid, version = done.stdout.split(maxsplit=1)
     assert int(uid) == (folder / "pg" / "data").stat().st_uid != 0
     assert version.startswith("3.")
-
-
-# When it cannot be
-
-
-def fake_programs(bin_dir: Path, *, with_postgis: bool) -> Path:
-    """A folder that looks like a PostgreSQL's."""
-    share_dir = bin_dir.parent / "share"
-    (share_dir / "extension").mkdir(parents=True)
-    if with_postgis:
-        (share_dir / "extension" / "postgis.control").touch()
-    bin_dir.mkdir()
-    for name in ("initdb", "postgres", "pg_ctl", "pg_config"):
-        (bin_dir / name).write_text(f"#!/bin/sh\necho '{share_dir}'\n")
-        (bin_dir / name).chmod(0o755)
-    return bin_dir
-
-
-@pytest.fixture
-def bare_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Debian's folder on a machine without any PostgreSQL, and no program in PATH."""
-    monkeypatch.setattr(embedded, "DEBIAN_ROOT", tmp_path / "debian")
-    monkeypatch.setattr(embedded, "HOMEBREW_ROOTS", ())
-    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
-    monkeypatch.delenv("PG_BINDIR", raising=False)
-    return tmp_path / "debian"
-
-
-def test_the_newest_postgresql_with_postgis_is_taken(bare_machine: Path) -> None:
-    assert find_binaries() is None
-    nine = fake_programs(bare_machine / "9.6" / "bin", with_postgis=True)
-    assert find_binaries() == nine
-    fourteen = fake_programs(bare_machine / "14" / "bin", with_postgis=True)
-    fake_programs(bare_machine / "15" / "bin", with_postgis=False)
-    assert find_binaries() == fourteen
-
-
-def test_pg_bindir_comes_first_and_must_be_right(bare_machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    own = fake_programs(bare_machine / "own" / "bin", with_postgis=True)
-    monkeypatch.setenv("PG_BINDIR", str(own))
-    assert find_binaries() == own
-    (own / "postgres").unlink()
-    with pytest.raises(Misconfigured, match=r"PG_BINDIR=.* holds no PostgreSQL with PostGIS"):
-        find_binaries()
-
-
-def test_without_postgis_one_message_names_every_way_out(bare_machine: Path, folder: Path) -> None:
-    said: list[str] = []
-    for attempt in (lambda: install_binaries(said.append), Cluster(folder / "pg").hold):
-        with pytest.raises(Misconfigured) as caught:
-            attempt()
-        for way in ("DATABASE_URL", "postgresql postgresql-postgis", "brew install postgis", "PG_BINDIR"):
-            assert way in str(caught.value)
-    assert said == []
-
-
-@pytest.mark.parametrize("works", [True, False])
-def test_apt_is_tried_as_root_and_its_last_words_are_shown(
-    bare_machine: Path, monkeypatch: pytest.MonkeyPatch, works: bool
-) -> None:
-    programs = bare_machine.parent / "bin"
-    programs.mkdir()
-    ready = fake_programs(bare_machine.parent / "ready" / "bin", with_postgis=True).parent
-    install = f'mkdir -p "{bare_machine}" && cp -a "{ready}" "{bare_machine}/15"' if works else "exit 100"
-    scripts = {
-        "apt-get": f'echo "E: $*"; case "$*" in *install*) {install};; *) exit 100;; esac',
-        "sudo": 'shift; exec "$@"',
-        "id": "echo 0",
-        "pg_config": "exit 1",
-    }
-    for name, script in scripts.items():
-        (programs / name).write_text(f"#!/bin/sh\n{script}\n")
-        (programs / name).chmod(0o755)
-    monkeypatch.setenv("PATH", f"{programs}:/usr/bin:/bin")
-    said: list[str] = []
-    if works:
-        assert install_binaries(said.append) == bare_machine / "15" / "bin"
-    else:
-        with pytest.raises(Misconfigured, match=r"E: .*install -y --no-install-recommends"):
-            install_binaries(said.append)
-    assert len(said) == 1

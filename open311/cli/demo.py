@@ -1,0 +1,36 @@
+"""What `open311 run` puts into the database, so that a newcomer has something to look at and a key to send with."""
+
+from __future__ import annotations
+
+import secrets
+
+from rich.progress import track
+
+from open311.cli.output import console, say
+from open311.clock import utc_now
+from open311.operations.access.api_keys import add_key, is_key
+from open311.operations.platform import Platform
+from open311.operations.upkeep.examples import add_examples
+
+
+def fill_with_examples(platform: Platform, count: int) -> None:
+    """Add made-up requests to each city that has no requests yet."""
+    cities = list(platform.registry)
+    progress = track(cities, "Making up example requests", console=console, transient=True)
+    added = sum(add_examples(platform, city, count=count, now=utc_now()) for city in progress)
+    if added:
+        say(f"Made up {added} example requests in {len(cities)} cities.")
+
+
+def add_demo_key(platform: Platform) -> str:
+    """The key that `open311 run` shows, the same in every run: a file in the data folder keeps it."""
+    file = platform.settings.data_path / "demo-key"
+    secret = file.read_text(encoding="utf-8").strip() if file.is_file() else ""
+    if not secret:
+        secret = f"demo-{secrets.token_urlsafe(18)}"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch(mode=0o600)
+        file.write_text(secret + "\n", encoding="utf-8")
+    if not is_key(platform, secret):
+        add_key(platform, label="demo", now=utc_now(), secret=secret)
+    return secret

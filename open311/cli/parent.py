@@ -1,0 +1,22 @@
+"""How a child of `open311 run` notices that its parent is gone: their pipe closes, however the parent ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+
+PARENT_VARIABLE = "OPEN311_PARENT_PIPE"
+"""Set to "stdin" where standard input is the pipe from the parent."""
+
+
+def end_with_parent() -> None:
+    """End this process with its parent, if that is `open311 run`; otherwise do nothing."""
+    if os.environ.pop(PARENT_VARIABLE, "") != "stdin":
+        return
+
+    def wait() -> None:
+        os.read(0, 1)  # blocks until the parent's end of the pipe closes
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=wait, daemon=True, name="parent watch").start()

@@ -1,0 +1,66 @@
+"""What commands work on: the settings, a running database, the platform over it, one of its jurisdictions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+from open311.cli.output import say
+from open311.embedded import Cluster, find_binaries, install_binaries
+from open311.observe import configure_logs
+from open311.operations.platform import Platform, open_platform
+from open311.operations.upkeep.sync_catalogues import ensure_synced
+from open311.plugins import Jurisdiction
+from open311.settings import Settings
+from open311.storage.migrations import migrate
+
+DATABASE = "open311"
+
+
+def read_settings() -> Settings:
+    """The settings in force; a wrong one raises Misconfigured, which ends the command with a sentence."""
+    return Settings.from_environ()
+
+
+@contextmanager
+def running_database(settings: Settings) -> Iterator[tuple[Settings, Cluster | None]]:
+    """Settings that name a database: that of DATABASE_URL, or else one in the private cluster.
+
+    The cluster is held for the block, and comes with the settings.
+    """
+    if settings.database_url:
+        yield settings, None
+        return
+    bin_dir = find_binaries() or install_binaries(say)
+    with Cluster(settings.data_path / "pg", bin_dir=bin_dir) as cluster:
+        if not cluster.has_database(DATABASE):
+            cluster.create_database(DATABASE)
+        yield replace(settings, database_url=cluster.url(DATABASE)), cluster
+
+
+@contextmanager
+def command_platform() -> Iterator[Platform]:
+    """The prepared platform of one short command, which logs warnings only."""
+    settings = read_settings()
+    configure_logs("warning")
+    with running_database(settings) as (settings, _), prepared_platform(settings) as platform:
+        yield platform
+
+
+@contextmanager
+def prepared_platform(settings: Settings) -> Iterator[Platform]:
+    """A platform without statement timeout, whose schema is at head and whose catalogues are stored."""
+    platform = open_platform(replace(settings, statement_timeout_ms=0))
+    try:
+        with platform.database.transaction() as connection:
+            migrate(connection)
+        ensure_synced(platform)
+        yield platform
+    finally:
+        platform.close()
+
+
+def find_jurisdiction(platform: Platform, jurisdiction_id: str) -> Jurisdiction:
+    """The jurisdiction that --jurisdiction names; without the option, the only one there is."""
+    return platform.registry.find(jurisdiction_id)

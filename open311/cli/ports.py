@@ -1,0 +1,57 @@
+"""The port of `open311 run`."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from open311.cli.output import fail
+from open311.settings import Settings
+
+PORTS_TO_TRY = 20
+
+
+@contextmanager
+def claimed_port(settings: Settings) -> Iterator[int]:
+    """A free port for the block: OPEN311_PORT if that is set, else the first free one from the default upwards.
+
+    A look at the port is not enough. Nothing listens on it before the server does, and two granian servers share a
+    port without an error. So two runs that start at the same time also claim a name for the port.
+    """
+    if os.environ.get("OPEN311_PORT"):
+        candidates = [settings.port]
+    else:
+        candidates = list(range(settings.port, settings.port + PORTS_TO_TRY))
+    for port in candidates:
+        with socket.socket(socket.AF_UNIX) as name:
+            if _claim(name, port) and _is_free(settings.host, port):
+                yield port
+                return
+    fail(f"port {candidates[0]} is taken; set OPEN311_PORT to a free one.")
+
+
+def _claim(name: socket.socket, port: int) -> bool:
+    """Bind a port's name until the socket closes; False where another process has it.
+
+    Linux only: the other systems have no socket names without a file.
+    """
+    if sys.platform != "linux":
+        return True
+    try:
+        name.bind(f"\0open311-port-{port}")
+    except OSError:
+        return False
+    return True
+
+
+def _is_free(host: str, port: int) -> bool:
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+    return True

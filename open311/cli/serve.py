@@ -1,0 +1,35 @@
+"""`open311 serve`: the web server."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import click
+
+from open311.cli.parent import end_with_parent
+from open311.cli.platforms import read_settings, running_database
+from open311.cli.signals import check_signals_every_second, hold_signals_while_forking
+from open311.cli.web_processes import serve_application
+
+
+@click.command()
+@click.option("--host", help="Address to listen on.")
+@click.option("--port", type=int, help="Port to listen on.")
+@click.option("--workers", type=int, help="Web processes.")
+def serve(host: str | None, port: int | None, workers: int | None) -> None:
+    """Serve the API on granian. Migrate first: `open311 db migrate`.
+
+    On SIGTERM, calls that are under way may finish. Any other WSGI server can run `wsgi:application`.
+    """
+    settings = read_settings()
+    settings = replace(
+        settings,
+        host=host or settings.host,
+        port=port or settings.port,
+        workers=workers or settings.workers,
+    )
+    end_with_parent()
+    check_signals_every_second()
+    hold_signals_while_forking()
+    with running_database(settings) as (settings, _):
+        serve_application(settings)

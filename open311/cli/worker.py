@@ -1,0 +1,41 @@
+"""`open311 worker`: background work."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import click
+
+from open311.cli.output import fail
+from open311.cli.parent import end_with_parent
+from open311.cli.platforms import read_settings, running_database
+from open311.cli.signals import GRACE_S
+from open311.jobs.worker import make_worker
+from open311.observe import configure_logs
+from open311.operations.platform import Platform, open_platform
+from open311.operations.upkeep.readiness import check_readiness
+from open311.storage.engine import libpq_dsn
+
+
+@click.command()
+@click.option("--once", is_flag=True, help="Stop when the queue is empty.")
+def worker(once: bool) -> None:
+    """Do background work: ids for batch requests, republishing, cleaning up.
+
+    A worker that is killed loses nothing: another worker does its jobs.
+    """
+    end_with_parent()
+    with running_database(read_settings()) as (settings, _):
+        configure_logs(settings.log_level)
+        platform = open_platform(replace(settings, statement_timeout_ms=0))
+        _require_job_queue(platform)
+        app = make_worker(platform, libpq_dsn(settings.sqlalchemy_url))
+        app.run_worker(wait=not once, shutdown_graceful_timeout=GRACE_S, fetch_job_polling_interval=2.0)
+        platform.close()
+
+
+def _require_job_queue(platform: Platform) -> None:
+    """End with a sentence when there is no database, or no tables in it: the job queue is one of them."""
+    for check in check_readiness(platform):
+        if check.name in ("database", "schema") and not check.is_ok:
+            fail(f"{check.name}: {check.detail}")

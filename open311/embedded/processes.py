@@ -1,0 +1,42 @@
+"""Small programs and other processes, as the operating system shows them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+
+def output_of(*command: str) -> str:
+    """What a small program prints, stripped; "" when it is missing, fails or takes over 20 seconds."""
+    try:
+        done = subprocess.run(  # noqa: S603 (no word of the command comes from outside)
+            command, capture_output=True, text=True, errors="replace", check=False, timeout=20
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def command_line(pid: int) -> list[bytes]:
+    """The words that a process was started with; none for a process that is dead or a zombie."""
+    if Path("/proc/self/cmdline").exists():
+        try:
+            return Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        except (FileNotFoundError, ProcessLookupError):
+            return []
+    line = os.fsencode(output_of("ps", "-ww", "-o", "command=", "-p", str(pid)))
+    # `ps` does not show where one word ends and the next begins: take what stands between -D and the first setting.
+    return [line.partition(b" -D ")[2].partition(b" -c ")[0]]
+
+
+def wait_until(is_so: Callable[[], bool], *, within_s: float) -> bool:
+    """Ask until the answer is yes; False when the time is up."""
+    give_up_at = time.monotonic() + within_s
+    while not is_so():
+        if time.monotonic() > give_up_at:
+            return False
+        time.sleep(0.02)
+    return True

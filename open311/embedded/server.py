@@ -1,0 +1,170 @@
+"""The server process of a cluster.
+
+The server is up when it answers a connection. `pg_ctl status` is not used: it reports a zombie as a running server.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from open311.embedded.binaries import WAYS_OUT, matching_binaries
+from open311.embedded.databases import MAINTENANCE, OWNER, SUPERUSER, is_answering
+from open311.embedded.files import PORT, ClusterFiles
+from open311.embedded.processes import command_line, wait_until
+from open311.errors import Misconfigured
+
+START_RETRY_S = 10.0
+"""How long to try again when the server dies at once: after kill -9 the last backends live on for a moment."""
+RECOVERY_S = 120.0
+"""How long a living server may replay its log before it answers."""
+STOP_S = 30.0
+
+SETTINGS = {
+    "listen_addresses": "",
+    "port": str(PORT),
+    "unix_socket_permissions": "0700",
+    "max_connections": "100",
+    "shared_buffers": "64MB",
+    "jit": "off",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    "log_checkpoints": "off",
+}
+NOT_DURABLE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+
+
+class PostgresServer:
+    """PostgreSQL over the files of one cluster.
+
+    The caller makes sure that one process at a time creates, starts or stops it.
+
+    durable  False for tests: a power cut may cost the data, a killed server does not
+    bin_dir  the PostgreSQL programs; None looks for them when they are needed first
+    """
+
+    def __init__(self, files: ClusterFiles, *, durable: bool, bin_dir: Path | None) -> None:
+        self.files = files
+        self._durable = durable
+        self._bin_dir = bin_dir
+
+    def is_up(self) -> bool:
+        """Whether the server answers."""
+        return is_answering(self.files.sockets)
+
+    def create(self) -> None:
+        """Create the data unless it exists. Killed at any moment, this leaves complete data or none."""
+        files = self.files
+        for leftover in files.base.glob("data.*.tmp"):
+            shutil.rmtree(leftover, ignore_errors=True)
+        if files.data.exists():
+            return
+        # A new name each time: the initdb of a killed process may still write into the old folder.
+        draft = Path(tempfile.mkdtemp(prefix="data.", suffix=".tmp", dir=files.base))
+        files.account.take_folder(draft)
+        self._initialize(draft)
+        draft.rename(files.data)
+
+    def start(self) -> None:
+        """Start the server, or wait for one that is starting or stopping; return when it answers."""
+        files, started_at = self.files, time.monotonic()
+        while True:
+            pid = self._postmaster() or self._spawn()
+            if self._answers_or_dies(pid):
+                return
+            if self._is_ours(pid) or time.monotonic() > started_at + START_RETRY_S:
+                raise Misconfigured(f"PostgreSQL does not start. {files.log} ends with:\n{files.log_tail()}")
+            time.sleep(0.1)
+
+    def stop(self) -> None:
+        """Stop the server, which ends its sessions at once (fast shutdown, then immediate shutdown)."""
+        pid = self._postmaster()
+        for order in (signal.SIGINT, signal.SIGQUIT):
+            if pid is None:
+                return
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, order)
+            if wait_until(lambda: not self._is_ours(pid), within_s=STOP_S):
+                return
+        raise Misconfigured(f"PostgreSQL (process {pid}) does not stop; see {self.files.log}")
+
+    def _initialize(self, data: Path) -> None:
+        """Run initdb, and make the role that owns the databases."""
+        locale = "en_US.UTF-8" if sys.platform == "darwin" else "C.UTF-8"
+        command = [self._program("initdb"), "-D", str(data), "-U", SUPERUSER, "--auth=trust", "-E", "UTF8"]
+        self._run([*command, f"--locale={locale}", *([] if self._durable else ["--no-sync"])])
+        # Not a superuser, as on any hosted PostGIS: what works here works there.
+        role = f"CREATE ROLE {OWNER} LOGIN CREATEDB;\n"
+        self._run([self._program("postgres"), "--single", "-D", str(data), MAINTENANCE], text_in=role)
+
+    def _postmaster(self) -> int | None:
+        """The process id of this cluster's living postmaster, whether it answers or not."""
+        pid = self.files.postmaster_pid()
+        return pid if pid is not None and self._is_ours(pid) else None
+
+    def _is_ours(self, pid: int) -> bool:
+        """Whether that process serves this cluster: a zombie does not, nor a later process with the same id."""
+        return os.fsencode(self.files.data) in command_line(pid)
+
+    def _answers_or_dies(self, pid: int) -> bool:
+        """Wait until the server answers or dies, `RECOVERY_S` at most; whether it answers."""
+        wait_until(lambda: not self._is_ours(pid) or self.is_up(), within_s=RECOVERY_S)
+        return self.is_up()
+
+    def _spawn(self) -> int:
+        """Start a postmaster and return its process id.
+
+        It has a session of its own, so that a Ctrl-C for us does not end it. A shell starts it and exits, which
+        makes it a child of init: a dead child of ours would stay a zombie until we wait for it.
+        """
+        files = self.files
+        files.clear_stale_locks()
+        files.prepare_sockets()
+        command = [self._program("postgres"), "-D", str(files.data), *self._options()]
+        with files.open_log() as log_fd:
+            launched = subprocess.run(  # noqa: S603 (no word of the command comes from outside)
+                ["/bin/sh", "-c", '"$@" >&2 & echo $!', "sh", *command],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=log_fd,
+                start_new_session=True,
+                check=True,
+                text=True,
+                **files.account.process_arguments(),
+            )
+        return int(launched.stdout)
+
+    def _options(self) -> list[str]:
+        settings = SETTINGS | {"unix_socket_directories": f'"{self.files.sockets}"'}
+        if not self._durable:
+            settings |= NOT_DURABLE
+        return [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
+
+    def _run(self, command: list[str], *, text_in: str = "") -> None:
+        """Run a program as the server's user, to its end; if it fails, its output is in the error."""
+        done = subprocess.run(  # noqa: S603 (no word of the command comes from outside)
+            command,
+            input=text_in,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            check=False,
+            **self.files.account.process_arguments(),
+        )
+        if done.returncode != 0:
+            name = Path(command[0]).name
+            output = done.stdout.strip()[-2000:]
+            raise Misconfigured(f"{name} failed in {self.files.base}:\n{output}\n{WAYS_OUT}")
+
+    def _program(self, name: str) -> str:
+        """The path of initdb or postgres, of the major version that made the data."""
+        self._bin_dir = matching_binaries(self._bin_dir, self.files.data, home=self.files.home)
+        return str(self._bin_dir / name)

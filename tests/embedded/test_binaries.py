@@ -1,0 +1,88 @@
+"""Finding PostgreSQL on a machine, and installing it there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from open311.embedded import Cluster, binaries, find_binaries, install_binaries
+from open311.errors import Misconfigured
+
+
+def fake_programs(bin_dir: Path, *, with_postgis: bool) -> Path:
+    """A folder that looks like a PostgreSQL's."""
+    share_dir = bin_dir.parent / "share"
+    (share_dir / "extension").mkdir(parents=True)
+    if with_postgis:
+        (share_dir / "extension" / "postgis.control").touch()
+    bin_dir.mkdir()
+    for name in ("initdb", "postgres", "pg_ctl", "pg_config"):
+        (bin_dir / name).write_text(f"#!/bin/sh\necho '{share_dir}'\n")
+        (bin_dir / name).chmod(0o755)
+    return bin_dir
+
+
+@pytest.fixture
+def bare_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Debian's folder on a machine without any PostgreSQL, and no program in PATH."""
+    monkeypatch.setattr(binaries, "DEBIAN_ROOT", tmp_path / "debian")
+    monkeypatch.setattr(binaries, "HOMEBREW_ROOTS", ())
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    monkeypatch.delenv("PG_BINDIR", raising=False)
+    return tmp_path / "debian"
+
+
+def test_the_newest_postgresql_with_postgis_is_taken(bare_machine: Path) -> None:
+    assert find_binaries() is None
+    nine = fake_programs(bare_machine / "9.6" / "bin", with_postgis=True)
+    assert find_binaries() == nine
+    fourteen = fake_programs(bare_machine / "14" / "bin", with_postgis=True)
+    fake_programs(bare_machine / "15" / "bin", with_postgis=False)
+    assert find_binaries() == fourteen
+
+
+def test_pg_bindir_comes_first_and_must_be_right(bare_machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = fake_programs(bare_machine / "own" / "bin", with_postgis=True)
+    monkeypatch.setenv("PG_BINDIR", str(own))
+    assert find_binaries() == own
+    (own / "postgres").unlink()
+    with pytest.raises(Misconfigured, match=r"PG_BINDIR=.* holds no PostgreSQL with PostGIS"):
+        find_binaries()
+
+
+def test_without_postgis_one_message_names_every_way_out(bare_machine: Path, folder: Path) -> None:
+    said: list[str] = []
+    for attempt in (lambda: install_binaries(said.append), Cluster(folder / "pg").hold):
+        with pytest.raises(Misconfigured) as caught:
+            attempt()
+        for way in ("DATABASE_URL", "postgresql postgresql-postgis", "brew install postgis", "PG_BINDIR"):
+            assert way in str(caught.value)
+    assert said == []
+
+
+@pytest.mark.parametrize("works", [True, False])
+def test_apt_is_tried_as_root_and_its_last_words_are_shown(
+    bare_machine: Path, monkeypatch: pytest.MonkeyPatch, works: bool
+) -> None:
+    programs = bare_machine.parent / "bin"
+    programs.mkdir()
+    ready = fake_programs(bare_machine.parent / "ready" / "bin", with_postgis=True).parent
+    install = f'mkdir -p "{bare_machine}" && cp -a "{ready}" "{bare_machine}/15"' if works else "exit 100"
+    scripts = {
+        "apt-get": f'echo "E: $*"; case "$*" in *install*) {install};; *) exit 100;; esac',
+        "sudo": 'shift; exec "$@"',
+        "id": "echo 0",
+        "pg_config": "exit 1",
+    }
+    for name, script in scripts.items():
+        (programs / name).write_text(f"#!/bin/sh\n{script}\n")
+        (programs / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}:/usr/bin:/bin")
+    said: list[str] = []
+    if works:
+        assert install_binaries(said.append) == bare_machine / "15" / "bin"
+    else:
+        with pytest.raises(Misconfigured, match=r"E: .*install -y --no-install-recommends"):
+            install_binaries(said.append)
+    assert len(said) == 1
