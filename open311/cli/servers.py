@@ -204,8 +204,8 @@ def run(examples: int) -> None:
         prepare(platform)
         fill_with_examples(platform, examples)
         key = add_demo_key(platform)
-        for fault in platform.registry.faults:
-            say(f"Not served: {fault.name}: {fault.why}")
+        for reason in platform.registry.reasons:
+            say(f"Not served: {reason}")
         platform.close()
         Supervisor(_environment(settings), settings, cluster).run(partial(_greet, platform.registry, key))
 
