@@ -4,7 +4,7 @@
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help run test check openapi bench clean force
+.PHONY: help run test check openapi keys bench clean force
 
 PYTHONS := python3.13 python3.12 python3.11 python3
 BIN := .venv/bin
@@ -28,6 +28,9 @@ check: .venv/dev.stamp ## lint, formatting, types, import contracts
 
 openapi: .venv/run.stamp ## write spec/openapi.json anew
 	@$(BIN)/open311 openapi --write
+
+keys: .venv/run.stamp ## write the tables of keys in jurisdictions/README.md anew
+	@$(BIN)/python -m open311.plugins.declared.reference
 
 # Linux only: CPU and memory are read from /proc. The database it makes stays in var/pg-bench for the next time.
 bench: .venv/bench.stamp ## measure against other servers: ROWS=100k|1M|5M, ROUNDS=5, QUICK=1 to see that it works

@@ -41,8 +41,8 @@ def list_all() -> None:
             for jurisdiction in registry
         ),
     )
-    for fault in registry.faults:
-        say(f"not served: {fault.name}: {fault.why}")
+    for reason in registry.reasons:
+        say(f"not served: {reason}")
 
 
 @jurisdictions.command()
@@ -63,8 +63,8 @@ def check(names: tuple[str, ...]) -> None:
     registry = load_registry(names or read_settings().jurisdictions)
     for jurisdiction in registry:
         say(f"sound: {jurisdiction.id}, {len(jurisdiction.services)} services")
-    for fault in registry.faults:
-        say(f"broken: {fault.name}: {fault.why}")
+    for reason in registry.reasons:
+        say(f"broken: {reason}")
     if registry.faults:
         fail(f"{len(registry.faults)} of {len(registry.faults) + len(registry.jurisdictions)} are broken.")
 

@@ -38,8 +38,8 @@ def run(examples: int) -> None:
 
 
 def _name_faults(registry: Registry) -> None:
-    for fault in registry.faults:
-        say(f"Not served: {fault.name}: {fault.why}")
+    for reason in registry.reasons:
+        say(f"Not served: {reason}")
 
 
 def _environment(settings: Settings) -> dict[str, str]:

@@ -18,7 +18,7 @@ GROUP = "open311.jurisdictions"
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Why a jurisdiction is not served."""
+    """Why a jurisdiction is not served; a line for each reason."""
 
     name: str
     why: str
@@ -39,6 +39,11 @@ class Registry:
 
     def __iter__(self) -> Iterator[Jurisdiction]:
         return iter(self.jurisdictions.values())
+
+    @property
+    def reasons(self) -> list[str]:
+        """Why those that could not be loaded are not served: a line for each reason, with the plugin's name."""
+        return [f"{fault.name}: {reason}" for fault in self.faults for reason in fault.why.splitlines()]
 
     def get(self, jurisdiction_id: str) -> Jurisdiction | None:
         """The jurisdiction with this id as stored, or None."""
@@ -94,7 +99,7 @@ def _refusal(jurisdiction: object, found: Mapping[str, Jurisdiction]) -> str:
         return "is not a Jurisdiction; export `jurisdiction = declared.load(__package__)`"
     if jurisdiction.id in found:
         return f"has the id {jurisdiction.id}, which another jurisdiction has already"
-    return "; ".join(find_faults(jurisdiction)[:5])
+    return "\n".join(find_faults(jurisdiction))
 
 
 def _loaders(names: Sequence[str]) -> Iterator[tuple[str, Callable[[], object]]]:

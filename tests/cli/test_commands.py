@@ -205,7 +205,8 @@ def test_a_broken_plugin_is_listed_and_does_not_hide_the_others(bare_run: Run, t
     broken = folder(tmp_path, 'id = "Broken.Example"\n')
     said = printed(bare_run("jurisdictions", "list", OPEN311_JURISDICTIONS=f"demo,{broken}"))
     assert "city.example" in said
-    assert f"not served: {broken}: broken/jurisdiction.toml: name is missing." in said
+    for key in ("name", "time_zone", "triage"):
+        assert f'not served: {broken}: broken/jurisdiction.toml: {key} is missing; write {key} = "…".\n' in said
 
 
 def folder(tmp_path: Path, toml: str, name: str = "broken") -> Path:
@@ -241,7 +242,8 @@ def test_a_sound_folder_passes_the_check(bare_run: Run, tmp_path: Path) -> None:
         ),
         (SOUND.replace("Europe/Helsinki", "Europe/Nowhere"), "time_zone 'Europe/Nowhere' is no IANA zone"),
         (SOUND.replace("time_zone", "timezone"), "time_zone is missing"),
-        (SOUND + "[[services]\n", "is not TOML in UTF-8"),
+        (SOUND.replace("time_zone", "timezone"), "unknown key 'timezone'; did you mean time_zone?"),
+        (SOUND + "[[services]\n", "is not TOML"),
     ],
 )
 def test_a_broken_folder_fails_the_check_with_its_reason(

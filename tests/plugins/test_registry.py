@@ -161,6 +161,21 @@ def test_a_broken_folder_stops_no_other(folder: Callable[..., str]) -> None:
     assert "unknown key 'colour'" in found.faults[0].why
 
 
+def test_each_fault_of_a_city_is_a_reason_of_its_own(folder: Callable[..., str]) -> None:
+    twice = FORM.replace('triage = "desk"', 'triage = "nobody"') + '[[services]]\ncode = "other"\nname = "Other"\n'
+    bad, worse = (
+        folder("bad", "a.example", twice),
+        folder("worse", "b.example", "id = {{}}\nnome = 1\n" + FORM[30:]),
+    )
+
+    reasons = load_registry([bad, worse]).reasons
+
+    assert f"{bad}: triage names department 'nobody', which is not declared" in reasons
+    assert f"{bad}: service 'other' stands 2 times" in reasons
+    assert f"{worse}: worse/jurisdiction.toml: id must be a string, not a table." in reasons
+    assert f"{worse}: worse/jurisdiction.toml: unknown key 'nome'; did you mean name?" in reasons
+
+
 def test_the_first_of_two_with_one_id_is_served(folder: Callable[..., str]) -> None:
     first, second = folder("first", "a.example"), folder("second", "A.Example")
 

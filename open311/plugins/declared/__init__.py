@@ -1,0 +1,56 @@
+"""Jurisdictions declared in files: `jurisdiction.toml`, boundary and areas as GeoJSON, `languages/*.toml`.
+
+The form is described key by key in `jurisdictions/README.md`. Unknown keys are errors, so that a misspelling
+never silently changes a city.
+"""
+
+from __future__ import annotations
+
+from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
+
+from open311.domain.services import Translation
+from open311.errors import Misconfigured
+from open311.plugins.declared.files import File
+from open311.plugins.declared.maps import read_areas, read_boundary
+from open311.plugins.declared.schemas import FORM, LANGUAGE
+from open311.plugins.interface import Jurisdiction
+
+
+def load(source: str | Path | None, kind: type[Jurisdiction] = Jurisdiction) -> Jurisdiction:
+    """The jurisdiction declared in a package or a folder.
+
+    source  a package's name (`__package__`) or a folder
+    kind    a subclass of Jurisdiction whose hooks say what the files cannot
+    Raises Misconfigured with every fault of the files, a line each, naming the file and the key.
+    """
+    if source is None:
+        raise Misconfigured("declared.load wants a package's name; call it as declared.load(__package__).")
+    folder = source if isinstance(source, Path) else _package(source)
+    faults: list[str] = []
+    form = File(folder / "jurisdiction.toml", f"{folder.name}/jurisdiction.toml", faults).toml(FORM)
+    boundary = read_boundary(File(folder / "boundary.geojson", f"{folder.name}/boundary.geojson", faults))
+    areas = read_areas(File(folder / "areas.geojson", f"{folder.name}/areas.geojson", faults))
+    translations = _translations(folder, faults)
+    if faults:
+        raise Misconfigured("\n".join(" ".join(fault.split()) for fault in faults))
+    return kind(**form, boundary=boundary, areas=areas, translations=translations)
+
+
+def _package(name: str) -> Traversable:
+    try:
+        return resources.files(name)
+    except ModuleNotFoundError:
+        raise Misconfigured(f"{name}: no package has this name.") from None
+
+
+def _translations(folder: Traversable, faults: list[str]) -> dict[str, Translation]:
+    """The catalogue's texts by language."""
+    languages = folder / "languages"
+    files = {file.name: file for file in languages.iterdir()} if languages.is_dir() else {}
+    return {
+        name.removesuffix(".toml"): File(files[name], f"{folder.name}/languages/{name}", faults).toml(LANGUAGE)
+        for name in sorted(files)
+        if name.endswith(".toml")
+    }

@@ -1,0 +1,54 @@
+"""What schemas found wrong, as sentences for a city's author: where, which key, what is wrong, what to write."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from difflib import get_close_matches
+from typing import Any
+
+from open311.plugins.declared.keys import ByCode, OneTable, Table, Tables, cut, shown
+
+# `found` is what marshmallow's ValidationError holds: a list of messages about one value, or, for what is nested,
+# such again by key, by code or by place in a list.
+
+
+def explain(whole: Table, found: Any, data: Any, where: str) -> Iterator[str]:
+    """Everything that is wrong with a file's data: `service pothole: attribute SURFACE: datatype must be …`."""
+    return _in_table(whole, found, data, where, whole)
+
+
+def _in_table(table: Table, found: Any, data: Any, where: str, whole: Table) -> Iterator[str]:
+    if not isinstance(data, dict):
+        yield f"{where} {table.misfit(data)}"
+        return
+    for key in sorted(found, key=lambda key: "" if key in table.fields else key):
+        if key in table.fields:
+            yield from _in_value(table.fields[key], key, found[key], data.get(key), where, whole)
+        else:
+            yield f"{where}: unknown key {shown(key)}; {_cure(key, table, whole)}"
+
+
+def _in_value(kind: object, key: str, found: Any, value: Any, where: str, whole: Table) -> Iterator[str]:
+    if isinstance(found, list):
+        yield from (f"{where}: {cut(key)} {message}" for message in found)
+    elif isinstance(kind, OneTable):
+        yield from _in_table(kind.table, found, value, f"{where}: {kind.table.noun} {cut(key)}", whole)
+    elif isinstance(kind, Tables):
+        for index, item in found.items():
+            yield from _in_table(
+                kind.table, item, value[index], f"{where}: {kind.table.title(value[index], index + 1)}", whole
+            )
+    elif isinstance(kind, ByCode):
+        for code, item in found.items():
+            inside = f"{where}: {key}" if isinstance(item, list) else where
+            yield from _in_value(kind.each, code, item, value[code], inside, whole)
+
+
+def _cure(key: str, table: Table, whole: Table) -> str:
+    """What the author may have meant by an unknown key."""
+    near = get_close_matches(key.lower(), table.fields, n=1)
+    if near:
+        return f"did you mean {near[0]}?"
+    if key in whole.fields:
+        return "it is a key of the whole file, so move it above the first [table]."
+    return "see jurisdictions/README.md."

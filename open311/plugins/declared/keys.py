@@ -1,0 +1,264 @@
+"""What a key of a city's files can hold. Each kind is strict, and its errors say what is wrong and how to mend it.
+
+A message goes on where the name of the key ends: `must be a string, not 7; put it in quotes.`
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from datetime import date, time
+from typing import Any, ClassVar
+
+from marshmallow import RAISE, Schema, ValidationError, fields, missing
+
+_LONGEST = 60
+
+
+class Key(fields.Field[Any]):
+    """A key of a table. Without a default it must be given.
+
+    kind     what it holds, as a message says it
+    meaning  for jurisdictions/README.md, which shows the metadata
+    unset    what leaving the key out means, where its default does not say it
+    """
+
+    kind: str
+
+    def __init__(self, meaning: str = "", *, default: Any = missing, unset: str = "") -> None:
+        shown_default = "must be given" if default is missing else unset or f"`{json.dumps(default)}`"
+        metadata = {"description": meaning, "type": self.type, "default": shown_default}
+        super().__init__(
+            required=default is missing,
+            load_default=default,
+            metadata=metadata,
+            error_messages={"required": 'is missing; write {name} = "…".'},
+        )
+
+    @property
+    def type(self) -> str:
+        """What it holds, as the README says it."""
+        return self.kind.removeprefix("a ")
+
+    def make_error(self, key: str, **kwargs: Any) -> ValidationError:
+        """marshmallow's, with the name of the key for the message."""
+        return super().make_error(key, name=self.name, **kwargs)
+
+    def misfit(self, value: object) -> ValidationError:
+        """The error for a value of another kind."""
+        return ValidationError(f"must be {self.kind}, not {shown(value)}.")
+
+
+class Text(Key):
+    """A string."""
+
+    kind = "a string"
+
+    def deserialize(self, value: Any, attr: str | None = None, data: Any = None, **kwargs: Any) -> Any:
+        """The value. Most values are strings, and need no more than this look at their type."""
+        return value if type(value) is str else super().deserialize(value, attr, data, **kwargs)
+
+    def _deserialize(self, value: Any, *_args: Any, **_kwargs: Any) -> str:
+        raise ValidationError(f"must be a string, not {_quotable(value)}.")
+
+
+class LowerCase(Text):
+    """A string whose case does not count."""
+
+    def deserialize(self, value: Any, attr: str | None = None, data: Any = None, **kwargs: Any) -> Any:
+        """The string in lower case."""
+        return super().deserialize(value, attr, data, **kwargs).lower()
+
+
+class Flag(Key):
+    """True or false."""
+
+    kind = "true or false"
+
+    def _deserialize(self, value: Any, *_args: Any, **_kwargs: Any) -> bool:
+        if not isinstance(value, bool):
+            raise self.misfit(value)
+        return value
+
+
+class Number(Key):
+    """A whole number within bounds."""
+
+    kind = "a whole number"
+
+    def __init__(self, meaning: str, *, least: int, most: int, default: int) -> None:
+        super().__init__(meaning, default=default)
+        self.least, self.most = least, most
+
+    def _deserialize(self, value: Any, *_args: Any, **_kwargs: Any) -> int:
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise self.misfit(value)
+        if not self.least <= value <= self.most:
+            raise ValidationError(f"must be {self.least} to {self.most}, not {shown(value)}.")
+        return value
+
+
+class Choice(Key):
+    """One of a few words."""
+
+    def __init__(self, choices: Iterable[str], meaning: str, *, default: str) -> None:
+        self.choices = {str(choice): choice for choice in choices}
+        self.kind = f"one of {', '.join(self.choices)}"
+        super().__init__(meaning, default=default)
+
+    @property
+    def type(self) -> str:
+        """The words as they are written."""
+        return ", ".join(f'`"{word}"`' for word in self.choices)
+
+    def _deserialize(self, value: Any, *_args: Any, **_kwargs: Any) -> str:
+        if not isinstance(value, str) or value not in self.choices:
+            raise self.misfit(value)
+        return self.choices[value]
+
+
+class Texts(Key):
+    """A list of strings. A lone string stands for a list of one, an empty list for the default."""
+
+    kind = "a string or a list of strings"
+
+    @property
+    def type(self) -> str:
+        """The usual way to write it."""
+        return "list of strings"
+
+    def _deserialize(self, value: Any, *_args: Any, **_kwargs: Any) -> tuple[str, ...]:
+        texts = [value] if isinstance(value, str) else value
+        if not isinstance(texts, list):
+            raise self.misfit(value)
+        for text in texts:
+            if not isinstance(text, str):
+                raise ValidationError(f"must hold strings only, not {_quotable(text)}.")
+        return tuple(texts) or self.load_default
+
+
+class Table(Schema):
+    """A TOML table whose keys are known.
+
+    makes     what the table becomes
+    header    how it is written
+    noun      what it is, and `known_by` the key that tells it from its neighbours: service pothole
+    """
+
+    class Meta:
+        unknown = RAISE
+
+    makes: ClassVar[type] = dict
+    header: ClassVar[str]
+    noun: ClassVar[str] = ""
+    known_by: ClassVar[str] = "code"
+
+    def read(self, table: dict[str, Any]) -> Any:
+        """What a table stands for. Raises ValidationError with all its faults."""
+        try:
+            found = self._sound(table)
+        except (KeyError, ValidationError):
+            found = self.load(table)
+        return self.makes(**found)
+
+    def read_all(self, tables: list[Any]) -> tuple[Any, ...]:
+        """What each of several tables stands for. Raises ValidationError with all faults of all."""
+        try:
+            found = [self._sound(table) for table in tables]
+        except (AttributeError, KeyError, ValidationError):
+            found = self.load(tables, many=True)
+        return tuple(self.makes(**each) for each in found)
+
+    def _sound(self, table: dict[str, Any]) -> dict[str, Any]:
+        """What `load` finds in a sound table, in less than half the time; ten cities have a thousand tables.
+
+        A faulty one raises the first fault met; `load` then finds them all.
+        """
+        found = {}
+        for key in self.fields.keys() | table.keys():
+            field = self.fields[key]
+            found[field.attribute or key] = field.deserialize(table.get(key, missing))
+        return found
+
+    def misfit(self, value: object) -> str:
+        """The message for something else in a table's place."""
+        return f"must be a table ({self.header}), not {shown(value)}."
+
+    def title(self, table: object, number: int) -> str:
+        """How a message names one table of a list, the first of which has number 1."""
+        code = table.get(self.known_by) if isinstance(table, dict) else None
+        return f"{self.noun} {cut(code)}" if code and isinstance(code, str) else f"{self.noun} no. {number}"
+
+
+class OneTable(Key):
+    """A table of its own."""
+
+    kind = "a table"
+
+    def __init__(self, table: Table, meaning: str = "", *, default: Any = missing, unset: str = "") -> None:
+        super().__init__(meaning, default=default, unset=unset)
+        self.table = table
+
+    def _deserialize(self, value: Any, *_args: Any, **_kwargs: Any) -> Any:
+        if not isinstance(value, dict):
+            raise ValidationError(self.table.misfit(value))
+        return self.table.read(value)
+
+
+class Tables(Key):
+    """A list of tables. `attribute` names what they become, where that is not the key."""
+
+    kind = "a list of tables"
+
+    def __init__(self, table: Table, meaning: str, *, attribute: str | None = None) -> None:
+        super().__init__(meaning, default=(), unset="none")
+        self.table, self.attribute = table, attribute
+
+    def _deserialize(self, value: Any, *_args: Any, **_kwargs: Any) -> Any:
+        if not isinstance(value, list):
+            raise ValidationError(f"must be {self.kind} ({self.table.header}), not {shown(value)}.")
+        return self.table.read_all(value)
+
+
+class ByCode(Key):
+    """A table whose keys are codes of the city's own, each with a value of one kind."""
+
+    def __init__(self, each: Key, meaning: str) -> None:
+        self.kind = "a table of strings" if isinstance(each, Text) else "a table"
+        super().__init__(meaning, default=dict, unset="none")
+        self.each = each
+
+    def _deserialize(self, value: Any, *_args: Any, **_kwargs: Any) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            raise self.misfit(value)
+        found: dict[str, Any] = {}
+        wrong: dict[str, Any] = {}
+        for code, item in value.items():
+            try:
+                found[code] = self.each.deserialize(item)
+            except ValidationError as error:
+                wrong[code] = error.messages
+        if wrong:
+            raise ValidationError(wrong)
+        return found
+
+
+def shown(value: object) -> str:
+    """A value of a TOML file as a message shows it: as it was written, or what it is."""
+    if isinstance(value, dict | list):
+        return "a table" if isinstance(value, dict) else "a list"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int) and abs(value) > 10**_LONGEST:
+        return "a huge number"
+    return cut(repr(value) if isinstance(value, str) else str(value))
+
+
+def _quotable(value: object) -> str:
+    """A value that is no string, and the cure where quotes would make it one."""
+    return f"{shown(value)}; put it in quotes" if isinstance(value, int | float | date | time) else shown(value)
+
+
+def cut(text: str) -> str:
+    """A text of bounded length."""
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"

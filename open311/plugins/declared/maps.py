@@ -1,0 +1,93 @@
+"""A city's boundary and areas: GeoJSON features that are polygons in degrees, (long, lat), WGS 84."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import shapely
+from shapely.geometry import shape
+from shapely.geometry.base import BaseGeometry
+
+from open311.plugins.declared.files import File
+from open311.plugins.declared.keys import cut
+
+_UNREADABLE = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, shapely.errors.ShapelyError)
+"""What Shapely raises for coordinates that are none."""
+
+
+class Feature(NamedTuple):
+    """A feature's `name` property, "" without one, and its geometry, None if it has a fault."""
+
+    name: str
+    geometry: BaseGeometry | None
+
+
+def read_boundary(file: File) -> BaseGeometry | None:
+    """Where the city lies; None without a file."""
+    if not file.path.is_file():
+        return None
+    found = _features(file)
+    if found is not None and len(found) != 1:
+        file.report(f"must hold one feature, not {len(found)}; use a MultiPolygon for several parts.")
+    return found[0].geometry if found else None
+
+
+def read_areas(file: File) -> dict[str, BaseGeometry]:
+    """Polygons by name; empty without a file."""
+    found = (_features(file) or []) if file.path.is_file() else []
+    areas: dict[str, BaseGeometry | None] = {}
+    for number, (name, geometry) in enumerate(found, 1):
+        if not name or name in areas:
+            file.report(f"feature {name or f'no. {number}'} needs a `name` property of its own.")
+        areas[name] = geometry
+    return {name: geometry for name, geometry in areas.items() if geometry is not None}
+
+
+def _features(file: File) -> list[Feature] | None:
+    """The features of a file; None if they cannot be told."""
+    document = file.geojson()
+    if document is None:
+        return None
+    items = document.get("features") if document.get("type") == "FeatureCollection" else [document]
+    if not isinstance(items, list):
+        file.report("is not GeoJSON: a FeatureCollection must have a list of features.")
+        return None
+    return [_feature(file, item, number) for number, item in enumerate(items, 1)]
+
+
+def _feature(file: File, item: Any, number: int) -> Feature:
+    name = _name(item)
+    try:
+        geometry = shape(item["geometry"])
+    except _UNREADABLE:
+        fault = (
+            "is not GeoJSON: it must be a Feature whose geometry is a Polygon or MultiPolygon of [long, lat] pairs"
+        )
+    else:
+        fault = _fault(geometry)
+    if fault:
+        file.report(f"feature {cut(name) or f'no. {number}'} {fault}.")
+        return Feature(name, None)
+    shapely.prepare(geometry)
+    return Feature(name, geometry)
+
+
+def _fault(geometry: BaseGeometry) -> str:
+    """Why a geometry cannot be a boundary or an area; "" if it can."""
+    if geometry.geom_type not in ("Polygon", "MultiPolygon"):
+        return f"must be a Polygon or MultiPolygon, not a {geometry.geom_type}"
+    if geometry.is_empty:
+        return "must not be empty"
+    if not geometry.is_valid:
+        return f"must be valid: {shapely.is_valid_reason(geometry)}"
+    west, south, east, north = geometry.bounds
+    if west < -180 or east > 180 or south < -90 or north > 90:
+        return "must be in degrees, (long, lat), WGS 84"
+    return ""
+
+
+def _name(item: Any) -> str:
+    """A feature's name, "" without one; GeoJSON allows null properties."""
+    properties = item.get("properties") if isinstance(item, dict) else None
+    name = properties.get("name") if isinstance(properties, dict) else None
+    return str(name or "")

@@ -1,0 +1,50 @@
+"""The tables of jurisdictions/README.md, made of the schemas. `make keys` writes them anew."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from open311.plugins.declared.keys import ByCode, OneTable, Table, Tables
+from open311.plugins.declared.schemas import FORM, LANGUAGE
+
+README = Path("jurisdictions/README.md")
+_PLACE = re.compile(r"(<!-- keys: (?P<header>.+?) -->\n).*?(<!-- end of keys -->)", re.DOTALL)
+
+
+def renew(text: str) -> str:
+    """The README with every table of keys as the schemas have it now.
+
+    Each stands between `<!-- keys: HEADER -->`, as in `[[services]]`, and `<!-- end of keys -->`.
+    Raises KeyError for a header that no table has.
+    """
+    tables = {table.header: table for table in all_tables()}
+    return _PLACE.sub(lambda place: f"{place[1]}\n{_rows(tables[place['header']])}\n{place[3]}", text)
+
+
+def all_tables() -> Iterator[Table]:
+    """Every table of a city's files, some of them several times."""
+    for whole in (FORM, LANGUAGE):
+        yield from _with_inner(whole)
+
+
+def _with_inner(table: Table) -> Iterator[Table]:
+    yield table
+    for field in table.fields.values():
+        kind = field.each if isinstance(field, ByCode) else field
+        if isinstance(kind, OneTable | Tables):
+            yield from _with_inner(kind.table)
+
+
+def _rows(table: Table) -> str:
+    """A table of keys in Markdown."""
+    lines = ["| Key | Type | Default | Meaning |", "|---|---|---|---|"]
+    for key, field in table.fields.items():
+        told = field.metadata
+        lines.append(f"| `{key}` | {told['type']} | {told['default']} | {told['description']} |")
+    return "".join(f"{line}\n" for line in lines)
+
+
+if __name__ == "__main__":
+    README.write_text(renew(README.read_text(encoding="utf-8")), encoding="utf-8")
