@@ -6,7 +6,7 @@ from marshmallow import EXCLUDE, fields
 
 from schemas.arguments import PAGE_SIZE_ALIASES, JurisdictionArguments, RequestArguments, RequestSearchArguments
 from schemas.base import Body, Geometry, Items, Text, describe
-from schemas.georeport import ServiceRequestSchema
+from schemas.georeport import ExtrasSchema, ServiceRequestSchema
 from schemas.limits import LONGEST_WAIT_S, MAX_ROWS, MAX_VICINITY_DAYS, MAX_VICINITY_M
 from schemas.parameters import (
     InstantParameter,
@@ -51,7 +51,7 @@ class WithdrawnSchema(Body):
     withdrawn = fields.Boolean(metadata=describe("Always true: forget the request.", True))
 
 
-class ChangeSchema(ServiceRequestSchema):
+class ChangeSchema(ExtrasSchema, ServiceRequestSchema):
     """A request as it is now; one that was withdrawn has its id and `withdrawn` alone."""
 
     xml_root = "changes"
@@ -73,7 +73,7 @@ class NearbyArguments(RequestArguments):
     )
 
 
-class NearbySchema(ServiceRequestSchema):
+class NearbySchema(ExtrasSchema, ServiceRequestSchema):
     """An earlier request, and how far away it is."""
 
     distance = fields.Float(metadata=describe("Metres from the point.", 12.5))
