@@ -18,17 +18,15 @@ from sqlalchemy import (
     any_,
     bindparam,
     func,
-    insert,
     literal_column,
     select,
     update,
 )
-from sqlalchemy.dialects.postgresql import Insert
-from sqlalchemy.dialects.postgresql import insert as pg_insert
+from sqlalchemy.dialects.postgresql import Insert, insert
 
 from open311.domain.attributes import Answer
 from open311.domain.places import Place
-from open311.domain.requests import Event, Reporter, RequestRecord, Status, Visibility
+from open311.domain.requests import Event, RequestRecord, Status, Visibility
 from open311.storage.copying import FEW, all_of, insert_rows, stage_of, staged
 from open311.storage.geometry import point_of
 from open311.storage.hot.connections import HotConnections, Statement
@@ -78,17 +76,6 @@ def _next_block() -> Statement:
     return Statement.of(select(request_number.next_value()), is_prepared=True)
 
 
-def insert_record(connection: Connection, record: RequestRecord) -> bool:
-    """Store a new record; False if its service_request_id is taken already."""
-    statement = (
-        pg_insert(service_request)
-        .values(record_values(record))
-        .on_conflict_do_nothing(index_elements=["jurisdiction_id", "service_request_id"])
-        .returning(service_request.c.id)
-    )
-    return connection.execute(statement).one_or_none() is not None
-
-
 def insert_records(connection: Connection, records: Sequence[RequestRecord], event: str) -> None:
     """Store many new records, each with one event of its history, in few statements; ids must be free."""
     insert_rows(connection, service_request, [record_values(record) for record in records])
@@ -101,10 +88,10 @@ def add_records(connection: Connection, records: Sequence[RequestRecord]) -> set
     if not rows:
         return set()
     if len(rows) <= FEW:
-        statement = _unless_taken(pg_insert(service_request)).returning(service_request.c.id)
+        statement = _unless_taken(insert(service_request)).returning(service_request.c.id)
         return set(connection.execute(statement, rows).scalars())
     with staged(connection, _STAGE, rows):
-        added = connection.execute(_unless_taken(pg_insert(service_request).from_select(*all_of(_STAGE)))).rowcount
+        added = connection.execute(_unless_taken(insert(service_request).from_select(*all_of(_STAGE)))).rowcount
     numbers = {record.number for record in records}
     return numbers if added == len(rows) else numbers & _stored(connection, records)
 
@@ -122,23 +109,6 @@ def _stored(connection: Connection, records: Sequence[RequestRecord]) -> set[int
         )
     )
     return set(found.scalars())
-
-
-def insert_reporter(connection: Connection, record: RequestRecord, who: Reporter) -> None:
-    """Store who sent a request, if anything is known of them."""
-    if who:
-        connection.execute(
-            insert(reporter).values(
-                jurisdiction_id=record.jurisdiction_id,
-                request_id=record.number,
-                email=who.email,
-                first_name=who.first_name,
-                last_name=who.last_name,
-                phone=who.phone,
-                device_id=who.device_id,
-                account_id=who.account_id,
-            )
-        )
 
 
 def insert_events(connection: Connection, record: RequestRecord, events: Iterable[Event]) -> None:

@@ -26,16 +26,6 @@ def _by_token() -> Statement:
     return Statement.of(query, is_prepared=True)
 
 
-def is_open(connection: Connection, jurisdiction_id: str, token: str) -> bool:
-    """Whether a token was given out and has not failed for good."""
-    failure = connection.execute(
-        select(request_token.c.failure).where(
-            request_token.c.jurisdiction_id == jurisdiction_id, request_token.c.token == token
-        )
-    ).scalar_one_or_none()
-    return failure == ""
-
-
 def token_of(connection: Connection, jurisdiction_id: str, number: int) -> str:
     """The token of request `number`; "" if it has none."""
     found = connection.execute(
