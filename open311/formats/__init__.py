@@ -12,7 +12,7 @@ from open311.formats.documents import (
     with_fragments,
     xml_item,
 )
-from open311.formats.rendition import VERSION, Rendition, render, render_request
+from open311.formats.rendition import VERSION, Rendition, render_request
 from open311.formats.shapes import Shape, shape_of
 
 __all__ = [
@@ -25,7 +25,6 @@ __all__ = [
     "document",
     "join_items",
     "json_item",
-    "render",
     "render_request",
     "shape_of",
     "text_field",
