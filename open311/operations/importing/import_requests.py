@@ -31,7 +31,6 @@ from open311.errors import Invalid
 from open311.operations.intake.check_submission import media_url_fault
 from open311.operations.platform import Platform
 from open311.operations.publishing import Names, names_for, publish_requests
-from open311.operations.upkeep.sync_catalogues import ensure_synced
 from open311.plugins import Jurisdiction
 from open311.storage import catalogue, requests
 from open311.storage.engine import Connection
@@ -112,17 +111,6 @@ class _Arrival:
 
 class _NothingKept(Exception):
     """Ends a dry run's transaction."""
-
-
-def import_requests(platform: Platform, rows: Iterable[SourceRow | Refusal], order: Import) -> Iterator[Batch]:
-    """Import rows, a batch at each step; what is yielded is committed.
-
-    rows  as they are read; when reading fails with Invalid, what came before is imported, then it is raised
-    """
-    ensure_synced(platform)
-    matches = Matches(order.jurisdiction)
-    for chunk in in_chunks(rows, order.batch_rows):
-        yield import_batch(platform, chunk, order, matches)
 
 
 def in_chunks(rows: Iterable[T], size: int) -> Iterator[list[T]]:
