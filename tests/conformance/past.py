@@ -15,7 +15,7 @@ from open311.clock import utc_now
 from open311.domain.dates import format_instant
 from open311.domain.requests import Receipt, Status, Visibility
 from open311.formats.reading import open_source
-from open311.operations.importing.import_requests import Import
+from open311.operations.importing.batches import Import
 from open311.operations.importing.processes import Processes
 from open311.operations.platform import Platform
 from open311.operations.reading.follow_changes import Position

@@ -20,7 +20,7 @@ from open311.clock import utc_now
 from open311.errors import Invalid
 from open311.formats.reading import Found, Source, open_source
 from open311.operations.importing import processes as import_processes
-from open311.operations.importing.import_requests import Batch, Import, Tally
+from open311.operations.importing.batches import Batch, Import, Tally
 from open311.operations.importing.processes import Processes, _side_by_side
 from open311.operations.platform import Platform
 

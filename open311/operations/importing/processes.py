@@ -24,7 +24,8 @@ from typing import Any, Self
 
 from open311.errors import Invalid
 from open311.formats.reading import Found, Source, Vocabulary, vocabulary_named
-from open311.operations.importing.import_requests import Batch, Import, Matches, import_batch, in_chunks
+from open311.operations.importing.batches import Batch, Import, import_batch, in_chunks
+from open311.operations.importing.matching import Matcher
 from open311.operations.platform import Platform, open_platform
 from open311.operations.upkeep.sync_catalogues import ensure_synced
 from open311.settings import Settings
@@ -63,12 +64,12 @@ class Processes:
         comes after the batches that are being imported.
         """
         ensure_synced(self._platform)
-        matches = Matches(order.jurisdiction)
+        matcher = Matcher(order.jurisdiction)
         chunks = in_chunks(source.found, order.batch_rows)
         alone = None if self._count == 1 else -(-ALONE_ROWS // order.batch_rows)
         for chunk in islice(chunks, alone):
             with _interrupts_postponed():  # until the caller has counted what is stored
-                yield import_batch(self._platform, source.vocabulary.rows(chunk), order, matches)
+                yield import_batch(self._platform, source.vocabulary.rows(chunk), order, matcher)
         first = next(chunks, None)
         if first is not None:
             yield from self._shared(source.vocabulary, chain([first], chunks), order)
@@ -198,6 +199,6 @@ def _leave_with_parent() -> None:
 def _import(work: _Work, chunk: list[Found]) -> Batch:
     platform: Platform = _here["platform"]
     jurisdiction = platform.registry.find(work.jurisdiction_id)
-    matches: Matches = _here.setdefault(jurisdiction.id, Matches(jurisdiction))
+    matcher: Matcher = _here.setdefault(jurisdiction.id, Matcher(jurisdiction))
     order = Import(jurisdiction=jurisdiction, origin=work.origin, now=work.now, is_dry_run=work.is_dry_run)
-    return import_batch(platform, vocabulary_named(work.vocabulary).rows(chunk), order, matches)
+    return import_batch(platform, vocabulary_named(work.vocabulary).rows(chunk), order, matcher)

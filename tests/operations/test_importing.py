@@ -20,7 +20,7 @@ from open311.domain.requests import Status
 from open311.errors import Invalid
 from open311.formats.reading import Found, Source, open_source
 from open311.operations.access.api_keys import add_key
-from open311.operations.importing.import_requests import Batch, Import, Tally
+from open311.operations.importing.batches import Batch, Import, Tally
 from open311.operations.importing.processes import Processes
 from open311.operations.platform import Platform
 from open311.operations.workflow.update_request import RequestUpdate, read_history, update_request
