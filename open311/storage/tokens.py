@@ -7,13 +7,14 @@ from functools import cache
 from sqlalchemy import Connection, bindparam, select, update
 
 from open311.domain.requests import TokenState
-from open311.storage.hot.connections import HotConnections, Statement
+from open311.storage.hot.connections import Statement
+from open311.storage.hot.transactions import Run
 from open311.storage.tables import request_token
 
 
-def find_token(hot: HotConnections, jurisdiction_id: str, token: str) -> TokenState | None:
+def find_token(run: Run, jurisdiction_id: str, token: str) -> TokenState | None:
     """What became of a token; None if it was never given out."""
-    rows = hot.rows(_by_token(), {"jurisdiction_id": jurisdiction_id, "token": token})
+    rows = run(_by_token(), {"jurisdiction_id": jurisdiction_id, "token": token})
     return TokenState(token=token, service_request_id=rows[0][0], failure=rows[0][1]) if rows else None
 
 

@@ -14,6 +14,7 @@ from open311.operations.publishing import names_for, publish_requests
 from open311.plugins import Accepted, Jurisdiction, Pending, Rejected
 from open311.storage import requests, tokens
 from open311.storage.engine import Connection
+from open311.storage.hot.transactions import within
 
 
 def resolve_token(platform: Platform, jurisdiction_id: str, number: int, token: str, now: datetime) -> str:
@@ -54,7 +55,7 @@ def _settle(
     record = requests.load_record(connection, jurisdiction.id, number=number)
     if record is None or record.service_request_id:
         return record.service_request_id if record else ""
-    state = tokens.find_token(platform.database.hot, jurisdiction.id, token)
+    state = tokens.find_token(within(connection), jurisdiction.id, token)
     if state is None or state.failure:  # what failed for good stays failed
         return ""
     if isinstance(answer, Pending):

@@ -22,7 +22,8 @@ from open311.operations.reading.find_nearby import find_possible_duplicate
 from open311.plugins import Jurisdiction
 from open311.storage import repeats, requests, tokens
 from open311.storage.engine import Connection
-from open311.storage.hot.submissions import NewRequest, Run, insert_request, within
+from open311.storage.hot.submissions import NewRequest, insert_request
+from open311.storage.hot.transactions import Run, within
 from open311.storage.keys import ApiKey
 
 log = logger(__name__)

@@ -95,7 +95,7 @@ def find_request(
 
 def find_token(platform: Platform, jurisdiction_id: str, token: str) -> TokenState:
     """What became of a token: an id, or none yet. NotFound if unknown, Invalid with the reason if it failed."""
-    state = tokens.find_token(platform.database.hot, jurisdiction_id, token)
+    state = tokens.find_token(platform.database.hot.rows, jurisdiction_id, token)
     if state is None:
         raise NotFound(f"{token[:60]!r} was not given out here.", "token")
     if state.failure:

@@ -5,7 +5,7 @@ One round trip is one durable transaction. A POST spends most of its time waitin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -17,7 +17,6 @@ from sqlalchemy import (
     CTE,
     Boolean,
     ColumnElement,
-    Connection,
     Table,
     Text,
     bindparam,
@@ -33,11 +32,10 @@ from sqlalchemy.dialects.postgresql import insert as pg_insert
 
 from open311.domain.requests import Event, Reporter, RequestRecord
 from open311.storage.hot.connections import Statement
+from open311.storage.hot.transactions import Run
 from open311.storage.publications import Publication, publication_values
 from open311.storage.requests import record_values
 from open311.storage.tables import publication, reporter, request_event, request_token, service_request
-
-Run = Callable[[Statement, Mapping[str, Any]], list[tuple[Any, ...]]]
 
 _REPORTER = ("email", "first_name", "last_name", "phone", "device_id", "account_id")
 _PUBLISHED = tuple(item.name for item in publication.c if item.name not in ("jurisdiction_id", "id", "written_by"))
@@ -66,15 +64,6 @@ def insert_request(run: Run, new: NewRequest) -> bool:
     run  `HotConnections.write` for a transaction of its own, or `within(connection)` for one that goes on
     """
     return bool(run(_statement(), _values(new)))
-
-
-def within(connection: Connection) -> Run:
-    """Runs statements in a transaction that is under way."""
-
-    def run(statement: Statement, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-        return [tuple(row) for row in connection.exec_driver_sql(statement.text, dict(values))]
-
-    return run
 
 
 @cache
