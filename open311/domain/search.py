@@ -31,11 +31,6 @@ class Sort(StrEnum):
         """Whether the newest comes first."""
         return self.value.startswith("-")
 
-    @property
-    def wire_field(self) -> str:
-        """The standard's field that a list in this order follows."""
-        return f"{self.value.removeprefix('-')}_datetime"
-
 
 @dataclass(frozen=True, slots=True)
 class Window:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -9,11 +10,12 @@ from random import Random
 from typing import Any
 
 import pytest
+from lxml import etree
 
 from open311.domain.places import Place
 from open311.domain.requests import Status
 from open311.domain.search import Box, Circle, PageKey, RequestSearch, Sort, Window
-from open311.formats import JSON, XML, Format, text_field
+from open311.formats import JSON, XML, Format
 from open311.operations.platform import Platform
 from open311.operations.reading.find_requests import count_requests, find_requests, find_validator
 from open311.operations.workflow.update_request import RequestUpdate, update_request
@@ -61,7 +63,10 @@ def _random_request(random: Random, number: int) -> dict[str, Any]:
 
 
 def ids(items: Any, output: Format = JSON) -> list[str]:
-    return [text_field(item, "service_request_id", output) for item in items]
+    """The ids of rendered items."""
+    if output is JSON:
+        return [json.loads(item)["service_request_id"] for item in items]
+    return [etree.fromstring(item).findtext("service_request_id") or "" for item in items]
 
 
 def pages(platform: Platform, search: RequestSearch, output: Format = JSON) -> Iterator[list[str]]:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import lru_cache
 from itertools import zip_longest
 
-from open311.domain.dates import parse_instant
 from open311.domain.requests import TokenState
 from open311.domain.search import MAX_IDS, PageKey, RequestSearch, Window
 from open311.errors import Invalid, NotFound
-from open311.formats import JSON, Format, shape_of, text_field, with_fragments
+from open311.formats import JSON, Format, shape_of, with_fragments
 from open311.operations.platform import Platform
 from open311.storage import tokens
 from open311.storage.hot import searching as storage
@@ -53,8 +52,8 @@ def find_requests(
     validator = _validator(items)
     if len(items.bodies) <= search.page_size:
         return page_of(items, output, extensions, validator)
-    key = _key(items, search, output)
-    return page_of(items.first(search.page_size), output, extensions, validator, next_key=key)
+    next_key = items.key(search.page_size - 1)
+    return page_of(items.first(search.page_size), output, extensions, validator, next_key=next_key)
 
 
 def count_requests(platform: Platform, search: RequestSearch) -> int | None:
@@ -144,14 +143,6 @@ def _fields(
     if distance_m is not None:
         metres = round(distance_m, 1)
         yield f'"distance":{metres}' if output is JSON else f"<distance>{metres}</distance>"
-
-
-def _key(items: Items, search: RequestSearch, output: Format) -> PageKey:
-    """Where a page ends: the last item's instant stands in its body, to the second, as it does in the index."""
-    last = search.page_size - 1
-    return PageKey(
-        parse_instant(text_field(items.bodies[last], search.sort.wire_field, output), UTC), items.number(last)
-    )
 
 
 def _validator(items: Items) -> str:

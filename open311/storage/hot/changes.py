@@ -34,7 +34,7 @@ from sqlalchemy import (
 
 from open311.formats import Format
 from open311.storage.hot.connections import HotConnections, Statement
-from open311.storage.hot.items import BODY, EXTRAS
+from open311.storage.hot.items import BODY_COLUMNS, EXTRAS_COLUMNS
 from open311.storage.tables import TransactionId, change_mark, publication
 
 
@@ -199,9 +199,9 @@ def _statement(output: Format, with_extras: bool) -> Statement:
             columns.written_by,
             columns.id,
             columns.service_request_id,
-            case((is_listed, BODY[output]), else_=literal_column("''")).label("body"),
+            case((is_listed, BODY_COLUMNS[output]), else_=literal_column("''")).label("body"),
             columns.digest,
-            *((EXTRAS[output].label("extras"),) if with_extras else ()),
+            *((EXTRAS_COLUMNS[output].label("extras"),) if with_extras else ()),
         )
         .where(
             *ours,

@@ -16,7 +16,7 @@ _CAPS = (11, 101, 1001)
 
 Of a page of unknown length it would expect a tenth of all requests, and plan each one anew, for its own length."""
 
-INSTANTS = {
+SORT_COLUMNS = {
     Sort.REQUESTED_DESC: publication.c.requested_at,
     Sort.REQUESTED: publication.c.requested_at,
     Sort.UPDATED_DESC: publication.c.updated_at,
@@ -78,7 +78,7 @@ class SearchKind:
         times, and it expects far fewer requests in a circle than there are. By last change, within a window of
         last changes, it is right all the same.
         """
-        is_by_change = INSTANTS[self.sort] is publication.c.updated_at
+        is_by_change = SORT_COLUMNS[self.sort] is publication.c.updated_at
         is_best_as_it_is = self.is_deep or self.is_window_past or (is_by_change and "changed_start" in self.bounds)
         return self.is_circle_large and not is_best_as_it_is
 

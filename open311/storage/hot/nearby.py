@@ -13,7 +13,7 @@ from open311.domain.search import Circle, box_around, halves
 from open311.formats import Format
 from open311.storage.geometry import circle_values, distance, within
 from open311.storage.hot.connections import HotConnections, Statement
-from open311.storage.hot.items import BODY, EXTRAS, Items
+from open311.storage.hot.items import BODY_COLUMNS, EXTRAS_COLUMNS, Items
 from open311.storage.tables import publication
 
 
@@ -62,9 +62,9 @@ def _nearest(output: Format, parts: int, with_extras: bool) -> Statement:
         and_(columns.status == literal_column("'closed'"), columns.updated_at >= bindparam("since")),
     )
     metres = distance(columns.point, "near").label("metres")
-    wanted = [BODY[output], columns.digest, columns.id, *((EXTRAS[output],) if with_extras else ()), metres]
+    extras = (EXTRAS_COLUMNS[output],) if with_extras else ()
     query = (
-        select(*wanted)
+        select(BODY_COLUMNS[output], columns.digest, *extras, metres)
         .where(*_here(parts), is_recent)
         .order_by(metres, columns.id)
         .limit(bindparam("rows", type_=Integer))

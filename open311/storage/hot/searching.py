@@ -13,8 +13,8 @@ from open311.domain.search import RequestSearch
 from open311.formats import Format
 from open311.storage.geometry import box_values, circle_values
 from open311.storage.hot.connections import HotConnections, Statement
-from open311.storage.hot.items import BODY, EXTRAS, Items
-from open311.storage.hot.kinds import SearchKind
+from open311.storage.hot.items import BODY_COLUMNS, EXTRAS_COLUMNS, Items
+from open311.storage.hot.kinds import SORT_COLUMNS, SearchKind
 from open311.storage.hot.selects import conditions, list_select, page_select
 from open311.storage.publications import WITHDRAWN
 from open311.storage.tables import publication
@@ -25,11 +25,12 @@ def find_items(hot: HotConnections, search: RequestSearch, output: Format, *, wi
     if search.is_void:
         return Items()
     with_distance = with_extras and search.near is not None
-    columns = (BODY[output].name, "digest", "id", *((EXTRAS[output].name,) if with_extras else ()))
+    extras = (EXTRAS_COLUMNS[output].name,) if with_extras else ()
+    columns = (BODY_COLUMNS[output].name, "digest", SORT_COLUMNS[search.sort].name, "id", *extras)
     kind, rows = SearchKind.of(search), search.page_size + 1
     statement = _page_statement(kind, columns, kind.cap(rows), with_distance=with_distance)
     found = hot.read(statement, _values(search, rows=rows))
-    return Items.of(found, with_extras=with_extras, with_distance=with_distance)
+    return Items.of(found, with_keys=True, with_extras=with_extras, with_distance=with_distance)
 
 
 def count_items(hot: HotConnections, search: RequestSearch, *, most: int) -> int:
@@ -165,5 +166,5 @@ def _by_ids(output: Format, with_extras: bool) -> Statement:
 
 def _columns(output: Format, with_extras: bool) -> list[ColumnElement[Any]]:
     """What Items are made of."""
-    columns: list[ColumnElement[Any]] = [BODY[output], publication.c.digest, publication.c.id]
-    return [*columns, EXTRAS[output]] if with_extras else columns
+    columns: list[ColumnElement[Any]] = [BODY_COLUMNS[output], publication.c.digest]
+    return [*columns, EXTRAS_COLUMNS[output]] if with_extras else columns

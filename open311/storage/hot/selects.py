@@ -27,7 +27,7 @@ from sqlalchemy.dialects.postgresql import REGCONFIG
 from open311.domain.requests import Status
 from open311.domain.search import Sort
 from open311.storage.geometry import distance, in_bounds, in_box, in_circle, within
-from open311.storage.hot.kinds import INSTANTS, SearchKind
+from open311.storage.hot.kinds import SORT_COLUMNS, SearchKind
 from open311.storage.tables import publication
 
 _PAST_ORDER = ((publication.c.updated_at + literal_column("interval '0'")).desc(), publication.c.id.desc())
@@ -66,7 +66,7 @@ def page_select(kind: SearchKind, cap: int, *columns: str, with_distance: bool =
 
 def _capped(kind: SearchKind, cap: int, *columns: str) -> Select[Any]:
     """A page out of the first `cap` rows, which say to PostgreSQL what a parameter cannot: that few are wanted."""
-    names = dict.fromkeys((*columns, "id", INSTANTS[kind.sort].name))
+    names = dict.fromkeys((*columns, "id", SORT_COLUMNS[kind.sort].name))
     found = list_select(kind, *(publication.c[name] for name in names))
     first = found.limit(literal_column(str(cap))).subquery("first")
     page = select(*(first.c[name] for name in columns)).order_by(*_order(kind.sort, first.c))
@@ -75,7 +75,7 @@ def _capped(kind: SearchKind, cap: int, *columns: str) -> Select[Any]:
 
 def _measured(kind: SearchKind, *columns: str, with_distance: bool) -> Select[Any]:
     """A page out of all that lie in the circle's box; OFFSET 0 has PostgreSQL plan that list by itself."""
-    names = dict.fromkeys((*columns, "id", "point", INSTANTS[kind.sort].name))
+    names = dict.fromkeys((*columns, "id", "point", SORT_COLUMNS[kind.sort].name))
     found = list_select(kind, *(publication.c[name] for name in names), is_measured=False)
     boxed = found.offset(literal_column("0")).subquery("boxed")
     metres = (distance(boxed.c.point, "near"),) if with_distance else ()
@@ -85,7 +85,7 @@ def _measured(kind: SearchKind, *columns: str, with_distance: bool) -> Select[An
 
 def _order(sort: Sort, columns: Any) -> Iterator[ColumnElement[Any]]:
     """A list's order, by the columns of the table or of a query over it."""
-    for column in (columns[INSTANTS[sort].name], columns.id):
+    for column in (columns[SORT_COLUMNS[sort].name], columns.id):
         yield column.desc() if sort.is_descending else column
 
 
@@ -112,9 +112,9 @@ def conditions(kind: SearchKind, *, is_measured: bool = True) -> Iterator[Column
         yield columns.words.bool_op("@@")(func.websearch_to_tsquery(language, bindparam("words", type_=Text)))
     if kind.has_key:
         # As a row comparison: only so does the index begin where the page does.
-        here = tuple_(INSTANTS[kind.sort], columns.id)
+        here = tuple_(SORT_COLUMNS[kind.sort], columns.id)
         there = tuple_(
-            bindparam("key_at", type_=INSTANTS[kind.sort].type), bindparam("key_number", type_=BigInteger)
+            bindparam("key_at", type_=SORT_COLUMNS[kind.sort].type), bindparam("key_number", type_=BigInteger)
         )
         yield here < there if kind.sort.is_descending else here > there
     if kind.is_box_large:
@@ -134,7 +134,7 @@ def _windows(kind: SearchKind) -> Iterator[ColumnElement[bool]]:
 
     A request is never changed before it is made: requested_at <= updated_at <= changed_at.
     """
-    columns, first = publication.c, INSTANTS[kind.sort]
+    columns, first = publication.c, SORT_COLUMNS[kind.sort]
     if "requested_start" in kind.bounds:
         yield from _requested_since(kind)
     if "requested_end" in kind.bounds:
@@ -150,7 +150,7 @@ def _requested_since(kind: SearchKind) -> Iterator[ColumnElement[bool]]:
     """The first bound, said so that PostgreSQL finds the best way for the order of the list."""
     columns = publication.c
     start: ColumnElement[Any] = bindparam("requested_start")
-    if INSTANTS[kind.sort] is not columns.updated_at:
+    if SORT_COLUMNS[kind.sort] is not columns.updated_at:
         yield columns.requested_at >= start
         return
     yield columns.updated_at >= start
