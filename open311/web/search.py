@@ -74,6 +74,7 @@ class _SearchReader:
             page=max(1, self.whole_number("page", 1, least=0)),
             page_size=min(MAX_ROWS, self.whole_number("page_size", MAX_ROWS, least=1)),
             is_counted=bool(self.flag("count")),
+            asked_at=now,
         )
 
     def windows(self, now: datetime, policy: SpanPolicy) -> tuple[Window, Window]:

@@ -24,6 +24,7 @@ from tests import build
 from tests.conftest import CITY
 
 ROWS = 120
+LATER = build.NOON + timedelta(days=1)
 WHOLE = RequestSearch(jurisdiction_id=CITY)
 SEARCHES = [
     WHOLE,
@@ -36,6 +37,9 @@ SEARCHES = [
     replace(WHOLE, near=Circle(-179.85, 0.0, 16_000.0), changed=Window(build.NOON - timedelta(hours=6))),
     replace(WHOLE, requested=Window(build.NOON - timedelta(hours=9))),
     replace(WHOLE, area="Harbour", has_media=True),
+    replace(
+        WHOLE, requested=Window(build.NOON - timedelta(hours=9), build.NOON - timedelta(hours=6)), asked_at=LATER
+    ),
 ]
 
 

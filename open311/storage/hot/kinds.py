@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from open311.clock import utc_now
 from open311.domain.search import Box, RequestSearch, Sort, box_around, halves
 from open311.storage.tables import publication
 
@@ -124,6 +123,7 @@ def _is_past(search: RequestSearch) -> bool:
     everywhere, and goes through all that was updated since.
     """
     start, end = search.requested.start, search.requested.end
-    if start is None or end is None:
+    newest = search.after.at if search.after else search.asked_at
+    if start is None or end is None or newest is None:
         return False
-    return (search.after.at if search.after else utc_now()) - end > end - start
+    return newest - end > end - start
