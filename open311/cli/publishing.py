@@ -10,7 +10,7 @@ from open311.cli.shell import console, find_jurisdiction, open_shell, say
 from open311.clock import utc_now
 from open311.domain.dates import format_instant
 from open311.operations.platform import Platform
-from open311.operations.upkeep import sync_catalogues as sync
+from open311.operations.upkeep.republish import read_progress, republish, restart_edition
 
 
 @click.command()
@@ -36,20 +36,20 @@ def publish(jurisdiction: str | None, again: bool, status: bool) -> None:
             return
         for jurisdiction_id in ids:
             if again:
-                sync.restart_edition(platform, jurisdiction_id, utc_now())
+                restart_edition(platform, jurisdiction_id, utc_now())
             say(f"{jurisdiction_id}: {_republish(platform, jurisdiction_id)} requests rendered.")
 
 
 def _republish(platform: Platform, jurisdiction_id: str) -> int:
-    progress = next(row for row in sync.read_progress(platform) if row.edition.jurisdiction_id == jurisdiction_id)
+    progress = next(row for row in read_progress(platform) if row.edition.jurisdiction_id == jurisdiction_id)
     with Progress(console=console, transient=True) as bar:
         task = bar.add_task(jurisdiction_id, total=progress.total, completed=progress.rendered)
-        return sync.republish(platform, jurisdiction_id, utc_now(), lambda rows: bar.advance(task, rows))
+        return republish(platform, jurisdiction_id, utc_now(), lambda rows: bar.advance(task, rows))
 
 
 def _show(platform: Platform, ids: list[str]) -> None:
     table = Table("jurisdiction", "edition", "rendered", "of", "begun", "finished", box=None)
-    for row in sync.read_progress(platform):
+    for row in read_progress(platform):
         if row.edition.jurisdiction_id in ids:
             finished = row.edition.finished_at
             table.add_row(

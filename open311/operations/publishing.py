@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from open311.domain.requests import (
     Event,
@@ -19,14 +18,14 @@ from open311.domain.requests import (
 )
 from open311.domain.services import Service
 from open311.domain.text import folded
-from open311.formats import VERSION, render_request
+from open311.formats import render_request
 from open311.plugins import Jurisdiction
-from open311.storage import catalogue, editions, publications, requests
-from open311.storage.catalogue import catalogue_digest
+from open311.storage import catalogue, publications, requests
 from open311.storage.engine import Connection
 from open311.storage.publications import Publication, text_search_language
 
-BATCH_ROWS = 1_000
+ROWS_PER_TRANSACTION = 1_000
+"""How many requests a transaction renders where all of a city's are rendered."""
 
 __all__ = ["Names", "names_for", "publication_of", "publish_requests", "text_search_language"]
 
@@ -140,26 +139,3 @@ def publish_requests(
     publications.write_publications(
         connection, [publication_of(record, names, histories.get(record.number, ())) for record in shown]
     )
-
-
-def edition_of(jurisdiction: Jurisdiction) -> str:
-    """Changes whenever a rendition made earlier would look different: the renderer, or a name."""
-    names = {
-        "services": {service.code: (service.name, service.group) for service in jurisdiction.services},
-        "departments": {department.code: department.name for department in jurisdiction.departments},
-    }
-    return f"{VERSION}-{catalogue_digest(names)[:16]}"
-
-
-def republish_batch(connection: Connection, jurisdiction: Jurisdiction, now: datetime) -> int:
-    """Render the next requests of the edition in work, in the caller's transaction; how many, 0 at the end."""
-    edition = editions.lock_edition(connection, jurisdiction.id)
-    if edition is None:
-        return 0
-    records = requests.load_batch(connection, jurisdiction.id, after=edition.rendered_until, rows=BATCH_ROWS)
-    if not records:
-        editions.finish_edition(connection, jurisdiction.id, now)
-        return 0
-    publish_requests(connection, records, names_for(connection, jurisdiction))
-    editions.advance_edition(connection, jurisdiction.id, records[-1].number)
-    return len(records)

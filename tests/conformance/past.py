@@ -21,7 +21,7 @@ from open311.operations.platform import Platform
 from open311.operations.reading.follow_changes import Position
 from open311.operations.upkeep.clean_up import clean_up
 from open311.operations.upkeep.dumps import make_dump
-from open311.operations.upkeep.sync_catalogues import republish, restart_edition
+from open311.operations.upkeep.republish import republish, restart_edition
 from open311.operations.workflow.update_request import RequestUpdate, update_request
 from open311.plugins import Jurisdiction, Service, ServiceType
 from open311.settings import Settings

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from open311.domain.requests import Event, RequestRecord
 from open311.operations.platform import Platform
-from open311.operations.publishing import BATCH_ROWS, names_for, publish_requests
+from open311.operations.publishing import ROWS_PER_TRANSACTION, names_for, publish_requests
 from open311.plugins import Jurisdiction
 from open311.storage import requests
 from open311.storage.engine import Connection
@@ -29,7 +29,7 @@ def recompute_areas(
     changed, last = 0, 0
     while True:
         with platform.database.transaction() as connection:
-            records = requests.load_batch(connection, jurisdiction.id, after=last, rows=BATCH_ROWS)
+            records = requests.load_batch(connection, jurisdiction.id, after=last, rows=ROWS_PER_TRANSACTION)
             changed += _recompute(connection, jurisdiction, records, now)
         if not records:
             return changed

@@ -10,7 +10,8 @@ from flask import Response
 from open311.domain.dates import format_instant
 from open311.errors import Unavailable
 from open311.formats import JSON, XML, Format, document, shape_of
-from open311.operations.upkeep.sync_catalogues import ensure_synced, read_changesets
+from open311.operations.reading.read_changesets import read_changesets
+from open311.operations.upkeep.sync_catalogues import ensure_synced
 from open311.web.answers import answer
 from open311.web.context import own_address, platform
 from open311.web.georeport.blueprint import BASE, georeport, root
