@@ -11,12 +11,12 @@ from open311.formats.documents import (
     with_fragments,
     xml_item,
 )
-from open311.formats.rendition import VERSION, Rendition, render_request
+from open311.formats.rendition import RENDERER_VERSION, Rendition, render_request
 from open311.formats.shapes import Shape, shape_of
 
 __all__ = [
     "JSON",
-    "VERSION",
+    "RENDERER_VERSION",
     "XML",
     "Format",
     "Rendition",

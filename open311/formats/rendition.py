@@ -15,7 +15,7 @@ from schemas import ExtrasSchema, ServiceRequestSchema
 _REQUEST = shape_of(ServiceRequestSchema)
 _EXTRAS = shape_of(ExtrasSchema)
 
-VERSION = 1
+RENDERER_VERSION = 1
 """Grows when the bytes of a rendition change, so that stored ones are made anew."""
 
 

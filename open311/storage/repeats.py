@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from open311.storage.tables import repeatable_post
 
-LASTS = timedelta(hours=24)
+REPEATABLE_FOR = timedelta(hours=24)
 """How long a call can be repeated; after that its key stands for a new one."""
 
 
@@ -39,7 +39,9 @@ def claim(connection: Connection, post: Post, number: int, now: datetime) -> boo
             **row,
         )
         .on_conflict_do_update(
-            constraint=repeatable_post.primary_key, set_=row, where=repeatable_post.c.created_at < now - LASTS
+            constraint=repeatable_post.primary_key,
+            set_=row,
+            where=repeatable_post.c.created_at < now - REPEATABLE_FOR,
         )
         .returning(repeatable_post.c.request_id)
     )

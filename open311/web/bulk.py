@@ -11,7 +11,7 @@ from flask_smorest import Api
 from open311.clock import utc_now
 from open311.domain.search import RequestSearch, Window
 from open311.formats.writing import BulkFormat, bulk_writer, in_pieces
-from open311.operations.reading.export_requests import ORDER, open_export
+from open311.operations.reading.export_requests import EXPORT_ORDER, open_export
 from open311.plugins import Jurisdiction
 from open311.web.answers import make_cachable, not_modified
 from open311.web.codings import wanted_coding
@@ -121,4 +121,4 @@ def _wanted() -> tuple[Jurisdiction, RequestSearch]:
     jurisdiction = platform().registry.find(values["jurisdiction_id"])
     search = read_search(values, jurisdiction, now=utc_now(), policy="allow")
     requested = search.requested if values["start_date"] or values["end_date"] else Window()
-    return jurisdiction, replace(search, requested=requested, sort=ORDER)
+    return jurisdiction, replace(search, requested=requested, sort=EXPORT_ORDER)

@@ -10,7 +10,7 @@ from flask import Response, redirect, send_file
 from flask_smorest import Api
 
 from open311.errors import NotFound
-from open311.operations.upkeep.dumps import CHECKSUM, DumpFile, dumps_folder, find_dumps, terms
+from open311.operations.upkeep.dumps import CHECKSUM_SUFFIX, DumpFile, dumps_folder, find_dumps, terms
 from open311.plugins import Jurisdiction
 from open311.web.answers import validator_of
 from open311.web.context import platform, request
@@ -61,7 +61,7 @@ def get_dump(jurisdiction_id: str, name: str) -> Response:
         return _redirect(jurisdiction, name.removeprefix(LATEST))
     for dump in find_dumps(platform(), jurisdiction.id):
         for file in dump.files:
-            if name in (file.name, file.name + CHECKSUM):
+            if name in (file.name, file.name + CHECKSUM_SUFFIX):
                 return _send(jurisdiction, file, name)
     raise _missing(name)
 
@@ -99,7 +99,7 @@ def _plain(jurisdiction: Jurisdiction) -> Iterator[dict[str, object]]:
                 "format": file.format,
                 "media_type": file.media_type,
                 "url": address,
-                "checksum_url": address + CHECKSUM,
+                "checksum_url": address + CHECKSUM_SUFFIX,
                 "rows": dump.rows,
                 "bytes": file.bytes,
                 "sha256": file.sha256,

@@ -33,7 +33,7 @@ from open311.formats.writing import (
     in_pieces,
 )
 from open311.operations.platform import Platform
-from open311.operations.reading.export_requests import ORDER, open_export
+from open311.operations.reading.export_requests import EXPORT_ORDER, open_export
 from open311.operations.reading.find_requests import EXTENSIONS, find_requests
 from open311.operations.upkeep.dumps import dumps_folder, find_dumps, make_dump
 from open311.plugins import Jurisdiction
@@ -64,7 +64,7 @@ def here(platform: Platform, tmp_path: Path) -> Platform:
 
 def everything(platform: Platform) -> RequestSearch:
     (found,) = platform.registry
-    return RequestSearch(jurisdiction_id=found.id, sort=ORDER)
+    return RequestSearch(jurisdiction_id=found.id, sort=EXPORT_ORDER)
 
 
 def test_an_export_has_the_rows_of_the_list_in_batches(platform: Platform) -> None:

@@ -8,7 +8,7 @@ from open311.domain.ids import new_api_key
 from open311.errors import Forbidden, Invalid
 from open311.operations.platform import Platform
 from open311.storage import keys
-from open311.storage.keys import ALL, ApiKey
+from open311.storage.keys import ALL_JURISDICTIONS, ApiKey
 
 HOW = "send a valid api_key as a parameter, in Authorization: Bearer or in X-Api-Key."
 
@@ -17,7 +17,7 @@ def add_key(
     platform: Platform,
     *,
     label: str,
-    jurisdiction_id: str = ALL,
+    jurisdiction_id: str = ALL_JURISDICTIONS,
     contact: str = "",
     is_test: bool = False,
     now: datetime,
@@ -29,7 +29,7 @@ def add_key(
     secret           for the demo key only; a new one otherwise
     Raises Invalid for a jurisdiction that is not served.
     """
-    if jurisdiction_id != ALL and platform.registry.get(jurisdiction_id) is None:
+    if jurisdiction_id != ALL_JURISDICTIONS and platform.registry.get(jurisdiction_id) is None:
         known = ", ".join(sorted(platform.registry.jurisdictions))
         raise Invalid(f"{jurisdiction_id!r} is not served here; use one of {known}.", "jurisdiction")
     secret = secret or new_api_key()
@@ -75,5 +75,5 @@ def is_key(platform: Platform, secret: str) -> bool:
 
 def require_key_for(key: ApiKey, jurisdiction_id: str) -> None:
     """Forbidden if the key is for another jurisdiction."""
-    if key.jurisdiction_id not in (ALL, jurisdiction_id):
+    if key.jurisdiction_id not in (ALL_JURISDICTIONS, jurisdiction_id):
         raise Forbidden(f"is not valid for {jurisdiction_id}; {HOW}", "api_key")

@@ -13,7 +13,7 @@ from open311.formats import with_fields
 from open311.operations.platform import Platform
 from open311.storage.hot.snapshots import Snapshot, open_snapshot
 
-ORDER = Sort.REQUESTED
+EXPORT_ORDER = Sort.REQUESTED
 """Oldest first: what was exported yesterday is how today's export begins."""
 
 

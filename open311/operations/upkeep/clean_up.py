@@ -11,4 +11,4 @@ from open311.storage import repeats
 def clean_up(platform: Platform, now: datetime) -> dict[str, int]:
     """Drop the keys of repeatable POSTs after a day (A15); how many."""
     with platform.database.transaction() as connection:
-        return {"repeats": repeats.forget(connection, now - repeats.LASTS)}
+        return {"repeats": repeats.forget(connection, now - repeats.REPEATABLE_FOR)}

@@ -32,14 +32,14 @@ from open311.formats.writing import (
     csv_columns,
 )
 from open311.operations.platform import Platform
-from open311.operations.reading.export_requests import ORDER, open_export
+from open311.operations.reading.export_requests import EXPORT_ORDER, open_export
 from open311.operations.reading.find_requests import EXTENSIONS
 from open311.plugins import Jurisdiction
 
 GZIP = "application/gzip"
 PARQUET = "application/vnd.apache.parquet"
 _gzip: Any = igzip.GzipFile  # has no types
-PART, CHECKSUM, MANIFEST = ".part", ".sha256", ".json"
+PART_SUFFIX, CHECKSUM_SUFFIX, MANIFEST_SUFFIX = ".part", ".sha256", ".json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +80,7 @@ def find_dumps(platform: Platform, jurisdiction_id: str) -> list[Dump]:
     """The finished dumps of a city, the newest first."""
     folder = dumps_folder(platform, jurisdiction_id)
     found = []
-    for path in sorted(folder.glob(f"requests-*{MANIFEST}"), reverse=True):
+    for path in sorted(folder.glob(f"requests-*{MANIFEST_SUFFIX}"), reverse=True):
         with suppress(FileNotFoundError):  # dropped meanwhile
             plain = orjson.loads(path.read_bytes())
             files = tuple(DumpFile(**file) for file in plain.pop("files"))
@@ -98,9 +98,9 @@ def make_dump(platform: Platform, jurisdiction: Jurisdiction, now: datetime, *, 
     folder.mkdir(parents=True, exist_ok=True)
     with _alone(folder) as is_alone:
         today = format_instant(now)[:10]
-        if not is_alone or (not again and (folder / f"requests-{today}{MANIFEST}").exists()):
+        if not is_alone or (not again and (folder / f"requests-{today}{MANIFEST_SUFFIX}").exists()):
             return None
-        for left_over in folder.glob(f"*{PART}"):
+        for left_over in folder.glob(f"*{PART_SUFFIX}"):
             left_over.unlink()
         dump = _write(platform, jurisdiction, folder, now)
         _prune(folder, keep=max(1, platform.settings.dump_days))
@@ -126,7 +126,7 @@ def _write(platform: Platform, jurisdiction: Jurisdiction, folder: Path, now: da
     made_at = format_instant(now)
     stem = f"requests-{made_at[:10]}"
     with ExitStack() as stack:
-        search = RequestSearch(jurisdiction_id=jurisdiction.id, sort=ORDER)
+        search = RequestSearch(jurisdiction_id=jurisdiction.id, sort=EXPORT_ORDER)
         export = stack.enter_context(open_export(platform, search))
         files = [
             stack.enter_context(_File(folder / f"{stem}.{ending}", format, media_type, writer))
@@ -137,7 +137,7 @@ def _write(platform: Platform, jurisdiction: Jurisdiction, folder: Path, now: da
                 file.more(batch)
         finished = tuple(file.finish() for file in files)
     dump = Dump(date=made_at[:10], made_at=made_at, rows=export.count, files=finished)
-    _put(folder / f"{stem}{MANIFEST}", orjson.dumps(asdict(dump)))
+    _put(folder / f"{stem}{MANIFEST_SUFFIX}", orjson.dumps(asdict(dump)))
     return dump
 
 
@@ -145,7 +145,7 @@ class _File:
     """A file in the making, under another name until it is whole."""
 
     def __init__(self, path: Path, format: str, media_type: str, writer: Writer) -> None:
-        self._path, self._part = path, path.with_name(path.name + PART)
+        self._path, self._part = path, path.with_name(path.name + PART_SUFFIX)
         self._format, self._media_type, self._writer = format, media_type, writer
         self._raw: IO[bytes] = self._part.open("wb")
         # Neither name nor time in its head: the same requests make the same file.
@@ -174,7 +174,7 @@ class _File:
             checksum = hashlib.file_digest(whole, "sha256").hexdigest()
         size = self._part.stat().st_size
         self._part.replace(self._path)
-        _put(self._path.with_name(self._path.name + CHECKSUM), f"{checksum}  {self._path.name}\n".encode())
+        _put(self._path.with_name(self._path.name + CHECKSUM_SUFFIX), f"{checksum}  {self._path.name}\n".encode())
         return DumpFile(
             name=self._path.name, format=self._format, media_type=self._media_type, bytes=size, sha256=checksum
         )
@@ -182,17 +182,17 @@ class _File:
 
 def _put(path: Path, content: bytes) -> None:
     """Write a small file, whole or not at all."""
-    part = path.with_name(path.name + PART)
+    part = path.with_name(path.name + PART_SUFFIX)
     part.write_bytes(content)
     part.replace(path)
 
 
 def _prune(folder: Path, *, keep: int) -> None:
     """Drop all but the newest days; the manifest first, so that nobody is sent to what is gone."""
-    manifests = sorted(folder.glob(f"requests-*{MANIFEST}"), reverse=True)
+    manifests = sorted(folder.glob(f"requests-*{MANIFEST_SUFFIX}"), reverse=True)
     for manifest in manifests[keep:]:
         manifest.unlink()
-    kept = {manifest.name.removesuffix(MANIFEST) for manifest in manifests[:keep]}
+    kept = {manifest.name.removesuffix(MANIFEST_SUFFIX) for manifest in manifests[:keep]}
     for path in folder.glob("requests-*"):
         if path.name.partition(".")[0] not in kept:
             path.unlink()

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from open311.formats import VERSION
+from open311.formats import RENDERER_VERSION
 from open311.operations.platform import Platform
 from open311.operations.publishing import ROWS_PER_TRANSACTION, names_for, publish_requests
 from open311.plugins import Jurisdiction
@@ -87,7 +87,7 @@ def _edition_of(jurisdiction: Jurisdiction) -> str:
         "services": {service.code: (service.name, service.group) for service in jurisdiction.services},
         "departments": {department.code: department.name for department in jurisdiction.departments},
     }
-    return f"{VERSION}-{catalogue_digest(names)[:16]}"
+    return f"{RENDERER_VERSION}-{catalogue_digest(names)[:16]}"
 
 
 def _republish_batch(connection: Connection, jurisdiction: Jurisdiction, now: datetime) -> int:

@@ -8,9 +8,9 @@ from open311.domain.search import RequestSearch
 from open311.storage.hot.connections import HotConnections, Result, Session
 from open311.storage.hot.searching import whole_digest_query, whole_query
 
-BATCH_ROWS = 500
+FETCH_ROWS = 500
 _CURSOR = "DECLARE snapshot NO SCROLL CURSOR FOR "
-_NEXT = f"FETCH {BATCH_ROWS} FROM snapshot"
+_NEXT = f"FETCH {FETCH_ROWS} FROM snapshot"
 
 
 class Snapshot:
