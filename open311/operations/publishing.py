@@ -1,4 +1,4 @@
-"""From the record to what the public sees, in the transaction that changes the record."""
+"""Making a record's public side, in the transaction that changes the record."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ class Names:
     retired: Mapping[str, str]
 
     def service(self, code: str) -> str:
-        """A service's name, its code if nobody knows one."""
+        """A service's name; its code if no name is known."""
         living = self.jurisdiction.service(code)
         if living is not None and living.code == code:
             return living.name
         return self.retired.get(code) or code
 
     def agency(self, record: RequestRecord) -> str:
-        """Who is responsible, in words: what an import said, else the department's name."""
+        """The responsible agency's name: what an import said, else the department's name."""
         if record.agency_responsible or not record.department:
             return record.agency_responsible
         try:
@@ -55,12 +55,12 @@ class Names:
 
 
 def names_for(connection: Connection, jurisdiction: Jurisdiction) -> Names:
-    """The names that rendering needs; asks the database for those of retired services."""
+    """The names that rendering needs; those of retired services are read from the database."""
     return Names(jurisdiction, catalogue.read_service_names(connection, jurisdiction.id))
 
 
 def public_view(record: RequestRecord, names: Names) -> PublicRequest:
-    """What the standard shows of a record (1.6)."""
+    """The standard's fields of a record."""
     return PublicRequest(
         service_request_id=record.service_request_id,
         status=record.status,
@@ -79,7 +79,7 @@ def public_view(record: RequestRecord, names: Names) -> PublicRequest:
 
 
 def extras_of(record: RequestRecord, names: Names, events: Iterable[Event]) -> Extras:
-    """What `extensions=` can show of a record: never its reporter, of free text only what is declared public."""
+    """What `extensions=` can show: never the reporter, and only answers to attributes that are declared public."""
     service = names.jurisdiction.service(record.service_code)
     return Extras(
         extended_attributes=ExtendedAttributes(
@@ -108,7 +108,7 @@ def _public_answers(record: RequestRecord, service: Service) -> Iterator[NamedAn
 
 
 def publication_of(record: RequestRecord, names: Names, events: Iterable[Event]) -> Publication:
-    """A record's public side; a tombstone for a private one."""
+    """A record's public side; a tombstone for a private record."""
     if record.visibility is Visibility.PRIVATE:
         return Publication(record, None)
     shown = public_view(record, names)
@@ -128,9 +128,9 @@ def publish_requests(
     names: Names,
     histories: Mapping[int, Sequence[Event]] | None = None,
 ) -> None:
-    """Write the public side of records whose history is stored; those without an id have none yet (A14).
+    """Write the public side of records whose history is stored. Records without an id have none yet (A14).
 
-    histories  by number, where the caller knows them whole; else their public events are read
+    histories  whole histories by the records' numbers; without them, the public events are read
     """
     shown = [record for record in records if record.service_request_id]
     if histories is None:

@@ -20,16 +20,16 @@ from open311.storage.hot.items import Items
 from schemas import ExtrasSchema
 
 COUNT_TO = 10_000
-"""How far a list is counted; beyond, nobody is told how many there are."""
+"""How far a list is counted; a longer list has no count."""
 
 EXTENSIONS = tuple(column.name for column in shape_of(ExtrasSchema).columns)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """Rendered items of a list, and a validator that changes just when they do.
+    """Rendered items of a list, and a validator that changes exactly when they do.
 
-    next_key  where the page ends, if there are more; None if there are none, or the list is one of ids
+    next_key  where the next page begins; None after the last page, and for lists of ids
     """
 
     items: Sequence[bytes]
@@ -65,12 +65,12 @@ def count_requests(platform: Platform, search: RequestSearch) -> int | None:
 def find_validator(platform: Platform, search: RequestSearch, now: datetime) -> str:
     """The validator of the page that a search asks for, without reading its items.
 
-    When everybody asks for the same, it is worked out once a second, and again when somebody changes something.
+    Equal searches share one validator, which is computed once a second, and again when something changes.
     """
-    # What these find may change while nothing does that the public can see of a request.
+    # A request's words and its last change can move without a visible change, and then the state stays.
     goes_deeper = search.words or search.changed != Window()
     state = None if goes_deeper else find_state(platform.database.hot, search.jurisdiction_id)
-    # The state comes first: a change that is committed meanwhile may be in the digest already, never the reverse.
+    # Read the state first: the digest may be newer than the state, but must never be older.
     return _digest(platform, search) if state is None else _digest_at(platform, search, now, state)
 
 
@@ -108,7 +108,7 @@ def _digest(platform: Platform, search: RequestSearch) -> str:
 
 @lru_cache(maxsize=1_024)
 def _digest_at(platform: Platform, search: RequestSearch, now: datetime, state: int) -> str:  # noqa: ARG001
-    """The same, remembered for a second and as long as nothing changes."""
+    """The same, cached until `now`, in whole seconds, or `state` moves."""
     return _digest(platform, search)
 
 
@@ -123,7 +123,7 @@ def _ids_in(path: str) -> tuple[str, ...]:
 def page_of(
     items: Items, output: Format, extensions: Sequence[str], validator: str = "", *, next_key: PageKey | None = None
 ) -> Page:
-    """Items with the extensions that were asked for, and with their distances where they have some."""
+    """Items with the extensions that were asked for, and with their distances if they have any."""
     validator = validator or _validator(items)
     if not extensions and not items.distances:
         return Page(items=items.bodies, validator=validator, next_key=next_key)

@@ -1,8 +1,8 @@
-"""Daily dumps: all that is public of a city, in files that a web server could hand out as they lie.
+"""Daily dumps: everything public about a city, in files that any web server can serve.
 
 `<data_dir>/dumps/<jurisdiction>/requests-YYYY-MM-DD.{csv.gz,ndjson.gz,parquet}`, beside each its checksum, and for
-each day a manifest. All files of a day hold the same moment. The manifest is written last: a day without one is
-unfinished, and nobody is told of it.
+each day a manifest. All files of a day show the same moment. The manifest is written last: a day without one is
+unfinished and is not listed.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class Dump:
 
 
 def dumps_folder(platform: Platform, jurisdiction_id: str) -> Path:
-    """Where a city's dumps lie, whatever its id is made of."""
+    """The folder of a city's dumps; safe for any id."""
     name = quote(jurisdiction_id, safe="")
     return platform.settings.data_path / "dumps" / (name if name.strip(".") else name.replace(".", "%2E"))
 
@@ -81,7 +81,7 @@ def find_dumps(platform: Platform, jurisdiction_id: str) -> list[Dump]:
     folder = dumps_folder(platform, jurisdiction_id)
     found = []
     for path in sorted(folder.glob(f"requests-*{MANIFEST_SUFFIX}"), reverse=True):
-        with suppress(FileNotFoundError):  # dropped meanwhile
+        with suppress(FileNotFoundError):  # deleted meanwhile
             plain = orjson.loads(path.read_bytes())
             files = tuple(DumpFile(**file) for file in plain.pop("files"))
             found.append(Dump(**plain, files=files))
@@ -89,9 +89,9 @@ def find_dumps(platform: Platform, jurisdiction_id: str) -> list[Dump]:
 
 
 def make_dump(platform: Platform, jurisdiction: Jurisdiction, now: datetime, *, again: bool = False) -> Dump | None:
-    """Make the dump of today, drop those that have had their time; None where it was there already.
+    """Make today's dump and delete expired ones; None if today's exists already.
 
-    again  make it even so
+    again  make it even if it exists
     Raises OSError where the folder cannot be written.
     """
     folder = dumps_folder(platform, jurisdiction.id)
@@ -108,7 +108,7 @@ def make_dump(platform: Platform, jurisdiction: Jurisdiction, now: datetime, *, 
 
 
 def terms(platform: Platform, jurisdiction: Jurisdiction) -> tuple[str, str]:
-    """Address of the licence of a city's data, "" if none is named, and whom to name as its source."""
+    """The address of the licence of a city's data, "" if there is none, and the attribution."""
     return platform.settings.licence, platform.settings.attribution or jurisdiction.name
 
 
@@ -142,13 +142,13 @@ def _write(platform: Platform, jurisdiction: Jurisdiction, folder: Path, now: da
 
 
 class _File:
-    """A file in the making, under another name until it is whole."""
+    """A file that is being written, under another name until it is complete."""
 
     def __init__(self, path: Path, format: str, media_type: str, writer: Writer) -> None:
         self._path, self._part = path, path.with_name(path.name + PART_SUFFIX)
         self._format, self._media_type, self._writer = format, media_type, writer
         self._raw: IO[bytes] = self._part.open("wb")
-        # Neither name nor time in its head: the same requests make the same file.
+        # A gzip header without name and time: the same requests give the same bytes.
         self._out = self._raw if media_type != GZIP else cast("IO[bytes]", _gzip("", "wb", 2, self._raw, mtime=0))
         self._out.write(writer.begin())
 
@@ -164,7 +164,7 @@ class _File:
         self._out.write(self._writer.more(batch))
 
     def finish(self) -> DumpFile:
-        """Write the end and the checksum, and give the file its name."""
+        """Write the end and the checksum, and give the file its final name."""
         self._out.write(self._writer.end())
         if self._out is not self._raw:
             self._out.close()
@@ -181,14 +181,14 @@ class _File:
 
 
 def _put(path: Path, content: bytes) -> None:
-    """Write a small file, whole or not at all."""
+    """Write a small file, completely or not at all."""
     part = path.with_name(path.name + PART_SUFFIX)
     part.write_bytes(content)
     part.replace(path)
 
 
 def _prune(folder: Path, *, keep: int) -> None:
-    """Drop all but the newest days; the manifest first, so that nobody is sent to what is gone."""
+    """Delete all but the newest days; the manifest first, so that no listed file is missing."""
     manifests = sorted(folder.glob(f"requests-*{MANIFEST_SUFFIX}"), reverse=True)
     for manifest in manifests[keep:]:
         manifest.unlink()
@@ -200,7 +200,7 @@ def _prune(folder: Path, *, keep: int) -> None:
 
 @contextmanager
 def _alone(folder: Path) -> Iterator[bool]:
-    """Whether nobody else is making a dump here; nobody else begins one meanwhile."""
+    """Hold the folder's lock for the block, so that one process makes a dump; False if another process has it."""
     with (folder / ".lock").open("wb") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
