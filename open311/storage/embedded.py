@@ -2,16 +2,16 @@
 
 PostgreSQL as the distribution ships it, but a server of our own: data below one folder, reachable only
 through a unix socket in a folder with mode 0700, started by the first process that holds it and stopped
-by the last one that lets go. What lies in a cluster's home:
+by the last one that lets go. The files in a cluster's home:
 
     gate        exclusive flock while somebody creates, starts or stops the server
     holders     shared flock of every holder; whoever gets it exclusively was the last
     data, run   the cluster and its socket, both of the server's own user (0700)
     elsewhere   when that user cannot reach this folder: where `data` and `run` are instead
-    server.log  what PostgreSQL has to say
+    server.log  PostgreSQL's log
 
-A lock goes with its process, so a holder killed with -9 leaves no count to repair. Nothing below trusts
-`pg_ctl status`, which takes a zombie for a server: a server is up when it answers a connection.
+A lock ends with its process, so a holder killed with -9 leaves no count to repair. `pg_ctl status` is not used,
+because it counts a zombie as a server: here a server is up when it answers a connection.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def find_binaries() -> Path | None:
     """The folder with initdb, postgres and pg_ctl of a PostgreSQL that has PostGIS; None when there is none.
 
     Looks at PG_BINDIR, Debian's folders (newest first), Homebrew's and what `pg_config` says.
-    Raises `Misconfigured` when PG_BINDIR is set and holds no such thing, rather than pass over it.
+    Raises `Misconfigured` when PG_BINDIR is set to a folder that has no such thing.
     """
     chosen = os.environ.get("PG_BINDIR")
     if chosen and not _has_postgis(Path(chosen)):
@@ -90,9 +90,9 @@ def find_binaries() -> Path | None:
 
 
 def install_binaries(say: Callable[[str], None]) -> Path:
-    """Install Debian's PostGIS packages, as root or with a sudo that asks nothing, and return their folder.
+    """Install Debian's PostGIS packages, as root or with a sudo that needs no password, and return their folder.
 
-    say  gets one line before the long part; 130 MB come over the network
+    say  is called with one line before the download of about 130 MB
     Raises `Misconfigured` with the ways out when that is not possible here or fails.
     """
     apt = shutil.which("apt-get")
@@ -103,7 +103,7 @@ def install_binaries(say: Callable[[str], None]) -> Path:
         raise Misconfigured(f"No PostgreSQL with PostGIS found, and no right to install it.\n{WAYS_OUT}")
     say("Installing PostgreSQL and PostGIS with apt-get (once, about 130 MB)…")
     command = [*as_root, "env", "DEBIAN_FRONTEND=noninteractive", apt, "-q", "-o", "DPkg::Lock::Timeout=300"]
-    _apt([*command, "update"])  # Its result does not count: some third-party source is often broken.
+    _apt([*command, "update"])  # Its result is ignored: a third-party source is often broken.
     installed = _apt([*command, *INSTALL])
     found = find_binaries()
     if found is None:
@@ -119,8 +119,8 @@ class Cluster:
     durable  False for tests: a power cut may cost the data, a killed server does not
     bin_dir  the PostgreSQL programs; None looks for them with `find_binaries`
 
-    As root the server runs as the owner of existing data, else as the user `postgres`. Child processes need
-    `url` or `dsn` only. Everything raises `Misconfigured` when the machine stands in the way, and database
+    Started by root, the server runs as the owner of existing data, else as the user `postgres`. Child processes
+    need only `url` or `dsn`. All methods raise `Misconfigured` where the machine does not allow it, and database
     calls raise psycopg2's errors.
     """
 
@@ -144,8 +144,8 @@ class Cluster:
     def hold(self) -> None:
         """Keep the server running until `release`; start it, and create it, when needed.
 
-        Holding twice is holding once. A process killed while holding has let go, yet stops nothing:
-        the next last holder does.
+        Holding twice has no further effect. A killed process no longer holds, but does not stop the server:
+        the last of the others does.
         """
         if not self._is_holding():
             self._ground()
@@ -172,15 +172,15 @@ class Cluster:
                 if _is_lockable(fd):
                     self._stop()
             finally:
-                # Unlock by word: a fork may keep the descriptor open, and with it the lock.
+                # Unlock explicitly: a fork may keep the descriptor open, and with it the lock.
                 fcntl.flock(fd, fcntl.LOCK_UN)
                 os.close(fd)
 
     def ensure_running(self) -> None:
-        """Start the server unless it answers; made to be called again and again by a supervisor.
+        """Start the server unless it answers; a supervisor may call this again and again.
 
-        Hold first, or nobody will stop it. Repairs what kill -9 left behind. Takes some milliseconds when
-        all is well, up to `RECOVERY_S` seconds when the server has much to recover.
+        Call `hold` first, or no process will stop the server. Repairs what kill -9 left behind. Takes some
+        milliseconds when the server answers, up to `RECOVERY_S` seconds when it has much to recover.
         """
         if self._answers():
             return
@@ -190,7 +190,7 @@ class Cluster:
                 self._start()
 
     def url(self, database: str) -> str:
-        """The SQLAlchemy URL of a database; holds a path, so it is good on this machine only."""
+        """The SQLAlchemy URL of a database; contains a path, so it works on this machine only."""
         host = quote(str(self._ground().sockets), safe="/")
         return f"postgresql+psycopg2://{OWNER}@/{quote(database, safe='')}?host={host}&port={PORT}"
 
@@ -223,7 +223,7 @@ class Cluster:
                 _create_extensions(inside)
 
     def drop_database(self, name: str) -> None:
-        """Drop a database and end the sessions in it; one that does not exist is fine."""
+        """Drop a database, if it exists, and end the sessions in it."""
         with self._session() as cursor:
             cursor.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
@@ -244,7 +244,7 @@ class Cluster:
                 yield cursor
 
     def _answers(self) -> bool:
-        """Whether a connection works. As superuser, so that it does when all places for others are taken."""
+        """Whether a connection works. As superuser, for whom PostgreSQL reserves some connections."""
         try:
             with self._session() as cursor:
                 cursor.execute("SELECT 1")
@@ -280,7 +280,7 @@ class Cluster:
         self.home.mkdir(parents=True, exist_ok=True)
         self.home = self.home.resolve()
         if os.geteuid() == 0 and self.home.stat().st_uid == 0:
-            self.home.chmod(0o711)  # The server's user passes through; what is inside guards itself.
+            self.home.chmod(0o711)  # The server's user must pass through; the files inside have modes of their own.
 
     def _program(self, name: str) -> str:
         """The path of initdb or postgres, of the major version that made the data."""
@@ -301,7 +301,7 @@ class Cluster:
         return str(self._bin_dir / name)
 
     def _create(self) -> None:
-        """Make the cluster unless there is one; complete or not at all, whenever the process is killed."""
+        """Make the cluster unless there is one; even a killed process makes it completely or not at all."""
         ground = self._ground()
         for leftover in ground.base.glob("data.*.tmp"):
             shutil.rmtree(leftover, ignore_errors=True)
@@ -321,7 +321,7 @@ class Cluster:
     def _start(self) -> None:
         ground, started_at = self._ground(), time.monotonic()
         while True:
-            # One that lives and does not answer is starting or stopping.
+            # A postmaster that lives and does not answer is starting or stopping.
             pid = ground.postmaster() or self._spawn()
             if self._answers_or_dies(pid):
                 return
@@ -330,7 +330,7 @@ class Cluster:
             time.sleep(0.1)
 
     def _answers_or_dies(self, pid: int) -> bool:
-        """Wait for whichever comes first; False as well when neither has come after `RECOVERY_S`."""
+        """Wait until the server answers or its process ends, at most `RECOVERY_S`; whether it answers."""
         ground = self._ground()
         _wait_until(lambda: not ground.is_ours(pid) or self._answers(), within_s=RECOVERY_S)
         return self._answers()
@@ -338,8 +338,8 @@ class Cluster:
     def _spawn(self) -> int:
         """Start a postmaster and return its process id.
 
-        In a session of its own, so that no Ctrl-C meant for us ends it. The shell goes between to make
-        it an orphan: a child would stay a zombie until we ask for it.
+        It gets its own session, so that Ctrl-C at our terminal does not end it. The shell in between makes it
+        an orphan: a child would stay a zombie until we wait for it.
         """
         ground = self._ground()
         ground.clear_stale_locks()
@@ -391,7 +391,7 @@ class Cluster:
 
 @dataclass(frozen=True, slots=True)
 class _Ground:
-    """Where a cluster lies and whose it is. `account` is None when the server runs as ourselves."""
+    """Where a cluster's files are, and whose. `account` is None when the server runs as the current user."""
 
     base: Path
     sockets: Path
@@ -400,7 +400,7 @@ class _Ground:
 
     @classmethod
     def find(cls, home: Path) -> _Ground:
-        """Decide where the cluster of `home` lies, or remember what was decided before."""
+        """Decide where the cluster's files are, or read what was decided before."""
         elsewhere = _read_elsewhere(home)
         base = elsewhere or home
         account = _server_account(base / "data")
@@ -427,7 +427,7 @@ class _Ground:
         return arguments
 
     def run(self, command: list[str], *, text_in: str = "") -> None:
-        """Run a program as the server's user and to its end; what it says goes into the error if it fails."""
+        """Run a program as the server's user to its end; if it fails, the error has its output."""
         done = subprocess.run(  # noqa: S603 (our own words)
             command,
             input=text_in,
@@ -443,13 +443,13 @@ class _Ground:
             raise Misconfigured(f"{name} failed in {self.base}:\n{done.stdout.strip()[-2000:]}\n{WAYS_OUT}")
 
     def give(self, folder: Path) -> None:
-        """Make a folder the server's own and closed to everybody else."""
+        """Give a folder to the server's user and close it to all others."""
         folder.chmod(0o700)
         if self.account is not None:
             os.chown(folder, self.account.pw_uid, self.account.pw_gid)
 
     def prepare_sockets(self) -> None:
-        """Make the socket folder; refuse one that somebody else put in our place in the temp folder."""
+        """Make the socket folder; refuse a folder that another user made under its name."""
         with contextlib.suppress(FileExistsError):
             self.sockets.mkdir(mode=0o700)
             self.give(self.sockets)
@@ -461,7 +461,7 @@ class _Ground:
 
     @contextmanager
     def open_log(self) -> Iterator[int]:
-        """A descriptor to append to the log, which keeps one older part."""
+        """A descriptor for appending to the log; a long log is renamed first, and one old log is kept."""
         if self.log.exists() and self.log.stat().st_size > MAX_LOG_BYTES:
             self.log.replace(self.log.with_suffix(".log.1"))
         fd = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
@@ -478,7 +478,7 @@ class _Ground:
         return "\n".join(f"  {line}" for line in lines[-8:])
 
     def postmaster(self) -> int | None:
-        """The process id of this cluster's living postmaster; it may not answer yet, or not any more."""
+        """The process id of this cluster's living postmaster, which may not answer yet; None without one."""
         try:
             pid = int((self.data / "postmaster.pid").read_text().split("\n", 1)[0])
         except (FileNotFoundError, ValueError):
@@ -486,15 +486,15 @@ class _Ground:
         return pid if self.is_ours(pid) else None
 
     def is_ours(self, pid: int) -> bool:
-        """Whether that process serves this cluster; no zombie does, nor one who got the number later."""
+        """Whether a process serves this cluster; False for a zombie, and for a later process with its number."""
         return os.fsencode(self.data) in _command_line(pid)
 
     def clear_stale_locks(self) -> None:
         """Remove the lock files of a dead postmaster.
 
-        PostgreSQL would not when the number in them belongs to a zombie, to another process of the same user
-        or, in a copied folder, to the original's server. Should backends of the dead one still live, it
-        notices by their shared memory and refuses to start.
+        PostgreSQL does not remove them when the number in them belongs to a zombie, to another process of the
+        same user or, in a copied folder, to the original's server. If backends of the dead postmaster still live,
+        PostgreSQL sees their shared memory and refuses to start.
         """
         (self.data / "postmaster.pid").unlink(missing_ok=True)
         for name in (f".s.PGSQL.{PORT}", f".s.PGSQL.{PORT}.lock"):
@@ -528,7 +528,7 @@ def _number(text: str) -> float:
 
 
 def _ask(*command: str) -> str:
-    """What a small program answers, or "" when it is missing or fails."""
+    """A program's output, or "" when it is missing or fails."""
     try:
         done = subprocess.run(  # noqa: S603 (our own words)
             command, capture_output=True, text=True, errors="replace", check=False, timeout=20
@@ -539,7 +539,7 @@ def _ask(*command: str) -> str:
 
 
 def _root_prefix() -> list[str] | None:
-    """What to put before a command to run it as root: nothing, or a sudo without questions; None: no way."""
+    """What to put before a command to run it as root: nothing, or sudo; None if there is no way."""
     if os.geteuid() == 0:
         return []
     sudo = shutil.which("sudo")
@@ -547,7 +547,7 @@ def _root_prefix() -> list[str] | None:
 
 
 def _apt(command: list[str]) -> subprocess.CompletedProcess[str]:
-    """Run apt-get; wait when another one is at it (its own waiting does not cover `update`)."""
+    """Run apt-get; wait while another apt-get holds the lock (its own waiting does not cover `update`)."""
     give_up_at = time.monotonic() + 300
     while True:
         done = subprocess.run(  # noqa: S603 (our own words)
@@ -581,7 +581,7 @@ def _create_extensions(cursor: Any) -> None:
 
 
 def _server_account(data: Path) -> pwd.struct_passwd | None:
-    """The user to run the server as, since PostgreSQL refuses root; None when that is ourselves."""
+    """The user to run the server as, since PostgreSQL refuses root; None for the current user."""
     uid = os.geteuid()
     if data.exists() and (owner := data.stat().st_uid) not in {0, uid}:
         if uid != 0:
@@ -599,7 +599,7 @@ def _server_account(data: Path) -> pwd.struct_passwd | None:
 
 
 def _can_enter(folder: Path, account: pwd.struct_passwd) -> bool:
-    """Whether that user may go into a folder; asked as that user, since any folder above may be closed."""
+    """Whether a user may enter a folder; tried as that user, because any folder above may be closed."""
     asked = subprocess.run(  # noqa: S603 (our own words)
         ["/bin/sh", "-c", 'test -x "$1"', "sh", str(folder)],
         check=False,
@@ -616,7 +616,7 @@ def _digest(path: Path) -> str:
 
 
 def _read_elsewhere(home: Path) -> Path | None:
-    """The folder noted in `elsewhere`; None without, or when the note came here with a copied folder."""
+    """The folder that the file `elsewhere` names; None without one, or when it came with a copied folder."""
     note = home / "elsewhere"
     if not note.exists():
         return None
@@ -634,7 +634,7 @@ def _make_elsewhere(home: Path) -> Path:
     for folder in (FALLBACK_ROOT, base):
         folder.mkdir(parents=True, exist_ok=True)
         folder.chmod(0o711)
-    (base / "home").write_text(f"{home}\n")  # Tells an operator, and `make clean`, whose it is.
+    (base / "home").write_text(f"{home}\n")  # Tells an operator, and `make clean`, whose folder it is.
     (home / "elsewhere").write_text(f"{base}\n")
     return base
 
@@ -648,19 +648,19 @@ def _sockets_folder(base: Path, account: pwd.struct_passwd | None) -> Path:
 
 
 def _command_line(pid: int) -> list[bytes]:
-    """The words a process was started with; none for one that is dead or a zombie."""
+    """The arguments that a process was started with; none for a dead process or a zombie."""
     if Path("/proc/self/cmdline").exists():
         try:
             return Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
         except (FileNotFoundError, ProcessLookupError):
             return []
     line = os.fsencode(_ask("ps", "-ww", "-o", "command=", "-p", str(pid)))
-    # Without /proc the words cannot be told apart: take what stands between -D and the first setting.
+    # Without /proc the arguments cannot be separated: take the text between -D and the first setting.
     return [line.partition(b" -D ")[2].partition(b" -c ")[0]]
 
 
 def _open_lock(path: Path) -> int:
-    """A descriptor that no child inherits (Python opens with O_CLOEXEC), or it would keep the lock."""
+    """A descriptor that no child inherits (Python opens with O_CLOEXEC): a child would keep the lock."""
     return os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
 
 
@@ -674,7 +674,7 @@ def _is_lockable(fd: int) -> bool:
 
 
 def _wait_until(is_so: Callable[[], bool], *, within_s: float) -> bool:
-    """Ask until the answer is yes; False when time is up."""
+    """Wait until `is_so` returns true; False after `within_s` seconds."""
     give_up_at = time.monotonic() + within_s
     while not is_so():
         if time.monotonic() > give_up_at:

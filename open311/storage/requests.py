@@ -1,4 +1,4 @@
-"""The record: requests, who sent them, what happened to them. Staff's side; public routes never come here."""
+"""Records: requests, their reporters, their histories. For staff; public routes never read these tables."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ _STAGE = stage_of(service_request)
 
 
 class NumberSource:
-    """Numbers for new requests, fetched a block at a time so that most POSTs ask for none.
+    """Numbers for new requests, fetched in blocks so that most POSTs need no query for one.
 
-    Safe across threads and processes; a block's unused rest is lost with its process.
+    Safe across threads and processes. The unused rest of a block is lost when its process ends.
     """
 
     def __init__(self) -> None:
@@ -83,7 +83,7 @@ def insert_records(connection: Connection, records: Sequence[RequestRecord], eve
 
 
 def add_records(connection: Connection, records: Sequence[RequestRecord]) -> set[int]:
-    """Store many new records in few statements; the numbers of those whose service_request_id was free."""
+    """Store new records whose service_request_id is free, in few statements; their numbers."""
     rows = [record_values(record) for record in records]
     if not rows:
         return set()
@@ -101,7 +101,7 @@ def _unless_taken(statement: Insert) -> Insert:
 
 
 def _stored(connection: Connection, records: Sequence[RequestRecord]) -> set[int]:
-    """The numbers of those records that are stored under them."""
+    """The numbers of those records that are stored."""
     found = connection.execute(
         select(service_request.c.id).where(
             service_request.c.jurisdiction_id == records[0].jurisdiction_id,
@@ -172,7 +172,7 @@ def load_records(connection: Connection, jurisdiction_id: str, ids: Sequence[str
 
 
 def load_batch(connection: Connection, jurisdiction_id: str, *, after: int, rows: int) -> list[RequestRecord]:
-    """Records with numbers above `after`, in order, locked; for work through all of them."""
+    """The next records with numbers above `after`, in order and locked, for a loop over all records."""
     found = connection.execute(
         _select()
         .where(service_request.c.jurisdiction_id == jurisdiction_id, service_request.c.id > after)
@@ -261,7 +261,7 @@ def _select() -> Select[Any]:
 
 
 def record_values(record: RequestRecord) -> dict[str, Any]:
-    """A record as the table's columns have it."""
+    """A record as values of the table's columns."""
     return {
         "jurisdiction_id": record.jurisdiction_id,
         "id": record.number,

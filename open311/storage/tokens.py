@@ -40,7 +40,7 @@ def token_of(connection: Connection, jurisdiction_id: str, number: int) -> str:
 def settle_token(
     connection: Connection, jurisdiction_id: str, number: int, *, service_request_id: str = "", failure: str = ""
 ) -> None:
-    """Write down what a request's token stands for from now on."""
+    """Store a token's outcome: the request's id, or why it failed."""
     connection.execute(
         update(request_token)
         .where(request_token.c.jurisdiction_id == jurisdiction_id, request_token.c.request_id == number)

@@ -1,4 +1,4 @@
-"""Requests of one service around a point: what was reported before. Reads publications alone."""
+"""Requests of one service around a point, to see what was reported before. Reads only publications."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from open311.storage.tables import publication
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Around:
-    """Requests of one service, in a circle, not older than `since`."""
+    """Which requests to find: of one service, in a circle, not older than `since`."""
 
     jurisdiction_id: str
     service_code: str
@@ -30,14 +30,14 @@ class Around:
 def find_nearby(
     hot: HotConnections, around: Around, output: Format, *, rows: int, with_extras: bool = False
 ) -> Items:
-    """Listed requests made, or closed, since then; nearest first, at most `rows`."""
+    """Listed requests that were made or closed since then; nearest first, at most `rows`."""
     statement = _nearest(output, _parts(around.circle), with_extras)
     found = hot.read(statement, _values(around) | {"rows": rows})
     return Items.of(found, with_extras=with_extras, with_distance=True)
 
 
 def find_earliest_open(hot: HotConnections, around: Around) -> str:
-    """The id of the earliest open one that was made since then; "" if there is none."""
+    """The id of the earliest open request that was made since then; "" if there is none."""
     rows = hot.rows(_earliest(_parts(around.circle)), _values(around))
     return rows[0][0] if rows else ""
 
@@ -82,7 +82,7 @@ def _earliest(parts: int) -> Statement:
             columns.status == literal_column("'open'"),
             columns.requested_at >= bindparam("since"),
         )
-        # Found by their place first: "the earliest" alone would tempt the planner to go through all by date.
+        # MATERIALIZED finds them by place first; with ORDER BY and LIMIT alone, the planner scans all by date.
         .cte("candidates")
         .prefix_with("MATERIALIZED", dialect="postgresql")
     )

@@ -1,4 +1,4 @@
-"""Finding what is public: pages, single requests, counts and digests, each by one statement over one table."""
+"""Finding publications: pages, single requests, counts and digests, each by one statement over one table."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from open311.storage.tables import publication
 
 
 def find_items(hot: HotConnections, search: RequestSearch, output: Format, *, with_extras: bool = False) -> Items:
-    """The rendered items of a page, in order, one more than the page where there are more."""
+    """The rendered items of a page, in order; one more than the page has if there is a next page."""
     if search.is_void:
         return Items()
     with_distance = with_extras and search.near is not None
@@ -43,10 +43,10 @@ def count_items(hot: HotConnections, search: RequestSearch, *, most: int) -> int
 
 
 def find_digest(hot: HotConnections, search: RequestSearch) -> tuple[int, int]:
-    """How many items a page holds, and their digests combined: what a validator needs, for a quarter of the cost.
+    """How many items a page has, and their digests combined: what a validator needs, for 1/4 of the page's cost.
 
-    One more than the page counts where there are more: it decides about the link to the next page. The same as
-    the digest of the items themselves. The order does not count: it follows from the items.
+    Count and digest include one item more if there is a next page, since the page then links to it; so both are
+    those of `find_items`. The order needs no digest, as it follows from the items.
     """
     if search.is_void:
         return 0, 0
@@ -72,15 +72,15 @@ def find_item(
 
 
 def whole_query(search: RequestSearch, *, as_bulk_csv: bool = False) -> tuple[Statement, dict[str, Any]]:
-    """All that a search finds, in its order, whatever page it names: each item, and its extras.
+    """Everything that a search finds on all its pages, in its order: each item, and its extras.
 
-    The extras come joined, as fields that may follow an item's own. `as_bulk_csv`: lines of GeoReport Bulk instead.
+    The extras come joined, as fields that can follow an item's own. `as_bulk_csv`: lines of GeoReport Bulk instead.
     """
     return _whole_statement(SearchKind.of(replace(search, after=None)), as_bulk_csv), _values(search, rows=0)
 
 
 def whole_digest_query(search: RequestSearch) -> tuple[Statement, dict[str, Any]]:
-    """The count of all that a search finds, and their digests combined."""
+    """How many requests a search finds on all its pages, and their digests combined."""
     return _whole_digest_statement(SearchKind.of(replace(search, after=None))), _values(search, rows=0)
 
 
@@ -165,6 +165,6 @@ def _by_ids(output: Format, with_extras: bool) -> Statement:
 
 
 def _columns(output: Format, with_extras: bool) -> list[ColumnElement[Any]]:
-    """What Items are made of."""
+    """The columns that `Items.of` reads."""
     columns: list[ColumnElement[Any]] = [BODY_COLUMNS[output], publication.c.digest]
     return [*columns, EXTRAS_COLUMNS[output]] if with_extras else columns

@@ -1,6 +1,7 @@
-"""A new request written down whole, in one statement: record, reporter, history, publication and token.
+"""Storing a new request in one statement: record, reporter, history, publication and token.
 
-One round trip is one durable transaction. A POST spends most of its time waiting for the disk, once.
+One statement is one round trip and one durable transaction, so a POST waits for the disk once. That wait is most of
+its time.
 """
 
 from __future__ import annotations
@@ -45,9 +46,9 @@ _NOT_PUBLISHED = dict.fromkeys(_PUBLISHED) | {"words_language": "simple"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewRequest:
-    """All that a submission leaves behind.
+    """Everything that is stored for a submission.
 
-    publication  None while there is no id to publish under
+    publication  None while the request has no id
     token        "" for none
     """
 
@@ -59,7 +60,7 @@ class NewRequest:
 
 
 def insert_request(run: Run, new: NewRequest) -> bool:
-    """Write a new request down; False, and nothing written, if its service_request_id is taken.
+    """Store a new request; False, and nothing stored, if its service_request_id is taken.
 
     run  `HotConnections.write` for a transaction of its own, or `within(connection)` for one that goes on
     """
@@ -110,7 +111,7 @@ def _follow(
 
 
 def _events(request: CTE) -> CTE:
-    """A row for each event, from arrays of equal length."""
+    """One row per event, from arrays of equal length."""
     event = (
         func.unnest(
             cast(bindparam("e_at"), ARRAY(TIMESTAMP(timezone=True))),
@@ -129,7 +130,7 @@ def _events(request: CTE) -> CTE:
 
 
 def _parameter(name: str, target: Any) -> ColumnElement[Any]:
-    """A parameter of a column's type, spelt out where a statement that selects it could not tell."""
+    """A parameter with an explicit cast to the column's type, which a SELECT cannot infer."""
     if isinstance(target.type, Geometry):
         return func.ST_GeomFromEWKT(cast(bindparam(name), Text), type_=Geometry)
     if isinstance(target.type, JSONB):
