@@ -1,4 +1,4 @@
-"""Imports as a whole: files in, the API out, whatever the dirt and however often."""
+"""Imports from the file to the API: dirty rows, repeated imports, clashing ids."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ Row = dict[str, Any]
 
 
 class City:
-    """One city's server: imports into it, reads back from its API."""
+    """One city's server: import into it, read back from its API."""
 
     def __init__(self, app: Flask, jurisdiction_id: str) -> None:
         self.app = app
@@ -304,7 +304,7 @@ def test_any_text_survives_in_both_formats(demo: City) -> None:
 # Again and again
 
 
-def test_twice_makes_no_doubles_and_changes_nothing(city: Callable[[str, str], City]) -> None:
+def test_importing_a_file_again_changes_nothing(city: Callable[[str, str], City]) -> None:
     newyork = city("newyork", "nyc.gov")
     newyork.sample("newyork.csv")
     before = [newyork.get(f"9000000{n}") for n in range(1, 10)]
@@ -344,14 +344,14 @@ def test_an_older_row_changes_nothing(demo: City) -> None:
     assert demo.get("7")["status"] == "closed"
 
 
-def test_a_source_that_tells_no_times_can_still_close(demo: City) -> None:
+def test_a_source_without_closing_times_can_still_close(demo: City) -> None:
     demo.take([row()])
     assert counts(total(demo.take([row(status="closed")]))) == (1, 0, 1, 0, 0)
     assert counts(total(demo.take([row()]))) == (1, 0, 0, 1, 0)
     assert demo.get("7")["status"] == "closed"
 
 
-def test_what_staff_did_later_here_stands(demo: City) -> None:
+def test_an_older_row_does_not_undo_what_staff_did_later(demo: City) -> None:
     demo.take([row()])
     change = RequestUpdate(status=Status.CLOSED, note="Done by us.")
     update_request(demo.platform, demo.jurisdiction, "7", change, now=utc_now())
@@ -372,7 +372,7 @@ def test_an_id_that_comes_twice_is_one_request_in_its_newest_state(demo: City, b
     assert sorted(demo.ids(start_date="2026-04-01", end_date="2026-04-30")) == ["7", "8"]
 
 
-def test_an_interrupted_import_keeps_what_it_told_of_and_can_run_again(demo: City) -> None:
+def test_an_interrupted_import_keeps_the_batches_it_yielded_and_can_run_again(demo: City) -> None:
     rows = [row(str(number)) for number in range(1, 8)]
     whole = source(json.dumps(rows))
 
@@ -398,7 +398,7 @@ def test_a_file_that_breaks_off_is_imported_up_to_there(demo: City) -> None:
     assert demo.get("1")["status"] == "open"
 
 
-def test_a_dry_run_tells_the_same_and_keeps_nothing(demo: City) -> None:
+def test_a_dry_run_reports_the_same_and_keeps_nothing(demo: City) -> None:
     rows = [row("1"), row("2", service_code="gone"), row(""), row("1")]
     dry = demo.take(rows, is_dry_run=True)
     assert demo.ids(start_date="2026-04-01", end_date="2026-04-30") == []

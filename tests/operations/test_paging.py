@@ -1,4 +1,4 @@
-"""Paging by cursor: everything once, whatever is added or changed meanwhile."""
+"""Paging by cursor: every request once, whatever is added or changed meanwhile."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ SEARCHES = [
 
 @pytest.fixture
 def crowd(platform: Platform) -> Platform:
-    """Requests of which many share a second, on both sides of the dateline."""
+    """Requests on both sides of the dateline; many were made in the same second."""
     random = Random(7)
     build.store_all(platform, (_random_request(random, number) for number in range(1, ROWS + 1)))
     return platform
@@ -74,7 +74,7 @@ def ids(items: Any, output: Format = JSON) -> list[str]:
 
 
 def pages(platform: Platform, search: RequestSearch, output: Format = JSON) -> Iterator[list[str]]:
-    """The ids of each page, following the keys as cursors carry them."""
+    """The ids of each page; each page's key goes through a cursor."""
     for _ in range(ROWS + 100):
         page = find_requests(platform, search, output)
         yield ids(page.items, output)
@@ -105,7 +105,7 @@ def test_cursors_show_everything_once_in_every_order(
 
 @pytest.mark.parametrize("sort", Sort)
 @pytest.mark.parametrize("search", SEARCHES, ids=range(len(SEARCHES)))
-def test_cursors_go_with_every_filter(crowd: Platform, search: RequestSearch, sort: Sort) -> None:
+def test_cursors_work_with_every_filter(crowd: Platform, search: RequestSearch, sort: Sort) -> None:
     search = replace(search, sort=sort)
     whole = ids(find_requests(crowd, search, JSON).items)
     assert 10 < len(whole) <= ROWS
@@ -118,7 +118,7 @@ def test_cursors_go_with_every_filter(crowd: Platform, search: RequestSearch, so
 
 
 @pytest.mark.parametrize("search", SEARCHES, ids=range(len(SEARCHES)))
-def test_the_cheap_validator_is_the_one_of_the_page(crowd: Platform, search: RequestSearch) -> None:
+def test_the_cheap_validator_is_that_of_the_page(crowd: Platform, search: RequestSearch) -> None:
     for page_size in (1, 5, 1000):
         for page in (1, 2, 100):
             wanted = replace(search, page_size=page_size, page=page)
@@ -126,7 +126,7 @@ def test_the_cheap_validator_is_the_one_of_the_page(crowd: Platform, search: Req
             assert find_validator(crowd, wanted, build.NOON) == find_requests(crowd, wanted, XML).validator
 
 
-def test_what_comes_and_changes_while_somebody_pages_is_neither_missed_nor_doubled(crowd: Platform) -> None:
+def test_changes_while_somebody_pages_make_no_request_missed_or_doubled(crowd: Platform) -> None:
     (jurisdiction,) = crowd.registry
     random, before = Random(8), ids(find_requests(crowd, WHOLE, JSON).items)
     seen: list[str] = []
@@ -145,8 +145,8 @@ def test_what_comes_and_changes_while_somebody_pages_is_neither_missed_nor_doubl
     assert seen == before
 
 
-def test_who_follows_the_oldest_changes_first_sees_a_changed_request_again(crowd: Platform) -> None:
-    """In the order `updated` a change moves a request to the end, where the reader still comes by."""
+def test_in_the_order_of_updates_a_changed_request_comes_again(crowd: Platform) -> None:
+    """In the order `updated`, a change moves a request to the end, which the reader has not reached."""
     (jurisdiction,) = crowd.registry
     search = replace(WHOLE, sort=Sort.UPDATED, page_size=50)
     opened = replace(search, statuses=(Status.OPEN,))
@@ -176,7 +176,7 @@ def test_a_page_past_the_end_is_empty(crowd: Platform) -> None:
 
 
 def test_a_cursor_holds_the_window_of_the_first_page(platform: Platform) -> None:
-    """The last 90 days move on while somebody pages; the list that they page through does not."""
+    """The window of the last 90 days moves with time; a list does not move while somebody pages through it."""
     search = replace(WHOLE, requested=Window(build.NOON), changed=Window(None, build.NOON), sort=Sort.UPDATED)
     key = PageKey(build.NOON, 2**62)
     assert read_cursor(write_cursor(search, key)) == Cursor(

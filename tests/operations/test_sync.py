@@ -1,4 +1,4 @@
-"""Catalogues that change: the changeset grows, old requests keep code and name, living ones follow a rename."""
+"""Changed catalogues: the changeset grows, requests of retired services keep code and name, others are renamed."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ with Cluster(Path(sys.argv[1]), durable=False) as cluster:
     print("still up:", cluster.has_database("postgres"))
 """
 
-# Everything is imported before the change: the interpreter may lie where an ordinary user cannot look.
+# Import everything before the change of user: an ordinary user may not be able to read the interpreter's folder.
 ORDINARY_USER = """
 import os, sys
 from pathlib import Path
@@ -98,7 +98,7 @@ def cluster() -> Iterator[Cluster]:
 
 @pytest.fixture(scope="module")
 def stopped() -> Iterator[Path]:
-    """The home of a cluster that was created and stopped; copy it rather than wait for initdb again."""
+    """The home of a cluster that was created and stopped; tests copy it, which is faster than initdb."""
     with open_folder() as path:
         with Cluster(path / "pg", durable=False):
             pass
@@ -106,7 +106,7 @@ def stopped() -> Iterator[Path]:
 
 
 def copied(home: Path, target: Path) -> Path:
-    """A copy with the owners kept, as `cp -a` makes it of a whole clone."""
+    """A copy that keeps the owners, as `cp -a` of a whole clone does."""
     subprocess.run(["cp", "-a", str(home), str(target)], check=True, timeout=WAIT_S)
     return target
 
@@ -253,7 +253,7 @@ def test_a_killed_launcher_leaves_nothing_wrong(stopped: Path, folder: Path) -> 
     with Cluster(home, durable=False) as other:
         kill_holder(launcher)
         assert is_up(other)
-    # Had the server inherited the launcher's lock, this holder would not have been the last.
+    # If the server had inherited the launcher's lock, this holder would not have been the last.
     assert not is_up(other)
 
 
@@ -287,7 +287,7 @@ def test_kill_9_of_the_whole_server_loses_nothing_committed(stopped: Path, folde
         ask(cluster, "CREATE TABLE kept AS SELECT generate_series(1, 1000) AS n", "town")
         family = ask(cluster, "SELECT array_agg(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
         for pid in (postmaster(home), *family):
-            with contextlib.suppress(ProcessLookupError):  # the postmaster's death takes the others along
+            with contextlib.suppress(ProcessLookupError):  # the others end when the postmaster dies
                 os.kill(pid, signal.SIGKILL)
         cluster.ensure_running()
         assert ask(cluster, "SELECT count(*) FROM kept", "town") == 1000
@@ -378,7 +378,7 @@ def test_an_ordinary_user_has_a_cluster_too(folder: Path) -> None:
     assert version.startswith("3.")
 
 
-# When it cannot be
+# When there is no way to run it
 
 
 def fake_programs(bin_dir: Path, *, with_postgis: bool) -> Path:

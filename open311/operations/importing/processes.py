@@ -103,26 +103,26 @@ def _side_by_side(
 
     most  how many chunks are in work at once, no two of them with an id in common
     """
-    at_work: deque[tuple[set[str], Future[Batch]]] = deque()
+    in_work: deque[tuple[set[str], Future[Batch]]] = deque()
     try:
         for ids, chunk in chunks:
-            while len(at_work) >= most or any(not ids.isdisjoint(others) for others, _ in at_work):
-                yield _first(at_work)
-            at_work.append((ids, submit(chunk)))
-        while at_work:
-            yield _first(at_work)
+            while len(in_work) >= most or any(not ids.isdisjoint(others) for others, _ in in_work):
+                yield _first(in_work)
+            in_work.append((ids, submit(chunk)))
+        while in_work:
+            yield _first(in_work)
     except KeyboardInterrupt:
-        yield from (future.result() for _, future in at_work if not future.cancel())
+        yield from (future.result() for _, future in in_work if not future.cancel())
         raise
     except Invalid:
-        yield from (future.result() for _, future in at_work)
+        yield from (future.result() for _, future in in_work)
         raise
 
 
-def _first(at_work: deque[tuple[set[str], Future[Batch]]]) -> Batch:
+def _first(in_work: deque[tuple[set[str], Future[Batch]]]) -> Batch:
     """Wait for the first chunk, then take it from the queue."""
-    batch = at_work[0][1].result()
-    at_work.popleft()
+    batch = in_work[0][1].result()
+    in_work.popleft()
     return batch
 
 
