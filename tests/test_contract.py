@@ -325,6 +325,15 @@ def test_every_requirement_that_a_test_proves_exists() -> None:
             assert number in requirements(), f"{name} proves {number}, which spec/georeport-v2.md lacks"
 
 
+def test_every_rule_that_the_code_refers_to_exists() -> None:
+    spec = (REPOSITORY / "spec" / "georeport-v2.md").read_text(encoding="utf-8")
+    known = set(re.findall(r"^\| ([AC]\d+) \|", spec, re.MULTILINE))
+    for name, text in texts(".py"):
+        if name.startswith(tuple(f"{package}/" for package in PACKAGES)):
+            found = set(re.findall(r"\b[AC]\d{2,3}\b", text)) - known
+            assert not found, f"{name} refers to {sorted(found)}, which spec/georeport-v2.md lacks"
+
+
 def test_every_link_leads_to_a_file() -> None:
     for name, text in texts(".md"):
         prose = re.sub(r"```.*?```", "", text, flags=re.DOTALL)

@@ -32,7 +32,7 @@ from open311.formats.writing import (
 )
 from open311.formats.writing.geoparquet import INSTALL
 from open311.operations.platform import Platform
-from open311.operations.reading.export_requests import ORDER, Export, open_export
+from open311.operations.reading.export_requests import EXPORT_ORDER, Export, open_export
 from open311.operations.reading.find_requests import EXTENSIONS
 from open311.operations.reading.searches import read_search
 from open311.operations.upkeep.dumps import make_dump, terms
@@ -199,7 +199,7 @@ def _search(city: Jurisdiction, values: Mapping[str, str]) -> RequestSearch:
         statuses=found.statuses,
         requested=requested,
         changed=found.changed,
-        sort=ORDER,
+        sort=EXPORT_ORDER,
     )
 
 

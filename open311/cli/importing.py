@@ -23,7 +23,7 @@ from open311.domain.imports import Refusal
 from open311.domain.text import clean_text
 from open311.errors import Invalid
 from open311.formats.reading import Source, SourceFormat, open_source
-from open311.operations.importing.import_requests import BATCH_ROWS, Batch, Import, Tally
+from open311.operations.importing.batches import DEFAULT_BATCH_ROWS, Batch, Import, Tally
 from open311.operations.importing.processes import Processes
 
 AUTO = "auto"
@@ -58,7 +58,7 @@ ReportRefusal = Callable[[str, Refusal], None]
 @click.option(
     "--batch-rows",
     type=click.IntRange(1, 10_000),
-    default=BATCH_ROWS,
+    default=DEFAULT_BATCH_ROWS,
     show_default=True,
     help="Rows in one transaction: what a stopped import may have to do again.",
 )

@@ -9,7 +9,7 @@ from open311.cli.output import fail, say, say_table
 from open311.cli.platforms import command_platform
 from open311.clock import utc_now
 from open311.operations.access.api_keys import add_key, list_keys, revoke_key
-from open311.storage.keys import ALL, ApiKey
+from open311.storage.keys import ALL_JURISDICTIONS, ApiKey
 from schemas.values import format_instant
 
 
@@ -20,7 +20,9 @@ def keys() -> None:
 
 @keys.command()
 @click.option("--label", required=True, help="Who it is for, such as the app's name.")
-@click.option("--jurisdiction", default=ALL, help="A jurisdiction_id; without it, the key is good for all.")
+@click.option(
+    "--jurisdiction", default=ALL_JURISDICTIONS, help="A jurisdiction_id; without it, the key is good for all."
+)
 @click.option("--contact", default="", help="How to reach them.")
 @click.option("--test", "is_test", is_flag=True, help="Requests are taken, but never routed or listed.")
 def add(label: str, jurisdiction: str, contact: str, is_test: bool) -> None:
@@ -72,7 +74,7 @@ def _row(key: ApiKey) -> list[str]:
     return [
         str(key.id),
         key.label,
-        "all" if key.jurisdiction_id == ALL else key.jurisdiction_id,
+        "all" if key.jurisdiction_id == ALL_JURISDICTIONS else key.jurisdiction_id,
         "test" if key.is_test else "real",
         key.contact,
         format_instant(key.created_at),

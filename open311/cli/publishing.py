@@ -10,7 +10,7 @@ from open311.cli.output import console, say
 from open311.cli.platforms import command_platform, find_jurisdiction
 from open311.clock import utc_now
 from open311.operations.platform import Platform
-from open311.operations.upkeep.sync_catalogues import read_progress, republish, restart_edition
+from open311.operations.upkeep.republish import read_progress, republish, restart_edition
 from schemas.values import format_instant
 
 

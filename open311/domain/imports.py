@@ -9,11 +9,14 @@ from enum import StrEnum
 from open311.domain.places import Place
 from open311.domain.requests import Status
 
+IMPORT_SOURCE = "import"
+"""`RequestRecord.source` of requests that were imported, and the reason of their routes."""
+
 
 class Mending(StrEnum):
     """One kind of dirt and what is done about it; the value is the sentence that reports show.
 
-    The rules stand in `open311.domain.mending`; the catalogue's in `open311.operations.importing.import_requests`.
+    The rules are in `open311.domain.mending`; those about the catalogue in `open311.operations.importing.matching`.
     """
 
     CLOSED_BEFORE_OPENED = "closed before it was opened: closed when it was opened"

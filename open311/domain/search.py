@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from math import cos, radians
@@ -29,11 +29,6 @@ class Sort(StrEnum):
     def is_descending(self) -> bool:
         """Whether the newest comes first."""
         return self.value.startswith("-")
-
-    @property
-    def wire_field(self) -> str:
-        """The standard's field that a list in this order follows."""
-        return f"{self.value.removeprefix('-')}_datetime"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +103,8 @@ class RequestSearch:
     after          the key after which the page begins; `page` counts from there
     page           from 1
     is_counted     whether the caller wants to know how many there are on all pages
+    asked_at       when the search was asked for, if known. It only helps to plan the query, so searches that
+                   differ in this alone are equal
     """
 
     jurisdiction_id: str
@@ -128,6 +125,7 @@ class RequestSearch:
     page: int = 1
     page_size: int = MAX_ROWS
     is_counted: bool = False
+    asked_at: datetime | None = field(default=None, compare=False)
 
     @property
     def is_void(self) -> bool:

@@ -7,17 +7,16 @@ from open311.formats.documents import (
     document,
     join_items,
     json_item,
-    text_field,
     with_fields,
     with_fragments,
     xml_item,
 )
-from open311.formats.rendition import VERSION, Rendition, render, render_request
+from open311.formats.rendition import RENDERER_VERSION, Rendition, render_request
 from open311.formats.shapes import Shape, shape_of
 
 __all__ = [
     "JSON",
-    "VERSION",
+    "RENDERER_VERSION",
     "XML",
     "Format",
     "Rendition",
@@ -25,10 +24,8 @@ __all__ = [
     "document",
     "join_items",
     "json_item",
-    "render",
     "render_request",
     "shape_of",
-    "text_field",
     "with_fields",
     "with_fragments",
     "xml_item",

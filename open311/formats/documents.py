@@ -96,13 +96,6 @@ def with_fields(item: bytes, added: bytes) -> bytes:
     return b"%b,%b}" % (item[:-1], added)
 
 
-def text_field(item: bytes, name: str, output: Format) -> str:
-    """A text field of a rendered item. What people typed cannot look like one: its quotes and signs are escaped."""
-    before, after = (f'"{name}":"', '"') if output is JSON else (f"<{name}>", "<")
-    start = item.index(before.encode()) + len(before)
-    return item[start : item.index(after.encode(), start)].decode()
-
-
 def _children(shape: Shape, content: dict[str, Any]) -> str:
     return "".join(_child(column, content[column.name]) for column in shape.columns if column.name in content)
 

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Any
 
 from open311.domain.requests import Extras, PublicRequest
 from open311.formats.documents import json_fragments, json_item
 from open311.formats.markup import element
-from open311.formats.shapes import Shape, shape_of
+from open311.formats.shapes import shape_of
 from open311.formats.writing.bulk import bulk_csv_line
 from schemas.georeport import ExtrasSchema, ServiceRequestSchema
 
 _REQUEST = shape_of(ServiceRequestSchema)
 _EXTRAS = shape_of(ExtrasSchema)
 
-VERSION = 1
+RENDERER_VERSION = 1
 """Grows when the bytes of a rendition change, so that stored ones are made anew."""
 
 
@@ -40,14 +39,11 @@ class Rendition:
         return int.from_bytes(blake2b(parts.encode(), digest_size=8).digest(), "big", signed=True)
 
 
-def render(shape: Shape, value: Any) -> Rendition:
-    """Both renditions of a value, from one set of plain data, so that they cannot differ."""
-    content, markup = shape.parts(value)
-    return Rendition(json_item(content), element(shape.item, "".join(markup)))
-
-
 def render_request(request: PublicRequest, extras: Extras) -> Rendition:
-    """The same of a request, each field of `extras` by itself, and its line of GeoReport Bulk."""
+    """Both renditions of a request, made from one set of plain data so that they cannot differ.
+
+    extras  each of its fields is rendered by itself, to be added to an item
+    """
     content, markup = _REQUEST.parts(request)
     added, xml_extras = _EXTRAS.parts(extras)
     return Rendition(

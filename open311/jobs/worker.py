@@ -20,7 +20,7 @@ from open311.operations.platform import Platform
 from open311.operations.reading.follow_changes import mark_changes
 from open311.operations.upkeep.clean_up import clean_up
 from open311.operations.upkeep.dumps import make_dump
-from open311.operations.upkeep.sync_catalogues import republish
+from open311.operations.upkeep.republish import republish
 from open311.storage.queue import Task
 
 log = logger(__name__)

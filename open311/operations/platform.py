@@ -1,4 +1,4 @@
-"""What every operation stands on: the database, the jurisdictions, the queue and the operator's choices."""
+"""What every operation needs: the database, the jurisdictions, the queue and the operator's choices."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Process:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Platform:
-    """One server's parts, made once per process by `open_platform`. Compared by identity.
+    """One server's parts, made once per process by `open_platform`. Compared and hashed by identity.
 
     process  what changes while the server runs; all else is as it was made
     """
@@ -63,9 +63,9 @@ class Platform:
 
 
 def open_platform(settings: Settings) -> Platform:
-    """The platform that the settings describe; does not connect yet, and never fails for a broken plugin.
+    """The platform that the settings describe. It does not connect yet, and a broken plugin does not stop it.
 
-    Raises Misconfigured where they name no database; commands bring the private one.
+    Raises Misconfigured where the settings name no database; commands fill in the private one.
     """
     if not settings.database_url:
         raise Misconfigured("DATABASE_URL: is not set; it must look like postgresql://user:password@host/name.")

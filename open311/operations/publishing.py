@@ -1,10 +1,9 @@
-"""From the record to what the public sees, in the transaction that changes the record."""
+"""Making a record's public side, in the transaction that changes the record."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from open311.domain.requests import (
     Event,
@@ -19,14 +18,14 @@ from open311.domain.requests import (
 )
 from open311.domain.services import Service
 from open311.domain.text import folded
-from open311.formats import VERSION, render_request
+from open311.formats import render_request
 from open311.plugins import Jurisdiction
-from open311.storage import catalogue, editions, publications, requests
-from open311.storage.catalogue import catalogue_digest
+from open311.storage import catalogue, publications, requests
 from open311.storage.engine import Connection
 from open311.storage.publications import Publication, text_search_language
 
-BATCH_ROWS = 1_000
+ROWS_PER_TRANSACTION = 1_000
+"""How many requests a transaction renders where all of a city's are rendered."""
 
 __all__ = ["Names", "names_for", "publication_of", "publish_requests", "text_search_language"]
 
@@ -39,14 +38,14 @@ class Names:
     retired: Mapping[str, str]
 
     def service(self, code: str) -> str:
-        """A service's name, its code if nobody knows one."""
+        """A service's name; its code if no name is known."""
         living = self.jurisdiction.service(code)
         if living is not None and living.code == code:
             return living.name
         return self.retired.get(code) or code
 
     def agency(self, record: RequestRecord) -> str:
-        """Who is responsible, in words: what an import said, else the department's name."""
+        """The responsible agency's name: what an import said, else the department's name."""
         if record.agency_responsible or not record.department:
             return record.agency_responsible
         try:
@@ -56,12 +55,12 @@ class Names:
 
 
 def names_for(connection: Connection, jurisdiction: Jurisdiction) -> Names:
-    """The names that rendering needs; asks the database for those of retired services."""
+    """The names that rendering needs; those of retired services are read from the database."""
     return Names(jurisdiction, catalogue.read_service_names(connection, jurisdiction.id))
 
 
 def public_view(record: RequestRecord, names: Names) -> PublicRequest:
-    """What the standard shows of a record (1.6)."""
+    """The standard's fields of a record."""
     return PublicRequest(
         service_request_id=record.service_request_id,
         status=record.status,
@@ -80,7 +79,7 @@ def public_view(record: RequestRecord, names: Names) -> PublicRequest:
 
 
 def extras_of(record: RequestRecord, names: Names, events: Iterable[Event]) -> Extras:
-    """What `extensions=` can show of a record: never its reporter, of free text only what is declared public."""
+    """What `extensions=` can show: never the reporter, and only answers to attributes that are declared public."""
     service = names.jurisdiction.service(record.service_code)
     return Extras(
         extended_attributes=ExtendedAttributes(
@@ -109,7 +108,7 @@ def _public_answers(record: RequestRecord, service: Service) -> Iterator[NamedAn
 
 
 def publication_of(record: RequestRecord, names: Names, events: Iterable[Event]) -> Publication:
-    """A record's public side; a tombstone for a private one."""
+    """A record's public side; a tombstone for a private record."""
     if record.visibility is Visibility.PRIVATE:
         return Publication(record, None)
     shown = public_view(record, names)
@@ -129,9 +128,9 @@ def publish_requests(
     names: Names,
     histories: Mapping[int, Sequence[Event]] | None = None,
 ) -> None:
-    """Write the public side of records whose history is stored; those without an id have none yet (A14).
+    """Write the public side of records whose history is stored. Records without an id have none yet (A14).
 
-    histories  by number, where the caller knows them whole; else their public events are read
+    histories  whole histories by the records' numbers; without them, the public events are read
     """
     shown = [record for record in records if record.service_request_id]
     if histories is None:
@@ -140,26 +139,3 @@ def publish_requests(
     publications.write_publications(
         connection, [publication_of(record, names, histories.get(record.number, ())) for record in shown]
     )
-
-
-def edition_of(jurisdiction: Jurisdiction) -> str:
-    """Changes whenever a rendition made earlier would look different: the renderer, or a name."""
-    names = {
-        "services": {service.code: (service.name, service.group) for service in jurisdiction.services},
-        "departments": {department.code: department.name for department in jurisdiction.departments},
-    }
-    return f"{VERSION}-{catalogue_digest(names)[:16]}"
-
-
-def republish_batch(connection: Connection, jurisdiction: Jurisdiction, now: datetime) -> int:
-    """Render the next requests of the edition in work, in the caller's transaction; how many, 0 at the end."""
-    edition = editions.lock_edition(connection, jurisdiction.id)
-    if edition is None:
-        return 0
-    records = requests.load_batch(connection, jurisdiction.id, after=edition.rendered_until, rows=BATCH_ROWS)
-    if not records:
-        editions.finish_edition(connection, jurisdiction.id, now)
-        return 0
-    publish_requests(connection, records, names_for(connection, jurisdiction))
-    editions.advance_edition(connection, jurisdiction.id, records[-1].number)
-    return len(records)

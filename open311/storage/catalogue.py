@@ -1,4 +1,4 @@
-"""Catalogues written down: what joins, history and discovery's changeset need of the plugins."""
+"""The plugins' catalogues in the database, for joins, for history and for the changeset of discovery."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ _LOCK = 3_110_002
 
 
 def catalogue_digest(parts: Any) -> str:
-    """A digest of everything that a change of which moves the changeset."""
-    options = orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_DATACLASS  # whose fields it would leave unsorted
+    """A digest of `parts`; the changeset moves when it changes."""
+    options = orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_DATACLASS  # orjson would leave their fields unsorted
     return hashlib.sha256(orjson.dumps(parts, option=options, default=_fields)).hexdigest()
 
 
 def _fields(item: Any) -> dict[str, Any]:
-    """A dataclass's values by name, without copying what is in them, as `asdict` would."""
+    """A dataclass's values by name; unlike `asdict`, without copying them."""
     return {field.name: getattr(item, field.name) for field in fields(item)}
 
 
@@ -41,10 +41,10 @@ def write_catalogue(
     services: Iterable[Service],
     now: datetime,
 ) -> bool:
-    """Write one jurisdiction's catalogue down; False if it stands there already.
+    """Write one jurisdiction's catalogue down; False if it is stored already.
 
-    Services that the catalogue lacks stay as retired ones, for the requests that name them (A69). The
-    changeset grows with each change, even two within a second.
+    Services that the catalogue no longer has stay as retired ones, for the requests that name them (A69). Each
+    change raises the changeset, even two changes within a second.
     """
     connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
     stored = connection.execute(
@@ -101,7 +101,7 @@ def read_service_names(connection: Connection, jurisdiction_id: str) -> Mapping[
 
 
 def add_retired_services(connection: Connection, jurisdiction_id: str, names: Mapping[str, str]) -> None:
-    """Make room for imported requests whose service the catalogue lacks; known codes stay as they are."""
+    """Store services that the catalogue lacks, for imported requests; known codes stay as they are."""
     rows = [
         {"jurisdiction_id": jurisdiction_id, "code": code, "name": name, "is_active": False}
         for code, name in names.items()

@@ -1,4 +1,4 @@
-"""Editions: which names and renderer a jurisdiction's publications show, and how far a change has come."""
+"""Editions: the names and the renderer that a jurisdiction's publications show, and how many show them already."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from open311.storage.tables import edition, publication
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edition:
-    """One jurisdiction's. `rendered_until` is the number of the last request rendered for it."""
+    """A jurisdiction's edition. `rendered_until` is the number of the last request that was rendered for it."""
 
     jurisdiction_id: str
     edition: str
@@ -40,7 +40,7 @@ def begin_edition(
 
 
 def restart_edition(connection: Connection, jurisdiction_id: str, now: datetime) -> None:
-    """Have everything rendered once more."""
+    """Mark all publications to be rendered once more."""
     connection.execute(
         update(edition)
         .where(edition.c.jurisdiction_id == jurisdiction_id)
@@ -49,7 +49,7 @@ def restart_edition(connection: Connection, jurisdiction_id: str, now: datetime)
 
 
 def lock_edition(connection: Connection, jurisdiction_id: str) -> Edition | None:
-    """The edition in work, locked until the transaction ends; None if there is none or it is finished."""
+    """The unfinished edition, locked until the transaction ends; None if there is none."""
     row = connection.execute(
         select(edition)
         .where(edition.c.jurisdiction_id == jurisdiction_id, edition.c.finished_at.is_(None))
@@ -59,14 +59,14 @@ def lock_edition(connection: Connection, jurisdiction_id: str) -> Edition | None
 
 
 def advance_edition(connection: Connection, jurisdiction_id: str, until: int) -> None:
-    """Everything up to request number `until` is rendered."""
+    """Note that everything up to request number `until` is rendered."""
     connection.execute(
         update(edition).where(edition.c.jurisdiction_id == jurisdiction_id).values(rendered_until=until)
     )
 
 
 def finish_edition(connection: Connection, jurisdiction_id: str, now: datetime) -> None:
-    """Everything is rendered."""
+    """Note that everything is rendered."""
     connection.execute(update(edition).where(edition.c.jurisdiction_id == jurisdiction_id).values(finished_at=now))
 
 

@@ -1,4 +1,4 @@
-"""Connections: a pool for each process, transactions to write, autocommit to read, clear words when it is down."""
+"""Connections: a pool per process, transactions for writing, autocommit for reading, errors of our own."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Database:
     """A PostGIS database as the operations see it."""
 
     def __init__(self, engine: Engine, hot: HotConnections) -> None:
-        """`hot` is for the hot paths; `reading` for all other reads."""
+        """Hot paths use `hot`; all other reads use `reading`."""
         self.engine = engine
         self.hot = hot
         self._reading = engine.execution_options(isolation_level="AUTOCOMMIT")
@@ -32,17 +32,17 @@ class Database:
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
         """A transaction that commits at the end of the block. Raises Unavailable for a dead database."""
-        with _clear_words(), self.engine.begin() as connection:
+        with _own_errors(), self.engine.begin() as connection:
             yield connection
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A connection for single reads, outside any transaction. Raises Unavailable for a dead database."""
-        with _clear_words(), self._reading.connect() as connection:
+        with _own_errors(), self._reading.connect() as connection:
             yield connection
 
     def close(self) -> None:
-        """Give all connections back."""
+        """Close all connections."""
         self.engine.dispose()
         self.hot.close()
 
@@ -53,15 +53,15 @@ def open_database(
     """A database behind a pool; connects at the first use.
 
     url                   a SQLAlchemy URL with the psycopg2 driver
-    statement_timeout_ms  0 for none; a lock is waited for a third as long
+    statement_timeout_ms  0 for none; waiting for a lock times out after a third of it
     prepares              whether plans are kept per connection
     """
     settings = {
         "statement_timeout": statement_timeout_ms,
         "lock_timeout": statement_timeout_ms // 3,
-        "jit": "off",  # plans here are short; compiling them costs more than it brings
+        "jit": "off",  # queries here are short; compiling them costs more time than it saves
         "max_parallel_workers_per_gather": 0,  # parallel plans made radius queries five times slower
-        "random_page_cost": 1.1,  # what is public fits into memory, or lies on a disk without arms
+        "random_page_cost": 1.1,  # the publications are in memory or on an SSD
         "timezone": "UTC",
     }
     arguments = {
@@ -84,13 +84,13 @@ def open_database(
 
 
 def _refuse_dead(connection: extensions.connection, record: object, proxy: object) -> None:  # noqa: ARG001
-    """Have the pool replace a connection whose server has gone."""
+    """Make the pool replace a connection that the server has closed."""
     if connection.closed or is_dead(connection.fileno()):
         raise DisconnectionError("the server has closed this connection")
 
 
 def libpq_dsn(url: str) -> str:
-    """The same database in libpq's own words, for drivers beside SQLAlchemy."""
+    """The database as a libpq connection string, for drivers beside SQLAlchemy."""
     parsed = make_url(url)
     dsn: str = extensions.make_dsn(
         **parsed.translate_connect_args(database="dbname", username="user"), **parsed.query
@@ -99,10 +99,11 @@ def libpq_dsn(url: str) -> str:
 
 
 @contextmanager
-def _clear_words() -> Iterator[None]:
-    """Unavailable for no connection, none free, a server shutting down, tables not made, time run out.
+def _own_errors() -> Iterator[None]:
+    """Raise our own errors for those of the drivers.
 
-    Any other error of the database becomes Refused, which quotes no rows.
+    Unavailable: no connection or none free, the server shuts down, tables are missing, a timeout.
+    Refused: any other error of the database; its text quotes no rows.
     """
     try:
         yield
@@ -114,7 +115,7 @@ def _clear_words() -> Iterator[None]:
         if isinstance(error.orig, psycopg2.Error):
             raise Refused.of(error.orig, error.statement or "") from None
         raise
-    except psycopg2.OperationalError as error:  # of COPY, which SQLAlchemy knows nothing of
+    except psycopg2.OperationalError as error:  # from COPY, which does not go through SQLAlchemy
         raise Unavailable(DOWN) from error
     except psycopg2.Error as error:
         raise Refused.of(error, "COPY") from None

@@ -27,14 +27,14 @@ def in_box(point: ColumnElement[Any], name: str, parts: int) -> ColumnElement[bo
 
 
 def in_bounds(lat: ColumnElement[Any], long: ColumnElement[Any], name: str) -> ColumnElement[bool]:
-    """The same as `in_box` for a box in one part, by the two coordinates: any index that has both can tell."""
+    """Like `in_box` for a box in one part, but by two columns: any index that has both can filter."""
     west, south, east, north = (bindparam(f"{name}_{side}", type_=Double) for side in _SIDES)
     return and_(long.between(west, east), lat.between(south, north))
 
 
 def within(point: ColumnElement[Any], name: str, parts: int) -> ColumnElement[bool]:
-    """The same as `in_circle` among those that an index finds in the circle's box, which has so many parts."""
-    # Cheap, but its bounds are kept in single precision: a few metres beyond the box are in it.
+    """Like `in_circle`, but an index first finds the points in the circle's box, which has `parts` parts."""
+    # `&&` is cheap but compares in single precision: it also finds points a few metres outside the box.
     boxes = (point.bool_op("&&")(_envelope(f"{name}_{part}")) for part in range(parts))
     return and_(or_(*boxes), in_circle(point, name))
 
@@ -60,13 +60,13 @@ def box_values(name: str, box: Box) -> dict[str, Any]:
 
 
 def circle_values(name: str, circle: Circle) -> dict[str, Any]:
-    """The values that `in_circle`, `within` and `distance` ask for, and `in_bounds` of the circle's box."""
+    """The values that `in_circle`, `within` and `distance` ask for, and `in_bounds` for the circle's box."""
     centre = f"SRID=4326;POINT({circle.long!r} {circle.lat!r})"
     return box_values(name, box_around(circle)) | {f"{name}_centre": centre, f"{name}_radius": circle.radius_m}
 
 
 def _diagonal(box: Box) -> str:
-    """A line, as a box without breadth still is one; a polygon would hold nothing."""
+    """The box's diagonal as EWKT: a line is valid even for a box without width, a polygon would be empty."""
     return f"SRID=4326;LINESTRING({box.west!r} {box.south!r}, {box.east!r} {box.north!r})"
 
 

@@ -1,4 +1,4 @@
-"""API keys: random, shown once, kept as a digest."""
+"""API keys: random, shown once, stored as a digest."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sqlalchemy import Column, Connection, bindparam, insert, select, update
 from open311.storage.hot.connections import HotConnections, Statement
 from open311.storage.tables import api_key
 
-ALL = "*"
+ALL_JURISDICTIONS = "*"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +56,7 @@ def add_key(
 
 
 def find_key(hot: HotConnections, secret: str) -> ApiKey | None:
-    """The living key with this secret, whatever its jurisdiction; None if there is none or it was revoked."""
+    """The valid key with this secret, for any jurisdiction; None if there is none or it was revoked."""
     rows = hot.rows(_by_digest(), {"digest": _digest(secret)})
     return ApiKey(**dict(zip(_NAMES, rows[0], strict=True))) if rows else None
 
@@ -74,7 +74,7 @@ def list_keys(connection: Connection) -> list[ApiKey]:
 
 
 def revoke_key(connection: Connection, number: int, now: datetime) -> bool:
-    """Take a key back; False if there is none, or it was revoked before."""
+    """Revoke a key; False if there is none, or it was revoked before."""
     changed = connection.execute(
         update(api_key).where(api_key.c.id == number, api_key.c.revoked_at.is_(None)).values(revoked_at=now)
     )

@@ -1,4 +1,4 @@
-"""What the public can see: one row a request, rendered when it changes. Every public read comes here alone."""
+"""What the public can see: one row per request, rendered when it changes. Public reads use no other table."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ _LANGUAGES = {
 
 @dataclass(frozen=True, slots=True)
 class Publication:
-    """A record's public side; without a rendition, a tombstone.
+    """A record's public side; a tombstone if it has no rendition.
 
-    words     folded text for q= to look through, in PostgreSQL's `language`
+    words  folded text that q= searches, in PostgreSQL's text search configuration `language`
     """
 
     record: RequestRecord
@@ -81,13 +81,14 @@ def _upsert_staged() -> Insert:
 
 
 def _or_update(statement: Insert) -> Insert:
-    """The same, with what is published already replaced."""
+    """The statement, which replaces a publication that exists already."""
     changes: dict[str, Any] = {
         name: statement.excluded[name] for name in _WRITTEN if name not in ("jurisdiction_id", "id")
     }
     columns, new = publication.c, statement.excluded
     changes["was_public"] = or_(columns.was_public, new.was_public)
-    # What looks as before is no change; but what seems written later than now came with another server's backup.
+    # An equal rendition is no change, unless its transaction id is in the future: then it came with a backup of
+    # another server.
     is_same = and_(
         columns.digest == new.digest,
         columns.visibility == new.visibility,
@@ -98,7 +99,7 @@ def _or_update(statement: Insert) -> Insert:
 
 
 def publication_parameter(column: str, name: str) -> ColumnElement[Any]:
-    """The parameter of a column; the words become what the search looks through."""
+    """The parameter of a column; words become a tsvector."""
     if column == "words":
         language = cast(bindparam(f"{name}_language", type_=Text), REGCONFIG)
         return func.to_tsvector(language, bindparam(name, type_=Text))

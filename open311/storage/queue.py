@@ -1,6 +1,6 @@
-"""Jobs, deferred in the transaction of the row they are about: both are there, or neither is.
+"""Jobs, deferred in the transaction that writes the row they are about, so that both exist or neither.
 
-Procrastinate is imported with the first job: most web processes never defer one.
+Procrastinate is imported with the first job, because most web processes never defer one.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""POSTs that may come twice: the client's own key of a call, and the request it made (A15)."""
+"""POSTs that a client may repeat: the client's own key for a call, and the request that the call made (A15)."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from sqlalchemy.dialects.postgresql import insert
 
 from open311.storage.tables import repeatable_post
 
-LASTS = timedelta(hours=24)
-"""How long a call can be repeated; after that its key stands for a new one."""
+REPEATABLE_FOR = timedelta(hours=24)
+"""How long a call can be repeated; after that, its key makes a new request."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Post:
-    """One call that a client may repeat: its own key for it, and a digest of all it sent."""
+    """A call that a client may repeat: the client's key for it, and a digest of everything it sent."""
 
     jurisdiction_id: str
     api_key_id: int
@@ -25,9 +25,9 @@ class Post:
 
 
 def claim(connection: Connection, post: Post, number: int, now: datetime) -> bool:
-    """Remember that this call makes request `number`; False if it came before, less than a day ago.
+    """Remember that this call makes request `number`; False if it repeats a call of the last day.
 
-    A second call waits here until the first one's transaction ends, so that two at once make one request.
+    A second call waits here until the first call's transaction ends, so that two at once make one request.
     """
     row = {"digest": post.digest, "request_id": number, "created_at": now}
     statement = (
@@ -39,7 +39,9 @@ def claim(connection: Connection, post: Post, number: int, now: datetime) -> boo
             **row,
         )
         .on_conflict_do_update(
-            constraint=repeatable_post.primary_key, set_=row, where=repeatable_post.c.created_at < now - LASTS
+            constraint=repeatable_post.primary_key,
+            set_=row,
+            where=repeatable_post.c.created_at < now - REPEATABLE_FOR,
         )
         .returning(repeatable_post.c.request_id)
     )
@@ -59,5 +61,5 @@ def first_answer(connection: Connection, post: Post) -> tuple[int, bool]:
 
 
 def forget(connection: Connection, before: datetime) -> int:
-    """Drop calls older than `before`; how many there were."""
+    """Delete calls older than `before`; how many were deleted."""
     return connection.execute(delete(repeatable_post).where(repeatable_post.c.created_at < before)).rowcount

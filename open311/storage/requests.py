@@ -1,4 +1,4 @@
-"""The record: requests, who sent them, what happened to them. Staff's side; public routes never come here."""
+"""Records: requests, their reporters, their histories. For staff; public routes never read these tables."""
 
 from __future__ import annotations
 
@@ -18,17 +18,15 @@ from sqlalchemy import (
     any_,
     bindparam,
     func,
-    insert,
     literal_column,
     select,
     update,
 )
-from sqlalchemy.dialects.postgresql import Insert
-from sqlalchemy.dialects.postgresql import insert as pg_insert
+from sqlalchemy.dialects.postgresql import Insert, insert
 
 from open311.domain.attributes import Answer
 from open311.domain.places import Place
-from open311.domain.requests import Event, Reporter, RequestRecord, Status, Visibility
+from open311.domain.requests import Event, RequestRecord, Status, Visibility
 from open311.storage.copying import FEW, all_of, insert_rows, stage_of, staged
 from open311.storage.geometry import point_of
 from open311.storage.hot.connections import HotConnections, Statement
@@ -39,9 +37,9 @@ _STAGE = stage_of(service_request)
 
 
 class NumberSource:
-    """Numbers for new requests, fetched a block at a time so that most POSTs ask for none.
+    """Numbers for new requests, fetched in blocks so that most POSTs need no query for one.
 
-    Safe across threads and processes; a block's unused rest is lost with its process.
+    Safe across threads and processes. The unused rest of a block is lost when its process ends.
     """
 
     def __init__(self) -> None:
@@ -78,17 +76,6 @@ def _next_block() -> Statement:
     return Statement.of(select(request_number.next_value()), is_prepared=True)
 
 
-def insert_record(connection: Connection, record: RequestRecord) -> bool:
-    """Store a new record; False if its service_request_id is taken already."""
-    statement = (
-        pg_insert(service_request)
-        .values(record_values(record))
-        .on_conflict_do_nothing(index_elements=["jurisdiction_id", "service_request_id"])
-        .returning(service_request.c.id)
-    )
-    return connection.execute(statement).one_or_none() is not None
-
-
 def insert_records(connection: Connection, records: Sequence[RequestRecord], event: str) -> None:
     """Store many new records, each with one event of its history, in few statements; ids must be free."""
     insert_rows(connection, service_request, [record_values(record) for record in records])
@@ -96,15 +83,15 @@ def insert_records(connection: Connection, records: Sequence[RequestRecord], eve
 
 
 def add_records(connection: Connection, records: Sequence[RequestRecord]) -> set[int]:
-    """Store many new records in few statements; the numbers of those whose service_request_id was free."""
+    """Store new records whose service_request_id is free, in few statements; their numbers."""
     rows = [record_values(record) for record in records]
     if not rows:
         return set()
     if len(rows) <= FEW:
-        statement = _unless_taken(pg_insert(service_request)).returning(service_request.c.id)
+        statement = _unless_taken(insert(service_request)).returning(service_request.c.id)
         return set(connection.execute(statement, rows).scalars())
     with staged(connection, _STAGE, rows):
-        added = connection.execute(_unless_taken(pg_insert(service_request).from_select(*all_of(_STAGE)))).rowcount
+        added = connection.execute(_unless_taken(insert(service_request).from_select(*all_of(_STAGE)))).rowcount
     numbers = {record.number for record in records}
     return numbers if added == len(rows) else numbers & _stored(connection, records)
 
@@ -114,7 +101,7 @@ def _unless_taken(statement: Insert) -> Insert:
 
 
 def _stored(connection: Connection, records: Sequence[RequestRecord]) -> set[int]:
-    """The numbers of those records that are stored under them."""
+    """The numbers of those records that are stored."""
     found = connection.execute(
         select(service_request.c.id).where(
             service_request.c.jurisdiction_id == records[0].jurisdiction_id,
@@ -122,23 +109,6 @@ def _stored(connection: Connection, records: Sequence[RequestRecord]) -> set[int
         )
     )
     return set(found.scalars())
-
-
-def insert_reporter(connection: Connection, record: RequestRecord, who: Reporter) -> None:
-    """Store who sent a request, if anything is known of them."""
-    if who:
-        connection.execute(
-            insert(reporter).values(
-                jurisdiction_id=record.jurisdiction_id,
-                request_id=record.number,
-                email=who.email,
-                first_name=who.first_name,
-                last_name=who.last_name,
-                phone=who.phone,
-                device_id=who.device_id,
-                account_id=who.account_id,
-            )
-        )
 
 
 def insert_events(connection: Connection, record: RequestRecord, events: Iterable[Event]) -> None:
@@ -202,7 +172,7 @@ def load_records(connection: Connection, jurisdiction_id: str, ids: Sequence[str
 
 
 def load_batch(connection: Connection, jurisdiction_id: str, *, after: int, rows: int) -> list[RequestRecord]:
-    """Records with numbers above `after`, in order, locked; for work through all of them."""
+    """The next records with numbers above `after`, in order and locked, for a loop over all records."""
     found = connection.execute(
         _select()
         .where(service_request.c.jurisdiction_id == jurisdiction_id, service_request.c.id > after)
@@ -291,7 +261,7 @@ def _select() -> Select[Any]:
 
 
 def record_values(record: RequestRecord) -> dict[str, Any]:
-    """A record as the table's columns have it."""
+    """A record as values of the table's columns."""
     return {
         "jurisdiction_id": record.jurisdiction_id,
         "id": record.number,

@@ -7,13 +7,14 @@ from functools import cache
 from sqlalchemy import Connection, bindparam, select, update
 
 from open311.domain.requests import TokenState
-from open311.storage.hot.connections import HotConnections, Statement
+from open311.storage.hot.connections import Statement
+from open311.storage.hot.transactions import Run
 from open311.storage.tables import request_token
 
 
-def find_token(hot: HotConnections, jurisdiction_id: str, token: str) -> TokenState | None:
+def find_token(run: Run, jurisdiction_id: str, token: str) -> TokenState | None:
     """What became of a token; None if it was never given out."""
-    rows = hot.rows(_by_token(), {"jurisdiction_id": jurisdiction_id, "token": token})
+    rows = run(_by_token(), {"jurisdiction_id": jurisdiction_id, "token": token})
     return TokenState(token=token, service_request_id=rows[0][0], failure=rows[0][1]) if rows else None
 
 
@@ -24,16 +25,6 @@ def _by_token() -> Statement:
         request_token.c.token == bindparam("token"),
     )
     return Statement.of(query, is_prepared=True)
-
-
-def is_open(connection: Connection, jurisdiction_id: str, token: str) -> bool:
-    """Whether a token was given out and has not failed for good."""
-    failure = connection.execute(
-        select(request_token.c.failure).where(
-            request_token.c.jurisdiction_id == jurisdiction_id, request_token.c.token == token
-        )
-    ).scalar_one_or_none()
-    return failure == ""
 
 
 def token_of(connection: Connection, jurisdiction_id: str, number: int) -> str:
@@ -49,7 +40,7 @@ def token_of(connection: Connection, jurisdiction_id: str, number: int) -> str:
 def settle_token(
     connection: Connection, jurisdiction_id: str, number: int, *, service_request_id: str = "", failure: str = ""
 ) -> None:
-    """Write down what a request's token stands for from now on."""
+    """Store a token's outcome: the request's id, or why it failed."""
     connection.execute(
         update(request_token)
         .where(request_token.c.jurisdiction_id == jurisdiction_id, request_token.c.request_id == number)

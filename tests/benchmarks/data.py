@@ -25,7 +25,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateIndex, CreateTable, DDLElement
 
 from open311.embedded import Cluster, find_binaries
-from open311.formats import VERSION
+from open311.formats import RENDERER_VERSION
 from open311.operations.publishing import Names, publish_requests
 from open311.operations.upkeep.sync_catalogues import digest_of
 from open311.plugins import Jurisdiction
@@ -193,7 +193,7 @@ def _seal(rows: int) -> str:
     made += [CreateIndex(index) for table in TABLES for index in table.indexes]
     # In PostgreSQL's own words: other dialects leave out what an index includes, and which rows.
     texts = sorted(str(element.compile(dialect=postgresql.dialect())) for element in made)
-    parts = (RECIPE, rows, head(), VERSION, digest_of(city()), *texts)
+    parts = (RECIPE, rows, head(), RENDERER_VERSION, digest_of(city()), *texts)
     return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 

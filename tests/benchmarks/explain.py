@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from open311.domain.search import RequestSearch
-from open311.operations.reading.export_requests import ORDER
+from open311.operations.reading.export_requests import EXPORT_ORDER
 from open311.operations.reading.follow_changes import write_position
 from open311.storage.engine import open_database
 from open311.storage.hot.changes import Position
@@ -204,7 +204,7 @@ def explain_whole(data: Data) -> Iterator[Plan]:
 
     The export leaves its cursor to the end of its session, and auto_explain does not see those end.
     """
-    search = RequestSearch(jurisdiction_id=CITY, sort=ORDER)
+    search = RequestSearch(jurisdiction_id=CITY, sort=EXPORT_ORDER)
     statements = {
         "whole export": whole_query(search),
         "whole export as Bulk CSV": whole_query(search, as_bulk_csv=True),

@@ -20,7 +20,8 @@ ONE_XML = "<service_request_id>7</service_request_id><service_code>x</service_co
 
 
 def read(body: bytes | str, wanted: SourceFormat | None = None) -> list[SourceRow | Refusal]:
-    return list(open_source(io.BytesIO(body.encode() if isinstance(body, str) else body), wanted).rows)
+    source = open_source(io.BytesIO(body.encode() if isinstance(body, str) else body), wanted)
+    return source.vocabulary.rows(source.found)
 
 
 def only(body: bytes | str, wanted: SourceFormat | None = None) -> SourceRow:
@@ -69,7 +70,7 @@ def test_json_lists_however_they_are_wrapped(body: bytes | str) -> None:
 )
 def test_no_requests_are_an_empty_list_in_json(body: str) -> None:
     source = open_source(io.BytesIO(body.encode()))
-    assert (source.format, source.count, list(source.rows)) == (SourceFormat.GEOREPORT_JSON, 0, [])
+    assert (source.format, source.count, list(source.found)) == (SourceFormat.GEOREPORT_JSON, 0, [])
 
 
 def test_numbers_keep_the_digits_they_came_with() -> None:
@@ -243,12 +244,12 @@ def test_other_xml_is_refused_with_a_reason(body: bytes | str, words: str) -> No
 
 
 def test_what_came_before_a_fault_has_been_read() -> None:
-    rows = open_source(io.BytesIO(f"<requests><request>{ONE_XML}</request><request><status>".encode())).rows
-    first = next(rows)
-    assert isinstance(first, SourceRow)
-    assert first.service_request_id == "7"
+    found = open_source(io.BytesIO(f"<requests><request>{ONE_XML}</request><request><status>".encode())).found
+    first = next(found)
+    assert not isinstance(first, Refusal)
+    assert first[1]["service_request_id"] == "7"
     with pytest.raises(Invalid, match="is not well-formed XML"):
-        next(rows)
+        next(found)
 
 
 # Anything

@@ -22,13 +22,18 @@ def source(body: bytes | str, wanted: SourceFormat | None = None) -> Source:
     return open_source(io.BytesIO(body.encode() if isinstance(body, str) else body), wanted)
 
 
+def rows_of(found: Source) -> list[SourceRow | Refusal]:
+    """All of a source's rows in the standard's words."""
+    return found.vocabulary.rows(found.found)
+
+
 def read(body: bytes | str, wanted: SourceFormat | None = None) -> list[SourceRow]:
-    return [row for row in source(body, wanted).rows if isinstance(row, SourceRow)]
+    return [row for row in rows_of(source(body, wanted)) if isinstance(row, SourceRow)]
 
 
 def sample(name: str) -> tuple[SourceFormat, list[SourceRow]]:
     found = source((SAMPLES / name).read_bytes())
-    return found.format, [row for row in found.rows if isinstance(row, SourceRow)]
+    return found.format, [row for row in rows_of(found) if isinstance(row, SourceRow)]
 
 
 def test_new_yorks_file_for_people() -> None:
@@ -84,7 +89,7 @@ def test_new_yorks_rows_as_json() -> None:
     body = '[{"Unique Key": 7, "Created Date": "04/03/2026", "Complaint Type": "Rodent", "Status": "Open"}]'
     found = source(body)
     assert found.format is SourceFormat.NEWYORK_JSON
-    assert [row.service_request_id for row in found.rows if isinstance(row, SourceRow)] == ["7"]
+    assert [row.service_request_id for row in rows_of(found) if isinstance(row, SourceRow)] == ["7"]
 
 
 @pytest.mark.parametrize(
@@ -176,7 +181,7 @@ def test_a_header_alone_is_no_requests() -> None:
 
 
 def test_a_row_that_does_not_fit_the_header_is_refused_and_the_next_is_read() -> None:
-    rows = list(source(HEADER + "8,2026-04-03\n" + ROW + "9,a,b,c,d,e\n").rows)
+    rows = rows_of(source(HEADER + "8,2026-04-03\n" + ROW + "9,a,b,c,d,e\n"))
     assert rows[0] == Refusal(1, "", "has 2 values where the header has 5.")
     assert isinstance(rows[1], SourceRow)
     assert rows[2] == Refusal(3, "", "has 6 values where the header has 5.")
@@ -184,7 +189,7 @@ def test_a_row_that_does_not_fit_the_header_is_refused_and_the_next_is_read() ->
 
 def test_a_field_without_end_costs_itself_not_the_file() -> None:
     broken = '8,2026-04-03,Rodent,Open,"' + "x" * 140_000 + "\n"
-    rows = list(source(HEADER + broken + ROW).rows)
+    rows = rows_of(source(HEADER + broken + ROW))
     assert isinstance(rows[0], Refusal)
     assert "cannot be read as CSV" in rows[0].reason
 
@@ -216,7 +221,7 @@ def test_a_wanted_format_is_held_to_its_columns() -> None:
 
 def test_a_line_without_end_is_refused() -> None:
     with pytest.raises(Invalid, match="has a line of more than"):
-        list(source(HEADER + "x" * 4_000_001).rows)
+        rows_of(source(HEADER + "x" * 4_000_001))
 
 
 class _Endless(io.RawIOBase):
@@ -238,7 +243,7 @@ class _Endless(io.RawIOBase):
 
 def test_csv_is_read_no_further_than_it_is_asked_for() -> None:
     stream = _Endless()
-    rows = open_source(io.BufferedReader(stream)).rows
+    found = open_source(io.BufferedReader(stream)).found
     for _ in range(100):
-        next(rows)
+        next(found)
     assert stream.taken < 100_000

@@ -1,4 +1,4 @@
-"""Readers that know what they missed and what came to them twice, wherever their pages come from."""
+"""Readers that know what they missed and what they got twice, from any source of pages."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ Item = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some items of a list, or of the change feed, and where to go on.
+    """Some items of a list or of the change feed, and where to continue.
 
-    is_last  whether the list ends here, or the feed has nothing beyond
+    is_last  whether this is the list's last page, or the feed has no more changes yet
     """
 
     items: list[Item]
@@ -23,18 +23,18 @@ class Page:
 
 
 Read = Callable[[Any], Page]
-"""Reads what comes after a place, or the beginning after None."""
+"""Reads the page after a position; the first page for None."""
 
 
 class Follower:
-    """Follows the change feed and keeps nothing but its place and what it saw: the notes on each request."""
+    """Follows the change feed; keeps its position and the notes that it saw on each request."""
 
     def __init__(self, read: Read) -> None:
         self._read, self._at = read, None
         self.notes: dict[str, list[int]] = defaultdict(list)
 
     def read(self) -> bool:
-        """One page; whether the feed was at its end."""
+        """Read one page; whether it was the feed's last."""
         page = self._read(self._at)
         for item in page.items:
             self.notes[item["service_request_id"]].append(note_of(item))
@@ -43,24 +43,24 @@ class Follower:
 
     @property
     def count(self) -> int:
-        """How many changes it was told of."""
+        """How many changes it has read."""
         return sum(map(len, self.notes.values()))
 
     def missed(self, last: Mapping[str, int]) -> dict[str, list[int]]:
-        """Requests whose last note it does not know, or that it does not know at all."""
+        """Requests whose last note it has not read, or that it has not read at all."""
         known = {name: self.notes.get(name, []) for name in last}
         return {name: notes for name, notes in known.items() if notes[-1:] != [last[name]]}
 
     def doubled(self) -> dict[str, list[int]]:
-        """Requests that it saw twice as they were, or older after newer."""
+        """Requests that it read twice with the same note, or with an older note after a newer one."""
         return {name: notes for name, notes in self.notes.items() if notes != sorted(set(notes))}
 
 
 class Pager:
     """Pages through a list again and again, each time from the front.
 
-    before  the ids that were there from the beginning, which no round may lack
-    seen    what the last whole round found
+    before  ids that existed from the beginning, which every round must find
+    seen    the ids that the last whole round found
     """
 
     def __init__(self, read: Read, before: Set[str]) -> None:
@@ -72,7 +72,7 @@ class Pager:
         self.doubled: set[str] = set()
 
     def read(self) -> bool:
-        """One page, and whether it ends a round; after it a new one begins."""
+        """Read one page; whether it ends a round. The next call then begins a new round."""
         page = self._read(self._at)
         self._reading += [item["service_request_id"] for item in page.items]
         self.count += len(page.items)
@@ -90,6 +90,6 @@ class Pager:
 
 
 def note_of(item: Item) -> int:
-    """The number of the last note on a request that `writer` sent; 0 for one without."""
+    """The number in the last note that `writer` put on a request; 0 without a note."""
     text = item.get("status_notes") or ""
     return int(text.removeprefix("note ")) if text.startswith("note ") else 0

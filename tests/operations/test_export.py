@@ -1,4 +1,4 @@
-"""Exports and dumps: all rows of one moment, in any number, in little memory."""
+"""Exports and dumps: all rows as they are at one moment, however many, in little memory."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from open311.formats.writing import (
     in_pieces,
 )
 from open311.operations.platform import Platform
-from open311.operations.reading.export_requests import ORDER, open_export
+from open311.operations.reading.export_requests import EXPORT_ORDER, open_export
 from open311.operations.reading.find_requests import EXTENSIONS, find_requests
 from open311.operations.upkeep.dumps import dumps_folder, find_dumps, make_dump
 from open311.plugins import Jurisdiction
@@ -46,7 +46,7 @@ from tests.working import timeless_worker
 
 ROWS = 20_000
 LIMIT_BYTES = 10_000_000
-"""Of Python's own memory, for what is over 80 MB when it is written."""
+"""How much memory Python may allocate for an export that is over 80 MB when it is written."""
 
 Multiply = Callable[..., None]
 
@@ -65,7 +65,7 @@ def here(platform: Platform, tmp_path: Path) -> Platform:
 
 def everything(platform: Platform) -> RequestSearch:
     (found,) = platform.registry
-    return RequestSearch(jurisdiction_id=found.id, sort=ORDER)
+    return RequestSearch(jurisdiction_id=found.id, sort=EXPORT_ORDER)
 
 
 def test_an_export_has_the_rows_of_the_list_in_batches(platform: Platform) -> None:
@@ -88,7 +88,7 @@ def test_pages_do_not_limit_an_export_and_filters_do(platform: Platform) -> None
         assert (nothing.count, list(nothing.batches)) == (0, [])
 
 
-def test_the_validator_changes_just_when_a_row_does(platform: Platform) -> None:
+def test_the_validator_changes_exactly_when_a_row_does(platform: Platform) -> None:
     build.store(platform)
     search = everything(platform)
 
@@ -107,7 +107,7 @@ def test_the_validator_changes_just_when_a_row_does(platform: Platform) -> None:
 def test_a_reader_who_falls_asleep_does_not_keep_the_database_from_cleaning_up(
     platform: Platform, multiply: Multiply
 ) -> None:
-    """The database sees that nobody asks for more, and hangs up."""
+    """The database closes a connection whose reader asks for nothing more."""
     multiply(platform, build.store(platform, description="A long story. " * 250), 3_000)
     with open_export(platform, everything(platform), idle_limit_s=1) as export:
         batches = [next(export.batches), next(export.batches)]
@@ -117,7 +117,7 @@ def test_a_reader_who_falls_asleep_does_not_keep_the_database_from_cleaning_up(
     assert sum(map(len, batches)) < 3_000
 
 
-def test_no_database_is_told_before_anything_is_written(settings: Settings) -> None:
+def test_a_database_that_is_down_is_reported_before_anything_is_written(settings: Settings) -> None:
     nowhere = build.platform(replace(settings, database_url="postgresql://nobody@127.0.0.1:1/none"), build.city())
     with pytest.raises(Unavailable):
         open_export(nowhere, everything(nowhere))
@@ -226,7 +226,9 @@ def test_the_worker_makes_what_is_missing_today(here: Platform, city: Jurisdicti
     assert find_dumps(here, city.id) == [made]
 
 
-def test_a_folder_that_cannot_be_written_is_no_reason_to_try_for_ever(here: Platform, city: Jurisdiction) -> None:
+def test_a_folder_that_cannot_be_written_does_not_make_the_job_retry_for_ever(
+    here: Platform, city: Jurisdiction
+) -> None:
     (Path(here.settings.data_dir) / "dumps").write_text("in the way")
     app = timeless_worker(here)
     job: Any = app.tasks[Task.DUMP]

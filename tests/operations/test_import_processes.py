@@ -1,4 +1,4 @@
-"""Long files, shared among processes: the same outcome as from one, in the order of the rows."""
+"""Long files imported by several processes: the same outcome as with one, in the order of the rows."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from open311.clock import utc_now
 from open311.errors import Invalid
 from open311.formats.reading import Found, Source, open_source
 from open311.operations.importing import processes as import_processes
-from open311.operations.importing.import_requests import Batch, Import, Tally
+from open311.operations.importing.batches import Batch, Import, Tally
 from open311.operations.importing.processes import Processes, _side_by_side
 from open311.operations.platform import Platform
 
@@ -53,7 +53,7 @@ def order(platform: Platform) -> Import:
 
 
 def file_of(count: int) -> str:
-    """Requests that come again, closed, far below; every 30th row says nothing of when it was opened."""
+    """Rows of which every 7th comes again further down, closed; every 30th lacks its opening time."""
     opened = "2026-04-03T14:10:00Z"
     first = [f"{n},potholes,open,{opened if n % 30 else ''},,Deep\n" for n in range(1, count + 1)]
     again = [f"{n},potholes,closed,{opened},2026-04-05T08:00:00Z,\n" for n in range(1, count, 7)]
@@ -65,7 +65,7 @@ def source(text: str) -> Source:
 
 
 def stored(platform: Platform) -> list[Any]:
-    """All that an import leaves, but for our own numbers and the time it was done."""
+    """Everything that an import stores, without our own numbers and the time of the import."""
     with platform.database.reading() as connection:
         return [
             connection.exec_driver_sql(query).scalars().all()
@@ -91,7 +91,9 @@ def test_several_processes_leave_what_one_leaves(platform: Platform, order: Impo
     assert (tally.read, tally.new, tally.updated, tally.refused) == (343, 291, 42, 10)
 
 
-def test_stopped_or_broken_off_it_tells_of_all_that_is_in(platform: Platform, order: Import) -> None:
+def test_an_import_that_is_stopped_or_breaks_off_yields_every_stored_batch(
+    platform: Platform, order: Import
+) -> None:
     whole = source(file_of(200))
     found = list(whole.found)[:200]
 
@@ -110,19 +112,19 @@ def test_stopped_or_broken_off_it_tells_of_all_that_is_in(platform: Platform, or
     assert sum(batch.tally.read for batch in told[:3]) == 90
 
 
-def test_one_process_is_stopped_only_when_what_it_stored_is_counted(platform: Platform, order: Import) -> None:
+def test_ctrl_c_stops_one_process_only_after_a_stored_batch_is_counted(platform: Platform, order: Import) -> None:
     usual = signal.getsignal(signal.SIGINT)
     with Processes(platform, 1) as alone:
         batches = alone.import_source(source(file_of(300)), order)
         told = [next(batches)]
-        signal.raise_signal(signal.SIGINT)  # as if it had come when the batch was stored
+        signal.raise_signal(signal.SIGINT)  # as if Ctrl-C had come when the batch was stored
         with pytest.raises(KeyboardInterrupt):
             told.extend(batches)
     assert len(stored(platform)[0]) == sum(batch.tally.new for batch in told) > 0
     assert signal.getsignal(signal.SIGINT) is usual
 
 
-def test_helpers_do_not_hear_ctrl_c_which_their_terminal_sends_to_all(platform: Platform, order: Import) -> None:
+def test_helpers_ignore_the_ctrl_c_that_a_terminal_sends_to_all(platform: Platform, order: Import) -> None:
     with Processes(platform, 2) as processes:
         batches = processes.import_source(source(file_of(300)), order)
         told = [next(batches)]
@@ -135,10 +137,10 @@ def test_helpers_do_not_hear_ctrl_c_which_their_terminal_sends_to_all(platform: 
     assert sum(batch.tally.read for batch in told) == 343
 
 
-def test_helpers_of_a_killed_import_leave(tmp_path: Path) -> None:
+def test_helpers_end_when_their_import_is_killed(tmp_path: Path) -> None:
     script = tmp_path / "killed.py"
     script.write_text(KILLED)
-    # They have its standard output open too: it ends when they do.
+    # The helpers have its standard output open too, so the output ends when they end.
     done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=WAIT_S)
     assert (done.returncode, done.stdout) == (-signal.SIGKILL, "helpers are there\n"), done.stderr
 
@@ -150,23 +152,23 @@ def test_a_dry_run_keeps_nothing(platform: Platform, order: Import) -> None:
 
 
 class Slow(Future[Batch]):
-    """Work that is done only once somebody waits for it: until then it counts as under way."""
+    """A future that is in work until somebody waits for its result."""
 
-    def __init__(self, ids: set[str], at_work: set[str]) -> None:
+    def __init__(self, ids: set[str], in_work: set[str]) -> None:
         super().__init__()
-        self.ids, self.at_work = ids, at_work
-        assert at_work.isdisjoint(ids)
-        at_work |= ids
+        self.ids, self.in_work = ids, in_work
+        assert in_work.isdisjoint(ids)
+        in_work |= ids
 
     def result(self, timeout: float | None = None) -> Batch:
-        self.at_work -= self.ids
+        self.in_work -= self.ids
         return Batch(Tally(read=len(self.ids)), ())
 
 
-def test_chunks_with_an_id_in_common_are_never_at_work_together() -> None:
-    at_work: set[str] = set()
+def test_chunks_with_an_id_in_common_are_never_in_work_together() -> None:
+    in_work: set[str] = set()
     words = ["ab", "cd", "be", "fgh", "a", "ij"] * 20
     chunks: Any = ((set(word), word) for word in words)
-    told = _side_by_side(chunks, lambda word: Slow(set(word), at_work), most=3)  # type: ignore[arg-type]
+    told = _side_by_side(chunks, lambda word: Slow(set(word), in_work), most=3)  # type: ignore[arg-type]
     assert [batch.tally.read for batch in told] == [len(word) for word in words]
-    assert not at_work
+    assert not in_work

@@ -1,7 +1,8 @@
-"""Paging by cursor: everything once, whatever is added or changed meanwhile."""
+"""Paging by cursor: every request once, whatever is added or changed meanwhile."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -9,12 +10,13 @@ from random import Random
 from typing import Any
 
 import pytest
+from lxml import etree
 
 from open311.domain.cursors import PageCursor
 from open311.domain.places import Place
 from open311.domain.requests import Status
 from open311.domain.search import Box, Circle, PageKey, RequestSearch, Sort, Window
-from open311.formats import JSON, XML, Format, text_field
+from open311.formats import JSON, XML, Format
 from open311.operations.platform import Platform
 from open311.operations.reading.find_requests import count_requests, find_requests, find_validator
 from open311.operations.workflow.update_request import RequestUpdate, update_request
@@ -22,6 +24,7 @@ from tests import build
 from tests.conftest import CITY
 
 ROWS = 120
+LATER = build.NOON + timedelta(days=1)
 WHOLE = RequestSearch(jurisdiction_id=CITY)
 SEARCHES = [
     WHOLE,
@@ -34,12 +37,15 @@ SEARCHES = [
     replace(WHOLE, near=Circle(-179.85, 0.0, 16_000.0), changed=Window(build.NOON - timedelta(hours=6))),
     replace(WHOLE, requested=Window(build.NOON - timedelta(hours=9))),
     replace(WHOLE, area="Harbour", has_media=True),
+    replace(
+        WHOLE, requested=Window(build.NOON - timedelta(hours=9), build.NOON - timedelta(hours=6)), asked_at=LATER
+    ),
 ]
 
 
 @pytest.fixture
 def crowd(platform: Platform) -> Platform:
-    """Requests of which many share a second, on both sides of the dateline."""
+    """Requests on both sides of the dateline; many were made in the same second."""
     random = Random(7)
     build.store_all(platform, (_random_request(random, number) for number in range(1, ROWS + 1)))
     return platform
@@ -61,11 +67,14 @@ def _random_request(random: Random, number: int) -> dict[str, Any]:
 
 
 def ids(items: Any, output: Format = JSON) -> list[str]:
-    return [text_field(item, "service_request_id", output) for item in items]
+    """The ids of rendered items."""
+    if output is JSON:
+        return [json.loads(item)["service_request_id"] for item in items]
+    return [etree.fromstring(item).findtext("service_request_id") or "" for item in items]
 
 
 def pages(platform: Platform, search: RequestSearch, output: Format = JSON) -> Iterator[list[str]]:
-    """The ids of each page, following the keys as cursors carry them."""
+    """The ids of each page; each page's key goes through a cursor."""
     for _ in range(ROWS + 100):
         page = find_requests(platform, search, output)
         yield ids(page.items, output)
@@ -96,7 +105,7 @@ def test_cursors_show_everything_once_in_every_order(
 
 @pytest.mark.parametrize("sort", Sort)
 @pytest.mark.parametrize("search", SEARCHES, ids=range(len(SEARCHES)))
-def test_cursors_go_with_every_filter(crowd: Platform, search: RequestSearch, sort: Sort) -> None:
+def test_cursors_work_with_every_filter(crowd: Platform, search: RequestSearch, sort: Sort) -> None:
     search = replace(search, sort=sort)
     whole = ids(find_requests(crowd, search, JSON).items)
     assert 10 < len(whole) <= ROWS
@@ -109,7 +118,7 @@ def test_cursors_go_with_every_filter(crowd: Platform, search: RequestSearch, so
 
 
 @pytest.mark.parametrize("search", SEARCHES, ids=range(len(SEARCHES)))
-def test_the_cheap_validator_is_the_one_of_the_page(crowd: Platform, search: RequestSearch) -> None:
+def test_the_cheap_validator_is_that_of_the_page(crowd: Platform, search: RequestSearch) -> None:
     for page_size in (1, 5, 1000):
         for page in (1, 2, 100):
             wanted = replace(search, page_size=page_size, page=page)
@@ -117,7 +126,7 @@ def test_the_cheap_validator_is_the_one_of_the_page(crowd: Platform, search: Req
             assert find_validator(crowd, wanted, build.NOON) == find_requests(crowd, wanted, XML).validator
 
 
-def test_what_comes_and_changes_while_somebody_pages_is_neither_missed_nor_doubled(crowd: Platform) -> None:
+def test_changes_while_somebody_pages_make_no_request_missed_or_doubled(crowd: Platform) -> None:
     (jurisdiction,) = crowd.registry
     random, before = Random(8), ids(find_requests(crowd, WHOLE, JSON).items)
     seen: list[str] = []
@@ -136,8 +145,8 @@ def test_what_comes_and_changes_while_somebody_pages_is_neither_missed_nor_doubl
     assert seen == before
 
 
-def test_who_follows_the_oldest_changes_first_sees_a_changed_request_again(crowd: Platform) -> None:
-    """In the order `updated` a change moves a request to the end, where the reader still comes by."""
+def test_in_the_order_of_updates_a_changed_request_comes_again(crowd: Platform) -> None:
+    """In the order `updated`, a change moves a request to the end, which the reader has not reached."""
     (jurisdiction,) = crowd.registry
     search = replace(WHOLE, sort=Sort.UPDATED, page_size=50)
     opened = replace(search, statuses=(Status.OPEN,))
@@ -167,7 +176,7 @@ def test_a_page_past_the_end_is_empty(crowd: Platform) -> None:
 
 
 def test_a_cursor_holds_the_window_of_the_first_page(platform: Platform) -> None:
-    """The last 90 days move on while somebody pages; the list that they page through does not."""
+    """The window of the last 90 days moves with time; a list does not move while somebody pages through it."""
     search = replace(WHOLE, requested=Window(build.NOON), changed=Window(None, build.NOON), sort=Sort.UPDATED)
     key = PageKey(build.NOON, 2**62)
     assert PageCursor.read(str(PageCursor.behind(search, key))) == PageCursor(

@@ -1,4 +1,4 @@
-"""Readers beside writers in processes of their own: nothing is missed, nothing comes twice."""
+"""Readers while other processes write: they miss nothing and get nothing twice."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ WHOLE = RequestSearch(jurisdiction_id="test.example", page_size=90)
 
 
 def feed(platform: Platform) -> Read:
-    """The change feed, small pages."""
+    """The change feed, in small pages."""
 
     def read(at: Position | None) -> Page:
         after = at or BEGINNING

@@ -1,4 +1,4 @@
-"""A token's life: pending, resolved or failed, and what lists show meanwhile."""
+"""Tokens: pending, resolved or failed, and what lists show in each state."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MINUTE = timedelta(minutes=1)
 
 
 class BackOffice(Jurisdiction):
-    """A city that answers for its batch requests as the test wants; it remembers what it was asked."""
+    """A city that gives the answers a test wants, and remembers what it was asked."""
 
     answers: list[Resolution]
     asked: list[tuple[str, Draft]]
@@ -42,7 +42,7 @@ Serve = Callable[..., tuple[Platform, FlaskClient, BackOffice]]
 
 @pytest.fixture
 def serve(make_app: Callable[..., Flask]) -> Serve:
-    """A server of one city whose back office gives the answers named, in order."""
+    """A server of one city whose back office gives these answers, in order."""
 
     def make(*answers: Resolution, **changes: Any) -> tuple[Platform, FlaskClient, BackOffice]:
         city = build.city(BackOffice, **changes)
@@ -128,7 +128,7 @@ def test_a_request_that_failed_for_good_says_why(serve: Serve, format: str) -> N
     assert listed(client) == []
 
 
-def test_what_failed_for_good_stays_failed(serve: Serve) -> None:
+def test_a_failure_is_final(serve: Serve) -> None:
     platform, client, _ = serve(Rejected("No."), Accepted())
     token = build.submit(platform, service_code="trees").token
     assert resolve(platform) == resolve(platform) == ""

@@ -122,7 +122,7 @@ def test_a_plugin_that_fails_costs_nobody_a_report(serve: Serve) -> None:
 
 
 class Elsewhere(Jurisdiction):
-    """A plugin that names a department which its catalogue lacks."""
+    """A plugin that names a department that is not in its catalogue."""
 
     def department_for(self, draft: Draft) -> str | None:
         return "nowhere"

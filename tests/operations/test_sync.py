@@ -1,4 +1,4 @@
-"""Catalogues that change: the changeset grows, old requests keep code and name, living ones follow a rename."""
+"""Changed catalogues: the changeset grows, requests of retired services keep code and name, others are renamed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from open311.domain.services import Department, Service, ServiceTranslation, Translation
-from open311.operations.upkeep.sync_catalogues import read_changesets, republish, sync_catalogues
+from open311.operations.reading.read_changesets import read_changesets
+from open311.operations.upkeep.republish import republish
+from open311.operations.upkeep.sync_catalogues import sync_catalogues
 from open311.plugins import Jurisdiction
 from open311.storage.catalogue import catalogue_digest
 from open311.storage.queue import Task
@@ -136,7 +138,7 @@ def test_a_city_without_requests_needs_no_job(make_app: MakeApp) -> None:
 def test_republishing_goes_through_all_batches_and_leaves_private_ones_hidden(
     make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("open311.operations.publishing.BATCH_ROWS", 2)
+    monkeypatch.setattr("open311.operations.upkeep.republish.ROWS_PER_TRANSACTION", 2)
     platform = platform_of(make_app(CITY))
     found = [build.store(platform) for _ in range(4)]
     build.store(platform, visibility="private")

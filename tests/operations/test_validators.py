@@ -1,4 +1,4 @@
-"""Validators of lists: worked out once where many ask for the same, never one change behind."""
+"""Validators of lists: computed once for equal searches, and never one change late."""
 
 from __future__ import annotations
 
@@ -34,16 +34,16 @@ SEARCHES = [
 
 
 def digests_made(platform: Platform) -> int:
-    """How often this thread's connection has worked out a digest of usual pages."""
+    """How often this thread's connection has computed a digest of usual pages."""
     return sum(sum(runs) for text, runs in plans(platform).items() if "bit_xor" in text)
 
 
-def test_for_those_who_ask_again_within_a_second_it_is_not_worked_out_again(platform: Platform) -> None:
+def test_equal_searches_in_one_second_share_a_validator(platform: Platform) -> None:
     build.store(platform)
     seconds = (build.NOON + timedelta(seconds=passed) for passed in count())
 
     def is_remembered() -> bool:
-        """Not while another test writes, to whichever database: its transaction might be an older one of ours."""
+        """Retry while another test writes to any database: the state then waits for that transaction."""
         now, before = next(seconds), digests_made(platform)
         found = {find_validator(platform, QUARTER, now) for _ in range(5)}
         assert found == {find_requests(platform, QUARTER, JSON).validator}
@@ -52,7 +52,7 @@ def test_for_those_who_ask_again_within_a_second_it_is_not_worked_out_again(plat
     until(is_remembered, "a validator to be remembered")
 
 
-def test_in_the_next_second_it_is(platform: Platform) -> None:
+def test_the_validator_is_computed_again_in_the_next_second(platform: Platform) -> None:
     build.store(platform)
     before = digests_made(platform)
     for passed in range(5):
@@ -61,7 +61,7 @@ def test_in_the_next_second_it_is(platform: Platform) -> None:
 
 
 @pytest.mark.parametrize("search", SEARCHES, ids=range(len(SEARCHES)))
-def test_it_is_the_one_of_the_page_after_each_change(platform: Platform, search: RequestSearch) -> None:
+def test_the_validator_is_that_of_the_page_after_each_change(platform: Platform, search: RequestSearch) -> None:
     (jurisdiction,) = platform.registry
     random = Random(3)
     for number in range(1, 30):
@@ -77,8 +77,8 @@ def test_it_is_the_one_of_the_page_after_each_change(platform: Platform, search:
             assert found == find_requests(platform, search, JSON).validator
 
 
-def test_a_writer_that_began_earlier_and_ends_later_is_seen(platform: Platform, settings: Settings) -> None:
-    """By the order of transactions its change is older than one that was seen already."""
+def test_a_transaction_that_begins_earlier_and_ends_later_is_seen(platform: Platform, settings: Settings) -> None:
+    """In the order of transactions, its change comes before one that was seen already."""
     build.store_all(platform, ({"number": number} for number in (1, 2)))
     (jurisdiction,) = platform.registry
     other = open_platform(settings)
@@ -94,8 +94,8 @@ def test_a_writer_that_began_earlier_and_ends_later_is_seen(platform: Platform, 
         other.database.close()
 
 
-def test_a_change_that_nobody_can_see_is_one_to_those_who_search_by_last_change(platform: Platform) -> None:
-    """A closed request shows when it was closed, and is found by when it was last touched."""
+def test_an_invisible_change_counts_for_searches_by_last_change(platform: Platform) -> None:
+    """A closed request shows when it was closed, but searches find it by its last change."""
     build.store(platform, number=1)
     search = replace(WHOLE, changed=Window(build.NOON + timedelta(hours=1)))
     before = find_validator(platform, search, build.NOON)
@@ -106,7 +106,7 @@ def test_a_change_that_nobody_can_see_is_one_to_those_who_search_by_last_change(
 
 
 def test_publications_of_another_server_are_not_trusted(platform: Platform) -> None:
-    """They seem to be written by transactions to come: what this server writes would never be newer."""
+    """Their transaction ids are of the future, so that nothing this server writes would be newer."""
     build.store_all(platform, ({"number": number} for number in (1, 2)))
     (jurisdiction,) = platform.registry
     with platform.database.transaction() as connection:

@@ -1,7 +1,7 @@
 """A process that writes at full speed: `python -m tests.operations.writer URL NUMBER REQUESTS [CITY]`.
 
-Each request is sent, then noted upon several times; now and then a slow transaction stays open while quick ones
-begin later and end earlier. Its last words, one line each: a request's id and the number of its last note.
+Each request is sent and then gets several notes. Sometimes a slow transaction stays open while quick ones begin
+later and end earlier. At the end it prints a line for each request: its id and the number of its last note.
 
 CITY is a plugin and one of its services; without it, the city is that of tests/build.py.
 """
@@ -36,34 +36,34 @@ NOTES = 2
 
 @dataclass(slots=True)
 class Process:
-    """A writer that runs, and the file that takes its last words: a pipe would fill up and hold it."""
+    """A running writer, and the file for its output: a pipe would fill up and block it."""
 
     running: subprocess.Popen[str]
-    words: IO[str]
+    output: IO[str]
 
     @property
     def is_writing(self) -> bool:
         return self.running.poll() is None
 
     def notes(self) -> dict[str, int]:
-        """What it wrote, once it has ended: the number of the last note on each request."""
+        """Wait for its end; the number of the last note on each request."""
         if self.running.wait() != 0:
             raise RuntimeError(f"a writer ended with {self.running.returncode}")
-        self.words.seek(0)
-        return {name: int(note) for name, note in (line.split() for line in self.words)}
+        self.output.seek(0)
+        return {name: int(note) for name, note in (line.split() for line in self.output)}
 
 
 @contextmanager
 def writing(url: str, number: int, count: int, *, city: Iterable[str] = ()) -> Iterator[Process]:
-    """A writer, which is ended with the block if it has not ended by then.
+    """A writer, which is killed at the end of the block if it still runs.
 
-    city  plugin and service, where it shall not be the city of tests/build.py
+    city  plugin and service; without them, the city is that of tests/build.py
     """
     command = [sys.executable, "-m", "tests.operations.writer", url, str(number), str(count), *city]
-    with TemporaryFile("w+") as words:
-        running = subprocess.Popen(command, cwd=REPOSITORY, stdout=words, text=True)
+    with TemporaryFile("w+") as output:
+        running = subprocess.Popen(command, cwd=REPOSITORY, stdout=output, text=True)
         try:
-            yield Process(running, words)
+            yield Process(running, output)
         finally:
             running.kill()
             running.wait()
@@ -71,7 +71,7 @@ def writing(url: str, number: int, count: int, *, city: Iterable[str] = ()) -> I
 
 @dataclass(slots=True)
 class Writer:
-    """One writer, what it sends besides a description and a place, and what it has written so far."""
+    """One writer. `fields` are sent with each request, beside a description and a place."""
 
     platform: Platform
     jurisdiction: Jurisdiction
@@ -80,7 +80,7 @@ class Writer:
     fields: Mapping[str, str]
 
     def write(self, count: int) -> dict[str, int]:
-        """Send `count` requests and note upon them; the number of the last note on each."""
+        """Send `count` requests and put notes on them; the number of the last note on each."""
         notes = dict[str, int]()
         while len(notes) < count:
             if notes and self.random.random() < 0.1:
@@ -116,7 +116,7 @@ class Writer:
 
 
 def main() -> None:
-    """Write, then say what was written."""
+    """Write, then print what was written."""
     url, number, count, *named = sys.argv[1:]
     jurisdiction, fields = _city(*named)
     platform = build.platform(Settings(database_url=url, pool_size=2), jurisdiction)

@@ -21,7 +21,8 @@ from open311.plugins import Jurisdiction
 from open311.storage import requests
 from open311.storage.copying import FEW
 from open311.storage.engine import Connection
-from open311.storage.hot.submissions import NewRequest, insert_request, within
+from open311.storage.hot.submissions import NewRequest, insert_request
+from open311.storage.hot.transactions import within
 from tests import build
 from tests.conftest import platform_of
 

@@ -16,7 +16,7 @@ from open311.storage.tables import metadata
 
 @pytest.fixture(scope="module")
 def database(make_database: Callable[[str], str]) -> Iterator[Database]:
-    """A migrated database that these tests may take apart."""
+    """A migrated database whose schema these tests may change."""
     found = open_database(make_database("migrations"))
     yield found
     found.close()
@@ -24,7 +24,7 @@ def database(make_database: Callable[[str], str]) -> Iterator[Database]:
 
 @pytest.fixture
 def connection(database: Database) -> Iterator[Connection]:
-    """A connection whose work is undone in the end."""
+    """A connection whose changes are rolled back at the end."""
     with database.engine.connect() as found:
         transaction = found.begin()
         yield found
@@ -36,7 +36,7 @@ def tables(connection: Connection) -> set[str]:
 
 
 def _is_ours(_: Any, name: str | None, kind: str, *__: Any) -> bool:
-    """Whether autogenerate should look at something: not at procrastinate's and PostGIS's tables."""
+    """Whether autogenerate compares an object; it skips those of procrastinate and PostGIS."""
     return kind != "table" or not (name or "").startswith(("procrastinate_", "spatial_ref_sys", "alembic_version"))
 
 

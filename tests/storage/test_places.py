@@ -1,4 +1,4 @@
-"""Places in SQL against arithmetic: no point too many, none too few."""
+"""Places in SQL compared with arithmetic: exactly the same points are found."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.conftest import platform_of
 POINTS = 400
 EARTH_RADIUS_M = 6_371_008.8
 FLATTENING = 0.006
-"""How far the ball's distances may be from the ellipsoid's, as a part of them."""
+"""How much distances on a ball may differ from those on the ellipsoid, as a fraction."""
 
 
 def random_point(dice: random.Random) -> tuple[float, float]:
@@ -58,7 +58,7 @@ def found(platform: Platform, search: RequestSearch) -> set[int]:
 
 
 def metres(one: tuple[float, float], other: tuple[float, float]) -> float:
-    """The great-circle distance of two (long, lat) on a ball."""
+    """The great-circle distance of two (long, lat) points on a ball, in metres."""
     lats = radians(one[1]), radians(other[1])
     chord = sin((lats[1] - lats[0]) / 2) ** 2
     chord += cos(lats[0]) * cos(lats[1]) * sin(radians(other[0] - one[0]) / 2) ** 2

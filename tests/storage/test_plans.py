@@ -1,4 +1,4 @@
-"""Plans that PostgreSQL keeps: making one takes it as long as reading fifty requests."""
+"""Generic plans that PostgreSQL keeps: planning takes as long as reading fifty requests."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.conftest import CITY
 
 Plans = dict[str, tuple[int, int]]
 TIMES = 8
-"""PostgreSQL plans a statement's first five runs for their values, and then compares."""
+"""PostgreSQL makes custom plans for a statement's first five runs, and then compares the generic plan."""
 WHOLE = RequestSearch(jurisdiction_id=CITY, requested=Window(build.NOON - timedelta(days=90)))
 USUAL = [
     WHOLE,
@@ -37,7 +37,7 @@ USUAL = [
 
 @pytest.fixture(scope="module")
 def platform(make_database: Callable[[str], str]) -> Iterator[Platform]:
-    """Three requests in a database of their own: in a shared one, plans follow statistics of what others stored."""
+    """Three requests in a database of their own: in a shared one, other tests' rows would change the plans."""
     made = build.platform(Settings(database_url=make_database("plans")), build.city(id=CITY))
     ensure_synced(made)
     build.store_all(made, ({"number": number} for number in range(1, 4)))
@@ -46,7 +46,7 @@ def platform(make_database: Callable[[str], str]) -> Iterator[Platform]:
 
 
 def plans(platform: Platform) -> Plans:
-    """By the text of each statement that this thread's connection has prepared: kept and new plans it ran with."""
+    """How often each prepared statement of this thread's connection ran with a generic and with a custom plan."""
     columns = ("statement", "generic_plans", "custom_plans")
     seen = select(*map(literal_column, columns)).select_from(table("pg_prepared_statements"))
     rows = platform.database.hot.rows(Statement.of(seen), {})
@@ -54,7 +54,7 @@ def plans(platform: Platform) -> Plans:
 
 
 def kept_since(platform: Platform, before: Plans) -> list[str]:
-    """The statements that ran since then; each with a plan that was kept, once at least."""
+    """The statements that ran since then, each at least once with a generic plan."""
     used = {text: counts for text, counts in plans(platform).items() if counts != before.get(text)}
     assert all(kept > before.get(text, (0, 0))[0] for text, (kept, _) in used.items()), used
     return list(used)
@@ -72,7 +72,7 @@ def test_usual_pages_keep_their_plan(platform: Platform, search: RequestSearch, 
     assert len(kept_since(platform, before)) == 3
 
 
-def test_so_do_single_requests_and_changes(platform: Platform) -> None:
+def test_single_requests_and_changes_keep_their_plan(platform: Platform) -> None:
     before = plans(platform)
     for _ in range(TIMES):
         find_item(platform.database.hot, CITY, "R1", JSON)

@@ -19,7 +19,8 @@ from open311.clock import utc_now
 from open311.domain.requests import Status, Visibility
 from open311.operations.platform import Platform
 from open311.operations.reading.follow_changes import Position, mark_changes, read_position, write_position
-from open311.operations.upkeep.sync_catalogues import republish, sync_catalogues
+from open311.operations.upkeep.republish import republish
+from open311.operations.upkeep.sync_catalogues import sync_catalogues
 from open311.operations.workflow.update_request import RequestUpdate, update_request
 from open311.storage.queue import Task
 from tests import build

@@ -20,11 +20,10 @@ from lxml import etree
 
 from open311.clock import utc_now
 from open311.domain.places import Place
-from open311.domain.requests import Reporter, RequestRecord, Status
+from open311.domain.requests import Reporter, RequestRecord, Status, Visibility
 from open311.formats.writing import Feed
 from open311.operations.platform import Platform
 from open311.operations.workflow.update_request import RequestUpdate, update_request
-from open311.storage import requests as records
 from spec.bodies import deviations
 from tests import build
 from tests.conftest import platform_of
@@ -274,15 +273,17 @@ def test_no_feed_tells_who_sent_a_request(client: FlaskClient, platform: Platfor
         device_id="planted-device",
         account_id="planted-account",
     )
-    seen = build.store(platform, at=utc_now())
-    hidden = build.store(platform, at=utc_now(), service_request_id="PLANTED", visibility="private")
-    build.store(platform, at=utc_now(), service_request_id="PLANTED-TEST", visibility="unlisted")
-    with platform.database.transaction() as connection:
-        for record in (seen, hidden):
-            records.insert_reporter(connection, record, who)
+    (city,) = platform.registry
+    test_key = build.api_key(platform, is_test=True)
+    seen = build.submit(platform, now=utc_now(), reporter=who).service_request_id
+    hidden = [
+        build.submit(platform, now=utc_now(), reporter=who, key=key).service_request_id for key in (None, test_key)
+    ]
+    update_request(platform, city, hidden[0], RequestUpdate(visibility=Visibility.PRIVATE), now=utc_now())
     urls = [f"{BASE}/requests.{feed}?extensions=true" for feed in Feed]
     urls += [f"{BULK}.{suffix}" for suffix in ("csv", "json", "xml")]
     for url in urls:
         text = client.get(url).text
-        assert seen.service_request_id in text
+        assert seen in text
+        assert not any(identifier in text for identifier in hidden), url
         assert "planted" not in text.lower(), url

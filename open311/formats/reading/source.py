@@ -10,7 +10,6 @@ from enum import StrEnum
 from itertools import chain
 from typing import TYPE_CHECKING, BinaryIO
 
-from open311.domain.imports import Refusal, SourceRow
 from open311.errors import Invalid
 from open311.formats.reading.boston import BOSTON
 from open311.formats.reading.elements import read_elements
@@ -59,12 +58,6 @@ class Source:
     vocabulary: Vocabulary
     found: Iterator[Found]
     count: int | None = None
-
-    @property
-    def rows(self) -> Iterator[SourceRow | Refusal]:
-        """The rows in the standard's words."""
-        for item in self.found:
-            yield item if isinstance(item, Refusal) else self.vocabulary.row(*item)
 
 
 def vocabulary_named(name: str) -> Vocabulary:

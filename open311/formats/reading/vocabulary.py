@@ -61,29 +61,9 @@ class Vocabulary:
         """All columns that are read."""
         return frozenset(chain(*self.columns.values(), self.codes, self.media, self.derived))
 
-    def row(self, position: int, columns: Columns) -> SourceRow:
-        """A row in the standard's words."""
-        blanks = self.blanks
-        said = {
-            name: text
-            for name, text in columns.items()
-            if (word := text.strip()) and (len(word) > MAX_BLANK_CHARACTERS or word.lower() not in blanks)
-        }
-        fields: dict[str, Any] = {}
-        for field, names in self.columns.items():
-            for name in names:
-                if name in said:
-                    fields[field] = said[name]
-                    break
-        fields["service_codes"] = tuple([said[name] for name in self.codes if name in said])
-        if self.media:
-            fields["media"] = tuple(address for name in self.media for address in _addresses(said.get(name, "")))
-        fields |= self.derive(said)
-        return SourceRow(position=position, **fields)
-
     def rows(self, found: Iterable[Found]) -> list[SourceRow | Refusal]:
-        """Several rows in the standard's words."""
-        return [item if isinstance(item, Refusal) else self.row(*item) for item in found]
+        """Rows in the standard's words, in their order."""
+        return [item if isinstance(item, Refusal) else self._row(*item) for item in found]
 
     def ids(self, found: Iterable[Found]) -> set[str]:
         """The ids of rows, "" for those without."""
@@ -102,6 +82,25 @@ class Vocabulary:
             for field in self.required
             if not any(name in names for name in self._names(field))
         ]
+
+    def _row(self, position: int, columns: Columns) -> SourceRow:
+        blanks = self.blanks
+        said = {
+            name: text
+            for name, text in columns.items()
+            if (word := text.strip()) and (len(word) > MAX_BLANK_CHARACTERS or word.lower() not in blanks)
+        }
+        fields: dict[str, Any] = {}
+        for field, names in self.columns.items():
+            for name in names:
+                if name in said:
+                    fields[field] = said[name]
+                    break
+        fields["service_codes"] = tuple([said[name] for name in self.codes if name in said])
+        if self.media:
+            fields["media"] = tuple(address for name in self.media for address in _addresses(said.get(name, "")))
+        fields |= self.derive(said)
+        return SourceRow(position=position, **fields)
 
     def _names(self, field: str) -> tuple[str, ...]:
         return self.codes if field == "service_codes" else self.columns[field]

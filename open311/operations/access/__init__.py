@@ -1,1 +1,1 @@
-"""Who calls: api_keys."""
+"""Who may call: API keys."""

@@ -1,4 +1,4 @@
-"""Giving keys out, taking them back, and knowing who calls (A56, A57)."""
+"""Creating and revoking API keys, and checking a caller's key (A56, A57)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from open311.domain.ids import new_api_key
 from open311.errors import Forbidden, Invalid
 from open311.operations.platform import Platform
 from open311.storage import keys
-from open311.storage.keys import ALL, ApiKey
+from open311.storage.keys import ALL_JURISDICTIONS, ApiKey
 
 HOW = "send a valid api_key as a parameter, in Authorization: Bearer or in X-Api-Key."
 
@@ -17,19 +17,19 @@ def add_key(
     platform: Platform,
     *,
     label: str,
-    jurisdiction_id: str = ALL,
+    jurisdiction_id: str = ALL_JURISDICTIONS,
     contact: str = "",
     is_test: bool = False,
     now: datetime,
     secret: str = "",
 ) -> tuple[int, str]:
-    """A new key: its number, and its secret, which nobody can read again.
+    """Create a key; its number, and its secret, which cannot be read again.
 
-    jurisdiction_id  "*" for all
-    secret           for the demo key only; a new one otherwise
+    jurisdiction_id  ALL_JURISDICTIONS for all
+    secret           for the demo key only; otherwise a new one is made
     Raises Invalid for a jurisdiction that is not served.
     """
-    if jurisdiction_id != ALL and platform.registry.get(jurisdiction_id) is None:
+    if jurisdiction_id != ALL_JURISDICTIONS and platform.registry.get(jurisdiction_id) is None:
         known = ", ".join(sorted(platform.registry.jurisdictions))
         raise Invalid(f"{jurisdiction_id!r} is not served here; use one of {known}.", "jurisdiction")
     secret = secret or new_api_key()
@@ -53,13 +53,13 @@ def list_keys(platform: Platform) -> list[ApiKey]:
 
 
 def revoke_key(platform: Platform, number: int, *, now: datetime) -> bool:
-    """Take a key back from this moment on; False if there was nothing to take."""
+    """Revoke a key as of `now`; False if no valid key has this number."""
     with platform.database.transaction() as connection:
         return keys.revoke_key(connection, number, now)
 
 
 def require_key(platform: Platform, secret: str) -> ApiKey:
-    """The living key with this secret. Raises Forbidden, whatever is wrong with it (A56)."""
+    """The valid key with this secret. Raises Forbidden for any other (A56)."""
     if not secret:
         raise Forbidden(f"is missing; {HOW}", "api_key")
     key = keys.find_key(platform.database.hot, secret)
@@ -69,11 +69,11 @@ def require_key(platform: Platform, secret: str) -> ApiKey:
 
 
 def is_key(platform: Platform, secret: str) -> bool:
-    """Whether this is a living key's secret."""
+    """Whether this is a valid key's secret."""
     return keys.find_key(platform.database.hot, secret) is not None
 
 
 def require_key_for(key: ApiKey, jurisdiction_id: str) -> None:
-    """Forbidden if the key is for another jurisdiction."""
-    if key.jurisdiction_id not in (ALL, jurisdiction_id):
+    """Raises Forbidden if the key is for another jurisdiction."""
+    if key.jurisdiction_id not in (ALL_JURISDICTIONS, jurisdiction_id):
         raise Forbidden(f"is not valid for {jurisdiction_id}; {HOW}", "api_key")

@@ -1,8 +1,8 @@
-"""A long file imported by several processes, each on a connection of its own, with the results in the file's order.
+"""Importing a long file with several processes, each with its own connection. Results come in the file's order.
 
-A batch runs beside others only while they have no id in common, so a request takes the rows of its id in their
-order, and the outcome is that of one process. Each batch is a transaction still: whatever is killed, the same
-import may run again.
+Batches run at the same time only if they have no id in common. So the rows of one id are stored in their order,
+and the outcome is the same as with one process. Each batch is one transaction: after a process was killed, the same
+import can run again.
 """
 
 from __future__ import annotations
@@ -24,21 +24,22 @@ from typing import Any, Self
 
 from open311.errors import Invalid
 from open311.formats.reading import Found, Source, Vocabulary, vocabulary_named
-from open311.operations.importing.import_requests import Batch, Import, Matches, import_batch, in_chunks
+from open311.operations.importing.batches import Batch, Import, import_batch, in_chunks
+from open311.operations.importing.matching import Matcher
 from open311.operations.platform import Platform, open_platform
 from open311.operations.upkeep.sync_catalogues import ensure_synced
 from open311.settings import Settings
 
 ALONE_ROWS = 10_000
-"""What one process imports before others are asked to help: they need about a second to start."""
+"""How many rows this process imports before it starts helpers, which takes about a second."""
 OBJECTS_BEFORE_COLLECTION = 500_000
 
 
 class Processes:
-    """This process and, once a file has proved to be long, its helpers; for use in a `with` statement."""
+    """A context manager for this process and its helpers, which are started for the first long file."""
 
     def __init__(self, platform: Platform, count: int) -> None:
-        """`count` processes in all do the work that can be shared; 1 is this one alone."""
+        """`count` helpers share the work on long files; with 1 there is no helper, and this process does it."""
         self._platform = platform
         self._count = count
         self._pool: ProcessPoolExecutor | None = None
@@ -51,24 +52,24 @@ class Processes:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Have the helpers finish what they are at, and end them."""
+        """Let the helpers finish their current batches, and end them."""
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)
         self._stack.close()
 
     def import_source(self, source: Source, order: Import) -> Iterator[Batch]:
-        """Import a source's rows, a batch at each step; what is yielded is committed.
+        """Import a source's rows; yields each batch when it is committed.
 
-        When reading fails with Invalid, what came before is imported, then it is raised. A KeyboardInterrupt
-        comes after the batches that are being imported.
+        When reading fails with Invalid, the rows before the failure are imported, then it is raised. A
+        KeyboardInterrupt is raised after the batches that are being imported.
         """
         ensure_synced(self._platform)
-        matches = Matches(order.jurisdiction)
+        matcher = Matcher(order.jurisdiction)
         chunks = in_chunks(source.found, order.batch_rows)
         alone = None if self._count == 1 else -(-ALONE_ROWS // order.batch_rows)
         for chunk in islice(chunks, alone):
-            with _interrupts_postponed():  # until the caller has counted what is stored
-                yield import_batch(self._platform, source.vocabulary.rows(chunk), order, matches)
+            with _interrupts_postponed():  # until the caller has counted the batch
+                yield import_batch(self._platform, source.vocabulary.rows(chunk), order, matcher)
         first = next(chunks, None)
         if first is not None:
             yield from self._shared(source.vocabulary, chain([first], chunks), order)
@@ -78,7 +79,7 @@ class Processes:
         return _side_by_side(
             ((vocabulary.ids(chunk), chunk) for chunk in chunks),
             lambda chunk: pool.submit(_import, work, chunk),
-            most=self._count + 1,  # one waits, so that nobody has to
+            most=self._count + 1,  # one batch waits, so that no helper has to
         )
 
     def _helpers(self) -> ProcessPoolExecutor:
@@ -87,7 +88,7 @@ class Processes:
                 self._count, get_context("spawn"), initializer=_open, initargs=(self._platform.settings,)
             )
             with _interrupts_held():
-                for _ in range(self._count):  # nobody is idle yet, so each brings a process up
+                for _ in range(self._count):  # no helper is idle yet, so each call starts one
                     self._pool.submit(int)
         return self._pool
 
@@ -98,33 +99,36 @@ def _side_by_side(
     *,
     most: int,
 ) -> Iterator[Batch]:
-    """What becomes of chunks, in their order; at most so many are at work at once, no two with an id in common."""
-    at_work: deque[tuple[set[str], Future[Batch]]] = deque()
+    """Submit chunks and yield their batches in order.
+
+    most  how many chunks are in work at once, no two of them with an id in common
+    """
+    in_work: deque[tuple[set[str], Future[Batch]]] = deque()
     try:
         for ids, chunk in chunks:
-            while len(at_work) >= most or any(not ids.isdisjoint(others) for others, _ in at_work):
-                yield _first(at_work)
-            at_work.append((ids, submit(chunk)))
-        while at_work:
-            yield _first(at_work)
+            while len(in_work) >= most or any(not ids.isdisjoint(others) for others, _ in in_work):
+                yield _first(in_work)
+            in_work.append((ids, submit(chunk)))
+        while in_work:
+            yield _first(in_work)
     except KeyboardInterrupt:
-        yield from (future.result() for _, future in at_work if not future.cancel())
+        yield from (future.result() for _, future in in_work if not future.cancel())
         raise
     except Invalid:
-        yield from (future.result() for _, future in at_work)
+        yield from (future.result() for _, future in in_work)
         raise
 
 
-def _first(at_work: deque[tuple[set[str], Future[Batch]]]) -> Batch:
-    """Wait for the first chunk; it leaves the queue once it is done."""
-    batch = at_work[0][1].result()
-    at_work.popleft()
+def _first(in_work: deque[tuple[set[str], Future[Batch]]]) -> Batch:
+    """Wait for the first chunk, then take it from the queue."""
+    batch = in_work[0][1].result()
+    in_work.popleft()
     return batch
 
 
 @contextmanager
 def _interrupts_postponed() -> Iterator[None]:
-    """Ctrl-C comes at the end of the block; threads other than the main one never get it."""
+    """Postpone Ctrl-C to the end of the block. Threads other than the main one never receive it."""
     if current_thread() is not main_thread():
         yield
         return
@@ -140,7 +144,10 @@ def _interrupts_postponed() -> Iterator[None]:
 
 @contextmanager
 def _interrupts_held() -> Iterator[None]:
-    """Ctrl-C reaches all processes of a terminal: those that begin here never hear it, this one does afterwards."""
+    """Block SIGINT: processes started in the block ignore Ctrl-C, this process receives it after the block.
+
+    A terminal sends Ctrl-C to all its processes; only the importing one may react.
+    """
     usual = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
     try:
         yield
@@ -150,7 +157,7 @@ def _interrupts_held() -> Iterator[None]:
 
 @contextmanager
 def _rare_collections() -> Iterator[None]:
-    """Rows come and go without cycles; looking for some at the usual pace takes a seventh of the time."""
+    """Raise the GC threshold: rows form no reference cycles, and the default costs 1/7 of the import."""
     usual = gc.get_threshold()
     gc.set_threshold(OBJECTS_BEFORE_COLLECTION, *usual[1:])
     try:
@@ -159,15 +166,15 @@ def _rare_collections() -> Iterator[None]:
         gc.set_threshold(*usual)
 
 
-# What helpers do.
+# Functions that run in a helper.
 
 _here: dict[str, Any] = {}
-"""The helper's own platform, and what it remembers of each city's catalogue."""
+"""A helper's own platform, and its matcher for each jurisdiction."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Work:
-    """What a helper has to know of a file."""
+    """What a helper must know about a file."""
 
     vocabulary: str
     jurisdiction_id: str
@@ -188,7 +195,7 @@ def _open(settings: Settings) -> None:
 
 
 def _leave_with_parent() -> None:
-    """A killed parent tells nobody; without this its helpers would wait for work for ever."""
+    """End this helper when the importing process ends: a killed process cannot end its helpers."""
     parent = parent_process()
     if parent is not None:
         parent.join()
@@ -198,6 +205,6 @@ def _leave_with_parent() -> None:
 def _import(work: _Work, chunk: list[Found]) -> Batch:
     platform: Platform = _here["platform"]
     jurisdiction = platform.registry.find(work.jurisdiction_id)
-    matches: Matches = _here.setdefault(jurisdiction.id, Matches(jurisdiction))
+    matcher: Matcher = _here.setdefault(jurisdiction.id, Matcher(jurisdiction))
     order = Import(jurisdiction=jurisdiction, origin=work.origin, now=work.now, is_dry_run=work.is_dry_run)
-    return import_batch(platform, vocabulary_named(work.vocabulary).rows(chunk), order, matches)
+    return import_batch(platform, vocabulary_named(work.vocabulary).rows(chunk), order, matcher)

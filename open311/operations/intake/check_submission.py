@@ -1,4 +1,4 @@
-"""Is this a request we can take? All that the catalogue, the city and the operator ask (A04, A09, A17, A59)."""
+"""Checking a submission: what the catalogue, the city and the operator require (A04, A09, A17, A59)."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A draft that may be stored, and what routing does not look at."""
+    """A draft that may be stored. Routing does not use `is_outside`, the record does."""
 
     draft: Draft
     is_outside: bool
 
 
 def _service(jurisdiction: Jurisdiction, code: str, problems: Sequence[Problem]) -> Service:
-    """The service with a code; an unknown one is NotFound alone, a missing one a problem among others (A59)."""
+    """The service with this code. NotFound for an unknown code; Invalid with all problems for none (A59)."""
     try:
         return jurisdiction.require_service(code)
     except Invalid as error:
@@ -49,7 +49,7 @@ def check_submission(
     now: datetime,
     earlier: tuple[Problem, ...],
 ) -> Checked:
-    """Everything the catalogue and the operator ask of a submission; Invalid with all problems at once."""
+    """Check a submission against the catalogue and the settings; raises Invalid with all problems at once (A59)."""
     problems = list(earlier)
     place, found = read_place(
         lat=submission.lat,
@@ -80,7 +80,7 @@ def check_submission(
 def _own_problems(jurisdiction: Jurisdiction, draft: Draft) -> list[Problem]:
     try:
         return jurisdiction.check(draft)
-    except Exception:  # a plugin is foreign code; whatever it raises, the request is taken
+    except Exception:  # a plugin is foreign code; whatever it raises, the request is accepted
         log.exception("checking failed", jurisdiction=jurisdiction.id, service=draft.service.code)
         return []
 
@@ -123,9 +123,9 @@ def _text_problems(platform: Platform, submission: Submission) -> Iterator[Probl
 
 
 def media_url_fault(url: str) -> str:
-    """Why an address may not stand in media_url; "" if it may.
+    """What is wrong with an address for media_url; "" if nothing is.
 
-    Only http and https, without credentials, and not to a private host: clients would fetch it (A17).
+    Only http and https, without credentials, and not to a private host, because clients fetch it (A17).
     """
     if len(url) > MAX_URL_CHARACTERS:
         return f"is longer than {MAX_URL_CHARACTERS} characters."
@@ -147,6 +147,6 @@ def _is_private(host: str) -> bool:
         return not ip_address(host).is_global
     except ValueError:
         name = host.rstrip(".").lower()
-        # Browsers take 127.1, 0177.0.0.1 and 0x7f.1 for addresses; the last label of a name is never a number.
+        # Browsers read 127.1, 0177.0.0.1 and 0x7f.1 as addresses; the last label of a name is never a number.
         is_number = re.fullmatch(r"\d+|0x[0-9a-f]*", name.rpartition(".")[2])
         return "." not in name or bool(is_number) or name.endswith((".localhost", ".local", ".internal"))

@@ -1,4 +1,4 @@
-"""Giving a batch request its id: asked of the jurisdiction, else made here (A12, A13)."""
+"""Giving a batch request its id: the jurisdiction's, or one made here (A12, A13)."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ from open311.operations.publishing import names_for, publish_requests
 from open311.plugins import Accepted, Jurisdiction, Pending, Rejected
 from open311.storage import requests, tokens
 from open311.storage.engine import Connection
+from open311.storage.hot.transactions import within
 from open311.storage.queue import Task
 
 
 def resolve_token(platform: Platform, jurisdiction_id: str, number: int, token: str, now: datetime) -> str:
-    """Ask the jurisdiction what became of a request; the id, "" while there is none.
+    """Ask the jurisdiction what became of a request; the request's id, "" while it has none.
 
-    The question is asked outside any transaction. Running twice for one request gives one id.
+    No transaction is open while the jurisdiction answers. Running twice for one request gives one id.
     Raises Misconfigured for a city that is not served just now, so that the job is tried again.
     """
     jurisdiction = platform.registry.get(jurisdiction_id)
@@ -31,7 +32,7 @@ def resolve_token(platform: Platform, jurisdiction_id: str, number: int, token: 
     if record is None or record.service_request_id:
         return record.service_request_id if record else ""
     draft = Draft(
-        # The catalogue may have lost the service since; its requests want their ids all the same.
+        # The catalogue may have lost the service since; its requests still need their ids.
         service=jurisdiction.service(record.service_code) or Service(code=record.service_code, name=""),
         place=record.place,
         answers=record.answers,
@@ -55,8 +56,8 @@ def _settle(
     record = requests.load_record(connection, jurisdiction.id, number=number)
     if record is None or record.service_request_id:
         return record.service_request_id if record else ""
-    state = tokens.find_token(platform.database.hot, jurisdiction.id, token)
-    if state is None or state.failure:  # what failed for good stays failed
+    state = tokens.find_token(within(connection), jurisdiction.id, token)
+    if state is None or state.failure:  # a failure is final
         return ""
     if isinstance(answer, Pending):
         later = now + timedelta(seconds=answer.retry_after_s)

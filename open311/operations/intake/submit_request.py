@@ -22,7 +22,8 @@ from open311.operations.reading.find_nearby import find_possible_duplicate
 from open311.plugins import Jurisdiction
 from open311.storage import repeats, requests, tokens
 from open311.storage.engine import Connection
-from open311.storage.hot.submissions import NewRequest, Run, insert_request, within
+from open311.storage.hot.submissions import NewRequest, insert_request
+from open311.storage.hot.transactions import Run, within
 from open311.storage.keys import ApiKey
 from open311.storage.queue import Task
 
@@ -38,9 +39,9 @@ def submit_request(
     now: datetime,
     problems: tuple[Problem, ...] = (),
 ) -> Receipt:
-    """Store a request and answer with its id, its token, or a notice, as its service's type wants.
+    """Store a request and answer with its id, its token, or a notice, as its service's type requires.
 
-    problems  what was wrong already before the catalogue was looked at
+    problems  what was found wrong before the catalogue was looked at
     Raises NotFound for an unknown service_code, Invalid with every problem found (A59), Unavailable.
     """
     checked = check_submission(platform, submission, jurisdiction, now, problems)
@@ -74,7 +75,7 @@ def submit_request(
 def _store(
     platform: Platform, run: Run, jurisdiction: Jurisdiction, service: Service, new: NewRequest
 ) -> NewRequest:
-    """Write it down, under a free id if its service answers with one (imports may hold some already)."""
+    """Write the request down, under a free id if its service answers with one: imports may have used some ids."""
     number = new.record.number
     while True:
         if service.type is ServiceType.REALTIME:
@@ -99,14 +100,14 @@ def _receipt(stored: NewRequest, submission: Submission) -> Receipt:
 
 
 def _route(jurisdiction: Jurisdiction, draft: Draft, key: ApiKey) -> Route:
-    """Test keys' requests go nowhere; a plugin that fails or names no department leaves it to the triage desk."""
+    """The plugin's route; none for a test key, the triage desk where the plugin fails or names no department."""
     if key.is_test:
         return Route(department="", reason="test key")
     try:
         route = jurisdiction.route(draft)
         jurisdiction.department(route.department)
         return route
-    except Exception:  # a plugin is foreign code; whatever it raises, the request is taken
+    except Exception:  # a plugin is foreign code; whatever it raises, the request is accepted
         log.exception("routing failed", jurisdiction=jurisdiction.id, service=draft.service.code)
         return Route(department=jurisdiction.triage, reason="routing failed", is_triage=True)
 
@@ -160,7 +161,7 @@ def _repeated(
     number: int,
     now: datetime,
 ) -> Receipt | None:
-    """The first answer, when this call came before; Invalid when its key came with something else."""
+    """The first call's answer if this call repeats it; None if not. Raises Invalid if it sends something else."""
     if not submission.client_request_id:
         return None
     post = repeats.Post(

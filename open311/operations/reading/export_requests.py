@@ -1,4 +1,4 @@
-"""Everything that a search finds, at one moment: for files and downloads of any length."""
+"""Everything that a search finds, as it is at one moment, for files and downloads of any length."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from open311.formats import with_fields
 from open311.operations.platform import Platform
 from open311.storage.hot.snapshots import Snapshot, open_snapshot
 
-ORDER = Sort.REQUESTED
-"""Oldest first: what was exported yesterday is how today's export begins."""
+EXPORT_ORDER = Sort.REQUESTED
+"""Oldest first, so that today's export begins like yesterday's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Export:
-    """Requests in batches, each the JSON text of one with its extensions, or its line of GeoReport Bulk.
+    """Requests in batches. An item is a request's JSON text with its extensions, or its line of GeoReport Bulk.
 
-    All are of one moment. Close it when they are read, or before.
+    All items show the same moment. Close the export when they are read, or before.
 
-    count      how many there are
-    validator  changes just when they do
+    count      how many items there are
+    validator  changes exactly when the items change
     """
 
     count: int
@@ -33,7 +33,7 @@ class Export:
     snapshot: Snapshot
 
     def close(self) -> None:
-        """End the query, wherever it is."""
+        """End the query, even before its last row."""
         self.snapshot.close()
 
     def __enter__(self) -> Self:
@@ -48,16 +48,16 @@ class Export:
 def open_export(
     platform: Platform, search: RequestSearch, *, as_bulk_csv: bool = False, idle_limit_s: int = 0
 ) -> Export:
-    """All that a search finds, whatever page it names. Raises Unavailable here for a database that is down.
+    """All that a search finds, on all its pages. Raises Unavailable here, not later, if the database is down.
 
-    as_bulk_csv   have lines of GeoReport Bulk for items
-    idle_limit_s  as `open_snapshot` has it
+    as_bulk_csv   the items are lines of GeoReport Bulk
+    idle_limit_s  see `open_snapshot`
     """
     snapshot = open_snapshot(platform.database.hot, idle_limit_s=idle_limit_s)
     try:
         count, digest = snapshot.digest(search)
         batches = snapshot.bulk_csv_lines(search) if as_bulk_csv else _items(snapshot, search)
-        first = next(batches, [])  # so that what can go wrong does so now
+        first = next(batches, [])  # so that a query that fails does so here
     except BaseException:
         snapshot.close()
         raise

@@ -1,4 +1,4 @@
-"""Has this been reported? Requests of one service around a point, before a POST and while it is taken."""
+"""Earlier requests of one service near a point: for clients before they POST, and for each new request."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MAX_NEARBY = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NearbySearch:
-    """Where to look for what was reported before: a (long, lat) point in degrees, how near, how long ago."""
+    """Which earlier requests to look for: the service, a (long, lat) point in degrees, how near and how recent."""
 
     jurisdiction: Jurisdiction
     service: Service
@@ -31,7 +31,7 @@ class NearbySearch:
     vicinity: Vicinity
 
     def around(self, now: datetime) -> Around:
-        """The same as storage wants it."""
+        """The search in storage's terms."""
         return Around(
             jurisdiction_id=self.jurisdiction.id,
             service_code=self.service.code,
@@ -43,7 +43,7 @@ class NearbySearch:
 def find_nearby(
     platform: Platform, search: NearbySearch, output: Format, extensions: Sequence[str] = (), *, now: datetime
 ) -> Page:
-    """Open requests made, and closed ones closed, in the vicinity; nearest first, each with its distance."""
+    """Open requests made, and requests closed, within the vicinity; nearest first, each with its distance."""
     if search.vicinity.radius_m == 0:
         return page_of(Items(), output, extensions)
     found = nearby.find_nearby(
@@ -57,7 +57,7 @@ def find_possible_duplicate(
 ) -> str:
     """The id of the earliest open request that a new one may repeat; "" if there is none.
 
-    One query by index, before the new request is stored. Of two that come in one moment neither names the other.
+    One indexed query before the new request is stored. Two requests at the same moment do not name each other.
     """
     vicinity, point = jurisdiction.vicinity(service), record.place.point
     is_shown = record.visibility is Visibility.PUBLIC and service.type is not ServiceType.BLACKBOX

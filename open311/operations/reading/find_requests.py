@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import lru_cache
 from itertools import zip_longest
 
 from open311.domain.requests import TokenState
 from open311.domain.search import PageKey, RequestSearch, Window
 from open311.errors import Invalid, NotFound
-from open311.formats import JSON, Format, shape_of, text_field, with_fragments
+from open311.formats import JSON, Format, shape_of, with_fragments
 from open311.operations.platform import Platform
 from open311.storage import tokens
 from open311.storage.hot import searching as storage
@@ -19,19 +19,18 @@ from open311.storage.hot.changes import find_state
 from open311.storage.hot.items import Items
 from schemas.georeport import ExtrasSchema
 from schemas.limits import MAX_IDS
-from schemas.values import parse_instant
 
 COUNT_TO = 10_000
-"""How far a list is counted; beyond, nobody is told how many there are."""
+"""How far a list is counted; a longer list has no count."""
 
 EXTENSIONS = tuple(column.name for column in shape_of(ExtrasSchema).columns)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """Rendered items of a list, and a validator that changes just when they do.
+    """Rendered items of a list, and a validator that changes exactly when they do.
 
-    next_key  where the page ends, if there are more; None if there are none, or the list is one of ids
+    next_key  where the next page begins; None after the last page, and for lists of ids
     """
 
     items: Sequence[bytes]
@@ -54,8 +53,8 @@ def find_requests(
     validator = _validator(items)
     if len(items.bodies) <= search.page_size:
         return page_of(items, output, extensions, validator)
-    key = _key(items, search, output)
-    return page_of(items.first(search.page_size), output, extensions, validator, next_key=key)
+    next_key = items.key(search.page_size - 1)
+    return page_of(items.first(search.page_size), output, extensions, validator, next_key=next_key)
 
 
 def count_requests(platform: Platform, search: RequestSearch) -> int | None:
@@ -67,12 +66,12 @@ def count_requests(platform: Platform, search: RequestSearch) -> int | None:
 def find_validator(platform: Platform, search: RequestSearch, now: datetime) -> str:
     """The validator of the page that a search asks for, without reading its items.
 
-    When everybody asks for the same, it is worked out once a second, and again when somebody changes something.
+    Equal searches share one validator, which is computed once a second, and again when something changes.
     """
-    # What these find may change while nothing does that the public can see of a request.
+    # A request's words and its last change can move without a visible change, and then the state stays.
     goes_deeper = search.words or search.changed != Window()
     state = None if goes_deeper else find_state(platform.database.hot, search.jurisdiction_id)
-    # The state comes first: a change that is committed meanwhile may be in the digest already, never the reverse.
+    # Read the state first: the digest may be newer than the state, but must never be older.
     return _digest(platform, search) if state is None else _digest_at(platform, search, now, state)
 
 
@@ -96,7 +95,7 @@ def find_request(
 
 def find_token(platform: Platform, jurisdiction_id: str, token: str) -> TokenState:
     """What became of a token: an id, or none yet. NotFound if unknown, Invalid with the reason if it failed."""
-    state = tokens.find_token(platform.database.hot, jurisdiction_id, token)
+    state = tokens.find_token(platform.database.hot.rows, jurisdiction_id, token)
     if state is None:
         raise NotFound(f"{token[:60]!r} was not given out here.", "token")
     if state.failure:
@@ -110,7 +109,7 @@ def _digest(platform: Platform, search: RequestSearch) -> str:
 
 @lru_cache(maxsize=1_024)
 def _digest_at(platform: Platform, search: RequestSearch, now: datetime, state: int) -> str:  # noqa: ARG001
-    """The same, remembered for a second and as long as nothing changes."""
+    """The same, cached until `now`, in whole seconds, or `state` moves."""
     return _digest(platform, search)
 
 
@@ -125,7 +124,7 @@ def _ids_in(path: str) -> tuple[str, ...]:
 def page_of(
     items: Items, output: Format, extensions: Sequence[str], validator: str = "", *, next_key: PageKey | None = None
 ) -> Page:
-    """Items with the extensions that were asked for, and with their distances where they have some."""
+    """Items with the extensions that were asked for, and with their distances if they have any."""
     validator = validator or _validator(items)
     if not extensions and not items.distances:
         return Page(items=items.bodies, validator=validator, next_key=next_key)
@@ -145,14 +144,6 @@ def _fields(
     if distance_m is not None:
         metres = round(distance_m, 1)
         yield f'"distance":{metres}' if output is JSON else f"<distance>{metres}</distance>"
-
-
-def _key(items: Items, search: RequestSearch, output: Format) -> PageKey:
-    """Where a page ends: the last item's instant stands in its body, to the second, as it does in the index."""
-    last = search.page_size - 1
-    return PageKey(
-        parse_instant(text_field(items.bodies[last], search.sort.wire_field, output), UTC), items.number(last)
-    )
 
 
 def _validator(items: Items) -> str:

@@ -24,7 +24,7 @@ __all__ = ["BEGINNING", "Changes", "Position", "find_changes", "follow_changes",
 POLL_S = 0.25
 MARKS_LAST = timedelta(days=90)
 MARKS_SETTLE = timedelta(minutes=1)
-"""How much later than its making a mark counts, so that clocks may differ."""
+"""A mark is dated this much later than it is made, because clocks differ."""
 
 _WITHDRAWN = shape_of(WithdrawnSchema)
 
@@ -33,8 +33,8 @@ _WITHDRAWN = shape_of(WithdrawnSchema)
 class Changes:
     """Rendered changes in writer order.
 
-    reached       where to go on
-    is_caught_up  whether nothing lies beyond, not even what waits for an older transaction
+    reached       the position to continue from
+    is_caught_up  whether no change follows, not even one that waits for an older transaction
     """
 
     items: Sequence[bytes]
@@ -45,7 +45,7 @@ class Changes:
 
 @dataclass(frozen=True, slots=True)
 class _Withdrawn:
-    """A request that was public."""
+    """What the feed shows for a request that is no longer public."""
 
     service_request_id: str
     withdrawn: bool = True
@@ -90,9 +90,9 @@ def follow_changes(
     rows: int,
     wait_s: float,
 ) -> Changes:
-    """The same, waiting for a change if there is none yet.
+    """The next changes; if there are none yet, wait up to `wait_s` seconds for one.
 
-    Each process lets one caller wait and answers the others at once, as a waiting one holds a thread.
+    Only one caller per process may wait, because waiting holds a thread; others are answered at once.
     """
 
     def find() -> Changes:
@@ -117,7 +117,7 @@ def follow_changes(
 def position_at(platform: Platform, jurisdiction_id: str, at: datetime) -> Position:
     """A position before every change that was made after `at`, and at most some minutes earlier.
 
-    The beginning for instants of more than 90 days ago, or where no worker runs.
+    The beginning for instants of more than 90 days ago, and where no worker has run.
     """
     return changes.find_mark(platform.database.hot, jurisdiction_id, at)
 
@@ -136,7 +136,7 @@ def read_position(text: str, jurisdiction_id: str) -> Position:
 
 
 def mark_changes(platform: Platform, now: datetime) -> int:
-    """Note where each jurisdiction's feed stands, for `position_at`; how many have moved since the last time."""
+    """Record where each jurisdiction's feed stands, for `position_at`; how many have moved since the last mark."""
     with platform.database.transaction() as connection:
         changes.forget_marks(connection, now - MARKS_LAST)
         return sum(
@@ -156,6 +156,6 @@ def _rendered(change: PublishedChange, output: Format, extensions: Sequence[str]
 def _validator(
     shown: Sequence[PublishedChange], reached: Position, *, is_caught_up: bool, extensions: Sequence[str]
 ) -> str:
-    """The headers go into it as well: a body without items is the same at every position."""
+    """Covers the headers too: a body without items is the same at every position."""
     parts = [reached, is_caught_up, *extensions, *((change.position, change.digest) for change in shown)]
     return blake2b(repr(parts).encode(), digest_size=12).hexdigest()

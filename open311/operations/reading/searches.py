@@ -61,6 +61,7 @@ def _filters(
         page=max(1, values.get("page", 1)),
         page_size=values.get("page_size", MAX_ROWS),
         is_counted=values.get("count", False),
+        asked_at=now,
     )
 
 

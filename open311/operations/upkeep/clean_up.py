@@ -1,4 +1,4 @@
-"""Dropping what has had its time."""
+"""Deleting what has expired."""
 
 from __future__ import annotations
 
@@ -9,6 +9,6 @@ from open311.storage import repeats
 
 
 def clean_up(platform: Platform, now: datetime) -> dict[str, int]:
-    """Drop the keys of repeatable POSTs after a day (A15); how many."""
+    """Delete the keys of repeatable POSTs that are older than a day (A15); how many were deleted."""
     with platform.database.transaction() as connection:
-        return {"repeats": repeats.forget(connection, now - repeats.LASTS)}
+        return {"repeats": repeats.forget(connection, now - repeats.REPEATABLE_FOR)}

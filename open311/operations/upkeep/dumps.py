@@ -1,8 +1,8 @@
-"""Daily dumps: all that is public of a city, in files that a web server could hand out as they lie.
+"""Daily dumps: everything public about a city, in files that any web server can serve.
 
 `<data_dir>/dumps/<jurisdiction>/requests-YYYY-MM-DD.{csv.gz,ndjson.gz,parquet}`, beside each its checksum, and for
-each day a manifest. All files of a day hold the same moment. The manifest is written last: a day without one is
-unfinished, and nobody is told of it.
+each day a manifest. All files of a day show the same moment. The manifest is written last: a day without one is
+unfinished and is not listed.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from open311.formats.writing import (
     csv_columns,
 )
 from open311.operations.platform import Platform
-from open311.operations.reading.export_requests import ORDER, open_export
+from open311.operations.reading.export_requests import EXPORT_ORDER, open_export
 from open311.operations.reading.find_requests import EXTENSIONS
 from open311.plugins import Jurisdiction
 from schemas.values import format_instant
@@ -39,7 +39,7 @@ from schemas.values import format_instant
 GZIP = "application/gzip"
 PARQUET = "application/vnd.apache.parquet"
 _gzip: Any = igzip.GzipFile  # has no types
-PART, CHECKSUM, MANIFEST = ".part", ".sha256", ".json"
+PART_SUFFIX, CHECKSUM_SUFFIX, MANIFEST_SUFFIX = ".part", ".sha256", ".json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +71,7 @@ class Dump:
 
 
 def dumps_folder(platform: Platform, jurisdiction_id: str) -> Path:
-    """Where a city's dumps lie, whatever its id is made of."""
+    """The folder of a city's dumps; safe for any id."""
     name = quote(jurisdiction_id, safe="")
     return platform.settings.data_path / "dumps" / (name if name.strip(".") else name.replace(".", "%2E"))
 
@@ -80,8 +80,8 @@ def find_dumps(platform: Platform, jurisdiction_id: str) -> list[Dump]:
     """The finished dumps of a city, the newest first."""
     folder = dumps_folder(platform, jurisdiction_id)
     found = []
-    for path in sorted(folder.glob(f"requests-*{MANIFEST}"), reverse=True):
-        with suppress(FileNotFoundError):  # dropped meanwhile
+    for path in sorted(folder.glob(f"requests-*{MANIFEST_SUFFIX}"), reverse=True):
+        with suppress(FileNotFoundError):  # deleted meanwhile
             plain = orjson.loads(path.read_bytes())
             files = tuple(DumpFile(**file) for file in plain.pop("files"))
             found.append(Dump(**plain, files=files))
@@ -89,18 +89,18 @@ def find_dumps(platform: Platform, jurisdiction_id: str) -> list[Dump]:
 
 
 def make_dump(platform: Platform, jurisdiction: Jurisdiction, now: datetime, *, again: bool = False) -> Dump | None:
-    """Make the dump of today, drop those that have had their time; None where it was there already.
+    """Make today's dump and delete expired ones; None if today's exists already.
 
-    again  make it even so
+    again  make it even if it exists
     Raises OSError where the folder cannot be written.
     """
     folder = dumps_folder(platform, jurisdiction.id)
     folder.mkdir(parents=True, exist_ok=True)
     with _alone(folder) as is_alone:
         today = format_instant(now)[:10]
-        if not is_alone or (not again and (folder / f"requests-{today}{MANIFEST}").exists()):
+        if not is_alone or (not again and (folder / f"requests-{today}{MANIFEST_SUFFIX}").exists()):
             return None
-        for left_over in folder.glob(f"*{PART}"):
+        for left_over in folder.glob(f"*{PART_SUFFIX}"):
             left_over.unlink()
         dump = _write(platform, jurisdiction, folder, now)
         _prune(folder, keep=max(1, platform.settings.dump_days))
@@ -108,7 +108,7 @@ def make_dump(platform: Platform, jurisdiction: Jurisdiction, now: datetime, *, 
 
 
 def terms(platform: Platform, jurisdiction: Jurisdiction) -> tuple[str, str]:
-    """Address of the licence of a city's data, "" if none is named, and whom to name as its source."""
+    """The address of the licence of a city's data, "" if there is none, and the attribution."""
     return platform.settings.licence, platform.settings.attribution or jurisdiction.name
 
 
@@ -126,7 +126,7 @@ def _write(platform: Platform, jurisdiction: Jurisdiction, folder: Path, now: da
     made_at = format_instant(now)
     stem = f"requests-{made_at[:10]}"
     with ExitStack() as stack:
-        search = RequestSearch(jurisdiction_id=jurisdiction.id, sort=ORDER)
+        search = RequestSearch(jurisdiction_id=jurisdiction.id, sort=EXPORT_ORDER)
         export = stack.enter_context(open_export(platform, search))
         files = [
             stack.enter_context(_File(folder / f"{stem}.{ending}", format, media_type, writer))
@@ -137,18 +137,18 @@ def _write(platform: Platform, jurisdiction: Jurisdiction, folder: Path, now: da
                 file.more(batch)
         finished = tuple(file.finish() for file in files)
     dump = Dump(date=made_at[:10], made_at=made_at, rows=export.count, files=finished)
-    _put(folder / f"{stem}{MANIFEST}", orjson.dumps(asdict(dump)))
+    _put(folder / f"{stem}{MANIFEST_SUFFIX}", orjson.dumps(asdict(dump)))
     return dump
 
 
 class _File:
-    """A file in the making, under another name until it is whole."""
+    """A file that is being written, under another name until it is complete."""
 
     def __init__(self, path: Path, format: str, media_type: str, writer: Writer) -> None:
-        self._path, self._part = path, path.with_name(path.name + PART)
+        self._path, self._part = path, path.with_name(path.name + PART_SUFFIX)
         self._format, self._media_type, self._writer = format, media_type, writer
         self._raw: IO[bytes] = self._part.open("wb")
-        # Neither name nor time in its head: the same requests make the same file.
+        # A gzip header without name and time: the same requests give the same bytes.
         self._out = self._raw if media_type != GZIP else cast("IO[bytes]", _gzip("", "wb", 2, self._raw, mtime=0))
         self._out.write(writer.begin())
 
@@ -164,7 +164,7 @@ class _File:
         self._out.write(self._writer.more(batch))
 
     def finish(self) -> DumpFile:
-        """Write the end and the checksum, and give the file its name."""
+        """Write the end and the checksum, and give the file its final name."""
         self._out.write(self._writer.end())
         if self._out is not self._raw:
             self._out.close()
@@ -174,25 +174,25 @@ class _File:
             checksum = hashlib.file_digest(whole, "sha256").hexdigest()
         size = self._part.stat().st_size
         self._part.replace(self._path)
-        _put(self._path.with_name(self._path.name + CHECKSUM), f"{checksum}  {self._path.name}\n".encode())
+        _put(self._path.with_name(self._path.name + CHECKSUM_SUFFIX), f"{checksum}  {self._path.name}\n".encode())
         return DumpFile(
             name=self._path.name, format=self._format, media_type=self._media_type, bytes=size, sha256=checksum
         )
 
 
 def _put(path: Path, content: bytes) -> None:
-    """Write a small file, whole or not at all."""
-    part = path.with_name(path.name + PART)
+    """Write a small file, completely or not at all."""
+    part = path.with_name(path.name + PART_SUFFIX)
     part.write_bytes(content)
     part.replace(path)
 
 
 def _prune(folder: Path, *, keep: int) -> None:
-    """Drop all but the newest days; the manifest first, so that nobody is sent to what is gone."""
-    manifests = sorted(folder.glob(f"requests-*{MANIFEST}"), reverse=True)
+    """Delete all but the newest days; the manifest first, so that no listed file is missing."""
+    manifests = sorted(folder.glob(f"requests-*{MANIFEST_SUFFIX}"), reverse=True)
     for manifest in manifests[keep:]:
         manifest.unlink()
-    kept = {manifest.name.removesuffix(MANIFEST) for manifest in manifests[:keep]}
+    kept = {manifest.name.removesuffix(MANIFEST_SUFFIX) for manifest in manifests[:keep]}
     for path in folder.glob("requests-*"):
         if path.name.partition(".")[0] not in kept:
             path.unlink()
@@ -200,7 +200,7 @@ def _prune(folder: Path, *, keep: int) -> None:
 
 @contextmanager
 def _alone(folder: Path) -> Iterator[bool]:
-    """Whether nobody else is making a dump here; nobody else begins one meanwhile."""
+    """Hold the folder's lock for the block, so that one process makes a dump; False if another process has it."""
     with (folder / ".lock").open("wb") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,4 +1,4 @@
-"""Made-up requests to look at: real codes, places inside the boundary, honest times, no invented people."""
+"""Made-up requests for a demo: real codes, places inside the boundary, plausible times, no invented people."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from open311.storage import requests
 
 DAYS = 120
 _HOURS = [1, 1, 1, 1, 1, 2, 4, 7, 9, 10, 10, 10, 9, 9, 9, 9, 8, 7, 6, 5, 4, 3, 2, 1]
-"""How many requests come in each hour of the day, as cities see them: most between 8 and 17."""
+"""Weights of the hours of the day, as cities see them: most requests come between 8 and 17."""
 _OUTCOMES = (
     ("The work is done.", 6),
     ("A crew looked and found nothing to do.", 2),
@@ -41,7 +41,7 @@ def add_examples(platform: Platform, jurisdiction: Jurisdiction, *, count: int, 
 
 
 def _records(platform: Platform, jurisdiction: Jurisdiction, count: int, now: datetime) -> list[RequestRecord]:
-    random = Random(jurisdiction.id)  # noqa: S311  # the same city looks the same everywhere
+    random = Random(jurisdiction.id)  # noqa: S311  # a city has the same examples on every machine
     listed = [service for service in jurisdiction.services if service.type is not ServiceType.BLACKBOX]
     shares = [1 / rank for rank in range(1, len(listed) + 1)]  # few services get most requests
     random.shuffle(listed)
@@ -100,7 +100,7 @@ def _record(
 
 
 def _moment(jurisdiction: Jurisdiction, random: Random, now: datetime) -> datetime:
-    """A moment of the last months at an hour when people report, in the city's own time."""
+    """An instant in the last DAYS days, at an hour when people report in the city's own time."""
     day = now.astimezone(jurisdiction.zone) - timedelta(days=random.uniform(0, DAYS))
     hour = random.choices(range(24), _HOURS)[0]
     moment = day.replace(hour=hour, minute=random.randrange(60), second=random.randrange(60), microsecond=0)

@@ -1,4 +1,4 @@
-"""Can this server do its work just now?"""
+"""Whether this server can do its work now."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from open311.storage.queue import count_jobs
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing looked at. Only a vital one that fails makes the server not ready."""
+    """The result of one check. Only a vital check that fails makes the server not ready."""
 
     name: str
     is_ok: bool

@@ -1,4 +1,4 @@
-"""Areas anew: when a city redraws its wards, every request is looked up on the new map."""
+"""Recomputing areas: when a city redraws its wards, every request is looked up on the new map."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import datetime
 
 from open311.domain.requests import Event, RequestRecord
 from open311.operations.platform import Platform
-from open311.operations.publishing import BATCH_ROWS, names_for, publish_requests
+from open311.operations.publishing import ROWS_PER_TRANSACTION, names_for, publish_requests
 from open311.plugins import Jurisdiction
 from open311.storage import requests
 from open311.storage.engine import Connection
@@ -21,15 +21,15 @@ def recompute_areas(
     now: datetime,
     on_batch: Callable[[int], None] = lambda _: None,
 ) -> int:
-    """Set every request's areas from the jurisdiction's polygons, a batch a transaction; how many have others now.
+    """Set every request's areas from the jurisdiction's polygons, a batch per transaction; how many have changed.
 
-    What they were stays in the request's history, for staff. Neither updated_datetime nor the last change moves:
-    the map changed, not the request; the change feed shows it. Killed half-way, it can be run again.
+    The history keeps the former areas, for staff. Neither updated_datetime nor the last change moves, because the
+    map has changed and not the request; the change feed shows the request. Can be run again after being killed.
     """
     changed, last = 0, 0
     while True:
         with platform.database.transaction() as connection:
-            records = requests.load_batch(connection, jurisdiction.id, after=last, rows=BATCH_ROWS)
+            records = requests.load_batch(connection, jurisdiction.id, after=last, rows=ROWS_PER_TRANSACTION)
             changed += _recompute(connection, jurisdiction, records, now)
         if not records:
             return changed
@@ -38,7 +38,7 @@ def recompute_areas(
 
 
 def count_requests(platform: Platform, jurisdiction: Jurisdiction) -> int:
-    """How many requests there are to look at."""
+    """How many requests `recompute_areas` will look at."""
     with platform.database.reading() as connection:
         return requests.count_records(connection, jurisdiction.id)
 

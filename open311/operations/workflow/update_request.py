@@ -17,7 +17,7 @@ from open311.storage import requests
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestUpdate:
-    """What to change; None leaves as it is.
+    """What to change; None changes nothing.
 
     note  public: becomes status_notes
     """
@@ -32,7 +32,7 @@ class RequestUpdate:
 def update_request(
     platform: Platform, jurisdiction: Jurisdiction, service_request_id: str, change: RequestUpdate, *, now: datetime
 ) -> RequestRecord:
-    """Apply a change, write its history and publish it, in one transaction; the record as it is then.
+    """Apply a change, write its history and publish it, in one transaction; the changed record.
 
     Raises NotFound for an unknown id, Invalid for an unknown department.
     """
@@ -55,7 +55,7 @@ def update_request(
 def read_history(
     platform: Platform, jurisdiction: Jurisdiction, service_request_id: str
 ) -> tuple[RequestRecord, list[Event]]:
-    """A record and what happened to it, oldest first. Staff's view; NotFound for an unknown id."""
+    """A record and its whole history, oldest first, for staff. NotFound for an unknown id."""
     with platform.database.transaction() as connection:
         record = requests.load_record(connection, jurisdiction.id, service_request_id=service_request_id)
         if record is None:

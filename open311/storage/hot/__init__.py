@@ -1,1 +1,1 @@
-"""The hot paths: what goes round SQLAlchemy's execution, because it was measured to matter."""
+"""The hot paths: statements that bypass SQLAlchemy's execution, because measuring showed that it matters."""

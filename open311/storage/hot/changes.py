@@ -1,8 +1,8 @@
-"""The public changes in the order of their writers, and marks that say where that order stood at an instant.
+"""Public changes in the order of the transactions that wrote them, and marks of where that order stood when.
 
-A sequence would not do: a transaction that began early may commit late, behind a reader's back. So each row keeps
-the id of the transaction that wrote it, and only rows older than every transaction still under way are served:
-below that horizon nothing is added any more.
+A sequence does not work: a transaction may take its number early and commit after a reader has passed it. So each
+row has the id of the transaction that wrote it, and only rows below the horizon are served. The horizon is the
+oldest transaction in progress; no row below it can be added any more.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from sqlalchemy import (
 
 from open311.formats import Format
 from open311.storage.hot.connections import HotConnections, Statement
-from open311.storage.hot.items import BODY, EXTRAS
+from open311.storage.hot.items import BODY_COLUMNS, EXTRAS_COLUMNS
 from open311.storage.tables import TransactionId, change_mark, publication
 
 
@@ -51,7 +51,7 @@ BEGINNING = Position(0, -(2**63))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublishedChange:
-    """A request as it is now. Without a body it is no longer public.
+    """A request as it is now. It has no body if it is no longer public.
 
     extras  extended_attributes, notes and attributes as fields to add; empty unless asked for
     """
@@ -65,10 +65,10 @@ class PublishedChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundChanges:
-    """What stands after a position, as one snapshot of the database saw it.
+    """The changes after a position, in one snapshot of the database.
 
-    is_held  whether there are changes that wait for an older transaction to end
-    is_lost  whether the position lies in a future that this database has not seen: it was restored
+    is_held  whether there are more changes, which wait for an older transaction to end
+    is_lost  whether the position is beyond every transaction here, because the database is a restored backup
     """
 
     changes: list[PublishedChange]
@@ -85,7 +85,7 @@ def read_changes(
     rows: int,
     with_extras: bool = False,
 ) -> FoundChanges:
-    """The next changes after a position, at most `rows`. Of a request that changed twice, the last state alone."""
+    """The next changes after a position, at most `rows`. A request that changed twice comes once, as it is now."""
     values = {
         "jurisdiction_id": jurisdiction_id,
         "written_by": str(after.written_by),
@@ -102,10 +102,10 @@ def read_changes(
 
 
 def find_state(hot: HotConnections, jurisdiction_id: str) -> int | None:
-    """The last transaction that changed something public, 0 for none; None while an older one is under way.
+    """The last transaction that changed something public, 0 for none; None while an older one is in progress.
 
-    As long as it is the same, nothing public has changed: what began earlier has ended, and what begins later has a
-    higher number.
+    While the state is the same, nothing public has changed: older transactions have ended, and newer ones have
+    higher numbers.
     """
     [(last, is_settled)] = hot.rows(_state(), {"jurisdiction_id": jurisdiction_id})
     if last is None:
@@ -114,7 +114,7 @@ def find_state(hot: HotConnections, jurisdiction_id: str) -> int | None:
 
 
 def has_strangers(connection: Connection, jurisdiction_id: str) -> bool:
-    """Whether publications seem to be written by transactions to come: they came with another server's backup."""
+    """Whether publications have transaction ids of the future, because they came with another server's backup."""
     statement = select(
         select(publication.c.id)
         .where(
@@ -128,9 +128,9 @@ def has_strangers(connection: Connection, jurisdiction_id: str) -> bool:
 
 
 def write_mark(connection: Connection, jurisdiction_id: str, at: datetime) -> bool:
-    """Note where the order stands, if anything was written since the last mark; whether it was noted.
+    """Record where the order stands, if anything was written since the last mark; whether a mark was made.
 
-    at  not before the caller's own instant, so that whatever is committed after it lies beyond the mark
+    at  not before the present, so that everything committed after `at` comes after the mark
     """
     last = func.max(change_mark.c.horizon)
     newest = _last_written(bindparam("of", jurisdiction_id, Text)).scalar_subquery()
@@ -146,12 +146,12 @@ def write_mark(connection: Connection, jurisdiction_id: str, at: datetime) -> bo
 
 
 def forget_marks(connection: Connection, before: datetime) -> int:
-    """Drop the marks of long ago; how many."""
+    """Delete marks older than `before`; how many were deleted."""
     return connection.execute(delete(change_mark).where(change_mark.c.at < before)).rowcount
 
 
 def find_mark(hot: HotConnections, jurisdiction_id: str, at: datetime) -> Position:
-    """A position before all that was committed after `at`; the beginning where no mark is as old."""
+    """A position before everything that was committed after `at`; the beginning if no mark is old enough."""
     rows = hot.rows(_mark(), {"jurisdiction_id": jurisdiction_id, "at": at})
     return Position(int(rows[0][0]), BEGINNING.number) if rows else BEGINNING
 
@@ -168,24 +168,24 @@ def _change(row: Sequence[Any]) -> PublishedChange:
 
 
 def _horizon() -> ColumnElement[Any]:
-    """The oldest transaction under way."""
+    """The oldest transaction in progress."""
     return func.pg_snapshot_xmin(func.pg_current_snapshot(), type_=TransactionId)
 
 
 def _last_written(jurisdiction_id: ColumnElement[str]) -> Select[Any]:
-    """The newest transaction that wrote something public; NULL where none has."""
+    """The newest transaction that wrote something public; NULL if none has."""
     newest = func.max(publication.c.written_by).label("written_by")
     return select(newest).where(publication.c.jurisdiction_id == jurisdiction_id, publication.c.was_public)
 
 
 def _next_transaction() -> ColumnElement[Any]:
-    """The first transaction that has not begun."""
+    """The first transaction id that is not in use yet."""
     return func.pg_snapshot_xmax(func.pg_current_snapshot(), type_=TransactionId)
 
 
 @cache
 def _statement(output: Format, with_extras: bool) -> Statement:
-    """One statement and so one snapshot: where the horizon is, and what lies between the position and it."""
+    """The horizon and the changes between the position and it, in one statement and so in one snapshot."""
     columns = publication.c
     after = cast(bindparam("written_by", type_=Text), TransactionId)
     ours = (columns.jurisdiction_id == bindparam("jurisdiction_id"), columns.was_public)
@@ -199,9 +199,9 @@ def _statement(output: Format, with_extras: bool) -> Statement:
             columns.written_by,
             columns.id,
             columns.service_request_id,
-            case((is_listed, BODY[output]), else_=literal_column("''")).label("body"),
+            case((is_listed, BODY_COLUMNS[output]), else_=literal_column("''")).label("body"),
             columns.digest,
-            *((EXTRAS[output].label("extras"),) if with_extras else ()),
+            *((EXTRAS_COLUMNS[output].label("extras"),) if with_extras else ()),
         )
         .where(
             *ours,

@@ -1,10 +1,9 @@
-"""Kinds of search: what a list's SQL depends on, apart from values; and which kinds may share a kept plan."""
+"""Kinds of search: what a list's SQL depends on, apart from values; and which kinds have a kept plan."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from open311.clock import utc_now
 from open311.domain.search import Box, RequestSearch, Sort, box_around, halves
 from open311.storage.tables import publication
 
@@ -12,11 +11,13 @@ LARGE_SQUARE_DEGREES = 0.001
 """About 3 km by 3 km in most cities."""
 
 _CAPS = (11, 101, 1001)
-"""Most rows of the pages that share a plan: PostgreSQL expects a tenth of a number that it does not know.
+"""Literal limits for pages; a page takes the lowest cap that is not below its rows.
 
-Of a page of unknown length it would expect a tenth of all requests, and plan each one anew, for its own length."""
+A generic plan cannot see `LIMIT $1` and assumes 10 % of the rows, so PostgreSQL would make a plan for every page.
+A literal limit inside it gives a cheap generic plan.
+"""
 
-INSTANTS = {
+SORT_COLUMNS = {
     Sort.REQUESTED_DESC: publication.c.requested_at,
     Sort.REQUESTED: publication.c.requested_at,
     Sort.UPDATED_DESC: publication.c.updated_at,
@@ -26,7 +27,7 @@ INSTANTS = {
 
 @dataclass(frozen=True, slots=True)
 class SearchKind:
-    """What a page's SQL depends on; searches alike in this differ in values only."""
+    """What a page's SQL depends on; searches of one kind differ only in values."""
 
     sort: Sort
     service_codes: int
@@ -72,25 +73,25 @@ class SearchKind:
 
     @property
     def measures_last(self) -> bool:
-        """Whether a circle's distances are measured on the way out, of a list of all that lie in its box.
+        """Whether to list everything in a circle's box first and measure the distances of that list.
 
-        Measuring looks so dear to PostgreSQL that it would rather go through a whole index than do it ten thousand
-        times, and it expects far fewer requests in a circle than there are. By last change, within a window of
-        last changes, it is right all the same.
+        PostgreSQL rates measuring so expensive that it scans a whole index to avoid measuring ten thousand times,
+        and it underestimates how many requests a circle has. In the order of the last change, with a window on the
+        last change, its own plan is the best.
         """
-        is_by_change = INSTANTS[self.sort] is publication.c.updated_at
+        is_by_change = SORT_COLUMNS[self.sort] is publication.c.updated_at
         is_best_as_it_is = self.is_deep or self.is_window_past or (is_by_change and "changed_start" in self.bounds)
         return self.is_circle_large and not is_best_as_it_is
 
     def cap(self, rows: int) -> int:
-        """The most rows of the pages that share a plan with one of so many; 0 where each is planned by itself."""
+        """The literal limit for a page of `rows`, for a kept plan; 0 if each page is planned for its values."""
         return next((cap for cap in _CAPS if cap >= rows), 0) if self._has_one_plan else 0
 
     @property
     def _has_one_plan(self) -> bool:
-        """Whether one plan is best for all values, so that the server may keep it.
+        """Whether one plan is the best for all values, so that the server can keep it.
 
-        By last change, the best one for a service depends on how many requests it has.
+        In the order of the last change, the best plan for a service depends on how many requests it has.
         """
         is_usual = self.sort is Sort.REQUESTED_DESC
         return self == SearchKind(
@@ -113,17 +114,18 @@ class SearchKind:
 
 
 def is_large(box: Box) -> bool:
-    """Whether a box may hold so many requests that going by date is quicker than fetching all that lie in it."""
+    """Whether a box is so large that scanning by date is faster than fetching everything in it."""
     return box.west <= box.east and (box.east - box.west) * (box.north - box.south) >= LARGE_SQUARE_DEGREES
 
 
 def _is_past(search: RequestSearch) -> bool:
-    """Whether a window ends longer before the page begins than it lasts.
+    """Whether the time from the window's end to the page's beginning is longer than the window.
 
-    Its requests were then updated below very many others, of which PostgreSQL knows nothing: it expects them
-    everywhere, and goes through all that was updated since.
+    Most requests of such a window were updated long ago. PostgreSQL expects them spread evenly over the order of
+    the last change, and would scan everything that was updated since.
     """
     start, end = search.requested.start, search.requested.end
-    if start is None or end is None:
+    newest = search.after.at if search.after else search.asked_at
+    if start is None or end is None or newest is None:
         return False
-    return (search.after.at if search.after else utc_now()) - end > end - start
+    return newest - end > end - start

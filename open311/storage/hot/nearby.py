@@ -1,4 +1,4 @@
-"""Requests of one service around a point: what was reported before. Reads publications alone."""
+"""Requests of one service around a point, to see what was reported before. Reads only publications."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from open311.domain.search import Circle, box_around, halves
 from open311.formats import Format
 from open311.storage.geometry import circle_values, distance, within
 from open311.storage.hot.connections import HotConnections, Statement
-from open311.storage.hot.items import BODY, EXTRAS, Items
+from open311.storage.hot.items import BODY_COLUMNS, EXTRAS_COLUMNS, Items
 from open311.storage.tables import publication
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Around:
-    """Requests of one service, in a circle, not older than `since`."""
+    """Which requests to find: of one service, in a circle, not older than `since`."""
 
     jurisdiction_id: str
     service_code: str
@@ -30,14 +30,14 @@ class Around:
 def find_nearby(
     hot: HotConnections, around: Around, output: Format, *, rows: int, with_extras: bool = False
 ) -> Items:
-    """Listed requests made, or closed, since then; nearest first, at most `rows`."""
+    """Listed requests that were made or closed since then; nearest first, at most `rows`."""
     statement = _nearest(output, _parts(around.circle), with_extras)
     found = hot.read(statement, _values(around) | {"rows": rows})
     return Items.of(found, with_extras=with_extras, with_distance=True)
 
 
 def find_earliest_open(hot: HotConnections, around: Around) -> str:
-    """The id of the earliest open one that was made since then; "" if there is none."""
+    """The id of the earliest open request that was made since then; "" if there is none."""
     rows = hot.rows(_earliest(_parts(around.circle)), _values(around))
     return rows[0][0] if rows else ""
 
@@ -62,9 +62,9 @@ def _nearest(output: Format, parts: int, with_extras: bool) -> Statement:
         and_(columns.status == literal_column("'closed'"), columns.updated_at >= bindparam("since")),
     )
     metres = distance(columns.point, "near").label("metres")
-    wanted = [BODY[output], columns.digest, columns.id, *((EXTRAS[output],) if with_extras else ()), metres]
+    extras = (EXTRAS_COLUMNS[output],) if with_extras else ()
     query = (
-        select(*wanted)
+        select(BODY_COLUMNS[output], columns.digest, *extras, metres)
         .where(*_here(parts), is_recent)
         .order_by(metres, columns.id)
         .limit(bindparam("rows", type_=Integer))
@@ -82,7 +82,7 @@ def _earliest(parts: int) -> Statement:
             columns.status == literal_column("'open'"),
             columns.requested_at >= bindparam("since"),
         )
-        # Found by their place first: "the earliest" alone would tempt the planner to go through all by date.
+        # MATERIALIZED finds them by place first; with ORDER BY and LIMIT alone, the planner scans all by date.
         .cte("candidates")
         .prefix_with("MATERIALIZED", dialect="postgresql")
     )

@@ -1,4 +1,4 @@
-"""Finding what is public: pages, single requests, counts and digests, each by one statement over one table."""
+"""Finding publications: pages, single requests, counts and digests, each by one statement over one table."""
 
 from __future__ import annotations
 
@@ -13,23 +13,24 @@ from open311.domain.search import RequestSearch
 from open311.formats import Format
 from open311.storage.geometry import box_values, circle_values
 from open311.storage.hot.connections import HotConnections, Statement
-from open311.storage.hot.items import BODY, EXTRAS, Items
-from open311.storage.hot.kinds import SearchKind
+from open311.storage.hot.items import BODY_COLUMNS, EXTRAS_COLUMNS, Items
+from open311.storage.hot.kinds import SORT_COLUMNS, SearchKind
 from open311.storage.hot.selects import conditions, list_select, page_select
 from open311.storage.publications import WITHDRAWN
 from open311.storage.tables import publication
 
 
 def find_items(hot: HotConnections, search: RequestSearch, output: Format, *, with_extras: bool = False) -> Items:
-    """The rendered items of a page, in order, one more than the page where there are more."""
+    """The rendered items of a page, in order; one more than the page has if there is a next page."""
     if search.is_void:
         return Items()
     with_distance = with_extras and search.near is not None
-    columns = (BODY[output].name, "digest", "id", *((EXTRAS[output].name,) if with_extras else ()))
+    extras = (EXTRAS_COLUMNS[output].name,) if with_extras else ()
+    columns = (BODY_COLUMNS[output].name, "digest", SORT_COLUMNS[search.sort].name, "id", *extras)
     kind, rows = SearchKind.of(search), search.page_size + 1
     statement = _page_statement(kind, columns, kind.cap(rows), with_distance=with_distance)
     found = hot.read(statement, _values(search, rows=rows))
-    return Items.of(found, with_extras=with_extras, with_distance=with_distance)
+    return Items.of(found, with_keys=True, with_extras=with_extras, with_distance=with_distance)
 
 
 def count_items(hot: HotConnections, search: RequestSearch, *, most: int) -> int:
@@ -42,10 +43,10 @@ def count_items(hot: HotConnections, search: RequestSearch, *, most: int) -> int
 
 
 def find_digest(hot: HotConnections, search: RequestSearch) -> tuple[int, int]:
-    """How many items a page holds, and their digests combined: what a validator needs, for a quarter of the cost.
+    """How many items a page has, and their digests combined: what a validator needs, for 1/4 of the page's cost.
 
-    One more than the page counts where there are more: it decides about the link to the next page. The same as
-    the digest of the items themselves. The order does not count: it follows from the items.
+    Count and digest include one item more if there is a next page, since the page then links to it; so both are
+    those of `find_items`. The order needs no digest, as it follows from the items.
     """
     if search.is_void:
         return 0, 0
@@ -71,15 +72,15 @@ def find_item(
 
 
 def whole_query(search: RequestSearch, *, as_bulk_csv: bool = False) -> tuple[Statement, dict[str, Any]]:
-    """All that a search finds, in its order, whatever page it names: each item, and its extras.
+    """Everything that a search finds on all its pages, in its order: each item, and its extras.
 
-    The extras come joined, as fields that may follow an item's own. `as_bulk_csv`: lines of GeoReport Bulk instead.
+    The extras come joined, as fields that can follow an item's own. `as_bulk_csv`: lines of GeoReport Bulk instead.
     """
     return _whole_statement(SearchKind.of(replace(search, after=None)), as_bulk_csv), _values(search, rows=0)
 
 
 def whole_digest_query(search: RequestSearch) -> tuple[Statement, dict[str, Any]]:
-    """The count of all that a search finds, and their digests combined."""
+    """How many requests a search finds on all its pages, and their digests combined."""
     return _whole_digest_statement(SearchKind.of(replace(search, after=None))), _values(search, rows=0)
 
 
@@ -164,6 +165,6 @@ def _by_ids(output: Format, with_extras: bool) -> Statement:
 
 
 def _columns(output: Format, with_extras: bool) -> list[ColumnElement[Any]]:
-    """What Items are made of."""
-    columns: list[ColumnElement[Any]] = [BODY[output], publication.c.digest, publication.c.id]
-    return [*columns, EXTRAS[output]] if with_extras else columns
+    """The columns that `Items.of` reads."""
+    columns: list[ColumnElement[Any]] = [BODY_COLUMNS[output], publication.c.digest]
+    return [*columns, EXTRAS_COLUMNS[output]] if with_extras else columns

@@ -27,15 +27,15 @@ from sqlalchemy.dialects.postgresql import REGCONFIG
 from open311.domain.requests import Status
 from open311.domain.search import Sort
 from open311.storage.geometry import distance, in_bounds, in_box, in_circle, within
-from open311.storage.hot.kinds import INSTANTS, SearchKind
+from open311.storage.hot.kinds import SORT_COLUMNS, SearchKind
 from open311.storage.tables import publication
 
 _PAST_ORDER = ((publication.c.updated_at + literal_column("interval '0'")).desc(), publication.c.id.desc())
-"""As by `Sort.UPDATED_DESC`, but no index has it, so that the window's requests are read and sorted."""
+"""The order of `Sort.UPDATED_DESC` in a form that no index has, so that PostgreSQL sorts the window's requests."""
 
 
 def list_select(kind: SearchKind, *columns: ColumnElement[Any], is_measured: bool = True) -> Select[Any]:
-    """All that is listed; with `is_measured` off, a large circle stands for its box."""
+    """Everything that is listed; without `is_measured`, a large circle finds everything in its box."""
     order = _PAST_ORDER if kind.is_window_past else _order(kind.sort, publication.c)
     return select(*columns).where(*conditions(kind, is_measured=is_measured)).order_by(*order)
 
@@ -54,7 +54,7 @@ def page_select(kind: SearchKind, cap: int, *columns: str, with_distance: bool =
     )
     if not kind.is_deep:
         return page
-    # Of what lies before the page the index alone is read, where it knows all that was asked for.
+    # The subquery skips the rows before the page in the index alone, where the index has every column asked for.
     found = page.subquery("found")
     here = and_(keys[0] == found.c.jurisdiction_id, keys[1] == found.c.id)
     return (
@@ -65,8 +65,8 @@ def page_select(kind: SearchKind, cap: int, *columns: str, with_distance: bool =
 
 
 def _capped(kind: SearchKind, cap: int, *columns: str) -> Select[Any]:
-    """A page out of the first `cap` rows, which say to PostgreSQL what a parameter cannot: that few are wanted."""
-    names = dict.fromkeys((*columns, "id", INSTANTS[kind.sort].name))
+    """A page of the first `cap` rows: the literal limit tells PostgreSQL that few rows are wanted."""
+    names = dict.fromkeys((*columns, "id", SORT_COLUMNS[kind.sort].name))
     found = list_select(kind, *(publication.c[name] for name in names))
     first = found.limit(literal_column(str(cap))).subquery("first")
     page = select(*(first.c[name] for name in columns)).order_by(*_order(kind.sort, first.c))
@@ -74,8 +74,8 @@ def _capped(kind: SearchKind, cap: int, *columns: str) -> Select[Any]:
 
 
 def _measured(kind: SearchKind, *columns: str, with_distance: bool) -> Select[Any]:
-    """A page out of all that lie in the circle's box; OFFSET 0 has PostgreSQL plan that list by itself."""
-    names = dict.fromkeys((*columns, "id", "point", INSTANTS[kind.sort].name))
+    """A page of everything in the circle's box; OFFSET 0 makes PostgreSQL plan the box's list separately."""
+    names = dict.fromkeys((*columns, "id", "point", SORT_COLUMNS[kind.sort].name))
     found = list_select(kind, *(publication.c[name] for name in names), is_measured=False)
     boxed = found.offset(literal_column("0")).subquery("boxed")
     metres = (distance(boxed.c.point, "near"),) if with_distance else ()
@@ -84,8 +84,8 @@ def _measured(kind: SearchKind, *columns: str, with_distance: bool) -> Select[An
 
 
 def _order(sort: Sort, columns: Any) -> Iterator[ColumnElement[Any]]:
-    """A list's order, by the columns of the table or of a query over it."""
-    for column in (columns[INSTANTS[sort].name], columns.id):
+    """A list's order over `columns`, those of the table or of a query over it."""
+    for column in (columns[SORT_COLUMNS[sort].name], columns.id):
         yield column.desc() if sort.is_descending else column
 
 
@@ -111,10 +111,10 @@ def conditions(kind: SearchKind, *, is_measured: bool = True) -> Iterator[Column
         language = cast(bindparam("words_language", type_=Text), REGCONFIG)
         yield columns.words.bool_op("@@")(func.websearch_to_tsquery(language, bindparam("words", type_=Text)))
     if kind.has_key:
-        # As a row comparison: only so does the index begin where the page does.
-        here = tuple_(INSTANTS[kind.sort], columns.id)
+        # A row comparison, so that the index scan begins where the page begins.
+        here = tuple_(SORT_COLUMNS[kind.sort], columns.id)
         there = tuple_(
-            bindparam("key_at", type_=INSTANTS[kind.sort].type), bindparam("key_number", type_=BigInteger)
+            bindparam("key_at", type_=SORT_COLUMNS[kind.sort].type), bindparam("key_number", type_=BigInteger)
         )
         yield here < there if kind.sort.is_descending else here > there
     if kind.is_box_large:
@@ -130,11 +130,11 @@ def conditions(kind: SearchKind, *, is_measured: bool = True) -> Iterator[Column
 
 
 def _windows(kind: SearchKind) -> Iterator[ColumnElement[bool]]:
-    """Bounds on two instants, and what follows from them for the one that the list goes by.
+    """Bounds on two instants, and what they imply for the instant of the list's order.
 
     A request is never changed before it is made: requested_at <= updated_at <= changed_at.
     """
-    columns, first = publication.c, INSTANTS[kind.sort]
+    columns, first = publication.c, SORT_COLUMNS[kind.sort]
     if "requested_start" in kind.bounds:
         yield from _requested_since(kind)
     if "requested_end" in kind.bounds:
@@ -147,16 +147,16 @@ def _windows(kind: SearchKind) -> Iterator[ColumnElement[bool]]:
 
 
 def _requested_since(kind: SearchKind) -> Iterator[ColumnElement[bool]]:
-    """The first bound, said so that PostgreSQL finds the best way for the order of the list."""
+    """The lower bound, in the form that gives the best plan for the list's order."""
     columns = publication.c
     start: ColumnElement[Any] = bindparam("requested_start")
-    if INSTANTS[kind.sort] is not columns.updated_at:
+    if SORT_COLUMNS[kind.sort] is not columns.updated_at:
         yield columns.requested_at >= start
         return
     yield columns.updated_at >= start
     if "requested_end" in kind.bounds and kind.sort.is_descending:
-        yield columns.requested_at >= start  # what was updated last may all have been requested later
+        yield columns.requested_at >= start  # requests updated last may all be requested after the window
     else:
-        # As two bounds that have nothing to do with each other, they would make PostgreSQL expect a twentieth of
-        # the rows, and read and sort all of them.
+        # PostgreSQL takes two plain bounds as independent: it would expect 1/20 of the rows, read them all and
+        # sort them. The OR finds the same rows, and PostgreSQL expects more of them.
         yield or_(columns.requested_at >= start, columns.updated_at < start)

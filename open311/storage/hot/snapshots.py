@@ -1,4 +1,4 @@
-"""Long reads: everything that a search finds, as it is at one moment, in batches that fit into any memory."""
+"""Long reads: everything that a search finds, as it is at one moment, in batches of a fixed size."""
 
 from __future__ import annotations
 
@@ -8,30 +8,29 @@ from open311.domain.search import RequestSearch
 from open311.storage.hot.connections import HotConnections, Result, Session
 from open311.storage.hot.searching import whole_digest_query, whole_query
 
-BATCH_ROWS = 500
+FETCH_ROWS = 500
 _CURSOR = "DECLARE snapshot NO SCROLL CURSOR FOR "
-_NEXT = f"FETCH {BATCH_ROWS} FROM snapshot"
+_NEXT = f"FETCH {FETCH_ROWS} FROM snapshot"
 
 
 class Snapshot:
-    """What is public at one moment, whatever is written meanwhile. Has a connection of its own; close it.
+    """What is public at one moment, whatever is written later. It has its own connection; close it.
 
-    Rows come from a cursor on the server, which holds no more of them than the reader asked for. A reader that
-    goes away closes the connection, and with it ends the query.
+    Rows come from a cursor on the server, a batch at a time. Closing the connection ends the query.
     """
 
     def __init__(self, session: Session) -> None:
         self._session = session
 
     def digest(self, search: RequestSearch) -> tuple[int, int]:
-        """How many requests a search finds, and their digests combined: changes just when one of them does."""
+        """How many requests a search finds, and their digests combined, which change when any of them does."""
         if search.is_void:
             return 0, 0
         [(count, digest)] = self._session.run(*whole_digest_query(search)).rows()
         return count, digest or 0
 
     def items(self, search: RequestSearch) -> Iterator[tuple[list[bytes], list[bytes]]]:
-        """All that a search finds, in its order: the JSON of each item, and its extras as fields to add."""
+        """Everything that a search finds, in its order: the JSON of each item, and its extras as fields to add."""
         for found in self._batches(search, as_bulk_csv=False):
             yield found.texts(0), found.texts(1)
 
@@ -53,10 +52,10 @@ class Snapshot:
 
 
 def open_snapshot(hot: HotConnections, *, idle_limit_s: int = 0) -> Snapshot:
-    """The state of this moment. Raises Unavailable.
+    """A snapshot of the present. Raises Unavailable.
 
-    idle_limit_s  after how long without a question the database hangs up, so that a reader who has fallen
-                  asleep does not keep it from cleaning up; 0 for never
+    idle_limit_s  the database closes the connection after this time without a query, because an open snapshot keeps
+                  it from removing dead rows; 0 for never
     """
     session = hot.session()
     try:

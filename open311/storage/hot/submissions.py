@@ -1,11 +1,12 @@
-"""A new request written down whole, in one statement: record, reporter, history, publication and token.
+"""Storing a new request in one statement: record, reporter, history, publication and token.
 
-One round trip is one durable transaction. A POST spends most of its time waiting for the disk, once.
+One statement is one round trip and one durable transaction, so a POST waits for the disk once. That wait is most of
+its time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -17,7 +18,6 @@ from sqlalchemy import (
     CTE,
     Boolean,
     ColumnElement,
-    Connection,
     Table,
     Text,
     bindparam,
@@ -33,11 +33,10 @@ from sqlalchemy.dialects.postgresql import insert as pg_insert
 
 from open311.domain.requests import Event, Reporter, RequestRecord
 from open311.storage.hot.connections import Statement
+from open311.storage.hot.transactions import Run
 from open311.storage.publications import Publication, publication_values
 from open311.storage.requests import record_values
 from open311.storage.tables import publication, reporter, request_event, request_token, service_request
-
-Run = Callable[[Statement, Mapping[str, Any]], list[tuple[Any, ...]]]
 
 _REPORTER = ("email", "first_name", "last_name", "phone", "device_id", "account_id")
 _PUBLISHED = tuple(item.name for item in publication.c if item.name not in ("jurisdiction_id", "id", "written_by"))
@@ -47,9 +46,9 @@ _NOT_PUBLISHED = dict.fromkeys(_PUBLISHED) | {"words_language": "simple"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewRequest:
-    """All that a submission leaves behind.
+    """Everything that is stored for a submission.
 
-    publication  None while there is no id to publish under
+    publication  None while the request has no id
     token        "" for none
     """
 
@@ -61,20 +60,11 @@ class NewRequest:
 
 
 def insert_request(run: Run, new: NewRequest) -> bool:
-    """Write a new request down; False, and nothing written, if its service_request_id is taken.
+    """Store a new request; False, and nothing stored, if its service_request_id is taken.
 
     run  `HotConnections.write` for a transaction of its own, or `within(connection)` for one that goes on
     """
     return bool(run(_statement(), _values(new)))
-
-
-def within(connection: Connection) -> Run:
-    """Runs statements in a transaction that is under way."""
-
-    def run(statement: Statement, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-        return [tuple(row) for row in connection.exec_driver_sql(statement.text, dict(values))]
-
-    return run
 
 
 @cache
@@ -121,7 +111,7 @@ def _follow(
 
 
 def _events(request: CTE) -> CTE:
-    """A row for each event, from arrays of equal length."""
+    """One row per event, from arrays of equal length."""
     event = (
         func.unnest(
             cast(bindparam("e_at"), ARRAY(TIMESTAMP(timezone=True))),
@@ -140,7 +130,7 @@ def _events(request: CTE) -> CTE:
 
 
 def _parameter(name: str, target: Any) -> ColumnElement[Any]:
-    """A parameter of a column's type, spelt out where a statement that selects it could not tell."""
+    """A parameter with an explicit cast to the column's type, which a SELECT cannot infer."""
     if isinstance(target.type, Geometry):
         return func.ST_GeomFromEWKT(cast(bindparam(name), Text), type_=Geometry)
     if isinstance(target.type, JSONB):

@@ -1,6 +1,6 @@
 """The schema's history. Numbered, small, and such that the previous release keeps running.
 
-Alembic is imported where it is used: a web process, which only asks how things stand, starts without it.
+Alembic is imported where it is used, so that a web process starts without it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The tables, as the queries name them. The migrations make them; a test proves both alike.
+"""The tables as queries name them. The migrations create them; a test compares both.
 
 jurisdiction_id is the first column of every key, so that the schema can be distributed by it. Instants are UTC.
 """

@@ -1,4 +1,4 @@
-"""Who may send requests, and the POSTs that may come twice."""
+"""Who may send requests, and POSTs that clients may repeat."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ api_key = Table(
 )
 Index("api_key_digest_idx", api_key.c.digest)
 
-# Answers to repeat for a client that sends the same POST again within a day.
+# Which request a client's POST made, to repeat the answer if the same POST comes again within a day.
 repeatable_post = Table(
     "repeatable_post",
     metadata,

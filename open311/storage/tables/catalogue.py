@@ -1,4 +1,4 @@
-"""Names of a city's catalogue, written down for joins and history."""
+"""The names of a city's catalogue, for joins and history."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the public can see of requests, how far it is rendered, and marks in the order of its changes."""
+"""What the public can see of requests, how far it is rendered anew, and marks in the order of changes."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from sqlalchemy.dialects.postgresql import ARRAY, TSVECTOR
 
 from open311.storage.tables.columns import TransactionId, instant_column, metadata, text_column
 
-# What the public can see of a request, and all that public routes may read. Columns of fixed width come first, and
-# what lists read before what few ask for: PostgreSQL finds a row's columns in their order.
+# What the public can see of a request; public routes read no other table. Columns of fixed width come first, then
+# those that lists read, because PostgreSQL walks through a row's columns in their order.
 publication = Table(
     "publication",
     metadata,
     Column("id", BigInteger, nullable=False),
-    Column("digest", BigInteger, nullable=False),  # of both renditions; lists make their ETags of it
+    Column("digest", BigInteger, nullable=False),  # of both renditions; the ETag of a list combines them
     instant_column("requested_at"),
     instant_column("updated_at"),
     instant_column("changed_at"),
     Column("written_by", TransactionId, nullable=False, server_default=text("pg_current_xact_id()")),
     Column("has_media", Boolean, nullable=False, server_default=text("false")),
-    Column("was_public", Boolean, nullable=False),  # ever: the change feed tells of no others
+    Column("was_public", Boolean, nullable=False),  # now or earlier; the change feed has no others
     text_column("jurisdiction_id", None),
     text_column("visibility", None),  # public, unlisted, or withdrawn: a tombstone without renditions
     text_column("json", None),
@@ -45,7 +45,7 @@ publication = Table(
     Column("json_extras", ARRAY(Text), nullable=False),  # extended_attributes, notes, attributes
     Column("xml_extras", ARRAY(Text), nullable=False),
     Column("areas", ARRAY(Text), nullable=False, server_default=text("'{}'")),
-    Column("words", TSVECTOR, nullable=False),  # what q= looks through, accents folded
+    Column("words", TSVECTOR, nullable=False),  # what q= searches, accents folded
     Column("lat", Double),
     Column("long", Double),
     Column("point", Geometry("POINT", srid=4326, spatial_index=False)),
@@ -55,10 +55,10 @@ publication = Table(
     ForeignKeyConstraint(
         ["jurisdiction_id", "id"], ["service_request.jurisdiction_id", "service_request.id"], ondelete="CASCADE"
     ),
-    # Searches rely on it: a bound on one is a bound on another.
+    # Searches rely on it: a bound on one instant is a bound on the others.
     CheckConstraint("requested_at <= updated_at AND updated_at <= changed_at", name="publication_instants_check"),
 )
-# How far a jurisdiction's publications are rendered anew for its newest names and renderer.
+# How far a jurisdiction's publications are rendered for its newest names and renderer.
 edition = Table(
     "edition",
     metadata,
@@ -73,7 +73,7 @@ edition = Table(
 
 _listed = text("visibility = 'public'")
 _newest = (publication.c.requested_at.desc(), publication.c.id.desc())
-# At the end of keys that a list goes by, so that what does not fit is passed over without a look at its row.
+# Added to the keys of lists, so that rows outside a box are skipped in the index.
 _place = (publication.c.lat, publication.c.long)
 Index(
     "publication_newest_idx",
@@ -81,7 +81,7 @@ Index(
     *_newest,
     *_place,
     publication.c.changed_at,
-    # So that a validator, a count and what lies before a page are found in the index alone.
+    # So that validators, counts and the rows before a page need the index alone.
     postgresql_include=["digest", "status", "has_media"],
     postgresql_where=_listed,
 )
@@ -164,7 +164,7 @@ Index(
     postgresql_where=_listed,
 )
 
-# Where the change feed stood at an instant: what is committed after `at` is written by `horizon` or later.
+# Where the change feed stood at an instant: rows committed after `at` have a `written_by` of `horizon` or higher.
 change_mark = Table(
     "change_mark",
     metadata,

@@ -1,4 +1,4 @@
-"""The record of a request: its row, its token, its reporter, its history. Staff's side."""
+"""The record of a request: its row, its token, its reporter, its history. For staff only."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ service_request = Table(
     text_column("service_code", None),
     text_column("status", "open"),
     text_column("detailed_status"),  # the back office's own word
-    text_column("outcome"),  # what came of it, once closed
+    text_column("outcome"),  # the result, once closed
     text_column("status_notes"),
     text_column("description"),
     text_column("department"),  # code; "" where only agency_responsible is known, and for test keys
@@ -52,13 +52,15 @@ service_request = Table(
     text_column("address_id"),
     text_column("zipcode"),
     Column("is_outside", Boolean, nullable=False, server_default=text("false")),
-    Column("areas", ARRAY(Text), nullable=False, server_default=text("'{}'")),  # names, as of the report
+    Column("areas", ARRAY(Text), nullable=False, server_default=text("'{}'")),  # names, at the time of the report
     Column("media_urls", ARRAY(Text), nullable=False, server_default=text("'{}'")),
     Column("answers", JSONB, nullable=False, server_default=text("'[]'")),  # [{"code": …, "values": [...]}]
     text_column("visibility", "public"),  # public, unlisted (by id only) or private
     text_column("source", "api"),  # api, import or example
     text_column("channel"),  # how it came to the city: api, phone, web, …
-    text_column("possible_duplicate_of"),  # service_request_id of an earlier one nearby, as of the report
+    text_column(
+        "possible_duplicate_of"
+    ),  # service_request_id of an earlier request nearby, found at the time of the report
     PrimaryKeyConstraint("jurisdiction_id", "id"),
     UniqueConstraint("jurisdiction_id", "service_request_id"),
     ForeignKeyConstraint(["jurisdiction_id", "service_code"], ["service.jurisdiction_id", "service.code"]),

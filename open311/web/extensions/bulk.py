@@ -9,7 +9,7 @@ from werkzeug.wrappers import Response
 
 from open311.domain.search import RequestSearch, Window
 from open311.formats.writing import BulkFormat, bulk_writer, in_pieces
-from open311.operations.reading.export_requests import ORDER, open_export
+from open311.operations.reading.export_requests import EXPORT_ORDER, open_export
 from open311.operations.reading.searches import read_search
 from open311.web.access import ANYBODY
 from open311.web.answers import make_cachable
@@ -102,4 +102,4 @@ def _search(call: Call) -> RequestSearch:
     """Everything that the filters leave over; without dates, from the first day."""
     search = read_search(call.values, call.city, now=call.now, policy="allow", problems=call.problems)
     has_dates = call.values["start_date"] or call.values["end_date"]
-    return replace(search, requested=search.requested if has_dates else Window(), sort=ORDER)
+    return replace(search, requested=search.requested if has_dates else Window(), sort=EXPORT_ORDER)

@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response
 
 from open311.errors import NotFound
 from open311.formats import JSON
-from open311.operations.upkeep.dumps import CHECKSUM, DumpFile, dumps_folder, find_dumps, terms
+from open311.operations.upkeep.dumps import CHECKSUM_SUFFIX, DumpFile, dumps_folder, find_dumps, terms
 from open311.web.access import ANYBODY
 from open311.web.calls import Answer, Call
 from open311.web.endpoints import City, Media, endpoint
@@ -70,7 +70,7 @@ def get_dump(call: Call, name: str) -> Response:
         return _redirect(call, name.removeprefix(LATEST))
     for dump in find_dumps(call.platform, call.city.id):
         for file in dump.files:
-            if name in (file.name, file.name + CHECKSUM):
+            if name in (file.name, file.name + CHECKSUM_SUFFIX):
                 return _send(call, file, name)
     raise _missing(name)
 
@@ -84,7 +84,7 @@ def _plain(call: Call) -> Iterator[dict[str, object]]:
                 "format": file.format,
                 "media_type": file.media_type,
                 "url": address,
-                "checksum_url": address + CHECKSUM,
+                "checksum_url": address + CHECKSUM_SUFFIX,
                 "rows": dump.rows,
                 "bytes": file.bytes,
                 "sha256": file.sha256,

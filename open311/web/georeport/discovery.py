@@ -7,7 +7,8 @@ from datetime import datetime
 
 from open311.errors import Unavailable
 from open311.formats import JSON, XML, document, shape_of
-from open311.operations.upkeep.sync_catalogues import ensure_synced, read_changesets
+from open311.operations.reading.read_changesets import read_changesets
+from open311.operations.upkeep.sync_catalogues import ensure_synced
 from open311.web.access import ANYBODY
 from open311.web.calls import Answer, Call
 from open311.web.endpoints import City, endpoint

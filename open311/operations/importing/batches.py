@@ -1,0 +1,128 @@
+"""A batch: some rows of a file, imported in one transaction."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TypeVar
+
+from open311.domain.imports import Mending, Refusal, SourceRow
+from open311.domain.text import clean_text
+from open311.errors import Invalid
+from open311.operations.importing.matching import MatchedRow, Matcher
+from open311.operations.importing.storing import BatchWriter
+from open311.operations.platform import Platform
+from open311.plugins import Jurisdiction
+
+DEFAULT_BATCH_ROWS = 2_000
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Import:
+    """What rows are imported into, and how.
+
+    origin      what the history calls their source, such as a file's name
+    is_dry_run  do everything and keep nothing
+    """
+
+    jurisdiction: Jurisdiction
+    origin: str
+    now: datetime
+    batch_rows: int = DEFAULT_BATCH_ROWS
+    is_dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """How many rows were read and what became of them; `mended` counts rows by kind of dirt."""
+
+    read: int = 0
+    new: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    refused: int = 0
+    mended: Mapping[Mending, int] = field(default_factory=dict)
+
+    def __add__(self, other: Tally) -> Tally:
+        return Tally(
+            read=self.read + other.read,
+            new=self.new + other.new,
+            updated=self.updated + other.updated,
+            unchanged=self.unchanged + other.unchanged,
+            refused=self.refused + other.refused,
+            mended=Counter(self.mended) + Counter(other.mended),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What became of some rows, once their transaction has committed."""
+
+    tally: Tally
+    refusals: tuple[Refusal, ...]
+
+
+class _DryRun(Exception):
+    """Rolls a dry run's transaction back."""
+
+
+def in_chunks(rows: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Rows in lists of `size`, of which the last may be shorter.
+
+    When reading fails with Invalid, the rows before the failure come first; then it is raised.
+    """
+    chunk: list[T] = []
+    try:
+        for row in rows:
+            chunk.append(row)
+            if len(chunk) >= size:
+                yield chunk
+                chunk = []
+    except Invalid:
+        if chunk:
+            yield chunk
+        raise
+    if chunk:
+        yield chunk
+
+
+def import_batch(platform: Platform, rows: list[SourceRow | Refusal], order: Import, matcher: Matcher) -> Batch:
+    """Import some rows in one transaction."""
+    matched, refusals = _match(rows, order.now, matcher)
+    with suppress(_DryRun), platform.database.transaction() as connection:
+        writer = BatchWriter(platform, connection, order.jurisdiction, origin=order.origin, now=order.now)
+        writer.write(matched)
+        if order.is_dry_run:
+            raise _DryRun
+    refusals = sorted([*refusals, *writer.refusals], key=lambda refusal: refusal.position)
+    tally = Tally(
+        read=len(rows),
+        new=writer.new,
+        updated=writer.updated,
+        unchanged=writer.unchanged,
+        refused=len(refusals),
+        mended=Counter(kind for row in matched for kind in row.mended),
+    )
+    return Batch(tally, tuple(refusals))
+
+
+def _match(
+    rows: list[SourceRow | Refusal], now: datetime, matcher: Matcher
+) -> tuple[list[MatchedRow], list[Refusal]]:
+    """The rows that can be stored, and those that cannot."""
+    matched: list[MatchedRow] = []
+    refusals: list[Refusal] = []
+    for row in rows:
+        if isinstance(row, Refusal):
+            refusals.append(row)
+            continue
+        try:
+            matched.append(matcher.match(row, now))
+        except Invalid as error:
+            refusals.append(Refusal(row.position, clean_text(row.service_request_id.strip()), str(error)))
+    return matched, refusals

@@ -1,0 +1,107 @@
+"""Rendering a jurisdiction's requests anew when the names that they show, or the renderer, have changed.
+
+The names and the renderer's version make an edition. A new edition is begun where the catalogue is written down;
+the worker, or `open311 publish`, renders the requests for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from open311.formats import RENDERER_VERSION
+from open311.operations.platform import Platform
+from open311.operations.publishing import ROWS_PER_TRANSACTION, names_for, publish_requests
+from open311.plugins import Jurisdiction
+from open311.storage import editions, requests
+from open311.storage.catalogue import catalogue_digest
+from open311.storage.editions import Edition
+from open311.storage.engine import Connection
+from open311.storage.hot import changes
+from open311.storage.queue import Task
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a jurisdiction's edition has come."""
+
+    edition: Edition
+    rendered: int
+    total: int
+
+
+def begin_edition(platform: Platform, connection: Connection, jurisdiction: Jurisdiction, now: datetime) -> None:
+    """Have the worker render a jurisdiction's requests anew if its names or the renderer have changed."""
+    has_requests = requests.has_requests(connection, jurisdiction.id)
+    has_begun = editions.begin_edition(
+        connection, jurisdiction.id, _edition_of(jurisdiction), now, is_finished=not has_requests
+    )
+    if not has_begun and changes.has_strangers(connection, jurisdiction.id):
+        # A backup from another server: its transaction ids are not ours, and the change feed would wait for them.
+        editions.restart_edition(connection, jurisdiction.id, now)
+        has_begun = True
+    if has_begun and has_requests:
+        platform.queue.defer_once(
+            connection, Task.REPUBLISH, f"{Task.REPUBLISH}:{jurisdiction.id}", jurisdiction_id=jurisdiction.id
+        )
+
+
+def restart_edition(platform: Platform, jurisdiction_id: str, now: datetime) -> None:
+    """Mark all of a jurisdiction's requests to be rendered once more; `republish` does it."""
+    with platform.database.transaction() as connection:
+        editions.restart_edition(connection, jurisdiction_id, now)
+
+
+def republish(
+    platform: Platform, jurisdiction_id: str, now: datetime, on_batch: Callable[[int], object] = int
+) -> int:
+    """Render all of a jurisdiction's requests for its newest edition; how many were rendered.
+
+    on_batch  is called with the number of requests after each transaction
+    Reads stay right meanwhile. After being killed half-way, the next call continues.
+    """
+    jurisdiction = platform.registry.get(jurisdiction_id)
+    rendered = 0
+    while jurisdiction is not None:
+        with platform.database.transaction() as connection:
+            rows = _republish_batch(connection, jurisdiction, now)
+        if rows == 0:
+            break
+        rendered += rows
+        on_batch(rows)
+    return rendered
+
+
+def read_progress(platform: Platform) -> list[Progress]:
+    """Every jurisdiction's edition and how far it has come."""
+    with platform.database.reading() as connection:
+        return [
+            Progress(edition, *editions.count_rendered(connection, edition))
+            for edition in editions.list_editions(connection)
+        ]
+
+
+def _edition_of(jurisdiction: Jurisdiction) -> str:
+    """Changes whenever the requests would be rendered differently: with the renderer's version, or with a name."""
+    names = {
+        "services": {service.code: (service.name, service.group) for service in jurisdiction.services},
+        "departments": {department.code: department.name for department in jurisdiction.departments},
+    }
+    return f"{RENDERER_VERSION}-{catalogue_digest(names)[:16]}"
+
+
+def _republish_batch(connection: Connection, jurisdiction: Jurisdiction, now: datetime) -> int:
+    """Render the next requests for the unfinished edition; how many, 0 when none are left."""
+    edition = editions.lock_edition(connection, jurisdiction.id)
+    if edition is None:
+        return 0
+    records = requests.load_batch(
+        connection, jurisdiction.id, after=edition.rendered_until, rows=ROWS_PER_TRANSACTION
+    )
+    if not records:
+        editions.finish_edition(connection, jurisdiction.id, now)
+        return 0
+    publish_requests(connection, records, names_for(connection, jurisdiction))
+    editions.advance_edition(connection, jurisdiction.id, records[-1].number)
+    return len(records)

@@ -1,0 +1,25 @@
+"""Hot statements inside a transaction of SQLAlchemy that is under way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from sqlalchemy import Connection
+
+from open311.storage.hot.connections import Statement
+
+Run = Callable[[Statement, Mapping[str, Any]], list[tuple[Any, ...]]]
+"""Runs a statement with its values and gives its rows.
+
+`HotConnections.rows` and `.write` run it as a transaction of its own, `within(connection)` as part of one.
+"""
+
+
+def within(connection: Connection) -> Run:
+    """Runs statements as part of the connection's transaction."""
+
+    def run(statement: Statement, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        return [tuple(row) for row in connection.exec_driver_sql(statement.text, dict(values))]
+
+    return run
