@@ -37,6 +37,7 @@ def sync_catalogues(platform: Platform, now: datetime) -> list[str]:
             )
             if written:
                 changed.append(jurisdiction.id)
+            changes.forget_strange_marks(connection, jurisdiction.id)
             _begin_edition(platform, connection, jurisdiction, now)
     return changed
 
