@@ -2,8 +2,10 @@
 FROM python:3.12-slim AS build
 RUN python -m venv /opt/open311
 WORKDIR /src
+COPY .lock/server.txt .lock/
+RUN /opt/open311/bin/pip install --no-cache-dir --require-hashes -r .lock/server.txt
 COPY . .
-RUN /opt/open311/bin/pip install --no-cache-dir '.[geoparquet,redis]'
+RUN /opt/open311/bin/pip install --no-cache-dir --no-build-isolation --no-deps .
 
 FROM python:3.12-slim
 RUN useradd --system --uid 3110 --home-dir /var/lib/open311 --create-home open311

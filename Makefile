@@ -4,7 +4,7 @@
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help run test check openapi keys bench clean force
+.PHONY: help run test check openapi keys bench lock clean force
 
 PYTHONS := python3.13 python3.12 python3.11 python3
 BIN := .venv/bin
@@ -36,6 +36,28 @@ keys: .venv/run.stamp ## write the tables of keys in jurisdictions/README.md ane
 bench: .venv/bench.stamp ## measure against other servers: ROWS=100k|1M|5M, ROUNDS=5, QUICK=1 to see that it works
 	@$(BIN)/python -m tests.benchmarks $(if $(QUICK),--quick) $(if $(ROWS),--rows $(ROWS)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(ARGS)
 
+# One resolution of everything, and what each environment needs of it: .venv may grow from one lock to another.
+lock: ## look for newer releases of what setup.cfg asks for, and write .lock anew
+	@set -e; $(find_python); \
+	made=$$(mktemp -d); trap 'rm -rf "$$made"' EXIT; \
+	"$$python" -m venv "$$made/venv"; \
+	"$$made/venv/bin/python" -m pip install -qq --disable-pip-version-check uv; \
+	"$$made/venv/bin/python" -c '$(BUILD_REQUIREMENTS)' >"$$made/build.in"; \
+	compile() { \
+	    "$$made/venv/bin/uv" pip compile --quiet --no-config --python "$$made/venv/bin/python" --universal \
+	        --python-version 3.11 --no-header --no-annotate --no-strip-extras --no-emit-index-url \
+	        --no-emit-find-links "$$@" setup.cfg "$$made/build.in"; \
+	}; \
+	compile --all-extras --output-file "$$made/all.txt"; \
+	lock() { \
+	    compile --generate-hashes --constraint "$$made/all.txt" --output-file "$$made/$$1.lock" $$2; \
+	    mv "$$made/$$1.lock" ".lock/$$1.txt"; \
+	}; \
+	mkdir -p .lock; \
+	lock run; lock dev '--extra dev'; lock bench '--extra bench'; lock server '--extra geoparquet --extra redis'
+
+BUILD_REQUIREMENTS := import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")
+
 # The embedded database may lie elsewhere when its user cannot reach this folder; see open311/embedded/files.py.
 clean: ## remove .venv, caches and var/ with the embedded database and all its data; stop the server first
 	@for lock in var/*/holders; do \
@@ -60,38 +82,46 @@ ifneq ($(shell [ -x $(BIN)/python ] && [ ! -e .venv/unfinished ] && cat .venv/pl
 REMADE := force
 endif
 
-.venv/run.stamp: setup.cfg pyproject.toml $(REMADE)
-	@$(call install,.,.venv/run.stamp,.venv/run.stamp)
+.venv/run.stamp: setup.cfg pyproject.toml .lock/run.txt $(REMADE)
+	@$(call install,run,.venv/run.stamp)
 
-.venv/dev.stamp: setup.cfg pyproject.toml $(REMADE)
-	@$(call install,.[dev],.venv/dev.stamp,.venv/run.stamp .venv/dev.stamp)
+.venv/dev.stamp: setup.cfg pyproject.toml .lock/dev.txt $(REMADE)
+	@$(call install,dev,.venv/run.stamp .venv/dev.stamp)
 
-.venv/bench.stamp: setup.cfg pyproject.toml $(REMADE)
-	@$(call install,.[bench],.venv/bench.stamp,.venv/run.stamp .venv/bench.stamp)
+.venv/bench.stamp: setup.cfg pyproject.toml .lock/bench.txt $(REMADE)
+	@$(call install,bench,.venv/run.stamp .venv/bench.stamp)
 
-# $(call install,what pip installs,stamp that must be fresh,stamps to touch)
+# $(call install,what to install,stamps to touch): the releases in .lock, then this clone.
 # Two makes at once: the second waits for the lock on setup.cfg and finds the work done.
 define install
-set -e; here=$$(pwd -P); \
+set -e; here=$$(pwd -P); stamp=.venv/$(1).stamp; \
 exec 9<setup.cfg; if command -v flock >/dev/null; then flock 9; fi; \
 usable() { [ ! -e .venv/unfinished ] && [ "$$(cat .venv/place 2>/dev/null || echo "$$here")" = "$$here" ] && $(BIN)/python -m pip --version >/dev/null 2>&1; }; \
-if usable && [ -e .venv/place ] && [ $(2) -nt setup.cfg ] && [ $(2) -nt pyproject.toml ]; then exit 0; fi; \
+fresh() { for source in setup.cfg pyproject.toml .lock/$(1).txt; do [ "$$stamp" -nt "$$source" ] || return 1; done; }; \
+if usable && [ -e .venv/place ] && fresh; then exit 0; fi; \
 if usable; then echo "Bringing .venv up to date…"; else \
-    python=; lacking=; \
-    for name in $(PYTHONS); do \
-        if ! "$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then continue; fi; \
-        if "$$name" -c 'import venv, ensurepip' >/dev/null 2>&1; then python=$$name; break; fi; \
-        lacking=$${lacking:-$$("$$name" -c 'import sys; print("python%d.%d" % sys.version_info[:2])')}; \
-    done; \
-    if [ -z "$$python" ] && [ -n "$$lacking" ]; then \
-        echo "$$lacking cannot make environments: apt-get install $$lacking-venv"; exit 1; \
-    elif [ -z "$$python" ]; then \
-        echo "No Python 3.11 or newer found (looked for $(PYTHONS)): apt-get install python3 python3-venv"; exit 1; \
-    fi; \
+    $(find_python); \
     echo "Installing into .venv (first time, about a minute)…"; \
     "$$python" -m venv --clear .venv; \
 fi; \
 touch .venv/unfinished; echo "$$here" >.venv/place; \
-$(BIN)/python -m pip install -qq --disable-pip-version-check -e '$(1)'; \
-rm .venv/unfinished; touch $(3)
+pip() { $(BIN)/python -m pip install -qq --disable-pip-version-check "$$@"; }; \
+pip --require-hashes -r .lock/$(1).txt; \
+pip --no-build-isolation --no-deps -e .; \
+rm .venv/unfinished; touch $(2)
+endef
+
+# Sets $python to one that this server runs on and that can make environments; ends the shell where there is none.
+define find_python
+python=; lacking=; \
+for name in $(PYTHONS); do \
+    if ! "$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then continue; fi; \
+    if "$$name" -c 'import venv, ensurepip' >/dev/null 2>&1; then python=$$name; break; fi; \
+    lacking=$${lacking:-$$("$$name" -c 'import sys; print("python%d.%d" % sys.version_info[:2])')}; \
+done; \
+if [ -z "$$python" ] && [ -n "$$lacking" ]; then \
+    echo "$$lacking cannot make environments: apt-get install $$lacking-venv"; exit 1; \
+elif [ -z "$$python" ]; then \
+    echo "No Python 3.11 or newer found (looked for $(PYTHONS)): apt-get install python3 python3-venv"; exit 1; \
+fi
 endef

@@ -34,6 +34,10 @@ CLOCKS = re.compile(r"\b(datetime\.(now|utcnow|today)|date\.today|time\.(time|ti
 # The conformance suite imports nothing of the server, and so has a clock of its own.
 CLOCK_READERS = {"open311/clock.py", "spec/conformance/probe.py", "spec/conformance/runner.py"}
 MACHINE_PATH = re.compile(r"(?<![\w.}])/(?:work|root|home|Users)/\w")
+# A release of a lock: name, version, where it is wanted, hashes.
+LOCKED = re.compile(
+    r"[a-z0-9.-]+(\[[a-z0-9, -]+\])?==[\w.!+]+( ; [\w.'<>=!() -]+)?( \\\n    --hash=sha256:[0-9a-f]{64})+\n"
+)
 # Addresses for people, programs and load balancers: no part of the API.
 OUTSIDE_OPENAPI = {
     "/",
@@ -297,6 +301,14 @@ def test_every_variable_that_is_written_about_exists() -> None:
     for name, text in texts(".md", ".yaml", ".toml", ".cfg", ""):
         for found in re.findall(r"\bOPEN311_[A-Z0-9_]+\b", text):
             assert found.removesuffix("_FILE") in known, f"{name} speaks of {found}, which is no setting"
+
+
+def test_locks_hold_releases_with_hashes_and_no_address() -> None:
+    locks = [(name, text) for name, text in texts() if name.startswith(".lock/")]
+    assert locks
+    for name, text in locks:
+        rest = LOCKED.sub("", text)
+        assert not rest, f"{name}: any index must do, so it names none; {rest[:80]!r}"
 
 
 def test_migrations_are_numbered_on() -> None:

@@ -1,17 +1,30 @@
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator
+from contextlib import closing
+from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from procrastinate.schema import SchemaManager
 from sqlalchemy import inspect
 
 from open311.errors import Misconfigured
 from open311.storage.engine import Connection, Database, open_database
-from open311.storage.migrations import current, head, migrate
+from open311.storage.migrations import current, head, migrate, versions
+from open311.storage.migrations.procrastinate_files import apply_files, installed_files
 from open311.storage.tables import metadata
+from tests.storage.schema import described
+
+# Databases have run these. What they lack comes with the next one.
+RELEASED = {
+    "0001_requests": "de9da7b837a133c5f0b7e5d33390ead293cd46446039c965c81551fec3592d5f",
+    "0002_jobs": "d03f6b9400a63ee9a15712ac8c9fdd76b9e439a35071ce87dea7805622ef604d",
+}
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +46,12 @@ def connection(database: Database) -> Iterator[Connection]:
 
 def tables(connection: Connection) -> set[str]:
     return set(inspect(connection).get_table_names()) - {"spatial_ref_sys"}
+
+
+def queue_of(connection: Connection, schema: str = "public") -> dict[tuple[str, str], str]:
+    """procrastinate's part of a schema."""
+    found = described(connection, schema)
+    return {(kind, name): text for (kind, name), text in found.items() if "procrastinate" in name}
 
 
 def _is_ours(_: Any, name: str | None, kind: str, *__: Any) -> bool:
@@ -62,7 +81,7 @@ def test_going_down_leaves_nothing_and_up_again_everything(connection: Connectio
 def test_each_revision_can_be_stopped_at(connection: Connection) -> None:
     migrate(connection, "0001")
     assert current(connection) == "0001"
-    assert not any(name.startswith("procrastinate_") for name in tables(connection))
+    assert not queue_of(connection)
     migrate(connection)
     assert current(connection) == head()
 
@@ -85,3 +104,39 @@ def test_a_role_without_rights_is_told_what_is_missing(connection: Connection) -
 def test_an_unknown_revision_is_named_with_those_there_are(connection: Connection) -> None:
     with pytest.raises(Misconfigured, match="no revision '9999'; use head, base or one of 0001"):
         migrate(connection, "9999")
+
+
+def test_no_released_migration_is_edited() -> None:
+    folder = Path(versions.__path__[0])
+    found = {path.stem: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.glob("[0-9]*.py")}
+    assert found == RELEASED, "write a new migration; note the digest of one that no database has run"
+
+
+def test_the_job_queue_is_the_one_that_the_installed_procrastinate_describes(connection: Connection) -> None:
+    connection.exec_driver_sql("CREATE SCHEMA theirs; SET LOCAL search_path = theirs")
+    with closing(connection.connection.cursor()) as cursor:
+        cursor.execute(SchemaManager.get_schema())
+    theirs = queue_of(connection, "theirs")
+    assert len(theirs) > 50
+    assert queue_of(connection) == theirs
+
+
+def test_every_migration_of_the_installed_procrastinate_belongs_to_one_of_ours() -> None:
+    applied = [
+        name
+        for migration in sorted(RELEASED)
+        for name in getattr(import_module(f"{versions.__name__}.{migration}"), "PROCRASTINATE_FILES", ())
+    ]
+    assert sorted(applied) == sorted(installed_files()), "write a migration that applies the new ones"
+
+
+@pytest.mark.parametrize(
+    ("name", "problem"), [("00.00.00_01_initial.sql", "another"), ("09.00.00_01_pre_nothing.sql", "no")]
+)
+def test_a_file_of_procrastinate_that_is_not_as_it_was_is_refused(
+    connection: Connection, name: str, problem: str
+) -> None:
+    before = described(connection)
+    with pytest.raises(Misconfigured, match=rf"procrastinate [\d.]+ has {problem} {name}.*\.lock/run\.txt"):
+        apply_files(connection, {name: "0" * 64}, {})
+    assert described(connection) == before

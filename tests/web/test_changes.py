@@ -263,6 +263,18 @@ def test_a_backup_of_another_server_is_written_down_anew(
     assert [item["id"] for item in items(feed(f"{FEED}.json"))] == ["A"]
 
 
+def test_marks_of_another_servers_backup_lead_nobody_into_its_future(feed: Feed, platform: Platform) -> None:
+    """A mark says where the feed stood at an instant: by a transaction's id, which means nothing elsewhere."""
+    build.store(platform, service_request_id="A")
+    mark_changes(platform, utc_now() - HOUR)
+    with platform.database.transaction() as connection:
+        connection.execute(text("UPDATE change_mark SET horizon = '9000000000000000'"))
+    sync_catalogues(platform, utc_now())
+    assert [item["id"] for item in items(feed(f"{FEED}.json?since={utc_now():%Y-%m-%dT%H:%M:%SZ}"))] == ["A"]
+    build.store(platform, service_request_id="B")
+    assert mark_changes(platform, utc_now()) == 1, "marks are made again"
+
+
 def test_cities_have_feeds_of_their_own(make_app: Callable[..., Flask]) -> None:
     a, b = build.city(id="a.example"), build.city(id="b.example")
     app = make_app(a, b)

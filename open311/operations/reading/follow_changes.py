@@ -117,7 +117,8 @@ def follow_changes(
 def position_at(platform: Platform, jurisdiction_id: str, at: datetime) -> Position:
     """A position before every change that was made after `at`, and at most some minutes earlier.
 
-    The beginning for instants of more than 90 days ago, and where no worker has run.
+    The beginning for instants of more than 90 days ago or before a restore from another server, and where no worker
+    has run.
     """
     return changes.find_mark(platform.database.hot, jurisdiction_id, at)
 

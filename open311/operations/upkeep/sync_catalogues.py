@@ -10,6 +10,7 @@ from open311.operations.upkeep.republish import begin_edition
 from open311.plugins import Jurisdiction
 from open311.storage import catalogue
 from open311.storage.catalogue import catalogue_digest
+from open311.storage.hot import changes
 
 
 def sync_catalogues(platform: Platform, now: datetime) -> list[str]:
@@ -31,6 +32,7 @@ def sync_catalogues(platform: Platform, now: datetime) -> list[str]:
             )
             if written:
                 changed.append(jurisdiction.id)
+            changes.forget_strange_marks(connection, jurisdiction.id)
             begin_edition(platform, connection, jurisdiction, now)
     return changed
 

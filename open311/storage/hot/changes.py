@@ -150,6 +150,14 @@ def forget_marks(connection: Connection, before: datetime) -> int:
     return connection.execute(delete(change_mark).where(change_mark.c.at < before)).rowcount
 
 
+def forget_strange_marks(connection: Connection, jurisdiction_id: str) -> int:
+    """Drop a city's marks at transactions to come, which came with another server's backup; how many."""
+    statement = delete(change_mark).where(
+        change_mark.c.jurisdiction_id == jurisdiction_id, change_mark.c.horizon >= _next_transaction()
+    )
+    return connection.execute(statement).rowcount
+
+
 def find_mark(hot: HotConnections, jurisdiction_id: str, at: datetime) -> Position:
     """A position before everything that was committed after `at`; the beginning if no mark is old enough."""
     rows = hot.rows(_mark(), {"jurisdiction_id": jurisdiction_id, "at": at})

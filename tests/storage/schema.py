@@ -1,0 +1,53 @@
+"""A schema as PostgreSQL's catalogue describes it, to compare two of them. The order of columns is left out."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, text
+
+# One row for each thing: its kind, its name, all that there is to say of it.
+CATALOGUE = r"""
+WITH tables AS (
+    SELECT oid, relname FROM pg_class WHERE relnamespace = :schema ::regnamespace AND relkind IN ('r', 'p')
+)
+SELECT 'column', relname || '.' || attname, concat_ws(' ', format_type(atttypid, atttypmod),
+        CASE WHEN attnotnull THEN 'not null' END, pg_get_expr(adbin, adrelid), nullif(attidentity, ''),
+        nullif(attgenerated, ''))
+    FROM tables JOIN pg_attribute ON attrelid = tables.oid AND attnum > 0 AND NOT attisdropped
+    LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
+UNION ALL
+SELECT 'constraint', relname || '.' || conname, pg_get_constraintdef(pg_constraint.oid)
+    FROM tables JOIN pg_constraint ON conrelid = tables.oid WHERE contype <> 'n'
+UNION ALL
+SELECT 'index', indexrelid::regclass::text, pg_get_indexdef(indexrelid)
+    FROM tables JOIN pg_index ON indrelid = tables.oid
+UNION ALL
+SELECT 'trigger', relname || '.' || tgname, pg_get_triggerdef(pg_trigger.oid)
+    FROM tables JOIN pg_trigger ON tgrelid = tables.oid WHERE NOT tgisinternal
+UNION ALL
+SELECT 'sequence', relname, concat_ws(' ', seqtypid::regtype, seqstart, seqincrement, seqmin, seqmax, seqcycle)
+    FROM pg_class JOIN pg_sequence ON seqrelid = pg_class.oid WHERE relnamespace = :schema ::regnamespace
+UNION ALL
+SELECT 'enum', typname, string_agg(enumlabel, ', ' ORDER BY enumsortorder)
+    FROM pg_type JOIN pg_enum ON enumtypid = pg_type.oid
+    WHERE typnamespace = :schema ::regnamespace GROUP BY typname
+UNION ALL
+SELECT 'composite', relname, string_agg(attname || ' ' || format_type(atttypid, atttypmod), ', ' ORDER BY attnum)
+    FROM pg_class JOIN pg_attribute ON attrelid = pg_class.oid AND attnum > 0
+    WHERE relnamespace = :schema ::regnamespace AND relkind = 'c' GROUP BY relname
+UNION ALL
+SELECT 'function', pg_proc.oid::regprocedure::text, pg_get_functiondef(pg_proc.oid)
+    FROM pg_proc WHERE pronamespace = :schema ::regnamespace AND prokind = 'f'
+        AND NOT EXISTS (SELECT FROM pg_depend WHERE objid = pg_proc.oid AND deptype = 'e')
+"""
+
+
+def described(connection: Connection, schema: str = "public") -> dict[tuple[str, str], str]:
+    """What there is in a schema, apart from what extensions brought: (kind, name) to its definition."""
+    connection.execute(text(f"SET LOCAL search_path = {schema}, public"))
+    rows = connection.execute(text(CATALOGUE), {"schema": schema}).all()
+    connection.execute(text("SET LOCAL search_path = DEFAULT"))
+    return {
+        (kind, name): definition.replace(f"{schema}.", "")
+        for kind, name, definition in rows
+        if not name.startswith("spatial_ref_sys")
+    }

@@ -1,0 +1,265 @@
+"""Make a dump of today's schema and what the server says over it: `python -m tests.upgrades.make`.
+
+Everything goes through the server's own operations, at instants of March 2026. Tokens are random, so that each
+dump has others. The folder is named after the schema's revision.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import orjson
+from open311.operations.importing.import_requests import Import, import_requests
+
+from open311.app import create_app
+from open311.domain.imports import SourceRow
+from open311.domain.requests import Receipt, Reporter, Status, Submission, Visibility
+from open311.embedded import Cluster, find_binaries, install_binaries
+from open311.operations.access.api_keys import add_key, require_key, revoke_key
+from open311.operations.intake.resolve_token import resolve_token
+from open311.operations.intake.submit_request import submit_request
+from open311.operations.platform import Platform
+from open311.operations.reading.follow_changes import mark_changes
+from open311.operations.upkeep.examples import add_examples
+from open311.operations.upkeep.recompute_areas import recompute_areas
+from open311.operations.upkeep.sync_catalogues import republish, sync_catalogues
+from open311.operations.workflow.update_request import RequestUpdate, update_request
+from open311.plugins import Jurisdiction
+from open311.settings import Settings
+from open311.storage.engine import open_database
+from open311.storage.migrations import head, migrate
+from open311.storage.tables import metadata
+from tests import build
+from tests.upgrades.answers import recorded
+from tests.upgrades.cities import HAMLET, OLDTOWN, OLDTOWN_BEFORE
+
+HOME = Path(__file__).parents[2] / "var" / "pg-upgrades"
+DATABASE = "upgrades"
+START = datetime(2026, 3, 2, 8, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+KEYS = {
+    "app": {"secret": "oldtown-app-made-up", "label": "FixIt app", "contact": "dev@fixit.example.org"},
+    "test": {"secret": "oldtown-test-made-up", "label": "FixIt, trying out", "is_test": True},
+    "hamlet": {"secret": "hamlet-made-up", "label": "Hamlet's own", "jurisdiction_id": HAMLET.id},
+    "gone": {"secret": "revoked-made-up", "label": "Lost key"},
+}
+MAYA = Reporter(
+    email="maya@example.org", first_name="Maya", last_name="Example", phone="+1 555 0100", account_id="maya-7"
+)
+
+WALL = Submission(
+    service_code="graffiti",
+    address_string="5 Mill Lane",
+    media_urls=("https://pictures.example.org/wall.jpg", "https://pictures.example.org/wall-2.jpg"),
+    attributes=(("SURFACE", ("brick",)), ("TAGS", ("a", "b")), ("NOTE", ("Ring at number 7.",))),
+    reporter=replace(MAYA, first_name="Ada", email="ada@example.org", account_id="ada-1"),
+    client_request_id="fixit-1",
+)
+TREE = Submission(service_code="trees", lat="60.1718", long="24.9414", reporter=MAYA)
+TREES = {
+    "accepted": replace(TREE, description="A branch hangs low.", client_request_id="tree-1"),
+    "pending": replace(TREE, description="Ask for a survey.", client_request_id="tree-2"),
+    "rejected": replace(TREE, description="In a private garden.", client_request_id="tree-3"),
+    "waiting": replace(TREE, description="Nobody has looked yet.", client_request_id="tree-4"),
+}
+"""What comes of each: a city that knows its trees answers by their descriptions."""
+
+
+class Story:
+    """What happens to a database, hour by hour."""
+
+    def __init__(self, platform: Platform, at: datetime) -> None:
+        self.platform = platform
+        self.now = at
+        self.cities: dict[str, Jurisdiction] = {city.id: city for city in platform.registry}
+
+    def wait(self, hours: float = 1) -> datetime:
+        """Let time pass."""
+        self.now += HOUR * hours
+        return self.now
+
+    def submit(self, sent: Submission, *, key: str = "app", city: str = OLDTOWN.id) -> Receipt:
+        """Somebody sends a request."""
+        caller = require_key(self.platform, str(KEYS[key]["secret"]))
+        return submit_request(self.platform, sent, jurisdiction=self.cities[city], key=caller, now=self.wait())
+
+    def report(self, service_code: str, *, key: str = "app", **fields: Any) -> Receipt:
+        """Somebody sends a request about a place in Oldtown."""
+        return self.submit(
+            Submission(service_code=service_code, **{"lat": "60.1718", "long": "24.9414"} | fields), key=key
+        )
+
+    def update(self, receipt: Receipt, **changes: Any) -> None:
+        """Staff change a request."""
+        city = self.cities[OLDTOWN.id]
+        update_request(self.platform, city, receipt.service_request_id, RequestUpdate(**changes), now=self.wait())
+
+    def take_in(self, *rows: SourceRow) -> None:
+        """Requests come from elsewhere."""
+        order = Import(jurisdiction=self.cities[OLDTOWN.id], origin="archive.csv", now=self.wait())
+        for batch in import_requests(self.platform, rows, order):
+            assert not batch.refusals, batch.refusals
+
+
+def first_days(story: Story) -> None:
+    """What came while Oldtown had its wells, and its wards another shape."""
+    add_examples(story.platform, story.cities[HAMLET.id], count=3, now=story.now)
+    for name, fields in KEYS.items():
+        number, _ = add_key(story.platform, now=story.wait(), **fields)
+        if name == "gone":
+            revoke_key(story.platform, number, now=story.wait())
+    story.report("wells", description="The pump is stuck.")
+    story.report("potholes", lat="60.195", description="Between the old wards and the new.")
+    story.take_in(
+        SourceRow(
+            position=1,
+            service_request_id="A-1",
+            service_codes=("pothole",),
+            status="closed",
+            status_notes="Filled.",
+            description="By the station",
+            agency="Roads Agency",
+            requested="2026-02-20T10:00:00Z",
+            updated="2026-02-22T10:00:00Z",
+            address="1 Station Road",
+            zipcode="00100",
+            lat="60.17",
+            long="24.94",
+        ),
+        SourceRow(
+            position=2,
+            service_request_id="A-2",
+            service_codes=("bridges",),
+            service_name="Bridges (2019)",
+            status="open",
+            description="It creaks\x07",
+            requested="2026-02-21T10:00:00Z",
+            expected="2026-04-01T10:00:00Z",
+            media=("https://pictures.example.org/bridge.jpg", "not an address"),
+        ),
+    )
+    mark_changes(story.platform, story.wait())
+
+
+def later_days(story: Story) -> dict[str, Receipt]:
+    """What came afterwards; the receipts that somebody may come back with."""
+    recompute_areas(story.platform, story.cities[OLDTOWN.id], now=story.wait())
+    hole = story.report("potholes", description="Deep & wide <careful>", reporter=MAYA)
+    again = story.report("potholes", lat="60.1719", description="The same hole?")
+    story.report("pothole", lat="60.12", description="On the quay")
+    story.report("potholes", lat="61.5", description="Far out")
+    wall = story.submit(WALL)
+    lamp = story.report("Lamps: dark/lit", lat="60.25", description="Dunkel 🙂 seit Tagen")
+    trial = story.report("potholes", key="test", description="Only a test")
+    story.report("hotline", description="Please call me", reporter=MAYA)
+    story.submit(Submission(service_code="snow", lat="50.05", long="10.05"), key="hamlet", city=HAMLET.id)
+    trees = {name: story.submit(tree) for name, tree in TREES.items()}
+    for name in ("accepted", "pending", "rejected"):
+        _resolve(story, trees[name])
+    mark_changes(story.platform, story.wait())
+    _work_on(story, hole, again, wall, lamp)
+    return {"hole": hole, "wall": wall, "trial": trial, **trees}
+
+
+def _resolve(story: Story, receipt: Receipt) -> None:
+    """Do now what a job would do later."""
+    (number,) = (
+        job["args"]["number"]
+        for job in build.jobs(story.platform, "resolve")
+        if job["args"]["token"] == receipt.token
+    )
+    resolve_token(story.platform, OLDTOWN.id, number, receipt.token, story.wait())
+
+
+def _work_on(story: Story, hole: Receipt, again: Receipt, wall: Receipt, lamp: Receipt) -> None:
+    """What staff and a newer archive make of some requests."""
+    story.update(hole, status=Status.CLOSED, note="Filled with asphalt.")
+    story.update(again, visibility=Visibility.PRIVATE)
+    story.update(wall, department="streets", expected_at=START + 400 * HOUR)
+    story.update(lamp, status=Status.CLOSED, note="A new bulb.")
+    story.update(lamp, status=Status.OPEN, note="Dark again.")
+    story.take_in(
+        SourceRow(
+            position=1,
+            service_request_id="A-2",
+            service_codes=("bridges",),
+            service_name="Bridges (2019)",
+            status="closed",
+            status_notes="Oiled.",
+            requested="2026-02-21T10:00:00Z",
+            updated="2026-03-01T10:00:00Z",
+        )
+    )
+
+
+def fill(settings: Settings) -> tuple[Platform, dict[str, Receipt]]:
+    """Migrate an empty database and let these days pass; the platform over it, and what was answered."""
+    database = open_database(settings.sqlalchemy_url)
+    with database.transaction() as connection:
+        migrate(connection)
+    database.close()
+    before = build.platform(settings, OLDTOWN_BEFORE, HAMLET)
+    story = Story(before, START)
+    sync_catalogues(before, story.now)
+    before.process.is_synced.set()
+    first_days(story)
+    before.close()
+    platform = build.platform(settings, OLDTOWN, HAMLET)
+    story = Story(platform, story.wait(24))
+    sync_catalogues(platform, story.now)
+    platform.process.is_synced.set()
+    republish(platform, OLDTOWN.id, story.wait())
+    return platform, later_days(story)
+
+
+def dump(cluster: Cluster, bin_dir: Path) -> str:
+    """Our tables with their rows, and the rows of the job queue, as SQL that PostgreSQL 13 to 17 can run."""
+    ours = [*(table.name for table in metadata.sorted_tables), "request_number", "alembic_version"]
+    own = [option for name in ours for option in ("--table", f"public.{name}")]
+    queue = ["--data-only", "--table", "public.procrastinate_*"]
+    triggers = "ALTER TABLE public.procrastinate_jobs {} TRIGGER USER;\n"
+    return "".join(
+        [
+            _dumped(cluster, bin_dir, own),
+            triggers.format("DISABLE"),  # which would write the events of these jobs once more
+            _dumped(cluster, bin_dir, queue),
+            triggers.format("ENABLE"),
+        ]
+    )
+
+
+def _dumped(cluster: Cluster, bin_dir: Path, options: list[str]) -> str:
+    command = [str(bin_dir / "pg_dump"), *options, "--column-inserts", "--rows-per-insert=100"]
+    command += ["--no-owner", "--no-privileges", "--no-toast-compression", cluster.dsn(DATABASE)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    # Older servers know neither all settings nor psql's own commands.
+    lines = re.sub(r"^(--|SET |\\).*\n", "", done.stdout, flags=re.MULTILINE)
+    return re.sub(r"\n{3,}", "\n\n", lines.lstrip())
+
+
+def main() -> None:
+    """Write the dump and the answers into the folder of this schema."""
+    bin_dir = find_binaries() or install_binaries(print)
+    with Cluster(HOME, durable=False, bin_dir=bin_dir) as cluster:
+        cluster.drop_database(DATABASE)
+        cluster.create_database(DATABASE)
+        settings = Settings(database_url=cluster.url(DATABASE), post_rate="", log_level="error")
+        platform, receipts = fill(settings)
+        with closing(platform):
+            answers = recorded(create_app(settings, platform), platform) | {"receipts": receipts}
+        statements = dump(cluster, bin_dir)
+        cluster.drop_database(DATABASE)
+    folder = Path(__file__).parent / head()
+    folder.mkdir()  # one that is there stays as it is
+    (folder / "database.sql").write_text(statements, encoding="utf-8")
+    (folder / "answers.json").write_bytes(orjson.dumps(answers, option=orjson.OPT_INDENT_2) + b"\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,278 @@
+"""A database of an earlier release, migrated: whoever comes back to it finds what was there, and can go on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+import pytest
+from flask import Flask
+from sqlalchemy import text
+
+from open311.app import create_app
+from open311.clock import utc_now
+from open311.domain.requests import Status
+from open311.operations.access.api_keys import require_key
+from open311.operations.intake.submit_request import submit_request
+from open311.operations.platform import Platform
+from open311.operations.reading.follow_changes import Position, read_position, write_position
+from open311.operations.upkeep.sync_catalogues import republish
+from open311.operations.workflow.update_request import RequestUpdate, read_history, update_request
+from open311.settings import Settings
+from open311.storage.engine import libpq_dsn, open_database
+from open311.storage.migrations import current, head, migrate, versions
+from open311.storage.migrations.procrastinate_files import apply_files
+from tests import build
+from tests.storage.schema import described
+from tests.upgrades.answers import BASE, feed_steps, recorded
+from tests.upgrades.cities import HAMLET, OLDTOWN
+from tests.upgrades.make import KEYS, TREES, WALL
+from tests.waiting import settle
+from tests.working import work
+
+RELEASES = sorted(path for path in Path(__file__).parent.iterdir() if path.name[:1].isdigit())
+FAR_AHEAD = 10**15
+"""More transactions than this test's server will ever see."""
+
+
+@dataclass(frozen=True)
+class Upgraded:
+    """A server over a migrated database, and what was said before."""
+
+    app: Flask
+    platform: Platform
+    before: dict[str, Any]
+
+
+@pytest.fixture(scope="module", params=RELEASES, ids=lambda path: path.name)
+def release(request: pytest.FixtureRequest) -> Path:
+    """An earlier release's folder."""
+    found: Path = request.param
+    return found
+
+
+Upgrade = Callable[[str, Callable[[str], None]], Upgraded]
+
+
+@pytest.fixture(scope="module")
+def upgrade(make_database: Callable[[str], str], release: Path) -> Iterator[Upgrade]:
+    """Restores the dump into a database of a given name, migrates it, and starts a server over it.
+
+    Between the two, something may happen to the database, whose URL it is told.
+    """
+    started: list[Platform] = []
+
+    def start(name: str, prepare: Callable[[str], None]) -> Upgraded:
+        url = make_database(f"upgrade_{release.name}_{name}")
+        _restore(url, release)
+        prepare(url)
+        _migrate(url, release)
+        settings = Settings(database_url=url, post_rate="", log_level="error")
+        platform = build.platform(settings, OLDTOWN, HAMLET)
+        started.append(platform)
+        app = create_app(settings, platform)
+        return Upgraded(app, platform, json.loads((release / "answers.json").read_bytes()))
+
+    yield start
+    for platform in started:
+        platform.close()
+
+
+def _restore(url: str, release: Path) -> None:
+    """Run the dump. Its job queue is procrastinate's, whose SQL is not ours to copy: the migrations make it."""
+    database = open_database(url)
+    with closing(database), database.transaction() as connection:
+        migrate(connection, "base")
+        connection.execute(text("DROP TABLE alembic_version"))
+        for path in sorted(Path(versions.__path__[0]).glob("[0-9]*.py")):
+            migration = import_module(f"{versions.__name__}.{path.stem}")
+            if migration.revision <= release.name and hasattr(migration, "PROCRASTINATE_FILES"):
+                apply_files(connection, migration.PROCRASTINATE_FILES, getattr(migration, "EDITS", {}))
+    run(url, (release / "database.sql").read_text(encoding="utf-8"))
+
+
+def _migrate(url: str, release: Path) -> None:
+    database = open_database(url)
+    with closing(database), database.transaction() as connection:
+        assert current(connection) == release.name
+        migrate(connection)
+        assert current(connection) == head()
+
+
+def run(url: str, statements: str) -> None:
+    """Run SQL on a connection of its own: a dump leaves settings behind."""
+    with closing(psycopg2.connect(libpq_dsn(url))) as connection, connection, connection.cursor() as cursor:
+        cursor.execute(statements)
+
+
+def catch_up(url: str) -> None:
+    """Have this server see as many transactions as the dump's had seen."""
+    with closing(psycopg2.connect(libpq_dsn(url))) as connection, connection.cursor() as cursor:
+        connection.autocommit = True
+        cursor.execute("SELECT max(written_by)::text::bigint FROM publication")
+        (last,) = cursor.fetchone()
+        now = 0
+        while now <= last:
+            cursor.execute("SELECT pg_current_xact_id()::text::bigint")
+            (now,) = cursor.fetchone()
+
+
+def fall_behind(url: str) -> None:
+    """Have the dump's server be one that has seen more transactions than this one ever will."""
+    run(
+        url,
+        f"UPDATE publication SET written_by = (written_by::text::bigint + {FAR_AHEAD})::text::xid8;"
+        f"UPDATE change_mark SET horizon = (horizon::text::bigint + {FAR_AHEAD})::text::xid8",
+    )
+
+
+# --- On the same server, or one that has seen more. These tests only read.
+
+
+@pytest.fixture(scope="module")
+def upgraded(upgrade: Upgrade) -> Upgraded:
+    """A server that nobody writes to."""
+    return upgrade("read", catch_up)
+
+
+@pytest.fixture(scope="module")
+def after(upgraded: Upgraded) -> dict[str, Any]:
+    """What the server says now."""
+    return recorded(upgraded.app, upgraded.platform)
+
+
+def test_a_migrated_database_has_the_tables_of_a_new_one(upgraded: Upgraded, settings: Settings) -> None:
+    new = open_database(settings.sqlalchemy_url)
+    with closing(new), new.reading() as theirs, upgraded.platform.database.reading() as ours:
+        assert described(ours) == described(theirs)
+
+
+def test_every_call_is_answered_as_it_was(upgraded: Upgraded, after: dict[str, Any]) -> None:
+    assert after["calls"].keys() == upgraded.before["calls"].keys()
+    for path, answer in upgraded.before["calls"].items():
+        assert after["calls"][path] == answer, path
+
+
+def test_readers_of_the_change_feed_go_on_where_they_were(upgraded: Upgraded, after: dict[str, Any]) -> None:
+    assert after["steps"] == upgraded.before["steps"]
+    assert after["since"] == upgraded.before["since"]
+    client = upgraded.app.test_client()
+    for city, steps in upgraded.before["steps"].items():
+        for number, step in enumerate(steps):
+            assert feed_steps(client, city, step["cursor"])[:-1] == (steps[number:-1] or [step])
+
+
+def test_staff_see_the_same_records_with_the_same_histories(upgraded: Upgraded, after: dict[str, Any]) -> None:
+    assert after["records"] == upgraded.before["records"]
+
+
+def test_reporters_and_keys_are_as_they_were(upgraded: Upgraded, after: dict[str, Any]) -> None:
+    assert after["reporters"] == upgraded.before["reporters"]
+    assert after["keys"] == upgraded.before["keys"]
+
+
+# --- On another server, whose transactions have lower numbers
+
+
+def test_another_server_writes_everything_down_anew_and_then_says_the_same(upgrade: Upgrade) -> None:
+    found = upgrade("elsewhere", fall_behind)
+    cities = {city.id for city in found.platform.registry}
+    assert {job["args"]["jurisdiction_id"] for job in build.jobs(found.platform, "republish")} == cities
+    for city in cities:
+        republish(found.platform, city, utc_now())
+    after = recorded(found.app, found.platform)
+    for part in ("calls", "records", "reporters", "keys"):
+        assert after[part] == found.before[part], part
+    for city, steps in found.before["steps"].items():
+        assert changes(after["steps"][city]) == changes(steps), "each once, in an order of its own"
+    for at, ids in found.before["since"].items():
+        assert set(after["since"][at]) >= set(ids)
+
+
+def test_another_server_takes_no_cursor_of_its_future(upgrade: Upgrade) -> None:
+    """Whoever comes back to it begins anew, and is told so."""
+    found = upgrade("future", fall_behind)
+    for city, steps in found.before["steps"].items():
+        position = read_position(steps[-1]["cursor"], city)
+        there = write_position(city, Position(position.written_by + FAR_AHEAD, position.number))
+        answer = found.app.test_client().get(f"{BASE}/changes.json?jurisdiction_id={city}&cursor={there}")
+        assert answer.status_code == 410
+        assert "begin anew" in answer.text
+
+
+def changes(steps: list[dict[str, Any]]) -> list[str]:
+    """The items of the change feed, in an order of their own."""
+    return sorted(json.dumps(item, sort_keys=True) for step in steps for item in step["items"])
+
+
+# --- Life goes on
+
+
+@pytest.fixture(scope="module")
+def living(upgrade: Upgrade) -> Upgraded:
+    """A server to write to. Each test leaves alone what the others look at."""
+    return upgrade("live", catch_up)
+
+
+def test_a_call_that_is_repeated_within_its_day_gets_the_first_answer(living: Upgraded) -> None:
+    key = require_key(living.platform, str(KEYS["app"]["secret"]))
+    last = max(datetime.fromisoformat(item["record"]["requested_at"]) for item in living.before["records"].values())
+    for name, sent in {"wall": WALL, **TREES}.items():
+        receipt = submit_request(
+            living.platform, sent, jurisdiction=OLDTOWN, key=key, now=last + timedelta(hours=1)
+        )
+        assert asdict(receipt) == living.before["receipts"][name], name
+
+
+@pytest.mark.parametrize(("name", "status"), [("app", 200), ("test", 200), ("hamlet", 403), ("gone", 403)])
+def test_a_key_opens_what_it_opened(living: Upgraded, name: str, status: int) -> None:
+    client = living.app.test_client()
+    sent = {"service_code": "potholes", "lat": "60.1718", "long": "24.9414", "jurisdiction_id": OLDTOWN.id}
+    answer = client.post(f"{BASE}/requests.json", data=sent | {"api_key": KEYS[name]["secret"]})
+    assert answer.status_code == status
+    if status == 200:
+        found = answer.json[0]["service_request_id"]
+        assert client.get(f"{BASE}/requests/{found}.json?jurisdiction_id={OLDTOWN.id}").status_code == 200
+        listed = client.get(f"{BASE}/requests.json?jurisdiction_id={OLDTOWN.id}").json
+        assert (found in {item["service_request_id"] for item in listed}) == (name == "app")
+
+
+def test_jobs_that_waited_are_done(living: Upgraded) -> None:
+    client = living.app.test_client()
+
+    def exchange(name: str) -> Any:
+        token = living.before["receipts"][name]["token"]
+        return client.get(f"{BASE}/tokens/{token}.json?jurisdiction_id={OLDTOWN.id}").json[0]
+
+    before = {name: exchange(name) for name in TREES}
+    work(living.platform)
+    assert {job["status"] for task in ("resolve", "republish") for job in build.jobs(living.platform, task)} <= {
+        "succeeded",
+        "todo",
+    }
+    for name in ("accepted", "pending", "rejected"):
+        assert exchange(name) == before[name]
+    found = exchange("waiting")["service_request_id"]
+    assert client.get(f"{BASE}/requests/{found}.json?jurisdiction_id={OLDTOWN.id}").status_code == 200
+
+
+def test_an_old_request_gets_a_new_history_and_readers_of_the_feed_hear_of_it(living: Upgraded) -> None:
+    hole = living.before["receipts"]["hole"]["service_request_id"]
+    _, before = read_history(living.platform, OLDTOWN, hole)
+    update_request(
+        living.platform, OLDTOWN, hole, RequestUpdate(status=Status.OPEN, note="It is back."), now=utc_now()
+    )
+    _, after = read_history(living.platform, OLDTOWN, hole)
+    assert after[: len(before)] == before
+    assert [event.kind for event in after[len(before) :]] == ["status", "note"]
+    settle(living.platform)
+    cursor = living.before["steps"][OLDTOWN.id][-1]["cursor"]
+    heard = feed_steps(living.app.test_client(), OLDTOWN.id, cursor)
+    assert hole in {item["service_request_id"] for step in heard for item in step["items"]}
