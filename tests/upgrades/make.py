@@ -6,6 +6,8 @@ dump has others. The folder is named after the schema's revision.
 
 from __future__ import annotations
 
+import io
+import json
 import re
 import subprocess
 from contextlib import closing
@@ -15,20 +17,22 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from open311.operations.importing.import_requests import Import, import_requests
 
 from open311.app import create_app
-from open311.domain.imports import SourceRow
 from open311.domain.requests import Receipt, Reporter, Status, Submission, Visibility
 from open311.embedded import Cluster, find_binaries, install_binaries
+from open311.formats.reading import open_source
 from open311.operations.access.api_keys import add_key, require_key, revoke_key
+from open311.operations.importing.batches import Import
+from open311.operations.importing.processes import Processes
 from open311.operations.intake.resolve_token import resolve_token
 from open311.operations.intake.submit_request import submit_request
 from open311.operations.platform import Platform
 from open311.operations.reading.follow_changes import mark_changes
 from open311.operations.upkeep.examples import add_examples
 from open311.operations.upkeep.recompute_areas import recompute_areas
-from open311.operations.upkeep.sync_catalogues import republish, sync_catalogues
+from open311.operations.upkeep.republish import republish
+from open311.operations.upkeep.sync_catalogues import sync_catalogues
 from open311.operations.workflow.update_request import RequestUpdate, update_request
 from open311.plugins import Jurisdiction
 from open311.settings import Settings
@@ -100,11 +104,12 @@ class Story:
         city = self.cities[OLDTOWN.id]
         update_request(self.platform, city, receipt.service_request_id, RequestUpdate(**changes), now=self.wait())
 
-    def take_in(self, *rows: SourceRow) -> None:
-        """Requests come from elsewhere."""
+    def import_rows(self, *rows: dict[str, Any]) -> None:
+        """Import requests that were made elsewhere, in GeoReport JSON."""
         order = Import(jurisdiction=self.cities[OLDTOWN.id], origin="archive.csv", now=self.wait())
-        for batch in import_requests(self.platform, rows, order):
-            assert not batch.refusals, batch.refusals
+        with Processes(self.platform, 1) as alone:
+            for batch in alone.import_source(open_source(io.BytesIO(json.dumps(rows).encode())), order):
+                assert not batch.refusals, batch.refusals
 
 
 def first_days(story: Story) -> None:
@@ -116,33 +121,31 @@ def first_days(story: Story) -> None:
             revoke_key(story.platform, number, now=story.wait())
     story.report("wells", description="The pump is stuck.")
     story.report("potholes", lat="60.195", description="Between the old wards and the new.")
-    story.take_in(
-        SourceRow(
-            position=1,
-            service_request_id="A-1",
-            service_codes=("pothole",),
-            status="closed",
-            status_notes="Filled.",
-            description="By the station",
-            agency="Roads Agency",
-            requested="2026-02-20T10:00:00Z",
-            updated="2026-02-22T10:00:00Z",
-            address="1 Station Road",
-            zipcode="00100",
-            lat="60.17",
-            long="24.94",
-        ),
-        SourceRow(
-            position=2,
-            service_request_id="A-2",
-            service_codes=("bridges",),
-            service_name="Bridges (2019)",
-            status="open",
-            description="It creaks\x07",
-            requested="2026-02-21T10:00:00Z",
-            expected="2026-04-01T10:00:00Z",
-            media=("https://pictures.example.org/bridge.jpg", "not an address"),
-        ),
+    story.import_rows(
+        {
+            "service_request_id": "A-1",
+            "service_code": "pothole",
+            "status": "closed",
+            "status_notes": "Filled.",
+            "description": "By the station",
+            "agency_responsible": "Roads Agency",
+            "requested_datetime": "2026-02-20T10:00:00Z",
+            "updated_datetime": "2026-02-22T10:00:00Z",
+            "address": "1 Station Road",
+            "zipcode": "00100",
+            "lat": "60.17",
+            "long": "24.94",
+        },
+        {
+            "service_request_id": "A-2",
+            "service_code": "bridges",
+            "service_name": "Bridges (2019)",
+            "status": "open",
+            "description": "It creaks\x07",
+            "requested_datetime": "2026-02-21T10:00:00Z",
+            "expected_datetime": "2026-04-01T10:00:00Z",
+            "media_url": ["https://pictures.example.org/bridge.jpg", "not an address"],
+        },
     )
     mark_changes(story.platform, story.wait())
 
@@ -184,17 +187,16 @@ def _work_on(story: Story, hole: Receipt, again: Receipt, wall: Receipt, lamp: R
     story.update(wall, department="streets", expected_at=START + 400 * HOUR)
     story.update(lamp, status=Status.CLOSED, note="A new bulb.")
     story.update(lamp, status=Status.OPEN, note="Dark again.")
-    story.take_in(
-        SourceRow(
-            position=1,
-            service_request_id="A-2",
-            service_codes=("bridges",),
-            service_name="Bridges (2019)",
-            status="closed",
-            status_notes="Oiled.",
-            requested="2026-02-21T10:00:00Z",
-            updated="2026-03-01T10:00:00Z",
-        )
+    story.import_rows(
+        {
+            "service_request_id": "A-2",
+            "service_code": "bridges",
+            "service_name": "Bridges (2019)",
+            "status": "closed",
+            "status_notes": "Oiled.",
+            "requested_datetime": "2026-02-21T10:00:00Z",
+            "updated_datetime": "2026-03-01T10:00:00Z",
+        }
     )
 
 

@@ -23,7 +23,7 @@ from open311.operations.access.api_keys import require_key
 from open311.operations.intake.submit_request import submit_request
 from open311.operations.platform import Platform
 from open311.operations.reading.follow_changes import Position, read_position, write_position
-from open311.operations.upkeep.sync_catalogues import republish
+from open311.operations.upkeep.republish import republish
 from open311.operations.workflow.update_request import RequestUpdate, read_history, update_request
 from open311.settings import Settings
 from open311.storage.engine import libpq_dsn, open_database
