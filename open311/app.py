@@ -90,7 +90,7 @@ def create_app(settings: Settings, platform: Platform | None = None) -> Flask:
 
 
 def _around(application: WSGIApplication, settings: Settings, bound: list[BoundEndpoint]) -> WSGIApplication:
-    """What stands around Flask, the innermost first."""
+    """What stands around Flask, the innermost first: the last line meets a call first."""
     application = QuickLane(application, bound)
     application = RateLimits(application, settings)
     if settings.requires_https:

@@ -116,7 +116,7 @@ class NoteSchema(Body):
     xml_item = "note"
 
     datetime = Instant(attribute="at", metadata=describe("When.", "2026-03-01T09:30:00Z"))
-    type = Text(metadata=describe("received, routed, transferred, status, note.", "status"))
+    type = Text(metadata=describe("received, transferred, status, note.", "status"))
     description = Text(metadata=describe("What happened, in words.", "closed"))
 
 

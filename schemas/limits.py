@@ -1,7 +1,7 @@
 """The caps of the wire contract: more than these is cut or refused, as each parameter says."""
 
 MAX_ROWS = 1_000
-"""Items on one page (A31)."""
+"""Items on one page (A30)."""
 MAX_IDS = 1_000
 """Ids in one comma list (A19)."""
 MAX_RADIUS_M = 50_000.0

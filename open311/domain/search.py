@@ -99,7 +99,7 @@ class RequestSearch:
     agency         agency_responsible, letter for letter; "" for all; area: the name of one
     has_media      with or without a picture; None for both
     words          folded text that must be found, in PostgreSQL's `language`; "" for all
-    requested      bounds on requested_datetime; updated: on the last change
+    requested      bounds on requested_datetime; changed: on the last change of any kind
     after          the key after which the page begins; `page` counts from there
     page           from 1
     is_counted     whether the caller wants to know how many there are on all pages

@@ -8,12 +8,13 @@ from functools import partial
 from importlib.metadata import entry_points
 from pathlib import Path
 
-from open311.errors import Invalid, Misconfigured, NotFound
+from open311.errors import Invalid, Misconfigured, NotFound, Unavailable
 from open311.plugins import declared
 from open311.plugins.interface import Jurisdiction
 from open311.plugins.testing import find_faults
 
 GROUP = "open311.jurisdictions"
+NO_CITY = "No city is served just now; the operator has to mend that."
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +53,11 @@ class Registry:
     def find(self, jurisdiction_id: str) -> Jurisdiction:
         """The jurisdiction a caller means (A58): case and a leading www. do not count.
 
-        Raises Invalid when several are served and none is named, NotFound when the name is unknown.
+        Raises Invalid when several are served and none is named, NotFound when the name is unknown, and Unavailable
+        when none is served.
         """
+        if not self.jurisdictions:
+            raise Unavailable(NO_CITY)
         wanted = jurisdiction_id.strip().lower().removeprefix("www.")
         if self.is_single and (not wanted or self.ignore_wrong_id):
             return next(iter(self.jurisdictions.values()))

@@ -19,8 +19,8 @@ Sent = Mapping[str, Sequence[str]]
 class Access:
     """Who may call an address.
 
-    find_key  finds the caller's key before anything else is looked at; raises Forbidden without one. None where
-              anybody may call.
+    find_key  finds the caller's key before the city and the parameters are looked at; raises Forbidden without one.
+              None where anybody may call.
     """
 
     name: str
@@ -41,6 +41,6 @@ def _caller_key(platform: Platform, request: Request, sent: Sent) -> ApiKey:
 
 
 ANYBODY = Access("anybody", None)
-"""Public: neither key nor session is looked at."""
+"""Public: no key is looked at."""
 API_KEY = Access("api_key", _caller_key)
 """Whoever holds a living api_key that is good for the city."""

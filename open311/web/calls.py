@@ -103,7 +103,8 @@ class Answer:
     validator  changes just when the body does; made of the body itself where none is given
     language   what the body's texts are in, where they could be in others
     cache_control  how long caches may keep it; "no-cache" has them ask each time
-    headers    further ones, of a 200
+    status     of a POST: 200 or 201, as the operator wants
+    headers    further ones, also of a 304
     """
 
     body: bytes | None

@@ -16,7 +16,6 @@ from typing import Any
 
 from werkzeug.wrappers import Response
 
-from open311.formats import JSON, XML
 from open311.web.access import Access
 from open311.web.calls import Answer, Output
 from open311.web.surfaces import Surface
@@ -24,7 +23,6 @@ from schemas.arguments import Arguments
 from schemas.base import Body
 
 View = Callable[..., Answer | Response]
-GEOREPORT_FORMATS = (XML, JSON)
 
 
 class City(Enum):

@@ -13,14 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from open311 import __version__
 from open311.observe import begin_call, end_call
-from open311.web.surfaces import surface_of
+from open311.web.surfaces import FEED_PATH, SUFFIX, surface_of
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 _SLASHES = re.compile("/{2,}")
-_SUFFIX = re.compile(r"\.(xml|json)$", re.IGNORECASE)
-_FEED = re.compile(r"/open311/(?:v2|bulk/v1)/requests\.(?:geojson|csv|atom|ndjson)", re.IGNORECASE)
 _CODE_PATH = re.compile(r"(?P<head>/+open311/.*?/(?:services|requests|tokens))/(?P<code>.*)", re.DOTALL)
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 SOFTWARE = f"open311-server/{__version__}"
@@ -41,7 +39,7 @@ _PREFLIGHT = [
 
 
 class Envelope:
-    """WSGI middleware: `//services.XML` is `/services.xml`; codes and ids stay as they are (A32, A46, A47).
+    """WSGI middleware: `//services.XML` is `/services.xml`; codes and ids stay as they are (A45, A46, A47).
 
     Every answer names its call and this software; GeoReport answers may be read by any page on the web (CORS).
     """
@@ -101,4 +99,4 @@ def plain_path(path: str) -> str:
     match = _CODE_PATH.fullmatch(path)
     head, code = (match["head"], "/" + match["code"]) if match else (path, "")
     plain = _SLASHES.sub("/", head) + code
-    return plain.lower() if _FEED.fullmatch(plain) else _SUFFIX.sub(lambda suffix: suffix[0].lower(), plain)
+    return plain.lower() if FEED_PATH.fullmatch(plain) else SUFFIX.sub(lambda suffix: suffix[0].lower(), plain)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import cast
 
 import flask
@@ -24,7 +25,6 @@ STATUSES: dict[type[Open311Error], int] = {
     Unavailable: 503,
     Misconfigured: 500,
 }
-TITLES = {400: "Bad request", 403: "Forbidden", 404: "Not found", 410: "Gone", 503: "Unavailable", 500: "Fault"}
 WORDS = {
     404: "There is nothing at this address; see the API page at /docs.",
     405: "This method is not allowed here.",
@@ -83,4 +83,4 @@ def _http_error(error: HTTPException, request: Request) -> Response:
 def _response(problems: tuple[Problem, ...], status: int, request: Request) -> Response:
     if surface_of(request.path).errors is ErrorShape.GEOREPORT:
         return error_answer(problems, status, error_format(request))
-    return problem_answer(problems, status, TITLES.get(status, "Error"))
+    return problem_answer(problems, status, HTTPStatus(status).phrase)

@@ -26,7 +26,7 @@ class Listing:
     def of(cls, call: Call) -> Listing:
         """The call, read. Invalid or NotFound where it cannot be done.
 
-        The same query is read once a second: "the last 90 days" is counted from a whole second.
+        Searches are remembered, and `now` has whole seconds: the same query becomes a search once a second.
         """
         settings = call.platform.settings
         remembered = call.platform.process.remembered(read_search)

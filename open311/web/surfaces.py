@@ -95,8 +95,11 @@ PAGES = Surface(
 SURFACES = (DUMPS, GEOREPORT, BULK, DISCOVERY, HEALTH, READINESS, PAGES)
 """Longer prefixes first: a path belongs to the first surface that it fits."""
 
-_SUFFIX = re.compile(r"\.(json|xml)$", re.IGNORECASE)
-_FEED = re.compile(r"/open311/(?:v2|bulk/v1)/(?:requests|areas|jurisdictions)\.(geojson|csv|atom|ndjson)")
+SUFFIX = re.compile(r"\.(json|xml)$", re.IGNORECASE)
+FEED_PATH = re.compile(
+    rf"{ROOT}/(?:v2|bulk/v1)/(?:requests|areas|jurisdictions)\.(?P<feed>{'|'.join(Feed)})", re.IGNORECASE
+)
+"""Paths of lists in a form of ours."""
 
 
 def surface_of(path: str) -> Surface:
@@ -113,10 +116,10 @@ def surface_of(path: str) -> Surface:
 
 def error_format(request: Request) -> Format:
     """The format for the errors of a call: that of its suffix, else of Accept, else XML (A45)."""
-    feed = _FEED.fullmatch(request.path)
-    if feed:
-        return Feed(feed[1]).error_format
-    suffix = _SUFFIX.search(request.path)
+    match = FEED_PATH.fullmatch(request.path)
+    if match:
+        return Feed(match["feed"].lower()).error_format
+    suffix = SUFFIX.search(request.path)
     return Format(suffix[1].lower()) if suffix else accepted_format(request)
 
 

@@ -76,8 +76,8 @@ class SearchKind:
         """Whether to list everything in a circle's box first and measure the distances of that list.
 
         PostgreSQL rates measuring so expensive that it scans a whole index to avoid measuring ten thousand times,
-        and it underestimates how many requests a circle has. In the order of the last change, with a window on the
-        last change, its own plan is the best.
+        and it underestimates how many requests a circle has. In the order of updated_datetime, with a window on the
+        last change of any kind, its own plan is the best.
         """
         is_by_change = SORT_COLUMNS[self.sort] is publication.c.updated_at
         is_best_as_it_is = self.is_deep or self.is_window_past or (is_by_change and "changed_start" in self.bounds)
@@ -91,7 +91,7 @@ class SearchKind:
     def _has_one_plan(self) -> bool:
         """Whether one plan is the best for all values, so that the server can keep it.
 
-        In the order of the last change, the best plan for a service depends on how many requests it has.
+        In the order of updated_datetime, the best plan for a service depends on how many requests it has.
         """
         is_usual = self.sort is Sort.REQUESTED_DESC
         return self == SearchKind(
@@ -122,7 +122,7 @@ def _is_past(search: RequestSearch) -> bool:
     """Whether the time from the window's end to the page's beginning is longer than the window.
 
     Most requests of such a window were updated long ago. PostgreSQL expects them spread evenly over the order of
-    the last change, and would scan everything that was updated since.
+    updated_datetime, and would scan everything that was updated since.
     """
     start, end = search.requested.start, search.requested.end
     newest = search.after.at if search.after else search.asked_at

@@ -9,6 +9,7 @@ from open311.errors import Unavailable
 from open311.formats import JSON, XML, document, shape_of
 from open311.operations.reading.read_changesets import read_changesets
 from open311.operations.upkeep.sync_catalogues import ensure_synced
+from open311.plugins.registry import NO_CITY
 from open311.web.access import ANYBODY
 from open311.web.calls import Answer, Call
 from open311.web.endpoints import City, endpoint
@@ -94,5 +95,5 @@ def _changeset(call: Call) -> datetime:
     changesets = read_changesets(call.platform)
     cities = [call.named_city] if call.named_city else list(call.platform.registry)
     if not cities:
-        raise Unavailable("No city is served just now; the operator has to mend that.")
+        raise Unavailable(NO_CITY)
     return max(changesets[city.id] for city in cities)
