@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from spec.conformance.answers import Answer, Record, UnmetNeedError, text_of
-from spec.conformance.checks.attributes import questions
+from spec.conformance.checks.post_attributes import questions
 from spec.conformance.offers import beside, circle_around, circles_offered, distance_m, more_offered, rows
 from spec.conformance.probe import Probe, created, given, moment_of, segment
 from spec.conformance.registry import check
