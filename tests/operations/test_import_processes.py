@@ -18,7 +18,7 @@ import pytest
 
 from open311.clock import utc_now
 from open311.errors import Invalid
-from open311.formats.reading import Found, Source, open_source
+from open311.formats.reading import Source, SourceItem, open_source
 from open311.operations import import_processes
 from open311.operations.import_processes import Processes, _side_by_side
 from open311.operations.import_requests import Batch, Import, Tally
@@ -95,7 +95,7 @@ def test_stopped_or_broken_off_it_tells_of_all_that_is_in(platform: Platform, or
     whole = source(file_of(200))
     found = list(whole.found)[:200]
 
-    def until(error: BaseException, rows: list[Found]) -> Iterator[Found]:
+    def until(error: BaseException, rows: list[SourceItem]) -> Iterator[SourceItem]:
         yield from rows
         raise error
 

@@ -18,7 +18,7 @@ from open311.formats.reading.georeport import GEOREPORT
 from open311.formats.reading.newyork import NEWYORK
 from open311.formats.reading.objects import read_objects
 from open311.formats.reading.tables import Table
-from open311.formats.reading.vocabulary import Found, Vocabulary
+from open311.formats.reading.vocabulary import SourceItem, Vocabulary
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -57,7 +57,7 @@ class Source:
 
     format: SourceFormat
     vocabulary: Vocabulary
-    found: Iterator[Found]
+    found: Iterator[SourceItem]
     count: int | None = None
 
     @property

@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from open311.domain.imports import Refusal
 from open311.errors import Invalid
-from open311.formats.reading.vocabulary import Found, plain_name
+from open311.formats.reading.vocabulary import SourceItem, plain_name
 
 MAX_LINE_CHARACTERS = 4_000_000
 DELIMITERS = ",;\t|"
@@ -37,7 +37,7 @@ class Table:
         except csv.Error as error:
             raise Invalid(f"has a first line that cannot be read as CSV: {error}.") from None
 
-    def rows(self, wanted: Collection[str]) -> Iterator[Found]:
+    def rows(self, wanted: Collection[str]) -> Iterator[SourceItem]:
         """Each row with its number, from 1; a Refusal for one that does not fit the header.
 
         wanted  the columns to read; all others are left out

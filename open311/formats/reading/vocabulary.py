@@ -16,7 +16,7 @@ Columns = Mapping[str, str]
 
 MAX_BLANK_CHARACTERS = 20
 """No word that means nothing is longer."""
-Found = tuple[int, Columns] | Refusal
+SourceItem = tuple[int, Columns] | Refusal
 """A row as it was found, with its number from 1; or why it is none."""
 
 _NOT_IN_NAMES = re.compile(r"[^a-z0-9]+")
@@ -81,11 +81,11 @@ class Vocabulary:
         fields |= self.derive(said)
         return SourceRow(position=position, **fields)
 
-    def rows(self, found: Iterable[Found]) -> list[SourceRow | Refusal]:
+    def rows(self, found: Iterable[SourceItem]) -> list[SourceRow | Refusal]:
         """Several rows in the standard's words."""
         return [item if isinstance(item, Refusal) else self.row(*item) for item in found]
 
-    def ids(self, found: Iterable[Found]) -> set[str]:
+    def ids(self, found: Iterable[SourceItem]) -> set[str]:
         """The ids of rows, "" for those without."""
         names = self._names("service_request_id")
         columns = [item[1] for item in found if not isinstance(item, Refusal)]
