@@ -15,7 +15,7 @@ _EXTENDED = {
 }
 _LISTS = ("areas", "media_urls")
 _OFF_M = 1.5
-"""What a distance within 100 m may differ: the sphere of the check is no ellipsoid."""
+"""By how much a distance within 100 m may differ: the check computes on a sphere, a server may on an ellipsoid."""
 
 
 def _extra(records: list[Record]) -> list[list[str]]:
