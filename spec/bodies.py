@@ -24,11 +24,11 @@ _NUMERAL = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?")
 
 
 def deviations(body: bytes, *, media_type: str, kind: Kind) -> list[str]:
-    """How `body` parts from the wire contract, one sentence each; empty when it conforms.
+    """How `body` deviates from the wire contract, one sentence each; empty when it conforms.
 
     media_type  of the answer, parameters allowed; decides between XML and JSON
-    Judges by the JSON Schema (what this server promises, the number of the decision in the sentence), and XML
-    by RELAX NG as well.
+    Judges by the JSON Schema of what this server promises, whose sentences name the decision; XML also by
+    RELAX NG.
     """
     try:
         if "json" in media_type:
@@ -241,7 +241,7 @@ def _is_empty(value: Plain) -> bool:
 
 
 def _scalar(value: Plain) -> str | float:
-    """A number for a number or its usual text; "02134" is no number's usual text."""
+    """A float for a number, or for a text as JSON writes a number, which "02134" is not; else the text."""
     if isinstance(value, bool):
         return "true" if value else "false"
     text = str(value)

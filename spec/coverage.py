@@ -1,4 +1,4 @@
-"""The table requirement to check in spec/coverage.md; `python -m spec.coverage` writes it anew."""
+"""The table of requirements and their checks in spec/coverage.md; `python -m spec.coverage` writes it anew."""
 
 from __future__ import annotations
 

@@ -80,7 +80,7 @@ def read(body: bytes) -> Document:
 
 
 def _strip_namespaces(root: Any) -> str:
-    """Take the namespaces away; the name of the first element that was in a wrong one."""
+    """Remove all namespaces. Returns the first element that was in a wrong one, "" for none."""
     foreign = ""
     for element in root.iter("{*}*"):
         namespace, _, name = element.tag.rpartition("}")

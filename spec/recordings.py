@@ -1,4 +1,4 @@
-"""Saved answers judged offline: what kind of body it is, and where it parts from the wire contract."""
+"""Judge saved answers offline: which kind of body each is, and where it deviates from the wire contract."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Judgement:
 
 
 def judge(body: bytes, kind: Kind | None = None) -> Judgement:
-    """Judge a saved body; its format and, unless it is given, its kind show in the body itself."""
+    """Judge a saved body. Its format is seen from the body, and so is its kind if none is given."""
     media_type = "text/xml" if body.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<") else "application/json"
     try:
         data = unwrapped(parse(body, media_type))
@@ -77,9 +77,9 @@ def kind_of(data: Plain) -> Kind | None:
 
 
 def _grouped(sentences: list[str]) -> Iterator[Repeated]:
-    """The sentences that differ only in position and value, each once, with its first wording.
+    """Merge sentences that differ only in position and value; the first one stands for all.
 
-    What lacks several members is told in one sentence.
+    Several missing members of one object become one sentence.
     """
     groups: dict[str, list[str]] = {}
     for sentence in sentences:

@@ -1,4 +1,4 @@
-"""The numbered requirements of spec/georeport-v2.md and rules of spec/extensions.md, read from their only homes."""
+"""The numbered requirements of spec/georeport-v2.md and rules of spec/extensions.md, read from these pages."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ def _flag(text: str) -> Plain:
 
 
 def _number(text: str) -> Plain:
-    """A float; anything that is no plain decimal stays text, so that a schema can complain of it."""
+    """A float; anything that is no plain decimal stays text, so that the schema refuses it."""
     if _DECIMAL.fullmatch(text):
         return float(text)
     return text or None

@@ -1,4 +1,4 @@
-"""Whole documents from plain data: JSON by orjson, XML by the standard's own conventions (1.0, A38 to A44)."""
+"""Whole documents from plain data: JSON by orjson, XML by the standard's own conventions (A38 to A44)."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def join_items(shape: Shape, items: Iterable[bytes], output: Format) -> bytes:
     parts = list(items)
     if not parts:
         return b"[]" if output is JSON else f"{DECLARATION}{element(shape.root, '')}".encode()
-    # What stands around them goes into the first and the last: each copy of the whole takes as long as joining it.
+    # Put the list's start and end into the first and the last item: adding them afterwards would copy the body.
     start, between, end = (b"[", b",", b"]") if output is JSON else _around(shape)
     parts[0] = start + parts[0]
     parts[-1] += end
@@ -79,7 +79,7 @@ def xml_item(shape: Shape, content: dict[str, Any]) -> str:
 
 
 def json_fragments(content: dict[str, Any]) -> tuple[str, ...]:
-    """Each of a body's fields by itself, for `with_fragments`."""
+    """Each field of a body on its own, for `with_fragments`."""
     return tuple(f'"{name}":{orjson.dumps(value).decode()}' for name, value in content.items())
 
 
@@ -92,7 +92,7 @@ def with_fragments(item: bytes, added: Iterable[str], output: Format) -> bytes:
 
 
 def with_fields(item: bytes, added: bytes) -> bytes:
-    """A JSON item with more fields, joined already, after its own."""
+    """A JSON item with more fields after its own. `added` is those fields, joined by commas."""
     return b"%b,%b}" % (item[:-1], added)
 
 

@@ -6,12 +6,12 @@ from typing import Any
 
 
 def element(name: str, inner: str) -> str:
-    """An element around what is escaped already; an empty one where there is nothing."""
+    """An element around markup that is escaped already; an empty element around nothing."""
     return f"<{name}>{inner}</{name}>" if inner else f"<{name}/>"
 
 
 def escaped(text: str) -> str:
-    """Text as XML has it. Three searches that find nothing cost a tenth of `str.translate`."""
+    """Text escaped for XML. Most texts need no escape; three searches to see that cost 1/10 of `str.translate`."""
     if "&" in text or "<" in text or ">" in text:
         return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return text

@@ -16,7 +16,7 @@ _REQUEST = shape_of(ServiceRequestSchema)
 _EXTRAS = shape_of(ExtrasSchema)
 
 RENDERER_VERSION = 1
-"""Grows when the bytes of a rendition change, so that stored ones are made anew."""
+"""Raise it when the bytes of a rendition change: stored renditions of another version are made anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Rendition:
 
     @property
     def digest(self) -> int:
-        """64 bits, signed, that change whenever a byte of it does."""
+        """A signed number of 64 bits that changes whenever a byte of the rendition changes."""
         parts = "\0".join((self.json, self.xml, *self.json_extras, *self.xml_extras, self.bulk_csv))
         return int.from_bytes(blake2b(parts.encode(), digest_size=8).digest(), "big", signed=True)
 

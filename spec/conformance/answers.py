@@ -1,4 +1,4 @@
-"""One call and its answer, read with tolerance: one check judges the shape, all others must still read."""
+"""One call and its answer, read with tolerance: one check judges the shape, the others must be able to read it."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Call:
     body: bytes | None = None
 
     def __str__(self) -> str:
-        """As a report shows it: cut, and without the key, as reports are passed on and hung on walls."""
+        """As a report shows it: cut short, and without the key, because reports are passed on."""
         headers = "".join(
             f" [{name}: {_shown(name, value)}]" for name, value in self.headers if name != "Content-Type"
         )
@@ -114,7 +114,7 @@ class Answer:
             raise UnmetNeedError(f"{self.call} gave no XML") from error
 
     def data(self, kind: Kind) -> Plain:
-        """What the body says, wrong wrappers and roots overlooked."""
+        """The data of the body. Wrong wrappers and roots are ignored."""
         if self.format == "json":
             return unwrapped(self.json())
         return self.document().read_as(kind)
@@ -129,7 +129,7 @@ class Answer:
         return [item for item in data if isinstance(item, dict)]
 
     def must(self, holds: object, expected: str, came: object = None) -> None:
-        """Raises DeviationError unless `holds`; `came` is what stands there instead of the expected."""
+        """Raises DeviationError unless `holds`; `came` is what the answer has instead."""
         if not holds:
             self.fail(expected, str(self) if came is None else _listed(came))
 
@@ -177,7 +177,7 @@ def number_of(record: Mapping[str, Plain], name: str) -> float | None:
 
 
 def errors_in(answer: Answer) -> list[Record]:
-    """The errors that a body holds, whatever is wrong around them; none when there are none to read."""
+    """The errors in a body, even in a wrong wrapper; none when there are none to read."""
     try:
         data = answer.data("errors")
     except UnmetNeedError:
@@ -195,7 +195,7 @@ def _shown(header: str, value: str) -> str:
 
 
 def _without_key(text: str) -> str:
-    """The text with a real api_key left out; one that nobody has stays, as it is what the call is about."""
+    """The text without real api_keys. Invented keys stay: the call tests what happens with them."""
     return _KEY.sub(
         lambda found: found["name"] + (found["key"] if found["key"] in (UNKNOWN, "+") else HIDDEN), text
     )

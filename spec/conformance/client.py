@@ -13,7 +13,7 @@ from spec.conformance.answers import Answer, Call, UnmetNeedError
 USER_AGENT = "open311-conformance/1 (+http://wiki.open311.org/GeoReport_v2/)"
 _CHUNK = 65_536
 _PAUSE_S = 10.0
-"""Where the server asks for a pause and does not say how long."""
+"""The pause when the server asks for one and does not say how long."""
 
 
 class UnreachableError(Exception):
@@ -27,7 +27,7 @@ class Manners:
     rate_per_s      requests a second at most; 0 for no limit (only for a server of one's own)
     timeout_s       for connecting and between two pieces of an answer; a whole answer may take four times as long
     max_body_bytes  of an answer, unpacked; more is not read
-    patience_s      for all the pauses together that the server asks for (429, Retry-After)
+    patience_s      for all pauses together that the server asks for (429, Retry-After)
     """
 
     rate_per_s: float = 2.0
@@ -49,7 +49,7 @@ class Client:
     _seen: dict[Call, Answer] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        # None of the session's own Accept: what a check sends is all that is sent.
+        # Without the session's own headers, such as Accept: only what a check sets is sent.
         self.session.headers.clear()
         self.session.headers.update({"User-Agent": USER_AGENT, "Accept-Encoding": "gzip, deflate"})
         self.session.trust_env = False
@@ -69,7 +69,7 @@ class Client:
     def send(self, call: Call, *, patient: bool = True) -> Answer:
         """The answer, after the pauses that the server asks for, if `patient`.
 
-        Raises UnreachableError when no answer comes, UnmetNeedError when it is too long or the pauses are.
+        Raises UnreachableError when no answer comes, UnmetNeedError when the answer or the pauses are too long.
         """
         answer = self._send(call)
         while patient and answer.status == 429:

@@ -17,7 +17,7 @@ Look = Callable[[Survey], bool]
 
 @dataclass(frozen=True, slots=True)
 class Habit:
-    """Something a software does: `weight` 2 settles it, 1 is a hint."""
+    """Something that a software does. A `weight` of 2 is proof, 1 is a hint."""
 
     weight: int
     text: str

@@ -1,4 +1,4 @@
-"""What a server offers beyond the standard, seen from what it does; questions that many checks of it ask."""
+"""What a server offers beyond the standard, recognised by its answers, and calls that many of the checks share."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _EARTH_M = 6_371_000
 
 
 def offered(probe: Probe, name: str, evidence: Callable[[], object]) -> None:
-    """Raises UnmetNeedError unless the extension was declared or shows itself."""
+    """Raises UnmetNeedError unless the extension was declared or `evidence` finds it."""
     if name in probe.prepared.offered:
         return
     if not evidence():
@@ -32,7 +32,7 @@ def count(probe: Probe, *asked: tuple[str, str]) -> int:
 
 
 def rows(probe: Probe, *asked: tuple[str, str], path: str = "requests") -> tuple[Answer, list[Record]]:
-    """A list of requests in JSON, where each extension has its type; that it is a list, others judge."""
+    """A list of requests in JSON, where each extension has its type. Other checks judge whether it is a list."""
     probe.json_offered()
     answer = probe.get(f"{path}.json", asked).must_be(200)
     return answer, answer.records("requests")
@@ -73,7 +73,7 @@ def words_offered(probe: Probe) -> None:
 
 
 def more_offered(probe: Probe) -> None:
-    """`extensions=true` shows itself in the list."""
+    """`extensions=true` adds fields to the list."""
     probe.json_offered()
     answer = probe.get("requests.json", [("extensions", "true")])
     offered(probe, "extensions", lambda: answer.succeeded and b'"extended_attributes"' in answer.body)

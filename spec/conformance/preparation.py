@@ -60,7 +60,7 @@ class Several:
 
 @dataclass(frozen=True, slots=True)
 class Retired:
-    """A service that is offered no longer, with the name it had and a request filed for it, any age."""
+    """A service that is no longer offered, with its last name and a request of any age that was filed for it."""
 
     service_code: str
     service_name: str
@@ -107,9 +107,9 @@ class Preparation:
     outside_point: Point | None = _need("a point outside the bounds that the deployment sets")
 
     # Requests that can be read
-    open_request: str | None = _need("an open request of the last 80 days, with a point (R1)")
-    closed_request: str | None = _need("a closed request of the last 80 days, of another service than R1 (R2)")
-    old_request: str | None = _need("a request between 100 and 190 days old (R3)")
+    open_request: str | None = _need("an open request of the last 80 days, with a point")
+    closed_request: str | None = _need("a closed request of the last 80 days, of another service than the open one")
+    old_request: str | None = _need("a request between 100 and 190 days old")
     ancient_request: str | None = _need("a request older than 300 days")
     in_progress_request: str | None = _need("a request that the back office is working on, neither new nor done")
     closing: Closing | None = _need("a closed request and its closing time")

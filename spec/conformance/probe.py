@@ -1,4 +1,4 @@
-"""What a check holds in its hand: the server under test, asked in the standard's own words."""
+"""What a check is given: the server under test, with a method for each call of the standard."""
 
 from __future__ import annotations
 
@@ -195,7 +195,7 @@ def created(answer: Answer) -> Record:
 
 
 def only(answer: Answer) -> Record:
-    """The one request of an answer; that there is exactly one, others judge."""
+    """The first request of an answer. Other checks judge whether there is exactly one."""
     records = answer.records("requests")
     if not records:
         raise UnmetNeedError(f"{answer.call} gave no request")
@@ -203,7 +203,7 @@ def only(answer: Answer) -> Record:
 
 
 def given(need: T | None) -> T:
-    """A need that the check has declared; the runner has made sure of it."""
+    """A need that the check has declared. The runner has checked that it is there."""
     if need is None:
         raise UnmetNeedError("a need is missing that the check did not declare")
     return need

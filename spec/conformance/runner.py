@@ -124,6 +124,6 @@ def _proved(check: Check, requirement: Requirement, probe: Probe) -> Finding:
             requirement, Outcome.FAILED, check.name, request=str(error), expected="an answer", came="none"
         )
     except (AttributeError, LookupError, TypeError, ValueError) as error:
-        # A stranger can answer what no check foresaw. It must not cost the rest of the run.
+        # A foreign server may answer what no check foresaw; the rest of the run must go on.
         return Finding(requirement, Outcome.SKIPPED, check.name, reason=f"{UNREADABLE} ({type(error).__name__})")
     return Finding(requirement, Outcome.PASSED, check.name)

@@ -67,7 +67,7 @@ def _formats(probe: Probe) -> tuple[Format, ...]:
 
 
 def _require_jurisdiction(probe: Probe) -> None:
-    """Without a jurisdiction, nothing of an endpoint that asks for one can be judged."""
+    """Raise JurisdictionNeededError if the endpoint asks for a jurisdiction and none was named."""
     answer = probe.services("xml")
     if not probe.target.jurisdiction_id and answer.status == 400 and "jurisdiction" in answer.text.lower():
         texts = (text_of(error, "description") for error in errors_in(answer))
@@ -82,7 +82,7 @@ def _is_shared(probe: Probe) -> bool:
 
 
 def _discovery_base(probe: Probe) -> str:
-    """Where discovery.xml answers: where told, below the base, beside it, or at the root; "" for nowhere."""
+    """Where discovery.xml lies: as given, or else found below, beside or above `base_url`; "" for nowhere."""
     target = probe.target
     if target.discovery_url:
         return target.discovery_url.rstrip("/")
@@ -96,7 +96,7 @@ def _discovery_base(probe: Probe) -> str:
 
 
 def _records(probe: Probe, name: Literal["services", "requests"], *params: tuple[str, str]) -> list[Record]:
-    """A list, from XML if it can be read, since JSON may have made numbers of codes; none if neither can."""
+    """A list: from XML if it can be read, because JSON may hold codes as numbers; empty if neither can be read."""
     for format in probe.formats:
         try:
             return probe.get(f"{name}.{format}", params).records(name)

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import io
 import json
+import tracemalloc
+from itertools import islice
 from pathlib import Path
+from typing import BinaryIO, cast
+from xml.etree.ElementTree import Element
+from xml.parsers import expat
 
 import pytest
 from hypothesis import given
@@ -13,6 +18,7 @@ from hypothesis import strategies as st
 from open311.domain.imports import Refusal, SourceRow
 from open311.errors import Invalid
 from open311.formats.reading import SourceFormat, open_source
+from open311.formats.reading.elements import parser_into, read_elements
 
 SAMPLES = Path(__file__).parent.parent / "samples"
 ONE = '{"service_request_id": "7", "requested_datetime": "2026-04-03T14:10:00Z", "service_code": "x"}'
@@ -168,6 +174,8 @@ def test_json_over_the_limit_is_refused_before_it_is_parsed(monkeypatch: pytest.
             "utf-16"
         ),
         f"<requests>{'<!-- -->' * 20_000}<request>{ONE_XML}</request></requests>",
+        f"<!-- of <request/>s --><?style <x>?>\n<requests><?x?><request>{ONE_XML}</request></requests><!-- end -->",
+        f"<r:requests><request undeclared:lang='en'>{ONE_XML}</request></r:requests>",
     ],
 )
 def test_xml_lists_however_they_are_wrapped(body: bytes | str) -> None:
@@ -207,28 +215,66 @@ BILLION_LAUGHS = (
 )
 
 
+EXTERNAL_ENTITY = (
+    '<!DOCTYPE r [<!ENTITY x SYSTEM "file:///etc/passwd">]>'
+    "<requests><request><status>&x;</status></request></requests>"
+)
+
+
+@pytest.mark.requirement("C295")
 @pytest.mark.parametrize(
     "body",
     [
         BILLION_LAUGHS,
-        '<!DOCTYPE r [<!ENTITY x SYSTEM "file:///etc/passwd">]><requests><request><status>&x;</status></request></requests>',
+        EXTERNAL_ENTITY,
         '<!DOCTYPE r SYSTEM "http://127.0.0.1:9/evil.dtd"><requests/>',
+        '<!DOCTYPE r PUBLIC "-//R//EN" "http://127.0.0.1:9/evil.dtd"><requests/>',
         '<!DOCTYPE r [<!ENTITY % x SYSTEM "http://127.0.0.1:9/evil.dtd"> %x;]><requests/>',
+        "<!DOCTYPE r><requests/>",
         "<!DOCTYPE html><html><body>Not found</body></html>",
+        pytest.param(f"<?xml version='1.0'?><!-- {'x' * 100_000} --><?x?>{EXTERNAL_ENTITY}", id="long comment"),
+        f"<?xml version='1.0' encoding='utf-16'?>{EXTERNAL_ENTITY}".encode("utf-16"),
+        f"<?xml version='1.0' encoding='cp1252'?>{EXTERNAL_ENTITY}",
     ],
 )
-def test_xml_with_a_doctype_is_not_read(body: str) -> None:
-    assert fault(body) == "has a DOCTYPE, which no list of requests has; it is not read."
+def test_xml_with_a_doctype_is_not_read(body: bytes | str) -> None:
+    refusal = "has a DOCTYPE, which no list of requests has; it is not read."
+    assert fault(body, SourceFormat.GEOREPORT_XML) == refusal
+
+
+@pytest.mark.requirement("C295")
+@pytest.mark.parametrize("body", [BILLION_LAUGHS, EXTERNAL_ENTITY])
+def test_the_parser_has_stopped_at_a_doctype_before_an_entity_is_declared(body: str) -> None:
+    events: list[tuple[bool, Element]] = []
+    parser = parser_into(events)
+    with pytest.raises(Invalid, match="has a DOCTYPE"):
+        parser.Parse(body.encode(), True)
+    assert parser.CurrentByteIndex <= body.index("<!ENTITY")
+    with pytest.raises(expat.ExpatError, match="parsing finished"):
+        parser.Parse(b"", True)
+    assert events == []
 
 
 @pytest.mark.parametrize(
     ("body", "words"),
     [
         ("<a>" * 100, "is nested too deeply"),
-        (
+        pytest.param("<request>" * 100_000, "is nested too deeply", id="deep"),
+        pytest.param(
+            f"<request>{'<a>' * 100_000}{'</a>' * 100_000}</request>", "is nested too deeply", id="deep field"
+        ),
+        pytest.param(
             f"<request><description>{'x' * 1_000_001}</description></request>",
             "has a <description> of more than 1000000",
+            id="long text",
         ),
+        pytest.param(
+            f"<request><description>{'x' * 500_001}<b>{'x' * 500_001}</b></description></request>",
+            "has a <description> of more than 1000000",
+            id="long texts",
+        ),
+        pytest.param(f"<requests>{' ' * 9_000_000}", "has an element of more than 8 MB", id="blanks"),
+        pytest.param(f"<request><a>{'<b/>' * 50_000}", "has an element of more than 8 MB", id="many children"),
         ("<request><status>&unheard_of;</status></request>", "is not well-formed XML: line 1: undefined entity."),
         ("<requests><request></requests>", "is not well-formed XML: line 1: mismatched tag."),
         ("<requests>\n<request>", "is not well-formed XML: line 2"),
@@ -243,13 +289,72 @@ def test_other_xml_is_refused_with_a_reason(body: bytes | str, words: str) -> No
     assert fault(body).startswith(words)
 
 
-def test_what_came_before_a_fault_has_been_read() -> None:
-    found = open_source(io.BytesIO(f"<requests><request>{ONE_XML}</request><request><status>".encode())).found
-    first = next(found)
-    assert not isinstance(first, Refusal)
-    assert first[1]["service_request_id"] == "7"
-    with pytest.raises(Invalid, match="is not well-formed XML"):
-        next(found)
+@pytest.mark.parametrize(
+    ("rest", "words"),
+    [
+        ("<request><status>", "is not well-formed XML"),
+        ("<request><status>open</st", "is not well-formed XML"),
+        pytest.param(
+            f"<request><description>{'x' * 2_000_000}</description></request></requests>",
+            "has a <description> of more than 1000000",
+            id="long text",
+        ),
+        (f"<request>{'<a>' * 100}", "is nested too deeply"),
+        ("<request></wrong>", "is not well-formed XML"),
+    ],
+)
+def test_what_came_before_a_fault_has_been_read(rest: str, words: str) -> None:
+    good = f"<requests><request>{ONE_XML}</request><request>{ONE_XML}</request>"
+    rows = open_source(io.BytesIO(f"{good}{rest}".encode())).found
+    for position in (1, 2):
+        row = next(rows)
+        assert not isinstance(row, Refusal)
+        assert (row[0], row[1]["service_request_id"]) == (position, "7")
+    with pytest.raises(Invalid, match=words):
+        next(rows)
+
+
+@pytest.mark.parametrize(
+    "encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "iso-8859-1", "cp1252"]
+)
+def test_xml_in_any_encoding_that_it_declares(encoding: str) -> None:
+    declared = "utf-16" if encoding.startswith("utf-16") else encoding.removesuffix("-sig")
+    head = f"<?xml version='1.0' encoding='{declared}'?>"
+    body = f"{head}<requests><request>{ONE_XML}<description>Größe</description></request></requests>"
+    assert only(body.encode(encoding), SourceFormat.GEOREPORT_XML).description == "Größe"
+
+
+def test_comments_and_instructions_within_a_text_are_not_of_it() -> None:
+    row = only(f"<request>{ONE_XML}<status>op<!-- <status>closed</status> -->e<?x y?>n</status></request>")
+    assert row.status == "open"
+
+
+class _Endless(io.RawIOBase):
+    """A file that is made while it is read."""
+
+    def __init__(self, *parts: tuple[bytes, int]) -> None:
+        self._parts = (part for part, times in parts for _ in range(times))
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        return b"".join(islice(self._parts, max(1, size // 1_000)))
+
+
+@pytest.mark.parametrize(
+    "piece", [f"<request>{ONE_XML}</request>", "<service><name>x</name></service>", "<!-- x -->"]
+)
+def test_memory_does_not_grow_with_the_file(piece: str) -> None:
+    parts = (b"<requests>", 1), (piece.encode() * (1_000 // len(piece)), 1_000), (b"</requests>", 1)
+    tracemalloc.start()
+    try:
+        for _ in read_elements(cast("BinaryIO", _Endless(*parts))):
+            pass
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 700_000
 
 
 # Anything

@@ -18,7 +18,7 @@ import pytest
 
 from open311.clock import utc_now
 from open311.errors import Invalid
-from open311.formats.reading import Found, Source, open_source
+from open311.formats.reading import Source, SourceItem, open_source
 from open311.operations.importing import processes as import_processes
 from open311.operations.importing.batches import Batch, Import, Tally
 from open311.operations.importing.processes import Processes, _side_by_side
@@ -97,7 +97,7 @@ def test_an_import_that_is_stopped_or_breaks_off_yields_every_stored_batch(
     whole = source(file_of(200))
     found = list(whole.found)[:200]
 
-    def until(error: BaseException, rows: list[Found]) -> Iterator[Found]:
+    def until(error: BaseException, rows: list[SourceItem]) -> Iterator[SourceItem]:
         yield from rows
         raise error
 

@@ -18,7 +18,7 @@ from open311.clock import utc_now
 from open311.domain.imports import Mending, Refusal
 from open311.domain.requests import Status
 from open311.errors import Invalid
-from open311.formats.reading import Found, Source, open_source
+from open311.formats.reading import Source, SourceItem, open_source
 from open311.operations.access.api_keys import add_key
 from open311.operations.importing.batches import Batch, Import, Tally
 from open311.operations.importing.processes import Processes
@@ -376,7 +376,7 @@ def test_an_interrupted_import_keeps_the_batches_it_yielded_and_can_run_again(de
     rows = [row(str(number)) for number in range(1, 8)]
     whole = source(json.dumps(rows))
 
-    def interrupted() -> Iterator[Found]:
+    def interrupted() -> Iterator[SourceItem]:
         yield from islice(whole.found, 5)
         raise KeyboardInterrupt
 

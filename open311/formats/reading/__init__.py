@@ -4,6 +4,6 @@ Nothing here judges what it reads; that is `open311.domain.mending`. Nothing her
 """
 
 from open311.formats.reading.source import Source, SourceFormat, open_source, vocabulary_named
-from open311.formats.reading.vocabulary import Found, Vocabulary
+from open311.formats.reading.vocabulary import SourceItem, Vocabulary
 
-__all__ = ["Found", "Source", "SourceFormat", "Vocabulary", "open_source", "vocabulary_named"]
+__all__ = ["Source", "SourceFormat", "SourceItem", "Vocabulary", "open_source", "vocabulary_named"]

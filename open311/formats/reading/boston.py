@@ -1,7 +1,7 @@
 """Boston's open data (311 Service Requests), by year: the columns of 2022 and those of 2025.
 
-The file holds no descriptions: the city strips them. `case_title` stays out, for it is the staff's own label and
-at times names somebody. The city's API of those years called a service `subject:reason:type`, so that is its code.
+The file holds no descriptions: the city strips them. `case_title` is not read: it is the staff's own label and
+sometimes names a person. The city's API of those years called a service `subject:reason:type`, so that is its code.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from open311.domain.imports import Mending
 from open311.formats.reading.vocabulary import Columns, Vocabulary
 
 _STAND_IN = (42.3594, -71.0587)
-"""Where the file puts what could not be found on the map: near City Hall, for crossings in every quarter."""
+"""A point near City Hall, which the file gives to requests from anywhere that could not be located."""
 
 
 def _derive(columns: Columns) -> dict[str, Any]:

@@ -1,13 +1,17 @@
 """XML in every shape that a list of requests has been seen in, a chunk at a time.
 
-Expat alone, with nothing that XML can do to a reader: a DOCTYPE is refused, so there are no entities to expand
-or to fetch, and depth and length of what is kept are bounded.
+Expat builds elements, and each is dropped once it has been read. XMLPullParser is not used, for two reasons: an
+exception in `doctype` does not stop it (it parses the rest of the chunk and expands entities there, where
+`xml.parsers.expat` stops at once), and it refuses a prefix that is not declared.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import BinaryIO
+from collections.abc import Iterable, Iterator
+from functools import cache, partial
+from itertools import chain
+from typing import BinaryIO, NoReturn
+from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers import expat
 
 from open311.errors import Invalid
@@ -15,9 +19,16 @@ from open311.formats.reading.vocabulary import Columns, plain_name
 
 MAX_DEPTH = 50
 MAX_FIELD_CHARACTERS = 1_000_000
-_CHUNK_BYTES = 65_536
+MAX_REQUEST_BYTES = 8 * 1024 * 1024
+
+_CHUNK_BYTES = 32_768
+_EVENT_BYTES = 128
+"""What a start or an end of an element adds to the size of a request: about what it takes in memory."""
 _ITEMS = {"request", "service_request"}
 _LISTS = {"requests", "service_requests"}
+
+_Event = tuple[bool, Element]
+"""Whether an element begins (or ends), and the element. Children that come later in the chunk are in it already."""
 
 
 def read_elements(stream: BinaryIO) -> Iterator[Columns]:
@@ -25,123 +36,109 @@ def read_elements(stream: BinaryIO) -> Iterator[Columns]:
 
     `request` or `service_request` elements below any root, or as the root; prefixes and namespaces do not
     count; `xsi:nil` and an empty element are nothing. Raises Invalid, after what could be read, for what is not
-    well-formed, has a DOCTYPE, or holds no requests.
+    well-formed, has a DOCTYPE (C295), or holds no requests.
     """
-    document = _Document()
-    parser = _parser(document)
-    is_last = False
-    while not is_last:
-        chunk = stream.read(_CHUNK_BYTES)
-        is_last = not chunk
-        fault = _feed(parser, chunk, is_last)
-        yield from document.take()
-        if fault and not (is_last and document.is_untouched):
+    return map(_columns, _requests(_chunks(stream)))
+
+
+def _chunks(stream: BinaryIO) -> Iterator[tuple[int, list[_Event]]]:
+    """The size of each chunk and its events. Raises Invalid after the events that precede a fault."""
+    events: list[_Event] = []
+    parser = parser_into(events)
+    is_begun = False
+    for chunk in chain(iter(partial(stream.read, _CHUNK_BYTES), b""), [b""]):
+        fault = ""
+        try:
+            parser.Parse(chunk, not chunk)
+        except expat.ExpatError as error:
+            fault = f"is not well-formed XML: line {error.lineno}: {expat.errors.messages[error.code]}."
+        except (LookupError, ValueError):
+            fault = "is in an encoding that cannot be read; save it as UTF-8."
+        is_begun = is_begun or bool(events)
+        yield len(chunk), events
+        if fault and (is_begun or chunk):
             raise Invalid(fault)
-    document.check()
+        events.clear()
 
 
-def _parser(document: _Document) -> expat.XMLParserType:
+def parser_into(events: list[_Event]) -> expat.XMLParserType:
+    """A parser that appends to `events`. It raises Invalid at a DOCTYPE, before it reads what is declared there."""
+    builder = TreeBuilder()
+    local = cache(_local)
     parser = expat.ParserCreate()
     parser.buffer_text = True
-    parser.StartDoctypeDeclHandler = document.doctype
-    parser.StartElementHandler = document.start
-    parser.EndElementHandler = document.end
-    parser.CharacterDataHandler = document.text
+    parser.StartDoctypeDeclHandler = _refuse_doctype
+    parser.StartElementHandler = lambda name, found: events.append((True, builder.start(local(name), found)))
+    parser.EndElementHandler = lambda name: events.append((False, builder.end(local(name))))
+    parser.CharacterDataHandler = builder.data
     return parser
 
 
-def _feed(parser: expat.XMLParserType, chunk: bytes, is_last: bool) -> str:
-    """Parse a chunk; what is wrong with it, "" if nothing: what came before the fault is to be read first."""
-    try:
-        parser.Parse(chunk, is_last)
-    except expat.ExpatError as error:
-        return f"is not well-formed XML: line {error.lineno}: {expat.errors.messages[error.code]}."
-    except (LookupError, ValueError):
-        return "is in an encoding that cannot be read; save it as UTF-8."
-    except Invalid as error:
-        return str(error)
-    return ""
+def _refuse_doctype(*_: object) -> NoReturn:
+    raise Invalid("has a DOCTYPE, which no list of requests has; it is not read.")
 
 
-class _Document:
-    """What expat has seen so far."""
+def _requests(chunks: Iterable[tuple[int, list[_Event]]]) -> Iterator[Element]:
+    """The elements of whole requests. An element that belongs to none is dropped when it ends."""
+    path: list[Element] = []
+    item: Element | None = None
+    is_any = False
+    held = 0
+    for size, events in chunks:
+        held += size + len(events) * _EVENT_BYTES
+        if held > MAX_REQUEST_BYTES:
+            raise Invalid(f"has an element of more than {MAX_REQUEST_BYTES >> 20} MB; no request is that large.")
+        for begins, element in events:
+            if begins:
+                path.append(element)
+                if len(path) > MAX_DEPTH:
+                    raise Invalid("is nested too deeply to be a list of requests.")
+                # A request inside the first child of a request: the outer one is a wrapper.
+                if element.tag in _ITEMS and (item is None or item[0] in path):
+                    item = element
+                continue
+            path.pop()
+            if element is item:
+                yield item
+                item, is_any = None, True
+            if item is None and path:
+                path[-1].clear()
+                held = 0
+            if not path and not is_any:
+                _refuse_other_root(element.tag)
 
-    def __init__(self) -> None:
-        self._depth = 0
-        self._root = ""
-        self._found: list[Columns] = []
-        self._count = 0
-        self._item: dict[str, str] | None = None
-        self._item_depth = 0
-        self._field = ""
-        self._is_nil = False
-        self._parts: list[str] = []
-        self._length = 0
 
-    @property
-    def is_untouched(self) -> bool:
-        """Whether there was nothing but white space."""
-        return not self._root
+def _refuse_other_root(root: str) -> None:
+    """Raise Invalid if a document without requests is no empty list."""
+    if root in ("error", "errors"):
+        raise Invalid("is an error answer, not a list of requests.")
+    if root not in _LISTS:
+        raise Invalid(f"holds no requests; its root is <{root}>.")
 
-    def take(self) -> list[Columns]:
-        """The requests that have become whole since the last call."""
-        found, self._found = self._found, []
-        return found
 
-    def check(self) -> None:
-        """Invalid if the document was something else."""
-        if self._count or self.is_untouched or self._root in _LISTS:
-            return
-        if self._root in ("error", "errors"):
-            raise Invalid("is an error answer, not a list of requests.")
-        raise Invalid(f"holds no requests; its root is <{self._root}>.")
+def _columns(item: Element) -> Columns:
+    columns: dict[str, str] = {}
+    for field in item:
+        columns[field.tag] = columns.get(field.tag) or _field(field)
+    return columns
 
-    def doctype(self, *_: object) -> None:
-        """No list of requests has one, and it is what hostile XML begins with."""
-        raise Invalid("has a DOCTYPE, which no list of requests has; it is not read.")
 
-    def start(self, name: str, attributes: dict[str, str]) -> None:
-        """An element begins: a request, a field of it, or something inside a field."""
-        self._depth += 1
-        if self._depth > MAX_DEPTH:
-            raise Invalid("is nested too deeply to be a list of requests.")
-        local = _local(name)
-        self._root = self._root or local
-        if not self._item and local in _ITEMS:  # one inside an empty one: the outer was a wrapper
-            self._item, self._item_depth, self._field = {}, self._depth, ""
-        elif self._item is not None and self._depth == self._item_depth + 1:
-            self._begin(local, attributes)
+def _field(field: Element) -> str:
+    """The text of a field, "" where it is nil."""
+    if any(_local(name) == "nil" and value in ("true", "1") for name, value in field.attrib.items()):
+        return ""
+    text = _text(field)
+    if len(text) > MAX_FIELD_CHARACTERS:
+        raise Invalid(f"has a <{field.tag}> of more than {MAX_FIELD_CHARACTERS} characters.")
+    return text
 
-    def text(self, text: str) -> None:
-        """Characters; only those of a field count."""
-        if self._field:
-            self._length += len(text)
-            if self._length > MAX_FIELD_CHARACTERS:
-                raise Invalid(f"has a <{self._field}> of more than {MAX_FIELD_CHARACTERS} characters.")
-            self._parts.append(text)
 
-    def end(self, _: str) -> None:
-        """An element ends."""
-        if self._item is not None and self._depth == self._item_depth:
-            self._found.append(self._item)
-            self._count += 1
-            self._item = None
-        elif self._field and self._depth == self._item_depth + 1:
-            self._finish()
-        elif self._field:
-            self._parts.append("\n")  # words of a list, one a line
-        self._depth -= 1
-
-    def _begin(self, field: str, attributes: dict[str, str]) -> None:
-        self._field = field
-        self._parts, self._length = [], 0
-        self._is_nil = any(_local(name) == "nil" and value in ("true", "1") for name, value in attributes.items())
-
-    def _finish(self) -> None:
-        text = "" if self._is_nil else "".join(self._parts)
-        if self._item is not None and not self._item.get(self._field):
-            self._item[self._field] = text
-        self._field = ""
+def _text(element: Element) -> str:
+    """The text of an element; the text of each child ends its line."""
+    text = element.text or ""
+    for child in element:
+        text += f"{_text(child)}\n{child.tail or ''}"
+    return text
 
 
 def _local(name: str) -> str:

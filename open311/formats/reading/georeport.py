@@ -1,4 +1,4 @@
-"""GeoReport's own names, in JSON, XML or CSV: v2, the Bulk draft, and what servers make of both.
+"""GeoReport's own names, in JSON, XML or CSV: v2, the Bulk draft, and how servers vary both.
 
 Not kept: who reported it (no server should show that, some do), `notes`, `attributes` and
 `extended_attributes`, whose form differs from server to server.
@@ -12,7 +12,7 @@ from open311.formats.reading.vocabulary import Columns, Vocabulary
 
 
 def _derive(columns: Columns) -> dict[str, Any]:
-    """The Bulk draft has no codes; there, and only there, the name finds the service."""
+    """Only files of the Bulk draft have no service codes; their services are found by name."""
     return {"by_name": "service_code" not in columns}
 
 

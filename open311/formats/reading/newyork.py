@@ -27,7 +27,7 @@ _HOURS = {
 
 def iso_instant(text: str) -> str:
     """`04/18/2019 09:55:45 PM` as `2019-04-18T21:55:45`; any other form as it is."""
-    usual = _USUAL.fullmatch(text)  # as the city writes them all
+    usual = _USUAL.fullmatch(text)  # the form that the city uses throughout
     if usual is not None:
         month, day, year, hour, rest, half = usual.groups()
         return f"{year}-{month}-{day}T{_HOURS[hour, half]}{rest}"
@@ -76,7 +76,7 @@ def _first(columns: Columns, names: tuple[str, ...]) -> str:
     return ""
 
 
-# In 2026 the city calls three columns by other titles; the API's names stayed.
+# In 2026 the city changed the titles of three columns; the names in its API stayed.
 _TYPE = ("complaint_type", "problem", "problem_formerly_complaint_type")
 _DETAIL = ("descriptor", "problem_detail", "problem_detail_formerly_descriptor")
 _MORE = ("descriptor_2", "additional_details")

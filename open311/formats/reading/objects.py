@@ -1,4 +1,4 @@
-"""JSON in every shape that a list of requests has been seen in; read whole, for the list has to be found first."""
+"""JSON in every shape that a list of requests has been seen in; read whole, as the list must be found first."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def _columns(item: dict[str, Any]) -> Columns:
 
 
 def _word(value: Any) -> str:
-    """A member as text: a list of words one a line, an object (`{"@xsi:nil": "true"}`) as nothing."""
+    """A member as text. A list gives one word a line, an object (`{"@xsi:nil": "true"}`) gives nothing."""
     if isinstance(value, list):
         return "\n".join(item for item in value if isinstance(item, str))
     if isinstance(value, bool):

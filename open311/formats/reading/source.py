@@ -1,4 +1,4 @@
-"""A file of requests, whatever it is: told by its content, read row by row."""
+"""Recognise a file of requests by its content, and read it row by row."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from open311.formats.reading.georeport import GEOREPORT
 from open311.formats.reading.newyork import NEWYORK
 from open311.formats.reading.objects import read_objects
 from open311.formats.reading.tables import Table
-from open311.formats.reading.vocabulary import Found, Vocabulary
+from open311.formats.reading.vocabulary import SourceItem, Vocabulary
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -50,13 +50,13 @@ class SourceFormat(StrEnum):
 class Source:
     """A file that has been recognised.
 
-    found  its rows, in the file's order, read as they are asked for; Invalid is raised where that cannot go on
-    count  how many there are, where that is known beforehand
+    found  its rows in the file's order, read on demand; raises Invalid where the rest cannot be read
+    count  the number of rows, if it is known beforehand
     """
 
     format: SourceFormat
     vocabulary: Vocabulary
-    found: Iterator[Found]
+    found: Iterator[SourceItem]
     count: int | None = None
 
 
@@ -66,17 +66,17 @@ def vocabulary_named(name: str) -> Vocabulary:
 
 
 class _Lent(io.RawIOBase):
-    """A stream that is the caller's: what is put around it, and closes what it holds, does not close it."""
+    """The caller's stream, which stays open when a wrapper around it is closed."""
 
     def __init__(self, stream: BinaryIO) -> None:
-        self._read = getattr(stream, "read1", stream.read)  # what is there, without waiting for more in a pipe
+        self._read = getattr(stream, "read1", stream.read)  # returns what a pipe has, without waiting for more
 
     def readable(self) -> bool:
-        """It is."""
+        """Always."""
         return True
 
     def readinto(self, buffer: WriteableBuffer) -> int:
-        """Read."""
+        """Read into `buffer`; the number of bytes, 0 at the end."""
         view = memoryview(buffer)
         found = self._read(len(view))
         view[: len(found)] = found
@@ -84,9 +84,9 @@ class _Lent(io.RawIOBase):
 
 
 def open_source(stream: BinaryIO, wanted: SourceFormat | None = None) -> Source:
-    """The requests in a stream, which is read from where it stands and not closed.
+    """The requests in a stream. It is read from its current position, and not closed.
 
-    wanted  what it is; None to go by its content
+    wanted  the file's format; None to recognise it by the content
     Raises Invalid when it is none of the formats, or not the one wanted, naming the columns that are missing.
     """
     buffered = io.BufferedReader(_Lent(stream), _READ_BYTES)
@@ -110,7 +110,7 @@ def _kind(wanted: SourceFormat) -> str:
 
 
 def _kind_of(head: bytes) -> str:
-    """json, xml or csv, by the first letter; an empty file passes for an empty JSON body."""
+    """json, xml or csv, by the first character; an empty file counts as an empty JSON body."""
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         text = head[: len(head) & ~1].decode("utf-16", "replace")
     else:
@@ -141,7 +141,7 @@ def _csv(stream: BinaryIO, head: bytes, wanted: Vocabulary | None) -> Source:
 
 
 def _vocabulary(names: list[str]) -> Vocabulary:
-    """The publisher who calls an id as this file does. Invalid where that is none, or where columns are missing."""
+    """The vocabulary whose id column is among these names. Raises Invalid for none, or if columns are missing."""
     found = next((each for each in VOCABULARIES if each.has_id(names)), None)
     if found is None:
         known = ", ".join(SourceFormat)

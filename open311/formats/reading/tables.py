@@ -1,4 +1,4 @@
-"""CSV, a row at a time: whatever its size, no more than a row is in memory."""
+"""CSV, read a row at a time: a file of any size needs the memory of one row."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from open311.domain.imports import Refusal
 from open311.errors import Invalid
-from open311.formats.reading.vocabulary import Found, plain_name
+from open311.formats.reading.vocabulary import SourceItem, plain_name
 
 MAX_LINE_CHARACTERS = 4_000_000
 DELIMITERS = ",;\t|"
@@ -20,8 +20,8 @@ DELIMITERS = ",;\t|"
 class Table:
     """A CSV file being read: its column names at once, its rows as they are asked for.
 
-    Bytes that are not UTF-8 become lone surrogates (`surrogateescape`) for mending to deal with: one bad
-    letter must not cost a file.
+    Bytes that are not UTF-8 become lone surrogates (`surrogateescape`), which `open311.domain.mending` reads as
+    Windows-1252: a file is not refused for one bad byte.
     """
 
     def __init__(self, stream: BinaryIO, head: bytes) -> None:
@@ -37,7 +37,7 @@ class Table:
         except csv.Error as error:
             raise Invalid(f"has a first line that cannot be read as CSV: {error}.") from None
 
-    def rows(self, wanted: Collection[str]) -> Iterator[Found]:
+    def rows(self, wanted: Collection[str]) -> Iterator[SourceItem]:
         """Each row with its number, from 1; a Refusal for one that does not fit the header.
 
         wanted  the columns to read; all others are left out
@@ -45,7 +45,7 @@ class Table:
         """
         position = 0
         width = len(self.names)
-        # Of two columns of one name the later one stands.
+        # Of two columns with one name, the later one is read.
         places = {name: place for place, name in enumerate(self.names) if name in wanted}.items()
         while True:
             try:
@@ -66,7 +66,7 @@ class Table:
 
 
 def _lines(text: io.TextIOWrapper) -> Iterator[str]:
-    """Physical lines; Invalid for one that no CSV of requests has."""
+    """Physical lines. Raises Invalid for a line that is too long for a CSV of requests."""
     try:
         while line := text.readline(MAX_LINE_CHARACTERS):
             if len(line) == MAX_LINE_CHARACTERS:
@@ -77,5 +77,5 @@ def _lines(text: io.TextIOWrapper) -> Iterator[str]:
 
 
 def _delimiter(header: str) -> str:
-    """The one that the header holds most of; a comma where it holds none."""
+    """The delimiter that is most frequent in the header; a comma if there is none."""
     return max(DELIMITERS, key=header.count)

@@ -1,4 +1,4 @@
-"""How a publisher calls the standard's fields: a table of columns, and a function for what a table cannot say."""
+"""A publisher's names for the standard's fields: a table of columns, and a function for what a table cannot say."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from typing import Any
 from open311.domain.imports import Refusal, SourceRow
 
 Columns = Mapping[str, str]
-"""One row as it was found: column name, in `plain_name`'s spelling, to text."""
+"""One row of a file: the name of a column, in the spelling of `plain_name`, to its text."""
 
 MAX_BLANK_CHARACTERS = 20
-"""No word that means nothing is longer."""
-Found = tuple[int, Columns] | Refusal
-"""A row as it was found, with its number from 1; or why it is none."""
+"""No word in any `blanks` is longer, so longer texts need not be looked up there."""
+SourceItem = tuple[int, Columns] | Refusal
+"""A row of a file with its number, from 1; or why it cannot be read."""
 
 _NOT_IN_NAMES = re.compile(r"[^a-z0-9]+")
 
 
 def plain_name(name: str) -> str:
-    """`Unique Key`, `unique_key` and `Unique-Key ` are one column: lower case, one _ for all between words."""
+    """`Unique Key`, `unique_key` and `Unique-Key ` are one column: lower case, with a single _ between words."""
     return _NOT_IN_NAMES.sub("_", name.lower()).strip("_")
 
 
 def nothing_more(columns: Columns) -> dict[str, Any]:  # noqa: ARG001
-    """What a vocabulary derives that its table says all of."""
+    """The `derive` of a vocabulary whose table is complete."""
     return {}
 
 
@@ -36,15 +36,15 @@ def nothing_more(columns: Columns) -> dict[str, Any]:  # noqa: ARG001
 class Vocabulary:
     """One publisher's names.
 
-    name      as formats are called: `newyork` in `newyork-csv`
-    columns   field of SourceRow -> its column, then other names of it; the first that says something counts.
-              Columns that stand nowhere here are never read: what is personal stays out
-    required  fields without whose column a file is not of this vocabulary
+    name      the first part of a format's name: `newyork` in `newyork-csv`
+    columns   field of SourceRow -> its column, then other names of it; the first that is not blank counts.
+              Other columns are never read, so that personal data stays out
+    required  fields whose columns every file of this vocabulary has
     codes     columns that hold a service code, best first
     media     columns that hold addresses of pictures
     blanks    words that mean nothing, in lower case
     derive    further fields from a row's columns
-    derived   the columns that `derive` looks at, where they stand nowhere else here
+    derived   the columns that only `derive` reads
     """
 
     name: str
@@ -61,11 +61,11 @@ class Vocabulary:
         """All columns that are read."""
         return frozenset(chain(*self.columns.values(), self.codes, self.media, self.derived))
 
-    def rows(self, found: Iterable[Found]) -> list[SourceRow | Refusal]:
+    def rows(self, found: Iterable[SourceItem]) -> list[SourceRow | Refusal]:
         """Rows in the standard's words, in their order."""
         return [item if isinstance(item, Refusal) else self._row(*item) for item in found]
 
-    def ids(self, found: Iterable[Found]) -> set[str]:
+    def ids(self, found: Iterable[SourceItem]) -> set[str]:
         """The ids of rows, "" for those without."""
         names = self._names("service_request_id")
         columns = [item[1] for item in found if not isinstance(item, Refusal)]

@@ -1,4 +1,4 @@
-"""Writing requests down in other formats than the standard's two, a page at once or a million in turn."""
+"""Requests in formats other than the standard's two: a page at once, or a million one after another."""
 
 from open311.formats.writing.atom import AtomFeed, write_atom
 from open311.formats.writing.bulk import (

@@ -16,10 +16,10 @@ from open311.formats.shapes import Column, Kind, Shape, shape_of
 from schemas.georeport import ExtrasSchema, ServiceRequestSchema
 
 GEOREPORT = "http://wiki.open311.org/GeoReport_v2"
-# An empty feed has been updated at some time, says RFC 4287; a moving one would make two equal feeds differ.
+# RFC 4287 requires `updated` in an empty feed too; with a changing time, two equal feeds would differ.
 NEVER = "1970-01-01T00:00:00Z"
 MINTED = "2026"
-"""The year that stands in every tag: URI. Were it to change, readers would take every entry for a new one."""
+"""The year in every tag: URI. Never change it: feed readers would show every entry as a new one."""
 
 _OUTSIDE_NAME = re.compile(r"[^a-z0-9.-]+")
 _ATTRIBUTE_ESCAPES = str.maketrans({'"': "&quot;", "\t": "&#9;", "\n": "&#10;"})
@@ -37,12 +37,12 @@ _REQUEST = _shape()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AtomFeed:
-    """What a feed says of itself.
+    """What a feed says about itself.
 
-    about      which requests they are: the filters of the list, in one form for all its pages
+    about      the filters of the list, written the same on all its pages; part of the feed's id
     api        base address of the API, for links to single requests
     links      relation -> address: self, first, next, prev, license
-    rights     under which terms; "" to say nothing
+    rights     the terms of use; "" for none
     """
 
     jurisdiction_id: str
@@ -55,7 +55,7 @@ class AtomFeed:
 
 
 def write_atom(feed: AtomFeed, items: Sequence[bytes]) -> bytes:
-    """A whole feed of requests, each the JSON text of one, in the order given."""
+    """A whole feed. Each item is the JSON text of a request; their order is kept."""
     requests: list[dict[str, Any]] = [orjson.loads(item) for item in items]
     updated = max((request["updated_datetime"] for request in requests), default=NEVER)
     head = _head(feed, updated)
@@ -96,7 +96,7 @@ def _entry(feed: AtomFeed, request: dict[str, Any]) -> Iterator[str]:
 def _links(feed: AtomFeed, request: dict[str, Any]) -> Iterator[str]:
     place = f"{feed.api}/requests/{quote(request['service_request_id'], safe='')}"
     query = f"jurisdiction_id={quote(feed.jurisdiction_id, safe='')}"
-    # Feed readers follow a link of no type; one that says it is no HTML, they pass over.
+    # Feed readers follow a link without a type, and skip a link whose type is not HTML.
     for suffix, kind in (("json", ""), ("xml", "text/xml")):
         yield _empty("link", rel="alternate", type=kind, href=f"{place}.{suffix}?{query}")
     if request["media_url"]:
@@ -104,9 +104,9 @@ def _links(feed: AtomFeed, request: dict[str, Any]) -> Iterator[str]:
 
 
 def tag(jurisdiction_id: str, *path: str) -> str:
-    """An id for ever (RFC 4151), whatever this server's address is: the city's domain mints it.
+    """A permanent id (RFC 4151) under the city's domain, which does not depend on this server's address.
 
-    What no domain can hold is left out of the first part; the second has the whole jurisdiction_id again.
+    Characters that no domain can have become hyphens in it; the path starts with the whole jurisdiction_id.
     """
     authority = _OUTSIDE_NAME.sub("-", jurisdiction_id.lower()).strip(".-") or "open311.invalid"
     parts = "/".join(quote(part, safe="") for part in (jurisdiction_id, *path))

@@ -1,4 +1,4 @@
-"""GeoReport Bulk v1: 14 columns, the same in CSV, JSON and XML but for the name of the closing time (4.2)."""
+"""GeoReport Bulk v1: 14 columns, the same in CSV, JSON and XML except for the name of the closing time (B3)."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def bulk_fields(item: bytes) -> dict[str, Any]:
 
 
 def bulk_csv_line(request: Mapping[str, Any], extended: Mapping[str, Any]) -> str:
-    """A request's line in the CSV, without its end: rendered once, when the request changes.
+    """A request's line in the CSV, without the line end. It is rendered once, when the request changes.
 
     extended  its extended_attributes
     """
@@ -73,12 +73,12 @@ def bulk_csv_line(request: Mapping[str, Any], extended: Mapping[str, Any]) -> st
 
 
 def _quoted(text: str) -> str:
-    """A cell as the csv module would write it, at a third of what it takes to write a single line."""
+    """A cell as the csv module would write it. For a single line this takes a third of the time."""
     return '"' + text.replace('"', '""') + '"' if _SPECIAL.search(text) else text
 
 
 def _fields(request: Mapping[str, Any], extended: Mapping[str, Any]) -> dict[str, Any]:
-    """No service_subtype has a source. status_description is the back office's own word, where it is one."""
+    """The fields in their order. service_subtype stays empty: no request has one (B5)."""
     found = {name: request.get(name) for name in _NAMES}
     found["closed_datetime"] = extended.get("closed_datetime")
     found["status_description"] = _one_word(extended.get("detailed_status")) or request["status"].capitalize()
@@ -91,9 +91,9 @@ def _one_word(text: str | None) -> str:
 
 
 class BulkCsvWriter:
-    """CSV, whose texts come back unchanged however they look: programs read this file, not spreadsheets.
+    """CSV with texts exactly as they are, formulas included: programs read this file, not spreadsheets (B2).
 
-    Its items are lines of `bulk_csv_line`.
+    Its items are the lines that `bulk_csv_line` makes.
     """
 
     def begin(self) -> bytes:

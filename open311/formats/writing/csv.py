@@ -1,4 +1,4 @@
-"""CSV (RFC 4180): CRLF, a header, text quoted where it must be; for spreadsheets also without live formulas."""
+"""CSV (RFC 4180): CRLF, a header, text quoted where it must be; for spreadsheets, formulas are made harmless."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from schemas.georeport import ExtrasSchema, ServiceRequestSchema
 LINE_END = "\r\n"
 _REQUEST = shape_of(ServiceRequestSchema)
 _EXTRAS = {column.name: column for column in shape_of(ExtrasSchema).columns}
-# What a spreadsheet may take for a formula, its full-width forms among it (OWASP, "CSV Injection"). Apostrophes
-# before it count as well, so that one may be taken away again from every text that has got one.
+# Texts that a spreadsheet may run as a formula, also with full-width signs (OWASP, "CSV Injection"). Apostrophes
+# before the sign match too: a program that removes one apostrophe from each such text gets the original.
 _FORMULA = re.compile(r"'*[=+\-@\t\r\n＝＋－＠]")
 _SUSPECTS = frozenset("'=+-@\t\r\n＝＋－＠")
 
 
 def csv_columns(extensions: Iterable[str] = (), *, with_distance: bool = False) -> tuple[str, ...]:
-    """The header: the standard's fields, then those of each extension; an object's fields are joined by a point."""
+    """The header: the standard's fields, then those of each extension; those of an object as `object.field`."""
     names = [column.name for column in _REQUEST.columns]
     for extension in extensions:
         body = _EXTRAS[extension].body
@@ -33,7 +33,7 @@ def csv_columns(extensions: Iterable[str] = (), *, with_distance: bool = False) 
 
 
 class CsvWriter:
-    """A table of requests for spreadsheets: text that looks like a formula has an apostrophe put before it."""
+    """A table of requests for spreadsheets: text that looks like a formula gets an apostrophe before it."""
 
     def __init__(self, columns: Sequence[str]) -> None:
         self._columns = columns
@@ -76,7 +76,7 @@ def cell(value: Any) -> str:
 
 
 def harmless(value: Any) -> str:
-    """A value as text that no spreadsheet runs. Numbers stay numbers, their minus sign too."""
+    """A value as text that no spreadsheet runs. Numbers stay as they are, also negative ones."""
     if not isinstance(value, str):
         return cell(value)
     return f"'{value}" if value[:1] in _SUSPECTS and _FORMULA.match(value) else value

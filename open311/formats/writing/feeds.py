@@ -1,4 +1,4 @@
-"""The formats that a list of requests comes in beside JSON and XML, by their suffix."""
+"""The formats of a list of requests other than JSON and XML, by their suffix."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Feed(StrEnum):
 
     @property
     def error_format(self) -> Format:
-        """How its errors are written: as the standard's list, in the relative that its readers can parse."""
+        """The format of its errors, which are the standard's: XML for readers of Atom, JSON for all others."""
         return XML if self is Feed.ATOM else JSON
 
 

@@ -32,7 +32,7 @@ class GeoJsonWriter:
 
 
 def _feature(item: dict[str, Any]) -> dict[str, Any]:
-    """A request without a point has a null geometry, as section 3.2 wants it."""
+    """A request without a point has a null geometry (RFC 7946, section 3.2)."""
     lat, long = item["lat"], item["long"]
     has_point = lat is not None and long is not None
     return {

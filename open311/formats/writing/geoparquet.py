@@ -17,7 +17,7 @@ from schemas.georeport import ExtrasSchema, ServiceRequestSchema
 
 GEOMETRY = "geometry"
 GROUP_ROWS = 20_000
-"""Rows of a row group: what is held in memory, and what a reader can skip."""
+"""Rows of a row group. A whole group is held in memory while writing; a reader can skip a group."""
 
 INSTALL = "pip install 'open311-server[geoparquet]'"
 
@@ -48,7 +48,7 @@ def can_write_geoparquet() -> bool:
 
 
 class _Drain(RawIOBase):
-    """A file that is emptied while it grows. Parquet is written from front to back, and asks only where it is."""
+    """A file whose bytes are taken while it is written. Parquet never seeks; it only asks for the position."""
 
     def __init__(self) -> None:
         self._parts: list[bytes] = []
@@ -98,7 +98,7 @@ class GeoParquetWriter:
         return self._drain.take()
 
     def more(self, items: Sequence[bytes]) -> bytes:
-        """What is full of row groups."""
+        """The row groups that have become full."""
         self._waiting += items
         while len(self._waiting) >= GROUP_ROWS:
             group, self._waiting = self._waiting[:GROUP_ROWS], self._waiting[GROUP_ROWS:]
@@ -106,7 +106,7 @@ class GeoParquetWriter:
         return self._drain.take()
 
     def end(self) -> bytes:
-        """The last row group and the footer, which holds what was learnt meanwhile: the bounding box."""
+        """The last row group, and the footer with the bounding box of all points."""
         if self._waiting:
             self._write(self._waiting)
             self._waiting = []
@@ -126,7 +126,7 @@ class GeoParquetWriter:
         self._widen(points)
 
     def _array(self, values: list[Any], kind: Any) -> Any:
-        """A column. Arrow reads instants faster than Python does."""
+        """A column. Instants are parsed by Arrow, which is faster than Python."""
         if self._arrow.types.is_timestamp(kind):
             return self._arrow.array(values, self._arrow.string()).cast(kind)
         return self._arrow.array(values, kind)

@@ -1,4 +1,4 @@
-"""What every writer is: a document that grows batch by batch, so that its size never matters."""
+"""The protocol of writers: a document is written batch by batch, so that its size does not matter."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class Writer(Protocol):
         """What comes before all items."""
 
     def more(self, items: Sequence[bytes]) -> bytes:
-        """The next items; what comes out may lag behind what went in."""
+        """The next items. A writer may keep some back until later."""
 
     def end(self) -> bytes:
         """What comes after all items."""

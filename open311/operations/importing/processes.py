@@ -23,7 +23,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from open311.errors import Invalid
-from open311.formats.reading import Found, Source, Vocabulary, vocabulary_named
+from open311.formats.reading import Source, SourceItem, Vocabulary, vocabulary_named
 from open311.operations.importing.batches import Batch, Import, import_batch, in_chunks
 from open311.operations.importing.matching import Matcher
 from open311.operations.platform import Platform, open_platform
@@ -74,7 +74,7 @@ class Processes:
         if first is not None:
             yield from self._shared(source.vocabulary, chain([first], chunks), order)
 
-    def _shared(self, vocabulary: Vocabulary, chunks: Iterable[list[Found]], order: Import) -> Iterator[Batch]:
+    def _shared(self, vocabulary: Vocabulary, chunks: Iterable[list[SourceItem]], order: Import) -> Iterator[Batch]:
         pool, work = self._helpers(), _Work.of(vocabulary, order)
         return _side_by_side(
             ((vocabulary.ids(chunk), chunk) for chunk in chunks),
@@ -94,8 +94,8 @@ class Processes:
 
 
 def _side_by_side(
-    chunks: Iterable[tuple[set[str], list[Found]]],
-    submit: Callable[[list[Found]], Future[Batch]],
+    chunks: Iterable[tuple[set[str], list[SourceItem]]],
+    submit: Callable[[list[SourceItem]], Future[Batch]],
     *,
     most: int,
 ) -> Iterator[Batch]:
@@ -202,7 +202,7 @@ def _leave_with_parent() -> None:
         os._exit(1)
 
 
-def _import(work: _Work, chunk: list[Found]) -> Batch:
+def _import(work: _Work, chunk: list[SourceItem]) -> Batch:
     platform: Platform = _here["platform"]
     jurisdiction = platform.registry.find(work.jurisdiction_id)
     matcher: Matcher = _here.setdefault(jurisdiction.id, Matcher(jurisdiction))

@@ -1,8 +1,8 @@
 """Taking a new request: check it, route it, then store it in one transaction (A03, A15).
 
 A POST writes all of these rows or none: `service_request`; `reporter`, if anything is known about them; a
-`request_event` for each event; `publication`, where the service answers with an id; `request_token` and a job, for a
-batch service; `repeatable_post`, where the client names its call. storage/hot/submissions.py has the statement.
+`request_event` for each event; `publication`, where the service answers with an id; `request_token` and a job, for
+a batch service; `repeatable_post`, where the client names its call. storage/hot/submissions.py has the statement.
 """
 
 from __future__ import annotations

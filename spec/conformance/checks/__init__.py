@@ -1,33 +1,37 @@
-"""The checks, one module for each family of requirements or for a part of one."""
+"""The checks, one module for each family of requirements or for a part of one, and named after it.
+
+A family is a heading of spec/georeport-v2.md or spec/extensions.md. spec/coverage.md has a table of all
+requirements and their checks.
+"""
 
 from __future__ import annotations
 
 from spec.conformance.checks import (
-    arguments,
-    attributes,
     bulk,
-    changes,
+    change_feed,
+    cities_and_areas,
+    common_arguments,
     definitions,
     discovery,
     dumps,
     errors,
+    extension_fields,
     extensions,
-    feeds,
-    fields,
     formats,
+    languages_and_security,
     listing,
-    more,
     nearby,
+    other_formats,
     paging,
-    parameters,
-    places,
+    post_attributes,
+    post_parameters_and_answer,
+    post_service_and_location,
+    request_fields,
+    request_updates,
     search,
-    security,
     services,
-    single,
-    submission,
+    single_request,
     tokens,
-    updates,
 )
 from spec.conformance.registry import Check, checks_in
 from spec.requirements import requirements
@@ -35,28 +39,28 @@ from spec.requirements import requirements
 _MODULES = (
     discovery,
     formats,
-    arguments,
+    common_arguments,
     services,
     definitions,
-    submission,
-    attributes,
-    parameters,
+    post_service_and_location,
+    post_attributes,
+    post_parameters_and_answer,
     tokens,
     listing,
-    fields,
-    single,
+    request_fields,
+    single_request,
     errors,
     extensions,
-    updates,
+    request_updates,
     bulk,
-    security,
+    languages_and_security,
     search,
     paging,
-    more,
-    changes,
-    places,
+    extension_fields,
+    change_feed,
+    cities_and_areas,
     nearby,
-    feeds,
+    other_formats,
     dumps,
 )
 

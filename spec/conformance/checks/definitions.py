@@ -216,7 +216,7 @@ def slashed_code(probe: Probe) -> None:
 
 @check("C093")
 def promised_definitions(probe: Probe) -> None:
-    """Those that the look-over asked for, at most eight."""
+    """The definitions that the look-over asked for, at most eight."""
     services = probe.services("xml").records("services")
     promising = [text_of(item, "service_code") for item in services if item.get("metadata") is True]
     if not promising:

@@ -161,7 +161,7 @@ def changeset_moves(probe: Probe) -> None:
 
 @check("C014")
 def changeset_stays(probe: Probe) -> None:
-    """Compares the first look with a later one; servers that print the present time are found out."""
+    """Compares the first answer with a later one, which finds servers that print the present time."""
     before, after = probe.discovery("xml"), probe.discovery("xml", fresh=True)
     after.must(_changeset(before) == _changeset(after), f"the changeset {_changeset(before)}", _changeset(after))
 

@@ -19,7 +19,7 @@ _MEMBERS = ("date", "format", "media_type", "url", "checksum_url", "rows", "byte
 _ENDINGS = (".csv.gz", ".ndjson.gz", ".parquet")
 _MAGIC = b"PAR1"
 _SETTLED = timedelta(days=2)
-"""Younger ones may have been written after a dump, with times that lie before it."""
+"""A request changed more recently may have been written after the dump, with a time before it."""
 _EXTENDED = "extended_attributes"
 
 
@@ -100,7 +100,7 @@ def _told(files: Iterable[Record]) -> list[str]:
 
 @check("D2")
 def geoparquet(probe: Probe) -> None:
-    """Its first and last bytes, and the metadata at its end, which is plain text within."""
+    """Its first and last bytes, and the metadata at its end, which contains plain text."""
     newest = _newest(probe)
     if ".parquet" not in newest:
         raise UnmetNeedError("not offered: GeoParquet")
@@ -147,7 +147,7 @@ def checksums(probe: Probe) -> None:
 
 @check("D5")
 def ranges(probe: Probe) -> None:
-    """A download is broken off after ten bytes, and goes on; not if the file is another one by then."""
+    """A download that broke off after ten bytes goes on, unless the file has changed meanwhile."""
     item = next(iter(_newest(probe).values()))
     whole = _download(probe, item).must_be(200)
     tag, length = whole.headers.get("etag", "none"), whole.headers.get("content-length", "none")

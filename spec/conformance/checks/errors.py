@@ -1,4 +1,4 @@
-"""Errors: C245 to C256. What they say is judged where they arise; here it is their form."""
+"""Errors: C245 to C256. Their form is checked here; other modules check what they say."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ _PATHS = (f"services/{UNKNOWN}", f"requests/{UNKNOWN}", f"tokens/{UNKNOWN}", UNK
 
 
 def _errors(probe: Probe, format: str) -> list[Answer]:
-    """Calls that cannot succeed anywhere, in a format; those that failed, as they should."""
+    """The answers in a format to calls that must fail on any server; those that did not fail are left out."""
     answers = [probe.get(f"{path}.{format}") for path in _PATHS]
     return [answer for answer in answers if answer.status >= 400]
 
 
 def _read(probe: Probe) -> Iterator[tuple[Answer, Record]]:
-    """Every error that can be read, whatever is wrong around it."""
+    """Every error that can be read, even in a wrong wrapper."""
     for format in probe.formats:
         for answer in _errors(probe, format):
             yield from ((answer, record) for record in errors_in(answer))
@@ -52,7 +52,7 @@ def json_structure(probe: Probe) -> None:
 
 @check("C247")
 def status_is_an_error(probe: Probe) -> None:
-    """No answer of the whole run has an errors body and the status of success."""
+    """No answer to a GET in the whole run has an errors body and a status of success."""
     list(_read(probe))
     for answer in probe.client.answers:
         if answer.succeeded and _looks_like_errors(answer.body.lstrip()):
@@ -92,7 +92,7 @@ def content_type(probe: Probe) -> None:
 
 @check("C251", writes=True)
 def unknown_method(probe: Probe) -> None:
-    """Only in a run that may file: who knows what a stranger's server does on PUT."""
+    """Only in a run that may write: a foreign server may do anything on PUT."""
     for format in probe.formats:
         answer = probe.client.send(probe.call("PUT", f"requests.{format}", body=b"")).must_be(405)
         answer.must(answer.headers.get("allow"), "Allow", "none")
@@ -101,7 +101,7 @@ def unknown_method(probe: Probe) -> None:
 
 @check("C252", writes=True)
 def deleting_services(probe: Probe) -> None:
-    """Only in a run that may file: who knows what a stranger's server does on DELETE."""
+    """Only in a run that may write: a foreign server may do anything on DELETE."""
     for format in probe.formats:
         probe.client.send(probe.call("DELETE", f"services.{format}")).must_be(405)
 
@@ -122,7 +122,7 @@ def unknown_path_without_suffix(probe: Probe) -> None:
 
 @check("C255")
 def statuses(probe: Probe) -> None:
-    """No answer of the whole run, filed requests apart, has 401 or 422."""
+    """No answer to a GET in the whole run has 401 or 422."""
     list(_read(probe))
     for answer in probe.client.answers:
         answer.must(answer.status not in (401, 422), "400, 403 or 404", answer.status)

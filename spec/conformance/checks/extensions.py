@@ -200,7 +200,7 @@ def extensions(probe: Probe) -> None:
     offered(probe, "extensions", lambda: any(record.get("extended_attributes") for record in records))
     for answer, record in zip(answers, records, strict=True):
         extended, notes = record.get("extended_attributes"), record.get("notes")
-        # An empty element of XML says neither object nor list.
+        # An empty element of XML can be either, and is read as None.
         sound = isinstance(extended, dict | None) and isinstance(notes, list | None)
         answer.must(sound, "extended_attributes an object, notes a list", answer)
         names = list(record)
@@ -245,7 +245,7 @@ def _places(probe: Probe) -> dict[str, list[float]]:
 
 
 def _is_call(answer: Answer) -> bool:
-    """Whether the answer calls f. An empty comment may stand before it: it keeps players of other formats away."""
+    """Whether the answer calls f. An empty comment may precede it, a guard against content sniffing."""
     return answer.text.lstrip().removeprefix("/**/").lstrip().startswith("f(")
 
 

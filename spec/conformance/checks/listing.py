@@ -36,7 +36,7 @@ def json_structure(probe: Probe) -> None:
 
 @check("C183")
 def nothing_matches(probe: Probe) -> None:
-    """In a window of the year 1900."""
+    """Asks for a window of the year 1900."""
     window = [("start_date", "1900-01-01T00:00:00Z"), ("end_date", "1900-02-01T00:00:00Z")]
     xml = probe.get("requests.xml", window).must_be(200)
     xml.must(len(xml.document().root) == 0, "an empty root")
@@ -46,7 +46,7 @@ def nothing_matches(probe: Probe) -> None:
 
 
 def _is_within(record: Record, start: datetime, end: datetime) -> bool:
-    """Times that cannot be read are another check's business."""
+    """Times that cannot be read count as within: another check judges them."""
     moment = moment_of(text_of(record, "requested_datetime"))
     return moment is None or start <= moment <= end
 
@@ -78,7 +78,7 @@ def _when(records: Iterable[Record]) -> str:
 
 
 def _only_status(probe: Probe, asked: Iterable[Pair], allowed: set[str]) -> None:
-    """The list shows these statuses; R1 (open) and R2 (closed) are in it as they should be."""
+    """The list has only these statuses, and each of them if the server has such a request and the list is whole."""
     for answer, records in probe.listings(*asked):
         found = {text_of(record, "status").lower() for record in records}
         answer.must(found <= allowed, f"{' and '.join(sorted(allowed))} only", sorted(found))
@@ -120,7 +120,7 @@ def unknown_status(probe: Probe) -> None:
 
 
 def _codes(probe: Probe) -> tuple[str, str]:
-    """The service codes of R1 and R2, which differ."""
+    """The service codes of the open and the closed request, which differ."""
     format = probe.formats[-1]
     both = [given(request_id) for request_id in (probe.prepared.open_request, probe.prepared.closed_request)]
     codes = [text_of(only(probe.request(request_id, format)), "service_code") for request_id in both]
@@ -284,7 +284,7 @@ def newest_first(probe: Probe) -> None:
         orders.append(ids_of(records))
     if len(orders[0]) < 2:
         raise UnmetNeedError("fewer than two requests are listed")
-    # A request that came between the two calls stands in one of them alone.
+    # A request that was filed between the two calls is in one answer only.
     common = set(orders[0]) & set(orders[-1])
     xml, json = ([each for each in order if each in common] for order in (orders[0], orders[-1]))
     for expected, came in zip(xml, json, strict=False):

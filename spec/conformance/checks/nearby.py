@@ -71,7 +71,7 @@ def another_vicinity(probe: Probe) -> None:
 
 
 def _is_of_a_day(probe: Probe, record: Record) -> bool:
-    """Closed ones count from their closing, which is their updated_datetime (A34)."""
+    """Closed requests count from their closing, which is their updated_datetime (A34)."""
     name = "updated_datetime" if text_of(record, "status") == "closed" else "requested_datetime"
     moment = moment_of(text_of(record, name))
     return moment is None or moment >= probe.now - timedelta(days=1) - _GRACE
@@ -114,7 +114,7 @@ def only_with_its_suffix(probe: Probe) -> None:
 
 
 def _file(probe: Probe, point: Point, **fields: str) -> str:
-    """File at a point for P; the id."""
+    """File at a point for P. Returns the id."""
     form = probe.form(lat=str(point.lat), long=str(point.long), **fields)
     return text_of(created(probe.post(form)), "service_request_id")
 

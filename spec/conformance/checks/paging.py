@@ -11,7 +11,7 @@ from spec.conformance.probe import Probe, created
 from spec.conformance.registry import check
 
 _PAGES = 4
-"""A walk takes a list in about so many pages."""
+"""About how many pages a walk makes of a list."""
 
 
 def next_page(probe: Probe, answer: Answer, *, fresh: bool = False) -> Answer:
@@ -22,7 +22,7 @@ def next_page(probe: Probe, answer: Answer, *, fresh: bool = False) -> Answer:
 
 
 def _first(probe: Probe, size: int = 1, *, fresh: bool = False) -> Answer:
-    """The first page, of so many; that cursors are offered is made sure of."""
+    """The first page, of `size` requests. Raises UnmetNeedError when cursors are not offered."""
     pages_offered(probe)
     probe.json_offered()
     answer = probe.get("requests.json", [("page_size", str(size))], fresh=fresh).must_be(200)

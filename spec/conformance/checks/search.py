@@ -41,7 +41,7 @@ def _is_refused(probe: Probe, *asked: Pair) -> None:
 
 @check("S1", needs="late_update")
 def last_change(probe: Probe) -> None:
-    """Alone it lifts the window of 90 days; beside a date it does not."""
+    """`updated_after` alone lifts the window of 90 days; with `start_date` it does not."""
     updates_offered(probe)
     request_id = given(probe.prepared.late_update)
     changed = ("updated_after", probe.ago(3))
@@ -71,7 +71,7 @@ def rectangle(probe: Probe) -> None:
     boxes_offered(probe)
     request_id = given(probe.prepared.open_request)
     lat, long = place(probe)
-    beyond = (long + 181) % 360 - 180  # a degree to the east, over the edge of the map if need be
+    beyond = (long + 181) % 360 - 180  # a degree to the east, also across 180°
     boxes = {
         f"{long},{lat},{long},{lat}": True,
         f"{beyond},{lat - 1},{long},{lat + 1}": True,
@@ -102,7 +102,7 @@ def words(probe: Probe) -> None:
         answer.must(not records, "no requests", ids_of(records))
 
 
-# --- What the city calls things
+# --- Groups, keywords, agencies and areas
 
 
 @check("S5")

@@ -1,6 +1,6 @@
 """A report as one page: no scripts, no outside files, black ink on white paper.
 
-Printed, its first sheet is for the wall; what the technician needs comes on those behind it.
+The first printed page is a summary for everyone; the details for technicians follow on the next ones.
 """
 
 from __future__ import annotations

@@ -53,5 +53,5 @@ def _case(finding: Finding) -> ET.Element:
 
 
 def _clean(text: str) -> str:
-    """Without what XML cannot hold: answers of faulty servers are quoted here."""
+    """The text without characters that XML cannot hold: answers of faulty servers are quoted in it."""
     return _ILLEGAL.sub("\ufffd", text)

@@ -138,7 +138,7 @@ def _posting(probe: Probe, several: Several) -> Ask:
 
 
 def _four_cases(ask: Ask, several: Several) -> None:
-    """Missing, empty, unknown and right; and what is right belongs to the jurisdiction asked for."""
+    """Missing, empty, unknown and right; the answer to the right one is of the jurisdiction asked for."""
     ask(None).must_be(400).must_say("jurisdiction_id")
     ask("").must_be(400).must_say("jurisdiction_id")
     ask(NOWHERE).must_be(404).must_say("jurisdiction_id")

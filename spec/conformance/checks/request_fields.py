@@ -35,7 +35,7 @@ def _lists(probe: Probe) -> Iterator[tuple[Answer, list[Record]]]:
 
 
 def _records(probe: Probe) -> Iterator[tuple[Answer, Record]]:
-    """Every request of the lists, and R1 by its id, in every format."""
+    """Every request of the lists, and the open request by its id, in every format."""
     for answer, records in _lists(probe):
         yield from ((answer, record) for record in records)
     if probe.prepared.open_request:

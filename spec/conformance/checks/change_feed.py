@@ -15,16 +15,16 @@ from spec.conformance.registry import check
 
 _MOST = 1000
 _PAGES = 5
-"""How far a walk goes."""
+"""How many pages a walk reads."""
 _PAUSES = 10
-"""Of a second each, for as long as older transactions hold the feed back."""
+"""How many pauses of a second a walk makes while older transactions hold the feed back."""
 _TOMBSTONE = {"service_request_id", "withdrawn"}
 
 Pair = tuple[str, str]
 
 
 def _feed(probe: Probe, *asked: Pair, at: Endpoint | None = None) -> Answer:
-    """A part of the feed, as it is now; not there where the feed is not offered."""
+    """A part of the feed, as it is now. Raises UnmetNeedError when the feed is not offered."""
     answer = probe.get("changes.json", asked, fresh=True, at=at)
     offered(probe, "changes", lambda: answer.succeeded and _cursor(answer))
     return answer.must_be(200)
@@ -39,7 +39,7 @@ def _is_caught_up(answer: Answer) -> bool:
 
 
 def _walk(probe: Probe, *asked: Pair) -> Iterator[tuple[Answer, list[Record]]]:
-    """The feed from there on, to its end or for some pages, with pauses where it asks for them."""
+    """The feed from what is asked, for `_PAGES` pages or to its end, with a pause after an empty page."""
     pauses = 0
     for _ in range(_PAGES + _PAUSES):
         answer = _feed(probe, *asked)
@@ -104,7 +104,7 @@ def tombstones(probe: Probe) -> None:
 
 @check("K3")
 def each_state_once(probe: Probe) -> None:
-    """In one answer no request comes twice, and in a whole walk no state does."""
+    """No request comes twice in one answer, and no state of a request twice in a whole walk."""
     states: Counter[str] = Counter()
     for answer, records in _walk(probe, ("page_size", str(_MOST))):
         twice = [request_id for request_id, times in Counter(ids_of(records)).items() if times > 1]
@@ -159,7 +159,7 @@ def sizes(probe: Probe) -> None:
 
 @check("K7")
 def waiting(probe: Probe) -> None:
-    """More than a server waits is cut, not refused; and nobody waits for what is there."""
+    """A wait above the server's limit is shortened, not refused, and there is no wait when changes are there."""
     at_once = _feed(probe, ("wait", "100000"))
     if not records_in(at_once):
         raise UnmetNeedError("the feed has no request to look at")

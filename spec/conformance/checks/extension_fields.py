@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from spec.conformance.answers import Answer, Record, UnmetNeedError, text_of
-from spec.conformance.checks.attributes import questions
+from spec.conformance.checks.post_attributes import questions
 from spec.conformance.offers import beside, circle_around, circles_offered, distance_m, more_offered, rows
 from spec.conformance.probe import Probe, created, given, moment_of, segment
 from spec.conformance.registry import check
@@ -15,7 +15,7 @@ _EXTENDED = {
 }
 _LISTS = ("areas", "media_urls")
 _OFF_M = 1.5
-"""What a distance within 100 m may differ: the sphere of the check is no ellipsoid."""
+"""By how much a distance within 100 m may differ: the check computes on a sphere, a server may on an ellipsoid."""
 
 
 def _extra(records: list[Record]) -> list[list[str]]:

@@ -138,7 +138,7 @@ def several_media(probe: Probe) -> None:
 
 
 def _receipt(probe: Probe, service: str, has: set[str]) -> None:
-    """One item, and of id and token just those in `has`."""
+    """One item that has those of id and token that `has` names, and no others."""
     for format in probe.formats:
         answer = probe.post(probe.form(service), format)
         record = created(answer)

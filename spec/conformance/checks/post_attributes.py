@@ -29,7 +29,7 @@ class Question:
         return self.datatype in ("singlevaluelist", "multivaluelist")
 
     def answer(self) -> tuple[str, str]:
-        """A parameter that answers it rightly."""
+        """A parameter with a valid answer to it."""
         if self.datatype == "multivaluelist":
             return f"attribute[{self.code}][]", self.keys[0]
         ready = {"number": "1", "datetime": "2026-05-01T10:00:00Z"}
@@ -58,12 +58,12 @@ class Questions:
         return found or self.one("required")
 
     def answers(self, *, but: str = "") -> list[tuple[str, str]]:
-        """Parameters for all that is required, but one code."""
+        """Valid answers to all required attributes, except the one with the code `but`."""
         return [each.answer() for each in self.all if each.required and each.code != but]
 
 
 def questions(probe: Probe) -> Questions:
-    """Read from G's definition. Raises UnmetNeedError when it cannot be read."""
+    """The attributes in G's definition. Raises UnmetNeedError when it cannot be read."""
     code = given(probe.prepared.rich_service)
     answer = probe.definition(code, probe.formats[-1])
     found = [_question(item) for item in attributes_of(definition_in(answer) or {}) if item.get("variable") is True]
@@ -94,7 +94,7 @@ def _file(probe: Probe, asked: Questions, but: str, *extra: tuple[str, str], raw
 def _stored(
     probe: Probe, answer: Answer, code: str, values: Iterable[str], *, may_be_withheld: bool = False
 ) -> None:
-    """Created; and where the server shows attributes as an extension, with these values.
+    """The request was created, and has these values if the server shows attributes as an extension.
 
     may_be_withheld  free text can name a person, so a server may show none of it
     """
