@@ -22,6 +22,7 @@ from tests.benchmarks.crowd import Crowd
 from tests.benchmarks.data import Data
 from tests.benchmarks.dumping import Dumped
 from tests.benchmarks.explain import Plan
+from tests.benchmarks.fences import Fenced
 from tests.benchmarks.load import Refused
 from tests.benchmarks.measures import Export, Figures, Import, Memory, Mix, Results
 from tests.benchmarks.reading import Witnessed
@@ -54,6 +55,7 @@ class Run:
     is_quick: bool
     parts: tuple[str, ...] = ()
     results: Results = field(default_factory=dict)
+    fenced: Fenced | None = None
     starts: dict[str, list[float]] = field(default_factory=dict)
     memory: dict[str, Memory] = field(default_factory=dict)
     mixes: dict[str, Mix] = field(default_factory=dict)
@@ -224,10 +226,8 @@ def write_raw(run: Run, folder: Path) -> None:
         "begun_at": run.begun_at.isoformat(),
         "machine": dict(run.facts),
         "goals": [asdict(goal) for goal in goals(run) if goal.found],
-        "results": {
-            workload: {name: asdict(figures) | {"latencies": []} for name, figures in row.items()}
-            for workload, row in run.results.items()
-        },
+        "results": _raw_results(run.results),
+        "fenced": run.fenced and asdict(run.fenced) | {"results": _raw_results(run.fenced.results)},
         "dumps": [asdict(one) for one in run.dumps],
         "crowd": _raw(run.crowd),
         "republished": _raw(run.republished),
@@ -235,6 +235,13 @@ def write_raw(run: Run, folder: Path) -> None:
         "plans": [asdict(plan) for plan in run.plans],
     }
     (folder / f"{run.name}-{run.begun_at:%H%M}.json").write_text(json.dumps(found, indent=1), encoding="utf-8")
+
+
+def _raw_results(results: Results) -> dict[str, Any]:
+    return {
+        workload: {name: asdict(figures) | {"latencies": []} for name, figures in row.items()}
+        for workload, row in results.items()
+    }
 
 
 def _raw(found: Crowd | Republished | Witnessed | None) -> dict[str, Any] | None:
@@ -316,13 +323,16 @@ def _page(run: Run) -> Iterator[str]:
     yield from table(["machine", ""], run.facts)
     if run.results:
         yield f"\n![CPU per request by workload]({run.name}.svg)"
-    yield "\n## Goals\n"
-    yield from table(
-        ["goal", "wanted", "found", "", ""],
-        ((goal.text, goal.wanted, goal.shown, goal.verdict, goal.note) for goal in goals(run) if goal.found),
-    )
+    measured = [goal for goal in goals(run) if goal.found]
+    if measured:
+        yield "\n## Goals\n"
+        yield from table(
+            ["goal", "wanted", "found", "", ""],
+            ((goal.text, goal.wanted, goal.shown, goal.verdict, goal.note) for goal in measured),
+        )
     if run.results:
         yield from _rounds(run)
+    yield from sections.fences(run.fenced)
     yield from _rest(run)
     yield from _export(run)
     yield from sections.dumps(run.dumps)

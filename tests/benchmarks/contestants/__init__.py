@@ -43,6 +43,7 @@ class Contestant:
     command  its words, with {python} and {port} where those go
     needs    modules without which it is left out
     targets  its own addresses by workload, with {number} for a request's; empty: the standard's
+    asked    workloads that it can answer beside those that name it
     """
 
     name: str
@@ -52,6 +53,7 @@ class Contestant:
     needs: tuple[str, ...] = ()
     probe: str = PROBE
     targets: Mapping[str, str] = field(default_factory=dict)
+    asked: tuple[str, ...] = ()
 
     @property
     def is_here(self) -> bool:
