@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from functools import cached_property
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Self
 
 from open311.embedded import databases
@@ -25,15 +26,24 @@ class Cluster:
     home     folder such as var/pg; made when missing; each home is one cluster
     durable  False for tests: a power cut may cost the data, a killed server does not
     bin_dir  the PostgreSQL programs; None looks for them with `find_binaries`
+    settings  PostgreSQL's own, beside ours or instead of them; a running server keeps those it was started with
 
     In a process of root the server runs as the owner of existing data, else as the user `postgres`. Child
     processes need `url` or `dsn` only. Every method raises `Misconfigured` when this machine prevents what it
     does; the methods about databases also raise psycopg2's errors.
     """
 
-    def __init__(self, home: Path, *, durable: bool = True, bin_dir: Path | None = None) -> None:
+    def __init__(
+        self,
+        home: Path,
+        *,
+        durable: bool = True,
+        bin_dir: Path | None = None,
+        settings: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         self.home = home.absolute()
         self._durable = durable
+        self._settings = settings
         self._bin_dir = bin_dir
         self._hold: Hold | None = None
 
@@ -147,7 +157,7 @@ class Cluster:
                 f"{error.filename}: {error.strerror}. Run as the user that made {self.home}, "
                 "or remove it (the data goes with it), or set DATABASE_URL."
             ) from error
-        return PostgresServer(files, durable=self._durable, bin_dir=self._bin_dir)
+        return PostgresServer(files, durable=self._durable, bin_dir=self._bin_dir, settings=self._settings)
 
     def _prepare_home(self) -> None:
         self.home.mkdir(parents=True, exist_ok=True)

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from open311.embedded.binaries import WAYS_OUT, matching_binaries
@@ -48,11 +49,15 @@ class PostgresServer:
 
     durable  False for tests: a power cut may cost the data, a killed server does not
     bin_dir  the PostgreSQL programs; None looks for them when they are needed first
+    settings  beside `SETTINGS` or instead of them
     """
 
-    def __init__(self, files: ClusterFiles, *, durable: bool, bin_dir: Path | None) -> None:
+    def __init__(
+        self, files: ClusterFiles, *, durable: bool, bin_dir: Path | None, settings: Mapping[str, str]
+    ) -> None:
         self.files = files
         self._durable = durable
+        self._settings = settings
         self._bin_dir = bin_dir
 
     def is_up(self) -> bool:
@@ -145,6 +150,7 @@ class PostgresServer:
         settings = SETTINGS | {"unix_socket_directories": f'"{self.files.sockets}"'}
         if not self._durable:
             settings |= NOT_DURABLE
+        settings |= self._settings
         return [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
 
     def _run(self, command: list[str], *, text_in: str = "") -> None:

@@ -8,7 +8,7 @@ import re
 import signal
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from os import getloadavg
@@ -18,14 +18,31 @@ from types import FrameType
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from tests.benchmarks.contestants import ALL, FASTAPI, NAIVE, OURS, RAW, ROOT, Server, peers, pgbench, running
+from tests.benchmarks import sections
+from tests.benchmarks.contestants import (
+    ALL,
+    FASTAPI,
+    NAIVE,
+    OURS,
+    RAW,
+    ROOT,
+    Contestant,
+    Server,
+    checkout,
+    peers,
+    pgbench,
+    running,
+)
+from tests.benchmarks.contestants.altered import ALTERED
 from tests.benchmarks.crowd import measure_crowd
 from tests.benchmarks.data import Data, find_cluster, open_data, run_open311
 from tests.benchmarks.dumping import measure_dumps
 from tests.benchmarks.explain import explain, explain_whole, explaining, targets
+from tests.benchmarks.fences import Fenced, measure_forking, measure_queue, measure_renderers, measure_sizes
 from tests.benchmarks.load import Refused, ask, call
 from tests.benchmarks.measures import (
     Asking,
+    Results,
     Runner,
     compare_bodies,
     measure_export,
@@ -35,6 +52,7 @@ from tests.benchmarks.measures import (
     measure_round,
     measure_start,
 )
+from tests.benchmarks.ratios import Against, ratios
 from tests.benchmarks.reading import measure_readers
 from tests.benchmarks.report import Run, compare, goals, machine, table_by_rows, write, write_raw
 from tests.benchmarks.republishing import measure_republishing
@@ -44,7 +62,22 @@ from tests.benchmarks.workloads import WORKLOADS, Field, Workload, address, post
 console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
 RAW_FOLDER = ROOT / "var" / "bench"
 PAGES = ROOT / "spec" / "benchmarks"
-PARTS = ("rounds", "mix", "memory", "crowd", "start", "export", "dump", "import", "republish", "readers", "explain")
+PARTS = (
+    "rounds",
+    "fences",
+    "mix",
+    "memory",
+    "crowd",
+    "start",
+    "export",
+    "dump",
+    "import",
+    "republish",
+    "readers",
+    "explain",
+)
+AGAINST = "against"
+"""The part that needs another checkout, and is run alone."""
 QUICK_ROWS = 20_000
 EVERYBODY = (*ALL, peers.TIPG, peers.PYGEOAPI)
 STATIC = {
@@ -86,7 +119,7 @@ def _run(words: argparse.Namespace, stack: ExitStack, progress: Progress) -> Run
     run.data.forget_posts()
     field = Field(run.data, _new_key(run.data), run.data.ids(2_000))
     bench = _Bench(words, run, field, folder, progress)
-    for part in PARTS:
+    for part in (*PARTS, AGAINST):
         if part in words.parts:
             getattr(bench, part)()
         run.loads.append(getloadavg()[0])
@@ -119,33 +152,75 @@ class _Bench:
         A server that was started a minute later, on other memory, while neighbours do something else, can differ by
         a tenth; rounds within one life of it would show none of that.
         """
-        wanted = [workload for workload in WORKLOADS if workload.name in self.words.workloads]
+        words, results = self.words, self.run.results
+        with_pgbench = pgbench.NAME in words.contestants
+        self._in_turn("Rounds", self.contestants, words.workloads, results, with_pgbench=with_pgbench)
+
+    def _in_turn(
+        self,
+        title: str,
+        contestants: Sequence[Contestant],
+        names: Container[str],
+        results: Results,
+        *,
+        with_pgbench: bool = False,
+    ) -> None:
+        """Rounds of the workloads of these names, all contestants in turn."""
+        wanted = [workload for workload in WORKLOADS if workload.name in names]
         scripts: dict[str, pgbench.Script] = {}
-        with self._bar("Rounds", len(wanted) * self.words.rounds) as advance:
+        with self._bar(title, len(wanted) * self.words.rounds) as advance:
             for number in range(self.words.rounds):
                 with ExitStack() as stack:
-                    servers = [
-                        stack.enter_context(running(one, self.environment, self.log)) for one in self.contestants
-                    ]
-                    if not number and pgbench.NAME in self.words.contestants:
+                    servers = [stack.enter_context(running(one, self.environment, self.log)) for one in contestants]
+                    if with_pgbench and not number:
                         scripts = pgbench.scripts(self.run.data, self.folder, self._posted(servers))
                         self.run.data.forget_posts()
                     for workload in wanted:
-                        self._round(number, workload, servers, scripts.get(workload.name))
+                        self._round(number, workload, servers, results, scripts.get(workload.name))
                         advance()
 
     def _round(
-        self, number: int, workload: Workload, servers: Sequence[Server], script: pgbench.Script | None
+        self,
+        number: int,
+        workload: Workload,
+        servers: Sequence[Server],
+        results: Results,
+        script: pgbench.Script | None,
     ) -> None:
         asking = [self._asking(server, workload) for server in servers if takes_part(server, workload)]
         if not number:
             compare_bodies(asking, workload)
         runners: list[Runner] = [*asking, *([script] if script else ())]
-        figures = self.run.results.setdefault(workload.name, {})
+        figures = results.setdefault(workload.name, {})
         measure_round(runners, figures, number=number, cpu_s=0.15 if self.run.is_quick else 0.6)
         if workload.writes:
             self.run.data.forget_posts()
         self.run.loads.append(getloadavg()[0])
+
+    def fences(self) -> None:
+        """What is fast on purpose, with it and without."""
+        found = self.run.fenced = Fenced()
+        asked = {name for one in ALTERED for name in one.asked if name in self.words.workloads}
+        self._in_turn("Fences", (OURS, *ALTERED), asked, found.results)
+        rounds = self.words.rounds
+        reads, renderings, jobs = (400, 200, 20) if self.run.is_quick else (10_000, 5_000, 500)
+        with self._bar("Fences beside requests", 4) as advance:
+            found.ratios.append(measure_renderers(rounds, renderings))
+            advance()
+            found.ratios += measure_forking(self.field, self.environment, self.log, rounds=rounds, reads=reads)
+            advance()
+            queue, found.jobs_per_second = measure_queue(self.run.data.cluster, rounds=rounds, count=jobs)
+            found.ratios.append(queue)
+            advance()
+            found.sizes = measure_sizes(self.run.data)
+            advance()
+
+    def against(self) -> None:
+        """This code beside another checkout's, over the same database."""
+        other = checkout(self.words.against, self.words.workloads)
+        results: Results = {}
+        self._in_turn(f"Beside {other.title}", (OURS, other), self.words.workloads, results)
+        self.run.against = Against(other.title, list(ratios(results, other.name)))
 
     def mix(self) -> None:
         """Reads and writes by the clock."""
@@ -271,9 +346,12 @@ setattr(_Bench, "import", _Bench.importing)
 
 
 def _tell(run: Run, words: argparse.Namespace) -> int:
-    page = write(run, Path(words.out) if words.out else (RAW_FOLDER if run.is_quick else PAGES))
+    is_kept = not (run.is_quick or run.against)
+    page = write(run, Path(words.out) if words.out else (PAGES if is_kept else RAW_FOLDER))
     for goal in goals(run):
-        console.print(f"  {goal.shown:>30}  {goal.wanted:>15}  {goal.verdict:<32} {goal.text}", markup=False)
+        if goal.found:
+            console.print(f"  {goal.shown:>30}  {goal.wanted:>15}  {goal.verdict:<32} {goal.text}", markup=False)
+    console.print("\n".join(sections.against(run.against)), markup=False, soft_wrap=True)
     for plan in run.faulty():
         console.print(
             f"  {plan.title}: {plan.statement_ms:.1f} ms, {', '.join(plan.path)}: {'; '.join(plan.faults)}"
@@ -316,6 +394,12 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--compare", nargs=2, type=Path, metavar="JSON", help="measure nothing; whether two runs agree (var/bench)"
     )
+    parser.add_argument(
+        "--against",
+        type=_checkout,
+        metavar="FOLDER",
+        help="this code beside another checkout's, 9 rounds, nothing else",
+    )
     parser.add_argument("--out", default="", help="where the page goes; default spec/benchmarks")
     for name, known in (
         ("parts", list(PARTS)),
@@ -327,8 +411,16 @@ def _arguments() -> argparse.Namespace:
         )
     words = parser.parse_args()
     words.rows = words.rows or (QUICK_ROWS if words.quick else 1_000_000)
-    words.rounds = words.rounds or (2 if words.quick else 5)
+    words.rounds = words.rounds or (2 if words.quick else 9 if words.against else 5)
+    if words.against:
+        words.parts = [AGAINST]
     return words
+
+
+def _checkout(text: str) -> Path:
+    if not (Path(text) / "open311" / "__main__.py").is_file():
+        raise argparse.ArgumentTypeError(f"{text!r} is no checkout of this repository")
+    return Path(text).resolve()
 
 
 def _rows(text: str) -> int:

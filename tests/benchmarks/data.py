@@ -45,22 +45,17 @@ STRETCH_ROWS = 10_000
 BATCH_ROWS = 1_000
 MAX_AGE = timedelta(days=10)
 """After that the last 90 days, which a list shows by default, would be too thin."""
+POSTGRES = {
+    "shared_buffers": "512MB",
+    "effective_cache_size": "4GB",
+    "random_page_cost": "1.1",  # as our sessions have it, for everybody
+    "max_wal_size": "4GB",
+    "checkpoint_timeout": "30min",
+    "autovacuum": "off",  # tables are vacuumed after each change here
+    "logging_collector": "off",
+}
+"""A server's memory, and nothing that starts by itself."""
 TABLES = (service_request, request_event, publication)
-
-
-class BenchCluster(Cluster):
-    """The private cluster of the project, with a server's memory and nothing that starts by itself."""
-
-    def _settings(self) -> dict[str, str]:
-        return super()._settings() | {
-            "shared_buffers": "512MB",
-            "effective_cache_size": "4GB",
-            "random_page_cost": "1.1",  # as our sessions have it, for everybody
-            "max_wal_size": "4GB",
-            "checkpoint_timeout": "30min",
-            "autovacuum": "off",  # tables are vacuumed after each change here
-            "logging_collector": "off",
-        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -329,6 +324,6 @@ def _quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def find_cluster() -> BenchCluster:
+def find_cluster() -> Cluster:
     """The benchmark's own cluster, durable, below var/."""
-    return BenchCluster(HOME, durable=True, bin_dir=find_binaries())
+    return Cluster(HOME, durable=True, bin_dir=find_binaries(), settings=POSTGRES)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import platform
-import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -14,7 +13,7 @@ from statistics import median
 from typing import Any
 
 from tests.benchmarks import sections
-from tests.benchmarks.contestants import ALL, BARE, FASTAPI, NAIVE, OURS, RAW
+from tests.benchmarks.contestants import ALL, BARE, FASTAPI, NAIVE, OURS, RAW, ROOT, commit
 from tests.benchmarks.contestants.peers import PYGEOAPI, TIPG
 from tests.benchmarks.contestants.pgbench import NAME as PGBENCH
 from tests.benchmarks.contestants.pgbench import TITLE as PGBENCH_TITLE
@@ -22,8 +21,10 @@ from tests.benchmarks.crowd import Crowd
 from tests.benchmarks.data import Data
 from tests.benchmarks.dumping import Dumped
 from tests.benchmarks.explain import Plan
+from tests.benchmarks.fences import Fenced
 from tests.benchmarks.load import Refused
 from tests.benchmarks.measures import Export, Figures, Import, Memory, Mix, Results
+from tests.benchmarks.ratios import Against
 from tests.benchmarks.reading import Witnessed
 from tests.benchmarks.republishing import Republished
 from tests.benchmarks.tables import table
@@ -54,6 +55,8 @@ class Run:
     is_quick: bool
     parts: tuple[str, ...] = ()
     results: Results = field(default_factory=dict)
+    fenced: Fenced | None = None
+    against: Against | None = None
     starts: dict[str, list[float]] = field(default_factory=dict)
     memory: dict[str, Memory] = field(default_factory=dict)
     mixes: dict[str, Mix] = field(default_factory=dict)
@@ -224,10 +227,9 @@ def write_raw(run: Run, folder: Path) -> None:
         "begun_at": run.begun_at.isoformat(),
         "machine": dict(run.facts),
         "goals": [asdict(goal) for goal in goals(run) if goal.found],
-        "results": {
-            workload: {name: asdict(figures) | {"latencies": []} for name, figures in row.items()}
-            for workload, row in run.results.items()
-        },
+        "results": _raw_results(run.results),
+        "against": run.against and asdict(run.against),
+        "fenced": run.fenced and asdict(run.fenced) | {"results": _raw_results(run.fenced.results)},
         "dumps": [asdict(one) for one in run.dumps],
         "crowd": _raw(run.crowd),
         "republished": _raw(run.republished),
@@ -235,6 +237,13 @@ def write_raw(run: Run, folder: Path) -> None:
         "plans": [asdict(plan) for plan in run.plans],
     }
     (folder / f"{run.name}-{run.begun_at:%H%M}.json").write_text(json.dumps(found, indent=1), encoding="utf-8")
+
+
+def _raw_results(results: Results) -> dict[str, Any]:
+    return {
+        workload: {name: asdict(figures) | {"latencies": []} for name, figures in row.items()}
+        for workload, row in results.items()
+    }
 
 
 def _raw(found: Crowd | Republished | Witnessed | None) -> dict[str, Any] | None:
@@ -316,13 +325,17 @@ def _page(run: Run) -> Iterator[str]:
     yield from table(["machine", ""], run.facts)
     if run.results:
         yield f"\n![CPU per request by workload]({run.name}.svg)"
-    yield "\n## Goals\n"
-    yield from table(
-        ["goal", "wanted", "found", "", ""],
-        ((goal.text, goal.wanted, goal.shown, goal.verdict, goal.note) for goal in goals(run) if goal.found),
-    )
+    measured = [goal for goal in goals(run) if goal.found]
+    if measured:
+        yield "\n## Goals\n"
+        yield from table(
+            ["goal", "wanted", "found", "", ""],
+            ((goal.text, goal.wanted, goal.shown, goal.verdict, goal.note) for goal in measured),
+        )
     if run.results:
         yield from _rounds(run)
+    yield from sections.against(run.against)
+    yield from sections.fences(run.fenced)
     yield from _rest(run)
     yield from _export(run)
     yield from sections.dumps(run.dumps)
@@ -452,7 +465,7 @@ def machine(run: Run) -> list[tuple[str, str]]:
         ("system", f"{platform.system()} {platform.release()}, Python {platform.python_version()}"),
         ("database", f"PostgreSQL {postgres}, PostGIS {postgis}, shared_buffers {buffers}, fsync on, warm"),
         ("libraries", libraries),
-        ("code", _commit()),
+        ("code", commit(ROOT)),
         ("machine's load", f"{loads[0]:.1f} to {loads[-1]:.1f}; above {_cores() + 4} others were at work too"),
         ("took", f"{(datetime.now(UTC) - run.begun_at).total_seconds() / 60:.0f} min"),
     ]
@@ -465,17 +478,6 @@ def _cpu_model() -> str:
 
 def _cores() -> int:
     return len([line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("processor")])
-
-
-def _commit() -> str:
-    done = subprocess.run(
-        ["git", "describe", "--always", "--dirty"],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=Path(__file__).parent,
-    )
-    return done.stdout.strip() or "unknown"
 
 
 def _has(name: str) -> bool:

@@ -4,13 +4,51 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from tests.benchmarks.contestants.altered import ALTERED
 from tests.benchmarks.crowd import Crowd
 from tests.benchmarks.dumping import Dumped
+from tests.benchmarks.fences import Fenced
 from tests.benchmarks.load import Outcome
+from tests.benchmarks.ratios import Against, ratio_table, ratios
 from tests.benchmarks.reading import Witnessed
 from tests.benchmarks.republishing import Republished
 from tests.benchmarks.tables import table
 from tests.benchmarks.workloads import READS_PER_S
+
+_HOW_TO_READ = (
+    "Both figures of a round were measured one after the other; a share is the first, of the second. The last"
+    " column says in how many rounds the first was higher."
+)
+
+
+def fences(found: Fenced | None) -> Iterator[str]:
+    """What is fast on purpose, with it and without."""
+    if found is None:
+        return
+    yield "\n## What is fast on purpose, and without it\n"
+    yield (
+        "Each has a [decision](../decisions/README.md) of that number, which says what it costs and when it may be"
+        f" deleted. {_HOW_TO_READ}"
+    )
+    for contestant in ALTERED:
+        yield f"\n**{contestant.title}**\n"
+        yield from ratio_table(("as it is", "so"), ratios(found.results, contestant.name))
+    yield "\n**Beside requests**\n"
+    yield from ratio_table(("the first", "the second"), found.ratios)
+    sizes = (f"{name} {rows:,.0f}, its indexes {more:,.0f}" for name, (rows, more) in found.sizes.items())
+    yield (
+        f"\nOne worker does {found.jobs_per_second:,.0f} jobs a second that find nothing to do."
+        f" A request takes so many bytes in each table (0004): {'; '.join(sizes)}."
+    )
+
+
+def against(found: Against | None) -> Iterator[str]:
+    """This code beside another checkout's."""
+    if found is None:
+        return
+    yield f"\n## Beside {found.other}\n"
+    yield f"{_HOW_TO_READ}\n"
+    yield from ratio_table(("this code", found.other), found.ratios)
 
 
 def dumps(found: Sequence[Dumped]) -> Iterator[str]:

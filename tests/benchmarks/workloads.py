@@ -235,7 +235,8 @@ def _quarter_pages(field: Field) -> int:
 
 def takes_part(server: Server, workload: Workload) -> bool:
     """Whether a contestant can be asked this."""
-    return server.name in workload.who or workload.name in server.contestant.targets
+    contestant = server.contestant
+    return contestant.name in workload.who or workload.name in (*contestant.targets, *contestant.asked)
 
 
 def requests_for(field: Field, server: Server, workload: Workload) -> list[bytes]:

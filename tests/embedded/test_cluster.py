@@ -200,6 +200,11 @@ def test_only_the_cluster_for_tests_gives_up_durability(cluster: Cluster, stoppe
         ]
 
 
+def test_a_cluster_has_the_settings_that_it_was_given(stopped: Path, folder: Path) -> None:
+    with Cluster(copied(stopped, folder / "pg"), durable=False, settings={"shared_buffers": "32MB"}) as cluster:
+        assert ask(cluster, "SHOW shared_buffers") == "32MB"
+
+
 # Who keeps it running
 
 

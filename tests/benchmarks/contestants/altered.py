@@ -1,0 +1,141 @@
+"""Our server without one of the things that make it fast, so that each can be measured with and without.
+
+`python -m tests.benchmarks.contestants.altered NAME serve …` is `open311 serve …` after one of `CHANGES`, which put
+in what would be there if the thing were deleted. The numbers are those of spec/decisions/.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from functools import partial
+from importlib import import_module
+from typing import Any
+
+from open311.cli.memory import collection_paused, use_one_blas_thread
+from tests.benchmarks.contestants import OURS, Contestant
+
+NO_LIMIT = 2**31 - 1
+
+
+def quick_lane() -> None:
+    """Flask serves every call."""
+    _replace("open311.app", "QuickLane", lambda application, endpoints: application)
+
+
+def forked_application() -> None:
+    """Each web process makes its own application."""
+    web_processes = import_module("open311.cli.web_processes")
+
+    def maker(settings: Any, server: Any) -> Callable[[], Any]:
+        return partial(web_processes._make_application, settings)
+
+    _replace("open311.cli.web_processes", "_application_maker", maker)
+
+
+def caps() -> None:
+    """Prepared pages have a literal limit that says nothing."""
+    _replace("open311.storage.hot.kinds", "_CAPS", (NO_LIMIT,))
+
+
+def one_statement() -> None:
+    """A POST runs the statements that imports and updates run, in one transaction of SQLAlchemy."""
+    from sqlalchemy import insert
+
+    from open311.storage import publications, requests
+    from open311.storage.tables import reporter
+
+    submitting = import_module("open311.operations.intake.submit_request")
+
+    def store(platform: Any, run: Any, jurisdiction: Any, service: Any, new: Any) -> Any:
+        record = new.record
+        new = submitting._with_id(new, jurisdiction, jurisdiction.new_id(record.number, record.requested_at))
+        key = {"jurisdiction_id": jurisdiction.id, "request_id": record.number}
+        with platform.database.transaction() as connection:
+            requests.add_records(connection, [new.record])
+            requests.insert_events(connection, new.record, new.events)
+            connection.execute(insert(reporter), key | _fields(new.reporter))
+            publications.write_publications(connection, [new.publication])
+        return new
+
+    _replace("open311.operations.intake.submit_request", "_store", store)
+
+
+def _fields(reporter: Any) -> dict[str, str]:
+    return {name: getattr(reporter, name) for name in reporter.__dataclass_fields__}
+
+
+def _replace(module: str, name: str, value: Any) -> None:
+    found = import_module(module)
+    if not hasattr(found, name):
+        raise LookupError(f"{module} has no {name} any more; tell {__file__} what takes its place")
+    setattr(found, name, value)
+
+
+CHANGES = {change.__name__: change for change in (quick_lane, forked_application, caps, one_statement)}
+
+
+def _altered(
+    name: str, title: str, *, asked: tuple[str, ...] = (), without: str = "", **settings: str
+) -> Contestant:
+    """Ours without one thing, the name of one of `CHANGES`, or with other settings."""
+    python, _, _, *words = OURS.command
+    program = (f"{__package__}.altered", without) if without else ("open311",)
+    return Contestant(
+        name=name,
+        title=title,
+        command=(python, "-m", *program, *words),
+        environment={**OURS.environment, **settings},
+        asked=asked,
+    )
+
+
+ONE_EACH = _altered("one-each", "each web process makes its own application (0021)", without="forked_application")
+"""Asked nothing in rounds: forking brings a quick start and saves memory."""
+ALTERED = (
+    _altered(
+        "flask",
+        "Flask serves every call (0019)",
+        asked=("services", "definition", "discovery", "one", "small", "page", "unchanged"),
+        without="quick_lane",
+    ),
+    _altered(
+        "unprepared",
+        "no plan is kept (0023)",
+        asked=("one", "small", "page", "unchanged", "post"),
+        OPEN311_PREPARE_STATEMENTS="false",
+    ),
+    _altered(
+        "uncapped",
+        "plans are kept, and pages have no literal limit (0023)",
+        asked=("small", "page", "unchanged"),
+        without="caps",
+    ),
+    _altered(
+        "statements",
+        "a POST is a transaction of several statements (0024)",
+        asked=("post",),
+        without="one_statement",
+    ),
+    _altered(
+        "rated",
+        "reads are counted: OPEN311_GET_RATE is set",
+        asked=("services", "one", "small", "page"),
+        OPEN311_GET_RATE="100000000 per minute",
+    ),
+)
+
+
+def main() -> None:
+    """Change what is named, then be `open311`."""
+    from open311.cli import main as open311
+
+    name, *words = sys.argv[1:]
+    use_one_blas_thread()
+    with collection_paused():
+        CHANGES[name]()
+    open311(words, prog_name="open311")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,204 @@
+"""What is fast on purpose, with it and without: what cannot be seen from requests alone.
+
+Each function measures two ways in rounds that take turns, and gives a figure of both for every round.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TypeVar
+
+import orjson
+from sqlalchemy import text
+
+from open311.domain.requests import Extras, PublicRequest
+from open311.embedded import Cluster
+from open311.formats import Rendition, render_request, shape_of
+from open311.formats.documents import _child, json_fragments, json_item, xml_item
+from open311.formats.writing import bulk_csv_line
+from open311.operations.publishing import Names, extras_of, public_view
+from open311.storage.engine import Connection, Database, open_database
+from open311.storage.queue import Queue, Task
+from schemas.georeport import ExtrasSchema, ServiceRequestSchema
+from tests.benchmarks.city import Chronicle
+from tests.benchmarks.contestants import OURS, Contestant, running
+from tests.benchmarks.contestants.altered import ONE_EACH
+from tests.benchmarks.cpu import cpu_ns
+from tests.benchmarks.data import CITY, Data, city, make_empty, run_open311
+from tests.benchmarks.load import Refused
+from tests.benchmarks.measures import SETTLING_S, Results, measure_memory
+from tests.benchmarks.ratios import Ratio
+from tests.benchmarks.workloads import Field
+
+T = TypeVar("T")
+QUEUE_NAME = "bench_queue"
+OWN_QUEUE = """
+    CREATE TABLE own_job (
+        id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, task text NOT NULL, arguments jsonb NOT NULL,
+        status text NOT NULL DEFAULT 'todo', scheduled_at timestamptz
+    )
+"""
+JOBS_PER_SECOND = """
+    SELECT count(*) FILTER (WHERE type = 'succeeded') / extract(epoch FROM max(at) - min(at))
+    FROM procrastinate_events WHERE type IN ('started', 'succeeded')
+"""
+JOB = {"jurisdiction_id": CITY, "number": 1, "token": "t" * 22}
+
+
+@dataclass(slots=True)
+class Fenced:
+    """What came out.
+
+    results          of requests, by workload and contestant
+    ratios           of what cannot be seen from requests
+    jobs_per_second  that one worker does, of a kind that finds nothing to do
+    sizes            bytes a request takes: by table, its rows and their indexes
+    """
+
+    results: Results = field(default_factory=dict)
+    ratios: list[Ratio] = field(default_factory=list)
+    jobs_per_second: float = 0.0
+    sizes: dict[str, tuple[float, float]] = field(default_factory=dict)
+
+
+def measure_renderers(rounds: int, count: int) -> Ratio:
+    """Renditions by generated functions and by marshmallow's dump, CPU each (0020). Refused where they differ."""
+    views = list(_views(count))
+    dump = _dumping()
+    if any(render_request(*view) != dump(*view) for view in views):
+        raise Refused("the renderer and the schemas disagree")
+    ours, others = _in_turn(
+        rounds,
+        lambda: _cpu_us(lambda: [render_request(*view) for view in views], count),
+        lambda: _cpu_us(lambda: [dump(*view) for view in views], count),
+    )
+    return Ratio("a request's renditions, generated; by marshmallow's dump (0020)", "CPU-µs", ours, others)
+
+
+def _dumping() -> Callable[[PublicRequest, Extras], Rendition]:
+    """Renders with the schemas and what whole documents are written with; shapes are read once, as ours are."""
+    requests, extras = ServiceRequestSchema(), ExtrasSchema()
+    request_shape, extras_shape = shape_of(ServiceRequestSchema), shape_of(ExtrasSchema)
+
+    def dump(request: PublicRequest, more: Extras) -> Rendition:
+        content, added = requests.dump(request), extras.dump(more)
+        markup = (_child(one, added[one.name]) if one.name in added else "" for one in extras_shape.columns)
+        line = bulk_csv_line(content, added.get("extended_attributes") or {})
+        return Rendition(
+            json_item(content), xml_item(request_shape, content), json_fragments(added), tuple(markup), line
+        )
+
+    return dump
+
+
+def _views(count: int) -> Iterator[tuple[PublicRequest, Extras]]:
+    """Requests of New York as they are rendered."""
+    jurisdiction, now = city(), datetime(2026, 6, 1, tzinfo=UTC)
+    names = Names(jurisdiction, {})
+    records = Chronicle(jurisdiction, 1, now).records(now - timedelta(days=90), now, range(1, count + 1))
+    for record in records:
+        yield public_view(record, names), extras_of(record, names, ())
+
+
+def measure_forking(
+    field: Field, environment: Mapping[str, str], log: Path, *, rounds: int, reads: int
+) -> Iterator[Ratio]:
+    """An application that is forked, and one that each web process makes (0021)."""
+
+    def start(contestant: Contestant) -> tuple[float, ...]:
+        return _start(field, contestant, environment, log, reads)
+
+    ours, others = _in_turn(rounds, lambda: start(OURS), lambda: start(ONE_EACH))
+    figures = (("start to first answer", "s"), ("CPU of a start", "s"), (f"memory after {reads:,} reads", "MB"))
+    for number, (title, unit) in enumerate(figures):
+        mine, theirs = ([start[number] for start in starts] for starts in (ours, others))
+        yield Ratio(f"{title}; {ONE_EACH.title}", unit, mine, theirs)
+
+
+def _start(
+    field: Field, contestant: Contestant, environment: Mapping[str, str], log: Path, reads: int
+) -> tuple[float, ...]:
+    """Seconds to the first answer, CPU seconds until all web processes are there, MB after so many reads."""
+    begun_at = time.perf_counter()
+    with running(contestant, environment, log) as server:
+        seconds = time.perf_counter() - begun_at
+        time.sleep(SETTLING_S)  # granian does not tell when its last web process has begun
+        cpu_s = cpu_ns([server.pid]) / 1e9
+        return seconds, cpu_s, measure_memory(field, server, reads).after
+
+
+def measure_queue(cluster: Cluster, *, rounds: int, count: int) -> tuple[Ratio, float]:
+    """A job deferred with procrastinate and a row in a table of one's own (0022), each in a transaction.
+
+    Then how many jobs a second a worker does, from the first it takes to the last.
+    """
+    make_empty(cluster, QUEUE_NAME)
+    data = Data(cluster, QUEUE_NAME, 0, datetime.now(UTC))
+    database = open_database(data.url)
+    try:
+        defer, insert = _writers(database)
+        ours, others = _in_turn(
+            rounds,
+            lambda: _cpu_us(lambda: _write(database, defer, count), count, data.postmaster),
+            lambda: _cpu_us(lambda: _write(database, insert, count), count, data.postmaster),
+        )
+        run_open311(["worker", "--once"], data.url)
+        with data.asking() as cursor:
+            cursor.execute(JOBS_PER_SECOND)
+            per_second = float(cursor.fetchone()[0])
+    finally:
+        database.close()
+        cluster.drop_database(QUEUE_NAME)
+    title = "a job deferred with procrastinate; a row in a table of one's own (0022)"
+    return Ratio(title, "CPU-µs", ours, others), per_second
+
+
+def _writers(database: Database) -> tuple[Callable[[Connection], object], Callable[[Connection], object]]:
+    queue = Queue(database)
+    with database.transaction() as connection:
+        connection.execute(text(OWN_QUEUE))
+    statement = text("INSERT INTO own_job (task, arguments) VALUES (:task, :arguments)")
+    values = {"task": Task.RESOLVE.value, "arguments": orjson.dumps(JOB).decode()}
+    return (
+        lambda connection: queue.defer(connection, Task.RESOLVE, **JOB),
+        lambda connection: connection.execute(statement, values),
+    )
+
+
+def _write(database: Database, write: Callable[[Connection], object], count: int) -> None:
+    for _ in range(count):
+        with database.transaction() as connection:
+            write(connection)
+
+
+def _in_turn(rounds: int, one: Callable[[], T], other: Callable[[], T]) -> tuple[list[T], list[T]]:
+    """What both say, round by round; each begins every other round. Both run once before that, to warm up."""
+    found: tuple[list[T], list[T]] = ([], [])
+    for number in range(-1, rounds):
+        for side in (0, 1) if number % 2 else (1, 0):
+            figure = (one, other)[side]()
+            if number >= 0:
+                found[side].append(figure)
+    return found
+
+
+def _cpu_us(work: Callable[[], object], count: int, *roots: int) -> float:
+    """CPU time of one of `count` things: this process's, and that of other process trees."""
+    before = time.process_time_ns() + cpu_ns(roots)
+    work()
+    return (time.process_time_ns() + cpu_ns(roots) - before) / count / 1000
+
+
+def measure_sizes(data: Data) -> dict[str, tuple[float, float]]:
+    """Bytes a request takes in the table of records and in that of publications, and in their indexes (0004)."""
+    found = {}
+    with data.asking() as cursor:
+        for table in ("service_request", "publication"):
+            cursor.execute("SELECT pg_table_size(%s), pg_indexes_size(%s)", (table, table))
+            of_rows, of_indexes = cursor.fetchone()
+            found[table] = (of_rows / data.rows, of_indexes / data.rows)
+    return found

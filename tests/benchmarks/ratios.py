@@ -1,0 +1,69 @@
+"""One figure of two contestants, measured in turn: what each round says of their ratio."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from tests.benchmarks.contestants import OURS
+from tests.benchmarks.measures import Results
+from tests.benchmarks.tables import table
+from tests.benchmarks.workloads import WORKLOADS
+
+
+@dataclass(frozen=True, slots=True)
+class Ratio:
+    """A figure of ours and the same of another, one of each for every round."""
+
+    title: str
+    unit: str
+    ours: Sequence[float]
+    others: Sequence[float]
+
+    @property
+    def percents(self) -> list[float]:
+        """Ours, of the other's, round by round."""
+        return [100 * one / other for one, other in zip(self.ours, self.others, strict=True)]
+
+    @property
+    def higher(self) -> int:
+        """The rounds in which ours was higher."""
+        return sum(percent > 100 for percent in self.percents)
+
+
+@dataclass(frozen=True, slots=True)
+class Against:
+    """This code beside another checkout's, whose name is its commit's."""
+
+    other: str
+    ratios: Sequence[Ratio]
+
+
+def ratios(results: Results, other: str) -> Iterator[Ratio]:
+    """What ours and another were both measured on: CPU, and for writes, which wait for the disk, the rate."""
+    for workload in WORKLOADS:
+        figures = results.get(workload.name, {})
+        if other not in figures:
+            continue
+        ours, others = figures[OURS.name], figures[other]
+        yield Ratio(workload.title, "CPU-ms", ours.cpu_ms, others.cpu_ms)
+        if workload.writes:
+            yield Ratio(workload.title, "a second", ours.per_second, others.per_second)
+
+
+def ratio_table(titles: tuple[str, str], rows: Iterable[Ratio]) -> Iterator[str]:
+    """Medians (least–most) of both and of the first's share of the second."""
+    yield from table(
+        ["", "", *titles, "share, %", "higher in"],
+        ((row.title, row.unit, *map(_spread, (row.ours, row.others, row.percents)), _count(row)) for row in rows),
+    )
+
+
+def _spread(found: Sequence[float]) -> str:
+    digits = 2 if median(found) < 10 else 0
+    return f"{median(found):,.{digits}f} ({min(found):,.{digits}f}–{max(found):,.{digits}f})"
+
+
+def _count(row: Ratio) -> str:
+    return f"{row.higher} of {len(row.percents)}"
