@@ -208,7 +208,7 @@ class SubmissionArguments(JurisdictionArguments):
     """What a new request takes."""
 
     api_key = TextParameter("The key; may also stand in Authorization: Bearer or X-Api-Key.")
-    service_code = TextParameter("Which service.", "pothole")
+    service_code = TextParameter("Which service.", "pothole", is_single=True)
     lat = TextParameter("Latitude, with long.", "60.1718")
     long = TextParameter("Longitude, with lat.", "24.9414")
     address_string = TextParameter("Where, in words.", "5 Mill Lane")

@@ -66,7 +66,9 @@ class NearbyArguments(RequestArguments):
 
     lat = LatitudeParameter("Latitude.", 60.1718, missing="is missing; send lat and long together.")
     long = LongitudeParameter("Longitude.", 24.9414, missing="is missing; send lat and long together.")
-    service_code = TextParameter("Which service.", "pothole")
+    service_code = TextParameter(
+        "Which service.", "pothole", is_single=True, missing="is missing; send one from the service list."
+    )
     radius = NumberParameter("Metres, at most 1000; else as the service has it.", 50, least=0, most=MAX_VICINITY_M)
     days = NumberParameter(
         "Days back, at most 365; else as the service has it.", 7, least=1, most=MAX_VICINITY_DAYS

@@ -13,11 +13,13 @@ from typing import Any, ClassVar, cast
 from marshmallow import ValidationError, fields
 
 from schemas.base import describe
-from schemas.values import LIMITS, NotAnInstant, parse_degrees, parse_instant
+from schemas.values import LIMITS, NotAnInstant, parse_degrees, parse_instant, stripped
 
 Sent = Mapping[str, Sequence[str]]
 """What a caller sent: each name with all its values, in their order."""
 
+NUL = "\x00"
+HOLDS_NUL = "holds a NUL character; leave it out."
 SHOWN_CHARACTERS = 40
 """How much of a faulty value an error repeats."""
 
@@ -57,8 +59,11 @@ class Parameter(fields.Field[Any]):
 
     def gather(self, sent: Sent) -> list[str]:
         """The values sent for it, without blank ones; those of an alias only where its own name is absent."""
-        values = next((sent[name] for name in self.names if name in sent), ())
-        return [value for value in map(str.strip, values) if value]
+        for name in self.names:
+            values = [value for value in map(_clean, sent.get(name, ())) if value]
+            if values:
+                return values
+        return []
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> Any:
         return self.read(value)
@@ -72,20 +77,40 @@ class Parameter(fields.Field[Any]):
         raise NotImplementedError
 
 
+def _clean(text: str) -> str:
+    """Text without blanks around it and without what XML forbids; NUL stays, for it is refused."""
+    return text.strip() if NUL in text else stripped(text)
+
+
 class TextParameter(Parameter, fields.String):
-    """Text. One that names something may hold no NUL, which no database could keep.
+    """Text. It may hold no NUL, which no database could keep.
 
     most_characters  longer text is cut
+    is_single        several different values are refused, rather than all but the first ignored
     """
 
-    def __init__(self, about: str, example: Any = None, *, most_characters: int | None = None, **more: Any) -> None:
+    def __init__(
+        self,
+        about: str,
+        example: Any = None,
+        *,
+        most_characters: int | None = None,
+        is_single: bool = False,
+        **more: Any,
+    ) -> None:
         super().__init__(about, example, **{"default": ""} | more)
-        self.most_characters = most_characters
+        self.most_characters, self.is_single = most_characters, is_single
+
+    def read(self, values: list[str]) -> str:
+        """The text."""
+        if self.is_single and len(set(values)) > 1:
+            raise ValidationError(f"takes one value; {len(set(values))} came.")
+        return self.read_one(values[0])
 
     def read_one(self, text: str) -> str:
         """The text."""
-        if "\x00" in text:
-            raise ValidationError("holds a NUL character; leave it out.")
+        if NUL in text:
+            raise ValidationError(HOLDS_NUL)
         return text[: self.most_characters]
 
 
@@ -112,13 +137,13 @@ class ListParameter(Parameter, fields.String):
 
     def gather(self, sent: Sent) -> list[str]:
         """The words."""
-        words = (word.strip() for value in super().gather(sent) for word in value.split(","))
+        words = (_clean(word) for value in super().gather(sent) for word in value.split(","))
         return list(dict.fromkeys(word for word in words if word))
 
     def read(self, values: list[str]) -> tuple[str, ...]:
         """The words, checked."""
-        if any("\x00" in word for word in values):
-            raise ValidationError("holds a NUL character; leave it out.")
+        if any(NUL in word for word in values):
+            raise ValidationError(HOLDS_NUL)
         if self.most is not None and len(values) > self.most:
             raise ValidationError(f"holds {len(values)} {self.unit}; {self.most} are allowed.")
         if self.choices is None:

@@ -1,6 +1,6 @@
-"""How single values are written on the wire: instants and degrees (A26, A27, A38).
+"""How single values are written on the wire: instants, degrees and text (A11, A26, A27, A38, A64).
 
-The only grammar of both: bodies, parameters, imports and cities' files all read and write by it.
+The only grammar of them: bodies, parameters, imports and cities' files all read and write by it.
 """
 
 from __future__ import annotations
@@ -105,3 +105,20 @@ def parse_degrees(name: str, text: str) -> float:
     if not isfinite(degrees) or abs(degrees) > limit:
         raise ValueError(f"{text[:40]} is outside -{limit:g}..{limit:g}; send WGS 84 degrees.")
     return degrees
+
+
+# What XML 1.0 cannot carry, lone surrogates and the two non-characters among it.
+_UNPRINTABLE = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_LINE_END = re.compile(r"\r\n?")
+
+
+def clean_text(text: str) -> str:
+    """The text without what XML 1.0 forbids, with line ends as LF: safe in JSON and XML alike."""
+    if text.isprintable():  # nothing that XML forbids is, and no line end
+        return text
+    return _UNPRINTABLE.sub("", _LINE_END.sub("\n", text))
+
+
+def stripped(text: str) -> str:
+    """Cleaned, and without blanks around it."""
+    return clean_text(text).strip()

@@ -2,24 +2,11 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 
-# What XML 1.0 cannot carry, lone surrogates and the two non-characters among it.
-_UNPRINTABLE = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_LINE_END = re.compile(r"\r\n?")
+from schemas.values import clean_text, stripped
 
-
-def clean_text(text: str) -> str:
-    """The text without what XML 1.0 forbids, with line ends as LF: safe in JSON and XML alike."""
-    if text.isprintable():  # nothing that XML forbids is, and no line end
-        return text
-    return _UNPRINTABLE.sub("", _LINE_END.sub("\n", text))
-
-
-def stripped(text: str) -> str:
-    """Cleaned, and without blanks around it."""
-    return clean_text(text).strip()
+__all__ = ["clean_text", "folded", "is_single_line", "stripped"]
 
 
 def folded(text: str) -> str:

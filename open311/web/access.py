@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from werkzeug.wrappers import Request
@@ -11,8 +11,7 @@ from open311.operations.access.api_keys import require_key, require_key_for
 from open311.operations.platform import Platform
 from open311.plugins import Jurisdiction
 from open311.storage.keys import ApiKey
-
-Sent = Mapping[str, Sequence[str]]
+from open311.web.parsing import Parameters, first
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +23,7 @@ class Access:
     """
 
     name: str
-    find_key: Callable[[Platform, Request, Sent], ApiKey] | None
+    find_key: Callable[[Platform, Request, Parameters], ApiKey] | None
 
     def check_city(self, key: ApiKey | None, city: Jurisdiction | None) -> None:
         """Forbidden where the key is for another city than the one that is asked."""
@@ -32,12 +31,12 @@ class Access:
             require_key_for(key, city.id)
 
 
-def _caller_key(platform: Platform, request: Request, sent: Sent) -> ApiKey:
+def _caller_key(platform: Platform, request: Request, sent: Parameters) -> ApiKey:
     """The key of the caller: parameter, Authorization: Bearer or X-Api-Key. Raises Forbidden (A56, A57)."""
     scheme, _, credential = request.headers.get("Authorization", "").partition(" ")
     bearer = credential.strip() if scheme.lower() == "bearer" else ""
-    parameter = next(iter(sent.get("api_key", ())), "").strip()
-    return require_key(platform, parameter or bearer or request.headers.get("X-Api-Key", "").strip())
+    given = first(sent, "api_key") or bearer or request.headers.get("X-Api-Key", "").strip()
+    return require_key(platform, given)
 
 
 ANYBODY = Access("anybody", None)

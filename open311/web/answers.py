@@ -16,6 +16,7 @@ from open311.formats import JSON, Format, document, shape_of
 from open311.formats.writing import Feed
 from open311.web.calls import Answer, Call
 from open311.web.codings import pack
+from open311.web.surfaces import ErrorShape, surface_of
 from schemas.georeport import ErrorSchema
 
 if TYPE_CHECKING:
@@ -136,7 +137,9 @@ def problem_answer(problems: Iterable[Problem], status: int, title: str) -> Resp
 
 
 def _is_jsonp(call: Call) -> bool:
-    return call.platform.settings.jsonp and call.output is JSON and "callback" in call.request.args
+    if not call.platform.settings.jsonp or call.output is not JSON or "callback" not in call.request.args:
+        return False
+    return surface_of(call.request.path).errors is ErrorShape.GEOREPORT
 
 
 def _wrapped(body: bytes, name: str) -> bytes:

@@ -20,14 +20,12 @@ from open311.web.answers import send
 from open311.web.calls import Call, Values
 from open311.web.documentation import DescribedBlueprint, GeoReportApi, operation_of
 from open311.web.endpoints import City, Endpoint
-from open311.web.parsing import Parameters, first, read_form, read_query
+from open311.web.parsing import MOST_REMEMBERED_BYTES, Parameters, first, read_form, read_query
 from open311.web.surfaces import SURFACES, Surface, accepted_format
-from schemas.arguments import Arguments
+from schemas.arguments import Arguments, NoArguments
+from schemas.parameters import HOLDS_NUL, NUL
 
-MOST_REMEMBERED_BYTES = 1_000
-"""Longer queries are read anew each time."""
 REMEMBERED_QUERIES = 2_048
-_NUL = "holds a NUL character; leave it out."
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +59,8 @@ class BoundEndpoint:
         Raises what the reading, the access rule and the view raise.
         """
         for name, value in path.items():
-            if "\x00" in value:
-                raise Invalid(_NUL, name)
+            if NUL in value:
+                raise Invalid(HOLDS_NUL, name)
         call = self._call(request, suffix, path)
         rest = {name: value for name, value in path.items() if name != "jurisdiction_id"}
         answer = self.endpoint.view(call, **rest)
@@ -98,9 +96,8 @@ class BoundEndpoint:
         return accepted_format(request) if suffix is None else Format(suffix)
 
     def _reading_of(self, query: bytes, path: Mapping[str, str]) -> _Reading:
-        if self.endpoint.city is City.IN_PATH:
-            sent = read_query(query)
-            return self._read(sent, self._city(sent, path))
+        if self.endpoint.reads is NoArguments:
+            return self._read({}, self._city({}, path))
         read = self._remembered if len(query) <= MOST_REMEMBERED_BYTES else self._read_query
         return read(query)
 
@@ -120,8 +117,8 @@ class BoundEndpoint:
     def _nul_problems(self, sent: Parameters) -> Iterator[Problem]:
         """What is wrong with a form that holds NUL characters anywhere, which nothing could keep."""
         for name, values in sent.items() if self.endpoint.method == "POST" else ():
-            if "\x00" in name or any("\x00" in value for value in values):
-                yield Problem(name[:60], _NUL)
+            if NUL in name or any(NUL in value for value in values):
+                yield Problem(name[:60], HOLDS_NUL)
 
     def _city(self, sent: Parameters, path: Mapping[str, str]) -> Jurisdiction | None:
         """The jurisdiction that is asked. Raises NotFound, and Invalid where one has to be named."""
@@ -129,8 +126,8 @@ class BoundEndpoint:
         if rule is City.NONE:
             return None
         named = path["jurisdiction_id"] if rule is City.IN_PATH else first(sent, "jurisdiction_id")
-        if "\x00" in named:
-            raise Invalid(_NUL, "jurisdiction_id")
+        if NUL in named:
+            raise Invalid(HOLDS_NUL, "jurisdiction_id")
         if rule is City.OPTIONAL and not named:
             return None
         return self._platform.registry.find(named)

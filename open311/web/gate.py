@@ -16,6 +16,7 @@ from werkzeug.wrappers import Request, Response
 
 from open311.clock import utc_now
 from open311.errors import Invalid
+from open311.observe import logger
 from open311.settings import Settings
 from open311.web.errors import error_response
 from open311.web.rates import Counters
@@ -23,6 +24,8 @@ from open311.web.surfaces import surface_of
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+log = logger(__name__)
 
 WRITING = ("POST", "PUT", "PATCH", "DELETE")
 READING = ("GET", "HEAD")
@@ -66,11 +69,19 @@ class RateLimits:
         """Go on, or refuse."""
         rates = self._rates.get(environ["REQUEST_METHOD"], ())
         if rates and surface_of(environ["PATH_INFO"]).is_rated:
-            wait_s = self._wait_s(rates, environ)
+            wait_s = self._wait_s_or_0(rates, environ)
             if wait_s:
                 refusal = error_response(TooManyRequests(retry_after=wait_s), Request(environ))
                 return refusal(environ, start_response)
         return self._application(environ, start_response)
+
+    def _wait_s_or_0(self, rates: Iterable[RateLimitItem], environ: WSGIEnvironment) -> int:
+        """The same; 0 where the storage of the counts fails: a call is worth more than its count."""
+        try:
+            return self._wait_s(rates, environ)
+        except self._counter.storage.base_exceptions as error:
+            log.error("calls are not counted", cause=type(error).__name__)
+            return 0
 
     def _wait_s(self, rates: Iterable[RateLimitItem], environ: WSGIEnvironment) -> int:
         """Seconds until the caller may come again; 0 for now. Counts the call."""

@@ -13,6 +13,7 @@ from open311.operations.reading.find_requests import Page, count_requests, find_
 from open311.operations.reading.searches import read_search
 from open311.web.calls import Answer, Call, unchanged
 from open311.web.links import page_url
+from open311.web.parsing import MOST_REMEMBERED_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +30,9 @@ class Listing:
         Searches are remembered, and `now` has whole seconds: the same query becomes a search once a second.
         """
         settings = call.platform.settings
-        remembered = call.platform.process.remembered(read_search)
-        search: RequestSearch = remembered(
-            call.values, call.city, now=call.now, policy=settings.span_policy, problems=call.problems
-        )
+        is_short = len(call.request.query_string) <= MOST_REMEMBERED_BYTES  # a longer one is not remembered at all
+        read = call.platform.process.remembered(read_search) if is_short else read_search
+        search = read(call.values, call.city, now=call.now, policy=settings.span_policy, problems=call.problems)
         if settings.unknown_service_is_404:
             for code in search.service_codes or ():
                 call.city.require_service(code)

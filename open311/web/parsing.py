@@ -15,6 +15,8 @@ from open311.errors import Invalid
 from schemas.arguments import Arguments
 
 MAX_FIELDS = 1_000
+MOST_REMEMBERED_BYTES = 1_000
+"""What is made of longer queries is not remembered: they rarely come twice."""
 FORM_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data")
 _REPLACEMENT = "\ufffd".encode()
 
@@ -52,8 +54,8 @@ def read_form(request: Request, schema: Arguments) -> Parameters:
 
 
 def first(sent: Parameters, name: str) -> str:
-    """The first value of a parameter, stripped; "" where there is none."""
-    return next(iter(sent.get(name, ())), "").strip()
+    """The first value of a parameter that is not blank, stripped; "" where there is none."""
+    return next((value for value in map(str.strip, sent.get(name, ())) if value), "")
 
 
 def _read_body(request: Request) -> Parameters:
@@ -73,6 +75,8 @@ def _read_body(request: Request) -> Parameters:
 
 def _multipart(form: MultiDict[str, str], raw: bytes) -> Parameters:
     found = dict(form.lists())
+    if None in found:
+        raise Invalid("a part of the body has no name; give each part one.")
     is_replaced = any("\ufffd" in text for name, values in found.items() for text in (name, *values))
     if is_replaced and _REPLACEMENT not in raw:
         raise Invalid("the body is not UTF-8; encode it so.")

@@ -9,7 +9,7 @@ from typing import Any
 from open311.domain.cursors import PageCursor
 from open311.domain.requests import Status
 from open311.domain.search import Box, Circle, RequestSearch, Sort, SpanPolicy, Window, requested_window
-from open311.domain.text import folded, stripped
+from open311.domain.text import folded
 from open311.errors import Invalid, Problem
 from open311.operations.publishing import text_search_language
 from open311.plugins import Jurisdiction
@@ -97,14 +97,16 @@ def _contradicts(values: Mapping[str, Any], cursor: PageCursor) -> bool:
     pairs = (
         (values["sort"], cursor.sort),
         (values["start_date"], cursor.requested.start),
+        (values["end_date"], cursor.requested.end),
         (values["updated_after"], cursor.changed.start),
+        (values["updated_before"], cursor.changed.end),
     )
     return any(given and given != own for given, own in pairs)
 
 
 def _service_codes(values: Mapping[str, Any], city: Jurisdiction) -> tuple[str, ...] | None:
     """The codes that service_code, group and keyword leave over; None for all (A22)."""
-    codes = {stripped(code) for code in values["service_code"]} - {""}
+    codes = set(values["service_code"])
     living = [city.service(code) for code in codes]
     found = {service.code for service in living if service} | codes if codes else None
     group, keyword = values["group"], values["keyword"].casefold()
