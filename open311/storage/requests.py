@@ -31,7 +31,8 @@ from open311.domain.places import Place
 from open311.domain.requests import Event, Reporter, RequestRecord, Status, Visibility
 from open311.storage.copying import FEW, all_of, insert_rows, stage_of, staged
 from open311.storage.geometry import point_of
-from open311.storage.hot.connections import HotConnections, Statement
+from open311.storage.hot.connections import HotConnections
+from open311.storage.hot.statements import Statement
 from open311.storage.tables import reporter, request_event, request_number, service_request
 
 _COLUMNS = tuple(column for column in service_request.c if column.name != "point")

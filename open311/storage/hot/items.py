@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from open311.formats import Format
-from open311.storage.hot.connections import Result
+from open311.storage.hot.results import Result
 from open311.storage.tables import publication
 
 EXTRAS = {Format.JSON: publication.c.json_extras, Format.XML: publication.c.xml_extras}
