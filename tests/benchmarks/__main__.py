@@ -18,6 +18,7 @@ from types import FrameType
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from tests.benchmarks.client import measure_client
 from tests.benchmarks.contestants import ALL, FASTAPI, NAIVE, OURS, RAW, ROOT, Server, peers, pgbench, running
 from tests.benchmarks.crowd import measure_crowd
 from tests.benchmarks.data import Data, find_cluster, open_data, run_open311
@@ -44,7 +45,20 @@ from tests.benchmarks.workloads import WORKLOADS, Field, Workload, address, post
 console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
 RAW_FOLDER = ROOT / "var" / "bench"
 PAGES = ROOT / "spec" / "benchmarks"
-PARTS = ("rounds", "mix", "memory", "crowd", "start", "export", "dump", "import", "republish", "readers", "explain")
+PARTS = (
+    "rounds",
+    "mix",
+    "memory",
+    "crowd",
+    "start",
+    "export",
+    "dump",
+    "import",
+    "republish",
+    "readers",
+    "client",
+    "explain",
+)
 QUICK_ROWS = 20_000
 EVERYBODY = (*ALL, peers.TIPG, peers.PYGEOAPI)
 STATIC = {
@@ -213,6 +227,15 @@ class _Bench:
             data = open_data(self.run.data.cluster, rows)
             self.run.witnessed = measure_readers(data, self.environment, self.log, each)
             advance()
+
+    def client(self) -> None:
+        """Our way through libpq beside psycopg's cursor."""
+        rounds, share = (2, 0.1) if self.run.is_quick else (max(9, self.words.rounds), 1.0)
+        with self._bar("Client", 7) as advance:
+            for one in measure_client(self.run.data, rounds, share):
+                self.run.client.append(one)
+                advance()
+        self.run.data.forget_posts()
 
     # The shell's word for it; "import" cannot be a method's name.
     def importing(self) -> None:

@@ -14,6 +14,7 @@ from statistics import median
 from typing import Any
 
 from tests.benchmarks import sections
+from tests.benchmarks.client import Compared
 from tests.benchmarks.contestants import ALL, BARE, FASTAPI, NAIVE, OURS, RAW
 from tests.benchmarks.contestants.peers import PYGEOAPI, TIPG
 from tests.benchmarks.contestants.pgbench import NAME as PGBENCH
@@ -40,7 +41,16 @@ COLOURS = {
     PYGEOAPI.name: "#e67e22",
     PGBENCH: "#2d3436",
 }
-LIBRARIES = ("granian", "flask", "flask-smorest", "marshmallow", "sqlalchemy", "psycopg2-binary", "orjson")
+LIBRARIES = (
+    "granian",
+    "flask",
+    "flask-smorest",
+    "marshmallow",
+    "sqlalchemy",
+    "psycopg2-binary",
+    "psycopg",
+    "orjson",
+)
 LIBRARIES += ("fastapi", "uvicorn", "asyncpg")
 
 
@@ -63,6 +73,7 @@ class Run:
     crowd: Crowd | None = None
     republished: Republished | None = None
     witnessed: Witnessed | None = None
+    client: list[Compared] = field(default_factory=list)
     plans: list[Plan] = field(default_factory=list)
     loads: list[float] = field(default_factory=list)
     facts: list[tuple[str, str]] = field(default_factory=list)
@@ -232,6 +243,7 @@ def write_raw(run: Run, folder: Path) -> None:
         "crowd": _raw(run.crowd),
         "republished": _raw(run.republished),
         "witnessed": _raw(run.witnessed),
+        "client": [asdict(one) for one in run.client],
         "plans": [asdict(plan) for plan in run.plans],
     }
     (folder / f"{run.name}-{run.begun_at:%H%M}.json").write_text(json.dumps(found, indent=1), encoding="utf-8")
@@ -329,6 +341,7 @@ def _page(run: Run) -> Iterator[str]:
     yield from sections.crowd(run.crowd)
     yield from sections.republishing(run.republished)
     yield from sections.readers(run.witnessed)
+    yield from sections.client(run.client)
     yield from _plans(run)
 
 
