@@ -14,7 +14,8 @@ from sqlalchemy import Connection, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from open311.domain.services import Department, Service
-from open311.storage.hot.connections import HotConnections, Statement
+from open311.storage.hot.connections import HotConnections
+from open311.storage.hot.statements import Statement
 from open311.storage.tables import department, jurisdiction, service
 
 _LOCK = 3_110_002

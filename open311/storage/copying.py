@@ -9,36 +9,29 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime
-from functools import lru_cache
+from functools import cache
+from operator import itemgetter
 from typing import Any
 
 import orjson
-from sqlalchemy import (
-    ARRAY,
-    Column,
-    ColumnElement,
-    Connection,
-    MetaData,
-    Select,
-    Table,
-    Text,
-    column,
-    insert,
-    select,
-)
-from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
+import psycopg
+from psycopg import pq
+from psycopg.copy import Copy, FileWriter
+from psycopg.types.json import set_json_dumps
+from sqlalchemy import Column, ColumnElement, Connection, MetaData, Select, Table, column, insert, select
 from sqlalchemy.schema import CreateTable, DropTable
 
 Row = Mapping[str, Any]
 
 FEW = 20
 PIECE_BYTES = 1 << 18
-_NULL = "\\N"
 
 
 def insert_rows(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
-    """Store new rows, all with the same columns; their keys must be free."""
+    """Store new rows, all with the same columns; their keys must be free.
+
+    Not for geometries: more than a few rows go through `copy_rows`.
+    """
     if len(rows) > FEW:
         copy_rows(connection, table, rows)
     elif rows:
@@ -46,14 +39,17 @@ def insert_rows(connection: Connection, table: Table, rows: Sequence[Row]) -> No
 
 
 def copy_rows(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
-    """Write rows into a table by COPY, in their order; columns that the first of them lacks get their defaults."""
+    """Write rows into a table by COPY, in their order; columns that the first of them lacks get their defaults.
+
+    Not for geometries: psycopg does not know their type. Stage them as EWKT, in a text column.
+    """
     columns = [item for item in table.c if item.name in rows[0]]
-    texts = [_texts(item, [row[item.name] for row in rows]) for item in columns]
-    content = "\n".join(map("\t".join, zip(*texts, strict=True))) + "\n"
     names = ", ".join(f'"{item.name}"' for item in columns)
+    types = [item.type.compile(connection.dialect).lower() for item in columns]
+    content = _binary(types, map(itemgetter(*(item.name for item in columns)), rows))
     raw: Any = connection.connection.driver_connection
     with raw.cursor() as cursor:
-        cursor.copy_expert(f'COPY "{table.name}" ({names}) FROM STDIN', io.BytesIO(content.encode()), PIECE_BYTES)
+        cursor.copy_expert(f'COPY "{table.name}" ({names}) FROM STDIN (FORMAT BINARY)', content, PIECE_BYTES)
 
 
 def stage_of(table: Table, *more: Column[Any], without: Sequence[str] = ()) -> Table:
@@ -92,39 +88,26 @@ def all_of(stage: Table, **changes: ColumnElement[Any] | None) -> tuple[list[str
     return list(found), select(*found.values()).select_from(stage)
 
 
-def _texts(item: Column[Any], values: list[Any]) -> list[str]:
-    """A column's values as COPY wants them."""
-    if isinstance(item.type, JSONB):
-        values = [orjson.dumps(value).decode() for value in values]
-    elif isinstance(item.type, ARRAY):
-        values = [_array(value) if value else "{}" for value in values]
-    elif isinstance(item.type, TIMESTAMP):
-        return [_NULL if value is None else _instant(value) for value in values]
-    elif not isinstance(item.type, Text):
-        return [_NULL if value is None else str(value) for value in values]
-    elif item.nullable:
-        return [_NULL if value is None else _escaped(value) for value in values]
-    # Most columns hold nothing that COPY takes for a sign of its own: that is quicker seen for all at once.
-    return [_escaped(value) for value in values] if _is_special("".join(values)) else values
+def _binary(types: Sequence[str], rows: Iterator[tuple[Any, ...]]) -> io.BytesIO:
+    """A file that holds rows in COPY's binary format, at its beginning.
+
+    types  names of the columns' types in PostgreSQL
+    """
+    content = io.BytesIO()
+    with Copy(psycopg.Cursor(_unopened()), binary=True, writer=FileWriter(content)) as copy:
+        copy.set_types(types)
+        for row in rows:
+            copy.write_row(row)
+    content.seek(0)
+    return content
 
 
-@lru_cache(maxsize=16_384)
-def _instant(value: datetime) -> str:
-    """A request's instants are the same ones several times."""
-    return value.isoformat()
+@cache
+def _unopened() -> psycopg.Connection[Any]:
+    """A connection of psycopg 3 that is never opened: what `Copy` asks for its registry of types.
 
-
-def _is_special(text: str) -> bool:
-    return "\\" in text or "\t" in text or "\n" in text or "\r" in text
-
-
-def _escaped(text: str) -> str:
-    if not _is_special(text):
-        return text
-    escaped = text.replace("\\", "\\\\").replace("\t", "\\t")
-    return escaped.replace("\n", "\\n").replace("\r", "\\r")
-
-
-def _array(values: Sequence[str]) -> str:
-    items = [value.replace("\\", "\\\\").replace('"', '\\"') for value in values]
-    return '{"' + '","'.join(items) + '"}'
+    The transaction runs on psycopg2, which sends COPY's data but cannot write them. psycopg 3 can.
+    """
+    connection = psycopg.Connection[Any](pq.PGconn())
+    set_json_dumps(orjson.dumps, connection)
+    return connection

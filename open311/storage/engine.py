@@ -15,7 +15,8 @@ from sqlalchemy.exc import DBAPIError, DisconnectionError, InterfaceError, Opera
 from sqlalchemy.exc import TimeoutError as NoFreeConnection
 
 from open311.errors import Unavailable
-from open311.storage.hot.connections import DOWN, HotConnections, Refused, is_dead
+from open311.storage.failures import DOWN, Refused, is_dead
+from open311.storage.hot.connections import HotConnections
 
 __all__ = ["Connection", "Database", "HotConnections", "libpq_dsn", "open_database"]
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from geoalchemy2 import Geography, Geometry
 from sqlalchemy import Boolean, ColumnElement, Double, Text, and_, bindparam, cast, func, or_
+from sqlalchemy.types import NullType
 
 from open311.domain.places import Place
 from open311.domain.search import Box, Circle, box_around, halves
@@ -19,6 +20,14 @@ def point_of(place: Place) -> str | None:
         return None
     long, lat = place.point
     return f"SRID=4326;POINT({long!r} {lat!r})"
+
+
+def point_from(ewkt: ColumnElement[Any]) -> ColumnElement[Any]:
+    """A point from the text that `point_of` makes, for INSERT … SELECT.
+
+    Without SQLAlchemy's type, because GeoAlchemy converts every geometry that is selected to EWKB.
+    """
+    return func.ST_GeomFromEWKT(ewkt, type_=NullType)
 
 
 def in_box(point: ColumnElement[Any], name: str, parts: int) -> ColumnElement[bool]:

@@ -10,7 +10,8 @@ from typing import Any
 
 from sqlalchemy import Column, Connection, bindparam, insert, select, update
 
-from open311.storage.hot.connections import HotConnections, Statement
+from open311.storage.hot.connections import HotConnections
+from open311.storage.hot.statements import Statement
 from open311.storage.tables import api_key
 
 ALL_JURISDICTIONS = "*"

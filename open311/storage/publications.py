@@ -13,12 +13,14 @@ from sqlalchemy.dialects.postgresql import REGCONFIG, Insert, insert
 from open311.domain.requests import RequestRecord, Visibility
 from open311.formats import Rendition
 from open311.storage.copying import FEW, all_of, stage_of, staged
-from open311.storage.geometry import point_of
+from open311.storage.geometry import point_from, point_of
 from open311.storage.tables import publication
 
 WITHDRAWN = "withdrawn"
 _WRITTEN = [item.name for item in publication.c if item.name != "written_by"]
-_STAGE = stage_of(publication, Column("words", Text), Column("words_language", Text), without=["written_by"])
+_STAGE = stage_of(
+    publication, *(Column(name, Text) for name in ("words", "words_language", "point")), without=["written_by"]
+)
 
 _LANGUAGES = {
     "ar": "arabic",
@@ -76,8 +78,10 @@ def _upsert() -> Insert:
 @cache
 def _upsert_staged() -> Insert:
     language = cast(_STAGE.c.words_language, REGCONFIG)
-    words = func.to_tsvector(language, _STAGE.c.words)
-    return _or_update(insert(publication).from_select(*all_of(_STAGE, words=words, words_language=None)))
+    words, point = func.to_tsvector(language, _STAGE.c.words), point_from(_STAGE.c.point)
+    return _or_update(
+        insert(publication).from_select(*all_of(_STAGE, words=words, words_language=None, point=point))
+    )
 
 
 def _or_update(statement: Insert) -> Insert:

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import (
     ARRAY,
     BigInteger,
+    Column,
     Connection,
     Integer,
     Row,
@@ -28,12 +29,13 @@ from open311.domain.attributes import Answer
 from open311.domain.places import Place
 from open311.domain.requests import Event, RequestRecord, Status, Visibility
 from open311.storage.copying import FEW, all_of, insert_rows, stage_of, staged
-from open311.storage.geometry import point_of
-from open311.storage.hot.connections import HotConnections, Statement
+from open311.storage.geometry import point_from, point_of
+from open311.storage.hot.connections import HotConnections
+from open311.storage.hot.statements import Statement
 from open311.storage.tables import reporter, request_event, request_number, service_request
 
 _COLUMNS = tuple(column for column in service_request.c if column.name != "point")
-_STAGE = stage_of(service_request)
+_STAGE = stage_of(service_request, Column("point", Text))
 
 
 class NumberSource:
@@ -78,7 +80,7 @@ def _next_block() -> Statement:
 
 def insert_records(connection: Connection, records: Sequence[RequestRecord], event: str) -> None:
     """Store many new records, each with one event of its history, in few statements; ids must be free."""
-    insert_rows(connection, service_request, [record_values(record) for record in records])
+    add_records(connection, records)
     insert_histories(connection, ((record, [Event(record.requested_at, event)]) for record in records))
 
 
@@ -91,9 +93,14 @@ def add_records(connection: Connection, records: Sequence[RequestRecord]) -> set
         statement = _unless_taken(insert(service_request)).returning(service_request.c.id)
         return set(connection.execute(statement, rows).scalars())
     with staged(connection, _STAGE, rows):
-        added = connection.execute(_unless_taken(insert(service_request).from_select(*all_of(_STAGE)))).rowcount
+        added = connection.execute(_add_staged()).rowcount
     numbers = {record.number for record in records}
     return numbers if added == len(rows) else numbers & _stored(connection, records)
+
+
+def _add_staged() -> Insert:
+    point = point_from(_STAGE.c.point)
+    return _unless_taken(insert(service_request).from_select(*all_of(_STAGE, point=point)))
 
 
 def _unless_taken(statement: Insert) -> Insert:

@@ -7,7 +7,7 @@ from functools import cache
 from sqlalchemy import Connection, bindparam, select, update
 
 from open311.domain.requests import TokenState
-from open311.storage.hot.connections import Statement
+from open311.storage.hot.statements import Statement
 from open311.storage.hot.transactions import Run
 from open311.storage.tables import request_token
 

@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from tests.benchmarks import sections
+from tests.benchmarks.client import measure_client
 from tests.benchmarks.contestants import (
     ALL,
     FASTAPI,
@@ -74,6 +75,7 @@ PARTS = (
     "import",
     "republish",
     "readers",
+    "client",
     "explain",
 )
 AGAINST = "against"
@@ -288,6 +290,15 @@ class _Bench:
             data = open_data(self.run.data.cluster, rows)
             self.run.witnessed = measure_readers(data, self.environment, self.log, each)
             advance()
+
+    def client(self) -> None:
+        """Our way through libpq beside psycopg's cursor."""
+        rounds, share = (2, 0.1) if self.run.is_quick else (max(9, self.words.rounds), 1.0)
+        with self._bar("Client", 7) as advance:
+            for one in measure_client(self.run.data, rounds, share):
+                self.run.client.append(one)
+                advance()
+        self.run.data.forget_posts()
 
     # The shell's word for it; "import" cannot be a method's name.
     def importing(self) -> None:

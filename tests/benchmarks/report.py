@@ -13,6 +13,7 @@ from statistics import median
 from typing import Any
 
 from tests.benchmarks import sections
+from tests.benchmarks.client import Compared
 from tests.benchmarks.contestants import ALL, BARE, FASTAPI, NAIVE, OURS, RAW, ROOT, commit
 from tests.benchmarks.contestants.peers import PYGEOAPI, TIPG
 from tests.benchmarks.contestants.pgbench import NAME as PGBENCH
@@ -41,7 +42,16 @@ COLOURS = {
     PYGEOAPI.name: "#e67e22",
     PGBENCH: "#2d3436",
 }
-LIBRARIES = ("granian", "flask", "flask-smorest", "marshmallow", "sqlalchemy", "psycopg2-binary", "orjson")
+LIBRARIES = (
+    "granian",
+    "flask",
+    "flask-smorest",
+    "marshmallow",
+    "sqlalchemy",
+    "psycopg2-binary",
+    "psycopg",
+    "orjson",
+)
 LIBRARIES += ("fastapi", "uvicorn", "asyncpg")
 
 
@@ -66,6 +76,7 @@ class Run:
     crowd: Crowd | None = None
     republished: Republished | None = None
     witnessed: Witnessed | None = None
+    client: list[Compared] = field(default_factory=list)
     plans: list[Plan] = field(default_factory=list)
     loads: list[float] = field(default_factory=list)
     facts: list[tuple[str, str]] = field(default_factory=list)
@@ -234,6 +245,7 @@ def write_raw(run: Run, folder: Path) -> None:
         "crowd": _raw(run.crowd),
         "republished": _raw(run.republished),
         "witnessed": _raw(run.witnessed),
+        "client": [asdict(one) for one in run.client],
         "plans": [asdict(plan) for plan in run.plans],
     }
     (folder / f"{run.name}-{run.begun_at:%H%M}.json").write_text(json.dumps(found, indent=1), encoding="utf-8")
@@ -342,6 +354,7 @@ def _page(run: Run) -> Iterator[str]:
     yield from sections.crowd(run.crowd)
     yield from sections.republishing(run.republished)
     yield from sections.readers(run.witnessed)
+    yield from sections.client(run.client)
     yield from _plans(run)
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from statistics import median
 
+from tests.benchmarks.client import Compared
 from tests.benchmarks.contestants.altered import ALTERED
 from tests.benchmarks.crowd import Crowd
 from tests.benchmarks.dumping import Dumped
@@ -119,6 +121,22 @@ def readers(found: Witnessed | None) -> Iterator[str]:
         f" {found.listed:,} items, and the change feed followed over {found.followed:,} changes. Missed:"
         f" **{found.missed}**; came twice: **{found.doubled}**."
     )
+
+
+def client(found: Sequence[Compared]) -> Iterator[str]:
+    """Our way through libpq beside psycopg's cursor."""
+    if not found:
+        return
+    yield "\n## The database's client alone, µs of CPU\n"
+    yield from table(
+        ["", "ours", "psycopg's cursor", "ratio"],
+        ((one.title, _spread(one.ours), _spread(one.psycopgs), f"{one.ratio:.2f}") for one in found),
+    )
+    yield f"\nMedian of {len(found[0].ours)} rounds (least–most), both in turn in one process; see decision 0018."
+
+
+def _spread(found: Sequence[float]) -> str:
+    return f"{median(found):.1f} ({min(found):.1f}–{max(found):.1f})"
 
 
 def _latency(outcome: Outcome) -> str:

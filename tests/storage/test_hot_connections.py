@@ -26,7 +26,9 @@ from sqlalchemy.dialects.postgresql import TIMESTAMP
 
 from open311.errors import Unavailable
 from open311.storage.engine import open_database
-from open311.storage.hot.connections import HotConnections, Refused, Statement
+from open311.storage.failures import Refused
+from open311.storage.hot.connections import HotConnections
+from open311.storage.hot.statements import Statement
 
 TEXTS = st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs"]))
 INSTANTS = st.integers(-(10**10), 10**11).map(lambda seconds: datetime.fromtimestamp(seconds, UTC))
@@ -87,6 +89,9 @@ def test_a_percent_sign_and_a_name_that_comes_twice(hot: HotConnections) -> None
 def test_a_text_with_nul_is_refused_before_libpq_cuts_it(hot: HotConnections) -> None:
     with pytest.raises(Refused, match="NUL"):
         hot.rows(statement(cast(bindparam("value"), Text)), {"value": "a\x00b"})
+    with pytest.raises(Refused, match="0x00"):
+        hot.rows(statement(cast(bindparam("value"), ARRAY(Text))), {"value": ["a\x00b"]})
+    assert hot.rows(statement(cast(bindparam("value"), Text)), {"value": "ab"}) == [("ab",)]
 
 
 @pytest.mark.parametrize("is_prepared", [False, True])

@@ -16,8 +16,8 @@ from open311.operations.platform import Platform
 from open311.operations.upkeep.sync_catalogues import ensure_synced
 from open311.settings import Settings
 from open311.storage.hot.changes import BEGINNING, read_changes
-from open311.storage.hot.connections import Statement
 from open311.storage.hot.searching import find_digest, find_item, find_items
+from open311.storage.hot.statements import Statement
 from tests import build
 from tests.conftest import CITY
 

@@ -33,8 +33,9 @@ from sqlalchemy import (
 )
 
 from open311.formats import Format
-from open311.storage.hot.connections import HotConnections, Statement
+from open311.storage.hot.connections import HotConnections
 from open311.storage.hot.items import BODY_COLUMNS, EXTRAS_COLUMNS
+from open311.storage.hot.statements import Statement
 from open311.storage.tables import TransactionId, change_mark, publication
 
 

@@ -10,7 +10,7 @@ from itertools import count
 
 from open311.domain.search import PageKey
 from open311.formats import Format
-from open311.storage.hot.connections import Result
+from open311.storage.hot.results import Result
 from open311.storage.tables import publication
 
 BODY_COLUMNS = {Format.JSON: publication.c.json, Format.XML: publication.c.xml}

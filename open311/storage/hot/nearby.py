@@ -12,8 +12,9 @@ from sqlalchemy import ColumnElement, Integer, and_, bindparam, literal_column, 
 from open311.domain.search import Circle, box_around, halves
 from open311.formats import Format
 from open311.storage.geometry import circle_values, distance, within
-from open311.storage.hot.connections import HotConnections, Statement
+from open311.storage.hot.connections import HotConnections
 from open311.storage.hot.items import BODY_COLUMNS, EXTRAS_COLUMNS, Items
+from open311.storage.hot.statements import Statement
 from open311.storage.tables import publication
 
 

@@ -12,10 +12,11 @@ from sqlalchemy import ARRAY, ColumnElement, Text, any_, bindparam, cast, func, 
 from open311.domain.search import RequestSearch
 from open311.formats import Format
 from open311.storage.geometry import box_values, circle_values
-from open311.storage.hot.connections import HotConnections, Statement
+from open311.storage.hot.connections import HotConnections
 from open311.storage.hot.items import BODY_COLUMNS, EXTRAS_COLUMNS, Items
 from open311.storage.hot.kinds import SORT_COLUMNS, SearchKind
 from open311.storage.hot.selects import conditions, list_select, page_select
+from open311.storage.hot.statements import Statement
 from open311.storage.publications import WITHDRAWN
 from open311.storage.tables import publication
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from open311.domain.search import RequestSearch
-from open311.storage.hot.connections import HotConnections, Result, Session
+from open311.storage.hot.connections import HotConnections
+from open311.storage.hot.results import Result
 from open311.storage.hot.searching import whole_digest_query, whole_query
+from open311.storage.hot.sessions import Session
 
 FETCH_ROWS = 500
 _CURSOR = "DECLARE snapshot NO SCROLL CURSOR FOR "

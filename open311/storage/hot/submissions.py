@@ -32,7 +32,7 @@ from sqlalchemy.dialects.postgresql import JSONB, REGCONFIG, TIMESTAMP
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
 from open311.domain.requests import Event, Reporter, RequestRecord
-from open311.storage.hot.connections import Statement
+from open311.storage.hot.statements import Statement
 from open311.storage.hot.transactions import Run
 from open311.storage.publications import Publication, publication_values
 from open311.storage.requests import record_values

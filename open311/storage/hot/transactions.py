@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from open311.storage.hot.connections import Statement
+from open311.storage.hot.statements import Statement
 
 Run = Callable[[Statement, Mapping[str, Any]], list[tuple[Any, ...]]]
 """Runs a statement with its values and gives its rows.

@@ -1,0 +1,65 @@
+"""What a statement returned. Values stay in PostgreSQL's binary form until somebody asks for them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import repeat
+from typing import Any
+
+from psycopg.abc import Transformer
+from psycopg.pq import Format
+from psycopg.pq.abc import PGresult
+
+
+class Result:
+    """The rows of a result, by column or all at once.
+
+    The binary form of a text is its UTF-8, that of a bigint eight bytes, most significant first. Most values leave
+    the server as the bytes that they came as, so no Python object is made of them.
+    """
+
+    __slots__ = ("_found", "_transformer")
+
+    def __init__(self, found: PGresult, transformer: Transformer) -> None:
+        """`transformer` is the connection's own; it makes Python values of bytes."""
+        self._found = found
+        self._transformer = transformer
+
+    def __len__(self) -> int:
+        return self._found.ntuples
+
+    def texts(self, column: int) -> list[bytes]:
+        """A text column without NULLs, as UTF-8."""
+        return list(self._bytes(column))
+
+    def combined(self, column: int) -> int:
+        """The bitwise exclusive or of a bigint column without NULLs, like PostgreSQL's bit_xor; 0 for no rows.
+
+        All values are joined to one long number. Its upper half is XORed onto its lower half until eight bytes are
+        left, which takes half as long as one value after the other.
+        """
+        found, count = int.from_bytes(b"".join(self._bytes(column))), len(self)
+        while count > 1:
+            count = (count + 1) // 2
+            found = (found >> 64 * count) ^ (found & ((1 << 64 * count) - 1))
+        return found - (found >> 63 << 64)
+
+    def number(self, column: int, row: int) -> int:
+        """One bigint."""
+        return int.from_bytes(self._found.get_value(row, column) or b"", "big", signed=True)
+
+    def values(self, column: int) -> list[Any]:
+        """A column as Python values."""
+        load = self._transformer.get_loader(self._found.ftype(column), Format.BINARY).load
+        return [None if value is None else load(value) for value in self._bytes(column)]
+
+    def rows(self) -> list[tuple[Any, ...]]:
+        """All rows as Python values."""
+        self._transformer.set_pgresult(self._found)
+        rows = self._transformer.load_rows(0, len(self), tuple)
+        self._transformer.set_pgresult(None)  # it lives as long as the connection and would keep the result
+        return rows
+
+    def _bytes(self, column: int) -> Iterator[Any]:
+        # `map` in C: for a thousand rows, a loop in Python would be the largest part.
+        return map(self._found.get_value, range(len(self)), repeat(column))
