@@ -9,7 +9,17 @@ from flask import Flask, Response
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Request
 
-from open311.errors import Forbidden, Gone, Invalid, Misconfigured, NotFound, Open311Error, Problem, Unavailable
+from open311.errors import (
+    Conflict,
+    Forbidden,
+    Gone,
+    Invalid,
+    Misconfigured,
+    NotFound,
+    Open311Error,
+    Problem,
+    Unavailable,
+)
 from open311.observe import logger
 from open311.web.answers import error_answer, problem_answer
 from open311.web.surfaces import ErrorShape, error_format, surface_of
@@ -20,11 +30,20 @@ STATUSES: dict[type[Open311Error], int] = {
     Invalid: 400,
     Forbidden: 403,
     NotFound: 404,
+    Conflict: 409,
     Gone: 410,
     Unavailable: 503,
     Misconfigured: 500,
 }
-TITLES = {400: "Bad request", 403: "Forbidden", 404: "Not found", 410: "Gone", 503: "Unavailable", 500: "Fault"}
+TITLES = {
+    400: "Bad request",
+    403: "Forbidden",
+    404: "Not found",
+    409: "Conflict",
+    410: "Gone",
+    503: "Unavailable",
+    500: "Fault",
+}
 WORDS = {
     404: "There is nothing at this address; see the API page at /docs.",
     405: "This method is not allowed here.",

@@ -163,7 +163,7 @@ def test_a_point_outside_the_boundary_is_flagged_where_the_city_takes_it(serve: 
         receipt = build.submit(platform, **sent)
         record = build.load(platform, service_request_id=receipt.service_request_id)
         assert record.is_outside is is_outside
-        notes = [event for event in build.history(platform, record) if event.kind == "note"]
+        notes = [event for event in build.history(platform, record) if event.kind == "outside"]
         assert bool(notes) is is_outside
 
 

@@ -9,15 +9,16 @@ from datetime import datetime
 
 import orjson
 
+from open311.domain.events import Event, FoundOutside, Received, Routed, Triaged
 from open311.domain.ids import new_token
-from open311.domain.requests import Event, Receipt, RequestRecord, Submission, Visibility
+from open311.domain.requests import Receipt, RequestRecord, Submission, Visibility
 from open311.domain.routing import Draft, Route
 from open311.domain.services import Service, ServiceType
 from open311.errors import Invalid, Problem
 from open311.observe import logger
 from open311.operations.intake.check_submission import Checked, check_submission
 from open311.operations.platform import Platform
-from open311.operations.publishing import Names, publication_of
+from open311.operations.publishing import Names, notes_of, publication_of
 from open311.operations.reading.find_nearby import find_possible_duplicate
 from open311.plugins import Jurisdiction
 from open311.storage import repeats, requests, tokens
@@ -53,7 +54,7 @@ def submit_request(
     new = NewRequest(
         record=record,
         reporter=submission.reporter,
-        events=list(_events(record, route, now)),
+        events=list(_events(record, route, key, needs_id=service.type is ServiceType.BATCH)),
         publication=None,
         token=new_token() if service.type is ServiceType.BATCH else "",
     )
@@ -87,7 +88,9 @@ def _store(
 
 def _with_id(new: NewRequest, jurisdiction: Jurisdiction, service_request_id: str) -> NewRequest:
     record = replace(new.record, service_request_id=service_request_id)
-    return replace(new, record=record, publication=publication_of(record, Names(jurisdiction, {}), new.events))
+    return replace(
+        new, record=record, publication=publication_of(record, Names(jurisdiction, {}), notes_of(new.events))
+    )
 
 
 def _receipt(stored: NewRequest, submission: Submission) -> Receipt:
@@ -144,13 +147,21 @@ def _record(
     )
 
 
-def _events(record: RequestRecord, route: Route, now: datetime) -> Iterator[Event]:
-    yield Event(now, "received", is_public=True)
+def _events(record: RequestRecord, route: Route, key: ApiKey, *, needs_id: bool) -> Iterator[Event]:
+    at = record.requested_at
+    yield Received(
+        at=at,
+        actor=f"key:{key.id}",
+        department=route.department,
+        visibility=record.visibility,
+        channel=record.channel,
+        needs_id=needs_id,
+    )
     if route.department:
-        kind = "triage" if route.is_triage else "routed"
-        yield Event(now, kind, f"{route.department} ({route.reason})")
+        kind = Triaged if route.is_triage else Routed
+        yield kind(at=at, department=route.department, reason=route.reason)
     if record.is_outside:
-        yield Event(now, "note", "The point lies outside the boundary.")
+        yield FoundOutside(at=at)
 
 
 def _repeated(
