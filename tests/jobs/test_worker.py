@@ -17,6 +17,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import text
 
 from open311.clock import utc_now
+from open311.jobs.dispatching import dispatch_all
 from open311.operations.access.api_keys import add_key
 from open311.operations.platform import Platform
 from open311.operations.upkeep.clean_up import clean_up
@@ -122,11 +123,13 @@ def test_a_post_that_fails_at_commit_stores_no_request_no_token_and_no_job(make_
         assert post_to(app).status_code == 500
     finally:
         sql(platform, "DROP TRIGGER refusal ON request_token; DROP FUNCTION refuse()")
+    dispatch_all(platform)
     assert build.jobs(platform, Task.RESOLVE) == []
     with platform.database.reading() as connection:
-        for table in ("service_request", "request_token", "request_event"):
+        for table in ("service_request", "request_token", "request_event", "outbox"):
             assert connection.execute(text(f"SELECT count(*) FROM {table}")).scalar_one() == 0, table
     assert post_to(app).status_code == 200
+    dispatch_all(platform)
     assert statuses(platform) == ["todo"]
 
 
@@ -156,6 +159,7 @@ def test_the_job_of_a_killed_worker_is_done_by_another(make_app: MakeApp, settin
     app = make_app(build.city())
     platform = platform_of(app)
     token = post_to(app).json[0]["token"]
+    dispatch_all(platform)
     killed = subprocess.run(
         [sys.executable, "-c", DYING],
         env=os.environ | {"DATABASE_URL": settings.database_url, "PYTHONPATH": os.pathsep.join(sys.path)},
@@ -180,6 +184,7 @@ def test_the_job_of_a_living_worker_is_not_taken_from_it(make_app: MakeApp) -> N
     app = make_app(build.city())
     platform = platform_of(app)
     post_to(app)
+    dispatch_all(platform)
     sql(
         platform,
         "WITH worker AS (INSERT INTO procrastinate_workers (last_heartbeat) VALUES (now()) RETURNING id)"

@@ -26,7 +26,6 @@ from open311.storage.engine import Connection
 from open311.storage.hot.submissions import NewRequest, insert_request
 from open311.storage.hot.transactions import Run, within
 from open311.storage.keys import ApiKey
-from open311.storage.queue import Task
 
 log = logger(__name__)
 
@@ -66,10 +65,6 @@ def submit_request(
         if repeated is not None:
             return repeated
         stored = _store(platform, within(connection), jurisdiction, service, new)
-        if new.token:
-            platform.queue.defer(
-                connection, Task.RESOLVE, jurisdiction_id=jurisdiction.id, number=number, token=new.token
-            )
     return _receipt(stored, submission)
 
 
