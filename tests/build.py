@@ -22,7 +22,7 @@ from open311.operations.workflow.apply import add_requests
 from open311.plugins import Jurisdiction
 from open311.plugins.registry import Registry
 from open311.settings import Settings
-from open311.storage import counts, requests
+from open311.storage import requests
 from open311.storage.engine import open_database
 from open311.storage.history import load_events
 from open311.storage.keys import ApiKey
@@ -123,7 +123,6 @@ def multiply(platform: Platform, original: RequestRecord, count: int) -> None:
     )
     columns = {"service_request": ids, "publication": f"{ids}, {bodies}, 'digest', n"}
     with platform.database.transaction() as connection:
-        counts.add(connection, {(original.jurisdiction_id, original.department, original.status): count})
         for table, changes in columns.items():
             statement = (
                 f"INSERT INTO {table} SELECT copy.* FROM {table} AS original, generate_series(1, :count) AS n,"

@@ -190,7 +190,7 @@ def multiply(sweeper: Database, clean: None) -> Iterator[Callable[..., None]]:
     """`build.multiply`, whose thousands of rows are swept away at once."""
     yield build.multiply
     with sweeper.transaction() as connection:
-        connection.execute(text("TRUNCATE service_request CASCADE"))
+        connection.execute(text("TRUNCATE service_request, request_count, outbox CASCADE"))
 
 
 @pytest.fixture

@@ -27,6 +27,7 @@ from open311.settings import Settings
 from open311.storage.queue import Task
 from tests import build
 from tests.conftest import platform_of
+from tests.waiting import until
 from tests.working import work
 
 BASE = "/open311/v2"
@@ -68,13 +69,59 @@ def test_a_worker_exchanges_a_token_for_an_id_that_can_be_read(
 
 def run_worker(settings: Settings) -> subprocess.CompletedProcess[str]:
     """`open311 worker --once` as a process of its own."""
-    environment = os.environ | {
+    command = [*WORKER, "--once"]
+    return subprocess.run(
+        command, env=environment(settings), capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+WORKER = [sys.executable, "-m", "open311", "worker"]
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    return os.environ | {
         "DATABASE_URL": settings.database_url,
         "OPEN311_JURISDICTIONS": ",".join(settings.jurisdictions),
         "OPEN311_LOG_LEVEL": "error",
     }
-    command = [sys.executable, "-m", "open311", "worker", "--once"]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_a_worker_dispatches_beside_its_jobs_until_it_is_told_to_stop(
+    client: FlaskClient, post: Post, settings: Settings
+) -> None:
+    with subprocess.Popen(WORKER, env=environment(settings)) as worker:
+        try:
+            for _ in range(2):
+                token = post(service_code="trees", lat=60.1718, long=24.9414).json[0]["token"]
+                address = f"{BASE}/tokens/{token}.json"
+                until(lambda at=address: "service_request_id" in client.get(at).json[0], "an id")
+            worker.send_signal(signal.SIGTERM)
+            assert worker.wait(60) == 0
+        finally:
+            worker.kill()
+
+
+GONE = """
+import signal
+from open311.jobs.dispatching import dispatching
+from open311.settings import Settings
+from tests import build
+
+platform = build.platform(Settings(database_url="postgresql://nobody@127.0.0.1:1/none"), build.city())
+with dispatching(platform):
+    signal.pause()
+"""
+
+
+def test_a_worker_whose_database_is_gone_ends() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", GONE],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        stderr=subprocess.DEVNULL,
+        timeout=60,
+        check=False,
+    )
+    assert ended.returncode == -signal.SIGTERM
 
 
 class Unreliable(Jurisdiction):

@@ -136,6 +136,19 @@ def test_a_dispatcher_killed_again_and_again_in_the_middle_of_a_batch_loses_and_
     assert not faults(platform)
 
 
+def test_an_event_of_a_newer_release_waits_for_that_ones_dispatcher(platform: Platform) -> None:
+    build.submit(platform)
+    with platform.database.transaction() as connection:
+        connection.exec_driver_sql("UPDATE request_event SET kind = 'future' WHERE kind = 'received'")
+    with pytest.raises(KeyError, match="future"):
+        dispatch(platform, build.NOON)
+    assert waiting(platform) == (1, 0)
+    with platform.database.transaction() as connection:
+        connection.exec_driver_sql("UPDATE request_event SET kind = 'received' WHERE kind = 'future'")
+    dispatch(platform, build.NOON)
+    assert kept(platform) == {("streets", "open"): 1}
+
+
 # --- Consumers that fail
 
 
