@@ -12,6 +12,7 @@ from typing import Any, ClassVar, cast
 
 from marshmallow import EXCLUDE, Schema, ValidationError
 
+from schemas.georeport import ExtrasSchema
 from schemas.limits import MAX_IDS, MAX_QUERY_CHARACTERS, MAX_RADIUS_M, MAX_ROWS
 from schemas.parameters import (
     AnswersParameter,
@@ -34,7 +35,7 @@ from schemas.parameters import (
 Problems = list[tuple[str, str]]
 """Names of parameters, and what is wrong with each."""
 
-EXTRA_FIELDS = ("extended_attributes", "notes", "attributes")
+EXTRA_FIELDS = tuple(ExtrasSchema().fields)
 """What `extensions=` can add to an item (spec/extensions.md, E1)."""
 PAGE_SIZE_ALIASES = ("per_page", "limit", "max_requests")
 _NAMES_PEOPLE_WRITE = {"lng": "long", "lon": "long", "longitude": "long", "latitude": "lat", "statuses": "status"}

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import text
 
+from open311.domain.access import Principal
 from open311.domain.events import Event, Imported
 from open311.domain.places import Place
 from open311.domain.requests import PublicRequest, Receipt, RequestRecord, Status, Submission, Visibility
@@ -25,7 +26,6 @@ from open311.settings import Settings
 from open311.storage import requests
 from open311.storage.engine import open_database
 from open311.storage.history import load_events
-from open311.storage.keys import ApiKey
 from open311.storage.queue import Queue, Task
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -133,16 +133,16 @@ def multiply(platform: Platform, original: RequestRecord, count: int) -> None:
             connection.execute(text(f"ANALYZE {table}"))  # or each foreign key is looked for in the whole table
 
 
-def submit(platform: Platform, *, key: ApiKey | None = None, now: datetime = NOON, **fields: Any) -> Receipt:
+def submit(platform: Platform, *, key: Principal | None = None, now: datetime = NOON, **fields: Any) -> Receipt:
     """Send a request to the only city as its API would: a pothole with a point unless told otherwise."""
     sent = {"service_code": "potholes", "lat": "60.1718", "long": "24.9414"} | fields
     jurisdiction = next(iter(platform.registry))
     return submit_request(
-        platform, Submission(**sent), jurisdiction=jurisdiction, key=key or api_key(platform), now=now
+        platform, Submission(**sent), jurisdiction=jurisdiction, principal=key or api_key(platform), now=now
     )
 
 
-def api_key(platform: Platform, **changes: Any) -> ApiKey:
+def api_key(platform: Platform, **changes: Any) -> Principal:
     """A new key, for all jurisdictions unless told otherwise."""
     _, secret = add_key(platform, **{"label": "tests", "now": NOON} | changes)
     return require_key(platform, secret)

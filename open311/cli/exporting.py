@@ -33,10 +33,10 @@ from open311.formats.writing import (
 from open311.formats.writing.geoparquet import INSTALL
 from open311.operations.platform import Platform
 from open311.operations.reading.export_requests import EXPORT_ORDER, Export, open_export
-from open311.operations.reading.find_requests import EXTENSIONS
 from open311.operations.reading.searches import read_search
 from open311.operations.upkeep.dumps import make_dump, terms
 from open311.plugins import Jurisdiction
+from schemas.arguments import EXTRA_FIELDS
 from schemas.extensions import BulkArguments
 
 STANDARD_OUTPUT = "-"
@@ -207,7 +207,7 @@ def _writer(format: ExportFormat, platform: Platform, city: Jurisdiction) -> Wri
     licence, attribution = terms(platform, city)
     facts = {"attribution": attribution} | ({"licence": licence} if licence else {})
     writers: dict[ExportFormat, Callable[[], Writer]] = {
-        ExportFormat.CSV: lambda: CsvWriter(csv_columns(EXTENSIONS)),
+        ExportFormat.CSV: lambda: CsvWriter(csv_columns(EXTRA_FIELDS)),
         ExportFormat.NDJSON: NdjsonWriter,
         ExportFormat.GEOJSON: GeoJsonWriter,
         ExportFormat.BULK_CSV: BulkCsvWriter,

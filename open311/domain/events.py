@@ -9,7 +9,7 @@ so that it can be erased without rewriting history.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from functools import cache
@@ -65,6 +65,10 @@ class Event:
         """The request after this event."""
         return record
 
+    def begin(self, record: RequestRecord) -> RequestRecord:
+        """The request right after this event, if its history begins with it."""
+        return self.apply(record)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Received(Event):
@@ -78,6 +82,21 @@ class Received(Event):
     visibility: str = Visibility.PUBLIC
     channel: str = ""
     needs_id: bool = False
+
+    def begin(self, record: RequestRecord) -> RequestRecord:
+        """Nothing but the report."""
+        return replace(
+            record,
+            status=Status(self.status),
+            status_notes="",
+            department=self.department,
+            agency_responsible="",
+            is_triage=False,
+            visibility=Visibility(self.visibility),
+            expected_at=None,
+            updated_at=record.requested_at,
+            changed_at=record.requested_at,
+        )
 
     @property
     def counted(self) -> tuple[Counted | None, Counted | None]:
@@ -105,6 +124,10 @@ class Triaged(Routed):
     """No rule fitted: the triage desk has it, and a person has to decide."""
 
     kind = "triage"
+
+    def apply(self, record: RequestRecord) -> RequestRecord:
+        """It waits for a person."""
+        return replace(record, is_triage=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -240,10 +263,10 @@ class Imported(Event):
     """A row of a file brought it, or told more about it. `cause` names file and row.
 
     is_new              whether the row brought the request itself
-    status, department  of a new one
-    updated, changed    what the row says about the last update as shown, and about the last change
-    has_notes           whether the row has status_notes; a row without takes them away
-    mended              what was mended in the row
+    status, department, agency, expected  of a new one
+    updated, changed  what the row says about the last update as shown, and about the last change
+    has_notes         whether the row has status_notes; a row without takes them away
+    mended            what was mended in the row
     """
 
     kind = "imported"
@@ -251,6 +274,8 @@ class Imported(Event):
     is_new: bool = False
     status: str = Status.OPEN
     department: str = ""
+    agency: str = ""
+    expected: datetime | None = None
     updated: datetime | None = None
     changed: datetime | None = None
     has_notes: bool = True
@@ -263,6 +288,21 @@ class Imported(Event):
             status_notes=record.status_notes if self.has_notes else "",
             updated_at=self.updated or record.updated_at,
             changed_at=self.changed or record.changed_at,
+        )
+
+    def begin(self, record: RequestRecord) -> RequestRecord:
+        """The first row; its notes are part of the report."""
+        return self.apply(
+            replace(
+                record,
+                status=Status(self.status),
+                department=self.department,
+                agency_responsible=self.agency,
+                is_triage=False,
+                expected_at=self.expected,
+                updated_at=record.requested_at,
+                changed_at=record.requested_at,
+            )
         )
 
     @property
@@ -382,6 +422,16 @@ def apply_all(record: RequestRecord, events: Iterable[Event]) -> RequestRecord:
     for event in events:
         record = event.apply(record)
     return record
+
+
+def replay(record: RequestRecord, history: Sequence[Event]) -> RequestRecord:
+    """The request as its history says it is, from the beginning.
+
+    record   lends what events do not hold: the report itself, its id and its number
+    history  whole, oldest first
+    """
+    begun = history[0].begin(record)
+    return apply_all(begun, history[1:])
 
 
 def _touched(record: RequestRecord, at: datetime, *, is_update: bool = False) -> RequestRecord:

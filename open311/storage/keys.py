@@ -13,8 +13,6 @@ from sqlalchemy import Column, Connection, bindparam, insert, select, update
 from open311.storage.hot.connections import HotConnections, Statement
 from open311.storage.tables import api_key
 
-ALL_JURISDICTIONS = "*"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiKey:

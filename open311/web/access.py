@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from werkzeug.wrappers import Request
 
-from open311.operations.access.api_keys import require_key, require_key_for
+from open311.domain.access import Principal
+from open311.operations.access.api_keys import require_key, require_scope
 from open311.operations.platform import Platform
 from open311.plugins import Jurisdiction
-from open311.storage.keys import ApiKey
 
 Sent = Mapping[str, Sequence[str]]
 
@@ -19,21 +19,21 @@ Sent = Mapping[str, Sequence[str]]
 class Access:
     """Who may call an address.
 
-    find_key  finds the caller's key before anything else is looked at; raises Forbidden without one. None where
-              anybody may call.
+    identify  finds out who calls before anything else is looked at; raises Forbidden for others. None where anybody
+              may call.
     """
 
     name: str
-    find_key: Callable[[Platform, Request, Sent], ApiKey] | None
+    identify: Callable[[Platform, Request, Sent], Principal] | None
 
-    def check_city(self, key: ApiKey | None, city: Jurisdiction | None) -> None:
-        """Forbidden where the key is for another city than the one that is asked."""
-        if key is not None and city is not None:
-            require_key_for(key, city.id)
+    def check_city(self, principal: Principal | None, city: Jurisdiction | None) -> None:
+        """Forbidden where the caller may not act for the city that is asked."""
+        if principal is not None and city is not None:
+            require_scope(principal, city.id)
 
 
-def _caller_key(platform: Platform, request: Request, sent: Sent) -> ApiKey:
-    """The key of the caller: parameter, Authorization: Bearer or X-Api-Key. Raises Forbidden (A56, A57)."""
+def _key_holder(platform: Platform, request: Request, sent: Sent) -> Principal:
+    """Whoever holds the key in api_key, Authorization: Bearer or X-Api-Key. Raises Forbidden (A56, A57)."""
     scheme, _, credential = request.headers.get("Authorization", "").partition(" ")
     bearer = credential.strip() if scheme.lower() == "bearer" else ""
     parameter = next(iter(sent.get("api_key", ())), "").strip()
@@ -42,5 +42,5 @@ def _caller_key(platform: Platform, request: Request, sent: Sent) -> ApiKey:
 
 ANYBODY = Access("anybody", None)
 """Public: neither key nor session is looked at."""
-API_KEY = Access("api_key", _caller_key)
+API_KEY = Access("api_key", _key_holder)
 """Whoever holds a living api_key that is good for the city."""

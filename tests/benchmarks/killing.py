@@ -21,7 +21,6 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from datetime import UTC, datetime
 from functools import partial
 from itertools import cycle
 from pathlib import Path
@@ -29,6 +28,7 @@ from random import Random
 
 from open311.cli.worker import worker
 from open311.clock import utc_now
+from open311.domain.access import SHELL
 from open311.domain.events import Received
 from open311.domain.requests import Status, Submission
 from open311.embedded import Cluster, find_binaries
@@ -42,7 +42,6 @@ from open311.operations.workflow.update_request import RequestUpdate, update_req
 from open311.plugins import Jurisdiction
 from open311.settings import Settings
 from open311.storage import counts
-from open311.storage.keys import ApiKey
 from open311.storage.migrations import migrate
 from open311.storage.outbox import backlog
 from tests.benchmarks.contestants import ROOT
@@ -57,15 +56,6 @@ NOTES = 4
 """Changes of a request after it came in, on the average."""
 SHARED = "KILLING_SHARED"
 """Names the ids of requests that all writers change."""
-KEY = ApiKey(
-    id=1,
-    jurisdiction_id="*",
-    label="writers",
-    contact="",
-    is_test=False,
-    created_at=datetime(2026, 3, 1, tzinfo=UTC),
-    revoked_at=None,
-)
 
 
 def main() -> int:
@@ -271,7 +261,7 @@ def _send(platform: Platform, city: Jurisdiction, random: Random, own: list[str]
     service = random.choice(("potholes", "potholes", "trees"))
     lat, long = str(60.1718 + random.uniform(-0.01, 0.01)), "24.9414"
     submission = Submission(service_code=service, lat=lat, long=long, description="Something is broken.")
-    receipt = submit_request(platform, submission, jurisdiction=city, key=KEY, now=utc_now())
+    receipt = submit_request(platform, submission, jurisdiction=city, principal=SHELL, now=utc_now())
     if receipt.service_request_id:
         own.append(receipt.service_request_id)
     return receipt.service_request_id or receipt.token

@@ -34,11 +34,12 @@ from open311.formats.writing import (
 )
 from open311.operations.platform import Platform
 from open311.operations.reading.export_requests import EXPORT_ORDER, open_export
-from open311.operations.reading.find_requests import EXTENSIONS, find_requests
+from open311.operations.reading.find_requests import find_requests
 from open311.operations.upkeep.dumps import dumps_folder, find_dumps, make_dump
 from open311.plugins import Jurisdiction
 from open311.settings import Settings
 from open311.storage.queue import Task
+from schemas.arguments import EXTRA_FIELDS
 from tests import build
 from tests.waiting import idle_transactions, until
 from tests.web.test_feeds import dirt
@@ -74,7 +75,7 @@ def test_an_export_has_the_rows_of_the_list_in_batches(platform: Platform) -> No
     with open_export(platform, search) as export:
         items = [item for batch in export.batches for item in batch]
         assert export.count == len(items) == 60
-    assert items == list(find_requests(platform, search, JSON, EXTENSIONS).items)
+    assert items == list(find_requests(platform, search, JSON, EXTRA_FIELDS).items)
     with open_export(platform, search, as_bulk_csv=True) as bulk:
         assert [line for batch in bulk.batches for line in batch] == build.bulk_lines(items)
 
@@ -126,7 +127,7 @@ def test_a_database_that_is_down_is_reported_before_anything_is_written(settings
 
 def test_memory_does_not_grow_with_the_rows(platform: Platform, multiply: Multiply) -> None:
     multiply(platform, build.store(platform, description="A long story. " * 40), ROWS)
-    writers = [CsvWriter(csv_columns(EXTENSIONS)), bulk_writer(BulkFormat.XML), NdjsonWriter(), GeoJsonWriter()]
+    writers = [CsvWriter(csv_columns(EXTRA_FIELDS)), bulk_writer(BulkFormat.XML), NdjsonWriter(), GeoJsonWriter()]
     tracemalloc.start()
     with open_export(platform, everything(platform)) as export:
         total = sum(len(writer.more(batch)) for batch in export.batches for writer in writers)
@@ -150,11 +151,13 @@ def test_all_files_of_a_day_hold_the_same_requests(here: Platform, city: Jurisdi
     folder = dumps_folder(here, city.id)
     assert made is not None
     assert made.rows == 50
-    listed = [json.loads(item) for item in find_requests(here, everything(here), JSON, EXTENSIONS).items]
+    listed = [json.loads(item) for item in find_requests(here, everything(here), JSON, EXTRA_FIELDS).items]
     lines = gzip.decompress(read(folder, "requests-2026-03-01.ndjson.gz")).decode().split("\n")
     assert [json.loads(line) for line in lines if line] == listed
     text = gzip.decompress(read(folder, "requests-2026-03-01.csv.gz"))
-    assert text == b"".join(in_pieces(CsvWriter(csv_columns(EXTENSIONS)), [[json.dumps(item) for item in listed]]))
+    assert text == b"".join(
+        in_pieces(CsvWriter(csv_columns(EXTRA_FIELDS)), [[json.dumps(item) for item in listed]])
+    )
     assert len(list(csv.DictReader(io.StringIO(text.decode(), newline="")))) == 50
     rows = pyarrow.parquet.read_table(folder / "requests-2026-03-01.parquet").to_pylist()
     for row, item in zip(rows, listed, strict=True):

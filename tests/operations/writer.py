@@ -18,6 +18,7 @@ from random import Random
 from tempfile import TemporaryFile
 from typing import IO
 
+from open311.domain.access import Principal
 from open311.domain.events import NoteAdded
 from open311.domain.requests import Status
 from open311.operations.platform import Platform
@@ -29,7 +30,6 @@ from open311.plugins import Jurisdiction
 from open311.plugins.registry import load_registry
 from open311.settings import Settings
 from open311.storage import requests
-from open311.storage.keys import ApiKey
 from tests import build
 
 REPOSITORY = Path(__file__).parents[2]
@@ -77,7 +77,7 @@ class Writer:
 
     platform: Platform
     jurisdiction: Jurisdiction
-    key: ApiKey
+    key: Principal
     random: Random
     fields: Mapping[str, str]
 

@@ -89,6 +89,8 @@ class BatchWriter:
             is_new=is_new,
             status=record.status,
             department=record.department,
+            agency=record.agency_responsible,
+            expected=record.expected_at,
             updated=record.updated_at,
             changed=record.changed_at,
             has_notes=bool(record.status_notes),

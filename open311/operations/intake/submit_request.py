@@ -9,6 +9,7 @@ from datetime import datetime
 
 import orjson
 
+from open311.domain.access import Principal
 from open311.domain.events import Event, FoundOutside, Received, Routed, Triaged
 from open311.domain.ids import new_token
 from open311.domain.requests import Receipt, RequestRecord, Submission, Visibility
@@ -25,7 +26,6 @@ from open311.storage import repeats, requests, tokens
 from open311.storage.engine import Connection
 from open311.storage.hot.submissions import NewRequest, insert_request
 from open311.storage.hot.transactions import Run, within
-from open311.storage.keys import ApiKey
 
 log = logger(__name__)
 
@@ -35,7 +35,7 @@ def submit_request(
     submission: Submission,
     *,
     jurisdiction: Jurisdiction,
-    key: ApiKey,
+    principal: Principal,
     now: datetime,
     problems: tuple[Problem, ...] = (),
 ) -> Receipt:
@@ -45,15 +45,15 @@ def submit_request(
     Raises NotFound for an unknown service_code, Invalid with every problem found (A59), Unavailable.
     """
     checked = check_submission(platform, submission, jurisdiction, now, problems)
-    route = _route(jurisdiction, checked.draft, key)
+    route = _route(jurisdiction, checked.draft, principal)
     number = platform.process.numbers.next(platform.database.hot)
-    record = _record(jurisdiction, submission, checked, route, number=number, key=key, now=now)
+    record = _record(jurisdiction, submission, checked, route, number=number, principal=principal, now=now)
     service = checked.draft.service
     record = replace(record, possible_duplicate_of=find_possible_duplicate(platform, jurisdiction, service, record))
     new = NewRequest(
         record=record,
         reporter=submission.reporter,
-        events=list(_events(record, route, key, needs_id=service.type is ServiceType.BATCH)),
+        events=list(_events(record, route, principal, needs_id=service.type is ServiceType.BATCH)),
         publication=None,
         token=new_token() if service.type is ServiceType.BATCH else "",
     )
@@ -61,7 +61,7 @@ def submit_request(
         stored = _store(platform, platform.database.hot.write, jurisdiction, service, new)
         return _receipt(stored, submission)
     with platform.database.transaction() as connection:
-        repeated = _repeated(connection, submission, jurisdiction, key, number, now)
+        repeated = _repeated(connection, submission, jurisdiction, principal, number, now)
         if repeated is not None:
             return repeated
         stored = _store(platform, within(connection), jurisdiction, service, new)
@@ -97,9 +97,9 @@ def _receipt(stored: NewRequest, submission: Submission) -> Receipt:
     )
 
 
-def _route(jurisdiction: Jurisdiction, draft: Draft, key: ApiKey) -> Route:
+def _route(jurisdiction: Jurisdiction, draft: Draft, principal: Principal) -> Route:
     """The plugin's route; none for a test key, the triage desk where the plugin fails or names no department."""
-    if key.is_test:
+    if principal.is_test:
         return Route(department="", reason="test key")
     try:
         route = jurisdiction.route(draft)
@@ -117,7 +117,7 @@ def _record(
     route: Route,
     *,
     number: int,
-    key: ApiKey,
+    principal: Principal,
     now: datetime,
 ) -> RequestRecord:
     return RequestRecord(
@@ -138,15 +138,15 @@ def _record(
         channel="api",
         media_urls=submission.media_urls,
         answers=checked.draft.answers,
-        visibility=Visibility.UNLISTED if key.is_test else Visibility.PUBLIC,
+        visibility=Visibility.UNLISTED if principal.is_test else Visibility.PUBLIC,
     )
 
 
-def _events(record: RequestRecord, route: Route, key: ApiKey, *, needs_id: bool) -> Iterator[Event]:
+def _events(record: RequestRecord, route: Route, principal: Principal, *, needs_id: bool) -> Iterator[Event]:
     at = record.requested_at
     yield Received(
         at=at,
-        actor=f"key:{key.id}",
+        actor=str(principal),
         department=route.department,
         visibility=record.visibility,
         channel=record.channel,
@@ -163,7 +163,7 @@ def _repeated(
     connection: Connection,
     submission: Submission,
     jurisdiction: Jurisdiction,
-    key: ApiKey,
+    principal: Principal,
     number: int,
     now: datetime,
 ) -> Receipt | None:
@@ -172,7 +172,7 @@ def _repeated(
         return None
     post = repeats.Post(
         jurisdiction_id=jurisdiction.id,
-        api_key_id=key.id,
+        api_key_id=principal.number,
         client_key=submission.client_request_id,
         digest=_digest(submission),
     )

@@ -41,15 +41,15 @@ class NearbySearch:
 
 
 def find_nearby(
-    platform: Platform, search: NearbySearch, output: Format, extensions: Sequence[str] = (), *, now: datetime
+    platform: Platform, search: NearbySearch, output: Format, extras: Sequence[str] = (), *, now: datetime
 ) -> Page:
     """Open requests made, and requests closed, within the vicinity; nearest first, each with its distance."""
     if search.vicinity.radius_m == 0:
-        return page_of(Items(), output, extensions)
+        return page_of(Items(), output, extras)
     found = nearby.find_nearby(
-        platform.database.hot, search.around(now), output, rows=MAX_NEARBY, with_extras=bool(extensions)
+        platform.database.hot, search.around(now), output, rows=MAX_NEARBY, with_extras=bool(extras)
     )
-    return page_of(found, output, extensions)
+    return page_of(found, output, extras)
 
 
 def find_possible_duplicate(

@@ -5,25 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
 from itertools import zip_longest
 
 from open311.domain.requests import TokenState
 from open311.domain.search import PageKey, RequestSearch, Window
 from open311.errors import Invalid, NotFound
-from open311.formats import JSON, Format, shape_of, with_fragments
+from open311.formats import JSON, Format, with_fragments
 from open311.operations.platform import Platform
 from open311.storage import tokens
 from open311.storage.hot import searching as storage
 from open311.storage.hot.changes import find_state
 from open311.storage.hot.items import Items
-from schemas.georeport import ExtrasSchema
+from schemas.arguments import EXTRA_FIELDS
 from schemas.limits import MAX_IDS
 
 COUNT_TO = 10_000
 """How far a list is counted; a longer list has no count."""
-
-EXTENSIONS = tuple(column.name for column in shape_of(ExtrasSchema).columns)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,23 +35,21 @@ class Page:
     next_key: PageKey | None = None
 
 
-def find_requests(
-    platform: Platform, search: RequestSearch, output: Format, extensions: Sequence[str] = ()
-) -> Page:
+def find_requests(platform: Platform, search: RequestSearch, output: Format, extras: Sequence[str] = ()) -> Page:
     """The page that a search asks for, already rendered.
 
-    extensions  which of EXTENSIONS to add to each item
+    extras  which of EXTRA_FIELDS to add to each item
     """
-    hot, with_extras = platform.database.hot, bool(extensions)
+    hot, with_extras = platform.database.hot, bool(extras)
     if search.ids:
         items = storage.find_by_ids(hot, search.jurisdiction_id, search.ids, output, with_extras=with_extras)
-        return page_of(items, output, extensions)
+        return page_of(items, output, extras)
     items = storage.find_items(hot, search, output, with_extras=with_extras)
     validator = _validator(items)
     if len(items.bodies) <= search.page_size:
-        return page_of(items, output, extensions, validator)
+        return page_of(items, output, extras, validator)
     next_key = items.key(search.page_size - 1)
-    return page_of(items.first(search.page_size), output, extensions, validator, next_key=next_key)
+    return page_of(items.first(search.page_size), output, extras, validator, next_key=next_key)
 
 
 def count_requests(platform: Platform, search: RequestSearch) -> int | None:
@@ -72,7 +67,10 @@ def find_validator(platform: Platform, search: RequestSearch, now: datetime) -> 
     goes_deeper = search.words or search.changed != Window()
     state = None if goes_deeper else find_state(platform.database.hot, search.jurisdiction_id)
     # Read the state first: the digest may be newer than the state, but must never be older.
-    return _digest(platform, search) if state is None else _digest_at(platform, search, now, state)
+    if state is None:
+        return _digest(platform, search)
+
+    return platform.process.remembered(_digest_at)(platform, search, now, state)
 
 
 def find_request(
@@ -80,17 +78,17 @@ def find_request(
     jurisdiction_id: str,
     service_request_id: str,
     output: Format,
-    extensions: Sequence[str] = (),
+    extras: Sequence[str] = (),
 ) -> Page:
     """One request by its id, or several by a comma list in the path (A20). NotFound for none."""
-    hot, with_extras = platform.database.hot, bool(extensions)
+    hot, with_extras = platform.database.hot, bool(extras)
     items = storage.find_item(hot, jurisdiction_id, service_request_id, output, with_extras=with_extras)
     if not items.bodies:
         ids = _ids_in(service_request_id)
         items = storage.find_by_ids(hot, jurisdiction_id, ids, output, with_extras=with_extras)
     if not items.bodies:
         raise NotFound(f"{service_request_id[:60]!r} is not a request here.", "service_request_id")
-    return page_of(items, output, extensions)
+    return page_of(items, output, extras)
 
 
 def find_token(platform: Platform, jurisdiction_id: str, token: str) -> TokenState:
@@ -107,9 +105,8 @@ def _digest(platform: Platform, search: RequestSearch) -> str:
     return _tag(*storage.find_digest(platform.database.hot, search))
 
 
-@lru_cache(maxsize=1_024)
-def _digest_at(platform: Platform, search: RequestSearch, now: datetime, state: int) -> str:  # noqa: ARG001
-    """The same, cached until `now`, in whole seconds, or `state` moves."""
+def _digest_at(platform: Platform, search: RequestSearch, _: datetime, __: int) -> str:
+    """The same. Remembered until the second or the state of what is public moves, which are its last parameters."""
     return _digest(platform, search)
 
 
@@ -122,13 +119,13 @@ def _ids_in(path: str) -> tuple[str, ...]:
 
 
 def page_of(
-    items: Items, output: Format, extensions: Sequence[str], validator: str = "", *, next_key: PageKey | None = None
+    items: Items, output: Format, extras: Sequence[str], validator: str = "", *, next_key: PageKey | None = None
 ) -> Page:
-    """Items with the extensions that were asked for, and with their distances if they have any."""
+    """Items with the extras that were asked for, and with their distances if they have any."""
     validator = validator or _validator(items)
-    if not extensions and not items.distances:
+    if not extras and not items.distances:
         return Page(items=items.bodies, validator=validator, next_key=next_key)
-    places = [EXTENSIONS.index(name) for name in extensions]
+    places = [EXTRA_FIELDS.index(name) for name in extras]
     added = zip_longest(items.bodies, items.extras, items.distances)
     bodies = [
         with_fragments(body, _fields(extras, distance, places, output), output) for body, extras, distance in added

@@ -13,9 +13,9 @@ from open311.domain.cursors import decode_cursor, encode_cursor, is_bigint
 from open311.errors import Gone
 from open311.formats import JSON, Format, json_item, shape_of, with_fragments, xml_item
 from open311.operations.platform import Platform
-from open311.operations.reading.find_requests import EXTENSIONS
 from open311.storage.hot import changes
 from open311.storage.hot.changes import BEGINNING, Position, PublishedChange
+from schemas.arguments import EXTRA_FIELDS
 from schemas.extensions import WithdrawnSchema
 from schemas.limits import LONGEST_WAIT_S
 
@@ -56,7 +56,7 @@ def find_changes(
     jurisdiction_id: str,
     after: Position,
     output: Format,
-    extensions: Sequence[str] = (),
+    extras: Sequence[str] = (),
     *,
     rows: int,
 ) -> Changes:
@@ -65,7 +65,7 @@ def find_changes(
     Raises Gone for a position that this database has not reached: it was restored from a backup.
     """
     found = changes.read_changes(
-        platform.database.hot, jurisdiction_id, after, output, rows=rows + 1, with_extras=bool(extensions)
+        platform.database.hot, jurisdiction_id, after, output, rows=rows + 1, with_extras=bool(extras)
     )
     if found.is_lost:
         raise Gone("is of a database that was replaced by an older one; begin anew without it.", "cursor")
@@ -73,8 +73,8 @@ def find_changes(
     reached = shown[-1].position if shown else after
     is_caught_up = len(found.changes) <= rows and not found.is_held
     return Changes(
-        items=[_rendered(change, output, extensions) for change in shown],
-        validator=_validator(shown, reached, is_caught_up=is_caught_up, extensions=extensions),
+        items=[_rendered(change, output, extras) for change in shown],
+        validator=_validator(shown, reached, is_caught_up=is_caught_up, extras=extras),
         reached=reached,
         is_caught_up=is_caught_up,
     )
@@ -85,7 +85,7 @@ def follow_changes(
     jurisdiction_id: str,
     after: Position,
     output: Format,
-    extensions: Sequence[str] = (),
+    extras: Sequence[str] = (),
     *,
     rows: int,
     wait_s: float,
@@ -96,7 +96,7 @@ def follow_changes(
     """
 
     def find() -> Changes:
-        return find_changes(platform, jurisdiction_id, after, output, extensions, rows=rows)
+        return find_changes(platform, jurisdiction_id, after, output, extras, rows=rows)
 
     found = find()
     rounds = ceil(min(wait_s, LONGEST_WAIT_S) / POLL_S)
@@ -146,17 +146,17 @@ def mark_changes(platform: Platform, now: datetime) -> int:
         )
 
 
-def _rendered(change: PublishedChange, output: Format, extensions: Sequence[str]) -> bytes:
+def _rendered(change: PublishedChange, output: Format, extras: Sequence[str]) -> bytes:
     if change.body:
-        added = [change.extras[EXTENSIONS.index(name)] for name in extensions]
+        added = [change.extras[EXTRA_FIELDS.index(name)] for name in extras]
         return with_fragments(change.body, added, output) if added else change.body
     content = _WITHDRAWN.plain(_Withdrawn(change.service_request_id))
     return (json_item(content) if output is JSON else xml_item(_WITHDRAWN, content)).encode()
 
 
 def _validator(
-    shown: Sequence[PublishedChange], reached: Position, *, is_caught_up: bool, extensions: Sequence[str]
+    shown: Sequence[PublishedChange], reached: Position, *, is_caught_up: bool, extras: Sequence[str]
 ) -> str:
     """Covers the headers too: a body without items is the same at every position."""
-    parts = [reached, is_caught_up, *extensions, *((change.position, change.digest) for change in shown)]
+    parts = [reached, is_caught_up, *extras, *((change.position, change.digest) for change in shown)]
     return blake2b(repr(parts).encode(), digest_size=12).hexdigest()

@@ -32,8 +32,8 @@ from open311.formats.writing import (
 )
 from open311.operations.platform import Platform
 from open311.operations.reading.export_requests import EXPORT_ORDER, open_export
-from open311.operations.reading.find_requests import EXTENSIONS
 from open311.plugins import Jurisdiction
+from schemas.arguments import EXTRA_FIELDS
 from schemas.values import format_instant
 
 GZIP = "application/gzip"
@@ -114,7 +114,7 @@ def terms(platform: Platform, jurisdiction: Jurisdiction) -> tuple[str, str]:
 
 def _writers(platform: Platform, jurisdiction: Jurisdiction) -> Iterator[tuple[str, str, str, Writer]]:
     """Ending, format, media type and writer of each file."""
-    yield "csv.gz", "csv", GZIP, CsvWriter(csv_columns(EXTENSIONS))
+    yield "csv.gz", "csv", GZIP, CsvWriter(csv_columns(EXTRA_FIELDS))
     yield "ndjson.gz", "ndjson", GZIP, NdjsonWriter()
     if can_write_geoparquet():
         licence, attribution = terms(platform, jurisdiction)
