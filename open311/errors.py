@@ -47,6 +47,10 @@ class NotFound(Open311Error):
     """A jurisdiction, service, request or token that does not exist."""
 
 
+class Conflict(Open311Error):
+    """Somebody else has changed the same thing meanwhile; only looking again helps."""
+
+
 class Gone(Open311Error):
     """Something that was given out once and leads nowhere any more; only beginning anew helps."""
 

@@ -9,20 +9,23 @@ from typing import Any
 
 from sqlalchemy import text
 
+from open311.domain.access import Principal
+from open311.domain.events import Event, Imported
 from open311.domain.places import Place
-from open311.domain.requests import Event, PublicRequest, Receipt, RequestRecord, Status, Submission
+from open311.domain.requests import PublicRequest, Receipt, RequestRecord, Status, Submission, Visibility
 from open311.domain.services import Department, Service, ServiceType
 from open311.formats.writing import bulk_csv_line
 from open311.operations.access.api_keys import add_key, require_key
 from open311.operations.intake.submit_request import submit_request
 from open311.operations.platform import Platform
-from open311.operations.publishing import names_for, publish_requests
+from open311.operations.publishing import names_for
+from open311.operations.workflow.apply import add_requests
 from open311.plugins import Jurisdiction
 from open311.plugins.registry import Registry
 from open311.settings import Settings
 from open311.storage import requests
 from open311.storage.engine import open_database
-from open311.storage.keys import ApiKey
+from open311.storage.history import load_events
 from open311.storage.queue import Queue, Task
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -81,6 +84,8 @@ def record(jurisdiction: Jurisdiction, *, number: int, at: datetime = NOON, **ch
         "updated_at": at,
         "changed_at": at,
     }
+    if "visibility" in changes:
+        changes["visibility"] = Visibility(changes["visibility"])
     return RequestRecord(**values | changes)
 
 
@@ -97,9 +102,16 @@ def store_all(platform: Platform, changes: Iterable[Mapping[str, Any]]) -> list[
     (jurisdiction,) = platform.registry
     stored = [record(jurisdiction, **change) for change in changes]
     with platform.database.transaction() as connection:
-        requests.insert_records(connection, stored, "imported")
-        publish_requests(connection, stored, names_for(connection, jurisdiction))
+        requests.insert_records(connection, stored)
+        add_requests(connection, [(one, [imported(one)]) for one in stored], names_for(connection, jurisdiction))
     return stored
+
+
+def imported(record: RequestRecord) -> Imported:
+    """The event of a record that came from a file."""
+    return Imported(
+        at=record.requested_at, cause="test", is_new=True, status=record.status, department=record.department
+    )
 
 
 def multiply(platform: Platform, original: RequestRecord, count: int) -> None:
@@ -121,16 +133,16 @@ def multiply(platform: Platform, original: RequestRecord, count: int) -> None:
             connection.execute(text(f"ANALYZE {table}"))  # or each foreign key is looked for in the whole table
 
 
-def submit(platform: Platform, *, key: ApiKey | None = None, now: datetime = NOON, **fields: Any) -> Receipt:
+def submit(platform: Platform, *, key: Principal | None = None, now: datetime = NOON, **fields: Any) -> Receipt:
     """Send a request to the only city as its API would: a pothole with a point unless told otherwise."""
     sent = {"service_code": "potholes", "lat": "60.1718", "long": "24.9414"} | fields
     jurisdiction = next(iter(platform.registry))
     return submit_request(
-        platform, Submission(**sent), jurisdiction=jurisdiction, key=key or api_key(platform), now=now
+        platform, Submission(**sent), jurisdiction=jurisdiction, principal=key or api_key(platform), now=now
     )
 
 
-def api_key(platform: Platform, **changes: Any) -> ApiKey:
+def api_key(platform: Platform, **changes: Any) -> Principal:
     """A new key, for all jurisdictions unless told otherwise."""
     _, secret = add_key(platform, **{"label": "tests", "now": NOON} | changes)
     return require_key(platform, secret)
@@ -148,7 +160,7 @@ def load(platform: Platform, **wanted: Any) -> RequestRecord:
 def history(platform: Platform, found: RequestRecord) -> list[Event]:
     """What happened to a record, oldest first."""
     with platform.database.reading() as connection:
-        return requests.load_events(connection, found)
+        return load_events(connection, found.jurisdiction_id, found.number)
 
 
 def jobs(platform: Platform, task: Task) -> list[dict[str, Any]]:

@@ -27,6 +27,7 @@ from open311.operations.platform import Platform
 from open311.operations.upkeep.sync_catalogues import ensure_synced
 from open311.plugins import Jurisdiction
 from open311.settings import Settings
+from open311.storage import counts
 from open311.storage.engine import Database, open_database
 from open311.storage.migrations import migrate
 from open311.storage.tables import metadata
@@ -173,12 +174,15 @@ def sweeper(database_url: str) -> Iterator[Database]:
 
 @pytest.fixture
 def clean(sweeper: Database) -> Iterator[None]:
-    """Leave the shared database empty."""
+    """Leave the shared database empty, and see that its requests are counted as they were changed."""
     yield
+    with sweeper.snapshot() as connection:
+        faults = counts.faults(connection)
     # Ten times faster than TRUNCATE where there are few rows.
     names = [*(table.name for table in reversed(metadata.sorted_tables)), "procrastinate_jobs"]
     with sweeper.transaction() as connection:
         connection.execute(text("; ".join(f"DELETE FROM {name}" for name in names)))
+    assert not faults, "counts of requests, and what they lack"
 
 
 @pytest.fixture
@@ -186,7 +190,7 @@ def multiply(sweeper: Database, clean: None) -> Iterator[Callable[..., None]]:
     """`build.multiply`, whose thousands of rows are swept away at once."""
     yield build.multiply
     with sweeper.transaction() as connection:
-        connection.execute(text("TRUNCATE service_request CASCADE"))
+        connection.execute(text("TRUNCATE service_request, request_count, outbox CASCADE"))
 
 
 @pytest.fixture

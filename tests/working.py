@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import procrastinate
 
+from open311.jobs.dispatching import work_once
 from open311.jobs.worker import make_worker
 from open311.operations.platform import Platform
 from open311.storage.engine import libpq_dsn
@@ -17,5 +18,5 @@ def timeless_worker(platform: Platform) -> procrastinate.App:
 
 
 def work(platform: Platform) -> None:
-    """Do every job that waits and is due, in this process."""
-    timeless_worker(platform).run_worker(wait=False, install_signal_handlers=False)
+    """Do all that waits and is due, in this process: what follows from changes, and jobs."""
+    work_once(platform, timeless_worker(platform), install_signal_handlers=False)

@@ -8,8 +8,9 @@ from open311.cli.group import CommandGroup
 from open311.cli.output import fail, say, say_table
 from open311.cli.platforms import command_platform
 from open311.clock import utc_now
+from open311.domain.access import ALL_JURISDICTIONS
 from open311.operations.access.api_keys import add_key, list_keys, revoke_key
-from open311.storage.keys import ALL_JURISDICTIONS, ApiKey
+from open311.storage.keys import ApiKey
 from schemas.values import format_instant
 
 

@@ -8,6 +8,7 @@ from open311.cli.group import CommandGroup
 from open311.cli.output import say
 from open311.cli.platforms import command_platform, find_jurisdiction
 from open311.clock import utc_now
+from open311.domain.access import SHELL
 from open311.domain.requests import Status, Visibility
 from open311.errors import Invalid
 from open311.operations.workflow.update_request import RequestUpdate, read_history, update_request
@@ -78,5 +79,5 @@ def update(
             visibility=Visibility(visibility) if visibility else None,
             expected_at=expected_at,
         )
-        record = update_request(platform, city, service_request_id, change, now=utc_now())
+        record = update_request(platform, city, service_request_id, change, now=utc_now(), actor=str(SHELL))
     say(f"{record.service_request_id} is {record.status} and {record.visibility}.")

@@ -10,6 +10,7 @@ from open311.cli.output import fail
 from open311.cli.parent import end_with_parent
 from open311.cli.platforms import read_settings, running_database
 from open311.cli.signals import GRACE_S
+from open311.jobs.dispatching import dispatching, work_once
 from open311.jobs.worker import make_worker
 from open311.observe import configure_logs
 from open311.operations.platform import Platform, open_platform
@@ -18,19 +19,25 @@ from open311.storage.engine import libpq_dsn
 
 
 @click.command()
-@click.option("--once", is_flag=True, help="Stop when the queue is empty.")
+@click.option("--once", is_flag=True, help="Stop when outbox and queue are empty.")
 def worker(once: bool) -> None:
-    """Do background work: ids for batch requests, republishing, cleaning up.
+    """Do background work: what follows from changes, ids for batch requests, republishing, cleaning up.
 
     A worker that is killed loses nothing: another worker does its jobs.
     """
     end_with_parent()
     with running_database(read_settings()) as (settings, _):
         configure_logs(settings.log_level)
-        platform = open_platform(replace(settings, statement_timeout_ms=0))
+        # A job and the dispatcher at once, and a recount holds two.
+        pool_size = max(settings.pool_size, 4)
+        platform = open_platform(replace(settings, statement_timeout_ms=0, pool_size=pool_size))
         _require_job_queue(platform)
         app = make_worker(platform, libpq_dsn(settings.sqlalchemy_url))
-        app.run_worker(wait=not once, shutdown_graceful_timeout=GRACE_S, fetch_job_polling_interval=2.0)
+        if once:
+            work_once(platform, app, shutdown_graceful_timeout=GRACE_S)
+        else:
+            with dispatching(platform):
+                app.run_worker(shutdown_graceful_timeout=GRACE_S, fetch_job_polling_interval=2.0)
         platform.close()
 
 

@@ -139,11 +139,25 @@ class TokenState:
 
 
 class Visibility(StrEnum):
-    """Who can see a request: everybody, whoever knows its id (test keys), or staff alone (A33)."""
+    """Who can see a request.
+
+    PUBLIC     everybody
+    HELD       staff alone, until somebody has looked at it
+    UNLISTED   whoever knows its id: requests of test keys (A33)
+    PRIVATE    staff alone
+    WITHDRAWN  staff alone; it was public, and should not have been
+    """
 
     PUBLIC = "public"
+    HELD = "held"
     UNLISTED = "unlisted"
     PRIVATE = "private"
+    WITHDRAWN = "withdrawn"
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether anybody but staff can see it."""
+        return self in (Visibility.PUBLIC, Visibility.UNLISTED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,6 +174,7 @@ class RequestRecord:
     areas               names of the jurisdiction's areas that held the point when it was reported
     source              api, import or example; channel: how it came to the city (api, phone, web, …)
     possible_duplicate_of  service_request_id of an earlier request nearby, when this one came; "" for none
+    version             grows with each change, from 1
     """
 
     jurisdiction_id: str
@@ -189,6 +204,7 @@ class RequestRecord:
     source: str = "api"
     channel: str = ""
     possible_duplicate_of: str = ""
+    version: int = 1
 
     def __post_init__(self) -> None:
         """Keep the instants in order, whatever two clocks say: searches rely on it."""
@@ -196,16 +212,3 @@ class RequestRecord:
             updated_at = max(self.requested_at, self.updated_at)
             object.__setattr__(self, "updated_at", updated_at)
             object.__setattr__(self, "changed_at", max(updated_at, self.changed_at))
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """One entry of a request's history.
-
-    kind  received, routed, transferred, status, note, expected, resolved, visibility, areas, imported or example
-    """
-
-    at: datetime
-    kind: str
-    description: str = ""
-    is_public: bool = False

@@ -15,6 +15,7 @@ from procrastinate.retry import BaseRetryStrategy
 from open311.clock import utc_now
 from open311.errors import NotFound, Unavailable
 from open311.observe import logger
+from open311.operations.dispatch.counting import recount
 from open311.operations.intake.resolve_token import resolve_token
 from open311.operations.platform import Platform
 from open311.operations.reading.follow_changes import mark_changes
@@ -72,7 +73,7 @@ def make_worker(platform: Platform, conninfo: str) -> procrastinate.App:
     @app.periodic(cron="7 * * * *")
     @app.task(name=Task.CLEAN_UP, queueing_lock=Task.CLEAN_UP, retry=retry)
     def clean(timestamp: int) -> None:  # noqa: ARG001  # procrastinate passes it
-        log.info("cleaned up", **clean_up(platform, utc_now()))
+        log.info("cleaned up", **clean_up(platform, utc_now()), wrong_counts=recount(platform))
 
     @app.task(name=Task.DUMP, retry=retry, lock=Task.DUMP)
     def dump(jurisdiction_id: str) -> None:

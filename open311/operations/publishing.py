@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from open311.domain.events import Event
 from open311.domain.requests import (
-    Event,
     ExtendedAttributes,
     Extras,
     NamedAnswer,
@@ -14,13 +14,12 @@ from open311.domain.requests import (
     PublicRequest,
     RequestRecord,
     Status,
-    Visibility,
 )
 from open311.domain.services import Service
 from open311.domain.text import folded
 from open311.formats import render_request
 from open311.plugins import Jurisdiction
-from open311.storage import catalogue, publications, requests
+from open311.storage import catalogue, history, publications
 from open311.storage.engine import Connection
 from open311.storage.publications import Publication, text_search_language
 
@@ -78,7 +77,7 @@ def public_view(record: RequestRecord, names: Names) -> PublicRequest:
     )
 
 
-def extras_of(record: RequestRecord, names: Names, events: Iterable[Event]) -> Extras:
+def extras_of(record: RequestRecord, names: Names, notes: Iterable[Note]) -> Extras:
     """What `extensions=` can show: never the reporter, and only answers to attributes that are declared public."""
     service = names.jurisdiction.service(record.service_code)
     return Extras(
@@ -93,7 +92,7 @@ def extras_of(record: RequestRecord, names: Names, events: Iterable[Event]) -> E
             media_urls=record.media_urls,
             possible_duplicate_of=record.possible_duplicate_of,
         ),
-        notes=tuple(Note(event.at, event.kind, event.description) for event in events if event.is_public),
+        notes=tuple(notes),
         attributes=tuple(_public_answers(record, service)) if service else (),
     )
 
@@ -107,15 +106,20 @@ def _public_answers(record: RequestRecord, service: Service) -> Iterator[NamedAn
             yield NamedAnswer(attribute.code, attribute.description, value, choices.get(value, value))
 
 
-def publication_of(record: RequestRecord, names: Names, events: Iterable[Event]) -> Publication:
-    """A record's public side; a tombstone for a private record."""
-    if record.visibility is Visibility.PRIVATE:
+def notes_of(events: Iterable[Event]) -> list[Note]:
+    """The public part of a history."""
+    return [Note(event.at, event.kind, event.description) for event in events if event.is_public]
+
+
+def publication_of(record: RequestRecord, names: Names, notes: Iterable[Note]) -> Publication:
+    """A record's public side; a tombstone for a record that only staff can see."""
+    if not record.visibility.is_shown:
         return Publication(record, None)
     shown = public_view(record, names)
     words = (shown.service_name, shown.description, shown.status_notes, record.place.address)
     return Publication(
         record,
-        render_request(shown, extras_of(record, names, events)),
+        render_request(shown, extras_of(record, names, notes)),
         agency=shown.agency_responsible,
         words=folded(" ".join(words)),
         language=text_search_language(names.jurisdiction.languages[0]),
@@ -126,16 +130,16 @@ def publish_requests(
     connection: Connection,
     records: Iterable[RequestRecord],
     names: Names,
-    histories: Mapping[int, Sequence[Event]] | None = None,
+    notes: Mapping[int, Sequence[Note]] | None = None,
 ) -> None:
     """Write the public side of records whose history is stored. Records without an id have none yet (A14).
 
-    histories  whole histories by the records' numbers; without them, the public events are read
+    notes  the whole public histories by the records' numbers; without them, they are read
     """
     shown = [record for record in records if record.service_request_id]
-    if histories is None:
+    if notes is None:
         numbers = [record.number for record in shown]
-        histories = requests.load_public_events(connection, names.jurisdiction.id, numbers) if shown else {}
+        notes = history.load_notes(connection, names.jurisdiction.id, numbers) if shown else {}
     publications.write_publications(
-        connection, [publication_of(record, names, histories.get(record.number, ())) for record in shown]
+        connection, [publication_of(record, names, notes.get(record.number, ())) for record in shown]
     )

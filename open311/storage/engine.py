@@ -18,7 +18,7 @@ from open311.errors import Unavailable
 from open311.storage.failures import DOWN, Refused, is_dead
 from open311.storage.hot.connections import HotConnections
 
-__all__ = ["Connection", "Database", "HotConnections", "libpq_dsn", "open_database"]
+__all__ = ["Connection", "Database", "HotConnections", "libpq_dsn", "open_database", "savepoint"]
 
 
 class Database:
@@ -29,11 +29,18 @@ class Database:
         self.engine = engine
         self.hot = hot
         self._reading = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._snapshots = engine.execution_options(isolation_level="REPEATABLE READ")
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
         """A transaction that commits at the end of the block. Raises Unavailable for a dead database."""
         with _own_errors(), self.engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Connection]:
+        """A transaction whose statements all see the database as it is at the first of them. Raises Unavailable."""
+        with _own_errors(), self._snapshots.begin() as connection:
             yield connection
 
     @contextmanager
@@ -46,6 +53,16 @@ class Database:
         """Close all connections."""
         self.engine.dispose()
         self.hot.close()
+
+
+@contextmanager
+def savepoint(connection: Connection) -> Iterator[None]:
+    """A part of a transaction that can fail alone: an error undoes the block, and the transaction goes on.
+
+    Not after Unavailable: then the transaction is lost.
+    """
+    with _own_errors(), connection.begin_nested():
+        yield
 
 
 def open_database(

@@ -14,8 +14,6 @@ from open311.storage.hot.connections import HotConnections
 from open311.storage.hot.statements import Statement
 from open311.storage.tables import api_key
 
-ALL_JURISDICTIONS = "*"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiKey:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Any
 
@@ -27,12 +27,13 @@ from sqlalchemy.dialects.postgresql import Insert, insert
 
 from open311.domain.attributes import Answer
 from open311.domain.places import Place
-from open311.domain.requests import Event, RequestRecord, Status, Visibility
-from open311.storage.copying import FEW, all_of, insert_rows, stage_of, staged
+from open311.domain.requests import RequestRecord, Status, Visibility
+from open311.errors import Conflict
+from open311.storage.copying import FEW, all_of, stage_of, staged
 from open311.storage.geometry import point_from, point_of
 from open311.storage.hot.connections import HotConnections
 from open311.storage.hot.statements import Statement
-from open311.storage.tables import reporter, request_event, request_number, service_request
+from open311.storage.tables import reporter, request_number, service_request
 
 _COLUMNS = tuple(column for column in service_request.c if column.name != "point")
 _STAGE = stage_of(service_request, Column("point", Text))
@@ -78,10 +79,9 @@ def _next_block() -> Statement:
     return Statement.of(select(request_number.next_value()), is_prepared=True)
 
 
-def insert_records(connection: Connection, records: Sequence[RequestRecord], event: str) -> None:
-    """Store many new records, each with one event of its history, in few statements; ids must be free."""
+def insert_records(connection: Connection, records: Sequence[RequestRecord]) -> None:
+    """Store many new records in few statements; their ids must be free."""
     add_records(connection, records)
-    insert_histories(connection, ((record, [Event(record.requested_at, event)]) for record in records))
 
 
 def add_records(connection: Connection, records: Sequence[RequestRecord]) -> set[int]:
@@ -118,35 +118,20 @@ def _stored(connection: Connection, records: Sequence[RequestRecord]) -> set[int
     return set(found.scalars())
 
 
-def insert_events(connection: Connection, record: RequestRecord, events: Iterable[Event]) -> None:
-    """Append to a request's history."""
-    insert_histories(connection, [(record, events)])
-
-
-def insert_histories(connection: Connection, histories: Iterable[tuple[RequestRecord, Iterable[Event]]]) -> None:
-    """Append to the histories of many requests at once."""
-    rows: list[dict[str, Any]] = [
-        {
-            "jurisdiction_id": record.jurisdiction_id,
-            "request_id": record.number,
-            "at": event.at,
-            "kind": event.kind,
-            "visibility": "public" if event.is_public else "staff",
-            "description": event.description,
-        }
-        for record, events in histories
-        for event in events
-    ]
-    insert_rows(connection, request_event, rows)
-
-
 def save_record(connection: Connection, record: RequestRecord) -> None:
-    """Write a changed record back; the caller holds its lock."""
-    connection.execute(
+    """Write a changed record over its former version. Raises Conflict where that is not the stored one."""
+    columns = service_request.c
+    written = connection.execute(
         update(service_request)
-        .where(service_request.c.jurisdiction_id == record.jurisdiction_id, service_request.c.id == record.number)
+        .where(
+            columns.jurisdiction_id == record.jurisdiction_id,
+            columns.id == record.number,
+            columns.version == record.version - 1,
+        )
         .values(record_values(record))
     )
+    if written.rowcount != 1:
+        raise Conflict("was changed by somebody else meanwhile; look at it again.", "service_request_id")
 
 
 def load_record(
@@ -210,38 +195,6 @@ def load_account_id(connection: Connection, jurisdiction_id: str, number: int) -
     return found or ""
 
 
-def load_events(connection: Connection, record: RequestRecord) -> list[Event]:
-    """A request's history, oldest first."""
-    rows = connection.execute(
-        select(request_event)
-        .where(
-            request_event.c.jurisdiction_id == record.jurisdiction_id,
-            request_event.c.request_id == record.number,
-        )
-        .order_by(request_event.c.id)
-    )
-    return [Event(row.at, row.kind, row.description, row.visibility == "public") for row in rows]
-
-
-def load_public_events(
-    connection: Connection, jurisdiction_id: str, numbers: Sequence[int]
-) -> Mapping[int, list[Event]]:
-    """The public history of several requests, oldest first, by their numbers."""
-    rows = connection.execute(
-        select(request_event.c.request_id, request_event.c.at, request_event.c.kind, request_event.c.description)
-        .where(
-            request_event.c.jurisdiction_id == jurisdiction_id,
-            request_event.c.request_id == any_(bindparam(None, list(numbers), ARRAY(BigInteger))),
-            request_event.c.visibility == "public",
-        )
-        .order_by(request_event.c.id)
-    )
-    found: dict[int, list[Event]] = {}
-    for number, at, kind, description in rows:
-        found.setdefault(number, []).append(Event(at, kind, description, is_public=True))
-    return found
-
-
 def existing_ids(connection: Connection, jurisdiction_id: str, ids: Sequence[str]) -> set[str]:
     """Which of these service_request_ids are stored."""
     found = connection.execute(
@@ -302,6 +255,7 @@ def record_values(record: RequestRecord) -> dict[str, Any]:
         "source": record.source,
         "channel": record.channel,
         "possible_duplicate_of": record.possible_duplicate_of,
+        "version": record.version,
     }
 
 
@@ -336,4 +290,5 @@ def _record(row: Row[Any]) -> RequestRecord:
         source=row.source,
         channel=row.channel,
         possible_duplicate_of=row.possible_duplicate_of,
+        version=row.version,
     )

@@ -68,15 +68,15 @@ class BoundEndpoint:
 
     def _call(self, request: Request, suffix: str | None, path: Mapping[str, str]) -> Call:
         endpoint = self.endpoint
-        key = None
-        if endpoint.access.find_key is None and endpoint.method == "GET":
+        principal = None
+        if endpoint.access.identify is None and endpoint.method == "GET":
             reading = self._reading_of(request.query_string, path)
         else:
             sent = read_form(cast("flask.Request", request), self._schema(None))
-            if endpoint.access.find_key is not None:
-                key = endpoint.access.find_key(self._platform, request, sent)
+            if endpoint.access.identify is not None:
+                principal = endpoint.access.identify(self._platform, request, sent)
             city = self._city(sent, path)
-            endpoint.access.check_city(key, city)
+            endpoint.access.check_city(principal, city)
             reading = self._read(sent, city)
         return Call(
             request=request,
@@ -87,7 +87,7 @@ class BoundEndpoint:
             problems=reading.problems,
             misspelt=reading.misspelt,
             named_city=reading.city,
-            key=key,
+            principal=principal,
         )
 
     def _output(self, request: Request, suffix: str | None) -> Any:

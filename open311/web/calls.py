@@ -9,12 +9,12 @@ from typing import Any
 
 from werkzeug.wrappers import Request
 
+from open311.domain.access import Principal
 from open311.errors import Problem
 from open311.formats import Format
 from open311.formats.writing import BulkFormat, Feed
 from open311.operations.platform import Platform
 from open311.plugins import Jurisdiction
-from open311.storage.keys import ApiKey
 from open311.web.codings import Coding, wanted_coding
 from open311.web.surfaces import BASE
 
@@ -39,7 +39,7 @@ class Call:
     problems  what is wrong with them; empty unless the view gathers problems itself
     misspelt  names that look like parameters and are none, each with the right one
     city      the jurisdiction that is asked; None for views that do without
-    key       of the caller; None where no key is asked for
+    principal  who calls; None where anybody may
     now       when the call began, whole seconds
     """
 
@@ -51,7 +51,7 @@ class Call:
     problems: tuple[Problem, ...] = ()
     misspelt: tuple[tuple[str, str], ...] = ()
     named_city: Jurisdiction | None = None
-    key: ApiKey | None = None
+    principal: Principal | None = None
 
     @property
     def city(self) -> Jurisdiction:
@@ -61,11 +61,11 @@ class Call:
         return self.named_city
 
     @property
-    def required_key(self) -> ApiKey:
-        """The caller's key. LookupError in a view that asks for none."""
-        if self.key is None:
-            raise LookupError("this view asks for no key")
-        return self.key
+    def caller(self) -> Principal:
+        """Who calls. LookupError in a view that anybody may call."""
+        if self.principal is None:
+            raise LookupError("anybody may call this view")
+        return self.principal
 
     @cached_property
     def coding(self) -> Coding:

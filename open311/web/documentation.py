@@ -120,7 +120,7 @@ def _error_statuses(endpoint: Endpoint) -> set[int]:
         found.add(400)
     if endpoint.city is not City.NONE:
         found.add(404)
-    if endpoint.access.find_key is not None:
+    if endpoint.access.identify is not None:
         found.add(403)
     if endpoint.method == "POST":
         found |= {413, 415, 429}

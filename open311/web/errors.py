@@ -10,7 +10,17 @@ from flask import Flask, Response
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Request
 
-from open311.errors import Forbidden, Gone, Invalid, Misconfigured, NotFound, Open311Error, Problem, Unavailable
+from open311.errors import (
+    Conflict,
+    Forbidden,
+    Gone,
+    Invalid,
+    Misconfigured,
+    NotFound,
+    Open311Error,
+    Problem,
+    Unavailable,
+)
 from open311.observe import logger
 from open311.web.answers import error_answer, problem_answer
 from open311.web.surfaces import ErrorShape, error_format, surface_of
@@ -21,6 +31,7 @@ STATUSES: dict[type[Open311Error], int] = {
     Invalid: 400,
     Forbidden: 403,
     NotFound: 404,
+    Conflict: 409,
     Gone: 410,
     Unavailable: 503,
     Misconfigured: 500,

@@ -17,6 +17,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import text
 
 from open311.clock import utc_now
+from open311.jobs.dispatching import dispatch_all
 from open311.operations.access.api_keys import add_key
 from open311.operations.platform import Platform
 from open311.operations.upkeep.clean_up import clean_up
@@ -26,6 +27,7 @@ from open311.settings import Settings
 from open311.storage.queue import Task
 from tests import build
 from tests.conftest import platform_of
+from tests.waiting import until
 from tests.working import work
 
 BASE = "/open311/v2"
@@ -67,13 +69,59 @@ def test_a_worker_exchanges_a_token_for_an_id_that_can_be_read(
 
 def run_worker(settings: Settings) -> subprocess.CompletedProcess[str]:
     """`open311 worker --once` as a process of its own."""
-    environment = os.environ | {
+    command = [*WORKER, "--once"]
+    return subprocess.run(
+        command, env=environment(settings), capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+WORKER = [sys.executable, "-m", "open311", "worker"]
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    return os.environ | {
         "DATABASE_URL": settings.database_url,
         "OPEN311_JURISDICTIONS": ",".join(settings.jurisdictions),
         "OPEN311_LOG_LEVEL": "error",
     }
-    command = [sys.executable, "-m", "open311", "worker", "--once"]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_a_worker_dispatches_beside_its_jobs_until_it_is_told_to_stop(
+    client: FlaskClient, post: Post, settings: Settings
+) -> None:
+    with subprocess.Popen(WORKER, env=environment(settings)) as worker:
+        try:
+            for _ in range(2):
+                token = post(service_code="trees", lat=60.1718, long=24.9414).json[0]["token"]
+                address = f"{BASE}/tokens/{token}.json"
+                until(lambda at=address: "service_request_id" in client.get(at).json[0], "an id")
+            worker.send_signal(signal.SIGTERM)
+            assert worker.wait(60) == 0
+        finally:
+            worker.kill()
+
+
+GONE = """
+import signal
+from open311.jobs.dispatching import dispatching
+from open311.settings import Settings
+from tests import build
+
+platform = build.platform(Settings(database_url="postgresql://nobody@127.0.0.1:1/none"), build.city())
+with dispatching(platform):
+    signal.pause()
+"""
+
+
+def test_a_worker_whose_database_is_gone_ends() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", GONE],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        stderr=subprocess.DEVNULL,
+        timeout=60,
+        check=False,
+    )
+    assert ended.returncode == -signal.SIGTERM
 
 
 class Unreliable(Jurisdiction):
@@ -122,11 +170,13 @@ def test_a_post_that_fails_at_commit_stores_no_request_no_token_and_no_job(make_
         assert post_to(app).status_code == 500
     finally:
         sql(platform, "DROP TRIGGER refusal ON request_token; DROP FUNCTION refuse()")
+    dispatch_all(platform)
     assert build.jobs(platform, Task.RESOLVE) == []
     with platform.database.reading() as connection:
-        for table in ("service_request", "request_token", "request_event"):
+        for table in ("service_request", "request_token", "request_event", "outbox"):
             assert connection.execute(text(f"SELECT count(*) FROM {table}")).scalar_one() == 0, table
     assert post_to(app).status_code == 200
+    dispatch_all(platform)
     assert statuses(platform) == ["todo"]
 
 
@@ -156,6 +206,7 @@ def test_the_job_of_a_killed_worker_is_done_by_another(make_app: MakeApp, settin
     app = make_app(build.city())
     platform = platform_of(app)
     token = post_to(app).json[0]["token"]
+    dispatch_all(platform)
     killed = subprocess.run(
         [sys.executable, "-c", DYING],
         env=os.environ | {"DATABASE_URL": settings.database_url, "PYTHONPATH": os.pathsep.join(sys.path)},
@@ -180,6 +231,7 @@ def test_the_job_of_a_living_worker_is_not_taken_from_it(make_app: MakeApp) -> N
     app = make_app(build.city())
     platform = platform_of(app)
     post_to(app)
+    dispatch_all(platform)
     sql(
         platform,
         "WITH worker AS (INSERT INTO procrastinate_workers (last_heartbeat) VALUES (now()) RETURNING id)"

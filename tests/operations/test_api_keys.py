@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import pytest
 
+from open311.domain.access import Scope
 from open311.errors import Forbidden, Invalid
-from open311.operations.access.api_keys import add_key, list_keys, require_key, require_key_for, revoke_key
+from open311.operations.access.api_keys import add_key, list_keys, require_key, require_scope, revoke_key
 from open311.operations.platform import Platform
 from tests import build
 
@@ -11,7 +12,8 @@ from tests import build
 def test_a_key_is_known_by_its_secret_alone(platform: Platform) -> None:
     number, secret = add_key(platform, label="app", contact="a@b.example", now=build.NOON)
     key = require_key(platform, secret)
-    assert (key.id, key.label, key.jurisdiction_id, key.is_test) == (number, "app", "*", False)
+    assert (key.number, str(key), key.scope, key.is_test) == (number, f"key:{number}", Scope("*"), False)
+    assert [(known.id, known.label) for known in list_keys(platform)] == [(number, "app")]
 
 
 @pytest.mark.requirement("C095")
@@ -43,9 +45,9 @@ def test_a_revoked_key_is_refused_from_then_on_and_can_be_revoked_once(platform:
 
 def test_a_citys_key_is_good_for_that_city_alone(platform: Platform) -> None:
     key = build.api_key(platform, jurisdiction_id="city.example")
-    require_key_for(key, "city.example")
+    require_scope(key, "city.example")
     with pytest.raises(Forbidden, match=r"is not valid for b.example"):
-        require_key_for(key, "b.example")
+        require_scope(key, "b.example")
 
 
 def test_a_key_for_a_city_that_is_not_served_is_not_given_out(platform: Platform) -> None:

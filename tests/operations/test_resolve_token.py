@@ -13,6 +13,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from open311.errors import Misconfigured
+from open311.jobs.dispatching import dispatch_all
 from open311.operations.intake.resolve_token import resolve_token
 from open311.operations.platform import Platform
 from open311.plugins import Accepted, Draft, Jurisdiction, Pending, Rejected, Resolution
@@ -57,6 +58,7 @@ def serve(make_app: Callable[..., Flask]) -> Serve:
 
 def resolve(platform: Platform, *, minutes: int = 1) -> str:
     """Run the last resolve job as the worker would."""
+    dispatch_all(platform)
     job = build.jobs(platform, Task.RESOLVE)[-1]
     return resolve_token(platform, now=build.NOON + minutes * MINUTE, **job["args"])
 
@@ -146,6 +148,7 @@ def test_running_the_job_twice_gives_one_id(serve: Serve) -> None:
 def test_two_workers_at_once_give_one_id(serve: Serve) -> None:
     platform, _, _ = serve(Accepted(), Accepted(), Accepted(), Accepted())
     build.submit(platform, service_code="trees")
+    dispatch_all(platform)
     with ThreadPoolExecutor(4) as pool:
         found = set(pool.map(lambda _: resolve(platform), range(4)))
     assert len(found) == 1

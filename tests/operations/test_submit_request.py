@@ -15,6 +15,7 @@ from open311.domain.routing import Rule
 from open311.domain.services import Attribute, Datatype, Service, Value
 from open311.errors import Invalid, NotFound
 from open311.formats import JSON
+from open311.jobs.dispatching import dispatch_all
 from open311.operations.intake.resolve_token import resolve_token
 from open311.operations.platform import Platform
 from open311.operations.reading.find_requests import find_request
@@ -163,7 +164,7 @@ def test_a_point_outside_the_boundary_is_flagged_where_the_city_takes_it(serve: 
         receipt = build.submit(platform, **sent)
         record = build.load(platform, service_request_id=receipt.service_request_id)
         assert record.is_outside is is_outside
-        notes = [event for event in build.history(platform, record) if event.kind == "note"]
+        notes = [event for event in build.history(platform, record) if event.kind == "outside"]
         assert bool(notes) is is_outside
 
 
@@ -247,6 +248,7 @@ def test_a_batch_request_waits_for_its_id_with_a_token_and_a_job(serve: Serve) -
     receipt = build.submit(platform, service_code="trees")
     assert receipt.token
     assert not receipt.service_request_id
+    dispatch_all(platform)
     (job,) = build.jobs(platform, Task.RESOLVE)
     assert job["status"] == "todo"
     assert job["args"]["token"] == receipt.token
@@ -285,6 +287,7 @@ def test_a_batch_calls_repeat_gets_its_token_also_after_it_was_resolved(serve: S
     platform = serve()
     key = build.api_key(platform)
     first = build.submit(platform, key=key, service_code="trees", **REPEAT)
+    dispatch_all(platform)
     (job,) = build.jobs(platform, Task.RESOLVE)
     assert resolve_token(platform, now=build.NOON, **job["args"])
     assert build.submit(platform, key=key, service_code="trees", **REPEAT) == first

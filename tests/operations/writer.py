@@ -12,22 +12,24 @@ import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryFile
 from typing import IO
 
+from open311.domain.access import Principal
+from open311.domain.events import NoteAdded
 from open311.domain.requests import Status
 from open311.operations.platform import Platform
-from open311.operations.publishing import names_for, publish_requests
+from open311.operations.publishing import names_for
 from open311.operations.upkeep.sync_catalogues import ensure_synced
+from open311.operations.workflow.apply import change_requests
 from open311.operations.workflow.update_request import RequestUpdate, update_request
 from open311.plugins import Jurisdiction
 from open311.plugins.registry import load_registry
 from open311.settings import Settings
 from open311.storage import requests
-from open311.storage.keys import ApiKey
 from tests import build
 
 REPOSITORY = Path(__file__).parents[2]
@@ -75,7 +77,7 @@ class Writer:
 
     platform: Platform
     jurisdiction: Jurisdiction
-    key: ApiKey
+    key: Principal
     random: Random
     fields: Mapping[str, str]
 
@@ -107,9 +109,8 @@ class Writer:
             record = requests.load_record(connection, self.jurisdiction.id, service_request_id=noted)
             assert record is not None
             notes[noted] += 1
-            changed = replace(record, status_notes=f"note {notes[noted]}")
-            requests.save_record(connection, changed)
-            publish_requests(connection, [changed], names_for(connection, self.jurisdiction))
+            note = NoteAdded(at=build.NOON, note=f"note {notes[noted]}")
+            change_requests(connection, [(record, [note])], names_for(connection, self.jurisdiction))
             for _ in range(3):
                 self._quickly(others)
         notes |= others

@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from open311.domain.attributes import Answer
+from open311.domain.events import Event, Imported
 from open311.domain.places import Place
-from open311.domain.requests import Event, Reporter, RequestRecord, Status, Visibility
+from open311.domain.requests import Reporter, RequestRecord, Status, Visibility
 from open311.domain.text import clean_text
 from open311.operations.platform import Platform
 from open311.operations.publishing import names_for, publication_of, publish_requests
@@ -21,6 +22,7 @@ from open311.plugins import Jurisdiction
 from open311.storage import requests
 from open311.storage.copying import FEW
 from open311.storage.engine import Connection
+from open311.storage.history import insert_histories
 from open311.storage.hot.submissions import NewRequest, insert_request
 from open311.storage.hot.transactions import within
 from tests import build
@@ -57,12 +59,12 @@ def in_few(connection: Connection, records: list[RequestRecord], city: Jurisdict
 
 def all_at_once(connection: Connection, records: list[RequestRecord], city: Jurisdiction) -> None:
     assert requests.add_records(connection, records) == {record.number for record in records}
-    requests.insert_histories(connection, ((record, _events(record)) for record in records))
+    insert_histories(connection, ((record, _events(record)) for record in records))
     publish_requests(connection, records, names_for(connection, city))
 
 
 def _events(record: RequestRecord) -> list[Event]:
-    return [Event(record.requested_at, "imported", record.description)]
+    return [Imported(at=record.requested_at, cause=record.description, mended=("one", record.description))]
 
 
 def left_by(platform: Platform, way: Way, records: list[RequestRecord]) -> list[Any]:
@@ -145,7 +147,7 @@ def test_publishing_again_replaces_what_has_changed(city: Platform) -> None:
     with city.database.transaction() as connection:
         publish_requests(connection, changed, names_for(connection, jurisdiction))
         found = connection.exec_driver_sql(written).scalars().all()
-    visible = [record.number for record in changed[10:] if record.visibility is not Visibility.PRIVATE]
+    visible = [record.number for record in changed[10:] if record.visibility.is_shown]
     assert found == visible
 
 

@@ -24,6 +24,8 @@ from tests.storage.schema import described
 RELEASED = {
     "0001_requests": "de9da7b837a133c5f0b7e5d33390ead293cd46446039c965c81551fec3592d5f",
     "0002_jobs": "d03f6b9400a63ee9a15712ac8c9fdd76b9e439a35071ce87dea7805622ef604d",
+    "0003_events": "8ecfa734783667b011e0a35637a1ee64c0e6d1338eea79e10b6d67ebbfad9db7",
+    "0004_held_changes": "6724944d65730d3710048004f1344d7e915dbc252fe5aff5846fbadf0ae314a8",
 }
 
 

@@ -91,7 +91,9 @@ class Story:
     def submit(self, sent: Submission, *, key: str = "app", city: str = OLDTOWN.id) -> Receipt:
         """Somebody sends a request."""
         caller = require_key(self.platform, str(KEYS[key]["secret"]))
-        return submit_request(self.platform, sent, jurisdiction=self.cities[city], key=caller, now=self.wait())
+        return submit_request(
+            self.platform, sent, jurisdiction=self.cities[city], principal=caller, now=self.wait()
+        )
 
     def report(self, service_code: str, *, key: str = "app", **fields: Any) -> Receipt:
         """Somebody sends a request about a place in Oldtown."""

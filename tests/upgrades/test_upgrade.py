@@ -226,7 +226,7 @@ def test_a_call_that_is_repeated_within_its_day_gets_the_first_answer(living: Up
     last = max(datetime.fromisoformat(item["record"]["requested_at"]) for item in living.before["records"].values())
     for name, sent in {"wall": WALL, **TREES}.items():
         receipt = submit_request(
-            living.platform, sent, jurisdiction=OLDTOWN, key=key, now=last + timedelta(hours=1)
+            living.platform, sent, jurisdiction=OLDTOWN, principal=key, now=last + timedelta(hours=1)
         )
         assert asdict(receipt) == living.before["receipts"][name], name
 

@@ -15,6 +15,7 @@ from open311.clock import utc_now
 from open311.domain.places import Place
 from open311.domain.requests import Status, Visibility
 from open311.domain.services import Service, Vicinity
+from open311.jobs.dispatching import dispatch_all
 from open311.operations.intake.resolve_token import resolve_token
 from open311.operations.platform import Platform
 from open311.storage.queue import Task
@@ -205,6 +206,7 @@ def test_a_batch_request_keeps_its_link_until_it_has_an_id(make_app: Callable[..
     platform = platform_of(make_app(build.city()))
     first = build.store(platform, service_code="trees", at=build.NOON, place=HERE)
     token = build.submit(platform, service_code="trees").token
+    dispatch_all(platform)
     (job,) = build.jobs(platform, Task.RESOLVE)
     resolve_token(platform, "test.example", job["args"]["number"], token, build.NOON)
     resolved = build.load(platform, number=job["args"]["number"])

@@ -16,6 +16,7 @@ from werkzeug.test import TestResponse
 from open311.clock import utc_now
 from open311.domain.places import Place
 from open311.domain.requests import Status
+from open311.jobs.dispatching import dispatch_all
 from open311.operations.access.api_keys import add_key
 from open311.operations.platform import Platform
 from open311.plugins import Draft, Jurisdiction, Service
@@ -230,6 +231,7 @@ def test_xml_has_the_standards_names_and_json_is_a_bare_array(
 ) -> None:
     post(service_code="potholes", lat=60.17, long=24.94)
     post(service_code="trees", lat=60.17, long=24.94)
+    dispatch_all(platform)
     (job,) = build.jobs(platform, Task.RESOLVE)
     for path, root, item in [
         ("services", "services", "service"),

@@ -6,6 +6,7 @@ from pathlib import Path
 from flask import Flask
 from flask.testing import FlaskClient
 
+from open311.jobs.dispatching import dispatch_all
 from open311.operations.platform import Platform
 from tests import build
 
@@ -27,6 +28,7 @@ def test_it_is_ready_and_says_what_was_looked_at(client: FlaskClient) -> None:
 
 def test_jobs_that_nobody_takes_are_told_but_calls_go_on(client: FlaskClient, platform: Platform) -> None:
     build.submit(platform, service_code="trees")
+    dispatch_all(platform)
     assert client.get("/readyz").json["checks"]["jobs"]["ok"]
     with platform.database.transaction() as connection:
         connection.exec_driver_sql("UPDATE procrastinate_jobs SET scheduled_at = now() - interval '11 minutes'")
@@ -34,6 +36,19 @@ def test_jobs_that_nobody_takes_are_told_but_calls_go_on(client: FlaskClient, pl
     assert answer.status_code == 200
     assert not answer.json["checks"]["jobs"]["ok"]
     assert "1 stuck" in answer.json["checks"]["jobs"]["detail"]
+
+
+def test_changes_that_nobody_dispatches_are_told_but_calls_go_on(client: FlaskClient, platform: Platform) -> None:
+    build.submit(platform)
+    found = client.get("/readyz").json["checks"]["jobs"]
+    assert found["ok"]
+    assert "1 changes to dispatch (0 to try again), the oldest for 0 s" in found["detail"]
+    with platform.database.transaction() as connection:
+        connection.exec_driver_sql("UPDATE outbox SET written_at = written_at - interval '11 minutes'")
+    answer = client.get("/readyz")
+    assert answer.status_code == 200
+    assert not answer.json["checks"]["jobs"]["ok"]
+    assert "the oldest for 66" in answer.json["checks"]["jobs"]["detail"]
 
 
 def test_a_broken_plugin_is_told_and_the_others_are_served(make_app: Callable[..., Flask], tmp_path: Path) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from open311.domain.access import ALL_JURISDICTIONS, Principal, Role, Scope
 from open311.domain.ids import new_api_key
 from open311.errors import Forbidden, Invalid
 from open311.operations.platform import Platform
 from open311.storage import keys
-from open311.storage.keys import ALL_JURISDICTIONS, ApiKey
+from open311.storage.keys import ApiKey
 
 HOW = "send a valid api_key as a parameter, in Authorization: Bearer or in X-Api-Key."
 
@@ -58,14 +59,15 @@ def revoke_key(platform: Platform, number: int, *, now: datetime) -> bool:
         return keys.revoke_key(connection, number, now)
 
 
-def require_key(platform: Platform, secret: str) -> ApiKey:
-    """The valid key with this secret. Raises Forbidden for any other (A56)."""
+def require_key(platform: Platform, secret: str) -> Principal:
+    """Whoever holds the valid key with this secret. Raises Forbidden for any other secret (A56)."""
     if not secret:
         raise Forbidden(f"is missing; {HOW}", "api_key")
     key = keys.find_key(platform.database.hot, secret)
     if key is None:
         raise Forbidden(f"is not valid; {HOW}", "api_key")
-    return key
+    scope = Scope(key.jurisdiction_id)
+    return Principal(kind="key", number=key.id, role=Role.APP, scope=scope, is_test=key.is_test)
 
 
 def is_key(platform: Platform, secret: str) -> bool:
@@ -73,7 +75,7 @@ def is_key(platform: Platform, secret: str) -> bool:
     return keys.find_key(platform.database.hot, secret) is not None
 
 
-def require_key_for(key: ApiKey, jurisdiction_id: str) -> None:
-    """Raises Forbidden if the key is for another jurisdiction."""
-    if key.jurisdiction_id not in (ALL_JURISDICTIONS, jurisdiction_id):
+def require_scope(principal: Principal, jurisdiction_id: str) -> None:
+    """Raises Forbidden if a key is for another jurisdiction."""
+    if not principal.scope.covers(jurisdiction_id):
         raise Forbidden(f"is not valid for {jurisdiction_id}; {HOW}", "api_key")

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from open311.domain.events import Event, NoteAdded, Promised, StatusChanged, Transferred
 from open311.domain.imports import IMPORT_SOURCE
-from open311.domain.requests import Event, RequestRecord, Status
+from open311.domain.requests import RequestRecord, Status
 
 
 def is_same_request(before: RequestRecord, imported: RequestRecord) -> bool:
@@ -21,27 +22,16 @@ def is_newer(before: RequestRecord, imported: RequestRecord) -> bool:
     return imported.status is Status.CLOSED and before.status is Status.OPEN
 
 
-def merge(before: RequestRecord, imported: RequestRecord) -> RequestRecord:
-    """The stored record with what the newer row says. What the row leaves out stays.
+def merge_intake(before: RequestRecord, imported: RequestRecord) -> RequestRecord:
+    """The stored record with what the row says about the report itself. What the row leaves out stays.
 
-    Where the request was made here, what the citizen sent stays too: the row only tells its progress.
+    Where the request was made here, everything that the citizen sent stays: the row only tells its progress.
     """
-    progress = replace(
-        before,
-        status=imported.status,
-        status_notes=imported.status_notes,
-        department=imported.department or before.department,
-        agency_responsible=imported.agency_responsible or before.agency_responsible,
-        is_triage=before.is_triage and not imported.department,
-        updated_at=imported.updated_at,
-        changed_at=imported.changed_at,
-        expected_at=imported.expected_at or before.expected_at,
-    )
     if before.source != IMPORT_SOURCE:
-        return progress
+        return before
     is_placed = imported.place.has_point or imported.place.address
     return replace(
-        progress,
+        before,
         service_code=imported.service_code,
         description=imported.description or before.description,
         service_notice=imported.service_notice or before.service_notice,
@@ -53,11 +43,17 @@ def merge(before: RequestRecord, imported: RequestRecord) -> RequestRecord:
     )
 
 
-def changes_between(before: RequestRecord, after: RequestRecord) -> Iterator[Event]:
-    """What a merge has changed, as public events at the instants that the source gives."""
-    if after.status != before.status:
-        yield Event(after.updated_at, "status", after.status, is_public=True)
-    if after.status_notes and after.status_notes != before.status_notes:
-        yield Event(after.changed_at, "note", after.status_notes, is_public=True)
-    if after.agency_responsible != before.agency_responsible:
-        yield Event(after.changed_at, "transferred", after.agency_responsible, is_public=True)
+def events_between(before: RequestRecord, imported: RequestRecord) -> Iterator[Event]:
+    """How the request went on, by the row: events at the instants that the source gives."""
+    department, status = before.department, imported.status
+    if status != before.status:
+        yield StatusChanged(at=imported.updated_at, old=before.status, new=status, department=department)
+    if imported.status_notes and imported.status_notes != before.status_notes:
+        yield NoteAdded(at=imported.changed_at, note=imported.status_notes)
+    agency, to = imported.agency_responsible or before.agency_responsible, imported.department or department
+    if agency != before.agency_responsible or to != department:
+        yield Transferred(
+            at=imported.changed_at, old=department, new=to, name=agency or to, agency=agency, status=status
+        )
+    if imported.expected_at is not None and imported.expected_at != before.expected_at:
+        yield Promised(at=imported.changed_at, expected=imported.expected_at)

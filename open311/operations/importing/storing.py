@@ -8,14 +8,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
+from open311.domain.events import Imported
 from open311.domain.imports import Refusal
-from open311.domain.requests import Event, RequestRecord
+from open311.domain.requests import RequestRecord
 from open311.domain.text import clean_text
 from open311.errors import Invalid
 from open311.operations.importing.matching import MatchedRow
-from open311.operations.importing.merging import changes_between, is_newer, is_same_request, merge
+from open311.operations.importing.merging import events_between, is_newer, is_same_request, merge_intake
 from open311.operations.platform import Platform
-from open311.operations.publishing import Names, names_for, publish_requests
+from open311.operations.publishing import Names, names_for
+from open311.operations.workflow.apply import Change, add_requests, change_requests
 from open311.plugins import Jurisdiction
 from open311.storage import catalogue, requests
 from open311.storage.engine import Connection
@@ -56,38 +58,44 @@ class BatchWriter:
         records = [row.record(self._city.id, number) for number, row in numbered.items()]
         kept = requests.add_records(self._connection, records)
         added = [record for record in records if record.number in kept]
-        histories = {record.number: [self._imported(numbered[record.number])] for record in added}
-        requests.insert_histories(self._connection, ((record, histories[record.number]) for record in added))
-        publish_requests(self._connection, added, names, histories)
+        events = ([self._imported(numbered[record.number], record, is_new=True)] for record in added)
+        add_requests(self._connection, zip(added, events, strict=True), names)
         self.new += len(added)
         if len(added) < len(rows):  # another import has stored the others meanwhile; now they can be read
             self._write([row for number, row in numbered.items() if number not in kept], names)
 
     def _change(self, pairs: Sequence[tuple[RequestRecord, MatchedRow]], names: Names) -> None:
         """Merge rows into the stored records that they are about."""
-        changed: list[tuple[RequestRecord, RequestRecord, MatchedRow]] = []
+        changes: list[Change] = []
         for before, row in pairs:
             imported = row.record(self._city.id)
             if not is_same_request(before, imported):
                 self.refusals.append(_refusal(before, row))
             elif is_newer(before, imported):
-                changed.append((before, merge(before, imported), row))
+                said = self._imported(row, imported, is_new=False)
+                changes.append((merge_intake(before, imported), [*events_between(before, imported), said]))
             else:
                 self.unchanged += 1
-        for _, after, _ in changed:
-            requests.save_record(self._connection, after)
-        requests.insert_histories(
-            self._connection,
-            ((after, [*changes_between(before, after), self._imported(row)]) for before, after, row in changed),
-        )
-        publish_requests(self._connection, (after for _, after, _ in changed), names)
-        self.updated += len(changed)
+        change_requests(self._connection, changes, names)
+        self.updated += len(changes)
 
-    def _imported(self, row: MatchedRow) -> Event:
-        parts = [f"{self._origin}, row {row.position}", *map(str, row.mended)]
+    def _imported(self, row: MatchedRow, record: RequestRecord, *, is_new: bool) -> Imported:
+        mended = [str(mending) for mending in row.mended]
         if row.source_code != row.service_code:
-            parts.append(f"its service_code there: {row.source_code}")
-        return Event(self._now, "imported", "; ".join(parts))
+            mended.append(f"its service_code there: {row.source_code}")
+        return Imported(
+            at=self._now,
+            cause=f"{self._origin}, row {row.position}",
+            is_new=is_new,
+            status=record.status,
+            department=record.department,
+            agency=record.agency_responsible,
+            expected=record.expected_at,
+            updated=record.updated_at,
+            changed=record.changed_at,
+            has_notes=bool(record.status_notes),
+            mended=tuple(mended),
+        )
 
 
 def _refusal(before: RequestRecord, row: MatchedRow) -> Refusal:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 
-from open311.domain.requests import Event, RequestRecord
+from open311.domain.events import TokenRejected, TokenResolved
+from open311.domain.requests import RequestRecord
 from open311.domain.routing import Draft
 from open311.domain.services import Service
 from open311.errors import Misconfigured
 from open311.operations.platform import Platform
-from open311.operations.publishing import names_for, publish_requests
+from open311.operations.publishing import names_for
+from open311.operations.workflow.apply import change_requests
 from open311.plugins import Accepted, Jurisdiction, Pending, Rejected
 from open311.storage import requests, tokens
 from open311.storage.engine import Connection
@@ -66,7 +67,11 @@ def _settle(
         return ""
     if isinstance(answer, Rejected):
         tokens.settle_token(connection, jurisdiction.id, number, failure=answer.reason)
-        requests.insert_events(connection, record, [Event(now, "rejected", answer.reason)])
+        change_requests(
+            connection,
+            [(record, [TokenRejected(at=now, reason=answer.reason)])],
+            names_for(connection, jurisdiction),
+        )
         return ""
     return _accept(platform, connection, jurisdiction, record, answer.service_request_id, now)
 
@@ -82,9 +87,10 @@ def _accept(
     found = given or jurisdiction.new_id(record.number, now)
     while requests.existing_ids(connection, jurisdiction.id, [found]):
         found = jurisdiction.new_id(platform.process.numbers.next(platform.database.hot), now)
-    record = replace(record, service_request_id=found, changed_at=now)
-    requests.save_record(connection, record)
     tokens.settle_token(connection, jurisdiction.id, record.number, service_request_id=found)
-    requests.insert_events(connection, record, [Event(now, "resolved", found)])
-    publish_requests(connection, [record], names_for(connection, jurisdiction))
+    change_requests(
+        connection,
+        [(record, [TokenResolved(at=now, service_request_id=found)])],
+        names_for(connection, jurisdiction),
+    )
     return found

@@ -14,23 +14,23 @@ from datetime import datetime
 
 import orjson
 
+from open311.domain.access import Principal
+from open311.domain.events import Event, FoundOutside, Received, Routed, Triaged
 from open311.domain.ids import new_token
-from open311.domain.requests import Event, Receipt, RequestRecord, Submission, Visibility
+from open311.domain.requests import Receipt, RequestRecord, Submission, Visibility
 from open311.domain.routing import Draft, Route
 from open311.domain.services import Service, ServiceType
 from open311.errors import Invalid, Problem
 from open311.observe import logger
 from open311.operations.intake.check_submission import Checked, check_submission
 from open311.operations.platform import Platform
-from open311.operations.publishing import Names, publication_of
+from open311.operations.publishing import Names, notes_of, publication_of
 from open311.operations.reading.find_nearby import find_possible_duplicate
 from open311.plugins import Jurisdiction
 from open311.storage import repeats, requests, tokens
 from open311.storage.engine import Connection
 from open311.storage.hot.submissions import NewRequest, insert_request
 from open311.storage.hot.transactions import Run, within
-from open311.storage.keys import ApiKey
-from open311.storage.queue import Task
 
 log = logger(__name__)
 
@@ -40,7 +40,7 @@ def submit_request(
     submission: Submission,
     *,
     jurisdiction: Jurisdiction,
-    key: ApiKey,
+    principal: Principal,
     now: datetime,
     problems: tuple[Problem, ...] = (),
 ) -> Receipt:
@@ -50,15 +50,15 @@ def submit_request(
     Raises NotFound for an unknown service_code, Invalid with every problem found (A59), Unavailable.
     """
     checked = check_submission(platform, submission, jurisdiction, now, problems)
-    route = _route(jurisdiction, checked.draft, key)
+    route = _route(jurisdiction, checked.draft, principal)
     number = platform.process.numbers.next(platform.database.hot)
-    record = _record(jurisdiction, submission, checked, route, number=number, key=key, now=now)
+    record = _record(jurisdiction, submission, checked, route, number=number, principal=principal, now=now)
     service = checked.draft.service
     record = replace(record, possible_duplicate_of=find_possible_duplicate(platform, jurisdiction, service, record))
     new = NewRequest(
         record=record,
         reporter=submission.reporter,
-        events=list(_events(record, route, now)),
+        events=list(_events(record, route, principal, needs_id=service.type is ServiceType.BATCH)),
         publication=None,
         token=new_token() if service.type is ServiceType.BATCH else "",
     )
@@ -66,14 +66,10 @@ def submit_request(
         stored = _store(platform, platform.database.hot.write, jurisdiction, service, new)
         return _receipt(stored, submission)
     with platform.database.transaction() as connection:
-        repeated = _repeated(connection, submission, jurisdiction, key, number, now)
+        repeated = _repeated(connection, submission, jurisdiction, principal, number, now)
         if repeated is not None:
             return repeated
         stored = _store(platform, within(connection), jurisdiction, service, new)
-        if new.token:
-            platform.queue.defer(
-                connection, Task.RESOLVE, jurisdiction_id=jurisdiction.id, number=number, token=new.token
-            )
     return _receipt(stored, submission)
 
 
@@ -92,7 +88,9 @@ def _store(
 
 def _with_id(new: NewRequest, jurisdiction: Jurisdiction, service_request_id: str) -> NewRequest:
     record = replace(new.record, service_request_id=service_request_id)
-    return replace(new, record=record, publication=publication_of(record, Names(jurisdiction, {}), new.events))
+    return replace(
+        new, record=record, publication=publication_of(record, Names(jurisdiction, {}), notes_of(new.events))
+    )
 
 
 def _receipt(stored: NewRequest, submission: Submission) -> Receipt:
@@ -104,9 +102,9 @@ def _receipt(stored: NewRequest, submission: Submission) -> Receipt:
     )
 
 
-def _route(jurisdiction: Jurisdiction, draft: Draft, key: ApiKey) -> Route:
+def _route(jurisdiction: Jurisdiction, draft: Draft, principal: Principal) -> Route:
     """The plugin's route; none for a test key, the triage desk where the plugin fails or names no department."""
-    if key.is_test:
+    if principal.is_test:
         return Route(department="", reason="test key")
     try:
         route = jurisdiction.route(draft)
@@ -124,7 +122,7 @@ def _record(
     route: Route,
     *,
     number: int,
-    key: ApiKey,
+    principal: Principal,
     now: datetime,
 ) -> RequestRecord:
     return RequestRecord(
@@ -145,24 +143,32 @@ def _record(
         channel="api",
         media_urls=submission.media_urls,
         answers=checked.draft.answers,
-        visibility=Visibility.UNLISTED if key.is_test else Visibility.PUBLIC,
+        visibility=Visibility.UNLISTED if principal.is_test else Visibility.PUBLIC,
     )
 
 
-def _events(record: RequestRecord, route: Route, now: datetime) -> Iterator[Event]:
-    yield Event(now, "received", is_public=True)
+def _events(record: RequestRecord, route: Route, principal: Principal, *, needs_id: bool) -> Iterator[Event]:
+    at = record.requested_at
+    yield Received(
+        at=at,
+        actor=str(principal),
+        department=route.department,
+        visibility=record.visibility,
+        channel=record.channel,
+        needs_id=needs_id,
+    )
     if route.department:
-        kind = "triage" if route.is_triage else "routed"
-        yield Event(now, kind, f"{route.department} ({route.reason})")
+        kind = Triaged if route.is_triage else Routed
+        yield kind(at=at, department=route.department, reason=route.reason)
     if record.is_outside:
-        yield Event(now, "note", "The point lies outside the boundary.")
+        yield FoundOutside(at=at)
 
 
 def _repeated(
     connection: Connection,
     submission: Submission,
     jurisdiction: Jurisdiction,
-    key: ApiKey,
+    principal: Principal,
     number: int,
     now: datetime,
 ) -> Receipt | None:
@@ -171,7 +177,7 @@ def _repeated(
         return None
     post = repeats.Post(
         jurisdiction_id=jurisdiction.id,
-        api_key_id=key.id,
+        api_key_id=principal.number,
         client_key=submission.client_request_id,
         digest=_digest(submission),
     )

@@ -9,12 +9,14 @@ from shapely import Point
 from shapely.geometry.base import BaseGeometry
 
 from open311.domain.attributes import Answer
+from open311.domain.events import MadeUp
 from open311.domain.places import Place
 from open311.domain.requests import RequestRecord, Status
 from open311.domain.routing import Draft
 from open311.domain.services import Attribute, Datatype, Service, ServiceType
 from open311.operations.platform import Platform
-from open311.operations.publishing import Names, publish_requests
+from open311.operations.publishing import Names
+from open311.operations.workflow.apply import add_requests
 from open311.plugins import Jurisdiction
 from open311.storage import requests
 
@@ -35,9 +37,13 @@ def add_examples(platform: Platform, jurisdiction: Jurisdiction, *, count: int, 
         if requests.has_requests(connection, jurisdiction.id):
             return 0
         records = _records(platform, jurisdiction, count, now)
-        requests.insert_records(connection, records, "example")
-        publish_requests(connection, records, Names(jurisdiction, {}))
+        requests.insert_records(connection, records)
+        add_requests(connection, [(record, [_made_up(record)]) for record in records], Names(jurisdiction, {}))
     return len(records)
+
+
+def _made_up(record: RequestRecord) -> MadeUp:
+    return MadeUp(at=record.requested_at, status=record.status, department=record.department)
 
 
 def _records(platform: Platform, jurisdiction: Jurisdiction, count: int, now: datetime) -> list[RequestRecord]:

@@ -8,7 +8,12 @@ from dataclasses import dataclass
 from open311.errors import Unavailable
 from open311.operations.platform import Platform
 from open311.storage import migrations
+from open311.storage.engine import Connection
+from open311.storage.outbox import backlog
 from open311.storage.queue import count_jobs
+
+STUCK_S = 600
+"""How long a change may wait for the dispatcher; as long as a job for a worker."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +41,18 @@ def _database(platform: Platform) -> Iterator[Check]:
             detail = wanted if at_head else f"{revision or 'empty'}; run `open311 db migrate`"
             yield Check("schema", at_head, detail)
             if at_head:
-                jobs = count_jobs(connection)
-                states = ", ".join(f"{count} {state}" for state, count in jobs.items())
-                yield Check("jobs", not jobs["stuck"], states, is_vital=False)
+                yield _jobs(connection)
     except Unavailable:
         yield Check("database", False, "does not answer")
+
+
+def _jobs(connection: Connection) -> Check:
+    """What waits in the queue and in the outbox; both should be empty soon."""
+    jobs, waiting = count_jobs(connection), backlog(connection)
+    states = ", ".join(f"{count} {state}" for state, count in jobs.items())
+    changes = f"{waiting.waiting + waiting.held} changes to dispatch ({waiting.held} to try again)"
+    detail = f"{states}; {changes}, the oldest for {waiting.oldest_s:.0f} s"
+    return Check("jobs", not jobs["stuck"] and waiting.oldest_s < STUCK_S, detail, is_vital=False)
 
 
 def _plugins(platform: Platform) -> Check:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime
 
-from open311.domain.requests import Event, RequestRecord
+from open311.domain.events import AreasRecomputed
+from open311.domain.requests import RequestRecord
 from open311.operations.platform import Platform
-from open311.operations.publishing import ROWS_PER_TRANSACTION, names_for, publish_requests
+from open311.operations.publishing import ROWS_PER_TRANSACTION, names_for
+from open311.operations.workflow.apply import change_requests
 from open311.plugins import Jurisdiction
 from open311.storage import requests
 from open311.storage.engine import Connection
@@ -46,15 +47,14 @@ def count_requests(platform: Platform, jurisdiction: Jurisdiction) -> int:
 def _recompute(
     connection: Connection, jurisdiction: Jurisdiction, records: list[RequestRecord], now: datetime
 ) -> int:
-    looked_up = [(record, replace(record, areas=jurisdiction.areas_at(record.place))) for record in records]
-    moved = [(before, after) for before, after in looked_up if before.areas != after.areas]
-    for _, after in moved:
-        requests.save_record(connection, after)
-    requests.insert_histories(connection, [(after, [_event(before, now)]) for before, after in moved])
-    publish_requests(connection, [after for _, after in moved], names_for(connection, jurisdiction))
-    return len(moved)
+    changes = [(record, event) for record in records if (event := _event(jurisdiction, record, now)) is not None]
+    change_requests(
+        connection, [(record, [event]) for record, event in changes], names_for(connection, jurisdiction)
+    )
+    return len(changes)
 
 
-def _event(before: RequestRecord, now: datetime) -> Event:
-    was = ", ".join(before.areas) or "none"
-    return Event(now, "areas", f"was: {was}")
+def _event(jurisdiction: Jurisdiction, record: RequestRecord, now: datetime) -> AreasRecomputed | None:
+    """What the new map does to a request; None where it lies in the same areas."""
+    areas = jurisdiction.areas_at(record.place)
+    return None if areas == record.areas else AreasRecomputed(at=now, old=record.areas, new=areas)

@@ -3,23 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
-from open311.domain.requests import Event, RequestRecord, Status, Visibility
+from open311.domain.events import (
+    SYSTEM,
+    Event,
+    NoteAdded,
+    Promised,
+    StatusChanged,
+    Transferred,
+    VisibilityChanged,
+)
+from open311.domain.requests import RequestRecord, Status, Visibility
 from open311.domain.text import clean_text
-from open311.errors import Invalid, NotFound
+from open311.errors import Conflict, Invalid, NotFound
 from open311.operations.platform import Platform
-from open311.operations.publishing import names_for, publish_requests
+from open311.operations.publishing import names_for
+from open311.operations.workflow.apply import change_requests
 from open311.plugins import Jurisdiction
-from open311.storage import requests
+from open311.storage import history, requests
+from open311.storage.engine import Connection
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestUpdate:
     """What to change; None changes nothing.
 
-    note  public: becomes status_notes
+    note     public: becomes status_notes
+    version  the version that the caller has looked at; an update of another one is refused
     """
 
     status: Status | None = None
@@ -27,28 +39,30 @@ class RequestUpdate:
     department: str | None = None
     visibility: Visibility | None = None
     expected_at: datetime | None = None
+    version: int | None = None
 
 
 def update_request(
-    platform: Platform, jurisdiction: Jurisdiction, service_request_id: str, change: RequestUpdate, *, now: datetime
+    platform: Platform,
+    jurisdiction: Jurisdiction,
+    service_request_id: str,
+    change: RequestUpdate,
+    *,
+    now: datetime,
+    actor: str = SYSTEM,
 ) -> RequestRecord:
     """Apply a change, write its history and publish it, in one transaction; the changed record.
 
-    Raises NotFound for an unknown id, Invalid for an unknown department.
+    Raises NotFound for an unknown id, Invalid for an unknown department, Conflict for another version.
     """
     with platform.database.transaction() as connection:
-        before = requests.load_record(connection, jurisdiction.id, service_request_id=service_request_id)
-        if before is None:
-            raise NotFound(f"{service_request_id[:60]!r} is not a request here.", "service_request_id")
-        if change.department is not None:
-            _department_name(jurisdiction, change.department)
-        after = _apply(before, change, now)
-        events = list(_events(jurisdiction, before, after, change, now))
+        before = _load(connection, jurisdiction, service_request_id)
+        if change.version is not None and change.version != before.version:
+            raise Conflict(f"is at version {before.version} now; look at it again.", "service_request_id")
+        events = list(_events(jurisdiction, before, change, actor, now))
         if not events:
             return before
-        requests.save_record(connection, after)
-        requests.insert_events(connection, after, events)
-        publish_requests(connection, [after], names_for(connection, jurisdiction))
+        [after] = change_requests(connection, [(before, events)], names_for(connection, jurisdiction))
     return after
 
 
@@ -57,43 +71,35 @@ def read_history(
 ) -> tuple[RequestRecord, list[Event]]:
     """A record and its whole history, oldest first, for staff. NotFound for an unknown id."""
     with platform.database.transaction() as connection:
-        record = requests.load_record(connection, jurisdiction.id, service_request_id=service_request_id)
-        if record is None:
-            raise NotFound(f"{service_request_id[:60]!r} is not a request here.", "service_request_id")
-        return record, requests.load_events(connection, record)
+        record = _load(connection, jurisdiction, service_request_id)
+        return record, history.load_events(connection, jurisdiction.id, record.number)
 
 
-def _apply(record: RequestRecord, change: RequestUpdate, now: datetime) -> RequestRecord:
-    status = change.status or record.status
-    stays_closed = record.status is Status.CLOSED and status is Status.CLOSED
-    return replace(
-        record,
-        status=status,
-        status_notes=record.status_notes if change.note is None else clean_text(change.note).strip(),
-        department=change.department or record.department,
-        agency_responsible="" if change.department else record.agency_responsible,
-        is_triage=record.is_triage and not change.department,
-        visibility=change.visibility or record.visibility,
-        expected_at=change.expected_at or record.expected_at,
-        updated_at=record.updated_at if stays_closed else now,  # the closing time stays (A34)
-        changed_at=now,
-    )
+def _load(connection: Connection, jurisdiction: Jurisdiction, service_request_id: str) -> RequestRecord:
+    record = requests.load_record(connection, jurisdiction.id, service_request_id=service_request_id)
+    if record is None:
+        raise NotFound(f"{service_request_id[:60]!r} is not a request here.", "service_request_id")
+    return record
 
 
 def _events(
-    jurisdiction: Jurisdiction, before: RequestRecord, after: RequestRecord, change: RequestUpdate, now: datetime
+    jurisdiction: Jurisdiction, before: RequestRecord, change: RequestUpdate, actor: str, now: datetime
 ) -> Iterator[Event]:
-    if after.status != before.status:
-        yield Event(now, "status", after.status, is_public=True)
-    if change.note is not None and after.status_notes != before.status_notes:
-        yield Event(now, "note", after.status_notes, is_public=True)
-    if after.department != before.department:
-        name = _department_name(jurisdiction, after.department)
-        yield Event(now, "transferred", name, is_public=True)
-    if after.visibility != before.visibility:
-        yield Event(now, "visibility", after.visibility)
-    if after.expected_at != before.expected_at:
-        yield Event(now, "expected", after.expected_at.isoformat() if after.expected_at else "")
+    """What an update does to a request; nothing for what is so already."""
+    status, department = change.status or before.status, before.department
+    if status != before.status:
+        yield StatusChanged(at=now, actor=actor, old=before.status, new=status, department=department)
+    note = None if change.note is None else clean_text(change.note).strip()
+    if note is not None and note != before.status_notes:
+        yield NoteAdded(at=now, actor=actor, note=note)
+    if change.department is not None:
+        name = _department_name(jurisdiction, change.department)
+        if change.department != department:
+            yield Transferred(at=now, actor=actor, old=department, new=change.department, name=name, status=status)
+    if change.visibility is not None and change.visibility != before.visibility:
+        yield VisibilityChanged(at=now, actor=actor, old=before.visibility, new=change.visibility)
+    if change.expected_at is not None and change.expected_at != before.expected_at:
+        yield Promised(at=now, actor=actor, expected=change.expected_at)
 
 
 def _department_name(jurisdiction: Jurisdiction, code: str) -> str:

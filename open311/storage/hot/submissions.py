@@ -16,6 +16,7 @@ from geoalchemy2 import Geometry
 from sqlalchemy import (
     ARRAY,
     CTE,
+    BigInteger,
     Boolean,
     ColumnElement,
     Table,
@@ -31,16 +32,22 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB, REGCONFIG, TIMESTAMP
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
-from open311.domain.requests import Event, Reporter, RequestRecord
+from open311.domain.events import Event
+from open311.domain.requests import Reporter, RequestRecord
+from open311.storage.history import event_values
 from open311.storage.hot.statements import Statement
 from open311.storage.hot.transactions import Run
 from open311.storage.publications import Publication, publication_values
 from open311.storage.requests import record_values
-from open311.storage.tables import publication, reporter, request_event, request_token, service_request
+from open311.storage.tables import outbox, publication, reporter, request_event, request_token, service_request
 
 _REPORTER = ("email", "first_name", "last_name", "phone", "device_id", "account_id")
 _PUBLISHED = tuple(item.name for item in publication.c if item.name not in ("jurisdiction_id", "id", "written_by"))
 
+_EVENT: dict[str, Any] = {
+    "at": TIMESTAMP(timezone=True),
+    **dict.fromkeys(("kind", "visibility", "description", "actor", "cause", "data"), Text),
+}
 _NOT_PUBLISHED = dict.fromkeys(_PUBLISHED) | {"words_language": "simple"}
 
 
@@ -77,7 +84,7 @@ def _statement() -> Statement:
         .cte("request")
     )
     query = select(request.c.id).add_cte(
-        _reporter(request), _events(request), _publication(request), _token(request)
+        _reporter(request), _events(request), _publication(request), _token(request), _outbox(request)
     )
     return Statement.of(query, is_prepared=True)
 
@@ -111,22 +118,26 @@ def _follow(
 
 
 def _events(request: CTE) -> CTE:
-    """One row per event, from arrays of equal length."""
-    event = (
-        func.unnest(
-            cast(bindparam("e_at"), ARRAY(TIMESTAMP(timezone=True))),
-            cast(bindparam("e_kind"), ARRAY(Text)),
-            cast(bindparam("e_visibility"), ARRAY(Text)),
-            cast(bindparam("e_description"), ARRAY(Text)),
-        )
-        .table_valued(column("at"), column("kind"), column("visibility"), column("description"), name="event")
-        .render_derived()
-    )
+    """A row for each event, from arrays of equal length."""
+    arrays = {name: cast(bindparam(f"e_{name}"), ARRAY(kind)) for name, kind in _EVENT.items()}
+    names: list[Any] = [column(name) for name in arrays]
+    event = func.unnest(*arrays.values()).table_valued(*names, name="event").render_derived()
+    values = [cast(event.c[name], JSONB) if name == "data" else event.c[name] for name in arrays]
     row = select(
-        request.c.jurisdiction_id, request.c.id, event.c.at, event.c.kind, event.c.visibility, event.c.description
+        request.c.jurisdiction_id, request.c.id, cast(bindparam("r_version"), BigInteger), *values
     ).select_from(request.join(event, literal_column("true")))
-    names = ["jurisdiction_id", "request_id", "at", "kind", "visibility", "description"]
-    return insert(request_event).from_select(names, row, include_defaults=False).cte("events")
+    return (
+        insert(request_event)
+        .from_select(["jurisdiction_id", "request_id", "version", *arrays], row, include_defaults=False)
+        .cte("events")
+    )
+
+
+def _outbox(request: CTE) -> CTE:
+    """The change, for all that follows from it."""
+    row = select(request.c.jurisdiction_id, request.c.id, cast(bindparam("r_version"), BigInteger))
+    names = ["jurisdiction_id", "request_id", "version"]
+    return insert(outbox).from_select(names, row, include_defaults=False).cte("told")
 
 
 def _parameter(name: str, target: Any) -> ColumnElement[Any]:
@@ -145,13 +156,15 @@ def _values(new: NewRequest) -> dict[str, Any]:
     shown = publication_values(new.publication) if new.publication else _NOT_PUBLISHED
     values |= {f"p_{name}": value for name, value in shown.items()}
     values |= {f"w_{name}": getattr(new.reporter, name) for name in _REPORTER}
+    rows = [event_values(new.record, event) for event in new.events]
     return values | {
         "is_published": new.publication is not None,
         "has_reporter": bool(new.reporter),
         "has_token": bool(new.token),
         "token": new.token,
-        "e_at": [event.at for event in new.events],
-        "e_kind": [event.kind for event in new.events],
-        "e_visibility": ["public" if event.is_public else "staff" for event in new.events],
-        "e_description": [event.description for event in new.events],
+        **{f"e_{name}": [_event_value(row, name) for row in rows] for name in _EVENT},
     }
+
+
+def _event_value(row: Mapping[str, Any], name: str) -> Any:
+    return orjson.dumps(row[name]).decode() if name == "data" else row[name]

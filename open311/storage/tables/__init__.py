@@ -6,6 +6,7 @@ jurisdiction_id is the first column of every key, so that the schema can be dist
 from open311.storage.tables.access import api_key, repeatable_post
 from open311.storage.tables.catalogue import department, jurisdiction, service
 from open311.storage.tables.columns import TransactionId, metadata
+from open311.storage.tables.outbox import held_change, outbox, request_count
 from open311.storage.tables.publication import change_mark, edition, publication
 from open311.storage.tables.requests import reporter, request_event, request_number, request_token, service_request
 
@@ -15,11 +16,14 @@ __all__ = [
     "change_mark",
     "department",
     "edition",
+    "held_change",
     "jurisdiction",
     "metadata",
+    "outbox",
     "publication",
     "repeatable_post",
     "reporter",
+    "request_count",
     "request_event",
     "request_number",
     "request_token",

@@ -61,6 +61,7 @@ service_request = Table(
     text_column(
         "possible_duplicate_of"
     ),  # service_request_id of an earlier request nearby, found at the time of the report
+    Column("version", BigInteger, nullable=False, server_default=text("1")),  # grows with each change
     PrimaryKeyConstraint("jurisdiction_id", "id"),
     UniqueConstraint("jurisdiction_id", "service_request_id"),
     ForeignKeyConstraint(["jurisdiction_id", "service_code"], ["service.jurisdiction_id", "service.code"]),
@@ -110,9 +111,13 @@ request_event = Table(
     Column("id", BigInteger, Identity(always=True), nullable=False),
     Column("request_id", BigInteger, nullable=False),
     instant_column("at"),
-    text_column("kind", None),  # as domain.requests.Event lists them
+    text_column("kind", None),  # as domain.events has them
     text_column("visibility", "staff"),  # public or staff
-    text_column("description"),
+    text_column("description"),  # the text of a note; of other kinds, the same line as in `data`, for release 0.1
+    text_column("actor", "system"),
+    text_column("cause"),
+    Column("version", BigInteger, nullable=False, server_default=text("0")),  # of the request; 0: by release 0.1
+    Column("data", JSONB, nullable=False, server_default=text("'{}'")),
     PrimaryKeyConstraint("jurisdiction_id", "id"),
     ForeignKeyConstraint(
         ["jurisdiction_id", "request_id"],

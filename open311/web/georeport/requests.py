@@ -58,7 +58,7 @@ def create_request(call: Call) -> Answer:
         call.platform,
         submission_of(call),
         jurisdiction=call.city,
-        key=call.required_key,
+        principal=call.caller,
         now=call.now,
         problems=call.problems,
     )

@@ -1,0 +1,461 @@
+"""What happens to a request: one frozen class for each kind of event.
+
+A request's history is its events. Each says who acted (`actor`), what led to it (`cause`), and in fields of its own
+what changed. Those fields never hold personal data or what people wrote: the text of a note is kept apart,
+so that it can be erased without rewriting history.
+
+`apply` is the only place where an event changes a request, so a request is what its events say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass, fields, replace
+from datetime import datetime
+from functools import cache
+from typing import Any, ClassVar, cast
+
+from open311.domain.requests import RequestRecord, Status, Visibility
+from schemas.values import format_instant
+
+SYSTEM = "system"
+REPORTER = "reporter"
+
+
+Counted = tuple[str, str]
+"""Where a request is counted: the code of its department, and its status."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """Base of all kinds.
+
+    at        when it happened; an import may tell about the past
+    actor     who acted: a principal such as `key:3`, the `reporter`, or the `system`
+    cause     what led to it, such as a file's row; "" where nobody asked
+    version   the version of the request that it led to; 0 until it is stored
+    note      the text that belongs to it, kept apart from the rest; "" for none, or once erased
+    """
+
+    kind: ClassVar[str]
+    is_public: ClassVar[bool] = False
+
+    at: datetime
+    actor: str = SYSTEM
+    cause: str = ""
+    version: int = 0
+    note: str = ""
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """Its own fields, as JSON has them."""
+        return {name: _plain(getattr(self, name)) for name in _own_fields(cast("Hashable", type(self)))}
+
+    @property
+    def description(self) -> str:
+        """What to say about it in one line: in the notes, if it is public, and to staff."""
+        return ""
+
+    @property
+    def counted(self) -> tuple[Counted | None, Counted | None]:
+        """Where the request was counted before, and where it is now; None for nowhere."""
+        return None, None
+
+    def apply(self, record: RequestRecord) -> RequestRecord:
+        """The request after this event."""
+        return record
+
+    def begin(self, record: RequestRecord) -> RequestRecord:
+        """The request right after this event, if its history begins with it."""
+        return self.apply(record)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Received(Event):
+    """A request came in. `needs_id`: a token stands for it, until its id is asked for."""
+
+    kind = "received"
+    is_public = True
+
+    status: str = Status.OPEN
+    department: str = ""
+    visibility: str = Visibility.PUBLIC
+    channel: str = ""
+    needs_id: bool = False
+
+    def begin(self, record: RequestRecord) -> RequestRecord:
+        """Nothing but the report."""
+        return replace(
+            record,
+            status=Status(self.status),
+            status_notes="",
+            department=self.department,
+            agency_responsible="",
+            is_triage=False,
+            visibility=Visibility(self.visibility),
+            expected_at=None,
+            updated_at=record.requested_at,
+            changed_at=record.requested_at,
+        )
+
+    @property
+    def counted(self) -> tuple[Counted | None, Counted | None]:
+        """It is new."""
+        return None, (self.department, self.status)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Routed(Event):
+    """The routing rules gave it to a department."""
+
+    kind = "routed"
+
+    department: str
+    reason: str
+
+    @property
+    def description(self) -> str:
+        """`streets (table: pothole)`."""
+        return f"{self.department} ({self.reason})"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Triaged(Routed):
+    """No rule fitted: the triage desk has it, and a person has to decide."""
+
+    kind = "triage"
+
+    def apply(self, record: RequestRecord) -> RequestRecord:
+        """It waits for a person."""
+        return replace(record, is_triage=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FoundOutside(Event):
+    """Its point lies outside the city's boundary, and the city flags such requests."""
+
+    kind = "outside"
+
+    @property
+    def description(self) -> str:
+        """The same in words."""
+        return "The point lies outside the boundary."
+
+
+@dataclass(frozen=True, kw_only=True)
+class StatusChanged(Event):
+    """It was closed, or opened again. `department`: the code of the one that has it."""
+
+    kind = "status"
+    is_public = True
+
+    old: str
+    new: str
+    department: str = ""
+
+    @property
+    def counted(self) -> tuple[Counted | None, Counted | None]:
+        """It has another status."""
+        return (self.department, self.old), (self.department, self.new)
+
+    @property
+    def description(self) -> str:
+        """The new status."""
+        return self.new
+
+    def apply(self, record: RequestRecord) -> RequestRecord:
+        """A closed request shows its closing time as its last update, whatever comes later (A34)."""
+        return _touched(replace(record, status=Status(self.new)), self.at, is_update=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoteAdded(Event):
+    """A public word on how it stands. The text is `note`."""
+
+    kind = "note"
+    is_public = True
+
+    @property
+    def description(self) -> str:
+        """The text."""
+        return self.note
+
+    def apply(self, record: RequestRecord) -> RequestRecord:
+        """The note becomes status_notes."""
+        return _touched(replace(record, status_notes=self.note), self.at)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Transferred(Event):
+    """Another department has it now.
+
+    old, new  codes; "" where only a name is known
+    name      how the new one is called
+    agency    the name that an import gave; "" to show the department's
+    status    the request's
+    """
+
+    kind = "transferred"
+    is_public = True
+
+    old: str
+    new: str
+    name: str
+    agency: str = ""
+    status: str = Status.OPEN
+
+    @property
+    def counted(self) -> tuple[Counted | None, Counted | None]:
+        """Another department has it."""
+        return (self.old, self.status), (self.new, self.status)
+
+    @property
+    def description(self) -> str:
+        """The new one's name."""
+        return self.name
+
+    def apply(self, record: RequestRecord) -> RequestRecord:
+        """A person has decided, so it waits for triage no longer."""
+        is_triage = record.is_triage and not self.new
+        moved = replace(record, department=self.new, agency_responsible=self.agency, is_triage=is_triage)
+        return _touched(moved, self.at)
+
+
+@dataclass(frozen=True, kw_only=True)
+class VisibilityChanged(Event):
+    """Somebody else can see it now."""
+
+    kind = "visibility"
+
+    old: str
+    new: str
+
+    @property
+    def description(self) -> str:
+        """Who can see it now."""
+        return self.new
+
+    def apply(self, record: RequestRecord) -> RequestRecord:
+        """It is shown, or no longer."""
+        return _touched(replace(record, visibility=Visibility(self.new)), self.at)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Promised(Event):
+    """It should be done by another time than before. `expected`: in UTC, as the wire has it."""
+
+    kind = "expected"
+
+    expected: datetime
+
+    @property
+    def description(self) -> str:
+        """The time."""
+        return self.expected.isoformat()
+
+    def apply(self, record: RequestRecord) -> RequestRecord:
+        """The time becomes expected_datetime."""
+        return _touched(replace(record, expected_at=self.expected), self.at)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Imported(Event):
+    """A row of a file brought it, or told more about it. `cause` names file and row.
+
+    is_new              whether the row brought the request itself
+    status, department, agency, expected  of a new one
+    updated, changed  what the row says about the last update as shown, and about the last change
+    has_notes         whether the row has status_notes; a row without takes them away
+    mended            what was mended in the row
+    """
+
+    kind = "imported"
+
+    is_new: bool = False
+    status: str = Status.OPEN
+    department: str = ""
+    agency: str = ""
+    expected: datetime | None = None
+    updated: datetime | None = None
+    changed: datetime | None = None
+    has_notes: bool = True
+    mended: tuple[str, ...] = ()
+
+    def apply(self, record: RequestRecord) -> RequestRecord:
+        """The instants of a row are the source's own."""
+        return replace(
+            record,
+            status_notes=record.status_notes if self.has_notes else "",
+            updated_at=self.updated or record.updated_at,
+            changed_at=self.changed or record.changed_at,
+        )
+
+    def begin(self, record: RequestRecord) -> RequestRecord:
+        """The first row; its notes are part of the report."""
+        return self.apply(
+            replace(
+                record,
+                status=Status(self.status),
+                department=self.department,
+                agency_responsible=self.agency,
+                is_triage=False,
+                expected_at=self.expected,
+                updated_at=record.requested_at,
+                changed_at=record.requested_at,
+            )
+        )
+
+    @property
+    def counted(self) -> tuple[Counted | None, Counted | None]:
+        """It may be new."""
+        return None, (self.department, self.status) if self.is_new else None
+
+    @property
+    def description(self) -> str:
+        """File, row and what was mended."""
+        return "; ".join((self.cause, *self.mended))
+
+
+@dataclass(frozen=True, kw_only=True)
+class MadeUp(Event):
+    """It is an example that nobody reported."""
+
+    kind = "example"
+
+    status: str = Status.OPEN
+    department: str = ""
+
+    @property
+    def counted(self) -> tuple[Counted | None, Counted | None]:
+        """It is new."""
+        return None, (self.department, self.status)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TokenResolved(Event):
+    """Its token was exchanged for an id."""
+
+    kind = "resolved"
+
+    service_request_id: str
+
+    @property
+    def description(self) -> str:
+        """The id."""
+        return self.service_request_id
+
+    def apply(self, record: RequestRecord) -> RequestRecord:
+        """It is known by its id from now on."""
+        named = replace(record, service_request_id=self.service_request_id)
+        return replace(named, changed_at=max(self.at, record.changed_at))
+
+
+@dataclass(frozen=True, kw_only=True)
+class TokenRejected(Event):
+    """It will never get an id; the reason is shown to whoever asks for its token (A13)."""
+
+    kind = "rejected"
+
+    reason: str
+
+    @property
+    def description(self) -> str:
+        """The reason."""
+        return self.reason
+
+
+@dataclass(frozen=True, kw_only=True)
+class AreasRecomputed(Event):
+    """The city's map changed, not the request: neither its last update nor its last change moves."""
+
+    kind = "areas"
+
+    old: tuple[str, ...]
+    new: tuple[str, ...]
+
+    @property
+    def description(self) -> str:
+        """The areas it lay in before."""
+        return f"was: {', '.join(self.old) or 'none'}"
+
+    def apply(self, record: RequestRecord) -> RequestRecord:
+        """It lies in other areas."""
+        return replace(record, areas=tuple(self.new))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Erased(Event):
+    """What people wrote or who they are was erased. `what`: description, notes, reporter, media."""
+
+    kind = "erased"
+
+    what: tuple[str, ...]
+
+    @property
+    def description(self) -> str:
+        """What was erased."""
+        return ", ".join(self.what)
+
+
+@cache
+def kinds() -> dict[str, type[Event]]:
+    """Every kind of event, by the name that it is stored under."""
+    found: dict[str, type[Event]] = {}
+    left = [Event]
+    while left:
+        children = left.pop().__subclasses__()
+        found |= {child.kind: child for child in children}
+        left += children
+    return found
+
+
+def read_event(kind: str, data: dict[str, Any], **envelope: Any) -> Event:
+    """The event that is stored as this kind and data. KeyError for a kind that no release knows."""
+    shape = kinds()[kind]
+    own = _own_fields(cast("Hashable", shape))
+    known = {name: _value(own[name], value) for name, value in data.items() if name in own}
+    return shape(**known, **envelope)
+
+
+def apply_all(record: RequestRecord, events: Iterable[Event]) -> RequestRecord:
+    """The request after these events, in their order."""
+    for event in events:
+        record = event.apply(record)
+    return record
+
+
+def replay(record: RequestRecord, history: Sequence[Event]) -> RequestRecord:
+    """The request as its history says it is, from the beginning.
+
+    record   lends what events do not hold: the report itself, its id and its number
+    history  whole, oldest first
+    """
+    begun = history[0].begin(record)
+    return apply_all(begun, history[1:])
+
+
+def _touched(record: RequestRecord, at: datetime, *, is_update: bool = False) -> RequestRecord:
+    """The request, changed at an instant, which is shown as its last update unless it is closed."""
+    is_shown = is_update or record.status is Status.OPEN
+    return replace(
+        record,
+        updated_at=max(at, record.requested_at) if is_shown else record.updated_at,
+        changed_at=max(at, record.changed_at),
+    )
+
+
+@cache
+def _own_fields(shape: Hashable) -> dict[str, str]:
+    """The fields that a kind has beside those of all events, each with its type as it is written."""
+    envelope = {field.name for field in fields(Event)}
+    return {field.name: str(field.type) for field in fields(cast("Any", shape)) if field.name not in envelope}
+
+
+def _plain(value: Any) -> Any:
+    return format_instant(value) if isinstance(value, datetime) else value
+
+
+def _value(kind: str, value: Any) -> Any:
+    if value is not None and kind.startswith("datetime"):
+        return datetime.fromisoformat(value)
+    return tuple(value) if kind.startswith("tuple") else value

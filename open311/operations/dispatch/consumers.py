@@ -1,0 +1,9 @@
+"""All consumers of changes."""
+
+from __future__ import annotations
+
+from open311.operations.dispatch.consumer import Consumer
+from open311.operations.dispatch.counting import Counting
+from open311.operations.dispatch.resolving import Resolving
+
+CONSUMERS: tuple[Consumer, ...] = (Resolving(), Counting())

@@ -1,0 +1,26 @@
+"""A request that came with a token gets its id by a job."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from open311.domain.events import Received
+from open311.operations.platform import Platform
+from open311.storage.engine import Connection
+from open311.storage.outbox import RecordedChange
+from open311.storage.queue import Task
+from open311.storage.tokens import token_of
+
+
+class Resolving:
+    """Defers a job for each new request whose id is still to come (A12)."""
+
+    name = "resolve"
+
+    def consume(self, platform: Platform, connection: Connection, changes: Sequence[RecordedChange]) -> None:
+        """A job for each of them."""
+        for change in changes:
+            if any(isinstance(event, Received) and event.needs_id for event in change.events):
+                city, number = change.request
+                token = token_of(connection, city, number)
+                platform.queue.defer(connection, Task.RESOLVE, jurisdiction_id=city, number=number, token=token)

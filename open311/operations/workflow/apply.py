@@ -1,0 +1,47 @@
+"""The one place where requests change: events are applied, and row, history, outbox and public side are written.
+
+Everybody who changes a stored request comes here: staff, imports, tokens, upkeep. A new request comes through
+`add_requests`, or, one at a time and in one statement, through `storage.hot.submissions`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from open311.domain.events import Event, apply_all
+from open311.domain.requests import RequestRecord
+from open311.operations.publishing import Names, notes_of, publish_requests
+from open311.storage import history, requests
+from open311.storage.engine import Connection
+
+Change = tuple[RequestRecord, Sequence[Event]]
+"""A request as it is, and what happens to it."""
+
+
+def change_requests(connection: Connection, changes: Iterable[Change], names: Names) -> list[RequestRecord]:
+    """Apply events to stored requests, in the caller's transaction; the requests as they are then.
+
+    The caller has loaded and so locked them. Raises Conflict where one was changed since it was loaded.
+    """
+    applied = [
+        (replace(apply_all(before, events), version=before.version + 1), events) for before, events in changes
+    ]
+    for after, _ in applied:
+        requests.save_record(connection, after)
+    history.insert_histories(connection, applied)
+    found = [after for after, _ in applied]
+    publish_requests(connection, found, names)
+    return found
+
+
+def add_requests(connection: Connection, added: Iterable[Change], names: Names) -> None:
+    """Write the histories and public sides of requests that the caller has just stored."""
+    new = list(added)
+    history.insert_histories(connection, new)
+    publish_requests(
+        connection,
+        [record for record, _ in new],
+        names,
+        {record.number: notes_of(events) for record, events in new},
+    )

@@ -1,0 +1,90 @@
+"""The histories of requests: events, and with each change a row of the outbox. Staff's side."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import ARRAY, BigInteger, Connection, any_, bindparam, select
+
+from open311.domain.events import Event, read_event
+from open311.domain.requests import Note, RequestRecord
+from open311.storage.copying import insert_rows
+from open311.storage.tables import outbox, request_event
+
+
+def insert_histories(connection: Connection, histories: Iterable[tuple[RequestRecord, Sequence[Event]]]) -> None:
+    """Append to the histories of many requests, and tell the outbox about each change.
+
+    The events of a pair are one change: they led to the record's version.
+    """
+    changes = [(record, events) for record, events in histories if events]
+    rows = [event_values(record, event) for record, events in changes for event in events]
+    insert_rows(connection, request_event, rows)
+    insert_rows(connection, outbox, [outbox_values(record) for record, _ in changes])
+
+
+def event_values(record: RequestRecord, event: Event) -> dict[str, Any]:
+    """An event as the table's columns have it."""
+    return {
+        "jurisdiction_id": record.jurisdiction_id,
+        "request_id": record.number,
+        "at": event.at,
+        "kind": event.kind,
+        "visibility": "public" if event.is_public else "staff",
+        "description": event.description,
+        "actor": event.actor,
+        "cause": event.cause,
+        "version": record.version,
+        "data": event.data,
+    }
+
+
+def outbox_values(record: RequestRecord) -> dict[str, Any]:
+    """A change as the outbox's columns have it."""
+    return {"jurisdiction_id": record.jurisdiction_id, "request_id": record.number, "version": record.version}
+
+
+def load_events(connection: Connection, jurisdiction_id: str, number: int) -> list[Event]:
+    """A request's history, oldest first."""
+    columns = request_event.c
+    rows = connection.execute(
+        select(
+            columns.at,
+            columns.kind,
+            columns.description,
+            columns.actor,
+            columns.cause,
+            columns.version,
+            columns.data,
+        )
+        .where(columns.jurisdiction_id == jurisdiction_id, columns.request_id == number)
+        .order_by(columns.id)
+    )
+    return [event_of(row) for row in rows]
+
+
+def event_of(row: Any) -> Event:
+    """The event in a row that has these columns."""
+    note = row.description if row.kind == "note" else ""
+    return read_event(
+        row.kind, row.data, at=row.at, actor=row.actor, cause=row.cause, version=row.version, note=note
+    )
+
+
+def load_notes(connection: Connection, jurisdiction_id: str, numbers: Sequence[int]) -> Mapping[int, list[Note]]:
+    """The public history of several requests, oldest first, by their numbers."""
+    columns = request_event.c
+    rows = connection.execute(
+        select(columns.request_id, columns.at, columns.kind, columns.description)
+        .where(
+            columns.jurisdiction_id == jurisdiction_id,
+            columns.request_id == any_(bindparam(None, list(numbers), ARRAY(BigInteger))),
+            columns.visibility == "public",
+        )
+        .order_by(columns.id)
+    )
+    found: dict[int, list[Note]] = {}
+    for number, at, kind, description in rows:
+        found.setdefault(number, []).append(Note(at, kind, description))
+    return found

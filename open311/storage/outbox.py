@@ -1,0 +1,250 @@
+"""The outbox as the dispatcher reads it: changes from which something has to follow. `history` fills it.
+
+A change that a consumer has failed on is held for that consumer, in a table beside the outbox, until it succeeds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+from typing import Any
+
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Connection,
+    FromClause,
+    Select,
+    Text,
+    and_,
+    any_,
+    bindparam,
+    delete,
+    func,
+    select,
+    text,
+    tuple_,
+    update,
+)
+
+from open311.domain.events import Event
+from open311.storage.copying import insert_rows
+from open311.storage.history import event_of
+from open311.storage.tables import held_change, outbox, request_event
+
+_LOCK = 311_003
+"""The advisory lock of whoever takes changes from the outbox."""
+
+RequestKey = tuple[str, int]
+"""A request: its jurisdiction's id and its number."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedChange:
+    """A change of a request, as the outbox has it.
+
+    id          grows from change to change of one request; changes of different requests may be in any order
+    events      those that led to `version`, in their order
+    written_at  when the transaction of the change began, by the database's clock
+    """
+
+    jurisdiction_id: str
+    id: int
+    number: int
+    version: int
+    written_at: datetime
+    events: tuple[Event, ...]
+
+    @property
+    def request(self) -> RequestKey:
+        """The request that changed."""
+        return self.jurisdiction_id, self.number
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A change that waits for one consumer, known by its name. `failures`: how often trying again has failed."""
+
+    consumer: str
+    failures: int
+    change: RecordedChange
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What waits: changes that no consumer has seen, those held for one consumer, and how old the oldest is."""
+
+    waiting: int
+    held: int
+    oldest_s: float
+
+
+def try_lock(connection: Connection) -> bool:
+    """Become the only one that takes changes until the transaction ends; False while somebody else is."""
+    return bool(connection.execute(text("SELECT pg_try_advisory_xact_lock(:lock)"), {"lock": _LOCK}).scalar_one())
+
+
+def lock(connection: Connection) -> None:
+    """The same, but wait for it."""
+    connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+
+
+def take(connection: Connection, rows: int) -> list[RecordedChange]:
+    """Delete the next changes from the outbox and return them, oldest first. The caller holds the lock."""
+    following = select(outbox.c.jurisdiction_id, outbox.c.id).order_by(outbox.c.id).limit(rows)
+    taken = (
+        delete(outbox)
+        .where(tuple_(outbox.c.jurisdiction_id, outbox.c.id).in_(following))
+        .returning(*outbox.c)
+        .cte("taken")
+    )
+    return list(_changes(connection.execute(_with_events(taken))))
+
+
+def untaken(connection: Connection, consumer: str) -> Iterator[RecordedChange]:
+    """All changes that a consumer has not had yet: those in the outbox and those held for it."""
+    for query in (_with_events(outbox), _with_events(held_change).where(held_change.c.consumer == consumer)):
+        yield from _changes(connection.execute(query, execution_options={"yield_per": 1_000}))
+
+
+def hold(connection: Connection, consumer: str, changes: Sequence[RecordedChange], due_at: datetime) -> None:
+    """Keep changes for a consumer to try again, not before `due_at`."""
+    rows = [
+        {
+            "jurisdiction_id": change.jurisdiction_id,
+            "consumer": consumer,
+            "id": change.id,
+            "request_id": change.number,
+            "version": change.version,
+            "written_at": change.written_at,
+            "due_at": due_at,
+        }
+        for change in changes
+    ]
+    insert_rows(connection, held_change, rows)
+
+
+def held_requests(connection: Connection, consumer: str, changes: Collection[RecordedChange]) -> set[RequestKey]:
+    """Those requests of these changes of which earlier changes are held for a consumer."""
+    columns = held_change.c
+    found = connection.execute(
+        select(columns.jurisdiction_id, columns.request_id)
+        .where(
+            columns.jurisdiction_id == any_(bindparam(None, _cities(changes), ARRAY(Text))),
+            columns.consumer == consumer,
+            columns.request_id == any_(bindparam(None, [change.number for change in changes], ARRAY(BigInteger))),
+        )
+        .distinct()
+    )
+    return {(row.jurisdiction_id, row.request_id) for row in found}
+
+
+def due(connection: Connection, consumers: Collection[str], now: datetime, rows: int) -> list[Held]:
+    """Held changes to try now: of each request and consumer the oldest alone, for the others wait for it."""
+    earlier = held_change.alias("earlier")
+    columns = held_change.c
+    is_first = ~(
+        select(earlier.c.id)
+        .where(
+            earlier.c.jurisdiction_id == columns.jurisdiction_id,
+            earlier.c.consumer == columns.consumer,
+            earlier.c.request_id == columns.request_id,
+            earlier.c.id < columns.id,
+        )
+        .exists()
+    )
+    heads = (
+        select(held_change)
+        .where(columns.consumer.in_(consumers), columns.due_at <= now, is_first)
+        .order_by(columns.due_at, columns.id)
+        .limit(rows)
+        .cte("heads")
+    )
+    query = _with_events(heads).add_columns(heads.c.consumer, heads.c.failures).order_by(None)
+    found = connection.execute(query.order_by(heads.c.consumer, heads.c.id, request_event.c.id))
+    return [
+        Held(consumer, failures, _change(list(group)))
+        for (consumer, failures, *_), group in groupby(
+            found, key=lambda row: (row.consumer, row.failures, row.jurisdiction_id, row.outbox_id)
+        )
+    ]
+
+
+def release(connection: Connection, held: Held) -> None:
+    """Forget a held change: its consumer has had it."""
+    connection.execute(delete(held_change).where(_is(held)))
+
+
+def postpone(connection: Connection, held: Held, due_at: datetime) -> None:
+    """Count a failure, and try again at `due_at`."""
+    connection.execute(update(held_change).where(_is(held)).values(failures=held.failures + 1, due_at=due_at))
+
+
+def backlog(connection: Connection) -> Backlog:
+    """What waits at this moment."""
+    since = func.extract("epoch", func.clock_timestamp() - func.min(text("written_at")))
+    waiting, age_s = connection.execute(select(func.count(), since).select_from(outbox)).one()
+    held, held_s = connection.execute(select(func.count(), since).select_from(held_change)).one()
+    return Backlog(waiting, held, max(0.0, float(age_s or 0), float(held_s or 0)))
+
+
+def _is(held: Held) -> Any:
+    return and_(
+        held_change.c.jurisdiction_id == held.change.jurisdiction_id,
+        held_change.c.consumer == held.consumer,
+        held_change.c.request_id == held.change.number,
+        held_change.c.id == held.change.id,
+    )
+
+
+def _cities(changes: Collection[RecordedChange]) -> list[str]:
+    return sorted({change.jurisdiction_id for change in changes})
+
+
+def _with_events(source: FromClause) -> Select[Any]:
+    """Rows of the outbox, or rows like them, each as often as its change has events."""
+    change, event = source.c, request_event.c
+    return (
+        select(
+            change.jurisdiction_id,
+            change.id.label("outbox_id"),
+            change.request_id,
+            change.written_at,
+            event.at,
+            event.kind,
+            event.description,
+            event.actor,
+            event.cause,
+            event.version,
+            event.data,
+        )
+        .join_from(
+            source,
+            request_event,
+            and_(
+                event.jurisdiction_id == change.jurisdiction_id,
+                event.request_id == change.request_id,
+                event.version == change.version,
+            ),
+        )
+        .order_by(change.id, event.id)
+    )
+
+
+def _changes(rows: Iterable[Any]) -> Iterator[RecordedChange]:
+    for _, group in groupby(rows, key=lambda row: (row.jurisdiction_id, row.outbox_id)):
+        yield _change(list(group))
+
+
+def _change(rows: Sequence[Any]) -> RecordedChange:
+    first = rows[0]
+    return RecordedChange(
+        jurisdiction_id=first.jurisdiction_id,
+        id=first.outbox_id,
+        number=first.request_id,
+        version=first.version,
+        written_at=first.written_at,
+        events=tuple(map(event_of, rows)),
+    )

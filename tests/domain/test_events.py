@@ -1,0 +1,71 @@
+"""Events as they are stored, and what each does to a request."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from open311.domain import events
+from open311.domain.events import Event, NoteAdded, StatusChanged, Transferred, apply_all, kinds, read_event
+from open311.domain.requests import Status, Visibility
+from tests import build
+
+NOON = build.NOON
+EXAMPLES: dict[str, Any] = {
+    "str": "some text",
+    "bool": True,
+    "datetime": datetime(2026, 3, 2, 8, tzinfo=UTC),
+    "datetime | None": datetime(2026, 3, 2, 9, tzinfo=UTC),
+    "tuple[str, ...]": ("one", "two"),
+}
+STATE = {"status": "closed", "visibility": "unlisted"}
+
+
+def example(kind: type[Event]) -> Event:
+    """An event of a kind, with every field filled."""
+    own = {field.name: str(field.type) for field in fields(kind)} | {"at": "", "version": ""}
+    values = {name: STATE.get(name, EXAMPLES.get(type_)) for name, type_ in own.items()}
+    return kind(**values | {"at": NOON, "actor": "key:3", "cause": "why", "version": 2, "note": ""})
+
+
+@pytest.mark.parametrize("kind", kinds().values(), ids=lambda kind: kind.kind)
+def test_every_kind_comes_back_as_it_was_stored(kind: type[Event]) -> None:
+    event = example(kind)
+    data = json.loads(json.dumps(event.data))
+    again = read_event(event.kind, data, at=event.at, actor=event.actor, cause=event.cause, version=2, note="")
+    assert again == event
+    assert again.description == event.description
+
+
+@pytest.mark.parametrize("kind", kinds().values(), ids=lambda kind: kind.kind)
+def test_no_kind_keeps_the_text_of_a_note_in_its_data(kind: type[Event]) -> None:
+    told = replace(example(kind), note="Call Jane at 555 0100")
+    assert "Jane" not in json.dumps(told.data)
+
+
+def test_each_kind_has_a_name_of_its_own() -> None:
+    classes = [value for value in vars(events).values() if isinstance(value, type) and issubclass(value, Event)]
+    assert len(kinds()) == len(classes) - 1
+
+
+def test_a_closed_request_keeps_its_closing_time() -> None:
+    before = build.record(build.city(), number=1)
+    day = timedelta(days=1)
+    after = apply_all(
+        before,
+        [
+            StatusChanged(at=NOON + day, old="open", new="closed"),
+            NoteAdded(at=NOON + 2 * day, note="Filled."),
+            Transferred(at=NOON + 3 * day, old="streets", new="port", name="Port"),
+        ],
+    )
+    assert (after.status, after.status_notes, after.department) == (Status.CLOSED, "Filled.", "port")
+    assert (after.updated_at, after.changed_at) == (NOON + day, NOON + 3 * day)
+
+
+def test_who_can_see_what() -> None:
+    assert [one for one in Visibility if one.is_shown] == [Visibility.PUBLIC, Visibility.UNLISTED]

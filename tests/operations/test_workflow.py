@@ -1,0 +1,136 @@
+"""Whatever happens to requests, in whatever order: history, row and public side say the same."""
+
+from __future__ import annotations
+
+import io
+import json
+from datetime import datetime, timedelta
+from random import Random
+
+import pytest
+
+from open311.domain.events import replay
+from open311.domain.requests import RequestRecord, Status, Visibility
+from open311.errors import Conflict
+from open311.formats.reading import open_source
+from open311.operations.importing.batches import Import
+from open311.operations.importing.processes import Processes
+from open311.operations.platform import Platform
+from open311.operations.publishing import names_for, publication_of
+from open311.operations.upkeep.recompute_areas import recompute_areas
+from open311.operations.workflow.update_request import RequestUpdate, update_request
+from open311.plugins import Jurisdiction
+from open311.storage import requests
+from open311.storage.history import load_events, load_notes
+from schemas.values import format_instant
+from tests import build
+
+DEPARTMENTS = ("streets", "desk")
+
+
+class Town:
+    """A city in which things happen, drawn by chance."""
+
+    def __init__(self, platform: Platform, seed: int) -> None:
+        self.platform, self.random = platform, Random(seed)
+        self.jurisdiction: Jurisdiction = next(iter(platform.registry))
+        self.departments = [department.code for department in self.jurisdiction.departments]
+        self.now = build.NOON
+        self.imported: dict[str, datetime] = {}
+
+    def live(self, steps: int) -> None:
+        """Let so many things happen, each an hour after the one before."""
+        for _ in range(steps):
+            self.now += timedelta(hours=1)
+            self.random.choice([self.report, self.update, self.update, self.update, self.take_in, self.redraw])()
+
+    def report(self) -> None:
+        """A citizen reports something."""
+        build.submit(self.platform, now=self.now, description=f"No. {self.random.random()}")
+
+    def update(self) -> None:
+        """Staff change a request in up to five ways at once."""
+        records = [record for record in self.records() if record.service_request_id]
+        if not records:
+            return
+        chance = self.random.random
+        change = RequestUpdate(
+            status=self.random.choice(list(Status)) if chance() < 0.5 else None,
+            note=f"Note {chance():.3f}" if chance() < 0.5 else None,
+            department=self.random.choice(self.departments) if chance() < 0.4 else None,
+            visibility=self.random.choice(list(Visibility)) if chance() < 0.3 else None,
+            expected_at=self.now + timedelta(days=3) if chance() < 0.2 else None,
+        )
+        chosen = self.random.choice(records).service_request_id
+        update_request(self.platform, self.jurisdiction, chosen, change, now=self.now)
+
+    def take_in(self) -> None:
+        """A file brings a request, or the later state of one."""
+        name = f"F{self.random.randrange(5)}"
+        requested = self.imported.setdefault(name, self.now)
+        status = self.random.choice(["open", "closed"])
+        row = {
+            "service_request_id": name,
+            "service_code": "potholes",
+            "status": status,
+            "status_notes": self.random.choice(["", "Seen.", "Done."]),
+            "agency_responsible": self.random.choice(["", "Works", "Parks"]),
+            "requested_datetime": format_instant(requested),
+            "updated_datetime": format_instant(self.now),
+            "lat": "60.17",
+            "long": "24.94",
+        }
+        order = Import(jurisdiction=self.jurisdiction, origin="file", now=self.now)
+        with Processes(self.platform, 1) as alone:
+            list(alone.import_source(open_source(io.BytesIO(json.dumps([row]).encode())), order))
+
+    def redraw(self) -> None:
+        """The areas are looked up anew; nothing has moved."""
+        recompute_areas(self.platform, self.jurisdiction, now=self.now)
+
+    def records(self) -> list[RequestRecord]:
+        """Every request, as its row has it."""
+        with self.platform.database.transaction() as connection:
+            return requests.load_batch(connection, self.jurisdiction.id, after=0, rows=1_000)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_history_row_and_public_side_say_the_same(platform: Platform, seed: int) -> None:
+    town = Town(platform, seed)
+    town.live(40)
+    records = town.records()
+    assert len(records) > 3
+    with platform.database.transaction() as connection:
+        names = names_for(connection, town.jurisdiction)
+        digests = {row[0]: row[1] for row in connection.exec_driver_sql("SELECT id, digest FROM publication")}
+        for record in records:
+            history = load_events(connection, record.jurisdiction_id, record.number)
+            assert replay(record, history) == record, [event.kind for event in history]
+            assert max(event.version for event in history) == record.version
+            notes = load_notes(connection, record.jurisdiction_id, [record.number]).get(record.number, [])
+            shown = publication_of(record, names, notes).rendition
+            assert digests[record.number] == (shown.digest if shown else 0)
+
+
+def test_who_looked_at_an_older_version_is_told(platform: Platform) -> None:
+    receipt = build.submit(platform)
+    city = next(iter(platform.registry))
+
+    def update(version: int, note: str) -> RequestRecord:
+        change = RequestUpdate(note=note, version=version)
+        return update_request(platform, city, receipt.service_request_id, change, now=build.NOON)
+
+    assert update(1, "First.").version == 2
+    with pytest.raises(Conflict, match="is at version 2 now; look at it again"):
+        update(1, "Second.")
+    assert update(2, "Second.").status_notes == "Second."
+
+
+def test_a_record_that_was_loaded_before_a_change_is_not_written_over_it(platform: Platform) -> None:
+    receipt = build.submit(platform)
+    stale = build.load(platform, service_request_id=receipt.service_request_id)
+    city = next(iter(platform.registry))
+    update_request(platform, city, receipt.service_request_id, RequestUpdate(note="New."), now=build.NOON)
+    with pytest.raises(Conflict), platform.database.transaction() as connection:
+        requests.save_record(connection, stale)
+    assert build.load(platform, service_request_id=receipt.service_request_id).status_notes == "New."

@@ -1,0 +1,95 @@
+"""A consumer that writes down what it was handed, and a dispatcher that is killed while it does.
+
+`python -m tests.operations.witness URL BATCHES` dispatches until nothing waits, and kills itself -9 in the middle
+of batch BATCHES, with half of it written.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from open311.clock import utc_now
+from open311.operations.dispatch import consumers
+from open311.operations.dispatch.dispatcher import dispatch
+from open311.operations.platform import Platform
+from open311.settings import Settings
+from open311.storage.engine import Connection, Database
+from open311.storage.outbox import RecordedChange
+from tests import build
+
+REPOSITORY = Path(__file__).parents[2]
+SMALL_BATCH = 20
+
+
+@dataclass(slots=True)
+class Witness:
+    """Writes a row for each change. `batches`: which batch it does not live through; 0 for none."""
+
+    batches: int = 0
+    name: str = "witness"
+
+    def consume(self, platform: Platform, connection: Connection, changes: Sequence[RecordedChange]) -> None:
+        for index, change in enumerate(changes):
+            connection.exec_driver_sql(
+                "INSERT INTO witnessed (request_id, version) VALUES (%s, %s)", (change.number, change.version)
+            )
+            if self.batches == 1 and index == len(changes) // 2:
+                os.kill(os.getpid(), signal.SIGKILL)
+        self.batches -= 1
+
+
+@contextmanager
+def witnessed(database: Database) -> Iterator[None]:
+    """The table in which a witness writes, for as long as the block lasts."""
+    with database.transaction() as connection:
+        connection.exec_driver_sql("CREATE TABLE witnessed (id BIGSERIAL, request_id BIGINT, version BIGINT)")
+    try:
+        yield
+    finally:
+        with database.transaction() as connection:
+            connection.exec_driver_sql("DROP TABLE witnessed")
+
+
+def seen(platform: Platform) -> dict[int, list[int]]:
+    """The versions of each request, as a witness saw them, in its order."""
+    return _versions(platform, "SELECT request_id, version FROM witnessed ORDER BY id")
+
+
+def happened(platform: Platform) -> dict[int, list[int]]:
+    """The versions of each request that its history has, in their order."""
+    return _versions(platform, "SELECT DISTINCT request_id, version FROM request_event ORDER BY 1, 2")
+
+
+def _versions(platform: Platform, statement: str) -> dict[int, list[int]]:
+    found: dict[int, list[int]] = defaultdict(list)
+    with platform.database.reading() as connection:
+        for number, version in connection.exec_driver_sql(statement):
+            found[number].append(version)
+    return found
+
+
+def run_and_die(url: str, batches: int) -> int:
+    """A dispatcher as a process of its own; its return code."""
+    command = [sys.executable, "-m", "tests.operations.witness", url, str(batches)]
+    return subprocess.run(command, cwd=REPOSITORY, timeout=120, check=False).returncode
+
+
+def main() -> None:
+    """Dispatch small batches, until nothing waits or death comes."""
+    url, batches = sys.argv[1:]
+    consumers.CONSUMERS = (*consumers.CONSUMERS, Witness(int(batches)))
+    platform = build.platform(Settings(database_url=url), build.city())
+    while dispatch(platform, utc_now(), rows=SMALL_BATCH):
+        pass
+
+
+if __name__ == "__main__":
+    main()
