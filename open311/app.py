@@ -109,4 +109,4 @@ def _sync(platform: Platform) -> None:
     try:
         ensure_synced(platform)
     except Unavailable:
-        log.warning("starting without a database; calls that need it answer 503 until it is there")
+        log.warning("starting without a migrated database; /readyz says what is missing, and calls answer 503 until then")
