@@ -1,4 +1,4 @@
-"""`open311 requests`: what staff do with single requests, where no back office is connected."""
+"""`open311 requests`: what staff do with single requests."""
 
 from __future__ import annotations
 
