@@ -87,14 +87,14 @@ def environment(settings: Settings) -> dict[str, str]:
 
 
 def test_a_worker_dispatches_beside_its_jobs_until_it_is_told_to_stop(
-    client: FlaskClient, post: Post, settings: Settings
+    client: FlaskClient, platform: Platform, post: Post, settings: Settings
 ) -> None:
     with subprocess.Popen(WORKER, env=environment(settings)) as worker:
         try:
-            for _ in range(2):
+            for done in (["succeeded"], ["succeeded"] * 2):
                 token = post(service_code="trees", lat=60.1718, long=24.9414).json[0]["token"]
-                address = f"{BASE}/tokens/{token}.json"
-                until(lambda at=address: "service_request_id" in client.get(at).json[0], "an id")
+                until(lambda wanted=done: statuses(platform) == wanted, "an id")
+                assert "service_request_id" in client.get(f"{BASE}/tokens/{token}.json").json[0]
             worker.send_signal(signal.SIGTERM)
             assert worker.wait(60) == 0
         finally:

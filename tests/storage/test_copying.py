@@ -127,6 +127,7 @@ def test_any_words_are_the_same(city: Platform, texts: list[str]) -> None:
     assert left_by(city, all_at_once, records) == left_by(city, in_few, records)
 
 
+@pytest.mark.uncounted
 def test_ids_that_are_taken_stay_as_they_are(city: Platform) -> None:
     jurisdiction = next(iter(city.registry))
     records = records_of(jurisdiction, ["a"] * 50)
@@ -137,6 +138,7 @@ def test_ids_that_are_taken_stay_as_they_are(city: Platform) -> None:
     assert build.load(city, service_request_id="R1").description == "a"
 
 
+@pytest.mark.uncounted
 def test_publishing_again_replaces_what_has_changed(city: Platform) -> None:
     jurisdiction = next(iter(city.registry))
     records = records_of(jurisdiction, ["a"] * 50)
