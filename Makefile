@@ -33,8 +33,8 @@ keys: .venv/run.stamp ## write the tables of keys in jurisdictions/README.md ane
 	@$(BIN)/python -m open311.plugins.declared.reference
 
 # Linux only: CPU and memory are read from /proc. The database it makes stays in var/pg-bench for the next time.
-bench: .venv/bench.stamp ## measure against other servers: ROWS=100k|1M|5M, ROUNDS=5, QUICK=1 to see that it works
-	@$(BIN)/python -m tests.benchmarks $(if $(QUICK),--quick) $(if $(ROWS),--rows $(ROWS)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(ARGS)
+bench: .venv/bench.stamp ## measure against other servers: ROWS=100k|1M|5M, ROUNDS=5, QUICK=1 to see that it works, AGAINST=folder for another checkout
+	@$(BIN)/python -m tests.benchmarks $(if $(QUICK),--quick) $(if $(ROWS),--rows $(ROWS)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(AGAINST),--against '$(AGAINST)') $(ARGS)
 
 # One resolution of everything, and what each environment needs of it: .venv may grow from one lock to another.
 lock: ## look for newer releases of what setup.cfg asks for, and write .lock anew

@@ -18,6 +18,7 @@ from types import FrameType
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from tests.benchmarks import sections
 from tests.benchmarks.contestants import (
     ALL,
     FASTAPI,
@@ -27,6 +28,7 @@ from tests.benchmarks.contestants import (
     ROOT,
     Contestant,
     Server,
+    checkout,
     peers,
     pgbench,
     running,
@@ -50,6 +52,7 @@ from tests.benchmarks.measures import (
     measure_round,
     measure_start,
 )
+from tests.benchmarks.ratios import Against, ratios
 from tests.benchmarks.reading import measure_readers
 from tests.benchmarks.report import Run, compare, goals, machine, table_by_rows, write, write_raw
 from tests.benchmarks.republishing import measure_republishing
@@ -73,6 +76,8 @@ PARTS = (
     "readers",
     "explain",
 )
+AGAINST = "against"
+"""The part that needs another checkout, and is run alone."""
 QUICK_ROWS = 20_000
 EVERYBODY = (*ALL, peers.TIPG, peers.PYGEOAPI)
 STATIC = {
@@ -114,7 +119,7 @@ def _run(words: argparse.Namespace, stack: ExitStack, progress: Progress) -> Run
     run.data.forget_posts()
     field = Field(run.data, _new_key(run.data), run.data.ids(2_000))
     bench = _Bench(words, run, field, folder, progress)
-    for part in PARTS:
+    for part in (*PARTS, AGAINST):
         if part in words.parts:
             getattr(bench, part)()
         run.loads.append(getloadavg()[0])
@@ -209,6 +214,13 @@ class _Bench:
             advance()
             found.sizes = measure_sizes(self.run.data)
             advance()
+
+    def against(self) -> None:
+        """This code beside another checkout's, over the same database."""
+        other = checkout(self.words.against, self.words.workloads)
+        results: Results = {}
+        self._in_turn(f"Beside {other.title}", (OURS, other), self.words.workloads, results)
+        self.run.against = Against(other.title, list(ratios(results, other.name)))
 
     def mix(self) -> None:
         """Reads and writes by the clock."""
@@ -334,10 +346,12 @@ setattr(_Bench, "import", _Bench.importing)
 
 
 def _tell(run: Run, words: argparse.Namespace) -> int:
-    page = write(run, Path(words.out) if words.out else (RAW_FOLDER if run.is_quick else PAGES))
+    is_kept = not (run.is_quick or run.against)
+    page = write(run, Path(words.out) if words.out else (PAGES if is_kept else RAW_FOLDER))
     for goal in goals(run):
         if goal.found:
             console.print(f"  {goal.shown:>30}  {goal.wanted:>15}  {goal.verdict:<32} {goal.text}", markup=False)
+    console.print("\n".join(sections.against(run.against)), markup=False, soft_wrap=True)
     for plan in run.faulty():
         console.print(
             f"  {plan.title}: {plan.statement_ms:.1f} ms, {', '.join(plan.path)}: {'; '.join(plan.faults)}"
@@ -380,6 +394,12 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--compare", nargs=2, type=Path, metavar="JSON", help="measure nothing; whether two runs agree (var/bench)"
     )
+    parser.add_argument(
+        "--against",
+        type=_checkout,
+        metavar="FOLDER",
+        help="this code beside another checkout's, 9 rounds, nothing else",
+    )
     parser.add_argument("--out", default="", help="where the page goes; default spec/benchmarks")
     for name, known in (
         ("parts", list(PARTS)),
@@ -391,8 +411,16 @@ def _arguments() -> argparse.Namespace:
         )
     words = parser.parse_args()
     words.rows = words.rows or (QUICK_ROWS if words.quick else 1_000_000)
-    words.rounds = words.rounds or (2 if words.quick else 5)
+    words.rounds = words.rounds or (2 if words.quick else 9 if words.against else 5)
+    if words.against:
+        words.parts = [AGAINST]
     return words
+
+
+def _checkout(text: str) -> Path:
+    if not (Path(text) / "open311" / "__main__.py").is_file():
+        raise argparse.ArgumentTypeError(f"{text!r} is no checkout of this repository")
+    return Path(text).resolve()
 
 
 def _rows(text: str) -> int:

@@ -32,6 +32,14 @@ class Ratio:
         return sum(percent > 100 for percent in self.percents)
 
 
+@dataclass(frozen=True, slots=True)
+class Against:
+    """This code beside another checkout's, whose name is its commit's."""
+
+    other: str
+    ratios: Sequence[Ratio]
+
+
 def ratios(results: Results, other: str) -> Iterator[Ratio]:
     """What ours and another were both measured on: CPU, and for writes, which wait for the disk, the rate."""
     for workload in WORKLOADS:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import platform
-import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -14,7 +13,7 @@ from statistics import median
 from typing import Any
 
 from tests.benchmarks import sections
-from tests.benchmarks.contestants import ALL, BARE, FASTAPI, NAIVE, OURS, RAW
+from tests.benchmarks.contestants import ALL, BARE, FASTAPI, NAIVE, OURS, RAW, ROOT, commit
 from tests.benchmarks.contestants.peers import PYGEOAPI, TIPG
 from tests.benchmarks.contestants.pgbench import NAME as PGBENCH
 from tests.benchmarks.contestants.pgbench import TITLE as PGBENCH_TITLE
@@ -25,6 +24,7 @@ from tests.benchmarks.explain import Plan
 from tests.benchmarks.fences import Fenced
 from tests.benchmarks.load import Refused
 from tests.benchmarks.measures import Export, Figures, Import, Memory, Mix, Results
+from tests.benchmarks.ratios import Against
 from tests.benchmarks.reading import Witnessed
 from tests.benchmarks.republishing import Republished
 from tests.benchmarks.tables import table
@@ -56,6 +56,7 @@ class Run:
     parts: tuple[str, ...] = ()
     results: Results = field(default_factory=dict)
     fenced: Fenced | None = None
+    against: Against | None = None
     starts: dict[str, list[float]] = field(default_factory=dict)
     memory: dict[str, Memory] = field(default_factory=dict)
     mixes: dict[str, Mix] = field(default_factory=dict)
@@ -227,6 +228,7 @@ def write_raw(run: Run, folder: Path) -> None:
         "machine": dict(run.facts),
         "goals": [asdict(goal) for goal in goals(run) if goal.found],
         "results": _raw_results(run.results),
+        "against": run.against and asdict(run.against),
         "fenced": run.fenced and asdict(run.fenced) | {"results": _raw_results(run.fenced.results)},
         "dumps": [asdict(one) for one in run.dumps],
         "crowd": _raw(run.crowd),
@@ -332,6 +334,7 @@ def _page(run: Run) -> Iterator[str]:
         )
     if run.results:
         yield from _rounds(run)
+    yield from sections.against(run.against)
     yield from sections.fences(run.fenced)
     yield from _rest(run)
     yield from _export(run)
@@ -462,7 +465,7 @@ def machine(run: Run) -> list[tuple[str, str]]:
         ("system", f"{platform.system()} {platform.release()}, Python {platform.python_version()}"),
         ("database", f"PostgreSQL {postgres}, PostGIS {postgis}, shared_buffers {buffers}, fsync on, warm"),
         ("libraries", libraries),
-        ("code", _commit()),
+        ("code", commit(ROOT)),
         ("machine's load", f"{loads[0]:.1f} to {loads[-1]:.1f}; above {_cores() + 4} others were at work too"),
         ("took", f"{(datetime.now(UTC) - run.begun_at).total_seconds() / 60:.0f} min"),
     ]
@@ -475,17 +478,6 @@ def _cpu_model() -> str:
 
 def _cores() -> int:
     return len([line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("processor")])
-
-
-def _commit() -> str:
-    done = subprocess.run(
-        ["git", "describe", "--always", "--dirty"],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=Path(__file__).parent,
-    )
-    return done.stdout.strip() or "unknown"
 
 
 def _has(name: str) -> bool:

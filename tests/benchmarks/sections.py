@@ -9,7 +9,7 @@ from tests.benchmarks.crowd import Crowd
 from tests.benchmarks.dumping import Dumped
 from tests.benchmarks.fences import Fenced
 from tests.benchmarks.load import Outcome
-from tests.benchmarks.ratios import ratio_table, ratios
+from tests.benchmarks.ratios import Against, ratio_table, ratios
 from tests.benchmarks.reading import Witnessed
 from tests.benchmarks.republishing import Republished
 from tests.benchmarks.tables import table
@@ -32,7 +32,7 @@ def fences(found: Fenced | None) -> Iterator[str]:
     )
     for contestant in ALTERED:
         yield f"\n**{contestant.title}**\n"
-        yield from ratio_table(("as it is", "so"), ratios(found.results, contestant.name))
+        yield from ratio_table(("as it is", "changed"), ratios(found.results, contestant.name))
     yield "\n**Beside requests**\n"
     yield from ratio_table(("the first", "the second"), found.ratios)
     sizes = (f"{name} {rows:,.0f}, its indexes {more:,.0f}" for name, (rows, more) in found.sizes.items())
@@ -40,6 +40,15 @@ def fences(found: Fenced | None) -> Iterator[str]:
         f"\nOne worker does {found.jobs_per_second:,.0f} jobs a second that find nothing to do."
         f" A request takes so many bytes in each table (0004): {'; '.join(sizes)}."
     )
+
+
+def against(found: Against | None) -> Iterator[str]:
+    """This code beside another checkout's."""
+    if found is None:
+        return
+    yield f"\n## Beside {found.other}\n"
+    yield f"{_HOW_TO_READ}\n"
+    yield from ratio_table(("this code", found.other), found.ratios)
 
 
 def dumps(found: Sequence[Dumped]) -> Iterator[str]:

@@ -18,7 +18,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO
 
@@ -44,6 +44,7 @@ class Contestant:
     needs    modules without which it is left out
     targets  its own addresses by workload, with {number} for a request's; empty: the standard's
     asked    workloads that it can answer beside those that name it
+    folder   where it is started
     """
 
     name: str
@@ -54,6 +55,7 @@ class Contestant:
     probe: str = PROBE
     targets: Mapping[str, str] = field(default_factory=dict)
     asked: tuple[str, ...] = ()
+    folder: Path = ROOT
 
     @property
     def is_here(self) -> bool:
@@ -116,13 +118,31 @@ BARE = Contestant(
 ALL = (OURS, NAIVE, FASTAPI, RAW, BARE)
 
 
+def checkout(folder: Path, asked: Sequence[str]) -> Contestant:
+    """Our server as another checkout of this repository has it, run by its .venv, or else by ours."""
+    python = folder / ".venv" / "bin" / "python"
+    words = (str(python), *OURS.command[1:]) if python.exists() else OURS.command
+    return replace(OURS, name="other", title=commit(folder), command=words, asked=tuple(asked), folder=folder)
+
+
+def commit(folder: Path) -> str:
+    """The commit that is checked out there, and whether it was changed."""
+    done = subprocess.run(
+        ["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=False, cwd=folder
+    )
+    return done.stdout.strip() or "unknown"
+
+
 @contextmanager
 def running(contestant: Contestant, environment: Mapping[str, str], log: Path) -> Iterator[Server]:
     """Start a contestant, wait for its first answer, stop it at the end of the block, whatever the end."""
     port = _free_port()
     words = [word.format(python=sys.executable, port=port) for word in contestant.command]
     everything = environment | _resolved(contestant.environment, environment)
-    with log.open("ab") as output, started(words, everything, stdout=output, stderr=output) as process:
+    with (
+        log.open("ab") as output,
+        started(words, everything, stdout=output, stderr=output, folder=contestant.folder) as process,
+    ):
         wait_for_answer(contestant, port, process.poll, log)
         yield Server(contestant, port, process.pid)
 
@@ -135,6 +155,7 @@ def started(
     stdout: Output,
     stderr: Output,
     longest_s: float | None = None,
+    folder: Path = ROOT,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """A process and all that it starts, stopped at the end of the block, whatever the end.
 
@@ -143,7 +164,7 @@ def started(
     kept = {name: value for name, value in os.environ.items() if name != NO_BYTECODE}
     process = subprocess.Popen(
         words,
-        cwd=ROOT,
+        cwd=folder,
         env=kept | environment,
         stdin=subprocess.DEVNULL,
         stdout=stdout,
