@@ -34,7 +34,7 @@ def fences(found: Fenced | None) -> Iterator[str]:
     )
     for contestant in ALTERED:
         yield f"\n**{contestant.title}**\n"
-        yield from ratio_table(("as it is", "so"), ratios(found.results, contestant.name))
+        yield from ratio_table(("as it is", "changed"), ratios(found.results, contestant.name))
     yield "\n**Beside requests**\n"
     yield from ratio_table(("the first", "the second"), found.ratios)
     sizes = (f"{name} {rows:,.0f}, its indexes {more:,.0f}" for name, (rows, more) in found.sizes.items())

@@ -42,7 +42,7 @@ def one_statement() -> None:
     """A POST runs the statements that imports and updates run, in one transaction of SQLAlchemy."""
     from sqlalchemy import insert
 
-    from open311.storage import publications, requests
+    from open311.storage import history, publications, requests
     from open311.storage.tables import reporter
 
     submitting = import_module("open311.operations.intake.submit_request")
@@ -53,7 +53,7 @@ def one_statement() -> None:
         key = {"jurisdiction_id": jurisdiction.id, "request_id": record.number}
         with platform.database.transaction() as connection:
             requests.add_records(connection, [new.record])
-            requests.insert_events(connection, new.record, new.events)
+            history.insert_histories(connection, [(new.record, new.events)])
             connection.execute(insert(reporter), key | _fields(new.reporter))
             publications.write_publications(connection, [new.publication])
         return new
