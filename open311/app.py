@@ -109,4 +109,4 @@ def _sync(platform: Platform) -> None:
     try:
         ensure_synced(platform)
     except Unavailable:
-        log.warning("starting without a migrated database; /readyz says what is missing, and calls answer 503 until then")
+        log.warning("calls answer 503 until the database is there and migrated; see /readyz")
