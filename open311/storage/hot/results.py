@@ -14,8 +14,8 @@ from psycopg.pq.abc import PGresult
 class Result:
     """The rows of a result, by column or all at once.
 
-    The binary form of a text is its UTF-8, that of a bigint eight bytes, most significant first. Most values leave
-    the server as the bytes that they came as, so no Python object is made of them.
+    The binary form of a text is its UTF-8, that of a bigint eight bytes, most significant first. Most values go
+    out again as these bytes, so they are not decoded.
     """
 
     __slots__ = ("_found", "_transformer")

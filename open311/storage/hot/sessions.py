@@ -48,9 +48,9 @@ class Session:
         Raises Unavailable without a database, its tables or enough time; Refused for all other errors.
         """
         text = before.encode() + statement.numbered if before else statement.numbered
-        name = statement.name if self._prepares and not before else ""
+        name = statement.name if self._prepares and not before else b""
         try:
-            return self._run(text, name.encode(), [values[key] for key in statement.names])
+            return self._run(text, name, [values[key] for key in statement.names])
         except psycopg.Error as error:
             if self.has_died or isinstance(error, _DOWN):
                 raise Unavailable(DOWN) from error
@@ -58,7 +58,7 @@ class Session:
 
     def command(self, text: str) -> Result:
         """Run SQL without parameters. Raises Unavailable and Refused as `run` does."""
-        return self.run(Statement(text, "", text.encode(), ()), {})
+        return self.run(Statement(text, b"", text.encode(), ()), {})
 
     @property
     def has_died(self) -> bool:
@@ -79,16 +79,16 @@ class Session:
         connection, transformer = self._connection.pgconn, self._transformer
         sent: Any = transformer.dump_sequence(values, [_AUTO] * len(values))
         if name:
-            self._prepare(name, text)
+            if name not in self._prepared:
+                self._prepare(name, text)
             found = connection.exec_prepared(name, sent, transformer.formats, _BINARY)
         else:
             found = connection.exec_params(text, sent, None, transformer.formats, _BINARY)
         return Result(_checked(found), transformer)
 
     def _prepare(self, name: bytes, text: bytes) -> None:
-        if name not in self._prepared:
-            _checked(self._connection.pgconn.prepare(name, text))
-            self._prepared.add(name)
+        _checked(self._connection.pgconn.prepare(name, text))
+        self._prepared.add(name)
 
 
 def transformer_of(connection: psycopg.Connection[Any]) -> Transformer:

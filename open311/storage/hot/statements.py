@@ -21,12 +21,12 @@ class Statement:
     text      with `%(name)s` for each parameter, as psycopg2 wants it
     numbered  with `$1`, `$2`, … instead, as PostgreSQL wants it
     names     of the parameters, in the order of their numbers
-    name      of the prepared statement; "" where the best plan depends on the values. A hash of the text, because
-              PostgreSQL cuts names off after 63 bytes
+    name      of the prepared statement, a hash of the text because PostgreSQL cuts names off after 63 bytes; empty
+              where the best plan depends on the values
     """
 
     text: str
-    name: str
+    name: bytes
     numbered: bytes
     names: tuple[str, ...]
 
@@ -42,4 +42,4 @@ class Statement:
             numbers.setdefault(parameter, f"${len(numbers) + 1}")
         numbered = _PLACEHOLDER.sub(lambda match: numbers[match[1]], text).replace("%%", "%")
         name = blake2b(text.encode(), digest_size=16).hexdigest() if is_prepared else ""
-        return cls(text, name, numbered.encode(), tuple(numbers))
+        return cls(text, name.encode(), numbered.encode(), tuple(numbers))
