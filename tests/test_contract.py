@@ -311,6 +311,10 @@ def test_locks_hold_releases_with_hashes_and_no_address() -> None:
         assert not rest, f"{name}: any index must do, so it names none; {rest[:80]!r}"
 
 
+def test_the_benchmark_can_be_imported() -> None:
+    import_module("tests.benchmarks.__main__")  # tests run none of it, and mypy does not read it
+
+
 def test_migrations_are_numbered_on() -> None:
     folder = REPOSITORY / "open311" / "storage" / "migrations" / "versions"
     numbers = sorted(path.name[:4] for path in folder.glob("[0-9]*.py"))

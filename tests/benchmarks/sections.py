@@ -132,7 +132,10 @@ def client(found: Sequence[Compared]) -> Iterator[str]:
         ["", "ours", "psycopg's cursor", "ratio"],
         ((one.title, _spread(one.ours), _spread(one.psycopgs), f"{one.ratio:.2f}") for one in found),
     )
-    yield f"\nMedian of {len(found[0].ours)} rounds (least–most), both in turn in one process; see decision 0018."
+    yield (
+        f"\nMedian of {len(found[0].ours)} rounds (least–most), both in turn in one process, on PostgreSQL's core,"
+        " the least of ten turns in each round; see decision 0018."
+    )
 
 
 def _spread(found: Sequence[float]) -> str:
