@@ -9,8 +9,10 @@ from open311.cli.output import say
 from open311.cli.platforms import command_platform, find_jurisdiction
 from open311.clock import utc_now
 from open311.domain.access import SHELL
+from open311.domain.events import Erasable
 from open311.domain.requests import Status, Visibility
 from open311.errors import Invalid
+from open311.operations.workflow.erase_request import erase_from_request
 from open311.operations.workflow.update_request import RequestUpdate, read_history, update_request
 from schemas.values import NotAnInstant, format_instant, parse_instant
 
@@ -81,3 +83,30 @@ def update(
         )
         record = update_request(platform, city, service_request_id, change, now=utc_now(), actor=str(SHELL))
     say(f"{record.service_request_id} is {record.status} and {record.visibility}.")
+
+
+@requests.command()
+@click.argument("service_request_id")
+@_JURISDICTION
+@click.option(
+    "--part",
+    "parts",
+    type=click.Choice([str(part) for part in Erasable]),
+    multiple=True,
+    required=True,
+    help="What to erase; may be given several times.",
+)
+def erase(service_request_id: str, jurisdiction: str, parts: tuple[str, ...]) -> None:
+    """Erase parts of request SERVICE_REQUEST_ID for good; its history keeps that they were erased.
+
+    Dumps are made anew at night. Backups and files that others downloaded keep what they hold.
+
+    \b
+    Example:
+      open311 requests erase 2026-0000042 --jurisdiction city.example --part reporter --part notes
+    """
+    with command_platform() as platform:
+        city = find_jurisdiction(platform, jurisdiction)
+        wanted = [Erasable(part) for part in parts]
+        record = erase_from_request(platform, city, service_request_id, wanted, now=utc_now(), actor=str(SHELL))
+    say(f"{record.service_request_id}: erased {', '.join(part for part in Erasable if part in wanted)}.")

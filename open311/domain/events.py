@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
+from enum import StrEnum
 from functools import cache
 from typing import Any, ClassVar, cast
 
@@ -385,7 +386,7 @@ class AreasRecomputed(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class Erased(Event):
-    """What people wrote or who they are was erased. `what`: description, notes, reporter, media."""
+    """Parts of a request that people wrote, or that tell who they are, were erased. `what`: names of `Erasable`."""
 
     kind = "erased"
 
@@ -395,6 +396,37 @@ class Erased(Event):
     def description(self) -> str:
         """What was erased."""
         return ", ".join(self.what)
+
+    def apply(self, record: RequestRecord) -> RequestRecord:
+        """The parts are empty. An erasure is no progress, so the last update as shown stays."""
+        empty = {name: value for part in self.what for name, value in _ERASED[Erasable(part)].items()}
+        return replace(record, **empty, changed_at=max(self.at, record.changed_at))
+
+
+class Erasable(StrEnum):
+    """A part of a request that can be erased.
+
+    DESCRIPTION  the report's text
+    NOTES        the texts of all notes; that there were notes stays
+    ANSWERS      the answers to the service's questions
+    MEDIA        the addresses of photos
+    REPORTER     name, email, phone, device, account
+    """
+
+    DESCRIPTION = "description"
+    NOTES = "notes"
+    ANSWERS = "answers"
+    MEDIA = "media"
+    REPORTER = "reporter"
+
+
+_ERASED: dict[Erasable, dict[str, Any]] = {
+    Erasable.DESCRIPTION: {"description": ""},
+    Erasable.NOTES: {"status_notes": ""},
+    Erasable.ANSWERS: {"answers": ()},
+    Erasable.MEDIA: {"media_urls": ()},
+    Erasable.REPORTER: {},  # kept beside the record
+}
 
 
 @cache

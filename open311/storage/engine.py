@@ -11,7 +11,7 @@ from psycopg2 import extensions
 from psycopg2.errors import UndefinedTable
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError, DisconnectionError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, DisconnectionError, InterfaceError, OperationalError, PendingRollbackError
 from sqlalchemy.exc import TimeoutError as NoFreeConnection
 
 from open311.errors import Unavailable
@@ -120,12 +120,13 @@ def libpq_dsn(url: str) -> str:
 def _own_errors() -> Iterator[None]:
     """Raise our own errors for those of the drivers.
 
-    Unavailable: no connection or none free, the server shuts down, tables are missing, a timeout.
+    Unavailable: no connection or none free, the server shuts down, tables are missing, a timeout. A statement
+    after a lost connection, or the end of a savepoint, raises PendingRollbackError: also Unavailable.
     Refused: any other error of the database; its text quotes no rows.
     """
     try:
         yield
-    except (OperationalError, InterfaceError, NoFreeConnection) as error:
+    except (OperationalError, InterfaceError, NoFreeConnection, PendingRollbackError) as error:
         raise Unavailable(DOWN) from error
     except DBAPIError as error:
         if error.connection_invalidated or isinstance(error.orig, UndefinedTable):

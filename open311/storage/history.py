@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ARRAY, BigInteger, Connection, any_, bindparam, select
+from sqlalchemy import ARRAY, BigInteger, Connection, any_, bindparam, select, update
 
-from open311.domain.events import Event, read_event
+from open311.domain.events import Event, NoteAdded, read_event
 from open311.domain.requests import Note, RequestRecord
 from open311.storage.copying import insert_rows
 from open311.storage.tables import outbox, request_event
@@ -66,9 +66,23 @@ def load_events(connection: Connection, jurisdiction_id: str, number: int) -> li
 
 def event_of(row: Any) -> Event:
     """The event in a row that has these columns."""
-    note = row.description if row.kind == "note" else ""
+    note = row.description if row.kind == NoteAdded.kind else ""
     return read_event(
         row.kind, row.data, at=row.at, actor=row.actor, cause=row.cause, version=row.version, note=note
+    )
+
+
+def blank_notes(connection: Connection, jurisdiction_id: str, number: int) -> None:
+    """Erase the texts of a request's notes. The events stay."""
+    columns = request_event.c
+    connection.execute(
+        update(request_event)
+        .where(
+            columns.jurisdiction_id == jurisdiction_id,
+            columns.request_id == number,
+            columns.kind == NoteAdded.kind,
+        )
+        .values(description="")
     )
 
 

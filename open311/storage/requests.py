@@ -18,6 +18,7 @@ from sqlalchemy import (
     Text,
     any_,
     bindparam,
+    delete,
     func,
     literal_column,
     select,
@@ -183,6 +184,13 @@ def count_records(connection: Connection, jurisdiction_id: str) -> int:
         .where(service_request.c.jurisdiction_id == jurisdiction_id)
     )
     return found.scalar_one()
+
+
+def delete_reporter(connection: Connection, jurisdiction_id: str, number: int) -> None:
+    """Forget who sent a request."""
+    connection.execute(
+        delete(reporter).where(reporter.c.jurisdiction_id == jurisdiction_id, reporter.c.request_id == number)
+    )
 
 
 def load_account_id(connection: Connection, jurisdiction_id: str, number: int) -> str:

@@ -431,6 +431,23 @@ def test_what_staff_change_the_public_sees_at_once(run: Run, client: FlaskClient
     assert {"status", "note", "transferred", "expected"} <= set(said.split())
 
 
+def test_an_erased_text_is_gone_for_staff_and_public(run: Run, client: FlaskClient, request_id: str) -> None:
+    printed(run("requests", "update", request_id, "--note", "Ask Ada."))
+    erased = run("requests", "erase", request_id, "--part", "reporter", "--part", "notes")
+    assert printed(erased) == f"{request_id}: erased notes, reporter.\n"
+    (found,) = client.get(f"/open311/v2/requests/{request_id}.json").json
+    assert found["status_notes"] is None
+    said = printed(run("requests", "show", request_id))
+    assert re.search(r"erased +notes, reporter", said)
+    assert "Ask Ada." not in said
+
+
+def test_erasing_without_a_part_is_a_usage_error(run: Run) -> None:
+    result = run("requests", "erase", "1")
+    assert result.exit_code == 2
+    assert "Missing option '--part'" in result.stderr
+
+
 def test_a_request_made_private_is_gone_for_the_public(run: Run, client: FlaskClient, request_id: str) -> None:
     printed(run("requests", "update", request_id, "--visibility", "private"))
     assert client.get(f"/open311/v2/requests/{request_id}.json").status_code == 404

@@ -5,15 +5,17 @@ from __future__ import annotations
 import signal
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy.exc import DBAPIError
 
 from open311.clock import utc_now
 from open311.domain.requests import Status
+from open311.errors import Unavailable
 from open311.jobs.dispatching import dispatch_all
 from open311.operations.dispatch import consumers
 from open311.operations.dispatch.counting import recount
@@ -193,6 +195,37 @@ def test_a_change_that_a_consumer_fails_on_waits_for_it_alone(platform: Platform
         dispatch(platform, build.NOON + SOON)
     assert waiting(platform) == (0, 0)
     assert seen(platform) == happened(platform)
+
+
+def test_a_batch_whose_connection_is_lost_ends_at_once_and_comes_again(
+    platform: Platform, with_witness: None, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for _ in range(3):
+        build.submit(platform)
+    severing = Severing()
+    with monkeypatch.context() as patched:
+        patched.setattr(consumers, "CONSUMERS", (*consumers.CONSUMERS, severing))
+        with pytest.raises(Unavailable):
+            dispatch(platform, build.NOON)
+    assert severing.calls == 1, "its changes are not tried one by one on a connection that is gone"
+    assert "consumer failed" not in "".join(capfd.readouterr())
+    assert waiting(platform) == (3, 0)
+    dispatch_all(platform)
+    assert seen(platform) == happened(platform)
+
+
+@dataclass(slots=True)
+class Severing:
+    """Ends its own connection, as a server that is killed does. The error that follows is not the driver's."""
+
+    calls: int = 0
+    name: str = "severing"
+
+    def consume(self, platform: Platform, connection: Connection, changes: Sequence[RecordedChange]) -> None:
+        self.calls += 1
+        with suppress(DBAPIError):
+            connection.exec_driver_sql("SELECT pg_terminate_backend(pg_backend_pid())")
+        connection.exec_driver_sql("SELECT 1")
 
 
 def test_a_change_that_goes_on_failing_is_tried_less_and_less_often(platform: Platform, picky: Picky) -> None:

@@ -9,7 +9,7 @@ from random import Random
 
 import pytest
 
-from open311.domain.events import replay
+from open311.domain.events import Erasable, replay
 from open311.domain.requests import RequestRecord, Status, Visibility
 from open311.errors import Conflict
 from open311.formats.reading import open_source
@@ -18,6 +18,7 @@ from open311.operations.importing.processes import Processes
 from open311.operations.platform import Platform
 from open311.operations.publishing import names_for, publication_of
 from open311.operations.upkeep.recompute_areas import recompute_areas
+from open311.operations.workflow.erase_request import erase_from_request
 from open311.operations.workflow.update_request import RequestUpdate, update_request
 from open311.plugins import Jurisdiction
 from open311.storage import requests
@@ -42,7 +43,8 @@ class Town:
         """Let so many things happen, each an hour after the one before."""
         for _ in range(steps):
             self.now += timedelta(hours=1)
-            self.random.choice([self.report, self.update, self.update, self.update, self.take_in, self.redraw])()
+            steps_to_take = [self.report, self.take_in, self.redraw, self.erase, *[self.update] * 3]
+            self.random.choice(steps_to_take)()
 
     def report(self) -> None:
         """A citizen reports something."""
@@ -87,6 +89,14 @@ class Town:
     def redraw(self) -> None:
         """The areas are looked up anew; nothing has moved."""
         recompute_areas(self.platform, self.jurisdiction, now=self.now)
+
+    def erase(self) -> None:
+        """Somebody wants a part of a request erased."""
+        records = [record for record in self.records() if record.service_request_id]
+        if records:
+            chosen = self.random.choice(records).service_request_id
+            parts = self.random.sample(list(Erasable), self.random.randint(1, 3))
+            erase_from_request(self.platform, self.jurisdiction, chosen, parts, now=self.now)
 
     def records(self) -> list[RequestRecord]:
         """Every request, as its row has it."""

@@ -54,7 +54,8 @@ def submit_request(
     number = platform.process.numbers.next(platform.database.hot)
     record = _record(jurisdiction, submission, checked, route, number=number, principal=principal, now=now)
     service = checked.draft.service
-    record = replace(record, possible_duplicate_of=find_possible_duplicate(platform, jurisdiction, service, record))
+    if duplicate := find_possible_duplicate(platform, jurisdiction, service, record):
+        record = replace(record, possible_duplicate_of=duplicate)
     new = NewRequest(
         record=record,
         reporter=submission.reporter,

@@ -11,12 +11,22 @@ from dataclasses import replace
 
 from open311.domain.events import Event, apply_all
 from open311.domain.requests import RequestRecord
+from open311.errors import NotFound
 from open311.operations.publishing import Names, notes_of, publish_requests
+from open311.plugins import Jurisdiction
 from open311.storage import history, requests
 from open311.storage.engine import Connection
 
 Change = tuple[RequestRecord, Sequence[Event]]
 """A request as it is, and what happens to it."""
+
+
+def load_request(connection: Connection, jurisdiction: Jurisdiction, service_request_id: str) -> RequestRecord:
+    """A request to be changed, locked until the transaction ends. NotFound for an unknown id."""
+    record = requests.load_record(connection, jurisdiction.id, service_request_id=service_request_id)
+    if record is None:
+        raise NotFound(f"{service_request_id[:60]!r} is not a request here.", "service_request_id")
+    return record
 
 
 def change_requests(connection: Connection, changes: Iterable[Change], names: Names) -> list[RequestRecord]:

@@ -17,13 +17,12 @@ from open311.domain.events import (
 )
 from open311.domain.requests import RequestRecord, Status, Visibility
 from open311.domain.text import clean_text
-from open311.errors import Conflict, Invalid, NotFound
+from open311.errors import Conflict, Invalid
 from open311.operations.platform import Platform
 from open311.operations.publishing import names_for
-from open311.operations.workflow.apply import change_requests
+from open311.operations.workflow.apply import change_requests, load_request
 from open311.plugins import Jurisdiction
-from open311.storage import history, requests
-from open311.storage.engine import Connection
+from open311.storage import history
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +55,7 @@ def update_request(
     Raises NotFound for an unknown id, Invalid for an unknown department, Conflict for another version.
     """
     with platform.database.transaction() as connection:
-        before = _load(connection, jurisdiction, service_request_id)
+        before = load_request(connection, jurisdiction, service_request_id)
         if change.version is not None and change.version != before.version:
             raise Conflict(f"is at version {before.version} now; look at it again.", "service_request_id")
         events = list(_events(jurisdiction, before, change, actor, now))
@@ -71,15 +70,8 @@ def read_history(
 ) -> tuple[RequestRecord, list[Event]]:
     """A record and its whole history, oldest first, for staff. NotFound for an unknown id."""
     with platform.database.transaction() as connection:
-        record = _load(connection, jurisdiction, service_request_id)
+        record = load_request(connection, jurisdiction, service_request_id)
         return record, history.load_events(connection, jurisdiction.id, record.number)
-
-
-def _load(connection: Connection, jurisdiction: Jurisdiction, service_request_id: str) -> RequestRecord:
-    record = requests.load_record(connection, jurisdiction.id, service_request_id=service_request_id)
-    if record is None:
-        raise NotFound(f"{service_request_id[:60]!r} is not a request here.", "service_request_id")
-    return record
 
 
 def _events(

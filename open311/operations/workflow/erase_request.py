@@ -1,0 +1,40 @@
+"""Erasing what people wrote in a request, or who they are. The history stays, and says what was erased."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+
+from open311.domain.events import SYSTEM, Erasable, Erased
+from open311.domain.requests import RequestRecord
+from open311.operations.platform import Platform
+from open311.operations.publishing import names_for
+from open311.operations.workflow.apply import change_requests, load_request
+from open311.plugins import Jurisdiction
+from open311.storage import history, requests
+
+
+def erase_from_request(
+    platform: Platform,
+    jurisdiction: Jurisdiction,
+    service_request_id: str,
+    parts: Collection[Erasable],
+    *,
+    now: datetime,
+    actor: str = SYSTEM,
+) -> RequestRecord:
+    """Erase parts of a request from the record, its history and its public side, in one transaction.
+
+    An erasure writes an event even where nothing was left to erase: it proves that it was asked for.
+    NotFound for an unknown id. Files that were downloaded, dumps until they are made anew, and backups keep
+    what they hold.
+    """
+    event = Erased(at=now, actor=actor, what=tuple(part for part in Erasable if part in parts))
+    with platform.database.transaction() as connection:
+        before = load_request(connection, jurisdiction, service_request_id)
+        if Erasable.NOTES in parts:
+            history.blank_notes(connection, jurisdiction.id, before.number)
+        if Erasable.REPORTER in parts:
+            requests.delete_reporter(connection, jurisdiction.id, before.number)
+        [after] = change_requests(connection, [(before, [event])], names_for(connection, jurisdiction))
+    return after

@@ -1,0 +1,91 @@
+"""Erasing parts of a request: from every table, from every public answer, and with proof."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from open311.domain.events import Erasable, Erased, replay
+from open311.domain.requests import Reporter, RequestRecord, Status
+from open311.errors import NotFound
+from open311.operations.platform import Platform
+from open311.operations.workflow.erase_request import erase_from_request
+from open311.operations.workflow.update_request import RequestUpdate, update_request
+from open311.storage.history import load_events, load_notes
+from tests import build
+
+SECRETS = ("Jane-in-text", "Jane-in-note", "Jane-in-first-note", "jane-photo", "jane@example.org", "Jane-first")
+
+
+@pytest.fixture
+def sent(platform: Platform) -> str:
+    """The id of a closed request with a reporter, a photo, and a note that was replaced by another."""
+    receipt = build.submit(
+        platform,
+        description="Jane-in-text",
+        media_urls=("https://photos.example/jane-photo.jpg",),
+        reporter=Reporter(email="jane@example.org", first_name="Jane-first"),
+    )
+    (city,) = platform.registry
+    for note, status in (("Jane-in-first-note", None), ("Jane-in-note", Status.CLOSED)):
+        change = RequestUpdate(note=note, status=status)
+        update_request(platform, city, receipt.service_request_id, change, now=build.NOON)
+    return receipt.service_request_id
+
+
+def erase(platform: Platform, service_request_id: str, *parts: Erasable) -> RequestRecord:
+    (city,) = platform.registry
+    return erase_from_request(platform, city, service_request_id, parts, now=build.NOON, actor="shell")
+
+
+def dump(platform: Platform) -> str:
+    """Every row of every table, as text."""
+    with platform.database.reading() as connection:
+        tables = connection.exec_driver_sql("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").scalars()
+        rows = [connection.exec_driver_sql(f'SELECT t::text FROM "{table}" t').scalars().all() for table in tables]
+    return "\n".join(line for lines in rows for line in lines)
+
+
+def test_what_is_erased_is_in_no_table_any_more(platform: Platform, sent: str) -> None:
+    before = dump(platform)
+    assert all(secret in before for secret in SECRETS)
+    erase(platform, sent, *Erasable)
+    after = dump(platform)
+    assert [secret for secret in SECRETS if secret in after] == []
+
+
+def test_each_part_is_erased_alone(platform: Platform, sent: str) -> None:
+    erase(platform, sent, Erasable.NOTES)
+    left = dump(platform)
+    assert [secret for secret in SECRETS if secret not in left] == ["Jane-in-note", "Jane-in-first-note"]
+
+
+def test_the_history_says_what_was_erased_and_still_replays(platform: Platform, sent: str) -> None:
+    record = erase(platform, sent, Erasable.NOTES, Erasable.DESCRIPTION)
+    with platform.database.reading() as connection:
+        history = load_events(connection, record.jurisdiction_id, record.number)
+        notes = load_notes(connection, record.jurisdiction_id, [record.number])[record.number]
+    erased = Erased(at=build.NOON, actor="shell", version=record.version, what=("description", "notes"))
+    assert history[-1] == erased
+    assert replay(record, history) == record
+    assert [note.description for note in notes if note.type == "note"] == ["", ""], "that there were notes stays"
+
+
+def test_an_erased_part_leaves_the_rest_as_it_was(platform: Platform, sent: str) -> None:
+    before = build.load(platform, service_request_id=sent)
+    after = erase(platform, sent, Erasable.MEDIA)
+    assert after == replace(before, media_urls=(), version=before.version + 1)
+
+
+def test_erasing_twice_is_harmless_and_is_kept_twice(platform: Platform, sent: str) -> None:
+    erase(platform, sent, Erasable.REPORTER)
+    record = erase(platform, sent, Erasable.REPORTER)
+    with platform.database.reading() as connection:
+        history = load_events(connection, record.jurisdiction_id, record.number)
+    assert [event.kind for event in history][-2:] == ["erased", "erased"]
+
+
+def test_erasing_in_an_unknown_request_names_it(platform: Platform) -> None:
+    with pytest.raises(NotFound, match="'nope' is not a request here"):
+        erase(platform, "nope", Erasable.NOTES)
