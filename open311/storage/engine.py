@@ -8,17 +8,16 @@ from contextlib import contextmanager
 import orjson
 import psycopg2
 from psycopg2 import extensions
-from psycopg2.errors import UndefinedTable
-from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError, DisconnectionError, InterfaceError, OperationalError, PendingRollbackError
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.engine import ExceptionContext, make_url
+from sqlalchemy.exc import DBAPIError, DisconnectionError, PendingRollbackError
 from sqlalchemy.exc import TimeoutError as NoFreeConnection
 
 from open311.errors import Unavailable
-from open311.storage.failures import DOWN, Refused, is_dead
+from open311.storage.failures import DOWN, Refused, is_dead, is_down, takes_no_writes
 from open311.storage.hot.connections import HotConnections
 
-__all__ = ["Connection", "Database", "HotConnections", "libpq_dsn", "open_database", "savepoint"]
+__all__ = ["Connection", "Database", "HotConnections", "libpq_dsn", "open_database", "savepoint", "takes_writes"]
 
 
 class Database:
@@ -65,6 +64,21 @@ def savepoint(connection: Connection) -> Iterator[None]:
         yield
 
 
+def takes_writes(connection: Connection) -> bool:
+    """Whether the database accepts writes. The connection is outside any transaction.
+
+    A connection keeps the database's default from when it was opened; a read-only one is replaced.
+    """
+    if _is_read_only(connection):
+        connection.invalidate()
+        connection.rollback()  # which SQLAlchemy wants before it connects again, though nothing was begun
+    return not _is_read_only(connection)
+
+
+def _is_read_only(connection: Connection) -> bool:
+    return bool(connection.execute(text("SELECT current_setting('transaction_read_only')::boolean")).scalar_one())
+
+
 def open_database(
     url: str, *, pool_size: int = 4, statement_timeout_ms: int = 0, prepares: bool = True
 ) -> Database:
@@ -98,6 +112,7 @@ def open_database(
         json_deserializer=orjson.loads,
     )
     event.listen(engine, "checkout", _refuse_dead)
+    event.listen(engine, "handle_error", _drop_read_only)
     return Database(engine, HotConnections(extensions.make_dsn(libpq_dsn(url), **arguments), prepares=prepares))
 
 
@@ -120,21 +135,25 @@ def libpq_dsn(url: str) -> str:
 def _own_errors() -> Iterator[None]:
     """Raise our own errors for those of the drivers.
 
-    Unavailable: no connection or none free, the server shuts down, tables are missing, a timeout. A statement
-    after a lost connection, or the end of a savepoint, raises PendingRollbackError: also Unavailable.
+    Unavailable: no connection or none free, or what `is_down` says of the driver's error. After a lost connection,
+    statements and ends of savepoints raise PendingRollbackError: also Unavailable.
     Refused: any other error of the database; its text quotes no rows.
     """
     try:
         yield
-    except (OperationalError, InterfaceError, NoFreeConnection, PendingRollbackError) as error:
-        raise Unavailable(DOWN) from error
-    except DBAPIError as error:
-        if error.connection_invalidated or isinstance(error.orig, UndefinedTable):
+    except (DBAPIError, NoFreeConnection, PendingRollbackError, psycopg2.Error) as error:
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        if not isinstance(cause, psycopg2.Error) or is_down(cause) or _is_lost(error):
             raise Unavailable(DOWN) from error
-        if isinstance(error.orig, psycopg2.Error):
-            raise Refused.of(error.orig, error.statement or "") from None
-        raise
-    except psycopg2.OperationalError as error:  # from COPY, which does not go through SQLAlchemy
-        raise Unavailable(DOWN) from error
-    except psycopg2.Error as error:
-        raise Refused.of(error, "COPY") from None
+        statement = error.statement if isinstance(error, DBAPIError) else "COPY"  # COPY goes round SQLAlchemy
+        raise Refused.of(cause, statement or "") from None
+
+
+def _is_lost(error: Exception) -> bool:
+    return isinstance(error, DBAPIError) and error.connection_invalidated
+
+
+def _drop_read_only(context: ExceptionContext) -> None:
+    """Make the pool open new connections after a server refused to write: a standby may be primary by then."""
+    if takes_no_writes(context.original_exception):
+        context.is_disconnect = True

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
+from typing import Any
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, bindparam, delete, select
 from sqlalchemy.dialects.postgresql import insert
 
+from open311.storage.hot.statements import Statement
+from open311.storage.hot.transactions import Run
 from open311.storage.tables import repeatable_post
 
 REPEATABLE_FOR = timedelta(hours=24)
@@ -24,40 +28,58 @@ class Post:
     digest: bytes
 
 
-def claim(connection: Connection, post: Post, number: int, now: datetime) -> bool:
+def claim(run: Run, post: Post, number: int, now: datetime) -> bool:
     """Remember that this call makes request `number`; False if it repeats a call of the last day.
 
-    A second call waits here until the first call's transaction ends, so that two at once make one request.
+    A second call waits here until the first call's transaction ends, so two calls at once make one request.
     """
-    row = {"digest": post.digest, "request_id": number, "created_at": now}
-    statement = (
-        insert(repeatable_post)
-        .values(
-            jurisdiction_id=post.jurisdiction_id,
-            api_key_id=post.api_key_id,
-            client_key=post.client_key,
-            **row,
-        )
-        .on_conflict_do_update(
-            constraint=repeatable_post.primary_key,
-            set_=row,
-            where=repeatable_post.c.created_at < now - REPEATABLE_FOR,
-        )
-        .returning(repeatable_post.c.request_id)
-    )
-    return connection.execute(statement).one_or_none() is not None
+    values = _key(post) | {
+        "digest": post.digest,
+        "request_id": number,
+        "created_at": now,
+        "forgotten_before": now - REPEATABLE_FOR,
+    }
+    return bool(run(_claim(), values))
 
 
-def first_answer(connection: Connection, post: Post) -> tuple[int, bool]:
+def first_answer(run: Run, post: Post) -> tuple[int, bool]:
     """The number of the request that the first call made, and whether both calls sent the same."""
-    row = connection.execute(
-        select(repeatable_post.c.request_id, repeatable_post.c.digest).where(
-            repeatable_post.c.jurisdiction_id == post.jurisdiction_id,
-            repeatable_post.c.api_key_id == post.api_key_id,
-            repeatable_post.c.client_key == post.client_key,
-        )
-    ).one()
-    return row.request_id, bytes(row.digest) == post.digest
+    [(number, digest)] = run(_first_answer(), _key(post))
+    return number, digest == post.digest
+
+
+def _key(post: Post) -> dict[str, Any]:
+    return {
+        "jurisdiction_id": post.jurisdiction_id,
+        "api_key_id": post.api_key_id,
+        "client_key": post.client_key,
+    }
+
+
+@cache
+def _claim() -> Statement:
+    columns = repeatable_post.c
+    row = insert(repeatable_post).values({item.name: bindparam(item.name) for item in columns})
+    replaced = ("digest", "request_id", "created_at")
+    return Statement.of(
+        row.on_conflict_do_update(
+            constraint=repeatable_post.primary_key,
+            set_={name: row.excluded[name] for name in replaced},
+            where=columns.created_at < bindparam("forgotten_before"),
+        ).returning(columns.request_id),
+        is_prepared=True,
+    )
+
+
+@cache
+def _first_answer() -> Statement:
+    columns = repeatable_post.c
+    query = select(columns.request_id, columns.digest).where(
+        columns.jurisdiction_id == bindparam("jurisdiction_id"),
+        columns.api_key_id == bindparam("api_key_id"),
+        columns.client_key == bindparam("client_key"),
+    )
+    return Statement.of(query, is_prepared=True)
 
 
 def forget(connection: Connection, before: datetime) -> int:

@@ -11,6 +11,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from open311.operations.platform import Platform
+from tests.waiting import until
 
 BASE = "/open311/v2"
 FORM = {"service_code": "potholes", "lat": "60.1718", "long": "24.9414", "description": "Deep"}
@@ -28,6 +29,24 @@ def send(client: FlaskClient, key: str) -> Send:
         return client.post(f"{BASE}/requests.{format}", data=FORM | changes, headers=headers)
 
     return post
+
+
+def test_what_a_citizen_sends_never_stands_in_the_text_of_a_statement(
+    app: Flask, platform: Platform, key: str
+) -> None:
+    """PostgreSQL logs the texts of statements that fail, and values in them too."""
+    headers = {"X-Api-Key": key, "Idempotency-Key": "key-1"}
+    sent = FORM | {"email": "jane@mail.example", "description": "Jane was here"}
+    blocked = "SELECT query FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    transaction, reading = platform.database.transaction(), platform.database.reading()
+    with transaction as connection, reading as other, ThreadPoolExecutor(1) as pool:
+        connection.exec_driver_sql("LOCK TABLE service_request IN ACCESS EXCLUSIVE MODE")
+        post = pool.submit(app.test_client().post, f"{BASE}/requests.json", data=sent, headers=headers)
+        (query,) = until(lambda: other.exec_driver_sql(blocked).scalars().all(), "the POST to wait")
+        connection.rollback()
+        assert post.result().status_code == 200
+    assert "INSERT INTO service_request" in query
+    assert [word for word in ("jane", "Jane", "Deep", "60.17") if word in query] == []
 
 
 def stored(platform: Platform) -> int:

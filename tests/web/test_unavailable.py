@@ -10,9 +10,10 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from lxml import etree
+from sqlalchemy.engine import make_url
 
 from open311.operations.access.api_keys import add_key
-from open311.storage.engine import open_database
+from open311.storage.engine import Database, open_database
 from tests import build
 from tests.conftest import platform_of
 
@@ -39,6 +40,15 @@ def assert_unavailable(answer: Any, suffix: str) -> None:
         assert etree.fromstring(answer.data).findtext("error/code") == "503"
     for word in ("psycopg2", "socket", "nobody", "none", "/tmp", "SELECT"):
         assert word not in answer.text
+
+
+def cut_connections(database: Database) -> None:
+    """End every other connection to the same database."""
+    with database.transaction() as connection:
+        connection.exec_driver_sql(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
 
 
 @every_suffix
@@ -120,11 +130,7 @@ def test_a_server_that_lost_its_connections_serves_on(make_app: MakeApp) -> None
         assert client.post(f"{BASE}/requests.json", data=FORM | {"api_key": key}).status_code == 200
         assert client.get("/readyz").status_code == 200
         killer = open_database(platform.settings.database_url)
-        with killer.transaction() as connection:
-            connection.exec_driver_sql(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-            )
+        cut_connections(killer)
         killer.close()
 
 
@@ -135,6 +141,35 @@ def test_a_statement_that_takes_too_long_is_503(make_app: MakeApp) -> None:
         other.exec_driver_sql("LOCK TABLE publication IN ACCESS EXCLUSIVE MODE")
         assert_unavailable(client.get(f"{BASE}/requests.json"), ".json")
     assert client.get(f"{BASE}/requests.json").status_code == 200
+
+
+def test_a_read_only_database_is_503_for_writes_until_it_takes_them_again(
+    make_app: MakeApp, make_database: Callable[[str], str]
+) -> None:
+    url = make_database("readonly")
+    app = make_app(database_url=url)
+    _, key = add_key(platform_of(app), label="tests", now=build.NOON)
+    client = app.test_client()
+    form = FORM | {"api_key": key}
+    forms = [form, form | {"client_request_id": "once"}, form | {"service_code": "trees"}]
+    admin = open_database(url)
+
+    def alter(change: str) -> None:
+        with admin.transaction() as connection:
+            connection.exec_driver_sql("SET TRANSACTION READ WRITE")
+            connection.exec_driver_sql(f"ALTER DATABASE {make_url(url).database} {change}")
+
+    alter("SET default_transaction_read_only = on")
+    cut_connections(admin)
+    for sent in forms:
+        assert_unavailable(client.post(f"{BASE}/requests.json", data=sent), ".json")
+    assert client.get(f"{BASE}/requests.json").status_code == 200
+    assert client.get("/readyz").json["checks"]["writes"]["ok"] is False
+    alter("RESET default_transaction_read_only")  # connections that are open stay read-only
+    for sent in forms:
+        assert client.post(f"{BASE}/requests.json", data=sent).status_code == 200
+    assert client.get("/readyz").json["checks"]["writes"]["ok"] is True
+    admin.close()
 
 
 def test_a_server_without_any_city_says_so_everywhere(make_app: MakeApp) -> None:

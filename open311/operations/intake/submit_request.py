@@ -20,7 +20,7 @@ from open311.domain.ids import new_token
 from open311.domain.requests import Receipt, RequestRecord, Submission, Visibility
 from open311.domain.routing import Draft, Route
 from open311.domain.services import Service, ServiceType
-from open311.errors import Invalid, Problem
+from open311.errors import Gone, Invalid, Problem
 from open311.observe import logger
 from open311.operations.intake.check_submission import Checked, check_submission
 from open311.operations.platform import Platform
@@ -28,9 +28,8 @@ from open311.operations.publishing import Names, notes_of, publication_of
 from open311.operations.reading.find_nearby import find_possible_duplicate
 from open311.plugins import Jurisdiction
 from open311.storage import repeats, requests, tokens
-from open311.storage.engine import Connection
 from open311.storage.hot.submissions import NewRequest, insert_request
-from open311.storage.hot.transactions import Run, within
+from open311.storage.hot.transactions import Run
 
 log = logger(__name__)
 
@@ -63,15 +62,21 @@ def submit_request(
         publication=None,
         token=new_token() if service.type is ServiceType.BATCH else "",
     )
-    if service.type is not ServiceType.BATCH and not submission.client_request_id:
-        stored = _store(platform, platform.database.hot.write, jurisdiction, service, new)
-        return _receipt(stored, submission)
-    with platform.database.transaction() as connection:
-        repeated = _repeated(connection, submission, jurisdiction, principal, number, now)
-        if repeated is not None:
-            return repeated
-        stored = _store(platform, within(connection), jurisdiction, service, new)
-    return _receipt(stored, submission)
+    if not submission.client_request_id:
+        return _receipt(_store(platform, platform.database.hot.write, jurisdiction, service, new), submission)
+    post = repeats.Post(
+        jurisdiction_id=jurisdiction.id,
+        api_key_id=principal.number,
+        client_key=submission.client_request_id,
+        digest=_digest(submission),
+    )
+    with platform.database.hot.transaction() as run:
+        if repeats.claim(run, post, number, now):
+            return _receipt(_store(platform, run, jurisdiction, service, new), submission)
+        first, is_same = repeats.first_answer(run, post)
+    if not is_same:
+        raise Invalid("was used for another request within the last day; send a new one.", "client_request_id")
+    return _first_receipt(platform, jurisdiction, first)
 
 
 def _store(
@@ -165,37 +170,19 @@ def _events(record: RequestRecord, route: Route, principal: Principal, *, needs_
         yield FoundOutside(at=at)
 
 
-def _repeated(
-    connection: Connection,
-    submission: Submission,
-    jurisdiction: Jurisdiction,
-    principal: Principal,
-    number: int,
-    now: datetime,
-) -> Receipt | None:
-    """The first call's answer if this call repeats it; None if not. Raises Invalid if it sends something else."""
-    if not submission.client_request_id:
-        return None
-    post = repeats.Post(
-        jurisdiction_id=jurisdiction.id,
-        api_key_id=principal.number,
-        client_key=submission.client_request_id,
-        digest=_digest(submission),
-    )
-    if repeats.claim(connection, post, number, now):
-        return None
-    first, is_same = repeats.first_answer(connection, post)
-    if not is_same:
-        raise Invalid("was used for another request within the last day; send a new one.", "client_request_id")
-    record = requests.load_record(connection, jurisdiction.id, number=first)
-    if record is None:
-        return None
-    token = tokens.token_of(connection, jurisdiction.id, first)
+def _first_receipt(platform: Platform, jurisdiction: Jurisdiction, number: int) -> Receipt:
+    """The answer to the call that stored a request."""
+    with platform.database.transaction() as connection:
+        record = requests.load_record(connection, jurisdiction.id, number=number)
+        if record is None:
+            raise Gone("made a request that is deleted; send another client_request_id.", "client_request_id")
+        token = tokens.token_of(connection, jurisdiction.id, number)
+        account_id = requests.load_account_id(connection, jurisdiction.id, number)
     return Receipt(
         service_request_id="" if token else record.service_request_id,
         token=token,
         service_notice=record.service_notice,
-        account_id=requests.load_account_id(connection, jurisdiction.id, first),
+        account_id=account_id,
     )
 
 

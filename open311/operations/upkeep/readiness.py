@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from open311.errors import Unavailable
 from open311.operations.platform import Platform
 from open311.storage import migrations
-from open311.storage.engine import Connection
+from open311.storage.engine import Connection, takes_writes
 from open311.storage.outbox import backlog
 from open311.storage.queue import count_jobs
 
@@ -40,10 +40,17 @@ def _database(platform: Platform) -> Iterator[Check]:
             yield Check("database", True, "answers")
             detail = wanted if at_head else f"{revision or 'empty'}; run `open311 db migrate`"
             yield Check("schema", at_head, detail)
+            yield _writes(connection)
             if at_head:
                 yield _jobs(connection)
     except Unavailable:
         yield Check("database", False, "does not answer")
+
+
+def _writes(connection: Connection) -> Check:
+    """Reads go on with a read-only database, so this is not vital."""
+    takes = takes_writes(connection)
+    return Check("writes", takes, "accepted" if takes else "the database is read-only", is_vital=False)
 
 
 def _jobs(connection: Connection) -> Check:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from open311.errors import Unavailable
 from open311.storage.hot.results import Result
 from open311.storage.hot.sessions import Session
 from open311.storage.hot.statements import Statement
+from open311.storage.hot.transactions import Run
 
 
 class HotConnections:
@@ -49,6 +51,21 @@ class HotConnections:
         It never runs twice: if its connection dies, nobody knows whether it took effect.
         """
         return self._session().run(statement, values).rows()
+
+    @contextmanager
+    def transaction(self) -> Iterator[Run]:
+        """A transaction on the calling thread's own connection; the block gets what runs statements in it.
+
+        The transaction commits at the end of the block. An error rolls it back. Raises Unavailable and Refused.
+        """
+        session = self._session()
+        session.command("BEGIN")
+        try:
+            yield lambda statement, values: session.run(statement, values).rows()
+        except BaseException:
+            session.roll_back()
+            raise
+        session.command("COMMIT")
 
     def session(self) -> Session:
         """A new connection, beside those of the threads, which the caller must close. Raises Unavailable."""

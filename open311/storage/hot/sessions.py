@@ -16,13 +16,12 @@ from psycopg.types.array import ListBinaryDumper
 from psycopg.types.numeric import IntDumper
 
 from open311.errors import Unavailable
-from open311.storage.failures import DOWN, Refused, is_dead
+from open311.storage.failures import DOWN, Refused, is_dead, is_down, takes_no_writes
 from open311.storage.hot.results import Result
 from open311.storage.hot.statements import Statement
 
 _AUTO, _BINARY = PyFormat.AUTO, pq.Format.BINARY  # before Python 3.12, looking up an enum's member is slow
 _DONE = (pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK)
-_DOWN = (psycopg.OperationalError, psycopg.InterfaceError, errors.UndefinedTable)
 
 
 class Session:
@@ -52,13 +51,22 @@ class Session:
         try:
             return self._run(text, name, [values[key] for key in statement.names])
         except psycopg.Error as error:
-            if self.has_died or isinstance(error, _DOWN):
+            if takes_no_writes(error):
+                self.close()
+            if self.has_died or is_down(error):
                 raise Unavailable(DOWN) from error
             raise Refused.of(error, text.decode()) from None
 
     def command(self, text: str) -> Result:
         """Run SQL without parameters. Raises Unavailable and Refused as `run` does."""
         return self.run(Statement(text, b"", text.encode(), ()), {})
+
+    def roll_back(self) -> None:
+        """Undo the transaction that is open. A connection that cannot even do that is closed."""
+        try:
+            self.command("ROLLBACK")
+        except (Unavailable, Refused):
+            self.close()
 
     @property
     def has_died(self) -> bool:

@@ -69,7 +69,7 @@ class NewRequest:
 def insert_request(run: Run, new: NewRequest) -> bool:
     """Store a new request; False, and nothing stored, if its service_request_id is taken.
 
-    run  `HotConnections.write` for a transaction of its own, or `within(connection)` for one that goes on
+    run  `HotConnections.write` for a transaction of its own, or what `HotConnections.transaction` gives
     """
     return bool(run(_statement(), _values(new)))
 

@@ -12,7 +12,8 @@ from open311.storage.hot.statements import Statement
 Run = Callable[[Statement, Mapping[str, Any]], list[tuple[Any, ...]]]
 """Runs a statement with its values and gives its rows.
 
-`HotConnections.rows` and `.write` run it as a transaction of its own, `within(connection)` as part of one.
+`HotConnections.rows` and `.write` run it as a transaction of its own. `HotConnections.transaction` and
+`within(connection)` give one that runs it as part of theirs.
 """
 
 
