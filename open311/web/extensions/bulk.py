@@ -1,4 +1,4 @@
-"""GeoReport Bulk v1: everything at once, as it is at one moment."""
+"""GeoReport Bulk v1: all requests in one download, from one snapshot of the database."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def _bulk(call: Call) -> Answer | Response:
 
 
 def _search(call: Call) -> RequestSearch:
-    """Everything that the filters leave over; without dates, from the first day."""
+    """The search for all requests that match the filters. Without dates, it begins at the first day."""
     search = read_search(call.values, call.city, now=call.now, policy="allow", problems=call.problems)
     has_dates = call.values["start_date"] or call.values["end_date"]
     return replace(search, requested=search.requested if has_dates else Window(), sort=EXPORT_ORDER)

@@ -1,4 +1,4 @@
-"""The daily dumps: which there are, and the files themselves."""
+"""The daily dumps: their list and their files."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def _address(call: Call, file: DumpFile) -> str:
 
 
 def _redirect(call: Call, ending: str) -> Response:
-    """To the newest file of a kind."""
+    """A redirect to the newest file with this ending."""
     for dump in find_dumps(call.platform, call.city.id):
         for file in dump.files:
             if file.name == f"requests-{dump.date}.{ending}":
@@ -118,7 +118,7 @@ def _send(call: Call, file: DumpFile, name: str) -> Response:
             etag=f"{file.sha256[:32]}-checksum" if is_checksum else file.sha256,
             max_age=FRESH_S,
         )
-    except FileNotFoundError:  # dropped meanwhile
+    except FileNotFoundError:  # deleted since the list was read
         raise _missing(name) from None
     response.headers.extend(term_headers(call))
     return response

@@ -1,4 +1,4 @@
-"""The list of requests as GeoJSON, CSV, Atom and NDJSON: the same call, the same rows, in another form."""
+"""The list of requests as GeoJSON, CSV, Atom and NDJSON. Arguments and rows are those of requests.json."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def _body(listing: Listing, page: Page) -> bytes:
 
 
 def _atom(listing: Listing, page: Page) -> AtomFeed:
-    """What the feed says of itself. Its id is that of the filters: all pages are one feed (RFC 5005)."""
+    """The metadata of the feed. Its id depends on the filters only, because all pages are one feed (RFC 5005)."""
     call, city = listing.call, listing.call.city
     licence, attribution = terms(call.platform, city)
     links = {"self": own_url(call), **listing.links(page)}
@@ -118,7 +118,7 @@ def _atom(listing: Listing, page: Page) -> AtomFeed:
 
 
 def _filters(call: Call) -> list[tuple[str, str]]:
-    """The filters of a call, sorted: the same for all pages of a list."""
+    """The filters of a call, sorted, so that all pages of a list have the same."""
     schema = RequestSearchArguments()
     sent = read_query(call.request.query_string).items()
     return sorted(

@@ -1,4 +1,4 @@
-"""Has this been reported? Earlier requests of the same service around a point (spec/extensions.md, N1, N2)."""
+"""Earlier requests of the same service near a point, to find duplicates (spec/extensions.md, N1, N2)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from schemas.georeport import ServiceRequestSchema
 _SHAPE = shape_of(ServiceRequestSchema)
 
 
-# Not without its suffix: there it is the request whose id is "nearby".
+# Only with a suffix: without one, the path means the request with the id "nearby".
 @endpoint(
     GEOREPORT,
     "/requests/nearby",

@@ -1,4 +1,4 @@
-"""Cities and their areas as data (J1 to J8 of spec/extensions.md). They change with the plugins alone."""
+"""Cities and their areas (J1 to J8 of spec/extensions.md). Both change only when a plugin changes."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ Boundary = Callable[[BaseGeometry | None], Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _City:
-    """A jurisdiction as its list shows it; `boundary` in the form of the format."""
+    """A jurisdiction as the list shows it. `boundary` is GeoJSON or well-known text, as the format needs."""
 
     id: str
     name: str
@@ -70,7 +70,7 @@ class _City:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Area:
-    """An area as its list shows it."""
+    """An area as the list shows it."""
 
     jurisdiction_id: str
     name: str
@@ -110,7 +110,7 @@ def map_areas(call: Call) -> Answer:
 
 
 def _point(call: Call) -> tuple[float, float] | None:
-    """The (long, lat) point that a call names; None for none."""
+    """The (long, lat) point that a call names; None if it names none."""
     long, lat = call.values["long"], call.values["lat"]
     return None if long is None or lat is None else (long, lat)
 

@@ -25,7 +25,7 @@ _SHAPE = shape_of(DiscoverySchema)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DiscoveredEndpoint:
-    """One base address and what it speaks."""
+    """One base address, with its specification and formats."""
 
     url: str
     changeset: str
@@ -36,7 +36,7 @@ class DiscoveredEndpoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Discovery:
-    """The whole document."""
+    """The discovery document."""
 
     changeset: str
     contact: str
@@ -90,7 +90,7 @@ def _answer(call: Call) -> Answer:
 
 
 def _changeset(call: Call) -> datetime:
-    """When the catalogue of the named city, or the newest of all, last changed."""
+    """When the catalogue of the named city last changed; without a named city, the latest change of any."""
     ensure_synced(call.platform)
     changesets = read_changesets(call.platform)
     cities = [call.named_city] if call.named_city else list(call.platform.registry)

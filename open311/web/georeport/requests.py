@@ -1,4 +1,4 @@
-"""Requests: new ones, lists, single ones (A01 to A43)."""
+"""Requests: lists, single requests, and new requests (A01 to A43)."""
 
 from __future__ import annotations
 

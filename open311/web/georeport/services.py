@@ -1,4 +1,4 @@
-"""The service list and service definitions: bytes made once for each city, language and format (A49 to A53)."""
+"""The service list and service definitions. A body is rendered once per city, language and format (A49 to A53)."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def _languages(call: Call) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _ListedService:
-    """A service as the list shows it."""
+    """A service as the service list shows it."""
 
     code: str
     name: str
@@ -93,7 +93,7 @@ class _ListedService:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Question:
-    """An attribute with its place in the form (A53)."""
+    """An attribute with its `order`, the number of its place in the form (A53)."""
 
     variable: bool
     code: str
@@ -120,7 +120,7 @@ class _Question:
 
 @dataclass(frozen=True, slots=True)
 class _Definition:
-    """A service's questions in order."""
+    """A service with its questions, in the order of the form."""
 
     code: str
     attributes: tuple[_Question, ...]
