@@ -109,4 +109,4 @@ def _sync(platform: Platform) -> None:
     try:
         ensure_synced(platform)
     except Unavailable:
-        log.warning("calls answer 503 until the database is there and migrated; see /readyz")
+        log.warning("calls get 503 until the database answers and is migrated; see /readyz")

@@ -1,4 +1,4 @@
-"""`open311 requests`: what staff do with single requests."""
+"""`open311 requests`: shows and changes single requests, for staff."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ def requests() -> None:
     """Look at single requests and change them, as staff do."""
 
 
-_JURISDICTION = click.option("--jurisdiction", default="", help="Not needed where one city is served.")
+_JURISDICTION = click.option(
+    "--jurisdiction", default="", help="The city's jurisdiction_id. Not needed if only one city is served."
+)
 
 
 @requests.command()
@@ -61,7 +63,7 @@ def update(
     visibility: str | None,
     expected: str | None,
 ) -> None:
-    """Change request SERVICE_REQUEST_ID; the public sees it at once, and the history keeps it.
+    """Change request SERVICE_REQUEST_ID. The change is public at once and is recorded in the history.
 
     \b
     Example:

@@ -22,9 +22,9 @@ ERROR_WORDS = {
     400: "Something is missing or wrong; the text says what.",
     403: "The api_key is missing or wrong.",
     404: "Something named here does not exist; the text says what.",
-    410: "What was sent was given out once and leads nowhere any more; the text says what.",
+    410: "A value that this server once issued, such as a cursor, is no longer valid; the text says which.",
     413: "The body is too large.",
-    415: "The body is of a type that is not read here.",
+    415: "The body has a media type that this server does not read.",
     429: "Too many calls; see Retry-After.",
     503: "The database cannot be reached just now; see Retry-After.",
 }

@@ -41,7 +41,7 @@ WORDS = {
     405: "This method is not allowed here.",
     413: "The body is too large; send less.",
     429: "Too many calls; wait and try again.",
-    500: "A fault of ours; it has been logged.",
+    500: "An internal error of this server; it has been logged.",
 }
 RETRY_AFTER_S = "5"
 

@@ -29,7 +29,7 @@ def read_query(raw: bytes) -> Parameters:
     try:
         pairs = parse_qsl(raw.decode(), keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS)
     except UnicodeDecodeError:
-        raise Invalid("the parameters are not UTF-8; encode them so.") from None
+        raise Invalid("the parameters are not UTF-8; send UTF-8.") from None
     except ValueError:
         raise Invalid(f"there are more than {MAX_FIELDS} parameters; send fewer.") from None
     found: Parameters = {}
@@ -76,8 +76,8 @@ def _read_body(request: Request) -> Parameters:
 def _multipart(form: MultiDict[str, str], raw: bytes) -> Parameters:
     found = dict(form.lists())
     if None in found:
-        raise Invalid("a part of the body has no name; give each part one.")
+        raise Invalid("a part of the body has no name; give each part a name.")
     is_replaced = any("\ufffd" in text for name, values in found.items() for text in (name, *values))
     if is_replaced and _REPLACEMENT not in raw:
-        raise Invalid("the body is not UTF-8; encode it so.")
+        raise Invalid("the body is not UTF-8; send UTF-8.")
     return found

@@ -21,7 +21,7 @@ class Lanes:
     def enter(self) -> Callable[[], None]:
         """Take a lane. Returns an idempotent function that frees it. Raises Unavailable if no lane is free."""
         if not self._free.acquire(blocking=False):
-            raise Unavailable("Others are downloading just now; try again in a moment, or take a daily dump.")
+            raise Unavailable("Too many downloads are running; try again in a moment, or use a daily dump.")
         left: list[bool] = []
 
         def leave() -> None:

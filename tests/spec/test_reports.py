@@ -142,7 +142,7 @@ def test_a_call_is_shown_without_its_key(headers: tuple[tuple[str, str], ...], b
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["not-an-address"], "is no address"),
+        (["not-an-address"], "is not an address"),
         (["http://a.example", "http://b.example"], "Name one URL"),
         (["http://a.example", "--write"], "--write needs --api-key"),
         (["http://a.example", "--only", "C999"], "There is no requirement C999"),

@@ -95,7 +95,7 @@ def find_token(platform: Platform, jurisdiction_id: str, token: str) -> TokenSta
     """What became of a token: an id, or none yet. NotFound if unknown, Invalid with the reason if it failed."""
     state = tokens.find_token(platform.database.hot.rows, jurisdiction_id, token)
     if state is None:
-        raise NotFound(f"{token[:60]!r} was not given out here.", "token")
+        raise NotFound(f"{token[:60]!r} is not a token here.", "token")
     if state.failure:
         raise Invalid(f"the request could not be made: {state.failure}", "token")
     return state

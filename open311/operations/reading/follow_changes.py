@@ -68,7 +68,7 @@ def find_changes(
         platform.database.hot, jurisdiction_id, after, output, rows=rows + 1, with_extras=bool(extras)
     )
     if found.is_lost:
-        raise Gone("is of a database that was replaced by an older one; begin anew without it.", "cursor")
+        raise Gone("belongs to a database that was replaced by an older backup; start again without it.", "cursor")
     shown = found.changes[:rows]
     reached = shown[-1].position if shown else after
     is_caught_up = len(found.changes) <= rows and not found.is_held

@@ -85,10 +85,10 @@ def _cursor(values: Mapping[str, Any], problems: list[Problem]) -> PageCursor | 
     try:
         found = PageCursor.read(text)
     except ValueError:
-        problems.append(Problem("cursor", "is not one that a Link header gave out; begin anew without it."))
+        problems.append(Problem("cursor", "is not a cursor from a Link header; start again without it."))
         return None
     if _contradicts(values, found):
-        problems.append(Problem("cursor", "belongs to another order or other dates; begin anew without it."))
+        problems.append(Problem("cursor", "belongs to another order or other dates; start again without it."))
     return found
 
 

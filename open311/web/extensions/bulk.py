@@ -39,8 +39,8 @@ _BULK: dict[str, Any] = {
 def bulk_as_csv(call: Call) -> Answer | Response:
     """Download all requests as GeoReport Bulk in CSV (RFC 4180).
 
-    The filters of requests.json without its 90 days and its pages; oldest first. Texts are as they were sent: when
-    you open the file in a spreadsheet, import all columns as text.
+    The filters are those of requests.json, without its window of 90 days and its pages. The oldest request comes
+    first. Texts are exactly as they were sent, so import all columns as text if you use a spreadsheet.
     """
     return _bulk(call)
 
@@ -55,7 +55,8 @@ def bulk_as_csv(call: Call) -> Answer | Response:
 def bulk_as_json(call: Call) -> Answer | Response:
     """Download all requests as GeoReport Bulk in JSON.
 
-    The filters of requests.json without its 90 days and its pages; oldest first.
+    The filters are those of requests.json, without its window of 90 days and its pages. The oldest request comes
+    first.
     """
     return _bulk(call)
 
@@ -64,7 +65,8 @@ def bulk_as_json(call: Call) -> Answer | Response:
 def bulk_as_xml(call: Call) -> Answer | Response:
     """Download all requests as GeoReport Bulk in XML.
 
-    The filters of requests.json without its 90 days and its pages; oldest first.
+    The filters are those of requests.json, without its window of 90 days and its pages. The oldest request comes
+    first.
     """
     return _bulk(call)
 

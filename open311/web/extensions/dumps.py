@@ -36,7 +36,8 @@ LATEST = "requests-latest."
 def list_dumps(call: Call) -> Answer:
     """List a city's daily dumps, the newest first.
 
-    Each holds all public requests of one moment. `requests-latest.csv.gz` and its like lead to the newest.
+    Each dump contains all requests that were public at one moment. `requests-latest.csv.gz` redirects to the newest
+    dump, and so do the same names with the other endings.
     """
     licence, attribution = terms(call.platform, call.city)
     body = orjson.dumps(
@@ -64,7 +65,7 @@ def list_dumps(call: Call) -> Answer:
 def get_dump(call: Call, name: str) -> Response:
     """Download one file of a daily dump, or its checksum.
 
-    Answers Range requests, so that a broken download can go on.
+    Range requests are supported, so that a client can resume an interrupted download.
     """
     if name.startswith(LATEST):
         return _redirect(call, name.removeprefix(LATEST))
@@ -125,4 +126,4 @@ def _send(call: Call, file: DumpFile, name: str) -> Response:
 
 
 def _missing(name: str) -> NotFound:
-    return NotFound(f"{name[:60]!r} is not a dump here; see dumps.json for those there are.", "name")
+    return NotFound(f"{name[:60]!r} is not a dump here; see dumps.json for all dumps.", "name")

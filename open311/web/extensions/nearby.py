@@ -26,9 +26,10 @@ _SHAPE = shape_of(ServiceRequestSchema)
     is_extension=True,
 )
 def list_nearby(call: Call) -> Answer:
-    """List requests that may be about the same thing, nearest first (extension).
+    """List requests that may report the same problem, nearest first (extension).
 
-    Open ones made, and closed ones closed, within the service's radius and days; at most 20, with their distance.
+    The list has requests of the service within its radius: open requests that were made, and closed requests that
+    were closed, within its number of days. At most 20 requests, each with its distance.
     """
     values, city = call.values, call.city
     service = city.require_service(values["service_code"])

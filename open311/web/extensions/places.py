@@ -81,7 +81,7 @@ class _Area:
 def list_jurisdictions(call: Call) -> Answer:
     """List the cities that are served here (extension).
 
-    With lat and long, those whose boundary holds the point: none is a possible answer.
+    With lat and long, only cities whose boundary contains the point. The list may be empty.
     """
     return _listed(call, _JURISDICTIONS, _cities(call, _boundary(call)))
 
@@ -96,9 +96,9 @@ def map_jurisdictions(call: Call) -> Answer:
 
 @endpoint(GEOREPORT, "/areas", answers=AreaSchema, **_PLACES)
 def list_areas(call: Call) -> Answer:
-    """List a city's areas: wards, districts (extension).
+    """List a city's areas, such as wards or districts (extension).
 
-    With lat and long, those that hold the point.
+    With lat and long, only areas that contain the point.
     """
     return _listed(call, _AREAS, _areas(call, _boundary(call)))
 

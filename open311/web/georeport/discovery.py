@@ -54,9 +54,10 @@ class Discovery:
     is_quick=True,
 )
 def get_discovery(call: Call) -> Answer:
-    """Say where the API is and how to get a key.
+    """Show where the API is and how to get a key.
 
-    The changeset grows whenever a service list or definition changes; with jurisdiction_id, that city's.
+    The changeset becomes greater whenever a service list or a definition changes. With jurisdiction_id, only the
+    services of that city count.
     """
     return _answer(call)
 
@@ -71,9 +72,10 @@ def get_discovery(call: Call) -> Answer:
     is_quick=True,
 )
 def get_discovery_below_base(call: Call) -> Answer:
-    """Say where the API is and how to get a key, at the address that some clients ask.
+    """Show where the API is and how to get a key, at the address where some clients look for it.
 
-    The changeset grows whenever a service list or definition changes; with jurisdiction_id, that city's.
+    The changeset becomes greater whenever a service list or a definition changes. With jurisdiction_id, only the
+    services of that city count.
     """
     return _answer(call)
 

@@ -29,9 +29,9 @@ _DEFINITION = shape_of(ServiceDefinitionSchema)
     is_quick=True,
 )
 def list_services(call: Call) -> Answer:
-    """List the kinds of request that a city takes.
+    """List the services of a city, which are the kinds of request that it accepts.
 
-    With lat and long, those that apply there: none outside the city.
+    With lat and long, the list is empty if the point is outside the city.
     """
     languages = _languages(call)
     long, lat = call.values["long"], call.values["lat"]
@@ -53,7 +53,7 @@ def list_services(call: Call) -> Answer:
 def get_service_definition(call: Call, service_code: str) -> Answer:
     """Show the questions that belong to one service.
 
-    Needed before a POST only where the service list says `metadata: true`.
+    A client needs this call before a POST only if the service list says `metadata: true`.
     """
     languages = _languages(call)
     service = call.city.require_service(service_code)
