@@ -138,7 +138,7 @@ def several_media(probe: Probe) -> None:
 
 
 def _receipt(probe: Probe, service: str, has: set[str]) -> None:
-    """One item that has those of id and token that `has` names, and no others."""
+    """The answer to a POST has one item, whose identifiers (id, token) are exactly those in `has`."""
     for format in probe.formats:
         answer = probe.post(probe.form(service), format)
         record = created(answer)
