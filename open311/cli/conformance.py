@@ -1,4 +1,4 @@
-"""`open311 conformance`: checks whether any server does what GeoReport v2 demands."""
+"""`open311 conformance`: checks whether a server, ours or another, does what GeoReport v2 demands."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ class CommandGroup(click.Group):
             formatter.write_dl([(name, command.get_short_help_str(limit=1_000)) for name, command in commands])
 
     def invoke(self, ctx: click.Context) -> object:
-        """Run the command. An Open311Error ends it with its message and status 1."""
+        """Run the command. If it raises an Open311Error, print the error's message and exit with status 1."""
         try:
             return super().invoke(ctx)
         except Open311Error as error:

@@ -36,7 +36,7 @@ def claimed_port(settings: Settings) -> Iterator[int]:
 def _claim(name: socket.socket, port: int) -> bool:
     """Bind a port's name until the socket closes. Returns False if another process has bound the name.
 
-    This works on Linux only, because other systems have no abstract socket names. There it always returns True.
+    Only Linux has names for sockets that need no file. On other systems this does nothing and returns True.
     """
     if sys.platform != "linux":
         return True

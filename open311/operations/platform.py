@@ -65,7 +65,7 @@ class Platform:
 def open_platform(settings: Settings) -> Platform:
     """Make the platform that the settings describe. It does not connect yet. A broken plugin is not served.
 
-    Raises Misconfigured if the settings name no database. Commands fill in the private database before.
+    Raises Misconfigured if the settings name no database. Commands set the private database before they call this.
     """
     if not settings.database_url:
         raise Misconfigured("DATABASE_URL: is not set; it must look like postgresql://user:password@host/name.")

@@ -19,14 +19,14 @@ from schemas.base import Body
 from schemas.georeport import ErrorSchema
 
 ERROR_WORDS = {
-    400: "Something is missing or wrong; the text says what.",
+    400: "A parameter is missing or wrong; the text names it.",
     403: "The api_key is missing or wrong.",
-    404: "Something named here does not exist; the text says what.",
+    404: "Something that the call names does not exist; the text says what.",
     410: "A value that this server once issued, such as a cursor, is no longer valid; the text says which.",
     413: "The body is too large.",
     415: "The body has a media type that this server does not read.",
     429: "Too many calls; see Retry-After.",
-    503: "The database cannot be reached just now; see Retry-After.",
+    503: "The database cannot be reached at present; see Retry-After.",
 }
 FORM_TYPE = "application/x-www-form-urlencoded"
 _PROBLEM = {

@@ -61,7 +61,7 @@ def check_submission(
     is_outside = place.point is not None and not jurisdiction.covers(*place.point)
     if is_outside and jurisdiction.outside == "refuse":
         problems.append(
-            Problem("lat", f"the point lies outside {jurisdiction.name}; report it to the city it is in.")
+            Problem("lat", f"the point lies outside {jurisdiction.name}; report it to the city of that point.")
         )
     problems += _text_problems(platform, submission)
     service = _service(jurisdiction, submission.service_code, problems)
@@ -125,7 +125,7 @@ def _text_problems(platform: Platform, submission: Submission) -> Iterator[Probl
 def media_url_fault(url: str) -> str:
     """What is wrong with a media_url; "" if nothing is.
 
-    Clients fetch the URL, so it must be http or https, without credentials, and not of a private host (A17).
+    Clients fetch the URL, so it must be http or https, without credentials, and not on a private host (A17).
     """
     if len(url) > MAX_URL_CHARACTERS:
         return f"is longer than {MAX_URL_CHARACTERS} characters."
