@@ -55,7 +55,9 @@ ROOT = "/open311"
 BASE = f"{ROOT}/v2"
 
 GEOREPORT = Surface(name="georeport", prefix=BASE, description="GeoReport v2", takes_keys=True, has_quick_lane=True)
-DISCOVERY = Surface(name="discovery", prefix=ROOT, description="Where the API is", has_quick_lane=True)
+DISCOVERY = Surface(
+    name="discovery", prefix=ROOT, description="Addresses and formats of the API", has_quick_lane=True
+)
 BULK = Surface(name="bulk", prefix=f"{ROOT}/bulk/v1", description="GeoReport Bulk v1 (an extension)")
 DUMPS = Surface(
     name="dumps",

@@ -19,7 +19,7 @@ from spec.conformance.report import Finding, Outcome, Report
 from spec.conformance.survey import look_over
 from spec.requirements import Level, Requirement, requirements
 
-UNREADABLE = "the check could not make sense of the answer"
+UNREADABLE = "the check could not read the answer"
 Progress = Callable[[Finding], None]
 
 
@@ -100,7 +100,7 @@ def _obstacle(check: Check, requirement: Requirement, probe: Probe, level: Level
     if requirement.level > level:
         return f"only requirements up to {level.name} were asked for"
     if check.writes and not probe.target.writes:
-        return "it would write, and the run only reads"
+        return "the check files requests, and the run only reads"
     missing = [need for need in check.needs if not probe.prepared.has(need)]
     return f"needs {NEEDS[missing[0]]}" if missing else ""
 

@@ -90,7 +90,7 @@ def list_jurisdictions(call: Call) -> Answer:
     GEOREPORT, "/jurisdictions.geojson", answers=_FEATURES, output=Feed.GEOJSON, city=City.OPTIONAL, **_PLACES
 )
 def map_jurisdictions(call: Call) -> Answer:
-    """Map the cities that are served here, as GeoJSON (extension)."""
+    """List the cities that are served here as GeoJSON, for maps (extension)."""
     return _mapped(_JURISDICTIONS, _cities(call, _geojson))
 
 
@@ -105,7 +105,7 @@ def list_areas(call: Call) -> Answer:
 
 @endpoint(GEOREPORT, "/areas.geojson", answers=_FEATURES, output=Feed.GEOJSON, **_PLACES)
 def map_areas(call: Call) -> Answer:
-    """Map a city's areas, as GeoJSON (extension)."""
+    """List a city's areas as GeoJSON, for maps (extension)."""
     return _mapped(_AREAS, _areas(call, _geojson))
 
 

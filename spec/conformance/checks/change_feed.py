@@ -103,7 +103,7 @@ def tombstones(probe: Probe) -> None:
             seen += is_private or _is_tombstone(record)
             if is_private or _is_tombstone(record):
                 sound = record.keys() == _TOMBSTONE and record["withdrawn"] is True
-                answer.must(sound, "service_request_id and withdrawn (true) alone", record)
+                answer.must(sound, "only service_request_id and withdrawn (true)", record)
     if not seen and not private:
         raise UnmetNeedError("no request of the feed was withdrawn")
 
@@ -114,7 +114,7 @@ def each_state_once(probe: Probe) -> None:
     states: Counter[str] = Counter()
     for answer, records in _walk(probe, ("page_size", str(_MOST))):
         twice = [request_id for request_id, times in Counter(ids_of(records)).items() if times > 1]
-        answer.must(not twice, "the last state alone of each request", f"{', '.join(twice)} twice")
+        answer.must(not twice, "only the last state of each request", f"{', '.join(twice)} twice")
         states.update(json.dumps(record, sort_keys=True) for record in records)
         again = [state for state, times in states.items() if times > 1]
         answer.must(not again, "each state once", again[:1])
@@ -148,10 +148,10 @@ def caught_up(probe: Probe) -> None:
     items = [item for _, records in _walk(probe) for item in records]
     if len(items) > 1:
         part = _feed(probe, ("page_size", "1"))
-        part.must(not _is_caught_up(part), "X-Caught-Up: false, as more lies beyond", "true")
+        part.must(not _is_caught_up(part), "X-Caught-Up: false, because more changes follow", "true")
     rest = records_in(_feed(probe, ("cursor", _cursor(end))))
     again = [record for record in rest if record in items]
-    end.must(not again, "nothing that came already beyond the end", again[:1])
+    end.must(not again, "after the end, no change that came before", again[:1])
 
 
 @check("K6")
@@ -185,7 +185,7 @@ def since(probe: Probe) -> None:
     for answer, records in _walk(probe, ("since", updated)):
         found |= set(ids_of(records))
         is_missing = _is_caught_up(answer) and request_id not in found
-        answer.must(not is_missing, f"{request_id}, changed just then", sorted(found))
+        answer.must(not is_missing, f"{request_id}, which changed at that time", sorted(found))
     plain = _feed(probe, ("page_size", "1"), ("cursor", _cursor(first)))
     beside = _feed(probe, ("page_size", "1"), ("cursor", _cursor(first)), ("since", probe.ago(400)))
     beside.must(records_in(plain) == records_in(beside), "what the cursor alone gives", records_in(beside))

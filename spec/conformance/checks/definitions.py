@@ -106,7 +106,7 @@ def sorted_by_order(probe: Probe) -> None:
     for answer, attributes in _rich(probe):
         orders = [text_of(attribute, "order") for attribute in attributes]
         if all(order.isdecimal() for order in orders):
-            answer.must(orders == sorted(orders, key=int), "attributes in the order of order", orders)
+            answer.must(orders == sorted(orders, key=int), "attributes sorted by their order numbers", orders)
 
 
 @check("C081", needs="rich_service")

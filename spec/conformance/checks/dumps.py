@@ -74,16 +74,18 @@ def files_of_a_day(probe: Probe) -> None:
     lines, text = _unpacked(probe, newest[".ndjson.gz"])
     items = [json.loads(line) for line in text.split("\n")[:-1]]
     ids = [text_of(item, "service_request_id") for item in items]
-    table.must([row.get("service_request_id") for row in cells] == ids, "the rows of the other file", len(cells))
+    table.must(
+        [row.get("service_request_id") for row in cells] == ids, "the same rows as in the other file", len(cells)
+    )
     lines.must(all(_EXTENDED in item for item in items), "items with all extensions")
     table.must(all(f"{_EXTENDED}.channel" in row for row in cells), "columns of all extensions")
     answer.must(
         len({text_of(item, "made_at") for item in newest.values()}) == 1, "one moment", _told(newest.values())
     )
     private = probe.prepared.private_request
-    lines.must(private not in ids, "what is public alone", f"{private}, which is private")
+    lines.must(private not in ids, "only public requests", f"{private}, which is private")
     missing = set(_settled(probe, text_of(newest[".csv.gz"], "made_at"))) - set(ids)
-    lines.must(not missing, "all that was public", f"all but {', '.join(sorted(missing))}")
+    lines.must(not missing, "all public requests", f"all but {', '.join(sorted(missing))}")
 
 
 def _settled(probe: Probe, made_at: str) -> list[str]:
@@ -158,7 +160,7 @@ def ranges(probe: Probe) -> None:
     rest = _download(probe, item, ("Range", "bytes=10-"), ("If-Range", tag)).must_be(206)
     rest.must(part.body + rest.body == whole.body, "the other bytes", f"{len(rest.body)} bytes")
     other = _download(probe, item, ("Range", "bytes=10-"), ("If-Range", '"another"')).must_be(200)
-    other.must(other.body == whole.body, "the whole file, as it is another one", f"{len(other.body)} bytes")
+    other.must(other.body == whole.body, "the whole file, because the ETag differs", f"{len(other.body)} bytes")
     _download(probe, item, ("If-None-Match", tag)).must_be(304)
 
 

@@ -113,7 +113,7 @@ def updated_before(probe: Probe) -> None:
         raise UnmetNeedError("updated_datetime cannot be read (see C220)")
     start = (moment - timedelta(days=1)).isoformat().replace("+00:00", "Z")
     for answer, records in probe.listings(("updated_after", start), ("updated_before", updated)):
-        answer.must(request_id in ids_of(records), f"{request_id}, changed just then", "it is missing")
+        answer.must(request_id in ids_of(records), f"{request_id}, which changed at that time", "it is missing")
         late = [item for item in records if (moment_of(text_of(item, "updated_datetime")) or moment) > moment]
         answer.must(not late, f"nothing after {updated}", ids_of(late))
 

@@ -49,10 +49,12 @@ def same_service(probe: Probe) -> None:
     others = {text_of(record, "service_code") for record in records} - {code}
     answer.must(not others, f"requests of {code} only", others)
     is_there = request_id in ids_of(records) or len(records) == _MOST
-    answer.must(is_there, f"{request_id}, which is there", ids_of(records))
+    answer.must(is_there, f"{request_id}, which is at that place", ids_of(records))
     other = _code(probe, given(probe.prepared.closed_request))
     answer, records = _found(probe, *_WIDEST, ("service_code", other))
-    answer.must(other == code or request_id not in ids_of(records), f"no {request_id}, as it is of {code}", "it")
+    answer.must(
+        other == code or request_id not in ids_of(records), f"no {request_id}, which is of {code}", "it is listed"
+    )
     answer, records = _found(probe, *_WIDEST, *at(*NOWHERE))
     answer.must(not records, "nothing in the middle of the ocean", ids_of(records))
 

@@ -75,7 +75,7 @@ def _table(answer: Answer) -> list[dict[str, str]]:
 def _lines(answer: Answer) -> list[Record]:
     """The items of NDJSON. Raises DeviationError if the body is not NDJSON."""
     *lines, end = answer.body.split(b"\n")
-    answer.must(not end and b"\r" not in answer.body, "lines that end with LF alone", end or "CR")
+    answer.must(not end and b"\r" not in answer.body, "lines that end with LF and no CR", end or "CR")
     try:
         found = [json.loads(line) for line in lines]
     except ValueError as error:
@@ -113,7 +113,7 @@ def same_rows(probe: Probe) -> None:
         answer.must(came == expected, f"the rows of requests.json, {', '.join(expected[:5])}…", came)
         filtered = _get(probe, format, ("status", "closed"), _PAGE)
         closed = ids_of(rows(probe, ("status", "closed"), _PAGE)[1])
-        filtered.must(_ids(format, filtered) == closed, f"the closed ones, {', '.join(closed[:5])}…")
+        filtered.must(_ids(format, filtered) == closed, f"the closed requests, {', '.join(closed[:5])}…")
     probe.get("requests.no-such-format").must_be(404)
 
 

@@ -67,7 +67,7 @@ def cursor(probe: Probe) -> None:
     created(probe.post(probe.form()))
     second = next_page(probe, first, fresh=True)
     again = set(ids_of(records_in(first))) & set(ids_of(records_in(second)))
-    second.must(not again, "what follows the first page", f"{', '.join(again)} again")
+    second.must(not again, "the requests after the first page", f"{', '.join(again)} again")
     second.must(_cursor(first), "a cursor in next", first.headers.get("link"))
     for asked in ([("cursor", UNKNOWN)], [("cursor", _cursor(first)), ("sort", "updated")]):
         probe.get("requests.json", asked).must_be(400)

@@ -294,7 +294,7 @@ def file_that_is_no_image(probe: Probe) -> None:
 def back_office_down(probe: Probe) -> None:
     with given(probe.prepared.back_office_down)():
         answer = probe.post(probe.form())
-    answer.must(answer.succeeded or answer.status == 400, "the report kept, or 400")
+    answer.must(answer.succeeded or answer.status == 400, "the report accepted, or 400")
 
 
 @check("C172", needs="crashing")

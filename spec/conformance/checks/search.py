@@ -206,6 +206,6 @@ def misspelt(probe: Probe) -> None:
         offered(probe, "warnings", lambda: warning)  # noqa: B023 - called at once
         expected = f'299 - "{wrong} is ignored; did you mean {right}?"'
         answer.must(expected in warning, f"Warning: {expected}", warning or "no Warning")
-        answer.must(ids_of(records) == ids_of(plain), "the list as if it were not there", ids_of(records))
+        answer.must(ids_of(records) == ids_of(plain), "the same list as without the parameter", ids_of(records))
     answer, _ = probe.listing(("no_such_parameter", "1"))
     answer.must("warning" not in answer.headers, "no Warning for a name that is like no parameter", answer.headers)
