@@ -99,9 +99,9 @@ def update(
     help="What to erase; may be given several times.",
 )
 def erase(service_request_id: str, jurisdiction: str, parts: tuple[str, ...]) -> None:
-    """Erase parts of request SERVICE_REQUEST_ID for good; its history keeps that they were erased.
+    """Erase parts of request SERVICE_REQUEST_ID permanently. Its history records what was erased.
 
-    Dumps are made anew at night. Backups and files that others downloaded keep what they hold.
+    Backups, files that others have downloaded, and dumps made before still contain the erased parts.
 
     \b
     Example:

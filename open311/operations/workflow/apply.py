@@ -22,7 +22,7 @@ Change = tuple[RequestRecord, Sequence[Event]]
 
 
 def load_request(connection: Connection, jurisdiction: Jurisdiction, service_request_id: str) -> RequestRecord:
-    """A request to be changed, locked until the transaction ends. NotFound for an unknown id."""
+    """Load a request and lock it until the transaction ends. Raises NotFound for an unknown id."""
     record = requests.load_record(connection, jurisdiction.id, service_request_id=service_request_id)
     if record is None:
         raise NotFound(f"{service_request_id[:60]!r} is not a request here.", "service_request_id")
