@@ -1,6 +1,6 @@
 """The surfaces of this server: groups of paths that behave alike.
 
-The table below decides the shape of errors, CORS, api_keys, rates, HTTPS, the log level and the quick lane.
+The table below decides the shape of errors, CORS, rates, HTTPS, the log level and the quick lane.
 """
 
 from __future__ import annotations
@@ -30,7 +30,6 @@ class Surface:
     description      for the API page
     errors           the shape of errors
     is_cross_origin  whether any page on the web may read the answers (CORS)
-    takes_keys       whether calls may contain an api_key
     is_rated         whether calls count towards the rate limits
     is_https_only    whether plain HTTP is refused if the public address is https
     is_quiet         whether calls are logged at level debug only
@@ -43,7 +42,6 @@ class Surface:
     description: str = ""
     errors: ErrorShape = ErrorShape.GEOREPORT
     is_cross_origin: bool = True
-    takes_keys: bool = False
     is_rated: bool = True
     is_https_only: bool = True
     is_quiet: bool = False
@@ -54,7 +52,7 @@ class Surface:
 ROOT = "/open311"
 BASE = f"{ROOT}/v2"
 
-GEOREPORT = Surface(name="georeport", prefix=BASE, description="GeoReport v2", takes_keys=True, has_quick_lane=True)
+GEOREPORT = Surface(name="georeport", prefix=BASE, description="GeoReport v2", has_quick_lane=True)
 DISCOVERY = Surface(
     name="discovery", prefix=ROOT, description="Addresses and formats of the API", has_quick_lane=True
 )
