@@ -1,4 +1,4 @@
-# The server in a container; compose.yaml shows how the parts fit together.
+# The image of the server and the worker. compose.yaml shows how to start both.
 FROM python:3.12-slim AS build
 RUN python -m venv /opt/open311
 WORKDIR /src

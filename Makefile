@@ -1,6 +1,6 @@
-# Everything a clone needs. `make` says what there is; .venv is made on the way.
+# All tasks of a clone. `make` lists the targets. A target makes or updates .venv if it needs it.
 #
-# Paths are relative throughout, so that a clone may lie in a folder with blanks in its name.
+# All paths are relative, so that the clone's folder may have blanks in its name.
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
@@ -11,13 +11,13 @@ BIN := .venv/bin
 ARGS :=
 TESTS :=
 
-help: ## say what there is
+help: ## list the targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
 
-run: .venv/run.stamp ## start the server, with a database of its own unless DATABASE_URL is set; ARGS= goes to it
+run: .venv/run.stamp ## start the server, with a private database unless DATABASE_URL is set; ARGS= has its options
 	@$(BIN)/open311 run $(ARGS)
 
-test: .venv/dev.stamp ## run the tests; TESTS=tests/storage narrows, ARGS="-k name -x" goes to pytest
+test: .venv/dev.stamp ## run the tests; TESTS=tests/storage runs some of them, ARGS="-k name -x" has pytest's options
 	@$(BIN)/python -m pytest -n 2 $(ARGS) $(TESTS)
 
 check: .venv/dev.stamp ## lint, formatting, types, import contracts
@@ -26,18 +26,19 @@ check: .venv/dev.stamp ## lint, formatting, types, import contracts
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-openapi: .venv/run.stamp ## write spec/openapi.json anew
+openapi: .venv/run.stamp ## write spec/openapi.json again
 	@$(BIN)/open311 openapi --write
 
-keys: .venv/run.stamp ## write the tables of keys in jurisdictions/README.md anew
+keys: .venv/run.stamp ## write the tables of keys in jurisdictions/README.md again
 	@$(BIN)/python -m open311.plugins.declared.reference
 
-# Linux only: CPU and memory are read from /proc. The database it makes stays in var/pg-bench for the next time.
-bench: .venv/bench.stamp ## measure against other servers: ROWS=100k|1M|5M, ROUNDS=5, QUICK=1 to see that it works, AGAINST=folder for another checkout
+# Linux only, because CPU and memory are read from /proc. The database stays in var/pg-bench for the next run.
+bench: .venv/bench.stamp ## measure against other servers: ROWS=100k|1M|5M, ROUNDS=5, QUICK=1 to test the benchmark itself, AGAINST=folder for another checkout
 	@$(BIN)/python -m tests.benchmarks $(if $(QUICK),--quick) $(if $(ROWS),--rows $(ROWS)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(AGAINST),--against '$(AGAINST)') $(ARGS)
 
-# One resolution of everything, and what each environment needs of it: .venv may grow from one lock to another.
-lock: ## look for newer releases of what setup.cfg asks for, and write .lock anew
+# All requirements are resolved once, and each lock file has a part of the result. So the locks agree, and .venv can
+# grow from one lock to another.
+lock: ## find the newest releases that setup.cfg allows, and write .lock again
 	@set -e; $(find_python); \
 	made=$$(mktemp -d); trap 'rm -rf "$$made"' EXIT; \
 	"$$python" -m venv "$$made/venv"; \
@@ -58,7 +59,7 @@ lock: ## look for newer releases of what setup.cfg asks for, and write .lock ane
 
 BUILD_REQUIREMENTS := import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")
 
-# The embedded database may lie elsewhere when its user cannot reach this folder; see open311/embedded/files.py.
+# The embedded database is in another folder if its user cannot access this one; see open311/embedded/files.py.
 clean: ## remove .venv, caches and var/ with the embedded database and all its data; stop the server first
 	@for lock in var/*/holders; do \
 	    if [ -e "$$lock" ] && command -v flock >/dev/null && ! flock -n "$$lock" true; then \
@@ -76,8 +77,9 @@ clean: ## remove .venv, caches and var/ with the embedded database and all its d
 	@rm -rf .venv var build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# The environment. `place` notes where it was made: in a moved or copied clone it would still run the old one's
-# code, so it is made anew. `unfinished` is there while pip works: what an interrupted pip left cannot be trusted.
+# The environment. The file `place` has the folder where .venv was made: in a moved or copied clone, .venv would still
+# run the code of the old clone, so it is made again. The file `unfinished` exists while pip runs: if pip was
+# interrupted, .venv is incomplete and is made again.
 ifneq ($(shell [ -x $(BIN)/python ] && [ ! -e .venv/unfinished ] && cat .venv/place 2>/dev/null),$(shell pwd -P))
 REMADE := force
 endif
@@ -91,8 +93,8 @@ endif
 .venv/bench.stamp: setup.cfg pyproject.toml .lock/bench.txt $(REMADE)
 	@$(call install,bench,.venv/run.stamp .venv/bench.stamp)
 
-# $(call install,what to install,stamps to touch): the releases in .lock, then this clone.
-# Two makes at once: the second waits for the lock on setup.cfg and finds the work done.
+# $(call install,lock file's name,stamps to touch) installs the releases of a lock file, then this clone.
+# If two makes run at once, the second waits for the file lock on setup.cfg, and then finds .venv up to date.
 define install
 set -e; here=$$(pwd -P); stamp=.venv/$(1).stamp; \
 exec 9<setup.cfg; if command -v flock >/dev/null; then flock 9; fi; \
@@ -111,7 +113,7 @@ pip --no-build-isolation --no-deps -e .; \
 rm .venv/unfinished; touch $(2)
 endef
 
-# Sets $python to one that this server runs on and that can make environments; ends the shell where there is none.
+# Sets $python to a Python that this server supports and that can make environments. Ends the shell if there is none.
 define find_python
 python=; lacking=; \
 for name in $(PYTHONS); do \

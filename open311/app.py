@@ -1,4 +1,4 @@
-"""The composition root: settings in, a WSGI application out."""
+"""The composition root: makes the WSGI application from the settings."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ class CodeConverter(BaseConverter):
 
 
 class GeoReportApp(Flask):
-    """Flask without what no call here needs and every call would pay for."""
+    """Flask without two features that this server does not use and that would slow down every call."""
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
-        """Views and hooks are plain functions."""
+        """The function itself: all views and hooks are synchronous, so Flask need not check it."""
         return func
 
     def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
-        """What finds a call's view, by its path alone: this server has no names or subdomains to tell apart."""
+        """The adapter that finds a call's view, by the path alone: no route depends on a host or subdomain."""
         if request is None:
             return super().create_url_adapter(None)
         environ = request.environ
@@ -65,7 +65,7 @@ def create_app(settings: Settings, platform: Platform | None = None) -> Flask:
     """The server as a WSGI application.
 
     platform  made from the settings if not given
-    A dead database or a broken plugin does not keep it from starting: /readyz tells.
+    The server starts even if the database is down or a plugin is broken; /readyz reports it.
     """
     configure_logs(settings.log_level)
     app = GeoReportApp("open311.web", static_folder=None)
@@ -90,7 +90,7 @@ def create_app(settings: Settings, platform: Platform | None = None) -> Flask:
 
 
 def _around(application: WSGIApplication, settings: Settings, bound: list[BoundEndpoint]) -> WSGIApplication:
-    """What stands around Flask, the innermost first: the last line meets a call first."""
+    """Wrap Flask in middleware. A call passes the last one here first."""
     application = QuickLane(application, bound)
     application = RateLimits(application, settings)
     if settings.requires_https:
@@ -109,4 +109,4 @@ def _sync(platform: Platform) -> None:
     try:
         ensure_synced(platform)
     except Unavailable:
-        log.warning("calls answer 503 until the database is there and migrated; see /readyz")
+        log.warning("calls get 503 until the database answers and is migrated; see /readyz")

@@ -1,4 +1,4 @@
 """The standard as this project reads it: requirements, schemas, examples and a black-box conformance suite.
 
-Imports nothing of the server, so that it can judge any other server as well.
+This package imports nothing of the server, so that the suite can judge any other server as well.
 """

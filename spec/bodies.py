@@ -1,6 +1,6 @@
-"""Judges of bodies: does an answer have the standard's shape, and do its XML and JSON say the same?
+"""Checks of bodies: whether a body has the standard's shape, and whether XML and JSON contain the same data.
 
-Needs lxml and jsonschema, which are imported when first used.
+This module needs lxml and jsonschema, and imports them when they are first used.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ _NUMERAL = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?")
 def deviations(body: bytes, *, media_type: str, kind: Kind) -> list[str]:
     """How `body` deviates from the wire contract, one sentence each; empty when it conforms.
 
-    media_type  of the answer, parameters allowed; decides between XML and JSON
-    Judges by the JSON Schema of what this server promises, whose sentences name the decision; XML also by
-    RELAX NG.
+    media_type  of the answer, with or without parameters; it decides between XML and JSON
+    The body is validated against the JSON Schema of this server, whose descriptions name the decision. XML is also
+    validated against RELAX NG.
     """
     try:
         if "json" in media_type:
@@ -41,11 +41,11 @@ def deviations(body: bytes, *, media_type: str, kind: Kind) -> list[str]:
 
 
 def parse(body: bytes, media_type: str) -> Plain:
-    """The data of a body in JSON's shape, whichever format it came in.
+    """The data of a JSON or XML body, in the shape of JSON.
 
-    XML becomes typed by the standard's tables: arrays, booleans and numbers; an empty element is null or "",
-    as the field is in JSON. Members that the standard does not know stay text.
-    Raises UnreadableError when the body is not well-formed.
+    The standard's tables give the types of XML elements: arrays, booleans and numbers. An empty element becomes
+    null or "", whichever the field has in JSON. Members that are not in the standard stay text.
+    Raises UnreadableError if the body is not well-formed.
     """
     if "json" in media_type:
         return _json(body)
@@ -55,9 +55,9 @@ def parse(body: bytes, media_type: str) -> Plain:
 
 
 def same_data(xml: bytes, json: bytes, kind: Kind) -> list[str]:
-    """Where an XML and a JSON body of one answer say different things, one sentence each.
+    """The differences between the XML and the JSON body of an answer, one sentence each.
 
-    An absent member, null, "" and an empty list are alike; so are a number and its text.
+    An absent member, null, "" and an empty list count as equal. A number and its text also count as equal.
     """
     try:
         return list(_differences(parse(xml, "text/xml"), parse(json, "application/json"), kind))
@@ -72,7 +72,7 @@ def example(name: str, media_type: str = "application/json") -> bytes:
 
 
 def kind_of_example(name: str) -> Kind:
-    """The kind of an example, from its name: `token-pending` is a token."""
+    """The kind of an example, from its name: the example `token-pending` has the kind `token`."""
     stem = name.partition("-")[0]
     return next(kind for kind in BODIES if kind == stem)
 
@@ -102,7 +102,7 @@ def _json_deviations(data: Plain, kind: Kind) -> Iterator[str]:
 
 
 def unwrapped(data: Plain) -> Plain:
-    """The body without the root name (and the item name) that some servers keep around it in JSON."""
+    """The body without the wrapping root name, and item name, that some servers write in JSON."""
     if not isinstance(data, dict) or len(data) != 1:
         return data
     name, inner = next(iter(data.items()))
@@ -152,7 +152,7 @@ def _path(kind: str, steps: Any) -> str:
 
 
 def shown(value: Plain) -> str:
-    """A value as a report prints it: JSON, cut short."""
+    """A value as a report prints it: shortened JSON."""
     if isinstance(value, dict):
         return "an object" if value else "an empty object"
     if isinstance(value, list):
@@ -162,7 +162,7 @@ def shown(value: Plain) -> str:
 
 
 def _repeats(data: Any, kind: Kind) -> Iterator[str]:
-    """Codes and order numbers that must be unique; a JSON Schema cannot say so. `data` fits the schema."""
+    """Repeated codes and order numbers, which a JSON Schema cannot find. `data` must be valid by the schema."""
     if kind == "services":
         yield from _repeated(kind, data, "service_code")
     if kind == "requests":
@@ -198,7 +198,7 @@ def _xml_deviations(document: Document, kind: Kind) -> Iterator[str]:
 
 
 def _structure_faults(document: Document, kind: Kind) -> Iterator[str]:
-    """What only a grammar sees: repeated elements, stray attributes, text between elements."""
+    """Faults that only the RELAX NG grammar finds: repeated elements, XML attributes, text between elements."""
     grammar = _grammar()
     if not grammar.validate(document.root):
         for message in dict.fromkeys(str(entry.message) for entry in grammar.error_log):
@@ -241,7 +241,7 @@ def _is_empty(value: Plain) -> bool:
 
 
 def _scalar(value: Plain) -> str | float:
-    """A float for a number, or for a text as JSON writes a number, which "02134" is not; else the text."""
+    """A float for a number, and for a text in JSON's notation of numbers. Other texts, such as "02134", stay."""
     if isinstance(value, bool):
         return "true" if value else "false"
     text = str(value)

@@ -1,4 +1,4 @@
-"""The table of requirements and their checks in spec/coverage.md; `python -m spec.coverage` writes it anew."""
+"""The table of requirements and checks in spec/coverage.md, which `python -m spec.coverage` writes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def unproved() -> list[str]:
 
 
 def table() -> str:
-    """The page as it should be."""
+    """The text of spec/coverage.md."""
     return "\n".join(_lines()) + "\n"
 
 
@@ -35,7 +35,7 @@ def _lines() -> Iterator[str]:
     yield ""
     yield "Which check of `spec/conformance/checks/` proves which requirement of `georeport-v2.md` or rule of"
     yield "`extensions.md`. Written by `python -m spec.coverage`; do not edit. *Files* means that the check files"
-    yield "requests, so it runs only with `--write`; *needs* names what must be there for it, explained at the end."
+    yield "requests, so it runs only with `--write`. *Needs* names a need of the check, explained at the end."
     for family in families():
         yield ""
         yield f"## {family}"
@@ -66,8 +66,8 @@ def _needs() -> Iterator[str]:
     yield ""
     yield "## Needs"
     yield ""
-    yield "Fields of `spec.conformance.preparation.Preparation`. The look-over finds what can be seen from outside;"
-    yield "the rest is given by whoever prepared the server."
+    yield "Fields of `spec.conformance.preparation.Preparation`. The survey at the start of a run finds those that"
+    yield "can be seen from outside. The person who prepares the server gives the others."
     yield ""
     yield "| Need | Meaning |"
     yield "|---|---|"

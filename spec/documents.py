@@ -1,4 +1,4 @@
-"""XML documents as the suite reads them: without entities or network, into the plain shape that JSON has."""
+"""XML documents, read without entities or network access, and converted to the shape of JSON."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _BOM = b"\xef\xbb\xbf"
 
 
 class UnreadableError(ValueError):
-    """A body that is not well-formed; the text says why, in words fit for a report."""
+    """A body that is not well-formed. The text says why, and is meant for reports."""
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A well-formed XML document, its elements stripped of namespaces.
+    """A well-formed XML document. All namespaces are removed from its elements.
 
-    foreign  the first element in a namespace that the standard does not permit, or ""
+    foreign  the first element in a namespace that the standard does not permit; "" if there is none
     """
 
     body: bytes
@@ -32,16 +32,16 @@ class Document:
 
     @property
     def plain(self) -> Plain:
-        """The data in JSON's shape: booleans, numbers and nulls where the standard has them."""
+        """The data in the shape of JSON, with booleans, numbers and nulls where the standard has them."""
         known = ROOTS.get(self.root.tag)
         return _plain(self.root, known.shape) if known else _extension(self.root)
 
     def read_as(self, kind: Kind) -> Plain:
-        """The data as a body of that kind, whatever the root is called."""
+        """The data, read as a body of that kind. The name of the root is ignored."""
         return _plain(self.root, BODIES[kind].shape)
 
     def prolog_faults(self) -> Iterator[str]:
-        """What is wrong before and around the root element."""
+        """Faults of byte order mark, XML declaration, DOCTYPE and namespace."""
         if self.body.startswith(_BOM):
             yield "the document starts with a byte order mark; send UTF-8 without one."
         if not _DECLARATION.match(self.body.removeprefix(_BOM).lstrip()):
@@ -59,10 +59,7 @@ class Document:
 
 
 def read(body: bytes) -> Document:
-    """The document in `body`.
-
-    Raises UnreadableError when it is not well-formed XML in UTF-8.
-    """
+    """Parse `body`. Raises UnreadableError if it is not well-formed XML in UTF-8."""
     from lxml import etree
 
     parser = etree.XMLParser(
@@ -80,7 +77,7 @@ def read(body: bytes) -> Document:
 
 
 def _strip_namespaces(root: Any) -> str:
-    """Remove all namespaces. Returns the first element that was in a wrong one, "" for none."""
+    """Remove all namespaces. Returns the first element with a wrong namespace; "" if there is none."""
     foreign = ""
     for element in root.iter("{*}*"):
         namespace, _, name = element.tag.rpartition("}")
@@ -104,7 +101,7 @@ def _member(element: Any, record: Record) -> Plain:
 
 
 def _extension(element: Any) -> Plain:
-    """A member that the standard does not know: text, an array if it looks like a wrapper, or an object."""
+    """A member that is not in the standard: text, an array if the element looks like a wrapper, or an object."""
     children = list(element)
     if not children:
         return element.text or None

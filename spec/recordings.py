@@ -1,4 +1,4 @@
-"""Judge saved answers offline: which kind of body each is, and where it deviates from the wire contract."""
+"""Judges saved answers offline: finds the kind of each body, and its deviations from the wire contract."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LACK = re.compile(r"(?P<owner>\S+) lacks (?P<member>\w+): (?P<rule>.*)", re.DOT
 
 @dataclass(frozen=True, slots=True)
 class Repeated:
-    """A deviation, with the first place where it was found and how often it was."""
+    """A deviation, with its first place and the number of its occurrences."""
 
     sentence: str
     times: int
@@ -27,7 +27,7 @@ class Repeated:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What was found in one saved body; `kind` is None when it is no body of the standard."""
+    """The findings for one saved body. `kind` is None if it is not a body of the standard."""
 
     kind: Kind | None
     deviations: tuple[Repeated, ...] = ()
@@ -35,7 +35,7 @@ class Judgement:
 
 
 def judge(body: bytes, kind: Kind | None = None) -> Judgement:
-    """Judge a saved body. Its format is seen from the body, and so is its kind if none is given."""
+    """Judge a saved body. Its format is recognised from the body. So is its kind, unless it is given."""
     media_type = "text/xml" if body.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<") else "application/json"
     try:
         data = unwrapped(parse(body, media_type))
@@ -52,12 +52,12 @@ def judge(body: bytes, kind: Kind | None = None) -> Judgement:
 
 
 def _definitions(data: Plain) -> list[bytes]:
-    """The definitions of several services that were saved in one array, each a body of its own."""
+    """The separate bodies of several service definitions that were saved in one array."""
     return [json.dumps(item).encode() for item in data] if isinstance(data, list) and len(data) > 1 else []
 
 
 def kind_of(data: Plain) -> Kind | None:
-    """The kind of a body by its members; None when they fit none."""
+    """The kind of a body, recognised by its members; None if they fit no kind."""
     if isinstance(data, dict):
         return "discovery" if "endpoints" in data else "service_definition" if "attributes" in data else None
     if not isinstance(data, list) or not all(isinstance(item, dict) for item in data):
@@ -77,9 +77,9 @@ def kind_of(data: Plain) -> Kind | None:
 
 
 def _grouped(sentences: list[str]) -> Iterator[Repeated]:
-    """Merge sentences that differ only in position and value; the first one stands for all.
+    """Merge sentences that differ only in position and value. The first of them is kept.
 
-    Several missing members of one object become one sentence.
+    Sentences about several missing members of one object become one sentence.
     """
     groups: dict[str, list[str]] = {}
     for sentence in sentences:

@@ -1,4 +1,4 @@
-"""The numbered requirements of spec/georeport-v2.md and rules of spec/extensions.md, read from these pages."""
+"""The numbered requirements and rules, read from spec/georeport-v2.md and spec/extensions.md."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _HEADING = re.compile(r"^## (.+)$")
 
 
 class Level(IntEnum):
-    """How binding a requirement is; the lower, the stronger."""
+    """How binding a requirement is. A lower number is stronger."""
 
     MUST = 1
     SHOULD = 2
@@ -27,7 +27,7 @@ class Level(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Requirement:
-    """One line of the tables: `text` and `source` are Markdown. A rule of our extensions is a MAY."""
+    """One row of the tables. `text` and `source` are Markdown. The rules of our extensions have the level MAY."""
 
     number: str
     level: Level
@@ -38,7 +38,7 @@ class Requirement:
 
 @cache
 def requirements() -> dict[str, Requirement]:
-    """All requirements by number, in the order of the pages."""
+    """All requirements by number, in the order of the two pages."""
     rows = (
         *(Requirement(row[1], Level[row[2]], family, row[3], row[4]) for family, row in _rows(SOURCE, _ROW)),
         *(Requirement(row[1], Level.MAY, family, row[2], "EXT") for family, row in _rows(EXTENSIONS, _RULE)),
@@ -47,7 +47,7 @@ def requirements() -> dict[str, Requirement]:
 
 
 def _rows(page: Path, form: re.Pattern[str]) -> Iterator[tuple[str, re.Match[str]]]:
-    """The lines of a page that have this form, each with the heading above it."""
+    """The lines of a page that match `form`, each with the heading above it."""
     family = ""
     for line in page.read_text(encoding="utf-8").splitlines():
         if heading := _HEADING.match(line):
@@ -57,5 +57,5 @@ def _rows(page: Path, form: re.Pattern[str]) -> Iterator[tuple[str, re.Match[str
 
 
 def families() -> list[str]:
-    """The families of requirements in the order of the pages."""
+    """The families of requirements, in the order of the two pages."""
     return list(dict.fromkeys(requirement.family for requirement in requirements().values()))

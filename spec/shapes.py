@@ -1,6 +1,6 @@
-"""What each body of the standard holds, field by field, and how a text of XML becomes a plain value.
+"""The fields of each body of the standard, and the conversion of XML texts to values.
 
-The order of the members is the order of the standard's tables.
+The members have the order of the standard's tables.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def _flag(text: str) -> Plain:
 
 
 def _number(text: str) -> Plain:
-    """A float; anything that is no plain decimal stays text, so that the schema refuses it."""
+    """A plain decimal as a float, "" as None. Other texts stay text, so that the schema refuses them."""
     if _DECIMAL.fullmatch(text):
         return float(text)
     return text or None
@@ -41,7 +41,7 @@ def _integer(text: str) -> Plain:
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """A member that is one text; `free` text was typed by people and may be padded with blanks."""
+    """A member that is one text. `free` text was typed by people, so blanks around it are allowed."""
 
     read: Callable[[str], Plain]
     free: bool = False
@@ -54,7 +54,7 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """A wrapper with items of one name: an array in JSON."""
+    """A wrapper element whose items all have the same name. In JSON it is an array."""
 
     item: str
     shape: Shape
@@ -65,7 +65,7 @@ Shape: TypeAlias = Leaf | Record | Series
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """The XML root, which JSON drops, and what is under it."""
+    """A body: the name of its XML root, which JSON does not have, and the shape below it."""
 
     root: str
     shape: Record | Series
@@ -153,7 +153,7 @@ DISCOVERY = Record(
         "endpoints": Series("endpoint", ENDPOINT),
     }
 )
-# One root serves requests, answers to POST and tokens; their members do not clash.
+# Requests, answers to POST and tokens have the same root. Their members do not conflict.
 _ANY_REQUEST = Series("request", Record({**RECEIPT.members, **REQUEST.members}))
 
 BODIES: Mapping[Kind, Body] = {

@@ -1,4 +1,4 @@
-"""`open311 …`: everything that an operator does in a shell."""
+"""The command line `open311`, for operators."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ COMMANDS = {
     "openapi": "documents.openapi",
     "conformance": "conformance.conformance",
 }
-"""The module and the name of each command."""
+"""Each command, with the module and the variable that define it."""
 
 
 class LazyCommands(CommandGroup):
-    """Imports a command's module when the command is called: `serve` does not wait for what only `import` needs."""
+    """Imports a command's module only when the command is called, so that each command starts fast."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         """The names of all commands."""

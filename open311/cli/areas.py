@@ -24,8 +24,8 @@ def areas() -> None:
 def recompute(jurisdiction: str | None) -> None:
     """Find the areas of every request again, after a city has redrawn its areas.
 
-    Until then a request keeps the areas that it was reported in. Its history keeps the old ones
-    (`open311 requests show`). This command may be stopped and run again.
+    Without this command, a request keeps the areas of the day when it was reported. The history of a request
+    keeps its former areas (`open311 requests show`). You can stop this command and run it again.
 
     \b
     Example:

@@ -1,4 +1,4 @@
-"""`open311 jurisdictions` and `open311 route`: the cities, and which department gets a request."""
+"""`open311 jurisdictions` and `open311 route`: the cities, and the routing of requests to departments."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from open311.plugins.registry import load_registry
 
 @click.group(cls=CommandGroup)
 def jurisdictions() -> None:
-    """The cities: which are served, and whether their plugins are sound."""
+    """List the cities that are served, and check their plugins."""
 
 
 @jurisdictions.command("list")
@@ -48,10 +48,10 @@ def list_all() -> None:
 @jurisdictions.command()
 @click.argument("names", nargs=-1)
 def check(names: tuple[str, ...]) -> None:
-    """Check plugins against the contract; status 1 if any is broken.
+    """Check plugins against the contract. The exit status is 1 if a plugin is broken.
 
-    NAMES are plugin names, jurisdiction ids or folders with a jurisdiction.toml; without any, all that are
-    served are checked.
+    NAMES are plugin names, jurisdiction ids or folders with a jurisdiction.toml. Without NAMES, all plugins that
+    are served are checked.
 
     \b
     Example:
@@ -71,7 +71,7 @@ def check(names: tuple[str, ...]) -> None:
 
 @jurisdictions.command()
 def sync() -> None:
-    """Store the catalogues, as a starting server does; a changed one moves the discovery changeset."""
+    """Store the catalogues, as a server does when it starts. A changed catalogue gets a new discovery changeset."""
     with command_platform() as platform:
         changed = sync_catalogues(platform, utc_now())
     say(f"Changed: {', '.join(changed)}." if changed else "Nothing had changed.")
@@ -79,11 +79,11 @@ def sync() -> None:
 
 @click.command()
 @click.argument("service_code")
-@click.option("--jurisdiction", default="", help="A jurisdiction_id; not needed where one city is served.")
+@click.option("--jurisdiction", default="", help="A jurisdiction_id; not needed if only one city is served.")
 @click.option("--lat", default="", help="Latitude, with --long.")
 @click.option("--long", default="", help="Longitude, with --lat.")
 @click.option("--answer", "answers", multiple=True, metavar="CODE=VALUE", help="An answer; may be repeated.")
-@click.option("--explain", is_flag=True, help="Show every rule that was looked at.")
+@click.option("--explain", is_flag=True, help="Show every rule that was tried.")
 def route(
     service_code: str, jurisdiction: str, lat: str, long: str, answers: tuple[str, ...], explain: bool
 ) -> None:

@@ -1,4 +1,4 @@
-"""`open311 conformance`: does a server, ours or any other, do what GeoReport v2 says?"""
+"""`open311 conformance`: checks whether a server, ours or another, does what GeoReport v2 demands."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ _KINDS = ("services", "service_definition", "requests", "created", "token", "err
     type=click.Choice(["text", "json", "junit", "html"]),
     default="text",
     show_default=True,
-    help="What the report is written in.",
+    help="The format of the report.",
 )
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Write the report to this file.")
 @click.option(
-    "--discovery", default="", metavar="URL", help="What discovery.xml lies below, if not found by itself."
+    "--discovery", default="", metavar="URL", help="The base address of discovery.xml, if it is not found."
 )
-@click.option("--both", "thorough", is_flag=True, help="Ask in XML and JSON even where one would do.")
+@click.option("--both", "thorough", is_flag=True, help="Ask in XML and JSON even if one of them is enough.")
 @click.option(
     "--rate", type=click.FloatRange(0), default=2.0, show_default=True, help="Calls a second; 0 for no limit."
 )
@@ -59,13 +59,15 @@ _KINDS = ("services", "service_definition", "requests", "created", "token", "err
     help="How long to wait for an answer.",
 )
 @click.option(
-    "--max-bytes", type=click.IntRange(1), default=10_000_000, show_default=True, help="The longest answer read."
+    "--max-bytes", type=click.IntRange(1), default=10_000_000, show_default=True, help="The longest answer to read."
 )
 @click.option(
     "--recorded", is_flag=True, help="The arguments are files with saved answers: judge these, call no server."
 )
 @click.option(
-    "--kind", type=click.Choice(_KINDS), help="With --recorded: what the files are, if not seen by itself."
+    "--kind",
+    type=click.Choice(_KINDS),
+    help="With --recorded: the kind of body in the files, if it is not recognised.",
 )
 def conformance(
     targets: tuple[str, ...],
@@ -86,8 +88,9 @@ def conformance(
 ) -> None:
     """Check a GeoReport v2 endpoint, requirement by requirement, from outside.
 
-    URL is the endpoint's base: services.xml lies directly below it. One call at a time, at most --rate a second;
-    nothing is filed without --write. The exit status is 0 only when every MUST that could be checked passed.
+    URL is the endpoint's base address, directly above services.xml. The run makes one call at a time, at most
+    --rate calls a second. It files no request without --write. The exit status is 0 only if every MUST that could
+    be checked passed.
 
     \b
     Examples:
@@ -132,7 +135,7 @@ def _require_libraries() -> None:
 
 def _base(url: str) -> str:
     if not url.startswith(("http://", "https://")):
-        fail(f"{url} is no address; send one such as https://api.city.example/open311/v2, or add --recorded.")
+        fail(f"{url} is not an address; send one such as https://api.city.example/open311/v2, or add --recorded.")
     return url.rstrip("/")
 
 
@@ -156,7 +159,7 @@ def _run(target: Target, client: Client, level: str, only: tuple[str, ...]) -> R
 
 @contextmanager
 def _progress(whole: int) -> Iterator[Callable[[Finding], None]]:
-    """A bar on a terminal during the run, nothing elsewhere; called with each finding."""
+    """Show a progress bar if standard error is a terminal. Yields the function to call with each finding."""
     with Progress(console=error_console, transient=True, disable=not sys.stderr.isatty()) as progress:
         task = progress.add_task("Checking", total=whole)
         yield lambda finding: progress.update(task, advance=1, description=finding.requirement.number)
@@ -175,7 +178,7 @@ def _print(report: Report, form: str, output: Path | None) -> None:
 
 
 def _judge_files(names: tuple[str, ...], kind: Kind | None) -> bool:
-    """Print what is wrong with each file and how many conform; whether all of them conform."""
+    """Print the deviations of each file, and how many files conform. Returns whether all of them conform."""
     from spec.recordings import judge
 
     judged = []
@@ -188,7 +191,7 @@ def _judge_files(names: tuple[str, ...], kind: Kind | None) -> bool:
         for deviation in judged[-1].deviations:
             click.echo(f"  {deviation}")
     if any("(A" in deviation.sentence for found in judged for deviation in found.deviations):
-        click.echo("\n(A36) and the like: how we read the standard where it leaves room; see spec/georeport-v2.md.")
+        click.echo("\n(A36) and the like: our decisions where the standard is silent; see spec/georeport-v2.md.")
     if len(judged) > 1:
         click.echo(f"\n{_sum_of(judged)}")
     return all(_is_sound(found) for found in judged)

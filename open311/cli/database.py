@@ -15,13 +15,15 @@ from open311.storage import migrations
 
 @click.group(cls=CommandGroup)
 def db() -> None:
-    """Bring the database's schema up to date, and see where it stands."""
+    """Migrate the database's schema, and show its revision."""
 
 
 @db.command()
-@click.option("--to", "revision", default="head", help="Another revision than the newest, such as 0001.")
+@click.option(
+    "--to", "revision", default="head", help="The revision to migrate to, such as 0001, instead of the newest."
+)
 def migrate(revision: str) -> None:
-    """Bring the schema to the revision that this release wants.
+    """Bring the schema to the revision that this release needs.
 
     The database needs the extensions postgis and btree_gist. If the role in DATABASE_URL may not create
     extensions, an administrator runs first: CREATE EXTENSION postgis; CREATE EXTENSION btree_gist;
@@ -38,12 +40,12 @@ def migrate(revision: str) -> None:
 
 @db.command()
 def status() -> None:
-    """Say at which revision the schema is, and which this release wants; status 1 where they differ."""
+    """Show the revision of the schema and the one that this release needs. Exit status 1 if they differ."""
     with running_database(read_settings()) as (settings, _):
         platform = open_platform(settings)
         with platform.database.reading() as connection:
             current = migrations.current(connection)
         platform.close()
-    say(f"The schema is at {current or 'nothing'}; this release wants {migrations.head()}.")
+    say(f"The schema is at {current or 'nothing'}; this release needs {migrations.head()}.")
     if current != migrations.head():
         fail("run `open311 db migrate`.")

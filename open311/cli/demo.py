@@ -1,4 +1,4 @@
-"""What `open311 run` puts into the database, so that a newcomer has something to look at and a key to send with."""
+"""Example requests and a demo key, which `open311 run` adds for newcomers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def fill_with_examples(platform: Platform, count: int) -> None:
 
 
 def add_demo_key(platform: Platform) -> str:
-    """The key that `open311 run` shows, the same in every run: a file in the data folder keeps it."""
+    """The key that `open311 run` shows. It is stored in the data folder, so that it is the same in every run."""
     file = platform.settings.data_path / "demo-key"
     secret = file.read_text(encoding="utf-8").strip() if file.is_file() else ""
     if not secret:

@@ -1,4 +1,4 @@
-"""`open311 settings` and `open311 openapi`: what can be set, and what the API offers."""
+"""`open311 settings` and `open311 openapi`: the settings, and the API's description."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _PASSWORD = re.compile(r"([?&](?:ssl)?password=)[^&]*")
 def settings() -> None:
     """Show every setting: its variable, the value in force, its meaning.
 
-    Settings are read from the environment. VARIABLE_FILE=PATH reads one from a file instead, as for secrets.
+    Settings are read from the environment. VARIABLE_FILE=PATH reads a setting from a file, for example a secret.
 
     \b
     Example:
@@ -45,7 +45,7 @@ def settings() -> None:
 @click.command()
 @click.option("--write", is_flag=True, help=f"Write it to {OPENAPI} instead of showing it.")
 def openapi(write: bool) -> None:
-    """Show the API in OpenAPI 3, the document that the server has at /openapi.json."""
+    """Show the API's description in OpenAPI 3, which the server also publishes at /openapi.json."""
     document = make_openapi()
     if write:
         OPENAPI.write_bytes(document)
@@ -55,7 +55,7 @@ def openapi(write: bool) -> None:
 
 
 def make_openapi() -> bytes:
-    """The OpenAPI document, the same on every machine; needs no database."""
+    """The OpenAPI document. It needs no database and is the same on every machine."""
     nowhere = replace(Settings(), database_url="postgresql+psycopg2://nobody@127.0.0.1:1/none", log_level="error")
     database = open_database(nowhere.sqlalchemy_url)
     app = create_app(nowhere, Platform(nowhere, database, Registry({}), Queue(database)))
@@ -64,13 +64,13 @@ def make_openapi() -> bytes:
 
 
 def _value(row: Field[Any], in_force: Settings) -> str:
-    """A setting's value, with its default where the default differs."""
+    """A setting's value, and its default if the two differ."""
     value, usual = _shown(getattr(in_force, row.name)), _shown(default(row))
     return value if value == usual or not usual else f"{value} (default: {usual})"
 
 
 def _shown(value: object) -> str:
-    """A value as a person writes it, without passwords."""
+    """A value in the form in which a person writes it, without passwords."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, tuple):

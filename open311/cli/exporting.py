@@ -1,4 +1,4 @@
-"""`open311 export` and `open311 dump`: what is public, as files."""
+"""`open311 export` and `open311 dump`: public requests as files."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ PART = ".part"
 
 
 class ExportFormat(StrEnum):
-    """What `open311 export` can write."""
+    """The formats that `open311 export` can write."""
 
     CSV = "csv"
     NDJSON = "ndjson"
@@ -64,21 +64,23 @@ _ENDINGS = {
 
 
 @click.command("export")
-@click.option("--jurisdiction", default="", help="Whose requests. Not needed where one city is served.")
+@click.option(
+    "--jurisdiction", default="", help="The city's jurisdiction_id. Not needed if only one city is served."
+)
 @click.option(
     "--format",
     "wanted",
     type=click.Choice([str(format) for format in ExportFormat]),
-    help="What to write.  [default: what FILE's ending says, else csv]",
+    help="Format of the file.  [default: from FILE's ending, else csv]",
 )
 @click.option(
     "--output",
     default=STANDARD_OUTPUT,
     show_default=True,
     metavar="FILE",
-    help="Where to; - is standard output. A FILE that ends in .gz is compressed.",
+    help="File to write; - is standard output. A FILE that ends in .gz is compressed.",
 )
-@click.option("--status", type=click.Choice(["open", "closed"]), help="Only these.")
+@click.option("--status", type=click.Choice(["open", "closed"]), help="Only requests with this status.")
 @click.option("--service-code", multiple=True, help="Only this service; may be repeated.")
 @click.option("--start", default="", metavar="DATE", help="Requested at this time or later.")
 @click.option("--end", default="", metavar="DATE", help="Requested at this time or before.")
@@ -95,8 +97,8 @@ def export_command(
 ) -> None:
     """Export public requests to a file, oldest first, with all their extensions.
 
-    The file has what the API shows and nothing else: no reporters, no private requests. All of it is of one
-    moment. Memory does not grow with the number of requests. FILE is there once it is complete.
+    The file contains only what the API shows: no reporters and no private requests. All requests are read from one
+    snapshot of the database. Memory does not grow with the number of requests. FILE appears when it is complete.
 
     \b
     csv         for spreadsheets: an apostrophe stands before text that looks like a formula
@@ -114,7 +116,7 @@ def export_command(
     \b
     Exit status:
       0    everything is written
-      1    something went wrong; an old FILE is unchanged, a new one is not there
+      1    something went wrong; an old FILE is unchanged, and no new FILE is written
       2    the command was called wrongly
       130  stopped by Ctrl-C
     """
@@ -143,18 +145,18 @@ def export_command(
         sys.exit(STOPPED)
     except OSError as error:
         if isinstance(error, BrokenPipeError):
-            raise  # the reader has closed the pipe; click ends quietly
+            raise  # the reader has closed the pipe; click ends without a message
         fail(f"{output}: {error.strerror}")
 
 
 @click.command("dump")
 @click.option("--jurisdiction", help="One city; without it, every city.")
-@click.option("--again", is_flag=True, help="Make today's dump anew where there is one.")
+@click.option("--again", is_flag=True, help="Make today's dump again even if it exists.")
 def dump_command(jurisdiction: str | None, again: bool) -> None:
     """Make today's public dumps now, as the worker does every day.
 
-    They are files in CSV, NDJSON and GeoParquet below OPEN311_DATA_DIR/dumps, and the API lists them at
-    /open311/v2/dumps.json.
+    A dump is a set of files in CSV, NDJSON and GeoParquet below OPEN311_DATA_DIR/dumps. The API lists the dumps
+    at /open311/v2/dumps.json.
 
     \b
     Example:
@@ -167,10 +169,10 @@ def dump_command(jurisdiction: str | None, again: bool) -> None:
                 made = make_dump(platform, city, utc_now(), again=again)
             except OSError as error:
                 fail(f"{error.filename}: {error.strerror}")
-            files = ", ".join(file.name for file in made.files) if made else "today's dump is there already."
+            files = ", ".join(file.name for file in made.files) if made else "today's dump exists already."
             say(f"{city.id}: {files}")
     if not can_write_geoparquet():
-        say(f"GeoParquet is left out; to have it too: {INSTALL}")
+        say(f"GeoParquet is left out; to include it: {INSTALL}")
 
 
 def _format_of(output: str) -> ExportFormat:
@@ -179,16 +181,16 @@ def _format_of(output: str) -> ExportFormat:
 
 
 def _require_writable(format: ExportFormat, output: str) -> None:
-    """End the command at once where writing would fail later."""
+    """End the command now if writing the file would fail later."""
     if format is ExportFormat.GEOPARQUET:
         if not can_write_geoparquet():
             fail(f"GeoParquet needs pyarrow: {INSTALL}")
         if output == STANDARD_OUTPUT and sys.stdout.isatty():
-            fail("GeoParquet is no text; name a file with --output.")
+            fail("GeoParquet is a binary format; name a file with --output.")
 
 
 def _search(city: Jurisdiction, values: Mapping[str, str]) -> RequestSearch:
-    """The search that these values mean in the API, but without its default window of 90 days."""
+    """The search that these values mean in the API, but without the API's default window of 90 days."""
     read, faults = BulkArguments(zone=city.zone).read({name: [value] for name, value in values.items()})
     problems = [Problem(name, text) for name, text in faults]
     found = read_search(read, city, now=utc_now(), policy="allow", problems=problems)
@@ -231,7 +233,7 @@ def _write(export: Export, writer: Writer, file: IO[bytes]) -> None:
 
 @contextmanager
 def _bar() -> Iterator[Progress]:
-    """A bar on a terminal, nothing elsewhere. On standard error: the data may go to standard output."""
+    """A progress bar, if standard error is a terminal. Standard output may contain the data."""
     columns = (
         BarColumn(),
         TextColumn("{task.percentage:>3.0f} %  {task.completed:,.0f} of {task.total:,.0f} requests"),
@@ -245,7 +247,7 @@ def _bar() -> Iterator[Progress]:
 
 @contextmanager
 def _open_output(output: str) -> Iterator[IO[bytes]]:
-    """The file to write to. It has a temporary name until it is complete, and is removed if that fails."""
+    """The file to write to. It has a temporary name until it is complete, and is removed after an error."""
     if output == STANDARD_OUTPUT:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
@@ -269,6 +271,6 @@ def _open_output(output: str) -> Iterator[IO[bytes]]:
 
 @contextmanager
 def _gzipped(raw: IO[bytes]) -> Iterator[IO[bytes]]:
-    gzip_file: Any = igzip.GzipFile  # has no types
+    gzip_file: Any = igzip.GzipFile  # igzip has no types
     with gzip_file("", "wb", 2, raw, mtime=0) as file:
         yield file

@@ -1,4 +1,4 @@
-"""Groups of commands: their help, and how their commands fail."""
+"""Groups of commands: their help texts and their error messages."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from open311.errors import Open311Error
 
 
 class CommandGroup(click.Group):
-    """A group whose commands end with a sentence, not with a stack trace, when they fail with an error of ours."""
+    """A group whose commands print an Open311Error as one sentence, without a traceback."""
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """List the commands with their whole first sentence; click would cut it off."""
+        """List the commands with the whole first sentence of their help, which click would shorten."""
         found = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
         commands = [(name, command) for name, command in found if command is not None]
         with formatter.section("Commands"):
             formatter.write_dl([(name, command.get_short_help_str(limit=1_000)) for name, command in commands])
 
     def invoke(self, ctx: click.Context) -> object:
-        """Run the command."""
+        """Run the command. If it raises an Open311Error, print the error's message and exit with status 1."""
         try:
             return super().invoke(ctx)
         except Open311Error as error:

@@ -1,4 +1,4 @@
-"""`open311 keys`: giving out api_keys and revoking them."""
+"""`open311 keys`: creates and revokes api_keys."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ def keys() -> None:
 
 
 @keys.command()
-@click.option("--label", required=True, help="Who it is for, such as the app's name.")
+@click.option("--label", required=True, help="Who the key is for, such as the app's name.")
 @click.option(
-    "--jurisdiction", default=ALL_JURISDICTIONS, help="A jurisdiction_id; without it, the key is good for all."
+    "--jurisdiction", default=ALL_JURISDICTIONS, help="A jurisdiction_id; without it, the key is valid for all."
 )
-@click.option("--contact", default="", help="How to reach them.")
-@click.option("--test", "is_test", is_flag=True, help="Requests are taken, but never routed or listed.")
+@click.option("--contact", default="", help="How to reach the owner of the key.")
+@click.option("--test", "is_test", is_flag=True, help="Requests are accepted, but never routed or listed.")
 def add(label: str, jurisdiction: str, contact: str, is_test: bool) -> None:
-    """Make a key and show it. It cannot be shown again: only a digest of it is kept.
+    """Make a key and show it. It cannot be shown again, because only a digest of the key is stored.
 
     \b
     Example:
@@ -58,7 +58,7 @@ def list_all() -> None:
 @keys.command()
 @click.argument("number", type=int)
 def revoke(number: int) -> None:
-    """Revoke key NUMBER; from then on it is refused with 403.
+    """Revoke key NUMBER. From then on, calls with this key get 403.
 
     \b
     Example:
@@ -67,7 +67,7 @@ def revoke(number: int) -> None:
     """
     with command_platform() as platform:
         if not revoke_key(platform, number, now=utc_now()):
-            fail(f"there is no living key {number}; see `open311 keys list`.")
+            fail(f"there is no valid key {number}; see `open311 keys list`.")
     say(f"Key {number} is revoked.")
 
 

@@ -1,4 +1,4 @@
-"""Memory of processes that live long: what they keep, and when Python looks for garbage."""
+"""Memory of long-running processes: garbage collection, and memory that glibc keeps."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ KEPT_BYTES = 16 * 1024 * 1024
 
 @contextmanager
 def collection_paused() -> Iterator[None]:
-    """Pause the garbage collector for a block that makes objects which stay, such as modules.
+    """Pause the garbage collector during a block whose objects stay alive, such as an import of modules.
 
-    There it finds no garbage, and costs a tenth of the block's time.
+    The collector would find no garbage there, and would take a tenth of the block's time.
     """
     gc.disable()
     try:
@@ -26,17 +26,17 @@ def collection_paused() -> Iterator[None]:
 
 
 def use_one_blas_thread() -> None:
-    """Call it before NumPy is imported, which comes with Shapely: it would start a thread for each core.
+    """Keep NumPy's BLAS library from starting a thread for each core. Call this before Shapely imports NumPy.
 
-    Nothing here multiplies matrices, and idle threads of BLAS keep their cores busy for a while.
+    This server multiplies no matrices, and idle BLAS threads use CPU time for a while after their start.
     """
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 def keep_freed_memory() -> None:
-    """Make glibc keep the memory of a large answer for the next one; do nothing where the C library is another.
+    """Make glibc keep the memory of a large answer for the next answer. Other C libraries are left unchanged.
 
-    To get it from the kernel again would take a tenth of the next answer's time.
+    Otherwise glibc returns the memory to the kernel, and getting it back takes a tenth of the next answer's time.
     """
     with suppress(AttributeError, OSError):
         mallopt = ctypes.CDLL(None).mallopt

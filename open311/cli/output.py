@@ -1,4 +1,4 @@
-"""What commands print: results on standard output, failures and progress beside data on standard error."""
+"""Output of commands: results go to standard output; errors go to standard error."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def say(text: str) -> None:
 
 
 def say_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print a table whose cells are plain text. The first column is never wrapped, the others are never cut off."""
+    """Print a table of plain text. The first column never wraps. The other columns wrap and are never cut off."""
     first, *others = headings
     table = Table(Column(first, no_wrap=True), *(Column(name, overflow="fold") for name in others), box=None)
     for row in rows:

@@ -1,4 +1,4 @@
-"""How a child of `open311 run` notices that its parent is gone: their pipe closes, however the parent ends."""
+"""Ends a child of `open311 run` when its parent has ended: the pipe between them closes, even after a crash."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ PARENT_VARIABLE = "OPEN311_PARENT_PIPE"
 
 
 def end_with_parent() -> None:
-    """End this process with its parent, if that is `open311 run`; otherwise do nothing."""
+    """End this process when its parent ends, if the parent is `open311 run`; otherwise do nothing."""
     if os.environ.pop(PARENT_VARIABLE, "") != "stdin":
         return
 

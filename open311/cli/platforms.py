@@ -1,4 +1,4 @@
-"""What commands work on: the settings, a running database, the platform over it, one of its jurisdictions."""
+"""The objects that commands need: settings, a running database, a platform, a jurisdiction."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ DATABASE = "open311"
 
 
 def read_settings() -> Settings:
-    """The settings in force; a wrong one raises Misconfigured, which ends the command with a sentence."""
+    """The current settings. A wrong one raises Misconfigured, and the command ends with its message."""
     return Settings.from_environ()
 
 
 @contextmanager
 def running_database(settings: Settings) -> Iterator[tuple[Settings, Cluster | None]]:
-    """Settings that name a database: that of DATABASE_URL, or else one in the private cluster.
+    """Yield settings that name a running database, and the private cluster if the database is in it.
 
-    The cluster is held for the block, and comes with the settings.
+    The database is that of DATABASE_URL, else one in the private cluster, which runs at least until the block ends.
     """
     if settings.database_url:
         yield settings, None
@@ -41,7 +41,7 @@ def running_database(settings: Settings) -> Iterator[tuple[Settings, Cluster | N
 
 @contextmanager
 def command_platform() -> Iterator[Platform]:
-    """The prepared platform of one short command, which logs warnings only."""
+    """A prepared platform for a short command. Only warnings and errors are logged."""
     settings = read_settings()
     configure_logs("warning")
     with running_database(settings) as (settings, _), prepared_platform(settings) as platform:

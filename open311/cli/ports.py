@@ -16,10 +16,10 @@ PORTS_TO_TRY = 20
 
 @contextmanager
 def claimed_port(settings: Settings) -> Iterator[int]:
-    """A free port for the block: OPEN311_PORT if that is set, else the first free one from the default upwards.
+    """Claim a free port during the block: OPEN311_PORT if set, else the first free port from the default upwards.
 
-    A look at the port is not enough. Nothing listens on it before the server does, and two granian servers share a
-    port without an error. So two runs that start at the same time also claim a name for the port.
+    It is not enough to test whether the port is free: the server binds it later, and two granian servers can bind
+    the same port without an error. So each run also claims a name for its port.
     """
     if os.environ.get("OPEN311_PORT"):
         candidates = [settings.port]
@@ -34,9 +34,9 @@ def claimed_port(settings: Settings) -> Iterator[int]:
 
 
 def _claim(name: socket.socket, port: int) -> bool:
-    """Bind a port's name until the socket closes; False where another process has it.
+    """Bind a port's name until the socket closes. Returns False if another process has bound the name.
 
-    Linux only: the other systems have no socket names without a file.
+    Only Linux has names for sockets that need no file. On other systems this does nothing and returns True.
     """
     if sys.platform != "linux":
         return True

@@ -1,4 +1,4 @@
-"""`open311 publish`: rendering again what the public sees."""
+"""`open311 publish`: renders public requests again."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from schemas.values import format_instant
 def publish(jurisdiction: str | None, again: bool, status: bool) -> None:
     """Render requests again after names or the renderer have changed.
 
-    The worker does the same in the background; this command does it now, with a progress bar. It may be stopped
-    and run again, and several may run at the same time.
+    The worker does the same in the background. This command does it now, with a progress bar. You can stop this
+    command and run it again, or run it several times at once.
 
     \b
     Examples:

@@ -1,4 +1,4 @@
-"""`open311 requests`: what staff do with single requests."""
+"""`open311 requests`: shows and changes single requests, for staff."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ def requests() -> None:
     """Look at single requests and change them, as staff do."""
 
 
-_JURISDICTION = click.option("--jurisdiction", default="", help="Not needed where one city is served.")
+_JURISDICTION = click.option(
+    "--jurisdiction", default="", help="The city's jurisdiction_id. Not needed if only one city is served."
+)
 
 
 @requests.command()
@@ -61,7 +63,7 @@ def update(
     visibility: str | None,
     expected: str | None,
 ) -> None:
-    """Change request SERVICE_REQUEST_ID; the public sees it at once, and the history keeps it.
+    """Change request SERVICE_REQUEST_ID. The change is public at once and is recorded in the history.
 
     \b
     Example:
@@ -97,9 +99,9 @@ def update(
     help="What to erase; may be given several times.",
 )
 def erase(service_request_id: str, jurisdiction: str, parts: tuple[str, ...]) -> None:
-    """Erase parts of request SERVICE_REQUEST_ID for good; its history keeps that they were erased.
+    """Erase parts of request SERVICE_REQUEST_ID permanently. Its history records what was erased.
 
-    Dumps are made anew at night. Backups and files that others downloaded keep what they hold.
+    Backups, files that others have downloaded, and dumps made before still contain the erased parts.
 
     \b
     Example:

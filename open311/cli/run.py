@@ -1,4 +1,4 @@
-"""`open311 run`: everything at once on this machine."""
+"""`open311 run`: starts everything on this machine."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from open311.settings import Settings, variable
 @click.command()
 @click.option("--examples", default=300, show_default=True, help="Made-up requests for each empty city.")
 def run(examples: int) -> None:
-    """Bring everything up on this machine: database, schema, cities, examples, server and worker.
+    """Start everything on this machine: database, schema, cities, examples, server and worker.
 
-    It uses the database of DATABASE_URL or, without that, a private PostGIS cluster under ./var. A process that
-    dies is started again. Ctrl-C stops everything.
+    The database is that of DATABASE_URL, or a private PostGIS cluster under ./var if DATABASE_URL is not set. A
+    process that dies is started again. Ctrl-C stops everything.
     """
     settings = read_settings()
     configure_logs(settings.log_level)

@@ -17,9 +17,9 @@ from open311.cli.web_processes import serve_application
 @click.option("--port", type=int, help="Port to listen on.")
 @click.option("--workers", type=int, help="Web processes.")
 def serve(host: str | None, port: int | None, workers: int | None) -> None:
-    """Serve the API on granian. Migrate first: `open311 db migrate`.
+    """Serve the API with granian. Migrate the database first: `open311 db migrate`.
 
-    On SIGTERM, calls that are under way may finish. Any other WSGI server can run `wsgi:application`.
+    On SIGTERM, the server finishes the calls that it has begun. Any other WSGI server can run `wsgi:application`.
     """
     settings = read_settings()
     settings = replace(

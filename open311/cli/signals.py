@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM in long-running commands, also at the two moments where Python would lose one."""
+"""SIGINT and SIGTERM in long-running commands. Two functions here prevent that Python loses a signal."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import time
 
 STOPPING = (signal.SIGINT, signal.SIGTERM)
 GRACE_S = 30
-"""How long calls and jobs under way may take to finish after one of these signals."""
+"""How long calls and jobs that have begun may take to finish after SIGINT or SIGTERM."""
 
 
 def hold_signals_while_forking() -> None:
     """Block SIGINT and SIGTERM during each fork, and deliver them after it.
 
-    A signal that reached the child before its handlers are reset would run the parent's, which stop nothing there.
+    A new child still has the parent's handlers, which do not stop the child. A signal at that moment would be lost.
     """
     os.register_at_fork(before=_block, after_in_parent=_unblock, after_in_child=_be_stoppable)
 
@@ -23,12 +23,13 @@ def hold_signals_while_forking() -> None:
 def check_signals_every_second(parent: int | None = None) -> None:
     """Wake the main thread once a second, so that it runs the handlers of signals that have arrived.
 
-    parent  end this process when its parent is no longer the process with this id
-    Call it in the main thread, which is going to wait for a lock. A signal that arrives just before that wait does
-    not end it, and its handler would run with the next signal only. On a busy machine that happened to SIGTERM.
+    parent  the parent's process id; this process ends when its parent is another one
+    Call this in the main thread before it waits for a lock. A signal that arrives just before the wait does not
+    interrupt the wait, and Python would run the handler only after the next signal. This has happened with SIGTERM
+    on a busy machine.
     """
     main_thread = threading.get_ident()
-    signal.signal(signal.SIGURG, lambda *_: None)  # by default this signal is ignored and would wake nobody
+    signal.signal(signal.SIGURG, lambda *_: None)  # by default SIGURG is ignored and would not interrupt the wait
 
     def check() -> None:
         while parent is None or os.getppid() == parent:
@@ -48,7 +49,7 @@ def _unblock() -> None:
 
 
 def _be_stoppable() -> None:
-    """In the child: a signal ends it, until granian sets handlers of its own."""
+    """Restore the default handlers in the child, so that a signal ends the child until granian sets its own."""
     for number in STOPPING:
         signal.signal(number, signal.SIG_DFL)
     _unblock()

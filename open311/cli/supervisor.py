@@ -1,4 +1,4 @@
-"""Keeping the server, the worker and the private database up, and stopping them together."""
+"""The supervisor of `open311 run`: keeps server, worker and private database running, and stops them together."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from open311.settings import Settings
 
 FIRST_ANSWER_S = 60.0
 KILL_AFTER_S = GRACE_S + 5.0
-"""A child ends by itself within `GRACE_S`."""
+"""A child should end by itself within `GRACE_S`; after this time it is killed."""
 
 
 class Supervisor:
-    """Runs `open311 serve` and `open311 worker` as children until it is told to stop.
+    """Runs `open311 serve` and `open311 worker` as child processes until it is told to stop.
 
-    cluster  the private database, which this process holds; None where DATABASE_URL names another
+    cluster  the private database, which this process keeps running; None if DATABASE_URL names a database
     """
 
     COMMANDS = ("serve", "worker")
-    """In the order in which they are started and stopped: the last calls to the server find the worker running."""
+    """The order of starting and stopping: the worker still runs during the server's last calls."""
 
     def __init__(self, environment: dict[str, str], settings: Settings, cluster: Cluster | None) -> None:
         self._environment = environment | {PARENT_VARIABLE: "stdin"}
@@ -40,7 +40,7 @@ class Supervisor:
         self._is_stopping = threading.Event()
 
     def run(self, greet: Callable[[str], None]) -> None:
-        """Start the children, and start them again when they die, until SIGINT, SIGTERM or SIGHUP.
+        """Start the children, and restart any that die, until SIGINT, SIGTERM or SIGHUP arrives.
 
         greet  called with the server's address once the server answers
         """
@@ -64,11 +64,11 @@ class Supervisor:
             [sys.executable, "-m", "open311", command],
             env=self._environment,
             stdin=subprocess.PIPE,
-            start_new_session=True,  # Ctrl-C reaches this process alone, which ends the children in order
+            start_new_session=True,  # Ctrl-C must reach only this process, which ends the children in order
         )
 
     def _answers(self) -> bool:
-        """Wait for the server's first answer; False when stopped before it."""
+        """Wait for the server's first answer. Returns False if a signal to stop comes first."""
         deadline = time.monotonic() + FIRST_ANSWER_S
         while not self._is_stopping.wait(0.1):
             if self._children["serve"].poll() is not None:
@@ -80,7 +80,7 @@ class Supervisor:
         return False
 
     def _restart_dead(self) -> None:
-        """Start again what has died: the database first, as the children need it."""
+        """Restart what has died. The database comes first, because the children need it."""
         if self._cluster is not None:
             try:
                 self._cluster.ensure_running()

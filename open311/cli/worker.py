@@ -21,14 +21,14 @@ from open311.storage.engine import libpq_dsn
 @click.command()
 @click.option("--once", is_flag=True, help="Stop when outbox and queue are empty.")
 def worker(once: bool) -> None:
-    """Do background work: what follows from changes, ids for batch requests, republishing, cleaning up.
+    """Do background work: dispatch changes, get ids for batch requests, republish, dump, clean up.
 
-    A worker that is killed loses nothing: another worker does its jobs.
+    If a worker is killed, another worker takes over its jobs, and nothing is lost.
     """
     end_with_parent()
     with running_database(read_settings()) as (settings, _):
         configure_logs(settings.log_level)
-        # A job and the dispatcher at once, and a recount holds two.
+        # The dispatcher and a job run at the same time, and a recount needs two connections.
         pool_size = max(settings.pool_size, 4)
         platform = open_platform(replace(settings, statement_timeout_ms=0, pool_size=pool_size))
         _require_job_queue(platform)
@@ -42,7 +42,7 @@ def worker(once: bool) -> None:
 
 
 def _require_job_queue(platform: Platform) -> None:
-    """End with a sentence when there is no database, or no tables in it: the job queue is one of them."""
+    """End with a message if the database does not answer or has not been migrated: then there is no job queue."""
     for check in check_readiness(platform):
         if check.name in ("database", "schema") and not check.is_ok:
             fail(f"{check.name}: {check.detail}")

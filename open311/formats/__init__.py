@@ -1,4 +1,4 @@
-"""Plain data to bytes: JSON and XML bodies, generated from the schemas. No Flask, no database."""
+"""Reading and writing of formats. JSON and XML bodies follow from the schemas. No Flask, no database."""
 
 from open311.formats.documents import (
     JSON,

@@ -1,4 +1,4 @@
-"""Whole documents from plain data: JSON by orjson, XML by the standard's own conventions (A38 to A44)."""
+"""JSON and XML documents from plain data. XML follows the conventions of the standard (A38 to A44)."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ class Format(StrEnum):
 
     @property
     def media_type(self) -> str:
-        """Content-Type, charset included (A44)."""
+        """The value of Content-Type, with the charset (A44)."""
         return _MEDIA_TYPES[self]
 
     @property
     def error_format(self) -> Format:
-        """How its errors are written: in itself."""
+        """The format of errors: the same as that of other answers."""
         return self
 
 
@@ -38,9 +38,9 @@ _MEDIA_TYPES = {JSON: "application/json; charset=utf-8", XML: "text/xml; charset
 
 
 def document(shape: Shape, content: Any, output: Format) -> bytes:
-    """A whole body.
+    """A whole body in JSON or XML.
 
-    content  plain data (`Shape.plain`): a list for a shape with items, else one object
+    content  plain data (`Shape.plain`): a list if the shape has items, otherwise one object
     """
     if output is JSON:
         return orjson.dumps(content)
@@ -54,7 +54,7 @@ def join_items(shape: Shape, items: Iterable[bytes], output: Format) -> bytes:
     parts = list(items)
     if not parts:
         return b"[]" if output is JSON else f"{DECLARATION}{element(shape.root, '')}".encode()
-    # Put the list's start and end into the first and the last item: adding them afterwards would copy the body.
+    # Add the list's start and end to the first and the last item: adding them to the body would copy the body.
     start, between, end = (b"[", b",", b"]") if output is JSON else _around(shape)
     parts[0] = start + parts[0]
     parts[-1] += end
@@ -63,7 +63,7 @@ def join_items(shape: Shape, items: Iterable[bytes], output: Format) -> bytes:
 
 @cache
 def _around(shape: Shape) -> tuple[bytes, bytes, bytes]:
-    """What stands before, between and after the items of an XML list."""
+    """The text before, between and after the items of an XML list."""
     start, end = element(shape.root, "\n").split("\n")
     return f"{DECLARATION}{start}".encode(), b"", end.encode()
 
@@ -74,17 +74,17 @@ def json_item(content: dict[str, Any]) -> str:
 
 
 def xml_item(shape: Shape, content: dict[str, Any]) -> str:
-    """One item of an XML list, its own element around it."""
+    """One item of an XML list, as an element."""
     return element(shape.item, _children(shape, content))
 
 
 def json_fragments(content: dict[str, Any]) -> tuple[str, ...]:
-    """Each field of a body on its own, for `with_fragments`."""
+    """Each field of an object as a separate text, for `with_fragments`."""
     return tuple(f'"{name}":{orjson.dumps(value).decode()}' for name, value in content.items())
 
 
 def with_fragments(item: bytes, added: Iterable[str], output: Format) -> bytes:
-    """A rendered item with more fields after its own."""
+    """A rendered item with the `added` fields at its end."""
     if output is JSON:
         return with_fields(item, ",".join(added).encode())
     end = item.rindex(b"</")
@@ -92,7 +92,7 @@ def with_fragments(item: bytes, added: Iterable[str], output: Format) -> bytes:
 
 
 def with_fields(item: bytes, added: bytes) -> bytes:
-    """A JSON item with more fields after its own. `added` is those fields, joined by commas."""
+    """A JSON item with the `added` fields, joined by commas, at its end."""
     return b"%b,%b}" % (item[:-1], added)
 
 

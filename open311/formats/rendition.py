@@ -1,4 +1,4 @@
-"""What the public sees of one value, rendered once in both formats."""
+"""The public view of a request, rendered in JSON and XML when the request is written."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _REQUEST = shape_of(ServiceRequestSchema)
 _EXTRAS = shape_of(ExtrasSchema)
 
 RENDERER_VERSION = 1
-"""Raise it when the bytes of a rendition change: stored renditions of another version are made anew."""
+"""Increment this when the bytes of a rendition change. Stored renditions of other versions are rendered again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rendition:
-    """One item as it stands inside a JSON list and inside an XML list, and the fields that may be added to it.
+    """A request as an item of a JSON list and of an XML list, with the extension fields that may be added to it.
 
-    bulk_csv  its line in the CSV of GeoReport Bulk
+    bulk_csv  the request's line in the CSV of GeoReport Bulk
     """
 
     json: str
@@ -40,9 +40,9 @@ class Rendition:
 
 
 def render_request(request: PublicRequest, extras: Extras) -> Rendition:
-    """Both renditions of a request, made from one set of plain data so that they cannot differ.
+    """Render a request in both formats, from the same plain data, so that the formats cannot differ.
 
-    extras  each of its fields is rendered by itself, to be added to an item
+    extras  each of its fields is rendered separately, to be added to the item on request
     """
     content, markup = _REQUEST.parts(request)
     added, xml_extras = _EXTRAS.parts(extras)

@@ -1,7 +1,7 @@
-"""A schema's wire shape: names, order and types, read once from marshmallow and then used without it.
+"""Shapes: the names, order and types of a schema's fields, read once from marshmallow.
 
-A function is compiled for each shape. It takes less than half the time of marshmallow's dump
-(spec/decisions/0020-generated-renderers.md); a test proves that both give the same.
+Each shape compiles a function that renders values without marshmallow. It takes less than half the time of
+marshmallow's dump (spec/decisions/0020-generated-renderers.md). A test proves that both give the same result.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from schemas.base import Body, Degrees, Geometry, Instant, Items, ListIfAny, Opt
 from schemas.values import format_instant
 
 Parts = Callable[[Any], tuple[dict[str, Any], tuple[str, ...]]]
-"""From a value to its plain data and to its fields as XML elements, one for each column."""
+"""A function from a value to its plain data and to its XML elements, one for each column."""
 
 
 class Kind(StrEnum):
-    """How a field is written."""
+    """The kinds of field: each is rendered in its own way."""
 
     TEXT = "text"
     OPTIONAL_TEXT = "optional text"
@@ -38,13 +38,14 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One field: its wire name, how to get it, how to write it.
+    """One field of a body.
 
-    path      attributes that lead to it, such as `place.address`
-    item      shape of each item, for a list of bodies
-    body      shape of a body inside the body
-    xml_item  element of each word, for a list of words
-    is_omitted_empty  whether the field is left out when there is nothing in it
+    name              the field's name on the wire
+    path              the attribute of the value that holds the field, such as `place.address`
+    item              the shape of each item, if the field is a list of bodies
+    body              the shape of the field, if the field is a body itself
+    xml_item          the name of the element of each word, if the field is a list of words
+    is_omitted_empty  whether the field is left out if it is empty
     """
 
     name: str
@@ -58,23 +59,23 @@ class Column:
 
 @dataclass(frozen=True, eq=False)
 class Shape:
-    """A body: its columns in the order of the wire and its XML names. Compared and hashed by identity."""
+    """A body: its columns in wire order, and its XML names. Compared and hashed by identity."""
 
     columns: tuple[Column, ...]
     root: str
     item: str
 
     def plain(self, value: Any) -> dict[str, Any]:
-        """The value as JSON has it: the standard's names in the standard's order."""
+        """The value as a dict for JSON, with the standard's names in the standard's order."""
         return self.parts(value)[0]
 
     def plain_list(self, values: Iterable[Any]) -> list[dict[str, Any]]:
-        """Several values as JSON has them."""
+        """Several values as dicts for JSON."""
         return [self.plain(value) for value in values]
 
     @cached_property
     def parts(self) -> Parts:
-        """The function that renders a value in both formats at once, compiled at the first use."""
+        """The function that renders a value in both formats at once. It is compiled at the first use."""
         return _compiled(self)
 
 
@@ -112,7 +113,7 @@ def _kind(field: fields.Field[Any]) -> Kind:
     raise TypeError(f"{type(field).__name__} has no wire form yet; add it to shapes.py")
 
 
-# The compiler: for each kind, statements that take the value `v` and leave its plain data and its XML text.
+# The compiler. For each kind: statements that put the plain data into `v` and the XML text into `x`.
 
 _STATEMENTS = {
     Kind.TEXT: "{v} = clean_text({v}); {x} = escaped({v})",
@@ -162,7 +163,7 @@ def _source(shape: Shape) -> Iterator[str]:
 
 
 def _markup(number: int, column: Column) -> str:
-    """The expression of a column's element, and a comma."""
+    """The source text of an expression for a column's element, followed by a comma."""
     empty = f"'' if is_omitted_{number} else " if column.is_omitted_empty else ""
     return f"f'<{column.name}>{{x{number}}}</{column.name}>' if x{number} else {empty}'<{column.name}/>',"
 

@@ -1,1 +1,1 @@
-"""One use-case a module; each owns its transaction. No HTTP here, no SQL."""
+"""Use cases, one per module. Each opens its own transactions. No HTTP and no SQL here."""

@@ -1,4 +1,4 @@
-"""What every operation needs: the database, the jurisdictions, the queue and the operator's choices."""
+"""The platform: the parts of a server that every operation needs."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ T = TypeVar("T")
 
 
 class Process:
-    """What a process of the server keeps and changes while it runs, on behalf of one platform.
+    """The state of one platform that changes while the process runs.
 
-    numbers     numbers for new requests
-    is_synced   set once this process has written the catalogues down
-    is_waiting  held by the one caller who may wait for changes
+    numbers     the source of numbers for new requests
+    is_synced   set when this process has stored the catalogues
+    is_waiting  the lock of the one caller that may wait for changes
     """
 
     def __init__(self) -> None:
@@ -34,9 +34,9 @@ class Process:
         self._remembered: dict[Callable[..., Any], Callable[..., Any]] = {}
 
     def remembered(self, function: Callable[P, T], *, most: int = 1_024) -> Callable[P, T]:
-        """The same function, which remembers its newest results as long as this platform lives.
+        """The function with an LRU cache, which lives as long as this platform.
 
-        most  how many; counts at the first use
+        most  the size of the cache; only the first call for a function sets it
         """
         found = self._remembered.get(function)
         if found is None:
@@ -48,7 +48,7 @@ class Process:
 class Platform:
     """One server's parts, made once per process by `open_platform`. Compared and hashed by identity.
 
-    process  what changes while the server runs; all else is as it was made
+    process  the state that changes while the server runs; everything else is constant
     """
 
     settings: Settings
@@ -58,14 +58,14 @@ class Platform:
     process: Process = field(default_factory=Process)
 
     def close(self) -> None:
-        """Give the database's connections back."""
+        """Close the database's connections."""
         self.database.close()
 
 
 def open_platform(settings: Settings) -> Platform:
-    """The platform that the settings describe. It does not connect yet, and a broken plugin does not stop it.
+    """Make the platform that the settings describe. It does not connect yet. A broken plugin is not served.
 
-    Raises Misconfigured where the settings name no database; commands fill in the private one.
+    Raises Misconfigured if the settings name no database. Commands set the private database before they call this.
     """
     if not settings.database_url:
         raise Misconfigured("DATABASE_URL: is not set; it must look like postgresql://user:password@host/name.")

@@ -1,4 +1,4 @@
-"""Making a record's public side, in the transaction that changes the record."""
+"""Publications: the public view of a record, written in the transaction that changes the record."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from open311.storage.engine import Connection
 from open311.storage.publications import Publication, text_search_language
 
 ROWS_PER_TRANSACTION = 1_000
-"""How many requests a transaction renders where all of a city's are rendered."""
+"""How many requests one transaction renders when all requests of a city are rendered again."""
 
 __all__ = ["Names", "names_for", "publication_of", "publish_requests", "text_search_language"]
 
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """A jurisdiction's living names, and those of services that it has retired."""
+    """The names in a jurisdiction's catalogue, and the names of its retired services."""
 
     jurisdiction: Jurisdiction
     retired: Mapping[str, str]
@@ -44,7 +44,7 @@ class Names:
         return self.retired.get(code) or code
 
     def agency(self, record: RequestRecord) -> str:
-        """The responsible agency's name: what an import said, else the department's name."""
+        """The name of the responsible agency: that of the import, else the department's name."""
         if record.agency_responsible or not record.department:
             return record.agency_responsible
         try:
@@ -54,7 +54,7 @@ class Names:
 
 
 def names_for(connection: Connection, jurisdiction: Jurisdiction) -> Names:
-    """The names that rendering needs; those of retired services are read from the database."""
+    """The names that rendering needs. The names of retired services come from the database."""
     return Names(jurisdiction, catalogue.read_service_names(connection, jurisdiction.id))
 
 
@@ -78,7 +78,7 @@ def public_view(record: RequestRecord, names: Names) -> PublicRequest:
 
 
 def extras_of(record: RequestRecord, names: Names, notes: Iterable[Note]) -> Extras:
-    """What `extensions=` can show: never the reporter, and only answers to attributes that are declared public."""
+    """The fields that `extensions=` can add. Never the reporter, and only answers to public attributes."""
     service = names.jurisdiction.service(record.service_code)
     return Extras(
         extended_attributes=ExtendedAttributes(
@@ -112,7 +112,7 @@ def notes_of(events: Iterable[Event]) -> list[Note]:
 
 
 def publication_of(record: RequestRecord, names: Names, notes: Iterable[Note]) -> Publication:
-    """A record's public side; a tombstone for a record that only staff can see."""
+    """A record's publication; a tombstone if only staff can see the record."""
     if not record.visibility.is_shown:
         return Publication(record, None)
     shown = public_view(record, names)
@@ -132,9 +132,9 @@ def publish_requests(
     names: Names,
     notes: Mapping[int, Sequence[Note]] | None = None,
 ) -> None:
-    """Write the public side of records whose history is stored. Records without an id have none yet (A14).
+    """Write the publications of records whose history is stored. A record without an id is not published yet (A14).
 
-    notes  the whole public histories by the records' numbers; without them, they are read
+    notes  the complete public history of each record, by its number; if not given, they are read
     """
     shown = [record for record in records if record.service_request_id]
     if notes is None:

@@ -1,1 +1,1 @@
-"""HTTP: parsing what came, calling one operation, answering in the format of the URL."""
+"""HTTP: parse the call, run one operation, answer in the format of the URL."""

@@ -18,7 +18,7 @@ from open311.web.parsing import Parameters, first
 class Access:
     """Who may call an address.
 
-    identify  finds out who calls before the city and the parameters are looked at; raises Forbidden for others.
+    identify  returns the caller, or raises Forbidden. It runs before the city and the parameters are checked.
               None where anybody may call.
     """
 
@@ -26,13 +26,13 @@ class Access:
     identify: Callable[[Platform, Request, Parameters], Principal] | None
 
     def check_city(self, principal: Principal | None, city: Jurisdiction | None) -> None:
-        """Forbidden where the caller may not act for the city that is asked."""
+        """Raises Forbidden if the caller's key is not valid for the city of the call."""
         if principal is not None and city is not None:
             require_scope(principal, city.id)
 
 
 def _key_holder(platform: Platform, request: Request, sent: Parameters) -> Principal:
-    """Whoever holds the key in api_key, Authorization: Bearer or X-Api-Key. Raises Forbidden (A56, A57)."""
+    """The holder of the key in api_key, Authorization: Bearer or X-Api-Key. Raises Forbidden (A56, A57)."""
     scheme, _, credential = request.headers.get("Authorization", "").partition(" ")
     bearer = credential.strip() if scheme.lower() == "bearer" else ""
     given = first(sent, "api_key") or bearer or request.headers.get("X-Api-Key", "").strip()
@@ -40,6 +40,6 @@ def _key_holder(platform: Platform, request: Request, sent: Parameters) -> Princ
 
 
 ANYBODY = Access("anybody", None)
-"""Public: no key is looked at."""
+"""Public. A key is neither needed nor checked."""
 API_KEY = Access("api_key", _key_holder)
-"""Whoever holds a living api_key that is good for the city."""
+"""Only holders of an api_key that is valid for the city and not revoked."""

@@ -26,7 +26,7 @@ _ERRORS = shape_of(ErrorSchema)
 
 READING = ("GET", "HEAD")
 LEAST_TO_PACK = 1_400
-"""Bytes; less fits into one packet anyway."""
+"""Bytes. A shorter body fits into one network packet even without compression."""
 
 _CALLBACK = re.compile(r"[A-Za-z_$][\w$.]{0,63}", re.ASCII)
 
@@ -40,27 +40,27 @@ class _Error:
 
 
 class WholeResponse(Response):
-    """An answer that lies in memory with all its headers: it goes out as it is.
+    """An answer whose body and headers are complete and in memory, so it is sent without further work.
 
-    Werkzeug's own goes through headers and body once more, for those that may be streams or lack a length; and it
-    checks each header that it is given, which for those of a small answer takes as long as finding it.
+    Werkzeug's Response checks each header, and goes through headers and body again in case the body is a stream
+    or has no length. For a small answer these checks take as long as finding the answer.
     """
 
     default_mimetype = None
 
     def __init__(self, body: bytes | None, status: int, known: list[tuple[str, str]]) -> None:
-        """`known` are headers of our own making; what is added to `headers` later comes after them."""
+        """`known` are headers that this server makes and need no check. Headers added later follow them."""
         super().__init__(None if body is None else (body,), status)
         self._known = known
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Send it, without the body to those who did not ask for it."""
+        """Send the answer. HEAD gets no body."""
         start_response(self.status, [*self._known, *self.headers.to_wsgi_list()])
         return () if environ["REQUEST_METHOD"] == "HEAD" else cast("Iterable[bytes]", self.response)
 
 
 def send(call: Call, answer: Answer) -> Response:
-    """An answer as a response. A GET gets an ETag, and 304 where the client has the same bytes already."""
+    """An answer as a response. A GET gets an ETag, or 304 if the client already has the same bytes."""
     body = answer.body
     if call.request.method not in READING:
         return _whole(
@@ -89,13 +89,13 @@ def _whole(body: bytes, status: int, headers: list[tuple[str, str]]) -> Response
 
 @lru_cache(maxsize=512)
 def validator_of(body: bytes) -> str:
-    """A validator made of the bytes themselves."""
+    """A digest of the body, for its ETag."""
     return blake2b(body, digest_size=12).hexdigest()
 
 
 def _caching(call: Call, validator: str, cache_control: str) -> list[tuple[str, str]]:
-    """What lets caches keep an answer, and ask each time whether it still holds."""
-    # Weak for Atom: its link to the next page holds the moment from which "the last 90 days" are counted.
+    """The headers by which caches keep an answer and revalidate it."""
+    # Atom's ETag is weak: the body's link to the next page contains the time from which 90 days are counted.
     weakness = "W/" if call.output is Feed.ATOM else ""
     return [
         ("ETag", f'{weakness}"{call.tag(validator)}"'),
@@ -116,7 +116,7 @@ def _ascii(name: str) -> str:
 
 
 def make_cachable(call: Call, response: Response, validator: str) -> None:
-    """Let caches keep an answer that was made elsewhere."""
+    """Add caching headers to a response that `send` did not make."""
     response.headers.extend(_caching(call, validator, "no-cache"))
 
 

@@ -1,4 +1,4 @@
-"""Serving endpoints: the blueprint finds the city, reads, checks access, calls the view and sends its answer."""
+"""Serving endpoints: check access, find the city, read the parameters, call the view, send its answer."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ REMEMBERED_QUERIES = 2_048
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """The parameters of a call, read."""
+    """The parsed parameters of a call."""
 
     city: Jurisdiction | None
     values: Values
@@ -39,10 +39,10 @@ class _Reading:
 
 
 class BoundEndpoint:
-    """An endpoint of one server.
+    """An endpoint, bound to the platform of one server.
 
-    Most callers send the same query again and again, and reading it takes longer than what follows: readings are
-    remembered, by the query's bytes.
+    Most clients repeat the same queries, and parsing a query takes longer than the rest of the call. So parsed
+    queries are cached, by the bytes of the query.
     """
 
     def __init__(self, endpoint: Endpoint, platform: Platform) -> None:
@@ -56,7 +56,7 @@ class BoundEndpoint:
 
         suffix  json or xml; None where the path has none
         path    the values of the path's variables
-        Raises what the reading, the access rule and the view raise.
+        Raises what parsing, the access rule and the view raise.
         """
         for name, value in path.items():
             if NUL in value:
@@ -115,13 +115,13 @@ class BoundEndpoint:
         return _Reading(city, Values(values), problems, tuple(schema.near_misses(sent)))
 
     def _nul_problems(self, sent: Parameters) -> Iterator[Problem]:
-        """What is wrong with a form that holds NUL characters anywhere, which nothing could keep."""
+        """A problem for each field of a form that holds NUL: PostgreSQL cannot store that character."""
         for name, values in sent.items() if self.endpoint.method == "POST" else ():
             if NUL in name or any(NUL in value for value in values):
                 yield Problem(name[:60], HOLDS_NUL)
 
     def _city(self, sent: Parameters, path: Mapping[str, str]) -> Jurisdiction | None:
-        """The jurisdiction that is asked. Raises NotFound, and Invalid where one has to be named."""
+        """The jurisdiction of the call. Raises NotFound if unknown, Invalid if it is missing but required."""
         rule = self.endpoint.city
         if rule is City.NONE:
             return None
@@ -137,7 +137,7 @@ class BoundEndpoint:
 
 
 def register_endpoints(app: flask.Flask, api: GeoReportApi, bound: Iterable[BoundEndpoint]) -> None:
-    """Serve endpoints as Flask routes, a blueprint for each surface."""
+    """Register endpoints as Flask routes, with one blueprint for each surface."""
     endpoints = list(bound)
     for surface in SURFACES:
         blueprint = SurfaceBlueprint(surface, (one for one in endpoints if one.endpoint.surface is surface))
@@ -148,7 +148,7 @@ def register_endpoints(app: flask.Flask, api: GeoReportApi, bound: Iterable[Boun
 
 
 class SurfaceBlueprint(DescribedBlueprint):
-    """The endpoints of a surface as Flask routes, described in OpenAPI where the surface is."""
+    """The endpoints of a surface as Flask routes. OpenAPI describes them if the surface is documented."""
 
     def __init__(self, surface: Surface, endpoints: Iterable[BoundEndpoint]) -> None:
         super().__init__(surface.name, __name__, description=surface.description)
@@ -164,7 +164,7 @@ class SurfaceBlueprint(DescribedBlueprint):
             return
         suffixed = f"{endpoint.path}.<any(json,xml):suffix>"
         self._add(suffixed, endpoint.name, view, methods=[endpoint.method])
-        if endpoint.by_accept:  # OpenAPI shows each call once
+        if endpoint.by_accept:  # the same call without suffix; OpenAPI describes it once
             self._add_undescribed(endpoint.path, f"{endpoint.name}_by_accept", view, methods=[endpoint.method])
 
     def _add_undescribed(self, rule: str, name: str, view: Callable[..., Response], *, methods: list[str]) -> None:

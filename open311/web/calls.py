@@ -1,4 +1,4 @@
-"""A call that is being served, and what a view answers it with."""
+"""A call that is being served, and the answer of its view."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Output = Format | Feed | BulkFormat
 
 
 class Values(dict[str, Any]):
-    """The values of a call's parameters. Compared by identity, so that what is made of them can be remembered."""
+    """The values of a call's parameters. Compared and hashed by identity, so they can be the key of a cache."""
 
     __hash__ = object.__hash__  # type: ignore[assignment]
 
@@ -32,15 +32,15 @@ class Values(dict[str, Any]):
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
-    """One call, read and checked, as its view gets it.
+    """One call, parsed and checked, as its view gets it.
 
-    output    the format to answer in; where a view has several, that of the suffix or of Accept
-    values    of all parameters that the view declares, defaults where the call has none
-    problems  what is wrong with them; empty unless the view gathers problems itself
-    misspelt  names that look like parameters and are none, each with the right one
-    city      the jurisdiction that is asked; None for views that do without
-    principal  who calls; None where anybody may
-    now       when the call began, whole seconds
+    output      the format to answer in: that of the suffix, of Accept, or the view's only one
+    values      of all parameters that the view declares; the default if the call does not send one
+    problems    what is wrong with the values; empty unless the view gathers problems itself
+    misspelt    unknown parameters that look like a known one, each with the known name
+    named_city  the jurisdiction of the call; None if the view works without one
+    principal   the caller; None if anybody may call the view
+    now         when the call began, in whole seconds
     """
 
     request: Request
@@ -55,21 +55,21 @@ class Call:
 
     @property
     def city(self) -> Jurisdiction:
-        """The jurisdiction that is asked. LookupError in a view that declares none."""
+        """The jurisdiction of the call. LookupError if the view declares none."""
         if self.named_city is None:
             raise LookupError("this view declares no city")
         return self.named_city
 
     @property
     def caller(self) -> Principal:
-        """Who calls. LookupError in a view that anybody may call."""
+        """The caller. LookupError if anybody may call the view."""
         if self.principal is None:
             raise LookupError("anybody may call this view")
         return self.principal
 
     @cached_property
     def coding(self) -> Coding:
-        """How the answer may be packed: the client takes it so, and no proxy is to do it."""
+        """The content coding of the answer. NONE if the client accepts none or a proxy compresses instead."""
         if not self.platform.settings.compress:
             return Coding.NONE
         return wanted_coding(self.request.headers.get("Accept-Encoding", ""))
@@ -85,26 +85,26 @@ class Call:
         return self.own_address() + BASE
 
     def has_unchanged(self, validator: str) -> bool:
-        """Whether the client has the body that this validator stands for, in this format and coding (A66)."""
+        """Whether If-None-Match names this validator, in this format and coding (A66)."""
         if "If-None-Match" not in self.request.headers:
             return False
         return self.request.if_none_match.contains_weak(self.tag(validator))
 
     def tag(self, validator: str) -> str:
-        """An ETag for each representation: format and coding change the bytes."""
+        """The ETag of one representation. It holds format and coding, because both change the bytes."""
         return f"{validator}-{self.output}-{self.coding}" if self.coding else f"{validator}-{self.output}"
 
 
 @dataclass(slots=True, kw_only=True)
 class Answer:
-    """A body with what its headers say.
+    """A body and its headers.
 
-    body       None where the client has it already: 304
-    validator  changes just when the body does; made of the body itself where none is given
-    language   what the body's texts are in, where they could be in others
-    cache_control  how long caches may keep it; "no-cache" has them ask each time
-    status     of a POST: 200 or 201, as the operator wants
-    headers    further ones, also of a 304
+    body           None if the client already has the body: the answer is 304
+    validator      changes exactly when the body changes; if not given, a digest of the body
+    language       of the texts in the body, if they exist in several languages
+    cache_control  how long caches may keep the body; with "no-cache", caches revalidate it each time
+    status         of a POST: 200 or 201, as the operator chose
+    headers        more headers; a 304 has them too
     """
 
     body: bytes | None
@@ -116,5 +116,5 @@ class Answer:
 
 
 def unchanged(validator: str) -> Answer:
-    """The answer to a client who has the body already."""
+    """The answer to a client that already has the body."""
     return Answer(body=None, validator=validator, status=304)

@@ -1,4 +1,4 @@
-"""How bodies are packed on the way: zstd or gzip, as the client takes them, at levels that cost next to nothing."""
+"""Compression of bodies: zstd or gzip, as the client accepts, at the fastest levels."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ class Coding(StrEnum):
 
 @lru_cache(maxsize=256)
 def wanted_coding(accepted: str) -> Coding:
-    """The coding that a client likes best, by its Accept-Encoding.
+    """The coding that a client prefers, by its Accept-Encoding.
 
-    Zstd for those who name it and like gzip no better; "*" means gzip, which everybody has.
+    Zstd if the client names it and does not prefer gzip. "*" means gzip, because every client can unpack gzip.
     """
     if not accepted:
         return Coding.NONE
@@ -45,7 +45,7 @@ def wanted_coding(accepted: str) -> Coding:
 
 
 def pack(body: bytes, coding: Coding) -> bytes:
-    """A whole body, packed."""
+    """A whole body, compressed."""
     if coding is Coding.ZSTD:
         return zstd.compress(body, _LEVEL)
     packed: bytes = igzip.compress(body, _LEVEL, mtime=0)
@@ -53,7 +53,7 @@ def pack(body: bytes, coding: Coding) -> bytes:
 
 
 def packed(chunks: Iterable[bytes], coding: Coding) -> Iterator[bytes]:
-    """A body's chunks, packed one by one."""
+    """The compressed chunks of a body. The body is never in memory as a whole."""
     packer = _packer(coding)
     for chunk in chunks:
         piece = packer.compress(chunk)
@@ -63,7 +63,7 @@ def packed(chunks: Iterable[bytes], coding: Coding) -> Iterator[bytes]:
 
 
 def _packer(coding: Coding) -> Any:
-    """Both kinds have `compress` and `flush`."""
+    """A compressor with the methods `compress` and `flush`."""
     if coding is Coding.ZSTD:
         return zstd.ZstdCompressor(_LEVEL)
     return isal_zlib.compressobj(_LEVEL, isal_zlib.DEFLATED, _GZIP_BITS)

@@ -1,4 +1,4 @@
-"""The API in OpenAPI 3, put together when somebody asks for it: a server need not start with that."""
+"""The API in OpenAPI 3. It is built at the first request for it, so that the server starts faster."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from schemas.base import Body
 from schemas.georeport import ErrorSchema
 
 ERROR_WORDS = {
-    400: "Something is missing or wrong; the text says what.",
+    400: "A parameter is missing or wrong; the text names it.",
     403: "The api_key is missing or wrong.",
-    404: "Something named here does not exist; the text says what.",
-    410: "What was sent was given out once and leads nowhere any more; the text says what.",
+    404: "Something that the call names does not exist; the text says what.",
+    410: "A value that this server once issued, such as a cursor, is no longer valid; the text says which.",
     413: "The body is too large.",
-    415: "The body is of a type that is not read here.",
+    415: "The body has a media type that this server does not read.",
     429: "Too many calls; see Retry-After.",
-    503: "The database cannot be reached just now; see Retry-After.",
+    503: "The database cannot be reached at present; see Retry-After.",
 }
 FORM_TYPE = "application/x-www-form-urlencoded"
 _PROBLEM = {
@@ -52,15 +52,15 @@ class GeoReportApi(Api):  # type: ignore[misc]  # flask-smorest has no types
         super().__init__(app)
 
     def handle_http_exception(self, error: HTTPException) -> object:
-        """Answer as the rest of the server does."""
+        """Answer in this server's error format instead of flask-smorest's."""
         return flask_http_error(error)
 
     def describe_later(self, describe: Callable[[], None]) -> None:
-        """Have something described when the document is asked for."""
+        """Call `describe` when the document is built."""
         self._missing.append(describe)
 
     def document(self) -> dict[str, Any]:
-        """All that was registered, described."""
+        """The OpenAPI document of all registered endpoints."""
         with self._lock:
             while self._missing:
                 self._missing.pop(0)()
@@ -69,10 +69,10 @@ class GeoReportApi(Api):  # type: ignore[misc]  # flask-smorest has no types
 
 
 class DescribedBlueprint(Blueprint):  # type: ignore[misc]  # flask-smorest has no types
-    """A blueprint that is described in the documentation, later."""
+    """A blueprint whose documentation is made when somebody asks for the document."""
 
     def register_views_in_doc(self, api: GeoReportApi, *known: Any, **more: Any) -> None:
-        """Leave it to the first who asks for the document."""
+        """Postpone the description until the document is built."""
         api.describe_later(partial(super().register_views_in_doc, api, *known, **more))
 
 
@@ -90,7 +90,7 @@ def operation_of(endpoint: Endpoint) -> dict[str, Any]:
 
 
 def _documented(endpoint: Endpoint) -> Any:
-    """The parameters that OpenAPI can tell: `attribute[CODE]` is a family of names, which it cannot."""
+    """The parameters without `attribute[CODE]`: OpenAPI cannot describe a pattern of names."""
     schema = endpoint.reads()
     return endpoint.reads(exclude=("attributes",)) if "attributes" in schema.fields else schema
 
@@ -114,7 +114,7 @@ def _success(answers: type[Body] | Media | None) -> dict[str, Any]:
 
 
 def _error_statuses(endpoint: Endpoint) -> set[int]:
-    """The errors that follow from what an endpoint declares, and its own."""
+    """The statuses in `errors`, and those that follow from the endpoint's other declarations."""
     found = set(endpoint.errors) - {206} | {503}
     if endpoint.reads is not NoArguments:
         found.add(400)

@@ -1,7 +1,7 @@
-"""Endpoints: what a view declares about itself, and how they are found.
+"""Endpoints: a view with its declaration, and the search for all endpoints.
 
-A view is a function that takes a `Call` and returns an `Answer`. What it declares beside is all that the blueprint
-needs to serve it: path, parameters, access, the city, the body. Declaring registers nothing.
+A view is a function that takes a `Call` and returns an `Answer`. The declaration holds everything that is needed to
+serve the view: path, parameters, access, city, body. Declaring a view does not register it.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ View = Callable[..., Answer | Response]
 class City(Enum):
     """Which jurisdiction an endpoint works for.
 
-    NAMED      the one that jurisdiction_id names, or the only one
-    OPTIONAL   the one that jurisdiction_id names; without a name, none
-    IN_PATH    the one that <jurisdiction_id> in the path names
-    NONE       none
+    NAMED      the jurisdiction in the parameter jurisdiction_id; if only one is served, the parameter may be absent
+    OPTIONAL   the jurisdiction in the parameter jurisdiction_id; none if the parameter is absent
+    IN_PATH    the jurisdiction in the path, <jurisdiction_id>
+    NONE       no jurisdiction
     """
 
     NAMED = "named"
@@ -42,7 +42,7 @@ class City(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Media:
-    """A body of another form than a GeoReport list: its media type, and its schema in OpenAPI."""
+    """A body that is not a GeoReport list: its media type, and its schema in OpenAPI."""
 
     media_type: str
     schema: Mapping[str, Any] | Body
@@ -50,20 +50,21 @@ class Media:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Endpoint:
-    """One view and what it declares. Compared by identity.
+    """One view and its declaration. Compared by identity.
 
-    surface   where its path lies; `rule` is what follows the surface's prefix, in Werkzeug's notation
-    reads     the schema of its parameters
-    access    who may call it
-    answers   the body of success: a schema is answered in JSON and XML, as the suffix or Accept wants; a medium has
-              one path; None for pages
-    output    the format of a path that has only one
-    city      which jurisdiction it works for
-    by_accept  whether the path without suffix is the same call
-    is_quick  whether the quick lane may serve it: a GET that only reads, asked for very often
-    is_extension  whether it is ours, not the standard's
-    gathers_problems  whether the view gets faulty parameters, to add what the catalogue finds wrong (A59)
-    errors    statuses beside those that follow from the rest
+    surface           the surface that the path belongs to
+    rule              the path after the surface's prefix, in Werkzeug's notation
+    reads             the schema of the parameters
+    access            who may call the view
+    answers           the body of a success. A schema means JSON and XML, chosen by the suffix or Accept; a Media
+                      means one path with one format; None means a page
+    output            the format, if the path has only one
+    city              which jurisdiction the view works for
+    by_accept         whether the path without suffix is the same call
+    is_quick          whether the quick lane may serve the view: it is a frequent GET that only reads
+    is_extension      whether the call is an extension of this server and not in the standard
+    gathers_problems  whether the view is called even if parameters are faulty, to report all problems at once (A59)
+    errors            more error statuses than those that follow from the other fields
     """
 
     view: View
@@ -88,12 +89,12 @@ class Endpoint:
 
     @property
     def path(self) -> str:
-        """Its whole path, without a suffix, in Werkzeug's notation."""
+        """The whole path, without a suffix, in Werkzeug's notation."""
         return self.surface.prefix + self.rule
 
     @property
     def has_formats(self) -> bool:
-        """Whether the suffix, or Accept, says which of the standard's two formats to answer in."""
+        """Whether the suffix or Accept chooses between JSON and XML."""
         return self.output is None and self.answers is not None
 
 
@@ -107,7 +108,7 @@ def endpoint(
     errors: tuple[int, ...] = (),
     **more: Any,
 ) -> Callable[[View], Endpoint]:
-    """Declare a view; `Endpoint` has the meaning of each word."""
+    """Declare a view. `Endpoint` explains each argument."""
 
     def declare(view: View) -> Endpoint:
         return Endpoint(
@@ -125,7 +126,7 @@ def endpoint(
 
 
 def endpoints_in(*packages: ModuleType) -> Iterator[Endpoint]:
-    """Every endpoint that a module of these packages declares, in the order of names."""
+    """Every endpoint that a module of these packages declares, in the order of the modules' names."""
     for package in packages:
         for found in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
             module = import_module(found.name)

@@ -1,6 +1,6 @@
-"""Around every call: its path made plain, its id, its log line, the headers that every answer has, its whole body.
+"""Middleware for every call: normalizes the path, gives the call an id, adds headers, logs, reads the whole body.
 
-As WSGI middleware, on plain lists of headers: Flask's hooks for the same took longer than most answers do.
+This is WSGI middleware on plain lists of headers. Flask's hooks for the same work took longer than most answers.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _EXPOSED = (
     *("Content-Language", "Content-Disposition", "X-Attribution", "Accept-Ranges", "Content-Range"),
 )
 _TAKEN = ("Authorization", "Content-Type", "Idempotency-Key", "If-None-Match", "Range", "X-Api-Key", "X-Request-Id")
-# The same for every origin, so that caches keep one answer.
+# These headers are the same for every origin, so that a cache needs only one copy of an answer.
 _CORS = [("Access-Control-Allow-Origin", "*"), ("Access-Control-Expose-Headers", ", ".join(_EXPOSED))]
 _PREFLIGHT = [
     *_CORS,
@@ -39,16 +39,17 @@ _PREFLIGHT = [
 
 
 class Envelope:
-    """WSGI middleware: `//services.XML` is `/services.xml`; codes and ids stay as they are (A45, A46, A47).
+    """WSGI middleware that normalizes the path, adds the common headers and writes the log line.
 
-    Every answer names its call and this software; GeoReport answers may be read by any page on the web (CORS).
+    `//services.XML` becomes `/services.xml`; codes and ids stay unchanged (A45, A46, A47). Every answer gets the
+    request id and the name of this software. Any page on the web may read GeoReport answers (CORS).
     """
 
     def __init__(self, application: WSGIApplication) -> None:
         self._application = application
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Go on with the plain path; add headers and write the log line when the answer begins."""
+        """Serve the call under the normalized path. Headers and log line are written when the answer begins."""
         begun_at = time.perf_counter()
         path = environ["PATH_INFO"] = plain_path(environ.get("PATH_INFO", ""))
         method = environ["REQUEST_METHOD"]
@@ -61,7 +62,7 @@ class Envelope:
             added += _PREFLIGHT if method == "OPTIONS" else _CORS
 
         def start(status: str, headers: list[tuple[str, str]], *failure: Any) -> Callable[[bytes], object]:
-            # The path without the query, which may hold an api_key or what a citizen wrote.
+            # The query is not logged: it may hold an api_key or personal data.
             end_call(method, path, int(status[:3]), time.perf_counter() - begun_at, is_quiet=surface.is_quiet)
             return start_response(status, headers + added, *failure)
 
@@ -69,11 +70,12 @@ class Envelope:
 
 
 class WholeBody:
-    """WSGI middleware: reads to its end the body of a call that was answered without it, such as 413 and 415.
+    """WSGI middleware that reads the rest of a body after the answer, such as the body of a 413 or 415.
 
-    Otherwise granian's hyper drops the connection without a word, and with it the caller's next call (hyper#2384).
+    If a body is not read to its end, granian's HTTP library hyper closes the connection without a notice. The
+    client's next call on this connection is then lost (hyper#2384).
 
-    most_bytes  more than these is not read: such a caller may lose the connection
+    most_bytes  a longer rest is not read, and its client may lose the connection
     """
 
     PIECE_BYTES = 65_536
@@ -86,7 +88,7 @@ class WholeBody:
         """Answer, then read what is left."""
         answer = self._application(environ, start_response)
         has_body = environ.get("CONTENT_LENGTH") or "HTTP_TRANSFER_ENCODING" in environ
-        # A caller who waits for "100 Continue" has sent nothing yet. Input that is not terminated may never end.
+        # A client that waits for "100 Continue" has sent no body yet. Input that is not terminated may never end.
         if has_body and environ.get("wsgi.input_terminated") and "HTTP_EXPECT" not in environ:
             body, left = environ["wsgi.input"], self._most_bytes
             while left > 0 and (piece := body.read(self.PIECE_BYTES)):

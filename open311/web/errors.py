@@ -1,4 +1,4 @@
-"""Every failure in the shape of its surface and the format of its URL; its cause goes to the log (A54 to A61)."""
+"""Errors as responses, in the shape of the surface and the format of the URL (A54 to A61). The cause is logged."""
 
 from __future__ import annotations
 
@@ -41,24 +41,24 @@ WORDS = {
     405: "This method is not allowed here.",
     413: "The body is too large; send less.",
     429: "Too many calls; wait and try again.",
-    500: "A fault of ours; it has been logged.",
+    500: "An internal error of this server; it has been logged.",
 }
 RETRY_AFTER_S = "5"
 
 
 def register_errors(app: Flask) -> None:
-    """Let every error of the app answer in the shape of its surface."""
+    """Register handlers that answer every error of the app in the shape of the call's surface."""
     app.register_error_handler(Exception, lambda error: error_response(error, flask.request))
     app.register_error_handler(HTTPException, flask_http_error)
 
 
 def flask_http_error(error: HTTPException) -> Response:
-    """What Werkzeug refuses of the call that Flask serves."""
+    """The response for an HTTPException that Werkzeug or flask-smorest raised in a Flask request."""
     return error_response(error, flask.request)
 
 
 def error_response(error: Exception, request: Request) -> Response:
-    """The response for whatever was raised while a call was served."""
+    """The response for an exception that was raised while a call was served."""
     if isinstance(error, Open311Error):
         return _foreseen(error, request)
     if isinstance(error, HTTPException):
@@ -68,7 +68,7 @@ def error_response(error: Exception, request: Request) -> Response:
 
 
 def _foreseen(error: Open311Error, request: Request) -> Response:
-    """What was refused on purpose, and a database that is down."""
+    """The response for an error of ours: a refused call, or a database that is down."""
     status = STATUSES[type(error)]
     if status >= 500:
         log.error("failed", path=request.path, cause=repr(error.__cause__ or error))
@@ -79,7 +79,7 @@ def _foreseen(error: Open311Error, request: Request) -> Response:
 
 
 def _http_error(error: HTTPException, request: Request) -> Response:
-    """Unknown paths, methods, bodies too large, rates (A60)."""
+    """The response for an unknown path or method, a body that is too large, or too many calls (A60)."""
     status = error.code or 500
     if status < 400:  # a redirect
         return cast("Response", error.get_response(request.environ))

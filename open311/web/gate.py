@@ -1,4 +1,4 @@
-"""What stands before every answer: HTTPS where the operator asks for it, and rates (A60)."""
+"""Middleware that can refuse a call: HTTPS only, where the operator wants it, and rate limits (A60)."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ READING = ("GET", "HEAD")
 
 
 class HttpsOnly:
-    """WSGI middleware that turns plain HTTP away: a POST is refused, never redirected (spec/decisions/0010)."""
+    """WSGI middleware that redirects plain HTTP to HTTPS, but refuses a POST (spec/decisions/0010)."""
 
     def __init__(self, application: WSGIApplication, public_url: str) -> None:
         self._application = application
         self._public_url = public_url.rstrip("/")
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Go on, or turn away."""
+        """Serve the call if it is allowed; otherwise redirect or refuse it."""
         is_open = environ["wsgi.url_scheme"] == "https" or not surface_of(environ["PATH_INFO"]).is_https_only
         return (self._application if is_open else self._refusal(Request(environ)))(environ, start_response)
 
@@ -66,7 +66,7 @@ class RateLimits:
             self._rates |= dict.fromkeys(methods, parse_many(rate)) if rate else {}
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Go on, or refuse."""
+        """Serve the call, or answer 429."""
         rates = self._rates.get(environ["REQUEST_METHOD"], ())
         if rates and surface_of(environ["PATH_INFO"]).is_rated:
             wait_s = self._wait_s_or_0(rates, environ)
@@ -76,7 +76,7 @@ class RateLimits:
         return self._application(environ, start_response)
 
     def _wait_s_or_0(self, rates: Iterable[RateLimitItem], environ: WSGIEnvironment) -> int:
-        """The same; 0 where the storage of the counts fails: a call is worth more than its count."""
+        """As `_wait_s`, but 0 if the storage of the counts fails: the call is served without being counted."""
         try:
             return self._wait_s(rates, environ)
         except self._counter.storage.base_exceptions as error:
@@ -84,7 +84,7 @@ class RateLimits:
             return 0
 
     def _wait_s(self, rates: Iterable[RateLimitItem], environ: WSGIEnvironment) -> int:
-        """Seconds until the caller may come again; 0 for now. Counts the call."""
+        """Count the call. Returns the seconds until the caller may call again; 0 if this call is allowed."""
         kind = WRITING if environ["REQUEST_METHOD"] in WRITING else READING
         caller = (environ.get("REMOTE_ADDR") or "", *kind)
         for rate in rates:

@@ -1,4 +1,4 @@
-"""Which language a caller wants: locale, then Accept-Language, then the city's own."""
+"""The language of an answer: that of locale, else of Accept-Language, else the city's first language."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from open311.plugins import Jurisdiction
 
 
 def wanted_languages(request: Request, jurisdiction: Jurisdiction, locale: str) -> tuple[str, ...]:
-    """The languages to look texts up in, best first, down to the city's own; empty for its own alone."""
+    """The languages to look texts up in, the preferred one first. Empty for the city's first language alone."""
     if not locale and "Accept-Language" not in request.headers:
         return ()
     known = {language.lower(): language for language in jurisdiction.languages}
@@ -25,5 +25,5 @@ def wanted_languages(request: Request, jurisdiction: Jurisdiction, locale: str) 
 
 
 def content_language(jurisdiction: Jurisdiction, languages: tuple[str, ...]) -> str:
-    """What to call the answer's language."""
+    """The value of the header Content-Language."""
     return languages[0] if languages else jurisdiction.languages[0]

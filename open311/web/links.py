@@ -1,4 +1,4 @@
-"""Addresses of other pages of a list, as clients see this server."""
+"""Addresses of the pages of a list, under the public address of this server."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from open311.web.parsing import read_query
 
 
 def page_url(call: Call, changes: dict[str, str], *without: str) -> str:
-    """The address of the call's list with another page; an api_key that came along stays out.
+    """The address of another page of the call's list. It never contains the caller's api_key.
 
-    changes  parameters that lead to the page
-    without  parameters that the page does without
+    changes  parameters to set
+    without  names of parameters to remove
     """
     kept = _kept(call.request.query_string, without)
     query = f"{kept}&{urlencode(changes)}" if kept and changes else kept or urlencode(changes)
@@ -22,14 +22,14 @@ def page_url(call: Call, changes: dict[str, str], *without: str) -> str:
 
 
 def own_url(call: Call) -> str:
-    """The address of the call's own page, written as `page_url` writes those of others."""
+    """The address of the call's own page, in the form of `page_url`."""
     args = call.request.args
     return page_url(call, {name: args[name] for name in ("page", "cursor") if name in args})
 
 
 @lru_cache(maxsize=1_024)
 def _kept(query: bytes, without: tuple[str, ...]) -> str:
-    """What all pages of a list have in common of a query."""
+    """The part of a query that is the same for all pages of a list."""
     dropped = ("page", "cursor", "api_key", *without)
     pairs = [(name, value) for name, values in read_query(query).items() for value in values if name not in dropped]
     return urlencode(pairs)

@@ -1,4 +1,4 @@
-"""One list call: what was asked for, the page that answers it, and the links around it (RFC 8288)."""
+"""One list call: its search, the page that answers it, and the links to other pages (RFC 8288)."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from open311.web.parsing import MOST_REMEMBERED_BYTES
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """A list call and the search that it asks for."""
+    """A list call and its search."""
 
     call: Call
     search: RequestSearch
 
     @classmethod
     def of(cls, call: Call) -> Listing:
-        """The call, read. Invalid or NotFound where it cannot be done.
+        """Make the search of a call. Raises Invalid or NotFound.
 
-        Searches are remembered, and `now` has whole seconds: the same query becomes a search once a second.
+        Searches are cached. `now` is in the cache key and has whole seconds, so a query is read once a second.
         """
         settings = call.platform.settings
-        is_short = len(call.request.query_string) <= MOST_REMEMBERED_BYTES  # a longer one is not remembered at all
+        is_short = len(call.request.query_string) <= MOST_REMEMBERED_BYTES  # longer ones are not cached
         read = call.platform.process.remembered(read_search) if is_short else read_search
         search = read(call.values, call.city, now=call.now, policy=settings.span_policy, problems=call.problems)
         if settings.unknown_service_is_404:
@@ -39,10 +39,10 @@ class Listing:
         return cls(call, search)
 
     def answer(self, body: Callable[[Page], bytes], *, rendered: Format | None = None) -> Answer:
-        """The page that was asked for.
+        """The page that the call asks for.
 
         body      makes the document of a page
-        rendered  the format of the page's items; that of the call where none is given
+        rendered  the format of the page's items, if it is not the format of the call
         """
         call, search, extras = self.call, self.search, self.call.values["extensions"]
         if not search.ids and not extras and "If-None-Match" in call.request.headers:
@@ -53,7 +53,7 @@ class Listing:
         return Answer(body=body(page), validator=page.validator, headers=self._headers(page))
 
     def _headers(self, page: Page) -> tuple[tuple[str, str], ...]:
-        """Links to the pages around, and how many items there are where that is cheap to say."""
+        """Link with the addresses of other pages, and X-Total-Count if the count is known."""
         links, total, headers = self.links(page), self._total(page), []
         if total is not None:
             headers.append(("X-Total-Count", str(total)))
@@ -64,7 +64,7 @@ class Listing:
         return tuple(headers)
 
     def links(self, page: Page) -> dict[str, str]:
-        """The pages around a page: relation and address."""
+        """The addresses of other pages, by their relation: first, prev, next."""
         search, links = self.search, dict[str, str]()
         if search.page > 1 or search.after is not None:
             links["first"] = page_url(self.call, {})
@@ -75,7 +75,7 @@ class Listing:
         return links
 
     def _total(self, page: Page) -> int | None:
-        """How many items the whole list has: counted for those who ask, known anyway for a list on one page."""
+        """The number of items on all pages. None if the list has several pages and the call asks for no count."""
         search = self.search
         if search.ids or (page.next_key is None and search.after is None and search.page == 1):
             return len(page.items)

@@ -1,6 +1,6 @@
-"""Finding a call's parameters: strictly UTF-8, from query and body, in every encoding clients use (A05, A06).
+"""The raw parameters of a call, from query and body, in every encoding that clients use (A05, A06).
 
-What they mean is read by the schemas.
+Text that is not UTF-8 is refused. The schemas convert the values.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from schemas.arguments import Arguments
 
 MAX_FIELDS = 1_000
 MOST_REMEMBERED_BYTES = 1_000
-"""What is made of longer queries is not remembered: they rarely come twice."""
+"""Longer queries are not cached, because they rarely come twice."""
 FORM_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data")
 _REPLACEMENT = "\ufffd".encode()
 
 Parameters = dict[str, list[str]]
-"""Each name with all its values, in their order."""
+"""The values of each parameter, in the order in which they were sent."""
 
 
 def read_query(raw: bytes) -> Parameters:
-    """The parameters of a query. Invalid for text that is not UTF-8."""
+    """The parameters of a query. Raises Invalid if it is not UTF-8 or has too many parameters."""
     try:
         pairs = parse_qsl(raw.decode(), keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS)
     except UnicodeDecodeError:
-        raise Invalid("the parameters are not UTF-8; encode them so.") from None
+        raise Invalid("the parameters are not UTF-8; send UTF-8.") from None
     except ValueError:
         raise Invalid(f"there are more than {MAX_FIELDS} parameters; send fewer.") from None
     found: Parameters = {}
@@ -39,9 +39,9 @@ def read_query(raw: bytes) -> Parameters:
 
 
 def read_form(request: Request, schema: Arguments) -> Parameters:
-    """Body and query together; where both have a parameter, under any of its names, the body's values count (A05).
+    """The parameters of body and query. If both have one, even under an alias, the body's values count (A05).
 
-    Raises UnsupportedMediaType for other bodies than forms (A06), Invalid for text that is not UTF-8.
+    Raises UnsupportedMediaType if the body is no form (A06), Invalid if text is not UTF-8.
     """
     body = _read_body(request)
     known = {schema.own_name(name) for name in body}
@@ -54,7 +54,7 @@ def read_form(request: Request, schema: Arguments) -> Parameters:
 
 
 def first(sent: Parameters, name: str) -> str:
-    """The first value of a parameter that is not blank, stripped; "" where there is none."""
+    """The first value of a parameter that is not blank, stripped; "" if there is none."""
     return next((value for value in map(str.strip, sent.get(name, ())) if value), "")
 
 
@@ -76,8 +76,8 @@ def _read_body(request: Request) -> Parameters:
 def _multipart(form: MultiDict[str, str], raw: bytes) -> Parameters:
     found = dict(form.lists())
     if None in found:
-        raise Invalid("a part of the body has no name; give each part one.")
+        raise Invalid("a part of the body has no name; give each part a name.")
     is_replaced = any("\ufffd" in text for name, values in found.items() for text in (name, *values))
     if is_replaced and _REPLACEMENT not in raw:
-        raise Invalid("the body is not UTF-8; encode it so.")
+        raise Invalid("the body is not UTF-8; send UTF-8.")
     return found

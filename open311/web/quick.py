@@ -1,7 +1,7 @@
-"""The quick lane: the endpoints that are called most are served before Flask has begun.
+"""The quick lane: serves the most frequent calls without Flask.
 
-Flask's contexts, routing and hooks take as long as such an answer does. The same endpoints are Flask's routes too
-and answer alike there. What the lane does not know is left to Flask.
+Flask's contexts, routing and hooks take as long as the answer to such a call. The same endpoints are also Flask
+routes, with the same answers. Flask serves every call that the quick lane does not know.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class QuickLane:
 
     def __init__(self, application: WSGIApplication, endpoints: Iterable[BoundEndpoint]) -> None:
         self._application = application
-        # An endpoint that is not quick stands here too, where a quick one's <code> would match its path: as None.
+        # Endpoints that are not quick are here as None. Otherwise a quick endpoint's <code> would match their path.
         rules = {
             bound.endpoint.path: bound if bound.endpoint.is_quick else None
             for bound in endpoints
@@ -42,7 +42,7 @@ class QuickLane:
         ]
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Answer, or go on."""
+        """Serve the call here if possible, otherwise with Flask."""
         response = self._answer(environ) if environ["REQUEST_METHOD"] == "GET" else None
         return (response or self._application)(environ, start_response)
 

@@ -1,4 +1,4 @@
-"""Counting calls in this process: a storage for `limits` that starts no thread to forget what is over."""
+"""Counts of calls in this process: a storage for `limits` that needs no thread to delete expired counts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SWEEP_EVERY = 1_000
 
 
 class Counters(Storage):
-    """Counts by key until they expire. Every so many calls, those that have expired are dropped."""
+    """A count for each key until it expires. Expired counts are deleted after every `SWEEP_EVERY` calls."""
 
     STORAGE_SCHEME = ["open311-memory"]  # noqa: RUF012  # as the library has it
 
@@ -24,11 +24,11 @@ class Counters(Storage):
 
     @property
     def base_exceptions(self) -> type[Exception] | tuple[type[Exception], ...]:
-        """What a storage may raise; this one raises nothing."""
+        """The exceptions that this storage can raise: none."""
         return ()
 
     def incr(self, key: str, expiry: float, amount: int = 1) -> int:
-        """Count; how many there are now."""
+        """Add to the count of a key. Returns the new count."""
         now = _now()
         with self._lock:
             count, ends_at = self._counts.get(key, (0, 0.0))
@@ -41,27 +41,27 @@ class Counters(Storage):
             return count + amount
 
     def get(self, key: str) -> int:
-        """How many there are."""
+        """The count of a key; 0 if it has expired."""
         count, ends_at = self._counts.get(key, (0, 0.0))
         return count if ends_at > _now() else 0
 
     def get_expiry(self, key: str) -> float:
-        """When they will be forgotten, in seconds since 1970."""
+        """When the count of a key expires, in seconds since 1970."""
         return self._counts.get(key, (0, _now()))[1]
 
     def check(self) -> bool:
-        """Whether it works."""
+        """Whether the storage can be reached: always, because it is in memory."""
         return True
 
     def reset(self) -> int | None:
-        """Forget all; how many keys."""
+        """Delete all counts. Returns the number of keys."""
         with self._lock:
             dropped = len(self._counts)
             self._counts.clear()
             return dropped
 
     def clear(self, key: str) -> None:
-        """Forget one."""
+        """Delete the count of a key."""
         with self._lock:
             self._counts.pop(key, None)
 

@@ -1,4 +1,4 @@
-"""Answers without an end in sight: sent piece by piece, packed on the way, and stopped when nobody listens."""
+"""Long answers: sent in chunks, compressed chunk by chunk, and ended when the client disconnects."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from open311.web.codings import Coding, packed
 
 
 class Lanes:
-    """How many streams may run at once in this process: each keeps a thread for as long as its reader reads."""
+    """Limits how many streams run at the same time in this process: each occupies a thread until it ends."""
 
     def __init__(self, count: int) -> None:
         self._free = BoundedSemaphore(count)
 
     def enter(self) -> Callable[[], None]:
-        """Take a lane; what gives it back, once. Raises Unavailable where all are taken."""
+        """Take a lane. Returns an idempotent function that frees it. Raises Unavailable if no lane is free."""
         if not self._free.acquire(blocking=False):
-            raise Unavailable("Others are downloading just now; try again in a moment, or take a daily dump.")
+            raise Unavailable("Too many downloads are running; try again in a moment, or use a daily dump.")
         left: list[bool] = []
 
         def leave() -> None:
@@ -33,7 +33,7 @@ class Lanes:
 
 
 def lanes_of(platform: Platform) -> Lanes:
-    """The lanes of a server's downloads."""
+    """The lanes for the bulk downloads of a server."""
     return platform.process.remembered(_make_lanes)(platform.settings.bulk_streams)
 
 
@@ -42,9 +42,9 @@ def _make_lanes(count: int) -> Lanes:
 
 
 def stream(chunks: Iterable[bytes], media_type: str, *, coding: Coding, at_end: Callable[[], None]) -> Response:
-    """An answer of chunks, packed as the client takes it.
+    """An answer that is sent in chunks, compressed with `coding`.
 
-    at_end  called when the last one is sent, or the reader has gone, or never was; perhaps twice
+    at_end  called when the body ends, the client disconnects, or the body is never read. Must be idempotent.
     """
     response = Response(_ended(packed(chunks, coding) if coding else chunks, at_end), content_type=media_type)
     response.call_on_close(at_end)

@@ -1,4 +1,4 @@
-"""From the fields of a POST to a submission, cleaned (A07, A16, A17)."""
+"""The submission that a POST contains (A07, A16, A17)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from open311.web.calls import Call
 
 
 def submission_of(call: Call) -> Submission:
-    """What a POST sends. Fields that cannot be read are empty; `call.problems` says why."""
+    """The fields of a POST, stripped. A field that could not be parsed is empty; `call.problems` says why."""
     values = call.values
     field = {name: stripped(value) for name, value in values.items() if isinstance(value, str)}
     repeat_key = clean_text(call.request.headers.get("Idempotency-Key", "")).strip()

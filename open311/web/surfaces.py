@@ -1,6 +1,6 @@
-"""The surfaces of this server: which paths there are, and how each kind of path behaves.
+"""The surfaces of this server: groups of paths that behave alike.
 
-One table drives the shape of errors, CORS, where a key is looked for, rates, HTTPS, the log and the quick lane.
+The table below decides the shape of errors, CORS, rates, HTTPS, the log level and the quick lane.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from open311.formats.writing import Feed
 
 
 class ErrorShape(Enum):
-    """How errors look: the standard's list in JSON or XML, or problem+json (RFC 9457)."""
+    """The shape of an error body: the standard's list in JSON or XML, or problem+json (RFC 9457)."""
 
     GEOREPORT = "georeport"
     PROBLEM = "problem"
@@ -24,18 +24,17 @@ class ErrorShape(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Surface:
-    """Paths that begin alike and behave alike. Compared by identity.
+    """Paths with the same prefix and the same behaviour. Compared by identity.
 
-    prefix           the path itself, or what stands before a slash or a dot in it
+    prefix           a path belongs to the surface if the prefix is the whole path, or a slash or dot follows it
     description      for the API page
     errors           the shape of errors
-    is_cross_origin  whether pages from anywhere may read the answers (CORS)
-    takes_keys       whether calls may carry an api_key
-    is_rated         whether calls count for the rates of their caller
-    is_https_only    whether plain HTTP is turned away where the public address is https
+    is_cross_origin  whether any page on the web may read the answers (CORS)
+    is_rated         whether calls count towards the rate limits
+    is_https_only    whether plain HTTP is refused if the public address is https
     is_quiet         whether calls are logged at level debug only
-    has_quick_lane   whether calls may be answered before Flask
-    is_documented    whether the calls stand in OpenAPI
+    has_quick_lane   whether the quick lane may serve calls
+    is_documented    whether OpenAPI describes the calls
     """
 
     name: str
@@ -43,7 +42,6 @@ class Surface:
     description: str = ""
     errors: ErrorShape = ErrorShape.GEOREPORT
     is_cross_origin: bool = True
-    takes_keys: bool = False
     is_rated: bool = True
     is_https_only: bool = True
     is_quiet: bool = False
@@ -54,8 +52,10 @@ class Surface:
 ROOT = "/open311"
 BASE = f"{ROOT}/v2"
 
-GEOREPORT = Surface(name="georeport", prefix=BASE, description="GeoReport v2", takes_keys=True, has_quick_lane=True)
-DISCOVERY = Surface(name="discovery", prefix=ROOT, description="Where the API is", has_quick_lane=True)
+GEOREPORT = Surface(name="georeport", prefix=BASE, description="GeoReport v2", has_quick_lane=True)
+DISCOVERY = Surface(
+    name="discovery", prefix=ROOT, description="Addresses and formats of the API", has_quick_lane=True
+)
 BULK = Surface(name="bulk", prefix=f"{ROOT}/bulk/v1", description="GeoReport Bulk v1 (an extension)")
 DUMPS = Surface(
     name="dumps",
@@ -93,17 +93,17 @@ PAGES = Surface(
 )
 
 SURFACES = (DUMPS, GEOREPORT, BULK, DISCOVERY, HEALTH, READINESS, PAGES)
-"""Longer prefixes first: a path belongs to the first surface that it fits."""
+"""Longer prefixes come first, because a path belongs to the first surface with a matching prefix."""
 
 SUFFIX = re.compile(r"\.(json|xml)$", re.IGNORECASE)
 FEED_PATH = re.compile(
     rf"{ROOT}/(?:v2|bulk/v1)/(?:requests|areas|jurisdictions)\.(?P<feed>{'|'.join(Feed)})", re.IGNORECASE
 )
-"""Paths of lists in a form of ours."""
+"""Paths of lists in formats that are extensions."""
 
 
 def surface_of(path: str) -> Surface:
-    """The surface that a path belongs to, whether there is something at it or not."""
+    """The surface that a path belongs to, even if no endpoint has this path."""
     for surface in SURFACES:
         if path.startswith(surface.prefix) and path[len(surface.prefix) : len(surface.prefix) + 1] in (
             "",
@@ -115,7 +115,7 @@ def surface_of(path: str) -> Surface:
 
 
 def error_format(request: Request) -> Format:
-    """The format for the errors of a call: that of its suffix, else of Accept, else XML (A45)."""
+    """The format of a call's errors: that of the suffix, else of Accept, else XML (A45)."""
     match = FEED_PATH.fullmatch(request.path)
     if match:
         return Feed(match["feed"].lower()).error_format

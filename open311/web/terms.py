@@ -1,4 +1,4 @@
-"""Under which terms the data may be used, in the headers of every answer that people take data from."""
+"""Licence and attribution of the data, as headers of downloads."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _PLAIN = "".join(sign for sign in string.printable[:95] if sign != "%")
 
 
 def term_headers(call: Call) -> list[tuple[str, str]]:
-    """A link to the licence, if there is one, and whom to name; what is not ASCII there is percent-encoded."""
+    """A link to the licence, if one is set, and the attribution with non-ASCII characters percent-encoded."""
     licence, attribution = terms(call.platform, call.city)
     named = ("X-Attribution", quote(" ".join(attribution.split()), safe=_PLAIN))
     return [("Link", f'<{licence}>; rel="license"'), named] if licence else [named]

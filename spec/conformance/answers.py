@@ -1,4 +1,4 @@
-"""One call and its answer, read with tolerance: one check judges the shape, the others must be able to read it."""
+"""One call and its answer. Reading is tolerant: one check judges the shape, and the others still read the data."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from spec.documents import Document, UnreadableError, read
 from spec.shapes import Kind, Plain
 
 UNKNOWN = "no-such-thing-0"
-"""A code, id, key or token that no server has issued."""
+"""Used as a code, id, key or token that no server has issued."""
 HIDDEN = "(the key)"
 
 Format = Literal["xml", "json"]
@@ -38,12 +38,12 @@ class DeviationError(Exception):
 
 
 class UnmetNeedError(Exception):
-    """The check cannot be made here; the text says what is missing."""
+    """The check cannot be run on this server. The text says what is missing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What is sent. `url` is complete, `headers` are pairs, `body` is as on the wire."""
+    """A call to send. `url` is absolute, and `body` has the bytes to send."""
 
     method: str
     url: str
@@ -51,7 +51,7 @@ class Call:
     body: bytes | None = None
 
     def __str__(self) -> str:
-        """As a report shows it: cut short, and without the key, because reports are passed on."""
+        """The call as a report shows it: shortened, and without the key, because people share reports."""
         headers = "".join(
             f" [{name}: {_shown(name, value)}]" for name, value in self.headers if name != "Content-Type"
         )
@@ -61,7 +61,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back. Header names are in lower case."""
+    """The answer to a call. Header names are in lower case."""
 
     call: Call
     status: int
@@ -74,7 +74,7 @@ class Answer:
 
     @property
     def format(self) -> Format:
-        """By the suffix asked for; without one, by the content type."""
+        """The format of the call's suffix; without a suffix, that of the content type."""
         path = urlsplit(self.call.url).path.lower()
         if path.endswith(".json"):
             return "json"
@@ -83,7 +83,7 @@ class Answer:
         return "json" if "json" in self.content_type else "xml"
 
     def link(self, relation: str) -> str:
-        """The address that `Link` gives for a relation, complete; "" for none."""
+        """The absolute address that `Link` has for a relation; "" if there is none."""
         links = parse_header_links(self.headers.get("link", ""))
         found = next((link["url"] for link in links if link.get("rel") == relation), "")
         return urljoin(self.call.url, found) if found else ""
@@ -100,27 +100,27 @@ class Answer:
         return _cut(f"{self.status} {self.content_type}: {self.text or 'an empty body'}")
 
     def json(self) -> Any:
-        """The body as JSON, as sent. Raises UnmetNeedError when it is none."""
+        """The body parsed as JSON, with any wrapper. Raises UnmetNeedError if it is not JSON."""
         try:
             return json.loads(self.body)
         except ValueError as error:
             raise UnmetNeedError(f"{self.call} gave no JSON") from error
 
     def document(self) -> Document:
-        """The body as XML. Raises UnmetNeedError when it is none."""
+        """The body parsed as XML. Raises UnmetNeedError if it is not XML."""
         try:
             return read(self.body)
         except UnreadableError as error:
             raise UnmetNeedError(f"{self.call} gave no XML") from error
 
     def data(self, kind: Kind) -> Plain:
-        """The data of the body. Wrong wrappers and roots are ignored."""
+        """The data of the body. A wrong wrapper or root is ignored."""
         if self.format == "json":
             return unwrapped(self.json())
         return self.document().read_as(kind)
 
     def records(self, kind: Kind) -> list[Record]:
-        """The items of a successful list. Raises UnmetNeedError when there is no list to read."""
+        """The items of a successful list. Raises UnmetNeedError if the answer has no list."""
         data = self.data(kind) if self.succeeded else None
         if isinstance(data, dict):
             data = [data]
@@ -139,21 +139,21 @@ class Answer:
         return self
 
     def must_be_xml(self) -> Any:
-        """The root element. Raises DeviationError when the body is no XML."""
+        """The root element. Raises DeviationError if the body is not XML."""
         try:
             return read(self.body).root
         except UnreadableError as error:
             self.fail("XML", f"{self.status} {self.content_type}: {error}")
 
     def must_be_json(self) -> Any:
-        """The data, as sent. Raises DeviationError when the body is no JSON."""
+        """The data, with any wrapper. Raises DeviationError if the body is not JSON."""
         try:
             return json.loads(self.body)
         except ValueError:
             self.fail("JSON", str(self))
 
     def must_say(self, *words: str) -> Answer:
-        """Raises DeviationError unless the body names all the words, in any case."""
+        """Raises DeviationError unless the body contains all the words. Case does not matter."""
         missing = [word for word in words if word.lower() not in self.text.lower()]
         self.must(not missing, f"a text that names {' and '.join(missing)}")
         return self
@@ -163,13 +163,13 @@ class Answer:
 
 
 def text_of(record: Mapping[str, Plain], name: str) -> str:
-    """A member as text: "" when absent or null."""
+    """A member as text; "" if it is absent or null."""
     value = record.get(name)
     return "" if value is None else str(value)
 
 
 def number_of(record: Mapping[str, Plain], name: str) -> float | None:
-    """A member as a number; None when it is none."""
+    """A member as a number; None if it is not a number."""
     try:
         return float(text_of(record, name))
     except ValueError:
@@ -177,7 +177,7 @@ def number_of(record: Mapping[str, Plain], name: str) -> float | None:
 
 
 def errors_in(answer: Answer) -> list[Record]:
-    """The errors in a body, even in a wrong wrapper; none when there are none to read."""
+    """The errors in a body, even in a wrong wrapper; empty if there are none."""
     try:
         data = answer.data("errors")
     except UnmetNeedError:
@@ -195,14 +195,14 @@ def _shown(header: str, value: str) -> str:
 
 
 def _without_key(text: str) -> str:
-    """The text without real api_keys. Invented keys stay: the call tests what happens with them."""
+    """The text without real api_keys. Invented keys stay, because a report must show what the check sent."""
     return _KEY.sub(
         lambda found: found["name"] + (found["key"] if found["key"] in (UNKNOWN, "+") else HIDDEN), text
     )
 
 
 def _listed(came: object) -> str:
-    """What came, in words: the items of a list, or none."""
+    """A received value in words: for a list, its items or "none"."""
     if isinstance(came, list | tuple | set):
         return ", ".join(str(item) or '""' for item in came) or "none"
     return str(came)

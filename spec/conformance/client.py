@@ -1,4 +1,4 @@
-"""The polite client: one request at a time, paced, bounded in time and size, and nothing asked twice."""
+"""The HTTP client: one call at a time, with limits for rate, time and size, and a cache for GETs."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from spec.conformance.answers import Answer, Call, UnmetNeedError
 USER_AGENT = "open311-conformance/1 (+http://wiki.open311.org/GeoReport_v2/)"
 _CHUNK = 65_536
 _PAUSE_S = 10.0
-"""The pause when the server asks for one and does not say how long."""
+"""The pause after a 429 without Retry-After."""
 
 
 class UnreachableError(Exception):
-    """No answer came; the text says why."""
+    """The server did not answer. The text says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Manners:
-    """How a run treats the server.
+    """The limits that protect the server and the run.
 
-    rate_per_s      requests a second at most; 0 for no limit (only for a server of one's own)
-    timeout_s       for connecting and between two pieces of an answer; a whole answer may take four times as long
-    max_body_bytes  of an answer, unpacked; more is not read
-    patience_s      for all pauses together that the server asks for (429, Retry-After)
+    rate_per_s      the most calls per second; 0 for no limit, for your own server only
+    timeout_s       for connecting, and between two chunks of an answer; a whole answer may take four times as long
+    max_body_bytes  the longest body, after decompression; the rest is not read
+    patience_s      the longest sum of all pauses that the server asks for (429, Retry-After)
     """
 
     rate_per_s: float = 2.0
@@ -38,7 +38,7 @@ class Manners:
 
 @dataclass(slots=True)
 class Client:
-    """Sends calls and remembers the answers to plain GETs."""
+    """Sends calls, and caches the answers to GETs."""
 
     manners: Manners = field(default_factory=Manners)
     session: requests.Session = field(default_factory=requests.Session)
@@ -49,7 +49,7 @@ class Client:
     _seen: dict[Call, Answer] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        # Without the session's own headers, such as Accept: only what a check sets is sent.
+        # Without the session's default headers, such as Accept: a call has only the headers that the check sets.
         self.session.headers.clear()
         self.session.headers.update({"User-Agent": USER_AGENT, "Accept-Encoding": "gzip, deflate"})
         self.session.trust_env = False
@@ -57,19 +57,19 @@ class Client:
 
     @property
     def answers(self) -> list[Answer]:
-        """The remembered answers, oldest first."""
+        """The cached answers, oldest first."""
         return list(self._seen.values())
 
     def get(self, call: Call, *, fresh: bool = False) -> Answer:
-        """The answer to a GET, from memory unless `fresh`."""
+        """The answer to a GET, from the cache unless `fresh`."""
         if fresh or call not in self._seen:
             self._seen[call] = self.send(call)
         return self._seen[call]
 
     def send(self, call: Call, *, patient: bool = True) -> Answer:
-        """The answer, after the pauses that the server asks for, if `patient`.
+        """The answer to a call. If `patient`, a 429 is sent again after the pause that the server asks for.
 
-        Raises UnreachableError when no answer comes, UnmetNeedError when the answer or the pauses are too long.
+        Raises UnreachableError if no answer comes, UnmetNeedError if the answer or the pauses are too long.
         """
         answer = self._send(call)
         while patient and answer.status == 429:

@@ -1,4 +1,4 @@
-"""Which software answers: recognised by its habits, each of them a piece of evidence that a report can show."""
+"""Recognition of the server's software, by habits that a report can show as evidence."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Look = Callable[[Survey], bool]
 
 @dataclass(frozen=True, slots=True)
 class Habit:
-    """Something that a software does. A `weight` of 2 is proof, 1 is a hint."""
+    """A sign by which a software is recognised. A `weight` of 2 is proof, 1 is a hint."""
 
     weight: int
     text: str
@@ -26,7 +26,7 @@ class Habit:
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """What was recognised; `name` is "" when nothing was."""
+    """The recognised software; `name` is "" if none was recognised."""
 
     name: str = ""
     evidence: tuple[str, ...] = ()
@@ -36,7 +36,7 @@ class Dialect:
 
 
 def recognise(survey: Survey) -> Dialect:
-    """The software with the most evidence, if there is enough: one strong habit or two hints."""
+    """The software with the most evidence, if that is at least one proof or two hints."""
     shown = {name: [habit for habit in habits if habit.shows(survey)] for name, habits in _HABITS.items()}
     best = max(shown, key=lambda name: _weight(shown[name]))
     if _weight(shown[best]) < _ENOUGH:
@@ -79,7 +79,7 @@ def _list_of(size: int) -> Look:
 
 
 def _member(name: str, inner: str = "") -> Look:
-    """Requests have this member, or one within extended_attributes."""
+    """A habit: requests have this member, or the member `inner` in it."""
 
     def habit(survey: Survey) -> bool:
         records = [record.get(name) for record in survey.requests]
@@ -96,7 +96,7 @@ def _codes_are_hex(survey: Survey) -> bool:
 
 
 def _elements_are_sorted(survey: Survey) -> bool:
-    """open311-adapter writes the elements of a service by name."""
+    """Whether the elements of each service are sorted by name, as open311-adapter writes them."""
     names = [list(record) for record in survey.services]
     return bool(names) and all(each == sorted(each) and len(each) > 4 for each in names)
 

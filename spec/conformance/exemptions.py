@@ -1,4 +1,4 @@
-"""Requirements that no check from outside can prove, each with the reason."""
+"""Requirements that a black-box check cannot prove, each with the reason."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from types import MappingProxyType
 
 EXEMPTIONS: Mapping[str, str] = MappingProxyType(
     {
-        "B8": "nobody outside can take the database away in the middle of a download",
-        "B9": "it would take as many downloads at once as the server bears, and others would be sent away",
-        "D7": "how many days are kept is the operator's own setting",
+        "B8": "a check from outside cannot stop the database during a download",
+        "B9": "the check would use all download threads of the server, and other clients would be refused",
+        "D7": "the number of days is a setting of the operator, which a check cannot see",
     }
 )

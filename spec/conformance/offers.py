@@ -1,4 +1,4 @@
-"""What a server offers beyond the standard, recognised by its answers, and calls that many of the checks share."""
+"""Recognition of the extensions that a server offers, and calls that many checks share."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from spec.conformance.probe import Probe, given, only
 from spec.conformance.survey import point_of
 
 NOWHERE = ("-48.87", "-123.39")
-"""The point of the oceans that is farthest from any land: no city reports there."""
+"""The point of the ocean that is farthest from land, so no city is there."""
 NO_WORD = "zzqxj-no-such-word"
 
 _EARTH_M = 6_371_000
 
 
 def offered(probe: Probe, name: str, evidence: Callable[[], object]) -> None:
-    """Raises UnmetNeedError unless the extension was declared or `evidence` finds it."""
+    """Raises UnmetNeedError unless the run declares the extension or `evidence` finds it."""
     if name in probe.prepared.offered:
         return
     if not evidence():
@@ -26,20 +26,20 @@ def offered(probe: Probe, name: str, evidence: Callable[[], object]) -> None:
 
 
 def count(probe: Probe, *asked: tuple[str, str]) -> int:
-    """How many requests a list has; -1 when it has an error instead."""
+    """The number of requests in a list; -1 if the answer is an error."""
     answer = probe.get(f"requests.{probe.formats[-1]}", asked)
     return len(answer.records("requests")) if answer.succeeded else -1
 
 
 def rows(probe: Probe, *asked: tuple[str, str], path: str = "requests") -> tuple[Answer, list[Record]]:
-    """A list of requests in JSON, where each extension has its type. Other checks judge whether it is a list."""
+    """A list of requests in JSON, because only JSON has types for extensions. Other checks judge its shape."""
     probe.json_offered()
     answer = probe.get(f"{path}.json", asked).must_be(200)
     return answer, answer.records("requests")
 
 
 def records_in(answer: Answer) -> list[Record]:
-    """The objects of a JSON array. Raises DeviationError when it is none."""
+    """The objects of a JSON array. Raises DeviationError if the body is not an array of objects."""
     data = answer.must_be_json()
     sound = isinstance(data, list) and all(isinstance(item, dict) for item in data)
     answer.must(sound, "an array of objects")
@@ -73,7 +73,7 @@ def words_offered(probe: Probe) -> None:
 
 
 def more_offered(probe: Probe) -> None:
-    """`extensions=true` adds fields to the list."""
+    """Raises UnmetNeedError unless `extensions=true` adds fields to the list."""
     probe.json_offered()
     answer = probe.get("requests.json", [("extensions", "true")])
     offered(probe, "extensions", lambda: answer.succeeded and b'"extended_attributes"' in answer.body)
@@ -99,7 +99,7 @@ def at(lat: object, long: object) -> tuple[tuple[str, str], ...]:
 
 
 def distance_m(record: Record, lat: float, long: float) -> float:
-    """On the sphere; requests without a point are infinitely far."""
+    """The distance of a request from a point, on a sphere; infinite if the request has no point."""
     point = point_of(record)
     if point is None:
         return float("inf")
@@ -115,7 +115,7 @@ def beside(probe: Probe) -> tuple[float, float]:
 
 
 def spot(probe: Probe, north_m: float) -> Point:
-    """A point some metres north of the one that is prepared, where few others have reported."""
+    """A point some metres north of the prepared one, where few others have reported."""
     point = given(probe.prepared.point)
     return Point(round(point.lat + north_m / 111_200, 6), point.long)
 
@@ -124,7 +124,7 @@ def spot(probe: Probe, north_m: float) -> Point:
 
 
 def word_to_find(probe: Probe) -> str:
-    """A word of a listed description. Raises UnmetNeedError when there is none."""
+    """A word of a listed description. Raises UnmetNeedError if there is none."""
     _, records = probe.listing()
     words = [word for record in records for word in text_of(record, "description").split() if len(word) > 5]
     word = next((word for word in words if word.isalpha() and word.isascii()), "")

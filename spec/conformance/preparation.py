@@ -1,8 +1,8 @@
-"""What a server under test has ready, so that checks which need it can run.
+"""The data and actions that checks need from a server under test.
 
-The look-over finds much of it in the server's own answers; what cannot be seen from outside, such as a private
-request, is given by whoever prepared the server. A check whose need is neither found nor given is skipped, and the
-report says with the words below what was missing.
+The survey finds many of them in the server's answers. The person who prepares the server must give the others, such
+as the id of a private request. If a need is neither found nor given, its checks are skipped, and the report names
+the need with the texts below.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A jurisdiction among several: a realtime service without required attributes, a listed request, a place.
+    """One of several jurisdictions: a realtime service without required attributes, a listed request, a place.
 
-    token  any token issued there, resolved or not
+    token  any token of this jurisdiction, resolved or not
     """
 
     jurisdiction_id: str
@@ -51,7 +51,7 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Several:
-    """An endpoint that serves two jurisdictions or more; the two share no service code and no request id."""
+    """An endpoint with two or more jurisdictions. The two named here share no service code and no request id."""
 
     base_url: str
     first: Member
@@ -60,7 +60,7 @@ class Several:
 
 @dataclass(frozen=True, slots=True)
 class Retired:
-    """A service that is no longer offered, with its last name and a request of any age that was filed for it."""
+    """A service that is no longer offered, with its last name and any request of this service."""
 
     service_code: str
     service_name: str
@@ -69,7 +69,7 @@ class Retired:
 
 @dataclass(frozen=True, slots=True)
 class Closing:
-    """A closed request and the time it was closed, as the server writes it (`2026-02-01T08:00:00Z`)."""
+    """A closed request and its closing time in the server's notation (`2026-02-01T08:00:00Z`)."""
 
     request_id: str
     closed_datetime: str
@@ -86,7 +86,7 @@ class Throttle:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Preparation:
-    """Each field is a need that a check can name; None means not there."""
+    """Each field is a need that a check can name. None means that the server does not have it."""
 
     # Services of the target
     plain_service: str | None = _need("a realtime service without attributes (P)")
@@ -163,7 +163,7 @@ class Preparation:
         return getattr(self, need) is not None
 
     def over(self, found: Preparation) -> Preparation:
-        """This preparation, completed by what the look-over found."""
+        """This preparation, with missing fields taken from `found`."""
         missing = {name: getattr(found, name) for name in NEEDS if not self.has(name) and found.has(name)}
         return replace(self, **missing)
 

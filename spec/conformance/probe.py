@@ -1,4 +1,4 @@
-"""What a check is given: the server under test, with a method for each call of the standard."""
+"""The probe that each check gets: the server under test, with a method for each call of the standard."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ FORM = "application/x-www-form-urlencoded; charset=utf-8"
 class Target:
     """The server under test.
 
-    base_url       without a slash at its end; services.xml lies directly below
-    discovery_url  what discovery.xml lies below; "" to look for it
-    thorough       ask in both formats where one would do
+    base_url       the address directly above services.xml, without a slash at its end
+    discovery_url  the address directly above discovery.xml; "" to search for it
+    thorough       whether to ask in both formats even if one is enough
     """
 
     base_url: str
@@ -37,7 +37,7 @@ class Target:
 
 @dataclass(slots=True)
 class Probe:
-    """Questions to one target. GETs are asked once and remembered; `now` is the wall clock of the run."""
+    """Sends calls to one target. Answers to GETs are cached. `now` is the time when the run began."""
 
     client: Client
     target: Target
@@ -72,7 +72,7 @@ class Probe:
         body: bytes | None = None,
         at: Endpoint | None = None,
     ) -> Call:
-        """A call as `get` makes it, for another method."""
+        """A call like that of `get`, with any method."""
         where = at or self.here
         named = any(name == "jurisdiction_id" for name, _ in params)
         if where.jurisdiction_id and not named:
@@ -85,16 +85,16 @@ class Probe:
         return Endpoint(self.target.base_url, self.target.jurisdiction_id)
 
     def both(self, path: str, params: Pairs = ()) -> Iterator[Answer]:
-        """The path in every format that the server offers; `path` has no suffix."""
+        """GET a path, given without suffix, in every format that the server offers."""
         for format in self.formats:
             yield self.get(f"{path}.{format}", params)
 
     def readings(self) -> Sequence[Format]:
-        """The formats to ask in where one would do: JSON if offered, or all when thorough."""
+        """The formats for a check that needs only one: JSON if offered; all formats if the run is thorough."""
         return self.formats if self.target.thorough else self.formats[-1:]
 
     def json_offered(self) -> None:
-        """Raises UnmetNeedError when the server does not offer JSON."""
+        """Raises UnmetNeedError if the server does not offer JSON."""
         if "json" not in self.formats:
             raise UnmetNeedError("the server does not offer JSON")
 
@@ -116,7 +116,7 @@ class Probe:
         return self.get(f"tokens/{segment(token)}.{format}", fresh=fresh)
 
     def listings(self, *params: tuple[str, str]) -> Iterator[tuple[Answer, list[Record]]]:
-        """The list of requests under `params`, read, in each of the `readings`."""
+        """The list of requests for `params`, as answer and records, in each of the `readings`."""
         for format in self.readings():
             answer = self.get(f"requests.{format}", params)
             yield answer, answer.records("requests")
@@ -127,13 +127,13 @@ class Probe:
     # --- Times
 
     def ago(self, days: float) -> str:
-        """A time `days` before the run, in whole seconds, with Z."""
+        """The time `days` before the run, in whole seconds, with Z."""
         return stamp(self.now - timedelta(days=days))
 
     # --- Filing
 
     def form(self, service: str = "", *, without: Iterable[str] = (), **fields: str) -> list[tuple[str, str]]:
-        """A complete form for a request: key, service P, a point, a description; `fields` replace or add."""
+        """A complete form for a request: key, service P, point and description. `fields` replace or add values."""
         point = given(self.prepared.point)
         complete = {
             "api_key": self.target.api_key,
@@ -156,7 +156,7 @@ class Probe:
         query: Pairs = (),
         base_url: str = "",
     ) -> Answer:
-        """POST a form to requests; in the preferred format if none is asked for."""
+        """POST a form to requests, in JSON if no format is given and the server offers JSON."""
         return self.post_body(
             urlencode(list(fields)).encode(), FORM, format, headers=headers, query=query, base_url=base_url
         )
@@ -171,14 +171,14 @@ class Probe:
         query: Pairs = (),
         base_url: str = "",
     ) -> Answer:
-        """POST bytes to requests; an empty `content_type` sends none."""
+        """POST bytes to requests. With an empty `content_type`, the header is not sent."""
         url = f"{base_url or self.target.base_url}/requests.{format or self.formats[-1]}"
         url += f"?{urlencode(query)}" if query else ""
         typed = {"Content-Type": content_type} if content_type else {}
         return self.client.send(Call("POST", url, tuple({**typed, **(headers or {})}.items()), body))
 
     def read_back(self, receipt: Record, format: Format | None = None) -> Record:
-        """The request that was just filed, as its own GET shows it."""
+        """GET the request that was just filed."""
         request_id = text_of(receipt, "service_request_id")
         if not request_id:
             raise UnmetNeedError("the server gave no id, so what was filed cannot be read")
@@ -187,7 +187,7 @@ class Probe:
 
 
 def created(answer: Answer) -> Record:
-    """The one item of a successful POST. Raises DeviationError when it did not succeed."""
+    """The only item of the answer to a POST. Raises DeviationError if the POST did not succeed."""
     answer.must(answer.succeeded, "the request to be created")
     items = answer.records("created")
     answer.must(len(items) == 1, "one item")
@@ -203,14 +203,14 @@ def only(answer: Answer) -> Record:
 
 
 def given(need: T | None) -> T:
-    """A need that the check has declared. The runner has checked that it is there."""
+    """A need of the check, which must have declared it: the runner skips checks whose needs are missing."""
     if need is None:
         raise UnmetNeedError("a need is missing that the check did not declare")
     return need
 
 
 def segment(text: str) -> str:
-    """A code or id as one segment of a path."""
+    """A code or id, percent-encoded as one segment of a path."""
     return quote(text, safe="")
 
 
@@ -219,7 +219,7 @@ def stamp(moment: datetime) -> str:
 
 
 def moment_of(text: str) -> datetime | None:
-    """A time as an answer writes it, with its zone; None when it is none."""
+    """A time with a zone from an answer; None if the text is not such a time."""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:

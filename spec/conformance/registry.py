@@ -14,12 +14,12 @@ Proof = Callable[[Probe], None]
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A proof of requirements.
+    """A function that proves requirements.
 
-    needs     fields of Preparation without which it is skipped
-    writes    it files requests, so it runs only when that is allowed
-    disturbs  it changes the server for others, so it comes last
-    The proof returns when all is well and raises DeviationError or UnmetNeedError when not.
+    needs     the fields of Preparation that the check needs; it is skipped without them
+    writes    whether the check files requests; if so, it runs only if the run may write
+    disturbs  whether the check changes the server for other checks; if so, it runs last
+    prove     returns if the requirement is met, and raises DeviationError or UnmetNeedError if not
     """
 
     numbers: tuple[str, ...]
@@ -34,7 +34,7 @@ class Check:
 
 
 def check(*numbers: str, needs: str = "", writes: bool = False, disturbs: bool = False) -> Callable[[Proof], Check]:
-    """Make a check of a function. `needs` are names of Preparation's fields, separated by blanks."""
+    """Make a check from a function. `needs` has names of Preparation's fields, separated by blanks."""
     wanted = tuple(needs.split())
     unknown = [name for name in wanted if name not in NEEDS]
     if unknown:
@@ -47,5 +47,5 @@ def check(*numbers: str, needs: str = "", writes: bool = False, disturbs: bool =
 
 
 def checks_in(module: ModuleType) -> list[Check]:
-    """The checks that a module defines, in their order."""
+    """The checks that a module defines, in the order of their definition."""
     return [value for value in vars(module).values() if isinstance(value, Check)]

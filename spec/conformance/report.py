@@ -1,4 +1,4 @@
-"""What a run found: one finding for each requirement."""
+"""The report of a run, with one finding for each requirement."""
 
 from __future__ import annotations
 
@@ -22,9 +22,11 @@ class Outcome(Enum):
 class Finding:
     """The outcome for one requirement.
 
-    reason          why it was skipped
-    request         the call that did not get what was `expected` but what `came`
-    check           the name of the check, `family.function`
+    reason    why the check was skipped
+    request   the failed call
+    expected  the answer that the requirement demands
+    came      the answer that the server gave instead
+    check     the name of the check, `family.function`
     """
 
     requirement: Requirement
@@ -66,5 +68,5 @@ class Report:
 
 
 def count(findings: Sequence[Finding], level: Level | None = None) -> Counter[Outcome]:
-    """How many findings have each outcome, of one level or of all."""
+    """The number of findings with each outcome, for one level or for all."""
     return Counter(finding.outcome for finding in findings if level is None or finding.requirement.level is level)

@@ -1,4 +1,4 @@
-"""A run: look the server over, make every check that applies, and report."""
+"""A run: survey the server, run every check that applies, and report."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from spec.conformance.report import Finding, Outcome, Report
 from spec.conformance.survey import look_over
 from spec.requirements import Level, Requirement, requirements
 
-UNREADABLE = "the check could not make sense of the answer"
+UNREADABLE = "the check could not read the answer"
 Progress = Callable[[Finding], None]
 
 
@@ -35,11 +35,11 @@ def run(
 ) -> Report:
     """Judge the server at `target`.
 
-    prepared  what the server has ready beyond what can be seen
+    prepared  the needs of checks that the survey cannot find by itself
     level     the weakest level to check
-    only      numbers of requirements, to check these alone
-    progress  is told each finding when it is made
-    Raises UnreachableError when the server does not answer at all, JurisdictionNeededError when it asks for one.
+    only      the numbers of the requirements to check; empty for all
+    progress  called with each finding
+    Raises UnreachableError if the server does not answer, JurisdictionNeededError if it needs a jurisdiction_id.
     """
     started_at = now or datetime.now(UTC)
     client = client or Client()
@@ -67,13 +67,13 @@ def run(
 
 
 def _concerns_tokens(only: frozenset[str]) -> bool:
-    """Whether a check is wanted that needs a token."""
+    """Whether one of the wanted checks needs a resolved token."""
     askers = {number for check in all_checks() if "resolved_token" in check.needs for number in check.numbers}
     return not only or bool(askers & only)
 
 
 def _findings(probe: Probe, level: Level, only: frozenset[str]) -> Iterator[Finding]:
-    """What reads comes first, then what files requests, then what disturbs the server."""
+    """Run the checks: first those that only read, then those that file requests, last those that disturb."""
     for number, reason in EXEMPTIONS.items():
         if not only or number in only:
             yield Finding(requirements()[number], Outcome.SKIPPED, reason=reason)
@@ -90,17 +90,17 @@ def _finding(check: Check, requirement: Requirement, probe: Probe, level: Level)
         return Finding(requirement, Outcome.SKIPPED, check.name, reason)
     began_s = time.monotonic()
     finding = _proved(check, requirement, probe)
-    # Reports are passed on; a server may quote the key that it was sent.
+    # People share reports, and a server may quote the key in its answer.
     came = finding.came.replace(probe.target.api_key, HIDDEN) if probe.target.api_key else finding.came
     return replace(finding, came=came, seconds=time.monotonic() - began_s)
 
 
 def _obstacle(check: Check, requirement: Requirement, probe: Probe, level: Level) -> str:
-    """Why a check is not even tried, or ""."""
+    """Why a check must be skipped; "" if it can run."""
     if requirement.level > level:
         return f"only requirements up to {level.name} were asked for"
     if check.writes and not probe.target.writes:
-        return "it would write, and the run only reads"
+        return "the check files requests, and the run only reads"
     missing = [need for need in check.needs if not probe.prepared.has(need)]
     return f"needs {NEEDS[missing[0]]}" if missing else ""
 
@@ -124,6 +124,6 @@ def _proved(check: Check, requirement: Requirement, probe: Probe) -> Finding:
             requirement, Outcome.FAILED, check.name, request=str(error), expected="an answer", came="none"
         )
     except (AttributeError, LookupError, TypeError, ValueError) as error:
-        # A foreign server may answer what no check foresaw; the rest of the run must go on.
+        # An unknown server may answer in a way that no check expects. The other checks must still run.
         return Finding(requirement, Outcome.SKIPPED, check.name, reason=f"{UNREADABLE} ({type(error).__name__})")
     return Finding(requirement, Outcome.PASSED, check.name)

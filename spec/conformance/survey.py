@@ -1,4 +1,4 @@
-"""The look-over: what the server offers, and which of its own data the checks can use."""
+"""The survey: finds out what the server offers, and which of its data the checks can use."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from spec.conformance.probe import Probe, created, moment_of, origin_of
 
 _DEFINITIONS_READ = 8
 _POLLS_S = (0.0, 0.25, 0.5, 1.0, 1.0)
-"""How long to wait before each look at a token of our own."""
+"""How long to wait before each call for the token that the survey has filed."""
 
 
 class JurisdictionNeededError(Exception):
-    """The endpoint serves several jurisdictions, and none was named; the text is the server's own."""
+    """The endpoint serves several jurisdictions, and the run names none. The text is that of the server."""
 
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What a run found before it judged anything; the probe knows what the checks can use."""
+    """The results of the survey. The probe's preparation holds the data that checks can use."""
 
     probe: Probe
     services: tuple[Record, ...]
@@ -42,8 +42,8 @@ class Survey:
 def look_over(probe: Probe, *, file_token: bool = False) -> Survey:
     """Ask for discovery, services, some definitions and requests.
 
-    file_token  file a batch request of our own where no token is given, if the run may file at all
-    Raises UnreachableError when the server does not answer at all, JurisdictionNeededError when it asks for one.
+    file_token  whether to file a batch request if no token is given and the run may write
+    Raises UnreachableError if the server does not answer, JurisdictionNeededError if it needs a jurisdiction_id.
     """
     formats = _formats(probe)
     _require_jurisdiction(probe)
@@ -60,7 +60,7 @@ def look_over(probe: Probe, *, file_token: bool = False) -> Survey:
 
 
 def _formats(probe: Probe) -> tuple[Format, ...]:
-    """XML always, as the standard demands it; JSON when the server answers in it."""
+    """XML, which the standard demands, and JSON if the server offers it."""
     probe.services("xml")
     answer = probe.services("json")
     return ("xml", "json") if answer.status != 404 and "json" in answer.content_type else ("xml",)
@@ -75,14 +75,14 @@ def _require_jurisdiction(probe: Probe) -> None:
 
 
 def _is_shared(probe: Probe) -> bool:
-    """Whether the endpoint asks which jurisdiction is meant."""
+    """Whether the endpoint serves several jurisdictions: it then refuses an empty jurisdiction_id."""
     if not probe.target.jurisdiction_id:
         return False
     return probe.get("services.xml", [("jurisdiction_id", "")]).status == 400
 
 
 def _discovery_base(probe: Probe) -> str:
-    """Where discovery.xml lies: as given, or else found below, beside or above `base_url`; "" for nowhere."""
+    """The address above discovery.xml: the given one, else `base_url`, its parent or the root; "" if not found."""
     target = probe.target
     if target.discovery_url:
         return target.discovery_url.rstrip("/")
@@ -96,7 +96,7 @@ def _discovery_base(probe: Probe) -> str:
 
 
 def _records(probe: Probe, name: Literal["services", "requests"], *params: tuple[str, str]) -> list[Record]:
-    """A list: from XML if it can be read, because JSON may hold codes as numbers; empty if neither can be read."""
+    """A list, preferably from XML, because JSON may have codes as numbers; empty if no format can be read."""
     for format in probe.formats:
         try:
             return probe.get(f"{name}.{format}", params).records(name)
@@ -106,7 +106,7 @@ def _records(probe: Probe, name: Literal["services", "requests"], *params: tuple
 
 
 def _definitions(probe: Probe, services: Iterable[Record]) -> Iterator[tuple[str, Record]]:
-    """Some definitions: of services that promise one first, then of one that does not."""
+    """Some definitions: first of services with `metadata` true, then of up to two others."""
     promising = [text_of(service, "service_code") for service in services if service.get("metadata") is True]
     silent = [text_of(service, "service_code") for service in services if service.get("metadata") is not True]
     for code in [*promising[:_DEFINITIONS_READ], *silent[:2]]:
@@ -117,7 +117,7 @@ def _definitions(probe: Probe, services: Iterable[Record]) -> Iterator[tuple[str
 
 
 def _filed_token(probe: Probe) -> str | None:
-    """A token of our own that the server resolves at once, or within a few polite calls."""
+    """File a batch request. Returns its token if the server resolves it within a few calls, otherwise None."""
     prepared = probe.prepared
     if prepared.resolved_token or not prepared.batch_service or not prepared.point:
         return None
@@ -186,7 +186,7 @@ def _found_requests(probe: Probe, recent: list[Record], old: list[Record]) -> Pr
 
 
 def definition_in(answer: Answer) -> Record | None:
-    """The definition that an answer holds, even within an array; None when it holds none."""
+    """The definition in an answer, even if it is in an array; None if there is none."""
     try:
         data = answer.data("service_definition") if answer.succeeded else None
     except UnmetNeedError:
@@ -202,7 +202,7 @@ def attributes_of(definition: Record) -> list[Record]:
 
 
 def _variety(definition: Record) -> int:
-    """How many kinds of question a definition asks."""
+    """The number of different kinds of question in a definition."""
     names = ("datatype", "required", "variable")
     return len({tuple(text_of(attribute, name) for name in names) for attribute in attributes_of(definition)})
 
@@ -231,7 +231,7 @@ def _is_between(probe: Probe, request: Record, older_days: float, newer_days: fl
 
 
 def point_of(request: Record) -> Point | None:
-    """Where a request is; None for nowhere, which some servers write as 0, 0."""
+    """The point of a request; None if it has none, which some servers write as 0, 0."""
     lat, long = number_of(request, "lat"), number_of(request, "long")
     if lat is None or long is None or (lat, long) == (0, 0):
         return None

@@ -167,7 +167,7 @@ def test_a_revoked_key_is_refused_from_then_on(run: Run, client: FlaskClient) ->
     assert printed(run("keys", "revoke", number[1])) == f"Key {number[1]} is revoked.\n"
     assert post(client, secret).status_code == 403
     assert (
-        refusal(run("keys", "revoke", number[1])) == f"there is no living key {number[1]}; see `open311 keys list`."
+        refusal(run("keys", "revoke", number[1])) == f"there is no valid key {number[1]}; see `open311 keys list`."
     )
 
 
@@ -381,7 +381,7 @@ def test_the_schema_goes_down_and_up_and_its_state_is_shown(bare_run: Run, spare
     assert printed(bare_run("db", "migrate", "--to", "base", **there)).endswith("now it is at nothing.\n")
     behind = bare_run("db", "status", **there)
     assert behind.exit_code == 1
-    assert behind.stdout.startswith("The schema is at nothing; this release wants 0")
+    assert behind.stdout.startswith("The schema is at nothing; this release needs 0")
     assert behind.stderr == "open311: run `open311 db migrate`.\n"
     assert refusal(bare_run("worker", "--once", **there)) == "schema: empty; run `open311 db migrate`"
     assert printed(bare_run("db", "migrate", **there)).startswith("The schema was at nothing, now it is at 0")

@@ -145,5 +145,5 @@ def test_dump_makes_the_files_of_today(run: Run, tmp_path: Path) -> None:
         "parquet",
     ]
     assert all(name in result.output for name in names if name.endswith((".gz", ".parquet")))
-    assert "there already" in run("dump", *CITY).output
+    assert "exists already" in run("dump", *CITY).output
     assert "csv.gz" in run("dump", *CITY, "--again").output

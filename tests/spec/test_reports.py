@@ -34,7 +34,7 @@ def test_text_shows_every_requirement_the_failure_and_the_reason(report: Report)
     assert all(number in text for number in requirements())
     assert "  C187  MUST    FAILED  status=open,closed gives both." in text
     assert "        asked     GET http://stub.example/one/v2/requests.json?status=open%2Cclosed" in text
-    assert "it would write, and the run only reads: C024" in text
+    assert "the check files requests, and the run only reads: C024" in text
     assert text.rstrip().endswith("MUST requirements that could be checked failed.")
 
 
@@ -142,7 +142,7 @@ def test_a_call_is_shown_without_its_key(headers: tuple[tuple[str, str], ...], b
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["not-an-address"], "is no address"),
+        (["not-an-address"], "is not an address"),
         (["http://a.example", "http://b.example"], "Name one URL"),
         (["http://a.example", "--write"], "--write needs --api-key"),
         (["http://a.example", "--only", "C999"], "There is no requirement C999"),

@@ -239,7 +239,7 @@ def test_a_cursor_from_a_future_that_was_undone_is_410(client: FlaskClient, form
     cursor = write_position(CITY, Position(2**62, 5))
     answer = client.get(f"{FEED}.{format}?cursor={cursor}")
     assert answer.status_code == 410
-    assert "begin anew" in answer.text
+    assert "start again without it" in answer.text
 
 
 def test_a_cursor_survives_its_own_trip() -> None:

@@ -1,4 +1,4 @@
-"""Requests in formats other than the standard's two: a page at once, or a million one after another."""
+"""Requests in formats other than the standard's two, as single pages or as streams of any length."""
 
 from open311.formats.writing.atom import AtomFeed, write_atom
 from open311.formats.writing.bulk import (

@@ -1,4 +1,4 @@
-"""Atom (RFC 4287) with GeoRSS-Simple points: for feed readers, and with each request's own fields for programs."""
+"""Atom (RFC 4287) with GeoRSS-Simple points, for feed readers. Each entry also has all fields, for programs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from open311.formats.shapes import Column, Kind, Shape, shape_of
 from schemas.georeport import ExtrasSchema, ServiceRequestSchema
 
 GEOREPORT = "http://wiki.open311.org/GeoReport_v2"
-# RFC 4287 requires `updated` in an empty feed too; with a changing time, two equal feeds would differ.
+# RFC 4287 requires `updated` even in an empty feed. A fixed time keeps the bytes of empty feeds equal.
 NEVER = "1970-01-01T00:00:00Z"
 MINTED = "2026"
 """The year in every tag: URI. Never change it: feed readers would show every entry as a new one."""
@@ -26,7 +26,7 @@ _ATTRIBUTE_ESCAPES = str.maketrans({'"': "&quot;", "\t": "&#9;", "\n": "&#10;"})
 
 
 def _shape() -> Shape:
-    """All that an item can hold: the standard's fields, the extensions, the distance."""
+    """The shape with all possible fields of an item: the standard's fields, the extensions, the distance."""
     request, extras = shape_of(ServiceRequestSchema), shape_of(ExtrasSchema)
     distance = Column("distance", "distance", Kind.SCALAR)
     return Shape((*request.columns, *extras.columns, distance), request.root, request.item)
@@ -37,11 +37,11 @@ _REQUEST = _shape()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AtomFeed:
-    """What a feed says about itself.
+    """The metadata of a feed.
 
-    about      the filters of the list, written the same on all its pages; part of the feed's id
-    api        base address of the API, for links to single requests
-    links      relation -> address: self, first, next, prev, license
+    about      the filters of the list, in the same form on all pages; part of the feed's id
+    api        the base address of the API, for links to single requests
+    links      addresses by relation: self, first, next, prev, license
     rights     the terms of use; "" for none
     """
 
@@ -55,7 +55,7 @@ class AtomFeed:
 
 
 def write_atom(feed: AtomFeed, items: Sequence[bytes]) -> bytes:
-    """A whole feed. Each item is the JSON text of a request; their order is kept."""
+    """A whole feed. Each item is the JSON text of a request. The entries have the order of the items."""
     requests: list[dict[str, Any]] = [orjson.loads(item) for item in items]
     updated = max((request["updated_datetime"] for request in requests), default=NEVER)
     head = _head(feed, updated)
@@ -96,7 +96,7 @@ def _entry(feed: AtomFeed, request: dict[str, Any]) -> Iterator[str]:
 def _links(feed: AtomFeed, request: dict[str, Any]) -> Iterator[str]:
     place = f"{feed.api}/requests/{quote(request['service_request_id'], safe='')}"
     query = f"jurisdiction_id={quote(feed.jurisdiction_id, safe='')}"
-    # Feed readers follow a link without a type, and skip a link whose type is not HTML.
+    # Feed readers follow a link without a type, but skip a link whose type is not HTML.
     for suffix, kind in (("json", ""), ("xml", "text/xml")):
         yield _empty("link", rel="alternate", type=kind, href=f"{place}.{suffix}?{query}")
     if request["media_url"]:
@@ -104,9 +104,9 @@ def _links(feed: AtomFeed, request: dict[str, Any]) -> Iterator[str]:
 
 
 def tag(jurisdiction_id: str, *path: str) -> str:
-    """A permanent id (RFC 4151) under the city's domain, which does not depend on this server's address.
+    """A permanent id (RFC 4151) under the city's domain. It does not depend on this server's address.
 
-    Characters that no domain can have become hyphens in it; the path starts with the whole jurisdiction_id.
+    In the domain, characters that are not allowed become hyphens. The path starts with the exact jurisdiction_id.
     """
     authority = _OUTSIDE_NAME.sub("-", jurisdiction_id.lower()).strip(".-") or "open311.invalid"
     parts = "/".join(quote(part, safe="") for part in (jurisdiction_id, *path))

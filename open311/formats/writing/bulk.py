@@ -1,4 +1,4 @@
-"""GeoReport Bulk v1: 14 columns, the same in CSV, JSON and XML except for the name of the closing time (B3)."""
+"""GeoReport Bulk v1: 14 fields in CSV, JSON and XML. Only the name of the closing time differs (B3)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from schemas.bulk import BulkRequestSchema
 _SHAPE = shape_of(BulkRequestSchema)
 _NAMES = [column.name for column in _SHAPE.columns]
 COLUMNS = tuple("closed_date" if name == "closed_datetime" else name for name in _NAMES)
-"""The header of the CSV. The specification's table says closed_date, its JSON and XML say closed_datetime."""
+"""The header of the CSV. The specification has closed_date in its table, and closed_datetime in JSON and XML."""
 _SPECIAL = re.compile('[",\r\n]')
 _END = LINE_END.encode()
 
@@ -32,12 +32,12 @@ class BulkFormat(StrEnum):
 
     @property
     def media_type(self) -> str:
-        """Content-Type."""
+        """The value of Content-Type."""
         return _MEDIA_TYPES[self]
 
     @property
     def error_format(self) -> Format:
-        """How its errors are written: as the standard's list, in the format that its readers can parse."""
+        """The format of errors, which are the standard's list: XML for XML, JSON for JSON and CSV."""
         return XML if self is BulkFormat.XML else JSON
 
 
@@ -49,7 +49,7 @@ _MEDIA_TYPES = {
 
 
 def bulk_writer(output: BulkFormat) -> Writer:
-    """A writer of GeoReport Bulk."""
+    """A new writer for one file."""
     writers: dict[BulkFormat, type[Writer]] = {
         BulkFormat.CSV: BulkCsvWriter,
         BulkFormat.JSON: BulkJsonWriter,
@@ -59,26 +59,26 @@ def bulk_writer(output: BulkFormat) -> Writer:
 
 
 def bulk_fields(item: bytes) -> dict[str, Any]:
-    """A request, with its extended_attributes, in the fields of GeoReport Bulk."""
+    """The fields of GeoReport Bulk, from the JSON text of a request with extended_attributes."""
     request: dict[str, Any] = orjson.loads(item)
     return _fields(request, request.get("extended_attributes") or {})
 
 
 def bulk_csv_line(request: Mapping[str, Any], extended: Mapping[str, Any]) -> str:
-    """A request's line in the CSV, without the line end. It is rendered once, when the request changes.
+    """A request's line in the CSV, without the line end. It is rendered when the request changes.
 
-    extended  its extended_attributes
+    extended  the request's extended_attributes
     """
     return ",".join([_quoted(cell(value)) for value in _fields(request, extended).values()])
 
 
 def _quoted(text: str) -> str:
-    """A cell as the csv module would write it. For a single line this takes a third of the time."""
+    """A cell as the csv module writes it. For a single line this takes a third of the csv module's time."""
     return '"' + text.replace('"', '""') + '"' if _SPECIAL.search(text) else text
 
 
 def _fields(request: Mapping[str, Any], extended: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields in their order. service_subtype stays empty: no request has one (B5)."""
+    """The fields in the order of the specification. service_subtype is always empty (B5)."""
     found = {name: request.get(name) for name in _NAMES}
     found["closed_datetime"] = extended.get("closed_datetime")
     found["status_description"] = _one_word(extended.get("detailed_status")) or request["status"].capitalize()
@@ -91,9 +91,9 @@ def _one_word(text: str | None) -> str:
 
 
 class BulkCsvWriter:
-    """CSV with texts exactly as they are, formulas included: programs read this file, not spreadsheets (B2).
+    """CSV for programs: texts are unchanged, even if a spreadsheet would run them as formulas (B2).
 
-    Its items are the lines that `bulk_csv_line` makes.
+    The items are the lines that `bulk_csv_line` makes.
     """
 
     def begin(self) -> bytes:
@@ -105,7 +105,7 @@ class BulkCsvWriter:
         return _END.join([*items, b""])
 
     def end(self) -> bytes:
-        """Nothing."""
+        """A CSV file has no end mark."""
         return b""
 
 
@@ -116,7 +116,7 @@ class BulkJsonWriter:
         self._separator = b""
 
     def begin(self) -> bytes:
-        """The list's head."""
+        """The start of the list."""
         return b"["
 
     def more(self, items: Sequence[bytes]) -> bytes:
@@ -128,15 +128,15 @@ class BulkJsonWriter:
         return found
 
     def end(self) -> bytes:
-        """The list's foot."""
+        """The end of the list."""
         return b"]"
 
 
 class BulkXmlWriter:
-    """XML, by the conventions of GeoReport v2."""
+    """XML in the style of GeoReport v2."""
 
     def begin(self) -> bytes:
-        """The root's head."""
+        """The XML declaration and the start tag of the root."""
         return f"{DECLARATION}<{_SHAPE.root}>".encode()
 
     def more(self, items: Sequence[bytes]) -> bytes:
@@ -144,5 +144,5 @@ class BulkXmlWriter:
         return "".join(xml_item(_SHAPE, bulk_fields(item)) for item in items).encode()
 
     def end(self) -> bytes:
-        """The root's foot."""
+        """The end tag of the root."""
         return f"</{_SHAPE.root}>".encode()

@@ -1,4 +1,4 @@
-"""CSV (RFC 4180): CRLF, a header, text quoted where it must be; for spreadsheets, formulas are made harmless."""
+"""CSV for spreadsheets (RFC 4180), with a header and CRLF. Text that looks like a formula is made harmless."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from schemas.georeport import ExtrasSchema, ServiceRequestSchema
 LINE_END = "\r\n"
 _REQUEST = shape_of(ServiceRequestSchema)
 _EXTRAS = {column.name: column for column in shape_of(ExtrasSchema).columns}
-# Texts that a spreadsheet may run as a formula, also with full-width signs (OWASP, "CSV Injection"). Apostrophes
-# before the sign match too: a program that removes one apostrophe from each such text gets the original.
+# Texts that a spreadsheet may run as a formula, also with full-width signs (OWASP, "CSV Injection"). Texts with
+# apostrophes before the sign match too. So a program that removes one apostrophe from each match gets the original.
 _FORMULA = re.compile(r"'*[=+\-@\t\r\n＝＋－＠]")
 _SUSPECTS = frozenset("'=+-@\t\r\n＝＋－＠")
 
 
 def csv_columns(extensions: Iterable[str] = (), *, with_distance: bool = False) -> tuple[str, ...]:
-    """The header: the standard's fields, then those of each extension; those of an object as `object.field`."""
+    """The header: the standard's fields, then the extensions. A field of an object becomes `object.field`."""
     names = [column.name for column in _REQUEST.columns]
     for extension in extensions:
         body = _EXTRAS[extension].body
@@ -33,7 +33,7 @@ def csv_columns(extensions: Iterable[str] = (), *, with_distance: bool = False) 
 
 
 class CsvWriter:
-    """A table of requests for spreadsheets: text that looks like a formula gets an apostrophe before it."""
+    """A table of requests. Text that looks like a formula gets an apostrophe before it."""
 
     def __init__(self, columns: Sequence[str]) -> None:
         self._columns = columns
@@ -48,7 +48,7 @@ class CsvWriter:
         return csv_lines(self._row(orjson.loads(item)) for item in items)
 
     def end(self) -> bytes:
-        """Nothing."""
+        """A CSV file has no end mark."""
         return b""
 
     def _row(self, item: dict[str, Any]) -> list[str]:
@@ -58,14 +58,14 @@ class CsvWriter:
 
 
 def csv_lines(rows: Iterable[Iterable[str]]) -> bytes:
-    """Rows of text as RFC 4180 has them."""
+    """Rows of text as CSV (RFC 4180)."""
     buffer = StringIO(newline="")
     csv.writer(buffer, lineterminator=LINE_END).writerows(rows)
     return buffer.getvalue().encode()
 
 
 def cell(value: Any) -> str:
-    """A value as text: nothing for null, plain decimals, JSON for lists."""
+    """A value as text: "" for None, a plain decimal for a number, JSON for a list."""
     if isinstance(value, str):
         return value
     if value is None:
@@ -76,7 +76,7 @@ def cell(value: Any) -> str:
 
 
 def harmless(value: Any) -> str:
-    """A value as text that no spreadsheet runs. Numbers stay as they are, also negative ones."""
+    """A value as text that no spreadsheet runs as a formula. Numbers are unchanged, even negative ones."""
     if not isinstance(value, str):
         return cell(value)
     return f"'{value}" if value[:1] in _SUSPECTS and _FORMULA.match(value) else value

@@ -1,4 +1,4 @@
-"""The formats of a list of requests other than JSON and XML, by their suffix."""
+"""The formats of a list of requests that are extensions of the standard, by their suffix."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from open311.formats.documents import JSON, XML, Format
 
 
 class Feed(StrEnum):
-    """An extension of ours: the same list in another form."""
+    """A format for the same list as requests.json."""
 
     GEOJSON = "geojson"
     CSV = "csv"
@@ -17,12 +17,12 @@ class Feed(StrEnum):
 
     @property
     def media_type(self) -> str:
-        """Content-Type; those of RFC 7946 and NDJSON are UTF-8 by definition."""
+        """The value of Content-Type. GeoJSON and NDJSON need no charset, because they are always UTF-8."""
         return _MEDIA_TYPES[self]
 
     @property
     def error_format(self) -> Format:
-        """The format of its errors, which are the standard's: XML for readers of Atom, JSON for all others."""
+        """The format of errors, which are the standard's list: XML for Atom, JSON for the others."""
         return XML if self is Feed.ATOM else JSON
 
 

@@ -1,4 +1,4 @@
-"""GeoJSON (RFC 7946): each request a Feature, its point as (long, lat), its fields as they stand in JSON."""
+"""GeoJSON (RFC 7946): each request is a Feature with a (long, lat) point and the fields of requests.json."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class GeoJsonWriter:
         self._separator = b""
 
     def begin(self) -> bytes:
-        """The collection's head."""
+        """The start of the collection."""
         return b'{"type":"FeatureCollection","features":['
 
     def more(self, items: Sequence[bytes]) -> bytes:
@@ -27,12 +27,12 @@ class GeoJsonWriter:
         return found
 
     def end(self) -> bytes:
-        """The collection's foot."""
+        """The end of the collection."""
         return b"]}"
 
 
 def _feature(item: dict[str, Any]) -> dict[str, Any]:
-    """A request without a point has a null geometry (RFC 7946, section 3.2)."""
+    """A request as a Feature. Without a point, the geometry is null (RFC 7946, section 3.2)."""
     lat, long = item["lat"], item["long"]
     has_point = lat is not None and long is not None
     return {

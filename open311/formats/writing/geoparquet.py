@@ -1,4 +1,4 @@
-"""GeoParquet 1.1: columns for analysts, points as WKB in OGC:CRS84. Needs pyarrow, the extra `geoparquet`."""
+"""GeoParquet 1.1, with points as WKB in OGC:CRS84. Needs pyarrow, which the extra `geoparquet` installs."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from schemas.georeport import ExtrasSchema, ServiceRequestSchema
 
 GEOMETRY = "geometry"
 GROUP_ROWS = 20_000
-"""Rows of a row group. A whole group is held in memory while writing; a reader can skip a group."""
+"""Rows of a row group. The writer holds one group in memory; a reader can skip groups."""
 
 INSTALL = "pip install 'open311-server[geoparquet]'"
 
-# PROJJSON of longitude and latitude in this order, as the specification of GeoParquet prints it.
+# PROJJSON of OGC:CRS84 (longitude, then latitude), copied from the specification of GeoParquet.
 CRS84: dict[str, Any] = {
     "$schema": "https://proj.org/schemas/v0.5/projjson.schema.json",
     "type": "GeographicCRS",
@@ -48,7 +48,7 @@ def can_write_geoparquet() -> bool:
 
 
 class _Drain(RawIOBase):
-    """A file whose bytes are taken while it is written. Parquet never seeks; it only asks for the position."""
+    """A file in memory whose bytes are taken out while pyarrow writes it. Pyarrow never seeks in it."""
 
     def __init__(self) -> None:
         self._parts: list[bytes] = []
@@ -67,15 +67,15 @@ class _Drain(RawIOBase):
         return len(part)
 
     def take(self) -> bytes:
-        """What was written since the last time."""
+        """Remove and return the bytes written since the last call."""
         found, self._parts = b"".join(self._parts), []
         return found
 
 
 class GeoParquetWriter:
-    """A table of requests with all their extensions, row group by row group.
+    """A table of requests with all extensions, written one row group at a time.
 
-    facts  more key-value metadata, such as licence and attribution
+    facts  additional key-value metadata, such as licence and attribution
     """
 
     def __init__(self, facts: dict[str, str] | None = None) -> None:
@@ -98,7 +98,7 @@ class GeoParquetWriter:
         return self._drain.take()
 
     def more(self, items: Sequence[bytes]) -> bytes:
-        """The row groups that have become full."""
+        """The row groups that are now complete."""
         self._waiting += items
         while len(self._waiting) >= GROUP_ROWS:
             group, self._waiting = self._waiting[:GROUP_ROWS], self._waiting[GROUP_ROWS:]
@@ -126,7 +126,7 @@ class GeoParquetWriter:
         self._widen(points)
 
     def _array(self, values: list[Any], kind: Any) -> Any:
-        """A column. Instants are parsed by Arrow, which is faster than Python."""
+        """A column. Arrow parses the instants, because it is faster than Python."""
         if self._arrow.types.is_timestamp(kind):
             return self._arrow.array(values, self._arrow.string()).cast(kind)
         return self._arrow.array(values, kind)
@@ -151,7 +151,7 @@ class GeoParquetWriter:
 
 
 def _columns(arrow: Any) -> Iterable[tuple[str, tuple[str, ...], Any]]:
-    """Name, path in an item and Arrow type of each column; an object's fields become columns of their own."""
+    """Name, path in an item, and Arrow type of each column. Each field of an object becomes a column."""
     for column in (*shape_of(ServiceRequestSchema).columns, *shape_of(ExtrasSchema).columns):
         if column.body is None:
             yield column.name, (column.name,), _type(column, arrow)

@@ -1,4 +1,4 @@
-"""NDJSON: one request a line, exactly as the JSON list has it."""
+"""NDJSON: one request per line, each an item of the JSON list."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 
 class NdjsonWriter:
-    """Items as lines. Their texts hold no line feed: JSON escapes it."""
+    """Items as lines. An item contains no line feed, because JSON escapes it."""
 
     def begin(self) -> bytes:
-        """Nothing."""
+        """NDJSON has no header."""
         return b""
 
     def more(self, items: Sequence[bytes]) -> bytes:
@@ -17,5 +17,5 @@ class NdjsonWriter:
         return b"\n".join([*items, b""])
 
     def end(self) -> bytes:
-        """Nothing."""
+        """NDJSON has no end mark."""
         return b""

@@ -1,4 +1,4 @@
-"""The protocol of writers: a document is written batch by batch, so that its size does not matter."""
+"""The protocol of writers. A document is written in batches, so that memory does not grow with its size."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from typing import Protocol
 
 
 class Writer(Protocol):
-    """Makes one document of requests. An item is the JSON text of a request, unless the writer says otherwise."""
+    """Writes one document. An item is the JSON text of a request, unless the writer's docstring says otherwise."""
 
     def begin(self) -> bytes:
-        """What comes before all items."""
+        """The bytes before the first item."""
 
     def more(self, items: Sequence[bytes]) -> bytes:
-        """The next items. A writer may keep some back until later."""
+        """The bytes of the next items. A writer may hold items back for a later call."""
 
     def end(self) -> bytes:
-        """What comes after all items."""
+        """The bytes after the last item, and those of items that were held back."""
 
 
 def in_pieces(writer: Writer, batches: Iterable[Sequence[bytes]]) -> Iterator[bytes]:
-    """A document piece by piece, as its batches come."""
+    """A document as a stream, from a stream of batches."""
     yield writer.begin()
     for batch in batches:
         yield writer.more(batch)
@@ -28,5 +28,5 @@ def in_pieces(writer: Writer, batches: Iterable[Sequence[bytes]]) -> Iterator[by
 
 
 def whole(writer: Writer, items: Sequence[bytes]) -> bytes:
-    """A document at once."""
+    """A whole document, in memory."""
     return b"".join(in_pieces(writer, [items]))

@@ -1,1 +1,1 @@
-"""Who may call: API keys."""
+"""Access: API keys."""

@@ -24,11 +24,11 @@ def add_key(
     now: datetime,
     secret: str = "",
 ) -> tuple[int, str]:
-    """Create a key; its number, and its secret, which cannot be read again.
+    """Create a key. Returns its number and its secret, which cannot be read again.
 
-    jurisdiction_id  ALL_JURISDICTIONS for all
-    secret           for the demo key only; otherwise a new one is made
-    Raises Invalid for a jurisdiction that is not served.
+    jurisdiction_id  ALL_JURISDICTIONS for a key that is valid everywhere
+    secret           given for the demo key only; otherwise a new secret is made
+    Raises Invalid if the jurisdiction is not served.
     """
     if jurisdiction_id != ALL_JURISDICTIONS and platform.registry.get(jurisdiction_id) is None:
         known = ", ".join(sorted(platform.registry.jurisdictions))
@@ -54,13 +54,13 @@ def list_keys(platform: Platform) -> list[ApiKey]:
 
 
 def revoke_key(platform: Platform, number: int, *, now: datetime) -> bool:
-    """Revoke a key as of `now`; False if no valid key has this number."""
+    """Revoke a key as of `now`. Returns False if no valid key has this number."""
     with platform.database.transaction() as connection:
         return keys.revoke_key(connection, number, now)
 
 
 def require_key(platform: Platform, secret: str) -> Principal:
-    """Whoever holds the valid key with this secret. Raises Forbidden for any other secret (A56)."""
+    """The holder of the valid key with this secret. Raises Forbidden if there is no such key (A56)."""
     if not secret:
         raise Forbidden(f"is missing; {HOW}", "api_key")
     key = keys.find_key(platform.database.hot, secret)
@@ -71,7 +71,7 @@ def require_key(platform: Platform, secret: str) -> Principal:
 
 
 def is_key(platform: Platform, secret: str) -> bool:
-    """Whether this is a valid key's secret."""
+    """Whether this is the secret of a valid key."""
     return keys.find_key(platform.database.hot, secret) is not None
 
 

@@ -1,1 +1,1 @@
-"""What follows from changes of requests: the dispatcher hands each change in the outbox to every consumer, once."""
+"""Consequences of changes: the dispatcher hands each change in the outbox to every consumer, exactly once."""

@@ -1,4 +1,4 @@
-"""What a consumer of changes is."""
+"""The protocol of a consumer of changes."""
 
 from __future__ import annotations
 
@@ -11,18 +11,19 @@ from open311.storage.outbox import RecordedChange
 
 
 class Consumer(Protocol):
-    """Makes something follow from changes; `consumers.CONSUMERS` has them all.
+    """Handles the consequences of changes. `consumers.CONSUMERS` lists all consumers.
 
-    name  stored with changes that it failed on; stays as it is from release to release
+    name  stored with each change that the consumer failed on, so it must not differ between releases
     """
 
     @property
     def name(self) -> str:
-        """The name."""
+        """The consumer's permanent name."""
 
     def consume(self, platform: Platform, connection: Connection, changes: Sequence[RecordedChange]) -> None:
-        """Do, in the dispatcher's transaction, what follows from these changes; the rest by a job deferred in it.
+        """Handle changes in the dispatcher's transaction. Defer a job there for any work outside the database.
 
-        It gets each change of a request once, and in their order, if whatever it does is undone with the
-        transaction. So it sends nothing and keeps nothing in memory. Whatever it raises, the changes come again.
+        Each change is handled exactly once, and the changes of a request in order, only if a rollback undoes all
+        effects of this method. So it must not send anything or keep anything in memory. If it raises any exception,
+        it gets the changes again later.
         """

@@ -1,4 +1,4 @@
-"""Requests are counted by department and status as they change."""
+"""The counts of requests by department and status, updated with each change."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from open311.storage.outbox import RecordedChange
 
 
 class Counting:
-    """Adds what the changes of a batch come to, a row for each department and status that they touch."""
+    """Adds the sums of a batch of changes to the counts, one row for each department and status."""
 
     name = counts.CONSUMER
 
     def consume(self, platform: Platform, connection: Connection, changes: Sequence[RecordedChange]) -> None:  # noqa: ARG002
-        """Add it up."""
+        """Add the differences that these changes make."""
         counts.add(connection, counts.deltas(changes))
 
 
 def recount(platform: Platform) -> int:
-    """Count every request, and set right the counts that are kept; how many were wrong.
+    """Count every request and correct the stored counts. Returns how many counts were wrong.
 
-    Release 0.1 writes no outbox: what it changes while an upgrade goes on is counted here.
+    Release 0.1 does not write the outbox. Its changes during an upgrade are counted only here.
 
-    The dispatcher's lock is held by a transaction of its own, because the snapshot must begin after the last
-    dispatcher has committed, and a snapshot begins with its transaction's first statement, before a lock is got.
+    The snapshot must begin after the last dispatcher's commit. A snapshot begins with the first statement of its
+    transaction, so the dispatcher's lock is taken before, in a separate transaction.
     """
     with platform.database.transaction() as guard:
         outbox.lock(guard)

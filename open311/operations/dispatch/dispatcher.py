@@ -1,15 +1,16 @@
 """The dispatcher: it hands each change in the outbox to every consumer.
 
-Exactly once: taking a change and what follows from it are one transaction, so a dispatcher may be killed at any
-moment. There is one at a time, by an advisory lock.
+Exactly once: a change is taken from the outbox and handled in the same transaction, so a dispatcher may be killed
+at any moment. An advisory lock prevents that two dispatchers run at once.
 
-In order, for each request: a change's row in the outbox gets its id while its transaction holds the request's row
-lock. So of two changes of a request, the later one has the greater id and is committed later, and whoever sees it
-sees the earlier one, or finds it gone. Across requests there is no order: ids are given before commit.
+In order for each request: a change gets its id in the outbox while its transaction holds the row lock of the
+request. So the later of two changes of a request has the greater id and commits later. A dispatcher that sees the
+later change also sees the earlier one, or the earlier one has been handled already. Changes of different requests
+have no order, because ids are assigned before the commit.
 
-A consumer that fails costs the others nothing: its part of a batch is undone to a savepoint and tried change by
-change, and a change that fails alone is held for this consumer. Later changes of the same request wait for it, and
-the wait before each try doubles.
+A consumer that fails does not affect the others. Its work on the batch is rolled back to a savepoint and repeated
+one change at a time. A change that fails alone is held for this consumer, and later changes of the same request
+wait for it. The wait before each retry doubles.
 """
 
 from __future__ import annotations
@@ -29,15 +30,15 @@ from open311.storage.outbox import RecordedChange
 log = logger(__name__)
 
 BATCH_ROWS = 500
-"""A batch takes some tens of milliseconds: for as long, the change feed waits for it, as for every transaction."""
+"""A batch takes some tens of milliseconds. The change feed waits for this transaction, as for any other."""
 LONGEST_WAIT_S = 600
 
 
 def dispatch(platform: Platform, now: datetime, *, rows: int = BATCH_ROWS) -> int:
-    """Do what follows from the next changes, in a transaction; how many were tried.
+    """Handle the next changes in one transaction. Returns how many were tried.
 
-    0 where nothing waits that is due, or another dispatcher is at work. Raises Unavailable, and what else the
-    outbox itself brings: an event of a kind that only a newer release knows stays for that one's dispatcher.
+    0 means that no change is due, or that another dispatcher is running. Raises Unavailable. Raises also if the
+    outbox holds an event that only a newer release knows; that release's dispatcher will handle the event.
     """
     with platform.database.transaction() as connection:
         if not outbox.try_lock(connection):
@@ -55,7 +56,7 @@ def _take(platform: Platform, connection: Connection, now: datetime, rows: int) 
 def _hand_over(
     platform: Platform, connection: Connection, consumer: Consumer, changes: Sequence[RecordedChange], now: datetime
 ) -> None:
-    """Have a consumer do its part for a batch, or for as much of it as it can."""
+    """Let a consumer handle a batch. Changes that it fails on are held for it."""
     held = outbox.held_requests(connection, consumer.name, changes)
     late = [change for change in changes if change.request in held]
     free = [change for change in changes if change.request not in held]
@@ -68,7 +69,7 @@ def _hand_over(
 
 
 def _retry(platform: Platform, connection: Connection, now: datetime, rows: int) -> int:
-    """Hand over again what consumers have failed on and what is due."""
+    """Hand over again the held changes whose wait is over. Returns how many."""
     known = {consumer.name: consumer for consumer in consumers.CONSUMERS}
     due = outbox.due(connection, list(known), now, rows)
     for held in due:
@@ -82,13 +83,13 @@ def _retry(platform: Platform, connection: Connection, now: datetime, rows: int)
 def _succeeds(
     platform: Platform, connection: Connection, consumer: Consumer, changes: Sequence[RecordedChange]
 ) -> bool:
-    """Whether a consumer could do its part; if not, it has done nothing."""
+    """Whether a consumer handled the changes. If it failed, its effects are rolled back."""
     try:
         with savepoint(connection):
             consumer.consume(platform, connection, changes)
-    except Unavailable:  # the transaction is lost, and whoever dispatches next begins again
+    except Unavailable:  # the transaction is lost; the next dispatcher begins again
         raise
-    except Exception:  # whatever it is: the other consumers go on
+    except Exception:  # no exception of one consumer may stop the others
         requests = sorted({f"{city}:{number}" for city, number in (change.request for change in changes)})
         log.exception("consumer failed", consumer=consumer.name, changes=len(changes), requests=requests[:10])
         return False

@@ -1,4 +1,4 @@
-"""A request that came with a token gets its id by a job."""
+"""Jobs that get the ids of new batch requests."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from open311.storage.tokens import token_of
 
 
 class Resolving:
-    """Defers a job for each new request whose id is still to come (A12)."""
+    """Defers a job for each new request that has a token and no id yet (A12)."""
 
     name = "resolve"
 
     def consume(self, platform: Platform, connection: Connection, changes: Sequence[RecordedChange]) -> None:
-        """A job for each of them."""
+        """Defer a job for each new batch request among these changes."""
         for change in changes:
             if any(isinstance(event, Received) and event.needs_id for event in change.events):
                 city, number = change.request

@@ -1,1 +1,1 @@
-"""New requests: checked, routed, stored, given their ids."""
+"""New requests: they are checked, routed and stored, and get their ids."""

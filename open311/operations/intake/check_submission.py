@@ -1,4 +1,4 @@
-"""Checking a submission: what the catalogue, the city and the operator require (A04, A09, A17, A59)."""
+"""Checks of a submission against the catalogue, the city and the operator's settings (A04, A09, A17, A59)."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A draft that may be stored. Routing does not use `is_outside`, the record does."""
+    """A draft that has passed all checks. `is_outside` is stored in the record and not used for routing."""
 
     draft: Draft
     is_outside: bool
 
 
 def _service(jurisdiction: Jurisdiction, code: str, problems: Sequence[Problem]) -> Service:
-    """The service with this code. NotFound for an unknown code; Invalid with all problems for none (A59)."""
+    """The service with this code. Raises NotFound if unknown, Invalid with all problems if it is missing (A59)."""
     try:
         return jurisdiction.require_service(code)
     except Invalid as error:
@@ -49,7 +49,7 @@ def check_submission(
     now: datetime,
     earlier: tuple[Problem, ...],
 ) -> Checked:
-    """Check a submission against the catalogue and the settings; raises Invalid with all problems at once (A59)."""
+    """Check a submission against the catalogue and the settings. Raises Invalid with all problems at once (A59)."""
     problems = list(earlier)
     place, found = read_place(
         lat=submission.lat,
@@ -61,7 +61,7 @@ def check_submission(
     is_outside = place.point is not None and not jurisdiction.covers(*place.point)
     if is_outside and jurisdiction.outside == "refuse":
         problems.append(
-            Problem("lat", f"the point lies outside {jurisdiction.name}; report it to the city it is in.")
+            Problem("lat", f"the point lies outside {jurisdiction.name}; report it to the city of that point.")
         )
     problems += _text_problems(platform, submission)
     service = _service(jurisdiction, submission.service_code, problems)
@@ -80,7 +80,7 @@ def check_submission(
 def _own_problems(jurisdiction: Jurisdiction, draft: Draft) -> list[Problem]:
     try:
         return jurisdiction.check(draft)
-    except Exception:  # a plugin is foreign code; whatever it raises, the request is accepted
+    except Exception:  # a plugin may raise anything; the request is accepted all the same
         log.exception("checking failed", jurisdiction=jurisdiction.id, service=draft.service.code)
         return []
 
@@ -123,16 +123,16 @@ def _text_problems(platform: Platform, submission: Submission) -> Iterator[Probl
 
 
 def media_url_fault(url: str) -> str:
-    """What is wrong with an address for media_url; "" if nothing is.
+    """What is wrong with a media_url; "" if nothing is.
 
-    Only http and https, without credentials, and not to a private host, because clients fetch it (A17).
+    Clients fetch the URL, so it must be http or https, without credentials, and not on a private host (A17).
     """
     if len(url) > MAX_URL_CHARACTERS:
         return f"is longer than {MAX_URL_CHARACTERS} characters."
     try:
         parts = urlsplit(url)
         host = parts.hostname or ""
-        parts.port  # noqa: B018  # raises for a port that is no number
+        parts.port  # noqa: B018  # raises if the port is not a number
     except ValueError:
         return "is not a URL; send an http or https address."
     if parts.scheme not in ("http", "https") or not host or re.search(r"[\s<>\"]", url):

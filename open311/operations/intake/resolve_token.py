@@ -1,4 +1,4 @@
-"""Giving a batch request its id: the jurisdiction's, or one made here (A12, A13)."""
+"""The ids of batch requests, assigned by the jurisdiction or by this server (A12, A13)."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from open311.storage.queue import Task
 
 
 def resolve_token(platform: Platform, jurisdiction_id: str, number: int, token: str, now: datetime) -> str:
-    """Ask the jurisdiction what became of a request; the request's id, "" while it has none.
+    """Ask the jurisdiction for the id of a request. Returns the id, "" if the request has none yet.
 
-    No transaction is open while the jurisdiction answers. Running twice for one request gives one id.
-    Raises Misconfigured for a city that is not served just now, so that the job is tried again.
+    No transaction is open while the jurisdiction answers. A request gets only one id even if this runs twice.
+    Raises Misconfigured if the city is not served at present, so that the job is tried again.
     """
     jurisdiction = platform.registry.get(jurisdiction_id)
     if jurisdiction is None:
-        raise Misconfigured(f"{jurisdiction_id} is not served; its tokens wait until it is.")
+        raise Misconfigured(f"{jurisdiction_id} is not served; its tokens wait until it is served again.")
     with platform.database.transaction() as connection:
         record = requests.load_record(connection, jurisdiction_id, number=number)
     if record is None or record.service_request_id:
         return record.service_request_id if record else ""
     draft = Draft(
-        # The catalogue may have lost the service since; its requests still need their ids.
+        # The city may have retired the service since, but its requests still need their ids.
         service=jurisdiction.service(record.service_code) or Service(code=record.service_code, name=""),
         place=record.place,
         answers=record.answers,

@@ -1,8 +1,13 @@
-"""Taking a new request: check it, route it, then store it in one transaction (A03, A15).
+"""New requests: checked, routed, and stored in one transaction (A03, A15).
 
-A POST writes all of these rows or none: `service_request`; `reporter`, if anything is known about them; a
-`request_event` for each event; `publication`, where the service answers with an id; `request_token` and a job, for
-a batch service; `repeatable_post`, where the client names its call. storage/hot/submissions.py has the statement.
+A POST writes all of these rows or none of them:
+- `service_request`
+- `reporter`, if the submission says anything about the reporter
+- `request_event`, one for each event
+- `publication`, if the service answers with an id
+- `request_token` and a job, for a batch service
+- `repeatable_post`, if the client sends a key for repeated calls
+storage/hot/submissions.py has the statement.
 """
 
 from __future__ import annotations
@@ -45,8 +50,8 @@ def submit_request(
 ) -> Receipt:
     """Store a request and answer with its id, its token, or a notice, as its service's type requires.
 
-    problems  what was found wrong before the catalogue was looked at
-    Raises NotFound for an unknown service_code, Invalid with every problem found (A59), Unavailable.
+    problems  those found before the catalogue was checked
+    Raises NotFound for an unknown service_code, Invalid with all problems (A59), Unavailable.
     """
     checked = check_submission(platform, submission, jurisdiction, now, problems)
     route = _route(jurisdiction, checked.draft, principal)
@@ -82,7 +87,7 @@ def submit_request(
 def _store(
     platform: Platform, run: Run, jurisdiction: Jurisdiction, service: Service, new: NewRequest
 ) -> NewRequest:
-    """Write the request down, under a free id if its service answers with one: imports may have used some ids."""
+    """Store the request. If its id is taken, for example by an import, the next number is tried."""
     number = new.record.number
     while True:
         if service.type is ServiceType.REALTIME:
@@ -109,14 +114,14 @@ def _receipt(stored: NewRequest, submission: Submission) -> Receipt:
 
 
 def _route(jurisdiction: Jurisdiction, draft: Draft, principal: Principal) -> Route:
-    """The plugin's route; none for a test key, the triage desk where the plugin fails or names no department."""
+    """The plugin's route. A test key has no route; if the plugin fails, the triage desk gets the request."""
     if principal.is_test:
         return Route(department="", reason="test key")
     try:
         route = jurisdiction.route(draft)
         jurisdiction.department(route.department)
         return route
-    except Exception:  # a plugin is foreign code; whatever it raises, the request is accepted
+    except Exception:  # a plugin may raise anything; the request is accepted all the same
         log.exception("routing failed", jurisdiction=jurisdiction.id, service=draft.service.code)
         return Route(department=jurisdiction.triage, reason="routing failed", is_triage=True)
 

@@ -1,1 +1,1 @@
-"""What the public reads: pages, single requests, changes, exports."""
+"""Public data: pages, single requests, changes, exports."""

@@ -1,4 +1,4 @@
-"""Everything that a search finds, as it is at one moment, for files and downloads of any length."""
+"""All results of a search, from one snapshot of the database, for files and downloads of any length."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from open311.operations.platform import Platform
 from open311.storage.hot.snapshots import Snapshot, open_snapshot
 
 EXPORT_ORDER = Sort.REQUESTED
-"""Oldest first, so that today's export begins like yesterday's."""
+"""Oldest first, so that exports of different days begin with the same requests."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Export:
     """Requests in batches. An item is a request's JSON text with its extensions, or its line of GeoReport Bulk.
 
-    All items show the same moment. Close the export when they are read, or before.
+    All items come from one snapshot of the database. Close the export after the last item, or earlier.
 
-    count      how many items there are
+    count      the number of items
     validator  changes exactly when the items change
     """
 
@@ -48,16 +48,16 @@ class Export:
 def open_export(
     platform: Platform, search: RequestSearch, *, as_bulk_csv: bool = False, idle_limit_s: int = 0
 ) -> Export:
-    """All that a search finds, on all its pages. Raises Unavailable here, not later, if the database is down.
+    """Start to export all results of a search. Raises Unavailable now, not later, if the database is down.
 
-    as_bulk_csv   the items are lines of GeoReport Bulk
+    as_bulk_csv   whether the items are lines of GeoReport Bulk
     idle_limit_s  see `open_snapshot`
     """
     snapshot = open_snapshot(platform.database.hot, idle_limit_s=idle_limit_s)
     try:
         count, digest = snapshot.digest(search)
         batches = snapshot.bulk_csv_lines(search) if as_bulk_csv else _items(snapshot, search)
-        first = next(batches, [])  # so that a query that fails does so here
+        first = next(batches, [])  # if the query fails, it must fail here
     except BaseException:
         snapshot.close()
         raise

@@ -1,4 +1,4 @@
-"""Earlier requests of one service near a point: for clients before they POST, and for each new request."""
+"""Earlier requests of one service near a point. Clients ask for them before a POST; each new request names one."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MAX_NEARBY = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NearbySearch:
-    """Which earlier requests to look for: the service, a (long, lat) point in degrees, how near and how recent."""
+    """A search for earlier requests: a service, a (long, lat) point in degrees, a radius and a number of days."""
 
     jurisdiction: Jurisdiction
     service: Service
@@ -43,7 +43,7 @@ class NearbySearch:
 def find_nearby(
     platform: Platform, search: NearbySearch, output: Format, extras: Sequence[str] = (), *, now: datetime
 ) -> Page:
-    """Open requests made, and requests closed, within the vicinity; nearest first, each with its distance."""
+    """Requests within the vicinity's radius that were made (if open) or closed within its days, nearest first."""
     if search.vicinity.radius_m == 0:
         return page_of(Items(), output, extras)
     found = nearby.find_nearby(
@@ -55,9 +55,10 @@ def find_nearby(
 def find_possible_duplicate(
     platform: Platform, jurisdiction: Jurisdiction, service: Service, record: RequestRecord
 ) -> str:
-    """The id of the earliest open request that a new one may repeat; "" if there is none.
+    """The id of the earliest open request that a new request may repeat; "" if there is none.
 
-    One indexed query before the new request is stored. Two requests at the same moment do not name each other.
+    It takes one indexed query before the new request is stored. Two requests at the same moment do not find each
+    other.
     """
     vicinity, point = jurisdiction.vicinity(service), record.place.point
     is_shown = record.visibility is Visibility.PUBLIC and service.type is not ServiceType.BLACKBOX

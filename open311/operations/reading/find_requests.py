@@ -1,4 +1,4 @@
-"""Reading what is public: pages of requests, one request, tokens."""
+"""Public requests: pages, single requests, and tokens."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from schemas.arguments import EXTRA_FIELDS
 from schemas.limits import MAX_IDS
 
 COUNT_TO = 10_000
-"""How far a list is counted; a longer list has no count."""
+"""The greatest count of a list. A longer list has no count."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
     """Rendered items of a list, and a validator that changes exactly when they do.
 
-    next_key  where the next page begins; None after the last page, and for lists of ids
+    next_key  the key after which the next page begins; None on the last page and for lists of ids
     """
 
     items: Sequence[bytes]
@@ -36,9 +36,9 @@ class Page:
 
 
 def find_requests(platform: Platform, search: RequestSearch, output: Format, extras: Sequence[str] = ()) -> Page:
-    """The page that a search asks for, already rendered.
+    """The page that a search asks for, with rendered items.
 
-    extras  which of EXTRA_FIELDS to add to each item
+    extras  the EXTRA_FIELDS to add to each item
     """
     hot, with_extras = platform.database.hot, bool(extras)
     if search.ids:
@@ -53,7 +53,7 @@ def find_requests(platform: Platform, search: RequestSearch, output: Format, ext
 
 
 def count_requests(platform: Platform, search: RequestSearch) -> int | None:
-    """How many requests a search finds on all its pages; None if they are more than COUNT_TO."""
+    """How many requests a search finds on all its pages; None if there are more than COUNT_TO."""
     found = storage.count_items(platform.database.hot, search, most=COUNT_TO)
     return found if found <= COUNT_TO else None
 
@@ -61,9 +61,9 @@ def count_requests(platform: Platform, search: RequestSearch) -> int | None:
 def find_validator(platform: Platform, search: RequestSearch, now: datetime) -> str:
     """The validator of the page that a search asks for, without reading its items.
 
-    Equal searches share one validator, which is computed once a second, and again when something changes.
+    The validator of equal searches is computed once a second, and again if something public has changed.
     """
-    # A request's words and its last change can move without a visible change, and then the state stays.
+    # The words and the last change of a request can change without a visible change. The state does not show that.
     goes_deeper = search.words or search.changed != Window()
     state = None if goes_deeper else find_state(platform.database.hot, search.jurisdiction_id)
     # Read the state first: the digest may be newer than the state, but must never be older.
@@ -80,7 +80,7 @@ def find_request(
     output: Format,
     extras: Sequence[str] = (),
 ) -> Page:
-    """One request by its id, or several by a comma list in the path (A20). NotFound for none."""
+    """One request by its id, or several by ids separated by commas (A20). Raises NotFound if there is none."""
     hot, with_extras = platform.database.hot, bool(extras)
     items = storage.find_item(hot, jurisdiction_id, service_request_id, output, with_extras=with_extras)
     if not items.bodies:
@@ -92,10 +92,10 @@ def find_request(
 
 
 def find_token(platform: Platform, jurisdiction_id: str, token: str) -> TokenState:
-    """What became of a token: an id, or none yet. NotFound if unknown, Invalid with the reason if it failed."""
+    """The state of a token, with or without an id. Raises NotFound if unknown, Invalid if the request failed."""
     state = tokens.find_token(platform.database.hot.rows, jurisdiction_id, token)
     if state is None:
-        raise NotFound(f"{token[:60]!r} was not given out here.", "token")
+        raise NotFound(f"{token[:60]!r} is not a token here.", "token")
     if state.failure:
         raise Invalid(f"the request could not be made: {state.failure}", "token")
     return state
@@ -106,12 +106,12 @@ def _digest(platform: Platform, search: RequestSearch) -> str:
 
 
 def _digest_at(platform: Platform, search: RequestSearch, _: datetime, __: int) -> str:
-    """The same. Remembered until the second or the state of what is public moves, which are its last parameters."""
+    """As `_digest`. The last two parameters, time and state, are only parts of the cache key."""
     return _digest(platform, search)
 
 
 def _ids_in(path: str) -> tuple[str, ...]:
-    """The ids of a comma list in the path; none for a single id, which was looked for already."""
+    """The ids in a path that are separated by commas; empty for a single id, because it was searched already."""
     ids = tuple(dict.fromkeys(part.strip() for part in path.split(",") if part.strip()))
     if len(ids) > MAX_IDS:
         raise Invalid(f"holds {len(ids)} ids; {MAX_IDS} are allowed.", "service_request_id")
@@ -121,7 +121,7 @@ def _ids_in(path: str) -> tuple[str, ...]:
 def page_of(
     items: Items, output: Format, extras: Sequence[str], validator: str = "", *, next_key: PageKey | None = None
 ) -> Page:
-    """Items with the extras that were asked for, and with their distances if they have any."""
+    """A page of items with the extras that were asked for, and with distances if the items have any."""
     validator = validator or _validator(items)
     if not extras and not items.distances:
         return Page(items=items.bodies, validator=validator, next_key=next_key)

@@ -1,4 +1,4 @@
-"""The change feed: what became public, changed or was withdrawn after a position (spec/extensions.md)."""
+"""The change feed: requests that became public, changed or were withdrawn after a position (spec/extensions.md)."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ __all__ = ["BEGINNING", "Changes", "Position", "find_changes", "follow_changes",
 POLL_S = 0.25
 MARKS_LAST = timedelta(days=90)
 MARKS_SETTLE = timedelta(minutes=1)
-"""A mark is dated this much later than it is made, because clocks differ."""
+"""The time of a mark is this much later than the clock's, because the clocks of servers differ."""
 
 _WITHDRAWN = shape_of(WithdrawnSchema)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Changes:
-    """Rendered changes in writer order.
+    """Rendered changes, in the order of writing.
 
     reached       the position to continue from
-    is_caught_up  whether no change follows, not even one that waits for an older transaction
+    is_caught_up  whether no change follows, not even one that is held back by an older transaction
     """
 
     items: Sequence[bytes]
@@ -45,7 +45,7 @@ class Changes:
 
 @dataclass(frozen=True, slots=True)
 class _Withdrawn:
-    """What the feed shows for a request that is no longer public."""
+    """The tombstone of a request that is no longer public."""
 
     service_request_id: str
     withdrawn: bool = True
@@ -62,13 +62,13 @@ def find_changes(
 ) -> Changes:
     """The next changes after a position, at most `rows`.
 
-    Raises Gone for a position that this database has not reached: it was restored from a backup.
+    Raises Gone if the position is beyond the database's end: then the database was restored from an older backup.
     """
     found = changes.read_changes(
         platform.database.hot, jurisdiction_id, after, output, rows=rows + 1, with_extras=bool(extras)
     )
     if found.is_lost:
-        raise Gone("is of a database that was replaced by an older one; begin anew without it.", "cursor")
+        raise Gone("belongs to a database that was replaced by an older backup; start again without it.", "cursor")
     shown = found.changes[:rows]
     reached = shown[-1].position if shown else after
     is_caught_up = len(found.changes) <= rows and not found.is_held
@@ -90,9 +90,10 @@ def follow_changes(
     rows: int,
     wait_s: float,
 ) -> Changes:
-    """The next changes; if there are none yet, wait up to `wait_s` seconds for one.
+    """The next changes. If there are none, wait up to `wait_s` seconds for one.
 
-    Only one caller per process may wait, because waiting holds a thread; others are answered at once.
+    Only one caller per process may wait, because a waiting caller occupies a thread. Other callers get an answer at
+    once.
     """
 
     def find() -> Changes:
@@ -115,21 +116,21 @@ def follow_changes(
 
 
 def position_at(platform: Platform, jurisdiction_id: str, at: datetime) -> Position:
-    """A position before every change that was made after `at`, and at most some minutes earlier.
+    """A position before every change that was made after `at`, at most some minutes too early.
 
-    The beginning for instants of more than 90 days ago or before a restore from another server, and where no worker
-    has run.
+    It is the beginning of the feed if `at` is more than 90 days ago or before a restore from another server, or if
+    no worker has run.
     """
     return changes.find_mark(platform.database.hot, jurisdiction_id, at)
 
 
 def write_position(jurisdiction_id: str, position: Position) -> str:
-    """A position as clients keep it: an opaque cursor, good for one jurisdiction's feed."""
+    """The opaque cursor of a position. It is valid for the feed of one jurisdiction."""
     return encode_cursor(jurisdiction_id, position.written_by, position.number)
 
 
 def read_position(text: str, jurisdiction_id: str) -> Position:
-    """The position that a cursor stands for. ValueError where it is none of this feed's."""
+    """The position of a cursor. Raises ValueError if it is not a cursor of this jurisdiction's feed."""
     written_for, written_by, number = decode_cursor(text)
     if written_for != jurisdiction_id or not is_bigint(written_by) or written_by < 0 or not is_bigint(number):
         raise ValueError(text)
@@ -137,7 +138,7 @@ def read_position(text: str, jurisdiction_id: str) -> Position:
 
 
 def mark_changes(platform: Platform, now: datetime) -> int:
-    """Record where each jurisdiction's feed stands, for `position_at`; how many have moved since the last mark."""
+    """Record the current end of each feed, for `position_at`. Returns how many feeds have new changes."""
     with platform.database.transaction() as connection:
         changes.forget_marks(connection, now - MARKS_LAST)
         return sum(
@@ -157,6 +158,6 @@ def _rendered(change: PublishedChange, output: Format, extras: Sequence[str]) ->
 def _validator(
     shown: Sequence[PublishedChange], reached: Position, *, is_caught_up: bool, extras: Sequence[str]
 ) -> str:
-    """Covers the headers too: a body without items is the same at every position."""
+    """A validator for body and headers. The headers count, because all bodies without items are equal."""
     parts = [reached, is_caught_up, *extras, *((change.position, change.digest) for change in shown)]
     return blake2b(repr(parts).encode(), digest_size=12).hexdigest()

@@ -1,4 +1,4 @@
-"""From the parameters of a list call to the search they ask for: what needs the city's catalogue and the clock."""
+"""The search of a list call, made from its parameters, the city's catalogue and the clock."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ def read_search(
 ) -> RequestSearch:
     """The search that a list call asks for (A19 to A31).
 
-    values    as `RequestSearchArguments` reads them; a schema without some of its parameters will do
-    problems  what is wrong with them already
-    Raises Invalid with every problem found.
+    values    the values of `RequestSearchArguments`, or of a schema with some of its parameters
+    problems  what the schema found wrong
+    Raises Invalid with all problems.
     """
     found = list(problems)
     ids = values.get("service_request_id", ())
@@ -85,15 +85,15 @@ def _cursor(values: Mapping[str, Any], problems: list[Problem]) -> PageCursor | 
     try:
         found = PageCursor.read(text)
     except ValueError:
-        problems.append(Problem("cursor", "is not one that a Link header gave out; begin anew without it."))
+        problems.append(Problem("cursor", "is not a cursor from a Link header; start again without it."))
         return None
     if _contradicts(values, found):
-        problems.append(Problem("cursor", "belongs to another order or other dates; begin anew without it."))
+        problems.append(Problem("cursor", "belongs to another order or other dates; start again without it."))
     return found
 
 
 def _contradicts(values: Mapping[str, Any], cursor: PageCursor) -> bool:
-    """Whether the order or a date beside a cursor is not the cursor's own."""
+    """Whether the call has an order or a date that differs from the cursor's."""
     pairs = (
         (values["sort"], cursor.sort),
         (values["start_date"], cursor.requested.start),
@@ -105,7 +105,7 @@ def _contradicts(values: Mapping[str, Any], cursor: PageCursor) -> bool:
 
 
 def _service_codes(values: Mapping[str, Any], city: Jurisdiction) -> tuple[str, ...] | None:
-    """The codes that service_code, group and keyword leave over; None for all (A22)."""
+    """The service codes that match service_code, group and keyword; None if none of these is given (A22)."""
     codes = set(values["service_code"])
     living = [city.service(code) for code in codes]
     found = {service.code for service in living if service} | codes if codes else None

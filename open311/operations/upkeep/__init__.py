@@ -1,1 +1,1 @@
-"""What keeps a server in order: catalogues, areas, dumps, cleaning up, readiness."""
+"""Maintenance: catalogues, areas, dumps, expired data, readiness."""

@@ -1,4 +1,4 @@
-"""Deleting what has expired."""
+"""Deletion of expired data."""
 
 from __future__ import annotations
 
@@ -9,6 +9,6 @@ from open311.storage import repeats
 
 
 def clean_up(platform: Platform, now: datetime) -> dict[str, int]:
-    """Delete the keys of repeatable POSTs that are older than a day (A15); how many were deleted."""
+    """Delete the keys of repeatable POSTs that are older than a day (A15). Returns the number of deleted rows."""
     with platform.database.transaction() as connection:
         return {"repeats": repeats.forget(connection, now - repeats.REPEATABLE_FOR)}

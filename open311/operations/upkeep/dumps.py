@@ -1,8 +1,8 @@
-"""Daily dumps: everything public about a city, in files that any web server can serve.
+"""Daily dumps: all public requests of a city, in files that any web server can serve.
 
-`<data_dir>/dumps/<jurisdiction>/requests-YYYY-MM-DD.{csv.gz,ndjson.gz,parquet}`, beside each its checksum, and for
-each day a manifest. All files of a day show the same moment. The manifest is written last: a day without one is
-unfinished and is not listed.
+The files are `<data_dir>/dumps/<jurisdiction>/requests-YYYY-MM-DD.{csv.gz,ndjson.gz,parquet}`, each with a file for
+its checksum, and one manifest per day. All files of a day come from one snapshot of the database. The manifest is
+written last: a day without a manifest is incomplete and is not listed.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from schemas.values import format_instant
 
 GZIP = "application/gzip"
 PARQUET = "application/vnd.apache.parquet"
-_gzip: Any = igzip.GzipFile  # has no types
+_gzip: Any = igzip.GzipFile  # igzip has no types
 PART_SUFFIX, CHECKSUM_SUFFIX, MANIFEST_SUFFIX = ".part", ".sha256", ".json"
 
 
@@ -47,7 +47,8 @@ class DumpFile:
     """One file of a day.
 
     format  csv, ndjson or geoparquet
-    bytes   its size; sha256 its checksum, hexadecimal
+    bytes   the size of the file
+    sha256  the checksum of the file, hexadecimal
     """
 
     name: str
@@ -59,9 +60,10 @@ class DumpFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dump:
-    """A day's dump.
+    """The dump of one day.
 
-    date     YYYY-MM-DD in UTC; made_at the moment whose state it holds
+    date     YYYY-MM-DD in UTC
+    made_at  the moment of the snapshot
     """
 
     date: str
@@ -71,7 +73,7 @@ class Dump:
 
 
 def dumps_folder(platform: Platform, jurisdiction_id: str) -> Path:
-    """The folder of a city's dumps; safe for any id."""
+    """The folder of a city's dumps. The name is safe for any jurisdiction_id."""
     name = quote(jurisdiction_id, safe="")
     return platform.settings.data_path / "dumps" / (name if name.strip(".") else name.replace(".", "%2E"))
 
@@ -89,10 +91,10 @@ def find_dumps(platform: Platform, jurisdiction_id: str) -> list[Dump]:
 
 
 def make_dump(platform: Platform, jurisdiction: Jurisdiction, now: datetime, *, again: bool = False) -> Dump | None:
-    """Make today's dump and delete expired ones; None if today's exists already.
+    """Make today's dump and delete expired dumps. Returns None if today's dump exists already.
 
-    again  make it even if it exists
-    Raises OSError where the folder cannot be written.
+    again  make the dump even if it exists
+    Raises OSError if the folder cannot be written.
     """
     folder = dumps_folder(platform, jurisdiction.id)
     folder.mkdir(parents=True, exist_ok=True)
@@ -108,7 +110,7 @@ def make_dump(platform: Platform, jurisdiction: Jurisdiction, now: datetime, *, 
 
 
 def terms(platform: Platform, jurisdiction: Jurisdiction) -> tuple[str, str]:
-    """The address of the licence of a city's data, "" if there is none, and the attribution."""
+    """The terms of use of a city's data: the licence's address, "" if none is set, and the attribution."""
     return platform.settings.licence, platform.settings.attribution or jurisdiction.name
 
 
@@ -142,13 +144,13 @@ def _write(platform: Platform, jurisdiction: Jurisdiction, folder: Path, now: da
 
 
 class _File:
-    """A file that is being written, under another name until it is complete."""
+    """A file that is being written. It has a temporary name until it is complete."""
 
     def __init__(self, path: Path, format: str, media_type: str, writer: Writer) -> None:
         self._path, self._part = path, path.with_name(path.name + PART_SUFFIX)
         self._format, self._media_type, self._writer = format, media_type, writer
         self._raw: IO[bytes] = self._part.open("wb")
-        # A gzip header without name and time: the same requests give the same bytes.
+        # The gzip header has no name and no time, so that the same requests give the same bytes.
         self._out = self._raw if media_type != GZIP else cast("IO[bytes]", _gzip("", "wb", 2, self._raw, mtime=0))
         self._out.write(writer.begin())
 
@@ -164,7 +166,7 @@ class _File:
         self._out.write(self._writer.more(batch))
 
     def finish(self) -> DumpFile:
-        """Write the end and the checksum, and give the file its final name."""
+        """Write the rest and the checksum, and give the file its final name."""
         self._out.write(self._writer.end())
         if self._out is not self._raw:
             self._out.close()
@@ -181,14 +183,14 @@ class _File:
 
 
 def _put(path: Path, content: bytes) -> None:
-    """Write a small file, completely or not at all."""
+    """Write a small file atomically."""
     part = path.with_name(path.name + PART_SUFFIX)
     part.write_bytes(content)
     part.replace(path)
 
 
 def _prune(folder: Path, *, keep: int) -> None:
-    """Delete all but the newest days; the manifest first, so that no listed file is missing."""
+    """Delete all but the newest `keep` days. The manifest is deleted first, so that no listed file is missing."""
     manifests = sorted(folder.glob(f"requests-*{MANIFEST_SUFFIX}"), reverse=True)
     for manifest in manifests[keep:]:
         manifest.unlink()
@@ -200,7 +202,7 @@ def _prune(folder: Path, *, keep: int) -> None:
 
 @contextmanager
 def _alone(folder: Path) -> Iterator[bool]:
-    """Hold the folder's lock for the block, so that one process makes a dump; False if another process has it."""
+    """Hold the folder's lock during the block, so that one process makes a dump. Yields False if it is taken."""
     with (folder / ".lock").open("wb") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

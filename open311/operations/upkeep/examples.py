@@ -22,17 +22,17 @@ from open311.storage import requests
 
 DAYS = 120
 _HOURS = [1, 1, 1, 1, 1, 2, 4, 7, 9, 10, 10, 10, 9, 9, 9, 9, 8, 7, 6, 5, 4, 3, 2, 1]
-"""Weights of the hours of the day, as cities see them: most requests come between 8 and 17."""
+"""Weights of the hours of a day. In real cities, most requests come between 8 and 17 o'clock."""
 _OUTCOMES = (
     ("The work is done.", 6),
     ("A crew looked and found nothing to do.", 2),
     ("Passed on to the owner of the property.", 1),
-    ("Reported before; the earlier request goes on.", 1),
+    ("Reported before; see the earlier request.", 1),
 )
 
 
 def add_examples(platform: Platform, jurisdiction: Jurisdiction, *, count: int, now: datetime) -> int:
-    """Fill an empty jurisdiction with `count` examples; how many were added, 0 if it has requests already."""
+    """Add `count` examples to a jurisdiction. Returns how many were added: 0 if it has requests already."""
     with platform.database.transaction() as connection:
         if requests.has_requests(connection, jurisdiction.id):
             return 0
@@ -106,7 +106,7 @@ def _record(
 
 
 def _moment(jurisdiction: Jurisdiction, random: Random, now: datetime) -> datetime:
-    """An instant in the last DAYS days, at an hour when people report in the city's own time."""
+    """A random instant in the last DAYS days. Its hour, in the city's time zone, follows `_HOURS`."""
     day = now.astimezone(jurisdiction.zone) - timedelta(days=random.uniform(0, DAYS))
     hour = random.choices(range(24), _HOURS)[0]
     moment = day.replace(hour=hour, minute=random.randrange(60), second=random.randrange(60), microsecond=0)
@@ -114,7 +114,7 @@ def _moment(jurisdiction: Jurisdiction, random: Random, now: datetime) -> dateti
 
 
 def _place(jurisdiction: Jurisdiction, random: Random) -> Place:
-    """A point inside the boundary, nearer to its middle than to its edge."""
+    """A random point inside the boundary, more often near the middle than near the edge."""
     if jurisdiction.boundary is None:
         return Place(lat=0.0, long=0.0)
     point = _inside(jurisdiction.boundary, random)

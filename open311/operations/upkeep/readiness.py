@@ -1,4 +1,4 @@
-"""Whether this server can do its work now."""
+"""Readiness: whether this server can serve calls now."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from open311.storage.outbox import backlog
 from open311.storage.queue import count_jobs
 
 STUCK_S = 600
-"""How long a change may wait for the dispatcher; as long as a job for a worker."""
+"""How long a change may wait for the dispatcher before the check fails. Jobs have the same limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Check:
 
 
 def check_readiness(platform: Platform) -> list[Check]:
-    """Database, schema, plugins, job queue; never raises."""
+    """Check database, schema, jobs and plugins. Never raises."""
     return [*_database(platform), _plugins(platform)]
 
 
@@ -54,7 +54,7 @@ def _writes(connection: Connection) -> Check:
 
 
 def _jobs(connection: Connection) -> Check:
-    """What waits in the queue and in the outbox; both should be empty soon."""
+    """Check that no job and no change has waited too long."""
     jobs, waiting = count_jobs(connection), backlog(connection)
     states = ", ".join(f"{count} {state}" for state, count in jobs.items())
     changes = f"{waiting.waiting + waiting.held} changes to dispatch ({waiting.held} to try again)"

@@ -1,4 +1,4 @@
-"""Recomputing areas: when a city redraws its wards, every request is looked up on the new map."""
+"""New areas for all requests of a city, after the city has redrawn its areas, such as wards."""
 
 from __future__ import annotations
 
@@ -22,10 +22,11 @@ def recompute_areas(
     now: datetime,
     on_batch: Callable[[int], None] = lambda _: None,
 ) -> int:
-    """Set every request's areas from the jurisdiction's polygons, a batch per transaction; how many have changed.
+    """Set every request's areas from the jurisdiction's polygons. Returns how many requests have other areas now.
 
-    The history keeps the former areas, for staff. Neither updated_datetime nor the last change moves, because the
-    map has changed and not the request; the change feed shows the request. Can be run again after being killed.
+    The history keeps the former areas, for staff. Neither updated_datetime nor the time of the last change is set,
+    because only the map has changed. The change feed shows the request. Each batch is a transaction, so a killed
+    run can be repeated.
     """
     changed, last = 0, 0
     while True:
@@ -55,6 +56,6 @@ def _recompute(
 
 
 def _event(jurisdiction: Jurisdiction, record: RequestRecord, now: datetime) -> AreasRecomputed | None:
-    """What the new map does to a request; None where it lies in the same areas."""
+    """The event that gives a request its new areas; None if its areas are the same."""
     areas = jurisdiction.areas_at(record.place)
     return None if areas == record.areas else AreasRecomputed(at=now, old=record.areas, new=areas)

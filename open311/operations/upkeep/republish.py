@@ -1,7 +1,7 @@
-"""Rendering a jurisdiction's requests anew when the names that they show, or the renderer, have changed.
+"""Republishing: all requests of a jurisdiction are rendered again if names in them or the renderer have changed.
 
-The names and the renderer's version make an edition. A new edition is begun where the catalogue is written down;
-the worker, or `open311 publish`, renders the requests for it.
+The names and the renderer's version identify an edition. A new edition begins when the changed catalogue is stored.
+The worker or `open311 publish` then renders the requests for it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from open311.storage.queue import Task
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a jurisdiction's edition has come."""
+    """How many requests of a jurisdiction are rendered for its newest edition."""
 
     edition: Edition
     rendered: int
@@ -32,13 +32,13 @@ class Progress:
 
 
 def begin_edition(platform: Platform, connection: Connection, jurisdiction: Jurisdiction, now: datetime) -> None:
-    """Have the worker render a jurisdiction's requests anew if its names or the renderer have changed."""
+    """Defer a job that renders a jurisdiction's requests again, if its names or the renderer have changed."""
     has_requests = requests.has_requests(connection, jurisdiction.id)
     has_begun = editions.begin_edition(
         connection, jurisdiction.id, _edition_of(jurisdiction), now, is_finished=not has_requests
     )
     if not has_begun and changes.has_strangers(connection, jurisdiction.id):
-        # A backup from another server: its transaction ids are not ours, and the change feed would wait for them.
+        # The data come from another server's backup. The change feed would wait for that server's transaction ids.
         editions.restart_edition(connection, jurisdiction.id, now)
         has_begun = True
     if has_begun and has_requests:
@@ -48,7 +48,7 @@ def begin_edition(platform: Platform, connection: Connection, jurisdiction: Juri
 
 
 def restart_edition(platform: Platform, jurisdiction_id: str, now: datetime) -> None:
-    """Mark all of a jurisdiction's requests to be rendered once more; `republish` does it."""
+    """Restart a jurisdiction's edition, so that `republish` renders all its requests again."""
     with platform.database.transaction() as connection:
         editions.restart_edition(connection, jurisdiction_id, now)
 
@@ -56,10 +56,10 @@ def restart_edition(platform: Platform, jurisdiction_id: str, now: datetime) -> 
 def republish(
     platform: Platform, jurisdiction_id: str, now: datetime, on_batch: Callable[[int], object] = int
 ) -> int:
-    """Render all of a jurisdiction's requests for its newest edition; how many were rendered.
+    """Render all of a jurisdiction's requests for its newest edition. Returns how many were rendered.
 
-    on_batch  is called with the number of requests after each transaction
-    Reads stay right meanwhile. After being killed half-way, the next call continues.
+    on_batch  called after each transaction with its number of requests
+    Reads are correct at all times. If this is killed, the next call continues.
     """
     jurisdiction = platform.registry.get(jurisdiction_id)
     rendered = 0
@@ -74,7 +74,7 @@ def republish(
 
 
 def read_progress(platform: Platform) -> list[Progress]:
-    """Every jurisdiction's edition and how far it has come."""
+    """The progress of every jurisdiction's newest edition."""
     with platform.database.reading() as connection:
         return [
             Progress(edition, *editions.count_rendered(connection, edition))
@@ -83,7 +83,7 @@ def read_progress(platform: Platform) -> list[Progress]:
 
 
 def _edition_of(jurisdiction: Jurisdiction) -> str:
-    """Changes whenever the requests would be rendered differently: with the renderer's version, or with a name."""
+    """The id of an edition. It changes with the renderer's version and with every name that requests show."""
     names = {
         "services": {service.code: (service.name, service.group) for service in jurisdiction.services},
         "departments": {department.code: department.name for department in jurisdiction.departments},
@@ -92,7 +92,7 @@ def _edition_of(jurisdiction: Jurisdiction) -> str:
 
 
 def _republish_batch(connection: Connection, jurisdiction: Jurisdiction, now: datetime) -> int:
-    """Render the next requests for the unfinished edition; how many, 0 when none are left."""
+    """Render the next requests for the unfinished edition. Returns how many; 0 if none are left."""
     edition = editions.lock_edition(connection, jurisdiction.id)
     if edition is None:
         return 0

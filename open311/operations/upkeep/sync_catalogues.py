@@ -1,4 +1,4 @@
-"""Writing the plugins' catalogues into the database."""
+"""Storing of the plugins' catalogues in the database."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from open311.storage.hot import changes
 
 
 def sync_catalogues(platform: Platform, now: datetime) -> list[str]:
-    """Write every jurisdiction's catalogue down; the ids of those that had changed.
+    """Store every jurisdiction's catalogue. Returns the ids of jurisdictions whose catalogue has changed.
 
-    A changed catalogue moves the changeset of discovery, and the worker renders its requests anew.
+    A changed catalogue gets a new changeset in discovery. If names have changed, the worker renders its requests.
     """
     changed: list[str] = []
     with platform.database.transaction() as connection:
@@ -38,14 +38,14 @@ def sync_catalogues(platform: Platform, now: datetime) -> list[str]:
 
 
 def ensure_synced(platform: Platform) -> None:
-    """Write the catalogues down, unless this process has done so already. Raises Unavailable."""
+    """Store the catalogues, unless this process has done so already. Raises Unavailable."""
     if not platform.process.is_synced.is_set():
         sync_catalogues(platform, utc_now())
         platform.process.is_synced.set()
 
 
 def digest_of(jurisdiction: Jurisdiction) -> str:
-    """A digest of everything that clients and requests see of a catalogue."""
+    """A digest of the parts of a catalogue that clients see or that requests show."""
     return catalogue_digest(
         {
             "name": jurisdiction.name,

@@ -1,1 +1,1 @@
-"""What happens to a request once it is stored."""
+"""Changes to stored requests."""

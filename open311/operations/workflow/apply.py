@@ -1,7 +1,7 @@
-"""The one place where requests change: events are applied, and row, history, outbox and public side are written.
+"""The only place where requests change: it applies events and writes row, history, outbox and publication.
 
-Everybody who changes a stored request comes here: staff, imports, tokens, upkeep. A new request comes through
-`add_requests`, or, one at a time and in one statement, through `storage.hot.submissions`.
+All changes to stored requests use `change_requests`: those of staff, imports, tokens and maintenance. New requests
+use `add_requests`. A POST instead uses `storage.hot.submissions`, which stores one request in one statement.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from open311.storage import history, requests
 from open311.storage.engine import Connection
 
 Change = tuple[RequestRecord, Sequence[Event]]
-"""A request as it is, and what happens to it."""
+"""A request before its change, and the events that change it."""
 
 
 def load_request(connection: Connection, jurisdiction: Jurisdiction, service_request_id: str) -> RequestRecord:
-    """A request to be changed, locked until the transaction ends. NotFound for an unknown id."""
+    """Load a request and lock it until the transaction ends. Raises NotFound for an unknown id."""
     record = requests.load_record(connection, jurisdiction.id, service_request_id=service_request_id)
     if record is None:
         raise NotFound(f"{service_request_id[:60]!r} is not a request here.", "service_request_id")
@@ -30,9 +30,9 @@ def load_request(connection: Connection, jurisdiction: Jurisdiction, service_req
 
 
 def change_requests(connection: Connection, changes: Iterable[Change], names: Names) -> list[RequestRecord]:
-    """Apply events to stored requests, in the caller's transaction; the requests as they are then.
+    """Apply events to stored requests, in the caller's transaction. Returns the changed requests.
 
-    The caller has loaded and so locked them. Raises Conflict where one was changed since it was loaded.
+    The caller has loaded the requests and thereby locked them. Raises Conflict if a request was changed since.
     """
     applied = [
         (replace(apply_all(before, events), version=before.version + 1), events) for before, events in changes
@@ -46,7 +46,7 @@ def change_requests(connection: Connection, changes: Iterable[Change], names: Na
 
 
 def add_requests(connection: Connection, added: Iterable[Change], names: Names) -> None:
-    """Write the histories and public sides of requests that the caller has just stored."""
+    """Write the histories and publications of requests that the caller has just stored."""
     new = list(added)
     history.insert_histories(connection, new)
     publish_requests(

@@ -1,4 +1,4 @@
-"""Erasing what people wrote in a request, or who they are. The history stays, and says what was erased."""
+"""Erasure of texts and personal data in a request. The history stays and records what was erased."""
 
 from __future__ import annotations
 
@@ -23,11 +23,10 @@ def erase_from_request(
     now: datetime,
     actor: str = SYSTEM,
 ) -> RequestRecord:
-    """Erase parts of a request from the record, its history and its public side, in one transaction.
+    """Erase parts of a request from the record, its history and its publication, in one transaction.
 
-    An erasure writes an event even where nothing was left to erase: it proves that it was asked for.
-    NotFound for an unknown id. Files that were downloaded, dumps until they are made anew, and backups keep
-    what they hold.
+    An event is written even if there was nothing to erase, because it proves that somebody asked for the erasure.
+    Backups, downloaded files and existing dumps still contain the erased parts. Raises NotFound for an unknown id.
     """
     event = Erased(at=now, actor=actor, what=tuple(part for part in Erasable if part in parts))
     with platform.database.transaction() as connection:

@@ -1,4 +1,4 @@
-"""What staff do to a request: change its status, add a note, hand it on, hide it or show it again."""
+"""Updates by staff: change the status, add a note, transfer to a department, hide or show a request."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ from open311.storage import history
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestUpdate:
-    """What to change; None changes nothing.
+    """The fields to change. A field that is None is not changed.
 
     note     public: becomes status_notes
-    version  the version that the caller has looked at; an update of another one is refused
+    version  the version that the caller has seen; the update is refused if the request has another version
     """
 
     status: Status | None = None
@@ -50,7 +50,7 @@ def update_request(
     now: datetime,
     actor: str = SYSTEM,
 ) -> RequestRecord:
-    """Apply a change, write its history and publish it, in one transaction; the changed record.
+    """Apply a change, write its history and publish it, in one transaction. Returns the changed record.
 
     Raises NotFound for an unknown id, Invalid for an unknown department, Conflict for another version.
     """
@@ -68,7 +68,7 @@ def update_request(
 def read_history(
     platform: Platform, jurisdiction: Jurisdiction, service_request_id: str
 ) -> tuple[RequestRecord, list[Event]]:
-    """A record and its whole history, oldest first, for staff. NotFound for an unknown id."""
+    """A record and its whole history, oldest first, for staff. Raises NotFound for an unknown id."""
     with platform.database.transaction() as connection:
         record = load_request(connection, jurisdiction, service_request_id)
         return record, history.load_events(connection, jurisdiction.id, record.number)
@@ -77,7 +77,7 @@ def read_history(
 def _events(
     jurisdiction: Jurisdiction, before: RequestRecord, change: RequestUpdate, actor: str, now: datetime
 ) -> Iterator[Event]:
-    """What an update does to a request; nothing for what is so already."""
+    """The events of an update. A field that already has the new value yields no event."""
     status, department = change.status or before.status, before.department
     if status != before.status:
         yield StatusChanged(at=now, actor=actor, old=before.status, new=status, department=department)

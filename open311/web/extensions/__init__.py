@@ -1,1 +1,1 @@
-"""Our own calls beside the standard's (spec/extensions.md): each module declares endpoints."""
+"""Our extensions of the standard (spec/extensions.md). Each module declares endpoints."""

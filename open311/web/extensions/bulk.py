@@ -1,4 +1,4 @@
-"""GeoReport Bulk v1: everything at once, as it is at one moment."""
+"""GeoReport Bulk v1: all requests in one download, from one snapshot of the database."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ _BULK: dict[str, Any] = {
 def bulk_as_csv(call: Call) -> Answer | Response:
     """Download all requests as GeoReport Bulk in CSV (RFC 4180).
 
-    The filters of requests.json without its 90 days and its pages; oldest first. Texts are as they were sent: when
-    you open the file in a spreadsheet, import all columns as text.
+    The filters are those of requests.json, without its window of 90 days and its pages. The oldest request comes
+    first. Texts are exactly as they were sent, so import all columns as text if you use a spreadsheet.
     """
     return _bulk(call)
 
@@ -55,7 +55,8 @@ def bulk_as_csv(call: Call) -> Answer | Response:
 def bulk_as_json(call: Call) -> Answer | Response:
     """Download all requests as GeoReport Bulk in JSON.
 
-    The filters of requests.json without its 90 days and its pages; oldest first.
+    The filters are those of requests.json, without its window of 90 days and its pages. The oldest request comes
+    first.
     """
     return _bulk(call)
 
@@ -64,7 +65,8 @@ def bulk_as_json(call: Call) -> Answer | Response:
 def bulk_as_xml(call: Call) -> Answer | Response:
     """Download all requests as GeoReport Bulk in XML.
 
-    The filters of requests.json without its 90 days and its pages; oldest first.
+    The filters are those of requests.json, without its window of 90 days and its pages. The oldest request comes
+    first.
     """
     return _bulk(call)
 
@@ -99,7 +101,7 @@ def _bulk(call: Call) -> Answer | Response:
 
 
 def _search(call: Call) -> RequestSearch:
-    """Everything that the filters leave over; without dates, from the first day."""
+    """The search for all requests that match the filters. Without dates, it begins at the first day."""
     search = read_search(call.values, call.city, now=call.now, policy="allow", problems=call.problems)
     has_dates = call.values["start_date"] or call.values["end_date"]
     return replace(search, requested=search.requested if has_dates else Window(), sort=EXPORT_ORDER)

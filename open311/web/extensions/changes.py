@@ -1,4 +1,4 @@
-"""The change feed: every public change in the order in which it was written (spec/extensions.md, K1 to K9)."""
+"""The change feed: every public change, in the order of writing (spec/extensions.md, K1 to K9)."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ _SHAPE = shape_of(ChangeSchema)
 def list_changes(call: Call) -> Answer:
     """List what became public, changed or was withdrawn, in the order of writing (extension).
 
-    Keep X-Cursor and send it as `cursor` next time: nothing is missed or repeated, whatever is restarted. Of a
-    request that changed several times meanwhile, the last state alone is shown.
+    Store X-Cursor and send it as `cursor` next time. Then no change is missed or repeated, even after a restart of
+    either side. If a request has changed several times since, the feed shows only its last state.
     """
     values, city = call.values, call.city
     found = follow_changes(
@@ -58,11 +58,11 @@ def list_changes(call: Call) -> Answer:
 
 
 def _position(call: Call) -> Position:
-    """Where to begin: at the cursor, else before all that changed after `since`, else at the beginning."""
+    """The position to read from: the cursor, else one before all changes after `since`, else the beginning."""
     cursor, since = call.values["cursor"], call.values["since"]
     if cursor:
         try:
             return read_position(cursor, call.city.id)
         except ValueError:
-            raise Invalid("is not one that this feed gave out; begin anew without it.", "cursor") from None
+            raise Invalid("is not a cursor of this feed; start again without it.", "cursor") from None
     return position_at(call.platform, call.city.id, since) if since else BEGINNING

@@ -1,4 +1,4 @@
-"""The daily dumps: which there are, and the files themselves."""
+"""The daily dumps: their list and their files."""
 
 from __future__ import annotations
 
@@ -36,7 +36,8 @@ LATEST = "requests-latest."
 def list_dumps(call: Call) -> Answer:
     """List a city's daily dumps, the newest first.
 
-    Each holds all public requests of one moment. `requests-latest.csv.gz` and its like lead to the newest.
+    Each dump contains all requests that were public at one moment. `requests-latest.csv.gz` redirects to the newest
+    dump, and so do the same names with the other endings.
     """
     licence, attribution = terms(call.platform, call.city)
     body = orjson.dumps(
@@ -64,7 +65,7 @@ def list_dumps(call: Call) -> Answer:
 def get_dump(call: Call, name: str) -> Response:
     """Download one file of a daily dump, or its checksum.
 
-    Answers Range requests, so that a broken download can go on.
+    Range requests are supported, so that a client can resume an interrupted download.
     """
     if name.startswith(LATEST):
         return _redirect(call, name.removeprefix(LATEST))
@@ -97,7 +98,7 @@ def _address(call: Call, file: DumpFile) -> str:
 
 
 def _redirect(call: Call, ending: str) -> Response:
-    """To the newest file of a kind."""
+    """A redirect to the newest file with this ending."""
     for dump in find_dumps(call.platform, call.city.id):
         for file in dump.files:
             if file.name == f"requests-{dump.date}.{ending}":
@@ -118,11 +119,11 @@ def _send(call: Call, file: DumpFile, name: str) -> Response:
             etag=f"{file.sha256[:32]}-checksum" if is_checksum else file.sha256,
             max_age=FRESH_S,
         )
-    except FileNotFoundError:  # dropped meanwhile
+    except FileNotFoundError:  # deleted since the list was read
         raise _missing(name) from None
     response.headers.extend(term_headers(call))
     return response
 
 
 def _missing(name: str) -> NotFound:
-    return NotFound(f"{name[:60]!r} is not a dump here; see dumps.json for those there are.", "name")
+    return NotFound(f"{name[:60]!r} is not a dump here; see dumps.json for all dumps.", "name")

@@ -1,4 +1,4 @@
-"""The list of requests as GeoJSON, CSV, Atom and NDJSON: the same call, the same rows, in another form."""
+"""The list of requests as GeoJSON, CSV, Atom and NDJSON. Arguments and rows are those of requests.json."""
 
 from __future__ import annotations
 
@@ -52,7 +52,8 @@ _NO_FILTERS = frozenset({"page", "page_size", "cursor", "jurisdiction_id", "api_
 def list_as_geojson(call: Call) -> Answer:
     """List requests as GeoJSON (RFC 7946), for maps.
 
-    Each request is a Feature; one without a point has a null geometry. Filters and pages as in requests.json.
+    Each request is a Feature. A request without a point has a null geometry. Filters and pages are those of
+    requests.json.
     """
     return _list(call)
 
@@ -61,7 +62,7 @@ def list_as_geojson(call: Call) -> Answer:
 def list_as_csv(call: Call) -> Answer:
     """List requests as CSV (RFC 4180), for spreadsheets.
 
-    An apostrophe stands before text that a spreadsheet would take for a formula. Filters and pages as in
+    Text that a spreadsheet would run as a formula gets an apostrophe before it. Filters and pages are those of
     requests.json.
     """
     return _list(call)
@@ -71,16 +72,16 @@ def list_as_csv(call: Call) -> Answer:
 def list_as_atom(call: Call) -> Answer:
     """List requests as an Atom feed with GeoRSS-Simple points, for feed readers.
 
-    Each entry also holds the request as requests.xml has it. Filters and pages as in requests.json.
+    Each entry also contains the request in the form of requests.xml. Filters and pages are those of requests.json.
     """
     return _list(call)
 
 
 @endpoint(GEOREPORT, "/requests.ndjson", answers=Media("application/x-ndjson", _TEXT), output=Feed.NDJSON, **_LIST)
 def list_as_ndjson(call: Call) -> Answer:
-    """List requests as NDJSON, one a line, for programs.
+    """List requests as NDJSON, one request per line, for programs.
 
-    Each line is an item of requests.json. Filters and pages as there.
+    Each line is an item of requests.json. Filters and pages are those of requests.json.
     """
     return _list(call)
 
@@ -102,7 +103,7 @@ def _body(listing: Listing, page: Page) -> bytes:
 
 
 def _atom(listing: Listing, page: Page) -> AtomFeed:
-    """What the feed says of itself. Its id is that of the filters: all pages are one feed (RFC 5005)."""
+    """The metadata of the feed. Its id depends on the filters only, because all pages are one feed (RFC 5005)."""
     call, city = listing.call, listing.call.city
     licence, attribution = terms(call.platform, city)
     links = {"self": own_url(call), **listing.links(page)}
@@ -118,7 +119,7 @@ def _atom(listing: Listing, page: Page) -> AtomFeed:
 
 
 def _filters(call: Call) -> list[tuple[str, str]]:
-    """The filters of a call, sorted: the same for all pages of a list."""
+    """The filters of a call, sorted, so that all pages of a list have the same."""
     schema = RequestSearchArguments()
     sent = read_query(call.request.query_string).items()
     return sorted(

@@ -1,4 +1,4 @@
-"""Has this been reported? Earlier requests of the same service around a point (spec/extensions.md, N1, N2)."""
+"""Earlier requests of the same service near a point, to find duplicates (spec/extensions.md, N1, N2)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from schemas.georeport import ServiceRequestSchema
 _SHAPE = shape_of(ServiceRequestSchema)
 
 
-# Not without its suffix: there it is the request whose id is "nearby".
+# Only with a suffix: without one, the path means the request with the id "nearby".
 @endpoint(
     GEOREPORT,
     "/requests/nearby",
@@ -26,9 +26,10 @@ _SHAPE = shape_of(ServiceRequestSchema)
     is_extension=True,
 )
 def list_nearby(call: Call) -> Answer:
-    """List requests that may be about the same thing, nearest first (extension).
+    """List requests that may report the same problem, nearest first (extension).
 
-    Open ones made, and closed ones closed, within the service's radius and days; at most 20, with their distance.
+    The list has requests of the service within its radius: open requests that were made, and closed requests that
+    were closed, within its number of days. At most 20 requests, each with its distance.
     """
     values, city = call.values, call.city
     service = city.require_service(values["service_code"])

@@ -1,4 +1,4 @@
-"""Cities and their areas as data (J1 to J8 of spec/extensions.md). They change with the plugins alone."""
+"""Cities and their areas (J1 to J8 of spec/extensions.md). Both change only when a plugin changes."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ Boundary = Callable[[BaseGeometry | None], Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _City:
-    """A jurisdiction as its list shows it; `boundary` in the form of the format."""
+    """A jurisdiction as the list shows it. `boundary` is GeoJSON or well-known text, as the format needs."""
 
     id: str
     name: str
@@ -70,7 +70,7 @@ class _City:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Area:
-    """An area as its list shows it."""
+    """An area as the list shows it."""
 
     jurisdiction_id: str
     name: str
@@ -81,7 +81,7 @@ class _Area:
 def list_jurisdictions(call: Call) -> Answer:
     """List the cities that are served here (extension).
 
-    With lat and long, those whose boundary holds the point: none is a possible answer.
+    With lat and long, only cities whose boundary contains the point. The list may be empty.
     """
     return _listed(call, _JURISDICTIONS, _cities(call, _boundary(call)))
 
@@ -90,27 +90,27 @@ def list_jurisdictions(call: Call) -> Answer:
     GEOREPORT, "/jurisdictions.geojson", answers=_FEATURES, output=Feed.GEOJSON, city=City.OPTIONAL, **_PLACES
 )
 def map_jurisdictions(call: Call) -> Answer:
-    """Map the cities that are served here, as GeoJSON (extension)."""
+    """List the cities that are served here as GeoJSON, for maps (extension)."""
     return _mapped(_JURISDICTIONS, _cities(call, _geojson))
 
 
 @endpoint(GEOREPORT, "/areas", answers=AreaSchema, **_PLACES)
 def list_areas(call: Call) -> Answer:
-    """List a city's areas: wards, districts (extension).
+    """List a city's areas, such as wards or districts (extension).
 
-    With lat and long, those that hold the point.
+    With lat and long, only areas that contain the point.
     """
     return _listed(call, _AREAS, _areas(call, _boundary(call)))
 
 
 @endpoint(GEOREPORT, "/areas.geojson", answers=_FEATURES, output=Feed.GEOJSON, **_PLACES)
 def map_areas(call: Call) -> Answer:
-    """Map a city's areas, as GeoJSON (extension)."""
+    """List a city's areas as GeoJSON, for maps (extension)."""
     return _mapped(_AREAS, _areas(call, _geojson))
 
 
 def _point(call: Call) -> tuple[float, float] | None:
-    """The (long, lat) point that a call names; None for none."""
+    """The (long, lat) point that a call names; None if it names none."""
     long, lat = call.values["long"], call.values["lat"]
     return None if long is None or lat is None else (long, lat)
 

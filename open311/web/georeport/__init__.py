@@ -1,1 +1,1 @@
-"""GeoReport v2: discovery, services, definitions, requests, tokens: each module declares endpoints."""
+"""GeoReport v2: discovery, services, definitions, requests and tokens. Each module declares endpoints."""

@@ -25,7 +25,7 @@ _SHAPE = shape_of(DiscoverySchema)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DiscoveredEndpoint:
-    """One base address and what it speaks."""
+    """One base address, with its specification and formats."""
 
     url: str
     changeset: str
@@ -36,7 +36,7 @@ class DiscoveredEndpoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Discovery:
-    """The whole document."""
+    """The discovery document."""
 
     changeset: str
     contact: str
@@ -54,9 +54,10 @@ class Discovery:
     is_quick=True,
 )
 def get_discovery(call: Call) -> Answer:
-    """Say where the API is and how to get a key.
+    """Show where the API is and how to get a key.
 
-    The changeset grows whenever a service list or definition changes; with jurisdiction_id, that city's.
+    The changeset becomes greater whenever a service list or a definition changes. With jurisdiction_id, only the
+    services of that city count.
     """
     return _answer(call)
 
@@ -71,9 +72,10 @@ def get_discovery(call: Call) -> Answer:
     is_quick=True,
 )
 def get_discovery_below_base(call: Call) -> Answer:
-    """Say where the API is and how to get a key, at the address that some clients ask.
+    """Show where the API is and how to get a key, at the address where some clients look for it.
 
-    The changeset grows whenever a service list or definition changes; with jurisdiction_id, that city's.
+    The changeset becomes greater whenever a service list or a definition changes. With jurisdiction_id, only the
+    services of that city count.
     """
     return _answer(call)
 
@@ -90,7 +92,7 @@ def _answer(call: Call) -> Answer:
 
 
 def _changeset(call: Call) -> datetime:
-    """When the catalogue of the named city, or the newest of all, last changed."""
+    """When the catalogue of the named city last changed; without a named city, the latest change of any."""
     ensure_synced(call.platform)
     changesets = read_changesets(call.platform)
     cities = [call.named_city] if call.named_city else list(call.platform.registry)

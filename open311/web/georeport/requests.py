@@ -1,4 +1,4 @@
-"""Requests: new ones, lists, single ones (A01 to A43)."""
+"""Requests: lists, single requests, and new requests (A01 to A43)."""
 
 from __future__ import annotations
 
@@ -32,7 +32,8 @@ _RECEIPT = shape_of(ReceiptSchema)
 def list_requests(call: Call) -> Answer:
     """List requests, newest first.
 
-    Without dates, the last 90 days; at most 1000 at once. Follow the Link header for more.
+    Without dates, the list covers the last 90 days. A page has at most 1000 requests; the Link header has the
+    address of the next page.
     """
     return Listing.of(call).answer(lambda page: join_items(_REQUEST, page.items, call.output))
 
@@ -50,8 +51,8 @@ def create_request(call: Call) -> Answer:
     """Send a new request.
 
     A realtime service answers with a service_request_id, a batch service with a token, a blackbox service
-    with neither. Answers to a service's questions go into attribute[CODE]; several values of one into
-    attribute[CODE][]. The header Idempotency-Key makes a repeated call harmless.
+    with neither. Send answers to the service's questions in attribute[CODE], or in attribute[CODE][] if an answer
+    has several values. With the header Idempotency-Key, a repeated call creates no second request.
     """
     ensure_synced(call.platform)
     receipt = submit_request(
@@ -77,7 +78,7 @@ def create_request(call: Call) -> Answer:
 def get_request(call: Call, service_request_id: str) -> Answer:
     """Show one request, as a list of one.
 
-    A comma list of ids, when no single id matches it, shows several.
+    If no id matches the whole text, it is read as several ids, separated by commas.
     """
     if not service_request_id:
         raise Invalid("is missing; send the id of a request.", "service_request_id")

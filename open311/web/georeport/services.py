@@ -1,4 +1,4 @@
-"""The service list and service definitions: bytes made once for each city, language and format (A49 to A53)."""
+"""The service list and service definitions. A body is rendered once per city, language and format (A49 to A53)."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ _DEFINITION = shape_of(ServiceDefinitionSchema)
     is_quick=True,
 )
 def list_services(call: Call) -> Answer:
-    """List the kinds of request that a city takes.
+    """List the services of a city, which are the kinds of request that it accepts.
 
-    With lat and long, those that apply there: none outside the city.
+    With lat and long, the list is empty if the point is outside the city.
     """
     languages = _languages(call)
     long, lat = call.values["long"], call.values["lat"]
@@ -53,7 +53,7 @@ def list_services(call: Call) -> Answer:
 def get_service_definition(call: Call, service_code: str) -> Answer:
     """Show the questions that belong to one service.
 
-    Needed before a POST only where the service list says `metadata: true`.
+    A client needs this call before a POST only if the service list says `metadata: true`.
     """
     languages = _languages(call)
     service = call.city.require_service(service_code)
@@ -68,7 +68,7 @@ def _languages(call: Call) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _ListedService:
-    """A service as the list shows it."""
+    """A service as the service list shows it."""
 
     code: str
     name: str
@@ -93,7 +93,7 @@ class _ListedService:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Question:
-    """An attribute with its place in the form (A53)."""
+    """An attribute with its `order`, the number of its place in the form (A53)."""
 
     variable: bool
     code: str
@@ -120,7 +120,7 @@ class _Question:
 
 @dataclass(frozen=True, slots=True)
 class _Definition:
-    """A service's questions in order."""
+    """A service with its questions, in the order of the form."""
 
     code: str
     attributes: tuple[_Question, ...]

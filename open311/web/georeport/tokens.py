@@ -19,9 +19,9 @@ _SHAPE = shape_of(TokenSchema)
 def get_token(call: Call, token: str) -> Answer:
     """Exchange a token for a service_request_id.
 
-    Until there is an id, the answer holds the token alone; ask again later.
+    While the request has no id, the answer contains only the token; ask again later.
     """
     if not token:
-        raise Invalid("is missing; send the token that a POST answered.", "token")
+        raise Invalid("is missing; send the token from the answer to your POST.", "token")
     state = find_token(call.platform, call.city.id, token)
     return Answer(body=document(_SHAPE, _SHAPE.plain_list([state]), call.output))

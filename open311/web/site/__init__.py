@@ -1,1 +1,1 @@
-"""Pages for people, and addresses for load balancers: each module declares endpoints."""
+"""Pages for people, and health checks for load balancers. Each module declares endpoints."""

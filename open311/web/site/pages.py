@@ -1,4 +1,4 @@
-"""Pages for people: what this server is, and its API page, which works offline."""
+"""Pages for people: the landing page, and the API page, which works offline."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _SECURITY = (
 
 @endpoint(PAGES, "/", **_PAGE)
 def landing(call: Call) -> Response:
-    """What this server is: HTML for people, JSON for programs."""
+    """The landing page, as HTML for people or JSON for programs."""
     jurisdictions = sorted(call.platform.registry, key=lambda jurisdiction: jurisdiction.name)
     best = call.request.accept_mimetypes.best_match(["text/html", "application/json"], default="text/html")
     if best == "application/json":
@@ -61,7 +61,7 @@ def docs_asset(call: Call, name: str) -> Response:  # noqa: ARG001
 
 
 def openapi_document() -> dict[str, Any]:
-    """The API in OpenAPI 3, as `spec/openapi.json` holds it."""
+    """The API in OpenAPI 3, with the same content as `spec/openapi.json`."""
     documentation: GeoReportApi = current_app.extensions["flask-smorest"]["apis"][""]["ext_obj"]
     return documentation.document()
 

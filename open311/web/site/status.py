@@ -1,4 +1,4 @@
-"""Is it alive, is it ready: for load balancers and for the operator."""
+"""Health checks for load balancers and for the operator."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from schemas.arguments import NoArguments
 
 @endpoint(HEALTH, "", reads=NoArguments, access=ANYBODY, city=City.NONE)
 def healthz(call: Call) -> Response:  # noqa: ARG001
-    """Whether the process answers; says nothing of the database."""
+    """Whether the process answers. The database is not checked."""
     return _uncached({"status": "ok"}, 200)
 
 

@@ -1,4 +1,4 @@
-"""The checks, one module for each family of requirements or for a part of one, and named after it.
+"""The checks. Each module has the name of a family of requirements, or of a part of a family.
 
 A family is a heading of spec/georeport-v2.md or spec/extensions.md. spec/coverage.md has a table of all
 requirements and their checks.

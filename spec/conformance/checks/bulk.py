@@ -37,7 +37,7 @@ def _bulk(probe: Probe, format: str, *asked: tuple[str, str]) -> Answer:
 
 
 def _rows(answer: Answer) -> list[dict[str, str]]:
-    """The rows, with every column. Raises DeviationError when the file is no such CSV."""
+    """The rows of the CSV. Raises DeviationError if the body is not CSV or a row lacks a column."""
     try:
         rows = list(csv.DictReader(StringIO(answer.body.decode("utf-8"), newline=""), strict=True))
     except (UnicodeDecodeError, csv.Error) as error:
@@ -58,7 +58,7 @@ def csv_form(probe: Probe) -> None:
 
 @check("C287", needs="bulk_url")
 def csv_quoting(probe: Probe) -> None:
-    """The texts of the CSV are those of the JSON list, for the requests that are in both."""
+    """Requests that are in the CSV and in the JSON list have the same texts in both."""
     answer = _bulk(probe, "csv").must_be(200)
     descriptions = {row["service_request_id"]: row["description"] for row in _rows(answer)}
     _, records = probe.listing()
@@ -132,7 +132,7 @@ def formulas(probe: Probe) -> None:
 
 
 def _items(probe: Probe, *asked: tuple[str, str]) -> tuple[Answer, list[Record]]:
-    """All requests in JSON. Raises DeviationError when there are none to read."""
+    """All requests in JSON. Raises DeviationError if the body is not a list of objects."""
     answer = _bulk(probe, "json", *asked).must_be(200)
     return answer, records_in(answer)
 
@@ -159,7 +159,7 @@ def everything(probe: Probe) -> None:
 
 @check("B2", needs="bulk_url")
 def csv_as_in_json(probe: Probe) -> None:
-    """Every cell is the value that JSON has, whatever it looks like."""
+    """Every cell has the value of the JSON, even if it looks like a formula."""
     answer = _bulk(probe, "csv").must_be(200)
     table = _rows(answer)
     wide = [row for row in table if len(row) != len(COLUMNS)]

@@ -15,16 +15,16 @@ from spec.conformance.registry import check
 
 _MOST = 1000
 _PAGES = 5
-"""How many pages a walk reads."""
+"""The number of pages that a walk reads."""
 _PAUSES = 10
-"""How many pauses of a second a walk makes while older transactions hold the feed back."""
+"""The number of one-second pauses that a walk makes while older transactions hold the feed back."""
 _TOMBSTONE = {"service_request_id", "withdrawn"}
 
 Pair = tuple[str, str]
 
 
 def _feed(probe: Probe, *asked: Pair, at: Endpoint | None = None) -> Answer:
-    """A part of the feed, as it is now. Raises UnmetNeedError when the feed is not offered."""
+    """One page of the feed, not from the cache. Raises UnmetNeedError if the feed is not offered."""
     answer = probe.get("changes.json", asked, fresh=True, at=at)
     offered(probe, "changes", lambda: answer.succeeded and _cursor(answer))
     return answer.must_be(200)
@@ -39,7 +39,10 @@ def _is_caught_up(answer: Answer) -> bool:
 
 
 def _walk(probe: Probe, *asked: Pair) -> Iterator[tuple[Answer, list[Record]]]:
-    """The feed from what is asked, for `_PAGES` pages or to its end, with a pause after an empty page."""
+    """Read the feed page by page, starting with the parameters `asked`: `_PAGES` pages, or to the end.
+
+    After an empty page that is not the last, the walk pauses.
+    """
     pauses = 0
     for _ in range(_PAGES + _PAUSES):
         answer = _feed(probe, *asked)
@@ -57,7 +60,7 @@ def _walk(probe: Probe, *asked: Pair) -> Iterator[tuple[Answer, list[Record]]]:
 
 
 def _end(probe: Probe) -> Answer:
-    """The last answer of a walk. Raises UnmetNeedError when the feed is too long to walk to its end."""
+    """The last page of the feed. Raises UnmetNeedError if the feed is too long for a walk to its end."""
     *_, (answer, _) = _walk(probe)
     if not _is_caught_up(answer):
         raise UnmetNeedError(f"the feed has more than {_PAGES * _MOST} changes")
@@ -71,7 +74,7 @@ def _is_tombstone(record: Record) -> bool:
 @check("K1")
 def items_as_in_lists(probe: Probe) -> None:
     page = ("page_size", "50")
-    # An older transaction may hold the feed back for a moment, and leave its first page empty.
+    # The first page may be empty while an older transaction holds the feed back.
     answer = next((found for found, records in _walk(probe, page) if records), None)
     if answer is None:
         raise UnmetNeedError("the feed is empty")
@@ -100,18 +103,18 @@ def tombstones(probe: Probe) -> None:
             seen += is_private or _is_tombstone(record)
             if is_private or _is_tombstone(record):
                 sound = record.keys() == _TOMBSTONE and record["withdrawn"] is True
-                answer.must(sound, "service_request_id and withdrawn (true) alone", record)
+                answer.must(sound, "only service_request_id and withdrawn (true)", record)
     if not seen and not private:
         raise UnmetNeedError("no request of the feed was withdrawn")
 
 
 @check("K3")
 def each_state_once(probe: Probe) -> None:
-    """No request comes twice in one answer, and no state of a request twice in a whole walk."""
+    """No request occurs twice in one answer, and no state of a request occurs twice in a whole walk."""
     states: Counter[str] = Counter()
     for answer, records in _walk(probe, ("page_size", str(_MOST))):
         twice = [request_id for request_id, times in Counter(ids_of(records)).items() if times > 1]
-        answer.must(not twice, "the last state alone of each request", f"{', '.join(twice)} twice")
+        answer.must(not twice, "only the last state of each request", f"{', '.join(twice)} twice")
         states.update(json.dumps(record, sort_keys=True) for record in records)
         again = [state for state, times in states.items() if times > 1]
         answer.must(not again, "each state once", again[:1])
@@ -145,10 +148,10 @@ def caught_up(probe: Probe) -> None:
     items = [item for _, records in _walk(probe) for item in records]
     if len(items) > 1:
         part = _feed(probe, ("page_size", "1"))
-        part.must(not _is_caught_up(part), "X-Caught-Up: false, as more lies beyond", "true")
+        part.must(not _is_caught_up(part), "X-Caught-Up: false, because more changes follow", "true")
     rest = records_in(_feed(probe, ("cursor", _cursor(end))))
     again = [record for record in rest if record in items]
-    end.must(not again, "nothing that came already beyond the end", again[:1])
+    end.must(not again, "after the end, no change that came before", again[:1])
 
 
 @check("K6")
@@ -162,7 +165,7 @@ def sizes(probe: Probe) -> None:
 
 @check("K7")
 def waiting(probe: Probe) -> None:
-    """A wait above the server's limit is shortened, not refused, and there is no wait when changes are there."""
+    """The server shortens a wait above its limit and does not refuse it. It does not wait if there are changes."""
     at_once = _feed(probe, ("wait", "100000"))
     if not records_in(at_once):
         raise UnmetNeedError("the feed has no request to look at")
@@ -172,7 +175,7 @@ def waiting(probe: Probe) -> None:
 
 @check("K8", needs="open_request")
 def since(probe: Probe) -> None:
-    """What a request shows now was written after its updated_datetime, so the feed since then has it."""
+    """The state of a request was written at or after its updated_datetime, so the feed since then must have it."""
     first = _feed(probe, ("page_size", "1"))
     long_ago = _feed(probe, ("page_size", "1"), ("since", probe.ago(400)))
     long_ago.must(records_in(long_ago) == records_in(first), "the first change of all", records_in(long_ago))
@@ -182,7 +185,7 @@ def since(probe: Probe) -> None:
     for answer, records in _walk(probe, ("since", updated)):
         found |= set(ids_of(records))
         is_missing = _is_caught_up(answer) and request_id not in found
-        answer.must(not is_missing, f"{request_id}, changed just then", sorted(found))
+        answer.must(not is_missing, f"{request_id}, which changed at that time", sorted(found))
     plain = _feed(probe, ("page_size", "1"), ("cursor", _cursor(first)))
     beside = _feed(probe, ("page_size", "1"), ("cursor", _cursor(first)), ("since", probe.ago(400)))
     beside.must(records_in(plain) == records_in(beside), "what the cursor alone gives", records_in(beside))

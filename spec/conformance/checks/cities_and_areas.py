@@ -23,13 +23,13 @@ Pair = tuple[str, str]
 
 
 def _get(probe: Probe, kind: str, suffix: str, *asked: Pair) -> Answer:
-    """The cities of the whole endpoint, or the areas of the one that is judged."""
+    """The cities of the whole endpoint, or the areas of the city under test."""
     everywhere = Endpoint(probe.target.base_url) if kind == "jurisdictions" else None
     return probe.get(f"{kind}.{suffix}", asked, at=everywhere)
 
 
 def _places(probe: Probe, kind: str, *asked: Pair) -> tuple[Answer, list[Record]]:
-    """Cities or areas in JSON. Raises UnmetNeedError when they are not offered."""
+    """Cities or areas in JSON. Raises UnmetNeedError if they are not offered."""
     plain = _get(probe, kind, "json")
     offered(probe, kind, lambda: plain.succeeded and b'"boundary"' in plain.body)
     answer = _get(probe, kind, "json", *asked).must_be(200)
@@ -37,7 +37,7 @@ def _places(probe: Probe, kind: str, *asked: Pair) -> tuple[Answer, list[Record]
 
 
 def _both(probe: Probe) -> Iterator[tuple[str, list[Record]]]:
-    """Cities and areas, as far as they are offered. Raises UnmetNeedError when neither is."""
+    """Those of cities and areas that are offered. Raises UnmetNeedError if neither is."""
     known = 0
     for kind in _KINDS:
         try:
@@ -51,12 +51,12 @@ def _both(probe: Probe) -> Iterator[tuple[str, list[Record]]]:
 
 
 def _own(probe: Probe) -> Record:
-    """The city that is judged. Raises UnmetNeedError where several are served and none was named."""
+    """The city under test. Raises UnmetNeedError if several are served and the run names none of them."""
     _, cities = _places(probe, "jurisdictions")
     wanted = probe.target.jurisdiction_id
     found = [city for city in cities if text_of(city, "jurisdiction_id") == wanted or len(cities) == 1]
     if not found:
-        raise UnmetNeedError("the list of jurisdictions does not hold the one that is judged")
+        raise UnmetNeedError("the list of jurisdictions does not contain the one under test")
     return found[0]
 
 
@@ -106,12 +106,12 @@ def areas(probe: Probe) -> None:
 
 
 def _corners(boundary: object) -> list[tuple[float, float]]:
-    """The pairs of a GeoJSON geometry or of well-known text, in their order."""
+    """The coordinate pairs of a GeoJSON geometry or of well-known text, in order."""
     return [(float(x), float(y)) for x, y in _PAIR.findall(re.sub(r"[\[\]()]", " ", str(boundary)))]
 
 
 def _geometry(boundary: object) -> tuple[str, list[tuple[float, float]]]:
-    """Type and corners of a GeoJSON geometry; blank when it is none."""
+    """Type and corners of a GeoJSON geometry; both empty if it is not a geometry."""
     if not isinstance(boundary, dict):
         return "", []
     return text_of(boundary, "type"), _corners(boundary.get("coordinates"))
@@ -173,7 +173,7 @@ def holding_a_point(probe: Probe) -> None:
 
 
 def _middle(area: Record) -> tuple[float, float]:
-    """The mean of an area's corners, (longitude, latitude): inside it, unless it has an odd form."""
+    """The mean of an area's corners, (longitude, latitude). It is inside most areas, but not in a concave one."""
     _, corners = _geometry(area.get("boundary"))
     if not corners:
         raise UnmetNeedError("an area has no boundary that can be read (see J3)")
@@ -181,7 +181,7 @@ def _middle(area: Record) -> tuple[float, float]:
 
 
 def _may_hold(area: Record, point: tuple[float, float]) -> bool:
-    """Whether a point lies between the outermost corners of an area."""
+    """Whether a point lies in the bounding box of an area."""
     longs, lats = zip(*_geometry(area.get("boundary"))[1], strict=True)
     return bool(min(longs) <= point[0] <= max(longs) and min(lats) <= point[1] <= max(lats))
 
@@ -213,7 +213,7 @@ def caching(probe: Probe) -> None:
 
 @check("J8", needs="plain_service point", writes=True)
 def areas_of_a_request(probe: Probe) -> None:
-    """A request in the middle of an area names it, and all others that hold its point."""
+    """A request in the middle of an area names this area, and all others that contain its point."""
     _, known = _places(probe, "areas")
     for area in known:
         long, lat = _middle(area)
@@ -221,7 +221,7 @@ def areas_of_a_request(probe: Probe) -> None:
         if area in around:
             break
     else:
-        raise UnmetNeedError("no area is known that holds its own middle")
+        raise UnmetNeedError("no area contains the mean of its corners")
     filed = created(probe.post(probe.form(lat=f"{lat:.6f}", long=f"{long:.6f}")))
     request_id = text_of(filed, "service_request_id")
     answer, records = rows(probe, ("extensions", "true"), path=f"requests/{segment(request_id)}")

@@ -16,7 +16,7 @@ Ask = Callable[[str | None], Answer]
 
 
 def _alone(probe: Probe) -> str:
-    """The jurisdiction of a server that serves only one; "" when it was not given."""
+    """The jurisdiction of a server that serves only one; "" if the run names none."""
     if probe.several:
         raise UnmetNeedError("the endpoint serves several jurisdictions")
     return probe.target.jurisdiction_id
@@ -44,7 +44,7 @@ def single_with_a_wrong_id(probe: Probe) -> None:
 
 
 def _several(probe: Probe) -> Endpoint:
-    """An endpoint with several jurisdictions and one of them: as prepared, or the target itself."""
+    """An endpoint with several jurisdictions, and one of them: the prepared endpoint, or else the target."""
     several = probe.prepared.several
     if several:
         return Endpoint(several.base_url, several.first.jurisdiction_id)
@@ -138,7 +138,7 @@ def _posting(probe: Probe, several: Several) -> Ask:
 
 
 def _four_cases(ask: Ask, several: Several) -> None:
-    """Missing, empty, unknown and right; the answer to the right one is of the jurisdiction asked for."""
+    """A missing, an empty, an unknown and a right jurisdiction_id. The right one gets that jurisdiction's data."""
     ask(None).must_be(400).must_say("jurisdiction_id")
     ask("").must_be(400).must_say("jurisdiction_id")
     ask(NOWHERE).must_be(404).must_say("jurisdiction_id")
@@ -150,7 +150,7 @@ def _four_cases(ask: Ask, several: Several) -> None:
 
 
 def _same_list(probe: Probe, *params: tuple[str, str]) -> None:
-    """The list of requests is the same with and without `params`; new requests in between are allowed for."""
+    """The list of requests is the same with and without `params`, apart from requests filed between the calls."""
     for format in probe.readings():
         plain, answer = probe.get(f"requests.{format}"), probe.get(f"requests.{format}", params).must_be(200)
         if ids_of(plain.records("requests")) == ids_of(answer.records("requests")):

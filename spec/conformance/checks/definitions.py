@@ -106,7 +106,7 @@ def sorted_by_order(probe: Probe) -> None:
     for answer, attributes in _rich(probe):
         orders = [text_of(attribute, "order") for attribute in attributes]
         if all(order.isdecimal() for order in orders):
-            answer.must(orders == sorted(orders, key=int), "attributes in the order of order", orders)
+            answer.must(orders == sorted(orders, key=int), "attributes sorted by their order numbers", orders)
 
 
 @check("C081", needs="rich_service")
@@ -186,7 +186,7 @@ def service_without_attributes(probe: Probe) -> None:
 
 
 def _odd_code(probe: Probe, characters: str) -> None:
-    """The definition of a listed service whose code has one of the characters."""
+    """The definition of a listed service whose code contains one of the characters can be read."""
     format = probe.formats[-1]
     codes = [text_of(service, "service_code") for service in probe.services(format).records("services")]
     odd = [code for code in codes if any(character in code for character in characters)]
@@ -216,7 +216,7 @@ def slashed_code(probe: Probe) -> None:
 
 @check("C093")
 def promised_definitions(probe: Probe) -> None:
-    """The definitions that the look-over asked for, at most eight."""
+    """The definitions that the survey has read, at most eight."""
     services = probe.services("xml").records("services")
     promising = [text_of(item, "service_code") for item in services if item.get("metadata") is True]
     if not promising:

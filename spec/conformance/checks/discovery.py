@@ -16,7 +16,7 @@ _ENDPOINT = ("specification", "url", "changeset", "type", "formats")
 
 
 def _both(probe: Probe) -> Iterator[tuple[Answer, Record]]:
-    """Discovery in both formats, read."""
+    """The discovery document in both formats, as answer and data."""
     for format in ("xml", "json"):
         answer = probe.discovery(format)
         data = answer.data("discovery") if answer.succeeded else None
@@ -161,7 +161,7 @@ def changeset_moves(probe: Probe) -> None:
 
 @check("C014")
 def changeset_stays(probe: Probe) -> None:
-    """Compares the first answer with a later one, which finds servers that print the present time."""
+    """The changeset of a later answer is the same: some servers wrongly write the current time."""
     before, after = probe.discovery("xml"), probe.discovery("xml", fresh=True)
     after.must(_changeset(before) == _changeset(after), f"the changeset {_changeset(before)}", _changeset(after))
 

@@ -19,12 +19,12 @@ _MEMBERS = ("date", "format", "media_type", "url", "checksum_url", "rows", "byte
 _ENDINGS = (".csv.gz", ".ndjson.gz", ".parquet")
 _MAGIC = b"PAR1"
 _SETTLED = timedelta(days=2)
-"""A request changed more recently may have been written after the dump, with a time before it."""
+"""A request that changed later than this before a dump may be missing: its time can be earlier than its commit."""
 _EXTENDED = "extended_attributes"
 
 
 def _index(probe: Probe) -> tuple[Answer, list[Record]]:
-    """The list of dumps. Raises UnmetNeedError when there are none."""
+    """The list of dumps. Raises UnmetNeedError if there are none."""
     answer = probe.get("dumps.json")
     offered(probe, "dumps", lambda: answer.succeeded and b'"files"' in answer.body)
     data = answer.must_be(200).must_be_json()
@@ -54,7 +54,7 @@ def _download(probe: Probe, item: Record, *headers: tuple[str, str]) -> Answer:
 
 
 def _unpacked(probe: Probe, item: Record) -> tuple[Answer, str]:
-    """The text of a file. Raises DeviationError when it is not gzip of UTF-8."""
+    """The text of a file. Raises DeviationError if the file is not UTF-8 compressed with gzip."""
     answer = _download(probe, item).must_be(200)
     try:
         return answer, gzip.decompress(answer.body).decode("utf-8")
@@ -74,20 +74,22 @@ def files_of_a_day(probe: Probe) -> None:
     lines, text = _unpacked(probe, newest[".ndjson.gz"])
     items = [json.loads(line) for line in text.split("\n")[:-1]]
     ids = [text_of(item, "service_request_id") for item in items]
-    table.must([row.get("service_request_id") for row in cells] == ids, "the rows of the other file", len(cells))
+    table.must(
+        [row.get("service_request_id") for row in cells] == ids, "the same rows as in the other file", len(cells)
+    )
     lines.must(all(_EXTENDED in item for item in items), "items with all extensions")
     table.must(all(f"{_EXTENDED}.channel" in row for row in cells), "columns of all extensions")
     answer.must(
         len({text_of(item, "made_at") for item in newest.values()}) == 1, "one moment", _told(newest.values())
     )
     private = probe.prepared.private_request
-    lines.must(private not in ids, "what is public alone", f"{private}, which is private")
+    lines.must(private not in ids, "only public requests", f"{private}, which is private")
     missing = set(_settled(probe, text_of(newest[".csv.gz"], "made_at"))) - set(ids)
-    lines.must(not missing, "all that was public", f"all but {', '.join(sorted(missing))}")
+    lines.must(not missing, "all public requests", f"all but {', '.join(sorted(missing))}")
 
 
 def _settled(probe: Probe, made_at: str) -> list[str]:
-    """Listed requests that had not changed for some days when a dump was made."""
+    """The listed requests whose last change was some days before the dump."""
     moment = moment_of(made_at)
     _, records = rows(probe)
     times = {text_of(item, "service_request_id"): moment_of(text_of(item, "updated_datetime")) for item in records}
@@ -100,7 +102,7 @@ def _told(files: Iterable[Record]) -> list[str]:
 
 @check("D2")
 def geoparquet(probe: Probe) -> None:
-    """Its first and last bytes, and the metadata at its end, which contains plain text."""
+    """Looks at the first and last bytes, and at the metadata at the end, which contains plain text."""
     newest = _newest(probe)
     if ".parquet" not in newest:
         raise UnmetNeedError("not offered: GeoParquet")
@@ -147,7 +149,7 @@ def checksums(probe: Probe) -> None:
 
 @check("D5")
 def ranges(probe: Probe) -> None:
-    """A download that broke off after ten bytes goes on, unless the file has changed meanwhile."""
+    """A client can resume a download after ten bytes, unless the file has changed since."""
     item = next(iter(_newest(probe).values()))
     whole = _download(probe, item).must_be(200)
     tag, length = whole.headers.get("etag", "none"), whole.headers.get("content-length", "none")
@@ -158,7 +160,7 @@ def ranges(probe: Probe) -> None:
     rest = _download(probe, item, ("Range", "bytes=10-"), ("If-Range", tag)).must_be(206)
     rest.must(part.body + rest.body == whole.body, "the other bytes", f"{len(rest.body)} bytes")
     other = _download(probe, item, ("Range", "bytes=10-"), ("If-Range", '"another"')).must_be(200)
-    other.must(other.body == whole.body, "the whole file, as it is another one", f"{len(other.body)} bytes")
+    other.must(other.body == whole.body, "the whole file, because the ETag differs", f"{len(other.body)} bytes")
     _download(probe, item, ("If-None-Match", tag)).must_be(304)
 
 

@@ -1,4 +1,4 @@
-"""Errors: C245 to C256. Their form is checked here; other modules check what they say."""
+"""Errors: C245 to C256. These checks are about the form of errors; other modules check the texts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _PATHS = (f"services/{UNKNOWN}", f"requests/{UNKNOWN}", f"tokens/{UNKNOWN}", UNK
 
 
 def _errors(probe: Probe, format: str) -> list[Answer]:
-    """The answers in a format to calls that must fail on any server; those that did not fail are left out."""
+    """The error answers to calls that must fail on any server. Answers without an error are left out."""
     answers = [probe.get(f"{path}.{format}") for path in _PATHS]
     return [answer for answer in answers if answer.status >= 400]
 
@@ -52,7 +52,7 @@ def json_structure(probe: Probe) -> None:
 
 @check("C247")
 def status_is_an_error(probe: Probe) -> None:
-    """No answer to a GET in the whole run has an errors body and a status of success."""
+    """No answer to a GET in the whole run has an errors body and a status below 400."""
     list(_read(probe))
     for answer in probe.client.answers:
         if answer.succeeded and _looks_like_errors(answer.body.lstrip()):
@@ -92,7 +92,7 @@ def content_type(probe: Probe) -> None:
 
 @check("C251", writes=True)
 def unknown_method(probe: Probe) -> None:
-    """Only in a run that may write: a foreign server may do anything on PUT."""
+    """Runs only if the run may write, because an unknown server may do anything on PUT."""
     for format in probe.formats:
         answer = probe.client.send(probe.call("PUT", f"requests.{format}", body=b"")).must_be(405)
         answer.must(answer.headers.get("allow"), "Allow", "none")
@@ -101,7 +101,7 @@ def unknown_method(probe: Probe) -> None:
 
 @check("C252", writes=True)
 def deleting_services(probe: Probe) -> None:
-    """Only in a run that may write: a foreign server may do anything on DELETE."""
+    """Runs only if the run may write, because an unknown server may do anything on DELETE."""
     for format in probe.formats:
         probe.client.send(probe.call("DELETE", f"services.{format}")).must_be(405)
 

@@ -15,11 +15,11 @@ _EXTENDED = {
 }
 _LISTS = ("areas", "media_urls")
 _OFF_M = 1.5
-"""By how much a distance within 100 m may differ: the check computes on a sphere, a server may on an ellipsoid."""
+"""The tolerance for distances up to 100 m: this check computes on a sphere, a server may use an ellipsoid."""
 
 
 def _extra(records: list[Record]) -> list[list[str]]:
-    """The extensions that each request shows, in its order."""
+    """The names of the extensions in each request, in the order of the request."""
     return [[name for name in record if name in _FIELDS] for record in records]
 
 
@@ -85,7 +85,7 @@ def _list(record: Record, name: str) -> list[object]:
 
 @check("E5", needs="rich_service point", writes=True)
 def attributes(probe: Probe) -> None:
-    """The key that was sent comes back with the question's words and the answer's name."""
+    """An answer that was sent as a key comes back with the question's text and the name of the key."""
     more_offered(probe)
     asked = questions(probe)
     question = asked.required()

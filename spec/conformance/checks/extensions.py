@@ -1,4 +1,4 @@
-"""Extensions: C257 to C277. Skipped where a server does not offer them, binding where it does."""
+"""Extensions: C257 to C277. A check is skipped if the server does not offer the extension."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def updated_before(probe: Probe) -> None:
         raise UnmetNeedError("updated_datetime cannot be read (see C220)")
     start = (moment - timedelta(days=1)).isoformat().replace("+00:00", "Z")
     for answer, records in probe.listings(("updated_after", start), ("updated_before", updated)):
-        answer.must(request_id in ids_of(records), f"{request_id}, changed just then", "it is missing")
+        answer.must(request_id in ids_of(records), f"{request_id}, which changed at that time", "it is missing")
         late = [item for item in records if (moment_of(text_of(item, "updated_datetime")) or moment) > moment]
         answer.must(not late, f"nothing after {updated}", ids_of(late))
 
@@ -226,7 +226,7 @@ def geojson(probe: Probe) -> None:
 
 
 def _feature(answer: Answer, feature: object) -> tuple[str, Record | None]:
-    """A feature's request id and geometry. Raises DeviationError when it is no feature."""
+    """A feature's request id and geometry. Raises DeviationError if it is not a feature."""
     properties = feature.get("properties") if isinstance(feature, dict) else None
     geometry = feature.get("geometry") if isinstance(feature, dict) else None
     if not isinstance(feature, dict) or not isinstance(properties, dict) or not isinstance(geometry, dict | None):
@@ -235,7 +235,7 @@ def _feature(answer: Answer, feature: object) -> tuple[str, Record | None]:
 
 
 def _places(probe: Probe) -> dict[str, list[float]]:
-    """Longitude and latitude of the listed requests, by id."""
+    """[longitude, latitude] of the listed requests, by id."""
     _, records = probe.listing()
     points = {text_of(record, "service_request_id"): point_of(record) for record in records}
     return {request_id: [point.long, point.lat] for request_id, point in points.items() if point}
@@ -245,7 +245,7 @@ def _places(probe: Probe) -> dict[str, list[float]]:
 
 
 def _is_call(answer: Answer) -> bool:
-    """Whether the answer calls f. An empty comment may precede it, a guard against content sniffing."""
+    """Whether the answer is a call of f. An empty comment may precede the call, against content sniffing."""
     return answer.text.lstrip().removeprefix("/**/").lstrip().startswith("f(")
 
 

@@ -31,7 +31,7 @@ def json_content_type(probe: Probe) -> None:
 
 
 def _xml_answers(probe: Probe) -> Iterator[Answer]:
-    """Every successful XML answer below the base so far. Discovery and errors are judged by other modules."""
+    """Every successful XML answer below the base so far. Other modules check discovery and errors."""
     probe.services("xml")
     probe.get("requests.xml")
     base = probe.target.base_url

@@ -16,7 +16,7 @@ _XML_BOMB = b"""<?xml version="1.0"?>
 
 
 def _plain_http(probe: Probe) -> Endpoint:
-    """Where a server with a public https address answers over plain HTTP."""
+    """The plain HTTP address of a server whose public address is https."""
     if probe.prepared.https_only:
         return probe.prepared.https_only
     base = probe.target.base_url
@@ -27,7 +27,7 @@ def _plain_http(probe: Probe) -> Endpoint:
 
 @check("C292", writes=True)
 def plain_http_post(probe: Probe) -> None:
-    """Sent with a key that nobody has, so that no real key ever travels in the clear."""
+    """The call has an invented key, so that no real key is sent without encryption."""
     at = _plain_http(probe)
     form = [("api_key", UNKNOWN), ("jurisdiction_id", at.jurisdiction_id), ("service_code", UNKNOWN)]
     url = f"{at.base_url}/requests.{probe.formats[-1]}"

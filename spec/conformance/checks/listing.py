@@ -36,7 +36,7 @@ def json_structure(probe: Probe) -> None:
 
 @check("C183")
 def nothing_matches(probe: Probe) -> None:
-    """Asks for a window of the year 1900."""
+    """A list of requests from the year 1900 is empty."""
     window = [("start_date", "1900-01-01T00:00:00Z"), ("end_date", "1900-02-01T00:00:00Z")]
     xml = probe.get("requests.xml", window).must_be(200)
     xml.must(len(xml.document().root) == 0, "an empty root")
@@ -46,7 +46,7 @@ def nothing_matches(probe: Probe) -> None:
 
 
 def _is_within(record: Record, start: datetime, end: datetime) -> bool:
-    """Times that cannot be read count as within: another check judges them."""
+    """Whether the request lies in the window. A time that cannot be read counts too; another check reports it."""
     moment = moment_of(text_of(record, "requested_datetime"))
     return moment is None or start <= moment <= end
 
@@ -68,7 +68,7 @@ def _is_recent(probe: Probe, record: Record) -> bool:
 
 
 def _is_cut(probe: Probe, answer: Answer, records: list[Record]) -> bool:
-    """Whether more may follow: the answer says so, or is as long as a list without arguments."""
+    """Whether more requests may follow: the answer says so, or it is as long as a list without arguments."""
     _, plain = probe.listing()
     return 'rel="next"' in answer.headers.get("link", "") or len(records) >= max(20, len(plain))
 
@@ -78,7 +78,7 @@ def _when(records: Iterable[Record]) -> str:
 
 
 def _only_status(probe: Probe, asked: Iterable[Pair], allowed: set[str]) -> None:
-    """The list has only these statuses, and each of them if the server has such a request and the list is whole."""
+    """The list has only these statuses. A complete list has each of them that the server has."""
     for answer, records in probe.listings(*asked):
         found = {text_of(record, "status").lower() for record in records}
         answer.must(found <= allowed, f"{' and '.join(sorted(allowed))} only", sorted(found))
@@ -120,7 +120,7 @@ def unknown_status(probe: Probe) -> None:
 
 
 def _codes(probe: Probe) -> tuple[str, str]:
-    """The service codes of the open and the closed request, which differ."""
+    """The service codes of the open and the closed request. Raises UnmetNeedError if they are equal."""
     format = probe.formats[-1]
     both = [given(request_id) for request_id in (probe.prepared.open_request, probe.prepared.closed_request)]
     codes = [text_of(only(probe.request(request_id, format)), "service_code") for request_id in both]
@@ -162,7 +162,7 @@ def unknown_service_code(probe: Probe) -> None:
 
 
 def _bounded(probe: Probe, start_days: float, end_days: float, *asked: Pair) -> None:
-    """Every request of the list lies within; the bounds are in days before now."""
+    """Every request of the list lies within the bounds, which are in days before now."""
     first, last = (probe.now.replace(microsecond=0) - timedelta(days=days) for days in (start_days, end_days))
     for answer, records in probe.listings(*asked):
         outside = [record for record in records if not _is_within(record, first, last)]
@@ -195,7 +195,7 @@ def bounds_are_included(probe: Probe) -> None:
 
 
 def _same(probe: Probe, one: Iterable[Pair], other: Iterable[Pair]) -> None:
-    """Two ways to ask that mean the same."""
+    """Two spellings of the same query give the same list."""
     for (_, expected), (answer, came) in zip(probe.listings(*one), probe.listings(*other), strict=True):
         answer.must(
             Counter(ids_of(expected)) == Counter(ids_of(came)),
@@ -284,7 +284,7 @@ def newest_first(probe: Probe) -> None:
         orders.append(ids_of(records))
     if len(orders[0]) < 2:
         raise UnmetNeedError("fewer than two requests are listed")
-    # A request that was filed between the two calls is in one answer only.
+    # Compare only common requests: one that is filed between the calls is in one answer only.
     common = set(orders[0]) & set(orders[-1])
     xml, json = ([each for each in order if each in common] for order in (orders[0], orders[-1]))
     for expected, came in zip(xml, json, strict=False):

@@ -14,15 +14,15 @@ _WIDEST = (("radius", "1000"), ("days", "365"))
 _GRACE = timedelta(minutes=5)
 _MOST = 20
 _AWAY_M = 80
-"""How far from all others the requests are filed that may be duplicates of each other."""
+"""The distance between the places where different checks file requests, so that these are no duplicates."""
 
 Pair = tuple[str, str]
 
 
 def _around(probe: Probe, *asked: Pair, suffix: str = "json") -> Answer:
-    """What is near the open request; service and point are its own unless asked for otherwise.
+    """The answer of requests/nearby, by default for service and point of the open request.
 
-    Raises UnmetNeedError when the call is not offered.
+    Raises UnmetNeedError if the server does not offer the call.
     """
     usual = [("service_code", _code(probe)), *at(*place(probe))]
     widest = probe.get("requests/nearby.json", [*usual, *_WIDEST])
@@ -32,7 +32,7 @@ def _around(probe: Probe, *asked: Pair, suffix: str = "json") -> Answer:
 
 
 def _code(probe: Probe, request_id: str = "") -> str:
-    """The service of a request, by default the open one."""
+    """The service code of a request, by default of the open request."""
     request_id = request_id or given(probe.prepared.open_request)
     return text_of(only(probe.request(request_id, probe.formats[-1])), "service_code")
 
@@ -49,10 +49,12 @@ def same_service(probe: Probe) -> None:
     others = {text_of(record, "service_code") for record in records} - {code}
     answer.must(not others, f"requests of {code} only", others)
     is_there = request_id in ids_of(records) or len(records) == _MOST
-    answer.must(is_there, f"{request_id}, which is there", ids_of(records))
+    answer.must(is_there, f"{request_id}, which is at that place", ids_of(records))
     other = _code(probe, given(probe.prepared.closed_request))
     answer, records = _found(probe, *_WIDEST, ("service_code", other))
-    answer.must(other == code or request_id not in ids_of(records), f"no {request_id}, as it is of {code}", "it")
+    answer.must(
+        other == code or request_id not in ids_of(records), f"no {request_id}, which is of {code}", "it is listed"
+    )
     answer, records = _found(probe, *_WIDEST, *at(*NOWHERE))
     answer.must(not records, "nothing in the middle of the ocean", ids_of(records))
 
@@ -71,7 +73,7 @@ def another_vicinity(probe: Probe) -> None:
 
 
 def _is_of_a_day(probe: Probe, record: Record) -> bool:
-    """Closed requests count from their closing, which is their updated_datetime (A34)."""
+    """Whether the request is at most a day old. The age of a closed one begins with its updated_datetime (A34)."""
     name = "updated_datetime" if text_of(record, "status") == "closed" else "requested_datetime"
     moment = moment_of(text_of(record, name))
     return moment is None or moment >= probe.now - timedelta(days=1) - _GRACE
@@ -114,20 +116,20 @@ def only_with_its_suffix(probe: Probe) -> None:
 
 
 def _file(probe: Probe, point: Point, **fields: str) -> str:
-    """File at a point for P. Returns the id."""
+    """File a request for service P at a point. Returns its id."""
     form = probe.form(lat=str(point.lat), long=str(point.long), **fields)
     return text_of(created(probe.post(form)), "service_request_id")
 
 
 def _original(probe: Probe, request_id: str) -> str:
-    """Which request a new one is taken to repeat; "" for none."""
+    """The id in possible_duplicate_of of a new request; "" if there is none."""
     _, records = rows(probe, ("extensions", "true"), path=f"requests/{segment(request_id)}")
     extended = records[0].get("extended_attributes") if records else None
     return text_of(extended, "possible_duplicate_of") if isinstance(extended, dict) else ""
 
 
 def _open_at(probe: Probe, point: Point) -> list[Record]:
-    """The open requests of P that a new one at this point may repeat, as they are now."""
+    """The open requests of service P that a new request at this point may repeat, not from the cache."""
     asked = [("service_code", given(probe.prepared.plain_service)), *at(point.lat, point.long)]
     records = records_in(probe.get("requests/nearby.json", asked, fresh=True).must_be(200))
     return [record for record in records if text_of(record, "status") == "open"]

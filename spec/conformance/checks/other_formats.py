@@ -23,21 +23,21 @@ _ATOM = "{http://www.w3.org/2005/Atom}feed"
 _MARKS: Mapping[str, bytes] = MappingProxyType(
     {"geojson": b"FeatureCollection", "csv": b"service_request_id", "ndjson": b'{"', "atom": b"<feed"}
 )
-"""What each format has in its first bytes."""
+"""A text that each format has in its first bytes."""
 _FORMULAS = ("=1+1", "'=1+1", "@cmd", "+1", "-1")
 
 Pair = tuple[str, str]
 
 
 def _get(probe: Probe, format: str, *asked: Pair, fresh: bool = False) -> Answer:
-    """A list in that format. Raises UnmetNeedError when it is not offered."""
+    """A list in that format. Raises UnmetNeedError if the format is not offered."""
     answer = probe.get(f"requests.{format}", asked or (_PAGE,), fresh=fresh)
     offered(probe, format, lambda: answer.succeeded and _MARKS[format] in answer.body[:300])
     return answer.must_be(200)
 
 
 def _each(probe: Probe) -> Iterator[tuple[str, Answer]]:
-    """The formats that are offered. Raises UnmetNeedError when none is."""
+    """The formats that are offered, with a list in each. Raises UnmetNeedError if none is offered."""
     reasons = []
     for format in _MARKS:
         try:
@@ -62,7 +62,7 @@ def _features(answer: Answer) -> list[Record]:
 
 
 def _table(answer: Answer) -> list[dict[str, str]]:
-    """The rows of a CSV. Raises DeviationError when it is none."""
+    """The rows of a CSV. Raises DeviationError if the body is not CSV."""
     try:
         found = list(csv.DictReader(StringIO(answer.body.decode("utf-8"), newline=""), strict=True))
     except (UnicodeDecodeError, csv.Error) as error:
@@ -73,9 +73,9 @@ def _table(answer: Answer) -> list[dict[str, str]]:
 
 
 def _lines(answer: Answer) -> list[Record]:
-    """The items of NDJSON. Raises DeviationError when it is none."""
+    """The items of NDJSON. Raises DeviationError if the body is not NDJSON."""
     *lines, end = answer.body.split(b"\n")
-    answer.must(not end and b"\r" not in answer.body, "lines that end with LF alone", end or "CR")
+    answer.must(not end and b"\r" not in answer.body, "lines that end with LF and no CR", end or "CR")
     try:
         found = [json.loads(line) for line in lines]
     except ValueError as error:
@@ -85,14 +85,14 @@ def _lines(answer: Answer) -> list[Record]:
 
 
 def _entries(answer: Answer) -> list[Any]:
-    """The entries of an Atom feed. Raises DeviationError when it is none."""
+    """The entries of an Atom feed. Raises DeviationError if the body is not an Atom feed."""
     root = answer.must_be_xml()
     answer.must(answer.document().foreign == _ATOM, "a feed in the namespace of Atom", f"<{root.tag}>")
     return list(root.iter("entry"))
 
 
 def _ids(format: str, answer: Answer) -> list[str]:
-    """The ids in the order of a format."""
+    """The request ids in an answer of this format, in order."""
     if format == "geojson":
         return [text_of(feature, "id") for feature in _features(answer)]
     if format == "csv":
@@ -113,7 +113,7 @@ def same_rows(probe: Probe) -> None:
         answer.must(came == expected, f"the rows of requests.json, {', '.join(expected[:5])}…", came)
         filtered = _get(probe, format, ("status", "closed"), _PAGE)
         closed = ids_of(rows(probe, ("status", "closed"), _PAGE)[1])
-        filtered.must(_ids(format, filtered) == closed, f"the closed ones, {', '.join(closed[:5])}…")
+        filtered.must(_ids(format, filtered) == closed, f"the closed requests, {', '.join(closed[:5])}…")
     probe.get("requests.no-such-format").must_be(404)
 
 
@@ -147,7 +147,7 @@ def csv_form(probe: Probe) -> None:
 
 
 def _says(cell: str, value: object) -> bool:
-    """Whether a cell holds a value of JSON; an apostrophe makes a formula harmless."""
+    """Whether a cell has a value of the JSON, with an apostrophe before a formula."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         return bool(re.fullmatch(r"-?\d+(\.\d+)?", cell)) and float(cell) == value
     text = "" if value is None else str(value)
@@ -217,7 +217,7 @@ def one_feed(probe: Probe) -> None:
 
 
 def _relation(answer: Answer, relation: str) -> str:
-    """The address of a link of a feed, or ""."""
+    """The address of the feed's link with this relation; "" if there is none."""
     found = (link.get("href") for link in answer.must_be_xml().findall("link") if link.get("rel") == relation)
     return next(found, None) or ""
 
@@ -277,7 +277,7 @@ def licence(probe: Probe) -> None:
 
 
 def _is_in_dumps(probe: Probe, name: str, expected: set[str]) -> None:
-    """The list of dumps, if there is one, says the same."""
+    """The list of dumps, if there is one, has the same value."""
     answer = probe.get("dumps.json")
     if answer.succeeded and b'"files"' in answer.body:
         data = answer.must_be_json()

@@ -11,18 +11,18 @@ from spec.conformance.probe import Probe, created
 from spec.conformance.registry import check
 
 _PAGES = 4
-"""About how many pages a walk makes of a list."""
+"""About how many pages a walk reads: the page size is chosen accordingly."""
 
 
 def next_page(probe: Probe, answer: Answer, *, fresh: bool = False) -> Answer:
-    """The page that `next` leads to. Raises DeviationError when there is no such link."""
+    """The page that the link `next` leads to. Raises DeviationError if there is no such link."""
     url = answer.link("next")
     answer.must(url, "Link with next", answer.headers.get("link", "none"))
     return probe.client.get(Call("GET", url), fresh=fresh).must_be(200)
 
 
 def _first(probe: Probe, size: int = 1, *, fresh: bool = False) -> Answer:
-    """The first page, of `size` requests. Raises UnmetNeedError when cursors are not offered."""
+    """The first page, of `size` requests. Raises UnmetNeedError if cursors are not offered."""
     pages_offered(probe)
     probe.json_offered()
     answer = probe.get("requests.json", [("page_size", str(size))], fresh=fresh).must_be(200)
@@ -31,7 +31,7 @@ def _first(probe: Probe, size: int = 1, *, fresh: bool = False) -> Answer:
 
 
 def _cursor(answer: Answer) -> str:
-    """The cursor of the link to the next page, or ""."""
+    """The cursor in the link to the next page; "" if there is none."""
     return parse_qs(urlsplit(answer.link("next")).query).get("cursor", [""])[0]
 
 
@@ -61,13 +61,13 @@ def relations(probe: Probe) -> None:
 
 @check("P3", needs="plain_service point", writes=True)
 def cursor(probe: Probe) -> None:
-    """A request that is filed between two pages shifts none of them."""
+    """A request that is filed between two calls does not shift the next page."""
     _first(probe)
     first = _first(probe, 2, fresh=True)
     created(probe.post(probe.form()))
     second = next_page(probe, first, fresh=True)
     again = set(ids_of(records_in(first))) & set(ids_of(records_in(second)))
-    second.must(not again, "what follows the first page", f"{', '.join(again)} again")
+    second.must(not again, "the requests after the first page", f"{', '.join(again)} again")
     second.must(_cursor(first), "a cursor in next", first.headers.get("link"))
     for asked in ([("cursor", UNKNOWN)], [("cursor", _cursor(first)), ("sort", "updated")]):
         probe.get("requests.json", asked).must_be(400)
@@ -77,7 +77,7 @@ def cursor(probe: Probe) -> None:
 
 @check("P4")
 def walk(probe: Probe) -> None:
-    """Every request of the plain list comes once, in its order, on pages that follow each other."""
+    """A walk through the pages gives every request of the plain list once, in the same order."""
     _first(probe)
     _, plain = rows(probe)
     size = len(plain) // _PAGES + 1

@@ -1,4 +1,4 @@
-"""Creating requests, attributes: C121 to C140. All of them write to G, whose definition tells what to send."""
+"""Creating requests, attributes: C121 to C140. All checks file requests for G, as its definition demands."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Question:
         return self.datatype in ("singlevaluelist", "multivaluelist")
 
     def answer(self) -> tuple[str, str]:
-        """A parameter with a valid answer to it."""
+        """A parameter with a valid answer to this question."""
         if self.datatype == "multivaluelist":
             return f"attribute[{self.code}][]", self.keys[0]
         ready = {"number": "1", "datetime": "2026-05-01T10:00:00Z"}
@@ -43,7 +43,7 @@ class Questions:
     all: tuple[Question, ...]
 
     def one(self, datatype: str, *, required: bool | None = None, keys: int = 0) -> Question:
-        """One of that datatype. Raises UnmetNeedError when the definition has none."""
+        """A question of that datatype. Raises UnmetNeedError if the definition has none."""
         for question in self.all:
             fits = required is None or question.required == required
             if question.datatype == datatype and fits and len(question.keys) >= keys:
@@ -53,7 +53,7 @@ class Questions:
         raise UnmetNeedError(f"the definition has no {wanted} attribute{keyed}")
 
     def required(self) -> Question:
-        """One that is required. Raises UnmetNeedError when none is."""
+        """A required question. Raises UnmetNeedError if there is none."""
         found = next((question for question in self.all if question.required), None)
         return found or self.one("required")
 
@@ -63,7 +63,7 @@ class Questions:
 
 
 def questions(probe: Probe) -> Questions:
-    """The attributes in G's definition. Raises UnmetNeedError when it cannot be read."""
+    """The questions in G's definition. Raises UnmetNeedError if the definition cannot be read."""
     code = given(probe.prepared.rich_service)
     answer = probe.definition(code, probe.formats[-1])
     found = [_question(item) for item in attributes_of(definition_in(answer) or {}) if item.get("variable") is True]
@@ -86,7 +86,10 @@ def _question(attribute: Record) -> Question:
 
 
 def _file(probe: Probe, asked: Questions, but: str, *extra: tuple[str, str], raw: bool = False) -> Answer:
-    """File for G with all required attributes but one code, and `extra`; `raw` leaves brackets as they are."""
+    """File a request for G with all required attributes except `but`, and with `extra`.
+
+    raw  whether brackets are sent without percent-encoding
+    """
     form = [*probe.form(given(probe.prepared.rich_service)), *asked.answers(but=but), *extra]
     return probe.post_body(urlencode(form, safe="[]" if raw else "").encode(), FORM)
 
@@ -96,7 +99,7 @@ def _stored(
 ) -> None:
     """The request was created, and has these values if the server shows attributes as an extension.
 
-    may_be_withheld  free text can name a person, so a server may show none of it
+    may_be_withheld  whether the server may hide the values, because free text can name a person
     """
     request_id = text_of(created(answer), "service_request_id")
     if not request_id:
@@ -135,7 +138,7 @@ def encoded_brackets(probe: Probe) -> None:
 
 
 def _many(probe: Probe, first: str, second: str, *, raw: bool = False) -> None:
-    """File two values of a multivaluelist under names made of these patterns."""
+    """File two values of a multivaluelist. `first` and `second` are the ends of the parameters' names."""
     asked = questions(probe)
     many = asked.one("multivaluelist", keys=2)
     names = [f"attribute[{many.code}]{suffix}" for suffix in (first, second)]
@@ -193,7 +196,7 @@ def two_values_for_one(probe: Probe) -> None:
 
 
 def _of_datatype(probe: Probe, datatype: str, *, good: str = "", bad: str = "") -> None:
-    """A good value is kept, a bad one refused."""
+    """The server stores a good value and refuses a bad one."""
     asked = questions(probe)
     one = asked.one(datatype)
     name = f"attribute[{one.code}]"
@@ -229,7 +232,7 @@ def string_with_a_line_break(probe: Probe) -> None:
 
 @check("C135", needs=_NEEDS, writes=True)
 def informing_is_never_required(probe: Probe) -> None:
-    """G is filed with what is required of variable attributes, and nothing else."""
+    """A request for G needs no answer to an attribute that only informs."""
     definition = probe.definitions.get(given(probe.prepared.rich_service), {})
     if all(item.get("variable") is True for item in attributes_of(definition)):
         raise UnmetNeedError("the definition has no attribute that only informs")

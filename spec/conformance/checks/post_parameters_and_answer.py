@@ -138,7 +138,7 @@ def several_media(probe: Probe) -> None:
 
 
 def _receipt(probe: Probe, service: str, has: set[str]) -> None:
-    """One item that has those of id and token that `has` names, and no others."""
+    """The answer to a POST has one item, whose identifiers (id, token) are exactly those in `has`."""
     for format in probe.formats:
         answer = probe.post(probe.form(service), format)
         record = created(answer)
@@ -294,7 +294,7 @@ def file_that_is_no_image(probe: Probe) -> None:
 def back_office_down(probe: Probe) -> None:
     with given(probe.prepared.back_office_down)():
         answer = probe.post(probe.form())
-    answer.must(answer.succeeded or answer.status == 400, "the report kept, or 400")
+    answer.must(answer.succeeded or answer.status == 400, "the report accepted, or 400")
 
 
 @check("C172", needs="crashing")

@@ -12,7 +12,7 @@ _NEEDS = "plain_service point"
 
 
 def _posts(probe: Probe, fields: Iterable[tuple[str, str]]) -> Iterable[Answer]:
-    """The same form to every format."""
+    """The answers to the same form, POSTed in every format."""
     form = list(fields)
     return [probe.post(form, format) for format in probe.formats]
 
@@ -69,7 +69,7 @@ def key_in_header(probe: Probe) -> None:
 
 @check("C101", needs=f"{_NEEDS} test_key", writes=True)
 def test_key_files_nothing_real(probe: Probe) -> None:
-    """Refused, or taken and kept out of every list."""
+    """The server refuses a test key, or keeps its request out of the list."""
     answer = probe.post(probe.form(api_key=given(probe.prepared.test_key)))
     if answer.status == 403:
         return

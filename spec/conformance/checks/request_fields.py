@@ -26,7 +26,7 @@ _DECIMAL = re.compile(r"-?\d+(\.\d+)?")
 
 
 def _lists(probe: Probe) -> Iterator[tuple[Answer, list[Record]]]:
-    """The plain list in every format; at least one request in it."""
+    """The list without arguments in every format. Raises UnmetNeedError if it is empty."""
     for answer in probe.both("requests"):
         records = answer.records("requests")
         if not records:
@@ -131,7 +131,7 @@ def precision(probe: Probe) -> None:
 
 
 def _texts(probe: Probe, *names: str) -> Iterator[tuple[Answer, str, str]]:
-    """The raw texts of these elements in the XML list."""
+    """The texts of these elements in the XML list, not converted."""
     answer = probe.get("requests.xml")
     if not answer.succeeded:
         raise UnmetNeedError("requests.xml gave no list (see C181)")

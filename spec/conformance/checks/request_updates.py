@@ -1,4 +1,4 @@
-"""mySociety's request updates: C278 to C285. Skipped where a server does not offer them."""
+"""mySociety's request updates: C278 to C285. The checks are skipped if the server does not offer them."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def in_json(probe: Probe) -> None:
 
 
 def _request(probe: Probe) -> str:
-    """A request of our own to comment on."""
+    """File a request to comment on. Returns its id."""
     _updates(probe, "xml")
     request_id = text_of(created(probe.post(probe.form())), "service_request_id")
     if not request_id:

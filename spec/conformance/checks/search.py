@@ -30,7 +30,7 @@ _ORDERS = {
     "updated": ("updated_datetime", False),
     "-updated": ("updated_datetime", True),
 }
-"""The field that each order goes by, and whether it descends."""
+"""The field of each sort order, and whether the order is descending."""
 
 Pair = tuple[str, str]
 
@@ -41,7 +41,7 @@ def _is_refused(probe: Probe, *asked: Pair) -> None:
 
 @check("S1", needs="late_update")
 def last_change(probe: Probe) -> None:
-    """`updated_after` alone lifts the window of 90 days; with `start_date` it does not."""
+    """`updated_after` alone removes the window of 90 days; together with `start_date` it does not."""
     updates_offered(probe)
     request_id = given(probe.prepared.late_update)
     changed = ("updated_after", probe.ago(3))
@@ -118,7 +118,7 @@ def group_and_keyword(probe: Probe) -> None:
 
 
 def _shared(probe: Probe, plain: list[Record], member: str) -> tuple[str, set[str]]:
-    """A group or keyword of a service with listed requests, and the codes of all services that have it."""
+    """A group or keyword of a service with listed requests, and the codes of all services with the same value."""
     found: dict[str, set[str]] = {}
     for service in probe.services(probe.formats[-1]).records("services"):
         for value in text_of(service, member).split(","):
@@ -131,7 +131,7 @@ def _shared(probe: Probe, plain: list[Record], member: str) -> tuple[str, set[st
 
 
 def _are_of(answer: Answer, records: list[Record], plain: list[Record], codes: set[str]) -> None:
-    """The requests of these services, and no others."""
+    """The list has all requests of these services that the plain list has, and no others."""
     others = {text_of(record, "service_code") for record in records} - codes
     answer.must(not others, f"services {', '.join(sorted(codes))} only", sorted(others))
     expected = ids_of(record for record in plain if text_of(record, "service_code") in codes)
@@ -206,6 +206,6 @@ def misspelt(probe: Probe) -> None:
         offered(probe, "warnings", lambda: warning)  # noqa: B023 - called at once
         expected = f'299 - "{wrong} is ignored; did you mean {right}?"'
         answer.must(expected in warning, f"Warning: {expected}", warning or "no Warning")
-        answer.must(ids_of(records) == ids_of(plain), "the list as if it were not there", ids_of(records))
+        answer.must(ids_of(records) == ids_of(plain), "the same list as without the parameter", ids_of(records))
     answer, _ = probe.listing(("no_such_parameter", "1"))
-    answer.must("warning" not in answer.headers, "no Warning for what is like nothing", answer.headers)
+    answer.must("warning" not in answer.headers, "no Warning for a name that is like no parameter", answer.headers)

@@ -14,7 +14,7 @@ _FIELDS = tuple(SERVICE.members)
 
 
 def _lists(probe: Probe) -> Iterator[tuple[Answer, list[Record]]]:
-    """The list in every format; at least one service in it."""
+    """The list in every format. Raises UnmetNeedError if it is empty."""
     for answer in probe.both("services"):
         records = answer.records("services")
         if not records:
@@ -119,7 +119,7 @@ def keywords_are_one_text(probe: Probe) -> None:
 
 
 def _definitions(probe: Probe) -> Iterator[tuple[Answer, Record, Record]]:
-    """The list, and each service in it whose definition the look-over read."""
+    """The list's answer, service and definition, for each listed service whose definition the survey has read."""
     services = {text_of(item, "service_code"): item for item in probe.services("xml").records("services")}
     for code, definition in probe.definitions.items():
         if code in services:

@@ -81,6 +81,6 @@ def a_day_later(probe: Probe) -> None:
 
 @check("C180", needs="open_request")
 def realtime_id_is_no_token(probe: Probe) -> None:
-    """A listed request may be of a batch service; its id is no token either."""
+    """A listed request may also be of a batch service, but its id is not a token either."""
     for answer in probe.both(f"tokens/{given(probe.prepared.open_request)}"):
         answer.must_be(404)

@@ -1,4 +1,4 @@
-"""A report in the forms people and machines read."""
+"""The formats of a report: text and HTML for people, JSON and JUnit for programs."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""A report as one page: no scripts, no outside files, black ink on white paper.
+"""A report as one HTML page without scripts or external files, also for printing.
 
-The first printed page is a summary for everyone; the details for technicians follow on the next ones.
+The first printed page is a summary for everybody. The next pages have the details for technicians.
 """
 
 from __future__ import annotations
@@ -172,6 +172,6 @@ def _all(report: Report) -> Iterator[str]:
 
 
 def _marked(text: str) -> str:
-    """A requirement's Markdown as HTML: code and links are all it has."""
+    """A requirement's Markdown as HTML. It contains only code and links."""
     text = re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", escape(text, quote=False))
     return re.sub(r"`([^`]*)`", r"<code>\1</code>", text)

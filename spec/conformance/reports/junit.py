@@ -53,5 +53,5 @@ def _case(finding: Finding) -> ET.Element:
 
 
 def _clean(text: str) -> str:
-    """The text without characters that XML cannot hold: answers of faulty servers are quoted in it."""
+    """The text without characters that XML cannot contain. It may quote answers of faulty servers."""
     return _ILLEGAL.sub("\ufffd", text)

@@ -1,4 +1,4 @@
-"""The sentences that every form of report shares."""
+"""The sentences that all formats of a report share."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def verdict(report: Report) -> str:
 
 
 def manner(report: Report) -> str:
-    """How the run went about it."""
+    """The number of calls, whether the run wrote, and its time."""
     how = "reading and filing" if report.wrote else "reading only"
     return f"{report.requests_sent} calls, {how}, {report.started_at:%Y-%m-%d %H:%M} UTC"
 
@@ -35,7 +35,7 @@ def plain(text: str) -> str:
 
 
 def by_reason(findings: Sequence[Finding]) -> dict[str, list[Finding]]:
-    """Skipped findings by why they were, the commonest reason first."""
+    """Skipped findings by the reason for skipping, the most frequent reason first."""
     groups: dict[str, list[Finding]] = defaultdict(list)
     for finding in findings:
         groups[finding.reason].append(finding)
