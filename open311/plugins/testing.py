@@ -1,4 +1,4 @@
-"""The contract kit: run `check_jurisdiction(jurisdiction)` in a plugin's own tests (R24)."""
+"""Checks of a jurisdiction. A plugin's own tests call `check_jurisdiction(jurisdiction)`."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ _EXAMPLES = {
 
 
 def check_jurisdiction(jurisdiction: Jurisdiction) -> None:
-    """AssertionError with every fault of a jurisdiction, a line each; silent if there is none."""
+    """Raise AssertionError with every fault of a jurisdiction, one on each line, if it has any."""
     faults = find_faults(jurisdiction)
     assert not faults, f"{jurisdiction.id}:\n" + "\n".join(faults)
 
 
 def find_faults(jurisdiction: Jurisdiction) -> list[str]:
-    """Everything that keeps a jurisdiction from working, as sentences for its author."""
+    """All faults because of which a jurisdiction cannot work, as sentences for its author."""
     faults = list(_identity(jurisdiction))
     if faults:
         return faults
@@ -43,7 +43,7 @@ def find_faults(jurisdiction: Jurisdiction) -> list[str]:
 
 
 def example_draft(jurisdiction: Jurisdiction, service: Service) -> Draft:
-    """A draft that the service accepts: a point in the boundary and every question answered."""
+    """A draft that the service accepts: it has a point inside the boundary and answers every question."""
     return Draft(
         service=service,
         place=example_place(jurisdiction),
@@ -57,7 +57,7 @@ def example_draft(jurisdiction: Jurisdiction, service: Service) -> Draft:
 
 
 def example_place(jurisdiction: Jurisdiction) -> Place:
-    """A place with a point inside the boundary (0, 0 without one)."""
+    """A place with a point inside the boundary; the point 0, 0 without a boundary."""
     if jurisdiction.boundary is None:
         return Place(lat=0.0, long=0.0)
     point = jurisdiction.boundary.representative_point()
@@ -134,7 +134,7 @@ def _attribute(where: str, attribute: Attribute) -> Iterator[str]:
 
 
 def _answerable(jurisdiction: Jurisdiction, service: Service) -> Iterator[str]:
-    """A draft with every question answered must pass the service's checks and the plugin's own."""
+    """A draft that answers every question must pass the service's checks and the plugin's `check`."""
     try:
         draft = example_draft(jurisdiction, service)
     except IndexError:
