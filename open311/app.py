@@ -1,4 +1,4 @@
-"""The composition root: settings in, a WSGI application out."""
+"""The composition root: it makes the WSGI application from the settings."""
 
 from __future__ import annotations
 
@@ -31,21 +31,21 @@ log = logger(__name__)
 
 
 class CodeConverter(BaseConverter):
-    """A service code, id or token in a path: any text, slashes and dots included, even none (A46)."""
+    """A service code, id or token in a path: any text, also with slashes and dots, also empty (A46)."""
 
     regex = ".*?"
     part_isolating = False
 
 
 class GeoReportApp(Flask):
-    """Flask without what no call here needs and every call would pay for."""
+    """Flask without two features that this server does not use and that cost time on every call."""
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
-        """Views and hooks are plain functions."""
+        """Return the function itself, because no view or hook here is async."""
         return func
 
     def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
-        """What finds a call's view, by its path alone: this server has no names or subdomains to tell apart."""
+        """Match a call's view by its path alone, because no route here depends on host name or subdomain."""
         if request is None:
             return super().create_url_adapter(None)
         environ = request.environ
@@ -62,10 +62,10 @@ class GeoReportApp(Flask):
 
 
 def create_app(settings: Settings, platform: Platform | None = None) -> Flask:
-    """The server as a WSGI application.
+    """Make the WSGI application.
 
-    platform  made from the settings if not given
-    A dead database or a broken plugin does not keep it from starting: /readyz tells.
+    platform  None to make one from the settings
+    The application starts even with a dead database or a broken plugin; /readyz reports both.
     """
     configure_logs(settings.log_level)
     app = GeoReportApp("open311.web", static_folder=None)
@@ -90,7 +90,7 @@ def create_app(settings: Settings, platform: Platform | None = None) -> Flask:
 
 
 def _around(application: WSGIApplication, settings: Settings, bound: list[BoundEndpoint]) -> WSGIApplication:
-    """What stands around Flask, the innermost first: the last line meets a call first."""
+    """Wrap Flask in the middleware, the innermost first: the last one handles a call first."""
     application = QuickLane(application, bound)
     application = RateLimits(application, settings)
     if settings.requires_https:

@@ -1,4 +1,4 @@
-"""POSTs that a client may repeat: the client's own key for a call, and the request that the call made (A15)."""
+"""Idempotent POSTs: the client's own key of a call, and the request that the call made (A15)."""
 
 from __future__ import annotations
 
@@ -11,12 +11,16 @@ from sqlalchemy.dialects.postgresql import insert
 from open311.storage.tables import repeatable_post
 
 REPEATABLE_FOR = timedelta(hours=24)
-"""How long a call can be repeated; after that, its key makes a new request."""
+"""How long a call can be repeated. After that, the same key makes a new request."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Post:
-    """A call that a client may repeat: the client's key for it, and a digest of everything it sent."""
+    """A call that a client may repeat.
+
+    client_key  the client's own key of the call
+    digest      a digest of everything that the call sent
+    """
 
     jurisdiction_id: str
     api_key_id: int
@@ -25,9 +29,9 @@ class Post:
 
 
 def claim(connection: Connection, post: Post, number: int, now: datetime) -> bool:
-    """Remember that this call makes request `number`; False if it repeats a call of the last day.
+    """Store that this call makes request `number`; False if it repeats a call of the last 24 hours.
 
-    A second call waits here until the first call's transaction ends, so that two at once make one request.
+    If two equal calls come at once, the second waits here until the first call's transaction ends.
     """
     row = {"digest": post.digest, "request_id": number, "created_at": now}
     statement = (
@@ -49,7 +53,7 @@ def claim(connection: Connection, post: Post, number: int, now: datetime) -> boo
 
 
 def first_answer(connection: Connection, post: Post) -> tuple[int, bool]:
-    """The number of the request that the first call made, and whether both calls sent the same."""
+    """The number of the request that the first call made, and whether both calls sent the same data."""
     row = connection.execute(
         select(repeatable_post.c.request_id, repeatable_post.c.digest).where(
             repeatable_post.c.jurisdiction_id == post.jurisdiction_id,
@@ -61,5 +65,5 @@ def first_answer(connection: Connection, post: Post) -> tuple[int, bool]:
 
 
 def forget(connection: Connection, before: datetime) -> int:
-    """Delete calls older than `before`; how many were deleted."""
+    """Delete calls older than `before`, and return their number."""
     return connection.execute(delete(repeatable_post).where(repeatable_post.c.created_at < before)).rowcount
