@@ -1,7 +1,7 @@
 """The dispatcher, which a worker runs in a thread beside its jobs.
 
-It polls the outbox. NOTIFY would make polling unnecessary, but it locks the whole database at commit, and every POST
-would wait for that lock.
+It polls the outbox. NOTIFY would make polling unnecessary, but it locks the whole database at commit, and every
+POST would wait for that lock.
 """
 
 from __future__ import annotations

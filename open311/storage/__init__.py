@@ -1,1 +1,1 @@
-"""The only package that uses SQLAlchemy and PostGIS. Its functions get a connection from the caller's transaction."""
+"""The only package that uses SQLAlchemy and PostGIS. Its functions never commit; operations own transactions."""
