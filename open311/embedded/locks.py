@@ -1,6 +1,6 @@
 """File locks between processes.
 
-The kernel releases a lock when its process ends, even after kill -9. A counter in a file would then be wrong.
+The kernel releases a lock when its process ends, even after kill -9. A counter in a file would be wrong after that.
 """
 
 from __future__ import annotations

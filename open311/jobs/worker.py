@@ -79,7 +79,7 @@ def make_worker(platform: Platform, conninfo: str) -> procrastinate.App:
     def dump(jurisdiction_id: str) -> None:
         _dump(platform, jurisdiction_id)
 
-    @app.periodic(cron="37 * * * *")  # the first run of a day makes its dumps, the others those that are missing
+    @app.periodic(cron="37 * * * *")  # the first run of a day makes the dumps; later runs make missing ones
     @app.task(name=Task.DUMP_ALL, queueing_lock=Task.DUMP_ALL, retry=retry)
     def dump_all(timestamp: int) -> None:  # noqa: ARG001
         _defer_dumps(platform)

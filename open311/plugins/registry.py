@@ -14,7 +14,7 @@ from open311.plugins.interface import Jurisdiction
 from open311.plugins.testing import find_faults
 
 GROUP = "open311.jurisdictions"
-NO_CITY = "No city is served just now; the operator has to mend that."
+NO_CITY = "No city is served now; the operator has to correct the configuration."
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,7 +75,7 @@ def _identity(jurisdiction: Jurisdiction) -> Iterator[str]:
     if jurisdiction.id != jurisdiction.id.strip().lower() or not jurisdiction.id:
         yield f"id {jurisdiction.id!r} must be lower case without blanks around it"
     if jurisdiction.id.startswith("www."):
-        yield "id must stand without www."
+        yield "id must not begin with www."
     if not jurisdiction.name.strip():
         yield "name is empty"
     try:
@@ -146,12 +146,12 @@ def _answerable(jurisdiction: Jurisdiction, service: Service) -> Iterator[str]:
 
 
 def _aliases(jurisdiction: Jurisdiction) -> Iterator[str]:
-    living = {service.code for service in jurisdiction.services}
+    codes = {service.code for service in jurisdiction.services}
     for retired, code in jurisdiction.aliases.items():
-        if retired in living:
-            yield f"alias {retired!r} is a living service"
-        if code not in living:
-            yield f"alias {retired!r} leads to {code!r}, which is no living service"
+        if retired in codes:
+            yield f"alias {retired!r} is also the code of a service"
+        if code not in codes:
+            yield f"alias {retired!r} leads to {code!r}, which is no service"
 
 
 def _routing(jurisdiction: Jurisdiction) -> Iterator[str]:
@@ -214,7 +214,7 @@ def _translated_attributes(where: str, service: Service, texts: ServiceTranslati
 def _repeated(what: str, codes: Iterable[str]) -> Iterator[str]:
     for code, count in Counter(codes).items():
         if count > 1:
-            yield f"{what} {code!r} stands {count} times"
+            yield f"{what} {code!r} is declared {count} times"
 
 
 def _unfit_text(where: str, text: str) -> Iterator[str]:

@@ -40,7 +40,7 @@ FALLBACK = "the first language's"
 
 
 class DepartmentTable(Table):
-    """Who does the work."""
+    """A department of the city."""
 
     makes, header, noun = Department, "[[departments]]", "department"
 
@@ -89,7 +89,7 @@ class Values(Tables):
 
 
 class AttributeTable(Table):
-    """A question."""
+    """A question of a service, or a note."""
 
     makes, header, noun = Attribute, "[[services.attributes]]", "attribute"
 
@@ -192,7 +192,7 @@ class JurisdictionTable(Table):
         default=USUAL,
         unset=f"{USUAL.radius_m:.0f} m, {USUAL.days} days",
     )
-    departments = Tables(DepartmentTable(), "Who does the work, see below")
+    departments = Tables(DepartmentTable(), "The departments that do the work, see below")
     services = Tables(ServiceTable(), "The kinds of request that citizens can send, see below; at least one")
     routes = Tables(RouteTable(), "Exceptions to the services' own departments, see below", attribute="rules")
 

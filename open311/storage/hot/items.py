@@ -30,8 +30,8 @@ class Items:
     digest     the digests of all items combined, for the list's ETag
     key        a function of an item's index: the key of that item, after which the next page begins. Raises
                IndexError if the items have no keys
-    extras     of each item extended_attributes, notes and attributes, rendered; empty unless requested
-    distances  of each item the metres from the circle's centre; empty unless requested
+    extras     the rendered extended_attributes, notes and attributes of each item; empty unless requested
+    distances  the metres between each item and the circle's centre; empty unless requested
     """
 
     bodies: Sequence[bytes] = ()
