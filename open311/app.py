@@ -31,7 +31,7 @@ log = logger(__name__)
 
 
 class CodeConverter(BaseConverter):
-    """A service code, id or token in a path: any text, slashes and dots included, even none (A46)."""
+    """A service code, id or token in a path: any text, also with slashes and dots, also empty (A46)."""
 
     regex = ".*?"
     part_isolating = False
@@ -62,7 +62,7 @@ class GeoReportApp(Flask):
 
 
 def create_app(settings: Settings, platform: Platform | None = None) -> Flask:
-    """The server as a WSGI application.
+    """Make the WSGI application.
 
     platform  made from the settings if not given
     The server starts even if the database is down or a plugin is broken; /readyz reports it.

@@ -1,4 +1,4 @@
-"""The only reader of the wall clock, so that tests and jobs can pass any other instant."""
+"""The only module that reads the wall clock. All others get `now` as an argument, so that tests can choose it."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 
 
 def utc_now() -> datetime:
-    """This instant in UTC, cut to whole seconds, as the API writes it (A27)."""
+    """The present in UTC, in whole seconds, as the API writes it (A27)."""
     return datetime.now(UTC).replace(microsecond=0)
 
 
 def exact_now() -> datetime:
-    """This instant in UTC with its fraction of a second, for logs."""
+    """The present in UTC, with its fraction of a second, for logs."""
     return datetime.now(UTC)

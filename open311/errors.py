@@ -1,7 +1,7 @@
-"""What can go wrong, in words fit for the public. Knows nothing of HTTP.
+"""The errors of this server, with texts for the public. This module does not depend on HTTP.
 
-Each error carries one or more problems. A problem says what is wrong and what to send instead; its text
-is shown to citizens and developers, so it never holds an exception's text, SQL or a path.
+Each error holds one or more problems. A problem says what is wrong and what to send instead. Citizens and
+developers see its text, so it never contains an exception's text, SQL or a path.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing to mend: the parameter's name (or "" for none) and a sentence."""
+    """One fault of a call: the parameter's name, or "" for no single parameter, and a sentence."""
 
     field: str
     message: str
@@ -22,7 +22,7 @@ class Problem:
 
 
 class Open311Error(Exception):
-    """Base of all foreseen errors."""
+    """Base class of all errors that the server raises on purpose."""
 
     def __init__(self, message: str, field: str = "") -> None:
         super().__init__(message)
@@ -33,11 +33,11 @@ class Open311Error(Exception):
 
 
 class Invalid(Open311Error):
-    """The caller sent something that cannot be done; holds every problem found (A59)."""
+    """The call is invalid. The error holds every problem that was found (A59)."""
 
     @classmethod
     def of(cls, problems: Iterable[Problem]) -> Invalid:
-        """One error out of many problems; at least one."""
+        """One error that holds all these problems, of which there must be at least one."""
         error = cls("")
         error.problems = tuple(problems)
         return error
@@ -48,11 +48,11 @@ class NotFound(Open311Error):
 
 
 class Conflict(Open311Error):
-    """Somebody else has changed the same thing meanwhile; only looking again helps."""
+    """Another process changed the same record meanwhile. The caller must read it again before it tries again."""
 
 
 class Gone(Open311Error):
-    """Something that was given out once and leads nowhere any more; only beginning anew helps."""
+    """The caller's cursor is no longer valid. The caller must begin again without a cursor."""
 
 
 class Forbidden(Open311Error):
@@ -60,8 +60,8 @@ class Forbidden(Open311Error):
 
 
 class Unavailable(Open311Error):
-    """The database cannot be reached just now; the same call may work in a moment."""
+    """The database cannot be reached. The same call may succeed in a moment."""
 
 
 class Misconfigured(Open311Error):
-    """A setting, plugin or machine that the operator has to mend; shown in the shell, never to the public."""
+    """A setting, a plugin or the machine is wrong. Only the operator sees the text, in the shell."""

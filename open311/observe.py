@@ -1,4 +1,4 @@
-"""Structured logs with request ids. What a citizen sent never reaches them: no bodies, no query strings."""
+"""Structured logs with request ids. They never contain personal data: no bodies and no query strings."""
 
 from __future__ import annotations
 
@@ -18,14 +18,12 @@ LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNI
 
 
 class _StandardError:
-    """Standard error as it is when a line is written; loggers outlive what a shell or a test put in its place."""
+    """A stream that looks up `sys.stderr` at each write, because tests replace it while loggers live on."""
 
     def write(self, text: str) -> int:
-        """Write."""
         return sys.stderr.write(text)
 
     def flush(self) -> None:
-        """Flush."""
         sys.stderr.flush()
 
 
@@ -34,19 +32,19 @@ _request_id: ContextVar[str] = ContextVar("request_id", default="")
 
 
 class _Output:
-    """How lines are written, as `configure_logs` has it."""
+    """The level and the format of log lines, as `configure_logs` set them."""
 
     level = LEVELS["info"]
     is_json = True
 
 
 def logger(name: str) -> FilteringBoundLogger:
-    """A logger; its lines carry the request id of the call being served."""
+    """A logger. Each of its lines has the request id of the current call."""
     return cast("FilteringBoundLogger", structlog.get_logger(source=name))
 
 
 def configure_logs(level: str) -> None:
-    """Write one line an event to standard error: JSON, or readable where a person is looking."""
+    """Write one line for each event to standard error: readable text on a terminal, otherwise JSON."""
     _Output.level, _Output.is_json = LEVELS[level], not sys.stderr.isatty()
     shared: list[Processor] = [
         _add_request_id,
@@ -55,7 +53,7 @@ def configure_logs(level: str) -> None:
         structlog.processors.StackInfoRenderer(),
     ]
     if _Output.is_json:
-        # Without local variables: they hold what citizens sent.
+        # Without local variables, because they may hold personal data.
         frames = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
         ending: list[Processor] = [structlog.processors.ExceptionRenderer(frames)]
         ending += [structlog.processors.JSONRenderer(serializer=_json)]
@@ -70,17 +68,17 @@ def configure_logs(level: str) -> None:
 
 
 def begin_call(request_id: str) -> None:
-    """Put the id of a call on every line that is written for it."""
+    """Set the request id of every line that is logged during a call."""
     _request_id.set(request_id)
 
 
 def end_call(method: str, path: str, status: int, seconds: float, *, is_quiet: bool) -> None:
-    """Write a call's line; at level debug for those that only look whether we live."""
+    """Log a call. `is_quiet`: at level debug, for health checks."""
     level = "debug" if is_quiet else "info"
     if LEVELS[level] < _Output.level:
         return
     line = {"event": "call", "method": method, "path": path, "status": status, "ms": round(seconds * 1000, 1)}
-    if _Output.is_json:  # without structlog's chain of processors, which costs more than some answers
+    if _Output.is_json:  # not through structlog, whose processors take longer than some calls
         line |= {"source": "open311.access", "request_id": _request_id.get(), "level": level}
         _STANDARD_ERROR.write(_json(line | {"timestamp": exact_now().isoformat()}) + "\n")
     else:

@@ -1,4 +1,4 @@
-"""Settings from the environment: one table of name, default, unit and meaning."""
+"""Settings from the environment: a table of names, defaults, bounds and meanings."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _setting(default: Any, meaning: str, *, read: Callable[[Env, str, Any], Any]
 def _text(
     default: str, meaning: str, *, env: str = "", choices: tuple[str, ...] = (), keeps_blank: bool = False
 ) -> Any:
-    """A text. A blank variable means the default, or, where `keeps_blank`, nothing."""
+    """A text. A blank variable means the default, or with `keeps_blank` the empty text."""
 
     def read(source: Env, name: str, fallback: str) -> str:
         value = source.str(name, fallback).strip()
@@ -71,7 +71,7 @@ def _list(meaning: str) -> Any:
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Everything an operator can turn. `open311 settings` prints this table with the values in force."""
+    """All settings of the server. `open311 settings` prints this table with the current values."""
 
     database_url: str = _text("", "PostGIS database; empty: the private cluster under data_dir", env="DATABASE_URL")
     data_dir: str = _text("var", "folder of the private cluster and of what the server keeps on disk")
@@ -80,11 +80,13 @@ class Settings:
     port: int = _number(3111, "port that `open311 serve` listens on", least=1, most=65_535)
     workers: int = _number(2, "web processes; as many as cores", least=1)
     threads: int = _number(2, "threads in each web process", least=1)
-    connections: int = _number(512, "connections that each web process holds open; more wait their turn", least=1)
+    connections: int = _number(512, "client connections that each web process holds open; others wait", least=1)
     public_url: str = _text("", "address that clients use, without a path; empty: taken from each call")
-    trusted_proxies: int = _number(0, "proxies before the server whose X-Forwarded headers are believed")
-    contact: str = _text("See the landing page of this server.", "how to reach the operator; in discovery")
-    key_service: str = _text("Ask the operator of this server for an api_key.", "how to get a key; in discovery")
+    trusted_proxies: int = _number(0, "number of proxies in front of the server; trusts their X-Forwarded headers")
+    contact: str = _text("See the landing page of this server.", "how to reach the operator; shown in discovery")
+    key_service: str = _text(
+        "Ask the operator of this server for an api_key.", "how to get a key; shown in discovery"
+    )
     endpoint_type: Literal["production", "test"] = _text(
         "production", "type of this endpoint in discovery: production or test", choices=("production", "test")
     )
@@ -100,23 +102,25 @@ class Settings:
     ignore_wrong_jurisdiction: bool = _flag(False, "a server with one city ignores a wrong jurisdiction_id (A58)")
     refuse_unknown_attributes: bool = _flag(False, "an attribute the definition lacks is 400 (A09)")
     accept_value_names: bool = _flag(False, "list answers may be a value's name instead of its key (A08)")
-    check_email: bool = _flag(False, "an email without the form of one is 400 (A16)")
+    check_email: bool = _flag(False, "a malformed email address is 400 (A16)")
     jsonp: bool = _flag(False, "callback= wraps JSON answers (A67)")
-    compress: bool = _flag(True, "answer with zstd or gzip where the client takes it; off where a proxy does that")
-    licence: str = _text("", "address of the licence of the public data, such as that of CC0; empty: none is named")
-    attribution: str = _text("", "whom those who use the public data shall name; empty: the city")
-    dump_days: int = _number(7, "days whose dumps are kept under data_dir; 0: none are made", most=3_650)
-    bulk_streams: int = _number(1, "bulk downloads at once in each web process; fewer than threads", least=1)
+    compress: bool = _flag(
+        True, "compress answers with zstd or gzip if the client accepts it; off if a proxy does it"
+    )
+    licence: str = _text("", "address of the public data's licence, such as CC0; empty: no licence is named")
+    attribution: str = _text("", "name that users of the public data must state as its source; empty: the city")
+    dump_days: int = _number(7, "number of daily dumps kept under data_dir; 0: no dumps are made", most=3_650)
+    bulk_streams: int = _number(1, "parallel bulk downloads in each web process; fewer than threads", least=1)
     statement_timeout_ms: int = _number(15_000, "longest database statement of a web request, ms; 0: none")
-    prepare_statements: bool = _flag(True, "keep plans per connection; off behind a transaction-pooling proxy")
+    prepare_statements: bool = _flag(True, "use prepared statements; off behind a proxy that pools transactions")
     pool_size: int = _number(4, "database connections of each web process", least=1)
     log_level: str = _text("info", "debug, info, warning or error", choices=("debug", "info", "warning", "error"))
 
     @classmethod
     def from_environ(cls) -> Settings:
-        """Settings from the environment. Raises Misconfigured, naming every bad variable.
+        """Read all settings from the environment. Raises Misconfigured, which names every invalid variable.
 
-        A secret may stand in a file: DATABASE_URL_FILE=/run/secrets/database-url.
+        A value can also be read from a file: DATABASE_URL_FILE=/run/secrets/database-url.
         """
         source = FileAwareEnv(strip_whitespace=True)
         values: dict[str, Any] = {}
@@ -134,7 +138,7 @@ class Settings:
         return settings
 
     def check(self) -> None:
-        """Misconfigured where single settings are fine and their meaning is not."""
+        """Check what the type of a setting does not say. Raises Misconfigured."""
         if self.created_status not in (200, 201):
             raise Misconfigured("OPEN311_CREATED_STATUS: must be 200 or 201.")
         for name, rate in (("OPEN311_POST_RATE", self.post_rate), ("OPEN311_GET_RATE", self.get_rate)):
@@ -152,7 +156,7 @@ class Settings:
                 raise Misconfigured("OPEN311_PUBLIC_URL: must look like https://311.city.example, without a path.")
 
     def _check_database_url(self) -> None:
-        """Never with the URL in the words: it holds a password."""
+        """Check the URL. The error does not quote it, because it holds a password."""
         parts = urlsplit(self.database_url)
         try:
             is_readable = parts.scheme.split("+")[0] in ("postgres", "postgresql") and parts.port != 0
@@ -163,7 +167,7 @@ class Settings:
 
     @property
     def requires_https(self) -> bool:
-        """Whether plain HTTP is turned away: the public address says so."""
+        """Whether calls over plain HTTP are refused or redirected, because the public address is https."""
         return self.public_url.startswith("https://")
 
     @property
@@ -188,7 +192,7 @@ def default(row: Field[Any]) -> Any:
 
 
 def _is_rate(text: str) -> bool:
-    """Whether `limits` can read a rate, which is read once more when the server starts."""
+    """Whether the library `limits` can read this rate, as the server does when it starts."""
     try:
         return not text or bool(parse_many(text))
     except ValueError:

@@ -1,1 +1,1 @@
-"""The wire contract in marshmallow: what every body and every call looks like. Imports nothing of ours."""
+"""The wire contract in marshmallow: the fields of all bodies and the parameters of all calls."""

@@ -1,7 +1,7 @@
-"""What callers may send: each schema reads the parameters of a call, and describes them on the API page.
+"""The parameters of calls. Each schema reads the parameters of a call, and describes them on the API page.
 
-Types, aliases, lists, caps and meaning of a parameter stand in one place, its declaration here. What needs a city's
-catalogue or the clock is checked by the operations, so that all problems of a call come back at once (A59).
+The declaration of a parameter is the only place with its type, aliases, choices, caps and meaning. Operations check
+what depends on a city's catalogue or on the time, so that a caller gets all problems at once (A59).
 """
 
 from __future__ import annotations
@@ -33,19 +33,19 @@ from schemas.parameters import (
 )
 
 Problems = list[tuple[str, str]]
-"""Names of parameters, and what is wrong with each."""
+"""Pairs of a parameter's name and a fault of its value."""
 
 EXTRA_FIELDS = tuple(ExtrasSchema().fields)
-"""What `extensions=` can add to an item (spec/extensions.md, E1)."""
+"""The fields that `extensions=` can add to an item (spec/extensions.md, E1)."""
 PAGE_SIZE_ALIASES = ("per_page", "limit", "max_requests")
 _NAMES_PEOPLE_WRITE = {"lng": "long", "lon": "long", "longitude": "long", "latitude": "lat", "statuses": "status"}
 
 
 class Arguments(Schema):
-    """The parameters of one kind of call. Unknown ones are ignored (A62).
+    """The parameters of one kind of call. Unknown parameters are ignored (A62).
 
-    together  groups of parameters of which a call sends all or none
-    zone      stands in where a date names no time zone
+    together  groups of parameters; a call must send all or none of a group
+    zone      the time zone of dates that name none
     """
 
     class Meta:
@@ -63,7 +63,7 @@ class Arguments(Schema):
         return cast("dict[str, Parameter]", self.fields)
 
     def read(self, sent: Sent) -> tuple[dict[str, Any], Problems]:
-        """The values of all parameters, defaults where the call has none, and everything that is wrong."""
+        """The values of all parameters, with defaults for those that the call lacks, and all faults."""
         given = self.gather(sent)
         values = {name: parameter.default for name, parameter in self.parameters.items()}
         try:
@@ -74,19 +74,19 @@ class Arguments(Schema):
             return values | (cast("dict[str, Any]", error.valid_data) or {}), [*found, *self._apart(given)]
 
     def gather(self, sent: Sent) -> dict[str, list[Any]]:
-        """What was sent for each parameter, under its own name; only those that were sent."""
+        """The values sent for each parameter, under its own name. Parameters that were not sent are left out."""
         found = ((name, parameter.gather(sent)) for name, parameter in self.parameters.items())
         return {name: values for name, values in found if values}
 
     def own_name(self, name: str) -> str:
-        """The parameter that a name stands for: `device_id` for deviceid; other names as they are."""
+        """The parameter's own name for an alias, such as `device_id` for deviceid; other names unchanged."""
         match = AnswersParameter.NAME.fullmatch(name)
         if match:
             return f"attribute[{match['code']}]"
         return next((own for own, known in self.parameters.items() if name in known.aliases), name)
 
     def near_misses(self, sent: Sent) -> list[tuple[str, str]]:
-        """Names that people write for a parameter's (start-date, lng, pagesize), each with the right one."""
+        """Sent names that resemble a parameter's name (start-date, lng, pagesize), each with the right name."""
         known = {name for parameter in self.parameters.values() for name in parameter.names}
         plain = {_letters(name): name for name in known}
         plain |= {written: name for written, name in _NAMES_PEOPLE_WRITE.items() if name in known}
@@ -94,7 +94,7 @@ class Arguments(Schema):
         return [(name, right) for name, right in pairs if right]
 
     def _apart(self, given: dict[str, list[Any]]) -> Iterator[tuple[str, str]]:
-        """What is missing beside a parameter that only counts together with others."""
+        """The missing parameters of each group of `together` that was sent in part."""
         for names in self.together:
             missing = [name for name in names if name not in given]
             is_required = any(self.parameters[name].required for name in names)
@@ -112,21 +112,21 @@ class NoArguments(Arguments):
 
 
 class JurisdictionArguments(Arguments):
-    """What every call takes."""
+    """The parameter of every call."""
 
-    jurisdiction_id = TextParameter("Which city; may be left out where one alone is served.", "city.example")
+    jurisdiction_id = TextParameter("The city; optional if the server has only one city.", "city.example")
 
 
 class ServiceArguments(JurisdictionArguments):
-    """What service lists and definitions take."""
+    """The parameters of service lists and definitions."""
 
     locale = TextParameter(
-        "Language of the texts, before Accept-Language; also as langcode.", "es", aliases=("langcode",)
+        "Language of the texts; overrides Accept-Language. Also called langcode.", "es", aliases=("langcode",)
     )
 
 
 class ServiceListArguments(ServiceArguments):
-    """What the service list takes."""
+    """The parameters of the service list."""
 
     together = (("lat", "long"),)
 
@@ -135,7 +135,7 @@ class ServiceListArguments(ServiceArguments):
 
 
 class RequestSearchArguments(JurisdictionArguments):
-    """What a list of requests takes: the standard's filters; paging, places and more as extensions.
+    """The parameters of a list of requests: the standard's filters, and our extensions.
 
     service_request_id overrides the other filters, which are then not read (A19).
     """
@@ -161,22 +161,22 @@ class RequestSearchArguments(JurisdictionArguments):
         aliases=("order_by",),
     )
     q = TextParameter(
-        "Words that must be found, accents and case aside (extension).",
+        "Words to search for; accents and case do not matter (extension).",
         "street light",
         most_characters=MAX_QUERY_CHARACTERS,
     )
     group = TextParameter("A service group (extension).")
     keyword = TextParameter("A service keyword (extension).")
-    agency_responsible = TextParameter("As requests show it (extension).")
+    agency_responsible = TextParameter("The agency_responsible, exactly as requests show it (extension).")
     area = TextParameter("Name of an area, as `areas` lists them (extension).")
-    has_photo = FlagParameter("true or false (extension).")
+    has_photo = FlagParameter("true: only requests with a picture; false: only those without (extension).")
     extensions = ExtrasParameter(
         "true, or some of extended_attributes, notes, attributes (extension).", "true", choices=EXTRA_FIELDS
     )
-    cursor = TextParameter("Where to go on; from a Link header (extension).")
-    page = NumberParameter("Page, from 1; 0 is 1 (extension).", 1, least=0, default=1)
+    cursor = TextParameter("Where the next page begins; taken from a Link header (extension).")
+    page = NumberParameter("Number of the page, from 1; 0 means 1 (extension).", 1, least=0, default=1)
     page_size = NumberParameter(
-        "Rows a page, at most 1000; also per_page, limit, max_requests (extension).",
+        "Requests on a page, at most 1000. Also called per_page, limit or max_requests (extension).",
         100,
         least=1,
         cut_to=MAX_ROWS,
@@ -184,11 +184,11 @@ class RequestSearchArguments(JurisdictionArguments):
         aliases=PAGE_SIZE_ALIASES,
     )
     count = FlagParameter(
-        "true: count what is on all pages, up to 10,000, into X-Total-Count (extension).", default=False
+        "true: X-Total-Count has the number of requests on all pages, up to 10,000 (extension).", default=False
     )
 
     def gather(self, sent: Sent) -> dict[str, list[Any]]:
-        """What was sent; beside ids, no other filter."""
+        """The values sent for each parameter, without the other filters if there are ids."""
         found = super().gather(sent)
         if "service_request_id" not in found:
             return found
@@ -197,7 +197,7 @@ class RequestSearchArguments(JurisdictionArguments):
 
 
 class RequestArguments(JurisdictionArguments):
-    """What a single request takes."""
+    """The parameters of a single request."""
 
     extensions = ExtrasParameter(
         "true, or some of extended_attributes, notes, attributes (extension).", "true", choices=EXTRA_FIELDS
@@ -205,23 +205,23 @@ class RequestArguments(JurisdictionArguments):
 
 
 class SubmissionArguments(JurisdictionArguments):
-    """What a new request takes."""
+    """The parameters of a new request."""
 
-    api_key = TextParameter("The key; may also stand in Authorization: Bearer or X-Api-Key.")
-    service_code = TextParameter("Which service.", "pothole", is_single=True)
+    api_key = TextParameter("The key; can also be sent in the header X-Api-Key or as Authorization: Bearer.")
+    service_code = TextParameter("The code of the service.", "pothole", is_single=True)
     lat = TextParameter("Latitude, with long.", "60.1718")
     long = TextParameter("Longitude, with lat.", "24.9414")
-    address_string = TextParameter("Where, in words.", "5 Mill Lane")
+    address_string = TextParameter("The address as text.", "5 Mill Lane")
     address_id = TextParameter("The city's own id of the address.")
     description = TextParameter("What is wrong; at most 4,000 characters.", "Deep hole")
-    email = TextParameter("The reporter's; never published.")
-    first_name = TextParameter("The reporter's; never published.")
-    last_name = TextParameter("The reporter's; never published.")
-    phone = TextParameter("The reporter's; never published.")
-    device_id = TextParameter("The reporter's device; never published.", aliases=("deviceid",))
+    email = TextParameter("The reporter's email address; never published.")
+    first_name = TextParameter("The reporter's first name; never published.")
+    last_name = TextParameter("The reporter's last name; never published.")
+    phone = TextParameter("The reporter's phone number; never published.")
+    device_id = TextParameter("Id of the reporter's device; never published.", aliases=("deviceid",))
     account_id = TextParameter("The reporter's account with the app.")
     media_url = RepeatedParameter("Address of a picture; may be repeated.")
     client_request_id = TextParameter(
-        "Your own id of this call: sent again within 24 hours, the first answer comes back."
+        "Your own id of this call. A call that repeats it within 24 hours gets the first call's answer."
     )
     attributes = AnswersParameter("Answers to the service's questions, each as attribute[CODE].")

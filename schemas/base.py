@@ -1,8 +1,8 @@
-"""Fields and names that the wire contract is made of.
+"""The base class and the field types of all bodies.
 
-A schema here is the contract of one body: its fields stand in the order of the wire (A42), `xml_root` and
-`xml_item` name its elements, and each field has a description for the API page. What JSON and XML look like
-follows from the field's class alone, so both formats always carry the same data.
+A schema is the contract of one body. Its fields are in the order of the wire (A42), `xml_root` and `xml_item` name
+its XML elements, and each field has a description for the API page. A field's class alone decides how JSON and XML
+show the value, so both formats always carry the same data.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from marshmallow import Schema, fields
 
 
 class Body(Schema):
-    """A body, or an item of one.
+    """A body, or an item of a body.
 
-    xml_root  element around the whole document (around all items, for a list)
-    xml_item  element around one item of a list; "" for a body that is one object
+    xml_root  the element around the whole document; of a list, around all its items
+    xml_item  the element around one item of a list; "" for a body that is one object
     """
 
     xml_root: ClassVar[str] = ""
@@ -25,11 +25,11 @@ class Body(Schema):
 
 
 class Text(fields.String):
-    """Text that is never null: "" when there is none (A39, service lists and definitions)."""
+    """Text that is "" and never null if it is empty; for service lists and definitions (A39)."""
 
 
 class OptionalText(fields.String):
-    """Text that is null in JSON and an empty element in XML when there is none (A39, requests)."""
+    """Text that is null in JSON and an empty element in XML if it is empty; for requests (A39)."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(allow_none=True, **kwargs)
@@ -39,7 +39,7 @@ class OptionalText(fields.String):
 
 
 class TextIfAny(fields.String):
-    """Text that is left out altogether when there is none: id against token (A02, A12)."""
+    """Text that is left out if it is empty; for a receipt's id and token, which exclude each other (A02, A12)."""
 
 
 class Degrees(fields.Float):
@@ -66,7 +66,7 @@ class Instant(fields.String):
 
 
 class Items(fields.List[Any]):
-    """A list of words; `xml_item` names each word's element."""
+    """A list of texts. `xml_item` names the XML element of each text."""
 
     def __init__(self, cls_or_instance: Any, *, xml_item: str, **kwargs: Any) -> None:
         super().__init__(cls_or_instance, **kwargs)
@@ -74,18 +74,18 @@ class Items(fields.List[Any]):
 
 
 class Geometry(fields.Raw):
-    """A GeoJSON geometry in JSON, the same as well-known text in XML; (long, lat) in degrees, WGS 84."""
+    """A geometry: GeoJSON in JSON, well-known text (WKT) in XML; (long, lat) in degrees, WGS 84."""
 
     def __init__(self, *, metadata: dict[str, Any]) -> None:
         super().__init__(allow_none=True, metadata=metadata | {"type": "object"})
 
 
 class ListIfAny(fields.List[Any]):
-    """A list of bodies that is left out altogether when empty (A52)."""
+    """A list of bodies that is left out if it is empty (A52)."""
 
 
 def describe(text: str, example: Any = None) -> dict[str, Any]:
-    """Metadata of a field: what it means, and an example, for the API page."""
+    """A field's metadata for the API page: its meaning and an example."""
     metadata: dict[str, Any] = {"description": text}
     if example is not None:
         metadata["example"] = example

@@ -1,4 +1,4 @@
-"""What our own calls take and answer (spec/extensions.md)."""
+"""Parameters and bodies of our extensions (spec/extensions.md)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from schemas.parameters import (
 
 
 class BulkArguments(RequestSearchArguments):
-    """What GeoReport Bulk takes: the filters of a list, without its pages, order and extensions."""
+    """The parameters of GeoReport Bulk: the filters of a list, without paging, sorting and extensions."""
 
     class Meta:
         unknown = EXCLUDE
@@ -27,12 +27,12 @@ class BulkArguments(RequestSearchArguments):
 
 
 class ChangeArguments(RequestArguments):
-    """What the change feed takes."""
+    """The parameters of the change feed."""
 
-    cursor = TextParameter("Where to go on; from X-Cursor or the Link header.")
-    since = InstantParameter("Begin with the changes made after this; without cursor.", "2026-03-01T00:00:00Z")
+    cursor = TextParameter("Where to continue; taken from X-Cursor or the Link header.")
+    since = InstantParameter("Begin with the changes after this time; only without cursor.", "2026-03-01T00:00:00Z")
     page_size = NumberParameter(
-        "Changes at once, at most 1000; also per_page, limit, max_requests.",
+        "Changes in one answer, at most 1000. Also called per_page, limit or max_requests.",
         100,
         least=1,
         cut_to=MAX_ROWS,
@@ -43,51 +43,51 @@ class ChangeArguments(RequestArguments):
 
 
 class WithdrawnSchema(Body):
-    """A request that was public and is no longer."""
+    """A tombstone: a request that was public and is no longer."""
 
     xml_item = "request"
 
     service_request_id = Text(metadata=describe("Identifies the request.", "SR26-00000042"))
-    withdrawn = fields.Boolean(metadata=describe("Always true: forget the request.", True))
+    withdrawn = fields.Boolean(metadata=describe("Always true: delete your copy of the request.", True))
 
 
 class ChangeSchema(ExtrasSchema, ServiceRequestSchema):
-    """A request as it is now; one that was withdrawn has its id and `withdrawn` alone."""
+    """A request as it is now. A withdrawn request has only its id and `withdrawn`."""
 
     xml_root = "changes"
 
-    withdrawn = fields.Boolean(metadata=describe("Present, and true, where the request is no longer public.", True))
+    withdrawn = fields.Boolean(metadata=describe("Only if the request is no longer public: true.", True))
 
 
 class NearbyArguments(RequestArguments):
-    """What the search for earlier requests takes."""
+    """The parameters of the search for earlier requests nearby."""
 
     together = (("lat", "long"),)
 
     lat = LatitudeParameter("Latitude.", 60.1718, missing="is missing; send lat and long together.")
     long = LongitudeParameter("Longitude.", 24.9414, missing="is missing; send lat and long together.")
     service_code = TextParameter(
-        "Which service.", "pothole", is_single=True, missing="is missing; send one from the service list."
+        "The code of the service.", "pothole", is_single=True, missing="is missing; send one from the service list."
     )
-    radius = NumberParameter("Metres, at most 1000; else as the service has it.", 50, least=0, most=MAX_VICINITY_M)
+    radius = NumberParameter("Metres, at most 1000; default: the service's.", 50, least=0, most=MAX_VICINITY_M)
     days = NumberParameter(
-        "Days back, at most 365; else as the service has it.", 7, least=1, most=MAX_VICINITY_DAYS
+        "Number of days back, at most 365; default: the service's.", 7, least=1, most=MAX_VICINITY_DAYS
     )
 
 
 class NearbySchema(ExtrasSchema, ServiceRequestSchema):
     """An earlier request, and how far away it is."""
 
-    distance = fields.Float(metadata=describe("Metres from the point.", 12.5))
+    distance = fields.Float(metadata=describe("Distance from the point, metres.", 12.5))
 
 
 class PlaceArguments(JurisdictionArguments):
-    """What lists of places take."""
+    """The parameters of the lists of cities and areas."""
 
     together = (("lat", "long"),)
 
-    lat = LatitudeParameter("Only what holds this point; with long.", 60.1718)
-    long = LongitudeParameter("Only what holds this point; with lat.", 24.9414)
+    lat = LatitudeParameter("Only cities or areas that contain this point; with long.", 60.1718)
+    long = LongitudeParameter("Only cities or areas that contain this point; with lat.", 24.9414)
 
 
 class JurisdictionSchema(Body):
@@ -96,15 +96,15 @@ class JurisdictionSchema(Body):
     xml_root = "jurisdictions"
     xml_item = "jurisdiction"
 
-    jurisdiction_id = Text(attribute="id", metadata=describe("What to send as jurisdiction_id.", "city.example"))
+    jurisdiction_id = Text(attribute="id", metadata=describe("The value for jurisdiction_id.", "city.example"))
     name = Text(metadata=describe("The city's name.", "Demoville"))
-    time_zone = Text(metadata=describe("IANA name.", "Europe/Helsinki"))
-    languages = Items(fields.String(), xml_item="language", metadata=describe("BCP 47 tags, its own first."))
-    services_url = Text(metadata=describe("Its service list."))
-    requests_url = Text(metadata=describe("Its requests."))
-    changes_url = Text(metadata=describe("Its change feed."))
-    areas_url = Text(metadata=describe("Its areas."))
-    boundary = Geometry(metadata=describe("Where it lies; null: no limit."))
+    time_zone = Text(metadata=describe("IANA name of its time zone.", "Europe/Helsinki"))
+    languages = Items(fields.String(), xml_item="language", metadata=describe("BCP 47 tags, the city's own first."))
+    services_url = Text(metadata=describe("Address of its service list."))
+    requests_url = Text(metadata=describe("Address of its requests."))
+    changes_url = Text(metadata=describe("Address of its change feed."))
+    areas_url = Text(metadata=describe("Address of its areas."))
+    boundary = Geometry(metadata=describe("The city's boundary; null: no limit."))
 
 
 class AreaSchema(Body):
@@ -113,6 +113,6 @@ class AreaSchema(Body):
     xml_root = "areas"
     xml_item = "area"
 
-    jurisdiction_id = Text(metadata=describe("Its city.", "city.example"))
-    name = Text(metadata=describe("What to send as `area`.", "Harbour"))
-    boundary = Geometry(metadata=describe("Where it lies."))
+    jurisdiction_id = Text(metadata=describe("The jurisdiction_id of its city.", "city.example"))
+    name = Text(metadata=describe("The value for `area`.", "Harbour"))
+    boundary = Geometry(metadata=describe("The area's boundary."))

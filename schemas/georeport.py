@@ -1,4 +1,4 @@
-"""GeoReport v2's bodies: services, definitions, requests, receipts, tokens, errors (sections 1.1 to 1.7)."""
+"""The bodies of GeoReport v2: discovery, services, definitions, requests, receipts, tokens and errors."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from schemas.base import Body, Degrees, Instant, Items, ListIfAny, OptionalText,
 
 
 class ServiceSchema(Body):
-    """One service of the service list (1.2)."""
+    """One service of the service list."""
 
     xml_root = "services"
     xml_item = "service"
@@ -17,13 +17,14 @@ class ServiceSchema(Body):
     service_name = Text(attribute="name", metadata=describe("What people call it.", "Pothole in the street"))
     description = Text(metadata=describe("One or two sentences.", "A hole in the road surface."))
     metadata = fields.Boolean(
-        attribute="has_metadata", metadata=describe("Whether there is a definition with attributes to fetch.", True)
+        attribute="has_metadata", metadata=describe("Whether the service's definition has attributes.", True)
     )
     type = Text(
-        metadata=describe("How a POST is answered.", "realtime") | {"enum": ["realtime", "batch", "blackbox"]}
+        metadata=describe("The answer to a POST: an id, a token, or only a notice.", "realtime")
+        | {"enum": ["realtime", "batch", "blackbox"]}
     )
     keywords = Text(attribute="keyword_list", metadata=describe("Comma-separated words.", "road, hole"))
-    group = Text(metadata=describe("A heading to list it under.", "Streets"))
+    group = Text(metadata=describe("A heading for several services.", "Streets"))
 
 
 class ValueSchema(Body):
@@ -31,24 +32,26 @@ class ValueSchema(Body):
 
     xml_item = "value"
 
-    key = Text(metadata=describe("What to send.", "brick"))
-    name = Text(metadata=describe("What to show.", "Brick"))
+    key = Text(metadata=describe("The answer that apps send.", "brick"))
+    name = Text(metadata=describe("The answer that apps show.", "Brick"))
 
 
 class AttributeSchema(Body):
-    """One question of a service (1.3)."""
+    """One question of a service."""
 
     xml_item = "attribute"
 
-    variable = fields.Boolean(metadata=describe("Whether it asks for an answer; false shows text only.", True))
+    variable = fields.Boolean(
+        metadata=describe("Whether it is a question; false: its description is a note to read.", True)
+    )
     code = Text(metadata=describe("Identifies the attribute; sent as attribute[code].", "SURFACE"))
     datatype = Text(
-        metadata=describe("The kind of answer.", "singlevaluelist")
+        metadata=describe("The type of the answer.", "singlevaluelist")
         | {"enum": ["string", "number", "datetime", "text", "singlevaluelist", "multivaluelist"]}
     )
     required = fields.Boolean(metadata=describe("Whether a POST without it is refused.", True))
-    datatype_description = Text(metadata=describe("Help with the answer's form.", ""))
-    order = fields.Integer(metadata=describe("Place in the form, from 1.", 1))
+    datatype_description = Text(metadata=describe("How to write the answer.", ""))
+    order = fields.Integer(metadata=describe("Position in the form, from 1.", 1))
     description = Text(metadata=describe("The question.", "Which surface?"))
     values = ListIfAny(
         fields.Nested(ValueSchema), metadata=describe("The choices; only for the two list datatypes.")
@@ -56,57 +59,59 @@ class AttributeSchema(Body):
 
 
 class ServiceDefinitionSchema(Body):
-    """A service's questions (1.3); one object, not a list."""
+    """The questions of a service. The body is one object, not a list."""
 
     xml_root = "service_definition"
 
-    service_code = Text(attribute="code", metadata=describe("The service asked for.", "graffiti"))
+    service_code = Text(attribute="code", metadata=describe("The code of the service.", "graffiti"))
     attributes = fields.List(fields.Nested(AttributeSchema), metadata=describe("Questions in order; may be empty."))
 
 
 class ServiceRequestSchema(Body):
-    """One request of a list, or the only one of a single read (1.6, 1.7)."""
+    """One request of a list. A single request comes as a list of one."""
 
     xml_root = "service_requests"
     xml_item = "request"
 
     service_request_id = Text(metadata=describe("Identifies the request; opaque text.", "SR26-00000042"))
-    status = Text(metadata=describe("Whether work is over.", "open") | {"enum": ["open", "closed"]})
+    status = Text(metadata=describe("open until the work ends.", "open") | {"enum": ["open", "closed"]})
     status_notes = OptionalText(metadata=describe("Why it has this status.", "A crew is on its way."))
     service_name = Text(metadata=describe("The service's name.", "Pothole in the street"))
     service_code = Text(metadata=describe("The service's code.", "pothole"))
     description = OptionalText(metadata=describe("What the reporter wrote; plain text.", "Deep, near the kerb."))
-    agency_responsible = OptionalText(metadata=describe("The department that has it.", "Streets"))
-    service_notice = OptionalText(metadata=describe("What to expect.", "Seen to within 3 days."))
+    agency_responsible = OptionalText(metadata=describe("The department that does the work.", "Streets"))
+    service_notice = OptionalText(metadata=describe("What the reporter can expect.", "Seen to within 3 days."))
     requested_datetime = Instant(
         attribute="requested_at", metadata=describe("When it was made.", "2026-03-01T09:30:00Z")
     )
     updated_datetime = Instant(
         attribute="updated_at",
-        metadata=describe("When it last changed; the closing time once closed.", "2026-03-02T08:00:00Z"),
+        metadata=describe("When it last changed; of a closed request, when it was closed.", "2026-03-02T08:00:00Z"),
     )
-    expected_datetime = Instant(attribute="expected_at", metadata=describe("When it should be done."))
-    address = OptionalText(attribute="place.address", metadata=describe("Where, in words.", "5 Mill Lane"))
+    expected_datetime = Instant(attribute="expected_at", metadata=describe("When the work should be done."))
+    address = OptionalText(attribute="place.address", metadata=describe("The address as text.", "5 Mill Lane"))
     address_id = OptionalText(attribute="place.address_id", metadata=describe("The city's own id of the address."))
     zipcode = OptionalText(attribute="place.zipcode", metadata=describe("Postal code.", "02134"))
     lat = Degrees(attribute="place.lat", metadata=describe("Latitude, WGS 84 degrees.", 60.1718))
     long = Degrees(attribute="place.long", metadata=describe("Longitude, WGS 84 degrees.", 24.9414))
-    media_url = OptionalText(metadata=describe("A picture of it.", "https://example.com/hole.jpg"))
+    media_url = OptionalText(metadata=describe("Address of a picture.", "https://example.com/hole.jpg"))
 
 
 class ExtendedAttributesSchema(Body):
-    """What we show of a request beyond the standard; only where extensions= asks for it."""
+    """Fields of a request that the standard does not have; only if extensions= asks for them."""
 
-    detailed_status = OptionalText(metadata=describe("The back office's own word.", "assigned"))
-    outcome = OptionalText(metadata=describe("What came of it, once closed.", "fixed"))
-    channel = OptionalText(metadata=describe("How it came to the city.", "api"))
+    detailed_status = OptionalText(metadata=describe("The status in the back office's words.", "assigned"))
+    outcome = OptionalText(metadata=describe("The result of a closed request.", "fixed"))
+    channel = OptionalText(metadata=describe("How it reached the city.", "api"))
     closed_datetime = Instant(attribute="closed_at", metadata=describe("When it was closed."))
-    department = OptionalText(metadata=describe("Code of the department that has it.", "streets"))
+    department = OptionalText(metadata=describe("Code of the department that does the work.", "streets"))
     group = OptionalText(metadata=describe("The service's group.", "Streets"))
-    areas = Items(fields.String(), xml_item="area", metadata=describe("The city's areas around its point."))
-    media_urls = Items(fields.String(), xml_item="media_url", metadata=describe("All pictures of it."))
+    areas = Items(
+        fields.String(), xml_item="area", metadata=describe("Names of the city's areas around its point.")
+    )
+    media_urls = Items(fields.String(), xml_item="media_url", metadata=describe("Addresses of all its pictures."))
     possible_duplicate_of = OptionalText(
-        metadata=describe("An earlier request for perhaps the same thing, as of the report.", "SR26-00000017")
+        metadata=describe("Id of an open request nearby, found when this one was made.", "SR26-00000017")
     )
 
 
@@ -115,13 +120,13 @@ class NoteSchema(Body):
 
     xml_item = "note"
 
-    datetime = Instant(attribute="at", metadata=describe("When.", "2026-03-01T09:30:00Z"))
-    type = Text(metadata=describe("received, transferred, status, note.", "status"))
-    description = Text(metadata=describe("What happened, in words.", "closed"))
+    datetime = Instant(attribute="at", metadata=describe("When it happened.", "2026-03-01T09:30:00Z"))
+    type = Text(metadata=describe("received, transferred, status or note.", "status"))
+    description = Text(metadata=describe("What happened.", "closed"))
 
 
 class NamedAnswerSchema(Body):
-    """One answer to a service's question; of free text only what the city has declared public."""
+    """One answer to a service's question. Free text is shown only if the city has declared the question public."""
 
     xml_item = "attribute"
 
@@ -132,49 +137,57 @@ class NamedAnswerSchema(Body):
 
 
 class ExtrasSchema(Body):
-    """All that extensions= can add to a request, after the standard's fields."""
+    """All fields that extensions= can add to a request, after the standard's fields."""
 
-    extended_attributes = fields.Nested(ExtendedAttributesSchema, metadata=describe("Facts beyond the standard."))
+    extended_attributes = fields.Nested(
+        ExtendedAttributesSchema, metadata=describe("Fields that the standard does not have.")
+    )
     notes = fields.List(fields.Nested(NoteSchema), metadata=describe("Public history, oldest first."))
-    attributes = fields.List(fields.Nested(NamedAnswerSchema), metadata=describe("Answers, in form order."))
+    attributes = fields.List(
+        fields.Nested(NamedAnswerSchema), metadata=describe("Answers, in the order of the questions.")
+    )
 
 
 class ExtendedRequestSchema(ExtrasSchema, ServiceRequestSchema):
-    """A request as lists and single reads show it: the standard's fields, then what extensions= asks for."""
+    """A request in a list or alone: the standard's fields, then those that extensions= asks for."""
 
-    distance = fields.Float(metadata=describe("Metres from lat and long, in a list around them.", 42.5))
+    distance = fields.Float(metadata=describe("Metres from lat and long; only in a search by radius.", 42.5))
 
 
 class ReceiptSchema(Body):
-    """What a POST answers: an id, or a token, or neither (1.4)."""
+    """The answer to a POST: an id, a token, or neither (A02, A03)."""
 
     xml_root = "service_requests"
     xml_item = "request"
 
     service_request_id = TextIfAny(metadata=describe("The new request's id (realtime services).", "SR26-00000042"))
     token = TextIfAny(metadata=describe("Exchange it for an id at tokens/{token} (batch services).", "9f1c2ab0"))
-    service_notice = OptionalText(metadata=describe("What to expect.", "Seen to within 3 days."))
+    service_notice = OptionalText(metadata=describe("What the reporter can expect.", "Seen to within 3 days."))
     account_id = OptionalText(metadata=describe("The account_id that was sent."))
 
 
 class TokenSchema(Body):
-    """A token and, once it is resolved, its request (1.5, A12)."""
+    """A token and, once it is resolved, the id of its request (A12)."""
 
     xml_root = "service_requests"
     xml_item = "request"
 
-    service_request_id = TextIfAny(metadata=describe("The request; absent until there is one.", "SR26-00000042"))
-    token = Text(metadata=describe("The token asked for.", "9f1c2ab0"))
+    service_request_id = TextIfAny(
+        metadata=describe("The request's id; absent until the request has one.", "SR26-00000042")
+    )
+    token = Text(metadata=describe("The token from the path.", "9f1c2ab0"))
 
 
 class ErrorSchema(Body):
-    """One thing that went wrong (1.0)."""
+    """One problem of a call that failed."""
 
     xml_root = "errors"
     xml_item = "error"
 
     code = fields.Integer(metadata=describe("The HTTP status (A55).", 404))
-    description = Text(metadata=describe("What is wrong and how to mend it.", "service_code: 'nope' is unknown."))
+    description = Text(
+        metadata=describe("What is wrong and what to send instead.", "service_code: 'nope' is unknown.")
+    )
 
 
 class EndpointSchema(Body):
@@ -182,15 +195,15 @@ class EndpointSchema(Body):
 
     xml_item = "endpoint"
 
-    specification = Text(metadata=describe("Always GeoReport v2's address."))
-    url = Text(metadata=describe("Base of all calls, without a slash at the end."))
+    specification = Text(metadata=describe("Always the address of the GeoReport v2 specification."))
+    url = Text(metadata=describe("Base address of all calls, without a slash at the end."))
     changeset = Text(metadata=describe("Grows whenever the service list or a definition changes."))
     type = Text(metadata=describe("production or test.") | {"enum": ["production", "test"]})
-    formats = Items(fields.String(), xml_item="format", metadata=describe("Media types that are answered."))
+    formats = Items(fields.String(), xml_item="format", metadata=describe("Media types of answers."))
 
 
 class DiscoverySchema(Body):
-    """Where the API is and how to get a key (1.1)."""
+    """The discovery document: where the API is and how to get a key."""
 
     xml_root = "discovery"
 

@@ -1,9 +1,9 @@
-"""The caps of the wire contract: more than these is cut or refused, as each parameter says."""
+"""The caps of the wire contract. Each parameter says whether a larger value is cut or refused."""
 
 MAX_ROWS = 1_000
 """Items on one page (A30)."""
 MAX_IDS = 1_000
-"""Ids in one comma list (A19)."""
+"""Ids in one comma-separated list (A19)."""
 MAX_RADIUS_M = 50_000.0
 MAX_QUERY_CHARACTERS = 200
 MAX_VICINITY_M = 1_000

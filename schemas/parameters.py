@@ -1,7 +1,7 @@
-"""The kinds of parameter that calls take: each reads its own text, and describes itself on the API page.
+"""The types of parameters. Each parses the text that a caller sent, and describes itself on the API page.
 
-Whatever arrives is text. A blank text counts as absent. What cannot be read is answered with a sentence that says
-what to send instead.
+A blank text means that the parameter is absent. For a text that it cannot parse, a parameter raises a
+ValidationError that says what to send instead.
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ from schemas.base import describe
 from schemas.values import LIMITS, NotAnInstant, parse_degrees, parse_instant, stripped
 
 Sent = Mapping[str, Sequence[str]]
-"""What a caller sent: each name with all its values, in their order."""
+"""The parameters that a caller sent: each name with all its values, in order."""
 
 NUL = "\x00"
 HOLDS_NUL = "holds a NUL character; leave it out."
 SHOWN_CHARACTERS = 40
-"""How much of a faulty value an error repeats."""
+"""How many characters of a wrong value an error quotes."""
 
 
 class Parameter(fields.Field[Any]):
     """One parameter of a call.
 
-    about     what it means, for the API page
-    default   its value where the call has none
-    aliases   other names that clients send; the parameter's own name counts first
-    missing   makes it required; what to say where it is absent
-    openapi   what else OpenAPI says about it
+    about     its meaning, for the API page
+    default   its value if the call does not have it
+    aliases   other names that clients send; used only if the parameter's own name is absent
+    missing   the error if the parameter is absent; "" if it is optional
+    openapi   more keys of its OpenAPI schema
     """
 
     def __init__(
@@ -54,11 +54,11 @@ class Parameter(fields.Field[Any]):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """All names it is sent under, its own first."""
+        """All names of the parameter, its own first."""
         return (cast("str", self.name), *self.aliases)
 
     def gather(self, sent: Sent) -> list[str]:
-        """The values sent for it, without blank ones; those of an alias only where its own name is absent."""
+        """The values that were sent, without blank ones; those of an alias only if the own name is absent."""
         for name in self.names:
             values = [value for value in map(_clean, sent.get(name, ())) if value]
             if values:
@@ -69,24 +69,24 @@ class Parameter(fields.Field[Any]):
         return self.read(value)
 
     def read(self, values: list[str]) -> Any:
-        """What the values mean, of which there is at least one. Raises ValidationError."""
+        """Parse the values, of which there is at least one. Raises ValidationError."""
         return self.read_one(values[0])
 
     def read_one(self, text: str) -> Any:
-        """What one value means, where the first one counts. Raises ValidationError."""
+        """Parse the first value; the others are ignored. Raises ValidationError."""
         raise NotImplementedError
 
 
 def _clean(text: str) -> str:
-    """Text without blanks around it and without what XML forbids; NUL stays, for it is refused."""
+    """The text without surrounding blanks and forbidden XML characters. NUL stays, because it is refused later."""
     return text.strip() if NUL in text else stripped(text)
 
 
 class TextParameter(Parameter, fields.String):
-    """Text. It may hold no NUL, which no database could keep.
+    """Text. NUL characters are refused, because PostgreSQL cannot store them.
 
     most_characters  longer text is cut
-    is_single        several different values are refused, rather than all but the first ignored
+    is_single        whether several different values are refused; otherwise the first one is used
     """
 
     def __init__(
@@ -102,24 +102,22 @@ class TextParameter(Parameter, fields.String):
         self.most_characters, self.is_single = most_characters, is_single
 
     def read(self, values: list[str]) -> str:
-        """The text."""
         if self.is_single and len(set(values)) > 1:
             raise ValidationError(f"takes one value; {len(set(values))} came.")
         return self.read_one(values[0])
 
     def read_one(self, text: str) -> str:
-        """The text."""
         if NUL in text:
             raise ValidationError(HOLDS_NUL)
         return text[: self.most_characters]
 
 
 class ListParameter(Parameter, fields.String):
-    """Words separated by commas, in one value or several; each word once, in order.
+    """Words separated by commas, in one value or several. Repeated words are dropped; the order stays.
 
-    choices  the words there are, case aside; None for any
-    most     more words than these are refused
-    unit     what to call the words when there are too many
+    choices  the allowed words, in any case; None for any word
+    most     the largest number of words
+    unit     the name of the words in the error about too many
     """
 
     def __init__(
@@ -136,12 +134,10 @@ class ListParameter(Parameter, fields.String):
         self.choices, self.most, self.unit = choices, most, unit
 
     def gather(self, sent: Sent) -> list[str]:
-        """The words."""
         words = (_clean(word) for value in super().gather(sent) for word in value.split(","))
         return list(dict.fromkeys(word for word in words if word))
 
     def read(self, values: list[str]) -> tuple[str, ...]:
-        """The words, checked."""
         if any(NUL in word for word in values):
             raise ValidationError(HOLDS_NUL)
         if self.most is not None and len(values) > self.most:
@@ -161,14 +157,14 @@ class ListParameter(Parameter, fields.String):
 
 
 class ChoiceParameter(Parameter, fields.String):
-    """One of a few words, letter for letter."""
+    """One of a few words, in exactly this case."""
 
     def __init__(self, about: str, example: Any = None, *, choices: Sequence[str], **more: Any) -> None:
         super().__init__(about, example, openapi={"enum": list(choices)}, **more)
         self.choices = tuple(choices)
 
     def read_one(self, text: str) -> str:
-        """The word."""
+
         if text not in self.choices:
             known = ", ".join(self.choices)
             raise ValidationError(f"{text[:SHOWN_CHARACTERS]!r} is unknown; send one of {known}.")
@@ -176,10 +172,10 @@ class ChoiceParameter(Parameter, fields.String):
 
 
 class FlagParameter(Parameter, fields.Boolean):
-    """`true` or `false`, case aside; None, or its default, where the call has neither."""
+    """`true` or `false`, in any case."""
 
     def read_one(self, text: str) -> bool:
-        """The flag."""
+
         found = {"true": True, "false": False}.get(text.lower())
         if found is None:
             raise ValidationError(f"{text[:SHOWN_CHARACTERS].lower()!r} is neither true nor false.")
@@ -189,8 +185,8 @@ class FlagParameter(Parameter, fields.Boolean):
 class NumberParameter(Parameter, fields.Integer):
     """A whole number.
 
-    least, most  a smaller or larger one is refused; None for no largest
-    cut_to       a larger one counts as this one
+    least, most  bounds; a number outside is refused; `most` may be None
+    cut_to       larger numbers are replaced by this one
     """
 
     def __init__(
@@ -208,7 +204,7 @@ class NumberParameter(Parameter, fields.Integer):
         self.least, self.most, self.cut_to = least, most, cut_to
 
     def read_one(self, text: str) -> int:
-        """The number."""
+
         if not re.fullmatch(r"\d{1,9}", text, re.ASCII) or not self._is_in_range(int(text)):
             span = f"of at least {self.least}" if self.most is None else f"from {self.least} to {self.most}"
             raise ValidationError(f"{text[:SHOWN_CHARACTERS]!r} is not a whole number {span}.")
@@ -219,14 +215,14 @@ class NumberParameter(Parameter, fields.Integer):
 
 
 class SecondsParameter(Parameter, fields.Float):
-    """A number of seconds; a larger one than `cut_to` counts as that."""
+    """A number of seconds. Larger numbers than `cut_to` are replaced by it."""
 
     def __init__(self, about: str, example: Any = None, *, cut_to: float, **more: Any) -> None:
         super().__init__(about, example, default=0.0, openapi={"minimum": 0}, **more)
         self.cut_to = cut_to
 
     def read_one(self, text: str) -> float:
-        """The seconds."""
+
         if not re.fullmatch(r"\d{1,6}(\.\d{1,6})?", text, re.ASCII):
             raise ValidationError(
                 f"{text[:SHOWN_CHARACTERS]!r} is not a number of seconds; send 0 to {self.cut_to:g}."
@@ -235,9 +231,9 @@ class SecondsParameter(Parameter, fields.Float):
 
 
 class InstantParameter(Parameter, fields.String):
-    """A date, or a date and time; without a zone, in the zone of the schema that it belongs to.
+    """A date, or a date and time. If it names no time zone, the schema's `zone` is used.
 
-    is_end  whether a date alone means its last second
+    is_end  whether a date without a time means its last second
     """
 
     def __init__(self, about: str, example: Any = None, *, is_end: bool = False, **more: Any) -> None:
@@ -245,7 +241,7 @@ class InstantParameter(Parameter, fields.String):
         self.is_end = is_end
 
     def read_one(self, text: str) -> Any:
-        """The instant, in UTC and whole seconds."""
+        """Parse an instant into UTC and whole seconds. Raises ValidationError."""
         try:
             return parse_instant(text, cast("Any", self.root).zone, end_of_day=self.is_end)
         except NotAnInstant as error:
@@ -255,7 +251,7 @@ class InstantParameter(Parameter, fields.String):
 class DegreesParameter(Parameter, fields.Float):
     """Decimal degrees, WGS 84.
 
-    axis  lat or long, from which the range follows
+    axis  lat or long; it decides the range
     """
 
     axis: ClassVar[str]
@@ -265,7 +261,7 @@ class DegreesParameter(Parameter, fields.Float):
         super().__init__(about, example, openapi={"minimum": -limit, "maximum": limit}, **more)
 
     def read_one(self, text: str) -> float:
-        """The degrees."""
+
         try:
             return parse_degrees(self.axis, text)
         except ValueError as error:
@@ -292,7 +288,7 @@ class DistanceParameter(Parameter, fields.Float):
         self.most = most
 
     def read_one(self, text: str) -> float:
-        """The metres."""
+
         if not re.fullmatch(r"\d{1,9}(\.\d{1,9})?", text, re.ASCII) or not 0 < float(text) <= self.most:
             raise ValidationError(
                 f"{text[:SHOWN_CHARACTERS]!r} is not a distance; send metres, at most {self.most:g}."
@@ -301,10 +297,10 @@ class DistanceParameter(Parameter, fields.Float):
 
 
 class BoxParameter(Parameter, fields.String):
-    """west,south,east,north in degrees, WGS 84; a west greater than the east crosses the antimeridian."""
+    """west,south,east,north in degrees, WGS 84. If west is greater than east, the box crosses the antimeridian."""
 
     def read_one(self, text: str) -> tuple[float, float, float, float]:
-        """The four sides."""
+        """Parse west, south, east and north. Raises ValidationError."""
         parts = [part.strip() for part in text.split(",")]
         if len(parts) != 4:
             raise ValidationError("takes four numbers: west,south,east,north in degrees.")
@@ -319,14 +315,14 @@ class BoxParameter(Parameter, fields.String):
 
 
 class ExtrasParameter(Parameter, fields.String):
-    """Which extra fields to add to each item: `true` or `all`, or some of them; in the order of `choices`."""
+    """The extra fields of each item: `true` or `all`, or some names. The result has the order of `choices`."""
 
     def __init__(self, about: str, example: Any = None, *, choices: Sequence[str]) -> None:
         super().__init__(about, example, default=())
         self.choices = tuple(choices)
 
     def read_one(self, text: str) -> tuple[str, ...]:
-        """The names of the fields."""
+
         words = {word.strip().lower() for word in text.split(",")} - {"", "false"}
         if words & {"true", "all"}:
             return self.choices
@@ -338,13 +334,13 @@ class ExtrasParameter(Parameter, fields.String):
 
 
 class RepeatedParameter(Parameter, fields.String):
-    """Text that may come several times; all values count."""
+    """Text that may be sent several times. All values are used."""
 
     def __init__(self, about: str, example: Any = None, **more: Any) -> None:
         super().__init__(about, example, **{"default": ()} | more)
 
     def read(self, values: list[str]) -> tuple[str, ...]:
-        """All of them."""
+
         return tuple(values)
 
 
@@ -357,12 +353,12 @@ class AnswersParameter(Parameter, fields.Dict):
         super().__init__(about, example, default=())
 
     def gather(self, sent: Sent) -> list[Any]:
-        """Pairs of a code and one of its values."""
+        """Pairs of an attribute's code and one of its values."""
         found = ((self.NAME.fullmatch(name), values) for name, values in sent.items())
         return [(match["code"], value) for match, values in found if match for value in values]
 
     def read(self, values: list[Any]) -> tuple[tuple[str, tuple[str, ...]], ...]:
-        """Each code with its values, in the order sent."""
+        """Group the pairs: each code with all its values, in the order sent."""
         found: dict[str, list[str]] = {}
         for code, value in values:
             found.setdefault(code, []).append(value)

@@ -1,6 +1,6 @@
-"""How single values are written on the wire: instants, degrees and text (A11, A26, A27, A38, A64).
+"""How instants, degrees and text are written on the wire (A11, A26, A27, A38, A64).
 
-The only grammar of them: bodies, parameters, imports and cities' files all read and write by it.
+Bodies, parameters, imports and cities' files all use these functions, so that there is one grammar.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ FORM = "send it as 2026-03-01T09:30:00Z or with an offset such as -05:00"
 
 
 class NotAnInstant(ValueError):
-    """The text is not a date or time of any form that is read; says so in a sentence for the public."""
+    """The text is not a date or time in a known form. The error's text is a sentence for the public."""
 
     def __init__(self, text: str) -> None:
         super().__init__(f"{text[:60]!r} is not a date and time; {FORM}.")
@@ -30,10 +30,10 @@ class NotAnInstant(ValueError):
 def parse_instant(text: str, zone: tzinfo, *, end_of_day: bool = False) -> datetime:
     """The instant that `text` means, in UTC and whole seconds.
 
-    text        W3C datetime; also without seconds, with a fraction (cut), a lower-case t or z, a blank for
-                T, an offset without colon, or an unescaped "+" that arrived as a blank
-    zone        stands in where the text names none; a date alone means the day in this zone
-    end_of_day  a date alone means its last second instead of its first
+    text        a W3C datetime. Also accepted: no seconds, a fraction of a second (which is cut), a lower-case t or
+                z, a blank instead of T, an offset without a colon, and an unescaped "+" that arrived as a blank
+    zone        the time zone if the text names none; a date without a time is a day in this zone
+    end_of_day  whether a date without a time means its last second instead of its first
     Raises NotAnInstant.
     """
     if len(text) in (19, 20):
@@ -58,9 +58,9 @@ def parse_instant(text: str, zone: tzinfo, *, end_of_day: bool = False) -> datet
 
 @lru_cache(maxsize=8_192)
 def _usual_instant(text: str, zone: tzinfo) -> datetime | None:
-    """`2026-03-01T09:30:00`, with Z or without, at a third of the cost; None for any other form.
+    """Parse `2026-03-01T09:30:00`, with or without Z, three times as fast; None for any other form.
 
-    Rows often name one moment twice: what closed them also was their last change.
+    The cache helps because many imported rows have the same time twice: the closing was the last change.
     """
     if not (text[4] == text[7] == "-" and text[13] == text[16] == ":" and text[10] in "Tt " and text[19:] in "Zz"):
         return None
@@ -83,20 +83,21 @@ def _offset(text: str) -> tzinfo:
 
 
 def format_instant(instant: datetime) -> str:
-    """`2026-03-01T09:30:00Z`: UTC, no fraction, the form that every known client reads (A27)."""
+    """Write `2026-03-01T09:30:00Z`: UTC without a fraction, which every known client can read (A27)."""
     in_utc = instant if instant.tzinfo is UTC else instant.astimezone(UTC)
     return in_utc.isoformat()[:19] + "Z"
 
 
 _DECIMAL = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)", re.ASCII)
 LIMITS = {"lat": 90.0, "long": 180.0}
-"""The largest latitude and longitude, degrees; the smallest have a minus sign."""
+"""The largest latitude and longitude, degrees. The smallest are the same with a minus sign."""
 
 
 def parse_degrees(name: str, text: str) -> float:
-    """The decimal degrees in `text`; ValueError with a public sentence if it is none or out of range.
+    """Parse decimal degrees.
 
     name  lat or long
+    Raises ValueError, with a sentence for the public, if the text is no number or out of range.
     """
     limit = LIMITS[name]
     if not _DECIMAL.fullmatch(text) or len(text) > 40:
@@ -107,18 +108,18 @@ def parse_degrees(name: str, text: str) -> float:
     return degrees
 
 
-# What XML 1.0 cannot carry, lone surrogates and the two non-characters among it.
+# Characters that XML 1.0 cannot carry, including lone surrogates and the two non-characters.
 _UNPRINTABLE = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _LINE_END = re.compile(r"\r\n?")
 
 
 def clean_text(text: str) -> str:
-    """The text without what XML 1.0 forbids, with line ends as LF: safe in JSON and XML alike."""
-    if text.isprintable():  # nothing that XML forbids is, and no line end
+    """The text without characters that XML 1.0 forbids, and with LF for line ends."""
+    if text.isprintable():  # no character that XML forbids is printable, and no line end
         return text
     return _UNPRINTABLE.sub("", _LINE_END.sub("\n", text))
 
 
 def stripped(text: str) -> str:
-    """Cleaned, and without blanks around it."""
+    """The cleaned text without surrounding blanks."""
     return clean_text(text).strip()

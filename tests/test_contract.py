@@ -1,13 +1,15 @@
-"""What the house promises and no tool watches over. Each message says what was forgotten."""
+"""Rules of this repository that no other tool checks. Each message says what was forgotten."""
 
 from __future__ import annotations
 
 import ast
 import configparser
+import io
 import json
 import re
 import subprocess
 import sys
+import tokenize
 from collections.abc import Iterator
 from dataclasses import fields
 from functools import cache
@@ -341,13 +343,46 @@ def test_every_requirement_that_a_test_proves_exists() -> None:
             assert number in requirements(), f"{name} proves {number}, which spec/georeport-v2.md lacks"
 
 
-def test_every_rule_that_the_code_refers_to_exists() -> None:
-    spec = (REPOSITORY / "spec" / "georeport-v2.md").read_text(encoding="utf-8")
-    known = set(re.findall(r"^\| ([AC]\d+) \|", spec, re.MULTILINE))
-    for name, text in texts(".py"):
-        if name.startswith(tuple(f"{package}/" for package in PACKAGES)):
-            found = set(re.findall(r"\b[AC]\d{2,3}\b", text)) - known
-            assert not found, f"{name} refers to {sorted(found)}, which spec/georeport-v2.md lacks"
+REFERENCE = re.compile(r"(?<![\w%.:/-])(?:[ABCDEFJKNPST]\d{1,3}|(?<=\()R\d+)(?!\w|:\d|-)")
+"""A rule's number, such as A24, C203 or K9."""
+SECTION = re.compile(r"\((?:GeoReport )?\d\.\d+(?:, [^)]*)?\)|(?<!RFC \d{4}, )\bsections? \d")
+"""A section's number; no page of ours numbers its sections."""
+DECISIONS = re.compile(r"decisions?[ /]\(?\d{4}(?:(?:, | to | and )\d{4})*")
+
+
+def prose(name: str, text: str) -> str:
+    """What a file says to its readers: Markdown without code blocks; comments, docstrings and texts of Python."""
+    if name.endswith(".md"):
+        return re.sub(r"```.*?```", "", text, flags=re.DOTALL)
+    tokens = list(tokenize.generate_tokens(io.StringIO(text).readline))
+    comments = [
+        re.sub(r"noqa: [A-Z0-9, ]+", "", token.string) for token in tokens if token.type == tokenize.COMMENT
+    ]
+    strings = [token.string for token in tokens if token.type == tokenize.STRING]
+    if name.startswith("tests/"):  # other strings there are data
+        strings = [string for string in strings if string.startswith('"""')]
+    return "\n".join([*comments, *strings])
+
+
+def test_every_rule_that_a_text_refers_to_exists() -> None:
+    standard = (REPOSITORY / "spec" / "georeport-v2.md").read_text(encoding="utf-8")
+    known = set(re.findall(r"^\| ([AC]\d+) \|", standard, re.MULTILINE)) | set(requirements())
+    for name, text in texts(".py", ".md"):
+        found = set(REFERENCE.findall(prose(name, text))) - known
+        assert not found, f"{name} refers to {sorted(found)}, which neither georeport-v2.md nor extensions.md has"
+
+
+def test_no_text_refers_to_a_numbered_section() -> None:
+    for name, text in texts(".py", ".md"):
+        found = SECTION.search(prose(name, text))
+        assert not found, f"{name} refers to {found[0]}; name the rule, such as A24, or the page"
+
+
+def test_every_decision_that_a_text_refers_to_exists() -> None:
+    known = {path.name[:4] for path in (REPOSITORY / "spec" / "decisions").glob("[0-9]*.md")}
+    for name, text in texts(".py", ".md"):
+        found = {number for span in DECISIONS.findall(prose(name, text)) for number in re.findall(r"\d{4}", span)}
+        assert found <= known, f"{name} refers to decision {sorted(found - known)}, which spec/decisions/ lacks"
 
 
 def test_every_link_leads_to_a_file() -> None:

@@ -1,4 +1,4 @@
-"""Demoville: a made-up city that shows everything a declared jurisdiction can say."""
+"""Demoville: a made-up city that uses every key of a declared jurisdiction."""
 
 from open311.plugins import declared
 

@@ -1,4 +1,4 @@
-"""Who acts, on what, and what for: principals, their scopes and roles."""
+"""Access rights: principals, their roles and their scopes."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ ALL_JURISDICTIONS = "*"
 class Role(StrEnum):
     """What a principal may do.
 
-    APP       send requests
-    OPERATOR  everything; whoever can run commands on the server
+    APP       may send requests
+    OPERATOR  may do everything; every person who can run commands on the server is an operator
     """
 
     APP = "app"
@@ -26,17 +26,17 @@ class Scope:
     jurisdiction_id: str = ALL_JURISDICTIONS
 
     def covers(self, jurisdiction_id: str) -> bool:
-        """Whether a city is among them."""
+        """Whether the scope includes this city."""
         return self.jurisdiction_id in (ALL_JURISDICTIONS, jurisdiction_id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Principal:
-    """Somebody who acts and is known: the actor of events.
+    """An authenticated actor. Its text is the `actor` of events.
 
     kind     key or shell
-    number   of the key; 0 for others
-    is_test  what it sends is never routed or listed
+    number   the key's number; 0 for the shell
+    is_test  whether its requests are tests, which are never routed or listed
     """
 
     kind: str
@@ -50,4 +50,4 @@ class Principal:
 
 
 SHELL = Principal(kind="shell", role=Role.OPERATOR)
-"""Whoever runs a command of `open311` on the server."""
+"""The person who runs a command of `open311` on the server."""

@@ -19,7 +19,7 @@ _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the reporter answered to one question: one value, or several keys of a multivaluelist."""
+    """The reporter's answer to one question: one value, or several keys of a multivaluelist."""
 
     code: str
     values: tuple[str, ...]
@@ -27,7 +27,12 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnswerPolicy:
-    """How strictly answers are read, and the zone for datetimes that name none."""
+    """How strictly answers are checked.
+
+    zone            the time zone of datetimes that name none
+    refuse_unknown  whether an answer to an unknown attribute is an error
+    accept_labels   whether a list answer may be a value's name instead of its key
+    """
 
     zone: tzinfo
     refuse_unknown: bool = False
@@ -37,10 +42,10 @@ class AnswerPolicy:
 def check_answers(
     service: Service, sent: Mapping[str, Sequence[str]], policy: AnswerPolicy
 ) -> tuple[tuple[Answer, ...], list[Problem]]:
-    """The answers worth storing, in the definition's order, and one problem for each thing wrong.
+    """The valid answers, in the definition's order, and a problem for each fault.
 
-    sent  attribute code -> the values as they came; blank values count as absent
-    Every problem's text starts with the attribute's code, as Spot's clients expect (A09).
+    sent  attribute code -> the values as sent; blank values are ignored
+    Every problem's text starts with the attribute's code, as clients of the app Spot expect (A09).
     """
     answers: list[Answer] = []
     problems: list[Problem] = []
@@ -76,7 +81,7 @@ def _problems(attribute: Attribute, values: tuple[str, ...], policy: AnswerPolic
 
 
 def _fault(attribute: Attribute, value: str, policy: AnswerPolicy) -> str:
-    """What is wrong with one value, "" if nothing."""
+    """What is wrong with one value; "" if nothing is."""
     if len(value) > MAX_ANSWER_CHARACTERS:
         return f"is longer than {MAX_ANSWER_CHARACTERS} characters; shorten it"
     if attribute.datatype.is_list:
@@ -107,7 +112,7 @@ def _key(attribute: Attribute, value: str, policy: AnswerPolicy) -> str | None:
 
 
 def _canonical(attribute: Attribute, values: tuple[str, ...], policy: AnswerPolicy) -> tuple[str, ...]:
-    """Keys for lists (each once, in the order sent), the text as it came for the rest."""
+    """The values to store: of a list the keys, each once, in the order sent; otherwise the text as sent."""
     if not attribute.datatype.is_list:
         return values
     keys = (_key(attribute, value, policy) for value in values)
@@ -115,7 +120,7 @@ def _canonical(attribute: Attribute, values: tuple[str, ...], policy: AnswerPoli
 
 
 def _problem(attribute: Attribute, sentence: str) -> Problem:
-    """Spot's form: the code, a blank, what is wrong; the whole stands in the message (A09)."""
+    """A problem in the form that clients of Spot expect: the message is the code, a blank and the fault (A09)."""
     return Problem("", f"{attribute.code} {sentence}.")
 
 

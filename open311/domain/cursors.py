@@ -1,4 +1,4 @@
-"""Cursors: opaque texts that say where a reader goes on. One codec for all of them."""
+"""Cursors: opaque texts that tell the server where a reader continues. All cursors have one encoding."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from open311.domain.search import PageKey, RequestSearch, Sort, Window
 
 
 def encode_cursor(*parts: object) -> str:
-    """A URL-safe text that holds the parts, which are texts, whole numbers or None."""
+    """A URL-safe text that holds the parts. A part is a text, a whole number or None."""
     return urlsafe_b64encode(orjson.dumps(parts)).decode().rstrip("=")
 
 
 def decode_cursor(text: str) -> list[Any]:
-    """The parts that a cursor holds. ValueError where it is none."""
+    """The parts that a cursor holds. Raises ValueError if the text is no cursor."""
     found = orjson.loads(urlsafe_b64decode(text + "=" * (-len(text) % 4)))
     if not isinstance(found, list):
         raise ValueError(text)
@@ -32,9 +32,9 @@ def is_bigint(value: object) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageCursor:
-    """Where a page of a list ended: the next one begins there, whatever was added or changed meanwhile.
+    """The end of a page (keyset pagination). The next page begins there, even if requests are added meanwhile.
 
-    It carries the order and the windows of the first page, because "the last 90 days" moves on.
+    The cursor holds the order and the windows of the first page, because "the last 90 days" depends on the time.
     """
 
     sort: Sort
@@ -44,12 +44,12 @@ class PageCursor:
 
     @classmethod
     def behind(cls, search: RequestSearch, after: PageKey) -> PageCursor:
-        """The cursor of the page that follows the item with this key."""
+        """The cursor of the page that begins after the item with this key."""
         return cls(sort=search.sort, after=after, requested=search.requested, changed=search.changed)
 
     @classmethod
     def read(cls, text: str) -> PageCursor:
-        """The cursor in `text`. ValueError where it is none."""
+        """Decode a cursor. Raises ValueError if the text is no cursor."""
         try:
             sort, at, number, *bounds = decode_cursor(text)
             start, end, changed_start, changed_end = map(_instant, bounds)

@@ -1,4 +1,4 @@
-"""Ids and tokens that we give out: opaque, case-sensitive, safe in any URL (A70)."""
+"""The ids, tokens and keys that the server makes: opaque, case-sensitive, safe in any URL (A70)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _SAFE = re.compile(r"[A-Za-z0-9_-]*")
 
 
 def check_pattern(pattern: str) -> str:
-    """What is wrong with an id pattern such as `SR{yy}-{number:08}`; "" if nothing."""
+    """What is wrong with an id pattern such as `SR{yy}-{number:08}`; "" if nothing is."""
     if "{number" not in pattern:
         return "must contain {number}, or two requests would get the same id"
     unknown = {match["name"] for match in _FIELD.finditer(pattern)} - _PLACEHOLDERS
@@ -24,16 +24,16 @@ def check_pattern(pattern: str) -> str:
 
 
 def format_id(pattern: str, number: int, at: datetime) -> str:
-    """The id for a running number: `SR{yy}-{number:08}` -> `SR26-00000042`."""
+    """The id for a request's number: `SR{yy}-{number:08}` -> `SR26-00000042`."""
     values = {"number": str(number), "year": f"{at.year:04}", "yy": f"{at.year % 100:02}"}
     return _FIELD.sub(lambda match: values[match["name"]].rjust(int(match["width"] or 0), "0"), pattern)
 
 
 def new_token() -> str:
-    """A token for a batch request; 128 bits, so that nobody meets another's by trying."""
+    """A token for a batch request, with 128 random bits, so that nobody can guess it."""
     return secrets.token_hex(16)
 
 
 def new_api_key() -> str:
-    """An api_key; 192 bits, URL-safe."""
+    """An api_key with 192 random bits, URL-safe."""
     return secrets.token_urlsafe(24)

@@ -1,4 +1,4 @@
-"""Where a request is: what the caller sent, checked but kept as sent (A04, A38). Degrees, WGS 84."""
+"""The place of a request: checked, but stored as the caller sent it (A04, A38). Degrees, WGS 84."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from schemas.values import parse_degrees
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """A location in any of the standard's three ways, or several at once.
+    """A location: coordinates, an address, the id of an address, or several of these.
 
-    lat, long  degrees, both or neither; 0 is a coordinate
+    lat, long  degrees; both are set or both are None; 0 is a valid coordinate
     """
 
     lat: float | None = None
@@ -24,12 +24,12 @@ class Place:
 
     @property
     def has_point(self) -> bool:
-        """Whether there are coordinates."""
+        """Whether the place has coordinates."""
         return self.lat is not None and self.long is not None
 
     @property
     def point(self) -> tuple[float, float] | None:
-        """(long, lat), the order Shapely and GeoJSON want."""
+        """(long, lat), in the order of Shapely and GeoJSON; None without coordinates."""
         if self.lat is None or self.long is None:
             return None
         return (self.long, self.lat)
@@ -38,7 +38,7 @@ class Place:
 def read_place(
     *, lat: str = "", long: str = "", address: str = "", address_id: str = ""
 ) -> tuple[Place, list[Problem]]:
-    """The place a POST names, and everything that is wrong with it."""
+    """The place that a POST names, and a problem for each fault."""
     problems = list(_half_point(lat, long))
     degrees: dict[str, float] = {}
     for name, text in (("lat", lat), ("long", long)):

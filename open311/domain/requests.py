@@ -1,4 +1,4 @@
-"""Service requests as values: what is stored, what the public sees, what a POST answers."""
+"""Service requests as values: the stored record, its public fields, a POST and its answer."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MAX_DESCRIPTION_CHARACTERS = 4_000
 
 
 class Status(StrEnum):
-    """The standard's two words; finer states belong to `extended_attributes` (A23)."""
+    """The standard's two states. More detailed ones belong in `extended_attributes` (A23)."""
 
     OPEN = "open"
     CLOSED = "closed"
@@ -21,7 +21,7 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reporter:
-    """Who sent a request. Never leaves by a public route (A16)."""
+    """The person who sent a request. No public route shows these fields (A16)."""
 
     email: str = ""
     first_name: str = ""
@@ -36,9 +36,10 @@ class Reporter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublicRequest:
-    """The public side of a request: the standard's fields and nothing more.
+    """The public fields of a request, as the standard has them.
 
-    requested_at, updated_at, expected_at  UTC, whole seconds; updated_at is the closing time once closed (A34)
+    requested_at, updated_at, expected_at  UTC, whole seconds
+    updated_at  of a closed request: the closing time (A34)
     """
 
     service_request_id: str
@@ -58,7 +59,7 @@ class PublicRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExtendedAttributes:
-    """What we show of a request beyond the standard (spec/extensions.md)."""
+    """Public fields of a request that the standard does not have (spec/extensions.md, E3)."""
 
     detailed_status: str = ""
     outcome: str = ""
@@ -82,7 +83,13 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class NamedAnswer:
-    """One answer with the words around it: code, question, key or text, the key's name."""
+    """One answer with the texts to show it.
+
+    code   the attribute's code
+    label  the question
+    value  the key or text that was sent
+    name   the key's name; of free text, the text itself
+    """
 
     code: str
     label: str
@@ -92,7 +99,7 @@ class NamedAnswer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Extras:
-    """All that `extensions=` can add to a request."""
+    """All fields that `extensions=` can add to a request (spec/extensions.md, E1)."""
 
     extended_attributes: ExtendedAttributes
     notes: tuple[Note, ...] = ()
@@ -101,9 +108,9 @@ class Extras:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submission:
-    """A POST's fields, cleaned, before they are checked against the catalogue.
+    """The fields of a POST, cleaned but not yet checked against the catalogue.
 
-    lat, long   as sent, still text
+    lat, long   the text as sent
     attributes  attribute code -> values in the order sent
     """
 
@@ -121,7 +128,7 @@ class Submission:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
-    """What a POST answers: an id, a token, or neither (A02, A03)."""
+    """The answer to a POST: an id, a token, or neither (A02, A03)."""
 
     service_request_id: str = ""
     token: str = ""
@@ -131,7 +138,7 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenState:
-    """What is known of a token: resolved with an id, failed with a reason, or neither yet (A12, A13)."""
+    """The state of a token: resolved to an id, failed with a reason, or neither yet (A12, A13)."""
 
     token: str
     service_request_id: str = ""
@@ -142,10 +149,10 @@ class Visibility(StrEnum):
     """Who can see a request.
 
     PUBLIC     everybody
-    HELD       staff alone, until somebody has looked at it
-    UNLISTED   whoever knows its id: requests of test keys (A33)
-    PRIVATE    staff alone
-    WITHDRAWN  staff alone; it was public, and should not have been
+    HELD       only staff, until a person has reviewed it
+    UNLISTED   everybody who knows its id; for requests of test keys (A33)
+    PRIVATE    only staff
+    WITHDRAWN  only staff; it was public by mistake
     """
 
     PUBLIC = "public"
@@ -162,19 +169,22 @@ class Visibility(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestRecord:
-    """A request as it is kept, the reporter apart.
+    """A request as it is stored, without its reporter.
 
-    number              ours, never shown; orders requests of the same second
-    service_request_id  "" while a token stands for it, and for blackbox services
-    department          code; "" where only `agency_responsible` is known, and for test keys
-    agency_responsible  the name that came with an import; "" to show the department's
-    is_outside          the point lies outside the boundary, and the city flags such rather than refuse them
-    updated_at          as shown: the closing time once closed (A34); `changed_at` is the true last change
-    detailed_status     the back office's own word; outcome: what came of it, once closed
-    areas               names of the jurisdiction's areas that held the point when it was reported
-    source              api, import or example; channel: how it came to the city (api, phone, web, …)
-    possible_duplicate_of  service_request_id of an earlier request nearby, when this one came; "" for none
-    version             grows with each change, from 1
+    number              internal and never shown; orders requests of the same second
+    service_request_id  "" while only its token is known, and for blackbox services
+    department          code; "" if only `agency_responsible` is known, and for requests of test keys
+    agency_responsible  the name from an import; "" to show the department's name
+    is_outside          the point lies outside the boundary of a city that flags such requests
+    updated_at          as shown; of a closed request the closing time (A34)
+    changed_at          when it really changed last
+    detailed_status     the status in the back office's words
+    outcome             the result of a closed request
+    areas               names of the areas around the point at the time of the report
+    source              api, import or example
+    channel             how the request reached the city: api, phone, web, …
+    possible_duplicate_of  service_request_id of an earlier request nearby, found when this one came; "" for none
+    version             1 at first; grows by 1 with each change
     """
 
     jurisdiction_id: str
@@ -207,7 +217,7 @@ class RequestRecord:
     version: int = 1
 
     def __post_init__(self) -> None:
-        """Keep the instants in order, whatever two clocks say: searches rely on it."""
+        """Put the three instants in order, because clocks may differ and searches rely on that order."""
         if not self.requested_at <= self.updated_at <= self.changed_at:
             updated_at = max(self.requested_at, self.updated_at)
             object.__setattr__(self, "updated_at", updated_at)

@@ -1,4 +1,4 @@
-"""Which department gets a request: a table by service code, refined by answers and areas, else triage."""
+"""Which department gets a request: the first rule that fits, else the service's own department, else triage."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from open311.domain.services import Service
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """A request that has been checked and is not stored yet: all that routing may look at."""
+    """A checked request that is not stored yet. Routing knows these fields and no others."""
 
     service: Service
     place: Place
@@ -22,16 +22,16 @@ class Draft:
     requested_at: datetime | None = None
 
     def answered(self, code: str) -> tuple[str, ...]:
-        """The values given for one attribute; empty if none."""
+        """The values of the answer to one attribute; empty without an answer."""
         return next((answer.values for answer in self.answers if answer.code == code), ())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """A refinement: when everything it names fits, its department gets the request.
+    """An exception to the services' own departments. If all its conditions fit, its department gets the request.
 
     service  a service code, or "" for any
-    answers  attribute code -> the values any of which fits; all attributes must fit
+    answers  attribute code -> values; the answer must be one of them, for every attribute
     area     the name of one of the jurisdiction's areas, or "" for anywhere
     """
 
@@ -49,7 +49,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """Where a request goes and why. `is_triage` when no rule fitted and a person has to decide."""
+    """The department of a request and the reason. `is_triage` if no rule fits and a person has to decide."""
 
     department: str
     reason: str
@@ -58,7 +58,7 @@ class Route:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One line of an explanation: a rule that was looked at and whether it fitted."""
+    """One line of an explanation: a rule that was tried, whether it fits, and why."""
 
     rule: str
     department: str
@@ -69,10 +69,10 @@ class Step:
 def explain(
     draft: Draft, rules: Iterable[Rule], triage: str, in_area: Callable[[str, tuple[float, float]], bool]
 ) -> list[Step]:
-    """Every rule that was looked at, in order, ending with the one that wins.
+    """Every rule that was tried, in order. The last one fits and decides.
 
-    rules    refinements, first fit wins; then the service's own department; then `triage`
-    in_area  whether a named area holds a (long, lat) point
+    rules    tried first; then the service's own department, then `triage`
+    in_area  whether a named area contains a (long, lat) point
     """
     steps: list[Step] = []
     for rule in rules:
@@ -106,6 +106,6 @@ def _misfit(rule: Rule, draft: Draft, in_area: Callable[[str, tuple[float, float
 
 
 def decide(steps: list[Step]) -> Route:
-    """The route that the last step of an explanation stands for."""
+    """The route that an explanation's last step decides."""
     last = steps[-1]
     return Route(department=last.department, reason=last.rule, is_triage=last.rule == "triage")

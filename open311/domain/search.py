@@ -1,4 +1,4 @@
-"""What a list of requests was asked for, as a value: testable without SQL."""
+"""Searches for requests as values, which can be tested without SQL."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SpanPolicy = Literal["refuse", "clamp", "allow"]
 
 
 class Sort(StrEnum):
-    """The orders a list can come in; a minus sign means newest first (A28)."""
+    """The orders of a list. A minus sign means newest first (A28)."""
 
     REQUESTED_DESC = "-requested"
     REQUESTED = "requested"
@@ -27,13 +27,13 @@ class Sort(StrEnum):
 
     @property
     def is_descending(self) -> bool:
-        """Whether the newest comes first."""
+        """Whether the order is newest first."""
         return self.value.startswith("-")
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Both ends included; None is open."""
+    """A span of time, both ends included; None means without limit."""
 
     start: datetime | None = None
     end: datetime | None = None
@@ -41,7 +41,7 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Circle:
-    """Within `radius_m` metres of a point in degrees."""
+    """All points within `radius_m` metres of a centre, which is in degrees."""
 
     long: float
     lat: float
@@ -50,7 +50,7 @@ class Circle:
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """Degrees; `west` greater than `east` means across the antimeridian."""
+    """A box in degrees. If `west` is greater than `east`, it crosses the antimeridian."""
 
     west: float
     south: float
@@ -59,9 +59,9 @@ class Box:
 
 
 def box_around(circle: Circle) -> Box:
-    """A box that holds the circle: what an index can look up before distances are measured.
+    """A box that contains the circle. An index finds the points in the box before distances are measured.
 
-    It may cross the antimeridian; near a pole it has all longitudes.
+    The box may cross the antimeridian. Near a pole it has all longitudes.
     """
     metres_per_degree = 110_500.0  # a little less than the shortest degree of latitude, so boxes are generous
     reach = circle.radius_m / metres_per_degree
@@ -76,7 +76,7 @@ def box_around(circle: Circle) -> Box:
 
 
 def halves(box: Box) -> tuple[Box, ...]:
-    """The box as one or two that do not cross the antimeridian."""
+    """The box, divided in two if it crosses the antimeridian."""
     if box.west <= box.east:
         return (box,)
     return (Box(box.west, box.south, 180.0, box.north), Box(-180.0, box.south, box.east, box.north))
@@ -84,7 +84,7 @@ def halves(box: Box) -> tuple[Box, ...]:
 
 @dataclass(frozen=True, slots=True)
 class PageKey:
-    """Where a page ends: the last item's instant in the order of the list, and its number."""
+    """The key of a page's last item: its instant, by which the list is ordered, and its number."""
 
     at: datetime
     number: int
@@ -92,19 +92,22 @@ class PageKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestSearch:
-    """Which requests, in which order, which page of them.
+    """The filters, the order and the page of a list.
 
-    ids            service_request_ids; when given, the other filters are not looked at (A19)
+    ids            service_request_ids; if there are any, all other filters are ignored (A19)
     service_codes  any of these; None for all, empty for none
-    agency         agency_responsible, letter for letter; "" for all; area: the name of one
+    agency         agency_responsible, letter for letter; "" for all
+    area           an area's name; "" for all
     has_media      with or without a picture; None for both
-    words          folded text that must be found, in PostgreSQL's `language`; "" for all
-    requested      bounds on requested_datetime; changed: on the last change of any kind
+    words          folded text to search for; "" for all
+    language       PostgreSQL's text search configuration for `words`
+    requested      bounds on requested_datetime
+    changed        bounds on the last change of any kind
     after          the key after which the page begins; `page` counts from there
     page           from 1
-    is_counted     whether the caller wants to know how many there are on all pages
-    asked_at       when the search was asked for, if known. It only helps to plan the query, so searches that
-                   differ in this alone are equal
+    is_counted     whether the caller wants the number of requests on all pages
+    asked_at       the time of the call, if known. It helps to plan the query and does not change its result, so
+                   two searches that differ only in `asked_at` are equal
     """
 
     jurisdiction_id: str
@@ -129,16 +132,17 @@ class RequestSearch:
 
     @property
     def is_void(self) -> bool:
-        """Whether nothing can match."""
+        """Whether no request can match."""
         return self.service_codes == ()
 
 
 def requested_window(
     start: datetime | None, end: datetime | None, now: datetime, policy: SpanPolicy
 ) -> tuple[Window, list[Problem]]:
-    """The window on requested_datetime that a list answers for, and what is wrong with it (A24, A25).
+    """The window on requested_datetime of a list, and a problem if its dates are wrong (A24, A25).
 
-    Neither given: the last 90 days. One given: 90 days from it, cut at `now`.
+    Without dates, the window is the last 90 days. With one date, it is the 90 days before or after that date, but
+    ends at `now`. `policy` says what happens to longer windows; with `allow`, one date leaves the other end open.
     """
     if start is None and end is None:
         return Window(now - WINDOW, None), []
@@ -164,7 +168,7 @@ def _one_sided(start: datetime | None, end: datetime | None, now: datetime, poli
 
 
 def _after(start: datetime) -> datetime:
-    """The far end of a window, within the calendar."""
+    """90 days after `start`, or the last instant that a datetime can hold."""
     last = datetime.max.replace(tzinfo=UTC)
     return start + WINDOW if last - start > WINDOW else last
 

@@ -1,4 +1,4 @@
-"""Services, their attributes and the departments behind them: what a city offers (GeoReport 1.2, 1.3)."""
+"""The catalogue of a city: its services, their attributes, departments and translations."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from enum import StrEnum
 
 
 class ServiceType(StrEnum):
-    """How a POST is answered: with an id, with a token, or with a notice only (A03)."""
+    """The answer to a POST: an id, a token, or only a notice (A03)."""
 
     REALTIME = "realtime"
     BATCH = "batch"
@@ -16,7 +16,7 @@ class ServiceType(StrEnum):
 
 
 class Datatype(StrEnum):
-    """The six datatypes of an attribute (1.3)."""
+    """The standard's six datatypes of an attribute."""
 
     STRING = "string"
     NUMBER = "number"
@@ -27,13 +27,13 @@ class Datatype(StrEnum):
 
     @property
     def is_list(self) -> bool:
-        """Whether the answer is one or more of the attribute's keys."""
+        """Whether an answer is one or more keys of the attribute's values."""
         return self in (Datatype.SINGLEVALUELIST, Datatype.MULTIVALUELIST)
 
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """One choice of a list attribute: the key that is sent and the name that is shown (A08)."""
+    """One choice of a list attribute: the key, which apps send, and the name, which apps show (A08)."""
 
     key: str
     name: str
@@ -41,10 +41,10 @@ class Value:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attribute:
-    """One question of a service. Its order is its place among the service's attributes (A53).
+    """One question of a service. Its `order` on the wire is its place among the service's attributes (A53).
 
-    public  whether answers may be shown to everybody; None: those of the two list datatypes, as a key is never
-            personal and free text may be
+    public  whether everybody may see the answers. None means yes for the two list datatypes and no for free text,
+            because free text may be personal and a key never is
     """
 
     code: str
@@ -58,13 +58,13 @@ class Attribute:
 
     @property
     def is_public(self) -> bool:
-        """Whether answers may be shown to everybody."""
+        """Whether everybody may see the answers."""
         return self.datatype.is_list if self.public is None else self.public
 
 
 @dataclass(frozen=True, slots=True)
 class Department:
-    """Who does the work. The name is public: it is what `agency_responsible` says."""
+    """A department of the city. Its name is public, as `agency_responsible`."""
 
     code: str
     name: str
@@ -72,10 +72,10 @@ class Department:
 
 @dataclass(frozen=True, slots=True)
 class Vicinity:
-    """How near in place and time an earlier request of the same service may be the same thing.
+    """How near, in place and time, an earlier request of the same service may be a duplicate.
 
-    radius_m  metres; 0: two requests are never the same thing
-    days      how long ago the earlier one may have been made, or closed
+    radius_m  metres; 0: no request is a duplicate
+    days      how many days ago the earlier request may have been made or closed
     """
 
     radius_m: float = 50.0
@@ -84,9 +84,9 @@ class Vicinity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """One kind of request a city takes. Codes are opaque, case-sensitive text.
+    """One kind of request that citizens can send. Codes are opaque, case-sensitive text.
 
-    duplicates  where to look for the same thing reported before; None: as the jurisdiction says
+    duplicates  how near an earlier request may be a duplicate; None for the jurisdiction's limits
     """
 
     code: str
@@ -102,13 +102,13 @@ class Service:
 
     @property
     def has_metadata(self) -> bool:
-        """True if there is anything to show in the definition (A50)."""
+        """Whether the service's definition has any attributes (A50)."""
         return bool(self.attributes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttributeTranslation:
-    """Texts of one attribute in another language; "" and absent keys fall back."""
+    """An attribute's texts in another language. For "" and absent keys, the original text is shown."""
 
     description: str = ""
     datatype_description: str = ""
@@ -117,7 +117,7 @@ class AttributeTranslation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceTranslation:
-    """Texts of one service in another language; "" falls back, string by string."""
+    """A service's texts in another language. For "", the original text is shown."""
 
     name: str = ""
     description: str = ""
@@ -128,14 +128,14 @@ class ServiceTranslation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Translation:
-    """A catalogue's texts in one language: services by code, groups by their name."""
+    """A catalogue's texts in one language: services by code, groups by their original name."""
 
     services: Mapping[str, ServiceTranslation] = field(default_factory=dict)
     groups: Mapping[str, str] = field(default_factory=dict)
 
 
 def translate(service: Service, translation: Translation) -> Service:
-    """The service with every text that `translation` has; codes and keys never change."""
+    """The service with its texts replaced by those of `translation`. Codes and keys never change."""
     group = translation.groups.get(service.group) or service.group
     texts = translation.services.get(service.code)
     if texts is None:
@@ -155,9 +155,9 @@ def translate(service: Service, translation: Translation) -> Service:
 
 
 def translate_all(services: Iterable[Service], translations: Sequence[Translation]) -> tuple[Service, ...]:
-    """All services in the first of several languages that has each string.
+    """All services, each text in the first of several languages that has it.
 
-    translations  best language first; what none has stays in the catalogue's own language
+    translations  the preferred language first; a text that is in none of them stays in the catalogue's language
     """
     translated = tuple(services)
     for translation in reversed(translations):

@@ -1,4 +1,4 @@
-"""Text as people type it: cleaned so that no document breaks and both formats say the same (A11, A64)."""
+"""Cleaning text that people typed, so that JSON and XML can both carry it unchanged (A11, A64)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["clean_text", "folded", "is_single_line", "stripped"]
 
 
 def folded(text: str) -> str:
-    """The text as a search sees it: without accents and case, so that "cafe" finds "Café"."""
+    """The text without accents and in lower case, so that a search for "cafe" finds "Café"."""
     if text.isascii():
         return text.casefold()
     parts = unicodedata.normalize("NFKD", text)
@@ -18,5 +18,5 @@ def folded(text: str) -> str:
 
 
 def is_single_line(text: str) -> bool:
-    """Whether a `string` answer keeps to one line (A10)."""
+    """Whether the text has no line break, as answers of the datatype `string` must (A10)."""
     return "\n" not in text and "\r" not in text

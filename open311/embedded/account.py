@@ -26,8 +26,8 @@ class ServerAccount:
     def find(cls, data: Path) -> ServerAccount:
         """The owner of existing data; without data the user of this process or, if that is root, `postgres`.
 
-        Raises PermissionError when another user owns the data and this process is not root's, `Misconfigured`
-        when there is no user `postgres`.
+        Raises PermissionError if another user owns the data and this process does not run as root, and
+        `Misconfigured` if there is no user `postgres`.
         """
         uid = os.geteuid()
         if data.exists() and (owner := data.stat().st_uid) not in {0, uid}:
@@ -46,16 +46,16 @@ class ServerAccount:
 
     @property
     def uid(self) -> int:
-        """Its user id."""
+        """The server user's id."""
         return os.geteuid() if self.other is None else self.other.pw_uid
 
     @property
     def name(self) -> str:
-        """Its name, for messages."""
+        """The server user's name, for messages."""
         return pwd.getpwuid(self.uid).pw_name
 
     def process_arguments(self) -> dict[str, Any]:
-        """Arguments of `subprocess` that start a child as this user, without PG* and locale variables of ours."""
+        """Arguments for `subprocess` to start a child as this user, without our PG* and locale variables."""
         env = {key: value for key, value in os.environ.items() if not key.startswith(("PG", "LC_", "LANG"))}
         env["LC_ALL"] = "C"
         arguments: dict[str, Any] = {"env": env, "cwd": "/", "umask": 0o077, "close_fds": True}
@@ -72,7 +72,7 @@ class ServerAccount:
         self.take(folder)
 
     def can_enter(self, folder: Path) -> bool:
-        """Whether this user may enter a folder. Tested by a child of that user: any folder above may be closed."""
+        """Whether this user can enter a folder. A child process tries it, because a parent folder may be closed."""
         if self.other is None:
             return True
         tested = subprocess.run(  # noqa: S603 (no word of the command comes from outside)

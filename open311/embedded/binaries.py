@@ -29,10 +29,10 @@ Do one of these:
 
 
 def find_binaries() -> Path | None:
-    """The folder with initdb, postgres and pg_ctl of a PostgreSQL that has PostGIS; None when there is none.
+    """The folder with initdb, postgres and pg_ctl of a PostgreSQL that has PostGIS; None if there is none.
 
-    Looks at PG_BINDIR, then in Debian's folders (newest first), in Homebrew's and where `pg_config` points.
-    Raises `Misconfigured` when PG_BINDIR is set and has no such programs: a wrong PG_BINDIR is never ignored.
+    Searches PG_BINDIR, then Debian's folders (newest first), Homebrew's folders and the folder of `pg_config`.
+    Raises `Misconfigured` if PG_BINDIR is set but has no such programs.
     """
     chosen = os.environ.get("PG_BINDIR")
     if chosen and not _has_postgis(Path(chosen)):
@@ -41,11 +41,11 @@ def find_binaries() -> Path | None:
 
 
 def matching_binaries(preferred: Path | None, data: Path, *, home: Path) -> Path:
-    """The folder with the programs for a cluster's data: PostgreSQL reads the data of its own major version only.
+    """The folder with the programs of the major version that made the data, because no other version can read it.
 
-    preferred  taken when its version fits, or when there is no data yet; None looks with `find_binaries`
-    home       the cluster's folder, for the message
-    Raises `Misconfigured` when no PostgreSQL with PostGIS fits.
+    preferred  used if its version matches or there is no data yet; None for the result of `find_binaries`
+    home       the cluster's folder, for the error
+    Raises `Misconfigured` if no PostgreSQL with PostGIS matches.
     """
     preferred = preferred or find_binaries()
     if preferred is None:
@@ -68,8 +68,8 @@ def matching_binaries(preferred: Path | None, data: Path, *, home: Path) -> Path
 def install_binaries(say: Callable[[str], None]) -> Path:
     """Install Debian's PostGIS packages, as root or with a sudo that needs no password, and return their folder.
 
-    say  gets one line before the long part; 130 MB come over the network
-    Raises `Misconfigured` with the ways out when this machine does not allow it, or when apt-get fails.
+    say  called with one line before the download of 130 MB
+    Raises `Misconfigured`, with advice, if this machine does not allow it or apt-get fails.
     """
     apt = shutil.which("apt-get")
     if apt is None:
@@ -108,7 +108,7 @@ def _has_postgis(bin_dir: Path) -> bool:
 
 
 def _major_version(bin_dir: Path) -> str:
-    """Such as "15", from "postgres (PostgreSQL) 15.20 (Debian …)"; "" when there is no version in it."""
+    """The major version, such as "15" from "postgres (PostgreSQL) 15.20 (Debian …)"; "" if it is unknown."""
     match = re.search(r"\) (\d+)", output_of(str(bin_dir / "postgres"), "--version"))
     return match[1] if match else ""
 
@@ -118,7 +118,7 @@ def _number(text: str) -> float:
 
 
 def _root_prefix() -> list[str] | None:
-    """The words that run a command as root, none where we are root; None without root and a passwordless sudo."""
+    """The words to put before a command to run it as root; None if neither root nor a passwordless sudo."""
     if os.geteuid() == 0:
         return []
     sudo = shutil.which("sudo")
@@ -126,7 +126,7 @@ def _root_prefix() -> list[str] | None:
 
 
 def _run_apt(command: list[str]) -> subprocess.CompletedProcess[str]:
-    """Run apt-get, and wait while another apt-get runs: apt's own lock timeout does not cover `update`."""
+    """Run apt-get. Wait while another apt-get runs, because apt's own lock timeout does not apply to `update`."""
     give_up_at = time.monotonic() + APT_LOCK_S
     while True:
         done = subprocess.run(  # noqa: S603 (no word of the command comes from outside)

@@ -1,4 +1,4 @@
-"""A cluster that processes share: the first holder starts the server, the last one stops it."""
+"""A cluster that several processes share. The first holder starts the server, the last one stops it."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ GATE_S = 180.0
 class Cluster:
     """A private PostgreSQL with PostGIS below `home`, shared by every process that holds it.
 
-    home     folder such as var/pg; made when missing; each home is one cluster
-    durable  False for tests: a power cut may cost the data, a killed server does not
-    bin_dir  the PostgreSQL programs; None looks for them with `find_binaries`
-    settings  PostgreSQL's own, beside ours or instead of them; a running server keeps those it was started with
+    home      folder such as var/pg, which is made if it is missing; each home is one cluster
+    durable   False for tests: the data survives a killed server, but maybe not a power cut
+    bin_dir   folder of the PostgreSQL programs; None for the result of `find_binaries`
+    settings  settings of PostgreSQL, which override ours; they have no effect on a server that already runs
 
-    In a process of root the server runs as the owner of existing data, else as the user `postgres`. Child
-    processes need `url` or `dsn` only. Every method raises `Misconfigured` when this machine prevents what it
-    does; the methods about databases also raise psycopg2's errors.
+    If this process is root's, the server runs as the owner of existing data, else as the user `postgres`. Child
+    processes need only `url` or `dsn`. Every method raises `Misconfigured` if this machine does not allow what the
+    method does. The methods for databases also raise psycopg2's errors.
     """
 
     def __init__(
@@ -57,10 +57,10 @@ class Cluster:
         self.release()
 
     def hold(self) -> None:
-        """Keep the server running until `release`; start it, and create it, when needed.
+        """Keep the server running until `release`. Create and start it if necessary.
 
-        Holding twice is holding once. A process that is killed no longer holds, but it does not stop the server:
-        the next last holder does.
+        A second call has no effect. A process that is killed no longer holds the cluster, but it does not stop the
+        server. The server then runs until another holder is the last one to release it.
         """
         if self._own_hold() is None:
             holders = self._server.files.holders
@@ -73,9 +73,9 @@ class Cluster:
             raise
 
     def release(self) -> None:
-        """Stop holding; the last holder stops the server, which ends its sessions at once (fast shutdown).
+        """Release the cluster. The last holder stops the server, which ends all sessions (fast shutdown).
 
-        Does nothing in a process that does not hold, such as a fork of the holder.
+        Has no effect in a process that does not hold the cluster, such as a fork of the holder.
         """
         hold = self._own_hold()
         if hold is None:
@@ -89,10 +89,10 @@ class Cluster:
                 hold.end()
 
     def ensure_running(self) -> None:
-        """Start the server unless it answers; a supervisor calls this again and again.
+        """Start the server unless it answers. A supervisor calls this regularly.
 
-        Hold first, or nobody will stop the server. Repairs what kill -9 left behind. Takes some milliseconds when
-        the server is up, and up to `RECOVERY_S` seconds when it has much to recover.
+        Call `hold` first, or no process will stop the server. This also cleans up after kill -9. It takes some
+        milliseconds if the server is up, and up to `RECOVERY_S` seconds if the server has much to recover.
         """
         if self._server.is_up():
             return
@@ -102,11 +102,11 @@ class Cluster:
                 self._server.start()
 
     def url(self, database: str) -> str:
-        """The SQLAlchemy URL of a database; it names a path, so it works on this machine only."""
+        """The SQLAlchemy URL of a database. It contains the path of a socket, so it works only on this machine."""
         return databases.make_url(self._sockets, database)
 
     def dsn(self, database: str) -> str:
-        """The libpq connection string of a database, for psycopg2, psycopg 3 and psql alike."""
+        """The libpq connection string of a database, for psycopg2, psycopg 3 and psql."""
         return databases.make_dsn(self._sockets, database)
 
     def has_database(self, name: str) -> bool:
@@ -117,10 +117,10 @@ class Cluster:
     def create_database(self, name: str, template: str | None = None) -> None:
         """Create a database that belongs to the user of `url`.
 
-        template  the database to copy, with all its data; nobody may be connected to it.
-                  Raises psycopg2's DuplicateDatabase when `name` exists.
-        Without a template the database gets the extensions postgis and btree_gist, and pg_trgm and unaccent
-        where the machine has them; an existing database keeps its data and gets the extensions that it lacks.
+        template  a database to copy with all its data; it must have no other session. Raises psycopg2's
+                  DuplicateDatabase if `name` exists.
+        Without a template the database gets the extensions postgis and btree_gist, and pg_trgm and unaccent if
+        the machine has them. An existing database keeps its data and gets the extensions that it lacks.
         """
         if template is None:
             databases.ensure_database(self._sockets, name)
@@ -129,12 +129,12 @@ class Cluster:
             databases.create_database(cursor, name, template)
 
     def drop_database(self, name: str) -> None:
-        """Drop a database, if there is one of that name, and end the sessions in it."""
+        """Drop a database if it exists, and end its sessions."""
         with databases.superuser(self._sockets) as cursor:
             databases.drop_database(cursor, name)
 
     def _own_hold(self) -> Hold | None:
-        """The hold of this process. A fork inherits its parent's, which it must not end."""
+        """The hold of this process, or None. A fork inherits its parent's hold and must not end it."""
         return self._hold if self._hold is not None and self._hold.is_ours() else None
 
     def _gate(self) -> AbstractContextManager[None]:
@@ -147,7 +147,7 @@ class Cluster:
 
     @cached_property
     def _server(self) -> PostgresServer:
-        """Made when it is needed first: finding its files makes the home."""
+        """The server. It is made at the first use, because finding its files creates the home."""
         try:
             self._prepare_home()
             with self._gate():
@@ -163,4 +163,4 @@ class Cluster:
         self.home.mkdir(parents=True, exist_ok=True)
         self.home = self.home.resolve()
         if os.geteuid() == 0 and self.home.stat().st_uid == 0:
-            self.home.chmod(0o711)  # The server's user passes through; the parts inside have modes of their own.
+            self.home.chmod(0o711)  # The server's user must get through; the folders inside have their own modes.

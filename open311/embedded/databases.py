@@ -15,7 +15,7 @@ from open311.embedded.files import PORT
 
 SUPERUSER = "postgres"
 MAINTENANCE = "postgres"
-"""The database that every cluster has."""
+"""The database that exists in every cluster."""
 OWNER = "open311"
 
 
@@ -32,7 +32,7 @@ def make_url(sockets: Path, database: str) -> str:
 
 @contextmanager
 def superuser(sockets: Path, database: str = MAINTENANCE) -> Iterator[Any]:
-    """A cursor of the superuser; each statement is a transaction of its own."""
+    """A cursor of the superuser, in autocommit mode."""
     dsn = make_dsn(sockets, database, user=SUPERUSER)
     with closing(psycopg2.connect(dsn, connect_timeout=5)) as connection:
         connection.autocommit = True
@@ -41,7 +41,7 @@ def superuser(sockets: Path, database: str = MAINTENANCE) -> Iterator[Any]:
 
 
 def is_answering(sockets: Path) -> bool:
-    """Whether a connection works. Asks as superuser, for whom PostgreSQL reserves connections."""
+    """Whether a connection works. It is the superuser's, because PostgreSQL reserves connections for superusers."""
     try:
         with superuser(sockets) as cursor:
             cursor.execute("SELECT 1")
@@ -65,7 +65,7 @@ def create_database(cursor: Any, name: str, template: str) -> None:
 def ensure_database(sockets: Path, name: str) -> None:
     """Create a database with its extensions, or add to an existing one the extensions that it lacks."""
     with superuser(sockets) as cursor:
-        # Web server and worker may get here at the same time: one waits for the other.
+        # Web server and worker may do this at the same time. The lock makes one wait for the other.
         cursor.execute("SELECT pg_advisory_lock(hashtext(%s))", [name])
         if not has_database(cursor, name):
             create_database(cursor, name, "template0")
@@ -74,7 +74,7 @@ def ensure_database(sockets: Path, name: str) -> None:
 
 
 def drop_database(cursor: Any, name: str) -> None:
-    """Drop a database, if there is one of that name, and end the sessions in it."""
+    """Drop a database if it exists, and end its sessions."""
     cursor.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
 

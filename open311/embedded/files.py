@@ -1,12 +1,12 @@
-"""Where a cluster lies.
+"""The files of a cluster.
 
-In a cluster's home, a folder such as var/pg:
+They are in the cluster's home, a folder such as var/pg:
 
     gate        locked by the process that creates, starts or stops the server
     holders     locked by every process that holds the cluster
     data        PostgreSQL's data (0700, owned by the server's user)
-    run         the folder of the unix socket (likewise)
-    elsewhere   names the folder that has `data` and `run` instead, when the server's user cannot reach the home
+    run         the folder of the unix socket (0700, owned by the server's user)
+    elsewhere   the path of another folder that has `data` and `run`, if the server's user cannot reach the home
     server.log  PostgreSQL's log
 """
 
@@ -27,11 +27,11 @@ from open311.embedded.account import ServerAccount
 from open311.errors import Misconfigured
 
 FALLBACK_ROOT = Path("/var/lib/open311-embedded")
-# Not tempfile.gettempdir(): every process must find the same folder, whatever its TMPDIR is.
+# Not tempfile.gettempdir(), because every process must find the same folder, and TMPDIR may differ.
 SHORT_ROOT = Path("/tmp")  # noqa: S108
 
 PORT = 5432
-"""Only a part of the socket's file name: the server listens on no port."""
+"""The port is only a part of the socket's file name. The server does not listen on TCP."""
 MAX_SOCKET_BYTES = 103
 """The longest socket path on macOS; Linux allows 107."""
 # libpq splits a list of hosts at commas, and SQLAlchemy splits host and port at a colon.
@@ -41,10 +41,10 @@ MAX_LOG_BYTES = 5_000_000
 
 @dataclass(frozen=True, slots=True)
 class ClusterFiles:
-    """Where the parts of a cluster lie, and the user that owns its data.
+    """The folders of a cluster, and the user that owns its data.
 
-    home     the folder that callers name; has the locks and the log
-    base     the folder that has the data: the home, or the folder that `elsewhere` names
+    home     the folder of `Cluster`; it has the locks and the log
+    base     the folder that has the data: the home, or the folder that the file `elsewhere` names
     sockets  the folder of the unix socket
     """
 
@@ -55,9 +55,9 @@ class ClusterFiles:
 
     @classmethod
     def find(cls, home: Path) -> ClusterFiles:
-        """Find them, the same in every process.
+        """Find the folders of a cluster. Every process gets the same result.
 
-        Call it under the gate: for a new cluster it may write the file `elsewhere`.
+        The caller must hold the gate, because this may write the file `elsewhere`.
         """
         elsewhere = _read_elsewhere(home)
         base = elsewhere or home
@@ -87,7 +87,7 @@ class ClusterFiles:
         return self.home / "server.log"
 
     def prepare_sockets(self) -> None:
-        """Make the folder of the socket; refuse one that another user made, as anybody can below /tmp."""
+        """Make the folder of the socket. Refuse another user's folder, because everybody can make one in /tmp."""
         with contextlib.suppress(FileExistsError):
             self.sockets.mkdir(mode=0o700)
             self.account.take_folder(self.sockets)
@@ -98,7 +98,7 @@ class ClusterFiles:
 
     @contextmanager
     def open_log(self) -> Iterator[int]:
-        """A descriptor that appends to the log. A log that has grown too large is kept once, as server.log.1."""
+        """A file descriptor that appends to the log. A log that is too large is first renamed to server.log.1."""
         if self.log.exists() and self.log.stat().st_size > MAX_LOG_BYTES:
             self.log.replace(self.log.with_suffix(".log.1"))
         fd = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
@@ -114,7 +114,7 @@ class ClusterFiles:
         return "\n".join(f"  {line}" for line in lines[-8:])
 
     def postmaster_pid(self) -> int | None:
-        """The process id in postmaster.pid; that process may be dead, or not a PostgreSQL."""
+        """The process id in postmaster.pid. That process may be dead, or may not be PostgreSQL."""
         try:
             return int((self.data / "postmaster.pid").read_text().split("\n", 1)[0])
         except (FileNotFoundError, ValueError):
@@ -123,9 +123,9 @@ class ClusterFiles:
     def clear_stale_locks(self) -> None:
         """Remove the lock files of a dead postmaster.
 
-        PostgreSQL keeps them when the process id in them belongs to a zombie, to another process of the same
-        user or, in a copied folder, to the original's server. This is safe: if backends of the dead postmaster
-        still live, PostgreSQL finds their shared memory and refuses to start.
+        PostgreSQL does not remove them if the process id in them belongs to a zombie, to another process of the
+        same user or, in a copied folder, to the server of the original folder. Removing them is safe: if backends
+        of the dead postmaster still live, PostgreSQL finds their shared memory and refuses to start.
         """
         (self.data / "postmaster.pid").unlink(missing_ok=True)
         for name in (f".s.PGSQL.{PORT}", f".s.PGSQL.{PORT}.lock"):
@@ -133,7 +133,7 @@ class ClusterFiles:
 
 
 def _read_elsewhere(home: Path) -> Path | None:
-    """The folder that the file `elsewhere` names; None without that file, or if it was copied with another home."""
+    """The folder that the file `elsewhere` names; None without the file, or if it was copied from another home."""
     note = home / "elsewhere"
     if not note.exists():
         return None
@@ -145,7 +145,7 @@ def _read_elsewhere(home: Path) -> Path | None:
 def _make_elsewhere(home: Path) -> Path:
     """Make a folder outside the home that the server's user can reach.
 
-    A part of its name is random: a new clone at the same path must not find the data of the old one.
+    A part of its name is random, so that a new clone at the same path does not find the old clone's data.
     """
     base = FALLBACK_ROOT / f"{_digest(home)}-{secrets.token_hex(4)}"
     for folder in (FALLBACK_ROOT, base):
@@ -157,7 +157,7 @@ def _make_elsewhere(home: Path) -> Path:
 
 
 def _sockets_folder(base: Path, account: ServerAccount) -> Path:
-    """`run` beside the data, or a short path below /tmp where that one is too long or has unusual characters."""
+    """The folder `run` beside the data, or a folder in /tmp if that path is too long or has unusual characters."""
     beside = base / "run"
     if PLAIN_PATH.fullmatch(str(beside)) and len(str(beside)) + len(f"/.s.PGSQL.{PORT}") <= MAX_SOCKET_BYTES:
         return beside

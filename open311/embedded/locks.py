@@ -1,7 +1,6 @@
 """File locks between processes.
 
-The kernel releases a lock when its process ends, however it ends. So a holder that is killed with -9 leaves no
-count that somebody would have to repair.
+The kernel releases a lock when its process ends, even after kill -9. A counter in a file would be wrong after that.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from open311.errors import Misconfigured
 
 @contextmanager
 def only_one(path: Path, *, within_s: float) -> Iterator[None]:
-    """A block that one process or thread at a time is in; Misconfigured when another stays in it for too long."""
+    """A block that only one process or thread can run at a time. Raises Misconfigured after `within_s` seconds."""
     fd = _open(path)
     try:
         if not wait_until(lambda: _lock(fd), within_s=within_s):
@@ -29,7 +28,7 @@ def only_one(path: Path, *, within_s: float) -> Iterator[None]:
 
 
 class Hold:
-    """A shared lock: one process is among the holders of a cluster."""
+    """A shared lock that makes this process a holder of the cluster."""
 
     def __init__(self, path: Path) -> None:
         self._fd = _open(path)
@@ -37,26 +36,26 @@ class Hold:
         fcntl.flock(self._fd, fcntl.LOCK_SH)
 
     def is_ours(self) -> bool:
-        """Whether this process took the lock; False in a fork of it."""
+        """Whether this process took the lock; False in a fork."""
         return self._pid == os.getpid()
 
     def is_last(self) -> bool:
-        """Whether there is no other holder. If so, the lock is exclusive from now on."""
+        """Whether there is no other holder. If so, the lock becomes exclusive."""
         return _lock(self._fd)
 
     def end(self) -> None:
-        """Release the lock. Closing alone would not do: a fork may have the descriptor open and keep the lock."""
+        """Release the lock. Only closing the file is not enough, because a fork may still have it open."""
         fcntl.flock(self._fd, fcntl.LOCK_UN)
         os.close(self._fd)
 
 
 def _open(path: Path) -> int:
-    """A descriptor for a lock. Python opens with O_CLOEXEC: a child that inherited it would keep the lock."""
+    """Open a lock file. Python sets O_CLOEXEC, so that child programs do not inherit the lock."""
     return os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
 
 
 def _lock(fd: int) -> bool:
-    """Take the lock exclusively, unless another process has it; whether it was taken."""
+    """Try to take the lock exclusively. Returns whether it was taken."""
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -1,4 +1,4 @@
-"""Small programs and other processes, as the operating system shows them."""
+"""Running small programs, and looking at other processes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 def output_of(*command: str) -> str:
-    """What a small program prints, stripped; "" when it is missing, fails or takes over 20 seconds."""
+    """The output of a small program, stripped; "" if it is missing, fails or takes more than 20 seconds."""
     try:
         done = subprocess.run(  # noqa: S603 (no word of the command comes from outside)
             command, capture_output=True, text=True, errors="replace", check=False, timeout=20
@@ -21,19 +21,19 @@ def output_of(*command: str) -> str:
 
 
 def command_line(pid: int) -> list[bytes]:
-    """The words that a process was started with; none for a process that is dead or a zombie."""
+    """The arguments of a process; empty if it is dead or a zombie."""
     if Path("/proc/self/cmdline").exists():
         try:
             return Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
         except (FileNotFoundError, ProcessLookupError):
             return []
     line = os.fsencode(output_of("ps", "-ww", "-o", "command=", "-p", str(pid)))
-    # `ps` does not show where one word ends and the next begins: take what stands between -D and the first setting.
+    # `ps` does not show where an argument ends. The data folder is between -D and the first -c.
     return [line.partition(b" -D ")[2].partition(b" -c ")[0]]
 
 
 def wait_until(is_so: Callable[[], bool], *, within_s: float) -> bool:
-    """Ask until the answer is yes; False when the time is up."""
+    """Call `is_so` until it returns True; False after `within_s` seconds."""
     give_up_at = time.monotonic() + within_s
     while not is_so():
         if time.monotonic() > give_up_at:

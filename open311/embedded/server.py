@@ -1,6 +1,6 @@
 """The server process of a cluster.
 
-The server is up when it answers a connection. `pg_ctl status` is not used: it reports a zombie as a running server.
+The server is up if it accepts a connection. `pg_ctl status` is not used, because it takes a zombie for a server.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from open311.embedded.processes import command_line, wait_until
 from open311.errors import Misconfigured
 
 START_RETRY_S = 10.0
-"""How long to try again when the server dies at once: after kill -9 the last backends live on for a moment."""
+"""How long to retry if the server dies at once. After kill -9, the last backends live on for a moment."""
 RECOVERY_S = 120.0
-"""How long a living server may replay its log before it answers."""
+"""How long a server may recover (replay its WAL) before it answers."""
 STOP_S = 30.0
 
 SETTINGS = {
@@ -44,13 +44,13 @@ NOT_DURABLE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": 
 
 
 class PostgresServer:
-    """PostgreSQL over the files of one cluster.
+    """The PostgreSQL server of one cluster.
 
-    The caller makes sure that one process at a time creates, starts or stops it.
+    The caller must make sure that only one process at a time creates, starts or stops it.
 
-    durable  False for tests: a power cut may cost the data, a killed server does not
-    bin_dir  the PostgreSQL programs; None looks for them when they are needed first
-    settings  beside `SETTINGS` or instead of them
+    durable   False for tests: the data survives a killed server, but maybe not a power cut
+    bin_dir   folder of the PostgreSQL programs; None to search for them at the first use
+    settings  settings of PostgreSQL, which override `SETTINGS`
     """
 
     def __init__(
@@ -66,20 +66,20 @@ class PostgresServer:
         return is_answering(self.files.sockets)
 
     def create(self) -> None:
-        """Create the data unless it exists. Killed at any moment, this leaves complete data or none."""
+        """Create the data unless it exists. If this is killed, the data is complete or does not exist."""
         files = self.files
         for leftover in files.base.glob("data.*.tmp"):
             shutil.rmtree(leftover, ignore_errors=True)
         if files.data.exists():
             return
-        # A new name each time: the initdb of a killed process may still write into the old folder.
+        # A new name each time, because the initdb of a killed process may still write into the old folder.
         draft = Path(tempfile.mkdtemp(prefix="data.", suffix=".tmp", dir=files.base))
         files.account.take_folder(draft)
         self._initialize(draft)
         draft.rename(files.data)
 
     def start(self) -> None:
-        """Start the server, or wait for one that is starting or stopping; return when it answers."""
+        """Start the server, or wait for a server that is starting or stopping. Returns when it answers."""
         files, started_at = self.files, time.monotonic()
         while True:
             pid = self._postmaster() or self._spawn()
@@ -90,7 +90,7 @@ class PostgresServer:
             time.sleep(0.1)
 
     def stop(self) -> None:
-        """Stop the server, which ends its sessions at once (fast shutdown, then immediate shutdown)."""
+        """Stop the server and end its sessions: fast shutdown first, then immediate shutdown."""
         pid = self._postmaster()
         for order in (signal.SIGINT, signal.SIGQUIT):
             if pid is None:
@@ -102,33 +102,33 @@ class PostgresServer:
         raise Misconfigured(f"PostgreSQL (process {pid}) does not stop; see {self.files.log}")
 
     def _initialize(self, data: Path) -> None:
-        """Run initdb, and make the role that owns the databases."""
+        """Run initdb, and create the role that owns the databases."""
         locale = "en_US.UTF-8" if sys.platform == "darwin" else "C.UTF-8"
         command = [self._program("initdb"), "-D", str(data), "-U", SUPERUSER, "--auth=trust", "-E", "UTF8"]
         self._run([*command, f"--locale={locale}", *([] if self._durable else ["--no-sync"])])
-        # Not a superuser, as on any hosted PostGIS: what works here works there.
+        # The role is not a superuser, so that code that works here also works on a hosted PostGIS.
         role = f"CREATE ROLE {OWNER} LOGIN CREATEDB;\n"
         self._run([self._program("postgres"), "--single", "-D", str(data), MAINTENANCE], text_in=role)
 
     def _postmaster(self) -> int | None:
-        """The process id of this cluster's living postmaster, whether it answers or not."""
+        """The process id of this cluster's postmaster, which may not answer yet; None if it is dead."""
         pid = self.files.postmaster_pid()
         return pid if pid is not None and self._is_ours(pid) else None
 
     def _is_ours(self, pid: int) -> bool:
-        """Whether that process serves this cluster: a zombie does not, nor a later process with the same id."""
+        """Whether this process is the cluster's server, and not a zombie or a later process with the same id."""
         return os.fsencode(self.files.data) in command_line(pid)
 
     def _answers_or_dies(self, pid: int) -> bool:
-        """Wait until the server answers or dies, `RECOVERY_S` at most; whether it answers."""
+        """Wait until the server answers or dies, at most `RECOVERY_S` seconds. Returns whether it answers."""
         wait_until(lambda: not self._is_ours(pid) or self.is_up(), within_s=RECOVERY_S)
         return self.is_up()
 
     def _spawn(self) -> int:
         """Start a postmaster and return its process id.
 
-        It has a session of its own, so that a Ctrl-C for us does not end it. A shell starts it and exits, which
-        makes it a child of init: a dead child of ours would stay a zombie until we wait for it.
+        The postmaster has its own session, so that Ctrl-C in our terminal does not end it. A shell starts it and
+        exits, so that it becomes a child of init. As our child, it would stay a zombie after its death.
         """
         files = self.files
         files.clear_stale_locks()
@@ -155,7 +155,7 @@ class PostgresServer:
         return [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
 
     def _run(self, command: list[str], *, text_in: str = "") -> None:
-        """Run a program as the server's user, to its end; if it fails, its output is in the error."""
+        """Run a program as the server's user, and wait for its end. If it fails, the error shows its output."""
         done = subprocess.run(  # noqa: S603 (no word of the command comes from outside)
             command,
             input=text_in,
@@ -172,6 +172,6 @@ class PostgresServer:
             raise Misconfigured(f"{name} failed in {self.files.base}:\n{output}\n{WAYS_OUT}")
 
     def _program(self, name: str) -> str:
-        """The path of initdb or postgres, of the major version that made the data."""
+        """The path of a program of the major version that made the data."""
         self._bin_dir = matching_binaries(self._bin_dir, self.files.data, home=self.files.home)
         return str(self._bin_dir / name)

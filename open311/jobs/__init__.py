@@ -1,1 +1,1 @@
-"""Background work on procrastinate: tokens, republishing, housekeeping."""
+"""Background work: the worker, which runs procrastinate's jobs, and the dispatcher of changes."""

@@ -1,7 +1,7 @@
-"""The dispatcher beside the jobs of a worker.
+"""The dispatcher, which a worker runs in a thread beside its jobs.
 
-It polls. A NOTIFY would spare it that, but takes a lock of the whole database at commit, which every POST would
-wait for.
+It polls the outbox. NOTIFY would make polling unnecessary, but it locks the whole database at commit, and every
+POST would wait for that lock.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ LONGEST_WAIT_S = 60.0
 
 @contextmanager
 def dispatching(platform: Platform) -> Iterator[None]:
-    """Dispatch in a thread for as long as the block lasts; a batch that is under way at its end is finished."""
+    """Dispatch in a thread until the block ends. The last batch is finished before that."""
     stopping = threading.Event()
     thread = threading.Thread(target=_dispatch_until, args=(platform, stopping), daemon=True, name="dispatcher")
     thread.start()
@@ -41,7 +41,7 @@ def dispatching(platform: Platform) -> Iterator[None]:
 
 
 def dispatch_all(platform: Platform) -> int:
-    """Dispatch until nothing waits that is due; how many changes were tried."""
+    """Dispatch all changes that are due, and return how many were tried."""
     done = 0
     while count := dispatch(platform, utc_now()):
         done += count
@@ -49,9 +49,9 @@ def dispatch_all(platform: Platform) -> int:
 
 
 def work_once(platform: Platform, app: procrastinate.App, **options: Any) -> None:
-    """Dispatch and run jobs until neither leaves anything to the other.
+    """Dispatch changes and run jobs until there are no more of both. Each can make more of the other.
 
-    options  for procrastinate's run_worker
+    options  arguments of procrastinate's run_worker
     """
     dispatch_all(platform)
     while True:
@@ -61,7 +61,7 @@ def work_once(platform: Platform, app: procrastinate.App, **options: Any) -> Non
 
 
 def _dispatch_until(platform: Platform, stopping: threading.Event) -> None:
-    """Dispatch until told to stop. Without a database, end the worker, as a job does."""
+    """Dispatch until `stopping` is set. If the database is gone, end the worker, as `RetryForever` does."""
     failures = 0
     while not stopping.is_set():
         try:
@@ -71,7 +71,7 @@ def _dispatch_until(platform: Platform, stopping: threading.Event) -> None:
             log.error("the database is gone; this worker ends")
             os.kill(os.getpid(), signal.SIGTERM)
             return
-        except Exception:  # such as an event of a newer release, whose worker takes it
+        except Exception:  # such as an event of a newer release, which only that release's worker can read
             failures = min(failures + 1, 6)
             wait_s = min(2.0**failures, LONGEST_WAIT_S)
             log.exception("dispatching failed", retry_in_s=wait_s)

@@ -28,7 +28,7 @@ log = logger(__name__)
 
 LONGEST_WAIT_S = 600
 STALLED_AFTER_S = 40
-"""How long a worker may give no heartbeat before its jobs are taken for stalled; it gives one every 10 seconds."""
+"""A job is stalled if its worker has sent no heartbeat for this time. Workers send one every 10 seconds."""
 KEEP_DONE_JOBS = timedelta(days=7)
 
 
@@ -41,9 +41,9 @@ class RetryForever(BaseRetryStrategy):
     def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision:
         """When to run the job again.
 
-        When the database is gone, the worker cannot record the failure, and the job would keep the status "doing"
-        for as long as this worker lives. So the worker ends, its supervisor starts another one, and that one
-        takes the job up as stalled.
+        If the database is gone, the worker cannot record the failure, and the job would keep the status "doing"
+        until this worker ends. Therefore the worker ends now. Its supervisor starts a new worker, which retries the
+        job as a stalled one.
         """
         if isinstance(exception, Unavailable):
             log.error("the database is gone; this worker ends")
@@ -54,7 +54,7 @@ class RetryForever(BaseRetryStrategy):
 
 
 def make_worker(platform: Platform, conninfo: str) -> procrastinate.App:
-    """An app of procrastinate with every `Task`, each over one operation of the platform.
+    """Procrastinate's app with the code of every `Task`. Each task calls one operation.
 
     conninfo  a libpq connection string or URL; procrastinate's worker connects with psycopg 3
     """
@@ -79,7 +79,7 @@ def make_worker(platform: Platform, conninfo: str) -> procrastinate.App:
     def dump(jurisdiction_id: str) -> None:
         _dump(platform, jurisdiction_id)
 
-    @app.periodic(cron="37 * * * *")  # the first run of a day makes its dumps, the others those that are missing
+    @app.periodic(cron="37 * * * *")  # the first run of a day makes the dumps; later runs make missing ones
     @app.task(name=Task.DUMP_ALL, queueing_lock=Task.DUMP_ALL, retry=retry)
     def dump_all(timestamp: int) -> None:  # noqa: ARG001
         _defer_dumps(platform)
@@ -98,7 +98,7 @@ def make_worker(platform: Platform, conninfo: str) -> procrastinate.App:
 
 
 def _defer_dumps(platform: Platform) -> None:
-    """Defer a job for each city, a transaction each; none where the operator wants no dumps."""
+    """Defer a job for each city, each in its own transaction, unless dumps are switched off."""
     for jurisdiction in platform.registry if platform.settings.dump_days else ():
         lock = f"{Task.DUMP}:{jurisdiction.id}"
         with platform.database.transaction() as connection:
@@ -111,7 +111,7 @@ def _dump(platform: Platform, jurisdiction_id: str) -> None:
         made = make_dump(platform, platform.registry.find(jurisdiction_id), utc_now())
     except NotFound:  # the city is not served any more
         return
-    except OSError as error:  # a full disk, a folder of another user: a retry soon would fail the same way
+    except OSError as error:  # such as a full disk: an early retry would fail the same way
         log.error("no dump", jurisdiction=jurisdiction_id, cause=repr(error))
         return
     if made is not None:

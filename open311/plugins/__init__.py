@@ -1,4 +1,4 @@
-"""The whole public surface for jurisdictions. A plugin imports this package and nothing else of ours."""
+"""The whole public interface for jurisdictions. A plugin imports nothing else of this server."""
 
 from open311.domain.attributes import Answer
 from open311.domain.places import Place

@@ -1,4 +1,4 @@
-"""What a jurisdiction is to the server: identity, place, catalogue, departments, routing and hooks."""
+"""The interface of a jurisdiction: identity, boundary, catalogue, departments, routing and hooks."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from open311.domain.services import Department, Service, Translation, Vicinity
 from open311.errors import Invalid, NotFound, Problem
 
 API_VERSION = 1
-"""Version of this contract. A plugin written for another major version is refused at load (R25)."""
+"""Version of this contract. A plugin written for another version is not loaded."""
 
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """A batch request got its id: `service_request_id`, or "" to let the server give one."""
+    """A batch request has its id: `service_request_id`, or "" if the server shall make one."""
 
     service_request_id: str = ""
 
@@ -38,7 +38,7 @@ class Pending:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """The request will never get an id; `reason` is shown to whoever asks for the token (A13)."""
+    """The request will never get an id. Every caller that asks for its token is shown `reason` (A13)."""
 
     reason: str
 
@@ -53,13 +53,13 @@ class Jurisdiction:
     id            the jurisdiction_id on the wire, usually the city's web domain without www (A58)
     languages     BCP 47 tags, the catalogue's own language first
     boundary      polygon in WGS 84 degrees, (long, lat), or None for no limit
-    outside       what happens to a point outside the boundary: refused with 400, or taken and flagged
-    areas         named polygons that routing rules may speak of
-    aliases       retired service code -> living service code
-    rules         refinements of the service -> department table; the first that fits wins
-    triage        code of the department that gets what no rule fits
-    id_pattern    form of the ids we give out, with {number}, {year}, {yy}
-    duplicates    where to look for the same thing reported before; a service may have its own
+    outside       what happens to a request with a point outside the boundary: 400, or it is stored and flagged
+    areas         polygons by name; routing rules and searches use these names
+    aliases       retired service code -> current service code
+    rules         exceptions from the services' own departments; the first that fits wins
+    triage        code of the department that gets the requests that no rule fits
+    id_pattern    form of the ids that the server makes, with {number}, {year}, {yy}
+    duplicates    how near an earlier request may be a duplicate; a service can have its own limits
     credit        where the catalogue's facts come from
     """
 
@@ -85,7 +85,7 @@ class Jurisdiction:
 
     @cached_property
     def zone(self) -> ZoneInfo:
-        """The IANA time zone, for dates that come without one."""
+        """The city's time zone, for dates that name no zone."""
         return ZoneInfo(self.time_zone)
 
     @cached_property
@@ -97,11 +97,11 @@ class Jurisdiction:
         return {department.code: department for department in self.departments}
 
     def service(self, code: str) -> Service | None:
-        """The living service for a code, through its aliases; None if there is none."""
+        """The current service with this code, or with the code that it is an alias of; None if there is none."""
         return self._services.get(code) or self._services.get(self.aliases.get(code, ""))
 
     def require_service(self, code: str) -> Service:
-        """The living service for a code. Raises NotFound, Invalid for an empty code."""
+        """Like `service`. Raises NotFound if there is none, and Invalid for an empty code."""
         if not code:
             raise Invalid("is missing; send one from the service list.", "service_code")
         found = self.service(code)
@@ -110,11 +110,11 @@ class Jurisdiction:
         return found
 
     def department(self, code: str) -> Department:
-        """The department with this code. KeyError for a code that the catalogue lacks."""
+        """The department with this code. Raises KeyError if the catalogue has none."""
         return self._departments[code]
 
     def covers(self, long: float, lat: float) -> bool:
-        """Whether a point, in degrees, lies in or on the boundary; True where there is none."""
+        """Whether a point, in degrees, lies in or on the boundary; True without a boundary."""
         return self.boundary is None or bool(intersects_xy(self.boundary, long, lat))
 
     def in_area(self, area: str, point: tuple[float, float]) -> bool:
@@ -122,16 +122,16 @@ class Jurisdiction:
         return bool(self.areas[area].covers(Point(point)))
 
     def areas_at(self, place: Place) -> tuple[str, ...]:
-        """Names of the areas that hold a place's point, in the order of their declaration; none without a point."""
+        """Names of the areas around a place's point, in the order of `areas`; empty without a point."""
         point = place.point
         return tuple(area for area in self.areas if self.in_area(area, point)) if point else ()
 
     def vicinity(self, service: Service) -> Vicinity:
-        """How near an earlier request of a service may be the same thing."""
+        """How near, in place and time, an earlier request of this service may be a duplicate."""
         return self.duplicates if service.duplicates is None else service.duplicates
 
     def explain(self, draft: Draft) -> list[Step]:
-        """Every routing rule looked at, in order; the last one won."""
+        """Every routing rule that was tried, in order. The last one fits."""
         hooked = self.department_for(draft)
         if hooked is not None:
             return [Step(rule="department_for", department=hooked, fits=True, why="the plugin decided")]
@@ -145,18 +145,18 @@ class Jurisdiction:
         """The public id for a running number."""
         return format_id(self.id_pattern, number, at)
 
-    # Hooks: pure and quick, no network; what a table cannot say.
+    # Hooks for what tables cannot express. They must be pure functions, quick and without network access.
 
     def check(self, draft: Draft) -> list[Problem]:  # noqa: ARG002
-        """What else is wrong with a draft, in the city's own rules. Default: nothing."""
+        """What breaks the city's own rules in a draft. Default: nothing."""
         return []
 
     def department_for(self, draft: Draft) -> str | None:  # noqa: ARG002
-        """A department's code where neither table nor rules can say it. Default: None, let them."""
+        """The code of the department, or None to let routes and services decide. Default: None."""
         return None
 
     # Hooks that the worker calls, outside any web request.
 
     def resolve(self, token: str, draft: Draft) -> Resolution:  # noqa: ARG002
-        """What became of a batch request. Default: accepted, the server gives the id."""
+        """Ask the back office about a batch request. Default: accepted, and the server makes the id."""
         return Accepted()

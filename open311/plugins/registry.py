@@ -1,4 +1,4 @@
-"""Finding jurisdictions: entry points and folders, each alone so that a broken one harms no other (R2)."""
+"""Finding jurisdictions: entry points and folders. Each is loaded alone, so that a broken one harms no other."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from open311.plugins.interface import Jurisdiction
 from open311.plugins.testing import find_faults
 
 GROUP = "open311.jurisdictions"
-NO_CITY = "No city is served just now; the operator has to mend that."
+NO_CITY = "No city is served now; the operator has to correct the configuration."
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Why a jurisdiction is not served; a line for each reason."""
+    """Why a jurisdiction is not served: the plugin's name, and a line for each reason."""
 
     name: str
     why: str
@@ -43,15 +43,15 @@ class Registry:
 
     @property
     def reasons(self) -> list[str]:
-        """Why those that could not be loaded are not served: a line for each reason, with the plugin's name."""
+        """A line for each reason why a plugin is not served, with the plugin's name."""
         return [f"{fault.name}: {reason}" for fault in self.faults for reason in fault.why.splitlines()]
 
     def get(self, jurisdiction_id: str) -> Jurisdiction | None:
-        """The jurisdiction with this id as stored, or None."""
+        """The jurisdiction with exactly this id, or None."""
         return self.jurisdictions.get(jurisdiction_id)
 
     def find(self, jurisdiction_id: str) -> Jurisdiction:
-        """The jurisdiction a caller means (A58): case and a leading www. do not count.
+        """The jurisdiction that a caller names (A58). Case and a leading www. do not matter.
 
         Raises Invalid when several are served and none is named, NotFound when the name is unknown, and Unavailable
         when none is served.
@@ -77,10 +77,10 @@ class Registry:
 
 
 def load_registry(names: Sequence[str], *, ignore_wrong_id: bool = False) -> Registry:
-    """The jurisdictions named, or all installed ones if none is named.
+    """The named jurisdictions, or all installed ones if none is named.
 
-    names  entry point names, jurisdiction ids or folders holding a jurisdiction.toml
-    Never raises for a broken plugin: it stands among the registry's faults.
+    names  names of entry points, jurisdiction ids, or folders that hold a jurisdiction.toml
+    A broken plugin never raises an error here. The registry's `faults` name it.
     """
     loaders = dict(_loaders(names))
     found: dict[str, Jurisdiction] = {}

@@ -1,4 +1,4 @@
-"""The contract kit: run `check_jurisdiction(jurisdiction)` in a plugin's own tests (R24)."""
+"""Checks of a jurisdiction. A plugin's own tests call `check_jurisdiction(jurisdiction)`."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ _EXAMPLES = {
 
 
 def check_jurisdiction(jurisdiction: Jurisdiction) -> None:
-    """AssertionError with every fault of a jurisdiction, a line each; silent if there is none."""
+    """Raise AssertionError with every fault of a jurisdiction, one on each line, if it has any."""
     faults = find_faults(jurisdiction)
     assert not faults, f"{jurisdiction.id}:\n" + "\n".join(faults)
 
 
 def find_faults(jurisdiction: Jurisdiction) -> list[str]:
-    """Everything that keeps a jurisdiction from working, as sentences for its author."""
+    """All faults because of which a jurisdiction cannot work, as sentences for its author."""
     faults = list(_identity(jurisdiction))
     if faults:
         return faults
@@ -43,7 +43,7 @@ def find_faults(jurisdiction: Jurisdiction) -> list[str]:
 
 
 def example_draft(jurisdiction: Jurisdiction, service: Service) -> Draft:
-    """A draft that the service accepts: a point in the boundary and every question answered."""
+    """A draft that the service accepts: it has a point inside the boundary and answers every question."""
     return Draft(
         service=service,
         place=example_place(jurisdiction),
@@ -57,7 +57,7 @@ def example_draft(jurisdiction: Jurisdiction, service: Service) -> Draft:
 
 
 def example_place(jurisdiction: Jurisdiction) -> Place:
-    """A place with a point inside the boundary (0, 0 without one)."""
+    """A place with a point inside the boundary; the point 0, 0 without a boundary."""
     if jurisdiction.boundary is None:
         return Place(lat=0.0, long=0.0)
     point = jurisdiction.boundary.representative_point()
@@ -75,7 +75,7 @@ def _identity(jurisdiction: Jurisdiction) -> Iterator[str]:
     if jurisdiction.id != jurisdiction.id.strip().lower() or not jurisdiction.id:
         yield f"id {jurisdiction.id!r} must be lower case without blanks around it"
     if jurisdiction.id.startswith("www."):
-        yield "id must stand without www."
+        yield "id must not begin with www."
     if not jurisdiction.name.strip():
         yield "name is empty"
     try:
@@ -134,7 +134,7 @@ def _attribute(where: str, attribute: Attribute) -> Iterator[str]:
 
 
 def _answerable(jurisdiction: Jurisdiction, service: Service) -> Iterator[str]:
-    """A draft with every question answered must pass the service's checks and the plugin's own."""
+    """A draft that answers every question must pass the service's checks and the plugin's `check`."""
     try:
         draft = example_draft(jurisdiction, service)
     except IndexError:
@@ -146,12 +146,12 @@ def _answerable(jurisdiction: Jurisdiction, service: Service) -> Iterator[str]:
 
 
 def _aliases(jurisdiction: Jurisdiction) -> Iterator[str]:
-    living = {service.code for service in jurisdiction.services}
+    codes = {service.code for service in jurisdiction.services}
     for retired, code in jurisdiction.aliases.items():
-        if retired in living:
-            yield f"alias {retired!r} is a living service"
-        if code not in living:
-            yield f"alias {retired!r} leads to {code!r}, which is no living service"
+        if retired in codes:
+            yield f"alias {retired!r} is also the code of a service"
+        if code not in codes:
+            yield f"alias {retired!r} leads to {code!r}, which is no service"
 
 
 def _routing(jurisdiction: Jurisdiction) -> Iterator[str]:
@@ -214,7 +214,7 @@ def _translated_attributes(where: str, service: Service, texts: ServiceTranslati
 def _repeated(what: str, codes: Iterable[str]) -> Iterator[str]:
     for code, count in Counter(codes).items():
         if count > 1:
-            yield f"{what} {code!r} stands {count} times"
+            yield f"{what} {code!r} is declared {count} times"
 
 
 def _unfit_text(where: str, text: str) -> Iterator[str]:

@@ -1,1 +1,1 @@
-"""The only place that knows SQLAlchemy and PostGIS. Functions take a connection; operations own transactions."""
+"""The only package that uses SQLAlchemy and PostGIS. Its functions never commit; operations own transactions."""

@@ -1,4 +1,4 @@
-"""The plugins' catalogues in the database, for joins, for history and for the changeset of discovery."""
+"""The cities' catalogues in the database: names for joins, retired services, and the changeset for discovery."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ _LOCK = 3_110_002
 
 
 def catalogue_digest(parts: Any) -> str:
-    """A digest of `parts`; the changeset moves when it changes."""
+    """A digest of `parts`. If it changes, the changeset changes too."""
     options = orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_DATACLASS  # orjson would leave their fields unsorted
     return hashlib.sha256(orjson.dumps(parts, option=options, default=_fields)).hexdigest()
 
 
 def _fields(item: Any) -> dict[str, Any]:
-    """A dataclass's values by name; unlike `asdict`, without copying them."""
+    """A dataclass's values by field name. `asdict` would also copy them."""
     return {field.name: getattr(item, field.name) for field in fields(item)}
 
 
@@ -42,10 +42,10 @@ def write_catalogue(
     services: Iterable[Service],
     now: datetime,
 ) -> bool:
-    """Write one jurisdiction's catalogue down; False if it is stored already.
+    """Store a jurisdiction's catalogue; False if the same catalogue is stored already.
 
-    Services that the catalogue no longer has stay as retired ones, for the requests that name them (A69). Each
-    change raises the changeset, even two changes within a second.
+    A service that the catalogue no longer has is kept as retired, because requests refer to it (A69). Each change
+    raises the changeset, even two changes within a second.
     """
     connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
     stored = connection.execute(
@@ -94,7 +94,7 @@ def _changesets() -> Statement:
 
 
 def read_service_names(connection: Connection, jurisdiction_id: str) -> Mapping[str, str]:
-    """Names of all services ever known, retired ones included."""
+    """Names of all services by code, including retired ones."""
     rows = connection.execute(
         select(service.c.code, service.c.name).where(service.c.jurisdiction_id == jurisdiction_id)
     )
@@ -102,7 +102,7 @@ def read_service_names(connection: Connection, jurisdiction_id: str) -> Mapping[
 
 
 def add_retired_services(connection: Connection, jurisdiction_id: str, names: Mapping[str, str]) -> None:
-    """Store services that the catalogue lacks, for imported requests; known codes stay as they are."""
+    """Store retired services for imported requests. Services that are stored already do not change."""
     rows = [
         {"jurisdiction_id": jurisdiction_id, "code": code, "name": name, "is_active": False}
         for code, name in names.items()

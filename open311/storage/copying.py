@@ -1,7 +1,7 @@
-"""COPY: thousands of rows in one statement, into a table or into a temporary one to go on from there.
+"""COPY: thousands of rows in one statement, into a table or into a temporary table (staging).
 
-Rows are mappings, as for SQLAlchemy's executemany. A few rows are better off with that: making a temporary table
-costs about as much as twenty rows.
+Rows are mappings, as for SQLAlchemy's executemany. For a few rows executemany is faster, because making a temporary
+table takes as long as inserting about twenty rows.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ PIECE_BYTES = 1 << 18
 
 
 def insert_rows(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
-    """Store new rows, all with the same columns; their keys must be free.
+    """Insert new rows, which all have the same columns.
 
-    Not for geometries: more than a few rows go through `copy_rows`.
+    The table must have no geometry column, because many rows go through `copy_rows`.
     """
     if len(rows) > FEW:
         copy_rows(connection, table, rows)
@@ -39,9 +39,9 @@ def insert_rows(connection: Connection, table: Table, rows: Sequence[Row]) -> No
 
 
 def copy_rows(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
-    """Write rows into a table by COPY, in their order; columns that the first of them lacks get their defaults.
+    """Insert rows by COPY, in order. Columns that the first row lacks get their defaults.
 
-    Not for geometries: psycopg does not know their type. Stage them as EWKT, in a text column.
+    psycopg does not know the type of geometries, so stage them as EWKT in a text column.
     """
     columns = [item for item in table.c if item.name in rows[0]]
     names = ", ".join(f'"{item.name}"' for item in columns)
@@ -55,7 +55,8 @@ def copy_rows(connection: Connection, table: Table, rows: Sequence[Row]) -> None
 def stage_of(table: Table, *more: Column[Any], without: Sequence[str] = ()) -> Table:
     """A temporary table with a table's columns.
 
-    more  columns of its own, or of another type than the table's
+    more     additional columns, or columns with another type than the table's
+    without  names of columns to leave out
     """
     columns = {item.name: item for item in table.c if item.name not in without} | {item.name: item for item in more}
     return Table(
@@ -64,13 +65,13 @@ def stage_of(table: Table, *more: Column[Any], without: Sequence[str] = ()) -> T
         *(Column(item.name, item.type, nullable=item.nullable) for item in columns.values()),
         prefixes=["TEMPORARY"],
         postgresql_on_commit="DROP",
-        postgresql_with={"toast_tuple_target": 8160},  # what is read once is not worth compressing
+        postgresql_with={"toast_tuple_target": 8160},  # do not compress values that are read only once
     )
 
 
 @contextmanager
 def staged(connection: Connection, stage: Table, rows: Sequence[Row]) -> Iterator[None]:
-    """Rows in a temporary table, in their order, until the end of the block."""
+    """Create a temporary table with these rows, and drop it at the end of the block."""
     connection.execute(CreateTable(stage))
     copy_rows(connection, stage, rows)
     yield
@@ -78,10 +79,10 @@ def staged(connection: Connection, stage: Table, rows: Sequence[Row]) -> Iterato
 
 
 def all_of(stage: Table, **changes: ColumnElement[Any] | None) -> tuple[list[str], Select[Any]]:
-    """Names and values of a temporary table's columns, to insert from.
+    """The column names and the SELECT of an INSERT … SELECT from a temporary table.
 
-    changes  what stands for a column instead, None to leave it out
-    The columns have no types here: GeoAlchemy would have geometries converted to and fro.
+    changes  an expression to use instead of a column, or None to leave the column out
+    The columns have no types here, because GeoAlchemy would convert every geometry twice.
     """
     columns: dict[str, ColumnElement[Any] | None] = {item.name: column(item.name) for item in stage.c}
     found = {name: value for name, value in (columns | changes).items() if value is not None}
@@ -89,9 +90,9 @@ def all_of(stage: Table, **changes: ColumnElement[Any] | None) -> tuple[list[str
 
 
 def _binary(types: Sequence[str], rows: Iterator[tuple[Any, ...]]) -> io.BytesIO:
-    """A file that holds rows in COPY's binary format, at its beginning.
+    """Rows in COPY's binary format, as a file to read from its start.
 
-    types  names of the columns' types in PostgreSQL
+    types  PostgreSQL's names of the columns' types
     """
     content = io.BytesIO()
     with Copy(psycopg.Cursor(_unopened()), binary=True, writer=FileWriter(content)) as copy:
@@ -104,9 +105,9 @@ def _binary(types: Sequence[str], rows: Iterator[tuple[Any, ...]]) -> io.BytesIO
 
 @cache
 def _unopened() -> psycopg.Connection[Any]:
-    """A connection of psycopg 3 that is never opened: what `Copy` asks for its registry of types.
+    """A connection of psycopg 3 that is never opened. `Copy` needs its registry of types.
 
-    The transaction runs on psycopg2, which sends COPY's data but cannot write them. psycopg 3 can.
+    The transaction runs on psycopg2, which can send data to COPY but cannot encode rows. psycopg 3 encodes them.
     """
     connection = psycopg.Connection[Any](pq.PGconn())
     set_json_dumps(orjson.dumps, connection)

@@ -1,4 +1,4 @@
-"""How many requests there are, by city, department and status: kept up to date by differences."""
+"""The number of requests by city, department and status. Each change adds its differences to these counts."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from open311.storage.outbox import RecordedChange, untaken
 from open311.storage.tables import request_count, service_request
 
 CONSUMER = "counts"
-"""Who adds what changes say, by the name under which a change is held for it."""
+"""The name of the consumer that keeps the counts. Changes that it failed on are held under this name."""
 
 Counts = dict[tuple[str, str, str], int]
-"""Requests by jurisdiction, department and status."""
+"""The number of requests by (jurisdiction, department, status)."""
 
 
 def deltas(changes: Iterable[RecordedChange]) -> Counts:
-    """What changes add to the counts, and take from them."""
+    """The differences that these changes make to the counts, without zeros."""
     found: Counts = Counter()
     for change in changes:
         for event in change.events:
@@ -32,7 +32,7 @@ def deltas(changes: Iterable[RecordedChange]) -> Counts:
 
 
 def add(connection: Connection, differences: Mapping[tuple[str, str, str], int]) -> None:
-    """Add to the counts, in one statement. A count that comes to 0 stays: it will be wanted again."""
+    """Add differences to the counts, in one statement. A count that becomes 0 is not deleted."""
     names = ("jurisdiction_id", "department", "status", "requests")
     rows = [dict(zip(names, (*key, number), strict=True)) for key, number in sorted(differences.items())]
     if rows:
@@ -46,7 +46,7 @@ def add(connection: Connection, differences: Mapping[tuple[str, str, str], int])
 
 
 def kept(connection: Connection) -> Counts:
-    """The counts as they are kept, without those that are 0."""
+    """The stored counts, without zeros."""
     columns = request_count.c
     found = connection.execute(
         select(columns.jurisdiction_id, columns.department, columns.status, columns.requests)
@@ -55,7 +55,7 @@ def kept(connection: Connection) -> Counts:
 
 
 def counted(connection: Connection) -> Counts:
-    """The same by counting every request."""
+    """The true counts, found by counting every request."""
     columns = service_request.c
     keys = (columns.jurisdiction_id, columns.department, columns.status)
     found = connection.execute(select(*keys, func.count()).group_by(*keys))
@@ -63,9 +63,9 @@ def counted(connection: Connection) -> Counts:
 
 
 def faults(connection: Connection) -> Counts:
-    """What has to be added to the counts that are kept, for them to be right once all that waits is added.
+    """The differences that correct the stored counts, if the changes in the backlog are still added later.
 
-    True only where all statements see one state of the database.
+    Correct only in a transaction whose statements all see the same snapshot.
     """
     found = Counter(counted(connection))
     found.subtract(deltas(untaken(connection, CONSUMER)))

@@ -1,4 +1,4 @@
-"""Editions: the names and the renderer that a jurisdiction's publications show, and how many show them already."""
+"""Editions: the version of names and renderer with which a jurisdiction's publications are rendered."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from open311.storage.tables import edition, publication
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edition:
-    """A jurisdiction's edition. `rendered_until` is the number of the last request that was rendered for it."""
+    """A jurisdiction's edition. `rendered_until` is the number of the last request that was rendered with it."""
 
     jurisdiction_id: str
     edition: str
@@ -25,9 +25,9 @@ class Edition:
 def begin_edition(
     connection: Connection, jurisdiction_id: str, name: str, now: datetime, *, is_finished: bool
 ) -> bool:
-    """Make `name` the edition that all publications shall show; False if it is already.
+    """Make `name` the edition with which all publications have to be rendered; False if it is so already.
 
-    is_finished  True where there is nothing to render
+    is_finished  whether there is nothing to render
     """
     row = {"edition": name, "rendered_until": 0, "begun_at": now, "finished_at": now if is_finished else None}
     statement = (
@@ -40,7 +40,7 @@ def begin_edition(
 
 
 def restart_edition(connection: Connection, jurisdiction_id: str, now: datetime) -> None:
-    """Mark all publications to be rendered once more."""
+    """Mark all publications to be rendered again."""
     connection.execute(
         update(edition)
         .where(edition.c.jurisdiction_id == jurisdiction_id)
@@ -59,14 +59,14 @@ def lock_edition(connection: Connection, jurisdiction_id: str) -> Edition | None
 
 
 def advance_edition(connection: Connection, jurisdiction_id: str, until: int) -> None:
-    """Note that everything up to request number `until` is rendered."""
+    """Store the progress: all requests up to number `until` are rendered."""
     connection.execute(
         update(edition).where(edition.c.jurisdiction_id == jurisdiction_id).values(rendered_until=until)
     )
 
 
 def finish_edition(connection: Connection, jurisdiction_id: str, now: datetime) -> None:
-    """Note that everything is rendered."""
+    """Store that all requests are rendered."""
     connection.execute(update(edition).where(edition.c.jurisdiction_id == jurisdiction_id).values(finished_at=now))
 
 

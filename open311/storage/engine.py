@@ -1,4 +1,4 @@
-"""Connections: a pool per process, transactions for writing, autocommit for reading, errors of our own."""
+"""Database connections: a pool for each process, transactions, autocommit for reading, and our own errors."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ __all__ = ["Connection", "Database", "HotConnections", "libpq_dsn", "open_databa
 
 
 class Database:
-    """A PostGIS database as the operations see it."""
+    """A PostGIS database, as operations use it."""
 
     def __init__(self, engine: Engine, hot: HotConnections) -> None:
-        """Hot paths use `hot`; all other reads use `reading`."""
+        """`engine` is SQLAlchemy's pool; `hot` has the connections of the hot paths."""
         self.engine = engine
         self.hot = hot
         self._reading = engine.execution_options(isolation_level="AUTOCOMMIT")
@@ -32,19 +32,19 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
-        """A transaction that commits at the end of the block. Raises Unavailable for a dead database."""
+        """A transaction that commits at the end of the block. Raises Unavailable if the database is dead."""
         with _own_errors(), self.engine.begin() as connection:
             yield connection
 
     @contextmanager
     def snapshot(self) -> Iterator[Connection]:
-        """A transaction whose statements all see the database as it is at the first of them. Raises Unavailable."""
+        """A transaction whose statements all see the same snapshot (REPEATABLE READ). Raises Unavailable."""
         with _own_errors(), self._snapshots.begin() as connection:
             yield connection
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """A connection for single reads, outside any transaction. Raises Unavailable for a dead database."""
+        """A connection in autocommit mode, for single reads. Raises Unavailable if the database is dead."""
         with _own_errors(), self._reading.connect() as connection:
             yield connection
 
@@ -56,9 +56,9 @@ class Database:
 
 @contextmanager
 def savepoint(connection: Connection) -> Iterator[None]:
-    """A part of a transaction that can fail alone: an error undoes the block, and the transaction goes on.
+    """A savepoint: an error in the block undoes only the block, and the transaction can continue.
 
-    Not after Unavailable: then the transaction is lost.
+    After Unavailable it cannot, because the connection is lost.
     """
     with _own_errors(), connection.begin_nested():
         yield
@@ -82,11 +82,11 @@ def _is_read_only(connection: Connection) -> bool:
 def open_database(
     url: str, *, pool_size: int = 4, statement_timeout_ms: int = 0, prepares: bool = True
 ) -> Database:
-    """A database behind a pool; connects at the first use.
+    """A database with a pool of connections, which connects at the first use.
 
     url                   a SQLAlchemy URL with the psycopg2 driver
-    statement_timeout_ms  0 for none; waiting for a lock times out after a third of it
-    prepares              whether plans are kept per connection
+    statement_timeout_ms  0 for no timeout; waiting for a lock times out after a third of it
+    prepares              whether hot statements are prepared
     """
     settings = {
         "statement_timeout": statement_timeout_ms,
@@ -106,7 +106,7 @@ def open_database(
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=5,
-        hide_parameters=True,  # they hold what citizens sent; errors are logged
+        hide_parameters=True,  # errors are logged, and parameters hold personal data
         connect_args=arguments,
         json_serializer=lambda value: orjson.dumps(value).decode(),
         json_deserializer=orjson.loads,
@@ -123,7 +123,7 @@ def _refuse_dead(connection: extensions.connection, record: object, proxy: objec
 
 
 def libpq_dsn(url: str) -> str:
-    """The database as a libpq connection string, for drivers beside SQLAlchemy."""
+    """A SQLAlchemy URL as a libpq connection string, for other drivers."""
     parsed = make_url(url)
     dsn: str = extensions.make_dsn(
         **parsed.translate_connect_args(database="dbname", username="user"), **parsed.query
@@ -133,7 +133,7 @@ def libpq_dsn(url: str) -> str:
 
 @contextmanager
 def _own_errors() -> Iterator[None]:
-    """Raise our own errors for those of the drivers.
+    """Replace the drivers' errors by our own.
 
     Unavailable: no connection or none free, or what `is_down` says of the driver's error. After a lost connection,
     statements and ends of savepoints raise PendingRollbackError: also Unavailable.

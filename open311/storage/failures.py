@@ -1,4 +1,4 @@
-"""What goes wrong between here and PostgreSQL, in the same words for psycopg2 and psycopg 3."""
+"""Errors of PostgreSQL and of its connections, the same for psycopg2 and psycopg 3."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ DOWN = "The database cannot be reached just now; try again in a moment."
 
 
 class Refused(Exception):
-    """The database rejected a statement. The text holds only PostgreSQL's first sentence.
+    """The database rejected a statement. The text goes to the log and has only PostgreSQL's primary message.
 
-    PostgreSQL's details quote whole rows, and so what citizens sent; this text goes to the log.
+    PostgreSQL's details are left out, because they quote whole rows, which hold personal data.
     """
 
     @classmethod
     def of(cls, error: psycopg.Error | psycopg2.Error, statement: str) -> Self:
-        """The part of a driver's error that quotes no rows."""
+        """Make the error from a driver's error, without the part that quotes rows."""
         first = error.diag.message_primary or str(error).partition("\n")[0]
         return cls(f"{type(error).__name__} ({error.diag.sqlstate}): {first}; in: {statement[:300]}")
 
@@ -49,9 +49,9 @@ _DOWN = (
 
 
 def is_dead(descriptor: int) -> bool:
-    """Whether the server has closed a connection that waits for no answer.
+    """Whether the server has closed an idle connection.
 
-    A closed socket is readable. Looking at it costs less than a question to the server.
+    An idle socket becomes readable when the server closes it. This test is cheaper than a query.
     """
     readable, _, _ = select([descriptor], [], [], 0)
     return bool(readable)

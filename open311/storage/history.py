@@ -1,4 +1,4 @@
-"""The histories of requests: events, and with each change a row of the outbox. Staff's side."""
+"""The histories of requests: their events, and a row in the outbox for each change. Not for public routes."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from open311.storage.tables import outbox, request_event
 
 
 def insert_histories(connection: Connection, histories: Iterable[tuple[RequestRecord, Sequence[Event]]]) -> None:
-    """Append to the histories of many requests, and tell the outbox about each change.
+    """Append events to the histories of many requests, and a row to the outbox for each change.
 
-    The events of a pair are one change: they led to the record's version.
+    The events of a pair are one change, which made the record's current version.
     """
     changes = [(record, events) for record, events in histories if events]
     rows = [event_values(record, event) for record, events in changes for event in events]
@@ -25,7 +25,7 @@ def insert_histories(connection: Connection, histories: Iterable[tuple[RequestRe
 
 
 def event_values(record: RequestRecord, event: Event) -> dict[str, Any]:
-    """An event as the table's columns have it."""
+    """An event as values of the table's columns."""
     return {
         "jurisdiction_id": record.jurisdiction_id,
         "request_id": record.number,
@@ -41,7 +41,7 @@ def event_values(record: RequestRecord, event: Event) -> dict[str, Any]:
 
 
 def outbox_values(record: RequestRecord) -> dict[str, Any]:
-    """A change as the outbox's columns have it."""
+    """A change as values of the outbox's columns."""
     return {"jurisdiction_id": record.jurisdiction_id, "request_id": record.number, "version": record.version}
 
 
@@ -65,7 +65,7 @@ def load_events(connection: Connection, jurisdiction_id: str, number: int) -> li
 
 
 def event_of(row: Any) -> Event:
-    """The event in a row that has these columns."""
+    """The event in a row that has at least the columns that `load_events` selects."""
     note = row.description if row.kind == NoteAdded.kind else ""
     return read_event(
         row.kind, row.data, at=row.at, actor=row.actor, cause=row.cause, version=row.version, note=note
@@ -87,7 +87,7 @@ def blank_notes(connection: Connection, jurisdiction_id: str, number: int) -> No
 
 
 def load_notes(connection: Connection, jurisdiction_id: str, numbers: Sequence[int]) -> Mapping[int, list[Note]]:
-    """The public history of several requests, oldest first, by their numbers."""
+    """The public histories of several requests by number, each oldest first."""
     columns = request_event.c
     rows = connection.execute(
         select(columns.request_id, columns.at, columns.kind, columns.description)

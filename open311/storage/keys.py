@@ -17,7 +17,7 @@ from open311.storage.tables import api_key
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiKey:
-    """A key as it is stored. `jurisdiction_id` is "*" for all jurisdictions."""
+    """A stored key. `jurisdiction_id` is "*" for all jurisdictions."""
 
     id: int
     jurisdiction_id: str
@@ -38,7 +38,7 @@ def add_key(
     is_test: bool = False,
     now: datetime,
 ) -> int:
-    """Store a key's digest; its number, by which it can be revoked."""
+    """Store a key's digest, and return the key's number, which `revoke_key` needs."""
     number: int = connection.execute(
         insert(api_key)
         .values(
@@ -55,7 +55,7 @@ def add_key(
 
 
 def find_key(hot: HotConnections, secret: str) -> ApiKey | None:
-    """The valid key with this secret, for any jurisdiction; None if there is none or it was revoked."""
+    """The key with this secret, of any jurisdiction; None if there is none or it is revoked."""
     rows = hot.rows(_by_digest(), {"digest": _digest(secret)})
     return ApiKey(**dict(zip(_NAMES, rows[0], strict=True))) if rows else None
 
@@ -67,13 +67,13 @@ def _by_digest() -> Statement:
 
 
 def list_keys(connection: Connection) -> list[ApiKey]:
-    """All keys, oldest first, revoked ones included."""
+    """All keys, oldest first, including revoked ones."""
     rows = connection.execute(select(*_columns()).order_by(api_key.c.id))
     return [ApiKey(**row._mapping) for row in rows]
 
 
 def revoke_key(connection: Connection, number: int, now: datetime) -> bool:
-    """Revoke a key; False if there is none, or it was revoked before."""
+    """Revoke a key; False if there is none or it is revoked already."""
     changed = connection.execute(
         update(api_key).where(api_key.c.id == number, api_key.c.revoked_at.is_(None)).values(revoked_at=now)
     )

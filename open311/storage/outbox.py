@@ -1,6 +1,6 @@
-"""The outbox as the dispatcher reads it: changes from which something has to follow. `history` fills it.
+"""The outbox, from which the dispatcher takes the changes of requests. `history` writes into it.
 
-A change that a consumer has failed on is held for that consumer, in a table beside the outbox, until it succeeds.
+If a consumer fails on a change, the table `held_change` keeps the change for that consumer until it succeeds.
 """
 
 from __future__ import annotations
@@ -35,18 +35,19 @@ from open311.storage.history import event_of
 from open311.storage.tables import held_change, outbox, request_event
 
 _LOCK = 311_003
-"""The advisory lock of whoever takes changes from the outbox."""
+"""The advisory lock that is needed to take changes from the outbox."""
 
 RequestKey = tuple[str, int]
-"""A request: its jurisdiction's id and its number."""
+"""The key of a request: jurisdiction id and number."""
 
 
 @dataclass(frozen=True, slots=True)
 class RecordedChange:
-    """A change of a request, as the outbox has it.
+    """A change of a request, with the events from the history.
 
-    id          grows from change to change of one request; changes of different requests may be in any order
-    events      those that led to `version`, in their order
+    id          grows with each change of one request; changes of different requests can be in any order
+    version     the request's version after the change
+    events      the events of the change, in order
     written_at  when the transaction of the change began, by the database's clock
     """
 
@@ -59,13 +60,17 @@ class RecordedChange:
 
     @property
     def request(self) -> RequestKey:
-        """The request that changed."""
+        """The key of the request that changed."""
         return self.jurisdiction_id, self.number
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A change that waits for one consumer, known by its name. `failures`: how often trying again has failed."""
+    """A change that is held for one consumer.
+
+    consumer  the consumer's name
+    failures  how often the consumer has failed on the change since it is held
+    """
 
     consumer: str
     failures: int
@@ -74,7 +79,12 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """What waits: changes that no consumer has seen, those held for one consumer, and how old the oldest is."""
+    """The backlog of changes.
+
+    waiting   changes in the outbox, which no consumer has seen
+    held      changes that are held for one consumer
+    oldest_s  age of the oldest change, seconds; 0 without any
+    """
 
     waiting: int
     held: int
@@ -82,17 +92,17 @@ class Backlog:
 
 
 def try_lock(connection: Connection) -> bool:
-    """Become the only one that takes changes until the transaction ends; False while somebody else is."""
+    """Take the lock until the transaction ends; False if another transaction has it."""
     return bool(connection.execute(text("SELECT pg_try_advisory_xact_lock(:lock)"), {"lock": _LOCK}).scalar_one())
 
 
 def lock(connection: Connection) -> None:
-    """The same, but wait for it."""
+    """Take the lock until the transaction ends, and wait while another transaction has it."""
     connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
 
 
 def take(connection: Connection, rows: int) -> list[RecordedChange]:
-    """Delete the next changes from the outbox and return them, oldest first. The caller holds the lock."""
+    """Delete the next changes from the outbox and return them, oldest first. The caller must have the lock."""
     following = select(outbox.c.jurisdiction_id, outbox.c.id).order_by(outbox.c.id).limit(rows)
     taken = (
         delete(outbox)
@@ -104,13 +114,13 @@ def take(connection: Connection, rows: int) -> list[RecordedChange]:
 
 
 def untaken(connection: Connection, consumer: str) -> Iterator[RecordedChange]:
-    """All changes that a consumer has not had yet: those in the outbox and those held for it."""
+    """All changes that a consumer has not processed: those in the outbox and those held for the consumer."""
     for query in (_with_events(outbox), _with_events(held_change).where(held_change.c.consumer == consumer)):
         yield from _changes(connection.execute(query, execution_options={"yield_per": 1_000}))
 
 
 def hold(connection: Connection, consumer: str, changes: Sequence[RecordedChange], due_at: datetime) -> None:
-    """Keep changes for a consumer to try again, not before `due_at`."""
+    """Hold changes for a consumer, which tries again at `due_at` or later."""
     rows = [
         {
             "jurisdiction_id": change.jurisdiction_id,
@@ -127,7 +137,7 @@ def hold(connection: Connection, consumer: str, changes: Sequence[RecordedChange
 
 
 def held_requests(connection: Connection, consumer: str, changes: Collection[RecordedChange]) -> set[RequestKey]:
-    """Those requests of these changes of which earlier changes are held for a consumer."""
+    """The requests among those of `changes` that have earlier changes held for the consumer."""
     columns = held_change.c
     found = connection.execute(
         select(columns.jurisdiction_id, columns.request_id)
@@ -142,7 +152,7 @@ def held_requests(connection: Connection, consumer: str, changes: Collection[Rec
 
 
 def due(connection: Connection, consumers: Collection[str], now: datetime, rows: int) -> list[Held]:
-    """Held changes to try now: of each request and consumer the oldest alone, for the others wait for it."""
+    """Held changes to try now: for each consumer and request only the oldest, because the later ones must wait."""
     earlier = held_change.alias("earlier")
     columns = held_change.c
     is_first = ~(
@@ -173,17 +183,17 @@ def due(connection: Connection, consumers: Collection[str], now: datetime, rows:
 
 
 def release(connection: Connection, held: Held) -> None:
-    """Forget a held change: its consumer has had it."""
+    """Delete a held change, because its consumer has processed it."""
     connection.execute(delete(held_change).where(_is(held)))
 
 
 def postpone(connection: Connection, held: Held, due_at: datetime) -> None:
-    """Count a failure, and try again at `due_at`."""
+    """Count a failure on a held change, and set the time of the next try."""
     connection.execute(update(held_change).where(_is(held)).values(failures=held.failures + 1, due_at=due_at))
 
 
 def backlog(connection: Connection) -> Backlog:
-    """What waits at this moment."""
+    """The present backlog."""
     since = func.extract("epoch", func.clock_timestamp() - func.min(text("written_at")))
     waiting, age_s = connection.execute(select(func.count(), since).select_from(outbox)).one()
     held, held_s = connection.execute(select(func.count(), since).select_from(held_change)).one()
@@ -204,7 +214,7 @@ def _cities(changes: Collection[RecordedChange]) -> list[str]:
 
 
 def _with_events(source: FromClause) -> Select[Any]:
-    """Rows of the outbox, or rows like them, each as often as its change has events."""
+    """Rows of the outbox or of a table like it, joined with the events: one row for each event."""
     change, event = source.c, request_event.c
     return (
         select(

@@ -1,4 +1,4 @@
-"""What the public can see: one row per request, rendered when it changes. Public reads use no other table."""
+"""Writing publications: one row for each request, with everything that the public can see, already rendered."""
 
 from __future__ import annotations
 
@@ -42,9 +42,11 @@ _LANGUAGES = {
 
 @dataclass(frozen=True, slots=True)
 class Publication:
-    """A record's public side; a tombstone if it has no rendition.
+    """A record and its rendition, to be written as one row; a tombstone if it has no rendition.
 
-    words  folded text that q= searches, in PostgreSQL's text search configuration `language`
+    agency    the text of agency_responsible
+    words     folded text that `q=` searches
+    language  PostgreSQL's text search configuration for `words`
     """
 
     record: RequestRecord
@@ -56,12 +58,12 @@ class Publication:
 
 @cache
 def text_search_language(tag: str) -> str:
-    """PostgreSQL's text search configuration for a BCP 47 tag; `simple`, without stems, where it has none."""
+    """PostgreSQL's text search configuration for a BCP 47 tag; `simple`, without stemming, for other languages."""
     return _LANGUAGES.get(tag.partition("-")[0].lower(), "simple")
 
 
 def write_publications(connection: Connection, items: Sequence[Publication]) -> None:
-    """Write public sides, new or changed, in the caller's transaction."""
+    """Insert or update publications, in the caller's transaction."""
     rows = [publication_values(item) for item in items]
     if len(rows) > FEW:
         with staged(connection, _STAGE, rows):
@@ -85,14 +87,14 @@ def _upsert_staged() -> Insert:
 
 
 def _or_update(statement: Insert) -> Insert:
-    """The statement, which replaces a publication that exists already."""
+    """The statement with ON CONFLICT DO UPDATE, which replaces an existing publication."""
     changes: dict[str, Any] = {
         name: statement.excluded[name] for name in _WRITTEN if name not in ("jurisdiction_id", "id")
     }
     columns, new = publication.c, statement.excluded
     changes["was_public"] = or_(columns.was_public, new.was_public)
-    # An equal rendition is no change, unless its transaction id is in the future: then it came with a backup of
-    # another server.
+    # An equal rendition is no change. But a transaction id in the future comes from another server's backup, and
+    # must be replaced.
     is_same = and_(
         columns.digest == new.digest,
         columns.visibility == new.visibility,
@@ -103,7 +105,7 @@ def _or_update(statement: Insert) -> Insert:
 
 
 def publication_parameter(column: str, name: str) -> ColumnElement[Any]:
-    """The parameter of a column; words become a tsvector."""
+    """The parameter for a column. The parameter for `words` is converted to a tsvector."""
     if column == "words":
         language = cast(bindparam(f"{name}_language", type_=Text), REGCONFIG)
         return func.to_tsvector(language, bindparam(name, type_=Text))
@@ -111,7 +113,7 @@ def publication_parameter(column: str, name: str) -> ColumnElement[Any]:
 
 
 def publication_values(item: Publication) -> dict[str, Any]:
-    """A publication as the parameters of its columns."""
+    """A publication as values of its columns' parameters."""
     record, rendition = item.record, item.rendition
     return {
         "jurisdiction_id": record.jurisdiction_id,

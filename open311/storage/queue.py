@@ -1,4 +1,4 @@
-"""Jobs, deferred in the transaction that writes the row they are about, so that both exist or neither.
+"""The job queue. A job is deferred in the same transaction as the rows that it belongs to.
 
 Procrastinate is imported with the first job, because most web processes never defer one.
 """
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 
 class Task(StrEnum):
-    """What a job does. The code of each task is in open311.jobs.
+    """The names of all tasks. Their code is in open311.jobs.
 
-    Jobs are stored with these values: the worker of a new release finds jobs of the previous one.
+    Do not change these values. They are stored with each job, and a new release must run the previous one's jobs.
     """
 
     RESOLVE = "resolve"
@@ -34,7 +34,7 @@ class Task(StrEnum):
 
 
 class Queue:
-    """The job queue as operations see it: they name a task, and the worker has its code."""
+    """The job queue, as operations use it. Operations know only a task's name; the worker has its code."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -53,7 +53,7 @@ class Queue:
         self._app.configure_task(task.value, connection=connection, schedule_at=at).defer(**arguments)
 
     def defer_once(self, connection: Connection, task: Task, lock: str, **arguments: Any) -> bool:
-        """Add a job unless one with the same lock is waiting already; whether it was added."""
+        """Add a job unless one with the same lock is waiting already. Returns whether it was added."""
         from procrastinate.exceptions import AlreadyEnqueued
 
         try:

@@ -1,4 +1,4 @@
-"""POSTs that a client may repeat: the client's own key for a call, and the request that the call made (A15)."""
+"""Idempotent POSTs: the client's own key of a call, and the request that the call made (A15)."""
 
 from __future__ import annotations
 
@@ -15,12 +15,16 @@ from open311.storage.hot.transactions import Run
 from open311.storage.tables import repeatable_post
 
 REPEATABLE_FOR = timedelta(hours=24)
-"""How long a call can be repeated; after that, its key makes a new request."""
+"""How long a call can be repeated. After that, the same key makes a new request."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Post:
-    """A call that a client may repeat: the client's key for it, and a digest of everything it sent."""
+    """A call that a client may repeat.
+
+    client_key  the client's own key of the call
+    digest      a digest of everything that the call sent
+    """
 
     jurisdiction_id: str
     api_key_id: int
@@ -83,5 +87,5 @@ def _first_answer() -> Statement:
 
 
 def forget(connection: Connection, before: datetime) -> int:
-    """Delete calls older than `before`; how many were deleted."""
+    """Delete calls older than `before`, and return their number."""
     return connection.execute(delete(repeatable_post).where(repeatable_post.c.created_at < before)).rowcount

@@ -1,4 +1,4 @@
-"""Records: requests, their reporters, their histories. For staff; public routes never read these tables."""
+"""The records of requests and their reporters. Public routes never read these tables."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ _STAGE = stage_of(service_request, Column("point", Text))
 
 
 class NumberSource:
-    """Numbers for new requests, fetched in blocks so that most POSTs need no query for one.
+    """Numbers for new requests. They are fetched in blocks, so that most POSTs need no query for a number.
 
-    Safe across threads and processes. The unused rest of a block is lost when its process ends.
+    Thread-safe, and no two processes get the same number. Unused numbers of a block are lost when the process ends.
     """
 
     def __init__(self) -> None:
@@ -51,7 +51,7 @@ class NumberSource:
         self._left: Iterator[int] = iter(())
 
     def next(self, hot: HotConnections) -> int:
-        """The next number."""
+        """A number that no other request has."""
         with self._lock:
             number = next(self._left, None)
             if number is None:
@@ -61,7 +61,7 @@ class NumberSource:
             return number
 
     def many(self, hot: HotConnections, count: int) -> list[int]:
-        """The next numbers, fetched at once."""
+        """Several numbers, which need at most two queries."""
         size = request_number.increment or 1
         if count <= size:
             return [self.next(hot) for _ in range(count)]
@@ -81,12 +81,12 @@ def _next_block() -> Statement:
 
 
 def insert_records(connection: Connection, records: Sequence[RequestRecord]) -> None:
-    """Store many new records in few statements; their ids must be free."""
+    """Store many new records in few statements. Records whose service_request_id is taken are left out."""
     add_records(connection, records)
 
 
 def add_records(connection: Connection, records: Sequence[RequestRecord]) -> set[int]:
-    """Store new records whose service_request_id is free, in few statements; their numbers."""
+    """Store the records whose service_request_id is free, in few statements, and return their numbers."""
     rows = [record_values(record) for record in records]
     if not rows:
         return set()
@@ -109,7 +109,7 @@ def _unless_taken(statement: Insert) -> Insert:
 
 
 def _stored(connection: Connection, records: Sequence[RequestRecord]) -> set[int]:
-    """The numbers of those records that are stored."""
+    """The numbers of those of the records that are stored."""
     found = connection.execute(
         select(service_request.c.id).where(
             service_request.c.jurisdiction_id == records[0].jurisdiction_id,
@@ -120,7 +120,7 @@ def _stored(connection: Connection, records: Sequence[RequestRecord]) -> set[int
 
 
 def save_record(connection: Connection, record: RequestRecord) -> None:
-    """Write a changed record over its former version. Raises Conflict where that is not the stored one."""
+    """Update a record. Raises Conflict unless the stored version is the one before this record's version."""
     columns = service_request.c
     written = connection.execute(
         update(service_request)
@@ -138,7 +138,7 @@ def save_record(connection: Connection, record: RequestRecord) -> None:
 def load_record(
     connection: Connection, jurisdiction_id: str, *, service_request_id: str = "", number: int = 0
 ) -> RequestRecord | None:
-    """A record by its id or our number, locked until the transaction ends; None if there is none."""
+    """A record by its service_request_id or number, locked until the transaction ends; None if there is none."""
     wanted = (
         service_request.c.service_request_id == service_request_id
         if service_request_id
@@ -158,14 +158,14 @@ def load_records(connection: Connection, jurisdiction_id: str, ids: Sequence[str
             service_request.c.jurisdiction_id == jurisdiction_id,
             service_request.c.service_request_id == any_(bindparam(None, list(ids), ARRAY(Text))),
         )
-        .order_by(service_request.c.service_request_id)  # two imports at once lock in one order
+        .order_by(service_request.c.service_request_id)  # all imports lock in the same order, to avoid deadlocks
         .with_for_update()
     )
     return {row.service_request_id: _record(row) for row in found}
 
 
 def load_batch(connection: Connection, jurisdiction_id: str, *, after: int, rows: int) -> list[RequestRecord]:
-    """The next records with numbers above `after`, in order and locked, for a loop over all records."""
+    """The next records with numbers above `after`, in order and locked. For a loop over all records."""
     found = connection.execute(
         _select()
         .where(service_request.c.jurisdiction_id == jurisdiction_id, service_request.c.id > after)
@@ -177,7 +177,7 @@ def load_batch(connection: Connection, jurisdiction_id: str, *, after: int, rows
 
 
 def count_records(connection: Connection, jurisdiction_id: str) -> int:
-    """How many records there are."""
+    """The number of records of a jurisdiction."""
     found = connection.execute(
         select(func.count())
         .select_from(service_request)
@@ -194,7 +194,7 @@ def delete_reporter(connection: Connection, jurisdiction_id: str, number: int) -
 
 
 def load_account_id(connection: Connection, jurisdiction_id: str, number: int) -> str:
-    """The account_id that came with a request; "" if none did."""
+    """The account_id that the reporter sent with a request; "" if there is none."""
     found = connection.execute(
         select(reporter.c.account_id).where(
             reporter.c.jurisdiction_id == jurisdiction_id, reporter.c.request_id == number

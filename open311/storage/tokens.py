@@ -1,4 +1,4 @@
-"""Tokens of batch requests: given out at once, exchanged for an id later (A12, A13)."""
+"""Tokens of batch requests. A client gets a token at once and exchanges it for an id later (A12, A13)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from open311.storage.tables import request_token
 
 
 def find_token(run: Run, jurisdiction_id: str, token: str) -> TokenState | None:
-    """What became of a token; None if it was never given out."""
+    """The state of a token; None if there is no such token."""
     rows = run(_by_token(), {"jurisdiction_id": jurisdiction_id, "token": token})
     return TokenState(token=token, service_request_id=rows[0][0], failure=rows[0][1]) if rows else None
 
@@ -40,7 +40,7 @@ def token_of(connection: Connection, jurisdiction_id: str, number: int) -> str:
 def settle_token(
     connection: Connection, jurisdiction_id: str, number: int, *, service_request_id: str = "", failure: str = ""
 ) -> None:
-    """Store a token's outcome: the request's id, or why it failed."""
+    """Store the result of a token: the request's id, or why there will be none."""
     connection.execute(
         update(request_token)
         .where(request_token.c.jurisdiction_id == jurisdiction_id, request_token.c.request_id == number)

@@ -1,4 +1,4 @@
-"""Texts in the caller's language: locale, then Accept-Language, then the city's own (section 6)."""
+"""Texts in the caller's language: `locale` first, then Accept-Language, then the city's own language."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
 """Jurisdictions declared in files: `jurisdiction.toml`, boundary and areas as GeoJSON, `languages/*.toml`.
 
-The form is described key by key in `jurisdictions/README.md`. Unknown keys are errors, so that a misspelling
-never silently changes a city.
+`jurisdictions/README.md` describes every key. An unknown key is an error, so that a misspelt key is not overlooked.
 """
 
 from __future__ import annotations
@@ -22,8 +21,8 @@ def load(source: str | Path | None, kind: type[Jurisdiction] = Jurisdiction) -> 
     """The jurisdiction declared in a package or a folder.
 
     source  a package's name (`__package__`) or a folder
-    kind    a subclass of Jurisdiction whose hooks say what the files cannot
-    Raises Misconfigured with every fault of the files, a line each, naming the file and the key.
+    kind    a subclass of Jurisdiction, whose hooks do what the files cannot express
+    Raises Misconfigured with every fault of the files. Each line names the file and the key.
     """
     if source is None:
         raise Misconfigured("declared.load wants a package's name; call it as declared.load(__package__).")
@@ -46,7 +45,7 @@ def _package(name: str) -> Traversable:
 
 
 def _translations(folder: Traversable, faults: list[str]) -> dict[str, Translation]:
-    """The catalogue's texts by language."""
+    """The translations of the catalogue, by language."""
     languages = folder / "languages"
     files = {file.name: file for file in languages.iterdir()} if languages.is_dir() else {}
     return {

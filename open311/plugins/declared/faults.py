@@ -1,4 +1,4 @@
-"""What schemas found wrong, as sentences for a city's author: where, which key, what is wrong, what to write."""
+"""Turning marshmallow's errors into sentences for a city's author: the place, the key, the fault and the cure."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any
 
 from open311.plugins.declared.keys import ByCode, OneTable, Table, Tables, cut, shown
 
-# `found` is what marshmallow's ValidationError holds: a list of messages about one value, or, for what is nested,
-# such again by key, by code or by place in a list.
+# `found` is `messages` of marshmallow's ValidationError: a list of messages about one value, or, for a table or a
+# list, a dict that holds the same for each key, code or index.
 
 
 def explain(whole: Table, found: Any, data: Any, where: str) -> Iterator[str]:
-    """Everything that is wrong with a file's data: `service pothole: attribute SURFACE: datatype must be …`."""
+    """A sentence for each fault of a file: `service pothole: attribute SURFACE: datatype must be …`."""
     return _in_table(whole, found, data, where, whole)
 
 
@@ -45,7 +45,7 @@ def _in_value(kind: object, key: str, found: Any, value: Any, where: str, whole:
 
 
 def _cure(key: str, table: Table, whole: Table) -> str:
-    """What the author may have meant by an unknown key."""
+    """What to do about an unknown key: the key that the author may have meant, or where to look."""
     near = get_close_matches(key.lower(), table.fields, n=1)
     if near:
         return f"did you mean {near[0]}?"

@@ -1,6 +1,6 @@
-"""A file of a city's folder, as TOML or GeoJSON.
+"""Reading the files of a city's folder, as TOML or GeoJSON.
 
-What is wrong with a file is put down as a sentence, and the next file is read: an author sees all faults at once.
+A fault is added to a list and the next file is read, so that an author sees all faults at once.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from open311.plugins.declared.faults import explain
 from open311.plugins.declared.keys import Table
 
 MAX_MIB = 32
-"""Far more than a city's catalogue or outline; a file put here by mistake must not fill the memory."""
+"""Far more than any catalogue or boundary needs. A file that is here by mistake must not fill the memory."""
 
 
 class UnreadableError(Exception):
-    """Nothing of a file can be used; the text says why."""
+    """A file cannot be used at all. The text says why."""
 
 
 @dataclass(frozen=True)
 class File:
-    """One file.
+    """One file of a city.
 
-    where   what a message calls it: demoville/languages/es.toml
-    faults  of all the city's files so far, a sentence each
+    where   the file's name in messages: demoville/languages/es.toml
+    faults  a sentence for each fault, shared by all files of the city
     """
 
     path: Traversable
@@ -38,11 +38,11 @@ class File:
     faults: list[str]
 
     def report(self, sentence: str) -> None:
-        """Put down a fault of the file."""
+        """Add a fault of this file to `faults`."""
         self.faults.append(f"{self.where}: {sentence}")
 
     def toml(self, table: Table) -> Any:
-        """What its TOML stands for; None after a fault."""
+        """The value that `table` makes of the file; None after a fault."""
         try:
             data = self._parsed(tomli.loads, "TOML")
             return table.read(data)
@@ -53,7 +53,7 @@ class File:
         return None
 
     def geojson(self) -> dict[str, Any] | None:
-        """Its GeoJSON object, whatever is in it; None after a fault."""
+        """The file's JSON object, unchecked; None after a fault."""
         try:
             document = self._parsed(json.loads, "GeoJSON")
         except UnreadableError as error:
@@ -74,7 +74,7 @@ class File:
             raise UnreadableError(f"is not {language}: {error}.") from error
 
     def _text(self) -> str:
-        """What it holds, without a byte order mark."""
+        """The file's text without a byte order mark."""
         data = self._bytes()
         if len(data) > MAX_MIB * 2**20:
             raise UnreadableError(f"is larger than {MAX_MIB} MiB; is it the right file?")
@@ -87,7 +87,7 @@ class File:
             ) from error
 
     def _bytes(self) -> bytes:
-        """What it holds, as far as one byte beyond the limit."""
+        """The file's content, up to one byte more than the limit."""
         try:
             with self.path.open("rb") as file:
                 return bytes(file.read(MAX_MIB * 2**20 + 1))

@@ -1,6 +1,6 @@
-"""What a key of a city's files can hold. Each kind is strict, and its errors say what is wrong and how to mend it.
+"""The types of the keys in a city's files. They are strict. Their errors say what is wrong and what to write.
 
-A message goes on where the name of the key ends: `must be a string, not 7; put it in quotes.`
+A message is the rest of a sentence that begins with the key's name: `must be a string, not 7; put it in quotes.`
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ _LONGEST = 60
 
 
 class Key(fields.Field[Any]):
-    """A key of a table. Without a default it must be given.
+    """A key of a table. A key without a default is required.
 
-    kind     what it holds, as a message says it
-    meaning  for jurisdictions/README.md, which shows the metadata
-    unset    what leaving the key out means, where its default does not say it
+    kind     the type's name in messages
+    meaning  the description in jurisdictions/README.md
+    unset    the default in jurisdictions/README.md, where the value itself would not be clear
     """
 
     kind: str
@@ -37,15 +37,15 @@ class Key(fields.Field[Any]):
 
     @property
     def type(self) -> str:
-        """What it holds, as the README says it."""
+        """The type's name in jurisdictions/README.md."""
         return self.kind.removeprefix("a ")
 
     def make_error(self, key: str, **kwargs: Any) -> ValidationError:
-        """marshmallow's, with the name of the key for the message."""
+        """Like marshmallow's `make_error`, but the message may contain the key's name."""
         return super().make_error(key, name=self.name, **kwargs)
 
     def misfit(self, value: object) -> ValidationError:
-        """The error for a value of another kind."""
+        """The error for a value of another type."""
         return ValidationError(f"must be {self.kind}, not {shown(value)}.")
 
 
@@ -55,7 +55,7 @@ class Text(Key):
     kind = "a string"
 
     def deserialize(self, value: Any, attr: str | None = None, data: Any = None, **kwargs: Any) -> Any:
-        """The value. Most values are strings, and need no more than this look at their type."""
+        """The value. Most values are strings, and skip marshmallow's slower path."""
         return value if type(value) is str else super().deserialize(value, attr, data, **kwargs)
 
     def _deserialize(self, value: Any, *_args: Any, **_kwargs: Any) -> str:
@@ -63,7 +63,7 @@ class Text(Key):
 
 
 class LowerCase(Text):
-    """A string whose case does not count."""
+    """A string whose case does not matter."""
 
     def deserialize(self, value: Any, attr: str | None = None, data: Any = None, **kwargs: Any) -> Any:
         """The string in lower case."""
@@ -108,7 +108,7 @@ class Choice(Key):
 
     @property
     def type(self) -> str:
-        """The words as they are written."""
+        """The words, as an author writes them."""
         return ", ".join(f'`"{word}"`' for word in self.choices)
 
     def _deserialize(self, value: Any, *_args: Any, **_kwargs: Any) -> str:
@@ -118,7 +118,7 @@ class Choice(Key):
 
 
 class Texts(Key):
-    """A list of strings. A lone string stands for a list of one, an empty list for the default."""
+    """A list of strings. A single string means a list of one string; an empty list means the default."""
 
     kind = "a string or a list of strings"
 
@@ -138,11 +138,11 @@ class Texts(Key):
 
 
 class Table(Schema):
-    """A TOML table whose keys are known.
+    """A TOML table with a fixed set of keys.
 
-    makes     what the table becomes
-    header    how it is written
-    noun      what it is, and `known_by` the key that tells it from its neighbours: service pothole
+    makes     the class of the value that a table is turned into
+    header    the table's header in the file
+    noun      what messages call the table, before the value of its key `known_by`: service pothole
     """
 
     class Meta:
@@ -154,7 +154,7 @@ class Table(Schema):
     known_by: ClassVar[str] = "code"
 
     def read(self, table: dict[str, Any]) -> Any:
-        """What a table stands for. Raises ValidationError with all its faults."""
+        """The value of a table. Raises ValidationError with all its faults."""
         try:
             found = self._sound(table)
         except (KeyError, ValidationError):
@@ -162,7 +162,7 @@ class Table(Schema):
         return self.makes(**found)
 
     def read_all(self, tables: list[Any]) -> tuple[Any, ...]:
-        """What each of several tables stands for. Raises ValidationError with all faults of all."""
+        """The values of several tables. Raises ValidationError with all faults of all tables."""
         try:
             found = [self._sound(table) for table in tables]
         except (AttributeError, KeyError, ValidationError):
@@ -170,9 +170,10 @@ class Table(Schema):
         return tuple(self.makes(**each) for each in found)
 
     def _sound(self, table: dict[str, Any]) -> dict[str, Any]:
-        """What `load` finds in a sound table, in less than half the time; ten cities have a thousand tables.
+        """The same as `load` returns for a table without faults, in less than half the time.
 
-        A faulty one raises the first fault met; `load` then finds them all.
+        That matters because ten cities have a thousand tables. For a table with faults this raises the first one,
+        and the caller then uses `load`, which finds them all.
         """
         found = {}
         for key in self.fields.keys() | table.keys():
@@ -181,17 +182,17 @@ class Table(Schema):
         return found
 
     def misfit(self, value: object) -> str:
-        """The message for something else in a table's place."""
+        """The message for a value that is no table."""
         return f"must be a table ({self.header}), not {shown(value)}."
 
     def title(self, table: object, number: int) -> str:
-        """How a message names one table of a list, the first of which has number 1."""
+        """The name of one table of a list in messages. The first table has number 1."""
         code = table.get(self.known_by) if isinstance(table, dict) else None
         return f"{self.noun} {cut(code)}" if code and isinstance(code, str) else f"{self.noun} no. {number}"
 
 
 class OneTable(Key):
-    """A table of its own."""
+    """A single table."""
 
     kind = "a table"
 
@@ -206,7 +207,7 @@ class OneTable(Key):
 
 
 class Tables(Key):
-    """A list of tables. `attribute` names what they become, where that is not the key."""
+    """A list of tables. `attribute` is the name of the argument that gets them, if that is not the key."""
 
     kind = "a list of tables"
 
@@ -221,7 +222,7 @@ class Tables(Key):
 
 
 class ByCode(Key):
-    """A table whose keys are codes of the city's own, each with a value of one kind."""
+    """A table whose keys are the city's own codes, and whose values all have one type."""
 
     def __init__(self, each: Key, meaning: str) -> None:
         self.kind = "a table of strings" if isinstance(each, Text) else "a table"
@@ -244,7 +245,7 @@ class ByCode(Key):
 
 
 def shown(value: object) -> str:
-    """A value of a TOML file as a message shows it: as it was written, or what it is."""
+    """A TOML value for a message: the value itself, or "a table" or "a list"."""
     if isinstance(value, dict | list):
         return "a table" if isinstance(value, dict) else "a list"
     if isinstance(value, bool):
@@ -255,10 +256,10 @@ def shown(value: object) -> str:
 
 
 def _quotable(value: object) -> str:
-    """A value that is no string, and the cure where quotes would make it one."""
+    """A value that is no string, for a message; with the advice to add quotes where they help."""
     return f"{shown(value)}; put it in quotes" if isinstance(value, int | float | date | time) else shown(value)
 
 
 def cut(text: str) -> str:
-    """A text of bounded length."""
+    """The text, shortened for a message if it is long."""
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"

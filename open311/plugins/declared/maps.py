@@ -12,18 +12,18 @@ from open311.plugins.declared.files import File
 from open311.plugins.declared.keys import cut
 
 _UNREADABLE = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, shapely.errors.ShapelyError)
-"""What Shapely raises for coordinates that are none."""
+"""Errors that Shapely raises for coordinates that it cannot read."""
 
 
 class Feature(NamedTuple):
-    """A feature's `name` property, "" without one, and its geometry, None if it has a fault."""
+    """A feature: its `name` property or "", and its geometry, or None if the geometry has a fault."""
 
     name: str
     geometry: BaseGeometry | None
 
 
 def read_boundary(file: File) -> BaseGeometry | None:
-    """Where the city lies; None without a file."""
+    """The city's boundary; None without a file."""
     if not file.path.is_file():
         return None
     found = _features(file)
@@ -33,7 +33,7 @@ def read_boundary(file: File) -> BaseGeometry | None:
 
 
 def read_areas(file: File) -> dict[str, BaseGeometry]:
-    """Polygons by name; empty without a file."""
+    """The city's areas, by name; empty without a file."""
     found = (_features(file) or []) if file.path.is_file() else []
     areas: dict[str, BaseGeometry | None] = {}
     for number, (name, geometry) in enumerate(found, 1):
@@ -44,7 +44,7 @@ def read_areas(file: File) -> dict[str, BaseGeometry]:
 
 
 def _features(file: File) -> list[Feature] | None:
-    """The features of a file; None if they cannot be told."""
+    """The features of a file; None if it cannot be read as GeoJSON."""
     document = file.geojson()
     if document is None:
         return None
@@ -87,7 +87,7 @@ def _fault(geometry: BaseGeometry) -> str:
 
 
 def _name(item: Any) -> str:
-    """A feature's name, "" without one; GeoJSON allows null properties."""
+    """A feature's name, or "" if it has none. GeoJSON allows `properties` to be null."""
     properties = item.get("properties") if isinstance(item, dict) else None
     name = properties.get("name") if isinstance(properties, dict) else None
     return str(name or "")

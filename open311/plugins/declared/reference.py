@@ -1,4 +1,4 @@
-"""The tables of jurisdictions/README.md, made of the schemas. `make keys` writes them anew."""
+"""The tables of keys in jurisdictions/README.md, generated from the schemas by `make keys`."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ _PLACE = re.compile(r"(<!-- keys: (?P<header>.+?) -->\n).*?(<!-- end of keys -->
 
 
 def renew(text: str) -> str:
-    """The README with every table of keys as the schemas have it now.
+    """The README with every table of keys generated anew.
 
-    Each stands between `<!-- keys: HEADER -->`, as in `[[services]]`, and `<!-- end of keys -->`.
-    Raises KeyError for a header that no table has.
+    A table of keys stands between `<!-- keys: HEADER -->`, where HEADER is a header such as `[[services]]`, and
+    `<!-- end of keys -->`. Raises KeyError for a header that no schema has.
     """
     tables = {table.header: table for table in all_tables()}
     return _PLACE.sub(lambda place: f"{place[1]}\n{_rows(tables[place['header']])}\n{place[3]}", text)
 
 
 def all_tables() -> Iterator[Table]:
-    """Every table of a city's files, some of them several times."""
+    """Every table of a city's files. Some tables come several times."""
     for whole in (FORM, LANGUAGE):
         yield from _with_inner(whole)
 
@@ -38,7 +38,7 @@ def _with_inner(table: Table) -> Iterator[Table]:
 
 
 def _rows(table: Table) -> str:
-    """A table of keys in Markdown."""
+    """The keys of a table, as a table in Markdown."""
     lines = ["| Key | Type | Default | Meaning |", "|---|---|---|---|"]
     for key, field in table.fields.items():
         told = field.metadata

@@ -1,6 +1,6 @@
-"""The keys of a city's files: each with its kind, its default and what it means.
+"""The keys of a city's files: each with its type, its default and its meaning.
 
-The tables of jurisdictions/README.md are made of this page; `make keys` writes them anew.
+`make keys` generates the tables of jurisdictions/README.md from this module.
 """
 
 from __future__ import annotations
@@ -40,21 +40,21 @@ FALLBACK = "the first language's"
 
 
 class DepartmentTable(Table):
-    """Who does the work."""
+    """A department of the city."""
 
     makes, header, noun = Department, "[[departments]]", "department"
 
-    code = Text("Our name for it, used by `department` and `triage`")
-    name = Text("Public: it is what `agency_responsible` says")
+    code = Text("Your short name for the department; `department` and `triage` use it")
+    name = Text("The department's public name, shown as `agency_responsible`")
 
 
 class VicinityTable(Table):
-    """Where to look for duplicates."""
+    """How near, in place and time, an earlier request may be a duplicate."""
 
     makes, header = Vicinity, "[duplicates] or [services.duplicates]"
 
     radius_m = Number(
-        f"Metres, at most {MAX_VICINITY_M}; `0` switches it off",
+        f"Metres, at most {MAX_VICINITY_M}; `0`: no request is a duplicate",
         least=0,
         most=MAX_VICINITY_M,
         default=int(USUAL.radius_m),
@@ -65,20 +65,20 @@ class VicinityTable(Table):
 
 
 class ValueTable(Table):
-    """One choice of a list; a bare string is key and name at once."""
+    """One choice of a list attribute; a plain string is both key and name."""
 
     makes, header, noun, known_by = Value, "{ key = …, name = … }", "value", "key"
 
-    key = Text("What is sent and stored; also whole numbers stand in quotes")
-    name = Text("What is shown")
+    key = Text("The answer that is sent and stored; put whole numbers in quotes too")
+    name = Text("The answer that people see")
 
     def misfit(self, value: object) -> str:
-        """The message about what is neither of the two."""
+        """The message for a value that is neither a string nor a table."""
         return f"must be a string or a table ({self.header}), not {shown(value)}."
 
 
 class Values(Tables):
-    """The choices of a list. A bare string is key and name at once."""
+    """The choices of a list attribute. A plain string is both key and name."""
 
     kind = "a list"
 
@@ -89,7 +89,7 @@ class Values(Tables):
 
 
 class AttributeTable(Table):
-    """A question."""
+    """A question of a service, or a note."""
 
     makes, header, noun = Attribute, "[[services.attributes]]", "attribute"
 
@@ -97,65 +97,72 @@ class AttributeTable(Table):
     description = Text("The question")
     datatype = Choice(
         Datatype,
-        "What the answer is: `string` one line, `text` many lines, the two lists one or any number of `values`",
+        "Type of the answer. `string` is one line, `text` many lines, `singlevaluelist` one of the `values`,"
+        " `multivaluelist` any number of them",
         default=Datatype.STRING,
     )
     required = Flag("Whether a POST without it is refused", default=False)
-    variable = Flag("`false`: a note to read, nothing to answer", default=True)
+    variable = Flag("`false`: the description is a note to read, and there is nothing to answer", default=True)
     datatype_description = Text("How to answer", default="")
     public = Flag(
-        "Whether everybody may see the answers (`extensions=attributes`); never for what may name a person",
+        "Whether everybody may see the answers (`extensions=attributes`)."
+        " Never set it to `true` where an answer may name a person",
         default=None,
-        unset="lists yes, free text no",
+        unset="`true` for lists, `false` for free text",
     )
-    values = Values(ValueTable(), 'For the two lists: `{ key = "brick", name = "Brick" }`, or `"brick"` for both')
+    values = Values(
+        ValueTable(),
+        'The choices of the two list datatypes: `{ key = "brick", name = "Brick" }`, or `"brick"` as key and name',
+    )
 
 
 class ServiceTable(Table):
-    """What citizens can ask for."""
+    """A kind of request that citizens can send."""
 
     makes, header, noun = Service, "[[services]]", "service"
 
     code = Text(
-        "The `service_code`: opaque, case counts, may hold `:`, `/`, `&`, blanks, leading zeros."
-        " Never change one; retire it with an alias"
+        "The `service_code`: any text; case matters; `:`, `/`, `&`, blanks and leading zeros are allowed."
+        " Never change a code: retire the old one with an alias"
     )
     name = Text("The `service_name`")
     description = Text("One or two sentences for citizens", default="")
-    group = Text("A heading that apps show services under", default="")
-    keywords = Texts("Other words for it, old names too", default=())
+    group = Text("A heading under which apps show the service", default="")
+    keywords = Texts("Other words for the service, old names too", default=())
     type = Choice(
         ServiceType,
-        "A POST is answered with an id, with a token, or with the notice alone",
+        "The answer to a POST: an id (`realtime`), a token (`batch`), or the notice alone (`blackbox`)",
         default=ServiceType.REALTIME,
     )
-    department = Text('Code of the department that does it; `""` means triage', default="")
+    department = Text('Code of the department that does the work; `""` means triage', default="")
     notice = Text("The `service_notice` in the answer to a POST", default="")
-    duplicates = OneTable(VicinityTable(), "This service's own, see below", default=None, unset="the city's")
+    duplicates = OneTable(
+        VicinityTable(), "Limits for duplicates of this service, see below", default=None, unset="the city's"
+    )
     attributes = Tables(AttributeTable(), "Questions, in the order in which they are asked")
 
 
 class RouteTable(Table):
-    """An exception from the services' own departments."""
+    """An exception to the services' own departments."""
 
     makes, header, noun = Rule, "[[routes]]", "route"
 
-    department = Text("Who gets the request when everything named here fits")
+    department = Text("Code of the department that gets the request when all other keys of the route fit")
     service = Text('A service\'s code; `""` for any', default="")
     answers = ByCode(
         Texts(default=()),
-        '`{ SURFACE = ["metal", "001"] }`: any of the values fits; several attributes must all fit',
+        '`{ SURFACE = ["metal", "001"] }`: the answer must be one of the values, for every attribute named',
     )
-    area = Text("The name of a feature in `areas.geojson`; a request without coordinates is in none", default="")
+    area = Text("Name of a feature in `areas.geojson`; a request without coordinates is in no area", default="")
 
     def title(self, table: object, number: int) -> str:
-        """Routes have no code: their number, and where they lead."""
+        """A route's name in messages: its number and its department, because routes have no code."""
         department = table.get("department") if isinstance(table, dict) else None
         return f"route no. {number}" + (f" to {department}" if isinstance(department, str) else "")
 
 
 class JurisdictionTable(Table):
-    """`jurisdiction.toml`, whole."""
+    """The whole of `jurisdiction.toml`."""
 
     header = "jurisdiction.toml"
 
@@ -163,29 +170,31 @@ class JurisdictionTable(Table):
         "The `jurisdiction_id` on the wire: usually the web domain, without `www.`; stored in lower case"
     )
     name = Text("The city's name")
-    time_zone = Text("IANA zone, such as `Europe/Helsinki`: read into dates that come without one")
-    triage = Text("Code of the department that gets what no rule fits")
+    time_zone = Text("IANA time zone, such as `Europe/Helsinki`; used for dates that name no zone")
+    triage = Text("Code of the department that gets the requests that no rule fits")
     languages = Texts("BCP 47 tags; the language of this file first", default=("en",))
     contact = Text("Whom to ask, shown in discovery", default="")
     credit = Text("Where the catalogue's facts come from", default="")
     outside = Choice(
-        ("refuse", "flag"), "A point outside the boundary: answered with 400, or taken and marked", default="flag"
+        ("refuse", "flag"),
+        "A request with a point outside the boundary is refused with 400, or stored and marked",
+        default="flag",
     )
     id_pattern = Text(
-        "Form of the ids given out: `{number}`, `{year}`, `{yy}`, with zeros as in `{number:08}`;"
-        " else letters, digits, `-`, `_`",
+        "Form of the ids of new requests: `{number}`, `{year}`, `{yy}`, with leading zeros as in `{number:08}`."
+        " The rest may be letters, digits, `-` and `_`",
         default="{number}",
     )
-    aliases = ByCode(Text(), '`"retired code" = "living code"`: what apps of years past still send')
+    aliases = ByCode(Text(), '`"retired code" = "current code"`, for apps that still send the retired one')
     duplicates = OneTable(
         VicinityTable(),
-        "Where a new request may be about the same thing as an earlier one, see below",
+        "How near an earlier request may be a duplicate, see below",
         default=USUAL,
         unset=f"{USUAL.radius_m:.0f} m, {USUAL.days} days",
     )
-    departments = Tables(DepartmentTable(), "Who does the work, see below")
-    services = Tables(ServiceTable(), "What citizens can ask for, see below; at least one")
-    routes = Tables(RouteTable(), "Exceptions from the services' own departments, see below", attribute="rules")
+    departments = Tables(DepartmentTable(), "The departments that do the work, see below")
+    services = Tables(ServiceTable(), "The kinds of request that citizens can send, see below; at least one")
+    routes = Tables(RouteTable(), "Exceptions to the services' own departments, see below", attribute="rules")
 
 
 class AttributeTextsTable(Table):
@@ -195,7 +204,7 @@ class AttributeTextsTable(Table):
 
     description = Text("The question", default="", unset=FALLBACK)
     datatype_description = Text("How to answer", default="", unset=FALLBACK)
-    values = ByCode(Text(), '`key = "name"`: keys stay, names are translated')
+    values = ByCode(Text(), '`key = "name"`: the key as in the service, the name translated')
 
 
 class ServiceTextsTable(Table):
@@ -206,16 +215,16 @@ class ServiceTextsTable(Table):
     name = Text("The `service_name`", default="", unset=FALLBACK)
     description = Text("One or two sentences for citizens", default="", unset=FALLBACK)
     notice = Text("The `service_notice` in the answer to a POST", default="", unset=FALLBACK)
-    keywords = Texts("Other words for it", default=(), unset=FALLBACK)
+    keywords = Texts("Other words for the service", default=(), unset=FALLBACK)
     attributes = ByCode(OneTable(AttributeTextsTable()), "By the attribute's code, see below")
 
 
 class LanguageTable(Table):
-    """`languages/*.toml`, whole."""
+    """The whole of a file `languages/*.toml`."""
 
     makes, header = Translation, "languages/*.toml"
 
-    groups = ByCode(Text(), '`"Streets" = "Calles"`: the headings')
+    groups = ByCode(Text(), '`"Streets" = "Calles"`: the names of groups')
     services = ByCode(OneTable(ServiceTextsTable()), "By the service's code, see below")
 
 

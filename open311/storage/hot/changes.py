@@ -1,8 +1,10 @@
-"""Public changes in the order of the transactions that wrote them, and marks of where that order stood when.
+"""The change feed: public changes, ordered by the id of the transaction that wrote them.
 
-A sequence does not work: a transaction may take its number early and commit after a reader has passed it. So each
-row has the id of the transaction that wrote it, and only rows below the horizon are served. The horizon is the
-oldest transaction in progress; no row below it can be added any more.
+A sequence does not work, because a transaction can take its number early and commit after a reader has passed that
+number. So each row has the id of the transaction that wrote it, and only rows below the horizon are served. The
+horizon is the oldest transaction in progress. No row below the horizon can be added any more.
+
+A mark stores the horizon of an instant. It tells a reader that begins at an instant where to start.
 """
 
 from __future__ import annotations
@@ -41,7 +43,7 @@ from open311.storage.tables import TransactionId, change_mark, publication
 
 @dataclass(frozen=True, slots=True, order=True)
 class Position:
-    """A place in the order of changes: the transaction that wrote, and our number of the request."""
+    """A position in the order of changes: the id of the writing transaction, and the request's number."""
 
     written_by: int
     number: int
@@ -52,9 +54,9 @@ BEGINNING = Position(0, -(2**63))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublishedChange:
-    """A request as it is now. It has no body if it is no longer public.
+    """A request as it is now. Its body is empty if it is no longer public.
 
-    extras  extended_attributes, notes and attributes as fields to add; empty unless asked for
+    extras  extended_attributes, notes and attributes, rendered; empty unless requested
     """
 
     position: Position
@@ -68,8 +70,8 @@ class PublishedChange:
 class FoundChanges:
     """The changes after a position, in one snapshot of the database.
 
-    is_held  whether there are more changes, which wait for an older transaction to end
-    is_lost  whether the position is beyond every transaction here, because the database is a restored backup
+    is_held  whether more changes exist that cannot be served until an older transaction ends
+    is_lost  whether the position is in the future, because the database was restored from a backup
     """
 
     changes: list[PublishedChange]
@@ -86,7 +88,7 @@ def read_changes(
     rows: int,
     with_extras: bool = False,
 ) -> FoundChanges:
-    """The next changes after a position, at most `rows`. A request that changed twice comes once, as it is now."""
+    """At most `rows` changes after a position. A request that changed several times comes once, as it is now."""
     values = {
         "jurisdiction_id": jurisdiction_id,
         "written_by": str(after.written_by),
@@ -103,10 +105,10 @@ def read_changes(
 
 
 def find_state(hot: HotConnections, jurisdiction_id: str) -> int | None:
-    """The last transaction that changed something public, 0 for none; None while an older one is in progress.
+    """The id of the last transaction that changed a publication; 0 if there is none.
 
-    While the state is the same, nothing public has changed: older transactions have ended, and newer ones have
-    higher numbers.
+    None while an older transaction is in progress. As long as the id is the same, no publication has changed: all
+    older transactions have ended, and newer ones have higher ids.
     """
     [(last, is_settled)] = hot.rows(_state(), {"jurisdiction_id": jurisdiction_id})
     if last is None:
@@ -115,7 +117,7 @@ def find_state(hot: HotConnections, jurisdiction_id: str) -> int | None:
 
 
 def has_strangers(connection: Connection, jurisdiction_id: str) -> bool:
-    """Whether publications have transaction ids of the future, because they came with another server's backup."""
+    """Whether any publication has a transaction id in the future, which comes from another server's backup."""
     statement = select(
         select(publication.c.id)
         .where(
@@ -129,9 +131,9 @@ def has_strangers(connection: Connection, jurisdiction_id: str) -> bool:
 
 
 def write_mark(connection: Connection, jurisdiction_id: str, at: datetime) -> bool:
-    """Record where the order stands, if anything was written since the last mark; whether a mark was made.
+    """Store a mark if any publication was written since the last mark. Returns whether it was stored.
 
-    at  not before the present, so that everything committed after `at` comes after the mark
+    at  the present or later, so that everything committed after `at` comes after the mark
     """
     last = func.max(change_mark.c.horizon)
     newest = _last_written(bindparam("of", jurisdiction_id, Text)).scalar_subquery()
@@ -147,12 +149,15 @@ def write_mark(connection: Connection, jurisdiction_id: str, at: datetime) -> bo
 
 
 def forget_marks(connection: Connection, before: datetime) -> int:
-    """Delete marks older than `before`; how many were deleted."""
+    """Delete marks older than `before`, and return their number."""
     return connection.execute(delete(change_mark).where(change_mark.c.at < before)).rowcount
 
 
 def forget_strange_marks(connection: Connection, jurisdiction_id: str) -> int:
-    """Drop a city's marks at transactions to come, which came with another server's backup; how many."""
+    """Delete a city's marks with a horizon in the future, which come from another server's backup.
+
+    Returns their number.
+    """
     statement = delete(change_mark).where(
         change_mark.c.jurisdiction_id == jurisdiction_id, change_mark.c.horizon >= _next_transaction()
     )
@@ -160,7 +165,7 @@ def forget_strange_marks(connection: Connection, jurisdiction_id: str) -> int:
 
 
 def find_mark(hot: HotConnections, jurisdiction_id: str, at: datetime) -> Position:
-    """A position before everything that was committed after `at`; the beginning if no mark is old enough."""
+    """A position before all changes that were committed after `at`; `BEGINNING` if no mark is old enough."""
     rows = hot.rows(_mark(), {"jurisdiction_id": jurisdiction_id, "at": at})
     return Position(int(rows[0][0]), BEGINNING.number) if rows else BEGINNING
 
@@ -182,7 +187,7 @@ def _horizon() -> ColumnElement[Any]:
 
 
 def _last_written(jurisdiction_id: ColumnElement[str]) -> Select[Any]:
-    """The newest transaction that wrote something public; NULL if none has."""
+    """The id of the last transaction that wrote a publication of the city; NULL if there is none."""
     newest = func.max(publication.c.written_by).label("written_by")
     return select(newest).where(publication.c.jurisdiction_id == jurisdiction_id, publication.c.was_public)
 
@@ -194,7 +199,7 @@ def _next_transaction() -> ColumnElement[Any]:
 
 @cache
 def _statement(output: Format, with_extras: bool) -> Statement:
-    """The horizon and the changes between the position and it, in one statement and so in one snapshot."""
+    """The horizon, and the changes after the position and below the horizon, in one snapshot."""
     columns = publication.c
     after = cast(bindparam("written_by", type_=Text), TransactionId)
     ours = (columns.jurisdiction_id == bindparam("jurisdiction_id"), columns.was_public)

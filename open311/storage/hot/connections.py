@@ -1,4 +1,4 @@
-"""The hot paths' connections: one for each thread, which it keeps."""
+"""The connections of the hot paths. Each thread has its own and keeps it open."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class HotConnections:
     def __init__(self, dsn: str, *, prepares: bool) -> None:
         """Connects when a thread first runs a statement.
 
-        prepares  off behind a pooler that gives each statement another server connection
+        prepares  False behind a pooler that may run each statement on another server connection
         """
         self._dsn = dsn
         self._prepares = prepares
@@ -31,7 +31,7 @@ class HotConnections:
     def read(self, statement: Statement, values: Mapping[str, Any]) -> Result:
         """Run a statement that changes nothing. Raises Unavailable and Refused.
 
-        If its connection dies meanwhile, it runs once more on a new one.
+        If the connection dies meanwhile, the statement runs once more on a new connection.
         """
         session = self._session()
         try:
@@ -42,13 +42,13 @@ class HotConnections:
         return self._session().run(statement, values)
 
     def rows(self, statement: Statement, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-        """The rows that `read` finds, as Python values."""
+        """Like `read`, but the rows as Python values."""
         return self.read(statement, values).rows()
 
     def write(self, statement: Statement, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         """Run a statement that changes something, and return its rows. Raises Unavailable and Refused.
 
-        It never runs twice: if its connection dies, nobody knows whether it took effect.
+        The statement never runs twice: if the connection dies, it is unknown whether the transaction was committed.
         """
         return self._session().run(statement, values).rows()
 
@@ -68,7 +68,7 @@ class HotConnections:
         session.command("COMMIT")
 
     def session(self) -> Session:
-        """A new connection, beside those of the threads, which the caller must close. Raises Unavailable."""
+        """Open another connection, which the caller must close. Raises Unavailable."""
         return Session(self._dsn, prepares=False)
 
     def close(self) -> None:
@@ -80,7 +80,7 @@ class HotConnections:
         self._own = threading.local()
 
     def _session(self) -> Session:
-        """The calling thread's connection; a new one where it has none or the server has closed it."""
+        """The calling thread's connection; a new one if it has none or the server has closed it."""
         session: Session | None = getattr(self._own, "session", None)
         if session is not None and session.is_usable:
             return session

@@ -1,4 +1,4 @@
-"""Rendered items as a query brings them, column by column."""
+"""The rendered items of a query's result, column by column."""
 
 from __future__ import annotations
 
@@ -17,20 +17,21 @@ BODY_COLUMNS = {Format.JSON: publication.c.json, Format.XML: publication.c.xml}
 EXTRAS_COLUMNS = {Format.JSON: publication.c.json_extras, Format.XML: publication.c.xml_extras}
 
 _POSTGRES_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
-"""PostgreSQL's binary form of a timestamptz is a bigint: microseconds since then."""
+"""PostgreSQL's binary form of a timestamptz is a bigint: microseconds since this instant."""
 
 _NO_KEYS: Callable[[int], PageKey] = ().__getitem__
 
 
 @dataclass(frozen=True, slots=True)
 class Items:
-    """Rendered items of a list, column by column: a thousand small objects would cost more than their query.
+    """Rendered items of a list, as columns, because a thousand small objects would take longer than the query.
 
-    bodies     UTF-8
+    bodies     the rendered items, UTF-8
     digest     the digests of all items combined, for the list's ETag
-    key        where a list goes on after one of the items; read when asked for. IndexError for items without keys
-    extras     of each item, extended_attributes, notes and attributes as fields to add; empty unless asked for
-    distances  of each item from a circle's centre, in metres; empty unless asked for
+    key        a function of an item's index: the key of that item, after which the next page begins. Raises
+               IndexError if the items have no keys
+    extras     the rendered extended_attributes, notes and attributes of each item; empty unless requested
+    distances  the metres between each item and the circle's centre; empty unless requested
     """
 
     bodies: Sequence[bytes] = ()
@@ -43,10 +44,11 @@ class Items:
     def of(
         cls, found: Result, *, with_keys: bool = False, with_extras: bool = False, with_distance: bool = False
     ) -> Items:
-        """Items of a result with the columns body and digest, then those asked for.
+        """The items of a result with the columns body and digest, followed by those of these options.
 
-        with_keys    two columns: the instant that the order goes by, and our number of the request
-        with_extras  one column; one more with_distance
+        with_keys      two columns: the instant by which the list is ordered, and the request's number
+        with_extras    one column
+        with_distance  one column
         """
         column = count(2)
         return cls(
@@ -58,11 +60,11 @@ class Items:
         )
 
     def first(self, rows: int) -> Items:
-        """The first items, with the digest of all."""
+        """Only the first items, but with the digest of all items."""
         return replace(self, bodies=self.bodies[:rows], extras=self.extras[:rows], distances=self.distances[:rows])
 
 
 def _key(found: Result, instant: int, number: int, row: int) -> PageKey:
-    """The key of a row, from the columns with the instant and the number."""
+    """The key of one row. `instant` and `number` are indexes of columns."""
     at = _POSTGRES_EPOCH + timedelta(microseconds=found.number(instant, row))
     return PageKey(at, found.number(number, row))

@@ -1,4 +1,4 @@
-"""Kinds of search: what a list's SQL depends on, apart from values; and which kinds have a kept plan."""
+"""Kinds of search. Two searches of the same kind have the same SQL and differ only in values."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ LARGE_SQUARE_DEGREES = 0.001
 """About 3 km by 3 km in most cities."""
 
 _CAPS = (11, 101, 1001)
-"""Literal limits for pages; a page takes the lowest cap that is not below its rows.
+"""Literal limits for pages. A page uses the smallest cap that is at least its number of rows.
 
-A generic plan cannot see `LIMIT $1` and assumes 10 % of the rows, so PostgreSQL would make a plan for every page.
-A literal limit inside it gives a cheap generic plan.
+A generic plan cannot see `LIMIT $1` and assumes 10 % of the rows, so PostgreSQL would plan every page anew. A
+subquery with a literal limit gives a cheap generic plan.
 """
 
 SORT_COLUMNS = {
@@ -27,7 +27,7 @@ SORT_COLUMNS = {
 
 @dataclass(frozen=True, slots=True)
 class SearchKind:
-    """What a page's SQL depends on; searches of one kind differ only in values."""
+    """Everything in a search that its SQL depends on."""
 
     sort: Sort
     service_codes: int
@@ -73,25 +73,26 @@ class SearchKind:
 
     @property
     def measures_last(self) -> bool:
-        """Whether to list everything in a circle's box first and measure the distances of that list.
+        """Whether a subquery should first list all requests in a circle's box, before distances are measured.
 
-        PostgreSQL rates measuring so expensive that it scans a whole index to avoid measuring ten thousand times,
-        and it underestimates how many requests a circle has. In the order of updated_datetime, with a window on the
-        last change of any kind, its own plan is the best.
+        PostgreSQL's cost for measuring a distance is so high that it scans a whole index to avoid ten thousand
+        measurements, and it underestimates how many requests are in a circle. Its own plan is the best for the
+        order of updated_datetime with a lower bound on the last change.
         """
         is_by_change = SORT_COLUMNS[self.sort] is publication.c.updated_at
         is_best_as_it_is = self.is_deep or self.is_window_past or (is_by_change and "changed_start" in self.bounds)
         return self.is_circle_large and not is_best_as_it_is
 
     def cap(self, rows: int) -> int:
-        """The literal limit for a page of `rows`, for a kept plan; 0 if each page is planned for its values."""
+        """The literal limit for a page of `rows` with a generic plan; 0 if each page is planned for its values."""
         return next((cap for cap in _CAPS if cap >= rows), 0) if self._has_one_plan else 0
 
     @property
     def _has_one_plan(self) -> bool:
-        """Whether one plan is the best for all values, so that the server can keep it.
+        """Whether one generic plan is the best for all values.
 
-        In the order of updated_datetime, the best plan for a service depends on how many requests it has.
+        It is not for one service in the order of updated_datetime, because the best plan then depends on the number
+        of the service's requests.
         """
         is_usual = self.sort is Sort.REQUESTED_DESC
         return self == SearchKind(
@@ -114,15 +115,15 @@ class SearchKind:
 
 
 def is_large(box: Box) -> bool:
-    """Whether a box is so large that scanning by date is faster than fetching everything in it."""
+    """Whether a box is so large that scanning an index by date is faster than fetching all requests in the box."""
     return box.west <= box.east and (box.east - box.west) * (box.north - box.south) >= LARGE_SQUARE_DEGREES
 
 
 def _is_past(search: RequestSearch) -> bool:
-    """Whether the time from the window's end to the page's beginning is longer than the window.
+    """Whether the time from the end of the window to the beginning of the page is longer than the window.
 
-    Most requests of such a window were updated long ago. PostgreSQL expects them spread evenly over the order of
-    updated_datetime, and would scan everything that was updated since.
+    Most requests of such a window were last updated long ago. PostgreSQL assumes that they are spread evenly over
+    the order of updated_datetime, and would scan all requests that were updated since.
     """
     start, end = search.requested.start, search.requested.end
     newest = search.after.at if search.after else search.asked_at

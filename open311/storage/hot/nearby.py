@@ -1,4 +1,4 @@
-"""Requests of one service around a point, to see what was reported before. Reads only publications."""
+"""Finding earlier requests of one service near a point. Reads only publications."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from open311.storage.tables import publication
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Around:
-    """Which requests to find: of one service, in a circle, not older than `since`."""
+    """The requests of one service in a circle that are not older than `since`."""
 
     jurisdiction_id: str
     service_code: str
@@ -31,14 +31,14 @@ class Around:
 def find_nearby(
     hot: HotConnections, around: Around, output: Format, *, rows: int, with_extras: bool = False
 ) -> Items:
-    """Listed requests that were made or closed since then; nearest first, at most `rows`."""
+    """Open requests made since `around.since` and requests closed since then; nearest first, at most `rows`."""
     statement = _nearest(output, _parts(around.circle), with_extras)
     found = hot.read(statement, _values(around) | {"rows": rows})
     return Items.of(found, with_extras=with_extras, with_distance=True)
 
 
 def find_earliest_open(hot: HotConnections, around: Around) -> str:
-    """The id of the earliest open request that was made since then; "" if there is none."""
+    """The id of the earliest open request made since `around.since`; "" if there is none."""
     rows = hot.rows(_earliest(_parts(around.circle)), _values(around))
     return rows[0][0] if rows else ""
 
@@ -83,7 +83,7 @@ def _earliest(parts: int) -> Statement:
             columns.status == literal_column("'open'"),
             columns.requested_at >= bindparam("since"),
         )
-        # MATERIALIZED finds them by place first; with ORDER BY and LIMIT alone, the planner scans all by date.
+        # MATERIALIZED makes the planner use the index by place. With ORDER BY and LIMIT it would scan by date.
         .cte("candidates")
         .prefix_with("MATERIALIZED", dialect="postgresql")
     )

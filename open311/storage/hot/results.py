@@ -1,4 +1,4 @@
-"""What a statement returned. Values stay in PostgreSQL's binary form until somebody asks for them."""
+"""The result of a statement. Values stay in PostgreSQL's binary form until a method decodes them."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from psycopg.pq.abc import PGresult
 class Result:
     """The rows of a result, by column or all at once.
 
-    The binary form of a text is its UTF-8, that of a bigint eight bytes, most significant first. Most values go
-    out again as these bytes, so they are not decoded.
+    The binary form of a text is UTF-8. The binary form of a bigint is eight bytes, most significant first. Most
+    texts are sent to clients as the same bytes, so they are never decoded.
     """
 
     __slots__ = ("_found", "_transformer")
 
     def __init__(self, found: PGresult, transformer: Transformer) -> None:
-        """`transformer` is the connection's own; it makes Python values of bytes."""
+        """`transformer` is the connection's own. It decodes bytes into Python values."""
         self._found = found
         self._transformer = transformer
 
@@ -29,14 +29,14 @@ class Result:
         return self._found.ntuples
 
     def texts(self, column: int) -> list[bytes]:
-        """A text column without NULLs, as UTF-8."""
+        """The values of a text column without NULLs, as UTF-8."""
         return list(self._bytes(column))
 
     def combined(self, column: int) -> int:
-        """The bitwise exclusive or of a bigint column without NULLs, like PostgreSQL's bit_xor; 0 for no rows.
+        """The bitwise XOR of a bigint column without NULLs, like PostgreSQL's bit_xor; 0 for no rows.
 
-        All values are joined to one long number. Its upper half is XORed onto its lower half until eight bytes are
-        left, which takes half as long as one value after the other.
+        All values are joined to one long number. Its upper half is XORed with its lower half, again and again until
+        eight bytes are left. This takes half as long as a loop over the values.
         """
         found, count = int.from_bytes(b"".join(self._bytes(column))), len(self)
         while count > 1:
@@ -45,11 +45,11 @@ class Result:
         return found - (found >> 63 << 64)
 
     def number(self, column: int, row: int) -> int:
-        """One bigint."""
+        """One value of a bigint column."""
         return int.from_bytes(self._found.get_value(row, column) or b"", "big", signed=True)
 
     def values(self, column: int) -> list[Any]:
-        """A column as Python values."""
+        """The values of a column, decoded."""
         load = self._transformer.get_loader(self._found.ftype(column), Format.BINARY).load
         return [None if value is None else load(value) for value in self._bytes(column)]
 
@@ -57,9 +57,9 @@ class Result:
         """All rows as Python values."""
         self._transformer.set_pgresult(self._found)
         rows = self._transformer.load_rows(0, len(self), tuple)
-        self._transformer.set_pgresult(None)  # it lives as long as the connection and would keep the result
+        self._transformer.set_pgresult(None)  # otherwise the transformer would keep the result in memory
         return rows
 
     def _bytes(self, column: int) -> Iterator[Any]:
-        # `map` in C: for a thousand rows, a loop in Python would be the largest part.
+        # `map` loops in C. For a thousand rows, a loop in Python would take most of the time.
         return map(self._found.get_value, range(len(self)), repeat(column))

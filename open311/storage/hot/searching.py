@@ -1,4 +1,4 @@
-"""Finding publications: pages, single requests, counts and digests, each by one statement over one table."""
+"""Searching publications: pages, single requests, counts and digests. Each needs one statement on one table."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from open311.storage.tables import publication
 
 
 def find_items(hot: HotConnections, search: RequestSearch, output: Format, *, with_extras: bool = False) -> Items:
-    """The rendered items of a page, in order; one more than the page has if there is a next page."""
+    """The rendered items of a page, in order, followed by the next page's first item if there is one."""
     if search.is_void:
         return Items()
     with_distance = with_extras and search.near is not None
@@ -35,7 +35,7 @@ def find_items(hot: HotConnections, search: RequestSearch, output: Format, *, wi
 
 
 def count_items(hot: HotConnections, search: RequestSearch, *, most: int) -> int:
-    """How many items a search finds in all, counted no further than `most` + 1."""
+    """How many items a search finds on all pages. Counting stops at `most` + 1."""
     if search.is_void:
         return 0
     whole = replace(search, page=1, after=None)
@@ -44,10 +44,10 @@ def count_items(hot: HotConnections, search: RequestSearch, *, most: int) -> int
 
 
 def find_digest(hot: HotConnections, search: RequestSearch) -> tuple[int, int]:
-    """How many items a page has, and their digests combined: what a validator needs, for 1/4 of the page's cost.
+    """The number of items on a page and their combined digest, for an ETag, at 1/4 of the page's cost.
 
-    Count and digest include one item more if there is a next page, since the page then links to it; so both are
-    those of `find_items`. The order needs no digest, as it follows from the items.
+    Like `find_items`, both include the next page's first item if there is one, because the page then has a link
+    to the next page. The order of the items needs no digest, because it depends only on the items.
     """
     if search.is_void:
         return 0, 0
@@ -59,7 +59,7 @@ def find_digest(hot: HotConnections, search: RequestSearch) -> tuple[int, int]:
 def find_by_ids(
     hot: HotConnections, jurisdiction_id: str, ids: Sequence[str], output: Format, *, with_extras: bool = False
 ) -> Items:
-    """Listed requests by id, in the order asked; unknown ids are left out (A19)."""
+    """Public requests by id, in the order of `ids`. Unknown ids are left out (A19)."""
     values = {"jurisdiction_id": jurisdiction_id, "ids": list(ids)}
     return Items.of(hot.read(_by_ids(output, with_extras), values), with_extras=with_extras)
 
@@ -67,26 +67,26 @@ def find_by_ids(
 def find_item(
     hot: HotConnections, jurisdiction_id: str, service_request_id: str, output: Format, *, with_extras: bool = False
 ) -> Items:
-    """One rendered item by its id, also an unlisted one; no item if there is none."""
+    """One request by its id, which may be unlisted; no items if there is none."""
     values = {"jurisdiction_id": jurisdiction_id, "service_request_id": service_request_id}
     return Items.of(hot.read(_by_id(output, with_extras), values), with_extras=with_extras)
 
 
 def whole_query(search: RequestSearch, *, as_bulk_csv: bool = False) -> tuple[Statement, dict[str, Any]]:
-    """Everything that a search finds on all its pages, in its order: each item, and its extras.
+    """The statement for all items of a search on all pages: each item's JSON and its extras, joined by commas.
 
-    The extras come joined, as fields that can follow an item's own. `as_bulk_csv`: lines of GeoReport Bulk instead.
+    as_bulk_csv  lines of GeoReport Bulk's CSV instead of JSON and extras
     """
     return _whole_statement(SearchKind.of(replace(search, after=None)), as_bulk_csv), _values(search, rows=0)
 
 
 def whole_digest_query(search: RequestSearch) -> tuple[Statement, dict[str, Any]]:
-    """How many requests a search finds on all its pages, and their digests combined."""
+    """The statement for the number of a search's requests on all pages, and their combined digest."""
     return _whole_digest_statement(SearchKind.of(replace(search, after=None))), _values(search, rows=0)
 
 
 def _values(search: RequestSearch, *, rows: int) -> dict[str, Any]:
-    """The values of a page's statement."""
+    """The parameters of a page's statement."""
     values: dict[str, Any] = {
         "jurisdiction_id": search.jurisdiction_id,
         "limit": rows,

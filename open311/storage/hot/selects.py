@@ -1,4 +1,4 @@
-"""The SELECT of a list, put together from its kind."""
+"""The SELECT of a list or a page, made from the kind of the search."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ from open311.storage.hot.kinds import SORT_COLUMNS, SearchKind
 from open311.storage.tables import publication
 
 _PAST_ORDER = ((publication.c.updated_at + literal_column("interval '0'")).desc(), publication.c.id.desc())
-"""The order of `Sort.UPDATED_DESC` in a form that no index has, so that PostgreSQL sorts the window's requests."""
+"""The order of `Sort.UPDATED_DESC`, written so that no index matches it and PostgreSQL has to sort."""
 
 
 def list_select(kind: SearchKind, *columns: ColumnElement[Any], is_measured: bool = True) -> Select[Any]:
-    """Everything that is listed; without `is_measured`, a large circle finds everything in its box."""
+    """All requests that a search finds. Without `is_measured`, a large circle finds all requests in its box."""
     order = _PAST_ORDER if kind.is_window_past else _order(kind.sort, publication.c)
     return select(*columns).where(*conditions(kind, is_measured=is_measured)).order_by(*order)
 
@@ -54,7 +54,7 @@ def page_select(kind: SearchKind, cap: int, *columns: str, with_distance: bool =
     )
     if not kind.is_deep:
         return page
-    # The subquery skips the rows before the page in the index alone, where the index has every column asked for.
+    # The subquery can skip the rows before the page by an index-only scan.
     found = page.subquery("found")
     here = and_(keys[0] == found.c.jurisdiction_id, keys[1] == found.c.id)
     return (
@@ -65,7 +65,7 @@ def page_select(kind: SearchKind, cap: int, *columns: str, with_distance: bool =
 
 
 def _capped(kind: SearchKind, cap: int, *columns: str) -> Select[Any]:
-    """A page of the first `cap` rows: the literal limit tells PostgreSQL that few rows are wanted."""
+    """A page from the first `cap` rows. The literal limit tells PostgreSQL to expect few rows."""
     names = dict.fromkeys((*columns, "id", SORT_COLUMNS[kind.sort].name))
     found = list_select(kind, *(publication.c[name] for name in names))
     first = found.limit(literal_column(str(cap))).subquery("first")
@@ -74,7 +74,7 @@ def _capped(kind: SearchKind, cap: int, *columns: str) -> Select[Any]:
 
 
 def _measured(kind: SearchKind, *columns: str, with_distance: bool) -> Select[Any]:
-    """A page of everything in the circle's box; OFFSET 0 makes PostgreSQL plan the box's list separately."""
+    """A page that measures distances last. OFFSET 0 makes PostgreSQL plan the subquery for the box separately."""
     names = dict.fromkeys((*columns, "id", "point", SORT_COLUMNS[kind.sort].name))
     found = list_select(kind, *(publication.c[name] for name in names), is_measured=False)
     boxed = found.offset(literal_column("0")).subquery("boxed")
@@ -84,7 +84,7 @@ def _measured(kind: SearchKind, *columns: str, with_distance: bool) -> Select[An
 
 
 def _order(sort: Sort, columns: Any) -> Iterator[ColumnElement[Any]]:
-    """A list's order over `columns`, those of the table or of a query over it."""
+    """The ORDER BY of a list. `columns` are those of the table or of a subquery."""
     for column in (columns[SORT_COLUMNS[sort].name], columns.id):
         yield column.desc() if sort.is_descending else column
 
@@ -92,7 +92,7 @@ def _order(sort: Sort, columns: Any) -> Iterator[ColumnElement[Any]]:
 def conditions(kind: SearchKind, *, is_measured: bool = True) -> Iterator[ColumnElement[bool]]:
     columns = publication.c
     yield columns.jurisdiction_id == bindparam("jurisdiction_id")
-    yield columns.visibility == literal_column("'public'")  # as the partial indexes have it
+    yield columns.visibility == literal_column("'public'")  # the same text as in the partial indexes
     if kind.service_codes == 1:
         yield columns.service_code == bindparam("service_code")
     elif kind.service_codes:
@@ -103,7 +103,7 @@ def conditions(kind: SearchKind, *, is_measured: bool = True) -> Iterator[Column
     if kind.has_agency:
         yield columns.agency == bindparam("agency")
     if kind.has_area:
-        yield columns.areas != literal_column("'{}'")  # as its index has it
+        yield columns.areas != literal_column("'{}'")  # the same text as in its partial index
         yield columns.areas.contains(bindparam("areas", type_=ARRAY(Text)))
     if kind.has_media is not None:
         yield columns.has_media if kind.has_media else ~columns.has_media
@@ -111,7 +111,7 @@ def conditions(kind: SearchKind, *, is_measured: bool = True) -> Iterator[Column
         language = cast(bindparam("words_language", type_=Text), REGCONFIG)
         yield columns.words.bool_op("@@")(func.websearch_to_tsquery(language, bindparam("words", type_=Text)))
     if kind.has_key:
-        # A row comparison, so that the index scan begins where the page begins.
+        # A row comparison makes the index scan begin at the page's first row.
         here = tuple_(SORT_COLUMNS[kind.sort], columns.id)
         there = tuple_(
             bindparam("key_at", type_=SORT_COLUMNS[kind.sort].type), bindparam("key_number", type_=BigInteger)
@@ -130,9 +130,9 @@ def conditions(kind: SearchKind, *, is_measured: bool = True) -> Iterator[Column
 
 
 def _windows(kind: SearchKind) -> Iterator[ColumnElement[bool]]:
-    """Bounds on two instants, and what they imply for the instant of the list's order.
+    """The bounds on requested_at and changed_at, and the bounds that follow for the instant of the list's order.
 
-    A request is never changed before it is made: requested_at <= updated_at <= changed_at.
+    They follow because requested_at <= updated_at <= changed_at.
     """
     columns, first = publication.c, SORT_COLUMNS[kind.sort]
     if "requested_start" in kind.bounds:
@@ -147,7 +147,7 @@ def _windows(kind: SearchKind) -> Iterator[ColumnElement[bool]]:
 
 
 def _requested_since(kind: SearchKind) -> Iterator[ColumnElement[bool]]:
-    """The lower bound, in the form that gives the best plan for the list's order."""
+    """The lower bound on requested_at, in the form that gives the best plan for the list's order."""
     columns = publication.c
     start: ColumnElement[Any] = bindparam("requested_start")
     if SORT_COLUMNS[kind.sort] is not columns.updated_at:
@@ -155,8 +155,8 @@ def _requested_since(kind: SearchKind) -> Iterator[ColumnElement[bool]]:
         return
     yield columns.updated_at >= start
     if "requested_end" in kind.bounds and kind.sort.is_descending:
-        yield columns.requested_at >= start  # requests updated last may all be requested after the window
+        yield columns.requested_at >= start  # the most recently updated requests may all be newer than the window
     else:
-        # PostgreSQL takes two plain bounds as independent: it would expect 1/20 of the rows, read them all and
-        # sort them. The OR finds the same rows, and PostgreSQL expects more of them.
+        # PostgreSQL treats two plain bounds as independent: it would estimate 1/20 of the rows, read them all and
+        # sort them. The OR finds the same rows, but PostgreSQL estimates more of them.
         yield or_(columns.requested_at >= start, columns.updated_at < start)

@@ -1,4 +1,4 @@
-"""Long reads: everything that a search finds, as it is at one moment, in batches of a fixed size."""
+"""Long reads: all requests of a search in one snapshot of the database, fetched in batches."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ _NEXT = f"FETCH {FETCH_ROWS} FROM snapshot"
 
 
 class Snapshot:
-    """What is public at one moment, whatever is written later. It has its own connection; close it.
+    """All publications in one snapshot of the database. It has its own connection, which the caller must close.
 
-    Rows come from a cursor on the server, a batch at a time. Closing the connection ends the query.
+    A server-side cursor returns the rows in batches. Closing the connection ends the query.
     """
 
     def __init__(self, session: Session) -> None:
         self._session = session
 
     def digest(self, search: RequestSearch) -> tuple[int, int]:
-        """How many requests a search finds, and their digests combined, which change when any of them does."""
+        """The number of requests that a search finds, and their combined digest."""
         if search.is_void:
             return 0, 0
         [(count, digest)] = self._session.run(*whole_digest_query(search)).rows()
         return count, digest or 0
 
     def items(self, search: RequestSearch) -> Iterator[tuple[list[bytes], list[bytes]]]:
-        """Everything that a search finds, in its order: the JSON of each item, and its extras as fields to add."""
+        """All requests of a search, in order, in batches: the JSON of each item, and its extras."""
         for found in self._batches(search, as_bulk_csv=False):
             yield found.texts(0), found.texts(1)
 
     def bulk_csv_lines(self, search: RequestSearch) -> Iterator[list[bytes]]:
-        """The same as lines of GeoReport Bulk."""
+        """The same requests as lines of GeoReport Bulk's CSV."""
         for found in self._batches(search, as_bulk_csv=True):
             yield found.texts(0)
 
@@ -49,15 +49,15 @@ class Snapshot:
             yield found
 
     def close(self) -> None:
-        """Give the connection back; a second time does nothing."""
+        """Close the connection. Calling it twice is harmless."""
         self._session.close()
 
 
 def open_snapshot(hot: HotConnections, *, idle_limit_s: int = 0) -> Snapshot:
-    """A snapshot of the present. Raises Unavailable.
+    """Take a snapshot of the database. Raises Unavailable.
 
-    idle_limit_s  the database closes the connection after this time without a query, because an open snapshot keeps
-                  it from removing dead rows; 0 for never
+    idle_limit_s  the database closes the connection after this time without a query; 0 for never. An open snapshot
+                  prevents VACUUM from removing dead rows
     """
     session = hot.session()
     try:

@@ -1,4 +1,4 @@
-"""Queries compiled once: SQLAlchemy takes longer to put a statement together than PostgreSQL to answer it."""
+"""Statements that are compiled once, because SQLAlchemy's compilation takes longer than PostgreSQL's answer."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _PLACEHOLDER = re.compile(r"%\((\w+)\)s")
 class Statement:
     """A compiled query with named parameters.
 
-    text      with `%(name)s` for each parameter, as psycopg2 wants it
-    numbered  with `$1`, `$2`, … instead, as PostgreSQL wants it
-    names     of the parameters, in the order of their numbers
-    name      of the prepared statement, a hash of the text because PostgreSQL cuts names off after 63 bytes; empty
-              where the best plan depends on the values
+    text      the SQL with `%(name)s` for each parameter, for psycopg2
+    numbered  the SQL with `$1`, `$2`, … for the parameters, for PostgreSQL
+    names     the parameters' names, in the order of their numbers
+    name      the prepared statement's name, a hash of the text, because PostgreSQL cuts names after 63 bytes; empty
+              if it must not be prepared, because the best plan depends on the values
     """
 
     text: str
@@ -32,9 +32,9 @@ class Statement:
 
     @classmethod
     def of(cls, query: ClauseElement, *, is_prepared: bool = False) -> Self:
-        """Compile a query; its values are given when it is run.
+        """Compile a query without values for its parameters.
 
-        is_prepared  whether each connection prepares it once and PostgreSQL may keep its plan
+        is_prepared  whether each connection prepares the statement, so that PostgreSQL can use a generic plan
         """
         text = str(query.compile(dialect=_DIALECT))
         numbers: dict[str, str] = {}

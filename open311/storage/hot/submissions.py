@@ -1,7 +1,7 @@
-"""Storing a new request in one statement: record, reporter, history, publication and token.
+"""Storing a new request in one statement: record, reporter, history, outbox, publication and token.
 
-One statement is one round trip and one durable transaction, so a POST waits for the disk once. That wait is most of
-its time.
+One statement is one round trip and one transaction, so a POST waits for the disk only once. That wait is most of
+the time of a POST.
 """
 
 from __future__ import annotations
@@ -53,10 +53,10 @@ _NOT_PUBLISHED = dict.fromkeys(_PUBLISHED) | {"words_language": "simple"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewRequest:
-    """Everything that is stored for a submission.
+    """All values that are stored for a new request.
 
     publication  None while the request has no id
-    token        "" for none
+    token        "" if the request has no token
     """
 
     record: RequestRecord
@@ -67,7 +67,7 @@ class NewRequest:
 
 
 def insert_request(run: Run, new: NewRequest) -> bool:
-    """Store a new request; False, and nothing stored, if its service_request_id is taken.
+    """Store a new request; False, without storing anything, if its service_request_id is taken.
 
     run  `HotConnections.write` for a transaction of its own, or what `HotConnections.transaction` gives
     """
@@ -110,7 +110,7 @@ def _token(request: CTE) -> CTE:
 def _follow(
     request: CTE, table: Table, number: str, columns: Mapping[str, ColumnElement[Any]], condition: str, name: str
 ) -> CTE:
-    """One row in another table, if the request was stored and the condition's parameter is true."""
+    """Insert a row into another table, if the request was stored and the parameter `condition` is true."""
     row = select(request.c.jurisdiction_id, request.c.id, *columns.values()).where(
         cast(bindparam(condition), Boolean)
     )
@@ -118,7 +118,7 @@ def _follow(
 
 
 def _events(request: CTE) -> CTE:
-    """A row for each event, from arrays of equal length."""
+    """Insert a row for each event. The parameters are arrays, one for each column."""
     arrays = {name: cast(bindparam(f"e_{name}"), ARRAY(kind)) for name, kind in _EVENT.items()}
     names: list[Any] = [column(name) for name in arrays]
     event = func.unnest(*arrays.values()).table_valued(*names, name="event").render_derived()
@@ -134,14 +134,14 @@ def _events(request: CTE) -> CTE:
 
 
 def _outbox(request: CTE) -> CTE:
-    """The change, for all that follows from it."""
+    """Insert the change into the outbox."""
     row = select(request.c.jurisdiction_id, request.c.id, cast(bindparam("r_version"), BigInteger))
     names = ["jurisdiction_id", "request_id", "version"]
     return insert(outbox).from_select(names, row, include_defaults=False).cte("told")
 
 
 def _parameter(name: str, target: Any) -> ColumnElement[Any]:
-    """A parameter with an explicit cast to the column's type, which a SELECT cannot infer."""
+    """A parameter with a cast to the column's type, because PostgreSQL cannot infer its type in a SELECT."""
     if isinstance(target.type, Geometry):
         return func.ST_GeomFromEWKT(cast(bindparam(name), Text), type_=Geometry)
     if isinstance(target.type, JSONB):

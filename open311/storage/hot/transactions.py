@@ -1,4 +1,4 @@
-"""Hot statements inside a transaction of SQLAlchemy that is under way."""
+"""Running hot statements inside a transaction of SQLAlchemy."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from open311.storage.hot.statements import Statement
 
 Run = Callable[[Statement, Mapping[str, Any]], list[tuple[Any, ...]]]
-"""Runs a statement with its values and gives its rows.
+"""A function that runs a statement with its values and returns the rows.
 
 `HotConnections.rows` and `.write` run it as a transaction of its own. `HotConnections.transaction` and
 `within(connection)` give one that runs it as part of theirs.
@@ -18,7 +18,7 @@ Run = Callable[[Statement, Mapping[str, Any]], list[tuple[Any, ...]]]
 
 
 def within(connection: Connection) -> Run:
-    """Runs statements as part of the connection's transaction."""
+    """A function that runs statements in the connection's transaction."""
 
     def run(statement: Statement, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         return [tuple(row) for row in connection.exec_driver_sql(statement.text, dict(values))]

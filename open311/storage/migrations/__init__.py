@@ -1,6 +1,6 @@
-"""The schema's history. Numbered, small, and such that the previous release keeps running.
+"""The migrations of the database schema: numbered and small, and the previous release keeps running on the result.
 
-Alembic is imported where it is used, so that a web process starts without it.
+Alembic is imported inside functions, because web processes do not need it.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ RIGHTS = (
 
 
 def migrate(connection: Connection, revision: str = "head") -> None:
-    """Bring the schema to `revision`, inside the caller's transaction; one process at a time.
+    """Migrate the schema to `revision`, in the caller's transaction. A lock lets one process migrate at a time.
 
-    Raises Misconfigured for an unknown revision, and where the role may not make what the schema needs.
+    Raises Misconfigured for an unknown revision, and if the role lacks a privilege that the schema needs.
     """
     from alembic import command
     from alembic.script import ScriptDirectory
@@ -54,14 +54,14 @@ def migrate(connection: Connection, revision: str = "head") -> None:
 
 
 def current(connection: Connection) -> str | None:
-    """The revision that the database is at; None before the first."""
+    """The revision of the database; None before the first migration."""
     from alembic.runtime.migration import MigrationContext
 
     return MigrationContext.configure(connection).get_current_revision()
 
 
 def head() -> str:
-    """The revision that this release wants."""
+    """The revision that this release needs."""
     from alembic.script import ScriptDirectory
 
     return ScriptDirectory.from_config(_config()).get_current_head() or ""

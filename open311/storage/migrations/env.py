@@ -1,4 +1,4 @@
-"""What Alembic runs: every migration on the connection that it was handed."""
+"""Alembic's environment script: it runs the migrations on the connection that `migrate` passes."""
 
 from alembic import context
 

@@ -1,6 +1,6 @@
-"""procrastinate's migrations, which some of ours apply: from the installed release, by name and digest.
+"""Running procrastinate's own migrations, which the installed release contains, checked by name and digest.
 
-The schema.sql beside them changes from release to release, so a database would depend on the day it was made.
+Its schema.sql is not used, because it changes with each release: two databases of different age would then differ.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from open311.errors import Misconfigured
 def apply_files(
     connection: Connection, files: Mapping[str, str], edits: Mapping[str, Iterable[tuple[str, str]]]
 ) -> None:
-    """Run files of procrastinate in their order, in the caller's transaction.
+    """Run some of procrastinate's files in order, in the caller's transaction.
 
-    files  the SHA-256 of each, by name
-    edits  what to replace in a file before it runs, by name
-    Raises Misconfigured, before anything runs, where the installed release lacks a file or has another one.
+    files  SHA-256 of each file, by name
+    edits  replacements (before, after) in a file, by name, applied before it runs
+    Raises Misconfigured, before anything runs, if the installed release lacks a file or has another version of it.
     """
     texts = {name: _read(name, digest) for name, digest in files.items()}
-    # Through a raw cursor: the files hold % and : that SQLAlchemy would read as parameters.
+    # A raw cursor, because SQLAlchemy would read % and : in the files as parameters.
     with closing(connection.connection.cursor()) as cursor:
         for name, text in texts.items():
             for before, after in edits.get(name, ()):

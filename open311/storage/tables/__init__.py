@@ -1,6 +1,6 @@
-"""The tables as queries name them. The migrations create them; a test compares both.
+"""The tables, for use in queries. The migrations create them, and a test compares the two.
 
-jurisdiction_id is the first column of every key, so that the schema can be distributed by it. Instants are UTC.
+jurisdiction_id is the first column of every key, so that the tables can be distributed by city. Instants are UTC.
 """
 
 from open311.storage.tables.access import api_key, repeatable_post

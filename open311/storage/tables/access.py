@@ -1,4 +1,4 @@
-"""Who may send requests, and POSTs that clients may repeat."""
+"""The tables of API keys and of idempotent POSTs."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ api_key = Table(
 )
 Index("api_key_digest_idx", api_key.c.digest)
 
-# Which request a client's POST made, to repeat the answer if the same POST comes again within a day.
+# The request that a client's POST made. If the same POST comes again within 24 hours, it gets the same answer.
 repeatable_post = Table(
     "repeatable_post",
     metadata,

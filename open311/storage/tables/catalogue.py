@@ -1,4 +1,4 @@
-"""The names of a city's catalogue, for joins and history."""
+"""The tables of cities, departments and services: names for joins, and retired services."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ jurisdiction = Table(
     metadata,
     text_column("jurisdiction_id", None),
     text_column("name", None),
-    text_column("digest", None),  # of the catalogue; when it changes, so does the changeset
+    text_column("digest", None),  # of the catalogue; if it changes, the changeset changes too
     instant_column("changeset"),
     PrimaryKeyConstraint("jurisdiction_id"),
 )

@@ -1,4 +1,4 @@
-"""What all tables share: the metadata with its naming convention, and the kinds of column."""
+"""What all tables share: the metadata with its naming convention, and functions that make columns."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ metadata = MetaData(
 
 
 class TransactionId(UserDefinedType[str]):
-    """PostgreSQL's 64-bit transaction id, xid8; see `hot.changes` for why not a sequence."""
+    """PostgreSQL's 64-bit transaction id, xid8. `hot.changes` explains why a sequence is not used instead."""
 
     cache_ok = True
 
@@ -31,7 +31,7 @@ class TransactionId(UserDefinedType[str]):
 
 
 def text_column(name: str, default: str | None = "") -> Column[str]:
-    """A text column, never NULL: "" means nothing, so that queries need no test for NULL."""
+    """A text column that is never NULL. An empty text means no value, so that queries need no test for NULL."""
     return Column(name, Text, nullable=False, server_default=default)
 
 

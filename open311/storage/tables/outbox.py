@@ -1,4 +1,4 @@
-"""What still has to follow from changes of requests, and how many requests there are."""
+"""The tables of the outbox, of held changes and of the counts of requests."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from sqlalchemy.dialects.postgresql import TIMESTAMP
 
 from open311.storage.tables.columns import instant_column, metadata, text_column
 
-# One row for each change of a request, written with the change. Its events have the same request_id and version.
+# One row for each change of a request, written in the same transaction. The events of the change have the same
+# request_id and version.
 outbox = Table(
     "outbox",
     metadata,
@@ -20,7 +21,7 @@ outbox = Table(
 )
 Index("outbox_id_idx", outbox.c.id)
 
-# Changes that a consumer failed on, and later changes of the same requests, which wait for these.
+# Changes that a consumer failed on, and later changes of the same requests, which must wait.
 held_change = Table(
     "held_change",
     metadata,
@@ -35,7 +36,7 @@ held_change = Table(
     PrimaryKeyConstraint("jurisdiction_id", "consumer", "request_id", "id"),
 )
 
-# Requests by department and status, whatever their visibility; the dispatcher keeps it.
+# The number of requests by department and status, of any visibility. The dispatcher updates it.
 request_count = Table(
     "request_count",
     metadata,

@@ -1,4 +1,4 @@
-"""What the public can see of requests, how far it is rendered anew, and marks in the order of changes."""
+"""The tables of publications, of editions and of the change feed's marks."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from sqlalchemy.dialects.postgresql import ARRAY, TSVECTOR
 
 from open311.storage.tables.columns import TransactionId, instant_column, metadata, text_column
 
-# What the public can see of a request; public routes read no other table. Columns of fixed width come first, then
-# those that lists read, because PostgreSQL walks through a row's columns in their order.
+# Everything that the public can see of a request; public routes read requests from no other table. Columns of fixed
+# width come first, then the columns that lists read, because PostgreSQL reads a row's columns one after the other.
 publication = Table(
     "publication",
     metadata,
@@ -33,7 +33,7 @@ publication = Table(
     instant_column("changed_at"),
     Column("written_by", TransactionId, nullable=False, server_default=text("pg_current_xact_id()")),
     Column("has_media", Boolean, nullable=False, server_default=text("false")),
-    Column("was_public", Boolean, nullable=False),  # now or earlier; the change feed has no others
+    Column("was_public", Boolean, nullable=False),  # is public or was earlier; the change feed shows only these
     text_column("jurisdiction_id", None),
     text_column("visibility", None),  # public, unlisted, or withdrawn: a tombstone without renditions
     text_column("json", None),
@@ -55,10 +55,10 @@ publication = Table(
     ForeignKeyConstraint(
         ["jurisdiction_id", "id"], ["service_request.jurisdiction_id", "service_request.id"], ondelete="CASCADE"
     ),
-    # Searches rely on it: a bound on one instant is a bound on the others.
+    # Searches rely on this order: a bound on one instant is also a bound on the others.
     CheckConstraint("requested_at <= updated_at AND updated_at <= changed_at", name="publication_instants_check"),
 )
-# How far a jurisdiction's publications are rendered for its newest names and renderer.
+# The version of names and renderer that a jurisdiction's publications are rendered with, and the progress.
 edition = Table(
     "edition",
     metadata,
@@ -73,7 +73,7 @@ edition = Table(
 
 _listed = text("visibility = 'public'")
 _newest = (publication.c.requested_at.desc(), publication.c.id.desc())
-# Added to the keys of lists, so that rows outside a box are skipped in the index.
+# Columns added to the indexes of lists, so that an index scan can skip rows outside a box.
 _place = (publication.c.lat, publication.c.long)
 Index(
     "publication_newest_idx",
@@ -81,7 +81,7 @@ Index(
     *_newest,
     *_place,
     publication.c.changed_at,
-    # So that validators, counts and the rows before a page need the index alone.
+    # ETags, counts and OFFSET then need an index-only scan.
     postgresql_include=["digest", "status", "has_media"],
     postgresql_where=_listed,
 )
@@ -164,7 +164,7 @@ Index(
     postgresql_where=_listed,
 )
 
-# Where the change feed stood at an instant: rows committed after `at` have a `written_by` of `horizon` or higher.
+# The horizon of the change feed at an instant. Rows committed after `at` have a `written_by` of at least `horizon`.
 change_mark = Table(
     "change_mark",
     metadata,

@@ -1,4 +1,4 @@
-"""The record of a request: its row, its token, its reporter, its history. For staff only."""
+"""The tables of requests, tokens, reporters and events. Of these, public routes read only tokens."""
 
 from __future__ import annotations
 
@@ -28,22 +28,22 @@ service_request = Table(
     "service_request",
     metadata,
     text_column("jurisdiction_id", None),
-    Column("id", BigInteger, nullable=False),  # ours, never shown
-    Column("service_request_id", Text),  # NULL while a token stands for it, and for blackbox services
+    Column("id", BigInteger, nullable=False),  # internal, never shown
+    Column("service_request_id", Text),  # NULL while only the token is known, and for blackbox services
     text_column("service_code", None),
     text_column("status", "open"),
-    text_column("detailed_status"),  # the back office's own word
-    text_column("outcome"),  # the result, once closed
+    text_column("detailed_status"),  # the status in the back office's words
+    text_column("outcome"),  # the result of a closed request
     text_column("status_notes"),
     text_column("description"),
-    text_column("department"),  # code; "" where only agency_responsible is known, and for test keys
+    text_column("department"),  # code; "" if only agency_responsible is known, and for requests of test keys
     text_column("agency_responsible"),  # as imported; "" to show the department's name
     text_column("route_reason"),
     Column("is_triage", Boolean, nullable=False, server_default=text("false")),
     text_column("service_notice"),
     instant_column("requested_at"),
-    instant_column("updated_at"),  # as shown: the closing time once closed
-    instant_column("changed_at"),  # the true last change
+    instant_column("updated_at"),  # as shown; of a closed request the closing time
+    instant_column("changed_at"),  # when it really changed last
     instant_column("expected_at", nullable=True),
     Column("lat", Double),  # as sent
     Column("long", Double),
@@ -57,10 +57,10 @@ service_request = Table(
     Column("answers", JSONB, nullable=False, server_default=text("'[]'")),  # [{"code": …, "values": [...]}]
     text_column("visibility", "public"),  # public, unlisted (by id only) or private
     text_column("source", "api"),  # api, import or example
-    text_column("channel"),  # how it came to the city: api, phone, web, …
+    text_column("channel"),  # how it reached the city: api, phone, web, …
     text_column(
         "possible_duplicate_of"
-    ),  # service_request_id of an earlier request nearby, found at the time of the report
+    ),  # service_request_id of an earlier request nearby, at the time of the report
     Column("version", BigInteger, nullable=False, server_default=text("1")),  # grows with each change
     PrimaryKeyConstraint("jurisdiction_id", "id"),
     UniqueConstraint("jurisdiction_id", "service_request_id"),
@@ -75,7 +75,7 @@ request_token = Table(
     text_column("token", None),
     Column("request_id", BigInteger, nullable=False),
     text_column("service_request_id"),  # "" until it is resolved
-    text_column("failure"),  # why it will never be
+    text_column("failure"),  # why it will never be resolved; "" otherwise
     PrimaryKeyConstraint("jurisdiction_id", "token"),
     ForeignKeyConstraint(
         ["jurisdiction_id", "request_id"],
@@ -111,12 +111,12 @@ request_event = Table(
     Column("id", BigInteger, Identity(always=True), nullable=False),
     Column("request_id", BigInteger, nullable=False),
     instant_column("at"),
-    text_column("kind", None),  # as domain.events has them
+    text_column("kind", None),  # `kind` of the event's class in domain.events
     text_column("visibility", "staff"),  # public or staff
-    text_column("description"),  # the text of a note; of other kinds, the same line as in `data`, for release 0.1
+    text_column("description"),  # the text of a note; for other kinds a copy of the line in `data`, for release 0.1
     text_column("actor", "system"),
     text_column("cause"),
-    Column("version", BigInteger, nullable=False, server_default=text("0")),  # of the request; 0: by release 0.1
+    Column("version", BigInteger, nullable=False, server_default=text("0")),  # the request's; 0 if from release 0.1
     Column("data", JSONB, nullable=False, server_default=text("'{}'")),
     PrimaryKeyConstraint("jurisdiction_id", "id"),
     ForeignKeyConstraint(
