@@ -246,7 +246,7 @@ def test_a_cursor_is_read_back_as_it_was_written() -> None:
 
 
 def test_a_backup_from_another_server_is_republished(client: FlaskClient, feed: Feed, platform: Platform) -> None:
-    """Its rows have the other server's transaction ids. The feed would never reach ids that are higher than ours."""
+    """Its rows have the other server's transaction ids. The feed would never reach ids higher than ours."""
     build.store(platform, service_request_id="A")
     with platform.database.transaction() as connection:
         connection.execute(text("UPDATE publication SET written_by = '9000000000000000'"))
