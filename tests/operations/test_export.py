@@ -43,7 +43,7 @@ from schemas.arguments import EXTRA_FIELDS
 from tests import build
 from tests.waiting import idle_transactions, until
 from tests.web.test_feeds import dirt
-from tests.working import timeless_worker
+from tests.working import worker_without_periodic_jobs
 
 ROWS = 20_000
 LIMIT_BYTES = 10_000_000
@@ -213,7 +213,7 @@ def test_any_city_id_gives_a_folder_inside_the_dumps_folder(here: Platform) -> N
 
 def test_the_worker_makes_todays_missing_dumps(here: Platform, city: Jurisdiction) -> None:
     build.store(here)
-    app = timeless_worker(here)
+    app = worker_without_periodic_jobs(here)
     work = app.tasks["dump_all"]
 
     def run() -> None:
@@ -229,7 +229,7 @@ def test_the_worker_makes_todays_missing_dumps(here: Platform, city: Jurisdictio
 
 def test_an_unwritable_folder_does_not_make_the_job_retry_forever(here: Platform, city: Jurisdiction) -> None:
     (Path(here.settings.data_dir) / "dumps").write_text("in the way")
-    app = timeless_worker(here)
+    app = worker_without_periodic_jobs(here)
     job: Any = app.tasks[Task.DUMP]
     job.func(city.id)
     job.func("no longer served")

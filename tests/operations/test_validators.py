@@ -107,7 +107,7 @@ def test_a_change_that_shows_nothing_new_changes_searches_by_last_change(platfor
     assert after == find_requests(platform, search, JSON).validator != before
 
 
-def test_publications_with_another_servers_transaction_ids_are_handled(platform: Platform) -> None:
+def test_a_change_is_seen_beside_rows_with_higher_transaction_ids(platform: Platform) -> None:
     """Their transaction ids are higher than all of this server, so no change of this server would seem newer."""
     build.store_all(platform, ({"number": number} for number in (1, 2)))
     (jurisdiction,) = platform.registry
