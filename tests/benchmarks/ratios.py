@@ -1,4 +1,4 @@
-"""One figure of two contestants, measured in turn: what each round says of their ratio."""
+"""One figure of two contestants, measured in turn, and their ratio in each round."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.benchmarks.workloads import WORKLOADS
 
 @dataclass(frozen=True, slots=True)
 class Ratio:
-    """A figure of ours and the same of another, one of each for every round."""
+    """The same figure of ours and of another, one of each for every round."""
 
     title: str
     unit: str
@@ -23,7 +23,7 @@ class Ratio:
 
     @property
     def percents(self) -> list[float]:
-        """Ours, of the other's, round by round."""
+        """Ours as a percentage of the other's, round by round."""
         return [100 * one / other for one, other in zip(self.ours, self.others, strict=True)]
 
     @property
@@ -34,14 +34,14 @@ class Ratio:
 
 @dataclass(frozen=True, slots=True)
 class Against:
-    """This code beside another checkout's, whose name is its commit's."""
+    """This code compared with another checkout, which is named by its commit."""
 
     other: str
     ratios: Sequence[Ratio]
 
 
 def ratios(results: Results, other: str) -> Iterator[Ratio]:
-    """What ours and another were both measured on: CPU, and for writes, which wait for the disk, the rate."""
+    """The figures that both have: CPU, and for writes the rate, because writes wait for the disk."""
     for workload in WORKLOADS:
         figures = results.get(workload.name, {})
         if other not in figures:
