@@ -108,14 +108,14 @@ def store_all(platform: Platform, changes: Iterable[Mapping[str, Any]]) -> list[
 
 
 def imported(record: RequestRecord) -> Imported:
-    """The event of a record that came from a file."""
+    """The event of an imported record."""
     return Imported(
         at=record.requested_at, cause="test", is_new=True, status=record.status, department=record.department
     )
 
 
 def multiply(platform: Platform, original: RequestRecord, count: int) -> None:
-    """Copies of a stored record with the ids M1, M2, …: many, quickly."""
+    """Insert many copies of a stored record, with the ids M1, M2, …, by one statement for each table."""
     ids = "'id', 1000000 + n, 'service_request_id', 'M' || n"
     bodies = ", ".join(
         f"'{name}', replace({name}, '{before}{original.service_request_id}{after}', '{before}M' || n || '{after}')"

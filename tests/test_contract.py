@@ -173,7 +173,7 @@ def test_openapi_is_up_to_date() -> None:
 # --- Layers that import-linter cannot see
 
 
-def test_public_reads_never_touch_the_record() -> None:
+def test_public_reads_never_query_the_record_table() -> None:
     for name, tree in modules("open311/web"):
         assert "open311.storage.requests" not in imports(tree), f"{name}: the record is staff's; go by operations"
     for name, reading in modules("open311/operations/reading"):
@@ -236,7 +236,7 @@ def test_importing_a_module_has_no_side_effects() -> None:
     assert (done.stdout, done.stderr) == ("", "")
 
 
-def test_one_module_reads_the_wall_clock() -> None:
+def test_only_the_clock_modules_read_the_wall_clock() -> None:
     for name, text in texts(".py"):
         if name.startswith(tuple(f"{package}/" for package in PACKAGES)) and name not in CLOCK_READERS:
             found = CLOCKS.search(text)

@@ -260,7 +260,7 @@ class _Bench:
             advance()
 
     def dump(self) -> None:
-        """Dumps of all requests in every way."""
+        """Dumps of all requests by every method."""
         folder = self.folder / "dumps"
         with self._bar("Dumps", 8) as advance:
             for one in measure_dumps(self.run.data, self.environment, folder, self.log):

@@ -97,7 +97,7 @@ class Compared:
 
 @dataclass(frozen=True, slots=True)
 class _Case:
-    """The same work done both ways.
+    """The same work, done by our calls and by psycopg's.
 
     calls  number of calls in a round, for each way
     per    number of rows of each call, by which its time is divided
@@ -147,7 +147,7 @@ def _round(case: _Case, calls: int) -> tuple[float, float]:
 
 
 def _timed(call: Call, calls: int) -> float:
-    """CPU time of this process for so many calls, in microseconds."""
+    """CPU time of this process for the calls, in microseconds."""
     begun_at = time.process_time_ns()
     for _ in range(calls):
         call()
@@ -166,7 +166,7 @@ def _statements(data: Data, database: Database, theirs: HotConnections, rounds: 
     ]
     for title, call, calls in cases:
         yield _Case(title, lambda call=call: call(database.hot), lambda call=call: call(theirs), calls)
-    # Made before the measurement, enough for warming up too. Both ways take values from the same supply.
+    # Made before the measurement, enough for warming up too. Both ways take values from the same iterator.
     made = iter(list(islice(_news(data, database), 2 * POSTS * (rounds + 1))))
     yield _Case(
         "POST: its values and its statement",

@@ -29,7 +29,7 @@ CLEAN = (200, 304)
 
 @dataclass(frozen=True, slots=True)
 class Crowd:
-    """The result.
+    """The result of a run.
 
     broken      broken connections; unclean: 503 without Retry-After
     unanswered  clients that gave up; unheard: clients that never got an answer
@@ -61,19 +61,19 @@ def measure_crowd(field: Field, server: Server, count: int, clients: int = CLIEN
     requests = _requests(field, server)
     memory = [pss_kb([server.pid])[0] / 1024]
     with selectors.DefaultSelector() as selector:
-        gathering = _Gathering(server.port, requests, selector)
+        gathering = _Clients(server.port, requests, selector)
         try:
             begun_at = time.perf_counter()
-            gathering.come(clients)
-            gathering.converse(until=count // 2)
+            gathering.connect(clients)
+            gathering.exchange(until=count // 2)
             memory.append(pss_kb([server.pid])[0] / 1024)
-            gathering.converse(until=count)
+            gathering.exchange(until=count)
             gathering.outcome.seconds = time.perf_counter() - begun_at
             gathering.wait_for_the_rest()
             memory.append(pss_kb([server.pid])[0] / 1024)
         finally:
-            gathering.leave()
-    return gathering.told((memory[0], memory[1], memory[2]))
+            gathering.close_all()
+    return gathering.result((memory[0], memory[1], memory[2]))
 
 
 def _requests(field: Field, server: Server) -> Iterator[bytes]:
@@ -84,7 +84,7 @@ def _requests(field: Field, server: Server) -> Iterator[bytes]:
     return cycle(some)
 
 
-class _Gathering:
+class _Clients:
     """The clients, one connection each, in one event loop."""
 
     def __init__(self, port: int, requests: Iterator[bytes], selector: selectors.BaseSelector) -> None:
@@ -94,14 +94,14 @@ class _Gathering:
         self._heard: set[int] = set()
         self._clients = 0
 
-    def come(self, clients: int) -> None:
+    def connect(self, clients: int) -> None:
         """Connect all clients and send their first requests."""
         self._clients = clients
         for number in range(clients):
             self._connect(number)
 
-    def converse(self, until: int) -> None:
-        """Read answers and send further requests until both counts are reached."""
+    def exchange(self, until: int) -> None:
+        """Exchange requests and answers until the number of answers and broken connections is `until`."""
         while self._done < until and self._selector.get_map():
             self._turn(goes_on=True)
 
@@ -110,12 +110,12 @@ class _Gathering:
         while any(key.data[1].sent_at for key in self._selector.get_map().values()):
             self._turn(goes_on=False)
 
-    def leave(self) -> None:
+    def close_all(self) -> None:
         """Close all connections."""
         for key in list(self._selector.get_map().values()):
             key.data[1].close()
 
-    def told(self, memory_mb: tuple[float, float, float]) -> Crowd:
+    def result(self, memory_mb: tuple[float, float, float]) -> Crowd:
         """The result of the run."""
         return Crowd(
             clients=self._clients,
@@ -155,17 +155,17 @@ class _Gathering:
                 self._break(number, line, comes_back=goes_on)
                 continue
             if is_whole:
-                self._hear(number, line)
-                self._go_on(number, line, asks=goes_on)
-        self._lose_patience()
+                self._count_answer(number, line)
+                self._continue(number, line, asks=goes_on)
+        self._drop_unanswered()
 
-    def _hear(self, number: int, line: Line) -> None:
+    def _count_answer(self, number: int, line: Line) -> None:
         self.outcome.add(time.perf_counter() - line.sent_at, line.status, len(line.body))
         self.errors["unclean"] += line.status == 503 and not line.header("Retry-After").isdigit()
         self._heard.add(number)
         line.sent_at = 0.0
 
-    def _go_on(self, number: int, line: Line, *, asks: bool) -> None:
+    def _continue(self, number: int, line: Line, *, asks: bool) -> None:
         """Send the next request; on a new connection if the server closes this one."""
         if line.header("Connection").lower() == "close":
             self._drop(line)
@@ -180,7 +180,7 @@ class _Gathering:
         if comes_back and self.errors["broken"] < self._clients:
             self._connect(number)
 
-    def _lose_patience(self) -> None:
+    def _drop_unanswered(self) -> None:
         now = time.perf_counter()
         for key in list(self._selector.get_map().values()):
             line = key.data[1]

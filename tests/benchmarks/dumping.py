@@ -1,6 +1,6 @@
-"""Dumps of the whole city in every way: is it complete, how long does it take, how much memory does it need?
+"""Dumps of the whole city by every method: is each complete, how long does it take, how much memory does it need?
 
-The ways are GeoReport Bulk streamed over HTTP, `open311 export`, and `open311 dump`, which the worker does every
+The methods are GeoReport Bulk streamed over HTTP, `open311 export`, and `open311 dump`, which the worker does every
 day. Rows are counted in the received data and not taken from a header.
 """
 
@@ -42,7 +42,7 @@ class Counted(io.RawIOBase):
         self._raw, self.size = raw, 0
 
     def readable(self) -> bool:
-        """It is."""
+        """Always true; io.BufferedReader requires it."""
         return True
 
     def readinto(self, buffer: Any) -> int:
@@ -53,7 +53,7 @@ class Counted(io.RawIOBase):
 
 
 Count = Callable[[io.BufferedReader], int]
-"""Reads a stream to its end and says how many requests were in it."""
+"""Reads a stream to its end and returns the number of its requests."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ class Dumped:
 
 
 def measure_dumps(data: Data, environment: Mapping[str, str], folder: Path, log: Path) -> Iterator[Dumped]:
-    """Measure every way, one after the other."""
+    """Measure every method, one after the other."""
     ours = {**environment, "OPEN311_DATA_DIR": str(folder)}
     wanted = _count(data)
     with running(OURS, ours, log) as server:

@@ -1,8 +1,8 @@
 """The plan of every query of lists, feeds, the change feed and nearby searches, as our server runs it.
 
 Our server is called over HTTP with every filter and every pair of filters, while PostgreSQL's auto_explain writes
-the plan of each statement to its log. So the real statements are judged, including generic plans of prepared
-statements, and this module does not need to know how a query is built.
+the plan of each statement to its log. So this module judges the statements that the server really sends, including
+generic plans of prepared statements.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ NEARBY: Parameters = {"service_code": COMMON, **CIRCLE}
 class Plan:
     """The statements of the server for one call.
 
-    statement_ms  execution time of all its statements; the minimum of several calls, because load only adds
+    statement_ms  execution time of all its statements; the minimum of several calls
     path          scans and sorts of the slowest statement, with PostgreSQL's names
     is_whole      whether the call reads the whole city, which takes long and uses no index
     """

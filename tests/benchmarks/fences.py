@@ -122,7 +122,7 @@ def measure_forking(
 def _start(
     field: Field, contestant: Contestant, environment: Mapping[str, str], log: Path, reads: int
 ) -> tuple[float, ...]:
-    """Seconds to the first answer, CPU seconds until all web processes run, MB after so many reads."""
+    """Seconds to the first answer, CPU seconds until all web processes run, MB after the reads."""
     begun_at = time.perf_counter()
     with running(contestant, environment, log) as server:
         seconds = time.perf_counter() - begun_at

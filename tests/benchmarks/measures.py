@@ -149,7 +149,7 @@ def measure_round(runners: Sequence[Runner], figures: dict[str, Figures], *, num
 
 
 def _number_for(runner: Runner, cpu_s: float) -> int:
-    """How many requests take about so much CPU. Trials get longer, because the first requests are expensive."""
+    """The number of requests for this CPU time. Trials get longer, because the first requests are expensive."""
     number = TRIAL_REQUESTS
     while True:
         _, spent = runner.run(number)
@@ -197,7 +197,7 @@ class Memory:
 
 
 def measure_memory(field: Field, server: Server, count: int) -> Memory:
-    """Memory of a new server, and after so many mixed reads."""
+    """Memory of a new server, and after the mixed reads."""
     requests = list(islice(mixed(field, server, writes=False), 2_000))
     seen = [pss_kb([server.pid])]
     for _ in range(2):

@@ -14,7 +14,7 @@ from tests.benchmarks.workloads import WORKLOADS
 
 @dataclass(frozen=True, slots=True)
 class Ratio:
-    """The same figure of ours and of another, one of each for every round."""
+    """One figure of our server and of another, with a value of each for every round."""
 
     title: str
     unit: str
@@ -23,12 +23,12 @@ class Ratio:
 
     @property
     def percents(self) -> list[float]:
-        """Ours as a percentage of the other's, round by round."""
+        """Our figure as a percentage of the other, for each round."""
         return [100 * one / other for one, other in zip(self.ours, self.others, strict=True)]
 
     @property
     def higher(self) -> int:
-        """The rounds in which ours was higher."""
+        """The number of rounds in which our figure was higher."""
         return sum(percent > 100 for percent in self.percents)
 
 
@@ -53,7 +53,7 @@ def ratios(results: Results, other: str) -> Iterator[Ratio]:
 
 
 def ratio_table(titles: tuple[str, str], rows: Iterable[Ratio]) -> Iterator[str]:
-    """Medians (least–most) of both and of the first's share of the second."""
+    """Medians (minimum–maximum) of both figures, and of the first as a percentage of the second."""
     yield from table(
         ["", "", *titles, "share, %", "higher in"],
         ((row.title, row.unit, *map(_spread, (row.ours, row.others, row.percents)), _count(row)) for row in rows),

@@ -54,7 +54,7 @@ def against(found: Against | None) -> Iterator[str]:
 
 
 def dumps(found: Sequence[Dumped]) -> Iterator[str]:
-    """Dumps of the whole city in every way."""
+    """Dumps of the whole city by every method."""
     if not found:
         return
     yield "\n## All of the city at once\n"

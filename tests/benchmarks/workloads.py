@@ -41,7 +41,7 @@ class Workload:
 
     requests   the requests to send in turn; made once for each server
     who        the contestants that can answer it
-    like       the workload of which this is a variant for ours alone; the report compares both
+    like       the workload of all servers that this one varies for our server; the report compares both
     writes     whether the database must be restored afterwards
     """
 
@@ -76,7 +76,7 @@ def days_ago(days: float) -> Callable[[Field], str]:
 
 
 def last_page(share: float) -> Callable[[Field], int]:
-    """The number of a 1000-row page so deep that this share of all rows lies before it."""
+    """The number of the 1000-row page after this share of all rows."""
     return lambda field: max(2, int(field.data.rows * share) // 1000)
 
 
@@ -223,7 +223,7 @@ WORKLOADS = (
 
 
 def _quarter_pages(field: Field) -> int:
-    """How many whole 1000-row pages the last 90 days have."""
+    """The number of full 1000-row pages in the last 90 days."""
     with field.data.asking() as cursor:
         cursor.execute(
             "SELECT count(*) FROM publication"

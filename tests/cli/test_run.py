@@ -58,7 +58,7 @@ class Running:
         self.key = re.search(r"Demo api_key +(\S+)", self.printed)[1]  # type: ignore[index]
 
     def _read_until(self, words: str) -> str:
-        """The output up to a line with these words. A thread reads the rest, so that the pipe never fills up."""
+        """Read the output up to a line with these words. A thread reads the rest, or the pipe would fill up."""
         assert self.process.stdout is not None
         lines: queue.Queue[str] = queue.Queue()
         stream = self.process.stdout

@@ -48,7 +48,7 @@ class Past:
 
     @property
     def city(self) -> Jurisdiction:
-        """The only one."""
+        """The only city."""
         (found,) = self.platform.registry
         return found
 
@@ -57,7 +57,7 @@ class Past:
         return self.now - timedelta(days=days)
 
     def happen(self) -> Preparation:
-        """Write all of it; returns the facts that the checks need."""
+        """Make all requests; returns the facts that the checks need."""
         done, waiting = self._tokens()
         self._import()
         self._dump(days=1)
@@ -172,7 +172,7 @@ def small_city(name: str, **changes: Any) -> Jurisdiction:
 
 
 def member(settings: Settings, city: Jurisdiction, api_key: str) -> Member:
-    """A small city with a request and a token of its own."""
+    """A small city with one request and one token."""
     platform = build.platform(settings, city)
     potholes, trees = city.services
     now = utc_now()
@@ -183,7 +183,7 @@ def member(settings: Settings, city: Jurisdiction, api_key: str) -> Member:
 
 
 def crowd(settings: Settings, city: Jurisdiction, now: datetime) -> None:
-    """More requests than a list may hold."""
+    """Store more requests than a list may have."""
     platform = build.platform(settings, city)
     build.store_all(platform, _crowd(city, now))
     platform.close()

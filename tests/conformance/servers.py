@@ -82,7 +82,7 @@ class TlsProxy(HTTPAdapter):
         self.public, self.behind = public, behind
 
     def send(self, request: requests.PreparedRequest, *args: Any, **options: Any) -> requests.Response:
-        """Forward the call; the answer has the public URL."""
+        """Forward the call; the response object has the public URL."""
         asked = request.url or ""
         inner = request.copy()
         inner.url = asked.replace(self.public, self.behind, 1)

@@ -12,7 +12,7 @@ ANY_TEXT = st.text(st.characters())
 
 @pytest.mark.requirement("C027")
 @given(ANY_TEXT)
-def test_cleaned_text_is_what_an_xml_parser_reads_back(text: str) -> None:
+def test_an_xml_parser_reads_back_cleaned_text_unchanged(text: str) -> None:
     element = etree.Element("description")
     element.text = clean_text(text)
     assert etree.fromstring(etree.tostring(element, encoding="UTF-8")).text in (clean_text(text), None)
@@ -20,7 +20,7 @@ def test_cleaned_text_is_what_an_xml_parser_reads_back(text: str) -> None:
 
 
 @given(ANY_TEXT)
-def test_cleaning_twice_changes_nothing_more(text: str) -> None:
+def test_cleaning_is_idempotent(text: str) -> None:
     assert clean_text(clean_text(text)) == clean_text(text)
 
 

@@ -68,7 +68,7 @@ def test_a_worker_resolves_a_token_to_a_readable_id(
 
 
 def run_worker(settings: Settings) -> subprocess.CompletedProcess[str]:
-    """`open311 worker --once` as a process of its own."""
+    """Run `open311 worker --once` as a separate process."""
     command = [*WORKER, "--once"]
     return subprocess.run(
         command, env=environment(settings), capture_output=True, text=True, timeout=60, check=False
@@ -124,7 +124,7 @@ def test_a_worker_ends_if_its_database_is_gone() -> None:
     assert ended.returncode == -signal.SIGTERM
 
 
-class Unreliable(Jurisdiction):
+class FailsOnce(Jurisdiction):
     """A back office that fails on the first call."""
 
     def resolve(self, token: str, draft: Draft) -> Accepted:
@@ -138,7 +138,7 @@ asked: set[str] = set()
 
 
 def test_a_job_is_retried_after_the_back_office_was_down(make_app: MakeApp) -> None:
-    app = make_app(build.city(Unreliable))
+    app = make_app(build.city(FailsOnce))
     platform = platform_of(app)
     token = post_to(app).json[0]["token"]
     work(platform)
@@ -152,7 +152,7 @@ def test_a_job_is_retried_after_the_back_office_was_down(make_app: MakeApp) -> N
     assert "service_request_id" in app.test_client().get(f"{BASE}/tokens/{token}.json").json[0]
 
 
-# --- All or nothing
+# --- Transactions
 
 
 def test_a_post_that_fails_at_commit_stores_no_request_no_token_and_no_job(make_app: MakeApp) -> None:

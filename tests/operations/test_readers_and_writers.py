@@ -59,7 +59,7 @@ def platform(settings: Settings) -> Iterator[Platform]:
     found.close()
 
 
-def test_readers_beside_writers_miss_and_repeat_no_item(platform: Platform, settings: Settings) -> None:
+def test_readers_during_writes_miss_and_repeat_no_item(platform: Platform, settings: Settings) -> None:
     before = _everything(platform)
     assert len(before) == THERE_BEFORE
     follower, pager = Follower(feed(platform)), Pager(pages(platform), before)

@@ -61,7 +61,7 @@ def test_the_validator_is_computed_again_in_the_next_second(platform: Platform) 
 
 
 @pytest.mark.parametrize("search", SEARCHES, ids=range(len(SEARCHES)))
-def test_the_validator_is_that_of_the_page_after_each_change(platform: Platform, search: RequestSearch) -> None:
+def test_the_validator_matches_the_page_after_each_change(platform: Platform, search: RequestSearch) -> None:
     (jurisdiction,) = platform.registry
     random = Random(3)
     for number in range(1, 30):

@@ -147,7 +147,7 @@ def test_a_valid_folder_is_read_completely(city: Path) -> None:
     )
 
 
-def test_a_service_and_its_questions_are_read(city: Path) -> None:
+def test_a_service_and_its_attributes_are_read(city: Path) -> None:
     assert declared.load(city).services[0] == Service(
         code="lamp:1",
         name="Lamp",

@@ -52,7 +52,7 @@ def draft(service: Service, *kinds: str, place: Place = INLAND) -> Draft:
     return Draft(service=service, place=place, answers=(Answer("KIND", kinds),) if kinds else ())
 
 
-def test_the_table_names_the_department() -> None:
+def test_the_table_decides_the_department() -> None:
     assert route(LAMP) == Route(department="streets", reason="table: lamp")
 
 

@@ -64,7 +64,7 @@ def test_it_waits_as_long_as_retry_after_says() -> None:
     assert waits == [7, 7]
 
 
-def test_it_stops_waiting_after_its_patience() -> None:
+def test_it_stops_waiting_after_patience_s() -> None:
     waits: list[float] = []
     client = Client(Manners(rate_per_s=0, patience_s=25), session_to(Busy(100, "soon")), pause=waits.append)
     with pytest.raises(UnmetNeedError, match="takes no more calls for now"):

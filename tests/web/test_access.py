@@ -183,7 +183,7 @@ def test_a_load_balancer_may_check_health_over_plain_http(guarded: FlaskClient, 
     assert guarded.get(path).status_code == 200
 
 
-def test_a_trusted_proxy_may_say_that_the_call_was_https(make_app: MakeApp) -> None:
+def test_x_forwarded_proto_of_a_trusted_proxy_is_read(make_app: MakeApp) -> None:
     headers = {"X-Forwarded-Proto": "https"}
     trusting = make_app(public_url="https://311.city.example", trusted_proxies=1).test_client()
     assert trusting.get(f"{BASE}/services.json", headers=headers).status_code == 200

@@ -272,7 +272,7 @@ def answers(port: int) -> bool:
     return True
 
 
-def test_a_client_that_hangs_up_ends_the_query(served: int, platform: Platform, multiply: Multiply) -> None:
+def test_a_disconnected_client_ends_the_query(served: int, platform: Platform, multiply: Multiply) -> None:
     multiply(platform, build.store(platform, description="🕳 a long story " * 1_000), 1_200)
     client = socket.create_connection(("127.0.0.1", served), timeout=20)
     client.sendall(f"GET {BULK}.csv HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())

@@ -68,7 +68,7 @@ def test_without_accept_encoding_the_body_is_not_compressed(app: Flask, accepts:
     assert answer.headers.get("Content-Encoding") is None
 
 
-def test_small_answers_are_not_compressed_nor_any_if_the_proxy_does_it(
+def test_small_answers_and_answers_with_compress_off_are_plain(
     make_app: Callable[..., Flask],
 ) -> None:
     small = FlaskClient(make_app()).get("/open311/v2/requests.json", headers=GZIP)
