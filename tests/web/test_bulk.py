@@ -122,7 +122,9 @@ def test_all_requests_come_oldest_first_without_window_or_page_limit(
         ({"page": "2", "page_size": "1", "sort": "-updated"}, ["old", "new", "closed"]),
     ],
 )
-def test_filters(client: FlaskClient, platform: Platform, query: dict[str, str], found: list[str]) -> None:
+def test_bulk_applies_filters(
+    client: FlaskClient, platform: Platform, query: dict[str, str], found: list[str]
+) -> None:
     late = build.NOON + timedelta(days=4)
     old = build.NOON - timedelta(days=500)
     build.store_all(
