@@ -178,7 +178,7 @@ def clean(sweeper: Database, request: pytest.FixtureRequest) -> Iterator[None]:
     yield
     with sweeper.snapshot() as connection:
         faults = counts.faults(connection)
-    # Ten times faster than TRUNCATE where there are few rows.
+    # Ten times faster than TRUNCATE if there are few rows.
     names = [*(table.name for table in reversed(metadata.sorted_tables)), "procrastinate_jobs"]
     with sweeper.transaction() as connection:
         connection.execute(text("; ".join(f"DELETE FROM {name}" for name in names)))
@@ -213,7 +213,7 @@ def make_app(settings: Settings) -> Iterator[Callable[..., Flask]]:
 
 @pytest.fixture(scope="session")
 def shared_app(test_settings: Settings) -> Iterator[Flask]:
-    """The server for all tests that need no settings of their own. To make one takes longer than most tests."""
+    """The server for all tests that need no special settings. To make a server takes longer than most tests."""
     app = create_app(test_settings)
     app.test_client_class = CheckedClient
     yield app

@@ -15,5 +15,5 @@ republishing.py the whole city republished while it is read, and killed half-way
 reading.py      the whole city read while other processes write
 explain.py      the plan of every query of our server
 report.py       tables, goals and plot
-sections.py     sections of the page about work beside other load, and about dumps
+sections.py     sections of the page about work under other load, and about dumps
 """

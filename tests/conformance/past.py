@@ -116,7 +116,7 @@ class Past:
     def _row(
         self, number: int, service_request_id: str, service_code: str, days: float, **more: str
     ) -> dict[str, str]:
-        """A request with GeoReport's field names; its `number` gives it a place of its own."""
+        """A request with GeoReport's field names; its place depends on its `number`."""
         return {
             "service_request_id": service_request_id,
             "service_code": service_code,

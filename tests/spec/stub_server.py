@@ -938,7 +938,7 @@ def serve(stub: StubServer) -> Iterator[str]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
-        disable_nagle_algorithm = True  # else the body, a packet of its own, waits 40 ms
+        disable_nagle_algorithm = True  # without it, the second packet (the body) waits 40 ms
 
         def do(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
