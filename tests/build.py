@@ -1,4 +1,4 @@
-"""Values to test with: small, valid, changed where a test cares."""
+"""Small, valid values for tests, which can be changed by keyword."""
 
 from __future__ import annotations
 
@@ -52,14 +52,14 @@ def city(kind: type[Jurisdiction] = Jurisdiction, **changes: Any) -> Jurisdictio
 
 
 def platform(settings: Settings, *cities: Jurisdiction) -> Platform:
-    """A platform that serves these cities."""
+    """A platform that serves the given cities."""
     database = open_database(settings.sqlalchemy_url, pool_size=settings.pool_size)
     registry = Registry({item.id: item for item in cities}, (), settings.ignore_wrong_jurisdiction)
     return Platform(settings, database, registry, Queue(database))
 
 
 def service_request(**changes: Any) -> PublicRequest:
-    """What the public sees of an open request with a point and an address."""
+    """The public view of an open request with a point and an address."""
     values: dict[str, Any] = {
         "service_request_id": "8841",
         "status": Status.OPEN,
@@ -73,7 +73,7 @@ def service_request(**changes: Any) -> PublicRequest:
 
 
 def record(jurisdiction: Jurisdiction, *, number: int, at: datetime = NOON, **changes: Any) -> RequestRecord:
-    """A pothole as it is kept, with the id R{number}; requested, updated and changed `at`."""
+    """A stored pothole request with the id R{number}; requested, updated and changed at the instant `at`."""
     values: dict[str, Any] = {
         "jurisdiction_id": jurisdiction.id,
         "number": number,
@@ -90,7 +90,7 @@ def record(jurisdiction: Jurisdiction, *, number: int, at: datetime = NOON, **ch
 
 
 def store(platform: Platform, **changes: Any) -> RequestRecord:
-    """Store and publish a record in the only city as if it had come earlier."""
+    """Store and publish a record in the only city, as if it had been sent earlier."""
     with platform.database.transaction():
         number = platform.process.numbers.next(platform.database.hot)
     (stored,) = store_all(platform, [{"number": number} | changes])
@@ -108,14 +108,14 @@ def store_all(platform: Platform, changes: Iterable[Mapping[str, Any]]) -> list[
 
 
 def imported(record: RequestRecord) -> Imported:
-    """The event of a record that came from a file."""
+    """The event of an imported record."""
     return Imported(
         at=record.requested_at, cause="test", is_new=True, status=record.status, department=record.department
     )
 
 
 def multiply(platform: Platform, original: RequestRecord, count: int) -> None:
-    """Copies of a stored record with the ids M1, M2, …: many, quickly."""
+    """Insert many copies of a stored record, with the ids M1, M2, …, by one statement for each table."""
     ids = "'id', 1000000 + n, 'service_request_id', 'M' || n"
     bodies = ", ".join(
         f"'{name}', replace({name}, '{before}{original.service_request_id}{after}', '{before}M' || n || '{after}')"
@@ -130,11 +130,11 @@ def multiply(platform: Platform, original: RequestRecord, count: int) -> None:
                 " WHERE original.id = :id"
             )
             connection.execute(text(statement), {"count": count, "id": original.number})
-            connection.execute(text(f"ANALYZE {table}"))  # or each foreign key is looked for in the whole table
+            connection.execute(text(f"ANALYZE {table}"))  # else foreign key checks scan the whole table
 
 
 def submit(platform: Platform, *, key: Principal | None = None, now: datetime = NOON, **fields: Any) -> Receipt:
-    """Send a request to the only city as its API would: a pothole with a point unless told otherwise."""
+    """Send a request to the only city as the API does; by default a pothole with a point."""
     sent = {"service_code": "potholes", "lat": "60.1718", "long": "24.9414"} | fields
     jurisdiction = next(iter(platform.registry))
     return submit_request(
@@ -143,13 +143,13 @@ def submit(platform: Platform, *, key: Principal | None = None, now: datetime = 
 
 
 def api_key(platform: Platform, **changes: Any) -> Principal:
-    """A new key, for all jurisdictions unless told otherwise."""
+    """A new key, by default for all jurisdictions."""
     _, secret = add_key(platform, **{"label": "tests", "now": NOON} | changes)
     return require_key(platform, secret)
 
 
 def load(platform: Platform, **wanted: Any) -> RequestRecord:
-    """The record with a service_request_id or number in the only city."""
+    """The record in the only city that has this service_request_id or number."""
     jurisdiction = next(iter(platform.registry))
     with platform.database.transaction() as connection:
         found = requests.load_record(connection, jurisdiction.id, **wanted)
@@ -158,7 +158,7 @@ def load(platform: Platform, **wanted: Any) -> RequestRecord:
 
 
 def history(platform: Platform, found: RequestRecord) -> list[Event]:
-    """What happened to a record, oldest first."""
+    """The events of a record, oldest first."""
     with platform.database.reading() as connection:
         return load_events(connection, found.jurisdiction_id, found.number)
 

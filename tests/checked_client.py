@@ -1,4 +1,4 @@
-"""A test client that holds every GeoReport body it sees against the schemas and against the other format."""
+"""A test client that checks each GeoReport body against the schemas and against the other format."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _SUFFIX = re.compile(r"\.(json|xml)$", re.IGNORECASE)
 
 
 def kind_of(path: str, method: str, status: int) -> str:
-    """Which body stands at a path, "" where it is none of the standard's."""
+    """The kind of the body at a path; "" if the standard does not define it."""
     if not path.startswith("/open311/") or re.match(r"/open311/v2/dumps[./]", path):
         return ""
     if 300 <= status < 400:
@@ -37,10 +37,10 @@ def kind_of(path: str, method: str, status: int) -> str:
 
 
 class CheckedClient(FlaskClient):
-    """Fails a test whose response breaks the standard, whatever else the test looks at."""
+    """Fails any test that gets a response against the standard."""
 
     def open(self, *args: Any, **kwargs: Any) -> TestResponse:
-        """Send, check, answer."""
+        """Send the call, check the response, return it."""
         response = super().open(*args, **kwargs)
         request = response.request
         kind = kind_of(request.path, request.method, response.status_code)
@@ -50,14 +50,14 @@ class CheckedClient(FlaskClient):
         found = deviations(response.data, media_type=response.mimetype, kind=kind)
         assert not found, f"{request.method} {request.url}: {found}\n{response.text[:2000]}"
         if request.method == "GET" and response.status_code == 200:
-            # Not request.url, which shows an encoded percent sign as a plain one.
+            # Not request.url, which decodes an encoded percent sign.
             url = f"{quote(request.path)}?{request.query_string.decode('latin-1')}".rstrip("?")
             same = {name: kwargs[name] for name in ("headers", "base_url", "environ_overrides") if name in kwargs}
             self._compare(url, response, kind, same)
         return response
 
     def _compare(self, url: str, response: TestResponse, kind: str, same: dict[str, Any]) -> None:
-        """The other format of the same address must carry the same data, sent in the same way."""
+        """Call the same URL in the other format, with the same headers; the data must be equal."""
         match = re.fullmatch(r"(?P<path>[^?]*)\.(?P<suffix>json|xml)(?P<query>\?.*)?", url, re.IGNORECASE)
         if match is None:
             return

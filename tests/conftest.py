@@ -1,4 +1,4 @@
-"""What tests stand on: a real PostGIS database, the app over it, a client that checks every body it sees."""
+"""Fixtures of all tests: a real PostGIS database, the app with it, and a client that checks every body."""
 
 from __future__ import annotations
 
@@ -43,20 +43,20 @@ hypothesis.settings.register_profile(
     derandomize=True,
     deadline=None,
     database=None,
-    # Fixtures such as `client` may serve all examples of one test; what they leave behind is part of the test.
+    # Fixtures such as `client` serve all examples of one test; each example sees the rows of those before it.
     suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture],
 )
 hypothesis.settings.load_profile("tests")
 
 
 def pytest_configure() -> None:
-    """Have Ctrl-C mean what it does at a terminal: a shell's background jobs ignore it, and all that they start."""
+    """Restore the handler of Ctrl-C: a shell's background jobs and their child processes ignore SIGINT."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)
 def only_loopback() -> Iterator[None]:
-    """No test reaches out: a connection to anywhere but this machine is an error."""
+    """A connection to another machine is an error."""
     connect = socket.socket.connect
 
     def guarded(self: socket.socket, address: Any) -> None:
@@ -71,7 +71,7 @@ def only_loopback() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def make_database(worker_id: str) -> Iterator[Callable[[str], str]]:
-    """Makes an empty, migrated database of a given name and says its URL; all are dropped at the end."""
+    """Makes an empty, migrated database of a given name and returns its URL; all are dropped at the end."""
     given = os.environ.get("DATABASE_URL", "")
     if given:
         yield from _databases_beside(given, worker_id)
@@ -80,7 +80,7 @@ def make_database(worker_id: str) -> Iterator[Callable[[str], str]]:
 
 
 def _databases_in_cluster(worker_id: str) -> Iterator[Callable[[str], str]]:
-    """Databases in a cluster of this clone's own, copied from one template that is migrated once a worker."""
+    """Databases in this clone's own cluster, copied from a template that each worker migrates once."""
     bin_dir = find_binaries() or install_binaries(print)
     made: list[str] = []
     with Cluster(HOME, durable=False, bin_dir=bin_dir) as cluster:
@@ -101,7 +101,7 @@ def _databases_in_cluster(worker_id: str) -> Iterator[Callable[[str], str]]:
 
 
 def _drop_leftovers(cluster: Cluster) -> None:
-    """Databases of runs that were killed: their names end in a process id that nobody has."""
+    """Drop the databases of killed runs: their names end in the id of a process that no longer exists."""
     with closing(psycopg2.connect(cluster.dsn("postgres"))) as connection, connection.cursor() as cursor:
         cursor.execute("SELECT datname FROM pg_database WHERE datname ~ '_[0-9]+$'")
         names = [name for (name,) in cursor.fetchall()]
@@ -111,7 +111,7 @@ def _drop_leftovers(cluster: Cluster) -> None:
 
 
 def _databases_beside(given: str, worker_id: str) -> Iterator[Callable[[str], str]]:
-    """Databases of their own on the server that DATABASE_URL names, so that its data stays as it is."""
+    """New databases on the server of DATABASE_URL; the database that it names is not changed."""
     url = make_url(Settings(database_url=given).sqlalchemy_url)
     admin = create_engine(url, isolation_level="AUTOCOMMIT")
     made: list[str] = []
@@ -142,25 +142,25 @@ def _migrate(url: str) -> None:
 
 @pytest.fixture(scope="session")
 def worker_id(request: pytest.FixtureRequest) -> str:
-    """This test process's name; its own, so that two runs in one clone do not meet."""
+    """A unique name for this test process, so that two runs in one clone use different databases."""
     return f"{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}_{os.getpid()}"
 
 
 @pytest.fixture(scope="session")
 def database_url(make_database: Callable[[str], str]) -> str:
-    """The database that most tests share; `settings` has it emptied after each test."""
+    """The database that most tests share; `settings` empties it after each test."""
     return make_database("t")
 
 
 @pytest.fixture(scope="session")
 def test_settings(database_url: str) -> Settings:
-    """Settings of a server with the demo city alone, without limits on rates."""
+    """Settings of a server with only the demo city and without rate limits."""
     return Settings(database_url=database_url, jurisdictions=("demo",), post_rate="", log_level="error")
 
 
 @pytest.fixture
 def settings(test_settings: Settings, clean: None) -> Settings:
-    """Settings of a server with the demo city alone, without limits on rates, on an empty database."""
+    """Settings of a server with only the demo city, without rate limits, on an empty database."""
     return test_settings
 
 
@@ -174,11 +174,11 @@ def sweeper(database_url: str) -> Iterator[Database]:
 
 @pytest.fixture
 def clean(sweeper: Database, request: pytest.FixtureRequest) -> Iterator[None]:
-    """Leave the shared database empty, and see that its requests are counted as they were changed."""
+    """Empty the shared database, and check that the stored counts match its requests."""
     yield
     with sweeper.snapshot() as connection:
         faults = counts.faults(connection)
-    # Ten times faster than TRUNCATE where there are few rows.
+    # Ten times faster than TRUNCATE if there are few rows.
     names = [*(table.name for table in reversed(metadata.sorted_tables)), "procrastinate_jobs"]
     with sweeper.transaction() as connection:
         connection.execute(text("; ".join(f"DELETE FROM {name}" for name in names)))
@@ -188,7 +188,7 @@ def clean(sweeper: Database, request: pytest.FixtureRequest) -> Iterator[None]:
 
 @pytest.fixture
 def multiply(sweeper: Database, clean: None) -> Iterator[Callable[..., None]]:
-    """`build.multiply`, whose thousands of rows are swept away at once."""
+    """`build.multiply`; its thousands of rows are removed by TRUNCATE after the test."""
     yield build.multiply
     with sweeper.transaction() as connection:
         connection.execute(text("TRUNCATE service_request, request_count, outbox CASCADE"))
@@ -196,7 +196,7 @@ def multiply(sweeper: Database, clean: None) -> Iterator[Callable[..., None]]:
 
 @pytest.fixture
 def make_app(settings: Settings) -> Iterator[Callable[..., Flask]]:
-    """Makes an app with the test settings and cities, changed as wanted: make_app(build.city(), jsonp=True)."""
+    """Makes an app with the given cities and changes of the test settings: make_app(build.city(), jsonp=True)."""
     apps: list[Flask] = []
 
     def make(*cities: Jurisdiction, **changes: Any) -> Flask:
@@ -213,7 +213,7 @@ def make_app(settings: Settings) -> Iterator[Callable[..., Flask]]:
 
 @pytest.fixture(scope="session")
 def shared_app(test_settings: Settings) -> Iterator[Flask]:
-    """The server that tests share which need no settings of their own: making one takes longer than most tests."""
+    """The server for all tests that need no special settings. To make a server takes longer than most tests."""
     app = create_app(test_settings)
     app.test_client_class = CheckedClient
     yield app
@@ -222,7 +222,7 @@ def shared_app(test_settings: Settings) -> Iterator[Flask]:
 
 @pytest.fixture
 def app(shared_app: Flask, clean: None) -> Flask:
-    """A server with the demo city alone, its catalogue written into an empty database."""
+    """A server with only the demo city; the database contains its catalogue and no requests."""
     platform_of(shared_app).process.is_synced.clear()
     ensure_synced(platform_of(shared_app))
     return shared_app
@@ -230,7 +230,7 @@ def app(shared_app: Flask, clean: None) -> Flask:
 
 @pytest.fixture
 def platform(app: Flask) -> Platform:
-    """The operations' side of `app`."""
+    """The platform of `app`, for calls of operations."""
     return platform_of(app)
 
 

@@ -1,4 +1,4 @@
-"""What the system says of processes that a test has started."""
+"""The state of processes that a test has started, as the system reports it."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import subprocess
 
 
 def children(parent: int, pattern: str = ".") -> list[int]:
-    """Children of a process whose command line holds a pattern."""
+    """Children of a process whose command line contains a pattern."""
     found = subprocess.run(["pgrep", "-P", str(parent), "-f", pattern], capture_output=True, text=True, check=False)
     return [int(line) for line in found.stdout.split()]
 
 
 def is_listening(port: int) -> bool:
-    """Whether somebody takes connections to this port of this machine."""
+    """Whether a process accepts connections to this port of this machine."""
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0

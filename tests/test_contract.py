@@ -33,14 +33,14 @@ REPOSITORY = Path(__file__).parents[1]
 PACKAGES = ("open311", "schemas", "jurisdictions", "spec")
 BANNED_NAMES = {"utils", "util", "helpers", "helper", "common", "manager", "misc"}
 CLOCKS = re.compile(r"\b(datetime\.(now|utcnow|today)|date\.today|time\.(time|time_ns|localtime|gmtime))\b")
-# The conformance suite imports nothing of the server, and so has a clock of its own.
+# The conformance suite imports nothing from the server, so it has its own clock.
 CLOCK_READERS = {"open311/clock.py", "spec/conformance/probe.py", "spec/conformance/runner.py"}
 MACHINE_PATH = re.compile(r"(?<![\w.}])/(?:work|root|home|Users)/\w")
-# A release of a lock: name, version, where it is wanted, hashes.
+# A release in a lock: name, version, environment marker, hashes.
 LOCKED = re.compile(
     r"[a-z0-9.-]+(\[[a-z0-9, -]+\])?==[\w.!+]+( ; [\w.'<>=!() -]+)?( \\\n    --hash=sha256:[0-9a-f]{64})+\n"
 )
-# Addresses for people, programs and load balancers: no part of the API.
+# URLs for people, programs and load balancers, which are not part of the API.
 OUTSIDE_OPENAPI = {
     "/",
     "/docs",
@@ -54,7 +54,7 @@ OTHER_VARIABLES = {"OPEN311_CONFORMANCE_KEY"}
 
 @cache
 def tracked() -> tuple[Path, ...]:
-    """Every file of the repository that git keeps or would keep."""
+    """Every file of the repository that git tracks or does not ignore."""
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
         cwd=REPOSITORY,
@@ -96,7 +96,7 @@ def imports(tree: ast.Module) -> set[str]:
 
 
 def calls(tree: ast.Module) -> Iterator[str]:
-    """What is called, as written: `time.sleep`."""
+    """The called functions as written, for example `time.sleep`."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
             yield ast.unparse(node.func)
@@ -119,13 +119,13 @@ def test_every_error_has_a_status() -> None:
     assert not missing, f"web/errors.STATUSES lacks {missing}"
 
 
-def test_every_address_is_described(app: Flask) -> None:
+def test_every_url_has_a_docstring(app: Flask) -> None:
     for rule in app.url_map.iter_rules():
         view = app.view_functions[rule.endpoint]
         assert view.__doc__, f"{rule.rule}: the view {view.__name__} has no docstring"
 
 
-def test_every_address_stands_in_openapi(app: Flask) -> None:
+def test_every_url_is_in_openapi(app: Flask) -> None:
     paths = json.loads(make_openapi())["paths"]
     for rule in app.url_map.iter_rules():
         if rule.rule in OUTSIDE_OPENAPI or rule.endpoint.endswith("_by_accept"):
@@ -136,7 +136,7 @@ def test_every_address_stands_in_openapi(app: Flask) -> None:
             assert paths[path][method.lower()].get("summary"), f"{method} {path} has no summary"
 
 
-def test_every_address_declares_what_it_reads_and_who_may_call_it(app: Flask) -> None:
+def test_every_url_declares_its_parameters_and_access(app: Flask) -> None:
     for rule in app.url_map.iter_rules():
         declared = getattr(app.view_functions[rule.endpoint], "endpoint", None)
         assert isinstance(declared, Endpoint), f"{rule.rule}: declare the view with web.endpoints.endpoint"
@@ -147,20 +147,20 @@ def test_every_address_declares_what_it_reads_and_who_may_call_it(app: Flask) ->
         assert (declared.city is City.IN_PATH) == ("jurisdiction_id" in parts), f"{rule.rule}: where is the city?"
 
 
-def test_a_path_belongs_to_the_surface_of_its_endpoint(app: Flask) -> None:
+def test_surface_of_a_path_is_the_surface_of_its_endpoint(app: Flask) -> None:
     for rule in app.url_map.iter_rules():
         surface = app.view_functions[rule.endpoint].endpoint.surface  # type: ignore[attr-defined]
         assert surface_of(rule.rule) is surface, f"{rule.rule}: web/surfaces.py takes it for another surface"
 
 
-def test_who_writes_needs_a_key(app: Flask) -> None:
+def test_every_writing_endpoint_needs_a_key(app: Flask) -> None:
     for rule in app.url_map.iter_rules():
         declared: Endpoint = app.view_functions[rule.endpoint].endpoint  # type: ignore[attr-defined]
         is_open = declared.access is ANYBODY
         assert declared.method in ("GET", "HEAD") or not is_open, f"{rule.rule}: anybody may {declared.method}"
 
 
-def test_every_parameter_says_what_it_means(app: Flask) -> None:
+def test_every_parameter_has_a_description(app: Flask) -> None:
     for rule in app.url_map.iter_rules():
         declared: Endpoint = app.view_functions[rule.endpoint].endpoint  # type: ignore[attr-defined]
         for name, parameter in declared.reads().parameters.items():
@@ -175,7 +175,7 @@ def test_openapi_is_up_to_date() -> None:
 # --- Layers that import-linter cannot see
 
 
-def test_public_reads_never_touch_the_record() -> None:
+def test_public_reads_never_query_the_record_table() -> None:
     for name, tree in modules("open311/web"):
         assert "open311.storage.requests" not in imports(tree), f"{name}: the record is staff's; go by operations"
     for name, reading in modules("open311/operations/reading"):
@@ -185,14 +185,14 @@ def test_public_reads_never_touch_the_record() -> None:
         )
 
 
-def test_cities_import_the_plugin_surface_alone() -> None:
+def test_cities_import_only_open311_plugins() -> None:
     for name, tree in modules("jurisdictions"):
         ours = {found for found in imports(tree) if found.split(".")[0] in PACKAGES}
         assert all(found.startswith("open311.plugins") for found in ours), f"{name} imports {ours}"
 
 
 def importable() -> list[str]:
-    """Every module that may be imported without anything happening."""
+    """Every module whose import must have no side effects."""
     return [
         name.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
         for package in PACKAGES
@@ -224,7 +224,7 @@ if threading.active_count() > 1:
 """
 
 
-def test_importing_a_module_does_nothing() -> None:
+def test_importing_a_module_has_no_side_effects() -> None:
     done = subprocess.run(
         [sys.executable, "-c", QUIET_IMPORT],
         input="\n".join(importable()),
@@ -238,17 +238,17 @@ def test_importing_a_module_does_nothing() -> None:
     assert (done.stdout, done.stderr) == ("", "")
 
 
-def test_one_module_reads_the_wall_clock() -> None:
+def test_only_the_clock_modules_read_the_wall_clock() -> None:
     for name, text in texts(".py"):
         if name.startswith(tuple(f"{package}/" for package in PACKAGES)) and name not in CLOCK_READERS:
             found = CLOCKS.search(text)
             assert not found, f"{name} reads {found[0]}; take `now`, or call clock.utc_now"
 
 
-# --- Manners
+# --- Style
 
 
-def test_nothing_prints_but_the_cli() -> None:
+def test_only_the_cli_prints() -> None:
     for package in ("open311", "schemas", "jurisdictions"):
         for name, tree in modules(package):
             if not name.startswith("open311/cli/"):
@@ -261,19 +261,19 @@ def test_no_test_sleeps() -> None:
             assert not {"time.sleep", "sleep"} & set(calls(tree)), f"{name} sleeps; wait for what you wait for"
 
 
-def test_modules_have_names_that_say_something() -> None:
+def test_no_module_has_a_banned_name() -> None:
     for path in tracked():
         if path.suffix == ".py":
             assert not BANNED_NAMES & {path.stem, *path.relative_to(REPOSITORY).parts}, f"{path}: find the noun"
 
 
-def test_every_module_says_what_it_is() -> None:
+def test_every_module_has_a_docstring() -> None:
     for package in PACKAGES:
         for name, tree in modules(package):
             assert ast.get_docstring(tree) or not tree.body, f"{name} has no docstring"
 
 
-# --- What must agree
+# --- Lists and documents that must agree
 
 
 def test_every_city_is_registered() -> None:
@@ -291,21 +291,21 @@ def test_every_city_is_registered() -> None:
     assert registered == {name: f"jurisdictions.{name}:jurisdiction" for name in folders}
 
 
-def test_every_city_stands_in_the_guide() -> None:
+def test_every_city_is_in_the_guide() -> None:
     guide = (REPOSITORY / "jurisdictions" / "README.md").read_text(encoding="utf-8")
     for path in tracked():
         if path.match("jurisdictions/*/jurisdiction.toml"):
             assert f"| `{path.parent.name}` |" in guide, f"jurisdictions/README.md lacks {path.parent.name}"
 
 
-def test_every_variable_that_is_written_about_exists() -> None:
+def test_every_variable_in_the_documentation_exists() -> None:
     known = {variable(row) for row in fields(Settings)} | OTHER_VARIABLES
     for name, text in texts(".md", ".yaml", ".toml", ".cfg", ""):
         for found in re.findall(r"\bOPEN311_[A-Z0-9_]+\b", text):
             assert found.removesuffix("_FILE") in known, f"{name} speaks of {found}, which is no setting"
 
 
-def test_locks_hold_releases_with_hashes_and_no_address() -> None:
+def test_locks_contain_releases_with_hashes_and_no_index() -> None:
     locks = [(name, text) for name, text in texts() if name.startswith(".lock/")]
     assert locks
     for name, text in locks:
@@ -314,16 +314,16 @@ def test_locks_hold_releases_with_hashes_and_no_address() -> None:
 
 
 def test_the_benchmark_can_be_imported() -> None:
-    import_module("tests.benchmarks.__main__")  # tests run none of it, and mypy does not read it
+    import_module("tests.benchmarks.__main__")  # no test runs the benchmark, and mypy does not check it
 
 
-def test_migrations_are_numbered_on() -> None:
+def test_migrations_are_numbered_without_gaps() -> None:
     folder = REPOSITORY / "open311" / "storage" / "migrations" / "versions"
     numbers = sorted(path.name[:4] for path in folder.glob("[0-9]*.py"))
     assert numbers == [f"{number:04}" for number in range(1, len(numbers) + 1)]
 
 
-def test_every_decision_stands_in_the_index() -> None:
+def test_every_decision_is_in_the_index() -> None:
     folder = REPOSITORY / "spec" / "decisions"
     index = (folder / "README.md").read_text(encoding="utf-8")
     files = sorted(path.name for path in folder.glob("[0-9]*.md"))
@@ -337,7 +337,7 @@ def test_every_decision_stands_in_the_index() -> None:
         assert {"Consequence", "Why"} & set(parts), f"{name}: what follows from it?"
 
 
-def test_every_requirement_that_a_test_proves_exists() -> None:
+def test_every_requirement_marked_on_a_test_exists() -> None:
     for name, text in texts(".py"):
         for number in re.findall(r"mark\.requirement\(\"(\w+)\"", text):
             assert number in requirements(), f"{name} proves {number}, which spec/georeport-v2.md lacks"
@@ -394,7 +394,7 @@ def test_every_link_leads_to_a_file() -> None:
                 assert file.exists(), f"{name} links to {target}, which is not there"
 
 
-def test_no_file_names_a_place_on_somebodys_machine() -> None:
+def test_no_file_contains_a_path_of_a_developers_machine() -> None:
     for name, text in texts():
         found = MACHINE_PATH.search(text)
         assert not found, f"{name}: {text[found.start() : found.start() + 60]!r}"

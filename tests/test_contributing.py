@@ -1,4 +1,4 @@
-"""The newcomer's map in CONTRIBUTING.md names functions and files that exist."""
+"""The functions and files that CONTRIBUTING.md names exist."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ JOURNEYS = {
 }
 
 
-def test_there_are_four_journeys_of_ten_steps() -> None:
+def test_there_are_four_journeys_with_ten_steps() -> None:
     assert {name: len(steps) for name, steps in JOURNEYS.items()} == {
         "A POST": 10,
         "A list": 10,
@@ -33,7 +33,7 @@ def test_every_step_of_a_journey_exists(step: str) -> None:
     assert callable(getattr(found, "view", found)), "an endpoint holds its view"
 
 
-def test_every_file_that_the_guide_names_exists() -> None:
+def test_every_file_named_in_the_guide_exists() -> None:
     tops = "open311|schemas|jurisdictions|spec|tests"
     named = set(re.findall(rf"`((?:{tops})/[\w./]*)`", GUIDE)) | {
         f"open311/{path}" for path in re.findall(r"`((?:web|storage|operations)/[\w./]*)`", GUIDE)

@@ -1,4 +1,4 @@
-"""The locks have what setup.cfg asks for, on every Python and machine, and agree with each other."""
+"""The locks satisfy setup.cfg on every Python and platform, and agree with each other."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def locked(name: str, environment: dict[str, str]) -> dict[str, Requirement]:
 
 
 def wanted(name: str) -> list[Requirement]:
-    """What setup.cfg asks for in a lock, and what builds the project."""
+    """The requirements of setup.cfg for a lock, and the build requirements."""
     setup = configparser.ConfigParser()
     setup.read(REPOSITORY / "setup.cfg", encoding="utf-8")
     with (REPOSITORY / "pyproject.toml").open("rb") as file:
@@ -67,7 +67,7 @@ def wanted(name: str) -> list[Requirement]:
 
 
 @pytest.mark.parametrize("name", EXTRAS)
-def test_every_requirement_is_locked_in_a_release_that_satisfies_it(name: str) -> None:
+def test_every_requirement_is_locked_to_a_matching_release(name: str) -> None:
     for environment in environments():
         releases = locked(name, environment)
         for requirement in wanted(name):
@@ -79,7 +79,7 @@ def test_every_requirement_is_locked_in_a_release_that_satisfies_it(name: str) -
                 assert requirement.extras <= release.extras, f"{release} is not {requirement}: run `make lock`"
 
 
-def test_environments_can_grow_from_one_lock_to_another() -> None:
+def test_all_locks_contain_the_run_lock_and_the_same_releases() -> None:
     for environment in environments():
         run = locked("run", environment)
         seen: dict[str, str] = {}
@@ -92,5 +92,5 @@ def test_environments_can_grow_from_one_lock_to_another() -> None:
                 )
 
 
-def test_every_lock_is_known() -> None:
+def test_the_tests_know_every_lock() -> None:
     assert {path.stem for path in (REPOSITORY / ".lock").iterdir()} == set(EXTRAS)

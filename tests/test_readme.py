@@ -1,4 +1,4 @@
-"""The README keeps its word: a shell runs every line of its tour against a real server."""
+"""The README is true: a shell runs every command of its tour against a real server."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ sys.exit(done.returncode)
 
 @dataclass(frozen=True)
 class Call:
-    """One curl of the tour: what was asked, what came back, what the README says of it."""
+    """One curl command of the tour: the command, the answer, and the status that the README names."""
 
     line: str
     method: str
@@ -72,12 +72,12 @@ def blocks() -> list[tuple[str, str]]:
 
 
 def lines(block: str) -> list[str]:
-    """A block's commands, continued lines joined."""
+    """The commands of a block, with continued lines joined."""
     return block.replace("\\\n", " ").strip().splitlines()
 
 
 def promises() -> list[tuple[str, int]]:
-    """Each command that calls curl, with its status: a block's last calls have those that its paragraph names."""
+    """Each curl command with its expected status. A paragraph names the statuses of its block's last calls."""
     found = []
     for paragraph, block in blocks():
         curls = [line for line in lines(block) if "curl " in line]
@@ -88,7 +88,7 @@ def promises() -> list[tuple[str, int]]:
 
 @pytest.fixture(scope="module")
 def tour(make_database: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory) -> list[Call]:
-    """What came of every curl in the README, in order."""
+    """The results of all curl commands of the README, in order."""
     if CURL is None:
         pytest.skip("there is no curl on this machine")
     folder = tmp_path_factory.mktemp("tour")
@@ -97,7 +97,7 @@ def tour(make_database: Callable[[str], str], tmp_path_factory: pytest.TempPathF
         (folder / name).mkdir()
     code, spy = folder / "bin" / "spy.py", folder / "bin" / "curl"
     code.write_text(SPY.format(calls=str(folder / "calls"), curl=CURL), encoding="utf-8")
-    # Through a shell: the first line of a script cannot name a path that holds a blank.
+    # Run by a shell, because the first line of a script cannot contain a path with a space.
     spy.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{code}" "$@"\n', encoding="utf-8")
     spy.chmod(0o755)
     (folder / "var" / "demo-key").write_text(new_key(settings) + "\n", encoding="utf-8")
@@ -137,7 +137,7 @@ def new_key(settings: Settings) -> str:
 
 @contextmanager
 def serving(settings: Settings) -> Iterator[None]:
-    """`open311 serve`, as soon as it answers."""
+    """Runs `open311 serve`; the block starts when it answers."""
     environment = os.environ | {
         "DATABASE_URL": settings.database_url,
         "OPEN311_JURISDICTIONS": ",".join(settings.jurisdictions),
@@ -170,13 +170,13 @@ def read_call(line: str, promised: int, report: Path) -> Call:
     )
 
 
-def test_every_call_of_the_tour_is_answered_as_promised(tour: list[Call]) -> None:
+def test_every_call_of_the_tour_has_the_status_in_the_readme(tour: list[Call]) -> None:
     assert len(tour) > 15
     assert [(call.line, call.status) for call in tour] == [(call.line, call.promised) for call in tour]
     assert {call.status for call in tour} == {200, 304, 400, 403, 404}
 
 
-def test_every_body_of_the_tour_keeps_the_standard(tour: list[Call]) -> None:
+def test_every_body_of_the_tour_conforms_to_the_standard(tour: list[Call]) -> None:
     for call in tour:
         if call.status == 304:
             assert call.body == b""
@@ -185,7 +185,7 @@ def test_every_body_of_the_tour_keeps_the_standard(tour: list[Call]) -> None:
         assert deviations(call.body, media_type=call.media_type, kind=call.kind) == [], call.line
 
 
-def test_the_tour_shows_everything_the_standard_has(tour: list[Call]) -> None:
+def test_the_tour_shows_every_kind_of_body(tour: list[Call]) -> None:
     assert {call.kind for call in tour if call.status == 200} == {
         "discovery",
         "services",
@@ -197,7 +197,7 @@ def test_the_tour_shows_everything_the_standard_has(tour: list[Call]) -> None:
     assert {call.media_type.partition(";")[0] for call in tour} >= {"application/json", "text/xml"}
 
 
-def test_what_the_tour_sends_it_reads_back(tour: list[Call]) -> None:
+def test_the_tour_reads_the_requests_that_it_sent(tour: list[Call]) -> None:
     json_call, xml_call = [call for call in tour if "/requests/$ID" in call.line]
     assert same_data(xml_call.body, json_call.body, "requests") == []
     for call in tour:
@@ -205,17 +205,17 @@ def test_what_the_tour_sends_it_reads_back(tour: list[Call]) -> None:
             assert json.loads(call.body), f"{call.line}: finds nothing of what the tour sent"
 
 
-def test_a_mistake_names_all_there_is_to_mend(tour: list[Call]) -> None:
+def test_an_error_in_the_tour_names_every_wrong_field(tour: list[Call]) -> None:
     (call,) = [call for call in tour if call.status == 400]
     said = " ".join(error["description"] for error in json.loads(call.body))
     for field in ("lat", "long", "SURFACE"):
         assert field in said
 
 
-# --- The other things that can be tried
+# --- The other examples of the README
 
 
-def test_the_city_that_the_readme_declares_is_sound(tmp_path: Path) -> None:
+def test_the_city_declared_in_the_readme_is_valid(tmp_path: Path) -> None:
     (declared,) = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
     folder = tmp_path / "mycity"
     folder.mkdir()
@@ -225,7 +225,7 @@ def test_the_city_that_the_readme_declares_is_sound(tmp_path: Path) -> None:
     assert list(registry.jurisdictions) == ["mycity.example"]
 
 
-def test_the_table_of_addresses_is_whole(app: Flask) -> None:
+def test_the_table_of_urls_is_complete(app: Flask) -> None:
     table = {
         (address, method)
         for addresses, methods in re.findall(r"^\| (`/.*?) \| ([A-Z, ]+) \|", README, re.MULTILINE)
@@ -241,7 +241,7 @@ def test_the_table_of_addresses_is_whole(app: Flask) -> None:
     assert table == served
 
 
-def test_the_two_commands_are_targets_of_the_makefile() -> None:
+def test_make_commands_in_the_readme_are_targets_of_the_makefile() -> None:
     makefile = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
     for target in re.findall(r"\bmake ([a-z]+)\b", README):
         if target not in ("a", "up"):

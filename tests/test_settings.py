@@ -13,24 +13,24 @@ NAMES = [variable(row) for row in fields(Settings)]
 
 @pytest.fixture(autouse=True)
 def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """None of our variables is set, whoever runs the tests."""
+    """Unset all our variables, so that the developer's environment has no effect."""
     for name in NAMES:
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(f"{name}_FILE", raising=False)
 
 
-def test_without_any_variable_the_defaults_stand() -> None:
+def test_without_variables_the_settings_are_the_defaults() -> None:
     assert Settings.from_environ() == Settings()
 
 
-def test_every_setting_says_what_it_means() -> None:
+def test_every_setting_has_a_description() -> None:
     for row in fields(Settings):
         meaning = row.metadata["meaning"]
         assert len(meaning) > 15, row.name
         assert not meaning.endswith("."), f"{row.name}: meanings stand in a table, without a point at the end"
 
 
-def test_only_the_database_has_a_name_of_the_trade() -> None:
+def test_every_variable_but_database_url_begins_with_open311() -> None:
     assert [name for name in NAMES if not name.startswith("OPEN311_")] == ["DATABASE_URL"]
 
 
@@ -51,7 +51,7 @@ def test_only_the_database_has_a_name_of_the_trade() -> None:
         ("DATABASE_URL", "postgres://u:p@h/d", "database_url", "postgres://u:p@h/d"),
     ],
 )
-def test_a_variable_is_read_as_what_it_means(
+def test_each_variable_is_parsed_to_its_type(
     monkeypatch: pytest.MonkeyPatch, name: str, text: str, field: str, value: object
 ) -> None:
     monkeypatch.setenv(name, text)
@@ -60,7 +60,7 @@ def test_a_variable_is_read_as_what_it_means(
 
 @pytest.mark.parametrize("row", fields(Settings), ids=lambda row: row.name)
 def test_a_blank_variable_is_never_an_error(monkeypatch: pytest.MonkeyPatch, row: object) -> None:
-    """Compose files and unit files set variables to nothing where they have no value."""
+    """Compose files and unit files set a variable without a value to the empty string."""
     monkeypatch.setenv(variable(row), "")  # type: ignore[arg-type]
     value = getattr(Settings.from_environ(), row.name)  # type: ignore[attr-defined]
     assert value in ("", (), default(row))  # type: ignore[arg-type]
@@ -89,7 +89,7 @@ def test_a_blank_variable_is_never_an_error(monkeypatch: pytest.MonkeyPatch, row
         ),
     ],
 )
-def test_a_bad_value_is_named_with_what_to_write_instead(
+def test_a_bad_value_is_named_with_the_cure(
     monkeypatch: pytest.MonkeyPatch, name: str, text: str, words: str
 ) -> None:
     monkeypatch.setenv(name, text)
@@ -112,21 +112,21 @@ def test_all_bad_values_are_named_at_once(monkeypatch: pytest.MonkeyPatch) -> No
         Settings.from_environ()
 
 
-def test_a_secret_may_stand_in_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_secret_can_be_read_from_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     file = tmp_path / "database-url"
     file.write_text("postgresql://u:p@h/d\n", encoding="utf-8")
     monkeypatch.setenv("DATABASE_URL_FILE", str(file))
     assert Settings.from_environ().database_url == "postgresql://u:p@h/d"
 
 
-def test_a_missing_file_of_a_secret_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_missing_secret_file_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("DATABASE_URL_FILE", str(tmp_path / "none"))
     with pytest.raises(Misconfigured, match=r"DATABASE_URL: .*DATABASE_URL_FILE"):
         Settings.from_environ()
 
 
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg", "postgresql+psycopg2"])
-def test_every_way_to_write_the_scheme_reaches_the_driver_we_have(scheme: str) -> None:
+def test_every_database_url_scheme_selects_psycopg(scheme: str) -> None:
     settings = Settings(database_url=f"{scheme}://u:p@h:5433/d?sslmode=require")
     assert settings.sqlalchemy_url == "postgresql+psycopg2://u:p@h:5433/d?sslmode=require"
 
@@ -134,5 +134,5 @@ def test_every_way_to_write_the_scheme_reaches_the_driver_we_have(scheme: str) -
 @pytest.mark.parametrize(
     ("public_url", "required"), [("https://a.example", True), ("http://a.example", False), ("", False)]
 )
-def test_https_is_required_where_the_public_address_says_so(public_url: str, required: bool) -> None:
+def test_https_is_required_if_the_public_url_is_https(public_url: str, required: bool) -> None:
     assert Settings(public_url=public_url).requires_https is required

@@ -1,4 +1,4 @@
-"""What any WSGI server loads."""
+"""The WSGI application that any WSGI server loads."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def load(**environment: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_the_application_serves_what_the_environment_says(settings: Settings) -> None:
+def test_the_application_uses_the_environments_settings(settings: Settings) -> None:
     done = load(DATABASE_URL=settings.database_url, OPEN311_JURISDICTIONS="demo")
     assert done.stdout == "200\n", done.stderr
 
@@ -41,7 +41,7 @@ def test_the_application_serves_what_the_environment_says(settings: Settings) ->
         ({"OPEN311_PORT": "x"}, "OPEN311_PORT: must be a whole number, not 'x'"),
     ],
 )
-def test_what_is_set_wrongly_is_the_last_thing_said(environment: dict[str, str], words: str) -> None:
+def test_a_wrong_setting_is_named_in_the_last_line(environment: dict[str, str], words: str) -> None:
     done = load(**environment)
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].endswith(words)

@@ -1,4 +1,4 @@
-"""Waiting for what another process does, without guessing how long that takes."""
+"""Waiting for events in other processes, without fixed delays."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PAUSE_S = 0.05
 
 
 def until(probe: Callable[[], Any], what: str) -> Any:
-    """The probe's first true answer, within a generous deadline."""
+    """Call the probe until it returns a true value, and return that; fails after a generous deadline."""
     deadline = time.monotonic() + DEADLINE_S
     while time.monotonic() < deadline:
         found = probe()
@@ -27,7 +27,7 @@ def until(probe: Callable[[], Any], what: str) -> Any:
 
 
 def settle(platform: Platform) -> None:
-    """Wait until every transaction that began before the last change has ended: the change feed waits for them."""
+    """Wait until every transaction that began before the last change has ended. The change feed waits for them."""
 
     def is_settled() -> bool:
         direct = platform.database.hot
@@ -37,7 +37,7 @@ def settle(platform: Platform) -> None:
 
 
 def idle_transactions(platform: Platform) -> int:
-    """Transactions that are open while nobody asks anything of them."""
+    """The number of open transactions that run no statement."""
     with platform.database.reading() as connection:
         found = connection.exec_driver_sql(
             "SELECT count(*) FROM pg_stat_activity"

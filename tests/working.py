@@ -1,4 +1,4 @@
-"""A worker for the tests, whose day has no hours."""
+"""A worker for the tests, without periodic jobs."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from open311.operations.platform import Platform
 from open311.storage.engine import libpq_dsn
 
 
-def timeless_worker(platform: Platform) -> procrastinate.App:
-    """The worker without its clock, which would start in some runs what it does not start in others."""
+def worker_without_periodic_jobs(platform: Platform) -> procrastinate.App:
+    """The worker without periodic jobs, which would start in some test runs and not in others."""
     app = make_worker(platform, libpq_dsn(platform.settings.sqlalchemy_url))
     app.periodic_registry.periodic_tasks.clear()
     return app
 
 
 def work(platform: Platform) -> None:
-    """Do all that waits and is due, in this process: what follows from changes, and jobs."""
-    work_once(platform, timeless_worker(platform), install_signal_handlers=False)
+    """Dispatch all waiting changes and run all due jobs, in this process."""
+    work_once(platform, worker_without_periodic_jobs(platform), install_signal_handlers=False)

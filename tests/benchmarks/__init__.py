@@ -1,19 +1,19 @@
-"""`make bench`: what a request costs here and elsewhere, side by side, over the same rows.
+"""`make bench`: compares the cost of a request on our server and on others, with the same rows.
 
-The figure that counts is CPU time per request, the application's and PostgreSQL's together, over a fixed number of
-requests in interleaved rounds: whatever else the machine does moves it by a few percent, and requests per second by
-a factor of two. Not collected by pytest; run with `python -m tests.benchmarks --help`.
+The main figure is CPU time per request, of the application and PostgreSQL together, over a fixed number of requests
+in interleaved rounds. Other load on the machine changes it by a few percent, but requests per second by a factor of
+two. Not collected by pytest; run with `python -m tests.benchmarks --help`.
 
-data.py         the database: one city's requests, made once and used again
-contestants/    the servers: ours, and small honest ones of other kinds
-workloads.py    what is asked of them
-load.py cpu.py  asking, and what it cost
+data.py         the database: the requests of one city, made once and reused
+contestants/    the servers: ours, and small servers of other kinds
+workloads.py    the requests that the servers get
+load.py cpu.py  the client, and measurement of CPU time
 measures.py     rounds, memory, start-up, mixed load, import
 crowd.py        two hundred clients at once
-dumping.py      the whole city as a download, an export, a day's dump
-republishing.py the whole city rendered anew while it is read, killed half-way
-reading.py      the whole city read while others write
-explain.py      the plan of every query that ours runs
-report.py       the table, the goals, the plot
-sections.py     the page's sections on what is done beside others
+dumping.py      the whole city as a download, an export, a daily dump
+republishing.py the whole city republished while it is read, and killed half-way
+reading.py      the whole city read while other processes write
+explain.py      the plan of every query of our server
+report.py       tables, goals and plot
+sections.py     sections of the page about work under other load, and about dumps
 """

@@ -1,4 +1,4 @@
-"""`python -m tests.benchmarks`: make the data, start everybody, measure, write the page."""
+"""`python -m tests.benchmarks`: make the data, start the servers, measure, write the page."""
 
 from __future__ import annotations
 
@@ -92,9 +92,9 @@ STATIC = {
 
 
 def main() -> int:
-    """Measure and report; 1 where a query has no good plan, 2 where somebody did not answer as they should."""
+    """Measure and report; returns 1 if a query has a bad plan, 2 if a server gave a wrong answer."""
     words = _arguments()
-    for number in (signal.SIGINT, signal.SIGTERM):  # a shell's background jobs begin with SIGINT ignored
+    for number in (signal.SIGINT, signal.SIGTERM):  # a shell starts background jobs with SIGINT ignored
         signal.signal(number, _stop)
     RAW_FOLDER.mkdir(parents=True, exist_ok=True)
     if words.table:
@@ -132,7 +132,7 @@ def _run(words: argparse.Namespace, stack: ExitStack, progress: Progress) -> Run
 
 
 class _Bench:
-    """The parts of a run, over one database."""
+    """The parts of a run on one database."""
 
     def __init__(self, words: argparse.Namespace, run: Run, field: Field, folder: Path, progress: Progress) -> None:
         self.words, self.run, self.field, self.folder, self.progress = words, run, field, folder, progress
@@ -149,10 +149,10 @@ class _Bench:
         self._fetch_bodies()
 
     def rounds(self) -> None:
-        """All workloads, all contestants, in turn, with servers started anew for each round.
+        """All workloads with all contestants in turn; the servers are restarted for each round.
 
-        A server that was started a minute later, on other memory, while neighbours do something else, can differ by
-        a tenth; rounds within one life of it would show none of that.
+        Two starts of the same server can differ by 10 %, by memory layout and other load on the machine. Rounds
+        without a restart do not show this difference.
         """
         words, results = self.words, self.run.results
         with_pgbench = pgbench.NAME in words.contestants
@@ -167,7 +167,7 @@ class _Bench:
         *,
         with_pgbench: bool = False,
     ) -> None:
-        """Rounds of the workloads of these names, all contestants in turn."""
+        """Rounds of the named workloads, all contestants in turn."""
         wanted = [workload for workload in WORKLOADS if workload.name in names]
         scripts: dict[str, pgbench.Script] = {}
         with self._bar(title, len(wanted) * self.words.rounds) as advance:
@@ -200,7 +200,7 @@ class _Bench:
         self.run.loads.append(getloadavg()[0])
 
     def fences(self) -> None:
-        """What is fast on purpose, with it and without."""
+        """Each optimisation, with it and without it."""
         found = self.run.fenced = Fenced()
         asked = {name for one in ALTERED for name in one.asked if name in self.words.workloads}
         self._in_turn("Fences", (OURS, *ALTERED), asked, found.results)
@@ -218,14 +218,14 @@ class _Bench:
             advance()
 
     def against(self) -> None:
-        """This code beside another checkout's, over the same database."""
+        """This code compared with another checkout, on the same database."""
         other = checkout(self.words.against, self.words.workloads)
         results: Results = {}
         self._in_turn(f"Beside {other.title}", (OURS, other), self.words.workloads, results)
         self.run.against = Against(other.title, list(ratios(results, other.name)))
 
     def mix(self) -> None:
-        """Reads and writes by the clock."""
+        """Reads and writes at a fixed rate."""
         who = [one for one in self.contestants if one in (OURS, NAIVE, FASTAPI)]
         with self._bar("Mixed load", len(who)) as advance:
             for contestant in who:
@@ -236,7 +236,7 @@ class _Bench:
                 advance()
 
     def memory(self) -> None:
-        """Two workers after many requests."""
+        """Memory of two workers after many requests."""
         who = [one for one in self.contestants if one in (OURS, NAIVE, FASTAPI, RAW)]
         with self._bar("Memory", len(who)) as advance:
             for contestant in who:
@@ -246,7 +246,7 @@ class _Bench:
                 advance()
 
     def start(self) -> None:
-        """From nothing to the first answer."""
+        """Time from process start to the first answer."""
         with self._bar("Start-up", len(self.contestants)) as advance:
             for contestant in self.contestants:
                 times = 1 if self.run.is_quick else 5
@@ -254,13 +254,13 @@ class _Bench:
                 advance()
 
     def export(self) -> None:
-        """Everything as CSV."""
+        """Export of all requests as CSV."""
         with self._bar("Export", 1) as advance, running(OURS, self.environment, self.log) as server:
             self.run.exported = measure_export(self.run.data, server, self.words.rounds)
             advance()
 
     def dump(self) -> None:
-        """Everything, in every way."""
+        """Dumps of all requests by every method."""
         folder = self.folder / "dumps"
         with self._bar("Dumps", 8) as advance:
             for one in measure_dumps(self.run.data, self.environment, folder, self.log):
@@ -268,14 +268,14 @@ class _Bench:
                 advance()
 
     def crowd(self) -> None:
-        """Many clients at once."""
+        """Many concurrent clients."""
         count = 6_000 if self.run.is_quick else 40_000
         with self._bar("Crowd", 1) as advance, running(OURS, self.environment, self.log) as server:
             self.run.crowd = measure_crowd(self.field, server, count)
             advance()
 
     def republish(self) -> None:
-        """All rendered anew while it is read."""
+        """Republishing of all requests while they are read."""
         seconds = 4.0 if self.run.is_quick else 20.0
         with self._bar("Republishing", 1) as advance:
             self.run.republished = measure_republishing(
@@ -284,7 +284,7 @@ class _Bench:
             advance()
 
     def readers(self) -> None:
-        """Readers beside writers."""
+        """Readers while other processes write."""
         rows, each = (2_000, 60) if self.run.is_quick else (200_000, 1_500)
         with self._bar(f"Readers of {rows:,} rows beside writers", 1) as advance:
             data = open_data(self.run.data.cluster, rows)
@@ -292,7 +292,7 @@ class _Bench:
             advance()
 
     def client(self) -> None:
-        """Our way through libpq beside psycopg's cursor."""
+        """Our libpq calls compared with psycopg's cursor."""
         rounds, share = (2, 0.1) if self.run.is_quick else (max(9, self.words.rounds), 1.0)
         with self._bar("Client", 7) as advance:
             for one in measure_client(self.run.data, rounds, share):
@@ -300,9 +300,9 @@ class _Bench:
                 advance()
         self.run.data.forget_posts()
 
-    # The shell's word for it; "import" cannot be a method's name.
+    # The name in the shell is "import", which cannot be a method's name.
     def importing(self) -> None:
-        """A file of the city's into an empty database."""
+        """Import of a file of the city into an empty database."""
         rows = 2_000 if self.run.is_quick else 100_000
         with self._bar(f"Import of {rows:,} rows", 1) as advance:
             times = 1 if self.run.is_quick else 3
@@ -312,7 +312,7 @@ class _Bench:
     def explain(self) -> None:
         """The plan of every query."""
         wanted = list(targets(self.field, with_pairs=not self.run.is_quick))
-        # Settings first: a server's sessions take them as they begin.
+        # Change the settings first: sessions of a server read them when they start.
         with (
             self._bar("Plans", len(wanted)) as advance,
             explaining(self.run.data),
@@ -324,7 +324,7 @@ class _Bench:
         return Asking(server, workload, requests_for(self.field, server, workload), self.run.data.postmaster)
 
     def _posted(self, servers: Sequence[Server]) -> str:
-        """The id of a request that came by POST to ours, "" where ours does not take part."""
+        """The id of a request that was posted to our server; "" if our server is not measured."""
         ours = next((server for server in servers if server.contestant is OURS), None)
         if ours is None:
             return ""
@@ -335,7 +335,7 @@ class _Bench:
         return found[1].decode()
 
     def _fetch_bodies(self) -> None:
-        """What the bare view will answer with."""
+        """Fetch the bodies with which the bare view answers."""
         self.bodies.mkdir()
         with running(OURS, self.environment, self.log) as server:
             for name, target in STATIC.items():
@@ -382,7 +382,7 @@ def _compare(one: Path, other: Path) -> int:
 
 @contextmanager
 def _alone() -> Iterator[None]:
-    """One run at a time: PostgreSQL's CPU is counted whole."""
+    """Allow one run at a time, because all CPU time of PostgreSQL is counted."""
     with (RAW_FOLDER / "lock").open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,4 +1,4 @@
-"""Made-up requests of New York, as the city's open data has them: skewed kinds, streets, hours, lags. No people."""
+"""Invented requests of New York, with the skewed kinds, streets, hours and delays of its open data. No people."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from open311.domain.requests import RequestRecord, Status
 from open311.domain.services import Service
 from open311.plugins import Jurisdiction
 
-# Requests in thousands, spring of 2026, of the kinds that NYC Open Data (311 Service Requests, erm2-nwe9) names
-# most; every other kind gets a share by its rank. By agency: NYPD 48 %, HPD 16, DSNY 8, DOT 8, DEP 6, DPR 5, DOB 3.
+# Thousands of requests, spring of 2026, of the most frequent kinds in NYC Open Data (311 Service Requests,
+# erm2-nwe9). Other kinds get a share by rank. By agency: NYPD 48 %, HPD 16, DSNY 8, DOT 8, DEP 6, DPR 5, DOB 3.
 THOUSANDS = {
     "Illegal Parking": 164.5,
     "Noise - Residential": 102.2,
@@ -82,7 +82,7 @@ PICTURE_SHARE = 0.03
 
 @dataclass(frozen=True, slots=True)
 class Street:
-    """A straight piece of street: two ends in degrees (long, lat), as the city is drawn."""
+    """A straight piece of street with two ends, each (long, lat) in degrees."""
 
     name: str
     city: str
@@ -93,13 +93,13 @@ class Street:
 
 @cache
 def streets(jurisdiction: Jurisdiction) -> tuple[Street, ...]:
-    """Streets of 200 m to 3 km inside the boundary, denser towards the boroughs' middles; the same every time."""
+    """Streets of 200 m to 3 km inside the boundary, denser near the boroughs' centres; the same in every run."""
     random, found = Random("streets"), []
     while len(found) < STREETS:
         centre = random.randrange(len(CENTRES))
         long, lat = CENTRES[centre]
         start = (random.gauss(long, 0.045), random.gauss(lat, 0.04))
-        east, north = random.choice([(0.87, 0.49), (-0.49, 0.87)])  # the grid's two directions
+        east, north = random.choice([(0.87, 0.49), (-0.49, 0.87)])  # the two directions of the street grid
         metres = random.uniform(200, 3_000)
         end = (start[0] + east * metres / 84_300, start[1] + north * metres / 111_100)
         if jurisdiction.boundary is None or all(jurisdiction.boundary.contains(Point(p)) for p in (start, end)):
@@ -111,7 +111,7 @@ def streets(jurisdiction: Jurisdiction) -> tuple[Street, ...]:
 
 
 class Chronicle:
-    """One stretch of the city's requests, in order of time; a number gives the same stretch every time."""
+    """A part of the city's requests, in order of time. The same number always gives the same part."""
 
     def __init__(self, jurisdiction: Jurisdiction, seed: int, now: datetime) -> None:
         self.jurisdiction = jurisdiction
@@ -120,17 +120,17 @@ class Chronicle:
         self.kinds = Kinds(jurisdiction)
         self.streets = streets(jurisdiction)
         lengths = [hypot(s.end[0] - s.start[0], s.end[1] - s.start[1]) for s in self.streets]
-        # Few streets have most requests: length times a Zipf weight.
+        # A few streets have most of the requests: length times a Zipf weight.
         self.street_weights = list(accumulate(size / (1 + rank % 400) for rank, size in enumerate(lengths)))
 
     def records(self, start: datetime, end: datetime, numbers: range) -> Iterator[RequestRecord]:
-        """As many requests as there are numbers, made between two moments."""
+        """One request for each number, made between two instants."""
         moments = sorted(self._moment(start, end) for _ in numbers)
         for number, requested_at in zip(numbers, moments, strict=True):
             yield self._record(number, requested_at)
 
     def _moment(self, start: datetime, end: datetime) -> datetime:
-        """By the hours at which people call; whole seconds."""
+        """An instant by the distribution of calls over the day; whole seconds."""
         day = start + (end - start) * self.random.random()
         hour = self.random.choices(range(24), HOURS)[0]
         moment = day.replace(hour=hour, minute=self.random.randrange(60), second=self.random.randrange(60))
@@ -171,7 +171,7 @@ class Chronicle:
         )
 
     def _place(self) -> Place:
-        """A house: a point a few metres off its street, six decimals."""
+        """A house: a point a few metres from its street, with six decimals."""
         random = self.random
         at = bisect(self.street_weights, random.random() * self.street_weights[-1])
         street, share = self.streets[at], random.random()
@@ -182,7 +182,7 @@ class Chronicle:
 
 
 class Kinds:
-    """A jurisdiction's services by how often they are asked for."""
+    """The services of a jurisdiction, weighted by frequency."""
 
     def __init__(self, jurisdiction: Jurisdiction) -> None:
         ranked = sorted(jurisdiction.services, key=lambda service: -THOUSANDS.get(service.code, 0))
@@ -196,12 +196,12 @@ class Kinds:
         )
 
     def draw(self, random: Random) -> Service:
-        """One of them."""
+        """A random service."""
         return self.services[bisect(self._weights, random.random() * self._weights[-1])]
 
 
 def span(rows: int, now: datetime) -> tuple[datetime, datetime]:
-    """Five years; a small database gets fewer, or the last 90 days would not fill a page."""
+    """Five years. A small database gets fewer, so that the last 90 days fill a page."""
     end = now.astimezone(UTC).replace(microsecond=0)
     years = 5.0 if rows >= 100_000 else 5.0 * rows / 100_000
     return end - timedelta(days=365.25 * years), end

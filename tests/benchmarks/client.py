@@ -1,6 +1,6 @@
-"""What it saves to go round psycopg's cursor: CPU time of the client alone, both ways in turn in one process.
+"""The CPU time that is saved by libpq calls instead of psycopg's cursor. Both run in turn in one process.
 
-The figures stand in spec/decisions/0018-libpq-calls.md.
+The figures are in spec/decisions/0018-libpq-calls.md. Only CPU time of the client is counted.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ Call = Callable[[], object]
 
 
 class ByCursor(HotConnections):
-    """The same statements by `Cursor.execute`. Values are adapted, and the socket is looked at, in the same way."""
+    """The same statements by `Cursor.execute`, with the same adaptation of values and checks of the socket."""
 
     def __init__(self, dsn: str) -> None:
         super().__init__(dsn, prepares=True)
@@ -61,11 +61,11 @@ class ByCursor(HotConnections):
         self._cursor = self._connection.cursor()
 
     def read(self, statement: Statement, values: Mapping[str, Any]) -> Result:
-        """What a statement finds."""
+        """The result of a statement."""
         return Result(self._run(statement, values).pgresult, self._transformer)
 
     def rows(self, statement: Statement, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-        """The same, row by row."""
+        """The result, row by row."""
         return self._run(statement, values).fetchall()
 
     write = rows
@@ -83,7 +83,7 @@ class ByCursor(HotConnections):
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """CPU time of the client for one call or row, microseconds, a figure for each round."""
+    """CPU time of the client for one call or row, in microseconds, one figure for each round."""
 
     title: str
     ours: list[float] = field(default_factory=list)
@@ -91,16 +91,16 @@ class Compared:
 
     @property
     def ratio(self) -> float:
-        """psycopg's way by ours, median of the rounds."""
+        """psycopg's figure divided by ours, median of the rounds."""
         return median(theirs / ours for ours, theirs in zip(self.ours, self.psycopgs, strict=True))
 
 
 @dataclass(frozen=True, slots=True)
 class _Case:
-    """The same done both ways.
+    """The same work, done by our calls and by psycopg's.
 
-    calls  how many belong to a round, of each way
-    per    what each brings, to divide its time by
+    calls  number of calls in a round, for each way
+    per    number of rows of each call, by which its time is divided
     """
 
     title: str
@@ -111,7 +111,7 @@ class _Case:
 
 
 def measure_client(data: Data, rounds: int, share: float) -> Iterator[Compared]:
-    """All cases; `share` of the calls of a whole run."""
+    """Measure all cases; `share` is the share of a full run's calls."""
     with ExitStack() as stack:
         stack.enter_context(one_core(data.postmaster))
         database = stack.enter_context(closing(open_database(data.url)))
@@ -135,7 +135,7 @@ def _compare(case: _Case, rounds: int, share: float) -> Compared:
 
 
 def _round(case: _Case, calls: int) -> tuple[float, float]:
-    """Both ways in turn, a few calls at a time; the least microseconds of each, since other work only adds."""
+    """Both ways in turn, a few calls at a time. Returns the minimum µs of each, because other load only adds."""
     ours, psycopgs = [], []
     for turn in range(TURNS):
         if turn % 2:
@@ -147,7 +147,7 @@ def _round(case: _Case, calls: int) -> tuple[float, float]:
 
 
 def _timed(call: Call, calls: int) -> float:
-    """Microseconds of CPU time that so many calls take this process."""
+    """CPU time of this process for the calls, in microseconds."""
     begun_at = time.process_time_ns()
     for _ in range(calls):
         call()
@@ -166,7 +166,7 @@ def _statements(data: Data, database: Database, theirs: HotConnections, rounds: 
     ]
     for title, call, calls in cases:
         yield _Case(title, lambda call=call: call(database.hot), lambda call=call: call(theirs), calls)
-    # Made beforehand, in numbers that include warming up; whichever way comes next takes the next.
+    # Made before the measurement, enough for warming up too. Both ways take values from the same iterator.
     made = iter(list(islice(_news(data, database), 2 * POSTS * (rounds + 1))))
     yield _Case(
         "POST: its values and its statement",
@@ -207,7 +207,7 @@ def _publications(data: Data, database: Database) -> list[Publication]:
 
 
 def _copies(data: Data, database: Database, stack: ExitStack) -> Iterator[_Case]:
-    """Two stages, emptied before each COPY, in transactions that are rolled back."""
+    """Two staging tables, emptied before each COPY, in transactions that are rolled back."""
     shown, texts = (
         _publications(data, database),
         [Column(name, Text) for name in ("point", "words", "words_language")],
@@ -238,7 +238,7 @@ def _copy_rows(connection: Connection, stage: Table, rows: Sequence[Mapping[str,
 def _write_rows(
     connection: psycopg.Connection[Any], database: Database, stage: Table, rows: Sequence[Mapping[str, Any]]
 ) -> None:
-    """psycopg's own COPY, on a connection of its own."""
+    """psycopg's COPY, on a separate connection."""
     columns = [item for item in stage.c if item.name in rows[0]]
     names = [item.name for item in columns]
     connection.execute(f"TRUNCATE {stage.name}")

@@ -1,4 +1,4 @@
-"""CPU time and memory of whole process trees, from the kernel's own books (Linux)."""
+"""CPU time and memory of process trees, from the accounting of the kernel (Linux)."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ TICK_NS = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
 
 
 def cpu_ns(roots: Iterable[int]) -> int:
-    """User and system time that these processes, their descendants and their ended children have used.
+    """User and system time of these processes, their descendants and their ended children, in ns.
 
-    A living process is read from its CPU clock, in nanoseconds; one that ended lives on in its parent's sum of
-    ended children, in ticks of 10 ms. So the sum never shrinks when a backend or a worker goes.
+    The time of a running process is its CPU clock, in nanoseconds. The time of an ended process is part of its
+    parent's sum of ended children, in ticks of 10 ms. So the sum does not shrink when a backend or worker ends.
     """
     return sum(_own_ns(pid) + _ended_children_ns(pid) for pid in tree(roots))
 
 
 def tree(roots: Iterable[int]) -> list[int]:
-    """These processes and all below them."""
+    """These processes and all their descendants."""
     children: dict[int, list[int]] = {}
     for entry in PROC.iterdir():
         if entry.name.isdigit() and (fields := _stat(int(entry.name))):
@@ -38,7 +38,7 @@ def tree(roots: Iterable[int]) -> list[int]:
 
 
 def pss_kb(roots: Iterable[int]) -> tuple[int, int]:
-    """Proportional and resident memory of process trees, kB: shared pages counted once, and in each process."""
+    """Proportional and resident set size of process trees, in kB. The latter counts shared pages repeatedly."""
     pss = rss = 0
     for pid in tree(roots):
         with suppress(OSError):
@@ -50,9 +50,9 @@ def pss_kb(roots: Iterable[int]) -> tuple[int, int]:
 
 @contextmanager
 def one_core(*roots: int) -> Iterator[None]:
-    """Keep this process and other process trees, with all that they start, on one core during a block.
+    """Pin this process and other process trees, with their new children, to one core during a block.
 
-    Waking a process on another core is charged to the one that wakes it: 30 µs or nothing, as the scheduler likes.
+    The cost of waking a process on another core is charged to the waker: 0 or 30 µs, decided by the scheduler.
     """
     before = os.sched_getaffinity(0)
     _move(roots, {max(before)})
@@ -69,9 +69,9 @@ def _move(roots: Iterable[int], cores: set[int]) -> None:
 
 
 class Watch:
-    """Looks at the memory of process trees, again and again, while a block runs.
+    """Samples the memory of process trees while a block runs.
 
-    before_kb, peak_kb  proportional set size at its beginning and at its most
+    before_kb, peak_kb  proportional set size at the beginning, and its maximum
     """
 
     def __init__(self, *roots: int, every_s: float = 0.05) -> None:
@@ -95,15 +95,15 @@ class Watch:
 
 
 def ended_children_s() -> float:
-    """CPU seconds of our own children that ended."""
+    """CPU seconds of this process's ended children."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 
 
 def _own_ns(pid: int) -> int:
-    """The process's CPU clock, all its threads included, ended ones too; 0 once it is gone."""
+    """The CPU clock of a process, with all its running and ended threads; 0 if it no longer exists."""
     try:
-        return time.clock_gettime_ns((~pid << 3) | 2)  # clock_getcpuclockid(3) of a process
+        return time.clock_gettime_ns((~pid << 3) | 2)  # as clock_getcpuclockid(3) does
     except OSError:
         return 0
 
@@ -114,7 +114,7 @@ def _ended_children_ns(pid: int) -> int:
 
 
 def _stat(pid: int) -> list[str]:
-    """Fields 3 and on of /proc/PID/stat; the name before them may hold blanks."""
+    """The fields of /proc/PID/stat from the third on; the name before them can contain spaces."""
     try:
         return _read(pid, "stat").rpartition(")")[2].split()
     except OSError:

@@ -1,7 +1,7 @@
-"""Two hundred clients at once, each on a connection that it keeps: is every one of them answered, and cleanly?
+"""Two hundred concurrent clients with keep-alive connections: does each one get clean answers?
 
-Each client asks again as soon as it has its answer. An answer is clean if it is 200, 304, or a 503 that says when
-to come back. A connection that breaks, and a client that is not answered in time, are errors.
+Each client sends its next request as soon as it has the answer. An answer is clean if it is 200, 304, or 503 with
+Retry-After. A broken connection and a client without an answer in time are errors.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ CLEAN = (200, 304)
 
 @dataclass(frozen=True, slots=True)
 class Crowd:
-    """What came of it.
+    """The result of a run.
 
-    broken      connections that broke; unclean: 503 without Retry-After
-    unanswered  clients that gave up; unheard: those among all that never got any answer
-    memory_mb   proportional set size before, half-way and after, the crowd still connected
+    broken      broken connections; unclean: 503 without Retry-After
+    unanswered  clients that gave up; unheard: clients that never got an answer
+    memory_mb   proportional set size before, half-way and after, with all clients still connected
     """
 
     clients: int
@@ -46,7 +46,7 @@ class Crowd:
 
     @property
     def errors(self) -> int:
-        """Everything but a clean answer."""
+        """The number of all errors."""
         wrong = sum(times for status, times in self.outcome.statuses.items() if status not in (*CLEAN, 503))
         return wrong + self.broken + self.unclean + self.unanswered
 
@@ -57,35 +57,35 @@ class Crowd:
 
 
 def measure_crowd(field: Field, server: Server, count: int, clients: int = CLIENTS) -> Crowd:
-    """Mixed reads, `count` of them in all."""
+    """Measure `count` mixed reads in total."""
     requests = _requests(field, server)
     memory = [pss_kb([server.pid])[0] / 1024]
     with selectors.DefaultSelector() as selector:
-        gathering = _Gathering(server.port, requests, selector)
+        gathering = _Clients(server.port, requests, selector)
         try:
             begun_at = time.perf_counter()
-            gathering.come(clients)
-            gathering.converse(until=count // 2)
+            gathering.connect(clients)
+            gathering.exchange(until=count // 2)
             memory.append(pss_kb([server.pid])[0] / 1024)
-            gathering.converse(until=count)
+            gathering.exchange(until=count)
             gathering.outcome.seconds = time.perf_counter() - begun_at
             gathering.wait_for_the_rest()
             memory.append(pss_kb([server.pid])[0] / 1024)
         finally:
-            gathering.leave()
-    return gathering.told((memory[0], memory[1], memory[2]))
+            gathering.close_all()
+    return gathering.result((memory[0], memory[1], memory[2]))
 
 
 def _requests(field: Field, server: Server) -> Iterator[bytes]:
-    """The reads of a busy day, some of them by clients that have the page already."""
+    """The reads of a busy day, some of them conditional."""
     random, again = Random(11), unchanged(field, server)
     reads = islice(mixed(field, server, writes=False), 2_000)
     some = [random.choice(again) if random.random() < UNCHANGED_SHARE else request for request in reads]
     return cycle(some)
 
 
-class _Gathering:
-    """The clients, each a line; all in one loop."""
+class _Clients:
+    """The clients, one connection each, in one event loop."""
 
     def __init__(self, port: int, requests: Iterator[bytes], selector: selectors.BaseSelector) -> None:
         self._port, self._requests, self._selector = port, requests, selector
@@ -94,29 +94,29 @@ class _Gathering:
         self._heard: set[int] = set()
         self._clients = 0
 
-    def come(self, clients: int) -> None:
-        """Everybody connects and asks."""
+    def connect(self, clients: int) -> None:
+        """Connect all clients and send their first requests."""
         self._clients = clients
         for number in range(clients):
             self._connect(number)
 
-    def converse(self, until: int) -> None:
-        """Answers and further questions, until so many came of the ones and the others."""
+    def exchange(self, until: int) -> None:
+        """Exchange requests and answers until the number of answers and broken connections is `until`."""
         while self._done < until and self._selector.get_map():
             self._turn(goes_on=True)
 
     def wait_for_the_rest(self) -> None:
-        """Nobody asks anything more, and everybody stays until his last question is answered."""
+        """Send no further requests; wait until every last request is answered."""
         while any(key.data[1].sent_at for key in self._selector.get_map().values()):
             self._turn(goes_on=False)
 
-    def leave(self) -> None:
-        """Everybody hangs up."""
+    def close_all(self) -> None:
+        """Close all connections."""
         for key in list(self._selector.get_map().values()):
             key.data[1].close()
 
-    def told(self, memory_mb: tuple[float, float, float]) -> Crowd:
-        """What came of it."""
+    def result(self, memory_mb: tuple[float, float, float]) -> Crowd:
+        """The result of the run."""
         return Crowd(
             clients=self._clients,
             outcome=self.outcome,
@@ -155,18 +155,18 @@ class _Gathering:
                 self._break(number, line, comes_back=goes_on)
                 continue
             if is_whole:
-                self._hear(number, line)
-                self._go_on(number, line, asks=goes_on)
-        self._lose_patience()
+                self._count_answer(number, line)
+                self._continue(number, line, asks=goes_on)
+        self._drop_unanswered()
 
-    def _hear(self, number: int, line: Line) -> None:
+    def _count_answer(self, number: int, line: Line) -> None:
         self.outcome.add(time.perf_counter() - line.sent_at, line.status, len(line.body))
         self.errors["unclean"] += line.status == 503 and not line.header("Retry-After").isdigit()
         self._heard.add(number)
         line.sent_at = 0.0
 
-    def _go_on(self, number: int, line: Line, *, asks: bool) -> None:
-        """The next question; on another connection where the server said that it closes this one."""
+    def _continue(self, number: int, line: Line, *, asks: bool) -> None:
+        """Send the next request; on a new connection if the server closes this one."""
         if line.header("Connection").lower() == "close":
             self._drop(line)
             if asks:
@@ -180,7 +180,7 @@ class _Gathering:
         if comes_back and self.errors["broken"] < self._clients:
             self._connect(number)
 
-    def _lose_patience(self) -> None:
+    def _drop_unanswered(self) -> None:
         now = time.perf_counter()
         for key in list(self._selector.get_map().values()):
             line = key.data[1]

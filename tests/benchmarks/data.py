@@ -1,8 +1,8 @@
-"""The database that everybody is measured over: made once, used again while it still fits the code.
+"""The database for all measurements: made once, and reused until the code no longer matches it.
 
-Requests are drawn in `city` and stored and rendered by the project's own operations, in as many processes as there
-are cores; indexes come off before and on again after. `rival` holds the same requests as a row-by-row application
-would keep them.
+`city` draws the requests. The project's own operations store and render them, in one process for each core; indexes
+are dropped before and made again afterwards. `rival` contains the same requests in the form of a row-by-row
+application.
 """
 
 from __future__ import annotations
@@ -51,10 +51,10 @@ MAX_AGE = timedelta(days=10)
 POSTGRES = {
     "shared_buffers": "512MB",
     "effective_cache_size": "4GB",
-    "random_page_cost": "1.1",  # as our sessions have it, for everybody
+    "random_page_cost": "1.1",  # our sessions' setting, for all contestants
     "max_wal_size": "4GB",
     "checkpoint_timeout": "30min",
-    "autovacuum": "off",  # tables are vacuumed after each change here
+    "autovacuum": "off",  # this module vacuums the tables after each change
     "logging_collector": "off",
 }
 """A server's memory, and nothing that starts by itself."""
@@ -65,7 +65,7 @@ TABLES = (service_request, request_event, publication)
 class Data:
     """A filled database.
 
-    newest  when the last request was made; what "now" was
+    newest  the time of the last request; the "now" of the data
     """
 
     cluster: Cluster
@@ -83,31 +83,31 @@ class Data:
 
     @property
     def where(self) -> dict[str, str]:
-        """The DSN's parts: host, port, user, dbname."""
+        """The parts of the DSN: host, port, user, dbname."""
         return dict(part.split("=", 1) for part in self.dsn.split())
 
     @property
     def admin_dsn(self) -> str:
-        """As the cluster's superuser."""
+        """The DSN of the cluster's superuser."""
         return self.dsn.replace("user=open311", "user=postgres")
 
     @property
     def postmaster(self) -> int:
-        """The process id that all of PostgreSQL's processes are below."""
+        """The process id of the postmaster, the parent of all PostgreSQL processes."""
         with self.asking(self.admin_dsn) as cursor:
             cursor.execute("SELECT pg_read_file('postmaster.pid')")
             return int(cursor.fetchone()[0].split()[0])
 
     @contextmanager
     def asking(self, dsn: str = "") -> Iterator[Any]:
-        """A cursor, each statement its own transaction."""
+        """A cursor in autocommit mode."""
         with closing(psycopg2.connect(dsn or self.dsn)) as connection:
             connection.autocommit = True
             with connection.cursor() as cursor:
                 yield cursor
 
     def ids(self, count: int) -> list[str]:
-        """Ids from all over the five years, the same every time."""
+        """Ids from the whole five years; the same in every run."""
         with self.asking() as cursor:
             cursor.execute(
                 "SELECT service_request_id FROM publication WHERE id %% %s = 1 ORDER BY md5(id::text) LIMIT %s",
@@ -116,7 +116,7 @@ class Data:
             return [row[0] for row in cursor.fetchall()]
 
     def forget_posts(self) -> None:
-        """Take out what has been posted, so that the next measurement finds what this one found."""
+        """Delete posted requests, so that the next measurement has the same rows as this one."""
         with self.asking() as cursor:
             cursor.execute("DELETE FROM service_request WHERE id > %s", (self.rows,))
             cursor.execute("DELETE FROM rival.request WHERE id > %s", (self.rows,))
@@ -126,13 +126,13 @@ class Data:
 
 @contextmanager
 def copied(data: Data, name: str) -> Iterator[Data]:
-    """A copy of a database under another name, for what would spoil it; dropped at the end of the block."""
+    """A copy of a database, for measurements that change rows; dropped at the end of the block."""
     copy = replace(data, name=name)
     data.cluster.drop_database(name)
     try:
         with data.asking(replace(data, name="postgres").admin_dsn) as cursor:
             cursor.execute("SHOW server_version_num")
-            # As files: the other way writes all of it to the log as well.
+            # FILE_COPY, because the other strategy also writes all data to the WAL.
             how = " STRATEGY file_copy" if int(cursor.fetchone()[0]) >= 150_000 else ""
             cursor.execute(f"CREATE DATABASE {name} OWNER open311 TEMPLATE {data.name}{how}")
         yield copy
@@ -141,12 +141,12 @@ def copied(data: Data, name: str) -> Iterator[Data]:
 
 
 def city() -> Jurisdiction:
-    """New York, as its plugin has it."""
+    """New York's plugin."""
     return load_registry(("newyork",)).find(CITY)
 
 
 def open_data(cluster: Cluster, rows: int, name: str = "") -> Data:
-    """The database of that many rows; made unless there is one that fits."""
+    """The database with so many rows; made unless a matching one exists."""
     name = name or f"bench_{rows}"
     seal, now = _seal(rows), datetime.now(UTC).replace(microsecond=0)
     found = _find(cluster, name, seal)
@@ -161,7 +161,7 @@ def open_data(cluster: Cluster, rows: int, name: str = "") -> Data:
 
 
 def make_empty(cluster: Cluster, name: str) -> None:
-    """A database with the schema at head, the catalogues, and no requests; dropped first if it is there."""
+    """A new database with the schema at head, the catalogues and no requests; an existing one is dropped first."""
     cluster.drop_database(name)
     cluster.create_database(name)
     for words in (["db", "migrate"], ["jurisdictions", "sync"]):
@@ -171,7 +171,7 @@ def make_empty(cluster: Cluster, name: str) -> None:
 def run_open311(
     words: list[str], url: str, *, environment: Mapping[str, str] = MappingProxyType({}), **more: Any
 ) -> subprocess.CompletedProcess[str]:
-    """Our own command line, as an operator uses it."""
+    """Run our command line as an operator does."""
     environment = os.environ | {"DATABASE_URL": url, "OPEN311_LOG_LEVEL": "warning"} | environment
     command = open311(*words)
     done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=False, **more)
@@ -181,15 +181,15 @@ def run_open311(
 
 
 def open311(*words: str) -> list[str]:
-    """A command of ours as its words."""
+    """The words of one of our commands."""
     return [sys.executable, "-m", "open311", *words]
 
 
 def _seal(rows: int) -> str:
-    """Changes whenever an older database would not be what the code would make now."""
+    """A digest that changes if the code would now make another database."""
     made: list[DDLElement] = [CreateTable(table) for table in TABLES]
     made += [CreateIndex(index) for table in TABLES for index in table.indexes]
-    # In PostgreSQL's own words: other dialects leave out what an index includes, and which rows.
+    # In PostgreSQL's dialect: the default one omits INCLUDE and WHERE of an index.
     texts = sorted(str(element.compile(dialect=postgresql.dialect())) for element in made)
     parts = (RECIPE, rows, head(), RENDERER_VERSION, digest_of(city()), *texts)
     return hashlib.sha256(repr(parts).encode()).hexdigest()
@@ -228,7 +228,7 @@ def _fill(data: Data) -> None:
 
 
 def _strip(data: Data) -> list[str]:
-    """Take constraints and indexes off the tables to fill; the statements that put them on again, keys first."""
+    """Drop constraints and indexes of the tables to fill; returns the statements that restore them, keys first."""
     again: list[str] = []
     with data.asking() as cursor:
         for table in reversed(TABLES):
@@ -254,7 +254,7 @@ def _strip(data: Data) -> list[str]:
 
 
 def _write(url: str, rows: int, numbers: range, now: datetime) -> int:
-    """Draw, render and store one stretch, by the project's own means; in a process of its own."""
+    """Draw, render and store one part with the project's own operations; runs in its own process."""
     jurisdiction = city()
     start, end = span(rows, now)
     first, last = ((end - start) * (number / rows) for number in (numbers.start - 1, numbers.stop - 1))
@@ -272,14 +272,14 @@ def _write(url: str, rows: int, numbers: range, now: datetime) -> int:
 
 
 def _brought(record: RequestRecord) -> Imported:
-    """The history of a request that came from a file; nothing of it is public."""
+    """The history of an imported request; no part of it is public."""
     return Imported(
         at=record.requested_at, cause="benchmark", is_new=True, status=record.status, department=record.department
     )
 
 
 def _rival(jurisdiction: Jurisdiction) -> Iterator[str]:
-    """The same requests as a row-by-row application keeps them: one table, its indexes, names beside it."""
+    """The same requests in the form of a row-by-row application: one table with indexes, names in other tables."""
     yield "CREATE SCHEMA rival"
     yield "CREATE TABLE rival.department AS SELECT code, name FROM department WHERE jurisdiction_id = 'nyc.gov'"
     yield "ALTER TABLE rival.department ADD PRIMARY KEY (code)"
@@ -335,5 +335,5 @@ def _quoted(text: str) -> str:
 
 
 def find_cluster() -> Cluster:
-    """The benchmark's own cluster, durable, below var/."""
+    """The benchmark's own durable cluster, below var/."""
     return Cluster(HOME, durable=True, bin_dir=find_binaries(), settings=POSTGRES)

@@ -1,7 +1,7 @@
-"""All of the city at once, in every way that there is: is it all, how long does it take, how much memory?
+"""Dumps of the whole city by every method: is each complete, how long does it take, how much memory does it need?
 
-Streamed over HTTP as GeoReport Bulk, written by `open311 export`, and made ready by `open311 dump` as the worker
-does every day. Rows are counted in what came, never taken from a header.
+The methods are GeoReport Bulk streamed over HTTP, `open311 export`, and `open311 dump`, which the worker does every
+day. Rows are counted in the received data and not taken from a header.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ _ITEM = b'"service_request_id":'
 
 
 class Counted(io.RawIOBase):
-    """A stream that knows how many bytes were read of it."""
+    """A stream that counts the bytes read from it."""
 
     def __init__(self, raw: Any) -> None:
         self._raw, self.size = raw, 0
 
     def readable(self) -> bool:
-        """It is."""
+        """Always true; io.BufferedReader requires it."""
         return True
 
     def readinto(self, buffer: Any) -> int:
@@ -53,16 +53,16 @@ class Counted(io.RawIOBase):
 
 
 Count = Callable[[io.BufferedReader], int]
-"""Reads a stream to its end and says how many requests were in it."""
+"""Reads a stream to its end and returns the number of its requests."""
 
 
 @dataclass(frozen=True, slots=True)
 class Dumped:
-    """One dump of all the city.
+    """One dump of the whole city.
 
-    rows       counted in it; wanted: what the city has
-    size       bytes as they came
-    before_mb  memory of what makes it when it began; 0 for a process that was started for it
+    rows       counted rows of the dump; wanted: rows of the city
+    size       received bytes
+    before_mb  memory of the process at the start; 0 for a process that was started for the dump
     """
 
     title: str
@@ -79,16 +79,16 @@ class Dumped:
 
     @property
     def growth_mb(self) -> float:
-        """How much more memory it took; 0 where nothing can be said of that."""
+        """Growth of memory in MB; 0 if it was not measured."""
         return self.peak_mb - self.before_mb if self.before_mb else 0.0
 
 
 def measure_dumps(data: Data, environment: Mapping[str, str], folder: Path, log: Path) -> Iterator[Dumped]:
-    """Every way, one after the other."""
+    """Measure every method, one after the other."""
     ours = {**environment, "OPEN311_DATA_DIR": str(folder)}
     wanted = _count(data)
     with running(OURS, ours, log) as server:
-        _download(server, BULK.format("csv"), csv_rows)  # warms up, and is not counted
+        _download(server, BULK.format("csv"), csv_rows)  # to warm up; not counted
         for suffix, count in (("csv", csv_rows), ("json", json_items)):
             yield _streamed(server, f"Bulk {suffix}, streamed over HTTP", BULK.format(suffix), count, wanted)
         for form, count in (("csv", csv_rows), ("ndjson", lines)):
@@ -98,24 +98,24 @@ def measure_dumps(data: Data, environment: Mapping[str, str], folder: Path, log:
 
 
 def csv_rows(stream: io.BufferedReader) -> int:
-    """Rows of CSV below its header; a text may hold line ends."""
+    """Rows of CSV after its header; a text can contain line breaks."""
     text = io.TextIOWrapper(stream, encoding="utf-8", newline="")
     return sum(1 for _ in csv.reader(text)) - 1
 
 
 def lines(stream: io.BufferedReader) -> int:
-    """Lines, one a request."""
+    """Lines, one for each request."""
     return sum(1 for _ in stream)
 
 
 def packed_lines(stream: io.BufferedReader) -> int:
-    """Lines within gzip."""
+    """Lines of a gzip file."""
     with gzip.open(stream) as file:
         return sum(1 for _ in file)
 
 
 def packed_csv_rows(stream: io.BufferedReader) -> int:
-    """Rows of CSV within gzip."""
+    """Rows of CSV in a gzip file."""
     with gzip.open(stream) as file:
         return csv_rows(file)  # type: ignore[arg-type]  # reads the same
 
@@ -131,7 +131,7 @@ def json_items(stream: io.BufferedReader) -> int:
 
 def parquet_rows(stream: io.BufferedReader) -> int:
     """Rows of Parquet."""
-    from pyarrow import parquet  # not everybody has it
+    from pyarrow import parquet  # an optional package
 
     found = parquet.ParquetFile(io.BytesIO(stream.read()))
     return int(found.metadata.num_rows)
@@ -158,7 +158,7 @@ def _streamed(server: Server, title: str, target: str, count: Count, wanted: int
 
 
 def _download(server: Server, target: str, count: Count) -> tuple[int, int]:
-    """Rows and bytes of an answer; nothing of it is kept."""
+    """Rows and bytes of an answer, which is streamed and not kept."""
     with closing(HTTPConnection(HOST, server.port, timeout=TIMEOUT_S)) as connection:
         connection.request("GET", target)
         answer = connection.getresponse()
@@ -169,7 +169,7 @@ def _download(server: Server, target: str, count: Count) -> tuple[int, int]:
 
 
 def _moved_to(server: Server, target: str) -> str:
-    """Where an address leads to."""
+    """The target of a redirect."""
     answer = ask(server.port, call("GET", target))
     if answer.status != 302:
         raise Refused(f"{target}: {answer.status}")
@@ -193,7 +193,7 @@ def _exported(environment: Mapping[str, str], form: str, count: Count, wanted: i
 
 
 def _made_ready(environment: Mapping[str, str], folder: Path, wanted: int, log: Path) -> Iterator[Dumped]:
-    """A day's dump: one run makes all of its files."""
+    """A daily dump: one run makes all its files."""
     words, begun_at = open311("dump", "--jurisdiction", CITY), time.perf_counter()
     with (
         log.open("ab") as output,
@@ -214,7 +214,7 @@ def _made_ready(environment: Mapping[str, str], folder: Path, wanted: int, log: 
 
 
 def _only_file(folder: Path, ending: str) -> Path:
-    """The one file of a kind below a folder. Refused if it is not what its checksum says."""
+    """The only file of a kind below a folder. Raises Refused if it does not match its checksum."""
     [file] = folder.glob(f"dumps/*/requests-*.{ending}")
     with file.open("rb") as stream:
         checksum = hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,8 +1,8 @@
-"""The plan of every query that a list, a feed, the change feed or a look around can run, as our server runs it.
+"""The plan of every query of lists, feeds, the change feed and nearby searches, as our server runs it.
 
-A server of ours is asked over HTTP for every filter and every pair of filters, while PostgreSQL's auto_explain
-writes each statement's plan to its log. So what is judged is what is really sent, prepared statements with their
-generic plans included, and nothing here has to know how a query is made.
+Our server is called over HTTP with every filter and every pair of filters, while PostgreSQL's auto_explain writes
+the plan of each statement to its log. So this module judges the statements that the server really sends, including
+generic plans of prepared statements.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ FILTERS: dict[str, Parameters] = {
     "no photo": {"has_photo": "false"},
     "bbox": {"bbox": _box(500)},
     "bbox 10 km": {"bbox": _box(10_000)},
-    "area": {"area": "Nowhere"},  # New York's plugin has no areas; an unknown one must not be looked for everywhere
+    "area": {"area": "Nowhere"},  # New York has no areas; the search for an unknown one must not scan all rows
 }
 SAME = ("90 days", "30 days"), ("service", "rare service", "three services"), ("open", "closed")
 SAME += ("updated after", "updated after, long ago", "updated before"), ("radius", "radius 3 km")
@@ -72,11 +72,11 @@ NEARBY: Parameters = {"service_code": COMMON, **CIRCLE}
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What the server did for one call.
+    """The statements of the server for one call.
 
-    statement_ms  execution of all its statements, least of the calls: a busy machine only adds to it
-    path          scans and sorts of the slowest one, as PostgreSQL names them
-    is_whole      whether all of the city is asked for, which is neither quick nor done by an index
+    statement_ms  execution time of all its statements; the minimum of several calls
+    path          scans and sorts of the slowest statement, with PostgreSQL's names
+    is_whole      whether the call reads the whole city, which takes long and uses no index
     """
 
     title: str
@@ -89,7 +89,7 @@ class Plan:
 
     @property
     def faults(self) -> Iterator[str]:
-        """Why it is not good enough."""
+        """The reasons why the plan is not good enough."""
         if self.is_whole:
             return
         if any(step.startswith("Seq Scan") for step in self.path):
@@ -99,7 +99,7 @@ class Plan:
 
 
 def targets(field: Field, *, with_pairs: bool = True) -> Iterator[tuple[str, str]]:
-    """Every call to explain: its title and address."""
+    """Every call to explain: its title and URL."""
     for title, parameters in (*_single_filters(), *(_pairs() if with_pairs else ())):
         values = {name: value(field) if callable(value) else value for name, value in parameters.items()}
         yield title, address("requests.json", **values)
@@ -121,7 +121,7 @@ def _feeds() -> Iterator[tuple[str, str]]:
 
 
 def _changes(field: Field) -> Iterator[tuple[str, str]]:
-    """The change feed from its beginning, and from the middle of the order in which it was written."""
+    """The change feed from its start and from its middle."""
     with field.data.asking() as cursor:
         cursor.execute(
             "SELECT written_by::text, id FROM publication WHERE jurisdiction_id = %s AND was_public"
@@ -162,13 +162,13 @@ def _pairs() -> Iterator[tuple[str, Parameters]]:
 
 @contextmanager
 def explaining(data: Data) -> Iterator[None]:
-    """Has every new session log its plans; start the server inside the block."""
+    """Makes every new session log its plans; start the server inside the block."""
     settings = {
         "session_preload_libraries": "auto_explain",
         "auto_explain.log_min_duration": "0",
         "auto_explain.log_analyze": "on",
         "auto_explain.log_buffers": "on",
-        "auto_explain.log_timing": "off",  # of single nodes: it would cost more than what it times
+        "auto_explain.log_timing": "off",  # no timing of single nodes, which would cost more than the nodes
         "auto_explain.log_format": "json",
         "auto_explain.log_nested_statements": "off",
     }
@@ -189,20 +189,20 @@ def explain(
     log = field.data.cluster.home / "server.log"
     found = []
     for title, target in calls_to_make:
-        calls = [_observe(server, log, target)]  # warms up, and is not counted
+        calls = [_observe(server, log, target)]  # to warm up; not counted
         if calls[0]:
             calls += [_observe(server, log, target) for _ in range(TIMES)]
             found.append(_plan(title, target, calls[1:]))
-        advance()  # without a query where filters contradict each other
+        advance()  # filters that contradict each other run no query
     if not found:
         raise Refused("no plan in the server's log: auto_explain is missing")
     return found
 
 
 def explain_whole(data: Data) -> Iterator[Plan]:
-    """The statements of an export of the whole city, explained by themselves.
+    """The statements of an export of the whole city, each run with EXPLAIN.
 
-    The export leaves its cursor to the end of its session, and auto_explain does not see those end.
+    The cursor of an export is closed by the end of its session, and auto_explain does not log such a cursor.
     """
     search = RequestSearch(jurisdiction_id=CITY, sort=EXPORT_ORDER)
     statements = {
@@ -221,7 +221,7 @@ def explain_whole(data: Data) -> Iterator[Plan]:
 
 
 def _observe(server: Server, log: Path, target: str) -> list[Statement]:
-    """Ask once; the statements that it took."""
+    """Make one call; returns its statements."""
     begins_at = log.stat().st_size
     headers = {}
     if target.startswith(UNCHANGED):
@@ -235,7 +235,7 @@ def _observe(server: Server, log: Path, target: str) -> list[Statement]:
 
 
 def _entries(log: Path, begins_at: int) -> list[Statement]:
-    """Statements logged since, over the public table; the log may lag a little behind the answer."""
+    """Statements on the public table that were logged since; the log can be a little later than the answer."""
     for _ in range(25):
         with log.open("rb") as file:
             file.seek(begins_at)
@@ -244,7 +244,7 @@ def _entries(log: Path, begins_at: int) -> list[Statement]:
         found = [(ms, plan) for ms, plan in found if TABLE in plan["Query Text"]]
         if found:
             return found
-        time.sleep(0.01)  # PostgreSQL writes its log when it likes, and tells nobody
+        time.sleep(0.01)  # there is no event when PostgreSQL has written its log
     return []
 
 

@@ -1,6 +1,6 @@
-"""What is fast on purpose, with it and without: what cannot be seen from requests alone.
+"""Optimisations that requests alone do not show, measured with and without each.
 
-Each function measures two ways in rounds that take turns, and gives a figure of both for every round.
+Each function measures two ways in alternating rounds, and gives a figure of both for every round.
 """
 
 from __future__ import annotations
@@ -51,12 +51,12 @@ JOB = {"jurisdiction_id": CITY, "number": 1, "token": "t" * 22}
 
 @dataclass(slots=True)
 class Fenced:
-    """What came out.
+    """The results.
 
-    results          of requests, by workload and contestant
-    ratios           of what cannot be seen from requests
-    jobs_per_second  that one worker does, of a kind that finds nothing to do
-    sizes            bytes a request takes: by table, its rows and their indexes
+    results          figures of requests, by workload and contestant
+    ratios           figures of the other measurements
+    jobs_per_second  jobs of one worker, of a kind with no work to do
+    sizes            bytes for each request, by table: rows and indexes
     """
 
     results: Results = field(default_factory=dict)
@@ -66,7 +66,7 @@ class Fenced:
 
 
 def measure_renderers(rounds: int, count: int) -> Ratio:
-    """Renditions by generated functions and by marshmallow's dump, CPU each (0020). Refused where they differ."""
+    """CPU of renditions by generated functions and by marshmallow's dump (0020). Raises Refused if they differ."""
     views = list(_views(count))
     dump = _dumping()
     if any(render_request(*view) != dump(*view) for view in views):
@@ -80,7 +80,7 @@ def measure_renderers(rounds: int, count: int) -> Ratio:
 
 
 def _dumping() -> Callable[[PublicRequest, Extras], Rendition]:
-    """Renders with the schemas and what whole documents are written with; shapes are read once, as ours are."""
+    """Renders with the schemas and the writers of whole documents. Shapes are read once, as in our code."""
     requests, extras = ServiceRequestSchema(), ExtrasSchema()
     request_shape, extras_shape = shape_of(ServiceRequestSchema), shape_of(ExtrasSchema)
 
@@ -96,7 +96,7 @@ def _dumping() -> Callable[[PublicRequest, Extras], Rendition]:
 
 
 def _views(count: int) -> Iterator[tuple[PublicRequest, Extras]]:
-    """Requests of New York as they are rendered."""
+    """Requests of New York as values to render."""
     jurisdiction, now = city(), datetime(2026, 6, 1, tzinfo=UTC)
     names = Names(jurisdiction, {})
     records = Chronicle(jurisdiction, 1, now).records(now - timedelta(days=90), now, range(1, count + 1))
@@ -107,7 +107,7 @@ def _views(count: int) -> Iterator[tuple[PublicRequest, Extras]]:
 def measure_forking(
     field: Field, environment: Mapping[str, str], log: Path, *, rounds: int, reads: int
 ) -> Iterator[Ratio]:
-    """An application that is forked, and one that each web process makes (0021)."""
+    """One application that is forked, and an application made by each web process (0021)."""
 
     def start(contestant: Contestant) -> tuple[float, ...]:
         return _start(field, contestant, environment, log, reads)
@@ -122,19 +122,19 @@ def measure_forking(
 def _start(
     field: Field, contestant: Contestant, environment: Mapping[str, str], log: Path, reads: int
 ) -> tuple[float, ...]:
-    """Seconds to the first answer, CPU seconds until all web processes are there, MB after so many reads."""
+    """Seconds to the first answer, CPU seconds until all web processes run, MB after the reads."""
     begun_at = time.perf_counter()
     with running(contestant, environment, log) as server:
         seconds = time.perf_counter() - begun_at
-        time.sleep(SETTLING_S)  # granian does not tell when its last web process has begun
+        time.sleep(SETTLING_S)  # granian gives no sign when its last web process has started
         cpu_s = cpu_ns([server.pid]) / 1e9
         return seconds, cpu_s, measure_memory(field, server, reads).after
 
 
 def measure_queue(cluster: Cluster, *, rounds: int, count: int) -> tuple[Ratio, float]:
-    """A job deferred with procrastinate and a row in a table of one's own (0022), each in a transaction.
+    """A job deferred with procrastinate, and a row in a plain table (0022), each in a transaction.
 
-    Then how many jobs a second a worker does, from the first it takes to the last.
+    Then the jobs per second of one worker, from its first job to its last.
     """
     make_empty(cluster, QUEUE_NAME)
     data = Data(cluster, QUEUE_NAME, 0, datetime.now(UTC))
@@ -176,7 +176,7 @@ def _write(database: Database, write: Callable[[Connection], object], count: int
 
 
 def _in_turn(rounds: int, one: Callable[[], T], other: Callable[[], T]) -> tuple[list[T], list[T]]:
-    """What both say, round by round; each begins every other round. Both run once before that, to warm up."""
+    """The figures of both, round by round. Each runs first in every other round. Both first run once to warm up."""
     found: tuple[list[T], list[T]] = ([], [])
     for number in range(-1, rounds):
         for side in (0, 1) if number % 2 else (1, 0):
@@ -187,14 +187,14 @@ def _in_turn(rounds: int, one: Callable[[], T], other: Callable[[], T]) -> tuple
 
 
 def _cpu_us(work: Callable[[], object], count: int, *roots: int) -> float:
-    """CPU time of one of `count` things: this process's, and that of other process trees."""
+    """CPU time for one of `count` items, of this process and other process trees, in µs."""
     before = time.process_time_ns() + cpu_ns(roots)
     work()
     return (time.process_time_ns() + cpu_ns(roots) - before) / count / 1000
 
 
 def measure_sizes(data: Data) -> dict[str, tuple[float, float]]:
-    """Bytes a request takes in the table of records and in that of publications, and in their indexes (0004)."""
+    """Bytes of a request in the tables of records and publications, and in their indexes (0004)."""
     found = {}
     with data.asking() as cursor:
         for table in ("service_request", "publication"):

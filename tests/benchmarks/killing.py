@@ -1,13 +1,13 @@
-"""Dispatcher, worker and PostgreSQL are killed in turn while eight processes write: is anything lost or doubled?
+"""Kills dispatcher, worker and PostgreSQL in turn while eight processes write: is a change lost or repeated?
 
-`python -m tests.benchmarks.killing --changes 100000`, in a cluster of its own. Every part is killed with -9 and
-started again, by turns, until the writers are done. A witness beside the usual consumers writes a row for each
-change that it is handed. Afterwards
+`python -m tests.benchmarks.killing --changes 100000` uses its own cluster. It kills each part in turn with -9 and
+restarts it, until the writers are done. A witness, an additional consumer, writes a row for each change that it
+gets. Afterwards
 
-    all changes that a writer was told are stored, are
-    the witness had each change once, and each request's in their order
-    there is one job for each token
-    counts are what counting every request gives
+    all changes that were confirmed to a writer are stored
+    the witness got each change once, and the changes of each request in their order
+    each token has one job
+    the stored counts equal the counted requests
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ SHARED = "KILLING_SHARED"
 
 
 def main() -> int:
-    """Do the part that the first word names; the whole of it, without one."""
+    """Run the part named by the first argument; without an argument, run everything."""
     parts = {"write": _write, "dispatch": _dispatch, "work": _work}
     if sys.argv[1:2] and sys.argv[1] in parts:
         parts[sys.argv[1]](*sys.argv[2:])
@@ -68,7 +68,7 @@ def main() -> int:
     parser.add_argument("--changes", type=int, default=100_000)
     parser.add_argument("--writers", type=int, default=8)
     words = parser.parse_args()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started ends too
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the started processes end too
     with Cluster(HOME, bin_dir=find_binaries()) as cluster:
         cluster.drop_database(DATABASE)
         cluster.create_database(DATABASE)
@@ -114,7 +114,7 @@ def _shared(platform: Platform, city: Jurisdiction) -> list[str]:
 
 
 def _handed(platform: Platform) -> int:
-    """How many changes the witness has been handed, some perhaps in a transaction that came to nothing."""
+    """The number of changes that the witness got, including those of transactions that were rolled back."""
     with platform.database.reading() as connection:
         return int(connection.exec_driver_sql("SELECT last_value FROM witnessed_id_seq").scalar_one())
 
@@ -122,7 +122,7 @@ def _handed(platform: Platform) -> int:
 def _kill(
     platform: Platform, cluster: Cluster, environment: dict[str, str], changes: int, writers: int, folder: Path
 ) -> dict[str, int]:
-    """Write, and meanwhile kill one part after the other; how often each was killed."""
+    """Write, and meanwhile kill one part after the other; returns how often each was killed."""
     random, handed = Random(311), partial(_handed, platform)
     kills = {"dispatch": 0, "work": 0, "PostgreSQL": 0}
     with ExitStack() as stack:
@@ -137,10 +137,10 @@ def _kill(
                 time.sleep(PAUSE_S)
                 if all(one.poll() is not None for one in running):
                     break
-                if not until and handed() > before:  # the last one that was killed has risen
+                if not until and handed() > before:  # the part that was killed last has restarted
                     until = time.monotonic() + random.uniform(*LIFE_S)
                 for other, part in parts.items():
-                    if part.poll() is not None:  # it was killed, or ended because its database was
+                    if part.poll() is not None:  # it was killed, or ended because its database was killed
                         parts[other] = stack.enter_context(_started(environment, other))
             if all(one.poll() is not None for one in running):
                 break
@@ -211,7 +211,7 @@ def _waiting(platform: Platform) -> int:
     return found.waiting + found.held
 
 
-# --- The parts that are killed
+# --- The parts to kill
 
 
 def _with_witness(platform: Platform) -> Platform:
@@ -221,7 +221,7 @@ def _with_witness(platform: Platform) -> Platform:
 
 
 def _dispatch() -> None:
-    """A dispatcher alone, which competes with the worker's."""
+    """Run a separate dispatcher, which competes with that of the worker."""
     platform = _with_witness(open_platform(Settings.from_environ()))
     with suppress(Unavailable):
         while True:
@@ -230,14 +230,14 @@ def _dispatch() -> None:
 
 
 def _work() -> None:
-    """`open311 worker`, with one consumer more."""
+    """Run `open311 worker` with one additional consumer."""
     consumers.CONSUMERS = (*consumers.CONSUMERS, Witness())
     os.environ["OPEN311_LOG_LEVEL"] = "error"
     worker.main([], standalone_mode=True)
 
 
 def _write(number: str, changes: str, folder: str) -> None:
-    """Send requests and change them; a line in a file for each change that came back as stored."""
+    """Send requests and change them; write a line to a file for each change confirmed as stored."""
     platform, random = open_platform(Settings.from_environ()), Random(number)
     (city,) = platform.registry
     own: list[str] = []
@@ -251,13 +251,13 @@ def _write(number: str, changes: str, folder: str) -> None:
                     name = random.choice(own if random.random() < 0.8 else os.environ[SHARED].split())
                     told.write(f"{name} {_change(platform, city, random, name)}\n")
                 done += 1
-            except Unavailable:  # nobody knows whether it was stored
+            except Unavailable:  # it is unknown whether the change was stored
                 time.sleep(PAUSE_S)
     platform.close()
 
 
 def _send(platform: Platform, city: Jurisdiction, random: Random, own: list[str]) -> str:
-    """Send a request; its id, or its token."""
+    """Send a request; returns its id or its token."""
     service = random.choice(("potholes", "potholes", "trees"))
     lat, long = str(60.1718 + random.uniform(-0.01, 0.01)), "24.9414"
     submission = Submission(service_code=service, lat=lat, long=long, description="Something is broken.")
@@ -268,7 +268,7 @@ def _send(platform: Platform, city: Jurisdiction, random: Random, own: list[str]
 
 
 def _change(platform: Platform, city: Jurisdiction, random: Random, name: str) -> int:
-    """Change a request; its version then."""
+    """Change a request; returns its new version."""
     status = random.choice(list(Status))
     department = random.choice(("streets", "parks", "port"))
     change = RequestUpdate(note=f"note {random.random()}", status=status, department=department)

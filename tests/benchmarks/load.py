@@ -1,4 +1,4 @@
-"""Asking a server: keep-alive HTTP/1.1 over raw sockets, as little of our own time as possible, loopback only."""
+"""An HTTP client for the loopback: keep-alive HTTP/1.1 on raw sockets, with minimal CPU time of its own."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ BUFFER_BYTES = 1 << 20
 
 
 class Refused(Exception):
-    """A server answered something else than it should."""
+    """A server gave a wrong answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One answer: its status, its head as sent, its body."""
+    """One answer: status, raw head, body."""
 
     status: int
     head: bytes
@@ -36,7 +36,7 @@ class Answer:
 
 @dataclass(slots=True)
 class Outcome:
-    """What a run brought: how long it took and each answer's latency, seconds."""
+    """The result of a run: its duration and the latency of each answer, in seconds."""
 
     seconds: float = 0.0
     latencies: list[float] = field(default_factory=list)
@@ -54,11 +54,11 @@ class Outcome:
 
     @property
     def failed(self) -> int:
-        """How many answers were not 200."""
+        """The number of answers that were not 200."""
         return sum(times for status, times in self.statuses.items() if status != 200)
 
     def add_all(self, other: Outcome, wanted: int) -> None:
-        """Take in another run, of which so many answers were wanted; those that did not come have the status 0."""
+        """Add another run with so many expected answers; missing answers get the status 0."""
         self.seconds += other.seconds
         self.latencies += other.latencies
         self.body_bytes += other.body_bytes
@@ -67,12 +67,12 @@ class Outcome:
                 self.statuses[status] = self.statuses.get(status, 0) + times
 
     def percentile_ms(self, share: int) -> float:
-        """A percentile of all latencies, ms; 0 where there are too few."""
+        """A percentile of all latencies, in ms; 0 if there are too few."""
         return quantiles(self.latencies, n=100)[share - 1] * 1000 if len(self.latencies) > 1 else 0.0
 
 
 def call(method: str, target: str, *, headers: dict[str, str] | None = None, body: bytes = b"") -> bytes:
-    """A whole request as it goes over the wire."""
+    """A whole request as bytes."""
     lines = [f"{method} {target} HTTP/1.1", f"Host: {HOST}", "Accept: */*"]
     lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
     if body:
@@ -81,7 +81,7 @@ def call(method: str, target: str, *, headers: dict[str, str] | None = None, bod
 
 
 def ask(port: int, request: bytes, timeout_s: float = TIMEOUT_S) -> Answer:
-    """One request on a connection of its own."""
+    """Send one request on a new connection."""
     line = Line(port, timeout_s=timeout_s)
     try:
         line.send(request)
@@ -93,7 +93,7 @@ def ask(port: int, request: bytes, timeout_s: float = TIMEOUT_S) -> Answer:
 
 
 def drive(port: int, requests: Sequence[bytes], *, count: int, connections: int) -> Outcome:
-    """Send `count` requests, cycling through the given ones, each connection its next when it has its answer."""
+    """Send `count` requests, cycling through the given ones. Each connection waits for its answer."""
     outcome = Outcome()
     waiting = islice(cycle(requests), count)
     begun_at = time.perf_counter()
@@ -135,9 +135,9 @@ def pace(
     senders: int = 16,
     on_answer: Callable[[Line], None] = lambda line: None,
 ) -> Outcome:
-    """Open loop: requests leave by the clock, however slow the answers; latency counts from when one was due.
+    """Open loop: requests are sent at a fixed rate, also if answers are slow. Latency counts from the planned time.
 
-    on_answer  is shown each whole answer, one at a time
+    on_answer  is called with each whole answer, one at a time
     """
     outcome, lock = Outcome(), threading.Lock()
     begun_at = time.perf_counter()
@@ -154,7 +154,7 @@ def pace(
                 if turn is None:
                     return
                 due_at = begun_at + turn / per_second
-                time.sleep(max(0.0, due_at - time.perf_counter()))  # load by the clock is what is measured
+                time.sleep(max(0.0, due_at - time.perf_counter()))  # the fixed rate needs real waiting
                 line.send(request)
                 while not line.receive():
                     pass
@@ -174,9 +174,9 @@ def pace(
 
 
 class Line:
-    """One connection and the answer that is coming in over it.
+    """One connection and the answer that it is receiving.
 
-    sent_at  when the last request left; a clock of perf_counter
+    sent_at  the time of the last request, by perf_counter
     """
 
     __slots__ = ("_buffer", "_missing", "_port", "_timeout_s", "body", "head", "sent_at", "socket", "status")
@@ -190,13 +190,13 @@ class Line:
         self.sent_at, self._missing = 0.0, -1
 
     def send(self, request: bytes) -> None:
-        """Send a request; the answer before it is forgotten."""
+        """Send a request; discards the previous answer."""
         self.status, self.head, self.body, self._missing = 0, b"", bytearray(), -1
         self.sent_at = time.perf_counter()
         self.socket.sendall(request)
 
     def receive(self) -> bool:
-        """Take in what has come; whether the answer is whole now."""
+        """Read the received bytes; returns whether the answer is complete."""
         size = self.socket.recv_into(self._buffer)
         if not size:
             raise Refused("the server closed the connection in the middle of an answer")
@@ -225,7 +225,7 @@ class Line:
         return _header(self.head, name.lower().encode()).decode()
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         with suppress(OSError):
             self.socket.close()
 

@@ -39,9 +39,9 @@ OPEN_DATA_COLUMNS = (
 
 @dataclass(slots=True)
 class Figures:
-    """What one contestant's rounds of one workload brought.
+    """The results of one contestant with one workload.
 
-    cpu_ms  CPU time per request of its processes and PostgreSQL's, one figure a round
+    cpu_ms  CPU time per request of its processes and PostgreSQL, one figure for each round
     """
 
     cpu_ms: list[float] = field(default_factory=list)
@@ -55,7 +55,7 @@ class Figures:
         return median(self.cpu_ms)
 
     def percentile_ms(self, share: int) -> float:
-        """A percentile of all latencies, ms; 0 where there are none."""
+        """A percentile of all latencies, in ms; 0 if there are none."""
         if len(self.latencies) < 2:
             return 0.0
         return quantiles(self.latencies, n=100)[share - 1] * 1000
@@ -76,17 +76,17 @@ Results = dict[str, dict[str, Figures]]
 
 
 class Runner(Protocol):
-    """Somebody who can be measured on a workload."""
+    """An object that can be measured with a workload."""
 
     name: str
 
     def run(self, count: int) -> tuple[Outcome, float]:
-        """Do it so many times; what it brought, and the CPU seconds it took."""
+        """Run it so many times; returns the outcome and its CPU seconds."""
 
 
 @dataclass(slots=True)
 class Asking:
-    """A server, asked over HTTP."""
+    """A server that is called over HTTP."""
 
     server: Server
     workload: Workload
@@ -108,7 +108,7 @@ class Asking:
 
 
 def compare_bodies(runners: Iterable[Asking], workload: Workload) -> None:
-    """Refuse to measure contestants against each other that do not answer the same."""
+    """Refuse to compare contestants that give different answers."""
     wanted: Any = None
     for runner in runners:
         answer = ask(runner.server.port, runner.requests[0])
@@ -130,9 +130,9 @@ def _difference(wanted: Any, found: Any) -> str:
 
 
 def measure_round(runners: Sequence[Runner], figures: dict[str, Figures], *, number: int, cpu_s: float) -> None:
-    """One round of all, in turn (A B C, then B C A, …), each as many requests as take about `cpu_s` seconds of CPU.
+    """One round of all, in turn (A B C, then B C A, …), each with requests for about `cpu_s` seconds of CPU.
 
-    The number of requests is found in a trial in the first round and then stays, so that every round does the same.
+    A trial in the first round finds the number of requests. All rounds then use this number.
     """
     turn = number % len(runners)
     for runner in runners:
@@ -149,7 +149,7 @@ def measure_round(runners: Sequence[Runner], figures: dict[str, Figures], *, num
 
 
 def _number_for(runner: Runner, cpu_s: float) -> int:
-    """How many requests take about so much CPU; tried with more and more, since beginnings are dear."""
+    """The number of requests for this CPU time. Trials get longer, because the first requests are expensive."""
     number = TRIAL_REQUESTS
     while True:
         _, spent = runner.run(number)
@@ -161,7 +161,7 @@ def _number_for(runner: Runner, cpu_s: float) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Mix:
-    """Latencies of a mixed load by the clock, ms, from when a request was due."""
+    """Latencies of a mixed load at a fixed rate, in ms, from the planned time of a request."""
 
     p50: float
     p95: float
@@ -187,7 +187,7 @@ def measure_mix(field: Field, server: Server, seconds: float) -> Mix:
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """Of two workers and what they need around them, MB: proportional set size, resident size."""
+    """Memory of two workers and their parent processes, in MB: proportional and resident set size."""
 
     fresh: float
     half_way: float
@@ -197,7 +197,7 @@ class Memory:
 
 
 def measure_memory(field: Field, server: Server, count: int) -> Memory:
-    """A freshly started server's memory, and after so many mixed reads."""
+    """Memory of a new server, and after the mixed reads."""
     requests = list(islice(mixed(field, server, writes=False), 2_000))
     seen = [pss_kb([server.pid])]
     for _ in range(2):
@@ -213,13 +213,13 @@ def measure_start(contestant: Contestant, environment: dict[str, str], log: Path
         begun_at = time.perf_counter()
         with running(contestant, environment, log):
             found.append(time.perf_counter() - begun_at)
-            time.sleep(SETTLING_S)  # granian does not tell when a worker can be stopped
+            time.sleep(SETTLING_S)  # granian gives no sign when a worker can be stopped
     return found
 
 
 @dataclass(frozen=True, slots=True)
 class Import:
-    """`open311 import` of the city's open data, a figure for each time."""
+    """`open311 import` of the city's open data, one figure for each run."""
 
     rows: int
     seconds: list[float] = field(default_factory=list)
@@ -231,7 +231,7 @@ class Import:
 
 
 def measure_import(cluster: Cluster, data: Data, rows: int, folder: Path, times: int) -> Import:
-    """Import a file in New York's own form into an empty database, from start to end of the command."""
+    """Import a file in New York's format into an empty database; measured from start to end of the command."""
     file, found = folder / "import.csv", Import(rows)
     _write_open_data(file, data, rows)
     try:
@@ -261,7 +261,7 @@ def _import(cluster: Cluster, data: Data, file: Path, found: Import) -> None:
 
 @dataclass(slots=True)
 class Export:
-    """All requests as CSV over HTTP, and psql's COPY of the same columns, a figure for each round."""
+    """All requests as CSV over HTTP, and psql's COPY of the same columns, one figure for each round."""
 
     rows: int = 0
     per_second: list[float] = field(default_factory=list)
@@ -271,7 +271,7 @@ class Export:
 
 
 def measure_export(data: Data, server: Server, rounds: int) -> Export:
-    """Both in turn, once to warm up and then in rounds."""
+    """Measure both in turn, once to warm up and then in rounds."""
     found, roots = Export(), (server.pid, data.postmaster)
     for number in range(rounds + 1):
         before, memory = cpu_ns(roots), pss_kb([server.pid])[0]
@@ -289,12 +289,12 @@ def measure_export(data: Data, server: Server, rounds: int) -> Export:
 
 
 def address_of_export() -> str:
-    """GeoReport Bulk's CSV of the city."""
+    """The URL of GeoReport Bulk's CSV of the city."""
     return f"/open311/bulk/v1/requests.csv?jurisdiction_id={CITY}"
 
 
 def _download(server: Server, target: str) -> tuple[float, int, int]:
-    """Seconds, rows and the most memory (kB) that a streamed answer took; nothing of it is kept."""
+    """Seconds, rows and peak memory (kB) of a streamed answer, which is not kept."""
     begun_at, size, peak, looked_at = time.perf_counter(), 0, 0, 0.0
     connection = HTTPConnection(HOST, server.port, timeout=TIMEOUT_S)
     with closing(connection):
@@ -311,7 +311,7 @@ def _download(server: Server, target: str) -> tuple[float, int, int]:
 
 
 def _write_open_data(file: Path, data: Data, rows: int) -> None:
-    """Requests as NYC Open Data's CSV has them."""
+    """Write requests in the CSV format of NYC Open Data."""
     jurisdiction = city()
     chronicle = Chronicle(jurisdiction, -1, data.newest)
     start = data.newest - timedelta(days=365)

@@ -1,4 +1,4 @@
-"""One figure of two contestants, measured in turn: what each round says of their ratio."""
+"""One figure of two contestants, measured in turn, and their ratio in each round."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.benchmarks.workloads import WORKLOADS
 
 @dataclass(frozen=True, slots=True)
 class Ratio:
-    """A figure of ours and the same of another, one of each for every round."""
+    """One figure of our server and of another, with a value of each for every round."""
 
     title: str
     unit: str
@@ -23,25 +23,25 @@ class Ratio:
 
     @property
     def percents(self) -> list[float]:
-        """Ours, of the other's, round by round."""
+        """Our figure as a percentage of the other, for each round."""
         return [100 * one / other for one, other in zip(self.ours, self.others, strict=True)]
 
     @property
     def higher(self) -> int:
-        """The rounds in which ours was higher."""
+        """The number of rounds in which our figure was higher."""
         return sum(percent > 100 for percent in self.percents)
 
 
 @dataclass(frozen=True, slots=True)
 class Against:
-    """This code beside another checkout's, whose name is its commit's."""
+    """This code compared with another checkout, which is named by its commit."""
 
     other: str
     ratios: Sequence[Ratio]
 
 
 def ratios(results: Results, other: str) -> Iterator[Ratio]:
-    """What ours and another were both measured on: CPU, and for writes, which wait for the disk, the rate."""
+    """The figures that both have: CPU, and for writes the rate, because writes wait for the disk."""
     for workload in WORKLOADS:
         figures = results.get(workload.name, {})
         if other not in figures:
@@ -53,7 +53,7 @@ def ratios(results: Results, other: str) -> Iterator[Ratio]:
 
 
 def ratio_table(titles: tuple[str, str], rows: Iterable[Ratio]) -> Iterator[str]:
-    """Medians (least–most) of both and of the first's share of the second."""
+    """Medians (minimum–maximum) of both figures, and of the first as a percentage of the second."""
     yield from table(
         ["", "", *titles, "share, %", "higher in"],
         ((row.title, row.unit, *map(_spread, (row.ours, row.others, row.percents)), _count(row)) for row in rows),

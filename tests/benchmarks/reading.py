@@ -1,8 +1,8 @@
-"""Readers of a whole city beside writers at full speed: is anything missed, does anything come twice?
+"""Readers of a whole city while writers run at full speed: is an item missed, does an item come twice?
 
-One reader pages through the list of all requests by its links, again and again; another follows the change feed by
-its cursors. Both ask the server over HTTP. The writers are processes that send requests into the middle of the
-list's order, and note upon them. All in a copy of a database that is kept for the next time.
+One reader repeatedly pages through the list of all requests by its links. Another follows the change feed by its
+cursors. Both use HTTP. The writers are processes that send requests with dates in the middle of the list, and add
+notes to them. All use a copy of the database, so that the original is not changed.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ _NEXT = re.compile(r'<([^>]+)>; rel="next"')
 
 @dataclass(frozen=True, slots=True)
 class Witnessed:
-    """What readers saw while others wrote.
+    """The readers' results.
 
-    written          requests that were sent; notes on them came on top
-    rounds, listed   how often the whole list was read, and items in all
-    followed         changes that the feed told of
-    missed, doubled  requests that some round or the feed lacked, or had twice or in the wrong order
+    written          sent requests; their notes are not counted
+    rounds, listed   how often the whole list was read, and items in total
+    followed         changes read from the feed
+    missed, doubled  requests missing in a round or the feed, or found twice or in the wrong order
     """
 
     rows: int
@@ -57,7 +57,7 @@ class Witnessed:
 
 
 def measure_readers(data: Data, environment: Mapping[str, str], log: Path, each: int) -> Witnessed:
-    """Read while every writer sends `each` requests, and once more when they have ended."""
+    """Read while each writer sends `each` requests, and once more after the writers have ended."""
     with copied(data, NAME) as copy, running(OURS, {**environment, "DATABASE_URL": copy.url}, log) as server:
         before = _ids(copy)
         follower = Follower(_feed(server, data.rows))
@@ -83,7 +83,7 @@ def measure_readers(data: Data, environment: Mapping[str, str], log: Path, each:
 
 
 def _read_beside(copy: Data, follower: Follower, pager: Pager, each: int) -> dict[str, int]:
-    """Both readers in turn while the writers write; the number of the last note on each of their requests."""
+    """Run both readers in turn while the writers write; returns the number of the last note on each request."""
     give_up_at = time.monotonic() + LONGEST_S
     with ExitStack() as stack:
         writers = [stack.enter_context(writing(copy.url, number, each, city=PLUGIN)) for number in range(WRITERS)]
@@ -96,18 +96,18 @@ def _read_beside(copy: Data, follower: Follower, pager: Pager, each: int) -> dic
 
 
 def _catch_up(follower: Follower, pager: Pager) -> None:
-    """All that was written, now that nobody writes; other sessions may still hold the feed back for a moment."""
+    """Read everything after the writers have ended. Other sessions can still delay the feed for a moment."""
     give_up_at = time.monotonic() + CATCH_UP_S
     while not follower.read():
         if time.monotonic() > give_up_at:
             raise Refused("the change feed does not come to its end")
-    for _ in range(2):  # the round under way, and a whole one
+    for _ in range(2):  # the current round, and a complete one
         while not pager.read():
             pass
 
 
 def _feed(server: Server, rows: int) -> Read:
-    """The change feed, from page to page."""
+    """The change feed, page by page."""
     size = _page_size(rows)
 
     def read(cursor: str | None) -> Page:
@@ -119,7 +119,7 @@ def _feed(server: Server, rows: int) -> Read:
 
 
 def _list(server: Server, rows: int) -> Read:
-    """The list of all the city's requests, newest first, from link to link."""
+    """The list of all requests of the city, newest first, by its links."""
     first = address("requests.json", updated_after=LONG_AGO, page_size=_page_size(rows))
 
     def read(target: str | None) -> Page:

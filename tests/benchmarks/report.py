@@ -1,4 +1,4 @@
-"""What came out: the table, the goals, the plot."""
+"""The report: the table, the goals, the plot."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ LIBRARIES += ("fastapi", "uvicorn", "asyncpg")
 
 @dataclass(slots=True)
 class Run:
-    """All that one run of the benchmark measured."""
+    """All results of one run of the benchmark."""
 
     data: Data
     begun_at: datetime
@@ -89,12 +89,12 @@ class Run:
         return f"{self.begun_at:%Y-%m-%d}-{short}{alone}"
 
     def ms(self, workload: str, contestant: str = OURS.name) -> list[float]:
-        """CPU-ms per request, of each round."""
+        """CPU ms per request, for each round."""
         found = self.results.get(workload, {}).get(contestant)
         return found.cpu_ms if found else []
 
     def rate(self, workload: str, contestant: str = OURS.name) -> list[float]:
-        """Requests a second, of each round."""
+        """Requests per second, for each round."""
         found = self.results.get(workload, {}).get(contestant)
         return found.per_second if found else []
 
@@ -105,9 +105,9 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """A goal and what was found, a figure for each round; empty where this run did not measure it.
+    """A goal and its figures, one for each round; empty if this run did not measure it.
 
-    One without a number is a yes or no.
+    A goal without a number is either reached or not.
     """
 
     text: str
@@ -119,7 +119,7 @@ class Goal:
 
     @property
     def verdict(self) -> str:
-        """By the median; and whether all rounds say the same."""
+        """The verdict by the median, and whether all rounds agree."""
         if not self.found:
             return "not measured"
         words = "reached" if self._is_reached(median(self.found)) else "**missed**"
@@ -130,7 +130,7 @@ class Goal:
 
     @property
     def shown(self) -> str:
-        """The median, and the least and the most of the rounds where there were several."""
+        """The median, and minimum and maximum if there were several rounds."""
         if not self.found:
             return "–"
         if isinstance(self.found[0], bool):
@@ -148,8 +148,8 @@ class Goal:
 def goals(run: Run) -> Iterator[Goal]:
     """The goals, each a ratio of CPU per request unless its unit says otherwise.
 
-    A ratio is one of a round's two figures, which were measured one after the other: what slows the machine for
-    longer than that slows both.
+    The two figures of a ratio come from the same round and were measured one after the other, so load that lasts
+    longer slows both.
     """
     for name, title in (("page", "1000-row page, JSON"), ("page-xml", "1000-row page, XML")):
         yield Goal(f"{title}, of FastAPI's (JSON)", 40, _share(run, name, FASTAPI.name, "page"))
@@ -198,7 +198,7 @@ def _other_goals(run: Run) -> Iterator[Goal]:
 
 
 def _goals_beside_others(run: Run) -> Iterator[Goal]:
-    """Of what is done while others read or write."""
+    """Goals of work while others read or write."""
     crowd, done, seen = run.crowd, run.republished, run.witnessed
     yield Goal("200 clients at once, anything but clean answers", 0, [crowd.errors] if crowd else [], unit="")
     growth = [crowd.growth_mb] if crowd else []
@@ -217,12 +217,12 @@ def _share(run: Run, workload: str, other: str, other_workload: str = "") -> lis
 
 
 def _percent(mine: Sequence[float], theirs: Sequence[float]) -> list[float]:
-    """Round by round; empty where one of the two was not measured."""
+    """Round by round; empty if one of the two was not measured."""
     return [100 * one / other for one, other in zip(mine, theirs, strict=True)] if mine and theirs else []
 
 
 def write(run: Run, folder: Path) -> Path:
-    """Write table, plot and raw figures; the table's path."""
+    """Write table, plot and raw figures; returns the path of the table."""
     folder.mkdir(parents=True, exist_ok=True)
     page = folder / f"{run.name}.md"
     page.write_text("\n".join(_page(run)) + "\n", encoding="utf-8")
@@ -259,7 +259,7 @@ def _raw_results(results: Results) -> dict[str, Any]:
 
 
 def _raw(found: Crowd | Republished | Witnessed | None) -> dict[str, Any] | None:
-    """Every figure but single latencies."""
+    """Every figure except single latencies."""
     if found is None:
         return None
     plain = asdict(found)
@@ -270,7 +270,7 @@ def _raw(found: Crowd | Republished | Witnessed | None) -> dict[str, Any] | None
 
 
 def table_by_rows(folder: Path) -> str:
-    """What ours costs by the number of rows stored, from the newest run of each, as Markdown."""
+    """The cost of our server by the number of stored rows, from the newest run of each, as Markdown."""
     runs = sorted((json.loads(file.read_text()) for file in folder.glob("*.json")), key=lambda run: run["begun_at"])
     newest = {run["rows"]: run["results"] for run in runs if run["results"]}
     columns = sorted(newest)
@@ -289,9 +289,9 @@ def _spread(figures: dict[str, list[float]] | None) -> str:
 
 
 def compare(one: Path, other: Path) -> Iterator[tuple[str, str, str, bool]]:
-    """Two runs over as many rows: what both measured in several rounds, and whether their rounds overlap.
+    """Compare two runs with the same number of rows: the figures of both, and whether their rounds overlap.
 
-    First the goals, but for those in ms, then CPU per request of ours, where these stand. Raises Refused.
+    First the goals, except those in ms, then CPU per request of ours. Raises Refused.
     """
     before, after = (json.loads(file.read_text()) for file in (one, other))
     if before["rows"] != after["rows"]:
@@ -463,7 +463,7 @@ def _words(plan: Plan) -> tuple[str, str]:
 
 
 def machine(run: Run) -> list[tuple[str, str]]:
-    """What it all ran on; asks the database."""
+    """The machine and the versions; asks the database."""
     with run.data.asking() as cursor:
         cursor.execute(
             "SELECT split_part(version(), ' ', 2), postgis_lib_version(), current_setting('shared_buffers')"

@@ -1,8 +1,8 @@
-"""All of a city rendered anew while it is read and, half-way, killed: is any item half old and half new?
+"""A whole city is republished while it is read, and killed half-way: is any item half old and half new?
 
-It happens in a copy of the database. The new edition is the city's plugin with a mark behind the name of every
-service and department, so that two texts of each request change. Afterwards each item that a reader saw must be, as
-a whole, what was stored before or what is stored now.
+It runs on a copy of the database. The new edition is the city's plugin with a mark after the name of every service
+and department, so that two texts of each request change. Each item that a reader saw must equal either the item
+stored before or the item stored afterwards.
 """
 
 from __future__ import annotations
@@ -52,11 +52,11 @@ Known = dict[tuple[str, str], list[Item]]
 class Republished:
     """What came of it.
 
-    killed_at   how many requests were rendered when the process was killed; resumed_with how many came after that
-    left        requests that do not show the new edition at the end
-    items       different items that readers saw; torn ones are neither as before nor as after
-    mixed       lists that showed some requests as before and others as after, as they may
-    calm, busy  answers before and during it
+    killed_at   requests rendered when the process was killed; resumed_with: requests rendered after that
+    left        requests without the new edition at the end
+    items       different items that readers saw; torn: items of neither edition
+    mixed       lists with requests of both editions, which is allowed
+    calm, busy  answers before and during republishing
     """
 
     rows: int
@@ -72,16 +72,16 @@ class Republished:
 
     @property
     def is_resumed(self) -> bool:
-        """Whether it went on where it was, and came to the end."""
+        """Whether the second run continued at the right request and finished."""
         return 0 < self.killed_at < self.rows == self.killed_at + self.resumed_with and not self.left
 
 
 def measure_republishing(
     here: Field, environment: Mapping[str, str], folder: Path, log: Path, calm_s: float
 ) -> Republished:
-    """Read for a while, republish while reading goes on, compare.
+    """Read for a while, republish during further reading, compare.
 
-    calm_s  how long to read before, for comparison
+    calm_s  seconds of reading before republishing, for comparison
     """
     plugin = _new_edition(folder / "edition")
     with copied(here.data, NAME) as copy:
@@ -90,7 +90,7 @@ def measure_republishing(
             reading = Reading(server, _reads(here))
             drive(server.port, list(islice(_reads(here), WARM_READS)), count=WARM_READS, connections=CONNECTIONS)
             with reading.into(Outcome()) as calm:
-                time.sleep(calm_s)  # a calm span is what is measured
+                time.sleep(calm_s)  # the measurement needs this time
             with reading.into(Outcome()) as busy:
                 killed_at, per_second = _publish_half(copy, ours, log)
                 resumed_with = _publish_rest(copy, ours)
@@ -100,7 +100,7 @@ def measure_republishing(
 
 
 class Reading:
-    """Reads at a steady rate in the background; keeps one of each different body."""
+    """Reads at a fixed rate in the background; keeps each different body once."""
 
     def __init__(self, server: Server, requests: Iterator[bytes]) -> None:
         self._port, self._requests = server.port, requests
@@ -108,7 +108,7 @@ class Reading:
 
     @contextmanager
     def into(self, outcome: Outcome) -> Iterator[Outcome]:
-        """Reads for as long as the block lasts; what came of it stands in `outcome` at its end."""
+        """Reads during the block; `outcome` has the result at its end."""
         ended = threading.Event()
         thread = threading.Thread(target=self._read, args=(outcome, ended), daemon=True)
         thread.start()
@@ -136,7 +136,7 @@ class Reading:
 
 
 def _reads(here: Field) -> Iterator[bytes]:
-    """Half single requests, half lists from all over the years, in both formats; now and then a list of 1000."""
+    """Half single requests, half lists from the whole time span, in both formats; sometimes a list of 1000."""
     random = Random(3)
     start, end = span(here.data.rows, here.data.newest)
     ends = [start + (end - start) * ((number + 1) / MOMENTS) for number in range(MOMENTS)]
@@ -154,7 +154,7 @@ def _reads(here: Field) -> Iterator[bytes]:
 
 
 def _new_edition(folder: Path) -> Path:
-    """The city's plugin with a mark behind all names but its own."""
+    """The city's plugin with a mark after all names except its own."""
     shutil.copytree(ROOT / "jurisdictions" / "newyork", folder, ignore=shutil.ignore_patterns("__*"))
     file = folder / "jurisdiction.toml"
     head, separator, rest = file.read_text(encoding="utf-8").partition("\n[")
@@ -164,7 +164,7 @@ def _new_edition(folder: Path) -> Path:
 
 
 def _publish_half(copy: Data, environment: Mapping[str, str], log: Path) -> tuple[int, float]:
-    """Begin, and kill -9 half-way: how many it says were rendered then, and rows a second until then."""
+    """Start, and kill -9 half-way; returns the reported number of rendered requests and the rows per second."""
     words = open311("publish", "--jurisdiction", CITY)
     with log.open("ab") as output, started(words, environment, stdout=output, stderr=output) as process:
         per_second = _follow_until_half(copy, process)
@@ -177,7 +177,7 @@ def _publish_half(copy: Data, environment: Mapping[str, str], log: Path) -> tupl
 
 
 def _follow_until_half(copy: Data, process: subprocess.Popen[bytes]) -> float:
-    """Wait until half of the city is rendered; rows a second since the first batch."""
+    """Wait until half of the city is rendered; returns rows per second since the first batch."""
     first: tuple[float, int] | None = None
     give_up_at = time.monotonic() + GIVE_UP_S
     with copy.asking() as cursor:
@@ -188,12 +188,12 @@ def _follow_until_half(copy: Data, process: subprocess.Popen[bytes]) -> float:
                 first = now, rendered
             if first and rendered >= copy.rows // 2:
                 return (rendered - first[1]) / max(now - first[0], LOOK_S)
-            time.sleep(LOOK_S)  # a row that grows tells nobody
+            time.sleep(LOOK_S)  # there is no event when a count grows
     raise Refused("open311 publish ended, or did not come half-way, before it could be killed")
 
 
 def _status(copy: Data, environment: Mapping[str, str]) -> tuple[int, int, str]:
-    """What `open311 publish --status` says: rendered, of how many, and the rest of its line."""
+    """The output of `open311 publish --status`: rendered, total, and the rest of its line."""
     shown = run_open311(["publish", "--status"], copy.url, environment=environment).stdout
     line = next((line.split() for line in shown.splitlines() if line.strip().startswith(CITY)), [])
     if len(line) < 6:
@@ -202,7 +202,7 @@ def _status(copy: Data, environment: Mapping[str, str]) -> tuple[int, int, str]:
 
 
 def _publish_rest(copy: Data, environment: Mapping[str, str]) -> int:
-    """Run it again, to its end; how many it says that it rendered."""
+    """Run it again to its end; returns the reported number of rendered requests."""
     words = ["publish", "--jurisdiction", CITY]
     said = run_open311(words, copy.url, environment=environment, timeout=GIVE_UP_S).stdout
     found = _DONE.search(said)
@@ -212,7 +212,7 @@ def _publish_rest(copy: Data, environment: Mapping[str, str]) -> int:
 
 
 def _count(copy: Data) -> tuple[int, int]:
-    """Rows, and those whose body in either format lacks the new names."""
+    """The number of rows, and of rows without the new names in one of the formats."""
     with copy.asking() as cursor:
         cursor.execute(
             "SELECT count(*), count(*) FILTER (WHERE strpos(json, %(mark)s) = 0 OR strpos(xml, %(mark)s) = 0)"
@@ -224,7 +224,7 @@ def _count(copy: Data) -> tuple[int, int]:
 
 
 def judge(bodies: Any, before: Data, after: Data) -> tuple[int, int, int]:
-    """Different items seen, those that were torn, and lists that showed both editions."""
+    """The number of different items, of torn items, and of lists with both editions."""
     seen = [read_items(body) for body in bodies]
     ids = sorted({item["service_request_id"] for _, items in seen for item in items})
     known = _known(ids, before, after)
@@ -237,7 +237,7 @@ def judge(bodies: Any, before: Data, after: Data) -> tuple[int, int, int]:
 
 
 def _known(ids: list[str], before: Data, after: Data) -> Known:
-    """What is stored of some requests. Refused where the formats disagree or nothing has changed."""
+    """The stored bodies of some requests. Raises Refused if the formats disagree or nothing has changed."""
     known: Known = {}
     for data in (before, after):
         with data.asking() as cursor:
@@ -261,7 +261,7 @@ def _known(ids: list[str], before: Data, after: Data) -> Known:
 
 
 def read_items(body: bytes) -> tuple[str, list[Item]]:
-    """The format of a list or a single request, and its items in one form for both."""
+    """The format of a list or a single request, and its items in the same form for both formats."""
     if body.startswith(b"["):
         return "json", [_json_item(item) for item in orjson.loads(body)]
     return "xml", [_xml_item(element) for element in ET.fromstring(body)]
@@ -276,7 +276,7 @@ def _xml_item(element: ET.Element) -> Item:
 
 
 def _text(value: Any) -> str:
-    """A value as text; a number as the shortest one of its kind."""
+    """A value as text; a number in its shortest form."""
     try:
         return repr(float(value)) if not isinstance(value, str) or "." in value else value
     except ValueError:

@@ -1,4 +1,4 @@
-"""The page's sections on what is done while others read or write, and on dumps."""
+"""Sections of the page about work while others read or write, and about dumps."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _HOW_TO_READ = (
 
 
 def fences(found: Fenced | None) -> Iterator[str]:
-    """What is fast on purpose, with it and without."""
+    """Each optimisation, with it and without it."""
     if found is None:
         return
     yield "\n## What is fast on purpose, and without it\n"
@@ -45,7 +45,7 @@ def fences(found: Fenced | None) -> Iterator[str]:
 
 
 def against(found: Against | None) -> Iterator[str]:
-    """This code beside another checkout's."""
+    """This code compared with another checkout."""
     if found is None:
         return
     yield f"\n## Beside {found.other}\n"
@@ -54,7 +54,7 @@ def against(found: Against | None) -> Iterator[str]:
 
 
 def dumps(found: Sequence[Dumped]) -> Iterator[str]:
-    """All of the city, in every way."""
+    """Dumps of the whole city by every method."""
     if not found:
         return
     yield "\n## All of the city at once\n"
@@ -76,7 +76,7 @@ def dumps(found: Sequence[Dumped]) -> Iterator[str]:
 
 
 def crowd(found: Crowd | None) -> Iterator[str]:
-    """Many clients at once."""
+    """Many concurrent clients."""
     if found is None:
         return
     yield f"\n## {found.clients} clients at once, each on a connection that it keeps\n"
@@ -91,7 +91,7 @@ def crowd(found: Crowd | None) -> Iterator[str]:
 
 
 def republishing(found: Republished | None) -> Iterator[str]:
-    """All rendered anew."""
+    """Republishing of the whole city."""
     if found is None:
         return
     yield "\n## The whole city rendered anew while it is read\n"
@@ -111,7 +111,7 @@ def republishing(found: Republished | None) -> Iterator[str]:
 
 
 def readers(found: Witnessed | None) -> Iterator[str]:
-    """Readers beside writers."""
+    """Readers while other processes write."""
     if found is None:
         return
     yield "\n## Readers of the whole city beside writers\n"
@@ -124,7 +124,7 @@ def readers(found: Witnessed | None) -> Iterator[str]:
 
 
 def client(found: Sequence[Compared]) -> Iterator[str]:
-    """Our way through libpq beside psycopg's cursor."""
+    """Our libpq calls compared with psycopg's cursor."""
     if not found:
         return
     yield "\n## The database's client alone, µs of CPU\n"

@@ -1,4 +1,4 @@
-"""What is asked of the servers. All have the same addresses, the standard's."""
+"""The requests to the servers. All servers have the URLs of the standard."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ROWS = (OURS.name, NAIVE.name, FASTAPI.name)
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """Where it all happens: the data, and the key that ours wants of a POST."""
+    """The environment of the workloads: the data, and the API key for POSTs to our server."""
 
     data: Data
     api_key: str
@@ -37,12 +37,12 @@ Requests = Callable[[Field, Server], list[bytes]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workload:
-    """One thing that is asked, over and over.
+    """A kind of request that is sent repeatedly.
 
-    requests   what is sent, in turn; made once for each server
+    requests   the requests to send in turn; made once for each server
     who        the contestants that can answer it
-    like       the workload of which this is a variant for ours alone, so that others' figures stand beside it
-    writes     whether the database must be put back afterwards
+    like       the workload of all servers that this one varies for our server; the report compares both
+    writes     whether the database must be restored afterwards
     """
 
     name: str
@@ -66,32 +66,32 @@ def page(**parameters: object) -> Requests:
 
 
 def address(name: str, **parameters: object) -> str:
-    """A target below the base, for the city."""
+    """A URL path below the base, for the city."""
     return f"{BASE}/{name}?{urlencode({'jurisdiction_id': CITY, **parameters})}"
 
 
 def days_ago(days: float) -> Callable[[Field], str]:
-    """A moment before the newest request, in the wire's form."""
+    """An instant before the newest request, as text in the standard's form."""
     return lambda field: wire(field.data.newest - timedelta(days=days))
 
 
 def last_page(share: float) -> Callable[[Field], int]:
-    """The number of a 1000-row page so deep that this share of all rows lies before it."""
+    """The number of the 1000-row page after this share of all rows."""
     return lambda field: max(2, int(field.data.rows * share) // 1000)
 
 
 def singles(field: Field, server: Server) -> list[bytes]:
-    """One request by id, another each time."""
+    """One request by id, a different one each time."""
     return [call("GET", address(f"requests/{quote(known)}.json")) for known in field.known_ids]
 
 
 def fixed(name: str) -> Requests:
-    """The same address each time."""
+    """The same URL each time."""
     return lambda field, server: [call("GET", address(name))]
 
 
 def unchanged(field: Field, server: Server) -> list[bytes]:
-    """The page again, with the validator that came with it."""
+    """The same page again, with its validator."""
     target = address("requests.json")
     etag = ask(server.port, call("GET", target)).header("ETag")
     if not etag:
@@ -100,7 +100,7 @@ def unchanged(field: Field, server: Server) -> list[bytes]:
 
 
 def by_cursor(field: Field, server: Server) -> list[bytes]:
-    """The page after the last but one of the 90 days, as its Link header names it."""
+    """The last page of the 90 days, by the link of the page before it."""
     number = max(2, _quarter_pages(field) - 1)
     link = ask(server.port, call("GET", address("requests.json", page=number))).header("Link")
     found = re.search(r'<https?://[^/]+([^>]+)>; rel="next"', link)
@@ -115,7 +115,7 @@ def posts(field: Field, server: Server) -> list[bytes]:
 
 
 def form(field: Field, number: int) -> bytes:
-    """A POST's body."""
+    """The body of a POST."""
     random = Random(number)
     return urlencode(
         {
@@ -137,7 +137,7 @@ def _value(value: object, field: Field) -> object:
 
 
 def wire(moment: datetime) -> str:
-    """A moment in the wire's form."""
+    """An instant as text in the standard's form."""
     return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
 
 
@@ -223,7 +223,7 @@ WORKLOADS = (
 
 
 def _quarter_pages(field: Field) -> int:
-    """How many whole 1000-row pages the last 90 days have."""
+    """The number of full 1000-row pages in the last 90 days."""
     with field.data.asking() as cursor:
         cursor.execute(
             "SELECT count(*) FROM publication"
@@ -234,13 +234,13 @@ def _quarter_pages(field: Field) -> int:
 
 
 def takes_part(server: Server, workload: Workload) -> bool:
-    """Whether a contestant can be asked this."""
+    """Whether a contestant can answer this workload."""
     contestant = server.contestant
     return contestant.name in workload.who or workload.name in (*contestant.targets, *contestant.asked)
 
 
 def requests_for(field: Field, server: Server, workload: Workload) -> list[bytes]:
-    """What a server is sent, at the standard's addresses or at its own."""
+    """The requests to a server, with the standard's URLs or its own."""
     target = server.contestant.targets.get(workload.name)
     if target is None:
         return workload.requests(field, server)
@@ -249,12 +249,12 @@ def requests_for(field: Field, server: Server, workload: Workload) -> list[bytes
 
 
 def named(name: str) -> Workload:
-    """A workload by its name."""
+    """The workload of this name."""
     return next(workload for workload in WORKLOADS if workload.name == name)
 
 
 def mixed(field: Field, server: Server, *, writes: bool) -> Iterator[bytes]:
-    """What a busy day brings: half are small pages, then single requests, some filters, some POSTs."""
+    """The requests of a busy day: half are small pages; the rest are single requests, some filters, some POSTs."""
     random, numbers = Random(7), count(10_000)
     parts = {
         "small": 50,

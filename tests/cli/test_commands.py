@@ -1,4 +1,4 @@
-"""The commands as an operator meets them: what they print, their exit status, what changes."""
+"""The commands of the operator: their output, their exit status and their effect."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Run = Callable[..., Result]
 
 @pytest.fixture
 def bare_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
-    """Runs `open311 ARGUMENTS` in an empty folder; of the server's variables only the given ones are set."""
+    """Runs `open311 ARGUMENTS` in an empty folder, with only the given ones of the server's variables set."""
     for row in fields(Settings):
         monkeypatch.delenv(variable(row), raising=False)
     monkeypatch.chdir(tmp_path)
@@ -38,20 +38,20 @@ def bare_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
 
 @pytest.fixture
 def run(bare_run: Run, monkeypatch: pytest.MonkeyPatch, database_url: str, clean: None) -> Run:
-    """Runs commands over the tests' database with the demo city alone."""
+    """Runs commands with the tests' database and only the demo city."""
     monkeypatch.setenv("DATABASE_URL", database_url)
     monkeypatch.setenv("OPEN311_JURISDICTIONS", "demo")
     return bare_run
 
 
 def printed(result: Result) -> str:
-    """The output of a command, which must succeed."""
+    """The output of a command. The command must succeed."""
     assert result.exit_code == 0, result.output
     return result.output
 
 
 def refusal(result: Result) -> str:
-    """The one sentence with which a command failed, as it must."""
+    """The error message of a command, one sentence. The command must fail."""
     assert result.exit_code == 1, result.output
     assert isinstance(result.exception, SystemExit), result.exc_info
     (line,) = result.stderr.splitlines()
@@ -72,7 +72,7 @@ def members(group: click.Group) -> dict[str, click.Command]:
 def commands(
     group: click.Group = main, path: tuple[str, ...] = ()
 ) -> Iterator[tuple[tuple[str, ...], click.Command]]:
-    """Every command with the words that call it, groups included."""
+    """Every command and group, with the words that call it."""
     yield path, group
     for name, command in members(group).items():
         if isinstance(command, click.Group):
@@ -85,7 +85,7 @@ ALL = dict(commands())
 
 
 @pytest.mark.parametrize("path", ALL, ids=" ".join)
-def test_help_is_good_enough_to_work_from(bare_run: Run, path: tuple[str, ...]) -> None:
+def test_help_of_every_command_is_complete(bare_run: Run, path: tuple[str, ...]) -> None:
     command = ALL[path]
     text = printed(bare_run(*path, "--help"))
     assert text == printed(bare_run(*path, "-h"))
@@ -105,13 +105,13 @@ def test_help_is_good_enough_to_work_from(bare_run: Run, path: tuple[str, ...]) 
 
 
 @pytest.mark.parametrize("path", ALL, ids=" ".join)
-def test_examples_in_help_can_be_typed(path: tuple[str, ...]) -> None:
+def test_examples_in_help_are_valid_commands(path: tuple[str, ...]) -> None:
     for line in shown_commands(ALL[path].help or ""):
         parse(line)
 
 
 def shown_commands(text: str) -> list[str]:
-    """The command lines in a text: lines that start with it, perhaps after variables, and words in backticks."""
+    """The command lines in a text: lines that start with `open311` or with variables, and words in backticks."""
     text = text.replace("\\\n", " ")
     lines = re.findall(r"^ *(?:[A-Z_0-9]+=\S+ )*(open311 [a-z].*)$", text, re.MULTILINE)
     lines += re.findall(r"^ *(?:command: |ExecStart=\S*/)(open311 .*)$", text, re.MULTILINE)
@@ -120,7 +120,7 @@ def shown_commands(text: str) -> list[str]:
 
 
 def parse(line: str) -> None:
-    """Fails where a command line names a command, option or choice that does not exist."""
+    """Fails if a command line names a command, option or choice that does not exist."""
     words = shlex.split(line)[1:]
     command: click.Command = main
     while isinstance(command, click.Group) and words:
@@ -130,7 +130,7 @@ def parse(line: str) -> None:
         command.make_parser(click.Context(command)).parse_args(words)
 
 
-def test_each_command_is_called_what_the_table_calls_it() -> None:
+def test_each_command_has_the_name_in_the_table() -> None:
     assert {name: command.name for name, command in members(main).items()} == {name: name for name in members(main)}
 
 
@@ -151,7 +151,7 @@ def post(client: FlaskClient, secret: str, **more: str) -> Any:
     return client.post("/open311/v2/requests.json", data=data)
 
 
-def test_a_new_key_sends_requests_and_is_shown_only_once(run: Run, client: FlaskClient) -> None:
+def test_a_new_key_is_accepted_and_its_secret_is_shown_only_once(run: Run, client: FlaskClient) -> None:
     secret = new_key(run, "--contact", "dev@fixit.example")
     assert post(client, secret).status_code == 200
     listed = printed(run("keys", "list"))
@@ -171,7 +171,7 @@ def test_a_revoked_key_is_refused_from_then_on(run: Run, client: FlaskClient) ->
     )
 
 
-def test_a_test_keys_requests_are_read_by_id_alone(run: Run, client: FlaskClient) -> None:
+def test_requests_of_a_test_key_are_readable_by_id_only(run: Run, client: FlaskClient) -> None:
     created = post(client, new_key(run, "--test"))
     found = created.json[0]["service_request_id"]
     assert client.get(f"/open311/v2/requests/{found}.json").status_code == 200
@@ -194,7 +194,7 @@ def test_a_key_for_an_unknown_city_is_refused_and_the_known_ones_are_named(run: 
 # --- Jurisdictions and routes
 
 
-def test_the_cities_are_listed_with_what_they_offer(bare_run: Run) -> None:
+def test_the_cities_are_listed_with_their_services(bare_run: Run) -> None:
     lines = printed(bare_run("jurisdictions", "list")).splitlines()
     assert len(lines) == 11
     (chicago,) = [line for line in lines if "cityofchicago.org" in line]
@@ -227,7 +227,7 @@ services = [{ code = "hole", name = "Hole" }]
 """
 
 
-def test_a_sound_folder_passes_the_check(bare_run: Run, tmp_path: Path) -> None:
+def test_a_valid_folder_passes_the_check(bare_run: Run, tmp_path: Path) -> None:
     city = folder(tmp_path, SOUND, "mycity")
     assert printed(bare_run("jurisdictions", "check", "./mycity")) == "sound: mine.example, 1 services\n"
     assert printed(bare_run("jurisdictions", "check", str(city))) == "sound: mine.example, 1 services\n"
@@ -295,14 +295,16 @@ def test_a_route_is_shown_and_explained(bare_run: Run) -> None:
         (("a/b", "--jurisdiction", CITY, "--answer", "KIND"), "--answer: 'KIND' must look like CODE=VALUE."),
     ],
 )
-def test_a_route_that_cannot_be_found_says_why(bare_run: Run, arguments: tuple[str, ...], words: str) -> None:
+def test_a_route_that_cannot_be_found_gives_the_reason(
+    bare_run: Run, arguments: tuple[str, ...], words: str
+) -> None:
     assert refusal(bare_run("route", *arguments)).startswith(words)
 
 
 # --- Settings and documents
 
 
-def test_settings_show_every_variable_its_value_and_its_meaning(bare_run: Run) -> None:
+def test_settings_show_each_variable_with_its_value_and_meaning(bare_run: Run) -> None:
     said = printed(bare_run("settings", OPEN311_PORT="8080", OPEN311_JURISDICTIONS="demo,chicago"))
     for row in fields(Settings):
         assert re.search(rf"^ {variable(row)} ", said, re.MULTILINE)
@@ -371,11 +373,11 @@ def test_openapi_is_shown_and_written(bare_run: Run, tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def spare_url(make_database: Callable[[str], str]) -> str:
-    """A database whose schema these tests may take apart."""
+    """A database whose schema these tests may downgrade."""
     return make_database("spare")
 
 
-def test_the_schema_goes_down_and_up_and_its_state_is_shown(bare_run: Run, spare_url: str) -> None:
+def test_the_schema_is_downgraded_and_upgraded_and_its_state_is_shown(bare_run: Run, spare_url: str) -> None:
     there = {"DATABASE_URL": spare_url}
     printed(bare_run("db", "status", **there))
     assert printed(bare_run("db", "migrate", "--to", "base", **there)).endswith("now it is at nothing.\n")
@@ -398,7 +400,7 @@ def test_an_unknown_revision_is_refused(bare_run: Run, spare_url: str) -> None:
 
 @pytest.fixture
 def request_id(run: Run, client: FlaskClient) -> str:
-    """A pothole in the middle of the demo city, from somebody with a name."""
+    """The id of a pothole request in the middle of the demo city, sent with the reporter's name."""
     created = post(client, new_key(run), first_name="Ada", email="ada@mail.example")
     found: str = created.json[0]["service_request_id"]
     return found
@@ -416,7 +418,7 @@ def test_a_request_is_shown_with_its_history_and_without_its_reporter(run: Run, 
     assert "mail.example" not in said
 
 
-def test_what_staff_change_the_public_sees_at_once(run: Run, client: FlaskClient, request_id: str) -> None:
+def test_an_update_by_staff_is_public_at_once(run: Run, client: FlaskClient, request_id: str) -> None:
     changed = run(
         *("requests", "update", request_id, "--status", "closed", "--note", "Filled on Tuesday."),
         *("--department", "port", "--expected", "2026-12-24"),
@@ -431,7 +433,9 @@ def test_what_staff_change_the_public_sees_at_once(run: Run, client: FlaskClient
     assert {"status", "note", "transferred", "expected"} <= set(said.split())
 
 
-def test_an_erased_text_is_gone_for_staff_and_public(run: Run, client: FlaskClient, request_id: str) -> None:
+def test_an_erased_text_is_shown_to_neither_staff_nor_public(
+    run: Run, client: FlaskClient, request_id: str
+) -> None:
     printed(run("requests", "update", request_id, "--note", "Ask Ada."))
     erased = run("requests", "erase", request_id, "--part", "reporter", "--part", "notes")
     assert printed(erased) == f"{request_id}: erased notes, reporter.\n"
@@ -448,7 +452,7 @@ def test_erasing_without_a_part_is_a_usage_error(run: Run) -> None:
     assert "Missing option '--part'" in result.stderr
 
 
-def test_a_request_made_private_is_gone_for_the_public(run: Run, client: FlaskClient, request_id: str) -> None:
+def test_a_private_request_is_not_public(run: Run, client: FlaskClient, request_id: str) -> None:
     printed(run("requests", "update", request_id, "--visibility", "private"))
     assert client.get(f"/open311/v2/requests/{request_id}.json").status_code == 404
     assert client.get("/open311/v2/requests.json").json == []
@@ -466,9 +470,7 @@ def test_a_request_made_private_is_gone_for_the_public(run: Run, client: FlaskCl
         (("--expected", "soon"), "--expected: 'soon' is not a date and time;"),
     ],
 )
-def test_an_update_that_cannot_be_made_says_why(
-    run: Run, request_id: str, options: tuple[str, ...], words: str
-) -> None:
+def test_a_refused_update_gives_the_reason(run: Run, request_id: str, options: tuple[str, ...], words: str) -> None:
     assert refusal(run("requests", "update", request_id, *options)).startswith(words)
 
 
@@ -477,7 +479,7 @@ def test_an_unknown_request_is_named(run: Run, command: tuple[str, ...]) -> None
     assert refusal(run("requests", *command)) == "service_request_id: 'none' is not a request here."
 
 
-def test_a_status_beyond_the_standards_is_refused_with_the_choices(run: Run) -> None:
+def test_a_status_outside_the_standard_is_refused_with_the_choices(run: Run) -> None:
     result = run("requests", "update", "1", "--status", "done")
     assert result.exit_code == 2
     assert "'open', 'closed'" in result.stderr
@@ -495,13 +497,13 @@ def test_areas_are_recomputed_for_all_or_one_city(run: Run, request_id: str) -> 
     )
 
 
-# --- Commands in other pages
+# --- Commands in the documentation
 
 
 PAGES = [*REPOSITORY.glob("*.md"), *REPOSITORY.glob("[!.]*/README.md"), REPOSITORY / "compose.yaml"]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPOSITORY)))
-def test_every_command_that_a_page_shows_can_be_typed(page: Path) -> None:
+def test_every_command_in_the_documentation_is_valid(page: Path) -> None:
     for line in shown_commands(page.read_text(encoding="utf-8")):
         parse(line)

@@ -1,4 +1,4 @@
-"""`open311 export` and `open311 dump`: what they print and which files they write."""
+"""`open311 export` and `open311 dump`: their output and their files."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ CITY = ("--jurisdiction", "city.example")
 
 @pytest.fixture
 def run(settings: Settings, platform: Platform, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
-    """Runs `open311 …` in an empty folder, over four public requests and a private one."""
+    """Runs `open311 …` in an empty folder; the database has four public requests and a private one."""
     monkeypatch.setenv("DATABASE_URL", settings.database_url)
     monkeypatch.setenv("OPEN311_JURISDICTIONS", "demo")
     monkeypatch.setenv("OPEN311_DATA_DIR", str(tmp_path / "data"))
@@ -51,13 +51,13 @@ def ids(text: str) -> list[str]:
     return [row["service_request_id"] for row in csv.DictReader(io.StringIO(text, newline=""))]
 
 
-def test_help_is_enough_to_work_from(run: Run) -> None:
+def test_help_is_complete(run: Run) -> None:
     shown = run("export", "--help").output
     for words in ("--format", "geoparquet", "--output", "open311 export --output requests.csv", "Exit status"):
         assert words in shown
 
 
-def test_everything_public_comes_oldest_first(run: Run) -> None:
+def test_all_public_requests_come_oldest_first(run: Run) -> None:
     result = run("export", *CITY)
     assert (result.exit_code, result.stderr) == (0, "")
     assert ids(result.stdout) == ["old", "open", "closed", "tree"]
@@ -75,7 +75,7 @@ def test_everything_public_comes_oldest_first(run: Run) -> None:
         (("--updated-after", "2025-01-01"), ["open", "closed", "tree"]),
     ],
 )
-def test_filters(run: Run, words: tuple[str, ...], found: list[str]) -> None:
+def test_export_applies_filters(run: Run, words: tuple[str, ...], found: list[str]) -> None:
     assert ids(run("export", *CITY, *words).stdout) == found
 
 
@@ -103,7 +103,7 @@ def test_each_format_has_the_same_requests(run: Run, tmp_path: Path) -> None:
     assert not list(tmp_path.glob("*.part"))
 
 
-def test_a_failure_is_explained_and_leaves_the_old_file(run: Run, tmp_path: Path) -> None:
+def test_a_failure_is_explained_and_keeps_the_old_file(run: Run, tmp_path: Path) -> None:
     (tmp_path / "old.csv").write_text("old")
     wrong_date = run("export", *CITY, "--start", "yesterday", "--output", "old.csv")
     assert wrong_date.exit_code == 1
@@ -116,7 +116,9 @@ def test_a_failure_is_explained_and_leaves_the_old_file(run: Run, tmp_path: Path
     assert [path.name for path in tmp_path.iterdir()] == ["old.csv"]
 
 
-def test_without_pyarrow_it_says_how_to_get_it(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_without_pyarrow_the_error_says_how_to_install_it(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setattr(exporting, "can_write_geoparquet", lambda: False)
     result = run("export", *CITY, "--output", "a.parquet")
     assert result.exit_code == 1
@@ -124,7 +126,7 @@ def test_without_pyarrow_it_says_how_to_get_it(run: Run, monkeypatch: pytest.Mon
     assert not (tmp_path / "a.parquet").exists()
 
 
-def test_a_reader_that_closes_the_pipe_ends_it_quietly(run: Run, settings: Settings) -> None:
+def test_a_closed_pipe_ends_the_export_without_an_error(run: Run, settings: Settings) -> None:
     environment = os.environ | {"DATABASE_URL": settings.database_url}
     command = f"'{sys.executable}' -m open311 export --jurisdiction city.example | head -c 10"
     done = subprocess.run(
@@ -133,7 +135,7 @@ def test_a_reader_that_closes_the_pipe_ends_it_quietly(run: Run, settings: Setti
     assert (done.stdout, done.stderr) == ("service_re", "")
 
 
-def test_dump_makes_the_files_of_today(run: Run, tmp_path: Path) -> None:
+def test_dump_writes_todays_files(run: Run, tmp_path: Path) -> None:
     result = run("dump", *CITY)
     assert result.exit_code == 0
     folder = tmp_path / "data" / "dumps" / "city.example"

@@ -1,4 +1,4 @@
-"""`open311 run` with real processes: no accepted request is lost, whichever process is killed."""
+"""`open311 run` with real processes: no accepted request is lost if one of the processes is killed."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ Field = tuple[str, str]
 
 
 class Running:
-    """One `open311 run` over a folder of its own, and a plain HTTP client for it."""
+    """One `open311 run` with its own folder, and a plain HTTP client for it."""
 
     def __init__(self, folder: Path) -> None:
         environment = {
@@ -58,7 +58,7 @@ class Running:
         self.key = re.search(r"Demo api_key +(\S+)", self.printed)[1]  # type: ignore[index]
 
     def _read_until(self, words: str) -> str:
-        """The output up to a line with these words. A thread reads the rest, so that the pipe never fills."""
+        """Read the output up to a line with these words. A thread reads the rest, or the pipe would fill up."""
         assert self.process.stdout is not None
         lines: queue.Queue[str] = queue.Queue()
         stream = self.process.stdout
@@ -73,7 +73,7 @@ class Running:
         return read
 
     def get(self, path: str) -> tuple[int, Any]:
-        """Status and parsed body; status 0 when nothing answers."""
+        """Status and parsed body; status 0 if there is no answer."""
         return self._call(urllib.request.Request(self.address + path))
 
     def post(self, service_code: str, description: str) -> tuple[int, Any]:
@@ -98,12 +98,12 @@ class Running:
             return 0, None
 
     def child(self, command: str) -> int:
-        """The process id of a child, once it is there."""
+        """The process id of a child; waits until the child exists."""
         pattern = f"open311 {command}"
         return until(lambda: children(self.process.pid, pattern), f"a child {command}")[0]
 
     def stop(self) -> int:
-        """End it as a service manager does; its exit status."""
+        """Stop it as a service manager does, by SIGTERM; returns the exit status."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         self.process.communicate(timeout=DEADLINE_S)
@@ -112,7 +112,7 @@ class Running:
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """A folder with a blank in its name that the database's own user can reach."""
+    """A folder with a space in its name. The operating system's user of the database can reach it."""
     with tempfile.TemporaryDirectory(prefix="open311 run ") as name:
         Path(name).chmod(0o755)
         yield Path(name)
@@ -120,7 +120,7 @@ def folder() -> Iterator[Path]:
 
 @pytest.fixture
 def started(folder: Path) -> Iterator[Callable[[], Running]]:
-    """Starts `open311 run`; all that still run at the end are stopped."""
+    """Starts `open311 run`; each one that still runs at the end of the test is stopped."""
     runs: list[Running] = []
 
     def start() -> Running:
@@ -132,12 +132,12 @@ def started(folder: Path) -> Iterator[Callable[[], Running]]:
         run.stop()
 
 
-def test_accepted_requests_survive_the_death_of_every_process(started: Callable[[], Running], folder: Path) -> None:
+def test_accepted_requests_survive_kill_9_of_every_process(started: Callable[[], Running], folder: Path) -> None:
     run = started()
     accepted = []
 
     def send(service_code: str, text: str) -> dict[str, str]:
-        """The receipt of a client that sends again until the server takes the request."""
+        """The receipt of one request. The client repeats the call until the server accepts it."""
         _, body = until(lambda: (answer := run.post(service_code, text))[0] == 200 and answer, f"a POST of {text}")
         receipt: dict[str, str] = body[0]
         return receipt
@@ -172,7 +172,7 @@ def postmaster(folder: Path) -> int:
     return int((home / "data" / "postmaster.pid").read_text().split()[0])
 
 
-def test_sigterm_lets_calls_under_way_finish(started: Callable[[], Running]) -> None:
+def test_calls_in_progress_finish_after_sigterm(started: Callable[[], Running]) -> None:
     run = started()
     host, port = run.address.removeprefix("http://").split(":")
     body = urllib.parse.urlencode(
@@ -182,7 +182,7 @@ def test_sigterm_lets_calls_under_way_finish(started: Callable[[], Running]) -> 
         head = f"POST /open311/v2/requests.json HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n"
         head += f"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {len(body)}\r\n"
         call.sendall(f"{head}Expect: 100-continue\r\n\r\n".encode())
-        assert call.recv(65536) == b"HTTP/1.1 100 Continue\r\n\r\n"  # the call has begun and waits for its body
+        assert call.recv(65536) == b"HTTP/1.1 100 Continue\r\n\r\n"  # the server waits for the body
         run.process.send_signal(signal.SIGTERM)
         until(lambda: not is_listening(int(port)), "a server that takes no calls any more")
         call.sendall(body)
@@ -191,7 +191,7 @@ def test_sigterm_lets_calls_under_way_finish(started: Callable[[], Running]) -> 
     assert run.stop() == 0
 
 
-def test_two_runs_that_start_at_once_get_different_ports(settings: Settings) -> None:
+def test_two_runs_started_at_once_get_different_ports(settings: Settings) -> None:
     with claimed_port(settings) as first, claimed_port(settings) as second:
         assert first != second
     with claimed_port(settings) as again:

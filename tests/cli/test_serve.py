@@ -1,4 +1,4 @@
-"""`open311 serve` as a service manager starts and stops it."""
+"""`open311 serve`, started and stopped as by a service manager."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def port() -> int:
 
 @pytest.fixture
 def city(tmp_path: Path) -> Path:
-    """An installed city that records which processes load it. Loading waits for a pipe `gate`, if there is one."""
+    """An installed city that records the processes that load it. Loading waits for the pipe `gate` if it exists."""
     info, package = tmp_path / "kit-1.0.dist-info", tmp_path / "kit"
     info.mkdir()
     package.mkdir()
@@ -66,7 +66,7 @@ def city(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def started(settings: Settings, port: int, city: Path) -> Started:
-    """Starts `open311 serve` for that city, or with other settings, and ends it with the block."""
+    """Starts `open311 serve` for that city, or with other settings, and stops it at the end of the block."""
 
     @contextmanager
     def start(**others: str) -> Iterator[subprocess.Popen[str]]:
@@ -97,7 +97,7 @@ def answers(port: int) -> bool:
 
 
 def connections(pid: int) -> list[str]:
-    """The connected sockets of a process; a socket that is only bound is not in the kernel's tables."""
+    """The connected sockets of a process. The kernel's tables do not list a socket that is only bound."""
     links = [os.readlink(entry) for entry in Path(f"/proc/{pid}/fd").iterdir()]
     known = [word for kind in ("tcp", "tcp6", "unix") for word in Path(f"/proc/net/{kind}").read_text().split()]
     return [link for link in links if link.startswith("socket:[") and link[8:-1] in known]
@@ -112,25 +112,25 @@ print(*{name.partition(".")[0] for name in sys.modules})
 """
 
 
-def test_the_server_does_not_load_what_only_the_worker_or_a_migration_needs() -> None:
+def test_serve_does_not_import_modules_of_the_worker_or_migrations() -> None:
     done = subprocess.run([sys.executable, "-c", LOADED], capture_output=True, text=True, check=True)
     loaded = set(done.stdout.split())
     assert {"granian", "open311"} <= loaded
     assert not {"procrastinate", "alembic", "pyarrow"} & loaded
 
 
-def test_a_server_that_is_stopped_while_it_starts_ends_at_once(started: Started, port: int) -> None:
+def test_a_server_stopped_during_its_start_ends_at_once(started: Started, port: int) -> None:
     with started(OPEN311_JURISDICTIONS="demo", OPEN311_WORKERS="3") as server:
         # The socket listens before all web processes can serve.
         until(lambda: is_listening(port) or server.poll() is not None, "the server's socket")
         server.send_signal(signal.SIGTERM)
-        _, said = server.communicate(timeout=GRACE_S / 2)  # after GRACE_S a web process would be killed
+        _, said = server.communicate(timeout=GRACE_S / 2)  # After GRACE_S, a web process would be killed.
     assert server.returncode == 0, said
     assert said == ""
 
 
 @forked
-def test_a_city_is_loaded_once_for_all_web_processes_and_their_replacements(
+def test_a_city_is_loaded_once_for_all_web_processes_and_replacements(
     started: Started, port: int, city: Path
 ) -> None:
     with started() as server:
@@ -144,15 +144,13 @@ def test_a_city_is_loaded_once_for_all_web_processes_and_their_replacements(
 
 
 @forked
-def test_web_processes_inherit_no_connection(started: Started, port: int) -> None:
+def test_web_processes_inherit_no_database_connection(started: Started, port: int) -> None:
     with started() as server:
         until(lambda: answers(port), "the first answer")
         assert connections(server.pid) == []
 
 
-def test_a_server_that_is_stopped_while_it_loads_its_cities_ends_with_status_0(
-    started: Started, city: Path
-) -> None:
+def test_a_server_stopped_while_it_loads_cities_ends_with_status_0(started: Started, city: Path) -> None:
     os.mkfifo(city / "gate")
     with started() as server:
         until((city / "loaded").exists, "the city")

@@ -1,4 +1,4 @@
-"""Our server, prepared for all that the suite can ask: real processes, real HTTP, real databases."""
+"""Our server, prepared for every check of the suite: real processes, real HTTP, real databases."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ OFFERED = frozenset(EXTENSIONS) - NOT_OFFERED
 
 @dataclass(frozen=True, kw_only=True)
 class Served:
-    """The server under test, and a hand behind it.
+    """The server under test, and functions that change its state.
 
-    prepared  what its own city has ready; `Preparation` in full is the fixture `prepared`
+    prepared  the preparation of its own city; the fixture `prepared` is the whole `Preparation`
     """
 
     origin: str
@@ -50,11 +50,11 @@ class Served:
 
     @property
     def base_url(self) -> str:
-        """What services.xml lies below."""
+        """The URL below which services.xml is found."""
         return self.origin + BASE
 
     def rename(self) -> None:
-        """Deploy a catalogue in which a service has another name, beside the server that runs."""
+        """Deploy a catalogue in which a service has another name, while the server runs."""
         renewed = build.platform(self.platform.settings, renamed(jurisdiction, "potholes", "Hole in the road"))
         sync_catalogues(renewed, utc_now())
         work(renewed)
@@ -62,7 +62,7 @@ class Served:
 
     @contextmanager
     def back_office_down(self) -> Iterator[None]:
-        """For a while, every question of the plugin to its back office fails."""
+        """Makes every call of the plugin to its back office fail during the block."""
         self.down_file.touch()
         yield
         self.down_file.unlink()
@@ -70,7 +70,7 @@ class Served:
 
 @pytest.fixture(scope="session")
 def served(make_database: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """Demoville, alone on a server that runs as operators run it."""
+    """Demoville as the only city of a server that is started as operators start it."""
     folder = tmp_path_factory.mktemp("served")
     settings = Settings(
         database_url=make_database("conformance"), log_level="error", data_dir=str(folder / "data"), licence=LICENCE
@@ -104,7 +104,7 @@ def _key(platform: Platform, *, is_test: bool = False) -> str:
 
 
 def _installed(folder: Path) -> Path:
-    """A folder that holds what `pip install` of the plugin would have left: its entry point."""
+    """A folder with the entry point of the plugin, as `pip install` leaves it."""
     info = folder / "site" / f"{PLUGIN}-1.dist-info"
     info.mkdir(parents=True)
     (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {PLUGIN}\nVersion: 1\n")
@@ -115,7 +115,7 @@ def _installed(folder: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def prepared(served: Served, make_database: Callable[[str], str]) -> Iterator[Preparation]:
-    """All that a check can need."""
+    """The preparation for all checks."""
     settings = Settings(database_url=make_database("conformance_side"), post_rate="", log_level="error")
     with ExitStack() as stack:
         side = _SideServers(settings, stack)
@@ -142,17 +142,17 @@ def prepared(served: Served, make_database: Callable[[str], str]) -> Iterator[Pr
 
 
 class _SideServers:
-    """Small servers over one database, each set up in its own way; `stack` ends them."""
+    """Small servers with one database, each with its own settings; `stack` stops them."""
 
     def __init__(self, settings: Settings, stack: ExitStack) -> None:
         self.settings, self.stack = settings, stack
 
     def start(self, *cities: Jurisdiction, **changes: object) -> str:
-        """A server; its base address."""
+        """Start a server; returns its base URL."""
         return self._serve(self._app(*(cities or (build.city(),)), **changes))
 
     def several(self) -> Several:
-        """One server with four cities: two as others are, an empty one, a crowded one."""
+        """One server with four cities: two ordinary ones, an empty one, and one with over 1000 requests."""
         cities = [small_city("a"), small_city("b"), small_city("empty", services=()), small_city("crowded")]
         app = self._app(*cities)
         key = _key(platform_of(app))
@@ -165,7 +165,7 @@ class _SideServers:
         """A server whose service list fails."""
         city = build.city()
         app = self._app(city)
-        object.__setattr__(city, "services", None)  # nobody foresaw this
+        object.__setattr__(city, "services", None)  # an unexpected exception
         return self._serve(app)
 
     def _app(self, *cities: Jurisdiction, **changes: object) -> Flask:

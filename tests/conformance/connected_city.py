@@ -1,4 +1,4 @@
-"""Demoville with a back office behind it: an outside plugin, which the server under test finds by entry point."""
+"""Demoville with a back office: an external plugin, which the server under test finds by its entry point."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ WAITS = "Wait for the arborist."
 
 
 class Connected(Jurisdiction):
-    """A city that asks its back office who shall do the work, and for the ids of batch requests."""
+    """A city that asks its back office for the department of each request and for the ids of batch requests."""
 
     def department_for(self, draft: Draft) -> str | None:
-        """Nobody in particular, as long as the back office answers."""
+        """The department by the city's tables; raises if the back office does not answer."""
         _ask()
         return super().department_for(draft)
 
     def resolve(self, token: str, draft: Draft) -> Resolution:
-        """An id, but for those that say they wait."""
+        """An id, except for requests whose description says that they wait."""
         _ask()
         return Pending() if draft.description == WAITS else Accepted()
 
@@ -40,7 +40,7 @@ def renamed(city: Jurisdiction, code: str, name: str) -> Jurisdiction:
 
 
 def _outspoken(city: Jurisdiction) -> Jurisdiction:
-    """The city with all answers shown to everybody, so that the suite can read them back."""
+    """The city with all answers public, so that the suite can read them back."""
     services = (
         replace(each, attributes=tuple(replace(attribute, public=True) for attribute in each.attributes))
         for each in city.services

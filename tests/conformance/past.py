@@ -1,4 +1,4 @@
-"""What has happened in the cities before the suite comes: requests of every age and kind, made by operations."""
+"""The requests that the cities have before the suite runs: of every age and kind, made by operations."""
 
 from __future__ import annotations
 
@@ -41,23 +41,23 @@ FAR = 2**60
 
 @dataclass(frozen=True)
 class Past:
-    """Writes the past of Demoville; `now` is when the suite comes."""
+    """Writes the past of Demoville; `now` is the instant at which the suite starts."""
 
     platform: Platform
     now: datetime
 
     @property
     def city(self) -> Jurisdiction:
-        """The only one."""
+        """The only city."""
         (found,) = self.platform.registry
         return found
 
     def ago(self, days: float) -> datetime:
-        """That many days before the suite came."""
+        """The instant so many days before the suite starts."""
         return self.now - timedelta(days=days)
 
     def happen(self) -> Preparation:
-        """All of it; what the checks need to know of it."""
+        """Make all requests; returns the facts that the checks need."""
         done, waiting = self._tokens()
         self._import()
         self._dump(days=1)
@@ -86,7 +86,7 @@ class Past:
         )
 
     def _tokens(self) -> tuple[Receipt, Receipt]:
-        """Two batch requests: the worker has an id for one; the other waits."""
+        """Two batch requests. The worker has an id for one of them; the other is pending."""
         key = build.api_key(self.platform)
         receipts = [
             build.submit(self.platform, key=key, now=self.ago(days), service_code="trees", description=description)
@@ -116,7 +116,7 @@ class Past:
     def _row(
         self, number: int, service_request_id: str, service_code: str, days: float, **more: str
     ) -> dict[str, str]:
-        """A request in GeoReport's own names; its `number` sets its place apart from the others'."""
+        """A request with GeoReport's field names; its place depends on its `number`."""
         return {
             "service_request_id": service_request_id,
             "service_code": service_code,
@@ -127,7 +127,7 @@ class Past:
         } | more
 
     def _staff(self) -> tuple[str, str]:
-        """What staff did with them; the closing times of R2 and R5 as the server writes them."""
+        """Make the staff's updates; returns the closing times of R2 and R5 as the server writes them."""
         closed, commented = self.ago(11), self.ago(25)
         self._change("R2", closed, status=Status.CLOSED, note="Painted over.")
         self._change("R3", self.ago(1), note="A crew will come.")
@@ -138,7 +138,7 @@ class Past:
         return format_instant(closed), format_instant(commented)
 
     def _dump(self, days: int) -> None:
-        """What a worker left of a day, before and after staff came."""
+        """The daily dumps of a worker, made before and after the updates by staff."""
         assert make_dump(self.platform, self.city, self.ago(days))
 
     def _change(self, service_request_id: str, at: datetime, **change: Any) -> None:
@@ -146,9 +146,9 @@ class Past:
 
 
 def age(platform: Platform, seconds: float) -> None:
-    """Let time pass for the server: all that it has written down lies so much further back, and it cleans up.
+    """Let time pass for the server: move all stored instants back by this much, then run the clean-up.
 
-    Nobody can turn the clock of a process that runs; to make its past older comes to the same.
+    A test cannot change the clock of a running process. To move its past back has the same effect.
     """
     with platform.database.transaction() as connection:
         for table in metadata.sorted_tables:
@@ -163,7 +163,7 @@ def age(platform: Platform, seconds: float) -> None:
 
 
 def small_city(name: str, **changes: Any) -> Jurisdiction:
-    """One of several cities, which shares no code with another."""
+    """One of several cities; it has no service code in common with another city."""
     services = (
         Service(code=f"potholes-{name}", name=f"Potholes of {name}", department="streets"),
         Service(code=f"trees-{name}", name=f"Trees of {name}", department="parks", type=ServiceType.BATCH),
@@ -172,7 +172,7 @@ def small_city(name: str, **changes: Any) -> Jurisdiction:
 
 
 def member(settings: Settings, city: Jurisdiction, api_key: str) -> Member:
-    """A small city with a request and a token of its own."""
+    """A small city with one request and one token."""
     platform = build.platform(settings, city)
     potholes, trees = city.services
     now = utc_now()
@@ -183,7 +183,7 @@ def member(settings: Settings, city: Jurisdiction, api_key: str) -> Member:
 
 
 def crowd(settings: Settings, city: Jurisdiction, now: datetime) -> None:
-    """More requests than a list may hold."""
+    """Store more requests than a list may have."""
     platform = build.platform(settings, city)
     build.store_all(platform, _crowd(city, now))
     platform.close()

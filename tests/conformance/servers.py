@@ -1,4 +1,4 @@
-"""Servers that answer on the loopback: one as operators run it, and small ones in threads for side questions."""
+"""Servers on the loopback: one as operators run it, and small ones in threads for special settings."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ STARTS_WITHIN_S = 60.0
 
 @contextmanager
 def serve_process(environment: Mapping[str, str], log: Path) -> Iterator[str]:
-    """`open311 serve` as a process of its own; its origin. What it writes to standard error goes to `log`."""
+    """Start `open311 serve` as a process; returns its origin. Its standard error goes to `log`."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     own = {name: value for name, value in os.environ.items() if not name.startswith(("OPEN311_", "DATABASE_"))}
@@ -35,7 +35,7 @@ def serve_process(environment: Mapping[str, str], log: Path) -> Iterator[str]:
         process = subprocess.Popen(
             [sys.executable, "-m", "open311", "serve", "--port", str(port), "--workers", "1"],
             cwd=REPOSITORY,
-            env={**own, **environment, PARENT_VARIABLE: "stdin"},  # it ends with us, however we end
+            env={**own, **environment, PARENT_VARIABLE: "stdin"},  # it ends when this pipe closes
             stdin=subprocess.PIPE,
             stderr=file,
         )
@@ -62,7 +62,7 @@ class _Silent(WSGIRequestHandler):
 
 @contextmanager
 def serve_thread(app: Flask) -> Iterator[str]:
-    """An app on a port of the loopback, one call at a time; its origin."""
+    """Serve an app on a port of the loopback, one call at a time; returns its origin."""
     server = make_server("127.0.0.1", 0, app, request_handler=_Silent)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
@@ -75,14 +75,14 @@ def serve_thread(app: Flask) -> Iterator[str]:
 
 
 class TlsProxy(HTTPAdapter):
-    """Stands where the city's proxy ends TLS: calls to the https address go on in plain HTTP, and say so."""
+    """Replaces the city's proxy that terminates TLS: forwards https calls as plain HTTP with X-Forwarded-Proto."""
 
     def __init__(self, public: str, behind: str) -> None:
         super().__init__()
         self.public, self.behind = public, behind
 
     def send(self, request: requests.PreparedRequest, *args: Any, **options: Any) -> requests.Response:
-        """Pass the call on, and answer as the public address."""
+        """Forward the call; the response object has the public URL."""
         asked = request.url or ""
         inner = request.copy()
         inner.url = asked.replace(self.public, self.behind, 1)

@@ -1,4 +1,4 @@
-"""Our server does what the standard says: the suite that anybody can run, with everything prepared for it."""
+"""Our server conforms to the standard: the public conformance suite, with every preparation that it can use."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ UNCHECKED = {
 
 @pytest.fixture(scope="session")
 def report(served: Served, prepared: Preparation) -> Report:
-    """Of a run with everything prepared, in both formats."""
+    """The report of a run in both formats, with everything prepared."""
     target = Target(served.base_url, jurisdiction_id=CITY, api_key=served.api_key, writes=True, thorough=True)
     assert prepared.https_only is not None
     client = Client(Manners(rate_per_s=0))
@@ -50,7 +50,7 @@ def report(served: Served, prepared: Preparation) -> Report:
 
 
 def told(findings: list[Finding]) -> list[str]:
-    """Findings as lines to read."""
+    """Findings as readable lines."""
     return [
         f"{each.requirement.number} {each.request}: expected {each.expected}, came {each.came}{each.reason}"
         for each in findings
@@ -67,27 +67,27 @@ def test_no_requirement_of_any_level_fails(report: Report) -> None:
     assert report.formats == ("xml", "json")
 
 
-def test_nothing_goes_unchecked_but_what_we_do_not_offer(report: Report) -> None:
-    """A feature that is new here leaves UNCHECKED here and NOT_OFFERED in conftest.py."""
+def test_only_features_that_we_do_not_offer_are_unchecked(report: Report) -> None:
+    """When the server gets a feature, take it out of UNCHECKED here and of NOT_OFFERED in conftest.py."""
     assert skipped(report).keys() == UNCHECKED.keys(), skipped(report)
     assert len(report.findings) == len(requirements())
 
 
-def test_of_must_and_should_only_what_cannot_apply_goes_unchecked(report: Report) -> None:
+def test_every_must_and_should_but_c017_is_checked(report: Report) -> None:
     assert [number for number in skipped(report) if requirements()[number].level is not Level.MAY] == ["C017"]
 
 
-def test_the_suite_knows_our_server(report: Report) -> None:
+def test_the_suite_recognises_our_server(report: Report) -> None:
     assert report.dialect.name == "open311-server (this project)"
 
 
-def test_what_was_prepared_took_place(report: Report, served: Served) -> None:
-    """The access log that was looked at has the calls in it, and the back office was down for one of them."""
+def test_the_preparation_was_used(report: Report, served: Served) -> None:
+    """The access log that the suite read contains its calls, and the back office was down during one of them."""
     assert ("GET", "/open311/v2/services.json") in calls(served)
     assert "the back office is down" in served.log.read_text()
 
 
-def test_one_city_of_several_conforms_as_well(prepared: Preparation) -> None:
+def test_one_city_of_several_conforms_too(prepared: Preparation) -> None:
     several = prepared.several
     assert isinstance(several, Several)
     city = several.first
@@ -106,7 +106,7 @@ def test_one_city_of_several_conforms_as_well(prepared: Preparation) -> None:
 
 @pytest.fixture
 def judge(served: Served) -> Iterator[Callable[..., Result]]:
-    """Runs `open311 conformance` against the server, as fast as it can."""
+    """Runs `open311 conformance` against the server without a rate limit."""
 
     def invoke(*arguments: str, url: str = served.base_url) -> Result:
         return CliRunner().invoke(main, ["conformance", url, "--rate", "0", *arguments], prog_name="open311")
@@ -115,12 +115,12 @@ def judge(served: Served) -> Iterator[Callable[..., Result]]:
 
 
 def calls(served: Served) -> list[tuple[str, str]]:
-    """Method and path of each call that the server has logged, oldest first."""
+    """Method and path of each call in the server's log, oldest first."""
     lines = (json.loads(line) for line in served.log.read_text().splitlines() if line.startswith("{"))
     return [(line["method"], line["path"]) for line in lines if line["event"] == "call"]
 
 
-def test_a_filing_run_of_the_command_finds_nothing_wrong(judge: Callable[..., Result], served: Served) -> None:
+def test_a_run_with_write_finds_no_fault(judge: Callable[..., Result], served: Served) -> None:
     result = judge("--write", "--api-key", served.api_key)
     assert result.exit_code == 0, result.output
     assert "\nConforms: all " in result.output
@@ -167,17 +167,17 @@ def test_the_command_finds_a_planted_fault_in_another_server(judge: Callable[...
     assert "\nDoes not conform: " in result.output
 
 
-# --- What the runs brought to light
+# --- Faults that runs of the suite have found
 
 
 @pytest.mark.parametrize("size", [100_000, 1_048_577, 2_000_000])
 @pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded"])
-def test_a_body_that_nobody_read_does_not_cost_the_next_call(served: Served, size: int, content_type: str) -> None:
+def test_an_unread_body_does_not_break_the_next_call(served: Served, size: int, content_type: str) -> None:
     with requests.Session() as session:
         for _ in range(10):
             refused = session.post(
                 f"{served.base_url}/requests.json", b"a=".ljust(size, b"x"), headers={"Content-Type": content_type}
             )
             assert refused.status_code in (403, 413, 415)
-            # Not a GET, which requests would send again on a new connection.
+            # Not a GET, because `requests` repeats a failed GET on a new connection.
             assert session.post(f"{served.base_url}/requests.json").status_code == 403

@@ -49,7 +49,7 @@ def check(refuse_unknown: bool = False, accept_labels: bool = False, **sent: lis
         ("PLATE", ["  ABC 123 "], ("ABC 123",)),
     ],
 )
-def test_good_answers_are_stored(code: str, sent: list[str], stored: tuple[str, ...]) -> None:
+def test_valid_answers_are_stored(code: str, sent: list[str], stored: tuple[str, ...]) -> None:
     assert check(**{code: sent}) == ({code: stored}, [])
 
 
@@ -70,40 +70,40 @@ def test_good_answers_are_stored(code: str, sent: list[str], stored: tuple[str, 
         ("NOTE", ["x" * 4001], "NOTE is longer than 4000 characters; shorten it."),
     ],
 )
-def test_a_bad_answer_is_told_in_a_sentence_that_starts_with_its_code(
+def test_an_invalid_answer_is_reported_in_a_sentence_with_its_code_first(
     code: str, sent: list[str], sentence: str
 ) -> None:
     assert check(**{code: sent}) == ({}, [sentence])
 
 
-def test_each_bad_key_of_a_list_is_a_problem_of_its_own() -> None:
+def test_each_unknown_key_of_a_list_is_a_separate_problem() -> None:
     _, problems = check(TAGS=["a", "nope", "never"])
     assert [problem.partition(" is ")[0] for problem in problems] == ["TAGS 'nope'", "TAGS 'never'"]
 
 
-def test_a_bad_datetime_says_which_form_to_send() -> None:
+def test_the_error_for_a_bad_datetime_shows_the_right_form() -> None:
     _, (problem,) = check(SEEN=["yesterday"])
     assert problem.startswith("SEEN 'yesterday' is not a date and time; send it as 2026-")
 
 
 @pytest.mark.requirement("C135")
-def test_a_text_that_asks_nothing_is_neither_required_nor_stored() -> None:
+def test_an_informational_text_is_neither_required_nor_stored() -> None:
     assert check() == ({}, [])
     assert check(INFO=["I read it"]) == ({}, [])
 
 
 @pytest.mark.requirement("C136")
-def test_an_unknown_code_is_ignored_unless_the_operator_refuses_it() -> None:
+def test_an_unknown_code_is_ignored_or_refused_by_setting() -> None:
     assert check(NOPE=["1"]) == ({}, [])
     assert check(refuse_unknown=True, NOPE=["1"]) == ({}, ["NOPE is not an attribute of graffiti; leave it out."])
 
 
-def test_a_values_name_stands_for_its_key_where_the_operator_wants_it() -> None:
+def test_the_name_of_a_value_is_read_as_its_key_if_the_setting_allows_it() -> None:
     assert check(accept_labels=True, SURFACE=["Metal sheet"]) == ({"SURFACE": ("metal",)}, [])
     assert check(accept_labels=True, TAGS=["A", "a", "B"]) == ({"TAGS": ("a", "b")}, [])
 
 
-def test_answers_come_in_the_definitions_order() -> None:
+def test_answers_have_the_order_of_the_definition() -> None:
     policy = AnswerPolicy(zone=ZoneInfo("UTC"))
     answers, _ = check_answers(GRAFFITI, {"PLATE": ["1"], "HEIGHT": ["2"], "SURFACE": ["brick"]}, policy)
     assert answers == (Answer("SURFACE", ("brick",)), Answer("HEIGHT", ("2",)), Answer("PLATE", ("1",)))

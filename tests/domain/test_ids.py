@@ -21,7 +21,7 @@ AT = datetime(2026, 2, 1, tzinfo=UTC)
         ("{number:02}", 12345, "12345"),
     ],
 )
-def test_a_pattern_makes_the_id(pattern: str, number: int, found: str) -> None:
+def test_an_id_is_made_by_the_pattern(pattern: str, number: int, found: str) -> None:
     assert check_pattern(pattern) == ""
     assert format_id(pattern, number, AT) == found
 
@@ -37,18 +37,18 @@ def test_a_pattern_makes_the_id(pattern: str, number: int, found: str) -> None:
         ("{number:>8}", "letters, digits"),
     ],
 )
-def test_a_bad_pattern_is_told_why(pattern: str, word: str) -> None:
+def test_a_bad_pattern_is_refused_with_the_reason(pattern: str, word: str) -> None:
     assert word in check_pattern(pattern)
 
 
 @given(st.integers(1, 10**12), st.integers(1, 10**12))
-def test_two_numbers_never_get_the_same_id(one: int, other: int) -> None:
+def test_different_numbers_get_different_ids(one: int, other: int) -> None:
     ids = {format_id("SR{yy}-{number:08}", number, AT) for number in (one, other)}
     assert len(ids) == len({one, other})
 
 
 @pytest.mark.parametrize("make", [new_token, new_api_key])
-def test_secrets_are_long_different_and_safe_in_a_url(make: object) -> None:
+def test_secrets_are_long_unique_and_url_safe(make: object) -> None:
     made = {make() for _ in range(100)}  # type: ignore[operator]
     assert len(made) == 100
     assert all(re.fullmatch(r"[A-Za-z0-9_-]{32,}", secret) for secret in made)

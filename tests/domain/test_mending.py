@@ -1,4 +1,4 @@
-"""What is done about dirty rows, a rule a test."""
+"""Mending of dirty rows; a test for each rule."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def refusal(**changes: Any) -> str:
     return str(caught.value)
 
 
-def test_a_clean_row_needs_no_mending() -> None:
+def test_a_clean_row_is_not_mended() -> None:
     found = mended(updated="2026-04-04T10:00:00Z", lat="40.7", long="-74.0", description=" A hole. ")
     assert found.mended == ()
     assert found.requested_at == OPENED
@@ -56,7 +56,7 @@ def test_a_clean_row_needs_no_mending() -> None:
     assert found.description == "A hole."
 
 
-def test_a_time_without_zone_is_the_citys_a_time_with_one_keeps_it() -> None:
+def test_a_time_without_zone_is_in_the_citys_zone_and_a_zone_is_kept() -> None:
     assert mended(requested="2026-01-03 14:10").requested_at == datetime(2026, 1, 3, 19, 10, tzinfo=UTC)
     assert mended(requested="2026-01-03T14:10:00.999Z").requested_at == datetime(2026, 1, 3, 14, 10, tzinfo=UTC)
 
@@ -76,66 +76,66 @@ def test_a_time_without_zone_is_the_citys_a_time_with_one_keeps_it() -> None:
         ({"requested": "9" * 5_000}, "requested_datetime: '999999"),
     ],
 )
-def test_what_would_have_to_be_invented_is_refused(changes: dict[str, Any], words: str) -> None:
+def test_a_row_without_an_essential_value_is_refused(changes: dict[str, Any], words: str) -> None:
     assert refusal(**changes).startswith(words)
 
 
-def test_an_id_is_kept_letter_for_letter() -> None:
+def test_an_id_is_kept_unchanged() -> None:
     for identifier in ("0012", "101001366957", "4fbd/40b2, x", "1e5", "9" * 200, "ß-Ω"):
         assert mended(service_request_id=identifier).service_request_id == identifier
 
 
-def test_closed_before_opened_is_closed_when_opened() -> None:
+def test_a_closing_time_before_the_opening_becomes_the_opening_time() -> None:
     found = mended(status="Closed", closed="2026-04-01T09:00:00")
     assert found.mended == (Mending.CLOSED_BEFORE_OPENED,)
     assert found.updated_at == OPENED
 
 
-def test_updated_before_created_is_updated_when_created() -> None:
+def test_an_update_time_before_the_opening_becomes_the_opening_time() -> None:
     found = mended(updated="2026-04-02T23:00:00")
     assert found.mended == (Mending.UPDATED_BEFORE_OPENED,)
     assert found.updated_at == found.changed_at == OPENED
 
 
 @pytest.mark.parametrize("day", ["2026-04-03T00:00:00", "2026-04-03"])
-def test_a_day_written_as_a_time_is_told_apart_from_a_wrong_time(day: str) -> None:
+def test_a_date_without_time_of_day_is_not_reported_as_a_wrong_time(day: str) -> None:
     assert mended(updated=day).mended == (Mending.DAY_ONLY,)
     assert mended(updated=day).updated_at == OPENED
 
 
 @pytest.mark.parametrize("year", ["1900", "2100"])
-def test_a_closing_date_of_1900_or_2100_means_none(year: str) -> None:
+def test_a_closing_date_of_1900_or_2100_counts_as_absent(year: str) -> None:
     found = mended(status="Closed", closed=f"{year}-01-01", updated="2026-04-05T08:00:00Z")
     assert found.mended == (Mending.IMPOSSIBLE_DATE,)
     assert found.status is Status.CLOSED
     assert found.updated_at == datetime(2026, 4, 5, 8, tzinfo=UTC)
 
 
-def test_a_closing_date_closes_nothing_that_says_it_is_open() -> None:
+def test_a_closing_date_does_not_close_an_open_request() -> None:
     found = mended(status="Pending", closed="2026-04-05T08:00:00Z", updated="2026-04-04T08:00:00Z")
     assert found.mended == (Mending.CLOSING_OF_OPEN,)
     assert found.status is Status.OPEN
     assert found.updated_at == datetime(2026, 4, 5, 8, tzinfo=UTC)
 
 
-def test_the_closing_time_is_what_updated_shows_and_the_last_change_is_kept() -> None:
+def test_updated_at_is_the_closing_time_and_changed_at_the_last_change() -> None:
     found = mended(status="Closed", closed="2026-04-05T08:00:00Z", updated="2026-05-01T00:00:00Z")
     assert found.updated_at == datetime(2026, 4, 5, 8, tzinfo=UTC)
     assert found.changed_at == datetime(2026, 5, 1, tzinfo=UTC)
 
 
-def test_closed_without_any_later_time_is_closed_when_opened() -> None:
+def test_a_closed_request_without_a_later_time_is_closed_at_its_opening() -> None:
     found = mended(status="closed")
     assert found.mended == (Mending.CLOSED_UNDATED,)
     assert found.updated_at == OPENED
 
 
-def test_an_update_that_cannot_be_read_is_left_out() -> None:
+def test_an_unreadable_update_time_is_dropped() -> None:
     assert mended(updated="soon").mended == (Mending.UNREADABLE_DATE,)
     assert mended(updated="soon").updated_at == OPENED
 
 
-def test_a_promise_must_lie_between_the_opening_and_twenty_years_on() -> None:
+def test_an_expected_time_is_between_the_opening_and_20_years_later() -> None:
     assert mended(expected="2026-07-15").expected_at == datetime(2026, 7, 15, 4, tzinfo=UTC)
     for impossible in ("1900-01-01", "2026-04-01", "2100-01-01"):
         found = mended(expected=impossible)
@@ -145,19 +145,19 @@ def test_a_promise_must_lie_between_the_opening_and_twenty_years_on() -> None:
 @pytest.mark.parametrize(
     "word", ["Open", "OPEN", "In Progress", "in_progress", "Unspecified", "Email Sent", " new "]
 )
-def test_open_in_any_citys_words(word: str) -> None:
+def test_every_citys_words_for_open_are_read(word: str) -> None:
     assert (mended(status=word).status, mended(status=word).mended) == (Status.OPEN, ())
 
 
 @pytest.mark.parametrize(
     "word", ["Closed", "CLOSED", "Completed", "Cancelled", "closed - duplicate", "no_further_action"]
 )
-def test_closed_in_any_citys_words(word: str) -> None:
+def test_every_citys_words_for_closed_are_read(word: str) -> None:
     assert mended(status=word, updated="2026-04-04").status is Status.CLOSED
 
 
 @pytest.mark.parametrize("word", ["", "BROOKLYN"])
-def test_an_unknown_status_goes_by_the_closing_date(word: str) -> None:
+def test_an_unknown_status_is_decided_by_the_closing_date(word: str) -> None:
     assert mended(status=word).status is Status.OPEN
     assert mended(status=word, closed="2026-04-05").status is Status.CLOSED
     assert mended(status=word).mended == (Mending.UNKNOWN_STATUS,)
@@ -175,35 +175,37 @@ def test_an_unknown_status_goes_by_the_closing_date(word: str) -> None:
         ("95", "100", None, (Mending.BAD_POINT,)),
         ("-74.0", "40.7", (-74.0, 40.7), (Mending.SWAPPED_POINT,)),
         ("51.5", "0", (0.0, 51.5), ()),
-        ("12.5", "40.7", (40.7, 12.5), ()),  # outside, whichever way round
+        ("12.5", "40.7", (40.7, 12.5), ()),  # outside in either order
         (" 40.70 ", "-74.0", (-74.0, 40.7), ()),
     ],
 )
-def test_coordinates(lat: str, long: str, point: tuple[float, float] | None, kinds: tuple[Mending, ...]) -> None:
+def test_swapped_and_invalid_coordinates_are_mended(
+    lat: str, long: str, point: tuple[float, float] | None, kinds: tuple[Mending, ...]
+) -> None:
     found = mended(lat=lat, long=long, address="1 Main St")
     assert (found.place.point, found.mended) == (point, kinds)
     assert found.place.address == "1 Main St"
 
 
-def test_coordinates_off_the_earth_are_swapped_without_a_boundary_too() -> None:
+def test_coordinates_out_of_range_are_swapped_also_without_a_boundary() -> None:
     found = mend(row(lat="-122.4", long="37.8"), zone=NEW_YORK, now=NOW, covers=lambda long, lat: True)
     assert found.place.point == (-122.4, 37.8)
 
 
-def test_long_texts_are_cut_to_the_limit_and_say_so() -> None:
+def test_long_texts_are_cut_to_the_limit_and_reported() -> None:
     assert mended(description="x" * LIMIT).description == "x" * LIMIT
     found = mended(description="x" * (LIMIT + 1))
     assert found.description == "x" * (LIMIT - 1) + "…"
     assert found.mended == (Mending.CUT_TEXT,)
 
 
-def test_what_xml_cannot_carry_is_taken_out() -> None:
+def test_characters_forbidden_in_xml_are_removed() -> None:
     found = mended(description="a\x00b\x0bc\r\nd", address="1 Main\x1f St")
     assert (found.description, found.place.address) == ("abc\nd", "1 Main St")
     assert found.mended == (Mending.CONTROL_CHARACTERS,)
 
 
-def test_bytes_that_were_not_utf8_are_read_as_windows_meant_them() -> None:
+def test_bytes_that_are_not_utf8_are_read_as_windows_1252() -> None:
     found = mended(status_notes=b"Transportation\x92s caf\xe9".decode("utf-8", "surrogateescape"))
     assert found.status_notes == "Transportation’s café"
     assert found.mended == (Mending.WRONG_ENCODING,)

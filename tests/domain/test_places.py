@@ -11,14 +11,14 @@ from schemas.values import parse_degrees
 
 
 @pytest.mark.requirement("C117")
-def test_zero_is_a_coordinate() -> None:
+def test_zero_is_a_valid_coordinate() -> None:
     place, problems = read_place(lat="0", long="0")
     assert problems == []
     assert place.has_point
     assert place.point == (0.0, 0.0)
 
 
-def test_a_place_is_kept_in_every_way_it_was_sent() -> None:
+def test_a_place_keeps_point_address_and_address_id() -> None:
     place, problems = read_place(lat="60.5", long="-25.25", address="5 Mill Lane", address_id="A-7")
     assert problems == []
     assert place == Place(lat=60.5, long=-25.25, address="5 Mill Lane", address_id="A-7")
@@ -46,7 +46,7 @@ def test_an_address_alone_is_a_place_without_a_point(way: dict[str, str]) -> Non
         ({"lat": "91", "long": "181", "address": "5 Mill Lane"}, ["lat", "long"]),
     ],
 )
-def test_each_thing_wrong_with_a_place_is_named(sent: dict[str, str], fields: list[str]) -> None:
+def test_each_problem_of_a_place_is_named(sent: dict[str, str], fields: list[str]) -> None:
     _, problems = read_place(**sent)
     assert [problem.field for problem in problems] == fields
 
@@ -63,17 +63,17 @@ def test_decimal_degrees_are_read(text: str, degrees: float) -> None:
     "text",
     ["abc", "60,5", "NaN", "inf", "1e1", "0x10", "60 N", "60°", "٦٠", "1_0", "--1", "", ".", "90.0000001", "-91"],
 )
-def test_other_text_is_no_latitude(text: str) -> None:
+def test_invalid_text_is_refused_as_latitude(text: str) -> None:
     with pytest.raises(ValueError, match="send"):
         parse_degrees("lat", text)
 
 
-def test_a_numeral_of_absurd_length_is_refused_without_repeating_it() -> None:
+def test_a_very_long_number_is_refused_and_not_quoted() -> None:
     with pytest.raises(ValueError, match="not a number") as caught:
         parse_degrees("long", "1" * 100_000)
     assert len(str(caught.value)) < 200
 
 
 @given(st.decimals(-180, 180, places=9))
-def test_nine_decimals_survive(degrees: Decimal) -> None:
+def test_nine_decimals_are_kept(degrees: Decimal) -> None:
     assert Decimal(f"{parse_degrees('long', f'{degrees:f}'):.9f}") == degrees

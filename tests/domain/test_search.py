@@ -11,7 +11,7 @@ from open311.domain.search import WINDOW, Box, Circle, Window, box_around, halve
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
-# The earth's smallest radius of curvature: on a ball of this size a distance spans the most degrees.
+# The earth's smallest radius of curvature. On a sphere of this radius, a distance spans the most degrees.
 SMALLEST_RADIUS_M = 6_335_439.0
 
 
@@ -20,33 +20,33 @@ def ago(days: float) -> datetime:
 
 
 @pytest.mark.requirement("C184")
-def test_without_dates_the_last_90_days_count() -> None:
+def test_without_dates_the_window_is_the_last_90_days() -> None:
     assert requested_window(None, None, NOW, "refuse") == (Window(ago(90), None), [])
 
 
 @pytest.mark.requirement("C204")
-def test_a_start_alone_reaches_90_days_on() -> None:
+def test_a_start_alone_gives_a_window_of_90_days() -> None:
     assert requested_window(ago(200), None, NOW, "refuse") == (Window(ago(200), ago(110)), [])
 
 
-def test_a_start_alone_is_cut_at_now() -> None:
+def test_the_window_of_a_start_alone_ends_now_at_the_latest() -> None:
     assert requested_window(ago(20), None, NOW, "refuse") == (Window(ago(20), NOW), [])
 
 
-def test_a_start_to_come_finds_nothing_and_is_no_error() -> None:
+def test_a_start_in_the_future_finds_nothing_and_is_no_error() -> None:
     window, problems = requested_window(ago(-20), None, NOW, "refuse")
     assert problems == []
     assert window == Window(ago(-20), ago(-20))
 
 
 @pytest.mark.requirement("C205")
-def test_an_end_alone_reaches_90_days_back() -> None:
+def test_an_end_alone_gives_a_window_of_90_days() -> None:
     assert requested_window(None, ago(200), NOW, "refuse") == (Window(ago(290), ago(200)), [])
 
 
 @pytest.mark.requirement("C202")
 @pytest.mark.parametrize("policy", ["refuse", "clamp", "allow"])
-def test_exactly_90_days_are_fine_under_every_policy(policy: str) -> None:
+def test_exactly_90_days_are_accepted_under_every_policy(policy: str) -> None:
     assert requested_window(ago(90), NOW, NOW, policy) == (Window(ago(90), NOW), [])  # type: ignore[arg-type]
 
 
@@ -59,7 +59,7 @@ def test_91_days_are_refused_cut_or_allowed() -> None:
     assert requested_window(ago(91), NOW, NOW, "allow") == (Window(ago(91), NOW), [])
 
 
-def test_where_any_span_is_allowed_a_lone_bound_is_open_ended() -> None:
+def test_a_single_bound_is_open_ended_if_any_span_is_allowed() -> None:
     assert requested_window(ago(200), None, NOW, "allow") == (Window(ago(200), None), [])
     assert requested_window(None, ago(200), NOW, "allow") == (Window(None, ago(200)), [])
     assert requested_window(None, None, NOW, "allow") == (Window(ago(90), None), [])
@@ -88,7 +88,7 @@ def test_any_two_dates_give_a_window_or_a_problem(
 
 
 def on_rim(circle: Circle, bearing: float) -> tuple[float, float]:
-    """The (long, lat) at the circle's rim, on a ball so small that the earth's rim lies within."""
+    """The (long, lat) of a point on the circle, on a sphere so small that the earth's circle lies inside."""
     reach, lat = circle.radius_m / SMALLEST_RADIUS_M, radians(circle.lat)
     rim = asin(max(-1.0, min(1.0, sin(lat) * cos(reach) + cos(lat) * sin(reach) * cos(bearing))))
     turn = atan2(sin(bearing) * sin(reach) * cos(lat), cos(reach) - sin(lat) * sin(rim))
@@ -118,14 +118,14 @@ CIRCLES = st.builds(
 @example(Circle(0.0, 89.55, 50_000.0), 1.5)
 @example(Circle(10.0, -90.0, 1.0), 0.0)
 @example(Circle(10.0, 89.0, 50_000.0), 1.1)
-def test_the_box_around_a_circle_holds_all_of_it(circle: Circle, bearing: float) -> None:
+def test_the_box_around_a_circle_contains_the_whole_circle(circle: Circle, bearing: float) -> None:
     box = box_around(circle)
     assert holds(box, *on_rim(circle, bearing))
     assert holds(box, circle.long, circle.lat)
 
 
 @given(CIRCLES)
-def test_the_box_around_a_circle_stays_within_the_map(circle: Circle) -> None:
+def test_the_box_around_a_circle_has_valid_coordinates(circle: Circle) -> None:
     for half in halves(box_around(circle)):
         assert -180 <= half.west <= half.east <= 180
         assert -90 <= half.south <= half.north <= 90
@@ -139,6 +139,6 @@ def test_far_from_the_poles_the_box_is_not_much_larger_than_the_circle(circle: C
     assert width <= 2 * reach / cos(radians(min(89.0, abs(circle.lat) + reach))) + 1e-9
 
 
-def test_a_box_across_the_antimeridian_is_two() -> None:
+def test_a_box_across_the_antimeridian_becomes_two_boxes() -> None:
     assert halves(Box(179.0, -1.0, -179.0, 1.0)) == (Box(179.0, -1.0, 180.0, 1.0), Box(-180.0, -1.0, -179.0, 1.0))
     assert halves(Box(1.0, 2.0, 3.0, 4.0)) == (Box(1.0, 2.0, 3.0, 4.0),)

@@ -12,7 +12,7 @@ ANY_TEXT = st.text(st.characters())
 
 @pytest.mark.requirement("C027")
 @given(ANY_TEXT)
-def test_cleaned_text_is_what_an_xml_parser_reads_back(text: str) -> None:
+def test_an_xml_parser_reads_back_cleaned_text_unchanged(text: str) -> None:
     element = etree.Element("description")
     element.text = clean_text(text)
     assert etree.fromstring(etree.tostring(element, encoding="UTF-8")).text in (clean_text(text), None)
@@ -20,7 +20,7 @@ def test_cleaned_text_is_what_an_xml_parser_reads_back(text: str) -> None:
 
 
 @given(ANY_TEXT)
-def test_cleaning_twice_changes_nothing_more(text: str) -> None:
+def test_cleaning_is_idempotent(text: str) -> None:
     assert clean_text(clean_text(text)) == clean_text(text)
 
 
@@ -34,11 +34,11 @@ def test_cleaning_twice_changes_nothing_more(text: str) -> None:
         ("é ☂ 🌳 \x85 \u2028 \x7f", "é ☂ 🌳 \x85 \u2028 \x7f"),
     ],
 )
-def test_only_what_xml_forbids_is_taken_out(text: str, cleaned: str) -> None:
+def test_only_characters_forbidden_in_xml_are_removed(text: str, cleaned: str) -> None:
     assert clean_text(text) == cleaned
 
 
-def test_a_line_break_of_any_kind_makes_two_lines() -> None:
+def test_text_with_any_line_break_is_not_a_single_line() -> None:
     assert is_single_line("one line, with a\ttab")
     assert not is_single_line("one\ntwo")
     assert not is_single_line("one\rtwo")

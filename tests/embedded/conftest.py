@@ -1,7 +1,7 @@
 """Folders for clusters.
 
-Not `tmp_path`, which is closed to other users: when the tests run as root, the server's user could not reach a
-cluster in it, and its data would go elsewhere. The name has a blank, as the folder of a clone may have.
+Not `tmp_path`, which other users cannot enter. If the tests run as root, the server's user could not reach a
+cluster in it, and the data would be put elsewhere. The name has a space, as the folder of a clone may have.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import pytest
 
 @contextmanager
 def open_folder() -> Iterator[Path]:
-    """A folder that every user can pass through, removed at the end."""
+    """A folder that every user can enter; removed at the end."""
     path = Path(tempfile.mkdtemp(prefix="open311 test "))
     path.chmod(0o755)
     yield path

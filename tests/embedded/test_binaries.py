@@ -1,4 +1,4 @@
-"""Finding PostgreSQL on a machine, and installing it there."""
+"""Finding and installing PostgreSQL."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from open311.errors import Misconfigured
 
 
 def fake_programs(bin_dir: Path, *, with_postgis: bool) -> Path:
-    """A folder that looks like a PostgreSQL's."""
+    """A folder of fake programs that looks like PostgreSQL's."""
     share_dir = bin_dir.parent / "share"
     (share_dir / "extension").mkdir(parents=True)
     if with_postgis:
@@ -25,7 +25,7 @@ def fake_programs(bin_dir: Path, *, with_postgis: bool) -> Path:
 
 @pytest.fixture
 def bare_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Debian's folder on a machine without any PostgreSQL, and no program in PATH."""
+    """Debian's folder for PostgreSQL, empty, with no program in PATH."""
     monkeypatch.setattr(binaries, "DEBIAN_ROOT", tmp_path / "debian")
     monkeypatch.setattr(binaries, "HOMEBREW_ROOTS", ())
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
@@ -33,7 +33,7 @@ def bare_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "debian"
 
 
-def test_the_newest_postgresql_with_postgis_is_taken(bare_machine: Path) -> None:
+def test_the_newest_postgresql_with_postgis_is_used(bare_machine: Path) -> None:
     assert find_binaries() is None
     nine = fake_programs(bare_machine / "9.6" / "bin", with_postgis=True)
     assert find_binaries() == nine
@@ -42,7 +42,7 @@ def test_the_newest_postgresql_with_postgis_is_taken(bare_machine: Path) -> None
     assert find_binaries() == fourteen
 
 
-def test_pg_bindir_comes_first_and_must_be_right(bare_machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pg_bindir_is_preferred_and_must_be_valid(bare_machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     own = fake_programs(bare_machine / "own" / "bin", with_postgis=True)
     monkeypatch.setenv("PG_BINDIR", str(own))
     assert find_binaries() == own
@@ -51,7 +51,7 @@ def test_pg_bindir_comes_first_and_must_be_right(bare_machine: Path, monkeypatch
         find_binaries()
 
 
-def test_without_postgis_one_message_names_every_way_out(bare_machine: Path, folder: Path) -> None:
+def test_without_postgis_one_message_names_every_cure(bare_machine: Path, folder: Path) -> None:
     said: list[str] = []
     for attempt in (lambda: install_binaries(said.append), Cluster(folder / "pg").hold):
         with pytest.raises(Misconfigured) as caught:
@@ -62,7 +62,7 @@ def test_without_postgis_one_message_names_every_way_out(bare_machine: Path, fol
 
 
 @pytest.mark.parametrize("works", [True, False])
-def test_apt_is_tried_as_root_and_its_last_words_are_shown(
+def test_apt_is_tried_as_root_and_its_error_output_is_shown(
     bare_machine: Path, monkeypatch: pytest.MonkeyPatch, works: bool
 ) -> None:
     programs = bare_machine.parent / "bin"

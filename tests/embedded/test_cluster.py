@@ -47,7 +47,7 @@ with Cluster(Path(sys.argv[1]), durable=False) as cluster:
     print("still up:", cluster.has_database("postgres"))
 """
 
-# The imports come before setuid: the packages may lie in a folder that an ordinary user cannot read.
+# The imports come before setuid, because an ordinary user may not be able to read the packages' folder.
 ORDINARY_USER = """
 import os, sys
 from pathlib import Path
@@ -76,7 +76,7 @@ def cluster() -> Iterator[Cluster]:
 
 @pytest.fixture(scope="module")
 def stopped() -> Iterator[Path]:
-    """The home of a cluster that was created and stopped; a copy of it is faster than another initdb."""
+    """The home of a cluster that was created and stopped. To copy it is faster than another initdb."""
     with open_folder() as path:
         with Cluster(path / "pg", durable=False):
             pass
@@ -84,13 +84,13 @@ def stopped() -> Iterator[Path]:
 
 
 def copied(home: Path, target: Path) -> Path:
-    """A copy with the same owners, as somebody copies a whole clone with `cp -a`."""
+    """A copy with the same owners, as `cp -a` of a whole clone makes it."""
     subprocess.run(["cp", "-a", str(home), str(target)], check=True, timeout=WAIT_S)
     return target
 
 
 def ask(cluster: Cluster, statement: str, database: str = "postgres") -> Any:
-    """Run and commit a statement; the first value of its first row, None when it gives no rows."""
+    """Run and commit a statement; returns the first value of its first row, None if there are no rows."""
     with (
         closing(psycopg2.connect(cluster.dsn(database))) as connection,
         connection,
@@ -112,7 +112,7 @@ def postmaster(home: Path) -> int:
 
 
 def start_holder(home: Path) -> subprocess.Popen[str]:
-    """Another process that holds the cluster until its input ends, in a process group of its own."""
+    """Start another process that holds the cluster until its input ends, in its own process group."""
     return subprocess.Popen(
         [sys.executable, "-c", HOLDER, str(home)],
         stdin=subprocess.PIPE,
@@ -127,7 +127,7 @@ def kill_holder(holder: subprocess.Popen[str]) -> None:
     holder.communicate(timeout=WAIT_S)
 
 
-# What a caller gets
+# Access
 
 
 def test_sqlalchemy_psycopg2_and_psycopg3_reach_postgis_below_a_path_with_blanks(cluster: Cluster) -> None:
@@ -183,14 +183,14 @@ def test_a_database_name_may_have_any_characters(cluster: Cluster) -> None:
     cluster.drop_database(name)
 
 
-def test_there_is_no_port_and_no_other_user_can_connect(cluster: Cluster) -> None:
+def test_the_cluster_has_no_port_and_refuses_other_users(cluster: Cluster) -> None:
     sockets = Path(psycopg2.extensions.parse_dsn(cluster.dsn("town"))["host"])
     assert sockets.stat().st_mode & 0o077 == 0
     assert (cluster.home / "data").stat().st_mode & 0o077 == 0
     assert ask(cluster, "SHOW listen_addresses") == ""
 
 
-def test_only_the_cluster_for_tests_gives_up_durability(cluster: Cluster, stopped: Path, folder: Path) -> None:
+def test_only_the_cluster_for_tests_is_not_durable(cluster: Cluster, stopped: Path, folder: Path) -> None:
     assert ask(cluster, "SHOW fsync") == "off"
     with Cluster(copied(stopped, folder / "pg")) as durable:
         assert [ask(durable, f"SHOW {name}") for name in ("fsync", "full_page_writes", "jit")] == [
@@ -200,12 +200,12 @@ def test_only_the_cluster_for_tests_gives_up_durability(cluster: Cluster, stoppe
         ]
 
 
-def test_a_cluster_has_the_settings_that_it_was_given(stopped: Path, folder: Path) -> None:
+def test_a_cluster_has_the_given_settings(stopped: Path, folder: Path) -> None:
     with Cluster(copied(stopped, folder / "pg"), durable=False, settings={"shared_buffers": "32MB"}) as cluster:
         assert ask(cluster, "SHOW shared_buffers") == "32MB"
 
 
-# Who keeps it running
+# Holders, which keep the server running
 
 
 def test_the_last_holder_to_release_stops_the_server(stopped: Path, folder: Path) -> None:
@@ -228,11 +228,11 @@ def test_a_killed_holder_neither_stops_the_server_nor_keeps_it_running(stopped: 
     with Cluster(home, durable=False) as other:
         kill_holder(first)
         assert is_up(other)
-    # If the server had inherited the killed holder's lock, this holder would not have been the last one.
+    # If the server inherited the lock of the killed holder, this holder would not be the last one.
     assert not is_up(other)
 
 
-def test_processes_that_start_at_once_share_one_server(folder: Path) -> None:
+def test_processes_started_at_once_share_one_server(folder: Path) -> None:
     home = folder / "pg"
     holders = [start_holder(home) for _ in range(4)]
     for holder in holders:
@@ -246,23 +246,23 @@ def test_processes_that_start_at_once_share_one_server(folder: Path) -> None:
     assert not is_up(cluster)
 
 
-def test_a_fork_does_not_release_for_its_parent(stopped: Path, folder: Path) -> None:
+def test_the_end_of_a_forked_child_does_not_release_the_parents_hold(stopped: Path, folder: Path) -> None:
     command = [sys.executable, "-c", FORKING_HOLDER, str(copied(stopped, folder / "pg"))]
     done = subprocess.run(command, capture_output=True, text=True, timeout=WAIT_S)
     assert done.stdout == "still up: True\n", done.stderr
 
 
-# What it survives
+# Crashes, copies, odd folders
 
 
-def test_kill_9_of_the_whole_server_loses_nothing_committed(stopped: Path, folder: Path) -> None:
+def test_kill_9_of_the_whole_server_loses_no_committed_data(stopped: Path, folder: Path) -> None:
     home = copied(stopped, folder / "pg")
     with Cluster(home) as cluster:
         cluster.create_database("town", template="template0")
         ask(cluster, "CREATE TABLE kept AS SELECT generate_series(1, 1000) AS n", "town")
         family = ask(cluster, "SELECT array_agg(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
         for pid in (postmaster(home), *family):
-            with contextlib.suppress(ProcessLookupError):  # the others end when the postmaster is dead
+            with contextlib.suppress(ProcessLookupError):  # the other processes end after the postmaster
                 os.kill(pid, signal.SIGKILL)
         cluster.ensure_running()
         assert ask(cluster, "SELECT count(*) FROM kept", "town") == 1000
@@ -286,7 +286,7 @@ def test_kill_9_of_holder_and_postmaster_is_repaired_by_the_next_holder(stopped:
 def test_a_folder_copied_from_a_running_clone_becomes_a_cluster_of_its_own(
     cluster: Cluster, stopped: Path, folder: Path
 ) -> None:
-    """Its postmaster.pid names a living server of the same user, as it can after a reboot."""
+    """Its postmaster.pid names a running server of the same user. That can also happen after a reboot."""
     home = copied(stopped, folder / "pg")
     shutil.copy(cluster.home / "data" / "postmaster.pid", home / "data" / "postmaster.pid")
     with Cluster(home, durable=False) as copy:
@@ -294,7 +294,7 @@ def test_a_folder_copied_from_a_running_clone_becomes_a_cluster_of_its_own(
         assert cluster.has_database("town")
 
 
-def test_an_interrupted_creation_is_done_again(folder: Path) -> None:
+def test_an_interrupted_creation_is_repeated(folder: Path) -> None:
     home = folder / "pg"
     first = start_holder(home)
     until(lambda: list(home.glob("data.*.tmp")), "a creation that is under way")
@@ -305,7 +305,7 @@ def test_an_interrupted_creation_is_done_again(folder: Path) -> None:
         assert not list(home.glob("data.*.tmp"))
 
 
-def test_a_path_too_long_for_a_socket_gets_a_short_one(stopped: Path, folder: Path) -> None:
+def test_a_path_too_long_for_a_socket_uses_a_short_socket_path(stopped: Path, folder: Path) -> None:
     deep = folder / ("d" * 60) / ("e" * 60)
     deep.mkdir(parents=True)
     with Cluster(copied(stopped, deep / "pg"), durable=False) as cluster:
@@ -316,7 +316,7 @@ def test_a_path_too_long_for_a_socket_gets_a_short_one(stopped: Path, folder: Pa
     sockets.rmdir()
 
 
-def test_a_path_may_have_characters_that_libpq_or_sqlalchemy_splits_at(stopped: Path, folder: Path) -> None:
+def test_a_path_can_contain_separators_of_libpq_and_sqlalchemy(stopped: Path, folder: Path) -> None:
     with Cluster(copied(stopped, folder / "a,b:c'd\"e$f é"), durable=False) as cluster:
         engine = sqlalchemy.create_engine(cluster.url("postgres"))
         with engine.connect() as connection:
@@ -325,7 +325,7 @@ def test_a_path_may_have_characters_that_libpq_or_sqlalchemy_splits_at(stopped: 
     Path(psycopg2.extensions.parse_dsn(cluster.dsn("postgres"))["host"]).rmdir()
 
 
-def test_below_a_closed_folder_the_data_lies_elsewhere(folder: Path) -> None:
+def test_the_data_of_a_clone_in_an_inaccessible_folder_is_elsewhere(folder: Path) -> None:
     folder.chmod(0o700)
     with Cluster(folder / "pg", durable=False) as cluster:
         assert is_up(cluster)
@@ -335,14 +335,14 @@ def test_below_a_closed_folder_the_data_lies_elsewhere(folder: Path) -> None:
     if AS_ROOT:
         elsewhere = Path(note.read_text().strip())
         assert (elsewhere / "home").read_text().strip() == str(folder / "pg")
-        # A copied clone must not run on the original's data.
+        # A copied clone must not use the data of the original.
         copy = copied(folder / "pg", folder / "copy")
         assert Cluster(copy).dsn("postgres") != cluster.dsn("postgres")
         shutil.rmtree((copy / "elsewhere").read_text().strip())
         shutil.rmtree(elsewhere)
 
 
-def test_an_ordinary_user_has_a_cluster_too(folder: Path) -> None:
+def test_an_ordinary_user_can_have_a_cluster(folder: Path) -> None:
     if AS_ROOT:
         os.chown(folder, 65534, 65534)
     command = [sys.executable, "-c", ORDINARY_USER, str(folder / "pg")]

@@ -1,4 +1,4 @@
-"""GeoJSON, CSV, Atom, NDJSON, Bulk and GeoParquet say what JSON says, read by libraries that are not ours."""
+"""GeoJSON, CSV, Atom, NDJSON, Bulk and GeoParquet have the same data as JSON, as read by other libraries."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ EXTRAS = st.builds(
 
 
 def item(request: PublicRequest, extras: Extras | None = None) -> bytes:
-    """A request as lists have it, with its extensions if there are any."""
+    """A request as an item of a list, with its extensions if it has any."""
     empty = Extras(extended_attributes=ExtendedAttributes())
     rendition = render_request(request, extras or empty)
     body = rendition.json.encode()
@@ -127,7 +127,7 @@ few = settings(max_examples=20)
 
 
 def table(body: bytes) -> list[dict[str, str]]:
-    """CSV by Python's own reader, strictly, with CRLF at the end of each line."""
+    """CSV read by Python's csv module in strict mode, with CRLF at the end of each line."""
     text = body.decode()
     reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
     rows = list(reader)
@@ -137,12 +137,12 @@ def table(body: bytes) -> list[dict[str, str]]:
 
 
 def undone(text: str) -> str:
-    """What stood in a cell before it was made harmless."""
+    """The text of a cell before it was escaped against formulas."""
     return text[1:] if re.match(r"'+[=+\-@\t\r\n＝＋－＠]", text) else text
 
 
 def flat(data: dict[str, Any]) -> dict[str, Any]:
-    """An item with an object's fields beside its own, as a table has them."""
+    """An item with the fields of its objects moved up to its own, as in a table."""
     found: dict[str, Any] = {}
     for name, value in data.items():
         if isinstance(value, dict):
@@ -153,7 +153,7 @@ def flat(data: dict[str, Any]) -> dict[str, Any]:
 
 
 def cell_value(text: str, like: Any) -> Any:
-    """A cell as the value it stands for."""
+    """The value that a cell represents."""
     if isinstance(like, list):
         return json.loads(text)
     if isinstance(like, float):
@@ -163,7 +163,7 @@ def cell_value(text: str, like: Any) -> Any:
 
 @few
 @given(ITEMS)
-def test_csv_says_what_json_says(items: list[bytes]) -> None:
+def test_csv_has_the_data_of_json(items: list[bytes]) -> None:
     rows = table(whole(CsvWriter(csv_columns(EXTENSIONS)), items))
     assert len(rows) == len(items)
     for row, expected in zip(rows, map(flat, map(json.loads, items)), strict=True):
@@ -182,25 +182,25 @@ def test_no_cell_of_the_spreadsheet_csv_is_a_formula(items: list[bytes]) -> None
 
 
 @pytest.mark.parametrize("text", NASTY)
-def test_what_was_made_harmless_can_be_undone(text: str) -> None:
+def test_escaping_against_formulas_is_reversible(text: str) -> None:
     (row,) = table(whole(CsvWriter(csv_columns()), [item(build.service_request(description=text))]))
     assert undone(row["description"]) == clean_text(text)
 
 
-def test_numbers_are_plain_decimals_whatever_their_sign() -> None:
+def test_positive_and_negative_numbers_are_plain_decimals() -> None:
     place = Place(lat=-0.00001, long=-179.5)
     (row,) = table(whole(CsvWriter(csv_columns()), [item(build.service_request(place=place))]))
     assert (row["lat"], row["long"]) == ("-0.00001", "-179.5")
 
 
-def test_no_requests_are_a_header_alone() -> None:
+def test_csv_without_requests_has_only_a_header() -> None:
     body = whole(CsvWriter(csv_columns()), [])
     assert body.decode() == ",".join(shape.name for shape in shape_of(ServiceRequestSchema).columns) + "\r\n"
 
 
 @few
 @given(ITEMS)
-def test_ndjson_says_what_json_says(items: list[bytes]) -> None:
+def test_ndjson_has_the_data_of_json(items: list[bytes]) -> None:
     lines = whole(NdjsonWriter(), items).decode().split("\n")
     assert lines.pop() == ""
     assert [json.loads(line) for line in lines] == [json.loads(text) for text in items]
@@ -208,7 +208,7 @@ def test_ndjson_says_what_json_says(items: list[bytes]) -> None:
 
 @few
 @given(ITEMS)
-def test_geojson_says_what_json_says(items: list[bytes]) -> None:
+def test_geojson_has_the_data_of_json(items: list[bytes]) -> None:
     body = json.loads(whole(GeoJsonWriter(), items))
     assert body.keys() == {"type", "features"}
     assert body["type"] == "FeatureCollection"
@@ -225,13 +225,13 @@ def test_geojson_says_what_json_says(items: list[bytes]) -> None:
 
 
 def elements(node: etree._Element) -> Any:
-    """An element's children as JSON has them: text, or objects, or lists."""
+    """The children of an element as JSON values: text, objects or lists."""
     return {etree.QName(child).localname: child for child in node}
 
 
 @few
 @given(ITEMS)
-def test_atom_says_what_json_says(items: list[bytes]) -> None:
+def test_atom_has_the_data_of_json(items: list[bytes]) -> None:
     feed = etree.fromstring(write_atom(FEED, items))
     assert feed.tag == "{http://www.w3.org/2005/Atom}feed"
     entries = feed.findall("a:entry", ATOM)
@@ -260,7 +260,7 @@ def test_atom_says_what_json_says(items: list[bytes]) -> None:
         assert [node.text or "" for node in inner["areas"]] == expected["extended_attributes"]["areas"]
 
 
-def test_a_feed_reader_understands_the_feed() -> None:
+def test_feedparser_reads_the_atom_feed() -> None:
     items = [
         item(build.service_request(service_request_id="a/b ü", description="<b>Öl</b> & more")),
         item(
@@ -298,13 +298,13 @@ def test_a_feed_reader_understands_the_feed() -> None:
 
 
 @pytest.mark.parametrize("jurisdiction_id", ["city.example", "City Ünïon", "..", "a,b:c/d"])
-def test_every_city_mints_tags_by_rfc_4151(jurisdiction_id: str) -> None:
+def test_tags_of_every_city_follow_rfc_4151(jurisdiction_id: str) -> None:
     found = tag(jurisdiction_id, "requests", "1 2")
     assert re.fullmatch(r"tag:[a-z0-9]([a-z0-9.-]*[a-z0-9])?,\d{4}:[A-Za-z0-9._~%/-]+", found)
     assert found != tag(jurisdiction_id, "requests", "1", "2")
 
 
-def test_an_empty_feed_is_a_feed() -> None:
+def test_an_empty_atom_feed_is_valid() -> None:
     read = feedparser.parse(write_atom(FEED, []))
     assert not read.bozo
     assert (read.entries, read.feed.updated) == ([], "1970-01-01T00:00:00Z")
@@ -317,7 +317,7 @@ def test_an_empty_feed_is_a_feed() -> None:
 @few
 @given(ITEMS)
 @example([item(build.service_request(description="=cmd()"))])
-def test_bulk_says_in_three_formats_what_json_says(items: list[bytes]) -> None:
+def test_bulk_has_the_data_of_json_in_three_formats(items: list[bytes]) -> None:
     rows = table(whole(bulk_writer(BulkFormat.CSV), build.bulk_lines(items)))
     in_json = json.loads(whole(bulk_writer(BulkFormat.JSON), items))
     in_xml = etree.fromstring(whole(bulk_writer(BulkFormat.XML), items))
@@ -339,7 +339,7 @@ def test_bulk_says_in_three_formats_what_json_says(items: list[bytes]) -> None:
 @pytest.mark.parametrize(
     ("word", "shown"), [("assigned", "assigned"), ("", "Closed"), ("in work", "Closed"), ("a\u2028b", "Closed")]
 )
-def test_the_status_of_bulk_is_one_word(word: str, shown: str) -> None:
+def test_the_status_description_of_bulk_is_one_word(word: str, shown: str) -> None:
     extras = Extras(extended_attributes=ExtendedAttributes(detailed_status=word, channel="phone"))
     text = item(build.service_request(status=Status.CLOSED), extras)
     (row,) = table(whole(bulk_writer(BulkFormat.CSV), build.bulk_lines([text])))
@@ -355,7 +355,7 @@ def parquet(items: Sequence[bytes], batch: int = 1_000) -> pyarrow.parquet.Parqu
 
 
 def as_json(value: Any) -> Any:
-    """A value of Arrow's as JSON has it."""
+    """An Arrow value as a JSON value."""
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
     return value
@@ -363,7 +363,7 @@ def as_json(value: Any) -> Any:
 
 @few
 @given(ITEMS)
-def test_geoparquet_says_what_json_says(items: list[bytes]) -> None:
+def test_geoparquet_has_the_data_of_json(items: list[bytes]) -> None:
     rows = parquet(items).read().to_pylist()
     for row, expected in zip(rows, map(flat, map(json.loads, items)), strict=True):
         wkb = row.pop("geometry")
@@ -376,7 +376,7 @@ def test_geoparquet_says_what_json_says(items: list[bytes]) -> None:
             assert (point.geom_type, point.x, point.y) == ("Point", expected["long"], expected["lat"])
 
 
-def test_the_metadata_is_that_of_geoparquet_1_1() -> None:
+def test_the_metadata_follows_geoparquet_1_1() -> None:
     places = [Place(lat=60.5, long=-24.5), Place(), Place(lat=-10.0, long=30.25)]
     file = parquet([item(build.service_request(place=place)) for place in places])
     geo = json.loads(file.metadata.metadata[b"geo"])
@@ -396,7 +396,7 @@ def test_the_metadata_is_that_of_geoparquet_1_1() -> None:
 
 @few
 @given(ITEMS)
-def test_the_validator_finds_every_geoparquet_conformant(items: list[bytes]) -> None:
+def test_the_validator_accepts_every_geoparquet(items: list[bytes]) -> None:
     report = geoparquet_validator.check_bytes("requests", b"".join(in_pieces(GeoParquetWriter(), [items])))
     statuses = {outcome["id"]: outcome["status"] for outcome in report["outcomes"]}
     assert geoparquet_validator.failed(report, "core") == []
@@ -410,13 +410,13 @@ def test_the_validator_finds_a_planted_fault() -> None:
     assert geoparquet_validator.failed(geoparquet_validator.check_bytes("faulty", faulty), "core")
 
 
-def test_no_requests_are_a_valid_geoparquet_without_a_box() -> None:
+def test_geoparquet_without_requests_is_valid_and_has_no_box() -> None:
     file = parquet([])
     assert file.metadata.num_rows == 0
     assert "bbox" not in json.loads(file.metadata.metadata[b"geo"])["columns"]["geometry"]
 
 
-def test_row_groups_are_written_as_they_fill_up() -> None:
+def test_a_row_group_is_written_as_soon_as_it_is_full() -> None:
     one = item(build.service_request())
     writer = GeoParquetWriter()
     assert writer.begin() == b"PAR1"
@@ -425,7 +425,7 @@ def test_row_groups_are_written_as_they_fill_up() -> None:
     writer.end()
 
 
-def test_instants_before_1970_and_far_ahead_survive() -> None:
+def test_instants_before_1970_and_far_in_the_future_are_kept() -> None:
     old, new = datetime(1901, 2, 3, 4, 5, 6, tzinfo=UTC), datetime(2250, 1, 1, tzinfo=UTC) + timedelta(seconds=1)
     (row,) = parquet([item(build.service_request(requested_at=old, expected_at=new))]).read().to_pylist()
     assert (row["requested_datetime"], row["expected_datetime"]) == (old, new)

@@ -1,4 +1,4 @@
-"""The compiled renderer against its contract: the schemas' own dump, and XML against JSON."""
+"""The compiled renderer gives the same output as the schemas' dump, and XML has the same data as JSON."""
 
 from __future__ import annotations
 
@@ -53,12 +53,12 @@ def requests(text: st.SearchStrategy[str]) -> st.SearchStrategy[PublicRequest]:
 
 
 def rendered(request: PublicRequest) -> Rendition:
-    """A request's rendition, with nothing to add to it."""
+    """The rendition of a request without extensions."""
     return render_request(request, Extras(extended_attributes=ExtendedAttributes()))
 
 
 @given(requests(CLEAN_TEXT))
-def test_the_renderer_says_what_the_schema_dumps(request: PublicRequest) -> None:
+def test_the_renderer_gives_the_output_of_the_schemas_dump(request: PublicRequest) -> None:
     dumped = dict(ServiceRequestSchema().dump(request))
     plain = shape_of(ServiceRequestSchema).plain(request)
     assert plain == dumped
@@ -81,7 +81,7 @@ def test_any_text_gives_two_well_formed_documents_with_the_same_data(found: list
 
 @given(st.floats(-180, 180))
 @pytest.mark.requirement("C227")
-def test_a_coordinate_is_a_plain_decimal_alike_in_both_formats(degrees: float) -> None:
+def test_a_coordinate_is_the_same_plain_decimal_in_both_formats(degrees: float) -> None:
     request = build.service_request(place=Place(lat=0.0, long=degrees))
     rendition = rendered(request)
     text = etree.fromstring(rendition.xml).findtext("long") or ""
@@ -121,21 +121,21 @@ def test_an_unset_field_is_null_in_json_and_empty_in_xml() -> None:
         (TokenSchema, TokenState(token="t", service_request_id="7"), set()),
     ],
 )
-def test_id_and_token_are_left_out_where_there_is_none(schema: Any, value: Any, absent: set[str]) -> None:
+def test_a_missing_id_or_token_is_left_out(schema: Any, value: Any, absent: set[str]) -> None:
     plain = shape_of(schema).plain(value)
     assert set(schema().fields) - set(plain) == absent
     xml = document(shape_of(schema), [plain], XML).decode()
     assert not any(f"<{name}" in xml for name in absent)
 
 
-def test_an_empty_list_is_an_empty_root_or_brackets() -> None:
+def test_an_empty_list_is_an_empty_root_in_xml_and_brackets_in_json() -> None:
     assert document(shape_of(ServiceSchema), [], JSON) == b"[]"
     assert document(shape_of(ServiceSchema), [], XML).endswith(b"<services/>")
     assert join_items(shape_of(ServiceRequestSchema), [], XML).endswith(b"?>\n<service_requests/>")
 
 
 @given(st.lists(ANY_TEXT.filter(lambda text: clean_text(text).strip()), min_size=1, max_size=3))
-def test_whatever_an_error_quotes_its_body_keeps_the_standards_shape(texts: list[str]) -> None:
+def test_an_error_that_quotes_any_text_has_the_standards_shape(texts: list[str]) -> None:
     rows = [{"code": 400, "description": clean_text(text)} for text in texts]
     for output in (JSON, XML):
         body = document(shape_of(ErrorSchema), rows, output)

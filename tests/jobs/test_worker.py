@@ -1,4 +1,4 @@
-"""The worker as it runs in production: real jobs, real processes, some of which die."""
+"""The worker as in production: real jobs and real processes, some of which are killed."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def post_to(app: Flask, service_code: str = "trees", **headers: str) -> Any:
 
 
 @pytest.mark.parametrize("format", ["json", "xml"])
-def test_a_worker_exchanges_a_token_for_an_id_that_can_be_read(
+def test_a_worker_resolves_a_token_to_a_readable_id(
     client: FlaskClient, post: Post, settings: Settings, format: str
 ) -> None:
     token = post(service_code="trees", lat=60.1718, long=24.9414).json[0]["token"]
@@ -68,7 +68,7 @@ def test_a_worker_exchanges_a_token_for_an_id_that_can_be_read(
 
 
 def run_worker(settings: Settings) -> subprocess.CompletedProcess[str]:
-    """`open311 worker --once` as a process of its own."""
+    """Run `open311 worker --once` as a separate process."""
     command = [*WORKER, "--once"]
     return subprocess.run(
         command, env=environment(settings), capture_output=True, text=True, timeout=60, check=False
@@ -86,7 +86,7 @@ def environment(settings: Settings) -> dict[str, str]:
     }
 
 
-def test_a_worker_dispatches_beside_its_jobs_until_it_is_told_to_stop(
+def test_a_worker_dispatches_changes_and_runs_jobs_until_it_is_stopped(
     client: FlaskClient, platform: Platform, post: Post, settings: Settings
 ) -> None:
     with subprocess.Popen(WORKER, env=environment(settings)) as worker:
@@ -113,7 +113,7 @@ with dispatching(platform):
 """
 
 
-def test_a_worker_whose_database_is_gone_ends() -> None:
+def test_a_worker_ends_if_its_database_is_gone() -> None:
     ended = subprocess.run(
         [sys.executable, "-c", GONE],
         env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
@@ -124,8 +124,8 @@ def test_a_worker_whose_database_is_gone_ends() -> None:
     assert ended.returncode == -signal.SIGTERM
 
 
-class Unreliable(Jurisdiction):
-    """A back office that does not answer the first time it is asked."""
+class FailsOnce(Jurisdiction):
+    """A back office that fails on the first call."""
 
     def resolve(self, token: str, draft: Draft) -> Accepted:
         if token not in asked:
@@ -137,8 +137,8 @@ class Unreliable(Jurisdiction):
 asked: set[str] = set()
 
 
-def test_a_back_office_that_is_down_is_asked_again(make_app: MakeApp) -> None:
-    app = make_app(build.city(Unreliable))
+def test_a_job_is_retried_after_the_back_office_was_down(make_app: MakeApp) -> None:
+    app = make_app(build.city(FailsOnce))
     platform = platform_of(app)
     token = post_to(app).json[0]["token"]
     work(platform)
@@ -152,7 +152,7 @@ def test_a_back_office_that_is_down_is_asked_again(make_app: MakeApp) -> None:
     assert "service_request_id" in app.test_client().get(f"{BASE}/tokens/{token}.json").json[0]
 
 
-# --- All or nothing
+# --- Transactions
 
 
 def test_a_post_that_fails_at_commit_stores_no_request_no_token_and_no_job(make_app: MakeApp) -> None:
@@ -202,7 +202,7 @@ make_worker(platform, libpq_dsn(settings.sqlalchemy_url)).run_worker(wait=False)
 """
 
 
-def test_the_job_of_a_killed_worker_is_done_by_another(make_app: MakeApp, settings: Settings) -> None:
+def test_another_worker_does_the_job_of_a_killed_one(make_app: MakeApp, settings: Settings) -> None:
     app = make_app(build.city())
     platform = platform_of(app)
     token = post_to(app).json[0]["token"]
@@ -216,7 +216,7 @@ def test_the_job_of_a_killed_worker_is_done_by_another(make_app: MakeApp, settin
     assert killed.returncode == -signal.SIGKILL
     assert statuses(platform) == ["doing"]
 
-    # No heartbeat for a minute; then the task that looks for such jobs.
+    # Make the last heartbeat a minute old, then run the task that looks for such jobs.
     sql(platform, "UPDATE procrastinate_workers SET last_heartbeat = last_heartbeat - interval '1 minute'")
     with platform.database.transaction() as connection:
         platform.queue.defer(connection, Task.RETRY_STALLED, timestamp=0)
@@ -227,7 +227,7 @@ def test_the_job_of_a_killed_worker_is_done_by_another(make_app: MakeApp, settin
     assert len(app.test_client().get(f"{BASE}/requests/{found['service_request_id']}.json").json) == 1
 
 
-def test_the_job_of_a_living_worker_is_not_taken_from_it(make_app: MakeApp) -> None:
+def test_the_job_of_a_running_worker_is_not_given_to_another(make_app: MakeApp) -> None:
     app = make_app(build.city())
     platform = platform_of(app)
     post_to(app)
@@ -272,7 +272,7 @@ def test_a_renamed_department_is_shown_by_its_new_name(make_app: MakeApp) -> Non
 # --- Housekeeping
 
 
-def test_keys_of_repeatable_posts_are_forgotten_after_a_day(make_app: MakeApp) -> None:
+def test_idempotency_keys_are_deleted_after_a_day(make_app: MakeApp) -> None:
     platform = platform_of(make_app(build.city()))
     key = build.api_key(platform)
     first = build.submit(platform, key=key, client_request_id="once")
@@ -282,7 +282,7 @@ def test_keys_of_repeatable_posts_are_forgotten_after_a_day(make_app: MakeApp) -
     assert build.submit(platform, key=key, client_request_id="once") != first
 
 
-def test_the_hourly_job_cleans_up(make_app: MakeApp) -> None:
+def test_the_hourly_job_deletes_old_rows(make_app: MakeApp) -> None:
     platform = platform_of(make_app(build.city()))
     build.submit(platform, client_request_id="long ago")
     with platform.database.transaction() as connection:

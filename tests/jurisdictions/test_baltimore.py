@@ -38,29 +38,29 @@ def route(code: str, **answers: str) -> Route:
     return jurisdiction.route(Draft(service=service, place=Place(lat=39.2909, long=-76.6105), answers=given))
 
 
-def test_it_keeps_the_contract() -> None:
+def test_check_jurisdiction_finds_no_fault() -> None:
     check_jurisdiction(jurisdiction)
 
 
-def test_identity() -> None:
+def test_id_time_zone_and_request_ids() -> None:
     assert jurisdiction.id == "baltimorecity.gov"
     assert jurisdiction.time_zone == "America/New_York"
     assert jurisdiction.new_id(72082, datetime(2026, 3, 1, tzinfo=UTC)) == "26-00072082"
 
 
-def test_the_catalogue_is_whole() -> None:
+def test_the_catalogue_is_complete() -> None:
     assert len(jurisdiction.services) == 175
     assert len(jurisdiction.departments) == 18
     assert len(jurisdiction.aliases) == 1
 
 
-def test_the_prefixes_are_the_departments() -> None:
+def test_each_prefix_is_a_department() -> None:
     assert Counter(service.code.split("-")[0] for service in jurisdiction.services) == TYPES_BY_PREFIX
     assert {department.code for department in jurisdiction.departments} == set(TYPES_BY_PREFIX)
 
 
 @pytest.mark.parametrize("code", [service.code for service in jurisdiction.services])
-def test_a_type_goes_to_the_department_of_its_prefix(code: str) -> None:
+def test_a_service_is_routed_by_its_prefix(code: str) -> None:
     decided = route(code)
     assert decided.department == code.split("-")[0]
     assert not decided.is_triage
@@ -80,7 +80,7 @@ def test_a_type_goes_to_the_department_of_its_prefix(code: str) -> None:
         ("WW-Surface Repair TRM-Curb Repair", "Department of Public Works - Water and Wastewater"),
     ],
 )
-def test_departments_have_proper_names(code: str, department: str) -> None:
+def test_departments_have_full_names(code: str, department: str) -> None:
     assert jurisdiction.department(route(code).department).name == department
 
 
@@ -93,7 +93,7 @@ def test_departments_have_proper_names(code: str, department: str) -> None:
         ("TRM-Sandbag Pick Up", "Sandbag Pick Up (Street Maintenance)"),
     ],
 )
-def test_names_do_without_the_prefix(code: str, name: str) -> None:
+def test_names_of_services_have_no_prefix(code: str, name: str) -> None:
     service = jurisdiction.service(code)
     assert service
     assert service.name == name
@@ -103,7 +103,7 @@ def test_no_two_services_have_the_same_name() -> None:
     assert len({service.name for service in jurisdiction.services}) == len(jurisdiction.services)
 
 
-def test_the_straight_apostrophe_finds_the_curly_one() -> None:
+def test_a_code_with_a_straight_apostrophe_finds_the_curly_one() -> None:
     service = jurisdiction.service("SW-Clean Up (Mayor's Fall Cleanup)")
     assert service
     assert service.code == "SW-Clean Up (Mayor\N{RIGHT SINGLE QUOTATION MARK}s Fall Cleanup)"

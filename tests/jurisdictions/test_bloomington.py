@@ -15,11 +15,11 @@ def route(name: str) -> Route:
     return jurisdiction.route(Draft(service=BY_NAME[name], place=Place(lat=39.165, long=-86.526)))
 
 
-def test_it_keeps_the_contract() -> None:
+def test_check_jurisdiction_finds_no_fault() -> None:
     check_jurisdiction(jurisdiction)
 
 
-def test_the_catalogue_is_whole() -> None:
+def test_the_catalogue_is_complete() -> None:
     groups = Counter(service.group for service in jurisdiction.services)
     assert groups == {
         "Most Popular": 4,
@@ -40,7 +40,7 @@ def test_the_catalogue_is_whole() -> None:
         ("4f8c6cf4b1fe2c890a000000", "Brain Monitor"),
     ],
 )
-def test_a_code_is_the_hex_code_of_ureport(code: str, name: str) -> None:
+def test_service_codes_are_the_hex_codes_of_ureport(code: str, name: str) -> None:
     service = jurisdiction.service(code)
     assert service
     assert service.name == name
@@ -67,7 +67,7 @@ def test_a_service_goes_to_its_department(name: str, department: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["City Performance", "Noise", "Taxi Complaints", "Other"])
-def test_what_no_record_assigns_goes_to_triage(name: str) -> None:
+def test_services_without_an_assigned_department_go_to_triage(name: str) -> None:
     assert route(name) == Route(department="UREPORT", reason="triage", is_triage=True)
 
 

@@ -9,7 +9,7 @@ from open311.plugins import Answer, Draft, Place, Route
 from open311.plugins.testing import check_jurisdiction
 
 LITTER = "155a5e9b-8c3a-4279-bbab-f6bba6ddb0d0"
-# What the city itself redirected in 2017.
+# The codes that the city redirected in 2017.
 REDIRECTS = {
     "4f38920fe75084437f000188": "RODENTACT",
     "4f38920fe75084437f00019c": "ABNDBIKE",
@@ -58,23 +58,23 @@ def route(code: str, **answers: str) -> Route:
     return jurisdiction.route(Draft(service=service, place=Place(lat=42.3604, long=-71.0579), answers=given))
 
 
-def test_it_keeps_the_contract() -> None:
+def test_check_jurisdiction_finds_no_fault() -> None:
     check_jurisdiction(jurisdiction)
 
 
-def test_identity() -> None:
+def test_id_time_zone_and_request_ids() -> None:
     assert jurisdiction.id == "cityofboston.gov"
     assert jurisdiction.time_zone == "America/New_York"
     assert jurisdiction.new_id(4143000, datetime(2026, 3, 1, tzinfo=UTC)) == "101004143000"
 
 
-def test_the_catalogue_is_whole() -> None:
+def test_the_catalogue_is_complete() -> None:
     assert len(jurisdiction.services) == 126
     assert len(jurisdiction.departments) == 31
     assert len(jurisdiction.aliases) == 46
 
 
-def test_the_118_short_codes_of_2018_are_there() -> None:
+def test_the_118_short_codes_of_2018_are_served() -> None:
     short = [service for service in jurisdiction.services if service.code.isalnum() and service.code.isupper()]
     assert len(short) == 118
     assert [service.code for service in short if not service.department] == ["GENGRAFFITI"]
@@ -82,7 +82,7 @@ def test_the_118_short_codes_of_2018_are_there() -> None:
 
 
 @pytest.mark.parametrize("code", [service.code for service in jurisdiction.services])
-def test_every_listed_code_has_a_department_or_goes_to_triage_on_purpose(code: str) -> None:
+def test_a_service_goes_to_its_department_or_to_triage(code: str) -> None:
     service = jurisdiction.service(code)
     assert service
     decided = route(code)
@@ -122,7 +122,7 @@ def test_a_service_goes_to_its_department(code: str, department: str) -> None:
         ("", "COB_MAYOR_CALLCTR"),
     ],
 )
-def test_graffiti_depends_on_what_was_painted(surface: str, department: str) -> None:
+def test_graffiti_is_routed_by_the_painted_object(surface: str, department: str) -> None:
     answers = {"SURFACE": surface} if surface else {}
     assert route("GENGRAFFITI", **answers).department == department
 
@@ -138,21 +138,21 @@ def test_an_older_or_newer_code_leads_to_the_service(retired: str, living: str) 
     assert service.code == living
 
 
-def test_conditional_questions_need_no_answer() -> None:
+def test_conditional_questions_are_optional() -> None:
     service = jurisdiction.service("MTRECYDBI")
     assert service
     assert len(service.attributes) == 18
     assert [attribute.code for attribute in service.attributes if attribute.required] == ["SR-MTRECYDBI1"]
 
 
-def test_what_the_city_only_shows_takes_no_answer() -> None:
+def test_informational_texts_take_no_answer() -> None:
     service = jurisdiction.service("MTRECYDBI")
     assert service
     shown = [attribute.code for attribute in service.attributes if not attribute.variable]
     assert shown == ["TRSHHHITMS", "BRLS-BGS", "BRSH-BNDLES", "IFYESTRSH"]
 
 
-def test_keys_stay_as_the_city_has_them_and_names_are_tidy() -> None:
+def test_keys_are_unchanged_and_names_are_tidied() -> None:
     service = jurisdiction.service("CEMTRYMAIN")
     assert service
     [needs, cemetery] = service.attributes

@@ -8,7 +8,7 @@ from jurisdictions.chicago import jurisdiction
 from open311.plugins import Answer, Draft, Place, Route, ServiceType
 from open311.plugins.testing import check_jurisdiction
 
-# The owner that most requests of a type ended with, March 2026.
+# The owner of most requests of a type when they were closed, March 2026.
 OWNERS: dict[str, tuple[str, ...]] = {
     "BACP": (
         "Business Complaints",
@@ -132,17 +132,17 @@ def route(code: str, **answers: str) -> Route:
     return jurisdiction.route(Draft(service=service, place=Place(lat=41.8838, long=-87.632), answers=given))
 
 
-def test_it_keeps_the_contract() -> None:
+def test_check_jurisdiction_finds_no_fault() -> None:
     check_jurisdiction(jurisdiction)
 
 
-def test_identity() -> None:
+def test_id_time_zone_and_request_ids() -> None:
     assert jurisdiction.id == "cityofchicago.org"
     assert jurisdiction.time_zone == "America/Chicago"
     assert jurisdiction.new_id(42, datetime(2026, 3, 1, tzinfo=UTC)) == "SR26-00000042"
 
 
-def test_the_catalogue_is_whole() -> None:
+def test_the_catalogue_is_complete() -> None:
     assert len(jurisdiction.services) == 191
     assert len(jurisdiction.departments) == 14
     assert len(jurisdiction.aliases) == 1
@@ -153,7 +153,7 @@ def test_the_owner_table_has_94_rows() -> None:
 
 
 @pytest.mark.parametrize(("department", "name"), [(code, name) for code, names in OWNERS.items() for name in names])
-def test_a_type_goes_to_its_attested_owner(department: str, name: str) -> None:
+def test_a_service_goes_to_its_recorded_owner(department: str, name: str) -> None:
     [service] = [service for service in jurisdiction.services if service.name == name]
     decided = route(service.code)
     assert decided.department == department
@@ -171,13 +171,13 @@ def test_a_type_goes_to_its_attested_owner(department: str, name: str) -> None:
         ("CHA Miscellaneous", "OUTSIDE"),
     ],
 )
-def test_a_plain_name_is_routed_without_a_row_in_the_table(name: str, department: str) -> None:
+def test_a_service_without_a_row_in_the_owner_table_has_a_department(name: str, department: str) -> None:
     [service] = [service for service in jurisdiction.services if service.name == name]
     assert route(service.code).department == department
 
 
 @pytest.mark.parametrize("name", ["Police Miscellaneous", "Shelter Request", "Wire Down", "Red Light Camera"])
-def test_what_nobody_attests_goes_to_311_city_services(name: str) -> None:
+def test_services_without_a_recorded_owner_go_to_311_city_services(name: str) -> None:
     [service] = [service for service in jurisdiction.services if service.name == name]
     decided = route(service.code)
     assert decided.is_triage
@@ -185,7 +185,7 @@ def test_what_nobody_attests_goes_to_311_city_services(name: str) -> None:
 
 
 @pytest.mark.parametrize("code", [service.code for service in jurisdiction.services])
-def test_every_listed_code_has_a_department_or_goes_to_triage_on_purpose(code: str) -> None:
+def test_a_service_goes_to_its_department_or_to_triage(code: str) -> None:
     service = jurisdiction.service(code)
     assert service
     decided = route(code)
@@ -197,11 +197,11 @@ def test_the_city_answers_with_a_token() -> None:
     assert {service.type for service in jurisdiction.services} == {ServiceType.BATCH}
 
 
-def test_all_lamps_out_is_the_same_as_one_lamp_out_now() -> None:
+def test_the_code_for_all_lamps_out_is_an_alias_of_one_lamp_out() -> None:
     assert jurisdiction.service("4fd3bd3de750846c530000b9") == jurisdiction.service("4ffa9f2d6018277d400000c8")
 
 
-def test_an_abandoned_vehicle_asks_for_the_plate_but_never_for_a_phone() -> None:
+def test_an_abandoned_vehicle_asks_for_the_plate_and_not_for_a_phone() -> None:
     service = jurisdiction.service("4ffa4c69601827691b000018")
     assert service
     required = {attribute.code for attribute in service.attributes if attribute.required}
@@ -217,7 +217,7 @@ def test_an_abandoned_vehicle_asks_for_the_plate_but_never_for_a_phone() -> None
         ("4ffa9f2d6018277d400000c8", "ISTHELI2", ["COMPLETE", "ONOFF"]),
     ],
 )
-def test_attested_keys(code: str, attribute: str, keys: list[str]) -> None:
+def test_recorded_attributes_have_their_recorded_keys(code: str, attribute: str, keys: list[str]) -> None:
     service = jurisdiction.service(code)
     assert service
     assert [(item.code, [value.key for value in item.values]) for item in service.attributes] == [(attribute, keys)]

@@ -28,11 +28,11 @@ def route(code: str, place: Place = CENTRE, **answers: str) -> Route:
     return jurisdiction.route(Draft(service=service(code), place=place, answers=given))
 
 
-def test_it_keeps_the_contract() -> None:
+def test_check_jurisdiction_finds_no_fault() -> None:
     check_jurisdiction(jurisdiction)
 
 
-def test_the_conformance_suite_finds_its_services() -> None:
+def test_it_has_the_services_that_the_conformance_suite_uses() -> None:
     types = {item.code: item.type for item in jurisdiction.services}
     assert jurisdiction.id == "city.example"
     assert types["potholes"] is types["graffiti"] is ServiceType.REALTIME
@@ -52,14 +52,14 @@ def test_the_conformance_suite_finds_its_services() -> None:
         ("PLATE", Datatype.STRING, set()),
     ],
 )
-def test_graffiti_asks_what_the_conformance_suite_answers(code: str, datatype: Datatype, keys: set[str]) -> None:
+def test_graffiti_has_the_attributes_that_the_suite_answers(code: str, datatype: Datatype, keys: set[str]) -> None:
     found = attribute(code, of="graffiti")
     assert found.datatype is datatype
     assert found.required is (code == "SURFACE")
     assert keys <= {value.key for value in found.values}
 
 
-def test_it_shows_all_there_is_to_show() -> None:
+def test_it_uses_every_feature_of_a_catalogue() -> None:
     attributes = [item for service in jurisdiction.services for item in service.attributes]
     assert {item.datatype for item in attributes} == set(Datatype)
     assert {item.type for item in jurisdiction.services} == set(ServiceType)
@@ -87,7 +87,7 @@ def test_a_service_goes_to_its_department(code: str, department: str) -> None:
 
 
 @pytest.mark.parametrize("code", ["potholes", "Street:Lights & Poles"])
-def test_the_port_mends_its_own_ground(code: str) -> None:
+def test_services_in_the_harbour_go_to_the_port(code: str) -> None:
     assert route(code, HARBOUR).department == "port"
     assert route(code, CENTRE).department == "streets"
     assert route(code, Place(address="5 Mill Lane")).department == "streets"
@@ -102,7 +102,7 @@ def test_the_port_mends_its_own_ground(code: str) -> None:
         ("a/b", "KIND", "bicycle", "cleaning"),
     ],
 )
-def test_an_answer_decides_who_comes(code: str, question: str, answer: str, department: str) -> None:
+def test_an_answer_decides_the_department(code: str, question: str, answer: str, department: str) -> None:
     assert route(code, **{question: answer}).department == department
 
 
@@ -115,11 +115,11 @@ def test_an_answer_decides_who_comes(code: str, question: str, answer: str, depa
         ("lamp", "Street:Lights & Poles"),
     ],
 )
-def test_a_retired_code_leads_to_its_heir(retired: str, living: str) -> None:
+def test_a_retired_code_is_an_alias_of_its_successor(retired: str, living: str) -> None:
     assert service(retired) is service(living)
 
 
-def test_ids_bear_the_year() -> None:
+def test_ids_contain_the_year() -> None:
     assert jurisdiction.new_id(8841, datetime(2026, 2, 1, tzinfo=UTC)) == "2026-0008841"
 
 
@@ -134,13 +134,13 @@ def test_ids_bear_the_year() -> None:
         (Place(lat=0.0, long=0.0), False),
     ],
 )
-def test_the_boundary_holds_the_city_and_nothing_else(place: Place, inside: bool) -> None:
+def test_the_boundary_contains_only_the_city(place: Place, inside: bool) -> None:
     assert place.point
     assert jurisdiction.covers(*place.point) is inside
 
 
 def texts_to_translate() -> Iterator[tuple[str, bool]]:
-    """(where, whether it is there) for every text of the catalogue and each further language."""
+    """(name of the text, whether it is translated), for every text of the catalogue in each other language."""
     for language in jurisdiction.languages[1:]:
         translation = jurisdiction.translations[language]
         for item in jurisdiction.services:

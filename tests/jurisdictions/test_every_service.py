@@ -1,4 +1,4 @@
-"""Every service of every built-in city takes a request over HTTP and gives it to somebody."""
+"""Every service of every built-in city accepts a request over HTTP and routes it to a department."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ CITIES = sorted(load_registry(()).jurisdictions)
 
 @pytest.fixture(scope="module")
 def app(make_database: Callable[[str], str]) -> Iterator[Flask]:
-    """One server with all built-in cities, over a database of its own."""
+    """One server with all built-in cities and its own database."""
     found = create_app(Settings(database_url=make_database("cities"), post_rate="", log_level="error"))
     yield found
     platform_of(found).close()
@@ -57,7 +57,7 @@ def test_all_built_in_cities_are_served() -> None:
 
 
 @pytest.mark.parametrize("jurisdiction_id", CITIES)
-def test_every_listed_service_takes_a_request_and_gives_it_to_somebody(
+def test_every_service_accepts_a_request_and_routes_it(
     client: FlaskClient, platform: Platform, key: str, jurisdiction_id: str
 ) -> None:
     jurisdiction = platform.registry.jurisdictions[jurisdiction_id]
@@ -77,7 +77,7 @@ def test_every_listed_service_takes_a_request_and_gives_it_to_somebody(
 
 
 def report(jurisdiction: Jurisdiction, service: Service, key: str) -> dict[str, Any]:
-    """A form for a service: a point in the city and the answers that are required."""
+    """A form for a service: a point in the city and the required answers."""
     place = example_place(jurisdiction)
     answers = {
         f"attribute[{attribute.code}]": example_answer(attribute)
@@ -97,7 +97,7 @@ def report(jurisdiction: Jurisdiction, service: Service, key: str) -> dict[str, 
 def taken(
     platform: Platform, jurisdiction: Jurisdiction, service: Service, receipt: dict[str, Any]
 ) -> RequestRecord:
-    """What was stored for a receipt; a token is exchanged for its id first."""
+    """The stored record for a receipt; a token is first resolved to its id."""
     names = {name for name in ("service_request_id", "token") if name in receipt}
     if service.type is ServiceType.BLACKBOX:
         assert names == set()
@@ -116,7 +116,7 @@ def taken(
 
 
 def newest(platform: Platform, jurisdiction: Jurisdiction) -> RequestRecord:
-    """The last request that a city took."""
+    """The latest request of a city."""
     with platform.database.transaction() as connection:
         record = requests.load_record(connection, jurisdiction.id, number=_last_number(connection, jurisdiction.id))
     assert record is not None
@@ -131,7 +131,7 @@ def _last_number(connection: Connection, jurisdiction_id: str) -> int:
 
 
 def misroutings(jurisdiction: Jurisdiction, service: Service, record: RequestRecord) -> Iterator[str]:
-    """What is wrong with where a request went: nowhere, somewhere undeclared, or to triage by mistake."""
+    """Faults of the routing of a request: no department, an undeclared one, or triage by mistake."""
     if record.service_code != service.code:
         yield f"was stored as {record.service_code}"
     if record.department not in {department.code for department in jurisdiction.departments}:

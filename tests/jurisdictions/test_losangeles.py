@@ -13,11 +13,11 @@ def route(code: str) -> Route:
     return jurisdiction.route(Draft(service=service, place=Place(lat=34.0537, long=-118.2427)))
 
 
-def test_it_keeps_the_contract() -> None:
+def test_check_jurisdiction_finds_no_fault() -> None:
     check_jurisdiction(jurisdiction)
 
 
-def test_the_catalogue_is_whole() -> None:
+def test_the_catalogue_is_complete() -> None:
     assert len(jurisdiction.services) == 12
     assert all(service.code == service.name for service in jurisdiction.services)
 
@@ -39,7 +39,7 @@ def test_a_service_goes_to_its_bureau(code: str, department: str) -> None:
 
 
 @pytest.mark.parametrize("code", ["Feedback", "Other"])
-def test_what_is_nobodys_goes_to_triage(code: str) -> None:
+def test_services_without_a_bureau_go_to_triage(code: str) -> None:
     assert route(code) == Route(department="MYLA311", reason="triage", is_triage=True)
 
 
@@ -51,7 +51,7 @@ def test_what_is_nobodys_goes_to_triage(code: str) -> None:
         ("Water Waste", "Report Water Waste"),
     ],
 )
-def test_the_portals_name_is_a_keyword(code: str, portal_name: str) -> None:
+def test_the_name_in_the_portal_is_a_keyword(code: str, portal_name: str) -> None:
     service = jurisdiction.service(code)
     assert service
     assert portal_name in service.keywords

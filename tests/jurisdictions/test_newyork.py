@@ -16,24 +16,24 @@ def route(code: str, **answers: str) -> Route:
     return jurisdiction.route(Draft(service=service, place=Place(lat=40.7128, long=-74.006), answers=given))
 
 
-def test_it_keeps_the_contract() -> None:
+def test_check_jurisdiction_finds_no_fault() -> None:
     check_jurisdiction(jurisdiction)
 
 
-def test_identity() -> None:
+def test_id_time_zone_and_request_ids() -> None:
     assert jurisdiction.id == "nyc.gov"
     assert jurisdiction.time_zone == "America/New_York"
     assert jurisdiction.new_id(42, datetime(2026, 3, 1, tzinfo=UTC)) == "311-00000042"
 
 
-def test_the_catalogue_is_whole() -> None:
+def test_the_catalogue_is_complete() -> None:
     assert len(jurisdiction.services) == 82
     assert len(jurisdiction.departments) == 18
     assert len(jurisdiction.aliases) == 7
 
 
 @pytest.mark.parametrize("code", [service.code for service in jurisdiction.services])
-def test_every_listed_code_has_a_department_or_goes_to_triage_on_purpose(code: str) -> None:
+def test_a_service_goes_to_its_department_or_to_triage(code: str) -> None:
     service = jurisdiction.service(code)
     assert service
     decided = route(code)
@@ -78,7 +78,7 @@ def test_a_complaint_type_goes_to_its_agency(code: str, department: str) -> None
         ("Street Condition", "Dump-Out/Drop-Off", "DSNY"),
     ],
 )
-def test_the_descriptor_is_a_second_level(code: str, descriptor: str, department: str) -> None:
+def test_the_descriptor_refines_the_route(code: str, descriptor: str, department: str) -> None:
     answers = {"descriptor": descriptor} if descriptor else {}
     assert route(code, **answers).department == department
 
@@ -88,7 +88,7 @@ def test_codes_are_case_sensitive() -> None:
     assert jurisdiction.service("heat/hot water") is None
 
 
-def test_nothing_has_to_be_answered() -> None:
+def test_no_attribute_is_required() -> None:
     assert not [item for service in jurisdiction.services for item in service.attributes if item.required]
 
 
@@ -104,7 +104,7 @@ def test_nothing_has_to_be_answered() -> None:
         ("Derelict Vehicle", "Abandoned Vehicle"),
     ],
 )
-def test_a_renamed_type_leads_to_its_heir(retired: str, living: str) -> None:
+def test_a_renamed_type_is_an_alias_of_its_successor(retired: str, living: str) -> None:
     service = jurisdiction.service(retired)
     assert service
     assert service.code == living

@@ -30,23 +30,23 @@ def route(code: str, **answers: str) -> Route:
     return jurisdiction.route(Draft(service=service, place=Place(lat=37.7797, long=-122.42), answers=given))
 
 
-def test_it_keeps_the_contract() -> None:
+def test_check_jurisdiction_finds_no_fault() -> None:
     check_jurisdiction(jurisdiction)
 
 
-def test_the_catalogue_is_whole() -> None:
+def test_the_catalogue_is_complete() -> None:
     assert len(CODES_2012) == 38
     assert len(jurisdiction.services) == 42
     assert len(jurisdiction.aliases) == 3
 
 
 @pytest.mark.parametrize("code", CODES_2012 + CODES_2026)
-def test_every_code_that_an_app_may_know_is_served(code: str) -> None:
+def test_codes_of_2012_and_2026_are_served(code: str) -> None:
     assert jurisdiction.service(code)
 
 
 @pytest.mark.parametrize("code", CODES_2012)
-def test_an_app_of_2012_need_answer_nothing(code: str) -> None:
+def test_codes_of_2012_have_no_required_attribute(code: str) -> None:
     service = jurisdiction.service(code)
     assert service
     assert not any(attribute.required for attribute in service.attributes)
@@ -60,7 +60,7 @@ def test_an_app_of_2012_need_answer_nothing(code: str) -> None:
         ("PW:BSES:Illegal Postings", "input:Illegal Postings"),
     ],
 )
-def test_a_retired_code_leads_to_its_heir(retired: str, living: str) -> None:
+def test_a_retired_code_is_an_alias_of_its_successor(retired: str, living: str) -> None:
     assert jurisdiction.service(retired) == jurisdiction.service(living)
 
 
@@ -77,7 +77,7 @@ def test_a_retired_code_leads_to_its_heir(retired: str, living: str) -> None:
         ("other", "SF311"),
     ],
 )
-def test_a_street_issue_goes_where_its_nature_says(nature: str, department: str) -> None:
+def test_a_street_issue_is_routed_by_its_nature(nature: str, department: str) -> None:
     assert route(POTHOLES, **{NATURE: nature}).department == department
 
 
@@ -103,7 +103,7 @@ def test_a_broken_traffic_signal_goes_to_the_transport_agency() -> None:
 
 
 @pytest.mark.parametrize("code", ["010", "172", "174"])
-def test_what_nobody_surely_owns_goes_to_triage(code: str) -> None:
+def test_services_without_a_certain_owner_go_to_triage(code: str) -> None:
     assert route(code) == Route(department="SF311", reason="triage", is_triage=True)
 
 

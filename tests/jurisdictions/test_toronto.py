@@ -16,24 +16,24 @@ def route(code: str, **answers: str) -> Route:
     return jurisdiction.route(Draft(service=service, place=Place(lat=43.6534, long=-79.3839), answers=given))
 
 
-def test_it_keeps_the_contract() -> None:
+def test_check_jurisdiction_finds_no_fault() -> None:
     check_jurisdiction(jurisdiction)
 
 
-def test_identity() -> None:
+def test_id_time_zone_and_request_ids() -> None:
     assert jurisdiction.id == "toronto.ca"
     assert jurisdiction.time_zone == "America/Toronto"
     assert jurisdiction.new_id(42, datetime(2026, 3, 1, tzinfo=UTC)) == "42"
 
 
-def test_the_catalogue_is_whole() -> None:
+def test_the_catalogue_is_complete() -> None:
     assert len(jurisdiction.services) == 83
     assert len(jurisdiction.departments) == 7
     assert len(jurisdiction.aliases) == 2
 
 
 @pytest.mark.parametrize("code", [service.code for service in jurisdiction.services])
-def test_every_listed_code_has_a_department_or_goes_to_triage_on_purpose(code: str) -> None:
+def test_a_service_goes_to_its_department_or_to_triage(code: str) -> None:
     service = jurisdiction.service(code)
     assert service
     decided = route(code)
@@ -41,12 +41,12 @@ def test_every_listed_code_has_a_department_or_goes_to_triage_on_purpose(code: s
     assert decided.department == (service.department or jurisdiction.triage)
 
 
-def test_the_six_codes_of_the_old_endpoint_live() -> None:
+def test_the_six_codes_of_the_old_endpoint_are_served() -> None:
     codes = ["CSROWR-12", "CSROSC-14", "CSROWC-05", "CSROWBM-03", "SWLMALB-02", "30102"]
     assert [service.code for code in codes if (service := jurisdiction.service(code))] == codes
 
 
-def test_division_names_with_commas_are_whole() -> None:
+def test_division_names_with_commas_are_not_split() -> None:
     names = {department.name for department in jurisdiction.departments}
     assert {"Parks, Forestry & Recreation", "Environment, Climate & Forestry"} < names
 
@@ -74,7 +74,7 @@ def test_a_request_type_goes_to_its_division(code: str, division: str) -> None:
 @pytest.mark.parametrize(
     ("request_type", "code"), [("Road - Pot hole", "CSROWR-12"), ("Graffiti on Private Property", "30102")]
 )
-def test_the_open_data_type_leads_to_the_attested_code(request_type: str, code: str) -> None:
+def test_an_open_data_type_is_an_alias_of_the_recorded_code(request_type: str, code: str) -> None:
     service = jurisdiction.service(request_type)
     assert service
     assert service.code == code

@@ -15,16 +15,16 @@ def route(code: str) -> Route:
     return jurisdiction.route(Draft(service=service, place=Place(lat=38.9072, long=-77.0369)))
 
 
-def test_it_keeps_the_contract() -> None:
+def test_check_jurisdiction_finds_no_fault() -> None:
     check_jurisdiction(jurisdiction)
 
 
-def test_the_catalogue_is_whole() -> None:
+def test_the_catalogue_is_complete() -> None:
     assert len(jurisdiction.services) == 86
     assert all(service.type is ServiceType.REALTIME for service in jurisdiction.services)
 
 
-def test_every_agency_has_its_share() -> None:
+def test_the_number_of_services_of_each_agency() -> None:
     shares = Counter(route(service.code).department for service in jurisdiction.services)
     assert shares == {"DPW": 35, "DDOT": 28, "DMV": 12, "FEMS": 3, "DOH": 2, "DPR": 1, "OUC": 5}
 
@@ -33,10 +33,10 @@ def test_every_agency_has_its_share() -> None:
     ("code", "department"),
     [
         ("S0301", "DDOT"),
-        ("S0016", "DDOT"),  # an alley is mended by one agency
-        ("S0011", "DPW"),  # and cleaned by another
-        ("S0276", "DDOT"),  # a meter is mended by one
-        ("S0261", "DPW"),  # and the ticket written by another
+        ("S0016", "DDOT"),  # one agency repairs alleys
+        ("S0011", "DPW"),  # another agency cleans them
+        ("S0276", "DDOT"),  # one agency repairs meters
+        ("S0261", "DPW"),  # another agency writes the tickets
         ("S0031", "DPW"),
         ("11", "DPW"),
         ("PRUNING", "DDOT"),
@@ -51,11 +51,11 @@ def test_a_service_goes_to_its_agency(code: str, department: str) -> None:
 
 
 @pytest.mark.parametrize("code", ["HMDCP", "HOMYDRCO", "PVDNUSIT"])
-def test_what_is_no_agencys_for_sure_goes_to_triage(code: str) -> None:
+def test_services_without_a_certain_agency_go_to_triage(code: str) -> None:
     assert route(code) == Route(department="OUC", reason="triage", is_triage=True)
 
 
-def test_a_pothole_asks_the_recorded_questions() -> None:
+def test_a_pothole_has_the_recorded_attributes() -> None:
     service = jurisdiction.service("S0301")
     assert service
     assert [(item.code, item.datatype, item.required, item.variable) for item in service.attributes] == [
@@ -86,7 +86,7 @@ def test_a_pothole_asks_the_recorded_questions() -> None:
         "Supercan - Delivery",
     ],
 )
-def test_the_busiest_services_bear_the_name_of_today(name: str) -> None:
+def test_the_most_used_services_have_their_current_names(name: str) -> None:
     assert name in [service.name for service in jurisdiction.services]
 
 

@@ -1,4 +1,4 @@
-"""Readers that know what they missed and what they got twice, from any source of pages."""
+"""Readers of pages that find missed and repeated items."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Item = Mapping[str, Any]
 class Page:
     """Some items of a list or of the change feed, and where to continue.
 
-    is_last  whether this is the list's last page, or the feed has no more changes yet
+    is_last  whether this is the last page of the list, or the last page of the feed at the moment
     """
 
     items: list[Item]
@@ -27,14 +27,14 @@ Read = Callable[[Any], Page]
 
 
 class Follower:
-    """Follows the change feed; keeps its position and the notes that it saw on each request."""
+    """Follows the change feed. It keeps its position and the notes that it read on each request."""
 
     def __init__(self, read: Read) -> None:
         self._read, self._at = read, None
         self.notes: dict[str, list[int]] = defaultdict(list)
 
     def read(self) -> bool:
-        """Read one page; whether it was the feed's last."""
+        """Read one page; returns whether it was the last page of the feed."""
         page = self._read(self._at)
         for item in page.items:
             self.notes[item["service_request_id"]].append(note_of(item))
@@ -47,20 +47,20 @@ class Follower:
         return sum(map(len, self.notes.values()))
 
     def missed(self, last: Mapping[str, int]) -> dict[str, list[int]]:
-        """Requests whose last note it has not read, or that it has not read at all."""
+        """Requests that it has not read, or whose last note it has not read."""
         known = {name: self.notes.get(name, []) for name in last}
         return {name: notes for name, notes in known.items() if notes[-1:] != [last[name]]}
 
     def doubled(self) -> dict[str, list[int]]:
-        """Requests that it read twice with the same note, or with an older note after a newer one."""
+        """Requests that it read twice with the same note, or with notes in the wrong order."""
         return {name: notes for name, notes in self.notes.items() if notes != sorted(set(notes))}
 
 
 class Pager:
-    """Pages through a list again and again, each time from the front.
+    """Pages through a list repeatedly, each round from the first page.
 
-    before  ids that existed from the beginning, which every round must find
-    seen    the ids that the last whole round found
+    before  the ids that existed at the start; every round must find them
+    seen    the ids that the last complete round found
     """
 
     def __init__(self, read: Read, before: Set[str]) -> None:
@@ -72,7 +72,7 @@ class Pager:
         self.doubled: set[str] = set()
 
     def read(self) -> bool:
-        """Read one page; whether it ends a round. The next call then begins a new round."""
+        """Read one page; returns whether it ended a round. The next call then begins a new round."""
         page = self._read(self._at)
         self._reading += [item["service_request_id"] for item in page.items]
         self.count += len(page.items)

@@ -9,7 +9,7 @@ from open311.operations.platform import Platform
 from tests import build
 
 
-def test_a_key_is_known_by_its_secret_alone(platform: Platform) -> None:
+def test_a_key_is_found_by_its_secret(platform: Platform) -> None:
     number, secret = add_key(platform, label="app", contact="a@b.example", now=build.NOON)
     key = require_key(platform, secret)
     assert (key.number, str(key), key.scope, key.is_test) == (number, f"key:{number}", Scope("*"), False)
@@ -18,13 +18,13 @@ def test_a_key_is_known_by_its_secret_alone(platform: Platform) -> None:
 
 @pytest.mark.requirement("C095")
 @pytest.mark.parametrize("secret", ["", "badkey", "\x00", "ü☂", "x" * 100_000])
-def test_whatever_is_no_key_is_refused_in_words_that_help(platform: Platform, secret: str) -> None:
+def test_an_invalid_key_is_refused_with_the_cure(platform: Platform, secret: str) -> None:
     with pytest.raises(Forbidden, match=r"api_key: is (missing|not valid); send a valid api_key") as caught:
         require_key(platform, secret)
     assert len(str(caught.value)) < 300
 
 
-def test_the_database_holds_no_secret(platform: Platform) -> None:
+def test_the_database_contains_no_secret(platform: Platform) -> None:
     _, secret = add_key(platform, label="app", now=build.NOON)
     with platform.database.reading() as connection:
         (row,) = connection.exec_driver_sql("SELECT * FROM api_key").all()
@@ -33,7 +33,7 @@ def test_the_database_holds_no_secret(platform: Platform) -> None:
     assert secret not in repr(list_keys(platform))
 
 
-def test_a_revoked_key_is_refused_from_then_on_and_can_be_revoked_once(platform: Platform) -> None:
+def test_a_revoked_key_is_refused_and_cannot_be_revoked_again(platform: Platform) -> None:
     number, secret = add_key(platform, label="app", now=build.NOON)
     assert revoke_key(platform, number, now=build.NOON)
     assert not revoke_key(platform, number, now=build.NOON)
@@ -43,14 +43,14 @@ def test_a_revoked_key_is_refused_from_then_on_and_can_be_revoked_once(platform:
     assert [key.revoked_at for key in list_keys(platform)] == [build.NOON]
 
 
-def test_a_citys_key_is_good_for_that_city_alone(platform: Platform) -> None:
+def test_a_key_for_one_city_is_valid_for_that_city_only(platform: Platform) -> None:
     key = build.api_key(platform, jurisdiction_id="city.example")
     require_scope(key, "city.example")
     with pytest.raises(Forbidden, match=r"is not valid for b.example"):
         require_scope(key, "b.example")
 
 
-def test_a_key_for_a_city_that_is_not_served_is_not_given_out(platform: Platform) -> None:
+def test_a_key_for_an_unserved_city_is_refused(platform: Platform) -> None:
     with pytest.raises(Invalid, match=r"'nowhere' is not served here; use one of city.example"):
         add_key(platform, label="app", jurisdiction_id="nowhere", now=build.NOON)
     assert list_keys(platform) == []

@@ -1,4 +1,4 @@
-"""Erasing parts of a request: from every table, from every public answer, and with proof."""
+"""Erasing parts of a request removes them from every table and public answer, and the history records it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SECRETS = ("Jane-in-text", "Jane-in-note", "Jane-in-first-note", "jane-photo", "
 
 @pytest.fixture
 def sent(platform: Platform) -> str:
-    """The id of a closed request with a reporter, a photo, and a note that was replaced by another."""
+    """The id of a closed request with a reporter, a photo, and two notes."""
     receipt = build.submit(
         platform,
         description="Jane-in-text",
@@ -47,7 +47,7 @@ def dump(platform: Platform) -> str:
     return "\n".join(line for lines in rows for line in lines)
 
 
-def test_what_is_erased_is_in_no_table_any_more(platform: Platform, sent: str) -> None:
+def test_an_erased_part_is_in_no_table(platform: Platform, sent: str) -> None:
     before = dump(platform)
     assert all(secret in before for secret in SECRETS)
     erase(platform, sent, *Erasable)
@@ -55,13 +55,13 @@ def test_what_is_erased_is_in_no_table_any_more(platform: Platform, sent: str) -
     assert [secret for secret in SECRETS if secret in after] == []
 
 
-def test_each_part_is_erased_alone(platform: Platform, sent: str) -> None:
+def test_each_part_can_be_erased_separately(platform: Platform, sent: str) -> None:
     erase(platform, sent, Erasable.NOTES)
     left = dump(platform)
     assert [secret for secret in SECRETS if secret not in left] == ["Jane-in-note", "Jane-in-first-note"]
 
 
-def test_the_history_says_what_was_erased_and_still_replays(platform: Platform, sent: str) -> None:
+def test_the_history_names_the_erased_parts_and_replays(platform: Platform, sent: str) -> None:
     record = erase(platform, sent, Erasable.NOTES, Erasable.DESCRIPTION)
     with platform.database.reading() as connection:
         history = load_events(connection, record.jurisdiction_id, record.number)
@@ -72,13 +72,13 @@ def test_the_history_says_what_was_erased_and_still_replays(platform: Platform, 
     assert [note.description for note in notes if note.type == "note"] == ["", ""], "that there were notes stays"
 
 
-def test_an_erased_part_leaves_the_rest_as_it_was(platform: Platform, sent: str) -> None:
+def test_erasing_a_part_keeps_the_rest(platform: Platform, sent: str) -> None:
     before = build.load(platform, service_request_id=sent)
     after = erase(platform, sent, Erasable.MEDIA)
     assert after == replace(before, media_urls=(), version=before.version + 1)
 
 
-def test_erasing_twice_is_harmless_and_is_kept_twice(platform: Platform, sent: str) -> None:
+def test_a_part_can_be_erased_twice_and_the_history_has_both(platform: Platform, sent: str) -> None:
     erase(platform, sent, Erasable.REPORTER)
     record = erase(platform, sent, Erasable.REPORTER)
     with platform.database.reading() as connection:
@@ -86,6 +86,6 @@ def test_erasing_twice_is_harmless_and_is_kept_twice(platform: Platform, sent: s
     assert [event.kind for event in history][-2:] == ["erased", "erased"]
 
 
-def test_erasing_in_an_unknown_request_names_it(platform: Platform) -> None:
+def test_the_error_for_an_unknown_request_names_it(platform: Platform) -> None:
     with pytest.raises(NotFound, match="'nope' is not a request here"):
         erase(platform, "nope", Erasable.NOTES)

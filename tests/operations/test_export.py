@@ -1,4 +1,4 @@
-"""Exports and dumps: all rows as they are at one moment, however many, in little memory."""
+"""Exports and dumps: a snapshot of all rows at one moment, in constant memory."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ from schemas.arguments import EXTRA_FIELDS
 from tests import build
 from tests.waiting import idle_transactions, until
 from tests.web.test_feeds import dirt
-from tests.working import timeless_worker
+from tests.working import worker_without_periodic_jobs
 
 ROWS = 20_000
 LIMIT_BYTES = 10_000_000
@@ -60,7 +60,7 @@ def city(platform: Platform) -> Jurisdiction:
 
 @pytest.fixture
 def here(platform: Platform, tmp_path: Path) -> Platform:
-    """The platform, with a folder of its own."""
+    """The platform, with its own data folder."""
     return replace(platform, settings=replace(platform.settings, data_dir=str(tmp_path), dump_days=3))
 
 
@@ -80,7 +80,7 @@ def test_an_export_has_the_rows_of_the_list_in_batches(platform: Platform) -> No
         assert [line for batch in bulk.batches for line in batch] == build.bulk_lines(items)
 
 
-def test_pages_do_not_limit_an_export_and_filters_do(platform: Platform) -> None:
+def test_an_export_ignores_page_size_and_applies_filters(platform: Platform) -> None:
     build.store_all(platform, [{"number": n, "status": list(Status)[n % 2]} for n in range(1, 11)])
     search = replace(everything(platform), page=3, page_size=2, statuses=(Status.OPEN,))
     with open_export(platform, search) as export:
@@ -89,7 +89,7 @@ def test_pages_do_not_limit_an_export_and_filters_do(platform: Platform) -> None
         assert (nothing.count, list(nothing.batches)) == (0, [])
 
 
-def test_the_validator_changes_exactly_when_a_row_does(platform: Platform) -> None:
+def test_the_validator_changes_exactly_when_a_row_changes(platform: Platform) -> None:
     build.store(platform)
     search = everything(platform)
 
@@ -105,10 +105,8 @@ def test_the_validator_changes_exactly_when_a_row_does(platform: Platform) -> No
     assert validator() != before
 
 
-def test_a_reader_who_falls_asleep_does_not_keep_the_database_from_cleaning_up(
-    platform: Platform, multiply: Multiply
-) -> None:
-    """The database closes a connection whose reader asks for nothing more."""
+def test_an_idle_reader_does_not_keep_its_transaction_open(platform: Platform, multiply: Multiply) -> None:
+    """PostgreSQL closes the connection if the reader stays idle, so the open transaction cannot block vacuum."""
     multiply(platform, build.store(platform, description="A long story. " * 250), 3_000)
     with open_export(platform, everything(platform), idle_limit_s=1) as export:
         batches = [next(export.batches), next(export.batches)]
@@ -118,14 +116,14 @@ def test_a_reader_who_falls_asleep_does_not_keep_the_database_from_cleaning_up(
     assert sum(map(len, batches)) < 3_000
 
 
-def test_a_database_that_is_down_is_reported_before_anything_is_written(settings: Settings) -> None:
+def test_an_unavailable_database_is_reported_before_the_first_byte(settings: Settings) -> None:
     nowhere = build.platform(replace(settings, database_url="postgresql://nobody@127.0.0.1:1/none"), build.city())
     with pytest.raises(Unavailable):
         open_export(nowhere, everything(nowhere))
     nowhere.close()
 
 
-def test_memory_does_not_grow_with_the_rows(platform: Platform, multiply: Multiply) -> None:
+def test_memory_does_not_grow_with_the_number_of_rows(platform: Platform, multiply: Multiply) -> None:
     multiply(platform, build.store(platform, description="A long story. " * 40), ROWS)
     writers = [CsvWriter(csv_columns(EXTRA_FIELDS)), bulk_writer(BulkFormat.XML), NdjsonWriter(), GeoJsonWriter()]
     tracemalloc.start()
@@ -145,7 +143,7 @@ def read(folder: Path, name: str) -> bytes:
     return (folder / name).read_bytes()
 
 
-def test_all_files_of_a_day_hold_the_same_requests(here: Platform, city: Jurisdiction) -> None:
+def test_all_files_of_a_day_contain_the_same_requests(here: Platform, city: Jurisdiction) -> None:
     build.store_all(here, dirt(50))
     made = make_dump(here, city, build.NOON)
     folder = dumps_folder(here, city.id)
@@ -171,7 +169,7 @@ def test_all_files_of_a_day_hold_the_same_requests(here: Platform, city: Jurisdi
         assert read(folder, f"{file.name}.sha256").decode() == f"{file.sha256}  {file.name}\n"
 
 
-def test_a_day_has_one_dump_and_the_same_rows_make_the_same_files(here: Platform, city: Jurisdiction) -> None:
+def test_a_day_has_one_dump_and_equal_rows_give_equal_files(here: Platform, city: Jurisdiction) -> None:
     build.store_all(here, dirt(10))
     first = make_dump(here, city, build.NOON)
     assert make_dump(here, city, build.NOON + timedelta(hours=1)) is None
@@ -182,7 +180,7 @@ def test_a_day_has_one_dump_and_the_same_rows_make_the_same_files(here: Platform
     assert find_dumps(here, city.id) == [again]
 
 
-def test_old_dumps_and_left_overs_are_dropped(here: Platform, city: Jurisdiction) -> None:
+def test_old_dumps_and_partial_files_are_deleted(here: Platform, city: Jurisdiction) -> None:
     folder = dumps_folder(here, city.id)
     for day in range(5):
         make_dump(here, city, build.NOON + timedelta(days=day))
@@ -195,7 +193,7 @@ def test_old_dumps_and_left_overs_are_dropped(here: Platform, city: Jurisdiction
     assert not list(folder.glob("*.part"))
 
 
-def test_a_dump_that_fails_leaves_nothing(here: Platform, city: Jurisdiction) -> None:
+def test_a_failed_dump_leaves_no_files(here: Platform, city: Jurisdiction) -> None:
     build.store(here)
     with here.database.transaction() as connection:
         connection.exec_driver_sql("UPDATE publication SET json = 'torn'")
@@ -205,7 +203,7 @@ def test_a_dump_that_fails_leaves_nothing(here: Platform, city: Jurisdiction) ->
     assert find_dumps(here, city.id) == []
 
 
-def test_odd_names_of_cities_stay_in_their_folder(here: Platform) -> None:
+def test_any_city_id_gives_a_folder_inside_the_dumps_folder(here: Platform) -> None:
     root = Path(here.settings.data_dir).absolute() / "dumps"
     for name in ("..", ".", "../../etc", "a/b", "Ü", "%2e%2e"):
         folder = dumps_folder(here, name)
@@ -213,9 +211,9 @@ def test_odd_names_of_cities_stay_in_their_folder(here: Platform) -> None:
         assert folder.resolve().parent == root.resolve()
 
 
-def test_the_worker_makes_what_is_missing_today(here: Platform, city: Jurisdiction) -> None:
+def test_the_worker_makes_todays_missing_dumps(here: Platform, city: Jurisdiction) -> None:
     build.store(here)
-    app = timeless_worker(here)
+    app = worker_without_periodic_jobs(here)
     work = app.tasks["dump_all"]
 
     def run() -> None:
@@ -229,11 +227,9 @@ def test_the_worker_makes_what_is_missing_today(here: Platform, city: Jurisdicti
     assert find_dumps(here, city.id) == [made]
 
 
-def test_a_folder_that_cannot_be_written_does_not_make_the_job_retry_for_ever(
-    here: Platform, city: Jurisdiction
-) -> None:
+def test_an_unwritable_folder_does_not_make_the_job_retry_forever(here: Platform, city: Jurisdiction) -> None:
     (Path(here.settings.data_dir) / "dumps").write_text("in the way")
-    app = timeless_worker(here)
+    app = worker_without_periodic_jobs(here)
     job: Any = app.tasks[Task.DUMP]
     job.func(city.id)
     job.func("no longer served")

@@ -1,4 +1,4 @@
-"""Long files imported by several processes: the same outcome as with one, in the order of the rows."""
+"""Imports of long files by several processes: the same result as with one process, in the order of the rows."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ HEADER = "service_request_id,service_code,status,requested_datetime,updated_date
 
 @pytest.fixture(autouse=True)
 def all_is_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every file is long enough for helpers."""
+    """Treat every file as long enough for helper processes."""
     monkeypatch.setattr(import_processes, "ALONE_ROWS", 0)
 
 
@@ -53,7 +53,7 @@ def order(platform: Platform) -> Import:
 
 
 def file_of(count: int) -> str:
-    """Rows of which every 7th comes again further down, closed; every 30th lacks its opening time."""
+    """Rows: every 7th is repeated later as closed, and every 30th has no opening time."""
     opened = "2026-04-03T14:10:00Z"
     first = [f"{n},potholes,open,{opened if n % 30 else ''},,Deep\n" for n in range(1, count + 1)]
     again = [f"{n},potholes,closed,{opened},2026-04-05T08:00:00Z,\n" for n in range(1, count, 7)]
@@ -65,7 +65,7 @@ def source(text: str) -> Source:
 
 
 def stored(platform: Platform) -> list[Any]:
-    """Everything that an import stores, without our own numbers and the time of the import."""
+    """All that an import stores, except internal numbers and the time of the import."""
     with platform.database.reading() as connection:
         return [
             connection.exec_driver_sql(query).scalars().all()
@@ -78,7 +78,7 @@ def stored(platform: Platform) -> list[Any]:
         ]
 
 
-def test_several_processes_leave_what_one_leaves(platform: Platform, order: Import) -> None:
+def test_several_processes_store_the_same_as_one(platform: Platform, order: Import) -> None:
     outcomes = []
     for count in (1, 2):
         with Processes(platform, count) as processes:
@@ -91,9 +91,7 @@ def test_several_processes_leave_what_one_leaves(platform: Platform, order: Impo
     assert (tally.read, tally.new, tally.updated, tally.refused) == (343, 291, 42, 10)
 
 
-def test_an_import_that_is_stopped_or_breaks_off_yields_every_stored_batch(
-    platform: Platform, order: Import
-) -> None:
+def test_a_stopped_or_failed_import_yields_every_stored_batch(platform: Platform, order: Import) -> None:
     whole = source(file_of(200))
     found = list(whole.found)[:200]
 
@@ -112,12 +110,12 @@ def test_an_import_that_is_stopped_or_breaks_off_yields_every_stored_batch(
     assert sum(batch.tally.read for batch in told[:3]) == 90
 
 
-def test_ctrl_c_stops_one_process_only_after_a_stored_batch_is_counted(platform: Platform, order: Import) -> None:
+def test_ctrl_c_ends_a_single_process_after_the_batch_is_counted(platform: Platform, order: Import) -> None:
     usual = signal.getsignal(signal.SIGINT)
     with Processes(platform, 1) as alone:
         batches = alone.import_source(source(file_of(300)), order)
         told = [next(batches)]
-        signal.raise_signal(signal.SIGINT)  # as if Ctrl-C had come when the batch was stored
+        signal.raise_signal(signal.SIGINT)  # as if Ctrl-C was pressed right after the batch was stored
         with pytest.raises(KeyboardInterrupt):
             told.extend(batches)
     assert len(stored(platform)[0]) == sum(batch.tally.new for batch in told) > 0
@@ -140,19 +138,19 @@ def test_helpers_ignore_the_ctrl_c_that_a_terminal_sends_to_all(platform: Platfo
 def test_helpers_end_when_their_import_is_killed(tmp_path: Path) -> None:
     script = tmp_path / "killed.py"
     script.write_text(KILLED)
-    # The helpers have its standard output open too, so the output ends when they end.
+    # The helpers inherit its standard output, so the output ends when they end.
     done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=WAIT_S)
     assert (done.returncode, done.stdout) == (-signal.SIGKILL, "helpers are there\n"), done.stderr
 
 
-def test_a_dry_run_keeps_nothing(platform: Platform, order: Import) -> None:
+def test_a_dry_run_stores_nothing(platform: Platform, order: Import) -> None:
     with Processes(platform, 2) as processes:
         list(processes.import_source(source(file_of(100)), replace(order, is_dry_run=True)))
     assert stored(platform) == [[], [], []]
 
 
 class Slow(Future[Batch]):
-    """A future that is in work until somebody waits for its result."""
+    """A future that runs until its result is asked for."""
 
     def __init__(self, ids: set[str], in_work: set[str]) -> None:
         super().__init__()
@@ -165,7 +163,7 @@ class Slow(Future[Batch]):
         return Batch(Tally(read=len(self.ids)), ())
 
 
-def test_chunks_with_an_id_in_common_are_never_in_work_together() -> None:
+def test_chunks_with_a_common_id_never_run_at_the_same_time() -> None:
     in_work: set[str] = set()
     words = ["ab", "cd", "be", "fgh", "a", "ij"] * 20
     chunks: Any = ((set(word), word) for word in words)

@@ -1,4 +1,4 @@
-"""Paging by cursor: every request once, whatever is added or changed meanwhile."""
+"""Paging by cursor gives every request once, also if requests are added or changed meanwhile."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ SEARCHES = [
 
 @pytest.fixture
 def crowd(platform: Platform) -> Platform:
-    """Requests on both sides of the dateline; many were made in the same second."""
+    """Requests on both sides of the dateline, many made in the same second."""
     random = Random(7)
     build.store_all(platform, (_random_request(random, number) for number in range(1, ROWS + 1)))
     return platform
@@ -74,7 +74,7 @@ def ids(items: Any, output: Format = JSON) -> list[str]:
 
 
 def pages(platform: Platform, search: RequestSearch, output: Format = JSON) -> Iterator[list[str]]:
-    """The ids of each page; each page's key goes through a cursor."""
+    """The ids of each page; each page's key is written to a cursor and read back."""
     for _ in range(ROWS + 100):
         page = find_requests(platform, search, output)
         yield ids(page.items, output)
@@ -92,7 +92,7 @@ def going_on(search: RequestSearch, cursor: str) -> RequestSearch:
 @pytest.mark.parametrize("output", [JSON, XML])
 @pytest.mark.parametrize("sort", Sort)
 @pytest.mark.parametrize("page_size", [1, 7, 40, 119, 120, 121])
-def test_cursors_show_everything_once_in_every_order(
+def test_cursors_give_every_request_once_in_every_order(
     crowd: Platform, sort: Sort, page_size: int, output: Format
 ) -> None:
     whole = replace(WHOLE, sort=sort)
@@ -118,7 +118,7 @@ def test_cursors_work_with_every_filter(crowd: Platform, search: RequestSearch, 
 
 
 @pytest.mark.parametrize("search", SEARCHES, ids=range(len(SEARCHES)))
-def test_the_cheap_validator_is_that_of_the_page(crowd: Platform, search: RequestSearch) -> None:
+def test_find_validator_gives_the_validator_of_the_page(crowd: Platform, search: RequestSearch) -> None:
     for page_size in (1, 5, 1000):
         for page in (1, 2, 100):
             wanted = replace(search, page_size=page_size, page=page)
@@ -126,7 +126,7 @@ def test_the_cheap_validator_is_that_of_the_page(crowd: Platform, search: Reques
             assert find_validator(crowd, wanted, build.NOON) == find_requests(crowd, wanted, XML).validator
 
 
-def test_changes_while_somebody_pages_make_no_request_missed_or_doubled(crowd: Platform) -> None:
+def test_changes_during_paging_miss_and_repeat_no_request(crowd: Platform) -> None:
     (jurisdiction,) = crowd.registry
     random, before = Random(8), ids(find_requests(crowd, WHOLE, JSON).items)
     seen: list[str] = []
@@ -145,8 +145,8 @@ def test_changes_while_somebody_pages_make_no_request_missed_or_doubled(crowd: P
     assert seen == before
 
 
-def test_in_the_order_of_updates_a_changed_request_comes_again(crowd: Platform) -> None:
-    """In the order `updated`, a change moves a request to the end, which the reader has not reached."""
+def test_a_changed_request_comes_again_in_the_order_of_updates(crowd: Platform) -> None:
+    """In the order `updated`, a change moves a request to the end. The reader has not yet reached the end."""
     (jurisdiction,) = crowd.registry
     search = replace(WHOLE, sort=Sort.UPDATED, page_size=50)
     opened = replace(search, statuses=(Status.OPEN,))
@@ -172,11 +172,11 @@ def test_a_page_past_the_end_is_empty(crowd: Platform) -> None:
     assert (list(page.items), page.next_key) == ([], None)
 
 
-# --- What a cursor holds
+# --- Content of a cursor
 
 
-def test_a_cursor_holds_the_window_of_the_first_page(platform: Platform) -> None:
-    """The window of the last 90 days moves with time; a list does not move while somebody pages through it."""
+def test_a_cursor_contains_the_window_of_the_first_page(platform: Platform) -> None:
+    """The window of the last 90 days moves with time. It must not move while a client pages through a list."""
     search = replace(WHOLE, requested=Window(build.NOON), changed=Window(None, build.NOON), sort=Sort.UPDATED)
     key = PageKey(build.NOON, 2**62)
     assert PageCursor.read(str(PageCursor.behind(search, key))) == PageCursor(
@@ -188,12 +188,12 @@ def test_a_cursor_holds_the_window_of_the_first_page(platform: Platform) -> None
     "text",
     ["", "x", "garbage", "é", "bnVsbA", "W10", "WzEsMl0", "eyJhIjoxfQ", "WyJyZXF1ZXN0ZWQiLDFlOTk5XQ", "A" * 5000],
 )
-def test_what_is_no_cursor_is_refused(text: str) -> None:
+def test_an_invalid_cursor_is_refused(text: str) -> None:
     with pytest.raises(ValueError):
         PageCursor.read(text)
 
 
-def test_a_cursor_with_one_letter_changed_never_breaks_anything(crowd: Platform) -> None:
+def test_a_cursor_with_one_changed_letter_is_read_or_refused(crowd: Platform) -> None:
     whole = str(PageCursor.behind(WHOLE, PageKey(build.NOON, 60)))
     for place in range(len(whole)):
         for sign in "A_z9-":

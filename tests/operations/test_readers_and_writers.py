@@ -1,4 +1,4 @@
-"""Readers while other processes write: they miss nothing and get nothing twice."""
+"""Readers miss no item and get no item twice while other processes write."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def pages(platform: Platform) -> Read:
 
 @pytest.fixture
 def platform(settings: Settings) -> Iterator[Platform]:
-    """A city with two thousand requests from before."""
+    """A city with two thousand requests stored before the test."""
     found = build.platform(settings, build.city())
     ensure_synced(found)
     numbers = [found.process.numbers.next(found.database.hot) for _ in range(THERE_BEFORE)]
@@ -59,7 +59,7 @@ def platform(settings: Settings) -> Iterator[Platform]:
     found.close()
 
 
-def test_readers_beside_writers_miss_nothing_and_see_nothing_twice(platform: Platform, settings: Settings) -> None:
+def test_readers_during_writes_miss_and_repeat_no_item(platform: Platform, settings: Settings) -> None:
     before = _everything(platform)
     assert len(before) == THERE_BEFORE
     follower, pager = Follower(feed(platform)), Pager(pages(platform), before)
@@ -86,7 +86,7 @@ def test_readers_beside_writers_miss_nothing_and_see_nothing_twice(platform: Pla
 
 
 def _everything(platform: Platform) -> set[str]:
-    """The ids of a whole list, read when nobody writes."""
+    """The ids of the whole list, read after the writers have ended."""
     pager = Pager(pages(platform), frozenset())
     while not pager.read():
         pass

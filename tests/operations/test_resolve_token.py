@@ -1,4 +1,4 @@
-"""Tokens: pending, resolved or failed, and what lists show in each state."""
+"""Pending, resolved and failed tokens, and the lists in each state."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MINUTE = timedelta(minutes=1)
 
 
 class BackOffice(Jurisdiction):
-    """A city that gives the answers a test wants, and remembers what it was asked."""
+    """A city that gives the test's answers and records the questions."""
 
     answers: list[Resolution]
     asked: list[tuple[str, Draft]]
@@ -43,7 +43,7 @@ Serve = Callable[..., tuple[Platform, FlaskClient, BackOffice]]
 
 @pytest.fixture
 def serve(make_app: Callable[..., Flask]) -> Serve:
-    """A server of one city whose back office gives these answers, in order."""
+    """A server with one city, whose back office gives these answers in order."""
 
     def make(*answers: Resolution, **changes: Any) -> tuple[Platform, FlaskClient, BackOffice]:
         city = build.city(BackOffice, **changes)
@@ -57,7 +57,7 @@ def serve(make_app: Callable[..., Flask]) -> Serve:
 
 
 def resolve(platform: Platform, *, minutes: int = 1) -> str:
-    """Run the last resolve job as the worker would."""
+    """Run the last resolve job as the worker does."""
     dispatch_all(platform)
     job = build.jobs(platform, Task.RESOLVE)[-1]
     return resolve_token(platform, now=build.NOON + minutes * MINUTE, **job["args"])
@@ -70,7 +70,7 @@ def listed(client: FlaskClient) -> list[str]:
 
 @pytest.mark.requirement("C175")
 @pytest.mark.requirement("C216")
-def test_until_it_is_resolved_a_token_stands_alone_and_no_list_shows_the_request(serve: Serve) -> None:
+def test_a_pending_token_has_no_id_and_its_request_is_not_listed(serve: Serve) -> None:
     platform, client, _ = serve()
     token = build.submit(platform, service_code="trees").token
     assert client.get(f"{BASE}/tokens/{token}.json").json == [{"token": token}]
@@ -80,7 +80,7 @@ def test_until_it_is_resolved_a_token_stands_alone_and_no_list_shows_the_request
 
 @pytest.mark.requirement("C173")
 @pytest.mark.requirement("C178")
-def test_an_accepted_request_gets_its_id_and_can_be_read(serve: Serve) -> None:
+def test_an_accepted_request_gets_an_id_and_can_be_read(serve: Serve) -> None:
     platform, client, city = serve(Accepted())
     token = build.submit(platform, service_code="trees", description="Low branch").token
     found = resolve(platform)
@@ -93,7 +93,7 @@ def test_an_accepted_request_gets_its_id_and_can_be_read(serve: Serve) -> None:
     assert (asked, draft.service.code, draft.description) == (token, "trees", "Low branch")
 
 
-def test_the_back_offices_own_id_is_taken(serve: Serve) -> None:
+def test_the_id_from_the_back_office_is_used(serve: Serve) -> None:
     platform, client, _ = serve(Accepted("CRM/7 b"))
     token = build.submit(platform, service_code="trees").token
     assert resolve(platform) == "CRM/7 b"
@@ -101,14 +101,14 @@ def test_the_back_offices_own_id_is_taken(serve: Serve) -> None:
     assert client.get(f"{BASE}/requests/CRM%2F7%20b.xml").status_code == 200
 
 
-def test_an_own_id_that_another_request_has_is_replaced(serve: Serve) -> None:
+def test_a_back_office_id_that_is_already_used_is_replaced(serve: Serve) -> None:
     platform, _, _ = serve(Accepted("taken"))
     build.store(platform, service_request_id="taken")
     build.submit(platform, service_code="trees")
     assert resolve(platform) not in ("", "taken")
 
 
-def test_a_pending_request_is_asked_for_again_later(serve: Serve) -> None:
+def test_a_pending_request_is_resolved_again_later(serve: Serve) -> None:
     platform, client, _ = serve(Pending(retry_after_s=600), Accepted())
     token = build.submit(platform, service_code="trees").token
     assert resolve(platform) == ""
@@ -120,7 +120,7 @@ def test_a_pending_request_is_asked_for_again_later(serve: Serve) -> None:
 
 
 @pytest.mark.parametrize("format", ["json", "xml"])
-def test_a_request_that_failed_for_good_says_why(serve: Serve, format: str) -> None:
+def test_the_token_of_a_rejected_request_gives_the_reason(serve: Serve, format: str) -> None:
     platform, client, _ = serve(Rejected("The tree stands on private ground."), Accepted())
     token = build.submit(platform, service_code="trees").token
     assert resolve(platform) == ""
@@ -130,7 +130,7 @@ def test_a_request_that_failed_for_good_says_why(serve: Serve, format: str) -> N
     assert listed(client) == []
 
 
-def test_a_failure_is_final(serve: Serve) -> None:
+def test_a_rejection_is_final(serve: Serve) -> None:
     platform, client, _ = serve(Rejected("No."), Accepted())
     token = build.submit(platform, service_code="trees").token
     assert resolve(platform) == resolve(platform) == ""
@@ -155,7 +155,7 @@ def test_two_workers_at_once_give_one_id(serve: Serve) -> None:
     assert found != {""}
 
 
-def test_a_service_retired_meanwhile_does_not_strand_its_requests(serve: Serve) -> None:
+def test_requests_of_a_service_retired_meanwhile_are_resolved(serve: Serve) -> None:
     platform, _, city = serve(Accepted())
     build.submit(platform, service_code="trees")
     emptied = replace(city, services=(build.HOLE,))
@@ -165,7 +165,7 @@ def test_a_service_retired_meanwhile_does_not_strand_its_requests(serve: Serve) 
     assert resolve(later) == "kept"
 
 
-def test_a_job_of_a_city_that_is_not_served_fails_so_that_it_runs_again(serve: Serve) -> None:
+def test_a_job_of_an_unserved_city_fails_and_is_retried(serve: Serve) -> None:
     platform, _, _ = serve(Accepted())
     build.submit(platform, service_code="trees")
     with pytest.raises(Misconfigured, match=r"test.example"):
@@ -175,13 +175,13 @@ def test_a_job_of_a_city_that_is_not_served_fails_so_that_it_runs_again(serve: S
 
 @pytest.mark.requirement("C180")
 @pytest.mark.parametrize("format", ["json", "xml"])
-def test_a_realtime_requests_id_is_no_token(serve: Serve, format: str) -> None:
+def test_the_id_of_a_realtime_request_is_not_a_token(serve: Serve, format: str) -> None:
     platform, client, _ = serve()
     found = build.submit(platform).service_request_id
     assert client.get(f"{BASE}/tokens/{found}.{format}").status_code == 404
 
 
-def test_a_blackbox_request_is_stored_and_shown_nowhere(serve: Serve) -> None:
+def test_a_blackbox_request_is_stored_and_never_shown(serve: Serve) -> None:
     platform, client, _ = serve()
     receipt = build.submit(platform, service_code="hotline", description="Thanks!")
     assert (receipt.service_request_id, receipt.token, receipt.service_notice) == ("", "", "Thank you.")
@@ -191,7 +191,7 @@ def test_a_blackbox_request_is_stored_and_shown_nowhere(serve: Serve) -> None:
     assert [tuple(row) for row in rows] == [("Thanks!", "desk")]
 
 
-def test_a_test_keys_batch_request_can_be_resolved_and_read_but_is_not_listed(serve: Serve) -> None:
+def test_a_test_key_batch_request_is_resolved_and_readable_but_not_listed(serve: Serve) -> None:
     platform, client, _ = serve(Accepted())
     build.submit(platform, service_code="trees", key=build.api_key(platform, is_test=True))
     found = resolve(platform)

@@ -39,7 +39,7 @@ MakeApp = Callable[..., Flask]
 
 @pytest.fixture
 def serve(make_app: MakeApp) -> Callable[..., Platform]:
-    """The platform of a server of one city, changed as wanted."""
+    """The platform of a server with one city that has the given changes."""
 
     def make(kind: type[Jurisdiction] = Jurisdiction, **changes: Any) -> Platform:
         return platform_of(make_app(build.city(kind, **changes)))
@@ -50,7 +50,7 @@ def serve(make_app: MakeApp) -> Callable[..., Platform]:
 Serve = Callable[..., Platform]
 
 
-def test_what_was_sent_is_kept_as_sent_and_as_understood(serve: Serve) -> None:
+def test_all_fields_of_a_request_are_stored(serve: Serve) -> None:
     platform = serve(services=(PAINT,))
     receipt = build.submit(
         platform,
@@ -72,7 +72,7 @@ def test_what_was_sent_is_kept_as_sent_and_as_understood(serve: Serve) -> None:
     assert record.description == "A <b>tag</b>"
 
 
-def test_the_departments_name_the_reason_and_the_history_are_written_down(serve: Serve) -> None:
+def test_department_routing_reason_and_history_are_stored(serve: Serve) -> None:
     platform = serve()
     receipt = build.submit(platform)
     record = build.load(platform, service_request_id=receipt.service_request_id)
@@ -97,7 +97,7 @@ def test_an_area_refines_the_route(serve: Serve, lat: str, department: str, reas
     assert (record.department, record.route_reason) == (department, reason)
 
 
-def test_what_no_rule_fits_goes_to_triage_and_is_marked_so(serve: Serve) -> None:
+def test_a_request_that_matches_no_rule_goes_to_triage_and_is_marked(serve: Serve) -> None:
     platform = serve(services=(Service(code="potholes", name="Pothole"),))
     receipt = build.submit(platform)
     record = build.load(platform, service_request_id=receipt.service_request_id)
@@ -105,7 +105,7 @@ def test_what_no_rule_fits_goes_to_triage_and_is_marked_so(serve: Serve) -> None
     assert "triage" in {event.kind for event in build.history(platform, record)}
 
 
-class Lost(Jurisdiction):
+class FailingHooks(Jurisdiction):
     """A plugin whose hooks fail."""
 
     def check(self, draft: Draft) -> list[Problem]:
@@ -115,42 +115,42 @@ class Lost(Jurisdiction):
         raise RuntimeError("route")
 
 
-def test_a_plugin_that_fails_costs_nobody_a_report(serve: Serve) -> None:
-    platform = serve(Lost)
+def test_a_request_is_stored_if_the_plugins_hooks_fail(serve: Serve) -> None:
+    platform = serve(FailingHooks)
     receipt = build.submit(platform)
     record = build.load(platform, service_request_id=receipt.service_request_id)
     assert (record.department, record.route_reason, record.is_triage) == ("desk", "routing failed", True)
 
 
-class Elsewhere(Jurisdiction):
+class UnknownDepartment(Jurisdiction):
     """A plugin that names a department that is not in its catalogue."""
 
     def department_for(self, draft: Draft) -> str | None:
         return "nowhere"
 
 
-def test_a_department_that_the_catalogue_lacks_is_left_to_triage(serve: Serve) -> None:
-    platform = serve(Elsewhere)
+def test_a_department_missing_in_the_catalogue_goes_to_triage(serve: Serve) -> None:
+    platform = serve(UnknownDepartment)
     receipt = build.submit(platform)
     record = build.load(platform, service_request_id=receipt.service_request_id)
     assert (record.department, record.is_triage) == ("desk", True)
 
 
 class Strict(Jurisdiction):
-    """A city with a rule of its own."""
+    """A city with its own rule for requests."""
 
     def check(self, draft: Draft) -> list[Problem]:
         return [] if draft.description else [Problem("description", "is missing; say what is wrong.")]
 
 
-def test_a_citys_own_rule_refuses_with_its_own_words(serve: Serve) -> None:
+def test_a_citys_own_rule_refuses_with_its_own_message(serve: Serve) -> None:
     platform = serve(Strict)
     with pytest.raises(Invalid, match="description: is missing; say what is wrong"):
         build.submit(platform)
     assert build.submit(platform, description="Deep").service_request_id
 
 
-def test_a_point_outside_the_boundary_is_refused_where_the_city_says_so(serve: Serve) -> None:
+def test_a_point_outside_the_boundary_is_refused_if_the_city_refuses(serve: Serve) -> None:
     platform = serve(boundary=HARBOUR, outside="refuse")
     with pytest.raises(Invalid, match="lat: the point lies outside Testville"):
         build.submit(platform, lat="0", long="0")
@@ -158,7 +158,7 @@ def test_a_point_outside_the_boundary_is_refused_where_the_city_says_so(serve: S
     assert build.submit(platform, lat="60.155", long="25.0").service_request_id, "the border belongs to the city"
 
 
-def test_a_point_outside_the_boundary_is_flagged_where_the_city_takes_it(serve: Serve) -> None:
+def test_a_point_outside_the_boundary_is_flagged_if_the_city_accepts(serve: Serve) -> None:
     platform = serve(boundary=HARBOUR, outside="flag")
     for sent, is_outside in (({"lat": "0", "long": "0"}, True), ({"lat": "60.14", "long": "24.95"}, False)):
         receipt = build.submit(platform, **sent)
@@ -168,13 +168,13 @@ def test_a_point_outside_the_boundary_is_flagged_where_the_city_takes_it(serve: 
         assert bool(notes) is is_outside
 
 
-def test_an_address_without_a_point_is_never_outside(serve: Serve) -> None:
+def test_an_address_without_a_point_is_never_outside_the_boundary(serve: Serve) -> None:
     platform = serve(boundary=HARBOUR, outside="refuse")
     receipt = build.submit(platform, lat="", long="", address_string="5 Mill Lane")
     assert not build.load(platform, service_request_id=receipt.service_request_id).is_outside
 
 
-def test_an_alias_is_stored_as_the_service_it_leads_to(serve: Serve) -> None:
+def test_an_alias_is_stored_as_its_service(serve: Serve) -> None:
     platform = serve(aliases={"old hole": "potholes"})
     receipt = build.submit(platform, service_code="old hole")
     assert build.load(platform, service_request_id=receipt.service_request_id).service_code == "potholes"
@@ -189,7 +189,7 @@ def test_codes_are_opaque_and_case_sensitive(serve: Serve, code: str) -> None:
 
 
 @pytest.mark.requirement("C137")
-def test_every_problem_is_told_at_once(serve: Serve) -> None:
+def test_all_problems_are_reported_at_once(serve: Serve) -> None:
     platform = serve(services=(PAINT,), boundary=HARBOUR, outside="refuse")
     with pytest.raises(Invalid) as caught:
         build.submit(
@@ -216,7 +216,7 @@ def test_a_missing_service_does_not_hide_the_other_problems(serve: Serve) -> Non
     assert [problem.field for problem in caught.value.problems] == ["service_code", "lat", "description"]
 
 
-def test_a_test_keys_request_is_taken_but_never_routed_nor_listed(serve: Serve) -> None:
+def test_a_test_key_request_is_accepted_but_not_routed_or_listed(serve: Serve) -> None:
     platform = serve()
     receipt = build.submit(platform, key=build.api_key(platform, is_test=True))
     record = build.load(platform, service_request_id=receipt.service_request_id)
@@ -226,7 +226,7 @@ def test_a_test_keys_request_is_taken_but_never_routed_nor_listed(serve: Serve) 
     assert b'"agency_responsible":null' in item
 
 
-def test_ids_that_an_import_has_taken_are_passed_over(serve: Serve) -> None:
+def test_ids_used_by_an_import_are_skipped(serve: Serve) -> None:
     platform = serve()
     first = int(build.submit(platform).service_request_id)
     for number in range(first + 1, first + 4):
@@ -235,7 +235,7 @@ def test_ids_that_an_import_has_taken_are_passed_over(serve: Serve) -> None:
     assert int(receipt.service_request_id) > first + 3
 
 
-def test_many_at_once_get_ids_of_their_own(serve: Serve) -> None:
+def test_concurrent_requests_get_different_ids(serve: Serve) -> None:
     platform = serve()
     key = build.api_key(platform)
     with ThreadPoolExecutor(4) as pool:
@@ -255,12 +255,12 @@ def test_a_batch_request_waits_for_its_id_with_a_token_and_a_job(serve: Serve) -
     assert build.load(platform, number=job["args"]["number"]).service_request_id == ""
 
 
-def test_nothing_is_left_behind_by_a_post_that_fails_half_way(serve: Serve) -> None:
-    class Torn(Jurisdiction):
+def test_a_post_that_fails_half_way_stores_nothing(serve: Serve) -> None:
+    class FailingIds(Jurisdiction):
         def new_id(self, number: int, at: object) -> str:
             raise RuntimeError("no id")
 
-    platform = serve(Torn)
+    platform = serve(FailingIds)
     with pytest.raises(RuntimeError):
         build.submit(platform, client_request_id="k1")
     with platform.database.reading() as connection:
@@ -273,7 +273,7 @@ REPEAT = {"client_request_id": "k1", "description": "Deep"}
 
 @pytest.mark.requirement("C165")
 @pytest.mark.parametrize("service_code", ["potholes", "trees", "hotline"])
-def test_the_same_call_again_gets_the_first_answer(serve: Serve, service_code: str) -> None:
+def test_a_repeated_call_gets_the_first_answer(serve: Serve, service_code: str) -> None:
     platform = serve()
     key = build.api_key(platform)
     sent = REPEAT | {"service_code": service_code, "reporter": Reporter(account_id="acc-1")}
@@ -283,7 +283,7 @@ def test_the_same_call_again_gets_the_first_answer(serve: Serve, service_code: s
         assert connection.exec_driver_sql("SELECT count(*) FROM service_request").scalar_one() == 1
 
 
-def test_a_batch_calls_repeat_gets_its_token_also_after_it_was_resolved(serve: Serve) -> None:
+def test_a_repeated_batch_call_gets_its_token_even_if_resolved(serve: Serve) -> None:
     platform = serve()
     key = build.api_key(platform)
     first = build.submit(platform, key=key, service_code="trees", **REPEAT)
@@ -301,7 +301,7 @@ def test_the_same_key_with_another_body_is_refused(serve: Serve) -> None:
         build.submit(platform, key=key, **REPEAT | {"description": "Deeper"})
 
 
-def test_a_repeat_is_told_apart_by_api_key(serve: Serve) -> None:
+def test_repeats_are_recognised_per_api_key(serve: Serve) -> None:
     platform = serve()
     ids = {
         build.submit(platform, key=build.api_key(platform), **REPEAT).service_request_id,
@@ -310,7 +310,7 @@ def test_a_repeat_is_told_apart_by_api_key(serve: Serve) -> None:
     assert len(ids) == 2
 
 
-def test_a_refused_call_may_be_mended_and_sent_again_under_its_key(serve: Serve) -> None:
+def test_a_refused_call_can_be_corrected_and_sent_with_the_same_key(serve: Serve) -> None:
     platform = serve()
     key = build.api_key(platform)
     with pytest.raises(Invalid):
@@ -318,7 +318,7 @@ def test_a_refused_call_may_be_mended_and_sent_again_under_its_key(serve: Serve)
     assert build.submit(platform, key=key, **REPEAT).service_request_id
 
 
-def test_after_a_day_the_same_key_stands_for_a_new_call(serve: Serve) -> None:
+def test_after_a_day_the_same_key_makes_a_new_request(serve: Serve) -> None:
     platform = serve()
     key = build.api_key(platform)
     first = build.submit(platform, key=key, **REPEAT)
@@ -329,7 +329,7 @@ def test_after_a_day_the_same_key_stands_for_a_new_call(serve: Serve) -> None:
     assert third == second
 
 
-def test_the_same_call_from_many_connections_at_once_makes_one_request(serve: Serve) -> None:
+def test_concurrent_repeats_make_one_request(serve: Serve) -> None:
     platform = serve()
     key = build.api_key(platform)
     with ThreadPoolExecutor(4) as pool:

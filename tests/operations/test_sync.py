@@ -1,4 +1,4 @@
-"""Changed catalogues: the changeset grows, requests of retired services keep code and name, others are renamed."""
+"""Changed catalogues: a higher changeset, retired services keep code and name in requests, others are renamed."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def codes(client: FlaskClient) -> list[str]:
 
 
 def renamed(city: Jurisdiction, **changes: Any) -> Jurisdiction:
-    """The city with its first service changed."""
+    """The city with changes of its first service."""
     first, *others = city.services
     return replace(city, services=(replace(first, **changes), *others))
 
@@ -66,7 +66,7 @@ CHANGES = {
 
 @pytest.mark.requirement("C013")
 @pytest.mark.parametrize("changed", CHANGES.values(), ids=list(CHANGES))
-def test_a_changed_catalogue_moves_the_changeset(make_app: MakeApp, changed: Jurisdiction) -> None:
+def test_a_changed_catalogue_raises_the_changeset(make_app: MakeApp, changed: Jurisdiction) -> None:
     before = changeset(make_app(CITY))
     after = changeset(make_app(changed))
     assert after > before, "as a string"
@@ -75,11 +75,11 @@ def test_a_changed_catalogue_moves_the_changeset(make_app: MakeApp, changed: Jur
 
 
 @pytest.mark.requirement("C014")
-def test_an_unchanged_catalogue_leaves_the_changeset(make_app: MakeApp) -> None:
+def test_an_unchanged_catalogue_keeps_the_changeset(make_app: MakeApp) -> None:
     assert len({changeset(make_app(build.city())) for _ in range(3)}) == 1
 
 
-def test_a_city_that_changes_leaves_the_others_changesets_alone(make_app: MakeApp) -> None:
+def test_a_changed_city_does_not_raise_other_cities_changesets(make_app: MakeApp) -> None:
     other = build.city(id="b.example", name="B")
     platform = platform_of(make_app(CITY, other))
     before = read_changesets(platform)
@@ -88,7 +88,7 @@ def test_a_city_that_changes_leaves_the_others_changesets_alone(make_app: MakeAp
     assert read_changesets(changed)["test.example"] > before["test.example"]
 
 
-def test_many_processes_that_start_at_once_agree(make_app: MakeApp) -> None:
+def test_processes_started_at_once_agree_on_the_changeset(make_app: MakeApp) -> None:
     platform = platform_of(make_app(CITY))
     with ThreadPoolExecutor(4) as pool:
         changed = list(
@@ -99,7 +99,7 @@ def test_many_processes_that_start_at_once_agree(make_app: MakeApp) -> None:
 
 @pytest.mark.requirement("C235")
 @pytest.mark.requirement("C066")
-def test_a_retired_service_is_gone_but_its_requests_keep_code_and_name(make_app: MakeApp) -> None:
+def test_requests_of_a_retired_service_keep_code_and_name(make_app: MakeApp) -> None:
     found = build.submit(platform_of(make_app(CITY))).service_request_id
     app = make_app(CHANGES["retired"])
     client = app.test_client()
@@ -112,7 +112,7 @@ def test_a_retired_service_is_gone_but_its_requests_keep_code_and_name(make_app:
     assert client.get(f"{BASE}/requests.json?service_code=potholes&start_date=2026-03-01").json
 
 
-def test_a_renamed_service_renames_its_requests_once_the_worker_has_been_there(make_app: MakeApp) -> None:
+def test_requests_of_a_renamed_service_get_the_new_name_by_a_job(make_app: MakeApp) -> None:
     first = make_app(CITY)
     found = build.submit(platform_of(first)).service_request_id
     before = shown(first, found)
@@ -123,7 +123,7 @@ def test_a_renamed_service_renames_its_requests_once_the_worker_has_been_there(m
     assert shown(app, found) == before | {"service_name": "Hole in the road"}
 
 
-def test_a_catalogue_that_changes_twice_waits_for_one_job(make_app: MakeApp) -> None:
+def test_a_catalogue_that_changes_twice_makes_one_job(make_app: MakeApp) -> None:
     build.submit(platform_of(make_app(CITY)))
     make_app(CHANGES["name"])
     platform = platform_of(make_app(CHANGES["group"]))
@@ -135,7 +135,7 @@ def test_a_city_without_requests_needs_no_job(make_app: MakeApp) -> None:
     assert build.jobs(platform_of(make_app(CHANGES["name"])), Task.REPUBLISH) == []
 
 
-def test_republishing_goes_through_all_batches_and_leaves_private_ones_hidden(
+def test_republishing_covers_all_batches_and_keeps_private_ones_hidden(
     make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("open311.operations.upkeep.republish.ROWS_PER_TRANSACTION", 2)
@@ -149,17 +149,17 @@ def test_republishing_goes_through_all_batches_and_leaves_private_ones_hidden(
     assert len(app.test_client().get(f"{BASE}/requests.json?start_date=2026-03-01").json) == 4
 
 
-def test_republishing_a_city_that_is_gone_does_nothing(make_app: MakeApp) -> None:
+def test_republishing_a_removed_city_does_nothing(make_app: MakeApp) -> None:
     assert republish(platform_of(make_app(CITY)), "gone.example", build.NOON) == 0
 
 
-def test_an_alias_leads_to_the_living_definition(make_app: MakeApp) -> None:
+def test_an_alias_gives_the_current_definition(make_app: MakeApp) -> None:
     client = make_app(CHANGES["alias"]).test_client()
     assert client.get(f"{BASE}/services/old.json").json["service_code"] == "potholes"
     assert "old" not in codes(client)
 
 
-def test_a_digest_is_that_of_the_catalogue_written_out_in_full() -> None:
+def test_the_digest_equals_the_digest_of_the_full_json() -> None:
     parts = {"services": [asdict(service) for service in CITY.services], "name": CITY.name}
     written = orjson.dumps(parts, option=orjson.OPT_SORT_KEYS)
     assert catalogue_digest({"services": CITY.services, "name": CITY.name}) == sha256(written).hexdigest()

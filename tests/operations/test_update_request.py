@@ -21,7 +21,7 @@ Update = Callable[..., RequestRecord]
 
 @pytest.fixture
 def update(platform: Platform) -> Update:
-    """Changes a request some hours after noon."""
+    """Updates a request, so many hours after noon."""
     (city,) = platform.registry
 
     def change(found: RequestRecord, hours: int, **changes: Any) -> RequestRecord:
@@ -41,7 +41,7 @@ def ids(client: FlaskClient, query: str = "start_date=2026-03-01&end_date=2026-0
 
 
 @pytest.mark.requirement("C222")
-def test_a_closed_requests_updated_time_is_its_closing_time(
+def test_updated_datetime_of_a_closed_request_is_its_closing_time(
     client: FlaskClient, platform: Platform, update: Update
 ) -> None:
     found = build.store(platform)
@@ -53,7 +53,7 @@ def test_a_closed_requests_updated_time_is_its_closing_time(
 
 
 @pytest.mark.requirement("C223")
-def test_a_note_after_closing_leaves_the_closing_time_but_counts_as_a_change(
+def test_a_note_after_closing_keeps_the_closing_time_and_is_a_change(
     client: FlaskClient, platform: Platform, update: Update
 ) -> None:
     found = build.store(platform)
@@ -65,7 +65,9 @@ def test_a_note_after_closing_leaves_the_closing_time_but_counts_as_a_change(
     assert ids(client, "updated_after=2026-03-01T17:00:01Z") == []
 
 
-def test_a_request_opened_again_was_updated_then(client: FlaskClient, platform: Platform, update: Update) -> None:
+def test_a_reopened_request_has_the_time_of_reopening(
+    client: FlaskClient, platform: Platform, update: Update
+) -> None:
     found = build.store(platform)
     update(found, 2, status=Status.CLOSED)
     update(found, 4, status=Status.OPEN)
@@ -76,7 +78,7 @@ def test_a_request_opened_again_was_updated_then(client: FlaskClient, platform: 
 
 @pytest.mark.requirement("C215")
 @pytest.mark.parametrize("format", ["json", "xml"])
-def test_a_private_request_is_as_if_it_did_not_exist(
+def test_a_private_request_is_not_found(
     client: FlaskClient, platform: Platform, update: Update, format: str
 ) -> None:
     kept, hidden = build.store(platform), build.store(platform, description="planted words")
@@ -92,7 +94,7 @@ def test_a_private_request_is_as_if_it_did_not_exist(
         assert "planted words" not in left.scalar_one()
 
 
-def test_a_request_shown_again_is_as_it_was(client: FlaskClient, platform: Platform, update: Update) -> None:
+def test_a_request_made_public_again_is_unchanged(client: FlaskClient, platform: Platform, update: Update) -> None:
     found = build.store(platform, description="words")
     update(found, 1, visibility=Visibility.PRIVATE)
     update(found, 2, visibility=Visibility.PUBLIC)
@@ -100,7 +102,7 @@ def test_a_request_shown_again_is_as_it_was(client: FlaskClient, platform: Platf
     assert ids(client) == [found.service_request_id]
 
 
-def test_an_unlisted_request_is_read_by_its_id_alone(
+def test_an_unlisted_request_is_readable_by_its_id_only(
     client: FlaskClient, platform: Platform, update: Update
 ) -> None:
     found = build.store(platform)
@@ -110,7 +112,7 @@ def test_an_unlisted_request_is_read_by_its_id_alone(
     assert ids(client, f"service_request_id={found.service_request_id}") == []
 
 
-def test_a_request_handed_on_names_its_new_department(
+def test_a_transferred_request_shows_its_new_department(
     client: FlaskClient, platform: Platform, update: Update
 ) -> None:
     found = build.store(platform, department="streets", agency_responsible="As imported", is_triage=True)
@@ -123,7 +125,7 @@ def test_a_request_handed_on_names_its_new_department(
     ]
 
 
-def test_a_department_that_does_not_exist_changes_nothing(
+def test_an_unknown_department_is_refused_and_changes_nothing(
     client: FlaskClient, platform: Platform, update: Update
 ) -> None:
     found = build.store(platform, department="streets")
@@ -138,7 +140,7 @@ def test_an_expected_time_is_shown(client: FlaskClient, platform: Platform, upda
     assert shown(client, found)["expected_datetime"] == "2026-03-03T12:00:00Z"
 
 
-def test_a_note_loses_what_xml_forbids_and_keeps_the_rest(
+def test_characters_forbidden_in_xml_are_removed_from_a_note(
     client: FlaskClient, platform: Platform, update: Update
 ) -> None:
     found = build.store(platform)
@@ -147,7 +149,7 @@ def test_a_note_loses_what_xml_forbids_and_keeps_the_rest(
 
 
 @pytest.mark.parametrize("change", [{}, {"status": Status.OPEN}, {"note": ""}, {"department": "streets"}])
-def test_a_change_that_changes_nothing_leaves_no_trace(
+def test_an_update_without_a_change_is_not_recorded(
     platform: Platform, update: Update, change: dict[str, Any]
 ) -> None:
     found = build.store(platform, department="streets")

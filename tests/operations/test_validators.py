@@ -1,4 +1,4 @@
-"""Validators of lists: computed once for equal searches, and never one change late."""
+"""Validators of lists: computed once for equal searches, and never stale after a change."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ SEARCHES = [
 
 
 def digests_made(platform: Platform) -> int:
-    """How often this thread's connection has computed a digest of usual pages."""
+    """How often this thread's connection has computed the digest of a usual page."""
     return sum(sum(runs) for text, runs in plans(platform).items() if "bit_xor" in text)
 
 
@@ -43,7 +43,7 @@ def test_equal_searches_in_one_second_share_a_validator(platform: Platform) -> N
     seconds = (build.NOON + timedelta(seconds=passed) for passed in count())
 
     def is_remembered() -> bool:
-        """Retry while another test writes to any database: the state then waits for that transaction."""
+        """Retry: while a transaction of another test is open in any database, the remembered state waits for it."""
         now, before = next(seconds), digests_made(platform)
         found = {find_validator(platform, QUARTER, now) for _ in range(5)}
         assert found == {find_requests(platform, QUARTER, JSON).validator}
@@ -61,7 +61,7 @@ def test_the_validator_is_computed_again_in_the_next_second(platform: Platform) 
 
 
 @pytest.mark.parametrize("search", SEARCHES, ids=range(len(SEARCHES)))
-def test_the_validator_is_that_of_the_page_after_each_change(platform: Platform, search: RequestSearch) -> None:
+def test_the_validator_matches_the_page_after_each_change(platform: Platform, search: RequestSearch) -> None:
     (jurisdiction,) = platform.registry
     random = Random(3)
     for number in range(1, 30):
@@ -77,8 +77,10 @@ def test_the_validator_is_that_of_the_page_after_each_change(platform: Platform,
             assert found == find_requests(platform, search, JSON).validator
 
 
-def test_a_transaction_that_begins_earlier_and_ends_later_is_seen(platform: Platform, settings: Settings) -> None:
-    """In the order of transactions, its change comes before one that was seen already."""
+def test_a_change_of_an_older_transaction_that_commits_later_is_seen(
+    platform: Platform, settings: Settings
+) -> None:
+    """Its transaction id is lower than that of a change which was already seen."""
     build.store_all(platform, ({"number": number} for number in (1, 2)))
     (jurisdiction,) = platform.registry
     other = open_platform(settings)
@@ -94,8 +96,8 @@ def test_a_transaction_that_begins_earlier_and_ends_later_is_seen(platform: Plat
         other.database.close()
 
 
-def test_an_invisible_change_counts_for_searches_by_last_change(platform: Platform) -> None:
-    """A closed request shows when it was closed, but searches find it by its last change."""
+def test_a_change_that_shows_nothing_new_changes_searches_by_last_change(platform: Platform) -> None:
+    """A closed request shows its closing time, but searches use the time of its last change."""
     build.store(platform, number=1)
     search = replace(WHOLE, changed=Window(build.NOON + timedelta(hours=1)))
     before = find_validator(platform, search, build.NOON)
@@ -105,8 +107,8 @@ def test_an_invisible_change_counts_for_searches_by_last_change(platform: Platfo
     assert after == find_requests(platform, search, JSON).validator != before
 
 
-def test_publications_of_another_server_are_not_trusted(platform: Platform) -> None:
-    """Their transaction ids are of the future, so that nothing this server writes would be newer."""
+def test_a_change_is_seen_beside_rows_with_higher_transaction_ids(platform: Platform) -> None:
+    """Their transaction ids are higher than all of this server, so no change of this server would seem newer."""
     build.store_all(platform, ({"number": number} for number in (1, 2)))
     (jurisdiction,) = platform.registry
     with platform.database.transaction() as connection:

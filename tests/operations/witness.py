@@ -1,7 +1,7 @@
-"""A consumer that writes down what it was handed, and a dispatcher that is killed while it does.
+"""A consumer that records the changes it gets, and a dispatcher that is killed during its work.
 
-`python -m tests.operations.witness URL BATCHES` dispatches until nothing waits, and kills itself -9 in the middle
-of batch BATCHES, with half of it written.
+`python -m tests.operations.witness URL BATCHES` dispatches until the outbox is empty. It kills itself with -9 in
+the middle of batch number BATCHES, when half of it is written.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ SMALL_BATCH = 20
 
 @dataclass(slots=True)
 class Witness:
-    """Writes a row for each change. `batches`: which batch it does not live through; 0 for none."""
+    """Writes a row for each change. `batches`: the number of the batch in which it kills itself; 0 for none."""
 
     batches: int = 0
     name: str = "witness"
@@ -48,7 +48,7 @@ class Witness:
 
 @contextmanager
 def witnessed(database: Database) -> Iterator[None]:
-    """The table in which a witness writes, for as long as the block lasts."""
+    """Makes the table of a witness; drops it at the end of the block."""
     with database.transaction() as connection:
         connection.exec_driver_sql("CREATE TABLE witnessed (id BIGSERIAL, request_id BIGINT, version BIGINT)")
     try:
@@ -59,12 +59,12 @@ def witnessed(database: Database) -> Iterator[None]:
 
 
 def seen(platform: Platform) -> dict[int, list[int]]:
-    """The versions of each request, as a witness saw them, in its order."""
+    """The versions of each request in the order in which the witness got them."""
     return _versions(platform, "SELECT request_id, version FROM witnessed ORDER BY id")
 
 
 def happened(platform: Platform) -> dict[int, list[int]]:
-    """The versions of each request that its history has, in their order."""
+    """The versions of each request in its history, in ascending order."""
     return _versions(platform, "SELECT DISTINCT request_id, version FROM request_event ORDER BY 1, 2")
 
 
@@ -77,13 +77,13 @@ def _versions(platform: Platform, statement: str) -> dict[int, list[int]]:
 
 
 def run_and_die(url: str, batches: int) -> int:
-    """A dispatcher as a process of its own; its return code."""
+    """Run a dispatcher as a process; returns its return code."""
     command = [sys.executable, "-m", "tests.operations.witness", url, str(batches)]
     return subprocess.run(command, cwd=REPOSITORY, timeout=120, check=False).returncode
 
 
 def main() -> None:
-    """Dispatch small batches, until nothing waits or death comes."""
+    """Dispatch small batches until the outbox is empty or the process kills itself."""
     url, batches = sys.argv[1:]
     consumers.CONSUMERS = (*consumers.CONSUMERS, Witness(int(batches)))
     platform = build.platform(Settings(database_url=url), build.city())

@@ -1,9 +1,9 @@
 """A process that writes at full speed: `python -m tests.operations.writer URL NUMBER REQUESTS [CITY]`.
 
 Each request is sent and then gets several notes. Sometimes a slow transaction stays open while quick ones begin
-later and end earlier. At the end it prints a line for each request: its id and the number of its last note.
+later and end earlier. At the end, it prints a line for each request: its id and the number of its last note.
 
-CITY is a plugin and one of its services; without it, the city is that of tests/build.py.
+CITY is a plugin and one of its services; the default is the city of tests/build.py.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ NOTES = 2
 
 @dataclass(slots=True)
 class Process:
-    """A running writer, and the file for its output: a pipe would fill up and block it."""
+    """A running writer and the file for its output. A pipe would fill up and block the writer."""
 
     running: subprocess.Popen[str]
     output: IO[str]
@@ -48,7 +48,7 @@ class Process:
         return self.running.poll() is None
 
     def notes(self) -> dict[str, int]:
-        """Wait for its end; the number of the last note on each request."""
+        """Wait for its end; returns the number of the last note on each request."""
         if self.running.wait() != 0:
             raise RuntimeError(f"a writer ended with {self.running.returncode}")
         self.output.seek(0)
@@ -57,9 +57,9 @@ class Process:
 
 @contextmanager
 def writing(url: str, number: int, count: int, *, city: Iterable[str] = ()) -> Iterator[Process]:
-    """A writer, which is killed at the end of the block if it still runs.
+    """Start a writer; kill it at the end of the block if it still runs.
 
-    city  plugin and service; without them, the city is that of tests/build.py
+    city  plugin and service; the default is the city of tests/build.py
     """
     command = [sys.executable, "-m", "tests.operations.writer", url, str(number), str(count), *city]
     with TemporaryFile("w+") as output:
@@ -73,7 +73,7 @@ def writing(url: str, number: int, count: int, *, city: Iterable[str] = ()) -> I
 
 @dataclass(slots=True)
 class Writer:
-    """One writer. `fields` are sent with each request, beside a description and a place."""
+    """One writer. `fields` are sent with each request, in addition to a description and a place."""
 
     platform: Platform
     jurisdiction: Jurisdiction
@@ -82,7 +82,7 @@ class Writer:
     fields: Mapping[str, str]
 
     def write(self, count: int) -> dict[str, int]:
-        """Send `count` requests and put notes on them; the number of the last note on each."""
+        """Send `count` requests and put notes on them; returns the number of the last note on each."""
         notes = dict[str, int]()
         while len(notes) < count:
             if notes and self.random.random() < 0.1:
@@ -102,7 +102,7 @@ class Writer:
             update_request(self.platform, self.jurisdiction, noted, change, now=build.NOON)
 
     def _slowly(self, notes: dict[str, int]) -> None:
-        """A note whose transaction has the lowest id and commits last."""
+        """Write a note in a transaction that has the lowest id and commits last."""
         noted = self.random.choice(list(notes))
         others = {name: last for name, last in notes.items() if name != noted}
         with self.platform.database.transaction() as connection:
@@ -117,7 +117,7 @@ class Writer:
 
 
 def main() -> None:
-    """Write, then print what was written."""
+    """Write, then print the requests and their last notes."""
     url, number, count, *named = sys.argv[1:]
     jurisdiction, fields = _city(*named)
     platform = build.platform(Settings(database_url=url, pool_size=2), jurisdiction)
@@ -130,7 +130,7 @@ def main() -> None:
 
 
 def _city(plugin: str = "", service_code: str = "") -> tuple[Jurisdiction, dict[str, str]]:
-    """Where to write, and what a request needs there."""
+    """The city to write to, and the fields that its requests need."""
     if not plugin:
         return build.city(), {}
     [jurisdiction] = load_registry((plugin,))

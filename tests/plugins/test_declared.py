@@ -110,7 +110,7 @@ def collection(*features: dict[str, Any]) -> str:
 
 @pytest.fixture
 def city(tmp_path: Path) -> Path:
-    """A folder with a whole, faultless city."""
+    """A folder with a complete, valid city."""
     folder = tmp_path / "demoville"
     (folder / "languages").mkdir(parents=True)
     (folder / "jurisdiction.toml").write_text(GOOD, encoding="utf-8")
@@ -121,14 +121,14 @@ def city(tmp_path: Path) -> Path:
 
 
 def refusal(folder: Path, file: str, text: str | bytes) -> str:
-    """What is said about the city when one of its files holds this instead."""
+    """The error message if one of the city's files has this text."""
     (folder / file).write_bytes(text.encode() if isinstance(text, str) else text)
     with pytest.raises(Misconfigured) as caught:
         declared.load(folder)
     return str(caught.value)
 
 
-def test_a_good_folder_says_everything(city: Path) -> None:
+def test_a_valid_folder_is_read_completely(city: Path) -> None:
     jurisdiction = declared.load(city)
 
     check_jurisdiction(jurisdiction)
@@ -147,7 +147,7 @@ def test_a_good_folder_says_everything(city: Path) -> None:
     )
 
 
-def test_a_service_and_its_questions_are_read(city: Path) -> None:
+def test_a_service_and_its_attributes_are_read(city: Path) -> None:
     assert declared.load(city).services[0] == Service(
         code="lamp:1",
         name="Lamp",
@@ -171,7 +171,7 @@ def test_a_service_and_its_questions_are_read(city: Path) -> None:
     )
 
 
-def test_what_is_left_out_has_its_default(tmp_path: Path) -> None:
+def test_a_missing_key_has_its_default(tmp_path: Path) -> None:
     text = 'id = "a.example"\nname = "A"\ntime_zone = "UTC"\ntriage = "x"\n'
     (tmp_path / "jurisdiction.toml").write_text(text, encoding="utf-8")
 
@@ -194,7 +194,7 @@ def test_a_translation_is_read(city: Path) -> None:
     assert spanish.services["lamp:1"].attributes["KIND"].values == {"1": "Muro"}
 
 
-def test_a_bare_feature_and_null_properties_are_geojson_too(city: Path) -> None:
+def test_a_single_feature_with_null_properties_is_accepted(city: Path) -> None:
     (city / "boundary.geojson").write_text(json.dumps(feature(name=None)), encoding="utf-8")
 
     assert declared.load(city).covers(24.5, 60.5)
@@ -210,12 +210,12 @@ def test_a_package_is_read_by_its_name(city: Path, tmp_path: Path, monkeypatch: 
     assert declared.load("demoville").id == "city.example"
 
 
-def test_a_subclass_brings_its_hooks(city: Path) -> None:
-    class Cautious(Jurisdiction):
+def test_the_hooks_of_a_subclass_are_used(city: Path) -> None:
+    class ToDesk(Jurisdiction):
         def department_for(self, draft: Draft) -> str | None:
             return "desk" if "gas" in draft.description else None
 
-    jurisdiction = declared.load(city, kind=Cautious)
+    jurisdiction = declared.load(city, kind=ToDesk)
     draft = Draft(service=jurisdiction.services[0], place=Place(), description="smells of gas")
 
     assert jurisdiction.route(draft).department == "desk"
@@ -267,7 +267,7 @@ def test_a_subclass_brings_its_hooks(city: Path) -> None:
         ('answers = { KIND = "pole" }', "answers = { KIND = 1 }", ["to desk: answers: KIND must be a string or"]),
     ],
 )
-def test_a_mistake_in_the_form_is_named(city: Path, old: str, new: str, words: list[str]) -> None:
+def test_a_fault_in_jurisdiction_toml_is_named(city: Path, old: str, new: str, words: list[str]) -> None:
     assert GOOD.count(old) == 1
 
     message = refusal(city, "jurisdiction.toml", GOOD.replace(old, new))
@@ -286,7 +286,7 @@ def test_a_mistake_in_the_form_is_named(city: Path, old: str, new: str, words: l
         ("{ code = 1 }", "{tables} must be a list of tables ([[{tables}]]), not a table."),
     ],
 )
-def test_a_list_of_something_else_is_named(city: Path, tables: str, value: str, fault: str) -> None:
+def test_a_list_with_items_of_the_wrong_type_is_named(city: Path, tables: str, value: str, fault: str) -> None:
     head = GOOD.partition("[aliases]")[0]
 
     message = refusal(city, "jurisdiction.toml", f"{head}\n{tables} = {value}\n")
@@ -307,14 +307,14 @@ def test_a_list_of_something_else_is_named(city: Path, tables: str, value: str, 
         ('id = "a"'.encode("utf-16"), "is not UTF-8: line 1 holds the byte 0xFF; save it as UTF-8."),
     ],
 )
-def test_bad_toml_is_named(city: Path, text: bytes, fault: str) -> None:
+def test_invalid_toml_is_named(city: Path, text: bytes, fault: str) -> None:
     message = refusal(city, "jurisdiction.toml", text)
 
     assert message.startswith(f"demoville/jurisdiction.toml: {fault}")
     assert "\n" not in message
 
 
-def test_a_byte_order_mark_does_not_count(city: Path) -> None:
+def test_a_byte_order_mark_is_ignored(city: Path) -> None:
     (city / "jurisdiction.toml").write_text(GOOD, encoding="utf-8-sig")
 
     assert declared.load(city).id == "city.example"
@@ -331,7 +331,7 @@ def test_a_huge_file_is_not_read(city: Path, file: str) -> None:
     assert str(caught.value) == f"demoville/{file}: is larger than {MAX_MIB} MiB; is it the right file?"
 
 
-def test_what_is_no_file_is_named(city: Path) -> None:
+def test_a_folder_in_place_of_a_file_is_named(city: Path) -> None:
     (city / "jurisdiction.toml").unlink()
     (city / "jurisdiction.toml").mkdir()
 
@@ -339,13 +339,13 @@ def test_what_is_no_file_is_named(city: Path) -> None:
         declared.load(city)
 
 
-def test_a_folder_without_a_form_is_named(tmp_path: Path) -> None:
+def test_a_folder_without_jurisdiction_toml_is_named(tmp_path: Path) -> None:
     with pytest.raises(Misconfigured, match=r"jurisdiction\.toml: the file is missing"):
         declared.load(tmp_path)
 
 
 @pytest.mark.parametrize("package", [None, "no_such_city"])
-def test_a_package_that_is_not_there_is_named(package: str | None) -> None:
+def test_a_missing_package_is_named(package: str | None) -> None:
     with pytest.raises(Misconfigured, match="package"):
         declared.load(package)
 
@@ -371,21 +371,21 @@ def test_a_package_that_is_not_there_is_named(package: str | None) -> None:
         (collection(feature(METRES)), "feature Harbour must be in degrees, (long, lat), WGS 84."),
     ],
 )
-def test_a_bad_map_is_named(city: Path, file: str, text: str | bytes, words: str) -> None:
+def test_a_fault_in_a_geojson_file_is_named(city: Path, file: str, text: str | bytes, words: str) -> None:
     message = refusal(city, file, text)
 
     assert message.startswith(f"demoville/{file}: {words}")
 
 
 @pytest.mark.parametrize("features", [[], [feature(), feature(name="Hill")]])
-def test_a_boundary_is_one_feature(city: Path, features: list[dict[str, Any]]) -> None:
+def test_a_boundary_with_several_features_is_refused(city: Path, features: list[dict[str, Any]]) -> None:
     message = refusal(city, "boundary.geojson", collection(*features))
 
     fault = f"must hold one feature, not {len(features)}; use a MultiPolygon for several parts."
     assert message == f"demoville/boundary.geojson: {fault}"
 
 
-def test_each_area_has_a_name_of_its_own(city: Path) -> None:
+def test_an_area_without_a_unique_name_is_named(city: Path) -> None:
     names = (None, "Harbour", "", "Harbour")
 
     message = refusal(city, "areas.geojson", collection(*(feature(name=name) for name in names)))
@@ -412,18 +412,18 @@ def test_each_area_has_a_name_of_its_own(city: Path) -> None:
         ("[services.lamp.attributes.KIND]\nvalues = { a = 1 }", ["attribute KIND: values: a must be a string"]),
     ],
 )
-def test_a_mistake_in_a_translation_is_named(city: Path, text: str, words: list[str]) -> None:
+def test_a_fault_in_a_translation_is_named(city: Path, text: str, words: list[str]) -> None:
     message = refusal(city, "languages/es.toml", text)
 
     assert message.startswith("demoville/languages/es.toml: ")
     assert all(word in message for word in words), message
 
 
-# --- Where to look for duplicates
+# --- The vicinity in which duplicates are searched
 
 
 def with_duplicates(folder: Path, of_the_city: str, of_the_service: str) -> Jurisdiction:
-    """The good city with other vicinities: tables as they are written in the form."""
+    """The valid city with other vicinities, given as tables of jurisdiction.toml."""
     text = GOOD.replace("[aliases]", f"{of_the_city}\n[aliases]").replace(
         'notice = "Soon."', f'notice = "Soon."\n{of_the_service}'
     )
@@ -440,7 +440,7 @@ def with_duplicates(folder: Path, of_the_city: str, of_the_service: str) -> Juri
         ("", "[services.duplicates]\nradius_m = 0", Vicinity(0, 7)),
     ],
 )
-def test_a_service_has_its_own_vicinity_or_the_citys(
+def test_a_service_has_its_own_vicinity_or_that_of_the_city(
     city: Path, of_the_city: str, of_the_service: str, expected: Vicinity
 ) -> None:
     found = with_duplicates(city, of_the_city, of_the_service)
@@ -525,7 +525,7 @@ def test_all_of_a_thousand_faults_are_reported(city: Path) -> None:
         ("[duplicates]", "contact", "it is a key of the whole file, so move it above the first [table]."),
     ],
 )
-def test_an_unknown_key_comes_with_a_cure(city: Path, table: str, key: str, cure: str) -> None:
+def test_an_unknown_key_is_reported_with_a_cure(city: Path, table: str, key: str, cure: str) -> None:
     message = refusal(city, "jurisdiction.toml", GOOD.replace("[aliases]", f'{table}\n{key} = "x"\n[aliases]'))
 
     where = "duplicates: " if table else ""
@@ -533,7 +533,7 @@ def test_an_unknown_key_comes_with_a_cure(city: Path, table: str, key: str, cure
     assert message == f"demoville/jurisdiction.toml: {where}unknown key {shown}; {cure}"
 
 
-def test_a_fault_is_one_short_line_whatever_the_file_holds(city: Path) -> None:
+def test_each_fault_is_one_short_line(city: Path) -> None:
     code = "lamp\\n\\u2028" + "x" * 500
     form = GOOD.replace('code = "other"', f'code = "{code}"\n"{code}" = 1').replace('name = "Other"', "")
 

@@ -39,7 +39,7 @@ TREES = st.recursive(LEAVES, lambda inner: st.lists(inner) | st.dictionaries(KEY
 
 
 @given(st.dictionaries(KEYS, TREES))
-def test_whatever_the_data_each_fault_has_its_sentence(data: dict[str, Any]) -> None:
+def test_each_fault_of_any_data_is_a_sentence(data: dict[str, Any]) -> None:
     try:
         FORM.read(data)
     except ValidationError as error:
@@ -48,7 +48,7 @@ def test_whatever_the_data_each_fault_has_its_sentence(data: dict[str, Any]) -> 
         assert all(sentence.startswith("here") and sentence.endswith((".", "?")) for sentence in sentences)
 
 
-def test_sound_tables_are_read_as_marshmallow_loads_them() -> None:
+def test_valid_tables_are_read_as_marshmallow_loads_them() -> None:
     data = tomli.loads(DEMO.read_text(encoding="utf-8"))
     assert FORM.read(data) == FORM.load(data)
     for service in data["services"]:
@@ -57,8 +57,8 @@ def test_sound_tables_are_read_as_marshmallow_loads_them() -> None:
             assert ATTRIBUTE.read(attribute) == Attribute(**ATTRIBUTE.load(attribute))
 
 
-def test_each_value_of_the_domain_has_its_key_and_its_default() -> None:
-    """The schemas say the same as the domain, which has no need of them."""
+def test_the_schemas_have_the_fields_and_defaults_of_the_domain() -> None:
+    """The domain does not use the schemas, so both declare the fields."""
     for table in all_tables():
         if dataclasses.is_dataclass(table.makes):
             names = {field.attribute or key for key, field in table.fields.items()}
@@ -67,14 +67,14 @@ def test_each_value_of_the_domain_has_its_key_and_its_default() -> None:
             assert table.read(required) == table.makes(**required)
 
 
-def test_the_readme_has_every_key_as_the_schemas_have_it() -> None:
+def test_the_readme_describes_every_key_of_the_schemas() -> None:
     text = (REPOSITORY / README).read_text(encoding="utf-8")
 
     assert {table.header for table in all_tables()} == set(re.findall("<!-- keys: (.+) -->", text))
     assert text == renew(text), f"{README} is behind open311/plugins/declared/schemas.py: run `make keys`"
 
 
-def test_the_faults_in_the_readme_are_those_that_are_reported(tmp_path: Path) -> None:
+def test_the_faults_in_the_readme_are_the_reported_ones(tmp_path: Path) -> None:
     text = (REPOSITORY / README).read_text(encoding="utf-8")
     folder = tmp_path / "yourcity"
     folder.mkdir()

@@ -30,7 +30,7 @@ Install = Callable[..., None]
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Callable[..., str]:
-    """Makes a folder that declares a city, and gives its path."""
+    """Makes a folder that declares a city; returns its path."""
 
     def make(name: str, jurisdiction_id: str, form: str = FORM) -> str:
         path = tmp_path / "folders" / name
@@ -88,7 +88,7 @@ def test_entry_points_are_found(install: Install) -> None:
     assert found.faults == ()
 
 
-def test_without_names_all_that_is_installed_is_served(install: Install) -> None:
+def test_without_names_all_installed_cities_are_served(install: Install) -> None:
     install(alpha=("a.example", PACKAGE), beta=("b.example", PACKAGE))
 
     found = load_registry([])
@@ -96,13 +96,13 @@ def test_without_names_all_that_is_installed_is_served(install: Install) -> None
     assert {"a.example", "b.example"} <= {jurisdiction.id for jurisdiction in found}
 
 
-def test_only_what_is_named_is_served(install: Install) -> None:
+def test_only_named_cities_are_served(install: Install) -> None:
     install(alpha=("a.example", PACKAGE), beta=("b.example", PACKAGE))
 
     assert [jurisdiction.id for jurisdiction in load_registry(["beta"])] == ["b.example"]
 
 
-def test_a_folder_is_found(folder: Callable[..., str]) -> None:
+def test_a_city_is_loaded_from_a_folder(folder: Callable[..., str]) -> None:
     assert [each.id for each in load_registry([folder("here", "c.example")])] == ["c.example"]
 
 
@@ -116,7 +116,7 @@ def test_a_jurisdiction_is_found_by_its_id(install: Install, wanted: str) -> Non
     assert found.faults == ()
 
 
-def test_a_name_that_nobody_has_is_a_fault() -> None:
+def test_an_unknown_name_is_a_fault() -> None:
     found = load_registry(["atlantis"])
 
     assert list(found) == []
@@ -141,7 +141,7 @@ def test_a_name_that_nobody_has_is_a_fault() -> None:
         ),
     ],
 )
-def test_a_broken_plugin_stops_no_other(install: Install, source: str, why: str) -> None:
+def test_a_broken_plugin_does_not_stop_the_others(install: Install, source: str, why: str) -> None:
     install(broken=("b.example", source), alpha=("a.example", PACKAGE))
 
     found = load_registry(["broken", "alpha"])
@@ -151,7 +151,7 @@ def test_a_broken_plugin_stops_no_other(install: Install, source: str, why: str)
     assert why in found.faults[0].why
 
 
-def test_a_broken_folder_stops_no_other(folder: Callable[..., str]) -> None:
+def test_a_broken_folder_does_not_stop_the_others(folder: Callable[..., str]) -> None:
     good, bad = folder("good", "a.example"), folder("bad", "b.example", FORM + "colour = 1")
 
     found = load_registry([bad, good])
@@ -161,7 +161,7 @@ def test_a_broken_folder_stops_no_other(folder: Callable[..., str]) -> None:
     assert "unknown key 'colour'" in found.faults[0].why
 
 
-def test_each_fault_of_a_city_is_a_reason_of_its_own(folder: Callable[..., str]) -> None:
+def test_each_fault_of_a_city_is_reported_separately(folder: Callable[..., str]) -> None:
     twice = FORM.replace('triage = "desk"', 'triage = "nobody"') + '[[services]]\ncode = "other"\nname = "Other"\n'
     bad, worse = (
         folder("bad", "a.example", twice),
@@ -176,7 +176,7 @@ def test_each_fault_of_a_city_is_a_reason_of_its_own(folder: Callable[..., str])
     assert f"{worse}: worse/jurisdiction.toml: unknown key 'nome'; did you mean name?" in reasons
 
 
-def test_the_first_of_two_with_one_id_is_served(folder: Callable[..., str]) -> None:
+def test_the_first_of_two_cities_with_the_same_id_is_served(folder: Callable[..., str]) -> None:
     first, second = folder("first", "a.example"), folder("second", "A.Example")
 
     found = load_registry([first, second])
@@ -189,38 +189,38 @@ def test_the_first_of_two_with_one_id_is_served(folder: Callable[..., str]) -> N
 @pytest.mark.parametrize(
     "sent", ["", " ", "a.example", "A.EXAMPLE", "www.a.example", "WWW.A.example", " a.example "]
 )
-def test_a_single_jurisdiction_needs_no_name(sent: str) -> None:
+def test_a_single_jurisdiction_needs_no_jurisdiction_id(sent: str) -> None:
     assert registry("a.example").find(sent).id == "a.example"
 
 
-def test_a_single_jurisdiction_refuses_another_name() -> None:
+def test_a_single_jurisdiction_refuses_a_wrong_jurisdiction_id() -> None:
     with pytest.raises(NotFound, match=r"'b\.example' is not served here; send one of a\.example"):
         registry("a.example").find("b.example")
 
 
-def test_a_single_jurisdiction_may_ignore_a_wrong_name() -> None:
+def test_a_single_jurisdiction_can_ignore_a_wrong_jurisdiction_id() -> None:
     assert registry("a.example", ignore_wrong_id=True).find("b.example").id == "a.example"
 
 
 @pytest.mark.parametrize("sent", ["b.example", "www.B.example", " B.EXAMPLE"])
-def test_one_of_several_is_found_by_its_name(sent: str) -> None:
+def test_one_of_several_is_found_by_its_jurisdiction_id(sent: str) -> None:
     assert registry("a.example", "b.example").find(sent).id == "b.example"
 
 
 @pytest.mark.parametrize("ignore_wrong_id", [False, True])
 @pytest.mark.parametrize("sent", ["", "  "])
-def test_with_several_a_name_is_needed(sent: str, ignore_wrong_id: bool) -> None:
+def test_with_several_a_jurisdiction_id_is_required(sent: str, ignore_wrong_id: bool) -> None:
     with pytest.raises(Invalid, match=r"jurisdiction_id: is missing; send one of a\.example, b\.example"):
         registry("a.example", "b.example", ignore_wrong_id=ignore_wrong_id).find(sent)
 
 
 @pytest.mark.parametrize("ignore_wrong_id", [False, True])
-def test_with_several_an_unknown_name_is_not_found(ignore_wrong_id: bool) -> None:
+def test_with_several_an_unknown_jurisdiction_id_is_not_found(ignore_wrong_id: bool) -> None:
     with pytest.raises(NotFound, match="not served here"):
         registry("a.example", "b.example", ignore_wrong_id=ignore_wrong_id).find("c.example")
 
 
-def test_a_long_list_of_names_is_cut() -> None:
+def test_a_long_list_of_ids_in_an_error_is_cut() -> None:
     with pytest.raises(Invalid) as caught:
         registry(*(f"{number:02}.example" for number in range(20))).find("")
 

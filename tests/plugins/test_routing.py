@@ -52,63 +52,63 @@ def draft(service: Service, *kinds: str, place: Place = INLAND) -> Draft:
     return Draft(service=service, place=place, answers=(Answer("KIND", kinds),) if kinds else ())
 
 
-def test_the_table_names_the_department() -> None:
+def test_the_table_decides_the_department() -> None:
     assert route(LAMP) == Route(department="streets", reason="table: lamp")
 
 
-def test_what_no_rule_fits_goes_to_triage() -> None:
+def test_a_request_that_matches_no_rule_goes_to_triage() -> None:
     assert route(NOISE) == Route(department="desk", reason="triage", is_triage=True)
 
 
 @pytest.mark.parametrize("kinds", [("bridge",), ("pole",), ("wall", "bridge")])
-def test_an_answer_beats_the_table(kinds: tuple[str, ...]) -> None:
+def test_a_rule_for_an_answer_overrides_the_table(kinds: tuple[str, ...]) -> None:
     found = route(LAMP, *kinds, rules=(ON_BRIDGES,))
 
     assert found == Route(department="bridges", reason="service lamp, KIND is bridge or pole")
 
 
 @pytest.mark.parametrize("kinds", [("wall",), ()])
-def test_another_answer_leaves_it_to_the_table(kinds: tuple[str, ...]) -> None:
+def test_another_answer_is_routed_by_the_table(kinds: tuple[str, ...]) -> None:
     assert route(LAMP, *kinds, rules=(ON_BRIDGES,)).department == "streets"
 
 
-def test_all_answers_a_rule_names_must_fit() -> None:
+def test_all_answers_of_a_rule_must_match() -> None:
     strict = Rule(department="bridges", service="lamp", answers={"KIND": ("bridge",), "DARK": ("yes",)})
 
     assert route(LAMP, "bridge", rules=(strict,)).department == "streets"
 
 
 @pytest.mark.parametrize("service", [LAMP, NOISE])
-def test_an_area_beats_the_table_and_triage(service: Service) -> None:
+def test_a_rule_for_an_area_overrides_the_table_and_triage(service: Service) -> None:
     found = route(service, place=IN_HARBOUR, rules=(IN_THE_PORT,))
 
     assert found == Route(department="port", reason="any service, in area Harbour")
 
 
 @pytest.mark.parametrize("place", [INLAND, Place(address="5 Mill Lane")])
-def test_an_area_says_nothing_of_a_place_outside_it_or_unknown(place: Place) -> None:
+def test_a_rule_for_an_area_ignores_places_outside_or_without_a_point(place: Place) -> None:
     assert route(LAMP, place=place, rules=(IN_THE_PORT,)).department == "streets"
 
 
-def test_an_areas_edge_belongs_to_it() -> None:
+def test_the_edge_of_an_area_belongs_to_it() -> None:
     assert route(LAMP, place=Place(lat=60.1, long=24.1), rules=(IN_THE_PORT,)).department == "port"
 
 
 @pytest.mark.parametrize(
     ("rules", "department"), [((ON_BRIDGES, IN_THE_PORT), "bridges"), ((IN_THE_PORT, ON_BRIDGES), "port")]
 )
-def test_the_first_fit_wins(rules: tuple[Rule, ...], department: str) -> None:
+def test_the_first_matching_rule_is_used(rules: tuple[Rule, ...], department: str) -> None:
     assert route(LAMP, "bridge", place=IN_HARBOUR, rules=rules).department == department
 
 
-def test_a_rule_may_send_to_triage_s_department_without_being_triage() -> None:
+def test_a_rule_to_the_triage_department_is_not_triage() -> None:
     found = route(LAMP, "wall", rules=(Rule(department="desk", service="lamp", answers={"KIND": ("wall",)}),))
 
     assert found.department == "desk"
     assert not found.is_triage
 
 
-def test_an_explanation_shows_the_losers_and_why() -> None:
+def test_an_explanation_shows_rejected_rules_with_reasons() -> None:
     for_noise = Rule(department="police", service="noise")
     city = replace(CITY, rules=(for_noise, ON_BRIDGES, IN_THE_PORT))
 
@@ -128,25 +128,25 @@ def test_an_explanation_shows_the_losers_and_why() -> None:
         (draft(LAMP, place=Place(address="5 Mill Lane")), IN_THE_PORT, "the request has no coordinates"),
     ],
 )
-def test_an_explanation_tells_what_was_missing(asked: Draft, rule: Rule, why: str) -> None:
+def test_an_explanation_names_a_missing_answer_or_point(asked: Draft, rule: Rule, why: str) -> None:
     assert replace(CITY, rules=(rule,)).explain(asked)[0].why == why
 
 
-def test_an_explanation_ends_with_the_winner() -> None:
+def test_an_explanation_ends_with_the_rule_that_was_used() -> None:
     steps = replace(CITY, rules=(ON_BRIDGES, IN_THE_PORT)).explain(draft(LAMP, "bridge", place=IN_HARBOUR))
 
     assert [step.department for step in steps] == ["bridges"]
 
 
 class Hooked(Jurisdiction):
-    """A city that sends loud nights to the police, whatever the table says."""
+    """A city whose hook routes loud requests to the police."""
 
     def department_for(self, draft: Draft) -> str | None:
         return "police" if "loud" in draft.description else None
 
 
 @pytest.mark.parametrize(("description", "department"), [("loud music", "police"), ("dark", "bridges")])
-def test_the_hook_wins_when_it_has_an_opinion(description: str, department: str) -> None:
+def test_the_hook_overrides_the_rules_if_it_names_a_department(description: str, department: str) -> None:
     city = Hooked(
         id="a.example",
         name="A",

@@ -48,22 +48,22 @@ GOOD = Jurisdiction(
 
 
 def asking(**changes: Any) -> dict[str, Any]:
-    """A catalogue whose only service asks a question that differs from a good one in this."""
+    """A catalogue whose only service has a valid attribute with these changes."""
     return {"services": (replace(LAMP, attributes=(replace(KIND, **changes),)),), "rules": ()}
 
 
 def calling(**changes: Any) -> dict[str, Any]:
-    """A catalogue whose first service differs from a good one in this."""
+    """A catalogue whose first service is valid except for these changes."""
     return {"services": (replace(LAMP, **changes), OTHER)}
 
 
-def test_a_good_jurisdiction_has_no_faults() -> None:
+def test_a_valid_jurisdiction_has_no_faults() -> None:
     check_jurisdiction(GOOD)
 
     assert find_faults(GOOD) == []
 
 
-def test_every_fault_stands_in_the_assertion() -> None:
+def test_the_assertion_lists_every_fault() -> None:
     faulty = replace(GOOD, triage="nobody", aliases={"old": "gone"})
 
     with pytest.raises(AssertionError, match=r"city\.example:\n(?s:.*)'nobody'(?s:.*)'gone'"):
@@ -135,7 +135,7 @@ def test_each_fault_is_found(changes: dict[str, Any], words: str) -> None:
         ({"services": {"lamp": {"KIND": {"roof": "Techo"}}}}, "'lamp': KIND: 'roof', which is no key"),
     ],
 )
-def test_a_translation_of_what_is_not_there_is_found(toml: dict[str, Any], words: str) -> None:
+def test_a_translation_of_something_undeclared_is_found(toml: dict[str, Any], words: str) -> None:
     services = {
         code: ServiceTranslation(
             attributes={name: AttributeTranslation(values=values) for name, values in attributes.items()}
@@ -150,7 +150,7 @@ def test_a_translation_of_what_is_not_there_is_found(toml: dict[str, Any], words
     assert words in faults[0]
 
 
-def test_a_plugin_for_another_contract_is_found() -> None:
+def test_a_plugin_for_another_api_version_is_found() -> None:
     class Future(Jurisdiction):
         api_version = 99
 
@@ -168,22 +168,22 @@ def hooked(kind: type[Jurisdiction]) -> Jurisdiction:
 
 
 def test_a_hook_that_names_an_unknown_department_is_found() -> None:
-    class Astray(Jurisdiction):
+    class UnknownDepartment(Jurisdiction):
         def department_for(self, draft: Draft) -> str | None:
             return "nobody"
 
-    assert find_faults(hooked(Astray)) == ["service 'lamp' is routed to 'nobody', which is not declared"]
+    assert find_faults(hooked(UnknownDepartment)) == ["service 'lamp' is routed to 'nobody', which is not declared"]
 
 
 def test_a_hook_that_refuses_everything_is_found() -> None:
-    class Stubborn(Jurisdiction):
+    class RefusesAll(Jurisdiction):
         def check(self, draft: Draft) -> list[Problem]:
             return [Problem("lat", "is not ours.")]
 
-    assert find_faults(hooked(Stubborn)) == ["service 'lamp' refuses an example: lat: is not ours."]
+    assert find_faults(hooked(RefusesAll)) == ["service 'lamp' refuses an example: lat: is not ours."]
 
 
-def test_an_example_lies_in_the_city_and_answers_every_question() -> None:
+def test_an_example_is_inside_the_city_and_answers_every_attribute() -> None:
     draft = example_draft(GOOD, LAMP)
 
     assert draft.place.point
@@ -191,5 +191,5 @@ def test_an_example_lies_in_the_city_and_answers_every_question() -> None:
     assert draft.answered("KIND") == ("wall",)
 
 
-def test_without_a_boundary_an_example_lies_at_zero() -> None:
+def test_without_a_boundary_an_example_is_at_point_zero() -> None:
     assert example_place(replace(GOOD, boundary=None)).point == (0.0, 0.0)

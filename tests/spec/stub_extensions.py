@@ -1,4 +1,4 @@
-"""What the stub server offers beyond the standard, by the rules of spec/extensions.md."""
+"""The extensions of the stub server, by the rules of spec/extensions.md."""
 
 from __future__ import annotations
 
@@ -47,12 +47,12 @@ class Refusal(Exception):
 
 
 class Extensions:
-    """The part of StubServer that is not the standard's; it has the same faults and the same data."""
+    """The extensions of StubServer, with the same faults and the same data."""
 
     # --- Search and pages
 
     def fits(self, asked: Any, city: dict[str, Any], stored: dict[str, Any]) -> bool:
-        """Whether a request is of the group, keyword, agency and area asked for, and has a photo if it must."""
+        """Whether a request matches the filters for group, keyword, agency, area and photo."""
         public = stored["public"]
         wire = city["services"].get(public["service_code"], {"wire": {}})["wire"]
         words = [word.strip().lower() for word in wire.get("keywords", "").split(",")]
@@ -72,7 +72,7 @@ class Extensions:
         )
 
     def says(self, query: str, description: str | None) -> bool:
-        """Whether a description has all words, or none of those after a minus, or one side of OR."""
+        """Whether a description matches a search text: all words, no word with a minus, or one side of OR."""
         if " OR " in query:
             return any(self.says(part, description) for part in query.split(" OR "))
         for word in re.findall(r'-?"[^"]+"|\S+', query.lower()):
@@ -94,7 +94,7 @@ class Extensions:
         )
 
     def after_cursor(self, asked: Any, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """What follows the last item of the page before."""
+        """The items after the last item of the previous page."""
         if not asked.get("cursor"):
             return found
         sort, start, place, request_id = read_cursor(asked.get("cursor"))
@@ -131,7 +131,7 @@ class Extensions:
         ]
         return {"Warning": ", ".join(texts)} if texts and not self.has("nothing is misspelt") else {}
 
-    # --- More of a request
+    # --- Additional fields of a request
 
     def more(self, asked: Any, stored: dict[str, Any]) -> dict[str, Any]:
         """The extensions of a request that were asked for."""
@@ -312,7 +312,7 @@ class Extensions:
     def around(
         self, city: dict[str, Any], code: str, asked: Any, radius_m: float, days: float
     ) -> Iterator[dict[str, Any]]:
-        """Public requests of a service that lie near the point of a call, and are of the last days."""
+        """Public requests of a service near the point of a call, from the last days."""
         for each in city["requests"].values():
             public = each["public"]
             field = "updated_datetime" if public["status"] == "closed" else "requested_datetime"
@@ -323,7 +323,7 @@ class Extensions:
                 yield each
 
     def original(self, city: dict[str, Any], code: str, asked: Any, key: str) -> str | None:
-        """The request that a new one may repeat: the earliest open one."""
+        """The request that a new one may duplicate: the earliest open one."""
         if not (asked.get("lat") and asked.get("long")) or key == "testkey" or self.has("no duplicates are named"):
             return None
         found = [each["public"] for each in self.around(city, code, asked, 50, 7)]
@@ -510,7 +510,7 @@ class Extensions:
         return 200, {"Content-Type": "application/json"}, json.dumps(index).encode()
 
     def dump_files(self, city: dict[str, Any]) -> dict[str, tuple[str, bytes, int]]:
-        """The files of two days, made when first asked for: media type, content and rows of each."""
+        """The files of two days, made at the first call: media type, content and rows of each."""
         if "dumps" not in city:
             made = {}
             for days in (0, 1):
@@ -526,14 +526,14 @@ class Extensions:
         return city["dumps"]
 
     def dumped(self, city: dict[str, Any], days: int) -> list[dict[str, Any]]:
-        """The public requests; a day ago there was one less."""
+        """The public requests; one fewer for the day before."""
         found = [each for each in city["requests"].values() if not each["private"]][days:]
         return [
             {**each["public"], "extended_attributes": EXTENDED, "notes": [], "attributes": []} for each in found
         ]
 
     def parquet(self) -> bytes:
-        """As much of a GeoParquet file as can be seen without a reader."""
+        """A fake GeoParquet file: only the parts that can be checked without a reader."""
         geo = b"" if self.has("Parquet has no geometry") else GEO
         footer = b"extended_attributes.channel" + geo
         return b"PAR1" + footer + len(footer).to_bytes(4, "little") + b"PAR1"
@@ -555,7 +555,7 @@ class Extensions:
         return self.part(asked, media_type, payload)
 
     def part(self, asked: Any, media_type: str, payload: bytes) -> Reply:
-        """A file, or the range that was asked for of it."""
+        """A file, or the range of it that the call asks for."""
         status, headers, body = self.tagged(asked, {"Content-Type": media_type}, payload)
         wanted = re.fullmatch(r"bytes=(\d+)-(\d*)", asked.headers.get("range", ""))
         same = asked.headers.get("if-range", headers["ETag"]) == headers["ETag"]
@@ -579,7 +579,7 @@ def areas_at(public: dict[str, Any]) -> list[str]:
 
 
 def distance_m(public: dict[str, Any], asked: Any) -> float:
-    """From the point of a call, on the sphere; flat enough for a city."""
+    """Metres from the point of a call, by a flat approximation that suffices for a city."""
     lat, long = float(asked.get("lat")), float(asked.get("long"))
     north = (public["lat"] - lat) * 111_194.9
     east = (public["long"] - long) * 111_194.9 * math.cos(math.radians(lat))
@@ -594,7 +594,7 @@ def unhex(text: str) -> str:
 
 
 def read_cursor(text: str) -> tuple[str, str, str, str]:
-    """Order, start_date, place and last id of the page before."""
+    """Order, start_date, place and last id of the previous page."""
     sort, start, place, request_id = (unhex(text).split("|", 3) + [""] * 4)[:4]
     if not place.isdecimal():
         raise Refusal(400, "cursor is none that was given out.")

@@ -1,7 +1,7 @@
-"""A small GeoReport server that does everything right, and a list of things it can do wrong on demand.
+"""A small GeoReport server that conforms to the standard, with a list of faults that tests can switch on.
 
-It stands for the servers of others: the suite is tried against it, not against ours. It answers calls in memory, or
-over HTTP through `serve`.
+It stands for other servers: the tests of the suite run against it and not against ours. It answers calls in memory,
+or over HTTP through `serve`.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
 class Asked:
-    """A call, taken apart."""
+    """A parsed call."""
 
     def __init__(self, method: str, target: str, headers: dict[str, str], body: bytes) -> None:
         parts = urlsplit(target)
@@ -90,7 +90,7 @@ class Asked:
 
 
 class StubServer(Extensions):
-    """`faults` are names of branches here and in Extensions; each makes one thing wrong."""
+    """`faults` are names of branches here and in Extensions; each causes one fault."""
 
     columns = tuple(REQUEST.members)
 
@@ -178,7 +178,7 @@ class StubServer(Extensions):
         return {"services": {}, "requests": requests, "tokens": {}}
 
     def request(self, request_id: str, code: str, days: float, **more: Any) -> dict[str, Any]:
-        """A stored request: the public fields and, under "hidden", what no one sees unasked."""
+        """A stored request: the public fields and, under "hidden", fields that are not shown by default."""
         public = {
             "service_request_id": request_id,
             "status": more.get("status", "open"),
@@ -203,7 +203,7 @@ class StubServer(Extensions):
         return {"public": public, "private": more.get("private", False), **hidden}
 
     def preparation(self, base: str) -> Preparation:
-        """Everything that the suite can ask for."""
+        """The preparation for all checks of the suite."""
 
         def member(name: str) -> Member:
             return Member(
@@ -512,7 +512,7 @@ class StubServer(Extensions):
         return 200, {**headers, **more}, payload
 
     def listed(self, asked: Asked, city: dict[str, Any]) -> tuple[list[dict[str, Any]], dict[str, str]]:
-        """A page of the list, and the headers that tell of the others."""
+        """A page of the list, and the headers that link to the other pages."""
         if self.has("-unknown arguments are refused") and not {name for name, _ in asked.pairs} <= set(STANDARD):
             raise Refusal(400, "There is an argument that nobody knows.")
         if self.has(NO_EXTENSIONS):
@@ -595,7 +595,7 @@ class StubServer(Extensions):
         )
 
     def in_window(self, asked: Asked, public: dict[str, Any]) -> bool:
-        """By the last change, by the time of the request, or by both."""
+        """Whether a request is in the window: by the last change, by its own time, or by both."""
         changed = [self.date(asked, name) for name in ("updated_after", "updated_before")]
         updated = datetime.fromisoformat(public["updated_datetime"])
         if (changed[0] and updated < changed[0]) or (changed[1] and updated > changed[1]):
@@ -666,7 +666,7 @@ class StubServer(Extensions):
     # --- Filing
 
     def read_form(self, asked: Asked) -> None:
-        """Put the parameters of the body before those of the query."""
+        """Put the parameters of the body before those of the query, so that the body overrides."""
         if len(asked.body) > LIMIT:
             raise Refusal(413, "The body is too large.")
         media_type = asked.headers.get("content-type", "application/x-www-form-urlencoded")
@@ -899,7 +899,7 @@ OPTIONAL = (attribute(1, "LOUD", "string"),)
 
 
 class StubAdapter(BaseAdapter):
-    """Carries calls of a requests session straight to a stub."""
+    """Passes the calls of a requests session directly to a stub."""
 
     def __init__(self, stub: StubServer) -> None:
         super().__init__()
@@ -926,7 +926,7 @@ class StubAdapter(BaseAdapter):
 
 
 def session_to(stub: StubServer) -> requests.Session:
-    """A session in which http://stub.example is the stub."""
+    """A session that sends calls to http://stub.example to the stub."""
     session = requests.Session()
     session.mount("http://stub.example", StubAdapter(stub))
     return session
@@ -934,11 +934,11 @@ def session_to(stub: StubServer) -> requests.Session:
 
 @contextmanager
 def serve(stub: StubServer) -> Iterator[str]:
-    """The stub on a port of the loopback; its origin."""
+    """Serve the stub on a port of the loopback; returns its origin."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
-        disable_nagle_algorithm = True  # head and body go in two pieces; else the second waits 40 ms
+        disable_nagle_algorithm = True  # without it, the second packet (the body) waits 40 ms
 
         def do(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))

@@ -1,4 +1,4 @@
-"""The client is polite: paced, bounded, and it asks nothing twice."""
+"""The client limits its rate and the size of answers, and repeats no GET."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.spec.stub_server import StubServer, session_to
 SERVICES = Call("GET", "http://stub.example/one/v2/services.json")
 
 
-def test_calls_keep_the_pace() -> None:
+def test_calls_keep_the_rate() -> None:
     waits: list[float] = []
     client = Client(Manners(rate_per_s=4), session_to(StubServer()), pause=waits.append)
     for _ in range(3):
@@ -24,7 +24,7 @@ def test_calls_keep_the_pace() -> None:
     assert all(0.2 < wait <= 0.25 for wait in waits)
 
 
-def test_a_get_is_sent_once() -> None:
+def test_an_equal_get_is_sent_once() -> None:
     client = Client(Manners(rate_per_s=0), session_to(StubServer()))
     assert client.get(SERVICES) is client.get(SERVICES)
     assert client.sent == 1
@@ -32,39 +32,39 @@ def test_a_get_is_sent_once() -> None:
     assert client.sent == 2
 
 
-def test_a_long_answer_is_not_read_to_its_end() -> None:
+def test_only_the_start_of_a_long_answer_is_read() -> None:
     client = Client(Manners(rate_per_s=0, max_body_bytes=100), session_to(StubServer()))
     with pytest.raises(UnmetNeedError, match="more than 100 bytes"):
         client.send(SERVICES)
 
 
-def test_it_says_who_asks_and_accepts_anything() -> None:
+def test_it_sends_its_user_agent_and_accepts_any_type() -> None:
     client = Client(Manners(rate_per_s=0), session_to(StubServer()))
     assert client.session.headers["User-Agent"].startswith("open311-conformance/")
     assert "Accept" not in client.session.headers
 
 
 class Busy(StubServer):
-    """Says 429 some times before it answers."""
+    """Answers with 429 several times before it answers normally."""
 
     def __init__(self, times: int, retry_after: str) -> None:
         super().__init__()
         self.times, self.retry_after = times, retry_after
 
     def answer(self, *asked: Any) -> tuple[int, dict[str, str], bytes]:
-        """The next one."""
+        """The next answer."""
         self.times -= 1
         return super().answer(*asked) if self.times < 0 else (429, {"Retry-After": self.retry_after}, b"")
 
 
-def test_it_waits_as_long_as_the_server_asks() -> None:
+def test_it_waits_as_long_as_retry_after_says() -> None:
     waits: list[float] = []
     client = Client(Manners(rate_per_s=0), session_to(Busy(2, "7")), pause=waits.append)
     assert client.send(SERVICES).status == 200
     assert waits == [7, 7]
 
 
-def test_it_loses_patience() -> None:
+def test_it_stops_waiting_after_patience_s() -> None:
     waits: list[float] = []
     client = Client(Manners(rate_per_s=0, patience_s=25), session_to(Busy(100, "soon")), pause=waits.append)
     with pytest.raises(UnmetNeedError, match="takes no more calls for now"):
@@ -73,7 +73,7 @@ def test_it_loses_patience() -> None:
     assert client.send(SERVICES, patient=False).status == 429
 
 
-def test_a_run_fails_nothing_that_the_server_refused_to_be_asked() -> None:
+def test_a_run_ends_without_verdict_if_the_server_answers_only_429() -> None:
     stub = Busy(10**6, "60")
     client = Client(Manners(rate_per_s=0, patience_s=0), session_to(stub))
     with pytest.raises(UnreachableError, match="takes no more calls"):

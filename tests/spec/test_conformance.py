@@ -1,4 +1,4 @@
-"""The suite tests itself: silent about a server that is right, and each fault turns its own family red."""
+"""Tests of the suite: a conforming server passes, and each fault fails only requirements of its own family."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def told(report: Report) -> list[str]:
     return [f"{finding.requirement.number}: {finding.expected}; {finding.came}" for finding in report.findings]
 
 
-def test_a_right_server_passes_everything_and_nothing_is_skipped() -> None:
+def test_a_conforming_server_passes_everything_without_a_skip() -> None:
     report = judge(StubServer())
     assert red(report) == set(), told(report)
     assert skipped(report).keys() == EXEMPTIONS.keys(), skipped(report)
@@ -45,7 +45,7 @@ def test_a_right_server_passes_everything_and_nothing_is_skipped() -> None:
     assert report.conforms
 
 
-# Fault of the stub, requirements that must turn red; only their families may.
+# A fault of the stub and the requirements that must fail. Requirements of other families must pass.
 FAULTS: dict[str, str] = {
     "discovery is wrapped in JSON": "C002",
     "changeset is the present time": "C014 C015",
@@ -174,9 +174,9 @@ FAULTS: dict[str, str] = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_each_fault_turns_its_own_family_red(fault: str) -> None:
+def test_each_fault_fails_only_its_own_family(fault: str) -> None:
     stub = StubServer(fault)
-    # A thousand requests take a quarter of the time, and no fault is about them.
+    # The list of a thousand requests takes 1/4 of the time, and no fault needs it.
     report = judge(stub, prepared=replace(stub.preparation(ORIGIN), crowded=None))
     expected, found = set(FAULTS[fault].split()), red(report)
     assert expected <= found
@@ -196,7 +196,7 @@ def test_every_rule_of_the_extensions_has_a_fault() -> None:
 
 
 @pytest.mark.parametrize("manner", ["-unknown arguments are ignored", "-unknown arguments are refused"])
-def test_a_server_without_extensions_fails_none_of_their_rules_and_is_told_what_it_lacks(manner: str) -> None:
+def test_without_extensions_no_rule_fails_and_the_skips_name_the_missing_ones(manner: str) -> None:
     stub = StubServer(NO_EXTENSIONS, manner)
     prepared = replace(stub.preparation(ORIGIN), offered=frozenset(), bulk_url=None, crowded=None)
     report = judge(stub, prepared=prepared)
@@ -209,8 +209,8 @@ def test_a_server_without_extensions_fails_none_of_their_rules_and_is_told_what_
         )
 
 
-def test_over_http_with_what_can_be_seen_from_outside() -> None:
-    """A stranger's run: nothing prepared, nothing filed; nothing fails, and every skip says why."""
+def test_a_run_over_http_without_preparation() -> None:
+    """A run without preparation and without writing: nothing fails, and every skip has a reason."""
     with serve(StubServer()) as origin:
         client = Client(Manners(rate_per_s=0))
         report = run(Target(f"{origin}/one/v2"), client=client)
@@ -222,12 +222,12 @@ def test_over_http_with_what_can_be_seen_from_outside() -> None:
     assert report.requests_sent == client.sent < 320
 
 
-def test_a_stranger_without_extensions_is_asked_no_more_than_it_takes_to_see_that() -> None:
+def test_a_server_without_extensions_gets_few_calls() -> None:
     client = Client(Manners(rate_per_s=0), session_to(StubServer(NO_EXTENSIONS)))
     assert run(Target(f"{ORIGIN}/one/v2"), client=client).requests_sent < 200
 
 
-def test_a_reading_run_never_changes_anything(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_without_write_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     stub = StubServer()
     before = {name: list(city["requests"]) for name, city in stub.cities.items()}
     client = Client(Manners(rate_per_s=0), session_to(stub))
@@ -241,7 +241,7 @@ def test_a_reading_run_never_changes_anything(monkeypatch: pytest.MonkeyPatch) -
     assert methods == {"GET", "HEAD", "OPTIONS"}
 
 
-def test_a_filing_run_without_preparation_finds_what_it_can() -> None:
+def test_a_run_with_write_and_without_preparation() -> None:
     report = judge(StubServer(), replace(TARGET, jurisdiction_id=""), Preparation())
     assert red(report) == set(), told(report)
     passed = {finding.requirement.number for finding in report.with_outcome(Outcome.PASSED)}
@@ -256,7 +256,7 @@ def test_one_of_several_jurisdictions_can_be_judged() -> None:
     assert not {"C040", "C041", "C042"} & passed
 
 
-def test_only_the_levels_asked_for_are_checked() -> None:
+def test_only_the_chosen_levels_are_checked() -> None:
     client = Client(Manners(rate_per_s=0), session_to(StubServer()))
     report = run(Target(f"{ORIGIN}/one/v2"), client=client, level=Level.MUST)
     checked = [each.requirement.level for each in report.findings if each.outcome is not Outcome.SKIPPED]
@@ -270,25 +270,25 @@ def test_single_requirements_can_be_checked() -> None:
     assert client.sent < 25
 
 
-def test_a_must_that_fails_means_no_conformance_and_a_should_does_not() -> None:
+def test_a_failed_must_prevents_conformance_and_a_failed_should_does_not() -> None:
     assert not judge(StubServer("wrong root of requests")).conforms
     assert judge(StubServer("code is text")).conforms
 
 
-def test_a_server_that_is_not_there_is_said_so() -> None:
+def test_an_unreachable_server_is_reported() -> None:
     with serve(StubServer()) as origin:
         gone = origin
     with pytest.raises(UnreachableError, match=r"GET .*services\.xml: ConnectionError"):
         run(Target(f"{gone}/one/v2"), client=Client(Manners(rate_per_s=0, timeout_s=2)))
 
 
-def test_a_page_of_another_kind_is_no_conforming_server() -> None:
+def test_a_server_of_another_kind_does_not_conform() -> None:
     report = judge(StubServer(), Target(f"{ORIGIN}/inquiry/v1"), Preparation())
     assert {"C001", "C054", "C181"} <= red(report)
     assert not report.conforms
 
 
-def test_a_failure_names_the_call_the_expected_and_what_came() -> None:
+def test_a_failure_names_the_call_the_expected_and_the_actual_answer() -> None:
     report = judge(StubServer("comma lists are ignored"), replace(TARGET, thorough=False))
     (finding,) = (each for each in report.findings if each.requirement.number == "C187")
     assert finding.check == "listing.status_list"

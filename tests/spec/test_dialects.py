@@ -1,4 +1,4 @@
-"""Software is recognised by its habits, and not without evidence."""
+"""The suite recognises server software by its typical answers, and only with evidence."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ CASES: dict[str, tuple[str, dict[str, tuple[str, bytes]], dict[str, str]]] = {
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_software_is_recognised(name: str) -> None:
+def test_software_is_recognised_by_its_answers(name: str) -> None:
     url, answers, headers = CASES[name]
     session = requests.Session()
     session.mount("https://", _Canned(answers, headers))
@@ -115,7 +115,7 @@ def test_software_is_recognised(name: str) -> None:
     assert found.evidence
 
 
-def test_a_server_without_habits_is_not_recognised() -> None:
+def test_a_server_without_typical_answers_is_not_recognised() -> None:
     client = Client(Manners(rate_per_s=0), session_to(StubServer()))
     found = recognise(look_over(Probe(client, Target("http://stub.example/one/v2"))))
     assert str(found) == "not recognised"

@@ -1,4 +1,4 @@
-"""Whatever a server answers, a run ends with a report: no answer breaks the suite itself."""
+"""A run ends with a report for any answers of a server; no answer makes the suite itself fail."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ FIELDS = (
 
 
 class GarbageServer(StubServer):
-    """Gives the same body to every call, as the media type that its suffix asks for."""
+    """Gives the same body to every call, with the media type of the suffix."""
 
     def __init__(self, body: bytes) -> None:
         super().__init__()

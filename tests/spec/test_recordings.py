@@ -1,4 +1,4 @@
-"""Saved bodies: their kind shows in themselves, and what repeats is told once."""
+"""Saved bodies: the suite recognises their kind, and reports a repeated deviation once."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ NAMES = sorted(path.stem for path in EXAMPLES.glob("*.json"))
 
 @pytest.mark.parametrize("media_type", ["text/xml", "application/json"])
 @pytest.mark.parametrize("name", NAMES)
-def test_the_kind_of_every_example_is_seen(name: str, media_type: str) -> None:
+def test_the_kind_of_every_example_is_recognised(name: str, media_type: str) -> None:
     found = judge(example(name, media_type))
-    # A token that waits looks like the answer to a POST; only who asked can tell.
+    # A pending token looks like the answer to a POST, so the caller must name the kind.
     if name == "token-pending":
         found = judge(example(name, media_type), "token")
     assert (found.kind, found.deviations, found.why) == (kind_of_example(name), (), "")
 
 
-def test_what_repeats_is_told_once() -> None:
+def test_a_repeated_deviation_is_reported_once() -> None:
     requests = json.loads(example("requests"))
     for request in requests:
         del request["zipcode"], request["address_id"]
@@ -31,7 +31,7 @@ def test_what_repeats_is_told_once() -> None:
     assert str(deviation).endswith(" The first of 3.")
 
 
-def test_definitions_saved_together_are_judged_one_by_one() -> None:
+def test_several_definitions_in_one_file_are_judged_separately() -> None:
     definitions = [json.loads(example(name)) for name in ("service_definition", "service_definition-empty")]
     assert judge(json.dumps(definitions).encode()).deviations == ()
     definitions[0]["attributes"][0]["order"] = "1"
@@ -39,6 +39,6 @@ def test_definitions_saved_together_are_judged_one_by_one() -> None:
     assert "order is a whole number from 1" in str(deviation)
 
 
-def test_a_broken_body_is_said_so() -> None:
+def test_a_broken_body_is_reported() -> None:
     assert "not well-formed XML" in judge(b"<services>").why
     assert "not JSON" in judge(b"[1,").why

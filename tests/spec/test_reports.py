@@ -1,4 +1,4 @@
-"""The forms of a report, and the command that prints them."""
+"""The formats of a report, and the command that prints them."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from tests.spec.test_conformance import ORIGIN, judge
 
 @pytest.fixture(scope="module")
 def report() -> Report:
-    """Of a server with one fault, read from outside."""
+    """The report about a server with one fault, without preparation."""
     return judge(StubServer("comma lists are ignored"), Target(f"{ORIGIN}/one/v2"), Preparation())
 
 
-def test_text_shows_every_requirement_the_failure_and_the_reason(report: Report) -> None:
+def test_text_shows_every_requirement_each_failure_and_its_reason(report: Report) -> None:
     text = FORMS["text"](report)
     assert all(number in text for number in requirements())
     assert "  C187  MUST    FAILED  status=open,closed gives both." in text
@@ -38,7 +38,7 @@ def test_text_shows_every_requirement_the_failure_and_the_reason(report: Report)
     assert text.rstrip().endswith("MUST requirements that could be checked failed.")
 
 
-def test_json_counts_and_lists(report: Report) -> None:
+def test_json_has_totals_and_requirements(report: Report) -> None:
     document = json.loads(FORMS["json"](report))
     assert document["conforms"] is False
     assert sum(sum(level.values()) for level in document["totals"].values()) == len(requirements())
@@ -47,7 +47,7 @@ def test_json_counts_and_lists(report: Report) -> None:
     assert failed["expected"] == "closed requests"
 
 
-def test_junit_counts_per_family(report: Report) -> None:
+def test_junit_has_counts_for_each_family(report: Report) -> None:
     suites = ET.fromstring(FORMS["junit"](report))
     listing = next(suite for suite in suites if suite.get("name") == "Listing requests")
     assert int(listing.get("failures", "")) == len(listing.findall("testcase/failure")) > 0
@@ -55,7 +55,7 @@ def test_junit_counts_per_family(report: Report) -> None:
 
 
 class _Page(HTMLParser):
-    """Open elements, and every address that the page would load."""
+    """Collects the open elements, and every URL that the page would load."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -71,7 +71,7 @@ class _Page(HTMLParser):
         assert self.open.pop() == tag
 
 
-def test_html_is_one_whole_page_that_loads_nothing(report: Report) -> None:
+def test_html_is_one_complete_page_that_loads_nothing(report: Report) -> None:
     html = FORMS["html"](report)
     page = _Page()
     page.feed(html)
@@ -81,7 +81,7 @@ def test_html_is_one_whole_page_that_loads_nothing(report: Report) -> None:
     assert "<script" not in html
 
 
-def test_the_command_writes_the_report_and_exits_by_the_verdict(tmp_path: Path) -> None:
+def test_the_command_writes_the_report_and_exits_with_the_verdict(tmp_path: Path) -> None:
     page = tmp_path / "report.html"
     with serve(StubServer()) as origin:
         result = CliRunner().invoke(
@@ -92,14 +92,14 @@ def test_the_command_writes_the_report_and_exits_by_the_verdict(tmp_path: Path) 
     assert "Conforms: all " in page.read_text(encoding="utf-8")
 
 
-def test_the_command_fails_where_a_must_fails() -> None:
+def test_the_command_fails_if_a_must_fails() -> None:
     with serve(StubServer("wrong root of requests")) as origin:
         result = CliRunner().invoke(conformance, [f"{origin}/one/v2/", "--rate", "0", "--level", "must"])
     assert result.exit_code == 1
     assert "expected  the root service_requests" in result.output
 
 
-def test_the_command_asks_which_city_where_there_are_several() -> None:
+def test_the_command_asks_for_the_city_if_there_are_several() -> None:
     with serve(StubServer()) as origin:
         result = CliRunner().invoke(conformance, [f"{origin}/many/v2", "--rate", "0"])
     assert result.exit_code == 1
@@ -107,7 +107,7 @@ def test_the_command_asks_which_city_where_there_are_several() -> None:
 
 
 @pytest.mark.parametrize("library", ["jsonschema", "lxml"])
-def test_the_command_says_what_to_install(monkeypatch: pytest.MonkeyPatch, library: str) -> None:
+def test_the_command_names_a_missing_package(monkeypatch: pytest.MonkeyPatch, library: str) -> None:
     monkeypatch.setitem(sys.modules, library, None)
     result = CliRunner().invoke(conformance, ["http://127.0.0.1/open311/v2"])
     assert result.exit_code == 1
@@ -116,7 +116,7 @@ def test_the_command_says_what_to_install(monkeypatch: pytest.MonkeyPatch, libra
 
 @pytest.mark.parametrize("form", FORMS)
 def test_no_report_shows_the_key(form: str) -> None:
-    """They are passed on; a server may even quote the key that it was sent."""
+    """Reports are published, and a server may quote the key of the call in its answer."""
     text = FORMS[form](judge(StubServer("a bad key is 400", "receipt is an object in JSON", "key is quoted")))
     assert "goodkey" not in text
     assert "api_key=(the key)" in text
@@ -149,13 +149,13 @@ def test_a_call_is_shown_without_its_key(headers: tuple[tuple[str, str], ...], b
         (["--recorded", "no-such-file"], "There is no file no-such-file"),
     ],
 )
-def test_the_command_says_what_is_wrong_with_a_call(arguments: list[str], sentence: str) -> None:
+def test_the_command_explains_wrong_arguments(arguments: list[str], sentence: str) -> None:
     result = CliRunner().invoke(conformance, arguments)
     assert result.exit_code != 0
     assert sentence in result.output
 
 
-def test_recorded_answers_are_judged_offline(tmp_path: Path) -> None:
+def test_saved_answers_are_judged_offline(tmp_path: Path) -> None:
     good, bad, other = (tmp_path / name for name in ("services.xml", "requests.json", "other.json"))
     good.write_bytes(example("services", "text/xml"))
     bad.write_bytes(

@@ -1,4 +1,4 @@
-"""The schemas accept every example and refuse what is broken, with a sentence that helps."""
+"""The schemas accept every example and refuse broken bodies with a helpful sentence."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ XML, JSON = "text/xml; charset=utf-8", "application/json; charset=utf-8"
 Change = Callable[[Any], Any]
 
 
-def test_there_is_an_example_of_every_body() -> None:
+def test_every_kind_of_body_has_an_example() -> None:
     assert {kind_of_example(name) for name in NAMES} == set(BODIES)
 
 
@@ -42,12 +42,12 @@ def test_examples_carry_the_same_data(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "requests-extended"])
-def test_xml_parses_into_the_very_shape_of_json(name: str) -> None:
+def test_xml_and_json_examples_parse_to_equal_data(name: str) -> None:
     assert parse(example(name, XML), XML) == parse(example(name, JSON), JSON)
 
 
 def _set(**members: Any) -> Change:
-    """Change the first record of a body, or the body itself where it is an object."""
+    """Change the first record of a body, or the body itself if it is an object."""
 
     def change(data: Any) -> Any:
         record = data[0] if isinstance(data, list) else data
@@ -165,7 +165,7 @@ def test_broken_xml_is_refused_with_a_reason(name: str, before: str, after: str,
     assert any(sentence in line for line in found), found
 
 
-def test_padded_or_multiplied_xml_still_parses() -> None:
+def test_xml_with_blanks_around_text_is_parsed_and_reported() -> None:
     padded = example("requests-one", XML).replace(b"<lat>60.1718", b"<lat>\n 60.1718 ")
     found = deviations(padded, media_type=XML, kind="requests")
     assert "requests: <lat> is written with blanks around its text (A38)." in found
@@ -173,7 +173,7 @@ def test_padded_or_multiplied_xml_still_parses() -> None:
 
 @pytest.mark.parametrize("kind", BODIES)
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[NaN]", b"\xff", b'{"a":'])
-def test_noise_is_refused_in_one_sentence(kind: Kind, body: bytes) -> None:
+def test_an_unparsable_body_is_refused_with_one_sentence(kind: Kind, body: bytes) -> None:
     for media_type in (XML, JSON):
         assert len(deviations(body, media_type=media_type, kind=kind)) == 1
 
@@ -185,7 +185,7 @@ def test_a_body_of_another_media_type_is_refused() -> None:
         parse(b"<html/>", "text/html")
 
 
-def test_the_permitted_namespace_is_no_deviation() -> None:
+def test_the_permitted_namespace_is_accepted() -> None:
     body = example("services", XML).replace(
         b"<services>", b'<services xmlns="http://wiki.open311.org/GeoReport_v2">'
     )

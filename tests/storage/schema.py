@@ -1,10 +1,10 @@
-"""A schema as PostgreSQL's catalogue describes it, to compare two of them. The order of columns is left out."""
+"""A schema as PostgreSQL's catalogue describes it, for comparing two schemas. It ignores the order of columns."""
 
 from __future__ import annotations
 
 from sqlalchemy import Connection, text
 
-# One row for each thing: its kind, its name, all that there is to say of it.
+# One row for each object: its kind, its name, its full definition.
 CATALOGUE = r"""
 WITH tables AS (
     SELECT oid, relname FROM pg_class WHERE relnamespace = :schema ::regnamespace AND relkind IN ('r', 'p')
@@ -42,7 +42,7 @@ SELECT 'function', pg_proc.oid::regprocedure::text, pg_get_functiondef(pg_proc.o
 
 
 def described(connection: Connection, schema: str = "public") -> dict[tuple[str, str], str]:
-    """What there is in a schema, apart from what extensions brought: (kind, name) to its definition."""
+    """The objects of a schema, except those of extensions: (kind, name) to the definition."""
     connection.execute(text(f"SET LOCAL search_path = {schema}, public"))
     rows = connection.execute(text(CATALOGUE), {"schema": schema}).all()
     connection.execute(text("SET LOCAL search_path = DEFAULT"))

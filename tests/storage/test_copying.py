@@ -1,4 +1,4 @@
-"""Many rows at once: they leave exactly what rows written one by one leave."""
+"""Rows written in bulk are the same as rows written one by one."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def _events(record: RequestRecord) -> list[Event]:
 
 
 def left_by(platform: Platform, way: Way, records: list[RequestRecord]) -> list[Any]:
-    """What the three tables hold afterwards, column by column; nothing is kept."""
+    """The content of the three tables after writing, column by column; the transaction is rolled back."""
     queries = (
         "SELECT to_jsonb(r) FROM service_request r ORDER BY id",
         "SELECT to_jsonb(p) - 'written_by' FROM publication p ORDER BY id",
@@ -82,7 +82,7 @@ def left_by(platform: Platform, way: Way, records: list[RequestRecord]) -> list[
 
 
 def records_of(city: Jurisdiction, texts: list[str]) -> list[RequestRecord]:
-    """Records of every kind, with these words wherever words may stand."""
+    """Records of every kind, with these words in every text field."""
     return [
         build.record(
             city,
@@ -107,11 +107,11 @@ def records_of(city: Jurisdiction, texts: list[str]) -> list[RequestRecord]:
 
 @pytest.fixture
 def city(make_app: Callable[..., Any]) -> Platform:
-    """A server of one city."""
+    """A server with one city."""
     return platform_of(make_app(build.city()))
 
 
-def test_rows_of_every_way_are_the_same(city: Platform) -> None:
+def test_every_way_of_writing_gives_the_same_rows(city: Platform) -> None:
     records = records_of(next(iter(city.registry)), [*NASTY, *NASTY, *NASTY])
     assert len(records) > FEW
     first = left_by(city, one_by_one, records)
@@ -122,13 +122,13 @@ def test_rows_of_every_way_are_the_same(city: Platform) -> None:
 
 @settings(max_examples=20)
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"])).map(clean_text), min_size=FEW + 1, max_size=30))
-def test_any_words_are_the_same(city: Platform, texts: list[str]) -> None:
+def test_any_text_is_written_the_same_in_bulk(city: Platform, texts: list[str]) -> None:
     records = records_of(next(iter(city.registry)), texts)
     assert left_by(city, all_at_once, records) == left_by(city, in_few, records)
 
 
 @pytest.mark.uncounted
-def test_ids_that_are_taken_stay_as_they_are(city: Platform) -> None:
+def test_rows_with_existing_ids_are_not_changed(city: Platform) -> None:
     jurisdiction = next(iter(city.registry))
     records = records_of(jurisdiction, ["a"] * 50)
     with city.database.transaction() as connection:
@@ -139,7 +139,7 @@ def test_ids_that_are_taken_stay_as_they_are(city: Platform) -> None:
 
 
 @pytest.mark.uncounted
-def test_publishing_again_replaces_what_has_changed(city: Platform) -> None:
+def test_publishing_again_replaces_changed_rows(city: Platform) -> None:
     jurisdiction = next(iter(city.registry))
     records = records_of(jurisdiction, ["a"] * 50)
     with city.database.transaction() as connection:
@@ -154,7 +154,7 @@ def test_publishing_again_replaces_what_has_changed(city: Platform) -> None:
 
 
 @pytest.mark.parametrize("count", [0, 1, 16, 17, 1_000])
-def test_numbers_come_once_however_many_at_a_time(platform: Platform, count: int) -> None:
+def test_numbers_are_unique_for_any_batch_size(platform: Platform, count: int) -> None:
     hot = platform.database.hot
     found = [
         *platform.process.numbers.many(hot, count),

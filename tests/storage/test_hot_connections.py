@@ -1,4 +1,4 @@
-"""Statements on plain connections: values go and come unchanged, failures are told apart."""
+"""Statements on libpq connections: values are unchanged, and each kind of failure has its own error."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def statement(*columns: Any, is_prepared: bool = False) -> Statement:
 
 
 @pytest.mark.parametrize(("kind", "values"), KINDS, ids=[str(kind) for kind, _ in KINDS])
-def test_any_value_comes_back_as_it_went(hot: HotConnections, kind: Any, values: st.SearchStrategy[Any]) -> None:
+def test_any_value_is_returned_unchanged(hot: HotConnections, kind: Any, values: st.SearchStrategy[Any]) -> None:
     echo = statement(cast(bindparam("value"), kind), is_prepared=True)
 
     @settings(max_examples=60)
@@ -68,7 +68,7 @@ def test_any_value_comes_back_as_it_went(hot: HotConnections, kind: Any, values:
     check()
 
 
-def test_columns_are_read_one_by_one(hot: HotConnections) -> None:
+def test_columns_can_be_read_one_by_one(hot: HotConnections) -> None:
     texts = ["a", 'say "ö"', "\\", ""]
     unnested = func.unnest(cast(bindparam("texts"), ARRAY(Text)))
     rows = statement(unnested, literal_column("generate_series(7::bigint, 10)"), literal_column("NULL::text"))
@@ -80,13 +80,13 @@ def test_columns_are_read_one_by_one(hot: HotConnections) -> None:
     assert found.rows() == [(text, number, None) for text, number in zip(texts, range(7, 11), strict=True)]
 
 
-def test_a_percent_sign_and_a_name_that_comes_twice(hot: HotConnections) -> None:
+def test_a_percent_sign_and_a_repeated_parameter_name_work(hot: HotConnections) -> None:
     value = bindparam("value", type_=Text)
     like = statement((cast(value, Text) + literal_column("'%'")), cast(value, Text), is_prepared=True)
     assert hot.rows(like, {"value": "x"}) == [("x%", "x")]
 
 
-def test_a_text_with_nul_is_refused_before_libpq_cuts_it(hot: HotConnections) -> None:
+def test_a_text_with_nul_is_refused(hot: HotConnections) -> None:
     with pytest.raises(Refused, match="NUL"):
         hot.rows(statement(cast(bindparam("value"), Text)), {"value": "a\x00b"})
     with pytest.raises(Refused, match="0x00"):
@@ -95,7 +95,7 @@ def test_a_text_with_nul_is_refused_before_libpq_cuts_it(hot: HotConnections) ->
 
 
 @pytest.mark.parametrize("is_prepared", [False, True])
-def test_what_the_database_refuses_is_told_without_values(hot: HotConnections, is_prepared: bool) -> None:
+def test_a_database_error_is_reported_without_values(hot: HotConnections, is_prepared: bool) -> None:
     broken = statement(cast(cast(bindparam("value"), Text), BigInteger), is_prepared=is_prepared)
     for _ in range(2):
         with pytest.raises(Refused, match="invalid input syntax") as caught:
@@ -105,7 +105,7 @@ def test_what_the_database_refuses_is_told_without_values(hot: HotConnections, i
 
 
 @pytest.mark.parametrize("is_prepared", [False, True])
-def test_what_takes_too_long_is_unavailable_and_the_connection_lives_on(
+def test_a_statement_timeout_is_unavailable_and_keeps_the_connection(
     hot: HotConnections, is_prepared: bool
 ) -> None:
     slow = statement(literal_column("pg_sleep(5)"), is_prepared=is_prepared)
@@ -114,17 +114,17 @@ def test_what_takes_too_long_is_unavailable_and_the_connection_lives_on(
     assert hot.rows(statement(literal_column("1")), {}) == [(1,)]
 
 
-def test_a_read_outlives_its_connection_and_a_write_does_not_run_twice(hot: HotConnections) -> None:
+def test_a_read_is_repeated_on_a_new_connection_and_a_write_is_not(hot: HotConnections) -> None:
     whoami = statement(literal_column("pg_backend_pid()"), is_prepared=True)
     [(first,)] = hot.rows(whoami, {})
-    suicide = statement(literal_column("pg_terminate_backend(pg_backend_pid())"), is_prepared=True)
+    ending = statement(literal_column("pg_terminate_backend(pg_backend_pid())"), is_prepared=True)
     with pytest.raises(Unavailable):
-        hot.write(suicide, {})
+        hot.write(ending, {})
     [(second,)] = hot.rows(whoami, {})
     assert first != second
 
 
-def test_no_database_is_unavailable() -> None:
+def test_a_missing_database_is_unavailable() -> None:
     nowhere = HotConnections("host=127.0.0.1 port=1 dbname=none connect_timeout=2", prepares=True)
     with pytest.raises(Unavailable):
         nowhere.rows(statement(literal_column("1")), {})

@@ -20,7 +20,7 @@ from open311.storage.migrations.procrastinate_files import apply_files, installe
 from open311.storage.tables import metadata
 from tests.storage.schema import described
 
-# Databases have run these. What they lack comes with the next one.
+# Databases have run these migrations. Corrections go into a new migration.
 RELEASED = {
     "0001_requests": "de9da7b837a133c5f0b7e5d33390ead293cd46446039c965c81551fec3592d5f",
     "0002_jobs": "d03f6b9400a63ee9a15712ac8c9fdd76b9e439a35071ce87dea7805622ef604d",
@@ -69,7 +69,7 @@ def test_the_migrated_schema_is_what_the_tables_declare(connection: Connection) 
     assert compare_metadata(context, metadata) == []
 
 
-def test_going_down_leaves_nothing_and_up_again_everything(connection: Connection) -> None:
+def test_a_downgrade_removes_everything_and_an_upgrade_restores_it(connection: Connection) -> None:
     before = tables(connection)
     migrate(connection, "base")
     assert current(connection) is None
@@ -80,7 +80,7 @@ def test_going_down_leaves_nothing_and_up_again_everything(connection: Connectio
     assert tables(connection) == before
 
 
-def test_each_revision_can_be_stopped_at(connection: Connection) -> None:
+def test_a_migration_can_stop_at_a_revision(connection: Connection) -> None:
     migrate(connection, "0001")
     assert current(connection) == "0001"
     assert not queue_of(connection)
@@ -88,14 +88,14 @@ def test_each_revision_can_be_stopped_at(connection: Connection) -> None:
     assert current(connection) == head()
 
 
-def test_migrating_what_is_migrated_changes_nothing(connection: Connection) -> None:
+def test_migrating_again_changes_nothing(connection: Connection) -> None:
     before = tables(connection)
     migrate(connection)
     assert current(connection) == head()
     assert tables(connection) == before
 
 
-def test_a_role_without_rights_is_told_what_is_missing(connection: Connection) -> None:
+def test_the_error_for_a_role_without_rights_names_the_missing_right(connection: Connection) -> None:
     connection.exec_driver_sql("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
     if connection.exec_driver_sql("SHOW is_superuser").scalar_one() == "on":
         connection.exec_driver_sql("CREATE ROLE open311_guest; SET LOCAL ROLE open311_guest")
@@ -103,7 +103,7 @@ def test_a_role_without_rights_is_told_what_is_missing(connection: Connection) -
         migrate(connection)
 
 
-def test_an_unknown_revision_is_named_with_those_there_are(connection: Connection) -> None:
+def test_the_error_for_an_unknown_revision_lists_the_known_ones(connection: Connection) -> None:
     with pytest.raises(Misconfigured, match="no revision '9999'; use head, base or one of 0001"):
         migrate(connection, "9999")
 
@@ -114,7 +114,7 @@ def test_no_released_migration_is_edited() -> None:
     assert found == RELEASED, "write a new migration; note the digest of one that no database has run"
 
 
-def test_the_job_queue_is_the_one_that_the_installed_procrastinate_describes(connection: Connection) -> None:
+def test_the_job_queue_has_the_schema_of_the_installed_procrastinate(connection: Connection) -> None:
     connection.exec_driver_sql("CREATE SCHEMA theirs; SET LOCAL search_path = theirs")
     with closing(connection.connection.cursor()) as cursor:
         cursor.execute(SchemaManager.get_schema())
@@ -123,7 +123,7 @@ def test_the_job_queue_is_the_one_that_the_installed_procrastinate_describes(con
     assert queue_of(connection) == theirs
 
 
-def test_every_migration_of_the_installed_procrastinate_belongs_to_one_of_ours() -> None:
+def test_every_migration_of_procrastinate_is_applied_by_one_of_ours() -> None:
     applied = [
         name
         for migration in sorted(RELEASED)
@@ -135,7 +135,7 @@ def test_every_migration_of_the_installed_procrastinate_belongs_to_one_of_ours()
 @pytest.mark.parametrize(
     ("name", "problem"), [("00.00.00_01_initial.sql", "another"), ("09.00.00_01_pre_nothing.sql", "no")]
 )
-def test_a_file_of_procrastinate_that_is_not_as_it_was_is_refused(
+def test_a_changed_or_missing_sql_file_of_procrastinate_is_refused(
     connection: Connection, name: str, problem: str
 ) -> None:
     before = described(connection)

@@ -1,4 +1,4 @@
-"""Places in SQL compared with arithmetic: exactly the same points are found."""
+"""Searches by place in SQL find exactly the points that arithmetic in Python finds."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ FLATTENING = 0.006
 
 
 def random_point(dice: random.Random) -> tuple[float, float]:
-    """A (long, lat): anywhere, or crowded around the antimeridian, the poles and (0, 0)."""
+    """A (long, lat): anywhere, or close to the antimeridian, the poles or (0, 0)."""
     centre = dice.choice([None, None, (180.0, 0.0), (180.0, 66.0), (0.0, 90.0), (0.0, -90.0), (0.0, 0.0)])
     if centre is None:
         return dice.uniform(-180, 180), degrees(asin(dice.uniform(-1, 1)))
@@ -40,7 +40,7 @@ def random_point(dice: random.Random) -> tuple[float, float]:
 
 @pytest.fixture
 def world(make_app: Callable[..., Flask]) -> tuple[Platform, dict[int, tuple[float, float]]]:
-    """A city without boundary and its many requests, by number."""
+    """A city without a boundary, and the points of its many requests by number."""
     platform = platform_of(make_app(build.city()))
     dice = random.Random(311)
     points = {number: random_point(dice) for number in range(1, POINTS + 1)}
@@ -58,7 +58,7 @@ def found(platform: Platform, search: RequestSearch) -> set[int]:
 
 
 def metres(one: tuple[float, float], other: tuple[float, float]) -> float:
-    """The great-circle distance of two (long, lat) points on a ball, in metres."""
+    """The great-circle distance of two (long, lat) points on a sphere, in metres."""
     lats = radians(one[1]), radians(other[1])
     chord = sin((lats[1] - lats[0]) / 2) ** 2
     chord += cos(lats[0]) * cos(lats[1]) * sin(radians(other[0] - one[0]) / 2) ** 2
@@ -66,7 +66,7 @@ def metres(one: tuple[float, float], other: tuple[float, float]) -> float:
 
 
 @pytest.mark.requirement("C266")
-def test_a_circle_finds_exactly_what_arithmetic_finds(
+def test_a_circle_finds_exactly_the_points_inside(
     world: tuple[Platform, dict[int, tuple[float, float]]],
 ) -> None:
     platform, points = world
@@ -94,7 +94,7 @@ LATS = st.floats(-90, 90).map(lambda degrees: round(degrees, 9)) | st.sampled_fr
 
 
 @pytest.mark.requirement("C268")
-def test_a_box_finds_exactly_what_arithmetic_finds(
+def test_a_box_finds_exactly_the_points_inside(
     world: tuple[Platform, dict[int, tuple[float, float]]],
 ) -> None:
     platform, points = world
@@ -120,7 +120,7 @@ def test_a_box_finds_exactly_what_arithmetic_finds(
 
 
 @pytest.mark.requirement("C268")
-def test_a_box_ends_where_it_says_to_the_last_digit(make_app: Callable[..., Flask]) -> None:
+def test_the_bounds_of_a_box_are_exact_to_the_last_digit(make_app: Callable[..., Flask]) -> None:
     platform = platform_of(make_app(build.city()))
     inside = build.store(platform, place=Place(long=24.9414001, lat=60.1718001))
     build.store(platform, place=Place(long=24.9414, lat=60.1718))
@@ -130,7 +130,7 @@ def test_a_box_ends_where_it_says_to_the_last_digit(make_app: Callable[..., Flas
     assert found(platform, search) == {inside.number}
 
 
-def test_the_box_around_a_circle_holds_its_rim_on_the_ellipsoid(platform: Platform) -> None:
+def test_the_box_around_a_circle_contains_the_circle_on_the_ellipsoid(platform: Platform) -> None:
     projected = "ST_Project(CAST(:centre AS geography), :radius, :azimuth)"
     rim = text(f"SELECT ST_X(p), ST_Y(p) FROM (SELECT CAST({projected} AS geometry) AS p) AS rims")
 

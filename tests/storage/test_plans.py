@@ -1,4 +1,4 @@
-"""Generic plans that PostgreSQL keeps: planning takes as long as reading fifty requests."""
+"""Generic plans of prepared statements, which save planning. To plan takes as long as to read fifty requests."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ USUAL = [
 
 @pytest.fixture(scope="module")
 def platform(make_database: Callable[[str], str]) -> Iterator[Platform]:
-    """Three requests in a database of their own: in a shared one, other tests' rows would change the plans."""
+    """Three requests in a separate database. In the shared one, rows of other tests would change the plans."""
     made = build.platform(Settings(database_url=make_database("plans")), build.city(id=CITY))
     ensure_synced(made)
     build.store_all(made, ({"number": number} for number in range(1, 4)))
@@ -54,7 +54,7 @@ def plans(platform: Platform) -> Plans:
 
 
 def kept_since(platform: Platform, before: Plans) -> list[str]:
-    """The statements that ran since then, each at least once with a generic plan."""
+    """The statements that ran since then. Checks that each ran at least once with a generic plan."""
     used = {text: counts for text, counts in plans(platform).items() if counts != before.get(text)}
     assert all(kept > before.get(text, (0, 0))[0] for text, (kept, _) in used.items()), used
     return list(used)
@@ -62,7 +62,7 @@ def kept_since(platform: Platform, before: Plans) -> list[str]:
 
 @pytest.mark.parametrize("rows", [1, 7, 10, 11, 50, 100, 101, 1000])
 @pytest.mark.parametrize("search", USUAL)
-def test_usual_pages_keep_their_plan(platform: Platform, search: RequestSearch, rows: int) -> None:
+def test_usual_pages_use_a_generic_plan(platform: Platform, search: RequestSearch, rows: int) -> None:
     before = plans(platform)
     page = replace(search, page_size=rows)
     for _ in range(TIMES):
@@ -72,7 +72,7 @@ def test_usual_pages_keep_their_plan(platform: Platform, search: RequestSearch, 
     assert len(kept_since(platform, before)) == 3
 
 
-def test_single_requests_and_changes_keep_their_plan(platform: Platform) -> None:
+def test_single_requests_and_changes_use_a_generic_plan(platform: Platform) -> None:
     before = plans(platform)
     for _ in range(TIMES):
         find_item(platform.database.hot, CITY, "R1", JSON)
@@ -80,7 +80,7 @@ def test_single_requests_and_changes_keep_their_plan(platform: Platform) -> None
     assert len(kept_since(platform, before)) == 2
 
 
-def test_what_needs_a_plan_of_its_own_is_not_prepared(platform: Platform) -> None:
+def test_searches_that_need_a_custom_plan_are_not_prepared(platform: Platform) -> None:
     before = set(plans(platform))
     for search in (
         replace(WHOLE, words="lamp"),

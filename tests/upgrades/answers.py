@@ -1,4 +1,4 @@
-"""All that a server says of its requests: what the public, apps, readers of the feed and staff see."""
+"""All that a server shows of its requests: to the public, apps, readers of the change feed and staff."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ SINCE = ("2026-03-02T00:00:00Z", "2026-03-03T06:00:00Z", "2026-03-05T12:00:00Z")
 
 
 def recorded(app: Flask, platform: Platform) -> dict[str, Any]:
-    """Everything, as JSON has it."""
+    """All answers as JSON values."""
     settle(platform)
     client = app.test_client()
     found = {
@@ -108,7 +108,7 @@ def _all_records(platform: Platform) -> list[Any]:
 
 
 def _records(platform: Platform) -> dict[str, Any]:
-    """Staff's view: every record with its history, by its number."""
+    """The view of staff: every record with its history, by its number."""
     records = _all_records(platform)
     with platform.database.transaction() as connection:
         return {
@@ -123,8 +123,8 @@ def _records(platform: Platform) -> dict[str, Any]:
 
 
 def _said(event: Event) -> dict[str, Any]:
-    """An event as release 0.1 kept it: a kind, a line of text and who may read it."""
-    kind = "note" if event.kind == "outside" else event.kind  # a kind of its own since events have types
+    """An event in the form of release 0.1: a kind, a line of text and whether it is public."""
+    kind = "note" if event.kind == "outside" else event.kind  # release 0.1 had no kind "outside"
     return {"at": event.at, "kind": kind, "description": event.description, "is_public": event.is_public}
 
 
@@ -134,7 +134,7 @@ def _rows(platform: Platform, statement: Any) -> list[dict[str, Any]]:
 
 
 def feed_steps(client: FlaskClient, city: str, cursor: str = "") -> list[dict[str, Any]]:
-    """The change feed in small steps: where each begins, and what comes."""
+    """The change feed in small steps: the cursor of each, and its items."""
     query = {"jurisdiction_id": city, "page_size": CHANGES_A_STEP, "extensions": "true"}
     steps: list[dict[str, Any]] = []
     is_caught_up = False
@@ -147,7 +147,7 @@ def feed_steps(client: FlaskClient, city: str, cursor: str = "") -> list[dict[st
 
 
 def feed_since(client: FlaskClient, at: str) -> list[str]:
-    """The ids that Oldtown's change feed has after an instant."""
+    """The ids in Oldtown's change feed after an instant."""
     response = client.get(f"{BASE}/changes.json?{urlencode({'jurisdiction_id': OLDTOWN.id, 'since': at})}")
     assert response.status_code == 200, response.text
     return [item["service_request_id"] for item in response.json or ()]

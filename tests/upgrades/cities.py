@@ -1,6 +1,6 @@
-"""The cities of the dumps, made up: Oldtown has a request of every sort, Hamlet next to nothing.
+"""The invented cities of the dumps: Oldtown has a request of every kind, Hamlet almost none.
 
-Released dumps were made with these. Change nothing that shows in an answer, or the answers differ for that reason.
+Released dumps were made with these cities. Do not change anything that an answer shows, or the tests fail.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from open311.plugins import (
 
 
 class Oldtown(Jurisdiction):
-    """Its arborist knows some trees already."""
+    """A city whose back office answers by the description of a request."""
 
     def resolve(self, token: str, draft: Draft) -> Resolution:
-        """As the description says, so that each outcome can be had."""
+        """The outcome that the description names, so that a test can have each outcome."""
         if "private garden" in draft.description:
             return Rejected("The tree stands in a private garden.")
         if "survey" in draft.description:
@@ -100,7 +100,7 @@ OLDTOWN = Oldtown(
     duplicates=Vicinity(50, 7),
 )
 
-# At first there was a service that has gone since, and wards were drawn otherwise.
+# The earlier city has a service that was removed later, and other wards.
 OLDTOWN_BEFORE = replace(
     OLDTOWN,
     services=(*OLDTOWN.services, WELL),

@@ -1,7 +1,7 @@
-"""Make a dump of today's schema and what the server says over it: `python -m tests.upgrades.make`.
+"""Make a dump of today's schema and record the server's answers: `python -m tests.upgrades.make`.
 
-Everything goes through the server's own operations, at instants of March 2026. Tokens are random, so that each
-dump has others. The folder is named after the schema's revision.
+Everything is made by the server's own operations, at instants in March 2026. Tokens are random, so they differ
+in each dump. The folder is named after the schema's revision.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ TREES = {
 
 
 class Story:
-    """What happens to a database, hour by hour."""
+    """The events of a database, hour by hour."""
 
     def __init__(self, platform: Platform, at: datetime) -> None:
         self.platform = platform
@@ -89,25 +89,25 @@ class Story:
         return self.now
 
     def submit(self, sent: Submission, *, key: str = "app", city: str = OLDTOWN.id) -> Receipt:
-        """Somebody sends a request."""
+        """A citizen sends a request."""
         caller = require_key(self.platform, str(KEYS[key]["secret"]))
         return submit_request(
             self.platform, sent, jurisdiction=self.cities[city], principal=caller, now=self.wait()
         )
 
     def report(self, service_code: str, *, key: str = "app", **fields: Any) -> Receipt:
-        """Somebody sends a request about a place in Oldtown."""
+        """A citizen sends a request about a place in Oldtown."""
         return self.submit(
             Submission(service_code=service_code, **{"lat": "60.1718", "long": "24.9414"} | fields), key=key
         )
 
     def update(self, receipt: Receipt, **changes: Any) -> None:
-        """Staff change a request."""
+        """Staff update a request."""
         city = self.cities[OLDTOWN.id]
         update_request(self.platform, city, receipt.service_request_id, RequestUpdate(**changes), now=self.wait())
 
     def import_rows(self, *rows: dict[str, Any]) -> None:
-        """Import requests that were made elsewhere, in GeoReport JSON."""
+        """Import requests of another system, in GeoReport JSON."""
         order = Import(jurisdiction=self.cities[OLDTOWN.id], origin="archive.csv", now=self.wait())
         with Processes(self.platform, 1) as alone:
             for batch in alone.import_source(open_source(io.BytesIO(json.dumps(rows).encode())), order):
@@ -115,7 +115,7 @@ class Story:
 
 
 def first_days(story: Story) -> None:
-    """What came while Oldtown had its wells, and its wards another shape."""
+    """The events while Oldtown had the service for wells and its earlier wards."""
     add_examples(story.platform, story.cities[HAMLET.id], count=3, now=story.now)
     for name, fields in KEYS.items():
         number, _ = add_key(story.platform, now=story.wait(), **fields)
@@ -153,7 +153,7 @@ def first_days(story: Story) -> None:
 
 
 def later_days(story: Story) -> dict[str, Receipt]:
-    """What came afterwards; the receipts that somebody may come back with."""
+    """The later events; returns the receipts that a client may use again."""
     recompute_areas(story.platform, story.cities[OLDTOWN.id], now=story.wait())
     hole = story.report("potholes", description="Deep & wide <careful>", reporter=MAYA)
     again = story.report("potholes", lat="60.1719", description="The same hole?")
@@ -173,7 +173,7 @@ def later_days(story: Story) -> dict[str, Receipt]:
 
 
 def _resolve(story: Story, receipt: Receipt) -> None:
-    """Do now what a job would do later."""
+    """Do the work of a job at once."""
     (number,) = (
         job["args"]["number"]
         for job in build.jobs(story.platform, "resolve")
@@ -183,7 +183,7 @@ def _resolve(story: Story, receipt: Receipt) -> None:
 
 
 def _work_on(story: Story, hole: Receipt, again: Receipt, wall: Receipt, lamp: Receipt) -> None:
-    """What staff and a newer archive make of some requests."""
+    """Updates of some requests by staff and by a newer archive."""
     story.update(hole, status=Status.CLOSED, note="Filled with asphalt.")
     story.update(again, visibility=Visibility.PRIVATE)
     story.update(wall, department="streets", expected_at=START + 400 * HOUR)
@@ -203,7 +203,7 @@ def _work_on(story: Story, hole: Receipt, again: Receipt, wall: Receipt, lamp: R
 
 
 def fill(settings: Settings) -> tuple[Platform, dict[str, Receipt]]:
-    """Migrate an empty database and let these days pass; the platform over it, and what was answered."""
+    """Migrate an empty database and make all events; returns the platform and the recorded answers."""
     database = open_database(settings.sqlalchemy_url)
     with database.transaction() as connection:
         migrate(connection)
@@ -231,7 +231,7 @@ def dump(cluster: Cluster, bin_dir: Path) -> str:
     return "".join(
         [
             _dumped(cluster, bin_dir, own),
-            triggers.format("DISABLE"),  # which would write the events of these jobs once more
+            triggers.format("DISABLE"),  # the triggers would write the events of these jobs again
             _dumped(cluster, bin_dir, queue),
             triggers.format("ENABLE"),
         ]
@@ -260,7 +260,7 @@ def main() -> None:
         statements = dump(cluster, bin_dir)
         cluster.drop_database(DATABASE)
     folder = Path(__file__).parent / head()
-    folder.mkdir()  # one that is there stays as it is
+    folder.mkdir()  # an existing folder is not changed
     (folder / "database.sql").write_text(statements, encoding="utf-8")
     (folder / "answers.json").write_bytes(orjson.dumps(answers, option=orjson.OPT_INDENT_2) + b"\n")
 

@@ -1,4 +1,4 @@
-"""A database of an earlier release, migrated: whoever comes back to it finds what was there, and can go on."""
+"""A migrated database of an earlier release: clients get the same answers as before and can continue."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ FAR_AHEAD = 10**15
 
 @dataclass(frozen=True)
 class Upgraded:
-    """A server over a migrated database, and what was said before."""
+    """A server with a migrated database, and the answers of the earlier release."""
 
     app: Flask
     platform: Platform
@@ -53,7 +53,7 @@ class Upgraded:
 
 @pytest.fixture(scope="module", params=RELEASES, ids=lambda path: path.name)
 def release(request: pytest.FixtureRequest) -> Path:
-    """An earlier release's folder."""
+    """The folder of an earlier release."""
     found: Path = request.param
     return found
 
@@ -63,9 +63,9 @@ Upgrade = Callable[[str, Callable[[str], None]], Upgraded]
 
 @pytest.fixture(scope="module")
 def upgrade(make_database: Callable[[str], str], release: Path) -> Iterator[Upgrade]:
-    """Restores the dump into a database of a given name, migrates it, and starts a server over it.
+    """Restores the dump into a database of a given name, migrates it, and starts a server with it.
 
-    Between the two, something may happen to the database, whose URL it is told.
+    A function given by the test can change the database between restore and migration; it gets the URL.
     """
     started: list[Platform] = []
 
@@ -86,7 +86,7 @@ def upgrade(make_database: Callable[[str], str], release: Path) -> Iterator[Upgr
 
 
 def _restore(url: str, release: Path) -> None:
-    """Run the dump. Its job queue is procrastinate's, whose SQL is not ours to copy: the migrations make it."""
+    """Run the dump. The SQL of procrastinate is not ours to copy, so the migrations make its tables."""
     database = open_database(url)
     with closing(database), database.transaction() as connection:
         migrate(connection, "base")
@@ -107,13 +107,13 @@ def _migrate(url: str, release: Path) -> None:
 
 
 def run(url: str, statements: str) -> None:
-    """Run SQL on a connection of its own: a dump leaves settings behind."""
+    """Run SQL on a separate connection, because a dump changes settings of its session."""
     with closing(psycopg2.connect(libpq_dsn(url))) as connection, connection, connection.cursor() as cursor:
         cursor.execute(statements)
 
 
 def catch_up(url: str) -> None:
-    """Have this server see as many transactions as the dump's had seen."""
+    """Raise this server's transaction ids to those of the dump's server."""
     with closing(psycopg2.connect(libpq_dsn(url))) as connection, connection.cursor() as cursor:
         connection.autocommit = True
         cursor.execute("SELECT max(written_by)::text::bigint FROM publication")
@@ -125,7 +125,7 @@ def catch_up(url: str) -> None:
 
 
 def fall_behind(url: str) -> None:
-    """Have the dump's server be one that has seen more transactions than this one ever will."""
+    """Raise the transaction ids in the dump far above those of this server."""
     run(
         url,
         f"UPDATE publication SET written_by = (written_by::text::bigint + {FAR_AHEAD})::text::xid8;"
@@ -133,18 +133,18 @@ def fall_behind(url: str) -> None:
     )
 
 
-# --- On the same server, or one that has seen more. These tests only read.
+# --- On the same server, or one with higher transaction ids. These tests only read.
 
 
 @pytest.fixture(scope="module")
 def upgraded(upgrade: Upgrade) -> Upgraded:
-    """A server that nobody writes to."""
+    """A server for tests that only read."""
     return upgrade("read", catch_up)
 
 
 @pytest.fixture(scope="module")
 def after(upgraded: Upgraded) -> dict[str, Any]:
-    """What the server says now."""
+    """The answers of the server after the migration."""
     return recorded(upgraded.app, upgraded.platform)
 
 
@@ -154,13 +154,15 @@ def test_a_migrated_database_has_the_tables_of_a_new_one(upgraded: Upgraded, set
         assert described(ours) == described(theirs)
 
 
-def test_every_call_is_answered_as_it_was(upgraded: Upgraded, after: dict[str, Any]) -> None:
+def test_every_call_has_the_same_answer_as_before(upgraded: Upgraded, after: dict[str, Any]) -> None:
     assert after["calls"].keys() == upgraded.before["calls"].keys()
     for path, answer in upgraded.before["calls"].items():
         assert after["calls"][path] == answer, path
 
 
-def test_readers_of_the_change_feed_go_on_where_they_were(upgraded: Upgraded, after: dict[str, Any]) -> None:
+def test_readers_of_the_change_feed_can_continue_from_their_cursors(
+    upgraded: Upgraded, after: dict[str, Any]
+) -> None:
     assert after["steps"] == upgraded.before["steps"]
     assert after["since"] == upgraded.before["since"]
     client = upgraded.app.test_client()
@@ -173,15 +175,15 @@ def test_staff_see_the_same_records_with_the_same_histories(upgraded: Upgraded, 
     assert after["records"] == upgraded.before["records"]
 
 
-def test_reporters_and_keys_are_as_they_were(upgraded: Upgraded, after: dict[str, Any]) -> None:
+def test_reporters_and_keys_are_unchanged(upgraded: Upgraded, after: dict[str, Any]) -> None:
     assert after["reporters"] == upgraded.before["reporters"]
     assert after["keys"] == upgraded.before["keys"]
 
 
-# --- On another server, whose transactions have lower numbers
+# --- On another server, which has lower transaction ids
 
 
-def test_another_server_writes_everything_down_anew_and_then_says_the_same(upgrade: Upgrade) -> None:
+def test_another_server_republishes_everything_and_gives_the_same_answers(upgrade: Upgrade) -> None:
     found = upgrade("elsewhere", fall_behind)
     cities = {city.id for city in found.platform.registry}
     assert {job["args"]["jurisdiction_id"] for job in build.jobs(found.platform, "republish")} == cities
@@ -196,8 +198,8 @@ def test_another_server_writes_everything_down_anew_and_then_says_the_same(upgra
         assert set(after["since"][at]) >= set(ids)
 
 
-def test_another_server_takes_no_cursor_of_its_future(upgrade: Upgrade) -> None:
-    """Whoever comes back to it begins anew, and is told so."""
+def test_another_server_refuses_cursors_above_its_transaction_ids(upgrade: Upgrade) -> None:
+    """The error tells the reader to begin anew."""
     found = upgrade("future", fall_behind)
     for city, steps in found.before["steps"].items():
         position = read_position(steps[-1]["cursor"], city)
@@ -208,20 +210,20 @@ def test_another_server_takes_no_cursor_of_its_future(upgrade: Upgrade) -> None:
 
 
 def changes(steps: list[dict[str, Any]]) -> list[str]:
-    """The items of the change feed, in an order of their own."""
+    """The items of the change feed, sorted, because the order of changes differs."""
     return sorted(json.dumps(item, sort_keys=True) for step in steps for item in step["items"])
 
 
-# --- Life goes on
+# --- Writing after the migration
 
 
 @pytest.fixture(scope="module")
 def living(upgrade: Upgrade) -> Upgraded:
-    """A server to write to. Each test leaves alone what the others look at."""
+    """A server for tests that write. No test changes the rows that another test reads."""
     return upgrade("live", catch_up)
 
 
-def test_a_call_that_is_repeated_within_its_day_gets_the_first_answer(living: Upgraded) -> None:
+def test_a_call_repeated_within_a_day_gets_the_first_answer(living: Upgraded) -> None:
     key = require_key(living.platform, str(KEYS["app"]["secret"]))
     last = max(datetime.fromisoformat(item["record"]["requested_at"]) for item in living.before["records"].values())
     for name, sent in {"wall": WALL, **TREES}.items():
@@ -232,7 +234,7 @@ def test_a_call_that_is_repeated_within_its_day_gets_the_first_answer(living: Up
 
 
 @pytest.mark.parametrize(("name", "status"), [("app", 200), ("test", 200), ("hamlet", 403), ("gone", 403)])
-def test_a_key_opens_what_it_opened(living: Upgraded, name: str, status: int) -> None:
+def test_keys_have_the_same_access_as_before(living: Upgraded, name: str, status: int) -> None:
     client = living.app.test_client()
     sent = {"service_code": "potholes", "lat": "60.1718", "long": "24.9414", "jurisdiction_id": OLDTOWN.id}
     answer = client.post(f"{BASE}/requests.json", data=sent | {"api_key": KEYS[name]["secret"]})
@@ -244,7 +246,7 @@ def test_a_key_opens_what_it_opened(living: Upgraded, name: str, status: int) ->
         assert (found in {item["service_request_id"] for item in listed}) == (name == "app")
 
 
-def test_jobs_that_waited_are_done(living: Upgraded) -> None:
+def test_waiting_jobs_are_done(living: Upgraded) -> None:
     client = living.app.test_client()
 
     def exchange(name: str) -> Any:
@@ -263,7 +265,7 @@ def test_jobs_that_waited_are_done(living: Upgraded) -> None:
     assert client.get(f"{BASE}/requests/{found}.json?jurisdiction_id={OLDTOWN.id}").status_code == 200
 
 
-def test_an_old_request_gets_a_new_history_and_readers_of_the_feed_hear_of_it(living: Upgraded) -> None:
+def test_an_update_of_an_old_request_is_in_its_history_and_the_feed(living: Upgraded) -> None:
     hole = living.before["receipts"]["hole"]["service_request_id"]
     _, before = read_history(living.platform, OLDTOWN, hole)
     update_request(

@@ -1,4 +1,4 @@
-"""Keys, HTTPS and rates: who may call, and what those hear who may not."""
+"""API keys, HTTPS and rate limits: which calls are accepted, and how the others are refused."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def send(client: FlaskClient, format: str = "json", **more: Any) -> TestResponse
         lambda key: {"data": FORM | {"api_key": ""}, "headers": {"X-Api-Key": key}},
     ],
 )
-def test_the_key_is_found_wherever_it_stands(
+def test_the_key_is_read_from_every_permitted_place(
     client: FlaskClient, key: str, way: Callable[[str], dict[str, Any]]
 ) -> None:
     assert send(client, **way(key)).status_code == 200
@@ -65,7 +65,7 @@ def test_the_key_is_found_wherever_it_stands(
     ],
 )
 @pytest.mark.requirement("C097")
-def test_without_a_good_key_a_caller_learns_of_nothing_but_the_key(
+def test_without_a_valid_key_only_the_key_is_reported(
     client: FlaskClient, format: str, way: dict[str, Any]
 ) -> None:
     answer = send(client, format, **way)
@@ -75,19 +75,19 @@ def test_without_a_good_key_a_caller_learns_of_nothing_but_the_key(
         assert word not in answer.text
 
 
-def test_a_body_key_wins_over_the_headers(client: FlaskClient, key: str) -> None:
+def test_a_key_in_the_body_overrides_the_headers(client: FlaskClient, key: str) -> None:
     assert send(client, data=FORM | {"api_key": "bad"}, headers={"X-Api-Key": key}).status_code == 403
 
 
 @pytest.mark.requirement("C051")
 @pytest.mark.parametrize("path", ["services", "services/potholes", "requests", "discovery"])
-def test_reading_needs_no_key_and_minds_no_wrong_one(client: FlaskClient, path: str) -> None:
+def test_reading_needs_no_key_and_ignores_a_wrong_one(client: FlaskClient, path: str) -> None:
     headers = {"Authorization": "Bearer bad", "X-Api-Key": "bad"}
     assert client.get(f"{BASE}/{path}.json").status_code == 200
     assert client.get(f"{BASE}/{path}.json?api_key=bad", headers=headers).status_code == 200
 
 
-def test_a_citys_key_opens_that_city_alone(make_app: MakeApp) -> None:
+def test_a_key_for_one_city_is_valid_for_that_city_only(make_app: MakeApp) -> None:
     app = make_app(build.city(id="a.example"), build.city(id="b.example"))
     _, key = add_key(platform_of(app), label="a", jurisdiction_id="a.example", now=build.NOON)
     client = app.test_client()
@@ -101,7 +101,7 @@ def test_a_citys_key_opens_that_city_alone(make_app: MakeApp) -> None:
     assert client.get(f"{BASE}/requests.json?jurisdiction_id=b.example").json == []
 
 
-def test_a_revoked_key_closes_at_once(client: FlaskClient, platform: Platform) -> None:
+def test_a_revoked_key_is_refused_at_once(client: FlaskClient, platform: Platform) -> None:
     number, key = add_key(platform, label="app", now=build.NOON)
     assert send(client, headers={"X-Api-Key": key}).status_code == 200
     revoke_key(platform, number, now=build.NOON)
@@ -110,7 +110,7 @@ def test_a_revoked_key_closes_at_once(client: FlaskClient, platform: Platform) -
 
 @both_formats
 @pytest.mark.requirement("C101")
-def test_a_test_keys_request_is_taken_and_read_by_its_id_alone(
+def test_a_test_key_request_is_accepted_and_readable_by_id_only(
     client: FlaskClient, platform: Platform, format: str
 ) -> None:
     _, key = add_key(platform, label="trial", is_test=True, now=build.NOON)
@@ -135,7 +135,7 @@ def guarded(make_app: MakeApp) -> FlaskClient:
 
 @both_formats
 @pytest.mark.requirement("C292")
-def test_a_post_over_plain_http_is_refused_never_redirected(guarded: FlaskClient, format: str) -> None:
+def test_a_post_over_plain_http_is_refused_and_not_redirected(guarded: FlaskClient, format: str) -> None:
     answer = send(guarded, format)
     assert answer.status_code == 400
     assert "send it over https" in answer.text
@@ -157,19 +157,21 @@ def test_no_other_writing_call_is_redirected_either(guarded: FlaskClient, method
         "/",
     ],
 )
-def test_a_read_over_plain_http_is_sent_to_the_public_address(guarded: FlaskClient, method: str, path: str) -> None:
+def test_a_read_over_plain_http_is_redirected_to_the_public_address(
+    guarded: FlaskClient, method: str, path: str
+) -> None:
     answer = guarded.open(path, method=method, headers={"Host": "internal:3111"})
     assert answer.status_code == 308
     assert answer.headers["Location"] == f"https://311.city.example{path}".replace("%2F", "/")
 
 
-def test_a_forged_host_leads_nobody_astray(guarded: FlaskClient) -> None:
+def test_a_redirect_ignores_a_forged_host_header(guarded: FlaskClient) -> None:
     answer = guarded.get(f"{BASE}/services.xml", headers={"Host": "evil.example"})
     assert answer.headers["Location"].startswith("https://311.city.example/")
 
 
 @pytest.mark.requirement("C293")
-def test_over_https_all_is_well_and_discovery_names_https(guarded: FlaskClient) -> None:
+def test_https_calls_are_answered_and_discovery_names_https(guarded: FlaskClient) -> None:
     answer = guarded.get("/open311/discovery.json", base_url="https://311.city.example")
     assert answer.status_code == 200
     assert [entry["url"] for entry in answer.json["endpoints"]] == ["https://311.city.example/open311/v2"]
@@ -177,11 +179,11 @@ def test_over_https_all_is_well_and_discovery_names_https(guarded: FlaskClient) 
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz"])
-def test_a_load_balancer_may_ask_over_plain_http(guarded: FlaskClient, path: str) -> None:
+def test_a_load_balancer_may_check_health_over_plain_http(guarded: FlaskClient, path: str) -> None:
     assert guarded.get(path).status_code == 200
 
 
-def test_a_trusted_proxy_may_say_that_the_call_was_https(make_app: MakeApp) -> None:
+def test_x_forwarded_proto_of_a_trusted_proxy_is_read(make_app: MakeApp) -> None:
     headers = {"X-Forwarded-Proto": "https"}
     trusting = make_app(public_url="https://311.city.example", trusted_proxies=1).test_client()
     assert trusting.get(f"{BASE}/services.json", headers=headers).status_code == 200
@@ -194,7 +196,7 @@ def test_a_trusted_proxy_may_say_that_the_call_was_https(make_app: MakeApp) -> N
 
 @both_formats
 @pytest.mark.requirement("C167")
-def test_above_the_rate_a_post_is_429_and_told_when_to_come_back(make_app: MakeApp, format: str) -> None:
+def test_a_post_above_the_rate_is_429_with_retry_after(make_app: MakeApp, format: str) -> None:
     client = make_app(post_rate="2 per minute").test_client()
     assert [send(client, format).status_code for _ in range(2)] == [403, 403]
     answer = send(client, format)
@@ -205,7 +207,7 @@ def test_above_the_rate_a_post_is_429_and_told_when_to_come_back(make_app: MakeA
 
 
 @both_formats
-def test_reads_have_a_rate_where_the_operator_sets_one(make_app: MakeApp, format: str) -> None:
+def test_reads_are_rate_limited_if_the_operator_sets_a_rate(make_app: MakeApp, format: str) -> None:
     client = make_app(get_rate="3 per hour").test_client()
     # The checked client reads each address in both formats.
     assert client.get(f"{BASE}/services.{format}").status_code == 200
@@ -226,28 +228,28 @@ def test_reads_have_a_rate_where_the_operator_sets_one(make_app: MakeApp, format
         (2, ["1.1.1.1, 7.7.7.7", "2.2.2.2, 7.7.7.7", "1.1.1.1, 7.7.7.8"], [403, 403, 429]),
     ],
 )
-def test_only_what_trusted_proxies_say_tells_callers_apart(
+def test_the_callers_address_is_taken_from_trusted_proxies_only(
     make_app: MakeApp, trusted_proxies: int, forwarded: list[str], statuses: list[int]
 ) -> None:
     client = make_app(post_rate="1 per hour", trusted_proxies=trusted_proxies).test_client()
     assert [send(client, headers={"X-Forwarded-For": item}).status_code for item in forwarded] == statuses
 
 
-def test_no_other_header_stands_for_the_callers_address(make_app: MakeApp) -> None:
+def test_no_other_header_sets_the_callers_address(make_app: MakeApp) -> None:
     client = make_app(post_rate="1 per hour", trusted_proxies=1).test_client()
     headers = ["X-Real-IP", "Forwarded", "Client-IP", "X-Client-IP", "CF-Connecting-IP", "True-Client-IP"]
     statuses = [send(client, headers={name: "203.0.113.7"}).status_code for name in headers]
     assert statuses == [403, *[429] * (len(headers) - 1)]
 
 
-def test_callers_are_told_apart_by_their_address(make_app: MakeApp) -> None:
+def test_each_caller_address_has_its_own_rate(make_app: MakeApp) -> None:
     client = make_app(post_rate="1 per hour").test_client()
     for address in ("192.0.2.1", "192.0.2.2", "2001:db8::1"):
         environ = {"REMOTE_ADDR": address}
         assert [send(client, environ_overrides=environ).status_code for _ in range(2)] == [403, 429]
 
 
-def test_a_preflight_costs_nothing(make_app: MakeApp) -> None:
+def test_a_preflight_does_not_count_towards_the_rate(make_app: MakeApp) -> None:
     client = make_app(post_rate="1 per hour", get_rate="1 per hour").test_client()
     for _ in range(3):
         assert client.options(f"{BASE}/requests.json", headers={"Origin": "https://app.example"}).status_code == 200

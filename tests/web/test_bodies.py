@@ -1,4 +1,4 @@
-"""What a POST may look like: types, charsets, encodings of attributes, places of parameters, sizes."""
+"""The bodies that a POST may have: media types, charsets, encodings of attributes, query parameters, sizes."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ both_formats = pytest.mark.parametrize("format", ["json", "xml"])
 
 @pytest.fixture
 def send(client: FlaskClient, key: str) -> Send:
-    """Sends raw bytes; the key stands in a header."""
+    """Sends raw bytes, with the key in a header."""
 
     def post(
         body: bytes = b"", content_type: str | None = FORM, *, format: str = "json", query: str = "", **headers: str
@@ -58,7 +58,7 @@ def newest(client: FlaskClient) -> dict[str, str]:
 
 
 def answers(platform: Platform, response: TestResponse) -> dict[str, tuple[str, ...]]:
-    """What was stored of a POST's attributes."""
+    """The attributes of a POST as they were stored."""
     assert response.status_code == 200, response.text
     record = build.load(platform, service_request_id=response.json[0]["service_request_id"])
     return {answer.code: answer.values for answer in record.answers}
@@ -78,13 +78,15 @@ def answers(platform: Platform, response: TestResponse) -> dict[str, tuple[str, 
         "",
     ],
 )
-def test_a_form_is_read_by_any_of_its_names(send: Send, format: str, content_type: str | None) -> None:
+def test_a_form_is_read_under_each_spelling_of_its_media_type(
+    send: Send, format: str, content_type: str | None
+) -> None:
     assert send(encoded(PLACE), content_type, format=format).status_code == 200
 
 
 @both_formats
 @pytest.mark.requirement("C142")
-def test_multipart_is_read_and_its_files_do_no_harm(client: FlaskClient, key: str, format: str) -> None:
+def test_multipart_is_read_and_its_files_are_ignored(client: FlaskClient, key: str, format: str) -> None:
     data = PLACE | {
         "api_key": key,
         "description": "Ü & <deep>\r\nsecond",
@@ -110,7 +112,7 @@ def test_multipart_is_read_and_its_files_do_no_harm(client: FlaskClient, key: st
         "nonsense",
     ],
 )
-def test_other_types_and_charsets_are_415_and_told_what_to_send(send: Send, format: str, content_type: str) -> None:
+def test_other_media_types_and_charsets_are_415_with_the_cure(send: Send, format: str, content_type: str) -> None:
     answer = send(encoded(PLACE), content_type, format=format)
     assert answer.status_code == 415
     assert "is not read here; send" in answer.text
@@ -142,7 +144,7 @@ def test_multipart_bytes_that_are_not_utf8_are_400(send: Send) -> None:
     assert "UTF-8" in answer.text
 
 
-def test_a_replacement_character_of_the_callers_own_is_kept(client: FlaskClient, key: str) -> None:
+def test_a_replacement_character_that_the_caller_sent_is_kept(client: FlaskClient, key: str) -> None:
     data = PLACE | {"api_key": key, "description": "caf\ufffd"}
     assert client.post(f"{BASE}/requests.json", data=data, content_type="multipart/form-data").status_code == 200
     assert newest(client)["description"] == "caf\ufffd"
@@ -152,7 +154,7 @@ def test_a_replacement_character_of_the_callers_own_is_kept(client: FlaskClient,
 @pytest.mark.parametrize(
     "body", [b"description=a%00b", b"email=%00", b"attribute[NOTE]=%00", b"a%00b=1", b"jurisdiction_id=%00"]
 )
-def test_nul_is_refused_wherever_it_stands(send: Send, format: str, body: bytes) -> None:
+def test_nul_in_any_parameter_is_refused(send: Send, format: str, body: bytes) -> None:
     answer = send(encoded(PLACE) + b"&" + body, format=format)
     assert answer.status_code in ((400,) if b"jurisdiction" not in body else (400, 404))
 
@@ -172,7 +174,7 @@ def test_nul_is_refused_wherever_it_stands(send: Send, format: str, body: bytes)
 @pytest.mark.parametrize(
     "query", ["", "jurisdiction_id=%00", "service_request_id=%00", "service_code=a%00", "locale=%00"]
 )
-def test_nul_in_a_path_or_query_is_no_fault_of_ours(client: FlaskClient, path: str, query: str) -> None:
+def test_nul_in_a_path_or_query_is_no_server_error(client: FlaskClient, path: str, query: str) -> None:
     assert client.get(f"{BASE}/{path}.json?{query}").status_code < 500
 
 
@@ -215,30 +217,32 @@ def test_too_many_parameters_are_refused(send: Send, format: str) -> None:
     "body", [b"", b"--x", b"--x\r\n\r\n", b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\n1', b"\xff" * 50]
 )
 @pytest.mark.parametrize("boundary", ["", "; boundary=x", "; boundary="])
-def test_a_torn_multipart_is_400_like_an_empty_one(send: Send, format: str, body: bytes, boundary: str) -> None:
+def test_a_truncated_multipart_is_400_like_an_empty_one(
+    send: Send, format: str, body: bytes, boundary: str
+) -> None:
     assert send(body, f"multipart/form-data{boundary}", format=format).status_code in (400, 413)
 
 
 @pytest.mark.requirement("C145")
-def test_parameters_are_read_from_the_query_and_the_bodys_win(client: FlaskClient, send: Send) -> None:
+def test_parameters_are_read_from_the_query_and_the_body_overrides(client: FlaskClient, send: Send) -> None:
     query = urlencode(PLACE | {"description": "from the query", "address_string": "5 Mill Lane"})
     assert send(b"description=from+the+body", query=query).status_code == 200
     found = newest(client)
     assert (found["description"], found["address"]) == ("from the body", "5 Mill Lane")
 
 
-def test_a_blank_in_the_body_still_wins_over_the_query(client: FlaskClient, send: Send) -> None:
+def test_a_blank_value_in_the_body_overrides_the_query(client: FlaskClient, send: Send) -> None:
     assert send(b"description=", query=urlencode(PLACE | {"description": "from the query"})).status_code == 200
     assert newest(client)["description"] is None
 
 
-def test_the_body_wins_also_under_an_alias(send: Send, platform: Platform) -> None:
+def test_an_alias_in_the_body_overrides_the_query(send: Send, platform: Platform) -> None:
     assert send(encoded(PLACE) + b"&deviceid=body", query="device_id=query").status_code == 200
     with platform.database.reading() as connection:
         assert connection.exec_driver_sql("SELECT device_id FROM reporter").scalar_one() == "body"
 
 
-def test_an_attribute_comes_whole_from_body_or_query(platform: Platform, send: Send) -> None:
+def test_an_attribute_in_the_body_replaces_the_querys(platform: Platform, send: Send) -> None:
     query = urlencode([("attribute[SURFACE]", "metal"), ("attribute[TAGS][]", "c")])
     answer = send(
         encoded(PAINT) + b"&attribute[SURFACE]=brick&attribute[TAGS][0]=a&attribute[TAGS][1]=b", query=query
@@ -260,7 +264,7 @@ TAGS = [
 @pytest.mark.requirement("C128")
 @pytest.mark.parametrize(("pairs", "stored"), TAGS)
 @pytest.mark.parametrize("kind", ["raw", "encoded", "multipart"])
-def test_several_answers_are_read_in_every_encoding(
+def test_several_values_are_read_in_every_encoding(
     client: FlaskClient,
     platform: Platform,
     key: str,
@@ -292,7 +296,7 @@ def test_attribute_codes_are_opaque(make_app: Callable[..., Flask], code: str) -
     assert answers(platform, answer) == {code: ("yes",)}
 
 
-def test_what_only_looks_like_an_attribute_is_ignored(platform: Platform, send: Send) -> None:
+def test_a_malformed_attribute_name_is_ignored(platform: Platform, send: Send) -> None:
     strange = "&".join(
         f"{quote(name, safe='[]')}=x"
         for name in (
@@ -313,7 +317,7 @@ ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="
 
 @pytest.mark.requirement("C025")
 @pytest.mark.requirement("C150")
-def test_any_text_survives_the_way_in_and_out_in_both_formats(client: FlaskClient, key: str) -> None:
+def test_any_text_is_stored_and_returned_in_both_formats(client: FlaskClient, key: str) -> None:
     @given(ANY_TEXT, st.sampled_from(["urlencoded", "multipart"]))
     @example('a < b & "c" > d ]]> <!-- --> &amp; \\u0000 %41 +', "urlencoded")
     @example("\x01\x10\x1f\ufffe\uffff", "urlencoded")
@@ -350,5 +354,5 @@ def test_any_text_survives_the_way_in_and_out_in_both_formats(client: FlaskClien
         ("x" + "\x01" * 100 + "y" * 3999, 200),
     ],
 )
-def test_the_limit_counts_characters_that_stay(send: Send, text: str, status: int) -> None:
+def test_the_length_limit_counts_characters_after_cleaning(send: Send, text: str, status: int) -> None:
     assert send(encoded(PLACE | {"description": text})).status_code == status

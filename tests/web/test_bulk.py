@@ -1,4 +1,4 @@
-"""GeoReport Bulk and the daily dumps, as clients meet them."""
+"""GeoReport Bulk and the daily dumps over HTTP."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ Multiply = Callable[..., None]
 
 
 def rows(client: FlaskClient, suffix: str = "csv", **query: str) -> list[dict[str, Any]]:
-    """What a bulk file holds, as text."""
+    """The rows of a bulk file, as text."""
     answer = client.get(f"{BULK}.{suffix}", query_string=query)
     assert answer.status_code == 200, answer.text
     return read(suffix, answer.data)
@@ -80,7 +80,7 @@ def test_the_csv_has_the_fourteen_columns_and_crlf(client: FlaskClient, platform
 
 @pytest.mark.requirement("C287")
 @pytest.mark.requirement("C294")
-def test_every_text_comes_back_as_it_was(client: FlaskClient, platform: Platform) -> None:
+def test_every_text_is_returned_unchanged(client: FlaskClient, platform: Platform) -> None:
     build.store_all(platform, [{"number": n, "description": text} for n, text in enumerate(NASTY, start=1)])
     assert [row["description"] for row in rows(client)] == NASTY
     assert [row["description"] or "" for row in rows(client, "json")] == NASTY
@@ -89,7 +89,7 @@ def test_every_text_comes_back_as_it_was(client: FlaskClient, platform: Platform
 
 @pytest.mark.requirement("C288")
 @pytest.mark.requirement("C289")
-def test_the_closing_time_is_there_once_it_is_closed(client: FlaskClient, platform: Platform) -> None:
+def test_a_closed_request_has_its_closing_time(client: FlaskClient, platform: Platform) -> None:
     build.store_all(platform, [{"number": 1}, {"number": 2, "status": Status.CLOSED}])
     assert [row["closed_date"] for row in rows(client)] == ["", "2026-03-01T12:00:00Z"]
     assert [row["closed_datetime"] for row in rows(client, "json")] == [None, "2026-03-01T12:00:00Z"]
@@ -98,7 +98,7 @@ def test_the_closing_time_is_there_once_it_is_closed(client: FlaskClient, platfo
 
 
 @all_formats
-def test_everything_is_there_oldest_first_without_90_days_and_1000_rows(
+def test_all_requests_come_oldest_first_without_window_or_page_limit(
     client: FlaskClient, platform: Platform, multiply: Multiply, suffix: str
 ) -> None:
     multiply(platform, build.store(platform, number=1), 1_100)
@@ -122,7 +122,9 @@ def test_everything_is_there_oldest_first_without_90_days_and_1000_rows(
         ({"page": "2", "page_size": "1", "sort": "-updated"}, ["old", "new", "closed"]),
     ],
 )
-def test_filters(client: FlaskClient, platform: Platform, query: dict[str, str], found: list[str]) -> None:
+def test_bulk_applies_filters(
+    client: FlaskClient, platform: Platform, query: dict[str, str], found: list[str]
+) -> None:
     late = build.NOON + timedelta(days=4)
     old = build.NOON - timedelta(days=500)
     build.store_all(
@@ -150,7 +152,9 @@ def test_the_three_formats_agree_with_the_list(client: FlaskClient, platform: Pl
 
 
 @all_formats
-def test_unchanged_is_304_and_any_change_is_not(client: FlaskClient, platform: Platform, suffix: str) -> None:
+def test_unchanged_bulk_is_304_and_changed_bulk_is_200(
+    client: FlaskClient, platform: Platform, suffix: str
+) -> None:
     build.store(platform)
     url = f"{BULK}.{suffix}"
     etag = client.get(url).headers["ETag"]
@@ -161,7 +165,7 @@ def test_unchanged_is_304_and_any_change_is_not(client: FlaskClient, platform: P
 
 
 @all_formats
-def test_head_codings_and_cors(
+def test_head_content_codings_and_cors(
     client: FlaskClient, app: Flask, platform: Platform, multiply: Multiply, suffix: str
 ) -> None:
     multiply(platform, build.store(platform), 998)
@@ -184,13 +188,13 @@ def test_head_codings_and_cors(
 @pytest.mark.parametrize(
     ("query", "status"), [("start_date=never", 400), ("jurisdiction_id=nowhere", 404), ("status=x", 400)]
 )
-def test_errors_are_those_of_the_standard(client: FlaskClient, suffix: str, query: str, status: int) -> None:
+def test_errors_have_the_standards_shape(client: FlaskClient, suffix: str, query: str, status: int) -> None:
     answer = client.get(f"{BULK}.{suffix}?{query}")
     assert (answer.status_code, answer.mimetype) == (status, "text/xml" if suffix == "xml" else "application/json")
     assert deviations(answer.data, media_type=answer.mimetype, kind="errors") == []
 
 
-def test_bulk_has_no_other_addresses(client: FlaskClient) -> None:
+def test_bulk_has_no_other_urls(client: FlaskClient) -> None:
     for path in (BULK, f"{BULK}.ndjson", f"{BULK}/R1.csv", "/open311/bulk/v1/services.csv"):
         assert client.get(path).status_code == 404, path
 
@@ -198,13 +202,15 @@ def test_bulk_has_no_other_addresses(client: FlaskClient) -> None:
 @all_formats
 def test_a_dead_database_is_503_before_the_first_byte(make_app: MakeApp, suffix: str) -> None:
     app = make_app(build.city(), database_url="postgresql://nobody@127.0.0.1:1/none")
-    for _ in range(3):  # and the lane is free again each time
+    for _ in range(3):  # Each failed download frees its slot.
         answer = app.test_client().get(f"{BULK}.{suffix}")
         assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
         assert "database" in answer.text
 
 
-def test_a_download_ends_with_its_reader(client: FlaskClient, platform: Platform, multiply: Multiply) -> None:
+def test_a_closed_download_ends_its_transaction(
+    client: FlaskClient, platform: Platform, multiply: Multiply
+) -> None:
     multiply(platform, build.store(platform), 1_499)
     first = client.get(f"{BULK}.csv")
     pieces = first.iter_encoded()
@@ -218,7 +224,9 @@ def test_a_download_ends_with_its_reader(client: FlaskClient, platform: Platform
     assert len(rows(client)) == 1_500
 
 
-def test_a_download_is_of_one_moment(client: FlaskClient, platform: Platform, multiply: Multiply) -> None:
+def test_a_download_is_a_snapshot_of_one_moment(
+    client: FlaskClient, platform: Platform, multiply: Multiply
+) -> None:
     multiply(platform, build.store(platform), 1_499)
     answer = client.get(f"{BULK}.csv")
     pieces = answer.iter_encoded()
@@ -266,12 +274,12 @@ def answers(port: int) -> bool:
     return True
 
 
-def test_a_client_that_hangs_up_ends_the_query(served: int, platform: Platform, multiply: Multiply) -> None:
+def test_a_disconnected_client_ends_the_query(served: int, platform: Platform, multiply: Multiply) -> None:
     multiply(platform, build.store(platform, description="🕳 a long story " * 1_000), 1_200)
     client = socket.create_connection(("127.0.0.1", served), timeout=20)
     client.sendall(f"GET {BULK}.csv HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
     assert client.recv(100).startswith(b"HTTP/1.1 200")
-    until(lambda: idle_transactions(platform) == 1, "a transaction")  # the server waits for us, not we for it
+    until(lambda: idle_transactions(platform) == 1, "a transaction")  # the server waits for the client
     client.close()
     until(lambda: idle_transactions(platform) == 0, "the end of the download's transaction")
 
@@ -281,7 +289,7 @@ def test_a_client_that_hangs_up_ends_the_query(served: int, platform: Platform, 
 
 @pytest.fixture
 def dumped(make_app: MakeApp, tmp_path: Path) -> Flask:
-    """A server whose city has two days of dumps, and a licence."""
+    """A server with a licence, whose city has dumps of two days."""
     app = make_app(build.city(), data_dir=str(tmp_path), licence="https://cc.example/0")
     platform = platform_of(app)
     (city,) = platform.registry
@@ -313,7 +321,7 @@ def test_the_index_lists_every_file_newest_first(dumped: Flask) -> None:
     assert again.status_code == 304
 
 
-def test_every_file_is_what_the_index_says(dumped: Flask) -> None:
+def test_every_file_matches_its_index_entry(dumped: Flask) -> None:
     client = dumped.test_client()
     for file in files(client):
         answer = client.get(file["url"], buffered=True)
@@ -337,7 +345,7 @@ def rows_of(format: str, body: bytes) -> list[dict[str, Any]]:
     return [json.loads(line) for line in text.split("\n") if line]
 
 
-def test_a_broken_download_goes_on_where_it_stopped(dumped: Flask) -> None:
+def test_a_broken_download_resumes_by_range(dumped: Flask) -> None:
     client = dumped.test_client()
     url = files(client)[0]["url"]
     whole = client.get(url, buffered=True)
@@ -359,7 +367,7 @@ def test_a_broken_download_goes_on_where_it_stopped(dumped: Flask) -> None:
     assert (head.data, head.headers["Content-Length"]) == (b"", str(len(whole.data)))
 
 
-def test_latest_leads_to_the_newest(dumped: Flask) -> None:
+def test_latest_redirects_to_the_newest_dump(dumped: Flask) -> None:
     client = dumped.test_client()
     for ending in ("csv.gz", "ndjson.gz", "parquet"):
         answer = client.get(f"{V2}/dumps/test.example/requests-latest.{ending}")
@@ -382,7 +390,7 @@ def test_latest_leads_to_the_newest(dumped: Flask) -> None:
         "dumps/",
     ],
 )
-def test_what_is_no_dump_is_a_problem(dumped: Flask, path: str) -> None:
+def test_an_unknown_dump_is_404_with_a_problem_document(dumped: Flask, path: str) -> None:
     answer = dumped.test_client().get(f"{V2}/{path}")
     assert (answer.status_code, answer.mimetype) == (404, "application/problem+json")
     assert answer.json["status"] == 404
@@ -395,7 +403,7 @@ def test_a_city_without_dumps_has_an_empty_index(make_app: MakeApp, tmp_path: Pa
     assert client.get(f"{V2}/dumps/test.example/requests-latest.csv.gz").status_code == 404
 
 
-def test_no_dump_tells_who_sent_a_request(make_app: MakeApp, tmp_path: Path) -> None:
+def test_no_dump_contains_reporter_data(make_app: MakeApp, tmp_path: Path) -> None:
     app = make_app(build.city(), data_dir=str(tmp_path))
     platform = platform_of(app)
     (city,) = platform.registry

@@ -1,4 +1,4 @@
-"""ETag and 304, HEAD, OPTIONS and CORS, for every address."""
+"""ETag and 304, HEAD, OPTIONS and CORS, for every URL."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def address(read: str, format: str) -> str:
 @every_read
 @pytest.mark.requirement("C038")
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_what_a_client_has_already_is_304(filled: FlaskClient, format: str, read: str, method: str) -> None:
+def test_an_answer_that_the_client_has_is_304(filled: FlaskClient, format: str, read: str, method: str) -> None:
     first = filled.get(address(read, format))
     etag = first.headers["ETag"]
     for known in (etag, f'"other", {etag}', f"W/{etag}", "*"):
@@ -68,7 +68,9 @@ def test_what_a_client_has_already_is_304(filled: FlaskClient, format: str, read
 
 @both_formats
 @every_read
-def test_caches_must_ask_and_know_what_the_answer_depends_on(filled: FlaskClient, format: str, read: str) -> None:
+def test_caches_must_revalidate_and_vary_names_the_request_headers(
+    filled: FlaskClient, format: str, read: str
+) -> None:
     answer = filled.get(address(read, format))
     assert answer.headers["Cache-Control"] == "no-cache"
     assert {"Accept", "Accept-Language"} <= {name.strip() for name in answer.headers["Vary"].split(",")}
@@ -77,7 +79,7 @@ def test_caches_must_ask_and_know_what_the_answer_depends_on(filled: FlaskClient
 @both_formats
 @every_read
 @pytest.mark.requirement("C035")
-def test_head_says_what_get_says_without_a_body(filled: FlaskClient, format: str, read: str) -> None:
+def test_head_has_the_headers_of_get_and_no_body(filled: FlaskClient, format: str, read: str) -> None:
     get, head = filled.get(address(read, format)), filled.head(address(read, format))
     assert head.status_code == 200
     assert head.data == b""
@@ -87,7 +89,7 @@ def test_head_says_what_get_says_without_a_body(filled: FlaskClient, format: str
     }
 
 
-def test_the_two_formats_and_languages_have_etags_of_their_own(client: FlaskClient) -> None:
+def test_each_format_and_language_has_its_own_etag(client: FlaskClient) -> None:
     etags = {
         client.get(f"{BASE}/services.{suffix}?locale={locale}").headers["ETag"]
         for suffix in ("json", "xml")
@@ -97,7 +99,7 @@ def test_the_two_formats_and_languages_have_etags_of_their_own(client: FlaskClie
 
 
 @both_formats
-def test_a_changed_request_changes_the_etags_of_all_that_shows_it(
+def test_a_changed_request_changes_the_etag_of_every_answer_with_it(
     filled: FlaskClient, platform: Platform, format: str
 ) -> None:
     shown = [address(read, format) for read in ("requests", "requests/R1", "requests?service_request_id=R1")]
@@ -111,7 +113,7 @@ def test_a_changed_request_changes_the_etags_of_all_that_shows_it(
 
 
 @both_formats
-def test_a_page_that_loses_or_gains_a_request_has_another_etag(
+def test_a_page_that_loses_or_gains_a_request_has_a_new_etag(
     filled: FlaskClient, platform: Platform, format: str
 ) -> None:
     path = address("requests?status=open", format)
@@ -127,7 +129,7 @@ def test_a_page_that_loses_or_gains_a_request_has_another_etag(
 
 
 @both_formats
-def test_a_link_to_a_further_page_is_not_kept_from_who_has_the_page(
+def test_a_client_that_has_the_page_gets_a_new_next_link(
     filled: FlaskClient, platform: Platform, format: str
 ) -> None:
     path = address("requests?page_size=1", format)
@@ -140,7 +142,7 @@ def test_a_link_to_a_further_page_is_not_kept_from_who_has_the_page(
 
 @both_formats
 @pytest.mark.requirement("C039")
-def test_answers_to_a_post_and_errors_are_not_kept(client: FlaskClient, key: str, format: str) -> None:
+def test_answers_to_a_post_and_errors_are_not_cached(client: FlaskClient, key: str, format: str) -> None:
     data = {"api_key": key, "service_code": "potholes", "lat": "60.17", "long": "24.94"}
     assert client.post(f"{BASE}/requests.{format}", data=data).headers["Cache-Control"] == "no-store"
     for answer in (client.get(f"{BASE}/requests/nope.{format}"), client.post(f"{BASE}/requests.{format}")):
@@ -164,7 +166,7 @@ def test_answers_to_a_post_and_errors_are_not_kept(client: FlaskClient, key: str
         ("DELETE", "requests", 405),
     ],
 )
-def test_any_origin_may_read_every_answer_errors_included(
+def test_any_origin_may_read_every_answer_including_errors(
     client: FlaskClient, format: str, method: str, path: str, status: int
 ) -> None:
     answer = client.open(address(path, format), method=method, headers=ORIGIN)
@@ -197,7 +199,7 @@ def test_options_names_the_methods(filled: FlaskClient, format: str, read: str) 
     assert {name.strip() for name in answer.headers["Allow"].split(",")} == allowed
 
 
-def test_pages_for_people_are_no_api_for_other_origins(make_app: Callable[..., Flask]) -> None:
+def test_html_pages_have_no_cors_headers(make_app: Callable[..., Flask]) -> None:
     client = make_app().test_client()
     for path in ("/", "/docs", "/readyz"):
         assert "Access-Control-Allow-Origin" not in client.get(path, headers=ORIGIN).headers

@@ -1,4 +1,4 @@
-"""The change feed over HTTP: what it shows, its cursor, waiting, and what it never shows."""
+"""The change feed over HTTP: its items, its cursor, long polling, and the requests that it never shows."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ Feed = Callable[..., TestResponse]
 
 @pytest.fixture
 def feed(client: FlaskClient, platform: Platform) -> Feed:
-    """Reads the feed once no older transaction holds anything back, be it of another test at the same time."""
+    """Reads the feed after every older transaction has ended, also those of tests that run at the same time."""
 
     def get(url: str, **more: Any) -> TestResponse:
         settle(platform)
@@ -74,7 +74,7 @@ def change(platform: Platform, service_request_id: str, **changes: Any) -> None:
 
 
 @both_formats
-def test_the_feed_shows_each_change_once_as_the_list_shows_requests(
+def test_the_feed_shows_each_change_once_in_the_form_of_the_list(
     feed: Feed, platform: Platform, format: str
 ) -> None:
     build.store(platform, service_request_id="A", at=utc_now())
@@ -91,9 +91,7 @@ def test_the_feed_shows_each_change_once_as_the_list_shows_requests(
     assert items(feed(f"{FEED}.{format}?cursor={cursor}")) == [{"id": "A", "status": "closed", "withdrawn": False}]
 
 
-def test_an_item_is_the_one_of_the_list_letter_for_letter(
-    client: FlaskClient, feed: Feed, platform: Platform
-) -> None:
+def test_an_item_equals_the_lists_item_byte_for_byte(client: FlaskClient, feed: Feed, platform: Platform) -> None:
     build.store(platform, at=utc_now(), description='Größe "1" & <2>')
     for extra in ("", "?extensions=true"):
         assert feed(f"{FEED}.json{extra}").data == client.get(f"/open311/v2/requests.json{extra}").data
@@ -102,7 +100,7 @@ def test_an_item_is_the_one_of_the_list_letter_for_letter(
 
 
 @both_formats
-def test_pages_end_where_the_next_begins(feed: Feed, platform: Platform, format: str) -> None:
+def test_each_page_continues_where_the_last_one_ended(feed: Feed, platform: Platform, format: str) -> None:
     build.store_all(platform, ({"number": number} for number in range(1, 8)))
     for number in (9, 8):
         build.store_all(platform, [{"number": number}])
@@ -117,7 +115,7 @@ def test_pages_end_where_the_next_begins(feed: Feed, platform: Platform, format:
 
 
 @both_formats
-def test_what_is_hidden_is_a_tombstone_and_comes_back_when_shown_again(
+def test_a_hidden_request_is_a_tombstone_until_it_is_shown_again(
     feed: Feed, platform: Platform, format: str
 ) -> None:
     build.store(platform, service_request_id="A", description="my secret")
@@ -131,7 +129,7 @@ def test_what_is_hidden_is_a_tombstone_and_comes_back_when_shown_again(
 
 
 @both_formats
-def test_what_never_was_public_never_appears(feed: Feed, platform: Platform, format: str) -> None:
+def test_a_request_that_was_never_public_never_appears(feed: Feed, platform: Platform, format: str) -> None:
     build.store(platform, service_request_id="T", visibility=Visibility.UNLISTED)
     build.store(platform, service_request_id="P", visibility=Visibility.PRIVATE)
     change(platform, "T", visibility=Visibility.PRIVATE)
@@ -141,7 +139,7 @@ def test_what_never_was_public_never_appears(feed: Feed, platform: Platform, for
     assert answer.headers["X-Caught-Up"] == "true"
 
 
-def test_what_looks_as_before_is_no_change(feed: Feed, platform: Platform) -> None:
+def test_republishing_the_same_content_is_no_change(feed: Feed, platform: Platform) -> None:
     build.store(platform, service_request_id="A")
     cursor = feed(f"{FEED}.json").headers["X-Cursor"]
     with platform.database.transaction() as connection:
@@ -150,8 +148,8 @@ def test_what_looks_as_before_is_no_change(feed: Feed, platform: Platform) -> No
     assert items(feed(f"{FEED}.json?cursor={cursor}")) == []
 
 
-def test_a_late_commit_is_waited_for(client: FlaskClient, feed: Feed, platform: Platform) -> None:
-    """What a slow transaction writes comes before what a quick one wrote meanwhile, or both would be missed."""
+def test_the_feed_waits_for_a_late_commit(client: FlaskClient, feed: Feed, platform: Platform) -> None:
+    """A slow transaction has the lower id. If the feed did not wait for it, readers would miss its change."""
     build.store(platform, service_request_id="slow")
     cursor = feed(f"{FEED}.json").headers["X-Cursor"]
     with platform.database.transaction() as connection:
@@ -166,10 +164,10 @@ def test_a_late_commit_is_waited_for(client: FlaskClient, feed: Feed, platform: 
     assert answer.headers["X-Caught-Up"] == "true"
 
 
-# --- Beginning somewhere
+# --- Where to begin
 
 
-def test_since_begins_no_later_than_asked(feed: Feed, platform: Platform) -> None:
+def test_since_begins_at_or_before_the_given_instant(feed: Feed, platform: Platform) -> None:
     now = utc_now()
     build.store(platform, service_request_id="old")
     settle(platform)
@@ -191,7 +189,7 @@ def test_since_begins_no_later_than_asked(feed: Feed, platform: Platform) -> Non
     assert ids(now) == ["newest"]
 
 
-def test_marks_of_long_ago_are_dropped(feed: Feed, platform: Platform) -> None:
+def test_old_marks_are_dropped(feed: Feed, platform: Platform) -> None:
     now = utc_now()
     build.store(platform, service_request_id="old")
     settle(platform)
@@ -227,30 +225,28 @@ def test_marks_of_long_ago_are_dropped(feed: Feed, platform: Platform) -> None:
         "extensions=secrets",
     ],
 )
-def test_what_cannot_be_read_is_400_and_named(client: FlaskClient, format: str, query: str) -> None:
+def test_an_unreadable_parameter_is_400_and_named(client: FlaskClient, format: str, query: str) -> None:
     answer = client.get(f"{FEED}.{format}?{query}")
     assert answer.status_code == 400
     assert re.search(r"(cursor|since|wait|page_size|extensions): ", answer.text)
 
 
 @both_formats
-def test_a_cursor_from_a_future_that_was_undone_is_410(client: FlaskClient, format: str) -> None:
-    """The database was replaced by an older copy: going on quietly would miss what is written anew."""
+def test_a_cursor_newer_than_the_restored_database_is_410(client: FlaskClient, format: str) -> None:
+    """The database was replaced by an older copy. A reader that continued would miss the changes since then."""
     cursor = write_position(CITY, Position(2**62, 5))
     answer = client.get(f"{FEED}.{format}?cursor={cursor}")
     assert answer.status_code == 410
     assert "start again without it" in answer.text
 
 
-def test_a_cursor_survives_its_own_trip() -> None:
+def test_a_cursor_is_read_back_as_it_was_written() -> None:
     position = Position(2**40, -(2**63))
     assert read_position(write_position(CITY, position), CITY) == position
 
 
-def test_a_backup_of_another_server_is_written_down_anew(
-    client: FlaskClient, feed: Feed, platform: Platform
-) -> None:
-    """Its transaction ids are another server's: higher than ours, the feed would never reach them."""
+def test_a_backup_from_another_server_is_republished(client: FlaskClient, feed: Feed, platform: Platform) -> None:
+    """Its rows have the other server's transaction ids. The feed would never reach ids higher than ours."""
     build.store(platform, service_request_id="A")
     with platform.database.transaction() as connection:
         connection.execute(text("UPDATE publication SET written_by = '9000000000000000'"))
@@ -263,8 +259,8 @@ def test_a_backup_of_another_server_is_written_down_anew(
     assert [item["id"] for item in items(feed(f"{FEED}.json"))] == ["A"]
 
 
-def test_marks_of_another_servers_backup_lead_nobody_into_its_future(feed: Feed, platform: Platform) -> None:
-    """A mark says where the feed stood at an instant: by a transaction's id, which means nothing elsewhere."""
+def test_marks_in_another_servers_backup_are_not_used(feed: Feed, platform: Platform) -> None:
+    """A mark is the transaction id that the feed had reached at an instant; it has no meaning on another server."""
     build.store(platform, service_request_id="A")
     mark_changes(platform, utc_now() - HOUR)
     with platform.database.transaction() as connection:
@@ -275,7 +271,7 @@ def test_marks_of_another_servers_backup_lead_nobody_into_its_future(feed: Feed,
     assert mark_changes(platform, utc_now()) == 1, "marks are made again"
 
 
-def test_cities_have_feeds_of_their_own(make_app: Callable[..., Flask]) -> None:
+def test_each_city_has_its_own_feed(make_app: Callable[..., Flask]) -> None:
     a, b = build.city(id="a.example"), build.city(id="b.example")
     app = make_app(a, b)
     build.store(platform_of(make_app(a)), service_request_id="1")
@@ -302,14 +298,14 @@ def test_waiting_ends_with_the_first_change(client: FlaskClient, platform: Platf
     assert not platform.process.is_waiting.locked()
 
 
-def test_waiting_in_vain_ends_too(feed: Feed, platform: Platform) -> None:
+def test_waiting_ends_after_its_time_without_a_change(feed: Feed, platform: Platform) -> None:
     answer = feed(f"{FEED}.json?wait=0.01")
     assert items(answer) == []
     assert answer.headers["X-Caught-Up"] == "true"
     assert not platform.process.is_waiting.locked()
 
 
-def test_one_caller_waits_and_the_others_are_answered(feed: Feed, platform: Platform) -> None:
+def test_only_one_caller_waits_and_the_others_are_answered_at_once(feed: Feed, platform: Platform) -> None:
     with platform.process.is_waiting:
         assert items(feed(f"{FEED}.json?wait=25")) == []
 
@@ -320,7 +316,7 @@ def test_a_server_with_one_thread_never_waits(make_app: Callable[..., Flask]) ->
 
 
 @both_formats
-def test_nothing_new_is_304_and_anything_new_is_not(
+def test_no_change_is_304_and_a_change_is_200(
     client: FlaskClient, feed: Feed, platform: Platform, format: str
 ) -> None:
     url = f"{FEED}.{format}"

@@ -1,4 +1,4 @@
-"""What an operator can choose (A01, A08, A09, A16, A22, A25, A58, A67), each beside the default."""
+"""Each choice of the operator, compared with its default (A01, A08, A09, A16, A22, A25, A58, A67)."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ both_formats = pytest.mark.parametrize("format", ["json", "xml"])
 
 @pytest.fixture
 def serve(make_app: MakeApp) -> Serve:
-    """A client of a server with some settings, and how to post to it."""
+    """A client of a server with some settings, and a function that posts to it."""
 
     def make(**changes: Any) -> tuple[FlaskClient, Callable[..., TestResponse]]:
         app = make_app(**changes)
@@ -52,7 +52,9 @@ def serve(make_app: MakeApp) -> Serve:
 @pytest.mark.requirement("C161")
 @pytest.mark.parametrize("service_code", ["potholes", "trees", "hotline"])
 @pytest.mark.parametrize("status", [200, 201])
-def test_the_status_of_success_is_the_operators(serve: Serve, format: str, service_code: str, status: int) -> None:
+def test_the_operator_chooses_the_success_status_of_a_post(
+    serve: Serve, format: str, service_code: str, status: int
+) -> None:
     _, post = serve(created_status=status)
     answer = post(FORM | {"service_code": service_code}, format)
     assert answer.status_code == status
@@ -61,7 +63,7 @@ def test_the_status_of_success_is_the_operators(serve: Serve, format: str, servi
 
 
 @pytest.mark.parametrize("status", [202, 204, 302])
-def test_no_other_status_of_success_is_offered(status: int) -> None:
+def test_other_success_statuses_are_refused(status: int) -> None:
     with pytest.raises(Misconfigured, match="OPEN311_CREATED_STATUS"):
         replace(Settings(), created_status=status).check()
 
@@ -76,7 +78,7 @@ SPANS = {
 @both_formats
 @pytest.mark.requirement("C203")
 @pytest.mark.parametrize("policy", ["refuse", "clamp", "allow"])
-def test_long_spans_are_refused_cut_or_answered(serve: Serve, format: str, policy: str) -> None:
+def test_a_long_date_span_is_refused_cut_or_answered(serve: Serve, format: str, policy: str) -> None:
     client, _ = serve(span_policy=policy)
     app: Any = client.application
     now = utc_now()
@@ -117,7 +119,7 @@ def test_an_unknown_service_filter_finds_nothing_or_is_404(
 
 @both_formats
 @pytest.mark.requirement("C042")
-def test_a_lone_city_refuses_or_ignores_a_wrong_jurisdiction_id(serve: Serve, format: str) -> None:
+def test_a_single_city_refuses_or_ignores_a_wrong_jurisdiction_id(serve: Serve, format: str) -> None:
     client, _ = serve()
     lenient, post = serve(ignore_wrong_jurisdiction=True)
     for path in ("services", "services/potholes", "requests", "discovery"):
@@ -129,7 +131,7 @@ def test_a_lone_city_refuses_or_ignores_a_wrong_jurisdiction_id(serve: Serve, fo
 
 
 @pytest.mark.parametrize("ignore", [False, True])
-def test_among_several_cities_a_wrong_jurisdiction_id_is_never_ignored(make_app: MakeApp, ignore: bool) -> None:
+def test_with_several_cities_a_wrong_jurisdiction_id_is_never_ignored(make_app: MakeApp, ignore: bool) -> None:
     cities = build.city(id="a.example"), build.city(id="b.example")
     client = make_app(*cities, ignore_wrong_jurisdiction=ignore).test_client()
     assert client.get(f"{BASE}/services.json?jurisdiction_id=nope.example").status_code == 404
@@ -150,7 +152,7 @@ def test_an_unknown_attribute_is_ignored_or_refused(serve: Serve, format: str) -
 
 
 @both_formats
-def test_a_values_name_is_refused_or_read_as_its_key(serve: Serve, format: str) -> None:
+def test_the_name_of_a_value_is_refused_or_read_as_its_key(serve: Serve, format: str) -> None:
     named = PAINT | {"attribute[SURFACE]": "Brick"}
     _, post = serve()
     refused = post(named, format)
@@ -161,7 +163,7 @@ def test_a_values_name_is_refused_or_read_as_its_key(serve: Serve, format: str) 
 
 
 @both_formats
-def test_an_email_is_taken_as_it_is_or_held_to_its_form(serve: Serve, format: str) -> None:
+def test_an_email_is_stored_unchecked_or_validated(serve: Serve, format: str) -> None:
     _, post = serve()
     assert post(FORM | {"email": "not an address"}, format).status_code == 200
     _, post = serve(check_email=True)
@@ -176,7 +178,7 @@ def test_an_email_is_taken_as_it_is_or_held_to_its_form(serve: Serve, format: st
 
 @pytest.mark.requirement("C275")
 @pytest.mark.parametrize("callback", ["f", "alert(1)//"])
-def test_where_jsonp_is_off_callback_changes_nothing(client: FlaskClient, callback: str) -> None:
+def test_without_jsonp_callback_is_ignored(client: FlaskClient, callback: str) -> None:
     plain = client.get(f"{BASE}/services.json")
     asked = client.get(f"{BASE}/services.json?callback={callback}")
     assert (asked.data, asked.content_type) == (plain.data, plain.content_type)
@@ -185,7 +187,7 @@ def test_where_jsonp_is_off_callback_changes_nothing(client: FlaskClient, callba
 @pytest.mark.requirement("C276")
 @pytest.mark.parametrize("path", ["services", "services/potholes", "requests", "discovery"])
 @pytest.mark.parametrize("callback", ["f", "$", "_a1.b.c", "x" * 64])
-def test_where_jsonp_is_on_json_is_wrapped(make_app: MakeApp, path: str, callback: str) -> None:
+def test_with_jsonp_json_is_wrapped_in_the_callback(make_app: MakeApp, path: str, callback: str) -> None:
     client = make_app(jsonp=True).test_client()
     plain = client.get(f"{BASE}/{path}.json")
     asked = client.get(f"{BASE}/{path}.json?callback={callback}")
@@ -201,14 +203,14 @@ def test_where_jsonp_is_on_json_is_wrapped(make_app: MakeApp, path: str, callbac
 @pytest.mark.parametrize(
     "callback", ["alert(1)//", "", "1a", "a b", "a;b", "f\n", "ü", "x" * 65, "a-b", "<script>"]
 )
-def test_a_callback_that_is_no_plain_name_is_refused(make_app: MakeApp, callback: str) -> None:
+def test_a_callback_that_is_not_a_plain_name_is_refused(make_app: MakeApp, callback: str) -> None:
     client = make_app(jsonp=True).test_client()
     refused = client.get(f"{BASE}/services.json?callback={quote(callback)}")
     assert refused.status_code == 400
     assert refused.mimetype == "application/json"
 
 
-def test_an_error_is_plain_json_also_where_jsonp_is_on(make_app: MakeApp) -> None:
+def test_with_jsonp_an_error_is_still_plain_json(make_app: MakeApp) -> None:
     refused = make_app(jsonp=True).test_client().get(f"{BASE}/requests/nope.json?callback=f")
     assert refused.status_code == 404
     assert refused.mimetype == "application/json"

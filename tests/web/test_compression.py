@@ -1,4 +1,4 @@
-"""Packed on the way: the same bytes underneath, a validator for each coding (A66)."""
+"""Compressed answers: the same body after decompression, a validator for each content coding (A66)."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from flask.testing import FlaskClient
 from open311.web.codings import zstd
 
 GZIP = {"Accept-Encoding": "gzip, br"}
-ZSTD = {"Accept-Encoding": "gzip, deflate, br, zstd"}  # as browsers send it
+ZSTD = {"Accept-Encoding": "gzip, deflate, br, zstd"}  # This is what browsers send.
 CODINGS = {"gzip": (GZIP, gzip.decompress), "zstd": (ZSTD, zstd.decompress)}
 SERVICES = "/open311/v2/services.{}"
 
 
 @pytest.mark.parametrize("format", ["json", "xml"])
 @pytest.mark.parametrize("coding", CODINGS)
-def test_a_client_gets_the_same_body_packed_as_it_takes_it(app: Flask, format: str, coding: str) -> None:
-    # Flask's own client: the checked one reads bodies as they come.
+def test_a_client_gets_the_same_body_in_a_coding_that_it_accepts(app: Flask, format: str, coding: str) -> None:
+    # Flask's own client, because the checked client does not decompress bodies.
     client, (headers, unpack) = FlaskClient(app), CODINGS[coding]
     plain = client.get(SERVICES.format(format))
     packed = client.get(SERVICES.format(format), headers=headers)
@@ -33,7 +33,7 @@ def test_a_client_gets_the_same_body_packed_as_it_takes_it(app: Flask, format: s
     assert "Accept-Encoding" in packed.headers["Vary"]
 
 
-def test_each_coding_has_a_validator_of_its_own(app: Flask) -> None:
+def test_each_coding_has_its_own_validator(app: Flask) -> None:
     client = FlaskClient(app)
     kinds: tuple[dict[str, str], ...] = ({}, GZIP, ZSTD)
     tags = [client.get(SERVICES.format("json"), headers=headers).headers["ETag"] for headers in kinds]
@@ -57,18 +57,18 @@ def test_each_coding_has_a_validator_of_its_own(app: Flask) -> None:
         ("identity;q=0.5, *;q=0.1", "gzip"),
     ],
 )
-def test_the_coding_that_the_client_likes_best(app: Flask, accepts: str, coding: str) -> None:
+def test_the_coding_with_the_highest_weight_is_used(app: Flask, accepts: str, coding: str) -> None:
     answer = FlaskClient(app).get(SERVICES.format("json"), headers={"Accept-Encoding": accepts})
     assert answer.headers["Content-Encoding"] == coding
 
 
 @pytest.mark.parametrize("accepts", ["identity", "gzip;q=0", "zstd;q=0", "br", "*;q=0", ""])
-def test_nobody_gets_a_packed_body_who_did_not_ask(app: Flask, accepts: str) -> None:
+def test_without_accept_encoding_the_body_is_not_compressed(app: Flask, accepts: str) -> None:
     answer = FlaskClient(app).get(SERVICES.format("json"), headers={"Accept-Encoding": accepts})
     assert answer.headers.get("Content-Encoding") is None
 
 
-def test_small_answers_and_a_server_that_leaves_it_to_its_proxy_are_not_compressed(
+def test_small_answers_and_answers_with_compress_off_are_plain(
     make_app: Callable[..., Flask],
 ) -> None:
     small = FlaskClient(make_app()).get("/open311/v2/requests.json", headers=GZIP)

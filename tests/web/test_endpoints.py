@@ -1,4 +1,4 @@
-"""One module with one declaration is a served, described and guarded endpoint."""
+"""A module with one declaration is an endpoint: it is served, described in OpenAPI and has an access rule."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ def list_trees(call: Call) -> Answer:
 
 @pytest.fixture
 def with_trees(make_app: Callable[..., Flask], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Flask]:
-    """A server whose extensions have one module more."""
+    """A server with an additional extension module."""
     (tmp_path / "trees.py").write_text(MODULE, encoding="utf-8")
     monkeypatch.setattr(extensions, "__path__", [*extensions.__path__, str(tmp_path)])
     yield make_app()
     sys.modules.pop("open311.web.extensions.trees", None)
 
 
-def test_a_module_that_declares_an_endpoint_is_enough(with_trees: Flask) -> None:
+def test_a_module_that_declares_an_endpoint_is_served(with_trees: Flask) -> None:
     client = with_trees.test_client()
     assert client.get("/open311/v2/trees.json?h=7").data == b'"Demoville 7 json"'
     assert client.get("/open311/v2/trees", headers={"Accept": "text/xml"}).data == b'"Demoville 5 xml"'
@@ -56,7 +56,7 @@ def test_a_module_that_declares_an_endpoint_is_enough(with_trees: Flask) -> None
     assert "did you mean height?" in client.get("/open311/v2/trees.json?Height_=1").headers["Warning"]
 
 
-def test_it_stands_in_openapi(with_trees: Flask) -> None:
+def test_a_declared_endpoint_is_in_openapi(with_trees: Flask) -> None:
     paths = with_trees.test_client().get("/openapi.json").json["paths"]  # type: ignore[index]
     [height] = [
         one for one in paths["/open311/v2/trees.{suffix}"]["get"]["parameters"] if one.get("name") == "height"

@@ -1,4 +1,4 @@
-"""Every failure in the standard's shape and in the format of the URL (A45, A54 to A61)."""
+"""Every error has the standard's shape and the format of the URL (A45, A54 to A61)."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_every_kind_of_error_has_its_status() -> None:
         ("../v3/services.json", "", JSON),
     ],
 )
-def test_what_is_not_there_is_404_in_the_format_of_the_url(
+def test_an_unknown_resource_is_404_in_the_format_of_the_url(
     client: FlaskClient, path: str, accept: str, content_type: str
 ) -> None:
     answer = client.get(f"{BASE}/{path}", headers={"Accept": accept} if accept else {})
@@ -93,7 +93,7 @@ def test_what_is_not_there_is_404_in_the_format_of_the_url(
         ("services/potholes.JSON", None, JSON),
     ],
 )
-def test_the_suffix_wins_over_accept(client: FlaskClient, path: str, accept: str | None, content_type: str) -> None:
+def test_the_suffix_overrides_accept(client: FlaskClient, path: str, accept: str | None, content_type: str) -> None:
     answer = client.get(f"{BASE}/{path}", headers={"Accept": accept} if accept else {})
     assert answer.status_code == 200
     assert answer.content_type == content_type
@@ -114,7 +114,7 @@ def test_the_suffix_wins_over_accept(client: FlaskClient, path: str, accept: str
         ("requests", "GET, HEAD, OPTIONS, POST"),
     ],
 )
-def test_a_method_that_an_address_lacks_is_405_and_told_which_it_has(
+def test_an_unsupported_method_is_405_with_allow(
     client: FlaskClient, path: str, allowed: str, method: str, suffix: str
 ) -> None:
     if method == "POST" and "POST" in allowed:
@@ -140,7 +140,7 @@ def test_a_missing_code_or_id_is_400_and_named(client: FlaskClient, path: str, n
 
 
 @pytest.mark.requirement("C256")
-def test_what_an_error_quotes_is_escaped(client: FlaskClient) -> None:
+def test_a_value_quoted_in_an_error_is_escaped(client: FlaskClient) -> None:
     answer = client.get(f"{BASE}/services/%3Cb%3E%26%22.xml")
     assert "&lt;b&gt;&amp;" in answer.text
     assert "'<b>&\"' is not in the service list" in (
@@ -149,14 +149,14 @@ def test_what_an_error_quotes_is_escaped(client: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize("path", ["services/" + "x" * 5000, "requests/" + "x" * 5000, "tokens/" + "x" * 5000])
-def test_an_error_does_not_repeat_a_long_value_whole(client: FlaskClient, path: str) -> None:
+def test_an_error_quotes_only_the_start_of_a_long_value(client: FlaskClient, path: str) -> None:
     answer = client.get(f"{BASE}/{path}.json")
     assert answer.status_code == 404
     assert len(answer.data) < 300
 
 
 class Faulty(Jurisdiction):
-    """A city that fails where nobody expects it."""
+    """A city whose `covers` raises an unexpected exception."""
 
     def covers(self, long: float, lat: float) -> bool:
         raise ZeroDivisionError("secret sentence")
@@ -164,7 +164,7 @@ class Faulty(Jurisdiction):
 
 @pytest.mark.requirement("C172")
 @pytest.mark.parametrize(("suffix", "content_type"), [(".json", JSON), (".xml", XML), ("", XML)])
-def test_a_fault_of_ours_is_500_without_its_cause(
+def test_an_unexpected_exception_is_500_without_its_cause(
     make_app: Callable[..., Flask], suffix: str, content_type: str
 ) -> None:
     app = make_app(build.city(Faulty))
@@ -179,7 +179,7 @@ def test_a_fault_of_ours_is_500_without_its_cause(
 
 
 @pytest.mark.parametrize("path", ["/nothing", "/docs/nothing.js", "/docs/../../setup.cfg", "/favicon.ico"])
-def test_outside_georeport_a_failure_is_a_problem_document(client: FlaskClient, path: str) -> None:
+def test_an_error_outside_georeport_is_a_problem_document(client: FlaskClient, path: str) -> None:
     answer = client.get(path)
     assert answer.status_code == 404
     assert answer.content_type == "application/problem+json"
@@ -190,7 +190,7 @@ def test_outside_georeport_a_failure_is_a_problem_document(client: FlaskClient, 
     "host", ["a b", "<script>", "ex ample", "[", "x" * 5000, "", "a:b:c", "%00", "host:99999999"]
 )
 @pytest.mark.parametrize("path", ["/", f"{BASE}/discovery.json", f"{BASE}/services.xml", f"{BASE}/requests.json"])
-def test_a_nonsensical_host_is_no_fault_of_ours(client: FlaskClient, host: str, path: str) -> None:
+def test_a_nonsensical_host_is_no_server_error(client: FlaskClient, host: str, path: str) -> None:
     environ = {"HTTP_HOST": host}
     answer: Any = super(type(client), client).open(path, environ_overrides=environ)
     assert answer.status_code < 500
@@ -198,25 +198,25 @@ def test_a_nonsensical_host_is_no_fault_of_ours(client: FlaskClient, host: str, 
 
 
 @pytest.mark.parametrize("given", ["abc-1.2_X", "x" * 64])
-def test_a_request_id_of_the_callers_is_kept(client: FlaskClient, given: str) -> None:
+def test_a_request_id_from_the_caller_is_kept(client: FlaskClient, given: str) -> None:
     assert client.get(f"{BASE}/services.json", headers={"X-Request-Id": given}).headers["X-Request-Id"] == given
 
 
 @pytest.mark.parametrize("given", ["", "x" * 65, "a b", "ü", "<b>", "{}"])
-def test_any_other_request_id_is_replaced(client: FlaskClient, given: str) -> None:
+def test_a_malformed_request_id_is_replaced(client: FlaskClient, given: str) -> None:
     found = client.get(f"{BASE}/nothing.json", headers={"X-Request-Id": given}).headers["X-Request-Id"]
     assert found != given
     assert len(found) == 16
 
 
 @pytest.mark.parametrize("path", ["/", "/docs", f"{BASE}/services.json", f"{BASE}/nothing.xml", "/readyz"])
-def test_no_answer_may_be_taken_for_another_type(client: FlaskClient, path: str) -> None:
+def test_every_answer_forbids_content_type_sniffing(client: FlaskClient, path: str) -> None:
     assert client.get(path).headers["X-Content-Type-Options"] == "nosniff"
 
 
 @pytest.mark.requirement("C172")
 @pytest.mark.parametrize(("suffix", "content_type"), [(".json", JSON), (".xml", XML), ("", XML)])
-def test_a_fault_in_a_read_is_500_and_logged_once(
+def test_an_exception_in_a_read_is_500_and_logged_once(
     make_app: Callable[..., Flask], capsys: pytest.CaptureFixture[str], suffix: str, content_type: str
 ) -> None:
     city = build.city()

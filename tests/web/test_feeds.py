@@ -1,4 +1,4 @@
-"""requests.geojson, .csv, .atom and .ndjson: the same rows as requests.json, with the same manners."""
+"""requests.geojson, .csv, .atom and .ndjson: the same rows and the same HTTP behaviour as requests.json."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ MakeApp = Callable[..., Flask]
 
 
 def dirt(count: int) -> list[dict[str, Any]]:
-    """Requests of the last two months with every nasty text in every place, the same each time."""
+    """Requests of the last two months with every nasty text in every text field; the same in every run."""
     random, now = Random(311), utc_now().replace(microsecond=0)
     texts = [random.choice(NASTY) for _ in range(count)]
     return [
@@ -74,7 +74,7 @@ def filled(client: FlaskClient, platform: Platform) -> FlaskClient:
 
 
 def ids(feed: str, body: str) -> list[str]:
-    """Which requests a body has, in its order."""
+    """The ids of the requests in a body, in its order."""
     if feed == Feed.CSV:
         return [undone(row["service_request_id"]) for row in csv.DictReader(io.StringIO(body, newline=""))]
     if feed == Feed.NDJSON:
@@ -121,7 +121,7 @@ def test_a_feed_has_the_rows_of_the_list(filled: FlaskClient, feed: Feed, query:
     assert ids(feed, answer.text) == wanted(filled, query)
 
 
-def test_values_agree_in_all_formats(filled: FlaskClient) -> None:
+def test_all_formats_have_the_same_values(filled: FlaskClient) -> None:
     query = "extensions=true"
     plain = filled.get(f"{BASE}/requests.json?{query}").json
     assert len(plain) == 40
@@ -148,7 +148,7 @@ def test_values_agree_in_all_formats(filled: FlaskClient) -> None:
 
 
 @every_feed
-def test_the_links_lead_through_all_requests_once(filled: FlaskClient, feed: Feed) -> None:
+def test_following_the_links_gives_every_request_once(filled: FlaskClient, feed: Feed) -> None:
     url: str | None = f"{BASE}/requests.{feed}?page_size=9&count=true"
     found: list[str] = []
     while url:
@@ -177,7 +177,7 @@ def test_the_feed_links_to_its_pages(filled: FlaskClient) -> None:
     assert other.feed.id != first.feed.id
 
 
-def test_entries_keep_their_ids_and_move_on_in_time(client: FlaskClient, platform: Platform) -> None:
+def test_a_changed_entry_keeps_its_id_and_has_a_later_updated(client: FlaskClient, platform: Platform) -> None:
     record = build.store(platform, at=utc_now() - timedelta(days=1))
     (before,) = feedparser.parse(client.get(f"{BASE}/requests.atom").data).entries
     change(platform, record, RequestUpdate(status=Status.CLOSED))
@@ -187,11 +187,11 @@ def test_entries_keep_their_ids_and_move_on_in_time(client: FlaskClient, platfor
     assert after.feed.updated == after.entries[0].updated
 
 
-# --- Manners
+# --- HTTP
 
 
 @every_feed
-def test_an_unchanged_feed_is_304_and_a_changed_one_is_not(
+def test_an_unchanged_feed_is_304_and_a_changed_one_is_200(
     client: FlaskClient, platform: Platform, feed: Feed
 ) -> None:
     record = build.store(platform, at=utc_now())
@@ -222,7 +222,7 @@ def test_head_cors_and_gzip(filled: FlaskClient, app: Flask, feed: Feed) -> None
 @pytest.mark.parametrize(
     ("query", "status"), [("status=oops", 400), ("jurisdiction_id=nowhere", 404), ("extensions=oops", 400)]
 )
-def test_errors_are_those_of_the_standard(client: FlaskClient, feed: Feed, query: str, status: int) -> None:
+def test_errors_have_the_standards_shape(client: FlaskClient, feed: Feed, query: str, status: int) -> None:
     answer = client.get(f"{BASE}/requests.{feed}?{query}", headers={"Accept": "text/html"})
     media_type = "text/xml" if feed is Feed.ATOM else "application/json"
     assert (answer.status_code, answer.mimetype) == (status, media_type)
@@ -238,19 +238,19 @@ def test_a_dead_database_is_503(make_app: MakeApp, feed: Feed) -> None:
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
 
 
-def test_an_unknown_suffix_is_nothing(client: FlaskClient) -> None:
+def test_an_unknown_suffix_is_404(client: FlaskClient) -> None:
     for path in ("requests.rss", "requests.geo", "services.csv", "requests.csv.json"):
         assert client.get(f"{BASE}/{path}").status_code == 404, path
 
 
-def test_suffixes_are_read_in_any_case_and_ids_keep_theirs(client: FlaskClient, platform: Platform) -> None:
+def test_suffixes_are_case_insensitive_and_ids_are_not(client: FlaskClient, platform: Platform) -> None:
     build.store(platform, service_request_id="A.CSV", at=utc_now())
     assert ids(Feed.CSV, client.get(f"{BASE}/requests.CSV").text) == ["A.CSV"]
     assert client.get(f"{BASE}/requests/A.CSV").status_code == 200
     assert client.get(f"{BASE}/requests/a.csv").status_code == 404
 
 
-def test_terms_are_told_where_there_are_some(make_app: MakeApp) -> None:
+def test_the_licence_is_named_if_one_is_set(make_app: MakeApp) -> None:
     client = make_app(build.city(name="Ünion"), licence="https://cc.example/0").test_client()
     for url in (f"{BASE}/requests.csv?page_size=1", f"{BULK}.xml"):
         answer = client.get(url)
@@ -261,10 +261,10 @@ def test_terms_are_told_where_there_are_some(make_app: MakeApp) -> None:
     assert {link.rel for link in read.feed.links} == {"self", "license"}
 
 
-# --- Nobody's name
+# --- Privacy
 
 
-def test_no_feed_tells_who_sent_a_request(client: FlaskClient, platform: Platform) -> None:
+def test_no_feed_contains_reporter_data(client: FlaskClient, platform: Platform) -> None:
     who = Reporter(
         email="planted@mail.example",
         first_name="Plantedfirst",

@@ -1,4 +1,4 @@
-"""Bad input over every address: never a fault of ours, every error in the standard's shape (A64)."""
+"""Bad input to every URL: never a server error, and every error has the standard's shape (A64)."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ STANDARD = {
 
 @pytest.fixture
 def operations(app: Flask, platform: Platform) -> dict[str, Any]:
-    """The server's calls as schemathesis reads them from its description; there is a request to find."""
+    """The server's operations as schemathesis reads them from OpenAPI; the server has one stored request."""
     build.store(platform, service_request_id="R1")
     description = schemathesis.openapi.from_wsgi("/openapi.json", app)
     found = [result.ok() for result in description.get_all_operations()]
     return {f"{operation.method.upper()} {operation.path}": operation for operation in found}
 
 
-def test_every_call_of_the_standard_is_described(operations: dict[str, Any]) -> None:
+def test_every_operation_of_the_standard_is_in_openapi(operations: dict[str, Any]) -> None:
     assert set(operations) >= STANDARD
 
 
@@ -68,7 +68,7 @@ def test_every_call_of_the_standard_is_described(operations: dict[str, Any]) -> 
         ),
     ],
 )
-def test_what_extensions_add_is_described(
+def test_operations_of_our_extensions_are_in_openapi(
     operations: dict[str, Any], call: str, parameters: dict[str, str], query: dict[str, str]
 ) -> None:
     case = operations[call].Case(path_parameters=parameters | {"suffix": "json"}, query=query)
@@ -78,7 +78,7 @@ def test_what_extensions_add_is_described(
 
 
 def try_out(operation: Any, key: str, mode: GenerationMode, examples: int = 30) -> None:
-    """Send what the description allows, or forbids; every answer must be one that it names."""
+    """Send valid and invalid input by the OpenAPI document; every answer must be one that it describes."""
 
     @settings(max_examples=examples, suppress_health_check=list(HealthCheck))
     @given(operation.as_strategy(generation_mode=mode))
@@ -94,7 +94,7 @@ def try_out(operation: Any, key: str, mode: GenerationMode, examples: int = 30) 
 
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE])
 @pytest.mark.parametrize("call", sorted(STANDARD))
-def test_the_standards_calls_answer_as_described(
+def test_the_standards_operations_answer_as_described(
     operations: dict[str, Any], key: str, call: str, mode: GenerationMode
 ) -> None:
     try_out(operations[call], key, mode)
@@ -105,7 +105,7 @@ def test_our_extensions_answer_as_described(operations: dict[str, Any], key: str
         try_out(operations[call], key, GenerationMode.POSITIVE, examples=15)
 
 
-# What the description does not know of: every parameter with every kind of value, on every address, as raw bytes.
+# Input that OpenAPI does not describe: every parameter with every kind of value, on every URL, as raw bytes.
 
 NAMES = sorted(
     {
@@ -182,7 +182,7 @@ def served(client: FlaskClient, platform: Platform) -> FlaskClient:
     return client
 
 
-def test_no_read_whatever_its_address_is_a_fault(served: FlaskClient) -> None:
+def test_no_url_gives_a_server_error(served: FlaskClient) -> None:
     @settings(max_examples=150)
     @given(
         PATHS, SUFFIXES, PAIRS, RAW, HEADERS, st.sampled_from(["GET", "GET", "GET", "HEAD", "OPTIONS", "DELETE"])
@@ -197,7 +197,7 @@ def test_no_read_whatever_its_address_is_a_fault(served: FlaskClient) -> None:
     check()
 
 
-def test_no_list_whatever_is_asked_of_it_is_a_fault(served: FlaskClient) -> None:
+def test_no_query_of_a_list_gives_a_server_error(served: FlaskClient) -> None:
     @settings(max_examples=150)
     @given(PAIRS, st.sampled_from(["json", "xml"]))
     def check(pairs: list[tuple[str, str]], format: str) -> None:
@@ -208,7 +208,7 @@ def test_no_list_whatever_is_asked_of_it_is_a_fault(served: FlaskClient) -> None
 
 
 @pytest.mark.requirement("C295")
-def test_no_post_whatever_it_holds_is_a_fault(served: FlaskClient, key: str) -> None:
+def test_no_post_gives_a_server_error(served: FlaskClient, key: str) -> None:
     valid = {"service_code": "potholes", "lat": "60.1718", "long": "24.9414", "api_key": key}
 
     @settings(max_examples=150)

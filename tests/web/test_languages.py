@@ -20,7 +20,7 @@ both_formats = pytest.mark.parametrize("format", ["json", "xml"])
 
 
 def names(client: FlaskClient, format: str, query: str = "", **headers: str) -> tuple[str, str]:
-    """The answer's language and what it calls the first service."""
+    """The answer's language and the name of its first service."""
     answer = client.get(f"{BASE}/services.{format}?{query}", headers=headers)
     assert answer.status_code == 200
     assert "Accept-Language" in answer.headers["Vary"]
@@ -73,19 +73,19 @@ def test_locale_chooses_the_language(
         (";;,,;q=x", ENGLISH),
     ],
 )
-def test_accept_language_chooses_it_where_no_locale_is_sent(
+def test_accept_language_chooses_the_language_without_locale(
     client: FlaskClient, format: str, accepted: str, expected: tuple[str, str]
 ) -> None:
     assert names(client, format, **{"Accept-Language": accepted}) == expected
 
 
-def test_locale_comes_before_accept_language(client: FlaskClient) -> None:
+def test_locale_overrides_accept_language(client: FlaskClient) -> None:
     assert names(client, "json", "locale=es", **{"Accept-Language": "en"}) == SPANISH
     assert names(client, "json", "locale=en", **{"Accept-Language": "es"}) == ENGLISH
 
 
 @both_formats
-def test_all_texts_of_a_definition_are_translated_and_no_code_or_key(client: FlaskClient, format: str) -> None:
+def test_all_texts_of_a_definition_are_translated_but_no_code_or_key(client: FlaskClient, format: str) -> None:
     def read(locale: str) -> list[dict[str, Any]]:
         attributes: list[dict[str, Any]] = client.get(f"{BASE}/services/graffiti.json?locale={locale}").json[
             "attributes"
@@ -110,7 +110,7 @@ def test_group_keywords_and_description_are_translated_too(client: FlaskClient) 
     assert found["description"].startswith("Un hoyo")
 
 
-def test_a_text_that_lacks_a_translation_stays_in_the_citys_own_language(make_app: Callable[..., Flask]) -> None:
+def test_a_text_without_translation_is_in_the_citys_language(make_app: Callable[..., Flask]) -> None:
     city = build.city(
         languages=("en", "es", "fr"),
         translations={

@@ -1,4 +1,4 @@
-"""Lists over HTTP: dates at the edges, pages without gaps or repeats, links that can be followed (A19 to A31)."""
+"""Lists over HTTP: the bounds of date windows, pages without gaps or repeats, working links (A19 to A31)."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def pages(client: FlaskClient, url: str) -> Iterator[list[str]]:
 
 @both_formats
 @pytest.mark.requirement("C196")
-def test_both_bounds_belong_to_the_window(client: FlaskClient, platform: Platform, format: str) -> None:
+def test_both_bounds_of_the_window_are_inclusive(client: FlaskClient, platform: Platform, format: str) -> None:
     second = timedelta(seconds=1)
     for name, at in (
         ("before", NOON - second),
@@ -113,7 +113,7 @@ def test_dates_are_read_in_the_citys_zone_and_in_every_form(
     ],
 )
 @pytest.mark.parametrize("policy", ["refuse", "clamp", "allow"])
-def test_the_ends_of_the_calendar_are_no_fault_of_ours(
+def test_the_first_and_last_possible_dates_are_no_server_error(
     make_app: MakeApp, format: str, query: str, policy: str
 ) -> None:
     client = make_app(span_policy=policy).test_client()
@@ -122,7 +122,7 @@ def test_the_ends_of_the_calendar_are_no_fault_of_ours(
 
 @pytest.mark.requirement("C264")
 @pytest.mark.requirement("C265")
-def test_updated_bounds_stand_for_the_default_window_and_count_the_last_change(
+def test_updated_bounds_replace_the_default_window_and_use_the_last_change(
     client: FlaskClient, platform: Platform
 ) -> None:
     now = utc_now()
@@ -141,7 +141,9 @@ def test_updated_bounds_stand_for_the_default_window_and_count_the_last_change(
 @pytest.mark.requirement("C209")
 @pytest.mark.requirement("C211")
 @pytest.mark.requirement("C213")
-def test_ids_override_the_filters_and_come_as_asked(client: FlaskClient, platform: Platform, format: str) -> None:
+def test_ids_override_the_filters_and_keep_their_order(
+    client: FlaskClient, platform: Platform, format: str
+) -> None:
     for name in ("A", "B", "C"):
         build.store(platform, service_request_id=name, at=NOON - 900 * DAY, status=Status.CLOSED)
     others = "status=open&service_code=nope&page=7&page_size=1&start_date=2026-03-01&lat=0&long=0&radius=1"
@@ -151,7 +153,7 @@ def test_ids_override_the_filters_and_come_as_asked(client: FlaskClient, platfor
 
 
 @both_formats
-def test_bad_filters_beside_ids_do_not_count(client: FlaskClient, platform: Platform, format: str) -> None:
+def test_invalid_filters_are_ignored_if_ids_are_given(client: FlaskClient, platform: Platform, format: str) -> None:
     build.store(platform, service_request_id="A")
     query = "service_request_id=A&status=bogus&start_date=yesterday&page=x&bbox=1"
     assert ids(client.get(f"{BASE}/requests.{format}?{query}")) == ["A"]
@@ -178,7 +180,7 @@ def test_a_comma_list_in_the_path_is_read_as_ids(client: FlaskClient, platform: 
 
 
 @pytest.mark.requirement("C214")
-def test_another_citys_ids_and_requests_are_not_seen(make_app: MakeApp) -> None:
+def test_requests_of_another_city_are_not_found(make_app: MakeApp) -> None:
     a, b = build.city(id="a.example"), build.city(id="b.example")
     build.store(platform_of(make_app(a)), service_request_id="1", at=utc_now())
     client = make_app(a, b).test_client()
@@ -190,7 +192,7 @@ def test_another_citys_ids_and_requests_are_not_seen(make_app: MakeApp) -> None:
 
 @both_formats
 @pytest.mark.requirement("C207")
-def test_the_newest_come_first_and_of_one_second_the_last_stored(
+def test_the_newest_come_first_and_ties_put_the_last_stored_first(
     client: FlaskClient, platform: Platform, format: str
 ) -> None:
     build.store_all(
@@ -205,7 +207,7 @@ def test_the_newest_come_first_and_of_one_second_the_last_stored(
 
 @pytest.fixture
 def crowd(client: FlaskClient, platform: Platform) -> list[str]:
-    """Sixty requests, many of the same second, as the default list shows them."""
+    """The ids of sixty requests, many made in the same second, in the order of the default list."""
     now = utc_now()
     build.store_all(
         platform,
@@ -225,7 +227,7 @@ def crowd(client: FlaskClient, platform: Platform) -> list[str]:
 
 @pytest.mark.requirement("C257")
 @pytest.mark.requirement("C258")
-def test_pages_have_neither_gaps_nor_repeats(client: FlaskClient, crowd: list[str]) -> None:
+def test_pages_have_no_gaps_and_no_repeats(client: FlaskClient, crowd: list[str]) -> None:
     @settings(max_examples=12)
     @given(
         st.integers(1, 70),
@@ -251,7 +253,9 @@ def test_pages_have_neither_gaps_nor_repeats(client: FlaskClient, crowd: list[st
 
 
 @pytest.mark.parametrize("others", [0, 30])
-def test_a_window_long_past_is_listed_by_last_change(client: FlaskClient, platform: Platform, others: int) -> None:
+def test_a_window_far_in_the_past_is_sorted_by_last_change(
+    client: FlaskClient, platform: Platform, others: int
+) -> None:
     now = utc_now().replace(microsecond=0)
     random = Random(5)
     changes = []
@@ -271,9 +275,7 @@ def test_a_window_long_past_is_listed_by_last_change(client: FlaskClient, platfo
     assert ids(client.get(f"{url}&page_size=7&page=3")) == expected[14:21]
 
 
-def test_what_comes_in_while_somebody_pages_shifts_nothing(
-    client: FlaskClient, platform: Platform, crowd: list[str]
-) -> None:
+def test_new_requests_do_not_shift_later_pages(client: FlaskClient, platform: Platform, crowd: list[str]) -> None:
     first = client.get(f"{BASE}/requests.json?page_size=20")
     build.store_all(platform, ({"number": 1000 + number, "at": utc_now()} for number in range(5)))
     rest = list(pages(client, links(first)["next"]))
@@ -281,7 +283,9 @@ def test_what_comes_in_while_somebody_pages_shifts_nothing(
 
 
 @pytest.mark.parametrize("suffix", ["json", "xml", "geojson", "csv", "ndjson", "atom"])
-def test_all_pages_are_counted_for_those_who_ask(client: FlaskClient, crowd: list[str], suffix: str) -> None:
+def test_all_pages_are_counted_if_the_count_is_asked_for(
+    client: FlaskClient, crowd: list[str], suffix: str
+) -> None:
     url = f"{BASE}/requests.{suffix}?page_size=7"
     assert "X-Total-Count" not in client.get(url).headers
     assert "X-Total-Count" not in client.get(f"{url}&count=false").headers
@@ -297,11 +301,11 @@ def test_all_pages_are_counted_for_those_who_ask(client: FlaskClient, crowd: lis
     assert client.get(f"{url}&count=maybe").status_code == 400
 
 
-def test_a_list_on_one_page_knows_its_number(client: FlaskClient, crowd: list[str]) -> None:
+def test_a_list_of_one_page_has_its_count(client: FlaskClient, crowd: list[str]) -> None:
     assert client.get(f"{BASE}/requests.json").headers["X-Total-Count"] == str(len(crowd))
 
 
-def test_links_keep_the_filters_and_leave_a_key_out(client: FlaskClient, crowd: list[str]) -> None:
+def test_links_keep_the_filters_and_drop_the_key(client: FlaskClient, crowd: list[str]) -> None:
     query = "status=open&service_code=trees,potholes&page_size=5&q=&api_key=secret-1&x=%C3%A9%26"
     answer = client.get(f"{BASE}/requests.json?{query}")
     following = links(answer)["next"]
@@ -310,7 +314,7 @@ def test_links_keep_the_filters_and_leave_a_key_out(client: FlaskClient, crowd: 
     assert "secret-1" not in answer.headers["Link"]
 
 
-def test_links_name_the_server_as_its_operator_does(make_app: MakeApp) -> None:
+def test_links_have_the_operators_public_address(make_app: MakeApp) -> None:
     app = make_app(build.city(), public_url="http://311.city.example")
     platform = platform_of(app)
     build.store_all(platform, ({"number": number, "at": utc_now()} for number in range(1, 4)))
@@ -321,7 +325,7 @@ def test_links_name_the_server_as_its_operator_does(make_app: MakeApp) -> None:
 
 @both_formats
 @pytest.mark.parametrize("page", ["0", "1", "", " 1 "])
-def test_page_nought_is_the_first(client: FlaskClient, crowd: list[str], format: str, page: str) -> None:
+def test_page_0_is_the_first_page(client: FlaskClient, crowd: list[str], format: str, page: str) -> None:
     answer = client.get(f"{BASE}/requests.{format}?page={quote(page)}&page_size=7")
     assert ids(answer) == crowd[:7]
 
@@ -340,11 +344,13 @@ def test_page_nought_is_the_first(client: FlaskClient, crowd: list[str], format:
         "api_key=wrong",
     ],
 )
-def test_what_says_nothing_changes_nothing(client: FlaskClient, crowd: list[str], format: str, query: str) -> None:
+def test_blank_and_irrelevant_parameters_are_ignored(
+    client: FlaskClient, crowd: list[str], format: str, query: str
+) -> None:
     assert ids(client.get(f"{BASE}/requests.{format}?{query}")) == crowd
 
 
-def test_the_list_and_the_single_request_say_the_same(client: FlaskClient, crowd: list[str]) -> None:
+def test_the_list_and_the_single_request_have_the_same_data(client: FlaskClient, crowd: list[str]) -> None:
     whole: list[dict[str, Any]] = client.get(f"{BASE}/requests.json").json
     for item in whole[:5]:
         assert client.get(f"{BASE}/requests/{item['service_request_id']}.json").json == [item]

@@ -1,4 +1,4 @@
-"""Has this been reported? Nearby requests before a POST, and the link that a POST makes (our extensions)."""
+"""Requests near a point, to find duplicates before a POST, and the link from a new request to a likely original."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_the_nearest_come_first_with_their_distance(client: FlaskClient, platfor
     assert len(found(client, f"{QUERY}&radius=61", format)) == 4
 
 
-def test_what_counts_is_the_same_service_open_or_closed_of_late(client: FlaskClient, platform: Platform) -> None:
+def test_nearby_shows_the_same_service_new_or_recently_closed(client: FlaskClient, platform: Platform) -> None:
     now = utc_now()
     closed = {"status": Status.CLOSED}
     for name, changes in {
@@ -87,12 +87,12 @@ def test_at_most_twenty_are_shown(client: FlaskClient, platform: Platform) -> No
     assert len(found(client)) == 20
 
 
-def test_the_dateline_is_no_border(client: FlaskClient, platform: Platform) -> None:
+def test_nearby_searches_across_the_dateline(client: FlaskClient, platform: Platform) -> None:
     build.store(platform, service_request_id="W", place=Place(lat=0.0, long=-179.9999), at=utc_now())
     assert names(client, "lat=0&long=179.9999&service_code=potholes") == {"W"}
 
 
-def test_a_service_may_have_its_own_radius(client: FlaskClient, platform: Platform) -> None:
+def test_a_service_can_have_its_own_radius(client: FlaskClient, platform: Platform) -> None:
     code = "Street:Lights %26 Poles"
     at = utc_now() - 20 * DAY
     for metres in (5, 20):
@@ -107,7 +107,7 @@ def test_a_service_may_have_its_own_radius(client: FlaskClient, platform: Platfo
 
 
 @both_formats
-def test_items_are_those_of_the_list_and_take_extensions(
+def test_items_equal_the_lists_items_and_can_have_extensions(
     client: FlaskClient, platform: Platform, format: str
 ) -> None:
     build.store(platform, service_request_id="A", place=HERE, at=utc_now())
@@ -133,7 +133,7 @@ def test_items_are_those_of_the_list_and_take_extensions(
         (f"{QUERY}&extensions=x", 400, "extensions: "),
     ],
 )
-def test_what_cannot_be_read_is_named(
+def test_an_unreadable_parameter_is_named(
     client: FlaskClient, format: str, query: str, status: int, named: str
 ) -> None:
     answer = client.get(f"{BASE}/requests/nearby.{format}?{query}")
@@ -141,7 +141,7 @@ def test_what_cannot_be_read_is_named(
     assert named in answer.text
 
 
-def test_a_request_that_is_called_nearby_can_still_be_read(client: FlaskClient, platform: Platform) -> None:
+def test_a_request_with_the_id_nearby_can_still_be_read(client: FlaskClient, platform: Platform) -> None:
     build.store(platform, service_request_id="nearby", at=utc_now())
     accept = {"Accept": "application/json"}
     assert client.get(f"{BASE}/requests/nearby", headers=accept).json[0]["service_request_id"] == "nearby"
@@ -159,7 +159,7 @@ def linked(platform: Platform, service_request_id: str) -> str:
 
 @pytest.fixture
 def send(platform: Platform) -> Callable[..., str]:
-    """Sends a request as of now and says its id."""
+    """Sends a request made now; returns its id."""
 
     def post(**fields: Any) -> str:
         return build.submit(platform, now=utc_now(), **fields).service_request_id
@@ -167,7 +167,7 @@ def send(platform: Platform) -> Callable[..., str]:
     return post
 
 
-def test_a_new_request_names_the_earliest_open_one_nearby(client: FlaskClient, send: Callable[..., str]) -> None:
+def test_a_new_request_links_to_the_earliest_open_one_nearby(client: FlaskClient, send: Callable[..., str]) -> None:
     first = send()
     second, third = send(lat="60.17185"), send(lat="60.1719")
     shown = {
@@ -179,7 +179,7 @@ def test_a_new_request_names_the_earliest_open_one_nearby(client: FlaskClient, s
     assert f"<possible_duplicate_of>{first}<" in client.get(f"{BASE}/requests/{third}.xml?extensions=true").text
 
 
-def test_closed_hidden_old_far_and_other_requests_are_not_named(
+def test_closed_hidden_old_far_and_other_requests_are_not_linked(
     platform: Platform, send: Callable[..., str]
 ) -> None:
     now = utc_now()
@@ -195,7 +195,7 @@ def test_closed_hidden_old_far_and_other_requests_are_not_named(
     assert linked(platform, send()) == ""
 
 
-def test_a_test_key_names_nothing_and_is_not_named(platform: Platform, send: Callable[..., str]) -> None:
+def test_test_key_requests_neither_link_nor_are_linked(platform: Platform, send: Callable[..., str]) -> None:
     tester = build.api_key(platform, is_test=True)
     trial = send(key=tester)
     real = send()
@@ -221,7 +221,7 @@ def test_a_batch_request_keeps_its_link_until_it_has_an_id(make_app: Callable[..
         {"services": (Service(code="potholes", name="Pothole", duplicates=Vicinity(radius_m=0)),)},
     ],
 )
-def test_a_city_or_a_service_can_switch_it_off(make_app: Callable[..., Flask], switch: dict[str, Any]) -> None:
+def test_a_city_or_a_service_can_switch_links_off(make_app: Callable[..., Flask], switch: dict[str, Any]) -> None:
     app = make_app(build.city(**switch))
     platform = platform_of(app)
     build.submit(platform, now=utc_now())

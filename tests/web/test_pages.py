@@ -1,4 +1,4 @@
-"""The pages for people, and the API's description for programs."""
+"""The HTML pages, and the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests import build
 BASE = "/open311/v2"
 
 
-def test_people_get_a_page_and_programs_a_summary(client: FlaskClient) -> None:
+def test_the_root_is_a_page_for_browsers_and_json_for_programs(client: FlaskClient) -> None:
     page = client.get("/", headers={"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
     assert page.content_type == "text/html; charset=utf-8"
     assert "Demoville" in page.text
@@ -32,7 +32,7 @@ def test_people_get_a_page_and_programs_a_summary(client: FlaskClient) -> None:
     assert client.get("/", headers={"Accept": "*/*"}).mimetype == "text/html"
 
 
-def test_every_address_of_the_summary_answers(client: FlaskClient) -> None:
+def test_every_url_in_the_summary_answers(client: FlaskClient) -> None:
     summary = client.get("/", headers={"Accept": "application/json"}).json
     (city,) = summary["jurisdictions"]
     for address in (summary["discovery"], summary["openapi"], city["services"], city["requests"]):
@@ -50,7 +50,7 @@ def test_every_link_of_the_pages_answers(client: FlaskClient) -> None:
                 assert answer.status_code == 200, link
 
 
-def test_the_pages_load_nothing_from_elsewhere(client: FlaskClient) -> None:
+def test_the_pages_load_nothing_from_other_hosts(client: FlaskClient) -> None:
     for path in ("/", "/docs"):
         answer = client.get(path)
         document = html.fromstring(answer.text)
@@ -75,18 +75,18 @@ def test_the_api_pages_files_come_from_this_server(client: FlaskClient) -> None:
 @pytest.mark.parametrize(
     "name", ["../web/app.py", "..%2f..%2fsetup.cfg", "/etc/passwd", "%2e%2e/%2e%2e/setup.cfg", ".."]
 )
-def test_no_other_file_can_be_had(client: FlaskClient, name: str) -> None:
+def test_no_other_file_is_served(client: FlaskClient, name: str) -> None:
     assert client.get(f"/docs/{name}").status_code == 404
 
 
-def test_a_citys_name_cannot_break_the_page(make_app: Callable[..., Flask]) -> None:
+def test_the_name_of_a_city_is_escaped_in_the_page(make_app: Callable[..., Flask]) -> None:
     client = make_app(build.city(name="<script>alert(1)</script> & Sons")).test_client()
     page = client.get("/").text
     assert "<script>alert" not in page
     assert "&lt;script&gt;alert(1)&lt;/script&gt; &amp; Sons" in page
 
 
-def test_the_public_address_stands_on_the_page_and_in_discovery(make_app: Callable[..., Flask]) -> None:
+def test_the_public_address_is_on_the_page_and_in_discovery(make_app: Callable[..., Flask]) -> None:
     client = make_app(public_url="http://311.city.example/").test_client()
     assert "http://311.city.example/open311/v2/services.json" in client.get("/").text
     (endpoint,) = client.get("/open311/discovery.json").json["endpoints"]
@@ -95,7 +95,7 @@ def test_the_public_address_stands_on_the_page_and_in_discovery(make_app: Callab
 
 @pytest.fixture
 def description(client: FlaskClient) -> dict[str, Any]:
-    """The API's description."""
+    """The OpenAPI document."""
     found: dict[str, Any] = client.get("/openapi.json").json
     return found
 
@@ -111,7 +111,7 @@ def references(node: Any) -> set[str]:
     return set().union(*map(references, node)) if isinstance(node, list) else set()
 
 
-def test_every_reference_of_the_description_leads_somewhere(description: dict[str, Any]) -> None:
+def test_every_reference_of_the_description_resolves(description: dict[str, Any]) -> None:
     found = references(description)
     assert found
     for reference in found:
@@ -121,7 +121,7 @@ def test_every_reference_of_the_description_leads_somewhere(description: dict[st
         assert node
 
 
-def test_the_description_shows_every_call_in_both_formats(description: dict[str, Any], app: Flask) -> None:
+def test_the_description_has_every_operation_in_both_formats(description: dict[str, Any], app: Flask) -> None:
     routes = {
         re.sub(r"<(?:[^:<>]*:)?(\w+)>", r"{\1}", rule.rule).replace("{suffix}", "*")
         for rule in app.url_map.iter_rules()

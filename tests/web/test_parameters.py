@@ -1,4 +1,4 @@
-"""Parameters as callers get them wrong: blank, twice, under two names, with stray bytes."""
+"""Wrong parameters: blank, given twice, under two names, with stray bytes."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def crowd(platform: Platform) -> None:
         ("service_request_id=,&status=closed", 0),
     ],
 )
-def test_what_is_blank_or_forbidden_in_xml_counts_as_absent(
+def test_a_value_blank_after_cleaning_counts_as_absent(
     client: FlaskClient, crowd: None, query: str, count: int
 ) -> None:
     assert len(client.get(f"{BASE}/requests.json?{query}").json) == count
@@ -49,7 +49,7 @@ def test_what_is_blank_or_forbidden_in_xml_counts_as_absent(
     ["/healthz", "/readyz", "/", "/docs", "/openapi.json"],
 )
 @pytest.mark.parametrize("query", ["x=%ff", "&".join(f"a{n}=1" for n in range(1_100))])
-def test_addresses_without_parameters_read_none(client: FlaskClient, path: str, query: str) -> None:
+def test_urls_without_parameters_ignore_all_parameters(client: FlaskClient, path: str, query: str) -> None:
     assert client.get(f"{path}?{query}").status_code == 200
 
 
@@ -78,13 +78,13 @@ def test_a_multipart_part_without_a_name_is_refused_with_the_cure(client: FlaskC
     assert "has no name" in answer.text
 
 
-def test_nearby_names_all_that_is_missing_at_once(client: FlaskClient) -> None:
+def test_nearby_names_all_missing_parameters_at_once(client: FlaskClient) -> None:
     described = [one["description"].partition(":")[0] for one in client.get(f"{BASE}/requests/nearby.json").json]
     assert sorted(described) == ["lat", "long", "service_code"]
 
 
 @pytest.mark.parametrize("name", ["end_date", "updated_before"])
-def test_a_cursor_beside_another_date_is_refused(client: FlaskClient, crowd: None, name: str) -> None:
+def test_a_cursor_with_another_date_is_refused(client: FlaskClient, crowd: None, name: str) -> None:
     first = client.get(f"{BASE}/requests.json?page_size=2")
     cursor = first.headers["Link"].partition("cursor=")[2].partition(">")[0]
     answer = client.get(f"{BASE}/requests.json?page_size=2&cursor={cursor}&{name}=2026-01-01")
@@ -92,7 +92,7 @@ def test_a_cursor_beside_another_date_is_refused(client: FlaskClient, crowd: Non
     assert "belongs to another order or other dates" in answer.text
 
 
-def test_long_queries_are_not_remembered(app: Flask, platform: Platform) -> None:
+def test_long_queries_are_not_cached(app: Flask, platform: Platform) -> None:
     client = FlaskClient(app)
     calls = [f"{BASE}/requests.json?service_code={n}{'x' * MOST_REMEMBERED_BYTES}" for n in range(5)]
     kept = cast("Any", platform.process.remembered(read_search)).cache_info
@@ -103,7 +103,7 @@ def test_long_queries_are_not_remembered(app: Flask, platform: Platform) -> None
     assert kept().currsize == before + 1
 
 
-def test_calls_go_through_uncounted_where_the_counts_cannot_be_kept(
+def test_calls_are_answered_if_the_rate_storage_is_unavailable(
     make_app: Callable[..., Flask], capsys: pytest.CaptureFixture[str]
 ) -> None:
     pytest.importorskip("redis")

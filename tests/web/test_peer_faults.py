@@ -1,4 +1,4 @@
-"""Faults that were seen in other servers, so that this one never grows them; a test for each."""
+"""Faults that were seen in other servers. A test for each keeps this server free of it."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_zero_is_stored_and_returned_as_a_coordinate(ocean: Flask, format: str, 
         ("status=open", {"O"}),
     ],
 )
-def test_status_lists_are_read_whole(
+def test_every_value_of_a_status_list_is_read(
     client: FlaskClient, platform: Platform, format: str, query: str, expected: set[str]
 ) -> None:
     build.store(platform, service_request_id="O", at=utc_now())
@@ -88,7 +88,7 @@ def test_status_lists_are_read_whole(
 @both_formats
 @pytest.mark.requirement("C239")
 @pytest.mark.parametrize("path", ["requests/nope", "requests/1,2", "services/nope", "tokens/nope"])
-def test_an_unknown_id_is_404_with_an_errors_body(client: FlaskClient, format: str, path: str) -> None:
+def test_an_unknown_id_is_404_with_an_error_body(client: FlaskClient, format: str, path: str) -> None:
     answer = client.get(f"{BASE}/{path}.{format}")
     assert answer.status_code == 404
     assert error_codes(answer) == {404}
@@ -108,7 +108,7 @@ def test_a_missing_or_wrong_key_is_403_in_status_and_body(
     assert "long" not in answer.text, "a caller without a key learns nothing else"
 
 
-def test_long_is_the_parameters_name_and_jurisdiction_id_is_taken(client: FlaskClient, post: Post) -> None:
+def test_the_parameter_is_long_and_jurisdiction_id_is_accepted(client: FlaskClient, post: Post) -> None:
     refused = post(service_code="potholes", lat=60.17, lon=24.94)
     assert refused.status_code == 400
     assert refused.json[0]["description"].startswith("long: is missing")
@@ -130,13 +130,11 @@ def test_long_is_the_parameters_name_and_jurisdiction_id_is_taken(client: FlaskC
         ("bbox=24.9,59.9,25.1,60.1", {"centre", "north", "east"}),
     ],
 )
-def test_a_radius_is_in_metres_the_axes_in_order_and_the_antimeridian_no_wall(
-    ocean: Flask, query: str, expected: set[str]
-) -> None:
+def test_radius_unit_axis_order_and_antimeridian_are_right(ocean: Flask, query: str, expected: set[str]) -> None:
     places = {
         "centre": (60.0, 25.0),
         "north": (60.0009, 25.0),  # 100 m
-        "east": (60.0, 25.0018),  # 100 m at this latitude; 200 m if longitude were taken for latitude
+        "east": (60.0, 25.0018),  # 100 m at this latitude; 200 m if the axes were swapped
         "west of the line": (0.0, 179.95),
         "east of the line": (0.0, -179.95),
     }
@@ -157,7 +155,7 @@ def definitions(client: FlaskClient) -> Iterator[tuple[str, str]]:
 @pytest.mark.requirement("C072")
 def test_every_definition_of_every_city_is_well_formed_in_both_formats(make_app: MakeApp) -> None:
     app = make_app(jurisdictions=())
-    app.test_client_class = None  # whether both formats agree is seen elsewhere; here are hundreds of services
+    app.test_client_class = None  # Other tests compare both formats; here are hundreds of services.
     client = app.test_client()
     seen = 0
     for city, code in definitions(client):
@@ -168,7 +166,7 @@ def test_every_definition_of_every_city_is_well_formed_in_both_formats(make_app:
     assert seen > 500
 
 
-def test_a_box_goes_together_with_the_other_filters(client: FlaskClient, platform: Platform) -> None:
+def test_a_box_combines_with_the_other_filters(client: FlaskClient, platform: Platform) -> None:
     inside, outside = Place(lat=60.15, long=24.95), Place(lat=60.2, long=24.95)
     for name, code, place, status in [
         ("wanted", "potholes", inside, Status.OPEN),
@@ -217,7 +215,7 @@ def test_a_bad_argument_is_400_and_named(client: FlaskClient, format: str, query
 
 @both_formats
 @pytest.mark.requirement("C195")
-def test_start_and_end_are_not_swapped(client: FlaskClient, platform: Platform, format: str) -> None:
+def test_start_date_and_end_date_are_not_swapped(client: FlaskClient, platform: Platform, format: str) -> None:
     for day in (1, 2, 3):
         build.store(platform, service_request_id=str(day), at=build.NOON.replace(day=day))
     query = "start_date=2026-03-02T00:00:00Z&end_date=2026-03-02T23:59:59Z"
@@ -226,7 +224,7 @@ def test_start_and_end_are_not_swapped(client: FlaskClient, platform: Platform, 
     assert swapped.status_code == 400
 
 
-def test_xml_has_the_standards_names_and_json_is_a_bare_array(
+def test_xml_has_the_standards_names_and_json_is_an_array(
     client: FlaskClient, post: Post, platform: Platform
 ) -> None:
     post(service_code="potholes", lat=60.17, long=24.94)
@@ -280,7 +278,7 @@ def test_xml_has_the_standards_names_and_json_is_a_bare_array(
         "https://",
     ],
 )
-def test_a_media_url_to_nowhere_public_is_refused(post: Post, format: str, url: str) -> None:
+def test_a_media_url_without_a_public_host_is_refused(post: Post, format: str, url: str) -> None:
     answer = post(format=format, service_code="potholes", lat=60.17, long=24.94, media_url=url)
     assert answer.status_code == 400
     assert "media_url: " in answer.text
@@ -296,7 +294,7 @@ def test_a_media_url_to_nowhere_public_is_refused(post: Post, format: str, url: 
         "https://bücher.example/ü.jpg",
     ],
 )
-def test_a_public_media_url_is_taken_and_the_first_of_several_shown(
+def test_a_public_media_url_is_accepted_and_the_first_of_several_shown(
     client: FlaskClient, post: Post, url: str
 ) -> None:
     pairs = [("media_url", url), ("media_url", "https://pictures.example/2.jpg")]
@@ -317,7 +315,7 @@ def test_the_size_of_a_post_is_limited(make_app: MakeApp, format: str, kind: str
 
 
 @both_formats
-def test_status_and_times_are_not_the_callers_to_set(client: FlaskClient, post: Post, format: str) -> None:
+def test_a_caller_cannot_set_status_or_times(client: FlaskClient, post: Post, format: str) -> None:
     forged = {
         "status": "closed",
         "status_notes": "done",
@@ -357,8 +355,8 @@ def test_the_size_of_a_page_is_capped(client: FlaskClient, platform: Platform) -
     assert 'rel="next"' in answer.headers["Link"]
 
 
-class TalksTooMuch(Jurisdiction):
-    """A plugin whose back office fails with words that are nobody's business."""
+class LeakingPlugin(Jurisdiction):
+    """A plugin whose back office fails with an exception that contains secrets."""
 
     def check(self, draft: Draft) -> list[Any]:
         raise RuntimeError("ORA-00942 at 10.0.0.7: secret sentence")
@@ -369,8 +367,8 @@ class TalksTooMuch(Jurisdiction):
 
 @both_formats
 @pytest.mark.requirement("C172")
-def test_a_back_offices_words_never_reach_the_caller(make_app: MakeApp, format: str) -> None:
-    app = make_app(build.city(TalksTooMuch))
+def test_the_exception_of_a_back_office_never_reaches_the_caller(make_app: MakeApp, format: str) -> None:
+    app = make_app(build.city(LeakingPlugin))
     _, secret = add_key(platform_of(app), label="tests", now=utc_now())
     answer = app.test_client().post(
         f"{BASE}/requests.{format}",
@@ -384,7 +382,7 @@ def test_a_back_offices_words_never_reach_the_caller(make_app: MakeApp, format: 
 
 
 @both_formats
-def test_a_forged_forwarded_for_does_not_reset_the_rate(make_app: MakeApp, format: str) -> None:
+def test_a_forged_x_forwarded_for_does_not_reset_the_rate(make_app: MakeApp, format: str) -> None:
     client = make_app(post_rate="2 per hour").test_client()
     statuses = [
         client.post(f"{BASE}/requests.{format}", headers={"X-Forwarded-For": f"203.0.113.{number}"}).status_code

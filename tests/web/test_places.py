@@ -1,4 +1,4 @@
-"""Cities and areas as data, services that apply at a point, requests by area (our extensions)."""
+"""Our extensions for places: cities and areas as data, the services at a point, requests by area."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ MakeApp = Callable[..., Flask]
 
 
 def rows(client: FlaskClient, path: str, format: str) -> list[dict[str, Any]]:
-    """What a list of places holds, its boundaries as geometries."""
+    """The items of a list of places, with their boundaries as geometries."""
     address, _, query = path.partition("?")
     answer = client.get(f"{BASE}/{address}.{format}?{query}")
     assert answer.status_code == 200, answer.text
@@ -55,7 +55,7 @@ def _text_shape(text: str | None) -> Any:
 
 
 @pytest.mark.parametrize("path", ["jurisdictions", "areas"])
-def test_all_formats_say_the_same(client: FlaskClient, platform: Platform, path: str) -> None:
+def test_all_formats_have_the_same_data(client: FlaskClient, platform: Platform, path: str) -> None:
     found = rows(client, path, "json")
     assert found == rows(client, path, "xml") == rows(client, path, "geojson")
     (item,) = found
@@ -64,7 +64,7 @@ def test_all_formats_say_the_same(client: FlaskClient, platform: Platform, path:
     assert item["boundary"] == (city.boundary if path == "jurisdictions" else city.areas["Harbour"])
 
 
-def test_a_jurisdiction_says_what_it_is_and_where_its_calls_are(client: FlaskClient) -> None:
+def test_a_jurisdiction_has_its_description_and_base_url(client: FlaskClient) -> None:
     (item,) = rows(client, "jurisdictions", "json")
     assert item["name"] == "Demoville"
     assert item["time_zone"] == "Europe/Helsinki"
@@ -90,7 +90,7 @@ def test_a_city_is_found_from_a_point(make_app: MakeApp, format: str) -> None:
     assert ids("jurisdiction_id=west.example&lat=5&long=15") == []
 
 
-def test_a_city_without_a_boundary_is_everywhere_and_nowhere_on_the_map(make_app: MakeApp) -> None:
+def test_a_city_without_a_boundary_covers_every_point_and_has_no_geometry(make_app: MakeApp) -> None:
     client = make_app(build.city()).test_client()
     for format in ("json", "xml", "geojson"):
         (item,) = rows(client, "jurisdictions?lat=1&long=2", format)
@@ -120,7 +120,7 @@ def test_services_at_a_point_are_those_of_its_city(client: FlaskClient, format: 
     ("query", "named"),
     [("lat=1", "long: "), ("long=1", "lat: "), ("lat=91&long=x", "lat: 91"), ("lat=a&long=1", "lat: ")],
 )
-def test_half_points_and_nonsense_are_400(client: FlaskClient, path: str, query: str, named: str) -> None:
+def test_an_incomplete_or_invalid_point_is_400(client: FlaskClient, path: str, query: str, named: str) -> None:
     answer = client.get(f"{BASE}/{path}?{query}")
     assert answer.status_code == 400
     assert named in answer.text
@@ -128,7 +128,7 @@ def test_half_points_and_nonsense_are_400(client: FlaskClient, path: str, query:
 
 
 @pytest.mark.parametrize("path", ["jurisdictions.json", "jurisdictions.geojson", "areas.xml", "areas.geojson"])
-def test_caches_may_keep_places_for_a_while(client: FlaskClient, path: str) -> None:
+def test_places_can_be_cached_for_a_limited_time(client: FlaskClient, path: str) -> None:
     answer = client.get(f"{BASE}/{path}")
     assert answer.headers["Cache-Control"] == "public, max-age=300"
     same = client.get(f"{BASE}/{path}", headers={"If-None-Match": answer.headers["ETag"]})
@@ -140,7 +140,7 @@ def test_caches_may_keep_places_for_a_while(client: FlaskClient, path: str) -> N
 
 @pytest.fixture
 def redrawn(make_app: MakeApp) -> Platform:
-    """A city whose single ward was drawn anew after two requests came, one of them at no point."""
+    """A city whose only ward was redrawn after two requests were stored; one of them has no point."""
     app = make_app(build.city(areas={"Ward 2": box(24, 60, 25, 61), "Centre": box(24.9, 60.1, 25, 60.2)}))
     platform = platform_of(app)
     build.store(platform, service_request_id="A", areas=("Ward 1",), at=utc_now())
@@ -159,7 +159,7 @@ def test_requests_are_filtered_by_area(client: FlaskClient, post: Callable[..., 
     assert client.get(f"{BASE}/requests.json?area=harbour").json == []
 
 
-def test_areas_are_looked_up_anew_and_what_they_were_is_kept(redrawn: Platform) -> None:
+def test_recomputed_areas_are_stored_and_the_old_ones_go_to_the_history(redrawn: Platform) -> None:
     (city,) = redrawn.registry
     before = build.load(redrawn, service_request_id="A")
     assert count_requests(redrawn, city) == 2
@@ -173,7 +173,7 @@ def test_areas_are_looked_up_anew_and_what_they_were_is_kept(redrawn: Platform) 
     assert len(build.history(redrawn, after)) == 2
 
 
-def test_new_areas_are_public_at_once(redrawn: Platform, make_app: MakeApp) -> None:
+def test_recomputed_areas_are_public_at_once(redrawn: Platform, make_app: MakeApp) -> None:
     (city,) = redrawn.registry
     client = make_app(city).test_client()
     assert len(client.get(f"{BASE}/requests.json?area=Ward%201").json or ()) == 1

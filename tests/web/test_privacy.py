@@ -1,4 +1,4 @@
-"""What a citizen says of themselves stays inside: no public body, no header, no line of the log (A16, A57)."""
+"""Reporter data is in no public body, in no header and in no log line (A16, A57)."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ READS = [
 
 @pytest.mark.requirement("C152")
 @pytest.mark.parametrize("format", ["json", "xml"])
-def test_no_read_tells_who_sent_a_request(client: FlaskClient, key: str, format: str) -> None:
+def test_no_read_contains_reporter_data(client: FlaskClient, key: str, format: str) -> None:
     headers = {"X-Api-Key": key}
     created = client.post(f"{BASE}/requests.{format}", data=FORM, headers=headers)
     batch = client.post(f"{BASE}/requests.json", data=FORM | {"service_code": "trees"}, headers=headers)
@@ -73,16 +73,16 @@ def test_no_read_tells_who_sent_a_request(client: FlaskClient, key: str, format:
 
 
 def addresses(app: Flask, values: dict[str, list[str]]) -> Iterator[str]:
-    """Every address that a GET can reach, each variable part with each of its values."""
+    """Every URL that a GET can reach; each variable part takes each of its values."""
     adapter = app.url_map.bind("localhost")
     for rule in app.url_map.iter_rules():
         if "GET" in (rule.methods or ()):
             for chosen in product(*(values[name] for name in sorted(rule.arguments))):
-                with suppress(BuildError):  # a suffix that this rule has not
+                with suppress(BuildError):  # this rule does not have the suffix
                     yield adapter.build(rule.endpoint, dict(zip(sorted(rule.arguments), chosen, strict=True)))
 
 
-def test_a_crawl_of_every_public_address_finds_no_reporter(
+def test_a_crawl_of_every_public_url_finds_no_reporter_data(
     make_app: Callable[..., Flask], tmp_path: Path, make_database: Callable[[str], str]
 ) -> None:
     app = make_app(data_dir=str(tmp_path), database_url=make_database("crawl"))
@@ -117,7 +117,7 @@ def test_a_crawl_of_every_public_address_finds_no_reporter(
     assert shown > 20
 
 
-def test_the_publication_holds_nothing_of_the_reporter(platform: Platform) -> None:
+def test_the_publication_table_contains_no_reporter_data(platform: Platform) -> None:
     build.submit(platform, reporter=Reporter(**REPORTER))
     with platform.database.reading() as connection:
         public = connection.exec_driver_sql("SELECT publication::text FROM publication").scalar_one()
@@ -127,7 +127,7 @@ def test_the_publication_holds_nothing_of_the_reporter(platform: Platform) -> No
         assert planted in kept
 
 
-# --- The log. Loggers keep the level that they are first used with, so it is a process of its own that is read.
+# --- The log. A logger keeps the level of its first use, so these tests start a separate process.
 
 CALLS: list[dict[str, Any]] = [
     {
@@ -146,7 +146,7 @@ CALLS: list[dict[str, Any]] = [
     {"path": f"{BASE}/requests.json?q=Zaphod&api_key=KEY", "method": "GET"},
     {"path": f"{BASE}/nothing.json?name=Beeblebrox", "method": "GET"},
     {"path": f"{BASE}/requests.json", "method": "GET", "headers": {"Authorization": "Bearer KEY"}},
-    # From here on the reporter's table refuses every row: a fault of ours, logged with its traceback.
+    # From here on, the reporter table refuses every row. That is a server error and is logged with its traceback.
     {"sql": "ALTER TABLE reporter ADD CONSTRAINT none_at_all CHECK (email = '') NOT VALID"},
     {"path": f"{BASE}/requests.json", "method": "POST", "data": FORM | {"api_key": "KEY"}},
 ]
@@ -173,7 +173,7 @@ print(json.dumps({"statuses": statuses, "key": key}))
 
 
 @pytest.mark.requirement("C296")
-def test_no_line_of_the_log_holds_a_key_or_what_a_citizen_sent(make_database: Callable[[str], str]) -> None:
+def test_no_log_line_contains_a_key_or_data_of_a_citizen(make_database: Callable[[str], str]) -> None:
     done = subprocess.run(
         [sys.executable, "-c", SERVER, make_database("privacy")],
         input=json.dumps(CALLS),

@@ -1,4 +1,4 @@
-"""The quick lane says what Flask says, to the last header."""
+"""The quick lane answers exactly as Flask does, including all headers."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PATHS = [
     f"{BASE}/services/graffiti.json",
     f"{BASE}/services/Street%3ALights%20%26%20Poles.xml",
     f"{BASE}/requests.json",
-    # With dates: the cursor to the next page would else hold the moment from which 90 days are counted.
+    # With dates: without them, the next page's cursor contains the current time, as the end of the 90 days.
     f"{BASE}/requests.xml?page_size=3&start-date=x&updated_after=2020-01-01T00:00:00Z",
     f"{BASE}/requests.json?page_size=3&count=true&page=2&extensions=true&updated_after=2020-01-01T00:00:00Z",
     f"{BASE}/requests.xml?status=odd&bbox=1",
@@ -54,7 +54,7 @@ HEADERS = [
 
 @pytest.fixture
 def both(app: Flask, make_app: Callable[..., Flask], platform: Platform) -> tuple[FlaskClient, FlaskClient]:
-    """A client of a server with the lane, and one of a server that has everything but the lane."""
+    """A client of a server with the quick lane, and a client of the same server without the quick lane."""
     ages = {number: timedelta(hours=number) for number in range(1, 9)}
     rows = ({"number": n, "service_request_id": f"R{n}", "at": utc_now() - age} for n, age in ages.items())
     build.store_all(platform, rows)
@@ -64,7 +64,7 @@ def both(app: Flask, make_app: Callable[..., Flask], platform: Platform) -> tupl
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_with_and_without_the_lane_answers_are_alike(both: tuple[FlaskClient, FlaskClient], path: str) -> None:
+def test_answers_with_and_without_the_lane_are_equal(both: tuple[FlaskClient, FlaskClient], path: str) -> None:
     for method, headers in product(["GET", "HEAD", "OPTIONS", "PUT"], HEADERS):
         quick, slow = (client.open(path, method=method, headers=headers) for client in both)
         assert quick.status_code == slow.status_code, (method, headers)
@@ -75,13 +75,13 @@ def test_with_and_without_the_lane_answers_are_alike(both: tuple[FlaskClient, Fl
         assert len(quick.headers.getlist("Access-Control-Allow-Origin")) == 1
 
 
-def test_over_plain_http_the_lane_is_closed_where_https_is_asked_for(make_app: Callable[..., Flask]) -> None:
+def test_the_lane_redirects_plain_http_if_https_is_required(make_app: Callable[..., Flask]) -> None:
     client = make_app(public_url="https://311.city.example").test_client()
     assert client.get(f"{BASE}/services.json").status_code == 308
     assert client.get(f"{BASE}/services.json", base_url="https://311.city.example").status_code == 200
 
 
-def test_a_rate_on_reads_counts_in_the_lane(make_app: Callable[..., Flask]) -> None:
+def test_the_rate_limit_of_reads_counts_calls_in_the_lane(make_app: Callable[..., Flask]) -> None:
     client = FlaskClient(make_app(get_rate="2 per hour"))
     path = f"{BASE}/services.json"
     assert [client.get(path).status_code for _ in range(3)] == [200, 200, 429]
@@ -92,7 +92,7 @@ def test_a_rate_on_reads_counts_in_the_lane(make_app: Callable[..., Flask]) -> N
     assert client.get("/healthz").status_code == 200
 
 
-def test_a_fault_in_the_lane_is_logged_and_answered_once(
+def test_an_exception_in_the_lane_is_logged_and_answered_once(
     app: Flask, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     asked: list[str] = []

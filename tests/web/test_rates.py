@@ -1,4 +1,4 @@
-"""Counting calls in this process."""
+"""Counters of calls within one process."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from limits.strategies import FixedWindowRateLimiter
 from open311.web.rates import SWEEP_EVERY, Counters
 
 
-def test_a_window_counts_to_its_limit_and_each_caller_alone() -> None:
+def test_each_caller_is_counted_separately_up_to_the_limit() -> None:
     counters = Counters()
     limiter, rate = FixedWindowRateLimiter(counters), parse("3 per hour")
     assert [limiter.hit(rate, "anna") for _ in range(5)] == [True, True, True, False, False]
@@ -22,7 +22,7 @@ def test_a_window_counts_to_its_limit_and_each_caller_alone() -> None:
     assert (counters.reset(), counters.check()) == (2, True)
 
 
-def test_what_has_expired_counts_no_more_and_is_dropped() -> None:
+def test_expired_counts_are_ignored_and_dropped() -> None:
     counters = Counters()
     assert counters.incr("old", expiry=-1) == 1
     assert counters.get("old") == 0
@@ -32,7 +32,7 @@ def test_what_has_expired_counts_no_more_and_is_dropped() -> None:
     assert (counters.reset() or 0) < 10
 
 
-def test_no_hit_is_lost_between_threads() -> None:
+def test_no_count_is_lost_between_threads() -> None:
     counters = Counters()
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda _: counters.incr("all", expiry=60), range(2_000)))

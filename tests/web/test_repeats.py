@@ -1,4 +1,4 @@
-"""The same POST sent again: Idempotency-Key and client_request_id (A15)."""
+"""Repeated POSTs: Idempotency-Key and client_request_id (A15)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ both_formats = pytest.mark.parametrize("format", ["json", "xml"])
 
 @pytest.fixture
 def send(client: FlaskClient, key: str) -> Send:
-    """Posts a pothole, changed as wanted."""
+    """Posts a pothole request with the given changes."""
 
     def post(format: str = "json", idempotency_key: str = "", **changes: str) -> TestResponse:
         headers = {"X-Api-Key": key} | ({"Idempotency-Key": idempotency_key} if idempotency_key else {})
@@ -57,7 +57,7 @@ def stored(platform: Platform) -> int:
 @both_formats
 @pytest.mark.requirement("C165")
 @pytest.mark.parametrize("service_code", ["potholes", "trees", "hotline"])
-def test_the_first_answer_comes_again_byte_by_byte(
+def test_a_repeat_gets_the_first_answer_byte_for_byte(
     send: Send, platform: Platform, format: str, service_code: str
 ) -> None:
     changes = {"service_code": service_code, "account_id": "acc-1"}
@@ -67,7 +67,7 @@ def test_the_first_answer_comes_again_byte_by_byte(
     assert stored(platform) == 1
 
 
-def test_a_repeat_may_come_in_the_other_format_and_by_the_other_name(send: Send, platform: Platform) -> None:
+def test_a_repeat_may_use_the_other_format_and_the_other_name(send: Send, platform: Platform) -> None:
     first = send("json", "key-1")
     assert first.json[0]["service_request_id"] in send("xml", "key-1").text
     assert send("json", client_request_id="key-1").json == first.json
@@ -75,7 +75,7 @@ def test_a_repeat_may_come_in_the_other_format_and_by_the_other_name(send: Send,
 
 
 @both_formats
-def test_the_same_key_for_something_else_is_400(send: Send, platform: Platform, format: str) -> None:
+def test_the_same_key_with_another_body_is_400(send: Send, platform: Platform, format: str) -> None:
     assert send(format, "key-1").status_code == 200
     for changes in ({"description": "Deeper"}, {"lat": "60.1719"}, {"email": "a@b.example"}, {"attribute[X]": "1"}):
         refused = send(format, "key-1", **changes)
@@ -84,24 +84,24 @@ def test_the_same_key_for_something_else_is_400(send: Send, platform: Platform, 
     assert stored(platform) == 1
 
 
-def test_another_key_and_no_key_make_requests_of_their_own(send: Send, platform: Platform) -> None:
+def test_another_key_or_no_key_makes_a_new_request(send: Send, platform: Platform) -> None:
     ids = {send(idempotency_key=key).json[0]["service_request_id"] for key in ("key-1", "key-2", "", "")}
     assert len(ids) == stored(platform) == 4
 
 
 @both_formats
-def test_a_key_of_absurd_length_is_refused(send: Send, format: str) -> None:
+def test_a_key_that_is_too_long_is_refused(send: Send, format: str) -> None:
     refused = send(format, "x" * 501)
     assert refused.status_code == 400
     assert "client_request_id: has 501 characters" in refused.text
 
 
-def test_a_refused_call_can_be_mended_under_the_same_key(send: Send) -> None:
+def test_a_refused_call_can_be_corrected_and_sent_with_the_same_key(send: Send) -> None:
     assert send(idempotency_key="key-1", lat="x").status_code == 400
     assert send(idempotency_key="key-1").status_code == 200
 
 
-def test_twins_that_arrive_at_once_make_one_request(app: Flask, platform: Platform, key: str) -> None:
+def test_concurrent_repeats_make_one_request(app: Flask, platform: Platform, key: str) -> None:
     def post(_: int) -> str:
         headers = {"X-Api-Key": key, "Idempotency-Key": "key-1"}
         answer = app.test_client().post(f"{BASE}/requests.json", data=FORM, headers=headers)

@@ -1,4 +1,4 @@
-"""Search: every filter alone and with every other finds what a plain look at each request finds (A19 to A31)."""
+"""Search: each filter and each pair of filters finds the same requests as a check of each request (A19 to A31)."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ both_formats = pytest.mark.parametrize("format", ["json", "xml"])
 
 @dataclass(frozen=True)
 class Filter:
-    """A filter as a client sends it, and the same as a question to one request.
+    """A filter as a client sends it, and the same filter as a predicate on one request.
 
-    lifts  whether it lifts the window of 90 days
+    lifts  whether it switches off the window of 90 days
     """
 
     query: dict[str, str]
@@ -52,7 +52,7 @@ class Filter:
 
 @dataclass(frozen=True)
 class City:
-    """The requests that are searched, and a client of the server that has them."""
+    """The requests to search, and a client of the server that stores them."""
 
     jurisdiction: Jurisdiction
     records: list[RequestRecord]
@@ -86,12 +86,12 @@ def city(platform: Platform, client: FlaskClient) -> City:
     random, now = Random(311), utc_now()
     (jurisdiction,) = platform.registry
     records = build.store_all(platform, [_random_request(random, now, number) for number in range(1, ROWS + 1)])
-    # Without the checks of `client`, which asks for everything in both formats.
+    # Without the checks of `client`, which repeats every call in the other format.
     return City(jurisdiction, records, FlaskClient(client.application, Response), now)
 
 
 def _random_request(random: Random, now: datetime, number: int) -> dict[str, Any]:
-    # No request within an hour of the window's edge, as the clock goes on.
+    # No request within an hour of the window's bounds, because time passes while the tests run.
     requested_at = now - timedelta(
         seconds=random.choice([random.randint(0, 7_000_000), random.randint(8_000_000, 20_000_000)])
     )
@@ -117,7 +117,7 @@ def _random_request(random: Random, now: datetime, number: int) -> dict[str, Any
     }
 
 
-# --- The filters, each with values that mean something
+# --- The filters, each with valid values
 
 
 def _status(random: Random, city: City) -> Filter:
@@ -248,7 +248,7 @@ def _service(city: City, record: RequestRecord) -> Any:
 
 
 def distance_m(centre: tuple[float, float], place: Place) -> float:
-    """Metres over the ellipsoid of WGS 84, by Vincenty's formula, which is not what PostGIS uses."""
+    """Metres over the ellipsoid of WGS 84, by Vincenty's formula; PostGIS uses another one."""
     if place.lat is None or place.long is None:
         return inf
     semi_major, flattening = 6_378_137.0, 1 / 298.257223563
@@ -290,7 +290,7 @@ def distance_m(centre: tuple[float, float], place: Place) -> float:
     return semi_minor * bracket * (angle - correction)
 
 
-def test_each_filter_finds_what_a_plain_look_finds(city: City) -> None:
+def test_each_filter_finds_exactly_the_matching_requests(city: City) -> None:
     random, has_found, has_left = Random(1), set(), set()
     for make in FILTERS:
         for _ in range(6):
@@ -302,7 +302,7 @@ def test_each_filter_finds_what_a_plain_look_finds(city: City) -> None:
     assert has_found == has_left == set(FILTERS), "each filter must be seen to find and to leave out"
 
 
-def test_any_two_filters_find_what_both_find(city: City) -> None:
+def test_two_filters_find_the_requests_that_match_both(city: City) -> None:
     random, found = Random(2), 0
     for one, other in combinations(FILTERS, 2):
         for _ in range(3):
@@ -314,7 +314,7 @@ def test_any_two_filters_find_what_both_find(city: City) -> None:
     assert found > 60, "most pairs must have something in common"
 
 
-def test_any_handful_of_filters_in_any_order_and_page(city: City) -> None:
+def test_several_filters_in_any_order_on_any_page(city: City) -> None:
     random = Random(3)
     for _ in range(60):
         makers = random.sample(FILTERS, random.randint(0, 4))
@@ -329,7 +329,7 @@ def test_any_handful_of_filters_in_any_order_and_page(city: City) -> None:
         assert shown == expected[size * (page - 1) : size * page]
 
 
-def test_distances_are_true_and_come_only_with_extensions(city: City) -> None:
+def test_distances_are_correct_and_come_only_with_extensions(city: City) -> None:
     by_id = {record.service_request_id: record for record in city.records}
     for long, lat in CENTRES:
         query = f"lat={lat}&long={long}&radius=50000&page_size=300"
@@ -343,7 +343,7 @@ def test_distances_are_true_and_come_only_with_extensions(city: City) -> None:
             assert item["distance"] == pytest.approx(distance_m((long, lat), place), abs=0.2)
 
 
-# --- What cannot be read
+# --- Unreadable parameters
 
 
 @both_formats
@@ -372,7 +372,7 @@ def test_distances_are_true_and_come_only_with_extensions(city: City) -> None:
         ("extensions=notes,secrets", "extensions"),
     ],
 )
-def test_what_cannot_be_read_is_named(client: FlaskClient, format: str, query: str, field: str) -> None:
+def test_an_unreadable_parameter_is_named(client: FlaskClient, format: str, query: str, field: str) -> None:
     answer = client.get(f"{BASE}/requests.{format}?{query}")
     assert answer.status_code == 400
     assert f"{field}: " in answer.text
@@ -412,7 +412,9 @@ def test_a_cursor_of_another_list_is_400(city: City, client: FlaskClient, format
         ("updated-after", "updated_after"),
     ],
 )
-def test_a_misspelt_parameter_is_ignored_and_named(client: FlaskClient, format: str, sent: str, meant: str) -> None:
+def test_a_misspelt_parameter_is_ignored_with_a_warning(
+    client: FlaskClient, format: str, sent: str, meant: str
+) -> None:
     answer = client.get(f"{BASE}/requests.{format}?{sent}=1")
     assert answer.status_code == 200
     assert answer.headers.getlist("Warning") == [f'299 - "{sent} is ignored; did you mean {meant}?"']
@@ -420,7 +422,7 @@ def test_a_misspelt_parameter_is_ignored_and_named(client: FlaskClient, format: 
     assert "Warning" not in quiet.headers
 
 
-def test_a_misspelt_parameter_cannot_write_headers_of_its_own(client: FlaskClient) -> None:
+def test_a_misspelt_parameter_cannot_inject_headers(client: FlaskClient) -> None:
     answer = client.get(f"{BASE}/requests.json?start%0d%0aX-Evil:1_date=1&st%C3%A4rt_date=2&%22lng%22=3")
     assert "X-Evil" not in answer.headers
     assert all('"' not in text[7:-1] for text in answer.headers.getlist("Warning"))
@@ -435,7 +437,7 @@ ANSWERS = (Answer("SURFACE", ("brick",)), Answer("TAGS", ("a", "x,y")), Answer("
 
 @pytest.fixture
 def extended(platform: Platform) -> RequestRecord:
-    """A request with everything that extensions can show, and a phone number where it must not be shown."""
+    """A request with a value for everything in the extensions, and with a phone number that must not be shown."""
     return build.store(
         platform,
         service_request_id="E",
@@ -464,7 +466,7 @@ def extended(platform: Platform) -> RequestRecord:
         ("", []),
     ],
 )
-def test_extensions_come_as_asked_after_the_standards_fields(
+def test_the_chosen_extensions_follow_the_standards_fields(
     client: FlaskClient, extended: RequestRecord, format: str, asked: str, shown: list[str]
 ) -> None:
     for path in ("requests", "requests/E"):
@@ -475,7 +477,7 @@ def test_extensions_come_as_asked_after_the_standards_fields(
         assert names == [*standard, *shown]
 
 
-def test_extensions_show_what_is_public_and_nothing_else(client: FlaskClient, extended: RequestRecord) -> None:
+def test_extensions_show_only_public_data(client: FlaskClient, extended: RequestRecord) -> None:
     (item,) = client.get(f"{BASE}/requests/E.json?extensions=true").json
     assert item["extended_attributes"] == {
         "detailed_status": "assigned",

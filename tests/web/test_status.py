@@ -11,13 +11,13 @@ from open311.operations.platform import Platform
 from tests import build
 
 
-def test_it_is_alive(client: FlaskClient) -> None:
+def test_healthz_is_200(client: FlaskClient) -> None:
     answer = client.get("/healthz")
     assert (answer.status_code, answer.json) == (200, {"status": "ok"})
     assert answer.headers["Cache-Control"] == "no-store"
 
 
-def test_it_is_ready_and_says_what_was_looked_at(client: FlaskClient) -> None:
+def test_readyz_is_200_and_lists_its_checks(client: FlaskClient) -> None:
     answer = client.get("/readyz")
     assert answer.status_code == 200
     assert answer.headers["Cache-Control"] == "no-store"
@@ -26,7 +26,7 @@ def test_it_is_ready_and_says_what_was_looked_at(client: FlaskClient) -> None:
     assert all(check["ok"] for check in answer.json["checks"].values())
 
 
-def test_jobs_that_nobody_takes_are_told_but_calls_go_on(client: FlaskClient, platform: Platform) -> None:
+def test_readyz_reports_stuck_jobs_and_stays_200(client: FlaskClient, platform: Platform) -> None:
     build.submit(platform, service_code="trees")
     dispatch_all(platform)
     assert client.get("/readyz").json["checks"]["jobs"]["ok"]
@@ -38,7 +38,7 @@ def test_jobs_that_nobody_takes_are_told_but_calls_go_on(client: FlaskClient, pl
     assert "1 stuck" in answer.json["checks"]["jobs"]["detail"]
 
 
-def test_changes_that_nobody_dispatches_are_told_but_calls_go_on(client: FlaskClient, platform: Platform) -> None:
+def test_readyz_reports_undispatched_changes_and_stays_200(client: FlaskClient, platform: Platform) -> None:
     build.submit(platform)
     found = client.get("/readyz").json["checks"]["jobs"]
     assert found["ok"]
@@ -51,7 +51,9 @@ def test_changes_that_nobody_dispatches_are_told_but_calls_go_on(client: FlaskCl
     assert "the oldest for 66" in answer.json["checks"]["jobs"]["detail"]
 
 
-def test_a_broken_plugin_is_told_and_the_others_are_served(make_app: Callable[..., Flask], tmp_path: Path) -> None:
+def test_readyz_reports_a_broken_plugin_and_the_others_are_served(
+    make_app: Callable[..., Flask], tmp_path: Path
+) -> None:
     broken = tmp_path / "broken"
     broken.mkdir()
     (broken / "jurisdiction.toml").write_text('id = "x.example"')

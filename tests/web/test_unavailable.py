@@ -1,4 +1,4 @@
-"""A database that is not there: 503 in the URL's format where it is needed, and all else goes on."""
+"""Without a database, calls that need it get 503 in the format of the URL, and all other calls are answered."""
 
 from __future__ import annotations
 
@@ -64,13 +64,15 @@ def cut_connections(database: Database) -> None:
         "requests?q=x",
     ],
 )
-def test_what_needs_the_database_is_503_with_retry_after(client: FlaskClient, path: str, suffix: str) -> None:
+def test_a_call_that_needs_the_database_is_503_with_retry_after(
+    client: FlaskClient, path: str, suffix: str
+) -> None:
     path, question, query = path.partition("?")
     assert_unavailable(client.get(f"{BASE}/{path}{suffix}{question}{query}"), suffix)
 
 
 @every_suffix
-def test_a_post_with_a_key_is_503_and_without_one_403(client: FlaskClient, suffix: str) -> None:
+def test_a_post_is_503_with_a_key_and_403_without_one(client: FlaskClient, suffix: str) -> None:
     assert_unavailable(client.post(f"{BASE}/requests{suffix}", data=FORM | {"api_key": "any"}), suffix)
     assert client.post(f"{BASE}/requests{suffix}", data=FORM).status_code == 403
 
@@ -88,17 +90,19 @@ def test_a_post_with_a_key_is_503_and_without_one_403(client: FlaskClient, suffi
         ("requests?jurisdiction_id=nope", 404),
     ],
 )
-def test_what_needs_no_database_goes_on(client: FlaskClient, path: str, status: int, suffix: str) -> None:
+def test_a_call_that_needs_no_database_is_answered(
+    client: FlaskClient, path: str, status: int, suffix: str
+) -> None:
     path, question, query = path.partition("?")
     assert client.get(f"{BASE}/{path}{suffix}{question}{query}").status_code == status
 
 
-def test_the_pages_and_the_api_description_go_on(client: FlaskClient) -> None:
+def test_the_pages_and_openapi_need_no_database(client: FlaskClient) -> None:
     for path in ("/", "/docs", "/openapi.json", "/healthz"):
         assert client.get(path).status_code == 200
 
 
-def test_readiness_says_what_is_missing(client: FlaskClient) -> None:
+def test_readyz_names_the_missing_database(client: FlaskClient) -> None:
     answer = client.get("/readyz")
     assert answer.status_code == 503
     assert answer.json["status"] == "not ready"
@@ -106,7 +110,7 @@ def test_readiness_says_what_is_missing(client: FlaskClient) -> None:
     assert answer.json["checks"]["plugins"]["ok"]
 
 
-def test_a_database_without_tables_is_not_there_yet_either(
+def test_a_database_without_tables_counts_as_unavailable(
     make_app: MakeApp, make_database: Callable[[str], str]
 ) -> None:
     url = make_database("empty")
@@ -120,7 +124,7 @@ def test_a_database_without_tables_is_not_there_yet_either(
     database.close()
 
 
-def test_a_server_that_lost_its_connections_serves_on(make_app: MakeApp) -> None:
+def test_a_server_reconnects_after_it_lost_its_connections(make_app: MakeApp) -> None:
     app = make_app()
     platform = platform_of(app)
     _, key = add_key(platform, label="tests", now=build.NOON)
@@ -172,7 +176,7 @@ def test_a_read_only_database_is_503_for_writes_until_it_takes_them_again(
     admin.close()
 
 
-def test_a_server_without_any_city_says_so_everywhere(make_app: MakeApp) -> None:
+def test_a_server_without_any_city_is_503_on_every_url(make_app: MakeApp) -> None:
     client = make_app(jurisdictions=("no-such-city",)).test_client()
     assert client.get("/").status_code == 200
     assert client.get("/readyz").status_code == 503

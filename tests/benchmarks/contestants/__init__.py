@@ -1,8 +1,8 @@
-"""The servers that are measured: how each is started, and what it can be asked.
+"""The measured servers: how to start each, and its workloads.
 
-All read the same requests in the same PostgreSQL and have two processes. Those that go row by row read
-`rival.request`, a plain table with the indexes such an application would have, so that nothing of theirs weighs on
-our tables; see data.py. Each is as good as its kind gets, and leaves out what would not change the figure.
+All read the same requests in the same PostgreSQL and have two processes. Servers that read row by row use
+`rival.request`, a plain table with the indexes that such an application has, so they add no load to our tables; see
+data.py. Each server is as fast as its kind can be, and omits features that do not change the figure.
 """
 
 from __future__ import annotations
@@ -40,11 +40,11 @@ Output = IO[bytes] | int
 class Contestant:
     """A kind of server.
 
-    command  its words, with {python} and {port} where those go
-    needs    modules without which it is left out
-    targets  its own addresses by workload, with {number} for a request's; empty: the standard's
-    asked    workloads that it can answer beside those that name it
-    folder   where it is started
+    command  the command line, with placeholders {python} and {port}
+    needs    required modules; without them the server is left out
+    targets  its own URLs by workload, with {number} for the number of a request; empty for the standard's URLs
+    asked    workloads that it can answer, in addition to those that name it
+    folder   its working directory
     """
 
     name: str
@@ -59,13 +59,13 @@ class Contestant:
 
     @property
     def is_here(self) -> bool:
-        """Whether everything it needs is installed."""
+        """Whether all required modules are installed."""
         return all(importlib.util.find_spec(name) for name in self.needs)
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A contestant that runs."""
+    """A running contestant."""
 
     contestant: Contestant
     port: int
@@ -87,7 +87,7 @@ OURS = Contestant(
     name="ours",
     title="open311 (stored renditions, granian)",
     command=("{python}", "-m", "open311", "serve", "--port", "{port}", "--workers", str(WORKERS)),
-    # As shipped, log lines and rate counting included; only the rate itself is out of the way.
+    # As shipped, with log lines and rate counting; only the limit itself is raised.
     environment={"OPEN311_POST_RATE": "100000000 per minute"},
 )
 NAIVE = Contestant(
@@ -119,14 +119,14 @@ ALL = (OURS, NAIVE, FASTAPI, RAW, BARE)
 
 
 def checkout(folder: Path, asked: Sequence[str]) -> Contestant:
-    """Our server as another checkout of this repository has it, run by its .venv, or else by ours."""
+    """Our server from another checkout of this repository, run by its .venv if it has one, else by ours."""
     python = folder / ".venv" / "bin" / "python"
     words = (str(python), *OURS.command[1:]) if python.exists() else OURS.command
     return replace(OURS, name="other", title=commit(folder), command=words, asked=tuple(asked), folder=folder)
 
 
 def commit(folder: Path) -> str:
-    """The commit that is checked out there, and whether it was changed."""
+    """The commit of a checkout, and whether it has changes."""
     done = subprocess.run(
         ["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=False, cwd=folder
     )
@@ -135,7 +135,7 @@ def commit(folder: Path) -> str:
 
 @contextmanager
 def running(contestant: Contestant, environment: Mapping[str, str], log: Path) -> Iterator[Server]:
-    """Start a contestant, wait for its first answer, stop it at the end of the block, whatever the end."""
+    """Start a contestant and wait for its first answer; always stop it at the end of the block."""
     port = _free_port()
     words = [word.format(python=sys.executable, port=port) for word in contestant.command]
     everything = environment | _resolved(contestant.environment, environment)
@@ -157,9 +157,9 @@ def started(
     longest_s: float | None = None,
     folder: Path = ROOT,
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """A process and all that it starts, stopped at the end of the block, whatever the end.
+    """Start a process; always stop it and its child processes at the end of the block.
 
-    longest_s  when it is killed even if the block still waits for it; None for never
+    longest_s  seconds after which it is killed even if the block still waits for it; None for never
     """
     kept = {name: value for name, value in os.environ.items() if name != NO_BYTECODE}
     process = subprocess.Popen(
@@ -169,7 +169,7 @@ def started(
         stdin=subprocess.DEVNULL,
         stdout=stdout,
         stderr=stderr,
-        start_new_session=True,  # Ctrl-C comes to us alone; we stop it in order
+        start_new_session=True,  # Ctrl-C goes only to us; we stop the process properly
         preexec_fn=_end_with_parent(),
     )
     watchdog = threading.Timer(longest_s, process.kill) if longest_s else None
@@ -184,7 +184,7 @@ def started(
 
 
 def wait_for_answer(contestant: Contestant, port: int, ended: Callable[[], int | None], log: Path) -> None:
-    """Ask until the probe is answered with 200."""
+    """Repeat the probe until its answer is 200."""
     request = call("GET", contestant.probe)
     give_up_at = time.monotonic() + START_S
     while time.monotonic() < give_up_at:
@@ -193,12 +193,12 @@ def wait_for_answer(contestant: Contestant, port: int, ended: Callable[[], int |
                 return
         if ended() is not None:
             break
-        time.sleep(0.005)  # a port that begins to listen tells nobody
+        time.sleep(0.005)  # there is no event when a port begins to listen
     raise Refused(f"{contestant.name} does not answer {contestant.probe}; see {log}")
 
 
 def _resolved(own: Mapping[str, str], given: Mapping[str, str]) -> dict[str, str]:
-    """A contestant's own variables; `$NAME` stands for one that all are given."""
+    """The environment variables of a contestant; `$NAME` refers to a variable that all contestants get."""
     return {name: given[value[1:]] if value.startswith("$") else value for name, value in own.items()}
 
 
@@ -209,17 +209,17 @@ def _free_port() -> int:
 
 
 def _end_with_parent() -> Callable[[], None]:
-    """Has the kernel end the child when we are killed in a way that leaves no time to do it."""
+    """Let the kernel end the child if this process is killed and cannot stop it."""
     prctl = ctypes.CDLL(None).prctl
     return lambda: prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
-    """The process and, should that not be enough, the group that it leads."""
+    """Stop the process; if it does not end, kill its process group."""
     with suppress(ProcessLookupError):
         process.terminate()
     with suppress(subprocess.TimeoutExpired):
         process.wait(STOP_S)
     with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)  # its own session: nobody else is in it
+        os.killpg(process.pid, signal.SIGKILL)  # its own session, so the group contains no other process
     process.wait()

@@ -1,7 +1,7 @@
-"""Our server without one of the things that make it fast, so that each can be measured with and without.
+"""Our server without one of its optimisations, so that each can be measured.
 
-`python -m tests.benchmarks.contestants.altered NAME serve …` is `open311 serve …` after one of `CHANGES`, which put
-in what would be there if the thing were deleted. The numbers are those of spec/decisions/.
+`python -m tests.benchmarks.contestants.altered NAME serve …` is `open311 serve …` after one of `CHANGES`. Each
+change restores the code that is there without the optimisation. The numbers are those of spec/decisions/.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ NO_LIMIT = 2**31 - 1
 
 
 def quick_lane() -> None:
-    """Flask serves every call."""
+    """Flask serves every call, without the quick lane."""
     _replace("open311.app", "QuickLane", lambda application, endpoints: application)
 
 
 def forked_application() -> None:
-    """Each web process makes its own application."""
+    """Each web process makes its own application instead of inheriting it."""
     web_processes = import_module("open311.cli.web_processes")
 
     def maker(settings: Any, server: Any) -> Callable[[], Any]:
@@ -34,12 +34,12 @@ def forked_application() -> None:
 
 
 def caps() -> None:
-    """Prepared pages have a literal limit that says nothing."""
+    """Prepared pages get a literal limit that is too high to help the planner."""
     _replace("open311.storage.hot.kinds", "_CAPS", (NO_LIMIT,))
 
 
 def one_statement() -> None:
-    """A POST runs the statements that imports and updates run, in one transaction of SQLAlchemy."""
+    """A POST runs the statements of imports and updates, in one SQLAlchemy transaction."""
     from sqlalchemy import insert
 
     from open311.storage import history, publications, requests
@@ -78,7 +78,7 @@ CHANGES = {change.__name__: change for change in (quick_lane, forked_application
 def _altered(
     name: str, title: str, *, asked: tuple[str, ...] = (), without: str = "", **settings: str
 ) -> Contestant:
-    """Ours without one thing, the name of one of `CHANGES`, or with other settings."""
+    """Our server without one optimisation, named in `CHANGES`, or with other settings."""
     python, _, _, *words = OURS.command
     program = (f"{__package__}.altered", without) if without else ("open311",)
     return Contestant(
@@ -127,7 +127,7 @@ ALTERED = (
 
 
 def main() -> None:
-    """Change what is named, then be `open311`."""
+    """Make the named change, then run `open311`."""
     from open311.cli import main as open311
 
     name, *words = sys.argv[1:]

@@ -1,4 +1,4 @@
-"""FastAPI as fast as it gets row by row: asyncpg, types the driver reads natively, orjson."""
+"""The fastest FastAPI that reads row by row: asyncpg, types that the driver reads natively, orjson."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         min_size=4,
         max_size=4,
         server_settings=SESSION,
-        reset=lambda connection: _nothing(),  # nothing here leaves a trace in a session
+        reset=lambda connection: _nothing(),  # no statement here changes session state
     )
     yield
     await app.state.pool.close()
 
 
 async def _nothing() -> None:
-    """asyncpg would send RESET ALL after each use."""
+    """By default, asyncpg sends RESET ALL after each use."""
 
 
 application = FastAPI(lifespan=lifespan)
@@ -133,7 +133,7 @@ async def create_request(request: Request) -> Response:
 
 
 async def fetch(statement: str, *values: Any) -> list[asyncpg.RequestRecord]:
-    async with application.state.pool.acquire() as connection:  # asyncpg keeps it prepared
+    async with application.state.pool.acquire() as connection:  # asyncpg prepares the statement and caches it
         return await connection.fetch(statement, *values)
 
 

@@ -1,4 +1,4 @@
-"""The obvious Flask stack: flask-smorest, SQLAlchemy's ORM, marshmallow both ways."""
+"""The usual Flask stack: flask-smorest, SQLAlchemy's ORM, and marshmallow to load and dump."""
 
 from __future__ import annotations
 

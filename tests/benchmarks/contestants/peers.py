@@ -1,6 +1,6 @@
-"""General servers of PostGIS tables, measured where they happen to be installed: tipg, pygeoapi.
+"""General servers of PostGIS tables, measured if they are installed: tipg, pygeoapi.
 
-They answer OGC API Features over the same rows, so their bodies are others, and of about the same content.
+They serve OGC API Features from the same rows. Their bodies differ from ours and have about the same content.
 """
 
 from __future__ import annotations
@@ -63,11 +63,11 @@ PYGEOAPI = Contestant(
 
 
 def environment(folder: Path, dsn: dict[str, str]) -> dict[str, str]:
-    """What the peers want to know of the database; pygeoapi reads it from a file."""
+    """The peers' settings for the database; pygeoapi reads them from a file."""
     config, openapi = folder / "pygeoapi.json", folder / "pygeoapi-openapi.json"
     config.write_bytes(orjson.dumps(_pygeoapi(dsn)))
     openapi.write_bytes(orjson.dumps({"openapi": "3.0.2", "info": {"title": "", "version": "1"}, "paths": {}}))
-    host = quote(dsn["host"], safe="")  # a folder: the socket's
+    host = quote(dsn["host"], safe="")  # the folder of the socket
     return {
         "TIPG_URL": f"postgresql://{dsn['user']}@{host}:{dsn['port']}/{dsn['dbname']}",
         "PYGEOAPI_CONFIG": str(config),
@@ -76,7 +76,7 @@ def environment(folder: Path, dsn: dict[str, str]) -> dict[str, str]:
 
 
 def _pygeoapi(dsn: dict[str, str]) -> dict[str, Any]:
-    """The least configuration that pygeoapi starts with: JSON is YAML."""
+    """The minimal configuration of pygeoapi, written as JSON, which is valid YAML."""
     provider = {
         "type": "feature",
         "name": "PostgreSQL",

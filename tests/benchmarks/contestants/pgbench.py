@@ -1,4 +1,4 @@
-"""The same SQL without a server around it: pgbench, on one page, one row, one POST."""
+"""The same SQL without a server, run by pgbench: one page, one row, one POST."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _RATE = re.compile(r"tps = ([\d.]+) \(without initial")
 
 @dataclass(slots=True)
 class Script:
-    """A script that pgbench runs over and over, prepared, with as many clients as the servers get."""
+    """A script that pgbench runs repeatedly with prepared statements and as many clients as the servers get."""
 
     data: Data
     file: Path
@@ -40,7 +40,7 @@ class Script:
     _runs: int = 0
 
     def run(self, count: int) -> tuple[Outcome, float]:
-        """Run it so many times, rounded to whole turns of all clients."""
+        """Run it so many times, rounded to a multiple of the number of clients."""
         turns = max(1, count // CLIENTS)
         self._runs += 1
         dsn = self.data.where
@@ -58,9 +58,9 @@ class Script:
 
 
 def scripts(data: Data, folder: Path, posted_id: str) -> dict[str, Script]:
-    """Scripts by workload; none where pgbench is not installed.
+    """Scripts by workload; none if pgbench is not installed.
 
-    posted_id  a request that came by POST: the script writes all that was written for it, with other numbers
+    posted_id  a request that was posted; the script writes the same rows again with other numbers
     """
     if shutil.which(NAME) is None:
         return {}
@@ -79,7 +79,7 @@ def scripts(data: Data, folder: Path, posted_id: str) -> dict[str, Script]:
 
 
 def _post(data: Data, posted_id: str) -> str:
-    """One durable transaction that writes again, row by row, what one POST wrote."""
+    """One durable transaction that writes the rows of one POST again, row by row."""
     lines = ["\\set serial :serial + 1", "\\set n 100000000 * :run + 10000000 * :client_id + :serial", "BEGIN;"]
     with data.asking() as cursor:
         cursor.execute(
@@ -101,7 +101,7 @@ def _post(data: Data, posted_id: str) -> str:
 
 
 def _columns(cursor: Any, table: str) -> list[str]:
-    """The columns that a statement of ours fills."""
+    """The columns that one of our statements fills."""
     cursor.execute(
         "SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped"
         " AND attidentity = '' AND attname <> 'written_by' ORDER BY attnum",
@@ -111,7 +111,7 @@ def _columns(cursor: Any, table: str) -> list[str]:
 
 
 def _literal(text: str | None) -> str:
-    """A literal without colons: pgbench takes :word for a variable, inside quotes too."""
+    """A literal without colons, because pgbench reads :word as a variable, also inside quotes."""
     if text is None:
         return "NULL"
     return "E'" + text.replace("\\", "\\\\").replace("'", "''").replace(":", "\\x3a") + "'"

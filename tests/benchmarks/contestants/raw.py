@@ -1,4 +1,4 @@
-"""The limit: plain WSGI, a statement prepared by libpq, the same renditions joined. No checks, no errors."""
+"""The lower limit: plain WSGI, statements prepared by libpq, the same renditions joined; no checks, no errors."""
 
 from __future__ import annotations
 
