@@ -19,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from itertools import cycle
@@ -60,7 +60,7 @@ SHARED = "KILLING_SHARED"
 
 def main() -> int:
     """Do the part that the first word names; the whole of it, without one."""
-    parts = {"write": _write, "dispatch": _dispatch, "work": _work}
+    parts: dict[str, Callable[..., None]] = {"write": _write, "dispatch": _dispatch, "work": _work}
     if sys.argv[1:2] and sys.argv[1] in parts:
         parts[sys.argv[1]](*sys.argv[2:])
         return 0

@@ -40,7 +40,7 @@ def test_a_long_answer_is_not_read_to_its_end() -> None:
 
 def test_it_says_who_asks_and_accepts_anything() -> None:
     client = Client(Manners(rate_per_s=0), session_to(StubServer()))
-    assert client.session.headers["User-Agent"].startswith("open311-conformance/")
+    assert str(client.session.headers["User-Agent"]).startswith("open311-conformance/")
     assert "Accept" not in client.session.headers
 
 

@@ -66,7 +66,7 @@ def test_no_other_status_of_success_is_offered(status: int) -> None:
         replace(Settings(), created_status=status).check()
 
 
-SPANS = {
+SPANS: dict[str, dict[str, int | list[str]]] = {
     "refuse": {"both": 400, "start": ["120"], "end": ["300", "250"]},
     "clamp": {"both": ["300", "250"], "start": ["120"], "end": ["300", "250"]},
     "allow": {"both": ["300", "250", "120", "20"], "start": ["120", "20"], "end": ["400", "300", "250"]},
