@@ -12,7 +12,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from psycopg2.errors import FeatureNotSupported, InsufficientPrivilege, LockNotAvailable, UndefinedFile
+from psycopg2.errors import (
+    FeatureNotSupported,
+    InsufficientPrivilege,
+    InvalidSchemaName,
+    LockNotAvailable,
+    UndefinedFile,
+)
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
@@ -57,7 +63,7 @@ def migrate(connection: Connection, revision: str = "head", *, lock_timeout_s: f
         cause = error.orig if isinstance(error, DBAPIError) else error
         if isinstance(cause, LockNotAvailable):
             raise Unavailable(_held_for_long(lock_timeout_s)) from error
-        if isinstance(cause, (InsufficientPrivilege, FeatureNotSupported, UndefinedFile)):
+        if isinstance(cause, (InsufficientPrivilege, InvalidSchemaName, FeatureNotSupported, UndefinedFile)):
             raise Misconfigured(f"the schema cannot be made: {cause.diag.message_primary}. {RIGHTS}") from error
         raise
 
