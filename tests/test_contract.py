@@ -318,7 +318,7 @@ def test_locks_hold_releases_with_hashes_and_no_address() -> None:
 
 
 def test_the_benchmark_can_be_imported() -> None:
-    import_module("tests.benchmarks.__main__")  # tests run none of it, and mypy does not read it
+    import_module("tests.benchmarks.__main__")  # tests run none of it
 
 
 def test_migrations_are_numbered_on() -> None:
