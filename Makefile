@@ -4,7 +4,7 @@
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help run test check openapi keys bench lock clean force
+.PHONY: help run test coverage check openapi keys bench lock clean force
 
 PYTHONS := python3.13 python3.12 python3.11 python3
 BIN := .venv/bin
@@ -20,11 +20,15 @@ run: .venv/run.stamp ## start the server, with a private database unless DATABAS
 test: .venv/dev.stamp ## run the tests; TESTS=tests/storage runs some of them, ARGS="-k name -x" has pytest's options
 	@$(BIN)/python -m pytest -n 2 $(ARGS) $(TESTS)
 
-check: .venv/dev.stamp ## lint, formatting, types, import contracts
+coverage: .venv/dev.stamp ## run the tests and count the lines and branches they reach; fails below the floor in pyproject.toml
+	@$(BIN)/python -m pytest -n 2 $(ARGS) --cov
+
+check: .venv/dev.stamp ## lint, formatting, types, import contracts, the CI's workflow
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
 
 openapi: .venv/run.stamp ## write spec/openapi.json again
 	@$(BIN)/open311 openapi --write
@@ -74,7 +78,7 @@ clean: ## remove .venv, caches and var/ with the embedded database and all its d
 	        esac; \
 	    fi; \
 	done
-	@rm -rf .venv var build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage
+	@rm -rf .venv var build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage*
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The environment. The file `place` has the folder where .venv was made: in a moved or copied clone, .venv would still

@@ -144,7 +144,8 @@ def submit(platform: Platform, *, key: Principal | None = None, now: datetime = 
 
 def api_key(platform: Platform, **changes: Any) -> Principal:
     """A new key, by default for all jurisdictions."""
-    _, secret = add_key(platform, **{"label": "tests", "now": NOON} | changes)
+    wanted: dict[str, Any] = {"label": "tests", "now": NOON} | changes
+    _, secret = add_key(platform, **wanted)
     return require_key(platform, secret)
 
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import quote
 
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from spec.bodies import deviations, same_data
+from spec.shapes import Kind
 
-_KINDS = [
+_KINDS: list[tuple[str, Kind]] = [
     (r"/open311/(v2/)?discovery", "discovery"),
     (r"/open311/v2/services", "services"),
     (r"/open311/v2/services/.+", "service_definition"),
@@ -22,7 +23,7 @@ _KINDS = [
 _SUFFIX = re.compile(r"\.(json|xml)$", re.IGNORECASE)
 
 
-def kind_of(path: str, method: str, status: int) -> str:
+def kind_of(path: str, method: str, status: int) -> Kind | Literal[""]:
     """The kind of the body at a path; "" if the standard does not define it."""
     if not path.startswith("/open311/") or re.match(r"/open311/v2/dumps[./]", path):
         return ""
@@ -52,11 +53,12 @@ class CheckedClient(FlaskClient):
         if request.method == "GET" and response.status_code == 200:
             # Not request.url, which decodes an encoded percent sign.
             url = f"{quote(request.path)}?{request.query_string.decode('latin-1')}".rstrip("?")
-            same = {name: kwargs[name] for name in ("headers", "base_url", "environ_overrides") if name in kwargs}
+            passed_on = ("headers", "base_url", "environ_overrides")
+            same: dict[str, Any] = {name: kwargs[name] for name in passed_on if name in kwargs}
             self._compare(url, response, kind, same)
         return response
 
-    def _compare(self, url: str, response: TestResponse, kind: str, same: dict[str, Any]) -> None:
+    def _compare(self, url: str, response: TestResponse, kind: Kind, same: dict[str, Any]) -> None:
         """Call the same URL in the other format, with the same headers; the data must be equal."""
         match = re.fullmatch(r"(?P<path>[^?]*)\.(?P<suffix>json|xml)(?P<query>\?.*)?", url, re.IGNORECASE)
         if match is None:

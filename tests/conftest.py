@@ -64,7 +64,7 @@ def only_loopback() -> Iterator[None]:
             raise AssertionError(f"a test wanted to connect to {address}")
         connect(self, address)
 
-    socket.socket.connect = guarded  # type: ignore[method-assign]
+    socket.socket.connect = guarded  # type: ignore[assignment,method-assign]
     yield
     socket.socket.connect = connect  # type: ignore[method-assign]
 

@@ -136,10 +136,16 @@ def test_every_url_is_in_openapi(app: Flask) -> None:
             assert paths[path][method.lower()].get("summary"), f"{method} {path} has no summary"
 
 
+def declared_of(app: Flask, endpoint: str) -> Endpoint:
+    """What the view of a rule has declared."""
+    found = getattr(app.view_functions[endpoint], "endpoint", None)
+    assert isinstance(found, Endpoint), f"{endpoint}: declare the view with web.endpoints.endpoint"
+    return found
+
+
 def test_every_url_declares_its_parameters_and_access(app: Flask) -> None:
     for rule in app.url_map.iter_rules():
-        declared = getattr(app.view_functions[rule.endpoint], "endpoint", None)
-        assert isinstance(declared, Endpoint), f"{rule.rule}: declare the view with web.endpoints.endpoint"
+        declared = declared_of(app, rule.endpoint)
         assert declared.surface in SURFACES, f"{rule.rule}: its surface is not in web/surfaces.py's table"
         assert isinstance(declared.access, Access), f"{rule.rule}: name its access rule, see web/access.py"
         assert issubclass(declared.reads, Arguments), f"{rule.rule}: say what it reads, NoArguments for nothing"
@@ -149,20 +155,20 @@ def test_every_url_declares_its_parameters_and_access(app: Flask) -> None:
 
 def test_surface_of_a_path_is_the_surface_of_its_endpoint(app: Flask) -> None:
     for rule in app.url_map.iter_rules():
-        surface = app.view_functions[rule.endpoint].endpoint.surface  # type: ignore[attr-defined]
+        surface = declared_of(app, rule.endpoint).surface
         assert surface_of(rule.rule) is surface, f"{rule.rule}: web/surfaces.py takes it for another surface"
 
 
 def test_every_writing_endpoint_needs_a_key(app: Flask) -> None:
     for rule in app.url_map.iter_rules():
-        declared: Endpoint = app.view_functions[rule.endpoint].endpoint  # type: ignore[attr-defined]
+        declared = declared_of(app, rule.endpoint)
         is_open = declared.access is ANYBODY
         assert declared.method in ("GET", "HEAD") or not is_open, f"{rule.rule}: anybody may {declared.method}"
 
 
 def test_every_parameter_has_a_description(app: Flask) -> None:
     for rule in app.url_map.iter_rules():
-        declared: Endpoint = app.view_functions[rule.endpoint].endpoint  # type: ignore[attr-defined]
+        declared = declared_of(app, rule.endpoint)
         for name, parameter in declared.reads().parameters.items():
             assert parameter.metadata.get("description"), f"{declared.reads.__name__}.{name} has no description"
 
@@ -314,7 +320,7 @@ def test_locks_contain_releases_with_hashes_and_no_index() -> None:
 
 
 def test_the_benchmark_can_be_imported() -> None:
-    import_module("tests.benchmarks.__main__")  # no test runs the benchmark, and mypy does not check it
+    import_module("tests.benchmarks.__main__")  # tests run none of it
 
 
 def test_migrations_are_numbered_without_gaps() -> None:

@@ -5,16 +5,17 @@ from __future__ import annotations
 import selectors
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import TypeVar
 
 from open311.operations.platform import Platform
 from open311.storage.hot.changes import find_state
 
+Found = TypeVar("Found")
 DEADLINE_S = 60.0
 PAUSE_S = 0.05
 
 
-def until(probe: Callable[[], Any], what: str) -> Any:
+def until(probe: Callable[[], Found], what: str) -> Found:
     """Call the probe until it returns a true value, and return that; fails after a generous deadline."""
     deadline = time.monotonic() + DEADLINE_S
     while time.monotonic() < deadline:

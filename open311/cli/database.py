@@ -22,17 +22,27 @@ def db() -> None:
 @click.option(
     "--to", "revision", default="head", help="The revision to migrate to, such as 0001, instead of the newest."
 )
-def migrate(revision: str) -> None:
+@click.option(
+    "--wait",
+    "wait_s",
+    type=click.FloatRange(min=0, min_open=True),
+    default=migrations.LOCK_TIMEOUT_S,
+    show_default=True,
+    help="Seconds to wait for a lock before giving up. The server's calls may wait behind it.",
+)
+def migrate(revision: str, wait_s: float) -> None:
     """Bring the schema to the revision that this release needs.
 
     The database needs the extensions postgis and btree_gist. If the role in DATABASE_URL may not create
     extensions, an administrator runs first: CREATE EXTENSION postgis; CREATE EXTENSION btree_gist;
+
+    All migrations happen, or none: where one has to wait for a lock for too long, the schema stays as it was.
     """
     with running_database(read_settings()) as (settings, _):
         platform = open_platform(replace(settings, statement_timeout_ms=0))
         with platform.database.transaction() as connection:
             before = migrations.current(connection)
-            migrations.migrate(connection, revision)
+            migrations.migrate(connection, revision, lock_timeout_s=wait_s)
             after = migrations.current(connection)
         platform.close()
     say(f"The schema was at {before or 'nothing'}, now it is at {after or 'nothing'}.")

@@ -13,9 +13,9 @@ from werkzeug.datastructures import Accept
 from werkzeug.http import parse_accept_header
 
 if sys.version_info >= (3, 14):
-    from compression import zstd
+    from compression import zstd as zstd
 else:
-    from backports import zstd
+    from backports import zstd as zstd
 
 _LEVEL = 1
 _GZIP_BITS = 31

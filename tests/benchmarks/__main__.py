@@ -8,7 +8,7 @@ import re
 import signal
 import sys
 import tempfile
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from os import getloadavg
@@ -345,7 +345,7 @@ class _Bench:
                 (self.bodies / name).write_bytes(answer.body)
 
     @contextmanager
-    def _bar(self, title: str, total: int) -> Iterator[object]:
+    def _bar(self, title: str, total: int) -> Iterator[Callable[[], None]]:
         task = self.progress.add_task(title, total=total)
         if self.progress.disable:
             console.print(f"{title} …")

@@ -94,7 +94,8 @@ class Street:
 @cache
 def streets(jurisdiction: Jurisdiction) -> tuple[Street, ...]:
     """Streets of 200 m to 3 km inside the boundary, denser near the boroughs' centres; the same in every run."""
-    random, found = Random("streets"), []
+    random = Random("streets")
+    found: list[Street] = []
     while len(found) < STREETS:
         centre = random.randrange(len(CENTRES))
         long, lat = CENTRES[centre]

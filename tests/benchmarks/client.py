@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import partial
 from itertools import count, cycle, islice
 from statistics import median
 from typing import Any
@@ -66,7 +67,8 @@ class ByCursor(HotConnections):
 
     def rows(self, statement: Statement, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         """The result, row by row."""
-        return self._run(statement, values).fetchall()
+        rows: list[tuple[Any, ...]] = self._run(statement, values).fetchall()
+        return rows
 
     write = rows
 
@@ -165,7 +167,7 @@ def _statements(data: Data, database: Database, theirs: HotConnections, rounds: 
         ("a key", lambda hot: find_key(hot, secret), 1_500),
     ]
     for title, call, calls in cases:
-        yield _Case(title, lambda call=call: call(database.hot), lambda call=call: call(theirs), calls)
+        yield _Case(title, partial(call, database.hot), partial(call, theirs), calls)
     # Made before the measurement, enough for warming up too. Both ways take values from the same iterator.
     made = iter(list(islice(_news(data, database), 2 * POSTS * (rounds + 1))))
     yield _Case(
@@ -223,8 +225,8 @@ def _copies(data: Data, database: Database, stack: ExitStack) -> Iterator[_Case]
         theirs.execute(str(CreateTable(stage).compile(database.engine)))
         yield _Case(
             f"COPY of {len(rows):,} rows into {stage.name}, each",
-            lambda stage=stage, rows=rows: _copy_rows(connection, stage, rows),
-            lambda stage=stage, rows=rows: _write_rows(theirs, database, stage, rows),
+            partial(_copy_rows, connection, stage, rows),
+            partial(_write_rows, theirs, database, stage, rows),
             10,
             per=len(rows),
         )

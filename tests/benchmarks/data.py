@@ -21,7 +21,7 @@ from typing import Any
 
 import psycopg2
 from rich.progress import Progress, track
-from sqlalchemy.dialects import postgresql
+from sqlalchemy.engine import make_url
 from sqlalchemy.schema import CreateIndex, CreateTable, DDLElement
 
 from open311.domain.events import Imported
@@ -172,7 +172,7 @@ def run_open311(
     words: list[str], url: str, *, environment: Mapping[str, str] = MappingProxyType({}), **more: Any
 ) -> subprocess.CompletedProcess[str]:
     """Run our command line as an operator does."""
-    environment = os.environ | {"DATABASE_URL": url, "OPEN311_LOG_LEVEL": "warning"} | environment
+    environment = {**os.environ, "DATABASE_URL": url, "OPEN311_LOG_LEVEL": "warning", **environment}
     command = open311(*words)
     done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=False, **more)
     if done.returncode:
@@ -190,7 +190,8 @@ def _seal(rows: int) -> str:
     made: list[DDLElement] = [CreateTable(table) for table in TABLES]
     made += [CreateIndex(index) for table in TABLES for index in table.indexes]
     # In PostgreSQL's dialect: the default one omits INCLUDE and WHERE of an index.
-    texts = sorted(str(element.compile(dialect=postgresql.dialect())) for element in made)
+    dialect = make_url("postgresql+psycopg2://").get_dialect()()
+    texts = sorted(str(element.compile(dialect=dialect)) for element in made)
     parts = (RECIPE, rows, head(), RENDERER_VERSION, digest_of(city()), *texts)
     return hashlib.sha256(repr(parts).encode()).hexdigest()
 
@@ -204,7 +205,8 @@ def _find(cluster: Cluster, name: str, seal: str) -> datetime | None:
             return None
         cursor.execute("SELECT seal, newest FROM rival.seal")
         found, newest = cursor.fetchone()
-        return newest.astimezone(UTC) if found == seal else None
+        instant: datetime = newest.astimezone(UTC)
+        return instant if found == seal else None
 
 
 def _fill(data: Data) -> None:

@@ -62,9 +62,11 @@ FILTERS: dict[str, Parameters] = {
     "bbox 10 km": {"bbox": _box(10_000)},
     "area": {"area": "Nowhere"},  # New York has no areas; the search for an unknown one must not scan all rows
 }
-SAME = ("90 days", "30 days"), ("service", "rare service", "three services"), ("open", "closed")
-SAME += ("updated after", "updated after, long ago", "updated before"), ("radius", "radius 3 km")
-SAME += ("bbox", "bbox 10 km"), ("words", "two words", "rare word"), ("photo", "no photo")
+SAME: tuple[tuple[str, ...], ...] = (
+    *(("90 days", "30 days"), ("service", "rare service", "three services"), ("open", "closed")),
+    *(("updated after", "updated after, long ago", "updated before"), ("radius", "radius 3 km")),
+    *(("bbox", "bbox 10 km"), ("words", "two words", "rare word"), ("photo", "no photo")),
+)
 ORDERS = ("requested", "-updated", "updated")
 FEEDS = ("geojson", "csv", "atom", "ndjson")
 NEARBY: Parameters = {"service_code": COMMON, **CIRCLE}

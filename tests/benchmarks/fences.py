@@ -164,7 +164,7 @@ def _writers(database: Database) -> tuple[Callable[[Connection], object], Callab
     statement = text("INSERT INTO own_job (task, arguments) VALUES (:task, :arguments)")
     values = {"task": Task.RESOLVE.value, "arguments": orjson.dumps(JOB).decode()}
     return (
-        lambda connection: queue.defer(connection, Task.RESOLVE, **JOB),
+        lambda connection: queue.defer(connection, Task.RESOLVE, at=None, **JOB),
         lambda connection: connection.execute(statement, values),
     )
 

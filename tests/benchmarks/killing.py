@@ -19,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from itertools import cycle
@@ -60,7 +60,7 @@ SHARED = "KILLING_SHARED"
 
 def main() -> int:
     """Run the part named by the first argument; without an argument, run everything."""
-    parts = {"write": _write, "dispatch": _dispatch, "work": _work}
+    parts: dict[str, Callable[..., None]] = {"write": _write, "dispatch": _dispatch, "work": _work}
     if sys.argv[1:2] and sys.argv[1] in parts:
         parts[sys.argv[1]](*sys.argv[2:])
         return 0
@@ -140,7 +140,7 @@ def _kill(
                 if not until and handed() > before:  # the part that was killed last has restarted
                     until = time.monotonic() + random.uniform(*LIFE_S)
                 for other, part in parts.items():
-                    if part.poll() is not None:  # it was killed, or ended because its database was killed
+                    if part.poll() is not None:  # it was killed, or ended because its database was killed killed
                         parts[other] = stack.enter_context(_started(environment, other))
             if all(one.poll() is not None for one in running):
                 break

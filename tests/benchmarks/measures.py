@@ -78,7 +78,9 @@ Results = dict[str, dict[str, Figures]]
 class Runner(Protocol):
     """An object that can be measured with a workload."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What it is called in the report."""
 
     def run(self, count: int) -> tuple[Outcome, float]:
         """Run it so many times; returns the outcome and its CPU seconds."""
@@ -203,7 +205,8 @@ def measure_memory(field: Field, server: Server, count: int) -> Memory:
     for _ in range(2):
         drive(server.port, requests, count=count // 2, connections=CONNECTIONS)
         seen.append(pss_kb([server.pid]))
-    return Memory(*(pss / 1024 for pss, _ in seen), seen[-1][1] / 1024, count)
+    fresh, half_way, after = (pss / 1024 for pss, _ in seen)
+    return Memory(fresh, half_way, after, seen[-1][1] / 1024, count)
 
 
 def measure_start(contestant: Contestant, environment: dict[str, str], log: Path, times: int) -> list[float]:

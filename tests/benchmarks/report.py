@@ -51,8 +51,10 @@ LIBRARIES = (
     "psycopg2-binary",
     "psycopg",
     "orjson",
+    "fastapi",
+    "uvicorn",
+    "asyncpg",
 )
-LIBRARIES += ("fastapi", "uvicorn", "asyncpg")
 
 
 @dataclass(slots=True)

@@ -85,7 +85,7 @@ def measure_republishing(
     """
     plugin = _new_edition(folder / "edition")
     with copied(here.data, NAME) as copy:
-        ours = environment | {"DATABASE_URL": copy.url, "OPEN311_JURISDICTIONS": str(plugin)}
+        ours = {**environment, "DATABASE_URL": copy.url, "OPEN311_JURISDICTIONS": str(plugin)}
         with running(OURS, ours, log) as server:
             reading = Reading(server, _reads(here))
             drive(server.port, list(islice(_reads(here), WARM_READS)), count=WARM_READS, connections=CONNECTIONS)
@@ -187,7 +187,7 @@ def _follow_until_half(copy: Data, process: subprocess.Popen[bytes]) -> float:
             if first is None and rendered:
                 first = now, rendered
             if first and rendered >= copy.rows // 2:
-                return (rendered - first[1]) / max(now - first[0], LOOK_S)
+                return float(rendered - first[1]) / max(now - first[0], LOOK_S)
             time.sleep(LOOK_S)  # there is no event when a count grows
     raise Refused("open311 publish ended, or did not come half-way, before it could be killed")
 
@@ -280,4 +280,4 @@ def _text(value: Any) -> str:
     try:
         return repr(float(value)) if not isinstance(value, str) or "." in value else value
     except ValueError:
-        return value
+        return str(value)

@@ -19,7 +19,7 @@ import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 
@@ -30,6 +30,12 @@ from tests.waiting import DEADLINE_S, until
 
 CITY = "city.example"
 Field = tuple[str, str]
+
+
+def _pass_on(stream: IO[str], lines: queue.Queue[str]) -> None:
+    """Put the lines of a stream into a queue, and an empty one at its end."""
+    for line in itertools.chain(stream, [""]):
+        lines.put(line)
 
 
 class Running:
@@ -54,17 +60,15 @@ class Running:
             text=True,
         )
         self.printed = self._read_until("Ctrl-C")
-        self.address = re.search(r"Look around +(http://\S+)/", self.printed)[1]  # type: ignore[index]
-        self.key = re.search(r"Demo api_key +(\S+)", self.printed)[1]  # type: ignore[index]
+        self.address = re.search(r"Look around +(http://\S+)/", self.printed)[1]
+        self.key = re.search(r"Demo api_key +(\S+)", self.printed)[1]
 
     def _read_until(self, words: str) -> str:
         """Read the output up to a line with these words. A thread reads the rest, or the pipe would fill up."""
         assert self.process.stdout is not None
         lines: queue.Queue[str] = queue.Queue()
         stream = self.process.stdout
-        threading.Thread(
-            target=lambda: [lines.put(line) for line in itertools.chain(stream, [""])], daemon=True
-        ).start()
+        threading.Thread(target=_pass_on, args=(stream, lines), daemon=True).start()
         read, deadline = "", time.monotonic() + DEADLINE_S
         while words not in read:
             line = lines.get(timeout=max(0.1, deadline - time.monotonic()))
@@ -138,7 +142,9 @@ def test_accepted_requests_survive_kill_9_of_every_process(started: Callable[[],
 
     def send(service_code: str, text: str) -> dict[str, str]:
         """The receipt of one request. The client repeats the call until the server accepts it."""
-        _, body = until(lambda: (answer := run.post(service_code, text))[0] == 200 and answer, f"a POST of {text}")
+        _, body = until(
+            lambda: answer if (answer := run.post(service_code, text))[0] == 200 else None, f"a POST of {text}"
+        )
         receipt: dict[str, str] = body[0]
         return receipt
 

@@ -135,7 +135,7 @@ def test_a_city_is_loaded_once_for_all_web_processes_and_replacements(
 ) -> None:
     with started() as server:
         until(lambda: answers(port), "the first answer")
-        first = until(lambda: len(found := children(server.pid)) == 2 and found, "two web processes")
+        first = until(lambda: found if len(found := children(server.pid)) == 2 else None, "two web processes")
         for pid in first:
             os.kill(pid, signal.SIGKILL)
         until(lambda: len({*children(server.pid)} - {*first}) == 2, "two replacements")

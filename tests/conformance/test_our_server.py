@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -105,7 +105,7 @@ def test_one_city_of_several_conforms_too(prepared: Preparation) -> None:
 
 
 @pytest.fixture
-def judge(served: Served) -> Iterator[Callable[..., Result]]:
+def judge(served: Served) -> Callable[..., Result]:
     """Runs `open311 conformance` against the server without a rate limit."""
 
     def invoke(*arguments: str, url: str = served.base_url) -> Result:
@@ -152,7 +152,7 @@ def test_the_command_writes_a_page(judge: Callable[..., Result], served: Served)
     assert result.exit_code == 0, result.output
     texts: list[str] = []
     page = HTMLParser()
-    page.handle_data = texts.append  # type: ignore[method-assign]
+    page.handle_data = texts.append  # type: ignore[assignment,method-assign]
     page.feed(result.stdout)
     assert served.base_url in texts
     assert "Conforms: all 1 MUST requirements that could be checked passed." in texts

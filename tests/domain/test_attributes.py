@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -24,10 +25,10 @@ GRAFFITI = Service(
         Attribute(code="INFO", description="!", variable=False, required=True),
     ),
 )
+PATIENT = AnswerPolicy(zone=ZoneInfo("UTC"), refuse_unknown=False, accept_labels=False)
 
 
-def check(refuse_unknown: bool = False, accept_labels: bool = False, **sent: list[str]) -> tuple[object, list[str]]:
-    policy = AnswerPolicy(zone=ZoneInfo("UTC"), refuse_unknown=refuse_unknown, accept_labels=accept_labels)
+def check(policy: AnswerPolicy = PATIENT, /, **sent: list[str]) -> tuple[object, list[str]]:
     answers, problems = check_answers(GRAFFITI, {"SURFACE": ["brick"]} | sent, policy)
     return {answer.code: answer.values for answer in answers if answer.code in sent}, list(map(str, problems))
 
@@ -50,7 +51,7 @@ def check(refuse_unknown: bool = False, accept_labels: bool = False, **sent: lis
     ],
 )
 def test_valid_answers_are_stored(code: str, sent: list[str], stored: tuple[str, ...]) -> None:
-    assert check(**{code: sent}) == ({code: stored}, [])
+    assert check(PATIENT, **{code: sent}) == ({code: stored}, [])
 
 
 @pytest.mark.requirement("C138")
@@ -73,7 +74,7 @@ def test_valid_answers_are_stored(code: str, sent: list[str], stored: tuple[str,
 def test_an_invalid_answer_is_reported_in_a_sentence_with_its_code_first(
     code: str, sent: list[str], sentence: str
 ) -> None:
-    assert check(**{code: sent}) == ({}, [sentence])
+    assert check(PATIENT, **{code: sent}) == ({}, [sentence])
 
 
 def test_each_unknown_key_of_a_list_is_a_separate_problem() -> None:
@@ -95,12 +96,15 @@ def test_an_informational_text_is_neither_required_nor_stored() -> None:
 @pytest.mark.requirement("C136")
 def test_an_unknown_code_is_ignored_or_refused_by_setting() -> None:
     assert check(NOPE=["1"]) == ({}, [])
-    assert check(refuse_unknown=True, NOPE=["1"]) == ({}, ["NOPE is not an attribute of graffiti; leave it out."])
+    assert check(replace(PATIENT, refuse_unknown=True), NOPE=["1"]) == (
+        {},
+        ["NOPE is not an attribute of graffiti; leave it out."],
+    )
 
 
 def test_the_name_of_a_value_is_read_as_its_key_if_the_setting_allows_it() -> None:
-    assert check(accept_labels=True, SURFACE=["Metal sheet"]) == ({"SURFACE": ("metal",)}, [])
-    assert check(accept_labels=True, TAGS=["A", "a", "B"]) == ({"TAGS": ("a", "b")}, [])
+    assert check(replace(PATIENT, accept_labels=True), SURFACE=["Metal sheet"]) == ({"SURFACE": ("metal",)}, [])
+    assert check(replace(PATIENT, accept_labels=True), TAGS=["A", "a", "B"]) == ({"TAGS": ("a", "b")}, [])
 
 
 def test_answers_have_the_order_of_the_definition() -> None:

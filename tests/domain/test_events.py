@@ -29,7 +29,8 @@ def example(kind: type[Event]) -> Event:
     """An event of a kind, with every field filled."""
     own = {field.name: str(field.type) for field in fields(kind)} | {"at": "", "version": ""}
     values = {name: STATE.get(name, EXAMPLES.get(type_)) for name, type_ in own.items()}
-    return kind(**values | {"at": NOON, "actor": "key:3", "cause": "why", "version": 2, "note": ""})
+    filled: dict[str, Any] = values | {"at": NOON, "actor": "key:3", "cause": "why", "version": 2, "note": ""}
+    return kind(**filled)
 
 
 @pytest.mark.parametrize("kind", kinds().values(), ids=lambda kind: kind.kind)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -53,7 +54,8 @@ def test_pg_bindir_is_preferred_and_must_be_valid(bare_machine: Path, monkeypatc
 
 def test_without_postgis_one_message_names_every_cure(bare_machine: Path, folder: Path) -> None:
     said: list[str] = []
-    for attempt in (lambda: install_binaries(said.append), Cluster(folder / "pg").hold):
+    attempts: list[Callable[[], object]] = [lambda: install_binaries(said.append), Cluster(folder / "pg").hold]
+    for attempt in attempts:
         with pytest.raises(Misconfigured) as caught:
             attempt()
         for way in ("DATABASE_URL", "postgresql postgresql-postgis", "brew install postgis", "PG_BINDIR"):

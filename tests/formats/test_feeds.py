@@ -77,7 +77,9 @@ NASTY = [
 ]
 TEXT = (st.sampled_from(NASTY) | st.text(st.characters(), max_size=12)).map(clean_text)
 INSTANTS = st.integers(0, 2**32).map(lambda seconds: datetime.fromtimestamp(seconds, UTC))
-POINTS = st.fixed_dictionaries({"lat": st.floats(-90, 90), "long": st.floats(-180, 180)}) | st.just({})
+POINTS = st.fixed_dictionaries({"lat": st.floats(-90, 90), "long": st.floats(-180, 180)}) | st.just(
+    dict[str, float]()
+)
 WORDS = st.fixed_dictionaries({"address": TEXT, "address_id": TEXT, "zipcode": TEXT})
 PLACES = st.builds(lambda point, words: Place(**point, **words), POINTS, WORDS)
 REQUESTS = st.builds(

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -42,6 +43,10 @@ def sql(platform: Platform, statement: str) -> None:
 
 def statuses(platform: Platform, task: Task = Task.RESOLVE) -> list[str]:
     return [job["status"] for job in build.jobs(platform, task)]
+
+
+def _has_statuses(platform: Platform, wanted: list[str]) -> bool:
+    return statuses(platform) == wanted
 
 
 def post_to(app: Flask, service_code: str = "trees", **headers: str) -> Any:
@@ -93,7 +98,7 @@ def test_a_worker_dispatches_changes_and_runs_jobs_until_it_is_stopped(
         try:
             for done in (["succeeded"], ["succeeded"] * 2):
                 token = post(service_code="trees", lat=60.1718, long=24.9414).json[0]["token"]
-                until(lambda wanted=done: statuses(platform) == wanted, "an id")
+                until(partial(_has_statuses, platform, done), "an id")
                 assert "service_request_id" in client.get(f"{BASE}/tokens/{token}.json").json[0]
             worker.send_signal(signal.SIGTERM)
             assert worker.wait(60) == 0

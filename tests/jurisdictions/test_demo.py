@@ -23,7 +23,7 @@ def attribute(code: str, of: str) -> Attribute:
     return next(item for item in service(of).attributes if item.code == code)
 
 
-def route(code: str, place: Place = CENTRE, **answers: str) -> Route:
+def route(code: str, /, place: Place = CENTRE, **answers: str) -> Route:
     given = tuple(Answer(key, (value,)) for key, value in answers.items())
     return jurisdiction.route(Draft(service=service(code), place=place, answers=given))
 
@@ -103,7 +103,7 @@ def test_services_in_the_harbour_go_to_the_port(code: str) -> None:
     ],
 )
 def test_an_answer_decides_the_department(code: str, question: str, answer: str, department: str) -> None:
-    assert route(code, **{question: answer}).department == department
+    assert route(code, CENTRE, **{question: answer}).department == department
 
 
 @pytest.mark.parametrize(

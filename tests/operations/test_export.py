@@ -154,7 +154,7 @@ def test_all_files_of_a_day_contain_the_same_requests(here: Platform, city: Juri
     assert [json.loads(line) for line in lines if line] == listed
     text = gzip.decompress(read(folder, "requests-2026-03-01.csv.gz"))
     assert text == b"".join(
-        in_pieces(CsvWriter(csv_columns(EXTRA_FIELDS)), [[json.dumps(item) for item in listed]])
+        in_pieces(CsvWriter(csv_columns(EXTRA_FIELDS)), [[json.dumps(item).encode() for item in listed]])
     )
     assert len(list(csv.DictReader(io.StringIO(text.decode(), newline="")))) == 50
     rows = pyarrow.parquet.read_table(folder / "requests-2026-03-01.parquet").to_pylist()

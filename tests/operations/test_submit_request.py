@@ -160,8 +160,8 @@ def test_a_point_outside_the_boundary_is_refused_if_the_city_refuses(serve: Serv
 
 def test_a_point_outside_the_boundary_is_flagged_if_the_city_accepts(serve: Serve) -> None:
     platform = serve(boundary=HARBOUR, outside="flag")
-    for sent, is_outside in (({"lat": "0", "long": "0"}, True), ({"lat": "60.14", "long": "24.95"}, False)):
-        receipt = build.submit(platform, **sent)
+    for (lat, long), is_outside in ((("0", "0"), True), (("60.14", "24.95"), False)):
+        receipt = build.submit(platform, lat=lat, long=long)
         record = build.load(platform, service_request_id=receipt.service_request_id)
         assert record.is_outside is is_outside
         notes = [event for event in build.history(platform, record) if event.kind == "outside"]
@@ -268,7 +268,7 @@ def test_a_post_that_fails_half_way_stores_nothing(serve: Serve) -> None:
             assert connection.exec_driver_sql(f"SELECT count(*) FROM {table}").scalar_one() == 0, table
 
 
-REPEAT = {"client_request_id": "k1", "description": "Deep"}
+REPEAT: dict[str, Any] = {"client_request_id": "k1", "description": "Deep"}
 
 
 @pytest.mark.requirement("C165")

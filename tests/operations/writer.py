@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryFile
-from typing import IO
+from typing import IO, Any
 
 from open311.domain.access import Principal
 from open311.domain.events import NoteAdded
@@ -79,7 +79,7 @@ class Writer:
     jurisdiction: Jurisdiction
     key: Principal
     random: Random
-    fields: Mapping[str, str]
+    fields: Mapping[str, Any]
 
     def write(self, count: int) -> dict[str, int]:
         """Send `count` requests and put notes on them; returns the number of the last note on each."""

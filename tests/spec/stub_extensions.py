@@ -19,7 +19,7 @@ Reply = tuple[int, dict[str, str], bytes]
 Box = tuple[float, float, float, float]
 
 NO_EXTENSIONS = "-no extensions"
-EXTENDED = {
+EXTENDED: dict[str, Any] = {
     **dict.fromkeys(("detailed_status", "outcome", "channel", "closed_datetime", "department", "group")),
     "areas": [],
     "media_urls": [],
@@ -48,6 +48,35 @@ class Refusal(Exception):
 
 class Extensions:
     """The extensions of StubServer, with the same faults and the same data."""
+
+    now: datetime
+    cities: dict[str, dict[str, Any]]
+    columns: tuple[str, ...]
+    around_links: dict[str, str]
+
+    def has(self, fault: str) -> bool:
+        raise NotImplementedError
+
+    def ago(self, days: float) -> str:
+        raise NotImplementedError
+
+    def date(self, asked: Any, name: str) -> datetime | None:
+        raise NotImplementedError
+
+    def element(self, name: str, value: Any) -> str:
+        raise NotImplementedError
+
+    def listed(self, asked: Any, city: dict[str, Any]) -> tuple[list[dict[str, Any]], dict[str, str]]:
+        raise NotImplementedError
+
+    def page(self, asked: Any) -> tuple[int, int]:
+        raise NotImplementedError
+
+    def shown(self, asked: Any, stored: dict[str, Any]) -> dict[str, Any]:
+        raise NotImplementedError
+
+    def wire(self, asked: Any, root: str, data: Any) -> tuple[dict[str, str], bytes]:
+        raise NotImplementedError
 
     # --- Search and pages
 
@@ -242,7 +271,7 @@ class Extensions:
             if box and not self.holds(asked, box):
                 continue
             base = f"http://{asked.headers['host']}{asked.path.rpartition('/')[0]}"
-            item = {"jurisdiction_id": name, "name": f"City {name}", "time_zone": "Europe/Helsinki"}
+            item: dict[str, Any] = {"jurisdiction_id": name, "name": f"City {name}", "time_zone": "Europe/Helsinki"}
             item["languages"] = ["en", "fi"]
             for call in ("services", "requests", "changes", "areas"):
                 item[f"{call}_url"] = f"{base}/{call}.json?jurisdiction_id={name}"
@@ -330,7 +359,7 @@ class Extensions:
         found = sorted(
             (each for each in found if each["status"] == "open"), key=lambda each: each["requested_datetime"]
         )
-        return found[0]["service_request_id"] if found else None
+        return str(found[0]["service_request_id"]) if found else None
 
     # --- Other formats
 
@@ -505,14 +534,14 @@ class Extensions:
                     "made_at": f"{date}T00:10:00Z",
                 }
             )
-        files.sort(key=lambda each: each["date"], reverse=not self.has("the oldest dump first"))
+        files.sort(key=lambda each: str(each["date"]), reverse=not self.has("the oldest dump first"))
         index = {"jurisdiction_id": city["name"], "licence": LICENCE, "attribution": CITY, "files": files}
         return 200, {"Content-Type": "application/json"}, json.dumps(index).encode()
 
     def dump_files(self, city: dict[str, Any]) -> dict[str, tuple[str, bytes, int]]:
         """The files of two days, made at the first call: media type, content and rows of each."""
         if "dumps" not in city:
-            made = {}
+            made: dict[str, tuple[str, bytes, int]] = {}
             for days in (0, 1):
                 items = self.dumped(city, days)
                 lines = "".join(json.dumps(item) + "\n" for item in items).encode()
@@ -523,7 +552,8 @@ class Extensions:
                 made[f"{stem}.ndjson.gz"] = ("application/gzip", gzip.compress(lines, mtime=0), len(items))
                 made[f"{stem}.parquet"] = ("application/vnd.apache.parquet", self.parquet(), len(items))
             city["dumps"] = made
-        return city["dumps"]
+        found: dict[str, tuple[str, bytes, int]] = city["dumps"]
+        return found
 
     def dumped(self, city: dict[str, Any], days: int) -> list[dict[str, Any]]:
         """The public requests; one fewer for the day before."""

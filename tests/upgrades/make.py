@@ -38,6 +38,7 @@ from open311.plugins import Jurisdiction
 from open311.settings import Settings
 from open311.storage.engine import open_database
 from open311.storage.migrations import head, migrate
+from open311.storage.queue import Task
 from open311.storage.tables import metadata
 from tests import build
 from tests.upgrades.answers import recorded
@@ -47,7 +48,7 @@ HOME = Path(__file__).parents[2] / "var" / "pg-upgrades"
 DATABASE = "upgrades"
 START = datetime(2026, 3, 2, 8, tzinfo=UTC)
 HOUR = timedelta(hours=1)
-KEYS = {
+KEYS: dict[str, dict[str, Any]] = {
     "app": {"secret": "oldtown-app-made-up", "label": "FixIt app", "contact": "dev@fixit.example.org"},
     "test": {"secret": "oldtown-test-made-up", "label": "FixIt, trying out", "is_test": True},
     "hamlet": {"secret": "hamlet-made-up", "label": "Hamlet's own", "jurisdiction_id": HAMLET.id},
@@ -90,7 +91,7 @@ class Story:
 
     def submit(self, sent: Submission, *, key: str = "app", city: str = OLDTOWN.id) -> Receipt:
         """A citizen sends a request."""
-        caller = require_key(self.platform, str(KEYS[key]["secret"]))
+        caller = require_key(self.platform, KEYS[key]["secret"])
         return submit_request(
             self.platform, sent, jurisdiction=self.cities[city], principal=caller, now=self.wait()
         )
@@ -176,7 +177,7 @@ def _resolve(story: Story, receipt: Receipt) -> None:
     """Do the work of a job at once."""
     (number,) = (
         job["args"]["number"]
-        for job in build.jobs(story.platform, "resolve")
+        for job in build.jobs(story.platform, Task.RESOLVE)
         if job["args"]["token"] == receipt.token
     )
     resolve_token(story.platform, OLDTOWN.id, number, receipt.token, story.wait())

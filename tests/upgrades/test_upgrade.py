@@ -29,6 +29,7 @@ from open311.settings import Settings
 from open311.storage.engine import libpq_dsn, open_database
 from open311.storage.migrations import current, head, migrate, versions
 from open311.storage.migrations.procrastinate_files import apply_files
+from open311.storage.queue import Task
 from tests import build
 from tests.storage.schema import described
 from tests.upgrades.answers import BASE, feed_steps, recorded
@@ -186,7 +187,7 @@ def test_reporters_and_keys_are_unchanged(upgraded: Upgraded, after: dict[str, A
 def test_another_server_republishes_everything_and_gives_the_same_answers(upgrade: Upgrade) -> None:
     found = upgrade("elsewhere", fall_behind)
     cities = {city.id for city in found.platform.registry}
-    assert {job["args"]["jurisdiction_id"] for job in build.jobs(found.platform, "republish")} == cities
+    assert {job["args"]["jurisdiction_id"] for job in build.jobs(found.platform, Task.REPUBLISH)} == cities
     for city in cities:
         republish(found.platform, city, utc_now())
     after = recorded(found.app, found.platform)
@@ -224,7 +225,7 @@ def living(upgrade: Upgrade) -> Upgraded:
 
 
 def test_a_call_repeated_within_a_day_gets_the_first_answer(living: Upgraded) -> None:
-    key = require_key(living.platform, str(KEYS["app"]["secret"]))
+    key = require_key(living.platform, KEYS["app"]["secret"])
     last = max(datetime.fromisoformat(item["record"]["requested_at"]) for item in living.before["records"].values())
     for name, sent in {"wall": WALL, **TREES}.items():
         receipt = submit_request(
@@ -255,7 +256,9 @@ def test_waiting_jobs_are_done(living: Upgraded) -> None:
 
     before = {name: exchange(name) for name in TREES}
     work(living.platform)
-    assert {job["status"] for task in ("resolve", "republish") for job in build.jobs(living.platform, task)} <= {
+    assert {
+        job["status"] for task in (Task.RESOLVE, Task.REPUBLISH) for job in build.jobs(living.platform, task)
+    } <= {
         "succeeded",
         "todo",
     }

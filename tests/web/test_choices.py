@@ -68,7 +68,7 @@ def test_other_success_statuses_are_refused(status: int) -> None:
         replace(Settings(), created_status=status).check()
 
 
-SPANS = {
+SPANS: dict[str, dict[str, int | list[str]]] = {
     "refuse": {"both": 400, "start": ["120"], "end": ["300", "250"]},
     "clamp": {"both": ["300", "250"], "start": ["120"], "end": ["300", "250"]},
     "allow": {"both": ["300", "250", "120", "20"], "start": ["120", "20"], "end": ["400", "300", "250"]},

@@ -64,8 +64,8 @@ def test_the_nearest_come_first_with_their_distance(client: FlaskClient, platfor
 
 def test_nearby_shows_the_same_service_new_or_recently_closed(client: FlaskClient, platform: Platform) -> None:
     now = utc_now()
-    closed = {"status": Status.CLOSED}
-    for name, changes in {
+    closed: dict[str, Any] = {"status": Status.CLOSED}
+    records: dict[str, dict[str, Any]] = {
         "open": {"at": now - 6 * DAY},
         "closed of late": closed | {"at": now - 30 * DAY, "updated_at": now - 6 * DAY},
         "long open": {"at": now - 8 * DAY},
@@ -74,7 +74,8 @@ def test_nearby_shows_the_same_service_new_or_recently_closed(client: FlaskClien
         "test": {"at": now, "visibility": Visibility.UNLISTED},
         "hidden": {"at": now, "visibility": Visibility.PRIVATE},
         "nowhere": {"at": now, "place": Place(address="5 Mill Lane")},
-    }.items():
+    }
+    for name, changes in records.items():
         build.store(platform, **{"service_request_id": name, "place": HERE} | changes)
     assert names(client) == {"open", "closed of late"}
     assert names(client, f"{QUERY}&days=9") == {"open", "closed of late", "long open", "long closed"}

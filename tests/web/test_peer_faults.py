@@ -42,7 +42,7 @@ def field(response: TestResponse, name: str) -> str | None:
     if response.mimetype == "application/json":
         (item,) = response.json
         return None if item[name] is None else str(item[name])
-    return etree.fromstring(response.data).findtext(f"request/{name}") or None
+    return str(etree.fromstring(response.data).findtext(f"request/{name}") or "") or None
 
 
 def error_codes(response: TestResponse) -> set[int]:

@@ -176,9 +176,9 @@ def test_recomputed_areas_are_stored_and_the_old_ones_go_to_the_history(redrawn:
 def test_recomputed_areas_are_public_at_once(redrawn: Platform, make_app: MakeApp) -> None:
     (city,) = redrawn.registry
     client = make_app(city).test_client()
-    assert len(client.get(f"{BASE}/requests.json?area=Ward%201").json or ()) == 1
+    assert len(client.get(f"{BASE}/requests.json?area=Ward%201").json) == 1
     recompute_areas(redrawn, city, now=build.NOON)
     assert client.get(f"{BASE}/requests.json?area=Ward%201").json == []
-    (item,) = client.get(f"{BASE}/requests.json?area=Ward%202&extensions=true").json or ()
+    (item,) = client.get(f"{BASE}/requests.json?area=Ward%202&extensions=true").json
     assert item["extended_attributes"]["areas"] == ["Ward 2", "Centre"]
     assert not any("Ward 1" in note["description"] for note in item["notes"])

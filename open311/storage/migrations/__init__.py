@@ -1,5 +1,9 @@
 """The migrations of the database schema: numbered and small, and the previous release keeps running on the result.
 
+A migration that waits for a lock gives up soon, because all other sessions that use the table wait behind it.
+The time of a statement has no limit, because a backfill may take long. The limit on waiting ends with the
+transaction, so it does not stop an index that is built concurrently, outside any transaction.
+
 Alembic is imported inside functions, because web processes do not need it.
 """
 
@@ -8,31 +12,41 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from psycopg2.errors import FeatureNotSupported, InsufficientPrivilege, UndefinedFile
+from psycopg2.errors import (
+    FeatureNotSupported,
+    InsufficientPrivilege,
+    InvalidSchemaName,
+    LockNotAvailable,
+    UndefinedFile,
+)
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
-from open311.errors import Misconfigured
+from open311.errors import Misconfigured, Unavailable
 
 if TYPE_CHECKING:
     from alembic.config import Config
 
 LOCK = 3_110_001
+LOCK_TIMEOUT_S = 3.0
+"""Less than web requests wait for a lock, so that none of those that queue behind a migration fails."""
 RIGHTS = (
     "The database needs the extensions postgis and btree_gist and a role that may make tables in the schema public;"
     " an administrator gives them with CREATE EXTENSION and GRANT CREATE ON SCHEMA public."
 )
 
 
-def migrate(connection: Connection, revision: str = "head") -> None:
+def migrate(connection: Connection, revision: str = "head", *, lock_timeout_s: float = LOCK_TIMEOUT_S) -> None:
     """Migrate the schema to `revision`, in the caller's transaction. A lock lets one process migrate at a time.
 
-    Raises Misconfigured for an unknown revision, and if the role lacks a privilege that the schema needs.
+    lock_timeout_s  the longest wait for a lock on a table or row, > 0; waiting for another migration has no limit
+    Raises Misconfigured for an unknown revision, and if the role lacks a privilege that the schema needs. Raises
+    Unavailable if another session holds a lock for longer; the caller's transaction is lost then.
     """
     from alembic import command
     from alembic.script import ScriptDirectory
 
-    connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
+    _take_turns(connection, lock_timeout_s)
     config = _config()
     config.attributes["connection"] = connection
     known = [script.revision for script in ScriptDirectory.from_config(config).walk_revisions()]
@@ -45,12 +59,30 @@ def migrate(connection: Connection, revision: str = "head") -> None:
             command.downgrade(config, revision)
         else:
             command.upgrade(config, revision)
-    except DBAPIError as error:
-        if isinstance(error.orig, (InsufficientPrivilege, FeatureNotSupported, UndefinedFile)):
-            raise Misconfigured(
-                f"the schema cannot be made: {error.orig.diag.message_primary}. {RIGHTS}"
-            ) from error
+    except (DBAPIError, LockNotAvailable) as error:  # procrastinate's files do not go through SQLAlchemy
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        if isinstance(cause, LockNotAvailable):
+            raise Unavailable(_held_for_long(lock_timeout_s)) from error
+        if isinstance(cause, (InsufficientPrivilege, InvalidSchemaName, FeatureNotSupported, UndefinedFile)):
+            raise Misconfigured(f"the schema cannot be made: {cause.diag.message_primary}. {RIGHTS}") from error
         raise
+
+
+def _take_turns(connection: Connection, lock_timeout_s: float) -> None:
+    """Wait until no other process migrates, then limit how long this transaction waits for any other lock."""
+    connection.execute(
+        text("SELECT set_config('lock_timeout', '0', true), set_config('statement_timeout', '0', true)")
+    )
+    connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
+    limit = f"{max(1, round(lock_timeout_s * 1000))}ms"
+    connection.execute(text("SELECT set_config('lock_timeout', :limit, true)"), {"limit": limit})
+
+
+def _held_for_long(lock_timeout_s: float) -> str:
+    return (
+        f"The schema is as it was: another session held a lock for more than {lock_timeout_s:g} s that a migration"
+        " needs. End what runs for long (pg_stat_activity shows it), an import for instance, and migrate again."
+    )
 
 
 def current(connection: Connection) -> str | None:

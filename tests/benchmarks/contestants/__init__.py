@@ -138,7 +138,7 @@ def running(contestant: Contestant, environment: Mapping[str, str], log: Path) -
     """Start a contestant and wait for its first answer; always stop it at the end of the block."""
     port = _free_port()
     words = [word.format(python=sys.executable, port=port) for word in contestant.command]
-    everything = environment | _resolved(contestant.environment, environment)
+    everything = {**environment, **_resolved(contestant.environment, environment)}
     with (
         log.open("ab") as output,
         started(words, everything, stdout=output, stderr=output, folder=contestant.folder) as process,
@@ -165,7 +165,7 @@ def started(
     process = subprocess.Popen(
         words,
         cwd=folder,
-        env=kept | environment,
+        env={**kept, **environment},
         stdin=subprocess.DEVNULL,
         stdout=stdout,
         stderr=stderr,

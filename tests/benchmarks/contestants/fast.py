@@ -134,7 +134,8 @@ async def create_request(request: Request) -> Response:
 
 async def fetch(statement: str, *values: Any) -> list[asyncpg.RequestRecord]:
     async with application.state.pool.acquire() as connection:  # asyncpg prepares the statement and caches it
-        return await connection.fetch(statement, *values)
+        rows: list[asyncpg.RequestRecord] = await connection.fetch(statement, *values)
+        return rows
 
 
 def answer(rows: list[asyncpg.RequestRecord]) -> Response:

@@ -37,7 +37,7 @@ session = scoped_session(sessionmaker(engine))
 
 
 class Base(DeclarativeBase):
-    __table_args__ = {"schema": "rival"}  # noqa: RUF012
+    __table_args__: Any = {"schema": "rival"}  # noqa: RUF012
     type_annotation_map = {str: Text, datetime: TIMESTAMP(timezone=True)}  # noqa: RUF012
 
 
