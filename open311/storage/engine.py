@@ -60,8 +60,14 @@ def savepoint(connection: Connection) -> Iterator[None]:
 
     After Unavailable it cannot, because the connection is lost.
     """
-    with _own_errors(), connection.begin_nested():
-        yield
+    with _own_errors():
+        try:
+            with connection.begin_nested():
+                yield
+        except Exception as error:  # libraries wrap the driver's errors in their own
+            if connection.invalidated:
+                raise Unavailable(DOWN) from error
+            raise
 
 
 def takes_writes(connection: Connection) -> bool:
