@@ -7,7 +7,7 @@ import json
 import os
 import stat
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from types import TracebackType
@@ -24,17 +24,19 @@ from open311.domain.text import clean_text
 from open311.errors import Invalid
 from open311.formats.reading import Source, SourceFormat, open_source
 from open311.operations.importing.batches import DEFAULT_BATCH_ROWS, Batch, Import, Tally
+from open311.operations.importing.merging import Conflict
 from open311.operations.importing.processes import Processes
 
 AUTO = "auto"
-SHOWN_REFUSALS = 20
+SHOWN = 20
 PLAIN_STEP_ROWS = 50_000
 MAX_PROCESSES = 4
 FAILED, SOME_REFUSED, STOPPED = 1, 3, 130
 _LINE_FORMATS = (".jsonl", ".ndjson")
 
-ReportRefusal = Callable[[str, Refusal], None]
-"""Called with a file's name and a row of it that was refused."""
+Finding = Refusal | Conflict
+Report = Callable[[str, Finding], None]
+"""Called with a file's name and a row of it that was refused, or that conflicts with a change made here."""
 
 
 @click.command("import")
@@ -52,7 +54,7 @@ ReportRefusal = Callable[[str, Refusal], None]
     "--report",
     "report_file",
     type=click.File("w", encoding="utf-8", lazy=False),
-    help="Write every refused row to this file: CSV, or JSON lines if its name ends in .jsonl.",
+    help="Write every refused or conflicting row to this file: CSV, or JSON lines if its name ends in .jsonl.",
 )
 @click.option("--dry-run", is_flag=True, help="Read, mend and match everything, and keep nothing.")
 @click.option(
@@ -85,7 +87,16 @@ def import_command(
     the same columns in JSON). Dirty rows are mended and counted. A row is refused only if it has no id, no service
     or no usable opening time, or if a request that was made here has the same id.
 
-    An import can be stopped and run again: a request that is stored already changes only if the row is newer.
+    An import can be stopped and run again, and a later state of the same data changes what differs. Rows that are
+    older than what is stored change nothing; where a source does not say when a request changed, the row that is
+    imported later counts. What a row leaves out stays as it is.
+
+    A row conflicts where a request was changed here, by staff or by an erasure, and the file says otherwise. The
+    change made here stays, unless the row is dated later; what was erased stays erased. Every conflict is printed
+    with the rule that decided it. `open311 requests update` changes a request to what the file says.
+
+    A request goes to the department that the row names, else to the one that would get a POST.
+
     CSV and XML are read row by row; JSON is read as a whole, up to 256 MB. Names, mail addresses and phone
     numbers of reporters are never read.
 
@@ -98,7 +109,7 @@ def import_command(
 
     \b
     Exit status:
-      0    every row is in
+      0    every row is in, or what was done here stands against it
       1    a file cannot be read, or not to its end; its rows up to there are in, and so are the other files
       2    the command was called wrongly
       3    some rows were refused; all others are in
@@ -118,7 +129,7 @@ def import_command(
                 batch_rows=batch_rows,
                 is_dry_run=dry_run,
             )
-            importer = _FileImporter(processes, plan, progress, _refusal_reporter(report_file))
+            importer = _FileImporter(processes, plan, progress, _reporter(report_file))
             statuses = {importer.import_file(stream, source_format) for stream in files}
     except KeyboardInterrupt:
         say("Stopped. The same command goes on where this one was.")
@@ -139,23 +150,24 @@ def _progress() -> Iterator[Progress]:
         yield progress
 
 
-def _refusal_reporter(file: TextIO | None) -> ReportRefusal:
-    """A function that writes refused rows to the file of --report; without the option it does nothing."""
+def _reporter(file: TextIO | None) -> Report:
+    """A function that writes rows to the file of --report; without the option it does nothing."""
     if file is None:
-        return lambda name, refusal: None  # noqa: ARG005
+        return lambda name, finding: None  # noqa: ARG005
     if file.name.lower().endswith(_LINE_FORMATS):
-        return lambda name, refusal: print(json.dumps(_entry(name, refusal), ensure_ascii=False), file=file)
-    writer = csv.DictWriter(file, ["file", "row", "service_request_id", "reason"])
+        return lambda name, finding: print(json.dumps(_entry(name, finding), ensure_ascii=False), file=file)
+    writer = csv.DictWriter(file, ["file", "row", "service_request_id", "outcome", "reason"])
     writer.writeheader()
-    return lambda name, refusal: writer.writerow(_entry(name, refusal))
+    return lambda name, finding: writer.writerow(_entry(name, finding))
 
 
-def _entry(name: str, refusal: Refusal) -> dict[str, str | int]:
+def _entry(name: str, finding: Finding) -> dict[str, str | int]:
     return {
         "file": name,
-        "row": refusal.position,
-        "service_request_id": refusal.service_request_id,
-        "reason": refusal.reason,
+        "row": finding.position,
+        "service_request_id": finding.service_request_id,
+        "outcome": "refused" if isinstance(finding, Refusal) else "conflicting",
+        "reason": finding.reason,
     }
 
 
@@ -164,13 +176,13 @@ class _FileImporter:
     """Imports one file after the other.
 
     plan    what all files have in common; `origin` is each file's name
-    report  gets every refused row
+    report  gets every refused row and every conflict
     """
 
     processes: Processes
     plan: Import
     progress: Progress
-    report: ReportRefusal
+    report: Report
 
     def import_file(self, stream: BinaryIO, wanted: SourceFormat | None) -> int:
         """Import one file and print how it went; the exit status that this file calls for."""
@@ -210,14 +222,18 @@ class _FileProgress:
         self._print_totals()
 
     def add(self, batch: Batch) -> None:
-        """Count a batch, report all its refusals, and print those among the file's first `SHOWN_REFUSALS`."""
-        for refusal in batch.refusals:
-            self._importer.report(self._name, refusal)
-        left = max(SHOWN_REFUSALS - self.tally.refused, 0)
-        for refusal in batch.refusals[:left]:
-            say(f"{self._name}, row {refusal.position}: {_with_id(refusal)}")
+        """Count a batch, report all its refusals and conflicts, and print the file's first ones."""
+        self._tell(batch.refusals, self.tally.refused)
+        self._tell(batch.conflicts, self.tally.conflicting)
         before, self.tally = self.tally.read, self.tally + batch.tally
         self._move_bar(before)
+
+    def _tell(self, findings: Sequence[Finding], told: int) -> None:
+        """Report findings, and print those among the first `SHOWN` of their kind; `told` came before."""
+        for finding in findings:
+            self._importer.report(self._name, finding)
+        for finding in findings[: max(SHOWN - told, 0)]:
+            say(f"{self._name}, row {finding.position}: {_with_id(finding)}")
 
     def _move_bar(self, rows_before: int) -> None:
         """By rows where their number is known, else by bytes. Without a terminal, print a line now and then."""
@@ -231,20 +247,22 @@ class _FileProgress:
 
     def _print_totals(self) -> None:
         tally = self.tally
-        if tally.refused > SHOWN_REFUSALS:
-            say(f"{self._name}: {tally.refused - SHOWN_REFUSALS} more rows refused; --report FILE has them all")
+        for count, outcome in ((tally.refused, "refused"), (tally.conflicting, "conflicting")):
+            if count > SHOWN:
+                say(f"{self._name}: {count - SHOWN} more rows {outcome}; --report FILE has them all")
         would = "would be " if self._importer.plan.is_dry_run else ""
         say(
             f"{self._name} ({self._source.format}): {tally.read} read, {would}{tally.new} new, "
-            f"{tally.updated} updated, {tally.unchanged} unchanged, {tally.refused} refused"
+            f"{tally.changed} changed, {tally.unchanged} unchanged, {tally.conflicting} conflicting, "
+            f"{tally.refused} refused"
         )
         for kind, count in sorted(tally.mended.items(), key=lambda item: -item[1]):
             say(f"{count:>8}  {kind}")
 
 
-def _with_id(refusal: Refusal) -> str:
+def _with_id(finding: Finding) -> str:
     """`42254749: requested_datetime: is missing.`"""
-    return f"{refusal.service_request_id}: {refusal.reason}" if refusal.service_request_id else refusal.reason
+    return f"{finding.service_request_id}: {finding.reason}" if finding.service_request_id else finding.reason
 
 
 def _name(stream: BinaryIO) -> str:

@@ -263,11 +263,14 @@ class Promised(Event):
 class Imported(Event):
     """A row of a file brought it, or told more about it. `cause` names file and row.
 
-    is_new              whether the row brought the request itself
-    status, department, agency, expected  of a new one
-    updated, changed  what the row says about the last update as shown, and about the last change
-    has_notes         whether the row has status_notes; a row without takes them away
-    mended            what was mended in the row
+    is_new     whether the row brought the request itself
+    status, department, agency, expected  what the row says; of a new request, how it begins
+    updated    the last update as shown from now on
+    changed    when the row says that it last changed; the time of the import where it does not say
+    is_dated   whether the row says when it last changed; None for rows of releases that did not keep this
+    has_notes  False: it has no status_notes; those of a closing go when a row opens the request again
+    is_triage  whether a new one waits for the triage desk
+    mended     what was mended in the row
     """
 
     kind = "imported"
@@ -279,16 +282,24 @@ class Imported(Event):
     expected: datetime | None = None
     updated: datetime | None = None
     changed: datetime | None = None
+    is_dated: bool | None = None
     has_notes: bool = True
+    is_triage: bool = False
     mended: tuple[str, ...] = ()
 
+    @property
+    def data(self) -> dict[str, Any]:
+        """Only what differs from the default: every imported request has such an event, and most fields do not."""
+        usual = _defaults(cast("Hashable", type(self)))
+        return {name: _plain(value) for name, value in vars(self).items() if name in usual and value != usual[name]}
+
     def apply(self, record: RequestRecord) -> RequestRecord:
-        """The instants of a row are the source's own."""
+        """The instants of a row are the source's own, but the last change never goes back."""
         return replace(
             record,
             status_notes=record.status_notes if self.has_notes else "",
             updated_at=self.updated or record.updated_at,
-            changed_at=self.changed or record.changed_at,
+            changed_at=max(self.changed or record.changed_at, record.changed_at),
         )
 
     def begin(self, record: RequestRecord) -> RequestRecord:
@@ -299,7 +310,7 @@ class Imported(Event):
                 status=Status(self.status),
                 department=self.department,
                 agency_responsible=self.agency,
-                is_triage=False,
+                is_triage=self.is_triage,
                 expected_at=self.expected,
                 updated_at=record.requested_at,
                 changed_at=record.requested_at,
@@ -367,7 +378,7 @@ class TokenRejected(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class AreasRecomputed(Event):
-    """The city's map changed, not the request: neither its last update nor its last change moves."""
+    """The city's map changed, or a file moved its point. Neither its last update nor its last change moves."""
 
     kind = "areas"
 
@@ -397,10 +408,14 @@ class Erased(Event):
         """What was erased."""
         return ", ".join(self.what)
 
+    @property
+    def emptied(self) -> dict[str, Any]:
+        """The request's fields that it empties, each with its empty value."""
+        return {name: value for part in self.what for name, value in _ERASED[Erasable(part)].items()}
+
     def apply(self, record: RequestRecord) -> RequestRecord:
         """The parts are empty. An erasure is no progress, so the last update as shown stays."""
-        empty = {name: value for part in self.what for name, value in _ERASED[Erasable(part)].items()}
-        return replace(record, **empty, changed_at=max(self.at, record.changed_at))
+        return replace(record, **self.emptied, changed_at=max(self.at, record.changed_at))
 
 
 class Erasable(StrEnum):
@@ -474,6 +489,13 @@ def _touched(record: RequestRecord, at: datetime, *, is_update: bool = False) ->
         updated_at=max(at, record.requested_at) if is_shown else record.updated_at,
         changed_at=max(at, record.changed_at),
     )
+
+
+@cache
+def _defaults(shape: Hashable) -> dict[str, Any]:
+    """The fields that a kind has beside those of all events, each with its default."""
+    own = _own_fields(shape)
+    return {field.name: field.default for field in fields(cast("Any", shape)) if field.name in own}
 
 
 @cache

@@ -25,7 +25,7 @@ class Mending(StrEnum):
     IMPOSSIBLE_DATE = "a date no 311 request can have, such as 1900 or 2100: left out"
     UNREADABLE_DATE = "a date that cannot be read: left out"
     CLOSING_OF_OPEN = "a closing date although it is not closed: still open"
-    CLOSED_UNDATED = "closed, nobody says when: closed when it was opened"
+    CLOSED_UNDATED = "closed, nobody says when: closed when it was opened, or when a later import says so"
     UNKNOWN_STATUS = "a status word we do not know, or none: closed if it has a closing date, else open"
     ZERO_POINT = "coordinates 0, 0: place unknown"
     STAND_IN_POINT = "coordinates that the city writes where it knows none: place unknown"
@@ -37,6 +37,7 @@ class Mending(StrEnum):
     BAD_MEDIA = "a media_url that is no public web address: left out"
     OLD_SERVICE = "an old service code: the living one"
     UNLISTED_SERVICE = "a service that the catalogue lacks: kept, with its name, as a retired one"
+    OTHER_NAME = "such a service under another name than before: shown under the first, the history has the other"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,8 +82,10 @@ class SourceRow:
 class ImportedRequest:
     """A source's row, mended: every text clean and short enough, every instant in UTC, possible and in order.
 
-    updated_at  as shown: the closing time once closed; `changed_at` is the last change of any kind
-    is_outside  it has a point, which does not lie in the city
+    updated_at   as shown: the closing time once closed; `changed_at` is the last change of any kind
+    is_dated     the source names a usable time of the last change; without one, `changed_at` is only a bound
+    has_closing  the source names a closing time of its own
+    is_outside   it has a point, which does not lie in the city
     """
 
     position: int
@@ -99,6 +102,8 @@ class ImportedRequest:
     requested_at: datetime
     updated_at: datetime
     changed_at: datetime
+    is_dated: bool
+    has_closing: bool
     expected_at: datetime | None
     place: Place
     is_outside: bool

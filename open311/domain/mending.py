@@ -74,7 +74,9 @@ class _Case:
         """The row with every rule applied."""
         row = self._row
         requested_at = self._opening()
+        mendings = len(self._mendings)
         updated_at = self._change(row.updated, requested_at, Mending.UPDATED_BEFORE_OPENED)
+        is_dated = updated_at is not None and (updated_at > requested_at or len(self._mendings) == mendings)
         closed_at = self._change(row.closed, requested_at, Mending.CLOSED_BEFORE_OPENED)
         status = self._status(closed_at)
         closing = self._closing(status, closed_at, updated_at)
@@ -94,6 +96,8 @@ class _Case:
             requested_at=requested_at,
             updated_at=(closing or requested_at) if status is Status.CLOSED else last,
             changed_at=last,
+            is_dated=is_dated,
+            has_closing=closed_at is not None,
             expected_at=self._promise(requested_at),
             place=self._place(),
             is_outside=self._is_outside,

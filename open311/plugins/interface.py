@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import ClassVar, Literal
 from zoneinfo import ZoneInfo
 
-from shapely import Point, intersects_xy
+from shapely import intersects_xy
 from shapely.geometry.base import BaseGeometry
 
 from open311.domain.ids import format_id
@@ -119,7 +119,7 @@ class Jurisdiction:
 
     def in_area(self, area: str, point: tuple[float, float]) -> bool:
         """Whether a (long, lat) point lies in or on a named area."""
-        return bool(self.areas[area].covers(Point(point)))
+        return bool(intersects_xy(self.areas[area], *point))
 
     def areas_at(self, place: Place) -> tuple[str, ...]:
         """Names of the areas around a place's point, in the order of `areas`; empty without a point."""

@@ -47,9 +47,17 @@ def outbox_values(record: RequestRecord) -> dict[str, Any]:
 
 def load_events(connection: Connection, jurisdiction_id: str, number: int) -> list[Event]:
     """A request's history, oldest first."""
+    return load_histories(connection, jurisdiction_id, [number]).get(number, [])
+
+
+def load_histories(
+    connection: Connection, jurisdiction_id: str, numbers: Sequence[int]
+) -> Mapping[int, list[Event]]:
+    """The histories of several requests, oldest first, by their numbers."""
     columns = request_event.c
     rows = connection.execute(
         select(
+            columns.request_id,
             columns.at,
             columns.kind,
             columns.description,
@@ -58,10 +66,16 @@ def load_events(connection: Connection, jurisdiction_id: str, number: int) -> li
             columns.version,
             columns.data,
         )
-        .where(columns.jurisdiction_id == jurisdiction_id, columns.request_id == number)
+        .where(
+            columns.jurisdiction_id == jurisdiction_id,
+            columns.request_id == any_(bindparam(None, list(numbers), ARRAY(BigInteger))),
+        )
         .order_by(columns.id)
     )
-    return [event_of(row) for row in rows]
+    found: dict[int, list[Event]] = {}
+    for row in rows:
+        found.setdefault(row.request_id, []).append(event_of(row))
+    return found
 
 
 def event_of(row: Any) -> Event:

@@ -16,7 +16,10 @@ from click.testing import CliRunner, Result
 from flask.testing import FlaskClient
 
 from open311.cli import main
+from open311.clock import utc_now
+from open311.domain.requests import Status
 from open311.operations.platform import Platform
+from open311.operations.workflow.update_request import RequestUpdate, update_request
 from open311.settings import Settings
 from tests.waiting import until
 
@@ -82,11 +85,14 @@ def test_a_clean_file_is_imported(run: Run, file: Callable[..., Path], client: F
     path = file("clean.csv", HEADER + lines(1, 3))
     result = run(path, "--jurisdiction", "city.example")
     assert result.exit_code == 0
-    assert result.output == "clean.csv (georeport-csv): 3 read, 3 new, 0 updated, 0 unchanged, 0 refused\n"
+    assert (
+        result.output
+        == "clean.csv (georeport-csv): 3 read, 3 new, 0 changed, 0 unchanged, 0 conflicting, 0 refused\n"
+    )
     assert ids(client) == ["1", "2", "3"]
     again = run(path, "--jurisdiction", "city.example")
     assert (again.exit_code, ids(client)) == (0, ["1", "2", "3"])
-    assert "0 new, 0 updated, 3 unchanged" in again.output
+    assert "0 new, 0 changed, 3 unchanged" in again.output
 
 
 def test_refused_rows_are_shown_with_their_reason_and_mended_ones_counted(run: Run) -> None:
@@ -97,7 +103,7 @@ def test_refused_rows_are_shown_with_their_reason_and_mended_ones_counted(run: R
         "newyork.csv, row 10: 90000010: requested_datetime: is missing.",
         "newyork.csv, row 11: 90000011: requested_datetime: '1900-01-01T00:00:00' cannot be when it was opened.",
         "newyork.csv, row 12: service_request_id: is missing.",
-        "newyork.csv (newyork-csv): 12 read, 9 new, 0 updated, 0 unchanged, 3 refused",
+        "newyork.csv (newyork-csv): 12 read, 9 new, 0 changed, 0 unchanged, 0 conflicting, 3 refused",
     ]
     assert "       2  a date no 311 request can have, such as 1900 or 2100: left out" in said
     assert len(said) == 11
@@ -117,14 +123,32 @@ def test_the_report_has_every_refused_row(run: Run, file: Callable[..., Path], t
         else list(map(json.loads, text.splitlines()))
     )
     assert [str(row["row"]) for row in rows] == [str(number) for number in range(1, 31)]
-    assert set(rows[0]) == {"file", "row", "service_request_id", "reason"}
+    assert set(rows[0]) == {"file", "row", "service_request_id", "outcome", "reason"}
     assert rows[29]["service_request_id"] == "30"
 
 
 def test_a_dry_run_keeps_nothing(run: Run, file: Callable[..., Path], client: FlaskClient) -> None:
     result = run(file("clean.csv", HEADER + lines(1, 3)), "--jurisdiction", "city.example", "--dry-run")
-    assert "3 read, would be 3 new, 0 updated" in result.output
+    assert "3 read, would be 3 new, 0 changed" in result.output
     assert ids(client) == []
+
+
+def test_conflicts_are_shown_and_reported_with_the_rule_that_decides(
+    run: Run, file: Callable[..., Path], tmp_path: Path, client: FlaskClient, platform: Platform
+) -> None:
+    path, report = file("clean.csv", HEADER + lines(1, 2)), tmp_path / "report.csv"
+    run(path, "--jurisdiction", "city.example")
+    change = RequestUpdate(status=Status.CLOSED)
+    update_request(platform, platform.registry.find("city.example"), "2", change, now=utc_now())
+    for words in ([], ["--dry-run"]):
+        result = run(path, "--jurisdiction", "city.example", "--report", report, *words)
+        assert result.exit_code == 0
+        assert "clean.csv, row 2: 2: status: was changed here at " in result.output
+        assert "2 read, " in result.output
+        assert "0 changed, 1 unchanged, 1 conflicting, 0 refused" in result.output
+        (told,) = csv.DictReader(report.read_text().splitlines())
+        assert (told["row"], told["outcome"]) == ("2", "conflicting")
+    assert ids(client) == ["1", "2"]
 
 
 def test_standard_input(run: Run, client: FlaskClient) -> None:
@@ -196,5 +220,5 @@ def test_after_ctrl_c_it_says_what_is_stored_and_the_next_run_stores_the_rest(
     stored = count(platform)
     assert f"pipe.csv (georeport-csv): {stored} read, {stored} new" in said
     result = run(file("whole.csv", HEADER + lines(1, 1_000)), "--jurisdiction", "city.example")
-    assert f"{1_000 - stored} new, 0 updated, {stored} unchanged" in result.output
+    assert f"{1_000 - stored} new, 0 changed, {stored} unchanged" in result.output
     assert count(platform) == 1_000

@@ -88,7 +88,7 @@ def test_several_processes_store_the_same_as_one(platform: Platform, order: Impo
             connection.exec_driver_sql("DELETE FROM service_request")
     assert outcomes[0] == outcomes[1]
     tally = sum((batch.tally for batch in outcomes[1][0]), Tally())
-    assert (tally.read, tally.new, tally.updated, tally.refused) == (343, 291, 42, 10)
+    assert (tally.read, tally.new, tally.changed, tally.refused) == (343, 291, 42, 10)
 
 
 def test_a_stopped_or_failed_import_yields_every_stored_batch(platform: Platform, order: Import) -> None:

@@ -78,9 +78,12 @@ class Town:
             "status_notes": self.random.choice(["", "Seen.", "Done."]),
             "agency_responsible": self.random.choice(["", "Works", "Parks"]),
             "requested_datetime": format_instant(requested),
-            "updated_datetime": format_instant(self.now),
-            "lat": "60.17",
-            "long": "24.94",
+            "updated_datetime": self.random.choice(["", format_instant(self.now)]),
+            "closed_datetime": self.random.choice(["", format_instant(requested)]) if status == "closed" else "",
+            "expected_datetime": self.random.choice(["", format_instant(self.now + timedelta(days=2))]),
+            "description": self.random.choice(["", "Deep", "Deeper"]),
+            "lat": self.random.choice(["60.17", "60.1585"]),
+            "long": self.random.choice(["24.94", "24.96"]),
         }
         order = Import(jurisdiction=self.jurisdiction, origin="file", now=self.now)
         with Processes(self.platform, 1) as alone:

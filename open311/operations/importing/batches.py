@@ -13,6 +13,7 @@ from open311.domain.imports import Mending, Refusal, SourceRow
 from open311.domain.text import clean_text
 from open311.errors import Invalid
 from open311.operations.importing.matching import MatchedRow, Matcher
+from open311.operations.importing.merging import Conflict
 from open311.operations.importing.storing import BatchWriter
 from open311.operations.platform import Platform
 from open311.plugins import Jurisdiction
@@ -39,12 +40,17 @@ class Import:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tally:
-    """How many rows were read and what became of them; `mended` counts rows by kind of dirt."""
+    """How many rows were read and what became of them; `mended` counts rows by kind of dirt.
+
+    new, changed, unchanged, conflicting and refused make `read`
+    conflicting  rows that say otherwise than what was changed here, whichever of both counts
+    """
 
     read: int = 0
     new: int = 0
-    updated: int = 0
+    changed: int = 0
     unchanged: int = 0
+    conflicting: int = 0
     refused: int = 0
     mended: Mapping[Mending, int] = field(default_factory=dict)
 
@@ -52,8 +58,9 @@ class Tally:
         return Tally(
             read=self.read + other.read,
             new=self.new + other.new,
-            updated=self.updated + other.updated,
+            changed=self.changed + other.changed,
             unchanged=self.unchanged + other.unchanged,
+            conflicting=self.conflicting + other.conflicting,
             refused=self.refused + other.refused,
             mended=Counter(self.mended) + Counter(other.mended),
         )
@@ -65,6 +72,7 @@ class Batch:
 
     tally: Tally
     refusals: tuple[Refusal, ...]
+    conflicts: tuple[Conflict, ...] = ()
 
 
 class _DryRun(Exception):
@@ -95,20 +103,25 @@ def import_batch(platform: Platform, rows: list[SourceRow | Refusal], order: Imp
     """Import some rows in one transaction."""
     matched, refusals = _match(rows, order.now, matcher)
     with suppress(_DryRun), platform.database.transaction() as connection:
-        writer = BatchWriter(platform, connection, order.jurisdiction, origin=order.origin, now=order.now)
+        writer = BatchWriter(platform, connection, matcher.areas, origin=order.origin, now=order.now)
         writer.write(matched)
         if order.is_dry_run:
             raise _DryRun
-    refusals = sorted([*refusals, *writer.refusals], key=lambda refusal: refusal.position)
+    refusals = sorted([*refusals, *writer.refusals], key=_position)
     tally = Tally(
         read=len(rows),
         new=writer.new,
-        updated=writer.updated,
+        changed=writer.changed,
         unchanged=writer.unchanged,
+        conflicting=len(writer.conflicts),
         refused=len(refusals),
-        mended=Counter(kind for row in matched for kind in row.mended),
+        mended=writer.mended,
     )
-    return Batch(tally, tuple(refusals))
+    return Batch(tally, tuple(refusals), tuple(sorted(writer.conflicts, key=_position)))
+
+
+def _position(found: Refusal | Conflict) -> int:
+    return found.position
 
 
 def _match(

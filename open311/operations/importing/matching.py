@@ -2,39 +2,47 @@
 
 A living service's own code stands, and an alias becomes its living service. Where the publisher has no codes, the
 name finds the service. Any other code is kept, with its name, as a retired service (A69), so that every request's
-code can be explained. The agency stays the source's word.
+code can be explained. The agency stays the source's word; the department with that name or code gets the request,
+else the one that the city's routing gives a POST.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from open311.domain.attributes import Answer, AnswerPolicy, check_answers
 from open311.domain.imports import IMPORT_SOURCE, ImportedRequest, Mending, SourceRow
 from open311.domain.mending import mend
-from open311.domain.requests import RequestRecord
+from open311.domain.requests import RequestRecord, Status
+from open311.domain.routing import Draft, Route
 from open311.domain.services import Service
 from open311.domain.text import clean_text
+from open311.operations.importing.areas import AreaMap
 from open311.operations.intake.check_submission import media_url_fault
+from open311.operations.intake.routing import route_draft
 from open311.plugins import Jurisdiction
 
 REMEMBERED_WORDS = 1_000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class MatchedRow:
     """A row that can be stored: mended, and matched with the catalogue.
 
     source_code  its service code in the source; the service's name where the source has no codes
+    service      the catalogue's; where it has none, one that holds code and name alone
+    named        the route to the department that the source names; None if it names none that the catalogue has
     """
 
+    router: Router
     position: int
     request: ImportedRequest
     source_code: str
-    service_code: str
-    department: str
+    service: Service
+    is_listed: bool
+    named: Route | None
     media: tuple[str, ...]
     answers: tuple[Answer, ...]
     mended: tuple[Mending, ...]
@@ -44,20 +52,36 @@ class MatchedRow:
         """Its service_request_id."""
         return self.request.service_request_id
 
-    def record(self, jurisdiction_id: str, number: int = 0) -> RequestRecord:
-        """The record that the row makes; without a number, to compare it with the stored one."""
+    @cached_property
+    def route(self) -> Route:
+        """To the department that the source names, else where a POST would go. Most repeated rows never need it."""
+        if self.named is not None:
+            return self.named
         request = self.request
+        draft = Draft(
+            service=self.service,
+            place=request.place,
+            answers=self.answers,
+            description=request.description,
+            requested_at=request.requested_at,
+        )
+        return self.router.route(draft)
+
+    def record(self, number: int, *, areas: tuple[str, ...] = (), possible_duplicate_of: str = "") -> RequestRecord:
+        """The record that the row makes. A closed request does not wait for the triage desk."""
+        request, route = self.request, self.route
         return RequestRecord(
-            jurisdiction_id=jurisdiction_id,
+            jurisdiction_id=self.router.city.id,
             number=number,
             service_request_id=request.service_request_id,
-            service_code=self.service_code,
+            service_code=self.service.code,
             status=request.status,
             status_notes=request.status_notes,
             description=request.description,
-            department=self.department,
+            department=route.department,
             agency_responsible=request.agency,
-            route_reason=IMPORT_SOURCE,
+            route_reason=route.reason,
+            is_triage=route.is_triage and request.status is Status.OPEN,
             service_notice=request.service_notice,
             requested_at=request.requested_at,
             updated_at=request.updated_at,
@@ -65,17 +89,42 @@ class MatchedRow:
             expected_at=request.expected_at,
             place=request.place,
             is_outside=request.is_outside,
+            areas=areas,
             media_urls=self.media,
             answers=self.answers,
             source=IMPORT_SOURCE,
+            possible_duplicate_of=possible_duplicate_of,
         )
+
+
+class Router:
+    """Routes of one city. It remembers those that only service and answers decide."""
+
+    def __init__(self, city: Jurisdiction) -> None:
+        self.city = city
+        self._areal = {rule.service for rule in city.rules if rule.area}
+        hooks = ("department_for", "explain", "route")
+        self._is_declared = all(getattr(type(city), hook) is getattr(Jurisdiction, hook) for hook in hooks)
+        self._known: dict[tuple[str, tuple[Answer, ...]], Route] = {}
+
+    def route(self, draft: Draft) -> Route:
+        """Where a POST would go."""
+        code = draft.service.code
+        if not self._is_declared or "" in self._areal or code in self._areal or len(self._known) > REMEMBERED_WORDS:
+            return route_draft(self.city, draft)
+        known = self._known.get((code, draft.answers))
+        if known is None:
+            known = self._known[code, draft.answers] = route_draft(self.city, draft)
+        return known
 
 
 class Matcher:
     """Matches rows with one city's catalogue. It remembers what it has looked up: files repeat their words."""
 
     def __init__(self, city: Jurisdiction) -> None:
+        self.areas = AreaMap(city)
         self._city = city
+        self._router = Router(city)
         self._service = lru_cache(REMEMBERED_WORDS)(self._find_service)
         self._department = lru_cache(REMEMBERED_WORDS)(self._find_department)
         self._answers = lru_cache(REMEMBERED_WORDS)(self._check_answers)
@@ -95,11 +144,13 @@ class Matcher:
         elif request.service_codes and request.service_codes[0] != service.code:
             mended += (Mending.OLD_SERVICE,)
         return MatchedRow(
+            router=self._router,
             position=row.position,
             request=request,
             source_code=source_code,
-            service_code=service.code if service else source_code,
-            department=self._department(request.agency_code, request.agency),
+            service=service or Service(code=source_code, name=request.service_name or source_code),
+            is_listed=service is not None,
+            named=self._department(request.agency_code, request.agency),
             media=media,
             answers=self._answers(service.code, request.answers) if service and request.answers else (),
             mended=mended,
@@ -116,13 +167,13 @@ class Matcher:
             return None
         return next((service for service in self._city.services if service.name.casefold() == wanted), None)
 
-    def _find_department(self, code: str, name: str) -> str:
-        """The code of the department with this code or name; "" if the catalogue has none."""
+    def _find_department(self, code: str, name: str) -> Route | None:
+        """The route to the department with this code or name; None if the catalogue has none."""
         wanted = name.casefold()
         for department in self._city.departments:
             if department.code == code or (wanted and department.name.casefold() == wanted):
-                return department.code
-        return ""
+                return Route(department=department.code, reason=IMPORT_SOURCE)
+        return None
 
     def _check_answers(self, service_code: str, answers: tuple[tuple[str, str], ...]) -> tuple[Answer, ...]:
         """Those of the source's answers that the service asks for and can take."""

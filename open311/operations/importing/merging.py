@@ -1,59 +1,314 @@
-"""What a row changes in a request that is stored already. Pure functions over two records."""
+"""What a row changes in a request that is stored already. Pure functions over the record, its history and the row.
+
+- What a row leaves out stays: it erases no address, description, note or photo.
+- Where a source dates its changes, a row that is older than what it said before changes nothing. Where it does not,
+  the row that is imported later counts. When an import runs again, a row changes nothing if another row of that
+  import came after it for the same request.
+- A field that was changed here stays as it is, unless the row is dated later. What was erased stays erased. Either
+  way it is a conflict, and it is reported.
+- A closed request keeps its first closing time, unless the source names another one as such.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
 
-from open311.domain.events import Event, NoteAdded, Promised, StatusChanged, Transferred
+from open311.domain.events import (
+    AreasRecomputed,
+    Erased,
+    Event,
+    Imported,
+    NoteAdded,
+    Promised,
+    StatusChanged,
+    Transferred,
+)
 from open311.domain.imports import IMPORT_SOURCE
+from open311.domain.places import Place
 from open311.domain.requests import RequestRecord, Status
+from open311.operations.importing.matching import MatchedRow
+from open311.operations.publishing import Names
+from schemas.values import format_instant
+
+Differences = Mapping[str, Any]
+"""Fields of a record, with what a row says instead."""
+
+_PROGRESS = {
+    StatusChanged.kind: ("status", "updated_at"),
+    NoteAdded.kind: ("status_notes",),
+    Transferred.kind: ("department", "agency_responsible"),
+    Promised.kind: ("expected_at",),
+}
+"""The fields that each kind of event decides. The first one stands for all."""
+_REPORT = (
+    "service_code",
+    "description",
+    "service_notice",
+    "requested_at",
+    "place",
+    "is_outside",
+    "media_urls",
+    "answers",
+)
+_WIRE_NAMES = {
+    "department": "agency_responsible",
+    "expected_at": "expected_datetime",
+    "media_urls": "media_url",
+    "answers": "attribute",
+}
 
 
-def is_same_request(before: RequestRecord, imported: RequestRecord) -> bool:
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """A row that says otherwise than what was changed here after the import, and which of both counts."""
+
+    position: int
+    service_request_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What a history says about who decided what.
+
+    rows          the rows of files that brought or changed the request, oldest first
+    changed_here  fields that were changed here since a file last decided them -> when
+    erased        fields that were erased -> when
+    """
+
+    rows: tuple[Imported, ...]
+    changed_here: Mapping[str, datetime]
+    erased: Mapping[str, datetime]
+
+    @classmethod
+    def of(cls, history: Sequence[Event]) -> Past:
+        """The past in a whole history, oldest first."""
+        rows = tuple(event for event in history if isinstance(event, Imported))
+        by_file = {row.version for row in rows if row.version}  # 0: by release 0.1, which did not keep it
+        here: dict[str, datetime] = {}
+        erased: dict[str, datetime] = {}
+        status = ""
+        for event in history:
+            if isinstance(event, StatusChanged):
+                status = event.new
+            if isinstance(event, Erased):
+                erased |= dict.fromkeys(event.emptied, event.at)
+            elif event.kind in _PROGRESS:
+                field = _PROGRESS[event.kind][0]
+                if event.version in by_file:
+                    here.pop(field, None)
+                else:
+                    here[field] = event.at
+            elif isinstance(event, Imported) and event.status == status:
+                here.pop("status", None)  # the source has come to the same
+        return cls(rows, here, erased)
+
+
+def is_same_request(before: RequestRecord, row: MatchedRow) -> bool:
     """Whether one id means the same request here and in the source; ids that we gave out may clash."""
-    return before.source == IMPORT_SOURCE or before.requested_at == imported.requested_at
+    return before.source == IMPORT_SOURCE or before.requested_at == row.request.requested_at
 
 
-def is_newer(before: RequestRecord, imported: RequestRecord) -> bool:
-    """Whether a row says more than what is stored. Sources without closing times only change the status."""
-    if imported.changed_at != before.changed_at:
-        return imported.changed_at > before.changed_at
-    return imported.status is Status.CLOSED and before.status is Status.OPEN
-
-
-def merge_intake(before: RequestRecord, imported: RequestRecord) -> RequestRecord:
-    """The stored record with what the row says about the report itself. What the row leaves out stays.
+def differences(before: RequestRecord, row: MatchedRow) -> dict[str, Any]:
+    """What the row says otherwise than the record; empty for a row that says nothing new.
 
     Where the request was made here, everything that the citizen sent stays: the row only tells its progress.
     """
+    found = _progress(before, row)
+    if before.source == IMPORT_SOURCE:
+        found |= _report(before, row)
+    return found
+
+
+def _progress(before: RequestRecord, row: MatchedRow) -> dict[str, Any]:
+    request = row.request
+    found: dict[str, Any] = {}
+    if request.status is not before.status:
+        found["status"] = request.status
+    elif request.has_closing and request.status is Status.CLOSED and request.updated_at != before.updated_at:
+        found["updated_at"] = request.updated_at
+    if request.is_dated and request.changed_at > before.changed_at:
+        found["changed_at"] = request.changed_at
+    if request.status_notes and request.status_notes != before.status_notes:
+        found["status_notes"] = request.status_notes
+    elif before.status_notes and not request.status_notes and _reopens(before, row):
+        found["status_notes"] = ""  # it was about the closing
+    if request.expected_at is not None and request.expected_at != before.expected_at:
+        found["expected_at"] = request.expected_at
+    department = _department(before, row)
+    if department != before.department:
+        found["department"] = department
+    if request.agency and request.agency != before.agency_responsible and not _is_its_department(before, row):
+        found["agency_responsible"] = request.agency
+    return found
+
+
+def _reopens(before: RequestRecord, row: MatchedRow) -> bool:
+    return before.status is Status.CLOSED and row.request.status is Status.OPEN
+
+
+def _department(before: RequestRecord, row: MatchedRow) -> str:
+    """The department that the row names. What the routing gives counts only with another service or agency."""
+    if row.named is not None:
+        return row.named.department
     if before.source != IMPORT_SOURCE:
-        return before
-    is_placed = imported.place.has_point or imported.place.address
-    return replace(
-        before,
-        service_code=imported.service_code,
-        description=imported.description or before.description,
-        service_notice=imported.service_notice or before.service_notice,
-        requested_at=imported.requested_at,
-        place=imported.place if is_placed else before.place,
-        is_outside=imported.is_outside if is_placed else before.is_outside,
-        media_urls=imported.media_urls or before.media_urls,
-        answers=imported.answers or before.answers,
+        return before.department
+    agency = row.request.agency
+    is_news = row.service.code != before.service_code or (agency and agency != before.agency_responsible)
+    return row.route.department if is_news or not before.department else before.department
+
+
+def _is_its_department(before: RequestRecord, row: MatchedRow) -> bool:
+    """Whether the row's agency is the department whose name the request shows already."""
+    is_named = row.named is not None and row.named.department == before.department
+    return is_named and not before.agency_responsible
+
+
+def _report(before: RequestRecord, row: MatchedRow) -> dict[str, Any]:
+    request = row.request
+    found: dict[str, Any] = {}
+    if row.service.code != before.service_code:
+        found["service_code"] = row.service.code
+    if request.description and request.description != before.description:
+        found["description"] = request.description
+    if request.service_notice and request.service_notice != before.service_notice:
+        found["service_notice"] = request.service_notice
+    if request.requested_at != before.requested_at:
+        found["requested_at"] = request.requested_at
+    if row.media and row.media != before.media_urls:
+        found["media_urls"] = row.media
+    if row.answers and row.answers != before.answers:
+        found["answers"] = row.answers
+    place = request.place
+    if place != before.place and (filled := _filled(place, before.place)) != before.place:
+        found["place"] = filled
+        if place.has_point:
+            found["is_outside"] = request.is_outside
+    return found
+
+
+def _filled(place: Place, former: Place) -> Place:
+    """A row's place, and from the former one what the row leaves out."""
+    point = place if place.has_point else former
+    return Place(
+        lat=point.lat,
+        long=point.long,
+        address=place.address or former.address,
+        address_id=place.address_id or former.address_id,
+        zipcode=place.zipcode or former.zipcode,
     )
 
 
-def events_between(before: RequestRecord, imported: RequestRecord) -> Iterator[Event]:
-    """How the request went on, by the row: events at the instants that the source gives."""
-    department, status = before.department, imported.status
-    if status != before.status:
-        yield StatusChanged(at=imported.updated_at, old=before.status, new=status, department=department)
-    if imported.status_notes and imported.status_notes != before.status_notes:
-        yield NoteAdded(at=imported.changed_at, note=imported.status_notes)
-    agency, to = imported.agency_responsible or before.agency_responsible, imported.department or department
-    if agency != before.agency_responsible or to != department:
-        yield Transferred(
-            at=imported.changed_at, old=department, new=to, name=agency or to, agency=agency, status=status
-        )
-    if imported.expected_at is not None and imported.expected_at != before.expected_at:
-        yield Promised(at=imported.changed_at, expected=imported.expected_at)
+def decide(row: MatchedRow, said: Imported, found: Differences, past: Past) -> tuple[Differences, list[str]]:
+    """What counts of the differences, and a sentence for each conflict.
+
+    said  the event that the row would write
+    """
+    if _is_outdated(row, past.rows) or _is_superseded(said, past.rows):
+        return {}, []
+    counts = dict(found)
+    conflicts: list[str] = []
+    for name, at in past.erased.items():
+        if counts.pop(name, None) is not None:
+            conflicts.append(
+                f"{_WIRE_NAMES.get(name, name)}: was erased here at {format_instant(at)}; it stays erased."
+            )
+    for fields in _PROGRESS.values():
+        changed_here = past.changed_here.get(fields[0])
+        if changed_here is None:
+            continue
+        is_later = row.request.is_dated and row.request.changed_at > changed_here
+        if any(counts.get(name) for name in fields if name != "updated_at"):
+            conflicts.append(_sentence(fields[0], changed_here, row, is_later=is_later))
+        if not is_later:
+            counts = {name: value for name, value in counts.items() if name not in fields}
+    if "status" not in counts and counts.get("status_notes") == "":
+        del counts["status_notes"]
+    return counts, conflicts
+
+
+def _is_outdated(row: MatchedRow, rows: Sequence[Imported]) -> bool:
+    """Whether the row is older than what its source said last.
+
+    A row without a time, in a source that dates its changes, is that of a request that had not changed yet.
+    """
+    last = rows[-1] if rows else None
+    if last is None or last.changed is None or row.request.changed_at >= last.changed:
+        return False
+    return last.is_dated is not False if row.request.is_dated else last.is_dated is True
+
+
+def _is_superseded(said: Imported, rows: Sequence[Imported]) -> bool:
+    """Whether the last import had this same row, and after it another one of this request."""
+    return any(
+        former.at == rows[-1].at and former.cause != rows[-1].cause and _says_same(former, said)
+        for former in rows[:-1]
+    )
+
+
+def _says_same(former: Imported, said: Imported) -> bool:
+    return (
+        (former.cause, former.status, former.department, former.agency, former.expected, former.is_dated)
+        == (said.cause, said.status, said.department, said.agency, said.expected, said.is_dated)
+    ) and (former.changed == said.changed or not said.is_dated)
+
+
+def _sentence(field: str, at: datetime, row: MatchedRow, *, is_later: bool) -> str:
+    """What a conflict is about, and which rule decides it. Never a text that somebody wrote."""
+    name, here, there = _WIRE_NAMES.get(field, field), format_instant(at), format_instant(row.request.changed_at)
+    if is_later:
+        outcome = f"at {there}, which is later, so the file counts."
+    elif row.request.is_dated:
+        outcome = f"at {there}, which is not later, so what was done here stays."
+    else:
+        outcome = "without a time of change, so what was done here stays."
+    return f"{name}: was changed here at {here}; the file says otherwise {outcome}"
+
+
+def merge_report(before: RequestRecord, found: Differences) -> RequestRecord:
+    """The stored record with what the row says about the report itself; events tell the rest."""
+    changes = {name: found[name] for name in (*_REPORT, "detailed_status") if name in found}
+    return replace(before, **changes) if changes else before
+
+
+def events_between(
+    before: RequestRecord, row: MatchedRow, said: Imported, found: Differences, names: Names, areas: tuple[str, ...]
+) -> Iterator[Event]:
+    """How the request went on, by the row: events at the instants that the source gives, else at the import's.
+
+    areas  those that hold the point from now on
+    """
+    request, old, new = row.request, before.status, found.get("status", before.status)
+    is_closing_named = "status" in found and request.has_closing and new is Status.CLOSED
+    at = request.changed_at if request.is_dated or is_closing_named else said.at
+    updated = _updated(before, row, found, at)
+    if new is not old:
+        yield StatusChanged(at=updated, old=old, new=new, department=before.department)
+    if found.get("status_notes"):
+        yield NoteAdded(at=at, note=found["status_notes"])
+    if "department" in found or "agency_responsible" in found:
+        yield _transfer(before, found, names, at, new)
+    if "expected_at" in found:
+        yield Promised(at=at, expected=found["expected_at"])
+    if areas != before.areas:
+        yield AreasRecomputed(at=said.at, old=before.areas, new=areas)
+    yield replace(said, updated=updated, changed=at, has_notes=found.get("status_notes") != "")
+
+
+def _updated(before: RequestRecord, row: MatchedRow, found: Differences, at: datetime) -> datetime:
+    """The last update as shown: of a closed request its closing time (A34)."""
+    if found.get("status", before.status) is Status.OPEN:
+        return max(before.updated_at, at)
+    if before.status is Status.OPEN:
+        return row.request.updated_at if row.request.is_dated or row.request.has_closing else at
+    return found.get("updated_at", before.updated_at)  # type: ignore[no-any-return]  # a value of any field
+
+
+def _transfer(before: RequestRecord, found: Differences, names: Names, at: datetime, status: Status) -> Transferred:
+    to = found.get("department", before.department)
+    agency = found.get("agency_responsible", before.agency_responsible)
+    name = names.agency(replace(before, department=to, agency_responsible=agency))
+    return Transferred(at=at, old=before.department, new=to, name=name, agency=agency, status=status)

@@ -1,8 +1,9 @@
 """Importing a long file with several processes, each with its own connection. Results come in the file's order.
 
 Batches run at the same time only if they have no id in common. So the rows of one id are stored in their order,
-and the outcome is the same as with one process. Each batch is one transaction: after a process was killed, the same
-import can run again.
+and the outcome is the same as with one process, except for possible duplicates: batches that are stored at the same
+time do not see each other. Each batch is one transaction: after a process was killed, the same import can run
+again.
 """
 
 from __future__ import annotations

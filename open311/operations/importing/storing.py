@@ -5,22 +5,35 @@ A request's history gets one event of kind `imported`, for staff, with the file,
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from open311.domain.events import Imported
-from open311.domain.imports import Refusal
+from open311.domain.imports import Mending, Refusal
 from open311.domain.requests import RequestRecord
 from open311.domain.text import clean_text
 from open311.errors import Invalid
+from open311.operations.importing.areas import AreaMap
 from open311.operations.importing.matching import MatchedRow
-from open311.operations.importing.merging import events_between, is_newer, is_same_request, merge_intake
+from open311.operations.importing.merging import (
+    Conflict,
+    Differences,
+    Past,
+    decide,
+    differences,
+    events_between,
+    is_same_request,
+    merge_report,
+)
+from open311.operations.importing.nearby import possible_duplicates
 from open311.operations.platform import Platform
 from open311.operations.publishing import Names, names_for
 from open311.operations.workflow.apply import Change, add_requests, change_requests
-from open311.plugins import Jurisdiction
 from open311.storage import catalogue, requests
 from open311.storage.engine import Connection
+from open311.storage.history import load_histories
 from schemas.values import format_instant
 
 
@@ -28,21 +41,31 @@ class BatchWriter:
     """Stores the rows of a batch in the caller's transaction, and counts what becomes of them."""
 
     def __init__(
-        self, platform: Platform, connection: Connection, city: Jurisdiction, *, origin: str, now: datetime
+        self, platform: Platform, connection: Connection, areas: AreaMap, *, origin: str, now: datetime
     ) -> None:
         self._platform = platform
         self._connection = connection
-        self._city = city
+        self._city = areas.city
+        self._areas = areas
         self._origin = clean_text(origin)
         self._now = now
-        self.new = self.updated = self.unchanged = 0
+        self.new = self.changed = self.unchanged = 0
+        self.conflicts: list[Conflict] = []
         self.refusals: list[Refusal] = []
+        self.mended: Counter[Mending] = Counter()
+        self._repeated: set[str] = set()
+        self._silent: dict[str, list[Imported]] = {}
+        """By id, rows that changed nothing and may come before one that does: `merging` has to know of them."""
 
     def write(self, rows: Sequence[MatchedRow]) -> None:
         """Store rows in their order; a row whose id came before may change what the earlier row stored."""
-        catalogue.add_retired_services(self._connection, self._city.id, _retired_services(self._city, rows))
+        catalogue.add_retired_services(self._connection, self._city.id, _retired_services(rows))
         names = names_for(self._connection, self._city)
-        for part in _without_repeats(rows):
+        named = [_with_other_name(row, names) for row in rows]
+        self.mended.update(kind for row in named for kind in row.mended)
+        parts = list(_without_repeats(named))
+        self._repeated = {row.id for part in parts[1:] for row in part}
+        for part in parts:
             self._write(part, names)
 
     def _write(self, rows: Sequence[MatchedRow], names: Names) -> None:
@@ -55,53 +78,130 @@ class BatchWriter:
         rows.sort(key=lambda row: row.id)  # two imports at once wait for each other in one order
         numbers = self._platform.process.numbers.many(self._platform.database.hot, len(rows))
         numbered = dict(zip(numbers, rows, strict=True))
-        records = [row.record(self._city.id, number) for number, row in numbered.items()]
+        records = self._records(numbered)
         kept = requests.add_records(self._connection, records)
         added = [record for record in records if record.number in kept]
-        events = ([self._imported(numbered[record.number], record, is_new=True)] for record in added)
+        events = ([self._brought(numbered[record.number], record)] for record in added)
         add_requests(self._connection, zip(added, events, strict=True), names)
         self.new += len(added)
         if len(added) < len(rows):  # another import has stored the others meanwhile; now they can be read
             self._write([row for number, row in numbered.items() if number not in kept], names)
 
+    def _records(self, numbered: Mapping[int, MatchedRow]) -> list[RequestRecord]:
+        """The records that new rows make, with what is looked up about their places."""
+        rows = list(numbered.values())
+        areas = self._areas.look_up([row.request.place for row in rows])
+        duplicates = possible_duplicates(self._connection, self._city, rows)
+        return [
+            row.record(number, areas=where, possible_duplicate_of=duplicates.get(row.id, ""))
+            for (number, row), where in zip(numbered.items(), areas, strict=True)
+        ]
+
     def _change(self, pairs: Sequence[tuple[RequestRecord, MatchedRow]], names: Names) -> None:
         """Merge rows into the stored records that they are about."""
-        changes: list[Change] = []
-        for before, row in pairs:
-            imported = row.record(self._city.id)
-            if not is_same_request(before, imported):
-                self.refusals.append(_refusal(before, row))
-            elif is_newer(before, imported):
-                said = self._imported(row, imported, is_new=False)
-                changes.append((merge_intake(before, imported), [*events_between(before, imported), said]))
-            else:
-                self.unchanged += 1
+        changes = [self._merged(*news, names) for news in self._news(pairs)]
         change_requests(self._connection, changes, names)
-        self.updated += len(changes)
 
-    def _imported(self, row: MatchedRow, record: RequestRecord, *, is_new: bool) -> Imported:
-        mended = [str(mending) for mending in row.mended]
-        if row.source_code != row.service_code:
-            mended.append(f"its service_code there: {row.source_code}")
+    def _news(
+        self, pairs: Sequence[tuple[RequestRecord, MatchedRow]]
+    ) -> list[tuple[RequestRecord, MatchedRow, Imported, Differences]]:
+        """The rows that change something, each with its event and what counts. All others are counted and told."""
+        differing = []
+        for before, row in pairs:
+            if not is_same_request(before, row):
+                self.refusals.append(_refusal(before, row))
+            elif found := differences(before, row):
+                differing.append((before, row, found))
+            else:
+                self._leave(row)
+        numbers = [before.number for before, _, _ in differing]
+        histories = load_histories(self._connection, self._city.id, numbers) if numbers else {}
+        news = []
+        for before, row, found in differing:
+            said = self._told(row)
+            counts, conflicts = decide(row, said, found, Past.of(histories[before.number]))
+            if conflicts:
+                self.conflicts.append(Conflict(row.position, row.id, " ".join(conflicts)))
+            elif counts:
+                self.changed += 1
+            else:
+                self._leave(row)
+            if counts:
+                news.append((before, row, said, counts))
+        return news
+
+    def _leave(self, row: MatchedRow) -> None:
+        """Count a row that changes nothing."""
+        self.unchanged += 1
+        if row.id in self._repeated:
+            self._silent.setdefault(row.id, []).append(self._told(row))
+
+    def _merged(
+        self, before: RequestRecord, row: MatchedRow, said: Imported, found: Differences, names: Names
+    ) -> Change:
+        """The stored record with the row's report, and the events that the row tells of."""
+        after = merge_report(before, found)
+        is_moved = after.place.point != before.place.point
+        areas = self._areas.look_up([after.place])[0] if is_moved else before.areas
+        earlier = self._silent.pop(row.id, [])
+        return after, [*earlier, *events_between(before, row, said, found, names, areas)]
+
+    def _brought(self, row: MatchedRow, record: RequestRecord) -> Imported:
+        """The event of a new request."""
         return Imported(
             at=self._now,
             cause=f"{self._origin}, row {row.position}",
-            is_new=is_new,
+            is_new=True,
             status=record.status,
             department=record.department,
             agency=record.agency_responsible,
             expected=record.expected_at,
             updated=record.updated_at,
             changed=record.changed_at,
+            is_dated=row.request.is_dated,
             has_notes=bool(record.status_notes),
-            mended=tuple(mended),
+            is_triage=record.is_triage,
+            mended=_remarks(row),
         )
+
+    def _told(self, row: MatchedRow) -> Imported:
+        """What a row says about a stored request, in an event."""
+        request = row.request
+        return Imported(
+            at=self._now,
+            cause=f"{self._origin}, row {row.position}",
+            status=request.status,
+            department=row.route.department,
+            agency=request.agency,
+            expected=request.expected_at,
+            changed=request.changed_at,
+            is_dated=request.is_dated,
+            mended=_remarks(row),
+        )
+
+
+def _remarks(row: MatchedRow) -> tuple[str, ...]:
+    """What was mended in a row, and the source's own words that the request does not show."""
+    remarks = [str(mending) for mending in row.mended]
+    if row.source_code != row.service.code:
+        remarks.append(f"its service_code there: {row.source_code}")
+    if Mending.OTHER_NAME in row.mended:
+        remarks.append(f"its service_name there: {row.request.service_name}")
+    return tuple(remarks)
 
 
 def _refusal(before: RequestRecord, row: MatchedRow) -> Refusal:
     """Why a row cannot change the stored record that has its id."""
     reason = f"is the id of a request made here at {format_instant(before.requested_at)}, which is another one."
     return Refusal(row.position, row.id, str(Invalid(reason, "service_request_id")))
+
+
+def _with_other_name(row: MatchedRow, names: Names) -> MatchedRow:
+    """The row; marked, if the catalogue lacks its service and a row before gave the same code another name."""
+    name = row.request.service_name
+    if row.is_listed or not name or names.service(row.service.code) == name:
+        return row
+    return replace(row, mended=(*row.mended, Mending.OTHER_NAME))
 
 
 def _without_repeats(rows: Sequence[MatchedRow]) -> Iterator[list[MatchedRow]]:
@@ -113,11 +213,7 @@ def _without_repeats(rows: Sequence[MatchedRow]) -> Iterator[list[MatchedRow]]:
         yield list(first.values())
 
 
-def _retired_services(city: Jurisdiction, rows: Sequence[MatchedRow]) -> dict[str, str]:
-    """Codes that the catalogue lacks, with the names that the rows give them; sorted, for two imports at once."""
-    names = {
-        row.service_code: row.request.service_name or row.source_code
-        for row in reversed(rows)
-        if city.service(row.service_code) is None
-    }
+def _retired_services(rows: Sequence[MatchedRow]) -> dict[str, str]:
+    """Codes that the catalogue lacks, with the first names that rows give them; sorted, for two imports at once."""
+    names = {row.service.code: row.service.name for row in reversed(rows) if not row.is_listed}
     return dict(sorted(names.items()))

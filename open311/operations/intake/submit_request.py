@@ -26,8 +26,8 @@ from open311.domain.requests import Receipt, RequestRecord, Submission, Visibili
 from open311.domain.routing import Draft, Route
 from open311.domain.services import Service, ServiceType
 from open311.errors import Gone, Invalid, Problem
-from open311.observe import logger
 from open311.operations.intake.check_submission import Checked, check_submission
+from open311.operations.intake.routing import route_draft
 from open311.operations.platform import Platform
 from open311.operations.publishing import Names, notes_of, publication_of
 from open311.operations.reading.find_nearby import find_possible_duplicate
@@ -35,8 +35,6 @@ from open311.plugins import Jurisdiction
 from open311.storage import repeats, requests, tokens
 from open311.storage.hot.submissions import NewRequest, insert_request
 from open311.storage.hot.transactions import Run
-
-log = logger(__name__)
 
 
 def submit_request(
@@ -114,16 +112,10 @@ def _receipt(stored: NewRequest, submission: Submission) -> Receipt:
 
 
 def _route(jurisdiction: Jurisdiction, draft: Draft, principal: Principal) -> Route:
-    """The plugin's route. A test key has no route; if the plugin fails, the triage desk gets the request."""
+    """The city's route; none for a test key."""
     if principal.is_test:
         return Route(department="", reason="test key")
-    try:
-        route = jurisdiction.route(draft)
-        jurisdiction.department(route.department)
-        return route
-    except Exception:  # a plugin may raise anything; the request is accepted all the same
-        log.exception("routing failed", jurisdiction=jurisdiction.id, service=draft.service.code)
-        return Route(department=jurisdiction.triage, reason="routing failed", is_triage=True)
+    return route_draft(jurisdiction, draft)
 
 
 def _record(

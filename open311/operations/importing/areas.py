@@ -1,0 +1,33 @@
+"""The areas that many points lie in, looked up together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from shapely import STRtree, points
+
+from open311.domain.places import Place
+from open311.plugins import Jurisdiction
+
+
+class AreaMap:
+    """A city's areas in a spatial index, for many points at once."""
+
+    def __init__(self, city: Jurisdiction) -> None:
+        self.city = city
+        self._names = tuple(city.areas)
+        self._tree = STRtree(list(city.areas.values()))
+
+    def look_up(self, places: Sequence[Place]) -> list[tuple[str, ...]]:
+        """For each place what `Jurisdiction.areas_at` says."""
+        found: list[list[int]] = [[] for _ in places]
+        where = [index for index, place in enumerate(places) if self._names and place.has_point]
+        if where:
+            spots = points([places[index].point for index in where])
+            for spot, area in self._tree.query(spots, predicate="intersects").T.tolist():
+                found[where[spot]].append(area)
+        return [self._named(place, areas) for place, areas in zip(places, found, strict=True)]
+
+    def _named(self, place: Place, areas: list[int]) -> tuple[str, ...]:
+        """Where several areas touch a point, the city says to which it belongs."""
+        return self.city.areas_at(place) if len(areas) > 1 else tuple(self._names[area] for area in areas)

@@ -1,0 +1,86 @@
+"""The earlier requests nearby that imported ones may repeat, looked up for a batch together."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
+from math import cos, hypot, radians
+
+from open311.domain.requests import Status
+from open311.domain.search import Circle
+from open311.domain.services import ServiceType
+from open311.operations.importing.matching import MatchedRow
+from open311.plugins import Jurisdiction
+from open311.storage.engine import Connection
+from open311.storage.neighbours import Neighbour, Vantage, find_earliest
+
+METRES_PER_DEGREE = 111_195.0
+LEAST_COSINE = 0.01
+"""Of a latitude, so that cells near a pole do not become endless."""
+
+
+def possible_duplicates(connection: Connection, city: Jurisdiction, rows: Sequence[MatchedRow]) -> dict[str, str]:
+    """The earliest open request of the same service near each new open row, by the row's id.
+
+    Found among stored requests and among `rows`. Like two POSTs at the same moment, two batches that two processes
+    store at the same time do not see each other. A closed row repeats nothing.
+    """
+    wanted = {row.id: vantage for row in rows if (vantage := _vantage(city, row)) is not None}
+    if not wanted:
+        return {}
+    found = find_earliest(connection, city.id, wanted)
+    for identifier, neighbour in _among(wanted):
+        found[identifier] = min(neighbour, found.get(identifier, neighbour))
+    return {identifier: neighbour.service_request_id for identifier, neighbour in found.items()}
+
+
+def _vantage(city: Jurisdiction, row: MatchedRow) -> Vantage | None:
+    """Where and when to look for what a row may repeat; None for a row that repeats nothing."""
+    request = row.request
+    lat, long = request.place.lat, request.place.long
+    if request.status is Status.CLOSED or lat is None or long is None:
+        return None
+    vicinity = city.vicinity(row.service)
+    if vicinity.radius_m == 0 or row.service.type is ServiceType.BLACKBOX:
+        return None
+    return Vantage(
+        service_code=row.service.code,
+        circle=Circle(long, lat, vicinity.radius_m),
+        since=request.requested_at - timedelta(days=vicinity.days),
+        until=request.requested_at,
+    )
+
+
+_Cell = tuple[str, int, int]
+_Spot = tuple[Neighbour, Circle]
+
+
+def _among(wanted: Mapping[str, Vantage]) -> Iterator[tuple[str, Neighbour]]:
+    """The earliest of the wanted requests near each other one, in a grid whose cells are as wide as the circles."""
+    least = min(cos(radians(vantage.circle.lat)) for vantage in wanted.values())
+    cells: defaultdict[_Cell, list[_Spot]] = defaultdict(list)
+    for identifier, vantage in sorted(wanted.items(), key=lambda item: item[1].until):
+        circle, code = vantage.circle, vantage.service_code
+        height = circle.radius_m / METRES_PER_DEGREE
+        x, y = int(circle.long * max(least, LEAST_COSINE) // height), int(circle.lat // height)
+        around = [(code, x + right, y + up) for right in (-1, 0, 1) for up in (-1, 0, 1)]
+        seen = [found for cell in around if cell in cells and (found := _first(cells[cell], vantage)) is not None]
+        if seen:
+            yield identifier, min(seen)
+        cells[code, x, y].append((Neighbour(vantage.until, identifier), circle))
+
+
+def _first(spots: list[_Spot], vantage: Vantage) -> Neighbour | None:
+    """The first request of a cell, which has them in their order, that is near enough and recent enough."""
+    for neighbour, circle in spots[bisect_left(spots, vantage.since, key=lambda spot: spot[0].requested_at) :]:
+        if _metres(circle, vantage.circle) <= vantage.circle.radius_m:
+            return neighbour
+    return None
+
+
+def _metres(one: Circle, other: Circle) -> float:
+    """Between two centres that are near each other, on a sphere."""
+    east = (one.long - other.long) * cos(radians(one.lat))
+    return hypot(east, one.lat - other.lat) * METRES_PER_DEGREE

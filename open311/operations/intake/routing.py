@@ -1,0 +1,20 @@
+"""Asking a city's plugin which department gets a request."""
+
+from __future__ import annotations
+
+from open311.domain.routing import Draft, Route
+from open311.observe import logger
+from open311.plugins import Jurisdiction
+
+log = logger(__name__)
+
+
+def route_draft(jurisdiction: Jurisdiction, draft: Draft) -> Route:
+    """The plugin's route. If the plugin fails or names no department, the triage desk gets the request."""
+    try:
+        route = jurisdiction.route(draft)
+        jurisdiction.department(route.department)
+        return route
+    except Exception:  # a plugin may raise anything; the request is accepted all the same
+        log.exception("routing failed", jurisdiction=jurisdiction.id, service=draft.service.code)
+        return Route(department=jurisdiction.triage, reason="routing failed", is_triage=True)
