@@ -4,7 +4,7 @@
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help run test coverage check openapi keys bench lock clean force
+.PHONY: help run test coverage check openapi keys bench break lock clean force
 
 PYTHONS := python3.13 python3.12 python3.11 python3
 BIN := .venv/bin
@@ -39,6 +39,10 @@ keys: .venv/run.stamp ## write the tables of keys in jurisdictions/README.md aga
 # Linux only, because CPU and memory are read from /proc. The database stays in var/pg-bench for the next run.
 bench: .venv/bench.stamp ## measure against other servers: ROWS=100k|1M|5M, ROUNDS=5, QUICK=1 to test the benchmark itself, AGAINST=folder for another checkout
 	@$(BIN)/python -m tests.benchmarks $(if $(QUICK),--quick) $(if $(ROWS),--rows $(ROWS)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(AGAINST),--against '$(AGAINST)') $(ARGS)
+
+# The database is that of `make bench ROWS=20k`.
+break: .venv/bench.stamp ## measure what other clients notice while some are slow on purpose; takes less than three minutes
+	@$(BIN)/python -m tests.benchmarks.breaking $(ARGS)
 
 # All requirements are resolved once, and each lock file has a part of the result. So the locks agree, and .venv can
 # grow from one lock to another.

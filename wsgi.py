@@ -1,4 +1,4 @@
-"""The application for any WSGI server: `granian --interface wsgi wsgi:application`."""
+"""The application for any WSGI server: such as `gunicorn wsgi:application`."""
 
 from open311.app import create_app
 from open311.settings import Settings

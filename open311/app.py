@@ -19,9 +19,9 @@ from open311.web import extensions, georeport, site
 from open311.web.blueprint import BoundEndpoint, register_endpoints
 from open311.web.documentation import GeoReportApi
 from open311.web.endpoints import endpoints_in
-from open311.web.envelope import Envelope, WholeBody
+from open311.web.envelope import Envelope
 from open311.web.errors import register_errors
-from open311.web.gate import HttpsOnly, RateLimits
+from open311.web.gate import HttpsOnly, RateLimits, Refusals
 from open311.web.quick import QuickLane
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def _around(application: WSGIApplication, settings: Settings, bound: list[BoundE
     application = RateLimits(application, settings)
     if settings.requires_https:
         application = HttpsOnly(application, settings.public_url)
-    application = WholeBody(application, most_bytes=4 * settings.max_body_bytes)
+    application = Refusals(application)
     application = Envelope(application)
     if settings.trusted_proxies:
         hops = settings.trusted_proxies

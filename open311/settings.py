@@ -81,6 +81,17 @@ class Settings:
     workers: int = _number(2, "web processes; as many as cores", least=1)
     threads: int = _number(2, "threads in each web process", least=1)
     connections: int = _number(512, "client connections that each web process holds open; others wait", least=1)
+    connections_per_address: int = _number(
+        128, "connections of one address in each web process; 0: no limit; not used with trusted_proxies"
+    )
+    header_timeout_s: int = _number(10, "longest time for the headers of a call, seconds; then 408", least=1)
+    body_timeout_s: int = _number(
+        15, "period in which a body must reach the least speed, seconds; else 408", least=1
+    )
+    reader_timeout_s: int = _number(30, "period in which a client must read at the least speed, seconds", least=1)
+    least_bytes_per_s: int = _number(200, "least speed of bodies and of clients that read, bytes/s", least=1)
+    keepalive_s: int = _number(75, "how long a connection may stay open without a call, seconds", least=1)
+    thread_wait_s: int = _number(10, "longest time that a call waits for a free thread, seconds; then 503", least=1)
     public_url: str = _text("", "address that clients use, without a path; empty: taken from each call")
     trusted_proxies: int = _number(0, "number of proxies in front of the server; trusts their X-Forwarded headers")
     contact: str = _text("See the landing page of this server.", "how to reach the operator; shown in discovery")
@@ -110,7 +121,9 @@ class Settings:
     licence: str = _text("", "address of the public data's licence, such as CC0; empty: no licence is named")
     attribution: str = _text("", "name that users of the public data must state as its source; empty: the city")
     dump_days: int = _number(7, "number of daily dumps kept under data_dir; 0: no dumps are made", most=3_650)
-    bulk_streams: int = _number(1, "parallel bulk downloads in each web process; fewer than threads", least=1)
+    bulk_streams: int = _number(
+        1, "parallel bulk downloads in each web process; each uses a database connection", least=1
+    )
     statement_timeout_ms: int = _number(15_000, "longest database statement of a web request, ms; 0: none")
     prepare_statements: bool = _flag(True, "use prepared statements; off behind a proxy that pools transactions")
     pool_size: int = _number(4, "database connections of each web process", least=1)

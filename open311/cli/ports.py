@@ -18,8 +18,8 @@ PORTS_TO_TRY = 20
 def claimed_port(settings: Settings) -> Iterator[int]:
     """Claim a free port during the block: OPEN311_PORT if set, else the first free port from the default upwards.
 
-    It is not enough to test whether the port is free: the server binds it later, and two granian servers can bind
-    the same port without an error. So each run also claims a name for its port.
+    It is not enough to test whether the port is free, because the server binds it later. So each run also claims a
+    name for its port.
     """
     if os.environ.get("OPEN311_PORT"):
         candidates = [settings.port]

@@ -8,7 +8,6 @@ import click
 
 from open311.cli.parent import end_with_parent
 from open311.cli.platforms import read_settings, running_database
-from open311.cli.signals import check_signals_every_second, hold_signals_while_forking
 from open311.cli.web_processes import serve_application
 
 
@@ -17,7 +16,7 @@ from open311.cli.web_processes import serve_application
 @click.option("--port", type=int, help="Port to listen on.")
 @click.option("--workers", type=int, help="Web processes.")
 def serve(host: str | None, port: int | None, workers: int | None) -> None:
-    """Serve the API with granian. Migrate the database first: `open311 db migrate`.
+    """Serve the API. Migrate the database first: `open311 db migrate`.
 
     On SIGTERM, the server finishes the calls that it has begun. Any other WSGI server can run `wsgi:application`.
     """
@@ -29,7 +28,5 @@ def serve(host: str | None, port: int | None, workers: int | None) -> None:
         workers=workers or settings.workers,
     )
     end_with_parent()
-    check_signals_every_second()
-    hold_signals_while_forking()
     with running_database(settings) as (settings, _):
         serve_application(settings)

@@ -1,4 +1,4 @@
-"""Middleware for every call: normalizes the path, gives the call an id, adds headers, logs, reads the whole body.
+"""Middleware for every call: normalizes the path, gives the call an id, adds headers and logs.
 
 This is WSGI middleware on plain lists of headers. Flask's hooks for the same work took longer than most answers.
 """
@@ -67,33 +67,6 @@ class Envelope:
             return start_response(status, headers + added, *failure)
 
         return self._application(environ, start)
-
-
-class WholeBody:
-    """WSGI middleware that reads the rest of a body after the answer, such as the body of a 413 or 415.
-
-    If a body is not read to its end, granian's HTTP library hyper closes the connection without a notice. The
-    client's next call on this connection is then lost (hyper#2384).
-
-    most_bytes  a longer rest is not read, and its client may lose the connection
-    """
-
-    PIECE_BYTES = 65_536
-
-    def __init__(self, application: WSGIApplication, *, most_bytes: int) -> None:
-        self._application = application
-        self._most_bytes = most_bytes
-
-    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Answer, then read what is left."""
-        answer = self._application(environ, start_response)
-        has_body = environ.get("CONTENT_LENGTH") or "HTTP_TRANSFER_ENCODING" in environ
-        # A client that waits for "100 Continue" has sent no body yet. Input that is not terminated may never end.
-        if has_body and environ.get("wsgi.input_terminated") and "HTTP_EXPECT" not in environ:
-            body, left = environ["wsgi.input"], self._most_bytes
-            while left > 0 and (piece := body.read(self.PIECE_BYTES)):
-                left -= len(piece)
-        return answer
 
 
 def plain_path(path: str) -> str:

@@ -39,9 +39,11 @@ STATUSES: dict[type[Open311Error], int] = {
 WORDS = {
     404: "There is nothing at this address; see the API page at /docs.",
     405: "This method is not allowed here.",
+    408: "The body did not arrive in time; send the call again.",
     413: "The body is too large; send less.",
     429: "Too many calls; wait and try again.",
     500: "An internal error of this server; it has been logged.",
+    503: "Too many calls are running; try again in a moment.",
 }
 RETRY_AFTER_S = "5"
 

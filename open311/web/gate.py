@@ -1,4 +1,4 @@
-"""Middleware that can refuse a call: HTTPS only, where the operator wants it, and rate limits (A60)."""
+"""Middleware that refuses calls: incomplete ones, plain HTTP where the operator wants HTTPS, too many (A60)."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from flask import redirect
 from limits import RateLimitItem, parse_many
 from limits.storage import storage_from_string
 from limits.strategies import FixedWindowRateLimiter
-from werkzeug.exceptions import TooManyRequests
+from werkzeug.exceptions import HTTPException, TooManyRequests
 from werkzeug.wrappers import Request, Response
 
 from open311.clock import utc_now
 from open311.errors import Invalid
 from open311.observe import logger
+from open311.server.threads import REFUSAL
 from open311.settings import Settings
-from open311.web.errors import error_response
+from open311.web.errors import RETRY_AFTER_S, error_response
 from open311.web.rates import Counters
 from open311.web.surfaces import surface_of
 
@@ -29,6 +30,32 @@ log = logger(__name__)
 
 WRITING = ("POST", "PUT", "PATCH", "DELETE")
 READING = ("GET", "HEAD")
+
+
+class Refusals:
+    """WSGI middleware that answers an incomplete call with the status that the HTTP server has chosen."""
+
+    def __init__(self, application: WSGIApplication) -> None:
+        self._application = application
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Serve the call, or refuse it in the error shape of its surface."""
+        status = environ.get(REFUSAL)
+        if status is None:
+            return self._application(environ, start_response)
+        return error_response(_Refused(status), Request(environ))(environ, start_response)
+
+
+class _Refused(HTTPException):
+    """A refusal by the HTTP server: 408, 413 or 503."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__()
+        self.code = status
+
+    def get_headers(self, *_: object) -> list[tuple[str, str]]:
+        """Retry-After for a 503."""
+        return [("Retry-After", RETRY_AFTER_S)] if self.code == 503 else []
 
 
 class HttpsOnly:

@@ -13,7 +13,7 @@ from open311.web.codings import Coding, packed
 
 
 class Lanes:
-    """Limits how many streams run at the same time in this process: each occupies a thread until it ends."""
+    """Limits how many streams run at the same time in this process: each occupies a database connection."""
 
     def __init__(self, count: int) -> None:
         self._free = BoundedSemaphore(count)

@@ -126,7 +126,7 @@ def _start(
     begun_at = time.perf_counter()
     with running(contestant, environment, log) as server:
         seconds = time.perf_counter() - begun_at
-        time.sleep(SETTLING_S)  # granian gives no sign when its last web process has started
+        time.sleep(SETTLING_S)  # there is no sign when the last web process has started
         cpu_s = cpu_ns([server.pid]) / 1e9
         return seconds, cpu_s, measure_memory(field, server, reads).after
 

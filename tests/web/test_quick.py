@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 
 from open311.clock import utc_now
 from open311.operations.platform import Platform
-from open311.web.envelope import Envelope, WholeBody
+from open311.web.envelope import Envelope
 from tests import build
 
 BASE = "/open311/v2"
@@ -59,7 +59,7 @@ def both(app: Flask, make_app: Callable[..., Flask], platform: Platform) -> tupl
     rows = ({"number": n, "service_request_id": f"R{n}", "at": utc_now() - age} for n, age in ages.items())
     build.store_all(platform, rows)
     slow = make_app()
-    slow.wsgi_app = Envelope(WholeBody(type(slow).wsgi_app.__get__(slow), most_bytes=1_000))  # type: ignore[method-assign]
+    slow.wsgi_app = Envelope(type(slow).wsgi_app.__get__(slow))  # type: ignore[method-assign]
     return FlaskClient(app), FlaskClient(slow)
 
 

@@ -77,7 +77,7 @@ class Server:
 
 
 def _granian(module: str) -> tuple[str, ...]:
-    """The same server and the same settings as `open311 serve`."""
+    """Processes and threads as `open311 serve` has them."""
     options = "--interface wsgi --host 127.0.0.1 --port {port} --workers 2 --blocking-threads 2 --backpressure 64"
     target = f"tests.benchmarks.contestants.{module}:application"
     return ("{python}", "-m", "granian", *options.split(), "--no-ws", "--log-level", "warning", target)
@@ -85,7 +85,7 @@ def _granian(module: str) -> tuple[str, ...]:
 
 OURS = Contestant(
     name="ours",
-    title="open311 (stored renditions, granian)",
+    title="open311 (stored renditions)",
     command=("{python}", "-m", "open311", "serve", "--port", "{port}", "--workers", str(WORKERS)),
     # As shipped, with log lines and rate counting; only the limit itself is raised.
     environment={"OPEN311_POST_RATE": "100000000 per minute"},

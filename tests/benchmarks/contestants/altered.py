@@ -27,7 +27,7 @@ def forked_application() -> None:
     """Each web process makes its own application instead of inheriting it."""
     web_processes = import_module("open311.cli.web_processes")
 
-    def maker(settings: Any, server: Any) -> Callable[[], Any]:
+    def maker(settings: Any) -> Callable[[], Any]:
         return partial(web_processes._make_application, settings)
 
     _replace("open311.cli.web_processes", "_application_maker", maker)

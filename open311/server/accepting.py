@@ -1,0 +1,94 @@
+"""Accepting connections, within the limits for an address and for the process."""
+
+from __future__ import annotations
+
+import socket
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+from open311.server.answers import plain_answer
+from open311.server.connections import Connection
+from open311.server.holding import Held
+from open311.server.limits import Limits
+from open311.server.messages import Environ
+from open311.server.pollers import Poller
+from open311.server.shares import Share
+
+PAUSE_S = 0.05
+YIELD_S = 0.002
+"""A process that has more connections than another waits this long before it accepts the next."""
+TOO_MANY = "Your address has too many connections; close some."
+
+
+class Acceptor:
+    """Accepts connections, in a thread of its own."""
+
+    def __init__(self, listener: socket.socket, held: Held, poller: Poller, limits: Limits, share: Share) -> None:
+        self._listener = listener
+        self._held = held
+        self._poller = poller
+        self._limits = limits
+        self._share = share
+        self._basis = _basis(listener)
+
+    def run(self, is_stopping: Callable[[], bool]) -> None:
+        """Accept until the listener is shut down."""
+        while not is_stopping():
+            if len(self._held) >= self._limits.connections:
+                self._make_room()
+            else:
+                if self._share.is_ahead():
+                    time.sleep(YIELD_S)
+                self._accept()
+
+    def _accept(self) -> None:
+        try:
+            connected, address = self._listener.accept()
+        except OSError:  # such as too many open files, or a listener that was shut down
+            time.sleep(PAUSE_S)
+            return
+        connected.setblocking(False)
+        if 0 < self._limits.per_address <= self._held.count(address[0]):
+            self._turn_away(connected)
+        else:
+            self._welcome(connected, address[0])
+
+    def _make_room(self) -> None:
+        """Close the silent connection with the earliest deadline. If none is silent, wait a moment."""
+        silent = (one for one in self._held if one.is_silent)
+        next_to_end = min(silent, key=lambda one: one.deadline, default=None)
+        if next_to_end is None:
+            time.sleep(PAUSE_S)
+        elif self._held.end_if_silent(next_to_end):
+            self._held.count_cut("silent_while_others_came")
+
+    def _turn_away(self, connected: socket.socket) -> None:
+        self._held.count_cut("too_many_of_one_address")
+        with suppress(OSError), connected:
+            connected.send(plain_answer(429, TOO_MANY, "Retry-After: 5"))
+            connected.shutdown(socket.SHUT_WR)
+
+    def _welcome(self, connected: socket.socket, address: str) -> None:
+        basis = self._basis | {"REMOTE_ADDR": address}
+        connection = Connection(connected, address, basis, self._limits, time.monotonic())
+        self._held.add(connection)
+        self._poller.watch(connection.number, is_new=True)
+
+
+def _basis(listener: socket.socket) -> Environ:
+    """The part of the WSGI environment that is the same for all requests."""
+    host, port = listener.getsockname()[:2]
+    return {
+        "SERVER_NAME": host,
+        "SERVER_PORT": str(port),
+        "SCRIPT_NAME": "",
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": "http",
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": True,
+        "wsgi.run_once": False,
+        "wsgi.input_terminated": True,
+    }

@@ -1,0 +1,214 @@
+"""One connection: received data, data that is still to be sent, and the deadline."""
+
+from __future__ import annotations
+
+import fcntl
+import socket
+import struct
+import sys
+import termios
+from collections import deque
+from collections.abc import Sequence
+from contextlib import suppress
+from enum import Enum
+from io import BytesIO
+from threading import Lock
+
+from open311.server.answers import Answer
+from open311.server.bodies import Body, ChunkedBody, SizedBody
+from open311.server.limits import Limits
+from open311.server.messages import END_OF_HEAD, MOST_HEAD_BYTES, Environ, Malformed, Message, read_message
+
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+class Phase(Enum):
+    """What a connection waits for.
+
+    IDLE       the first byte of the next request
+    HEAD       the end of a request's head; a new connection begins in this phase
+    BODY       the end of a request's body
+    WAITING    a free thread
+    SERVING    the application
+    SENDING    the client, which has to read the answer
+    LINGERING  the end of the data that a refused client still sends
+    CLOSED     nothing
+    """
+
+    IDLE = "idle"
+    HEAD = "head"
+    BODY = "body"
+    WAITING = "waiting"
+    SERVING = "serving"
+    SENDING = "sending"
+    LINGERING = "lingering"
+    CLOSED = "closed"
+
+
+class Connection:
+    """A connection. A thread that works on it holds its lock.
+
+    basis     the part of the WSGI environment that is the same for all requests of the connection
+    deadline  when the watch has to check the connection; a time of monotonic()
+    moved     how many bytes of the body were received, or of the answer were read, at the last check
+    message   the request that is received or answered
+    """
+
+    def __init__(self, connected: socket.socket, address: str, basis: Environ, limits: Limits, now: float) -> None:
+        self.socket = connected
+        self.number = connected.fileno()
+        self.address = address
+        self.lock = Lock()
+        self.phase = Phase.HEAD
+        self.deadline = now + limits.head_s
+        self.moved = 0
+        self.message: Message | None = None
+        self.answer: Answer | None = None
+        self.received = b""
+        self.is_refused = False
+        self._basis = basis
+        self._limits = limits
+        self._body: Body | None = None
+        """Incomplete in the phase BODY, complete in later phases."""
+        self._output = deque[memoryview]()
+        self._sent = 0
+
+    def take(self, data: bytes, now: float) -> Message | None:
+        """Add received data. Returns the request once it is complete. Raises Malformed."""
+        if self.phase is not Phase.BODY:
+            data = self.received + data if self.received else data
+            if data[:1] in (b"\r", b"\n"):  # some callers end a body with an empty line
+                data = data.lstrip(b"\r\n")
+            end = data.find(END_OF_HEAD)
+            if end < 0:
+                self._wait_for_head(data, now)
+                return None
+            message = self.message = read_message(data[:end], self._basis)
+            data = data[end + len(END_OF_HEAD) :]
+            self.received = b""
+            if message.length == 0:
+                message.environ["wsgi.input"] = BytesIO()
+                self.received = data
+                return message
+            self._begin_body(message, data, now)
+        return self._take_body(data)
+
+    def _wait_for_head(self, data: bytes, now: float) -> None:
+        self.message = None
+        if len(data) > MOST_HEAD_BYTES:
+            raise Malformed(431, f"Address and headers have more than {MOST_HEAD_BYTES} bytes.")
+        self.received = data
+        if self.phase is Phase.IDLE and data:
+            self.phase, self.deadline = Phase.HEAD, now + self._limits.head_s
+
+    def _begin_body(self, message: Message, data: bytes, now: float) -> None:
+        most = self._limits.body_bytes
+        if message.length is not None and message.length > most:
+            raise Malformed(413, "The body is too large; send less.")
+        self._body = ChunkedBody(most=most) if message.length is None else SizedBody(message.length, most=most)
+        self.phase, self.deadline, self.moved = Phase.BODY, now + self._limits.body_s, 0
+        if message.is_awaited and not data:
+            self.socket.send(CONTINUE)
+
+    def _take_body(self, data: bytes) -> Message | None:
+        message, body = self.message, self._body
+        assert message is not None
+        assert body is not None
+        rest = body.take(data)
+        if rest is None:
+            return None
+        self.received = rest
+        if message.environ.pop("HTTP_TRANSFER_ENCODING", None):
+            message.environ["CONTENT_LENGTH"] = str(body.size)
+        message.environ["wsgi.input"] = body.file()
+        return message
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether it waits for the first byte of a request."""
+        return self.phase is Phase.IDLE or (self.phase is Phase.HEAD and not self.received)
+
+    def refuse(self) -> Message | None:
+        """The incomplete request, so that it can be answered; None if its head is not known."""
+        message, self.received, self.is_refused = self.message, b"", True
+        if message is not None:
+            message.environ["wsgi.input"] = BytesIO()
+            message.is_kept = False
+        return message
+
+    def send(self, pieces: Sequence[bytes]) -> bool:
+        """Send data. Returns whether all is sent; the rest is kept for `send_more`. Raises OSError."""
+        try:
+            sent = self.socket.send(pieces[0]) if len(pieces) == 1 else self.socket.sendmsg(pieces)
+        except BlockingIOError:
+            sent = 0
+        self._sent += sent
+        for number, piece in enumerate(pieces):
+            if sent < len(piece):
+                self._output = deque((memoryview(piece)[sent:], *(memoryview(one) for one in pieces[number + 1 :])))
+                return False
+            sent -= len(piece)
+        return True
+
+    def send_more(self) -> bool:
+        """Send the rest. Returns whether all is sent. Raises OSError."""
+        while self._output:
+            piece = self._output.popleft()
+            try:
+                sent = self.socket.send(piece)
+            except BlockingIOError:
+                sent = 0
+            self._sent += sent
+            if sent < len(piece):
+                self._output.appendleft(piece[sent:])
+                return False
+        return True
+
+    def has_moved(self, seconds: float) -> bool:
+        """Whether the body or the answer had at least the least speed since the last check, so many seconds ago."""
+        if self.phase is Phase.BODY and self._body is not None:
+            through, waits_for_us = self._body.size, False
+        else:
+            unread = unread_bytes(self.socket)
+            through, waits_for_us = self._sent - unread, not unread
+        is_enough = through - self.moved >= seconds * self._limits.least_bytes
+        self.moved = through
+        return is_enough or waits_for_us
+
+    def begin_sending(self, now: float) -> None:
+        """Wait for the client to read."""
+        if self.phase is not Phase.SENDING:
+            self.phase, self.deadline = Phase.SENDING, now + self._limits.reader_s
+            self.moved = self._sent - unread_bytes(self.socket)
+
+    def begin_next(self, now: float) -> None:
+        """Wait for the next request."""
+        self._close_body()
+        self.message = None
+        self.phase, self.deadline = Phase.IDLE, now + self._limits.idle_s
+
+    def end(self) -> None:
+        """Close the socket, and the answer if one is being sent."""
+        self.phase, self.deadline = Phase.CLOSED, float("inf")
+        with suppress(OSError):
+            self.socket.close()
+        self._close_body()
+        self._output.clear()
+        if self.answer is not None:
+            self.answer.close()
+            self.answer = None
+
+    def _close_body(self) -> None:
+        if self._body is not None:
+            self._body.close()
+            self._body = None
+
+
+def unread_bytes(connected: socket.socket) -> int:
+    """Sent bytes that the client has not received yet; 0 on systems that do not tell."""
+    if sys.platform != "linux":
+        return 0
+    try:
+        return int(struct.unpack("i", fcntl.ioctl(connected, termios.TIOCOUTQ, b"\0\0\0\0"))[0])
+    except OSError:
+        return 0

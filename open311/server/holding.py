@@ -1,0 +1,88 @@
+"""The open connections of a process, and how many each address has."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from threading import Lock
+
+from open311.observe import logger
+from open311.server.connections import Connection, Phase
+from open311.server.shares import Share
+
+log = logger(__name__)
+
+
+class Held:
+    """All open connections of a process. Also counts which connections the server cut off, and why."""
+
+    def __init__(self, share: Share) -> None:
+        self._share = share
+        self._lock = Lock()
+        self._connections: dict[int, Connection] = {}
+        self._by_address: Counter[str] = Counter()
+        self._cut: Counter[str] = Counter()
+        share.set(0)
+
+    def __len__(self) -> int:
+        return len(self._connections)
+
+    def __iter__(self) -> Iterator[Connection]:
+        """A copy of the current connections, so that threads may add and remove others meanwhile."""
+        return iter(list(self._connections.values()))
+
+    def get(self, number: int) -> Connection | None:
+        """The open connection with this file descriptor."""
+        return self._connections.get(number)
+
+    def count(self, address: str) -> int:
+        """The number of connections from an address."""
+        return self._by_address[address]
+
+    def add(self, connection: Connection) -> None:
+        """Add a new connection."""
+        self._connections[connection.number] = connection
+        self._share.set(len(self._connections))
+        with self._lock:
+            self._by_address[connection.address] += 1
+
+    def end(self, connection: Connection) -> None:
+        """Close a connection. The calling thread must hold its lock."""
+        if connection.phase is Phase.CLOSED:
+            return
+        del self._connections[
+            connection.number
+        ]  # before the close, because a new connection can get the same number
+        self._share.set(len(self._connections))
+        with self._lock:
+            self._by_address[connection.address] -= 1
+            if not self._by_address[connection.address]:
+                del self._by_address[connection.address]
+        try:
+            connection.end()
+        except Exception as error:
+            log.error("an answer could not be closed", exc_info=error)
+
+    def end_if_silent(self, connection: Connection) -> bool:
+        """Close a connection if it waits for the first byte of a request. Returns whether it was closed."""
+        if not connection.lock.acquire(blocking=False):
+            return False
+        try:
+            is_silent = connection.is_silent
+            if is_silent:
+                self.end(connection)
+            return is_silent
+        finally:
+            connection.lock.release()
+
+    def count_cut(self, why: str) -> None:
+        """Count a connection that is cut off."""
+        with self._lock:
+            self._cut[why] += 1
+
+    def note_cut(self) -> None:
+        """Log how many connections were cut off since the last line, and why. Logs nothing if none was."""
+        with self._lock:
+            cut, self._cut = self._cut, Counter()
+        if cut:
+            log.warning("connections were cut off", **cut)

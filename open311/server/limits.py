@@ -1,0 +1,31 @@
+"""Limits for clients: time, speed, size and number of connections."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Limits for clients.
+
+    head_s       seconds from the connection, or from the first byte of a request, to the end of the head
+    body_s       seconds between two checks of a body's speed
+    reader_s     seconds between two checks of how fast a client reads its answer
+    least_bytes  least speed of bodies and of clients that read, bytes per second
+    idle_s       seconds that a connection may stay open without a request
+    wait_s       seconds that a complete request may wait for a free thread
+    body_bytes   size of the largest body that is received
+    connections  number of connections of a process
+    per_address  number of connections of one address in a process; 0: no limit
+    """
+
+    head_s: float
+    body_s: float
+    reader_s: float
+    least_bytes: int
+    idle_s: float
+    wait_s: float
+    body_bytes: int
+    connections: int
+    per_address: int

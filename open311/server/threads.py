@@ -1,0 +1,370 @@
+"""The threads of a web process. A thread never waits for a single client.
+
+All threads wait together until any connection is ready. A thread that receives a complete request serves it at
+once. So one thread receives, serves and answers most requests, and does not hand them to another thread. An
+incomplete request and an answer that its client does not read stay with their connection. They use no thread.
+
+One more thread is the watch. It ends connections that take too long. While all threads are busy, the watch receives
+requests for them, so that the waiting time of a request is limited, and it answers /healthz itself.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections import deque
+from collections.abc import Callable, Collection
+from threading import Lock, Thread
+from typing import TYPE_CHECKING
+
+from open311.observe import logger
+from open311.server.accepting import Acceptor
+from open311.server.answers import Answer, Start, close_result, plain_answer
+from open311.server.connections import Connection, Phase
+from open311.server.holding import Held
+from open311.server.limits import Limits
+from open311.server.messages import Malformed, Message
+from open311.server.pollers import make_poller
+from open311.server.shares import Share, Shares
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+log = logger(__name__)
+
+REFUSAL = "open311.refusal"
+"""Key in an environment: the status that the application must answer, because the request is not complete."""
+RECEIVE_BYTES = 65_536
+TURN_BYTES = 1_048_576
+"""A thread that has sent so much of a stream serves other connections before it goes on."""
+LINGER_S = 3.0
+TICK_S = 0.1
+"""How often the watch checks whether all threads are busy."""
+LOOK_S = 0.5
+"""How often the watch checks which connections take too long."""
+PAUSE_S = 0.05
+MOST_AT_ONCE = 64
+RECEIVING = (Phase.IDLE, Phase.HEAD, Phase.BODY)
+NOTE_S = 10.0
+"""The shortest time between two log lines about connections that were cut off."""
+
+
+class Threads:
+    """The threads of one web process.
+
+    prompt  paths that the watch may answer while all threads are busy, because their views never wait
+    share   tells the other processes how many connections this one has
+    """
+
+    def __init__(
+        self,
+        listener: socket.socket,
+        application: WSGIApplication,
+        limits: Limits,
+        *,
+        count: int,
+        prompt: Collection[str] = (),
+        share: Share | None = None,
+    ) -> None:
+        self._application = application
+        self._limits = limits
+        self._count = count
+        self._prompt = frozenset(prompt)
+        self._poller = make_poller()
+        share = share or Shares(1).share(0)
+        self._held = Held(share)
+        self._acceptor = Acceptor(listener, self._held, self._poller, limits, share)
+        self._lock = Lock()
+        self._waiting: deque[Connection] = deque()
+        self._idle = 0
+        self._turns = 0
+        self._is_stopping = self._is_over = False
+        self._end_pipe = -1
+        self._threads: list[Thread] = []
+
+    def start(self) -> None:
+        """Begin to accept and to serve."""
+        for work in (self._accept, self._watch, *[self._work] * self._count):
+            thread = Thread(target=self._go_on, args=(work,), daemon=True, name=work.__name__.strip("_"))
+            self._threads.append(thread)
+            thread.start()
+
+    def _go_on(self, work: Callable[[], None]) -> None:
+        """Do a thread's work. After an unexpected error, log it and begin again."""
+        is_done = False
+        while not (is_done or self._is_over):
+            try:
+                work()
+                is_done = True
+            except Exception as error:
+                log.error("a thread failed and goes on", thread=work.__name__, exc_info=error)
+                time.sleep(PAUSE_S)
+
+    def stop(self, grace_s: float) -> None:
+        """Finish the calls that have begun. Returns when they are finished, or after the given time.
+
+        Shut down the listener before, because only that wakes the thread that accepts connections.
+        """
+        self._is_stopping = True
+        give_up_at = time.monotonic() + grace_s
+        while len(self._held) and time.monotonic() < give_up_at:
+            for connection in self._held:
+                self._held.end_if_silent(connection)
+            time.sleep(PAUSE_S)
+        self._is_over = True
+        self._end_pipe, writable = os.pipe()
+        self._poller.watch(self._end_pipe, is_new=True)
+        os.close(writable)  # the other end is ready from now on: it wakes one thread, which watches it for the next
+        for thread in self._threads:
+            thread.join(max(0.0, give_up_at - time.monotonic()))
+
+    def _accept(self) -> None:
+        self._acceptor.run(lambda: self._is_stopping)
+
+    # --- Working
+
+    def _work(self) -> None:
+        while True:
+            connection = self._next()
+            if connection is not None:
+                with connection.lock:
+                    self._guarded(connection, self._proceed)
+            elif self._is_over:
+                self._poller.watch(self._end_pipe)
+                return
+
+    def _next(self) -> Connection | None:
+        """The first connection in the queue, or else the next that is ready."""
+        with self._lock:
+            if self._waiting:
+                return self._waiting.popleft()
+            self._idle += 1
+        try:
+            ready = self._poller.wait()
+        finally:
+            with self._lock:
+                self._idle -= 1
+                self._turns += 1
+        return self._held.get(ready[0]) if ready else None
+
+    def _guarded(self, connection: Connection, work: Callable[[Connection], None]) -> None:
+        """Work on a connection. Ends the connection if the client has disconnected or something fails."""
+        try:
+            work(connection)
+        except OSError:  # the other side has gone
+            self._held.end(connection)
+        except Exception as error:
+            log.error("a connection failed", exc_info=error)
+            self._held.end(connection)
+
+    def _proceed(self, connection: Connection) -> None:
+        """Do what the connection is ready for. If its next request has arrived too, others are served first."""
+        phase = connection.phase
+        if phase in RECEIVING:
+            message = self._receive(connection)
+            is_answered = message is not None and self._serve(connection, message)
+        elif phase is Phase.SENDING:
+            is_answered = self._send_more(connection)
+        elif phase is Phase.WAITING and connection.message is not None:
+            is_answered = self._serve(connection, connection.message)
+        else:
+            is_answered = False
+            self._discard(connection)
+        if is_answered and self._next_message(connection) is not None:
+            self._line_up(connection)
+
+    def _receive(self, connection: Connection) -> Message | None:
+        """Receive the data that has arrived. Returns the request if it is complete now."""
+        try:
+            data = connection.socket.recv(RECEIVE_BYTES)
+        except BlockingIOError:
+            self._poller.watch(connection.number)
+            return None
+        if not data:
+            self._held.end(connection)
+            return None
+        return self._take(connection, data)
+
+    def _take(self, connection: Connection, data: bytes) -> Message | None:
+        try:
+            message = connection.take(data, time.monotonic())
+        except Malformed as fault:
+            self._refuse(connection, fault)
+            return None
+        if message is None:
+            self._poller.watch(connection.number)
+        return message
+
+    def _next_message(self, connection: Connection) -> Message | None:
+        connection.begin_next(time.monotonic())
+        if connection.received:
+            return self._take(connection, b"")
+        self._poller.watch(connection.number)
+        return None
+
+    # --- Answering
+
+    def _serve(self, connection: Connection, message: Message) -> bool:
+        """Serve a request. Returns whether its answer is sent and the connection stays open."""
+        connection.phase, start, result = Phase.SERVING, Start(), None
+        try:
+            result = self._application(message.environ, start)
+            answer = connection.answer = Answer(message, start, result, is_kept=not self._is_stopping)
+        except Exception as error:
+            log.error("fault", path=message.environ["PATH_INFO"], exc_info=error)
+            close_result(result)
+            self._dismiss(connection, plain_answer(500, "A fault of ours; it has been logged."))
+            return False
+        return self._send(connection, answer)
+
+    def _send(self, connection: Connection, answer: Answer) -> bool:
+        """Send an answer until the client reads no further, or until other connections have to be served."""
+        sent = 0
+        while answer.has_more:
+            pieces = answer.next_pieces()
+            sent += sum(map(len, pieces))
+            if not connection.send(pieces) or sent > TURN_BYTES:
+                self._wait_for_reader(connection)
+                return False
+        return self._finish(connection, answer)
+
+    def _send_more(self, connection: Connection) -> bool:
+        if connection.answer is not None and connection.send_more():
+            return self._send(connection, connection.answer)
+        self._wait_for_reader(connection)
+        return False
+
+    def _wait_for_reader(self, connection: Connection) -> None:
+        connection.begin_sending(time.monotonic())
+        self._poller.watch(connection.number, for_room=True)
+
+    def _finish(self, connection: Connection, answer: Answer) -> bool:
+        connection.answer = None
+        answer.close()
+        if answer.is_kept and not self._is_stopping:
+            return True
+        if connection.is_refused:
+            self._linger(connection)
+        else:
+            self._held.end(connection)
+        return False
+
+    # --- Refusing
+
+    def _refuse(self, connection: Connection, fault: Malformed) -> None:
+        """Answer a malformed or incomplete request, and close the connection."""
+        message = connection.refuse()
+        if message is None:
+            self._dismiss(connection, plain_answer(fault.status, fault.reason))
+        else:
+            message.environ[REFUSAL] = fault.status
+            self._serve(connection, message)
+
+    def _dismiss(self, connection: Connection, answer: bytes) -> None:
+        connection.send((answer,))
+        self._linger(connection)
+
+    def _linger(self, connection: Connection) -> None:
+        """Receive for a moment what the client still sends. Without this it could lose the answer."""
+        connection.phase, connection.deadline = Phase.LINGERING, time.monotonic() + LINGER_S
+        connection.socket.shutdown(socket.SHUT_WR)
+        self._poller.watch(connection.number)
+
+    def _discard(self, connection: Connection) -> None:
+        if connection.phase is Phase.LINGERING:
+            if connection.socket.recv(RECEIVE_BYTES):
+                self._poller.watch(connection.number)
+            else:
+                self._held.end(connection)
+
+    # --- Watching
+
+    def _watch(self) -> None:
+        turns, looked_at, noted_at = -1, 0.0, 0.0
+        while not self._is_over:
+            # Threads that are busy and had no turn since the last tick are in long calls.
+            is_stuck, turns = not self._idle and self._turns == turns, self._turns
+            if is_stuck:
+                self._stand_in(TICK_S)
+            else:
+                time.sleep(TICK_S)
+                self._stand_in(0)
+            now = time.monotonic()
+            if now - looked_at >= LOOK_S:
+                looked_at = now
+                self._look_at_all(now)
+            if now - noted_at >= NOTE_S:
+                noted_at = now
+                self._held.note_cut()
+
+    def _stand_in(self, timeout_s: float) -> None:
+        """Receive requests while all threads are busy, so that their waiting time is measured."""
+        if self._idle:
+            return
+        for number in self._poller.wait(timeout_s, MOST_AT_ONCE):
+            connection = self._held.get(number)
+            if connection is None:
+                if self._is_over:  # it is the pipe that wakes the threads
+                    self._poller.watch(self._end_pipe)
+            # A thread may still hold the lock for a moment after its last work on this connection.
+            elif connection.lock.acquire(timeout=1.0):
+                try:
+                    self._guarded(connection, self._sort)
+                finally:
+                    connection.lock.release()
+
+    def _sort(self, connection: Connection) -> None:
+        """Put a complete request into the queue for a thread, or serve it at once if its path is a prompt one."""
+        if connection.phase is Phase.SENDING:
+            self._hand_over(connection)
+        elif connection.phase not in RECEIVING:
+            self._discard(connection)
+        else:
+            message = self._receive(connection)
+            while message is not None and message.environ["PATH_INFO"] in self._prompt:
+                message = self._next_message(connection) if self._serve(connection, message) else None
+            if message is not None:
+                self._line_up(connection)
+
+    def _line_up(self, connection: Connection) -> None:
+        """Put a request into the queue for a thread."""
+        connection.phase, connection.deadline = Phase.WAITING, time.monotonic() + self._limits.wait_s
+        self._hand_over(connection)
+
+    def _hand_over(self, connection: Connection) -> None:
+        with self._lock:
+            if not self._idle:
+                self._waiting.append(connection)
+                return
+        self._poller.watch(
+            connection.number, for_room=True
+        )  # a socket with room for data is ready at once, so an idle thread gets it
+
+    def _look_at_all(self, now: float) -> None:
+        for connection in self._held:
+            if connection.deadline <= now and connection.lock.acquire(blocking=False):
+                try:
+                    self._guarded(connection, self._look_at)
+                finally:
+                    connection.lock.release()
+
+    def _look_at(self, connection: Connection) -> None:
+        """End a connection whose deadline is over, unless it makes enough progress."""
+        now, phase, limits = time.monotonic(), connection.phase, self._limits
+        if connection.deadline > now:
+            return
+        if phase is Phase.BODY and connection.has_moved(limits.body_s):
+            connection.deadline = now + limits.body_s
+        elif phase is Phase.SENDING and connection.has_moved(limits.reader_s):
+            connection.deadline = now + limits.reader_s
+        elif phase is Phase.WAITING:
+            self._held.count_cut("waited_for_a_thread")
+            self._refuse(connection, Malformed(503, "All threads are busy."))
+        elif phase is Phase.BODY or (phase is Phase.HEAD and connection.received):
+            self._held.count_cut(f"slow_{phase.value}")
+            self._refuse(connection, Malformed(408, "The request took too long."))
+        else:
+            if phase is Phase.SENDING:
+                self._held.count_cut("slow_reader")
+            self._held.end(connection)

@@ -1,0 +1,87 @@
+"""Bodies that arrive in pieces, however these are cut."""
+
+from __future__ import annotations
+
+from contextlib import closing
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from open311.server.bodies import MOST_BETWEEN_CHUNKS, MOST_IN_MEMORY, Body, ChunkedBody, SizedBody
+from open311.server.messages import Malformed
+
+MOST = 1_000_000
+
+
+def fed(body: Body, data: bytes, *cuts: int) -> bytes | None:
+    """Feed a body with data that is cut at these places; what follows the body, None where it is not complete."""
+    begin, rest = 0, None
+    for cut in (*sorted(cuts), len(data)):
+        assert rest is None
+        rest = body.take(data[begin:cut])
+        if rest is not None:
+            return rest + data[cut:]
+        begin = cut
+    return rest
+
+
+def content_of(body: Body) -> bytes:
+    content = body.file().read()
+    body.close()
+    return content
+
+
+@given(st.lists(st.binary(min_size=1, max_size=20), max_size=5), st.sets(st.integers(0, 150), max_size=6))
+def test_chunks_give_the_body_wherever_they_are_cut(chunks: list[bytes], cuts: set[int]) -> None:
+    wire = b"".join(b"%X;note=1\r\n%b\r\n" % (len(chunk), chunk) for chunk in chunks)
+    wire += b"0\r\nX-Trailer: a\r\n\r\n"
+    body = ChunkedBody(most=MOST)
+    assert fed(body, wire + b"GET", *(cut for cut in cuts if cut < len(wire))) == b"GET"
+    assert content_of(body) == b"".join(chunks)
+
+
+@given(st.binary(min_size=1, max_size=50), st.sets(st.integers(0, 49), max_size=4))
+def test_a_sized_body_ends_where_it_said(content: bytes, cuts: set[int]) -> None:
+    body = SizedBody(len(content), most=MOST)
+    assert fed(body, content + b"GET", *(cut for cut in cuts if cut < len(content))) == b"GET"
+    assert content_of(body) == content
+
+
+def test_a_large_body_is_whole_too() -> None:
+    content = bytes(range(256)) * (MOST_IN_MEMORY // 128)
+    body = SizedBody(len(content), most=len(content))
+    assert fed(body, content, 10, MOST_IN_MEMORY + 5) == b""
+    assert content_of(body) == content
+
+
+@pytest.mark.parametrize(
+    "wire",
+    [
+        b"x\r\n",
+        b"-1\r\n",
+        b"1 1\r\n",
+        b"\r\n",
+        b"5\r\nhello!\r\n",
+        b"5\r\nhello6\r\n",
+        b"1\na\r\n0\r\n\r\n",
+        b"0x1\r\na\r\n",
+    ],
+)
+def test_chunks_that_do_not_fit_their_sizes_are_400(wire: bytes) -> None:
+    with closing(ChunkedBody(most=MOST)) as body, pytest.raises(Malformed) as refused:
+        fed(body, wire + b"0\r\n\r\n")
+    assert refused.value.status == 400
+
+
+@pytest.mark.parametrize("line", [b"a" * (MOST_BETWEEN_CHUNKS + 1), b"X: y\r\n" * 2_000])
+def test_a_trailer_without_end_is_400(line: bytes) -> None:
+    with closing(ChunkedBody(most=MOST)) as body, pytest.raises(Malformed) as refused:
+        fed(body, b"0\r\n" + line)
+    assert refused.value.status == 400
+
+
+def test_a_chunked_body_over_the_limit_is_413() -> None:
+    with closing(ChunkedBody(most=10)) as body, pytest.raises(Malformed) as refused:
+        fed(body, b"6\r\nabcdef\r\n5\r\nabcde\r\n0\r\n\r\n")
+    assert refused.value.status == 413

@@ -1,0 +1,136 @@
+"""What a request's head means, and which heads are refused."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from open311.server.messages import Malformed, read_message
+
+HOST = b"\r\nHost: city.example"
+
+
+def test_a_head_becomes_an_environment() -> None:
+    head = b"GET /a%2Fb%20c?q=%C3%A9&x HTTP/1.1\r\nHost: city.example:80"
+    head += b"\r\nX-Api-Key:  mine \r\nAccept: a\r\nAccept: b"
+    message = read_message(head, {"SERVER_NAME": "127.0.0.1"})
+    assert message.environ == {
+        "SERVER_NAME": "127.0.0.1",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "REQUEST_METHOD": "GET",
+        "PATH_INFO": "/a/b c",
+        "QUERY_STRING": "q=%C3%A9&x",
+        "HTTP_HOST": "city.example:80",
+        "HTTP_X_API_KEY": "mine",
+        "HTTP_ACCEPT": "a,b",
+    }
+    assert (message.length, message.is_kept, message.is_awaited) == (0, True, False)
+
+
+def test_a_path_is_given_as_latin_1_of_its_bytes() -> None:
+    assert read_message(b"GET /%C3%A9 HTTP/1.1" + HOST, {}).environ["PATH_INFO"] == "/é".encode().decode("latin-1")
+
+
+def test_a_whole_address_as_target_gives_host_and_path() -> None:
+    environ = read_message(b"GET http://311.example/x?y HTTP/1.1" + HOST, {}).environ
+    assert (environ["HTTP_HOST"], environ["PATH_INFO"], environ["QUERY_STRING"]) == ("311.example", "/x", "y")
+    assert read_message(b"GET http://311.example?y HTTP/1.1" + HOST, {}).environ["PATH_INFO"] == "/"
+
+
+def test_a_header_with_an_underscore_does_not_pass_for_one_with_a_hyphen() -> None:
+    environ = read_message(
+        b"GET / HTTP/1.1" + HOST + b"\r\nX_Forwarded_For: 1.2.3.4\r\nX_Forwarded_For: 5", {}
+    ).environ
+    assert [name for name in environ if "FORWARDED" in name or name.startswith("open311")] == []
+
+
+@pytest.mark.parametrize(
+    ("head", "is_kept"),
+    [
+        (b"GET / HTTP/1.1\r\nHost: a", True),
+        (b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Close", False),
+        (b"GET / HTTP/1.0", False),
+        (b"GET / HTTP/1.0\r\nConnection: keep-alive", True),
+    ],
+)
+def test_the_caller_says_whether_the_connection_stays(head: bytes, is_kept: bool) -> None:
+    assert read_message(head, {}).is_kept is is_kept
+
+
+@pytest.mark.parametrize(
+    ("fields", "length"),
+    [(b"Content-Length: 12", 12), (b"Content-Length: 0", 0), (b"Transfer-Encoding: Chunked", None)],
+)
+def test_the_length_of_a_body_is_known_from_the_head(fields: bytes, length: int | None) -> None:
+    message = read_message(b"POST / HTTP/1.1" + HOST + b"\r\nExpect: 100-continue\r\n" + fields, {})
+    assert message.length == length
+    assert message.is_awaited is (length != 0)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"",
+        b"GET /",
+        b"GET / HTTP/2.0" + HOST,
+        b"GET  / HTTP/1.1" + HOST,
+        b"GET / HTTP/1.1 " + HOST,
+        b"G\xc3\x89T / HTTP/1.1" + HOST,
+        b"GET /#part HTTP/1.1" + HOST,
+        b"GET path HTTP/1.1" + HOST,
+        b"GET * HTTP/1.1" + HOST,
+        b"GET / HTTP/1.1\r\n" + HOST,
+        b"GET / HTTP/1.1\r\nHost : a",
+        b"GET / HTTP/1.1\r\n Host: a",
+        b"GET / HTTP/1.1" + HOST + b"\r\nA: b\r\n c",
+        b"GET / HTTP/1.1" + HOST + b"\r\nA: b\nC: d",
+        b"GET / HTTP/1.1" + HOST + b"\r\nA: b\rC: d",
+        b"GET / HTTP/1.1" + HOST + b"\r\nA: \x00",
+        b"GET / HTTP/1.1" + HOST + b"\r\nA",
+        b"GET / HTTP/1.1" + HOST + b"\r\n: a",
+    ],
+)
+def test_a_head_that_two_servers_could_read_in_two_ways_is_400(head: bytes) -> None:
+    with pytest.raises(Malformed) as refused:
+        read_message(head, {})
+    assert refused.value.status == 400
+
+
+@pytest.mark.parametrize(
+    ("fields", "status"),
+    [
+        (b"", 400),
+        (b"Host: a\r\nHost: a", 400),
+        (b"Host: a b", 400),
+        (b"Host: a/b", 400),
+        (b"Host: a\r\nContent-Length: 1\r\nContent-Length: 1", 400),
+        (b"Host: a\r\nContent-Length: +1", 400),
+        (b"Host: a\r\nContent-Length: 1, 1", 400),
+        (b"Host: a\r\nContent-Length: ", 400),
+        (b"Host: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked", 400),
+        (b"Host: a\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked", 400),
+        (b"Host: a\r\nTransfer-Encoding: gzip, chunked", 501),
+    ],
+)
+def test_headers_that_leave_host_or_body_open_are_refused(fields: bytes, status: int) -> None:
+    with pytest.raises(Malformed) as refused:
+        read_message(b"POST / HTTP/1.1" + (b"\r\n" + fields if fields else b""), {})
+    assert refused.value.status == status
+
+
+def test_an_old_client_may_not_send_chunks() -> None:
+    with pytest.raises(Malformed):
+        read_message(b"POST / HTTP/1.0\r\nTransfer-Encoding: chunked", {})
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_read_or_refused(noise: bytes) -> None:
+    for head in (noise, b"GET / HTTP/1.1\r\nHost: a\r\n" + noise, b"GET /" + noise + b" HTTP/1.1\r\nHost: a"):
+        try:
+            environ = read_message(head, {}).environ
+        except Malformed:
+            continue
+        assert all(
+            isinstance(value, str) and "\n" not in value for name, value in environ.items() if name != "PATH_INFO"
+        )
