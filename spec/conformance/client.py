@@ -43,6 +43,7 @@ class Client:
     manners: Manners = field(default_factory=Manners)
     session: requests.Session = field(default_factory=requests.Session)
     pause: Callable[[float], None] = time.sleep
+    clock: Callable[[], float] = time.monotonic
     sent: int = 0
     paused_s: float = 0.0
     _last_s: float | None = None
@@ -107,19 +108,19 @@ class Client:
             return Answer(call, response.status_code, headers, self._body(call, response))
 
     def _body(self, call: Call, response: requests.Response) -> bytes:
-        body, began_s = bytearray(), time.monotonic()
+        body, began_s = bytearray(), self.clock()
         for chunk in response.iter_content(_CHUNK):
             body += chunk
             if len(body) > self.manners.max_body_bytes:
                 raise UnmetNeedError(f"{call} answers with more than {self.manners.max_body_bytes} bytes")
-            if time.monotonic() - began_s > 4 * self.manners.timeout_s:
+            if self.clock() - began_s > 4 * self.manners.timeout_s:
                 raise UnmetNeedError(f"{call} takes more than {4 * self.manners.timeout_s:.0f} seconds to answer")
         return bytes(body)
 
     def _keep_pace(self) -> None:
-        now = time.monotonic()
+        now = self.clock()
         if self.manners.rate_per_s and self._last_s is not None:
             wait_s = self._last_s + 1 / self.manners.rate_per_s - now
             if wait_s > 0:
                 self.pause(wait_s)
-        self._last_s = time.monotonic()
+        self._last_s = self.clock()
