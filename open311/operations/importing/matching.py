@@ -53,6 +53,7 @@ class MatchedRow:
             service_request_id=request.service_request_id,
             service_code=self.service_code,
             status=request.status,
+            detailed_status=request.detailed_status,
             status_notes=request.status_notes,
             description=request.description,
             department=self.department,
