@@ -7,9 +7,10 @@ import json
 import os
 import stat
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self, TextIO
 
@@ -22,12 +23,15 @@ from open311.clock import utc_now
 from open311.domain.imports import Refusal
 from open311.domain.text import clean_text
 from open311.errors import Invalid
-from open311.formats.reading import Source, SourceFormat, open_source
+from open311.formats.reading import ColumnMap, Source, known_maps, open_source, shipped_maps
 from open311.operations.importing.batches import DEFAULT_BATCH_ROWS, Batch, Import, Tally
 from open311.operations.importing.processes import Processes
+from open311.plugins import Misconfigured
+from open311.plugins.declared.columns import load_map, named_map
 
 AUTO = "auto"
 SHOWN_REFUSALS = 20
+SHOWN_COLUMNS = 40
 PLAIN_STEP_ROWS = 50_000
 MAX_PROCESSES = 4
 FAILED, SOME_REFUSED, STOPPED = 1, 3, 130
@@ -43,10 +47,15 @@ ReportRefusal = Callable[[str, Refusal], None]
 @click.option(
     "--format",
     "wanted",
-    type=click.Choice([AUTO, *map(str, SourceFormat)]),
     default=AUTO,
     show_default=True,
-    help="What the files are; auto goes by their content.",
+    help="What the files are, such as newyork-csv or json; auto goes by their content.",
+)
+@click.option(
+    "--columns",
+    metavar="MAP",
+    help="The column map of the files: a TOML file, or a name such as austin. Without it, the city's own maps and"
+    " those that come with the server are tried.",
 )
 @click.option(
     "--report",
@@ -74,6 +83,7 @@ def import_command(
     files: tuple[BinaryIO, ...],
     jurisdiction: str,
     wanted: str,
+    columns: str | None,
     report_file: TextIO | None,
     dry_run: bool,
     batch_rows: int,
@@ -81,12 +91,16 @@ def import_command(
 ) -> None:
     """Import requests from files and keep their ids. A FILE of - is standard input.
 
-    GeoReport JSON and XML in any known dialect, GeoReport CSV, and the open data of New York and Boston (CSV, or
-    the same columns in JSON). Dirty rows are mended and counted. A row is refused only if it has no id, no service
-    or no usable opening time, or if a request that was made here has the same id.
+    JSON, lines of JSON, GeoJSON, XML and CSV, also compressed by gzip: GeoReport in any known dialect, what this
+    server exports, and the open data of cities by a column map. Those of Austin, Calgary, New Orleans and
+    Philadelphia come with the server, those of other cities with the city; jurisdictions/README.md tells how to
+    write one. Columns that no map reads are named at the end.
+
+    Dirty rows are mended and counted. A row is refused only if it has no id, no service or no usable opening time,
+    if its id has lost digits, or if a request that was made here has the same id.
 
     An import can be stopped and run again: a request that is stored already changes only if the row is newer.
-    CSV and XML are read row by row; JSON is read as a whole, up to 256 MB. Names, mail addresses and phone
+    CSV, XML and lines of JSON are read row by row; other JSON as a whole, up to 256 MB. Names, mail addresses and phone
     numbers of reporters are never read.
 
     \b
@@ -104,26 +118,44 @@ def import_command(
       3    some rows were refused; all others are in
       130  stopped by Ctrl-C; the rows that were counted are in
     """
-    source_format = None if wanted == AUTO else SourceFormat(wanted)
+    given = _given_map(columns) if columns else None
     try:
         with (
             command_platform() as platform,
             Processes(platform, process_count) as processes,
             _progress() as progress,
         ):
+            city = find_jurisdiction(platform, jurisdiction)
+            maps = (given,) if given else known_maps(city.column_maps)
             plan = Import(
-                jurisdiction=find_jurisdiction(platform, jurisdiction),
+                jurisdiction=city,
                 origin="",
                 now=utc_now(),
                 batch_rows=batch_rows,
                 is_dry_run=dry_run,
             )
             importer = _FileImporter(processes, plan, progress, _refusal_reporter(report_file))
-            statuses = {importer.import_file(stream, source_format) for stream in files}
+            wanted_format = "" if wanted == AUTO else wanted
+            statuses = {importer.import_file(stream, maps, wanted_format) for stream in files}
     except KeyboardInterrupt:
         say("Stopped. The same command goes on where this one was.")
         sys.exit(STOPPED)
     sys.exit(next(status for status in (FAILED, SOME_REFUSED, 0) if status in statuses))
+
+
+def _given_map(columns: str) -> ColumnMap:
+    """The column map that --columns names."""
+    path = Path(columns)
+    found = None if path.suffix == ".toml" else named_map(columns)
+    if found is not None:
+        return found
+    if not path.is_file():
+        names = ", ".join(each.name for each in shipped_maps())
+        raise click.BadParameter(f"{columns!r} is no file, and none of {names}.", param_hint="--columns")
+    try:
+        return load_map(path)
+    except Misconfigured as error:
+        raise click.BadParameter(str(error), param_hint="--columns") from None
 
 
 @contextmanager
@@ -145,7 +177,7 @@ def _refusal_reporter(file: TextIO | None) -> ReportRefusal:
         return lambda name, refusal: None  # noqa: ARG005
     if file.name.lower().endswith(_LINE_FORMATS):
         return lambda name, refusal: print(json.dumps(_entry(name, refusal), ensure_ascii=False), file=file)
-    writer = csv.DictWriter(file, ["file", "row", "service_request_id", "reason"])
+    writer = csv.DictWriter(file, ["file", "row", "line", "service_request_id", "reason"])
     writer.writeheader()
     return lambda name, refusal: writer.writerow(_entry(name, refusal))
 
@@ -154,6 +186,7 @@ def _entry(name: str, refusal: Refusal) -> dict[str, str | int]:
     return {
         "file": name,
         "row": refusal.position,
+        "line": refusal.line,
         "service_request_id": refusal.service_request_id,
         "reason": refusal.reason,
     }
@@ -172,11 +205,13 @@ class _FileImporter:
     progress: Progress
     report: ReportRefusal
 
-    def import_file(self, stream: BinaryIO, wanted: SourceFormat | None) -> int:
+    def import_file(self, stream: BinaryIO, maps: Sequence[ColumnMap], wanted: str) -> int:
         """Import one file and print how it went; the exit status that this file calls for."""
         name = _name(stream)
         try:
-            source = open_source(stream, wanted)
+            source = open_source(stream, maps, wanted=wanted)
+            for note in source.notes:
+                say(f"{name} {note}")
             with _FileProgress(name, source, stream, self) as file:
                 for batch in self.processes.import_source(source, replace(self.plan, origin=name)):
                     file.add(batch)
@@ -215,7 +250,7 @@ class _FileProgress:
             self._importer.report(self._name, refusal)
         left = max(SHOWN_REFUSALS - self.tally.refused, 0)
         for refusal in batch.refusals[:left]:
-            say(f"{self._name}, row {refusal.position}: {_with_id(refusal)}")
+            say(f"{self._name}, {refusal.where}: {_with_id(refusal)}")
         before, self.tally = self.tally.read, self.tally + batch.tally
         self._move_bar(before)
 
@@ -240,6 +275,16 @@ class _FileProgress:
         )
         for kind, count in sorted(tally.mended.items(), key=lambda item: -item[1]):
             say(f"{count:>8}  {kind}")
+        if self._source.unread:
+            say(f"{self._name}: not read: {_some_columns(self._source.unread)}")
+
+
+def _some_columns(names: Iterable[str]) -> str:
+    """Names of columns, the first of them at least."""
+    found = [clean_text(name)[:40] for name in sorted(names)]
+    return ", ".join(found[:SHOWN_COLUMNS]) + (
+        f" and {more} more" if (more := len(found) - SHOWN_COLUMNS) > 0 else ""
+    )
 
 
 def _with_id(refusal: Refusal) -> str:

@@ -26,13 +26,13 @@ class Mending(StrEnum):
     UNREADABLE_DATE = "a date that cannot be read: left out"
     CLOSING_OF_OPEN = "a closing date although it is not closed: still open"
     CLOSED_UNDATED = "closed, nobody says when: closed when it was opened"
-    REPEATED_HOUR = "a change in the hour that the clocks repeat in autumn: the second time, which follows the opening"
+    REPEATED_HOUR = "a change in the hour that clocks repeat in autumn: read as the second one, after the opening"
     UNKNOWN_STATUS = "a status word we do not know, or none: closed if it has a closing date, else open"
     ZERO_POINT = "coordinates 0, 0: place unknown"
     STAND_IN_POINT = "coordinates that the city writes where it knows none: place unknown"
     BAD_POINT = "coordinates that are half there, unreadable or off the earth: place unknown"
     SWAPPED_POINT = "lat and long swapped: swapped back"
-    DAMAGED_NUMBER = "an id, code or zipcode that a program wrote as a decimal number, such as 42.0: the whole number"
+    DAMAGED_NUMBER = "an id or zipcode that a program wrote as a decimal number, such as 42.0: the whole number"
     CUT_TEXT = "a text longer than is allowed: cut, with … at its end"
     CONTROL_CHARACTERS = "control characters in a text: taken out"
     WRONG_ENCODING = "text that is not UTF-8: read as Windows-1252"
@@ -127,3 +127,8 @@ class Refusal:
     service_request_id: str
     reason: str
     line: int = 0
+
+    @property
+    def where(self) -> str:
+        """`row 9, line 10`."""
+        return f"row {self.position}, line {self.line}" if self.line else f"row {self.position}"

@@ -7,8 +7,8 @@ mended, counted and told. The rules, with the dirt that each was made for (figur
   or an update before 1980 or after tomorrow is left out (cities write 1900 and 2100 for "none"); one before the
   opening is set to it (170 closed, 10,765 updated too early, most because agencies write only the day, as 00:00).
 - A change in the hour that the clocks repeat in autumn is the second one, where the first precedes the opening.
-- An id that a spreadsheet shortened (`1.01E+11`) has lost its digits and is refused: it would merge requests. One with
-  an empty fraction (`59000001.0`) is whole again as long as a float holds all its digits; so are codes and zipcodes.
+- An id that a spreadsheet shortened (`1.01E+11`) has lost its digits and is refused: it would merge requests. One
+  with an empty fraction (`59000001.0`) is whole again if a float holds all its digits; so are codes and zipcodes.
 - The source's status word stands: a closing date does not close a request that says it is open (4,223 rows). Any
   case, any word of the cities that were looked at. An unknown word, or none, goes by the closing date. The word
   itself is kept as detailed_status, unless it is a plain "open" or "closed".
@@ -138,7 +138,7 @@ class _Case:
     def _codes(self) -> tuple[str, ...]:
         """Codes are opaque: cleaned, never cut. Without any, the name has to do."""
         codes = tuple([code for code in map(self._clean, self._row.service_codes) if code])
-        codes += tuple([whole["digits"] for whole in map(_WHOLE.fullmatch, codes) if whole])
+        codes += tuple([whole for code in codes if (whole := whole_number(code)) != code])
         if not codes and not self._row.service_name.strip():
             raise Invalid("is missing, and so is service_name.", "service_code")
         for code in codes:
@@ -148,11 +148,10 @@ class _Case:
 
     def _whole(self, text: str) -> str:
         """The text, or the whole number that a program wrote as a decimal one."""
-        whole = _WHOLE.fullmatch(text)
-        if whole is None:
-            return text
-        self._mendings.append(Mending.DAMAGED_NUMBER)
-        return whole["digits"]
+        whole = whole_number(text)
+        if whole != text:
+            self._mendings.append(Mending.DAMAGED_NUMBER)
+        return whole
 
     # When and how far.
 
@@ -295,6 +294,12 @@ class _Case:
         if cleaned != _LINE_END.sub("\n", found):
             self._mendings.append(Mending.CONTROL_CHARACTERS)
         return cleaned.strip()
+
+
+def whole_number(text: str) -> str:
+    """The whole number that a program wrote as a decimal one, `42` for `42.0`; any other text as it is."""
+    whole = _WHOLE.fullmatch(text)
+    return whole["digits"] if whole else text
 
 
 def _status(text: str) -> Status | None:

@@ -94,13 +94,14 @@ def test_refused_rows_are_shown_with_their_reason_and_mended_ones_counted(run: R
     assert result.exit_code == 3
     said = result.output.splitlines()
     assert said[:4] == [
-        "newyork.csv, row 10: 90000010: requested_datetime: is missing.",
-        "newyork.csv, row 11: 90000011: requested_datetime: '1900-01-01T00:00:00' cannot be when it was opened.",
-        "newyork.csv, row 12: service_request_id: is missing.",
+        "newyork.csv, row 10, line 11: 90000010: requested_datetime: is missing.",
+        "newyork.csv, row 11, line 12: 90000011: requested_datetime: '1900-01-01T00:00:00' cannot be when it was opened.",
+        "newyork.csv, row 12, line 13: service_request_id: is missing.",
         "newyork.csv (newyork-csv): 12 read, 9 new, 0 updated, 0 unchanged, 3 refused",
     ]
     assert "       2  a date no 311 request can have, such as 1900 or 2100: left out" in said
-    assert len(said) == 11
+    assert said[-1].startswith("newyork.csv: not read: address_type, bbl, ")
+    assert len(said) == 12
 
 
 @pytest.mark.parametrize("name", ["report.csv", "report.jsonl"])
@@ -117,7 +118,7 @@ def test_the_report_has_every_refused_row(run: Run, file: Callable[..., Path], t
         else list(map(json.loads, text.splitlines()))
     )
     assert [str(row["row"]) for row in rows] == [str(number) for number in range(1, 31)]
-    assert set(rows[0]) == {"file", "row", "service_request_id", "reason"}
+    assert set(rows[0]) == {"file", "row", "line", "service_request_id", "reason"}
     assert rows[29]["service_request_id"] == "30"
 
 
@@ -144,15 +145,18 @@ def test_a_file_in_an_unknown_format_does_not_stop_the_others(
     wrong = file("prices.csv", "name,price\na,1\n")
     result = run(wrong, file("clean.csv", HEADER + lines(1, 3)), "--jurisdiction", "city.example")
     assert result.exit_code == 1
-    assert "prices.csv: is none of the known formats (georeport-json, " in result.output
-    assert "its columns are name, price." in result.output
+    assert "prices.csv: fits none of the column maps austin, " in result.output
+    assert (
+        "its columns are name, price; write one (jurisdictions/README.md) and give it by --columns."
+        in result.output
+    )
     assert ids(client) == ["1", "2", "3"]
 
 
 def test_missing_columns_are_named(run: Run, file: Callable[..., Path]) -> None:
-    result = run(file("a.csv", HEADER), "--jurisdiction", "city.example", "--format", "boston-csv")
+    result = run(file("a.csv", HEADER), "--jurisdiction", "nyc.gov", "--format", "newyork-csv")
     assert result.exit_code == 1
-    assert "lacks the columns case_enquiry_id, open_dt, type, case_status of boston data" in result.output
+    assert "lacks the columns unique_key, created_date, complaint_type of newyork data" in result.output
 
 
 def test_a_truncated_file_is_imported_up_to_its_end(

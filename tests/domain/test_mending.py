@@ -104,7 +104,18 @@ def test_codes_and_zipcodes_that_became_decimals() -> None:
 
 
 def test_an_id_is_kept_unchanged() -> None:
-    for identifier in ("0012", "101001366957", "4fbd/40b2, x", "1e5", "9" * 200, "ß-Ω", "007.0", "12.1", "1E5", "2.0.1"):
+    for identifier in (
+        "0012",
+        "101001366957",
+        "4fbd/40b2, x",
+        "1e5",
+        "9" * 200,
+        "ß-Ω",
+        "007.0",
+        "12.1",
+        "1E5",
+        "2.0.1",
+    ):
         assert mended(service_request_id=identifier).service_request_id == identifier
 
 
@@ -190,7 +201,16 @@ def test_every_citys_words_for_open_are_read(word: str) -> None:
 @pytest.mark.parametrize(
     "word",
     [
-        *("Closed", "CLOSED", "Completed", "Cancelled", "closed - duplicate", "no_further_action", "Cancel", "CLOSE"),
+        *(
+            "Closed",
+            "CLOSED",
+            "Completed",
+            "Cancelled",
+            "closed - duplicate",
+            "no_further_action",
+            "Cancel",
+            "CLOSE",
+        ),
         *("RESOL", "Duplicate (Closed)", "Completed - Dup", "Closed -Incomplete Information", "TO BE DELETED"),
     ],
 )

@@ -18,7 +18,7 @@ from open311.clock import utc_now
 from open311.domain.imports import Mending, Refusal
 from open311.domain.requests import Status
 from open311.errors import Invalid
-from open311.formats.reading import Source, SourceItem, open_source
+from open311.formats.reading import ColumnMap, Source, SourceItem, known_maps, open_source
 from open311.operations.access.api_keys import add_key
 from open311.operations.importing.batches import Batch, Import, Tally
 from open311.operations.importing.processes import Processes
@@ -51,11 +51,12 @@ class City:
 
     def take(self, rows: Sequence[Row], **changes: Any) -> list[Batch]:
         """Import rows as a file of JSON."""
-        return list(self.batches(source(json.dumps(rows)), **changes))
+        return list(self.batches(source(json.dumps(rows), self.jurisdiction.column_maps), **changes))
 
     def sample(self, name: str, **changes: Any) -> list[Batch]:
         """Import one of the sample files."""
-        return list(self.batches(source((SAMPLES / name).read_bytes()), **changes))
+        body = (SAMPLES / name).read_bytes()
+        return list(self.batches(source(body, self.jurisdiction.column_maps), **changes))
 
     def get(self, identifier: str) -> dict[str, Any]:
         """One request by the API, which the client compares with its XML twin."""
@@ -101,8 +102,8 @@ def city(make_app: Callable[..., Flask]) -> Callable[[str, str], City]:
     )
 
 
-def source(body: str | bytes) -> Source:
-    return open_source(io.BytesIO(body.encode() if isinstance(body, str) else body))
+def source(body: str | bytes, maps: Sequence[ColumnMap] = ()) -> Source:
+    return open_source(io.BytesIO(body.encode() if isinstance(body, str) else body), known_maps(maps))
 
 
 def row(identifier: str = "7", **changes: Any) -> Row:

@@ -124,5 +124,5 @@ def _match(
         try:
             matched.append(matcher.match(row, now))
         except Invalid as error:
-            refusals.append(Refusal(row.position, clean_text(row.service_request_id.strip()), str(error)))
+            refusals.append(Refusal(row.position, clean_text(row.service_request_id.strip()), str(error), row.line))
     return matched, refusals

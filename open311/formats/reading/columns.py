@@ -1,0 +1,242 @@
+"""Column maps: where a publisher's files have what the standard calls `service_request_id`, `status` and so on."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from dataclasses import fields as fields_of
+from functools import cached_property
+from itertools import chain
+from typing import Any
+
+from open311.domain.imports import Mending, Refusal, SourceRow
+from open311.domain.mending import whole_number
+from open311.formats.reading.dates import Order, iso_instant
+from open311.formats.reading.templates import Columns, Template, finder
+
+MAX_BLANK_CHARACTERS = 20
+"""No word for nothing is longer, so longer texts need not be looked up."""
+BLANKS = frozenset(
+    {
+        *("nan", "-nan", "nat", "inf", "+inf", "-inf", "infinity", "-infinity"),
+        *("null", "(null)", "[null]", "<null>", "none", "nil", "undefined", "n/a", "#n/a", "<na>", "\\n"),
+    }
+)
+"""Words that programs write for nothing, in lower case."""
+
+SourceItem = tuple[int, int, Columns] | Refusal
+"""A row of a file with its number and its line, both from 1 (line 0: none); or why it cannot be read."""
+
+FIELDS = {
+    "service_request_id": "service_request_id",
+    "service_code": "service_codes",
+    "service_name": "service_name",
+    "status": "status",
+    "detailed_status": "detailed_status",
+    "status_notes": "status_notes",
+    "description": "description",
+    "agency_responsible": "agency",
+    "department": "agency_code",
+    "service_notice": "service_notice",
+    "requested_datetime": "requested",
+    "updated_datetime": "updated",
+    "closed_datetime": "closed",
+    "expected_datetime": "expected",
+    "address": "address",
+    "address_id": "address_id",
+    "zipcode": "zipcode",
+    "lat": "lat",
+    "long": "long",
+    "media_url": "media",
+}
+"""What a column map calls a field, and what SourceRow calls it."""
+DATES = ("requested_datetime", "updated_datetime", "closed_datetime", "expected_datetime")
+ALWAYS_REQUIRED = ("service_request_id", "requested_datetime")
+_ID = "service_request_id"
+_LISTS = {"service_code", "media_url"}
+_GAP = re.compile(r"\s{2,}")
+_COMMA = re.compile(r"\s*[+-]?\d+,\d+\s*", re.ASCII)
+_ADDRESSES = re.compile(r"\n|,\s*(?=https?://)")
+
+_Find = Callable[[Columns], str]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ColumnMap:
+    """One publisher's columns, and how its files write their values. It can be sent to another process.
+
+    name           the first part of a format's name: `newyork` in `newyork-csv`
+    columns        field, in the words of `FIELDS`, -> where its text stands: the first template that finds one
+                   counts, for `service_code` and `media_url` each. Other columns are never read, so that
+                   personal data stays out
+    answers        attribute code -> where its answer stands
+    required       fields whose columns every file of this publisher has
+    signs          further columns by which such a file is recognised
+    blanks         words that mean nothing beside `BLANKS`, in lower case
+    statuses       the publisher's words for a status, in lower case, -> open or closed
+    stand_ins      (lat, long) points that the publisher writes where it knows none
+    by_name        whether a service is looked up by its name too, where its code is not known
+    spaced_address whether blanks, two or more, part an address where others have a comma
+    order          of day and month, where a date leaves it open
+    decimal_comma  whether the file writes 40,7 for 40.7
+    """
+
+    name: str
+    columns: Mapping[str, tuple[Template, ...]]
+    answers: Mapping[str, tuple[Template, ...]] = field(default_factory=dict)
+    required: tuple[str, ...] = ALWAYS_REQUIRED
+    signs: tuple[str, ...] = ()
+    blanks: Collection[str] = ()
+    statuses: Mapping[str, str] = field(default_factory=dict)
+    stand_ins: tuple[tuple[float, float], ...] = ()
+    by_name: bool = False
+    spaced_address: bool = False
+    order: Order = Order.MONTH_FIRST
+    decimal_comma: bool = False
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {each.name: getattr(self, each.name) for each in fields_of(self)}
+
+    @cached_property
+    def known(self) -> frozenset[str]:
+        """All columns that are read."""
+        every = chain(*self.columns.values(), *self.answers.values())
+        return frozenset(chain.from_iterable(template.names for template in every)) | set(self.signs)
+
+    @cached_property
+    def id_columns(self) -> tuple[str, ...]:
+        """The columns that may hold the id."""
+        return self._names(_ID)
+
+    @cached_property
+    def date_columns(self) -> tuple[str, ...]:
+        """The columns that may hold a date."""
+        return tuple(name for each in DATES if each in self.columns for name in self._names(each))
+
+    def rows(self, found: Iterable[SourceItem]) -> list[SourceRow | Refusal]:
+        """Rows in the standard's words, in their order."""
+        return [item if isinstance(item, Refusal) else self._row(*item) for item in found]
+
+    def ids(self, found: Iterable[SourceItem]) -> set[str]:
+        """The ids of rows as they will be kept, "" for those without."""
+        find = finder(self.columns[_ID])
+        return {whole_number(find(item[2]).strip()) for item in found if not isinstance(item, Refusal)}
+
+    def has_id(self, names: Collection[str]) -> bool:
+        """Whether a file with these column names has this publisher's ids."""
+        return any(name in names for name in self.id_columns)
+
+    def fit(self, names: Collection[str]) -> int:
+        """How many of a file's columns are read; 0 if it is not this publisher's."""
+        if not self.has_id(names) or self.missing(names) or not all(name in names for name in self.signs):
+            return 0
+        return len(self.known.intersection(names))
+
+    def missing(self, names: Collection[str]) -> list[str]:
+        """The required columns that a file with these column names lacks, by their first names."""
+        wanted = [self._names(field) for field in self.required]
+        return [choices[0] for choices in wanted if not any(name in names for name in choices)]
+
+    def _names(self, field: str) -> tuple[str, ...]:
+        return tuple(name for template in self.columns[field] for name in template.names)
+
+    @cached_property
+    def _plan(self) -> tuple[list[tuple[str, str]], list[tuple[str, _Find]], list[str]]:
+        """Fields that are one column each, fields that are more, and fields that hold dates."""
+        plain: list[tuple[str, str]] = []
+        others: list[tuple[str, _Find]] = []
+        for name, templates in self.columns.items():
+            if name not in _LISTS and len(templates) == 1 and templates[0].column:
+                plain.append((FIELDS[name], templates[0].column))
+            elif name not in _LISTS:
+                others.append((FIELDS[name], finder(templates)))
+        return plain, others, [FIELDS[name] for name in DATES if name in self.columns]
+
+    @cached_property
+    def _all_blanks(self) -> frozenset[str]:
+        return BLANKS | frozenset(self.blanks)
+
+    def _row(self, position: int, line: int, columns: Columns) -> SourceRow:
+        said = self._said(columns)
+        plain, others, dates = self._plan
+        fields: dict[str, Any] = {name: said[column] for name, column in plain if column in said}
+        for name, find in others:
+            text = find(said)
+            if text:
+                fields[name] = text
+        for name in dates:
+            if name in fields:
+                fields[name] = iso_instant(fields[name], self.order)
+        codes = self._every("service_code", said)
+        fields["service_codes"] = codes
+        fields["by_name"] = self.by_name or not codes
+        if "media_url" in self.columns:
+            fields["media"] = tuple([url for text in self._every("media_url", said) for url in _addresses(text)])
+        if self.answers:
+            fields["answers"] = tuple([(code, text) for code, find in self._answers if (text := find(said))])
+        for tidy in self._tidyings:
+            tidy(fields)
+        return SourceRow(position=position, line=line, **fields)
+
+    def _said(self, columns: Columns) -> dict[str, str]:
+        """The columns that are read and say something."""
+        blanks, known = self._all_blanks, self.known
+        return {
+            name: text
+            for name, text in columns.items()
+            if name in known
+            and (word := text.strip())
+            and (len(word) > MAX_BLANK_CHARACTERS or word.lower() not in blanks)
+        }
+
+    def _every(self, field: str, said: Columns) -> tuple[str, ...]:
+        return tuple([text for template in self.columns.get(field, ()) if (text := template.fill(said))])
+
+    @cached_property
+    def _answers(self) -> list[tuple[str, _Find]]:
+        return [(code, finder(templates)) for code, templates in self.answers.items()]
+
+    # What a publisher does otherwise than others. Each changes the fields of a row.
+
+    @cached_property
+    def _tidyings(self) -> list[Callable[[dict[str, Any]], None]]:
+        wanted = (
+            (self.decimal_comma, _point_for_comma),
+            (self.stand_ins, self._leave_out_stand_ins),
+            (self.spaced_address, _commas_for_gaps),
+            (self.statuses, self._translate_status),
+        )
+        return [tidy for is_wanted, tidy in wanted if is_wanted]
+
+    def _leave_out_stand_ins(self, fields: dict[str, Any]) -> None:
+        try:
+            point = float(fields.get("lat", "")), float(fields.get("long", ""))
+        except ValueError:
+            return
+        if point in self.stand_ins:
+            fields |= {"lat": "", "long": "", "mended": (Mending.STAND_IN_POINT,)}
+
+    def _translate_status(self, fields: dict[str, Any]) -> None:
+        word = fields.get("status", "")
+        status = self.statuses.get(word.strip().lower())
+        if status:
+            fields["detailed_status"] = fields.get("detailed_status") or word
+            fields["status"] = status
+
+
+def _point_for_comma(fields: dict[str, Any]) -> None:
+    for name in ("lat", "long"):
+        text = fields.get(name, "")
+        if _COMMA.fullmatch(text):
+            fields[name] = text.replace(",", ".")
+
+
+def _commas_for_gaps(fields: dict[str, Any]) -> None:
+    if "address" in fields:
+        fields["address"] = ", ".join(filter(None, _GAP.split(fields["address"].strip())))
+
+
+def _addresses(text: str) -> list[str]:
+    """One address a line, or several joined by commas as Mark-a-Spot does (A17)."""
+    return [part.strip() for part in _ADDRESSES.split(text) if part.strip()]

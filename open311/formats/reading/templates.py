@@ -1,0 +1,112 @@
+"""Where a field's text comes from: a column, or a text with columns in it, as in `{street!}, {city|borough}`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+Columns = Mapping[str, str]
+"""One row of a file: the name of a column, in the spelling of `plain_name`, to its text."""
+
+_NOT_IN_NAMES = re.compile(r"[^a-z0-9]+")
+_SLOT = re.compile(r"\{([^{}]*)\}")
+
+
+@lru_cache(maxsize=4_096)
+def plain_name(name: str) -> str:
+    """`Unique Key`, `unique_key` and `Unique-Key ` are one column: lower case, with a single _ between words."""
+    return _NOT_IN_NAMES.sub("_", name.lower()).strip("_")
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A place in a template for the first of some columns that says something.
+
+    before  the text before it, shown if a column stands on both sides
+    """
+
+    before: str
+    names: tuple[str, ...]
+    is_needed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A text with columns in it. Its own words between two columns are left out where one of the two says nothing.
+
+    text   as it stands in the map
+    after  the words after the last column
+    """
+
+    text: str
+    slots: tuple[Slot, ...]
+    after: str = ""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Its columns."""
+        return tuple(name for slot in self.slots for name in slot.names)
+
+    @property
+    def column(self) -> str:
+        """The column that it is, "" if it is more than that."""
+        is_alone = len(self.slots) == 1 and len(self.names) == 1 and not self.slots[0].before and not self.after
+        return self.names[0] if is_alone else ""
+
+    def fill(self, columns: Columns) -> str:
+        """The text for a row; "" if a needed column, or each of them, says nothing."""
+        found = ""
+        for slot in self.slots:
+            text = next((columns[name] for name in slot.names if name in columns), "")
+            if text:
+                found += (slot.before if found or slot is self.slots[0] else "") + text
+            elif slot.is_needed:
+                return ""
+        return found + self.after if found else ""
+
+
+def read_template(text: str) -> Template:
+    """`{street!}, {city|borough}`: without a column with `!` there is no text; of several, the first that is there.
+
+    A text without braces is the name of one column. Raises ValueError with a sentence for what is no template.
+    """
+    if "{" not in text and "}" not in text:
+        return Template(text, (_slot("", text, text),))
+    parts = _SLOT.split(text)
+    if any(sign in part for part in parts[::2] for sign in "{}"):
+        raise ValueError(f"has a brace without its other half: {text!r}.")
+    slots = [_slot(before, inner, text) for before, inner in zip(parts[::2], parts[1::2], strict=False)]
+    return Template(text, tuple(slots), parts[-1])
+
+
+def _slot(before: str, inner: str, text: str) -> Slot:
+    is_needed = inner.endswith("!")
+    names = tuple(plain_name(name) for name in inner.removesuffix("!").split("|"))
+    if not all(names):
+        raise ValueError(f"names no column: {text!r}.")
+    return Slot(before, names, is_needed)
+
+
+def finder(templates: tuple[Template, ...]) -> Callable[[Columns], str]:
+    """A function that gives the first text that the templates find in a row, "" for none."""
+
+    def find(columns: Columns) -> str:
+        for template in templates:
+            text = template.fill(columns)
+            if text:
+                return text
+        return ""
+
+    names = tuple(template.column for template in templates)
+    if not all(names):
+        return find
+
+    def find_column(columns: Columns) -> str:
+        for name in names:
+            if name in columns:
+                return columns[name]
+        return ""
+
+    return find_column
