@@ -100,8 +100,8 @@ def import_command(
     if its id has lost digits, or if a request that was made here has the same id.
 
     An import can be stopped and run again: a request that is stored already changes only if the row is newer.
-    CSV, XML and lines of JSON are read row by row; other JSON as a whole, up to 256 MB. Names, mail addresses and phone
-    numbers of reporters are never read.
+    CSV, XML and lines of JSON are read row by row; other JSON as a whole, up to 256 MB. Names, mail addresses and
+    phone numbers of reporters are never read.
 
     \b
     Examples:

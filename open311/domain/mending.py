@@ -34,6 +34,8 @@ from schemas.values import LIMITS, NotAnInstant, parse_degrees, parse_instant
 EARLIEST = datetime(1980, 1, 1, tzinfo=UTC)
 """Older than any 311."""
 LEEWAY = timedelta(days=1)
+REPEATED = timedelta(hours=1)
+"""What clocks are set back by in autumn."""
 FURTHEST_PROMISE = timedelta(days=20 * 366)
 MAX_ID_CHARACTERS = 200
 MAX_CODE_CHARACTERS = 300
@@ -56,7 +58,7 @@ _CLOSED_WORDS = {
     *("unable to fix", "internal referral", "cancel", "close", "complt", "resol", "resolve", "dup", "duplicated"),
     *("void", "voided", "declined", "denied", "withdrawn", "finished", "solved", "to be deleted"),
 }
-_PLAIN_WORDS = {"", "open", "closed"}
+_PLAIN_WORDS = {"", "open", "closed", "Open", "Closed", "OPEN", "CLOSED"}
 _FIRST_WORDS = {"open", "closed", "completed", "canceled", "cancelled"}
 """Words that decide when others follow, as in `Open - Dup` and `Closed-Transferred`."""
 _IN_BRACKETS = re.compile(r"\(([^()]*)\)")
@@ -126,19 +128,23 @@ class _Case:
             raise Invalid("is missing.", "service_request_id")
         if not found.isprintable() and (clean_text(found) != found or "\n" in found):
             raise Invalid("holds control characters.", "service_request_id")
-        if _SHORTENED.fullmatch(found):
-            cure = "export the file anew with ids as text"
-            reason = f"{found[:60]!r} is a number that lost digits in a spreadsheet or program; {cure}."
-            raise Invalid(reason, "service_request_id")
-        found = self._whole(found)
+        if not found.isalnum():
+            found = self._undamaged(found)
         if len(found) > MAX_ID_CHARACTERS:
             raise Invalid(f"has {len(found)} characters; {MAX_ID_CHARACTERS} are allowed.", "service_request_id")
         return found
 
+    def _undamaged(self, identifier: str) -> str:
+        """The id as it was before a program made a number of it. Raises Invalid if digits are lost."""
+        if _SHORTENED.fullmatch(identifier):
+            reason = f"{identifier[:60]!r} is a number that lost digits in a spreadsheet or program"
+            raise Invalid(f"{reason}; export the file anew with ids as text.", "service_request_id")
+        return self._whole(identifier)
+
     def _codes(self) -> tuple[str, ...]:
         """Codes are opaque: cleaned, never cut. Without any, the name has to do."""
         codes = tuple([code for code in map(self._clean, self._row.service_codes) if code])
-        codes += tuple([whole for code in codes if (whole := whole_number(code)) != code])
+        codes += tuple([whole for code in codes if code[-1] == "0" and (whole := whole_number(code)) != code])
         if not codes and not self._row.service_name.strip():
             raise Invalid("is missing, and so is service_name.", "service_code")
         for code in codes:
@@ -176,7 +182,7 @@ class _Case:
             self._mendings.append(Mending.IMPOSSIBLE_DATE)
             return None
         if found < requested_at:
-            later = parse_instant(text, self._zone, fold=1)
+            later = parse_instant(text, self._zone, fold=1) if requested_at - found <= REPEATED else found
             if later >= requested_at:
                 self._mendings.append(Mending.REPEATED_HOUR)
                 return later
@@ -220,8 +226,11 @@ class _Case:
 
     def _own_word(self) -> str:
         """The source's own word for the status; nothing where it says no more than the standard's two."""
-        word = self._line(self._row.detailed_status or self._row.status)
-        return "" if word.lower() in _PLAIN_WORDS else word
+        word = self._row.detailed_status or self._row.status
+        if word in _PLAIN_WORDS:
+            return ""
+        found = self._line(word)
+        return "" if found.lower() in _PLAIN_WORDS else found
 
     def _closing(self, status: Status, closed_at: datetime | None, updated_at: datetime | None) -> datetime | None:
         """The closing time: in GeoReport, that of the last update (A34)."""
@@ -298,7 +307,7 @@ class _Case:
 
 def whole_number(text: str) -> str:
     """The whole number that a program wrote as a decimal one, `42` for `42.0`; any other text as it is."""
-    whole = _WHOLE.fullmatch(text)
+    whole = _WHOLE.fullmatch(text) if text[-1:] == "0" else None
     return whole["digits"] if whole else text
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from open311.domain.imports import Mending, Refusal, SourceRow
 from open311.domain.mending import whole_number
 from open311.formats.reading.dates import Order, iso_instant
-from open311.formats.reading.templates import Columns, Template, finder
+from open311.formats.reading.templates import Columns, Recipe, Template
 
 MAX_BLANK_CHARACTERS = 20
 """No word for nothing is longer, so longer texts need not be looked up."""
@@ -59,7 +59,25 @@ _GAP = re.compile(r"\s{2,}")
 _COMMA = re.compile(r"\s*[+-]?\d+,\d+\s*", re.ASCII)
 _ADDRESSES = re.compile(r"\n|,\s*(?=https?://)")
 
-_Find = Callable[[Columns], str]
+MAX_PLANS = 4_096
+"""How many plans to remember: one for each set of columns that a row of the file fills."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """Where the fields stand in rows that fill the same columns.
+
+    columns  fields that are a column each; recipes: those that are put together
+    dates    fields that hold a date
+    codes, media  where each code and each address of a picture stands; answers: the attribute's code, and where
+    """
+
+    columns: tuple[tuple[str, str], ...]
+    recipes: tuple[tuple[str, Recipe], ...]
+    dates: tuple[str, ...]
+    codes: tuple[Recipe, ...]
+    media: tuple[Recipe, ...]
+    answers: tuple[tuple[str, Recipe], ...]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -120,8 +138,11 @@ class ColumnMap:
 
     def ids(self, found: Iterable[SourceItem]) -> set[str]:
         """The ids of rows as they will be kept, "" for those without."""
-        find = finder(self.columns[_ID])
-        return {whole_number(find(item[2]).strip()) for item in found if not isinstance(item, Refusal)}
+        return {self._id(item[2]) for item in found if not isinstance(item, Refusal)}
+
+    def _id(self, columns: Columns) -> str:
+        recipe = _first(self.columns[_ID], {name for name in self.id_columns if columns.get(name)})
+        return whole_number(recipe.text(columns).strip()) if recipe else ""
 
     def has_id(self, names: Collection[str]) -> bool:
         """Whether a file with these column names has this publisher's ids."""
@@ -141,61 +162,71 @@ class ColumnMap:
     def _names(self, field: str) -> tuple[str, ...]:
         return tuple(name for template in self.columns[field] for name in template.names)
 
-    @cached_property
-    def _plan(self) -> tuple[list[tuple[str, str]], list[tuple[str, _Find]], list[str]]:
-        """Fields that are one column each, fields that are more, and fields that hold dates."""
-        plain: list[tuple[str, str]] = []
-        others: list[tuple[str, _Find]] = []
-        for name, templates in self.columns.items():
-            if name not in _LISTS and len(templates) == 1 and templates[0].column:
-                plain.append((FIELDS[name], templates[0].column))
-            elif name not in _LISTS:
-                others.append((FIELDS[name], finder(templates)))
-        return plain, others, [FIELDS[name] for name in DATES if name in self.columns]
-
-    @cached_property
-    def _all_blanks(self) -> frozenset[str]:
-        return BLANKS | frozenset(self.blanks)
-
     def _row(self, position: int, line: int, columns: Columns) -> SourceRow:
         said = self._said(columns)
-        plain, others, dates = self._plan
-        fields: dict[str, Any] = {name: said[column] for name, column in plain if column in said}
-        for name, find in others:
-            text = find(said)
-            if text:
-                fields[name] = text
-        for name in dates:
-            if name in fields:
-                fields[name] = iso_instant(fields[name], self.order)
-        codes = self._every("service_code", said)
-        fields["service_codes"] = codes
+        filled = tuple(said)
+        plan = self._plans.get(filled) or self._new_plan(filled)
+        fields: dict[str, Any] = {name: said[column] for name, column in plan.columns}
+        for name, recipe in plan.recipes:
+            fields[name] = recipe.text(said)
+        for name in plan.dates:
+            fields[name] = iso_instant(fields[name], self.order)
+        codes = fields["service_codes"] = tuple([recipe.text(said) for recipe in plan.codes])
         fields["by_name"] = self.by_name or not codes
-        if "media_url" in self.columns:
-            fields["media"] = tuple([url for text in self._every("media_url", said) for url in _addresses(text)])
-        if self.answers:
-            fields["answers"] = tuple([(code, text) for code, find in self._answers if (text := find(said))])
+        if plan.media:
+            fields["media"] = tuple([url for recipe in plan.media for url in _addresses(recipe.text(said))])
+        if plan.answers:
+            fields["answers"] = tuple([(code, recipe.text(said)) for code, recipe in plan.answers])
         for tidy in self._tidyings:
             tidy(fields)
         return SourceRow(position=position, line=line, **fields)
 
     def _said(self, columns: Columns) -> dict[str, str]:
         """The columns that are read and say something."""
-        blanks, known = self._all_blanks, self.known
+        blanks, starts, known = self._all_blanks, self._blank_starts, self.known
         return {
             name: text
             for name, text in columns.items()
             if name in known
             and (word := text.strip())
-            and (len(word) > MAX_BLANK_CHARACTERS or word.lower() not in blanks)
+            and (word[0] not in starts or len(word) > MAX_BLANK_CHARACTERS or word.lower() not in blanks)
         }
 
-    def _every(self, field: str, said: Columns) -> tuple[str, ...]:
-        return tuple([text for template in self.columns.get(field, ()) if (text := template.fill(said))])
+    @cached_property
+    def _all_blanks(self) -> frozenset[str]:
+        return BLANKS | frozenset(self.blanks)
 
     @cached_property
-    def _answers(self) -> list[tuple[str, _Find]]:
-        return [(code, finder(templates)) for code, templates in self.answers.items()]
+    def _blank_starts(self) -> frozenset[str]:
+        """How a word for nothing may begin. Most words begin otherwise and need not be looked up."""
+        return frozenset(letter for word in self._all_blanks if word for letter in (word[0], word[0].upper()))
+
+    @cached_property
+    def _plans(self) -> dict[tuple[str, ...], _Plan]:
+        return {}
+
+    def _new_plan(self, filled: tuple[str, ...]) -> _Plan:
+        present = set(filled)
+        one = {
+            field: _first(templates, present) for field, templates in self.columns.items() if field not in _LISTS
+        }
+        found = {FIELDS[field]: recipe for field, recipe in one.items() if recipe is not None}
+        plan = _Plan(
+            columns=tuple((name, recipe.column) for name, recipe in found.items() if recipe.column),
+            recipes=tuple((name, recipe) for name, recipe in found.items() if not recipe.column),
+            dates=tuple(FIELDS[field] for field in DATES if FIELDS[field] in found),
+            codes=_every(self.columns.get("service_code", ()), present),
+            media=_every(self.columns.get("media_url", ()), present),
+            answers=tuple(
+                (code, recipe)
+                for code, templates in self.answers.items()
+                if (recipe := _first(templates, present)) is not None
+            ),
+        )
+        if len(self._plans) >= MAX_PLANS:
+            self._plans.clear()
+        self._plans[filled] = plan
+        return plan
 
     # What a publisher does otherwise than others. Each changes the fields of a row.
 
@@ -223,6 +254,14 @@ class ColumnMap:
         if status:
             fields["detailed_status"] = fields.get("detailed_status") or word
             fields["status"] = status
+
+
+def _first(templates: Iterable[Template], present: Collection[str]) -> Recipe | None:
+    return next(iter(_every(templates, present)), None)
+
+
+def _every(templates: Iterable[Template], present: Collection[str]) -> tuple[Recipe, ...]:
+    return tuple(recipe for template in templates if (recipe := template.recipe(present)) is not None)
 
 
 def _point_for_comma(fields: dict[str, Any]) -> None:

@@ -72,7 +72,7 @@ class Table:
         """
         position = 0
         width = len(self.names)
-        begun = self._begun
+        begun, is_ours = self._begun, self._is_ours
         reader = self._reader()
         # Of two columns with one name, the later one is read.
         places = {name: place for place, name in enumerate(self.names) if name in wanted}.items()
@@ -89,20 +89,17 @@ class Table:
                 continue
             position += 1
             is_sound = len(values) == width or (len(values) > width and not any(values[width:]))
-            if is_sound and self._is_ours:
-                yield (
-                    position,
-                    self._line,
-                    {name: _original(values[place]) for name, place in places if values[place]},
-                )
-            elif is_sound:
-                yield position, self._line, {name: values[place] for name, place in places if values[place]}
+            if is_ours:
+                values = list(map(_original, values))
+            if is_sound:
+                yield position, self._line, {name: text for name, place in places if (text := values[place])}
             else:
                 yield Refusal(position, "", self._misfit(values, fault), self._line)
             if fault or (not is_sound and len(begun) > 1):
                 self._read_again(begun[1:])
                 reader = self._reader()
-            self._end_record()
+            self._line += len(begun)
+            begun.clear()
 
     def _first_line(self) -> list[str]:
         """The values of the current record's first line by itself, read leniently; none if that fails too."""
@@ -133,9 +130,9 @@ class Table:
 
     def _lines(self) -> Iterator[str]:
         """The lines from here on. Raises Invalid for a line that is too long for a CSV of requests."""
-        again, begun, text = self._again, self._begun, self._text
+        again, begun, read_line = self._again, self._begun, self._text.readline
         try:
-            while line := again.popleft() if again else text.readline(MAX_LINE_CHARACTERS):
+            while line := again.popleft() if again else read_line(MAX_LINE_CHARACTERS):
                 if len(line) == MAX_LINE_CHARACTERS:
                     raise Invalid(f"has a line of more than {MAX_LINE_CHARACTERS} characters; that is no CSV.")
                 begun.append(line)

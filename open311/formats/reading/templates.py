@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -33,6 +33,24 @@ class Slot:
 
 
 @dataclass(frozen=True, slots=True)
+class Recipe:
+    """What a template comes to in rows that have certain columns: each part is words, then a column."""
+
+    parts: tuple[tuple[str, str], ...]
+    after: str
+
+    @property
+    def column(self) -> str:
+        """The column that it is, "" if it is more than that."""
+        is_alone = len(self.parts) == 1 and not self.parts[0][0] and not self.after
+        return self.parts[0][1] if is_alone else ""
+
+    def text(self, columns: Columns) -> str:
+        """The text in a row that has all of its columns."""
+        return "".join([word + columns[name] for word, name in self.parts]) + self.after
+
+
+@dataclass(frozen=True, slots=True)
 class Template:
     """A text with columns in it. Its own words between two columns are left out where one of the two says nothing.
 
@@ -49,22 +67,16 @@ class Template:
         """Its columns."""
         return tuple(name for slot in self.slots for name in slot.names)
 
-    @property
-    def column(self) -> str:
-        """The column that it is, "" if it is more than that."""
-        is_alone = len(self.slots) == 1 and len(self.names) == 1 and not self.slots[0].before and not self.after
-        return self.names[0] if is_alone else ""
-
-    def fill(self, columns: Columns) -> str:
-        """The text for a row; "" if a needed column, or each of them, says nothing."""
-        found = ""
+    def recipe(self, present: Collection[str]) -> Recipe | None:
+        """What it comes to if these columns say something; None if it says nothing then."""
+        parts: list[tuple[str, str]] = []
         for slot in self.slots:
-            text = next((columns[name] for name in slot.names if name in columns), "")
-            if text:
-                found += (slot.before if found or slot is self.slots[0] else "") + text
+            name = next((name for name in slot.names if name in present), "")
+            if name:
+                parts.append((slot.before if parts or slot is self.slots[0] else "", name))
             elif slot.is_needed:
-                return ""
-        return found + self.after if found else ""
+                return None
+        return Recipe(tuple(parts), self.after) if parts else None
 
 
 def read_template(text: str) -> Template:
@@ -87,26 +99,3 @@ def _slot(before: str, inner: str, text: str) -> Slot:
     if not all(names):
         raise ValueError(f"names no column: {text!r}.")
     return Slot(before, names, is_needed)
-
-
-def finder(templates: tuple[Template, ...]) -> Callable[[Columns], str]:
-    """A function that gives the first text that the templates find in a row, "" for none."""
-
-    def find(columns: Columns) -> str:
-        for template in templates:
-            text = template.fill(columns)
-            if text:
-                return text
-        return ""
-
-    names = tuple(template.column for template in templates)
-    if not all(names):
-        return find
-
-    def find_column(columns: Columns) -> str:
-        for name in names:
-            if name in columns:
-                return columns[name]
-        return ""
-
-    return find_column
