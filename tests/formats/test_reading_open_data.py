@@ -11,7 +11,6 @@ import pytest
 from open311.domain.imports import Mending, Refusal, SourceRow
 from open311.errors import Invalid
 from open311.formats.reading import Source, open_source
-
 from tests.formats.maps import every_map
 
 SAMPLES = Path(__file__).parent.parent / "samples"

@@ -174,7 +174,8 @@ class ColumnMap:
         codes = fields["service_codes"] = tuple([recipe.text(said) for recipe in plan.codes])
         fields["by_name"] = self.by_name or not codes
         if plan.media:
-            fields["media"] = tuple([url for recipe in plan.media for url in _addresses(recipe.text(said))])
+            found = [url for recipe in plan.media for url in _addresses(recipe.text(said))]
+            fields["media"] = tuple(dict.fromkeys(found))
         if plan.answers:
             fields["answers"] = tuple([(code, recipe.text(said)) for code, recipe in plan.answers])
         for tidy in self._tidyings:

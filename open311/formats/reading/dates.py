@@ -86,7 +86,7 @@ def iso_instant(text: str, order: Order = Order.MONTH_FIRST) -> str:
     `04/18/2019 09:55:45 PM`, `9/1/2026 8:00`, `01.09.2026`, `2026/09/01 12:00:00+00`, `1-Sep-2026`, the day number
     of a spreadsheet (`46266.5`), and seconds or milliseconds since 1970.
     """
-    if text[4:8:3] == "--" and text[12:13] != ":" and text[-1] not in "Mm":
+    if text[4:8:3] == "--" and text[12:13] != ":" and text[-1] not in "Mm.":
         return text
     usual = _AMERICAN.fullmatch(text) if order is Order.MONTH_FIRST else None
     if usual is not None:

@@ -51,14 +51,13 @@ def read_objects(stream: BinaryIO, ids: Collection[str]) -> Objects:
     their names (Socrata); an object a line. Numbers stay the digits they were written with, so that no id is
     rounded. Raises Invalid for what is no JSON, or holds no requests.
     """
-    first = stream.readline(MAX_LINE_BYTES)
-    is_object, second = _is_object(first), b""
-    while is_object and not second.strip():
-        second = stream.readline(MAX_LINE_BYTES)
-        is_object = bool(second)
-    if is_object:
-        return Objects(_by_line(chain((first, second), _lines(stream)), ids), None)
-    found = _parse(_text(chain((first, second), iter(lambda: stream.read(1 << 20), b""))))
+    head = [stream.readline(MAX_LINE_BYTES)]
+    if _is_object(head[0]):
+        while line := stream.readline(MAX_LINE_BYTES):
+            head.append(line)
+            if line.strip():
+                return Objects(_by_line(chain(head, _lines(stream)), ids), None)
+    found = _parse(_text(chain(head, iter(lambda: stream.read(1 << 20), b""))))
     _refuse_errors(found)
     search = _Search(ids)
     items = search.items(_named(found))
@@ -94,7 +93,7 @@ def _by_line(lines: Iterable[bytes], ids: Collection[str]) -> Iterator[SourceIte
             items = search.items(_parse(_decoded(line)))
         except Invalid as error:
             position += 1
-            yield Refusal(position, "", str(error), number)
+            yield Refusal(position, "", str(error).replace("line 1, ", ""), number)
             continue
         for item in items:
             position += 1
