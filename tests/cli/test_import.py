@@ -160,6 +160,45 @@ def test_missing_columns_are_named(run: Run, file: Callable[..., Path]) -> None:
     assert "lacks the columns unique_key, created_date, complaint_type of newyork data" in result.output
 
 
+MAP = """
+[columns]
+service_request_id = "Ticket"
+service_code = "Kind"
+status = "State"
+requested_datetime = "Opened"
+"""
+
+
+def test_a_column_map_reads_a_new_citys_file(run: Run, file: Callable[..., Path], client: FlaskClient) -> None:
+    tickets = file("tickets.csv", "Ticket,Kind,State,Opened,Caller\n1,potholes,Open,4/3/2026 8:00,Ann\n")
+    result = run(tickets, "--jurisdiction", "city.example", "--columns", file("oldtown.toml", MAP))
+    assert result.exit_code == 0
+    assert result.output.splitlines() == [
+        "tickets.csv has dates such as '4/3/2026 8:00', which fit both orders; they are read with the month first,"
+        " as the column map oldtown declares."
+        " Where that is wrong, set `dates` in a column map and give it by --columns.",
+        "tickets.csv (oldtown-csv): 1 read, 1 new, 0 updated, 0 unchanged, 0 refused",
+        "tickets.csv: not read: caller",
+    ]
+    assert ids(client) == ["1"]
+
+
+@pytest.mark.parametrize(
+    ("columns", "words"),
+    [
+        ("nowhere", "'nowhere' is no file, and none of austin, calgary, "),
+        ("wrong.toml", "wrong.toml: columns is missing"),
+    ],
+)
+def test_a_column_map_that_cannot_be_used_ends_the_command(
+    run: Run, file: Callable[..., Path], columns: str, words: str
+) -> None:
+    path = file(columns, "") if columns.endswith(".toml") else columns
+    result = run(file("clean.csv", HEADER), "--jurisdiction", "city.example", "--columns", path)
+    assert result.exit_code == 2
+    assert words in result.output
+
+
 def test_a_truncated_file_is_imported_up_to_its_end(
     run: Run, file: Callable[..., Path], client: FlaskClient
 ) -> None:
