@@ -33,6 +33,7 @@ class Mending(StrEnum):
     BAD_POINT = "coordinates that are half there, unreadable or off the earth: place unknown"
     SWAPPED_POINT = "lat and long swapped: swapped back"
     DAMAGED_NUMBER = "an id or zipcode that a program wrote as a decimal number, such as 42.0: the whole number"
+    SHORT_ZIPCODE = "a zipcode that a spreadsheet took the leading zeros from: restored"
     CUT_TEXT = "a text longer than is allowed: cut, with … at its end"
     CONTROL_CHARACTERS = "control characters in a text: taken out"
     WRONG_ENCODING = "text that is not UTF-8: read as Windows-1252"

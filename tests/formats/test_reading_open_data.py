@@ -136,6 +136,15 @@ def test_bostons_columns_of_2025() -> None:
     assert row.media == ("https://pictures.example.com/a.jpg",)
 
 
+def test_bostons_zipcodes_from_a_spreadsheet_get_their_zeros_back() -> None:
+    head = "case_enquiry_id,open_dt,type,case_status,location_zipcode\n"
+    rows = read(
+        head + "7,2026-04-03,Pothole,Open,2118\n8,2026-04-03,Pothole,Open,02118\n9,2026-04-03,Pothole,Open,2118.0\n"
+    )
+    assert [row.zipcode for row in rows] == ["02118"] * 3
+    assert [row.mended for row in rows] == [(Mending.SHORT_ZIPCODE,), (), (Mending.SHORT_ZIPCODE,)]
+
+
 # CSV as it comes
 
 

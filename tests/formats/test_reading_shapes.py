@@ -209,7 +209,7 @@ def test_a_stray_quote_names_the_lines_it_swallows_and_reading_goes_on() -> None
     first, stray, third, fourth = rows_of(source(body))
     assert isinstance(stray, Refusal)
     assert (stray.position, stray.line) == (2, 3)
-    assert "swallows line 4 to 5, read on its own now" in stray.reason
+    assert "would swallow lines 4 to 5, which" in stray.reason
     assert [row.service_request_id for row in (first, third, fourth)] == ["1", "3", "4"]
 
 

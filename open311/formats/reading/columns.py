@@ -80,7 +80,7 @@ class _Plan:
     answers: tuple[tuple[str, Recipe], ...]
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True)
 class ColumnMap:
     """One publisher's columns, and how its files write their values. It can be sent to another process.
 
@@ -96,6 +96,7 @@ class ColumnMap:
     stand_ins      (lat, long) points that the publisher writes where it knows none
     by_name        whether a service is looked up by its name too, where its code is not known
     spaced_address whether blanks, two or more, part an address where others have a comma
+    zipcode_digits how many digits a zipcode has, to restore the zeros before it that spreadsheets drop; 0: any
     order          of day and month, where a date leaves it open
     decimal_comma  whether the file writes 40,7 for 40.7
     """
@@ -110,6 +111,7 @@ class ColumnMap:
     stand_ins: tuple[tuple[float, float], ...] = ()
     by_name: bool = False
     spaced_address: bool = False
+    zipcode_digits: int = 0
     order: Order = Order.MONTH_FIRST
     decimal_comma: bool = False
 
@@ -233,10 +235,11 @@ class ColumnMap:
 
     @cached_property
     def _tidyings(self) -> list[Callable[[dict[str, Any]], None]]:
-        wanted = (
+        wanted: tuple[tuple[object, Callable[[dict[str, Any]], None]], ...] = (
             (self.decimal_comma, _point_for_comma),
             (self.stand_ins, self._leave_out_stand_ins),
             (self.spaced_address, _commas_for_gaps),
+            (self.zipcode_digits, self._restore_zeros),
             (self.statuses, self._translate_status),
         )
         return [tidy for is_wanted, tidy in wanted if is_wanted]
@@ -248,6 +251,12 @@ class ColumnMap:
             return
         if point in self.stand_ins:
             fields |= {"lat": "", "long": "", "mended": (Mending.STAND_IN_POINT,)}
+
+    def _restore_zeros(self, fields: dict[str, Any]) -> None:
+        digits = whole_number(fields.get("zipcode", "").strip())
+        if digits.isdecimal() and len(digits) < self.zipcode_digits:
+            fields["zipcode"] = digits.zfill(self.zipcode_digits)
+            fields["mended"] = (*fields.get("mended", ()), Mending.SHORT_ZIPCODE)
 
     def _translate_status(self, fields: dict[str, Any]) -> None:
         word = fields.get("status", "")

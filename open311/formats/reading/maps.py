@@ -37,6 +37,7 @@ def read_map(name: str, table: dict[str, Any]) -> ColumnMap:
         stand_ins=tuple(read_point(text) for text in _texts(table.get("stand_ins", ()))),
         by_name=table.get("find_by_name", False),
         spaced_address=table.get("spaced_address", False),
+        zipcode_digits=table.get("zipcode_digits", 0),
         order=Order(table.get("dates", Order.MONTH_FIRST)),
     )
 

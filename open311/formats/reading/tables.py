@@ -112,10 +112,10 @@ class Table:
         """Why the current record is no row, and the cure."""
         last = self._line + len(self._begun) - 1
         if last > self._line:
-            swallowed = f"{self._line + 1} to {last}" if last > self._line + 1 else str(last)
+            lines = f"lines {self._line + 1} to {last}" if last > self._line + 1 else f"line {last}"
             return (
-                f"has a quote that opens and does not close, and so swallows line {swallowed}, read on its own now."
-                " Close the quote, or double it."
+                f"has a quote that opens and does not close, and would swallow {lines}, which the import reads by"
+                " themselves. Close the quote, or double it."
             )
         if fault:
             return f"cannot be read as CSV: {fault}."

@@ -207,4 +207,12 @@ def _import(work: _Work, chunk: list[SourceItem]) -> Batch:
     jurisdiction = platform.registry.find(work.jurisdiction_id)
     matcher: Matcher = _here.setdefault(jurisdiction.id, Matcher(jurisdiction))
     order = Import(jurisdiction=jurisdiction, origin=work.origin, now=work.now, is_dry_run=work.is_dry_run)
-    return import_batch(platform, work.column_map.rows(chunk), order, matcher)
+    return import_batch(platform, _known(work.column_map).rows(chunk), order, matcher)
+
+
+def _known(column_map: ColumnMap) -> ColumnMap:
+    """This helper's own copy of a column map, which remembers what it has worked out for the chunks before."""
+    if _here.get("column_map") != column_map:
+        _here["column_map"] = column_map
+    known: ColumnMap = _here["column_map"]
+    return known

@@ -14,7 +14,7 @@ from open311.formats.reading.dates import Order
 from open311.formats.reading.maps import read_map, read_point
 from open311.formats.reading.templates import plain_name, read_template
 from open311.plugins.declared.files import File
-from open311.plugins.declared.keys import ByCode, Choice, Flag, OneTable, Table, Texts
+from open311.plugins.declared.keys import ByCode, Choice, Flag, Number, OneTable, Table, Texts
 
 _SEVERAL = "the first that says something counts"
 
@@ -103,6 +103,12 @@ class ColumnMapTable(Table):
     stand_ins = Points('Points that the publisher writes where it knows none: `"42.3594, -71.0587"`', default=())
     find_by_name = Flag("Whether a service is looked up by its name if its code is not known", default=False)
     spaced_address = Flag("Whether two or more blanks part an address, where others have a comma", default=False)
+    zipcode_digits = Number(
+        "How many digits a zipcode has: zeros before it, which spreadsheets drop, are restored; `0` for any",
+        least=0,
+        most=20,
+        default=0,
+    )
     columns = OneTable(ColumnsTable(), "Where each field stands, see below")
     answers = ByCode(Templates(), '`descriptor = "Descriptor"`: an attribute\'s code, and where its answer stands')
     statuses = ByCode(
