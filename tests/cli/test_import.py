@@ -176,7 +176,7 @@ def test_a_column_map_reads_a_new_citys_file(run: Run, file: Callable[..., Path]
     assert result.output.splitlines() == [
         "tickets.csv has dates such as '4/3/2026 8:00', which fit both orders; they are read with the month first,"
         " as the column map oldtown declares."
-        " Where that is wrong, set `dates` in a column map and give it by --columns.",
+        " If that is wrong, set `dates` in a column map and give it by --columns.",
         "tickets.csv (oldtown-csv): 1 read, 1 new, 0 updated, 0 unchanged, 0 refused",
         "tickets.csv: not read: caller",
     ]

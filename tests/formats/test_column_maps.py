@@ -71,8 +71,8 @@ SAN_FRANCISCO = (
     '[{"service_request_id": "90000014", "requested_datetime": "2026-09-01T08:00:00.000",'
     ' "closed_date": "2026-09-02T08:00:00.000", "status_description": "Closed", "status_notes": "Case Resolved",'
     ' "agency_responsible": "DPW", "service_name": "Street and Sidewalk Cleaning",'
-    ' "service_subtype": "Bulky Items", "service_details": "Mattress", "address": "14 EXAMPLE ST", "point": {"latitude": "37.77", "longitude":'
-    ' "-122.41"}, "media_url": {"url": "https://a.example/1"}}]'
+    ' "service_subtype": "Bulky Items", "service_details": "Mattress", "address": "14 EXAMPLE ST",'
+    ' "point": {"latitude": "37.77", "longitude": "-122.41"}, "media_url": {"url": "https://a.example/1"}}]'
 )
 
 

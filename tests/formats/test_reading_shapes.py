@@ -209,7 +209,7 @@ def test_a_stray_quote_names_the_lines_it_swallows_and_reading_goes_on() -> None
     first, stray, third, fourth = rows_of(source(body))
     assert isinstance(stray, Refusal)
     assert (stray.position, stray.line) == (2, 3)
-    assert "would swallow lines 4 to 5, which" in stray.reason
+    assert "It would swallow lines 4 to 5; they were read separately." in stray.reason
     assert [row.service_request_id for row in (first, third, fourth)] == ["1", "3", "4"]
 
 

@@ -60,16 +60,16 @@ _COMMA = re.compile(r"\s*[+-]?\d+,\d+\s*", re.ASCII)
 _ADDRESSES = re.compile(r"\n|,\s*(?=https?://)")
 
 MAX_PLANS = 4_096
-"""How many plans to remember: one for each set of columns that a row of the file fills."""
+"""How many plans are kept. There is one plan for each set of columns that are not empty in a row."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """Where the fields stand in rows that fill the same columns.
+    """Which columns the fields come from, in all rows in which the same columns are not empty.
 
-    columns  fields that are a column each; recipes: those that are put together
+    columns  fields that are one column each; recipes: fields made of several columns
     dates    fields that hold a date
-    codes, media  where each code and each address of a picture stands; answers: the attribute's code, and where
+    answers  the code of an attribute, and its answer
     """
 
     columns: tuple[tuple[str, str], ...]
@@ -85,19 +85,18 @@ class ColumnMap:
     """One publisher's columns, and how its files write their values. It can be sent to another process.
 
     name           the first part of a format's name: `newyork` in `newyork-csv`
-    columns        field, in the words of `FIELDS`, -> where its text stands: the first template that finds one
-                   counts, for `service_code` and `media_url` each. Other columns are never read, so that
-                   personal data stays out
-    answers        attribute code -> where its answer stands
+    columns        name of a field, see `FIELDS`, -> its templates. The first template that gives a text is used; of
+                   `service_code` and `media_url`, all are. Other columns are never read: they may hold personal data
+    answers        attribute code -> the templates of its answer
     required       fields whose columns every file of this publisher has
-    signs          further columns by which such a file is recognised
-    blanks         words that mean nothing beside `BLANKS`, in lower case
+    signs          columns that a file of this publisher must have too
+    blanks         words for an empty value, in addition to `BLANKS`, in lower case
     statuses       the publisher's words for a status, in lower case, -> open or closed
-    stand_ins      (lat, long) points that the publisher writes where it knows none
-    by_name        whether a service is looked up by its name too, where its code is not known
-    spaced_address whether blanks, two or more, part an address where others have a comma
-    zipcode_digits how many digits a zipcode has, to restore the zeros before it that spreadsheets drop; 0: any
-    order          of day and month, where a date leaves it open
+    stand_ins      (lat, long) points that the publisher writes if the place is unknown
+    by_name        whether a service is found by its name if the catalogue does not have its code
+    spaced_address whether two or more blanks separate the parts of an address
+    zipcode_digits number of digits of a zipcode, for leading zeros that a spreadsheet dropped; 0 for any number
+    order          of day and month in a date such as 3/4/2026
     decimal_comma  whether the file writes 40,7 for 40.7
     """
 
@@ -185,7 +184,7 @@ class ColumnMap:
         return SourceRow(position=position, line=line, **fields)
 
     def _said(self, columns: Columns) -> dict[str, str]:
-        """The columns that are read and say something."""
+        """The columns that are read and not empty."""
         blanks, starts, known = self._all_blanks, self._blank_starts, self.known
         return {
             name: text
@@ -201,7 +200,7 @@ class ColumnMap:
 
     @cached_property
     def _blank_starts(self) -> frozenset[str]:
-        """How a word for nothing may begin. Most words begin otherwise and need not be looked up."""
+        """The first letters of all words for an empty value. A word with another first letter is not looked up."""
         return frozenset(letter for word in self._all_blanks if word for letter in (word[0], word[0].upper()))
 
     @cached_property
@@ -231,7 +230,7 @@ class ColumnMap:
         self._plans[filled] = plan
         return plan
 
-    # What a publisher does otherwise than others. Each changes the fields of a row.
+    # Peculiarities of single publishers. Each function changes the fields of a row.
 
     @cached_property
     def _tidyings(self) -> list[Callable[[dict[str, Any]], None]]:

@@ -1,7 +1,7 @@
 """Dates as spreadsheets and open data write them, rewritten as ISO 8601, which `schemas.values` reads.
 
-A form that has one meaning is rewritten without more ado. `3/4/2026` has two; which of them it is, the file's other
-dates may show (`order_shown`), else the column map says it.
+`3/4/2026` has two meanings. Other dates of the file may show which one is right (`order_shown`); if none does, the
+column map decides.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""JSON in every shape that a list of requests has been seen in; read whole, as the list must be found first.
+"""JSON in every known shape of a list of requests. It is read as a whole, because the list must be found first.
 
-Lines of JSON (NDJSON) need no such search, and are read one by one.
+Lines of JSON (NDJSON) are read one by one.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Objects:
     """The requests of a JSON file.
 
     count  how many there are; None for lines, which are read one by one
-    notes  what the file says about itself that its reader must know, a sentence each
+    notes  sentences for the person who imports the file; the file is their subject
     """
 
     found: Iterator[SourceItem]
@@ -130,7 +130,7 @@ def _no_number(_: str) -> None:
 
 
 class _Search:
-    """Looks for the objects that stand for requests, and notes where a file says that it is a part of more."""
+    """Finds the objects that are requests. `notes` gets a sentence if the file says that it is incomplete."""
 
     def __init__(self, ids: Collection[str]) -> None:
         self._ids = ids
@@ -165,7 +165,7 @@ class _Search:
         return [item] if item else []
 
     def _note_part(self, wrapper: dict[str, Any], count: int) -> None:
-        """Note that a wrapper says that there are more requests than it holds."""
+        """Add a note if a wrapper says that there are more requests than it holds."""
         inner = wrapper.get("properties")
         if wrapper.get("exceededTransferLimit") is True or (
             isinstance(inner, dict) and inner.get("exceededTransferLimit") is True

@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 
 KINDS = ("csv", "json", "xml")
 SAMPLE_ROWS = 1_000
-"""Rows that are looked at before any is read: they show the columns, and how dates are written."""
+"""How many rows are examined first. They show the columns, and how dates are written."""
 MOST_SAMPLE_ROWS = 20_000
-"""How far to look for a date with one meaning, where all before it have two."""
+"""How many rows are examined at most, if all dates so far fit both orders."""
 _READ_BYTES = 65_536
-_CURE = "Where that is wrong, set `dates` in a column map and give it by --columns."
+_CURE = "If that is wrong, set `dates` in a column map and give it by --columns."
 _GZIP = b"\x1f\x8b"
 _FOREIGN = {
     b"PK\x03\x04": "a zip file or a spreadsheet; unpack it, or save it as CSV",
@@ -50,11 +50,11 @@ class Source:
     """A file that has been recognised.
 
     format      the name of its column map and its kind: `newyork-csv`
-    column_map  where its columns stand, with what the file itself shows about its dates and numbers
+    column_map  its column map, with the order of dates and the decimal sign that the file itself shows
     found       its rows in the file's order, read on demand; raises Invalid where the rest cannot be read
     count       the number of rows, if it is known beforehand
-    notes       what was decided about the whole file and what it says about itself, a sentence each
-    unread      columns that were met and are not read; grows while the rows are read
+    notes       sentences about the whole file for the person who imports it; the file is their subject
+    unread      columns that are not read. In JSON and XML it grows while rows are read
     """
 
     format: str
@@ -157,7 +157,7 @@ def _source(
     count: int | None = None,
     notes: tuple[str, ...] = (),
 ) -> Source:
-    """A source of these rows, once the first of them have shown how they are written."""
+    """The source with these rows, after the first of them have been examined."""
     sample = _Sample(found)
     names = names or list(dict.fromkeys(chain.from_iterable(sample.columns())))
     # Requests in XML leave out what they do not say, so the first ones do not tell which elements there are.
@@ -186,7 +186,7 @@ def _noting_unread(rows: Iterator[SourceItem], column_map: ColumnMap, unread: se
 
 
 class _Sample:
-    """The first rows of a file, which are looked at before they are read."""
+    """The first rows of a file, which are examined before they are read."""
 
     def __init__(self, found: Iterator[SourceItem]) -> None:
         self._found = found
@@ -195,7 +195,7 @@ class _Sample:
         self._extend(SAMPLE_ROWS)
 
     def _extend(self, count: int) -> bool:
-        """Look at `count` more rows. Whether there were any."""
+        """Examine up to `count` more rows. False if there were none."""
         before = len(self._head)
         try:
             self._head.extend(islice(self._found, count))
@@ -208,7 +208,7 @@ class _Sample:
         return (list(item[2]) for item in self._head[:SAMPLE_ROWS] if not isinstance(item, Refusal))
 
     def rows(self) -> Iterator[SourceItem]:
-        """All rows of the file, those that were looked at first."""
+        """All rows of the file, including those that were examined."""
         yield from self._head
         self._head.clear()
         if self._fault is not None:
@@ -248,7 +248,7 @@ def _decided(shown: Counter[Shown]) -> bool:
 def _judge(
     column_map: ColumnMap, shown: Counter[Shown], examples: dict[Shown, str]
 ) -> tuple[Order, tuple[str, ...]]:
-    """By what the dates show; where they show nothing, or both orders, by the map's, and it is said."""
+    """The order that the dates show. If they show none or both, it is the map's order, and a note says so."""
     notes = []
     order = column_map.order
     declared = f"read with the {order}, as the column map {column_map.name} declares"

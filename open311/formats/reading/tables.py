@@ -114,8 +114,8 @@ class Table:
         if last > self._line:
             lines = f"lines {self._line + 1} to {last}" if last > self._line + 1 else f"line {last}"
             return (
-                f"has a quote that opens and does not close, and would swallow {lines}, which the import reads by"
-                " themselves. Close the quote, or double it."
+                f"has a quote that opens and does not close. It would swallow {lines}; they were read separately."
+                " Close the quote, or double it."
             )
         if fault:
             return f"cannot be read as CSV: {fault}."

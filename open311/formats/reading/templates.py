@@ -1,4 +1,4 @@
-"""Where a field's text comes from: a column, or a text with columns in it, as in `{street!}, {city|borough}`."""
+"""Templates of a field's text: a column, or a text that has columns in it, as in `{street!}, {city|borough}`."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ def plain_name(name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """A place in a template for the first of some columns that says something.
+    """A place in a template for a column. Of several columns, the first that is not empty is used.
 
-    before  the text before it, shown if a column stands on both sides
+    before  the text before it, which is written only between two values
     """
 
     before: str
@@ -34,7 +34,7 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What a template comes to in rows that have certain columns: each part is words, then a column."""
+    """A template for rows in which certain columns are not empty. Each part is words, then a column."""
 
     parts: tuple[tuple[str, str], ...]
     after: str
@@ -52,9 +52,9 @@ class Recipe:
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A text with columns in it. Its own words between two columns are left out where one of the two says nothing.
+    """A text that has columns in it. Its words between two columns are left out if one of the two is empty.
 
-    text   as it stands in the map
+    text   as it is written in the map
     after  the words after the last column
     """
 
@@ -68,7 +68,7 @@ class Template:
         return tuple(name for slot in self.slots for name in slot.names)
 
     def recipe(self, present: Collection[str]) -> Recipe | None:
-        """What it comes to if these columns say something; None if it says nothing then."""
+        """The recipe for rows in which these columns are not empty; None if the text is empty then."""
         parts: list[tuple[str, str]] = []
         for slot in self.slots:
             name = next((name for name in slot.names if name in present), "")
@@ -80,9 +80,9 @@ class Template:
 
 
 def read_template(text: str) -> Template:
-    """`{street!}, {city|borough}`: without a column with `!` there is no text; of several, the first that is there.
+    """Parse `{street!}, {city|borough}`. If a column with `!` is empty, so is the whole text.
 
-    A text without braces is the name of one column. Raises ValueError with a sentence for what is no template.
+    A text without braces is the name of one column. Raises ValueError, with a sentence, if the braces are wrong.
     """
     if "{" not in text and "}" not in text:
         return Template(text, (_slot("", text, text),))

@@ -1,7 +1,7 @@
 """Jurisdictions declared in files: `jurisdiction.toml`, boundary and areas as GeoJSON, `languages/*.toml`.
 
-`columns/*.toml` say how the city's open data is read. `jurisdictions/README.md` describes every key. An unknown key is
-an error, so that a misspelt key is not overlooked.
+`columns/*.toml` say how the city's open data is read. `jurisdictions/README.md` describes every key. An unknown
+key is an error, so that a misspelt key is not overlooked.
 """
 
 from __future__ import annotations

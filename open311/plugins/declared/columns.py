@@ -16,7 +16,7 @@ from open311.formats.reading.templates import plain_name, read_template
 from open311.plugins.declared.files import File
 from open311.plugins.declared.keys import ByCode, Choice, Flag, Number, OneTable, Table, Texts
 
-_SEVERAL = "the first that says something counts"
+_SEVERAL = "the first one that is not empty is used"
 
 
 class Templates(Texts):
@@ -57,19 +57,21 @@ class FieldNames(Texts):
 
 
 class ColumnsTable(Table):
-    """Where each field stands."""
+    """The column of each field."""
 
     header, noun = "[columns]", "table"
 
     service_request_id = Templates("The id")
-    service_code = Templates("Codes: each column that says something, the first of them known counts", default=())
-    service_name = Templates(f"The service's name; {_SEVERAL}, here and below", default=())
-    status = Templates("Open or closed, in the publisher's words", default=())
-    detailed_status = Templates("A second, finer word for it", default=())
+    service_code = Templates(
+        "The service's code. Each column is tried, and the first code that the catalogue has is used", default=()
+    )
+    service_name = Templates(f"The service's name. Of several columns, {_SEVERAL}", default=())
+    status = Templates("Whether it is open or closed, in the publisher's words", default=())
+    detailed_status = Templates("A finer word for the status", default=())
     status_notes = Templates("Why it has this status", default=())
     description = Templates("What was reported", default=())
     agency_responsible = Templates("The department's name", default=())
-    department = Templates("The department's code, where it is one of the city's", default=())
+    department = Templates("The department's code in the catalogue", default=())
     service_notice = Templates("What the city promises", default=())
     requested_datetime = Templates("When it was opened")
     updated_datetime = Templates("When it last changed", default=())
@@ -80,7 +82,7 @@ class ColumnsTable(Table):
     zipcode = Templates("Postal code", default=())
     lat = Templates("Latitude, WGS 84 degrees", default=())
     long = Templates("Longitude", default=())
-    media_url = Templates("Addresses of pictures: each column that says something", default=())
+    media_url = Templates("Addresses of pictures, from all of the columns", default=())
 
 
 class ColumnMapTable(Table):
@@ -89,31 +91,39 @@ class ColumnMapTable(Table):
     header = "columns/*.toml"
 
     dates = Choice(
-        Order, "What comes first in `3/4/2026`, if no date of the file shows it", default=Order.MONTH_FIRST
+        Order, "What comes first in `3/4/2026`, if no date of the file shows the order", default=Order.MONTH_FIRST
     )
     required = FieldNames(
-        "Fields that every file has, beside `service_request_id` and `requested_datetime`; other files are not"
-        " taken for this publisher's",
+        "Fields that a file must have, in addition to `service_request_id` and `requested_datetime`. The map is not"
+        " used for other files",
         default=(),
     )
-    recognised_by = Texts(
-        "Further columns that every file has, such as one that no other publisher has", default=()
+    recognised_by = Texts("Columns that a file must have, for example one that no other publisher has", default=())
+    blanks = Texts(
+        "Words that stand for an empty value, in addition to `null`, `NaN`, `N/A` and the like", default=()
     )
-    blanks = Texts("Words that mean nothing, beside `null`, `NaN`, `N/A` and the like", default=())
-    stand_ins = Points('Points that the publisher writes where it knows none: `"42.3594, -71.0587"`', default=())
-    find_by_name = Flag("Whether a service is looked up by its name if its code is not known", default=False)
-    spaced_address = Flag("Whether two or more blanks part an address, where others have a comma", default=False)
+    stand_ins = Points(
+        'Points that the publisher writes if the place is unknown, as `"42.3594, -71.0587"`', default=()
+    )
+    find_by_name = Flag(
+        "Whether a service is found by its name if the catalogue does not have its code", default=False
+    )
+    spaced_address = Flag(
+        "Whether the parts of an address are separated by two or more blanks instead of commas", default=False
+    )
     zipcode_digits = Number(
-        "How many digits a zipcode has: zeros before it, which spreadsheets drop, are restored; `0` for any",
+        "Number of digits of a zipcode. Leading zeros that a spreadsheet dropped are restored. `0` for any number",
         least=0,
         most=20,
         default=0,
     )
-    columns = OneTable(ColumnsTable(), "Where each field stands, see below")
-    answers = ByCode(Templates(), '`descriptor = "Descriptor"`: an attribute\'s code, and where its answer stands')
+    columns = OneTable(ColumnsTable(), "The column of each field, see below")
+    answers = ByCode(
+        Templates(), '`descriptor = "Descriptor"`: the code of an attribute, and the column of its answer'
+    )
     statuses = ByCode(
         Choice(("open", "closed"), "", default="open"),
-        '`"SIMAPPROVED" = "open"`: words that are not understood else',
+        '`"SIMAPPROVED" = "open"`: what other words for a status mean',
     )
 
 
