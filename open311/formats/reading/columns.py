@@ -21,6 +21,7 @@ BLANKS = frozenset(
     {
         *("nan", "-nan", "nat", "inf", "+inf", "-inf", "infinity", "-infinity"),
         *("null", "(null)", "[null]", "<null>", "none", "nil", "undefined", "n/a", "#n/a", "<na>", "\\n"),
+        *("#ref!", "#value!", "#name?", "#num!", "#null!", "#div/0!"),
     }
 )
 """Words that programs write for nothing, in lower case."""
@@ -86,7 +87,7 @@ class ColumnMap:
 
     name           the first part of a format's name: `newyork` in `newyork-csv`
     columns        name of a field, see `FIELDS`, -> its templates. The first template that gives a text is used; of
-                   `service_code` and `media_url`, all are. Other columns are never read: they may hold personal data
+                   `service_code` and `media_url`, all are. Other columns are never read, for privacy
     answers        attribute code -> the templates of its answer
     required       fields whose columns every file of this publisher has
     signs          columns that a file of this publisher must have too
