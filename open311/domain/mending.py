@@ -144,7 +144,8 @@ class _Case:
     def _codes(self) -> tuple[str, ...]:
         """Codes are opaque: cleaned, never cut. Without any, the name has to do."""
         codes = tuple([code for code in map(self._clean, self._row.service_codes) if code])
-        codes += tuple([whole for code in codes if code[-1] == "0" and (whole := whole_number(code)) != code])
+        whole = [whole_number(code) for code in codes if code[-1] == "0"]
+        codes = tuple(dict.fromkeys((*codes, *whole))) if whole else codes
         if not codes and not self._row.service_name.strip():
             raise Invalid("is missing, and so is service_name.", "service_code")
         for code in codes:
@@ -154,6 +155,8 @@ class _Case:
 
     def _whole(self, text: str) -> str:
         """The text, or the whole number that a program wrote as a decimal one."""
+        if text[-1:] != "0":
+            return text
         whole = whole_number(text)
         if whole != text:
             self._mendings.append(Mending.DAMAGED_NUMBER)
