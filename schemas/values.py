@@ -13,8 +13,8 @@ from math import isfinite
 _INSTANT = re.compile(
     r"""(?P<date>\d{4}-\d{2}-\d{2})
         (?:[Tt\ ](?P<hour>\d{2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,]\d+)?)?
-        \s*(?P<zone>[Zz]|(?:[+-]|(?<=\s))\d{2}:?\d{2})?)?""",
-    re.VERBOSE | re.ASCII,
+        \s*(?P<zone>Z|UTC|GMT|(?:[+-]|(?<=\s))\d{2}(?::?\d{2})?)?)?""",
+    re.VERBOSE | re.ASCII | re.IGNORECASE,
 )
 
 FORM = "send it as 2026-03-01T09:30:00Z or with an offset such as -05:00"
@@ -27,16 +27,18 @@ class NotAnInstant(ValueError):
         super().__init__(f"{text[:60]!r} is not a date and time; {FORM}.")
 
 
-def parse_instant(text: str, zone: tzinfo, *, end_of_day: bool = False) -> datetime:
+def parse_instant(text: str, zone: tzinfo, *, end_of_day: bool = False, fold: int = 0) -> datetime:
     """The instant that `text` means, in UTC and whole seconds.
 
     text        a W3C datetime. Also accepted: no seconds, a fraction of a second (which is cut), a lower-case t or
-                z, a blank instead of T, an offset without a colon, and an unescaped "+" that arrived as a blank
+                z, a blank instead of T, UTC or GMT instead of Z, an offset without a colon or without minutes, and
+                an unescaped "+" that arrived as a blank
     zone        the time zone if the text names none; a date without a time is a day in this zone
     end_of_day  whether a date without a time means its last second instead of its first
+    fold        1 for the second reading of a time that the zone's clocks show twice, or skip
     Raises NotAnInstant.
     """
-    if len(text) in (19, 20):
+    if len(text) in (19, 20) and not fold:
         usual = _usual_instant(text, zone)
         if usual is not None:
             return usual
@@ -51,7 +53,7 @@ def parse_instant(text: str, zone: tzinfo, *, end_of_day: bool = False) -> datet
         second = min(int(match["second"] or 0), 59) if match["second"] == "60" else int(match["second"] or 0)
         moment = time(int(match["hour"]), int(match["minute"]), second)
         offset = _offset(match["zone"]) if match["zone"] else zone
-        return datetime.combine(day, moment, offset).astimezone(UTC)
+        return datetime.combine(day, moment.replace(fold=fold), offset).astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise NotAnInstant(text) from error
 
@@ -72,11 +74,11 @@ def _usual_instant(text: str, zone: tzinfo) -> datetime | None:
 
 
 def _offset(text: str) -> tzinfo:
-    if text in "Zz":
+    if text.isalpha():
         return UTC
     sign = -1 if text[0] == "-" else 1
     digits = text.lstrip("+- ").replace(":", "")
-    hours, minutes = int(digits[:2]), int(digits[2:])
+    hours, minutes = int(digits[:2]), int(digits[2:] or 0)
     if hours > 14 or minutes > 59:
         raise NotAnInstant(text)
     return timezone(sign * timedelta(hours=hours, minutes=minutes))
@@ -88,7 +90,7 @@ def format_instant(instant: datetime) -> str:
     return in_utc.isoformat()[:19] + "Z"
 
 
-_DECIMAL = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)", re.ASCII)
+_DECIMAL = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d{1,3})?", re.ASCII | re.IGNORECASE)
 LIMITS = {"lat": 90.0, "long": 180.0}
 """The largest latitude and longitude, degrees. The smallest are the same with a minus sign."""
 
@@ -97,6 +99,7 @@ def parse_degrees(name: str, text: str) -> float:
     """Parse decimal degrees.
 
     name  lat or long
+    text  may have an exponent: programs write `-3.8e-05` for a place near the Greenwich meridian
     Raises ValueError, with a sentence for the public, if the text is no number or out of range.
     """
     limit = LIMITS[name]

@@ -7,9 +7,10 @@ import json
 import os
 import stat
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self, TextIO
 
@@ -19,22 +20,23 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from open311.cli.output import console, say
 from open311.cli.platforms import command_platform, find_jurisdiction
 from open311.clock import utc_now
-from open311.domain.imports import Refusal
+from open311.domain.imports import Finding, Refusal
 from open311.domain.text import clean_text
 from open311.errors import Invalid
-from open311.formats.reading import Source, SourceFormat, open_source
+from open311.formats.reading import ColumnMap, Source, known_maps, open_source, shipped_maps
 from open311.operations.importing.batches import DEFAULT_BATCH_ROWS, Batch, Import, Tally
-from open311.operations.importing.merging import Conflict
 from open311.operations.importing.processes import Processes
+from open311.plugins import Misconfigured
+from open311.plugins.declared.columns import load_map, named_map
 
 AUTO = "auto"
-SHOWN = 20
+SHOWN_FINDINGS = 20
+SHOWN_COLUMNS = 40
 PLAIN_STEP_ROWS = 50_000
 MAX_PROCESSES = 4
 FAILED, SOME_REFUSED, STOPPED = 1, 3, 130
 _LINE_FORMATS = (".jsonl", ".ndjson")
 
-Finding = Refusal | Conflict
 Report = Callable[[str, Finding], None]
 """Called with a file's name and a row of it that was refused, or that conflicts with a change made here."""
 
@@ -45,10 +47,15 @@ Report = Callable[[str, Finding], None]
 @click.option(
     "--format",
     "wanted",
-    type=click.Choice([AUTO, *map(str, SourceFormat)]),
     default=AUTO,
     show_default=True,
-    help="What the files are; auto goes by their content.",
+    help="What the files are, such as newyork-csv or json; auto goes by their content.",
+)
+@click.option(
+    "--columns",
+    metavar="MAP",
+    help="The column map of the files: a TOML file, or a name such as austin. Without it, the city's own maps and"
+    " those that come with the server are tried.",
 )
 @click.option(
     "--report",
@@ -76,6 +83,7 @@ def import_command(
     files: tuple[BinaryIO, ...],
     jurisdiction: str,
     wanted: str,
+    columns: str | None,
     report_file: TextIO | None,
     dry_run: bool,
     batch_rows: int,
@@ -83,9 +91,13 @@ def import_command(
 ) -> None:
     """Import requests from files and keep their ids. A FILE of - is standard input.
 
-    GeoReport JSON and XML in any known dialect, GeoReport CSV, and the open data of New York and Boston (CSV, or
-    the same columns in JSON). Dirty rows are mended and counted. A row is refused only if it has no id, no service
-    or no usable opening time, or if a request that was made here has the same id.
+    JSON, lines of JSON, GeoJSON, XML and CSV, also compressed by gzip: GeoReport in any known dialect, what this
+    server exports, and the open data of cities by a column map. Those of Austin, Calgary, New Orleans and
+    Philadelphia come with the server, those of other cities with the city; jurisdictions/README.md tells how to
+    write one. Columns that no map reads are named at the end.
+
+    Dirty rows are mended and counted. A row is refused only if it has no id, no service or no usable opening time,
+    if its id has lost digits, or if a request that was made here has the same id.
 
     An import can be stopped and run again, and a later state of the same data changes what differs. Rows that are
     older than what is stored change nothing; where a source does not say when a request changed, the row that is
@@ -97,8 +109,8 @@ def import_command(
 
     A request goes to the department that the row names, else to the one that would get a POST.
 
-    CSV and XML are read row by row; JSON is read as a whole, up to 256 MB. Names, mail addresses and phone
-    numbers of reporters are never read.
+    CSV, XML and lines of JSON are read row by row; other JSON as a whole, up to 256 MB. Names, mail addresses and
+    phone numbers of reporters are never read.
 
     \b
     Examples:
@@ -115,26 +127,44 @@ def import_command(
       3    some rows were refused; all others are in
       130  stopped by Ctrl-C; the rows that were counted are in
     """
-    source_format = None if wanted == AUTO else SourceFormat(wanted)
+    given = _given_map(columns) if columns else None
     try:
         with (
             command_platform() as platform,
             Processes(platform, process_count) as processes,
             _progress() as progress,
         ):
+            city = find_jurisdiction(platform, jurisdiction)
+            maps = (given,) if given else known_maps(city.column_maps)
             plan = Import(
-                jurisdiction=find_jurisdiction(platform, jurisdiction),
+                jurisdiction=city,
                 origin="",
                 now=utc_now(),
                 batch_rows=batch_rows,
                 is_dry_run=dry_run,
             )
             importer = _FileImporter(processes, plan, progress, _reporter(report_file))
-            statuses = {importer.import_file(stream, source_format) for stream in files}
+            wanted_format = "" if wanted == AUTO else wanted
+            statuses = {importer.import_file(stream, maps, wanted_format) for stream in files}
     except KeyboardInterrupt:
         say("Stopped. The same command goes on where this one was.")
         sys.exit(STOPPED)
     sys.exit(next(status for status in (FAILED, SOME_REFUSED, 0) if status in statuses))
+
+
+def _given_map(columns: str) -> ColumnMap:
+    """The column map that --columns names."""
+    path = Path(columns)
+    found = None if path.suffix == ".toml" else named_map(columns)
+    if found is not None:
+        return found
+    if not path.is_file():
+        names = ", ".join(each.name for each in shipped_maps())
+        raise click.BadParameter(f"{columns!r} is no file, and none of {names}.", param_hint="--columns")
+    try:
+        return load_map(path)
+    except Misconfigured as error:
+        raise click.BadParameter(str(error), param_hint="--columns") from None
 
 
 @contextmanager
@@ -156,7 +186,7 @@ def _reporter(file: TextIO | None) -> Report:
         return lambda name, finding: None  # noqa: ARG005
     if file.name.lower().endswith(_LINE_FORMATS):
         return lambda name, finding: print(json.dumps(_entry(name, finding), ensure_ascii=False), file=file)
-    writer = csv.DictWriter(file, ["file", "row", "service_request_id", "outcome", "reason"])
+    writer = csv.DictWriter(file, ["file", "row", "line", "service_request_id", "outcome", "reason"])
     writer.writeheader()
     return lambda name, finding: writer.writerow(_entry(name, finding))
 
@@ -165,6 +195,7 @@ def _entry(name: str, finding: Finding) -> dict[str, str | int]:
     return {
         "file": name,
         "row": finding.position,
+        "line": finding.line,
         "service_request_id": finding.service_request_id,
         "outcome": "refused" if isinstance(finding, Refusal) else "conflicting",
         "reason": finding.reason,
@@ -184,11 +215,13 @@ class _FileImporter:
     progress: Progress
     report: Report
 
-    def import_file(self, stream: BinaryIO, wanted: SourceFormat | None) -> int:
+    def import_file(self, stream: BinaryIO, maps: Sequence[ColumnMap], wanted: str) -> int:
         """Import one file and print how it went; the exit status that this file calls for."""
         name = _name(stream)
         try:
-            source = open_source(stream, wanted)
+            source = open_source(stream, maps, wanted=wanted)
+            for note in source.notes:
+                say(f"{name} {note}")
             with _FileProgress(name, source, stream, self) as file:
                 for batch in self.processes.import_source(source, replace(self.plan, origin=name)):
                     file.add(batch)
@@ -229,11 +262,11 @@ class _FileProgress:
         self._move_bar(before)
 
     def _tell(self, findings: Sequence[Finding], told: int) -> None:
-        """Report findings, and print those among the first `SHOWN` of their kind; `told` came before."""
+        """Report findings, and print those among the first `SHOWN_FINDINGS` of their kind; `told` came before."""
         for finding in findings:
             self._importer.report(self._name, finding)
-        for finding in findings[: max(SHOWN - told, 0)]:
-            say(f"{self._name}, row {finding.position}: {_with_id(finding)}")
+        for finding in findings[: max(SHOWN_FINDINGS - told, 0)]:
+            say(f"{self._name}, {finding.where}: {_with_id(finding)}")
 
     def _move_bar(self, rows_before: int) -> None:
         """By rows where their number is known, else by bytes. Without a terminal, print a line now and then."""
@@ -248,8 +281,8 @@ class _FileProgress:
     def _print_totals(self) -> None:
         tally = self.tally
         for count, outcome in ((tally.refused, "refused"), (tally.conflicting, "conflicting")):
-            if count > SHOWN:
-                say(f"{self._name}: {count - SHOWN} more rows {outcome}; --report FILE has them all")
+            if count > SHOWN_FINDINGS:
+                say(f"{self._name}: {count - SHOWN_FINDINGS} more rows {outcome}; --report FILE has them all")
         would = "would be " if self._importer.plan.is_dry_run else ""
         say(
             f"{self._name} ({self._source.format}): {tally.read} read, {would}{tally.new} new, "
@@ -258,6 +291,16 @@ class _FileProgress:
         )
         for kind, count in sorted(tally.mended.items(), key=lambda item: -item[1]):
             say(f"{count:>8}  {kind}")
+        if self._source.unread:
+            say(f"{self._name}: not read: {_some_columns(self._source.unread)}")
+
+
+def _some_columns(names: Iterable[str]) -> str:
+    """Names of columns, the first of them at least."""
+    found = [clean_text(name)[:40] for name in sorted(names)]
+    return ", ".join(found[:SHOWN_COLUMNS]) + (
+        f" and {more} more" if (more := len(found) - SHOWN_COLUMNS) > 0 else ""
+    )
 
 
 def _with_id(finding: Finding) -> str:

@@ -6,8 +6,12 @@ mended, counted and told. The rules, with the dirt that each was made for (figur
 - Times without a zone are the city's. The opening must be readable and possible, or the row is refused. A closing
   or an update before 1980 or after tomorrow is left out (cities write 1900 and 2100 for "none"); one before the
   opening is set to it (170 closed, 10,765 updated too early, most because agencies write only the day, as 00:00).
+- A change in the hour that the clocks repeat in autumn is the second one, where the first precedes the opening.
+- An id that a spreadsheet shortened (`1.01E+11`) has lost its digits and is refused: it would merge requests. One
+  with an empty fraction (`59000001.0`) is whole again if a float holds all its digits; so are codes and zipcodes.
 - The source's status word stands: a closing date does not close a request that says it is open (4,223 rows). Any
-  case, any word of the cities that were looked at. An unknown word, or none, goes by the closing date.
+  case, any word of the cities that were looked at. An unknown word, or none, goes by the closing date. The word
+  itself is kept as detailed_status, unless it is a plain "open" or "closed".
 - Once closed, the closing time is what `updated_at` shows, whatever came later (A34).
 - 0, 0 is nowhere. Half a point, or one off the earth, is none. Swapped coordinates are swapped back; it shows when
   they are off the earth, or outside the city but inside it the other way round.
@@ -30,21 +34,34 @@ from schemas.values import LIMITS, NotAnInstant, parse_degrees, parse_instant
 EARLIEST = datetime(1980, 1, 1, tzinfo=UTC)
 """Older than any 311."""
 LEEWAY = timedelta(days=1)
+REPEATED = timedelta(hours=1)
+"""What clocks are set back by in autumn."""
 FURTHEST_PROMISE = timedelta(days=20 * 366)
 MAX_ID_CHARACTERS = 200
 MAX_CODE_CHARACTERS = 300
 MAX_LINE_CHARACTERS = 500
 
+_WHOLE = re.compile(r"(?P<digits>[1-9]\d{0,14})[.,]0+", re.ASCII)
+"""A whole number that a program wrote as a float, which holds 15 digits for certain. An id like `007.0` is text."""
+_SHORTENED = re.compile(r"\d([.,]\d+)?[eE]\+\d+|\d[.,]\d+[eE]\d+|[1-9]\d{15,}[.,]0+", re.ASCII)
+"""A number of which a program no longer shows all digits."""
 _OPEN_WORDS = {
     *("open", "opened", "reopened", "new", "received", "acknowledged", "confirmed", "assigned", "referred"),
     *("pending", "hold", "on hold", "started", "processing", "in process", "in progress", "investigating"),
-    *("planned", "scheduled", "action scheduled", "email sent", "unspecified"),
+    *("planned", "scheduled", "action scheduled", "email sent", "unspecified", "submitted", "accepted"),
+    *("initiated", "dispatched", "forwarded", "work in progress", "under review", "in review", "re opened"),
+    *("not started", "awaiting response", "waiting", "deferred"),
 }
 _CLOSED_WORDS = {
     *("closed", "completed", "complete", "done", "resolved", "fixed", "processed", "archived"),
     *("canceled", "cancelled", "duplicate", "rejected", "invalid", "no further action", "not responsible"),
-    *("unable to fix", "internal referral"),
+    *("unable to fix", "internal referral", "cancel", "close", "complt", "resol", "resolve", "dup", "duplicated"),
+    *("void", "voided", "declined", "denied", "withdrawn", "finished", "solved", "to be deleted"),
 }
+_PLAIN_WORDS = {"", "open", "closed", "Open", "Closed", "OPEN", "CLOSED"}
+_FIRST_WORDS = {"open", "closed", "completed", "canceled", "cancelled"}
+"""Words that decide when others follow, as in `Open - Dup` and `Closed-Transferred`."""
+_IN_BRACKETS = re.compile(r"\(([^()]*)\)")
 _STRAY_BYTE = re.compile("[\udc80-\udcff]")
 _LINE_END = re.compile(r"\r\n?")
 
@@ -88,6 +105,7 @@ class _Case:
             service_name=self._line(row.service_name),
             by_name=row.by_name,
             status=status,
+            detailed_status=self._own_word(),
             status_notes=self._text(row.status_notes, MAX_DESCRIPTION_CHARACTERS),
             description=self._text(row.description, MAX_DESCRIPTION_CHARACTERS),
             agency=self._line(row.agency),
@@ -114,19 +132,39 @@ class _Case:
             raise Invalid("is missing.", "service_request_id")
         if not found.isprintable() and (clean_text(found) != found or "\n" in found):
             raise Invalid("holds control characters.", "service_request_id")
+        if not found.isalnum():
+            found = self._undamaged(found)
         if len(found) > MAX_ID_CHARACTERS:
             raise Invalid(f"has {len(found)} characters; {MAX_ID_CHARACTERS} are allowed.", "service_request_id")
         return found
 
+    def _undamaged(self, identifier: str) -> str:
+        """The id as it was before a program made a number of it. Raises Invalid if digits are lost."""
+        if _SHORTENED.fullmatch(identifier):
+            reason = f"{identifier[:60]!r} is a number that lost digits in a spreadsheet or program"
+            raise Invalid(f"{reason}; export the file anew with ids as text.", "service_request_id")
+        return self._whole(identifier)
+
     def _codes(self) -> tuple[str, ...]:
         """Codes are opaque: cleaned, never cut. Without any, the name has to do."""
         codes = tuple([code for code in map(self._clean, self._row.service_codes) if code])
+        whole = [whole_number(code) for code in codes if code[-1] == "0"]
+        codes = tuple(dict.fromkeys((*codes, *whole))) if whole else codes
         if not codes and not self._row.service_name.strip():
             raise Invalid("is missing, and so is service_name.", "service_code")
         for code in codes:
             if len(code) > MAX_CODE_CHARACTERS:
                 raise Invalid(f"has {len(code)} characters; {MAX_CODE_CHARACTERS} are allowed.", "service_code")
         return codes
+
+    def _whole(self, text: str) -> str:
+        """The text, or the whole number that a program wrote as a decimal one."""
+        if text[-1:] != "0":
+            return text
+        whole = whole_number(text)
+        if whole != text:
+            self._mendings.append(Mending.DAMAGED_NUMBER)
+        return whole
 
     # When and how far.
 
@@ -151,6 +189,10 @@ class _Case:
             self._mendings.append(Mending.IMPOSSIBLE_DATE)
             return None
         if found < requested_at:
+            later = parse_instant(text, self._zone, fold=1) if requested_at - found <= REPEATED else found
+            if later >= requested_at:
+                self._mendings.append(Mending.REPEATED_HOUR)
+                return later
             self._mendings.append(Mending.DAY_ONLY if self._is_day_of(found, requested_at) else too_early)
             return requested_at
         return found
@@ -189,6 +231,14 @@ class _Case:
             self._mendings.append(Mending.CLOSING_OF_OPEN)
         return status
 
+    def _own_word(self) -> str:
+        """The source's own word for the status; nothing where it says no more than the standard's two."""
+        word = self._row.detailed_status or self._row.status
+        if word in _PLAIN_WORDS:
+            return ""
+        found = self._line(word)
+        return "" if found.lower() in _PLAIN_WORDS else found
+
     def _closing(self, status: Status, closed_at: datetime | None, updated_at: datetime | None) -> datetime | None:
         """The closing time: in GeoReport, that of the last update (A34)."""
         found = closed_at or updated_at
@@ -205,7 +255,7 @@ class _Case:
             long=long,
             address=self._line(row.address),
             address_id=self._line(row.address_id),
-            zipcode=self._line(row.zipcode),
+            zipcode=self._whole(self._line(row.zipcode)),
         )
 
     def _point(self) -> tuple[float, float] | tuple[None, None]:
@@ -262,12 +312,28 @@ class _Case:
         return cleaned.strip()
 
 
+def whole_number(text: str) -> str:
+    """The whole number that a program wrote as a decimal one, `42` for `42.0`; any other text as it is."""
+    whole = _WHOLE.fullmatch(text) if text[-1:] == "0" else None
+    return whole["digits"] if whole else text
+
+
 def _status(text: str) -> Status | None:
     """What a city's word for a status means, None for one that we do not know."""
     word = " ".join(re.split(r"[\s_-]+", text.strip().lower()))
-    if word in _CLOSED_WORDS or word.startswith("closed "):
-        return Status.CLOSED
-    return Status.OPEN if word in _OPEN_WORDS else None
+    inner = _IN_BRACKETS.search(word)  # `duplicate (open)`
+    first = word.partition(" ")[0]
+    return (
+        _exact(word)
+        or (_exact(inner[1].strip()) or _exact(_IN_BRACKETS.sub("", word).strip()) if inner else None)
+        or (_exact(first) if first in _FIRST_WORDS else None)
+    )
+
+
+def _exact(word: str) -> Status | None:
+    if word in _OPEN_WORDS:
+        return Status.OPEN
+    return Status.CLOSED if word in _CLOSED_WORDS else None
 
 
 _STATUSES = {

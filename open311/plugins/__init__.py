@@ -16,6 +16,7 @@ from open311.domain.services import (
     Vicinity,
 )
 from open311.errors import Misconfigured, Problem
+from open311.formats.reading import ColumnMap
 from open311.plugins.interface import (
     API_VERSION,
     Accepted,
@@ -31,6 +32,7 @@ __all__ = [
     "Answer",
     "Attribute",
     "AttributeTranslation",
+    "ColumnMap",
     "Datatype",
     "Department",
     "Draft",

@@ -17,6 +17,7 @@ from open311.domain.places import Place
 from open311.domain.routing import Draft, Route, Rule, Step, decide, explain
 from open311.domain.services import Department, Service, Translation, Vicinity
 from open311.errors import Invalid, NotFound, Problem
+from open311.formats.reading import ColumnMap
 
 API_VERSION = 1
 """Version of this contract. A plugin written for another version is not loaded."""
@@ -61,6 +62,7 @@ class Jurisdiction:
     id_pattern    form of the ids that the server makes, with {number}, {year}, {yy}
     duplicates    how near an earlier request may be a duplicate; a service can have its own limits
     credit        where the catalogue's facts come from
+    column_maps   how the city's open data is read, beside the maps that come with the server
     """
 
     api_version: ClassVar[int] = API_VERSION
@@ -82,6 +84,7 @@ class Jurisdiction:
     translations: Mapping[str, Translation] = field(default_factory=dict)
     duplicates: Vicinity = Vicinity()
     credit: str = ""
+    column_maps: tuple[ColumnMap, ...] = ()
 
     @cached_property
     def zone(self) -> ZoneInfo:

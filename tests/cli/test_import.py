@@ -100,13 +100,15 @@ def test_refused_rows_are_shown_with_their_reason_and_mended_ones_counted(run: R
     assert result.exit_code == 3
     said = result.output.splitlines()
     assert said[:4] == [
-        "newyork.csv, row 10: 90000010: requested_datetime: is missing.",
-        "newyork.csv, row 11: 90000011: requested_datetime: '1900-01-01T00:00:00' cannot be when it was opened.",
-        "newyork.csv, row 12: service_request_id: is missing.",
+        "newyork.csv, row 10, line 11: 90000010: requested_datetime: is missing.",
+        "newyork.csv, row 11, line 12: 90000011: requested_datetime: '1900-01-01T00:00:00' cannot be when it was"
+        " opened.",
+        "newyork.csv, row 12, line 13: service_request_id: is missing.",
         "newyork.csv (newyork-csv): 12 read, 9 new, 0 changed, 0 unchanged, 0 conflicting, 3 refused",
     ]
     assert "       2  a date no 311 request can have, such as 1900 or 2100: left out" in said
-    assert len(said) == 11
+    assert said[-1].startswith("newyork.csv: not read: address_type, bbl, ")
+    assert len(said) == 12
 
 
 @pytest.mark.parametrize("name", ["report.csv", "report.jsonl"])
@@ -123,7 +125,7 @@ def test_the_report_has_every_refused_row(run: Run, file: Callable[..., Path], t
         else list(map(json.loads, text.splitlines()))
     )
     assert [str(row["row"]) for row in rows] == [str(number) for number in range(1, 31)]
-    assert set(rows[0]) == {"file", "row", "service_request_id", "outcome", "reason"}
+    assert set(rows[0]) == {"file", "row", "line", "service_request_id", "outcome", "reason"}
     assert rows[29]["service_request_id"] == "30"
 
 
@@ -143,7 +145,7 @@ def test_conflicts_are_shown_and_reported_with_the_rule_that_decides(
     for words in ([], ["--dry-run"]):
         result = run(path, "--jurisdiction", "city.example", "--report", report, *words)
         assert result.exit_code == 0
-        assert "clean.csv, row 2: 2: status: was changed here at " in result.output
+        assert "clean.csv, row 2, line 3: 2: status: was changed here at " in result.output
         assert "2 read, " in result.output
         assert "0 changed, 1 unchanged, 1 conflicting, 0 refused" in result.output
         (told,) = csv.DictReader(report.read_text().splitlines())
@@ -168,15 +170,57 @@ def test_a_file_in_an_unknown_format_does_not_stop_the_others(
     wrong = file("prices.csv", "name,price\na,1\n")
     result = run(wrong, file("clean.csv", HEADER + lines(1, 3)), "--jurisdiction", "city.example")
     assert result.exit_code == 1
-    assert "prices.csv: is none of the known formats (georeport-json, " in result.output
-    assert "its columns are name, price." in result.output
+    assert "prices.csv: fits none of the column maps austin, " in result.output
+    assert (
+        "its columns are name, price; write one (jurisdictions/README.md) and give it by --columns."
+        in result.output
+    )
     assert ids(client) == ["1", "2", "3"]
 
 
 def test_missing_columns_are_named(run: Run, file: Callable[..., Path]) -> None:
-    result = run(file("a.csv", HEADER), "--jurisdiction", "city.example", "--format", "boston-csv")
+    result = run(file("a.csv", HEADER), "--jurisdiction", "nyc.gov", "--format", "newyork-csv")
     assert result.exit_code == 1
-    assert "lacks the columns case_enquiry_id, open_dt, type, case_status of boston data" in result.output
+    assert "lacks the columns unique_key, created_date, complaint_type of newyork data" in result.output
+
+
+MAP = """
+[columns]
+service_request_id = "Ticket"
+service_code = "Kind"
+status = "State"
+requested_datetime = "Opened"
+"""
+
+
+def test_a_column_map_reads_a_new_citys_file(run: Run, file: Callable[..., Path], client: FlaskClient) -> None:
+    tickets = file("tickets.csv", "Ticket,Kind,State,Opened,Caller\n1,potholes,Open,4/3/2026 8:00,Ann\n")
+    result = run(tickets, "--jurisdiction", "city.example", "--columns", file("oldtown.toml", MAP))
+    assert result.exit_code == 0
+    assert result.output.splitlines() == [
+        "tickets.csv has dates such as '4/3/2026 8:00', which fit both orders; they are read with the month first,"
+        " as the column map oldtown declares."
+        " If that is wrong, set `dates` in a column map and give it by --columns.",
+        "tickets.csv (oldtown-csv): 1 read, 1 new, 0 changed, 0 unchanged, 0 conflicting, 0 refused",
+        "tickets.csv: not read: caller",
+    ]
+    assert ids(client) == ["1"]
+
+
+@pytest.mark.parametrize(
+    ("columns", "words"),
+    [
+        ("nowhere", "'nowhere' is no file, and none of austin, calgary, "),
+        ("wrong.toml", "wrong.toml: columns is missing"),
+    ],
+)
+def test_a_column_map_that_cannot_be_used_ends_the_command(
+    run: Run, file: Callable[..., Path], columns: str, words: str
+) -> None:
+    path = file(columns, "") if columns.endswith(".toml") else columns
+    result = run(file("clean.csv", HEADER), "--jurisdiction", "city.example", "--columns", path)
+    assert result.exit_code == 2
+    assert words in result.output
 
 
 def test_a_truncated_file_is_imported_up_to_its_end(

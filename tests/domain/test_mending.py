@@ -80,8 +80,42 @@ def test_a_row_without_an_essential_value_is_refused(changes: dict[str, Any], wo
     assert refusal(**changes).startswith(words)
 
 
+@pytest.mark.parametrize(
+    "damaged", ["1.01E+11", "1,01E+11", "1e+16", "5E+08", "1.01e11", "101009000001234567.0", "9007199254740993.0"]
+)
+def test_an_id_that_lost_digits_is_refused_with_its_cure(damaged: str) -> None:
+    said = refusal(service_request_id=damaged)
+    assert said.startswith(f"service_request_id: '{damaged}' is a number that lost digits")
+    assert said.endswith("export the file anew with ids as text.")
+
+
+@pytest.mark.parametrize(
+    ("damaged", "whole"), [("59000001.0", "59000001"), ("101009000001.00", "101009000001"), ("7,0", "7")]
+)
+def test_an_id_with_an_empty_fraction_is_whole_again(damaged: str, whole: str) -> None:
+    found = mended(service_request_id=damaged)
+    assert (found.service_request_id, found.mended) == (whole, (Mending.DAMAGED_NUMBER,))
+
+
+def test_codes_and_zipcodes_that_became_decimals() -> None:
+    found = mended(service_codes=("42.0",), zipcode="10001.0")
+    assert found.service_codes == ("42.0", "42"), "the catalogue decides which of them it has"
+    assert (found.place.zipcode, found.mended) == ("10001", (Mending.DAMAGED_NUMBER,))
+
+
 def test_an_id_is_kept_unchanged() -> None:
-    for identifier in ("0012", "101001366957", "4fbd/40b2, x", "1e5", "9" * 200, "ß-Ω"):
+    for identifier in (
+        "0012",
+        "101001366957",
+        "4fbd/40b2, x",
+        "1e5",
+        "9" * 200,
+        "ß-Ω",
+        "007.0",
+        "12.1",
+        "1E5",
+        "2.0.1",
+    ):
         assert mended(service_request_id=identifier).service_request_id == identifier
 
 
@@ -101,6 +135,17 @@ def test_an_update_time_before_the_opening_becomes_the_opening_time() -> None:
 def test_a_date_without_time_of_day_is_not_reported_as_a_wrong_time(day: str) -> None:
     assert mended(updated=day).mended == (Mending.DAY_ONLY,)
     assert mended(updated=day).updated_at == OPENED
+
+
+def test_a_closing_in_the_hour_that_clocks_repeat_follows_its_opening() -> None:
+    found = mend(
+        row(requested="2025-11-02 01:50:00", status="Closed", closed="2025-11-02 01:10:00"),
+        zone=NEW_YORK,
+        now=NOW,
+        covers=covers,
+    )
+    assert found.updated_at - found.requested_at == timedelta(minutes=20)
+    assert found.mended == (Mending.REPEATED_HOUR,)
 
 
 @pytest.mark.parametrize("year", ["1900", "2100"])
@@ -143,20 +188,53 @@ def test_an_expected_time_is_between_the_opening_and_20_years_later() -> None:
 
 
 @pytest.mark.parametrize(
-    "word", ["Open", "OPEN", "In Progress", "in_progress", "Unspecified", "Email Sent", " new "]
+    "word",
+    [
+        *("Open", "OPEN", "In Progress", "in_progress", "Unspecified", "Email Sent", " new ", "Open - Dup"),
+        *("Duplicate (open)", "Work In Progress", "Open (Pending)", "INITIATED"),
+    ],
 )
 def test_every_citys_words_for_open_are_read(word: str) -> None:
     assert (mended(status=word).status, mended(status=word).mended) == (Status.OPEN, ())
 
 
 @pytest.mark.parametrize(
-    "word", ["Closed", "CLOSED", "Completed", "Cancelled", "closed - duplicate", "no_further_action"]
+    "word",
+    [
+        *(
+            "Closed",
+            "CLOSED",
+            "Completed",
+            "Cancelled",
+            "closed - duplicate",
+            "no_further_action",
+            "Cancel",
+            "CLOSE",
+        ),
+        *("RESOL", "Duplicate (Closed)", "Completed - Dup", "Closed -Incomplete Information", "TO BE DELETED"),
+    ],
 )
 def test_every_citys_words_for_closed_are_read(word: str) -> None:
     assert mended(status=word, updated="2026-04-04").status is Status.CLOSED
 
 
-@pytest.mark.parametrize("word", ["", "BROOKLYN"])
+@pytest.mark.parametrize(
+    ("status", "detailed", "kept"),
+    [
+        ("Pending", "", "Pending"),
+        ("Duplicate (Closed)", "", "Duplicate (Closed)"),
+        ("BROOKLYN", "", "BROOKLYN"),
+        ("closed", "CLSD-311", "CLSD-311"),
+        ("CLOSED", "", ""),
+        ("open", "Open", ""),
+        ("", "", ""),
+    ],
+)
+def test_the_sources_own_status_word_is_kept(status: str, detailed: str, kept: str) -> None:
+    assert mended(status=status, detailed_status=detailed).detailed_status == kept
+
+
+@pytest.mark.parametrize("word", ["", "BROOKLYN", "not closed"])
 def test_an_unknown_status_is_decided_by_the_closing_date(word: str) -> None:
     assert mended(status=word).status is Status.OPEN
     assert mended(status=word, closed="2026-04-05").status is Status.CLOSED

@@ -28,6 +28,13 @@ def at(*parts: int) -> datetime:
         ("2024-05-01T10:00:00 0200", at(2024, 5, 1, 8)),
         ("2024-05-01T10:00:00-09:30", at(2024, 5, 1, 19, 30)),
         ("2024-05-01T10:00:00 -05:00", at(2024, 5, 1, 15)),
+        ("2024-05-01T10:00:00+02", at(2024, 5, 1, 8)),
+        ("2024-05-01T10:00:00-09", at(2024, 5, 1, 19)),
+        ("2024-05-01T10:00:00 02", at(2024, 5, 1, 8)),
+        ("2024-05-01 10:00:00.123456+00", at(2024, 5, 1, 10)),
+        ("2024-05-01 10:00:00 UTC", at(2024, 5, 1, 10)),
+        ("2024-05-01T10:00utc", at(2024, 5, 1, 10)),
+        ("2024-05-01 10:00:00.5 GMT", at(2024, 5, 1, 10)),
         ("2024-05-01T10:00:00", at(2024, 5, 1, 7)),
         ("2024-05-01 10:00:00", at(2024, 5, 1, 7)),
         ("2024-05-01T10:00", at(2024, 5, 1, 7)),
@@ -63,7 +70,10 @@ def test_times_are_read_in_every_form_that_clients_send(text: str, instant: date
         "2024-05-01T10Z",
         "2024-05-01T10:00:00+15:00",
         "2024-05-01T10:00:00+02:75",
-        "2024-05-01T10:00:00+02",
+        "2024-05-01T10:00:00+15",
+        "2024-05-01T10:00:00+2",
+        "2024-05-01T10:00:0002",
+        "2024-05-01 UTC",
         "2024-05-01T10:00:00 CET",
         "2024-05-01T10:00:001230",
         "2024-05-01T10:0012:30",
@@ -108,7 +118,7 @@ def test_a_written_instant_is_read_back_as_the_same_second(instant: datetime, of
 
 
 ALMOST = st.from_regex(
-    r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d)?(\.\d+)?[ ]?([zZ]|[+-]?\d\d:?\d\d)?)?", fullmatch=True
+    r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d)?(\.\d+)?[ ]?([zZ]|UTC|GMT|[+-]?\d\d(:?\d\d)?)?)?", fullmatch=True
 )
 
 
@@ -122,6 +132,14 @@ def test_any_text_is_read_as_a_second_in_utc_or_refused(text: str, zone: str, en
         return
     assert found.tzinfo is UTC
     assert found.microsecond == 0
+
+
+def test_the_second_reading_of_an_hour_that_clocks_repeat_or_skip() -> None:
+    assert parse_instant("2024-10-27T03:30:00", HELSINKI) == at(2024, 10, 27, 0, 30)
+    assert parse_instant("2024-10-27T03:30:00", HELSINKI, fold=1) == at(2024, 10, 27, 1, 30)
+    assert parse_instant("2024-03-31 03:30", HELSINKI) == at(2024, 3, 31, 1, 30)
+    assert parse_instant("2024-03-31 03:30", HELSINKI, fold=1) == at(2024, 3, 31, 0, 30)
+    assert parse_instant("2024-10-27T03:30:00Z", HELSINKI, fold=1) == at(2024, 10, 27, 3, 30)
 
 
 @given(

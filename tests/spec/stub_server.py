@@ -623,7 +623,7 @@ class StubServer(Extensions):
         text = asked.get(name)
         if not text:
             return None
-        text = re.sub(r" (\d\d:\d\d)$", r"+\1", text)
+        text = re.sub(r" (\d\d:\d\d)$", r"+\1", text).replace(" UTC", "Z")
         try:
             moment = datetime.fromisoformat(text)
         except ValueError as error:

@@ -81,6 +81,7 @@ def test_both_bounds_of_the_window_are_inclusive(client: FlaskClient, platform: 
         ("start_date=2026-03-01T14:00:00+02:00&end_date=2026-03-01T14:00:00+02:00", {"noon"}),
         ("start_date=2026-03-01T14:00:00%2B0200&end_date=2026-03-01T12:00:00.9Z", {"noon"}),
         ("start_date=2026-03-01t12:00:00z&end_date=2026-03-01T12:00Z", {"noon"}),
+        ("start_date=2026-03-01 14:00:00%2B02&end_date=2026-03-01 12:00:00 UTC", {"noon"}),
     ],
 )
 def test_dates_are_read_in_the_citys_zone_and_in_every_form(

@@ -15,7 +15,7 @@ from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers import expat
 
 from open311.errors import Invalid
-from open311.formats.reading.vocabulary import Columns, plain_name
+from open311.formats.reading.templates import Columns, plain_name
 
 MAX_DEPTH = 50
 MAX_FIELD_CHARACTERS = 1_000_000

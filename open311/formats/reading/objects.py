@@ -1,35 +1,115 @@
-"""JSON in every shape that a list of requests has been seen in; read whole, as the list must be found first."""
+"""JSON in every known shape of a list of requests. It is read as a whole, because the list must be found first.
+
+Lines of JSON (NDJSON) are read one by one.
+"""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import chain
 from typing import Any, BinaryIO
 
+from open311.domain.imports import Refusal
 from open311.errors import Invalid
-from open311.formats.reading.vocabulary import Columns, plain_name
+from open311.formats.reading.columns import SourceItem
+from open311.formats.reading.templates import Columns, plain_name
 
 MAX_BYTES = 256 * 1024 * 1024
+MAX_LINE_BYTES = 8 * 1024 * 1024
 MAX_DEPTH = 5
-_WRAPPERS = ("service_requests", "service_request", "requests", "request", "data", "results", "items")
-_IDS = {"service_request_id", "token", "unique_key", "case_enquiry_id"}
+_WRAPPERS = (
+    *("service_requests", "service_request", "requests", "request", "data", "results", "items"),
+    *("result", "records", "rows", "features", "value"),
+)
+_PARTS = ("attributes", "properties")
+"""Where ArcGIS and GeoJSON keep the fields of a feature."""
+_TOTALS = ("numberMatched", "total")
 
 
-def read_objects(stream: BinaryIO) -> list[Columns]:
+@dataclass(frozen=True, slots=True)
+class Objects:
+    """The requests of a JSON file.
+
+    count  how many there are; None for lines, which are read one by one
+    notes  sentences for the person who imports the file; the file is their subject
+    """
+
+    found: Iterator[SourceItem]
+    count: int | None
+    notes: tuple[str, ...] = ()
+
+
+def read_objects(stream: BinaryIO, ids: Collection[str]) -> Objects:
     """The requests of a JSON file; an empty body and null are an empty list.
 
-    A bare list; a list under a wrapper's name, at any depth (Toronto, Zürich); one object instead of a list;
-    each object under its element's name. Numbers stay the digits they were written with, so that no id is
+    ids  columns that hold an id: an object with one of them is a request, and not a wrapper around some
+
+    A bare list; a list under a wrapper's name, at any depth (Toronto, Zürich, CKAN, Carto); one object instead of a
+    list; each object under its element's name; features of GeoJSON and ArcGIS; lists of values beside a list of
+    their names (Socrata); an object a line. Numbers stay the digits they were written with, so that no id is
     rounded. Raises Invalid for what is no JSON, or holds no requests.
     """
-    found = _parse(_text(stream))
+    head = [stream.readline(MAX_LINE_BYTES)]
+    if _is_object(head[0]):
+        while line := stream.readline(MAX_LINE_BYTES):
+            head.append(line)
+            if line.strip():
+                return Objects(_by_line(chain(head, _lines(stream)), ids), None)
+    found = _parse(_text(chain(head, iter(lambda: stream.read(1 << 20), b""))))
     _refuse_errors(found)
-    return [_columns(item) for item in _items(found)]
+    search = _Search(ids)
+    items = search.items(_named(found))
+    return Objects(
+        ((n, 0, _columns(item)) for n, item in enumerate(items, start=1)), len(items), tuple(search.notes)
+    )
 
 
-def _text(stream: BinaryIO) -> str:
-    body = stream.read(MAX_BYTES + 1)
-    if len(body) > MAX_BYTES:
-        raise Invalid(f"is larger than {MAX_BYTES >> 20} MB, too large for JSON; split it, or use XML or CSV.")
+def _is_object(line: bytes) -> bool:
+    """Whether a line is an object by itself."""
+    if not line.lstrip(b"\xef\xbb\xbf").startswith(b"{") or not line.rstrip().endswith(b"}"):
+        return False
+    try:
+        json.loads(line)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _lines(stream: BinaryIO) -> Iterator[bytes]:
+    while line := stream.readline(MAX_LINE_BYTES):
+        yield line
+
+
+def _by_line(lines: Iterable[bytes], ids: Collection[str]) -> Iterator[SourceItem]:
+    """The requests of NDJSON. A line that cannot be read is refused, and the next is read."""
+    search = _Search(ids)
+    position = 0
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            items = search.items(_parse(_decoded(line)))
+        except Invalid as error:
+            position += 1
+            yield Refusal(position, "", str(error).replace("line 1, ", ""), number)
+            continue
+        for item in items:
+            position += 1
+            yield position, number, _columns(item)
+
+
+def _text(parts: Iterable[bytes]) -> str:
+    body = bytearray()
+    for part in parts:
+        body += part
+        if len(body) > MAX_BYTES:
+            raise Invalid(f"is larger than {MAX_BYTES >> 20} MB, too large for JSON; split it, or use XML or CSV.")
+    return _decoded(bytes(body))
+
+
+def _decoded(body: bytes) -> str:
     encoding = json.detect_encoding(body)
     return body.decode(encoding, "surrogateescape" if encoding.startswith("utf-8") else "replace")
 
@@ -38,52 +118,148 @@ def _parse(text: str) -> Any:
     if not text.strip():
         return []
     try:
-        return json.loads(text, parse_int=str, parse_float=str, parse_constant=str)
+        return json.loads(text, parse_int=str, parse_float=str, parse_constant=_no_number)
     except json.JSONDecodeError as error:
         raise Invalid(f"is not JSON: line {error.lineno}, column {error.colno}: {error.msg}.") from None
     except RecursionError:
         raise Invalid("is nested too deeply to be a list of requests.") from None
 
 
-def _items(found: Any, depth: int = 0) -> list[dict[str, Any]]:
-    """The objects that stand for requests."""
-    if depth > MAX_DEPTH:
-        raise Invalid("is nested too deeply to be a list of requests.")
-    if found is None:
-        return []
-    if isinstance(found, list):
-        return [inner for item in found for inner in _unwrapped(item, depth)]
-    if isinstance(found, dict):
-        return _unwrapped(found, depth)
-    raise Invalid("holds no list of requests.")
+def _no_number(_: str) -> None:
+    """NaN and Infinity, which Python and JavaScript write for nothing."""
 
 
-def _unwrapped(item: Any, depth: int) -> list[dict[str, Any]]:
-    """What an object stands for: itself, or what it wraps."""
-    if not isinstance(item, dict):
-        raise Invalid(f"holds {json.dumps(item)[:40]} where a request should be.")
-    if not any(plain_name(name) in _IDS for name in item):
+class _Search:
+    """Finds the objects that are requests. `notes` gets a sentence if the file says that it is incomplete."""
+
+    def __init__(self, ids: Collection[str]) -> None:
+        self._ids = ids
+        self.notes: list[str] = []
+
+    def items(self, found: Any, depth: int = 0) -> list[dict[str, Any]]:
+        """The objects that stand for requests."""
+        if depth > MAX_DEPTH:
+            raise Invalid("is nested too deeply to be a list of requests.")
+        if found is None:
+            return []
+        if isinstance(found, list):
+            return [inner for item in found for inner in self._unwrapped(item, depth)]
+        if isinstance(found, dict):
+            return self._unwrapped(found, depth)
+        raise Invalid("holds no list of requests.")
+
+    def _unwrapped(self, item: Any, depth: int) -> list[dict[str, Any]]:
+        """What an object stands for: itself, or what it wraps."""
+        if not isinstance(item, dict):
+            raise Invalid(f"holds {json.dumps(item)[:40]} where a request should be.")
+        if any(plain_name(name) in self._ids for name in item):
+            return [item]
+        for name in _PARTS:
+            if isinstance(item.get(name), dict) and any(plain_name(inner) in self._ids for inner in item[name]):
+                return [_feature(item, item[name])]
         for name in _WRAPPERS:
             if name in item and not isinstance(item[name], str):
-                return _items(item[name], depth + 1)
-    return [item] if item else []
+                found = self.items(item[name], depth + 1)
+                self._note_part(item, len(found))
+                return found
+        return [item] if item else []
+
+    def _note_part(self, wrapper: dict[str, Any], count: int) -> None:
+        """Add a note if a wrapper says that there are more requests than it holds."""
+        inner = wrapper.get("properties")
+        if wrapper.get("exceededTransferLimit") is True or (
+            isinstance(inner, dict) and inner.get("exceededTransferLimit") is True
+        ):
+            self.notes.append(f"holds {count} requests and says that there are more (exceededTransferLimit).")
+        for name in _TOTALS:
+            total = wrapper.get(name)
+            if isinstance(total, str) and total.isdecimal() and int(total) > count:
+                self.notes.append(f"holds {count} of the {total} requests that it speaks of ({name}).")
+
+
+def _feature(item: dict[str, Any], fields: dict[str, Any]) -> dict[str, Any]:
+    """The fields of a feature, with its point as `geometry.x` and `geometry.y`."""
+    geometry = item.get("geometry")
+    if not isinstance(geometry, dict):
+        return fields
+    pair = (
+        geometry.get("coordinates") if geometry.get("type") == "Point" else [geometry.get("x"), geometry.get("y")]
+    )
+    if not isinstance(pair, list) or len(pair) < 2:
+        return fields
+    return fields | {"geometry": {"x": pair[0], "y": pair[1]}}
+
+
+def _named(found: Any) -> Any:
+    """Lists of values, with the names that stand beside them (Socrata's rows.json, pandas' split)."""
+    if not isinstance(found, dict):
+        return found
+    rows: list[Any] = next((found[name] for name in ("data", "rows") if isinstance(found.get(name), list)), [])
+    if not rows or not all(isinstance(row, list) for row in rows):
+        return found
+    titles = _inner(found, "meta", "view", "columns") or found.get("columns") or found.get("fields")
+    if not isinstance(titles, list):
+        raise Invalid("holds lists of values without the names of their columns.")
+    names = [_title(title) for title in titles]
+    return [dict(zip(names, row, strict=False)) for row in rows]
+
+
+def _inner(found: Any, *names: str) -> Any:
+    """The member of a member, None where there is none."""
+    for name in names:
+        found = found.get(name) if isinstance(found, dict) else None
+    return found
+
+
+def _title(title: Any) -> str:
+    if isinstance(title, dict):
+        title = title.get("fieldName") or title.get("name") or title.get("id")
+    return title if isinstance(title, str) else ""
 
 
 def _refuse_errors(found: Any) -> None:
     """An error answer that somebody saved is not an empty list."""
     first = found[0] if isinstance(found, list) and found else found
-    if isinstance(first, dict) and "code" in first and "description" in first and "service_code" not in first:
+    if not isinstance(first, dict):
+        return
+    if "code" in first and "description" in first and "service_code" not in first:
         raise Invalid(f"is an error answer, not a list of requests: {str(first['description'])[:200]}")
+    fault = first.get("error")
+    if fault and not any(name in first for name in _WRAPPERS):
+        words = fault.get("message") if isinstance(fault, dict) else fault
+        words = first.get("message") if fault is True else words
+        raise Invalid(f"is an error answer, not a list of requests: {str(words)[:200]}")
 
 
 def _columns(item: dict[str, Any]) -> Columns:
-    return {plain_name(name): _word(value) for name, value in item.items()}
+    columns: dict[str, str] = {}
+    for name, value in item.items():
+        if isinstance(value, str):
+            columns[plain_name(name)] = value
+        elif value is not None:
+            _add(columns, name, value, 0)
+    return columns
 
 
-def _word(value: Any) -> str:
-    """A member as text. A list gives one word a line, an object (`{"@xsi:nil": "true"}`) gives nothing."""
-    if isinstance(value, list):
-        return "\n".join(item for item in value if isinstance(item, str))
+def _add(columns: dict[str, str], name: str, value: Any, depth: int) -> None:
+    """Add a member that is no text: `{"media_url": {"url": …}}` is the column `media_url.url`.
+
+    A list gives one word a line, a list of objects does so for each of their members.
+    """
     if isinstance(value, bool):
-        return "true" if value else "false"
-    return value if isinstance(value, str) else ""
+        columns[plain_name(name)] = "true" if value else "false"
+    elif isinstance(value, dict):
+        for inner, each in value.items():
+            if depth < MAX_DEPTH and not inner.startswith("@"):  # `@xsi:nil` of JSON that was made of XML
+                _add(columns, f"{name}.{inner}", each, depth + 1)
+    elif isinstance(value, list):
+        texts = [item for item in value if isinstance(item, str)]
+        if texts:
+            columns[plain_name(name)] = "\n".join(texts)
+        for inner in (item for item in value if isinstance(item, dict)):
+            more: dict[str, str] = {}
+            _add(more, name, inner, depth + 1)
+            for key, text in more.items():
+                columns[key] = f"{columns[key]}\n{text}" if key in columns else text
+    elif isinstance(value, str):
+        columns[plain_name(name)] = value

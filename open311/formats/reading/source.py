@@ -3,66 +3,66 @@
 from __future__ import annotations
 
 import codecs
+import gzip
 import io
-from collections.abc import Iterator
-from dataclasses import dataclass
-from enum import StrEnum
-from itertools import chain
-from typing import TYPE_CHECKING, BinaryIO
+import zlib
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import chain, islice
+from typing import TYPE_CHECKING, BinaryIO, cast
 
+from open311.domain.imports import Refusal
 from open311.errors import Invalid
-from open311.formats.reading.boston import BOSTON
+from open311.formats.reading.columns import ColumnMap, SourceItem
+from open311.formats.reading.dates import Order, Shown, order_shown
 from open311.formats.reading.elements import read_elements
-from open311.formats.reading.georeport import GEOREPORT
-from open311.formats.reading.newyork import NEWYORK
+from open311.formats.reading.maps import shipped_maps
 from open311.formats.reading.objects import read_objects
 from open311.formats.reading.tables import Table
-from open311.formats.reading.vocabulary import SourceItem, Vocabulary
 
 if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
+    from _typeshed import ReadableBuffer, WriteableBuffer
 
+KINDS = ("csv", "json", "xml")
+SAMPLE_ROWS = 1_000
+"""How many rows are examined first. They show the columns, and how dates are written."""
+MOST_SAMPLE_ROWS = 20_000
+"""How many rows are examined at most, if all dates so far fit both orders."""
 _READ_BYTES = 65_536
-VOCABULARIES = (NEWYORK, BOSTON, GEOREPORT)
+_CURE = "If that is wrong, set `dates` in a column map and give it by --columns."
+_GZIP = b"\x1f\x8b"
 _FOREIGN = {
     b"PK\x03\x04": "a zip file or a spreadsheet; unpack it, or save it as CSV",
-    b"\x1f\x8b": "compressed by gzip; unpack it first",
+    b"\xd0\xcf\x11\xe0": "an old spreadsheet; save it as CSV",
     b"BZh": "compressed by bzip2; unpack it first",
+    b"\x28\xb5\x2f\xfd": "compressed by zstd; unpack it first",
+    b"\xfd7zXZ": "compressed by xz; unpack it first",
+    b"PAR1": "Parquet; save it as CSV",
     b"%PDF": "a PDF",
     b"\x89PNG": "a picture",
     b"\xff\xd8\xff": "a picture",
 }
 
 
-class SourceFormat(StrEnum):
-    """What can be read: a publisher's names in a kind of file."""
-
-    GEOREPORT_JSON = "georeport-json"
-    GEOREPORT_XML = "georeport-xml"
-    GEOREPORT_CSV = "georeport-csv"
-    NEWYORK_CSV = "newyork-csv"
-    NEWYORK_JSON = "newyork-json"
-    BOSTON_CSV = "boston-csv"
-    BOSTON_JSON = "boston-json"
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
     """A file that has been recognised.
 
-    found  its rows in the file's order, read on demand; raises Invalid where the rest cannot be read
-    count  the number of rows, if it is known beforehand
+    format      the name of its column map and its kind: `newyork-csv`
+    column_map  its column map, with the order of dates and the decimal sign that the file itself shows
+    found       its rows in the file's order, read on demand; raises Invalid where the rest cannot be read
+    count       the number of rows, if it is known beforehand
+    notes       sentences about the whole file for the person who imports it; the file is their subject
+    unread      columns that are not read. In JSON and XML it grows while rows are read
     """
 
-    format: SourceFormat
-    vocabulary: Vocabulary
+    format: str
+    column_map: ColumnMap
     found: Iterator[SourceItem]
     count: int | None = None
-
-
-def vocabulary_named(name: str) -> Vocabulary:
-    """A publisher's names. KeyError for one that is not known."""
-    return {each.name: each for each in VOCABULARIES}[name]
+    notes: tuple[str, ...] = ()
+    unread: set[str] = field(default_factory=set)
 
 
 class _Lent(io.RawIOBase):
@@ -76,37 +76,46 @@ class _Lent(io.RawIOBase):
         return True
 
     def readinto(self, buffer: WriteableBuffer) -> int:
-        """Read into `buffer`; the number of bytes, 0 at the end."""
+        """Read into `buffer`; the number of bytes, 0 at the end. Raises Invalid for damaged gzip."""
         view = memoryview(buffer)
-        found = self._read(len(view))
-        view[: len(found)] = found
-        return len(found)
+        try:
+            found: ReadableBuffer = self._read(len(view))
+        except (EOFError, gzip.BadGzipFile, zlib.error):
+            raise Invalid("is compressed by gzip and damaged, or not whole; fetch it again.") from None
+        size = len(memoryview(found))
+        view[:size] = memoryview(found)
+        return size
 
 
-def open_source(stream: BinaryIO, wanted: SourceFormat | None = None) -> Source:
-    """The requests in a stream. It is read from its current position, and not closed.
+def open_source(stream: BinaryIO, known: Sequence[ColumnMap] | None = None, *, wanted: str = "") -> Source:
+    """The requests in a stream. It is read from its current position, and not closed. gzip is unpacked.
 
-    wanted  the file's format; None to recognise it by the content
-    Raises Invalid when it is none of the formats, or not the one wanted, naming the columns that are missing.
+    known   the column maps that the file may fit, the best first; None for those that come with the server
+    wanted  the file's format, such as `newyork-csv`, or its kind, such as `csv`; "" to recognise it by the content
+    Raises Invalid when it fits none of the maps, or not the one wanted, naming the columns that are missing.
     """
+    maps = shipped_maps() if known is None else known
     buffered = io.BufferedReader(_Lent(stream), _READ_BYTES)
+    if buffered.peek().startswith(_GZIP):
+        unpacked = gzip.GzipFile(fileobj=buffered)
+        buffered = io.BufferedReader(_Lent(cast("BinaryIO", unpacked)), _READ_BYTES)
     head = buffered.peek()
     _refuse_foreign(head)
-    kind = _kind(wanted) if wanted else _kind_of(head)
-    vocabulary = next((each for each in VOCABULARIES if wanted and each.name == wanted.partition("-")[0]), None)
+    name, _, kind = wanted.rpartition("-")
+    choice = [each for each in maps if each.name == name or not name]
+    if not choice or kind not in ("", *KINDS):
+        formats = ", ".join(f"{each.name}-{kind}" for each in maps for kind in KINDS)
+        raise Invalid(f"cannot be read as {wanted}; choose from {formats}.")
+    kind = kind or _kind_of(head)
     if kind == "xml":
-        return _xml(buffered)
-    return _json(buffered, vocabulary) if kind == "json" else _csv(buffered, head, vocabulary)
+        return _xml(buffered, choice)
+    return _json(buffered, choice) if kind == "json" else _csv(buffered, head, choice)
 
 
 def _refuse_foreign(head: bytes) -> None:
     for mark, what in _FOREIGN.items():
         if head.startswith(mark):
             raise Invalid(f"is {what}.")
-
-
-def _kind(wanted: SourceFormat) -> str:
-    return wanted.rpartition("-")[2]
 
 
 def _kind_of(head: bytes) -> str:
@@ -121,41 +130,161 @@ def _kind_of(head: bytes) -> str:
     return "json" if start[:1] in ("", "[", "{") or start.split(maxsplit=1)[0] == "null" else "csv"
 
 
-def _xml(stream: BinaryIO) -> Source:
-    return Source(SourceFormat.GEOREPORT_XML, GEOREPORT, enumerate(read_elements(stream), start=1))
+def _xml(stream: BinaryIO, maps: Sequence[ColumnMap]) -> Source:
+    found = ((position, 0, columns) for position, columns in enumerate(read_elements(stream), start=1))
+    return _source("xml", found, maps)
 
 
-def _json(stream: BinaryIO, wanted: Vocabulary | None) -> Source:
-    found = read_objects(stream)
-    vocabulary = wanted or (_vocabulary(list(dict.fromkeys(chain(*found[:50])))) if found else GEOREPORT)
-    return Source(SourceFormat(f"{vocabulary.name}-json"), vocabulary, enumerate(found, start=1), len(found))
+def _json(stream: BinaryIO, maps: Sequence[ColumnMap]) -> Source:
+    objects = read_objects(stream, {name for each in maps for name in each.id_columns})
+    return _source("json", objects.found, maps, count=objects.count, notes=objects.notes)
 
 
-def _csv(stream: BinaryIO, head: bytes, wanted: Vocabulary | None) -> Source:
+def _csv(stream: BinaryIO, head: bytes, maps: Sequence[ColumnMap]) -> Source:
     table = Table(stream, head)
-    vocabulary = wanted or _vocabulary(table.names)
-    missing = vocabulary.missing(table.names)
-    if missing:
-        raise Invalid(_lacks(vocabulary, missing, table.names))
-    return Source(SourceFormat(f"{vocabulary.name}-csv"), vocabulary, table.rows(vocabulary.known))
+    column_map = replace(_best(table.names, maps), decimal_comma=table.has_decimal_commas)
+    source = _source("csv", table.rows(column_map.known), [column_map], names=table.names)
+    source.unread.update(name for name in table.names if name and name not in column_map.known)
+    return source
 
 
-def _vocabulary(names: list[str]) -> Vocabulary:
-    """The vocabulary whose id column is among these names. Raises Invalid for none, or if columns are missing."""
-    found = next((each for each in VOCABULARIES if each.has_id(names)), None)
-    if found is None:
-        known = ", ".join(SourceFormat)
-        raise Invalid(f"is none of the known formats ({known}); its columns are {_some(names)}.")
-    missing = found.missing(names)
-    if missing:
-        raise Invalid(_lacks(found, missing, names))
-    return found
+def _source(
+    kind: str,
+    found: Iterator[SourceItem],
+    maps: Sequence[ColumnMap],
+    *,
+    names: Sequence[str] = (),
+    count: int | None = None,
+    notes: tuple[str, ...] = (),
+) -> Source:
+    """The source with these rows, after the first of them have been examined."""
+    sample = _Sample(found)
+    names = names or list(dict.fromkeys(chain.from_iterable(sample.columns())))
+    # Requests in XML leave out what they do not say, so the first ones do not tell which elements there are.
+    is_known = bool(names) and (kind != "xml" or any(each.fit(names) for each in maps))
+    column_map = _best(names, maps) if is_known else maps[-1]
+    order, more = sample.order(column_map)
+    unread: set[str] = set()
+    rows = sample.rows() if kind == "csv" else _noting_unread(sample.rows(), column_map, unread)
+    return Source(
+        format=f"{column_map.name}-{kind}",
+        column_map=replace(column_map, order=order),
+        found=rows,
+        count=count,
+        notes=(*notes, *more),
+        unread=unread,
+    )
 
 
-def _lacks(vocabulary: Vocabulary, missing: list[str], names: list[str]) -> str:
+def _noting_unread(rows: Iterator[SourceItem], column_map: ColumnMap, unread: set[str]) -> Iterator[SourceItem]:
+    """The rows; the names of columns that are not read go into `unread`."""
+    known = column_map.known
+    for row in rows:
+        if not isinstance(row, Refusal):
+            unread.update(row[2].keys() - known)
+        yield row
+
+
+class _Sample:
+    """The first rows of a file, which are examined before they are read."""
+
+    def __init__(self, found: Iterator[SourceItem]) -> None:
+        self._found = found
+        self._head: list[SourceItem] = []
+        self._fault: Invalid | None = None
+        self._extend(SAMPLE_ROWS)
+
+    def _extend(self, count: int) -> bool:
+        """Examine up to `count` more rows. False if there were none."""
+        before = len(self._head)
+        try:
+            self._head.extend(islice(self._found, count))
+        except Invalid as error:
+            self._fault = error
+        return len(self._head) > before
+
+    def columns(self) -> Iterator[list[str]]:
+        """The names of each row's columns."""
+        return (list(item[2]) for item in self._head[:SAMPLE_ROWS] if not isinstance(item, Refusal))
+
+    def rows(self) -> Iterator[SourceItem]:
+        """All rows of the file, including those that were examined."""
+        yield from self._head
+        self._head.clear()
+        if self._fault is not None:
+            raise self._fault
+        yield from self._found
+
+    def order(self, column_map: ColumnMap) -> tuple[Order, tuple[str, ...]]:
+        """The order of day and month in the file's dates, and what to say about it."""
+        shown: Counter[Shown] = Counter()
+        examples: dict[Shown, str] = {}
+        begin = 0
+        while begin < len(self._head):
+            for text in self._dates(column_map, begin):
+                kind = order_shown(text)
+                shown[kind] += 1
+                examples.setdefault(kind, text)
+            begin = len(self._head)
+            is_open = (shown[Shown.EITHER] or shown[Shown.SHORT_YEAR]) and not _decided(shown)
+            if not is_open or begin >= MOST_SAMPLE_ROWS or self._fault or not self._extend(SAMPLE_ROWS):
+                break
+        return _judge(column_map, shown, examples)
+
+    def _dates(self, column_map: ColumnMap, begin: int) -> Iterator[str]:
+        """The dates that may not be ISO."""
+        for item in islice(self._head, begin, None):
+            if not isinstance(item, Refusal):
+                for name in column_map.date_columns:
+                    text = item[2].get(name, "")
+                    if text and text[4:5] != "-":
+                        yield text
+
+
+def _decided(shown: Counter[Shown]) -> bool:
+    return bool(shown[Shown.MONTH_FIRST] or shown[Shown.DAY_FIRST])
+
+
+def _judge(
+    column_map: ColumnMap, shown: Counter[Shown], examples: dict[Shown, str]
+) -> tuple[Order, tuple[str, ...]]:
+    """The order that the dates show. If they show none or both, it is the map's order, and a note says so."""
+    notes = []
+    order = column_map.order
+    declared = f"read with the {order}, as the column map {column_map.name} declares"
+    either, short = examples.get(Shown.EITHER, ""), examples.get(Shown.SHORT_YEAR, "")
+    if shown[Shown.MONTH_FIRST] and shown[Shown.DAY_FIRST]:
+        both = f"{examples[Shown.MONTH_FIRST]!r} and {examples[Shown.DAY_FIRST]!r}"
+        notes.append(
+            f"has dates in both orders, {both}; they are {declared}, and those that do not fit are not read."
+        )
+    elif _decided(shown):
+        order = Order.MONTH_FIRST if shown[Shown.MONTH_FIRST] else Order.DAY_FIRST
+    elif either:
+        notes.append(f"has dates such as {either!r}, which fit both orders; they are {declared}. {_CURE}")
+    if short:
+        notes.append(f"has dates such as {short!r}; they are read with the {order} and the year last. {_CURE}")
+    return order, tuple(notes)
+
+
+def _best(names: Sequence[str], maps: Sequence[ColumnMap]) -> ColumnMap:
+    """The map that reads most of a file's columns. Raises Invalid if it fits none, naming what is missing."""
+    fits = [each.fit(names) for each in maps]
+    if any(fits):
+        return maps[fits.index(max(fits))]
+    near = [each for each in reversed(maps) if each.has_id(names) or len(maps) == 1]
+    if not near:
+        known = ", ".join(each.name for each in maps)
+        cure = "write one (jurisdictions/README.md) and give it by --columns"
+        raise Invalid(f"fits none of the column maps {known}; its columns are {_some(names)}; {cure}.")
+    raise Invalid(_lacks(max(near, key=lambda each: len(each.known.intersection(names))), names))
+
+
+def _lacks(column_map: ColumnMap, names: Sequence[str]) -> str:
+    missing = column_map.missing(names) or [name for name in column_map.signs if name not in names]
     columns = "the column" if len(missing) == 1 else "the columns"
-    return f"lacks {columns} {', '.join(missing)} of {vocabulary.name} data; its columns are {_some(names)}."
+    return f"lacks {columns} {', '.join(missing)} of {column_map.name} data; its columns are {_some(names)}."
 
 
-def _some(names: list[str]) -> str:
+def _some(names: Sequence[str]) -> str:
     return ", ".join(name[:40] for name in names[:8]) + (", …" if len(names) > 8 else "")

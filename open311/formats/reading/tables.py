@@ -5,16 +5,25 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import json
+import re
+from collections import deque
 from collections.abc import Collection, Iterator
-from itertools import chain
+from contextlib import suppress
 from typing import BinaryIO
 
 from open311.domain.imports import Refusal
 from open311.errors import Invalid
-from open311.formats.reading.vocabulary import SourceItem, plain_name
+from open311.formats.reading.columns import SourceItem
+from open311.formats.reading.templates import plain_name
+from open311.formats.writing.csv import csv_columns, unguarded
 
 MAX_LINE_CHARACTERS = 4_000_000
 DELIMITERS = ",;\t|"
+_SEPARATOR = re.compile(r"\ufeff?\"?sep=(.)\"?\s*", re.IGNORECASE)
+"""The line by which a spreadsheet knows the delimiter."""
+_OURS = [plain_name(name) for name in csv_columns()]
+"""How the header of a CSV begins that this server wrote for spreadsheets, with texts guarded by an apostrophe."""
 
 
 class Table:
@@ -26,54 +35,127 @@ class Table:
 
     def __init__(self, stream: BinaryIO, head: bytes) -> None:
         encoding = "utf-16" if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
-        lines = _lines(io.TextIOWrapper(stream, encoding, errors="surrogateescape", newline=""))
-        first = next(lines, "")
-        self._reader = csv.reader(chain([first], lines), delimiter=_delimiter(first))
+        self._text = io.TextIOWrapper(stream, encoding, errors="surrogateescape", newline="")
+        self._again: deque[str] = deque()
+        self._begun: list[str] = []  # the lines of the current record
+        self._line = 1  # where the current record begins
+        first = next(self._lines(), "")
+        said = _SEPARATOR.fullmatch(first)
+        if said is not None:
+            self._end_record()
+            first = next(self._lines(), "")
+        self.delimiter = said[1] if said else _delimiter(first)
+        self._read_again(self._begun)
         self.names = self._header()
+        self._is_ours = self.names[: len(_OURS)] == _OURS
+
+    @property
+    def has_decimal_commas(self) -> bool:
+        """Whether a number may have a decimal comma: a file delimited by commas cannot have them."""
+        return self.delimiter != ","
 
     def _header(self) -> list[str]:
         try:
-            return [plain_name(name) for name in next(self._reader, [])]
+            names = [plain_name(name) for name in next(self._reader(is_strict=False), [])]
         except csv.Error as error:
             raise Invalid(f"has a first line that cannot be read as CSV: {error}.") from None
+        self._end_record()
+        while names and not names[-1]:
+            names.pop()
+        return names
 
     def rows(self, wanted: Collection[str]) -> Iterator[SourceItem]:
-        """Each row with its number, from 1; a Refusal for one that does not fit the header.
+        """Each row with its number and its line, from 1; a Refusal for one that does not fit the header.
 
         wanted  the columns to read; all others are left out
-        Blank lines do not count.
+        Blank lines do not count. Empty values beyond the header do not count either.
         """
         position = 0
         width = len(self.names)
+        begun, is_ours = self._begun, self._is_ours
+        reader = self._reader()
         # Of two columns with one name, the later one is read.
         places = {name: place for place, name in enumerate(self.names) if name in wanted}.items()
         while True:
             try:
-                values = next(self._reader)
-            except StopIteration:
-                break
+                values = next(reader, None)
+                fault = ""
             except csv.Error as error:
-                position += 1
-                yield Refusal(position, "", f"cannot be read as CSV: {error}.")
-                continue
-            if not values:
+                values, fault = self._first_line(), str(error)
+            if values is None:
+                return
+            if not values and not fault:
+                self._end_record()
                 continue
             position += 1
-            if len(values) == width:
-                yield position, {name: values[place] for name, place in places if values[place]}
+            is_sound = len(values) == width or (len(values) > width and not any(values[width:]))
+            if is_ours:
+                values = list(map(_original, values))
+            if is_sound:
+                yield position, self._line, {name: text for name, place in places if (text := values[place])}
             else:
-                yield Refusal(position, "", f"has {len(values)} values where the header has {width}.")
+                yield Refusal(position, "", self._misfit(values, fault), self._line)
+            if fault or (not is_sound and len(begun) > 1):
+                self._read_again(begun[1:])
+                reader = self._reader()
+            self._line += len(begun)
+            begun.clear()
+
+    def _first_line(self) -> list[str]:
+        """The values of the current record's first line by itself, read leniently; none if that fails too."""
+        try:
+            return next(csv.reader(self._begun[:1], delimiter=self.delimiter))
+        except csv.Error:
+            return []
+
+    def _misfit(self, values: list[str], fault: str) -> str:
+        """Why the current record is no row, and the cure."""
+        last = self._line + len(self._begun) - 1
+        if last > self._line:
+            lines = f"lines {self._line + 1} to {last}" if last > self._line + 1 else f"line {last}"
+            return (
+                f"has a quote that opens and does not close. It would swallow {lines}; they were read separately."
+                " Close the quote, or double it."
+            )
+        if fault:
+            return f"cannot be read as CSV: {fault}."
+        is_short = len(values) < len(self.names)
+        cure = "is it cut off?" if is_short else f"put quotes around a value that holds {self.delimiter!r}."
+        return f"has {len(values)} values where the header has {len(self.names)}; {cure}"
+
+    # Lines, which are read anew where a quote has swallowed them.
+
+    def _reader(self, *, is_strict: bool = True) -> Iterator[list[str]]:
+        return csv.reader(self._lines(), delimiter=self.delimiter, strict=is_strict)
+
+    def _lines(self) -> Iterator[str]:
+        """The lines from here on. Raises Invalid for a line that is too long for a CSV of requests."""
+        again, begun, read_line = self._again, self._begun, self._text.readline
+        try:
+            while line := again.popleft() if again else read_line(MAX_LINE_CHARACTERS):
+                if len(line) == MAX_LINE_CHARACTERS:
+                    raise Invalid(f"has a line of more than {MAX_LINE_CHARACTERS} characters; that is no CSV.")
+                begun.append(line)
+                yield line
+        except UnicodeDecodeError:
+            raise Invalid("cannot be read: it begins as UTF-16 and is not.") from None
+
+    def _read_again(self, lines: list[str]) -> None:
+        """Take lines, the last of the current record, out of it and read them anew."""
+        self._again.extendleft(reversed(lines))
+        del self._begun[len(self._begun) - len(lines) :]
+
+    def _end_record(self) -> None:
+        self._line += len(self._begun)
+        self._begun.clear()
 
 
-def _lines(text: io.TextIOWrapper) -> Iterator[str]:
-    """Physical lines. Raises Invalid for a line that is too long for a CSV of requests."""
-    try:
-        while line := text.readline(MAX_LINE_CHARACTERS):
-            if len(line) == MAX_LINE_CHARACTERS:
-                raise Invalid(f"has a line of more than {MAX_LINE_CHARACTERS} characters; that is no CSV.")
-            yield line
-    except UnicodeDecodeError:
-        raise Invalid("cannot be read: it begins as UTF-16 and is not.") from None
+def _original(text: str) -> str:
+    """A text as it was before this server wrote it into a CSV: without its guard, a list as lines."""
+    if text.startswith('["'):
+        with suppress(ValueError):
+            return "\n".join(map(str, json.loads(text)))
+    return unguarded(text)
 
 
 def _delimiter(header: str) -> str:

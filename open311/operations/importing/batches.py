@@ -9,11 +9,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
 
-from open311.domain.imports import Mending, Refusal, SourceRow
+from open311.domain.imports import Conflict, Finding, Mending, Refusal, SourceRow
 from open311.domain.text import clean_text
 from open311.errors import Invalid
 from open311.operations.importing.matching import MatchedRow, Matcher
-from open311.operations.importing.merging import Conflict
 from open311.operations.importing.storing import BatchWriter
 from open311.operations.platform import Platform
 from open311.plugins import Jurisdiction
@@ -120,7 +119,7 @@ def import_batch(platform: Platform, rows: list[SourceRow | Refusal], order: Imp
     return Batch(tally, tuple(refusals), tuple(sorted(writer.conflicts, key=_position)))
 
 
-def _position(found: Refusal | Conflict) -> int:
+def _position(found: Finding) -> int:
     return found.position
 
 
@@ -137,5 +136,5 @@ def _match(
         try:
             matched.append(matcher.match(row, now))
         except Invalid as error:
-            refusals.append(Refusal(row.position, clean_text(row.service_request_id.strip()), str(error)))
+            refusals.append(Refusal(row.position, clean_text(row.service_request_id.strip()), str(error), row.line))
     return matched, refusals

@@ -38,6 +38,7 @@ class MatchedRow:
 
     router: Router
     position: int
+    line: int
     request: ImportedRequest
     source_code: str
     service: Service
@@ -76,6 +77,7 @@ class MatchedRow:
             service_request_id=request.service_request_id,
             service_code=self.service.code,
             status=request.status,
+            detailed_status=request.detailed_status,
             status_notes=request.status_notes,
             description=request.description,
             department=route.department,
@@ -146,6 +148,7 @@ class Matcher:
         return MatchedRow(
             router=self._router,
             position=row.position,
+            line=row.line,
             request=request,
             source_code=source_code,
             service=service or Service(code=source_code, name=request.service_name or source_code),

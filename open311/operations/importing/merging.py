@@ -37,7 +37,7 @@ Differences = Mapping[str, Any]
 """Fields of a record, with what a row says instead."""
 
 _PROGRESS = {
-    StatusChanged.kind: ("status", "updated_at"),
+    StatusChanged.kind: ("status", "updated_at", "detailed_status"),
     NoteAdded.kind: ("status_notes",),
     Transferred.kind: ("department", "agency_responsible"),
     Promised.kind: ("expected_at",),
@@ -59,15 +59,6 @@ _WIRE_NAMES = {
     "media_urls": "media_url",
     "answers": "attribute",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Conflict:
-    """A row that says otherwise than what was changed here after the import, and which of both counts."""
-
-    position: int
-    service_request_id: str
-    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +123,8 @@ def _progress(before: RequestRecord, row: MatchedRow) -> dict[str, Any]:
         found["updated_at"] = request.updated_at
     if request.is_dated and request.changed_at > before.changed_at:
         found["changed_at"] = request.changed_at
+    if request.detailed_status != before.detailed_status:
+        found["detailed_status"] = request.detailed_status
     if request.status_notes and request.status_notes != before.status_notes:
         found["status_notes"] = request.status_notes
     elif before.status_notes and not request.status_notes and _reopens(before, row):
@@ -221,7 +214,7 @@ def decide(row: MatchedRow, said: Imported, found: Differences, past: Past) -> t
         if changed_here is None:
             continue
         is_later = row.request.is_dated and row.request.changed_at > changed_here
-        if any(counts.get(name) for name in fields if name != "updated_at"):
+        if any(counts.get(name) for name in fields if name not in ("updated_at", "detailed_status")):
             conflicts.append(_sentence(fields[0], changed_here, row, is_later=is_later))
         if not is_later:
             counts = {name: value for name, value in counts.items() if name not in fields}

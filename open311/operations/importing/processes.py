@@ -24,7 +24,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from open311.errors import Invalid
-from open311.formats.reading import Source, SourceItem, Vocabulary, vocabulary_named
+from open311.formats.reading import ColumnMap, Source, SourceItem
 from open311.operations.importing.batches import Batch, Import, import_batch, in_chunks
 from open311.operations.importing.matching import Matcher
 from open311.operations.platform import Platform, open_platform
@@ -70,15 +70,15 @@ class Processes:
         alone = None if self._count == 1 else -(-ALONE_ROWS // order.batch_rows)
         for chunk in islice(chunks, alone):
             with _interrupts_postponed():  # until the caller has counted the batch
-                yield import_batch(self._platform, source.vocabulary.rows(chunk), order, matcher)
+                yield import_batch(self._platform, source.column_map.rows(chunk), order, matcher)
         first = next(chunks, None)
         if first is not None:
-            yield from self._shared(source.vocabulary, chain([first], chunks), order)
+            yield from self._shared(source.column_map, chain([first], chunks), order)
 
-    def _shared(self, vocabulary: Vocabulary, chunks: Iterable[list[SourceItem]], order: Import) -> Iterator[Batch]:
-        pool, work = self._helpers(), _Work.of(vocabulary, order)
+    def _shared(self, column_map: ColumnMap, chunks: Iterable[list[SourceItem]], order: Import) -> Iterator[Batch]:
+        pool, work = self._helpers(), _Work.of(column_map, order)
         return _side_by_side(
-            ((vocabulary.ids(chunk), chunk) for chunk in chunks),
+            ((column_map.ids(chunk), chunk) for chunk in chunks),
             lambda chunk: pool.submit(_import, work, chunk),
             most=self._count + 1,  # one batch waits, so that no helper has to
         )
@@ -177,16 +177,16 @@ _here: dict[str, Any] = {}
 class _Work:
     """What a helper must know about a file."""
 
-    vocabulary: str
+    column_map: ColumnMap
     jurisdiction_id: str
     origin: str
     now: datetime
     is_dry_run: bool
 
     @classmethod
-    def of(cls, vocabulary: Vocabulary, order: Import) -> _Work:
+    def of(cls, column_map: ColumnMap, order: Import) -> _Work:
         """All of it."""
-        return cls(vocabulary.name, order.jurisdiction.id, order.origin, order.now, order.is_dry_run)
+        return cls(column_map, order.jurisdiction.id, order.origin, order.now, order.is_dry_run)
 
 
 def _open(settings: Settings) -> None:
@@ -208,4 +208,12 @@ def _import(work: _Work, chunk: list[SourceItem]) -> Batch:
     jurisdiction = platform.registry.find(work.jurisdiction_id)
     matcher: Matcher = _here.setdefault(jurisdiction.id, Matcher(jurisdiction))
     order = Import(jurisdiction=jurisdiction, origin=work.origin, now=work.now, is_dry_run=work.is_dry_run)
-    return import_batch(platform, vocabulary_named(work.vocabulary).rows(chunk), order, matcher)
+    return import_batch(platform, _known(work.column_map).rows(chunk), order, matcher)
+
+
+def _known(column_map: ColumnMap) -> ColumnMap:
+    """This helper's own copy of a column map, which remembers what it has worked out for the chunks before."""
+    if _here.get("column_map") != column_map:
+        _here["column_map"] = column_map
+    known: ColumnMap = _here["column_map"]
+    return known

@@ -11,14 +11,13 @@ from dataclasses import replace
 from datetime import datetime
 
 from open311.domain.events import Imported
-from open311.domain.imports import Mending, Refusal
+from open311.domain.imports import Conflict, Mending, Refusal
 from open311.domain.requests import RequestRecord
 from open311.domain.text import clean_text
 from open311.errors import Invalid
 from open311.operations.importing.areas import AreaMap
 from open311.operations.importing.matching import MatchedRow
 from open311.operations.importing.merging import (
-    Conflict,
     Differences,
     Past,
     decide,
@@ -121,7 +120,7 @@ class BatchWriter:
             said = self._told(row)
             counts, conflicts = decide(row, said, found, Past.of(histories[before.number]))
             if conflicts:
-                self.conflicts.append(Conflict(row.position, row.id, " ".join(conflicts)))
+                self.conflicts.append(Conflict(row.position, row.id, " ".join(conflicts), row.line))
             elif counts:
                 self.changed += 1
             else:
@@ -193,7 +192,7 @@ def _remarks(row: MatchedRow) -> tuple[str, ...]:
 def _refusal(before: RequestRecord, row: MatchedRow) -> Refusal:
     """Why a row cannot change the stored record that has its id."""
     reason = f"is the id of a request made here at {format_instant(before.requested_at)}, which is another one."
-    return Refusal(row.position, row.id, str(Invalid(reason, "service_request_id")))
+    return Refusal(row.position, row.id, str(Invalid(reason, "service_request_id")), row.line)
 
 
 def _with_other_name(row: MatchedRow, names: Names) -> MatchedRow:

@@ -1,6 +1,7 @@
 """Jurisdictions declared in files: `jurisdiction.toml`, boundary and areas as GeoJSON, `languages/*.toml`.
 
-`jurisdictions/README.md` describes every key. An unknown key is an error, so that a misspelt key is not overlooked.
+`columns/*.toml` say how the city's open data is read. `jurisdictions/README.md` describes every key. An unknown
+key is an error, so that a misspelt key is not overlooked.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from pathlib import Path
 
 from open311.domain.services import Translation
 from open311.errors import Misconfigured
+from open311.formats.reading import ColumnMap
+from open311.plugins.declared.columns import declared_map
 from open311.plugins.declared.files import File
 from open311.plugins.declared.maps import read_areas, read_boundary
 from open311.plugins.declared.schemas import FORM, LANGUAGE
@@ -32,9 +35,10 @@ def load(source: str | Path | None, kind: type[Jurisdiction] = Jurisdiction) -> 
     boundary = read_boundary(File(folder / "boundary.geojson", f"{folder.name}/boundary.geojson", faults))
     areas = read_areas(File(folder / "areas.geojson", f"{folder.name}/areas.geojson", faults))
     translations = _translations(folder, faults)
+    column_maps = _column_maps(folder, faults)
     if faults:
         raise Misconfigured("\n".join(" ".join(fault.split()) for fault in faults))
-    return kind(**form, boundary=boundary, areas=areas, translations=translations)
+    return kind(**form, boundary=boundary, areas=areas, translations=translations, column_maps=column_maps)
 
 
 def _package(name: str) -> Traversable:
@@ -46,10 +50,19 @@ def _package(name: str) -> Traversable:
 
 def _translations(folder: Traversable, faults: list[str]) -> dict[str, Translation]:
     """The translations of the catalogue, by language."""
-    languages = folder / "languages"
-    files = {file.name: file for file in languages.iterdir()} if languages.is_dir() else {}
     return {
-        name.removesuffix(".toml"): File(files[name], f"{folder.name}/languages/{name}", faults).toml(LANGUAGE)
-        for name in sorted(files)
-        if name.endswith(".toml")
+        file.path.name.removesuffix(".toml"): file.toml(LANGUAGE) for file in _files(folder, "languages", faults)
     }
+
+
+def _column_maps(folder: Traversable, faults: list[str]) -> tuple[ColumnMap, ...]:
+    """The maps of the city's open data, those that are sound."""
+    return tuple(filter(None, map(declared_map, _files(folder, "columns", faults))))
+
+
+def _files(folder: Traversable, name: str, faults: list[str]) -> list[File]:
+    """The TOML files of an inner folder, by their names."""
+    inner = folder / name
+    paths = [path for path in inner.iterdir() if path.name.endswith(".toml")] if inner.is_dir() else []
+    paths.sort(key=lambda path: path.name)
+    return [File(path, f"{folder.name}/{name}/{path.name}", faults) for path in paths]

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from open311.plugins.declared.columns import COLUMN_MAP
 from open311.plugins.declared.keys import ByCode, OneTable, Table, Tables
 from open311.plugins.declared.schemas import FORM, LANGUAGE
 
@@ -25,7 +26,7 @@ def renew(text: str) -> str:
 
 def all_tables() -> Iterator[Table]:
     """Every table of a city's files. Some tables come several times."""
-    for whole in (FORM, LANGUAGE):
+    for whole in (FORM, LANGUAGE, COLUMN_MAP):
         yield from _with_inner(whole)
 
 

@@ -221,7 +221,7 @@ def plus_as_a_blank(probe: Probe) -> None:
 @check("C199")
 def lenient_dates(probe: Probe) -> None:
     start, end = probe.ago(35)[:10], probe.ago(5)[:10]
-    for time in ("", "T00:00:00", "T00:00:00.123Z"):
+    for time in ("", "T00:00:00", "T00:00:00.123Z", " 00:00:00 UTC", "T00:00:00+00"):
         asked = [("start_date", start + time), ("end_date", end + time)]
         probe.get(f"requests.{probe.formats[-1]}", asked).must_be(200)
 

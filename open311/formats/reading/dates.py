@@ -1,0 +1,136 @@
+"""Dates as spreadsheets and open data write them, rewritten as ISO 8601, which `schemas.values` reads.
+
+`3/4/2026` has two meanings. Other dates of the file may show which one is right (`order_shown`); if none does, the
+column map decides.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+
+_TIME = r"""
+    (?:(?:\s*,\s*|\s+|T)(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,]\d+)?)?
+    \s*(?:(?P<half>[AP])\.?M\.?)?\s*(?P<zone>Z|UTC|GMT|[+-]\d{2}(?::?\d{2})?)?)?"""
+_FLAGS = re.VERBOSE | re.IGNORECASE | re.ASCII
+_YEAR_FIRST = re.compile(
+    rf"(?P<year>\d{{4}})(?P<sign>[-/.])(?P<month>\d{{1,2}})(?P=sign)(?P<day>\d{{1,2}}){_TIME}", _FLAGS
+)
+_YEAR_LAST = re.compile(
+    rf"(?P<one>\d{{1,2}})(?P<sign>[-/.])(?P<two>\d{{1,2}})(?P=sign)(?P<year>\d{{4}}|\d{{2}}){_TIME}", _FLAGS
+)
+_NAMED = re.compile(
+    rf"""(?:[a-z]{{3,9}},?\s+)?
+    (?:(?P<day>\d{{1,2}})[-\s](?P<month>[a-z]{{3,9}})\.?[-\s,]+|(?P<name>[a-z]{{3,9}})\.?\s(?P<number>\d{{1,2}}),?\s+)
+    (?P<year>\d{{4}}|\d{{2}}){_TIME}""",
+    _FLAGS,
+)
+_NUMERAL = re.compile(
+    r"/Date\((?P<stamp>\d{10,13})\)/|(?P<milliseconds>\d{13})(\.0+)?|(?P<seconds>\d{10})(\.0+)?"
+    r"|(?P<days>[2-7]\d{4}([.,]\d+)?)",
+    re.ASCII,
+)
+_AMERICAN = re.compile(r"(\d\d)/(\d\d)/(\d{4}) (0[1-9]|1[0-2])(:\d\d:\d\d) ([AP])M", re.ASCII)
+_HOURS = {
+    (f"{hour:02}", half): f"{hour % 12 + later:02}"
+    for hour in range(1, 13)
+    for half, later in (("A", 0), ("P", 12))
+}
+_MONTH_NAMES = (
+    *("january", "february", "march", "april", "may", "june", "july"),
+    *("august", "september", "october", "november", "december"),
+)
+_MONTHS = {spelt: month for month, name in enumerate(_MONTH_NAMES, start=1) for spelt in (name, name[:3])}
+_MONTHS["sept"] = 9
+_SPREADSHEET_EPOCH = datetime(1899, 12, 30)  # noqa: DTZ001  # local, as spreadsheets' times are
+_LAST_CENTURY = 80
+"""Years of two digits from here on are of the 20th century; no 311 request is older than 1980."""
+
+
+class Order(StrEnum):
+    """Which number comes first in `3/4/2026`; the words are those of a column map."""
+
+    MONTH_FIRST = "month first"
+    DAY_FIRST = "day first"
+
+
+class Shown(StrEnum):
+    """What a date shows about the order of its file."""
+
+    NOTHING = "nothing"
+    MONTH_FIRST = "month first"
+    DAY_FIRST = "day first"
+    EITHER = "either"
+    SHORT_YEAR = "short year"
+
+
+def order_shown(text: str) -> Shown:
+    """What a date shows about the order in which its file writes day and month."""
+    match = _YEAR_LAST.fullmatch(text.strip())
+    if match is None or match["sign"] == ".":
+        return Shown.NOTHING
+    if len(match["year"]) == 2:
+        return Shown.SHORT_YEAR
+    one, two = int(match["one"]), int(match["two"])
+    if max(one, two) <= 12:
+        return Shown.NOTHING if one == two else Shown.EITHER
+    if min(one, two) > 12:
+        return Shown.NOTHING
+    return Shown.DAY_FIRST if one > 12 else Shown.MONTH_FIRST
+
+
+def iso_instant(text: str, order: Order = Order.MONTH_FIRST) -> str:
+    """A date and time as ISO 8601; the text as it is, if it is ISO already or no date that is known.
+
+    `04/18/2019 09:55:45 PM`, `9/1/2026 8:00`, `01.09.2026`, `2026/09/01 12:00:00+00`, `1-Sep-2026`, the day number
+    of a spreadsheet (`46266.5`), and seconds or milliseconds since 1970.
+    """
+    if text[4:8:3] == "--" and text[12:13] != ":" and text[-1] not in "Mm.":
+        return text
+    usual = _AMERICAN.fullmatch(text) if order is Order.MONTH_FIRST else None
+    if usual is not None:
+        month, day, year, hour, rest, half = usual.groups()
+        return f"{year}-{month}-{day}T{_HOURS[hour, half]}{rest}"
+    return _rewritten(text.strip(), order) or text
+
+
+def _rewritten(text: str, order: Order) -> str:
+    match = _YEAR_FIRST.fullmatch(text)
+    if match is not None:
+        return _iso(match["year"], match["month"], match["day"], match)
+    match = _YEAR_LAST.fullmatch(text)
+    if match is not None:
+        is_day_first = match["sign"] == "." or order is Order.DAY_FIRST
+        day, month = (match["one"], match["two"]) if is_day_first else (match["two"], match["one"])
+        return _iso(match["year"], month, day, match)
+    match = _NAMED.fullmatch(text)
+    if match is not None:
+        month = str(_MONTHS.get((match["month"] or match["name"]).lower(), ""))
+        return _iso(match["year"], month, match["day"] or match["number"], match) if month else ""
+    return _counted(text)
+
+
+def _iso(year: str, month: str, day: str, time: re.Match[str]) -> str:
+    if len(year) == 2:
+        year = f"{19 if int(year) >= _LAST_CENTURY else 20}{year}"
+    date = f"{year}-{month:0>2}-{day:0>2}"
+    if time["hour"] is None:
+        return date
+    hour = int(time["hour"])
+    if time["half"]:
+        hour = hour % 12 + (12 if time["half"].upper() == "P" else 0)
+    return f"{date}T{hour:02}:{time['minute']}:{time['second'] or '00'}{time['zone'] or ''}"
+
+
+def _counted(text: str) -> str:
+    """A number of days, seconds or milliseconds as the instant that it counts to."""
+    match = _NUMERAL.fullmatch(text)
+    if match is None:
+        return ""
+    if match["days"]:
+        days = float(match["days"].replace(",", "."))
+        return (_SPREADSHEET_EPOCH + timedelta(seconds=round(days * 86_400))).isoformat()
+    stamp = match["stamp"] or match["milliseconds"] or match["seconds"]
+    seconds = int(stamp) // (1_000 if len(stamp) > 10 else 1)
+    return datetime.fromtimestamp(seconds, UTC).isoformat()

@@ -1,0 +1,355 @@
+"""Files in shapes that spreadsheets, data portals and this server make, and what is said about them."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import pickle
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from open311.domain.imports import Refusal, SourceRow
+from open311.errors import Invalid
+from open311.formats.reading import Source, open_source
+from open311.formats.reading.source import SAMPLE_ROWS
+from open311.formats.writing.csv import CsvWriter, csv_columns
+from open311.formats.writing.geojson import GeoJsonWriter
+from open311.formats.writing.ndjson import NdjsonWriter
+from open311.formats.writing.writer import Writer
+from tests.formats.maps import every_map
+
+HEADER = "service_request_id,status,service_code,requested_datetime\n"
+REQUEST = {
+    "service_request_id": "7",
+    "status": "open",
+    "service_code": "x",
+    "requested_datetime": "2026-04-03T14:10:00Z",
+}
+
+
+def source(body: bytes | str | list[Any] | dict[str, Any]) -> Source:
+    if isinstance(body, list | dict):
+        body = json.dumps(body)
+    return open_source(io.BytesIO(body.encode() if isinstance(body, str) else body), every_map())
+
+
+def rows_of(found: Source) -> list[SourceRow | Refusal]:
+    return found.column_map.rows(found.found)
+
+
+def only(body: bytes | str | list[Any] | dict[str, Any]) -> SourceRow:
+    (row,) = rows_of(source(body))
+    assert isinstance(row, SourceRow)
+    return row
+
+
+# Nothing
+
+
+@pytest.mark.parametrize(
+    "word", ["NaN", "nan", "Infinity", "-inf", "null", "NULL", "N/A", "#N/A", "None", "NaT", "\\N"]
+)
+def test_words_that_programs_write_for_nothing_are_nothing(word: str) -> None:
+    assert only([REQUEST | {"address": word, "lat": word, "long": word}]) == only([REQUEST])
+
+
+def test_numbers_that_are_none_in_json_are_nothing() -> None:
+    body = '[{"service_request_id": "7", "requested_datetime": "2026-04-03", "lat": NaN, "long": -Infinity}]'
+    assert (only(body).lat, only(body).long) == ("", "")
+
+
+def test_a_longer_text_that_begins_like_nothing_is_kept() -> None:
+    assert only([REQUEST | {"description": "None of the lamps is lit."}]).description == "None of the lamps is lit."
+
+
+# JSON
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"help": "x", "success": True, "result": {"fields": [{"id": "status"}], "records": [REQUEST], "total": 1}},
+        {"rows": [REQUEST], "time": 0.1, "fields": {"status": {"type": "string"}}, "total_rows": 1},
+        {"features": [{"attributes": REQUEST}], "geometryType": "esriGeometryPoint"},
+        {"type": "FeatureCollection", "features": [{"type": "Feature", "geometry": None, "properties": REQUEST}]},
+        {"@odata.context": "x", "value": [REQUEST]},
+        {
+            "meta": {"view": {"columns": [{"fieldName": name} for name in REQUEST]}},
+            "data": [list(REQUEST.values())],
+        },
+        {"columns": list(REQUEST), "index": [0], "data": [list(REQUEST.values())]},
+    ],
+    ids=["ckan", "carto", "arcgis", "geojson", "odata", "socrata", "pandas"],
+)
+def test_the_wrappers_of_data_portals(body: dict[str, Any]) -> None:
+    row = only(body)
+    assert (row.service_request_id, row.service_codes, row.status) == ("7", ("x",), "open")
+
+
+@pytest.mark.parametrize(
+    ("geometry", "point"),
+    [
+        ({"type": "Point", "coordinates": [24.94, 60.17]}, ("60.17", "24.94")),
+        ({"x": 24.94, "y": 60.17}, ("60.17", "24.94")),
+        ({"type": "LineString", "coordinates": [[24.94, 60.17]]}, ("", "")),
+        (None, ("", "")),
+    ],
+)
+def test_the_point_of_a_feature(geometry: Any, point: tuple[str, str]) -> None:
+    row = only({"features": [{"properties": REQUEST, "geometry": geometry}]})
+    assert (row.lat, row.long) == point
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ({"success": False, "error": {"message": "Not found", "__type": "Not Found"}}, "Not found"),
+        ({"error": {"code": 400, "message": "Invalid URL"}}, "Invalid URL"),
+        ({"error": ["relation does not exist"]}, "relation does not exist"),
+        ({"error": True, "message": "Query is malformed"}, "Query is malformed"),
+    ],
+)
+def test_the_error_answers_of_data_portals_are_no_lists(body: dict[str, Any], words: str) -> None:
+    with pytest.raises(Invalid, match=f"is an error answer, not a list of requests: .*{words}"):
+        source(body)
+
+
+@pytest.mark.parametrize(
+    ("body", "note"),
+    [
+        ({"result": {"records": [REQUEST], "total": 40}}, "holds 1 of the 40 requests that it speaks of (total)."),
+        ({"numberMatched": 3, "features": [{"properties": REQUEST}]}, "holds 1 of the 3 requests"),
+        ({"features": [{"attributes": REQUEST}], "exceededTransferLimit": True}, "says that there are more"),
+    ],
+)
+def test_a_file_that_holds_a_part_says_so(body: dict[str, Any], note: str) -> None:
+    (said,) = source(body).notes
+    assert note in said
+
+
+def test_structured_values_are_read() -> None:
+    row = only(
+        [
+            REQUEST
+            | {
+                "media_url": {"url": "https://a.example/1.jpg"},
+                "point": {"latitude": "60.17", "longitude": "24.94"},
+                "service_subtype": "Bulky Items",
+                "service_details": "Mattress",
+            }
+        ]
+    )
+    assert row.media == ("https://a.example/1.jpg",)
+    assert (row.lat, row.long, row.description) == ("60.17", "24.94", "Bulky Items: Mattress")
+    assert only(
+        [REQUEST | {"media_urls": [{"url": "https://a.example/1"}, {"url": "https://a.example/2"}]}]
+    ).media == (
+        "https://a.example/1",
+        "https://a.example/2",
+    )
+
+
+def test_columns_that_are_not_read_are_named_once_they_are_met() -> None:
+    found = source([REQUEST, REQUEST | {"ward": 3, "place": {"name": "Park", "@id": "1"}}])
+    assert len(rows_of(found)) == 2
+    assert found.unread == {"ward", "place_name"}
+
+
+def test_lines_of_json_are_read_one_by_one_and_a_broken_one_costs_itself() -> None:
+    lines = [json.dumps(REQUEST), "", '{"service_request_id": ', json.dumps(REQUEST | {"service_request_id": "8"})]
+    found = source("\n".join(lines))
+    assert (found.format, found.count) == ("georeport-json", None)
+    first, broken, last = rows_of(found)
+    assert isinstance(first, SourceRow)
+    assert isinstance(broken, Refusal)
+    assert isinstance(last, SourceRow)
+    assert (broken.position, broken.line) == (2, 3)
+    assert broken.reason.startswith("is not JSON: ")
+    assert (last.service_request_id, last.position, last.line) == ("8", 3, 4)
+
+
+# CSV
+
+
+@pytest.mark.parametrize("end", [",", ",,,", ", "])
+def test_empty_values_beyond_the_header_do_not_count(end: str) -> None:
+    body = HEADER + f"7,open,x,2026-04-03T14:10:00Z{end.rstrip()}\n"
+    assert only(body).service_request_id == "7"
+
+
+def test_a_header_that_ends_with_a_delimiter() -> None:
+    assert only(HEADER.replace("\n", ",\n") + "7,open,x,2026-04-03\n").service_request_id == "7"
+
+
+@pytest.mark.parametrize("first", ["sep=;", '"sep=;"', "SEP=;", "\ufeffsep=;"])
+def test_the_line_that_tells_a_spreadsheet_the_delimiter(first: str) -> None:
+    row = only(f"{first}\r\n" + HEADER.replace(",", ";") + "7;open;x,y;2026-04-03\n")
+    assert (row.service_codes, row.line) == (("x,y",), 3)
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t", "|"])
+def test_decimal_commas_where_the_delimiter_is_another(delimiter: str) -> None:
+    head = delimiter.join([HEADER.strip().replace(",", delimiter), "lat", "long"])
+    row = only(head + "\n" + delimiter.join(["7", "open", "x", "2026-04-03", "40,7", "-73,9"]) + "\n")
+    assert (row.lat, row.long) == ("40.7", "-73.9")
+
+
+def quoted(number: int, text: str) -> str:
+    return f"{number},open,x,2026-04-03T14:10:00Z,{text},5 Mill Lane\n"
+
+
+WITH_TEXT = HEADER.replace("\n", ",description,address\n")
+
+
+def test_a_stray_quote_names_the_lines_it_swallows_and_reading_goes_on() -> None:
+    body = WITH_TEXT + quoted(1, "ok") + quoted(2, '"24 inch pipe, deep') + quoted(3, "ok") + quoted(4, "ok")
+    first, stray, third, fourth = rows_of(source(body))
+    assert isinstance(stray, Refusal)
+    assert (stray.position, stray.line) == (2, 3)
+    assert "It would swallow lines 4 to 5; they were read separately." in stray.reason
+    assert [row.service_request_id for row in (first, third, fourth)] == ["1", "3", "4"]
+
+
+def test_a_stray_quote_that_a_later_quote_seems_to_close() -> None:
+    rows = rows_of(
+        source(WITH_TEXT + quoted(1, '"24 inch, deep') + quoted(2, '"fine"') + quoted(3, '"two\nlines"'))
+    )
+    assert isinstance(rows[0], Refusal)
+    assert [row.description for row in rows[1:] if isinstance(row, SourceRow)] == ["fine", "two\nlines"]
+    assert [row.line for row in rows] == [2, 3, 4]
+
+
+def test_a_quote_within_a_value_costs_nothing() -> None:
+    assert only(WITH_TEXT + quoted(1, '24" pipe')).description == '24" pipe'
+
+
+def test_a_quote_that_is_left_open_in_the_last_column_costs_nothing() -> None:
+    body = HEADER.replace("\n", ",description\n") + '1,open,x,2026-04-03,"deep, wide\n2,open,x,2026-04-03,ok\n'
+    rows = [row for row in rows_of(source(body)) if isinstance(row, SourceRow)]
+    assert [row.description.strip() for row in rows] == ["deep, wide", "ok"]
+
+
+def test_many_stray_quotes_each_cost_their_line() -> None:
+    body = WITH_TEXT + "".join(quoted(n, '"x, y' if n % 2 else "ok") for n in range(1, 201))
+    rows = rows_of(source(body))
+    assert [row.service_request_id for row in rows if isinstance(row, SourceRow)] == [
+        str(n) for n in range(2, 201, 2)
+    ]
+    assert len(rows) == 200
+
+
+# Dates
+
+
+def dated(*dates: str) -> Source:
+    return source(HEADER + "".join(f"{n},open,x,{date}\n" for n, date in enumerate(dates, start=1)))
+
+
+def requested(found: Source) -> list[str]:
+    return [row.requested for row in rows_of(found) if isinstance(row, SourceRow)]
+
+
+def test_one_date_shows_the_order_of_all() -> None:
+    found = dated("3/4/2026", "13/4/2026")
+    assert (requested(found), found.notes) == (["2026-04-03", "2026-04-13"], ())
+    found = dated("3/4/2026", "4/13/2026")
+    assert (requested(found), found.notes) == (["2026-03-04", "2026-04-13"], ())
+
+
+def test_where_no_date_shows_the_order_the_maps_counts_and_the_report_says_so() -> None:
+    found = dated("3/4/2026 8:00", "5/5/2026 8:00")
+    assert requested(found)[0] == "2026-03-04T08:00:00"
+    (said,) = found.notes
+    assert said.startswith("has dates such as '3/4/2026 8:00', which fit both orders; they are read with the month")
+    assert "as the column map georeport declares" in said
+
+
+def test_a_date_that_shows_the_order_is_looked_for_further_on() -> None:
+    found = dated(*["3/4/2026"] * (SAMPLE_ROWS + 5), "13/4/2026")
+    assert (requested(found)[0], found.notes) == ("2026-04-03", ())
+
+
+def test_two_orders_in_one_file_are_told() -> None:
+    found = dated("13/4/2026", "4/13/2026")
+    assert "has dates in both orders, '4/13/2026' and '13/4/2026'" in found.notes[0]
+    assert requested(found) == ["2026-13-04", "2026-04-13"], "the first is no date, and so is refused"
+
+
+def test_years_of_two_digits_are_told() -> None:
+    found = dated("9/1/26 8:00")
+    assert requested(found) == ["2026-09-01T08:00:00"]
+    assert "the year last" in found.notes[0]
+
+
+# What this server writes
+
+
+ITEM: dict[str, Any] = REQUEST | {
+    "status_notes": None,
+    "service_name": "Pothole",
+    "description": "=1+1, 'quoted'",
+    "agency_responsible": "Streets",
+    "service_notice": None,
+    "updated_datetime": "2026-04-05T14:10:00Z",
+    "expected_datetime": None,
+    "address": "-5 Mill Lane",
+    "address_id": None,
+    "zipcode": "00123",
+    "lat": 60.17,
+    "long": -0.000038,
+    "media_url": "https://a.example/1",
+    "extended_attributes": {
+        "detailed_status": "Crew assigned",
+        "outcome": None,
+        "channel": "web",
+        "closed_datetime": None,
+        "department": "STR",
+        "group": "Streets",
+        "areas": ["Old Town"],
+        "media_urls": ["https://a.example/1", "https://a.example/2"],
+        "possible_duplicate_of": None,
+    },
+}
+
+
+def written(writer: Writer) -> bytes:
+    second = ITEM | {"service_request_id": "8"}
+    return writer.begin() + writer.more([json.dumps(ITEM).encode(), json.dumps(second).encode()]) + writer.end()
+
+
+@pytest.mark.parametrize(
+    "make",
+    [lambda: CsvWriter(csv_columns(["extended_attributes"])), GeoJsonWriter, NdjsonWriter],
+    ids=["csv", "geojson", "ndjson"],
+)
+@pytest.mark.parametrize("is_compressed", [False, True])
+def test_what_this_server_writes_is_read_back(make: Callable[[], Writer], is_compressed: bool) -> None:
+    body = written(make())
+    found = source(gzip.compress(body) if is_compressed else body)
+    row, second = rows_of(found)
+    assert isinstance(row, SourceRow)
+    assert isinstance(second, SourceRow)
+    assert (row.service_request_id, second.service_request_id) == ("7", "8")
+    assert (row.status, row.detailed_status, row.service_codes) == ("open", "Crew assigned", ("x",))
+    assert (row.description, row.address, row.zipcode) == ("=1+1, 'quoted'", "-5 Mill Lane", "00123")
+    assert (row.agency, row.agency_code) == ("Streets", "STR")
+    assert (float(row.lat), float(row.long)) == (60.17, -0.000038)
+    assert row.media == ("https://a.example/1", "https://a.example/2")
+    assert found.unread >= {"extended_attributes_channel", "extended_attributes_group"}
+
+
+def test_gzip_that_breaks_off_is_read_to_its_end_and_then_told() -> None:
+    lines = "".join(f"{n},open,x,2026-04-03T14:10:00Z\n" for n in range(40_000))
+    found = source(gzip.compress((HEADER + lines).encode())[:-2_000]).found
+    assert next(found)
+    with pytest.raises(Invalid, match="is compressed by gzip and damaged, or not whole"):
+        list(found)
+
+
+def test_a_column_map_can_be_sent_to_another_process() -> None:
+    found = dated("13/4/2026")
+    sent = pickle.loads(pickle.dumps(found.column_map))
+    assert sent.rows(found.found) == rows_of(dated("13/4/2026"))
