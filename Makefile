@@ -41,7 +41,7 @@ bench: .venv/bench.stamp ## measure against other servers: ROWS=100k|1M|5M, ROUN
 	@$(BIN)/python -m tests.benchmarks $(if $(QUICK),--quick) $(if $(ROWS),--rows $(ROWS)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(AGAINST),--against '$(AGAINST)') $(ARGS)
 
 # The database is that of `make bench ROWS=20k`.
-break: .venv/bench.stamp ## measure what other clients notice while some are slow on purpose; takes less than three minutes
+break: .venv/bench.stamp ## slow clients on purpose, killed processes, a failing database: is anybody refused, any POST lost? takes five minutes
 	@$(BIN)/python -m tests.benchmarks.breaking $(ARGS)
 
 # All requirements are resolved once, and each lock file has a part of the result. So the locks agree, and .venv can

@@ -1,0 +1,319 @@
+"""The second part of `make break`: POSTs while processes are killed and the database fails.
+
+Clients send POSTs all the time, with and without `Idempotency-Key`, each with a text of its own. One fault after
+the other is caused and ended. Afterwards
+
+    each POST that was accepted is stored once
+    each POST with a key is stored once, because its client repeats the POST until it is accepted
+    every other answer was a 503 with Retry-After; a connection broke only where a process was killed
+    a POST was accepted again within `RECOVERY_S` after each fault
+
+It runs in a cluster of its own and takes about two minutes.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from http.client import HTTPConnection, HTTPException
+from threading import Event, Lock
+from urllib.parse import urlencode
+
+import psycopg2
+
+from open311.embedded import Cluster, find_binaries
+from tests.benchmarks.contestants import ROOT
+from tests.processes import children
+
+HOME = ROOT / "var" / "pg-enduring"
+DATABASE = "enduring"
+PORT = 3197
+CLIENTS = 6
+FAULT_S = 6.0
+CALM_S = 3.0
+RECOVERY_S = 20.0
+TIMEOUT_S = 30.0
+PAUSE_S = 0.05
+FAULT = "FAULT"
+SETTINGS = {
+    "OPEN311_JURISDICTIONS": "demo",
+    "OPEN311_POST_RATE": "100000000 per minute",
+    "OPEN311_STATEMENT_TIMEOUT_MS": "3000",
+    "OPEN311_LOG_LEVEL": "error",
+}
+
+
+@dataclass(slots=True)
+class Ledger:
+    """What the clients sent and were told.
+
+    accepted  texts of POSTs that got a 200
+    keyed     those of them that were sent with an Idempotency-Key
+    unknown   texts of POSTs without a key whose connection broke: nobody knows whether they are stored
+    answers   how often each status came during each fault; 0 for a broken connection
+    unclean   answers that are neither 200 nor a 503 with Retry-After
+    """
+
+    accepted: set[str] = field(default_factory=set)
+    keyed: set[str] = field(default_factory=set)
+    unknown: set[str] = field(default_factory=set)
+    answers: dict[str, Counter[int]] = field(default_factory=dict)
+    unclean: Counter[str] = field(default_factory=Counter)
+    fault: str = "none"
+    last_accepted_at: float = 0.0
+    lock: Lock = field(default_factory=Lock)
+
+    def note(self, text: str, status: int, retry_after: str | None, *, is_keyed: bool) -> None:
+        """Write an answer down."""
+        with self.lock:
+            self.answers.setdefault(self.fault, Counter())[status] += 1
+            if status == 200:
+                self.accepted.add(text)
+                self.keyed |= {text} if is_keyed else set()
+                self.last_accepted_at = time.monotonic()
+            elif status == 0 and not is_keyed:
+                self.unknown.add(text)
+            elif status not in (0, 503) or (status == 503 and not retry_after):
+                self.unclean[f"{status} during: {self.fault}"] += 1
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the faults are caused: the cluster, a superuser's connection string, the server's process."""
+
+    cluster: Cluster
+    dsn: str
+    server: int
+
+
+Fault = Callable[[Place], None]
+"""Causes a fault, and returns when it is over."""
+
+
+def kill_web_processes(place: Place) -> None:
+    """Kill every web process, twice."""
+    for _ in range(2):
+        for pid in children(place.server):
+            os.kill(pid, signal.SIGKILL)
+        time.sleep(FAULT_S / 2)
+
+
+def kill_postgres(place: Place) -> None:
+    """Kill PostgreSQL, and start it again after a while."""
+    os.kill(int((HOME / "data" / "postmaster.pid").read_text().splitlines()[0]), signal.SIGKILL)
+    time.sleep(FAULT_S / 2)
+    place.cluster.ensure_running()
+
+
+def hold_lock(place: Place) -> None:
+    """Hold a lock that every POST needs."""
+    with _session(place.dsn) as cursor:
+        cursor.execute("BEGIN; LOCK TABLE service_request IN ACCESS EXCLUSIVE MODE")
+        time.sleep(FAULT_S)
+        cursor.execute("ROLLBACK")
+
+
+def slow_down(place: Place) -> None:
+    """Let every POST take a second."""
+    with _session(place.dsn) as cursor:
+        cursor.execute(
+            "CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS"
+            " 'BEGIN PERFORM pg_sleep(1); RETURN NEW; END';"
+            "CREATE TRIGGER dawdle BEFORE INSERT ON service_request FOR EACH ROW EXECUTE FUNCTION dawdle()"
+        )
+        time.sleep(FAULT_S)
+        cursor.execute("DROP FUNCTION dawdle() CASCADE")
+
+
+def forbid_writes(place: Place) -> None:
+    """Make the database read-only for new sessions, and end all sessions."""
+    with _session(place.dsn) as cursor:
+        cursor.execute(f"ALTER DATABASE {DATABASE} SET default_transaction_read_only = on")
+        _end_sessions(cursor)
+        time.sleep(FAULT_S)
+        cursor.execute(f"ALTER DATABASE {DATABASE} RESET default_transaction_read_only")
+
+
+def take_connections(place: Place) -> None:
+    """End all sessions, and allow no new ones."""
+    with _session(place.dsn) as cursor:
+        cursor.execute(f"ALTER DATABASE {DATABASE} CONNECTION LIMIT 0")
+        _end_sessions(cursor)
+        time.sleep(FAULT_S)
+        cursor.execute(f"ALTER DATABASE {DATABASE} CONNECTION LIMIT -1")
+
+
+FAULTS: Mapping[str, Fault] = {
+    "web processes are killed": kill_web_processes,
+    "PostgreSQL is killed": kill_postgres,
+    "a lock is held": hold_lock,
+    "the database is slow": slow_down,
+    "the database is read-only": forbid_writes,
+    "no connection is free": take_connections,
+}
+BREAKING = {"web processes are killed"}
+"""Faults during which connections of clients may break."""
+
+
+def run() -> list[str]:
+    """Cause all faults. Returns the lines of a page; a line that begins with `FAULT` says what went wrong."""
+    with Cluster(HOME, bin_dir=find_binaries()) as cluster, ExitStack() as stack:
+        cluster.drop_database(DATABASE)
+        cluster.create_database(DATABASE)
+        environment = os.environ | SETTINGS | {"DATABASE_URL": cluster.url(DATABASE)}
+        _open311(environment, "db", "migrate")
+        key = _open311(environment, "keys", "add", "--label", "enduring").strip().splitlines()[-1]
+        dsn = cluster.dsn(DATABASE).replace("user=open311", "user=postgres")
+        place = Place(cluster, dsn, stack.enter_context(_served(environment)))
+        ledger = Ledger()
+        late = _endure(place, key, ledger)
+        return list(_page(ledger, late, _stored(place.dsn)))
+
+
+def _endure(place: Place, key: str, ledger: Ledger) -> list[str]:
+    """Send POSTs while the faults come and go. Returns the faults after which no POST was accepted soon."""
+    late, is_over = [], Event()
+    with ThreadPoolExecutor(CLIENTS) as pool:
+        clients = [pool.submit(_send_until, is_over, number, key, ledger) for number in range(CLIENTS)]
+        try:
+            for name, cause in FAULTS.items():
+                ledger.fault = name
+                cause(place)
+                if not _recovers(ledger):
+                    late.append(name)
+                ledger.fault = "none"
+                time.sleep(CALM_S)
+        finally:
+            is_over.set()
+        for client in clients:
+            client.result()
+    return late
+
+
+def _recovers(ledger: Ledger) -> bool:
+    over_at = time.monotonic()
+    while time.monotonic() < over_at + RECOVERY_S:
+        if ledger.last_accepted_at > over_at:
+            return True
+        time.sleep(PAUSE_S)
+    return False
+
+
+def _send_until(is_over: Event, client: int, key: str, ledger: Ledger) -> None:
+    """Send one POST after the other. A POST with a key is sent until it is accepted."""
+    number = 0
+    while not is_over.is_set():
+        number += 1
+        text, is_keyed = f"client {client}, number {number}", number % 2 == 0
+        while True:
+            status, retry_after = _post(text, key, is_keyed=is_keyed)
+            ledger.note(text, status, retry_after, is_keyed=is_keyed)
+            if status != 200:
+                time.sleep(PAUSE_S)
+            if status == 200 or not is_keyed:
+                break
+
+
+def _post(text: str, key: str, *, is_keyed: bool) -> tuple[int, str | None]:
+    """Send a POST on a new connection. Returns the status, 0 for a broken connection, and Retry-After."""
+    form = {"service_code": "potholes", "lat": "60.1718", "long": "24.9414", "description": text}
+    headers = {"Content-Type": "application/x-www-form-urlencoded", "X-Api-Key": key}
+    headers |= {"Idempotency-Key": text.replace(" ", "-")} if is_keyed else {}
+    connection = HTTPConnection("127.0.0.1", PORT, timeout=TIMEOUT_S)
+    try:
+        connection.request("POST", "/open311/v2/requests.json", urlencode(form), headers)
+        answer = connection.getresponse()
+        answer.read()
+        return answer.status, answer.headers["Retry-After"]
+    except (OSError, HTTPException):
+        return 0, None
+    finally:
+        connection.close()
+
+
+def _page(ledger: Ledger, late: list[str], stored: Counter[str]) -> Iterator[str]:
+    yield ""
+    yield "| Fault | accepted | 503 | broken connections |"
+    yield "|---|---|---|---|"
+    for name, answers in ledger.answers.items():
+        yield f"| {name} | {answers[200]} | {answers[503]} | {answers[0]} |"
+    yield ""
+    lost = ledger.accepted - stored.keys()
+    doubled = [text for text, times in stored.items() if times > 1]
+    yield f"{len(ledger.accepted)} POSTs were accepted: {len(lost)} lost, {len(doubled)} stored twice."
+    if lost or doubled:
+        yield f"{FAULT}: {sorted(lost)[:5]} {doubled[:5]}"
+    if strange := stored.keys() - ledger.accepted - ledger.unknown:
+        yield f"{FAULT}: stored although refused: {sorted(strange)[:5]}"
+    for answer, times in ledger.unclean.items():
+        yield f"{FAULT}: {times} answers {answer}"
+    for name, answers in ledger.answers.items():
+        if answers[0] and name not in BREAKING:
+            yield f"{FAULT}: {answers[0]} connections broke while: {name}"
+    for name in late:
+        yield f"{FAULT}: no POST was accepted within {RECOVERY_S:.0f} s after: {name}"
+
+
+def _stored(dsn: str) -> Counter[str]:
+    with _session(dsn) as cursor:
+        cursor.execute("SELECT description, count(*) FROM service_request GROUP BY 1")
+        return Counter(dict(cursor.fetchall()))
+
+
+def _end_sessions(cursor: psycopg2.extensions.cursor) -> None:
+    cursor.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+
+
+@contextmanager
+def _session(dsn: str) -> Iterator[psycopg2.extensions.cursor]:
+    connection = psycopg2.connect(dsn)
+    connection.autocommit = True
+    try:
+        yield connection.cursor()
+    finally:
+        connection.close()
+
+
+def _open311(environment: Mapping[str, str], *words: str) -> str:
+    command = [sys.executable, "-m", "open311", *words]
+    done = subprocess.run(command, env=environment, cwd=ROOT, text=True, capture_output=True, check=True)
+    return done.stdout
+
+
+@contextmanager
+def _served(environment: Mapping[str, str]) -> Iterator[int]:
+    """The process of `open311 serve`, once it answers."""
+    command = [sys.executable, "-m", "open311", "serve", "--port", str(PORT)]
+    with subprocess.Popen(command, env=environment, cwd=ROOT, stderr=subprocess.DEVNULL) as server:
+        try:
+            begun_at = time.monotonic()
+            while not _answers():
+                if server.poll() is not None or time.monotonic() > begun_at + RECOVERY_S:
+                    raise RuntimeError("the server does not start")
+                time.sleep(PAUSE_S)
+            yield server.pid
+        finally:
+            server.terminate()
+            server.wait(RECOVERY_S)
+
+
+def _answers() -> bool:
+    connection = HTTPConnection("127.0.0.1", PORT, timeout=1)
+    try:
+        connection.request("GET", "/healthz")
+        return connection.getresponse().status == 200
+    except OSError:
+        return False
+    finally:
+        connection.close()
