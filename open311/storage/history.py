@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import ARRAY, BigInteger, Connection, any_, bindparam, select, update
 
-from open311.domain.events import Event, NoteAdded, read_event
+from open311.domain.events import Event, kinds, read_event
 from open311.domain.requests import Note, RequestRecord
 from open311.storage.copying import insert_rows
 from open311.storage.tables import outbox, request_event
@@ -80,21 +80,21 @@ def load_histories(
 
 def event_of(row: Any) -> Event:
     """The event in a row that has at least the columns that `load_events` selects."""
-    note = row.description if row.kind == NoteAdded.kind else ""
+    note = row.description if kinds()[row.kind].has_text else ""
     return read_event(
         row.kind, row.data, at=row.at, actor=row.actor, cause=row.cause, version=row.version, note=note
     )
 
 
 def blank_notes(connection: Connection, jurisdiction_id: str, number: int) -> None:
-    """Erase the texts of a request's notes. The events stay."""
+    """Erase the texts of a request's events. The events stay."""
     columns = request_event.c
     connection.execute(
         update(request_event)
         .where(
             columns.jurisdiction_id == jurisdiction_id,
             columns.request_id == number,
-            columns.kind == NoteAdded.kind,
+            columns.kind.in_([name for name, kind in kinds().items() if kind.has_text]),
         )
         .values(description="")
     )

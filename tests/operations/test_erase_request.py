@@ -6,10 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from open311.domain.events import Erasable, Erased, replay
+from open311.domain.events import Erasable, Erased, Event, kinds, replay
 from open311.domain.requests import Reporter, RequestRecord, Status
 from open311.errors import NotFound
 from open311.operations.platform import Platform
+from open311.operations.publishing import names_for
+from open311.operations.workflow.apply import change_requests, load_request
 from open311.operations.workflow.erase_request import erase_from_request
 from open311.operations.workflow.update_request import RequestUpdate, update_request
 from open311.storage.history import load_events, load_notes
@@ -53,6 +55,21 @@ def test_an_erased_part_is_in_no_table(platform: Platform, sent: str) -> None:
     erase(platform, sent, *Erasable)
     after = dump(platform)
     assert [secret for secret in SECRETS if secret in after] == []
+
+
+@pytest.mark.parametrize("kind", [kind for kind in kinds().values() if kind.has_text], ids=lambda kind: kind.kind)
+def test_every_kind_with_a_text_keeps_it_until_it_is_erased(
+    platform: Platform, sent: str, kind: type[Event]
+) -> None:
+    (city,) = platform.registry
+    told = kind(at=build.NOON, note="Jane-in-text-of-event")
+    with platform.database.transaction() as connection:
+        before = load_request(connection, city, sent)
+        change_requests(connection, [(before, [told])], names_for(connection, city))
+        *_, stored = load_events(connection, city.id, before.number)
+        assert stored.note == told.note
+    erase(platform, sent, Erasable.NOTES)
+    assert "Jane-in-text-of-event" not in dump(platform)
 
 
 def test_each_part_can_be_erased_separately(platform: Platform, sent: str) -> None:
