@@ -79,7 +79,10 @@ def test_an_invalid_answer_is_reported_in_a_sentence_with_its_code_first(
 
 def test_each_unknown_key_of_a_list_is_a_separate_problem() -> None:
     _, problems = check(TAGS=["a", "nope", "never"])
-    assert [problem.partition(" is ")[0] for problem in problems] == ["TAGS 'nope'", "TAGS 'never'"]
+    assert [problem.partition(";")[0] for problem in problems] == [
+        "TAGS has no key 'nope'",
+        "TAGS has no key 'never'",
+    ]
 
 
 def test_the_error_for_a_bad_datetime_shows_the_right_form() -> None:

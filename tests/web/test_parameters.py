@@ -95,7 +95,7 @@ def test_a_cursor_with_another_date_is_refused(client: FlaskClient, crowd: None,
 def test_long_queries_are_not_cached(app: Flask, platform: Platform) -> None:
     client = FlaskClient(app)
     calls = [f"{BASE}/requests.json?service_code={n}{'x' * MOST_REMEMBERED_BYTES}" for n in range(5)]
-    kept = cast("Any", platform.process.remembered(read_search)).cache_info
+    kept = cast("Any", platform.process.cached(read_search)).cache_info
     before = kept().currsize
     assert [client.get(call).status_code for call in calls] == [200] * 5
     assert kept().currsize == before

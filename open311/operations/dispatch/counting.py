@@ -31,6 +31,6 @@ def recount(platform: Platform) -> int:
     with platform.database.transaction() as guard:
         outbox.lock(guard)
         with platform.database.snapshot() as connection:
-            wrong = counts.faults(connection)
+            wrong = counts.corrections(connection)
             counts.add(connection, wrong)
     return len(wrong)

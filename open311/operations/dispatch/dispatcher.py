@@ -71,7 +71,7 @@ def _hand_over(
 def _retry(platform: Platform, connection: Connection, now: datetime, rows: int) -> int:
     """Hand over again the held changes whose wait is over. Returns how many."""
     known = {consumer.name: consumer for consumer in consumers.CONSUMERS}
-    due = outbox.due(connection, list(known), now, rows)
+    due = outbox.due_changes(connection, list(known), now, rows)
     for held in due:
         if _succeeds(platform, connection, known[held.consumer], [held.change]):
             outbox.release(connection, held)

@@ -70,7 +70,7 @@ def find_validator(platform: Platform, search: RequestSearch, now: datetime) -> 
     if state is None:
         return _digest(platform, search)
 
-    return platform.process.remembered(_digest_at)(platform, search, now, state)
+    return platform.process.cached(_digest_at)(platform, search, now, state)
 
 
 def find_request(

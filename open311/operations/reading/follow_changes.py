@@ -140,7 +140,7 @@ def read_position(text: str, jurisdiction_id: str) -> Position:
 def mark_changes(platform: Platform, now: datetime) -> int:
     """Record the current end of each feed, for `position_at`. Returns how many feeds have new changes."""
     with platform.database.transaction() as connection:
-        changes.forget_marks(connection, now - MARKS_LAST)
+        changes.delete_old_marks(connection, now - MARKS_LAST)
         return sum(
             changes.write_mark(connection, jurisdiction.id, now + MARKS_SETTLE)
             for jurisdiction in platform.registry

@@ -37,7 +37,7 @@ def begin_edition(platform: Platform, connection: Connection, jurisdiction: Juri
     has_begun = editions.begin_edition(
         connection, jurisdiction.id, _edition_of(jurisdiction), now, is_finished=not has_requests
     )
-    if not has_begun and changes.has_strangers(connection, jurisdiction.id):
+    if not has_begun and changes.has_future_transactions(connection, jurisdiction.id):
         # The data come from another server's backup. The change feed would wait for that server's transaction ids.
         editions.restart_edition(connection, jurisdiction.id, now)
         has_begun = True

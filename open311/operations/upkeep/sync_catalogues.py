@@ -32,7 +32,7 @@ def sync_catalogues(platform: Platform, now: datetime) -> list[str]:
             )
             if written:
                 changed.append(jurisdiction.id)
-            changes.forget_strange_marks(connection, jurisdiction.id)
+            changes.delete_future_marks(connection, jurisdiction.id)
             begin_edition(platform, connection, jurisdiction, now)
     return changed
 

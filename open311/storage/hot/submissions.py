@@ -1,4 +1,4 @@
-"""Storing a new request in one statement: record, reporter, history, outbox, publication and token.
+"""The statement that stores a new request: its record, reporter, history, outbox row, publication and token.
 
 One statement is one round trip and one transaction, so a POST waits for the disk only once. That wait is most of
 the time of a POST.
@@ -67,9 +67,9 @@ class NewRequest:
 
 
 def insert_request(run: Run, new: NewRequest) -> bool:
-    """Store a new request; False, without storing anything, if its service_request_id is taken.
+    """Store a new request. Stores nothing and returns False if its service_request_id is taken.
 
-    run  `HotConnections.write` for a transaction of its own, or what `HotConnections.transaction` gives
+    run  `HotConnections.write` for a separate transaction, or the function that `HotConnections.transaction` yields
     """
     return bool(run(_statement(), _values(new)))
 
