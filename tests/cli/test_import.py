@@ -101,8 +101,8 @@ def test_refused_rows_are_shown_with_their_reason_and_mended_ones_counted(run: R
     said = result.output.splitlines()
     assert said[:4] == [
         "newyork.csv, row 10, line 11: 90000010: requested_datetime: is missing.",
-        "newyork.csv, row 11, line 12: 90000011: requested_datetime: '1900-01-01T00:00:00' cannot be when it was"
-        " opened.",
+        "newyork.csv, row 11, line 12: 90000011: requested_datetime: '1900-01-01T00:00:00' is impossible: the"
+        " opening must not be before 1980 or in the future.",
         "newyork.csv, row 12, line 13: service_request_id: is missing.",
         "newyork.csv (newyork-csv): 12 read, 9 new, 0 changed, 0 unchanged, 0 conflicting, 3 refused",
     ]
