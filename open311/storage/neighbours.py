@@ -53,7 +53,7 @@ class Neighbour(NamedTuple):
 def find_earliest(
     connection: Connection, jurisdiction_id: str, wanted: Mapping[str, Vantage]
 ) -> dict[str, Neighbour]:
-    """The earliest listed open request seen from each vantage, under the same key; none where there is none."""
+    """The earliest listed open request for each search, by the search's key. Searches without result are absent."""
     rows = list(zip(*_rows(wanted), strict=True))
     values = {name: list(column) for name, column in zip(_TYPES, rows, strict=True)}
     found: dict[str, Neighbour] = {}
@@ -75,7 +75,7 @@ _TYPES: dict[str, Any] = {
 
 
 def _rows(wanted: Mapping[str, Vantage]) -> Iterable[tuple[Any, ...]]:
-    """Values in the order of `_TYPES`: one row for each vantage, two for one across the antimeridian."""
+    """Rows of values in the order of `_TYPES`: one for each search, but two if it crosses the antimeridian."""
     for key, vantage in wanted.items():
         circle = vantage.circle
         for box in halves(box_around(circle)):
