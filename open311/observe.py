@@ -18,7 +18,7 @@ LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNI
 
 
 class _StandardError:
-    """A stream that looks up `sys.stderr` at each write, because tests replace it while loggers live on."""
+    """A stream that looks up `sys.stderr` at each write, because tests replace `sys.stderr` during a run."""
 
     def write(self, text: str) -> int:
         return sys.stderr.write(text)
@@ -39,7 +39,7 @@ class _Output:
 
 
 def logger(name: str) -> FilteringBoundLogger:
-    """A logger. Each of its lines has the request id of the current call."""
+    """Make a logger. Each line that it writes has the request id of the current call."""
     return cast("FilteringBoundLogger", structlog.get_logger(source=name))
 
 
@@ -53,7 +53,7 @@ def configure_logs(level: str) -> None:
         structlog.processors.StackInfoRenderer(),
     ]
     if _Output.is_json:
-        # Without local variables, because they may hold personal data.
+        # An exception is logged without local variables, because they may hold personal data.
         frames = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
         ending: list[Processor] = [structlog.processors.ExceptionRenderer(frames)]
         ending += [structlog.processors.JSONRenderer(serializer=_json)]
@@ -73,12 +73,12 @@ def begin_call(request_id: str) -> None:
 
 
 def end_call(method: str, path: str, status: int, seconds: float, *, is_quiet: bool) -> None:
-    """Log a call. `is_quiet`: at level debug, for health checks."""
+    """Log a call at level info, or at level debug if `is_quiet`, as for health checks."""
     level = "debug" if is_quiet else "info"
     if LEVELS[level] < _Output.level:
         return
     line = {"event": "call", "method": method, "path": path, "status": status, "ms": round(seconds * 1000, 1)}
-    if _Output.is_json:  # not through structlog, whose processors take longer than some calls
+    if _Output.is_json:  # does not use structlog, whose processors take longer than some calls
         line |= {"source": "open311.access", "request_id": _request_id.get(), "level": level}
         _STANDARD_ERROR.write(_json(line | {"timestamp": exact_now().isoformat()}) + "\n")
     else:

@@ -16,8 +16,8 @@ from marshmallow import Schema, fields
 class Body(Schema):
     """A body, or an item of a body.
 
-    xml_root  the element around the whole document; of a list, around all its items
-    xml_item  the element around one item of a list; "" for a body that is one object
+    xml_root  the root element of the document; for a list, it contains all items
+    xml_item  the element of one item of a list; "" for a body that is one object
     """
 
     xml_root: ClassVar[str] = ""
@@ -25,11 +25,11 @@ class Body(Schema):
 
 
 class Text(fields.String):
-    """Text that is "" and never null if it is empty; for service lists and definitions (A39)."""
+    """Text for service lists and definitions. If it is empty, it is "" and never null (A39)."""
 
 
 class OptionalText(fields.String):
-    """Text that is null in JSON and an empty element in XML if it is empty; for requests (A39)."""
+    """Text for requests. If it is empty, it is null in JSON and an empty element in XML (A39)."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(allow_none=True, **kwargs)
@@ -39,11 +39,11 @@ class OptionalText(fields.String):
 
 
 class TextIfAny(fields.String):
-    """Text that is left out if it is empty; for a receipt's id and token, which exclude each other (A02, A12)."""
+    """Text that is left out if it is empty. A receipt has either an id or a token as such a text (A02, A12)."""
 
 
 class Degrees(fields.Float):
-    """Decimal degrees, at most 9 decimals, or null (A38)."""
+    """Decimal degrees with at most 9 decimal places, or null (A38)."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(allow_none=True, **kwargs)

@@ -177,7 +177,7 @@ def clean(sweeper: Database, request: pytest.FixtureRequest) -> Iterator[None]:
     """Empty the shared database, and check that the stored counts match its requests."""
     yield
     with sweeper.snapshot() as connection:
-        faults = counts.faults(connection)
+        faults = counts.corrections(connection)
     # Ten times faster than TRUNCATE if there are few rows.
     names = [*(table.name for table in reversed(metadata.sorted_tables)), "procrastinate_jobs"]
     with sweeper.transaction() as connection:

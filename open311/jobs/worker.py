@@ -33,7 +33,7 @@ KEEP_DONE_JOBS = timedelta(days=7)
 
 
 class RetryForever(BaseRetryStrategy):
-    """Run a failed job again until it succeeds, so that nothing that was accepted is lost.
+    """Run a failed job again until it succeeds, so that no accepted request is lost.
 
     Each wait is twice as long as the one before, up to `LONGEST_WAIT_S`.
     """
@@ -41,7 +41,7 @@ class RetryForever(BaseRetryStrategy):
     def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision:
         """When to run the job again.
 
-        If the database is gone, the worker cannot record the failure, and the job would keep the status "doing"
+        If the database is down, the worker cannot record the failure, and the job would keep the status "doing"
         until this worker ends. Therefore the worker ends now. Its supervisor starts a new worker, which retries the
         job as a stalled one.
         """
@@ -54,7 +54,7 @@ class RetryForever(BaseRetryStrategy):
 
 
 def make_worker(platform: Platform, conninfo: str) -> procrastinate.App:
-    """Procrastinate's app with the code of every `Task`. Each task calls one operation.
+    """Make procrastinate's app, with the code of every `Task`. Each task calls one operation.
 
     conninfo  a libpq connection string or URL; procrastinate's worker connects with psycopg 3
     """

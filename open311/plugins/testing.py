@@ -1,4 +1,4 @@
-"""Checks of a jurisdiction. A plugin's own tests call `check_jurisdiction(jurisdiction)`."""
+"""Checks of a jurisdiction. The tests of a plugin call `check_jurisdiction(jurisdiction)`."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def example_answer(attribute: Attribute) -> str:
 
 def _identity(jurisdiction: Jurisdiction) -> Iterator[str]:
     if jurisdiction.api_version != API_VERSION:
-        yield f"api_version is {jurisdiction.api_version}; this server speaks {API_VERSION}"
+        yield f"api_version is {jurisdiction.api_version}; this server supports {API_VERSION}"
     if jurisdiction.id != jurisdiction.id.strip().lower() or not jurisdiction.id:
         yield f"id {jurisdiction.id!r} must be lower case without blanks around it"
     if jurisdiction.id.startswith("www."):
@@ -81,7 +81,7 @@ def _identity(jurisdiction: Jurisdiction) -> Iterator[str]:
     try:
         ZoneInfo(jurisdiction.time_zone)
     except (ZoneInfoNotFoundError, ValueError):
-        yield f"time_zone {jurisdiction.time_zone!r} is no IANA zone"
+        yield f"time_zone {jurisdiction.time_zone!r} is not the name of an IANA zone"
     pattern_fault = check_pattern(jurisdiction.id_pattern)
     if pattern_fault:
         yield f"id_pattern {jurisdiction.id_pattern!r} {pattern_fault}"
@@ -124,9 +124,9 @@ def _attribute(where: str, attribute: Attribute) -> Iterator[str]:
     if "[" in attribute.code or "]" in attribute.code:
         yield f"{where}: brackets in a code cannot be sent as attribute[CODE]"
     if attribute.datatype.is_list and not attribute.values:
-        yield f"{where}: a list without values"
+        yield f"{where}: a list must have values"
     if not attribute.datatype.is_list and attribute.values:
-        yield f"{where}: values belong to the two list datatypes only"
+        yield f"{where}: only the two list datatypes can have values"
     yield from _repeated(f"{where}: value", (value.key for value in attribute.values))
     for value in attribute.values:
         yield from _unfit_text(f"{where}: value key", value.key)
@@ -151,7 +151,7 @@ def _aliases(jurisdiction: Jurisdiction) -> Iterator[str]:
         if retired in codes:
             yield f"alias {retired!r} is also the code of a service"
         if code not in codes:
-            yield f"alias {retired!r} leads to {code!r}, which is no service"
+            yield f"alias {retired!r} leads to {code!r}, which is not a service"
 
 
 def _routing(jurisdiction: Jurisdiction) -> Iterator[str]:
@@ -179,24 +179,24 @@ def _rule_answers(service: str, codes: dict[str, Service], code: str, values: tu
         return
     attribute = next((item for item in codes[service].attributes if item.code == code), None)
     if attribute is None:
-        yield f"a route of service {service!r} asks for attribute {code!r}, which it lacks"
+        yield f"a route of service {service!r} asks for attribute {code!r}, which the service does not have"
     elif attribute.datatype.is_list:
         missing = set(values) - {value.key for value in attribute.values}
         if missing:
-            yield f"a route of service {service!r} asks for {code} = {sorted(missing)[0]!r}, which is no key"
+            yield f"a route of service {service!r} asks for {code} = {sorted(missing)[0]!r}, which is not a key"
 
 
 def _translations(jurisdiction: Jurisdiction) -> Iterator[str]:
     codes = {service.code: service for service in jurisdiction.services}
     for language, translation in jurisdiction.translations.items():
         if language not in jurisdiction.languages:
-            yield f"languages/{language}.toml is there, but languages does not list {language}"
+            yield f"languages/{language}.toml exists, but the key languages does not contain {language}"
         for group in set(translation.groups) - {service.group for service in jurisdiction.services}:
             yield f"languages/{language}.toml translates group {group!r}, which no service has"
         for code, texts in translation.services.items():
             where = f"languages/{language}.toml translates {code!r}"
             if code not in codes:
-                yield f"{where}, which is no service"
+                yield f"{where}, which is not a service"
                 continue
             yield from _translated_attributes(where, codes[code], texts)
 
@@ -205,10 +205,10 @@ def _translated_attributes(where: str, service: Service, texts: ServiceTranslati
     known = {attribute.code: attribute for attribute in service.attributes}
     for code, attribute_texts in texts.attributes.items():
         if code not in known:
-            yield f"{where}: {code!r}, which is no attribute"
+            yield f"{where}: {code!r}, which is not an attribute"
             continue
         for key in set(attribute_texts.values) - {value.key for value in known[code].values}:
-            yield f"{where}: {code}: {key!r}, which is no key"
+            yield f"{where}: {code}: {key!r}, which is not a key"
 
 
 def _repeated(what: str, codes: Iterable[str]) -> Iterator[str]:

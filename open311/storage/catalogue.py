@@ -1,4 +1,4 @@
-"""The cities' catalogues in the database: names for joins, retired services, and the changeset for discovery."""
+"""The cities' catalogues in the database. They hold names, retired services, and the changeset for discovery."""
 
 from __future__ import annotations
 
@@ -23,7 +23,9 @@ _LOCK = 3_110_002
 
 def catalogue_digest(parts: Any) -> str:
     """A digest of `parts`. If it changes, the changeset changes too."""
-    options = orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_DATACLASS  # orjson would leave their fields unsorted
+    options = (
+        orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_DATACLASS
+    )  # orjson itself would not sort a dataclass's fields
     return hashlib.sha256(orjson.dumps(parts, option=options, default=_fields)).hexdigest()
 
 
@@ -42,7 +44,7 @@ def write_catalogue(
     services: Iterable[Service],
     now: datetime,
 ) -> bool:
-    """Store a jurisdiction's catalogue; False if the same catalogue is stored already.
+    """Store a jurisdiction's catalogue. Returns False if the same catalogue is stored already.
 
     A service that the catalogue no longer has is kept as retired, because requests refer to it (A69). Each change
     raises the changeset, even two changes within a second.
@@ -84,7 +86,7 @@ def write_catalogue(
 
 
 def read_changesets(hot: HotConnections) -> Mapping[str, datetime]:
-    """When each jurisdiction's catalogue last changed."""
+    """The time of each catalogue's last change, by jurisdiction id."""
     return dict(hot.rows(_changesets(), {}))
 
 

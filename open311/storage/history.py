@@ -1,4 +1,4 @@
-"""The histories of requests: their events, and a row in the outbox for each change. Not for public routes."""
+"""The histories of requests: their events, and a row in the outbox for each change. Public routes do not use it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from open311.storage.tables import outbox, request_event
 def insert_histories(connection: Connection, histories: Iterable[tuple[RequestRecord, Sequence[Event]]]) -> None:
     """Append events to the histories of many requests, and a row to the outbox for each change.
 
-    The events of a pair are one change, which made the record's current version.
+    The events of one pair belong to one change, which made the record's current version.
     """
     changes = [(record, events) for record, events in histories if events]
     rows = [event_values(record, event) for record, events in changes for event in events]

@@ -41,23 +41,24 @@ _STAGE = stage_of(service_request, Column("point", Text))
 
 
 class NumberSource:
-    """Numbers for new requests. They are fetched in blocks, so that most POSTs need no query for a number.
+    """A source of numbers for new requests. Numbers are fetched in blocks, so that most POSTs need no query.
 
-    Thread-safe, and no two processes get the same number. Unused numbers of a block are lost when the process ends.
+    It is thread-safe, and no two processes get the same number. The unused numbers of a block are lost when the
+    process ends.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._left: Iterator[int] = iter(())
+        self._unused: Iterator[int] = iter(())
 
     def next(self, hot: HotConnections) -> int:
         """A number that no other request has."""
         with self._lock:
-            number = next(self._left, None)
+            number = next(self._unused, None)
             if number is None:
                 first = hot.rows(_next_block(), {})[0][0]
-                self._left = iter(range(first, first + (request_number.increment or 1)))
-                number = next(self._left)
+                self._unused = iter(range(first, first + (request_number.increment or 1)))
+                number = next(self._unused)
             return number
 
     def many(self, hot: HotConnections, count: int) -> list[int]:
@@ -81,7 +82,7 @@ def _next_block() -> Statement:
 
 
 def insert_records(connection: Connection, records: Sequence[RequestRecord]) -> None:
-    """Store many new records in few statements. Records whose service_request_id is taken are left out."""
+    """Store many new records in few statements. A record whose service_request_id is taken is left out."""
     add_records(connection, records)
 
 
@@ -109,7 +110,7 @@ def _unless_taken(statement: Insert) -> Insert:
 
 
 def _stored(connection: Connection, records: Sequence[RequestRecord]) -> set[int]:
-    """The numbers of those of the records that are stored."""
+    """The numbers of the records that are stored."""
     found = connection.execute(
         select(service_request.c.id).where(
             service_request.c.jurisdiction_id == records[0].jurisdiction_id,
@@ -165,7 +166,7 @@ def load_records(connection: Connection, jurisdiction_id: str, ids: Sequence[str
 
 
 def load_batch(connection: Connection, jurisdiction_id: str, *, after: int, rows: int) -> list[RequestRecord]:
-    """The next records with numbers above `after`, in order and locked. For a loop over all records."""
+    """The next records with numbers above `after`, in order and locked. Used in a loop over all records."""
     found = connection.execute(
         _select()
         .where(service_request.c.jurisdiction_id == jurisdiction_id, service_request.c.id > after)
@@ -187,7 +188,7 @@ def count_records(connection: Connection, jurisdiction_id: str) -> int:
 
 
 def delete_reporter(connection: Connection, jurisdiction_id: str, number: int) -> None:
-    """Forget who sent a request."""
+    """Delete the personal data of the person who sent a request."""
     connection.execute(
         delete(reporter).where(reporter.c.jurisdiction_id == jurisdiction_id, reporter.c.request_id == number)
     )

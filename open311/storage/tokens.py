@@ -1,4 +1,4 @@
-"""Tokens of batch requests. A client gets a token at once and exchanges it for an id later (A12, A13)."""
+"""Tokens of batch requests. A client gets a token immediately and exchanges it for an id later (A12, A13)."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def token_of(connection: Connection, jurisdiction_id: str, number: int) -> str:
 def settle_token(
     connection: Connection, jurisdiction_id: str, number: int, *, service_request_id: str = "", failure: str = ""
 ) -> None:
-    """Store the result of a token: the request's id, or why there will be none."""
+    """Store the result of a token: the request's id, or the reason why the request gets no id."""
     connection.execute(
         update(request_token)
         .where(request_token.c.jurisdiction_id == jurisdiction_id, request_token.c.request_id == number)

@@ -178,8 +178,8 @@ def _faults(platform: Platform, folder: Path) -> Iterator[str]:
     if wrong:
         yield f"{len(wrong)} requests were handed over otherwise than they changed: {sorted(wrong)[:5]}"
     with platform.database.snapshot() as connection:
-        if counts.faults(connection) or counts.kept(connection) != counts.counted(connection):
-            yield f"counts are wrong: {counts.faults(connection)}"
+        if counts.corrections(connection) or counts.stored_counts(connection) != counts.true_counts(connection):
+            yield f"counts are wrong: {counts.corrections(connection)}"
         jobs = connection.exec_driver_sql(
             "SELECT count(*), count(DISTINCT args->>'token'), (SELECT count(*) FROM request_event"
             f" WHERE kind = '{Received.kind}' AND (data->>'needs_id')::boolean)"

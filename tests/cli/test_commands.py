@@ -240,7 +240,10 @@ def test_a_valid_folder_passes_the_check(bare_run: Run, tmp_path: Path) -> None:
             SOUND.replace('triage = "desk"', 'triage = "nobody"'),
             "triage names department 'nobody', which is not declared",
         ),
-        (SOUND.replace("Europe/Helsinki", "Europe/Nowhere"), "time_zone 'Europe/Nowhere' is no IANA zone"),
+        (
+            SOUND.replace("Europe/Helsinki", "Europe/Nowhere"),
+            "time_zone 'Europe/Nowhere' is not the name of an IANA zone",
+        ),
         (SOUND.replace("time_zone", "timezone"), "time_zone is missing"),
         (SOUND.replace("time_zone", "timezone"), "unknown key 'timezone'; did you mean time_zone?"),
         (SOUND + "[[services]\n", "is not TOML"),

@@ -59,15 +59,15 @@ def test_valid_answers_are_stored(code: str, sent: list[str], stored: tuple[str,
     ("code", "sent", "sentence"),
     [
         ("SURFACE", [""], "SURFACE required; answer it as attribute[SURFACE]."),
-        ("SURFACE", ["wood"], "SURFACE 'wood' is not one of its keys; send brick, metal."),
-        ("SURFACE", ["Brick"], "SURFACE 'Brick' is not one of its keys; send brick, metal."),
-        ("SURFACE", ["brick", "metal"], "SURFACE takes one value; 2 came."),
-        ("TAGS", ["a,b"], "TAGS 'a,b' is not one of its keys; send a, b, x,y."),
+        ("SURFACE", ["wood"], "SURFACE has no key 'wood'; send one of: brick, metal."),
+        ("SURFACE", ["Brick"], "SURFACE has no key 'Brick'; send one of: brick, metal."),
+        ("SURFACE", ["brick", "metal"], "SURFACE takes one value, but 2 were sent."),
+        ("TAGS", ["a,b"], "TAGS has no key 'a,b'; send one of: a, b, x,y."),
         ("HEIGHT", ["1,5"], "HEIGHT '1,5' is not a number; send digits with a decimal point, such as 1.5."),
         ("HEIGHT", ["NaN"], "HEIGHT 'NaN' is not a number; send digits with a decimal point, such as 1.5."),
-        ("HEIGHT", ["1", "2"], "HEIGHT takes one value; 2 came."),
-        ("PLATE", ["a\nb"], "PLATE takes one line; send it without line breaks."),
-        ("PLATE", ["a\rb"], "PLATE takes one line; send it without line breaks."),
+        ("HEIGHT", ["1", "2"], "HEIGHT takes one value, but 2 were sent."),
+        ("PLATE", ["a\nb"], "PLATE must be a single line; send the text without line breaks."),
+        ("PLATE", ["a\rb"], "PLATE must be a single line; send the text without line breaks."),
         ("NOTE", ["x" * 4001], "NOTE is longer than 4000 characters; shorten it."),
     ],
 )
@@ -79,7 +79,10 @@ def test_an_invalid_answer_is_reported_in_a_sentence_with_its_code_first(
 
 def test_each_unknown_key_of_a_list_is_a_separate_problem() -> None:
     _, problems = check(TAGS=["a", "nope", "never"])
-    assert [problem.partition(" is ")[0] for problem in problems] == ["TAGS 'nope'", "TAGS 'never'"]
+    assert [problem.partition(";")[0] for problem in problems] == [
+        "TAGS has no key 'nope'",
+        "TAGS has no key 'never'",
+    ]
 
 
 def test_the_error_for_a_bad_datetime_shows_the_right_form() -> None:

@@ -71,8 +71,14 @@ def test_a_time_without_zone_is_in_the_citys_zone_and_a_zone_is_kept() -> None:
         ({"service_codes": ("x" * 301,)}, "service_code: has 301 characters; 300 are allowed."),
         ({"requested": ""}, "requested_datetime: is missing."),
         ({"requested": "yesterday"}, "requested_datetime: 'yesterday' is not a date and time"),
-        ({"requested": "1900-01-01"}, "requested_datetime: '1900-01-01' cannot be when it was opened."),
-        ({"requested": "2100-01-01"}, "requested_datetime: '2100-01-01' cannot be when it was opened."),
+        (
+            {"requested": "1900-01-01"},
+            "requested_datetime: '1900-01-01' is impossible: the opening must not be before 1980 or in the future.",
+        ),
+        (
+            {"requested": "2100-01-01"},
+            "requested_datetime: '2100-01-01' is impossible: the opening must not be before 1980 or in the future.",
+        ),
         ({"requested": "9" * 5_000}, "requested_datetime: '999999"),
     ],
 )
@@ -86,7 +92,7 @@ def test_a_row_without_an_essential_value_is_refused(changes: dict[str, Any], wo
 def test_an_id_that_lost_digits_is_refused_with_its_cure(damaged: str) -> None:
     said = refusal(service_request_id=damaged)
     assert said.startswith(f"service_request_id: '{damaged}' is a number that lost digits")
-    assert said.endswith("export the file anew with ids as text.")
+    assert said.endswith("export the file again with the ids as text.")
 
 
 @pytest.mark.parametrize(

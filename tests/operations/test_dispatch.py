@@ -62,12 +62,12 @@ def change(platform: Platform, service_request_id: str, **changes: Any) -> None:
 def kept(platform: Platform) -> dict[tuple[str, str], int]:
     """Requests by department and status, as they are counted."""
     with platform.database.reading() as connection:
-        return {key[1:]: number for key, number in counts.kept(connection).items()}
+        return {key[1:]: number for key, number in counts.stored_counts(connection).items()}
 
 
 def faults(platform: Platform) -> counts.Counts:
     with platform.database.snapshot() as connection:
-        return counts.faults(connection)
+        return counts.corrections(connection)
 
 
 def waiting(platform: Platform) -> tuple[int, int]:

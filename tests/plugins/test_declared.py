@@ -522,7 +522,7 @@ def test_all_of_a_thousand_faults_are_reported(city: Path) -> None:
         ("", "_schema", "see jurisdictions/README.md."),
         ("", '""', "see jurisdictions/README.md."),
         ("[duplicates]", "radius", "did you mean radius_m?"),
-        ("[duplicates]", "contact", "it is a key of the whole file, so move it above the first [table]."),
+        ("[duplicates]", "contact", "this key belongs to the whole file, so move it above the first [table]."),
     ],
 )
 def test_an_unknown_key_is_reported_with_a_cure(city: Path, table: str, key: str, cure: str) -> None:

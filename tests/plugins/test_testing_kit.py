@@ -78,11 +78,11 @@ def test_the_assertion_lists_every_fault() -> None:
         ({"id": " city.example"}, "without blanks"),
         ({"id": "www.city.example"}, "must not begin with www."),
         ({"name": " "}, "name is empty"),
-        ({"time_zone": "Europe/Demoville"}, "is no IANA zone"),
-        ({"time_zone": "../etc/passwd"}, "is no IANA zone"),
+        ({"time_zone": "Europe/Demoville"}, "is not the name of an IANA zone"),
+        ({"time_zone": "../etc/passwd"}, "is not the name of an IANA zone"),
         ({"id_pattern": "{year}"}, "must contain {number}"),
         ({"id_pattern": "{number}/{month}"}, "not {month}"),
-        ({"id_pattern": "{number} x"}, "may hold letters"),
+        ({"id_pattern": "{number} x"}, "may hold only letters"),
         ({"services": ()}, "has no services"),
         ({"triage": "nobody"}, "triage names department 'nobody'"),
         ({"triage": ""}, "triage names department ''"),
@@ -100,24 +100,24 @@ def test_the_assertion_lists_every_fault() -> None:
         (asking(code=""), "code is empty"),
         (asking(code="a[b]"), "brackets in a code"),
         (asking(description=""), "description is empty"),
-        (asking(values=()), "a list without values"),
-        (asking(datatype=Datatype.STRING), "belong to the two list datatypes only"),
+        (asking(values=()), "a list must have values"),
+        (asking(datatype=Datatype.STRING), "only the two list datatypes can have values"),
         (asking(values=(Value("a", "A"), Value("a", "B"))), "value 'a' is declared 2 times"),
         (asking(values=(Value("", "A"),)), "value key is empty"),
         (asking(values=(Value("a", " "),)), "value name is empty"),
         ({"aliases": {"other": "lamp"}}, "alias 'other' is also the code of a service"),
-        ({"aliases": {"old": "gone"}}, "leads to 'gone', which is no service"),
+        ({"aliases": {"old": "gone"}}, "leads to 'gone', which is not a service"),
         ({"rules": (Rule(department="desk", area="Hill"),)}, "an area that areas.geojson lacks"),
         ({"rules": (Rule(department="desk", service="gone"),)}, "names an unknown service"),
         (
             {"rules": (Rule(department="desk", service="lamp", answers={"COLOUR": ("red",)}),)},
-            "asks for attribute 'COLOUR', which it lacks",
+            "asks for attribute 'COLOUR', which the service does not have",
         ),
         (
             {"rules": (Rule(department="desk", service="lamp", answers={"KIND": ("roof",)}),)},
-            "asks for KIND = 'roof', which is no key",
+            "asks for KIND = 'roof', which is not a key",
         ),
-        ({"languages": ("en",)}, "languages does not list es"),
+        ({"languages": ("en",)}, "the key languages does not contain es"),
     ],
 )
 def test_each_fault_is_found(changes: dict[str, Any], words: str) -> None:
@@ -130,9 +130,9 @@ def test_each_fault_is_found(changes: dict[str, Any], words: str) -> None:
     ("toml", "words"),
     [
         ({"groups": {"Roads": "Calles"}}, "translates group 'Roads', which no service has"),
-        ({"services": {"gone": {}}}, "translates 'gone', which is no service"),
-        ({"services": {"lamp": {"COLOUR": {}}}}, "'lamp': 'COLOUR', which is no attribute"),
-        ({"services": {"lamp": {"KIND": {"roof": "Techo"}}}}, "'lamp': KIND: 'roof', which is no key"),
+        ({"services": {"gone": {}}}, "translates 'gone', which is not a service"),
+        ({"services": {"lamp": {"COLOUR": {}}}}, "'lamp': 'COLOUR', which is not an attribute"),
+        ({"services": {"lamp": {"KIND": {"roof": "Techo"}}}}, "'lamp': KIND: 'roof', which is not a key"),
     ],
 )
 def test_a_translation_of_something_undeclared_is_found(toml: dict[str, Any], words: str) -> None:
@@ -158,7 +158,7 @@ def test_a_plugin_for_another_api_version_is_found() -> None:
         id="a.example", name="A", time_zone="UTC", services=(OTHER,), departments=GOOD.departments, triage="desk"
     )
 
-    assert find_faults(future) == ["api_version is 99; this server speaks 1"]
+    assert find_faults(future) == ["api_version is 99; this server supports 1"]
 
 
 def hooked(kind: type[Jurisdiction]) -> Jurisdiction:

@@ -56,7 +56,7 @@ def test_urls_without_parameters_ignore_all_parameters(client: FlaskClient, path
 def test_two_different_services_in_one_post_are_refused(post: Callable[..., object]) -> None:
     answer = post([("service_code", "potholes"), ("service_code", "graffiti")], lat=60.17, long=24.94)
     assert answer.status_code == 400  # type: ignore[attr-defined]
-    assert "service_code: takes one value; 2 came." in answer.text  # type: ignore[attr-defined]
+    assert "service_code: takes one value, but 2 were sent." in answer.text  # type: ignore[attr-defined]
     again = post([("service_code", ""), ("service_code", "potholes")], lat=60.17, long=24.94)
     assert again.status_code == 200  # type: ignore[attr-defined]
 
@@ -95,7 +95,7 @@ def test_a_cursor_with_another_date_is_refused(client: FlaskClient, crowd: None,
 def test_long_queries_are_not_cached(app: Flask, platform: Platform) -> None:
     client = FlaskClient(app)
     calls = [f"{BASE}/requests.json?service_code={n}{'x' * MOST_REMEMBERED_BYTES}" for n in range(5)]
-    kept = cast("Any", platform.process.remembered(read_search)).cache_info
+    kept = cast("Any", platform.process.cached(read_search)).cache_info
     before = kept().currsize
     assert [client.get(call).status_code for call in calls] == [200] * 5
     assert kept().currsize == before

@@ -1,4 +1,4 @@
-"""Readiness: whether this server can serve calls now."""
+"""The check whether this server can serve calls now."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from open311.storage.outbox import backlog
 from open311.storage.queue import count_jobs
 
 STUCK_S = 600
-"""How long a change may wait for the dispatcher before the check fails. Jobs have the same limit."""
+"""How long a change may wait for the dispatcher before the check fails. A job has the same limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ def _database(platform: Platform) -> Iterator[Check]:
 
 
 def _writes(connection: Connection) -> Check:
-    """Reads go on with a read-only database, so this is not vital."""
+    """Check that the database accepts writes. This is not vital, because a read-only database can still be read."""
     takes = takes_writes(connection)
     return Check("writes", takes, "accepted" if takes else "the database is read-only", is_vital=False)
 

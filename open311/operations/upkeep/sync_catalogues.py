@@ -1,4 +1,4 @@
-"""Storing of the plugins' catalogues in the database."""
+"""The operation that stores the plugins' catalogues in the database."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from open311.storage.hot import changes
 def sync_catalogues(platform: Platform, now: datetime) -> list[str]:
     """Store every jurisdiction's catalogue. Returns the ids of jurisdictions whose catalogue has changed.
 
-    A changed catalogue gets a new changeset in discovery. If names have changed, the worker renders its requests.
+    A changed catalogue gets a new changeset in discovery. If names have changed, the worker renders the requests
+    again.
     """
     changed: list[str] = []
     with platform.database.transaction() as connection:
@@ -32,7 +33,7 @@ def sync_catalogues(platform: Platform, now: datetime) -> list[str]:
             )
             if written:
                 changed.append(jurisdiction.id)
-            changes.forget_strange_marks(connection, jurisdiction.id)
+            changes.delete_future_marks(connection, jurisdiction.id)
             begin_edition(platform, connection, jurisdiction, now)
     return changed
 
