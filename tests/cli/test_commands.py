@@ -25,7 +25,7 @@ Run = Callable[..., Result]
 
 @pytest.fixture
 def bare_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
-    """Runs `open311 ARGUMENTS` in an empty folder, with only the given ones of the server's variables set."""
+    """Runs `open311 ARGUMENTS` in an empty folder. Of the server's variables, only the given ones are set."""
     for row in fields(Settings):
         monkeypatch.delenv(variable(row), raising=False)
     monkeypatch.chdir(tmp_path)
@@ -51,7 +51,7 @@ def printed(result: Result) -> str:
 
 
 def refusal(result: Result) -> str:
-    """The error message of a command, one sentence. The command must fail."""
+    """The error message of a command, which is one sentence. The command must fail."""
     assert result.exit_code == 1, result.output
     assert isinstance(result.exception, SystemExit), result.exc_info
     (line,) = result.stderr.splitlines()
@@ -90,10 +90,10 @@ def test_help_of_every_command_is_complete(bare_run: Run, path: tuple[str, ...])
     text = printed(bare_run(*path, "--help"))
     assert text == printed(bare_run(*path, "-h"))
     assert command.help
-    assert len(command.help) > 30, "a sentence at least"
+    assert len(command.help) > 30, "the help has at least one sentence"
     usage, _, rest = text.partition("\n")
     assert usage.startswith("Usage: open311")
-    assert not re.search(r"\w\.\.\.$", rest, re.MULTILINE), "a sentence is cut off"
+    assert not re.search(r"\w\.\.\.$", rest, re.MULTILINE), "the help cuts off a sentence"
     for parameter in command.params:
         if isinstance(parameter, click.Option):
             assert parameter.help, f"{parameter.opts[0]} has no help"
@@ -101,7 +101,7 @@ def test_help_of_every_command_is_complete(bare_run: Run, path: tuple[str, ...])
             metavar = parameter.make_metavar(click.Context(command)).strip("[].")
             assert metavar.partition("|")[0] in command.help, f"{metavar} is not explained"
     if any(parameter.required for parameter in command.params):
-        assert "Example" in command.help, "it needs arguments, so it needs an example"
+        assert "Example" in command.help, "a command with required arguments needs an example"
 
 
 @pytest.mark.parametrize("path", ALL, ids=" ".join)
@@ -120,7 +120,7 @@ def shown_commands(text: str) -> list[str]:
 
 
 def parse(line: str) -> None:
-    """Fails if a command line names a command, option or choice that does not exist."""
+    """Fail if a command line has a command, option or choice that does not exist."""
     words = shlex.split(line)[1:]
     command: click.Command = main
     while isinstance(command, click.Group) and words:
@@ -186,7 +186,7 @@ def test_a_key_for_one_city_is_refused_in_another(run: Run, make_app: Callable[.
     assert post(client, secret, jurisdiction_id="lacity.org").status_code == 403
 
 
-def test_a_key_for_an_unknown_city_is_refused_and_the_known_ones_are_named(run: Run) -> None:
+def test_the_error_for_a_key_for_an_unknown_city_names_the_known_cities(run: Run) -> None:
     words = refusal(run("keys", "add", "--label", "x", "--jurisdiction", "nowhere.example"))
     assert words == "jurisdiction: 'nowhere.example' is not served here; use one of city.example."
 
@@ -259,7 +259,7 @@ def test_a_broken_folder_fails_the_check_with_its_reason(
     assert result.stderr == "open311: 1 of 2 are broken.\n"
 
 
-def test_a_folder_without_a_city_is_named(bare_run: Run, tmp_path: Path) -> None:
+def test_the_error_for_a_folder_without_a_city_names_the_folder(bare_run: Run, tmp_path: Path) -> None:
     assert refusal(bare_run("jurisdictions", "check", str(tmp_path))).startswith(
         f"{tmp_path} holds no jurisdiction.toml"
     )
@@ -421,7 +421,7 @@ def test_a_request_is_shown_with_its_history_and_without_its_reporter(run: Run, 
     assert "mail.example" not in said
 
 
-def test_an_update_by_staff_is_public_at_once(run: Run, client: FlaskClient, request_id: str) -> None:
+def test_an_update_by_staff_is_public_immediately(run: Run, client: FlaskClient, request_id: str) -> None:
     changed = run(
         *("requests", "update", request_id, "--status", "closed", "--note", "Filled on Tuesday."),
         *("--department", "port", "--expected", "2026-12-24"),
@@ -431,7 +431,7 @@ def test_an_update_by_staff_is_public_at_once(run: Run, client: FlaskClient, req
     assert found["status"] == "closed"
     assert found["status_notes"] == "Filled on Tuesday."
     assert found["agency_responsible"] == "Port of Demoville"
-    assert found["expected_datetime"] == "2026-12-23T22:00:00Z", "midnight in the city's own zone"
+    assert found["expected_datetime"] == "2026-12-23T22:00:00Z", "the time is midnight in the city's zone"
     said = printed(run("requests", "show", request_id))
     assert {"status", "note", "transferred", "expected"} <= set(said.split())
 
@@ -478,7 +478,7 @@ def test_a_refused_update_gives_the_reason(run: Run, request_id: str, options: t
 
 
 @pytest.mark.parametrize("command", [("show", "none"), ("update", "none", "--status", "closed")])
-def test_an_unknown_request_is_named(run: Run, command: tuple[str, ...]) -> None:
+def test_the_error_for_an_unknown_request_names_it(run: Run, command: tuple[str, ...]) -> None:
     assert refusal(run("requests", *command)) == "service_request_id: 'none' is not a request here."
 
 

@@ -25,10 +25,10 @@ GRAFFITI = Service(
         Attribute(code="INFO", description="!", variable=False, required=True),
     ),
 )
-PATIENT = AnswerPolicy(zone=ZoneInfo("UTC"), refuse_unknown=False, accept_labels=False)
+LENIENT = AnswerPolicy(zone=ZoneInfo("UTC"), refuse_unknown=False, accept_labels=False)
 
 
-def check(policy: AnswerPolicy = PATIENT, /, **sent: list[str]) -> tuple[object, list[str]]:
+def check(policy: AnswerPolicy = LENIENT, /, **sent: list[str]) -> tuple[object, list[str]]:
     answers, problems = check_answers(GRAFFITI, {"SURFACE": ["brick"]} | sent, policy)
     return {answer.code: answer.values for answer in answers if answer.code in sent}, list(map(str, problems))
 
@@ -51,7 +51,7 @@ def check(policy: AnswerPolicy = PATIENT, /, **sent: list[str]) -> tuple[object,
     ],
 )
 def test_valid_answers_are_stored(code: str, sent: list[str], stored: tuple[str, ...]) -> None:
-    assert check(PATIENT, **{code: sent}) == ({code: stored}, [])
+    assert check(LENIENT, **{code: sent}) == ({code: stored}, [])
 
 
 @pytest.mark.requirement("C138")
@@ -74,7 +74,7 @@ def test_valid_answers_are_stored(code: str, sent: list[str], stored: tuple[str,
 def test_an_invalid_answer_is_reported_in_a_sentence_with_its_code_first(
     code: str, sent: list[str], sentence: str
 ) -> None:
-    assert check(PATIENT, **{code: sent}) == ({}, [sentence])
+    assert check(LENIENT, **{code: sent}) == ({}, [sentence])
 
 
 def test_each_unknown_key_of_a_list_is_a_separate_problem() -> None:
@@ -85,29 +85,29 @@ def test_each_unknown_key_of_a_list_is_a_separate_problem() -> None:
     ]
 
 
-def test_the_error_for_a_bad_datetime_shows_the_right_form() -> None:
+def test_the_error_for_a_bad_datetime_shows_the_expected_form() -> None:
     _, (problem,) = check(SEEN=["yesterday"])
     assert problem.startswith("SEEN 'yesterday' is not a date and time; send it as 2026-")
 
 
 @pytest.mark.requirement("C135")
-def test_an_informational_text_is_neither_required_nor_stored() -> None:
+def test_an_attribute_that_only_informs_is_neither_required_nor_stored() -> None:
     assert check() == ({}, [])
     assert check(INFO=["I read it"]) == ({}, [])
 
 
 @pytest.mark.requirement("C136")
-def test_an_unknown_code_is_ignored_or_refused_by_setting() -> None:
+def test_the_setting_decides_whether_an_unknown_code_is_ignored_or_refused() -> None:
     assert check(NOPE=["1"]) == ({}, [])
-    assert check(replace(PATIENT, refuse_unknown=True), NOPE=["1"]) == (
+    assert check(replace(LENIENT, refuse_unknown=True), NOPE=["1"]) == (
         {},
         ["NOPE is not an attribute of graffiti; leave it out."],
     )
 
 
 def test_the_name_of_a_value_is_read_as_its_key_if_the_setting_allows_it() -> None:
-    assert check(replace(PATIENT, accept_labels=True), SURFACE=["Metal sheet"]) == ({"SURFACE": ("metal",)}, [])
-    assert check(replace(PATIENT, accept_labels=True), TAGS=["A", "a", "B"]) == ({"TAGS": ("a", "b")}, [])
+    assert check(replace(LENIENT, accept_labels=True), SURFACE=["Metal sheet"]) == ({"SURFACE": ("metal",)}, [])
+    assert check(replace(LENIENT, accept_labels=True), TAGS=["A", "a", "B"]) == ({"TAGS": ("a", "b")}, [])
 
 
 def test_answers_have_the_order_of_the_definition() -> None:

@@ -1,4 +1,4 @@
-"""Events as they are stored, and what each does to a request."""
+"""Events can be stored and read back, and each event changes a request as intended."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ def example(kind: type[Event]) -> Event:
 
 
 @pytest.mark.parametrize("kind", kinds().values(), ids=lambda kind: kind.kind)
-def test_every_kind_comes_back_as_it_was_stored(kind: type[Event]) -> None:
+def test_every_kind_of_event_is_read_as_it_was_stored(kind: type[Event]) -> None:
     event = example(kind)
     data = json.loads(json.dumps(event.data))
-    again = read_event(event.kind, data, at=event.at, actor=event.actor, cause=event.cause, version=2, note="")
-    assert again == event
-    assert again.description == event.description
+    read = read_event(event.kind, data, at=event.at, actor=event.actor, cause=event.cause, version=2, note="")
+    assert read == event
+    assert read.description == event.description
 
 
 @pytest.mark.parametrize("kind", kinds().values(), ids=lambda kind: kind.kind)
@@ -55,7 +55,7 @@ def test_a_text_is_never_in_the_data_and_is_refused_where_the_kind_has_none(kind
     assert told.description == told.note, "the column of texts is erased, and holds nothing else"
 
 
-def test_each_kind_has_a_name_of_its_own() -> None:
+def test_the_names_of_kinds_of_events_are_unique() -> None:
     classes = [value for value in vars(events).values() if isinstance(value, type) and issubclass(value, Event)]
     assert len(kinds()) == len(classes) - 1
 
@@ -75,5 +75,5 @@ def test_a_closed_request_keeps_its_closing_time() -> None:
     assert (after.updated_at, after.changed_at) == (NOON + day, NOON + 3 * day)
 
 
-def test_who_can_see_what() -> None:
+def test_only_public_and_unlisted_requests_can_be_shown() -> None:
     assert [one for one in Visibility if one.is_shown] == [Visibility.PUBLIC, Visibility.UNLISTED]

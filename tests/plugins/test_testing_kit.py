@@ -47,12 +47,12 @@ GOOD = Jurisdiction(
 )
 
 
-def asking(**changes: Any) -> dict[str, Any]:
-    """A catalogue whose only service has a valid attribute with these changes."""
+def with_attribute(**changes: Any) -> dict[str, Any]:
+    """A catalogue whose only service has an attribute that is valid except for these changes."""
     return {"services": (replace(LAMP, attributes=(replace(KIND, **changes),)),), "rules": ()}
 
 
-def calling(**changes: Any) -> dict[str, Any]:
+def with_service(**changes: Any) -> dict[str, Any]:
     """A catalogue whose first service is valid except for these changes."""
     return {"services": (replace(LAMP, **changes), OTHER)}
 
@@ -88,23 +88,23 @@ def test_the_assertion_lists_every_fault() -> None:
         ({"triage": ""}, "triage names department ''"),
         ({"departments": (*GOOD.departments, GOOD.departments[0])}, "department 'streets' is declared 2 times"),
         ({"departments": (Department("streets", " "), GOOD.departments[1])}, "department streets is empty"),
-        (calling(department="nobody"), "service lamp names department 'nobody'"),
+        (with_service(department="nobody"), "service lamp names department 'nobody'"),
         ({"rules": (Rule(department="nobody"),)}, "route any service names department 'nobody'"),
         ({"services": (LAMP, LAMP)}, "service 'lamp' is declared 2 times"),
-        (calling(code="lamp "), "code is empty or has blanks"),
-        (calling(name=""), "name is empty"),
-        (calling(name="La\x00mp"), "characters that XML cannot carry"),
-        (calling(description="dark\x07"), "characters that XML cannot carry"),
-        (calling(keywords=("dark\x07",)), "characters that XML cannot carry"),
-        (calling(attributes=(KIND, KIND)), "attribute 'KIND' is declared 2 times"),
-        (asking(code=""), "code is empty"),
-        (asking(code="a[b]"), "brackets in a code"),
-        (asking(description=""), "description is empty"),
-        (asking(values=()), "a list must have values"),
-        (asking(datatype=Datatype.STRING), "only the two list datatypes can have values"),
-        (asking(values=(Value("a", "A"), Value("a", "B"))), "value 'a' is declared 2 times"),
-        (asking(values=(Value("", "A"),)), "value key is empty"),
-        (asking(values=(Value("a", " "),)), "value name is empty"),
+        (with_service(code="lamp "), "code is empty or has blanks"),
+        (with_service(name=""), "name is empty"),
+        (with_service(name="La\x00mp"), "characters that XML cannot carry"),
+        (with_service(description="dark\x07"), "characters that XML cannot carry"),
+        (with_service(keywords=("dark\x07",)), "characters that XML cannot carry"),
+        (with_service(attributes=(KIND, KIND)), "attribute 'KIND' is declared 2 times"),
+        (with_attribute(code=""), "code is empty"),
+        (with_attribute(code="a[b]"), "brackets in a code"),
+        (with_attribute(description=""), "description is empty"),
+        (with_attribute(values=()), "a list must have values"),
+        (with_attribute(datatype=Datatype.STRING), "only the two list datatypes can have values"),
+        (with_attribute(values=(Value("a", "A"), Value("a", "B"))), "value 'a' is declared 2 times"),
+        (with_attribute(values=(Value("", "A"),)), "value key is empty"),
+        (with_attribute(values=(Value("a", " "),)), "value name is empty"),
         ({"aliases": {"other": "lamp"}}, "alias 'other' is also the code of a service"),
         ({"aliases": {"old": "gone"}}, "leads to 'gone', which is not a service"),
         ({"rules": (Rule(department="desk", area="Hill"),)}, "an area that areas.geojson lacks"),
@@ -120,7 +120,7 @@ def test_the_assertion_lists_every_fault() -> None:
         ({"languages": ("en",)}, "the key languages does not contain es"),
     ],
 )
-def test_each_fault_is_found(changes: dict[str, Any], words: str) -> None:
+def test_each_fault_is_reported(changes: dict[str, Any], words: str) -> None:
     faults = find_faults(replace(GOOD, **changes))
 
     assert any(words in fault for fault in faults), faults
@@ -135,7 +135,7 @@ def test_each_fault_is_found(changes: dict[str, Any], words: str) -> None:
         ({"services": {"lamp": {"KIND": {"roof": "Techo"}}}}, "'lamp': KIND: 'roof', which is not a key"),
     ],
 )
-def test_a_translation_of_something_undeclared_is_found(toml: dict[str, Any], words: str) -> None:
+def test_a_translation_of_an_undeclared_text_is_reported(toml: dict[str, Any], words: str) -> None:
     services = {
         code: ServiceTranslation(
             attributes={name: AttributeTranslation(values=values) for name, values in attributes.items()}
@@ -150,7 +150,7 @@ def test_a_translation_of_something_undeclared_is_found(toml: dict[str, Any], wo
     assert words in faults[0]
 
 
-def test_a_plugin_for_another_api_version_is_found() -> None:
+def test_a_plugin_for_another_api_version_is_reported() -> None:
     class Future(Jurisdiction):
         api_version = 99
 
@@ -161,29 +161,31 @@ def test_a_plugin_for_another_api_version_is_found() -> None:
     assert find_faults(future) == ["api_version is 99; this server supports 1"]
 
 
-def hooked(kind: type[Jurisdiction]) -> Jurisdiction:
+def with_hooks(kind: type[Jurisdiction]) -> Jurisdiction:
     return kind(
         id="a.example", name="A", time_zone="UTC", services=(LAMP,), departments=GOOD.departments, triage="desk"
     )
 
 
-def test_a_hook_that_names_an_unknown_department_is_found() -> None:
+def test_a_hook_that_names_an_unknown_department_is_reported() -> None:
     class UnknownDepartment(Jurisdiction):
         def department_for(self, draft: Draft) -> str | None:
             return "nobody"
 
-    assert find_faults(hooked(UnknownDepartment)) == ["service 'lamp' is routed to 'nobody', which is not declared"]
+    assert find_faults(with_hooks(UnknownDepartment)) == [
+        "service 'lamp' is routed to 'nobody', which is not declared"
+    ]
 
 
-def test_a_hook_that_refuses_everything_is_found() -> None:
+def test_a_hook_that_refuses_everything_is_reported() -> None:
     class RefusesAll(Jurisdiction):
         def check(self, draft: Draft) -> list[Problem]:
             return [Problem("lat", "is not ours.")]
 
-    assert find_faults(hooked(RefusesAll)) == ["service 'lamp' refuses an example: lat: is not ours."]
+    assert find_faults(with_hooks(RefusesAll)) == ["service 'lamp' refuses an example: lat: is not ours."]
 
 
-def test_an_example_is_inside_the_city_and_answers_every_attribute() -> None:
+def test_an_example_request_is_inside_the_city_and_answers_every_attribute() -> None:
     draft = example_draft(GOOD, LAMP)
 
     assert draft.place.point
@@ -191,5 +193,5 @@ def test_an_example_is_inside_the_city_and_answers_every_attribute() -> None:
     assert draft.answered("KIND") == ("wall",)
 
 
-def test_without_a_boundary_an_example_is_at_point_zero() -> None:
+def test_without_a_boundary_an_example_request_is_at_the_point_zero() -> None:
     assert example_place(replace(GOOD, boundary=None)).point == (0.0, 0.0)

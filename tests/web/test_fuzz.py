@@ -1,4 +1,4 @@
-"""Bad input to every URL: never a server error, and every error has the standard's shape (A64)."""
+"""Bad input to any URL causes no server error, and every error has the standard's shape (A64)."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_operations_of_our_extensions_are_in_openapi(
 
 
 def try_out(operation: Any, key: str, mode: GenerationMode, examples: int = 30) -> None:
-    """Send valid and invalid input by the OpenAPI document; every answer must be one that it describes."""
+    """Send valid and invalid input of the OpenAPI document, which must describe every answer."""
 
     @settings(max_examples=examples, suppress_health_check=list(HealthCheck))
     @given(operation.as_strategy(generation_mode=mode))

@@ -32,14 +32,14 @@ def test_the_root_is_a_page_for_browsers_and_json_for_programs(client: FlaskClie
     assert client.get("/", headers={"Accept": "*/*"}).mimetype == "text/html"
 
 
-def test_every_url_in_the_summary_answers(client: FlaskClient) -> None:
+def test_every_url_in_the_summary_gets_an_answer(client: FlaskClient) -> None:
     summary = client.get("/", headers={"Accept": "application/json"}).json
     (city,) = summary["jurisdictions"]
     for address in (summary["discovery"], summary["openapi"], city["services"], city["requests"]):
         assert client.get(address.removeprefix("http://localhost")).status_code == 200, address
 
 
-def test_every_link_of_the_pages_answers(client: FlaskClient) -> None:
+def test_every_link_of_the_pages_gets_an_answer(client: FlaskClient) -> None:
     for path in ("/", "/docs"):
         document = html.fromstring(client.get(path).text)
         links = {str(found) for found in document.xpath("//a/@href | //link/@href | //script/@src | //img/@src")}
@@ -50,14 +50,16 @@ def test_every_link_of_the_pages_answers(client: FlaskClient) -> None:
                 assert answer.status_code == 200, link
 
 
-def test_the_pages_load_nothing_from_other_hosts(client: FlaskClient) -> None:
+def test_the_pages_load_no_file_from_other_hosts(client: FlaskClient) -> None:
     for path in ("/", "/docs"):
         answer = client.get(path)
         document = html.fromstring(answer.text)
         sources = document.xpath("//link/@href | //script/@src | //img/@src")
         assert not [source for source in sources if "//" in source]
         assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
-        assert not document.xpath("//script[not(@src)]"), "inline scripts are forbidden by the page's own policy"
+        assert not document.xpath("//script[not(@src)]"), (
+            "the page's content security policy forbids inline scripts"
+        )
 
 
 def test_the_api_pages_files_come_from_this_server(client: FlaskClient) -> None:
