@@ -55,6 +55,11 @@ class ChangeSchema(ExtrasSchema, ServiceRequestSchema):
     """A request as it is now. A withdrawn request has only its id and `withdrawn`."""
 
     xml_root = "changes"
+    sometimes = (
+        "withdrawn",
+        *ExtrasSchema.sometimes,
+        *sorted({*ServiceRequestSchema().fields} - {"service_request_id"}),
+    )
 
     withdrawn = fields.Boolean(metadata=describe("Only if the request is no longer public: true.", True))
 
