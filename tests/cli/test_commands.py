@@ -285,6 +285,57 @@ def test_a_route_is_shown_and_explained(bare_run: Run) -> None:
     assert printed(answered) == "cleaning: City Cleaning\n"
 
 
+NIGHT = """
+from datetime import timedelta
+from open311.plugins import Department, Draft, Jurisdiction, Service
+
+
+class City(Jurisdiction):
+    def department_for(self, draft: Draft) -> str | None:
+        local = draft.requested_at.astimezone(self.zone)
+        if "gas" in draft.description:
+            return "fire"
+        return "police" if local.hour >= 22 else None
+
+
+jurisdiction = City(
+    id="night.example",
+    name="Night",
+    time_zone="Europe/Helsinki",
+    triage="desk",
+    departments=(Department("desk", "Desk"), Department("police", "Police")),
+    services=(Service(code="noise", name="Noise"),),
+)
+"""
+
+
+@pytest.fixture
+def night(bare_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An installed city that routes by time and by words."""
+    info = tmp_path / "night-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: night\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[open311.jurisdictions]\nnight = night_city:jurisdiction\n")
+    (tmp_path / "night_city.py").write_text(NIGHT)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setenv("OPEN311_JURISDICTIONS", "night")
+
+
+def test_a_route_depends_on_time_and_description(night: None, bare_run: Run) -> None:
+    late = bare_run("route", "noise", "--explain", "--at", "2026-03-01T22:30")
+    assert printed(late).splitlines() == [
+        "won  department_for -> police: the plugin decided",
+        "police: Police",
+    ]
+    assert printed(bare_run("route", "noise", "--at", "2026-03-01T21:30")) == "desk: Desk\n"
+    assert printed(bare_run("route", "noise", "--at", "2026-03-01T20:30:00Z")) == "police: Police\n"
+    assert refusal(bare_run("route", "noise", "--description", "Smell of gas")) == (
+        "department_for names department 'fire', which night.example does not declare."
+    )
+    said = refusal(bare_run("route", "noise", "--at", "tonight"))
+    assert said.startswith("--at: 'tonight' is not a date and time;")
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
