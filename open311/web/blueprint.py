@@ -20,7 +20,7 @@ from open311.web.answers import send
 from open311.web.calls import Call, Values
 from open311.web.documentation import DescribedBlueprint, GeoReportApi
 from open311.web.endpoints import City, Endpoint
-from open311.web.openapi import operation_of
+from open311.web.openapi import operation_of, path_parameters
 from open311.web.parsing import MOST_REMEMBERED_BYTES, Parameters, first, read_form, read_query
 from open311.web.surfaces import SURFACES, Surface, accepted_format
 from schemas.arguments import Arguments, NoArguments
@@ -153,7 +153,7 @@ class SurfaceBlueprint(DescribedBlueprint):
 
     def __init__(self, surface: Surface, endpoints: Iterable[BoundEndpoint]) -> None:
         super().__init__(surface.name, __name__, description=surface.description)
-        self._add = super().add_url_rule if surface.is_documented else self._add_undescribed
+        self._add = self._add_described if surface.is_documented else self._add_undescribed
         for bound in endpoints:
             self._route(bound)
 
@@ -172,6 +172,9 @@ class SurfaceBlueprint(DescribedBlueprint):
             )
         if endpoint.by_accept:  # the same call without suffix, which OpenAPI does not describe
             self._add_undescribed(endpoint.path, f"{endpoint.name}_by_accept", view, methods=methods)
+
+    def _add_described(self, rule: str, name: str, view: Callable[..., Response], **options: Any) -> None:
+        super().add_url_rule(rule, name, view, parameters=path_parameters(rule), **options)
 
     def _add_undescribed(self, rule: str, name: str, view: Callable[..., Response], **options: Any) -> None:
         FlaskBlueprint.add_url_rule(self, rule, name, view, **options)

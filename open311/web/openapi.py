@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from typing import Any
 
@@ -19,6 +20,7 @@ ERRORS = {
     400: ("BadRequest", "A parameter is missing or wrong; the text names it."),
     403: ("Forbidden", "The api_key is missing or wrong."),
     404: ("NotFound", "Something that the call names does not exist; the text says what."),
+    408: ("TooSlow", "The body did not arrive in time; send the call again."),
     410: ("Gone", "A value that this server issued, such as a cursor, is no longer valid; the text says which."),
     413: ("TooLarge", "The body is too large."),
     415: ("UnreadMediaType", "The body has a media type that this server does not read."),
@@ -39,6 +41,14 @@ HEADERS = {
     "X-Total-Count": ("integer", "The number of items on all pages, where the server has counted them."),
 }
 """The type and the meaning of each response header that OpenAPI describes."""
+PATH_VARIABLES = {
+    "jurisdiction_id": "The city.",
+    "name": "The name of a file in dumps.json, or of its checksum.",
+    "service_code": "The code of a service; it may contain any character.",
+    "service_request_id": "The id of a request.",
+    "token": "The token from the answer to a POST.",
+}
+"""The meaning of each variable in a path."""
 READING_HEADERS = {
     "If-None-Match": "The ETag of your copy. If it is still the newest, the answer is 304 without a body."
 }
@@ -121,6 +131,16 @@ def _parameters(endpoint: Endpoint) -> list[Any]:
     return [*query, *READING_HEADERS]
 
 
+def path_parameters(path: str) -> list[dict[str, Any]]:
+    """The variables of a path in Werkzeug's notation."""
+    names = re.findall(r"<(?:\w+:)?(\w+)>", path)
+    return [
+        {"in": "path", "name": name, "required": True, "description": PATH_VARIABLES[name]}
+        for name in names
+        if name in PATH_VARIABLES
+    ]
+
+
 def _responses(endpoint: Endpoint, suffix: Format | None) -> dict[str, Any]:
     success = _success(endpoint, suffix)
     found: dict[str, Any] = {"200": success}
@@ -177,7 +197,7 @@ def _error_statuses(endpoint: Endpoint) -> set[int]:
     if endpoint.access.identify is not None:
         found.add(403)
     if endpoint.method == "POST":
-        found |= {413, 415}
+        found |= {408, 413, 415}
     return found
 
 

@@ -80,7 +80,7 @@ def _try_python(document: Path, origin: str, key: str) -> None:
     for file in (SOURCES / "python").iterdir():
         if file.is_file():
             shutil.copy(file, folder)
-    generate = ["--path", str(document), "--output-path", "open311_client", "--config", "generator.yaml"]
+    generate = ["--path", f"../{document.name}", "--output-path", "open311_client", "--config", "generator.yaml"]
     _run(folder, BIN / "openapi-python-client", "generate", "--meta", "none", "--fail-on-warning", *generate)
     _run(folder, BIN / "mypy", "--strict", "--config-file", "mypy.ini", "open311_client", "roundtrip.py")
     _run(folder, sys.executable, "roundtrip.py", origin, key)
@@ -97,7 +97,7 @@ def _try_typescript(document: Path, origin: str, key: str) -> None:
     if not is_installed:
         _run(folder, "npm", "ci", "--silent")
     programs = folder / "node_modules" / ".bin"
-    _run(folder, programs / "openapi-typescript", document, "--output", "api.ts")
+    _run(folder, programs / "openapi-typescript", f"../{document.name}", "--output", "api.ts")
     _run(folder, programs / "tsc")
     _run(folder, "node", "out/roundtrip.js", origin, key)
 

@@ -272,6 +272,5 @@ def test_every_parameter_and_field_is_described(description: dict[str, Any]) -> 
             assert inner, f"{name}.{field}"
     for path, calls in description["paths"].items():
         for call in calls.values():
-            for parameter in call.get("parameters", ()) if isinstance(call, dict) else ():
-                if "$ref" not in parameter and parameter["in"] == "query":
-                    assert parameter.get("description"), (path, parameter["name"])
+            for parameter in call.get("parameters", ()) if isinstance(call, dict) else call:
+                assert "$ref" in parameter or parameter.get("description"), (path, parameter["name"])
