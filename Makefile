@@ -4,7 +4,7 @@
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help run test coverage check openapi keys bench break lock clean force
+.PHONY: help run test coverage check clients openapi keys bench break lock clean force
 
 PYTHONS := python3.13 python3.12 python3.11 python3
 BIN := .venv/bin
@@ -29,6 +29,9 @@ check: .venv/dev.stamp ## lint, formatting, types, import contracts, the CI's wo
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
+
+clients: .venv/clients.stamp ## generate clients from /openapi.json, compile them and try them on a server; needs Node.js 20
+	@$(BIN)/python -m tests.clients
 
 openapi: .venv/run.stamp ## write spec/openapi.json again
 	@$(BIN)/open311 openapi --write
@@ -63,7 +66,8 @@ lock: ## find the newest releases that setup.cfg allows, and write the files in 
 	    mv "$$folder/$$1.lock" ".lock/$$1.txt"; \
 	}; \
 	mkdir -p .lock; \
-	lock run; lock dev '--extra dev'; lock bench '--extra bench'; lock server '--extra geoparquet --extra redis'
+	lock run; lock dev '--extra dev'; lock bench '--extra bench'; lock clients '--extra clients'; \
+	lock server '--extra geoparquet --extra redis'
 
 BUILD_REQUIREMENTS := import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")
 
@@ -100,6 +104,9 @@ endif
 
 .venv/bench.stamp: setup.cfg pyproject.toml .lock/bench.txt $(REMADE)
 	@$(call install,bench,.venv/run.stamp .venv/bench.stamp)
+
+.venv/clients.stamp: setup.cfg pyproject.toml .lock/clients.txt $(REMADE)
+	@$(call install,clients,.venv/run.stamp .venv/clients.stamp)
 
 # $(call install,lock file's name,stamps to touch) installs the releases of a lock file, then this clone.
 # If two `make` commands run at the same time, the second waits for the file lock on setup.cfg. Then .venv is up to date.

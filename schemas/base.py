@@ -16,12 +16,18 @@ from marshmallow import Schema, fields
 class Body(Schema):
     """A body, or an item of a body.
 
-    xml_root  the root element of the document; for a list, it contains all items
-    xml_item  the element of one item of a list; "" for a body that is one object
+    xml_root   the root element of the document; for a list, it contains all items
+    xml_item   the element of one item of a list; "" for a body that is one object
+    sometimes  the fields that not every body has, in addition to those that their class omits if they are empty
     """
 
     xml_root: ClassVar[str] = ""
     xml_item: ClassVar[str] = ""
+    sometimes: ClassVar[tuple[str, ...]] = ()
+
+    def on_bind_field(self, field_name: str, field_obj: fields.Field[Any]) -> None:
+        """Mark each field that every body has as required, which OpenAPI tells to generators of clients."""
+        field_obj.required = not isinstance(field_obj, (TextIfAny, ListIfAny)) and field_name not in self.sometimes
 
 
 class Text(fields.String):
@@ -56,8 +62,8 @@ class Degrees(fields.Float):
 class Instant(fields.String):
     """A W3C datetime in UTC and whole seconds, or null (A27)."""
 
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(allow_none=True, **kwargs)
+    def __init__(self, *, metadata: dict[str, Any], **kwargs: Any) -> None:
+        super().__init__(allow_none=True, metadata=metadata | {"format": "date-time"}, **kwargs)
 
     def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> str | None:  # noqa: ARG002
         if value is None:
@@ -73,11 +79,21 @@ class Items(fields.List[Any]):
         self.xml_item = xml_item
 
 
+_GEOJSON = {
+    "type": "object",
+    "required": ["type", "coordinates"],
+    "properties": {
+        "type": {"type": "string", "enum": ["Polygon", "MultiPolygon"]},
+        "coordinates": {"type": "array", "items": {}},
+    },
+}
+
+
 class Geometry(fields.Raw):
     """A geometry: GeoJSON in JSON, well-known text (WKT) in XML; (long, lat) in degrees, WGS 84."""
 
     def __init__(self, *, metadata: dict[str, Any]) -> None:
-        super().__init__(allow_none=True, metadata=metadata | {"type": "object"})
+        super().__init__(allow_none=True, metadata=metadata | _GEOJSON)
 
 
 class ListIfAny(fields.List[Any]):

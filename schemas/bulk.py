@@ -42,7 +42,7 @@ class BulkRequestSchema(Body):
 class DumpSchema(Body):
     """One file of a daily dump."""
 
-    date = Text(metadata=describe("The day, in UTC.", "2026-03-01"))
+    date = Text(metadata=describe("The day, in UTC.", "2026-03-01") | {"format": "date"})
     format = Text(metadata=describe("csv, ndjson or geoparquet.", "ndjson"))
     media_type = Text(metadata=describe("The file's media type.", "application/gzip"))
     url = Text(metadata=describe("Address of the file; Range requests are supported."))
@@ -52,7 +52,10 @@ class DumpSchema(Body):
     rows = fields.Integer(metadata=describe("Number of requests in the file.", 1200))
     bytes = fields.Integer(metadata=describe("Size of the file.", 48213))
     sha256 = Text(metadata=describe("SHA-256 of the file, hexadecimal."))
-    made_at = Text(metadata=describe("The file has the state of this moment.", "2026-03-01T00:37:00Z"))
+    made_at = Text(
+        metadata=describe("The file has the state of this moment.", "2026-03-01T00:37:00Z")
+        | {"format": "date-time"}
+    )
 
 
 class DumpIndexSchema(Body):

@@ -57,6 +57,11 @@ class ChangeSchema(ExtrasSchema, ServiceRequestSchema):
     """A request in its current state. A withdrawn request has only its id and `withdrawn`."""
 
     xml_root = "changes"
+    sometimes = (
+        "withdrawn",
+        *ExtrasSchema.sometimes,
+        *sorted({*ServiceRequestSchema().fields} - {"service_request_id"}),
+    )
 
     withdrawn = fields.Boolean(
         metadata=describe("true if the request is no longer public; otherwise absent.", True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from marshmallow import fields
 
 from schemas.base import Body, Degrees, Instant, Items, ListIfAny, OptionalText, Text, TextIfAny, describe
@@ -50,7 +52,7 @@ class AttributeSchema(Body):
         | {"enum": ["string", "number", "datetime", "text", "singlevaluelist", "multivaluelist"]}
     )
     required = fields.Boolean(metadata=describe("Whether a POST without an answer to it is refused.", True))
-    datatype_description = Text(metadata=describe("A hint how to write the answer.", ""))
+    datatype_description = Text(metadata=describe("A hint how to write the answer."))
     order = fields.Integer(metadata=describe("Position in the form, from 1.", 1))
     description = Text(metadata=describe("The question.", "Which surface?"))
     values = ListIfAny(
@@ -145,6 +147,8 @@ class NamedAnswerSchema(Body):
 class ExtrasSchema(Body):
     """All fields that extensions= can add to a request, after the standard's fields."""
 
+    sometimes: ClassVar[tuple[str, ...]] = ("extended_attributes", "notes", "attributes")
+
     extended_attributes = fields.Nested(
         ExtendedAttributesSchema, metadata=describe("Fields that the standard does not have.")
     )
@@ -156,6 +160,8 @@ class ExtrasSchema(Body):
 
 class ExtendedRequestSchema(ExtrasSchema, ServiceRequestSchema):
     """A request in a list or alone: the standard's fields, then those that extensions= asks for."""
+
+    sometimes = (*ExtrasSchema.sometimes, "distance")
 
     distance = fields.Float(
         metadata=describe("Distance from lat and long in metres; only in a search by radius.", 42.5)
@@ -192,7 +198,7 @@ class ErrorSchema(Body):
     xml_root = "errors"
     xml_item = "error"
 
-    code = fields.Integer(metadata=describe("The HTTP status (A55).", 404))
+    code = fields.Integer(metadata=describe("The HTTP status.", 404))
     description = Text(
         metadata=describe("What is wrong and what to send instead.", "service_code: 'nope' is unknown.")
     )
@@ -204,7 +210,7 @@ class EndpointSchema(Body):
     xml_item = "endpoint"
 
     specification = Text(metadata=describe("Always the address of the GeoReport v2 specification."))
-    url = Text(metadata=describe("Base address of all calls, without a slash at the end."))
+    url = Text(metadata=describe("Base address of all calls, without a slash at the end.") | {"format": "uri"})
     changeset = Text(metadata=describe("Grows whenever the service list or a definition changes."))
     type = Text(metadata=describe("production or test.") | {"enum": ["production", "test"]})
     formats = Items(fields.String(), xml_item="format", metadata=describe("Media types of answers."))

@@ -337,7 +337,8 @@ class RepeatedParameter(Parameter, fields.String):
     """Text that may be sent several times. All values are used."""
 
     def __init__(self, about: str, example: Any = None, **more: Any) -> None:
-        super().__init__(about, example, **{"default": ()} | more)
+        openapi = {"type": "array", "items": {"type": "string"}}
+        super().__init__(about, example, openapi=openapi, **{"default": ()} | more)
 
     def read(self, values: list[str]) -> tuple[str, ...]:
 

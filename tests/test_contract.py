@@ -45,6 +45,8 @@ OUTSIDE_OPENAPI = {
     "/",
     "/docs",
     "/docs/<path:name>",
+    "/docs/extensions",
+    "/docs/georeport-v2",
     "/openapi.json",
     "/healthz",
     "/readyz",

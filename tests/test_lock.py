@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import json
 import tomllib
 from collections.abc import Iterator
 from itertools import product
@@ -17,6 +18,7 @@ EXTRAS = {
     "run": (),
     "dev": ("dev",),
     "bench": ("bench",),
+    "clients": ("clients",),
     "server": ("geoparquet", "redis"),
 }
 PYTHONS = ("3.11", "3.12", "3.13")
@@ -90,6 +92,19 @@ def test_all_locks_contain_the_run_lock_and_the_same_releases() -> None:
                 assert seen.setdefault(package, str(release.specifier)) == str(release.specifier), (
                     f"two locks have different releases of {package}: run `make lock`"
                 )
+
+
+def test_the_lock_of_npm_names_every_release_and_no_registry() -> None:
+    folder = REPOSITORY / "tests" / "clients" / "typescript"
+    lock = json.loads((folder / "package-lock.json").read_text(encoding="utf-8"))["packages"]
+    wanted = json.loads((folder / "package.json").read_text(encoding="utf-8"))["devDependencies"]
+    assert lock.pop("")["devDependencies"] == wanted
+    assert {name: lock[f"node_modules/{name}"]["version"] for name in wanted} == wanted
+    for name, release in lock.items():
+        assert release["integrity"], name
+        assert "resolved" not in release, (
+            f"{name}: run npm install in {folder.name}, where .npmrc omits the registry"
+        )
 
 
 def test_every_lock_is_tested() -> None:

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import ClassVar, Literal
 from zoneinfo import ZoneInfo
 
-from shapely import intersects_xy
+from shapely import contains_xy, intersects_xy
 from shapely.geometry.base import BaseGeometry
 
 from open311.domain.ids import format_id
@@ -45,6 +45,17 @@ class Rejected:
 
 
 Resolution = Accepted | Pending | Rejected
+
+
+HOOKS = ("check", "department_for", "resolve")
+"""The methods of a jurisdiction that are there to be overridden."""
+SLIVER = 0.01
+"""Which part of the smaller of two neighbours may lie in the other, because maps are not drawn exactly."""
+
+
+def are_neighbours(one: BaseGeometry, other: BaseGeometry) -> bool:
+    """Whether two areas overlap by no more than a sliver."""
+    return bool(one.intersection(other).area <= SLIVER * min(one.area, other.area))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -121,13 +132,31 @@ class Jurisdiction:
         return self.boundary is None or bool(intersects_xy(self.boundary, long, lat))
 
     def in_area(self, area: str, point: tuple[float, float]) -> bool:
-        """Whether a (long, lat) point lies in or on a named area."""
-        return bool(intersects_xy(self.areas[area], *point))
+        """Whether a (long, lat) point belongs to a named area; see `areas_at` for points on an edge."""
+        polygon = self.areas[area]
+        if not intersects_xy(polygon, *point):
+            return False
+        return bool(contains_xy(polygon, *point)) or area in self._areas_around(*point)
 
     def areas_at(self, place: Place) -> tuple[str, ...]:
-        """Names of the areas that contain a place's point, in the order of `areas`; empty without a point."""
-        point = place.point
-        return tuple(area for area in self.areas if self.in_area(area, point)) if point else ()
+        """Names of the areas to which a place's point belongs, in the order of `areas`; empty without a point.
+
+        A point on an edge that neighbours share belongs to the first of them. Areas that overlap are no neighbours:
+        a ward and a district can both have the point.
+        """
+        return self._areas_around(*place.point) if place.point else ()
+
+    def _areas_around(self, long: float, lat: float) -> tuple[str, ...]:
+        found: list[str] = []
+        for area, polygon in self.areas.items():
+            if not intersects_xy(polygon, long, lat):
+                continue
+            if contains_xy(polygon, long, lat) or not self._has_neighbour(polygon, found):
+                found.append(area)
+        return tuple(found)
+
+    def _has_neighbour(self, polygon: BaseGeometry, names: list[str]) -> bool:
+        return any(are_neighbours(polygon, self.areas[name]) for name in names)
 
     def vicinity(self, service: Service) -> Vicinity:
         """The limits within which an earlier request of this service counts as a possible duplicate."""

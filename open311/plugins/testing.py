@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from difflib import get_close_matches
+from inspect import isasyncgenfunction, iscoroutinefunction, isfunction, signature
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from open311.domain.attributes import Answer, AnswerPolicy, check_answers
@@ -12,7 +15,7 @@ from open311.domain.places import Place
 from open311.domain.routing import Draft
 from open311.domain.services import Attribute, Datatype, Service, ServiceTranslation
 from open311.domain.text import clean_text
-from open311.plugins.interface import API_VERSION, Jurisdiction
+from open311.plugins.interface import API_VERSION, HOOKS, Jurisdiction
 
 _EXAMPLES = {
     Datatype.STRING: "ABC 123",
@@ -30,7 +33,7 @@ def check_jurisdiction(jurisdiction: Jurisdiction) -> None:
 
 def find_faults(jurisdiction: Jurisdiction) -> list[str]:
     """All faults because of which a jurisdiction cannot work, as sentences for its author."""
-    faults = list(_identity(jurisdiction))
+    faults = [*_identity(jurisdiction), *_hooks(jurisdiction)]
     if faults:
         return faults
     return [
@@ -53,6 +56,7 @@ def example_draft(jurisdiction: Jurisdiction, service: Service) -> Draft:
             if attribute.variable
         ),
         description="An example",
+        requested_at=datetime(2026, 3, 1, 9, 30, tzinfo=UTC),
     )
 
 
@@ -87,6 +91,41 @@ def _identity(jurisdiction: Jurisdiction) -> Iterator[str]:
         yield f"id_pattern {jurisdiction.id_pattern!r} {pattern_fault}"
     if not jurisdiction.services:
         yield "has no services"
+
+
+def _hooks(jurisdiction: Jurisdiction) -> Iterator[str]:
+    """Methods of a subclass that the server would never call, or that it could not call."""
+    known = {name for name in vars(Jurisdiction) if not name.startswith("_")} | set(vars(jurisdiction))
+    own = [kind for kind in type(jurisdiction).__mro__ if kind not in Jurisdiction.__mro__]
+    for name in sorted({name for kind in own for name in vars(kind) if not name.startswith("_")}):
+        if name in known:
+            yield from _override(jurisdiction, name)
+        elif callable(getattr(jurisdiction, name)) and (meant := _meant(name)):
+            yield f"method {name!r} is never called; rename it to {meant}, or to _{name} if it is no hook"
+
+
+def _meant(name: str) -> str:
+    """The hook whose name is nearly `name`; "" if there is none."""
+    plain = {hook.replace("_", ""): hook for hook in HOOKS}
+    found = get_close_matches(name.replace("_", "").lower(), plain, n=1, cutoff=0.85)
+    return plain[found[0]] if found else ""
+
+
+def _override(jurisdiction: Jurisdiction, name: str) -> Iterator[str]:
+    """What is wrong with a method that replaces one of Jurisdiction's."""
+    original, method = getattr(Jurisdiction, name, None), getattr(jurisdiction, name)
+    if not isfunction(original):
+        return
+    wanted = list(signature(original).parameters)[1:]
+    if not callable(method):
+        yield f"{name} must be a method: def {name}(self, {', '.join(wanted)})"
+    elif iscoroutinefunction(method) or isasyncgenfunction(method):
+        yield f"method {name!r} must not be async: def {name}(self, {', '.join(wanted)})"
+    else:
+        try:
+            signature(method).bind(*wanted)
+        except TypeError:
+            yield f"method {name!r} has other parameters than def {name}(self, {', '.join(wanted)})"
 
 
 def _departments(jurisdiction: Jurisdiction) -> Iterator[str]:

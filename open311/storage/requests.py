@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
+from dataclasses import fields
 from functools import cache
 from typing import Any
 
@@ -28,7 +29,7 @@ from sqlalchemy.dialects.postgresql import Insert, insert
 
 from open311.domain.attributes import Answer
 from open311.domain.places import Place
-from open311.domain.requests import RequestRecord, Status, Visibility
+from open311.domain.requests import Reporter, RequestRecord, Status, Visibility
 from open311.errors import Conflict
 from open311.storage.copying import FEW, all_of, stage_of, staged
 from open311.storage.geometry import point_from, point_of
@@ -192,6 +193,26 @@ def delete_reporter(connection: Connection, jurisdiction_id: str, number: int) -
     connection.execute(
         delete(reporter).where(reporter.c.jurisdiction_id == jurisdiction_id, reporter.c.request_id == number)
     )
+
+
+def load_reporter(connection: Connection, jurisdiction_id: str, number: int) -> Reporter | None:
+    """Who sent a request; None if nothing is known about the person, or if it was erased."""
+    columns = [reporter.c[row.name] for row in fields(Reporter)]
+    found = connection.execute(
+        select(*columns).where(reporter.c.jurisdiction_id == jurisdiction_id, reporter.c.request_id == number)
+    ).one_or_none()
+    return None if found is None else Reporter(**found._mapping)
+
+
+def load_without_id(connection: Connection, jurisdiction_id: str, most: int) -> list[RequestRecord]:
+    """The newest records without a service_request_id. It reads the whole table if there are fewer than `most`."""
+    found = connection.execute(
+        _select()
+        .where(service_request.c.jurisdiction_id == jurisdiction_id, service_request.c.service_request_id.is_(None))
+        .order_by(service_request.c.id.desc())
+        .limit(most)
+    )
+    return [_record(row) for row in found]
 
 
 def load_account_id(connection: Connection, jurisdiction_id: str, number: int) -> str:

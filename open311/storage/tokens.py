@@ -37,6 +37,16 @@ def token_of(connection: Connection, jurisdiction_id: str, number: int) -> str:
     return found or ""
 
 
+def number_of(connection: Connection, jurisdiction_id: str, token: str) -> int:
+    """The number of the request that a token stands for; 0 if there is no such token."""
+    found = connection.execute(
+        select(request_token.c.request_id).where(
+            request_token.c.jurisdiction_id == jurisdiction_id, request_token.c.token == token
+        )
+    ).scalar_one_or_none()
+    return found or 0
+
+
 def settle_token(
     connection: Connection, jurisdiction_id: str, number: int, *, service_request_id: str = "", failure: str = ""
 ) -> None:

@@ -16,7 +16,9 @@ from click.testing import CliRunner, Result
 from flask.testing import FlaskClient
 
 from open311.cli import main
+from open311.operations.platform import Platform
 from open311.settings import Settings, variable
+from tests import build
 from tests.conftest import CITY
 
 REPOSITORY = Path(__file__).parents[2]
@@ -288,6 +290,57 @@ def test_a_route_is_shown_and_explained(bare_run: Run) -> None:
     assert printed(answered) == "cleaning: City Cleaning\n"
 
 
+NIGHT = """
+from datetime import timedelta
+from open311.plugins import Department, Draft, Jurisdiction, Service
+
+
+class City(Jurisdiction):
+    def department_for(self, draft: Draft) -> str | None:
+        local = draft.requested_at.astimezone(self.zone)
+        if "gas" in draft.description:
+            return "fire"
+        return "police" if local.hour >= 22 else None
+
+
+jurisdiction = City(
+    id="night.example",
+    name="Night",
+    time_zone="Europe/Helsinki",
+    triage="desk",
+    departments=(Department("desk", "Desk"), Department("police", "Police")),
+    services=(Service(code="noise", name="Noise"),),
+)
+"""
+
+
+@pytest.fixture
+def night(bare_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An installed city that routes by time and by words."""
+    info = tmp_path / "night-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: night\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[open311.jurisdictions]\nnight = night_city:jurisdiction\n")
+    (tmp_path / "night_city.py").write_text(NIGHT)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setenv("OPEN311_JURISDICTIONS", "night")
+
+
+def test_a_route_depends_on_time_and_description(night: None, bare_run: Run) -> None:
+    late = bare_run("route", "noise", "--explain", "--at", "2026-03-01T22:30")
+    assert printed(late).splitlines() == [
+        "won  department_for -> police: the plugin decided",
+        "police: Police",
+    ]
+    assert printed(bare_run("route", "noise", "--at", "2026-03-01T21:30")) == "desk: Desk\n"
+    assert printed(bare_run("route", "noise", "--at", "2026-03-01T20:30:00Z")) == "police: Police\n"
+    assert refusal(bare_run("route", "noise", "--description", "Smell of gas")) == (
+        "department_for names department 'fire', which night.example does not declare."
+    )
+    said = refusal(bare_run("route", "noise", "--at", "tonight"))
+    assert said.startswith("--at: 'tonight' is not a date and time;")
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -365,7 +418,7 @@ def test_a_wrong_database_ends_every_command_with_one_sentence(
 
 def test_openapi_is_shown_and_written(bare_run: Run, tmp_path: Path) -> None:
     shown = json.loads(printed(bare_run("openapi")))
-    assert "/open311/v2/requests.{suffix}" in shown["paths"]
+    assert "/open311/v2/requests.json" in shown["paths"]
     (tmp_path / "spec").mkdir()
     assert printed(bare_run("openapi", "--write")) == "spec/openapi.json is written.\n"
     assert json.loads((tmp_path / "spec" / "openapi.json").read_text(encoding="utf-8")) == shown
@@ -419,6 +472,76 @@ def test_a_request_is_shown_with_its_history_and_without_its_reporter(run: Run, 
     assert re.search(r"routed +streets \(table: potholes\)", said)
     assert "Ada" not in said
     assert "mail.example" not in said
+
+
+def facts(said: str) -> dict[str, list[str]]:
+    """The named lines of `requests show`, by their name."""
+    found: dict[str, list[str]] = {}
+    for name, text in re.findall(r"^([a-z?_]+(?: note)?) {2,}(.*)$", said, re.MULTILINE):
+        found.setdefault(name, []).append(text)
+    return found
+
+
+def test_staff_see_all_of_a_request(run: Run, client: FlaskClient) -> None:
+    created = post(
+        client,
+        new_key(run),
+        service_code="graffiti",
+        address_string="5 Mill Lane",
+        address_id="A-7",
+        description="Two lines\nof \x9b31m text",
+        media_url="https://pictures.example/1.jpg",
+        first_name="Ada",
+        email="ada@mail.example",
+        **{"attribute[SURFACE]": "brick", "attribute[NOTE]": "Ask at the gate"},
+    )
+    request_id = created.json[0]["service_request_id"]
+    said = printed(run("requests", "show", request_id))
+    shown = facts(said)
+    assert shown["service"] == ["Graffiti"]
+    assert shown["place"] == ["60.1718, 24.9414 (lat, long); 5 Mill Lane; address_id A-7"]
+    assert shown["description"] == ["Two lines"]
+    assert "\n             of \\x9b31m text\n" in said, "characters that control a terminal are escaped"
+    assert "What is it painted on? (SURFACE): Brick (brick)" in shown["answer"]
+    assert any("Ask at the gate" in line for line in shown["answer"]), "also answers that the public does not see"
+    assert shown["media"] == ["https://pictures.example/1.jpg"]
+    assert "Ada" not in said
+    with_reporter = facts(printed(run("requests", "show", request_id, "--reporter")))
+    assert with_reporter["reporter"] == ["email: ada@mail.example", "first_name: Ada"]
+    printed(run("requests", "erase", request_id, "--part", "reporter"))
+    erased = facts(printed(run("requests", "show", request_id, "--reporter")))
+    assert erased["reporter"] == ["nothing is known"]
+
+
+def test_a_request_without_an_id_is_found_by_its_token_and_by_its_number(run: Run, client: FlaskClient) -> None:
+    key = new_key(run)
+    token = post(client, key, service_code="trees").json[0]["token"]
+    post(client, key, service_code="hotline", description="Call me")
+    listed = printed(run("requests", "without-id"))
+    numbers = dict(reversed(pair) for pair in re.findall(r"^ *(\d+) +\S+Z +(\w+) ", listed, re.MULTILINE))
+    assert set(numbers) == {"trees", "hotline"}
+    pending = printed(run("requests", "show", token))
+    assert pending == printed(run("requests", "show", numbers["trees"]))
+    assert pending.startswith(f"number {numbers['trees']}: trees, open, public\n")
+    assert facts(pending)["token"] == [f"{token} (waits for an id)"]
+    blackbox = printed(run("requests", "show", numbers["hotline"]))
+    assert facts(blackbox)["description"] == ["Call me"]
+    assert "token" not in facts(blackbox)
+    closed = run("requests", "update", numbers["hotline"], "--status", "closed", "--note", "Called back.")
+    assert printed(closed) == f"number {numbers['hotline']} is closed and public.\n"
+    printed(run("worker", "--once"))
+    resolved = printed(run("requests", "show", token))
+    assert facts(resolved)["token"] == [f"{token} (resolved)"]
+    request_id = resolved.partition(":")[0]
+    assert client.get(f"/open311/v2/requests/{request_id}.json").status_code == 200
+    assert "trees" not in printed(run("requests", "without-id"))
+
+
+def test_an_id_is_preferred_to_a_number(run: Run, client: FlaskClient, platform: Platform) -> None:
+    by_id = build.store(platform, description="by id")
+    build.store(platform, service_request_id=str(by_id.number), description="has that id")
+    said = printed(run("requests", "show", str(by_id.number)))
+    assert facts(said)["description"] == ["has that id"]
 
 
 def test_an_update_by_staff_is_public_immediately(run: Run, client: FlaskClient, request_id: str) -> None:

@@ -52,6 +52,47 @@ def draft(service: Service, *kinds: str, place: Place = INLAND) -> Draft:
     return Draft(service=service, place=place, answers=(Answer("KIND", kinds),) if kinds else ())
 
 
+WARDS = {
+    "West": box(24.0, 60.0, 24.1, 60.1),
+    "East": box(24.1, 60.0, 24.2, 60.1),
+    "North": box(24.0, 60.1, 24.2, 60.2),
+    "Old town": box(24.05, 60.05, 24.1, 60.1),
+    "Lake": box(24.2, 60.0, 24.3, 60.2),
+}
+"""Four wards around shared edges, and a district within the first ward whose edges lie on the ward's edges."""
+
+
+@pytest.mark.parametrize(
+    ("long", "lat", "areas"),
+    [
+        (24.02, 60.02, ("West",)),
+        (24.1, 60.02, ("West",)),
+        (24.15, 60.1, ("East",)),
+        (24.1, 60.1, ("West", "Old town")),
+        (24.1, 60.07, ("West", "Old town")),
+        (24.07, 60.07, ("West", "Old town")),
+        (24.0, 60.0, ("West",)),
+        (24.2, 60.1, ("East",)),
+        (24.2, 60.15, ("North",)),
+        (24.3, 60.2, ("Lake",)),
+        (24.4, 60.0, ()),
+    ],
+)
+def test_a_point_on_a_shared_edge_belongs_to_the_first_of_the_neighbours(
+    long: float, lat: float, areas: tuple[str, ...]
+) -> None:
+    city = replace(CITY, areas=WARDS)
+    assert city.areas_at(Place(lat=lat, long=long)) == areas
+    assert tuple(area for area in WARDS if city.in_area(area, (long, lat))) == areas
+
+
+def test_a_point_on_a_shared_edge_belongs_to_one_area_if_the_map_is_not_drawn_exactly() -> None:
+    wards = {"West": box(24.0, 60.0, 24.1, 60.1), "East": box(24.0999, 60.0, 24.2, 60.1)}
+    city = replace(CITY, areas=wards, rules=(Rule(department="port", area="East"),))
+    assert city.areas_at(Place(lat=60.0, long=24.09995)) == ("West",)
+    assert city.route(draft(LAMP, place=Place(lat=60.0, long=24.09995))).department == "streets"
+
+
 def test_the_table_decides_the_department() -> None:
     assert route(LAMP) == Route(department="streets", reason="table: lamp")
 

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 import pytest
 from shapely import box
 
 from open311.plugins import (
+    Accepted,
     Attribute,
     AttributeTranslation,
     Datatype,
@@ -14,6 +15,7 @@ from open311.plugins import (
     Draft,
     Jurisdiction,
     Problem,
+    Resolution,
     Rule,
     Service,
     ServiceTranslation,
@@ -124,6 +126,65 @@ def test_each_fault_is_reported(changes: dict[str, Any], words: str) -> None:
     faults = find_faults(replace(GOOD, **changes))
 
     assert any(words in fault for fault in faults), faults
+
+
+class Sound(Jurisdiction):
+    """Overrides every hook in a permitted way, and has methods of its own."""
+
+    def department_for(self, draft: Draft, *, at_night: bool = False) -> str | None:
+        return "desk" if self._is_late(draft) or at_night else None
+
+    def check(self, *drafts: Draft) -> list[Problem]:
+        return []
+
+    @staticmethod
+    def resolve(token: str, draft: Draft) -> Resolution:
+        return Accepted(token)
+
+    def _is_late(self, draft: Draft) -> bool:
+        return draft.requested_at.hour >= 22
+
+    def wards(self) -> list[str]:
+        return sorted(self.areas)
+
+
+def jurisdiction_with(**members: Any) -> Jurisdiction:
+    """The valid jurisdiction, as an instance of a subclass with these members."""
+    kind: type[Jurisdiction] = type("City", (Jurisdiction,), members)
+    return kind(**{row.name: getattr(GOOD, row.name) for row in fields(GOOD)})
+
+
+def test_hooks_with_the_right_parameters_have_no_faults() -> None:
+    assert find_faults(Sound(**{row.name: getattr(GOOD, row.name) for row in fields(GOOD)})) == []
+
+
+async def waits(self: Jurisdiction, draft: Draft) -> None:
+    pass
+
+
+@pytest.mark.parametrize(
+    ("members", "words"),
+    [
+        (
+            {"departement_for": lambda self, draft: None},
+            "'departement_for' is never called; rename it to department_for",
+        ),
+        ({"departmentFor": lambda self, draft: None}, "rename it to department_for, or to _departmentFor"),
+        ({"checks": lambda self, draft: []}, "'checks' is never called; rename it to check"),
+        ({"resolve_": lambda self, token, draft: None}, "rename it to resolve"),
+        ({"check": lambda self: []}, "'check' has other parameters than def check(self, draft)"),
+        ({"department_for": lambda self, draft, at: None}, "than def department_for(self, draft)"),
+        ({"resolve": lambda self, token: None}, "than def resolve(self, token, draft)"),
+        ({"new_id": lambda self, number: ""}, "than def new_id(self, number, at)"),
+        ({"check": waits}, "'check' must not be async: def check(self, draft)"),
+        ({"check": []}, "check must be a method: def check(self, draft)"),
+    ],
+)
+def test_a_hook_that_the_server_would_not_call_or_could_not_call_is_a_fault(
+    members: dict[str, Any], words: str
+) -> None:
+    [fault] = find_faults(jurisdiction_with(**members))
+    assert words in fault
 
 
 @pytest.mark.parametrize(

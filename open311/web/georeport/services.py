@@ -27,6 +27,7 @@ _DEFINITION = shape_of(ServiceDefinitionSchema)
     access=ANYBODY,
     answers=ServiceSchema,
     is_quick=True,
+    headers=("Content-Language",),
 )
 def list_services(call: Call) -> Answer:
     """List the services of a city, which are the kinds of request that it accepts.
@@ -49,6 +50,7 @@ def list_services(call: Call) -> Answer:
     access=ANYBODY,
     answers=ServiceDefinitionSchema,
     is_quick=True,
+    headers=("Content-Language",),
 )
 def get_service_definition(call: Call, service_code: str) -> Answer:
     """Show the questions that belong to one service.
