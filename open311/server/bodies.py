@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from tempfile import SpooledTemporaryFile
 from typing import BinaryIO, cast
 
-from open311.server.messages import Malformed
+from httptools import HttpRequestParser
+
+from open311.server.messages import Malformed, feed
 
 MOST_IN_MEMORY = 262_144
 """Bytes; a longer body goes to a temporary file."""
 MOST_BETWEEN_CHUNKS = 8_192
 """The most bytes between two chunks, and of trailers."""
-_SIZE = re.compile(rb"([0-9A-Fa-f]{1,12})[\t ]*(?:;[\t\x20-\x7e\x80-\xff]*)?")
+_HEAD = b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+"""httptools reads chunks after a head only. The head of the request itself has been read."""
+_END = b"\r\n\r\n"
 
 
 class Body:
@@ -58,55 +61,60 @@ class SizedBody(Body):
 
 
 class ChunkedBody(Body):
-    """A body with the transfer coding chunked (RFC 9112, 7.1). Trailers are ignored."""
+    """A body with the transfer coding chunked (RFC 9112, 7.1), read by httptools. Trailers are ignored."""
 
     def __init__(self, *, most: int) -> None:
         super().__init__(most=most)
-        self._rest = b""
-        self._missing = 0
-        self._idle_bytes = 0
-        self._is_after_chunk = False
-        self._is_in_trailer = False
+        self._found = _Found()
+        self._parser = HttpRequestParser(self._found)
+        self._parser.feed_data(_HEAD)
+        self._last = b""
+        self._bytes_without_content = 0
 
     def take(self, data: bytes) -> bytes | None:
-        data, at = self._rest + data, 0
-        while True:
-            piece = data[at : at + self._missing]
-            if piece:
-                self._keep(piece)
-                self._missing -= len(piece)
-                at += len(piece)
-                self._idle_bytes = 0
-            end = -1 if self._missing else data.find(b"\r\n", at)
-            if end < 0:
-                break
-            line, at = data[at:end], end + 2
-            self._count(len(line) + 2)
-            if self._is_in_trailer:
-                if not line:
-                    return data[at:]
-            elif self._is_after_chunk:
-                self._end_chunk(line)
-            else:
-                self._begin_chunk(line)
-        self._rest = data[at:]
-        self._count(0)
+        begin, data = len(self._last), self._last + data
+        while begin < len(data):
+            end = _end_of_piece(data, begin)
+            self._feed(data[begin:end])
+            if self._found.is_complete:
+                return data[end:]
+            begin = end
+        self._last = data[1 - len(_END) :]
         return None
 
-    def _begin_chunk(self, line: bytes) -> None:
-        match = _SIZE.fullmatch(line)
-        if match is None:
-            raise Malformed(400, "The size of a chunk of the body cannot be read.")
-        self._missing = int(match[1], 16)
-        self._is_after_chunk = bool(self._missing)
-        self._is_in_trailer = not self._missing
+    def _feed(self, data: bytes) -> None:
+        try:
+            feed(self._parser, data)
+        finally:  # content before an error counts, so that the status does not depend on how the data was cut
+            self._keep_found(len(data))
 
-    def _end_chunk(self, line: bytes) -> None:
-        if line:
-            raise Malformed(400, "A chunk of the body is longer than its size says.")
-        self._is_after_chunk = False
-
-    def _count(self, idle_bytes: int) -> None:
-        self._idle_bytes += idle_bytes
-        if self._idle_bytes + len(self._rest) > MOST_BETWEEN_CHUNKS:
+    def _keep_found(self, fed_bytes: int) -> None:
+        pieces = self._found.pieces
+        self._bytes_without_content = 0 if pieces else self._bytes_without_content + fed_bytes
+        if self._bytes_without_content > MOST_BETWEEN_CHUNKS:
             raise Malformed(400, "The lines between chunks of the body are too long.")
+        for piece in pieces:
+            self._keep(piece)
+        pieces.clear()
+
+
+class _Found:
+    """What httptools finds in a chunked body. It calls `on_body` and `on_message_complete`."""
+
+    def __init__(self) -> None:
+        self.pieces: list[bytes] = []
+        self.on_body = self.pieces.append
+        self.is_complete = False
+
+    def on_message_complete(self) -> None:
+        self.is_complete = True
+
+
+def _end_of_piece(data: bytes, begin: int) -> int:
+    """Where the piece that begins here ends: after the next empty line, because only there the body can end.
+
+    httptools does not tell where a body ended, and would read the next request too. The first bytes of an empty line
+    can be before `begin`.
+    """
+    found = data.find(_END, max(0, begin + 1 - len(_END)))
+    return len(data) if found < 0 else found + len(_END)

@@ -83,8 +83,9 @@ class Connection:
             if end < 0:
                 self._wait_for_head(data, now)
                 return None
+            end += len(END_OF_HEAD)
             message = self.message = read_message(data[:end], self._basis)
-            data = data[end + len(END_OF_HEAD) :]
+            data = data[end:]
             self.received = b""
             if message.length == 0:
                 message.environ["wsgi.input"] = BytesIO()

@@ -6,15 +6,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from open311.server.messages import Malformed, read_message
+from open311.server.messages import END_OF_HEAD, Malformed, Message, read_message
 
 HOST = b"\r\nHost: city.example"
+
+
+def read(head: bytes) -> Message:
+    return read_message(head + END_OF_HEAD, {})
 
 
 def test_a_head_becomes_an_environment() -> None:
     head = b"GET /a%2Fb%20c?q=%C3%A9&x HTTP/1.1\r\nHost: city.example:80"
     head += b"\r\nX-Api-Key:  mine \r\nAccept: a\r\nAccept: b"
-    message = read_message(head, {"SERVER_NAME": "127.0.0.1"})
+    message = read_message(head + END_OF_HEAD, {"SERVER_NAME": "127.0.0.1"})
     assert message.environ == {
         "SERVER_NAME": "127.0.0.1",
         "SERVER_PROTOCOL": "HTTP/1.1",
@@ -29,19 +33,17 @@ def test_a_head_becomes_an_environment() -> None:
 
 
 def test_a_path_is_given_as_latin_1_of_its_bytes() -> None:
-    assert read_message(b"GET /%C3%A9 HTTP/1.1" + HOST, {}).environ["PATH_INFO"] == "/é".encode().decode("latin-1")
+    assert read(b"GET /%C3%A9 HTTP/1.1" + HOST).environ["PATH_INFO"] == "/é".encode().decode("latin-1")
 
 
 def test_a_whole_address_as_target_gives_host_and_path() -> None:
-    environ = read_message(b"GET http://311.example/x?y HTTP/1.1" + HOST, {}).environ
+    environ = read(b"GET http://311.example/x?y HTTP/1.1" + HOST).environ
     assert (environ["HTTP_HOST"], environ["PATH_INFO"], environ["QUERY_STRING"]) == ("311.example", "/x", "y")
-    assert read_message(b"GET http://311.example?y HTTP/1.1" + HOST, {}).environ["PATH_INFO"] == "/"
+    assert read(b"GET http://311.example?y HTTP/1.1" + HOST).environ["PATH_INFO"] == "/"
 
 
 def test_a_header_with_an_underscore_does_not_pass_for_one_with_a_hyphen() -> None:
-    environ = read_message(
-        b"GET / HTTP/1.1" + HOST + b"\r\nX_Forwarded_For: 1.2.3.4\r\nX_Forwarded_For: 5", {}
-    ).environ
+    environ = read(b"GET / HTTP/1.1" + HOST + b"\r\nX_Forwarded_For: 1.2.3.4\r\nX_Forwarded_For: 5").environ
     assert [name for name in environ if "FORWARDED" in name or name.startswith("open311")] == []
 
 
@@ -55,7 +57,7 @@ def test_a_header_with_an_underscore_does_not_pass_for_one_with_a_hyphen() -> No
     ],
 )
 def test_the_caller_says_whether_the_connection_stays(head: bytes, is_kept: bool) -> None:
-    assert read_message(head, {}).is_kept is is_kept
+    assert read(head).is_kept is is_kept
 
 
 @pytest.mark.parametrize(
@@ -63,7 +65,7 @@ def test_the_caller_says_whether_the_connection_stays(head: bytes, is_kept: bool
     [(b"Content-Length: 12", 12), (b"Content-Length: 0", 0), (b"Transfer-Encoding: Chunked", None)],
 )
 def test_the_length_of_a_body_is_known_from_the_head(fields: bytes, length: int | None) -> None:
-    message = read_message(b"POST / HTTP/1.1" + HOST + b"\r\nExpect: 100-continue\r\n" + fields, {})
+    message = read(b"POST / HTTP/1.1" + HOST + b"\r\nExpect: 100-continue\r\n" + fields)
     assert message.length == length
     assert message.is_awaited is (length != 0)
 
@@ -93,7 +95,7 @@ def test_the_length_of_a_body_is_known_from_the_head(fields: bytes, length: int 
 )
 def test_a_head_that_two_servers_could_read_in_two_ways_is_400(head: bytes) -> None:
     with pytest.raises(Malformed) as refused:
-        read_message(head, {})
+        read(head)
     assert refused.value.status == 400
 
 
@@ -115,20 +117,20 @@ def test_a_head_that_two_servers_could_read_in_two_ways_is_400(head: bytes) -> N
 )
 def test_headers_that_leave_host_or_body_open_are_refused(fields: bytes, status: int) -> None:
     with pytest.raises(Malformed) as refused:
-        read_message(b"POST / HTTP/1.1" + (b"\r\n" + fields if fields else b""), {})
+        read(b"POST / HTTP/1.1" + (b"\r\n" + fields if fields else b""))
     assert refused.value.status == status
 
 
 def test_an_old_client_may_not_send_chunks() -> None:
     with pytest.raises(Malformed):
-        read_message(b"POST / HTTP/1.0\r\nTransfer-Encoding: chunked", {})
+        read(b"POST / HTTP/1.0\r\nTransfer-Encoding: chunked")
 
 
 @given(st.binary(max_size=200))
 def test_any_bytes_are_read_or_refused(noise: bytes) -> None:
     for head in (noise, b"GET / HTTP/1.1\r\nHost: a\r\n" + noise, b"GET /" + noise + b" HTTP/1.1\r\nHost: a"):
         try:
-            environ = read_message(head, {}).environ
+            environ = read(head).environ
         except Malformed:
             continue
         assert all(
