@@ -1,4 +1,7 @@
-"""The body of a request. It arrives in pieces, and is kept in memory or, if it is large, in a temporary file."""
+"""The body of a request.
+
+A body arrives in pieces. It is kept in memory, or in a temporary file if it is large.
+"""
 
 from __future__ import annotations
 
@@ -7,15 +10,14 @@ from typing import BinaryIO, cast
 
 from httptools import HttpRequestParser
 
-from open311.server.messages import Malformed, feed
+from open311.server.messages import END, Malformed, feed
 
 MOST_IN_MEMORY = 262_144
-"""Bytes; a longer body goes to a temporary file."""
+"""The size in bytes of the largest body that is kept in memory."""
 MOST_BETWEEN_CHUNKS = 8_192
-"""The most bytes between two chunks, and of trailers."""
+"""The most bytes that may arrive without content: sizes of chunks, their extensions, and trailers."""
 _HEAD = b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
-"""httptools reads chunks after a head only. The head of the request itself has been read."""
-_END = b"\r\n\r\n"
+"""httptools reads chunks only after a head, and `read_message` has read the head of the request before."""
 
 
 class Body:
@@ -27,11 +29,14 @@ class Body:
         self._file = cast("BinaryIO", SpooledTemporaryFile(max_size=MOST_IN_MEMORY))  # noqa: SIM115  # stays open
 
     def take(self, data: bytes) -> bytes | None:
-        """Add received data. Returns what follows the body if that is complete, else None. Raises Malformed."""
+        """Add received data. Raises Malformed.
+
+        Returns the data after the end of the body, or None if the body is incomplete.
+        """
         raise NotImplementedError
 
     def file(self) -> BinaryIO:
-        """The complete body as a file, at its start."""
+        """The complete body as a file that is read from its start."""
         self._file.seek(0)
         return self._file
 
@@ -79,7 +84,7 @@ class ChunkedBody(Body):
             if self._found.is_complete:
                 return data[end:]
             begin = end
-        self._last = data[1 - len(_END) :]
+        self._last = data[1 - len(END) :]
         return None
 
     def _feed(self, data: bytes) -> None:
@@ -99,7 +104,7 @@ class ChunkedBody(Body):
 
 
 class _Found:
-    """What httptools finds in a chunked body. It calls `on_body` and `on_message_complete`."""
+    """The content of a chunked body. httptools calls `on_body` and `on_message_complete`."""
 
     def __init__(self) -> None:
         self.pieces: list[bytes] = []
@@ -111,10 +116,10 @@ class _Found:
 
 
 def _end_of_piece(data: bytes, begin: int) -> int:
-    """Where the piece that begins here ends: after the next empty line, because only there the body can end.
+    """The end of the next piece for httptools: after the next empty line, or else the end of the data.
 
-    httptools does not tell where a body ended, and would read the next request too. The first bytes of an empty line
-    can be before `begin`.
+    A body ends only at an empty line. httptools would also read the request after the body, and does not say where
+    the body ended. The first bytes of the empty line can be before `begin`.
     """
-    found = data.find(_END, max(0, begin + 1 - len(_END)))
-    return len(data) if found < 0 else found + len(_END)
+    found = data.find(END, max(0, begin + 1 - len(END)))
+    return len(data) if found < 0 else found + len(END)

@@ -1,7 +1,7 @@
 """The head of a request, read into a WSGI environment (RFC 9112, PEP 3333).
 
-httptools reads the head. This module refuses some heads that httptools accepts and that a proxy could read in another
-way.
+httptools reads the head. This module refuses some heads that httptools accepts, because a proxy could read such a
+head in another way.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from urllib.parse import quote, unquote_to_bytes
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 
-END_OF_HEAD = b"\r\n\r\n"
+END = b"\r\n\r\n"
+"""The empty line at the end of a head and of a chunked body, with the end of the line before."""
 MOST_HEAD_BYTES = 65_536
 _PROTOCOLS = {"1.0": "HTTP/1.0", "1.1": "HTTP/1.1"}
 _NOT_ASCII = re.compile(rb"[\x80-\xff]+")
@@ -72,11 +73,11 @@ def read_message(head: bytes, basis: Environ) -> Message:
     if not _HOST.fullmatch(environ.get("HTTP_HOST", "")):
         raise Malformed(400, "The Host header cannot be read.")
     length = _length(environ)
-    wishes = environ.get("HTTP_CONNECTION", "").lower()
+    options = environ.get("HTTP_CONNECTION", "").lower()
     return Message(
         environ,
         length,
-        is_kept="close" not in wishes if is_new else "keep-alive" in wishes,
+        is_kept="close" not in options if is_new else "keep-alive" in options,
         is_awaited=length != 0 and is_new and environ.get("HTTP_EXPECT", "").lower() == "100-continue",
     )
 
@@ -86,13 +87,13 @@ def feed(parser: HttpRequestParser, data: bytes) -> None:
     try:
         parser.feed_data(data)
     except HttpParserUpgrade:
-        pass  # the client offers another protocol or wants a tunnel; the answer is one of HTTP/1.1
+        pass  # the client offers another protocol or asks for a tunnel; this server answers with HTTP/1.1
     except HttpParserError as error:
         raise Malformed(400, f"The request cannot be read: {error}.") from None
 
 
 class _Found:
-    """What httptools finds in a head. It calls the methods with `on_` in their name."""
+    """The parts of a head. httptools calls the methods whose names begin with `on_`."""
 
     __slots__ = ("environ", "hosts", "is_complete", "target")
 
@@ -119,7 +120,10 @@ class _Found:
 
 
 _AMBIGUOUS = "open311.ambiguous"
-"""The key of headers with an underscore in their name. They could imitate others, such as X-Forwarded-For."""
+"""The key of all headers with an underscore in their name. The application does not get these headers.
+
+In an environment, such a header looks like another one: X_Forwarded_For like X-Forwarded-For.
+"""
 
 
 @lru_cache(maxsize=512)
@@ -131,7 +135,7 @@ def _key(name: bytes) -> str:
 
 
 def _with_ascii_target(head: bytes) -> bytes:
-    """Percent-encode what is not ASCII in the request line. curl sends an address as its user has typed it."""
+    """Percent-encode the bytes of the request line that are not ASCII. curl does not encode them."""
     line, end, fields = head.partition(b"\r\n")
     return _NOT_ASCII.sub(lambda found: quote(found[0]).encode(), line) + end + fields
 
@@ -152,7 +156,7 @@ def _read_request_line(head: bytes, parser: HttpRequestParser, found: _Found) ->
 
 
 def _read_target(target: str, environ: Environ) -> None:
-    """The path, decoded, and the query as it was sent."""
+    """Read the path, which is percent-decoded, and the query, which is not."""
     if "#" in target:
         raise Malformed(400, "The request's target has a fragment.")
     if not target.startswith("/"):

@@ -6,19 +6,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from open311.server.messages import END_OF_HEAD, Malformed, Message, read_message
+from open311.server.messages import END, Malformed, Message, read_message
 
 HOST = b"\r\nHost: city.example"
 
 
 def read(head: bytes) -> Message:
-    return read_message(head + END_OF_HEAD, {})
+    return read_message(head + END, {})
 
 
 def test_a_head_becomes_an_environment() -> None:
     head = b"GET /a%2Fb%20c?q=%C3%A9&x HTTP/1.1\r\nHost: city.example:80"
     head += b"\r\nX-Api-Key:  mine \r\nAccept: a\r\nAccept: b"
-    message = read_message(head + END_OF_HEAD, {"SERVER_NAME": "127.0.0.1"})
+    message = read_message(head + END, {"SERVER_NAME": "127.0.0.1"})
     assert message.environ == {
         "SERVER_NAME": "127.0.0.1",
         "SERVER_PROTOCOL": "HTTP/1.1",
@@ -36,10 +36,16 @@ def test_a_path_is_given_as_latin_1_of_its_bytes() -> None:
     assert read(b"GET /%C3%A9 HTTP/1.1" + HOST).environ["PATH_INFO"] == "/é".encode().decode("latin-1")
 
 
+def test_a_target_that_is_not_percent_encoded_is_read_as_if_it_was() -> None:
+    environ = read("GET /Straße?q=é HTTP/1.1".encode() + HOST).environ
+    assert environ["PATH_INFO"] == "/Straße".encode().decode("latin-1")
+    assert environ["QUERY_STRING"] == "q=%C3%A9"
+
+
 def test_a_whole_address_as_target_gives_host_and_path() -> None:
     environ = read(b"GET http://311.example/x?y HTTP/1.1" + HOST).environ
     assert (environ["HTTP_HOST"], environ["PATH_INFO"], environ["QUERY_STRING"]) == ("311.example", "/x", "y")
-    assert read(b"GET http://311.example?y HTTP/1.1" + HOST).environ["PATH_INFO"] == "/"
+    assert read(b"GET http://311.example?y HTTP/1.1").environ["PATH_INFO"] == "/"
 
 
 def test_a_header_with_an_underscore_does_not_pass_for_one_with_a_hyphen() -> None:
@@ -70,15 +76,29 @@ def test_the_length_of_a_body_is_known_from_the_head(fields: bytes, length: int 
     assert message.is_awaited is (length != 0)
 
 
+def test_an_offer_to_change_the_protocol_does_not_change_the_request() -> None:
+    offer = b"\r\nConnection: Upgrade\r\nUpgrade: h2c"
+    message = read(b"POST /a HTTP/1.1" + HOST + offer + b"\r\nContent-Length: 3")
+    assert (message.environ["PATH_INFO"], message.length, message.is_kept) == ("/a", 3, True)
+    assert read(b"POST /a HTTP/1.1" + HOST + offer + b"\r\nTransfer-Encoding: chunked").length is None
+
+
 @pytest.mark.parametrize(
     "head",
     [
         b"",
         b"GET /",
         b"GET / HTTP/2.0" + HOST,
+        b"GET / HTTP/0.9" + HOST,
+        b"GET / RTSP/1.0" + HOST,
+        b"SOURCE / ICE/1.0" + HOST,
+        b"PRI * HTTP/2.0",
         b"GET  / HTTP/1.1" + HOST,
         b"GET / HTTP/1.1 " + HOST,
         b"G\xc3\x89T / HTTP/1.1" + HOST,
+        b"get / HTTP/1.1" + HOST,
+        b"BREW / HTTP/1.1" + HOST,
+        b"CONNECT city.example:443 HTTP/1.1" + HOST,
         b"GET /#part HTTP/1.1" + HOST,
         b"GET path HTTP/1.1" + HOST,
         b"GET * HTTP/1.1" + HOST,
