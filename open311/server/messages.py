@@ -18,7 +18,9 @@ from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 END = b"\r\n\r\n"
 """The empty line at the end of a head and of a chunked body, with the end of the line before."""
 MOST_HEAD_BYTES = 65_536
-_PROTOCOLS = {"1.0": "HTTP/1.0", "1.1": "HTTP/1.1"}
+_PROTOCOLS = {b" HTTP/1.0\r\n": "HTTP/1.0", b" HTTP/1.1\r\n": "HTTP/1.1"}
+"""The protocol by the end of the request line."""
+_PROTOCOL_BYTES = len(b" HTTP/1.1\r\n")
 _NOT_ASCII = re.compile(rb"[\x80-\xff]+")
 _ABSOLUTE = re.compile(r"https?://([^/?]*)(.*)", re.IGNORECASE | re.DOTALL)
 _HOST = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=%-]*|\[[0-9A-Fa-f:.]+\])(?::\d*)?")
@@ -66,11 +68,11 @@ def read_message(head: bytes, basis: Environ) -> Message:
     protocol = _read_request_line(head, parser, found)
     environ.pop(_AMBIGUOUS, None)
     is_new = protocol == "HTTP/1.1"
-    if found.hosts > 1:
+    if found.has_two_hosts:
         raise Malformed(400, "The Host header was sent twice.")
     if is_new and "HTTP_HOST" not in environ:
         raise Malformed(400, "The Host header is missing.")
-    if not _HOST.fullmatch(environ.get("HTTP_HOST", "")):
+    if not _is_host(environ.get("HTTP_HOST", "")):
         raise Malformed(400, "The Host header cannot be read.")
     length = _length(environ)
     options = environ.get("HTTP_CONNECTION", "").lower()
@@ -95,11 +97,11 @@ def feed(parser: HttpRequestParser, data: bytes) -> None:
 class _Found:
     """The parts of a head. httptools calls the methods whose names begin with `on_`."""
 
-    __slots__ = ("environ", "hosts", "is_complete", "target")
+    __slots__ = ("environ", "has_two_hosts", "is_complete", "target")
 
     def __init__(self, environ: Environ) -> None:
         self.environ = environ
-        self.hosts = 0
+        self.has_two_hosts = False
         self.is_complete = False
         self.target = b""
 
@@ -108,10 +110,10 @@ class _Found:
 
     def on_header(self, name: bytes, value: bytes) -> None:
         key, text, environ = _key(name), value.decode("latin-1").rstrip("\t "), self.environ
-        if key == "HTTP_HOST":
-            self.hosts += 1
         if key not in environ:
             environ[key] = text
+        elif key == "HTTP_HOST":
+            self.has_two_hosts = True
         else:
             environ[key] += (";" if key == "HTTP_COOKIE" else ",") + text
 
@@ -143,16 +145,23 @@ def _with_ascii_target(head: bytes) -> bytes:
 def _read_request_line(head: bytes, parser: HttpRequestParser, found: _Found) -> str:
     """Read method and target. Returns the protocol.
 
-    httptools also accepts several spaces, other versions such as HTTP/2.0, and other protocols such as RTSP.
+    httptools also accepts several spaces, other versions such as HTTP/2.0, and other protocols such as RTSP. So the
+    protocol has to follow after the method, one space and the target.
     """
-    method, protocol = parser.get_method(), _PROTOCOLS.get(parser.get_http_version(), "")
-    line = b"%b %b %b\r\n" % (method, found.target, protocol.encode())
-    if not (found.is_complete and protocol and head.startswith(line)):
+    method, target = parser.get_method(), found.target
+    end = len(method) + 1 + len(target)
+    protocol = _PROTOCOLS.get(head[end : end + _PROTOCOL_BYTES])
+    if protocol is None or not found.is_complete:
         raise Malformed(400, "The request line cannot be read.")
     found.environ["REQUEST_METHOD"] = method.decode("ascii")
     found.environ["SERVER_PROTOCOL"] = protocol
-    _read_target(found.target.decode("ascii"), found.environ)
+    _read_target(target.decode("ascii"), found.environ)
     return protocol
+
+
+@lru_cache(maxsize=64)
+def _is_host(value: str) -> bool:
+    return _HOST.fullmatch(value) is not None
 
 
 def _read_target(target: str, environ: Environ) -> None:
