@@ -19,7 +19,7 @@ from open311.cli.signals import GRACE_S
 from open311.operations.platform import open_platform
 from open311.server.limits import Limits
 from open311.server.listening import listen
-from open311.server.processes import Processes, Signals
+from open311.server.processes import Processes, Signals, raise_file_limit
 from open311.server.shares import Shares
 from open311.server.threads import Threads
 from open311.settings import Settings
@@ -37,6 +37,7 @@ def serve_application(settings: Settings) -> None:
         make_application = _application_maker(settings)
         work = partial(_serve, listener, make_application, settings, Shares(settings.workers), os.getpid())
         stop_listening = partial(_stop_listening, listener)
+        raise_file_limit()
         Processes(work, signals, count=settings.workers, grace_s=GRACE_S, before_end=stop_listening).run()
 
 

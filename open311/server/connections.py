@@ -84,6 +84,8 @@ class Connection:
                 self._wait_for_head(data, now)
                 return None
             end += len(END)
+            if end > MOST_HEAD_BYTES:
+                raise Malformed(431, f"Address and headers have more than {MOST_HEAD_BYTES} bytes.")
             message = self.message = read_message(data[:end], self._basis)
             data = data[end:]
             self.received = b""

@@ -72,6 +72,8 @@ def read_message(head: bytes, basis: Environ) -> Message:
         raise Malformed(400, "The Host header was sent twice.")
     if is_new and "HTTP_HOST" not in environ:
         raise Malformed(400, "The Host header is missing.")
+    if is_new and not environ["HTTP_HOST"]:
+        raise Malformed(400, "The Host header is empty.")
     if not _is_host(environ.get("HTTP_HOST", "")):
         raise Malformed(400, "The Host header cannot be read.")
     length = _length(environ)

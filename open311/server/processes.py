@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import select
 import signal
 import time
@@ -18,6 +19,13 @@ STOPPING = (signal.SIGINT, signal.SIGTERM)
 LIFE_S = 2.0
 """A process that lived for less time than this is replaced after a pause of this length."""
 BEAT_S = 1.0
+
+
+def raise_file_limit() -> None:
+    """Raise the soft limit of open files to the hard limit: connections and large bodies need more than 1024."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(OSError, ValueError):  # macOS refuses "unlimited"
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 class Signals:

@@ -173,7 +173,9 @@ class Threads:
             is_answered = False
             self._discard(connection)
         if is_answered and self._next_message(connection) is not None:
-            self._line_up(connection)
+            connection.phase, connection.deadline = Phase.WAITING, time.monotonic() + self._limits.wait_s
+            with self._lock:
+                self._waiting.append(connection)  # this thread or another takes it from the queue
 
     def _receive(self, connection: Connection) -> Message | None:
         """Receive the data that has arrived. Returns the request if the request is complete now."""
@@ -358,6 +360,9 @@ class Threads:
             connection.deadline = now + limits.body_s
         elif phase is Phase.SENDING and connection.has_moved(limits.reader_s):
             connection.deadline = now + limits.reader_s
+        elif phase is Phase.WAITING and self._idle and connection.has_moved(limits.wait_s):
+            # Threads are idle, and the client still reads earlier answers.
+            connection.deadline = now + limits.wait_s
         elif phase is Phase.WAITING:
             self._held.count_cut("waited_for_a_thread")
             self._refuse(connection, Malformed(503, "All threads are busy."))

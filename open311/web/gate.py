@@ -94,7 +94,7 @@ class RateLimits:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Serve the call, or answer 429."""
-        rates = self._rates.get(environ["REQUEST_METHOD"], ())
+        rates = self._rates.get(environ["REQUEST_METHOD"].upper(), ())  # Werkzeug ignores the case too
         if rates and surface_of(environ["PATH_INFO"]).is_rated:
             wait_s = self._wait_s_or_0(rates, environ)
             if wait_s:
@@ -112,7 +112,7 @@ class RateLimits:
 
     def _wait_s(self, rates: Iterable[RateLimitItem], environ: WSGIEnvironment) -> int:
         """Count the call. Returns the seconds until the caller may call again; 0 if this call is allowed."""
-        kind = WRITING if environ["REQUEST_METHOD"] in WRITING else READING
+        kind = WRITING if environ["REQUEST_METHOD"].upper() in WRITING else READING
         caller = (environ.get("REMOTE_ADDR") or "", *kind)
         for rate in rates:
             if not self._counter.hit(rate, *caller):

@@ -94,11 +94,17 @@ def test_the_wrappers_of_data_portals(body: dict[str, Any]) -> None:
     [
         ({"type": "Point", "coordinates": [24.94, 60.17]}, ("60.17", "24.94")),
         ({"x": 24.94, "y": 60.17}, ("60.17", "24.94")),
-        ({"type": "LineString", "coordinates": [[24.94, 60.17]]}, ("", "")),
+        ({"type": "MultiPoint", "coordinates": [[24.94, 60.17]]}, ("60.17", "24.94")),
+        ({"type": "LineString", "coordinates": [[24.94, 60.17]]}, ("LineString", "LineString")),
+        ({"type": "Point", "coordinates": [[24.94, 60.17]]}, ("Point", "Point")),
+        ({"type": "Point", "coordinates": []}, ("Point", "Point")),
+        ("somewhere", ("somewhere", "somewhere")),
         (None, ("", "")),
     ],
 )
-def test_the_point_of_a_feature(geometry: Any, point: tuple[str, str]) -> None:
+def test_the_point_of_a_feature_or_a_word_that_is_counted_as_a_bad_point(
+    geometry: Any, point: tuple[str, str]
+) -> None:
     row = only({"features": [{"properties": REQUEST, "geometry": geometry}]})
     assert (row.lat, row.long) == point
 
@@ -353,3 +359,28 @@ def test_a_column_map_can_be_sent_to_another_process() -> None:
     found = dated("13/4/2026")
     sent = pickle.loads(pickle.dumps(found.column_map))
     assert sent.rows(found.found) == rows_of(dated("13/4/2026"))
+
+
+# Rows that fit the header by chance
+
+
+def test_a_blank_value_beyond_the_header_is_refused_unless_every_row_has_one() -> None:
+    shifted = HEADER + "1,open,x,2026-04-03T14:10:00Z\n2,open,x,2026-04-03,14:10,\n"
+    assert isinstance(rows_of(source(shifted))[1], Refusal)
+    first, second, third = rows_of(
+        source(HEADER + "1,open,x,2026-04-03,\n2,open,x,2026-04-03,\n3,open,x,2026-04-03\n")
+    )
+    assert (isinstance(first, SourceRow), isinstance(second, SourceRow)) == (True, True)
+    assert isinstance(third, Refusal)
+    assert third.reason == "has 4 values where the first row has 5; is it cut off?"
+
+
+def test_a_column_that_occurs_twice_is_reported() -> None:
+    found = source("service_request_id,status,service_code,requested_datetime,status\n1,closed,x,2026-04-03,open\n")
+    assert "has more than one column status; the last of them is read." in found.notes
+
+
+def test_a_broken_element_of_a_list_costs_only_itself() -> None:
+    rows = rows_of(source([REQUEST, None, 5, REQUEST | {"service_request_id": "8"}]))
+    assert [type(row) for row in rows] == [SourceRow, Refusal, Refusal, SourceRow]
+    assert rows[2] == Refusal(3, "", 'holds "5" where a request should be.')

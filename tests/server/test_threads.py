@@ -57,6 +57,8 @@ class Application:
         start("200 OK", [("Content-Length", "9")] if path == "/short" else [])
         if path == "/echo":
             return [environ["wsgi.input"].read()]
+        if path == "/large":
+            return [ENDLESS_PIECE]
         if path in ("/endless", "/pieces", "/short"):
             return self.pieces(3 if path == "/pieces" else 1 if path == "/short" else None)
         return [path.encode()]
@@ -164,6 +166,14 @@ def test_pipelined_requests_are_answered_in_order(served: Serve) -> None:
     assert server.get().endswith(b"/hello")
     bodies = [part.rpartition(b"\r\n")[2] for part in everything(busy).split(b"HTTP/1.1 200 OK\r\n")[1:]]
     assert bodies == [b"/%d" % number for number in range(500)] + [b"/last"]
+
+
+def test_pipelined_requests_of_a_slow_reader_are_not_refused_while_threads_are_idle(served: Serve) -> None:
+    server = served(wait_s=0.01, head_s=1.0)
+    slow = server.call(GET % b"/large" * 100 + LAST % b"/last", buffer=4_096)
+    silent = server.call()
+    until(lambda: is_ended(silent), "the watch to check all connections")
+    assert everything(slow).count(b"HTTP/1.1 200 OK") == 101
 
 
 def test_a_request_can_be_sent_byte_by_byte(served: Serve) -> None:

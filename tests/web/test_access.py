@@ -206,6 +206,13 @@ def test_a_post_above_the_rate_gets_429_with_retry_after(make_app: MakeApp, form
     assert client.get(f"{BASE}/services.{format}").status_code == 200, "reads and writes have separate rates"
 
 
+def test_a_method_in_lower_case_is_rate_limited_too(make_app: MakeApp) -> None:
+    client = make_app(post_rate="1 per hour").test_client()
+    for status in (403, 429):
+        answer = client.open(f"{BASE}/requests.json", environ_overrides={"REQUEST_METHOD": "post"})
+        assert answer.status_code == status
+
+
 @both_formats
 def test_reads_are_rate_limited_if_the_operator_sets_a_rate(make_app: MakeApp, format: str) -> None:
     client = make_app(get_rate="3 per hour").test_client()

@@ -61,9 +61,7 @@ def read_objects(stream: BinaryIO, ids: Collection[str]) -> Objects:
     _refuse_errors(found)
     search = _Search(ids)
     items = search.items(_named(found))
-    return Objects(
-        ((n, 0, _columns(item)) for n, item in enumerate(items, start=1)), len(items), tuple(search.notes)
-    )
+    return Objects((_item(n, 0, item) for n, item in enumerate(items, start=1)), len(items), tuple(search.notes))
 
 
 def _is_object(line: bytes) -> bool:
@@ -97,7 +95,13 @@ def _by_line(lines: Iterable[bytes], ids: Collection[str]) -> Iterator[SourceIte
             continue
         for item in items:
             position += 1
-            yield position, number, _columns(item)
+            yield _item(position, number, item)
+
+
+def _item(position: int, line: int, item: dict[str, Any] | Refusal) -> SourceItem:
+    if isinstance(item, Refusal):
+        return Refusal(position, "", item.reason, line)
+    return position, line, _columns(item)
 
 
 def _text(parts: Iterable[bytes]) -> str:
@@ -136,19 +140,28 @@ class _Search:
         self._ids = ids
         self.notes: list[str] = []
 
-    def items(self, found: Any, depth: int = 0) -> list[dict[str, Any]]:
-        """The objects that stand for requests."""
+    def items(self, found: Any, depth: int = 0) -> list[dict[str, Any] | Refusal]:
+        """The objects that stand for requests, and a refusal without a position for each other element of a list."""
         if depth > MAX_DEPTH:
             raise Invalid("is nested too deeply to be a list of requests.")
         if found is None:
             return []
         if isinstance(found, list):
+            if any(isinstance(item, dict) for item in found):
+                return [inner for item in found for inner in self._element(item, depth)]
             return [inner for item in found for inner in self._unwrapped(item, depth)]
         if isinstance(found, dict):
             return self._unwrapped(found, depth)
         raise Invalid("holds no list of requests.")
 
-    def _unwrapped(self, item: Any, depth: int) -> list[dict[str, Any]]:
+    def _element(self, item: Any, depth: int) -> list[dict[str, Any] | Refusal]:
+        """What an element of a list stands for. A broken one costs only itself."""
+        try:
+            return self._unwrapped(item, depth)
+        except Invalid as error:
+            return [Refusal(0, "", str(error))]
+
+    def _unwrapped(self, item: Any, depth: int) -> list[dict[str, Any] | Refusal]:
         """What an object stands for: itself, or what it wraps."""
         if not isinstance(item, dict):
             raise Invalid(f"holds {json.dumps(item)[:40]} where a request should be.")
@@ -178,16 +191,29 @@ class _Search:
 
 
 def _feature(item: dict[str, Any], fields: dict[str, Any]) -> dict[str, Any]:
-    """The fields of a feature, with its point as `geometry.x` and `geometry.y`."""
+    """The fields of a feature, with its point as `geometry.x` and `geometry.y`.
+
+    A geometry that is no point gives its type for both. This is no coordinate, so the row counts as one whose point
+    was dropped.
+    """
     geometry = item.get("geometry")
+    if geometry is None:
+        return fields
+    return fields | {"geometry": dict(zip("xy", _pair(geometry), strict=True))}
+
+
+def _pair(geometry: Any) -> tuple[Any, Any]:
+    """The coordinates of a point (GeoJSON or ArcGIS), or of a collection of one point."""
     if not isinstance(geometry, dict):
-        return fields
-    pair = (
-        geometry.get("coordinates") if geometry.get("type") == "Point" else [geometry.get("x"), geometry.get("y")]
-    )
-    if not isinstance(pair, list) or len(pair) < 2:
-        return fields
-    return fields | {"geometry": {"x": pair[0], "y": pair[1]}}
+        return (str(geometry)[:40],) * 2
+    if "type" not in geometry:
+        return geometry.get("x"), geometry.get("y")
+    kind, pair = str(geometry["type"]), geometry.get("coordinates")
+    if kind == "MultiPoint" and isinstance(pair, list) and len(pair) == 1:
+        pair = pair[0]
+    if kind not in ("Point", "MultiPoint") or not isinstance(pair, list) or len(pair) < 2:
+        return kind, kind
+    return (kind, kind) if any(isinstance(each, list | dict) for each in pair) else (pair[0], pair[1])
 
 
 def _named(found: Any) -> Any:

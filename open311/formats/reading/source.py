@@ -143,7 +143,9 @@ def _json(stream: BinaryIO, maps: Sequence[ColumnMap]) -> Source:
 def _csv(stream: BinaryIO, head: bytes, maps: Sequence[ColumnMap]) -> Source:
     table = Table(stream, head)
     column_map = replace(_best(table.names, maps), decimal_comma=table.has_decimal_commas)
-    source = _source("csv", table.rows(column_map.known), [column_map], names=table.names)
+    twice = sorted({name for name in column_map.known if table.names.count(name) > 1})
+    notes = tuple(f"has more than one column {name}; the last of them is read." for name in twice)
+    source = _source("csv", table.rows(column_map.known), [column_map], names=table.names, notes=notes)
     source.unread.update(name for name in table.names if name and name not in column_map.known)
     return source
 

@@ -68,10 +68,11 @@ class Table:
         """Each row with its number and its line, from 1; a Refusal for one that does not fit the header.
 
         wanted  the columns to read; all others are left out
-        Blank lines do not count. Empty values beyond the header do not count either.
+        Blank lines do not count. Empty values beyond the header are allowed if every row has as many of them,
+        because some publishers end each row with a delimiter. In a single row they mean an unquoted delimiter.
         """
         position = 0
-        width = len(self.names)
+        width, expected = len(self.names), 0
         begun, is_ours = self._begun, self._is_ours
         reader = self._reader()
         # Of two columns with one name, the later one is read.
@@ -88,13 +89,15 @@ class Table:
                 self._end_record()
                 continue
             position += 1
-            is_sound = len(values) == width or (len(values) > width and not any(values[width:]))
+            if not expected:
+                expected = max(width, len(values)) if not any(values[width:]) else width
+            is_sound = len(values) == expected and not any(values[width:])
             if is_ours:
                 values = list(map(_original, values))
             if is_sound:
                 yield position, self._line, {name: text for name, place in places if (text := values[place])}
             else:
-                yield Refusal(position, "", self._misfit(values, fault), self._line)
+                yield Refusal(position, "", self._misfit(values, fault, expected), self._line)
             if fault or (not is_sound and len(begun) > 1):
                 self._read_again(begun[1:])
                 reader = self._reader()
@@ -108,7 +111,7 @@ class Table:
         except csv.Error:
             return []
 
-    def _misfit(self, values: list[str], fault: str) -> str:
+    def _misfit(self, values: list[str], fault: str, expected: int) -> str:
         """Why the current record is no row, and the cure."""
         last = self._line + len(self._begun) - 1
         if last > self._line:
@@ -119,9 +122,10 @@ class Table:
             )
         if fault:
             return f"cannot be read as CSV: {fault}."
-        is_short = len(values) < len(self.names)
+        is_short = len(values) < expected
         cure = "is it cut off?" if is_short else f"put quotes around a value that holds {self.delimiter!r}."
-        return f"has {len(values)} values where the header has {len(self.names)}; {cure}"
+        model = "header" if expected == len(self.names) else "first row"
+        return f"has {len(values)} values where the {model} has {expected}; {cure}"
 
     # Lines, which are read anew where a quote has swallowed them.
 
