@@ -141,7 +141,7 @@ class _Search:
         self.notes: list[str] = []
 
     def items(self, found: Any, depth: int = 0) -> list[dict[str, Any] | Refusal]:
-        """The objects that stand for requests, and a refusal without a position for each other element of a list."""
+        """The objects that stand for requests. Each other element of a list is a refusal without a position."""
         if depth > MAX_DEPTH:
             raise Invalid("is nested too deeply to be a list of requests.")
         if found is None:
