@@ -70,8 +70,6 @@ def create_app(settings: Settings, platform: Platform | None = None) -> Flask:
     configure_logs(settings.log_level)
     app = GeoReportApp("open311.web", static_folder=None)
     app.config |= {
-        "MAX_CONTENT_LENGTH": settings.max_body_bytes,
-        "MAX_FORM_MEMORY_SIZE": settings.max_body_bytes,
         "TRUSTED_HOSTS": None,
         "API_TITLE": "Open311 GeoReport v2",
         "API_VERSION": __version__,

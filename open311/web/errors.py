@@ -22,7 +22,7 @@ from open311.errors import (
     Unavailable,
 )
 from open311.observe import logger
-from open311.web.answers import error_answer, problem_answer
+from open311.web.answers import error_answer, problem_answer, warning_headers
 from open311.web.surfaces import ErrorShape, error_format, surface_of
 
 log = logger(__name__)
@@ -77,6 +77,7 @@ def _foreseen(error: Open311Error, request: Request) -> Response:
     response = _response(error.problems, status, request)
     if status == 503:
         response.headers["Retry-After"] = RETRY_AFTER_S
+    response.headers.extend(warning_headers(error.warnings))
     return response
 
 

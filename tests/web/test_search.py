@@ -352,7 +352,7 @@ def test_distances_are_correct_and_are_shown_only_with_extensions(city: City) ->
 @pytest.mark.parametrize(
     ("query", "field"),
     [
-        ("lat=1&long=2", "radius"),
+        ("lat=1&radius=5", "long"),
         ("radius=5", "lat"),
         ("lat=1&long=2&radius=0", "radius"),
         ("lat=1&long=2&radius=50001", "radius"),
