@@ -42,17 +42,28 @@ Problems = list[tuple[str, str]]
 EXTRA_FIELDS = tuple(ExtrasSchema().fields)
 """The fields that `extensions=` can add to an item (spec/extensions.md, E1)."""
 PAGE_SIZE_ALIASES = ("per_page", "limit", "max_requests")
-_NAMES_PEOPLE_WRITE = {
-    **{"lng": "long", "lon": "long", "longitude": "long", "latitude": "lat", "statuses": "status", "state": "status"},
-    **{"service": "service_code", "servicecodes": "service_code", "agency": "agency_responsible"},
-    **{"groupby": "group", "keywords": "keyword", "neighborhood": "area", "ward": "area", "district": "area"},
-    **{"id": "service_request_id", "ids": "service_request_id", "servicerequestids": "service_request_id"},
-    **{"from": "start_date", "since": "start_date", "to": "end_date", "until": "end_date", "search": "q"},
-    **{"query": "q", "orderby": "sort", "offset": "cursor", "distance": "radius", "hasmedia": "has_photo"},
-    **{"message": "description", "comments": "description", "name": "first_name", "mediaurls": "media_url"},
-    **{"media": "media_url", "photo": "media_url", "image": "media_url", "addressstring": "address_string"},
+_NAMES_ELSEWHERE = {
+    "lat": "latitude",
+    "long": "lng lon longitude",
+    "radius": "distance",
+    "status": "statuses state",
+    "service_code": "service servicecodes",
+    "service_request_id": "id ids servicerequestids",
+    "agency_responsible": "agency",
+    "group": "groupby",
+    "keyword": "keywords",
+    "area": "neighborhood neighbourhood ward district",
+    "start_date": "from since",
+    "end_date": "to until",
+    "q": "search query",
+    "sort": "orderby",
+    "page": "offset",
+    "has_photo": "hasmedia",
+    "description": "message comments",
+    "first_name": "name",
+    "media_url": "mediaurls media photo image",
 }
-"""Names that other APIs have for our parameters, without blanks and signs."""
+"""For each of our parameters, the names that other APIs have for it, without signs."""
 
 
 class Arguments(Schema):
@@ -149,7 +160,9 @@ class Arguments(Schema):
     @cached_property
     def _by_letters(self) -> dict[str, str]:
         """The parameters by their names without signs, and by names that other APIs have for them."""
-        others = {written: name for written, name in _NAMES_PEOPLE_WRITE.items() if name in self._known}
+        others = {
+            word: name for name, words in _NAMES_ELSEWHERE.items() if name in self._known for word in words.split()
+        }
         return others | {_letters(name): name for name in self._known}
 
     def _plain(self, sent: Sent) -> Sent:

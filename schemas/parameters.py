@@ -20,7 +20,7 @@ Sent = Mapping[str, Sequence[str]]
 """The parameters that a caller sent: each name with all its values, in order."""
 
 INDEX = re.compile(r"(?:\[\d*\])+", re.ASCII)
-"""The end of a name in `status[]`, `status[0]` or `attribute[CODE][][]`: several values in the way of PHP and Rails."""
+"""The end of a name that has several values, as PHP and Rails write it: `status[]`, `status[0]`."""
 NUL = "\x00"
 HOLDS_NUL = "holds a NUL character; leave it out."
 SHOWN_CHARACTERS = 40

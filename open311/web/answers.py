@@ -114,7 +114,7 @@ def _caching(call: Call, validator: str, cache_control: str) -> list[tuple[str, 
 
 
 def warning_headers(warnings: Sequence[str]) -> list[tuple[str, str]]:
-    """A Warning for each sentence (spec/extensions.md, S9), at most MOST_WARNINGS and one that counts the others."""
+    """A Warning for each sentence (spec/extensions.md, S9). Beyond MOST_WARNINGS, one counts the others."""
     shown = list(warnings[:MOST_WARNINGS])
     if len(warnings) > len(shown):
         shown.append(f"{len(warnings) - len(shown)} more parameters are ignored or changed")

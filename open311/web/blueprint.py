@@ -74,7 +74,7 @@ class BoundEndpoint:
 
     def _call(self, request: Request, suffix: str | None, path: Mapping[str, str]) -> Call:
         endpoint = self.endpoint
-        principal, files = None, ()
+        principal, files = None, tuple[str, ...]()
         if endpoint.access.identify is None and endpoint.method == "GET":
             reading = self._reading_of(request.query_string, path)
         else:

@@ -10,7 +10,7 @@ from open311.domain.cursors import PageCursor
 from open311.domain.search import RequestSearch
 from open311.formats import Format
 from open311.operations.reading.find_requests import Page, count_requests, find_requests, find_validator
-from open311.operations.reading.searches import read_search
+from open311.operations.reading.searches import cut_dates, read_search
 from open311.web.calls import Answer, Call, unchanged
 from open311.web.links import page_url
 from open311.web.parsing import MOST_REMEMBERED_BYTES
@@ -50,7 +50,13 @@ class Listing:
             if call.has_unchanged(validator):
                 return unchanged(validator)
         page = find_requests(call.platform, search, rendered or call.output, extras)
-        return Answer(body=body(page), validator=page.validator, headers=self._headers(page))
+        return Answer(
+            body=body(page), validator=page.validator, headers=self._headers(page), warnings=self._warnings()
+        )
+
+    def _warnings(self) -> tuple[str, ...]:
+        cut = cut_dates(self.call.values, self.search, self.call.now)
+        return (cut,) if cut else ()
 
     def _headers(self, page: Page) -> tuple[tuple[str, str], ...]:
         """Link with the addresses of other pages, and X-Total-Count if the count is known."""

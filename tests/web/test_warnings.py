@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 
 from open311.clock import utc_now
@@ -169,6 +170,50 @@ def test_what_is_cut_or_ignored_is_told(client: FlaskClient, format: str, query:
     answer = client.get(f"{BASE}/requests.{format}?{query}")
     assert answer.status_code == 200
     assert told(answer) == [text]
+
+
+@both_formats
+@pytest.mark.requirement("S12")
+@pytest.mark.parametrize("path", ["requests", "requests.csv"])
+def test_a_start_that_ends_before_now_tells_the_end_and_the_way_on(
+    client: FlaskClient, format: str, path: str
+) -> None:
+    path = path if "." in path else f"{path}.{format}"
+    answer = client.get(f"{BASE}/{path}?start_date=2026-01-01T00:00:00Z")
+    assert told(answer) == [
+        "start_date alone means 90 days: this list ends at 2026-04-01T00:00:00Z; "
+        "go on with start_date=2026-04-01T00:00:00Z"
+    ]
+    recent = f"{utc_now() - timedelta(days=3):%Y-%m-%d}"
+    for query in (f"start_date={recent}", "start_date=2026-01-01&end_date=2026-02-01", "end_date=2026-02-01"):
+        assert told(client.get(f"{BASE}/{path}?{query}")) == []
+    assert told(client.get("/open311/bulk/v1/requests.csv?start_date=2026-01-01")) == []
+
+
+def test_a_window_that_the_operator_cuts_is_told(make_app: Callable[..., Flask]) -> None:
+    client = make_app(span_policy="clamp").test_client()
+    (text,) = told(
+        client.get(f"{BASE}/requests.json?start_date=2026-01-01T00:00:00Z&end_date=2026-07-01T00:00:00Z")
+    )
+    assert text.startswith("at most 90 days come at once: this list ends at 2026-04-01T00:00:00Z;")
+
+
+@both_formats
+def test_a_window_that_is_too_long_names_the_other_ways(client: FlaskClient, format: str) -> None:
+    answer = client.get(f"{BASE}/requests.{format}?start_date=2026-01-01&end_date=2026-07-01")
+    assert answer.status_code == 400
+    assert all(way in answer.text for way in ("90 days at a time", "bulk/v1", "dumps", "updated_after"))
+
+
+@both_formats
+@pytest.mark.parametrize(
+    ("page", "why"),
+    [("1000000000", "from 0 to 999999999"), ("-1", "from 0 to 999999999"), ("1.5", "from 0 to 999999999")],
+)
+def test_a_page_that_is_no_page_names_the_range(client: FlaskClient, format: str, page: str, why: str) -> None:
+    answer = client.get(f"{BASE}/requests.{format}?page={page}")
+    assert answer.status_code == 400
+    assert f"is not a whole number {why}." in answer.text
 
 
 @pytest.mark.parametrize("query", ["", "page_size=1000", "status=open&status=closed", "extensions=true&count=true"])

@@ -14,6 +14,7 @@ from open311.errors import Invalid, Problem
 from open311.operations.publishing import text_search_language
 from open311.plugins import Jurisdiction
 from schemas.limits import MAX_ROWS
+from schemas.values import format_instant
 
 
 def read_search(
@@ -36,6 +37,18 @@ def read_search(
     if found:
         raise Invalid.of(found)
     return search
+
+
+def cut_dates(values: Mapping[str, Any], search: RequestSearch, now: datetime) -> str:
+    """A sentence if the list ends earlier than the caller may expect; "" if it does not (A24, A25).
+
+    That is so with a start_date alone that is more than 90 days ago, and where the operator cuts longer windows.
+    """
+    start, end, given = search.requested.start, search.requested.end, values["end_date"]
+    if start is None or end is None or start != values["start_date"] or end >= min(given or now, now):
+        return ""
+    why = "at most 90 days come at once" if given else "start_date alone means 90 days"
+    return f"{why}: this list ends at {format_instant(end)}; go on with start_date={format_instant(end)}"
 
 
 def _filters(
