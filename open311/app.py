@@ -21,7 +21,7 @@ from open311.web.documentation import GeoReportApi
 from open311.web.endpoints import endpoints_in
 from open311.web.envelope import Envelope
 from open311.web.errors import register_errors
-from open311.web.gate import HttpsOnly, RateLimits, Refusals
+from open311.web.gate import HttpsOnly, KnownHost, RateLimits, Refusals
 from open311.web.quick import QuickLane
 
 if TYPE_CHECKING:
@@ -93,6 +93,7 @@ def _around(application: WSGIApplication, settings: Settings, bound: list[BoundE
     application = RateLimits(application, settings)
     if settings.requires_https:
         application = HttpsOnly(application, settings.public_url)
+    application = KnownHost(application)
     application = Refusals(application)
     application = Envelope(application)
     if settings.trusted_proxies:
