@@ -256,13 +256,14 @@ class RequestSearchArguments(JurisdictionArguments):
         aliases=("order_by",),
     )
     q = TextParameter(
-        "Words to search for; accents and case do not matter (extension).",
+        "Words to search for, or an id; accents and case do not matter (extension).",
         "street light",
         most_characters=MAX_QUERY_CHARACTERS,
     )
     group = TextParameter("A service group (extension).")
     keyword = TextParameter("A service keyword (extension).")
     agency_responsible = TextParameter("The agency_responsible, exactly as requests show it (extension).")
+    department = TextParameter("Code or name of the responsible department (extension).")
     area = TextParameter("Name of an area, as `areas` lists them (extension).")
     has_photo = FlagParameter("true: only requests with a picture; false: only those without (extension).")
     extensions = ExtrasParameter(

@@ -104,6 +104,7 @@ class RequestSearch:
     area           an area's name; "" for all
     has_media      True for requests with a picture, False for requests without a picture, None for both
     words          folded text to search for; "" for all
+    words_id       the text as sent if it may be an id: the request with this id matches too; "" if it cannot be one
     language       PostgreSQL's text search configuration for `words`
     requested      bounds on requested_datetime
     changed        bounds on the last change of any kind
@@ -122,6 +123,7 @@ class RequestSearch:
     area: str = ""
     has_media: bool | None = None
     words: str = ""
+    words_id: str = ""
     language: str = "simple"
     requested: Window = Window()
     changed: Window = Window()

@@ -13,7 +13,6 @@ from flask import Response
 
 from open311.errors import Invalid, Problem
 from open311.formats import JSON, Format, document, shape_of
-from open311.formats.writing import Feed
 from open311.web.calls import Answer, Call
 from open311.web.codings import pack
 from open311.web.surfaces import ErrorShape, surface_of
@@ -75,7 +74,7 @@ def send(call: Call, answer: Answer) -> Response:
             ],
         )
     validator = answer.validator or validator_of(body or b"")
-    headers = _caching(call, validator, answer.cache_control)
+    headers = _caching(call, validator, answer.cache_control, is_weak=answer.is_weak)
     if answer.language:
         headers.append(("Content-Language", answer.language))
     if body is None or call.has_unchanged(validator):
@@ -102,12 +101,10 @@ def validator_of(body: bytes) -> str:
     return blake2b(body, digest_size=12).hexdigest()
 
 
-def _caching(call: Call, validator: str, cache_control: str) -> list[tuple[str, str]]:
+def _caching(call: Call, validator: str, cache_control: str, *, is_weak: bool = False) -> list[tuple[str, str]]:
     """The headers by which caches keep an answer and revalidate it."""
-    # Atom's ETag is weak: the body's link to the next page contains the time from which 90 days are counted.
-    weakness = "W/" if call.output is Feed.ATOM else ""
     return [
-        ("ETag", f'{weakness}"{call.tag(validator)}"'),
+        ("ETag", f'{"W/" if is_weak else ""}"{call.tag(validator)}"'),
         ("Cache-Control", cache_control),
         ("Vary", "Accept, Accept-Encoding, Accept-Language"),
     ]

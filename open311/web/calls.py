@@ -107,6 +107,7 @@ class Answer:
     cache_control  how long caches may keep the body; with "no-cache", caches revalidate it each time
     status         of a POST: 200 or 201, as the operator chose
     headers        more headers; a 304 has them too
+    is_weak        whether the ETag is weak: the same data may come in other bytes
     warnings       more sentences for the header Warning, beside those of the call
     """
 
@@ -116,6 +117,7 @@ class Answer:
     language: str = ""
     cache_control: str = "no-cache"
     headers: tuple[tuple[str, str], ...] = ()
+    is_weak: bool = False
     warnings: tuple[str, ...] = ()
 
 

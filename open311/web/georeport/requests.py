@@ -36,7 +36,7 @@ def list_requests(call: Call) -> Answer:
     Without dates, the list covers the last 90 days. A page has at most 1000 requests; the Link header has the
     address of the next page.
     """
-    return Listing.of(call).answer(lambda page: join_items(_REQUEST, page.items, call.output))
+    return Listing.of(call).answer(lambda page, _: join_items(_REQUEST, page.items, call.output))
 
 
 @endpoint(
