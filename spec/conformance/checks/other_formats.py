@@ -250,17 +250,16 @@ def etags(probe: Probe) -> None:
 @check("F9")
 def part_of_a_list(probe: Probe) -> None:
     answer = _get(probe, "geojson", ("page_size", "1"), ("count", "true"))
-    data, every = answer.must_be_json(), rows(probe)[1]
-    if len(every) < 2:
+    data = answer.must_be_json()
+    if len(rows(probe)[1]) < 2:
         raise UnmetNeedError("fewer than two requests are listed")
     answer.must(data.get("numberReturned") == 1, "numberReturned 1", data.get("numberReturned"))
-    whole = _get(probe, "geojson").must_be_json()
-    shown = (data.get("numberMatched"), whole.get("numberMatched"))
-    answer.must(shown == (len(every), len(every)), f"numberMatched {len(every)}", shown)
+    total = answer.headers.get("x-total-count", "none")
+    answer.must(str(data.get("numberMatched")) == total, f"numberMatched {total}", data.get("numberMatched"))
     links = {link.get("rel"): link.get("href") for link in data.get("links") or ()}
     answer.must({"self", "next"} <= links.keys(), "links to self and next", links)
-    second = probe.client.get(Call("GET", links["next"])).must_be(200)
-    second.must(_ids("geojson", second) == ids_of(every)[1:2], f"{ids_of(every)[1]} on page 2")
+    second = _ids("geojson", probe.client.get(Call("GET", links["next"])).must_be(200))
+    answer.must(second and second != _ids("geojson", answer), "another feature on page 2", second)
 
 
 # --- Terms of use
