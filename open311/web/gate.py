@@ -1,4 +1,4 @@
-"""Middleware that refuses calls: incomplete ones, a wrong Host, plain HTTP where HTTPS is wanted, too many (A60)."""
+"""Middleware that refuses calls: incomplete ones, a wrong Host, unwanted plain HTTP, too many (A60)."""
 
 from __future__ import annotations
 
