@@ -21,7 +21,7 @@ from open311.web.documentation import GeoReportApi
 from open311.web.endpoints import endpoints_in
 from open311.web.envelope import Envelope
 from open311.web.errors import register_errors
-from open311.web.gate import HttpsOnly, RateLimits, Refusals
+from open311.web.gate import HttpsOnly, KnownHost, RateLimits, Refusals
 from open311.web.quick import QuickLane
 
 if TYPE_CHECKING:
@@ -70,8 +70,6 @@ def create_app(settings: Settings, platform: Platform | None = None) -> Flask:
     configure_logs(settings.log_level)
     app = GeoReportApp("open311.web", static_folder=None)
     app.config |= {
-        "MAX_CONTENT_LENGTH": settings.max_body_bytes,
-        "MAX_FORM_MEMORY_SIZE": settings.max_body_bytes,
         "TRUSTED_HOSTS": None,
         "API_TITLE": "Open311 GeoReport v2",
         "API_VERSION": __version__,
@@ -95,6 +93,7 @@ def _around(application: WSGIApplication, settings: Settings, bound: list[BoundE
     application = RateLimits(application, settings)
     if settings.requires_https:
         application = HttpsOnly(application, settings.public_url)
+    application = KnownHost(application)
     application = Refusals(application)
     application = Envelope(application)
     if settings.trusted_proxies:

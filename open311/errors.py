@@ -26,7 +26,12 @@ class Problem:
 
 
 class Open311Error(Exception):
-    """Base class of all errors that the server raises on purpose."""
+    """Base class of all errors that the server raises on purpose.
+
+    warnings  what else the caller should know about the call, such as misspelt names
+    """
+
+    warnings: tuple[str, ...] = ()
 
     def __init__(self, message: str, field: str = "") -> None:
         super().__init__(message)

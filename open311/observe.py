@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import sys
 from collections.abc import MutableMapping
 from contextvars import ContextVar
@@ -72,12 +73,21 @@ def begin_call(request_id: str) -> None:
     _request_id.set(request_id)
 
 
+_PAIRS_IN_PATH = re.compile(r"([&;?][^&;?=/]{0,40}=).*", re.DOTALL)
+
+
+def loggable(path: str) -> str:
+    """The path for a log line. Misspelt addresses such as `requests.json&api_key=…` have a query in the path."""
+    return _PAIRS_IN_PATH.sub(r"\1...", path) if "=" in path else path
+
+
 def end_call(method: str, path: str, status: int, seconds: float, *, is_quiet: bool) -> None:
     """Log a call at level info, or at level debug if `is_quiet`, as for health checks."""
     level = "debug" if is_quiet else "info"
     if LEVELS[level] < _Output.level:
         return
-    line = {"event": "call", "method": method, "path": path, "status": status, "ms": round(seconds * 1000, 1)}
+    ms = round(seconds * 1000, 1)
+    line = {"event": "call", "method": method, "path": loggable(path), "status": status, "ms": ms}
     if _Output.is_json:  # does not use structlog, whose processors take longer than some calls
         line |= {"source": "open311.access", "request_id": _request_id.get(), "level": level}
         _STANDARD_ERROR.write(_json(line | {"timestamp": exact_now().isoformat()}) + "\n")

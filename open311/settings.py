@@ -125,7 +125,12 @@ class Settings:
     endpoint_type: Literal["production", "test"] = _text(
         "production", "type of this endpoint in discovery: production or test", choices=("production", "test")
     )
-    max_body_bytes: int = _number(1_048_576, "largest body of a POST, in bytes; a larger body gets 413", least=1)
+    max_body_bytes: int = _number(
+        1_048_576, "largest body of a POST without its files, in bytes; a larger body gets 413", least=1
+    )
+    max_upload_bytes: int = _number(
+        20_971_520, "largest body of a POST with its files (not kept), in bytes; a larger one gets 413", least=1
+    )
     post_rate: str = _text(
         "300 per minute", "largest rate of POSTs from one client address; if empty, no limit", keeps_blank=True
     )

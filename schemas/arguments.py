@@ -6,15 +6,20 @@ what depends on a city's catalogue or on the time, so that a caller gets all pro
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC, tzinfo
+from functools import cached_property
 from typing import Any, ClassVar, cast
+from urllib.parse import quote
 
 from marshmallow import EXCLUDE, Schema, ValidationError
 
 from schemas.georeport import ExtrasSchema
 from schemas.limits import MAX_IDS, MAX_QUERY_CHARACTERS, MAX_RADIUS_M, MAX_ROWS
 from schemas.parameters import (
+    INDEX,
+    AddressesParameter,
     AnswersParameter,
     BoxParameter,
     ChoiceParameter,
@@ -27,7 +32,6 @@ from schemas.parameters import (
     LongitudeParameter,
     NumberParameter,
     Parameter,
-    RepeatedParameter,
     Sent,
     TextParameter,
 )
@@ -38,7 +42,28 @@ Problems = list[tuple[str, str]]
 EXTRA_FIELDS = tuple(ExtrasSchema().fields)
 """The fields that `extensions=` can add to an item (spec/extensions.md, E1)."""
 PAGE_SIZE_ALIASES = ("per_page", "limit", "max_requests")
-_NAMES_PEOPLE_WRITE = {"lng": "long", "lon": "long", "longitude": "long", "latitude": "lat", "statuses": "status"}
+_NAMES_ELSEWHERE = {
+    "lat": "latitude",
+    "long": "lng lon longitude",
+    "radius": "distance",
+    "status": "statuses state",
+    "service_code": "service servicecodes",
+    "service_request_id": "id ids servicerequestids",
+    "agency_responsible": "agency",
+    "group": "groupby",
+    "keyword": "keywords",
+    "area": "neighborhood neighbourhood ward district",
+    "start_date": "from since",
+    "end_date": "to until",
+    "q": "search query",
+    "sort": "orderby",
+    "page": "offset",
+    "has_photo": "hasmedia",
+    "description": "message comments",
+    "first_name": "name",
+    "media_url": "mediaurls media photo image",
+}
+"""For each of our parameters, the names that other APIs have for it, without signs."""
 
 
 class Arguments(Schema):
@@ -50,6 +75,9 @@ class Arguments(Schema):
 
     class Meta:
         unknown = EXCLUDE
+
+    tells_unknown: ClassVar[bool] = False
+    """Whether a warning names every unknown parameter, not only those that resemble a known one."""
 
     together: ClassVar[tuple[tuple[str, ...], ...]] = ()
 
@@ -64,7 +92,7 @@ class Arguments(Schema):
 
     def read(self, sent: Sent) -> tuple[dict[str, Any], Problems]:
         """The values of all parameters, with defaults for those that the call lacks, and all faults."""
-        given = self.gather(sent)
+        given = self.gather(self._plain(sent))
         values = {name: parameter.default for name, parameter in self.parameters.items()}
         try:
             return values | cast("dict[str, Any]", self.load(given)), list(self._apart(given))
@@ -74,24 +102,83 @@ class Arguments(Schema):
             return values | (cast("dict[str, Any]", error.valid_data) or {}), [*found, *self._apart(given)]
 
     def gather(self, sent: Sent) -> dict[str, list[Any]]:
-        """The values sent for each parameter, under its own name. Parameters that were not sent are left out."""
+        """The values sent for each parameter, under its own name. Parameters without effect are left out."""
+        found = self._given(sent)
+        for names, _ in self.without_effect(found):
+            for name in names:
+                del found[name]
+        return found
+
+    def _given(self, sent: Sent) -> dict[str, list[Any]]:
         found = ((name, parameter.gather(sent)) for name, parameter in self.parameters.items())
         return {name: values for name, values in found if values}
 
+    def without_effect(self, given: Mapping[str, Any]) -> Iterator[tuple[list[str], str]]:  # noqa: ARG002
+        """The parameters of a call that are not read because of others, and the reason."""
+        return iter(())
+
     def own_name(self, name: str) -> str:
-        """The parameter's own name for an alias, such as `device_id` for deviceid; other names unchanged."""
+        """The parameter's own name for an alias or `name[]`: device_id for deviceid; other names unchanged."""
         match = AnswersParameter.NAME.fullmatch(name)
         if match:
             return f"attribute[{match['code']}]"
-        return next((own for own, known in self.parameters.items() if name in known.aliases), name)
+        plain = self._plain_name(name)
+        return next((own for own, known in self.parameters.items() if plain in known.aliases), plain)
 
-    def near_misses(self, sent: Sent) -> list[tuple[str, str]]:
-        """Sent names that resemble a parameter's name (start-date, lng, pagesize), each with the right name."""
-        known = {name for parameter in self.parameters.values() for name in parameter.names}
-        plain = {_letters(name): name for name in known}
-        plain |= {written: name for written, name in _NAMES_PEOPLE_WRITE.items() if name in known}
-        pairs = ((name, plain.get(_letters(name))) for name in sent if name not in known)
-        return [(name, right) for name, right in pairs if right]
+    def warnings(self, sent: Sent) -> list[str]:
+        """A sentence for each thing in a call that is ignored or changed, though the call is not refused."""
+        return [*self._unknown_names(sent), *self._ignored(self._plain(sent))]
+
+    def _unknown_names(self, sent: Sent) -> Iterator[str]:
+        """The unknown names that resemble a parameter's name; where all are told, also the others."""
+        for name in sent:
+            if self._plain_name(name) in self._known or self._is_answer(name):
+                continue
+            right = self._by_letters.get(_letters(INDEX.sub("", name)))
+            if right:
+                yield f"{as_sent(name)} is ignored; did you mean {right}?"
+            elif self.tells_unknown:
+                yield f"{as_sent(name)} is ignored; this call has no such parameter"
+
+    def _is_answer(self, name: str) -> bool:
+        is_answered = any(isinstance(parameter, AnswersParameter) for parameter in self.parameters.values())
+        return is_answered and AnswersParameter.NAME.fullmatch(name) is not None
+
+    def _ignored(self, plain: Sent) -> Iterator[str]:
+        """The values that are not read, or read as something else."""
+        for names, why in self.without_effect(self._given(plain)):
+            yield f"{' and '.join(names)} {'are' if len(names) > 1 else 'is'} ignored {why}"
+        for name, values in self.gather(plain).items():
+            yield from self.parameters[name].overlooked(plain)
+            with suppress(ValidationError):  # told as a fault
+                yield from self.parameters[name].changes(values)
+
+    @cached_property
+    def _known(self) -> set[str]:
+        return {name for parameter in self.parameters.values() for name in parameter.names}
+
+    @cached_property
+    def _by_letters(self) -> dict[str, str]:
+        """The parameters by their names without signs, and by names that other APIs have for them."""
+        others = {
+            word: name for name, words in _NAMES_ELSEWHERE.items() if name in self._known for word in words.split()
+        }
+        return others | {_letters(name): name for name in self._known}
+
+    def _plain(self, sent: Sent) -> Sent:
+        """The values under names without indexes: `status[]` and `status[0]` are `status`."""
+        if not any("[" in name for name in sent):
+            return sent
+        found: dict[str, list[str]] = {}
+        for name, values in sent.items():
+            found.setdefault(self._plain_name(name), []).extend(values)
+        return found
+
+    def _plain_name(self, name: str) -> str:
+        """The name without an index, if it is the name of a parameter that takes several values."""
+        stem = INDEX.sub("", name) if name.endswith("]") else name
+        is_list = any(stem in known.names for known in self.parameters.values() if known.takes_several)
+        return stem if is_list else name
 
     def _apart(self, given: dict[str, list[Any]]) -> Iterator[tuple[str, str]]:
         """The missing parameters of each group of `together` that was sent in part."""
@@ -101,6 +188,14 @@ class Arguments(Schema):
             if missing and len(missing) < len(names) and not is_required:
                 all_names = f"{', '.join(names[:-1])} and {names[-1]}"
                 yield from ((name, f"is missing; send {all_names} together.") for name in missing)
+
+
+def as_sent(name: str) -> str:
+    """A name for a header: as it was sent, with what a header cannot carry percent-encoded."""
+    return quote(name[:40], safe=_SAFE) + ("..." if len(name) > 40 else "")
+
+
+_SAFE = "".join(sign for sign in map(chr, range(32, 127)) if sign not in '"\\')
 
 
 def _letters(name: str) -> str:
@@ -161,13 +256,14 @@ class RequestSearchArguments(JurisdictionArguments):
         aliases=("order_by",),
     )
     q = TextParameter(
-        "Words to search for; accents and case do not matter (extension).",
+        "Words to search for, or an id; accents and case do not matter (extension).",
         "street light",
         most_characters=MAX_QUERY_CHARACTERS,
     )
     group = TextParameter("A service group (extension).")
     keyword = TextParameter("A service keyword (extension).")
     agency_responsible = TextParameter("The agency_responsible, exactly as requests show it (extension).")
+    department = TextParameter("Code or name of the responsible department (extension).")
     area = TextParameter("Name of an area, as `areas` lists them (extension).")
     has_photo = FlagParameter("true: only requests with a picture; false: only those without (extension).")
     extensions = ExtrasParameter(
@@ -187,13 +283,14 @@ class RequestSearchArguments(JurisdictionArguments):
         "true: X-Total-Count has the number of requests on all pages, up to 10,000 (extension).", default=False
     )
 
-    def gather(self, sent: Sent) -> dict[str, list[Any]]:
-        """The values sent for each parameter, without the other filters if there are ids."""
-        found = super().gather(sent)
-        if "service_request_id" not in found:
-            return found
-        kept = ("jurisdiction_id", "service_request_id", "extensions")
-        return {name: values for name, values in found.items() if name in kept}
+    def without_effect(self, given: Mapping[str, Any]) -> Iterator[tuple[list[str], str]]:
+        """With ids, all other filters (A19); without a radius, the point: the standard has none in this call."""
+        if "service_request_id" in given:
+            kept = ("jurisdiction_id", "service_request_id", "extensions", "bom")
+            if others := [name for name in given if name not in kept]:
+                yield others, "beside service_request_id"
+        elif "radius" not in given and (point := [name for name in ("lat", "long") if name in given]):
+            yield point, "without radius; send radius in metres, or bbox"
 
 
 class RequestArguments(JurisdictionArguments):
@@ -207,13 +304,15 @@ class RequestArguments(JurisdictionArguments):
 class SubmissionArguments(JurisdictionArguments):
     """The parameters of a new request."""
 
+    tells_unknown = True
+
     api_key = TextParameter("The key; can also be sent in the header X-Api-Key or as Authorization: Bearer.")
     service_code = TextParameter(
         "The code of the service.", "pothole", is_single=True, missing="is missing; send one from the service list."
     )
     lat = TextParameter("Latitude, with long.", 60.1718, openapi={"type": "number"})
-    long = TextParameter("Longitude, with lat.", 24.9414, openapi={"type": "number"})
-    address_string = TextParameter("The address as text.", "5 Mill Lane")
+    long = TextParameter("Longitude, with lat.", 24.9414, aliases=("lng",), openapi={"type": "number"})
+    address_string = TextParameter("The address as text.", "5 Mill Lane", aliases=("address",))
     address_id = TextParameter("The city's own id of the address.")
     description = TextParameter("What is wrong; at most 4,000 characters.", "Deep hole")
     email = TextParameter("The reporter's email address; never published.")
@@ -222,7 +321,7 @@ class SubmissionArguments(JurisdictionArguments):
     phone = TextParameter("The reporter's phone number; never published.")
     device_id = TextParameter("Id of the reporter's device; never published.", aliases=("deviceid",))
     account_id = TextParameter("The reporter's account with the app.")
-    media_url = RepeatedParameter("Address of a picture; may be repeated.")
+    media_url = AddressesParameter("Address of a picture; may be repeated.")
     client_request_id = TextParameter(
         "Your own id of this call. A call that repeats it within 24 hours gets the first call's answer."
     )

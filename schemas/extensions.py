@@ -9,6 +9,7 @@ from schemas.base import Body, Geometry, Items, Text, describe
 from schemas.georeport import ExtrasSchema, ServiceRequestSchema
 from schemas.limits import LONGEST_WAIT_S, MAX_ROWS, MAX_VICINITY_DAYS, MAX_VICINITY_M
 from schemas.parameters import (
+    FlagParameter,
     InstantParameter,
     LatitudeParameter,
     LongitudeParameter,
@@ -16,6 +17,12 @@ from schemas.parameters import (
     SecondsParameter,
     TextParameter,
 )
+
+
+class TableArguments(RequestSearchArguments):
+    """The parameters of a list as CSV."""
+
+    bom = FlagParameter("true: the file begins with a byte order mark, for Excel (extension).", default=False)
 
 
 class BulkArguments(RequestSearchArguments):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from math import inf
 from typing import Any, ClassVar, cast
 
 from marshmallow import ValidationError, fields
@@ -18,6 +19,8 @@ from schemas.values import LIMITS, NotAnInstant, parse_degrees, parse_instant, s
 Sent = Mapping[str, Sequence[str]]
 """The parameters that a caller sent: each name with all its values, in order."""
 
+INDEX = re.compile(r"(?:\[\d*\])+", re.ASCII)
+"""The end of a name that has several values, as PHP and Rails write it: `status[]`, `status[0]`."""
 NUL = "\x00"
 HOLDS_NUL = "holds a NUL character; leave it out."
 SHOWN_CHARACTERS = 40
@@ -33,6 +36,9 @@ class Parameter(fields.Field[Any]):
     missing   the error if the parameter is absent; "" if it is optional
     openapi   more keys of its OpenAPI schema
     """
+
+    takes_several: ClassVar[bool] = False
+    """Whether the call may send several values, also as `name[]` and `name[0]`."""
 
     def __init__(
         self,
@@ -64,6 +70,18 @@ class Parameter(fields.Field[Any]):
             if values:
                 return values
         return []
+
+    def overlooked(self, sent: Sent) -> Iterator[str]:
+        """A sentence for each value that `gather` and `read` leave out because others came with it."""
+        came = {name: dict.fromkeys(filter(None, map(_clean, sent[name]))) for name in self.names if name in sent}
+        first, *others = [name for name, values in came.items() if values] or [""]
+        yield from (f"{name} is ignored, because {first} came too" for name in others if came[name] != came[first])
+        if first and not self.takes_several and len(came[first]) > 1:
+            yield f"{first} came {len(sent[first])} times; the first value counts"
+
+    def changes(self, values: Sequence[Any]) -> Iterator[str]:  # noqa: ARG002
+        """A sentence for each change that `read` makes to the meaning of a valid value, such as a cut."""
+        return iter(())
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> Any:
         return self.read(value)
@@ -111,6 +129,10 @@ class TextParameter(Parameter, fields.String):
             raise ValidationError(HOLDS_NUL)
         return text[: self.most_characters]
 
+    def changes(self, values: Sequence[Any]) -> Iterator[str]:
+        if self.most_characters is not None and len(values[0]) > self.most_characters:
+            yield f"only the first {self.most_characters} characters of {self.name} count"
+
 
 class ListParameter(Parameter, fields.String):
     """Words separated by commas, in one value or several. Repeated words are dropped; the order stays.
@@ -119,6 +141,8 @@ class ListParameter(Parameter, fields.String):
     most     the largest number of words; None for no limit
     unit     the name of the words in the error about too many
     """
+
+    takes_several = True
 
     def __init__(
         self,
@@ -182,6 +206,11 @@ class FlagParameter(Parameter, fields.Boolean):
         return found
 
 
+_DIGITS = re.compile(r"\d{1,1000}", re.ASCII)
+GREATEST_NUMBER = 999_999_999
+"""The greatest whole number of a parameter that names no other."""
+
+
 class NumberParameter(Parameter, fields.Integer):
     """A whole number.
 
@@ -205,13 +234,25 @@ class NumberParameter(Parameter, fields.Integer):
 
     def read_one(self, text: str) -> int:
 
-        if not re.fullmatch(r"\d{1,9}", text, re.ASCII) or not self._is_in_range(int(text)):
-            span = f"of at least {self.least}" if self.most is None else f"from {self.least} to {self.most}"
-            raise ValidationError(f"{text[:SHOWN_CHARACTERS]!r} is not a whole number {span}.")
-        return int(text) if self.cut_to is None else min(int(text), self.cut_to)
+        number = int(text) if _DIGITS.fullmatch(text) else -1
+        if number < self.least or number > self._greatest:
+            raise ValidationError(f"{text[:SHOWN_CHARACTERS]!r} is not a whole number {self._span()}.")
+        return number if self.cut_to is None else min(number, self.cut_to)
 
-    def _is_in_range(self, number: int) -> bool:
-        return self.least <= number and (self.most is None or number <= self.most)
+    @property
+    def _greatest(self) -> float:
+        if self.cut_to is not None:
+            return inf
+        return GREATEST_NUMBER if self.most is None else self.most
+
+    def _span(self) -> str:
+        if self.cut_to is not None:
+            return f"of at least {self.least}"
+        return f"from {self.least} to {self._greatest:.0f}"
+
+    def changes(self, values: Sequence[Any]) -> Iterator[str]:
+        if self.cut_to is not None and _DIGITS.fullmatch(values[0]) and int(values[0]) > self.cut_to:
+            yield f"{self.name} is cut to {self.cut_to}"
 
 
 class SecondsParameter(Parameter, fields.Float):
@@ -228,6 +269,10 @@ class SecondsParameter(Parameter, fields.Float):
                 f"{text[:SHOWN_CHARACTERS]!r} is not a number of seconds; send 0 to {self.cut_to:g}."
             )
         return min(float(text), self.cut_to)
+
+    def changes(self, values: Sequence[Any]) -> Iterator[str]:
+        if self.read_one(values[0]) == self.cut_to != float(values[0]):
+            yield f"{self.name} is cut to {self.cut_to:g}"
 
 
 class InstantParameter(Parameter, fields.String):
@@ -336,19 +381,28 @@ class ExtrasParameter(Parameter, fields.String):
 class RepeatedParameter(Parameter, fields.String):
     """Text that may be sent several times. All values are used."""
 
+    takes_several = True
+
     def __init__(self, about: str, example: Any = None, **more: Any) -> None:
         openapi = {"type": "array", "items": {"type": "string"}}
         super().__init__(about, example, openapi=openapi, **{"default": ()} | more)
 
     def read(self, values: list[str]) -> tuple[str, ...]:
-
         return tuple(values)
 
 
-class AnswersParameter(Parameter, fields.Dict):
-    """`attribute[CODE]`, `attribute[CODE][]` and `attribute[CODE][n]`, gathered by code (A07)."""
+class AddressesParameter(RepeatedParameter):
+    """Web addresses: repeated, or joined by commas. A comma that no http:// or https:// follows is part of one."""
 
-    NAME = re.compile(r"attribute\[(?P<code>.+?)\](?:\[\d*\])?", re.DOTALL)
+    def read(self, values: list[str]) -> tuple[str, ...]:
+        return tuple(address for value in values for address in re.split(r",\s*(?=https?://)", value))
+
+
+class AnswersParameter(Parameter, fields.Dict):
+    """`attribute[CODE]`, `attribute[CODE][]`, `attribute[CODE][n]`, `attribute[CODE][][]`, by code (A07)."""
+
+    takes_several = True
+    NAME = re.compile(rf"attribute\[(?P<code>.+?)\](?:{INDEX.pattern})?", re.DOTALL)
 
     def __init__(self, about: str, example: Any = None) -> None:
         super().__init__(about, example, default=())

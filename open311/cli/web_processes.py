@@ -118,7 +118,7 @@ def limits_of(settings: Settings) -> Limits:
         least_bytes=settings.least_bytes_per_s,
         idle_s=settings.keepalive_s,
         wait_s=settings.thread_wait_s,
-        body_bytes=4 * settings.max_body_bytes,
+        body_bytes=max(4 * settings.max_body_bytes, settings.max_upload_bytes),
         connections=settings.connections,
         per_address=0 if settings.trusted_proxies else settings.connections_per_address,
     )

@@ -58,7 +58,10 @@ def check_answers(
         if values and not faults:
             answers.append(Answer(attribute.code, _canonical(attribute, values, policy)))
     if policy.refuse_unknown:
-        problems += _unknown(service, sent)
+        problems += (
+            Problem("", f"{code[:60]} is not an attribute of {service.code}; leave it out.")
+            for code in unknown_codes(service, sent)
+        )
     return tuple(answers), problems
 
 
@@ -124,8 +127,7 @@ def _problem(attribute: Attribute, sentence: str) -> Problem:
     return Problem("", f"{attribute.code} {sentence}.")
 
 
-def _unknown(service: Service, sent: Mapping[str, Sequence[str]]) -> Iterator[Problem]:
+def unknown_codes(service: Service, sent: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    """The codes with a value that the service's definition lacks."""
     known = {attribute.code for attribute in service.attributes}
-    for code in sent:
-        if code not in known:
-            yield Problem("", f"{code[:60]} is not an attribute of {service.code}; leave it out.")
+    yield from (code for code, values in sent.items() if code not in known and any(map(_tidy, values)))

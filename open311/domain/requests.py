@@ -128,12 +128,16 @@ class Submission:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
-    """The answer to a POST: an id, a token, or neither (A02, A03)."""
+    """The answer to a POST: an id, a token, or neither (A02, A03).
+
+    unknown_attributes  codes of attributes that were sent and that the service's definition lacks
+    """
 
     service_request_id: str = ""
     token: str = ""
     service_notice: str = ""
     account_id: str = ""
+    unknown_attributes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,10 @@ from open311.errors import Problem
 from schemas.limits import MAX_ROWS
 
 WINDOW = timedelta(days=90)
+TOO_LONG = (
+    "is more than 90 days after start_date; ask for 90 days at a time. For all requests take the bulk download "
+    "(/open311/bulk/v1/requests.csv) or the dumps (dumps.json); for what changed send updated_after alone."
+)
 
 SpanPolicy = Literal["refuse", "clamp", "allow"]
 
@@ -100,6 +104,7 @@ class RequestSearch:
     area           an area's name; "" for all
     has_media      True for requests with a picture, False for requests without a picture, None for both
     words          folded text to search for; "" for all
+    words_id       the text as sent if it may be an id: the request with this id matches too; "" if it cannot be one
     language       PostgreSQL's text search configuration for `words`
     requested      bounds on requested_datetime
     changed        bounds on the last change of any kind
@@ -118,6 +123,7 @@ class RequestSearch:
     area: str = ""
     has_media: bool | None = None
     words: str = ""
+    words_id: str = ""
     language: str = "simple"
     requested: Window = Window()
     changed: Window = Window()
@@ -152,7 +158,7 @@ def requested_window(
     if start > end:
         return Window(), [Problem("start_date", "is after end_date; swap them.")]
     if end - start > WINDOW and policy == "refuse":
-        return Window(), [Problem("end_date", "is more than 90 days after start_date; ask for 90 days at a time.")]
+        return Window(), [Problem("end_date", TOO_LONG)]
     if end - start > WINDOW and policy == "clamp":
         return Window(start, _window_end(start)), []
     return Window(start, end), []

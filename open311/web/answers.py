@@ -13,7 +13,6 @@ from flask import Response
 
 from open311.errors import Invalid, Problem
 from open311.formats import JSON, Format, document, shape_of
-from open311.formats.writing import Feed
 from open311.web.calls import Answer, Call
 from open311.web.codings import pack
 from open311.web.surfaces import ErrorShape, surface_of
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
 _ERRORS = shape_of(ErrorSchema)
 
 READING = ("GET", "HEAD")
+MOST_WARNINGS = 10
 LEAST_TO_PACK = 1_400
 """Bytes. A shorter body fits into one network packet even without compression."""
 
@@ -66,10 +66,15 @@ def send(call: Call, answer: Answer) -> Response:
         return _whole(
             body or b"",
             answer.status,
-            [("Content-Type", call.output.media_type), ("Cache-Control", "no-store"), *answer.headers],
+            [
+                ("Content-Type", call.output.media_type),
+                ("Cache-Control", "no-store"),
+                *answer.headers,
+                *warning_headers([*call.warnings, *answer.warnings]),
+            ],
         )
     validator = answer.validator or validator_of(body or b"")
-    headers = _caching(call, validator, answer.cache_control)
+    headers = _caching(call, validator, answer.cache_control, is_weak=answer.is_weak)
     if answer.language:
         headers.append(("Content-Language", answer.language))
     if body is None or call.has_unchanged(validator):
@@ -80,7 +85,10 @@ def send(call: Call, answer: Answer) -> Response:
     if call.coding and len(body) >= LEAST_TO_PACK:
         body = pack(body, call.coding)
         headers.append(("Content-Encoding", call.coding))
-    return _whole(body, answer.status, [("Content-Type", media_type), *headers, *answer.headers, *_warnings(call)])
+    headers += answer.headers
+    if call.warnings or answer.warnings:
+        headers += warning_headers([*call.warnings, *answer.warnings])
+    return _whole(body, answer.status, [("Content-Type", media_type), *headers])
 
 
 def _whole(body: bytes, status: int, headers: list[tuple[str, str]]) -> Response:
@@ -93,26 +101,21 @@ def validator_of(body: bytes) -> str:
     return blake2b(body, digest_size=12).hexdigest()
 
 
-def _caching(call: Call, validator: str, cache_control: str) -> list[tuple[str, str]]:
+def _caching(call: Call, validator: str, cache_control: str, *, is_weak: bool = False) -> list[tuple[str, str]]:
     """The headers by which caches keep an answer and revalidate it."""
-    # Atom's ETag is weak: the body's link to the next page contains the time from which 90 days are counted.
-    weakness = "W/" if call.output is Feed.ATOM else ""
     return [
-        ("ETag", f'{weakness}"{call.tag(validator)}"'),
+        ("ETag", f'{"W/" if is_weak else ""}"{call.tag(validator)}"'),
         ("Cache-Control", cache_control),
         ("Vary", "Accept, Accept-Encoding, Accept-Language"),
     ]
 
 
-def _warnings(call: Call) -> list[tuple[str, str]]:
-    """A Warning for each parameter that is ignored and looks misspelt (spec/extensions.md, S9)."""
-    return [
-        ("Warning", f'299 - "{_ascii(name)} is ignored; did you mean {right}?"') for name, right in call.misspelt
-    ]
-
-
-def _ascii(name: str) -> str:
-    return "".join(sign for sign in name[:40] if sign.isalnum() or sign in "-_.").encode("ascii", "ignore").decode()
+def warning_headers(warnings: Sequence[str]) -> list[tuple[str, str]]:
+    """A Warning for each sentence (spec/extensions.md, S9). Beyond MOST_WARNINGS, one counts the others."""
+    shown = list(warnings[:MOST_WARNINGS])
+    if len(warnings) > len(shown):
+        shown.append(f"{len(warnings) - len(shown)} more parameters are ignored or changed")
+    return [("Warning", f'299 - "{text}"') for text in shown]
 
 
 def make_cachable(call: Call, response: Response, validator: str) -> None:

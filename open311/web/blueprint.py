@@ -5,23 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, cast
+from typing import Any
 
 import flask
 from flask import Blueprint as FlaskBlueprint
 from werkzeug.wrappers import Request, Response
 
 from open311.clock import utc_now
-from open311.errors import Invalid, Problem
+from open311.errors import Invalid, Open311Error, Problem
 from open311.formats import JSON, XML, Format
 from open311.operations.platform import Platform
 from open311.plugins import Jurisdiction
 from open311.web.answers import send
+from open311.web.bodies import read_form
 from open311.web.calls import Call, Values
 from open311.web.documentation import DescribedBlueprint, GeoReportApi
 from open311.web.endpoints import City, Endpoint
 from open311.web.openapi import operation_of, path_parameters
-from open311.web.parsing import MOST_REMEMBERED_BYTES, Parameters, first, read_form, read_query
+from open311.web.parsing import MOST_REMEMBERED_BYTES, Parameters, first, read_query
 from open311.web.surfaces import SURFACES, Surface, accepted_format
 from schemas.arguments import Arguments, NoArguments
 from schemas.parameters import HOLDS_NUL, NUL
@@ -36,7 +37,7 @@ class _Reading:
     city: Jurisdiction | None
     values: Values
     problems: tuple[Problem, ...]
-    misspelt: tuple[tuple[str, str], ...]
+    warnings: tuple[str, ...]
 
 
 class BoundEndpoint:
@@ -64,16 +65,21 @@ class BoundEndpoint:
                 raise Invalid(HOLDS_NUL, name)
         call = self._call(request, suffix, path)
         rest = {name: value for name, value in path.items() if name != "jurisdiction_id"}
-        answer = self.endpoint.view(call, **rest)
+        try:
+            answer = self.endpoint.view(call, **rest)
+        except Open311Error as error:
+            error.warnings = call.warnings
+            raise
         return answer if isinstance(answer, Response) else send(call, answer)
 
     def _call(self, request: Request, suffix: str | None, path: Mapping[str, str]) -> Call:
         endpoint = self.endpoint
-        principal = None
+        principal, files = None, tuple[str, ...]()
         if endpoint.access.identify is None and endpoint.method == "GET":
             reading = self._reading_of(request.query_string, path)
         else:
-            sent = read_form(cast("flask.Request", request), self._schema(None))
+            form = read_form(request, self._schema(None), self._platform.settings)
+            sent, files = form.fields, form.files
             if endpoint.access.identify is not None:
                 principal = endpoint.access.identify(self._platform, request, sent)
             city = self._city(sent, path)
@@ -86,7 +92,8 @@ class BoundEndpoint:
             now=utc_now(),
             values=reading.values,
             problems=reading.problems,
-            misspelt=reading.misspelt,
+            warnings=reading.warnings,
+            files=files,
             named_city=reading.city,
             principal=principal,
         )
@@ -112,8 +119,10 @@ class BoundEndpoint:
         values, found = schema.read(sent)
         problems = tuple(self._nul_problems(sent)) or tuple(Problem(name, text) for name, text in found)
         if problems and not self.endpoint.gathers_problems:
-            raise Invalid.of(problems)
-        return _Reading(city, Values(values), problems, tuple(schema.near_misses(sent)))
+            error = Invalid.of(problems)
+            error.warnings = tuple(schema.warnings(sent))
+            raise error
+        return _Reading(city, Values(values), problems, tuple(schema.warnings(sent)))
 
     def _nul_problems(self, sent: Parameters) -> Iterator[Problem]:
         """A problem for each field of a form that holds NUL: PostgreSQL cannot store that character."""

@@ -37,7 +37,8 @@ class Call:
     output      the format to answer in: that of the suffix, of Accept, or the view's only one
     values      of all parameters that the view declares; the default if the call does not send one
     problems    what is wrong with the values; empty unless the view gathers problems itself
-    misspelt    unknown parameters that look like a known one, each with the known name
+    warnings    what is ignored or read in another way, each a sentence for the header Warning
+    files       the names of the fields of a body that had files, once for each file
     named_city  the jurisdiction of the call; None if the view works without one
     principal   the caller; None if anybody may call the view
     now         when the call began, in whole seconds
@@ -49,7 +50,8 @@ class Call:
     now: datetime
     values: Values
     problems: tuple[Problem, ...] = ()
-    misspelt: tuple[tuple[str, str], ...] = ()
+    warnings: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
     named_city: Jurisdiction | None = None
     principal: Principal | None = None
 
@@ -105,6 +107,8 @@ class Answer:
     cache_control  how long caches may keep the body; with "no-cache", caches revalidate it each time
     status         of a POST: 200 or 201, as the operator chose
     headers        more headers; a 304 has them too
+    is_weak        whether the ETag is weak: the same data may come in other bytes
+    warnings       more sentences for the header Warning, beside those of the call
     """
 
     body: bytes | None
@@ -113,6 +117,8 @@ class Answer:
     language: str = ""
     cache_control: str = "no-cache"
     headers: tuple[tuple[str, str], ...] = ()
+    is_weak: bool = False
+    warnings: tuple[str, ...] = ()
 
 
 def unchanged(validator: str) -> Answer:

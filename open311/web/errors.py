@@ -21,8 +21,8 @@ from open311.errors import (
     Problem,
     Unavailable,
 )
-from open311.observe import logger
-from open311.web.answers import error_answer, problem_answer
+from open311.observe import loggable, logger
+from open311.web.answers import error_answer, problem_answer, warning_headers
 from open311.web.surfaces import ErrorShape, error_format, surface_of
 
 log = logger(__name__)
@@ -65,7 +65,7 @@ def error_response(error: Exception, request: Request) -> Response:
         return _foreseen(error, request)
     if isinstance(error, HTTPException):
         return _http_error(error, request)
-    log.error("fault", path=request.path, exc_info=error)
+    log.error("fault", path=loggable(request.path), exc_info=error)
     return _response((Problem("", WORDS[500]),), 500, request)
 
 
@@ -73,10 +73,11 @@ def _foreseen(error: Open311Error, request: Request) -> Response:
     """The response for an error of ours: a refused call, or a database that is down."""
     status = STATUSES[type(error)]
     if status >= 500:
-        log.error("failed", path=request.path, cause=repr(error.__cause__ or error))
+        log.error("failed", path=loggable(request.path), cause=repr(error.__cause__ or error))
     response = _response(error.problems, status, request)
     if status == 503:
         response.headers["Retry-After"] = RETRY_AFTER_S
+    response.headers.extend(warning_headers(error.warnings))
     return response
 
 

@@ -1,8 +1,10 @@
-"""Middleware that refuses calls: incomplete ones, plain HTTP where the operator wants HTTPS, too many (A60)."""
+"""Middleware that refuses calls: incomplete ones, a wrong Host, unwanted plain HTTP, too many (A60)."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
+from functools import lru_cache
 from math import ceil
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -30,6 +32,35 @@ log = logger(__name__)
 
 WRITING = ("POST", "PUT", "PATCH", "DELETE")
 READING = ("GET", "HEAD")
+NO_HOST = "the header Host is missing, came twice or is no host; send one, such as 311.city.example."
+_HOST = re.compile(r"(?:[A-Za-z0-9._~-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::\d{0,5})?", re.ASCII)
+
+
+class KnownHost:
+    """WSGI middleware that refuses a call without a Host, with two, or with one that is no host (RFC 9112, 3.2).
+
+    Answers hold addresses made from Host. A scheme other than http and https, which a proxy may have got from its
+    own caller, is not believed.
+    """
+
+    def __init__(self, application: WSGIApplication) -> None:
+        self._application = application
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Serve the call, or answer 400."""
+        if environ["wsgi.url_scheme"] not in ("http", "https"):
+            environ["wsgi.url_scheme"] = environ["werkzeug.proxy_fix.orig"]["wsgi.url_scheme"]
+        host = environ.get("HTTP_HOST")
+        is_old = environ.get("SERVER_PROTOCOL") == "HTTP/1.0"
+        if _is_host(host) if host is not None else is_old:
+            return self._application(environ, start_response)
+        environ["HTTP_HOST"] = "localhost"  # the error has no address
+        return error_response(Invalid(NO_HOST), Request(environ))(environ, start_response)
+
+
+@lru_cache(maxsize=256)
+def _is_host(text: str) -> bool:
+    return _HOST.fullmatch(text) is not None
 
 
 class Refusals:

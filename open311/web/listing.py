@@ -10,7 +10,7 @@ from open311.domain.cursors import PageCursor
 from open311.domain.search import RequestSearch
 from open311.formats import Format
 from open311.operations.reading.find_requests import Page, count_requests, find_requests, find_validator
-from open311.operations.reading.searches import read_search
+from open311.operations.reading.searches import cut_dates, read_search
 from open311.web.calls import Answer, Call, unchanged
 from open311.web.links import page_url
 from open311.web.parsing import MOST_REMEMBERED_BYTES
@@ -38,23 +38,41 @@ class Listing:
                 call.city.require_service(code)
         return cls(call, search)
 
-    def answer(self, body: Callable[[Page], bytes], *, rendered: Format | None = None) -> Answer:
+    def answer(
+        self,
+        body: Callable[[Page, int | None], bytes],
+        *,
+        rendered: Format | None = None,
+        shows_total: bool = False,
+    ) -> Answer:
         """The page that the call asks for.
 
-        body      makes the document of a page
-        rendered  the format of the page's items, if it is not the format of the call
+        body         makes the document of a page; gets the number of items on all pages too, if it is known
+        rendered     the format of the page's items, if it is not the format of the call
+        shows_total  whether the document has that number, so that another number is another document
         """
         call, search, extras = self.call, self.search, self.call.values["extensions"]
-        if not search.ids and not extras and "If-None-Match" in call.request.headers:
+        shows_total = shows_total and search.is_counted
+        if not (search.ids or extras or shows_total) and "If-None-Match" in call.request.headers:
             validator = find_validator(call.platform, search, call.now)
             if call.has_unchanged(validator):
                 return unchanged(validator)
         page = find_requests(call.platform, search, rendered or call.output, extras)
-        return Answer(body=body(page), validator=page.validator, headers=self._headers(page))
+        total = self._total(page)
+        return Answer(
+            body=body(page, total),
+            validator=f"{page.validator}-{total}" if shows_total else page.validator,
+            headers=self._headers(page, total),
+            warnings=self._warnings(),
+        )
 
-    def _headers(self, page: Page) -> tuple[tuple[str, str], ...]:
+    def _warnings(self) -> tuple[str, ...]:
+        cut = cut_dates(self.call.values, self.search, self.call.now)
+        return (cut,) if cut else ()
+
+    def _headers(self, page: Page, total: int | None) -> tuple[tuple[str, str], ...]:
         """Link with the addresses of other pages, and X-Total-Count if the count is known."""
-        links, total, headers = self.links(page), self._total(page), []
+        links, headers = self.links(page), []
         if total is not None:
             headers.append(("X-Total-Count", str(total)))
             if total > self.search.page_size and not self.search.ids:

@@ -9,8 +9,8 @@ from typing import Any
 from marshmallow import Schema
 
 from open311.formats import JSON, XML, Format
+from open311.web.bodies import FORM_TYPES
 from open311.web.endpoints import City, Endpoint, Media
-from open311.web.parsing import FORM_TYPES
 from open311.web.surfaces import ErrorShape
 from schemas.arguments import Arguments, NoArguments
 from schemas.base import Body

@@ -1,24 +1,19 @@
-"""The raw parameters of a call, from query and body, in every encoding that clients use (A05, A06).
+"""The raw parameters of a query, or of a body in the same form. The schemas convert the values.
 
-Text that is not UTF-8 is refused. The schemas convert the values.
+Text that is not UTF-8 is refused.
 """
 
 from __future__ import annotations
 
 from urllib.parse import parse_qsl
 
-from flask import Request
-from werkzeug.datastructures import MultiDict
-from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
-
 from open311.errors import Invalid
-from schemas.arguments import Arguments
 
 MAX_FIELDS = 1_000
 MOST_REMEMBERED_BYTES = 1_000
 """Longer queries are not cached, because they rarely come twice."""
-FORM_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data")
-_REPLACEMENT = "\ufffd".encode()
+MOST_SEARCHED_BYTES = 20_000
+"""How much of a query that is not UTF-8 is searched for the field to name in the error."""
 
 Parameters = dict[str, list[str]]
 """The values of each parameter, in the order in which they were sent."""
@@ -29,7 +24,7 @@ def read_query(raw: bytes) -> Parameters:
     try:
         pairs = parse_qsl(raw.decode(), keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS)
     except UnicodeDecodeError:
-        raise Invalid("the parameters are not UTF-8; send UTF-8.") from None
+        raise _undecodable(raw[:MOST_SEARCHED_BYTES]) from None
     except ValueError:
         raise Invalid(f"there are more than {MAX_FIELDS} parameters; send fewer.") from None
     found: Parameters = {}
@@ -38,46 +33,27 @@ def read_query(raw: bytes) -> Parameters:
     return found
 
 
-def read_form(request: Request, schema: Arguments) -> Parameters:
-    """The parameters of body and query. If both have one, even under an alias, the body's values count (A05).
-
-    Raises UnsupportedMediaType if the body is no form (A06), Invalid if text is not UTF-8.
-    """
-    body = _read_body(request)
-    known = {schema.own_name(name) for name in body}
-    rest = {
-        name: values
-        for name, values in read_query(request.query_string).items()
-        if schema.own_name(name) not in known
-    }
-    return body | rest
-
-
 def first(sent: Parameters, name: str) -> str:
     """The first value of a parameter that is not blank, stripped; "" if there is none."""
     return next((value for value in map(str.strip, sent.get(name, ())) if value), "")
 
 
-def _read_body(request: Request) -> Parameters:
-    media_type = request.mimetype
-    charset = request.mimetype_params.get("charset", "utf-8").lower()
-    if media_type and media_type not in FORM_TYPES:
-        raise UnsupportedMediaType(f"{media_type} is not read here; send {FORM_TYPES[0]} or {FORM_TYPES[1]}.")
-    if charset not in ("utf-8", "utf8", "us-ascii"):
-        raise UnsupportedMediaType(f"charset {charset} is not read here; send UTF-8.")
-    raw = request.get_data(cache=True)
-    if request.content_length is None and len(raw) >= (request.max_content_length or len(raw) + 1):
-        raise RequestEntityTooLarge  # Werkzeug cuts a chunked body at the limit and says nothing
-    if media_type != FORM_TYPES[1]:
-        return read_query(raw)
-    return _multipart(request.form, raw)
+def not_utf8(name: str, value: bytes, error: UnicodeDecodeError) -> Invalid:
+    """The error for a field that is not UTF-8. It shows the text around the first wrong byte, read as Latin-1."""
+    around = value[max(0, error.start - 20) : error.start + 20].decode("latin-1")
+    return Invalid(f"is not UTF-8; read as Latin-1 it says {around!r}. Send UTF-8.", name[:60])
 
 
-def _multipart(form: MultiDict[str, str], raw: bytes) -> Parameters:
-    found = dict(form.lists())
-    if None in found:
-        raise Invalid("a part of the body has no name; give each part a name.")
-    is_replaced = any("\ufffd" in text for name, values in found.items() for text in (name, *values))
-    if is_replaced and _REPLACEMENT not in raw:
-        raise Invalid("the body is not UTF-8; send UTF-8.")
-    return found
+def _undecodable(raw: bytes) -> Invalid:
+    """The error for a query that is not UTF-8. It names the first field with a wrong byte."""
+    text = raw.decode("latin-1")  # each character stands for one byte
+    for name, value in parse_qsl(text, keep_blank_values=True, encoding="latin-1"):
+        try:
+            name.encode("latin-1").decode()
+        except UnicodeDecodeError:
+            return Invalid(f"the name {name[:40]!r} is not UTF-8; send UTF-8.")
+        try:
+            value.encode("latin-1").decode()
+        except UnicodeDecodeError as error:
+            return not_utf8(name, value.encode("latin-1"), error)
+    return Invalid("the parameters are not UTF-8; send UTF-8.")

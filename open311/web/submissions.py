@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from open311.domain.requests import Reporter, Submission
+from collections.abc import Iterator
+from dataclasses import replace
+
+from open311.domain.requests import Receipt, Reporter, Submission
 from open311.domain.text import clean_text, stripped
 from open311.web.calls import Call
+from schemas.arguments import as_sent
+
+FILES_NOTICE = "Photos are not kept here yet: send the address of a photo in media_url."
 
 
 def submission_of(call: Call) -> Submission:
@@ -31,3 +37,18 @@ def submission_of(call: Call) -> Submission:
         ),
         client_request_id=repeat_key or field["client_request_id"],
     )
+
+
+def with_files_notice(receipt: Receipt, call: Call) -> Receipt:
+    """The receipt, whose notice says that files of the call were not kept, if it had any."""
+    if not call.files:
+        return receipt
+    return replace(receipt, service_notice=" ".join(filter(None, (receipt.service_notice, FILES_NOTICE))))
+
+
+def submission_warnings(receipt: Receipt, call: Call) -> Iterator[str]:
+    """A sentence for each file and each attribute of a POST that is not kept."""
+    for name in dict.fromkeys(call.files):
+        yield f"the file in {as_sent(name)} is not kept; send the address of a photo in media_url"
+    for code in receipt.unknown_attributes:
+        yield f"attribute[{as_sent(code)}] is ignored; the service has no such attribute"

@@ -28,7 +28,7 @@ EXTENDED: dict[str, Any] = {
 NAMES = ("extended_attributes", "notes", "attributes")
 BOUNDARY: Box = (-10.0, -10.0, 30.0, 65.0)
 AREAS: dict[str, Box] = {"Harbour": (24.9, 60.1, 25.0, 60.174), "Hills": (24.9, 60.1735, 25.0, 60.3)}
-MISSPELT = {"lng": "long", "startDate": "start_date", "start-date": "start_date"}
+MISSPELT = {"group_by": "group", "lng": "long", "startDate": "start_date", "start-date": "start_date"}
 CITY = "Riverton – ☂"
 LICENCE = "https://licence.example/by"
 BULK = (
@@ -156,7 +156,16 @@ class Extensions:
             for name, _ in call.pairs
             if name in MISSPELT
         ]
-        return {"Warning": ", ".join(texts)} if texts and not self.has("nothing is misspelt") else {}
+        texts = [] if self.has("nothing is misspelt") else texts
+        if not self.has("a cut page passes in silence"):
+            beside = call.get("service_request_id") and call.get("status")
+            cuts = {"page_size": call.get("page_size") == "5000", "status": beside, "lat": call.get("lat")}
+            texts += [f'299 - "{name} is cut or ignored"' for name, is_cut in cuts.items() if is_cut]
+        start = call.get("start_date")
+        if start and not call.get("end_date") and not self.has("an early end passes in silence"):
+            end = self.date(call, "start_date") + timedelta(days=90)
+            texts += [f'299 - "go on with start_date={end:%Y-%m-%dT%H:%M:%SZ}"'] if end < self.now else []
+        return {"Warning": ", ".join(texts)} if texts else {}
 
     # --- Additional fields of a request
 
@@ -376,7 +385,13 @@ class Extensions:
                     "properties": self.shown(call, each),
                 }
             )
-        payload = json.dumps({"type": "FeatureCollection", "features": features}).encode()
+        body: dict[str, Any] = {"type": "FeatureCollection", "features": features}
+        if not self.has("GeoJSON hides that it is a part"):
+            links = {"self": self.url(call), **self.around_links}
+            body["links"] = [{"rel": name, "href": url} for name, url in links.items()]
+            body["numberReturned"] = len(features)
+            body |= {"numberMatched": int(count)} if (count := headers.get("X-Total-Count")) else {}
+        payload = json.dumps(body).encode()
         return self.feed(call, headers, "application/geo+json", payload)
 
     def get_requests_ndjson(self, call: Any, city: dict[str, Any], *_: Any) -> Reply:
@@ -391,7 +406,8 @@ class Extensions:
         found, headers = self.listed(call, city)
         header = "" if self.has("CSV does not tell of its header") else "; header=present"
         text = self.table([self.shown(call, each) for each in found], is_wide=bool(call.get("extensions")))
-        return self.feed(call, headers, f"text/csv; charset=utf-8{header}", text.encode())
+        mark = b"\xef\xbb\xbf" if call.get("bom") == "true" else b""
+        return self.feed(call, headers, f"text/csv; charset=utf-8{header}", mark + text.encode())
 
     def table(self, items: list[dict[str, Any]], *, is_wide: bool) -> str:
         columns = list(self.columns)
@@ -455,7 +471,7 @@ class Extensions:
         if self.has("only CSV names the city") and "csv" not in media_type:
             del terms["X-Attribution"]
         headers["Link"] = ", ".join(filter(None, (headers.get("Link"), f'<{LICENCE}>; rel="license"')))
-        is_weak = "atom" in media_type or self.has("feeds have weak ETags")
+        is_weak = "atom" in media_type or "geo" in media_type or self.has("feeds have weak ETags")
         return self.tagged(call, {**headers, **terms, "Content-Type": media_type}, payload, is_weak=is_weak)
 
     def tagged(self, call: Any, headers: dict[str, str], payload: bytes, *, is_weak: bool = False) -> Reply:

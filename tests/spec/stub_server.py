@@ -6,6 +6,7 @@ or over HTTP through `serve`.
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 import threading
@@ -68,6 +69,16 @@ STANDARD = (
 ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
+def plain_names(pairs: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """The pairs under the standard's names: `status` for `status[]`, `long` for lng."""
+    found = []
+    for sent, value in pairs:
+        name = re.sub(r"^(status|service_code|media_url)(\[\d*\])+$", r"\1", sent)
+        values = re.split(r",(?=https?://)", value) if name == "media_url" else [value]
+        found += [(name, part) for part in values]
+    return found
+
+
 class StubCall:
     """A parsed call."""
 
@@ -76,7 +87,7 @@ class StubCall:
         self.method, self.body = method, body
         self.headers = {name.lower(): value for name, value in headers.items()}
         self.path = re.sub("//+", "/", parts.path)
-        self.pairs = parse_qsl(parts.query, keep_blank_values=True)
+        self.pairs = plain_names(parse_qsl(parts.query, keep_blank_values=True))
         self.format = "json" if "json" in self.headers.get("accept", "") else "xml"
         self.suffix = ""
         self.files: list[bytes] = []
@@ -653,7 +664,7 @@ class StubServer(Extensions):
 
     def in_circle(self, call: StubCall, public: dict[str, Any]) -> bool:
         given = [call.get(name) for name in ("lat", "long", "radius")]
-        if not any(given):
+        if not any(given) or not given[2]:
             return True
         if not all(given):
             raise Refusal(400, "lat, long and radius go together.")
@@ -668,15 +679,18 @@ class StubServer(Extensions):
     # --- POST
 
     def read_form(self, call: StubCall) -> None:
-        """Put the parameters of the body before the query's parameters, so that the body overrides the query."""
+        """Put the parameters of the body before those of the query, so that the body overrides."""
+        if call.headers.get("content-encoding") == "gzip":
+            call.body = gzip.decompress(call.body)
         if len(call.body) > LIMIT:
             raise Refusal(413, "The body is too large.")
         media_type = call.headers.get("content-type", "application/x-www-form-urlencoded")
         try:
             if media_type.startswith("multipart/form-data"):
-                call.pairs[:0] = self.read_parts(call, media_type)
+                call.pairs[:0] = plain_names(self.read_parts(call, media_type))
             elif media_type.startswith("application/x-www-form-urlencoded"):
-                call.pairs[:0] = parse_qsl(call.body.decode(), keep_blank_values=True, errors="strict")
+                body = call.body.decode()
+                call.pairs[:0] = plain_names(parse_qsl(body, keep_blank_values=True, errors="strict"))
             else:
                 raise Refusal(415, "Send a form.")
         except UnicodeDecodeError as error:
@@ -686,6 +700,8 @@ class StubServer(Extensions):
         message = BytesParser().parsebytes(f"Content-Type: {media_type}\r\n\r\n".encode() + call.body)
         pairs = []
         parts: list[Message] = message.get_payload()  # type: ignore[assignment]
+        if not message.is_multipart() or (self.has("boundaries with = are not read") and "==" in media_type):
+            raise Refusal(400, "The body has no parts.")
         for part in parts:
             content = part.get_payload(decode=True)
             assert isinstance(content, bytes)
@@ -721,7 +737,14 @@ class StubServer(Extensions):
             data = data[0] | ({"api_key": key} if self.has("key is quoted") else {})
         headers, payload = self.wire(call, "service_requests", data)
         status = 202 if self.has("success is 202") else 200
-        return status, {**headers, "Cache-Control": "no-store"}, payload
+        unknown = {} if self.has("unknown names pass in silence") else self.unknown(call, city["services"][code])
+        return status, {**headers, **unknown, "Cache-Control": "no-store"}, payload
+
+    def unknown(self, call: StubCall, of: dict[str, Any]) -> dict[str, str]:
+        known = {f"attribute[{attribute['code']}]" for attribute in of["attributes"]}
+        names = [name for name, _ in call.pairs if name.startswith(("attribute[NO", "no_such"))]
+        texts = [f'299 - "{name} is ignored"' for name in names if name not in known]
+        return {"Warning": ", ".join(texts)} if texts and not self.has(NO_EXTENSIONS) else {}
 
     def file(self, call: StubCall, city: dict[str, Any], of: dict[str, Any], key: str) -> dict[str, Any]:
         location = self.location(call)
@@ -745,7 +768,7 @@ class StubServer(Extensions):
             of["service_code"],
             0,
             description=ILLEGAL.sub("", description)[:4000] or None,
-            address=call.get("address_string") or None,
+            address=call.get("address_string") or call.get("address") or None,
             media_url=media[0] if media else None,
             private=self.unlisted(of, key),
             **location,
@@ -775,11 +798,11 @@ class StubServer(Extensions):
         return more
 
     def location(self, call: StubCall) -> dict[str, Any]:
-        lat, long = call.get("lat"), call.get("long")
+        lat, long = call.get("lat"), call.get("long") or call.get("lng")
         if bool(lat) != bool(long) and not self.has("half a point goes"):
             raise Refusal(400, "lat and long go together.")
         if not lat or not long:
-            if not (call.get("address_string") or call.get("address_id") or lat or long):
+            if not (call.get("address_string") or call.get("address") or call.get("address_id") or lat or long):
                 raise Refusal(400, "Send lat and long, address_string or address_id.")
             return {"lat": None, "long": None}
         try:

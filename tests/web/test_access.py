@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from werkzeug.test import TestResponse
+from werkzeug.test import EnvironBuilder, TestResponse
 
 from open311.operations.access.api_keys import add_key, revoke_key
 from open311.operations.platform import Platform
+from open311.web.gate import NO_HOST
 from tests import build
 from tests.conftest import platform_of
 
@@ -189,6 +190,46 @@ def test_x_forwarded_proto_of_a_trusted_proxy_is_read(make_app: MakeApp) -> None
     assert trusting.get(f"{BASE}/services.json", headers=headers).status_code == 200
     wary = make_app(public_url="https://311.city.example").test_client()
     assert wary.get(f"{BASE}/services.json", headers=headers).status_code == 308
+
+
+@pytest.mark.parametrize("scheme", ["javascript", "ftp", "https://x", " "])
+def test_a_forwarded_scheme_other_than_http_is_not_believed(make_app: MakeApp, scheme: str) -> None:
+    client = make_app(trusted_proxies=1).test_client()
+    answer = client.get("/open311/discovery.json", headers={"X-Forwarded-Proto": scheme})
+    assert [entry["url"] for entry in answer.json["endpoints"]] == ["http://localhost/open311/v2"]
+
+
+# --- Host
+
+NO_HOSTS = ["", " ", "a,b", "a.example b", "a.example/x", "<script>", "a@b", "a:b", "é.example", "[::1"]
+HOSTS = ["311.city.example", "LOCALHOST:3111", "10.0.0.7:80", "[2001:db8::1]:443", "web_1"]
+
+
+@both_formats
+@pytest.mark.parametrize("host", NO_HOSTS)
+def test_a_call_whose_host_is_no_host_is_400(client: FlaskClient, format: str, host: str) -> None:
+    answer = client.get(f"{BASE}/services.{format}", headers={"Host": host})
+    assert (answer.status_code, NO_HOST in answer.text) == (400, True)
+    assert client.get("/healthz", headers={"Host": host}).content_type == "application/problem+json"
+
+
+@pytest.mark.parametrize(("protocol", "status"), [("HTTP/1.1", 400), ("HTTP/1.0", 200)])
+def test_http_1_1_needs_a_host(client: FlaskClient, protocol: str, status: int) -> None:
+    environ = EnvironBuilder(f"{BASE}/services.json", environ_overrides={"SERVER_PROTOCOL": protocol}).get_environ()
+    del environ["HTTP_HOST"]
+    started: list[str] = []
+    client.application.wsgi_app(environ, lambda line, *_: started.append(line))
+    assert started[0].startswith(str(status))
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_usual_hosts_are_served(client: FlaskClient, host: str) -> None:
+    assert client.get(f"{BASE}/services.json", headers={"Host": host}).status_code == 200
+
+
+def test_a_forwarded_host_that_is_none_is_400(make_app: MakeApp) -> None:
+    client = make_app(trusted_proxies=1).test_client()
+    assert client.get(f"{BASE}/services.json", headers={"X-Forwarded-Host": "a b"}).status_code == 400
 
 
 # --- Rates

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -36,13 +37,18 @@ def send(client: FlaskClient, key: str) -> Send:
     """Sends raw bytes, with the key in a header."""
 
     def post(
-        body: bytes = b"", content_type: str | None = FORM, *, format: str = "json", query: str = "", **headers: str
+        body: bytes = b"",
+        content_type: str | None = FORM,
+        *,
+        format: str = "json",
+        query: str = "",
+        headers: Mapping[str, str] | None = None,
     ) -> TestResponse:
         return client.post(
             f"{BASE}/requests.{format}?{query}",
             data=body,
             content_type=content_type,
-            headers={"X-Api-Key": key, **headers},
+            headers={"X-Api-Key": key, **(headers or {})},
         )
 
     return post
@@ -86,7 +92,7 @@ def test_a_form_is_read_under_each_spelling_of_its_media_type(
 
 @both_formats
 @pytest.mark.requirement("C142")
-def test_multipart_is_read_and_its_files_are_ignored(client: FlaskClient, key: str, format: str) -> None:
+def test_multipart_is_read_and_its_files_are_told(client: FlaskClient, key: str, format: str) -> None:
     data = PLACE | {
         "api_key": key,
         "description": "Ü & <deep>\r\nsecond",
@@ -94,7 +100,13 @@ def test_multipart_is_read_and_its_files_are_ignored(client: FlaskClient, key: s
     }
     answer = client.post(f"{BASE}/requests.{format}", data=data, content_type="multipart/form-data")
     assert answer.status_code == 200
-    assert newest(client)["description"] == "Ü & <deep>\nsecond"
+    assert "Photos are not kept here yet: send the address of a photo in media_url." in answer.text
+    assert answer.headers.getlist("Warning") == [
+        '299 - "the file in media is not kept; send the address of a photo in media_url"'
+    ]
+    found = newest(client)
+    assert found["description"] == "Ü & <deep>\nsecond"
+    assert "media_url" not in found["service_notice"]
 
 
 @both_formats
@@ -144,6 +156,112 @@ def test_multipart_bytes_that_are_not_utf8_get_400(send: Send) -> None:
     answer = send(body, "multipart/form-data; boundary=x")
     assert answer.status_code == 400
     assert "UTF-8" in answer.text
+
+
+@pytest.mark.parametrize("body", [b"description=Caf%E9", b"description=Caf\xe9"])
+def test_the_error_about_latin1_names_the_field_and_what_was_read(send: Send, body: bytes) -> None:
+    answer = send(encoded(PLACE) + b"&" + body)
+    assert answer.json[0]["description"] == "description: is not UTF-8; read as Latin-1 it says 'Café'. Send UTF-8."
+
+
+def test_a_part_that_declares_latin1_is_read(client: FlaskClient, send: Send) -> None:
+    part = b'--x\r\nContent-Disposition: form-data; name="description"\r\n'
+    body = part + b"Content-Type: text/plain; charset=ISO-8859-1\r\n\r\ncaf\xe9\r\n--x--\r\n"
+    assert send(body, "multipart/form-data; boundary=x", query=urlencode(PLACE)).status_code == 200
+    assert newest(client)["description"] == "café"
+
+
+def multipart(fields: Mapping[str, str], boundary: str = "x", files: Mapping[str, bytes] | None = None) -> bytes:
+    """A multipart body; `files` are pictures."""
+    heads = [(f'name="{name}"', value.encode()) for name, value in fields.items()]
+    heads += [(f'name="{name}"; filename="1.jpg"', content) for name, content in (files or {}).items()]
+    parts = (
+        f"--{boundary}\r\nContent-Disposition: form-data; {head}\r\n\r\n".encode() + content + b"\r\n"
+        for head, content in heads
+    )
+    return b"".join(parts) + f"--{boundary}--\r\n".encode()
+
+
+@pytest.mark.requirement("C299")
+@pytest.mark.parametrize(
+    ("boundary", "named"),
+    [
+        ("===1700000000===", "===1700000000==="),
+        ("===1700000000===", "===1700000000===; charset=utf-8"),
+        ("a b;c", '"a b;c"'),
+        ("'+_,-./:=?", "'+_,-./:=?"),
+    ],
+)
+def test_a_multipart_boundary_is_read_quoted_or_not(send: Send, boundary: str, named: str) -> None:
+    assert send(multipart(PLACE, boundary), f"multipart/form-data; boundary={named}").status_code == 200
+
+
+@both_formats
+@pytest.mark.requirement("C300")
+@pytest.mark.parametrize("body", [b"", b"--x--\r\n", b"--other\r\n", encoded(PLACE)])
+def test_a_multipart_body_without_parts_is_400_that_says_so(send: Send, format: str, body: bytes) -> None:
+    answer = send(body, "multipart/form-data; boundary=x", format=format, query=urlencode(PLACE))
+    assert answer.status_code == 400
+    assert "the multipart body has no parts" in answer.text
+
+
+@pytest.mark.requirement("C301")
+def test_files_have_a_limit_of_their_own(make_app: Callable[..., Flask]) -> None:
+    app = make_app(max_body_bytes=1000, max_upload_bytes=300_000)
+    _, secret = add_key(platform_of(app), label="tests", now=build.NOON)
+    statuses = []
+    for fields, size in (({}, 200_000), ({"description": "x" * 980}, 200_000), ({}, 300_000)):
+        body = multipart(PLACE | fields, files={"media": b"\xff\r\n-" * (size // 4)})
+        answer = app.test_client().post(
+            f"{BASE}/requests.json",
+            data=body,
+            content_type="multipart/form-data; boundary=x",
+            headers={"X-Api-Key": secret},
+        )
+        statuses.append(answer.status_code)
+    assert statuses == [200, 413, 413]
+
+
+def test_a_file_field_left_empty_is_not_told(send: Send) -> None:
+    body = multipart(PLACE, files={"media": b""}).replace(b'"1.jpg"', b'""')
+    answer = send(body, "multipart/form-data; boundary=x")
+    assert (answer.status_code, answer.headers.getlist("Warning")) == (200, [])
+    assert "media_url" not in answer.json[0]["service_notice"]
+
+
+@pytest.mark.requirement("C302")
+@pytest.mark.parametrize("coding", ["gzip", "x-gzip", "GZIP", "identity"])
+def test_a_gzip_body_is_read(client: FlaskClient, send: Send, coding: str) -> None:
+    body = encoded(PLACE | {"description": "packed"})
+    packed = gzip.compress(body[:20]) + gzip.compress(body[20:])  # two members, as a proxy may send
+    answer = send(body if coding == "identity" else packed, headers={"Content-Encoding": coding})
+    assert answer.status_code == 200, answer.text
+    assert newest(client)["description"] == "packed"
+
+
+@both_formats
+@pytest.mark.parametrize("coding", ["br", "deflate", "zstd", "gzip, br"])
+def test_other_codings_are_415_and_named(send: Send, format: str, coding: str) -> None:
+    answer = send(encoded(PLACE), format=format, headers={"Content-Encoding": coding})
+    assert answer.status_code == 415
+    assert f"Content-Encoding {coding} is not read here; send gzip or no coding." in answer.text
+
+
+@both_formats
+def test_a_broken_gzip_body_is_400(send: Send, format: str) -> None:
+    packed = gzip.compress(encoded(PLACE))
+    for body, why in ((encoded(PLACE), "is not gzip"), (packed[:-9], "is cut off")):
+        answer = send(body, format=format, headers={"Content-Encoding": "gzip"})
+        assert answer.status_code == 400
+        assert why in answer.text
+
+
+def test_a_gzip_body_is_unpacked_under_the_limit(make_app: Callable[..., Flask]) -> None:
+    client = make_app(max_body_bytes=5_000).test_client()
+    body = gzip.compress(encoded({"description": "x" * 1_000_000}))
+    assert len(body) < 5_000
+    headers = {"Content-Encoding": "gzip"}
+    assert client.post(f"{BASE}/requests.json", data=body, content_type=FORM, headers=headers).status_code == 413
 
 
 def test_a_replacement_character_that_the_caller_sent_is_kept(client: FlaskClient, key: str) -> None:
@@ -259,6 +377,7 @@ TAGS = [
     ([("attribute[TAGS][10]", "c"), ("attribute[TAGS][]", "a"), ("attribute[TAGS]", "b")], ("c", "a", "b")),
     ([("attribute[TAGS][]", "x,y")], ("x,y",)),
     ([("attribute[TAGS]", "a")], ("a",)),
+    ([("attribute[TAGS][][]", "a"), ("attribute[TAGS][0][]", "b")], ("a", "b")),
 ]
 
 

@@ -198,7 +198,7 @@ def test_an_unchanged_feed_gets_304_and_a_changed_feed_gets_200(
     url = f"{BASE}/requests.{feed}"
     first = client.get(url)
     etag = first.headers["ETag"]
-    assert etag.startswith("W/") == (feed is Feed.ATOM)
+    assert etag.startswith("W/") == (feed in (Feed.ATOM, Feed.GEOJSON))
     again = client.get(url, headers={"If-None-Match": etag})
     assert (again.status_code, again.data, again.headers["ETag"]) == (304, b"", etag)
     change(platform, record, RequestUpdate(note="New"))
@@ -287,3 +287,39 @@ def test_no_feed_contains_reporter_data(client: FlaskClient, platform: Platform)
         assert seen in text
         assert not any(identifier in text for identifier in hidden), url
         assert "planted" not in text.lower(), url
+
+
+# --- What a format has of its own
+
+
+@pytest.mark.requirement("F9")
+def test_geojson_tells_which_part_of_the_list_it_has(client: FlaskClient, platform: Platform) -> None:
+    build.store_all(platform, ({"number": n, "at": utc_now() - timedelta(hours=n)} for n in range(1, 6)))
+    url = f"{BASE}/requests.geojson?page_size=2&count=true"
+    first = client.get(url)
+    assert (first.json["numberReturned"], first.json["numberMatched"]) == (2, 5)
+    links = {link["rel"]: link["href"] for link in first.json["links"]}
+    assert links.keys() == {"self", "next"}
+    second = client.get(links["next"]).json
+    assert [feature["id"] for feature in second["features"]] == ["R3", "R4"]
+    assert {link["rel"] for link in second["links"]} == {"self", "first", "next"}
+    uncounted = client.get(f"{BASE}/requests.geojson?page_size=2").json
+    assert "numberMatched" not in uncounted
+    whole = client.get(f"{BASE}/requests.geojson").json
+    assert (whole["numberReturned"], whole["numberMatched"], len(whole["links"])) == (5, 5, 1)
+
+
+def test_a_counted_geojson_changes_with_its_count(client: FlaskClient, platform: Platform) -> None:
+    build.store_all(platform, ({"number": n, "at": utc_now() - timedelta(hours=n)} for n in range(1, 4)))
+    url = f"{BASE}/requests.geojson?page_size=1&count=true"
+    etag = client.get(url).headers["ETag"]
+    assert client.get(url, headers={"If-None-Match": etag}).status_code == 304
+    build.store(platform, number=9, at=utc_now() - timedelta(days=2))
+    again = client.get(url, headers={"If-None-Match": etag})
+    assert (again.status_code, again.json["numberMatched"]) == (200, 4)
+
+
+@pytest.mark.requirement("F3")
+@pytest.mark.parametrize(("query", "mark"), [("", b""), ("bom=false", b""), ("bom=true", b"\xef\xbb\xbf")])
+def test_csv_has_a_byte_order_mark_on_request(client: FlaskClient, query: str, mark: bytes) -> None:
+    assert client.get(f"{BASE}/requests.csv?{query}").data.startswith(mark + b"service_request_id,")

@@ -193,7 +193,7 @@ def test_a_box_combines_with_the_other_filters(client: FlaskClient, platform: Pl
         ("lat=60&long=25&radius=-5", "radius"),
         ("lat=60&long=25&radius=1e3", "radius"),
         ("lat=60&long=25&radius=50001", "radius"),
-        ("lat=60&long=25", "radius"),
+        ("lat=60&radius=25", "long"),
         ("radius=100", "lat"),
         ("lat=95&long=25&radius=10", "lat"),
         ("order_by=password", "sort"),

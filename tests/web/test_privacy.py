@@ -146,6 +146,10 @@ CALLS: list[dict[str, Any]] = [
     {"path": f"{BASE}/requests.json?q=Zaphod&api_key=KEY", "method": "GET"},
     {"path": f"{BASE}/nothing.json?name=Beeblebrox", "method": "GET"},
     {"path": f"{BASE}/requests.json", "method": "GET", "headers": {"Authorization": "Bearer KEY"}},
+    {"path": f"{BASE}/requests.json&api_key=KEY", "method": "POST", "data": FORM},
+    {"path": f"{BASE}/requests.json;email=zaphod@heart-of-gold.example/x", "method": "GET"},
+    {"path": f"{BASE}/requests.json%3Fapi_key=KEY", "method": "GET"},
+    {"path": f"{BASE}/requests/%26api_key%3DKEY", "method": "GET"},
     # From here on, the reporter table refuses every row. That is a server error and is logged with its traceback.
     {"sql": "ALTER TABLE reporter ADD CONSTRAINT none_at_all CHECK (email = '') NOT VALID"},
     {"path": f"{BASE}/requests.json", "method": "POST", "data": FORM | {"api_key": "KEY"}},
@@ -184,7 +188,7 @@ def test_no_log_line_contains_a_key_or_data_of_a_citizen(make_database: Callable
         check=True,
     )
     told = json.loads(done.stdout)
-    assert told["statuses"] == [200, 200, 403, 400, 400, 200, 404, 200, 500]
+    assert told["statuses"] == [200, 200, 403, 400, 400, 200, 404, 200, 404, 404, 404, 404, 500]
     lines = [json.loads(line) for line in done.stderr.splitlines()]
     assert [line["status"] for line in lines if line["event"] == "call"] == told["statuses"]
     assert [line["event"] for line in lines if line["level"] == "error"] == ["fault"]

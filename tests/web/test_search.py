@@ -343,6 +343,50 @@ def test_distances_are_correct_and_are_shown_only_with_extensions(city: City) ->
             assert item["distance"] == pytest.approx(distance_m((long, lat), place), abs=0.2)
 
 
+@both_formats
+@pytest.mark.requirement("S4")
+@pytest.mark.parametrize(
+    ("query", "ids"),
+    [
+        ("q=2026-0000024", ["2026-0000024"]),
+        ("q=R7", ["R7"]),
+        ("q=r7", []),
+        ("q=R7&status=closed", []),
+        ("q=R7+x", []),
+        ("q=lamp2", ["R8"]),
+    ],
+)
+def test_q_finds_a_request_by_its_id(
+    client: FlaskClient, platform: Platform, format: str, query: str, ids: list[str]
+) -> None:
+    build.store(platform, number=6, service_request_id="2026-0000024", at=utc_now())
+    build.store(platform, number=7, service_request_id="R7", at=utc_now())
+    build.store(platform, number=8, service_request_id="R8", at=utc_now(), description="lamp2 is out")
+    assert _ids(client.get(f"{BASE}/requests.{format}?{query}")) == ids
+
+
+@both_formats
+@pytest.mark.requirement("S6")
+def test_a_department_is_found_by_code_or_name(client: FlaskClient, platform: Platform, format: str) -> None:
+    build.store(platform, number=1, service_request_id="A", at=utc_now(), department="cleaning")
+    build.store(platform, number=2, service_request_id="B", at=utc_now(), department="streets")
+    name = "City Cleaning"
+    for query, found in (
+        ({"department": "cleaning"}, ["A"]),
+        ({"department": name}, ["A"]),
+        ({"department": name, "agency_responsible": name}, ["A"]),
+        ({"department": name, "agency_responsible": "Another"}, []),
+        ({"department": "nobody"}, []),
+    ):
+        assert _ids(client.get(f"{BASE}/requests.{format}", query_string=query)) == found
+
+
+def _ids(answer: Response) -> list[str]:
+    """The ids in an answer of either format."""
+    assert answer.status_code == 200
+    return re.findall(r'service_request_id(?:":"|>)([^"<]+)["<]', answer.get_data(as_text=True))
+
+
 # --- Unreadable parameters
 
 
@@ -352,7 +396,7 @@ def test_distances_are_correct_and_are_shown_only_with_extensions(city: City) ->
 @pytest.mark.parametrize(
     ("query", "field"),
     [
-        ("lat=1&long=2", "radius"),
+        ("lat=1&radius=5", "long"),
         ("radius=5", "lat"),
         ("lat=1&long=2&radius=0", "radius"),
         ("lat=1&long=2&radius=50001", "radius"),

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import orjson
 
 
 class GeoJsonWriter:
-    """A FeatureCollection."""
+    """A FeatureCollection.
 
-    def __init__(self) -> None:
+    members  of the collection itself, after its features
+    """
+
+    def __init__(self, members: Mapping[str, Any] = MappingProxyType({})) -> None:
+        self._members = members
         self._separator = b""
 
     def begin(self) -> bytes:
@@ -28,7 +33,7 @@ class GeoJsonWriter:
 
     def end(self) -> bytes:
         """The end of the collection."""
-        return b"]}"
+        return b"]" + (b"," + orjson.dumps(dict(self._members))[1:] if self._members else b"}")
 
 
 def _feature(item: dict[str, Any]) -> dict[str, Any]:

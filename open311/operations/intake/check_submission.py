@@ -9,7 +9,7 @@ from datetime import datetime
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
-from open311.domain.attributes import AnswerPolicy, check_answers
+from open311.domain.attributes import AnswerPolicy, check_answers, unknown_codes
 from open311.domain.places import read_place
 from open311.domain.requests import MAX_DESCRIPTION_CHARACTERS, Submission
 from open311.domain.routing import Draft
@@ -28,10 +28,15 @@ _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A draft that has passed all checks. `is_outside` is stored in the record and not used for routing."""
+    """A draft that has passed all checks.
+
+    is_outside  stored in the record and not used for routing
+    unknown     codes of attributes that were sent and that the definition lacks
+    """
 
     draft: Draft
     is_outside: bool
+    unknown: tuple[str, ...] = ()
 
 
 def _service(jurisdiction: Jurisdiction, code: str, problems: Sequence[Problem]) -> Service:
@@ -74,7 +79,7 @@ def check_submission(
         problems += _own_problems(jurisdiction, draft)
     if problems:
         raise Invalid.of(problems)
-    return Checked(draft, is_outside)
+    return Checked(draft, is_outside, tuple(unknown_codes(service, dict(submission.attributes))))
 
 
 def _own_problems(jurisdiction: Jurisdiction, draft: Draft) -> list[Problem]:

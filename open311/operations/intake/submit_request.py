@@ -66,7 +66,8 @@ def submit_request(
         token=new_token() if service.type is ServiceType.BATCH else "",
     )
     if not submission.client_request_id:
-        return _receipt(_store(platform, platform.database.hot.write, jurisdiction, service, new), submission)
+        stored = _store(platform, platform.database.hot.write, jurisdiction, service, new)
+        return _receipt(stored, submission, checked)
     post = repeats.Post(
         jurisdiction_id=jurisdiction.id,
         api_key_id=principal.number,
@@ -75,11 +76,11 @@ def submit_request(
     )
     with platform.database.hot.transaction() as run:
         if repeats.claim(run, post, number, now):
-            return _receipt(_store(platform, run, jurisdiction, service, new), submission)
+            return _receipt(_store(platform, run, jurisdiction, service, new), submission, checked)
         first, is_same = repeats.first_answer(run, post)
     if not is_same:
         raise Invalid("was used for another request within the last day; send a new one.", "client_request_id")
-    return _first_receipt(platform, jurisdiction, first)
+    return replace(_first_receipt(platform, jurisdiction, first), unknown_attributes=checked.unknown)
 
 
 def _store(
@@ -102,12 +103,13 @@ def _with_id(new: NewRequest, jurisdiction: Jurisdiction, service_request_id: st
     )
 
 
-def _receipt(stored: NewRequest, submission: Submission) -> Receipt:
+def _receipt(stored: NewRequest, submission: Submission, checked: Checked) -> Receipt:
     return Receipt(
         service_request_id=stored.record.service_request_id,
         token=stored.token,
         service_notice=stored.record.service_notice,
         account_id=submission.reporter.account_id,
+        unknown_attributes=checked.unknown,
     )
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from open311.domain.cursors import PageCursor
 from open311.domain.requests import Status
@@ -14,6 +15,10 @@ from open311.errors import Invalid, Problem
 from open311.operations.publishing import text_search_language
 from open311.plugins import Jurisdiction
 from schemas.limits import MAX_ROWS
+from schemas.values import format_instant
+
+_MAY_BE_ID = re.compile(r'[^\s"]*\d[^\s"]*')
+"""A search text that may be the id of a request: one word with a digit."""
 
 
 def read_search(
@@ -38,19 +43,32 @@ def read_search(
     return search
 
 
+def cut_dates(values: Mapping[str, Any], search: RequestSearch, now: datetime) -> str:
+    """A sentence if the list ends earlier than the caller may expect; "" if it does not (A24, A25).
+
+    That is so with a start_date alone that is more than 90 days ago, and where the operator cuts longer windows.
+    """
+    start, end, given = search.requested.start, search.requested.end, values["end_date"]
+    if start is None or end is None or start != values["start_date"] or end >= min(given or now, now):
+        return ""
+    why = "at most 90 days come at once" if given else "start_date alone means 90 days"
+    return f"{why}: this list ends at {format_instant(end)}; go on with start_date={format_instant(end)}"
+
+
 def _filters(
     values: Mapping[str, Any], city: Jurisdiction, now: datetime, policy: SpanPolicy, problems: list[Problem]
 ) -> RequestSearch:
-    cursor = _cursor(values, problems)
+    cursor, agency = _cursor(values, problems), _agency(values, city)
     requested, changed = (cursor.requested, cursor.changed) if cursor else _windows(values, now, policy, problems)
     return RequestSearch(
         jurisdiction_id=city.id,
-        service_codes=_service_codes(values, city),
+        service_codes=() if agency is None else _service_codes(values, city),
         statuses=tuple(map(Status, values["status"])),
-        agency=values["agency_responsible"],
+        agency=agency or "",
         area=values["area"],
         has_media=values["has_photo"],
         words=folded(values["q"]),
+        words_id=values["q"] if _MAY_BE_ID.fullmatch(values["q"]) else "",
         language=text_search_language(city.languages[0]),
         requested=requested,
         changed=changed,
@@ -119,6 +137,15 @@ def _service_codes(values: Mapping[str, Any], city: Jurisdiction) -> tuple[str, 
         }
         found = fitting if found is None else found & fitting
     return None if found is None else tuple(sorted(found))
+
+
+def _agency(values: Mapping[str, Any], city: Jurisdiction) -> str | None:
+    """The agency_responsible to search for; "" for all, None if department and agency_responsible contradict."""
+    wanted, agency = values["department"], values["agency_responsible"]
+    if not wanted:
+        return cast("str", agency)
+    name = next((one.name for one in city.departments if wanted in (one.code, one.name)), wanted)
+    return name if agency in ("", name) else None
 
 
 def _circle(values: Mapping[str, Any]) -> Circle | None:

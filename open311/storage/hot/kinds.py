@@ -41,6 +41,7 @@ class SearchKind:
     has_area: bool
     has_media: bool | None
     has_words: bool
+    has_words_id: bool
     has_key: bool
     is_deep: bool
     is_window_past: bool
@@ -66,6 +67,7 @@ class SearchKind:
             has_area=bool(search.area),
             has_media=search.has_media,
             has_words=bool(search.words),
+            has_words_id=bool(search.words_id),
             has_key=search.after is not None,
             is_deep=search.page > 1,
             is_window_past=search.sort is Sort.UPDATED_DESC and _is_past(search),
@@ -108,6 +110,7 @@ class SearchKind:
             has_area=False,
             has_media=None,
             has_words=False,
+            has_words_id=False,
             has_key=self.has_key,
             is_deep=False,
             is_window_past=False,

@@ -97,6 +97,7 @@ def _values(search: RequestSearch, *, rows: int) -> dict[str, Any]:
         "agency": search.agency,
         "areas": [search.area],
         "words": search.words,
+        "words_id": search.words_id,
         "words_language": search.language,
         "key_at": search.after.at if search.after else None,
         "key_number": search.after.number if search.after else None,

@@ -117,7 +117,9 @@ def conditions(kind: SearchKind, *, is_measured: bool = True) -> Iterator[Column
         yield columns.has_media if kind.has_media else ~columns.has_media
     if kind.has_words:
         language = cast(bindparam("words_language", type_=Text), REGCONFIG)
-        yield columns.words.bool_op("@@")(func.websearch_to_tsquery(language, bindparam("words", type_=Text)))
+        found = columns.words.bool_op("@@")(func.websearch_to_tsquery(language, bindparam("words", type_=Text)))
+        has_id = columns.service_request_id == bindparam("words_id")
+        yield or_(found, has_id) if kind.has_words_id else found
     if kind.has_key:
         # A row comparison makes the index scan begin at the page's first row.
         row_key = tuple_(SORT_COLUMNS[kind.sort], columns.id)

@@ -12,7 +12,7 @@ from open311.formats.writing import BulkFormat, bulk_writer, in_pieces
 from open311.operations.reading.export_requests import EXPORT_ORDER, open_export
 from open311.operations.reading.searches import read_search
 from open311.web.access import ANYBODY
-from open311.web.answers import make_cachable
+from open311.web.answers import make_cachable, warning_headers
 from open311.web.calls import Answer, Call, unchanged
 from open311.web.endpoints import Media, endpoint
 from open311.web.openapi import xml_text
@@ -95,7 +95,7 @@ def _bulk(call: Call) -> Answer | Response:
         chunks = iter(())
     response = stream(chunks, call.output.media_type, coding=call.coding, at_end=end)
     make_cachable(call, response, export.validator)
-    response.headers.extend(headers)
+    response.headers.extend([*headers, *warning_headers(call.warnings)])
     return response
 
 

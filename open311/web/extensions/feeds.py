@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
@@ -28,6 +29,7 @@ from open311.web.parsing import read_query
 from open311.web.surfaces import GEOREPORT
 from open311.web.terms import term_headers
 from schemas.arguments import RequestSearchArguments
+from schemas.extensions import TableArguments
 from schemas.georeport import ExtendedRequestSchema
 
 _FEATURE: dict[str, Any] = {
@@ -54,6 +56,9 @@ _FEATURES: dict[str, Any] = {
     "properties": {
         "type": {"type": "string", "enum": ["FeatureCollection"]},
         "features": {"type": "array", "items": _FEATURE},
+        "numberReturned": {"type": "integer"},
+        "numberMatched": {"type": "integer"},
+        "links": {"type": "array", "items": {"type": "object"}},
     },
 }
 _TEXT = {"type": "string"}
@@ -64,6 +69,8 @@ _LIST: dict[str, Any] = {
     "gathers_problems": True,
     "headers": ("Link", "X-Attribution", "X-Total-Count"),
 }
+_LINKED = (Feed.ATOM, Feed.GEOJSON)
+"""Formats whose body has a link to the next page, which contains the time from which 90 days are counted."""
 _NO_FILTERS = frozenset({"page", "page_size", "cursor", "jurisdiction_id", "api_key"})
 
 
@@ -74,17 +81,23 @@ def list_requests_as_geojson(call: Call) -> Answer:
     """List requests as GeoJSON (RFC 7946), for maps.
 
     Each request is a Feature. A request without a point has a null geometry. Filters and pages are those of
-    requests.json.
+    requests.json; numberReturned, numberMatched and links tell which part of the list this is.
     """
     return _list(call)
 
 
-@endpoint(GEOREPORT, "/requests.csv", answers=Media("text/csv", _TEXT), output=Feed.CSV, **_LIST)
+@endpoint(
+    GEOREPORT,
+    "/requests.csv",
+    answers=Media("text/csv", _TEXT),
+    output=Feed.CSV,
+    **_LIST | {"reads": TableArguments},
+)
 def list_requests_as_csv(call: Call) -> Answer:
     """List requests as CSV (RFC 4180), for spreadsheets.
 
-    Text that a spreadsheet would run as a formula gets an apostrophe before it. Filters and pages are those of
-    requests.json.
+    Text that a spreadsheet would run as a formula gets an apostrophe before it. With bom=true, the file begins with
+    a byte order mark, by which Excel knows UTF-8. Filters and pages are those of requests.json.
     """
     return _list(call)
 
@@ -109,18 +122,35 @@ def list_requests_as_ndjson(call: Call) -> Answer:
 
 def _list(call: Call) -> Answer:
     listing = Listing.of(call)
-    answer = listing.answer(lambda page: _body(listing, page), rendered=JSON)
-    return replace(answer, headers=(*answer.headers, *term_headers(call)))
+    answer = listing.answer(
+        lambda page, total: _body(listing, page, total), rendered=JSON, shows_total=call.output is Feed.GEOJSON
+    )
+    return replace(answer, headers=(*answer.headers, *term_headers(call)), is_weak=call.output in _LINKED)
 
 
-def _body(listing: Listing, page: Page) -> bytes:
+def _body(listing: Listing, page: Page, total: int | None) -> bytes:
     feed, extras = listing.call.output, listing.call.values["extensions"]
     if feed is Feed.ATOM:
         return write_atom(_atom(listing, page), page.items)
     if feed is Feed.CSV:
         with_distance = listing.search.near is not None and bool(extras)
-        return whole(CsvWriter(csv_columns(extras, with_distance=with_distance)), page.items)
-    return whole(GeoJsonWriter() if feed is Feed.GEOJSON else NdjsonWriter(), page.items)
+        table = whole(CsvWriter(csv_columns(extras, with_distance=with_distance)), page.items)
+        return BOM_UTF8 + table if listing.call.values["bom"] else table
+    if feed is Feed.GEOJSON:
+        return whole(GeoJsonWriter(_part(listing, page, total)), page.items)
+    return whole(NdjsonWriter(), page.items)
+
+
+def _part(listing: Listing, page: Page, total: int | None) -> dict[str, Any]:
+    """The members by which GIS tools see that they have a part of a list (as OGC API Features names them)."""
+    links = {"self": own_url(listing.call), **listing.links(page)}
+    return {
+        "numberReturned": len(page.items),
+        **({} if total is None else {"numberMatched": total}),
+        "links": [
+            {"rel": relation, "href": url, "type": Feed.GEOJSON.media_type} for relation, url in links.items()
+        ],
+    }
 
 
 def _atom(listing: Listing, page: Page) -> AtomFeed:

@@ -11,7 +11,7 @@ from open311.web.access import ANYBODY, API_KEY
 from open311.web.calls import Answer, Call
 from open311.web.endpoints import endpoint
 from open311.web.listing import Listing
-from open311.web.submissions import submission_of
+from open311.web.submissions import submission_of, submission_warnings, with_files_notice
 from open311.web.surfaces import GEOREPORT
 from schemas.arguments import RequestArguments, RequestSearchArguments, SubmissionArguments
 from schemas.georeport import ExtendedRequestSchema, ReceiptSchema, ServiceRequestSchema
@@ -36,7 +36,7 @@ def list_requests(call: Call) -> Answer:
     Without dates, the list covers the last 90 days. A page has at most 1000 requests; the Link header has the
     address of the next page.
     """
-    return Listing.of(call).answer(lambda page: join_items(_REQUEST, page.items, call.output))
+    return Listing.of(call).answer(lambda page, _: join_items(_REQUEST, page.items, call.output))
 
 
 @endpoint(
@@ -53,7 +53,8 @@ def create_request(call: Call) -> Answer:
 
     A realtime service answers with a service_request_id, a batch service with a token, a blackbox service
     with neither. Send answers to the service's questions in attribute[CODE], or in attribute[CODE][] if an answer
-    has several values. With the header Idempotency-Key, a repeated call creates no second request.
+    has several values. With the header Idempotency-Key, a repeated call creates no second request. The header
+    Warning names what is ignored.
     """
     ensure_synced(call.platform)
     receipt = submit_request(
@@ -64,8 +65,12 @@ def create_request(call: Call) -> Answer:
         now=call.now,
         problems=call.problems,
     )
-    body = document(_RECEIPT, _RECEIPT.plain_list([receipt]), call.output)
-    return Answer(body=body, status=call.platform.settings.created_status)
+    shown = with_files_notice(receipt, call)
+    return Answer(
+        body=document(_RECEIPT, _RECEIPT.plain_list([shown]), call.output),
+        status=call.platform.settings.created_status,
+        warnings=tuple(submission_warnings(receipt, call)),
+    )
 
 
 @endpoint(

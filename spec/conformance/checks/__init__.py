@@ -32,6 +32,7 @@ from spec.conformance.checks import (
     services,
     single_request,
     tokens,
+    what_clients_send,
 )
 from spec.conformance.registry import Check, checks_in
 from spec.requirements import requirements
@@ -54,6 +55,7 @@ _MODULES = (
     request_updates,
     bulk,
     languages_and_security,
+    what_clients_send,
     search,
     paging,
     extension_fields,

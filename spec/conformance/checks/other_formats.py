@@ -1,4 +1,4 @@
-"""Requests in other formats and the terms of use, extensions: F1 to F8, T1 and T2."""
+"""Requests in other formats and the terms of use, extensions: F1 to F9, T1 and T2."""
 
 from __future__ import annotations
 
@@ -136,6 +136,8 @@ def csv_form(probe: Probe) -> None:
     media_type = answer.content_type.replace(" ", "").lower()
     expected = "text/csv; charset=utf-8; header=present"
     answer.must(media_type == expected.replace(" ", ""), expected, answer.content_type)
+    marked = _get(probe, "csv", ("bom", "true"), _PAGE)
+    marked.must(marked.body == b"\xef\xbb\xbf" + answer.body, "a byte order mark before the same file")
     header = answer.body.partition(b"\r\n")[0].decode("utf-8", "replace")
     answer.must(header == ",".join(REQUEST.members), ",".join(REQUEST.members), header)
     for row, item in zip(_table(answer), rows(probe, _PAGE)[1], strict=False):
@@ -236,13 +238,28 @@ def ndjson(probe: Probe) -> None:
 def etags(probe: Probe) -> None:
     for format, answer in _each(probe):
         tag = answer.headers.get("etag", "none")
-        is_weak = tag.startswith("W/")
-        answer.must(is_weak == (format == "atom"), f"{'a weak' if format == 'atom' else 'a strong'} ETag", tag)
+        is_weak = format in ("atom", "geojson")
+        answer.must(tag.startswith("W/") == is_weak, f"{'a weak' if is_weak else 'a strong'} ETag", tag)
         same = probe.client.get(Call("GET", answer.call.url, (("If-None-Match", tag),)))
         same.must_be(304)
         other = _get(probe, format, ("status", "closed"), _PAGE)
         differs = other.body == answer.body or other.headers.get("etag") != tag
         other.must(differs, "another ETag for another body", tag)
+
+
+@check("F9")
+def part_of_a_list(probe: Probe) -> None:
+    answer = _get(probe, "geojson", ("page_size", "1"), ("count", "true"))
+    data = answer.must_be_json()
+    if len(rows(probe)[1]) < 2:
+        raise UnmetNeedError("fewer than two requests are listed")
+    answer.must(data.get("numberReturned") == 1, "numberReturned 1", data.get("numberReturned"))
+    total = answer.headers.get("x-total-count", "none")
+    answer.must(str(data.get("numberMatched")) == total, f"numberMatched {total}", data.get("numberMatched"))
+    links = {link.get("rel"): link.get("href") for link in data.get("links") or ()}
+    answer.must({"self", "next"} <= links.keys(), "links to self and next", links)
+    second = _ids("geojson", probe.client.get(Call("GET", links["next"])).must_be(200))
+    answer.must(second and second != _ids("geojson", answer), "another feature on page 2", second)
 
 
 # --- Terms of use

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from urllib.parse import urlencode
 from uuid import uuid4
 
 from spec.conformance.answers import Answer, Call, UnmetNeedError, errors_in, text_of
+from spec.conformance.multipart import PIXEL, Part, multipart
 from spec.conformance.preparation import Endpoint
 from spec.conformance.probe import FORM, Probe, created, only, require, segment
 from spec.conformance.registry import check
@@ -19,25 +19,6 @@ _REPORTER = {
     "last_name": "Vesterlund",
     "phone": "+1 555 0147 220",
 }
-_PIXEL = bytes.fromhex(
-    "89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c4890000000d4944415478da63f8cfc0f01f00050001ff"
-    "56c72f0d0000000049454e44ae426082"
-)
-
-Part = tuple[str, str, str, bytes]
-"""A part of a multipart body: name, file name ("" for a field), content type, content."""
-
-
-def _multipart(fields: Iterable[tuple[str, str]], files: Iterable[Part] = ()) -> tuple[bytes, str]:
-    """A multipart body and its content type."""
-    boundary = uuid4().hex
-    parts = [(name, "", "text/plain; charset=utf-8", value.encode()) for name, value in fields]
-    body = bytearray()
-    for name, file_name, content_type, content in [*parts, *files]:
-        file = f'; filename="{file_name}"' if file_name else ""
-        head = f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"{file}\r\n'
-        body += f"{head}Content-Type: {content_type}\r\n\r\n".encode() + content + b"\r\n"
-    return bytes(body) + f"--{boundary}--\r\n".encode(), f"multipart/form-data; boundary={boundary}"
 
 
 @check("C141", needs=_NEEDS, writes=True)
@@ -46,8 +27,8 @@ def form_with_charset(probe: Probe) -> None:
 
 
 @check("C142", needs=_NEEDS, writes=True)
-def multipart(probe: Probe) -> None:
-    created(probe.post_body(*_multipart(probe.form())))
+def in_parts(probe: Probe) -> None:
+    created(probe.post_body(*multipart(probe.form())))
 
 
 @check("C143", needs=_NEEDS, writes=True)
@@ -248,12 +229,12 @@ def too_many_calls(probe: Probe) -> None:
         last.must(errors_in(last), "an errors body")
 
 
-def _photo(name: str, content: bytes = _PIXEL) -> Part:
+def _photo(name: str, content: bytes = PIXEL) -> Part:
     return name, "photo.png", "image/png", content
 
 
 def _post_photos(probe: Probe, *photos: Part) -> Answer:
-    return probe.post_body(*_multipart(probe.form(), photos))
+    return probe.post_body(*multipart(probe.form(), photos))
 
 
 def _media_offered(probe: Probe, *, shown: object) -> None:

@@ -1,4 +1,4 @@
-"""Search, an extension: S1 to S9."""
+"""Search and warnings, extensions: S1 to S12."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from spec.conformance.answers import UNKNOWN, Answer, Record, UnmetNeedError, ids_of, text_of
 from spec.conformance.offers import (
     NO_WORD,
-    at,
     boxes_offered,
     circle_around,
     circles_offered,
@@ -21,7 +20,7 @@ from spec.conformance.offers import (
     word_to_find,
     words_offered,
 )
-from spec.conformance.probe import Probe, moment_of, require
+from spec.conformance.probe import Probe, created, moment_of, require
 from spec.conformance.registry import check
 
 _ORDERS = {
@@ -67,7 +66,7 @@ def circle(probe: Probe) -> None:
     lat, long = place(probe)
     for radius_m in ("0", "-5", "50001", "wide"):
         _is_refused(probe, *circle_around(lat, long, radius_m))
-    _is_refused(probe, *at(lat, long))
+    _is_refused(probe, ("lat", str(lat)), ("radius", "50"))
     for answer, records in probe.listings(*circle_around(lat, long, 50_000)):
         answer.must(
             require(probe.prepared.open_request) in ids_of(records),
@@ -214,7 +213,8 @@ def _times(records: list[Record], field: str) -> list[str]:
 @check("S9")
 def misspelt_parameters(probe: Probe) -> None:
     _, plain = probe.listing()
-    for wrong, right in (("lng", "long"), ("startDate", "start_date"), ("start-date", "start_date")):
+    near = (("lng", "long"), ("startDate", "start_date"), ("start-date", "start_date"), ("group_by", "group"))
+    for wrong, right in near:
         answer, records = probe.listing((wrong, "1"))
         warning = answer.headers.get("warning", "")
         offered(probe, "warnings", lambda: warning)  # noqa: B023 - offered() calls it immediately
@@ -225,3 +225,33 @@ def misspelt_parameters(probe: Probe) -> None:
     answer.must(
         "warning" not in answer.headers, "no Warning for a name that resembles no parameter", answer.headers
     )
+
+
+@check("S10", needs="plain_service point", writes=True)
+def unknown_in_a_post(probe: Probe) -> None:
+    answer = probe.post([*probe.form(), ("no_such_parameter", "1"), ("attribute[NO_SUCH_ATTRIBUTE]", "1")])
+    created(answer)
+    warning = answer.headers.get("warning", "")
+    offered(probe, "warnings", lambda: warning)
+    for name in ("no_such_parameter", "NO_SUCH_ATTRIBUTE"):
+        answer.must(name in warning, f"a Warning that names {name}", warning or "no Warning")
+
+
+@check("S11")
+def cut_and_ignored(probe: Probe) -> None:
+    beside = (("service_request_id", UNKNOWN), ("status", "open"))
+    for asked, name in (((("page_size", "5000"),), "page_size"), (beside, "status"), ((("lat", "1"),), "lat")):
+        answer, _ = probe.listing(*asked)
+        warning = answer.headers.get("warning", "")
+        offered(probe, "warnings", lambda: warning)  # noqa: B023 - called at once
+        answer.must(name in warning, f"a Warning about {name}", warning or "no Warning")
+
+
+@check("S12")
+def start_alone(probe: Probe) -> None:
+    answer, _ = probe.listing(("start_date", probe.ago(200)))
+    warning, end = answer.headers.get("warning", ""), probe.ago(110)
+    offered(probe, "warnings", lambda: warning)
+    answer.must(f"start_date={end}" in warning, f"a Warning with start_date={end}", warning or "no Warning")
+    recent, _ = probe.listing(("start_date", probe.ago(30)))
+    recent.must("warning" not in recent.headers, "no Warning where the list ends now", recent.headers)

@@ -1,0 +1,206 @@
+"""The body of a POST: its size, its coding, and its fields, in both form types (A05, A06).
+
+Files are read to their end and not kept. The form says which fields had files, so that the answer can tell it.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import chain
+
+from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
+from werkzeug.sansio.multipart import Data, Epilogue, Event, Field, File, MultipartDecoder, NeedData
+from werkzeug.wrappers import Request
+from werkzeug.wsgi import get_input_stream
+
+from open311.errors import Invalid
+from open311.settings import Settings
+from open311.web.parsing import MAX_FIELDS, Parameters, not_utf8, read_query
+from schemas.arguments import Arguments
+
+URLENCODED, MULTIPART = FORM_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data")
+PIECE_BYTES = 65_536
+_GZIP_BITS = 31
+# Unquoted values end at a semicolon only: clients send boundaries with "=" and do not quote them.
+_TYPE_PARAMETER = re.compile(r';\s*([\w-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^;]*))', re.ASCII)
+_PART_CHARSETS = ("ascii", "us-ascii", "utf-8", "iso-8859-1")
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What a body contains.
+
+    fields  the values of each parameter
+    files   the names of the fields that had files, once for each file
+    """
+
+    fields: Parameters
+    files: tuple[str, ...] = ()
+
+
+def read_form(request: Request, schema: Arguments, settings: Settings) -> Form:
+    """The parameters of body and query. If both have one, even under an alias, the body's values count (A05).
+
+    Raises UnsupportedMediaType if the body is no form or has a coding that is not read (A06),
+    RequestEntityTooLarge, and Invalid if the body cannot be read or its text is not UTF-8.
+    """
+    body = _read_body(request, settings)
+    known = {schema.own_name(name) for name in body.fields}
+    rest = {
+        name: values
+        for name, values in read_query(request.query_string).items()
+        if schema.own_name(name) not in known
+    }
+    return Form(body.fields | rest, body.files)
+
+
+def _read_body(request: Request, settings: Settings) -> Form:
+    media_type, parameters = request.mimetype, _type_parameters(request)
+    charset = parameters.get("charset", "utf-8").lower()
+    if media_type and media_type not in FORM_TYPES:
+        raise UnsupportedMediaType(f"{media_type} is not read here; send {URLENCODED} or {MULTIPART}.")
+    if charset not in ("utf-8", "utf8", "us-ascii"):
+        raise UnsupportedMediaType(f"charset {charset} is not read here; send UTF-8.")
+    if media_type != MULTIPART:
+        return Form(read_query(b"".join(_pieces(request, settings.max_body_bytes))))
+    boundary = parameters.get("boundary", "").encode("latin-1", "replace")
+    if not boundary:
+        raise Invalid("Content-Type names no boundary; name the one that is between the parts of the body.")
+    pieces = _pieces(request, max(settings.max_body_bytes, settings.max_upload_bytes))
+    return _read_parts(pieces, boundary, most_field_bytes=settings.max_body_bytes)
+
+
+def _type_parameters(request: Request) -> dict[str, str]:
+    found = _TYPE_PARAMETER.findall(request.headers.get("Content-Type", ""))
+    return {name.lower(): quoted or plain.strip() for name, quoted, plain in found}
+
+
+# --- Bytes
+
+
+def _pieces(request: Request, most: int) -> Iterable[bytes]:
+    """The body in pieces, decompressed. More than `most` bytes, before or after, are RequestEntityTooLarge."""
+    coding = request.headers.get("Content-Encoding", "").strip().lower()
+    if (request.content_length or 0) > most:
+        raise RequestEntityTooLarge
+    if coding in ("", "identity"):
+        return _limited(_sent(request), most)
+    if coding in ("gzip", "x-gzip"):
+        return _limited(_unpacked(_limited(_sent(request), most)), most)
+    raise UnsupportedMediaType(f"Content-Encoding {coding[:40]} is not read here; send gzip or no coding.")
+
+
+def _sent(request: Request) -> Iterator[bytes]:
+    stream = get_input_stream(request.environ)
+    while piece := stream.read(PIECE_BYTES):
+        yield piece
+
+
+def _limited(pieces: Iterable[bytes], most: int) -> Iterator[bytes]:
+    left = most
+    for piece in pieces:
+        left -= len(piece)
+        if left < 0:
+            raise RequestEntityTooLarge
+        yield piece
+
+
+def _unpacked(packed: Iterable[bytes]) -> Iterator[bytes]:
+    """The data of one or more gzip members. No piece is larger than PIECE_BYTES. Raises Invalid."""
+    unpacker, is_begun = zlib.decompressobj(_GZIP_BITS), False
+    try:
+        for piece in packed:
+            rest = piece
+            while rest:
+                if unpacker.eof:
+                    unpacker = zlib.decompressobj(_GZIP_BITS)
+                is_begun = True
+                yield unpacker.decompress(rest, PIECE_BYTES)
+                rest = unpacker.unused_data if unpacker.eof else unpacker.unconsumed_tail
+        yield unpacker.flush()
+    except zlib.error:
+        raise Invalid("the body is not gzip, which Content-Encoding names; send gzip or no coding.") from None
+    if is_begun and not unpacker.eof:
+        raise Invalid("the gzip body is cut off; send it whole.")
+
+
+# --- Parts
+
+
+def _read_parts(pieces: Iterable[bytes], boundary: bytes, *, most_field_bytes: int) -> Form:
+    """The parts of a multipart body. Raises Invalid if it has none, or if it is cut off."""
+    # The decoder's own limit is on what it holds back, such as a header that never ends.
+    decoder = MultipartDecoder(boundary, max(most_field_bytes, 4 * PIECE_BYTES), max_parts=MAX_FIELDS)
+    parts = _Parts(most_field_bytes)
+    try:
+        for piece in chain[bytes | None](pieces, (None,)):
+            decoder.receive_data(piece)
+            while not isinstance(event := decoder.next_event(), Epilogue | NeedData):
+                parts.take(event)
+    except UnicodeDecodeError:
+        raise Invalid("a header of a part is not UTF-8; send UTF-8.") from None
+    except ValueError:
+        if parts.is_begun:
+            raise Invalid("the multipart body is cut off or a part has no name; send it whole.") from None
+    if not parts.is_begun:
+        raise Invalid(
+            "the multipart body has no parts with the boundary in Content-Type; send each parameter as a part."
+        )
+    return Form(parts.fields, tuple(parts.files))
+
+
+class _Parts:
+    """The parts of a multipart body, as they come."""
+
+    def __init__(self, most_field_bytes: int) -> None:
+        self.is_begun = False
+        self.fields: Parameters = {}
+        self.files: list[str] = []
+        self._left = most_field_bytes
+        self._part: Field | File | None = None
+        self._value = bytearray()
+        self._is_empty = True
+
+    def take(self, event: Event) -> None:
+        """Take the begin of a part, or data of the current part."""
+        if isinstance(event, Field | File):
+            self._begin(event)
+        elif isinstance(event, Data) and self._part is not None:
+            self._is_empty = self._is_empty and not event.data
+            if isinstance(self._part, Field):
+                self._add(event.data)
+            if not event.more_data:
+                self._end(self._part)
+
+    def _begin(self, part: Field | File) -> None:
+        self.is_begun = True
+        if part.name is None:  # Werkzeug casts the missing name to str
+            raise Invalid("a part of the body has no name; give each part a name.")
+        self._part, self._value, self._is_empty = part, bytearray(), True
+        self._left -= len(part.name)
+
+    def _add(self, data: bytes) -> None:
+        self._left -= len(data)
+        if self._left < 0:
+            raise RequestEntityTooLarge
+        self._value += data
+
+    def _end(self, part: Field | File) -> None:
+        if isinstance(part, Field):
+            self.fields.setdefault(part.name, []).append(_text(part, bytes(self._value)))
+        elif part.filename or not self._is_empty:  # browsers send a nameless, empty file for a field without one
+            self.files.append(part.name)
+
+
+def _text(part: Field, value: bytes) -> str:
+    """The text of a field, in the charset that the part names, else UTF-8. Raises Invalid."""
+    content_type = part.headers.get("Content-Type", "")
+    named = next((text for name, _, text in _TYPE_PARAMETER.findall(content_type) if name.lower() == "charset"), "")
+    charset = named.strip().lower()
+    try:
+        return value.decode(charset if charset in _PART_CHARSETS else "utf-8")
+    except UnicodeDecodeError as error:
+        raise not_utf8(part.name, value, error) from None

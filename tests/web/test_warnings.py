@@ -1,0 +1,226 @@
+"""The header Warning: what a call sent that is ignored, or read as something else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from open311.clock import utc_now
+from open311.operations.platform import Platform
+from tests import build
+
+BASE = "/open311/v2"
+PLACE = {"service_code": "potholes", "lat": "60.1718", "long": "24.9414"}
+PICTURES = ("https://media.example/1.jpg", "https://media.example/2.jpg?w=1,h=2")
+
+Post = Callable[..., Any]
+both_formats = pytest.mark.parametrize("format", ["json", "xml"])
+
+
+def told(answer: Any) -> list[str]:
+    """The texts of the Warning headers."""
+    return [text.removeprefix('299 - "').removesuffix('"') for text in answer.headers.getlist("Warning")]
+
+
+def stored(platform: Platform, answer: Any) -> Any:
+    assert answer.status_code == 200, answer.text
+    return build.load(platform, service_request_id=answer.json[0]["service_request_id"])
+
+
+# --- New requests
+
+
+@pytest.mark.requirement("C303")
+@pytest.mark.parametrize(
+    "pairs",
+    [
+        [("media_url[]", PICTURES[0]), ("media_url[]", PICTURES[1])],
+        [("media_url[0]", PICTURES[0]), ("media_url[1]", PICTURES[1])],
+        [("media_url", PICTURES[0]), ("media_url[]", PICTURES[1])],
+        [("media_url", ",".join(PICTURES))],
+        [("media_url", ", ".join(PICTURES))],
+    ],
+)
+def test_several_pictures_are_read_in_every_spelling(
+    platform: Platform, post: Post, pairs: list[tuple[str, str]]
+) -> None:
+    answer = post([*PLACE.items(), *pairs])
+    assert stored(platform, answer).media_urls == PICTURES
+    assert told(answer) == []
+
+
+@pytest.mark.requirement("C303")
+def test_other_names_of_the_place_are_read(platform: Platform, post: Post) -> None:
+    answer = post(service_code="potholes", lat=60.1718, lng="24.9414", address="5 Mill Lane")
+    place = stored(platform, answer).place
+    assert (place.long, place.address) == (24.9414, "5 Mill Lane")
+    assert told(answer) == []
+
+
+def test_an_alias_beside_its_parameter_is_told(post: Post) -> None:
+    answer = post(**PLACE, lng="9.5")
+    assert told(answer) == ["lng is ignored, because long came too"]
+    assert told(post(**PLACE, lng="24.9414")) == []
+
+
+@both_formats
+@pytest.mark.requirement("S10")
+def test_each_unknown_name_of_a_post_is_told(post: Post, format: str) -> None:
+    answer = post(**PLACE, format=format, firstName="Ada", photo="x", colour="red")
+    assert answer.status_code == 200
+    assert told(answer) == [
+        "firstName is ignored; did you mean first_name?",
+        "photo is ignored; did you mean media_url?",
+        "colour is ignored; this call has no such parameter",
+    ]
+
+
+@both_formats
+@pytest.mark.requirement("S10")
+def test_an_unknown_attribute_is_told(post: Post, format: str) -> None:
+    answer = post([*PLACE.items(), ("attribute[WHIM]", "a"), ("attribute[BLANK]", " ")], format=format)
+    assert answer.status_code == 200
+    assert told(answer) == ["attribute[WHIM] is ignored; the service has no such attribute"]
+
+
+def test_a_refused_post_tells_misspelt_names_too(post: Post) -> None:
+    answer = post(service_code="potholes", latitude="60.1718", longitude="24.9414")
+    assert answer.status_code == 400
+    assert told(answer) == [
+        "latitude is ignored; did you mean lat?",
+        "longitude is ignored; did you mean long?",
+    ]
+
+
+def test_many_warnings_are_counted(post: Post) -> None:
+    answer = post(**PLACE, **{f"x{number}": "1" for number in range(30)})
+    assert len(told(answer)) == 11
+    assert told(answer)[-1] == "20 more parameters are ignored or changed"
+
+
+# --- Lists
+
+
+@both_formats
+@pytest.mark.requirement("C304")
+@pytest.mark.parametrize(
+    "query", ["status[]=closed", "status[0]=closed", "status%5B%5D=closed", "service_code[0]=x&service_code[1]=y"]
+)
+def test_lists_are_read_with_brackets(client: FlaskClient, platform: Platform, format: str, query: str) -> None:
+    build.store_all(platform, [{"number": n, "at": utc_now() - timedelta(hours=n)} for n in range(1, 4)])
+    answer = client.get(f"{BASE}/requests.{format}?{query}")
+    assert answer.status_code == 200
+    assert "R1" not in answer.text
+    assert told(answer) == []
+
+
+@both_formats
+@pytest.mark.requirement("C305")
+@pytest.mark.parametrize(("point", "names"), [("lat=1&long=2", "lat and long are"), ("lat=no", "lat is")])
+def test_a_point_without_radius_is_ignored_and_told(
+    client: FlaskClient, platform: Platform, format: str, point: str, names: str
+) -> None:
+    build.store_all(platform, [{"number": 1, "at": utc_now()}])
+    answer = client.get(f"{BASE}/requests.{format}?{point}")
+    assert answer.status_code == 200
+    assert "R1" in answer.text
+    assert told(answer) == [f"{names} ignored without radius; send radius in metres, or bbox"]
+
+
+@both_formats
+@pytest.mark.requirement("S9")
+@pytest.mark.parametrize(
+    ("sent", "meant"),
+    [
+        ("agency", "agency_responsible"),
+        ("service", "service_code"),
+        ("group_by", "group"),
+        ("lat[]", "lat"),
+        ("start_date[0]", "start_date"),
+        ("id", "service_request_id"),
+    ],
+)
+def test_a_name_is_told_as_it_was_sent(client: FlaskClient, format: str, sent: str, meant: str) -> None:
+    answer = client.get(f"{BASE}/requests.{format}", query_string={sent: "1"})
+    assert told(answer) == [f"{sent} is ignored; did you mean {meant}?"]
+
+
+@both_formats
+@pytest.mark.requirement("S11")
+@pytest.mark.parametrize(
+    ("query", "text"),
+    [
+        ("page_size=5000", "page_size is cut to 1000"),
+        ("limit=50000000000", "page_size is cut to 1000"),
+        ("page_size=10&limit=20", "limit is ignored, because page_size came too"),
+        (
+            "start_date=2026-01-02&start_date=2026-01-01&end_date=2026-02-01",
+            "start_date came 2 times; the first value counts",
+        ),
+        ("service_request_id=R1&status=open&page=2", "status and page are ignored beside service_request_id"),
+        (f"q={'x' * 201}", "only the first 200 characters of q count"),
+    ],
+)
+def test_what_is_cut_or_ignored_is_told(client: FlaskClient, format: str, query: str, text: str) -> None:
+    answer = client.get(f"{BASE}/requests.{format}?{query}")
+    assert answer.status_code == 200
+    assert told(answer) == [text]
+
+
+@both_formats
+@pytest.mark.requirement("S12")
+@pytest.mark.parametrize("path", ["requests", "requests.csv"])
+def test_a_start_that_ends_before_now_tells_the_end_and_the_way_on(
+    client: FlaskClient, format: str, path: str
+) -> None:
+    path = path if "." in path else f"{path}.{format}"
+    answer = client.get(f"{BASE}/{path}?start_date=2026-01-01T00:00:00Z")
+    assert told(answer) == [
+        "start_date alone means 90 days: this list ends at 2026-04-01T00:00:00Z; "
+        "go on with start_date=2026-04-01T00:00:00Z"
+    ]
+    recent = f"{utc_now() - timedelta(days=3):%Y-%m-%d}"
+    for query in (f"start_date={recent}", "start_date=2026-01-01&end_date=2026-02-01", "end_date=2026-02-01"):
+        assert told(client.get(f"{BASE}/{path}?{query}")) == []
+    assert told(client.get("/open311/bulk/v1/requests.csv?start_date=2026-01-01")) == []
+
+
+def test_a_window_that_the_operator_cuts_is_told(make_app: Callable[..., Flask]) -> None:
+    client = make_app(span_policy="clamp").test_client()
+    (text,) = told(
+        client.get(f"{BASE}/requests.json?start_date=2026-01-01T00:00:00Z&end_date=2026-07-01T00:00:00Z")
+    )
+    assert text.startswith("at most 90 days come at once: this list ends at 2026-04-01T00:00:00Z;")
+
+
+@both_formats
+def test_a_window_that_is_too_long_names_the_other_ways(client: FlaskClient, format: str) -> None:
+    answer = client.get(f"{BASE}/requests.{format}?start_date=2026-01-01&end_date=2026-07-01")
+    assert answer.status_code == 400
+    assert all(way in answer.text for way in ("90 days at a time", "bulk/v1", "dumps", "updated_after"))
+
+
+@both_formats
+@pytest.mark.parametrize(
+    ("page", "why"),
+    [("1000000000", "from 0 to 999999999"), ("-1", "from 0 to 999999999"), ("1.5", "from 0 to 999999999")],
+)
+def test_a_page_that_is_no_page_names_the_range(client: FlaskClient, format: str, page: str, why: str) -> None:
+    answer = client.get(f"{BASE}/requests.{format}?page={page}")
+    assert answer.status_code == 400
+    assert f"is not a whole number {why}." in answer.text
+
+
+@pytest.mark.parametrize("query", ["", "page_size=1000", "status=open&status=closed", "extensions=true&count=true"])
+def test_a_call_without_surprises_has_no_warning(client: FlaskClient, query: str) -> None:
+    assert told(client.get(f"{BASE}/requests.json?{query}")) == []
+
+
+def test_a_long_wait_is_told(client: FlaskClient) -> None:
+    build_answer = client.get(f"{BASE}/changes.json?wait=0&page_size=1001")
+    assert told(build_answer) == ["page_size is cut to 1000"]
