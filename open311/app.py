@@ -15,6 +15,7 @@ from open311.observe import configure_logs, logger
 from open311.operations.platform import Platform, open_platform
 from open311.operations.upkeep.sync_catalogues import ensure_synced
 from open311.settings import Settings
+from open311.storage.failures import why_down
 from open311.web import extensions, georeport, site
 from open311.web.blueprint import BoundEndpoint, register_endpoints
 from open311.web.documentation import GeoReportApi
@@ -108,5 +109,6 @@ def _sync(platform: Platform) -> None:
         log.error("jurisdiction not served", plugin=fault.name, why=fault.why)
     try:
         ensure_synced(platform)
-    except Unavailable:
-        log.warning("calls get 503 until the database answers and is migrated; see /readyz")
+    except Unavailable as error:
+        why = why_down(error)
+        log.warning("calls get 503 until the database answers and is migrated; see /readyz", cause=why)

@@ -73,7 +73,7 @@ def _list(meaning: str) -> Any:
 class Settings:
     """All settings of the server. `open311 settings` prints this table with the current values."""
 
-    database_url: str = _text("", "PostGIS database; empty: the private cluster under data_dir", env="DATABASE_URL")
+    database_url: str = _text("", "PostGIS database; without it, only `open311 run` works", env="DATABASE_URL")
     data_dir: str = _text("var", "folder of the private cluster and of what the server keeps on disk")
     jurisdictions: tuple[str, ...] = _list("plugins to serve: names, ids or folders; empty: all installed ones")
     host: str = _text("127.0.0.1", "address that `open311 serve` listens on")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from open311.cli.output import fail
-from open311.errors import Open311Error
+from open311.errors import Open311Error, Unavailable
 
 
 class CommandGroup(click.Group):
@@ -22,5 +22,10 @@ class CommandGroup(click.Group):
         """Run the command. If it raises an Open311Error, print the error's message and exit with status 1."""
         try:
             return super().invoke(ctx)
+        except Unavailable as error:
+            from open311.storage.failures import why_down  # commands that need no database start faster without
+
+            why = why_down(error)
+            fail(f"the database cannot be used: {why}" if why else str(error))
         except Open311Error as error:
             fail(str(error))

@@ -6,15 +6,13 @@ from dataclasses import replace
 
 import click
 
-from open311.cli.output import fail
 from open311.cli.parent import end_with_parent
-from open311.cli.platforms import read_settings, running_database
+from open311.cli.platforms import require_schema, settings_with_database
 from open311.cli.signals import GRACE_S
 from open311.jobs.dispatching import dispatching, work_once
 from open311.jobs.worker import make_worker
 from open311.observe import configure_logs
-from open311.operations.platform import Platform, open_platform
-from open311.operations.upkeep.readiness import check_readiness
+from open311.operations.platform import open_platform
 from open311.storage.engine import libpq_dsn
 
 
@@ -26,23 +24,16 @@ def worker(once: bool) -> None:
     If a worker is killed, another worker takes over its jobs, and nothing is lost.
     """
     end_with_parent()
-    with running_database(read_settings()) as (settings, _):
-        configure_logs(settings.log_level)
-        # The dispatcher and a job run at the same time, and a recount needs two connections.
-        pool_size = max(settings.pool_size, 4)
-        platform = open_platform(replace(settings, statement_timeout_ms=0, pool_size=pool_size))
-        _require_job_queue(platform)
-        app = make_worker(platform, libpq_dsn(settings.sqlalchemy_url))
-        if once:
-            work_once(platform, app, shutdown_graceful_timeout=GRACE_S)
-        else:
-            with dispatching(platform):
-                app.run_worker(shutdown_graceful_timeout=GRACE_S, fetch_job_polling_interval=2.0)
-        platform.close()
-
-
-def _require_job_queue(platform: Platform) -> None:
-    """End with a message if the database does not answer or has not been migrated: then there is no job queue."""
-    for check in check_readiness(platform):
-        if check.name in ("database", "schema") and not check.is_ok:
-            fail(f"{check.name}: {check.detail}")
+    settings = settings_with_database()
+    configure_logs(settings.log_level)
+    # The dispatcher and a job run at the same time, and a recount needs two connections.
+    pool_size = max(settings.pool_size, 4)
+    platform = open_platform(replace(settings, statement_timeout_ms=0, pool_size=pool_size))
+    require_schema(platform)
+    app = make_worker(platform, libpq_dsn(settings.sqlalchemy_url))
+    if once:
+        work_once(platform, app, shutdown_graceful_timeout=GRACE_S)
+    else:
+        with dispatching(platform):
+            app.run_worker(shutdown_graceful_timeout=GRACE_S, fetch_job_polling_interval=2.0)
+    platform.close()

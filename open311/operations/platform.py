@@ -15,6 +15,7 @@ from open311.storage.engine import Database, open_database
 from open311.storage.queue import Queue
 from open311.storage.requests import NumberSource
 
+NO_DATABASE = "DATABASE_URL: is not set; it must look like postgresql://user:password@host/name."
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -68,7 +69,7 @@ def open_platform(settings: Settings) -> Platform:
     Raises Misconfigured if the settings name no database. Commands set the private database before they call this.
     """
     if not settings.database_url:
-        raise Misconfigured("DATABASE_URL: is not set; it must look like postgresql://user:password@host/name.")
+        raise Misconfigured(NO_DATABASE)
     database = open_database(
         settings.sqlalchemy_url,
         pool_size=settings.pool_size,

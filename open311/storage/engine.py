@@ -30,6 +30,14 @@ class Database:
         self._reading = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._snapshots = engine.execution_options(isolation_level="REPEATABLE READ")
 
+    @property
+    def place(self) -> str:
+        """The database's name and where it is, without user and password: "open311 at db.city.example"."""
+        url = self.engine.url
+        host = (url.host or str(url.query.get("host", "")) or "this machine").rpartition("@")[2]
+        port = f":{url.port}" if url.port else ""
+        return f"{url.database or url.query.get('dbname', 'no name')} at {host}{port}"
+
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
         """A transaction that commits at the end of the block. Raises Unavailable if the database is dead."""
