@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import MutableMapping
+import threading
+from collections.abc import Iterator, MutableMapping
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, TextIO, cast
 
@@ -65,6 +67,54 @@ def configure_logs(level: str) -> None:
         logger_factory=structlog.PrintLoggerFactory(cast("TextIO", _STANDARD_ERROR)),
         cache_logger_on_first_use=True,
     )
+
+
+@contextmanager
+def all_lines_logged() -> Iterator[None]:
+    """During the block, lines of libraries, warnings and uncaught exceptions have the format of our own lines.
+
+    Without it, they are plain text: fine on a terminal, but a collector of logs expects one JSON object per line.
+    """
+    root, handler = logging.getLogger(), _LibraryLines(logging.WARNING)
+    hooks = sys.excepthook, threading.excepthook
+    root.addHandler(handler)
+    logging.captureWarnings(True)
+    sys.excepthook = lambda kind, error, trace: _log_uncaught(error)  # noqa: ARG005
+    threading.excepthook = lambda found: _log_uncaught(found.exc_value)
+    try:
+        yield
+    finally:
+        sys.excepthook, threading.excepthook = hooks
+        logging.captureWarnings(False)
+        root.removeHandler(handler)
+
+
+class _LibraryLines(logging.Handler):
+    """Writes what a library logs as one of our lines. Of an exception's text only the first line is kept.
+
+    PostgreSQL's further lines quote rows, which hold personal data.
+    """
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one line."""
+        error = record.exc_info[1] if record.exc_info else None
+        cause = {"cause": cause_of(error)} if error else {}
+        line = structlog.get_logger(source=record.name)
+        line.log(record.levelno, record.getMessage().partition("\n")[0], **cause)
+
+
+def cause_of(error: BaseException) -> str:
+    """An exception in one line for the log: its class, the first line of its text, and where it was raised."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    where = f" at {trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else ""
+    return f"{type(error).__name__}: {str(error).partition(chr(10))[0]}{where}"
+
+
+def _log_uncaught(error: BaseException | None) -> None:
+    if error is not None and not isinstance(error, (SystemExit, KeyboardInterrupt)):
+        logger("open311").error("uncaught", exc_info=error)
 
 
 def begin_call(request_id: str) -> None:

@@ -7,6 +7,9 @@ import click
 from open311.cli.output import fail
 from open311.errors import Open311Error, Unavailable
 
+SERVICES = ("serve", "worker")
+"""Commands that run for long. All their lines are JSON unless they run on a terminal."""
+
 
 class CommandGroup(click.Group):
     """A group whose commands print an Open311Error as one sentence, without a traceback."""
@@ -26,6 +29,10 @@ class CommandGroup(click.Group):
             from open311.storage.failures import why_down  # commands that need no database start faster without
 
             why = why_down(error)
-            fail(f"the database cannot be used: {why}" if why else str(error))
+            fail(f"the database cannot be used: {why}" if why else str(error), as_log=_is_service(ctx))
         except Open311Error as error:
-            fail(str(error))
+            fail(str(error), as_log=_is_service(ctx))
+
+
+def _is_service(ctx: click.Context) -> bool:
+    return ctx.invoked_subcommand in SERVICES

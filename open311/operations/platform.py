@@ -26,12 +26,14 @@ class Process:
     numbers     the source of numbers for new requests
     is_synced   set when this process has stored the catalogues
     is_waiting  the lock of the one caller that may wait for changes
+    is_cut_off  set when a worker has lost its database and ends
     """
 
     def __init__(self) -> None:
         self.numbers = NumberSource()
         self.is_synced = Event()
         self.is_waiting = Lock()
+        self.is_cut_off = Event()
         self._remembered: dict[Callable[..., Any], Callable[..., Any]] = {}
 
     def remembered(self, function: Callable[P, T], *, most: int = 1_024) -> Callable[P, T]:

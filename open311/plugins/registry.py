@@ -19,10 +19,22 @@ NO_CITY = "No city is served now; the operator has to correct the configuration.
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Why a jurisdiction is not served: the plugin's name, and a line for each reason."""
+    """Why a jurisdiction is not served: the plugin's name, and a line for each reason.
+
+    is_foreign  whether the text is that of an exception of the plugin's code, which the public must not see
+    """
 
     name: str
     why: str
+    is_foreign: bool = False
+
+    @property
+    def public_why(self) -> str:
+        """The first reason, as /readyz shows it."""
+        if self.is_foreign:
+            return "its code raises an exception; the log and `open311 jurisdictions check` name it"
+        first, _, more = self.why.partition("\n")
+        return f"{first} (and {len(more.splitlines())} more faults)" if more else first
 
 
 @dataclass(frozen=True)
@@ -86,13 +98,14 @@ def load_registry(names: Sequence[str], *, ignore_wrong_id: bool = False) -> Reg
     found: dict[str, Jurisdiction] = {}
     faults: list[Fault] = []
     for name, loader in loaders.items():
+        is_foreign = False
         try:
             jurisdiction = loader()
             why = _refusal(jurisdiction, found)
         except (Exception, SystemExit) as error:  # foreign code: whatever it raises, the others are served
-            why = str(error) or repr(error)
+            why, is_foreign = str(error) or repr(error), not isinstance(error, Misconfigured)
         if why:
-            faults.append(Fault(name, why))
+            faults.append(Fault(name, why, is_foreign))
         elif isinstance(jurisdiction, Jurisdiction):
             found[jurisdiction.id] = jurisdiction
     return Registry(found, tuple(faults), ignore_wrong_id)
