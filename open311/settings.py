@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal, cast
 from urllib.parse import urlsplit
@@ -15,6 +16,8 @@ from limits import parse_many
 from open311.errors import Misconfigured
 
 PREFIX = "OPEN311_"
+OTHERS = frozenset({"OPEN311_PARENT_PIPE", "OPEN311_CONFORMANCE_KEY"})
+"""Variables that are no settings: one that `open311 run` sets for its children, and one of `open311 conformance`."""
 RATE_STORAGES = ("memory", "redis", "rediss", "redis+unix", "redis+cluster", "redis+sentinel")
 
 
@@ -192,6 +195,22 @@ class Settings:
     def data_path(self) -> Path:
         """`data_dir` as an absolute path."""
         return Path(self.data_dir).absolute()
+
+
+def unknown_settings(environment: Mapping[str, str]) -> list[str]:
+    """A sentence for each variable that looks like a setting and is none, with the setting that was probably meant.
+
+    They are no error, because an older release must start with the variables of a newer one.
+    """
+    known = {variable(row) for row in fields(Settings)}
+    ours = sorted(name for name in environment if name.startswith(PREFIX))
+    strange = [name for name in ours if name.removesuffix("_FILE") not in known | OTHERS]
+    found = []
+    for name in strange:
+        near = get_close_matches(name, known, n=1, cutoff=0.8)
+        meant = f"did you mean {near[0]}?" if near else "`open311 settings` lists all."
+        found.append(f"{name}: there is no such setting; {meant}")
+    return found
 
 
 def variable(row: Field[Any]) -> str:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import entry_points
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 from open311.errors import Invalid, Misconfigured, NotFound, Unavailable
@@ -127,9 +130,34 @@ def _loaders(names: Sequence[str]) -> Iterator[tuple[str, Callable[[], object]]]
         if name in installed:
             yield name, installed[name]
         elif (Path(name) / "jurisdiction.toml").is_file():
-            yield name, partial(declared.load, Path(name))
+            yield name, partial(_from_folder, Path(name))
         else:
             yield name, partial(_by_id, name)
+
+
+def _from_folder(folder: Path) -> Jurisdiction:
+    """The jurisdiction in a folder. If the folder is a package, its Python runs, as that of an installed city does."""
+    code = folder / "__init__.py"
+    if not code.is_file():
+        if any(folder.glob("*.py")):
+            raise Misconfigured(
+                f"{folder.name} has Python but no __init__.py with `jurisdiction = …`; add that file."
+            )
+        return declared.load(folder)
+    name = f"open311_city_{hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:16]}"
+    spec = spec_from_file_location(name, code, submodule_search_locations=[str(folder.resolve())])
+    if spec is None or spec.loader is None:
+        raise Misconfigured(f"{folder.name}/__init__.py cannot be loaded.")
+    module = sys.modules[name] = module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    if not hasattr(module, "jurisdiction"):
+        raise Misconfigured(f"{folder.name}/__init__.py must define `jurisdiction`; see jurisdictions/README.md.")
+    found: Jurisdiction = module.jurisdiction
+    return found
 
 
 def _by_id(wanted: str) -> Jurisdiction:

@@ -414,6 +414,22 @@ def test_only_run_works_without_database_url(bare_run: Run, tmp_path: Path, comm
     assert refusal(bare_run(*command)) == f"{NO_DATABASE} `open311 run` shows the one of its own database."
 
 
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("OPEN311_WORKER", "OPEN311_WORKER: there is no such setting; did you mean OPEN311_WORKERS?"),
+        ("OPEN311_PORT_FIEL", "OPEN311_PORT_FIEL: there is no such setting; did you mean OPEN311_PORT?"),
+        ("OPEN311_COLOUR", "OPEN311_COLOUR: there is no such setting; `open311 settings` lists all."),
+    ],
+)
+def test_a_setting_that_does_not_exist_is_named(bare_run: Run, name: str, words: str) -> None:
+    result = bare_run("settings", OPEN311_PORT_FILE="", **{name: "3"})
+    assert (result.exit_code, result.stderr) == (0, f"open311: {words}\n")
+    first, second = bare_run("serve", **{name: "3"}).stderr.splitlines()
+    assert json.loads(first)["event"] == words
+    assert json.loads(second)["event"] == NO_DATABASE
+
+
 def test_openapi_is_shown_and_written(bare_run: Run, tmp_path: Path) -> None:
     shown = json.loads(printed(bare_run("openapi")))
     assert "/open311/v2/requests.{suffix}" in shown["paths"]
@@ -523,6 +539,12 @@ def test_an_erased_text_is_shown_to_neither_staff_nor_public(
     said = printed(run("requests", "show", request_id))
     assert re.search(r"erased +notes, reporter", said)
     assert "Ask Ada." not in said
+
+
+def test_an_update_without_an_option_is_a_usage_error(run: Run, request_id: str) -> None:
+    result = run("requests", "update", request_id)
+    assert result.exit_code == 2
+    assert "Nothing to change; give --status, --note, --department, --visibility, --expected." in result.stderr
 
 
 def test_erasing_without_a_part_is_a_usage_error(run: Run) -> None:
