@@ -17,7 +17,7 @@ from open311.errors import Misconfigured
 
 PREFIX = "OPEN311_"
 OTHERS = frozenset({"OPEN311_PARENT_PIPE", "OPEN311_CONFORMANCE_KEY"})
-"""Variables that are no settings: one that `open311 run` sets for its children, and one of `open311 conformance`."""
+"""Variables that are no settings: that of `open311 run` for its children, and that of `open311 conformance`."""
 RATE_STORAGES = ("memory", "redis", "rediss", "redis+unix", "redis+cluster", "redis+sentinel")
 
 

@@ -9,6 +9,7 @@ import click
 from open311.cli.parent import end_with_parent
 from open311.cli.platforms import settings_with_database
 from open311.cli.web_processes import serve_application
+from open311.observe import all_lines_logged
 
 
 @click.command()
@@ -28,4 +29,5 @@ def serve(host: str | None, port: int | None, workers: int | None) -> None:
         workers=workers or settings.workers,
     )
     end_with_parent()
-    serve_application(settings)
+    with all_lines_logged():
+        serve_application(settings)

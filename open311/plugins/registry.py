@@ -136,7 +136,7 @@ def _loaders(names: Sequence[str]) -> Iterator[tuple[str, Callable[[], object]]]
 
 
 def _from_folder(folder: Path) -> Jurisdiction:
-    """The jurisdiction in a folder. If the folder is a package, its Python runs, as that of an installed city does."""
+    """The jurisdiction in a folder. If the folder is a package, its Python runs, as in an installed city."""
     code = folder / "__init__.py"
     if not code.is_file():
         if any(folder.glob("*.py")):

@@ -23,7 +23,7 @@ _EXAMPLES = {
 }
 
 FAR_KM = 1_000
-"""Cities are often nearer than this to the main place of their time zone. Farther ones are compared with the swap."""
+"""Most cities are nearer to the main place of their time zone. Only for others the swapped axes are tried."""
 
 
 def check_jurisdiction(jurisdiction: Jurisdiction) -> None:

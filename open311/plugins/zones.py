@@ -18,7 +18,7 @@ def zone_place(zone: str) -> tuple[float, float] | None:
 
 
 def distance_km(one: tuple[float, float], other: tuple[float, float]) -> float:
-    """The distance of two points, (long, lat) in degrees, over a sphere. Latitudes beyond the poles count as far."""
+    """The distance of two points, (long, lat) in degrees, over a sphere; infinite for a latitude beyond a pole."""
     if abs(one[1]) > 90 or abs(other[1]) > 90:
         return float("inf")
     (long, lat), (far_long, far_lat) = (tuple(map(radians, point)) for point in (one, other))

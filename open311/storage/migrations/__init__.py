@@ -4,7 +4,7 @@ A migration that waits for a lock gives up soon, because all other sessions that
 The time of a statement has no limit, because a backfill may take long. The limit on waiting ends with the
 transaction, so it does not stop an index that is built concurrently, outside any transaction.
 
-Alembic is imported inside functions, because web processes do not need it.
+Alembic is imported where it migrates, because nothing else needs it, and importing it takes long.
 """
 
 from __future__ import annotations
@@ -151,16 +151,15 @@ def _held_for_long(lock_timeout_s: float) -> str:
 
 def current(connection: Connection) -> str | None:
     """The revision of the database; None before the first migration."""
-    from alembic.runtime.migration import MigrationContext
-
-    return MigrationContext.configure(connection).get_current_revision()
+    if connection.execute(text("SELECT to_regclass('alembic_version')")).scalar_one() is None:
+        return None
+    found: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
+    return found
 
 
 def head() -> str:
     """The revision that this release needs."""
-    from alembic.script import ScriptDirectory
-
-    return ScriptDirectory.from_config(_config()).get_current_head() or ""
+    return max(file.name[:4] for file in (Path(__file__).parent / "versions").glob("[0-9]*.py"))
 
 
 def _config() -> Config:
