@@ -86,18 +86,19 @@ def create_app(settings: Settings, platform: Platform | None = None) -> Flask:
     register_endpoints(app, GeoReportApi(app), bound)
     register_errors(app)
     _sync(platform)
-    app.wsgi_app = _around(app.wsgi_app, settings, bound)  # type: ignore[method-assign, assignment]
+    app.wsgi_app = _around(app.wsgi_app, platform, bound)  # type: ignore[method-assign, assignment]
     return app
 
 
-def _around(application: WSGIApplication, settings: Settings, bound: list[BoundEndpoint]) -> WSGIApplication:
+def _around(application: WSGIApplication, platform: Platform, bound: list[BoundEndpoint]) -> WSGIApplication:
     """Wrap Flask in middleware. A call passes the last one here first."""
+    settings = platform.settings
     application = QuickLane(application, bound)
     application = RateLimits(application, settings)
     if settings.requires_https:
         application = HttpsOnly(application, settings.public_url)
     application = Refusals(application)
-    application = Envelope(application)
+    application = Envelope(application, platform.process.calls)
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
         application = ProxyFix(application, x_for=hops, x_proto=hops, x_host=hops)

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, TextIO, cast
+from typing import Any, Protocol, TextIO, cast
 
 import orjson
 import structlog
@@ -122,12 +122,28 @@ def begin_call(request_id: str) -> None:
     _request_id.set(request_id)
 
 
-def end_call(method: str, path: str, status: int, seconds: float, *, is_quiet: bool) -> None:
+class Caller(Protocol):
+    """The holder of a key: its number and the label that the operator has given to it."""
+
+    @property
+    def number(self) -> int:
+        """The key's number; 0 for a caller without one."""
+
+    @property
+    def label(self) -> str:
+        """Who the key is for."""
+
+
+def end_call(
+    method: str, path: str, status: int, seconds: float, *, is_quiet: bool, caller: Caller | None = None
+) -> None:
     """Log a call. `is_quiet`: at level debug, for health checks."""
     level = "debug" if is_quiet else "info"
     if LEVELS[level] < _Output.level:
         return
     line = {"event": "call", "method": method, "path": path, "status": status, "ms": round(seconds * 1000, 1)}
+    if caller is not None and caller.number:
+        line |= {"key": caller.label, "key_id": caller.number}
     if _Output.is_json:  # not through structlog, whose processors take longer than some calls
         line |= {"source": "open311.access", "request_id": _request_id.get(), "level": level}
         _STANDARD_ERROR.write(_json(line | {"timestamp": exact_now().isoformat()}) + "\n")

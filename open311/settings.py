@@ -21,14 +21,22 @@ OTHERS = frozenset({"OPEN311_PARENT_PIPE", "OPEN311_CONFORMANCE_KEY"})
 RATE_STORAGES = ("memory", "redis", "rediss", "redis+unix", "redis+cluster", "redis+sentinel")
 
 
-def _setting(default: Any, meaning: str, *, read: Callable[[Env, str, Any], Any], env: str = "") -> Any:
-    return field(default=default, metadata={"meaning": meaning, "read": read, "env": env})
+def _setting(
+    default: Any, meaning: str, *, read: Callable[[Env, str, Any], Any], env: str = "", is_secret: bool = False
+) -> Any:
+    return field(default=default, metadata={"meaning": meaning, "read": read, "env": env, "is_secret": is_secret})
 
 
 def _text(
-    default: str, meaning: str, *, env: str = "", choices: tuple[str, ...] = (), keeps_blank: bool = False
+    default: str,
+    meaning: str,
+    *,
+    env: str = "",
+    choices: tuple[str, ...] = (),
+    keeps_blank: bool = False,
+    is_secret: bool = False,
 ) -> Any:
-    """A text. A blank variable means the default, or with `keeps_blank` the empty text."""
+    """A text. A blank variable means the default, or with `keeps_blank` the empty text. A secret is never shown."""
 
     def read(source: Env, name: str, fallback: str) -> str:
         value = source.str(name, fallback).strip()
@@ -37,7 +45,7 @@ def _text(
             raise EnvError(f"must be one of {', '.join(choices)}, not {value!r}")
         return value
 
-    return _setting(default, meaning, read=read, env=env)
+    return _setting(default, meaning, read=read, env=env, is_secret=is_secret)
 
 
 def _flag(default: bool, meaning: str) -> Any:
@@ -107,6 +115,7 @@ class Settings:
     max_body_bytes: int = _number(1_048_576, "largest POST body, bytes; larger ones are 413", least=1)
     post_rate: str = _text("300 per minute", "POSTs for each client address; empty: no limit", keeps_blank=True)
     get_rate: str = _text("", "reads for each client address, such as 600 per minute; empty: no limit")
+    key_rate: str = _text("", "POSTs with each api_key, counted beside the addresses; empty: no limit")
     rate_storage: str = _text("memory://", "where rates are counted: memory:// or a redis:// address")
     created_status: int = _number(200, "HTTP status of a successful POST: 200 or 201 (A01)")
     span_policy: Literal["refuse", "clamp", "allow"] = _text(
@@ -130,6 +139,9 @@ class Settings:
     statement_timeout_ms: int = _number(15_000, "longest database statement of a web request, ms; 0: none")
     prepare_statements: bool = _flag(True, "use prepared statements; off behind a proxy that pools transactions")
     pool_size: int = _number(4, "database connections of each web process", least=1)
+    metrics_token: str = _text(
+        "", "secret that Prometheus sends to /metrics as a bearer token; empty: no metrics", is_secret=True
+    )
     log_level: str = _text("info", "debug, info, warning or error", choices=("debug", "info", "warning", "error"))
 
     @classmethod
@@ -157,7 +169,8 @@ class Settings:
         """Check what the type of a setting does not say. Raises Misconfigured."""
         if self.created_status not in (200, 201):
             raise Misconfigured("OPEN311_CREATED_STATUS: must be 200 or 201.")
-        for name, rate in (("OPEN311_POST_RATE", self.post_rate), ("OPEN311_GET_RATE", self.get_rate)):
+        rates = {"POST": self.post_rate, "GET": self.get_rate, "KEY": self.key_rate}
+        for name, rate in ((f"OPEN311_{kind}_RATE", rate) for kind, rate in rates.items()):
             if not _is_rate(rate):
                 raise Misconfigured(f"{name}: must look like 300 per minute, not {rate!r}.")
         if self.rate_storage.split("://")[0] not in RATE_STORAGES:

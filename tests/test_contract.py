@@ -48,6 +48,7 @@ OUTSIDE_OPENAPI = {
     "/openapi.json",
     "/healthz",
     "/readyz",
+    "/metrics",
 }
 OTHER_VARIABLES = {"OPEN311_CONFORMANCE_KEY"}
 

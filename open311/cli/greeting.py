@@ -12,8 +12,10 @@ log = logger(__name__)
 
 
 def announce(platform: Platform) -> None:
-    """Log where the server listens, which cities it serves and which database it uses, without password."""
+    """Log address, cities and database of a server that starts, and forget the calls that former ones counted."""
     settings = platform.settings
+    if platform.process.calls is not None:
+        platform.process.calls.clear()
     log.info(
         "serving",
         address=settings.public_url or f"http://{settings.host}:{settings.port}",

@@ -9,6 +9,7 @@ from threading import Event, Lock
 from typing import Any, ParamSpec, TypeVar
 
 from open311.errors import Misconfigured
+from open311.operations.upkeep.metering import CallCounts
 from open311.plugins.registry import Registry, load_registry
 from open311.settings import Settings
 from open311.storage.engine import Database, open_database
@@ -26,10 +27,12 @@ class Process:
     numbers     the source of numbers for new requests
     is_synced   set when this process has stored the catalogues
     is_waiting  the lock of the one caller that may wait for changes
+    calls       counts of calls for /metrics; None if /metrics is switched off
     is_cut_off  set when a worker has lost its database and ends
     """
 
-    def __init__(self) -> None:
+    def __init__(self, calls: CallCounts | None = None) -> None:
+        self.calls = calls
         self.numbers = NumberSource()
         self.is_synced = Event()
         self.is_waiting = Lock()
@@ -79,4 +82,5 @@ def open_platform(settings: Settings) -> Platform:
         prepares=settings.prepare_statements,
     )
     registry = load_registry(settings.jurisdictions, ignore_wrong_id=settings.ignore_wrong_jurisdiction)
-    return Platform(settings, database, registry, Queue(database))
+    calls = CallCounts(settings.data_path / "metrics", database.pools) if settings.metrics_token else None
+    return Platform(settings, database, registry, Queue(database), Process(calls))

@@ -20,8 +20,9 @@ from open311.web.answers import send
 from open311.web.calls import Call, Values
 from open311.web.documentation import DescribedBlueprint, GeoReportApi, operation_of
 from open311.web.endpoints import City, Endpoint
+from open311.web.gate import limit_key
 from open311.web.parsing import MOST_REMEMBERED_BYTES, Parameters, first, read_form, read_query
-from open311.web.surfaces import SURFACES, Surface, accepted_format
+from open311.web.surfaces import CALLER, ROUTE, SURFACES, Surface, accepted_format
 from schemas.arguments import Arguments, NoArguments
 from schemas.parameters import HOLDS_NUL, NUL
 
@@ -61,6 +62,7 @@ class BoundEndpoint:
         for name, value in path.items():
             if NUL in value:
                 raise Invalid(HOLDS_NUL, name)
+        request.environ[ROUTE] = self.endpoint.name
         call = self._call(request, suffix, path)
         rest = {name: value for name, value in path.items() if name != "jurisdiction_id"}
         answer = self.endpoint.view(call, **rest)
@@ -74,7 +76,8 @@ class BoundEndpoint:
         else:
             sent = read_form(cast("flask.Request", request), self._schema(None))
             if endpoint.access.identify is not None:
-                principal = endpoint.access.identify(self._platform, request, sent)
+                principal = request.environ[CALLER] = endpoint.access.identify(self._platform, request, sent)
+                limit_key(request.environ, principal)
             city = self._city(sent, path)
             endpoint.access.check_city(principal, city)
             reading = self._read(sent, city)

@@ -9,8 +9,8 @@ from open311.errors import Unavailable
 from open311.operations.platform import Platform
 from open311.storage import migrations
 from open311.storage.engine import Connection, takes_writes
-from open311.storage.outbox import backlog
-from open311.storage.queue import count_jobs
+from open311.storage.outbox import Backlog, backlog
+from open311.storage.queue import JobCounts, count_jobs
 
 LATE_S = 300
 """How long a change may wait for the dispatcher, or a due job for a worker, before the check fails."""
@@ -48,6 +48,20 @@ def _writes(connection: Connection) -> Check:
     """Reads go on with a read-only database, so this is not vital."""
     takes = takes_writes(connection)
     return Check("writes", takes, "accepted" if takes else "the database is read-only", is_vital=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Background:
+    """How much background work waits."""
+
+    jobs: JobCounts
+    changes: Backlog
+
+
+def read_background(platform: Platform) -> Background:
+    """The background work that waits. Raises Unavailable."""
+    with platform.database.reading() as connection:
+        return Background(count_jobs(connection, LATE_S), backlog(connection))
 
 
 def check_background(platform: Platform) -> Check:
