@@ -602,6 +602,7 @@ def test_areas_are_recomputed_for_all_or_one_city(run: Run, request_id: str) -> 
 
 
 PAGES = [*REPOSITORY.glob("*.md"), *REPOSITORY.glob("[!.]*/README.md"), REPOSITORY / "compose.yaml"]
+PAGES.append(REPOSITORY / "spec" / "operating.md")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPOSITORY)))
