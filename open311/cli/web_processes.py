@@ -46,7 +46,9 @@ def _listener(settings: Settings) -> socket.socket:
         return listen(settings.host, settings.port)
     except OSError as error:
         where = f"{settings.host}, port {settings.port}"
-        fail(f"cannot listen on {where}: {error.strerror}; set OPEN311_HOST or OPEN311_PORT to another.", as_log=True)
+        fail(
+            f"cannot listen on {where}: {error.strerror}; set OPEN311_HOST or OPEN311_PORT to another.", as_log=True
+        )
 
 
 def _application_maker(settings: Settings) -> Callable[[], Flask]:

@@ -182,7 +182,7 @@ def test_a_port_that_somebody_listens_on_is_an_error(started: Started, port: int
     with socket.create_server(("127.0.0.1", port)), started() as server:
         _, said = server.communicate(timeout=60)
     assert server.returncode == 1
-    assert json.loads(said)["event"].startswith(f"port {port} of 127.0.0.1 is taken or is not yours; stop the")
+    assert f"cannot listen on 127.0.0.1, port {port}: Address already in use" in json.loads(said)["event"]
 
 
 @forked
