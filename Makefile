@@ -1,10 +1,10 @@
-# All tasks of a clone. `make` lists the targets. A target makes or updates .venv if it needs it.
+# All tasks of a clone. `make` lists the targets. A target makes or updates .venv if the target needs it.
 #
 # All paths are relative, so that the clone's folder may have blanks in its name.
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help run test coverage check openapi keys bench break lock clean force
+.PHONY: help run test coverage check clients openapi keys bench break lock clean force
 
 PYTHONS := python3.13 python3.12 python3.11 python3
 BIN := .venv/bin
@@ -14,7 +14,7 @@ TESTS :=
 help: ## list the targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
 
-run: .venv/run.stamp ## start the server, with a private database unless DATABASE_URL is set; ARGS= has its options
+run: .venv/run.stamp ## start the server, with a private database unless DATABASE_URL is set; ARGS= passes options
 	@$(BIN)/open311 run $(ARGS)
 
 test: .venv/dev.stamp ## run the tests; TESTS=tests/storage runs some of them, ARGS="-k name -x" has pytest's options
@@ -30,6 +30,9 @@ check: .venv/dev.stamp ## lint, formatting, types, import contracts, the CI's wo
 	@$(BIN)/lint-imports
 	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
 
+clients: .venv/clients.stamp ## generate clients from /openapi.json, compile them and try them on a server; needs Node.js 20
+	@$(BIN)/python -m tests.clients
+
 openapi: .venv/run.stamp ## write spec/openapi.json again
 	@$(BIN)/open311 openapi --write
 
@@ -37,33 +40,34 @@ keys: .venv/run.stamp ## write the tables of keys in jurisdictions/README.md aga
 	@$(BIN)/python -m open311.plugins.declared.reference
 
 # Linux only, because CPU and memory are read from /proc. The database stays in var/pg-bench for the next run.
-bench: .venv/bench.stamp ## measure against other servers: ROWS=100k|1M|5M, ROUNDS=5, QUICK=1 to test the benchmark itself, AGAINST=folder for another checkout
+bench: .venv/bench.stamp ## compare with other servers: ROWS=100k|1M|5M, ROUNDS=5, QUICK=1 to test the benchmark itself, AGAINST=folder for another checkout
 	@$(BIN)/python -m tests.benchmarks $(if $(QUICK),--quick) $(if $(ROWS),--rows $(ROWS)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(AGAINST),--against '$(AGAINST)') $(ARGS)
 
-# The database is that of `make bench ROWS=20k`.
-break: .venv/bench.stamp ## slow clients on purpose, killed processes, a failing database: is anybody refused, any POST lost? takes five minutes
+# This target uses the database of `make bench ROWS=20k`.
+break: .venv/bench.stamp ## test slow clients, killed processes and a failing database: nobody may be refused, no POST may be lost; takes five minutes
 	@$(BIN)/python -m tests.benchmarks.breaking $(ARGS)
 
-# All requirements are resolved once, and each lock file has a part of the result. So the locks agree, and .venv can
-# grow from one lock to another.
-lock: ## find the newest releases that setup.cfg allows, and write .lock again
+# All requirements are resolved together, and each lock file contains a part of the result. So the lock files have the
+# same releases, and packages of another lock file can be added to .venv.
+lock: ## find the newest releases that setup.cfg allows, and write the files in .lock again
 	@set -e; $(find_python); \
-	made=$$(mktemp -d); trap 'rm -rf "$$made"' EXIT; \
-	"$$python" -m venv "$$made/venv"; \
-	"$$made/venv/bin/python" -m pip install -qq --disable-pip-version-check uv; \
-	"$$made/venv/bin/python" -c '$(BUILD_REQUIREMENTS)' >"$$made/build.in"; \
+	folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; \
+	"$$python" -m venv "$$folder/venv"; \
+	"$$folder/venv/bin/python" -m pip install -qq --disable-pip-version-check uv; \
+	"$$folder/venv/bin/python" -c '$(BUILD_REQUIREMENTS)' >"$$folder/build.in"; \
 	compile() { \
-	    "$$made/venv/bin/uv" pip compile --quiet --no-config --python "$$made/venv/bin/python" --universal \
+	    "$$folder/venv/bin/uv" pip compile --quiet --no-config --python "$$folder/venv/bin/python" --universal \
 	        --python-version 3.11 --no-header --no-annotate --no-strip-extras --no-emit-index-url \
-	        --no-emit-find-links "$$@" setup.cfg "$$made/build.in"; \
+	        --no-emit-find-links "$$@" setup.cfg "$$folder/build.in"; \
 	}; \
-	compile --all-extras --output-file "$$made/all.txt"; \
+	compile --all-extras --output-file "$$folder/all.txt"; \
 	lock() { \
-	    compile --generate-hashes --constraint "$$made/all.txt" --output-file "$$made/$$1.lock" $$2; \
-	    mv "$$made/$$1.lock" ".lock/$$1.txt"; \
+	    compile --generate-hashes --constraint "$$folder/all.txt" --output-file "$$folder/$$1.lock" $$2; \
+	    mv "$$folder/$$1.lock" ".lock/$$1.txt"; \
 	}; \
 	mkdir -p .lock; \
-	lock run; lock dev '--extra dev'; lock bench '--extra bench'; lock server '--extra geoparquet --extra redis'
+	lock run; lock dev '--extra dev'; lock bench '--extra bench'; lock clients '--extra clients'; \
+	lock server '--extra geoparquet --extra redis'
 
 BUILD_REQUIREMENTS := import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")
 
@@ -101,8 +105,11 @@ endif
 .venv/bench.stamp: setup.cfg pyproject.toml .lock/bench.txt $(REMADE)
 	@$(call install,bench,.venv/run.stamp .venv/bench.stamp)
 
+.venv/clients.stamp: setup.cfg pyproject.toml .lock/clients.txt $(REMADE)
+	@$(call install,clients,.venv/run.stamp .venv/clients.stamp)
+
 # $(call install,lock file's name,stamps to touch) installs the releases of a lock file, then this clone.
-# If two makes run at once, the second waits for the file lock on setup.cfg, and then finds .venv up to date.
+# If two `make` commands run at the same time, the second waits for the file lock on setup.cfg. Then .venv is up to date.
 define install
 set -e; here=$$(pwd -P); stamp=.venv/$(1).stamp; \
 exec 9<setup.cfg; if command -v flock >/dev/null; then flock 9; fi; \
@@ -123,14 +130,14 @@ endef
 
 # Sets $python to a Python that this server supports and that can make environments. Ends the shell if there is none.
 define find_python
-python=; lacking=; \
+python=; without_venv=; \
 for name in $(PYTHONS); do \
     if ! "$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then continue; fi; \
     if "$$name" -c 'import venv, ensurepip' >/dev/null 2>&1; then python=$$name; break; fi; \
-    lacking=$${lacking:-$$("$$name" -c 'import sys; print("python%d.%d" % sys.version_info[:2])')}; \
+    without_venv=$${without_venv:-$$("$$name" -c 'import sys; print("python%d.%d" % sys.version_info[:2])')}; \
 done; \
-if [ -z "$$python" ] && [ -n "$$lacking" ]; then \
-    echo "$$lacking cannot make environments: apt-get install $$lacking-venv"; exit 1; \
+if [ -z "$$python" ] && [ -n "$$without_venv" ]; then \
+    echo "$$without_venv cannot make environments: apt-get install $$without_venv-venv"; exit 1; \
 elif [ -z "$$python" ]; then \
     echo "No Python 3.11 or newer found (looked for $(PYTHONS)): apt-get install python3 python3-venv"; exit 1; \
 fi

@@ -12,7 +12,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One fault of a call: the parameter's name, or "" for no single parameter, and a sentence."""
+    """One fault of a call.
+
+    field    the name of the faulty parameter; "" if the fault is not in a single parameter
+    message  a sentence for the public
+    """
 
     field: str
     message: str
@@ -64,4 +68,4 @@ class Unavailable(Open311Error):
 
 
 class Misconfigured(Open311Error):
-    """A setting, a plugin or the machine is wrong. Only the operator sees the text, in the shell."""
+    """A setting or a plugin has a fault, or the machine lacks something. Only the operator sees the text."""

@@ -20,7 +20,7 @@ LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNI
 
 
 class _StandardError:
-    """A stream that looks up `sys.stderr` at each write, because tests replace it while loggers live on."""
+    """A stream that looks up `sys.stderr` at each write, because tests replace `sys.stderr` during a run."""
 
     def write(self, text: str) -> int:
         return sys.stderr.write(text)
@@ -41,7 +41,7 @@ class _Output:
 
 
 def logger(name: str) -> FilteringBoundLogger:
-    """A logger. Each of its lines has the request id of the current call."""
+    """Make a logger. Each line that it writes has the request id of the current call."""
     return cast("FilteringBoundLogger", structlog.get_logger(source=name))
 
 
@@ -55,7 +55,7 @@ def configure_logs(level: str) -> None:
         structlog.processors.StackInfoRenderer(),
     ]
     if _Output.is_json:
-        # Without local variables, because they may hold personal data.
+        # An exception is logged without local variables, because they may hold personal data.
         frames = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
         ending: list[Processor] = [structlog.processors.ExceptionRenderer(frames)]
         ending += [structlog.processors.JSONRenderer(serializer=_json)]

@@ -1,4 +1,4 @@
-"""Settings from the environment: a table of names, defaults, bounds and meanings."""
+"""The settings of the server: their names, defaults, bounds and meanings. The values come from the environment."""
 
 from __future__ import annotations
 
@@ -36,7 +36,10 @@ def _text(
     keeps_blank: bool = False,
     is_secret: bool = False,
 ) -> Any:
-    """A text. A blank variable means the default, or with `keeps_blank` the empty text. A secret is never shown."""
+    """A text setting. A blank variable means the default or, with `keeps_blank`, the empty text.
+
+    is_secret  whether the value is never shown
+    """
 
     def read(source: Env, name: str, fallback: str) -> str:
         value = source.str(name, fallback).strip()
@@ -84,65 +87,119 @@ def _list(meaning: str) -> Any:
 class Settings:
     """All settings of the server. `open311 settings` prints this table with the current values."""
 
-    database_url: str = _text("", "PostGIS database; without it, only `open311 run` works", env="DATABASE_URL")
-    data_dir: str = _text("var", "folder of the private cluster and of what the server keeps on disk")
-    jurisdictions: tuple[str, ...] = _list("plugins to serve: names, ids or folders; empty: all installed ones")
-    host: str = _text("127.0.0.1", "address that `open311 serve` listens on")
-    port: int = _number(3111, "port that `open311 serve` listens on", least=1, most=65_535)
-    workers: int = _number(2, "web processes; as many as cores", least=1)
-    threads: int = _number(2, "threads in each web process", least=1)
-    connections: int = _number(512, "client connections that each web process holds open; others wait", least=1)
+    database_url: str = _text(
+        "",
+        "address of the PostGIS database; if empty, only `open311 run` works, with a private cluster",
+        env="DATABASE_URL",
+    )
+    data_dir: str = _text("var", "folder for the private cluster and for the other files that the server stores")
+    jurisdictions: tuple[str, ...] = _list("cities to serve: names, ids or folders; if empty, all installed cities")
+    host: str = _text("127.0.0.1", "network address that `open311 serve` listens on")
+    port: int = _number(3111, "TCP port that `open311 serve` listens on", least=1, most=65_535)
+    workers: int = _number(2, "number of web processes; best equal to the number of CPU cores", least=1)
+    threads: int = _number(2, "number of threads in each web process", least=1)
+    connections: int = _number(
+        512, "number of client connections that each web process keeps open; further connections wait", least=1
+    )
     connections_per_address: int = _number(
-        128, "connections of one address in each web process; 0: no limit; not used with trusted_proxies"
+        128,
+        "largest number of connections from one address to each web process; 0 means no limit; if the server trusts"
+        " proxies, the setting has no effect",
     )
-    header_timeout_s: int = _number(10, "longest time for the headers of a call, seconds; then 408", least=1)
+    header_timeout_s: int = _number(
+        10, "longest time for the headers of a call, in seconds; a slower call gets 408", least=1
+    )
     body_timeout_s: int = _number(
-        15, "period in which a body must reach the least speed, seconds; else 408", least=1
+        15, "period in which a body must have least_bytes_per_s, in seconds; a slower call gets 408", least=1
     )
-    reader_timeout_s: int = _number(30, "period in which a client must read at the least speed, seconds", least=1)
-    least_bytes_per_s: int = _number(200, "least speed of bodies and of clients that read, bytes/s", least=1)
-    keepalive_s: int = _number(75, "how long a connection may stay open without a call, seconds", least=1)
-    thread_wait_s: int = _number(10, "longest time that a call waits for a free thread, seconds; then 503", least=1)
-    public_url: str = _text("", "address that clients use, without a path; empty: taken from each call")
-    trusted_proxies: int = _number(0, "number of proxies in front of the server; trusts their X-Forwarded headers")
-    contact: str = _text("See the landing page of this server.", "how to reach the operator; shown in discovery")
+    reader_timeout_s: int = _number(
+        30, "period in which a client must read least_bytes_per_s of an answer, in seconds", least=1
+    )
+    least_bytes_per_s: int = _number(
+        200, "lowest speed at which clients may send a body or read an answer, in bytes per second", least=1
+    )
+    keepalive_s: int = _number(
+        75, "longest time that a connection may stay open without a call, in seconds", least=1
+    )
+    thread_wait_s: int = _number(
+        10, "longest time that a call waits for a free thread, in seconds; then the call gets 503", least=1
+    )
+    public_url: str = _text(
+        "", "public address of the server, without a path; if empty, it is taken from each call"
+    )
+    trusted_proxies: int = _number(
+        0, "number of proxies in front of the server whose X-Forwarded headers are trusted"
+    )
+    contact: str = _text(
+        "See the landing page of this server.", "text in discovery that tells how to reach the operator"
+    )
     key_service: str = _text(
-        "Ask the operator of this server for an api_key.", "how to get a key; shown in discovery"
+        "Ask the operator of this server for an api_key.", "text in discovery that tells how to get an api_key"
     )
     endpoint_type: Literal["production", "test"] = _text(
         "production", "type of this endpoint in discovery: production or test", choices=("production", "test")
     )
-    max_body_bytes: int = _number(1_048_576, "largest POST body, bytes; larger ones are 413", least=1)
-    post_rate: str = _text("300 per minute", "POSTs for each client address; empty: no limit", keeps_blank=True)
-    get_rate: str = _text("", "reads for each client address, such as 600 per minute; empty: no limit")
-    key_rate: str = _text("", "POSTs with each api_key, counted beside the addresses; empty: no limit")
-    rate_storage: str = _text("memory://", "where rates are counted: memory:// or a redis:// address")
+    max_body_bytes: int = _number(1_048_576, "largest body of a POST, in bytes; a larger body gets 413", least=1)
+    post_rate: str = _text(
+        "300 per minute", "largest rate of POSTs from one client address; if empty, no limit", keeps_blank=True
+    )
+    get_rate: str = _text(
+        "", "largest rate of reads from one client address, such as 600 per minute; if empty, no limit"
+    )
+    key_rate: str = _text(
+        "", "largest rate of POSTs with one api_key, beside that of addresses; if empty, no limit"
+    )
+    rate_storage: str = _text(
+        "memory://", "store that counts calls for the rate limits: memory:// or a redis:// address"
+    )
     created_status: int = _number(200, "HTTP status of a successful POST: 200 or 201 (A01)")
     span_policy: Literal["refuse", "clamp", "allow"] = _text(
-        "refuse", "date ranges over 90 days: refuse, clamp or allow (A25)", choices=("refuse", "clamp", "allow")
+        "refuse",
+        "what to do with a date range over 90 days: refuse, clamp or allow (A25)",
+        choices=("refuse", "clamp", "allow"),
     )
-    unknown_service_is_404: bool = _flag(False, "an unknown service_code filter is 404 instead of no match (A22)")
-    ignore_wrong_jurisdiction: bool = _flag(False, "a server with one city ignores a wrong jurisdiction_id (A58)")
-    refuse_unknown_attributes: bool = _flag(False, "an attribute the definition lacks is 400 (A09)")
-    accept_value_names: bool = _flag(False, "list answers may be a value's name instead of its key (A08)")
-    check_email: bool = _flag(False, "a malformed email address is 400 (A16)")
-    jsonp: bool = _flag(False, "callback= wraps JSON answers (A67)")
+    unknown_service_is_404: bool = _flag(
+        False, "whether an unknown service_code in a filter gets 404; if false, it matches no request (A22)"
+    )
+    ignore_wrong_jurisdiction: bool = _flag(
+        False, "whether a server with one city ignores a wrong jurisdiction_id; if false, it gets 404 (A58)"
+    )
+    refuse_unknown_attributes: bool = _flag(
+        False, "whether an attribute that the service does not have gets 400; if false, it is ignored (A09)"
+    )
+    accept_value_names: bool = _flag(
+        False, "whether the answer to a list may be a value's name instead of its key (A08)"
+    )
+    check_email: bool = _flag(False, "whether a malformed email address gets 400 (A16)")
+    jsonp: bool = _flag(False, "whether the parameter `callback` wraps JSON answers in a function call (A67)")
     compress: bool = _flag(
-        True, "compress answers with zstd or gzip if the client accepts it; off if a proxy does it"
+        True, "whether answers are compressed (zstd or gzip) if the client accepts it; false if a proxy does it"
     )
-    licence: str = _text("", "address of the public data's licence, such as CC0; empty: no licence is named")
-    attribution: str = _text("", "name that users of the public data must state as its source; empty: the city")
-    dump_days: int = _number(7, "number of daily dumps kept under data_dir; 0: no dumps are made", most=3_650)
+    licence: str = _text("", "address of the licence of the public data, such as CC0; if empty, none is shown")
+    attribution: str = _text(
+        "", "name that users of the public data must state as its source; if empty, the city's name"
+    )
+    dump_days: int = _number(
+        7, "number of daily dumps to keep under data_dir; 0 means that none are made", most=3_650
+    )
     bulk_streams: int = _number(
-        1, "parallel bulk downloads in each web process; each uses a database connection", least=1
+        1, "number of parallel bulk downloads in each web process; each uses one database connection", least=1
     )
-    statement_timeout_ms: int = _number(15_000, "longest database statement of a web request, ms; 0: none")
-    prepare_statements: bool = _flag(True, "use prepared statements; off behind a proxy that pools transactions")
-    pool_size: int = _number(4, "database connections of each web process", least=1)
+    statement_timeout_ms: int = _number(
+        15_000, "longest time of a database statement in a web request, in milliseconds; 0 means no limit"
+    )
+    prepare_statements: bool = _flag(
+        True, "whether statements are prepared; false behind a proxy that pools transactions"
+    )
+    pool_size: int = _number(4, "number of pooled database connections in each web process", least=1)
     metrics_token: str = _text(
-        "", "secret that Prometheus sends to /metrics as a bearer token; empty: no metrics", is_secret=True
+        "", "secret that Prometheus sends to /metrics as a bearer token; if empty, no metrics", is_secret=True
     )
-    log_level: str = _text("info", "debug, info, warning or error", choices=("debug", "info", "warning", "error"))
+    log_level: str = _text(
+        "info",
+        "lowest level that is logged: debug, info, warning or error",
+        choices=("debug", "info", "warning", "error"),
+    )
 
     @classmethod
     def from_environ(cls) -> Settings:
@@ -166,7 +223,7 @@ class Settings:
         return settings
 
     def check(self) -> None:
-        """Check what the type of a setting does not say. Raises Misconfigured."""
+        """Check the rules that the type of a setting cannot express. Raises Misconfigured."""
         if self.created_status not in (200, 201):
             raise Misconfigured("OPEN311_CREATED_STATUS: must be 200 or 201.")
         rates = {"POST": self.post_rate, "GET": self.get_rate, "KEY": self.key_rate}
@@ -189,7 +246,7 @@ class Settings:
         parts = urlsplit(self.database_url)
         try:
             is_readable = parts.scheme.split("+")[0] in ("postgres", "postgresql") and parts.port != 0
-        except ValueError:  # the port is no number
+        except ValueError:  # the port is not a number
             is_readable = False
         if not is_readable:
             raise Misconfigured("DATABASE_URL: must look like postgresql://user:password@host/name.")

@@ -1,1 +1,1 @@
-"""The wire contract in marshmallow: the fields of all bodies and the parameters of all calls."""
+"""The wire contract, written with marshmallow: the fields of all bodies and the parameters of all calls."""

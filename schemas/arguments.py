@@ -208,9 +208,11 @@ class SubmissionArguments(JurisdictionArguments):
     """The parameters of a new request."""
 
     api_key = TextParameter("The key; can also be sent in the header X-Api-Key or as Authorization: Bearer.")
-    service_code = TextParameter("The code of the service.", "pothole", is_single=True)
-    lat = TextParameter("Latitude, with long.", "60.1718")
-    long = TextParameter("Longitude, with lat.", "24.9414")
+    service_code = TextParameter(
+        "The code of the service.", "pothole", is_single=True, missing="is missing; send one from the service list."
+    )
+    lat = TextParameter("Latitude, with long.", 60.1718, openapi={"type": "number"})
+    long = TextParameter("Longitude, with lat.", 24.9414, openapi={"type": "number"})
     address_string = TextParameter("The address as text.", "5 Mill Lane")
     address_id = TextParameter("The city's own id of the address.")
     description = TextParameter("What is wrong; at most 4,000 characters.", "Deep hole")

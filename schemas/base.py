@@ -16,20 +16,26 @@ from marshmallow import Schema, fields
 class Body(Schema):
     """A body, or an item of a body.
 
-    xml_root  the element around the whole document; of a list, around all its items
-    xml_item  the element around one item of a list; "" for a body that is one object
+    xml_root   the root element of the document; for a list, it contains all items
+    xml_item   the element of one item of a list; "" for a body that is one object
+    sometimes  the fields that not every body has, in addition to those that their class omits if they are empty
     """
 
     xml_root: ClassVar[str] = ""
     xml_item: ClassVar[str] = ""
+    sometimes: ClassVar[tuple[str, ...]] = ()
+
+    def on_bind_field(self, field_name: str, field_obj: fields.Field[Any]) -> None:
+        """Mark each field that every body has as required, which OpenAPI tells to generators of clients."""
+        field_obj.required = not isinstance(field_obj, (TextIfAny, ListIfAny)) and field_name not in self.sometimes
 
 
 class Text(fields.String):
-    """Text that is "" and never null if it is empty; for service lists and definitions (A39)."""
+    """Text for service lists and definitions. If it is empty, it is "" and never null (A39)."""
 
 
 class OptionalText(fields.String):
-    """Text that is null in JSON and an empty element in XML if it is empty; for requests (A39)."""
+    """Text for requests. If it is empty, it is null in JSON and an empty element in XML (A39)."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(allow_none=True, **kwargs)
@@ -39,11 +45,11 @@ class OptionalText(fields.String):
 
 
 class TextIfAny(fields.String):
-    """Text that is left out if it is empty; for a receipt's id and token, which exclude each other (A02, A12)."""
+    """Text that is left out if it is empty. A receipt has either an id or a token as such a text (A02, A12)."""
 
 
 class Degrees(fields.Float):
-    """Decimal degrees, at most 9 decimals, or null (A38)."""
+    """Decimal degrees with at most 9 decimal places, or null (A38)."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(allow_none=True, **kwargs)
@@ -56,8 +62,8 @@ class Degrees(fields.Float):
 class Instant(fields.String):
     """A W3C datetime in UTC and whole seconds, or null (A27)."""
 
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(allow_none=True, **kwargs)
+    def __init__(self, *, metadata: dict[str, Any], **kwargs: Any) -> None:
+        super().__init__(allow_none=True, metadata=metadata | {"format": "date-time"}, **kwargs)
 
     def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> str | None:  # noqa: ARG002
         if value is None:
@@ -73,11 +79,21 @@ class Items(fields.List[Any]):
         self.xml_item = xml_item
 
 
+_GEOJSON = {
+    "type": "object",
+    "required": ["type", "coordinates"],
+    "properties": {
+        "type": {"type": "string", "enum": ["Polygon", "MultiPolygon"]},
+        "coordinates": {"type": "array", "items": {}},
+    },
+}
+
+
 class Geometry(fields.Raw):
     """A geometry: GeoJSON in JSON, well-known text (WKT) in XML; (long, lat) in degrees, WGS 84."""
 
     def __init__(self, *, metadata: dict[str, Any]) -> None:
-        super().__init__(allow_none=True, metadata=metadata | {"type": "object"})
+        super().__init__(allow_none=True, metadata=metadata | _GEOJSON)
 
 
 class ListIfAny(fields.List[Any]):

@@ -14,18 +14,24 @@ class BulkRequestSchema(Body):
     xml_item = "request"
 
     service_request_id = Text(metadata=describe("Identifies the request; opaque text.", "SR26-00000042"))
-    requested_datetime = Instant(metadata=describe("When it was made.", "2026-03-01T09:30:00Z"))
+    requested_datetime = Instant(metadata=describe("When the request was made.", "2026-03-01T09:30:00Z"))
     updated_datetime = Instant(
-        metadata=describe("When it last changed; of a closed request, when it was closed.", "2026-03-02T08:00:00Z")
+        metadata=describe(
+            "When the request last changed; for a closed request, when it was closed.", "2026-03-02T08:00:00Z"
+        )
     )
-    closed_datetime = Instant(metadata=describe("When it was closed; empty if it is open.", "2026-03-02T08:00:00Z"))
+    closed_datetime = Instant(
+        metadata=describe("When the request was closed; empty if it is open.", "2026-03-02T08:00:00Z")
+    )
     status_description = Text(
         metadata=describe("The status in the back office's words, otherwise Open or Closed.", "Open")
     )
-    status_notes = OptionalText(metadata=describe("Why it has this status.", "A crew is on its way."))
-    source = OptionalText(metadata=describe("How it reached the city.", "api"))
+    status_notes = OptionalText(metadata=describe("Why the request has this status.", "A crew is on its way."))
+    source = OptionalText(metadata=describe("How the request reached the city.", "api"))
     service_name = Text(metadata=describe("The service's name.", "Pothole in the street"))
-    service_subtype = OptionalText(metadata=describe("Always empty on this server."))
+    service_subtype = OptionalText(
+        metadata=describe("A field of GeoReport Bulk that is always empty on this server.")
+    )
     description = OptionalText(metadata=describe("What the reporter wrote; plain text.", "Deep, near the kerb."))
     agency_responsible = OptionalText(metadata=describe("The department that does the work.", "Streets"))
     address = OptionalText(metadata=describe("The address as text.", "5 Mill Lane"))
@@ -36,15 +42,20 @@ class BulkRequestSchema(Body):
 class DumpSchema(Body):
     """One file of a daily dump."""
 
-    date = Text(metadata=describe("The day, in UTC.", "2026-03-01"))
+    date = Text(metadata=describe("The day, in UTC.", "2026-03-01") | {"format": "date"})
     format = Text(metadata=describe("csv, ndjson or geoparquet.", "ndjson"))
     media_type = Text(metadata=describe("The file's media type.", "application/gzip"))
     url = Text(metadata=describe("Address of the file; Range requests are supported."))
-    checksum_url = Text(metadata=describe("Address of its checksum, in the form that sha256sum --check reads."))
+    checksum_url = Text(
+        metadata=describe("Address of the file's checksum, in the form that sha256sum --check reads.")
+    )
     rows = fields.Integer(metadata=describe("Number of requests in the file.", 1200))
     bytes = fields.Integer(metadata=describe("Size of the file.", 48213))
     sha256 = Text(metadata=describe("SHA-256 of the file, hexadecimal."))
-    made_at = Text(metadata=describe("The file has the state of this moment.", "2026-03-01T00:37:00Z"))
+    made_at = Text(
+        metadata=describe("The file has the state of this moment.", "2026-03-01T00:37:00Z")
+        | {"format": "date-time"}
+    )
 
 
 class DumpIndexSchema(Body):

@@ -29,8 +29,10 @@ class BulkArguments(RequestSearchArguments):
 class ChangeArguments(RequestArguments):
     """The parameters of the change feed."""
 
-    cursor = TextParameter("Where to continue; taken from X-Cursor or the Link header.")
-    since = InstantParameter("Begin with the changes after this time; only without cursor.", "2026-03-01T00:00:00Z")
+    cursor = TextParameter("The position to continue from; copied from X-Cursor or the Link header.")
+    since = InstantParameter(
+        "Begin with the changes after this time; only in a call without cursor.", "2026-03-01T00:00:00Z"
+    )
     page_size = NumberParameter(
         "Changes in one answer, at most 1000. Also called per_page, limit or max_requests.",
         100,
@@ -43,7 +45,7 @@ class ChangeArguments(RequestArguments):
 
 
 class WithdrawnSchema(Body):
-    """A tombstone: a request that was public and is no longer."""
+    """A tombstone: a request that was public and is not public any more."""
 
     xml_item = "request"
 
@@ -52,11 +54,18 @@ class WithdrawnSchema(Body):
 
 
 class ChangeSchema(ExtrasSchema, ServiceRequestSchema):
-    """A request as it is now. A withdrawn request has only its id and `withdrawn`."""
+    """A request in its current state. A withdrawn request has only its id and `withdrawn`."""
 
     xml_root = "changes"
+    sometimes = (
+        "withdrawn",
+        *ExtrasSchema.sometimes,
+        *sorted({*ServiceRequestSchema().fields} - {"service_request_id"}),
+    )
 
-    withdrawn = fields.Boolean(metadata=describe("Only if the request is no longer public: true.", True))
+    withdrawn = fields.Boolean(
+        metadata=describe("true if the request is no longer public; otherwise absent.", True)
+    )
 
 
 class NearbyArguments(RequestArguments):
@@ -69,16 +78,21 @@ class NearbyArguments(RequestArguments):
     service_code = TextParameter(
         "The code of the service.", "pothole", is_single=True, missing="is missing; send one from the service list."
     )
-    radius = NumberParameter("Metres, at most 1000; default: the service's.", 50, least=0, most=MAX_VICINITY_M)
+    radius = NumberParameter(
+        "Radius in metres, at most 1000; by default, the service's radius.", 50, least=0, most=MAX_VICINITY_M
+    )
     days = NumberParameter(
-        "Number of days back, at most 365; default: the service's.", 7, least=1, most=MAX_VICINITY_DAYS
+        "Age of requests in days, at most 365; by default, the service's number.",
+        7,
+        least=1,
+        most=MAX_VICINITY_DAYS,
     )
 
 
 class NearbySchema(ExtrasSchema, ServiceRequestSchema):
-    """An earlier request, and how far away it is."""
+    """An earlier request with its distance."""
 
-    distance = fields.Float(metadata=describe("Distance from the point, metres.", 12.5))
+    distance = fields.Float(metadata=describe("Distance from the point in metres.", 12.5))
 
 
 class PlaceArguments(JurisdictionArguments):
@@ -98,21 +112,25 @@ class JurisdictionSchema(Body):
 
     jurisdiction_id = Text(attribute="id", metadata=describe("The value for jurisdiction_id.", "city.example"))
     name = Text(metadata=describe("The city's name.", "Demoville"))
-    time_zone = Text(metadata=describe("IANA name of its time zone.", "Europe/Helsinki"))
-    languages = Items(fields.String(), xml_item="language", metadata=describe("BCP 47 tags, the city's own first."))
-    services_url = Text(metadata=describe("Address of its service list."))
-    requests_url = Text(metadata=describe("Address of its requests."))
-    changes_url = Text(metadata=describe("Address of its change feed."))
-    areas_url = Text(metadata=describe("Address of its areas."))
-    boundary = Geometry(metadata=describe("The city's boundary; null: no limit."))
+    time_zone = Text(metadata=describe("IANA name of the city's time zone.", "Europe/Helsinki"))
+    languages = Items(
+        fields.String(),
+        xml_item="language",
+        metadata=describe("BCP 47 tags of the languages; the first is the catalogue's own."),
+    )
+    services_url = Text(metadata=describe("Address of the city's service list."))
+    requests_url = Text(metadata=describe("Address of the city's requests."))
+    changes_url = Text(metadata=describe("Address of the city's change feed."))
+    areas_url = Text(metadata=describe("Address of the city's areas."))
+    boundary = Geometry(metadata=describe("The city's boundary; null if there is none."))
 
 
 class AreaSchema(Body):
-    """A named part of a city: a ward, a district."""
+    """A part of a city with a name, such as a ward or a district."""
 
     xml_root = "areas"
     xml_item = "area"
 
-    jurisdiction_id = Text(metadata=describe("The jurisdiction_id of its city.", "city.example"))
+    jurisdiction_id = Text(metadata=describe("The jurisdiction_id of the city.", "city.example"))
     name = Text(metadata=describe("The value for `area`.", "Harbour"))
     boundary = Geometry(metadata=describe("The area's boundary."))

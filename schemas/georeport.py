@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from marshmallow import fields
 
 from schemas.base import Body, Degrees, Instant, Items, ListIfAny, OptionalText, Text, TextIfAny, describe
@@ -14,7 +16,7 @@ class ServiceSchema(Body):
     xml_item = "service"
 
     service_code = Text(attribute="code", metadata=describe("Identifies the service; opaque text.", "pothole"))
-    service_name = Text(attribute="name", metadata=describe("What people call it.", "Pothole in the street"))
+    service_name = Text(attribute="name", metadata=describe("The name of the service.", "Pothole in the street"))
     description = Text(metadata=describe("One or two sentences.", "A hole in the road surface."))
     metadata = fields.Boolean(
         attribute="has_metadata", metadata=describe("Whether the service's definition has attributes.", True)
@@ -42,15 +44,15 @@ class AttributeSchema(Body):
     xml_item = "attribute"
 
     variable = fields.Boolean(
-        metadata=describe("Whether it is a question; false: its description is a note to read.", True)
+        metadata=describe("true for a question; false if the description is only a note to read.", True)
     )
     code = Text(metadata=describe("Identifies the attribute; sent as attribute[code].", "SURFACE"))
     datatype = Text(
         metadata=describe("The type of the answer.", "singlevaluelist")
         | {"enum": ["string", "number", "datetime", "text", "singlevaluelist", "multivaluelist"]}
     )
-    required = fields.Boolean(metadata=describe("Whether a POST without it is refused.", True))
-    datatype_description = Text(metadata=describe("How to write the answer.", ""))
+    required = fields.Boolean(metadata=describe("Whether a POST without an answer to it is refused.", True))
+    datatype_description = Text(metadata=describe("A hint how to write the answer."))
     order = fields.Integer(metadata=describe("Position in the form, from 1.", 1))
     description = Text(metadata=describe("The question.", "Which surface?"))
     values = ListIfAny(
@@ -64,29 +66,35 @@ class ServiceDefinitionSchema(Body):
     xml_root = "service_definition"
 
     service_code = Text(attribute="code", metadata=describe("The code of the service.", "graffiti"))
-    attributes = fields.List(fields.Nested(AttributeSchema), metadata=describe("Questions in order; may be empty."))
+    attributes = fields.List(
+        fields.Nested(AttributeSchema), metadata=describe("The questions in order; there may be none.")
+    )
 
 
 class ServiceRequestSchema(Body):
-    """One request of a list. A single request comes as a list of one."""
+    """One request of a list. A single request is a list with one item."""
 
     xml_root = "service_requests"
     xml_item = "request"
 
     service_request_id = Text(metadata=describe("Identifies the request; opaque text.", "SR26-00000042"))
-    status = Text(metadata=describe("open until the work ends.", "open") | {"enum": ["open", "closed"]})
-    status_notes = OptionalText(metadata=describe("Why it has this status.", "A crew is on its way."))
+    status = Text(
+        metadata=describe("open until the work ends, then closed.", "open") | {"enum": ["open", "closed"]}
+    )
+    status_notes = OptionalText(metadata=describe("Why the request has this status.", "A crew is on its way."))
     service_name = Text(metadata=describe("The service's name.", "Pothole in the street"))
     service_code = Text(metadata=describe("The service's code.", "pothole"))
     description = OptionalText(metadata=describe("What the reporter wrote; plain text.", "Deep, near the kerb."))
     agency_responsible = OptionalText(metadata=describe("The department that does the work.", "Streets"))
     service_notice = OptionalText(metadata=describe("What the reporter can expect.", "Seen to within 3 days."))
     requested_datetime = Instant(
-        attribute="requested_at", metadata=describe("When it was made.", "2026-03-01T09:30:00Z")
+        attribute="requested_at", metadata=describe("When the request was made.", "2026-03-01T09:30:00Z")
     )
     updated_datetime = Instant(
         attribute="updated_at",
-        metadata=describe("When it last changed; of a closed request, when it was closed.", "2026-03-02T08:00:00Z"),
+        metadata=describe(
+            "When the request last changed; for a closed request, when it was closed.", "2026-03-02T08:00:00Z"
+        ),
     )
     expected_datetime = Instant(attribute="expected_at", metadata=describe("When the work should be done."))
     address = OptionalText(attribute="place.address", metadata=describe("The address as text.", "5 Mill Lane"))
@@ -98,20 +106,20 @@ class ServiceRequestSchema(Body):
 
 
 class ExtendedAttributesSchema(Body):
-    """Fields of a request that the standard does not have; only if extensions= asks for them."""
+    """Fields of a request that the standard does not have. A call gets them if extensions= asks for them."""
 
     detailed_status = OptionalText(metadata=describe("The status in the back office's words.", "assigned"))
     outcome = OptionalText(metadata=describe("The result of a closed request.", "fixed"))
-    channel = OptionalText(metadata=describe("How it reached the city.", "api"))
-    closed_datetime = Instant(attribute="closed_at", metadata=describe("When it was closed."))
+    channel = OptionalText(metadata=describe("How the request reached the city.", "api"))
+    closed_datetime = Instant(attribute="closed_at", metadata=describe("When the request was closed."))
     department = OptionalText(metadata=describe("Code of the department that does the work.", "streets"))
     group = OptionalText(metadata=describe("The service's group.", "Streets"))
     areas = Items(
-        fields.String(), xml_item="area", metadata=describe("Names of the city's areas around its point.")
+        fields.String(), xml_item="area", metadata=describe("Names of the city's areas that contain the point.")
     )
-    media_urls = Items(fields.String(), xml_item="media_url", metadata=describe("Addresses of all its pictures."))
+    media_urls = Items(fields.String(), xml_item="media_url", metadata=describe("Addresses of all pictures."))
     possible_duplicate_of = OptionalText(
-        metadata=describe("Id of an open request nearby, found when this one was made.", "SR26-00000017")
+        metadata=describe("Id of an open request nearby, found when this request was made.", "SR26-00000017")
     )
 
 
@@ -133,25 +141,31 @@ class NamedAnswerSchema(Body):
     code = Text(metadata=describe("The attribute's code.", "SURFACE"))
     label = Text(metadata=describe("The question.", "Which surface?"))
     value = Text(metadata=describe("The key or text that was sent.", "brick"))
-    name = Text(metadata=describe("The key's name.", "Brick"))
+    name = Text(metadata=describe("The key's name; for free text, the text itself.", "Brick"))
 
 
 class ExtrasSchema(Body):
     """All fields that extensions= can add to a request, after the standard's fields."""
 
+    sometimes: ClassVar[tuple[str, ...]] = ("extended_attributes", "notes", "attributes")
+
     extended_attributes = fields.Nested(
         ExtendedAttributesSchema, metadata=describe("Fields that the standard does not have.")
     )
-    notes = fields.List(fields.Nested(NoteSchema), metadata=describe("Public history, oldest first."))
+    notes = fields.List(fields.Nested(NoteSchema), metadata=describe("The public history, the oldest entry first."))
     attributes = fields.List(
-        fields.Nested(NamedAnswerSchema), metadata=describe("Answers, in the order of the questions.")
+        fields.Nested(NamedAnswerSchema), metadata=describe("The answers, in the order of the questions.")
     )
 
 
 class ExtendedRequestSchema(ExtrasSchema, ServiceRequestSchema):
     """A request in a list or alone: the standard's fields, then those that extensions= asks for."""
 
-    distance = fields.Float(metadata=describe("Metres from lat and long; only in a search by radius.", 42.5))
+    sometimes = (*ExtrasSchema.sometimes, "distance")
+
+    distance = fields.Float(
+        metadata=describe("Distance from lat and long in metres; only in a search by radius.", 42.5)
+    )
 
 
 class ReceiptSchema(Body):
@@ -161,19 +175,19 @@ class ReceiptSchema(Body):
     xml_item = "request"
 
     service_request_id = TextIfAny(metadata=describe("The new request's id (realtime services).", "SR26-00000042"))
-    token = TextIfAny(metadata=describe("Exchange it for an id at tokens/{token} (batch services).", "9f1c2ab0"))
+    token = TextIfAny(metadata=describe("The token (batch services). tokens/{token} has the id later.", "9f1c2ab0"))
     service_notice = OptionalText(metadata=describe("What the reporter can expect.", "Seen to within 3 days."))
     account_id = OptionalText(metadata=describe("The account_id that was sent."))
 
 
 class TokenSchema(Body):
-    """A token and, once it is resolved, the id of its request (A12)."""
+    """A token. After the token is resolved, it has the id of its request (A12)."""
 
     xml_root = "service_requests"
     xml_item = "request"
 
     service_request_id = TextIfAny(
-        metadata=describe("The request's id; absent until the request has one.", "SR26-00000042")
+        metadata=describe("The request's id; absent until the request has an id.", "SR26-00000042")
     )
     token = Text(metadata=describe("The token from the path.", "9f1c2ab0"))
 
@@ -184,7 +198,7 @@ class ErrorSchema(Body):
     xml_root = "errors"
     xml_item = "error"
 
-    code = fields.Integer(metadata=describe("The HTTP status (A55).", 404))
+    code = fields.Integer(metadata=describe("The HTTP status.", 404))
     description = Text(
         metadata=describe("What is wrong and what to send instead.", "service_code: 'nope' is unknown.")
     )
@@ -196,7 +210,7 @@ class EndpointSchema(Body):
     xml_item = "endpoint"
 
     specification = Text(metadata=describe("Always the address of the GeoReport v2 specification."))
-    url = Text(metadata=describe("Base address of all calls, without a slash at the end."))
+    url = Text(metadata=describe("Base address of all calls, without a slash at the end.") | {"format": "uri"})
     changeset = Text(metadata=describe("Grows whenever the service list or a definition changes."))
     type = Text(metadata=describe("production or test.") | {"enum": ["production", "test"]})
     formats = Items(fields.String(), xml_item="format", metadata=describe("Media types of answers."))
@@ -207,7 +221,7 @@ class DiscoverySchema(Body):
 
     xml_root = "discovery"
 
-    changeset = Text(metadata=describe("When anything here last changed."))
+    changeset = Text(metadata=describe("When this document last changed."))
     contact = Text(metadata=describe("How to reach the operator."))
     key_service = Text(metadata=describe("How to get an api_key."))
     endpoints = fields.List(fields.Nested(EndpointSchema), metadata=describe("The endpoints."))

@@ -27,8 +27,8 @@ SHOWN_CHARACTERS = 40
 class Parameter(fields.Field[Any]):
     """One parameter of a call.
 
-    about     its meaning, for the API page
-    default   its value if the call does not have it
+    about     the meaning of the parameter, for the API page
+    default   the value if the call does not have the parameter
     aliases   other names that clients send; used only if the parameter's own name is absent
     missing   the error if the parameter is absent; "" if it is optional
     openapi   more keys of its OpenAPI schema
@@ -103,7 +103,7 @@ class TextParameter(Parameter, fields.String):
 
     def read(self, values: list[str]) -> str:
         if self.is_single and len(set(values)) > 1:
-            raise ValidationError(f"takes one value; {len(set(values))} came.")
+            raise ValidationError(f"takes one value, but {len(set(values))} were sent.")
         return self.read_one(values[0])
 
     def read_one(self, text: str) -> str:
@@ -116,7 +116,7 @@ class ListParameter(Parameter, fields.String):
     """Words separated by commas, in one value or several. Repeated words are dropped; the order stays.
 
     choices  the allowed words, in any case; None for any word
-    most     the largest number of words
+    most     the largest number of words; None for no limit
     unit     the name of the words in the error about too many
     """
 
@@ -337,7 +337,8 @@ class RepeatedParameter(Parameter, fields.String):
     """Text that may be sent several times. All values are used."""
 
     def __init__(self, about: str, example: Any = None, **more: Any) -> None:
-        super().__init__(about, example, **{"default": ()} | more)
+        openapi = {"type": "array", "items": {"type": "string"}}
+        super().__init__(about, example, openapi=openapi, **{"default": ()} | more)
 
     def read(self, values: list[str]) -> tuple[str, ...]:
 

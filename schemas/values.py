@@ -1,6 +1,6 @@
-"""How instants, degrees and text are written on the wire (A11, A26, A27, A38, A64).
+"""The forms of instants, degrees and texts on the wire (A11, A26, A27, A38, A64).
 
-Bodies, parameters, imports and cities' files all use these functions, so that there is one grammar.
+Bodies, parameters, imports and cities' files all use these functions, so that all accept the same forms.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def parse_instant(text: str, zone: tzinfo, *, end_of_day: bool = False, fold: in
     text        a W3C datetime. Also accepted: no seconds, a fraction of a second (which is cut), a lower-case t or
                 z, a blank instead of T, UTC or GMT instead of Z, an offset without a colon or without minutes, and
                 an unescaped "+" that arrived as a blank
-    zone        the time zone if the text names none; a date without a time is a day in this zone
+    zone        the time zone if the text has none; a date without a time is a day in this zone
     end_of_day  whether a date without a time means its last second instead of its first
     fold        1 for the second reading of a time that the zone's clocks show twice, or skip
     Raises NotAnInstant.
@@ -62,7 +62,7 @@ def parse_instant(text: str, zone: tzinfo, *, end_of_day: bool = False, fold: in
 def _usual_instant(text: str, zone: tzinfo) -> datetime | None:
     """Parse `2026-03-01T09:30:00`, with or without Z, three times as fast; None for any other form.
 
-    The cache helps because many imported rows have the same time twice: the closing was the last change.
+    The cache helps because many imported rows have the same time twice: as the closing and as the last change.
     """
     if not (text[4] == text[7] == "-" and text[13] == text[16] == ":" and text[10] in "Tt " and text[19:] in "Zz"):
         return None
@@ -100,7 +100,7 @@ def parse_degrees(name: str, text: str) -> float:
 
     name  lat or long
     text  may have an exponent: programs write `-3.8e-05` for a place near the Greenwich meridian
-    Raises ValueError, with a sentence for the public, if the text is no number or out of range.
+    Raises ValueError, with a sentence for the public, if the text is not a number or is out of range.
     """
     limit = LIMITS[name]
     if not _DECIMAL.fullmatch(text) or len(text) > 40:
@@ -118,7 +118,7 @@ _LINE_END = re.compile(r"\r\n?")
 
 def clean_text(text: str) -> str:
     """The text without characters that XML 1.0 forbids, and with LF for line ends."""
-    if text.isprintable():  # no character that XML forbids is printable, and no line end
+    if text.isprintable():  # printable text has no line ends and no characters that XML forbids
         return text
     return _UNPRINTABLE.sub("", _LINE_END.sub("\n", text))
 

@@ -24,9 +24,9 @@ _NUMERAL = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?")
 
 
 def deviations(body: bytes, *, media_type: str, kind: Kind) -> list[str]:
-    """How `body` deviates from the wire contract, one sentence each; empty when it conforms.
+    """The deviations of `body` from the wire contract, one sentence each; empty if there are none.
 
-    media_type  of the answer, with or without parameters; it decides between XML and JSON
+    media_type  the media type of the answer; it decides whether the body is read as XML or JSON
     The body is validated against the JSON Schema of this server, whose descriptions name the decision. XML is also
     validated against RELAX NG.
     """
@@ -44,7 +44,7 @@ def parse(body: bytes, media_type: str) -> Plain:
     """The data of a JSON or XML body, in the shape of JSON.
 
     The standard's tables give the types of XML elements: arrays, booleans and numbers. An empty element becomes
-    null or "", whichever the field has in JSON. Members that are not in the standard stay text.
+    null or "", as the field has it in JSON. Members that are not in the standard stay text.
     Raises UnreadableError if the body is not well-formed.
     """
     if "json" in media_type:
@@ -93,18 +93,18 @@ def _json(body: bytes) -> Plain:
 
 
 def _refuse_constant(name: str) -> Plain:
-    raise UnreadableError(f"the body is not JSON: {name} is no JSON number.")
+    raise UnreadableError(f"the body is not JSON: {name} is not a JSON number.")
 
 
 def _json_deviations(data: Plain, kind: Kind) -> Iterator[str]:
     inner = unwrapped(data)
     if inner is not data:
         yield f"{kind}: the answer is wrapped in an object; drop the root name in JSON (A40)."
-    yield from _house_deviations(inner, kind)
+    yield from _schema_deviations(inner, kind)
 
 
 def unwrapped(data: Plain) -> Plain:
-    """The body without the wrapping root name, and item name, that some servers write in JSON."""
+    """The data without the root name and item name with which some servers wrap JSON."""
     if not isinstance(data, dict) or len(data) != 1:
         return data
     name, inner = next(iter(data.items()))
@@ -117,7 +117,7 @@ def unwrapped(data: Plain) -> Plain:
     return inner
 
 
-def _house_deviations(data: Plain, kind: Kind) -> Iterator[str]:
+def _schema_deviations(data: Plain, kind: Kind) -> Iterator[str]:
     errors = sorted(_validator(kind).iter_errors(data), key=lambda error: list(map(str, error.absolute_path)))
     yield from (_sentence(error, kind) for error in errors)
     if not errors:
@@ -154,7 +154,7 @@ def _path(kind: str, steps: Any) -> str:
 
 
 def shown(value: Plain) -> str:
-    """A value as a report prints it: shortened JSON."""
+    """A value as shortened JSON, for a report."""
     if isinstance(value, dict):
         return "an object" if value else "an empty object"
     if isinstance(value, list):
@@ -194,13 +194,13 @@ def _xml_deviations(document: Document, kind: Kind) -> Iterator[str]:
         yield f"{kind}: the root element is <{document.root.tag}>; it must be <{expected}>."
         return
     for name in sorted(set(document.padded())):
-        yield f"{kind}: <{name}> is written with blanks around its text (A38)."
-    house = list(_house_deviations(document.plain, kind))
+        yield f"{kind}: <{name}> has blanks around its text (A38)."
+    house = list(_schema_deviations(document.plain, kind))
     yield from house or _structure_faults(document, kind)
 
 
 def _structure_faults(document: Document, kind: Kind) -> Iterator[str]:
-    """Faults that only the RELAX NG grammar finds: repeated elements, XML attributes, text between elements."""
+    """The faults that only the RELAX NG grammar finds, such as repeated elements and XML attributes."""
     grammar = _grammar()
     if not grammar.validate(document.root):
         for message in dict.fromkeys(str(entry.message) for entry in grammar.error_log):
@@ -243,7 +243,7 @@ def _is_empty(value: Plain) -> bool:
 
 
 def _scalar(value: Plain) -> str | float:
-    """A float for a number, and for a text in JSON's notation of numbers. Other texts, such as "02134", stay."""
+    """A float for a number, and for a text that is a number in JSON. Other texts, such as "02134", stay texts."""
     if isinstance(value, bool):
         return "true" if value else "false"
     text = str(value)

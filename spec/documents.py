@@ -1,4 +1,4 @@
-"""XML documents, read without entities or network access, and converted to the shape of JSON."""
+"""Reads XML documents without entities or network access, and converts them to the shape of JSON."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ class Document:
         return _plain(self.root, known.shape) if known else _extension(self.root)
 
     def read_as(self, kind: Kind) -> Plain:
-        """The data, read as a body of that kind. The name of the root is ignored."""
+        """The data, read as a body of this kind. The name of the root is ignored."""
         return _plain(self.root, BODIES[kind].shape)
 
     def prolog_faults(self) -> Iterator[str]:
-        """Faults of byte order mark, XML declaration, DOCTYPE and namespace."""
+        """The faults in byte order mark, XML declaration, DOCTYPE and namespace."""
         if self.body.startswith(_BOM):
             yield "the document starts with a byte order mark; send UTF-8 without one."
         if not _DECLARATION.match(self.body.removeprefix(_BOM).lstrip()):

@@ -16,7 +16,7 @@ _LACK = re.compile(r"(?P<owner>\S+) lacks (?P<member>\w+): (?P<rule>.*)", re.DOT
 
 @dataclass(frozen=True, slots=True)
 class Repeated:
-    """A deviation, with its first place and the number of its occurrences."""
+    """A deviation: the sentence about its first occurrence, and the number of its occurrences."""
 
     sentence: str
     times: int
@@ -35,7 +35,7 @@ class Judgement:
 
 
 def judge(body: bytes, kind: Kind | None = None) -> Judgement:
-    """Judge a saved body. Its format is recognised from the body. So is its kind, unless it is given."""
+    """Judge a saved body. Its format is recognised, and so is its kind unless `kind` is given."""
     media_type = "text/xml" if body.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<") else "application/json"
     try:
         data = unwrapped(parse(body, media_type))
@@ -43,12 +43,12 @@ def judge(body: bytes, kind: Kind | None = None) -> Judgement:
         return Judgement(kind, why=str(error))
     kind = kind or kind_of(data)
     if kind is None:
-        return Judgement(None, why="this is none of the standard's bodies")
+        return Judgement(None, why="this is not a body of the standard")
     bodies = _definitions(data) if kind == "service_definition" else []
-    found = [
+    sentences = [
         sentence for each in bodies or [body] for sentence in deviations(each, media_type=media_type, kind=kind)
     ]
-    return Judgement(kind, tuple(_grouped(found)))
+    return Judgement(kind, tuple(_grouped(sentences)))
 
 
 def _definitions(data: Plain) -> list[bytes]:
@@ -77,7 +77,7 @@ def kind_of(data: Plain) -> Kind | None:
 
 
 def _grouped(sentences: list[str]) -> Iterator[Repeated]:
-    """Merge sentences that differ only in position and value. The first of them is kept.
+    """Merge sentences that differ only in position and value. The first sentence is kept.
 
     Sentences about several missing members of one object become one sentence.
     """

@@ -29,7 +29,7 @@ def _flag(text: str) -> Plain:
 
 
 def _number(text: str) -> Plain:
-    """A plain decimal as a float, "" as None. Other texts stay text, so that the schema refuses them."""
+    """A plain decimal as a float, and "" as None. Other texts stay texts, so that the schema refuses them."""
     if _DECIMAL.fullmatch(text):
         return float(text)
     return text or None
@@ -41,7 +41,7 @@ def _integer(text: str) -> Plain:
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """A member that is one text. `free` text was typed by people, so blanks around it are allowed."""
+    """A member that is one text. `free` means that people type the text, so blanks around it are allowed."""
 
     read: Callable[[str], Plain]
     free: bool = False

@@ -1,4 +1,4 @@
-"""Small, valid values for tests, which can be changed by keyword."""
+"""Makes small, valid values for tests. A keyword argument replaces a field of a value."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def service_request(**changes: Any) -> PublicRequest:
 
 
 def record(jurisdiction: Jurisdiction, *, number: int, at: datetime = NOON, **changes: Any) -> RequestRecord:
-    """A stored pothole request with the id R{number}; requested, updated and changed at the instant `at`."""
+    """The record of a pothole request with the id R{number}; `at` is its time of opening, update and change."""
     values: dict[str, Any] = {
         "jurisdiction_id": jurisdiction.id,
         "number": number,
@@ -90,7 +90,7 @@ def record(jurisdiction: Jurisdiction, *, number: int, at: datetime = NOON, **ch
 
 
 def store(platform: Platform, **changes: Any) -> RequestRecord:
-    """Store and publish a record in the only city, as if it had been sent earlier."""
+    """Store and publish one record in the only city, as if the request had been sent earlier."""
     with platform.database.transaction():
         number = platform.process.numbers.next(platform.database.hot)
     (stored,) = store_all(platform, [{"number": number} | changes])
@@ -130,15 +130,17 @@ def multiply(platform: Platform, original: RequestRecord, count: int) -> None:
                 " WHERE original.id = :id"
             )
             connection.execute(text(statement), {"count": count, "id": original.number})
-            connection.execute(text(f"ANALYZE {table}"))  # else foreign key checks scan the whole table
+            connection.execute(
+                text(f"ANALYZE {table}")
+            )  # without statistics, foreign key checks scan the whole table
 
 
 def submit(platform: Platform, *, key: Principal | None = None, now: datetime = NOON, **fields: Any) -> Receipt:
     """Send a request to the only city as the API does; by default a pothole with a point."""
-    sent = {"service_code": "potholes", "lat": "60.1718", "long": "24.9414"} | fields
+    fields_sent = {"service_code": "potholes", "lat": "60.1718", "long": "24.9414"} | fields
     jurisdiction = next(iter(platform.registry))
     return submit_request(
-        platform, Submission(**sent), jurisdiction=jurisdiction, principal=key or api_key(platform), now=now
+        platform, Submission(**fields_sent), jurisdiction=jurisdiction, principal=key or api_key(platform), now=now
     )
 
 
@@ -149,19 +151,19 @@ def api_key(platform: Platform, **changes: Any) -> Principal:
     return require_key(platform, secret)
 
 
-def load(platform: Platform, **wanted: Any) -> RequestRecord:
+def load(platform: Platform, **key: Any) -> RequestRecord:
     """The record in the only city that has this service_request_id or number."""
     jurisdiction = next(iter(platform.registry))
     with platform.database.transaction() as connection:
-        found = requests.load_record(connection, jurisdiction.id, **wanted)
-    assert found is not None, wanted
-    return found
+        record = requests.load_record(connection, jurisdiction.id, **key)
+    assert record is not None, key
+    return record
 
 
-def history(platform: Platform, found: RequestRecord) -> list[Event]:
+def history(platform: Platform, record: RequestRecord) -> list[Event]:
     """The events of a record, oldest first."""
     with platform.database.reading() as connection:
-        return load_events(connection, found.jurisdiction_id, found.number)
+        return load_events(connection, record.jurisdiction_id, record.number)
 
 
 def jobs(platform: Platform, task: Task) -> list[dict[str, Any]]:
@@ -174,6 +176,9 @@ def jobs(platform: Platform, task: Task) -> list[dict[str, Any]]:
 
 
 def bulk_lines(items: Iterable[bytes]) -> list[bytes]:
-    """The lines of GeoReport Bulk that belong to items of a list with their extensions."""
-    found = map(json.loads, items)
-    return [bulk_csv_line(request, request.get("extended_attributes", {})).encode() for request in found]
+    """The lines of GeoReport Bulk for the items of a list with extensions."""
+    requests_and_extensions = map(json.loads, items)
+    return [
+        bulk_csv_line(request, request.get("extended_attributes", {})).encode()
+        for request in requests_and_extensions
+    ]

@@ -38,20 +38,20 @@ def kind_of(path: str, method: str, status: int) -> Kind | Literal[""]:
 
 
 class CheckedClient(FlaskClient):
-    """Fails any test that gets a response against the standard."""
+    """Fails a test if a response deviates from the standard."""
 
     def open(self, *args: Any, **kwargs: Any) -> TestResponse:
-        """Send the call, check the response, return it."""
+        """Send the call, check the response, and return the response."""
         response = super().open(*args, **kwargs)
         request = response.request
         kind = kind_of(request.path, request.method, response.status_code)
         is_plain = request.method != "HEAD" and response.status_code != 204 and "callback" not in request.args
         if not kind or not is_plain or request.method == "OPTIONS":
             return response
-        found = deviations(response.data, media_type=response.mimetype, kind=kind)
-        assert not found, f"{request.method} {request.url}: {found}\n{response.text[:2000]}"
+        faults = deviations(response.data, media_type=response.mimetype, kind=kind)
+        assert not faults, f"{request.method} {request.url}: {faults}\n{response.text[:2000]}"
         if request.method == "GET" and response.status_code == 200:
-            # Not request.url, which decodes an encoded percent sign.
+            # request.url cannot be used, because it decodes an encoded percent sign.
             url = f"{quote(request.path)}?{request.query_string.decode('latin-1')}".rstrip("?")
             passed_on = ("headers", "base_url", "environ_overrides")
             same: dict[str, Any] = {name: kwargs[name] for name in passed_on if name in kwargs}
@@ -59,15 +59,15 @@ class CheckedClient(FlaskClient):
         return response
 
     def _compare(self, url: str, response: TestResponse, kind: Kind, same: dict[str, Any]) -> None:
-        """Call the same URL in the other format, with the same headers; the data must be equal."""
+        """Call the same URL in the other format, with the same headers, and check that the data are equal."""
         match = re.fullmatch(r"(?P<path>[^?]*)\.(?P<suffix>json|xml)(?P<query>\?.*)?", url, re.IGNORECASE)
         if match is None:
             return
         other = "xml" if match["suffix"].lower() == "json" else "json"
         headers = {name: value for name, value in dict(same.pop("headers", {})).items() if name != "If-None-Match"}
         twin = super().open(f"{match['path']}.{other}{match['query'] or ''}", headers=headers, **same)
-        assert twin.status_code == 200, f"{url} is 200, its {other} twin {twin.status_code}"
+        assert twin.status_code == 200, f"{url} gets 200, but the same call in {other} gets {twin.status_code}"
         xml, json = (twin, response) if other == "xml" else (response, twin)
-        found = deviations(twin.data, media_type=twin.mimetype, kind=kind)
-        found += same_data(xml.data, json.data, kind)
-        assert not found, f"{url} against {other}: {found}"
+        faults = deviations(twin.data, media_type=twin.mimetype, kind=kind)
+        faults += same_data(xml.data, json.data, kind)
+        assert not faults, f"{url} differs in {other}: {faults}"

@@ -43,38 +43,38 @@ hypothesis.settings.register_profile(
     derandomize=True,
     deadline=None,
     database=None,
-    # Fixtures such as `client` serve all examples of one test; each example sees the rows of those before it.
+    # Fixtures such as `client` serve all examples of one test; each example sees the rows of the examples before.
     suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture],
 )
 hypothesis.settings.load_profile("tests")
 
 
 def pytest_configure() -> None:
-    """Restore the handler of Ctrl-C: a shell's background jobs and their child processes ignore SIGINT."""
+    """Restore the handler of Ctrl-C, because background jobs of a shell and their child processes ignore SIGINT."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)
 def only_loopback() -> Iterator[None]:
-    """A connection to another machine is an error."""
+    """Make any connection to another machine an error."""
     connect = socket.socket.connect
 
-    def guarded(self: socket.socket, address: Any) -> None:
+    def connect_to_loopback(self: socket.socket, address: Any) -> None:
         if self.family != socket.AF_UNIX and not str(address[0]).startswith(("127.", "::1", "localhost")):
             raise AssertionError(f"a test wanted to connect to {address}")
         connect(self, address)
 
-    socket.socket.connect = guarded  # type: ignore[assignment,method-assign]
+    socket.socket.connect = connect_to_loopback  # type: ignore[assignment,method-assign]
     yield
     socket.socket.connect = connect  # type: ignore[method-assign]
 
 
 @pytest.fixture(scope="session")
 def make_database(worker_id: str) -> Iterator[Callable[[str], str]]:
-    """Makes an empty, migrated database of a given name and returns its URL; all are dropped at the end."""
+    """Makes a migrated database without rows and returns its URL. All these databases are dropped at the end."""
     given = os.environ.get("DATABASE_URL", "")
     if given:
-        yield from _databases_beside(given, worker_id)
+        yield from _databases_on_server(given, worker_id)
     else:
         yield from _databases_in_cluster(worker_id)
 
@@ -110,8 +110,8 @@ def _drop_leftovers(cluster: Cluster) -> None:
             cluster.drop_database(name)
 
 
-def _databases_beside(given: str, worker_id: str) -> Iterator[Callable[[str], str]]:
-    """New databases on the server of DATABASE_URL; the database that it names is not changed."""
+def _databases_on_server(given: str, worker_id: str) -> Iterator[Callable[[str], str]]:
+    """New databases on the server of DATABASE_URL; the database in DATABASE_URL is not changed."""
     url = make_url(Settings(database_url=given).sqlalchemy_url)
     admin = create_engine(url, isolation_level="AUTOCOMMIT")
     made: list[str] = []
@@ -122,9 +122,9 @@ def _databases_beside(given: str, worker_id: str) -> Iterator[Callable[[str], st
             connection.execute(text(f'DROP DATABASE IF EXISTS "{database}" WITH (FORCE)'))
             connection.execute(text(f'CREATE DATABASE "{database}"'))
         made.append(database)
-        found = url.set(database=database).render_as_string(hide_password=False)
-        _migrate(found)
-        return found
+        database_url = url.set(database=database).render_as_string(hide_password=False)
+        _migrate(database_url)
+        return database_url
 
     yield make
     with admin.connect() as connection:
@@ -166,7 +166,7 @@ def settings(test_settings: Settings, clean: None) -> Settings:
 
 @pytest.fixture(scope="session")
 def sweeper(database_url: str) -> Iterator[Database]:
-    """The connection that empties the shared database."""
+    """The database object that empties the shared database."""
     database = open_database(database_url)
     yield database
     database.close()
@@ -177,18 +177,18 @@ def clean(sweeper: Database, request: pytest.FixtureRequest) -> Iterator[None]:
     """Empty the shared database, and check that the stored counts match its requests."""
     yield
     with sweeper.snapshot() as connection:
-        faults = counts.faults(connection)
-    # Ten times faster than TRUNCATE if there are few rows.
+        faults = counts.corrections(connection)
+    # With few rows, DELETE is ten times faster than TRUNCATE.
     names = [*(table.name for table in reversed(metadata.sorted_tables)), "procrastinate_jobs"]
     with sweeper.transaction() as connection:
         connection.execute(text("; ".join(f"DELETE FROM {name}" for name in names)))
     is_counted = request.node.get_closest_marker("uncounted") is None
-    assert not (is_counted and faults), "counts of requests, and what they lack"
+    assert not (is_counted and faults), "the stored counts differ from the requests by these numbers"
 
 
 @pytest.fixture
 def multiply(sweeper: Database, clean: None) -> Iterator[Callable[..., None]]:
-    """`build.multiply`; its thousands of rows are removed by TRUNCATE after the test."""
+    """The function `build.multiply`. TRUNCATE removes its thousands of rows after the test."""
     yield build.multiply
     with sweeper.transaction() as connection:
         connection.execute(text("TRUNCATE service_request, request_count, outbox CASCADE"))
@@ -213,7 +213,7 @@ def make_app(settings: Settings) -> Iterator[Callable[..., Flask]]:
 
 @pytest.fixture(scope="session")
 def shared_app(test_settings: Settings) -> Iterator[Flask]:
-    """The server for all tests that need no special settings. To make a server takes longer than most tests."""
+    """The server for all tests without special settings. It is shared, because making a server takes long."""
     app = create_app(test_settings)
     app.test_client_class = CheckedClient
     yield app
@@ -261,5 +261,5 @@ def post(client: FlaskClient, key: str) -> Callable[..., Any]:
 
 def platform_of(app: Flask) -> Platform:
     """The platform inside an app."""
-    found: Platform = app.extensions["open311"]
-    return found
+    platform: Platform = app.extensions["open311"]
+    return platform

@@ -7,9 +7,11 @@ import subprocess
 
 
 def children(parent: int, pattern: str = ".") -> list[int]:
-    """Children of a process whose command line contains a pattern."""
-    found = subprocess.run(["pgrep", "-P", str(parent), "-f", pattern], capture_output=True, text=True, check=False)
-    return [int(line) for line in found.stdout.split()]
+    """The ids of a process's children whose command lines match a pattern."""
+    process = subprocess.run(
+        ["pgrep", "-P", str(parent), "-f", pattern], capture_output=True, text=True, check=False
+    )
+    return [int(line) for line in process.stdout.split()]
 
 
 def is_listening(port: int) -> bool:

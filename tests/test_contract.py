@@ -1,4 +1,4 @@
-"""Rules of this repository that no other tool checks. Each message says what was forgotten."""
+"""Rules of this repository that no other tool checks. The message of a failed test names what is missing."""
 
 from __future__ import annotations
 
@@ -45,6 +45,8 @@ OUTSIDE_OPENAPI = {
     "/",
     "/docs",
     "/docs/<path:name>",
+    "/docs/extensions",
+    "/docs/georeport-v2",
     "/openapi.json",
     "/healthz",
     "/readyz",
@@ -56,20 +58,20 @@ OTHER_VARIABLES = {"OPEN311_CONFORMANCE_KEY"}
 @cache
 def tracked() -> tuple[Path, ...]:
     """Every file of the repository that git tracks or does not ignore."""
-    listed = subprocess.run(
+    output = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
         cwd=REPOSITORY,
         capture_output=True,
         check=False,
     )
-    if listed.returncode:
-        pytest.skip("this is no git repository")
-    names = listed.stdout.decode().split("\0")
+    if output.returncode:
+        pytest.skip("this folder is not a git repository")
+    names = output.stdout.decode().split("\0")
     return tuple(path for name in names if name and (path := REPOSITORY / name).is_file())
 
 
 def texts(*suffixes: str) -> Iterator[tuple[str, str]]:
-    """Name and text of every tracked file, or of those with a suffix."""
+    """Name and text of every tracked file, or only of the files with one of these suffixes."""
     for path in tracked():
         if not suffixes or path.suffix in suffixes:
             try:
@@ -87,17 +89,17 @@ def modules(package: str) -> Iterator[tuple[str, ast.Module]]:
 
 def imports(tree: ast.Module) -> set[str]:
     """Every module, and every name of a module, that a module imports."""
-    found: set[str] = set()
+    names: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
+            names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
-            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
-    return found
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return names
 
 
 def calls(tree: ast.Module) -> Iterator[str]:
-    """The called functions as written, for example `time.sleep`."""
+    """The names of the called functions, for example `time.sleep`."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
             yield ast.unparse(node.func)
@@ -132,16 +134,16 @@ def test_every_url_is_in_openapi(app: Flask) -> None:
         if rule.rule in OUTSIDE_OPENAPI or rule.endpoint.endswith("_by_accept"):
             continue
         path = re.sub(r"<(?:[^:>]+:)?(\w+)>", r"{\1}", rule.rule)
-        assert path in paths, f"{rule.rule} is not in OpenAPI, and not in the list of those that need not be"
+        assert path in paths, f"{rule.rule} is missing in OpenAPI and in OUTSIDE_OPENAPI"
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}:
             assert paths[path][method.lower()].get("summary"), f"{method} {path} has no summary"
 
 
 def declared_of(app: Flask, endpoint: str) -> Endpoint:
-    """What the view of a rule has declared."""
-    found = getattr(app.view_functions[endpoint], "endpoint", None)
-    assert isinstance(found, Endpoint), f"{endpoint}: declare the view with web.endpoints.endpoint"
-    return found
+    """The declaration of the view of an endpoint."""
+    declaration = getattr(app.view_functions[endpoint], "endpoint", None)
+    assert isinstance(declaration, Endpoint), f"{endpoint}: declare the view with web.endpoints.endpoint"
+    return declaration
 
 
 def test_every_url_declares_its_parameters_and_access(app: Flask) -> None:
@@ -149,22 +151,26 @@ def test_every_url_declares_its_parameters_and_access(app: Flask) -> None:
         declared = declared_of(app, rule.endpoint)
         assert declared.surface in SURFACES, f"{rule.rule}: its surface is not in web/surfaces.py's table"
         assert isinstance(declared.access, Access), f"{rule.rule}: name its access rule, see web/access.py"
-        assert issubclass(declared.reads, Arguments), f"{rule.rule}: say what it reads, NoArguments for nothing"
+        assert issubclass(declared.reads, Arguments), (
+            f"{rule.rule}: declare its parameters, or NoArguments if it has none"
+        )
         parts = set(re.findall(r"<(?:[^:>]+:)?(\w+)>", declared.rule))
-        assert (declared.city is City.IN_PATH) == ("jurisdiction_id" in parts), f"{rule.rule}: where is the city?"
+        assert (declared.city is City.IN_PATH) == ("jurisdiction_id" in parts), (
+            f"{rule.rule}: City.IN_PATH does not match the parameters of the path"
+        )
 
 
 def test_surface_of_a_path_is_the_surface_of_its_endpoint(app: Flask) -> None:
     for rule in app.url_map.iter_rules():
         surface = declared_of(app, rule.endpoint).surface
-        assert surface_of(rule.rule) is surface, f"{rule.rule}: web/surfaces.py takes it for another surface"
+        assert surface_of(rule.rule) is surface, f"{rule.rule}: web/surfaces.py finds another surface for this path"
 
 
 def test_every_writing_endpoint_needs_a_key(app: Flask) -> None:
     for rule in app.url_map.iter_rules():
         declared = declared_of(app, rule.endpoint)
         is_open = declared.access is ANYBODY
-        assert declared.method in ("GET", "HEAD") or not is_open, f"{rule.rule}: anybody may {declared.method}"
+        assert declared.method in ("GET", "HEAD") or not is_open, f"{rule.rule}: {declared.method} needs no key"
 
 
 def test_every_parameter_has_a_description(app: Flask) -> None:
@@ -184,11 +190,13 @@ def test_openapi_is_up_to_date() -> None:
 
 def test_public_reads_never_query_the_record_table() -> None:
     for name, tree in modules("open311/web"):
-        assert "open311.storage.requests" not in imports(tree), f"{name}: the record is staff's; go by operations"
+        assert "open311.storage.requests" not in imports(tree), (
+            f"{name}: use operations, because the records are for staff only"
+        )
     for name, reading in modules("open311/operations/reading"):
         storage = {found for found in imports(reading) if found.startswith("open311.storage.")}
         assert not {found for found in storage if re.search(r"\.(requests|submissions|tables)\b", found)}, (
-            f"{name}: public reads go to publications and tokens alone"
+            f"{name}: public reads may use publications and tokens only"
         )
 
 
@@ -199,7 +207,7 @@ def test_cities_import_only_open311_plugins() -> None:
 
 
 def importable() -> list[str]:
-    """Every module whose import must have no side effects."""
+    """The name of every module whose import must have no side effects."""
     return [
         name.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
         for package in PACKAGES
@@ -215,12 +223,12 @@ def refuse(event, arguments):
     if event in ("socket.connect", "subprocess.Popen", "os.mkdir", "os.remove"):
         raise SystemExit(f"{event} while importing: {arguments}")
 
-def never(*arguments, **named):
+def forbidden(*arguments, **keywords):
     raise SystemExit("the clock or the settings were read while importing")
 
-importlib.import_module("open311.clock").utc_now = never
-importlib.import_module("open311.settings").Settings.from_environ = never
-importlib.import_module("procrastinate")  # its croniter runs `file` to learn the size of a word
+importlib.import_module("open311.clock").utc_now = forbidden
+importlib.import_module("open311.settings").Settings.from_environ = forbidden
+importlib.import_module("procrastinate")  # its dependency croniter runs `file` while it is imported
 names = sys.stdin.read().split()
 sys.addaudithook(refuse)
 sys.dont_write_bytecode = True
@@ -248,8 +256,8 @@ def test_importing_a_module_has_no_side_effects() -> None:
 def test_only_the_clock_modules_read_the_wall_clock() -> None:
     for name, text in texts(".py"):
         if name.startswith(tuple(f"{package}/" for package in PACKAGES)) and name not in CLOCK_READERS:
-            found = CLOCKS.search(text)
-            assert not found, f"{name} reads {found[0]}; take `now`, or call clock.utc_now"
+            match = CLOCKS.search(text)
+            assert not match, f"{name} reads {match[0]}; take `now`, or call clock.utc_now"
 
 
 # --- Style
@@ -265,13 +273,17 @@ def test_only_the_cli_prints() -> None:
 def test_no_test_sleeps() -> None:
     for name, tree in modules("tests"):
         if not name.startswith("tests/benchmarks/"):
-            assert not {"time.sleep", "sleep"} & set(calls(tree)), f"{name} sleeps; wait for what you wait for"
+            assert not {"time.sleep", "sleep"} & set(calls(tree)), (
+                f"{name} sleeps; wait for the event with tests.waiting.until"
+            )
 
 
 def test_no_module_has_a_banned_name() -> None:
     for path in tracked():
         if path.suffix == ".py":
-            assert not BANNED_NAMES & {path.stem, *path.relative_to(REPOSITORY).parts}, f"{path}: find the noun"
+            assert not BANNED_NAMES & {path.stem, *path.relative_to(REPOSITORY).parts}, (
+                f"{path}: rename it with a noun that says what it contains"
+            )
 
 
 def test_every_module_has_a_docstring() -> None:
@@ -309,7 +321,7 @@ def test_every_variable_in_the_documentation_exists() -> None:
     known = {variable(row) for row in fields(Settings)} | OTHER_VARIABLES
     for name, text in texts(".md", ".yaml", ".toml", ".cfg", ""):
         for found in re.findall(r"\bOPEN311_[A-Z0-9_]+\b", text):
-            assert found.removesuffix("_FILE") in known, f"{name} speaks of {found}, which is no setting"
+            assert found.removesuffix("_FILE") in known, f"{name} mentions {found}, which is not a setting"
 
 
 def test_locks_contain_releases_with_hashes_and_no_index() -> None:
@@ -317,12 +329,12 @@ def test_locks_contain_releases_with_hashes_and_no_index() -> None:
     assert locks
     for name, text in locks:
         rest = LOCKED.sub("", text)
-        assert not rest, f"{name}: any index must do, so it names none; {rest[:80]!r}"
+        assert not rest, f"{name}: a lock may have releases and hashes only, and no index; {rest[:80]!r}"
 
 
 def test_the_benchmark_can_be_imported() -> None:
     for name in ("__main__", "breaking", "killing"):
-        import_module(f"tests.benchmarks.{name}")  # tests run none of it
+        import_module(f"tests.benchmarks.{name}")  # no test runs the benchmark
 
 
 def test_migrations_are_numbered_without_gaps() -> None:
@@ -341,8 +353,8 @@ def test_every_decision_is_in_the_index() -> None:
         text = (folder / name).read_text(encoding="utf-8")
         assert text.startswith(f"# {name[:4]}"), f"{name}: the title starts with its number"
         parts = re.findall(r"^\*\*(\w+)\.\*\*", text, re.MULTILINE)
-        assert parts[:2] == ["Question", "Decision"], f"{name}: what was the question, what do we do?"
-        assert {"Consequence", "Why"} & set(parts), f"{name}: what follows from it?"
+        assert parts[:2] == ["Question", "Decision"], f"{name}: the first parts must be Question and Decision"
+        assert {"Consequence", "Why"} & set(parts), f"{name}: a part Consequence or Why is missing"
 
 
 def test_every_requirement_marked_on_a_test_exists() -> None:
@@ -354,12 +366,12 @@ def test_every_requirement_marked_on_a_test_exists() -> None:
 REFERENCE = re.compile(r"(?<![\w%.:/-])(?:[ABCDEFJKNPST]\d{1,3}|(?<=\()R\d+)(?!\w|:\d|-)")
 """A rule's number, such as A24, C203 or K9."""
 SECTION = re.compile(r"\((?:GeoReport )?\d\.\d+(?:, [^)]*)?\)|(?<!RFC \d{4}, )\bsections? \d")
-"""A section's number; no page of ours numbers its sections."""
+"""The number of a section. Our pages do not number their sections."""
 DECISIONS = re.compile(r"decisions?[ /]\(?\d{4}(?:(?:, | to | and )\d{4})*")
 
 
 def prose(name: str, text: str) -> str:
-    """What a file says to its readers: Markdown without code blocks; comments, docstrings and texts of Python."""
+    """The prose of a file: Markdown without code blocks, or the comments, docstrings and texts of Python."""
     if name.endswith(".md"):
         return re.sub(r"```.*?```", "", text, flags=re.DOTALL)
     tokens = list(tokenize.generate_tokens(io.StringIO(text).readline))
@@ -376,21 +388,23 @@ def test_every_rule_that_a_text_refers_to_exists() -> None:
     standard = (REPOSITORY / "spec" / "georeport-v2.md").read_text(encoding="utf-8")
     known = set(re.findall(r"^\| ([AC]\d+) \|", standard, re.MULTILINE)) | set(requirements())
     for name, text in texts(".py", ".md"):
-        found = set(REFERENCE.findall(prose(name, text))) - known
-        assert not found, f"{name} refers to {sorted(found)}, which neither georeport-v2.md nor extensions.md has"
+        unknown = set(REFERENCE.findall(prose(name, text))) - known
+        assert not unknown, (
+            f"{name} refers to {sorted(unknown)}, which neither georeport-v2.md nor extensions.md has"
+        )
 
 
 def test_no_text_refers_to_a_numbered_section() -> None:
     for name, text in texts(".py", ".md"):
-        found = SECTION.search(prose(name, text))
-        assert not found, f"{name} refers to {found[0]}; name the rule, such as A24, or the page"
+        match = SECTION.search(prose(name, text))
+        assert not match, f"{name} refers to {match[0]}; name the rule, such as A24, or the page"
 
 
 def test_every_decision_that_a_text_refers_to_exists() -> None:
     known = {path.name[:4] for path in (REPOSITORY / "spec" / "decisions").glob("[0-9]*.md")}
     for name, text in texts(".py", ".md"):
-        found = {number for span in DECISIONS.findall(prose(name, text)) for number in re.findall(r"\d{4}", span)}
-        assert found <= known, f"{name} refers to decision {sorted(found - known)}, which spec/decisions/ lacks"
+        numbers = {number for span in DECISIONS.findall(prose(name, text)) for number in re.findall(r"\d{4}", span)}
+        assert numbers <= known, f"{name} refers to decision {sorted(numbers - known)}, which spec/decisions/ lacks"
 
 
 def test_every_link_leads_to_a_file() -> None:
@@ -399,10 +413,10 @@ def test_every_link_leads_to_a_file() -> None:
         for target in re.findall(r"\]\(([^)\s]+)\)", prose):
             if not re.match(r"[a-z]+:|#", target):
                 file = (REPOSITORY / name).parent / target.partition("#")[0]
-                assert file.exists(), f"{name} links to {target}, which is not there"
+                assert file.exists(), f"{name} links to {target}, which does not exist"
 
 
 def test_no_file_contains_a_path_of_a_developers_machine() -> None:
     for name, text in texts():
-        found = MACHINE_PATH.search(text)
-        assert not found, f"{name}: {text[found.start() : found.start() + 60]!r}"
+        match = MACHINE_PATH.search(text)
+        assert not match, f"{name}: {text[match.start() : match.start() + 60]!r}"

@@ -29,13 +29,13 @@ def test_there_are_four_journeys_with_ten_steps() -> None:
 @pytest.mark.parametrize("step", sorted({step for steps in JOURNEYS.values() for step in steps}))
 def test_every_step_of_a_journey_exists(step: str) -> None:
     module, _, name = step.rpartition(".")
-    found = getattr(import_module(module), name, None)
-    assert callable(getattr(found, "view", found)), "an endpoint holds its view"
+    target = getattr(import_module(module), name, None)
+    assert callable(getattr(target, "view", target)), "a step must be a function, or an endpoint with a view"
 
 
 def test_every_file_named_in_the_guide_exists() -> None:
-    tops = "open311|schemas|jurisdictions|spec|tests"
-    named = set(re.findall(rf"`((?:{tops})/[\w./]*)`", GUIDE)) | {
+    folders = "open311|schemas|jurisdictions|spec|tests"
+    named = set(re.findall(rf"`((?:{folders})/[\w./]*)`", GUIDE)) | {
         f"open311/{path}" for path in re.findall(r"`((?:web|storage|operations)/[\w./]*)`", GUIDE)
     }
     assert len(named) > 20

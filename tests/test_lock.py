@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import json
 import tomllib
 from collections.abc import Iterator
 from itertools import product
@@ -17,6 +18,7 @@ EXTRAS = {
     "run": (),
     "dev": ("dev",),
     "bench": ("bench",),
+    "clients": ("clients",),
     "server": ("geoparquet", "redis"),
 }
 PYTHONS = ("3.11", "3.12", "3.13")
@@ -42,16 +44,16 @@ def text_of(name: str) -> str:
 
 
 def locked(name: str, environment: dict[str, str]) -> dict[str, Requirement]:
-    """The releases that a lock has for an environment, by their package's name."""
-    found: dict[str, Requirement] = {}
+    """The releases that a lock has for an environment, by name of the package."""
+    releases: dict[str, Requirement] = {}
     for line in text_of(name).splitlines():
         if not line.startswith(" "):
             release = Requirement(line.removesuffix(" \\"))
             if release.marker is None or release.marker.evaluate(environment):
                 package = canonicalize_name(release.name)
-                assert package not in found, f"{name}.txt has {package} twice for {environment}"
-                found[package] = release
-    return found
+                assert package not in releases, f"{name}.txt has {package} twice for {environment}"
+                releases[package] = release
+    return releases
 
 
 def wanted(name: str) -> list[Requirement]:
@@ -85,12 +87,25 @@ def test_all_locks_contain_the_run_lock_and_the_same_releases() -> None:
         seen: dict[str, str] = {}
         for name in EXTRAS:
             releases = locked(name, environment)
-            assert run.keys() <= releases.keys(), f".lock/{name}.txt lacks what .lock/run.txt has"
+            assert run.keys() <= releases.keys(), f".lock/{name}.txt lacks packages of .lock/run.txt"
             for package, release in releases.items():
                 assert seen.setdefault(package, str(release.specifier)) == str(release.specifier), (
-                    f"{package} is locked in two releases: run `make lock`"
+                    f"two locks have different releases of {package}: run `make lock`"
                 )
 
 
-def test_the_tests_know_every_lock() -> None:
+def test_the_lock_of_npm_names_every_release_and_no_registry() -> None:
+    folder = REPOSITORY / "tests" / "clients" / "typescript"
+    lock = json.loads((folder / "package-lock.json").read_text(encoding="utf-8"))["packages"]
+    wanted = json.loads((folder / "package.json").read_text(encoding="utf-8"))["devDependencies"]
+    assert lock.pop("")["devDependencies"] == wanted
+    assert {name: lock[f"node_modules/{name}"]["version"] for name in wanted} == wanted
+    for name, release in lock.items():
+        assert release["integrity"], name
+        assert "resolved" not in release, (
+            f"{name}: run npm install in {folder.name}, where .npmrc omits the registry"
+        )
+
+
+def test_every_lock_is_tested() -> None:
     assert {path.stem for path in (REPOSITORY / ".lock").iterdir()} == set(EXTRAS)

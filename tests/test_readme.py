@@ -1,4 +1,4 @@
-"""The README is true: a shell runs every command of its tour against a real server."""
+"""The README is correct: a shell runs every command of its tour against a real server."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from flask import Flask
+from werkzeug.routing import Rule
 
 from open311.app import create_app
 from open311.clock import utc_now
@@ -33,7 +34,7 @@ README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
 CURL = shutil.which("curl")
 STATUS = re.compile(r"\b[345]\d\d\b")
 
-SPY = """# A curl that does what curl does, and writes down what came of it.
+RECORDING_CURL = """# This program runs curl, and writes the answer and curl's report to files.
 import pathlib, subprocess, sys
 calls = pathlib.Path({calls!r})
 number = len(list(calls.glob("*.json")))
@@ -66,9 +67,9 @@ class Call:
 
 def blocks() -> list[tuple[str, str]]:
     """Each ```sh block with the paragraph before it."""
-    found = re.findall(r"((?:[^\n]+\n)+)\n```sh\n(.*?)```\n", README, re.DOTALL)
-    assert len(found) == README.count("```sh\n"), "a block stands without a paragraph before it"
-    return found
+    matches = re.findall(r"((?:[^\n]+\n)+)\n```sh\n(.*?)```\n", README, re.DOTALL)
+    assert len(matches) == README.count("```sh\n"), "a block has no paragraph before it"
+    return matches
 
 
 def lines(block: str) -> list[str]:
@@ -78,31 +79,31 @@ def lines(block: str) -> list[str]:
 
 def promises() -> list[tuple[str, int]]:
     """Each curl command with its expected status. A paragraph names the statuses of its block's last calls."""
-    found = []
+    commands = []
     for paragraph, block in blocks():
         curls = [line for line in lines(block) if "curl " in line]
         named = [int(status) for status in STATUS.findall(paragraph)]
-        found += list(zip(curls, [200] * (len(curls) - len(named)) + named, strict=True))
-    return found
+        commands += list(zip(curls, [200] * (len(curls) - len(named)) + named, strict=True))
+    return commands
 
 
 @pytest.fixture(scope="module")
 def tour(make_database: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory) -> list[Call]:
     """The results of all curl commands of the README, in order."""
     if CURL is None:
-        pytest.skip("there is no curl on this machine")
+        pytest.skip("curl is not installed")
     folder = tmp_path_factory.mktemp("tour")
     settings = Settings(database_url=make_database("readme"), jurisdictions=("demo", "chicago"), port=free_port())
     for name in ("bin", "calls", "var"):
         (folder / name).mkdir()
     code, spy = folder / "bin" / "spy.py", folder / "bin" / "curl"
-    code.write_text(SPY.format(calls=str(folder / "calls"), curl=CURL), encoding="utf-8")
+    code.write_text(RECORDING_CURL.format(calls=str(folder / "calls"), curl=CURL), encoding="utf-8")
     # Run by a shell, because the first line of a script cannot contain a path with a space.
     spy.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{code}" "$@"\n', encoding="utf-8")
     spy.chmod(0o755)
     (folder / "var" / "demo-key").write_text(new_key(settings) + "\n", encoding="utf-8")
     script = "\n".join(line for _, block in blocks() for line in lines(block))
-    assert script.count("127.0.0.1:3111") == 1, "the address stands in the first block alone"
+    assert script.count("127.0.0.1:3111") == 1, "only the first block may contain the address"
     script = script.replace("127.0.0.1:3111", f"127.0.0.1:{settings.port}")
     with serving(settings):
         done = subprocess.run(
@@ -137,7 +138,7 @@ def new_key(settings: Settings) -> str:
 
 @contextmanager
 def serving(settings: Settings) -> Iterator[None]:
-    """Runs `open311 serve`; the block starts when it answers."""
+    """Runs `open311 serve`; the block starts when the server answers."""
     environment = os.environ | {
         "DATABASE_URL": settings.database_url,
         "OPEN311_JURISDICTIONS": ",".join(settings.jurisdictions),
@@ -147,9 +148,10 @@ def serving(settings: Settings) -> Iterator[None]:
     }
     server = subprocess.Popen([sys.executable, "-m", "open311", "serve"], env=environment)
     try:
-        patience = ["--retry", "30", "--retry-connrefused", "--retry-delay", "1", "--silent", "--show-error"]
+        retry_options = ["--retry", "30", "--retry-connrefused", "--retry-delay", "1", "--silent", "--show-error"]
         subprocess.run(
-            [str(CURL), *patience, "--output", os.devnull, f"http://127.0.0.1:{settings.port}/healthz"], check=True
+            [str(CURL), *retry_options, "--output", os.devnull, f"http://127.0.0.1:{settings.port}/healthz"],
+            check=True,
         )
         yield
     finally:
@@ -158,14 +160,14 @@ def serving(settings: Settings) -> Iterator[None]:
 
 
 def read_call(line: str, promised: int, report: Path) -> Call:
-    found = json.loads(report.read_text(encoding="utf-8"))
+    data = json.loads(report.read_text(encoding="utf-8"))
     return Call(
         line=line,
-        method=found["method"],
-        url=found["url_effective"],
-        status=found["http_code"],
+        method=data["method"],
+        url=data["url_effective"],
+        status=data["http_code"],
         promised=promised,
-        media_type=found["content_type"] or "",
+        media_type=data["content_type"] or "",
         body=report.with_suffix(".body").read_bytes(),
     )
 
@@ -181,7 +183,7 @@ def test_every_body_of_the_tour_conforms_to_the_standard(tour: list[Call]) -> No
         if call.status == 304:
             assert call.body == b""
             continue
-        assert call.kind, f"{call.line}: {call.url} is none of the standard's addresses"
+        assert call.kind, f"{call.line}: {call.url} is not an address of the standard"
         assert deviations(call.body, media_type=call.media_type, kind=call.kind) == [], call.line
 
 
@@ -202,14 +204,14 @@ def test_the_tour_reads_the_requests_that_it_sent(tour: list[Call]) -> None:
     assert same_data(xml_call.body, json_call.body, "requests") == []
     for call in tour:
         if call.kind == "requests" and call.media_type.startswith("application/json"):
-            assert json.loads(call.body), f"{call.line}: finds nothing of what the tour sent"
+            assert json.loads(call.body), f"{call.line}: finds no request that the tour sent"
 
 
 def test_an_error_in_the_tour_names_every_wrong_field(tour: list[Call]) -> None:
     (call,) = [call for call in tour if call.status == 400]
-    said = " ".join(error["description"] for error in json.loads(call.body))
+    texts = " ".join(error["description"] for error in json.loads(call.body))
     for field in ("lat", "long", "SURFACE"):
-        assert field in said
+        assert field in texts
 
 
 # --- The other examples of the README
@@ -225,6 +227,11 @@ def test_the_city_declared_in_the_readme_is_valid(tmp_path: Path) -> None:
     assert list(registry.jurisdictions) == ["mycity.example"]
 
 
+def without_suffix(rule: Rule) -> str:
+    """The path of a route; without .json or .xml where both are the same call."""
+    return rule.rule.rpartition(".")[0] if "suffix" in (rule.defaults or {}) else rule.rule
+
+
 def test_the_table_of_urls_is_complete(app: Flask) -> None:
     table = {
         (address, method)
@@ -233,10 +240,10 @@ def test_the_table_of_urls_is_complete(app: Flask) -> None:
         for method in methods.split(", ")
     }
     served = {
-        (re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule.partition(".<any(")[0]), method)
+        (re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", without_suffix(rule)), method)
         for rule in app.url_map.iter_rules()
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
-        if not rule.rule.startswith("/docs/")
+        if rule.rule != "/docs/<path:name>"
     }
     assert table == served
 

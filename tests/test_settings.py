@@ -27,7 +27,9 @@ def test_every_setting_has_a_description() -> None:
     for row in fields(Settings):
         meaning = row.metadata["meaning"]
         assert len(meaning) > 15, row.name
-        assert not meaning.endswith("."), f"{row.name}: meanings stand in a table, without a point at the end"
+        assert not meaning.endswith("."), (
+            f"{row.name}: the meaning is a table cell, and must not end with a full stop"
+        )
 
 
 def test_every_variable_but_database_url_begins_with_open311() -> None:
@@ -59,7 +61,7 @@ def test_each_variable_is_parsed_to_its_type(
 
 
 @pytest.mark.parametrize("row", fields(Settings), ids=lambda row: row.name)
-def test_a_blank_variable_is_never_an_error(monkeypatch: pytest.MonkeyPatch, row: object) -> None:
+def test_a_blank_variable_is_no_error(monkeypatch: pytest.MonkeyPatch, row: object) -> None:
     """Compose files and unit files set a variable without a value to the empty string."""
     monkeypatch.setenv(variable(row), "")  # type: ignore[arg-type]
     value = getattr(Settings.from_environ(), row.name)  # type: ignore[attr-defined]
@@ -89,7 +91,7 @@ def test_a_blank_variable_is_never_an_error(monkeypatch: pytest.MonkeyPatch, row
         ),
     ],
 )
-def test_a_bad_value_is_named_with_the_cure(
+def test_the_error_for_a_bad_value_names_the_variable_and_the_expected_form(
     monkeypatch: pytest.MonkeyPatch, name: str, text: str, words: str
 ) -> None:
     monkeypatch.setenv(name, text)
@@ -105,7 +107,7 @@ def test_a_bad_database_url_does_not_show_its_password(monkeypatch: pytest.Monke
     assert "geheim" not in str(caught.value)
 
 
-def test_all_bad_values_are_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_error_names_all_bad_values(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPEN311_PORT", "x")
     monkeypatch.setenv("OPEN311_JSONP", "x")
     with pytest.raises(Misconfigured, match=r"OPEN311_PORT: .*; OPEN311_JSONP: "):
@@ -119,7 +121,9 @@ def test_a_secret_can_be_read_from_a_file(monkeypatch: pytest.MonkeyPatch, tmp_p
     assert Settings.from_environ().database_url == "postgresql://u:p@h/d"
 
 
-def test_a_missing_secret_file_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_error_for_a_missing_secret_file_names_the_variable(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setenv("DATABASE_URL_FILE", str(tmp_path / "none"))
     with pytest.raises(Misconfigured, match=r"DATABASE_URL: .*DATABASE_URL_FILE"):
         Settings.from_environ()

@@ -18,10 +18,12 @@ print(Client(application).get("/open311/v2/services.json").status_code)
 
 
 def load(**environment: str) -> subprocess.CompletedProcess[str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("OPEN311", "DATABASE"))}
+    other_variables = {
+        name: value for name, value in os.environ.items() if not name.startswith(("OPEN311", "DATABASE"))
+    }
     return subprocess.run(
         [sys.executable, "-c", CALL],
-        env=kept | environment,
+        env=other_variables | environment,
         capture_output=True,
         text=True,
         timeout=60,
@@ -41,7 +43,7 @@ def test_the_application_uses_the_environments_settings(settings: Settings) -> N
         ({"OPEN311_PORT": "x"}, "OPEN311_PORT: must be a whole number, not 'x'"),
     ],
 )
-def test_a_wrong_setting_is_named_in_the_last_line(environment: dict[str, str], words: str) -> None:
+def test_the_last_line_of_output_names_a_wrong_setting(environment: dict[str, str], words: str) -> None:
     done = load(**environment)
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].endswith(words)

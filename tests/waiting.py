@@ -10,29 +10,29 @@ from typing import TypeVar
 from open311.operations.platform import Platform
 from open311.storage.hot.changes import find_state
 
-Found = TypeVar("Found")
+Result = TypeVar("Result")
 DEADLINE_S = 60.0
 PAUSE_S = 0.05
 
 
-def until(probe: Callable[[], Found], what: str) -> Found:
-    """Call the probe until it returns a true value, and return that; fails after a generous deadline."""
+def until(probe: Callable[[], Result], what: str) -> Result:
+    """Call the probe until it returns a true value, and return this value; fail after 60 seconds."""
     deadline = time.monotonic() + DEADLINE_S
     while time.monotonic() < deadline:
-        found = probe()
-        if found:
-            return found
+        result = probe()
+        if result:
+            return result
         with selectors.DefaultSelector() as nothing:
             nothing.select(PAUSE_S)
-    raise AssertionError(f"waited in vain for {what}")
+    raise AssertionError(f"after {DEADLINE_S:.0f} s, still waiting for {what}")
 
 
 def settle(platform: Platform) -> None:
-    """Wait until every transaction that began before the last change has ended. The change feed waits for them."""
+    """Wait for the end of all transactions that began before the last change, because the change feed does too."""
 
     def is_settled() -> bool:
-        direct = platform.database.hot
-        return all(find_state(direct, jurisdiction.id) is not None for jurisdiction in platform.registry)
+        hot = platform.database.hot
+        return all(find_state(hot, jurisdiction.id) is not None for jurisdiction in platform.registry)
 
     until(is_settled, "older transactions to end")
 
@@ -40,8 +40,8 @@ def settle(platform: Platform) -> None:
 def idle_transactions(platform: Platform) -> int:
     """The number of open transactions that run no statement."""
     with platform.database.reading() as connection:
-        found = connection.exec_driver_sql(
+        count = connection.exec_driver_sql(
             "SELECT count(*) FROM pg_stat_activity"
             " WHERE datname = current_database() AND state = 'idle in transaction'"
         )
-        return int(found.scalar_one())
+        return int(count.scalar_one())

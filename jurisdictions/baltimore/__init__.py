@@ -1,4 +1,4 @@
-"""Baltimore: 175 request types, each with its department before the first hyphen."""
+"""Baltimore: 175 request types; the part before the first hyphen is the department."""
 
 from open311.plugins import declared
 

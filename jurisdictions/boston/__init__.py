@@ -1,4 +1,4 @@
-"""Boston: the 118 services of 2018 with their departments, and every older and newer code that leads to them."""
+"""Boston: the 118 services of 2018 with their departments, and older and newer codes that are aliases."""
 
 from open311.plugins import declared
 

@@ -1,4 +1,4 @@
-"""Los Angeles: the twelve kinds of MyLA311 request and the bureaus behind them."""
+"""Los Angeles: the twelve kinds of MyLA311 request and the bureaus that do the work."""
 
 from open311.plugins import declared
 

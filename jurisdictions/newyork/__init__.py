@@ -1,4 +1,4 @@
-"""New York City: complaint types as they stand in the open data, with the agencies that get them."""
+"""New York City: the complaint types of the open data, with the agencies that get them."""
 
 from open311.plugins import declared
 

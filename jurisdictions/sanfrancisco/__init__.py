@@ -1,4 +1,4 @@
-"""San Francisco: Public Works, SFMTA and SFPUC behind the catalogues of 2026 and 2012."""
+"""San Francisco: the services of 2026 and 2012, which Public Works, SFMTA and SFPUC handle."""
 
 from open311.plugins import declared
 

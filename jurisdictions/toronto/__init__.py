@@ -1,4 +1,4 @@
-"""Toronto: the commonest request types of the open data, and the six codes of the old Open311 endpoint."""
+"""Toronto: the most frequent request types of the open data, and six codes of the old Open311 endpoint."""
 
 from open311.plugins import declared
 

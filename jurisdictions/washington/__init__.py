@@ -1,4 +1,4 @@
-"""Washington DC: the District's 86 services and the agencies behind them."""
+"""Washington DC: the District's 86 services and the agencies that do the work."""
 
 from open311.plugins import declared
 

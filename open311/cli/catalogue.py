@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 
 import click
@@ -12,10 +13,13 @@ from open311.cli.platforms import command_platform, read_settings
 from open311.clock import utc_now
 from open311.domain.attributes import Answer
 from open311.domain.places import read_place
-from open311.domain.routing import Draft
-from open311.errors import Invalid
+from open311.domain.routing import Draft, Step
+from open311.domain.text import clean_text
+from open311.errors import Invalid, Misconfigured
 from open311.operations.upkeep.sync_catalogues import find_orphans, find_orphans_of_areas, sync_catalogues
+from open311.plugins import Jurisdiction
 from open311.plugins.registry import load_registry
+from schemas.values import NotAnInstant, parse_instant
 
 
 @click.group(cls=CommandGroup)
@@ -92,9 +96,20 @@ def sync() -> None:
 @click.option("--lat", default="", help="Latitude, with --long.")
 @click.option("--long", default="", help="Longitude, with --lat.")
 @click.option("--answer", "answers", multiple=True, metavar="CODE=VALUE", help="An answer; may be repeated.")
+@click.option("--description", default="", help="What the reporter writes.")
+@click.option(
+    "--at", default="", metavar="TIME", help="When it is reported, for cities that route by time.  [default: now]"
+)
 @click.option("--explain", is_flag=True, help="Show every rule that was tried.")
 def route(
-    service_code: str, jurisdiction: str, lat: str, long: str, answers: tuple[str, ...], explain: bool
+    service_code: str,
+    jurisdiction: str,
+    lat: str,
+    long: str,
+    answers: tuple[str, ...],
+    description: str,
+    at: str,
+    explain: bool,
 ) -> None:
     """Say which department a request would go to. Nothing is stored.
 
@@ -103,19 +118,43 @@ def route(
     \b
     Example:
       open311 route potholes --jurisdiction city.example --lat 60.17 --long 24.94 --explain
+      open311 route trees --jurisdiction city.example --at 2026-12-24T23:00 --description "Across the tracks"
     """
     registry = load_registry(read_settings().jurisdictions)
     city = registry.find(jurisdiction)
     place, problems = read_place(lat=lat, long=long, address="" if lat or long else "somewhere")
     if problems:
         raise Invalid.of(problems)
-    draft = Draft(service=city.require_service(service_code), place=place, answers=_answers(answers))
+    draft = Draft(
+        service=city.require_service(service_code),
+        place=place,
+        answers=_answers(answers),
+        description=clean_text(description).strip(),
+        requested_at=_instant(at, city) if at else utc_now(),
+    )
     steps = city.explain(draft)
     if explain:
         for step in steps:
             say(f"{'won ' if step.fits else 'no  '} {step.rule} -> {step.department}: {step.why}")
-    department = city.department(steps[-1].department)
-    say(f"{department.code}: {department.name}")
+    say(_department(city, steps[-1]))
+
+
+def _instant(text: str, city: Jurisdiction) -> datetime:
+    """The instant that --at names, in the city's time zone if it names none."""
+    try:
+        return parse_instant(text, city.zone)
+    except NotAnInstant as error:
+        raise Invalid(str(error), "--at") from None
+
+
+def _department(city: Jurisdiction, step: Step) -> str:
+    try:
+        department = city.department(step.department)
+    except KeyError:
+        raise Misconfigured(
+            f"{step.rule} names department {step.department!r}, which {city.id} does not declare."
+        ) from None
+    return f"{department.code}: {department.name}"
 
 
 def _answers(pairs: tuple[str, ...]) -> tuple[Answer, ...]:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import click
 
 from open311.cli.group import CommandGroup
-from open311.cli.output import say
+from open311.cli.output import say, say_table
 from open311.cli.platforms import command_platform, find_jurisdiction
+from open311.cli.staff_view import lines_of, name_of
 from open311.clock import utc_now
 from open311.domain.access import SHELL
 from open311.domain.events import Erasable
 from open311.domain.requests import Status, Visibility
 from open311.errors import Invalid
 from open311.operations.workflow.erase_request import erase_from_request
-from open311.operations.workflow.update_request import RequestUpdate, read_history, update_request
+from open311.operations.workflow.read_request import find_without_id, read_request
+from open311.operations.workflow.update_request import RequestUpdate, update_request
 from schemas.values import NotAnInstant, format_instant, parse_instant
 
 
@@ -28,10 +30,13 @@ _JURISDICTION = click.option(
 
 
 @requests.command()
-@click.argument("service_request_id")
+@click.argument("request")
 @_JURISDICTION
-def show(service_request_id: str, jurisdiction: str) -> None:
-    """Show request SERVICE_REQUEST_ID with its history, without its reporter.
+@click.option("--reporter", "with_reporter", is_flag=True, help="Show also who sent it: personal data.")
+def show(request: str, jurisdiction: str, with_reporter: bool) -> None:
+    """Show what staff need of REQUEST: place, texts, answers, media, history. Its reporter needs --reporter.
+
+    REQUEST is a service_request_id, a token or a number. Requests of blackbox services have only a number.
 
     \b
     Example:
@@ -39,15 +44,33 @@ def show(service_request_id: str, jurisdiction: str) -> None:
     """
     with command_platform() as platform:
         city = find_jurisdiction(platform, jurisdiction)
-        record, events = read_history(platform, city, service_request_id)
-    say(f"{record.service_request_id}: {record.service_code}, {record.status}, {record.visibility}")
-    say(f"department {record.department or '-'} ({record.route_reason or 'no rule'})")
-    for event in events:
-        say(f"{format_instant(event.at)}  {event.kind:<11} {event.description}")
+        view = read_request(platform, city, request, with_reporter=with_reporter)
+    for line in lines_of(view, asks_for_reporter=with_reporter):
+        say(line)
 
 
 @requests.command()
-@click.argument("service_request_id")
+@_JURISDICTION
+@click.option("--most", type=click.IntRange(1, 10_000), default=100, show_default=True, help="How many to list.")
+def without_id(jurisdiction: str, most: int) -> None:
+    """List the newest requests without an id: of blackbox services, and those whose token waits for an id.
+
+    `open311 requests show NUMBER` shows one of them.
+    """
+    with command_platform() as platform:
+        city = find_jurisdiction(platform, jurisdiction)
+        found = find_without_id(platform, city, most=most)
+    say_table(
+        ("number", "requested", "service", "status", "department"),
+        (
+            (str(one.number), format_instant(one.requested_at), one.service_code, one.status, one.department or "-")
+            for one in found
+        ),
+    )
+
+
+@requests.command()
+@click.argument("request")
 @_JURISDICTION
 @click.option("--status", type=click.Choice([str(status) for status in Status]), help="open or closed.")
 @click.option("--note", help="Why it has this status; public.")
@@ -55,7 +78,7 @@ def show(service_request_id: str, jurisdiction: str) -> None:
 @click.option("--visibility", type=click.Choice([str(item) for item in Visibility]), help="Who can see it.")
 @click.option("--expected", help="When it should be done.")
 def update(
-    service_request_id: str,
+    request: str,
     jurisdiction: str,
     status: str | None,
     note: str | None,
@@ -63,7 +86,9 @@ def update(
     visibility: str | None,
     expected: str | None,
 ) -> None:
-    """Change request SERVICE_REQUEST_ID. The change is public at once and is recorded in the history.
+    """Change REQUEST. The change is public at once and is recorded in the history.
+
+    REQUEST is a service_request_id, a token or a number.
 
     \b
     Example:
@@ -85,12 +110,12 @@ def update(
             visibility=Visibility(visibility) if visibility else None,
             expected_at=expected_at,
         )
-        record = update_request(platform, city, service_request_id, change, now=utc_now(), actor=str(SHELL))
-    say(f"{record.service_request_id} is {record.status} and {record.visibility}.")
+        record = update_request(platform, city, request, change, now=utc_now(), actor=str(SHELL))
+    say(f"{name_of(record)} is {record.status} and {record.visibility}.")
 
 
 @requests.command()
-@click.argument("service_request_id")
+@click.argument("request")
 @_JURISDICTION
 @click.option(
     "--part",
@@ -100,8 +125,10 @@ def update(
     required=True,
     help="What to erase; may be given several times.",
 )
-def erase(service_request_id: str, jurisdiction: str, parts: tuple[str, ...]) -> None:
-    """Erase parts of request SERVICE_REQUEST_ID permanently. Its history records what was erased.
+def erase(request: str, jurisdiction: str, parts: tuple[str, ...]) -> None:
+    """Erase parts of REQUEST permanently. Its history records what was erased.
+
+    REQUEST is a service_request_id, a token or a number.
 
     Backups, files that others have downloaded, and dumps made before still contain the erased parts.
 
@@ -112,5 +139,5 @@ def erase(service_request_id: str, jurisdiction: str, parts: tuple[str, ...]) ->
     with command_platform() as platform:
         city = find_jurisdiction(platform, jurisdiction)
         wanted = [Erasable(part) for part in parts]
-        record = erase_from_request(platform, city, service_request_id, wanted, now=utc_now(), actor=str(SHELL))
-    say(f"{record.service_request_id}: erased {', '.join(part for part in Erasable if part in wanted)}.")
+        record = erase_from_request(platform, city, request, wanted, now=utc_now(), actor=str(SHELL))
+    say(f"{name_of(record)}: erased {', '.join(part for part in Erasable if part in wanted)}.")

@@ -34,11 +34,11 @@ class Scope:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Principal:
-    """An authenticated actor. Its text is the `actor` of events.
+    """An authenticated actor. Events have `str(principal)` as their `actor`.
 
-    kind     key or shell
+    kind     `key` or `shell`
     number   the key's number; 0 for the shell
-    is_test  whether its requests are tests, which are never routed or listed
+    is_test  whether the requests that it sends are tests, which are never routed or listed
     label    the label of the key, for the log and metrics
     """
 

@@ -53,9 +53,9 @@ def check_answers(
         if not attribute.variable:
             continue
         values = tuple(value for value in map(_tidy, sent.get(attribute.code, ())) if value)
-        found = list(_problems(attribute, values, policy))
-        problems += found
-        if values and not found:
+        faults = list(_problems(attribute, values, policy))
+        problems += faults
+        if values and not faults:
             answers.append(Answer(attribute.code, _canonical(attribute, values, policy)))
     if policy.refuse_unknown:
         problems += _unknown(service, sent)
@@ -72,7 +72,7 @@ def _problems(attribute: Attribute, values: tuple[str, ...], policy: AnswerPolic
             yield _problem(attribute, f"required; answer it as attribute[{attribute.code}]")
         return
     if len(values) > 1 and attribute.datatype is not Datatype.MULTIVALUELIST:
-        yield _problem(attribute, f"takes one value; {len(values)} came")
+        yield _problem(attribute, f"takes one value, but {len(values)} were sent")
         return
     for value in values:
         sentence = _fault(attribute, value, policy)
@@ -87,7 +87,7 @@ def _fault(attribute: Attribute, value: str, policy: AnswerPolicy) -> str:
     if attribute.datatype.is_list:
         return "" if _key(attribute, value, policy) is not None else _list_fault(attribute, value)
     if attribute.datatype is Datatype.STRING and not is_single_line(value):
-        return "takes one line; send it without line breaks"
+        return "must be a single line; send the text without line breaks"
     if attribute.datatype is Datatype.NUMBER and not _NUMBER.fullmatch(value):
         return f"{value[:40]!r} is not a number; send digits with a decimal point, such as 1.5"
     if attribute.datatype is Datatype.DATETIME:
@@ -101,7 +101,7 @@ def _fault(attribute: Attribute, value: str, policy: AnswerPolicy) -> str:
 def _list_fault(attribute: Attribute, value: str) -> str:
     keys = ", ".join(choice.key for choice in attribute.values[:12])
     more = ", …" if len(attribute.values) > 12 else ""
-    return f"{value[:40]!r} is not one of its keys; send {keys}{more}"
+    return f"has no key {value[:40]!r}; send one of: {keys}{more}"
 
 
 def _key(attribute: Attribute, value: str, policy: AnswerPolicy) -> str | None:
@@ -112,7 +112,7 @@ def _key(attribute: Attribute, value: str, policy: AnswerPolicy) -> str | None:
 
 
 def _canonical(attribute: Attribute, values: tuple[str, ...], policy: AnswerPolicy) -> tuple[str, ...]:
-    """The values to store: of a list the keys, each once, in the order sent; otherwise the text as sent."""
+    """The values to store. For a list: its keys in the order sent, without repeats. Otherwise: the text as sent."""
     if not attribute.datatype.is_list:
         return values
     keys = (_key(attribute, value, policy) for value in values)

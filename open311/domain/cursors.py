@@ -18,11 +18,11 @@ def encode_cursor(*parts: object) -> str:
 
 
 def decode_cursor(text: str) -> list[Any]:
-    """The parts that a cursor holds. Raises ValueError if the text is no cursor."""
-    found = orjson.loads(urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-    if not isinstance(found, list):
+    """The parts that a cursor holds. Raises ValueError if the text is not a cursor."""
+    parts = orjson.loads(urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+    if not isinstance(parts, list):
         raise ValueError(text)
-    return found
+    return parts
 
 
 def is_bigint(value: object) -> bool:
@@ -32,7 +32,7 @@ def is_bigint(value: object) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageCursor:
-    """The end of a page (keyset pagination). The next page begins there, even if requests are added meanwhile.
+    """The end of a page (keyset pagination). The next page begins after it, even if requests are added meanwhile.
 
     The cursor holds the order and the windows of the first page, because "the last 90 days" depends on the time.
     """
@@ -49,18 +49,18 @@ class PageCursor:
 
     @classmethod
     def read(cls, text: str) -> PageCursor:
-        """Decode a cursor. Raises ValueError if the text is no cursor."""
+        """Decode a cursor. Raises ValueError if the text is not a cursor."""
         try:
             sort, at, number, *bounds = decode_cursor(text)
             start, end, changed_start, changed_end = map(_instant, bounds)
-            here = _instant(at)
+            key_at = _instant(at)
         except (TypeError, OverflowError, OSError) as error:
             raise ValueError(text) from error
-        if here is None or not is_bigint(number):
+        if key_at is None or not is_bigint(number):
             raise ValueError(text)
         return cls(
             sort=Sort(sort),
-            after=PageKey(here, number),
+            after=PageKey(key_at, number),
             requested=Window(start, end),
             changed=Window(changed_start, changed_end),
         )

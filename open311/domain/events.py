@@ -35,17 +35,29 @@ class Event:
     actor     who acted: a principal such as `key:3`, the `reporter`, or the `system`
     cause     what led to it, such as a file's row; "" where nobody asked
     version   the version of the request that it led to; 0 until it is stored
-    note      the text that belongs to it, kept apart from the rest; "" for none, or once erased
+    note      what somebody wrote, stored apart from the other fields; "" for none, and after an erasure
+
+    Each kind says three things about itself:
+
+    kind       the name under which its events are stored; it never changes
+    is_public  whether the public sees its events as notes of the request
+    has_text   whether its events have a `note`; an erasure of notes blanks it
     """
 
     kind: ClassVar[str]
     is_public: ClassVar[bool] = False
+    has_text: ClassVar[bool] = False
 
     at: datetime
     actor: str = SYSTEM
     cause: str = ""
     version: int = 0
     note: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse a text where the kind has none, because it would be neither stored nor erased."""
+        if self.note and not self.has_text:
+            raise TypeError(f"an event of the kind {self.kind!r} has no text; set has_text in its class")
 
     @property
     def data(self) -> dict[str, Any]:
@@ -55,7 +67,7 @@ class Event:
     @property
     def description(self) -> str:
         """What to say about it in one line: in the notes, if it is public, and to staff."""
-        return ""
+        return self.note
 
     @property
     def counted(self) -> tuple[Counted | None, Counted | None]:
@@ -175,11 +187,7 @@ class NoteAdded(Event):
 
     kind = "note"
     is_public = True
-
-    @property
-    def description(self) -> str:
-        """The text."""
-        return self.note
+    has_text = True
 
     def apply(self, record: RequestRecord) -> RequestRecord:
         """The note becomes status_notes."""

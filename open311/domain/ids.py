@@ -17,9 +17,9 @@ def check_pattern(pattern: str) -> str:
         return "must contain {number}, or two requests would get the same id"
     unknown = {match["name"] for match in _FIELD.finditer(pattern)} - _PLACEHOLDERS
     if unknown:
-        return f"knows {{number}}, {{year}} and {{yy}}, not {{{sorted(unknown)[0]}}}"
+        return f"may have the placeholders {{number}}, {{year}} and {{yy}}, not {{{sorted(unknown)[0]}}}"
     if not _SAFE.fullmatch(_FIELD.sub("", pattern)):
-        return "may hold letters, digits, - and _ beside its placeholders"
+        return "may hold only letters, digits, - and _ outside its placeholders"
     return ""
 
 

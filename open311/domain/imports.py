@@ -1,4 +1,4 @@
-"""Requests that come from elsewhere: a source's row in its own words, the same row mended, a row refused."""
+"""Imported requests: a row as its source has it, the corrected row, and a refused row."""
 
 from __future__ import annotations
 
@@ -14,50 +14,57 @@ IMPORT_SOURCE = "import"
 
 
 class Mending(StrEnum):
-    """One kind of dirt and what is done about it; the value is the sentence that reports show.
+    """A kind of fault in a row, and how it is corrected. The value is the sentence that reports show.
 
-    The rules are in `open311.domain.mending`; those about the catalogue in `open311.operations.importing.matching`.
+    The rules are in `open311.domain.mending`. The rules about the catalogue are in
+    `open311.operations.importing.matching`.
     """
 
-    CLOSED_BEFORE_OPENED = "closed before it was opened: closed when it was opened"
-    UPDATED_BEFORE_OPENED = "updated before it was opened: updated when it was opened"
-    DAY_ONLY = "a change that names only the day it was opened on: changed when it was opened"
-    IMPOSSIBLE_DATE = "a date no 311 request can have, such as 1900 or 2100: left out"
-    UNREADABLE_DATE = "a date that cannot be read: left out"
-    CLOSING_OF_OPEN = "a closing date although it is not closed: still open"
-    CLOSED_UNDATED = "closed, nobody says when: closed when it was opened, or when a later import says so"
-    REPEATED_HOUR = (
-        "a change before the opening, in the hour that clocks repeat in autumn: read as the second such hour"
+    CLOSED_BEFORE_OPENED = "the closing time is before the opening: replaced by the time of the opening"
+    UPDATED_BEFORE_OPENED = "the time of an update is before the opening: replaced by the time of the opening"
+    DAY_ONLY = "a change has only a date, that of the opening: replaced by the time of the opening"
+    IMPOSSIBLE_DATE = "a date is impossible for a 311 request, such as 1900 or 2100: the date is dropped"
+    UNREADABLE_DATE = "a date cannot be read: the date is dropped"
+    CLOSING_OF_OPEN = "an open request has a closing date: the request stays open, the date counts as an update"
+    CLOSED_UNDATED = (
+        "a closed request has no closing date: the time of the opening is used, until a later import has the date"
     )
-    UNKNOWN_STATUS = "a status word we do not know, or none: closed if it has a closing date, else open"
-    ZERO_POINT = "coordinates 0, 0: place unknown"
-    STAND_IN_POINT = "coordinates that the city writes where it knows none: place unknown"
-    BAD_POINT = "coordinates that are half there, unreadable or off the earth: place unknown"
-    SWAPPED_POINT = "lat and long swapped: swapped back"
-    DAMAGED_NUMBER = "an id or zipcode that a program wrote as a decimal number, such as 42.0: restored to 42"
-    SHORT_ZIPCODE = "a zipcode without its leading zeros, which spreadsheets drop: restored"
-    CUT_TEXT = "a text longer than is allowed: cut, with … at its end"
-    CONTROL_CHARACTERS = "control characters in a text: taken out"
-    WRONG_ENCODING = "text that is not UTF-8: read as Windows-1252"
-    BAD_MEDIA = "a media_url that is no public web address: left out"
-    OLD_SERVICE = "an old service code: the living one"
-    UNLISTED_SERVICE = "a service that the catalogue lacks: kept, with its name, as a retired one"
-    OTHER_NAME = "such a service under another name than before: shown under the first, the history has the other"
+    REPEATED_HOUR = (
+        "a change is before the opening, in the hour that clocks repeat in autumn: read as the second such hour"
+    )
+    UNKNOWN_STATUS = (
+        "the status is missing or unknown: the request is closed if it has a closing date, otherwise open"
+    )
+    ZERO_POINT = "the coordinates are 0, 0: the point is dropped"
+    STAND_IN_POINT = "the point is one that the city writes if it does not know the place: the point is dropped"
+    BAD_POINT = "a coordinate is missing, unreadable or out of range: the point is dropped"
+    SWAPPED_POINT = "lat and long are interchanged: corrected"
+    DAMAGED_NUMBER = "an id or zipcode was written as a decimal number, such as 42.0: restored to 42"
+    SHORT_ZIPCODE = "a zipcode has lost its leading zeros, as in spreadsheets: the zeros are restored"
+    CUT_TEXT = "a text is longer than is allowed: cut, with … at its end"
+    CONTROL_CHARACTERS = "a text has control characters: the characters are removed"
+    WRONG_ENCODING = "a text is not UTF-8: read as Windows-1252"
+    BAD_MEDIA = "a media_url is not a public web address: the address is dropped"
+    OLD_SERVICE = "a service code is an old one: replaced by the current code"
+    UNLISTED_SERVICE = "a service is not in the catalogue: stored with its name as a retired service"
+    OTHER_NAME = (
+        "a retired service has another name than before: the first name is shown, the history has the other"
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceRow:
-    """One request as its source has it: the standard's fields, still text, "" for what it does not say.
+    """A request as its source has it: the standard's fields as text. A field that the source does not have is "".
 
-    position       which row of the file, from 1, headers not counted
-    line           the line of the file that it begins on, from 1; 0 where the form has no lines
-    service_codes  the codes it may have, best first; the first one stands if none is known
-    by_name        whether a service may be found by its name, where no code is known
-    agency_code    a department's code, where the source has one beside the name
-    detailed_status  the source's own word for its status, where it has one beside `status`
-    closed         the closing time, which only open data has; in GeoReport it is `updated` (A34)
-    answers        attribute code -> answer; those that the definition lacks are not kept
-    mended         what reading it has mended already
+    position         the number of the row in the file, from 1, without headers
+    line             the number of the file's line on which the row begins, from 1; 0 if the format has no lines
+    service_codes    the possible codes, the best first; if the catalogue has none of them, the first is used
+    by_name          whether the service may be found by its name if no code is known
+    agency_code      the department's code, if the source has a code in addition to the name
+    detailed_status  the source's own word for the status, if the source has one in addition to `status`
+    closed           the closing time. Only open data has it; in GeoReport, `updated` is the closing time (A34)
+    answers          pairs of an attribute's code and an answer; answers to unknown attributes are dropped
+    mended           the faults that were corrected while the row was read
     """
 
     position: int
@@ -89,9 +96,9 @@ class SourceRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportedRequest:
-    """A source's row, mended: every text clean and short enough, every instant in UTC, possible and in order.
+    """A corrected row. Its texts are clean and not too long. Its instants are in UTC, possible and in order.
 
-    detailed_status  the source's own word for its status; "" where it says no more than `status`
+    detailed_status  the source's own word for the status; "" if the word has the same meaning as `status`
     updated_at       as shown: the closing time once closed; `changed_at` is the last change of any kind
     is_dated         the source names a usable time of the last change; without one, `changed_at` is only a bound
     has_closing      the source names a closing time of its own
@@ -139,7 +146,7 @@ class Finding:
 
     @property
     def where(self) -> str:
-        """`row 9, line 10`."""
+        """The row's place in messages, such as `row 9, line 10`."""
         return f"row {self.position}, line {self.line}" if self.line else f"row {self.position}"
 
 

@@ -1,21 +1,24 @@
-"""What is done about dirty rows: cities' open data is full of them, and a request is worth keeping all the same.
+"""The correction of imported rows. Cities' open data has many faults, but a faulty row is still worth storing.
 
-A row is refused only where keeping it would mean inventing: no id, no service, no time it was opened. All else is
-mended, counted and told. The rules, with the dirt that each was made for (figures: New York, April to June 2026):
+A row is refused only if a value would have to be invented: it has no id, no service or no time of the opening. All
+other faults are corrected, counted and reported. These are the rules. Figures in brackets are the rows of New York,
+April to June 2026, to which a rule applies:
 
-- Times without a zone are the city's. The opening must be readable and possible, or the row is refused. A closing
-  or an update before 1980 or after tomorrow is left out (cities write 1900 and 2100 for "none"); one before the
-  opening is set to it (170 closed, 10,765 updated too early, most because agencies write only the day, as 00:00).
-- A change in the hour that the clocks repeat in autumn is the second one, where the first precedes the opening.
-- An id that a spreadsheet shortened (`1.01E+11`) has lost its digits and is refused: it would merge requests. One
-  with an empty fraction (`59000001.0`) is whole again if a float holds all its digits; so are codes and zipcodes.
-- The source's status word stands: a closing date does not close a request that says it is open (4,223 rows). Any
-  case, any word of the cities that were looked at. An unknown word, or none, goes by the closing date. The word
-  itself is kept as detailed_status, unless it is a plain "open" or "closed".
-- Once closed, the closing time is what `updated_at` shows, whatever came later (A34).
-- 0, 0 is nowhere. Half a point, or one off the earth, is none. Swapped coordinates are swapped back; it shows when
-  they are off the earth, or outside the city but inside it the other way round.
-- Text is cleaned of what XML cannot carry, and cut at the API's own limits.
+- A time without a zone is in the city's zone. If the time of the opening is unreadable or impossible, the row is
+  refused. A closing or an update before 1980 or after tomorrow is dropped, because cities write 1900 and 2100 for
+  "none". A closing or an update before the opening gets the time of the opening (170 closings, 10,765 updates).
+  Most such updates have only a date, which is read as 00:00.
+- In autumn, clocks repeat an hour. A change in this hour is read as the second such hour if the first is before the
+  opening.
+- An id that a spreadsheet shortened (`1.01E+11`) has lost digits. Its row is refused, because several requests
+  would get the same id. An id, a code or a zipcode that ends in `.0` (`59000001.0`) is restored if it is exact.
+- The status word of the source decides. An open request with a closing date stays open (4,223). The words of all
+  known cities are understood in any case. If the word is missing or unknown, the request is closed if it has a
+  closing date. Every word except a plain "open" or "closed" is also stored as detailed_status.
+- The `updated_at` of a closed request is the closing time, even if there are later changes (A34).
+- The point 0, 0 is dropped. A point with one coordinate, or out of range, is dropped too. If lat and long are
+  interchanged, they are corrected. They are considered interchanged if only the interchanged point is in the city.
+- Characters that XML cannot carry are removed from texts. Texts are cut at the limits of the API.
 """
 
 from __future__ import annotations
@@ -32,19 +35,19 @@ from open311.errors import Invalid
 from schemas.values import LIMITS, NotAnInstant, parse_degrees, parse_instant
 
 EARLIEST = datetime(1980, 1, 1, tzinfo=UTC)
-"""Older than any 311."""
+"""No 311 request is older than this."""
 LEEWAY = timedelta(days=1)
 REPEATED = timedelta(hours=1)
-"""What clocks are set back by in autumn."""
+"""The time by which clocks are set back in autumn."""
 FURTHEST_PROMISE = timedelta(days=20 * 366)
 MAX_ID_CHARACTERS = 200
 MAX_CODE_CHARACTERS = 300
 MAX_LINE_CHARACTERS = 500
 
 _WHOLE = re.compile(r"(?P<digits>[1-9]\d{0,14})[.,]0+", re.ASCII)
-"""A whole number that a program wrote as a float, which holds 15 digits for certain. An id like `007.0` is text."""
+"""A whole number that a program wrote as a float. A float keeps 15 digits exactly. An id like `007.0` is text."""
 _SHORTENED = re.compile(r"\d([.,]\d+)?[eE]\+\d+|\d[.,]\d+[eE]\d+|[1-9]\d{15,}[.,]0+", re.ASCII)
-"""A number of which a program no longer shows all digits."""
+"""A number that has lost digits, because a program wrote it with an exponent or with too many digits."""
 _OPEN_WORDS = {
     *("open", "opened", "reopened", "new", "received", "acknowledged", "confirmed", "assigned", "referred"),
     *("pending", "hold", "on hold", "started", "processing", "in process", "in progress", "investigating"),
@@ -60,24 +63,24 @@ _CLOSED_WORDS = {
 }
 _PLAIN_WORDS = {"", "open", "closed", "Open", "Closed", "OPEN", "CLOSED"}
 _FIRST_WORDS = {"open", "closed", "completed", "canceled", "cancelled"}
-"""Words that decide when others follow, as in `Open - Dup` and `Closed-Transferred`."""
+"""Words that decide even if other words follow, as in `Open - Dup` and `Closed-Transferred`."""
 _IN_BRACKETS = re.compile(r"\(([^()]*)\)")
 _STRAY_BYTE = re.compile("[\udc80-\udcff]")
 _LINE_END = re.compile(r"\r\n?")
 
 
 def mend(row: SourceRow, *, zone: tzinfo, now: datetime, covers: Callable[[float, float], bool]) -> ImportedRequest:
-    """The row as it can be kept.
+    """The corrected row.
 
-    zone    the city's, for times that name none
-    covers  whether a (long, lat) point lies in the city
-    Raises Invalid when it cannot be kept, saying why.
+    zone    the city's time zone, for times that have none
+    covers  a function that says whether a (long, lat) point lies in the city
+    Raises Invalid, with the reason, if the row must be refused.
     """
     return _Case(row, zone, now, covers).mended()
 
 
 class _Case:
-    """One row on the bench, and what has been mended about it so far."""
+    """A row during its correction, with the faults that have been corrected so far."""
 
     def __init__(self, row: SourceRow, zone: tzinfo, now: datetime, covers: Callable[[float, float], bool]) -> None:
         self._row = row
@@ -90,7 +93,7 @@ class _Case:
     def mended(self) -> ImportedRequest:
         """The row with every rule applied."""
         row = self._row
-        requested_at = self._opening()
+        requested_at = self._requested_at()
         mendings = len(self._mendings)
         updated_at = self._change(row.updated, requested_at, Mending.UPDATED_BEFORE_OPENED)
         is_dated = updated_at is not None and (updated_at > requested_at or len(self._mendings) == mendings)
@@ -105,7 +108,7 @@ class _Case:
             service_name=self._line(row.service_name),
             by_name=row.by_name,
             status=status,
-            detailed_status=self._own_word(),
+            detailed_status=self._source_status(),
             status_notes=self._text(row.status_notes, MAX_DESCRIPTION_CHARACTERS),
             description=self._text(row.description, MAX_DESCRIPTION_CHARACTERS),
             agency=self._line(row.agency),
@@ -116,7 +119,7 @@ class _Case:
             changed_at=last,
             is_dated=is_dated,
             has_closing=closed_at is not None,
-            expected_at=self._promise(requested_at),
+            expected_at=self._expected_at(requested_at),
             place=self._place(),
             is_outside=self._is_outside,
             media=row.media,
@@ -124,7 +127,7 @@ class _Case:
             mended=tuple(dict.fromkeys(self._mendings)),
         )
 
-    # What names it.
+    # Id and service.
 
     def _id(self) -> str:
         found = self._row.service_request_id.strip()
@@ -139,14 +142,14 @@ class _Case:
         return found
 
     def _undamaged(self, identifier: str) -> str:
-        """The id as it was before a program made a number of it. Raises Invalid if digits are lost."""
+        """The id without the damage from programs that treat it as a number. Raises Invalid if digits are lost."""
         if _SHORTENED.fullmatch(identifier):
             reason = f"{identifier[:60]!r} is a number that lost digits in a spreadsheet or program"
-            raise Invalid(f"{reason}; export the file anew with ids as text.", "service_request_id")
+            raise Invalid(f"{reason}; export the file again with the ids as text.", "service_request_id")
         return self._whole(identifier)
 
     def _codes(self) -> tuple[str, ...]:
-        """Codes are opaque: cleaned, never cut. Without any, the name has to do."""
+        """The possible codes, cleaned but never cut. Without any code, the row must have a service_name."""
         codes = tuple([code for code in map(self._clean, self._row.service_codes) if code])
         whole = [whole_number(code) for code in codes if code[-1] == "0"]
         codes = tuple(dict.fromkeys((*codes, *whole))) if whole else codes
@@ -158,7 +161,7 @@ class _Case:
         return codes
 
     def _whole(self, text: str) -> str:
-        """The text, or the whole number that a program wrote as a decimal one."""
+        """The text, restored if it is a whole number that a program wrote as a decimal number."""
         if text[-1:] != "0":
             return text
         whole = whole_number(text)
@@ -166,9 +169,9 @@ class _Case:
             self._mendings.append(Mending.DAMAGED_NUMBER)
         return whole
 
-    # When and how far.
+    # Times and status.
 
-    def _opening(self) -> datetime:
+    def _requested_at(self) -> datetime:
         text = self._row.requested.strip()
         if not text:
             raise Invalid("is missing.", "requested_datetime")
@@ -177,11 +180,14 @@ class _Case:
         except NotAnInstant as error:
             raise Invalid(str(error), "requested_datetime") from None
         if not self._is_past(found):
-            raise Invalid(f"{text[:60]!r} cannot be when it was opened.", "requested_datetime")
+            raise Invalid(
+                f"{text[:60]!r} is impossible: the opening must not be before 1980 or in the future.",
+                "requested_datetime",
+            )
         return found
 
     def _change(self, text: str, requested_at: datetime, too_early: Mending) -> datetime | None:
-        """A later moment of the request, None if nothing usable is said."""
+        """The time of a later change; None if the text has no usable time."""
         found = self._instant(text)
         if found is None:
             return None
@@ -197,7 +203,7 @@ class _Case:
             return requested_at
         return found
 
-    def _promise(self, requested_at: datetime) -> datetime | None:
+    def _expected_at(self, requested_at: datetime) -> datetime | None:
         found = self._instant(self._row.expected)
         if found is not None and not requested_at <= found <= self._now + FURTHEST_PROMISE:
             self._mendings.append(Mending.IMPOSSIBLE_DATE)
@@ -217,7 +223,7 @@ class _Case:
         return EARLIEST <= moment <= self._now + LEEWAY
 
     def _is_day_of(self, moment: datetime, requested_at: datetime) -> bool:
-        """Whether `moment` is the midnight that began the day of the opening: a day written as a time."""
+        """Whether `moment` is the midnight before the opening. Then the source had only a date, without a time."""
         local = moment.astimezone(self._zone)
         return local.time() == time() and local.date() == requested_at.astimezone(self._zone).date()
 
@@ -231,8 +237,8 @@ class _Case:
             self._mendings.append(Mending.CLOSING_OF_OPEN)
         return status
 
-    def _own_word(self) -> str:
-        """The source's own word for the status; nothing where it says no more than the standard's two."""
+    def _source_status(self) -> str:
+        """The source's own word for the status; "" if it has the same meaning as the standard's word."""
         word = self._row.detailed_status or self._row.status
         if word in _PLAIN_WORDS:
             return ""
@@ -240,13 +246,13 @@ class _Case:
         return "" if found.lower() in _PLAIN_WORDS else found
 
     def _closing(self, status: Status, closed_at: datetime | None, updated_at: datetime | None) -> datetime | None:
-        """The closing time: in GeoReport, that of the last update (A34)."""
+        """The closing time. In GeoReport, this is the time of the last update (A34)."""
         found = closed_at or updated_at
         if status is Status.CLOSED and found is None:
             self._mendings.append(Mending.CLOSED_UNDATED)
         return found
 
-    # Where.
+    # Place.
 
     def _place(self) -> Place:
         row, (lat, long) = self._row, self._point()
@@ -264,27 +270,27 @@ class _Case:
             return None, None
         lat, long = _degrees(lat_text), _degrees(long_text)
         if lat is None or long is None:
-            return self._nowhere(Mending.BAD_POINT)
+            return self._drop_point(Mending.BAD_POINT)
         if lat == 0 and long == 0:
-            return self._nowhere(Mending.ZERO_POINT)
-        if self._is_here(lat, long):
+            return self._drop_point(Mending.ZERO_POINT)
+        if self._is_in_city(lat, long):
             return lat, long
-        if self._is_here(long, lat):
+        if self._is_in_city(long, lat):
             self._mendings.append(Mending.SWAPPED_POINT)
             return long, lat
         if not _is_on_earth(lat, long):
-            return self._nowhere(Mending.BAD_POINT)
+            return self._drop_point(Mending.BAD_POINT)
         self._is_outside = True
         return lat, long
 
-    def _is_here(self, lat: float, long: float) -> bool:
+    def _is_in_city(self, lat: float, long: float) -> bool:
         return _is_on_earth(lat, long) and self._covers(long, lat)
 
-    def _nowhere(self, kind: Mending) -> tuple[None, None]:
+    def _drop_point(self, kind: Mending) -> tuple[None, None]:
         self._mendings.append(kind)
         return None, None
 
-    # Words.
+    # Texts.
 
     def _line(self, text: str) -> str:
         return self._text(text, MAX_LINE_CHARACTERS)
@@ -299,7 +305,7 @@ class _Case:
         return found[: limit - 1].rstrip() + "…"
 
     def _clean(self, text: str) -> str:
-        """Without blanks around it and control characters; bytes that were not UTF-8 as Windows meant them."""
+        """The text without surrounding blanks and control characters. Wrong bytes are read as Windows-1252."""
         if text.isprintable():
             return text.strip()
         found = text
@@ -313,13 +319,13 @@ class _Case:
 
 
 def whole_number(text: str) -> str:
-    """The whole number that a program wrote as a decimal one, `42` for `42.0`; any other text as it is."""
+    """The text, but `42` for `42.0`: a whole number that a program wrote as a decimal number."""
     whole = _WHOLE.fullmatch(text) if text[-1:] == "0" else None
     return whole["digits"] if whole else text
 
 
 def _status(text: str) -> Status | None:
-    """What a city's word for a status means, None for one that we do not know."""
+    """The meaning of a city's word for a status; None if the word is unknown."""
     word = " ".join(re.split(r"[\s_-]+", text.strip().lower()))
     inner = _IN_BRACKETS.search(word)  # `duplicate (open)`
     first = word.partition(" ")[0]
@@ -341,11 +347,11 @@ _STATUSES = {
     for word in _OPEN_WORDS | _CLOSED_WORDS
     for spelt in (word, word.capitalize(), word.title())
 }
-"""The words as most cities spell them."""
+"""The words in the spellings that most cities use. A lookup here is faster than `_status`."""
 
 
 def _degrees(text: str) -> float | None:
-    """Degrees of either kind, None if it is no number; may be off the earth as a latitude."""
+    """A latitude or a longitude; None if the text is not a number. The range is that of a longitude."""
     try:
         return parse_degrees("long", text)
     except ValueError:

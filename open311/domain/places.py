@@ -38,7 +38,7 @@ class Place:
 def read_place(
     *, lat: str = "", long: str = "", address: str = "", address_id: str = ""
 ) -> tuple[Place, list[Problem]]:
-    """The place that a POST names, and a problem for each fault."""
+    """The place in the parameters of a POST, and a problem for each fault."""
     problems = list(_half_point(lat, long))
     degrees: dict[str, float] = {}
     for name, text in (("lat", lat), ("long", long)):

@@ -38,8 +38,8 @@ class Reporter:
 class PublicRequest:
     """The public fields of a request, as the standard has them.
 
-    requested_at, updated_at, expected_at  UTC, whole seconds
-    updated_at  of a closed request: the closing time (A34)
+    requested_at, updated_at, expected_at  instants in UTC and whole seconds
+    updated_at  the time of the last change; for a closed request, the time of the closing (A34)
     """
 
     service_request_id: str
@@ -88,7 +88,7 @@ class NamedAnswer:
     code   the attribute's code
     label  the question
     value  the key or text that was sent
-    name   the key's name; of free text, the text itself
+    name   the name of the key; for free text, the text itself
     """
 
     code: str
@@ -171,19 +171,19 @@ class Visibility(StrEnum):
 class RequestRecord:
     """A request as it is stored, without its reporter.
 
-    number              internal and never shown; orders requests of the same second
+    number              an internal number, never shown; requests of the same second are ordered by it
     service_request_id  "" while only its token is known, and for blackbox services
-    department          code; "" if only `agency_responsible` is known, and for requests of test keys
-    agency_responsible  the name from an import; "" to show the department's name
+    department          a code; "" if only `agency_responsible` is known, and for requests of test keys
+    agency_responsible  the agency's name from an import; if "", the department's name is shown
     is_outside          the point lies outside the boundary of a city that flags such requests
-    updated_at          as shown; of a closed request the closing time (A34)
-    changed_at          when it really changed last
+    updated_at          the time that the API shows; for a closed request, the time of the closing (A34)
+    changed_at          the time of the last change of any kind
     detailed_status     the status in the back office's words
     outcome             the result of a closed request
     areas               names of the areas around the point at the time of the report
     source              api, import or example
     channel             how the request reached the city: api, phone, web, …
-    possible_duplicate_of  service_request_id of an earlier request nearby, found when this one came; "" for none
+    possible_duplicate_of  service_request_id of an earlier request nearby, found on arrival; "" for none
     version             1 at first; grows by 1 with each change
     """
 

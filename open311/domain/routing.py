@@ -1,4 +1,4 @@
-"""Which department gets a request: the first rule that fits, else the service's own department, else triage."""
+"""The department of a request: of the first rule that fits, else of the service, else the triage department."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ class Draft:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """An exception to the services' own departments. If all its conditions fit, its department gets the request.
+    """An exception to the services' own departments: `department` gets the request if all conditions fit.
 
     service  a service code, or "" for any
-    answers  attribute code -> values; the answer must be one of them, for every attribute
+    answers  attribute code -> values; for each of these attributes, the answer must be one of the values
     area     the name of one of the jurisdiction's areas, or "" for anywhere
     """
 
@@ -93,9 +93,9 @@ def explain(
 def _misfit(rule: Rule, draft: Draft, in_area: Callable[[str, tuple[float, float]], bool]) -> str:
     """Why a rule does not fit; "" if it does."""
     for code, wanted in rule.answers.items():
-        given = draft.answered(code)
-        if not set(given) & set(wanted):
-            return f"{code} is {', '.join(given) or 'not answered'}"
+        values = draft.answered(code)
+        if not set(values) & set(wanted):
+            return f"{code} is {', '.join(values) or 'not answered'}"
     if rule.area:
         point = draft.place.point
         if point is None:

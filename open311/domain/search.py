@@ -63,7 +63,7 @@ def box_around(circle: Circle) -> Box:
 
     The box may cross the antimeridian. Near a pole it has all longitudes.
     """
-    metres_per_degree = 110_500.0  # a little less than the shortest degree of latitude, so boxes are generous
+    metres_per_degree = 110_500.0  # a little less than the shortest degree of latitude, so that no box is too small
     reach = circle.radius_m / metres_per_degree
     south, north = circle.lat - reach, circle.lat + reach
     if south <= -90 or north >= 90:
@@ -96,9 +96,9 @@ class RequestSearch:
 
     ids            service_request_ids; if there are any, all other filters are ignored (A19)
     service_codes  any of these; None for all, empty for none
-    agency         agency_responsible, letter for letter; "" for all
+    agency         the exact agency_responsible; "" for all
     area           an area's name; "" for all
-    has_media      with or without a picture; None for both
+    has_media      True for requests with a picture, False for requests without a picture, None for both
     words          folded text to search for; "" for all
     language       PostgreSQL's text search configuration for `words`
     requested      bounds on requested_datetime
@@ -141,8 +141,9 @@ def requested_window(
 ) -> tuple[Window, list[Problem]]:
     """The window on requested_datetime of a list, and a problem if its dates are wrong (A24, A25).
 
-    Without dates, the window is the last 90 days. With one date, it is the 90 days before or after that date, but
-    ends at `now`. `policy` says what happens to longer windows; with `allow`, one date leaves the other end open.
+    Without dates, the window is the last 90 days. With only an end, it is the 90 days before the end.
+    With only a start, it is the 90 days after the start, but not later than `now`. `policy` says what happens to
+    longer windows. With the policy `allow`, a window with only one date has no other bound.
     """
     if start is None and end is None:
         return Window(now - WINDOW, None), []
@@ -153,7 +154,7 @@ def requested_window(
     if end - start > WINDOW and policy == "refuse":
         return Window(), [Problem("end_date", "is more than 90 days after start_date; ask for 90 days at a time.")]
     if end - start > WINDOW and policy == "clamp":
-        return Window(start, _after(start)), []
+        return Window(start, _window_end(start)), []
     return Window(start, end), []
 
 
@@ -161,18 +162,18 @@ def _one_sided(start: datetime | None, end: datetime | None, now: datetime, poli
     if policy == "allow":
         return Window(start, end)
     if end is not None:
-        return Window(_before(end), end)
+        return Window(_window_start(end), end)
     if start is not None:
-        return Window(start, max(start, min(_after(start), now)))
+        return Window(start, max(start, min(_window_end(start), now)))
     return Window()
 
 
-def _after(start: datetime) -> datetime:
+def _window_end(start: datetime) -> datetime:
     """90 days after `start`, or the last instant that a datetime can hold."""
     last = datetime.max.replace(tzinfo=UTC)
     return start + WINDOW if last - start > WINDOW else last
 
 
-def _before(end: datetime) -> datetime:
+def _window_start(end: datetime) -> datetime:
     first = datetime.min.replace(tzinfo=UTC)
     return end - WINDOW if end - first > WINDOW else first

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 
 class ServiceType(StrEnum):
-    """The answer to a POST: an id, a token, or only a notice (A03)."""
+    """What the answer to a POST has: an id, a token, or only a notice (A03)."""
 
     REALTIME = "realtime"
     BATCH = "batch"
@@ -44,7 +44,7 @@ class Attribute:
     """One question of a service. Its `order` on the wire is its place among the service's attributes (A53).
 
     public  whether everybody may see the answers. None means yes for the two list datatypes and no for free text,
-            because free text may be personal and a key never is
+            because free text may contain personal data and a key cannot
     """
 
     code: str
@@ -72,9 +72,9 @@ class Department:
 
 @dataclass(frozen=True, slots=True)
 class Vicinity:
-    """How near, in place and time, an earlier request of the same service may be a duplicate.
+    """The limits within which an earlier request of the same service counts as a possible duplicate.
 
-    radius_m  metres; 0: no request is a duplicate
+    radius_m  greatest distance in metres; with 0, no request counts as a duplicate
     days      how many days ago the earlier request may have been made or closed
     """
 
@@ -86,7 +86,7 @@ class Vicinity:
 class Service:
     """One kind of request that citizens can send. Codes are opaque, case-sensitive text.
 
-    duplicates  how near an earlier request may be a duplicate; None for the jurisdiction's limits
+    duplicates  the limits for possible duplicates; None for the jurisdiction's limits
     """
 
     code: str

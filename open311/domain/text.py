@@ -1,4 +1,4 @@
-"""Cleaning text that people typed, so that JSON and XML can both carry it unchanged (A11, A64)."""
+"""Functions that clean a text that a person typed, so that JSON and XML can both carry the text (A11, A64)."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ def folded(text: str) -> str:
     if text.isascii():
         return text.casefold()
     parts = unicodedata.normalize("NFKD", text)
-    return "".join(sign for sign in parts if not unicodedata.combining(sign)).casefold()
+    return "".join(character for character in parts if not unicodedata.combining(character)).casefold()
 
 
 def is_single_line(text: str) -> bool:
-    """Whether the text has no line break, as answers of the datatype `string` must (A10)."""
+    """Whether the text has no line break. An answer of the datatype `string` must have none (A10)."""
     return "\n" not in text and "\r" not in text

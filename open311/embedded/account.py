@@ -1,4 +1,4 @@
-"""The operating system user that the server runs as: PostgreSQL refuses to run as root."""
+"""The operating system user that the server runs as. PostgreSQL refuses to run as root."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class ServerAccount:
 
     @classmethod
     def find(cls, data: Path) -> ServerAccount:
-        """The owner of existing data; without data the user of this process or, if that is root, `postgres`.
+        """The owner of existing data. Without data: the user of this process, or `postgres` if that is root.
 
         Raises PermissionError if another user owns the data and this process does not run as root, and
         `Misconfigured` if there is no user `postgres`.
@@ -61,15 +61,15 @@ class ServerAccount:
         arguments: dict[str, Any] = {"env": env, "cwd": "/", "umask": 0o077, "close_fds": True}
         return arguments | self._identity()
 
-    def take(self, file: Path | int) -> None:
+    def give(self, file: Path | int) -> None:
         """Make this user the owner of a file or of an open descriptor."""
         if self.other is not None:
             os.chown(file, self.other.pw_uid, self.other.pw_gid)
 
-    def take_folder(self, folder: Path) -> None:
+    def give_folder(self, folder: Path) -> None:
         """Make this user the owner of a folder, and close it to everybody else."""
         folder.chmod(0o700)
-        self.take(folder)
+        self.give(folder)
 
     def can_enter(self, folder: Path) -> bool:
         """Whether this user can enter a folder. A child process tries it, because a parent folder may be closed."""

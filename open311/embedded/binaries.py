@@ -1,4 +1,4 @@
-"""The PostgreSQL programs: where they are on this machine, and how to install them."""
+"""Functions that find the PostgreSQL programs on this machine, or install them."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def matching_binaries(preferred: Path | None, data: Path, *, home: Path) -> Path
     found = next((folder for folder in _installed() if _major_version(folder) == wanted), None)
     if found is None:
         raise Misconfigured(
-            f"{data} was made by PostgreSQL {wanted}, which is gone: install it "
+            f"{data} was made by PostgreSQL {wanted}, which is gone: install that version "
             f"again with its PostGIS, or move {home} away to start empty, or set DATABASE_URL."
         )
     return found
@@ -82,7 +82,9 @@ def install_binaries(say: Callable[[str], None]) -> Path:
         *(*as_root, "env", "DEBIAN_FRONTEND=noninteractive"),
         *(apt, "-q", "-o", f"DPkg::Lock::Timeout={APT_LOCK_S}"),
     ]
-    _run_apt([*command, "update"])  # Its result is ignored: third-party sources are often broken.
+    _run_apt(
+        [*command, "update"]
+    )  # A failed update is ignored, because third-party package sources are often broken.
     installed = _run_apt([*command, *INSTALL])
     found = find_binaries()
     if found is None:
@@ -118,7 +120,7 @@ def _number(text: str) -> float:
 
 
 def _root_prefix() -> list[str] | None:
-    """The words to put before a command to run it as root; None if neither root nor a passwordless sudo."""
+    """The words to put before a command to run it as root; None if this process cannot run it as root."""
     if os.geteuid() == 0:
         return []
     sudo = shutil.which("sudo")

@@ -28,9 +28,9 @@ class Cluster:
     bin_dir   folder of the PostgreSQL programs; None for the result of `find_binaries`
     settings  settings of PostgreSQL, which override ours; they have no effect on a server that already runs
 
-    If this process is root's, the server runs as the owner of existing data, else as the user `postgres`. Child
-    processes need only `url` or `dsn`. Every method raises `Misconfigured` if this machine does not allow what the
-    method does. The methods for databases also raise psycopg2's errors.
+    If this process runs as root, the server runs as the owner of existing data or, without data, as the user
+    `postgres`. Child processes need only `url` or `dsn`. Every method raises `Misconfigured` if this machine does
+    not allow what the method does. The methods for databases also raise psycopg2's errors.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class Cluster:
     def ensure_running(self) -> None:
         """Start the server unless it answers. A supervisor calls this regularly.
 
-        Call `hold` first, or no process will stop the server. This also cleans up after kill -9. It takes some
+        Call `hold` first, or no process will stop the server. This also cleans up after kill -9. It takes a few
         milliseconds if the server is up, and up to `RECOVERY_S` seconds if the server has much to recover.
         """
         if self._server.is_up():

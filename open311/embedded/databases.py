@@ -41,7 +41,7 @@ def superuser(sockets: Path, database: str = MAINTENANCE) -> Iterator[Any]:
 
 
 def is_answering(sockets: Path) -> bool:
-    """Whether a connection works. It is the superuser's, because PostgreSQL reserves connections for superusers."""
+    """Whether the superuser can connect. PostgreSQL keeps some connections for superusers, even if it is busy."""
     try:
         with superuser(sockets) as cursor:
             cursor.execute("SELECT 1")
@@ -65,7 +65,7 @@ def create_database(cursor: Any, name: str, template: str) -> None:
 def ensure_database(sockets: Path, name: str) -> None:
     """Create a database with its extensions, or add to an existing one the extensions that it lacks."""
     with superuser(sockets) as cursor:
-        # Web server and worker may do this at the same time. The lock makes one wait for the other.
+        # The web server and the worker may do this at the same time. The lock makes one wait for the other.
         cursor.execute("SELECT pg_advisory_lock(hashtext(%s))", [name])
         if not has_database(cursor, name):
             create_database(cursor, name, "template0")

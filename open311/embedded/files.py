@@ -6,7 +6,7 @@ They are in the cluster's home, a folder such as var/pg:
     holders     locked by every process that holds the cluster
     data        PostgreSQL's data (0700, owned by the server's user)
     run         the folder of the unix socket (0700, owned by the server's user)
-    elsewhere   the path of another folder that has `data` and `run`, if the server's user cannot reach the home
+    elsewhere   if the server's user cannot reach the home: the path of another folder, which has `data` and `run`
     server.log  PostgreSQL's log
 """
 
@@ -27,7 +27,7 @@ from open311.embedded.account import ServerAccount
 from open311.errors import Misconfigured
 
 FALLBACK_ROOT = Path("/var/lib/open311-embedded")
-# Not tempfile.gettempdir(), because every process must find the same folder, and TMPDIR may differ.
+# tempfile.gettempdir() is not used, because it depends on TMPDIR, and every process must find the same folder.
 SHORT_ROOT = Path("/tmp")  # noqa: S108
 
 PORT = 5432
@@ -90,11 +90,11 @@ class ClusterFiles:
         """Make the folder of the socket. Refuse another user's folder, because everybody can make one in /tmp."""
         with contextlib.suppress(FileExistsError):
             self.sockets.mkdir(mode=0o700)
-            self.account.take_folder(self.sockets)
-        seen = self.sockets.lstat()
-        if not stat.S_ISDIR(seen.st_mode) or seen.st_uid not in {self.account.uid, os.geteuid()}:
+            self.account.give_folder(self.sockets)
+        status = self.sockets.lstat()
+        if not stat.S_ISDIR(status.st_mode) or status.st_uid not in {self.account.uid, os.geteuid()}:
             raise Misconfigured(f"{self.sockets} is not ours; remove it.")
-        self.account.take_folder(self.sockets)
+        self.account.give_folder(self.sockets)
 
     @contextmanager
     def open_log(self) -> Iterator[int]:
@@ -103,7 +103,7 @@ class ClusterFiles:
             self.log.replace(self.log.with_suffix(".log.1"))
         fd = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         try:
-            self.account.take(fd)
+            self.account.give(fd)
             yield fd
         finally:
             os.close(fd)
@@ -157,10 +157,13 @@ def _make_elsewhere(home: Path) -> Path:
 
 
 def _sockets_folder(base: Path, account: ServerAccount) -> Path:
-    """The folder `run` beside the data, or a folder in /tmp if that path is too long or has unusual characters."""
-    beside = base / "run"
-    if PLAIN_PATH.fullmatch(str(beside)) and len(str(beside)) + len(f"/.s.PGSQL.{PORT}") <= MAX_SOCKET_BYTES:
-        return beside
+    """The folder `run` next to the data, or a folder in /tmp if that path is too long or has unusual characters."""
+    run_folder = base / "run"
+    if (
+        PLAIN_PATH.fullmatch(str(run_folder))
+        and len(str(run_folder)) + len(f"/.s.PGSQL.{PORT}") <= MAX_SOCKET_BYTES
+    ):
+        return run_folder
     return SHORT_ROOT / f"open311-{account.uid}-{_digest(base)}"
 
 

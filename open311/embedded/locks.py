@@ -44,7 +44,7 @@ class Hold:
         return _lock(self._fd)
 
     def end(self) -> None:
-        """Release the lock. Only closing the file is not enough, because a fork may still have it open."""
+        """Release the lock explicitly, because a fork may still have the file open after we close it."""
         fcntl.flock(self._fd, fcntl.LOCK_UN)
         os.close(self._fd)
 

@@ -1,4 +1,4 @@
-"""Running small programs, and looking at other processes."""
+"""Functions that run small programs, and that look at other processes."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ def command_line(pid: int) -> list[bytes]:
     return [line.partition(b" -D ")[2].partition(b" -c ")[0]]
 
 
-def wait_until(is_so: Callable[[], bool], *, within_s: float) -> bool:
-    """Call `is_so` until it returns True; False after `within_s` seconds."""
+def wait_until(condition: Callable[[], bool], *, within_s: float) -> bool:
+    """Call `condition` until it returns True. Returns False if it is still false after `within_s` seconds."""
     give_up_at = time.monotonic() + within_s
-    while not is_so():
+    while not condition():
         if time.monotonic() > give_up_at:
             return False
         time.sleep(0.02)

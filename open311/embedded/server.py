@@ -1,6 +1,6 @@
 """The server process of a cluster.
 
-The server is up if it accepts a connection. `pg_ctl status` is not used, because it takes a zombie for a server.
+The server is up if it accepts a connection. `pg_ctl status` is not used, because it reports a zombie as running.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from open311.embedded.processes import command_line, wait_until
 from open311.errors import Misconfigured
 
 START_RETRY_S = 10.0
-"""How long to retry if the server dies at once. After kill -9, the last backends live on for a moment."""
+"""How long to retry if the server dies while it starts. After kill -9, the old backends exist for a moment."""
 RECOVERY_S = 120.0
 """How long a server may recover (replay its WAL) before it answers."""
 STOP_S = 30.0
@@ -38,7 +38,7 @@ SETTINGS = {
     "timezone": "UTC",
     "log_timezone": "UTC",
     "log_checkpoints": "off",
-    "log_min_error_statement": "panic",  # psycopg2 writes values into a statement's text, and they are citizens'
+    "log_min_error_statement": "panic",  # a logged statement would show citizens' data
 }
 NOT_DURABLE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 
@@ -66,15 +66,15 @@ class PostgresServer:
         return is_answering(self.files.sockets)
 
     def create(self) -> None:
-        """Create the data unless it exists. If this is killed, the data is complete or does not exist."""
+        """Create the data unless it exists. If the process is killed meanwhile, no incomplete data remains."""
         files = self.files
         for leftover in files.base.glob("data.*.tmp"):
             shutil.rmtree(leftover, ignore_errors=True)
         if files.data.exists():
             return
-        # A new name each time, because the initdb of a killed process may still write into the old folder.
+        # Each call uses a new name, because the initdb of a killed process may still write into the old folder.
         draft = Path(tempfile.mkdtemp(prefix="data.", suffix=".tmp", dir=files.base))
-        files.account.take_folder(draft)
+        files.account.give_folder(draft)
         self._initialize(draft)
         draft.rename(files.data)
 
@@ -128,7 +128,7 @@ class PostgresServer:
         """Start a postmaster and return its process id.
 
         The postmaster has its own session, so that Ctrl-C in our terminal does not end it. A shell starts it and
-        exits, so that it becomes a child of init. As our child, it would stay a zombie after its death.
+        exits, so that the postmaster becomes a child of init. A child of ours would stay a zombie after its end.
         """
         files = self.files
         files.clear_stale_locks()

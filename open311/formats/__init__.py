@@ -1,4 +1,4 @@
-"""Reading and writing of formats. JSON and XML bodies follow from the schemas. No Flask, no database."""
+"""Reads and writes formats. The schemas define the JSON and XML bodies. Flask and databases are not used."""
 
 from open311.formats.documents import (
     JSON,

@@ -38,7 +38,7 @@ _MEDIA_TYPES = {JSON: "application/json; charset=utf-8", XML: "text/xml; charset
 
 
 def document(shape: Shape, content: Any, output: Format) -> bytes:
-    """A whole body in JSON or XML.
+    """A complete body in JSON or XML.
 
     content  plain data (`Shape.plain`): a list if the shape has items, otherwise one object
     """
@@ -50,7 +50,7 @@ def document(shape: Shape, content: Any, output: Format) -> bytes:
 
 
 def join_items(shape: Shape, items: Iterable[bytes], output: Format) -> bytes:
-    """A list's body from items that are rendered already."""
+    """The body of a list, from rendered items."""
     parts = list(items)
     if not parts:
         return b"[]" if output is JSON else f"{DECLARATION}{element(shape.root, '')}".encode()

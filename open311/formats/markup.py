@@ -1,4 +1,4 @@
-"""Parts of XML as text: escaped text, elements, plain decimals (A38 to A44)."""
+"""Makes parts of XML as text: escaped text, elements and decimals without exponent (A38 to A44)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 
 def element(name: str, inner: str) -> str:
-    """An element with `inner`, which must be escaped already; an empty element if `inner` is empty."""
+    """An element with the escaped text `inner`, or an empty element if `inner` is empty."""
     return f"<{name}>{inner}</{name}>" if inner else f"<{name}/>"
 
 

@@ -24,7 +24,7 @@ Parts = Callable[[Any], tuple[dict[str, Any], tuple[str, ...]]]
 
 
 class Kind(StrEnum):
-    """The kinds of field: each is rendered in its own way."""
+    """The kinds of fields. Each kind is rendered in its own way."""
 
     TEXT = "text"
     OPTIONAL_TEXT = "optional text"
@@ -59,7 +59,7 @@ class Column:
 
 @dataclass(frozen=True, eq=False)
 class Shape:
-    """A body: its columns in wire order, and its XML names. Compared and hashed by identity."""
+    """A body: its columns in wire order, and its XML names. Shapes are compared and hashed by identity."""
 
     columns: tuple[Column, ...]
     root: str
@@ -75,7 +75,7 @@ class Shape:
 
     @cached_property
     def parts(self) -> Parts:
-        """The function that renders a value in both formats at once. It is compiled at the first use."""
+        """The function that renders a value in both formats together. It is compiled at the first use."""
         return _compiled(self)
 
 
@@ -141,9 +141,9 @@ def _compiled(shape: Shape) -> Parts:
         inner = column.item or column.body
         if inner is not None:
             names[f"parts_{number}"] = inner.parts
-    exec("\n    ".join(_source(shape)), names)  # noqa: S102  # the text is made of our own schemas alone
-    found: Parts = names["parts"]
-    return found
+    exec("\n    ".join(_source(shape)), names)  # noqa: S102  # the text is made only from our own schemas
+    value_parts: Parts = names["parts"]
+    return value_parts
 
 
 def _source(shape: Shape) -> Iterator[str]:
@@ -173,5 +173,5 @@ def _words(name: str, words: Iterable[str]) -> str:
 
 
 def _bodies(parts: Parts, name: str, values: Iterable[Any]) -> tuple[list[dict[str, Any]], str]:
-    found = [parts(value) for value in values]
-    return [plain for plain, _ in found], "".join(element(name, "".join(markup)) for _, markup in found)
+    value_lists = [parts(value) for value in values]
+    return [plain for plain, _ in value_lists], "".join(element(name, "".join(markup)) for _, markup in value_lists)

@@ -1,7 +1,7 @@
-"""The dispatcher, which a worker runs in a thread beside its jobs.
+"""The dispatcher, which a worker runs in a separate thread while it runs jobs.
 
-It polls the outbox. NOTIFY would make polling unnecessary, but it locks the whole database at commit, and every
-POST would wait for that lock.
+The dispatcher polls the outbox. NOTIFY would make polling unnecessary, but it locks the whole database at commit,
+so every POST would wait for that lock.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ LONGEST_WAIT_S = 60.0
 
 @contextmanager
 def dispatching(platform: Platform) -> Iterator[None]:
-    """Dispatch in a thread until the block ends. The last batch is finished before that."""
+    """Dispatch in a thread until the block ends. A batch that has begun is finished first."""
     stopping = threading.Event()
     thread = threading.Thread(target=_dispatch_until, args=(platform, stopping), daemon=True, name="dispatcher")
     thread.start()
@@ -52,7 +52,7 @@ def end_cut_off(platform: Platform) -> None:
 
 
 def dispatch_all(platform: Platform) -> int:
-    """Dispatch all changes that are due, and return how many were tried."""
+    """Dispatch all changes that are due, and return the number of changes that were tried."""
     done = 0
     while count := dispatch(platform, utc_now()):
         done += count
@@ -60,7 +60,7 @@ def dispatch_all(platform: Platform) -> int:
 
 
 def work_once(platform: Platform, app: procrastinate.App, **options: Any) -> None:
-    """Dispatch changes and run jobs until there are no more of both. Each can make more of the other.
+    """Dispatch changes and run jobs until neither is left. A change can add jobs, and a job can add changes.
 
     options  arguments of procrastinate's run_worker
     """

@@ -38,7 +38,7 @@ KEEP_DONE_JOBS = timedelta(days=7)
 
 
 class RetryForever(BaseRetryStrategy):
-    """Run a failed job again until it succeeds, so that nothing that was accepted is lost.
+    """Run a failed job again until it succeeds, so that no accepted request is lost.
 
     Each wait is twice as long as the one before, up to `LONGEST_WAIT_S`.
     """
@@ -98,7 +98,7 @@ async def _work_until_told(app: procrastinate.App, options: Mapping[str, Any]) -
 
 
 def make_worker(platform: Platform, conninfo: str) -> procrastinate.App:
-    """Procrastinate's app with the code of every `Task`. Each task calls one operation.
+    """Make procrastinate's app, with the code of every `Task`. Each task calls one operation.
 
     conninfo  a libpq connection string or URL; procrastinate's worker connects with psycopg 3
     """

@@ -1,1 +1,1 @@
-"""Use cases, one per module. Each opens its own transactions. No HTTP and no SQL here."""
+"""The use cases, one in each module. A use case opens its own transactions, and has no HTTP and no SQL."""

@@ -22,13 +22,13 @@ T = TypeVar("T")
 
 
 class Process:
-    """The state of one platform that changes while the process runs.
+    """The state of a platform that changes while its process runs.
 
     numbers     the source of numbers for new requests
-    is_synced   set when this process has stored the catalogues
-    is_waiting  the lock of the one caller that may wait for changes
+    is_synced   an event, which is set when this process has stored the catalogues
+    is_waiting  a lock, which is held by the only caller that may wait for changes
     calls       counts of calls for /metrics; None if /metrics is switched off
-    is_cut_off  set when a worker has lost its database and ends
+    is_cut_off  an event, which is set when a worker has lost its database and ends
     """
 
     def __init__(self, calls: CallCounts | None = None) -> None:
@@ -37,24 +37,24 @@ class Process:
         self.is_synced = Event()
         self.is_waiting = Lock()
         self.is_cut_off = Event()
-        self._remembered: dict[Callable[..., Any], Callable[..., Any]] = {}
+        self._caches: dict[Callable[..., Any], Callable[..., Any]] = {}
 
-    def remembered(self, function: Callable[P, T], *, most: int = 1_024) -> Callable[P, T]:
-        """The function with an LRU cache, which lives as long as this platform.
+    def cached(self, function: Callable[P, T], *, most: int = 1_024) -> Callable[P, T]:
+        """The function with an LRU cache, which exists as long as this platform.
 
-        most  the size of the cache; only the first call for a function sets it
+        most  the size of the cache; later calls for the same function do not change the size
         """
-        found = self._remembered.get(function)
-        if found is None:
-            found = self._remembered.setdefault(function, lru_cache(maxsize=most)(function))
-        return found
+        caching = self._caches.get(function)
+        if caching is None:
+            caching = self._caches.setdefault(function, lru_cache(maxsize=most)(function))
+        return caching
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Platform:
-    """One server's parts, made once per process by `open_platform`. Compared and hashed by identity.
+    """The parts of one server. `open_platform` makes them in each process. Compared and hashed by identity.
 
-    process  the state that changes while the server runs; everything else is constant
+    process  the state that changes while the server runs; all other parts are constant
     """
 
     settings: Settings
@@ -69,9 +69,10 @@ class Platform:
 
 
 def open_platform(settings: Settings) -> Platform:
-    """Make the platform that the settings describe. It does not connect yet. A broken plugin is not served.
+    """Make the platform that the settings describe. It connects at the first use. A broken plugin is not served.
 
-    Raises Misconfigured if the settings name no database. Commands set the private database before they call this.
+    Raises Misconfigured if the settings have no database. A command that uses the private database must put its
+    address into the settings before it calls this.
     """
     if not settings.database_url:
         raise Misconfigured(NO_DATABASE)

@@ -1,4 +1,4 @@
-"""Publications: the public view of a record, written in the transaction that changes the record."""
+"""Publications: the public views of records. Each is written in the transaction that changes the record."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ class Names:
 
     def service(self, code: str) -> str:
         """A service's name; its code if no name is known."""
-        living = self.jurisdiction.service(code)
-        if living is not None and living.code == code:
-            return living.name
+        current = self.jurisdiction.service(code)
+        if current is not None and current.code == code:
+            return current.name
         return self.retired.get(code) or code
 
     def agency(self, record: RequestRecord) -> str:
-        """The name of the responsible agency: that of the import, else the department's name."""
+        """The name of the responsible agency: the name from the import, otherwise the department's name."""
         if record.agency_responsible or not record.department:
             return record.agency_responsible
         try:
@@ -78,7 +78,7 @@ def public_view(record: RequestRecord, names: Names) -> PublicRequest:
 
 
 def extras_of(record: RequestRecord, names: Names, notes: Iterable[Note]) -> Extras:
-    """The fields that `extensions=` can add. Never the reporter, and only answers to public attributes."""
+    """The fields that `extensions=` can add. They never have the reporter, and only answers to public questions."""
     service = names.jurisdiction.service(record.service_code)
     return Extras(
         extended_attributes=ExtendedAttributes(
@@ -98,9 +98,9 @@ def extras_of(record: RequestRecord, names: Names, notes: Iterable[Note]) -> Ext
 
 
 def _public_answers(record: RequestRecord, service: Service) -> Iterator[NamedAnswer]:
-    given = {answer.code: answer.values for answer in record.answers}
-    for attribute in service.attributes if given else ():
-        values = given.get(attribute.code) if attribute.is_public else None
+    answers = {answer.code: answer.values for answer in record.answers}
+    for attribute in service.attributes if answers else ():
+        values = answers.get(attribute.code) if attribute.is_public else None
         choices = {choice.key: choice.name for choice in attribute.values} if values else {}
         for value in values or ():
             yield NamedAnswer(attribute.code, attribute.description, value, choices.get(value, value))
@@ -134,7 +134,7 @@ def publish_requests(
 ) -> None:
     """Write the publications of records whose history is stored. A record without an id is not published yet (A14).
 
-    notes  the complete public history of each record, by its number; if not given, they are read
+    notes  the complete public history of each record, by the record's number; None to read it from the database
     """
     shown = [record for record in records if record.service_request_id]
     if notes is None:

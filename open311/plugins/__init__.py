@@ -1,4 +1,4 @@
-"""The whole public interface for jurisdictions. A plugin imports nothing else of this server."""
+"""The complete public interface for jurisdictions. A plugin imports nothing else from this server."""
 
 from open311.domain.attributes import Answer
 from open311.domain.places import Place

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import ClassVar, Literal
 from zoneinfo import ZoneInfo
 
-from shapely import intersects_xy
+from shapely import contains_xy, intersects_xy
 from shapely.geometry.base import BaseGeometry
 
 from open311.domain.ids import format_id
@@ -25,21 +25,21 @@ API_VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """A batch request has its id: `service_request_id`, or "" if the server shall make one."""
+    """A batch request gets its id: `service_request_id`, or an id that the server makes if this is ""."""
 
     service_request_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """No id yet; ask again after `retry_after_s` seconds."""
+    """A batch request has no id yet. The worker asks again after `retry_after_s` seconds."""
 
     retry_after_s: int = 60
 
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """The request will never get an id. Every caller that asks for its token is shown `reason` (A13)."""
+    """A batch request will never get an id. Every caller that asks for the token sees `reason` (A13)."""
 
     reason: str
 
@@ -47,22 +47,33 @@ class Rejected:
 Resolution = Accepted | Pending | Rejected
 
 
+HOOKS = ("check", "department_for", "resolve")
+"""The methods of a jurisdiction that are there to be overridden."""
+SLIVER = 0.01
+"""Which part of the smaller of two neighbours may lie in the other, because maps are not drawn exactly."""
+
+
+def are_neighbours(one: BaseGeometry, other: BaseGeometry) -> bool:
+    """Whether two areas overlap by no more than a sliver."""
+    return bool(one.intersection(other).area <= SLIVER * min(one.area, other.area))
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Jurisdiction:
-    """One city. Most are declared in files (`open311.plugins.declared`); subclass to override a hook.
+    """One city. Most cities are declared in files (`open311.plugins.declared`). A subclass can override hooks.
 
     id            the jurisdiction_id on the wire, usually the city's web domain without www (A58)
     languages     BCP 47 tags, the catalogue's own language first
-    boundary      polygon in WGS 84 degrees, (long, lat), or None for no limit
-    outside       what happens to a request with a point outside the boundary: 400, or it is stored and flagged
-    areas         polygons by name; routing rules and searches use these names
+    boundary      polygon in WGS 84 degrees, (long, lat); None if the city accepts every point
+    outside       for a request with a point outside the boundary: `refuse` answers 400, `flag` stores and marks it
+    areas         polygons by name, like `boundary`; routing rules and searches use the names
     aliases       retired service code -> current service code
-    rules         exceptions from the services' own departments; the first that fits wins
-    triage        code of the department that gets the requests that no rule fits
-    id_pattern    form of the ids that the server makes, with {number}, {year}, {yy}
-    duplicates    how near an earlier request may be a duplicate; a service can have its own limits
-    credit        where the catalogue's facts come from
-    column_maps   how the city's open data is read, beside the maps that come with the server
+    rules         exceptions to the services' own departments; the first rule that fits decides
+    triage        code of the department that gets a request if no rule and no service decides
+    id_pattern    pattern of the ids that the server makes, with {number}, {year}, {yy}
+    duplicates    limits for possible duplicates; a service can have its own limits
+    credit        the sources of the catalogue's facts
+    column_maps   the columns of the city's open data; the server has further maps of its own
     """
 
     api_version: ClassVar[int] = API_VERSION
@@ -121,37 +132,55 @@ class Jurisdiction:
         return self.boundary is None or bool(intersects_xy(self.boundary, long, lat))
 
     def in_area(self, area: str, point: tuple[float, float]) -> bool:
-        """Whether a (long, lat) point lies in or on a named area."""
-        return bool(intersects_xy(self.areas[area], *point))
+        """Whether a (long, lat) point belongs to a named area; see `areas_at` for points on an edge."""
+        polygon = self.areas[area]
+        if not intersects_xy(polygon, *point):
+            return False
+        return bool(contains_xy(polygon, *point)) or area in self._areas_around(*point)
 
     def areas_at(self, place: Place) -> tuple[str, ...]:
-        """Names of the areas around a place's point, in the order of `areas`; empty without a point."""
-        point = place.point
-        return tuple(area for area in self.areas if self.in_area(area, point)) if point else ()
+        """Names of the areas to which a place's point belongs, in the order of `areas`; empty without a point.
+
+        A point on an edge that neighbours share belongs to the first of them. Areas that overlap are no neighbours:
+        a ward and a district can both have the point.
+        """
+        return self._areas_around(*place.point) if place.point else ()
+
+    def _areas_around(self, long: float, lat: float) -> tuple[str, ...]:
+        found: list[str] = []
+        for area, polygon in self.areas.items():
+            if not intersects_xy(polygon, long, lat):
+                continue
+            if contains_xy(polygon, long, lat) or not self._has_neighbour(polygon, found):
+                found.append(area)
+        return tuple(found)
+
+    def _has_neighbour(self, polygon: BaseGeometry, names: list[str]) -> bool:
+        return any(are_neighbours(polygon, self.areas[name]) for name in names)
 
     def vicinity(self, service: Service) -> Vicinity:
-        """How near, in place and time, an earlier request of this service may be a duplicate."""
+        """The limits within which an earlier request of this service counts as a possible duplicate."""
         return self.duplicates if service.duplicates is None else service.duplicates
 
     def explain(self, draft: Draft) -> list[Step]:
         """Every routing rule that was tried, in order. The last one fits."""
-        hooked = self.department_for(draft)
-        if hooked is not None:
-            return [Step(rule="department_for", department=hooked, fits=True, why="the plugin decided")]
+        department = self.department_for(draft)
+        if department is not None:
+            return [Step(rule="department_for", department=department, fits=True, why="the plugin decided")]
         return explain(draft, self.rules, self.triage, self.in_area)
 
     def route(self, draft: Draft) -> Route:
-        """Which department gets the request, and why."""
+        """The department that gets the request, and the reason."""
         return decide(self.explain(draft))
 
     def new_id(self, number: int, at: datetime) -> str:
         """The public id for a running number."""
         return format_id(self.id_pattern, number, at)
 
-    # Hooks for what tables cannot express. They must be pure functions, quick and without network access.
+    # Hooks for rules that tables cannot express. A hook must be a quick, pure function without network access.
 
     def check(self, draft: Draft) -> list[Problem]:  # noqa: ARG002
-        """What breaks the city's own rules in a draft. Default: nothing."""
+        """A problem for each of the city's own rules that a draft breaks. Default: no problems."""
         return []
 
     def department_for(self, draft: Draft) -> str | None:  # noqa: ARG002

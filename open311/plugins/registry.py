@@ -1,4 +1,4 @@
-"""Finding jurisdictions: entry points and folders. Each is loaded alone, so that a broken one harms no other."""
+"""The registry of jurisdictions. Each is loaded separately, so that a broken one does not affect the others."""
 
 from __future__ import annotations
 
@@ -22,8 +22,10 @@ NO_CITY = "No city is served now; the operator has to correct the configuration.
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Why a jurisdiction is not served: the plugin's name, and a line for each reason.
+    """The reasons why a jurisdiction is not served.
 
+    name        the plugin's name
+    why         a line for each reason
     is_foreign  whether the text is that of an exception of the plugin's code, which the public must not see
     """
 
@@ -98,26 +100,30 @@ def load_registry(names: Sequence[str], *, ignore_wrong_id: bool = False) -> Reg
     A broken plugin never raises an error here. The registry's `faults` name it.
     """
     loaders = dict(_loaders(names))
-    found: dict[str, Jurisdiction] = {}
+    served: dict[str, Jurisdiction] = {}
     faults: list[Fault] = []
     for name, loader in loaders.items():
         is_foreign = False
         try:
             jurisdiction = loader()
-            why = _refusal(jurisdiction, found)
-        except (Exception, SystemExit) as error:  # foreign code: whatever it raises, the others are served
+            why = _refusal(jurisdiction, served)
+        except (
+            Exception,
+            SystemExit,
+        ) as error:  # a plugin may raise anything; other cities are served
             why, is_foreign = str(error) or repr(error), not isinstance(error, Misconfigured)
         if why:
             faults.append(Fault(name, why, is_foreign))
         elif isinstance(jurisdiction, Jurisdiction):
-            found[jurisdiction.id] = jurisdiction
-    return Registry(found, tuple(faults), ignore_wrong_id)
+            served[jurisdiction.id] = jurisdiction
+    return Registry(served, tuple(faults), ignore_wrong_id)
 
 
-def _refusal(jurisdiction: object, found: Mapping[str, Jurisdiction]) -> str:
+def _refusal(jurisdiction: object, served: Mapping[str, Jurisdiction]) -> str:
+    """Why a jurisdiction cannot be served; "" if it can."""
     if not isinstance(jurisdiction, Jurisdiction):
         return "is not a Jurisdiction; export `jurisdiction = declared.load(__package__)`"
-    if jurisdiction.id in found:
+    if jurisdiction.id in served:
         return f"has the id {jurisdiction.id}, which another jurisdiction has already"
     return "\n".join(find_faults(jurisdiction))
 
@@ -161,11 +167,11 @@ def _from_folder(folder: Path) -> Jurisdiction:
 
 
 def _by_id(wanted: str) -> Jurisdiction:
-    """The installed jurisdiction with this jurisdiction_id."""
+    """The installed jurisdiction with this jurisdiction_id. Raises Misconfigured if there is none."""
     for point in entry_points(group=GROUP):
         try:
             jurisdiction = point.load()
-        except (Exception, SystemExit):  # noqa: S112  # a broken plugin cannot be the one that is looked for
+        except (Exception, SystemExit):  # noqa: S112  # a broken plugin has no id, so it cannot be the wanted one
             continue
         if isinstance(jurisdiction, Jurisdiction) and jurisdiction.id == wanted.lower():
             return jurisdiction

@@ -1,9 +1,12 @@
-"""Checks of a jurisdiction. A plugin's own tests call `check_jurisdiction(jurisdiction)`."""
+"""Checks of a jurisdiction. The tests of a plugin call `check_jurisdiction(jurisdiction)`."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from difflib import get_close_matches
+from inspect import isasyncgenfunction, iscoroutinefunction, isfunction, signature
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from open311.domain.attributes import Answer, AnswerPolicy, check_answers
@@ -12,7 +15,7 @@ from open311.domain.places import Place
 from open311.domain.routing import Draft
 from open311.domain.services import Attribute, Datatype, Service, ServiceTranslation
 from open311.domain.text import clean_text
-from open311.plugins.interface import API_VERSION, Jurisdiction
+from open311.plugins.interface import API_VERSION, HOOKS, Jurisdiction
 from open311.plugins.zones import distance_km, zone_place
 
 _EXAMPLES = {
@@ -34,7 +37,7 @@ def check_jurisdiction(jurisdiction: Jurisdiction) -> None:
 
 def find_faults(jurisdiction: Jurisdiction) -> list[str]:
     """All faults because of which a jurisdiction cannot work, as sentences for its author."""
-    faults = list(_identity(jurisdiction))
+    faults = [*_identity(jurisdiction), *_hooks(jurisdiction)]
     if faults:
         return faults
     return [
@@ -58,6 +61,7 @@ def example_draft(jurisdiction: Jurisdiction, service: Service) -> Draft:
             if attribute.variable
         ),
         description="An example",
+        requested_at=datetime(2026, 3, 1, 9, 30, tzinfo=UTC),
     )
 
 
@@ -76,7 +80,7 @@ def example_answer(attribute: Attribute) -> str:
 
 def _identity(jurisdiction: Jurisdiction) -> Iterator[str]:
     if jurisdiction.api_version != API_VERSION:
-        yield f"api_version is {jurisdiction.api_version}; this server speaks {API_VERSION}"
+        yield f"api_version is {jurisdiction.api_version}; this server supports {API_VERSION}"
     if jurisdiction.id != jurisdiction.id.strip().lower() or not jurisdiction.id:
         yield f"id {jurisdiction.id!r} must be lower case without blanks around it"
     if jurisdiction.id.startswith("www."):
@@ -86,7 +90,7 @@ def _identity(jurisdiction: Jurisdiction) -> Iterator[str]:
     try:
         ZoneInfo(jurisdiction.time_zone)
     except (ZoneInfoNotFoundError, ValueError):
-        yield f"time_zone {jurisdiction.time_zone!r} is no IANA zone"
+        yield f"time_zone {jurisdiction.time_zone!r} is not the name of an IANA zone"
     pattern_fault = check_pattern(jurisdiction.id_pattern)
     if pattern_fault:
         yield f"id_pattern {jurisdiction.id_pattern!r} {pattern_fault}"
@@ -107,6 +111,41 @@ def _position(jurisdiction: Jurisdiction) -> Iterator[str]:
             f"boundary.geojson lies around long {long:.1f}, lat {lat:.1f}, {there:,.0f} km from"
             f" {jurisdiction.time_zone}; its axes seem to be swapped: GeoJSON writes [long, lat]"
         )
+
+
+def _hooks(jurisdiction: Jurisdiction) -> Iterator[str]:
+    """Methods of a subclass that the server would never call, or that it could not call."""
+    known = {name for name in vars(Jurisdiction) if not name.startswith("_")} | set(vars(jurisdiction))
+    own = [kind for kind in type(jurisdiction).__mro__ if kind not in Jurisdiction.__mro__]
+    for name in sorted({name for kind in own for name in vars(kind) if not name.startswith("_")}):
+        if name in known:
+            yield from _override(jurisdiction, name)
+        elif callable(getattr(jurisdiction, name)) and (meant := _meant(name)):
+            yield f"method {name!r} is never called; rename it to {meant}, or to _{name} if it is no hook"
+
+
+def _meant(name: str) -> str:
+    """The hook whose name is nearly `name`; "" if there is none."""
+    plain = {hook.replace("_", ""): hook for hook in HOOKS}
+    found = get_close_matches(name.replace("_", "").lower(), plain, n=1, cutoff=0.85)
+    return plain[found[0]] if found else ""
+
+
+def _override(jurisdiction: Jurisdiction, name: str) -> Iterator[str]:
+    """What is wrong with a method that replaces one of Jurisdiction's."""
+    original, method = getattr(Jurisdiction, name, None), getattr(jurisdiction, name)
+    if not isfunction(original):
+        return
+    wanted = list(signature(original).parameters)[1:]
+    if not callable(method):
+        yield f"{name} must be a method: def {name}(self, {', '.join(wanted)})"
+    elif iscoroutinefunction(method) or isasyncgenfunction(method):
+        yield f"method {name!r} must not be async: def {name}(self, {', '.join(wanted)})"
+    else:
+        try:
+            signature(method).bind(*wanted)
+        except TypeError:
+            yield f"method {name!r} has other parameters than def {name}(self, {', '.join(wanted)})"
 
 
 def _departments(jurisdiction: Jurisdiction) -> Iterator[str]:
@@ -144,9 +183,9 @@ def _attribute(where: str, attribute: Attribute) -> Iterator[str]:
     if "[" in attribute.code or "]" in attribute.code:
         yield f"{where}: brackets in a code cannot be sent as attribute[CODE]"
     if attribute.datatype.is_list and not attribute.values:
-        yield f"{where}: a list without values"
+        yield f"{where}: a list must have values"
     if not attribute.datatype.is_list and attribute.values:
-        yield f"{where}: values belong to the two list datatypes only"
+        yield f"{where}: only the two list datatypes can have values"
     yield from _repeated(f"{where}: value", (value.key for value in attribute.values))
     for value in attribute.values:
         yield from _unfit_text(f"{where}: value key", value.key)
@@ -171,7 +210,7 @@ def _aliases(jurisdiction: Jurisdiction) -> Iterator[str]:
         if retired in codes:
             yield f"alias {retired!r} is also the code of a service"
         if code not in codes:
-            yield f"alias {retired!r} leads to {code!r}, which is no service"
+            yield f"alias {retired!r} leads to {code!r}, which is not a service"
 
 
 def _routing(jurisdiction: Jurisdiction) -> Iterator[str]:
@@ -199,24 +238,24 @@ def _rule_answers(service: str, codes: dict[str, Service], code: str, values: tu
         return
     attribute = next((item for item in codes[service].attributes if item.code == code), None)
     if attribute is None:
-        yield f"a route of service {service!r} asks for attribute {code!r}, which it lacks"
+        yield f"a route of service {service!r} asks for attribute {code!r}, which the service does not have"
     elif attribute.datatype.is_list:
         missing = set(values) - {value.key for value in attribute.values}
         if missing:
-            yield f"a route of service {service!r} asks for {code} = {sorted(missing)[0]!r}, which is no key"
+            yield f"a route of service {service!r} asks for {code} = {sorted(missing)[0]!r}, which is not a key"
 
 
 def _translations(jurisdiction: Jurisdiction) -> Iterator[str]:
     codes = {service.code: service for service in jurisdiction.services}
     for language, translation in jurisdiction.translations.items():
         if language not in jurisdiction.languages:
-            yield f"languages/{language}.toml is there, but languages does not list {language}"
+            yield f"languages/{language}.toml exists, but the key languages does not contain {language}"
         for group in set(translation.groups) - {service.group for service in jurisdiction.services}:
             yield f"languages/{language}.toml translates group {group!r}, which no service has"
         for code, texts in translation.services.items():
             where = f"languages/{language}.toml translates {code!r}"
             if code not in codes:
-                yield f"{where}, which is no service"
+                yield f"{where}, which is not a service"
                 continue
             yield from _translated_attributes(where, codes[code], texts)
 
@@ -225,10 +264,10 @@ def _translated_attributes(where: str, service: Service, texts: ServiceTranslati
     known = {attribute.code: attribute for attribute in service.attributes}
     for code, attribute_texts in texts.attributes.items():
         if code not in known:
-            yield f"{where}: {code!r}, which is no attribute"
+            yield f"{where}: {code!r}, which is not an attribute"
             continue
         for key in set(attribute_texts.values) - {value.key for value in known[code].values}:
-            yield f"{where}: {code}: {key!r}, which is no key"
+            yield f"{where}: {code}: {key!r}, which is not a key"
 
 
 def _repeated(what: str, codes: Iterable[str]) -> Iterator[str]:

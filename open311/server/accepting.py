@@ -1,4 +1,4 @@
-"""Accepting connections, within the limits for an address and for the process."""
+"""Accepts connections, within the limits for an address and for the process."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from open311.server.shares import Share
 
 PAUSE_S = 0.05
 YIELD_S = 0.002
-"""A process that has more connections than another waits this long before it accepts the next."""
+"""A process that has more connections than another process waits for this time before it accepts the next one."""
 TOO_MANY = "Your address has too many connections; close some."
 
 
@@ -56,7 +56,7 @@ class Acceptor:
             self._welcome(connected, address[0])
 
     def _make_room(self) -> None:
-        """Close the silent connection with the earliest deadline. If none is silent, wait a moment."""
+        """Close the silent connection with the earliest deadline. If no connection is silent, wait a moment."""
         silent = (one for one in self._held if one.is_silent)
         next_to_end = min(silent, key=lambda one: one.deadline, default=None)
         if next_to_end is None:

@@ -1,4 +1,4 @@
-"""Answers on the wire: what a WSGI application gives back, as HTTP/1.1."""
+"""The answer of a WSGI application, as bytes of HTTP/1.1."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from typing import Any
 from open311.server.messages import Message
 
 BATCH_BYTES = 65_536
-"""Pieces of a stream are joined until they have this size."""
+"""Pieces of a stream are joined until they have this size together."""
 BODILESS = ("204", "304")
 
 
 class Start:
-    """WSGI's start_response: keeps status and headers until the answer is sent."""
+    """WSGI's start_response: keeps the status and the headers until the answer is sent."""
 
     __slots__ = ("headers", "status")
 
@@ -31,13 +31,13 @@ class Start:
 
 
 def _write(data: bytes) -> object:
-    raise NotImplementedError("the application has to return its body; write() is not there")
+    raise NotImplementedError("the application has to return its body, because write() is not supported")
 
 
 class Answer:
     """The answer to one request, in pieces that can be sent.
 
-    has_more  whether `next_pieces` has not returned everything yet
+    has_more  whether `next_pieces` has more pieces to return
     is_kept   whether the connection stays open after the answer
     """
 
@@ -74,7 +74,7 @@ class Answer:
     def _head(self, start: Start, added: str, message: Message) -> bytes:
         lines = "".join([f"{name}: {value}\r\n" for name, value in start.headers])
         if lines.count("\n") != len(start.headers):
-            raise ValueError("a header of the answer holds a line break")
+            raise ValueError("a header of the answer contains a line break")
         if not self.is_kept:
             added += "Connection: close\r\n"
         elif message.environ["SERVER_PROTOCOL"] == "HTTP/1.0":
@@ -105,28 +105,28 @@ class Answer:
         if self._missing is not None:
             self._missing -= size
             if self._missing < 0 or (self._missing and not self.has_more):
-                raise ValueError("the answer has another length than its header says")
+                raise ValueError("the length of the answer differs from its Content-Length")
         return data
 
     def close(self) -> None:
-        """Tell the application that nothing more is read."""
+        """Tell the application that the server does not need the rest of the answer."""
         close_result(self._result)
 
 
 def close_result(result: Any) -> None:
-    """Close what an application has returned, as WSGI wants it."""
+    """Close the result of an application, as PEP 3333 requires."""
     close = getattr(result, "close", None)
     if close is not None:
         close()
 
 
 @lru_cache(maxsize=2)
-def _date(second: int) -> str:  # noqa: ARG001  # what the cache goes by
+def _date(second: int) -> str:  # noqa: ARG001  # the key of the cache
     return f"Date: {formatdate(usegmt=True)}\r\n"
 
 
 def plain_answer(status: int, reason: str, *headers: str) -> bytes:
-    """A complete answer to a request whose head is not known. It announces that the connection closes."""
+    """A complete answer to a request whose head has not been read. It says that the connection is closed."""
     phrase = HTTPStatus(status).phrase
     body = f"{status} {phrase}: {reason}\n".encode()
     lines = [

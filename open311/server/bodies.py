@@ -1,18 +1,23 @@
-"""The body of a request. It arrives in pieces, and is kept in memory or, if it is large, in a temporary file."""
+"""The body of a request.
+
+A body arrives in pieces. It is kept in memory, or in a temporary file if it is large.
+"""
 
 from __future__ import annotations
 
-import re
 from tempfile import SpooledTemporaryFile
 from typing import BinaryIO, cast
 
-from open311.server.messages import Malformed
+from httptools import HttpRequestParser
+
+from open311.server.messages import END, Malformed, feed
 
 MOST_IN_MEMORY = 262_144
-"""Bytes; a longer body goes to a temporary file."""
+"""The size in bytes of the largest body that is kept in memory."""
 MOST_BETWEEN_CHUNKS = 8_192
-"""The most bytes between two chunks, and of trailers."""
-_SIZE = re.compile(rb"([0-9A-Fa-f]{1,12})[\t ]*(?:;[\t\x20-\x7e\x80-\xff]*)?")
+"""The most bytes that may arrive without content: sizes of chunks, their extensions, and trailers."""
+_HEAD = b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+"""httptools reads chunks only after a head, and `read_message` has read the head of the request before."""
 
 
 class Body:
@@ -24,11 +29,14 @@ class Body:
         self._file = cast("BinaryIO", SpooledTemporaryFile(max_size=MOST_IN_MEMORY))  # noqa: SIM115  # stays open
 
     def take(self, data: bytes) -> bytes | None:
-        """Add received data. Returns what follows the body if that is complete, else None. Raises Malformed."""
+        """Add received data. Raises Malformed.
+
+        Returns the data after the end of the body, or None if the body is incomplete.
+        """
         raise NotImplementedError
 
     def file(self) -> BinaryIO:
-        """The complete body as a file, at its start."""
+        """The complete body as a file that is read from its start."""
         self._file.seek(0)
         return self._file
 
@@ -58,55 +66,60 @@ class SizedBody(Body):
 
 
 class ChunkedBody(Body):
-    """A body with the transfer coding chunked (RFC 9112, 7.1). Trailers are ignored."""
+    """A body with the transfer coding chunked (RFC 9112, 7.1), read by httptools. Trailers are ignored."""
 
     def __init__(self, *, most: int) -> None:
         super().__init__(most=most)
-        self._rest = b""
-        self._missing = 0
-        self._idle_bytes = 0
-        self._is_after_chunk = False
-        self._is_in_trailer = False
+        self._found = _Found()
+        self._parser = HttpRequestParser(self._found)
+        self._parser.feed_data(_HEAD)
+        self._last = b""
+        self._bytes_without_content = 0
 
     def take(self, data: bytes) -> bytes | None:
-        data, at = self._rest + data, 0
-        while True:
-            piece = data[at : at + self._missing]
-            if piece:
-                self._keep(piece)
-                self._missing -= len(piece)
-                at += len(piece)
-                self._idle_bytes = 0
-            end = -1 if self._missing else data.find(b"\r\n", at)
-            if end < 0:
-                break
-            line, at = data[at:end], end + 2
-            self._count(len(line) + 2)
-            if self._is_in_trailer:
-                if not line:
-                    return data[at:]
-            elif self._is_after_chunk:
-                self._end_chunk(line)
-            else:
-                self._begin_chunk(line)
-        self._rest = data[at:]
-        self._count(0)
+        begin, data = len(self._last), self._last + data
+        while begin < len(data):
+            end = _end_of_piece(data, begin)
+            self._feed(data[begin:end])
+            if self._found.is_complete:
+                return data[end:]
+            begin = end
+        self._last = data[1 - len(END) :]
         return None
 
-    def _begin_chunk(self, line: bytes) -> None:
-        match = _SIZE.fullmatch(line)
-        if match is None:
-            raise Malformed(400, "The size of a chunk of the body cannot be read.")
-        self._missing = int(match[1], 16)
-        self._is_after_chunk = bool(self._missing)
-        self._is_in_trailer = not self._missing
+    def _feed(self, data: bytes) -> None:
+        try:
+            feed(self._parser, data)
+        finally:  # content before an error counts, so that the status does not depend on how the data was cut
+            self._keep_found(len(data))
 
-    def _end_chunk(self, line: bytes) -> None:
-        if line:
-            raise Malformed(400, "A chunk of the body is longer than its size says.")
-        self._is_after_chunk = False
-
-    def _count(self, idle_bytes: int) -> None:
-        self._idle_bytes += idle_bytes
-        if self._idle_bytes + len(self._rest) > MOST_BETWEEN_CHUNKS:
+    def _keep_found(self, fed_bytes: int) -> None:
+        pieces = self._found.pieces
+        self._bytes_without_content = 0 if pieces else self._bytes_without_content + fed_bytes
+        if self._bytes_without_content > MOST_BETWEEN_CHUNKS:
             raise Malformed(400, "The lines between chunks of the body are too long.")
+        for piece in pieces:
+            self._keep(piece)
+        pieces.clear()
+
+
+class _Found:
+    """The content of a chunked body. httptools calls `on_body` and `on_message_complete`."""
+
+    def __init__(self) -> None:
+        self.pieces: list[bytes] = []
+        self.on_body = self.pieces.append
+        self.is_complete = False
+
+    def on_message_complete(self) -> None:
+        self.is_complete = True
+
+
+def _end_of_piece(data: bytes, begin: int) -> int:
+    """The end of the next piece for httptools: after the next empty line, or else the end of the data.
+
+    A body ends only at an empty line. httptools would also read the request after the body, and does not say where
+    the body ended. The first bytes of the empty line can be before `begin`.
+    """
+    found = data.find(END, max(0, begin + 1 - len(END)))
+    return len(data) if found < 0 else found + len(END)

@@ -17,22 +17,22 @@ from threading import Lock
 from open311.server.answers import Answer
 from open311.server.bodies import Body, ChunkedBody, SizedBody
 from open311.server.limits import Limits
-from open311.server.messages import END_OF_HEAD, MOST_HEAD_BYTES, Environ, Malformed, Message, read_message
+from open311.server.messages import END, MOST_HEAD_BYTES, Environ, Malformed, Message, read_message
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 class Phase(Enum):
-    """What a connection waits for.
+    """The event that a connection waits for.
 
     IDLE       the first byte of the next request
     HEAD       the end of a request's head; a new connection begins in this phase
     BODY       the end of a request's body
     WAITING    a free thread
     SERVING    the application
-    SENDING    the client, which has to read the answer
-    LINGERING  the end of the data that a refused client still sends
-    CLOSED     nothing
+    SENDING    the client, which has to read more of the answer
+    LINGERING  the end of the data that a client sends after its request was refused
+    CLOSED     none, because the connection is closed
     """
 
     IDLE = "idle"
@@ -46,12 +46,12 @@ class Phase(Enum):
 
 
 class Connection:
-    """A connection. A thread that works on it holds its lock.
+    """The connection of a client. A thread must hold the lock of a connection while it works on the connection.
 
     basis     the part of the WSGI environment that is the same for all requests of the connection
-    deadline  when the watch has to check the connection; a time of monotonic()
-    moved     how many bytes of the body were received, or of the answer were read, at the last check
-    message   the request that is received or answered
+    deadline  the time of monotonic() at which the watch (see threads.py) has to check the connection
+    moved     the number of bytes that the client had sent of the body, or read of the answer, at the last check
+    message   the request that is being received or answered
     """
 
     def __init__(self, connected: socket.socket, address: str, basis: Environ, limits: Limits, now: float) -> None:
@@ -77,14 +77,15 @@ class Connection:
         """Add received data. Returns the request once it is complete. Raises Malformed."""
         if self.phase is not Phase.BODY:
             data = self.received + data if self.received else data
-            if data[:1] in (b"\r", b"\n"):  # some callers end a body with an empty line
+            if data[:1] in (b"\r", b"\n"):  # some clients send an empty line after a body
                 data = data.lstrip(b"\r\n")
-            end = data.find(END_OF_HEAD)
+            end = data.find(END)
             if end < 0:
                 self._wait_for_head(data, now)
                 return None
+            end += len(END)
             message = self.message = read_message(data[:end], self._basis)
-            data = data[end + len(END_OF_HEAD) :]
+            data = data[end:]
             self.received = b""
             if message.length == 0:
                 message.environ["wsgi.input"] = BytesIO()
@@ -125,11 +126,14 @@ class Connection:
 
     @property
     def is_silent(self) -> bool:
-        """Whether it waits for the first byte of a request."""
+        """Whether the connection waits for the first byte of a request."""
         return self.phase is Phase.IDLE or (self.phase is Phase.HEAD and not self.received)
 
     def refuse(self) -> Message | None:
-        """The incomplete request, so that it can be answered; None if its head is not known."""
+        """Mark the connection as refused.
+
+        Returns the incomplete request, so that the application can answer it; None if its head has not been read.
+        """
         message, self.received, self.is_refused = self.message, b"", True
         if message is not None:
             message.environ["wsgi.input"] = BytesIO()
@@ -137,7 +141,7 @@ class Connection:
         return message
 
     def send(self, pieces: Sequence[bytes]) -> bool:
-        """Send data. Returns whether all is sent; the rest is kept for `send_more`. Raises OSError."""
+        """Send data. Returns whether all data is sent; the rest is kept for `send_more`. Raises OSError."""
         try:
             sent = self.socket.send(pieces[0]) if len(pieces) == 1 else self.socket.sendmsg(pieces)
         except BlockingIOError:
@@ -151,7 +155,7 @@ class Connection:
         return True
 
     def send_more(self) -> bool:
-        """Send the rest. Returns whether all is sent. Raises OSError."""
+        """Send the rest. Returns whether all data is sent. Raises OSError."""
         while self._output:
             piece = self._output.popleft()
             try:
@@ -165,7 +169,10 @@ class Connection:
         return True
 
     def has_moved(self, seconds: float) -> bool:
-        """Whether the body or the answer had at least the least speed since the last check, so many seconds ago."""
+        """Whether the body or the answer has had the least speed since the last check.
+
+        seconds  time since the last check
+        """
         if self.phase is Phase.BODY and self._body is not None:
             through, waits_for_us = self._body.size, False
         else:
@@ -176,7 +183,7 @@ class Connection:
         return is_enough or waits_for_us
 
     def begin_sending(self, now: float) -> None:
-        """Wait for the client to read."""
+        """Wait until the client reads more of the answer."""
         if self.phase is not Phase.SENDING:
             self.phase, self.deadline = Phase.SENDING, now + self._limits.reader_s
             self.moved = self._sent - unread_bytes(self.socket)
@@ -205,7 +212,7 @@ class Connection:
 
 
 def unread_bytes(connected: socket.socket) -> int:
-    """Sent bytes that the client has not received yet; 0 on systems that do not tell."""
+    """The number of sent bytes that the client has not received yet; 0 if the system does not know this number."""
     if sys.platform != "linux":
         return 0
     try:

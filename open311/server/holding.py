@@ -1,4 +1,4 @@
-"""The open connections of a process, and how many each address has."""
+"""The open connections that a process holds, and the number of connections of each address."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ log = logger(__name__)
 
 
 class Held:
-    """All open connections of a process. Also counts which connections the server cut off, and why."""
+    """The held connections of a process: all that are open. Counts cut-off connections by reason."""
 
     def __init__(self, share: Share) -> None:
         self._share = share
@@ -28,7 +28,7 @@ class Held:
         return len(self._connections)
 
     def __iter__(self) -> Iterator[Connection]:
-        """A copy of the current connections, so that threads may add and remove others meanwhile."""
+        """Iterate over a copy, so that other threads can add and remove connections meanwhile."""
         return iter(list(self._connections.values()))
 
     def get(self, number: int) -> Connection | None:
@@ -47,12 +47,11 @@ class Held:
             self._by_address[connection.address] += 1
 
     def end(self, connection: Connection) -> None:
-        """Close a connection. The calling thread must hold its lock."""
+        """Close a connection. The calling thread must hold the lock of the connection."""
         if connection.phase is Phase.CLOSED:
             return
-        del self._connections[
-            connection.number
-        ]  # before the close, because a new connection can get the same number
+        # Remove the connection before it is closed, because then a new connection can get the same number.
+        del self._connections[connection.number]
         self._share.set(len(self._connections))
         with self._lock:
             self._by_address[connection.address] -= 1
@@ -76,12 +75,12 @@ class Held:
             connection.lock.release()
 
     def count_cut(self, why: str) -> None:
-        """Count a connection that is cut off."""
+        """Count a connection that is cut off for this reason."""
         with self._lock:
             self._cut[why] += 1
 
     def note_cut(self) -> None:
-        """Log how many connections were cut off since the last line, and why. Logs nothing if none was."""
+        """Log the number of connections that were cut off since the last log line, by reason. Log no zero."""
         with self._lock:
             cut, self._cut = self._cut, Counter()
         if cut:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 class Limits:
     """Limits for clients.
 
-    head_s       seconds from the connection, or from the first byte of a request, to the end of the head
+    head_s       seconds from the connection, or from the first byte of a later request, to the end of the head
     body_s       seconds between two checks of a body's speed
     reader_s     seconds between two checks of how fast a client reads its answer
     least_bytes  least speed of bodies and of clients that read, bytes per second

@@ -7,9 +7,9 @@ import sys
 
 BACKLOG = 1_024
 KEEPALIVE_S = 60
-"""After this time without data, the kernel asks whether the client still exists."""
+"""Seconds without data after which the kernel asks whether the client still exists."""
 PROBE_S, PROBES = 15, 4
-"""After so many questions without an answer, in these intervals, the kernel closes the connection."""
+"""The kernel asks every PROBE_S seconds. After PROBES questions without an answer it closes the connection."""
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -29,7 +29,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def _keep_alive(listener: socket.socket) -> None:
-    """Detect clients that have disappeared, such as phones without a network."""
+    """Let the kernel detect clients that have disappeared, such as phones without a network."""
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     if sys.platform == "linux":
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, KEEPALIVE_S)

@@ -1,6 +1,7 @@
 """The head of a request, read into a WSGI environment (RFC 9112, PEP 3333).
 
-The parser refuses everything that RFC 9112 allows a server to refuse, because a proxy could read it in another way.
+httptools reads the head. This module refuses some heads that httptools accepts, because a proxy could read such a
+head in another way.
 """
 
 from __future__ import annotations
@@ -10,17 +11,19 @@ import sys
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
-from urllib.parse import unquote_to_bytes
+from urllib.parse import quote, unquote_to_bytes
 
-END_OF_HEAD = b"\r\n\r\n"
+from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
+
+END = b"\r\n\r\n"
+"""The empty line at the end of a head and of a chunked body, with the end of the line before."""
 MOST_HEAD_BYTES = 65_536
-_TOKEN = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"  # noqa: S105  # RFC 9110's word for a name
-_LINE = re.compile(rf"({_TOKEN}) ([^\x00-\x20\x7f#]+) HTTP/1\.([01])")
-_FIELDS = re.compile(rf"(?:\r\n{_TOKEN}:[\t\x20-\x7e\x80-\xff]*)*")
+_PROTOCOLS = {b" HTTP/1.0\r\n": "HTTP/1.0", b" HTTP/1.1\r\n": "HTTP/1.1"}
+"""The protocol by the end of the request line."""
+_PROTOCOL_BYTES = len(b" HTTP/1.1\r\n")
+_NOT_ASCII = re.compile(rb"[\x80-\xff]+")
 _ABSOLUTE = re.compile(r"https?://([^/?]*)(.*)", re.IGNORECASE | re.DOTALL)
 _HOST = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=%-]*|\[[0-9A-Fa-f:.]+\])(?::\d*)?")
-_LENGTH = re.compile(r"\d{1,15}", re.ASCII)
-_ONCE = ("HTTP_HOST", "CONTENT_LENGTH", "HTTP_TRANSFER_ENCODING")
 _KEYS_WITHOUT_PREFIX = ("CONTENT_TYPE", "CONTENT_LENGTH")
 
 Environ = dict[str, Any]
@@ -51,66 +54,120 @@ class Message:
 
 
 def read_message(head: bytes, basis: Environ) -> Message:
-    """Read a head, without the empty line at its end.
+    """Read a head, with the empty line at its end.
 
     basis  the part of the environment that is the same for all requests of the connection
     Raises Malformed.
     """
-    text = head.decode("latin-1")
-    match = _LINE.match(text)
-    if match is None:
-        raise Malformed(400, "The request line cannot be read.")
-    end = match.end()
-    if not _FIELDS.fullmatch(text, end):
-        raise Malformed(400, "A header line cannot be read.")
-    method, target, minor = match.groups()
-    environ = basis.copy()
-    environ["REQUEST_METHOD"] = method
-    environ["SERVER_PROTOCOL"] = "HTTP/1.1" if minor == "1" else "HTTP/1.0"
-    _read_fields(text, end + 2, environ)
-    _read_target(target, environ)
-    if minor == "1" and "HTTP_HOST" not in environ:
+    if not head.isascii():
+        head = _with_ascii_target(head)
+    found = _Found(basis.copy())
+    parser = HttpRequestParser(found)
+    feed(parser, head)
+    environ = found.environ
+    protocol = _read_request_line(head, parser, found)
+    environ.pop(_AMBIGUOUS, None)
+    is_new = protocol == "HTTP/1.1"
+    if found.has_two_hosts:
+        raise Malformed(400, "The Host header was sent twice.")
+    if is_new and "HTTP_HOST" not in environ:
         raise Malformed(400, "The Host header is missing.")
-    if not _HOST.fullmatch(environ.get("HTTP_HOST", "")):
+    if not _is_host(environ.get("HTTP_HOST", "")):
         raise Malformed(400, "The Host header cannot be read.")
-    length = _length(environ, minor)
-    wishes = environ.get("HTTP_CONNECTION", "").lower()
+    length = _length(environ)
+    options = environ.get("HTTP_CONNECTION", "").lower()
     return Message(
         environ,
         length,
-        is_kept="close" not in wishes if minor == "1" else "keep-alive" in wishes,
-        is_awaited=length != 0 and minor == "1" and environ.get("HTTP_EXPECT", "").lower() == "100-continue",
+        is_kept="close" not in options if is_new else "keep-alive" in options,
+        is_awaited=length != 0 and is_new and environ.get("HTTP_EXPECT", "").lower() == "100-continue",
     )
 
 
-def _read_fields(text: str, begin: int, environ: Environ) -> None:
-    for line in text[begin:].split("\r\n") if begin < len(text) else ():
-        name, _, value = line.partition(":")
-        key = _key(name)
-        value = value.strip("\t ")
+def feed(parser: HttpRequestParser, data: bytes) -> None:
+    """Give data to httptools. Raises Malformed."""
+    try:
+        parser.feed_data(data)
+    except HttpParserUpgrade:
+        pass  # the client offers another protocol or asks for a tunnel; this server answers with HTTP/1.1
+    except HttpParserError as error:
+        raise Malformed(400, f"The request cannot be read: {error}.") from None
+
+
+class _Found:
+    """The parts of a head. httptools calls the methods whose names begin with `on_`."""
+
+    __slots__ = ("environ", "has_two_hosts", "is_complete", "target")
+
+    def __init__(self, environ: Environ) -> None:
+        self.environ = environ
+        self.has_two_hosts = False
+        self.is_complete = False
+        self.target = b""
+
+    def on_url(self, target: bytes) -> None:
+        self.target = target
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        key, text, environ = _key(name), value.decode("latin-1").rstrip("\t "), self.environ
         if key not in environ:
-            environ[key] = value
-        elif key in _ONCE:
-            raise Malformed(400, f"The {name} header was sent twice.")
+            environ[key] = text
+        elif key == "HTTP_HOST":
+            self.has_two_hosts = True
         else:
-            environ[key] += (";" if key == "HTTP_COOKIE" else ",") + value
-    environ.pop(_AMBIGUOUS, None)
+            environ[key] += (";" if key == "HTTP_COOKIE" else ",") + text
+
+    def on_headers_complete(self) -> None:
+        self.is_complete = True
 
 
 _AMBIGUOUS = "open311.ambiguous"
-"""The key of headers with an underscore in their name. They could imitate others, such as X-Forwarded-For."""
+"""The key of all headers with an underscore in their name. The application does not get these headers.
+
+In an environment, such a header looks like another one: X_Forwarded_For like X-Forwarded-For.
+"""
 
 
 @lru_cache(maxsize=512)
-def _key(name: str) -> str:
-    if "_" in name:
+def _key(name: bytes) -> str:
+    if b"_" in name:
         return _AMBIGUOUS
-    key = name.upper().replace("-", "_")
+    key = name.decode("ascii").upper().replace("-", "_")
     return sys.intern(key if key in _KEYS_WITHOUT_PREFIX else f"HTTP_{key}")
 
 
+def _with_ascii_target(head: bytes) -> bytes:
+    """Percent-encode the bytes of the request line that are not ASCII. curl does not encode them."""
+    line, end, fields = head.partition(b"\r\n")
+    return _NOT_ASCII.sub(lambda found: quote(found[0]).encode(), line) + end + fields
+
+
+def _read_request_line(head: bytes, parser: HttpRequestParser, found: _Found) -> str:
+    """Read method and target. Returns the protocol.
+
+    httptools also accepts several spaces, other versions such as HTTP/2.0, and other protocols such as RTSP. So the
+    protocol has to follow after the method, one space and the target.
+    """
+    method, target = parser.get_method(), found.target
+    end = len(method) + 1 + len(target)
+    protocol = _PROTOCOLS.get(head[end : end + _PROTOCOL_BYTES])
+    if protocol is None or not found.is_complete:
+        raise Malformed(400, "The request line cannot be read.")
+    found.environ["REQUEST_METHOD"] = method.decode("ascii")
+    found.environ["SERVER_PROTOCOL"] = protocol
+    _read_target(target.decode("ascii"), found.environ)
+    return protocol
+
+
+@lru_cache(maxsize=64)
+def _is_host(value: str) -> bool:
+    return _HOST.fullmatch(value) is not None
+
+
 def _read_target(target: str, environ: Environ) -> None:
-    """The path, decoded, and the query as it was sent."""
+    """Read the path, which is percent-decoded, and the query, which is not."""
+    if "#" in target:
+        raise Malformed(400, "The request's target has a fragment.")
     if not target.startswith("/"):
         absolute = _ABSOLUTE.fullmatch(target)
         if absolute is None and not (target == "*" and environ["REQUEST_METHOD"] == "OPTIONS"):
@@ -122,17 +179,13 @@ def _read_target(target: str, environ: Environ) -> None:
     environ["PATH_INFO"] = unquote_to_bytes(path.encode("latin-1")).decode("latin-1") if "%" in path else path
 
 
-def _length(environ: Environ, minor: str) -> int | None:
-    """The body's length; None for a chunked body."""
-    length, coding = environ.get("CONTENT_LENGTH"), environ.get("HTTP_TRANSFER_ENCODING")
-    if coding is not None:
-        if length is not None or minor == "0":
-            raise Malformed(400, "Send either Content-Length or, over HTTP/1.1, Transfer-Encoding.")
-        if coding.lower() != "chunked":
-            raise Malformed(501, "Of the transfer codings, chunked alone is read here.")
-        return None
-    if length is None:
-        return 0
-    if not _LENGTH.fullmatch(length):
-        raise Malformed(400, "Content-Length is not a number.")
-    return int(length)
+def _length(environ: Environ) -> int | None:
+    """The body's length; None for a chunked body. httptools refuses a request with both headers."""
+    coding = environ.get("HTTP_TRANSFER_ENCODING")
+    if coding is None:
+        return int(environ.get("CONTENT_LENGTH", 0))
+    if environ["SERVER_PROTOCOL"] == "HTTP/1.0":
+        raise Malformed(400, "Send Transfer-Encoding over HTTP/1.1 only.")
+    if coding.lower() != "chunked":
+        raise Malformed(501, "The only transfer coding that this server reads is chunked.")
+    return None

@@ -1,4 +1,4 @@
-"""Waiting for sockets. A watched socket is returned once, to one thread."""
+"""Waiting until a socket is ready. A socket is returned once, to one thread, and has to be watched again."""
 
 from __future__ import annotations
 
@@ -8,19 +8,23 @@ from typing import Protocol
 
 
 class Poller(Protocol):
-    """Waits for the sockets of a process."""
+    """Waits until sockets of a process are ready."""
 
     def watch(self, number: int, *, for_room: bool = False, is_new: bool = False) -> None:
-        """Return this socket once when data can be received or, with `for_room`, when data can be sent."""
+        """Let `wait` return this socket once, as soon as data can be received.
+
+        for_room  wait until data can be sent instead
+        is_new    the socket is watched for the first time
+        """
 
     def wait(self, timeout_s: float | None = None, most: int = 1) -> list[int]:
-        """Sockets that are ready; none if the time is over."""
+        """Sockets that are ready; an empty list after the timeout."""
 
 
 if sys.platform == "linux":
 
     class Epoll:
-        """Linux."""
+        """The poller for Linux."""
 
         _IN, _OUT = select.EPOLLIN | select.EPOLLONESHOT, select.EPOLLOUT | select.EPOLLONESHOT
 
@@ -36,13 +40,13 @@ if sys.platform == "linux":
             return [number for number, _ in self._poll(timeout_s, most)]
 
     def make_poller() -> Poller:
-        """A poller of this process alone: made after the fork."""
+        """A new poller. Call this after the fork, because two processes must not use the same poller."""
         return Epoll()
 
 else:
 
     class Kqueue:
-        """BSD and macOS."""
+        """The poller for BSD and macOS."""
 
         def __init__(self) -> None:
             self._queue = select.kqueue()
@@ -55,5 +59,5 @@ else:
             return [event.ident for event in self._queue.control(None, most, timeout_s)]
 
     def make_poller() -> Poller:
-        """A poller of this process alone: made after the fork."""
+        """A new poller. Call this after the fork, because two processes must not use the same poller."""
         return Kqueue()

@@ -1,4 +1,4 @@
-"""Processes that are forked from one which has made everything ready, started again when they die, and stopped."""
+"""Web processes. They are forked from one process that has prepared everything, and replaced if they die."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ class Processes:
             return process
 
     def _be_child(self, place: int) -> NoReturn:
-        """Work, then exit at once: the context managers of the parent are not left in the child."""
+        """Work, then exit at once, so that the child does not leave the context managers of the parent."""
         status = 1
         try:
             signals = Signals()
@@ -106,7 +106,7 @@ class Processes:
             os._exit(status)
 
     def _remove_ended(self) -> None:
-        """Remove ended processes and plan their replacement. A short-lived one is replaced after a pause."""
+        """Remove ended processes and plan their replacement. A short-lived process is replaced after a pause."""
         for process, status in list(self._ended()):
             (place, born_at), now = self._born.pop(process), time.monotonic()
             self._start_at[place] = now if now - born_at > LIFE_S else now + LIFE_S
@@ -114,7 +114,7 @@ class Processes:
                 log.error("a web process ended and is started again", process=process, status=status)
 
     def _ended(self) -> Iterator[tuple[int, int]]:
-        """Processes that have ended, each with its exit status or minus the number of the signal."""
+        """Processes that have ended, with their exit status; for a signal, this is its negative number."""
         for process in self._born:
             found, status = os.waitpid(process, os.WNOHANG)
             if found:
@@ -136,7 +136,7 @@ class Processes:
 
 @contextmanager
 def signals_held() -> Iterator[None]:
-    """Delay SIGINT and SIGTERM until the block ends. A new child still has the parent's handlers and its pipe."""
+    """Delay SIGINT and SIGTERM until the block ends, because a new child still has the handlers of its parent."""
     signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
     try:
         yield

@@ -1,4 +1,8 @@
-"""The number of connections of each web process, so that the process with the fewest accepts the next one."""
+"""The shares of the web processes.
+
+A share is the number of open connections of one process. All processes see all shares, so that the process with the
+smallest share accepts the next connection.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,7 @@ _BYTES = 8
 
 
 class Shares:
-    """One number per process, in shared memory. Must be made before the fork."""
+    """The shares of all processes, in shared memory. Must be made before the fork."""
 
     def __init__(self, count: int) -> None:
         self._numbers = memoryview(mmap.mmap(-1, count * _BYTES)).cast("q")
@@ -19,14 +23,14 @@ class Shares:
 
 
 class Share:
-    """The number of connections of one process."""
+    """The share of one process: the number of its open connections."""
 
     def __init__(self, numbers: memoryview[int], place: int) -> None:
         self._numbers = numbers
         self._place = place
 
     def set(self, number: int) -> None:
-        """Publish the number to the other processes."""
+        """Tell the other processes the number of connections of this process."""
         self._numbers[self._place] = number
 
     def is_ahead(self) -> bool:

@@ -1,11 +1,12 @@
 """The threads of a web process. A thread never waits for a single client.
 
-All threads wait together until any connection is ready. A thread that receives a complete request serves it at
-once. So one thread receives, serves and answers most requests, and does not hand them to another thread. An
-incomplete request and an answer that its client does not read stay with their connection. They use no thread.
+All threads wait together until any connection is ready. A thread that receives a complete request serves the
+request at once. So one thread receives, serves and answers most requests, and does not hand them to another thread.
+An incomplete request stays with its connection and uses no thread. So does an answer that its client does not read.
 
-One more thread is the watch. It ends connections that take too long. While all threads are busy, the watch receives
-requests for them, so that the waiting time of a request is limited, and it answers /healthz itself.
+One more thread is called the watch. The watch ends connections that take too long. While all threads are busy, the
+watch receives requests for the threads, so that the waiting time of a request is limited. It also answers /healthz
+meanwhile.
 """
 
 from __future__ import annotations
@@ -34,27 +35,27 @@ if TYPE_CHECKING:
 log = logger(__name__)
 
 REFUSAL = "open311.refusal"
-"""Key in an environment: the status that the application must answer, because the request is not complete."""
+"""The key of a status in an environment. The application must answer a refused request with this status."""
 RECEIVE_BYTES = 65_536
 TURN_BYTES = 1_048_576
-"""A thread that has sent so much of a stream serves other connections before it goes on."""
+"""A thread that has sent this many bytes of a stream serves other connections before it goes on."""
 LINGER_S = 3.0
 TICK_S = 0.1
-"""How often the watch checks whether all threads are busy."""
+"""Seconds between two checks of the watch whether all threads are busy."""
 LOOK_S = 0.5
-"""How often the watch checks which connections take too long."""
+"""Seconds between two checks of the watch which connections take too long."""
 PAUSE_S = 0.05
 MOST_AT_ONCE = 64
 RECEIVING = (Phase.IDLE, Phase.HEAD, Phase.BODY)
 NOTE_S = 10.0
-"""The shortest time between two log lines about connections that were cut off."""
+"""The least number of seconds between two log lines about connections that were cut off."""
 
 
 class Threads:
     """The threads of one web process.
 
     prompt  paths that the watch may answer while all threads are busy, because their views never wait
-    share   tells the other processes how many connections this one has
+    share   tells the other processes the number of connections of this process
     """
 
     def __init__(
@@ -91,7 +92,7 @@ class Threads:
             thread.start()
 
     def _go_on(self, work: Callable[[], None]) -> None:
-        """Do a thread's work. After an unexpected error, log it and begin again."""
+        """Do the work of a thread. After an unexpected error, log the error and begin the work again."""
         is_done = False
         while not (is_done or self._is_over):
             try:
@@ -104,7 +105,7 @@ class Threads:
     def stop(self, grace_s: float) -> None:
         """Finish the calls that have begun. Returns when they are finished, or after the given time.
 
-        Shut down the listener before, because only that wakes the thread that accepts connections.
+        Shut down the listener first, because only the shutdown wakes the thread that accepts connections.
         """
         self._is_stopping = True
         give_up_at = time.monotonic() + grace_s
@@ -115,7 +116,7 @@ class Threads:
         self._is_over = True
         self._end_pipe, writable = os.pipe()
         self._poller.watch(self._end_pipe, is_new=True)
-        os.close(writable)  # the other end is ready from now on: it wakes one thread, which watches it for the next
+        os.close(writable)  # now the pipe is always ready: each thread wakes, and watches it to wake the next one
         for thread in self._threads:
             thread.join(max(0.0, give_up_at - time.monotonic()))
 
@@ -135,7 +136,7 @@ class Threads:
                 return
 
     def _next(self) -> Connection | None:
-        """The first connection in the queue, or else the next that is ready."""
+        """The first connection in the queue. If the queue is empty, the next connection that is ready."""
         with self._lock:
             if self._waiting:
                 return self._waiting.popleft()
@@ -152,14 +153,14 @@ class Threads:
         """Work on a connection. Ends the connection if the client has disconnected or something fails."""
         try:
             work(connection)
-        except OSError:  # the other side has gone
+        except OSError:  # the client has disconnected
             self._held.end(connection)
         except Exception as error:
             log.error("a connection failed", exc_info=error)
             self._held.end(connection)
 
     def _proceed(self, connection: Connection) -> None:
-        """Do what the connection is ready for. If its next request has arrived too, others are served first."""
+        """Do the next step for a connection. Other connections are served before its next request."""
         phase = connection.phase
         if phase in RECEIVING:
             message = self._receive(connection)
@@ -175,7 +176,7 @@ class Threads:
             self._line_up(connection)
 
     def _receive(self, connection: Connection) -> Message | None:
-        """Receive the data that has arrived. Returns the request if it is complete now."""
+        """Receive the data that has arrived. Returns the request if the request is complete now."""
         try:
             data = connection.socket.recv(RECEIVE_BYTES)
         except BlockingIOError:
@@ -214,12 +215,12 @@ class Threads:
         except Exception as error:
             log.error("fault", path=message.environ["PATH_INFO"], exc_info=error)
             close_result(result)
-            self._dismiss(connection, plain_answer(500, "A fault of ours; it has been logged."))
+            self._dismiss(connection, plain_answer(500, "The server failed. Its log has the error."))
             return False
         return self._send(connection, answer)
 
     def _send(self, connection: Connection, answer: Answer) -> bool:
-        """Send an answer until the client reads no further, or until other connections have to be served."""
+        """Send an answer until the client does not read more, or until other connections have to be served."""
         sent = 0
         while answer.has_more:
             pieces = answer.next_pieces()
@@ -266,7 +267,7 @@ class Threads:
         self._linger(connection)
 
     def _linger(self, connection: Connection) -> None:
-        """Receive for a moment what the client still sends. Without this it could lose the answer."""
+        """Receive and discard data of the client for a moment. Without this, the client could lose the answer."""
         connection.phase, connection.deadline = Phase.LINGERING, time.monotonic() + LINGER_S
         connection.socket.shutdown(socket.SHUT_WR)
         self._poller.watch(connection.number)
@@ -283,7 +284,7 @@ class Threads:
     def _watch(self) -> None:
         turns, looked_at, noted_at = -1, 0.0, 0.0
         while not self._is_over:
-            # Threads that are busy and had no turn since the last tick are in long calls.
+            # If all threads are busy and none has taken a connection since the last tick, all are in long calls.
             is_stuck, turns = not self._idle and self._turns == turns, self._turns
             if is_stuck:
                 self._stand_in(TICK_S)
@@ -305,7 +306,7 @@ class Threads:
         for number in self._poller.wait(timeout_s, MOST_AT_ONCE):
             connection = self._held.get(number)
             if connection is None:
-                if self._is_over:  # it is the pipe that wakes the threads
+                if self._is_over:  # the number is that of the pipe that wakes the threads
                     self._poller.watch(self._end_pipe)
             # A thread may still hold the lock for a moment after its last work on this connection.
             elif connection.lock.acquire(timeout=1.0):
@@ -315,7 +316,7 @@ class Threads:
                     connection.lock.release()
 
     def _sort(self, connection: Connection) -> None:
-        """Put a complete request into the queue for a thread, or serve it at once if its path is a prompt one."""
+        """Put a complete request into the queue for a thread, or serve it at once if its path is a prompt path."""
         if connection.phase is Phase.SENDING:
             self._hand_over(connection)
         elif connection.phase not in RECEIVING:
@@ -337,9 +338,8 @@ class Threads:
             if not self._idle:
                 self._waiting.append(connection)
                 return
-        self._poller.watch(
-            connection.number, for_room=True
-        )  # a socket with room for data is ready at once, so an idle thread gets it
+        # A socket that data can be sent to is ready at once, so an idle thread gets the connection.
+        self._poller.watch(connection.number, for_room=True)
 
     def _look_at_all(self, now: float) -> None:
         for connection in self._held:
@@ -350,7 +350,7 @@ class Threads:
                     connection.lock.release()
 
     def _look_at(self, connection: Connection) -> None:
-        """End a connection whose deadline is over, unless it makes enough progress."""
+        """End a connection whose deadline is over, unless its data moves fast enough."""
         now, phase, limits = time.monotonic(), connection.phase, self._limits
         if connection.deadline > now:
             return

@@ -1,4 +1,4 @@
-"""The cities' catalogues in the database: names for joins, retired services, and the changeset for discovery."""
+"""The cities' catalogues in the database. They hold names, retired services, and the changeset for discovery."""
 
 from __future__ import annotations
 
@@ -62,7 +62,9 @@ def _some(codes: tuple[str, ...], most: int = 12) -> str:
 
 def catalogue_digest(parts: Any) -> str:
     """A digest of `parts`. If it changes, the changeset changes too."""
-    options = orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_DATACLASS  # orjson would leave their fields unsorted
+    options = (
+        orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_DATACLASS
+    )  # orjson itself would not sort a dataclass's fields
     return hashlib.sha256(orjson.dumps(parts, option=options, default=_fields)).hexdigest()
 
 
@@ -169,7 +171,7 @@ def is_stored(connection: Connection, jurisdiction_id: str, digest: str) -> bool
 
 
 def read_changesets(hot: HotConnections) -> Mapping[str, datetime]:
-    """When each jurisdiction's catalogue last changed."""
+    """The time of each catalogue's last change, by jurisdiction id."""
     return dict(hot.rows(_changesets(), {}))
 
 

@@ -1,4 +1,4 @@
-"""COPY: thousands of rows in one statement, into a table or into a temporary table (staging).
+"""COPY writes thousands of rows in one statement, into a table or into a temporary table (a stage).
 
 Rows are mappings, as for SQLAlchemy's executemany. For a few rows executemany is faster, because making a temporary
 table takes as long as inserting about twenty rows.
@@ -30,7 +30,7 @@ PIECE_BYTES = 1 << 18
 def insert_rows(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
     """Insert new rows, which all have the same columns.
 
-    The table must have no geometry column, because many rows go through `copy_rows`.
+    The table must have no geometry column, because `copy_rows` inserts the rows if there are many.
     """
     if len(rows) > FEW:
         copy_rows(connection, table, rows)
@@ -41,7 +41,8 @@ def insert_rows(connection: Connection, table: Table, rows: Sequence[Row]) -> No
 def copy_rows(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
     """Insert rows by COPY, in order. Columns that the first row lacks get their defaults.
 
-    psycopg does not know the type of geometries, so stage them as EWKT in a text column.
+    The table must have no geometry column, because psycopg does not know that type. Copy EWKT to a text column of
+    a stage instead.
     """
     columns = [item for item in table.c if item.name in rows[0]]
     names = ", ".join(f'"{item.name}"' for item in columns)
@@ -79,7 +80,7 @@ def staged(connection: Connection, stage: Table, rows: Sequence[Row]) -> Iterato
 
 
 def all_of(stage: Table, **changes: ColumnElement[Any] | None) -> tuple[list[str], Select[Any]]:
-    """The column names and the SELECT of an INSERT … SELECT from a temporary table.
+    """The column names and the SELECT for an INSERT … SELECT from a temporary table.
 
     changes  an expression to use instead of a column, or None to leave the column out
     The columns have no types here, because GeoAlchemy would convert every geometry twice.

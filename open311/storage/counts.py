@@ -8,11 +8,11 @@ from collections.abc import Iterable, Mapping
 from sqlalchemy import Connection, func, select
 from sqlalchemy.dialects.postgresql import insert
 
-from open311.storage.outbox import RecordedChange, untaken
+from open311.storage.outbox import RecordedChange, unprocessed
 from open311.storage.tables import request_count, service_request
 
 CONSUMER = "counts"
-"""The name of the consumer that keeps the counts. Changes that it failed on are held under this name."""
+"""The name of the consumer that keeps the counts. A change that the consumer failed on is held under this name."""
 
 Counts = dict[tuple[str, str, str], int]
 """The number of requests by (jurisdiction, department, status)."""
@@ -45,7 +45,7 @@ def add(connection: Connection, differences: Mapping[tuple[str, str, str], int])
         )
 
 
-def kept(connection: Connection) -> Counts:
+def stored_counts(connection: Connection) -> Counts:
     """The stored counts, without zeros."""
     columns = request_count.c
     found = connection.execute(
@@ -54,20 +54,20 @@ def kept(connection: Connection) -> Counts:
     return {(city, department, status): number for city, department, status, number in found if number}
 
 
-def counted(connection: Connection) -> Counts:
-    """The true counts, found by counting every request."""
+def true_counts(connection: Connection) -> Counts:
+    """The true counts. This counts every request."""
     columns = service_request.c
     keys = (columns.jurisdiction_id, columns.department, columns.status)
     found = connection.execute(select(*keys, func.count()).group_by(*keys))
     return {(city, department, status): number for city, department, status, number in found}
 
 
-def faults(connection: Connection) -> Counts:
-    """The differences that correct the stored counts, if the changes in the backlog are still added later.
+def corrections(connection: Connection) -> Counts:
+    """The differences that correct the stored counts. The changes in the backlog are not part of them.
 
-    Correct only in a transaction whose statements all see the same snapshot.
+    The result is right only in a transaction whose statements all see the same snapshot.
     """
-    found = Counter(counted(connection))
-    found.subtract(deltas(untaken(connection, CONSUMER)))
-    found.subtract(kept(connection))
+    found = Counter(true_counts(connection))
+    found.subtract(deltas(unprocessed(connection, CONSUMER)))
+    found.subtract(stored_counts(connection))
     return {key: number for key, number in found.items() if number}

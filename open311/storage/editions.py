@@ -1,4 +1,4 @@
-"""Editions: the version of names and renderer with which a jurisdiction's publications are rendered."""
+"""Editions. An edition identifies the names and the renderer with which a city's publications are rendered."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Edition:
 def begin_edition(
     connection: Connection, jurisdiction_id: str, name: str, now: datetime, *, is_finished: bool
 ) -> bool:
-    """Make `name` the edition with which all publications have to be rendered; False if it is so already.
+    """Make `name` the edition with which all publications have to be rendered. Returns False if it already is.
 
     is_finished  whether there is nothing to render
     """
@@ -76,12 +76,12 @@ def list_editions(connection: Connection) -> list[Edition]:
     return [Edition(**row._mapping) for row in rows]
 
 
-def count_rendered(connection: Connection, found: Edition) -> tuple[int, int]:
+def count_rendered(connection: Connection, current: Edition) -> tuple[int, int]:
     """How many publications an edition has rendered, and how many there are."""
-    is_done = publication.c.id <= found.rendered_until
+    is_done = publication.c.id <= current.rendered_until
     row = connection.execute(
         select(func.count().filter(is_done), func.count()).where(
-            publication.c.jurisdiction_id == found.jurisdiction_id
+            publication.c.jurisdiction_id == current.jurisdiction_id
         )
     ).one()
-    return (row[1], row[1]) if found.finished_at else (row[0], row[1])
+    return (row[1], row[1]) if current.finished_at else (row[0], row[1])

@@ -1,4 +1,4 @@
-"""Database connections: a pool for each process, transactions, autocommit for reading, and our own errors."""
+"""Database connections: each process has a pool. The drivers' errors are replaced by our own errors."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class Database:
 def savepoint(connection: Connection) -> Iterator[None]:
     """A savepoint: an error in the block undoes only the block, and the transaction can continue.
 
-    After Unavailable it cannot, because the connection is lost.
+    After Unavailable, the transaction cannot continue, because the connection is lost.
     """
     with _own_errors():
         try:
@@ -88,11 +88,12 @@ def savepoint(connection: Connection) -> Iterator[None]:
 def takes_writes(connection: Connection) -> bool:
     """Whether the database accepts writes. The connection is outside any transaction.
 
-    A connection keeps the database's default from when it was opened; a read-only one is replaced.
+    A connection keeps the setting that the database had when the connection was opened. So a read-only connection
+    is replaced.
     """
     if _is_read_only(connection):
         connection.invalidate()
-        connection.rollback()  # which SQLAlchemy wants before it connects again, though nothing was begun
+        connection.rollback()  # SQLAlchemy requires this before it connects again, even if no transaction was begun
     return not _is_read_only(connection)
 
 
@@ -106,7 +107,7 @@ def open_database(
     """A database with a pool of connections, which connects at the first use.
 
     url                   a SQLAlchemy URL with the psycopg2 driver
-    statement_timeout_ms  0 for no timeout; waiting for a lock times out after a third of it
+    statement_timeout_ms  0 for no timeout; the timeout for a lock is a third of this
     prepares              whether hot statements are prepared
     """
     settings = {
@@ -132,12 +133,12 @@ def open_database(
         json_serializer=lambda value: orjson.dumps(value).decode(),
         json_deserializer=orjson.loads,
     )
-    event.listen(engine, "checkout", _refuse_dead)
+    event.listen(engine, "checkout", _replace_dead)
     event.listen(engine, "handle_error", _drop_read_only)
     return Database(engine, HotConnections(extensions.make_dsn(libpq_dsn(url), **arguments), prepares=prepares))
 
 
-def _refuse_dead(connection: extensions.connection, record: object, proxy: object) -> None:  # noqa: ARG001
+def _replace_dead(connection: extensions.connection, record: object, proxy: object) -> None:  # noqa: ARG001
     """Make the pool replace a connection that the server has closed."""
     if connection.closed or is_dead(connection.fileno()):
         raise DisconnectionError("the server has closed this connection")
@@ -156,9 +157,9 @@ def libpq_dsn(url: str) -> str:
 def _own_errors() -> Iterator[None]:
     """Replace the drivers' errors by our own.
 
-    Unavailable: no connection or none free, or what `is_down` says of the driver's error. After a lost connection,
-    statements and ends of savepoints raise PendingRollbackError: also Unavailable.
-    Refused: any other error of the database; its text quotes no rows.
+    Unavailable: there is no connection, or `is_down` is true for the driver's error. PendingRollbackError also
+    becomes Unavailable, because statements and savepoints raise it after the connection was lost.
+    Refused: any other error of the database. Its text does not quote rows.
     """
     try:
         yield
@@ -166,7 +167,9 @@ def _own_errors() -> Iterator[None]:
         cause = error.orig if isinstance(error, DBAPIError) else error
         if not isinstance(cause, psycopg2.Error) or is_down(cause) or _is_lost(error):
             raise Unavailable(DOWN) from error
-        statement = error.statement if isinstance(error, DBAPIError) else "COPY"  # COPY goes round SQLAlchemy
+        statement = (
+            error.statement if isinstance(error, DBAPIError) else "COPY"
+        )  # COPY does not run through SQLAlchemy
         raise Refused.of(cause, statement or "") from None
 
 
@@ -175,6 +178,6 @@ def _is_lost(error: Exception) -> bool:
 
 
 def _drop_read_only(context: ExceptionContext) -> None:
-    """Make the pool open new connections after a server refused to write: a standby may be primary by then."""
+    """Make the pool open new connections after a server refused to write. Another server may be primary now."""
     if takes_no_writes(context.original_exception):
         context.is_disconnect = True

@@ -1,4 +1,4 @@
-"""Errors of PostgreSQL and of its connections, the same for psycopg2 and psycopg 3."""
+"""Errors of PostgreSQL and of its connections. These functions work for psycopg2 and for psycopg 3."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ class Refused(Exception):
 
 
 def is_down(error: Exception) -> bool:
-    """Whether an error of a driver means that the database cannot do its work now, rather than what was asked.
+    """Whether a driver's error means that the database cannot work now, and not that the statement is wrong.
 
-    The server is not there, shuts down, has a full disk, times out; its tables are missing; it takes no writes.
+    For example, the server is missing, shuts down, has a full disk, is too slow, lacks its tables or is read-only.
     """
     return isinstance(error, _DOWN) or takes_no_writes(error)
 
 
 def takes_no_writes(error: BaseException | None) -> bool:
-    """Whether the server is read-only. Each connection keeps that as it was when it was opened, so drop it."""
+    """Whether the error says that the connection is read-only. A connection stays so for ever, so close it then."""
     return isinstance(error, (psycopg.errors.ReadOnlySqlTransaction, psycopg2.errors.ReadOnlySqlTransaction))
 
 

@@ -1,4 +1,4 @@
-"""Places in SQL: points, boxes, circles. Degrees, WGS 84, (long, lat)."""
+"""Points, boxes and circles in SQL. All pairs are (long, lat) in degrees, WGS 84."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def in_circle(point: ColumnElement[Any], name: str) -> ColumnElement[bool]:
 
 
 def distance(point: ColumnElement[Any], name: str) -> ColumnElement[float]:
-    """Metres from a circle's centre, over the ellipsoid. Values: `circle_values`."""
+    """The distance from a circle's centre, in metres over the ellipsoid. Values: `circle_values`."""
     centre = func.ST_GeomFromEWKT(bindparam(f"{name}_centre", type_=Text), type_=Geometry)
     return func.ST_Distance(cast(point, Geography), cast(centre, Geography), type_=Double)
 

@@ -1,4 +1,4 @@
-"""The histories of requests: their events, and a row in the outbox for each change. Not for public routes."""
+"""The histories of requests: their events, and a row in the outbox for each change. Public routes do not use it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import ARRAY, BigInteger, Connection, any_, bindparam, select, update
 
-from open311.domain.events import Event, NoteAdded, read_event
+from open311.domain.events import Event, kinds, read_event
 from open311.domain.requests import Note, RequestRecord
 from open311.storage.copying import insert_rows
 from open311.storage.tables import outbox, request_event
@@ -16,7 +16,7 @@ from open311.storage.tables import outbox, request_event
 def insert_histories(connection: Connection, histories: Iterable[tuple[RequestRecord, Sequence[Event]]]) -> None:
     """Append events to the histories of many requests, and a row to the outbox for each change.
 
-    The events of a pair are one change, which made the record's current version.
+    The events of one pair belong to one change, which made the record's current version.
     """
     changes = [(record, events) for record, events in histories if events]
     rows = [event_values(record, event) for record, events in changes for event in events]
@@ -80,21 +80,21 @@ def load_histories(
 
 def event_of(row: Any) -> Event:
     """The event in a row that has at least the columns that `load_events` selects."""
-    note = row.description if row.kind == NoteAdded.kind else ""
+    note = row.description if kinds()[row.kind].has_text else ""
     return read_event(
         row.kind, row.data, at=row.at, actor=row.actor, cause=row.cause, version=row.version, note=note
     )
 
 
 def blank_notes(connection: Connection, jurisdiction_id: str, number: int) -> None:
-    """Erase the texts of a request's notes. The events stay."""
+    """Erase the texts of a request's events. The events stay."""
     columns = request_event.c
     connection.execute(
         update(request_event)
         .where(
             columns.jurisdiction_id == jurisdiction_id,
             columns.request_id == number,
-            columns.kind == NoteAdded.kind,
+            columns.kind.in_([name for name, kind in kinds().items() if kind.has_text]),
         )
         .values(description="")
     )

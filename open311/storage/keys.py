@@ -1,4 +1,4 @@
-"""API keys: random, shown once, stored as a digest."""
+"""API keys. A key is random, and is shown only when it is made. The database has only its digest."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def list_keys(connection: Connection) -> list[ApiKey]:
 
 
 def revoke_key(connection: Connection, number: int, now: datetime) -> bool:
-    """Revoke a key; False if there is none or it is revoked already."""
+    """Revoke a key. Returns False if there is no such key or the key is already revoked."""
     changed = connection.execute(
         update(api_key).where(api_key.c.id == number, api_key.c.revoked_at.is_(None)).values(revoked_at=now)
     )

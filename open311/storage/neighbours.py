@@ -1,4 +1,4 @@
-"""Earlier open requests near many new ones, in one statement. Reads only publications."""
+"""The query for earlier open requests near many new requests. One statement, which reads only publications."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ from open311.domain.search import Circle, box_around, halves
 from open311.storage.tables import publication
 
 MOST = 200
-"""How many requests of any kind are looked at near one spot, because thousands may share a point."""
+"""The number of requests that are examined near one point. Thousands may share a point."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vantage:
-    """Where to look: for open requests of one service, in a circle, made in a span of time; both ends included."""
+    """A search for open requests of one service in a circle and in a span of time. Both ends are included."""
 
     service_code: str
     circle: Circle
@@ -44,7 +44,7 @@ class Vantage:
 
 
 class Neighbour(NamedTuple):
-    """A request that was found; the least of several is the earliest."""
+    """A request that was found. In their order, the earliest request is the least."""
 
     requested_at: datetime
     service_request_id: str
@@ -53,7 +53,7 @@ class Neighbour(NamedTuple):
 def find_earliest(
     connection: Connection, jurisdiction_id: str, wanted: Mapping[str, Vantage]
 ) -> dict[str, Neighbour]:
-    """The earliest listed open request seen from each vantage, under the same key; none where there is none."""
+    """The earliest listed open request for each search, by the search's key. Searches without result are absent."""
     rows = list(zip(*_rows(wanted), strict=True))
     values = {name: list(column) for name, column in zip(_TYPES, rows, strict=True)}
     found: dict[str, Neighbour] = {}
@@ -75,7 +75,7 @@ _TYPES: dict[str, Any] = {
 
 
 def _rows(wanted: Mapping[str, Vantage]) -> Iterable[tuple[Any, ...]]:
-    """Values in the order of `_TYPES`: one row for each vantage, two for one across the antimeridian."""
+    """Rows of values in the order of `_TYPES`: one for each search, but two if it crosses the antimeridian."""
     for key, vantage in wanted.items():
         circle = vantage.circle
         for box in halves(box_around(circle)):

@@ -35,7 +35,7 @@ from open311.storage.history import event_of
 from open311.storage.tables import held_change, outbox, request_event
 
 _LOCK = 311_003
-"""The advisory lock that is needed to take changes from the outbox."""
+"""The number of the advisory lock. Only its holder may take changes from the outbox."""
 
 RequestKey = tuple[str, int]
 """The key of a request: jurisdiction id and number."""
@@ -69,7 +69,7 @@ class Held:
     """A change that is held for one consumer.
 
     consumer  the consumer's name
-    failures  how often the consumer has failed on the change since it is held
+    failures  how often the consumer has failed on the change again after the change was held
     """
 
     consumer: str
@@ -81,9 +81,9 @@ class Held:
 class Backlog:
     """The backlog of changes.
 
-    waiting   changes in the outbox, which no consumer has seen
-    held      changes that are held for one consumer
-    oldest_s  age of the oldest change, seconds; 0 without any
+    waiting   number of changes in the outbox, which no consumer has seen
+    held      number of changes that are held for one consumer
+    oldest_s  age of the oldest change, in seconds; 0 if there is no change
     """
 
     waiting: int
@@ -92,12 +92,12 @@ class Backlog:
 
 
 def try_lock(connection: Connection) -> bool:
-    """Take the lock until the transaction ends; False if another transaction has it."""
+    """Take the outbox's lock until the transaction ends. Returns False if another transaction has the lock."""
     return bool(connection.execute(text("SELECT pg_try_advisory_xact_lock(:lock)"), {"lock": _LOCK}).scalar_one())
 
 
 def lock(connection: Connection) -> None:
-    """Take the lock until the transaction ends, and wait while another transaction has it."""
+    """Take the outbox's lock until the transaction ends. Waits while another transaction has the lock."""
     connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
 
 
@@ -113,7 +113,7 @@ def take(connection: Connection, rows: int) -> list[RecordedChange]:
     return list(_changes(connection.execute(_with_events(taken))))
 
 
-def untaken(connection: Connection, consumer: str) -> Iterator[RecordedChange]:
+def unprocessed(connection: Connection, consumer: str) -> Iterator[RecordedChange]:
     """All changes that a consumer has not processed: those in the outbox and those held for the consumer."""
     for query in (_with_events(outbox), _with_events(held_change).where(held_change.c.consumer == consumer)):
         yield from _changes(connection.execute(query, execution_options={"yield_per": 1_000}))
@@ -151,8 +151,8 @@ def held_requests(connection: Connection, consumer: str, changes: Collection[Rec
     return {(row.jurisdiction_id, row.request_id) for row in found}
 
 
-def due(connection: Connection, consumers: Collection[str], now: datetime, rows: int) -> list[Held]:
-    """Held changes to try now: for each consumer and request only the oldest, because the later ones must wait."""
+def due_changes(connection: Connection, consumers: Collection[str], now: datetime, rows: int) -> list[Held]:
+    """Held changes to try now: only the oldest for each consumer and request, because later changes must wait."""
     earlier = held_change.alias("earlier")
     columns = held_change.c
     is_first = ~(
@@ -193,7 +193,7 @@ def postpone(connection: Connection, held: Held, due_at: datetime) -> None:
 
 
 def backlog(connection: Connection) -> Backlog:
-    """The present backlog."""
+    """The current backlog."""
     since = func.extract("epoch", func.clock_timestamp() - func.min(text("written_at")))
     waiting, age_s = connection.execute(select(func.count(), since).select_from(outbox)).one()
     held, held_s = connection.execute(select(func.count(), since).select_from(held_change)).one()

@@ -1,4 +1,4 @@
-"""Writing publications: one row for each request, with everything that the public can see, already rendered."""
+"""Functions that write publications. A publication is one row with all that the public can see of a request."""
 
 from __future__ import annotations
 
@@ -42,10 +42,10 @@ _LANGUAGES = {
 
 @dataclass(frozen=True, slots=True)
 class Publication:
-    """A record and its rendition, to be written as one row; a tombstone if it has no rendition.
+    """A record and its rendition, which are written as one row. A publication without a rendition is a tombstone.
 
     agency    the text of agency_responsible
-    words     folded text that `q=` searches
+    words     the folded text that the parameter `q` searches
     language  PostgreSQL's text search configuration for `words`
     """
 
@@ -93,8 +93,8 @@ def _or_update(statement: Insert) -> Insert:
     }
     columns, new = publication.c, statement.excluded
     changes["was_public"] = or_(columns.was_public, new.was_public)
-    # An equal rendition is no change. But a transaction id in the future comes from another server's backup, and
-    # must be replaced.
+    # A row with an equal rendition keeps its transaction id, because nothing has changed. But an id in the future
+    # comes from another server's backup and must be replaced.
     is_same = and_(
         columns.digest == new.digest,
         columns.visibility == new.visibility,

@@ -1,6 +1,6 @@
-"""The job queue. A job is deferred in the same transaction as the rows that it belongs to.
+"""The job queue. A job is stored in the same transaction as the rows that it works on.
 
-Procrastinate is imported with the first job, because most web processes never defer one.
+Procrastinate is imported when the first job is stored, because most web processes never defer one.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class Task(StrEnum):
     """The names of all tasks. Their code is in open311.jobs.
 
-    Do not change these values. They are stored with each job, and a new release must run the previous one's jobs.
+    Do not change these values. They are stored with each job, and a new release must run the old release's jobs.
     """
 
     RESOLVE = "resolve"
@@ -35,7 +35,7 @@ class Task(StrEnum):
 
 
 class Queue:
-    """The job queue, as operations use it. Operations know only a task's name; the worker has its code."""
+    """The job queue, as operations use it. An operation knows only a task's name; the worker has its code."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -50,11 +50,11 @@ class Queue:
         return app
 
     def defer(self, connection: Connection, task: Task, *, at: datetime | None = None, **arguments: Any) -> None:
-        """Add a job that runs once this transaction has committed, not before `at`."""
+        """Add a job, which can run after this transaction has committed, but not before `at`."""
         self._app.configure_task(task.value, connection=connection, schedule_at=at).defer(**arguments)
 
     def defer_once(self, connection: Connection, task: Task, lock: str, **arguments: Any) -> bool:
-        """Add a job unless one with the same lock is waiting already. Returns whether it was added."""
+        """Add a job, unless a job with the same lock is waiting already. Returns whether the job was added."""
         from procrastinate.exceptions import AlreadyEnqueued
 
         try:

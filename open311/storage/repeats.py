@@ -1,4 +1,4 @@
-"""Idempotent POSTs: the client's own key of a call, and the request that the call made (A15)."""
+"""The keys that make POSTs idempotent, each with the request that its first call made (A15)."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from open311.storage.hot.transactions import Run
 from open311.storage.tables import repeatable_post
 
 REPEATABLE_FOR = timedelta(hours=24)
-"""How long a call can be repeated. After that, the same key makes a new request."""
+"""How long a key is valid. After that time, a call with the same key makes a new request."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Post:
     """A call that a client may repeat.
 
-    client_key  the client's own key of the call
+    client_key  the key that the client has chosen for the call
     digest      a digest of everything that the call sent
     """
 
@@ -33,21 +33,22 @@ class Post:
 
 
 def claim(run: Run, post: Post, number: int, now: datetime) -> bool:
-    """Remember that this call makes request `number`; False if it repeats a call of the last day.
+    """Store that this call makes request `number`. Returns False if the call repeats a call of the last day.
 
-    A second call waits here until the first call's transaction ends, so two calls at once make one request.
+    A second call with the same key waits here until the first call's transaction ends. So two simultaneous calls
+    make only one request.
     """
     values = _key(post) | {
         "digest": post.digest,
         "request_id": number,
         "created_at": now,
-        "forgotten_before": now - REPEATABLE_FOR,
+        "expired_before": now - REPEATABLE_FOR,
     }
     return bool(run(_claim(), values))
 
 
 def first_answer(run: Run, post: Post) -> tuple[int, bool]:
-    """The number of the request that the first call made, and whether both calls sent the same."""
+    """The number of the request that the first call made, and whether both calls sent the same data."""
     [(number, digest)] = run(_first_answer(), _key(post))
     return number, digest == post.digest
 
@@ -69,7 +70,7 @@ def _claim() -> Statement:
         row.on_conflict_do_update(
             constraint=repeatable_post.primary_key,
             set_={name: row.excluded[name] for name in replaced},
-            where=columns.created_at < bindparam("forgotten_before"),
+            where=columns.created_at < bindparam("expired_before"),
         ).returning(columns.request_id),
         is_prepared=True,
     )
@@ -86,6 +87,6 @@ def _first_answer() -> Statement:
     return Statement.of(query, is_prepared=True)
 
 
-def forget(connection: Connection, before: datetime) -> int:
+def delete_old(connection: Connection, before: datetime) -> int:
     """Delete calls older than `before`, and return their number."""
     return connection.execute(delete(repeatable_post).where(repeatable_post.c.created_at < before)).rowcount

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
+from dataclasses import fields
 from functools import cache
 from typing import Any
 
@@ -28,7 +29,7 @@ from sqlalchemy.dialects.postgresql import Insert, insert
 
 from open311.domain.attributes import Answer
 from open311.domain.places import Place
-from open311.domain.requests import RequestRecord, Status, Visibility
+from open311.domain.requests import Reporter, RequestRecord, Status, Visibility
 from open311.errors import Conflict
 from open311.storage.copying import FEW, all_of, stage_of, staged
 from open311.storage.geometry import point_from, point_of
@@ -41,23 +42,24 @@ _STAGE = stage_of(service_request, Column("point", Text))
 
 
 class NumberSource:
-    """Numbers for new requests. They are fetched in blocks, so that most POSTs need no query for a number.
+    """A source of numbers for new requests. Numbers are fetched in blocks, so that most POSTs need no query.
 
-    Thread-safe, and no two processes get the same number. Unused numbers of a block are lost when the process ends.
+    It is thread-safe, and no two processes get the same number. The unused numbers of a block are lost when the
+    process ends.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._left: Iterator[int] = iter(())
+        self._unused: Iterator[int] = iter(())
 
     def next(self, hot: HotConnections) -> int:
         """A number that no other request has."""
         with self._lock:
-            number = next(self._left, None)
+            number = next(self._unused, None)
             if number is None:
                 first = hot.rows(_next_block(), {})[0][0]
-                self._left = iter(range(first, first + (request_number.increment or 1)))
-                number = next(self._left)
+                self._unused = iter(range(first, first + (request_number.increment or 1)))
+                number = next(self._unused)
             return number
 
     def many(self, hot: HotConnections, count: int) -> list[int]:
@@ -81,7 +83,7 @@ def _next_block() -> Statement:
 
 
 def insert_records(connection: Connection, records: Sequence[RequestRecord]) -> None:
-    """Store many new records in few statements. Records whose service_request_id is taken are left out."""
+    """Store many new records in few statements. A record whose service_request_id is taken is left out."""
     add_records(connection, records)
 
 
@@ -109,7 +111,7 @@ def _unless_taken(statement: Insert) -> Insert:
 
 
 def _stored(connection: Connection, records: Sequence[RequestRecord]) -> set[int]:
-    """The numbers of those of the records that are stored."""
+    """The numbers of the records that are stored."""
     found = connection.execute(
         select(service_request.c.id).where(
             service_request.c.jurisdiction_id == records[0].jurisdiction_id,
@@ -165,7 +167,7 @@ def load_records(connection: Connection, jurisdiction_id: str, ids: Sequence[str
 
 
 def load_batch(connection: Connection, jurisdiction_id: str, *, after: int, rows: int) -> list[RequestRecord]:
-    """The next records with numbers above `after`, in order and locked. For a loop over all records."""
+    """The next records with numbers above `after`, in order and locked. Used in a loop over all records."""
     found = connection.execute(
         _select()
         .where(service_request.c.jurisdiction_id == jurisdiction_id, service_request.c.id > after)
@@ -187,10 +189,30 @@ def count_records(connection: Connection, jurisdiction_id: str) -> int:
 
 
 def delete_reporter(connection: Connection, jurisdiction_id: str, number: int) -> None:
-    """Forget who sent a request."""
+    """Delete the personal data of the person who sent a request."""
     connection.execute(
         delete(reporter).where(reporter.c.jurisdiction_id == jurisdiction_id, reporter.c.request_id == number)
     )
+
+
+def load_reporter(connection: Connection, jurisdiction_id: str, number: int) -> Reporter | None:
+    """Who sent a request; None if nothing is known about the person, or if it was erased."""
+    columns = [reporter.c[row.name] for row in fields(Reporter)]
+    found = connection.execute(
+        select(*columns).where(reporter.c.jurisdiction_id == jurisdiction_id, reporter.c.request_id == number)
+    ).one_or_none()
+    return None if found is None else Reporter(**found._mapping)
+
+
+def load_without_id(connection: Connection, jurisdiction_id: str, most: int) -> list[RequestRecord]:
+    """The newest records without a service_request_id. It reads the whole table if there are fewer than `most`."""
+    found = connection.execute(
+        _select()
+        .where(service_request.c.jurisdiction_id == jurisdiction_id, service_request.c.service_request_id.is_(None))
+        .order_by(service_request.c.id.desc())
+        .limit(most)
+    )
+    return [_record(row) for row in found]
 
 
 def load_account_id(connection: Connection, jurisdiction_id: str, number: int) -> str:

@@ -1,4 +1,4 @@
-"""Tokens of batch requests. A client gets a token at once and exchanges it for an id later (A12, A13)."""
+"""Tokens of batch requests. A client gets a token immediately and exchanges it for an id later (A12, A13)."""
 
 from __future__ import annotations
 
@@ -37,10 +37,20 @@ def token_of(connection: Connection, jurisdiction_id: str, number: int) -> str:
     return found or ""
 
 
+def number_of(connection: Connection, jurisdiction_id: str, token: str) -> int:
+    """The number of the request that a token stands for; 0 if there is no such token."""
+    found = connection.execute(
+        select(request_token.c.request_id).where(
+            request_token.c.jurisdiction_id == jurisdiction_id, request_token.c.token == token
+        )
+    ).scalar_one_or_none()
+    return found or 0
+
+
 def settle_token(
     connection: Connection, jurisdiction_id: str, number: int, *, service_request_id: str = "", failure: str = ""
 ) -> None:
-    """Store the result of a token: the request's id, or why there will be none."""
+    """Store the result of a token: the request's id, or the reason why the request gets no id."""
     connection.execute(
         update(request_token)
         .where(request_token.c.jurisdiction_id == jurisdiction_id, request_token.c.request_id == number)

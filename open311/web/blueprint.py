@@ -13,14 +13,15 @@ from werkzeug.wrappers import Request, Response
 
 from open311.clock import utc_now
 from open311.errors import Invalid, Problem
-from open311.formats import Format
+from open311.formats import JSON, XML, Format
 from open311.operations.platform import Platform
 from open311.plugins import Jurisdiction
 from open311.web.answers import send
 from open311.web.calls import Call, Values
-from open311.web.documentation import DescribedBlueprint, GeoReportApi, operation_of
+from open311.web.documentation import DescribedBlueprint, GeoReportApi
 from open311.web.endpoints import City, Endpoint
 from open311.web.gate import limit_key
+from open311.web.openapi import operation_of, path_parameters
 from open311.web.parsing import MOST_REMEMBERED_BYTES, Parameters, first, read_form, read_query
 from open311.web.surfaces import CALLER, ROUTE, SURFACES, Surface, accepted_format
 from schemas.arguments import Arguments, NoArguments
@@ -155,23 +156,31 @@ class SurfaceBlueprint(DescribedBlueprint):
 
     def __init__(self, surface: Surface, endpoints: Iterable[BoundEndpoint]) -> None:
         super().__init__(surface.name, __name__, description=surface.description)
-        self._add = super().add_url_rule if surface.is_documented else self._add_undescribed
+        self._add = self._add_described if surface.is_documented else self._add_undescribed
         for bound in endpoints:
             self._route(bound)
 
     def _route(self, bound: BoundEndpoint) -> None:
-        endpoint = bound.endpoint
-        view = self.doc(**operation_of(endpoint))(_flask_view(bound))
+        """Add a path for each format, because generators of clients want one media type for each call."""
+        endpoint, view = bound.endpoint, _flask_view(bound)
+        methods = [endpoint.method]
         if not endpoint.has_formats:
-            self._add(endpoint.path, endpoint.name, view, methods=[endpoint.method])
+            self._add(endpoint.path, endpoint.name, self.doc(**operation_of(endpoint))(view), methods=methods)
             return
-        suffixed = f"{endpoint.path}.<any(json,xml):suffix>"
-        self._add(suffixed, endpoint.name, view, methods=[endpoint.method])
-        if endpoint.by_accept:  # the same call without suffix; OpenAPI describes it once
-            self._add_undescribed(endpoint.path, f"{endpoint.name}_by_accept", view, methods=[endpoint.method])
+        for suffix in (JSON, XML):
+            operation = operation_of(endpoint, suffix)
+            described, chosen = self.doc(**operation)(view), {"suffix": str(suffix)}
+            self._add(
+                f"{endpoint.path}.{suffix}", operation["operationId"], described, methods=methods, defaults=chosen
+            )
+        if endpoint.by_accept:  # the same call without suffix, which OpenAPI does not describe
+            self._add_undescribed(endpoint.path, f"{endpoint.name}_by_accept", view, methods=methods)
 
-    def _add_undescribed(self, rule: str, name: str, view: Callable[..., Response], *, methods: list[str]) -> None:
-        FlaskBlueprint.add_url_rule(self, rule, name, view, methods=methods)
+    def _add_described(self, rule: str, name: str, view: Callable[..., Response], **options: Any) -> None:
+        super().add_url_rule(rule, name, view, parameters=path_parameters(rule), **options)
+
+    def _add_undescribed(self, rule: str, name: str, view: Callable[..., Response], **options: Any) -> None:
+        FlaskBlueprint.add_url_rule(self, rule, name, view, **options)
 
 
 def _flask_view(bound: BoundEndpoint) -> Callable[..., Response]:

@@ -65,6 +65,7 @@ class Endpoint:
     is_extension      whether the call is an extension of this server and not in the standard
     gathers_problems  whether the view is called even if parameters are faulty, to report all problems at once (A59)
     errors            more error statuses than those that follow from the other fields
+    headers           more headers of a success than those that follow from the other fields
     """
 
     view: View
@@ -81,6 +82,7 @@ class Endpoint:
     is_extension: bool = False
     gathers_problems: bool = False
     errors: frozenset[int] = field(default_factory=frozenset)
+    headers: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:

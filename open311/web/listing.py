@@ -31,7 +31,7 @@ class Listing:
         """
         settings = call.platform.settings
         is_short = len(call.request.query_string) <= MOST_REMEMBERED_BYTES  # longer ones are not cached
-        read = call.platform.process.remembered(read_search) if is_short else read_search
+        read = call.platform.process.cached(read_search) if is_short else read_search
         search = read(call.values, call.city, now=call.now, policy=settings.span_policy, problems=call.problems)
         if settings.unknown_service_is_404:
             for code in search.service_codes or ():

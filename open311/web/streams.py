@@ -34,7 +34,7 @@ class Lanes:
 
 def lanes_of(platform: Platform) -> Lanes:
     """The lanes for the bulk downloads of a server."""
-    return platform.process.remembered(_make_lanes)(platform.settings.bulk_streams)
+    return platform.process.cached(_make_lanes)(platform.settings.bulk_streams)
 
 
 def _make_lanes(count: int) -> Lanes:

@@ -1,4 +1,4 @@
-"""One call and its answer. Reading is tolerant: one check judges the shape, and the others still read the data."""
+"""A call and its answer. One check judges the shape of an answer; the others read its data even if it is wrong."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from spec.documents import Document, UnreadableError, read
 from spec.shapes import Kind, Plain
 
 UNKNOWN = "no-such-thing-0"
-"""Used as a code, id, key or token that no server has issued."""
+"""A code, id, key or token that no server has issued."""
 HIDDEN = "(the key)"
 
 Format = Literal["xml", "json"]
@@ -30,10 +30,10 @@ _KEY_HEADERS = ("authorization", "x-api-key")
 class DeviationError(Exception):
     """The server did not do what the requirement says."""
 
-    def __init__(self, expected: str, came: str, call: str = "") -> None:
-        super().__init__(f"expected {expected}, came {came}")
+    def __init__(self, expected: str, received: str, call: str = "") -> None:
+        super().__init__(f"expected {expected}, received {received}")
         self.expected = expected
-        self.came = came
+        self.received = received
         self.call = call
 
 
@@ -74,7 +74,7 @@ class Answer:
 
     @property
     def format(self) -> Format:
-        """The format of the call's suffix; without a suffix, that of the content type."""
+        """The format of the call's suffix, or the format of the content type if there is no suffix."""
         path = urlsplit(self.call.url).path.lower()
         if path.endswith(".json"):
             return "json"
@@ -85,8 +85,8 @@ class Answer:
     def link(self, relation: str) -> str:
         """The absolute address that `Link` has for a relation; "" if there is none."""
         links = parse_header_links(self.headers.get("link", ""))
-        found = next((link["url"] for link in links if link.get("rel") == relation), "")
-        return urljoin(self.call.url, found) if found else ""
+        url = next((link["url"] for link in links if link.get("rel") == relation), "")
+        return urljoin(self.call.url, url) if url else ""
 
     @property
     def succeeded(self) -> bool:
@@ -104,14 +104,14 @@ class Answer:
         try:
             return json.loads(self.body)
         except (ValueError, RecursionError) as error:
-            raise UnmetNeedError(f"{self.call} gave no JSON") from error
+            raise UnmetNeedError(f"{self.call} has no body in JSON") from error
 
     def document(self) -> Document:
         """The body parsed as XML. Raises UnmetNeedError if it is not XML."""
         try:
             return read(self.body)
         except UnreadableError as error:
-            raise UnmetNeedError(f"{self.call} gave no XML") from error
+            raise UnmetNeedError(f"{self.call} has no body in XML") from error
 
     def data(self, kind: Kind) -> Plain:
         """The data of the body. A wrong wrapper or root is ignored."""
@@ -125,16 +125,16 @@ class Answer:
         if isinstance(data, dict):
             data = [data]
         if not isinstance(data, list) or not all(isinstance(item, dict) for item in data):
-            raise UnmetNeedError(f"{self.call} gave no list: {self.status}")
+            raise UnmetNeedError(f"{self.call} has no list; the status is {self.status}")
         return [item for item in data if isinstance(item, dict)]
 
-    def must(self, holds: object, expected: str, came: object = None) -> None:
-        """Raises DeviationError unless `holds`; `came` is what the answer has instead."""
+    def must(self, holds: object, expected: str, received: object = None) -> None:
+        """Raise DeviationError unless `holds` is true; `received` describes the answer in the report."""
         if not holds:
-            self.fail(expected, str(self) if came is None else _listed(came))
+            self.fail(expected, str(self) if received is None else _listed(received))
 
     def must_be(self, *statuses: int) -> Answer:
-        """Raises DeviationError unless the status is one of these."""
+        """Raise DeviationError unless the status is one of `statuses`."""
         self.must(self.status in statuses, " or ".join(map(str, statuses)))
         return self
 
@@ -153,13 +153,13 @@ class Answer:
             self.fail("JSON", str(self))
 
     def must_say(self, *words: str) -> Answer:
-        """Raises DeviationError unless the body contains all the words. Case does not matter."""
+        """Raise DeviationError unless the body contains all the words, in any case."""
         missing = [word for word in words if word.lower() not in self.text.lower()]
         self.must(not missing, f"a text that names {' and '.join(missing)}")
         return self
 
-    def fail(self, expected: str, came: str) -> NoReturn:
-        raise DeviationError(expected, _cut(came), str(self.call))
+    def fail(self, expected: str, received: str) -> NoReturn:
+        raise DeviationError(expected, _cut(received), str(self.call))
 
 
 def text_of(record: Mapping[str, Plain], name: str) -> str:
@@ -201,11 +201,11 @@ def _without_key(text: str) -> str:
     )
 
 
-def _listed(came: object) -> str:
+def _listed(received: object) -> str:
     """A received value in words: for a list, its items or "none"."""
-    if isinstance(came, list | tuple | set):
-        return ", ".join(str(item) or '""' for item in came) or "none"
-    return str(came)
+    if isinstance(received, list | tuple | set):
+        return ", ".join(str(item) or '""' for item in received) or "none"
+    return str(received)
 
 
 def _cut(text: str) -> str:

@@ -1,4 +1,4 @@
-"""The HTTP client: one call at a time, with limits for rate, time and size, and a cache for GETs."""
+"""The HTTP client, which sends one call at a time, limits rate, time and size, and caches answers to GETs."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ class UnreachableError(Exception):
 class Manners:
     """The limits that protect the server and the run.
 
-    rate_per_s      the most calls per second; 0 for no limit, for your own server only
-    timeout_s       for connecting, and between two chunks of an answer; a whole answer may take four times as long
-    max_body_bytes  the longest body, after decompression; the rest is not read
-    patience_s      the longest sum of all pauses that the server asks for (429, Retry-After)
+    rate_per_s      the maximum rate of calls; 0 for no limit, which only your own server should get
+    timeout_s       the timeout for connecting, and between two chunks; an answer may take four times as long
+    max_body_bytes  the maximum size of a body after decompression; the client reads no further
+    patience_s      the maximum sum of all pauses that the server asks for (429, Retry-After)
     """
 
     rate_per_s: float = 2.0
@@ -52,7 +52,7 @@ class Client:
     _seen: dict[Call, Answer] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        # Without the session's default headers, such as Accept: a call has only the headers that the check sets.
+        # Remove default headers of the session, such as Accept: a call has only the headers that the check sets.
         self.session.headers.clear()
         self.session.headers.update({"User-Agent": USER_AGENT, "Accept-Encoding": "gzip, deflate"})
         self.session.trust_env = False
@@ -76,15 +76,15 @@ class Client:
         """
         answer = self._send(call)
         while patient and answer.status == 429:
-            self._wait_as_told(answer)
+            self._wait_for_retry(answer)
             answer = self._send(call)
         return answer
 
-    def _wait_as_told(self, answer: Answer) -> None:
-        told = answer.headers.get("retry-after", "").strip()
-        wait_s = max(1.0, float(told)) if told.isdecimal() else _PAUSE_S
+    def _wait_for_retry(self, answer: Answer) -> None:
+        retry_after = answer.headers.get("retry-after", "").strip()
+        wait_s = max(1.0, float(retry_after)) if retry_after.isdecimal() else _PAUSE_S
         if self.paused_s + wait_s > self.manners.patience_s:
-            raise UnmetNeedError("the server takes no more calls for now (429); ask more slowly with --rate")
+            raise UnmetNeedError("the server accepts no more calls for now (429); use a lower --rate")
         self.paused_s += wait_s
         self.pause(wait_s)
 

@@ -1,4 +1,4 @@
-"""Recognition of the server's software, by habits that a report can show as evidence."""
+"""Recognises the server's software by its habits, which a report shows as evidence."""
 
 from __future__ import annotations
 
@@ -107,19 +107,23 @@ def _no_discovery(survey: Survey) -> bool:
 
 _HABITS: dict[str, tuple[Habit, ...]] = {
     "open311-server (this project)": (
-        Habit(2, "it names itself in the Server header", _header("server", r"open311-server")),
-        Habit(2, "it names itself in the header X-Open311-Server", _header("x-open311-server", r"open311-server")),
+        Habit(2, "the name open311-server in the Server header", _header("server", r"open311-server")),
+        Habit(
+            2,
+            "the name open311-server in the header X-Open311-Server",
+            _header("x-open311-server", r"open311-server"),
+        ),
     ),
     "Connected Bits (Spot)": (
         Habit(2, "a host of Connected Bits", _host_is("spotmobile", "connectedbits", "spotreporters")),
-        Habit(2, "its name in an answer", _body(rb"(?i)connected ?bits|spotmobile|spotreporters")),
+        Habit(2, "the software's name in an answer", _body(rb"(?i)connected ?bits|spotmobile|spotreporters")),
         Habit(1, "service codes of 24 hexadecimal digits", _codes_are_hex),
         Habit(1, "fifty requests a page", _list_of(50)),
-        Habit(1, "photos kept by Spot", _body(rb"spot[a-z-]*\.s3|cloudinary\.com/spot")),
+        Habit(1, "addresses of photos at Spot", _body(rb"spot[a-z-]*\.s3|cloudinary\.com/spot")),
     ),
     "SeeClickFix": (
         Habit(2, "a host of SeeClickFix", _host_is("seeclickfix.com")),
-        Habit(2, "its name in an answer", _body(rb"(?i)seeclickfix")),
+        Habit(2, "the software's name in an answer", _body(rb"(?i)seeclickfix")),
         Habit(1, "twenty requests a page", _list_of(20)),
         Habit(1, "request ids as numbers", _body(rb'"service_request_id"\s*:\s*\d')),
     ),
@@ -128,8 +132,8 @@ _HABITS: dict[str, tuple[Habit, ...]] = {
         Habit(1, "JSON wrapped in its root name", _body(rb'^\s*\{"(services|service_requests|discovery)"')),
         Habit(1, "XML as application/xml", _header("content-type", r"application/xml")),
         Habit(1, "max_requests in discovery", _body(rb"max_requests")),
-        Habit(2, "members of its own", _member("requestor_name")),
-        Habit(2, "members of its own, interface_used", _member("interface_used")),
+        Habit(2, "the member requestor_name", _member("requestor_name")),
+        Habit(2, "the member interface_used", _member("interface_used")),
     ),
     "Mark-a-Spot": (
         Habit(2, "extensions named markaspot", _body(rb"markaspot")),

@@ -7,18 +7,18 @@ from math import asin, cos, radians, sin, sqrt
 
 from spec.conformance.answers import Answer, Record, UnmetNeedError, ids_of, text_of
 from spec.conformance.preparation import EXTENSIONS, Point
-from spec.conformance.probe import Probe, given, only
+from spec.conformance.probe import Probe, only, require
 from spec.conformance.survey import point_of
 
 NOWHERE = ("-48.87", "-123.39")
-"""The point of the ocean that is farthest from land, so no city is there."""
+"""The point of the ocean that is farthest from land, where no city is."""
 NO_WORD = "zzqxj-no-such-word"
 
 _EARTH_M = 6_371_000
 
 
 def offered(probe: Probe, name: str, evidence: Callable[[], object]) -> None:
-    """Raises UnmetNeedError unless the run declares the extension or `evidence` finds it."""
+    """Raise UnmetNeedError unless the run declares the extension, or `evidence` returns a true value."""
     if name in probe.prepared.offered:
         return
     if not evidence():
@@ -46,7 +46,7 @@ def records_in(answer: Answer) -> list[Record]:
     return list(data)
 
 
-# --- Offered or not
+# --- Checks for an extension
 
 
 def pages_offered(probe: Probe) -> None:
@@ -73,7 +73,7 @@ def words_offered(probe: Probe) -> None:
 
 
 def more_offered(probe: Probe) -> None:
-    """Raises UnmetNeedError unless `extensions=true` adds fields to the list."""
+    """Raise UnmetNeedError unless `extensions=true` adds fields to the list."""
     probe.json_offered()
     answer = probe.get("requests.json", [("extensions", "true")])
     offered(probe, "extensions", lambda: answer.succeeded and b'"extended_attributes"' in answer.body)
@@ -84,7 +84,7 @@ def more_offered(probe: Probe) -> None:
 
 def place(probe: Probe) -> tuple[float, float]:
     """Latitude and longitude of the open request."""
-    point = point_of(only(probe.request(given(probe.prepared.open_request), probe.formats[-1])))
+    point = point_of(only(probe.request(require(probe.prepared.open_request), probe.formats[-1])))
     if point is None:
         raise UnmetNeedError("the open request has no point")
     return point.lat, point.long
@@ -115,8 +115,8 @@ def beside(probe: Probe) -> tuple[float, float]:
 
 
 def spot(probe: Probe, north_m: float) -> Point:
-    """A point some metres north of the prepared one, where few others have reported."""
-    point = given(probe.prepared.point)
+    """A point `north_m` metres north of the prepared point, where few people have reported a problem."""
+    point = require(probe.prepared.point)
     return Point(round(point.lat + north_m / 111_200, 6), point.long)
 
 
@@ -124,7 +124,7 @@ def spot(probe: Probe, north_m: float) -> Point:
 
 
 def word_to_find(probe: Probe) -> str:
-    """A word of a listed description. Raises UnmetNeedError if there is none."""
+    """A word of a listed description. Raises UnmetNeedError if no description has a suitable word."""
     _, records = probe.listing()
     words = [word for record in records for word in text_of(record, "description").split() if len(word) > 5]
     word = next((word for word in words if word.isalpha() and word.isascii()), "")

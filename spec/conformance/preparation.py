@@ -1,8 +1,8 @@
 """The data and actions that checks need from a server under test.
 
-The survey finds many of them in the server's answers. The person who prepares the server must give the others, such
-as the id of a private request. If a need is neither found nor given, its checks are skipped, and the report names
-the need with the texts below.
+The survey finds many of these needs in the server's answers. The person who prepares the server must give the
+others, such as the id of a private request. If a need is neither found nor given, the checks that need it are
+skipped, and the report names the need with one of the texts below.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def _need(meaning: str) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """Degrees, WGS 84."""
+    """A point in degrees, WGS 84."""
 
     lat: float
     long: float
@@ -36,7 +36,7 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One of several jurisdictions: a realtime service without required attributes, a listed request, a place.
+    """One of several jurisdictions, with a realtime service without required attributes, a listed request, a place.
 
     token  any token of this jurisdiction, resolved or not
     """
@@ -92,7 +92,7 @@ class Preparation:
     plain_service: str | None = _need("a realtime service without attributes (P)")
     rich_service: str | None = _need(
         "a realtime service (G) whose definition has a required singlevaluelist, a multivaluelist with a key that "
-        "holds a comma, a number, a datetime, a text, a string and an attribute that only informs"
+        "contains a comma, a number, a datetime, a text, a string and an attribute with variable false"
     )
     batch_service: str | None = _need("a batch service without required attributes (T)")
     blackbox_service: str | None = _need("a blackbox service without required attributes (H)")
@@ -108,7 +108,9 @@ class Preparation:
 
     # Requests that can be read
     open_request: str | None = _need("an open request of the last 80 days, with a point")
-    closed_request: str | None = _need("a closed request of the last 80 days, of another service than the open one")
+    closed_request: str | None = _need(
+        "a closed request of the last 80 days, of another service than the open request"
+    )
     old_request: str | None = _need("a request between 100 and 190 days old")
     ancient_request: str | None = _need("a request older than 300 days")
     in_progress_request: str | None = _need("a request that the back office is working on, neither new nor done")
@@ -128,7 +130,7 @@ class Preparation:
     several: Several | None = _need("an endpoint with two jurisdictions")
     empty: Endpoint | None = _need("a jurisdiction without services and without requests")
     crowded: Endpoint | None = _need("a jurisdiction with more than 1000 requests in the last 80 days")
-    crashing: Endpoint | None = _need("an endpoint where GET services meets a fault that nobody foresaw")
+    crashing: Endpoint | None = _need("an endpoint where GET services fails with an unexpected fault")
     https_only: Endpoint | None = _need("an endpoint whose public address is https, reached here over plain HTTP")
     throttle: Throttle | None = _need("an endpoint with a low limit of calls")
     jsonp: Endpoint | None = _need("an endpoint with JSONP switched on")
@@ -136,7 +138,9 @@ class Preparation:
     # Keys and limits
     test_key: str | None = _need("a key for testing")
     max_body_bytes: int | None = _need("the largest body of a POST that the server accepts")
-    serves_test: bool | None = _need("to know whether the server runs a test endpoint beside the production one")
+    serves_test: bool | None = _need(
+        "whether the server runs a test endpoint in addition to the production endpoint"
+    )
 
     # Actions on the server
     rename_service: Callable[[], object] | None = _need("a way to rename a service")
@@ -152,7 +156,7 @@ class Preparation:
     inquiry_url: str | None = _need("the base address of an Inquiry v1 API")
 
     # Extensions
-    future_cursor: str | None = _need("a cursor of the change feed that the server has not come to yet")
+    future_cursor: str | None = _need("a cursor of the change feed that is beyond the server's last change")
 
     offered: frozenset[str] = field(
         default=frozenset(),
@@ -162,9 +166,9 @@ class Preparation:
     def has(self, need: str) -> bool:
         return getattr(self, need) is not None
 
-    def over(self, found: Preparation) -> Preparation:
-        """This preparation, with missing fields taken from `found`."""
-        missing = {name: getattr(found, name) for name in NEEDS if not self.has(name) and found.has(name)}
+    def completed_with(self, survey: Preparation) -> Preparation:
+        """This preparation, with missing fields taken from `survey`."""
+        missing = {name: getattr(survey, name) for name in NEEDS if not self.has(name) and survey.has(name)}
         return replace(self, **missing)
 
 
@@ -173,7 +177,7 @@ NEEDS: Mapping[str, str] = MappingProxyType(
 )
 EXTENSIONS: Mapping[str, str] = MappingProxyType(
     {
-        "account_id": "account_id comes back in the answer to a POST",
+        "account_id": "account_id is in the answer to a POST",
         "agency_area": "agency_responsible and area limit a list",
         "areas": "areas",
         "atom": "requests.atom",
@@ -191,10 +195,10 @@ EXTENSIONS: Mapping[str, str] = MappingProxyType(
         "has_photo": "has_photo limits a list",
         "idempotency": "Idempotency-Key",
         "jurisdictions": "jurisdictions",
-        "media": "photos in multipart bodies",
+        "media": "photos are accepted in multipart bodies",
         "ndjson": "requests.ndjson",
         "nearby": "requests/nearby",
-        "page": "page and page_size, with Link",
+        "page": "page and page_size give pages, and Link has their addresses",
         "place_services": "lat and long limit the service list",
         "q": "q finds requests by their text",
         "radius": "lat, long and radius limit a list",

@@ -22,9 +22,10 @@ FORM = "application/x-www-form-urlencoded; charset=utf-8"
 class Target:
     """The server under test.
 
-    base_url       the address directly above services.xml, without a slash at its end
-    discovery_url  the address directly above discovery.xml; "" to search for it
-    thorough       whether to ask in both formats even if one is enough
+    base_url       the address of services.xml without /services.xml
+    discovery_url  the address of discovery.xml without /discovery.xml; "" to search for the address
+    writes         whether the checks may file requests
+    thorough       whether to call in both formats even if one format is enough
     """
 
     base_url: str
@@ -48,7 +49,7 @@ class Probe:
     several: bool = False
     definitions: Mapping[str, Record] = field(default_factory=dict)
 
-    # --- Asking
+    # --- Calls
 
     def get(
         self,
@@ -72,12 +73,12 @@ class Probe:
         body: bytes | None = None,
         at: Endpoint | None = None,
     ) -> Call:
-        """A call like that of `get`, with any method."""
-        where = at or self.here
-        named = any(name == "jurisdiction_id" for name, _ in params)
-        if where.jurisdiction_id and not named:
-            params = (("jurisdiction_id", where.jurisdiction_id), *params)
-        url = f"{where.base_url}/{path}" + (f"?{urlencode(params)}" if params else "")
+        """A call to a path below the base, with any method."""
+        endpoint = at or self.here
+        has_jurisdiction = any(name == "jurisdiction_id" for name, _ in params)
+        if endpoint.jurisdiction_id and not has_jurisdiction:
+            params = (("jurisdiction_id", endpoint.jurisdiction_id), *params)
+        url = f"{endpoint.base_url}/{path}" + (f"?{urlencode(params)}" if params else "")
         return Call(method, url, tuple((headers or {}).items()), body)
 
     @property
@@ -134,10 +135,10 @@ class Probe:
 
     def form(self, service: str = "", *, without: Iterable[str] = (), **fields: str) -> list[tuple[str, str]]:
         """A complete form for a request: key, service P, point and description. `fields` replace or add values."""
-        point = given(self.prepared.point)
+        point = require(self.prepared.point)
         complete = {
             "api_key": self.target.api_key,
-            "service_code": service or given(self.prepared.plain_service),
+            "service_code": service or require(self.prepared.plain_service),
             "lat": str(point.lat),
             "long": str(point.long),
             "description": "Conformance test; please ignore.",
@@ -178,10 +179,10 @@ class Probe:
         return self.client.send(Call("POST", url, tuple({**typed, **(headers or {})}.items()), body))
 
     def read_back(self, receipt: Record, format: Format | None = None) -> Record:
-        """GET the request that was just filed."""
+        """GET the request whose POST had this answer."""
         request_id = text_of(receipt, "service_request_id")
         if not request_id:
-            raise UnmetNeedError("the server gave no id, so what was filed cannot be read")
+            raise UnmetNeedError("the answer to the POST has no id, so the request cannot be read")
         answer = self.request(request_id, format or self.formats[-1], fresh=True)
         return only(answer)
 
@@ -198,14 +199,14 @@ def only(answer: Answer) -> Record:
     """The first request of an answer. Other checks judge whether there is exactly one."""
     records = answer.records("requests")
     if not records:
-        raise UnmetNeedError(f"{answer.call} gave no request")
+        raise UnmetNeedError(f"{answer.call} has no request")
     return records[0]
 
 
-def given(need: T | None) -> T:
-    """A need of the check, which must have declared it: the runner skips checks whose needs are missing."""
+def require(need: T | None) -> T:
+    """The value of a need that the check has declared. The runner skips checks whose needs are missing."""
     if need is None:
-        raise UnmetNeedError("a need is missing that the check did not declare")
+        raise UnmetNeedError("the check did not declare a missing need")
     return need
 
 

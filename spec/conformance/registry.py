@@ -16,7 +16,7 @@ Proof = Callable[[Probe], None]
 class Check:
     """A function that proves requirements.
 
-    needs     the fields of Preparation that the check needs; it is skipped without them
+    needs     the fields of Preparation that the check needs; a check without them is skipped
     writes    whether the check files requests; if so, it runs only if the run may write
     disturbs  whether the check changes the server for other checks; if so, it runs last
     prove     returns if the requirement is met, and raises DeviationError or UnmetNeedError if not

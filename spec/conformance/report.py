@@ -25,7 +25,7 @@ class Finding:
     reason    why the check was skipped
     request   the failed call
     expected  the answer that the requirement demands
-    came      the answer that the server gave instead
+    received  the answer that the server gave instead
     check     the name of the check, `family.function`
     """
 
@@ -35,13 +35,13 @@ class Finding:
     reason: str = ""
     request: str = ""
     expected: str = ""
-    came: str = ""
+    received: str = ""
     seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A whole run against `base_url`."""
+    """The results of a run against `base_url`."""
 
     base_url: str
     jurisdiction_id: str
@@ -55,7 +55,7 @@ class Report:
 
     @property
     def conforms(self) -> bool:
-        """Whether every MUST that ran passed, and at least one ran."""
+        """Whether every MUST that was checked passed, and at least one was checked."""
         musts = [finding for finding in self.findings if finding.requirement.level is Level.MUST]
         ran = [finding.outcome for finding in musts if finding.outcome is not Outcome.SKIPPED]
         return bool(ran) and Outcome.FAILED not in ran

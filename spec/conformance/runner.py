@@ -16,7 +16,7 @@ from spec.conformance.preparation import NEEDS, Preparation
 from spec.conformance.probe import Probe, Target
 from spec.conformance.registry import Check
 from spec.conformance.report import Finding, Outcome, Report
-from spec.conformance.survey import look_over
+from spec.conformance.survey import survey_server
 from spec.requirements import Level, Requirement, requirements
 
 UNREADABLE = "the check could not read the answer"
@@ -33,9 +33,9 @@ def run(
     now: datetime | None = None,
     progress: Progress = lambda _: None,
 ) -> Report:
-    """Judge the server at `target`.
+    """Check the server at `target`.
 
-    prepared  the needs of checks that the survey cannot find by itself
+    prepared  the needs of checks that the survey cannot find in answers
     level     the weakest level to check
     only      the numbers of the requirements to check; empty for all
     progress  called with each finding
@@ -46,7 +46,7 @@ def run(
     wanted = frozenset(only)
     probe = Probe(client, target, prepared or Preparation(), started_at)
     try:
-        survey = look_over(probe, file_token=_concerns_tokens(wanted))
+        survey = survey_server(probe, file_token=_needs_token(wanted))
     except UnmetNeedError as error:
         raise UnreachableError(str(error)) from error
     findings: dict[str, Finding] = {}
@@ -66,14 +66,14 @@ def run(
     )
 
 
-def _concerns_tokens(only: frozenset[str]) -> bool:
+def _needs_token(only: frozenset[str]) -> bool:
     """Whether one of the wanted checks needs a resolved token."""
-    askers = {number for check in all_checks() if "resolved_token" in check.needs for number in check.numbers}
-    return not only or bool(askers & only)
+    numbers = {number for check in all_checks() if "resolved_token" in check.needs for number in check.numbers}
+    return not only or bool(numbers & only)
 
 
 def _findings(probe: Probe, level: Level, only: frozenset[str]) -> Iterator[Finding]:
-    """Run the checks: first those that only read, then those that file requests, last those that disturb."""
+    """Run the checks: first checks that only read, then checks that file requests, then checks that disturb."""
     for number, reason in EXEMPTIONS.items():
         if not only or number in only:
             yield Finding(requirements()[number], Outcome.SKIPPED, reason=reason)
@@ -89,23 +89,23 @@ def _finding(check: Check, requirement: Requirement, probe: Probe, level: Level)
     if reason:
         return Finding(requirement, Outcome.SKIPPED, check.name, reason)
     began_s = time.monotonic()
-    finding = _proved(check, requirement, probe)
+    finding = _run_check(check, requirement, probe)
     # People share reports, and a server may quote the key in its answer.
-    came = finding.came.replace(probe.target.api_key, HIDDEN) if probe.target.api_key else finding.came
-    return replace(finding, came=came, seconds=time.monotonic() - began_s)
+    received = finding.received.replace(probe.target.api_key, HIDDEN) if probe.target.api_key else finding.received
+    return replace(finding, received=received, seconds=time.monotonic() - began_s)
 
 
 def _obstacle(check: Check, requirement: Requirement, probe: Probe, level: Level) -> str:
-    """Why a check must be skipped; "" if it can run."""
+    """The reason why a check must be skipped; "" if the check can run."""
     if requirement.level > level:
-        return f"only requirements up to {level.name} were asked for"
+        return f"the run only checks requirements up to the level {level.name}"
     if check.writes and not probe.target.writes:
-        return "the check files requests, and the run only reads"
+        return "the check files requests, but the run only reads"
     missing = [need for need in check.needs if not probe.prepared.has(need)]
     return f"needs {NEEDS[missing[0]]}" if missing else ""
 
 
-def _proved(check: Check, requirement: Requirement, probe: Probe) -> Finding:
+def _run_check(check: Check, requirement: Requirement, probe: Probe) -> Finding:
     try:
         check.prove(probe)
     except UnmetNeedError as error:
@@ -117,11 +117,11 @@ def _proved(check: Check, requirement: Requirement, probe: Probe) -> Finding:
             check.name,
             request=error.call,
             expected=error.expected,
-            came=error.came,
+            received=error.received,
         )
     except UnreachableError as error:
         return Finding(
-            requirement, Outcome.FAILED, check.name, request=str(error), expected="an answer", came="none"
+            requirement, Outcome.FAILED, check.name, request=str(error), expected="an answer", received="none"
         )
     except (AttributeError, LookupError, TypeError, ValueError) as error:
         # An unknown server may answer in a way that no check expects. The other checks must still run.

@@ -1,4 +1,4 @@
-"""The survey: finds out what the server offers, and which of its data the checks can use."""
+"""The survey finds the extensions of the server, and the data that the checks can use."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ from spec.conformance.probe import Probe, created, moment_of, origin_of
 
 _DEFINITIONS_READ = 8
 _POLLS_S = (0.0, 0.25, 0.5, 1.0, 1.0)
-"""How long to wait before each call for the token that the survey has filed."""
+"""The pauses before the calls for the token of the survey's own request."""
 
 
 class JurisdictionNeededError(Exception):
-    """The endpoint serves several jurisdictions, and the run names none. The text is that of the server."""
+    """The endpoint serves several jurisdictions, and the run names none. The text is from the server."""
 
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """The results of the survey. The probe's preparation holds the data that checks can use."""
+    """The results of the survey. The probe's preparation has the data that checks can use."""
 
     probe: Probe
     services: tuple[Record, ...]
     requests: tuple[Record, ...]
 
 
-def look_over(probe: Probe, *, file_token: bool = False) -> Survey:
-    """Ask for discovery, services, some definitions and requests.
+def survey_server(probe: Probe, *, file_token: bool = False) -> Survey:
+    """Read discovery, services, some definitions and the lists of requests.
 
     file_token  whether to file a batch request if no token is given and the run may write
     Raises UnreachableError if the server does not answer, JurisdictionNeededError if it needs a jurisdiction_id.
@@ -52,10 +52,10 @@ def look_over(probe: Probe, *, file_token: bool = False) -> Survey:
     definitions = dict(_definitions(probe, services))
     recent = _records(probe, "requests")
     old = _records(probe, "requests", ("start_date", probe.ago(185)), ("end_date", probe.ago(105)))
-    found = _found(probe, services, definitions, recent, old)
-    probe = replace(probe, prepared=probe.prepared.over(found), definitions=definitions)
+    prepared = _prepared(probe, services, definitions, recent, old)
+    probe = replace(probe, prepared=probe.prepared.completed_with(prepared), definitions=definitions)
     token = _filed_token(probe) if file_token and probe.target.writes else None
-    probe = replace(probe, prepared=probe.prepared.over(Preparation(resolved_token=token)))
+    probe = replace(probe, prepared=probe.prepared.completed_with(Preparation(resolved_token=token)))
     return Survey(probe, tuple(services), tuple(recent))
 
 
@@ -67,7 +67,7 @@ def _formats(probe: Probe) -> tuple[Format, ...]:
 
 
 def _require_jurisdiction(probe: Probe) -> None:
-    """Raise JurisdictionNeededError if the endpoint asks for a jurisdiction and none was named."""
+    """Raise JurisdictionNeededError if the endpoint needs a jurisdiction and the run names none."""
     answer = probe.services("xml")
     if not probe.target.jurisdiction_id and answer.status == 400 and "jurisdiction" in answer.text.lower():
         texts = (text_of(error, "description") for error in errors_in(answer))
@@ -82,7 +82,7 @@ def _is_shared(probe: Probe) -> bool:
 
 
 def _discovery_base(probe: Probe) -> str:
-    """The address above discovery.xml: the given one, else `base_url`, its parent or the root; "" if not found."""
+    """The folder of discovery.xml: the given one, `base_url`, its parent or the root; "" if none has the file."""
     target = probe.target
     if target.discovery_url:
         return target.discovery_url.rstrip("/")
@@ -106,10 +106,12 @@ def _records(probe: Probe, name: Literal["services", "requests"], *params: tuple
 
 
 def _definitions(probe: Probe, services: Iterable[Record]) -> Iterator[tuple[str, Record]]:
-    """Some definitions: first of services with `metadata` true, then of up to two others."""
-    promising = [text_of(service, "service_code") for service in services if service.get("metadata") is True]
-    silent = [text_of(service, "service_code") for service in services if service.get("metadata") is not True]
-    for code in [*promising[:_DEFINITIONS_READ], *silent[:2]]:
+    """Definitions of services: first some with `metadata` true, then up to two others."""
+    with_attributes = [text_of(service, "service_code") for service in services if service.get("metadata") is True]
+    without_attributes = [
+        text_of(service, "service_code") for service in services if service.get("metadata") is not True
+    ]
+    for code in [*with_attributes[:_DEFINITIONS_READ], *without_attributes[:2]]:
         answers = (probe.definition(code, format) for format in probe.formats)
         readable = (definition for answer in answers if (definition := definition_in(answer)) is not None)
         if definition := next(readable, None):
@@ -137,7 +139,7 @@ def _is_resolved(probe: Probe, token: str, wait_s: float) -> bool:
     return any(text_of(record, "service_request_id") for record in records)
 
 
-def _found(
+def _prepared(
     probe: Probe,
     services: list[Record],
     definitions: dict[str, Record],
@@ -145,7 +147,7 @@ def _found(
     old: list[Record],
 ) -> Preparation:
     rich = max(definitions, key=lambda code: _variety(definitions[code]), default="")
-    prepared = probe.prepared.over(
+    prepared = probe.prepared.completed_with(
         Preparation(
             plain_service=_service(services, lambda s: s.get("type") == "realtime" and s.get("metadata") is False),
             rich_service=rich if rich and attributes_of(definitions[rich]) else None,
@@ -161,10 +163,10 @@ def _found(
             point=next((point for request in recent if (point := point_of(request))), None),
         )
     )
-    return prepared.over(_found_requests(probe, recent, old))
+    return prepared.completed_with(_prepared_requests(probe, recent, old))
 
 
-def _found_requests(probe: Probe, recent: list[Record], old: list[Record]) -> Preparation:
+def _prepared_requests(probe: Probe, recent: list[Record], old: list[Record]) -> Preparation:
     fresh = [request for request in recent if text_of(request, "requested_datetime")[:10] > probe.ago(80)[:10]]
     opened = next((r for r in fresh if r.get("status") == "open" and point_of(r)), None)
     closed = next(
@@ -213,8 +215,8 @@ def _all_optional(definition: Record) -> bool:
 
 
 def _service(services: list[Record], fits: Callable[[Record], bool]) -> str | None:
-    found = next((service for service in services if fits(service)), None)
-    return text_of(found, "service_code") or None if found else None
+    match = next((service for service in services if fits(service)), None)
+    return text_of(match, "service_code") or None if match else None
 
 
 def _id(request: Record | None) -> str | None:
@@ -231,7 +233,7 @@ def _is_between(probe: Probe, request: Record, older_days: float, newer_days: fl
 
 
 def point_of(request: Record) -> Point | None:
-    """The point of a request; None if it has none, which some servers write as 0, 0."""
+    """The point of a request. None if the request has no point, which some servers write as 0, 0."""
     lat, long = number_of(request, "lat"), number_of(request, "long")
     if lat is None or long is None or (lat, long) == (0, 0):
         return None

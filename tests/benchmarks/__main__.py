@@ -1,4 +1,4 @@
-"""`python -m tests.benchmarks`: make the data, start the servers, measure, write the page."""
+"""Runs `python -m tests.benchmarks`: makes the data, starts the servers, measures, and writes the page."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ from tests.benchmarks.crowd import measure_crowd
 from tests.benchmarks.data import Data, find_cluster, open_data, run_open311
 from tests.benchmarks.dumping import measure_dumps
 from tests.benchmarks.explain import explain, explain_whole, explaining, targets
-from tests.benchmarks.fences import Fenced, measure_forking, measure_queue, measure_renderers, measure_sizes
+from tests.benchmarks.fences import Fences, measure_forking, measure_queue, measure_renderers, measure_sizes
 from tests.benchmarks.load import Refused, ask, call
 from tests.benchmarks.measures import (
-    Asking,
+    HttpRunner,
     Results,
     Runner,
     compare_bodies,
@@ -53,7 +53,7 @@ from tests.benchmarks.measures import (
     measure_round,
     measure_start,
 )
-from tests.benchmarks.ratios import Against, ratios
+from tests.benchmarks.ratios import CheckoutComparison, ratios
 from tests.benchmarks.reading import measure_readers
 from tests.benchmarks.report import Run, compare, goals, machine, table_by_rows, write, write_raw
 from tests.benchmarks.republishing import measure_republishing
@@ -79,7 +79,7 @@ PARTS = (
     "explain",
 )
 AGAINST = "against"
-"""The part that needs another checkout, and is run alone."""
+"""The part that needs another checkout, and runs without the other parts."""
 QUICK_ROWS = 20_000
 EVERYBODY = (*ALL, peers.TIPG, peers.PYGEOAPI)
 STATIC = {
@@ -88,7 +88,7 @@ STATIC = {
     "discovery.json": "discovery.json",
     "requests.json": "requests.json",
 }
-"""What the bare view answers with, and where ours has it."""
+"""The files that the bare view sends, and the URLs of our server that have their content."""
 
 
 def main() -> int:
@@ -103,29 +103,29 @@ def main() -> int:
     try:
         if words.compare:
             return _compare(*words.compare)
-        with ExitStack() as stack, _progress() as progress, _alone():
+        with ExitStack() as stack, _progress() as progress, _only_run():
             run = _run(words, stack, progress)
     except Refused as error:
         console.print(f"bench: {error}", markup=False)
         return 2
     except KeyboardInterrupt:
-        console.print("Stopped; everything that was started is down.")
+        console.print("Stopped. All started processes have ended.")
         return 130
-    return _tell(run, words)
+    return _show(run, words)
 
 
 def _run(words: argparse.Namespace, stack: ExitStack, progress: Progress) -> Run:
     cluster = stack.enter_context(find_cluster())
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="open311-bench-")))
     run = Run(open_data(cluster, words.rows), datetime.now(UTC), words.rounds, words.quick, tuple(words.parts))
-    run.data.forget_posts()
+    run.data.delete_posts()
     field = Field(run.data, _new_key(run.data), run.data.ids(2_000))
     bench = _Bench(words, run, field, folder, progress)
     for part in (*PARTS, AGAINST):
         if part in words.parts:
             getattr(bench, part)()
         run.loads.append(getloadavg()[0])
-    run.data.forget_posts()
+    run.data.delete_posts()
     run.facts = machine(run)
     write_raw(run, RAW_FOLDER)
     return run
@@ -141,18 +141,18 @@ class _Bench:
             "DATABASE_URL": run.data.url,
             "BENCH_DSN": run.data.dsn,
             "BENCH_BODIES": str(self.bodies),
-            **peers.environment(folder, run.data.where),
+            **peers.environment(folder, run.data.dsn_parts),
         }
         self.log = RAW_FOLDER / "servers.log"
         self.log.write_bytes(b"")
-        self.contestants = [one for one in EVERYBODY if one.is_here and one.name in words.contestants]
+        self.contestants = [one for one in EVERYBODY if one.is_installed and one.name in words.contestants]
         self._fetch_bodies()
 
     def rounds(self) -> None:
-        """All workloads with all contestants in turn; the servers are restarted for each round.
+        """Measure all workloads with all contestants in turn; the servers are restarted for each round.
 
-        Two starts of the same server can differ by 10 %, by memory layout and other load on the machine. Rounds
-        without a restart do not show this difference.
+        The cost after two starts of the same server can differ by 10 %, because of memory layout and other load.
+        Rounds without a restart would not show this difference.
         """
         words, results = self.words, self.run.results
         with_pgbench = pgbench.NAME in words.contestants
@@ -167,7 +167,7 @@ class _Bench:
         *,
         with_pgbench: bool = False,
     ) -> None:
-        """Rounds of the named workloads, all contestants in turn."""
+        """Measure rounds of the named workloads, with all contestants in turn."""
         wanted = [workload for workload in WORKLOADS if workload.name in names]
         scripts: dict[str, pgbench.Script] = {}
         with self._bar(title, len(wanted) * self.words.rounds) as advance:
@@ -176,7 +176,7 @@ class _Bench:
                     servers = [stack.enter_context(running(one, self.environment, self.log)) for one in contestants]
                     if with_pgbench and not number:
                         scripts = pgbench.scripts(self.run.data, self.folder, self._posted(servers))
-                        self.run.data.forget_posts()
+                        self.run.data.delete_posts()
                     for workload in wanted:
                         self._round(number, workload, servers, results, scripts.get(workload.name))
                         advance()
@@ -189,54 +189,54 @@ class _Bench:
         results: Results,
         script: pgbench.Script | None,
     ) -> None:
-        asking = [self._asking(server, workload) for server in servers if takes_part(server, workload)]
+        callers = [self._runner(server, workload) for server in servers if takes_part(server, workload)]
         if not number:
-            compare_bodies(asking, workload)
-        runners: list[Runner] = [*asking, *([script] if script else ())]
+            compare_bodies(callers, workload)
+        runners: list[Runner] = [*callers, *([script] if script else ())]
         figures = results.setdefault(workload.name, {})
         measure_round(runners, figures, number=number, cpu_s=0.15 if self.run.is_quick else 0.6)
         if workload.writes:
-            self.run.data.forget_posts()
+            self.run.data.delete_posts()
         self.run.loads.append(getloadavg()[0])
 
     def fences(self) -> None:
-        """Each optimisation, with it and without it."""
-        found = self.run.fenced = Fenced()
-        asked = {name for one in ALTERED for name in one.asked if name in self.words.workloads}
-        self._in_turn("Fences", (OURS, *ALTERED), asked, found.results)
+        """Measure our server with and without each optimisation."""
+        result = self.run.fenced = Fences()
+        names = {name for one in ALTERED for name in one.extra_workloads if name in self.words.workloads}
+        self._in_turn("Optimisations", (OURS, *ALTERED), names, result.results)
         rounds = self.words.rounds
         reads, renderings, jobs = (400, 200, 20) if self.run.is_quick else (10_000, 5_000, 500)
-        with self._bar("Fences beside requests", 4) as advance:
-            found.ratios.append(measure_renderers(rounds, renderings))
+        with self._bar("Optimisations, without requests", 4) as advance:
+            result.ratios.append(measure_renderers(rounds, renderings))
             advance()
-            found.ratios += measure_forking(self.field, self.environment, self.log, rounds=rounds, reads=reads)
+            result.ratios += measure_forking(self.field, self.environment, self.log, rounds=rounds, reads=reads)
             advance()
-            queue, found.jobs_per_second = measure_queue(self.run.data.cluster, rounds=rounds, count=jobs)
-            found.ratios.append(queue)
+            queue, result.jobs_per_second = measure_queue(self.run.data.cluster, rounds=rounds, count=jobs)
+            result.ratios.append(queue)
             advance()
-            found.sizes = measure_sizes(self.run.data)
+            result.sizes = measure_sizes(self.run.data)
             advance()
 
     def against(self) -> None:
-        """This code compared with another checkout, on the same database."""
+        """Compare this code with another checkout, on the same database."""
         other = checkout(self.words.against, self.words.workloads)
         results: Results = {}
-        self._in_turn(f"Beside {other.title}", (OURS, other), self.words.workloads, results)
-        self.run.against = Against(other.title, list(ratios(results, other.name)))
+        self._in_turn(f"Compared with {other.title}", (OURS, other), self.words.workloads, results)
+        self.run.against = CheckoutComparison(other.title, list(ratios(results, other.name)))
 
     def mix(self) -> None:
-        """Reads and writes at a fixed rate."""
+        """Measure reads and writes at a fixed rate."""
         who = [one for one in self.contestants if one in (OURS, NAIVE, FASTAPI)]
         with self._bar("Mixed load", len(who)) as advance:
             for contestant in who:
                 with running(contestant, self.environment, self.log) as server:
                     seconds = 4.0 if self.run.is_quick else 30.0
                     self.run.mixes[contestant.name] = measure_mix(self.field, server, seconds)
-                self.run.data.forget_posts()
+                self.run.data.delete_posts()
                 advance()
 
     def memory(self) -> None:
-        """Memory of two workers after many requests."""
+        """Measure the memory of two workers after many requests."""
         who = [one for one in self.contestants if one in (OURS, NAIVE, FASTAPI, RAW)]
         with self._bar("Memory", len(who)) as advance:
             for contestant in who:
@@ -246,7 +246,7 @@ class _Bench:
                 advance()
 
     def start(self) -> None:
-        """Time from process start to the first answer."""
+        """Measure the time from process start to the first answer."""
         with self._bar("Start-up", len(self.contestants)) as advance:
             for contestant in self.contestants:
                 times = 1 if self.run.is_quick else 5
@@ -254,13 +254,13 @@ class _Bench:
                 advance()
 
     def export(self) -> None:
-        """Export of all requests as CSV."""
+        """Measure the export of all requests as CSV."""
         with self._bar("Export", 1) as advance, running(OURS, self.environment, self.log) as server:
             self.run.exported = measure_export(self.run.data, server, self.words.rounds)
             advance()
 
     def dump(self) -> None:
-        """Dumps of all requests by every method."""
+        """Measure dumps of all requests by every method."""
         folder = self.folder / "dumps"
         with self._bar("Dumps", 8) as advance:
             for one in measure_dumps(self.run.data, self.environment, folder, self.log):
@@ -268,14 +268,14 @@ class _Bench:
                 advance()
 
     def crowd(self) -> None:
-        """Many concurrent clients."""
+        """Measure many concurrent clients."""
         count = 6_000 if self.run.is_quick else 40_000
         with self._bar("Crowd", 1) as advance, running(OURS, self.environment, self.log) as server:
             self.run.crowd = measure_crowd(self.field, server, count)
             advance()
 
     def republish(self) -> None:
-        """Republishing of all requests while they are read."""
+        """Measure the republishing of all requests while they are read."""
         seconds = 4.0 if self.run.is_quick else 20.0
         with self._bar("Republishing", 1) as advance:
             self.run.republished = measure_republishing(
@@ -284,25 +284,25 @@ class _Bench:
             advance()
 
     def readers(self) -> None:
-        """Readers while other processes write."""
+        """Measure readers while other processes write."""
         rows, each = (2_000, 60) if self.run.is_quick else (200_000, 1_500)
-        with self._bar(f"Readers of {rows:,} rows beside writers", 1) as advance:
+        with self._bar(f"Readers of {rows:,} rows during writes", 1) as advance:
             data = open_data(self.run.data.cluster, rows)
             self.run.witnessed = measure_readers(data, self.environment, self.log, each)
             advance()
 
     def client(self) -> None:
-        """Our libpq calls compared with psycopg's cursor."""
+        """Compare our calls of libpq with psycopg's cursor."""
         rounds, share = (2, 0.1) if self.run.is_quick else (max(9, self.words.rounds), 1.0)
         with self._bar("Client", 7) as advance:
             for one in measure_client(self.run.data, rounds, share):
                 self.run.client.append(one)
                 advance()
-        self.run.data.forget_posts()
+        self.run.data.delete_posts()
 
-    # The name in the shell is "import", which cannot be a method's name.
+    # On the command line, this part is named "import", which cannot be a method's name.
     def importing(self) -> None:
-        """Import of a file of the city into an empty database."""
+        """Measure the import of a file of the city into an empty database."""
         rows = 2_000 if self.run.is_quick else 100_000
         with self._bar(f"Import of {rows:,} rows", 1) as advance:
             times = 1 if self.run.is_quick else 3
@@ -310,7 +310,7 @@ class _Bench:
             advance()
 
     def explain(self) -> None:
-        """The plan of every query."""
+        """Read the plan of every query."""
         wanted = list(targets(self.field, with_pairs=not self.run.is_quick))
         # Change the settings first: sessions of a server read them when they start.
         with (
@@ -320,8 +320,8 @@ class _Bench:
         ):
             self.run.plans = [*explain(self.field, server, wanted, advance), *explain_whole(self.run.data)]
 
-    def _asking(self, server: Server, workload: Workload) -> Asking:
-        return Asking(server, workload, requests_for(self.field, server, workload), self.run.data.postmaster)
+    def _runner(self, server: Server, workload: Workload) -> HttpRunner:
+        return HttpRunner(server, workload, requests_for(self.field, server, workload), self.run.data.postmaster)
 
     def _posted(self, servers: Sequence[Server]) -> str:
         """The id of a request that was posted to our server; "" if our server is not measured."""
@@ -329,13 +329,13 @@ class _Bench:
         if ours is None:
             return ""
         answer = ask(ours.port, posts(self.field, ours)[0])
-        found = re.search(rb'"service_request_id":"([^"]+)"', answer.body)
-        if answer.status not in (200, 201) or found is None:
+        match = re.search(rb'"service_request_id":"([^"]+)"', answer.body)
+        if answer.status not in (200, 201) or match is None:
             raise Refused(f"POST: {answer.status} {answer.body[:300]!r}")
-        return found[1].decode()
+        return match[1].decode()
 
     def _fetch_bodies(self) -> None:
-        """Fetch the bodies with which the bare view answers."""
+        """Fetch the bodies that the bare view sends."""
         self.bodies.mkdir()
         with running(OURS, self.environment, self.log) as server:
             for name, target in STATIC.items():
@@ -356,11 +356,11 @@ class _Bench:
 setattr(_Bench, "import", _Bench.importing)
 
 
-def _tell(run: Run, words: argparse.Namespace) -> int:
+def _show(run: Run, words: argparse.Namespace) -> int:
     is_kept = not (run.is_quick or run.against)
     page = write(run, Path(words.out) if words.out else (PAGES if is_kept else RAW_FOLDER))
     for goal in goals(run):
-        if goal.found:
+        if goal.figures:
             console.print(f"  {goal.shown:>30}  {goal.wanted:>15}  {goal.verdict:<32} {goal.text}", markup=False)
     console.print("\n".join(sections.against(run.against)), markup=False, soft_wrap=True)
     for plan in run.faulty():
@@ -372,22 +372,22 @@ def _tell(run: Run, words: argparse.Namespace) -> int:
 
 
 def _compare(one: Path, other: Path) -> int:
-    found = list(compare(one, other))
-    rows = ((title, first, second, "yes" if is_same else "**no**") for title, first, second, is_same in found)
+    pairs = list(compare(one, other))
+    rows = ((title, first, second, "yes" if is_same else "**no**") for title, first, second, is_same in pairs)
     console.print("\n".join(table(["", one.stem, other.stem, "overlap"], rows)), markup=False, soft_wrap=True)
-    same = sum(is_same for *_, is_same in found)
-    console.print(f"{same} of {len(found)} overlap.")
-    return 0 if found and same == len(found) else 1
+    same = sum(is_same for *_, is_same in pairs)
+    console.print(f"{same} of {len(pairs)} figures overlap.")
+    return 0 if pairs and same == len(pairs) else 1
 
 
 @contextmanager
-def _alone() -> Iterator[None]:
+def _only_run() -> Iterator[None]:
     """Allow one run at a time, because all CPU time of PostgreSQL is counted."""
     with (RAW_FOLDER / "lock").open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise Refused("another run of this clone is under way") from None
+            raise Refused("another run of this clone has not ended") from None
         yield
 
 
@@ -400,18 +400,26 @@ def _arguments() -> argparse.Namespace:
     everybody = [one.name for one in EVERYBODY] + [pgbench.NAME]
     parser.add_argument("--rows", type=_rows, help="100k, 1M, 5M; default 1M")
     parser.add_argument("--rounds", type=int, help="default 5")
-    parser.add_argument("--quick", action="store_true", help="a look whether it works: 20k rows, 2 short rounds")
-    parser.add_argument("--table", action="store_true", help="measure nothing; show cost by rows from earlier runs")
     parser.add_argument(
-        "--compare", nargs=2, type=Path, metavar="JSON", help="measure nothing; whether two runs agree (var/bench)"
+        "--quick", action="store_true", help="test whether the benchmark works: 20k rows, 2 short rounds"
+    )
+    parser.add_argument(
+        "--table", action="store_true", help="measure nothing; show the cost by number of rows, from earlier runs"
+    )
+    parser.add_argument(
+        "--compare",
+        nargs=2,
+        type=Path,
+        metavar="JSON",
+        help="measure nothing; show whether two runs in var/bench agree",
     )
     parser.add_argument(
         "--against",
         type=_checkout,
         metavar="FOLDER",
-        help="this code beside another checkout's, 9 rounds, nothing else",
+        help="measure nothing but this code and another checkout, in 9 rounds",
     )
-    parser.add_argument("--out", default="", help="where the page goes; default spec/benchmarks")
+    parser.add_argument("--out", default="", help="folder of the page; default spec/benchmarks")
     for name, known in (
         ("parts", list(PARTS)),
         ("contestants", everybody),
@@ -430,7 +438,7 @@ def _arguments() -> argparse.Namespace:
 
 def _checkout(text: str) -> Path:
     if not (Path(text) / "open311" / "__main__.py").is_file():
-        raise argparse.ArgumentTypeError(f"{text!r} is no checkout of this repository")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a checkout of this repository")
     return Path(text).resolve()
 
 

@@ -1,4 +1,4 @@
-"""Invented requests of New York, with the skewed kinds, streets, hours and delays of its open data. No people."""
+"""Generates requests of New York: services, streets, hours and delays are distributed as in its open data."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ THOUSANDS = {
     "Elevator": 6.4,
 }
 REST_THOUSANDS = 6.0
-"""The next kind's; the n-th after it has 1/n of that."""
+"""The number for the first kind that is not in the table; the n-th such kind has 1/n of this number."""
 HOURS = [5, 4, 3, 2, 2, 2, 3, 4, 5, 5, 6, 6, 6, 5, 5, 5, 5, 5, 5, 6, 6, 7, 7, 6]
 MEDIAN_HOURS_TO_CLOSE = {"NYPD": 1.5, "HPD": 147.0, "DOB": 122.0, "DOHMH": 295.0, "DPR": 113.0, "DOT": 51.0}
 NEVER_CLOSED = 0.042
@@ -95,8 +95,8 @@ class Street:
 def streets(jurisdiction: Jurisdiction) -> tuple[Street, ...]:
     """Streets of 200 m to 3 km inside the boundary, denser near the boroughs' centres; the same in every run."""
     random = Random("streets")
-    found: list[Street] = []
-    while len(found) < STREETS:
+    made: list[Street] = []
+    while len(made) < STREETS:
         centre = random.randrange(len(CENTRES))
         long, lat = CENTRES[centre]
         start = (random.gauss(long, 0.045), random.gauss(lat, 0.04))
@@ -104,15 +104,15 @@ def streets(jurisdiction: Jurisdiction) -> tuple[Street, ...]:
         metres = random.uniform(200, 3_000)
         end = (start[0] + east * metres / 84_300, start[1] + north * metres / 111_100)
         if jurisdiction.boundary is None or all(jurisdiction.boundary.contains(Point(p)) for p in (start, end)):
-            number = len(found)
+            number = len(made)
             name = STREET_NAMES[number] if number < len(STREET_NAMES) else f"{random.choice('EW')} {number} STREET"
             zipcode = str(10_001 + centre * 230 + number % 180)
-            found.append(Street(name, CITIES[centre], zipcode, start, end))
-    return tuple(found)
+            made.append(Street(name, CITIES[centre], zipcode, start, end))
+    return tuple(made)
 
 
 class Chronicle:
-    """A part of the city's requests, in order of time. The same number always gives the same part."""
+    """A part of the city's requests, in order of time. The same seed always gives the same part."""
 
     def __init__(self, jurisdiction: Jurisdiction, seed: int, now: datetime) -> None:
         self.jurisdiction = jurisdiction
@@ -125,13 +125,13 @@ class Chronicle:
         self.street_weights = list(accumulate(size / (1 + rank % 400) for rank, size in enumerate(lengths)))
 
     def records(self, start: datetime, end: datetime, numbers: range) -> Iterator[RequestRecord]:
-        """One request for each number, made between two instants."""
+        """One request for each number, sent between two instants."""
         moments = sorted(self._moment(start, end) for _ in numbers)
         for number, requested_at in zip(numbers, moments, strict=True):
             yield self._record(number, requested_at)
 
     def _moment(self, start: datetime, end: datetime) -> datetime:
-        """An instant by the distribution of calls over the day; whole seconds."""
+        """A random instant in whole seconds, with the distribution of calls over the day."""
         day = start + (end - start) * self.random.random()
         hour = self.random.choices(range(24), HOURS)[0]
         moment = day.replace(hour=hour, minute=self.random.randrange(60), second=self.random.randrange(60))
@@ -140,7 +140,7 @@ class Chronicle:
         return moment.replace(microsecond=0)
 
     def _record(self, number: int, requested_at: datetime) -> RequestRecord:
-        random, service = self.random, self.kinds.draw(self.random)
+        random, service = self.random, self.kinds.choose(self.random)
         hours = MEDIAN_HOURS_TO_CLOSE.get(service.department, 28.0) * random.lognormvariate(0.0, 1.1)
         closed_at = (requested_at + timedelta(hours=hours)).replace(microsecond=0)
         is_closed = closed_at < self.now and random.random() > NEVER_CLOSED
@@ -172,10 +172,10 @@ class Chronicle:
         )
 
     def _place(self) -> Place:
-        """A house: a point a few metres from its street, with six decimals."""
+        """The place of a random house: a point a few metres from its street, with six decimals."""
         random = self.random
-        at = bisect(self.street_weights, random.random() * self.street_weights[-1])
-        street, share = self.streets[at], random.random()
+        index = bisect(self.street_weights, random.random() * self.street_weights[-1])
+        street, share = self.streets[index], random.random()
         long = street.start[0] + (street.end[0] - street.start[0]) * share + random.gauss(0, 0.0001)
         lat = street.start[1] + (street.end[1] - street.start[1]) * share + random.gauss(0, 0.0001)
         address = f"{1 + int(share * 900)} {street.name}, {street.city}"
@@ -196,13 +196,13 @@ class Kinds:
             )
         )
 
-    def draw(self, random: Random) -> Service:
+    def choose(self, random: Random) -> Service:
         """A random service."""
         return self.services[bisect(self._weights, random.random() * self._weights[-1])]
 
 
 def span(rows: int, now: datetime) -> tuple[datetime, datetime]:
-    """Five years. A small database gets fewer, so that the last 90 days fill a page."""
+    """The start and end of five years, or of less time for a small database, so that 90 days fill a page."""
     end = now.astimezone(UTC).replace(microsecond=0)
     years = 5.0 if rows >= 100_000 else 5.0 * rows / 100_000
     return end - timedelta(days=365.25 * years), end

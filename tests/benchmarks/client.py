@@ -1,6 +1,6 @@
-"""The CPU time that is saved by libpq calls instead of psycopg's cursor. Both run in turn in one process.
+"""Measures the CPU time that our calls of libpq save, compared with psycopg's cursor, in turn in one process.
 
-The figures are in spec/decisions/0018-libpq-calls.md. Only CPU time of the client is counted.
+The figures are in spec/decisions/0018-libpq-calls.md. Only the CPU time of the client is counted.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ Call = Callable[[], object]
 
 
 class ByCursor(HotConnections):
-    """The same statements by `Cursor.execute`, with the same adaptation of values and checks of the socket."""
+    """Runs the same statements with `Cursor.execute`, with the same adaptation of values and socket checks."""
 
     def __init__(self, dsn: str) -> None:
         super().__init__(dsn, prepares=True)
@@ -78,13 +78,13 @@ class ByCursor(HotConnections):
 
     def _run(self, statement: Statement, values: Mapping[str, Any]) -> Any:
         if is_dead(self._connection.pgconn.socket):
-            raise RuntimeError("the server has hung up")
+            raise RuntimeError("the server has closed the connection")
         sent = [values[name] for name in statement.names]
         return self._cursor.execute(statement.numbered, sent, prepare=bool(statement.name), binary=True)
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
+class Comparison:
     """CPU time of the client for one call or row, in microseconds, one figure for each round."""
 
     title: str
@@ -99,10 +99,10 @@ class Compared:
 
 @dataclass(frozen=True, slots=True)
 class _Case:
-    """The same work, done by our calls and by psycopg's.
+    """The same work, done by our calls and by psycopg's cursor.
 
     calls  number of calls in a round, for each way
-    per    number of rows of each call, by which its time is divided
+    per    number of rows of each call; the time of a call is divided by it
     """
 
     title: str
@@ -112,7 +112,7 @@ class _Case:
     per: int = 1
 
 
-def measure_client(data: Data, rounds: int, share: float) -> Iterator[Compared]:
+def measure_client(data: Data, rounds: int, share: float) -> Iterator[Comparison]:
     """Measure all cases; `share` is the share of a full run's calls."""
     with ExitStack() as stack:
         stack.enter_context(one_core(data.postmaster))
@@ -122,8 +122,8 @@ def measure_client(data: Data, rounds: int, share: float) -> Iterator[Compared]:
             yield _compare(case, rounds, share)
 
 
-def _compare(case: _Case, rounds: int, share: float) -> Compared:
-    found, calls = Compared(case.title), max(1, int(case.calls * share / TURNS))
+def _compare(case: _Case, rounds: int, share: float) -> Comparison:
+    comparison, calls = Comparison(case.title), max(1, int(case.calls * share / TURNS))
     for call in (case.ours, case.psycopgs):
         _timed(call, min(calls, WARM_CALLS))
     for _ in range(rounds):
@@ -131,13 +131,13 @@ def _compare(case: _Case, rounds: int, share: float) -> Compared:
         gc.disable()
         least = _round(case, calls)
         gc.enable()
-        for figures, spent in zip((found.ours, found.psycopgs), least, strict=True):
+        for figures, spent in zip((comparison.ours, comparison.psycopgs), least, strict=True):
             figures.append(spent / calls / case.per)
-    return found
+    return comparison
 
 
 def _round(case: _Case, calls: int) -> tuple[float, float]:
-    """Both ways in turn, a few calls at a time. Returns the minimum µs of each, because other load only adds."""
+    """Run both ways in turn, a few calls at a time. Returns the minimum µs of each: other load only adds."""
     ours, psycopgs = [], []
     for turn in range(TURNS):
         if turn % 2:
@@ -161,30 +161,30 @@ def _statements(data: Data, database: Database, theirs: HotConnections, rounds: 
     with database.transaction() as connection:
         add_key(connection, secret, jurisdiction_id="*", label="bench", now=data.newest)
     cases: list[tuple[str, Callable[[HotConnections], object], int]] = [
-        ("1000-row page: bodies, digest, last key", lambda hot: _page(data, hot, 1000), 50),
+        ("1000-row page: bodies, digest and last key", lambda hot: _page(data, hot, 1000), 50),
         ("50-row page", lambda hot: _page(data, hot, 50), 500),
         ("one request by its id", lambda hot: find_item(hot, CITY, next(ids), JSON), 1_500),
-        ("a key", lambda hot: find_key(hot, secret), 1_500),
+        ("one API key", lambda hot: find_key(hot, secret), 1_500),
     ]
     for title, call, calls in cases:
         yield _Case(title, partial(call, database.hot), partial(call, theirs), calls)
-    # Made before the measurement, enough for warming up too. Both ways take values from the same iterator.
-    made = iter(list(islice(_news(data, database), 2 * POSTS * (rounds + 1))))
+    # The values are made before the measurement, and suffice for warming up too. Both ways use the same iterator.
+    new_requests = iter(list(islice(_new_requests(data, database), 2 * POSTS * (rounds + 1))))
     yield _Case(
-        "POST: its values and its statement",
-        lambda: insert_request(database.hot.write, next(made)),
-        lambda: insert_request(theirs.write, next(made)),
+        "POST: values and statement",
+        lambda: insert_request(database.hot.write, next(new_requests)),
+        lambda: insert_request(theirs.write, next(new_requests)),
         POSTS,
     )
 
 
 def _page(data: Data, hot: HotConnections, rows: int) -> None:
     window = Window(data.newest - timedelta(days=90))
-    found = find_items(hot, RequestSearch(jurisdiction_id=CITY, requested=window, page_size=rows), JSON)
-    found.key(len(found.bodies) - 1)
+    page = find_items(hot, RequestSearch(jurisdiction_id=CITY, requested=window, page_size=rows), JSON)
+    page.key(len(page.bodies) - 1)
 
 
-def _news(data: Data, database: Database) -> Iterator[NewRequest]:
+def _new_requests(data: Data, database: Database) -> Iterator[NewRequest]:
     numbers = count(data.rows + 1)
     for shown in cycle(_publications(data, database)):
         number = next(numbers)
@@ -209,7 +209,7 @@ def _publications(data: Data, database: Database) -> list[Publication]:
 
 
 def _copies(data: Data, database: Database, stack: ExitStack) -> Iterator[_Case]:
-    """Two staging tables, emptied before each COPY, in transactions that are rolled back."""
+    """The cases of COPY into two staging tables, which are emptied before each COPY and rolled back at the end."""
     shown, texts = (
         _publications(data, database),
         [Column(name, Text) for name in ("point", "words", "words_language")],
@@ -224,7 +224,7 @@ def _copies(data: Data, database: Database, stack: ExitStack) -> Iterator[_Case]
         connection.execute(CreateTable(stage))
         theirs.execute(str(CreateTable(stage).compile(database.engine)))
         yield _Case(
-            f"COPY of {len(rows):,} rows into {stage.name}, each",
+            f"COPY of {len(rows):,} rows into {stage.name}, per row",
             partial(_copy_rows, connection, stage, rows),
             partial(_write_rows, theirs, database, stage, rows),
             10,
@@ -240,14 +240,14 @@ def _copy_rows(connection: Connection, stage: Table, rows: Sequence[Mapping[str,
 def _write_rows(
     connection: psycopg.Connection[Any], database: Database, stage: Table, rows: Sequence[Mapping[str, Any]]
 ) -> None:
-    """psycopg's COPY, on a separate connection."""
+    """Write rows with psycopg's COPY, on a separate connection."""
     columns = [item for item in stage.c if item.name in rows[0]]
     names = [item.name for item in columns]
     connection.execute(f"TRUNCATE {stage.name}")
-    listed = ", ".join(f'"{name}"' for name in names)
+    column_list = ", ".join(f'"{name}"' for name in names)
     with (
         connection.cursor() as cursor,
-        cursor.copy(f'COPY "{stage.name}" ({listed}) FROM STDIN (FORMAT BINARY)') as copy,
+        cursor.copy(f'COPY "{stage.name}" ({column_list}) FROM STDIN (FORMAT BINARY)') as copy,
     ):
         copy.set_types([item.type.compile(database.engine.dialect).lower() for item in columns])
         for row in rows:

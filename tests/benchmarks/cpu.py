@@ -24,17 +24,17 @@ def cpu_ns(roots: Iterable[int]) -> int:
 
 
 def tree(roots: Iterable[int]) -> list[int]:
-    """These processes and all their descendants."""
+    """The ids of these processes and of all their descendants."""
     children: dict[int, list[int]] = {}
     for entry in PROC.iterdir():
         if entry.name.isdigit() and (fields := _stat(int(entry.name))):
             children.setdefault(int(fields[1]), []).append(int(entry.name))
-    found, waiting = [], list(roots)
+    pids, waiting = [], list(roots)
     while waiting:
         pid = waiting.pop()
-        found.append(pid)
+        pids.append(pid)
         waiting += children.get(pid, [])
-    return found
+    return pids
 
 
 def pss_kb(roots: Iterable[int]) -> tuple[int, int]:
@@ -77,7 +77,7 @@ class Watch:
     def __init__(self, *roots: int, every_s: float = 0.05) -> None:
         self._roots, self._every_s = roots, every_s
         self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._look, daemon=True)
+        self._thread = threading.Thread(target=self._sample, daemon=True)
         self.before_kb = self.peak_kb = 0
 
     def __enter__(self) -> Watch:
@@ -89,7 +89,7 @@ class Watch:
         self._ended.set()
         self._thread.join()
 
-    def _look(self) -> None:
+    def _sample(self) -> None:
         while not self._ended.wait(self._every_s):
             self.peak_kb = max(self.peak_kb, pss_kb(self._roots)[0])
 

@@ -1,7 +1,7 @@
-"""Two hundred concurrent clients with keep-alive connections: does each one get clean answers?
+"""Measures whether each of two hundred concurrent keep-alive clients gets clean answers.
 
 Each client sends its next request as soon as it has the answer. An answer is clean if it is 200, 304, or 503 with
-Retry-After. A broken connection and a client without an answer in time are errors.
+Retry-After. A broken connection is an error, and so is a client that gets no answer in time.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from tests.benchmarks.workloads import Field, mixed, unchanged
 CLIENTS = 200
 PATIENCE_S = 20.0
 """How long a client waits for an answer before it gives up."""
-LOOK_S = 0.5
+SELECT_TIMEOUT_S = 0.5
 UNCHANGED_SHARE = 0.05
 CLEAN = (200, 304)
 
@@ -31,8 +31,10 @@ CLEAN = (200, 304)
 class Crowd:
     """The result of a run.
 
-    broken      broken connections; unclean: 503 without Retry-After
-    unanswered  clients that gave up; unheard: clients that never got an answer
+    broken      number of broken connections
+    unclean     number of answers with 503 and without Retry-After
+    unanswered  number of clients that gave up
+    unheard     number of clients that never got an answer
     memory_mb   proportional set size before, half-way and after, with all clients still connected
     """
 
@@ -61,37 +63,38 @@ def measure_crowd(field: Field, server: Server, count: int, clients: int = CLIEN
     requests = _requests(field, server)
     memory = [pss_kb([server.pid])[0] / 1024]
     with selectors.DefaultSelector() as selector:
-        gathering = _Clients(server.port, requests, selector)
+        clients_loop = _Clients(server.port, requests, selector)
         try:
             begun_at = time.perf_counter()
-            gathering.connect(clients)
-            gathering.exchange(until=count // 2)
+            clients_loop.connect(clients)
+            clients_loop.exchange(until=count // 2)
             memory.append(pss_kb([server.pid])[0] / 1024)
-            gathering.exchange(until=count)
-            gathering.outcome.seconds = time.perf_counter() - begun_at
-            gathering.wait_for_the_rest()
+            clients_loop.exchange(until=count)
+            clients_loop.outcome.seconds = time.perf_counter() - begun_at
+            clients_loop.wait_for_answers()
             memory.append(pss_kb([server.pid])[0] / 1024)
         finally:
-            gathering.close_all()
-    return gathering.result((memory[0], memory[1], memory[2]))
+            clients_loop.close_all()
+    return clients_loop.result((memory[0], memory[1], memory[2]))
 
 
 def _requests(field: Field, server: Server) -> Iterator[bytes]:
     """The reads of a busy day, some of them conditional."""
-    random, again = Random(11), unchanged(field, server)
+    random, conditional = Random(11), unchanged(field, server)
     reads = islice(mixed(field, server, writes=False), 2_000)
-    some = [random.choice(again) if random.random() < UNCHANGED_SHARE else request for request in reads]
-    return cycle(some)
+    return cycle(
+        [random.choice(conditional) if random.random() < UNCHANGED_SHARE else request for request in reads]
+    )
 
 
 class _Clients:
-    """The clients, one connection each, in one event loop."""
+    """All clients, with one connection each, in one event loop."""
 
     def __init__(self, port: int, requests: Iterator[bytes], selector: selectors.BaseSelector) -> None:
         self._port, self._requests, self._selector = port, requests, selector
         self.outcome = Outcome()
         self.errors = Counter[str]()
-        self._heard: set[int] = set()
+        self._answered: set[int] = set()
         self._clients = 0
 
     def connect(self, clients: int) -> None:
@@ -103,12 +106,12 @@ class _Clients:
     def exchange(self, until: int) -> None:
         """Exchange requests and answers until the number of answers and broken connections is `until`."""
         while self._done < until and self._selector.get_map():
-            self._turn(goes_on=True)
+            self._turn(sends_more=True)
 
-    def wait_for_the_rest(self) -> None:
-        """Send no further requests; wait until every last request is answered."""
+    def wait_for_answers(self) -> None:
+        """Send no further requests; wait until all sent requests are answered."""
         while any(key.data[1].sent_at for key in self._selector.get_map().values()):
-            self._turn(goes_on=False)
+            self._turn(sends_more=False)
 
     def close_all(self) -> None:
         """Close all connections."""
@@ -123,7 +126,7 @@ class _Clients:
             broken=self.errors["broken"],
             unclean=self.errors["unclean"],
             unanswered=self.errors["unanswered"],
-            unheard=self._clients - len(self._heard),
+            unheard=self._clients - len(self._answered),
             memory_mb=memory_mb,
         )
 
@@ -146,38 +149,38 @@ class _Clients:
         except OSError:
             self._break(number, line)
 
-    def _turn(self, *, goes_on: bool) -> None:
-        for key, _ in self._selector.select(LOOK_S):
+    def _turn(self, *, sends_more: bool) -> None:
+        for key, _ in self._selector.select(SELECT_TIMEOUT_S):
             number, line = key.data
             try:
                 is_whole = line.receive()
             except (OSError, Refused):
-                self._break(number, line, comes_back=goes_on)
+                self._break(number, line, reconnects=sends_more)
                 continue
             if is_whole:
                 self._count_answer(number, line)
-                self._continue(number, line, asks=goes_on)
+                self._continue(number, line, sends_more=sends_more)
         self._drop_unanswered()
 
     def _count_answer(self, number: int, line: Line) -> None:
         self.outcome.add(time.perf_counter() - line.sent_at, line.status, len(line.body))
         self.errors["unclean"] += line.status == 503 and not line.header("Retry-After").isdigit()
-        self._heard.add(number)
+        self._answered.add(number)
         line.sent_at = 0.0
 
-    def _continue(self, number: int, line: Line, *, asks: bool) -> None:
-        """Send the next request; on a new connection if the server closes this one."""
+    def _continue(self, number: int, line: Line, *, sends_more: bool) -> None:
+        """Send the next request, on a new connection if the server closes this one."""
         if line.header("Connection").lower() == "close":
             self._drop(line)
-            if asks:
+            if sends_more:
                 self._connect(number)
-        elif asks:
+        elif sends_more:
             self._ask(number, line)
 
-    def _break(self, number: int, line: Line, *, comes_back: bool = True) -> None:
+    def _break(self, number: int, line: Line, *, reconnects: bool = True) -> None:
         self._drop(line)
         self.errors["broken"] += 1
-        if comes_back and self.errors["broken"] < self._clients:
+        if reconnects and self.errors["broken"] < self._clients:
             self._connect(number)
 
     def _drop_unanswered(self) -> None:

@@ -1,8 +1,8 @@
-"""The database for all measurements: made once, and reused until the code no longer matches it.
+"""The database for all measurements. It is made once, and reused until the code no longer matches it.
 
-`city` draws the requests. The project's own operations store and render them, in one process for each core; indexes
-are dropped before and made again afterwards. `rival` contains the same requests in the form of a row-by-row
-application.
+The module `city` generates the requests. The project's own operations store and render them, in one process for
+each core; indexes are dropped before and made again afterwards. The schema `rival` contains the same requests, as a
+row-by-row application would store them.
 """
 
 from __future__ import annotations
@@ -43,11 +43,11 @@ from tests.benchmarks.contestants import ROOT
 HOME = ROOT / "var" / "pg-bench"
 CITY = "nyc.gov"
 RECIPE = 4
-"""Grows when the rows made here change."""
-STRETCH_ROWS = 10_000
+"""The version of the generated rows; increase it when the rows change."""
+PART_ROWS = 10_000
 BATCH_ROWS = 1_000
 MAX_AGE = timedelta(days=10)
-"""After that the last 90 days, which a list shows by default, would be too thin."""
+"""The maximum age of a reused database. An older one has too few requests in a list's default of 90 days."""
 POSTGRES = {
     "shared_buffers": "512MB",
     "effective_cache_size": "4GB",
@@ -57,7 +57,7 @@ POSTGRES = {
     "autovacuum": "off",  # this module vacuums the tables after each change
     "logging_collector": "off",
 }
-"""A server's memory, and nothing that starts by itself."""
+"""Memory sizes as on a real server. Background work, such as autovacuum, is off."""
 TABLES = (service_request, request_event, publication)
 
 
@@ -65,7 +65,7 @@ TABLES = (service_request, request_event, publication)
 class Data:
     """A filled database.
 
-    newest  the time of the last request; the "now" of the data
+    newest  the time of the newest request, which is used as the current time
     """
 
     cluster: Cluster
@@ -82,7 +82,7 @@ class Data:
         return self.cluster.dsn(self.name)
 
     @property
-    def where(self) -> dict[str, str]:
+    def dsn_parts(self) -> dict[str, str]:
         """The parts of the DSN: host, port, user, dbname."""
         return dict(part.split("=", 1) for part in self.dsn.split())
 
@@ -94,12 +94,12 @@ class Data:
     @property
     def postmaster(self) -> int:
         """The process id of the postmaster, the parent of all PostgreSQL processes."""
-        with self.asking(self.admin_dsn) as cursor:
+        with self.cursor(self.admin_dsn) as cursor:
             cursor.execute("SELECT pg_read_file('postmaster.pid')")
             return int(cursor.fetchone()[0].split()[0])
 
     @contextmanager
-    def asking(self, dsn: str = "") -> Iterator[Any]:
+    def cursor(self, dsn: str = "") -> Iterator[Any]:
         """A cursor in autocommit mode."""
         with closing(psycopg2.connect(dsn or self.dsn)) as connection:
             connection.autocommit = True
@@ -107,17 +107,17 @@ class Data:
                 yield cursor
 
     def ids(self, count: int) -> list[str]:
-        """Ids from the whole five years; the same in every run."""
-        with self.asking() as cursor:
+        """Ids of requests from all five years; the same ids in every run."""
+        with self.cursor() as cursor:
             cursor.execute(
                 "SELECT service_request_id FROM publication WHERE id %% %s = 1 ORDER BY md5(id::text) LIMIT %s",
                 (max(1, self.rows // (count * 2)), count),
             )
             return [row[0] for row in cursor.fetchall()]
 
-    def forget_posts(self) -> None:
+    def delete_posts(self) -> None:
         """Delete posted requests, so that the next measurement has the same rows as this one."""
-        with self.asking() as cursor:
+        with self.cursor() as cursor:
             cursor.execute("DELETE FROM service_request WHERE id > %s", (self.rows,))
             cursor.execute("DELETE FROM rival.request WHERE id > %s", (self.rows,))
             for table in ("service_request", "request_event", "publication", "reporter", "rival.request"):
@@ -130,11 +130,11 @@ def copied(data: Data, name: str) -> Iterator[Data]:
     copy = replace(data, name=name)
     data.cluster.drop_database(name)
     try:
-        with data.asking(replace(data, name="postgres").admin_dsn) as cursor:
+        with data.cursor(replace(data, name="postgres").admin_dsn) as cursor:
             cursor.execute("SHOW server_version_num")
             # FILE_COPY, because the other strategy also writes all data to the WAL.
-            how = " STRATEGY file_copy" if int(cursor.fetchone()[0]) >= 150_000 else ""
-            cursor.execute(f"CREATE DATABASE {name} OWNER open311 TEMPLATE {data.name}{how}")
+            strategy = " STRATEGY file_copy" if int(cursor.fetchone()[0]) >= 150_000 else ""
+            cursor.execute(f"CREATE DATABASE {name} OWNER open311 TEMPLATE {data.name}{strategy}")
         yield copy
     finally:
         data.cluster.drop_database(name)
@@ -146,22 +146,22 @@ def city() -> Jurisdiction:
 
 
 def open_data(cluster: Cluster, rows: int, name: str = "") -> Data:
-    """The database with so many rows; made unless a matching one exists."""
+    """Open the database with `rows` requests; make it unless a matching one exists."""
     name = name or f"bench_{rows}"
     seal, now = _seal(rows), datetime.now(UTC).replace(microsecond=0)
-    found = _find(cluster, name, seal)
-    if found is not None and now - found < MAX_AGE:
-        return Data(cluster, name, rows, found)
+    stored_newest = _find(cluster, name, seal)
+    if stored_newest is not None and now - stored_newest < MAX_AGE:
+        return Data(cluster, name, rows, stored_newest)
     make_empty(cluster, name)
     data = Data(cluster, name, rows, now)
     _fill(data)
-    with data.asking() as cursor:
+    with data.cursor() as cursor:
         cursor.execute("CREATE TABLE rival.seal AS SELECT %s AS seal, %s AS newest", (seal, now))
     return data
 
 
 def make_empty(cluster: Cluster, name: str) -> None:
-    """A new database with the schema at head, the catalogues and no requests; an existing one is dropped first."""
+    """Make a new database with schema and catalogues, and no requests. An existing database is dropped first."""
     cluster.drop_database(name)
     cluster.create_database(name)
     for words in (["db", "migrate"], ["jurisdictions", "sync"]):
@@ -171,7 +171,7 @@ def make_empty(cluster: Cluster, name: str) -> None:
 def run_open311(
     words: list[str], url: str, *, environment: Mapping[str, str] = MappingProxyType({}), **more: Any
 ) -> subprocess.CompletedProcess[str]:
-    """Run our command line as an operator does."""
+    """Run `open311` as an operator does."""
     environment = {**os.environ, "DATABASE_URL": url, "OPEN311_LOG_LEVEL": "warning", **environment}
     command = open311(*words)
     done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=False, **more)
@@ -181,15 +181,15 @@ def run_open311(
 
 
 def open311(*words: str) -> list[str]:
-    """The words of one of our commands."""
+    """The command line of `open311` with these arguments."""
     return [sys.executable, "-m", "open311", *words]
 
 
 def _seal(rows: int) -> str:
-    """A digest that changes if the code would now make another database."""
+    """A digest of everything that decides the content of the database."""
     made: list[DDLElement] = [CreateTable(table) for table in TABLES]
     made += [CreateIndex(index) for table in TABLES for index in table.indexes]
-    # In PostgreSQL's dialect: the default one omits INCLUDE and WHERE of an index.
+    # The default dialect would omit INCLUDE and WHERE of an index.
     dialect = make_url("postgresql+psycopg2://").get_dialect()()
     texts = sorted(str(element.compile(dialect=dialect)) for element in made)
     parts = (RECIPE, rows, head(), RENDERER_VERSION, digest_of(city()), *texts)
@@ -204,35 +204,33 @@ def _find(cluster: Cluster, name: str, seal: str) -> datetime | None:
         if cursor.fetchone()[0] is None:
             return None
         cursor.execute("SELECT seal, newest FROM rival.seal")
-        found, newest = cursor.fetchone()
+        stored_seal, newest = cursor.fetchone()
         instant: datetime = newest.astimezone(UTC)
-        return instant if found == seal else None
+        return instant if stored_seal == seal else None
 
 
 def _fill(data: Data) -> None:
-    stripped = _strip(data)
-    stretches = [
-        range(first, min(first + STRETCH_ROWS, data.rows + 1)) for first in range(1, data.rows + 1, STRETCH_ROWS)
-    ]
+    restoring = _drop_indexes(data)
+    parts = [range(first, min(first + PART_ROWS, data.rows + 1)) for first in range(1, data.rows + 1, PART_ROWS)]
     with Progress(transient=True) as progress, ProcessPoolExecutor() as pool:
         task = progress.add_task(f"Making {data.rows:,} requests", total=data.rows)
         for done in as_completed(
-            pool.submit(_write, data.url, data.rows, numbers, data.newest) for numbers in stretches
+            pool.submit(_write, data.url, data.rows, numbers, data.newest) for numbers in parts
         ):
             progress.advance(task, done.result())
-    with data.asking() as cursor:
+    with data.cursor() as cursor:
         cursor.execute("SET maintenance_work_mem = '512MB'")
         cursor.execute("SELECT setval('request_number', %s)", (data.rows + 1_000,))
-        rest = [*stripped, *_rival(city()), *(f"VACUUM ANALYZE {table.name}" for table in TABLES)]
+        rest = [*restoring, *_rival(city()), *(f"VACUUM ANALYZE {table.name}" for table in TABLES)]
         for statement in track(rest, "Indexing", transient=True):
             cursor.execute(statement)
         cursor.execute("VACUUM ANALYZE rival.request")
 
 
-def _strip(data: Data) -> list[str]:
+def _drop_indexes(data: Data) -> list[str]:
     """Drop constraints and indexes of the tables to fill; returns the statements that restore them, keys first."""
-    again: list[str] = []
-    with data.asking() as cursor:
+    restoring: list[str] = []
+    with data.cursor() as cursor:
         for table in reversed(TABLES):
             cursor.execute(
                 "SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = %s::regclass"
@@ -241,7 +239,7 @@ def _strip(data: Data) -> list[str]:
             )
             for name, definition in cursor.fetchall():
                 cursor.execute(f'ALTER TABLE {table.name} DROP CONSTRAINT "{name}"')
-                again.append(f'ALTER TABLE {table.name} ADD CONSTRAINT "{name}" {definition}')
+                restoring.append(f'ALTER TABLE {table.name} ADD CONSTRAINT "{name}" {definition}')
         for table in TABLES:
             cursor.execute(
                 "SELECT i.indexrelid::regclass, pg_get_indexdef(i.indexrelid), i.indisprimary FROM pg_index i"
@@ -251,12 +249,12 @@ def _strip(data: Data) -> list[str]:
             )
             for name, definition, _ in cursor.fetchall():
                 cursor.execute(f"DROP INDEX {name}")
-                again.insert(0, definition)
-    return again
+                restoring.insert(0, definition)
+    return restoring
 
 
 def _write(url: str, rows: int, numbers: range, now: datetime) -> int:
-    """Draw, render and store one part with the project's own operations; runs in its own process."""
+    """Generate, render and store one part with the project's own operations; runs in its own process."""
     jurisdiction = city()
     start, end = span(rows, now)
     first, last = ((end - start) * (number / rows) for number in (numbers.start - 1, numbers.stop - 1))
@@ -268,13 +266,13 @@ def _write(url: str, rows: int, numbers: range, now: datetime) -> int:
         for begin in range(0, len(records), BATCH_ROWS):
             batch = records[begin : begin + BATCH_ROWS]
             requests.insert_records(connection, batch)
-            add_requests(connection, [(one, [_brought(one)]) for one in batch], Names(jurisdiction, {}))
+            add_requests(connection, [(one, [_import_event(one)]) for one in batch], Names(jurisdiction, {}))
     database.close()
     return len(records)
 
 
-def _brought(record: RequestRecord) -> Imported:
-    """The history of an imported request; no part of it is public."""
+def _import_event(record: RequestRecord) -> Imported:
+    """The event in the history of an imported request. It is not public."""
     return Imported(
         at=record.requested_at, cause="benchmark", is_new=True, status=record.status, department=record.department
     )
@@ -337,5 +335,5 @@ def _quoted(text: str) -> str:
 
 
 def find_cluster() -> Cluster:
-    """The benchmark's own durable cluster, below var/."""
+    """The cluster of the benchmarks, in var/. It is durable: fsync is on."""
     return Cluster(HOME, durable=True, bin_dir=find_binaries(), settings=POSTGRES)

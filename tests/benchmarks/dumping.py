@@ -1,4 +1,4 @@
-"""Dumps of the whole city by every method: is each complete, how long does it take, how much memory does it need?
+"""Measures dumps of the whole city by every method: whether each is complete, its time and its memory.
 
 The methods are GeoReport Bulk streamed over HTTP, `open311 export`, and `open311 dump`, which the worker does every
 day. Rows are counted in the received data and not taken from a header.
@@ -32,7 +32,7 @@ LATEST = f"{BASE}/dumps/{quote(CITY, safe='')}/requests-latest.ndjson.gz"
 LONGEST_S = 1_800.0
 GEOPARQUET_NEEDS = "pyarrow"
 _ITEM = b'"service_request_id":'
-"""Stands once in each item; within a text its quotes would be escaped."""
+"""This key occurs once in each item. In a text, its quotes would be escaped."""
 
 
 class Counted(io.RawIOBase):
@@ -42,11 +42,11 @@ class Counted(io.RawIOBase):
         self._raw, self.size = raw, 0
 
     def readable(self) -> bool:
-        """Always true; io.BufferedReader requires it."""
+        """Return True, because io.BufferedReader requires it."""
         return True
 
     def readinto(self, buffer: Any) -> int:
-        """The next bytes."""
+        """Read the next bytes into a buffer and count them."""
         size = self._raw.readinto(buffer) or 0
         self.size += size
         return size
@@ -57,11 +57,12 @@ Count = Callable[[io.BufferedReader], int]
 
 
 @dataclass(frozen=True, slots=True)
-class Dumped:
+class Dump:
     """One dump of the whole city.
 
-    rows       counted rows of the dump; wanted: rows of the city
-    size       received bytes
+    rows       number of rows in the dump
+    wanted     number of rows in the city
+    size       number of received bytes
     before_mb  memory of the process at the start; 0 for a process that was started for the dump
     """
 
@@ -83,82 +84,86 @@ class Dumped:
         return self.peak_mb - self.before_mb if self.before_mb else 0.0
 
 
-def measure_dumps(data: Data, environment: Mapping[str, str], folder: Path, log: Path) -> Iterator[Dumped]:
+def measure_dumps(data: Data, environment: Mapping[str, str], folder: Path, log: Path) -> Iterator[Dump]:
     """Measure every method, one after the other."""
     ours = {**environment, "OPEN311_DATA_DIR": str(folder)}
     wanted = _count(data)
     with running(OURS, ours, log) as server:
         _download(server, BULK.format("csv"), csv_rows)  # to warm up; not counted
         for suffix, count in (("csv", csv_rows), ("json", json_items)):
-            yield _streamed(server, f"Bulk {suffix}, streamed over HTTP", BULK.format(suffix), count, wanted)
+            yield _measure_download(
+                server, f"Bulk {suffix}, streamed over HTTP", BULK.format(suffix), count, wanted
+            )
         for form, count in (("csv", csv_rows), ("ndjson", lines)):
-            yield _exported(ours, form, count, wanted, log)
-        yield from _made_ready(ours, folder, wanted, log)
-        yield _streamed(server, "the day's ndjson.gz over HTTP", _moved_to(server, LATEST), packed_lines, wanted)
+            yield _measure_export(ours, form, count, wanted, log)
+        yield from _daily_dumps(ours, folder, wanted, log)
+        yield _measure_download(
+            server, "the daily ndjson.gz over HTTP", _redirect_target(server, LATEST), packed_lines, wanted
+        )
 
 
 def csv_rows(stream: io.BufferedReader) -> int:
-    """Rows of CSV after its header; a text can contain line breaks."""
+    """The number of rows of CSV after the header; a text can contain line breaks."""
     text = io.TextIOWrapper(stream, encoding="utf-8", newline="")
     return sum(1 for _ in csv.reader(text)) - 1
 
 
 def lines(stream: io.BufferedReader) -> int:
-    """Lines, one for each request."""
+    """The number of lines, one for each request."""
     return sum(1 for _ in stream)
 
 
 def packed_lines(stream: io.BufferedReader) -> int:
-    """Lines of a gzip file."""
+    """The number of lines in a gzip file."""
     with gzip.open(stream) as file:
         return sum(1 for _ in file)
 
 
 def packed_csv_rows(stream: io.BufferedReader) -> int:
-    """Rows of CSV in a gzip file."""
+    """The number of rows of CSV in a gzip file."""
     with gzip.open(stream) as file:
-        return csv_rows(file)  # type: ignore[arg-type]  # reads the same
+        return csv_rows(file)  # type: ignore[arg-type]  # a GzipFile reads like a BufferedReader
 
 
 def json_items(stream: io.BufferedReader) -> int:
-    """Items of a JSON list."""
-    found, end = 0, b""
+    """The number of items in a JSON list."""
+    total, end = 0, b""
     while block := stream.read(1 << 18):
-        found += (end + block).count(_ITEM)
+        total += (end + block).count(_ITEM)
         end = block[1 - len(_ITEM) :]
-    return found
+    return total
 
 
 def parquet_rows(stream: io.BufferedReader) -> int:
-    """Rows of Parquet."""
+    """The number of rows in a Parquet file."""
     from pyarrow import parquet  # an optional package
 
-    found = parquet.ParquetFile(io.BytesIO(stream.read()))
-    return int(found.metadata.num_rows)
+    file = parquet.ParquetFile(io.BytesIO(stream.read()))
+    return int(file.metadata.num_rows)
 
 
 FILES: dict[str, Count] = {"csv.gz": packed_csv_rows, "ndjson.gz": packed_lines, "parquet": parquet_rows}
-"""What a day's dump is made of, by ending."""
+"""How to count the rows of each file of a daily dump, by the ending of the file's name."""
 
 
 def _count(data: Data) -> int:
-    with data.asking() as cursor:
+    with data.cursor() as cursor:
         cursor.execute(
             "SELECT count(*) FROM publication WHERE jurisdiction_id = %s AND visibility = 'public'", (CITY,)
         )
         return int(cursor.fetchone()[0])
 
 
-def _streamed(server: Server, title: str, target: str, count: Count, wanted: int) -> Dumped:
+def _measure_download(server: Server, title: str, target: str, count: Count, wanted: int) -> Dump:
     begun_at = time.perf_counter()
     with Watch(server.pid) as memory:
         rows, size = _download(server, target, count)
     seconds = time.perf_counter() - begun_at
-    return Dumped(title, rows, wanted, seconds, size, memory.before_kb / 1024, memory.peak_kb / 1024)
+    return Dump(title, rows, wanted, seconds, size, memory.before_kb / 1024, memory.peak_kb / 1024)
 
 
 def _download(server: Server, target: str, count: Count) -> tuple[int, int]:
-    """Rows and bytes of an answer, which is streamed and not kept."""
+    """Read a streamed answer without keeping it; returns the number of its rows and bytes."""
     with closing(HTTPConnection(HOST, server.port, timeout=TIMEOUT_S)) as connection:
         connection.request("GET", target)
         answer = connection.getresponse()
@@ -168,15 +173,15 @@ def _download(server: Server, target: str, count: Count) -> tuple[int, int]:
         return count(io.BufferedReader(counted)), counted.size
 
 
-def _moved_to(server: Server, target: str) -> str:
-    """The target of a redirect."""
+def _redirect_target(server: Server, target: str) -> str:
+    """The path to which the server redirects."""
     answer = ask(server.port, call("GET", target))
     if answer.status != 302:
         raise Refused(f"{target}: {answer.status}")
     return urlsplit(answer.header("Location")).path
 
 
-def _exported(environment: Mapping[str, str], form: str, count: Count, wanted: int, log: Path) -> Dumped:
+def _measure_export(environment: Mapping[str, str], form: str, count: Count, wanted: int, log: Path) -> Dump:
     words = open311("export", "--jurisdiction", CITY, "--format", form)
     begun_at = time.perf_counter()
     with (
@@ -189,11 +194,11 @@ def _exported(environment: Mapping[str, str], form: str, count: Count, wanted: i
         if process.wait() != 0:
             raise Refused(f"open311 export --format {form} ended with {process.returncode}; see {log}")
     seconds = time.perf_counter() - begun_at
-    return Dumped(f"open311 export, {form}", rows, wanted, seconds, counted.size, 0.0, memory.peak_kb / 1024)
+    return Dump(f"open311 export, {form}", rows, wanted, seconds, counted.size, 0.0, memory.peak_kb / 1024)
 
 
-def _made_ready(environment: Mapping[str, str], folder: Path, wanted: int, log: Path) -> Iterator[Dumped]:
-    """A daily dump: one run makes all its files."""
+def _daily_dumps(environment: Mapping[str, str], folder: Path, wanted: int, log: Path) -> Iterator[Dump]:
+    """The files of a daily dump, which one run makes."""
     words, begun_at = open311("dump", "--jurisdiction", CITY), time.perf_counter()
     with (
         log.open("ab") as output,
@@ -210,7 +215,7 @@ def _made_ready(environment: Mapping[str, str], folder: Path, wanted: int, log: 
         with file.open("rb") as stream:
             rows = count(stream)
         size = file.stat().st_size
-        yield Dumped(f"open311 dump, {ending}", rows, wanted, seconds, size, 0.0, memory.peak_kb / 1024)
+        yield Dump(f"open311 dump, {ending}", rows, wanted, seconds, size, 0.0, memory.peak_kb / 1024)
 
 
 def _only_file(folder: Path, ending: str) -> Path:
@@ -219,5 +224,5 @@ def _only_file(folder: Path, ending: str) -> Path:
     with file.open("rb") as stream:
         checksum = hashlib.file_digest(stream, "sha256").hexdigest()
     if not file.with_name(f"{file.name}.sha256").read_text(encoding="utf-8").startswith(checksum):
-        raise Refused(f"{file.name} is not what its checksum says")
+        raise Refused(f"{file.name} does not match its checksum")
     return file

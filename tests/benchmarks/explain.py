@@ -1,4 +1,4 @@
-"""The plan of every query of lists, feeds, the change feed and nearby searches, as our server runs it.
+"""Reads the plan of every query that our server runs for lists, feeds, the change feed and nearby searches.
 
 Our server is called over HTTP with every filter and every pair of filters, while PostgreSQL's auto_explain writes
 the plan of each statement to its log. So this module judges the statements that the server really sends, including
@@ -37,7 +37,7 @@ Parameters = dict[str, object]
 Statement = tuple[float, dict[str, Any]]
 """Milliseconds of execution, and the plan as auto_explain writes it."""
 UNCHANGED = "If-None-Match "
-"""Before an address: ask with the validator of an earlier answer."""
+"""A prefix of an address: the call sends the validator of an earlier answer."""
 FILTERS: dict[str, Parameters] = {
     "90 days": {},
     "30 days": {"start_date": days_ago(760), "end_date": days_ago(730)},
@@ -60,9 +60,9 @@ FILTERS: dict[str, Parameters] = {
     "no photo": {"has_photo": "false"},
     "bbox": {"bbox": _box(500)},
     "bbox 10 km": {"bbox": _box(10_000)},
-    "area": {"area": "Nowhere"},  # New York has no areas; the search for an unknown one must not scan all rows
+    "area": {"area": "Nowhere"},  # New York has no areas; the search for an unknown area must not scan all rows
 }
-SAME: tuple[tuple[str, ...], ...] = (
+EXCLUSIVE: tuple[tuple[str, ...], ...] = (
     *(("90 days", "30 days"), ("service", "rare service", "three services"), ("open", "closed")),
     *(("updated after", "updated after, long ago", "updated before"), ("radius", "radius 3 km")),
     *(("bbox", "bbox 10 km"), ("words", "two words", "rare word"), ("photo", "no photo")),
@@ -91,7 +91,7 @@ class Plan:
 
     @property
     def faults(self) -> Iterator[str]:
-        """The reasons why the plan is not good enough."""
+        """The reasons why the plan is not good enough, if any."""
         if self.is_whole:
             return
         if any(step.startswith("Seq Scan") for step in self.path):
@@ -124,7 +124,7 @@ def _feeds() -> Iterator[tuple[str, str]]:
 
 def _changes(field: Field) -> Iterator[tuple[str, str]]:
     """The change feed from its start and from its middle."""
-    with field.data.asking() as cursor:
+    with field.data.cursor() as cursor:
         cursor.execute(
             "SELECT written_by::text, id FROM publication WHERE jurisdiction_id = %s AND was_public"
             " ORDER BY written_by, id OFFSET %s LIMIT 1",
@@ -158,7 +158,7 @@ def _single_filters() -> Iterator[tuple[str, Parameters]]:
 
 def _pairs() -> Iterator[tuple[str, Parameters]]:
     for first, second in combinations(FILTERS, 2):
-        if not any(first in kinds and second in kinds for kinds in SAME):
+        if not any(first in kinds and second in kinds for kinds in EXCLUSIVE):
             yield f"{first} + {second}", {**FILTERS[first], **FILTERS[second]}
 
 
@@ -174,7 +174,7 @@ def explaining(data: Data) -> Iterator[None]:
         "auto_explain.log_format": "json",
         "auto_explain.log_nested_statements": "off",
     }
-    with data.asking(data.admin_dsn) as cursor:
+    with data.cursor(data.admin_dsn) as cursor:
         for name, value in settings.items():
             cursor.execute(f"ALTER DATABASE {data.name} SET {name} = '{value}'")
         try:
@@ -187,18 +187,18 @@ def explaining(data: Data) -> Iterator[None]:
 def explain(
     field: Field, server: Server, calls_to_make: list[tuple[str, str]], advance: Callable[[], None]
 ) -> list[Plan]:
-    """The plans of some calls."""
+    """The plans of these calls, of which each is a title and a URL."""
     log = field.data.cluster.home / "server.log"
-    found = []
+    plans = []
     for title, target in calls_to_make:
-        calls = [_observe(server, log, target)]  # to warm up; not counted
+        calls = [_observe(server, log, target)]  # this call warms up and is not counted
         if calls[0]:
             calls += [_observe(server, log, target) for _ in range(TIMES)]
-            found.append(_plan(title, target, calls[1:]))
+            plans.append(_plan(title, target, calls[1:]))
         advance()  # filters that contradict each other run no query
-    if not found:
+    if not plans:
         raise Refused("no plan in the server's log: auto_explain is missing")
-    return found
+    return plans
 
 
 def explain_whole(data: Data) -> Iterator[Plan]:
@@ -210,7 +210,7 @@ def explain_whole(data: Data) -> Iterator[Plan]:
     statements = {
         "whole export": whole_query(search),
         "whole export as Bulk CSV": whole_query(search, as_bulk_csv=True),
-        "whole export, its count and digest": whole_digest_query(search),
+        "whole export, count and digest": whole_digest_query(search),
     }
     database = open_database(data.url)
     with closing(database.hot.session()) as session:
@@ -218,8 +218,8 @@ def explain_whole(data: Data) -> Iterator[Plan]:
             explained = session.run(
                 statement, values, before="EXPLAIN (ANALYZE, BUFFERS, TIMING OFF, FORMAT JSON) "
             )
-            [found] = explained.rows()[0][0]
-            yield replace(_plan(title, "", [[(found["Execution Time"], found)]]), is_whole=True)
+            [plan] = explained.rows()[0][0]
+            yield replace(_plan(title, "", [[(plan["Execution Time"], plan)]]), is_whole=True)
 
 
 def _observe(server: Server, log: Path, target: str) -> list[Statement]:
@@ -237,15 +237,15 @@ def _observe(server: Server, log: Path, target: str) -> list[Statement]:
 
 
 def _entries(log: Path, begins_at: int) -> list[Statement]:
-    """Statements on the public table that were logged since; the log can be a little later than the answer."""
+    """The statements on the public table after a position of the log, which can be written after the answer."""
     for _ in range(25):
         with log.open("rb") as file:
             file.seek(begins_at)
             text = file.read().decode(errors="replace")
-        found = [(float(entry["ms"]), json.loads(entry["plan"])) for entry in _ENTRY.finditer(text)]
-        found = [(ms, plan) for ms, plan in found if TABLE in plan["Query Text"]]
-        if found:
-            return found
+        statements = [(float(entry["ms"]), json.loads(entry["plan"])) for entry in _ENTRY.finditer(text)]
+        statements = [(ms, plan) for ms, plan in statements if TABLE in plan["Query Text"]]
+        if statements:
+            return statements
         time.sleep(0.01)  # there is no event when PostgreSQL has written its log
     return []
 
@@ -260,7 +260,7 @@ def _plan(title: str, target: str, calls: list[list[Statement]]) -> Plan:
 def _path(node: dict[str, Any]) -> Iterator[str]:
     name = node["Node Type"]
     if "Scan" in name or name in ("Sort", "Incremental Sort", "BitmapAnd", "BitmapOr"):
-        of = node.get("Index Name") or (node.get("Relation Name") if name == "Seq Scan" else "")
-        yield f"{name} {of}".strip()
+        source = node.get("Index Name") or (node.get("Relation Name") if name == "Seq Scan" else "")
+        yield f"{name} {source}".strip()
     for child in node.get("Plans", ()):
         yield from _path(child)

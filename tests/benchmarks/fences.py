@@ -1,6 +1,6 @@
-"""Optimisations that requests alone do not show, measured with and without each.
+"""Measures the optimisations whose effect does not show in the time of a request.
 
-Each function measures two ways in alternating rounds, and gives a figure of both for every round.
+Each function measures our code with and without an optimisation, in alternating rounds.
 """
 
 from __future__ import annotations
@@ -50,13 +50,13 @@ JOB = {"jurisdiction_id": CITY, "number": 1, "token": "t" * 22}
 
 
 @dataclass(slots=True)
-class Fenced:
-    """The results.
+class Fences:
+    """The results of all measurements with and without an optimisation.
 
     results          figures of requests, by workload and contestant
-    ratios           figures of the other measurements
-    jobs_per_second  jobs of one worker, of a kind with no work to do
-    sizes            bytes for each request, by table: rows and indexes
+    ratios           figures of the measurements in this module
+    jobs_per_second  jobs of one worker, of a kind that has no work to do
+    sizes            bytes for each request, by table: of the rows and of the indexes
     """
 
     results: Results = field(default_factory=dict)
@@ -66,9 +66,9 @@ class Fenced:
 
 
 def measure_renderers(rounds: int, count: int) -> Ratio:
-    """CPU of renditions by generated functions and by marshmallow's dump (0020). Raises Refused if they differ."""
+    """CPU time of renditions by generated functions and by marshmallow (0020). Raises Refused if they differ."""
     views = list(_views(count))
-    dump = _dumping()
+    dump = _schema_renderer()
     if any(render_request(*view) != dump(*view) for view in views):
         raise Refused("the renderer and the schemas disagree")
     ours, others = _in_turn(
@@ -76,11 +76,13 @@ def measure_renderers(rounds: int, count: int) -> Ratio:
         lambda: _cpu_us(lambda: [render_request(*view) for view in views], count),
         lambda: _cpu_us(lambda: [dump(*view) for view in views], count),
     )
-    return Ratio("a request's renditions, generated; by marshmallow's dump (0020)", "CPU-µs", ours, others)
+    return Ratio(
+        "renditions of a request by generated functions; by marshmallow's dump (0020)", "CPU-µs", ours, others
+    )
 
 
-def _dumping() -> Callable[[PublicRequest, Extras], Rendition]:
-    """Renders with the schemas and the writers of whole documents. Shapes are read once, as in our code."""
+def _schema_renderer() -> Callable[[PublicRequest, Extras], Rendition]:
+    """A function that renders with the schemas. Shapes are read before, as in our code."""
     requests, extras = ServiceRequestSchema(), ExtrasSchema()
     request_shape, extras_shape = shape_of(ServiceRequestSchema), shape_of(ExtrasSchema)
 
@@ -107,13 +109,17 @@ def _views(count: int) -> Iterator[tuple[PublicRequest, Extras]]:
 def measure_forking(
     field: Field, environment: Mapping[str, str], log: Path, *, rounds: int, reads: int
 ) -> Iterator[Ratio]:
-    """One application that is forked, and an application made by each web process (0021)."""
+    """Starts with one application that is forked, and with an application made by each web process (0021)."""
 
     def start(contestant: Contestant) -> tuple[float, ...]:
         return _start(field, contestant, environment, log, reads)
 
     ours, others = _in_turn(rounds, lambda: start(OURS), lambda: start(ONE_EACH))
-    figures = (("start to first answer", "s"), ("CPU of a start", "s"), (f"memory after {reads:,} reads", "MB"))
+    figures = (
+        ("time from start to first answer", "s"),
+        ("CPU time of a start", "s"),
+        (f"memory after {reads:,} reads", "MB"),
+    )
     for number, (title, unit) in enumerate(figures):
         mine, theirs = ([start[number] for start in starts] for starts in (ours, others))
         yield Ratio(f"{title}; {ONE_EACH.title}", unit, mine, theirs)
@@ -132,9 +138,9 @@ def _start(
 
 
 def measure_queue(cluster: Cluster, *, rounds: int, count: int) -> tuple[Ratio, float]:
-    """A job deferred with procrastinate, and a row in a plain table (0022), each in a transaction.
+    """CPU time of a job deferred with procrastinate, and of a row in a plain table (0022), each in a transaction.
 
-    Then the jobs per second of one worker, from its first job to its last.
+    The second result is the jobs per second of one worker, from its first job to its last.
     """
     make_empty(cluster, QUEUE_NAME)
     data = Data(cluster, QUEUE_NAME, 0, datetime.now(UTC))
@@ -147,13 +153,13 @@ def measure_queue(cluster: Cluster, *, rounds: int, count: int) -> tuple[Ratio, 
             lambda: _cpu_us(lambda: _write(database, insert, count), count, data.postmaster),
         )
         run_open311(["worker", "--once"], data.url)
-        with data.asking() as cursor:
+        with data.cursor() as cursor:
             cursor.execute(JOBS_PER_SECOND)
             per_second = float(cursor.fetchone()[0])
     finally:
         database.close()
         cluster.drop_database(QUEUE_NAME)
-    title = "a job deferred with procrastinate; a row in a table of one's own (0022)"
+    title = "a job deferred with procrastinate; a row in a plain table (0022)"
     return Ratio(title, "CPU-µs", ours, others), per_second
 
 
@@ -176,29 +182,29 @@ def _write(database: Database, write: Callable[[Connection], object], count: int
 
 
 def _in_turn(rounds: int, one: Callable[[], T], other: Callable[[], T]) -> tuple[list[T], list[T]]:
-    """The figures of both, round by round. Each runs first in every other round. Both first run once to warm up."""
-    found: tuple[list[T], list[T]] = ([], [])
+    """The figures of both functions for each round. They take turns to run first. A first round warms up."""
+    figures: tuple[list[T], list[T]] = ([], [])
     for number in range(-1, rounds):
         for side in (0, 1) if number % 2 else (1, 0):
             figure = (one, other)[side]()
             if number >= 0:
-                found[side].append(figure)
-    return found
+                figures[side].append(figure)
+    return figures
 
 
 def _cpu_us(work: Callable[[], object], count: int, *roots: int) -> float:
-    """CPU time for one of `count` items, of this process and other process trees, in µs."""
+    """CPU time of this process and other process trees, in µs, divided by `count`."""
     before = time.process_time_ns() + cpu_ns(roots)
     work()
     return (time.process_time_ns() + cpu_ns(roots) - before) / count / 1000
 
 
 def measure_sizes(data: Data) -> dict[str, tuple[float, float]]:
-    """Bytes of a request in the tables of records and publications, and in their indexes (0004)."""
-    found = {}
-    with data.asking() as cursor:
+    """The bytes of a request in the tables of records and publications, and in their indexes (0004)."""
+    sizes = {}
+    with data.cursor() as cursor:
         for table in ("service_request", "publication"):
             cursor.execute("SELECT pg_table_size(%s), pg_indexes_size(%s)", (table, table))
             of_rows, of_indexes = cursor.fetchone()
-            found[table] = (of_rows / data.rows, of_indexes / data.rows)
-    return found
+            sizes[table] = (of_rows / data.rows, of_indexes / data.rows)
+    return sizes

@@ -1,8 +1,8 @@
-"""Kills dispatcher, worker and PostgreSQL in turn while eight processes write: is a change lost or repeated?
+"""Kills dispatcher, worker and PostgreSQL in turn while eight processes write: does a change get lost or repeated?
 
 `python -m tests.benchmarks.killing --changes 100000` uses its own cluster. It kills each part in turn with -9 and
-restarts it, until the writers are done. A witness, an additional consumer, writes a row for each change that it
-gets. Afterwards
+restarts the part, until the writers are done. A witness, which is an additional consumer, writes a row for each
+change that it gets. Afterwards the program checks that
 
     all changes that were confirmed to a writer are stored
     the witness got each change once, and the changes of each request in their order
@@ -50,12 +50,12 @@ from tests.operations.witness import Witness, happened, seen, witnessed
 HOME = ROOT / "var" / "pg-killing"
 DATABASE = "killing"
 LIFE_S = (0.0, 3.0)
-"""How long dispatching goes on at least and at most, once it goes, before the next part is killed."""
+"""The minimum and maximum time between the restart of dispatching and the kill of the next part."""
 PAUSE_S = 0.1
 NOTES = 4
-"""Changes of a request after it came in, on the average."""
+"""The average number of changes of a request after its submission."""
 SHARED = "KILLING_SHARED"
-"""Names the ids of requests that all writers change."""
+"""The environment variable with the ids of the requests that all writers change."""
 
 
 def main() -> int:
@@ -101,19 +101,19 @@ def _run(cluster: Cluster, changes: int, writers: int) -> int:
             _say(fault)
         total = sum(map(len, seen(platform).values()))
     platform.close()
-    _say(f"{total} changes by {writers} writers: {'FAULTS' if faults else 'nothing lost, nothing doubled'}")
+    _say(f"{total} changes by {writers} writers: {'FAULTS' if faults else 'no change lost or repeated'}")
     return 1 if faults else 0
 
 
 def _shared(platform: Platform, city: Jurisdiction) -> list[str]:
-    """The ids of some requests."""
+    """Send twenty requests; returns their ids."""
     ids, random = list[str](), Random(1)
     while len(ids) < 20:
         _send(platform, city, random, ids)
     return ids
 
 
-def _handed(platform: Platform) -> int:
+def _delivered(platform: Platform) -> int:
     """The number of changes that the witness got, including those of transactions that were rolled back."""
     with platform.database.reading() as connection:
         return int(connection.exec_driver_sql("SELECT last_value FROM witnessed_id_seq").scalar_one())
@@ -122,8 +122,8 @@ def _handed(platform: Platform) -> int:
 def _kill(
     platform: Platform, cluster: Cluster, environment: dict[str, str], changes: int, writers: int, folder: Path
 ) -> dict[str, int]:
-    """Write, and meanwhile kill one part after the other; returns how often each was killed."""
-    random, handed = Random(311), partial(_handed, platform)
+    """Let the writers write, and meanwhile kill the parts in turn; returns how often each part was killed."""
+    random, delivered = Random(311), partial(_delivered, platform)
     kills = {"dispatch": 0, "work": 0, "PostgreSQL": 0}
     with ExitStack() as stack:
         running = [
@@ -132,15 +132,15 @@ def _kill(
         ]
         parts = {name: stack.enter_context(_started(environment, name)) for name in ("dispatch", "work")}
         for name in cycle(kills):
-            before, until = handed(), 0.0
+            before, until = delivered(), 0.0
             while not until or time.monotonic() < until:
                 time.sleep(PAUSE_S)
                 if all(one.poll() is not None for one in running):
                     break
-                if not until and handed() > before:  # the part that was killed last has restarted
+                if not until and delivered() > before:  # dispatching works again after the last kill
                     until = time.monotonic() + random.uniform(*LIFE_S)
                 for other, part in parts.items():
-                    if part.poll() is not None:  # it was killed, or ended because its database was killed killed
+                    if part.poll() is not None:  # it was killed, or ended because PostgreSQL was killed
                         parts[other] = stack.enter_context(_started(environment, other))
             if all(one.poll() is not None for one in running):
                 break
@@ -169,17 +169,19 @@ def _started(environment: dict[str, str], *words: str) -> Iterator[subprocess.Po
 
 
 def _faults(platform: Platform, folder: Path) -> Iterator[str]:
-    stored, had, numbers = happened(platform), seen(platform), _numbers(platform)
-    told = [line.split() for file in folder.iterdir() for line in file.read_text().splitlines()]
-    lost = [(name, version) for name, version in told if int(version) not in stored.get(numbers.get(name, 0), ())]
+    stored, delivered, numbers = happened(platform), seen(platform), _numbers(platform)
+    confirmed = [line.split() for file in folder.iterdir() for line in file.read_text().splitlines()]
+    lost = [
+        (name, version) for name, version in confirmed if int(version) not in stored.get(numbers.get(name, 0), ())
+    ]
     if lost:
-        yield f"{len(lost)} changes were told to be stored, and are not: {lost[:5]}"
-    wrong = {number for number in stored.keys() | had.keys() if stored.get(number) != had.get(number)}
+        yield f"{len(lost)} changes were confirmed to a writer, but are not stored: {lost[:5]}"
+    wrong = {number for number in stored.keys() | delivered.keys() if stored.get(number) != delivered.get(number)}
     if wrong:
-        yield f"{len(wrong)} requests were handed over otherwise than they changed: {sorted(wrong)[:5]}"
+        yield f"{len(wrong)} requests: the witness got other changes than were stored: {sorted(wrong)[:5]}"
     with platform.database.snapshot() as connection:
-        if counts.faults(connection) or counts.kept(connection) != counts.counted(connection):
-            yield f"counts are wrong: {counts.faults(connection)}"
+        if counts.corrections(connection) or counts.stored_counts(connection) != counts.true_counts(connection):
+            yield f"counts are wrong: {counts.corrections(connection)}"
         jobs = connection.exec_driver_sql(
             "SELECT count(*), count(DISTINCT args->>'token'), (SELECT count(*) FROM request_event"
             f" WHERE kind = '{Received.kind}' AND (data->>'needs_id')::boolean)"
@@ -187,17 +189,17 @@ def _faults(platform: Platform, folder: Path) -> Iterator[str]:
         ).one()
     _say(f"jobs for tokens: {jobs[0]}, tokens: {jobs[2]}")
     if len(set(jobs)) != 1:
-        yield f"jobs, tokens that have one, tokens: {tuple(jobs)}"
+        yield f"number of jobs, of tokens with a job, and of tokens: {tuple(jobs)}"
 
 
 def _numbers(platform: Platform) -> dict[str, int]:
     """The numbers of requests, by their ids and tokens."""
     with platform.database.reading() as connection:
-        found = connection.exec_driver_sql(
+        rows = connection.exec_driver_sql(
             "SELECT service_request_id, id FROM service_request WHERE service_request_id IS NOT NULL"
             " UNION ALL SELECT token, request_id FROM request_token"
         )
-        return {row.service_request_id: row.id for row in found}
+        return {row.service_request_id: row.id for row in rows}
 
 
 def _say(text: str) -> None:
@@ -207,8 +209,8 @@ def _say(text: str) -> None:
 
 def _waiting(platform: Platform) -> int:
     with platform.database.reading() as connection:
-        found = backlog(connection)
-    return found.waiting + found.held
+        changes = backlog(connection)
+    return changes.waiting + changes.held
 
 
 # --- The parts to kill
@@ -221,7 +223,7 @@ def _with_witness(platform: Platform) -> Platform:
 
 
 def _dispatch() -> None:
-    """Run a separate dispatcher, which competes with that of the worker."""
+    """Run a separate dispatcher, which competes with the worker's dispatcher."""
     platform = _with_witness(open_platform(Settings.from_environ()))
     with suppress(Unavailable):
         while True:
@@ -242,14 +244,14 @@ def _write(number: str, changes: str, folder: str) -> None:
     (city,) = platform.registry
     own: list[str] = []
     done = 0
-    with (Path(folder) / number).open("w", buffering=1) as told:
+    with (Path(folder) / number).open("w", buffering=1) as confirmations:
         while done < int(changes):
             try:
                 if not own or random.random() < 1 / (NOTES + 1):
-                    told.write(f"{_send(platform, city, random, own)} 1\n")
+                    confirmations.write(f"{_send(platform, city, random, own)} 1\n")
                 else:
                     name = random.choice(own if random.random() < 0.8 else os.environ[SHARED].split())
-                    told.write(f"{name} {_change(platform, city, random, name)}\n")
+                    confirmations.write(f"{name} {_change(platform, city, random, name)}\n")
                 done += 1
             except Unavailable:  # it is unknown whether the change was stored
                 time.sleep(PAUSE_S)

@@ -30,7 +30,7 @@ class Answer:
     body: bytes
 
     def header(self, name: str) -> str:
-        """A header's value, "" if it is not there."""
+        """The value of a header; "" if the answer does not have it."""
         return _header(self.head, name.lower().encode()).decode()
 
 
@@ -58,7 +58,7 @@ class Outcome:
         return sum(times for status, times in self.statuses.items() if status != 200)
 
     def add_all(self, other: Outcome, wanted: int) -> None:
-        """Add another run with so many expected answers; missing answers get the status 0."""
+        """Add another run that should have `wanted` answers; missing answers get the status 0."""
         self.seconds += other.seconds
         self.latencies += other.latencies
         self.body_bytes += other.body_bytes
@@ -72,7 +72,7 @@ class Outcome:
 
 
 def call(method: str, target: str, *, headers: dict[str, str] | None = None, body: bytes = b"") -> bytes:
-    """A whole request as bytes."""
+    """A complete request as bytes."""
     lines = [f"{method} {target} HTTP/1.1", f"Host: {HOST}", "Accept: */*"]
     lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
     if body:
@@ -93,7 +93,7 @@ def ask(port: int, request: bytes, timeout_s: float = TIMEOUT_S) -> Answer:
 
 
 def drive(port: int, requests: Sequence[bytes], *, count: int, connections: int) -> Outcome:
-    """Send `count` requests, cycling through the given ones. Each connection waits for its answer."""
+    """Send `count` requests, by repeating `requests`. Each connection waits for its answer."""
     outcome = Outcome()
     waiting = islice(cycle(requests), count)
     begun_at = time.perf_counter()
@@ -103,7 +103,7 @@ def drive(port: int, requests: Sequence[bytes], *, count: int, connections: int)
             for line in lines:
                 selector.register(line.socket, selectors.EVENT_READ, line)
                 line.send(next(waiting))
-            _converse(selector, waiting, outcome, count)
+            _exchange(selector, waiting, outcome, count)
         finally:
             for line in lines:
                 line.close()
@@ -111,7 +111,7 @@ def drive(port: int, requests: Sequence[bytes], *, count: int, connections: int)
     return outcome
 
 
-def _converse(selector: selectors.BaseSelector, waiting: Iterator[bytes], outcome: Outcome, count: int) -> None:
+def _exchange(selector: selectors.BaseSelector, waiting: Iterator[bytes], outcome: Outcome, count: int) -> None:
     while outcome.count < count:
         ready = selector.select(TIMEOUT_S)
         if not ready:
@@ -135,9 +135,9 @@ def pace(
     senders: int = 16,
     on_answer: Callable[[Line], None] = lambda line: None,
 ) -> Outcome:
-    """Open loop: requests are sent at a fixed rate, also if answers are slow. Latency counts from the planned time.
+    """Send requests at a fixed rate, even if answers are slow. Latency counts from the planned time of a request.
 
-    on_answer  is called with each whole answer, one at a time
+    on_answer  is called with each complete answer, one at a time
     """
     outcome, lock = Outcome(), threading.Lock()
     begun_at = time.perf_counter()
@@ -221,7 +221,7 @@ class Line:
             self._missing = int(length)
 
     def header(self, name: str) -> str:
-        """A header of the answer, "" if it is not there."""
+        """The value of a header of the answer; "" if the answer does not have it."""
         return _header(self.head, name.lower().encode()).decode()
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""The measurements: interleaved rounds, mixed load, memory, start-up, import."""
+"""The measurements: interleaved rounds, mixed load, memory, start-up, import and export."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ CONNECTIONS = 4
 WARM_REQUESTS = 48
 TRIAL_REQUESTS = 32
 SETTLING_S = 1.0
-"""Python may sleep over a SIGTERM that comes while a granian worker is still starting; it would be killed later."""
-FEWEST, MOST = 12, 20_000
+"""The pause before a started server is stopped: a granian worker that is still starting can miss a SIGTERM."""
+MIN_REQUESTS, MAX_REQUESTS = 12, 20_000
 OPEN_DATA_COLUMNS = (
     *("Unique Key", "Created Date", "Closed Date", "Agency", "Agency Name", "Complaint Type", "Descriptor"),
     *("Incident Zip", "Incident Address", "City", "Status", "Resolution Description"),
@@ -72,23 +72,23 @@ COPY = """
     ) TO STDOUT CSV HEADER
 """
 Results = dict[str, dict[str, Figures]]
-"""By workload, then by contestant."""
+"""The figures by workload, then by contestant."""
 
 
 class Runner(Protocol):
-    """An object that can be measured with a workload."""
+    """A contestant, or a pgbench script, that can be measured."""
 
     @property
     def name(self) -> str:
-        """What it is called in the report."""
+        """The name in the report."""
 
     def run(self, count: int) -> tuple[Outcome, float]:
-        """Run it so many times; returns the outcome and its CPU seconds."""
+        """Send `count` requests; returns the outcome and the CPU seconds."""
 
 
 @dataclass(slots=True)
-class Asking:
-    """A server that is called over HTTP."""
+class HttpRunner:
+    """A server that is called over HTTP with the requests of a workload."""
 
     server: Server
     workload: Workload
@@ -109,8 +109,8 @@ class Asking:
         return outcome, spent
 
 
-def compare_bodies(runners: Iterable[Asking], workload: Workload) -> None:
-    """Refuse to compare contestants that give different answers."""
+def compare_bodies(runners: Iterable[HttpRunner], workload: Workload) -> None:
+    """Raise Refused if the contestants give different answers."""
     wanted: Any = None
     for runner in runners:
         answer = ask(runner.server.port, runner.requests[0])
@@ -118,11 +118,11 @@ def compare_bodies(runners: Iterable[Asking], workload: Workload) -> None:
             raise Refused(f"{runner.name}, {workload.name}: {answer.status} {answer.body[:300]!r}")
         if not workload.compares or runner.server.contestant.targets or answer.body[:1] not in (b"[", b"{"):
             continue
-        found = json.loads(answer.body)
+        data = json.loads(answer.body)
         if wanted is None:
-            wanted = found
-        elif found != wanted:
-            raise Refused(f"{runner.name}, {workload.name}: other content: {_difference(wanted, found)}")
+            wanted = data
+        elif data != wanted:
+            raise Refused(f"{runner.name}, {workload.name}: different content: {_difference(wanted, data)}")
 
 
 def _difference(wanted: Any, found: Any) -> str:
@@ -132,30 +132,30 @@ def _difference(wanted: Any, found: Any) -> str:
 
 
 def measure_round(runners: Sequence[Runner], figures: dict[str, Figures], *, number: int, cpu_s: float) -> None:
-    """One round of all, in turn (A B C, then B C A, …), each with requests for about `cpu_s` seconds of CPU.
+    """Measure one round of all runners in turn (A B C, then B C A, …), each for about `cpu_s` seconds of CPU.
 
-    A trial in the first round finds the number of requests. All rounds then use this number.
+    A trial in the first round finds the number of requests for this time. All rounds then use this number.
     """
     turn = number % len(runners)
     for runner in runners:
-        found = figures.setdefault(runner.name, Figures())
-        runner.run(min(found.count, WARM_REQUESTS) or WARM_REQUESTS)
-        found.count = found.count or _number_for(runner, cpu_s)
+        result = figures.setdefault(runner.name, Figures())
+        runner.run(min(result.count, WARM_REQUESTS) or WARM_REQUESTS)
+        result.count = result.count or _count_for(runner, cpu_s)
     for runner in [*runners[turn:], *runners[:turn]]:
-        found = figures[runner.name]
-        outcome, spent = runner.run(found.count)
-        found.cpu_ms.append(spent * 1000 / found.count)
-        found.per_second.append(found.count / outcome.seconds)
-        found.latencies += outcome.latencies
-        found.body_bytes = outcome.body_bytes // found.count
+        result = figures[runner.name]
+        outcome, spent = runner.run(result.count)
+        result.cpu_ms.append(spent * 1000 / result.count)
+        result.per_second.append(result.count / outcome.seconds)
+        result.latencies += outcome.latencies
+        result.body_bytes = outcome.body_bytes // result.count
 
 
-def _number_for(runner: Runner, cpu_s: float) -> int:
-    """The number of requests for this CPU time. Trials get longer, because the first requests are expensive."""
+def _count_for(runner: Runner, cpu_s: float) -> int:
+    """The number of requests for this CPU time. Each trial is longer, because the first requests are expensive."""
     number = TRIAL_REQUESTS
     while True:
         _, spent = runner.run(number)
-        wanted = min(max(int(cpu_s * number / max(spent, 1e-6)), FEWEST), MOST)
+        wanted = min(max(int(cpu_s * number / max(spent, 1e-6)), MIN_REQUESTS), MAX_REQUESTS)
         if wanted <= 2 * number:
             return wanted
         number = min(wanted, 8 * number)
@@ -174,7 +174,7 @@ class Mix:
 
 
 def measure_mix(field: Field, server: Server, seconds: float) -> Mix:
-    """50 reads and 5 writes a second."""
+    """Measure 50 reads and 5 writes a second."""
     requests = mixed(field, server, writes=True)
     roots = (server.pid, field.data.postmaster)
     drive(server.port, list(islice(requests, 60)), count=60, connections=CONNECTIONS)
@@ -199,7 +199,7 @@ class Memory:
 
 
 def measure_memory(field: Field, server: Server, count: int) -> Memory:
-    """Memory of a new server, and after the mixed reads."""
+    """Measure the memory of a new server, and its memory after half of the mixed reads and after all."""
     requests = list(islice(mixed(field, server, writes=False), 2_000))
     seen = [pss_kb([server.pid])]
     for _ in range(2):
@@ -211,13 +211,13 @@ def measure_memory(field: Field, server: Server, count: int) -> Memory:
 
 def measure_start(contestant: Contestant, environment: dict[str, str], log: Path, times: int) -> list[float]:
     """Seconds from the start of the process to its first answer."""
-    found = []
+    starts = []
     for _ in range(times):
         begun_at = time.perf_counter()
         with running(contestant, environment, log):
-            found.append(time.perf_counter() - begun_at)
+            starts.append(time.perf_counter() - begun_at)
             time.sleep(SETTLING_S)  # granian gives no sign when a worker can be stopped
-    return found
+    return starts
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,36 +235,36 @@ class Import:
 
 def measure_import(cluster: Cluster, data: Data, rows: int, folder: Path, times: int) -> Import:
     """Import a file in New York's format into an empty database; measured from start to end of the command."""
-    file, found = folder / "import.csv", Import(rows)
+    file, result = folder / "import.csv", Import(rows)
     _write_open_data(file, data, rows)
     try:
         for _ in range(times):
-            _import(cluster, data, file, found)
+            _import(cluster, data, file, result)
     finally:
         file.unlink()
-    return found
+    return result
 
 
-def _import(cluster: Cluster, data: Data, file: Path, found: Import) -> None:
+def _import(cluster: Cluster, data: Data, file: Path, result: Import) -> None:
     name = "bench_import"
     make_empty(cluster, name)
     before = cpu_ns([data.postmaster]), ended_children_s()
     begun_at = time.perf_counter()
     try:
         run_open311(["import", str(file), "--jurisdiction", CITY], cluster.url(name), timeout=900)
-        found.seconds.append(time.perf_counter() - begun_at)
-        found.cpu_s.append((cpu_ns([data.postmaster]) - before[0]) / 1e9 + ended_children_s() - before[1])
-        with data.asking(cluster.dsn(name)) as cursor:
+        result.seconds.append(time.perf_counter() - begun_at)
+        result.cpu_s.append((cpu_ns([data.postmaster]) - before[0]) / 1e9 + ended_children_s() - before[1])
+        with data.cursor(cluster.dsn(name)) as cursor:
             cursor.execute("SELECT count(*) FROM publication")
-            if cursor.fetchone()[0] != found.rows:
-                raise Refused("the import left something out")
+            if cursor.fetchone()[0] != result.rows:
+                raise Refused("the import did not store all rows")
     finally:
         cluster.drop_database(name)
 
 
 @dataclass(slots=True)
 class Export:
-    """All requests as CSV over HTTP, and psql's COPY of the same columns, one figure for each round."""
+    """Figures of all requests as CSV over HTTP, and of psql's COPY of the same columns, one for each round."""
 
     rows: int = 0
     per_second: list[float] = field(default_factory=list)
@@ -274,21 +274,21 @@ class Export:
 
 
 def measure_export(data: Data, server: Server, rounds: int) -> Export:
-    """Measure both in turn, once to warm up and then in rounds."""
-    found, roots = Export(), (server.pid, data.postmaster)
+    """Measure the export and COPY in turn, first to warm up and then in rounds."""
+    result, roots = Export(), (server.pid, data.postmaster)
     for number in range(rounds + 1):
         before, memory = cpu_ns(roots), pss_kb([server.pid])[0]
-        seconds, found.rows, peak = _download(server, address_of_export())
+        seconds, result.rows, peak = _download(server, address_of_export())
         spent = (cpu_ns(roots) - before) / 1e9
         begun_at = time.perf_counter()
         subprocess.run(["psql", "-qX", data.dsn, "-c", COPY], stdout=subprocess.DEVNULL, check=True)
-        copying = time.perf_counter() - begun_at
+        copy_s = time.perf_counter() - begun_at
         if number:
-            found.per_second.append(found.rows / seconds)
-            found.cpu_s.append(spent)
-            found.growth_mb.append((peak - memory) / 1024)
-            found.copy_per_second.append(found.rows / copying)
-    return found
+            result.per_second.append(result.rows / seconds)
+            result.cpu_s.append(spent)
+            result.growth_mb.append((peak - memory) / 1024)
+            result.copy_per_second.append(result.rows / copy_s)
+    return result
 
 
 def address_of_export() -> str:
@@ -297,8 +297,8 @@ def address_of_export() -> str:
 
 
 def _download(server: Server, target: str) -> tuple[float, int, int]:
-    """Seconds, rows and peak memory (kB) of a streamed answer, which is not kept."""
-    begun_at, size, peak, looked_at = time.perf_counter(), 0, 0, 0.0
+    """Read a streamed answer without keeping it; returns the seconds, the rows and the peak memory in kB."""
+    begun_at, size, peak, sampled_at = time.perf_counter(), 0, 0, 0.0
     connection = HTTPConnection(HOST, server.port, timeout=TIMEOUT_S)
     with closing(connection):
         connection.request("GET", target)
@@ -308,8 +308,8 @@ def _download(server: Server, target: str) -> tuple[float, int, int]:
         rows = int(answer.headers["X-Total-Count"])
         while block := answer.read(1 << 18):
             size += len(block)
-            if time.perf_counter() - looked_at > 0.5:
-                peak, looked_at = max(peak, pss_kb([server.pid])[0]), time.perf_counter()
+            if time.perf_counter() - sampled_at > 0.5:
+                peak, sampled_at = max(peak, pss_kb([server.pid])[0]), time.perf_counter()
     return time.perf_counter() - begun_at, rows, peak
 
 

@@ -1,4 +1,4 @@
-"""One figure of two contestants, measured in turn, and their ratio in each round."""
+"""A figure of two contestants that were measured in turn, and the ratio in each round."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.benchmarks.workloads import WORKLOADS
 
 @dataclass(frozen=True, slots=True)
 class Ratio:
-    """One figure of our server and of another, with a value of each for every round."""
+    """One figure of our server and of another server, with a value of each for every round."""
 
     title: str
     unit: str
@@ -23,17 +23,17 @@ class Ratio:
 
     @property
     def percents(self) -> list[float]:
-        """Our figure as a percentage of the other, for each round."""
+        """Our value as a percentage of the other server's, for each round."""
         return [100 * one / other for one, other in zip(self.ours, self.others, strict=True)]
 
     @property
     def higher(self) -> int:
-        """The number of rounds in which our figure was higher."""
+        """The number of rounds in which our value was higher."""
         return sum(percent > 100 for percent in self.percents)
 
 
 @dataclass(frozen=True, slots=True)
-class Against:
+class CheckoutComparison:
     """This code compared with another checkout, which is named by its commit."""
 
     other: str
@@ -41,7 +41,7 @@ class Against:
 
 
 def ratios(results: Results, other: str) -> Iterator[Ratio]:
-    """The figures that both have: CPU, and for writes the rate, because writes wait for the disk."""
+    """The ratios of CPU time, and for writes also of the rate, because writes wait for the disk."""
     for workload in WORKLOADS:
         figures = results.get(workload.name, {})
         if other not in figures:
@@ -53,16 +53,16 @@ def ratios(results: Results, other: str) -> Iterator[Ratio]:
 
 
 def ratio_table(titles: tuple[str, str], rows: Iterable[Ratio]) -> Iterator[str]:
-    """Medians (minimum–maximum) of both figures, and of the first as a percentage of the second."""
+    """A table with the median (minimum–maximum) of both figures, and of the first as a percentage of the second."""
     yield from table(
         ["", "", *titles, "share, %", "higher in"],
         ((row.title, row.unit, *map(_spread, (row.ours, row.others, row.percents)), _count(row)) for row in rows),
     )
 
 
-def _spread(found: Sequence[float]) -> str:
-    digits = 2 if median(found) < 10 else 0
-    return f"{median(found):,.{digits}f} ({min(found):,.{digits}f}–{max(found):,.{digits}f})"
+def _spread(figures: Sequence[float]) -> str:
+    digits = 2 if median(figures) < 10 else 0
+    return f"{median(figures):,.{digits}f} ({min(figures):,.{digits}f}–{max(figures):,.{digits}f})"
 
 
 def _count(row: Ratio) -> str:

@@ -1,8 +1,8 @@
-"""Readers of a whole city while writers run at full speed: is an item missed, does an item come twice?
+"""Reads a whole city while writers run at full speed: does a reader miss an item, or get an item twice?
 
 One reader repeatedly pages through the list of all requests by its links. Another follows the change feed by its
-cursors. Both use HTTP. The writers are processes that send requests with dates in the middle of the list, and add
-notes to them. All use a copy of the database, so that the original is not changed.
+cursors. Both readers use HTTP. The writers are processes that send requests with dates in the middle of the
+list, and add notes to these requests. All use a copy of the database, so that the original is not changed.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ NAME = "bench_reading"
 PLUGIN = ("newyork", "Street Condition")
 WRITERS = 3
 PAGES = 20
-"""As many pages at least has the list, so that writers come in between."""
+"""The minimum number of pages of the list, so that writers write between the pages."""
 LONG_AGO = "2000-01-01T00:00:00Z"
 LONGEST_S = 1_800.0
 CATCH_UP_S = 60.0
@@ -36,13 +36,15 @@ _NEXT = re.compile(r'<([^>]+)>; rel="next"')
 
 
 @dataclass(frozen=True, slots=True)
-class Witnessed:
+class Readers:
     """The readers' results.
 
-    written          sent requests; their notes are not counted
-    rounds, listed   how often the whole list was read, and items in total
-    followed         changes read from the feed
-    missed, doubled  requests missing in a round or the feed, or found twice or in the wrong order
+    written   number of sent requests, without their notes
+    rounds    how often the whole list was read
+    listed    number of items read in all rounds
+    followed  number of changes read from the feed
+    missed    number of requests that were missing in a round or in the feed
+    doubled   number of requests that were received twice or in the wrong order
     """
 
     rows: int
@@ -56,20 +58,20 @@ class Witnessed:
     doubled: int
 
 
-def measure_readers(data: Data, environment: Mapping[str, str], log: Path, each: int) -> Witnessed:
+def measure_readers(data: Data, environment: Mapping[str, str], log: Path, each: int) -> Readers:
     """Read while each writer sends `each` requests, and once more after the writers have ended."""
     with copied(data, NAME) as copy, running(OURS, {**environment, "DATABASE_URL": copy.url}, log) as server:
         before = _ids(copy)
         follower = Follower(_feed(server, data.rows))
         pager = Pager(_list(server, data.rows), before)
         begun_at = time.perf_counter()
-        last = _read_beside(copy, follower, pager, each)
+        last = _read_during_writes(copy, follower, pager, each)
         seconds = time.perf_counter() - begun_at
         _catch_up(follower, pager)
     everything = before | set(last)
     missed = set(follower.missed(dict.fromkeys(before, 0) | last)) | pager.missed | (everything - pager.seen)
     doubled = set(follower.doubled()) | pager.doubled
-    return Witnessed(
+    return Readers(
         rows=data.rows,
         written=len(last),
         notes=sum(last.values()),
@@ -82,8 +84,8 @@ def measure_readers(data: Data, environment: Mapping[str, str], log: Path, each:
     )
 
 
-def _read_beside(copy: Data, follower: Follower, pager: Pager, each: int) -> dict[str, int]:
-    """Run both readers in turn while the writers write; returns the number of the last note on each request."""
+def _read_during_writes(copy: Data, follower: Follower, pager: Pager, each: int) -> dict[str, int]:
+    """Run both readers in turn while the writers write; returns each request's number of notes."""
     give_up_at = time.monotonic() + LONGEST_S
     with ExitStack() as stack:
         writers = [stack.enter_context(writing(copy.url, number, each, city=PLUGIN)) for number in range(WRITERS)]
@@ -100,8 +102,8 @@ def _catch_up(follower: Follower, pager: Pager) -> None:
     give_up_at = time.monotonic() + CATCH_UP_S
     while not follower.read():
         if time.monotonic() > give_up_at:
-            raise Refused("the change feed does not come to its end")
-    for _ in range(2):  # the current round, and a complete one
+            raise Refused("the reader of the change feed does not reach the end")
+    for _ in range(2):  # the rest of the current round, and a complete round
         while not pager.read():
             pass
 
@@ -124,8 +126,8 @@ def _list(server: Server, rows: int) -> Read:
 
     def read(target: str | None) -> Page:
         answer = _ask(server, target or first)
-        found = _NEXT.search(answer.header("Link"))
-        parts = urlsplit(found[1]) if found else None
+        match = _NEXT.search(answer.header("Link"))
+        parts = urlsplit(match[1]) if match else None
         return Page(orjson.loads(answer.body), parts and f"{parts.path}?{parts.query}", parts is None)
 
     return read
@@ -143,6 +145,6 @@ def _ask(server: Server, target: str) -> Answer:
 
 
 def _ids(data: Data) -> set[str]:
-    with data.asking() as cursor:
+    with data.cursor() as cursor:
         cursor.execute("SELECT service_request_id FROM publication WHERE jurisdiction_id = %s", (CITY,))
         return {row[0] for row in cursor.fetchall()}

@@ -1,4 +1,4 @@
-"""The report: the table, the goals, the plot."""
+"""Writes the report of a run: the tables, the goals and the plot."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from statistics import median
 from typing import Any
 
 from tests.benchmarks import sections
-from tests.benchmarks.client import Compared
+from tests.benchmarks.client import Comparison
 from tests.benchmarks.contestants import ALL, BARE, FASTAPI, NAIVE, OURS, RAW, ROOT, commit
 from tests.benchmarks.contestants.peers import PYGEOAPI, TIPG
 from tests.benchmarks.contestants.pgbench import NAME as PGBENCH
 from tests.benchmarks.contestants.pgbench import TITLE as PGBENCH_TITLE
 from tests.benchmarks.crowd import Crowd
 from tests.benchmarks.data import Data
-from tests.benchmarks.dumping import Dumped
+from tests.benchmarks.dumping import Dump
 from tests.benchmarks.explain import Plan
-from tests.benchmarks.fences import Fenced
+from tests.benchmarks.fences import Fences
 from tests.benchmarks.load import Refused
 from tests.benchmarks.measures import Export, Figures, Import, Memory, Mix, Results
-from tests.benchmarks.ratios import Against
-from tests.benchmarks.reading import Witnessed
-from tests.benchmarks.republishing import Republished
+from tests.benchmarks.ratios import CheckoutComparison
+from tests.benchmarks.reading import Readers
+from tests.benchmarks.republishing import Republishing
 from tests.benchmarks.tables import table
 from tests.benchmarks.workloads import WORKLOADS
 
@@ -55,6 +55,7 @@ LIBRARIES = (
     "uvicorn",
     "asyncpg",
 )
+_GOOD_PLANS = "No plan reads the whole table or takes more than 10 ms."
 
 
 @dataclass(slots=True)
@@ -67,18 +68,18 @@ class Run:
     is_quick: bool
     parts: tuple[str, ...] = ()
     results: Results = field(default_factory=dict)
-    fenced: Fenced | None = None
-    against: Against | None = None
+    fenced: Fences | None = None
+    against: CheckoutComparison | None = None
     starts: dict[str, list[float]] = field(default_factory=dict)
     memory: dict[str, Memory] = field(default_factory=dict)
     mixes: dict[str, Mix] = field(default_factory=dict)
     imported: Import | None = None
     exported: Export | None = None
-    dumps: list[Dumped] = field(default_factory=list)
+    dumps: list[Dump] = field(default_factory=list)
     crowd: Crowd | None = None
-    republished: Republished | None = None
-    witnessed: Witnessed | None = None
-    client: list[Compared] = field(default_factory=list)
+    republished: Republishing | None = None
+    witnessed: Readers | None = None
+    client: list[Comparison] = field(default_factory=list)
     plans: list[Plan] = field(default_factory=list)
     loads: list[float] = field(default_factory=list)
     facts: list[tuple[str, str]] = field(default_factory=list)
@@ -92,13 +93,13 @@ class Run:
 
     def ms(self, workload: str, contestant: str = OURS.name) -> list[float]:
         """CPU ms per request, for each round."""
-        found = self.results.get(workload, {}).get(contestant)
-        return found.cpu_ms if found else []
+        figures = self.results.get(workload, {}).get(contestant)
+        return figures.cpu_ms if figures else []
 
     def rate(self, workload: str, contestant: str = OURS.name) -> list[float]:
         """Requests per second, for each round."""
-        found = self.results.get(workload, {}).get(contestant)
-        return found.per_second if found else []
+        figures = self.results.get(workload, {}).get(contestant)
+        return figures.per_second if figures else []
 
     def faulty(self) -> list[Plan]:
         """Plans that are not good enough."""
@@ -107,14 +108,15 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """A goal and its figures, one for each round; empty if this run did not measure it.
+    """A goal and the measured figures.
 
-    A goal without a number is either reached or not.
+    limit    the wanted maximum, or minimum if `at_least`; True for a goal that is a yes or a no
+    figures  one for each round; empty if this run did not measure them
     """
 
     text: str
     limit: float
-    found: Sequence[float]
+    figures: Sequence[float]
     unit: str = "%"
     at_least: bool = False
     note: str = ""
@@ -122,23 +124,25 @@ class Goal:
     @property
     def verdict(self) -> str:
         """The verdict by the median, and whether all rounds agree."""
-        if not self.found:
+        if not self.figures:
             return "not measured"
-        words = "reached" if self._is_reached(median(self.found)) else "**missed**"
-        return words if len(set(map(self._is_reached, self.found))) == 1 else f"{words}, not in every round"
+        words = "reached" if self._is_reached(median(self.figures)) else "**missed**"
+        return words if len(set(map(self._is_reached, self.figures))) == 1 else f"{words}, not in every round"
 
-    def _is_reached(self, found: float) -> bool:
-        return found >= self.limit if self.at_least else found <= self.limit
+    def _is_reached(self, figure: float) -> bool:
+        return figure >= self.limit if self.at_least else figure <= self.limit
 
     @property
     def shown(self) -> str:
-        """The median, and minimum and maximum if there were several rounds."""
-        if not self.found:
+        """The median, with minimum and maximum if there were several rounds."""
+        if not self.figures:
             return "–"
-        if isinstance(self.found[0], bool):
-            return "yes" if self.found[0] else "no"
-        text = _number(median(self.found), self.unit)
-        return f"{text} ({_number(min(self.found))}–{_number(max(self.found))})" if len(self.found) > 1 else text
+        if isinstance(self.figures[0], bool):
+            return "yes" if self.figures[0] else "no"
+        text = _number(median(self.figures), self.unit)
+        return (
+            f"{text} ({_number(min(self.figures))}–{_number(max(self.figures))})" if len(self.figures) > 1 else text
+        )
 
     @property
     def wanted(self) -> str:
@@ -154,24 +158,30 @@ def goals(run: Run) -> Iterator[Goal]:
     longer slows both.
     """
     for name, title in (("page", "1000-row page, JSON"), ("page-xml", "1000-row page, XML")):
-        yield Goal(f"{title}, of FastAPI's (JSON)", 40, _share(run, name, FASTAPI.name, "page"))
-        yield Goal(f"{title}, of naive (JSON)", 4, _share(run, name, NAIVE.name, "page"))
-        yield Goal(f"{title}, of raw WSGI", 140, _share(run, name, RAW.name))
-    yield Goal("50-row page, of FastAPI's", 75, _share(run, "small", FASTAPI.name))
-    yield Goal("one request, of FastAPI's", 75, _share(run, "one", FASTAPI.name))
+        yield Goal(f"{title}, compared with FastAPI's (JSON)", 40, _share(run, name, FASTAPI.name, "page"))
+        yield Goal(f"{title}, compared with naive (JSON)", 4, _share(run, name, NAIVE.name, "page"))
+        yield Goal(f"{title}, compared with raw WSGI", 140, _share(run, name, RAW.name))
+    yield Goal("50-row page, compared with FastAPI's", 75, _share(run, "small", FASTAPI.name))
+    yield Goal("one request, compared with FastAPI's", 75, _share(run, "one", FASTAPI.name))
     for name in ("services", "definition", "discovery"):
         bare = median(run.ms("services", BARE.name) or [0.0])
         yield Goal(name, max(0.3, 2 * bare), run.ms(name), unit="ms", note="0.3 ms or 2 × a bare Flask view")
-    yield Goal("304 on an unchanged 1000-row page, of the page", 20, _share(run, "unchanged", OURS.name, "page"))
-    yield Goal("POST, of naive inserting one row", 80, _share(run, "post", NAIVE.name))
+    yield Goal(
+        "304 on an unchanged 1000-row page, compared with the page", 20, _share(run, "unchanged", OURS.name, "page")
+    )
+    yield Goal("POST, compared with naive, which inserts one row", 80, _share(run, "post", NAIVE.name))
     rates = _percent(run.rate("post"), run.rate("post", PGBENCH))
-    yield Goal("POST, rate, of pgbench writing the same rows", 20, rates, at_least=True)
-    yield Goal("deepest page of the 90 days by cursor, of the first", 120, _share(run, "cursor", OURS.name, "page"))
-    yield Goal("the same by its number", 120, _share(run, "deep", OURS.name, "page"))
-    yield Goal("page 80 % down in all years, of the first", 120, _share(run, "deepest", OURS.name, "page"))
+    yield Goal("rate of POSTs, compared with pgbench writing the same rows", 20, rates, at_least=True)
+    first_page = "compared with the first page"
+    by_cursor = _share(run, "cursor", OURS.name, "page")
+    yield Goal(f"deepest page of the 90 days by cursor, {first_page}", 120, by_cursor)
+    by_number = _share(run, "deep", OURS.name, "page")
+    yield Goal(f"the same page by its number, {first_page}", 120, by_number)
+    deepest = _share(run, "deepest", OURS.name, "page")
+    yield Goal(f"page after 80 % of all requests, {first_page}", 120, deepest)
     yield from _sql_goals(run)
     yield from _other_goals(run)
-    yield from _goals_beside_others(run)
+    yield from _concurrency_goals(run)
 
 
 def _sql_goals(run: Run) -> Iterator[Goal]:
@@ -187,31 +197,33 @@ def _sql_goals(run: Run) -> Iterator[Goal]:
 def _other_goals(run: Run) -> Iterator[Goal]:
     export = run.exported or Export()
     rates = _percent(export.per_second, export.copy_per_second)
-    yield Goal("CSV export, rate, of psql COPY of the same columns", 90, rates, at_least=True)
-    yield Goal("its growth of memory", 20, export.growth_mb, unit="MB", note="goal is for 5 M rows")
+    yield Goal("rate of the CSV export, compared with psql's COPY of the same columns", 90, rates, at_least=True)
+    yield Goal(
+        "growth of memory during the CSV export", 20, export.growth_mb, unit="MB", note="goal is for 5 M rows"
+    )
     imported = run.imported.per_second if run.imported else []
-    yield Goal("import with validation, routing, publication", 20_000, imported, unit="rows/s", at_least=True)
+    yield Goal("import with validation, routing and publication", 20_000, imported, unit="rows/s", at_least=True)
     memory = run.memory.get(OURS.name)
     used = [memory.after] if memory else []
     yield Goal("memory of two workers after mixed requests", 160, used, unit="MB", note="PSS")
     growth = [memory.after - memory.half_way] if memory else []
-    yield Goal("its growth over the second half", 3, growth, unit="MB")
-    yield Goal("start to first answer, ten jurisdictions", 1.0, run.starts.get(OURS.name, []), unit="s")
+    yield Goal("growth of this memory over the second half", 3, growth, unit="MB")
+    yield Goal("time from start to first answer, ten jurisdictions", 1.0, run.starts.get(OURS.name, []), unit="s")
 
 
-def _goals_beside_others(run: Run) -> Iterator[Goal]:
-    """Goals of work while others read or write."""
+def _concurrency_goals(run: Run) -> Iterator[Goal]:
+    """The goals for work while others read or write."""
     crowd, done, seen = run.crowd, run.republished, run.witnessed
-    yield Goal("200 clients at once, anything but clean answers", 0, [crowd.errors] if crowd else [], unit="")
+    yield Goal("errors of 200 concurrent clients", 0, [crowd.errors] if crowd else [], unit="")
     growth = [crowd.growth_mb] if crowd else []
-    yield Goal("their server's growth of memory over the second half", 5, growth, unit="MB")
+    yield Goal("growth of the server's memory with 200 clients, over the second half", 5, growth, unit="MB")
     wrong = [one for one in run.dumps if one.rows != one.wanted]
-    yield Goal("full dumps that are not the whole city", 0, [len(wrong)] if run.dumps else [], unit="")
-    yield Goal("items torn between two editions", 0, [done.torn] if done else [], unit="")
+    yield Goal("dumps that do not contain the whole city", 0, [len(wrong)] if run.dumps else [], unit="")
+    yield Goal("items that belong to neither edition", 0, [done.torn] if done else [], unit="")
     resumed = [done.is_resumed] if done else []
-    yield Goal("republishing killed half-way goes on where it was", True, resumed, at_least=True)
-    yield Goal("requests missed by readers beside writers", 0, [seen.missed] if seen else [], unit="")
-    yield Goal("requests that came to them twice", 0, [seen.doubled] if seen else [], unit="")
+    yield Goal("republishing continues where it was killed", True, resumed, at_least=True)
+    yield Goal("requests that readers missed while others wrote", 0, [seen.missed] if seen else [], unit="")
+    yield Goal("requests that these readers got twice", 0, [seen.doubled] if seen else [], unit="")
 
 
 def _share(run: Run, workload: str, other: str, other_workload: str = "") -> list[float]:
@@ -219,12 +231,12 @@ def _share(run: Run, workload: str, other: str, other_workload: str = "") -> lis
 
 
 def _percent(mine: Sequence[float], theirs: Sequence[float]) -> list[float]:
-    """Round by round; empty if one of the two was not measured."""
+    """One percentage for each round; none if one of the two was not measured."""
     return [100 * one / other for one, other in zip(mine, theirs, strict=True)] if mine and theirs else []
 
 
 def write(run: Run, folder: Path) -> Path:
-    """Write table, plot and raw figures; returns the path of the table."""
+    """Write the page and its plot; returns the path of the page."""
     folder.mkdir(parents=True, exist_ok=True)
     page = folder / f"{run.name}.md"
     page.write_text("\n".join(_page(run)) + "\n", encoding="utf-8")
@@ -234,12 +246,12 @@ def write(run: Run, folder: Path) -> Path:
 
 
 def write_raw(run: Run, folder: Path) -> None:
-    """Every figure, for comparing runs."""
-    found = {
+    """Write every figure to a file, so that runs can be compared."""
+    document = {
         "rows": run.data.rows,
         "begun_at": run.begun_at.isoformat(),
         "machine": dict(run.facts),
-        "goals": [asdict(goal) for goal in goals(run) if goal.found],
+        "goals": [asdict(goal) for goal in goals(run) if goal.figures],
         "results": _raw_results(run.results),
         "against": run.against and asdict(run.against),
         "fenced": run.fenced and asdict(run.fenced) | {"results": _raw_results(run.fenced.results)},
@@ -250,7 +262,7 @@ def write_raw(run: Run, folder: Path) -> None:
         "client": [asdict(one) for one in run.client],
         "plans": [asdict(plan) for plan in run.plans],
     }
-    (folder / f"{run.name}-{run.begun_at:%H%M}.json").write_text(json.dumps(found, indent=1), encoding="utf-8")
+    (folder / f"{run.name}-{run.begun_at:%H%M}.json").write_text(json.dumps(document, indent=1), encoding="utf-8")
 
 
 def _raw_results(results: Results) -> dict[str, Any]:
@@ -260,11 +272,11 @@ def _raw_results(results: Results) -> dict[str, Any]:
     }
 
 
-def _raw(found: Crowd | Republished | Witnessed | None) -> dict[str, Any] | None:
+def _raw(result: Crowd | Republishing | Readers | None) -> dict[str, Any] | None:
     """Every figure except single latencies."""
-    if found is None:
+    if result is None:
         return None
-    plain = asdict(found)
+    plain = asdict(result)
     for value in plain.values():
         if isinstance(value, dict):
             value.pop("latencies", None)
@@ -293,7 +305,7 @@ def _spread(figures: dict[str, list[float]] | None) -> str:
 def compare(one: Path, other: Path) -> Iterator[tuple[str, str, str, bool]]:
     """Compare two runs with the same number of rows: the figures of both, and whether their rounds overlap.
 
-    First the goals, except those in ms, then CPU per request of ours. Raises Refused.
+    The goals come first, except those in ms. CPU time per request of our server follows. Raises Refused.
     """
     before, after = (json.loads(file.read_text()) for file in (one, other))
     if before["rows"] != after["rows"]:
@@ -311,8 +323,8 @@ def compare(one: Path, other: Path) -> Iterator[tuple[str, str, str, bool]]:
         yield title, _rounds_of(first), _rounds_of(second), is_same
 
 
-def _ratios(found: list[dict[str, Any]]) -> dict[str, list[float]]:
-    return {goal["text"]: goal["found"] for goal in found if goal["unit"] != "ms"}
+def _ratios(goals_of_run: list[dict[str, Any]]) -> dict[str, list[float]]:
+    return {goal["text"]: goal["figures"] for goal in goals_of_run if goal["unit"] != "ms"}
 
 
 def _pairs(
@@ -323,23 +335,24 @@ def _pairs(
             yield title, found, after[title]
 
 
-def _rounds_of(found: list[float]) -> str:
-    return f"{_number(median(found))} ({_number(min(found))}–{_number(max(found))})"
+def _rounds_of(rounds: list[float]) -> str:
+    return f"{_number(median(rounds))} ({_number(min(rounds))}–{_number(max(rounds))})"
 
 
 def _page(run: Run) -> Iterator[str]:
     yield f"# Benchmark, {run.data.rows:,} requests, {run.begun_at:%d %B %Y}"
     yield ""
     yield (
-        "CPU milliseconds per request, the application's processes and PostgreSQL's together, over a fixed number"
-        f" of requests; median of {run.rounds} rounds (least–most), all in turn, each round with servers started"
-        " anew. A ratio is one of each round's two figures. `make bench` makes this page."
+        "The figures are CPU milliseconds per request, of the application's processes and PostgreSQL together, over"
+        f" a fixed number of requests: the median of {run.rounds} rounds (least–most). The servers take turns, and"
+        " each round starts all of them again. A ratio compares two figures of the same round. `make bench` makes"
+        " this page."
     )
     yield ""
     yield from table(["machine", ""], run.facts)
     if run.results:
         yield f"\n![CPU per request by workload]({run.name}.svg)"
-    measured = [goal for goal in goals(run) if goal.found]
+    measured = [goal for goal in goals(run) if goal.figures]
     if measured:
         yield "\n## Goals\n"
         yield from table(
@@ -366,7 +379,7 @@ def _rounds(run: Run) -> Iterator[str]:
     yield "; ".join(f"**{name}**: {TITLES[name]}" for name in names) + ".\n"
     yield from _figures(run, names, _cpu_cell)
     yield "\n## Requests a second, 4 connections\n"
-    yield "Moves with whatever else the machine does; the client's own time is in it.\n"
+    yield "These rates include the client's own time, and change with other load on the machine.\n"
     yield from _figures(run, names, lambda found: f"{sorted(found.per_second)[len(found.per_second) // 2]:,.0f}")
     yield "\n## Latency, ms: p50 / p95 / p99, 4 connections in a closed loop\n"
     yield from _figures(run, names, _latency_cell)
@@ -381,38 +394,47 @@ def _figures(run: Run, names: list[str], cell: Any) -> Iterator[str]:
     yield from table(["", *names], rows)
 
 
-def _cpu_cell(found: Figures) -> str:
-    return _spread({"cpu_ms": found.cpu_ms})
+def _cpu_cell(figures: Figures) -> str:
+    return _spread({"cpu_ms": figures.cpu_ms})
 
 
-def _latency_cell(found: Figures) -> str:
-    if not found.latencies:
+def _latency_cell(figures: Figures) -> str:
+    if not figures.latencies:
         return "–"
-    return " / ".join(f"{found.percentile_ms(share):.1f}" for share in (50, 95, 99))
+    return " / ".join(f"{figures.percentile_ms(share):.1f}" for share in (50, 95, 99))
 
 
 def _rest(run: Run) -> Iterator[str]:
     if run.mixes:
-        yield "\n## 50 reads and 5 writes a second, by the clock, ms from when each was due\n"
+        yield "\n## 50 reads and 5 writes a second at a fixed rate: latency from the planned time, ms\n"
         yield from table(
             ["", "p50", "p95", "p99", "slowest", "failed", "cores used"],
             (
-                (name, *map(_one, (mix.p50, mix.p95, mix.p99, mix.slowest)), mix.failed, f"{mix.cpu_share:.2f}")
+                (
+                    name,
+                    *map(_one_decimal, (mix.p50, mix.p95, mix.p99, mix.slowest)),
+                    mix.failed,
+                    f"{mix.cpu_share:.2f}",
+                )
                 for name, mix in run.mixes.items()
             ),
         )
     if run.memory:
-        yield "\n## Memory of two workers and what is around them, MB\n"
+        yield "\n## Memory of two workers and their parent processes, MB\n"
         yield from table(
             ["", "fresh", "half-way", "after", "resident after", "mixed requests"],
             (
-                (name, *map(_whole, (seen.fresh, seen.half_way, seen.after, seen.rss_after)), f"{seen.requests:,}")
+                (
+                    name,
+                    *map(_no_decimals, (seen.fresh, seen.half_way, seen.after, seen.rss_after)),
+                    f"{seen.requests:,}",
+                )
                 for name, seen in run.memory.items()
             ),
         )
-        yield "\nFresh, half-way, after: proportional set size."
+        yield "\nThe columns fresh, half-way and after have the proportional set size."
     if run.starts:
-        yield "\n## Start to first answer, seconds\n"
+        yield "\n## Time from start to first answer, seconds\n"
         yield from table(
             ["", "median", "all"],
             (
@@ -423,8 +445,8 @@ def _rest(run: Run) -> Iterator[str]:
     if run.imported:
         done = run.imported
         yield (
-            f"\n## Import\n\n{done.rows:,} rows of the city's CSV in {median(done.seconds):.1f} s, median of"
-            f" {len(done.seconds)}: **{median(done.per_second):,.0f} rows/s**,"
+            f"\n## Import\n\n{done.rows:,} rows of the city's CSV in {median(done.seconds):.1f} s, the median"
+            f" of {len(done.seconds)} runs: **{median(done.per_second):,.0f} rows/s**,"
             f" {median(done.cpu_s) * 1e6 / done.rows:,.0f} µs of CPU a row."
         )
 
@@ -433,10 +455,10 @@ def _export(run: Run) -> Iterator[str]:
     done = run.exported
     if done:
         yield (
-            f"\n## Export\n\n{done.rows:,} rows of CSV over HTTP: **{median(done.per_second):,.0f} rows/s**, median"
-            f" of {len(done.per_second)}, {median(done.cpu_s) * 1e6 / done.rows:,.0f} µs of CPU a row; psql COPY of"
-            f" the same columns {median(done.copy_per_second):,.0f} rows/s. Memory grew by"
-            f" {max(done.growth_mb):.0f} MB at most."
+            f"\n## Export\n\n{done.rows:,} rows of CSV over HTTP: **{median(done.per_second):,.0f} rows/s**, the"
+            f" median of {len(done.per_second)} rounds, with {median(done.cpu_s) * 1e6 / done.rows:,.0f} µs of CPU"
+            f" a row. psql's COPY of the same columns has {median(done.copy_per_second):,.0f} rows/s. Memory grew"
+            f" by at most {max(done.growth_mb):.0f} MB."
         )
 
 
@@ -446,9 +468,10 @@ def _plans(run: Run) -> Iterator[str]:
     faulty = run.faulty()
     yield f"\n## {len(run.plans)} queries explained\n"
     yield (
-        "Each as our server ran it (auto_explain), warm, least of five, execution alone: a busy machine only adds. "
-        + (f"**{len(faulty)} are not good enough.**" if faulty else "None reads the whole table or takes 10 ms.")
-        + " An export of the whole city has to read all of it and is shown for comparison."
+        "Our server ran each query, and auto_explain logged its plan. The time is the minimum execution time of"
+        " five runs with warm caches, because other load can only add time. "
+        + (f"**{len(faulty)} plans are not good enough.**" if faulty else _GOOD_PLANS)
+        + " An export of the whole city must read all rows, and is shown for comparison."
     )
     yield ""
     yield from table(
@@ -465,8 +488,8 @@ def _words(plan: Plan) -> tuple[str, str]:
 
 
 def machine(run: Run) -> list[tuple[str, str]]:
-    """The machine and the versions; asks the database."""
-    with run.data.asking() as cursor:
+    """The machine and the versions of the libraries; the database's are read from it."""
+    with run.data.cursor() as cursor:
         cursor.execute(
             "SELECT split_part(version(), ' ', 2), postgis_lib_version(), current_setting('shared_buffers')"
         )
@@ -481,8 +504,11 @@ def machine(run: Run) -> list[tuple[str, str]]:
         ("database", f"PostgreSQL {postgres}, PostGIS {postgis}, shared_buffers {buffers}, fsync on, warm"),
         ("libraries", libraries),
         ("code", commit(ROOT)),
-        ("machine's load", f"{loads[0]:.1f} to {loads[-1]:.1f}; above {_cores() + 4} others were at work too"),
-        ("took", f"{(datetime.now(UTC) - run.begun_at).total_seconds() / 60:.0f} min"),
+        (
+            "machine's load",
+            f"{loads[0]:.1f} to {loads[-1]:.1f}; above {_cores() + 4}, other programs were busy too",
+        ),
+        ("duration", f"{(datetime.now(UTC) - run.begun_at).total_seconds() / 60:.0f} min"),
     ]
 
 
@@ -502,11 +528,11 @@ def _has(name: str) -> bool:
         return False
 
 
-def _one(value: float) -> str:
+def _one_decimal(value: float) -> str:
     return f"{value:.1f}"
 
 
-def _whole(value: float) -> str:
+def _no_decimals(value: float) -> str:
     return f"{value:.0f}"
 
 
@@ -554,7 +580,7 @@ def plot(run: Run, stem: Path) -> None:
         axes.plot([min(found), max(found)], [place, place], color="#cccccc", linewidth=1, zorder=1)
     axes.set_xscale("log")
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.set_xlabel("CPU milliseconds per request, application and PostgreSQL (log scale; bars: least to most)")
+    axes.set_xlabel("CPU milliseconds per request, application and PostgreSQL (log scale; bars from least to most)")
     axes.set_yticks(range(len(shown)), [workload.title for workload in shown])
     axes.invert_yaxis()
     axes.grid(axis="x", which="both", color="#eeeeee")
@@ -562,7 +588,7 @@ def plot(run: Run, stem: Path) -> None:
     for side in ("top", "right", "left"):
         axes.spines[side].set_visible(False)
     axes.tick_params(axis="y", length=0)
-    axes.set_title(f"What a request costs, {run.data.rows:,} requests stored", loc="left", pad=12)
+    axes.set_title(f"CPU time of a request, with {run.data.rows:,} requests stored", loc="left", pad=12)
     handles, labels = axes.get_legend_handles_labels()
     figure.legend(handles[::-1], labels[::-1], loc="lower center", ncol=2, frameon=False)
     figure.tight_layout(rect=(0, 0.02 + 0.9 / (1.6 + 0.42 * len(shown)), 1, 1))

@@ -1,8 +1,8 @@
-"""A whole city is republished while it is read, and killed half-way: is any item half old and half new?
+"""Republishes a whole city while it is read, with a kill half-way: is any item half old and half new?
 
-It runs on a copy of the database. The new edition is the city's plugin with a mark after the name of every service
-and department, so that two texts of each request change. Each item that a reader saw must equal either the item
-stored before or the item stored afterwards.
+The measurement uses a copy of the database. The new edition is the city's plugin with a mark after the name of
+every service and department, so that two texts of each request change. Each item that a reader saw must equal the
+item that was stored before, or the item that is stored afterwards.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from tests.benchmarks.workloads import READS_PER_S, SMALL, Field, address, wire
 NAME = "bench_republish"
 MARK = " (new)"
 SLICE_S = 1.0
-LOOK_S = 0.01
+POLL_S = 0.01
 MOMENTS = 24
 WARM_READS = 400
 GIVE_UP_S = 3_600.0
@@ -45,18 +45,20 @@ _DONE = re.compile(rf"^{re.escape(CITY)}: (\d+) requests rendered", re.MULTILINE
 
 Item = dict[str, str]
 Known = dict[tuple[str, str], list[Item]]
-"""By format and id: an item before and after."""
+"""The item before and the item after, by format and id."""
 
 
 @dataclass(frozen=True, slots=True)
-class Republished:
-    """What came of it.
+class Republishing:
+    """The result.
 
-    killed_at   requests rendered when the process was killed; resumed_with: requests rendered after that
-    left        requests without the new edition at the end
-    items       different items that readers saw; torn: items of neither edition
-    mixed       lists with requests of both editions, which is allowed
-    calm, busy  answers before and during republishing
+    killed_at     number of requests that were rendered when the process was killed
+    resumed_with  number of requests that the second run rendered
+    left          number of requests without the new edition at the end
+    items         number of different items that readers saw
+    torn          number of items that belong to neither edition
+    mixed         number of lists with requests of both editions, which is allowed
+    calm, busy    the answers before and during republishing
     """
 
     rows: int
@@ -77,30 +79,30 @@ class Republished:
 
 
 def measure_republishing(
-    here: Field, environment: Mapping[str, str], folder: Path, log: Path, calm_s: float
-) -> Republished:
-    """Read for a while, republish during further reading, compare.
+    field: Field, environment: Mapping[str, str], folder: Path, log: Path, calm_s: float
+) -> Republishing:
+    """Read for a while, republish during further reads, then compare the items.
 
     calm_s  seconds of reading before republishing, for comparison
     """
     plugin = _new_edition(folder / "edition")
-    with copied(here.data, NAME) as copy:
+    with copied(field.data, NAME) as copy:
         ours = {**environment, "DATABASE_URL": copy.url, "OPEN311_JURISDICTIONS": str(plugin)}
         with running(OURS, ours, log) as server:
-            reading = Reading(server, _reads(here))
-            drive(server.port, list(islice(_reads(here), WARM_READS)), count=WARM_READS, connections=CONNECTIONS)
+            reading = Reading(server, _reads(field))
+            drive(server.port, list(islice(_reads(field), WARM_READS)), count=WARM_READS, connections=CONNECTIONS)
             with reading.into(Outcome()) as calm:
                 time.sleep(calm_s)  # the measurement needs this time
             with reading.into(Outcome()) as busy:
                 killed_at, per_second = _publish_half(copy, ours, log)
                 resumed_with = _publish_rest(copy, ours)
-        items, torn, mixed = judge(reading.bodies.values(), here.data, copy)
+        items, torn, mixed = judge(reading.bodies.values(), field.data, copy)
         rows, left = _count(copy)
-    return Republished(rows, per_second, killed_at, resumed_with, left, items, torn, mixed, calm, busy)
+    return Republishing(rows, per_second, killed_at, resumed_with, left, items, torn, mixed, calm, busy)
 
 
 class Reading:
-    """Reads at a fixed rate in the background; keeps each different body once."""
+    """Reads at a fixed rate in the background, and keeps each different body."""
 
     def __init__(self, server: Server, requests: Iterator[bytes]) -> None:
         self._port, self._requests = server.port, requests
@@ -120,14 +122,14 @@ class Reading:
 
     def _read(self, outcome: Outcome, ended: threading.Event) -> None:
         while not ended.is_set():
-            found = pace(
+            outcome_of_slice = pace(
                 self._port,
                 lambda: next(self._requests),
                 per_second=READS_PER_S,
                 seconds=SLICE_S,
                 on_answer=self._keep,
             )
-            outcome.add_all(found, wanted=int(READS_PER_S * SLICE_S))
+            outcome.add_all(outcome_of_slice, wanted=int(READS_PER_S * SLICE_S))
 
     def _keep(self, line: Line) -> None:
         if line.status == 200:
@@ -135,13 +137,15 @@ class Reading:
             self.bodies.setdefault(blake2b(body, digest_size=16).digest(), body)
 
 
-def _reads(here: Field) -> Iterator[bytes]:
-    """Half single requests, half lists from the whole time span, in both formats; sometimes a list of 1000."""
+def _reads(field: Field) -> Iterator[bytes]:
+    """Calls in both formats: half single requests, half lists from the whole time span, a few with 1000 rows."""
     random = Random(3)
-    start, end = span(here.data.rows, here.data.newest)
+    start, end = span(field.data.rows, field.data.newest)
     ends = [start + (end - start) * ((number + 1) / MOMENTS) for number in range(MOMENTS)]
     windows = [{"start_date": wire(one - timedelta(days=30)), "end_date": wire(one)} for one in ends]
-    singles = [f"requests/{quote(known)}" for known in random.sample(here.known_ids, min(100, len(here.known_ids)))]
+    singles = [
+        f"requests/{quote(known)}" for known in random.sample(field.known_ids, min(100, len(field.known_ids)))
+    ]
     for turn in cycle(range(50)):
         suffix = random.choice(("json", "xml"))
         if turn == 0:
@@ -154,7 +158,7 @@ def _reads(here: Field) -> Iterator[bytes]:
 
 
 def _new_edition(folder: Path) -> Path:
-    """The city's plugin with a mark after all names except its own."""
+    """A copy of the city's plugin with a mark after every name except the city's."""
     shutil.copytree(ROOT / "jurisdictions" / "newyork", folder, ignore=shutil.ignore_patterns("__*"))
     file = folder / "jurisdiction.toml"
     head, separator, rest = file.read_text(encoding="utf-8").partition("\n[")
@@ -164,32 +168,32 @@ def _new_edition(folder: Path) -> Path:
 
 
 def _publish_half(copy: Data, environment: Mapping[str, str], log: Path) -> tuple[int, float]:
-    """Start, and kill -9 half-way; returns the reported number of rendered requests and the rows per second."""
+    """Start to publish, and kill the process half-way; returns the reported requests and the rows per second."""
     words = open311("publish", "--jurisdiction", CITY)
     with log.open("ab") as output, started(words, environment, stdout=output, stderr=output) as process:
         per_second = _follow_until_half(copy, process)
         process.kill()
         process.wait()
-    rendered, of, words_left = _status(copy, environment)
-    if of != copy.rows or "in work" not in words_left:
-        raise Refused(f"open311 publish --status: {rendered} of {of}, {words_left}")
+    rendered, total, rest = _status(copy, environment)
+    if total != copy.rows or "in work" not in rest:
+        raise Refused(f"open311 publish --status: {rendered} of {total}, {rest}")
     return rendered, per_second
 
 
 def _follow_until_half(copy: Data, process: subprocess.Popen[bytes]) -> float:
-    """Wait until half of the city is rendered; returns rows per second since the first batch."""
+    """Wait until half of the city is rendered; returns the rows per second since the first batch."""
     first: tuple[float, int] | None = None
     give_up_at = time.monotonic() + GIVE_UP_S
-    with copy.asking() as cursor:
+    with copy.cursor() as cursor:
         while process.poll() is None and time.monotonic() < give_up_at:
             cursor.execute("SELECT rendered_until FROM edition WHERE jurisdiction_id = %s", (CITY,))
             now, rendered = time.perf_counter(), cursor.fetchone()[0]
             if first is None and rendered:
                 first = now, rendered
             if first and rendered >= copy.rows // 2:
-                return float(rendered - first[1]) / max(now - first[0], LOOK_S)
-            time.sleep(LOOK_S)  # there is no event when a count grows
-    raise Refused("open311 publish ended, or did not come half-way, before it could be killed")
+                return float(rendered - first[1]) / max(now - first[0], POLL_S)
+            time.sleep(POLL_S)  # there is no event when a count grows
+    raise Refused("open311 publish ended, or did not reach half of the city, before it was killed")
 
 
 def _status(copy: Data, environment: Mapping[str, str]) -> tuple[int, int, str]:
@@ -202,18 +206,18 @@ def _status(copy: Data, environment: Mapping[str, str]) -> tuple[int, int, str]:
 
 
 def _publish_rest(copy: Data, environment: Mapping[str, str]) -> int:
-    """Run it again to its end; returns the reported number of rendered requests."""
+    """Run `open311 publish` again, to its end; returns the reported number of rendered requests."""
     words = ["publish", "--jurisdiction", CITY]
-    said = run_open311(words, copy.url, environment=environment, timeout=GIVE_UP_S).stdout
-    found = _DONE.search(said)
-    if found is None:
-        raise Refused(f"open311 publish: {said}")
-    return int(found[1])
+    output = run_open311(words, copy.url, environment=environment, timeout=GIVE_UP_S).stdout
+    match = _DONE.search(output)
+    if match is None:
+        raise Refused(f"open311 publish: {output}")
+    return int(match[1])
 
 
 def _count(copy: Data) -> tuple[int, int]:
-    """The number of rows, and of rows without the new names in one of the formats."""
-    with copy.asking() as cursor:
+    """The number of rows, and the number of rows that lack the new names in a format."""
+    with copy.cursor() as cursor:
         cursor.execute(
             "SELECT count(*), count(*) FILTER (WHERE strpos(json, %(mark)s) = 0 OR strpos(xml, %(mark)s) = 0)"
             " FROM publication WHERE jurisdiction_id = %(city)s",
@@ -240,7 +244,7 @@ def _known(ids: list[str], before: Data, after: Data) -> Known:
     """The stored bodies of some requests. Raises Refused if the formats disagree or nothing has changed."""
     known: Known = {}
     for data in (before, after):
-        with data.asking() as cursor:
+        with data.cursor() as cursor:
             for begin in range(0, len(ids), 1_000):
                 cursor.execute(
                     "SELECT service_request_id, json, xml FROM publication"
@@ -256,7 +260,7 @@ def _known(ids: list[str], before: Data, after: Data) -> Known:
     for (form, name), items in known.items():
         changed = {key for key in items[0] if items[0][key] != items[-1].get(key)}
         if not {"service_name", "agency_responsible"} <= changed:
-            raise Refused(f"{name}, {form}: the new edition shows in {changed}")
+            raise Refused(f"{name}, {form}: the new edition changed only {changed}")
     return known
 
 

@@ -1,4 +1,4 @@
-"""Tables of the page."""
+"""Tables of the generated page."""
 
 from __future__ import annotations
 

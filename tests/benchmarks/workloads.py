@@ -1,4 +1,4 @@
-"""The requests to the servers. All servers have the URLs of the standard."""
+"""The requests that are sent to the servers. All servers have the URLs of the standard."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.benchmarks.load import Refused, ask, call
 BASE = "/open311/v2"
 READS_PER_S, WRITES_PER_S = 50.0, 5.0
 NEAR = (-73.98, 40.75)
-"""Long and lat of a busy place."""
+"""The long and lat of a place with many requests, in degrees."""
 COMMON, RARE = "Illegal Parking", "Elevator"
 EVERYBODY = (OURS.name, NAIVE.name, FASTAPI.name, RAW.name, BARE.name)
 ROWS = (OURS.name, NAIVE.name, FASTAPI.name)
@@ -39,10 +39,10 @@ Requests = Callable[[Field, Server], list[bytes]]
 class Workload:
     """A kind of request that is sent repeatedly.
 
-    requests   the requests to send in turn; made once for each server
-    who        the contestants that can answer it
-    like       the workload of all servers that this one varies for our server; the report compares both
-    writes     whether the database must be restored afterwards
+    requests   makes the requests that are sent in turn, once for each server
+    who        the names of the contestants that can answer this workload
+    writes     whether it changes the database, which must be restored afterwards
+    compares   whether the bodies of all contestants must be equal
     """
 
     name: str
@@ -55,7 +55,7 @@ class Workload:
 
 
 def page(**parameters: object) -> Requests:
-    """A page of requests, JSON unless `suffix` says otherwise."""
+    """A page of the request list, in JSON unless `suffix` has another format."""
     suffix = parameters.pop("suffix", "json")
 
     def make(field: Field, server: Server) -> list[bytes]:
@@ -100,22 +100,22 @@ def unchanged(field: Field, server: Server) -> list[bytes]:
 
 
 def by_cursor(field: Field, server: Server) -> list[bytes]:
-    """The last page of the 90 days, by the link of the page before it."""
+    """The last page of the 90 days, by the link on the page before."""
     number = max(2, _quarter_pages(field) - 1)
     link = ask(server.port, call("GET", address("requests.json", page=number))).header("Link")
-    found = re.search(r'<https?://[^/]+([^>]+)>; rel="next"', link)
-    if found is None:
+    match = re.search(r'<https?://[^/]+([^>]+)>; rel="next"', link)
+    if match is None:
         raise Refused(f"{server.name}: no link to the next page in {link!r}")
-    return [call("GET", found[1])]
+    return [call("GET", match[1])]
 
 
 def posts(field: Field, server: Server) -> list[bytes]:
-    """New requests, with an answer to the service's question and a reporter."""
+    """POSTs of new requests, with an answer to the service's question and a reporter."""
     return [call("POST", f"{BASE}/requests.json", body=form(field, number)) for number in range(500)]
 
 
 def form(field: Field, number: int) -> bytes:
-    """The body of a POST."""
+    """The form of a POST, as bytes."""
     random = Random(number)
     return urlencode(
         {
@@ -162,7 +162,7 @@ WORKLOADS = (
         who=("ours", "raw"),
     ),
     Workload(name="one", title="one request", requests=singles, who=(*ROWS, "raw")),
-    Workload(name="services", title="services", requests=fixed("services.json"), who=EVERYBODY),
+    Workload(name="services", title="list of services", requests=fixed("services.json"), who=EVERYBODY),
     Workload(
         name="definition",
         title="a service's definition",
@@ -179,32 +179,40 @@ WORKLOADS = (
     ),
     Workload(
         name="cursor",
-        title="1000-row page, as deep, by cursor",
+        title="the same 1000-row page, by cursor",
         requests=by_cursor,
         who=("ours",),
     ),
     Workload(
         name="deepest",
-        title="1000-row page, 80 % down in all years",
+        title="1000-row page, after 80 % of all requests",
         requests=page(updated_after=days_ago(5000), page=last_page(0.8)),
     ),
-    Workload(name="status", title="open ones", requests=page(status="open", **QUARTER)),
-    Workload(name="service", title="a common service", requests=page(service_code=COMMON, **QUARTER)),
-    Workload(name="rare", title="a rare service, open", requests=page(service_code=RARE, status="open", **QUARTER)),
+    Workload(name="status", title="open requests", requests=page(status="open", **QUARTER)),
+    Workload(name="service", title="requests of a common service", requests=page(service_code=COMMON, **QUARTER)),
+    Workload(
+        name="rare",
+        title="open requests of a rare service",
+        requests=page(service_code=RARE, status="open", **QUARTER),
+    ),
     Workload(
         name="dates",
-        title="30 days, two years ago",
+        title="requests of 30 days, two years ago",
         requests=page(start_date=days_ago(760), end_date=days_ago(730)),
     ),
-    Workload(name="updated", title="changed in two days", requests=page(updated_after=days_ago(2))),
+    Workload(
+        name="updated", title="requests changed in the last two days", requests=page(updated_after=days_ago(2))
+    ),
     Workload(
         name="updated-service",
-        title="a service's, changed in 30 days",
+        title="a service's requests, changed in 30 days",
         requests=page(updated_after=days_ago(30), service_code=COMMON),
     ),
-    Workload(name="radius", title="300 m around, 90 days", requests=page(radius=300, **CIRCLE, **QUARTER)),
-    Workload(name="bbox", title="500 m box, 90 days", requests=page(bbox=_box(500), **QUARTER)),
-    Workload(name="words", title="a word, 90 days", requests=page(q="hydrant", **QUARTER), who=("ours",)),
+    Workload(name="radius", title="circle of 300 m, 90 days", requests=page(radius=300, **CIRCLE, **QUARTER)),
+    Workload(name="bbox", title="box of 500 m, 90 days", requests=page(bbox=_box(500), **QUARTER)),
+    Workload(
+        name="words", title="requests with a word, 90 days", requests=page(q="hydrant", **QUARTER), who=("ours",)
+    ),
     Workload(
         name="extensions",
         title="50-row page with extensions",
@@ -213,7 +221,7 @@ WORKLOADS = (
     ),
     Workload(
         name="post",
-        title="POST, durable",
+        title="durable POST",
         requests=posts,
         who=(*ROWS, "raw"),
         writes=True,
@@ -224,7 +232,7 @@ WORKLOADS = (
 
 def _quarter_pages(field: Field) -> int:
     """The number of full 1000-row pages in the last 90 days."""
-    with field.data.asking() as cursor:
+    with field.data.cursor() as cursor:
         cursor.execute(
             "SELECT count(*) FROM publication"
             " WHERE jurisdiction_id = %s AND requested_at >= now() - interval '90 days'",
@@ -236,7 +244,7 @@ def _quarter_pages(field: Field) -> int:
 def takes_part(server: Server, workload: Workload) -> bool:
     """Whether a contestant can answer this workload."""
     contestant = server.contestant
-    return contestant.name in workload.who or workload.name in (*contestant.targets, *contestant.asked)
+    return contestant.name in workload.who or workload.name in (*contestant.targets, *contestant.extra_workloads)
 
 
 def requests_for(field: Field, server: Server, workload: Workload) -> list[bytes]:
@@ -248,13 +256,13 @@ def requests_for(field: Field, server: Server, workload: Workload) -> list[bytes
     return list(dict.fromkeys(call("GET", target.format(number=number)) for number in numbers))
 
 
-def named(name: str) -> Workload:
+def find_workload(name: str) -> Workload:
     """The workload of this name."""
     return next(workload for workload in WORKLOADS if workload.name == name)
 
 
 def mixed(field: Field, server: Server, *, writes: bool) -> Iterator[bytes]:
-    """The requests of a busy day: half are small pages; the rest are single requests, some filters, some POSTs."""
+    """The requests of a busy day: half are small pages; the rest are single requests, services, filters, POSTs."""
     random, numbers = Random(7), count(10_000)
     parts = {
         "small": 50,
@@ -264,7 +272,7 @@ def mixed(field: Field, server: Server, *, writes: bool) -> Iterator[bytes]:
         "radius": 5,
         "page": 5,
     }
-    pools = {name: named(name).requests(field, server) for name in parts}
+    pools = {name: find_workload(name).requests(field, server) for name in parts}
     write_share = WRITES_PER_S / (READS_PER_S + WRITES_PER_S) if writes else 0.0
     while True:
         if random.random() < write_share:

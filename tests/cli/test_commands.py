@@ -17,9 +17,10 @@ from click.testing import CliRunner, Result
 from flask.testing import FlaskClient
 
 from open311.cli import main
-from open311.operations.platform import NO_DATABASE
+from open311.operations.platform import NO_DATABASE, Platform
 from open311.settings import Settings, variable
 from open311.storage.engine import open_database
+from tests import build
 from tests.conftest import CITY
 from tests.storage.schema import at_revision
 
@@ -29,7 +30,7 @@ Run = Callable[..., Result]
 
 @pytest.fixture
 def bare_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
-    """Runs `open311 ARGUMENTS` in an empty folder, with only the given ones of the server's variables set."""
+    """Runs `open311 ARGUMENTS` in an empty folder. Of the server's variables, only the given ones are set."""
     for row in fields(Settings):
         monkeypatch.delenv(variable(row), raising=False)
     monkeypatch.chdir(tmp_path)
@@ -55,7 +56,7 @@ def printed(result: Result) -> str:
 
 
 def refusal(result: Result) -> str:
-    """The error message of a command, one sentence. The command must fail."""
+    """The error message of a command, which is one sentence. The command must fail."""
     assert result.exit_code == 1, result.output
     assert isinstance(result.exception, SystemExit), result.exc_info
     (line,) = result.stderr.splitlines()
@@ -96,10 +97,10 @@ def test_help_of_every_command_is_complete(bare_run: Run, path: tuple[str, ...])
     text = printed(bare_run(*path, "--help"))
     assert text == printed(bare_run(*path, "-h"))
     assert command.help
-    assert len(command.help) > 30, "a sentence at least"
+    assert len(command.help) > 30, "the help has at least one sentence"
     usage, _, rest = text.partition("\n")
     assert usage.startswith("Usage: open311")
-    assert not re.search(r"\w\.\.\.$", rest, re.MULTILINE), "a sentence is cut off"
+    assert not re.search(r"\w\.\.\.$", rest, re.MULTILINE), "the help cuts off a sentence"
     for parameter in command.params:
         if isinstance(parameter, click.Option):
             assert parameter.help, f"{parameter.opts[0]} has no help"
@@ -107,7 +108,7 @@ def test_help_of_every_command_is_complete(bare_run: Run, path: tuple[str, ...])
             metavar = parameter.make_metavar(click.Context(command)).strip("[].")
             assert metavar.partition("|")[0] in command.help, f"{metavar} is not explained"
     if any(parameter.required for parameter in command.params):
-        assert "Example" in command.help, "it needs arguments, so it needs an example"
+        assert "Example" in command.help, "a command with required arguments needs an example"
 
 
 @pytest.mark.parametrize("path", ALL, ids=" ".join)
@@ -126,7 +127,7 @@ def shown_commands(text: str) -> list[str]:
 
 
 def parse(line: str) -> None:
-    """Fails if a command line names a command, option or choice that does not exist."""
+    """Fail if a command line has a command, option or choice that does not exist."""
     words = shlex.split(line)[1:]
     command: click.Command = main
     while isinstance(command, click.Group) and words:
@@ -192,7 +193,7 @@ def test_a_key_for_one_city_is_refused_in_another(run: Run, make_app: Callable[.
     assert post(client, secret, jurisdiction_id="lacity.org").status_code == 403
 
 
-def test_a_key_for_an_unknown_city_is_refused_and_the_known_ones_are_named(run: Run) -> None:
+def test_the_error_for_a_key_for_an_unknown_city_names_the_known_cities(run: Run) -> None:
     words = refusal(run("keys", "add", "--label", "x", "--jurisdiction", "nowhere.example"))
     assert words == "jurisdiction: 'nowhere.example' is not served here; use one of city.example."
 
@@ -246,7 +247,10 @@ def test_a_valid_folder_passes_the_check(bare_run: Run, tmp_path: Path) -> None:
             SOUND.replace('triage = "desk"', 'triage = "nobody"'),
             "triage names department 'nobody', which is not declared",
         ),
-        (SOUND.replace("Europe/Helsinki", "Europe/Nowhere"), "time_zone 'Europe/Nowhere' is no IANA zone"),
+        (
+            SOUND.replace("Europe/Helsinki", "Europe/Nowhere"),
+            "time_zone 'Europe/Nowhere' is not the name of an IANA zone",
+        ),
         (SOUND.replace("time_zone", "timezone"), "time_zone is missing"),
         (SOUND.replace("time_zone", "timezone"), "unknown key 'timezone'; did you mean time_zone?"),
         (SOUND + "[[services]\n", "is not TOML"),
@@ -262,7 +266,7 @@ def test_a_broken_folder_fails_the_check_with_its_reason(
     assert result.stderr == "open311: 1 of 2 are broken.\n"
 
 
-def test_a_folder_without_a_city_is_named(bare_run: Run, tmp_path: Path) -> None:
+def test_the_error_for_a_folder_without_a_city_names_the_folder(bare_run: Run, tmp_path: Path) -> None:
     assert refusal(bare_run("jurisdictions", "check", str(tmp_path))).startswith(
         f"{tmp_path} holds no jurisdiction.toml"
     )
@@ -309,6 +313,57 @@ def test_a_route_is_shown_and_explained(bare_run: Run) -> None:
     ]
     answered = bare_run("route", "a/b", "--jurisdiction", CITY, "--answer", "KIND=bicycle")
     assert printed(answered) == "cleaning: City Cleaning\n"
+
+
+NIGHT = """
+from datetime import timedelta
+from open311.plugins import Department, Draft, Jurisdiction, Service
+
+
+class City(Jurisdiction):
+    def department_for(self, draft: Draft) -> str | None:
+        local = draft.requested_at.astimezone(self.zone)
+        if "gas" in draft.description:
+            return "fire"
+        return "police" if local.hour >= 22 else None
+
+
+jurisdiction = City(
+    id="night.example",
+    name="Night",
+    time_zone="Europe/Helsinki",
+    triage="desk",
+    departments=(Department("desk", "Desk"), Department("police", "Police")),
+    services=(Service(code="noise", name="Noise"),),
+)
+"""
+
+
+@pytest.fixture
+def night(bare_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An installed city that routes by time and by words."""
+    info = tmp_path / "night-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: night\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[open311.jurisdictions]\nnight = night_city:jurisdiction\n")
+    (tmp_path / "night_city.py").write_text(NIGHT)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setenv("OPEN311_JURISDICTIONS", "night")
+
+
+def test_a_route_depends_on_time_and_description(night: None, bare_run: Run) -> None:
+    late = bare_run("route", "noise", "--explain", "--at", "2026-03-01T22:30")
+    assert printed(late).splitlines() == [
+        "won  department_for -> police: the plugin decided",
+        "police: Police",
+    ]
+    assert printed(bare_run("route", "noise", "--at", "2026-03-01T21:30")) == "desk: Desk\n"
+    assert printed(bare_run("route", "noise", "--at", "2026-03-01T20:30:00Z")) == "police: Police\n"
+    assert refusal(bare_run("route", "noise", "--description", "Smell of gas")) == (
+        "department_for names department 'fire', which night.example does not declare."
+    )
+    said = refusal(bare_run("route", "noise", "--at", "tonight"))
+    assert said.startswith("--at: 'tonight' is not a date and time;")
 
 
 @pytest.mark.parametrize(
@@ -432,7 +487,7 @@ def test_a_setting_that_does_not_exist_is_named(bare_run: Run, name: str, words:
 
 def test_openapi_is_shown_and_written(bare_run: Run, tmp_path: Path) -> None:
     shown = json.loads(printed(bare_run("openapi")))
-    assert "/open311/v2/requests.{suffix}" in shown["paths"]
+    assert "/open311/v2/requests.json" in shown["paths"]
     (tmp_path / "spec").mkdir()
     assert printed(bare_run("openapi", "--write")) == "spec/openapi.json is written.\n"
     assert json.loads((tmp_path / "spec" / "openapi.json").read_text(encoding="utf-8")) == shown
@@ -513,7 +568,77 @@ def test_a_request_is_shown_with_its_history_and_without_its_reporter(run: Run, 
     assert "mail.example" not in said
 
 
-def test_an_update_by_staff_is_public_at_once(run: Run, client: FlaskClient, request_id: str) -> None:
+def facts(said: str) -> dict[str, list[str]]:
+    """The named lines of `requests show`, by their name."""
+    found: dict[str, list[str]] = {}
+    for name, text in re.findall(r"^([a-z?_]+(?: note)?) {2,}(.*)$", said, re.MULTILINE):
+        found.setdefault(name, []).append(text)
+    return found
+
+
+def test_staff_see_all_of_a_request(run: Run, client: FlaskClient) -> None:
+    created = post(
+        client,
+        new_key(run),
+        service_code="graffiti",
+        address_string="5 Mill Lane",
+        address_id="A-7",
+        description="Two lines\nof \x9b31m text",
+        media_url="https://pictures.example/1.jpg",
+        first_name="Ada",
+        email="ada@mail.example",
+        **{"attribute[SURFACE]": "brick", "attribute[NOTE]": "Ask at the gate"},
+    )
+    request_id = created.json[0]["service_request_id"]
+    said = printed(run("requests", "show", request_id))
+    shown = facts(said)
+    assert shown["service"] == ["Graffiti"]
+    assert shown["place"] == ["60.1718, 24.9414 (lat, long); 5 Mill Lane; address_id A-7"]
+    assert shown["description"] == ["Two lines"]
+    assert "\n             of \\x9b31m text\n" in said, "characters that control a terminal are escaped"
+    assert "What is it painted on? (SURFACE): Brick (brick)" in shown["answer"]
+    assert any("Ask at the gate" in line for line in shown["answer"]), "also answers that the public does not see"
+    assert shown["media"] == ["https://pictures.example/1.jpg"]
+    assert "Ada" not in said
+    with_reporter = facts(printed(run("requests", "show", request_id, "--reporter")))
+    assert with_reporter["reporter"] == ["email: ada@mail.example", "first_name: Ada"]
+    printed(run("requests", "erase", request_id, "--part", "reporter"))
+    erased = facts(printed(run("requests", "show", request_id, "--reporter")))
+    assert erased["reporter"] == ["nothing is known"]
+
+
+def test_a_request_without_an_id_is_found_by_its_token_and_by_its_number(run: Run, client: FlaskClient) -> None:
+    key = new_key(run)
+    token = post(client, key, service_code="trees").json[0]["token"]
+    post(client, key, service_code="hotline", description="Call me")
+    listed = printed(run("requests", "without-id"))
+    numbers = dict(reversed(pair) for pair in re.findall(r"^ *(\d+) +\S+Z +(\w+) ", listed, re.MULTILINE))
+    assert set(numbers) == {"trees", "hotline"}
+    pending = printed(run("requests", "show", token))
+    assert pending == printed(run("requests", "show", numbers["trees"]))
+    assert pending.startswith(f"number {numbers['trees']}: trees, open, public\n")
+    assert facts(pending)["token"] == [f"{token} (waits for an id)"]
+    blackbox = printed(run("requests", "show", numbers["hotline"]))
+    assert facts(blackbox)["description"] == ["Call me"]
+    assert "token" not in facts(blackbox)
+    closed = run("requests", "update", numbers["hotline"], "--status", "closed", "--note", "Called back.")
+    assert printed(closed) == f"number {numbers['hotline']} is closed and public.\n"
+    printed(run("worker", "--once"))
+    resolved = printed(run("requests", "show", token))
+    assert facts(resolved)["token"] == [f"{token} (resolved)"]
+    request_id = resolved.partition(":")[0]
+    assert client.get(f"/open311/v2/requests/{request_id}.json").status_code == 200
+    assert "trees" not in printed(run("requests", "without-id"))
+
+
+def test_an_id_is_preferred_to_a_number(run: Run, client: FlaskClient, platform: Platform) -> None:
+    by_id = build.store(platform, description="by id")
+    build.store(platform, service_request_id=str(by_id.number), description="has that id")
+    said = printed(run("requests", "show", str(by_id.number)))
+    assert facts(said)["description"] == ["has that id"]
+
+
+def test_an_update_by_staff_is_public_immediately(run: Run, client: FlaskClient, request_id: str) -> None:
     changed = run(
         *("requests", "update", request_id, "--status", "closed", "--note", "Filled on Tuesday."),
         *("--department", "port", "--expected", "2026-12-24"),
@@ -523,7 +648,7 @@ def test_an_update_by_staff_is_public_at_once(run: Run, client: FlaskClient, req
     assert found["status"] == "closed"
     assert found["status_notes"] == "Filled on Tuesday."
     assert found["agency_responsible"] == "Port of Demoville"
-    assert found["expected_datetime"] == "2026-12-23T22:00:00Z", "midnight in the city's own zone"
+    assert found["expected_datetime"] == "2026-12-23T22:00:00Z", "the time is midnight in the city's zone"
     said = printed(run("requests", "show", request_id))
     assert {"status", "note", "transferred", "expected"} <= set(said.split())
 
@@ -576,7 +701,7 @@ def test_a_refused_update_gives_the_reason(run: Run, request_id: str, options: t
 
 
 @pytest.mark.parametrize("command", [("show", "none"), ("update", "none", "--status", "closed")])
-def test_an_unknown_request_is_named(run: Run, command: tuple[str, ...]) -> None:
+def test_the_error_for_an_unknown_request_names_it(run: Run, command: tuple[str, ...]) -> None:
     assert refusal(run("requests", *command)) == "service_request_id: 'none' is not a request here."
 
 

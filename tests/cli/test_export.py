@@ -1,4 +1,4 @@
-"""`open311 export` and `open311 dump`: their output and their files."""
+"""The output and the files of `open311 export` and `open311 dump`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from open311.domain.requests import Status
 from open311.operations.platform import Platform
 from open311.settings import Settings
 from tests import build
-from tests.formats.test_feeds import undone
+from tests.formats.test_feeds import unescaped
 
 Run = Callable[..., Result]
 CITY = ("--jurisdiction", "city.example")
@@ -57,7 +57,7 @@ def test_help_is_complete(run: Run) -> None:
         assert words in shown
 
 
-def test_all_public_requests_come_oldest_first(run: Run) -> None:
+def test_an_export_has_all_public_requests_oldest_first(run: Run) -> None:
     result = run("export", *CITY)
     assert (result.exit_code, result.stderr) == (0, "")
     assert ids(result.stdout) == ["old", "open", "closed", "tree"]
@@ -90,7 +90,7 @@ def test_each_format_has_the_same_requests(run: Run, tmp_path: Path) -> None:
     with (tmp_path / "a.csv").open(newline="") as file:
         cells = [row["description"] for row in csv.DictReader(file)]
     assert cells == ["", "'=cmd()", "", ""]
-    assert [undone(cell) or None for cell in cells] == texts
+    assert [unescaped(cell) or None for cell in cells] == texts
     with (tmp_path / "bulk").open(newline="") as file:
         assert [row["description"] or None for row in csv.DictReader(file)] == texts
     features = json.loads((tmp_path / "a.geojson").read_text())["features"]

@@ -103,12 +103,12 @@ def test_refused_rows_are_shown_with_their_reason_and_mended_ones_counted(run: R
     said = result.output.splitlines()
     assert said[:4] == [
         "newyork.csv, row 10, line 11: 90000010: requested_datetime: is missing.",
-        "newyork.csv, row 11, line 12: 90000011: requested_datetime: '1900-01-01T00:00:00' cannot be when it was"
-        " opened.",
+        "newyork.csv, row 11, line 12: 90000011: requested_datetime: '1900-01-01T00:00:00' is impossible: the"
+        " opening must not be before 1980 or in the future.",
         "newyork.csv, row 12, line 13: service_request_id: is missing.",
         "newyork.csv (newyork-csv): 12 read, 9 new, 0 changed, 0 unchanged, 0 conflicting, 3 refused",
     ]
-    assert "       2  a date no 311 request can have, such as 1900 or 2100: left out" in said
+    assert "       2  a date is impossible for a 311 request, such as 1900 or 2100: the date is dropped" in said
     assert said[-1].startswith("newyork.csv: not read: address_type, bbl, ")
     assert len(said) == 12
 

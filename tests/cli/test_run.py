@@ -39,7 +39,7 @@ def _pass_on(stream: IO[str], lines: queue.Queue[str]) -> None:
 
 
 class Running:
-    """One `open311 run` with its own folder, and a plain HTTP client for it."""
+    """A running `open311 run` with its own folder, and an HTTP client for it."""
 
     def __init__(self, folder: Path) -> None:
         environment = {
@@ -64,7 +64,7 @@ class Running:
         self.key = re.search(r"Demo api_key +(\S+)", self.printed)[1]
 
     def _read_until(self, words: str) -> str:
-        """Read the output up to a line with these words. A thread reads the rest, or the pipe would fill up."""
+        """Read the output up to a line with these words. A thread reads the rest, so the pipe never fills up."""
         assert self.process.stdout is not None
         lines: queue.Queue[str] = queue.Queue()
         stream = self.process.stdout
@@ -107,7 +107,7 @@ class Running:
         return until(lambda: children(self.process.pid, pattern), f"a child {command}")[0]
 
     def stop(self) -> int:
-        """Stop it as a service manager does, by SIGTERM; returns the exit status."""
+        """Stop the program with SIGTERM, as a service manager does; returns the exit status."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         self.process.communicate(timeout=DEADLINE_S)
@@ -124,7 +124,7 @@ def folder() -> Iterator[Path]:
 
 @pytest.fixture
 def started(folder: Path) -> Iterator[Callable[[], Running]]:
-    """Starts `open311 run`; each one that still runs at the end of the test is stopped."""
+    """Starts `open311 run`. Programs that still run at the end of the test are stopped."""
     runs: list[Running] = []
 
     def start() -> Running:
@@ -197,7 +197,7 @@ def test_calls_in_progress_finish_after_sigterm(started: Callable[[], Running]) 
     assert run.stop() == 0
 
 
-def test_two_runs_started_at_once_get_different_ports(settings: Settings) -> None:
+def test_two_runs_that_start_at_the_same_time_get_different_ports(settings: Settings) -> None:
     with claimed_port(settings) as first, claimed_port(settings) as second:
         assert first != second
     with claimed_port(settings) as again:

@@ -1,4 +1,4 @@
-"""`open311 serve`, started and stopped as by a service manager."""
+"""`open311 serve` starts and stops as a service manager needs it."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ jurisdiction = Jurisdiction(
 )
 """
 forked = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere each web process loads its own application")
-"""For tests of what is so on Linux only."""
+"""The mark of tests that need Linux."""
 Started = Callable[..., AbstractContextManager["subprocess.Popen[str]"]]
 
 
@@ -70,7 +70,7 @@ def city(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def started(settings: Settings, port: int, city: Path) -> Started:
-    """Starts `open311 serve` for that city, or with other settings, and stops it at the end of the block."""
+    """Starts `open311 serve` for the city, or with other settings, and stops it at the end of the block."""
 
     @contextmanager
     def start(**others: str) -> Iterator[subprocess.Popen[str]]:
@@ -154,12 +154,12 @@ def test_serve_does_not_import_modules_of_the_worker_or_migrations() -> None:
     assert not {"procrastinate", "alembic", "pyarrow"} & loaded
 
 
-def test_a_server_stopped_during_its_start_ends_at_once(started: Started, port: int) -> None:
+def test_a_server_stopped_during_its_start_ends_immediately(started: Started, port: int) -> None:
     with started(OPEN311_JURISDICTIONS="demo", OPEN311_WORKERS="3") as server:
         # The socket listens before all web processes can serve.
         until(lambda: is_listening(port) or server.poll() is not None, "the server's socket")
         server.send_signal(signal.SIGTERM)
-        _, said = server.communicate(timeout=GRACE_S / 2)  # After GRACE_S, a web process would be killed.
+        _, said = server.communicate(timeout=GRACE_S / 2)  # after GRACE_S, a web process would be killed
     assert server.returncode == 0, said
     assert said == ""
 

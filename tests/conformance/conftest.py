@@ -1,4 +1,4 @@
-"""Our server, prepared for every check of the suite: real processes, real HTTP, real databases."""
+"""Prepares our server for every check of the suite, with real processes, real HTTP and real databases."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from open311.plugins import Jurisdiction
 from open311.settings import Settings
 from spec.conformance.preparation import EXTENSIONS, Endpoint, Preparation, Several, Throttle
 from tests import build
-from tests.conformance.connected_city import DOWN_FILE, jurisdiction, renamed
+from tests.conformance.connected_city import DOWN_FILE, jurisdiction, with_renamed_service
 from tests.conformance.past import Past, age, crowd, member, small_city
 from tests.conformance.servers import REPOSITORY, serve_process, serve_thread
 from tests.conftest import platform_of
@@ -50,12 +50,14 @@ class Served:
 
     @property
     def base_url(self) -> str:
-        """The URL below which services.xml is found."""
+        """The URL of services.xml without /services.xml."""
         return self.origin + BASE
 
     def rename(self) -> None:
         """Deploy a catalogue in which a service has another name, while the server runs."""
-        renewed = build.platform(self.platform.settings, renamed(jurisdiction, "potholes", "Hole in the road"))
+        renewed = build.platform(
+            self.platform.settings, with_renamed_service(jurisdiction, "potholes", "Hole in the road")
+        )
         sync_catalogues(renewed, utc_now())
         work(renewed)
         renewed.close()
@@ -70,14 +72,14 @@ class Served:
 
 @pytest.fixture(scope="session")
 def served(make_database: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """Demoville as the only city of a server that is started as operators start it."""
+    """A server with Demoville as its only city, started as an operator starts it."""
     folder = tmp_path_factory.mktemp("served")
     settings = Settings(
         database_url=make_database("conformance"), log_level="error", data_dir=str(folder / "data"), licence=LICENCE
     )
     platform = build.platform(settings, jurisdiction)
     sync_catalogues(platform, utc_now())
-    prepared = Past(platform, utc_now()).happen()
+    prepared = Past(platform, utc_now()).make_requests()
     environment = {
         "DATABASE_URL": settings.database_url,
         "OPEN311_JURISDICTIONS": PLUGIN,
@@ -104,7 +106,7 @@ def _key(platform: Platform, *, is_test: bool = False) -> str:
 
 
 def _installed(folder: Path) -> Path:
-    """A folder with the entry point of the plugin, as `pip install` leaves it."""
+    """Make a folder with the entry point of the plugin, as `pip install` does."""
     info = folder / "site" / f"{PLUGIN}-1.dist-info"
     info.mkdir(parents=True)
     (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {PLUGIN}\nVersion: 1\n")
@@ -115,7 +117,7 @@ def _installed(folder: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def prepared(served: Served, make_database: Callable[[str], str]) -> Iterator[Preparation]:
-    """The preparation for all checks."""
+    """The preparation, with the needs of all checks."""
     settings = Settings(database_url=make_database("conformance_side"), post_rate="", log_level="error")
     with ExitStack() as stack:
         side = _SideServers(settings, stack)
@@ -152,7 +154,7 @@ class _SideServers:
         return self._serve(self._app(*(cities or (build.city(),)), **changes))
 
     def several(self) -> Several:
-        """One server with four cities: two ordinary ones, an empty one, and one with over 1000 requests."""
+        """One server with four cities: two ordinary cities, an empty city, and a city with over 1000 requests."""
         cities = [small_city("a"), small_city("b"), small_city("empty", services=()), small_city("crowded")]
         app = self._app(*cities)
         key = _key(platform_of(app))
@@ -165,7 +167,7 @@ class _SideServers:
         """A server whose service list fails."""
         city = build.city()
         app = self._app(city)
-        object.__setattr__(city, "services", None)  # an unexpected exception
+        object.__setattr__(city, "services", None)  # so each use of the services raises an unexpected exception
         return self._serve(app)
 
     def _app(self, *cities: Jurisdiction, **changes: object) -> Flask:

@@ -9,23 +9,23 @@ from pathlib import Path
 from open311.plugins import Accepted, Draft, Jurisdiction, Pending, Resolution, declared
 
 DOWN_FILE = "CONFORMANCE_BACK_OFFICE_DOWN"
-"""The variable that names a file: while it exists, the back office does not answer."""
-WAITS = "Wait for the arborist."
-"""The description of a batch request that gets no id yet."""
+"""The environment variable with the path of a file. While this file exists, the back office does not answer."""
+PENDING_DESCRIPTION = "Wait for the arborist."
+"""The description of batch requests that stay pending."""
 
 
 class Connected(Jurisdiction):
     """A city that asks its back office for the department of each request and for the ids of batch requests."""
 
     def department_for(self, draft: Draft) -> str | None:
-        """The department by the city's tables; raises if the back office does not answer."""
+        """The department from the city's tables. Raises an exception if the back office does not answer."""
         _ask()
         return super().department_for(draft)
 
     def resolve(self, token: str, draft: Draft) -> Resolution:
-        """An id, except for requests whose description says that they wait."""
+        """Accept a batch request, or keep it pending if it has the description above."""
         _ask()
-        return Pending() if draft.description == WAITS else Accepted()
+        return Pending() if draft.description == PENDING_DESCRIPTION else Accepted()
 
 
 def _ask() -> None:
@@ -33,14 +33,14 @@ def _ask() -> None:
         raise ConnectionError("the back office is down")
 
 
-def renamed(city: Jurisdiction, code: str, name: str) -> Jurisdiction:
-    """The city with another name for one of its services."""
+def with_renamed_service(city: Jurisdiction, code: str, name: str) -> Jurisdiction:
+    """The city, with another name for one of its services."""
     services = (replace(each, name=name) if each.code == code else each for each in city.services)
     return replace(city, services=tuple(services))
 
 
-def _outspoken(city: Jurisdiction) -> Jurisdiction:
-    """The city with all answers public, so that the suite can read them back."""
+def _with_public_answers(city: Jurisdiction) -> Jurisdiction:
+    """The city, with all answers public, so that the suite can read them."""
     services = (
         replace(each, attributes=tuple(replace(attribute, public=True) for attribute in each.attributes))
         for each in city.services
@@ -48,4 +48,4 @@ def _outspoken(city: Jurisdiction) -> Jurisdiction:
     return replace(city, services=tuple(services))
 
 
-jurisdiction = _outspoken(declared.load("jurisdictions.demo", Connected))
+jurisdiction = _with_public_answers(declared.load("jurisdictions.demo", Connected))

@@ -1,4 +1,4 @@
-"""The requests that the cities have before the suite runs: of every age and kind, made by operations."""
+"""Makes the requests that the cities have before the suite runs: requests of every age and kind."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ from open311.storage.tables import metadata
 from schemas.values import format_instant
 from spec.conformance.preparation import Closing, Member, Point, Preparation, Retired
 from tests import build
-from tests.conformance.connected_city import WAITS
+from tests.conformance.connected_city import PENDING_DESCRIPTION
 from tests.working import work
 
 PLACE = Point(60.1718, 24.9414)
-"""Inside Demoville."""
+"""A point inside Demoville."""
 OUTSIDE = Point(60.6, 26.5)
 CROWD = 1_010
-FAR = 2**60
-"""A transaction that no database has come to."""
+FUTURE_TRANSACTION = 2**60
+"""A transaction id that no database has reached."""
 
 
 @dataclass(frozen=True)
 class Past:
-    """Writes the past of Demoville; `now` is the instant at which the suite starts."""
+    """Writes the requests of Demoville; `now` is the instant at which the suite starts."""
 
     platform: Platform
     now: datetime
@@ -53,10 +53,10 @@ class Past:
         return found
 
     def ago(self, days: float) -> datetime:
-        """The instant so many days before the suite starts."""
+        """The instant `days` before the suite starts."""
         return self.now - timedelta(days=days)
 
-    def happen(self) -> Preparation:
+    def make_requests(self) -> Preparation:
         """Make all requests; returns the facts that the checks need."""
         done, waiting = self._tokens()
         self._import()
@@ -82,15 +82,15 @@ class Past:
             late_update="R3",
             resolved_token=done.token,
             pending_token=waiting.token,
-            future_cursor=write_position(self.city.id, Position(FAR, 1)),
+            future_cursor=write_position(self.city.id, Position(FUTURE_TRANSACTION, 1)),
         )
 
     def _tokens(self) -> tuple[Receipt, Receipt]:
-        """Two batch requests. The worker has an id for one of them; the other is pending."""
+        """Make two batch requests. The worker has resolved the first, and the second is pending."""
         key = build.api_key(self.platform)
         receipts = [
             build.submit(self.platform, key=key, now=self.ago(days), service_code="trees", description=description)
-            for days, description in ((8, "A branch hangs low."), (7, WAITS))
+            for days, description in ((8, "A branch hangs low."), (7, PENDING_DESCRIPTION))
         ]
         work(self.platform)
         return receipts[0], receipts[1]
@@ -138,7 +138,7 @@ class Past:
         return format_instant(closed), format_instant(commented)
 
     def _dump(self, days: int) -> None:
-        """The daily dumps of a worker, made before and after the updates by staff."""
+        """Make daily dumps as a worker does, one before and one after the updates by staff."""
         assert make_dump(self.platform, self.city, self.ago(days))
 
     def _change(self, service_request_id: str, at: datetime, **change: Any) -> None:
@@ -146,7 +146,7 @@ class Past:
 
 
 def age(platform: Platform, seconds: float) -> None:
-    """Let time pass for the server: move all stored instants back by this much, then run the clean-up.
+    """Let time pass for the server: move all stored instants back by `seconds`, then run the clean-up.
 
     A test cannot change the clock of a running process. To move its past back has the same effect.
     """

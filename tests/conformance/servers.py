@@ -1,4 +1,4 @@
-"""Servers on the loopback: one as operators run it, and small ones in threads for special settings."""
+"""Starts servers on the loopback: a process as operators run it, and threads with special settings."""
 
 from __future__ import annotations
 
@@ -35,7 +35,11 @@ def serve_process(environment: Mapping[str, str], log: Path) -> Iterator[str]:
         process = subprocess.Popen(
             [sys.executable, "-m", "open311", "serve", "--port", str(port), "--workers", "1"],
             cwd=REPOSITORY,
-            env={**own, **environment, PARENT_VARIABLE: "stdin"},  # it ends when this pipe closes
+            env={
+                **own,
+                **environment,
+                PARENT_VARIABLE: "stdin",
+            },  # the server ends when the pipe of its standard input closes
             stdin=subprocess.PIPE,
             stderr=file,
         )
@@ -48,11 +52,11 @@ def serve_process(environment: Mapping[str, str], log: Path) -> Iterator[str]:
 
 
 def _wait(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
-    def has_begun() -> bool:
+    def is_listening() -> bool:
         assert process.poll() is None, log.read_text()
         return is_answering("127.0.0.1", port)
 
-    until(has_begun, "the server's first answer")
+    until(is_listening, "the server's first answer")
 
 
 class _Silent(WSGIRequestHandler):

@@ -1,4 +1,4 @@
-"""Our server conforms to the standard: the public conformance suite, with every preparation that it can use."""
+"""Our server conforms to the standard, by the public conformance suite with all its needs prepared."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ UNCHECKED = {
     **dict.fromkeys(("C290", "C291"), "Inquiry v1 is not offered yet"),
     **EXEMPTIONS,
 }
-"""Requirements that no preparation makes checkable, each with the reason."""
+"""The requirements that cannot be checked even with preparation, each with the reason."""
 
 
 @pytest.fixture(scope="session")
@@ -49,10 +49,10 @@ def report(served: Served, prepared: Preparation) -> Report:
     return found
 
 
-def told(findings: list[Finding]) -> list[str]:
+def readable(findings: list[Finding]) -> list[str]:
     """Findings as readable lines."""
     return [
-        f"{each.requirement.number} {each.request}: expected {each.expected}, came {each.came}{each.reason}"
+        f"{each.requirement.number} {each.request}: expected {each.expected}, received {each.received}{each.reason}"
         for each in findings
     ]
 
@@ -62,18 +62,18 @@ def skipped(report: Report) -> dict[str, str]:
 
 
 def test_no_requirement_of_any_level_fails(report: Report) -> None:
-    assert told(report.with_outcome(Outcome.FAILED)) == []
+    assert readable(report.with_outcome(Outcome.FAILED)) == []
     assert report.conforms
     assert report.formats == ("xml", "json")
 
 
 def test_only_features_that_we_do_not_offer_are_unchecked(report: Report) -> None:
-    """When the server gets a feature, take it out of UNCHECKED here and of NOT_OFFERED in conftest.py."""
+    """If the server gets such a feature, remove it from UNCHECKED here and from NOT_OFFERED in conftest.py."""
     assert skipped(report).keys() == UNCHECKED.keys(), skipped(report)
     assert len(report.findings) == len(requirements())
 
 
-def test_every_must_and_should_but_c017_is_checked(report: Report) -> None:
+def test_every_must_and_should_except_c017_is_checked(report: Report) -> None:
     assert [number for number in skipped(report) if requirements()[number].level is not Level.MAY] == ["C017"]
 
 
@@ -87,7 +87,7 @@ def test_the_preparation_was_used(report: Report, served: Served) -> None:
     assert "the back office is down" in served.log.read_text()
 
 
-def test_one_city_of_several_conforms_too(prepared: Preparation) -> None:
+def test_one_city_of_a_server_with_several_conforms(prepared: Preparation) -> None:
     several = prepared.several
     assert isinstance(several, Several)
     city = several.first
@@ -96,7 +96,7 @@ def test_one_city_of_several_conforms_too(prepared: Preparation) -> None:
     client = Client(Manners(rate_per_s=0))
     found = run(target, own, client=client)
     client.session.close()
-    assert told(found.with_outcome(Outcome.FAILED)) == []
+    assert readable(found.with_outcome(Outcome.FAILED)) == []
     passed = {each.requirement.number for each in found.with_outcome(Outcome.PASSED)}
     assert {"C043", "C044", "C045", "C046", "C047", "C157", "C173", "C178"} <= passed
 
@@ -179,5 +179,5 @@ def test_an_unread_body_does_not_break_the_next_call(served: Served, size: int, 
                 f"{served.base_url}/requests.json", b"a=".ljust(size, b"x"), headers={"Content-Type": content_type}
             )
             assert refused.status_code in (403, 413, 415)
-            # Not a GET, because `requests` repeats a failed GET on a new connection.
+            # The call is not a GET, because `requests` repeats a failed GET on a new connection.
             assert session.post(f"{served.base_url}/requests.json").status_code == 403

@@ -13,7 +13,7 @@ AT = datetime(2026, 2, 1, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
-    ("pattern", "number", "found"),
+    ("pattern", "number", "expected"),
     [
         ("{number}", 8841, "8841"),
         ("SR{yy}-{number:08}", 42, "SR26-00000042"),
@@ -21,9 +21,9 @@ AT = datetime(2026, 2, 1, tzinfo=UTC)
         ("{number:02}", 12345, "12345"),
     ],
 )
-def test_an_id_is_made_by_the_pattern(pattern: str, number: int, found: str) -> None:
+def test_an_id_is_made_from_the_pattern(pattern: str, number: int, expected: str) -> None:
     assert check_pattern(pattern) == ""
-    assert format_id(pattern, number, AT) == found
+    assert format_id(pattern, number, AT) == expected
 
 
 @pytest.mark.parametrize(
@@ -49,6 +49,6 @@ def test_different_numbers_get_different_ids(one: int, other: int) -> None:
 
 @pytest.mark.parametrize("make", [new_token, new_api_key])
 def test_secrets_are_long_unique_and_url_safe(make: object) -> None:
-    made = {make() for _ in range(100)}  # type: ignore[operator]
-    assert len(made) == 100
-    assert all(re.fullmatch(r"[A-Za-z0-9_-]{32,}", secret) for secret in made)
+    secrets = {make() for _ in range(100)}  # type: ignore[operator]
+    assert len(secrets) == 100
+    assert all(re.fullmatch(r"[A-Za-z0-9_-]{32,}", secret) for secret in secrets)

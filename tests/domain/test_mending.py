@@ -1,4 +1,4 @@
-"""Mending of dirty rows; a test for each rule."""
+"""Corrections of faulty values in imported rows, with a test for each rule."""
 
 from __future__ import annotations
 
@@ -47,13 +47,13 @@ def refusal(**changes: Any) -> str:
     return str(caught.value)
 
 
-def test_a_clean_row_is_not_mended() -> None:
-    found = mended(updated="2026-04-04T10:00:00Z", lat="40.7", long="-74.0", description=" A hole. ")
-    assert found.mended == ()
-    assert found.requested_at == OPENED
-    assert found.updated_at == found.changed_at == datetime(2026, 4, 4, 10, tzinfo=UTC)
-    assert found.place == Place(lat=40.7, long=-74.0)
-    assert found.description == "A hole."
+def test_a_row_without_faults_is_not_changed() -> None:
+    request = mended(updated="2026-04-04T10:00:00Z", lat="40.7", long="-74.0", description=" A hole. ")
+    assert request.mended == ()
+    assert request.requested_at == OPENED
+    assert request.updated_at == request.changed_at == datetime(2026, 4, 4, 10, tzinfo=UTC)
+    assert request.place == Place(lat=40.7, long=-74.0)
+    assert request.description == "A hole."
 
 
 def test_a_time_without_zone_is_in_the_citys_zone_and_a_zone_is_kept() -> None:
@@ -71,8 +71,14 @@ def test_a_time_without_zone_is_in_the_citys_zone_and_a_zone_is_kept() -> None:
         ({"service_codes": ("x" * 301,)}, "service_code: has 301 characters; 300 are allowed."),
         ({"requested": ""}, "requested_datetime: is missing."),
         ({"requested": "yesterday"}, "requested_datetime: 'yesterday' is not a date and time"),
-        ({"requested": "1900-01-01"}, "requested_datetime: '1900-01-01' cannot be when it was opened."),
-        ({"requested": "2100-01-01"}, "requested_datetime: '2100-01-01' cannot be when it was opened."),
+        (
+            {"requested": "1900-01-01"},
+            "requested_datetime: '1900-01-01' is impossible: the opening must not be before 1980 or in the future.",
+        ),
+        (
+            {"requested": "2100-01-01"},
+            "requested_datetime: '2100-01-01' is impossible: the opening must not be before 1980 or in the future.",
+        ),
         ({"requested": "9" * 5_000}, "requested_datetime: '999999"),
     ],
 )
@@ -86,7 +92,7 @@ def test_a_row_without_an_essential_value_is_refused(changes: dict[str, Any], wo
 def test_an_id_that_lost_digits_is_refused_with_its_cure(damaged: str) -> None:
     said = refusal(service_request_id=damaged)
     assert said.startswith(f"service_request_id: '{damaged}' is a number that lost digits")
-    assert said.endswith("export the file anew with ids as text.")
+    assert said.endswith("export the file again with the ids as text.")
 
 
 @pytest.mark.parametrize(
@@ -120,15 +126,15 @@ def test_an_id_is_kept_unchanged() -> None:
 
 
 def test_a_closing_time_before_the_opening_becomes_the_opening_time() -> None:
-    found = mended(status="Closed", closed="2026-04-01T09:00:00")
-    assert found.mended == (Mending.CLOSED_BEFORE_OPENED,)
-    assert found.updated_at == OPENED
+    request = mended(status="Closed", closed="2026-04-01T09:00:00")
+    assert request.mended == (Mending.CLOSED_BEFORE_OPENED,)
+    assert request.updated_at == OPENED
 
 
 def test_an_update_time_before_the_opening_becomes_the_opening_time() -> None:
-    found = mended(updated="2026-04-02T23:00:00")
-    assert found.mended == (Mending.UPDATED_BEFORE_OPENED,)
-    assert found.updated_at == found.changed_at == OPENED
+    request = mended(updated="2026-04-02T23:00:00")
+    assert request.mended == (Mending.UPDATED_BEFORE_OPENED,)
+    assert request.updated_at == request.changed_at == OPENED
 
 
 @pytest.mark.parametrize("day", ["2026-04-03T00:00:00", "2026-04-03"])
@@ -150,29 +156,29 @@ def test_a_closing_in_the_hour_that_clocks_repeat_follows_its_opening() -> None:
 
 @pytest.mark.parametrize("year", ["1900", "2100"])
 def test_a_closing_date_of_1900_or_2100_counts_as_absent(year: str) -> None:
-    found = mended(status="Closed", closed=f"{year}-01-01", updated="2026-04-05T08:00:00Z")
-    assert found.mended == (Mending.IMPOSSIBLE_DATE,)
-    assert found.status is Status.CLOSED
-    assert found.updated_at == datetime(2026, 4, 5, 8, tzinfo=UTC)
+    request = mended(status="Closed", closed=f"{year}-01-01", updated="2026-04-05T08:00:00Z")
+    assert request.mended == (Mending.IMPOSSIBLE_DATE,)
+    assert request.status is Status.CLOSED
+    assert request.updated_at == datetime(2026, 4, 5, 8, tzinfo=UTC)
 
 
 def test_a_closing_date_does_not_close_an_open_request() -> None:
-    found = mended(status="Pending", closed="2026-04-05T08:00:00Z", updated="2026-04-04T08:00:00Z")
-    assert found.mended == (Mending.CLOSING_OF_OPEN,)
-    assert found.status is Status.OPEN
-    assert found.updated_at == datetime(2026, 4, 5, 8, tzinfo=UTC)
+    request = mended(status="Pending", closed="2026-04-05T08:00:00Z", updated="2026-04-04T08:00:00Z")
+    assert request.mended == (Mending.CLOSING_OF_OPEN,)
+    assert request.status is Status.OPEN
+    assert request.updated_at == datetime(2026, 4, 5, 8, tzinfo=UTC)
 
 
 def test_updated_at_is_the_closing_time_and_changed_at_the_last_change() -> None:
-    found = mended(status="Closed", closed="2026-04-05T08:00:00Z", updated="2026-05-01T00:00:00Z")
-    assert found.updated_at == datetime(2026, 4, 5, 8, tzinfo=UTC)
-    assert found.changed_at == datetime(2026, 5, 1, tzinfo=UTC)
+    request = mended(status="Closed", closed="2026-04-05T08:00:00Z", updated="2026-05-01T00:00:00Z")
+    assert request.updated_at == datetime(2026, 4, 5, 8, tzinfo=UTC)
+    assert request.changed_at == datetime(2026, 5, 1, tzinfo=UTC)
 
 
 def test_a_closed_request_without_a_later_time_is_closed_at_its_opening() -> None:
-    found = mended(status="closed")
-    assert found.mended == (Mending.CLOSED_UNDATED,)
-    assert found.updated_at == OPENED
+    request = mended(status="closed")
+    assert request.mended == (Mending.CLOSED_UNDATED,)
+    assert request.updated_at == OPENED
 
 
 def test_an_unreadable_update_time_is_dropped() -> None:
@@ -183,8 +189,8 @@ def test_an_unreadable_update_time_is_dropped() -> None:
 def test_an_expected_time_is_between_the_opening_and_20_years_later() -> None:
     assert mended(expected="2026-07-15").expected_at == datetime(2026, 7, 15, 4, tzinfo=UTC)
     for impossible in ("1900-01-01", "2026-04-01", "2100-01-01"):
-        found = mended(expected=impossible)
-        assert (found.expected_at, found.mended) == (None, (Mending.IMPOSSIBLE_DATE,))
+        request = mended(expected=impossible)
+        assert (request.expected_at, request.mended) == (None, (Mending.IMPOSSIBLE_DATE,))
 
 
 @pytest.mark.parametrize(
@@ -194,7 +200,7 @@ def test_an_expected_time_is_between_the_opening_and_20_years_later() -> None:
         *("Duplicate (open)", "Work In Progress", "Open (Pending)", "INITIATED"),
     ],
 )
-def test_every_citys_words_for_open_are_read(word: str) -> None:
+def test_each_word_for_an_open_request_is_read_as_open(word: str) -> None:
     assert (mended(status=word).status, mended(status=word).mended) == (Status.OPEN, ())
 
 
@@ -214,7 +220,7 @@ def test_every_citys_words_for_open_are_read(word: str) -> None:
         *("RESOL", "Duplicate (Closed)", "Completed - Dup", "Closed -Incomplete Information", "TO BE DELETED"),
     ],
 )
-def test_every_citys_words_for_closed_are_read(word: str) -> None:
+def test_each_word_for_a_closed_request_is_read_as_closed(word: str) -> None:
     assert mended(status=word, updated="2026-04-04").status is Status.CLOSED
 
 
@@ -235,7 +241,7 @@ def test_the_sources_own_status_word_is_kept(status: str, detailed: str, kept: s
 
 
 @pytest.mark.parametrize("word", ["", "BROOKLYN", "not closed"])
-def test_an_unknown_status_is_decided_by_the_closing_date(word: str) -> None:
+def test_the_closing_date_decides_the_status_if_the_word_is_unknown(word: str) -> None:
     assert mended(status=word).status is Status.OPEN
     assert mended(status=word, closed="2026-04-05").status is Status.CLOSED
     assert mended(status=word).mended == (Mending.UNKNOWN_STATUS,)
@@ -253,16 +259,16 @@ def test_an_unknown_status_is_decided_by_the_closing_date(word: str) -> None:
         ("95", "100", None, (Mending.BAD_POINT,)),
         ("-74.0", "40.7", (-74.0, 40.7), (Mending.SWAPPED_POINT,)),
         ("51.5", "0", (0.0, 51.5), ()),
-        ("12.5", "40.7", (40.7, 12.5), ()),  # outside in either order
+        ("12.5", "40.7", (40.7, 12.5), ()),  # the point is outside the city in either order
         (" 40.70 ", "-74.0", (-74.0, 40.7), ()),
     ],
 )
-def test_swapped_and_invalid_coordinates_are_mended(
+def test_swapped_and_invalid_coordinates_are_corrected(
     lat: str, long: str, point: tuple[float, float] | None, kinds: tuple[Mending, ...]
 ) -> None:
-    found = mended(lat=lat, long=long, address="1 Main St")
-    assert (found.place.point, found.mended) == (point, kinds)
-    assert found.place.address == "1 Main St"
+    request = mended(lat=lat, long=long, address="1 Main St")
+    assert (request.place.point, request.mended) == (point, kinds)
+    assert request.place.address == "1 Main St"
 
 
 def test_coordinates_out_of_range_are_swapped_also_without_a_boundary() -> None:
@@ -272,21 +278,21 @@ def test_coordinates_out_of_range_are_swapped_also_without_a_boundary() -> None:
 
 def test_long_texts_are_cut_to_the_limit_and_reported() -> None:
     assert mended(description="x" * LIMIT).description == "x" * LIMIT
-    found = mended(description="x" * (LIMIT + 1))
-    assert found.description == "x" * (LIMIT - 1) + "…"
-    assert found.mended == (Mending.CUT_TEXT,)
+    request = mended(description="x" * (LIMIT + 1))
+    assert request.description == "x" * (LIMIT - 1) + "…"
+    assert request.mended == (Mending.CUT_TEXT,)
 
 
 def test_characters_forbidden_in_xml_are_removed() -> None:
-    found = mended(description="a\x00b\x0bc\r\nd", address="1 Main\x1f St")
-    assert (found.description, found.place.address) == ("abc\nd", "1 Main St")
-    assert found.mended == (Mending.CONTROL_CHARACTERS,)
+    request = mended(description="a\x00b\x0bc\r\nd", address="1 Main\x1f St")
+    assert (request.description, request.place.address) == ("abc\nd", "1 Main St")
+    assert request.mended == (Mending.CONTROL_CHARACTERS,)
 
 
 def test_bytes_that_are_not_utf8_are_read_as_windows_1252() -> None:
-    found = mended(status_notes=b"Transportation\x92s caf\xe9".decode("utf-8", "surrogateescape"))
-    assert found.status_notes == "Transportation’s café"
-    assert found.mended == (Mending.WRONG_ENCODING,)
+    request = mended(status_notes=b"Transportation\x92s caf\xe9".decode("utf-8", "surrogateescape"))
+    assert request.status_notes == "Transportation’s café"
+    assert request.mended == (Mending.WRONG_ENCODING,)
 
 
 _texts = st.text() | st.sampled_from(
@@ -299,10 +305,10 @@ _fields = (
 
 
 @given(st.dictionaries(st.sampled_from(_fields), _texts))
-def test_any_row_is_mended_or_refused(changes: dict[str, str]) -> None:
+def test_any_row_is_corrected_or_refused(changes: dict[str, str]) -> None:
     try:
-        found = mended(**changes)
+        request = mended(**changes)
     except Invalid:
         return
-    assert found.requested_at <= found.updated_at <= found.changed_at <= NOW + timedelta(days=1)
-    assert len(found.description) <= LIMIT
+    assert request.requested_at <= request.updated_at <= request.changed_at <= NOW + timedelta(days=1)
+    assert len(request.description) <= LIMIT

@@ -22,12 +22,12 @@ def test_a_place_keeps_point_address_and_address_id() -> None:
     place, problems = read_place(lat="60.5", long="-25.25", address="5 Mill Lane", address_id="A-7")
     assert problems == []
     assert place == Place(lat=60.5, long=-25.25, address="5 Mill Lane", address_id="A-7")
-    assert place.point == (-25.25, 60.5), "longitude first"
+    assert place.point == (-25.25, 60.5), "a point has the longitude first"
 
 
-@pytest.mark.parametrize("way", [{"address": "5 Mill Lane"}, {"address_id": "#NOTPINPOINTED#"}])
-def test_an_address_alone_is_a_place_without_a_point(way: dict[str, str]) -> None:
-    place, problems = read_place(**way)
+@pytest.mark.parametrize("parameters", [{"address": "5 Mill Lane"}, {"address_id": "#NOTPINPOINTED#"}])
+def test_an_address_alone_is_a_place_without_a_point(parameters: dict[str, str]) -> None:
+    place, problems = read_place(**parameters)
     assert problems == []
     assert not place.has_point
     assert place.point is None
@@ -46,7 +46,7 @@ def test_an_address_alone_is_a_place_without_a_point(way: dict[str, str]) -> Non
         ({"lat": "91", "long": "181", "address": "5 Mill Lane"}, ["lat", "long"]),
     ],
 )
-def test_each_problem_of_a_place_is_named(sent: dict[str, str], fields: list[str]) -> None:
+def test_each_problem_names_its_field(sent: dict[str, str], fields: list[str]) -> None:
     _, problems = read_place(**sent)
     assert [problem.field for problem in problems] == fields
 

@@ -25,11 +25,11 @@ def test_without_dates_the_window_is_the_last_90_days() -> None:
 
 
 @pytest.mark.requirement("C204")
-def test_a_start_alone_gives_a_window_of_90_days() -> None:
+def test_only_a_start_gives_a_window_of_90_days() -> None:
     assert requested_window(ago(200), None, NOW, "refuse") == (Window(ago(200), ago(110)), [])
 
 
-def test_the_window_of_a_start_alone_ends_now_at_the_latest() -> None:
+def test_the_window_of_only_a_start_does_not_end_in_the_future() -> None:
     assert requested_window(ago(20), None, NOW, "refuse") == (Window(ago(20), NOW), [])
 
 
@@ -40,7 +40,7 @@ def test_a_start_in_the_future_finds_nothing_and_is_no_error() -> None:
 
 
 @pytest.mark.requirement("C205")
-def test_an_end_alone_gives_a_window_of_90_days() -> None:
+def test_only_an_end_gives_a_window_of_90_days() -> None:
     assert requested_window(None, ago(200), NOW, "refuse") == (Window(ago(290), ago(200)), [])
 
 
@@ -51,7 +51,7 @@ def test_exactly_90_days_are_accepted_under_every_policy(policy: str) -> None:
 
 
 @pytest.mark.requirement("C203")
-def test_91_days_are_refused_cut_or_allowed() -> None:
+def test_91_days_are_refused_cut_or_allowed_as_the_policy_says() -> None:
     _, (problem,) = requested_window(ago(91), NOW, NOW, "refuse")
     assert problem.field == "end_date"
     assert "90 days" in problem.message
@@ -87,8 +87,8 @@ def test_any_two_dates_give_a_window_or_a_problem(
         assert timedelta(0) <= window.end - window.start <= WINDOW
 
 
-def on_rim(circle: Circle, bearing: float) -> tuple[float, float]:
-    """The (long, lat) of a point on the circle, on a sphere so small that the earth's circle lies inside."""
+def point_on_circle(circle: Circle, bearing: float) -> tuple[float, float]:
+    """The (long, lat) of a point on the circle, on a small sphere whose circle surrounds the earth's circle."""
     reach, lat = circle.radius_m / SMALLEST_RADIUS_M, radians(circle.lat)
     rim = asin(max(-1.0, min(1.0, sin(lat) * cos(reach) + cos(lat) * sin(reach) * cos(bearing))))
     turn = atan2(sin(bearing) * sin(reach) * cos(lat), cos(reach) - sin(lat) * sin(rim))
@@ -96,7 +96,7 @@ def on_rim(circle: Circle, bearing: float) -> tuple[float, float]:
     return long, degrees(rim)
 
 
-def holds(box: Box, long: float, lat: float) -> bool:
+def contains(box: Box, long: float, lat: float) -> bool:
     return any(
         half.west - 1e-9 <= long <= half.east + 1e-9 and half.south - 1e-9 <= lat <= half.north + 1e-9
         for half in halves(box)
@@ -120,8 +120,8 @@ CIRCLES = st.builds(
 @example(Circle(10.0, 89.0, 50_000.0), 1.1)
 def test_the_box_around_a_circle_contains_the_whole_circle(circle: Circle, bearing: float) -> None:
     box = box_around(circle)
-    assert holds(box, *on_rim(circle, bearing))
-    assert holds(box, circle.long, circle.lat)
+    assert contains(box, *point_on_circle(circle, bearing))
+    assert contains(box, circle.long, circle.lat)
 
 
 @given(CIRCLES)

@@ -1,7 +1,8 @@
 """Folders for clusters.
 
-Not `tmp_path`, which other users cannot enter. If the tests run as root, the server's user could not reach a
-cluster in it, and the data would be put elsewhere. The name has a space, as the folder of a clone may have.
+These fixtures do not use `tmp_path`, because other users cannot enter it. If the tests run as root, the server's
+user could not enter a cluster in it, and the cluster would use another folder for its data. The names of these
+folders contain a space, because the name of a clone's folder can.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import pytest
 
 @contextmanager
 def open_folder() -> Iterator[Path]:
-    """A folder that every user can enter; removed at the end."""
+    """A folder that every user can enter. It is removed at the end of the block."""
     path = Path(tempfile.mkdtemp(prefix="open311 test "))
     path.chmod(0o755)
     yield path

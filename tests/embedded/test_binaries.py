@@ -26,7 +26,7 @@ def fake_programs(bin_dir: Path, *, with_postgis: bool) -> Path:
 
 @pytest.fixture
 def bare_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Debian's folder for PostgreSQL, empty, with no program in PATH."""
+    """Debian's folder for PostgreSQL without content, on a machine without programs in PATH."""
     monkeypatch.setattr(binaries, "DEBIAN_ROOT", tmp_path / "debian")
     monkeypatch.setattr(binaries, "HOMEBREW_ROOTS", ())
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
@@ -36,11 +36,11 @@ def bare_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_the_newest_postgresql_with_postgis_is_used(bare_machine: Path) -> None:
     assert find_binaries() is None
-    nine = fake_programs(bare_machine / "9.6" / "bin", with_postgis=True)
-    assert find_binaries() == nine
-    fourteen = fake_programs(bare_machine / "14" / "bin", with_postgis=True)
+    version_9 = fake_programs(bare_machine / "9.6" / "bin", with_postgis=True)
+    assert find_binaries() == version_9
+    version_14 = fake_programs(bare_machine / "14" / "bin", with_postgis=True)
     fake_programs(bare_machine / "15" / "bin", with_postgis=False)
-    assert find_binaries() == fourteen
+    assert find_binaries() == version_14
 
 
 def test_pg_bindir_is_preferred_and_must_be_valid(bare_machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -52,15 +52,15 @@ def test_pg_bindir_is_preferred_and_must_be_valid(bare_machine: Path, monkeypatc
         find_binaries()
 
 
-def test_without_postgis_one_message_names_every_cure(bare_machine: Path, folder: Path) -> None:
-    said: list[str] = []
-    attempts: list[Callable[[], object]] = [lambda: install_binaries(said.append), Cluster(folder / "pg").hold]
+def test_the_error_without_postgis_names_all_ways_to_install_it(bare_machine: Path, folder: Path) -> None:
+    messages: list[str] = []
+    attempts: list[Callable[[], object]] = [lambda: install_binaries(messages.append), Cluster(folder / "pg").hold]
     for attempt in attempts:
         with pytest.raises(Misconfigured) as caught:
             attempt()
         for way in ("DATABASE_URL", "postgresql postgresql-postgis", "brew install postgis", "PG_BINDIR"):
             assert way in str(caught.value)
-    assert said == []
+    assert messages == []
 
 
 @pytest.mark.parametrize("works", [True, False])
@@ -81,10 +81,10 @@ def test_apt_is_tried_as_root_and_its_error_output_is_shown(
         (programs / name).write_text(f"#!/bin/sh\n{script}\n")
         (programs / name).chmod(0o755)
     monkeypatch.setenv("PATH", f"{programs}:/usr/bin:/bin")
-    said: list[str] = []
+    messages: list[str] = []
     if works:
-        assert install_binaries(said.append) == bare_machine / "15" / "bin"
+        assert install_binaries(messages.append) == bare_machine / "15" / "bin"
     else:
         with pytest.raises(Misconfigured, match=r"E: .*install -y --no-install-recommends"):
-            install_binaries(said.append)
-    assert len(said) == 1
+            install_binaries(messages.append)
+    assert len(messages) == 1

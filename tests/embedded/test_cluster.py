@@ -75,7 +75,7 @@ def cluster() -> Iterator[Cluster]:
 
 
 @pytest.fixture(scope="module")
-def stopped() -> Iterator[Path]:
+def stopped_home() -> Iterator[Path]:
     """The home of a cluster that was created and stopped. To copy it is faster than another initdb."""
     with open_folder() as path:
         with Cluster(path / "pg", durable=False):
@@ -148,7 +148,7 @@ def test_a_new_database_has_the_extensions_and_keeps_accents(cluster: Cluster) -
     assert ask(cluster, "SELECT 'ÉCOLE' ILIKE 'école'", "town") is True
 
 
-def test_the_callers_role_owns_its_databases_and_is_no_superuser(cluster: Cluster) -> None:
+def test_the_role_owns_its_databases_and_is_not_a_superuser(cluster: Cluster) -> None:
     assert ask(cluster, "SELECT rolsuper FROM pg_roles WHERE rolname = current_user", "town") is False
     ask(cluster, "CREATE TABLE owned (id int)", "town")
     ask(cluster, "DROP TABLE owned", "town")
@@ -190,9 +190,9 @@ def test_the_cluster_has_no_port_and_refuses_other_users(cluster: Cluster) -> No
     assert ask(cluster, "SHOW listen_addresses") == ""
 
 
-def test_only_the_cluster_for_tests_is_not_durable(cluster: Cluster, stopped: Path, folder: Path) -> None:
+def test_only_the_cluster_for_tests_is_not_durable(cluster: Cluster, stopped_home: Path, folder: Path) -> None:
     assert ask(cluster, "SHOW fsync") == "off"
-    with Cluster(copied(stopped, folder / "pg")) as durable:
+    with Cluster(copied(stopped_home, folder / "pg")) as durable:
         assert [ask(durable, f"SHOW {name}") for name in ("fsync", "full_page_writes", "jit")] == [
             "on",
             "on",
@@ -200,16 +200,18 @@ def test_only_the_cluster_for_tests_is_not_durable(cluster: Cluster, stopped: Pa
         ]
 
 
-def test_a_cluster_has_the_given_settings(stopped: Path, folder: Path) -> None:
-    with Cluster(copied(stopped, folder / "pg"), durable=False, settings={"shared_buffers": "32MB"}) as cluster:
+def test_a_cluster_has_the_given_settings(stopped_home: Path, folder: Path) -> None:
+    with Cluster(
+        copied(stopped_home, folder / "pg"), durable=False, settings={"shared_buffers": "32MB"}
+    ) as cluster:
         assert ask(cluster, "SHOW shared_buffers") == "32MB"
 
 
 # Holders, which keep the server running
 
 
-def test_the_last_holder_to_release_stops_the_server(stopped: Path, folder: Path) -> None:
-    home = copied(stopped, folder / "pg")
+def test_the_last_holder_to_release_stops_the_server(stopped_home: Path, folder: Path) -> None:
+    home = copied(stopped_home, folder / "pg")
     first, second = Cluster(home, durable=False), Cluster(home, durable=False)
     first.hold()
     second.hold()
@@ -220,19 +222,21 @@ def test_the_last_holder_to_release_stops_the_server(stopped: Path, folder: Path
     second.release()
 
 
-def test_a_killed_holder_neither_stops_the_server_nor_keeps_it_running(stopped: Path, folder: Path) -> None:
-    home = copied(stopped, folder / "pg")
+def test_a_killed_holder_does_not_stop_the_server_while_another_holds_it_and_does_not_keep_it_running(
+    stopped_home: Path, folder: Path
+) -> None:
+    home = copied(stopped_home, folder / "pg")
     first = start_holder(home)
     assert first.stdout is not None
     assert first.stdout.readline() == "up\n"
     with Cluster(home, durable=False) as other:
         kill_holder(first)
         assert is_up(other)
-    # If the server inherited the lock of the killed holder, this holder would not be the last one.
+    # If the server had inherited the lock of the killed holder, this holder would not be the last holder.
     assert not is_up(other)
 
 
-def test_processes_started_at_once_share_one_server(folder: Path) -> None:
+def test_processes_that_start_at_the_same_time_share_one_server(folder: Path) -> None:
     home = folder / "pg"
     holders = [start_holder(home) for _ in range(4)]
     for holder in holders:
@@ -246,22 +250,22 @@ def test_processes_started_at_once_share_one_server(folder: Path) -> None:
     assert not is_up(cluster)
 
 
-def test_the_end_of_a_forked_child_does_not_release_the_parents_hold(stopped: Path, folder: Path) -> None:
-    command = [sys.executable, "-c", FORKING_HOLDER, str(copied(stopped, folder / "pg"))]
+def test_the_end_of_a_forked_child_does_not_release_the_parents_hold(stopped_home: Path, folder: Path) -> None:
+    command = [sys.executable, "-c", FORKING_HOLDER, str(copied(stopped_home, folder / "pg"))]
     done = subprocess.run(command, capture_output=True, text=True, timeout=WAIT_S)
     assert done.stdout == "still up: True\n", done.stderr
 
 
-# Crashes, copies, odd folders
+# Crashes, copies, unusual folders
 
 
-def test_kill_9_of_the_whole_server_loses_no_committed_data(stopped: Path, folder: Path) -> None:
-    home = copied(stopped, folder / "pg")
+def test_kill_9_of_the_whole_server_loses_no_committed_data(stopped_home: Path, folder: Path) -> None:
+    home = copied(stopped_home, folder / "pg")
     with Cluster(home) as cluster:
         cluster.create_database("town", template="template0")
         ask(cluster, "CREATE TABLE kept AS SELECT generate_series(1, 1000) AS n", "town")
-        family = ask(cluster, "SELECT array_agg(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
-        for pid in (postmaster(home), *family):
+        backends = ask(cluster, "SELECT array_agg(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
+        for pid in (postmaster(home), *backends):
             with contextlib.suppress(ProcessLookupError):  # the other processes end after the postmaster
                 os.kill(pid, signal.SIGKILL)
         cluster.ensure_running()
@@ -269,8 +273,8 @@ def test_kill_9_of_the_whole_server_loses_no_committed_data(stopped: Path, folde
     assert not is_up(cluster)
 
 
-def test_kill_9_of_holder_and_postmaster_is_repaired_by_the_next_holder(stopped: Path, folder: Path) -> None:
-    home = copied(stopped, folder / "pg")
+def test_kill_9_of_holder_and_postmaster_is_repaired_by_the_next_holder(stopped_home: Path, folder: Path) -> None:
+    home = copied(stopped_home, folder / "pg")
     first = start_holder(home)
     assert first.stdout is not None
     assert first.stdout.readline() == "up\n"
@@ -284,10 +288,10 @@ def test_kill_9_of_holder_and_postmaster_is_repaired_by_the_next_holder(stopped:
 
 
 def test_a_folder_copied_from_a_running_clone_becomes_a_cluster_of_its_own(
-    cluster: Cluster, stopped: Path, folder: Path
+    cluster: Cluster, stopped_home: Path, folder: Path
 ) -> None:
-    """Its postmaster.pid names a running server of the same user. That can also happen after a reboot."""
-    home = copied(stopped, folder / "pg")
+    """The copied postmaster.pid names a running server of the same user, as can also happen after a reboot."""
+    home = copied(stopped_home, folder / "pg")
     shutil.copy(cluster.home / "data" / "postmaster.pid", home / "data" / "postmaster.pid")
     with Cluster(home, durable=False) as copy:
         assert not copy.has_database("town")
@@ -305,10 +309,10 @@ def test_an_interrupted_creation_is_repeated(folder: Path) -> None:
         assert not list(home.glob("data.*.tmp"))
 
 
-def test_a_path_too_long_for_a_socket_uses_a_short_socket_path(stopped: Path, folder: Path) -> None:
+def test_a_cluster_in_a_folder_with_a_long_path_uses_a_short_socket_path(stopped_home: Path, folder: Path) -> None:
     deep = folder / ("d" * 60) / ("e" * 60)
     deep.mkdir(parents=True)
-    with Cluster(copied(stopped, deep / "pg"), durable=False) as cluster:
+    with Cluster(copied(stopped_home, deep / "pg"), durable=False) as cluster:
         assert is_up(cluster)
         sockets = Path(psycopg2.extensions.parse_dsn(cluster.dsn("postgres"))["host"])
         assert len(str(sockets)) < 60
@@ -316,8 +320,8 @@ def test_a_path_too_long_for_a_socket_uses_a_short_socket_path(stopped: Path, fo
     sockets.rmdir()
 
 
-def test_a_path_can_contain_separators_of_libpq_and_sqlalchemy(stopped: Path, folder: Path) -> None:
-    with Cluster(copied(stopped, folder / "a,b:c'd\"e$f é"), durable=False) as cluster:
+def test_a_path_can_contain_separators_of_libpq_and_sqlalchemy(stopped_home: Path, folder: Path) -> None:
+    with Cluster(copied(stopped_home, folder / "a,b:c'd\"e$f é"), durable=False) as cluster:
         engine = sqlalchemy.create_engine(cluster.url("postgres"))
         with engine.connect() as connection:
             assert connection.exec_driver_sql("SELECT 1").scalar_one() == 1
@@ -325,7 +329,7 @@ def test_a_path_can_contain_separators_of_libpq_and_sqlalchemy(stopped: Path, fo
     Path(psycopg2.extensions.parse_dsn(cluster.dsn("postgres"))["host"]).rmdir()
 
 
-def test_the_data_of_a_clone_in_an_inaccessible_folder_is_elsewhere(folder: Path) -> None:
+def test_a_clone_in_an_inaccessible_folder_has_its_data_in_another_folder(folder: Path) -> None:
     folder.chmod(0o700)
     with Cluster(folder / "pg", durable=False) as cluster:
         assert is_up(cluster)

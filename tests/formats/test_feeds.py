@@ -138,13 +138,13 @@ def table(body: bytes) -> list[dict[str, str]]:
     return rows
 
 
-def undone(text: str) -> str:
-    """The text of a cell before it was escaped against formulas."""
+def unescaped(text: str) -> str:
+    """The text of a cell without the apostrophe that was added against formulas."""
     return text[1:] if re.match(r"'+[=+\-@\t\r\n＝＋－＠]", text) else text
 
 
 def flat(data: dict[str, Any]) -> dict[str, Any]:
-    """An item with the fields of its objects moved up to its own, as in a table."""
+    """An item as a table has it: a field of an object becomes a field `object.field`."""
     found: dict[str, Any] = {}
     for name, value in data.items():
         if isinstance(value, dict):
@@ -155,12 +155,12 @@ def flat(data: dict[str, Any]) -> dict[str, Any]:
 
 
 def cell_value(text: str, like: Any) -> Any:
-    """The value that a cell represents."""
+    """The value of a cell, with the type of `like`."""
     if isinstance(like, list):
         return json.loads(text)
     if isinstance(like, float):
         return float(text)
-    return undone(text) or None
+    return unescaped(text) or None
 
 
 @few
@@ -186,7 +186,7 @@ def test_no_cell_of_the_spreadsheet_csv_is_a_formula(items: list[bytes]) -> None
 @pytest.mark.parametrize("text", NASTY)
 def test_escaping_against_formulas_is_reversible(text: str) -> None:
     (row,) = table(whole(CsvWriter(csv_columns()), [item(build.service_request(description=text))]))
-    assert undone(row["description"]) == clean_text(text)
+    assert unescaped(row["description"]) == clean_text(text)
 
 
 def test_positive_and_negative_numbers_are_plain_decimals() -> None:
@@ -412,7 +412,7 @@ def test_the_validator_finds_a_planted_fault() -> None:
     assert geoparquet_validator.failed(geoparquet_validator.check_bytes("faulty", faulty), "core")
 
 
-def test_geoparquet_without_requests_is_valid_and_has_no_box() -> None:
+def test_geoparquet_without_requests_is_valid_and_has_no_bounding_box() -> None:
     file = parquet([])
     assert file.metadata.num_rows == 0
     assert "bbox" not in json.loads(file.metadata.metadata[b"geo"])["columns"]["geometry"]

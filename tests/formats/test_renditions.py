@@ -53,7 +53,7 @@ def requests(text: st.SearchStrategy[str]) -> st.SearchStrategy[PublicRequest]:
 
 
 def rendered(request: PublicRequest) -> Rendition:
-    """The rendition of a request without extensions."""
+    """The rendition of a request that has no extensions."""
     return render_request(request, Extras(extended_attributes=ExtendedAttributes()))
 
 
@@ -62,7 +62,7 @@ def test_the_renderer_gives_the_output_of_the_schemas_dump(request: PublicReques
     dumped = dict(ServiceRequestSchema().dump(request))
     plain = shape_of(ServiceRequestSchema).plain(request)
     assert plain == dumped
-    assert list(plain) == list(dumped), "in the order of the wire"
+    assert list(plain) == list(dumped), "both have the fields in the same order"
     assert json.loads(rendered(request).json) == dumped
 
 
@@ -81,7 +81,7 @@ def test_any_text_gives_two_well_formed_documents_with_the_same_data(found: list
 
 @given(st.floats(-180, 180))
 @pytest.mark.requirement("C227")
-def test_a_coordinate_is_the_same_plain_decimal_in_both_formats(degrees: float) -> None:
+def test_a_coordinate_is_the_same_decimal_without_exponent_in_both_formats(degrees: float) -> None:
     request = build.service_request(place=Place(lat=0.0, long=degrees))
     rendition = rendered(request)
     text = etree.fromstring(rendition.xml).findtext("long") or ""
@@ -97,7 +97,7 @@ def test_a_coordinate_is_the_same_plain_decimal_in_both_formats(degrees: float) 
     ("degrees", "text"),
     [(-0.0, "0.0"), (60.0, "60.0"), (1e-9, "0.000000001"), (4e-10, "0.0"), (-4e-10, "0.0"), (0.1 + 0.2, "0.3")],
 )
-def test_small_and_whole_coordinates_are_written_plainly(degrees: float, text: str) -> None:
+def test_small_and_whole_coordinates_are_written_without_exponent(degrees: float, text: str) -> None:
     rendition = rendered(build.service_request(place=Place(lat=degrees, long=1.0)))
     assert f"<lat>{text}</lat>" in rendition.xml
     assert json.loads(rendition.json)["lat"] == float(text)

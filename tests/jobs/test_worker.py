@@ -69,11 +69,11 @@ def test_a_worker_resolves_a_token_to_a_readable_id(
     token = post(service_code="trees", lat=60.1718, long=24.9414).json[0]["token"]
     assert client.get(f"{BASE}/tokens/{token}.json").json == [{"token": token}]
     assert run_worker(settings).returncode == 0
-    (found,) = client.get(f"{BASE}/tokens/{token}.json").json
-    assert found["token"] == token
-    read = client.get(f"{BASE}/requests/{found['service_request_id']}.{format}")
+    (item,) = client.get(f"{BASE}/tokens/{token}.json").json
+    assert item["token"] == token
+    read = client.get(f"{BASE}/requests/{item['service_request_id']}.{format}")
     assert read.status_code == 200
-    assert client.get(f"{BASE}/requests.json").json[0]["service_request_id"] == found["service_request_id"]
+    assert client.get(f"{BASE}/requests.json").json[0]["service_request_id"] == item["service_request_id"]
 
 
 def run_worker(settings: Settings) -> subprocess.CompletedProcess[str]:
@@ -184,13 +184,13 @@ class FailsOnce(Jurisdiction):
     """A back office that fails on the first call."""
 
     def resolve(self, token: str, draft: Draft) -> Accepted:
-        if token not in asked:
-            asked.add(token)
+        if token not in resolved_tokens:
+            resolved_tokens.add(token)
             raise ConnectionError("the back office is down")
         return Accepted()
 
 
-asked: set[str] = set()
+resolved_tokens: set[str] = set()
 
 
 def test_a_job_is_retried_after_the_back_office_was_down(make_app: MakeApp) -> None:
@@ -238,7 +238,7 @@ def test_a_post_that_fails_at_commit_stores_no_request_no_token_and_no_job(make_
 
 # --- Killed workers
 
-DYING = """
+KILLED_WORKER = """
 import os, signal
 from dataclasses import replace
 from open311.jobs.worker import make_worker
@@ -258,13 +258,13 @@ make_worker(platform, libpq_dsn(settings.sqlalchemy_url)).run_worker(wait=False)
 """
 
 
-def test_another_worker_does_the_job_of_a_killed_one(make_app: MakeApp, settings: Settings) -> None:
+def test_the_job_of_a_killed_worker_is_done_by_another(make_app: MakeApp, settings: Settings) -> None:
     app = make_app(build.city())
     platform = platform_of(app)
     token = post_to(app).json[0]["token"]
     dispatch_all(platform)
     killed = subprocess.run(
-        [sys.executable, "-c", DYING],
+        [sys.executable, "-c", KILLED_WORKER],
         env=os.environ | {"DATABASE_URL": settings.database_url, "PYTHONPATH": os.pathsep.join(sys.path)},
         timeout=60,
         check=False,
@@ -272,15 +272,15 @@ def test_another_worker_does_the_job_of_a_killed_one(make_app: MakeApp, settings
     assert killed.returncode == -signal.SIGKILL
     assert statuses(platform) == ["doing"]
 
-    # Make the last heartbeat a minute old, then run the task that looks for such jobs.
+    # Make the last heartbeat a minute old, then run the task that finds the jobs of dead workers.
     sql(platform, "UPDATE procrastinate_workers SET last_heartbeat = last_heartbeat - interval '1 minute'")
     with platform.database.transaction() as connection:
         platform.queue.defer(connection, Task.RETRY_STALLED, timestamp=0)
     work(platform)
 
     assert statuses(platform) == ["succeeded"]
-    (found,) = app.test_client().get(f"{BASE}/tokens/{token}.json").json
-    assert len(app.test_client().get(f"{BASE}/requests/{found['service_request_id']}.json").json) == 1
+    (item,) = app.test_client().get(f"{BASE}/tokens/{token}.json").json
+    assert len(app.test_client().get(f"{BASE}/requests/{item['service_request_id']}.json").json) == 1
 
 
 def test_the_job_of_a_running_worker_is_not_given_to_another(make_app: MakeApp) -> None:
@@ -303,26 +303,26 @@ def test_the_job_of_a_running_worker_is_not_given_to_another(make_app: MakeApp) 
 # --- Republishing
 
 
-def test_a_renamed_service_is_shown_by_its_new_name_in_both_formats(make_app: MakeApp) -> None:
+def test_a_request_of_a_renamed_service_shows_the_new_name_in_both_formats(make_app: MakeApp) -> None:
     old = build.city()
-    found = post_to(make_app(old), "potholes").json[0]["service_request_id"]
+    request_id = post_to(make_app(old), "potholes").json[0]["service_request_id"]
     new = replace(old, services=(replace(build.HOLE, name="Hole & <crater>"), *old.services[1:]))
     app = make_app(new)
     sync_catalogues(platform_of(app), utc_now())
     work(platform_of(app))
     client = app.test_client()
-    assert client.get(f"{BASE}/requests/{found}.json").json[0]["service_name"] == "Hole & <crater>"
+    assert client.get(f"{BASE}/requests/{request_id}.json").json[0]["service_name"] == "Hole & <crater>"
     xml = client.get(f"{BASE}/requests.xml").text
     assert "<service_name>Hole &amp; &lt;crater&gt;</service_name>" in xml
 
 
-def test_a_renamed_department_is_shown_by_its_new_name(make_app: MakeApp) -> None:
+def test_a_request_of_a_renamed_department_shows_the_new_name(make_app: MakeApp) -> None:
     old = build.city()
-    found = post_to(make_app(old), "potholes").json[0]["service_request_id"]
+    request_id = post_to(make_app(old), "potholes").json[0]["service_request_id"]
     streets, *others = old.departments
     app = make_app(replace(old, departments=(replace(streets, name="Roads"), *others)))
     work(platform_of(app))
-    assert app.test_client().get(f"{BASE}/requests/{found}.json").json[0]["agency_responsible"] == "Roads"
+    assert app.test_client().get(f"{BASE}/requests/{request_id}.json").json[0]["agency_responsible"] == "Roads"
 
 
 # --- Housekeeping

@@ -119,7 +119,7 @@ def test_a_code_with_a_straight_apostrophe_finds_the_curly_one() -> None:
         pytest.param(-76.66, 39.262, id="morrell park"),
     ],
 )
-def test_the_city_is_inside(long: float, lat: float) -> None:
+def test_places_in_the_city_are_inside_the_boundary(long: float, lat: float) -> None:
     assert jurisdiction.covers(long, lat)
 
 
@@ -133,5 +133,5 @@ def test_the_city_is_inside(long: float, lat: float) -> None:
         pytest.param(-76.6684, 39.1754, id="airport"),
     ],
 )
-def test_the_neighbors_are_outside(long: float, lat: float) -> None:
+def test_neighboring_places_are_outside_the_boundary(long: float, lat: float) -> None:
     assert not jurisdiction.covers(long, lat)

@@ -83,5 +83,5 @@ def test_services_without_an_assigned_department_go_to_triage(name: str) -> None
         (0.0, 0.0, False),
     ],
 )
-def test_the_boundary_holds_the_city_and_not_its_neighbours(lat: float, long: float, inside: bool) -> None:
+def test_the_boundary_contains_the_city_and_not_its_neighbours(lat: float, long: float, inside: bool) -> None:
     assert jurisdiction.covers(long, lat) is inside

@@ -131,11 +131,11 @@ def test_the_city_redirected_21_codes() -> None:
     assert len(REDIRECTS) == 21
 
 
-@pytest.mark.parametrize(("retired", "living"), [*REDIRECTS.items(), *LONG_CODES.items()])
-def test_an_older_or_newer_code_leads_to_the_service(retired: str, living: str) -> None:
+@pytest.mark.parametrize(("retired", "current"), [*REDIRECTS.items(), *LONG_CODES.items()])
+def test_an_older_or_newer_code_leads_to_the_service(retired: str, current: str) -> None:
     service = jurisdiction.service(retired)
     assert service
-    assert service.code == living
+    assert service.code == current
 
 
 def test_conditional_questions_are_optional() -> None:
@@ -145,14 +145,14 @@ def test_conditional_questions_are_optional() -> None:
     assert [attribute.code for attribute in service.attributes if attribute.required] == ["SR-MTRECYDBI1"]
 
 
-def test_informational_texts_take_no_answer() -> None:
+def test_attributes_that_only_inform_accept_no_answer() -> None:
     service = jurisdiction.service("MTRECYDBI")
     assert service
     shown = [attribute.code for attribute in service.attributes if not attribute.variable]
     assert shown == ["TRSHHHITMS", "BRLS-BGS", "BRSH-BNDLES", "IFYESTRSH"]
 
 
-def test_keys_are_unchanged_and_names_are_tidied() -> None:
+def test_keys_are_unchanged_and_names_are_corrected() -> None:
     service = jurisdiction.service("CEMTRYMAIN")
     assert service
     [needs, cemetery] = service.attributes
@@ -174,7 +174,7 @@ def test_keys_are_unchanged_and_names_are_tidied() -> None:
         pytest.param(-70.968, 42.32, id="long island"),
     ],
 )
-def test_the_city_is_inside(long: float, lat: float) -> None:
+def test_places_in_the_city_are_inside_the_boundary(long: float, lat: float) -> None:
     assert jurisdiction.covers(long, lat)
 
 
@@ -191,5 +191,5 @@ def test_the_city_is_inside(long: float, lat: float) -> None:
         pytest.param(-70.983, 42.3751, id="winthrop"),
     ],
 )
-def test_the_neighbors_are_outside(long: float, lat: float) -> None:
+def test_neighboring_places_are_outside_the_boundary(long: float, lat: float) -> None:
     assert not jurisdiction.covers(long, lat)

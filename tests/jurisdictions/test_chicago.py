@@ -193,15 +193,15 @@ def test_a_service_goes_to_its_department_or_to_triage(code: str) -> None:
     assert decided.department == (service.department or jurisdiction.triage)
 
 
-def test_the_city_answers_with_a_token() -> None:
+def test_all_services_answer_with_a_token() -> None:
     assert {service.type for service in jurisdiction.services} == {ServiceType.BATCH}
 
 
-def test_the_code_for_all_lamps_out_is_an_alias_of_one_lamp_out() -> None:
+def test_the_code_for_several_broken_lamps_is_an_alias_of_the_code_for_one() -> None:
     assert jurisdiction.service("4fd3bd3de750846c530000b9") == jurisdiction.service("4ffa9f2d6018277d400000c8")
 
 
-def test_an_abandoned_vehicle_asks_for_the_plate_and_not_for_a_phone() -> None:
+def test_the_service_for_abandoned_vehicles_asks_for_the_plate_and_not_for_a_phone_number() -> None:
     service = jurisdiction.service("4ffa4c69601827691b000018")
     assert service
     required = {attribute.code for attribute in service.attributes if attribute.required}
@@ -234,7 +234,7 @@ def test_recorded_attributes_have_their_recorded_keys(code: str, attribute: str,
         pytest.param(-87.6051, 41.8917, id="navy pier"),
     ],
 )
-def test_the_city_is_inside(long: float, lat: float) -> None:
+def test_places_in_the_city_are_inside_the_boundary(long: float, lat: float) -> None:
     assert jurisdiction.covers(long, lat)
 
 
@@ -248,5 +248,5 @@ def test_the_city_is_inside(long: float, lat: float) -> None:
         pytest.param(-87.5, 41.583, id="hammond"),
     ],
 )
-def test_the_neighbors_are_outside(long: float, lat: float) -> None:
+def test_neighboring_places_are_outside_the_boundary(long: float, lat: float) -> None:
     assert not jurisdiction.covers(long, lat)

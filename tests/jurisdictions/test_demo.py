@@ -14,9 +14,9 @@ HARBOUR = Place(lat=60.14, long=24.95)
 
 
 def service(code: str) -> Service:
-    found = jurisdiction.service(code)
-    assert found
-    return found
+    service = jurisdiction.service(code)
+    assert service
+    return service
 
 
 def attribute(code: str, of: str) -> Attribute:
@@ -32,7 +32,7 @@ def test_check_jurisdiction_finds_no_fault() -> None:
     check_jurisdiction(jurisdiction)
 
 
-def test_it_has_the_services_that_the_conformance_suite_uses() -> None:
+def test_the_city_has_the_services_that_the_conformance_suite_uses() -> None:
     types = {item.code: item.type for item in jurisdiction.services}
     assert jurisdiction.id == "city.example"
     assert types["potholes"] is types["graffiti"] is ServiceType.REALTIME
@@ -59,7 +59,7 @@ def test_graffiti_has_the_attributes_that_the_suite_answers(code: str, datatype:
     assert keys <= {value.key for value in found.values}
 
 
-def test_it_uses_every_feature_of_a_catalogue() -> None:
+def test_the_city_uses_every_feature_of_a_catalogue() -> None:
     attributes = [item for service in jurisdiction.services for item in service.attributes]
     assert {item.datatype for item in attributes} == set(Datatype)
     assert {item.type for item in jurisdiction.services} == set(ServiceType)
@@ -107,7 +107,7 @@ def test_an_answer_decides_the_department(code: str, question: str, answer: str,
 
 
 @pytest.mark.parametrize(
-    ("retired", "living"),
+    ("retired", "current"),
     [
         ("pothole", "potholes"),
         ("Pot Holes (2019)", "potholes"),
@@ -115,8 +115,8 @@ def test_an_answer_decides_the_department(code: str, question: str, answer: str,
         ("lamp", "Street:Lights & Poles"),
     ],
 )
-def test_a_retired_code_is_an_alias_of_its_successor(retired: str, living: str) -> None:
-    assert service(retired) is service(living)
+def test_a_retired_code_is_an_alias_of_its_successor(retired: str, current: str) -> None:
+    assert service(retired) is service(current)
 
 
 def test_ids_contain_the_year() -> None:
@@ -140,7 +140,7 @@ def test_the_boundary_contains_only_the_city(place: Place, inside: bool) -> None
 
 
 def texts_to_translate() -> Iterator[tuple[str, bool]]:
-    """(name of the text, whether it is translated), for every text of the catalogue in each other language."""
+    """The name of each text of the catalogue in each other language, and whether the text is translated."""
     for language in jurisdiction.languages[1:]:
         translation = jurisdiction.translations[language]
         for item in jurisdiction.services:

@@ -71,13 +71,13 @@ def test_every_service_accepts_a_request_and_routes_it(
         if response.status_code != 200 or len(response.json) != 1:
             faults.append(f"{service.code}: {response.status_code} {response.text}")
             continue
-        record = taken(platform, jurisdiction, service, response.json[0])
+        record = stored_record(platform, jurisdiction, service, response.json[0])
         faults += [f"{service.code}: {fault}" for fault in misroutings(jurisdiction, service, record)]
     assert not faults, "\n".join(faults)
 
 
 def report(jurisdiction: Jurisdiction, service: Service, key: str) -> dict[str, Any]:
-    """A form for a service: a point in the city and the required answers."""
+    """A form for a request: a service, a point in the city and the required answers."""
     place = example_place(jurisdiction)
     answers = {
         f"attribute[{attribute.code}]": example_answer(attribute)
@@ -94,10 +94,10 @@ def report(jurisdiction: Jurisdiction, service: Service, key: str) -> dict[str, 
     }
 
 
-def taken(
+def stored_record(
     platform: Platform, jurisdiction: Jurisdiction, service: Service, receipt: dict[str, Any]
 ) -> RequestRecord:
-    """The stored record for a receipt; a token is first resolved to its id."""
+    """The stored record of a receipt. If the receipt has a token, the token is resolved first."""
     names = {name for name in ("service_request_id", "token") if name in receipt}
     if service.type is ServiceType.BLACKBOX:
         assert names == set()
@@ -116,7 +116,7 @@ def taken(
 
 
 def newest(platform: Platform, jurisdiction: Jurisdiction) -> RequestRecord:
-    """The latest request of a city."""
+    """The request of a city that was stored last."""
     with platform.database.transaction() as connection:
         record = requests.load_record(connection, jurisdiction.id, number=_last_number(connection, jurisdiction.id))
     assert record is not None
@@ -131,7 +131,7 @@ def _last_number(connection: Connection, jurisdiction_id: str) -> int:
 
 
 def misroutings(jurisdiction: Jurisdiction, service: Service, record: RequestRecord) -> Iterator[str]:
-    """Faults of the routing of a request: no department, an undeclared one, or triage by mistake."""
+    """The faults in the routing of a request: no department, an undeclared one, or triage by mistake."""
     if record.service_code != service.code:
         yield f"was stored as {record.service_code}"
     if record.department not in {department.code for department in jurisdiction.departments}:

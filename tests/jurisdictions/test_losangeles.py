@@ -73,5 +73,5 @@ def test_the_name_in_the_portal_is_a_keyword(code: str, portal_name: str) -> Non
         (34.0259, -118.7798, False),  # Malibu
     ],
 )
-def test_the_boundary_holds_the_city_and_not_its_neighbours(lat: float, long: float, inside: bool) -> None:
+def test_the_boundary_contains_the_city_and_not_its_neighbours(lat: float, long: float, inside: bool) -> None:
     assert jurisdiction.covers(long, lat) is inside

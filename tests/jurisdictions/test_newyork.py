@@ -93,7 +93,7 @@ def test_no_attribute_is_required() -> None:
 
 
 @pytest.mark.parametrize(
-    ("retired", "living"),
+    ("retired", "current"),
     [
         ("HEATING", "HEAT/HOT WATER"),
         ("PAINT - PLASTER", "PAINT/PLASTER"),
@@ -104,10 +104,10 @@ def test_no_attribute_is_required() -> None:
         ("Derelict Vehicle", "Abandoned Vehicle"),
     ],
 )
-def test_a_renamed_type_is_an_alias_of_its_successor(retired: str, living: str) -> None:
+def test_a_renamed_type_is_an_alias_of_its_successor(retired: str, current: str) -> None:
     service = jurisdiction.service(retired)
     assert service
-    assert service.code == living
+    assert service.code == current
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_a_renamed_type_is_an_alias_of_its_successor(retired: str, living: str) 
         pytest.param(-73.7553, 40.6052, id="far rockaway"),
     ],
 )
-def test_the_city_is_inside(long: float, lat: float) -> None:
+def test_places_in_the_city_are_inside_the_boundary(long: float, lat: float) -> None:
     assert jurisdiction.covers(long, lat)
 
 
@@ -139,5 +139,5 @@ def test_the_city_is_inside(long: float, lat: float) -> None:
         pytest.param(-73.6579, 40.5884, id="long beach"),
     ],
 )
-def test_the_neighbors_are_outside(long: float, lat: float) -> None:
+def test_neighboring_places_are_outside_the_boundary(long: float, lat: float) -> None:
     assert not jurisdiction.covers(long, lat)

@@ -41,7 +41,7 @@ def test_the_catalogue_is_complete() -> None:
 
 
 @pytest.mark.parametrize("code", CODES_2012 + CODES_2026)
-def test_codes_of_2012_and_2026_are_served(code: str) -> None:
+def test_service_codes_of_2012_and_2026_are_served(code: str) -> None:
     assert jurisdiction.service(code)
 
 
@@ -53,15 +53,15 @@ def test_codes_of_2012_have_no_required_attribute(code: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("retired", "living"),
+    ("retired", "current"),
     [
         ("020", "PW:BUF:Tree Maintenance"),
         ("068", "input:Illegal Postings"),
         ("PW:BSES:Illegal Postings", "input:Illegal Postings"),
     ],
 )
-def test_a_retired_code_is_an_alias_of_its_successor(retired: str, living: str) -> None:
-    assert jurisdiction.service(retired) == jurisdiction.service(living)
+def test_a_retired_code_is_an_alias_of_its_successor(retired: str, current: str) -> None:
+    assert jurisdiction.service(retired) == jurisdiction.service(current)
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_a_broken_traffic_signal_goes_to_the_transport_agency() -> None:
 
 
 @pytest.mark.parametrize("code", ["010", "172", "174"])
-def test_services_without_a_certain_owner_go_to_triage(code: str) -> None:
+def test_services_without_a_known_owner_go_to_triage(code: str) -> None:
     assert route(code) == Route(department="SF311", reason="triage", is_triage=True)
 
 
@@ -120,5 +120,5 @@ def test_services_without_a_certain_owner_go_to_triage(code: str) -> None:
         (37.8591, -122.4853, False),  # Sausalito
     ],
 )
-def test_the_boundary_holds_the_city_and_not_its_neighbours(lat: float, long: float, inside: bool) -> None:
+def test_the_boundary_contains_the_city_and_not_its_neighbours(lat: float, long: float, inside: bool) -> None:
     assert jurisdiction.covers(long, lat) is inside

@@ -92,7 +92,7 @@ def test_an_open_data_type_is_an_alias_of_the_recorded_code(request_type: str, c
         pytest.param(-79.38, 43.62, id="islands"),
     ],
 )
-def test_the_city_is_inside(long: float, lat: float) -> None:
+def test_places_in_the_city_are_inside_the_boundary(long: float, lat: float) -> None:
     assert jurisdiction.covers(long, lat)
 
 
@@ -106,5 +106,5 @@ def test_the_city_is_inside(long: float, lat: float) -> None:
         pytest.param(-79.0868, 43.8384, id="pickering"),
     ],
 )
-def test_the_neighbours_are_outside(long: float, lat: float) -> None:
+def test_neighbouring_places_are_outside_the_boundary(long: float, lat: float) -> None:
     assert not jurisdiction.covers(long, lat)

@@ -24,7 +24,7 @@ def test_the_catalogue_is_complete() -> None:
     assert all(service.type is ServiceType.REALTIME for service in jurisdiction.services)
 
 
-def test_the_number_of_services_of_each_agency() -> None:
+def test_each_agency_has_its_number_of_services() -> None:
     shares = Counter(route(service.code).department for service in jurisdiction.services)
     assert shares == {"DPW": 35, "DDOT": 28, "DMV": 12, "FEMS": 3, "DOH": 2, "DPR": 1, "OUC": 5}
 
@@ -51,7 +51,7 @@ def test_a_service_goes_to_its_agency(code: str, department: str) -> None:
 
 
 @pytest.mark.parametrize("code", ["HMDCP", "HOMYDRCO", "PVDNUSIT"])
-def test_services_without_a_certain_agency_go_to_triage(code: str) -> None:
+def test_services_without_a_known_agency_go_to_triage(code: str) -> None:
     assert route(code) == Route(department="OUC", reason="triage", is_triage=True)
 
 
@@ -104,5 +104,5 @@ def test_the_most_used_services_have_their_current_names(name: str) -> None:
         (38.9897, -76.9378, False),  # College Park
     ],
 )
-def test_the_boundary_holds_the_district_and_not_its_neighbours(lat: float, long: float, inside: bool) -> None:
+def test_the_boundary_contains_the_district_and_not_its_neighbours(lat: float, long: float, inside: bool) -> None:
     assert jurisdiction.covers(long, lat) is inside

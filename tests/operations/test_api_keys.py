@@ -13,12 +13,12 @@ def test_a_key_is_found_by_its_secret(platform: Platform) -> None:
     number, secret = add_key(platform, label="app", contact="a@b.example", now=build.NOON)
     key = require_key(platform, secret)
     assert (key.number, str(key), key.scope, key.is_test) == (number, f"key:{number}", Scope("*"), False)
-    assert [(known.id, known.label) for known in list_keys(platform)] == [(number, "app")]
+    assert [(key.id, key.label) for key in list_keys(platform)] == [(number, "app")]
 
 
 @pytest.mark.requirement("C095")
 @pytest.mark.parametrize("secret", ["", "badkey", "\x00", "ü☂", "x" * 100_000])
-def test_an_invalid_key_is_refused_with_the_cure(platform: Platform, secret: str) -> None:
+def test_the_error_for_an_invalid_key_asks_for_a_valid_key(platform: Platform, secret: str) -> None:
     with pytest.raises(Forbidden, match=r"api_key: is (missing|not valid); send a valid api_key") as caught:
         require_key(platform, secret)
     assert len(str(caught.value)) < 300
@@ -43,7 +43,7 @@ def test_a_revoked_key_is_refused_and_cannot_be_revoked_again(platform: Platform
     assert [key.revoked_at for key in list_keys(platform)] == [build.NOON]
 
 
-def test_a_key_for_one_city_is_valid_for_that_city_only(platform: Platform) -> None:
+def test_a_key_for_one_city_is_valid_for_this_city_only(platform: Platform) -> None:
     key = build.api_key(platform, jurisdiction_id="city.example")
     require_scope(key, "city.example")
     with pytest.raises(Forbidden, match=r"is not valid for b.example"):

@@ -1,4 +1,4 @@
-"""What follows from changes: once, in order, whoever is killed and whatever fails."""
+"""Consumers get each change once and in order, even if a process is killed or a consumer fails."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from open311.storage.engine import Connection
 from open311.storage.outbox import RecordedChange
 from open311.storage.queue import Task
 from tests import build
-from tests.operations.witness import Witness, happened, run_and_die, seen, witnessed
+from tests.operations.witness import Witness, happened, run_until_killed, seen, witnessed
 from tests.operations.writer import writing
 from tests.working import work
 
@@ -40,15 +40,15 @@ LATER = timedelta(hours=1)
 @pytest.fixture
 def platform(settings: Settings) -> Iterator[Platform]:
     """A city without requests."""
-    found = build.platform(settings, build.city())
-    ensure_synced(found)
-    yield found
-    found.close()
+    platform = build.platform(settings, build.city())
+    ensure_synced(platform)
+    yield platform
+    platform.close()
 
 
 @pytest.fixture
 def with_witness(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """One consumer more. It takes a class and its place in the tuple, and no change to anything else."""
+    """Add a consumer: only its class and its position in the tuple CONSUMERS are needed."""
     monkeypatch.setattr(consumers, "CONSUMERS", (*consumers.CONSUMERS, Witness()))
     with witnessed(platform.database):
         yield
@@ -60,18 +60,18 @@ def change(platform: Platform, service_request_id: str, **changes: Any) -> None:
 
 
 def kept(platform: Platform) -> dict[tuple[str, str], int]:
-    """Requests by department and status, as they are counted."""
+    """The stored counts of requests, by department and status."""
     with platform.database.reading() as connection:
-        return {key[1:]: number for key, number in counts.kept(connection).items()}
+        return {key[1:]: number for key, number in counts.stored_counts(connection).items()}
 
 
 def faults(platform: Platform) -> counts.Counts:
     with platform.database.snapshot() as connection:
-        return counts.faults(connection)
+        return counts.corrections(connection)
 
 
 def waiting(platform: Platform) -> tuple[int, int]:
-    """Changes that nobody has taken, and those that are held."""
+    """The number of changes that wait for the dispatcher, and the number of held changes."""
     with platform.database.reading() as connection:
         found = outbox.backlog(connection)
     return found.waiting, found.held
@@ -80,7 +80,7 @@ def waiting(platform: Platform) -> tuple[int, int]:
 # --- Once and in order
 
 
-def test_every_consumer_gets_each_change_once_and_in_its_requests_order(
+def test_every_consumer_gets_each_change_once_and_the_changes_of_a_request_in_order(
     platform: Platform, with_witness: None
 ) -> None:
     for _ in range(3):
@@ -101,7 +101,7 @@ def test_an_import_of_many_requests_is_dispatched(platform: Platform, with_witne
     assert kept(platform) == {("parks", "open"): 100}
 
 
-def test_while_one_dispatcher_works_another_does_nothing(platform: Platform) -> None:
+def test_a_second_dispatcher_does_nothing_while_the_first_works(platform: Platform) -> None:
     build.submit(platform)
     with platform.database.transaction() as connection:
         assert outbox.try_lock(connection)
@@ -109,7 +109,7 @@ def test_while_one_dispatcher_works_another_does_nothing(platform: Platform) -> 
     assert dispatch(platform, build.NOON) == 1
 
 
-def test_dispatchers_beside_each_other_and_writers_miss_nothing_and_double_nothing(
+def test_concurrent_dispatchers_and_writers_miss_and_repeat_no_change(
     platform: Platform, settings: Settings, with_witness: None
 ) -> None:
     with ExitStack() as stack:
@@ -122,15 +122,15 @@ def test_dispatchers_beside_each_other_and_writers_miss_nothing_and_double_nothi
     assert not faults(platform)
 
 
-def test_a_dispatcher_killed_again_and_again_in_the_middle_of_a_batch_loses_and_doubles_nothing(
+def test_a_dispatcher_that_is_killed_in_several_batches_misses_and_repeats_no_change(
     platform: Platform, settings: Settings, with_witness: None
 ) -> None:
     with ExitStack() as stack:
         for number in range(2):
             stack.enter_context(writing(settings.database_url, number, 60)).notes()
         stack.enter_context(writing(settings.database_url, 3, 60))
-        deaths = [run_and_die(settings.database_url, batches) for batches in (1, 3, 2, 1)]
-    assert deaths == [-signal.SIGKILL] * 4
+        return_codes = [run_until_killed(settings.database_url, batches) for batches in (1, 3, 2, 1)]
+    assert return_codes == [-signal.SIGKILL] * 4
     assert waiting(platform) > (0, 0)
     dispatch_all(platform)
     assert seen(platform) == happened(platform)
@@ -138,7 +138,7 @@ def test_a_dispatcher_killed_again_and_again_in_the_middle_of_a_batch_loses_and_
     assert not faults(platform)
 
 
-def test_an_event_of_a_newer_release_waits_for_that_ones_dispatcher(platform: Platform) -> None:
+def test_an_event_of_a_newer_release_waits_for_the_dispatcher_of_that_release(platform: Platform) -> None:
     build.submit(platform)
     with platform.database.transaction() as connection:
         connection.exec_driver_sql("UPDATE request_event SET kind = 'future' WHERE kind = 'received'")
@@ -156,7 +156,7 @@ def test_an_event_of_a_newer_release_waits_for_that_ones_dispatcher(platform: Pl
 
 @dataclass(slots=True)
 class Picky(Witness):
-    """Fails on one request, having written half of what it wanted, with an error of the database."""
+    """Fails with a database error on one request, after it has written half of its rows."""
 
     number: int = 0
     name: str = "picky"
@@ -169,21 +169,23 @@ class Picky(Witness):
 
 @pytest.fixture
 def picky(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> Iterator[Picky]:
-    """The first consumer of all, so that others come after it."""
+    """A consumer before all others, so that the others follow it."""
     found = Picky()
     monkeypatch.setattr(consumers, "CONSUMERS", (found, *consumers.CONSUMERS))
     with witnessed(platform.database):
         yield found
 
 
-def test_a_change_that_a_consumer_fails_on_waits_for_it_alone(platform: Platform, picky: Picky) -> None:
+def test_a_change_on_which_a_consumer_fails_is_held_for_this_consumer_only(
+    platform: Platform, picky: Picky
+) -> None:
     bad, good = (build.submit(platform).service_request_id for _ in range(2))
     picky.number = build.load(platform, service_request_id=bad).number
     change(platform, bad, note="one")
     change(platform, good, note="one")
     dispatch(platform, build.NOON)
-    assert list(seen(platform).values()) == [[1, 2]], "the other request goes on"
-    assert kept(platform) == {("streets", "open"): 2}, "the other consumers go on"
+    assert list(seen(platform).values()) == [[1, 2]], "the consumer gets the changes of the other request"
+    assert kept(platform) == {("streets", "open"): 2}, "the other consumers get all changes"
     assert waiting(platform) == (0, 2)
 
     change(platform, bad, status=Status.CLOSED)
@@ -197,7 +199,7 @@ def test_a_change_that_a_consumer_fails_on_waits_for_it_alone(platform: Platform
     assert seen(platform) == happened(platform)
 
 
-def test_a_batch_whose_connection_is_lost_ends_at_once_and_comes_again(
+def test_a_batch_ends_when_its_connection_is_lost_and_is_dispatched_again(
     platform: Platform, with_witness: None, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     for _ in range(3):
@@ -207,7 +209,7 @@ def test_a_batch_whose_connection_is_lost_ends_at_once_and_comes_again(
         patched.setattr(consumers, "CONSUMERS", (*consumers.CONSUMERS, severing))
         with pytest.raises(Unavailable):
             dispatch(platform, build.NOON)
-    assert severing.calls == 1, "its changes are not tried one by one on a connection that is gone"
+    assert severing.calls == 1, "the changes are not tried one by one on a lost connection"
     assert "consumer failed" not in "".join(capfd.readouterr())
     assert waiting(platform) == (3, 0)
     dispatch_all(platform)
@@ -216,7 +218,7 @@ def test_a_batch_whose_connection_is_lost_ends_at_once_and_comes_again(
 
 @dataclass(slots=True)
 class Severing:
-    """Ends its own connection, as a killed server does. Its error is not the driver's, as in a library's code."""
+    """Ends its own connection, as a killed server does, and raises an error that is not the driver's."""
 
     calls: int = 0
     name: str = "severing"
@@ -229,14 +231,14 @@ class Severing:
             raise RuntimeError from error
 
 
-def test_a_change_that_goes_on_failing_is_tried_less_and_less_often(platform: Platform, picky: Picky) -> None:
+def test_the_pauses_between_attempts_grow_while_a_change_fails(platform: Platform, picky: Picky) -> None:
     build.submit(platform)
-    picky.number = build.load(platform, service_request_id=_only(platform)).number
+    picky.number = build.load(platform, service_request_id=_only_request_id(platform)).number
     now = build.NOON
     dispatch(platform, now)
     waits = []
     for _ in range(12):
-        before, now = now, _due(platform)
+        before, now = now, _next_attempt(platform)
         waits.append((now - before).total_seconds())
         assert dispatch(platform, now - timedelta(milliseconds=1)) == 0
         assert dispatch(platform, now) == 1
@@ -246,19 +248,19 @@ def test_a_change_that_goes_on_failing_is_tried_less_and_less_often(platform: Pl
     assert seen(platform) == happened(platform)
 
 
-def _only(platform: Platform) -> str:
+def _only_request_id(platform: Platform) -> str:
     with platform.database.reading() as connection:
         found: str = connection.exec_driver_sql("SELECT service_request_id FROM service_request").scalar_one()
     return found
 
 
-def _due(platform: Platform) -> datetime:
+def _next_attempt(platform: Platform) -> datetime:
     with platform.database.reading() as connection:
         found: datetime = connection.exec_driver_sql("SELECT due_at FROM held_change").scalar_one()
     return found
 
 
-def test_what_is_held_for_a_consumer_that_is_gone_costs_the_others_nothing(
+def test_changes_that_are_held_for_a_removed_consumer_do_not_affect_other_consumers(
     platform: Platform, picky: Picky, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     picky.number = build.load(platform, service_request_id=build.submit(platform).service_request_id).number
@@ -282,7 +284,7 @@ def test_requests_are_counted_by_department_and_status(platform: Platform) -> No
     assert not faults(platform)
 
 
-def test_a_recount_sets_right_what_is_wrong_and_leaves_to_the_dispatcher_what_waits(platform: Platform) -> None:
+def test_a_recount_corrects_wrong_counts_and_leaves_waiting_changes_to_the_dispatcher(platform: Platform) -> None:
     first = build.submit(platform).service_request_id
     build.submit(platform)
     dispatch_all(platform)
@@ -296,7 +298,7 @@ def test_a_recount_sets_right_what_is_wrong_and_leaves_to_the_dispatcher_what_wa
     assert recount(platform) == 0
 
 
-def test_a_recount_leaves_to_the_consumer_what_is_held_for_it(
+def test_a_recount_leaves_held_changes_to_their_consumer(
     platform: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     build.submit(platform)
@@ -308,10 +310,10 @@ def test_a_recount_leaves_to_the_consumer_what_is_held_for_it(
     assert kept(platform) == {("streets", "open"): 1}
 
 
-def test_the_hourly_job_counts_what_the_previous_release_wrote(platform: Platform) -> None:
+def test_the_hourly_job_counts_requests_that_the_previous_release_wrote(platform: Platform) -> None:
     build.submit(platform)
     with platform.database.transaction() as connection:
-        connection.exec_driver_sql("DELETE FROM outbox")  # which that release does not know
+        connection.exec_driver_sql("DELETE FROM outbox")  # the previous release does not write to this table
         platform.queue.defer(connection, Task.CLEAN_UP, timestamp=0)
     work(platform)
     assert kept(platform) == {("streets", "open"): 1}

@@ -1,4 +1,4 @@
-"""Erasing parts of a request removes them from every table and public answer, and the history records it."""
+"""Erased parts of a request are removed from every table and public answer, and the history has the erasure."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from open311.domain.events import Erasable, Erased, replay
+from open311.domain.events import Erasable, Erased, Event, kinds, replay
 from open311.domain.requests import Reporter, RequestRecord, Status
 from open311.errors import NotFound
 from open311.operations.platform import Platform
+from open311.operations.publishing import names_for
+from open311.operations.workflow.apply import change_requests, load_request
 from open311.operations.workflow.erase_request import erase_from_request
 from open311.operations.workflow.update_request import RequestUpdate, update_request
 from open311.storage.history import load_events, load_notes
@@ -19,7 +21,7 @@ SECRETS = ("Jane-in-text", "Jane-in-note", "Jane-in-first-note", "jane-photo", "
 
 
 @pytest.fixture
-def sent(platform: Platform) -> str:
+def closed_request(platform: Platform) -> str:
     """The id of a closed request with a reporter, a photo, and two notes."""
     receipt = build.submit(
         platform,
@@ -47,40 +49,57 @@ def dump(platform: Platform) -> str:
     return "\n".join(line for lines in rows for line in lines)
 
 
-def test_an_erased_part_is_in_no_table(platform: Platform, sent: str) -> None:
+def test_an_erased_part_is_in_no_table(platform: Platform, closed_request: str) -> None:
     before = dump(platform)
     assert all(secret in before for secret in SECRETS)
-    erase(platform, sent, *Erasable)
+    erase(platform, closed_request, *Erasable)
     after = dump(platform)
     assert [secret for secret in SECRETS if secret in after] == []
 
 
-def test_each_part_can_be_erased_separately(platform: Platform, sent: str) -> None:
-    erase(platform, sent, Erasable.NOTES)
-    left = dump(platform)
-    assert [secret for secret in SECRETS if secret not in left] == ["Jane-in-note", "Jane-in-first-note"]
+@pytest.mark.parametrize("kind", [kind for kind in kinds().values() if kind.has_text], ids=lambda kind: kind.kind)
+def test_every_kind_with_a_text_keeps_it_until_it_is_erased(
+    platform: Platform, closed_request: str, kind: type[Event]
+) -> None:
+    (city,) = platform.registry
+    told = kind(at=build.NOON, note="Jane-in-text-of-event")
+    with platform.database.transaction() as connection:
+        before = load_request(connection, city, closed_request)
+        change_requests(connection, [(before, [told])], names_for(connection, city))
+        *_, stored = load_events(connection, city.id, before.number)
+        assert stored.note == told.note
+    erase(platform, closed_request, Erasable.NOTES)
+    assert "Jane-in-text-of-event" not in dump(platform)
 
 
-def test_the_history_names_the_erased_parts_and_replays(platform: Platform, sent: str) -> None:
-    record = erase(platform, sent, Erasable.NOTES, Erasable.DESCRIPTION)
+def test_each_part_can_be_erased_separately(platform: Platform, closed_request: str) -> None:
+    erase(platform, closed_request, Erasable.NOTES)
+    after = dump(platform)
+    assert [secret for secret in SECRETS if secret not in after] == ["Jane-in-note", "Jane-in-first-note"]
+
+
+def test_the_history_names_the_erased_parts_and_can_be_replayed(platform: Platform, closed_request: str) -> None:
+    record = erase(platform, closed_request, Erasable.NOTES, Erasable.DESCRIPTION)
     with platform.database.reading() as connection:
         history = load_events(connection, record.jurisdiction_id, record.number)
         notes = load_notes(connection, record.jurisdiction_id, [record.number])[record.number]
     erased = Erased(at=build.NOON, actor="shell", version=record.version, what=("description", "notes"))
     assert history[-1] == erased
     assert replay(record, history) == record
-    assert [note.description for note in notes if note.type == "note"] == ["", ""], "that there were notes stays"
+    assert [note.description for note in notes if note.type == "note"] == ["", ""], (
+        "the erased notes are still in the history, without text"
+    )
 
 
-def test_erasing_a_part_keeps_the_rest(platform: Platform, sent: str) -> None:
-    before = build.load(platform, service_request_id=sent)
-    after = erase(platform, sent, Erasable.MEDIA)
+def test_other_parts_are_unchanged_when_a_part_is_erased(platform: Platform, closed_request: str) -> None:
+    before = build.load(platform, service_request_id=closed_request)
+    after = erase(platform, closed_request, Erasable.MEDIA)
     assert after == replace(before, media_urls=(), version=before.version + 1)
 
 
-def test_a_part_can_be_erased_twice_and_the_history_has_both(platform: Platform, sent: str) -> None:
-    erase(platform, sent, Erasable.REPORTER)
-    record = erase(platform, sent, Erasable.REPORTER)
+def test_a_part_can_be_erased_twice_and_the_history_has_both(platform: Platform, closed_request: str) -> None:
+    erase(platform, closed_request, Erasable.REPORTER)
+    record = erase(platform, closed_request, Erasable.REPORTER)
     with platform.database.reading() as connection:
         history = load_events(connection, record.jurisdiction_id, record.number)
     assert [event.kind for event in history][-2:] == ["erased", "erased"]

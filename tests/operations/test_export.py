@@ -1,4 +1,4 @@
-"""Exports and dumps: a snapshot of all rows at one moment, in constant memory."""
+"""Exports and dumps contain a snapshot of all rows, and need constant memory."""
 
 from __future__ import annotations
 
@@ -47,26 +47,26 @@ from tests.working import worker_without_periodic_jobs
 
 ROWS = 20_000
 LIMIT_BYTES = 10_000_000
-"""How much memory Python may allocate for an export that is over 80 MB when it is written."""
+"""The memory that Python may allocate for an export of over 80 MB."""
 
 Multiply = Callable[..., None]
 
 
 @pytest.fixture
 def city(platform: Platform) -> Jurisdiction:
-    (found,) = platform.registry
-    return found
+    (jurisdiction,) = platform.registry
+    return jurisdiction
 
 
 @pytest.fixture
-def here(platform: Platform, tmp_path: Path) -> Platform:
+def dumping_platform(platform: Platform, tmp_path: Path) -> Platform:
     """The platform, with its own data folder."""
     return replace(platform, settings=replace(platform.settings, data_dir=str(tmp_path), dump_days=3))
 
 
 def everything(platform: Platform) -> RequestSearch:
-    (found,) = platform.registry
-    return RequestSearch(jurisdiction_id=found.id, sort=EXPORT_ORDER)
+    (jurisdiction,) = platform.registry
+    return RequestSearch(jurisdiction_id=jurisdiction.id, sort=EXPORT_ORDER)
 
 
 def test_an_export_has_the_rows_of_the_list_in_batches(platform: Platform) -> None:
@@ -89,7 +89,7 @@ def test_an_export_ignores_page_size_and_applies_filters(platform: Platform) -> 
         assert (nothing.count, list(nothing.batches)) == (0, [])
 
 
-def test_the_validator_changes_exactly_when_a_row_changes(platform: Platform) -> None:
+def test_the_validator_changes_if_and_only_if_a_row_changes(platform: Platform) -> None:
     build.store(platform)
     search = everything(platform)
 
@@ -143,22 +143,25 @@ def read(folder: Path, name: str) -> bytes:
     return (folder / name).read_bytes()
 
 
-def test_all_files_of_a_day_contain_the_same_requests(here: Platform, city: Jurisdiction) -> None:
-    build.store_all(here, dirt(50))
-    made = make_dump(here, city, build.NOON)
-    folder = dumps_folder(here, city.id)
+def test_all_files_of_a_day_contain_the_same_requests(dumping_platform: Platform, city: Jurisdiction) -> None:
+    build.store_all(dumping_platform, dirt(50))
+    made = make_dump(dumping_platform, city, build.NOON)
+    folder = dumps_folder(dumping_platform, city.id)
     assert made is not None
     assert made.rows == 50
-    listed = [json.loads(item) for item in find_requests(here, everything(here), JSON, EXTRA_FIELDS).items]
+    items = [
+        json.loads(item)
+        for item in find_requests(dumping_platform, everything(dumping_platform), JSON, EXTRA_FIELDS).items
+    ]
     lines = gzip.decompress(read(folder, "requests-2026-03-01.ndjson.gz")).decode().split("\n")
-    assert [json.loads(line) for line in lines if line] == listed
+    assert [json.loads(line) for line in lines if line] == items
     text = gzip.decompress(read(folder, "requests-2026-03-01.csv.gz"))
     assert text == b"".join(
-        in_pieces(CsvWriter(csv_columns(EXTRA_FIELDS)), [[json.dumps(item).encode() for item in listed]])
+        in_pieces(CsvWriter(csv_columns(EXTRA_FIELDS)), [[json.dumps(item).encode() for item in items]])
     )
     assert len(list(csv.DictReader(io.StringIO(text.decode(), newline="")))) == 50
     rows = pyarrow.parquet.read_table(folder / "requests-2026-03-01.parquet").to_pylist()
-    for row, item in zip(rows, listed, strict=True):
+    for row, item in zip(rows, items, strict=True):
         assert row["service_request_id"] == item["service_request_id"]
         assert row["description"] == item["description"]
         assert row["extended_attributes.areas"] == item["extended_attributes"]["areas"]
@@ -169,51 +172,51 @@ def test_all_files_of_a_day_contain_the_same_requests(here: Platform, city: Juri
         assert read(folder, f"{file.name}.sha256").decode() == f"{file.sha256}  {file.name}\n"
 
 
-def test_a_day_has_one_dump_and_equal_rows_give_equal_files(here: Platform, city: Jurisdiction) -> None:
-    build.store_all(here, dirt(10))
-    first = make_dump(here, city, build.NOON)
-    assert make_dump(here, city, build.NOON + timedelta(hours=1)) is None
-    again = make_dump(here, city, build.NOON + timedelta(hours=2), again=True)
+def test_a_day_has_one_dump_and_equal_rows_give_equal_files(dumping_platform: Platform, city: Jurisdiction) -> None:
+    build.store_all(dumping_platform, dirt(10))
+    first = make_dump(dumping_platform, city, build.NOON)
+    assert make_dump(dumping_platform, city, build.NOON + timedelta(hours=1)) is None
+    second = make_dump(dumping_platform, city, build.NOON + timedelta(hours=2), again=True)
     assert first is not None
-    assert again is not None
-    assert again.files == first.files
-    assert find_dumps(here, city.id) == [again]
+    assert second is not None
+    assert second.files == first.files
+    assert find_dumps(dumping_platform, city.id) == [second]
 
 
-def test_old_dumps_and_partial_files_are_deleted(here: Platform, city: Jurisdiction) -> None:
-    folder = dumps_folder(here, city.id)
+def test_old_dumps_and_partial_files_are_deleted(dumping_platform: Platform, city: Jurisdiction) -> None:
+    folder = dumps_folder(dumping_platform, city.id)
     for day in range(5):
-        make_dump(here, city, build.NOON + timedelta(days=day))
+        make_dump(dumping_platform, city, build.NOON + timedelta(days=day))
         (folder / "requests-2026-02-01.csv.gz.part").write_bytes(b"torn")
         (folder / "requests-2026-02-01.csv.gz").write_bytes(b"without a manifest")
-    make_dump(here, city, build.NOON + timedelta(days=5))
+    make_dump(dumping_platform, city, build.NOON + timedelta(days=5))
     days = ["2026-03-06", "2026-03-05", "2026-03-04"]
-    assert [dump.date for dump in find_dumps(here, city.id)] == days
+    assert [dump.date for dump in find_dumps(dumping_platform, city.id)] == days
     assert {path.name.partition(".")[0] for path in folder.glob("requests*")} == {f"requests-{day}" for day in days}
     assert not list(folder.glob("*.part"))
 
 
-def test_a_failed_dump_leaves_no_files(here: Platform, city: Jurisdiction) -> None:
-    build.store(here)
-    with here.database.transaction() as connection:
+def test_a_failed_dump_leaves_no_files(dumping_platform: Platform, city: Jurisdiction) -> None:
+    build.store(dumping_platform)
+    with dumping_platform.database.transaction() as connection:
         connection.exec_driver_sql("UPDATE publication SET json = 'torn'")
     with pytest.raises(ValueError, match="invalid literal"):
-        make_dump(here, city, build.NOON)
-    assert [path.name for path in dumps_folder(here, city.id).iterdir()] == [".lock"]
-    assert find_dumps(here, city.id) == []
+        make_dump(dumping_platform, city, build.NOON)
+    assert [path.name for path in dumps_folder(dumping_platform, city.id).iterdir()] == [".lock"]
+    assert find_dumps(dumping_platform, city.id) == []
 
 
-def test_any_city_id_gives_a_folder_inside_the_dumps_folder(here: Platform) -> None:
-    root = Path(here.settings.data_dir).absolute() / "dumps"
+def test_any_city_id_gives_a_folder_inside_the_dumps_folder(dumping_platform: Platform) -> None:
+    root = Path(dumping_platform.settings.data_dir).absolute() / "dumps"
     for name in ("..", ".", "../../etc", "a/b", "Ü", "%2e%2e"):
-        folder = dumps_folder(here, name)
+        folder = dumps_folder(dumping_platform, name)
         assert folder.parent == root
         assert folder.resolve().parent == root.resolve()
 
 
-def test_the_worker_makes_todays_missing_dumps(here: Platform, city: Jurisdiction) -> None:
-    build.store(here)
-    app = worker_without_periodic_jobs(here)
+def test_the_worker_makes_todays_missing_dumps(dumping_platform: Platform, city: Jurisdiction) -> None:
+    build.store(dumping_platform)
+    app = worker_without_periodic_jobs(dumping_platform)
     work = app.tasks["dump_all"]
 
     def run() -> None:
@@ -221,15 +224,17 @@ def test_the_worker_makes_todays_missing_dumps(here: Platform, city: Jurisdictio
         app.run_worker(wait=False, install_signal_handlers=False)
 
     run()
-    (made,) = find_dumps(here, city.id)
+    (made,) = find_dumps(dumping_platform, city.id)
     assert made.date == utc_now().date().isoformat()
     run()
-    assert find_dumps(here, city.id) == [made]
+    assert find_dumps(dumping_platform, city.id) == [made]
 
 
-def test_an_unwritable_folder_does_not_make_the_job_retry_forever(here: Platform, city: Jurisdiction) -> None:
-    (Path(here.settings.data_dir) / "dumps").write_text("in the way")
-    app = worker_without_periodic_jobs(here)
+def test_the_job_is_not_retried_forever_if_the_folder_cannot_be_written(
+    dumping_platform: Platform, city: Jurisdiction
+) -> None:
+    (Path(dumping_platform.settings.data_dir) / "dumps").write_text("in the way")
+    app = worker_without_periodic_jobs(dumping_platform)
     job: Any = app.tasks[Task.DUMP]
     job.func(city.id)
     job.func("no longer served")

@@ -1,4 +1,4 @@
-"""Imports of long files by several processes: the same result as with one process, in the order of the rows."""
+"""Several processes import a long file with the same result, and the same order of rows, as one process."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ HEADER = "service_request_id,service_code,status,requested_datetime,updated_date
 
 
 @pytest.fixture(autouse=True)
-def all_is_long(monkeypatch: pytest.MonkeyPatch) -> None:
+def every_file_is_long(monkeypatch: pytest.MonkeyPatch) -> None:
     """Treat every file as long enough for helper processes."""
     monkeypatch.setattr(import_processes, "ALONE_ROWS", 0)
 
@@ -53,11 +53,11 @@ def order(platform: Platform) -> Import:
 
 
 def file_of(count: int) -> str:
-    """Rows: every 7th is repeated later as closed, and every 30th has no opening time."""
+    """A file in which every 7th row is repeated later as closed, and every 30th row has no opening time."""
     opened = "2026-04-03T14:10:00Z"
     first = [f"{n},potholes,open,{opened if n % 30 else ''},,Deep\n" for n in range(1, count + 1)]
-    again = [f"{n},potholes,closed,{opened},2026-04-05T08:00:00Z,\n" for n in range(1, count, 7)]
-    return HEADER + "".join(first + again)
+    repeated = [f"{n},potholes,closed,{opened},2026-04-05T08:00:00Z,\n" for n in range(1, count, 7)]
+    return HEADER + "".join(first + repeated)
 
 
 def source(text: str) -> Source:
@@ -65,7 +65,7 @@ def source(text: str) -> Source:
 
 
 def stored(platform: Platform) -> list[Any]:
-    """All that an import stores, except internal numbers and the time of the import."""
+    """All stored data of an import, except internal numbers and the time of the import."""
     with platform.database.reading() as connection:
         return [
             connection.exec_driver_sql(query).scalars().all()
@@ -92,53 +92,53 @@ def test_several_processes_store_the_same_as_one(platform: Platform, order: Impo
 
 
 def test_a_stopped_or_failed_import_yields_every_stored_batch(platform: Platform, order: Import) -> None:
-    whole = source(file_of(200))
-    found = list(whole.found)[:200]
+    complete_source = source(file_of(200))
+    found = list(complete_source.found)[:200]
 
     def until(error: BaseException, rows: list[SourceItem]) -> Iterator[SourceItem]:
         yield from rows
         raise error
 
-    told: list[Batch] = []
+    batches: list[Batch] = []
     with Processes(platform, 2) as processes:
         for error, rows in ((Invalid("is cut off."), found[:90]), (KeyboardInterrupt(), found[90:])):
             with pytest.raises(type(error)):
-                told.extend(processes.import_source(replace(whole, found=until(error, rows)), order))
+                batches.extend(processes.import_source(replace(complete_source, found=until(error, rows)), order))
     with platform.database.reading() as connection:
         count = connection.exec_driver_sql("SELECT count(*) FROM service_request").scalar_one()
-    assert sum(batch.tally.new for batch in told) == count
-    assert sum(batch.tally.read for batch in told[:3]) == 90
+    assert sum(batch.tally.new for batch in batches) == count
+    assert sum(batch.tally.read for batch in batches[:3]) == 90
 
 
 def test_ctrl_c_ends_a_single_process_after_the_batch_is_counted(platform: Platform, order: Import) -> None:
-    usual = signal.getsignal(signal.SIGINT)
-    with Processes(platform, 1) as alone:
-        batches = alone.import_source(source(file_of(300)), order)
-        told = [next(batches)]
+    handler = signal.getsignal(signal.SIGINT)
+    with Processes(platform, 1) as single_process:
+        batches = single_process.import_source(source(file_of(300)), order)
+        stored_batches = [next(batches)]
         signal.raise_signal(signal.SIGINT)  # as if Ctrl-C was pressed right after the batch was stored
         with pytest.raises(KeyboardInterrupt):
-            told.extend(batches)
-    assert len(stored(platform)[0]) == sum(batch.tally.new for batch in told) > 0
-    assert signal.getsignal(signal.SIGINT) is usual
+            stored_batches.extend(batches)
+    assert len(stored(platform)[0]) == sum(batch.tally.new for batch in stored_batches) > 0
+    assert signal.getsignal(signal.SIGINT) is handler
 
 
-def test_helpers_ignore_the_ctrl_c_that_a_terminal_sends_to_all(platform: Platform, order: Import) -> None:
+def test_helpers_ignore_ctrl_c_which_a_terminal_sends_to_all_processes(platform: Platform, order: Import) -> None:
     with Processes(platform, 2) as processes:
         batches = processes.import_source(source(file_of(300)), order)
-        told = [next(batches)]
+        stored_batches = [next(batches)]
         helpers = [child.pid for child in active_children() if child.pid]
         assert len(helpers) == 2
         for batch in batches:
-            told.append(batch)
+            stored_batches.append(batch)
             for helper in helpers:
                 os.kill(helper, signal.SIGINT)
-    assert sum(batch.tally.read for batch in told) == 343
+    assert sum(batch.tally.read for batch in stored_batches) == 343
 
 
 def test_helpers_end_when_their_import_is_killed(tmp_path: Path) -> None:
     script = tmp_path / "killed.py"
     script.write_text(KILLED)
-    # The helpers inherit its standard output, so the output ends when they end.
+    # The helpers inherit the standard output of the import, so the output ends when the helpers end.
     done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=WAIT_S)
     assert (done.returncode, done.stdout) == (-signal.SIGKILL, "helpers are there\n"), done.stderr
 
@@ -150,7 +150,7 @@ def test_a_dry_run_stores_nothing(platform: Platform, order: Import) -> None:
 
 
 class Slow(Future[Batch]):
-    """A future that runs until its result is asked for."""
+    """A future that counts as running until somebody asks for its result."""
 
     def __init__(self, ids: set[str], in_work: set[str]) -> None:
         super().__init__()
@@ -167,6 +167,6 @@ def test_chunks_with_a_common_id_never_run_at_the_same_time() -> None:
     in_work: set[str] = set()
     words = ["ab", "cd", "be", "fgh", "a", "ij"] * 20
     chunks: Any = ((set(word), word) for word in words)
-    told = _side_by_side(chunks, lambda word: Slow(set(word), in_work), most=3)  # type: ignore[arg-type]
-    assert [batch.tally.read for batch in told] == [len(word) for word in words]
+    results = _side_by_side(chunks, lambda word: Slow(set(word), in_work), most=3)  # type: ignore[arg-type]
+    assert [batch.tally.read for batch in results] == [len(word) for word in words]
     assert not in_work

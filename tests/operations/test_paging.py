@@ -1,4 +1,4 @@
-"""Paging by cursor gives every request once, also if requests are added or changed meanwhile."""
+"""Paging by cursor gives every request once, even if requests are added or changed meanwhile."""
 
 from __future__ import annotations
 
@@ -74,17 +74,17 @@ def ids(items: Any, output: Format = JSON) -> list[str]:
 
 
 def pages(platform: Platform, search: RequestSearch, output: Format = JSON) -> Iterator[list[str]]:
-    """The ids of each page; each page's key is written to a cursor and read back."""
+    """The ids of each page. The key of a page is written to a cursor, which is read for the next page."""
     for _ in range(ROWS + 100):
         page = find_requests(platform, search, output)
         yield ids(page.items, output)
         if page.next_key is None:
             return
-        search = going_on(search, str(PageCursor.behind(search, page.next_key)))
+        search = continued(search, str(PageCursor.behind(search, page.next_key)))
     raise AssertionError("the pages never end")
 
 
-def going_on(search: RequestSearch, cursor: str) -> RequestSearch:
+def continued(search: RequestSearch, cursor: str) -> RequestSearch:
     read = PageCursor.read(cursor)
     return replace(search, after=read.after, requested=read.requested, changed=read.changed, sort=read.sort, page=1)
 
@@ -96,11 +96,11 @@ def test_cursors_give_every_request_once_in_every_order(
     crowd: Platform, sort: Sort, page_size: int, output: Format
 ) -> None:
     whole = replace(WHOLE, sort=sort)
-    found = list(pages(crowd, replace(whole, page_size=page_size), output))
-    assert [item for page in found for item in page] == ids(find_requests(crowd, whole, output).items, output)
-    assert len({item for page in found for item in page}) == ROWS
-    assert all(len(page) == page_size for page in found[:-1])
-    assert found[-1]
+    all_pages = list(pages(crowd, replace(whole, page_size=page_size), output))
+    assert [item for page in all_pages for item in page] == ids(find_requests(crowd, whole, output).items, output)
+    assert len({item for page in all_pages for item in page}) == ROWS
+    assert all(len(page) == page_size for page in all_pages[:-1])
+    assert all_pages[-1]
 
 
 @pytest.mark.parametrize("sort", Sort)
@@ -126,7 +126,7 @@ def test_find_validator_gives_the_validator_of_the_page(crowd: Platform, search:
             assert find_validator(crowd, wanted, build.NOON) == find_requests(crowd, wanted, XML).validator
 
 
-def test_changes_during_paging_miss_and_repeat_no_request(crowd: Platform) -> None:
+def test_paging_misses_and_repeats_no_request_during_changes(crowd: Platform) -> None:
     (jurisdiction,) = crowd.registry
     random, before = Random(8), ids(find_requests(crowd, WHOLE, JSON).items)
     seen: list[str] = []
@@ -145,7 +145,7 @@ def test_changes_during_paging_miss_and_repeat_no_request(crowd: Platform) -> No
     assert seen == before
 
 
-def test_a_changed_request_comes_again_in_the_order_of_updates(crowd: Platform) -> None:
+def test_a_changed_request_is_repeated_in_the_order_of_updates(crowd: Platform) -> None:
     """In the order `updated`, a change moves a request to the end. The reader has not yet reached the end."""
     (jurisdiction,) = crowd.registry
     search = replace(WHOLE, sort=Sort.UPDATED, page_size=50)
@@ -198,7 +198,7 @@ def test_a_cursor_with_one_changed_letter_is_read_or_refused(crowd: Platform) ->
     for place in range(len(whole)):
         for sign in "A_z9-":
             try:
-                search = going_on(WHOLE, whole[:place] + sign + whole[place + 1 :])
+                search = continued(WHOLE, whole[:place] + sign + whole[place + 1 :])
             except ValueError:
                 continue
             assert len(find_requests(crowd, search, JSON).items) <= ROWS

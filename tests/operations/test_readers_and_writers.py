@@ -21,24 +21,24 @@ from tests.operations.reader import Follower, Page, Pager, Read
 from tests.operations.writer import writing
 from tests.waiting import settle
 
-WRITERS, EACH, THERE_BEFORE = 3, 80, 2_000
+WRITERS, EACH, STORED_BEFORE = 3, 80, 2_000
 WHOLE = RequestSearch(jurisdiction_id="test.example", page_size=90)
 
 
 def feed(platform: Platform) -> Read:
-    """The change feed, in small pages."""
+    """The change feed, page by page."""
 
     def read(at: Position | None) -> Page:
         after = at or BEGINNING
-        found = find_changes(platform, "test.example", after, JSON, rows=70)
-        assert found.reached >= after
-        return Page(list(map(orjson.loads, found.items)), found.reached, found.is_caught_up)
+        page = find_changes(platform, "test.example", after, JSON, rows=70)
+        assert page.reached >= after
+        return Page(list(map(orjson.loads, page.items)), page.reached, page.is_caught_up)
 
     return read
 
 
 def pages(platform: Platform) -> Read:
-    """The list of requests by its cursors."""
+    """The list of requests, page by page, by its cursors."""
 
     def read(search: RequestSearch | None) -> Page:
         page = find_requests(platform, search or WHOLE, JSON)
@@ -51,17 +51,17 @@ def pages(platform: Platform) -> Read:
 @pytest.fixture
 def platform(settings: Settings) -> Iterator[Platform]:
     """A city with two thousand requests stored before the test."""
-    found = build.platform(settings, build.city())
-    ensure_synced(found)
-    numbers = [found.process.numbers.next(found.database.hot) for _ in range(THERE_BEFORE)]
-    build.store_all(found, ({"number": number, "at": build.NOON} for number in numbers))
-    yield found
-    found.close()
+    platform = build.platform(settings, build.city())
+    ensure_synced(platform)
+    numbers = [platform.process.numbers.next(platform.database.hot) for _ in range(STORED_BEFORE)]
+    build.store_all(platform, ({"number": number, "at": build.NOON} for number in numbers))
+    yield platform
+    platform.close()
 
 
 def test_readers_during_writes_miss_and_repeat_no_item(platform: Platform, settings: Settings) -> None:
     before = _everything(platform)
-    assert len(before) == THERE_BEFORE
+    assert len(before) == STORED_BEFORE
     follower, pager = Follower(feed(platform)), Pager(pages(platform), before)
     with ExitStack() as stack:
         writers = [stack.enter_context(writing(settings.database_url, number, EACH)) for number in range(WRITERS)]
@@ -77,10 +77,10 @@ def test_readers_during_writes_miss_and_repeat_no_item(platform: Platform, setti
     assert set(follower.notes) == set(last) | before
     assert not follower.missed(last | dict.fromkeys(before, 0))
     assert not follower.doubled()
-    assert follower.count > len(last) + len(before), "it followed while they wrote"
+    assert follower.count > len(last) + len(before), "the follower read while the writers wrote"
 
-    assert pager.rounds > 1, "it paged while they wrote"
-    assert not pager.doubled, "a request came twice"
+    assert pager.rounds > 1, "the pager read while the writers wrote"
+    assert not pager.doubled, "a request was read twice"
     assert not pager.missed, "a request was missed"
     assert _everything(platform) == before | set(last)
 

@@ -27,7 +27,7 @@ MINUTE = timedelta(minutes=1)
 
 
 class BackOffice(Jurisdiction):
-    """A city that gives the test's answers and records the questions."""
+    """A city that gives the answers of the test and records the calls."""
 
     answers: list[Resolution]
     asked: list[tuple[str, Draft]]
@@ -43,7 +43,7 @@ Serve = Callable[..., tuple[Platform, FlaskClient, BackOffice]]
 
 @pytest.fixture
 def serve(make_app: Callable[..., Flask]) -> Serve:
-    """A server with one city, whose back office gives these answers in order."""
+    """Makes a server with one city, whose back office gives these answers in order."""
 
     def make(*answers: Resolution, **changes: Any) -> tuple[Platform, FlaskClient, BackOffice]:
         city = build.city(BackOffice, **changes)
@@ -83,14 +83,14 @@ def test_a_pending_token_has_no_id_and_its_request_is_not_listed(serve: Serve) -
 def test_an_accepted_request_gets_an_id_and_can_be_read(serve: Serve) -> None:
     platform, client, city = serve(Accepted())
     token = build.submit(platform, service_code="trees", description="Low branch").token
-    found = resolve(platform)
-    assert found
-    assert client.get(f"{BASE}/tokens/{token}.json").json == [{"service_request_id": found, "token": token}]
-    (request,) = client.get(f"{BASE}/requests/{found}.json").json
+    request_id = resolve(platform)
+    assert request_id
+    assert client.get(f"{BASE}/tokens/{token}.json").json == [{"service_request_id": request_id, "token": token}]
+    (request,) = client.get(f"{BASE}/requests/{request_id}.json").json
     assert request["description"] == "Low branch"
-    assert listed(client) == [found]
-    ((asked, draft),) = city.asked
-    assert (asked, draft.service.code, draft.description) == (token, "trees", "Low branch")
+    assert listed(client) == [request_id]
+    ((asked_token, draft),) = city.asked
+    assert (asked_token, draft.service.code, draft.description) == (token, "trees", "Low branch")
 
 
 def test_the_id_from_the_back_office_is_used(serve: Serve) -> None:
@@ -130,7 +130,7 @@ def test_the_token_of_a_rejected_request_gives_the_reason(serve: Serve, format: 
     assert listed(client) == []
 
 
-def test_a_rejection_is_final(serve: Serve) -> None:
+def test_a_rejected_request_is_not_resolved_again(serve: Serve) -> None:
     platform, client, _ = serve(Rejected("No."), Accepted())
     token = build.submit(platform, service_code="trees").token
     assert resolve(platform) == resolve(platform) == ""
@@ -145,17 +145,17 @@ def test_running_the_job_twice_gives_one_id(serve: Serve) -> None:
     assert client.get(f"{BASE}/tokens/{token}.json").json[0]["service_request_id"] == "one"
 
 
-def test_two_workers_at_once_give_one_id(serve: Serve) -> None:
+def test_concurrent_workers_give_one_id(serve: Serve) -> None:
     platform, _, _ = serve(Accepted(), Accepted(), Accepted(), Accepted())
     build.submit(platform, service_code="trees")
     dispatch_all(platform)
     with ThreadPoolExecutor(4) as pool:
-        found = set(pool.map(lambda _: resolve(platform), range(4)))
-    assert len(found) == 1
-    assert found != {""}
+        request_ids = set(pool.map(lambda _: resolve(platform), range(4)))
+    assert len(request_ids) == 1
+    assert request_ids != {""}
 
 
-def test_requests_of_a_service_retired_meanwhile_are_resolved(serve: Serve) -> None:
+def test_a_request_is_resolved_even_if_its_service_was_retired_meanwhile(serve: Serve) -> None:
     platform, _, city = serve(Accepted())
     build.submit(platform, service_code="trees")
     emptied = replace(city, services=(build.HOLE,))
@@ -177,8 +177,8 @@ def test_a_job_of_an_unserved_city_fails_and_is_retried(serve: Serve) -> None:
 @pytest.mark.parametrize("format", ["json", "xml"])
 def test_the_id_of_a_realtime_request_is_not_a_token(serve: Serve, format: str) -> None:
     platform, client, _ = serve()
-    found = build.submit(platform).service_request_id
-    assert client.get(f"{BASE}/tokens/{found}.{format}").status_code == 404
+    request_id = build.submit(platform).service_request_id
+    assert client.get(f"{BASE}/tokens/{request_id}.{format}").status_code == 404
 
 
 def test_a_blackbox_request_is_stored_and_never_shown(serve: Serve) -> None:
@@ -194,6 +194,6 @@ def test_a_blackbox_request_is_stored_and_never_shown(serve: Serve) -> None:
 def test_a_test_key_batch_request_is_resolved_and_readable_but_not_listed(serve: Serve) -> None:
     platform, client, _ = serve(Accepted())
     build.submit(platform, service_code="trees", key=build.api_key(platform, is_test=True))
-    found = resolve(platform)
-    assert client.get(f"{BASE}/requests/{found}.json").status_code == 200
+    request_id = resolve(platform)
+    assert client.get(f"{BASE}/requests/{request_id}.json").status_code == 200
     assert listed(client) == []

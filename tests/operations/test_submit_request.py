@@ -143,7 +143,7 @@ class Strict(Jurisdiction):
         return [] if draft.description else [Problem("description", "is missing; say what is wrong.")]
 
 
-def test_a_citys_own_rule_refuses_with_its_own_message(serve: Serve) -> None:
+def test_a_request_that_breaks_a_citys_rule_is_refused_with_the_citys_message(serve: Serve) -> None:
     platform = serve(Strict)
     with pytest.raises(Invalid, match="description: is missing; say what is wrong"):
         build.submit(platform)
@@ -155,7 +155,9 @@ def test_a_point_outside_the_boundary_is_refused_if_the_city_refuses(serve: Serv
     with pytest.raises(Invalid, match="lat: the point lies outside Testville"):
         build.submit(platform, lat="0", long="0")
     assert build.submit(platform, lat="60.14", long="24.95").service_request_id
-    assert build.submit(platform, lat="60.155", long="25.0").service_request_id, "the border belongs to the city"
+    assert build.submit(platform, lat="60.155", long="25.0").service_request_id, (
+        "a point on the border is inside the city"
+    )
 
 
 def test_a_point_outside_the_boundary_is_flagged_if_the_city_accepts(serve: Serve) -> None:
@@ -189,7 +191,7 @@ def test_codes_are_opaque_and_case_sensitive(serve: Serve, code: str) -> None:
 
 
 @pytest.mark.requirement("C137")
-def test_all_problems_are_reported_at_once(serve: Serve) -> None:
+def test_all_problems_are_reported_in_one_error(serve: Serve) -> None:
     platform = serve(services=(PAINT,), boundary=HARBOUR, outside="refuse")
     with pytest.raises(Invalid) as caught:
         build.submit(

@@ -1,4 +1,4 @@
-"""Changed catalogues: a higher changeset, retired services keep code and name in requests, others are renamed."""
+"""A changed catalogue gets a higher changeset, and requests show new names. Retired services keep their names."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def changeset(app: Flask) -> str:
     return str(app.test_client().get("/open311/discovery.json").json["endpoints"][0]["changeset"])
 
 
-def shown(app: Flask, found: str) -> dict[str, Any]:
-    (item,) = app.test_client().get(f"{BASE}/requests/{found}.json").json
+def shown(app: Flask, request_id: str) -> dict[str, Any]:
+    (item,) = app.test_client().get(f"{BASE}/requests/{request_id}.json").json
     return dict(item)
 
 
@@ -44,18 +44,18 @@ def codes(client: FlaskClient) -> list[str]:
     return [item["service_code"] for item in client.get(f"{BASE}/services.json").json]
 
 
-def renamed(city: Jurisdiction, **changes: Any) -> Jurisdiction:
-    """The city with changes of its first service."""
+def with_changed_service(city: Jurisdiction, **changes: Any) -> Jurisdiction:
+    """The city, with a changed first service."""
     first, *others = city.services
     return replace(city, services=(replace(first, **changes), *others))
 
 
 CHANGES = {
-    "name": renamed(CITY, name="Hole in the road"),
-    "description": renamed(CITY, description="Deep ones."),
-    "notice": renamed(CITY, notice="Next week."),
-    "keywords": renamed(CITY, keywords=("road",)),
-    "group": renamed(CITY, group="Streets"),
+    "name": with_changed_service(CITY, name="Hole in the road"),
+    "description": with_changed_service(CITY, description="Deep ones."),
+    "notice": with_changed_service(CITY, notice="Next week."),
+    "keywords": with_changed_service(CITY, keywords=("road",)),
+    "group": with_changed_service(CITY, group="Streets"),
     "retired": replace(CITY, services=CITY.services[1:]),
     "new": replace(CITY, services=(*CITY.services, Service(code="new", name="New"))),
     "department": replace(CITY, departments=(*CITY.departments, Department("port", "Port"))),
@@ -71,9 +71,11 @@ CHANGES = {
 def test_a_changed_catalogue_raises_the_changeset(make_app: MakeApp, changed: Jurisdiction) -> None:
     before = changeset(make_app(CITY))
     after = changeset(make_app(changed))
-    assert after > before, "as a string"
+    assert after > before, "the changesets are compared as strings"
     assert changeset(make_app(changed)) == after
-    assert changeset(make_app(CITY)) > after, "two changes within a second, and back again"
+    assert changeset(make_app(CITY)) > after, (
+        "the changeset also grows if the catalogue changes back within a second"
+    )
 
 
 @pytest.mark.requirement("C014")
@@ -90,7 +92,7 @@ def test_a_changed_city_does_not_raise_other_cities_changesets(make_app: MakeApp
     assert read_changesets(changed)["test.example"] > before["test.example"]
 
 
-def test_processes_started_at_once_agree_on_the_changeset(make_app: MakeApp) -> None:
+def test_processes_that_start_at_the_same_time_use_one_changeset(make_app: MakeApp) -> None:
     platform = platform_of(make_app(CITY))
     with ThreadPoolExecutor(4) as pool:
         changed = list(
@@ -102,27 +104,27 @@ def test_processes_started_at_once_agree_on_the_changeset(make_app: MakeApp) -> 
 @pytest.mark.requirement("C235")
 @pytest.mark.requirement("C066")
 def test_requests_of_a_retired_service_keep_code_and_name(make_app: MakeApp) -> None:
-    found = build.submit(platform_of(make_app(CITY))).service_request_id
+    request_id = build.submit(platform_of(make_app(CITY))).service_request_id
     app = make_app(CHANGES["retired"])
     client = app.test_client()
     assert "potholes" not in codes(client)
     assert client.get(f"{BASE}/services/potholes.json").status_code == 404
-    assert shown(app, found)["service_code"] == "potholes"
+    assert shown(app, request_id)["service_code"] == "potholes"
     assert republish(platform_of(app), CITY.id, build.NOON) == 1
-    assert shown(app, found)["service_code"] == "potholes"
-    assert shown(app, found)["service_name"] == "Pothole"
+    assert shown(app, request_id)["service_code"] == "potholes"
+    assert shown(app, request_id)["service_name"] == "Pothole"
     assert client.get(f"{BASE}/requests.json?service_code=potholes&start_date=2026-03-01").json
 
 
-def test_requests_of_a_renamed_service_get_the_new_name_by_a_job(make_app: MakeApp) -> None:
+def test_a_job_gives_requests_of_a_renamed_service_the_new_name(make_app: MakeApp) -> None:
     first = make_app(CITY)
-    found = build.submit(platform_of(first)).service_request_id
-    before = shown(first, found)
+    request_id = build.submit(platform_of(first)).service_request_id
+    before = shown(first, request_id)
     app = make_app(CHANGES["name"])
     platform = platform_of(app)
     assert [job["args"] for job in build.jobs(platform, Task.REPUBLISH)] == [{"jurisdiction_id": CITY.id}]
     assert republish(platform, CITY.id, build.NOON) == 1
-    assert shown(app, found) == before | {"service_name": "Hole in the road"}
+    assert shown(app, request_id) == before | {"service_name": "Hole in the road"}
 
 
 def test_a_catalogue_that_changes_twice_makes_one_job(make_app: MakeApp) -> None:
@@ -137,17 +139,17 @@ def test_a_city_without_requests_needs_no_job(make_app: MakeApp) -> None:
     assert build.jobs(platform_of(make_app(CHANGES["name"])), Task.REPUBLISH) == []
 
 
-def test_republishing_covers_all_batches_and_keeps_private_ones_hidden(
+def test_republishing_renders_all_batches_and_keeps_private_requests_hidden(
     make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("open311.operations.upkeep.republish.ROWS_PER_TRANSACTION", 2)
     platform = platform_of(make_app(CITY))
-    found = [build.store(platform) for _ in range(4)]
+    records = [build.store(platform) for _ in range(4)]
     build.store(platform, visibility="private")
     build.store(platform, service_request_id="")
     app = make_app(CHANGES["name"])
     assert republish(platform_of(app), CITY.id, build.NOON) == 6
-    assert all(shown(app, item.service_request_id)["service_name"] == "Hole in the road" for item in found)
+    assert all(shown(app, item.service_request_id)["service_name"] == "Hole in the road" for item in records)
     assert len(app.test_client().get(f"{BASE}/requests.json?start_date=2026-03-01").json) == 4
 
 

@@ -21,18 +21,18 @@ Update = Callable[..., RequestRecord]
 
 @pytest.fixture
 def update(platform: Platform) -> Update:
-    """Updates a request, so many hours after noon."""
+    """A function that updates a request, `hours` after noon."""
     (city,) = platform.registry
 
-    def change(found: RequestRecord, hours: int, **changes: Any) -> RequestRecord:
+    def change(record: RequestRecord, hours: int, **changes: Any) -> RequestRecord:
         now = build.NOON + hours * HOUR
-        return update_request(platform, city, found.service_request_id, RequestUpdate(**changes), now=now)
+        return update_request(platform, city, record.service_request_id, RequestUpdate(**changes), now=now)
 
     return change
 
 
-def shown(client: FlaskClient, found: RequestRecord) -> dict[str, Any]:
-    (item,) = client.get(f"{BASE}/requests/{found.service_request_id}.json").json
+def shown(client: FlaskClient, record: RequestRecord) -> dict[str, Any]:
+    (item,) = client.get(f"{BASE}/requests/{record.service_request_id}.json").json
     return dict(item)
 
 
@@ -44,36 +44,36 @@ def ids(client: FlaskClient, query: str = "start_date=2026-03-01&end_date=2026-0
 def test_updated_datetime_of_a_closed_request_is_its_closing_time(
     client: FlaskClient, platform: Platform, update: Update
 ) -> None:
-    found = build.store(platform)
-    update(found, 1, note="A crew is on its way.")
-    assert shown(client, found)["updated_datetime"] == "2026-03-01T13:00:00Z"
-    update(found, 2, status=Status.CLOSED)
-    assert shown(client, found)["status"] == "closed"
-    assert shown(client, found)["updated_datetime"] == "2026-03-01T14:00:00Z"
+    record = build.store(platform)
+    update(record, 1, note="A crew is on its way.")
+    assert shown(client, record)["updated_datetime"] == "2026-03-01T13:00:00Z"
+    update(record, 2, status=Status.CLOSED)
+    assert shown(client, record)["status"] == "closed"
+    assert shown(client, record)["updated_datetime"] == "2026-03-01T14:00:00Z"
 
 
 @pytest.mark.requirement("C223")
 def test_a_note_after_closing_keeps_the_closing_time_and_is_a_change(
     client: FlaskClient, platform: Platform, update: Update
 ) -> None:
-    found = build.store(platform)
-    update(found, 2, status=Status.CLOSED)
-    update(found, 5, note="Thank you for telling us.")
-    assert shown(client, found)["updated_datetime"] == "2026-03-01T14:00:00Z"
-    assert shown(client, found)["status_notes"] == "Thank you for telling us."
-    assert ids(client, "updated_after=2026-03-01T16:59:59Z") == [found.service_request_id]
+    record = build.store(platform)
+    update(record, 2, status=Status.CLOSED)
+    update(record, 5, note="Thank you for telling us.")
+    assert shown(client, record)["updated_datetime"] == "2026-03-01T14:00:00Z"
+    assert shown(client, record)["status_notes"] == "Thank you for telling us."
+    assert ids(client, "updated_after=2026-03-01T16:59:59Z") == [record.service_request_id]
     assert ids(client, "updated_after=2026-03-01T17:00:01Z") == []
 
 
-def test_a_reopened_request_has_the_time_of_reopening(
+def test_updated_datetime_of_a_reopened_request_is_the_time_of_reopening(
     client: FlaskClient, platform: Platform, update: Update
 ) -> None:
-    found = build.store(platform)
-    update(found, 2, status=Status.CLOSED)
-    update(found, 4, status=Status.OPEN)
-    assert shown(client, found)["updated_datetime"] == "2026-03-01T16:00:00Z"
-    update(found, 6, status=Status.CLOSED)
-    assert shown(client, found)["updated_datetime"] == "2026-03-01T18:00:00Z"
+    record = build.store(platform)
+    update(record, 2, status=Status.CLOSED)
+    update(record, 4, status=Status.OPEN)
+    assert shown(client, record)["updated_datetime"] == "2026-03-01T16:00:00Z"
+    update(record, 6, status=Status.CLOSED)
+    assert shown(client, record)["updated_datetime"] == "2026-03-01T18:00:00Z"
 
 
 @pytest.mark.requirement("C215")
@@ -81,9 +81,9 @@ def test_a_reopened_request_has_the_time_of_reopening(
 def test_a_private_request_is_not_found(
     client: FlaskClient, platform: Platform, update: Update, format: str
 ) -> None:
-    kept, hidden = build.store(platform), build.store(platform, description="planted words")
+    public, hidden = build.store(platform), build.store(platform, description="planted words")
     update(hidden, 1, visibility=Visibility.PRIVATE)
-    assert ids(client) == [kept.service_request_id]
+    assert ids(client) == [public.service_request_id]
     never = client.get(f"{BASE}/requests/never.{format}")
     answer = client.get(f"{BASE}/requests/{hidden.service_request_id}.{format}")
     assert answer.status_code == never.status_code == 404
@@ -95,32 +95,32 @@ def test_a_private_request_is_not_found(
 
 
 def test_a_request_made_public_again_is_unchanged(client: FlaskClient, platform: Platform, update: Update) -> None:
-    found = build.store(platform, description="words")
-    update(found, 1, visibility=Visibility.PRIVATE)
-    update(found, 2, visibility=Visibility.PUBLIC)
-    assert shown(client, found)["description"] == "words"
-    assert ids(client) == [found.service_request_id]
+    record = build.store(platform, description="words")
+    update(record, 1, visibility=Visibility.PRIVATE)
+    update(record, 2, visibility=Visibility.PUBLIC)
+    assert shown(client, record)["description"] == "words"
+    assert ids(client) == [record.service_request_id]
 
 
 def test_an_unlisted_request_is_readable_by_its_id_only(
     client: FlaskClient, platform: Platform, update: Update
 ) -> None:
-    found = build.store(platform)
-    update(found, 1, visibility=Visibility.UNLISTED)
-    assert shown(client, found)["service_request_id"] == found.service_request_id
+    record = build.store(platform)
+    update(record, 1, visibility=Visibility.UNLISTED)
+    assert shown(client, record)["service_request_id"] == record.service_request_id
     assert ids(client) == []
-    assert ids(client, f"service_request_id={found.service_request_id}") == []
+    assert ids(client, f"service_request_id={record.service_request_id}") == []
 
 
 def test_a_transferred_request_shows_its_new_department(
     client: FlaskClient, platform: Platform, update: Update
 ) -> None:
-    found = build.store(platform, department="streets", agency_responsible="As imported", is_triage=True)
-    assert shown(client, found)["agency_responsible"] == "As imported"
-    after = update(found, 1, department="parks")
-    assert shown(client, found)["agency_responsible"] == "Parks"
+    record = build.store(platform, department="streets", agency_responsible="As imported", is_triage=True)
+    assert shown(client, record)["agency_responsible"] == "As imported"
+    after = update(record, 1, department="parks")
+    assert shown(client, record)["agency_responsible"] == "Parks"
     assert not after.is_triage
-    assert [(event.kind, event.description) for event in build.history(platform, found)][1:] == [
+    assert [(event.kind, event.description) for event in build.history(platform, record)][1:] == [
         ("transferred", "Parks")
     ]
 
@@ -128,34 +128,34 @@ def test_a_transferred_request_shows_its_new_department(
 def test_an_unknown_department_is_refused_and_changes_nothing(
     client: FlaskClient, platform: Platform, update: Update
 ) -> None:
-    found = build.store(platform, department="streets")
+    record = build.store(platform, department="streets")
     with pytest.raises(Invalid, match=r"department: 'nowhere' is no department of city.example"):
-        update(found, 1, department="nowhere", status=Status.CLOSED)
-    assert shown(client, found)["status"] == "open"
+        update(record, 1, department="nowhere", status=Status.CLOSED)
+    assert shown(client, record)["status"] == "open"
 
 
 def test_an_expected_time_is_shown(client: FlaskClient, platform: Platform, update: Update) -> None:
-    found = build.store(platform)
-    update(found, 1, expected_at=build.NOON + 48 * HOUR)
-    assert shown(client, found)["expected_datetime"] == "2026-03-03T12:00:00Z"
+    record = build.store(platform)
+    update(record, 1, expected_at=build.NOON + 48 * HOUR)
+    assert shown(client, record)["expected_datetime"] == "2026-03-03T12:00:00Z"
 
 
 def test_characters_forbidden_in_xml_are_removed_from_a_note(
     client: FlaskClient, platform: Platform, update: Update
 ) -> None:
-    found = build.store(platform)
-    update(found, 1, note=" done\x00 <soon>\r\n& well ")
-    assert shown(client, found)["status_notes"] == "done <soon>\n& well"
+    record = build.store(platform)
+    update(record, 1, note=" done\x00 <soon>\r\n& well ")
+    assert shown(client, record)["status_notes"] == "done <soon>\n& well"
 
 
 @pytest.mark.parametrize("change", [{}, {"status": Status.OPEN}, {"note": ""}, {"department": "streets"}])
 def test_an_update_without_a_change_is_not_recorded(
     platform: Platform, update: Update, change: dict[str, Any]
 ) -> None:
-    found = build.store(platform, department="streets")
-    assert update(found, 1, **change) == found
-    assert build.load(platform, number=found.number) == found
-    assert len(build.history(platform, found)) == 1
+    record = build.store(platform, department="streets")
+    assert update(record, 1, **change) == record
+    assert build.load(platform, number=record.number) == record
+    assert len(build.history(platform, record)) == 1
 
 
 def test_an_unknown_id_is_not_found(platform: Platform, update: Update) -> None:

@@ -1,4 +1,4 @@
-"""Validators of lists: computed once for equal searches, and never stale after a change."""
+"""Equal searches share one validator for a second, and a change is visible in the validator at once."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ SEARCHES = [
 ]
 
 
-def digests_made(platform: Platform) -> int:
-    """How often this thread's connection has computed the digest of a usual page."""
+def count_digests(platform: Platform) -> int:
+    """The number of times that this thread's connection has computed the digest of a page."""
     return sum(sum(runs) for text, runs in plans(platform).items() if "bit_xor" in text)
 
 
@@ -42,22 +42,22 @@ def test_equal_searches_in_one_second_share_a_validator(platform: Platform) -> N
     build.store(platform)
     seconds = (build.NOON + timedelta(seconds=passed) for passed in count())
 
-    def is_remembered() -> bool:
-        """Retry: while a transaction of another test is open in any database, the remembered state waits for it."""
-        now, before = next(seconds), digests_made(platform)
-        found = {find_validator(platform, QUARTER, now) for _ in range(5)}
-        assert found == {find_requests(platform, QUARTER, JSON).validator}
-        return digests_made(platform) == before + 1
+    def is_shared() -> bool:
+        """Try again, because no state is remembered while a transaction of another test is open in any database."""
+        now, before = next(seconds), count_digests(platform)
+        validators = {find_validator(platform, QUARTER, now) for _ in range(5)}
+        assert validators == {find_requests(platform, QUARTER, JSON).validator}
+        return count_digests(platform) == before + 1
 
-    until(is_remembered, "a validator to be remembered")
+    until(is_shared, "equal searches to share a validator")
 
 
 def test_the_validator_is_computed_again_in_the_next_second(platform: Platform) -> None:
     build.store(platform)
-    before = digests_made(platform)
+    before = count_digests(platform)
     for passed in range(5):
         find_validator(platform, QUARTER, build.NOON + timedelta(seconds=passed))
-    assert digests_made(platform) == before + 5
+    assert count_digests(platform) == before + 5
 
 
 @pytest.mark.parametrize("search", SEARCHES, ids=range(len(SEARCHES)))
@@ -73,14 +73,14 @@ def test_the_validator_matches_the_page_after_each_change(platform: Platform, se
             change = RequestUpdate(status=random.choice(list(Status)), note=f"Note {number}.")
             update_request(platform, jurisdiction, changed, change, now=build.NOON + timedelta(hours=1))
         for _ in range(2):
-            found = find_validator(platform, search, build.NOON)
-            assert found == find_requests(platform, search, JSON).validator
+            validator = find_validator(platform, search, build.NOON)
+            assert validator == find_requests(platform, search, JSON).validator
 
 
 def test_a_change_of_an_older_transaction_that_commits_later_is_seen(
     platform: Platform, settings: Settings
 ) -> None:
-    """Its transaction id is lower than that of a change which was already seen."""
+    """The transaction id of this change is lower than the id of a change that was already seen."""
     build.store_all(platform, ({"number": number} for number in (1, 2)))
     (jurisdiction,) = platform.registry
     other = open_platform(settings)
@@ -96,7 +96,7 @@ def test_a_change_of_an_older_transaction_that_commits_later_is_seen(
         other.database.close()
 
 
-def test_a_change_that_shows_nothing_new_changes_searches_by_last_change(platform: Platform) -> None:
+def test_a_change_that_is_not_shown_changes_the_validator_of_searches_by_last_change(platform: Platform) -> None:
     """A closed request shows its closing time, but searches use the time of its last change."""
     build.store(platform, number=1)
     search = replace(WHOLE, changed=Window(build.NOON + timedelta(hours=1)))
@@ -107,8 +107,8 @@ def test_a_change_that_shows_nothing_new_changes_searches_by_last_change(platfor
     assert after == find_requests(platform, search, JSON).validator != before
 
 
-def test_a_change_is_seen_beside_rows_with_higher_transaction_ids(platform: Platform) -> None:
-    """Their transaction ids are higher than all of this server, so no change of this server would seem newer."""
+def test_a_change_is_seen_even_if_other_rows_have_higher_transaction_ids(platform: Platform) -> None:
+    """The ids of these rows are higher than all ids of this server, so no change would be newer than these rows."""
     build.store_all(platform, ({"number": number} for number in (1, 2)))
     (jurisdiction,) = platform.registry
     with platform.database.transaction() as connection:

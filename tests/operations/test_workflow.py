@@ -1,4 +1,4 @@
-"""Whatever happens to requests, in whatever order: history, row and public side say the same."""
+"""After any sequence of operations, the history, the row and the publication of a request agree."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ DEPARTMENTS = ("streets", "desk")
 
 
 class Town:
-    """A city in which things happen, drawn by chance."""
+    """A city with random operations on requests."""
 
     def __init__(self, platform: Platform, seed: int) -> None:
         self.platform, self.random = platform, Random(seed)
@@ -39,19 +39,19 @@ class Town:
         self.now = build.NOON
         self.imported: dict[str, datetime] = {}
 
-    def live(self, steps: int) -> None:
-        """Let so many things happen, each an hour after the one before."""
+    def run(self, steps: int) -> None:
+        """Run `steps` random operations, each an hour after the one before."""
         for _ in range(steps):
             self.now += timedelta(hours=1)
-            steps_to_take = [self.report, self.take_in, self.redraw, self.erase, *[self.update] * 3]
-            self.random.choice(steps_to_take)()
+            operations = [self.report, self.import_row, self.recompute, self.erase, *[self.update] * 3]
+            self.random.choice(operations)()
 
     def report(self) -> None:
-        """A citizen reports something."""
+        """Submit a request."""
         build.submit(self.platform, now=self.now, description=f"No. {self.random.random()}")
 
     def update(self) -> None:
-        """Staff change a request in up to five ways at once."""
+        """Change a random request, in up to five fields."""
         records = [record for record in self.records() if record.service_request_id]
         if not records:
             return
@@ -66,8 +66,8 @@ class Town:
         chosen = self.random.choice(records).service_request_id
         update_request(self.platform, self.jurisdiction, chosen, change, now=self.now)
 
-    def take_in(self) -> None:
-        """A file brings a request, or the later state of one."""
+    def import_row(self) -> None:
+        """Import a request, or the later state of an imported request."""
         name = f"F{self.random.randrange(5)}"
         requested = self.imported.setdefault(name, self.now)
         status = self.random.choice(["open", "closed"])
@@ -86,15 +86,15 @@ class Town:
             "long": self.random.choice(["24.94", "24.96"]),
         }
         order = Import(jurisdiction=self.jurisdiction, origin="file", now=self.now)
-        with Processes(self.platform, 1) as alone:
-            list(alone.import_source(open_source(io.BytesIO(json.dumps([row]).encode())), order))
+        with Processes(self.platform, 1) as processes:
+            list(processes.import_source(open_source(io.BytesIO(json.dumps([row]).encode())), order))
 
-    def redraw(self) -> None:
-        """The areas are looked up anew; nothing has moved."""
+    def recompute(self) -> None:
+        """Find the areas of all requests again, on an unchanged map."""
         recompute_areas(self.platform, self.jurisdiction, now=self.now)
 
     def erase(self) -> None:
-        """Somebody wants a part of a request erased."""
+        """Erase random parts of a random request."""
         records = [record for record in self.records() if record.service_request_id]
         if records:
             chosen = self.random.choice(records).service_request_id
@@ -102,15 +102,15 @@ class Town:
             erase_from_request(self.platform, self.jurisdiction, chosen, parts, now=self.now)
 
     def records(self) -> list[RequestRecord]:
-        """Every request, as its row has it."""
+        """The records of all requests."""
         with self.platform.database.transaction() as connection:
             return requests.load_batch(connection, self.jurisdiction.id, after=0, rows=1_000)
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_history_row_and_public_side_say_the_same(platform: Platform, seed: int) -> None:
+def test_history_row_and_publication_agree(platform: Platform, seed: int) -> None:
     town = Town(platform, seed)
-    town.live(40)
+    town.run(40)
     records = town.records()
     assert len(records) > 3
     with platform.database.transaction() as connection:
@@ -125,7 +125,7 @@ def test_history_row_and_public_side_say_the_same(platform: Platform, seed: int)
             assert digests[record.number] == (shown.digest if shown else 0)
 
 
-def test_who_looked_at_an_older_version_is_told(platform: Platform) -> None:
+def test_an_update_from_an_older_version_is_refused_with_the_current_version(platform: Platform) -> None:
     receipt = build.submit(platform)
     city = next(iter(platform.registry))
 
@@ -139,7 +139,7 @@ def test_who_looked_at_an_older_version_is_told(platform: Platform) -> None:
     assert update(2, "Second.").status_notes == "Second."
 
 
-def test_a_record_that_was_loaded_before_a_change_is_not_written_over_it(platform: Platform) -> None:
+def test_a_record_that_was_loaded_before_a_change_cannot_overwrite_the_change(platform: Platform) -> None:
     receipt = build.submit(platform)
     stale = build.load(platform, service_request_id=receipt.service_request_id)
     city = next(iter(platform.registry))

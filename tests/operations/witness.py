@@ -1,7 +1,7 @@
-"""A consumer that records the changes it gets, and a dispatcher that is killed during its work.
+"""A consumer that records the changes that it gets, and a dispatcher that kills itself during its work.
 
 `python -m tests.operations.witness URL BATCHES` dispatches until the outbox is empty. It kills itself with -9 in
-the middle of batch number BATCHES, when half of it is written.
+the middle of batch number BATCHES, when half of the batch is written.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ SMALL_BATCH = 20
 
 @dataclass(slots=True)
 class Witness:
-    """Writes a row for each change. `batches`: the number of the batch in which it kills itself; 0 for none."""
+    """Writes a row for each change. In batch number `batches`, it kills its process; 0 means never."""
 
     batches: int = 0
     name: str = "witness"
@@ -69,14 +69,14 @@ def happened(platform: Platform) -> dict[int, list[int]]:
 
 
 def _versions(platform: Platform, statement: str) -> dict[int, list[int]]:
-    found: dict[int, list[int]] = defaultdict(list)
+    versions: dict[int, list[int]] = defaultdict(list)
     with platform.database.reading() as connection:
         for number, version in connection.exec_driver_sql(statement):
-            found[number].append(version)
-    return found
+            versions[number].append(version)
+    return versions
 
 
-def run_and_die(url: str, batches: int) -> int:
+def run_until_killed(url: str, batches: int) -> int:
     """Run a dispatcher as a process; returns its return code."""
     command = [sys.executable, "-m", "tests.operations.witness", url, str(batches)]
     return subprocess.run(command, cwd=REPOSITORY, timeout=120, check=False).returncode

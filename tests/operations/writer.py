@@ -1,7 +1,8 @@
-"""A process that writes at full speed: `python -m tests.operations.writer URL NUMBER REQUESTS [CITY]`.
+"""Runs as a process that writes at full speed: `python -m tests.operations.writer URL NUMBER REQUESTS [CITY]`.
 
-Each request is sent and then gets several notes. Sometimes a slow transaction stays open while quick ones begin
-later and end earlier. At the end, it prints a line for each request: its id and the number of its last note.
+The process sends requests, and each request gets several notes. Sometimes a slow transaction stays open while quick
+transactions begin later and end earlier. At the end, the process prints a line for each request: its id and the
+number of its last note.
 
 CITY is a plugin and one of its services; the default is the city of tests/build.py.
 """
@@ -48,7 +49,7 @@ class Process:
         return self.running.poll() is None
 
     def notes(self) -> dict[str, int]:
-        """Wait for its end; returns the number of the last note on each request."""
+        """Wait for the end of the writer; returns the number of the last note on each request."""
         if self.running.wait() != 0:
             raise RuntimeError(f"a writer ended with {self.running.returncode}")
         self.output.seek(0)
@@ -86,33 +87,33 @@ class Writer:
         notes = dict[str, int]()
         while len(notes) < count:
             if notes and self.random.random() < 0.1:
-                self._slowly(notes)
+                self._write_slowly(notes)
             else:
-                self._quickly(notes)
+                self._write_quickly(notes)
         return notes
 
-    def _quickly(self, notes: dict[str, int]) -> None:
+    def _write_quickly(self, notes: dict[str, int]) -> None:
         lat = str(self.random.uniform(60, 61))
         sent = build.submit(self.platform, key=self.key, description="note 0", lat=lat, **self.fields)
         notes[sent.service_request_id] = 0
         for _ in range(NOTES):
-            noted = self.random.choice(list(notes))
-            notes[noted] += 1
-            change = RequestUpdate(note=f"note {notes[noted]}", status=self.random.choice(list(Status)))
-            update_request(self.platform, self.jurisdiction, noted, change, now=build.NOON)
+            request_id = self.random.choice(list(notes))
+            notes[request_id] += 1
+            change = RequestUpdate(note=f"note {notes[request_id]}", status=self.random.choice(list(Status)))
+            update_request(self.platform, self.jurisdiction, request_id, change, now=build.NOON)
 
-    def _slowly(self, notes: dict[str, int]) -> None:
+    def _write_slowly(self, notes: dict[str, int]) -> None:
         """Write a note in a transaction that has the lowest id and commits last."""
-        noted = self.random.choice(list(notes))
-        others = {name: last for name, last in notes.items() if name != noted}
+        request_id = self.random.choice(list(notes))
+        others = {name: last for name, last in notes.items() if name != request_id}
         with self.platform.database.transaction() as connection:
-            record = requests.load_record(connection, self.jurisdiction.id, service_request_id=noted)
+            record = requests.load_record(connection, self.jurisdiction.id, service_request_id=request_id)
             assert record is not None
-            notes[noted] += 1
-            note = NoteAdded(at=build.NOON, note=f"note {notes[noted]}")
+            notes[request_id] += 1
+            note = NoteAdded(at=build.NOON, note=f"note {notes[request_id]}")
             change_requests(connection, [(record, [note])], names_for(connection, self.jurisdiction))
             for _ in range(3):
-                self._quickly(others)
+                self._write_quickly(others)
         notes |= others
 
 

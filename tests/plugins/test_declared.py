@@ -267,7 +267,9 @@ def test_the_hooks_of_a_subclass_are_used(city: Path) -> None:
         ('answers = { KIND = "pole" }', "answers = { KIND = 1 }", ["to desk: answers: KIND must be a string or"]),
     ],
 )
-def test_a_fault_in_jurisdiction_toml_is_named(city: Path, old: str, new: str, words: list[str]) -> None:
+def test_the_error_for_a_fault_in_jurisdiction_toml_names_the_fault(
+    city: Path, old: str, new: str, words: list[str]
+) -> None:
     assert GOOD.count(old) == 1
 
     message = refusal(city, "jurisdiction.toml", GOOD.replace(old, new))
@@ -286,7 +288,9 @@ def test_a_fault_in_jurisdiction_toml_is_named(city: Path, old: str, new: str, w
         ("{ code = 1 }", "{tables} must be a list of tables ([[{tables}]]), not a table."),
     ],
 )
-def test_a_list_with_items_of_the_wrong_type_is_named(city: Path, tables: str, value: str, fault: str) -> None:
+def test_the_error_for_items_of_the_wrong_type_names_the_list(
+    city: Path, tables: str, value: str, fault: str
+) -> None:
     head = GOOD.partition("[aliases]")[0]
 
     message = refusal(city, "jurisdiction.toml", f"{head}\n{tables} = {value}\n")
@@ -307,7 +311,7 @@ def test_a_list_with_items_of_the_wrong_type_is_named(city: Path, tables: str, v
         ('id = "a"'.encode("utf-16"), "is not UTF-8: line 1 holds the byte 0xFF; save it as UTF-8."),
     ],
 )
-def test_invalid_toml_is_named(city: Path, text: bytes, fault: str) -> None:
+def test_the_error_for_invalid_toml_names_the_place(city: Path, text: bytes, fault: str) -> None:
     message = refusal(city, "jurisdiction.toml", text)
 
     assert message.startswith(f"demoville/jurisdiction.toml: {fault}")
@@ -321,7 +325,7 @@ def test_a_byte_order_mark_is_ignored(city: Path) -> None:
 
 
 @pytest.mark.parametrize("file", ["jurisdiction.toml", "boundary.geojson", "areas.geojson", "languages/es.toml"])
-def test_a_huge_file_is_not_read(city: Path, file: str) -> None:
+def test_a_file_above_the_size_limit_is_not_read(city: Path, file: str) -> None:
     with (city / file).open("r+b") as opened:
         opened.truncate(MAX_MIB * 2**20 + 1)
 
@@ -331,7 +335,7 @@ def test_a_huge_file_is_not_read(city: Path, file: str) -> None:
     assert str(caught.value) == f"demoville/{file}: is larger than {MAX_MIB} MiB; is it the right file?"
 
 
-def test_a_folder_in_place_of_a_file_is_named(city: Path) -> None:
+def test_the_error_for_a_folder_in_place_of_a_file_names_the_file(city: Path) -> None:
     (city / "jurisdiction.toml").unlink()
     (city / "jurisdiction.toml").mkdir()
 
@@ -339,13 +343,13 @@ def test_a_folder_in_place_of_a_file_is_named(city: Path) -> None:
         declared.load(city)
 
 
-def test_a_folder_without_jurisdiction_toml_is_named(tmp_path: Path) -> None:
+def test_the_error_for_a_missing_jurisdiction_toml_names_the_folder(tmp_path: Path) -> None:
     with pytest.raises(Misconfigured, match=r"jurisdiction\.toml: the file is missing"):
         declared.load(tmp_path)
 
 
 @pytest.mark.parametrize("package", [None, "no_such_city"])
-def test_a_missing_package_is_named(package: str | None) -> None:
+def test_the_error_for_a_missing_package_names_the_package(package: str | None) -> None:
     with pytest.raises(Misconfigured, match="package"):
         declared.load(package)
 
@@ -371,7 +375,9 @@ def test_a_missing_package_is_named(package: str | None) -> None:
         (collection(feature(METRES)), "feature Harbour must be in degrees, (long, lat), WGS 84."),
     ],
 )
-def test_a_fault_in_a_geojson_file_is_named(city: Path, file: str, text: str | bytes, words: str) -> None:
+def test_the_error_for_a_fault_in_a_geojson_file_names_the_file_and_the_fault(
+    city: Path, file: str, text: str | bytes, words: str
+) -> None:
     message = refusal(city, file, text)
 
     assert message.startswith(f"demoville/{file}: {words}")
@@ -385,7 +391,7 @@ def test_a_boundary_with_several_features_is_refused(city: Path, features: list[
     assert message == f"demoville/boundary.geojson: {fault}"
 
 
-def test_an_area_without_a_unique_name_is_named(city: Path) -> None:
+def test_the_error_for_an_area_without_a_unique_name_names_the_area(city: Path) -> None:
     names = (None, "Harbour", "", "Harbour")
 
     message = refusal(city, "areas.geojson", collection(*(feature(name=name) for name in names)))
@@ -412,7 +418,7 @@ def test_an_area_without_a_unique_name_is_named(city: Path) -> None:
         ("[services.lamp.attributes.KIND]\nvalues = { a = 1 }", ["attribute KIND: values: a must be a string"]),
     ],
 )
-def test_a_fault_in_a_translation_is_named(city: Path, text: str, words: list[str]) -> None:
+def test_the_error_for_a_fault_in_a_translation_names_the_fault(city: Path, text: str, words: list[str]) -> None:
     message = refusal(city, "languages/es.toml", text)
 
     assert message.startswith("demoville/languages/es.toml: ")
@@ -423,7 +429,7 @@ def test_a_fault_in_a_translation_is_named(city: Path, text: str, words: list[st
 
 
 def with_duplicates(folder: Path, of_the_city: str, of_the_service: str) -> Jurisdiction:
-    """The valid city with other vicinities, given as tables of jurisdiction.toml."""
+    """The valid city with these vicinities, which are written as tables of jurisdiction.toml."""
     text = GOOD.replace("[aliases]", f"{of_the_city}\n[aliases]").replace(
         'notice = "Soon."', f'notice = "Soon."\n{of_the_service}'
     )
@@ -440,7 +446,7 @@ def with_duplicates(folder: Path, of_the_city: str, of_the_service: str) -> Juri
         ("", "[services.duplicates]\nradius_m = 0", Vicinity(0, 7)),
     ],
 )
-def test_a_service_has_its_own_vicinity_or_that_of_the_city(
+def test_a_service_has_its_own_vicinity_or_else_the_vicinity_of_the_city(
     city: Path, of_the_city: str, of_the_service: str, expected: Vicinity
 ) -> None:
     found = with_duplicates(city, of_the_city, of_the_service)
@@ -461,7 +467,7 @@ def test_a_service_has_its_own_vicinity_or_that_of_the_city(
         ("m = 1", "unknown key 'm'; see jurisdictions/README.md."),
     ],
 )
-def test_a_vicinity_out_of_range_is_named(city: Path, wrong: str, fault: str) -> None:
+def test_the_error_for_a_vicinity_out_of_range_names_the_value(city: Path, wrong: str, fault: str) -> None:
     with pytest.raises(Misconfigured) as caught:
         with_duplicates(city, f"[duplicates]\n{wrong}", f"[services.duplicates]\n{wrong}")
 
@@ -471,10 +477,10 @@ def test_a_vicinity_out_of_range_is_named(city: Path, wrong: str, fault: str) ->
     ]
 
 
-# --- Several faults at once
+# --- Several faults in one error
 
 
-def test_every_fault_of_every_file_is_reported_at_once(city: Path) -> None:
+def test_one_error_has_every_fault_of_every_file(city: Path) -> None:
     (city / "boundary.geojson").write_text(collection(feature(BOW_TIE)), encoding="utf-8")
     (city / "areas.geojson").write_text(collection(feature(METRES), feature(name=None)), encoding="utf-8")
     (city / "languages" / "es.toml").write_text("[group]", encoding="utf-8")
@@ -522,10 +528,10 @@ def test_all_of_a_thousand_faults_are_reported(city: Path) -> None:
         ("", "_schema", "see jurisdictions/README.md."),
         ("", '""', "see jurisdictions/README.md."),
         ("[duplicates]", "radius", "did you mean radius_m?"),
-        ("[duplicates]", "contact", "it is a key of the whole file, so move it above the first [table]."),
+        ("[duplicates]", "contact", "this key belongs to the whole file, so move it above the first [table]."),
     ],
 )
-def test_an_unknown_key_is_reported_with_a_cure(city: Path, table: str, key: str, cure: str) -> None:
+def test_the_error_for_an_unknown_key_suggests_the_right_one(city: Path, table: str, key: str, cure: str) -> None:
     message = refusal(city, "jurisdiction.toml", GOOD.replace("[aliases]", f'{table}\n{key} = "x"\n[aliases]'))
 
     where = "duplicates: " if table else ""

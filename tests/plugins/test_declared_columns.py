@@ -76,7 +76,10 @@ def test_a_new_citys_file_needs_a_map_and_no_code(write: Write) -> None:
         ('dates = "usual"\n' + SOUND, "dates must be one of month first, day first, not 'usual'."),
         ('stand_ins = ["here"]\n' + SOUND, "stand_ins must be two numbers such as"),
         ('required = ["Type"]\n' + SOUND, "required must hold keys of [columns], not 'Type'."),
-        ('required = ["status"]\n' + SOUND, "required names status, which [columns] lacks."),
+        (
+            'required = ["status"]\n' + SOUND,
+            "required contains status, which is not a key of [columns]; add it there.",
+        ),
         (SOUND.replace('service_name = "Type"', ""), "[columns] must have service_code or service_name"),
         (SOUND + '[statuses]\nsent = "away"\n', "statuses: sent must be one of open, closed, not 'away'."),
         ("dates = \n", "my_city.toml: is not TOML: "),

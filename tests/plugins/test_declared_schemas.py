@@ -58,7 +58,7 @@ def test_valid_tables_are_read_as_marshmallow_loads_them() -> None:
 
 
 def test_the_schemas_have_the_fields_and_defaults_of_the_domain() -> None:
-    """The domain does not use the schemas, so both declare the fields."""
+    """The domain does not use the schemas, so the schemas and the domain both declare the fields."""
     for table in all_tables():
         if dataclasses.is_dataclass(table.makes):
             names = {field.attribute or key for key, field in table.fields.items()}
@@ -71,7 +71,7 @@ def test_the_readme_describes_every_key_of_the_schemas() -> None:
     text = (REPOSITORY / README).read_text(encoding="utf-8")
 
     assert {table.header for table in all_tables()} == set(re.findall("<!-- keys: (.+) -->", text))
-    assert text == renew(text), f"{README} is behind open311/plugins/declared/schemas.py: run `make keys`"
+    assert text == renew(text), f"{README} does not match open311/plugins/declared/schemas.py: run `make keys`"
 
 
 def test_the_faults_in_the_readme_are_the_reported_ones(tmp_path: Path) -> None:

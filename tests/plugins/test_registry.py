@@ -43,12 +43,12 @@ def folder(tmp_path: Path) -> Callable[..., str]:
 
 @pytest.fixture
 def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
-    """Installs a distribution whose entry points are cities: name -> (jurisdiction id, source)."""
+    """Installs a distribution whose entry points are cities: the name, and a pair of jurisdiction id and source."""
     site = tmp_path / "site"
     site.mkdir()
     monkeypatch.syspath_prepend(site)
 
-    def put(**cities: tuple[str, str]) -> None:
+    def install_cities(**cities: tuple[str, str]) -> None:
         info = site / "cities-1.0.dist-info"
         info.mkdir()
         (info / "METADATA").write_text("Metadata-Version: 2.1\nName: cities\nVersion: 1.0\n")
@@ -61,7 +61,7 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
             (package / "jurisdiction.toml").write_text(FORM.format(id=jurisdiction_id))
             monkeypatch.delitem(sys.modules, f"kit_{name}", raising=False)
 
-    return put
+    return install_cities
 
 
 def city(jurisdiction_id: str) -> Jurisdiction:
@@ -152,7 +152,7 @@ def test_a_jurisdiction_is_found_by_its_id(install: Install, wanted: str) -> Non
     assert found.faults == ()
 
 
-def test_an_unknown_name_is_a_fault() -> None:
+def test_an_unknown_name_is_reported_as_a_fault() -> None:
     found = load_registry(["atlantis"])
 
     assert list(found) == []
@@ -239,24 +239,24 @@ def test_a_single_jurisdiction_can_ignore_a_wrong_jurisdiction_id() -> None:
 
 
 @pytest.mark.parametrize("sent", ["b.example", "www.B.example", " B.EXAMPLE"])
-def test_one_of_several_is_found_by_its_jurisdiction_id(sent: str) -> None:
+def test_one_of_several_jurisdictions_is_found_by_its_jurisdiction_id(sent: str) -> None:
     assert registry("a.example", "b.example").find(sent).id == "b.example"
 
 
 @pytest.mark.parametrize("ignore_wrong_id", [False, True])
 @pytest.mark.parametrize("sent", ["", "  "])
-def test_with_several_a_jurisdiction_id_is_required(sent: str, ignore_wrong_id: bool) -> None:
+def test_with_several_jurisdictions_a_jurisdiction_id_is_required(sent: str, ignore_wrong_id: bool) -> None:
     with pytest.raises(Invalid, match=r"jurisdiction_id: is missing; send one of a\.example, b\.example"):
         registry("a.example", "b.example", ignore_wrong_id=ignore_wrong_id).find(sent)
 
 
 @pytest.mark.parametrize("ignore_wrong_id", [False, True])
-def test_with_several_an_unknown_jurisdiction_id_is_not_found(ignore_wrong_id: bool) -> None:
+def test_with_several_jurisdictions_an_unknown_jurisdiction_id_is_not_found(ignore_wrong_id: bool) -> None:
     with pytest.raises(NotFound, match="not served here"):
         registry("a.example", "b.example", ignore_wrong_id=ignore_wrong_id).find("c.example")
 
 
-def test_a_long_list_of_ids_in_an_error_is_cut() -> None:
+def test_an_error_shows_only_the_start_of_a_long_list_of_ids() -> None:
     with pytest.raises(Invalid) as caught:
         registry(*(f"{number:02}.example" for number in range(20))).find("")
 

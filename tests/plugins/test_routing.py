@@ -52,6 +52,47 @@ def draft(service: Service, *kinds: str, place: Place = INLAND) -> Draft:
     return Draft(service=service, place=place, answers=(Answer("KIND", kinds),) if kinds else ())
 
 
+WARDS = {
+    "West": box(24.0, 60.0, 24.1, 60.1),
+    "East": box(24.1, 60.0, 24.2, 60.1),
+    "North": box(24.0, 60.1, 24.2, 60.2),
+    "Old town": box(24.05, 60.05, 24.1, 60.1),
+    "Lake": box(24.2, 60.0, 24.3, 60.2),
+}
+"""Four wards around shared edges, and a district within the first ward whose edges lie on the ward's edges."""
+
+
+@pytest.mark.parametrize(
+    ("long", "lat", "areas"),
+    [
+        (24.02, 60.02, ("West",)),
+        (24.1, 60.02, ("West",)),
+        (24.15, 60.1, ("East",)),
+        (24.1, 60.1, ("West", "Old town")),
+        (24.1, 60.07, ("West", "Old town")),
+        (24.07, 60.07, ("West", "Old town")),
+        (24.0, 60.0, ("West",)),
+        (24.2, 60.1, ("East",)),
+        (24.2, 60.15, ("North",)),
+        (24.3, 60.2, ("Lake",)),
+        (24.4, 60.0, ()),
+    ],
+)
+def test_a_point_on_a_shared_edge_belongs_to_the_first_of_the_neighbours(
+    long: float, lat: float, areas: tuple[str, ...]
+) -> None:
+    city = replace(CITY, areas=WARDS)
+    assert city.areas_at(Place(lat=lat, long=long)) == areas
+    assert tuple(area for area in WARDS if city.in_area(area, (long, lat))) == areas
+
+
+def test_a_point_on_a_shared_edge_belongs_to_one_area_if_the_map_is_not_drawn_exactly() -> None:
+    wards = {"West": box(24.0, 60.0, 24.1, 60.1), "East": box(24.0999, 60.0, 24.2, 60.1)}
+    city = replace(CITY, areas=wards, rules=(Rule(department="port", area="East"),))
+    assert city.areas_at(Place(lat=60.0, long=24.09995)) == ("West",)
+    assert city.route(draft(LAMP, place=Place(lat=60.0, long=24.09995))).department == "streets"
+
+
 def test_the_table_decides_the_department() -> None:
     assert route(LAMP) == Route(department="streets", reason="table: lamp")
 
@@ -62,9 +103,9 @@ def test_a_request_that_matches_no_rule_goes_to_triage() -> None:
 
 @pytest.mark.parametrize("kinds", [("bridge",), ("pole",), ("wall", "bridge")])
 def test_a_rule_for_an_answer_overrides_the_table(kinds: tuple[str, ...]) -> None:
-    found = route(LAMP, *kinds, rules=(ON_BRIDGES,))
+    result = route(LAMP, *kinds, rules=(ON_BRIDGES,))
 
-    assert found == Route(department="bridges", reason="service lamp, KIND is bridge or pole")
+    assert result == Route(department="bridges", reason="service lamp, KIND is bridge or pole")
 
 
 @pytest.mark.parametrize("kinds", [("wall",), ()])
@@ -80,9 +121,9 @@ def test_all_answers_of_a_rule_must_match() -> None:
 
 @pytest.mark.parametrize("service", [LAMP, NOISE])
 def test_a_rule_for_an_area_overrides_the_table_and_triage(service: Service) -> None:
-    found = route(service, place=IN_HARBOUR, rules=(IN_THE_PORT,))
+    result = route(service, place=IN_HARBOUR, rules=(IN_THE_PORT,))
 
-    assert found == Route(department="port", reason="any service, in area Harbour")
+    assert result == Route(department="port", reason="any service, in area Harbour")
 
 
 @pytest.mark.parametrize("place", [INLAND, Place(address="5 Mill Lane")])
@@ -90,7 +131,7 @@ def test_a_rule_for_an_area_ignores_places_outside_or_without_a_point(place: Pla
     assert route(LAMP, place=place, rules=(IN_THE_PORT,)).department == "streets"
 
 
-def test_the_edge_of_an_area_belongs_to_it() -> None:
+def test_the_edge_of_an_area_belongs_to_the_area() -> None:
     assert route(LAMP, place=Place(lat=60.1, long=24.1), rules=(IN_THE_PORT,)).department == "port"
 
 
@@ -101,11 +142,11 @@ def test_the_first_matching_rule_is_used(rules: tuple[Rule, ...], department: st
     assert route(LAMP, "bridge", place=IN_HARBOUR, rules=rules).department == department
 
 
-def test_a_rule_to_the_triage_department_is_not_triage() -> None:
-    found = route(LAMP, "wall", rules=(Rule(department="desk", service="lamp", answers={"KIND": ("wall",)}),))
+def test_a_rule_for_the_triage_department_does_not_count_as_triage() -> None:
+    result = route(LAMP, "wall", rules=(Rule(department="desk", service="lamp", answers={"KIND": ("wall",)}),))
 
-    assert found.department == "desk"
-    assert not found.is_triage
+    assert result.department == "desk"
+    assert not result.is_triage
 
 
 def test_an_explanation_shows_rejected_rules_with_reasons() -> None:
@@ -122,14 +163,14 @@ def test_an_explanation_shows_rejected_rules_with_reasons() -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "rule", "why"),
+    ("example", "rule", "why"),
     [
         (draft(LAMP), ON_BRIDGES, "KIND is not answered"),
         (draft(LAMP, place=Place(address="5 Mill Lane")), IN_THE_PORT, "the request has no coordinates"),
     ],
 )
-def test_an_explanation_names_a_missing_answer_or_point(asked: Draft, rule: Rule, why: str) -> None:
-    assert replace(CITY, rules=(rule,)).explain(asked)[0].why == why
+def test_an_explanation_names_a_missing_answer_or_point(example: Draft, rule: Rule, why: str) -> None:
+    assert replace(CITY, rules=(rule,)).explain(example)[0].why == why
 
 
 def test_an_explanation_ends_with_the_rule_that_was_used() -> None:
@@ -161,7 +202,7 @@ def test_the_hook_overrides_the_rules_if_it_names_a_department(description: str,
     assert city.route(asked).department == department
 
 
-def test_an_explanation_of_the_hook_is_one_step() -> None:
+def test_an_explanation_has_one_step_for_the_hook() -> None:
     city = Hooked(
         id="a.example", name="A", time_zone="UTC", services=(LAMP,), departments=CITY.departments, triage="desk"
     )

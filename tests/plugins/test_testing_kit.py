@@ -1,12 +1,13 @@
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 import pytest
 from shapely import Polygon, box
 
 from open311.plugins import (
+    Accepted,
     Attribute,
     AttributeTranslation,
     Datatype,
@@ -14,6 +15,7 @@ from open311.plugins import (
     Draft,
     Jurisdiction,
     Problem,
+    Resolution,
     Rule,
     Service,
     ServiceTranslation,
@@ -47,12 +49,12 @@ GOOD = Jurisdiction(
 )
 
 
-def asking(**changes: Any) -> dict[str, Any]:
-    """A catalogue whose only service has a valid attribute with these changes."""
+def with_attribute(**changes: Any) -> dict[str, Any]:
+    """A catalogue whose only service has an attribute that is valid except for these changes."""
     return {"services": (replace(LAMP, attributes=(replace(KIND, **changes),)),), "rules": ()}
 
 
-def calling(**changes: Any) -> dict[str, Any]:
+def with_service(**changes: Any) -> dict[str, Any]:
     """A catalogue whose first service is valid except for these changes."""
     return {"services": (replace(LAMP, **changes), OTHER)}
 
@@ -78,64 +80,123 @@ def test_the_assertion_lists_every_fault() -> None:
         ({"id": " city.example"}, "without blanks"),
         ({"id": "www.city.example"}, "must not begin with www."),
         ({"name": " "}, "name is empty"),
-        ({"time_zone": "Europe/Demoville"}, "is no IANA zone"),
-        ({"time_zone": "../etc/passwd"}, "is no IANA zone"),
+        ({"time_zone": "Europe/Demoville"}, "is not the name of an IANA zone"),
+        ({"time_zone": "../etc/passwd"}, "is not the name of an IANA zone"),
         ({"id_pattern": "{year}"}, "must contain {number}"),
         ({"id_pattern": "{number}/{month}"}, "not {month}"),
-        ({"id_pattern": "{number} x"}, "may hold letters"),
+        ({"id_pattern": "{number} x"}, "may hold only letters"),
         ({"services": ()}, "has no services"),
         ({"triage": "nobody"}, "triage names department 'nobody'"),
         ({"triage": ""}, "triage names department ''"),
         ({"departments": (*GOOD.departments, GOOD.departments[0])}, "department 'streets' is declared 2 times"),
         ({"departments": (Department("streets", " "), GOOD.departments[1])}, "department streets is empty"),
-        (calling(department="nobody"), "service lamp names department 'nobody'"),
+        (with_service(department="nobody"), "service lamp names department 'nobody'"),
         ({"rules": (Rule(department="nobody"),)}, "route any service names department 'nobody'"),
         ({"services": (LAMP, LAMP)}, "service 'lamp' is declared 2 times"),
-        (calling(code="lamp "), "code is empty or has blanks"),
-        (calling(name=""), "name is empty"),
-        (calling(name="La\x00mp"), "characters that XML cannot carry"),
-        (calling(description="dark\x07"), "characters that XML cannot carry"),
-        (calling(keywords=("dark\x07",)), "characters that XML cannot carry"),
-        (calling(attributes=(KIND, KIND)), "attribute 'KIND' is declared 2 times"),
-        (asking(code=""), "code is empty"),
-        (asking(code="a[b]"), "brackets in a code"),
-        (asking(description=""), "description is empty"),
-        (asking(values=()), "a list without values"),
-        (asking(datatype=Datatype.STRING), "belong to the two list datatypes only"),
-        (asking(values=(Value("a", "A"), Value("a", "B"))), "value 'a' is declared 2 times"),
-        (asking(values=(Value("", "A"),)), "value key is empty"),
-        (asking(values=(Value("a", " "),)), "value name is empty"),
+        (with_service(code="lamp "), "code is empty or has blanks"),
+        (with_service(name=""), "name is empty"),
+        (with_service(name="La\x00mp"), "characters that XML cannot carry"),
+        (with_service(description="dark\x07"), "characters that XML cannot carry"),
+        (with_service(keywords=("dark\x07",)), "characters that XML cannot carry"),
+        (with_service(attributes=(KIND, KIND)), "attribute 'KIND' is declared 2 times"),
+        (with_attribute(code=""), "code is empty"),
+        (with_attribute(code="a[b]"), "brackets in a code"),
+        (with_attribute(description=""), "description is empty"),
+        (with_attribute(values=()), "a list must have values"),
+        (with_attribute(datatype=Datatype.STRING), "only the two list datatypes can have values"),
+        (with_attribute(values=(Value("a", "A"), Value("a", "B"))), "value 'a' is declared 2 times"),
+        (with_attribute(values=(Value("", "A"),)), "value key is empty"),
+        (with_attribute(values=(Value("a", " "),)), "value name is empty"),
         ({"aliases": {"other": "lamp"}}, "alias 'other' is also the code of a service"),
-        ({"aliases": {"old": "gone"}}, "leads to 'gone', which is no service"),
+        ({"aliases": {"old": "gone"}}, "leads to 'gone', which is not a service"),
         ({"rules": (Rule(department="desk", area="Hill"),)}, "an area that areas.geojson lacks"),
         ({"rules": (Rule(department="desk", service="gone"),)}, "names an unknown service"),
         (
             {"rules": (Rule(department="desk", service="lamp", answers={"COLOUR": ("red",)}),)},
-            "asks for attribute 'COLOUR', which it lacks",
+            "asks for attribute 'COLOUR', which the service does not have",
         ),
         (
             {"rules": (Rule(department="desk", service="lamp", answers={"KIND": ("roof",)}),)},
-            "asks for KIND = 'roof', which is no key",
+            "asks for KIND = 'roof', which is not a key",
         ),
-        ({"languages": ("en",)}, "languages does not list es"),
+        ({"languages": ("en",)}, "the key languages does not contain es"),
     ],
 )
-def test_each_fault_is_found(changes: dict[str, Any], words: str) -> None:
+def test_each_fault_is_reported(changes: dict[str, Any], words: str) -> None:
     faults = find_faults(replace(GOOD, **changes))
 
     assert any(words in fault for fault in faults), faults
+
+
+class Sound(Jurisdiction):
+    """Overrides every hook in a permitted way, and has methods of its own."""
+
+    def department_for(self, draft: Draft, *, at_night: bool = False) -> str | None:
+        return "desk" if self._is_late(draft) or at_night else None
+
+    def check(self, *drafts: Draft) -> list[Problem]:
+        return []
+
+    @staticmethod
+    def resolve(token: str, draft: Draft) -> Resolution:
+        return Accepted(token)
+
+    def _is_late(self, draft: Draft) -> bool:
+        return draft.requested_at.hour >= 22
+
+    def wards(self) -> list[str]:
+        return sorted(self.areas)
+
+
+def jurisdiction_with(**members: Any) -> Jurisdiction:
+    """The valid jurisdiction, as an instance of a subclass with these members."""
+    kind: type[Jurisdiction] = type("City", (Jurisdiction,), members)
+    return kind(**{row.name: getattr(GOOD, row.name) for row in fields(GOOD)})
+
+
+def test_hooks_with_the_right_parameters_have_no_faults() -> None:
+    assert find_faults(Sound(**{row.name: getattr(GOOD, row.name) for row in fields(GOOD)})) == []
+
+
+async def waits(self: Jurisdiction, draft: Draft) -> None:
+    pass
+
+
+@pytest.mark.parametrize(
+    ("members", "words"),
+    [
+        (
+            {"departement_for": lambda self, draft: None},
+            "'departement_for' is never called; rename it to department_for",
+        ),
+        ({"departmentFor": lambda self, draft: None}, "rename it to department_for, or to _departmentFor"),
+        ({"checks": lambda self, draft: []}, "'checks' is never called; rename it to check"),
+        ({"resolve_": lambda self, token, draft: None}, "rename it to resolve"),
+        ({"check": lambda self: []}, "'check' has other parameters than def check(self, draft)"),
+        ({"department_for": lambda self, draft, at: None}, "than def department_for(self, draft)"),
+        ({"resolve": lambda self, token: None}, "than def resolve(self, token, draft)"),
+        ({"new_id": lambda self, number: ""}, "than def new_id(self, number, at)"),
+        ({"check": waits}, "'check' must not be async: def check(self, draft)"),
+        ({"check": []}, "check must be a method: def check(self, draft)"),
+    ],
+)
+def test_a_hook_that_the_server_would_not_call_or_could_not_call_is_a_fault(
+    members: dict[str, Any], words: str
+) -> None:
+    [fault] = find_faults(jurisdiction_with(**members))
+    assert words in fault
 
 
 @pytest.mark.parametrize(
     ("toml", "words"),
     [
         ({"groups": {"Roads": "Calles"}}, "translates group 'Roads', which no service has"),
-        ({"services": {"gone": {}}}, "translates 'gone', which is no service"),
-        ({"services": {"lamp": {"COLOUR": {}}}}, "'lamp': 'COLOUR', which is no attribute"),
-        ({"services": {"lamp": {"KIND": {"roof": "Techo"}}}}, "'lamp': KIND: 'roof', which is no key"),
+        ({"services": {"gone": {}}}, "translates 'gone', which is not a service"),
+        ({"services": {"lamp": {"COLOUR": {}}}}, "'lamp': 'COLOUR', which is not an attribute"),
+        ({"services": {"lamp": {"KIND": {"roof": "Techo"}}}}, "'lamp': KIND: 'roof', which is not a key"),
     ],
 )
-def test_a_translation_of_something_undeclared_is_found(toml: dict[str, Any], words: str) -> None:
+def test_a_translation_of_an_undeclared_text_is_reported(toml: dict[str, Any], words: str) -> None:
     services = {
         code: ServiceTranslation(
             attributes={name: AttributeTranslation(values=values) for name, values in attributes.items()}
@@ -150,7 +211,7 @@ def test_a_translation_of_something_undeclared_is_found(toml: dict[str, Any], wo
     assert words in faults[0]
 
 
-def test_a_plugin_for_another_api_version_is_found() -> None:
+def test_a_plugin_for_another_api_version_is_reported() -> None:
     class Future(Jurisdiction):
         api_version = 99
 
@@ -158,32 +219,34 @@ def test_a_plugin_for_another_api_version_is_found() -> None:
         id="a.example", name="A", time_zone="UTC", services=(OTHER,), departments=GOOD.departments, triage="desk"
     )
 
-    assert find_faults(future) == ["api_version is 99; this server speaks 1"]
+    assert find_faults(future) == ["api_version is 99; this server supports 1"]
 
 
-def hooked(kind: type[Jurisdiction]) -> Jurisdiction:
+def with_hooks(kind: type[Jurisdiction]) -> Jurisdiction:
     return kind(
         id="a.example", name="A", time_zone="UTC", services=(LAMP,), departments=GOOD.departments, triage="desk"
     )
 
 
-def test_a_hook_that_names_an_unknown_department_is_found() -> None:
+def test_a_hook_that_names_an_unknown_department_is_reported() -> None:
     class UnknownDepartment(Jurisdiction):
         def department_for(self, draft: Draft) -> str | None:
             return "nobody"
 
-    assert find_faults(hooked(UnknownDepartment)) == ["service 'lamp' is routed to 'nobody', which is not declared"]
+    assert find_faults(with_hooks(UnknownDepartment)) == [
+        "service 'lamp' is routed to 'nobody', which is not declared"
+    ]
 
 
-def test_a_hook_that_refuses_everything_is_found() -> None:
+def test_a_hook_that_refuses_everything_is_reported() -> None:
     class RefusesAll(Jurisdiction):
         def check(self, draft: Draft) -> list[Problem]:
             return [Problem("lat", "is not ours.")]
 
-    assert find_faults(hooked(RefusesAll)) == ["service 'lamp' refuses an example: lat: is not ours."]
+    assert find_faults(with_hooks(RefusesAll)) == ["service 'lamp' refuses an example: lat: is not ours."]
 
 
-def test_an_example_is_inside_the_city_and_answers_every_attribute() -> None:
+def test_an_example_request_is_inside_the_city_and_answers_every_attribute() -> None:
     draft = example_draft(GOOD, LAMP)
 
     assert draft.place.point
@@ -191,7 +254,7 @@ def test_an_example_is_inside_the_city_and_answers_every_attribute() -> None:
     assert draft.answered("KIND") == ("wall",)
 
 
-def test_without_a_boundary_an_example_is_at_point_zero() -> None:
+def test_without_a_boundary_an_example_request_is_at_the_point_zero() -> None:
     assert example_place(replace(GOOD, boundary=None)).point == (0.0, 0.0)
 
 

@@ -94,7 +94,7 @@ def test_any_other_text_is_refused_as_a_time(text: str) -> None:
     [
         ("2024-05-01", at(2024, 5, 1, 20, 59, 59)),
         ("2024-03-31", at(2024, 3, 31, 20, 59, 59)),  # a day of 23 hours
-        ("2024-10-27", at(2024, 10, 27, 21, 59, 59)),  # a day of 25
+        ("2024-10-27", at(2024, 10, 27, 21, 59, 59)),  # a day of 25 hours
     ],
 )
 def test_a_date_as_upper_bound_includes_the_day_in_the_citys_zone(day: str, last_second: datetime) -> None:
@@ -127,11 +127,11 @@ ALMOST = st.from_regex(
 @example("0001-01-01", "Pacific/Kiritimati", False)
 def test_any_text_is_read_as_a_second_in_utc_or_refused(text: str, zone: str, end_of_day: bool) -> None:
     try:
-        found = parse_instant(text, ZoneInfo(zone), end_of_day=end_of_day)
+        instant = parse_instant(text, ZoneInfo(zone), end_of_day=end_of_day)
     except NotAnInstant:
         return
-    assert found.tzinfo is UTC
-    assert found.microsecond == 0
+    assert instant.tzinfo is UTC
+    assert instant.microsecond == 0
 
 
 def test_the_second_reading_of_an_hour_that_clocks_repeat_or_skip() -> None:

@@ -41,6 +41,27 @@ def test_chunks_give_the_body_wherever_they_are_cut(chunks: list[bytes], cuts: s
     assert content_of(body) == b"".join(chunks)
 
 
+NOISE = st.lists(st.sampled_from((b"\r", b"\n", b"\r\n", b"0", b"3", b"abc", b";", b":", b"\x00")), max_size=20)
+
+
+@given(NOISE, st.sets(st.integers(1, 40), max_size=6))
+def test_any_bytes_are_read_or_refused_in_the_same_way_wherever_they_are_cut(
+    noise: list[bytes], cuts: set[int]
+) -> None:
+    wire = b"3\r\nabc\r\n" + b"".join(noise)
+    whole, in_pieces = outcome(wire), outcome(wire, *(cut for cut in cuts if cut < len(wire)))
+    assert whole == in_pieces
+
+
+def outcome(wire: bytes, *cuts: int) -> tuple[bytes | None, bytes] | int:
+    """What follows the body, and its content; or the status of the refusal."""
+    with closing(ChunkedBody(most=5)) as body:
+        try:
+            return fed(body, wire, *cuts), body.file().read()
+        except Malformed as refused:
+            return refused.status
+
+
 @given(st.binary(min_size=1, max_size=50), st.sets(st.integers(0, 49), max_size=4))
 def test_a_sized_body_ends_where_it_said(content: bytes, cuts: set[int]) -> None:
     body = SizedBody(len(content), most=MOST)

@@ -6,15 +6,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from open311.server.messages import Malformed, read_message
+from open311.server.messages import END, Malformed, Message, read_message
 
 HOST = b"\r\nHost: city.example"
+
+
+def read(head: bytes) -> Message:
+    return read_message(head + END, {})
 
 
 def test_a_head_becomes_an_environment() -> None:
     head = b"GET /a%2Fb%20c?q=%C3%A9&x HTTP/1.1\r\nHost: city.example:80"
     head += b"\r\nX-Api-Key:  mine \r\nAccept: a\r\nAccept: b"
-    message = read_message(head, {"SERVER_NAME": "127.0.0.1"})
+    message = read_message(head + END, {"SERVER_NAME": "127.0.0.1"})
     assert message.environ == {
         "SERVER_NAME": "127.0.0.1",
         "SERVER_PROTOCOL": "HTTP/1.1",
@@ -29,19 +33,23 @@ def test_a_head_becomes_an_environment() -> None:
 
 
 def test_a_path_is_given_as_latin_1_of_its_bytes() -> None:
-    assert read_message(b"GET /%C3%A9 HTTP/1.1" + HOST, {}).environ["PATH_INFO"] == "/é".encode().decode("latin-1")
+    assert read(b"GET /%C3%A9 HTTP/1.1" + HOST).environ["PATH_INFO"] == "/é".encode().decode("latin-1")
+
+
+def test_a_target_that_is_not_percent_encoded_is_read_as_if_it_was() -> None:
+    environ = read("GET /Straße?q=é HTTP/1.1".encode() + HOST).environ
+    assert environ["PATH_INFO"] == "/Straße".encode().decode("latin-1")
+    assert environ["QUERY_STRING"] == "q=%C3%A9"
 
 
 def test_a_whole_address_as_target_gives_host_and_path() -> None:
-    environ = read_message(b"GET http://311.example/x?y HTTP/1.1" + HOST, {}).environ
+    environ = read(b"GET http://311.example/x?y HTTP/1.1" + HOST).environ
     assert (environ["HTTP_HOST"], environ["PATH_INFO"], environ["QUERY_STRING"]) == ("311.example", "/x", "y")
-    assert read_message(b"GET http://311.example?y HTTP/1.1" + HOST, {}).environ["PATH_INFO"] == "/"
+    assert read(b"GET http://311.example?y HTTP/1.1").environ["PATH_INFO"] == "/"
 
 
 def test_a_header_with_an_underscore_does_not_pass_for_one_with_a_hyphen() -> None:
-    environ = read_message(
-        b"GET / HTTP/1.1" + HOST + b"\r\nX_Forwarded_For: 1.2.3.4\r\nX_Forwarded_For: 5", {}
-    ).environ
+    environ = read(b"GET / HTTP/1.1" + HOST + b"\r\nX_Forwarded_For: 1.2.3.4\r\nX_Forwarded_For: 5").environ
     assert [name for name in environ if "FORWARDED" in name or name.startswith("open311")] == []
 
 
@@ -55,7 +63,7 @@ def test_a_header_with_an_underscore_does_not_pass_for_one_with_a_hyphen() -> No
     ],
 )
 def test_the_caller_says_whether_the_connection_stays(head: bytes, is_kept: bool) -> None:
-    assert read_message(head, {}).is_kept is is_kept
+    assert read(head).is_kept is is_kept
 
 
 @pytest.mark.parametrize(
@@ -63,9 +71,16 @@ def test_the_caller_says_whether_the_connection_stays(head: bytes, is_kept: bool
     [(b"Content-Length: 12", 12), (b"Content-Length: 0", 0), (b"Transfer-Encoding: Chunked", None)],
 )
 def test_the_length_of_a_body_is_known_from_the_head(fields: bytes, length: int | None) -> None:
-    message = read_message(b"POST / HTTP/1.1" + HOST + b"\r\nExpect: 100-continue\r\n" + fields, {})
+    message = read(b"POST / HTTP/1.1" + HOST + b"\r\nExpect: 100-continue\r\n" + fields)
     assert message.length == length
     assert message.is_awaited is (length != 0)
+
+
+def test_an_offer_to_change_the_protocol_does_not_change_the_request() -> None:
+    offer = b"\r\nConnection: Upgrade\r\nUpgrade: h2c"
+    message = read(b"POST /a HTTP/1.1" + HOST + offer + b"\r\nContent-Length: 3")
+    assert (message.environ["PATH_INFO"], message.length, message.is_kept) == ("/a", 3, True)
+    assert read(b"POST /a HTTP/1.1" + HOST + offer + b"\r\nTransfer-Encoding: chunked").length is None
 
 
 @pytest.mark.parametrize(
@@ -74,9 +89,16 @@ def test_the_length_of_a_body_is_known_from_the_head(fields: bytes, length: int 
         b"",
         b"GET /",
         b"GET / HTTP/2.0" + HOST,
+        b"GET / HTTP/0.9" + HOST,
+        b"GET / RTSP/1.0" + HOST,
+        b"SOURCE / ICE/1.0" + HOST,
+        b"PRI * HTTP/2.0",
         b"GET  / HTTP/1.1" + HOST,
         b"GET / HTTP/1.1 " + HOST,
         b"G\xc3\x89T / HTTP/1.1" + HOST,
+        b"get / HTTP/1.1" + HOST,
+        b"BREW / HTTP/1.1" + HOST,
+        b"CONNECT city.example:443 HTTP/1.1" + HOST,
         b"GET /#part HTTP/1.1" + HOST,
         b"GET path HTTP/1.1" + HOST,
         b"GET * HTTP/1.1" + HOST,
@@ -93,7 +115,7 @@ def test_the_length_of_a_body_is_known_from_the_head(fields: bytes, length: int 
 )
 def test_a_head_that_two_servers_could_read_in_two_ways_is_400(head: bytes) -> None:
     with pytest.raises(Malformed) as refused:
-        read_message(head, {})
+        read(head)
     assert refused.value.status == 400
 
 
@@ -115,20 +137,20 @@ def test_a_head_that_two_servers_could_read_in_two_ways_is_400(head: bytes) -> N
 )
 def test_headers_that_leave_host_or_body_open_are_refused(fields: bytes, status: int) -> None:
     with pytest.raises(Malformed) as refused:
-        read_message(b"POST / HTTP/1.1" + (b"\r\n" + fields if fields else b""), {})
+        read(b"POST / HTTP/1.1" + (b"\r\n" + fields if fields else b""))
     assert refused.value.status == status
 
 
 def test_an_old_client_may_not_send_chunks() -> None:
     with pytest.raises(Malformed):
-        read_message(b"POST / HTTP/1.0\r\nTransfer-Encoding: chunked", {})
+        read(b"POST / HTTP/1.0\r\nTransfer-Encoding: chunked")
 
 
 @given(st.binary(max_size=200))
 def test_any_bytes_are_read_or_refused(noise: bytes) -> None:
     for head in (noise, b"GET / HTTP/1.1\r\nHost: a\r\n" + noise, b"GET /" + noise + b" HTTP/1.1\r\nHost: a"):
         try:
-            environ = read_message(head, {}).environ
+            environ = read(head).environ
         except Malformed:
             continue
         assert all(

@@ -1,4 +1,4 @@
-"""The threads of a web process: slow callers hold none of them, and others notice nothing."""
+"""Slow clients occupy no thread of a web process, and do not delay other clients."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from open311.server.threads import REFUSAL, Threads
 from tests.waiting import until
 
 LONG_S = 60
-"""A time that no test waits for."""
+"""A timeout that no test reaches."""
 LIMITS = Limits(
     head_s=LONG_S,
     body_s=LONG_S,
@@ -37,7 +37,7 @@ Serve = Callable[..., "Served"]
 
 
 class Application:
-    """A WSGI application whose paths do what the tests need."""
+    """A WSGI application with a path for each behaviour that the tests need."""
 
     def __init__(self) -> None:
         self.gate = threading.Event()
@@ -71,7 +71,7 @@ class Application:
 
 
 class Served:
-    """An application that is served, and callers of it."""
+    """A served application, and the clients that call it."""
 
     def __init__(self, address: tuple[str, int], application: Application, stack: ExitStack) -> None:
         self.address = address
@@ -92,13 +92,13 @@ class Served:
         return caller
 
     def get(self, path: bytes = b"/hello") -> bytes:
-        """The answer to a caller of a single call."""
+        """The answer to a client that makes a single call."""
         return everything(self.call(LAST % path))
 
 
 @pytest.fixture
 def served() -> Iterator[Serve]:
-    """Serves an application with two threads, and ends it with the test."""
+    """Serves an application with two threads, and stops it at the end of the test."""
     with ExitStack() as stack:
         yield lambda **limits: stack.enter_context(serving(replace(LIMITS, **limits)))
 
@@ -117,7 +117,7 @@ def serving(limits: Limits) -> Iterator[Served]:
 
 
 def everything(caller: socket.socket) -> bytes:
-    """All that is sent to a caller until the connection ends."""
+    """All bytes that a client receives until the connection ends."""
     found = b""
     with suppress(ConnectionResetError):
         while data := caller.recv(65_536):
@@ -138,7 +138,7 @@ def answer(caller: socket.socket) -> bytes:
 
 
 def is_ended(caller: socket.socket) -> bool:
-    """Whether the server has ended the connection; what it sent before is passed over."""
+    """Whether the server has closed the connection. Bytes that it sent before are skipped."""
     caller.setblocking(False)
     try:
         while caller.recv(65_536):
@@ -158,7 +158,7 @@ def test_a_request_is_answered_and_the_connection_stays(served: Serve) -> None:
     assert (first.endswith(b"/two"), second.endswith(b"/three")) == (True, True)
 
 
-def test_many_requests_at_once_are_answered_in_their_order(served: Serve) -> None:
+def test_pipelined_requests_are_answered_in_order(served: Serve) -> None:
     server = served()
     busy = server.call(b"".join(GET % b"/%d" % number for number in range(500)) + LAST % b"/last")
     assert server.get().endswith(b"/hello")
@@ -166,21 +166,21 @@ def test_many_requests_at_once_are_answered_in_their_order(served: Serve) -> Non
     assert bodies == [b"/%d" % number for number in range(500)] + [b"/last"]
 
 
-def test_a_request_may_come_byte_by_byte(served: Serve) -> None:
+def test_a_request_can_be_sent_byte_by_byte(served: Serve) -> None:
     caller = served().call()
     for byte in b"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc":
         caller.sendall(bytes([byte]))
     assert answer(caller) == b"abc"
 
 
-def test_a_chunked_body_reaches_the_application_whole(served: Serve) -> None:
+def test_the_application_gets_a_complete_chunked_body(served: Serve) -> None:
     caller = served().call(
         b"POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"
     )
     assert answer(caller) == b"abc"
 
 
-def test_a_caller_who_asks_first_is_told_to_send_its_body(served: Serve) -> None:
+def test_a_client_that_expects_100_continue_gets_it(served: Serve) -> None:
     caller = served().call(b"POST /echo HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n")
     assert caller.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
     caller.sendall(b"abc")
@@ -202,7 +202,7 @@ def test_head_has_no_body(served: Serve) -> None:
     assert found.endswith(b"\r\n\r\n/next")
 
 
-def test_a_fault_of_the_application_is_500(served: Serve) -> None:
+def test_an_exception_of_the_application_gives_500(served: Serve) -> None:
     server = served()
     assert server.get(b"/broken").startswith(b"HTTP/1.1 500 ")
     assert server.get().endswith(b"/hello")
@@ -212,17 +212,17 @@ def test_an_answer_shorter_than_its_length_ends_the_connection(served: Serve) ->
     assert b"piece" not in everything(served().call(GET % b"/short"))
 
 
-def test_a_broken_head_is_400_and_the_server_goes_on(served: Serve) -> None:
+def test_a_broken_head_gets_400_and_the_server_continues(served: Serve) -> None:
     server = served()
     assert everything(server.call(b"nonsense\r\n\r\n")).startswith(b"HTTP/1.1 400 ")
     assert server.get().endswith(b"/hello")
 
 
-def test_a_head_without_end_is_431(served: Serve) -> None:
+def test_a_head_without_end_gets_431(served: Serve) -> None:
     assert everything(served().call(b"GET /" + b"a" * 70_000)).startswith(b"HTTP/1.1 431 ")
 
 
-def test_a_body_over_the_limit_is_413_by_the_application_and_the_answer_arrives(served: Serve) -> None:
+def test_the_application_answers_413_for_a_body_over_the_limit_and_the_client_gets_it(served: Serve) -> None:
     server = served(body_bytes=10)
     sized = b"POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 200000\r\n\r\n" + b"x" * 200_000
     assert everything(server.call(sized)).startswith(b"HTTP/1.1 413 ")
@@ -230,7 +230,7 @@ def test_a_body_over_the_limit_is_413_by_the_application_and_the_answer_arrives(
     assert everything(server.call(chunked)).endswith(b"refused /a")
 
 
-def test_eight_bodies_that_do_not_come_hold_no_thread(served: Serve) -> None:
+def test_eight_clients_that_do_not_send_their_body_occupy_no_thread(served: Serve) -> None:
     server = served()
     callers = [server.call(DRIP) for _ in range(8)]
     assert server.get().endswith(b"/hello")
@@ -238,7 +238,7 @@ def test_eight_bodies_that_do_not_come_hold_no_thread(served: Serve) -> None:
     assert answer(callers[0]) == b"ab" + b"c" * 998
 
 
-def test_a_body_that_does_not_get_on_is_408_and_one_that_does_is_read(served: Serve) -> None:
+def test_a_body_that_makes_no_progress_gets_408_and_a_slow_body_is_read(served: Serve) -> None:
     server = served(body_s=1, least_bytes=10)
     lively, slow = server.call(DRIP.replace(b"1000", b"90000")), server.call(DRIP)
     sent = [2]
@@ -253,44 +253,44 @@ def test_a_body_that_does_not_get_on_is_408_and_one_that_does_is_read(served: Se
     assert len(answer(lively)) == 90_000
 
 
-def test_a_caller_whose_body_is_late_is_told_so(served: Serve) -> None:
+def test_a_client_with_a_late_body_gets_the_reason(served: Serve) -> None:
     found = everything(served(body_s=0.1).call(DRIP))
     assert found.startswith(b"HTTP/1.1 408 ")
     assert found.endswith(b"refused /echo")
 
 
-def test_a_head_that_does_not_come_is_408_and_silence_ends_without_a_word(served: Serve) -> None:
+def test_an_incomplete_head_gets_408_and_a_silent_connection_is_closed_without_answer(served: Serve) -> None:
     server = served(head_s=0)
     assert everything(server.call(b"GET / HT")).startswith(b"HTTP/1.1 408 ")
     assert everything(server.call()) == b""
 
 
-def test_a_connection_that_asks_no_more_is_closed(served: Serve) -> None:
+def test_an_idle_connection_is_closed(served: Serve) -> None:
     caller = served(idle_s=0).call(GET % b"/one")
     assert everything(caller).endswith(b"/one")
 
 
-def test_eight_readers_who_do_not_read_hold_no_thread(served: Serve) -> None:
+def test_eight_clients_that_do_not_read_occupy_no_thread(served: Serve) -> None:
     server = served()
     readers = [server.call(GET % b"/endless", buffer=4_096) for _ in range(8)]
     assert server.get().endswith(b"/hello")
     assert readers[0].recv(100).startswith(b"HTTP/1.1 200 OK\r\n")
 
 
-def test_a_reader_who_does_not_read_is_closed_and_the_stream_is_told(served: Serve) -> None:
+def test_a_client_that_does_not_read_is_disconnected_and_the_stream_is_closed(served: Serve) -> None:
     server = served(reader_s=1)
     reader = server.call(GET % b"/endless", buffer=4_096)
     until(lambda: server.application.closed, "the end of the stream")
     assert is_ended(reader) or everything(reader)
 
 
-def test_a_reader_who_leaves_ends_the_stream(served: Serve) -> None:
+def test_the_stream_is_closed_when_the_client_disconnects(served: Serve) -> None:
     server = served()
     server.call(GET % b"/endless", buffer=4_096).close()
     until(lambda: server.application.closed, "the end of the stream")
 
 
-def test_while_all_threads_are_in_calls_prompt_paths_are_answered_and_others_wait(served: Serve) -> None:
+def test_prompt_paths_are_answered_while_all_threads_are_busy_and_other_calls_wait(served: Serve) -> None:
     server = served()
     locked = [server.call(GET % b"/locked") for _ in range(2)]
     until(lambda: server.application.inside == 2, "both threads")
@@ -300,7 +300,7 @@ def test_while_all_threads_are_in_calls_prompt_paths_are_answered_and_others_wai
     assert [answer(one) for one in (*locked, waiting)] == [b"/locked", b"/locked", b"/hello"]
 
 
-def test_a_request_that_waits_too_long_for_a_thread_is_503(served: Serve) -> None:
+def test_a_request_that_waits_too_long_for_a_thread_gets_503(served: Serve) -> None:
     server = served(wait_s=0)
     locked = [server.call(GET % b"/locked") for _ in range(2)]
     until(lambda: server.application.inside == 2, "both threads")
@@ -311,7 +311,7 @@ def test_a_request_that_waits_too_long_for_a_thread_is_503(served: Serve) -> Non
     assert [answer(one) for one in locked] == [b"/locked", b"/locked"]
 
 
-def test_one_address_has_so_many_connections_and_no_more(served: Serve) -> None:
+def test_the_number_of_connections_of_one_address_is_limited(served: Serve) -> None:
     server = served(per_address=2)
     first, second = server.call(GET % b"/one"), server.call(GET % b"/two")
     assert (answer(first), answer(second)) == (b"/one", b"/two")
@@ -320,18 +320,18 @@ def test_one_address_has_so_many_connections_and_no_more(served: Serve) -> None:
     until(lambda: server.get().endswith(b"/hello"), "room for another connection")
 
 
-def test_silent_connections_make_room_for_those_that_speak(served: Serve) -> None:
+def test_silent_connections_are_closed_for_connections_with_requests(served: Serve) -> None:
     server = served(connections=3)
     silent = [server.call() for _ in range(30)]
     assert server.get().endswith(b"/hello")
     assert is_ended(silent[0])
 
 
-def test_a_stop_ends_what_is_silent_and_finishes_what_has_begun() -> None:
+def test_a_stopping_server_closes_silent_connections_and_finishes_calls() -> None:
     with serving(LIMITS) as server:
         silent, locked = server.call(), server.call(GET % b"/locked")
         until(lambda: server.application.inside == 1, "the call")
         silent.sendall(b"")
-    # The block's end opened the gate, closed the callers and waited for all threads.
+    # The end of the block has opened the gate, closed the clients and waited for all threads.
     assert not [thread for thread in threading.enumerate() if thread.name in ("work", "watch", "accept")]
     assert locked.fileno() == -1

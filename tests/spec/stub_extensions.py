@@ -60,39 +60,37 @@ class Extensions:
     def ago(self, days: float) -> str:
         raise NotImplementedError
 
-    def date(self, asked: Any, name: str) -> datetime | None:
+    def date(self, call: Any, name: str) -> datetime | None:
         raise NotImplementedError
 
     def element(self, name: str, value: Any) -> str:
         raise NotImplementedError
 
-    def listed(self, asked: Any, city: dict[str, Any]) -> tuple[list[dict[str, Any]], dict[str, str]]:
+    def listed(self, call: Any, city: dict[str, Any]) -> tuple[list[dict[str, Any]], dict[str, str]]:
         raise NotImplementedError
 
-    def page(self, asked: Any) -> tuple[int, int]:
+    def page(self, call: Any) -> tuple[int, int]:
         raise NotImplementedError
 
-    def shown(self, asked: Any, stored: dict[str, Any]) -> dict[str, Any]:
+    def shown(self, call: Any, stored: dict[str, Any]) -> dict[str, Any]:
         raise NotImplementedError
 
-    def wire(self, asked: Any, root: str, data: Any) -> tuple[dict[str, str], bytes]:
+    def wire(self, call: Any, root: str, data: Any) -> tuple[dict[str, str], bytes]:
         raise NotImplementedError
 
     # --- Search and pages
 
-    def fits(self, asked: Any, city: dict[str, Any], stored: dict[str, Any]) -> bool:
+    def fits(self, call: Any, city: dict[str, Any], stored: dict[str, Any]) -> bool:
         """Whether a request matches the filters for group, keyword, agency, area and photo."""
         public = stored["public"]
         wire = city["services"].get(public["service_code"], {"wire": {}})["wire"]
         words = [word.strip().lower() for word in wire.get("keywords", "").split(",")]
-        has_photo = asked.get("has_photo")
+        has_photo = call.get("has_photo")
         return (
-            (not asked.get("group") or wire.get("group") == asked.get("group"))
-            and (
-                not asked.get("keyword") or self.has("keyword is ignored") or asked.get("keyword").lower() in words
-            )
-            and asked.get("agency_responsible") in ("", public["agency_responsible"])
-            and (not asked.get("area") or self.has("area is ignored") or asked.get("area") in areas_at(public))
+            (not call.get("group") or wire.get("group") == call.get("group"))
+            and (not call.get("keyword") or self.has("keyword is ignored") or call.get("keyword").lower() in words)
+            and call.get("agency_responsible") in ("", public["agency_responsible"])
+            and (not call.get("area") or self.has("area is ignored") or call.get("area") in areas_at(public))
             and (
                 self.has("has_photo is ignored")
                 or has_photo not in ("true", "false")
@@ -100,18 +98,18 @@ class Extensions:
             )
         )
 
-    def says(self, query: str, description: str | None) -> bool:
+    def matches_text(self, query: str, description: str | None) -> bool:
         """Whether a description matches a search text: all words, no word with a minus, or one side of OR."""
         if " OR " in query:
-            return any(self.says(part, description) for part in query.split(" OR "))
+            return any(self.matches_text(part, description) for part in query.split(" OR "))
         for word in re.findall(r'-?"[^"]+"|\S+', query.lower()):
             wanted = not word.startswith("-") or self.has("search knows no minus")
             if (word.strip('-"') in (description or "").lower()) != wanted:
                 return False
         return True
 
-    def order(self, asked: Any, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        sort = asked.get("sort")
+    def order(self, call: Any, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        sort = call.get("sort")
         if sort not in ("", "requested", "-requested", "updated", "-updated"):
             raise Refusal(400, "sort is unknown.")
         name = "updated_datetime" if "updated" in sort else "requested_datetime"
@@ -122,49 +120,49 @@ class Extensions:
             found, key=lambda each: (each["public"][name], each["public"]["service_request_id"]), reverse=descends
         )
 
-    def after_cursor(self, asked: Any, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """The items after the last item of the previous page."""
-        if not asked.get("cursor"):
+    def after_cursor(self, call: Any, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """The items of a list that follow the last item of the previous page."""
+        if not call.get("cursor"):
             return found
-        sort, start, place, request_id = read_cursor(asked.get("cursor"))
-        if asked.get("sort") not in ("", sort) or asked.get("start_date") not in ("", start):
+        sort, start, place, request_id = read_cursor(call.get("cursor"))
+        if call.get("sort") not in ("", sort) or call.get("start_date") not in ("", start):
             raise Refusal(400, "cursor belongs to another order or other dates.")
         ids = [each["public"]["service_request_id"] for each in found]
         first = int(place) if self.has("cursor is a page number") else ids.index(request_id) + 1
         return found[first + (1 if self.has("a walk skips requests") else 0) :]
 
-    def links(self, asked: Any, page: list[dict[str, Any]], number: int, rest: int) -> dict[str, str]:
+    def links(self, call: Any, page: list[dict[str, Any]], number: int, rest: int) -> dict[str, str]:
         links = {}
-        if number > 1 or asked.get("cursor"):
-            links["first"] = self.url(asked)
+        if number > 1 or call.get("cursor"):
+            links["first"] = self.url(call)
         if number > 1:
-            links["prev"] = self.url(asked, page=str(number - 1))
+            links["prev"] = self.url(call, page=str(number - 1))
         if rest and page:
             last = page[-1]["public"]["service_request_id"]
             place = str(len(page) * number)
-            cursor = "|".join((asked.get("sort") or "-requested", asked.get("start_date"), place, last))
-            links["next"] = self.url(asked, cursor=cursor.encode().hex())
+            cursor = "|".join((call.get("sort") or "-requested", call.get("start_date"), place, last))
+            links["next"] = self.url(call, cursor=cursor.encode().hex())
         if self.has("Link has no first"):
             links.pop("first", None)
         return links
 
-    def url(self, asked: Any, **more: str) -> str:
-        pairs = [(name, value) for name, value in asked.pairs if name not in ("page", "cursor", "since")]
-        return f"http://{asked.headers['host']}{asked.path}?{urlencode([*pairs, *more.items()])}"
+    def url(self, call: Any, **more: str) -> str:
+        pairs = [(name, value) for name, value in call.pairs if name not in ("page", "cursor", "since")]
+        return f"http://{call.headers['host']}{call.path}?{urlencode([*pairs, *more.items()])}"
 
-    def warnings(self, asked: Any) -> dict[str, str]:
+    def warnings(self, call: Any) -> dict[str, str]:
         texts = [
             f'299 - "{name} is ignored; did you mean {MISSPELT[name]}?"'
-            for name, _ in asked.pairs
+            for name, _ in call.pairs
             if name in MISSPELT
         ]
         return {"Warning": ", ".join(texts)} if texts and not self.has("nothing is misspelt") else {}
 
     # --- Additional fields of a request
 
-    def more(self, asked: Any, stored: dict[str, Any]) -> dict[str, Any]:
-        """The extensions of a request that were asked for."""
-        words = {word for word in asked.all("extensions") if word != "false"}
+    def more(self, call: Any, stored: dict[str, Any]) -> dict[str, Any]:
+        """The extensions of a request that the call asks for."""
+        words = {word for word in call.all("extensions") if word != "false"}
         if words - {"true", "all", *NAMES} and not self.has("unknown extensions are ignored"):
             raise Refusal(400, "extensions: send true or some of extended_attributes, notes, attributes.")
         if words & {"true", "all"} or (words and self.has("all extensions come")):
@@ -180,22 +178,22 @@ class Extensions:
             del each["name"]
         values = {"extended_attributes": extended, "notes": notes, "attributes": attributes}
         found = {name: values[name] for name in NAMES if name in words}
-        if found and asked.get("radius"):
-            found["distance"] = self.distance(asked, stored)
+        if found and call.get("radius"):
+            found["distance"] = self.distance(call, stored)
         return found
 
-    def distance(self, asked: Any, stored: dict[str, Any]) -> float:
-        """Metres from the point of the call."""
+    def distance(self, call: Any, stored: dict[str, Any]) -> float:
+        """The distance of a request from the point of the call, in metres."""
         public = stored["public"]
-        return distance_m(public, asked) / (1000 if self.has("distance in kilometres") else 1)
+        return distance_m(public, call) / (1000 if self.has("distance in kilometres") else 1)
 
     # --- Changes
 
-    def get_changes(self, asked: Any, city: dict[str, Any], *_: Any) -> Reply:
-        feed, position = city["feed"], self.position(asked, city)
-        if not asked.get("wait").isdecimal() and asked.get("wait"):
+    def get_changes(self, call: Any, city: dict[str, Any], *_: Any) -> Reply:
+        feed, position = city["feed"], self.position(call, city)
+        if not call.get("wait").isdecimal() and call.get("wait"):
             raise Refusal(400, "wait is a number of seconds.")
-        if float(asked.get("wait") or 0) > 25 and self.has("long waits are refused"):
+        if float(call.get("wait") or 0) > 25 and self.has("long waits are refused"):
             raise Refusal(400, "wait is at most 25.")
         last = {request_id: serial for serial, (request_id, _) in enumerate(feed, 1)}
         entries = [
@@ -203,84 +201,84 @@ class Extensions:
             for serial, (request_id, _) in enumerate(feed, 1)
             if serial > position and (last[request_id] == serial or self.has("every change comes"))
         ]
-        size = 1000 if self.has("the feed has one size") else self.page(asked)[0]
+        size = 1000 if self.has("the feed has one size") else self.page(call)[0]
         page = entries[:size]
         reached = page[-1][0] if page else max(position, len(feed))
-        items = [self.change(asked, city["requests"][request_id]) for _, request_id in page]
-        headers, payload = self.wire(asked, "changes", items)
+        items = [self.change(call, city["requests"][request_id]) for _, request_id in page]
+        headers, payload = self.wire(call, "changes", items)
         cursor = f"{city['name']}:{reached}".encode().hex()
         is_end = len(page) == len(entries) or self.has("the feed is always caught up")
         headers |= {"X-Cursor": cursor, "X-Caught-Up": "true" if is_end else "false"}
-        headers["Link"] = f'<{self.url(asked, cursor=cursor)}>; rel="next"'
+        headers["Link"] = f'<{self.url(call, cursor=cursor)}>; rel="next"'
         if not page and self.has("an empty feed has no cursor"):
             del headers["X-Cursor"]
-        return self.tagged(asked, headers, payload)
+        return self.tagged(call, headers, payload)
 
-    def position(self, asked: Any, city: dict[str, Any]) -> int:
+    def position(self, call: Any, city: dict[str, Any]) -> int:
         """The number of the last change that the caller has seen."""
-        if text := asked.get("cursor"):
+        if text := call.get("cursor"):
             name, _, number = unhex(text).partition(":")
             if name != city["name"] or not number.isdecimal():
                 raise Refusal(400, "cursor is none of this feed.")
             if int(number) > len(city["feed"]) and not self.has("a future cursor is taken"):
                 raise Refusal(410, "cursor is of a future; begin anew.")
             return int(number)
-        if not asked.get("since"):
+        if not call.get("since"):
             return 0
-        since = self.date(asked, "since")
+        since = self.date(call, "since")
         if self.has("since begins too late"):
             since += timedelta(days=30)
         if since < self.now - timedelta(days=90):
             return 0
         return sum(at < since for _, at in city["feed"])
 
-    def change(self, asked: Any, stored: dict[str, Any]) -> dict[str, Any]:
+    def change(self, call: Any, stored: dict[str, Any]) -> dict[str, Any]:
         request_id = stored["public"]["service_request_id"]
         if stored["private"]:
             tombstone = {"service_request_id": request_id, "withdrawn": True}
             return tombstone | ({"status": "closed"} if self.has("withdrawn requests keep their status") else {})
         if self.has("changes are shortened"):
             return {"service_request_id": request_id, "status": stored["public"]["status"]}
-        return self.shown(asked, stored)
+        return self.shown(call, stored)
 
     def future_cursor(self) -> str:
         return b"city.example:999999".hex()
 
     # --- Cities and areas
 
-    def get_jurisdictions(self, asked: Any, city: dict[str, Any], *_: Any) -> Reply:
-        headers, payload = self.wire(asked, "jurisdictions", self.cities_here(asked, wkt=asked.format == "xml"))
-        return self.kept(asked, headers, payload)
+    def get_jurisdictions(self, call: Any, city: dict[str, Any], *_: Any) -> Reply:
+        headers, payload = self.wire(call, "jurisdictions", self.cities_here(call, wkt=call.format == "xml"))
+        return self.kept(call, headers, payload)
 
-    def get_jurisdictions_geojson(self, asked: Any, city: dict[str, Any], *_: Any) -> Reply:
-        return self.mapped(asked, self.cities_here(asked))
+    def get_jurisdictions_geojson(self, call: Any, city: dict[str, Any], *_: Any) -> Reply:
+        return self.mapped(call, self.cities_here(call))
 
-    def get_areas(self, asked: Any, city: dict[str, Any], *_: Any) -> Reply:
-        headers, payload = self.wire(asked, "areas", self.areas_here(asked, city, wkt=asked.format == "xml"))
-        return self.kept(asked, headers, payload)
+    def get_areas(self, call: Any, city: dict[str, Any], *_: Any) -> Reply:
+        headers, payload = self.wire(call, "areas", self.areas_here(call, city, wkt=call.format == "xml"))
+        return self.kept(call, headers, payload)
 
-    def get_areas_geojson(self, asked: Any, city: dict[str, Any], *_: Any) -> Reply:
-        return self.mapped(asked, self.areas_here(asked, city))
+    def get_areas_geojson(self, call: Any, city: dict[str, Any], *_: Any) -> Reply:
+        return self.mapped(call, self.areas_here(call, city))
 
-    def cities_here(self, asked: Any, *, wkt: bool = False) -> list[dict[str, Any]]:
-        is_many = asked.path.startswith("/many/")
+    def cities_here(self, call: Any, *, wkt: bool = False) -> list[dict[str, Any]]:
+        is_many = call.path.startswith("/many/")
         served = [name for name in sorted(self.cities) if (name != "city.example") == is_many]
         found = []
         for name in served:
             box = None if is_many else BOUNDARY
-            if box and not self.holds(asked, box):
+            if box and not self.contains_point(call, box):
                 continue
-            base = f"http://{asked.headers['host']}{asked.path.rpartition('/')[0]}"
+            base = f"http://{call.headers['host']}{call.path.rpartition('/')[0]}"
             item: dict[str, Any] = {"jurisdiction_id": name, "name": f"City {name}", "time_zone": "Europe/Helsinki"}
             item["languages"] = ["en", "fi"]
-            for call in ("services", "requests", "changes", "areas"):
-                item[f"{call}_url"] = f"{base}/{call}.json?jurisdiction_id={name}"
+            for resource in ("services", "requests", "changes", "areas"):
+                item[f"{resource}_url"] = f"{base}/{resource}.json?jurisdiction_id={name}"
             if self.has("cities have no time zone"):
                 del item["time_zone"]
             found.append({**item, "boundary": self.boundary(box, wkt=wkt)})
         return found
 
-    def areas_here(self, asked: Any, city: dict[str, Any], *, wkt: bool = False) -> list[dict[str, Any]]:
+    def areas_here(self, call: Any, city: dict[str, Any], *, wkt: bool = False) -> list[dict[str, Any]]:
         areas = AREAS if city["name"] == "city.example" else {}
         return [
             {
@@ -289,13 +287,13 @@ class Extensions:
                 "boundary": self.boundary(box, wkt=wkt),
             }
             for name, box in areas.items()
-            if self.holds(asked, box) or self.has("every area holds every point")
+            if self.contains_point(call, box) or self.has("every area holds every point")
         ]
 
-    def holds(self, asked: Any, box: Box) -> bool:
-        if not asked.get("lat"):
+    def contains_point(self, call: Any, box: Box) -> bool:
+        if not call.get("lat"):
             return True
-        return is_in(box, float(asked.get("long")), float(asked.get("lat")))
+        return is_in(box, float(call.get("long")), float(call.get("lat")))
 
     def boundary(self, box: Box | None, *, wkt: bool) -> Any:
         if box is None:
@@ -308,7 +306,7 @@ class Extensions:
             return f"POLYGON (({', '.join(f'{x} {y}' for x, y in ring)}))"
         return {"type": "Polygon", "coordinates": [ring]}
 
-    def mapped(self, asked: Any, places: list[dict[str, Any]]) -> Reply:
+    def mapped(self, call: Any, places: list[dict[str, Any]]) -> Reply:
         features = []
         for place in places:
             geometry = place.pop("boundary")
@@ -316,46 +314,46 @@ class Extensions:
                 del place["name"]
             features.append({"type": "Feature", "geometry": geometry, "properties": place})
         payload = json.dumps({"type": "FeatureCollection", "features": features}).encode()
-        return self.kept(asked, {"Content-Type": "application/geo+json"}, payload)
+        return self.kept(call, {"Content-Type": "application/geo+json"}, payload)
 
-    def kept(self, asked: Any, headers: dict[str, str], payload: bytes) -> Reply:
+    def kept(self, call: Any, headers: dict[str, str], payload: bytes) -> Reply:
         age = {} if self.has("places are not kept") else {"Cache-Control": "public, max-age=300"}
-        return self.tagged(asked, {**headers, **age}, payload)
+        return self.tagged(call, {**headers, **age}, payload)
 
     # --- Nearby
 
-    def nearby(self, asked: Any, city: dict[str, Any]) -> Reply:
-        code, radius_m, days = asked.get("service_code"), asked.get("radius") or "50", asked.get("days") or "7"
+    def nearby(self, call: Any, city: dict[str, Any]) -> Reply:
+        code, radius_m, days = call.get("service_code"), call.get("radius") or "50", call.get("days") or "7"
         if not self.has("nearby has no limits"):
             for text, most, least in ((radius_m, 1000, 0), (days, 365, 1)):
                 if not text.isdecimal() or not least <= int(text) <= most:
                     raise Refusal(400, f"{text} is no whole number from {least} to {most}.")
-        found = list(self.around(city, code, asked, float(radius_m), float(days)))
-        found.sort(key=lambda each: distance_m(each["public"], asked))
+        found = list(self.around(city, code, call, float(radius_m), float(days)))
+        found.sort(key=lambda each: distance_m(each["public"], call))
         if self.has("nearby is the farthest first"):
             found.reverse()
-        items = [{**self.shown(asked, each), "distance": self.distance(asked, each)} for each in found[:20]]
-        headers, payload = self.wire(asked, "service_requests", items)
+        items = [{**self.shown(call, each), "distance": self.distance(call, each)} for each in found[:20]]
+        headers, payload = self.wire(call, "service_requests", items)
         return 200, headers, payload
 
     def around(
-        self, city: dict[str, Any], code: str, asked: Any, radius_m: float, days: float
+        self, city: dict[str, Any], code: str, call: Any, radius_m: float, days: float
     ) -> Iterator[dict[str, Any]]:
-        """Public requests of a service near the point of a call, from the last days."""
+        """The public requests of a service near the point of a call, from the last days."""
         for each in city["requests"].values():
             public = each["public"]
             field = "updated_datetime" if public["status"] == "closed" else "requested_datetime"
             is_shown = not each["private"] or (each["private"] == "test" and self.has("tests are nearby"))
             is_same = public["service_code"] == code or self.has("nearby shows all services")
             is_late = public[field] >= self.ago(days) and public["lat"] is not None
-            if is_shown and is_same and is_late and distance_m(public, asked) <= radius_m:
+            if is_shown and is_same and is_late and distance_m(public, call) <= radius_m:
                 yield each
 
-    def original(self, city: dict[str, Any], code: str, asked: Any, key: str) -> str | None:
-        """The request that a new one may duplicate: the earliest open one."""
-        if not (asked.get("lat") and asked.get("long")) or key == "testkey" or self.has("no duplicates are named"):
+    def original(self, city: dict[str, Any], code: str, call: Any, key: str) -> str | None:
+        """The request that a new request may duplicate: the earliest open request around it."""
+        if not (call.get("lat") and call.get("long")) or key == "testkey" or self.has("no duplicates are named"):
             return None
-        found = [each["public"] for each in self.around(city, code, asked, 50, 7)]
+        found = [each["public"] for each in self.around(city, code, call, 50, 7)]
         found = sorted(
             (each for each in found if each["status"] == "open"), key=lambda each: each["requested_datetime"]
         )
@@ -363,8 +361,8 @@ class Extensions:
 
     # --- Other formats
 
-    def get_requests_geojson(self, asked: Any, city: dict[str, Any], *_: Any) -> Reply:
-        found, headers = self.listed(asked, city)
+    def get_requests_geojson(self, call: Any, city: dict[str, Any], *_: Any) -> Reply:
+        found, headers = self.listed(call, city)
         features = []
         for each in found:
             public = each["public"]
@@ -375,25 +373,25 @@ class Extensions:
                     "type": "Feature",
                     "id": public["service_request_id"],
                     "geometry": geometry if public["lat"] is not None else None,
-                    "properties": self.shown(asked, each),
+                    "properties": self.shown(call, each),
                 }
             )
         payload = json.dumps({"type": "FeatureCollection", "features": features}).encode()
-        return self.feed(asked, headers, "application/geo+json", payload)
+        return self.feed(call, headers, "application/geo+json", payload)
 
-    def get_requests_ndjson(self, asked: Any, city: dict[str, Any], *_: Any) -> Reply:
-        found, headers = self.listed(asked, city)
+    def get_requests_ndjson(self, call: Any, city: dict[str, Any], *_: Any) -> Reply:
+        found, headers = self.listed(call, city)
         if self.has("NDJSON has another order"):
             found = found[::-1]
         end = "\r\n" if self.has("NDJSON lines end with CRLF") else "\n"
-        lines = "".join(json.dumps(self.shown(asked, each)) + end for each in found)
-        return self.feed(asked, headers, "application/x-ndjson", lines.encode())
+        lines = "".join(json.dumps(self.shown(call, each)) + end for each in found)
+        return self.feed(call, headers, "application/x-ndjson", lines.encode())
 
-    def get_requests_csv(self, asked: Any, city: dict[str, Any], *_: Any) -> Reply:
-        found, headers = self.listed(asked, city)
+    def get_requests_csv(self, call: Any, city: dict[str, Any], *_: Any) -> Reply:
+        found, headers = self.listed(call, city)
         header = "" if self.has("CSV does not tell of its header") else "; header=present"
-        text = self.table([self.shown(asked, each) for each in found], is_wide=bool(asked.get("extensions")))
-        return self.feed(asked, headers, f"text/csv; charset=utf-8{header}", text.encode())
+        text = self.table([self.shown(call, each) for each in found], is_wide=bool(call.get("extensions")))
+        return self.feed(call, headers, f"text/csv; charset=utf-8{header}", text.encode())
 
     def table(self, items: list[dict[str, Any]], *, is_wide: bool) -> str:
         columns = list(self.columns)
@@ -414,12 +412,12 @@ class Extensions:
             return f"'{value}"
         return value
 
-    def get_requests_atom(self, asked: Any, city: dict[str, Any], *_: Any) -> Reply:
-        found, headers = self.listed(asked, city)
+    def get_requests_atom(self, call: Any, city: dict[str, Any], *_: Any) -> Reply:
+        found, headers = self.listed(call, city)
         paging = ("page", "page_size", "cursor", "jurisdiction_id")
-        about = urlencode(sorted(pair for pair in asked.pairs if pair[0] not in paging))
+        about = urlencode(sorted(pair for pair in call.pairs if pair[0] not in paging))
         if self.has("each page is a feed of its own"):
-            about += asked.get("cursor")
+            about += call.get("cursor")
         links = dict(self.around_links)
         if not self.has("Atom names no licence"):
             links["license"] = LICENCE
@@ -429,13 +427,13 @@ class Extensions:
             f"<id>tag:city.example,2026:requests{escape(about and '?' + about)}</id><title>Requests</title>",
             f"<updated>{self.ago(0)}</updated><author><name>Riverton</name></author><rights>{CITY}</rights>",
             *(f"<link rel={quoteattr(rel)} href={quoteattr(url)}/>" for rel, url in links.items()),
-            *(self.entry(asked, each) for each in found),
+            *(self.entry(call, each) for each in found),
             "</feed>",
         ]
-        return self.feed(asked, headers, "application/atom+xml; charset=utf-8", "".join(parts).encode())
+        return self.feed(call, headers, "application/atom+xml; charset=utf-8", "".join(parts).encode())
 
-    def entry(self, asked: Any, stored: dict[str, Any]) -> str:
-        public = {**dict.fromkeys(self.columns), **self.shown(asked, stored)}
+    def entry(self, call: Any, stored: dict[str, Any]) -> str:
+        public = {**dict.fromkeys(self.columns), **self.shown(call, stored)}
         place = [public["lat"], public["long"]]
         if self.has("Atom points are longitude first"):
             place = place[::-1]
@@ -452,41 +450,41 @@ class Extensions:
             f'{media}{point}<content type="application/xml">{request}</content></entry>'
         )
 
-    def feed(self, asked: Any, headers: dict[str, str], media_type: str, payload: bytes) -> Reply:
+    def feed(self, call: Any, headers: dict[str, str], media_type: str, payload: bytes) -> Reply:
         terms = {"X-Attribution": quote(CITY, safe=" ")}
         if self.has("only CSV names the city") and "csv" not in media_type:
             del terms["X-Attribution"]
         headers["Link"] = ", ".join(filter(None, (headers.get("Link"), f'<{LICENCE}>; rel="license"')))
         is_weak = "atom" in media_type or self.has("feeds have weak ETags")
-        return self.tagged(asked, {**headers, **terms, "Content-Type": media_type}, payload, is_weak=is_weak)
+        return self.tagged(call, {**headers, **terms, "Content-Type": media_type}, payload, is_weak=is_weak)
 
-    def tagged(self, asked: Any, headers: dict[str, str], payload: bytes, *, is_weak: bool = False) -> Reply:
+    def tagged(self, call: Any, headers: dict[str, str], payload: bytes, *, is_weak: bool = False) -> Reply:
         tag = ("W/" if is_weak else "") + f'"{hashlib.sha256(payload).hexdigest()[:20]}"'
         headers["ETag"] = tag
-        return (304, headers, b"") if asked.headers.get("if-none-match") == tag else (200, headers, payload)
+        return (304, headers, b"") if call.headers.get("if-none-match") == tag else (200, headers, payload)
 
     # --- Bulk
 
-    def bulk(self, asked: Any, suffix: str) -> Reply:
-        rows = [self.bulk_row(each["public"]) for each in self.bulk_requests(asked)]
+    def bulk(self, call: Any, suffix: str) -> Reply:
+        rows = [self.bulk_row(each["public"]) for each in self.bulk_requests(call)]
         count = {"X-Total-Count": str(len(rows) + self.has("bulk counts one too many"))}
         if suffix != "csv":
-            asked.format = suffix
+            call.format = suffix
             data = [{name.replace("closed_date", "closed_datetime"): row[name] for name in BULK} for row in rows]
             headers, payload = self.wire(
-                asked, "bulk" if self.has("wrong root of bulk") else "service_requests", data
+                call, "bulk" if self.has("wrong root of bulk") else "service_requests", data
             )
         else:
             end = "\n" if self.has("bulk lines end with LF") else "\r\n"
             headers, payload = {"Content-Type": "text/csv; charset=utf-8"}, self.bulk_table(rows, end).encode()
-        status, headers, payload = self.tagged(asked, {**headers, **count}, payload)
+        status, headers, payload = self.tagged(call, {**headers, **count}, payload)
         if self.has("bulk has no ETag"):
             del headers["ETag"]
         return status, headers, payload
 
-    def bulk_requests(self, asked: Any) -> list[dict[str, Any]]:
-        start = asked.get("start_date") or (self.ago(90) if self.has("bulk ends at 90 days") else "")
-        status = asked.get("status")
+    def bulk_requests(self, call: Any) -> list[dict[str, Any]]:
+        start = call.get("start_date") or (self.ago(90) if self.has("bulk ends at 90 days") else "")
+        status = call.get("status")
         found = [
             each
             for each in self.cities["city.example"]["requests"].values()
@@ -514,10 +512,10 @@ class Extensions:
 
     # --- Dumps
 
-    def get_dumps(self, asked: Any, city: dict[str, Any], name: str, single: bool, instance: str) -> Reply:
+    def get_dumps(self, call: Any, city: dict[str, Any], name: str, single: bool, instance: str) -> Reply:
         if single:
-            return self.dump_file(asked, city, name.rpartition("/")[2])
-        base = f"http://{asked.headers['host']}{asked.path.removesuffix('.json')}/{city['name']}"
+            return self.dump_file(call, city, name.rpartition("/")[2])
+        base = f"http://{call.headers['host']}{call.path.removesuffix('.json')}/{city['name']}"
         files = []
         for file, (media_type, payload, rows) in self.dump_files(city).items():
             date = file[len("requests-") :][:10]
@@ -556,25 +554,25 @@ class Extensions:
         return found
 
     def dumped(self, city: dict[str, Any], days: int) -> list[dict[str, Any]]:
-        """The public requests; one fewer for the day before."""
+        """The public requests in the dump, of which yesterday's dump has one fewer."""
         found = [each for each in city["requests"].values() if not each["private"]][days:]
         return [
             {**each["public"], "extended_attributes": EXTENDED, "notes": [], "attributes": []} for each in found
         ]
 
     def parquet(self) -> bytes:
-        """A fake GeoParquet file: only the parts that can be checked without a reader."""
+        """A fake GeoParquet file, with only the parts that can be checked without a reader."""
         geo = b"" if self.has("Parquet has no geometry") else GEO
         footer = b"extended_attributes.channel" + geo
         return b"PAR1" + footer + len(footer).to_bytes(4, "little") + b"PAR1"
 
-    def dump_file(self, asked: Any, city: dict[str, Any], name: str) -> Reply:
+    def dump_file(self, call: Any, city: dict[str, Any], name: str) -> Reply:
         files = self.dump_files(city)
         if name.startswith("requests-latest."):
             ending = name.partition(".")[2]
             dated = sorted(file for file in files if file.partition(".")[2] == ending)
             place = 0 if self.has("latest is the oldest") else -1
-            return 302, {"Location": f"{asked.path.rpartition('/')[0]}/{dated[place]}"}, b""
+            return 302, {"Location": f"{call.path.rpartition('/')[0]}/{dated[place]}"}, b""
         plain = name.removesuffix(".sha256")
         if plain not in files:
             raise Refusal(404, "no such dump.")
@@ -582,13 +580,13 @@ class Extensions:
         if plain != name:
             digest = hashlib.sha256(b"" if self.has("checksums are wrong") else payload).hexdigest()
             return 200, {"Content-Type": "text/plain"}, f"{digest}  {plain}\n".encode()
-        return self.part(asked, media_type, payload)
+        return self.part(call, media_type, payload)
 
-    def part(self, asked: Any, media_type: str, payload: bytes) -> Reply:
-        """A file, or the range of it that the call asks for."""
-        status, headers, body = self.tagged(asked, {"Content-Type": media_type}, payload)
-        wanted = re.fullmatch(r"bytes=(\d+)-(\d*)", asked.headers.get("range", ""))
-        same = asked.headers.get("if-range", headers["ETag"]) == headers["ETag"]
+    def part(self, call: Any, media_type: str, payload: bytes) -> Reply:
+        """A file, or the requested range of the file."""
+        status, headers, body = self.tagged(call, {"Content-Type": media_type}, payload)
+        wanted = re.fullmatch(r"bytes=(\d+)-(\d*)", call.headers.get("range", ""))
+        same = call.headers.get("if-range", headers["ETag"]) == headers["ETag"]
         if status != 200 or not wanted or not same or self.has("ranges are ignored"):
             return status, headers, body
         last = int(wanted[2] or len(payload) - 1)
@@ -602,15 +600,15 @@ def is_in(box: Box, long: float, lat: float) -> bool:
 
 
 def areas_at(public: dict[str, Any]) -> list[str]:
-    """The areas that hold a request's point."""
+    """The areas that contain a request's point."""
     if public["lat"] is None:
         return []
     return [name for name, box in AREAS.items() if is_in(box, public["long"], public["lat"])]
 
 
-def distance_m(public: dict[str, Any], asked: Any) -> float:
-    """Metres from the point of a call, by a flat approximation that suffices for a city."""
-    lat, long = float(asked.get("lat")), float(asked.get("long"))
+def distance_m(public: dict[str, Any], call: Any) -> float:
+    """The distance from the point of a call in metres, by a flat approximation that suffices for a city."""
+    lat, long = float(call.get("lat")), float(call.get("long"))
     north = (public["lat"] - lat) * 111_194.9
     east = (public["long"] - long) * 111_194.9 * math.cos(math.radians(lat))
     return math.hypot(north, east)
@@ -624,7 +622,7 @@ def unhex(text: str) -> str:
 
 
 def read_cursor(text: str) -> tuple[str, str, str, str]:
-    """Order, start_date, place and last id of the previous page."""
+    """The order, start_date, place and last id of the previous page, from a cursor."""
     sort, start, place, request_id = (unhex(text).split("|", 3) + [""] * 4)[:4]
     if not place.isdecimal():
         raise Refusal(400, "cursor is none that was given out.")
@@ -632,5 +630,5 @@ def read_cursor(text: str) -> tuple[str, str, str, str]:
 
 
 def seen_at(stored: dict[str, Any]) -> datetime:
-    """When a request was last written."""
+    """The time when a request was last written."""
     return datetime.fromisoformat(stored["public"]["updated_datetime"])

@@ -64,11 +64,11 @@ STANDARD = (
     *("jurisdiction_id", "service_request_id", "service_code", "start_date", "end_date", "status"),
     *("api_key", "locale", "callback"),
 )
-"""Arguments that a server without extensions knows."""
+"""The arguments that a server without extensions supports."""
 ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
-class Asked:
+class StubCall:
     """A parsed call."""
 
     def __init__(self, method: str, target: str, headers: dict[str, str], body: bytes) -> None:
@@ -90,7 +90,7 @@ class Asked:
 
 
 class StubServer(Extensions):
-    """`faults` are names of branches here and in Extensions; each causes one fault."""
+    """Answers calls. Each name in `faults` switches one fault on, here or in Extensions."""
 
     columns = tuple(REQUEST.members)
 
@@ -159,7 +159,7 @@ class StubServer(Extensions):
         }
 
     def _history(self, days: float) -> list[dict[str, str]]:
-        """Two notes."""
+        """A history of two notes."""
         return [
             {"datetime": self.ago(days), "type": "received", "description": "Thank you."},
             {"datetime": self.ago(days - 1), "type": "routed", "description": "To Street Works."},
@@ -258,37 +258,37 @@ class StubServer(Extensions):
         yield
         self.faults.discard("-back office down")
 
-    # --- Answering
+    # --- Answers
 
     def answer(
         self, method: str, target: str, headers: dict[str, str], body: bytes
     ) -> tuple[int, dict[str, str], bytes]:
-        asked = Asked(method, target, headers, body)
+        call = StubCall(method, target, headers, body)
         self.log.append(target if self.has("key is logged") else target.partition("?")[0])
         try:
-            status, more, payload = self.route(asked)
+            status, more, payload = self.route(call)
         except Refusal as refusal:
-            status, more, payload = self.refuse(asked, refusal)
+            status, more, payload = self.refuse(call, refusal)
         return status, {"Access-Control-Allow-Origin": "*", **more}, b"" if method == "HEAD" else payload
 
-    def refuse(self, asked: Asked, refusal: Refusal) -> tuple[int, dict[str, str], bytes]:
+    def refuse(self, call: StubCall, refusal: Refusal) -> tuple[int, dict[str, str], bytes]:
         status = refusal.status
         code: Any = str(status) if self.has("code is text") else status
         errors = [{"code": code, "description": text} for text in refusal.descriptions or (f"Error {status}.",)]
         data: Any = (
-            {"errors": errors} if self.has("errors are wrapped in JSON") and asked.format == "json" else errors
+            {"errors": errors} if self.has("errors are wrapped in JSON") and call.format == "json" else errors
         )
-        if self.has("errors have the status of success") and "no-such-thing-0.json" in asked.path:
-            status = 200 if asked.path.count("/") == 3 else status
-        headers, payload = self.wire(asked, "error" if self.has("error root") else "errors", data)
+        if self.has("errors have the status of success") and "no-such-thing-0.json" in call.path:
+            status = 200 if call.path.count("/") == 3 else status
+        headers, payload = self.wire(call, "error" if self.has("error root") else "errors", data)
         return (
             status,
             {**headers, **{name.replace("_", "-"): value for name, value in refusal.headers.items()}},
             payload,
         )
 
-    def wire(self, asked: Asked, root: str, data: Any) -> tuple[dict[str, str], bytes]:
-        if asked.format == "json":
+    def wire(self, call: StubCall, root: str, data: Any) -> tuple[dict[str, str], bytes]:
+        if call.format == "json":
             return {"Content-Type": "application/json; charset=utf-8"}, json.dumps(
                 data, ensure_ascii=False
             ).encode()
@@ -311,65 +311,65 @@ class StubServer(Extensions):
             text = escape(text)
         return f"<{name}>{text}</{name}>"
 
-    def route(self, asked: Asked) -> tuple[int, dict[str, str], bytes]:
-        """/<instance>/v2/<resource>: one, many, crash, secure, slow, jsonp; and bulk and inquiry."""
-        instance, _, rest = asked.path.lstrip("/").partition("/")
+    def route(self, call: StubCall) -> tuple[int, dict[str, str], bytes]:
+        """Answer /<instance>/v2/<resource>. The instances are one, many, crash, secure, slow and jsonp."""
+        instance, _, rest = call.path.lstrip("/").partition("/")
         if instance == "bulk":
-            return self.bulk(asked, rest.rpartition(".")[2])
+            return self.bulk(call, rest.rpartition(".")[2])
         if instance == "inquiry":
             expiration = "12-31-2099" if self.has("expiration is no time") else "2099-12-31T00:00:00Z"
             item = {"id": "1", "service_name": "Bins", "expiration": expiration, "brief_description": ""}
             return 200, {"Content-Type": "application/json"}, json.dumps([item]).encode()
         resource = rest.removeprefix("v2/")
         if resource.partition(".")[0] == "discovery" and not rest.startswith("v2/"):
-            return self.discovery(asked, instance, resource)
-        resource = self.negotiate(asked, resource)
+            return self.discovery(call, instance, resource)
+        resource = self.negotiate(call, resource)
         if instance == "slow":
             self.calls += 1
             if self.calls > CALLS:
                 raise Refusal(429, "Too many calls; wait a minute.", Retry_After="60")
-        if instance == "crash" and asked.method == "GET":
+        if instance == "crash" and call.method == "GET":
             raise Refusal(500, "Traceback: stub.py" if self.has("trace is shown") else "Something went wrong.")
-        return self.resource(asked, instance, resource)
+        return self.resource(call, instance, resource)
 
-    def negotiate(self, asked: Asked, resource: str) -> str:
-        """The resource without its suffix, which decides the format."""
+    def negotiate(self, call: StubCall, resource: str) -> str:
+        """Set the format of the call by the suffix; returns the resource without its suffix."""
         stem, dot, suffix = resource.rpartition(".")
         if dot and suffix.lower() in ("xml", "json"):
-            asked.format = asked.suffix = suffix.lower()
+            call.format = call.suffix = suffix.lower()
             return stem
         if dot and suffix in FEEDS:
-            asked.format = FEEDS[suffix]
+            call.format = FEEDS[suffix]
             return resource
         if dot and "/" not in resource:
-            asked.format = "xml"
+            call.format = "xml"
         return resource
 
-    def resource(self, asked: Asked, instance: str, resource: str) -> tuple[int, dict[str, str], bytes]:
+    def resource(self, call: StubCall, instance: str, resource: str) -> tuple[int, dict[str, str], bytes]:
         name, slash, argument = resource.partition("/")
-        if asked.method == "OPTIONS":
+        if call.method == "OPTIONS":
             return 204, {"Access-Control-Allow-Methods": "GET, POST"}, b""
         allowed = ("GET", "HEAD", "POST") if name in ("requests", "servicerequestupdates") else ("GET", "HEAD")
         known = name in ("services", "requests", "tokens", "servicerequestupdates")
         known = known or (name in OURS and not self.has(NO_EXTENSIONS))
         if not known or (name == "tokens" and not slash):
             raise Refusal(404, "There is no such address <here>.")
-        if asked.method not in allowed:
+        if call.method not in allowed:
             raise Refusal(405, "GET only.", Allow=", ".join(allowed))
-        if asked.method == "POST":
-            self.read_form(asked)
+        if call.method == "POST":
+            self.read_form(call)
             if instance == "secure":
                 raise Refusal(400, "Use HTTPS.") if not self.has("plain HTTP is taken") else Refusal(200)
-            return self.post_update(asked) if name == "servicerequestupdates" else self.post(asked, instance)
-        is_whole = name.startswith("jurisdictions") and instance == "many" and not asked.get("jurisdiction_id")
+            return self.post_update(call) if name == "servicerequestupdates" else self.post(call, instance)
+        is_whole = name.startswith("jurisdictions") and instance == "many" and not call.get("jurisdiction_id")
         if name == "dumps" and slash:
-            asked.pairs.append(("jurisdiction_id", argument.partition("/")[0]))
-        city = {} if is_whole else self.cities[self.jurisdiction(asked, instance)]
+            call.pairs.append(("jurisdiction_id", argument.partition("/")[0]))
+        city = {} if is_whole else self.cities[self.jurisdiction(call, instance)]
         handler: Callable[..., tuple[int, dict[str, str], bytes]] = getattr(self, "get_" + name.replace(".", "_"))
-        return handler(asked, city, unquote(argument), bool(slash), instance)
+        return handler(call, city, unquote(argument), bool(slash), instance)
 
-    def jurisdiction(self, asked: Asked, instance: str) -> str:
-        wanted = asked.get("jurisdiction_id").lower().removeprefix("www.")
+    def jurisdiction(self, call: StubCall, instance: str) -> str:
+        wanted = call.get("jurisdiction_id").lower().removeprefix("www.")
         served = [name for name in self.cities if (name != "city.example") == (instance == "many")]
         if not wanted and instance != "many":
             return "city.example"
@@ -383,18 +383,18 @@ class StubServer(Extensions):
 
     # --- Discovery
 
-    def discovery(self, asked: Asked, instance: str, resource: str) -> tuple[int, dict[str, str], bytes]:
+    def discovery(self, call: StubCall, instance: str, resource: str) -> tuple[int, dict[str, str], bytes]:
         suffix = resource.partition(".")[2]
-        if not suffix and "text/html" in asked.headers.get("accept", ""):
+        if not suffix and "text/html" in call.headers.get("accept", ""):
             return 200, {"Content-Type": "text/html; charset=utf-8"}, b"<!doctype html><title>Discovery</title>"
-        asked.format = suffix or "xml"
+        call.format = suffix or "xml"
         if self.has("changeset is the present time"):
             self.changes += 1
         changeset = (self.now - timedelta(days=1) + timedelta(seconds=self.changes)).strftime("%Y-%m-%dT%H:%M:%SZ")
         scheme = "http" if instance != "secure" or self.has("discovery names http") else "https"
         endpoint = {
             "specification": "http://wiki.open311.org/GeoReport_v2",
-            "url": f"{scheme}://{asked.headers['host']}/{instance}/v2",
+            "url": f"{scheme}://{call.headers['host']}/{instance}/v2",
             "changeset": changeset,
             "type": "production",
             "formats": ["text/xml", "application/json"],
@@ -405,43 +405,43 @@ class StubServer(Extensions):
             "key_service": "https://city.example/keys",
             "endpoints": [endpoint, {**endpoint, "type": "test"}],
         }
-        if self.has("discovery is wrapped in JSON") and asked.format == "json":
+        if self.has("discovery is wrapped in JSON") and call.format == "json":
             data = {"discovery": data}
-        headers, payload = self.wire(asked, "discovery", data)
+        headers, payload = self.wire(call, "discovery", data)
         return 200, headers, payload
 
     # --- Services
 
     def get_services(
-        self, asked: Asked, city: dict[str, Any], code: str, single: bool, instance: str
+        self, call: StubCall, city: dict[str, Any], code: str, single: bool, instance: str
     ) -> tuple[int, dict[str, str], bytes]:
         if single:
-            return self.definition(asked, city, code)
+            return self.definition(call, city, code)
         services = [dict(each["wire"]) for each in city["services"].values()]
         for each in services:
             each["service_name"] = city["services"][each["service_code"]]["service_name"]
-        if asked.get("lat") == "-48.87" and not self.has("services everywhere"):
+        if call.get("lat") == "-48.87" and not self.has("services everywhere"):
             services = []
-        locale = asked.get("locale") or asked.headers.get("accept-language", "")
+        locale = call.get("locale") or call.headers.get("accept-language", "")
         if locale == "xx" and self.has("unknown language is refused"):
             raise Refusal(404, "No such language.")
         if locale == "fi":
             services = [{**each, "service_name": f"{each['service_name']} suomeksi"} for each in services]
-        self.spoil_services(asked, services)
+        self.spoil_services(call, services)
         data: Any = services
-        if asked.format == "json" and self.has("services are wrapped in JSON"):
+        if call.format == "json" and self.has("services are wrapped in JSON"):
             data = {"services": services}
         headers, payload = self.wire(
-            asked, "service_list" if self.has("wrong root of services") else "services", data
+            call, "service_list" if self.has("wrong root of services") else "services", data
         )
         tag = f'"{hash(payload)}"'
         headers |= {"ETag": tag, "Content-Language": "en", "Vary": "Accept, Accept-Language"}
-        if asked.headers.get("if-none-match") == tag:
+        if call.headers.get("if-none-match") == tag:
             return 304, headers, b""
-        return self.jsonp(asked, instance, headers, payload)
+        return self.jsonp(call, instance, headers, payload)
 
-    def spoil_services(self, asked: Asked, services: list[dict[str, Any]]) -> None:
-        for each in services if asked.format == "json" else []:
+    def spoil_services(self, call: StubCall, services: list[dict[str, Any]]) -> None:
+        for each in services if call.format == "json" else []:
             if self.has("codes are numbers") and each["service_code"].isdecimal():
                 each["service_code"] = int(each["service_code"])
             if self.has("unset group is null"):
@@ -450,16 +450,16 @@ class StubServer(Extensions):
                 each["metadata"] = str(each["metadata"]).lower()
 
     def jsonp(
-        self, asked: Asked, instance: str, headers: dict[str, str], payload: bytes
+        self, call: StubCall, instance: str, headers: dict[str, str], payload: bytes
     ) -> tuple[int, dict[str, str], bytes]:
-        name = asked.get("callback")
+        name = call.get("callback")
         if instance != "jsonp" or not name:
             return 200, headers, payload
         if not name.isidentifier() and not self.has("any callback goes"):
             raise Refusal(400, "callback is no plain name.")
         return 200, {**headers, "Content-Type": "application/javascript"}, f"{name}(".encode() + payload + b");"
 
-    def definition(self, asked: Asked, city: dict[str, Any], code: str) -> tuple[int, dict[str, str], bytes]:
+    def definition(self, call: StubCall, city: dict[str, Any], code: str) -> tuple[int, dict[str, str], bytes]:
         if not code:
             raise Refusal(400, "service_code is missing.")
         if code not in city["services"]:
@@ -471,15 +471,15 @@ class StubServer(Extensions):
             if self.has("order is missing"):
                 each.pop("order")
         data: Any = {"service_code": code, "attributes": attributes}
-        if self.has("definition is an array in JSON") and asked.format == "json":
+        if self.has("definition is an array in JSON") and call.format == "json":
             data = [data]
-        headers, payload = self.wire(asked, "service_definition", data)
+        headers, payload = self.wire(call, "service_definition", data)
         return 200, headers, payload
 
     # --- Tokens
 
     def get_tokens(
-        self, asked: Asked, city: dict[str, Any], token: str, single: bool, instance: str
+        self, call: StubCall, city: dict[str, Any], token: str, single: bool, instance: str
     ) -> tuple[int, dict[str, str], bytes]:
         if not token:
             raise Refusal(400, "token is missing.")
@@ -489,48 +489,50 @@ class StubServer(Extensions):
         if not request_id and self.has("pending token is unknown"):
             raise Refusal(404, "token: not yet.")
         item = {"service_request_id": request_id, "token": token} if request_id else {"token": token}
-        data: Any = item if self.has("token is an object in JSON") and asked.format == "json" else [item]
-        headers, payload = self.wire(asked, "service_requests", data)
+        data: Any = item if self.has("token is an object in JSON") and call.format == "json" else [item]
+        headers, payload = self.wire(call, "service_requests", data)
         return 200, headers, payload
 
     # --- Requests
 
     def get_requests(
-        self, asked: Asked, city: dict[str, Any], request_id: str, single: bool, instance: str
+        self, call: StubCall, city: dict[str, Any], request_id: str, single: bool, instance: str
     ) -> tuple[int, dict[str, str], bytes]:
-        is_nearby = bool(asked.suffix) or self.has("nearby without suffix")
+        is_nearby = bool(call.suffix) or self.has("nearby without suffix")
         if single and request_id == "nearby" and is_nearby and not self.has(NO_EXTENSIONS):
-            return self.nearby(asked, city)
+            return self.nearby(call, city)
         if single:
-            return self.one_request(asked, city, request_id)
-        found, more = self.listed(asked, city)
+            return self.one_request(call, city, request_id)
+        found, more = self.listed(call, city)
         headers, payload = self.wire(
-            asked,
+            call,
             "requests" if self.has("wrong root of requests") else "service_requests",
-            [self.shown(asked, each) for each in found],
+            [self.shown(call, each) for each in found],
         )
         return 200, {**headers, **more}, payload
 
-    def listed(self, asked: Asked, city: dict[str, Any]) -> tuple[list[dict[str, Any]], dict[str, str]]:
+    def listed(self, call: StubCall, city: dict[str, Any]) -> tuple[list[dict[str, Any]], dict[str, str]]:
         """A page of the list, and the headers that link to the other pages."""
-        if self.has("-unknown arguments are refused") and not {name for name, _ in asked.pairs} <= set(STANDARD):
+        if self.has("-unknown arguments are refused") and not {name for name, _ in call.pairs} <= set(STANDARD):
             raise Refusal(400, "There is an argument that nobody knows.")
         if self.has(NO_EXTENSIONS):
-            asked.pairs = [pair for pair in asked.pairs if pair[0] in STANDARD]
-        found = self.find(asked, city)
-        size, number = self.page(asked)
+            call.pairs = [pair for pair in call.pairs if pair[0] in STANDARD]
+        found = self.find(call, city)
+        size, number = self.page(call)
         first = 0 if self.has("page 2 repeats page 1") and number == 2 else (number - 1) * size
-        rest = found if asked.all("service_request_id") else self.after_cursor(asked, found)[first:]
+        rest = found if call.all("service_request_id") else self.after_cursor(call, found)[first:]
         page = rest[:size]
-        self.around_links = self.links(asked, page, number, len(rest) - len(page))
-        headers = self.warnings(asked)
+        self.around_links = self.links(call, page, number, len(rest) - len(page))
+        headers = self.warnings(call)
         if self.around_links:
             headers["Link"] = ", ".join(f'<{url}>; rel="{name}"' for name, url in self.around_links.items())
-        if len(page) == len(found) or asked.get("count") == "true":
+        if len(page) == len(found) or call.get("count") == "true":
             headers["X-Total-Count"] = str(len(page) if self.has("the count is of the page") else len(found))
         return page, {} if self.has(NO_EXTENSIONS) else headers
 
-    def one_request(self, asked: Asked, city: dict[str, Any], request_id: str) -> tuple[int, dict[str, str], bytes]:
+    def one_request(
+        self, call: StubCall, city: dict[str, Any], request_id: str
+    ) -> tuple[int, dict[str, str], bytes]:
         if not request_id:
             raise Refusal(400, "service_request_id is missing.")
         ids = [request_id] if request_id in city["requests"] else request_id.split(",")
@@ -538,75 +540,75 @@ class StubServer(Extensions):
         found = [each for each in found if each["private"] is not True]
         if not found and not (self.has("unknown id is an empty list") and request_id.startswith("no-such")):
             raise Refusal(404, f"service_request_id: there is no request {request_id}.")
-        data: Any = [self.shown(asked, each) for each in found]
-        if self.has("single request is an object in JSON") and asked.format == "json" and data:
+        data: Any = [self.shown(call, each) for each in found]
+        if self.has("single request is an object in JSON") and call.format == "json" and data:
             data = data[0]
-        headers, payload = self.wire(asked, "service_requests", data)
+        headers, payload = self.wire(call, "service_requests", data)
         return 200, headers, payload
 
-    def shown(self, asked: Asked, stored: dict[str, Any]) -> dict[str, Any]:
+    def shown(self, call: StubCall, stored: dict[str, Any]) -> dict[str, Any]:
         public = dict(stored["public"])
         if self.has("reporter is shown") and stored["email"]:
             public["email"] = stored["email"]
         if self.has("times have no zone"):
             public["requested_datetime"] = public["requested_datetime"].rstrip("Z")
-        if self.has("coordinates are text") and asked.format == "json":
+        if self.has("coordinates are text") and call.format == "json":
             public |= {name: str(public[name]) for name in ("lat", "long") if public[name] is not None}
         if self.has("unset fields are left out"):
             public = {name: value for name, value in public.items() if value is not None}
-        return public if self.has(NO_EXTENSIONS) else public | self.more(asked, stored)
+        return public if self.has(NO_EXTENSIONS) else public | self.more(call, stored)
 
-    def find(self, asked: Asked, city: dict[str, Any]) -> list[dict[str, Any]]:
+    def find(self, call: StubCall, city: dict[str, Any]) -> list[dict[str, Any]]:
         hidden = ("test", "pending") if self.has("private is listed") else ("test", "pending", True)
         stored = [each for each in city["requests"].values() if each["private"] not in hidden]
-        ids = asked.all("service_request_id")
+        ids = call.all("service_request_id")
         if ids and self.has("comma lists are ignored"):
-            ids = [asked.get("service_request_id")]
+            ids = [call.get("service_request_id")]
         if ids:
             return [each for each in stored if each["public"]["service_request_id"] in ids]
-        found = [each for each in stored if self.matches(asked, each["public"]) and self.fits(asked, city, each)]
-        return self.order(asked, found)
+        found = [each for each in stored if self.matches(call, each["public"]) and self.fits(call, city, each)]
+        return self.order(call, found)
 
-    def page(self, asked: Asked) -> tuple[int, int]:
+    def page(self, call: StubCall) -> tuple[int, int]:
         names = ("page_size", "per_page", "limit", "max_requests")
-        size = next((asked.get(name) for name in names if asked.get(name)), "1000")
+        size = next((call.get(name) for name in names if call.get(name)), "1000")
         if not size.isdecimal() or int(size) < 1:
             raise Refusal(400, f"page_size: {size} is no number above 0.")
-        number = asked.get("page") or "1"
+        number = call.get("page") or "1"
         if not number.isdecimal() or (number == "0" and self.has("page 0 is refused")):
             raise Refusal(400, f"page: {number} is no number.")
         return min(int(size), 1000), max(1, int(number))
 
-    def matches(self, asked: Asked, public: dict[str, Any]) -> bool:
-        statuses = [status.lower() for status in asked.all("status")]
+    def matches(self, call: StubCall, public: dict[str, Any]) -> bool:
+        statuses = [status.lower() for status in call.all("status")]
         if self.has("comma lists are ignored"):
             statuses = statuses[:1]
-        if self.has("empty status counts") and ("status", "") in asked.pairs:
+        if self.has("empty status counts") and ("status", "") in call.pairs:
             return False
         if set(statuses) - {"open", "closed"} and not self.has("unknown status is ignored"):
             raise Refusal(400, "status is open or closed.")
-        codes = asked.all("service_code")[: 1 if self.has("comma lists are ignored") else None]
+        codes = call.all("service_code")[: 1 if self.has("comma lists are ignored") else None]
         return (
             (not statuses or public["status"] in statuses)
             and (not codes or public["service_code"] in codes)
-            and self.in_window(asked, public)
-            and self.in_place(asked, public)
-            and self.says(asked.get("q"), public["description"])
+            and self.in_window(call, public)
+            and self.in_place(call, public)
+            and self.matches_text(call.get("q"), public["description"])
         )
 
-    def in_window(self, asked: Asked, public: dict[str, Any]) -> bool:
+    def in_window(self, call: StubCall, public: dict[str, Any]) -> bool:
         """Whether a request is in the window: by the last change, by its own time, or by both."""
-        changed = [self.date(asked, name) for name in ("updated_after", "updated_before")]
+        changed = [self.date(call, name) for name in ("updated_after", "updated_before")]
         updated = datetime.fromisoformat(public["updated_datetime"])
         if (changed[0] and updated < changed[0]) or (changed[1] and updated > changed[1]):
             return False
-        is_dated = asked.get("start_date") or asked.get("end_date")
+        is_dated = call.get("start_date") or call.get("end_date")
         if any(changed) and (not is_dated or self.has("dates are ignored beside a change")):
             return True
-        return self.in_dates(asked, datetime.fromisoformat(public["requested_datetime"]))
+        return self.in_dates(call, datetime.fromisoformat(public["requested_datetime"]))
 
-    def in_dates(self, asked: Asked, moment: datetime) -> bool:
-        start, end = (self.date(asked, name) for name in ("start_date", "end_date"))
+    def in_dates(self, call: StubCall, moment: datetime) -> bool:
+        start, end = (self.date(call, name) for name in ("start_date", "end_date"))
         if start and end and start > end:
             raise Refusal(400, "start_date is after end_date.")
         if start and end and end - start > timedelta(days=90) and not self.has("any window goes"):
@@ -619,8 +621,8 @@ class StubServer(Extensions):
         start = start or (end if end < self.now else self.now) - window
         return start <= moment <= end
 
-    def date(self, asked: Asked, name: str) -> datetime | None:
-        text = asked.get(name)
+    def date(self, call: StubCall, name: str) -> datetime | None:
+        text = call.get(name)
         if not text:
             return None
         text = re.sub(r" (\d\d:\d\d)$", r"+\1", text).replace(" UTC", "Z")
@@ -630,8 +632,8 @@ class StubServer(Extensions):
             raise Refusal(400, f"{name}: {text} is no time.") from error
         return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
-    def in_place(self, asked: Asked, public: dict[str, Any]) -> bool:
-        return self.in_box(asked.get("bbox"), public) and self.in_circle(asked, public)
+    def in_place(self, call: StubCall, public: dict[str, Any]) -> bool:
+        return self.in_box(call.get("bbox"), public) and self.in_circle(call, public)
 
     def in_box(self, text: str, public: dict[str, Any]) -> bool:
         if not text:
@@ -649,8 +651,8 @@ class StubServer(Extensions):
             return bool(long >= west or long <= east)
         return bool(west <= long <= east)
 
-    def in_circle(self, asked: Asked, public: dict[str, Any]) -> bool:
-        given = [asked.get(name) for name in ("lat", "long", "radius")]
+    def in_circle(self, call: StubCall, public: dict[str, Any]) -> bool:
+        given = [call.get(name) for name in ("lat", "long", "radius")]
         if not any(given):
             return True
         if not all(given):
@@ -663,121 +665,121 @@ class StubServer(Extensions):
             abs(public["lat"] - float(given[0])) <= degrees and abs(public["long"] - float(given[1])) <= degrees
         )
 
-    # --- Filing
+    # --- POST
 
-    def read_form(self, asked: Asked) -> None:
-        """Put the parameters of the body before those of the query, so that the body overrides."""
-        if len(asked.body) > LIMIT:
+    def read_form(self, call: StubCall) -> None:
+        """Put the parameters of the body before the query's parameters, so that the body overrides the query."""
+        if len(call.body) > LIMIT:
             raise Refusal(413, "The body is too large.")
-        media_type = asked.headers.get("content-type", "application/x-www-form-urlencoded")
+        media_type = call.headers.get("content-type", "application/x-www-form-urlencoded")
         try:
             if media_type.startswith("multipart/form-data"):
-                asked.pairs[:0] = self.read_parts(asked, media_type)
+                call.pairs[:0] = self.read_parts(call, media_type)
             elif media_type.startswith("application/x-www-form-urlencoded"):
-                asked.pairs[:0] = parse_qsl(asked.body.decode(), keep_blank_values=True, errors="strict")
+                call.pairs[:0] = parse_qsl(call.body.decode(), keep_blank_values=True, errors="strict")
             else:
                 raise Refusal(415, "Send a form.")
         except UnicodeDecodeError as error:
             raise Refusal(400, "The form is not UTF-8.") from error
 
-    def read_parts(self, asked: Asked, media_type: str) -> list[tuple[str, str]]:
-        message = BytesParser().parsebytes(f"Content-Type: {media_type}\r\n\r\n".encode() + asked.body)
+    def read_parts(self, call: StubCall, media_type: str) -> list[tuple[str, str]]:
+        message = BytesParser().parsebytes(f"Content-Type: {media_type}\r\n\r\n".encode() + call.body)
         pairs = []
         parts: list[Message] = message.get_payload()  # type: ignore[assignment]
         for part in parts:
             content = part.get_payload(decode=True)
             assert isinstance(content, bytes)
             if part.get_filename():
-                asked.files.append(content)
+                call.files.append(content)
             else:
                 pairs.append((str(part.get_param("name", header="content-disposition")), content.decode()))
         return pairs
 
-    def check_key(self, asked: Asked) -> str:
-        bearer = asked.headers.get("authorization", "").removeprefix("Bearer ")
-        key = asked.get("api_key") or bearer or asked.headers.get("x-api-key", "")
+    def check_key(self, call: StubCall) -> str:
+        bearer = call.headers.get("authorization", "").removeprefix("Bearer ")
+        key = call.get("api_key") or bearer or call.headers.get("x-api-key", "")
         if key not in KEYS:
-            lax = self.has("a bad key is 400") and "update_id" not in dict(asked.pairs)
+            lax = self.has("a bad key is 400") and "update_id" not in dict(call.pairs)
             raise Refusal(400 if lax else 403, "api_key is missing or wrong.")
         return key
 
-    def post(self, asked: Asked, instance: str) -> tuple[int, dict[str, str], bytes]:
-        key = self.check_key(asked)
-        city = self.cities[self.jurisdiction(asked, instance)]
-        code = asked.get("service_code")
+    def post(self, call: StubCall, instance: str) -> tuple[int, dict[str, str], bytes]:
+        key = self.check_key(call)
+        city = self.cities[self.jurisdiction(call, instance)]
+        code = call.get("service_code")
         if not code:
             raise Refusal(400, "service_code is missing.")
         if code not in city["services"]:
             raise Refusal(404, f"service_code: there is no service {code}.")
         if self.has("-back office down") and self.has("a dead back office is 502"):
             raise Refusal(502, "Back office down.")
-        retry = asked.headers.get("idempotency-key", "")
+        retry = call.headers.get("idempotency-key", "")
         if retry not in self.retries or not retry:
-            self.retries[retry] = [self.file(asked, city, city["services"][code], key)]
+            self.retries[retry] = [self.file(call, city, city["services"][code], key)]
         data: Any = self.retries[retry]
-        if self.has("receipt is an object in JSON") and asked.format == "json":
+        if self.has("receipt is an object in JSON") and call.format == "json":
             data = data[0] | ({"api_key": key} if self.has("key is quoted") else {})
-        headers, payload = self.wire(asked, "service_requests", data)
+        headers, payload = self.wire(call, "service_requests", data)
         status = 202 if self.has("success is 202") else 200
         return status, {**headers, "Cache-Control": "no-store"}, payload
 
-    def file(self, asked: Asked, city: dict[str, Any], of: dict[str, Any], key: str) -> dict[str, Any]:
-        location = self.location(asked)
-        attributes, problems = self.attributes(asked, of["attributes"])
-        description = asked.get("description").replace("\r\n", "\n")
+    def file(self, call: StubCall, city: dict[str, Any], of: dict[str, Any], key: str) -> dict[str, Any]:
+        location = self.location(call)
+        attributes, problems = self.attributes(call, of["attributes"])
+        description = call.get("description").replace("\r\n", "\n")
         if len(description) > 4000 and not self.has("a long description is cut"):
             problems.append("description has more than 4000 characters.")
         if "\0" in description:
             problems.append("description holds NUL.")
-        media = [value for name, value in asked.pairs if name == "media_url"]
+        media = [value for name, value in call.pairs if name == "media_url"]
         if not all(re.match("https?://", url) for url in media):
             problems.append("media_url is no web address.")
-        if any(not content.startswith(b"\x89PNG") for content in asked.files):
+        if any(not content.startswith(b"\x89PNG") for content in call.files):
             problems.append("media is no image.")
         if problems:
             raise Refusal(400, *problems)
         request_id = f"{1000 + len(city['requests'])}"
-        media += [f"https://media.city.example/{request_id}-{index}.png" for index, _ in enumerate(asked.files)]
+        media += [f"https://media.city.example/{request_id}-{index}.png" for index, _ in enumerate(call.files)]
         stored = self.request(
             request_id,
             of["service_code"],
             0,
             description=ILLEGAL.sub("", description)[:4000] or None,
-            address=asked.get("address_string") or None,
+            address=call.get("address_string") or None,
             media_url=media[0] if media else None,
             private=self.unlisted(of, key),
             **location,
         )
-        original = self.original(city, of["service_code"], asked, key)
-        stored |= {"attributes": attributes, "email": asked.get("email")}
+        original = self.original(city, of["service_code"], call, key)
+        stored |= {"attributes": attributes, "email": call.get("email")}
         stored["extended"] = {"media_urls": media, "possible_duplicate_of": original}
         city["requests"][request_id] = stored
         if not stored["private"]:
             city["feed"].append((request_id, self.now))
-        return self.receipt(asked, of, request_id)
+        return self.receipt(call, of, request_id)
 
     def unlisted(self, of: dict[str, Any], key: str) -> str | bool:
-        """Why a new request is in no list, or False."""
+        """The reason why a new request is in no list, or False."""
         if key == "testkey" and not self.has("test requests are listed"):
             return "test"
         return "pending" if of["type"] != "realtime" else False
 
-    def receipt(self, asked: Asked, of: dict[str, Any], request_id: str) -> dict[str, Any]:
-        more = {"service_notice": "Within three days.", "account_id": asked.get("account_id") or None}
+    def receipt(self, call: StubCall, of: dict[str, Any], request_id: str) -> dict[str, Any]:
+        more = {"service_notice": "Within three days.", "account_id": call.get("account_id") or None}
         if of["type"] == "realtime":
-            number = self.has("receipt has the id as a number") and asked.format == "json"
+            number = self.has("receipt has the id as a number") and call.format == "json"
             return {"service_request_id": int(request_id) if number else request_id, **more}
         if of["type"] == "batch":
             self.cities["city.example"]["tokens"][f"t-{request_id}"] = request_id
             return {"token": f"t-{request_id}", **more}
         return more
 
-    def location(self, asked: Asked) -> dict[str, Any]:
-        lat, long = asked.get("lat"), asked.get("long")
+    def location(self, call: StubCall) -> dict[str, Any]:
+        lat, long = call.get("lat"), call.get("long")
         if bool(lat) != bool(long) and not self.has("half a point goes"):
             raise Refusal(400, "lat and long go together.")
         if not lat or not long:
-            if not (asked.get("address_string") or asked.get("address_id") or lat or long):
+            if not (call.get("address_string") or call.get("address_id") or lat or long):
                 raise Refusal(400, "Send lat and long, address_string or address_id.")
             return {"lat": None, "long": None}
         try:
@@ -790,12 +792,12 @@ class StubServer(Extensions):
             return {"lat": None, "long": None}
         return place
 
-    def attributes(self, asked: Asked, questions: list[dict[str, Any]]) -> tuple[list[dict[str, str]], list[str]]:
+    def attributes(self, call: StubCall, questions: list[dict[str, Any]]) -> tuple[list[dict[str, str]], list[str]]:
         found, problems = [], []
         for question in questions:
             code = question["code"]
             pattern = re.compile(rf"attribute\[{re.escape(code)}\](\[\d*\])?")
-            values = [value for name, value in asked.pairs if pattern.fullmatch(name) and value.strip()]
+            values = [value for name, value in call.pairs if pattern.fullmatch(name) and value.strip()]
             if self.has("only the first value counts"):
                 values = values[:1]
             problem = self.problem(question, values)
@@ -825,18 +827,18 @@ class StubServer(Extensions):
     # --- Updates, bulk
 
     def get_servicerequestupdates(
-        self, asked: Asked, city: dict[str, Any], _: str, single: bool, instance: str
+        self, call: StubCall, city: dict[str, Any], _: str, single: bool, instance: str
     ) -> tuple[int, dict[str, str], bytes]:
         old = {**UPDATE, "updated_datetime": self.ago(2)}
         data: Any = [old, *self.updates]
-        if self.has("updates are wrapped in JSON") and asked.format == "json":
+        if self.has("updates are wrapped in JSON") and call.format == "json":
             data = {"service_request_updates": data}
-        headers, payload = self.wire(asked, "service_request_updates", data)
+        headers, payload = self.wire(call, "service_request_updates", data)
         return 200, headers, payload
 
-    def post_update(self, asked: Asked) -> tuple[int, dict[str, str], bytes]:
-        self.check_key(asked)
-        update = {name: asked.get(name) for name in UPDATE}
+    def post_update(self, call: StubCall) -> tuple[int, dict[str, str], bytes]:
+        self.check_key(call)
+        update = {name: call.get(name) for name in UPDATE}
         missing = [f"{name} is missing." for name, value in update.items() if not value]
         if missing:
             raise Refusal(400, *missing)
@@ -845,7 +847,7 @@ class StubServer(Extensions):
         if update["service_request_id"] not in self.cities["city.example"]["requests"]:
             raise Refusal(404, "service_request_id: there is no such request.")
         self.updates.append(update)
-        headers, payload = self.wire(asked, "service_request_updates", [{"update_id": update["update_id"]}])
+        headers, payload = self.wire(call, "service_request_updates", [{"update_id": update["update_id"]}])
         return 200, headers, payload
 
 
@@ -917,7 +919,7 @@ class StubAdapter(BaseAdapter):
         response.status_code = status
         response.headers.update({"Content-Length": str(len(payload)), **sent})
         response._content = payload
-        response._content_consumed = True  # type: ignore[attr-defined]  # the stubs lack it
+        response._content_consumed = True  # type: ignore[attr-defined]  # types-requests lacks this attribute
         response.request, response.url = request, request.url or ""
         return response
 

@@ -1,4 +1,4 @@
-"""The client limits its rate and the size of answers, and repeats no GET."""
+"""The client limits its rate and the size of answers, and sends equal GETs only once."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.spec.stub_server import StubServer, session_to
 SERVICES = Call("GET", "http://stub.example/one/v2/services.json")
 
 
-def test_calls_keep_the_rate() -> None:
+def test_calls_do_not_exceed_the_rate() -> None:
     waits: list[float] = []
     client = Client(Manners(rate_per_s=4), session_to(StubServer()), pause=waits.append, clock=lambda: 100.0)
     for _ in range(3):
@@ -63,19 +63,19 @@ def test_a_server_that_drips_is_given_up() -> None:
 
 def test_an_answer_that_is_nested_too_deeply_is_no_json() -> None:
     answer = Answer(SERVICES, 200, {"content-type": "application/json"}, b"[" * 1_000_000)
-    with pytest.raises(UnmetNeedError, match="gave no JSON"):
+    with pytest.raises(UnmetNeedError, match="has no body in JSON"):
         answer.json()
     assert deviations(answer.body, media_type="application/json", kind="services")
 
 
-def test_it_sends_its_user_agent_and_accepts_any_type() -> None:
+def test_the_client_sends_its_user_agent_and_accepts_any_type() -> None:
     client = Client(Manners(rate_per_s=0), session_to(StubServer()))
     assert str(client.session.headers["User-Agent"]).startswith("open311-conformance/")
     assert "Accept" not in client.session.headers
 
 
 class Busy(StubServer):
-    """Answers with 429 several times before it answers normally."""
+    """A stub that answers 429 `times` times before it answers normally."""
 
     def __init__(self, times: int, retry_after: str) -> None:
         super().__init__()
@@ -87,17 +87,17 @@ class Busy(StubServer):
         return super().answer(*asked) if self.times < 0 else (429, {"Retry-After": self.retry_after}, b"")
 
 
-def test_it_waits_as_long_as_retry_after_says() -> None:
+def test_the_client_waits_for_the_time_in_retry_after() -> None:
     waits: list[float] = []
     client = Client(Manners(rate_per_s=0), session_to(Busy(2, "7")), pause=waits.append)
     assert client.send(SERVICES).status == 200
     assert waits == [7, 7]
 
 
-def test_it_stops_waiting_after_patience_s() -> None:
+def test_the_client_stops_waiting_after_patience_s() -> None:
     waits: list[float] = []
     client = Client(Manners(rate_per_s=0, patience_s=25), session_to(Busy(100, "soon")), pause=waits.append)
-    with pytest.raises(UnmetNeedError, match="takes no more calls for now"):
+    with pytest.raises(UnmetNeedError, match="accepts no more calls for now"):
         client.send(SERVICES)
     assert waits == [10, 10]
     assert client.send(SERVICES, patient=False).status == 429
@@ -106,5 +106,5 @@ def test_it_stops_waiting_after_patience_s() -> None:
 def test_a_run_ends_without_verdict_if_the_server_answers_only_429() -> None:
     stub = Busy(10**6, "60")
     client = Client(Manners(rate_per_s=0, patience_s=0), session_to(stub))
-    with pytest.raises(UnreachableError, match="takes no more calls"):
+    with pytest.raises(UnreachableError, match="accepts no more calls"):
         run(Target("http://stub.example/one/v2"), client=client)

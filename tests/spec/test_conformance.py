@@ -26,7 +26,7 @@ def judge(stub: StubServer, target: Target = TARGET, prepared: Preparation | Non
     return run(target, prepared or stub.preparation(ORIGIN), client=client, now=stub.now)
 
 
-def red(report: Report) -> set[str]:
+def failed(report: Report) -> set[str]:
     return {finding.requirement.number for finding in report.with_outcome(Outcome.FAILED)}
 
 
@@ -34,13 +34,13 @@ def skipped(report: Report) -> dict[str, str]:
     return {finding.requirement.number: finding.reason for finding in report.with_outcome(Outcome.SKIPPED)}
 
 
-def told(report: Report) -> list[str]:
-    return [f"{finding.requirement.number}: {finding.expected}; {finding.came}" for finding in report.findings]
+def readable_failures(report: Report) -> list[str]:
+    return [f"{finding.requirement.number}: {finding.expected}; {finding.received}" for finding in report.findings]
 
 
 def test_a_conforming_server_passes_everything_without_a_skip() -> None:
     report = judge(StubServer())
-    assert red(report) == set(), told(report)
+    assert failed(report) == set(), readable_failures(report)
     assert skipped(report).keys() == EXEMPTIONS.keys(), skipped(report)
     assert len(report.findings) == len(requirements())
     assert report.conforms
@@ -177,12 +177,12 @@ FAULTS: dict[str, str] = {
 @pytest.mark.parametrize("fault", FAULTS)
 def test_each_fault_fails_only_its_own_family(fault: str) -> None:
     stub = StubServer(fault)
-    # The list of a thousand requests takes 1/4 of the time, and no fault needs it.
+    # The list of a thousand requests would take 1/4 of the time, and no fault needs this list.
     report = judge(stub, prepared=replace(stub.preparation(ORIGIN), crowded=None))
-    expected, found = set(FAULTS[fault].split()), red(report)
+    expected, found = set(FAULTS[fault].split()), failed(report)
     assert expected <= found
     allowed = {requirements()[number].family for number in expected}
-    assert {requirements()[number].family for number in found} == allowed, told(report)
+    assert {requirements()[number].family for number in found} == allowed, readable_failures(report)
 
 
 def test_every_family_has_a_fault() -> None:
@@ -197,7 +197,7 @@ def test_every_rule_of_the_extensions_has_a_fault() -> None:
 
 
 @pytest.mark.parametrize("manner", ["-unknown arguments are ignored", "-unknown arguments are refused"])
-def test_without_extensions_no_rule_fails_and_the_skips_name_the_missing_ones(manner: str) -> None:
+def test_without_extensions_no_rule_fails_and_each_skip_names_the_missing_extension(manner: str) -> None:
     stub = StubServer(NO_EXTENSIONS, manner)
     prepared = replace(stub.preparation(ORIGIN), offered=frozenset(), bulk_url=None, crowded=None)
     report = judge(stub, prepared=prepared)
@@ -210,12 +210,12 @@ def test_without_extensions_no_rule_fails_and_the_skips_name_the_missing_ones(ma
         )
 
 
-def test_a_run_over_http_without_preparation() -> None:
-    """A run without preparation and without writing: nothing fails, and every skip has a reason."""
+def test_a_run_over_http_without_preparation_finds_no_fault() -> None:
+    """In a run without preparation and without writing, no check fails, and every skip has a reason."""
     with serve(StubServer()) as origin:
         client = Client(Manners(rate_per_s=0))
         report = run(Target(f"{origin}/one/v2"), client=client)
-    assert red(report) == set(), told(report)
+    assert failed(report) == set(), readable_failures(report)
     assert report.conforms
     assert len(report.findings) == len(requirements())
     assert all(finding.reason for finding in report.with_outcome(Outcome.SKIPPED))
@@ -235,11 +235,11 @@ def test_a_run_without_write_changes_nothing(monkeypatch: pytest.MonkeyPatch) ->
     methods: set[str] = set()
     answer = stub.answer
 
-    def noted(method: str, *rest: Any) -> Any:
+    def record_and_send(method: str, *rest: Any) -> Any:
         methods.add(method)
         return answer(method, *rest)
 
-    monkeypatch.setattr(stub, "answer", noted)
+    monkeypatch.setattr(stub, "answer", record_and_send)
     report = run(replace(TARGET, writes=False), stub.preparation(ORIGIN), client=client, now=stub.now)
     assert {name: list(city["requests"]) for name, city in stub.cities.items()} == before
     skipped = {finding.requirement.number for finding in report.with_outcome(Outcome.SKIPPED)}
@@ -247,16 +247,16 @@ def test_a_run_without_write_changes_nothing(monkeypatch: pytest.MonkeyPatch) ->
     assert methods == {"GET", "HEAD", "OPTIONS"}
 
 
-def test_a_run_with_write_and_without_preparation() -> None:
+def test_a_run_with_write_and_without_preparation_finds_no_fault() -> None:
     report = judge(StubServer(), replace(TARGET, jurisdiction_id=""), Preparation())
-    assert red(report) == set(), told(report)
+    assert failed(report) == set(), readable_failures(report)
     passed = {finding.requirement.number for finding in report.with_outcome(Outcome.PASSED)}
     assert {"C024", "C118", "C124", "C157", "C173", "C174"} <= passed
 
 
 def test_one_of_several_jurisdictions_can_be_judged() -> None:
     report = judge(StubServer(), Target(f"{ORIGIN}/many/v2", f"{ORIGIN}/many", "a.example"), Preparation())
-    assert red(report) == set(), told(report)
+    assert failed(report) == set(), readable_failures(report)
     passed = {finding.requirement.number for finding in report.with_outcome(Outcome.PASSED)}
     assert {"C043", "C044", "C045", "C046", "C047"} <= passed
     assert not {"C040", "C041", "C042"} & passed
@@ -290,7 +290,7 @@ def test_an_unreachable_server_is_reported() -> None:
 
 def test_a_server_of_another_kind_does_not_conform() -> None:
     report = judge(StubServer(), Target(f"{ORIGIN}/inquiry/v1"), Preparation())
-    assert {"C001", "C054", "C181"} <= red(report)
+    assert {"C001", "C054", "C181"} <= failed(report)
     assert not report.conforms
 
 
@@ -301,4 +301,4 @@ def test_a_failure_names_the_call_the_expected_and_the_actual_answer() -> None:
     assert finding.request == (
         "GET http://stub.example/one/v2/requests.json?jurisdiction_id=city.example&status=open%2Cclosed"
     )
-    assert (finding.expected, finding.came) == ("closed requests", "none")
+    assert (finding.expected, finding.received) == ("closed requests", "none")

@@ -1,4 +1,4 @@
-"""Every requirement has a check or a reason, and the table of coverage is true."""
+"""Every requirement has a check or a reason, and the table of coverage is up to date."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def test_every_requirement_has_a_check_or_a_stated_reason() -> None:
     assert not set(EXEMPTIONS) & set(coverage.checks_by_number())
 
 
-def test_every_check_is_of_a_known_requirement_and_none_is_checked_twice() -> None:
+def test_every_check_has_a_known_requirement_and_no_requirement_has_two_checks() -> None:
     numbers = Counter(number for check in all_checks() for number in check.numbers)
     assert set(numbers) <= set(requirements())
     assert [number for number, times in numbers.items() if times > 1] == []
@@ -32,7 +32,7 @@ def test_the_requirements_are_c001_to_c298_with_their_levels() -> None:
     assert levels == {Level.MUST: 106, Level.SHOULD: 146, Level.MAY: 46}
 
 
-def test_rules_of_extensions_are_numbered_without_gaps_and_of_level_may() -> None:
+def test_rules_of_extensions_are_numbered_without_gaps_and_have_the_level_may() -> None:
     rules = {number: rule for number, rule in requirements().items() if number[0] != "C"}
     last = {"S": 9, "P": 5, "E": 6, "K": 9, "J": 8, "N": 6, "F": 8, "T": 2, "B": 9, "D": 7}
     assert list(rules) == [f"{letter}{number}" for letter in last for number in range(1, last[letter] + 1)]

@@ -11,14 +11,14 @@ from requests.adapters import BaseAdapter
 from spec.conformance.client import Client, Manners
 from spec.conformance.dialects import recognise
 from spec.conformance.probe import Probe, Target
-from spec.conformance.survey import look_over
+from spec.conformance.survey import survey_server
 from tests.spec.stub_server import StubServer, session_to
 
 HEX = "4fd3b167e750846744000005"
 
 
 class _Canned(BaseAdapter):
-    """Answers by the end of the path; everything else is 404."""
+    """Answers by the end of the path. All other paths get 404."""
 
     def __init__(self, answers: dict[str, tuple[str, bytes]], headers: dict[str, str]) -> None:
         super().__init__()
@@ -31,7 +31,7 @@ class _Canned(BaseAdapter):
         response.status_code = 200 if body else 404
         response.headers.update({**self.headers, "Content-Type": media_type})
         response._content = body
-        response._content_consumed = True  # type: ignore[attr-defined]  # the stubs lack it
+        response._content_consumed = True  # type: ignore[attr-defined]  # types-requests lacks this attribute
         response.request, response.url = request, request.url or ""
         return response
 
@@ -110,12 +110,12 @@ def test_software_is_recognised_by_its_answers(name: str) -> None:
     url, answers, headers = CASES[name]
     session = requests.Session()
     session.mount("https://", _Canned(answers, headers))
-    found = recognise(look_over(Probe(Client(Manners(rate_per_s=0), session), Target(url))))
-    assert found.name == name
-    assert found.evidence
+    dialect = recognise(survey_server(Probe(Client(Manners(rate_per_s=0), session), Target(url))))
+    assert dialect.name == name
+    assert dialect.evidence
 
 
 def test_a_server_without_typical_answers_is_not_recognised() -> None:
     client = Client(Manners(rate_per_s=0), session_to(StubServer()))
-    found = recognise(look_over(Probe(client, Target("http://stub.example/one/v2"))))
-    assert str(found) == "not recognised"
+    dialect = recognise(survey_server(Probe(client, Target("http://stub.example/one/v2"))))
+    assert str(dialect) == "not recognised"

@@ -12,7 +12,7 @@ from spec.requirements import requirements
 from tests.spec.stub_server import StubServer, session_to
 from tests.spec.test_conformance import ORIGIN, TARGET
 
-ODD = [{"a": 1}, ["b"], 7, True, None, "x"]
+UNEXPECTED_VALUES = [{"a": 1}, ["b"], 7, True, None, "x"]
 FIELDS = (
     *("service_code", "service_name", "description", "metadata", "type", "keywords", "group", "attributes", "code"),
     *("datatype", "required", "order", "variable", "values", "service_request_id", "status", "requested_datetime"),
@@ -39,7 +39,7 @@ class GarbageServer(StubServer):
 
 def _json_bodies() -> list[bytes]:
     plain: list[object] = [None, [], {}, 7, "x", [1], [None], [[]], [{}], {"services": None}]
-    records = [dict.fromkeys(FIELDS, odd) for odd in ODD]
+    records = [dict.fromkeys(FIELDS, odd) for odd in UNEXPECTED_VALUES]
     return [json.dumps(body).encode() for body in [*plain, *records, *([record] for record in records)]]
 
 

@@ -15,11 +15,11 @@ NAMES = sorted(path.stem for path in EXAMPLES.glob("*.json"))
 @pytest.mark.parametrize("media_type", ["text/xml", "application/json"])
 @pytest.mark.parametrize("name", NAMES)
 def test_the_kind_of_every_example_is_recognised(name: str, media_type: str) -> None:
-    found = judge(example(name, media_type))
+    judgement = judge(example(name, media_type))
     # A pending token looks like the answer to a POST, so the caller must name the kind.
     if name == "token-pending":
-        found = judge(example(name, media_type), "token")
-    assert (found.kind, found.deviations, found.why) == (kind_of_example(name), (), "")
+        judgement = judge(example(name, media_type), "token")
+    assert (judgement.kind, judgement.deviations, judgement.why) == (kind_of_example(name), (), "")
 
 
 def test_a_repeated_deviation_is_reported_once() -> None:

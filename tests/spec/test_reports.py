@@ -32,9 +32,9 @@ def report() -> Report:
 def test_text_shows_every_requirement_each_failure_and_its_reason(report: Report) -> None:
     text = FORMS["text"](report)
     assert all(number in text for number in requirements())
-    assert "  C187  MUST    FAILED  status=open,closed gives both." in text
-    assert "        asked     GET http://stub.example/one/v2/requests.json?status=open%2Cclosed" in text
-    assert "the check files requests, and the run only reads: C024" in text
+    assert "  C187  MUST    FAILED  status=open,closed gives open and closed requests." in text
+    assert "        call      GET http://stub.example/one/v2/requests.json?status=open%2Cclosed" in text
+    assert "the check files requests, but the run only reads: C024" in text
     assert text.rstrip().endswith("MUST requirements that could be checked failed.")
 
 
@@ -55,7 +55,7 @@ def test_junit_has_counts_for_each_family(report: Report) -> None:
 
 
 class _Page(HTMLParser):
-    """Collects the open elements, and every URL that the page would load."""
+    """Parses a page, and collects its open elements and every URL that the page would load."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -71,7 +71,7 @@ class _Page(HTMLParser):
         assert self.open.pop() == tag
 
 
-def test_html_is_one_complete_page_that_loads_nothing(report: Report) -> None:
+def test_html_is_one_complete_page_that_loads_no_other_file(report: Report) -> None:
     html = FORMS["html"](report)
     page = _Page()
     page.feed(html)
@@ -116,7 +116,7 @@ def test_the_command_names_a_missing_package(monkeypatch: pytest.MonkeyPatch, li
 
 @pytest.mark.parametrize("form", FORMS)
 def test_no_report_shows_the_key(form: str) -> None:
-    """Reports are published, and a server may quote the key of the call in its answer."""
+    """People publish reports, and a server may quote the key of the call in its answer."""
     text = FORMS[form](judge(StubServer("a bad key is 400", "receipt is an object in JSON", "key is quoted")))
     assert "goodkey" not in text
     assert "api_key=(the key)" in text
@@ -167,5 +167,5 @@ def test_saved_answers_are_judged_offline(tmp_path: Path) -> None:
     assert f"{good}: services, conforms" in result.output
     assert f"{bad}: requests, 1 kind of deviation" in result.output
     assert 'requests[0].status is "Open": a status is open or closed (A23).' in result.output
-    assert f"{other}: this is none of the standard's bodies" in result.output
+    assert f"{other}: this is not a body of the standard" in result.output
     assert "3 files: 1 conform, 1 deviate, 1 could not be judged." in result.output

@@ -1,4 +1,4 @@
-"""A schema as PostgreSQL's catalogue describes it, for comparing two schemas. It ignores the order of columns."""
+"""Reads a schema from PostgreSQL's catalogue, for comparing schemas. The order of columns is ignored."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ SELECT 'function', pg_proc.oid::regprocedure::text, pg_get_functiondef(pg_proc.o
 
 
 def described(connection: Connection, schema: str = "public") -> dict[tuple[str, str], str]:
-    """The objects of a schema, except those of extensions: (kind, name) to the definition."""
+    """The definitions of a schema's objects, by kind and name. Objects of extensions are left out."""
     connection.execute(text(f"SET LOCAL search_path = {schema}, public"))
     rows = connection.execute(text(CATALOGUE), {"schema": schema}).all()
     connection.execute(text("SET LOCAL search_path = DEFAULT"))

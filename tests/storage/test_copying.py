@@ -28,7 +28,7 @@ from open311.storage.hot.transactions import within
 from tests import build
 from tests.conftest import platform_of
 
-NASTY = (
+DIFFICULT_TEXTS = (
     r"\N",
     r"C:\new\table",
     "tab\tline\nreturn\rend",
@@ -52,12 +52,12 @@ def one_by_one(connection: Connection, records: list[RequestRecord], city: Juris
         assert insert_request(within(connection), new)
 
 
-def in_few(connection: Connection, records: list[RequestRecord], city: Jurisdiction) -> None:
+def in_small_batches(connection: Connection, records: list[RequestRecord], city: Jurisdiction) -> None:
     for start in range(0, len(records), FEW):
-        all_at_once(connection, records[start : start + FEW], city)
+        in_one_batch(connection, records[start : start + FEW], city)
 
 
-def all_at_once(connection: Connection, records: list[RequestRecord], city: Jurisdiction) -> None:
+def in_one_batch(connection: Connection, records: list[RequestRecord], city: Jurisdiction) -> None:
     assert requests.add_records(connection, records) == {record.number for record in records}
     insert_histories(connection, ((record, _events(record)) for record in records))
     publish_requests(connection, records, names_for(connection, city))
@@ -67,8 +67,8 @@ def _events(record: RequestRecord) -> list[Event]:
     return [Imported(at=record.requested_at, cause=record.description, mended=("one", record.description))]
 
 
-def left_by(platform: Platform, way: Way, records: list[RequestRecord]) -> list[Any]:
-    """The content of the three tables after writing, column by column; the transaction is rolled back."""
+def contents_after(platform: Platform, way: Way, records: list[RequestRecord]) -> list[Any]:
+    """The contents of the three tables after writing records in one way. The transaction is rolled back."""
     queries = (
         "SELECT to_jsonb(r) FROM service_request r ORDER BY id",
         "SELECT to_jsonb(p) - 'written_by' FROM publication p ORDER BY id",
@@ -76,13 +76,13 @@ def left_by(platform: Platform, way: Way, records: list[RequestRecord]) -> list[
     )
     with platform.database.engine.connect() as connection, connection.begin() as transaction:
         way(connection, records, next(iter(platform.registry)))
-        found = [connection.exec_driver_sql(query).scalars().all() for query in queries]
+        contents = [connection.exec_driver_sql(query).scalars().all() for query in queries]
         transaction.rollback()
-    return found
+    return contents
 
 
 def records_of(city: Jurisdiction, texts: list[str]) -> list[RequestRecord]:
-    """Records of every kind, with these words in every text field."""
+    """Records of every kind, each with one of these texts in every text field."""
     return [
         build.record(
             city,
@@ -112,19 +112,19 @@ def city(make_app: Callable[..., Any]) -> Platform:
 
 
 def test_every_way_of_writing_gives_the_same_rows(city: Platform) -> None:
-    records = records_of(next(iter(city.registry)), [*NASTY, *NASTY, *NASTY])
+    records = records_of(next(iter(city.registry)), [*DIFFICULT_TEXTS, *DIFFICULT_TEXTS, *DIFFICULT_TEXTS])
     assert len(records) > FEW
-    first = left_by(city, one_by_one, records)
+    first = contents_after(city, one_by_one, records)
     assert [len(rows) for rows in first] == [33, 33, 33]
-    assert left_by(city, in_few, records) == first
-    assert left_by(city, all_at_once, records) == first
+    assert contents_after(city, in_small_batches, records) == first
+    assert contents_after(city, in_one_batch, records) == first
 
 
 @settings(max_examples=20)
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"])).map(clean_text), min_size=FEW + 1, max_size=30))
 def test_any_text_is_written_the_same_in_bulk(city: Platform, texts: list[str]) -> None:
     records = records_of(next(iter(city.registry)), texts)
-    assert left_by(city, all_at_once, records) == left_by(city, in_few, records)
+    assert contents_after(city, in_one_batch, records) == contents_after(city, in_small_batches, records)
 
 
 @pytest.mark.uncounted
@@ -143,22 +143,22 @@ def test_publishing_again_replaces_changed_rows(city: Platform) -> None:
     jurisdiction = next(iter(city.registry))
     records = records_of(jurisdiction, ["a"] * 50)
     with city.database.transaction() as connection:
-        all_at_once(connection, records, jurisdiction)
+        in_one_batch(connection, records, jurisdiction)
     changed = [replace(record, description="c" if record.number > 10 else "a") for record in records]
     written = "SELECT id FROM publication WHERE written_by = pg_current_xact_id() ORDER BY id"
     with city.database.transaction() as connection:
         publish_requests(connection, changed, names_for(connection, jurisdiction))
-        found = connection.exec_driver_sql(written).scalars().all()
+        numbers = connection.exec_driver_sql(written).scalars().all()
     visible = [record.number for record in changed[10:] if record.visibility.is_shown]
-    assert found == visible
+    assert numbers == visible
 
 
 @pytest.mark.parametrize("count", [0, 1, 16, 17, 1_000])
 def test_numbers_are_unique_for_any_batch_size(platform: Platform, count: int) -> None:
     hot = platform.database.hot
-    found = [
+    numbers = [
         *platform.process.numbers.many(hot, count),
         platform.process.numbers.next(hot),
         *platform.process.numbers.many(hot, count),
     ]
-    assert len(set(found)) == 2 * count + 1
+    assert len(set(numbers)) == 2 * count + 1

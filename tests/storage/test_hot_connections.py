@@ -1,4 +1,4 @@
-"""Statements on libpq connections: values are unchanged, and each kind of failure has its own error."""
+"""Statements on libpq connections return values unchanged, and each kind of failure has its own error."""
 
 from __future__ import annotations
 
@@ -45,11 +45,11 @@ KINDS: list[tuple[Any, st.SearchStrategy[Any]]] = [
 
 @pytest.fixture(scope="module", params=[True, False], ids=["prepared", "unprepared"])
 def hot(make_database: Callable[[str], str], request: pytest.FixtureRequest) -> Iterator[HotConnections]:
-    found = open_database(
+    database = open_database(
         make_database(f"direct_{request.param}".lower()), statement_timeout_ms=300, prepares=request.param
     )
-    yield found.hot
-    found.close()
+    yield database.hot
+    database.close()
 
 
 def statement(*columns: Any, is_prepared: bool = False) -> Statement:
@@ -72,12 +72,12 @@ def test_columns_can_be_read_one_by_one(hot: HotConnections) -> None:
     texts = ["a", 'say "ö"', "\\", ""]
     unnested = func.unnest(cast(bindparam("texts"), ARRAY(Text)))
     rows = statement(unnested, literal_column("generate_series(7::bigint, 10)"), literal_column("NULL::text"))
-    found = hot.read(rows, {"texts": texts})
-    assert len(found) == 4
-    assert found.texts(0) == [text.encode() for text in texts]
-    assert found.values(2) == [None] * 4
-    assert (found.combined(1), found.number(1, 3)) == (7 ^ 8 ^ 9 ^ 10, 10)
-    assert found.rows() == [(text, number, None) for text, number in zip(texts, range(7, 11), strict=True)]
+    result = hot.read(rows, {"texts": texts})
+    assert len(result) == 4
+    assert result.texts(0) == [text.encode() for text in texts]
+    assert result.values(2) == [None] * 4
+    assert (result.combined(1), result.number(1, 3)) == (7 ^ 8 ^ 9 ^ 10, 10)
+    assert result.rows() == [(text, number, None) for text, number in zip(texts, range(7, 11), strict=True)]
 
 
 def test_a_percent_sign_and_a_repeated_parameter_name_work(hot: HotConnections) -> None:
@@ -105,7 +105,7 @@ def test_a_database_error_is_reported_without_values(hot: HotConnections, is_pre
 
 
 @pytest.mark.parametrize("is_prepared", [False, True])
-def test_a_statement_timeout_is_unavailable_and_keeps_the_connection(
+def test_a_statement_timeout_raises_unavailable_and_keeps_the_connection(
     hot: HotConnections, is_prepared: bool
 ) -> None:
     slow = statement(literal_column("pg_sleep(5)"), is_prepared=is_prepared)
@@ -117,14 +117,14 @@ def test_a_statement_timeout_is_unavailable_and_keeps_the_connection(
 def test_a_read_is_repeated_on_a_new_connection_and_a_write_is_not(hot: HotConnections) -> None:
     whoami = statement(literal_column("pg_backend_pid()"), is_prepared=True)
     [(first,)] = hot.rows(whoami, {})
-    ending = statement(literal_column("pg_terminate_backend(pg_backend_pid())"), is_prepared=True)
+    terminate = statement(literal_column("pg_terminate_backend(pg_backend_pid())"), is_prepared=True)
     with pytest.raises(Unavailable):
-        hot.write(ending, {})
+        hot.write(terminate, {})
     [(second,)] = hot.rows(whoami, {})
     assert first != second
 
 
-def test_a_missing_database_is_unavailable() -> None:
+def test_a_missing_database_raises_unavailable() -> None:
     nowhere = HotConnections("host=127.0.0.1 port=1 dbname=none connect_timeout=2", prepares=True)
     with pytest.raises(Unavailable):
         nowhere.rows(statement(literal_column("1")), {})

@@ -21,7 +21,7 @@ from open311.storage.migrations.procrastinate_files import apply_files, installe
 from open311.storage.tables import metadata
 from tests.storage.schema import described
 
-# Databases have run these migrations. Corrections go into a new migration.
+# Databases have run these migrations, so do not edit them. Write a new migration for a correction.
 RELEASED = {
     "0001_requests": "de9da7b837a133c5f0b7e5d33390ead293cd46446039c965c81551fec3592d5f",
     "0002_jobs": "d03f6b9400a63ee9a15712ac8c9fdd76b9e439a35071ce87dea7805622ef604d",
@@ -33,9 +33,9 @@ RELEASED = {
 @pytest.fixture(scope="module")
 def database(make_database: Callable[[str], str]) -> Iterator[Database]:
     """A migrated database whose schema these tests may change."""
-    found = open_database(make_database("migrations"))
-    yield found
-    found.close()
+    database = open_database(make_database("migrations"))
+    yield database
+    database.close()
 
 
 @pytest.fixture
@@ -52,13 +52,13 @@ def tables(connection: Connection) -> set[str]:
 
 
 def queue_of(connection: Connection, schema: str = "public") -> dict[tuple[str, str], str]:
-    """procrastinate's part of a schema."""
-    found = described(connection, schema)
-    return {(kind, name): text for (kind, name), text in found.items() if "procrastinate" in name}
+    """The objects of a schema that belong to procrastinate."""
+    objects = described(connection, schema)
+    return {(kind, name): text for (kind, name), text in objects.items() if "procrastinate" in name}
 
 
 def _is_ours(_: Any, name: str | None, kind: str, *__: Any) -> bool:
-    """Whether autogenerate compares an object; it skips those of procrastinate and PostGIS."""
+    """Whether autogenerate compares an object. Objects of procrastinate and PostGIS are skipped."""
     return kind != "table" or not (name or "").startswith(("procrastinate_", "spatial_ref_sys", "alembic_version"))
 
 
@@ -113,22 +113,22 @@ def test_the_error_for_a_role_without_rights_names_the_missing_right(connection:
 @pytest.fixture
 def beginning(make_database: Callable[[str], str]) -> Iterator[Database]:
     """A database at the first revision."""
-    found = open_database(make_database("beginning"))
-    with found.transaction() as connection:
+    database = open_database(make_database("beginning"))
+    with database.transaction() as connection:
         migrate(connection, "0001")
-    yield found
-    found.close()
+    yield database
+    database.close()
 
 
 @pytest.fixture
 def reader(beginning: Database) -> Iterator[Connection]:
-    """Another session, which has read service_request in a transaction that stays open."""
+    """The connection of another session, whose open transaction has read service_request."""
     with beginning.engine.connect() as found:
         found.exec_driver_sql("SELECT count(*) FROM service_request")
         yield found
 
 
-def test_a_migration_that_waits_for_a_lock_gives_up_and_leaves_nothing_half_done(
+def test_a_migration_that_waits_too_long_for_a_lock_changes_nothing(
     beginning: Database, reader: Connection
 ) -> None:
     with beginning.transaction() as connection:
@@ -147,7 +147,7 @@ def test_a_migration_that_waits_for_a_lock_gives_up_and_leaves_nothing_half_done
         assert current(connection) == head()
 
 
-def test_a_migration_may_run_as_long_as_it_needs_and_its_limits_end_with_it(database: Database) -> None:
+def test_a_migration_has_no_time_limit_and_restores_the_limits_of_its_session(database: Database) -> None:
     show = "SELECT current_setting('statement_timeout'), current_setting('lock_timeout')"
     with database.engine.connect() as connection:
         connection.exec_driver_sql("SET statement_timeout = '15s'; SET lock_timeout = '5s'")
@@ -167,17 +167,19 @@ def test_the_error_for_an_unknown_revision_lists_the_known_ones(connection: Conn
 
 def test_no_released_migration_is_edited() -> None:
     folder = Path(versions.__path__[0])
-    found = {path.stem: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.glob("[0-9]*.py")}
-    assert found == RELEASED, "write a new migration; note the digest of one that no database has run"
+    digests = {path.stem: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.glob("[0-9]*.py")}
+    assert digests == RELEASED, (
+        "write a new migration; change a digest in RELEASED only if no database has run the migration"
+    )
 
 
 def test_the_job_queue_has_the_schema_of_the_installed_procrastinate(connection: Connection) -> None:
     connection.exec_driver_sql("CREATE SCHEMA theirs; SET LOCAL search_path = theirs")
     with closing(connection.connection.cursor()) as cursor:
         cursor.execute(SchemaManager.get_schema())
-    theirs = queue_of(connection, "theirs")
-    assert len(theirs) > 50
-    assert queue_of(connection) == theirs
+    expected = queue_of(connection, "theirs")
+    assert len(expected) > 50
+    assert queue_of(connection) == expected
 
 
 def test_every_migration_of_procrastinate_is_applied_by_one_of_ours() -> None:
@@ -186,7 +188,9 @@ def test_every_migration_of_procrastinate_is_applied_by_one_of_ours() -> None:
         for migration in sorted(RELEASED)
         for name in getattr(import_module(f"{versions.__name__}.{migration}"), "PROCRASTINATE_FILES", ())
     ]
-    assert sorted(applied) == sorted(installed_files()), "write a migration that applies the new ones"
+    assert sorted(applied) == sorted(installed_files()), (
+        "write a migration that applies the new files of procrastinate"
+    )
 
 
 @pytest.mark.parametrize(

@@ -25,25 +25,25 @@ from tests.conftest import platform_of
 POINTS = 400
 EARTH_RADIUS_M = 6_371_008.8
 FLATTENING = 0.006
-"""How much distances on a ball may differ from those on the ellipsoid, as a fraction."""
+"""The maximum difference between distances on a sphere and on the ellipsoid, as a fraction."""
 
 
-def random_point(dice: random.Random) -> tuple[float, float]:
-    """A (long, lat): anywhere, or close to the antimeridian, the poles or (0, 0)."""
-    centre = dice.choice([None, None, (180.0, 0.0), (180.0, 66.0), (0.0, 90.0), (0.0, -90.0), (0.0, 0.0)])
+def random_point(random_source: random.Random) -> tuple[float, float]:
+    """A random (long, lat), anywhere or close to the antimeridian, the poles or (0, 0)."""
+    centre = random_source.choice([None, None, (180.0, 0.0), (180.0, 66.0), (0.0, 90.0), (0.0, -90.0), (0.0, 0.0)])
     if centre is None:
-        return dice.uniform(-180, 180), degrees(asin(dice.uniform(-1, 1)))
+        return random_source.uniform(-180, 180), degrees(asin(random_source.uniform(-1, 1)))
     spread = 0.4 if abs(centre[1]) < 90 else 180.0
-    long = (centre[0] + dice.uniform(-spread, spread) + 180) % 360 - 180
-    return long, max(-90.0, min(90.0, centre[1] + dice.uniform(-0.4, 0.4)))
+    long = (centre[0] + random_source.uniform(-spread, spread) + 180) % 360 - 180
+    return long, max(-90.0, min(90.0, centre[1] + random_source.uniform(-0.4, 0.4)))
 
 
 @pytest.fixture
 def world(make_app: Callable[..., Flask]) -> tuple[Platform, dict[int, tuple[float, float]]]:
     """A city without a boundary, and the points of its many requests by number."""
     platform = platform_of(make_app(build.city()))
-    dice = random.Random(311)
-    points = {number: random_point(dice) for number in range(1, POINTS + 1)}
+    random_source = random.Random(311)
+    points = {number: random_point(random_source) for number in range(1, POINTS + 1)}
     points |= {POINTS + 1: (0.0, 0.0), POINTS + 2: (180.0, 10.0), POINTS + 3: (-180.0, 10.0)}
     build.store_all(
         platform,
@@ -82,9 +82,9 @@ def test_a_circle_finds_exactly_the_points_inside(
         circle = Circle(*centre, radius_m)
         answer = found(platform, RequestSearch(jurisdiction_id="test.example", near=circle))
         distances = {number: metres(centre, point) for number, point in points.items()}
-        surely = {number for number, away in distances.items() if away < radius_m * (1 - FLATTENING)}
-        maybe = {number for number, away in distances.items() if away <= radius_m * (1 + FLATTENING)}
-        assert surely <= answer <= maybe
+        certain = {number for number, distance in distances.items() if distance < radius_m * (1 - FLATTENING)}
+        possible = {number for number, distance in distances.items() if distance <= radius_m * (1 + FLATTENING)}
+        assert certain <= answer <= possible
 
     check()
 

@@ -1,4 +1,4 @@
-"""Generic plans of prepared statements, which save planning. To plan takes as long as to read fifty requests."""
+"""Prepared statements use generic plans. Planning takes as long as reading fifty requests."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.conftest import CITY
 
 Plans = dict[str, tuple[int, int]]
 TIMES = 8
-"""PostgreSQL makes custom plans for a statement's first five runs, and then compares the generic plan."""
+"""PostgreSQL makes custom plans for a statement's first five runs, and then considers the generic plan."""
 WHOLE = RequestSearch(jurisdiction_id=CITY, requested=Window(build.NOON - timedelta(days=90)))
 USUAL = [
     WHOLE,
@@ -38,12 +38,12 @@ USUAL = [
 
 @pytest.fixture(scope="module")
 def platform(make_database: Callable[[str], str]) -> Iterator[Platform]:
-    """Three requests in a separate database. In the shared one, rows of other tests would change the plans."""
-    made = build.platform(Settings(database_url=make_database("plans")), build.city(id=CITY))
-    ensure_synced(made)
-    build.store_all(made, ({"number": number} for number in range(1, 4)))
-    yield made
-    made.close()
+    """Three requests in a separate database. In the shared database, rows of other tests would change the plans."""
+    platform = build.platform(Settings(database_url=make_database("plans")), build.city(id=CITY))
+    ensure_synced(platform)
+    build.store_all(platform, ({"number": number} for number in range(1, 4)))
+    yield platform
+    platform.close()
 
 
 def plans(platform: Platform) -> Plans:
@@ -56,10 +56,10 @@ def plans(platform: Platform) -> Plans:
     return {text: (generic, custom) for text, generic, custom in rows}
 
 
-def kept_since(platform: Platform, before: Plans) -> list[str]:
-    """The statements that ran since then. Checks that each ran at least once with a generic plan."""
+def statements_since(platform: Platform, before: Plans) -> list[str]:
+    """The statements that ran since `before`. Checks that each had a generic plan at least one time."""
     used = {text: counts for text, counts in plans(platform).items() if counts != before.get(text)}
-    assert all(kept > before.get(text, (0, 0))[0] for text, (kept, _) in used.items()), used
+    assert all(generic > before.get(text, (0, 0))[0] for text, (generic, _) in used.items()), used
     return list(used)
 
 
@@ -72,7 +72,7 @@ def test_usual_pages_use_a_generic_plan(platform: Platform, search: RequestSearc
         find_items(platform.database.hot, page, JSON)
         find_items(platform.database.hot, page, XML, with_extras=True)
         find_digest(platform.database.hot, page)
-    assert len(kept_since(platform, before)) == 3
+    assert len(statements_since(platform, before)) == 3
 
 
 def test_single_requests_and_changes_use_a_generic_plan(platform: Platform) -> None:
@@ -80,7 +80,7 @@ def test_single_requests_and_changes_use_a_generic_plan(platform: Platform) -> N
     for _ in range(TIMES):
         find_item(platform.database.hot, CITY, "R1", JSON)
         read_changes(platform.database.hot, CITY, BEGINNING, JSON, rows=1000)
-    assert len(kept_since(platform, before)) == 2
+    assert len(statements_since(platform, before)) == 2
 
 
 def test_searches_that_need_a_custom_plan_are_not_prepared(platform: Platform) -> None:

@@ -1,4 +1,4 @@
-"""All that a server shows of its requests: to the public, apps, readers of the change feed and staff."""
+"""Reads all answers of a server about its requests: for the public, apps, readers of the change feed and staff."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ BASE = "/open311/v2"
 BULK = "/open311/bulk/v1"
 HEADERS = ("Content-Type", "Link", "X-Total-Count")
 SPAN = {"start_date": "2026-02-01T00:00:00Z", "end_date": "2026-04-30T00:00:00Z"}
-"""The weeks of the story, so that no answer depends on the day."""
+"""The weeks of the recorded events. With these dates, no answer depends on the current day."""
 LISTS: tuple[dict[str, str], ...] = (
     {"extensions": "true"},
     {"status": "open", "sort": "requested"},
@@ -47,25 +47,25 @@ LISTS: tuple[dict[str, str], ...] = (
 )
 CHANGES_A_STEP = 6
 SINCE = ("2026-03-02T00:00:00Z", "2026-03-03T06:00:00Z", "2026-03-05T12:00:00Z")
-"""Before the first mark of the change feed, and after each of them."""
+"""Instants before the first mark of the change feed, and after each mark."""
 
 
 def recorded(app: Flask, platform: Platform) -> dict[str, Any]:
     """All answers as JSON values."""
     settle(platform)
     client = app.test_client()
-    found = {
-        "calls": {path: _asked(client, path) for path in _paths(platform)},
+    document = {
+        "calls": {path: _answer(client, path) for path in _paths(platform)},
         "records": _records(platform),
         "reporters": _rows(platform, select(reporter).order_by(reporter.c.request_id)),
         "keys": [asdict(key) for key in list_keys(platform)],
         "steps": {city.id: feed_steps(client, city.id) for city in platform.registry},
         "since": {at: feed_since(client, at) for at in SINCE},
     }
-    return dict(orjson.loads(orjson.dumps(found)))
+    return dict(orjson.loads(orjson.dumps(document)))
 
 
-def _asked(client: FlaskClient, path: str) -> dict[str, Any]:
+def _answer(client: FlaskClient, path: str) -> dict[str, Any]:
     response = client.get(path)
     headers = {name: response.headers[name] for name in HEADERS if name in response.headers}
     return {"status": response.status_code, "headers": headers, "body": response.text}
@@ -108,21 +108,21 @@ def _all_records(platform: Platform) -> list[Any]:
 
 
 def _records(platform: Platform) -> dict[str, Any]:
-    """The view of staff: every record with its history, by its number."""
+    """The view of staff: every record with its history, by the number of the record."""
     records = _all_records(platform)
     with platform.database.transaction() as connection:
         return {
             f"{record.jurisdiction_id} {record.number}": {
                 "record": {name: value for name, value in asdict(record).items() if name != "version"},
                 "events": [
-                    _said(event) for event in load_events(connection, record.jurisdiction_id, record.number)
+                    _event_line(event) for event in load_events(connection, record.jurisdiction_id, record.number)
                 ],
             }
             for record in records
         }
 
 
-def _said(event: Event) -> dict[str, Any]:
+def _event_line(event: Event) -> dict[str, Any]:
     """An event in the form of release 0.1: a kind, a line of text and whether it is public."""
     kind = "note" if event.kind == "outside" else event.kind  # release 0.1 had no kind "outside"
     return {"at": event.at, "kind": kind, "description": event.description, "is_public": event.is_public}
@@ -134,7 +134,7 @@ def _rows(platform: Platform, statement: Any) -> list[dict[str, Any]]:
 
 
 def feed_steps(client: FlaskClient, city: str, cursor: str = "") -> list[dict[str, Any]]:
-    """The change feed in small steps: the cursor of each, and its items."""
+    """The change feed in small pages: the cursor and the items of each page."""
     query = {"jurisdiction_id": city, "page_size": CHANGES_A_STEP, "extensions": "true"}
     steps: list[dict[str, Any]] = []
     is_caught_up = False

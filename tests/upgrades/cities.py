@@ -1,4 +1,4 @@
-"""The invented cities of the dumps: Oldtown has a request of every kind, Hamlet almost none.
+"""The invented cities of the dumps. Oldtown has requests of every kind, and Hamlet has almost no requests.
 
 Released dumps were made with these cities. Do not change anything that an answer shows, or the tests fail.
 """
@@ -31,7 +31,7 @@ class Oldtown(Jurisdiction):
     """A city whose back office answers by the description of a request."""
 
     def resolve(self, token: str, draft: Draft) -> Resolution:
-        """The outcome that the description names, so that a test can have each outcome."""
+        """The outcome that the description of the request names."""
         if "private garden" in draft.description:
             return Rejected("The tree stands in a private garden.")
         if "survey" in draft.description:
@@ -100,7 +100,7 @@ OLDTOWN = Oldtown(
     duplicates=Vicinity(50, 7),
 )
 
-# The earlier city has a service that was removed later, and other wards.
+# The earlier version of the city has a service that was removed later, and other wards.
 OLDTOWN_BEFORE = replace(
     OLDTOWN,
     services=(*OLDTOWN.services, WELL),

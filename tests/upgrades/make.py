@@ -73,11 +73,11 @@ TREES = {
     "rejected": replace(TREE, description="In a private garden.", client_request_id="tree-3"),
     "waiting": replace(TREE, description="Nobody has looked yet.", client_request_id="tree-4"),
 }
-"""What comes of each: a city that knows its trees answers by their descriptions."""
+"""Descriptions of batch requests by outcome. The back office chooses the outcome by the description."""
 
 
 class Story:
-    """The events of a database, hour by hour."""
+    """Makes the events of a database, hour by hour."""
 
     def __init__(self, platform: Platform, at: datetime) -> None:
         self.platform = platform
@@ -90,33 +90,33 @@ class Story:
         return self.now
 
     def submit(self, sent: Submission, *, key: str = "app", city: str = OLDTOWN.id) -> Receipt:
-        """A citizen sends a request."""
+        """Submit a request, as a citizen does."""
         caller = require_key(self.platform, KEYS[key]["secret"])
         return submit_request(
             self.platform, sent, jurisdiction=self.cities[city], principal=caller, now=self.wait()
         )
 
     def report(self, service_code: str, *, key: str = "app", **fields: Any) -> Receipt:
-        """A citizen sends a request about a place in Oldtown."""
+        """Submit a request for a place in Oldtown."""
         return self.submit(
             Submission(service_code=service_code, **{"lat": "60.1718", "long": "24.9414"} | fields), key=key
         )
 
     def update(self, receipt: Receipt, **changes: Any) -> None:
-        """Staff update a request."""
+        """Update a request, as staff do."""
         city = self.cities[OLDTOWN.id]
         update_request(self.platform, city, receipt.service_request_id, RequestUpdate(**changes), now=self.wait())
 
     def import_rows(self, *rows: dict[str, Any]) -> None:
         """Import requests of another system, in GeoReport JSON."""
         order = Import(jurisdiction=self.cities[OLDTOWN.id], origin="archive.csv", now=self.wait())
-        with Processes(self.platform, 1) as alone:
-            for batch in alone.import_source(open_source(io.BytesIO(json.dumps(rows).encode())), order):
+        with Processes(self.platform, 1) as processes:
+            for batch in processes.import_source(open_source(io.BytesIO(json.dumps(rows).encode())), order):
                 assert not batch.refusals, batch.refusals
 
 
 def first_days(story: Story) -> None:
-    """The events while Oldtown had the service for wells and its earlier wards."""
+    """Make the events while Oldtown had the service for wells and its earlier wards."""
     add_examples(story.platform, story.cities[HAMLET.id], count=3, now=story.now)
     for name, fields in KEYS.items():
         number, _ = add_key(story.platform, now=story.wait(), **fields)
@@ -154,10 +154,10 @@ def first_days(story: Story) -> None:
 
 
 def later_days(story: Story) -> dict[str, Receipt]:
-    """The later events; returns the receipts that a client may use again."""
+    """Make the later events; returns the receipts that a client may use again."""
     recompute_areas(story.platform, story.cities[OLDTOWN.id], now=story.wait())
     hole = story.report("potholes", description="Deep & wide <careful>", reporter=MAYA)
-    again = story.report("potholes", lat="60.1719", description="The same hole?")
+    second_hole = story.report("potholes", lat="60.1719", description="The same hole?")
     story.report("pothole", lat="60.12", description="On the quay")
     story.report("potholes", lat="61.5", description="Far out")
     wall = story.submit(WALL)
@@ -169,12 +169,12 @@ def later_days(story: Story) -> dict[str, Receipt]:
     for name in ("accepted", "pending", "rejected"):
         _resolve(story, trees[name])
     mark_changes(story.platform, story.wait())
-    _work_on(story, hole, again, wall, lamp)
+    _work_on(story, hole, second_hole, wall, lamp)
     return {"hole": hole, "wall": wall, "trial": trial, **trees}
 
 
 def _resolve(story: Story, receipt: Receipt) -> None:
-    """Do the work of a job at once."""
+    """Resolve a token, as the worker's job does."""
     (number,) = (
         job["args"]["number"]
         for job in build.jobs(story.platform, Task.RESOLVE)
@@ -183,10 +183,10 @@ def _resolve(story: Story, receipt: Receipt) -> None:
     resolve_token(story.platform, OLDTOWN.id, number, receipt.token, story.wait())
 
 
-def _work_on(story: Story, hole: Receipt, again: Receipt, wall: Receipt, lamp: Receipt) -> None:
-    """Updates of some requests by staff and by a newer archive."""
+def _work_on(story: Story, hole: Receipt, second_hole: Receipt, wall: Receipt, lamp: Receipt) -> None:
+    """Update some requests, as staff and by a newer import file."""
     story.update(hole, status=Status.CLOSED, note="Filled with asphalt.")
-    story.update(again, visibility=Visibility.PRIVATE)
+    story.update(second_hole, visibility=Visibility.PRIVATE)
     story.update(wall, department="streets", expected_at=START + 400 * HOUR)
     story.update(lamp, status=Status.CLOSED, note="A new bulb.")
     story.update(lamp, status=Status.OPEN, note="Dark again.")
@@ -224,26 +224,26 @@ def fill(settings: Settings) -> tuple[Platform, dict[str, Receipt]]:
 
 
 def dump(cluster: Cluster, bin_dir: Path) -> str:
-    """Our tables with their rows, and the rows of the job queue, as SQL that PostgreSQL 13 to 17 can run."""
+    """SQL that PostgreSQL 13 to 17 can run: our tables with their rows, and the rows of the job queue."""
     ours = [*(table.name for table in metadata.sorted_tables), "request_number", "alembic_version"]
     own = [option for name in ours for option in ("--table", f"public.{name}")]
     queue = ["--data-only", "--table", "public.procrastinate_*"]
     triggers = "ALTER TABLE public.procrastinate_jobs {} TRIGGER USER;\n"
     return "".join(
         [
-            _dumped(cluster, bin_dir, own),
-            triggers.format("DISABLE"),  # the triggers would write the events of these jobs again
-            _dumped(cluster, bin_dir, queue),
+            _run_pg_dump(cluster, bin_dir, own),
+            triggers.format("DISABLE"),  # enabled triggers would write the events of these jobs again
+            _run_pg_dump(cluster, bin_dir, queue),
             triggers.format("ENABLE"),
         ]
     )
 
 
-def _dumped(cluster: Cluster, bin_dir: Path, options: list[str]) -> str:
+def _run_pg_dump(cluster: Cluster, bin_dir: Path, options: list[str]) -> str:
     command = [str(bin_dir / "pg_dump"), *options, "--column-inserts", "--rows-per-insert=100"]
     command += ["--no-owner", "--no-privileges", "--no-toast-compression", cluster.dsn(DATABASE)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    # Older servers know neither all settings nor psql's own commands.
+    # Older servers do not have all settings, and SQL cannot contain psql's own commands.
     lines = re.sub(r"^(--|SET |\\).*\n", "", done.stdout, flags=re.MULTILINE)
     return re.sub(r"\n{3,}", "\n\n", lines.lstrip())
 

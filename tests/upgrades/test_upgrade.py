@@ -39,8 +39,8 @@ from tests.waiting import settle
 from tests.working import work
 
 RELEASES = sorted(path for path in Path(__file__).parent.iterdir() if path.name[:1].isdigit())
-FAR_AHEAD = 10**15
-"""More transactions than this test's server will ever see."""
+UNREACHED_TRANSACTION = 10**15
+"""A number of transactions that this test's server never reaches."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def upgrade(make_database: Callable[[str], str], release: Path) -> Iterator[Upgr
 
 
 def _restore(url: str, release: Path) -> None:
-    """Run the dump. The SQL of procrastinate is not ours to copy, so the migrations make its tables."""
+    """Run the dump. It does not contain procrastinate's tables, which the migrations make."""
     database = open_database(url)
     with closing(database), database.transaction() as connection:
         migrate(connection, "base")
@@ -129,12 +129,12 @@ def fall_behind(url: str) -> None:
     """Raise the transaction ids in the dump far above those of this server."""
     run(
         url,
-        f"UPDATE publication SET written_by = (written_by::text::bigint + {FAR_AHEAD})::text::xid8;"
-        f"UPDATE change_mark SET horizon = (horizon::text::bigint + {FAR_AHEAD})::text::xid8",
+        f"UPDATE publication SET written_by = (written_by::text::bigint + {UNREACHED_TRANSACTION})::text::xid8;"
+        f"UPDATE change_mark SET horizon = (horizon::text::bigint + {UNREACHED_TRANSACTION})::text::xid8",
     )
 
 
-# --- On the same server, or one with higher transaction ids. These tests only read.
+# --- On the same database server, or on one with higher transaction ids. These tests only read.
 
 
 @pytest.fixture(scope="module")
@@ -181,7 +181,7 @@ def test_reporters_and_keys_are_unchanged(upgraded: Upgraded, after: dict[str, A
     assert after["keys"] == upgraded.before["keys"]
 
 
-# --- On another server, which has lower transaction ids
+# --- On another database server, which has lower transaction ids
 
 
 def test_another_server_republishes_everything_and_gives_the_same_answers(upgrade: Upgrade) -> None:
@@ -194,17 +194,17 @@ def test_another_server_republishes_everything_and_gives_the_same_answers(upgrad
     for part in ("calls", "records", "reporters", "keys"):
         assert after[part] == found.before[part], part
     for city, steps in found.before["steps"].items():
-        assert changes(after["steps"][city]) == changes(steps), "each once, in an order of its own"
+        assert changes(after["steps"][city]) == changes(steps), "the feed has each change once, in another order"
     for at, ids in found.before["since"].items():
         assert set(after["since"][at]) >= set(ids)
 
 
 def test_another_server_refuses_cursors_above_its_transaction_ids(upgrade: Upgrade) -> None:
-    """The error tells the reader to begin anew."""
+    """The error tells the reader to start again from the beginning."""
     found = upgrade("future", fall_behind)
     for city, steps in found.before["steps"].items():
         position = read_position(steps[-1]["cursor"], city)
-        there = write_position(city, Position(position.written_by + FAR_AHEAD, position.number))
+        there = write_position(city, Position(position.written_by + UNREACHED_TRANSACTION, position.number))
         answer = found.app.test_client().get(f"{BASE}/changes.json?jurisdiction_id={city}&cursor={there}")
         assert answer.status_code == 410
         assert "start again without it" in answer.text
@@ -219,24 +219,27 @@ def changes(steps: list[dict[str, Any]]) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def living(upgrade: Upgrade) -> Upgraded:
-    """A server for tests that write. No test changes the rows that another test reads."""
+def writable_server(upgrade: Upgrade) -> Upgraded:
+    """A server for tests that write. No test changes rows that another test reads."""
     return upgrade("live", catch_up)
 
 
-def test_a_call_repeated_within_a_day_gets_the_first_answer(living: Upgraded) -> None:
-    key = require_key(living.platform, KEYS["app"]["secret"])
-    last = max(datetime.fromisoformat(item["record"]["requested_at"]) for item in living.before["records"].values())
+def test_a_call_repeated_within_a_day_gets_the_first_answer(writable_server: Upgraded) -> None:
+    key = require_key(writable_server.platform, KEYS["app"]["secret"])
+    last = max(
+        datetime.fromisoformat(item["record"]["requested_at"])
+        for item in writable_server.before["records"].values()
+    )
     for name, sent in {"wall": WALL, **TREES}.items():
         receipt = submit_request(
-            living.platform, sent, jurisdiction=OLDTOWN, principal=key, now=last + timedelta(hours=1)
+            writable_server.platform, sent, jurisdiction=OLDTOWN, principal=key, now=last + timedelta(hours=1)
         )
-        assert asdict(receipt) == living.before["receipts"][name], name
+        assert asdict(receipt) == writable_server.before["receipts"][name], name
 
 
 @pytest.mark.parametrize(("name", "status"), [("app", 200), ("test", 200), ("hamlet", 403), ("gone", 403)])
-def test_keys_have_the_same_access_as_before(living: Upgraded, name: str, status: int) -> None:
-    client = living.app.test_client()
+def test_keys_have_the_same_access_as_before(writable_server: Upgraded, name: str, status: int) -> None:
+    client = writable_server.app.test_client()
     sent = {"service_code": "potholes", "lat": "60.1718", "long": "24.9414", "jurisdiction_id": OLDTOWN.id}
     answer = client.post(f"{BASE}/requests.json", data=sent | {"api_key": KEYS[name]["secret"]})
     assert answer.status_code == status
@@ -247,17 +250,19 @@ def test_keys_have_the_same_access_as_before(living: Upgraded, name: str, status
         assert (found in {item["service_request_id"] for item in listed}) == (name == "app")
 
 
-def test_waiting_jobs_are_done(living: Upgraded) -> None:
-    client = living.app.test_client()
+def test_waiting_jobs_are_done(writable_server: Upgraded) -> None:
+    client = writable_server.app.test_client()
 
     def exchange(name: str) -> Any:
-        token = living.before["receipts"][name]["token"]
+        token = writable_server.before["receipts"][name]["token"]
         return client.get(f"{BASE}/tokens/{token}.json?jurisdiction_id={OLDTOWN.id}").json[0]
 
     before = {name: exchange(name) for name in TREES}
-    work(living.platform)
+    work(writable_server.platform)
     assert {
-        job["status"] for task in (Task.RESOLVE, Task.REPUBLISH) for job in build.jobs(living.platform, task)
+        job["status"]
+        for task in (Task.RESOLVE, Task.REPUBLISH)
+        for job in build.jobs(writable_server.platform, task)
     } <= {
         "succeeded",
         "todo",
@@ -268,16 +273,20 @@ def test_waiting_jobs_are_done(living: Upgraded) -> None:
     assert client.get(f"{BASE}/requests/{found}.json?jurisdiction_id={OLDTOWN.id}").status_code == 200
 
 
-def test_an_update_of_an_old_request_is_in_its_history_and_the_feed(living: Upgraded) -> None:
-    hole = living.before["receipts"]["hole"]["service_request_id"]
-    _, before = read_history(living.platform, OLDTOWN, hole)
+def test_an_update_of_an_old_request_is_in_its_history_and_the_feed(writable_server: Upgraded) -> None:
+    hole = writable_server.before["receipts"]["hole"]["service_request_id"]
+    _, before = read_history(writable_server.platform, OLDTOWN, hole)
     update_request(
-        living.platform, OLDTOWN, hole, RequestUpdate(status=Status.OPEN, note="It is back."), now=utc_now()
+        writable_server.platform,
+        OLDTOWN,
+        hole,
+        RequestUpdate(status=Status.OPEN, note="It is back."),
+        now=utc_now(),
     )
-    _, after = read_history(living.platform, OLDTOWN, hole)
+    _, after = read_history(writable_server.platform, OLDTOWN, hole)
     assert after[: len(before)] == before
     assert [event.kind for event in after[len(before) :]] == ["status", "note"]
-    settle(living.platform)
-    cursor = living.before["steps"][OLDTOWN.id][-1]["cursor"]
-    heard = feed_steps(living.app.test_client(), OLDTOWN.id, cursor)
+    settle(writable_server.platform)
+    cursor = writable_server.before["steps"][OLDTOWN.id][-1]["cursor"]
+    heard = feed_steps(writable_server.app.test_client(), OLDTOWN.id, cursor)
     assert hole in {item["service_request_id"] for step in heard for item in step["items"]}

@@ -81,13 +81,13 @@ def test_a_key_in_the_body_overrides_the_headers(client: FlaskClient, key: str) 
 
 @pytest.mark.requirement("C051")
 @pytest.mark.parametrize("path", ["services", "services/potholes", "requests", "discovery"])
-def test_reading_needs_no_key_and_ignores_a_wrong_one(client: FlaskClient, path: str) -> None:
+def test_a_read_needs_no_key_and_ignores_a_wrong_key(client: FlaskClient, path: str) -> None:
     headers = {"Authorization": "Bearer bad", "X-Api-Key": "bad"}
     assert client.get(f"{BASE}/{path}.json").status_code == 200
     assert client.get(f"{BASE}/{path}.json?api_key=bad", headers=headers).status_code == 200
 
 
-def test_a_key_for_one_city_is_valid_for_that_city_only(make_app: MakeApp) -> None:
+def test_a_key_for_one_city_is_valid_for_this_city_only(make_app: MakeApp) -> None:
     app = make_app(build.city(id="a.example"), build.city(id="b.example"))
     _, key = add_key(platform_of(app), label="a", jurisdiction_id="a.example", now=build.NOON)
     client = app.test_client()
@@ -101,7 +101,7 @@ def test_a_key_for_one_city_is_valid_for_that_city_only(make_app: MakeApp) -> No
     assert client.get(f"{BASE}/requests.json?jurisdiction_id=b.example").json == []
 
 
-def test_a_revoked_key_is_refused_at_once(client: FlaskClient, platform: Platform) -> None:
+def test_a_revoked_key_is_refused_immediately(client: FlaskClient, platform: Platform) -> None:
     number, key = add_key(platform, label="app", now=build.NOON)
     assert send(client, headers={"X-Api-Key": key}).status_code == 200
     revoke_key(platform, number, now=build.NOON)
@@ -143,7 +143,7 @@ def test_a_post_over_plain_http_is_refused_and_not_redirected(guarded: FlaskClie
 
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
-def test_no_other_writing_call_is_redirected_either(guarded: FlaskClient, method: str) -> None:
+def test_other_writing_calls_are_not_redirected(guarded: FlaskClient, method: str) -> None:
     assert guarded.open(f"{BASE}/requests.json", method=method).status_code == 400
 
 
@@ -196,14 +196,14 @@ def test_x_forwarded_proto_of_a_trusted_proxy_is_read(make_app: MakeApp) -> None
 
 @both_formats
 @pytest.mark.requirement("C167")
-def test_a_post_above_the_rate_is_429_with_retry_after(make_app: MakeApp, format: str) -> None:
+def test_a_post_above_the_rate_gets_429_with_retry_after(make_app: MakeApp, format: str) -> None:
     client = make_app(post_rate="2 per minute").test_client()
     assert [send(client, format).status_code for _ in range(2)] == [403, 403]
     answer = send(client, format)
     assert answer.status_code == 429
     assert 1 <= int(answer.headers["Retry-After"]) <= 61
     assert "Too many calls" in answer.text
-    assert client.get(f"{BASE}/services.{format}").status_code == 200, "reads have a rate of their own"
+    assert client.get(f"{BASE}/services.{format}").status_code == 200, "reads and writes have separate rates"
 
 
 @both_formats
@@ -216,7 +216,7 @@ def test_reads_are_rate_limited_if_the_operator_sets_a_rate(make_app: MakeApp, f
     assert answer.status_code == 429
     assert 1 <= int(answer.headers["Retry-After"]) <= 3601
     assert client.get("/healthz").status_code == 200
-    assert send(client, format).status_code == 403, "writes have a rate of their own"
+    assert send(client, format).status_code == 403, "reads and writes have separate rates"
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,7 @@ def newest(client: FlaskClient) -> dict[str, str]:
 
 
 def answers(platform: Platform, response: TestResponse) -> dict[str, tuple[str, ...]]:
-    """The attributes of a POST as they were stored."""
+    """The stored attributes of the request that a POST has made."""
     assert response.status_code == 200, response.text
     record = build.load(platform, service_request_id=response.json[0]["service_request_id"])
     return {answer.code: answer.values for answer in record.answers}
@@ -112,7 +112,9 @@ def test_multipart_is_read_and_its_files_are_ignored(client: FlaskClient, key: s
         "nonsense",
     ],
 )
-def test_other_media_types_and_charsets_are_415_with_the_cure(send: Send, format: str, content_type: str) -> None:
+def test_other_media_types_and_charsets_get_415_and_the_supported_ones(
+    send: Send, format: str, content_type: str
+) -> None:
     answer = send(encoded(PLACE), content_type, format=format)
     assert answer.status_code == 415
     assert "is not read here; send" in answer.text
@@ -131,13 +133,13 @@ def test_other_media_types_and_charsets_are_415_with_the_cure(send: Send, format
         b"description=%F8%88%80%80%80",
     ],
 )
-def test_bytes_that_are_not_utf8_are_400(send: Send, format: str, body: bytes) -> None:
+def test_bytes_that_are_not_utf8_get_400(send: Send, format: str, body: bytes) -> None:
     answer = send(encoded(PLACE) + b"&" + body, format=format)
     assert answer.status_code == 400
     assert "UTF-8" in answer.text
 
 
-def test_multipart_bytes_that_are_not_utf8_are_400(send: Send) -> None:
+def test_multipart_bytes_that_are_not_utf8_get_400(send: Send) -> None:
     body = b'--x\r\nContent-Disposition: form-data; name="description"\r\n\r\ncaf\xe9\r\n--x--\r\n'
     answer = send(body, "multipart/form-data; boundary=x")
     assert answer.status_code == 400
@@ -174,14 +176,14 @@ def test_nul_in_any_parameter_is_refused(send: Send, format: str, body: bytes) -
 @pytest.mark.parametrize(
     "query", ["", "jurisdiction_id=%00", "service_request_id=%00", "service_code=a%00", "locale=%00"]
 )
-def test_nul_in_a_path_or_query_is_no_server_error(client: FlaskClient, path: str, query: str) -> None:
+def test_nul_in_a_path_or_query_causes_no_server_error(client: FlaskClient, path: str, query: str) -> None:
     assert client.get(f"{BASE}/{path}.json?{query}").status_code < 500
 
 
 @both_formats
 @pytest.mark.parametrize("kind", ["urlencoded", "multipart", "chunked"])
 @pytest.mark.requirement("C166")
-def test_a_body_over_the_limit_is_413(make_app: Callable[..., Flask], format: str, kind: str) -> None:
+def test_a_body_over_the_limit_gets_413(make_app: Callable[..., Flask], format: str, kind: str) -> None:
     client = make_app(max_body_bytes=1000).test_client()
     path, body = f"{BASE}/requests.{format}", {"description": "x" * 2000}
     if kind == "chunked":
@@ -217,7 +219,7 @@ def test_too_many_parameters_are_refused(send: Send, format: str) -> None:
     "body", [b"", b"--x", b"--x\r\n\r\n", b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\n1', b"\xff" * 50]
 )
 @pytest.mark.parametrize("boundary", ["", "; boundary=x", "; boundary="])
-def test_a_truncated_multipart_is_400_like_an_empty_one(
+def test_a_truncated_multipart_body_gets_400_like_an_empty_body(
     send: Send, format: str, body: bytes, boundary: str
 ) -> None:
     assert send(body, f"multipart/form-data{boundary}", format=format).status_code in (400, 413)
@@ -242,7 +244,7 @@ def test_an_alias_in_the_body_overrides_the_query(send: Send, platform: Platform
         assert connection.exec_driver_sql("SELECT device_id FROM reporter").scalar_one() == "body"
 
 
-def test_an_attribute_in_the_body_replaces_the_querys(platform: Platform, send: Send) -> None:
+def test_an_attribute_in_the_body_replaces_the_attribute_in_the_query(platform: Platform, send: Send) -> None:
     query = urlencode([("attribute[SURFACE]", "metal"), ("attribute[TAGS][]", "c")])
     answer = send(
         encoded(PAINT) + b"&attribute[SURFACE]=brick&attribute[TAGS][0]=a&attribute[TAGS][1]=b", query=query

@@ -98,7 +98,7 @@ def test_a_closed_request_has_its_closing_time(client: FlaskClient, platform: Pl
 
 
 @all_formats
-def test_all_requests_come_oldest_first_without_window_or_page_limit(
+def test_bulk_has_all_requests_oldest_first_without_window_or_page_limit(
     client: FlaskClient, platform: Platform, multiply: Multiply, suffix: str
 ) -> None:
     multiply(platform, build.store(platform, number=1), 1_100)
@@ -152,7 +152,7 @@ def test_the_three_formats_agree_with_the_list(client: FlaskClient, platform: Pl
 
 
 @all_formats
-def test_unchanged_bulk_is_304_and_changed_bulk_is_200(
+def test_unchanged_bulk_gets_304_and_changed_bulk_gets_200(
     client: FlaskClient, platform: Platform, suffix: str
 ) -> None:
     build.store(platform)
@@ -165,7 +165,7 @@ def test_unchanged_bulk_is_304_and_changed_bulk_is_200(
 
 
 @all_formats
-def test_head_content_codings_and_cors(
+def test_bulk_supports_head_content_codings_and_cors(
     client: FlaskClient, app: Flask, platform: Platform, multiply: Multiply, suffix: str
 ) -> None:
     multiply(platform, build.store(platform), 998)
@@ -200,7 +200,7 @@ def test_bulk_has_no_other_urls(client: FlaskClient) -> None:
 
 
 @all_formats
-def test_a_dead_database_is_503_before_the_first_byte(make_app: MakeApp, suffix: str) -> None:
+def test_a_dead_database_gives_503_before_the_first_byte(make_app: MakeApp, suffix: str) -> None:
     app = make_app(build.city(), database_url="postgresql://nobody@127.0.0.1:1/none")
     for _ in range(3):  # Each failed download frees its slot.
         answer = app.test_client().get(f"{BULK}.{suffix}")
@@ -279,7 +279,7 @@ def test_a_disconnected_client_ends_the_query(served: int, platform: Platform, m
     client = socket.create_connection(("127.0.0.1", served), timeout=20)
     client.sendall(f"GET {BULK}.csv HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
     assert client.recv(100).startswith(b"HTTP/1.1 200")
-    until(lambda: idle_transactions(platform) == 1, "a transaction")  # the server waits for the client
+    until(lambda: idle_transactions(platform) == 1, "a transaction")  # the server waits until the client reads
     client.close()
     until(lambda: idle_transactions(platform) == 0, "the end of the download's transaction")
 
@@ -345,7 +345,7 @@ def rows_of(format: str, body: bytes) -> list[dict[str, Any]]:
     return [json.loads(line) for line in text.split("\n") if line]
 
 
-def test_a_broken_download_resumes_by_range(dumped: Flask) -> None:
+def test_an_interrupted_download_can_be_resumed_by_range(dumped: Flask) -> None:
     client = dumped.test_client()
     url = files(client)[0]["url"]
     whole = client.get(url, buffered=True)
@@ -390,7 +390,7 @@ def test_latest_redirects_to_the_newest_dump(dumped: Flask) -> None:
         "dumps/",
     ],
 )
-def test_an_unknown_dump_is_404_with_a_problem_document(dumped: Flask, path: str) -> None:
+def test_an_unknown_dump_gets_404_with_a_problem_document(dumped: Flask, path: str) -> None:
     answer = dumped.test_client().get(f"{V2}/{path}")
     assert (answer.status_code, answer.mimetype) == (404, "application/problem+json")
     assert answer.json["status"] == 404

@@ -52,7 +52,9 @@ def address(read: str, format: str) -> str:
 @every_read
 @pytest.mark.requirement("C038")
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_an_answer_that_the_client_has_is_304(filled: FlaskClient, format: str, read: str, method: str) -> None:
+def test_a_client_with_the_current_answer_gets_304(
+    filled: FlaskClient, format: str, read: str, method: str
+) -> None:
     first = filled.get(address(read, format))
     etag = first.headers["ETag"]
     for known in (etag, f'"other", {etag}', f"W/{etag}", "*"):

@@ -91,7 +91,9 @@ def test_the_feed_shows_each_change_once_in_the_form_of_the_list(
     assert items(feed(f"{FEED}.{format}?cursor={cursor}")) == [{"id": "A", "status": "closed", "withdrawn": False}]
 
 
-def test_an_item_equals_the_lists_item_byte_for_byte(client: FlaskClient, feed: Feed, platform: Platform) -> None:
+def test_an_item_of_the_feed_equals_the_item_of_the_list_byte_for_byte(
+    client: FlaskClient, feed: Feed, platform: Platform
+) -> None:
     build.store(platform, at=utc_now(), description='Größe "1" & <2>')
     for extra in ("", "?extensions=true"):
         assert feed(f"{FEED}.json{extra}").data == client.get(f"/open311/v2/requests.json{extra}").data
@@ -111,7 +113,7 @@ def test_each_page_continues_where_the_last_one_ended(feed: Feed, platform: Plat
         assert answer.headers["X-Caught-Up"] == caught_up
         (url,) = re.fullmatch(r'<(.*)>; rel="next"', answer.headers["Link"]).groups()
         assert "extensions=notes" in url
-    assert found == ["R1", "R2", "R3", "R4", "R5", "R6", "R7", "R9", "R8"], "in the order of writing"
+    assert found == ["R1", "R2", "R3", "R4", "R5", "R6", "R7", "R9", "R8"], "the changes have the order of writing"
 
 
 @both_formats
@@ -164,7 +166,7 @@ def test_the_feed_waits_for_a_late_commit(client: FlaskClient, feed: Feed, platf
     assert answer.headers["X-Caught-Up"] == "true"
 
 
-# --- Where to begin
+# --- The beginning of the feed
 
 
 def test_since_begins_at_or_before_the_given_instant(feed: Feed, platform: Platform) -> None:
@@ -189,7 +191,7 @@ def test_since_begins_at_or_before_the_given_instant(feed: Feed, platform: Platf
     assert ids(now) == ["newest"]
 
 
-def test_old_marks_are_dropped(feed: Feed, platform: Platform) -> None:
+def test_old_marks_are_deleted(feed: Feed, platform: Platform) -> None:
     now = utc_now()
     build.store(platform, service_request_id="old")
     settle(platform)
@@ -225,14 +227,16 @@ def test_old_marks_are_dropped(feed: Feed, platform: Platform) -> None:
         "extensions=secrets",
     ],
 )
-def test_an_unreadable_parameter_is_400_and_named(client: FlaskClient, format: str, query: str) -> None:
+def test_an_unreadable_parameter_gets_400_and_the_error_names_it(
+    client: FlaskClient, format: str, query: str
+) -> None:
     answer = client.get(f"{FEED}.{format}?{query}")
     assert answer.status_code == 400
     assert re.search(r"(cursor|since|wait|page_size|extensions): ", answer.text)
 
 
 @both_formats
-def test_a_cursor_newer_than_the_restored_database_is_410(client: FlaskClient, format: str) -> None:
+def test_a_cursor_newer_than_the_restored_database_gets_410(client: FlaskClient, format: str) -> None:
     """The database was replaced by an older copy. A reader that continued would miss the changes since then."""
     cursor = write_position(CITY, Position(2**62, 5))
     answer = client.get(f"{FEED}.{format}?cursor={cursor}")
@@ -240,13 +244,13 @@ def test_a_cursor_newer_than_the_restored_database_is_410(client: FlaskClient, f
     assert "start again without it" in answer.text
 
 
-def test_a_cursor_is_read_back_as_it_was_written() -> None:
+def test_reading_a_written_cursor_gives_the_same_position() -> None:
     position = Position(2**40, -(2**63))
     assert read_position(write_position(CITY, position), CITY) == position
 
 
 def test_a_backup_from_another_server_is_republished(client: FlaskClient, feed: Feed, platform: Platform) -> None:
-    """Its rows have the other server's transaction ids. The feed would never reach ids higher than ours."""
+    """The rows have the other server's transaction ids. The feed would never reach ids above this server's ids."""
     build.store(platform, service_request_id="A")
     with platform.database.transaction() as connection:
         connection.execute(text("UPDATE publication SET written_by = '9000000000000000'"))
@@ -305,7 +309,7 @@ def test_waiting_ends_after_its_time_without_a_change(feed: Feed, platform: Plat
     assert not platform.process.is_waiting.locked()
 
 
-def test_only_one_caller_waits_and_the_others_are_answered_at_once(feed: Feed, platform: Platform) -> None:
+def test_only_one_caller_waits_and_the_others_are_answered_immediately(feed: Feed, platform: Platform) -> None:
     with platform.process.is_waiting:
         assert items(feed(f"{FEED}.json?wait=25")) == []
 
@@ -316,7 +320,7 @@ def test_a_server_with_one_thread_never_waits(make_app: Callable[..., Flask]) ->
 
 
 @both_formats
-def test_no_change_is_304_and_a_change_is_200(
+def test_a_feed_without_a_change_gets_304_and_with_a_change_200(
     client: FlaskClient, feed: Feed, platform: Platform, format: str
 ) -> None:
     url = f"{FEED}.{format}"
@@ -332,4 +336,4 @@ def test_no_change_is_304_and_a_change_is_200(
         connection.execute(text("SELECT pg_current_xact_id()"))
         build.store(platform, service_request_id="B")
         held = client.get(url, headers={"If-None-Match": after.headers["ETag"]})
-        assert held.status_code == 200, "it is no longer caught up, and says so"
+        assert held.status_code == 200, "the answer changed, because the reader is no longer caught up"

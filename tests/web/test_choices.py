@@ -98,7 +98,7 @@ def test_a_long_date_span_is_refused_cut_or_answered(serve: Serve, format: str, 
     assert ask(start_date=320, end_date=10) == expected["both"]
     assert ask(start_date=130) == expected["start"]
     assert ask(end_date=240) == expected["end"]
-    assert ask() == ["20"], "without dates the last 90 days, whatever the policy"
+    assert ask() == ["20"], "without dates, the list has the last 90 days under every policy"
     assert ask(start_date=100, end_date=10) == ["20"]
 
 
@@ -108,7 +108,7 @@ def test_a_long_date_span_is_refused_cut_or_answered(serve: Serve, format: str, 
     ("query", "strict_status"),
     [("service_code=nope", 404), ("service_code=potholes,nope", 404), ("service_code=potholes", 200), ("", 200)],
 )
-def test_an_unknown_service_filter_finds_nothing_or_is_404(
+def test_an_unknown_service_filter_finds_nothing_or_gets_404(
     serve: Serve, format: str, query: str, strict_status: int
 ) -> None:
     client, _ = serve()

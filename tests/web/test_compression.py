@@ -1,4 +1,4 @@
-"""Compressed answers: the same body after decompression, a validator for each content coding (A66)."""
+"""A compressed answer has the same body after decompression, and each content coding has its validator (A66)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 from open311.web.codings import zstd
 
 GZIP = {"Accept-Encoding": "gzip, br"}
-ZSTD = {"Accept-Encoding": "gzip, deflate, br, zstd"}  # This is what browsers send.
+ZSTD = {"Accept-Encoding": "gzip, deflate, br, zstd"}  # the header that browsers send
 CODINGS = {"gzip": (GZIP, gzip.decompress), "zstd": (ZSTD, zstd.decompress)}
 SERVICES = "/open311/v2/services.{}"
 
@@ -20,7 +20,7 @@ SERVICES = "/open311/v2/services.{}"
 @pytest.mark.parametrize("format", ["json", "xml"])
 @pytest.mark.parametrize("coding", CODINGS)
 def test_a_client_gets_the_same_body_in_a_coding_that_it_accepts(app: Flask, format: str, coding: str) -> None:
-    # Flask's own client, because the checked client does not decompress bodies.
+    # Use Flask's own client, because the checked client does not decompress bodies.
     client, (headers, unpack) = FlaskClient(app), CODINGS[coding]
     plain = client.get(SERVICES.format(format))
     packed = client.get(SERVICES.format(format), headers=headers)
@@ -68,7 +68,7 @@ def test_without_accept_encoding_the_body_is_not_compressed(app: Flask, accepts:
     assert answer.headers.get("Content-Encoding") is None
 
 
-def test_small_answers_and_answers_with_compress_off_are_plain(
+def test_small_answers_and_answers_with_compress_off_are_not_compressed(
     make_app: Callable[..., Flask],
 ) -> None:
     small = FlaskClient(make_app()).get("/open311/v2/requests.json", headers=GZIP)

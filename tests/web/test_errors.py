@@ -63,7 +63,7 @@ def test_every_kind_of_error_has_its_status() -> None:
         ("../v3/services.json", "", JSON),
     ],
 )
-def test_an_unknown_resource_is_404_in_the_format_of_the_url(
+def test_an_unknown_resource_gets_404_in_the_format_of_the_url(
     client: FlaskClient, path: str, accept: str, content_type: str
 ) -> None:
     answer = client.get(f"{BASE}/{path}", headers={"Accept": accept} if accept else {})
@@ -114,7 +114,7 @@ def test_the_suffix_overrides_accept(client: FlaskClient, path: str, accept: str
         ("requests", "GET, HEAD, OPTIONS, POST"),
     ],
 )
-def test_an_unsupported_method_is_405_with_allow(
+def test_an_unsupported_method_gets_405_with_allow(
     client: FlaskClient, path: str, allowed: str, method: str, suffix: str
 ) -> None:
     if method == "POST" and "POST" in allowed:
@@ -133,7 +133,9 @@ def test_an_unsupported_method_is_405_with_allow(
 @pytest.mark.parametrize(
     ("path", "name"), [("services/", "service_code"), ("tokens/", "token"), ("requests/", "service_request_id")]
 )
-def test_a_missing_code_or_id_is_400_and_named(client: FlaskClient, path: str, name: str, suffix: str) -> None:
+def test_a_missing_code_or_id_gets_400_and_the_error_names_it(
+    client: FlaskClient, path: str, name: str, suffix: str
+) -> None:
     answer = client.get(f"{BASE}/{path}{suffix}")
     assert answer.status_code == 400
     assert f"{name}: is missing" in answer.text
@@ -164,7 +166,7 @@ class Faulty(Jurisdiction):
 
 @pytest.mark.requirement("C172")
 @pytest.mark.parametrize(("suffix", "content_type"), [(".json", JSON), (".xml", XML), ("", XML)])
-def test_an_unexpected_exception_is_500_without_its_cause(
+def test_an_unexpected_exception_gives_500_without_its_cause(
     make_app: Callable[..., Flask], suffix: str, content_type: str
 ) -> None:
     app = make_app(build.city(Faulty))
@@ -190,7 +192,7 @@ def test_an_error_outside_georeport_is_a_problem_document(client: FlaskClient, p
     "host", ["a b", "<script>", "ex ample", "[", "x" * 5000, "", "a:b:c", "%00", "host:99999999"]
 )
 @pytest.mark.parametrize("path", ["/", f"{BASE}/discovery.json", f"{BASE}/services.xml", f"{BASE}/requests.json"])
-def test_a_nonsensical_host_is_no_server_error(client: FlaskClient, host: str, path: str) -> None:
+def test_an_invalid_host_header_causes_no_server_error(client: FlaskClient, host: str, path: str) -> None:
     environ = {"HTTP_HOST": host}
     answer: Any = super(type(client), client).open(path, environ_overrides=environ)
     assert answer.status_code < 500
@@ -216,12 +218,12 @@ def test_every_answer_forbids_content_type_sniffing(client: FlaskClient, path: s
 
 @pytest.mark.requirement("C172")
 @pytest.mark.parametrize(("suffix", "content_type"), [(".json", JSON), (".xml", XML), ("", XML)])
-def test_an_exception_in_a_read_is_500_and_logged_once(
+def test_an_exception_in_a_read_gives_500_and_is_logged_once(
     make_app: Callable[..., Flask], capsys: pytest.CaptureFixture[str], suffix: str, content_type: str
 ) -> None:
     city = build.city()
     app = make_app(city)
-    object.__setattr__(city, "services", None)  # no plugin does that
+    object.__setattr__(city, "services", None)  # so each use of the services raises an exception
     answer = app.test_client().get(f"{BASE}/services{suffix}")
     assert (answer.status_code, answer.content_type) == (500, content_type)
     assert codes(answer) == {500}

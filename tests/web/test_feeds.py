@@ -27,7 +27,7 @@ from open311.operations.workflow.update_request import RequestUpdate, update_req
 from spec.bodies import deviations
 from tests import build
 from tests.conftest import platform_of
-from tests.formats.test_feeds import ATOM, NASTY, elements, undone
+from tests.formats.test_feeds import ATOM, NASTY, elements, unescaped
 
 BASE = "/open311/v2"
 BULK = "/open311/bulk/v1/requests"
@@ -37,7 +37,7 @@ MakeApp = Callable[..., Flask]
 
 
 def dirt(count: int) -> list[dict[str, Any]]:
-    """Requests of the last two months with every nasty text in every text field; the same in every run."""
+    """Requests of the last two months with every difficult text in every text field; the same in every run."""
     random, now = Random(311), utc_now().replace(microsecond=0)
     texts = [random.choice(NASTY) for _ in range(count)]
     return [
@@ -68,15 +68,15 @@ def dirt(count: int) -> list[dict[str, Any]]:
 
 @pytest.fixture
 def filled(client: FlaskClient, platform: Platform) -> FlaskClient:
-    """A client of a city with forty nasty requests."""
+    """A client of a city with forty requests with difficult texts."""
     build.store_all(platform, dirt(40))
     return client
 
 
 def ids(feed: str, body: str) -> list[str]:
-    """The ids of the requests in a body, in its order."""
+    """The ids of the requests in a body, in the order of the body."""
     if feed == Feed.CSV:
-        return [undone(row["service_request_id"]) for row in csv.DictReader(io.StringIO(body, newline=""))]
+        return [unescaped(row["service_request_id"]) for row in csv.DictReader(io.StringIO(body, newline=""))]
     if feed == Feed.NDJSON:
         return [json.loads(line)["service_request_id"] for line in body.split("\n") if line]
     if feed == Feed.GEOJSON:
@@ -136,9 +136,9 @@ def test_all_formats_have_the_same_values(filled: FlaskClient) -> None:
         fields = elements(entry)
         for name, value in item.items():
             if isinstance(value, str | None):
-                assert undone(row[name]) == (fields[name].text or "") == (value or "")
+                assert unescaped(row[name]) == (fields[name].text or "") == (value or "")
         extended = item["extended_attributes"]
-        assert undone(row["extended_attributes.detailed_status"]) == (extended["detailed_status"] or "")
+        assert unescaped(row["extended_attributes.detailed_status"]) == (extended["detailed_status"] or "")
         assert json.loads(row["extended_attributes.areas"]) == extended["areas"]
         twin = bulk[item["service_request_id"]]
         assert {name: twin[name] for name in twin.keys() & item.keys()} == {
@@ -191,7 +191,7 @@ def test_a_changed_entry_keeps_its_id_and_has_a_later_updated(client: FlaskClien
 
 
 @every_feed
-def test_an_unchanged_feed_is_304_and_a_changed_one_is_200(
+def test_an_unchanged_feed_gets_304_and_a_changed_feed_gets_200(
     client: FlaskClient, platform: Platform, feed: Feed
 ) -> None:
     record = build.store(platform, at=utc_now())
@@ -207,7 +207,7 @@ def test_an_unchanged_feed_is_304_and_a_changed_one_is_200(
 
 
 @every_feed
-def test_head_cors_and_gzip(filled: FlaskClient, app: Flask, feed: Feed) -> None:
+def test_feeds_support_head_cors_and_gzip(filled: FlaskClient, app: Flask, feed: Feed) -> None:
     url = f"{BASE}/requests.{feed}"
     get, head = filled.get(url), filled.head(url, headers={"Origin": "https://app.example"})
     assert (head.status_code, head.data) == (200, b"")
@@ -230,7 +230,7 @@ def test_errors_have_the_standards_shape(client: FlaskClient, feed: Feed, query:
 
 
 @every_feed
-def test_a_dead_database_is_503(make_app: MakeApp, feed: Feed) -> None:
+def test_a_dead_database_gives_503(make_app: MakeApp, feed: Feed) -> None:
     app = make_app(build.city())
     platform_of(app).close()
     dead = replace(platform_of(app).settings, database_url="postgresql://nobody@127.0.0.1:1/none")
@@ -238,7 +238,7 @@ def test_a_dead_database_is_503(make_app: MakeApp, feed: Feed) -> None:
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
 
 
-def test_an_unknown_suffix_is_404(client: FlaskClient) -> None:
+def test_an_unknown_suffix_gets_404(client: FlaskClient) -> None:
     for path in ("requests.rss", "requests.geo", "services.csv", "requests.csv.json"):
         assert client.get(f"{BASE}/{path}").status_code == 404, path
 
@@ -250,7 +250,7 @@ def test_suffixes_are_case_insensitive_and_ids_are_not(client: FlaskClient, plat
     assert client.get(f"{BASE}/requests/a.csv").status_code == 404
 
 
-def test_the_licence_is_named_if_one_is_set(make_app: MakeApp) -> None:
+def test_the_feed_names_the_licence_if_the_setting_has_one(make_app: MakeApp) -> None:
     client = make_app(build.city(name="Ünion"), licence="https://cc.example/0").test_client()
     for url in (f"{BASE}/requests.csv?page_size=1", f"{BULK}.xml"):
         answer = client.get(url)

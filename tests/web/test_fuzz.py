@@ -1,13 +1,15 @@
-"""Bad input to every URL: never a server error, and every error has the standard's shape (A64)."""
+"""Bad input to any URL causes no server error, and every error has the standard's shape (A64)."""
 
 from __future__ import annotations
 
-from typing import Any
+import json
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 import pytest
 import schemathesis
-from flask import Flask
+from flask import Flask, Response
 from flask.testing import FlaskClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -27,25 +29,47 @@ from spec.bodies import deviations
 from tests import build
 from tests.checked_client import kind_of
 
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
 BASE = "/open311/v2"
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 STANDARD = {
-    "GET /open311/discovery.{suffix}",
-    "GET /open311/v2/discovery.{suffix}",
-    "GET /open311/v2/services.{suffix}",
-    "GET /open311/v2/services/{service_code}.{suffix}",
-    "GET /open311/v2/requests.{suffix}",
-    "POST /open311/v2/requests.{suffix}",
-    "GET /open311/v2/requests/{service_request_id}.{suffix}",
-    "GET /open311/v2/tokens/{token}.{suffix}",
+    f"{call}.{suffix}"
+    for suffix in ("json", "xml")
+    for call in (
+        "GET /open311/discovery",
+        "GET /open311/v2/discovery",
+        "GET /open311/v2/services",
+        "GET /open311/v2/services/{service_code}",
+        "GET /open311/v2/requests",
+        "POST /open311/v2/requests",
+        "GET /open311/v2/requests/{service_request_id}",
+        "GET /open311/v2/tokens/{token}",
+    )
 }
+
+
+class _Closed:
+    """Serves the app with an OpenAPI document whose bodies may have no other fields, to find undescribed ones."""
+
+    def __init__(self, app: Flask) -> None:
+        self._app = app
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        if environ["PATH_INFO"] != "/openapi.json":
+            return self._app(environ, start_response)
+        document = self._app.test_client().get("/openapi.json").json
+        for schema in document["components"]["schemas"].values():
+            schema.setdefault("additionalProperties", False)
+        return Response(json.dumps(document), content_type="application/json")(environ, start_response)
 
 
 @pytest.fixture
 def operations(app: Flask, platform: Platform) -> dict[str, Any]:
     """The server's operations as schemathesis reads them from OpenAPI; the server has one stored request."""
     build.store(platform, service_request_id="R1")
-    description = schemathesis.openapi.from_wsgi("/openapi.json", app)
+    description = schemathesis.openapi.from_wsgi("/openapi.json", _Closed(app))
     results = list(description.get_all_operations())
     found = [result.ok() for result in results if isinstance(result, Ok)]
     assert len(found) == len(results), results
@@ -60,12 +84,12 @@ def test_every_operation_of_the_standard_is_in_openapi(operations: dict[str, Any
     ("call", "parameters", "query"),
     [
         (
-            "GET /open311/v2/requests.{suffix}",
+            "GET /open311/v2/requests.json",
             {},
             {"extensions": "true", "start_date": "2026-03-01", "lat": "60.17", "long": "24.94", "radius": "999"},
         ),
         (
-            "GET /open311/v2/requests/{service_request_id}.{suffix}",
+            "GET /open311/v2/requests/{service_request_id}.json",
             {"service_request_id": "R1"},
             {"extensions": "true"},
         ),
@@ -74,14 +98,14 @@ def test_every_operation_of_the_standard_is_in_openapi(operations: dict[str, Any
 def test_operations_of_our_extensions_are_in_openapi(
     operations: dict[str, Any], call: str, parameters: dict[str, str], query: dict[str, str]
 ) -> None:
-    case = operations[call].Case(path_parameters=parameters | {"suffix": "json"}, query=query)
+    case = operations[call].Case(path_parameters=parameters, query=query)
     answer = case.call(headers={"Accept-Encoding": "identity"})
     assert b'"extended_attributes"' in answer.content
     case.validate_response(answer, checks=CHECKS)
 
 
-def try_out(operation: Any, key: str, mode: GenerationMode, examples: int = 30) -> None:
-    """Send valid and invalid input by the OpenAPI document; every answer must be one that it describes."""
+def try_out(operation: Any, key: str, mode: GenerationMode, examples: int = 15) -> None:
+    """Send valid and invalid input of the OpenAPI document, which must describe every answer."""
 
     @settings(max_examples=examples, suppress_health_check=list(HealthCheck))
     @given(operation.as_strategy(generation_mode=mode))
@@ -105,7 +129,7 @@ def test_the_standards_operations_answer_as_described(
 
 def test_our_extensions_answer_as_described(operations: dict[str, Any], key: str) -> None:
     for call in sorted(set(operations) - STANDARD):
-        try_out(operations[call], key, GenerationMode.POSITIVE, examples=15)
+        try_out(operations[call], key, GenerationMode.POSITIVE, examples=8)
 
 
 # Input that OpenAPI does not describe: every parameter with every kind of value, on every URL, as raw bytes.

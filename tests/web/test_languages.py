@@ -20,7 +20,7 @@ both_formats = pytest.mark.parametrize("format", ["json", "xml"])
 
 
 def names(client: FlaskClient, format: str, query: str = "", **headers: str) -> tuple[str, str]:
-    """The answer's language and the name of its first service."""
+    """The language of the list of services, and the name of the first service."""
     answer = client.get(f"{BASE}/services.{format}?{query}", headers=headers)
     assert answer.status_code == 200
     assert "Accept-Language" in answer.headers["Vary"]

@@ -1,4 +1,4 @@
-"""Lists over HTTP: the bounds of date windows, pages without gaps or repeats, working links (A19 to A31)."""
+"""Lists over HTTP have the right window, pages without gaps or repeats, and working links (A19 to A31)."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def test_dates_are_read_in_the_citys_zone_and_in_every_form(
     ],
 )
 @pytest.mark.parametrize("policy", ["refuse", "clamp", "allow"])
-def test_the_first_and_last_possible_dates_are_no_server_error(
+def test_the_first_and_last_possible_dates_cause_no_server_error(
     make_app: MakeApp, format: str, query: str, policy: str
 ) -> None:
     client = make_app(span_policy=policy).test_client()
@@ -123,9 +123,7 @@ def test_the_first_and_last_possible_dates_are_no_server_error(
 
 @pytest.mark.requirement("C264")
 @pytest.mark.requirement("C265")
-def test_updated_bounds_replace_the_default_window_and_use_the_last_change(
-    client: FlaskClient, platform: Platform
-) -> None:
+def test_bounds_of_the_last_change_replace_the_default_window(client: FlaskClient, platform: Platform) -> None:
     now = utc_now()
     for name, changed in (("old", now - 300 * DAY), ("touched", now - DAY), ("fresh", now)):
         build.store(platform, service_request_id=name, at=now - 400 * DAY, changed_at=changed)
@@ -161,7 +159,7 @@ def test_invalid_filters_are_ignored_if_ids_are_given(client: FlaskClient, platf
 
 
 @both_formats
-def test_a_thousand_ids_are_answered_and_one_more_is_400(client: FlaskClient, format: str) -> None:
+def test_a_thousand_ids_are_answered_and_one_more_gets_400(client: FlaskClient, format: str) -> None:
     many = ",".join(map(str, range(1000)))
     assert client.get(f"{BASE}/requests.{format}?service_request_id={many}").status_code == 200
     refused = client.get(f"{BASE}/requests.{format}?service_request_id={many},x")
@@ -176,7 +174,9 @@ def test_a_comma_list_in_the_path_is_read_as_ids(client: FlaskClient, platform: 
     for name in ("A", "B", "A,B"):
         build.store(platform, service_request_id=name)
     assert ids(client.get(f"{BASE}/requests/B,nope,%20A.{format}")) == ["B", "A"]
-    assert ids(client.get(f"{BASE}/requests/A,B.{format}")) == ["A,B"], "an id that matches the whole comes first"
+    assert ids(client.get(f"{BASE}/requests/A,B.{format}")) == ["A,B"], (
+        "an id that equals the whole text is used before the ids in the text"
+    )
     assert client.get(f"{BASE}/requests/nope,never.{format}").status_code == 404
 
 
@@ -193,7 +193,7 @@ def test_requests_of_another_city_are_not_found(make_app: MakeApp) -> None:
 
 @both_formats
 @pytest.mark.requirement("C207")
-def test_the_newest_come_first_and_ties_put_the_last_stored_first(
+def test_the_newest_request_is_first_and_of_equal_times_the_last_stored(
     client: FlaskClient, platform: Platform, format: str
 ) -> None:
     build.store_all(

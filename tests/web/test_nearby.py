@@ -1,4 +1,4 @@
-"""Requests near a point, to find duplicates before a POST, and the link from a new request to a likely original."""
+"""Requests near a point, and the link from a new request to the request that it may duplicate."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def north(metres: float) -> Place:
 
 
 def found(client: FlaskClient, query: str = QUERY, format: str = "json") -> list[tuple[str, float]]:
-    """Ids and distances, nearest first."""
+    """The ids and distances of requests near a point, in the order of the answer."""
     answer = client.get(f"{BASE}/requests/nearby.{format}?{query}")
     assert answer.status_code == 200, answer.text
     if format == "json":
@@ -51,7 +51,9 @@ def names(client: FlaskClient, query: str = QUERY) -> set[str]:
 
 
 @both_formats
-def test_the_nearest_come_first_with_their_distance(client: FlaskClient, platform: Platform, format: str) -> None:
+def test_the_nearest_requests_are_first_and_have_their_distance(
+    client: FlaskClient, platform: Platform, format: str
+) -> None:
     for name, metres in (("far", 40), ("here", 0), ("near", 10), ("beyond", 60)):
         build.store(platform, service_request_id=name, place=north(metres), at=utc_now())
     assert found(client, format=format) == [
@@ -80,10 +82,12 @@ def test_nearby_shows_the_same_service_new_or_recently_closed(client: FlaskClien
     assert names(client) == {"open", "closed of late"}
     assert names(client, f"{QUERY}&days=9") == {"open", "closed of late", "long open", "long closed"}
     assert names(client, QUERY.replace("potholes", "graffiti")) == {"other"}
-    assert names(client, QUERY.replace("potholes", "pothole")) == {"open", "closed of late"}, "an alias"
+    assert names(client, QUERY.replace("potholes", "pothole")) == {"open", "closed of late"}, (
+        "the alias of a service finds the same requests"
+    )
 
 
-def test_at_most_twenty_are_shown(client: FlaskClient, platform: Platform) -> None:
+def test_at_most_twenty_requests_are_shown(client: FlaskClient, platform: Platform) -> None:
     build.store_all(platform, ({"number": number, "place": HERE, "at": utc_now()} for number in range(1, 30)))
     assert len(found(client)) == 20
 
@@ -230,4 +234,6 @@ def test_a_city_or_a_service_can_switch_links_off(make_app: Callable[..., Flask]
     assert linked(platform, again) == ""
     client = app.test_client()
     assert found(client) == []
-    assert len(found(client, f"{QUERY}&radius=50")) == 2, "who asks by name is answered"
+    assert len(found(client, f"{QUERY}&radius=50")) == 2, (
+        "a call with its own radius is answered even if links are off"
+    )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
+from urllib.parse import urljoin
 
 import jsonschema
 import pytest
@@ -13,6 +14,7 @@ from flask.testing import FlaskClient
 from lxml import html
 from schemathesis.specs.openapi.definitions import OPENAPI_30
 
+from open311.operations.platform import Platform
 from tests import build
 
 BASE = "/open311/v2"
@@ -32,32 +34,49 @@ def test_the_root_is_a_page_for_browsers_and_json_for_programs(client: FlaskClie
     assert client.get("/", headers={"Accept": "*/*"}).mimetype == "text/html"
 
 
-def test_every_url_in_the_summary_answers(client: FlaskClient) -> None:
+def test_every_url_in_the_summary_gets_an_answer(client: FlaskClient) -> None:
     summary = client.get("/", headers={"Accept": "application/json"}).json
     (city,) = summary["jurisdictions"]
     for address in (summary["discovery"], summary["openapi"], city["services"], city["requests"]):
         assert client.get(address.removeprefix("http://localhost")).status_code == 200, address
 
 
-def test_every_link_of_the_pages_answers(client: FlaskClient) -> None:
-    for path in ("/", "/docs"):
+GUIDES = ("/docs/extensions", "/docs/georeport-v2")
+
+
+def test_every_link_of_the_pages_gets_an_answer(client: FlaskClient) -> None:
+    for path in ("/", "/docs", *GUIDES):
         document = html.fromstring(client.get(path).text)
         links = {str(found) for found in document.xpath("//a/@href | //link/@href | //script/@src | //img/@src")}
-        own = {link.removeprefix("http://localhost") for link in links if not link.startswith("https://")}
+        outside = ("https://", "http://wiki.open311.org/")
+        own = {link.removeprefix("http://localhost") for link in links if not link.startswith(outside)}
         assert own
         for link in own:
-            with client.get(link) as answer:
+            with client.get(urljoin(path, link)) as answer:
                 assert answer.status_code == 200, link
 
 
-def test_the_pages_load_nothing_from_other_hosts(client: FlaskClient) -> None:
-    for path in ("/", "/docs"):
+@pytest.mark.parametrize("path", GUIDES)
+def test_a_guide_is_a_page_whose_rules_can_be_linked(client: FlaskClient, path: str) -> None:
+    answer = client.get(path)
+    assert answer.content_type == "text/html; charset=utf-8"
+    document = html.fromstring(answer.text)
+    rows = {str(row.get("id")): row.text_content() for row in document.xpath("//tr[@id]")}
+    number, words = ("F2", "FeatureCollection") if "extensions" in path else ("C001", "discovery.xml")
+    assert words in rows[number]
+    assert not re.search(r"[\w-]+\.(md|py)\b|\bspec/", document.text_content().replace("georeport-v2.md", ""))
+
+
+def test_the_pages_load_no_file_from_other_hosts(client: FlaskClient) -> None:
+    for path in ("/", "/docs", *GUIDES):
         answer = client.get(path)
         document = html.fromstring(answer.text)
         sources = document.xpath("//link/@href | //script/@src | //img/@src")
         assert not [source for source in sources if "//" in source]
         assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
-        assert not document.xpath("//script[not(@src)]"), "inline scripts are forbidden by the page's own policy"
+        assert not document.xpath("//script[not(@src)]"), (
+            "the page's content security policy forbids inline scripts"
+        )
 
 
 def test_the_api_pages_files_come_from_this_server(client: FlaskClient) -> None:
@@ -121,23 +140,131 @@ def test_every_reference_of_the_description_resolves(description: dict[str, Any]
         assert node
 
 
-def test_the_description_has_every_operation_in_both_formats(description: dict[str, Any], app: Flask) -> None:
-    routes = {
-        re.sub(r"<(?:[^:<>]*:)?(\w+)>", r"{\1}", rule.rule).replace("{suffix}", "*")
-        for rule in app.url_map.iter_rules()
-        if rule.rule.startswith("/open311/") and "suffix" in rule.arguments
+def calls_of(description: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each path with each of its operations."""
+    for path, found in description["paths"].items():
+        yield from ((path, call) for method, call in found.items() if method in ("get", "post"))
+
+
+def test_the_description_has_every_operation_in_both_formats(description: dict[str, Any]) -> None:
+    calls = {(path, call["operationId"]): call for path, call in calls_of(description)}
+    xml = {path.removesuffix(".xml") for path, _ in calls if path.endswith(".xml")}
+    assert xml == {path.removesuffix(".json") for path, _ in calls if path.endswith(".json")} - {
+        "/open311/v2/dumps"
     }
-    assert routes
-    described = {re.sub(r"\.(json|xml)$", ".*", path.replace("{suffix}", "*")) for path in description["paths"]}
-    assert routes <= described
-    for path, calls in description["paths"].items():
-        for method, call in calls.items():
-            if method in ("get", "post"):
-                if "{suffix}" in path:
-                    assert set(call["responses"]["200"]["content"]) == {"application/json", "text/xml"}, path
-                assert call["summary"], path
-                for response in call["responses"].values():
-                    assert response["description"], path
+    for (path, _), call in calls.items():
+        (media_type,) = call["responses"]["200"]["content"]
+        assert media_type.endswith(path.rpartition(".")[2]) or not path.endswith((".json", ".xml")), path
+        assert call["summary"], path
+        for response in call["responses"].values():
+            assert "$ref" in response or response["description"], path
+
+
+def test_each_operation_has_an_id_of_its_own(description: dict[str, Any]) -> None:
+    ids = [call["operationId"] for _, call in calls_of(description)]
+    assert len(set(ids)) == len(ids)
+    assert {"list_services", "list_requests", "create_request", "create_request_as_xml"} <= set(ids)
+
+
+def test_the_description_names_the_servers_own_address(make_app: Callable[..., Flask]) -> None:
+    client = make_app(public_url="http://311.city.example/").test_client()
+    description = client.get("/openapi.json").json
+    assert description["servers"] == [{"url": "http://311.city.example"}]
+    assert description["externalDocs"]["url"] == "http://311.city.example/docs/extensions"
+
+
+def test_only_calls_that_send_requests_need_a_key(description: dict[str, Any]) -> None:
+    schemes = description["components"]["securitySchemes"]
+    assert {(one["type"], one.get("name", one.get("scheme"))) for one in schemes.values()} == {
+        ("apiKey", "X-Api-Key"),
+        ("apiKey", "api_key"),
+        ("http", "bearer"),
+    }
+    with_key = {call["operationId"]: call["security"] for _, call in calls_of(description) if "security" in call}
+    assert set(with_key) == {"create_request", "create_request_as_xml"}
+    assert with_key["create_request"] == [{"api_key_header": []}, {"api_key_bearer": []}, {"api_key_query": []}]
+    assert "api_key" in description["components"]["schemas"]["Submission"]["properties"]
+
+
+def test_the_form_of_a_new_request_is_described_in_both_media_types(description: dict[str, Any]) -> None:
+    content = description["paths"]["/open311/v2/requests.json"]["post"]["requestBody"]["content"]
+    assert set(content) == {"application/x-www-form-urlencoded", "multipart/form-data"}
+    schemas = description["components"]["schemas"]
+    form, parts = schemas["Submission"], schemas["SubmissionParts"]
+    assert form["properties"] == parts["properties"]
+    assert form["required"] == ["service_code"]
+    assert form["properties"]["lat"]["type"] == "number"
+    assert form["properties"]["media_url"]["type"] == "array"
+    for schema in (form, parts):
+        assert "attribute[KIND]" in schema["additionalProperties"]["description"]
+
+
+def test_fields_that_every_body_has_are_required_and_times_are_marked(description: dict[str, Any]) -> None:
+    schemas = description["components"]["schemas"]
+    required = {name: set(schema.get("required", ())) for name, schema in schemas.items()}
+    extras = {"extended_attributes", "notes", "attributes"}
+    standard = set(schemas["ExtendedRequest"]["properties"]) - extras - {"distance"}
+    assert required["ExtendedRequest"] == standard
+    assert required["Nearby"] == standard | {"distance"}
+    assert required["Change"] == {"service_request_id"}
+    assert set(schemas["Change"]["properties"]) == standard | extras | {"withdrawn"}
+    assert required["Receipt"] == {"service_notice", "account_id"}
+    assert required["Token"] == {"token"}
+    for name, schema in schemas.items():
+        for field, found in schema.get("properties", {}).items():
+            is_time = field == "datetime" or field.endswith(("_datetime", "_at"))
+            assert (found.get("format") == "date-time") == is_time, f"{name}.{field}"
+
+
+def test_headers_of_answers_are_described(description: dict[str, Any]) -> None:
+    calls = dict(calls_of({"paths": {path: {"get": found["get"]} for path, found in description["paths"].items()}}))
+    lists = calls["/open311/v2/requests.json"]["responses"]
+    assert set(lists["200"]["headers"]) == {"ETag", "Link", "Warning", "X-Request-Id", "X-Total-Count"}
+    changes = calls["/open311/v2/changes.json"]["responses"]
+    assert {"X-Cursor", "X-Caught-Up", "Link"} <= set(changes["200"]["headers"])
+    for status in ("429", "503"):
+        name = lists[status]["$ref"].rpartition("/")[2]
+        assert "Retry-After" in description["components"]["responses"][name]["headers"]
+
+
+def test_no_answer_has_a_header_that_is_not_described(
+    client: FlaskClient, platform: Platform, description: dict[str, Any]
+) -> None:
+    """Headers that HTTP itself defines, and those of CORS, need no description."""
+    for number in range(3):
+        build.store(platform, service_request_id=f"R{number}")
+    plain = {"Content-Type", "Content-Length", "Cache-Control", "Vary", "Content-Encoding"}
+    always = {"X-Open311-Server", "X-Content-Type-Options", "Access-Control-Allow-Origin"}
+    for path, found in description["paths"].items():
+        if "{" in path or "get" not in found:
+            continue
+        query = "?page_size=1&count=true&pagesize=2&lat=60.17&long=24.94&radius=9&service_code=potholes"
+        answer = client.get(path + query, buffered=True)
+        described = found["get"]["responses"]["200"]["headers"]
+        rest = set(answer.headers.keys()) - set(described) - plain - always - {"Access-Control-Expose-Headers"}
+        assert not rest, path
+        assert answer.status_code == 200, path
+
+
+def test_the_description_names_no_file_and_no_number_of_a_rule(description: dict[str, Any]) -> None:
+    def texts(node: Any) -> Iterator[str]:
+        if isinstance(node, dict):
+            yield from (node[name] for name in ("description", "summary") if isinstance(node.get(name), str))
+        for value in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
+            yield from texts(value)
+
+    for text in texts(description):
+        assert not re.search(r"\.md\b|\bspec/|\b[A-Z]\d{1,3}\b", text), text
+
+
+def test_no_parameter_or_field_has_a_blank_default_or_example(description: dict[str, Any]) -> None:
+    def check(node: Any) -> None:
+        if isinstance(node, dict):
+            assert "" not in (node.get("default"), node.get("example")), node
+        for value in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
+            check(value)
+
+    check(description)
 
 
 def test_every_parameter_and_field_is_described(description: dict[str, Any]) -> None:
@@ -147,6 +274,5 @@ def test_every_parameter_and_field_is_described(description: dict[str, Any]) -> 
             assert inner, f"{name}.{field}"
     for path, calls in description["paths"].items():
         for call in calls.values():
-            for parameter in call.get("parameters", ()) if isinstance(call, dict) else ():
-                if "$ref" not in parameter and parameter["in"] == "query":
-                    assert parameter.get("description"), (path, parameter["name"])
+            for parameter in call.get("parameters", ()) if isinstance(call, dict) else call:
+                assert "$ref" in parameter or parameter.get("description"), (path, parameter["name"])

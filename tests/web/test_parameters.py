@@ -1,4 +1,4 @@
-"""Wrong parameters: blank, given twice, under two names, with stray bytes."""
+"""Wrong parameters: blank parameters, two values or two names for one parameter, and invalid bytes."""
 
 from __future__ import annotations
 
@@ -56,17 +56,17 @@ def test_urls_without_parameters_ignore_all_parameters(client: FlaskClient, path
 def test_two_different_services_in_one_post_are_refused(post: Callable[..., object]) -> None:
     answer = post([("service_code", "potholes"), ("service_code", "graffiti")], lat=60.17, long=24.94)
     assert answer.status_code == 400  # type: ignore[attr-defined]
-    assert "service_code: takes one value; 2 came." in answer.text  # type: ignore[attr-defined]
+    assert "service_code: takes one value, but 2 were sent." in answer.text  # type: ignore[attr-defined]
     again = post([("service_code", ""), ("service_code", "potholes")], lat=60.17, long=24.94)
     assert again.status_code == 200  # type: ignore[attr-defined]
 
 
-def test_a_blank_key_does_not_hide_a_good_one(client: FlaskClient, key: str) -> None:
+def test_a_valid_key_is_used_even_if_another_key_is_blank(client: FlaskClient, key: str) -> None:
     sent = {"service_code": "potholes", "lat": "60.17", "long": "24.94"}
     assert client.post(f"{BASE}/requests.json", data=sent | {"api_key": ["", key]}).status_code == 200
 
 
-def test_a_multipart_part_without_a_name_is_refused_with_the_cure(client: FlaskClient, key: str) -> None:
+def test_the_error_for_a_multipart_part_without_a_name_asks_for_the_name(client: FlaskClient, key: str) -> None:
     body = b"--XX\r\nContent-Disposition: form-data\r\n\r\nx\r\n--XX--\r\n"
     answer = client.post(
         f"{BASE}/requests.json",
@@ -78,7 +78,7 @@ def test_a_multipart_part_without_a_name_is_refused_with_the_cure(client: FlaskC
     assert "has no name" in answer.text
 
 
-def test_nearby_names_all_missing_parameters_at_once(client: FlaskClient) -> None:
+def test_one_error_of_nearby_names_all_missing_parameters(client: FlaskClient) -> None:
     described = [one["description"].partition(":")[0] for one in client.get(f"{BASE}/requests/nearby.json").json]
     assert sorted(described) == ["lat", "long", "service_code"]
 
@@ -95,7 +95,7 @@ def test_a_cursor_with_another_date_is_refused(client: FlaskClient, crowd: None,
 def test_long_queries_are_not_cached(app: Flask, platform: Platform) -> None:
     client = FlaskClient(app)
     calls = [f"{BASE}/requests.json?service_code={n}{'x' * MOST_REMEMBERED_BYTES}" for n in range(5)]
-    kept = cast("Any", platform.process.remembered(read_search)).cache_info
+    kept = cast("Any", platform.process.cached(read_search)).cache_info
     before = kept().currsize
     assert [client.get(call).status_code for call in calls] == [200] * 5
     assert kept().currsize == before

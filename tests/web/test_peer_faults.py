@@ -1,4 +1,4 @@
-"""Faults that were seen in other servers. A test for each keeps this server free of it."""
+"""Faults of other servers, each with a test that this server does not have it."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_every_value_of_a_status_list_is_read(
 @both_formats
 @pytest.mark.requirement("C239")
 @pytest.mark.parametrize("path", ["requests/nope", "requests/1,2", "services/nope", "tokens/nope"])
-def test_an_unknown_id_is_404_with_an_error_body(client: FlaskClient, format: str, path: str) -> None:
+def test_an_unknown_id_gets_404_with_an_error_body(client: FlaskClient, format: str, path: str) -> None:
     answer = client.get(f"{BASE}/{path}.{format}")
     assert answer.status_code == 404
     assert error_codes(answer) == {404}
@@ -98,14 +98,14 @@ def test_an_unknown_id_is_404_with_an_error_body(client: FlaskClient, format: st
 @both_formats
 @pytest.mark.requirement("C094")
 @pytest.mark.parametrize("sent", [{}, {"api_key": "wrong"}, {"api_key": ""}])
-def test_a_missing_or_wrong_key_is_403_in_status_and_body(
+def test_a_missing_or_wrong_key_gets_403_in_status_and_body(
     client: FlaskClient, format: str, sent: dict[str, str]
 ) -> None:
     answer = client.post(f"{BASE}/requests.{format}", data={"service_code": "potholes", "lat": "60", **sent})
     assert answer.status_code == 403
     assert error_codes(answer) == {403}
     assert "api_key" in answer.text
-    assert "long" not in answer.text, "a caller without a key learns nothing else"
+    assert "long" not in answer.text, "a caller without a key gets no other error"
 
 
 def test_the_parameter_is_long_and_jurisdiction_id_is_accepted(client: FlaskClient, post: Post) -> None:
@@ -155,7 +155,9 @@ def definitions(client: FlaskClient) -> Iterator[tuple[str, str]]:
 @pytest.mark.requirement("C072")
 def test_every_definition_of_every_city_is_well_formed_in_both_formats(make_app: MakeApp) -> None:
     app = make_app(jurisdictions=())
-    app.test_client_class = None  # Other tests compare both formats; here are hundreds of services.
+    app.test_client_class = (
+        None  # The plain client is quicker for hundreds of services; other tests compare both formats.
+    )
     client = app.test_client()
     seen = 0
     for city, code in definitions(client):
@@ -206,7 +208,9 @@ def test_a_box_combines_with_the_other_filters(client: FlaskClient, platform: Pl
         ("status=finished", "status"),
     ],
 )
-def test_a_bad_argument_is_400_and_named(client: FlaskClient, format: str, query: str, name: str) -> None:
+def test_a_bad_argument_gets_400_and_the_error_names_it(
+    client: FlaskClient, format: str, query: str, name: str
+) -> None:
     answer = client.get(f"{BASE}/requests.{format}?{query}")
     assert answer.status_code == 400
     assert error_codes(answer) == {400}

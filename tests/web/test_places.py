@@ -84,7 +84,7 @@ def test_a_city_is_found_from_a_point(make_app: MakeApp, format: str) -> None:
 
     assert ids("") == ["east.example", "west.example"]
     assert ids("lat=5&long=5") == ["west.example"]
-    assert ids("lat=5&long=10") == ["east.example", "west.example"], "the border belongs to both"
+    assert ids("lat=5&long=10") == ["east.example", "west.example"], "a point on the border is in both cities"
     assert ids("lat=50&long=50") == []
     assert ids("jurisdiction_id=west.example") == ["west.example"]
     assert ids("jurisdiction_id=west.example&lat=5&long=15") == []
@@ -105,7 +105,7 @@ def test_areas_are_found_from_a_point(client: FlaskClient, format: str) -> None:
 
 @both_formats
 @pytest.mark.requirement("C070")
-def test_services_at_a_point_are_those_of_its_city(client: FlaskClient, format: str) -> None:
+def test_services_at_a_point_are_the_services_of_its_city(client: FlaskClient, format: str) -> None:
     whole = client.get(f"{BASE}/services.{format}")
     assert client.get(f"{BASE}/services.{format}?{INLAND}").data == whole.data
     abroad = client.get(f"{BASE}/services.{format}?{ABROAD}")
@@ -120,7 +120,7 @@ def test_services_at_a_point_are_those_of_its_city(client: FlaskClient, format: 
     ("query", "named"),
     [("lat=1", "long: "), ("long=1", "lat: "), ("lat=91&long=x", "lat: 91"), ("lat=a&long=1", "lat: ")],
 )
-def test_an_incomplete_or_invalid_point_is_400(client: FlaskClient, path: str, query: str, named: str) -> None:
+def test_an_incomplete_or_invalid_point_gets_400(client: FlaskClient, path: str, query: str, named: str) -> None:
     answer = client.get(f"{BASE}/{path}?{query}")
     assert answer.status_code == 400
     assert named in answer.text
@@ -159,7 +159,7 @@ def test_requests_are_filtered_by_area(client: FlaskClient, post: Callable[..., 
     assert client.get(f"{BASE}/requests.json?area=harbour").json == []
 
 
-def test_recomputed_areas_are_stored_and_the_old_ones_go_to_the_history(redrawn: Platform) -> None:
+def test_recomputed_areas_are_stored_and_the_history_has_the_former_areas(redrawn: Platform) -> None:
     (city,) = redrawn.registry
     before = build.load(redrawn, service_request_id="A")
     assert count_requests(redrawn, city) == 2
@@ -169,11 +169,11 @@ def test_recomputed_areas_are_stored_and_the_old_ones_go_to_the_history(redrawn:
     assert (after.updated_at, after.changed_at) == (before.updated_at, before.changed_at)
     event = build.history(redrawn, after)[-1]
     assert (event.kind, event.description, event.is_public) == ("areas", "was: Ward 1", False)
-    assert recompute_areas(redrawn, city, now=build.NOON) == 0, "a second time changes nothing"
+    assert recompute_areas(redrawn, city, now=build.NOON) == 0, "a second run changes nothing"
     assert len(build.history(redrawn, after)) == 2
 
 
-def test_recomputed_areas_are_public_at_once(redrawn: Platform, make_app: MakeApp) -> None:
+def test_recomputed_areas_are_public_immediately(redrawn: Platform, make_app: MakeApp) -> None:
     (city,) = redrawn.registry
     client = make_app(city).test_client()
     assert len(client.get(f"{BASE}/requests.json?area=Ward%201").json) == 1

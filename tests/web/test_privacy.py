@@ -63,7 +63,7 @@ def test_no_read_contains_reporter_data(client: FlaskClient, key: str, format: s
         "id": client.get(f"{BASE}/requests.json").json[0]["service_request_id"],
         "token": batch.json[0]["token"],
     }
-    assert "acct-4711" in created.text, "the sender alone is told"
+    assert "acct-4711" in created.text, "only the answer to the sender has the account"
     for read in READS:
         path, question, query = read.format(**known).partition("?")
         answer = client.get(f"{BASE}/{path}.{format}{question}{query}")
@@ -73,7 +73,7 @@ def test_no_read_contains_reporter_data(client: FlaskClient, key: str, format: s
 
 
 def addresses(app: Flask, values: dict[str, list[str]]) -> Iterator[str]:
-    """Every URL that a GET can reach; each variable part takes each of its values."""
+    """Every URL that a GET can reach, with each value in each variable part."""
     adapter = app.url_map.bind("localhost")
     for rule in app.url_map.iter_rules():
         if "GET" in (rule.methods or ()):
@@ -188,6 +188,6 @@ def test_no_log_line_contains_a_key_or_data_of_a_citizen(make_database: Callable
     lines = [json.loads(line) for line in done.stderr.splitlines()]
     assert [line["status"] for line in lines if line["event"] == "call"] == told["statuses"]
     assert [line["event"] for line in lines if line["level"] == "error"] == ["fault"]
-    assert "CheckViolation" in done.stderr, "the operator learns what went wrong"
+    assert "CheckViolation" in done.stderr, "the log names the failed constraint"
     for planted in [told["key"], "wrong-key-123", "my secret", *REPORTER.values(), "zaphod"]:
         assert planted not in done.stderr

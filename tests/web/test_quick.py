@@ -92,7 +92,7 @@ def test_the_rate_limit_of_reads_counts_calls_in_the_lane(make_app: Callable[...
     assert client.get("/healthz").status_code == 200
 
 
-def test_an_exception_in_the_lane_is_logged_and_answered_once(
+def test_an_exception_in_the_lane_is_logged_once_and_answered_once(
     app: Flask, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     asked: list[str] = []

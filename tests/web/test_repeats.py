@@ -31,10 +31,8 @@ def send(client: FlaskClient, key: str) -> Send:
     return post
 
 
-def test_what_a_citizen_sends_never_stands_in_the_text_of_a_statement(
-    app: Flask, platform: Platform, key: str
-) -> None:
-    """PostgreSQL logs the texts of statements that fail, and values in them too."""
+def test_the_text_of_a_statement_never_contains_data_of_a_citizen(app: Flask, platform: Platform, key: str) -> None:
+    """PostgreSQL logs the texts of failed statements, with the values in these texts."""
     headers = {"X-Api-Key": key, "Idempotency-Key": "key-1"}
     sent = FORM | {"email": "jane@mail.example", "description": "Jane was here"}
     blocked = "SELECT query FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
@@ -67,7 +65,9 @@ def test_a_repeat_gets_the_first_answer_byte_for_byte(
     assert stored(platform) == 1
 
 
-def test_a_repeat_may_use_the_other_format_and_the_other_name(send: Send, platform: Platform) -> None:
+def test_a_repeat_may_use_the_other_format_and_the_other_name_of_the_parameter(
+    send: Send, platform: Platform
+) -> None:
     first = send("json", "key-1")
     assert first.json[0]["service_request_id"] in send("xml", "key-1").text
     assert send("json", client_request_id="key-1").json == first.json
@@ -75,7 +75,7 @@ def test_a_repeat_may_use_the_other_format_and_the_other_name(send: Send, platfo
 
 
 @both_formats
-def test_the_same_key_with_another_body_is_400(send: Send, platform: Platform, format: str) -> None:
+def test_the_same_key_with_another_body_gets_400(send: Send, platform: Platform, format: str) -> None:
     assert send(format, "key-1").status_code == 200
     for changes in ({"description": "Deeper"}, {"lat": "60.1719"}, {"email": "a@b.example"}, {"attribute[X]": "1"}):
         refused = send(format, "key-1", **changes)

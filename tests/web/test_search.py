@@ -86,12 +86,12 @@ def city(platform: Platform, client: FlaskClient) -> City:
     random, now = Random(311), utc_now()
     (jurisdiction,) = platform.registry
     records = build.store_all(platform, [_random_request(random, now, number) for number in range(1, ROWS + 1)])
-    # Without the checks of `client`, which repeats every call in the other format.
+    # Use a client without checks, because `client` repeats every call in the other format.
     return City(jurisdiction, records, FlaskClient(client.application, Response), now)
 
 
 def _random_request(random: Random, now: datetime, number: int) -> dict[str, Any]:
-    # No request within an hour of the window's bounds, because time passes while the tests run.
+    # No request is within an hour of the window's bounds, because time passes while the tests run.
     requested_at = now - timedelta(
         seconds=random.choice([random.randint(0, 7_000_000), random.randint(8_000_000, 20_000_000)])
     )
@@ -248,7 +248,7 @@ def _service(city: City, record: RequestRecord) -> Any:
 
 
 def distance_m(centre: tuple[float, float], place: Place) -> float:
-    """Metres over the ellipsoid of WGS 84, by Vincenty's formula; PostGIS uses another one."""
+    """The distance in metres on the ellipsoid of WGS 84, by Vincenty's formula; PostGIS uses another formula."""
     if place.lat is None or place.long is None:
         return inf
     semi_major, flattening = 6_378_137.0, 1 / 298.257223563
@@ -299,7 +299,7 @@ def test_each_filter_finds_exactly_the_matching_requests(city: City) -> None:
             assert city.found((wanted,)) == expected, wanted.query
             has_found |= {make} if expected else set()
             has_left |= {make} if len(expected) < ROWS / 2 else set()
-    assert has_found == has_left == set(FILTERS), "each filter must be seen to find and to leave out"
+    assert has_found == has_left == set(FILTERS), "each filter must find some requests and leave out others"
 
 
 def test_two_filters_find_the_requests_that_match_both(city: City) -> None:
@@ -311,7 +311,7 @@ def test_two_filters_find_the_requests_that_match_both(city: City) -> None:
                 expected = city.expected(wanted)
                 assert city.found(wanted) == expected, [item.query for item in wanted]
                 found += bool(expected)
-    assert found > 60, "most pairs must have something in common"
+    assert found > 60, "most pairs of filters must find a request"
 
 
 def test_several_filters_in_any_order_on_any_page(city: City) -> None:
@@ -329,7 +329,7 @@ def test_several_filters_in_any_order_on_any_page(city: City) -> None:
         assert shown == expected[size * (page - 1) : size * page]
 
 
-def test_distances_are_correct_and_come_only_with_extensions(city: City) -> None:
+def test_distances_are_correct_and_are_shown_only_with_extensions(city: City) -> None:
     by_id = {record.service_request_id: record for record in city.records}
     for long, lat in CENTRES:
         query = f"lat={lat}&long={long}&radius=50000&page_size=300"
@@ -372,14 +372,16 @@ def test_distances_are_correct_and_come_only_with_extensions(city: City) -> None
         ("extensions=notes,secrets", "extensions"),
     ],
 )
-def test_an_unreadable_parameter_is_named(client: FlaskClient, format: str, query: str, field: str) -> None:
+def test_the_error_for_an_unreadable_parameter_names_it(
+    client: FlaskClient, format: str, query: str, field: str
+) -> None:
     answer = client.get(f"{BASE}/requests.{format}?{query}")
     assert answer.status_code == 400
     assert f"{field}: " in answer.text
 
 
 @both_formats
-def test_a_cursor_of_another_list_is_400(city: City, client: FlaskClient, format: str) -> None:
+def test_a_cursor_of_another_list_gets_400(city: City, client: FlaskClient, format: str) -> None:
     start = (city.now - 80 * DAY).isoformat()
     own = urlencode({"start_date": start, "sort": "requested", "page_size": "2"})
     link = client.get(f"{BASE}/requests.{format}?{own}").headers["Link"]

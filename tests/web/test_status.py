@@ -12,13 +12,13 @@ from tests import build
 from tests.storage.schema import at_revision
 
 
-def test_healthz_is_200(client: FlaskClient) -> None:
+def test_healthz_gets_200(client: FlaskClient) -> None:
     answer = client.get("/healthz")
     assert (answer.status_code, answer.json) == (200, {"status": "ok"})
     assert answer.headers["Cache-Control"] == "no-store"
 
 
-def test_readyz_is_200_and_lists_its_checks(client: FlaskClient) -> None:
+def test_readyz_gets_200_and_has_all_checks(client: FlaskClient) -> None:
     answer = client.get("/readyz")
     assert answer.status_code == 200
     assert answer.headers["Cache-Control"] == "no-store"

@@ -64,7 +64,7 @@ def cut_connections(database: Database) -> None:
         "requests?q=x",
     ],
 )
-def test_a_call_that_needs_the_database_is_503_with_retry_after(
+def test_a_call_that_needs_the_database_gets_503_with_retry_after(
     client: FlaskClient, path: str, suffix: str
 ) -> None:
     path, question, query = path.partition("?")
@@ -72,7 +72,7 @@ def test_a_call_that_needs_the_database_is_503_with_retry_after(
 
 
 @every_suffix
-def test_a_post_is_503_with_a_key_and_403_without_one(client: FlaskClient, suffix: str) -> None:
+def test_a_post_gets_503_with_a_key_and_403_without_a_key(client: FlaskClient, suffix: str) -> None:
     assert_unavailable(client.post(f"{BASE}/requests{suffix}", data=FORM | {"api_key": "any"}), suffix)
     assert client.post(f"{BASE}/requests{suffix}", data=FORM).status_code == 403
 
@@ -138,7 +138,7 @@ def test_a_server_reconnects_after_it_lost_its_connections(make_app: MakeApp) ->
         killer.close()
 
 
-def test_a_statement_that_takes_too_long_is_503(make_app: MakeApp) -> None:
+def test_a_statement_that_takes_too_long_gives_503(make_app: MakeApp) -> None:
     app = make_app(statement_timeout_ms=200)
     client = app.test_client()
     with platform_of(app).database.engine.connect() as other, other.begin():
@@ -147,7 +147,7 @@ def test_a_statement_that_takes_too_long_is_503(make_app: MakeApp) -> None:
     assert client.get(f"{BASE}/requests.json").status_code == 200
 
 
-def test_a_read_only_database_is_503_for_writes_until_it_takes_them_again(
+def test_writes_get_503_while_the_database_is_read_only(
     make_app: MakeApp, make_database: Callable[[str], str]
 ) -> None:
     url = make_database("readonly")
@@ -169,14 +169,14 @@ def test_a_read_only_database_is_503_for_writes_until_it_takes_them_again(
         assert_unavailable(client.post(f"{BASE}/requests.json", data=sent), ".json")
     assert client.get(f"{BASE}/requests.json").status_code == 200
     assert client.get("/readyz").json["checks"]["writes"]["ok"] is False
-    alter("RESET default_transaction_read_only")  # connections that are open stay read-only
+    alter("RESET default_transaction_read_only")  # open connections stay read-only
     for sent in forms:
         assert client.post(f"{BASE}/requests.json", data=sent).status_code == 200
     assert client.get("/readyz").json["checks"]["writes"]["ok"] is True
     admin.close()
 
 
-def test_a_server_without_any_city_is_503_on_every_url(make_app: MakeApp) -> None:
+def test_a_server_without_any_city_answers_503_on_every_url(make_app: MakeApp) -> None:
     client = make_app(jurisdictions=("no-such-city",)).test_client()
     assert client.get("/").status_code == 200
     assert client.get("/readyz").status_code == 503

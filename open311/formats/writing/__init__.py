@@ -1,4 +1,4 @@
-"""Requests in formats other than the standard's two, as single pages or as streams of any length."""
+"""Writes requests in other formats than JSON and XML of the standard, as single pages or as long streams."""
 
 from open311.formats.writing.atom import AtomFeed, write_atom
 from open311.formats.writing.bulk import (

@@ -18,8 +18,8 @@ from schemas.georeport import ExtrasSchema, ServiceRequestSchema
 GEOREPORT = "http://wiki.open311.org/GeoReport_v2"
 # RFC 4287 requires `updated` even in an empty feed. A fixed time keeps the bytes of empty feeds equal.
 NEVER = "1970-01-01T00:00:00Z"
-MINTED = "2026"
-"""The year in every tag: URI. Never change it: feed readers would show every entry as a new one."""
+TAG_YEAR = "2026"
+"""The year in every tag: URI. Never change it, because feed readers would show every entry as new."""
 
 _OUTSIDE_NAME = re.compile(r"[^a-z0-9.-]+")
 _ATTRIBUTE_ESCAPES = str.maketrans({'"': "&quot;", "\t": "&#9;", "\n": "&#10;"})
@@ -55,7 +55,7 @@ class AtomFeed:
 
 
 def write_atom(feed: AtomFeed, items: Sequence[bytes]) -> bytes:
-    """A whole feed. Each item is the JSON text of a request. The entries have the order of the items."""
+    """A complete feed. Each item is the JSON text of a request. The entries have the order of the items."""
     requests: list[dict[str, Any]] = [orjson.loads(item) for item in items]
     updated = max((request["updated_datetime"] for request in requests), default=NEVER)
     head = _head(feed, updated)
@@ -110,7 +110,7 @@ def tag(jurisdiction_id: str, *path: str) -> str:
     """
     authority = _OUTSIDE_NAME.sub("-", jurisdiction_id.lower()).strip(".-") or "open311.invalid"
     parts = "/".join(quote(part, safe="") for part in (jurisdiction_id, *path))
-    return f"tag:{authority},{MINTED}:{parts}"
+    return f"tag:{authority},{TAG_YEAR}:{parts}"
 
 
 def _line(text: str | None) -> str:

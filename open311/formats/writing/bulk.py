@@ -79,11 +79,11 @@ def _quoted(text: str) -> str:
 
 def _fields(request: Mapping[str, Any], extended: Mapping[str, Any]) -> dict[str, Any]:
     """The fields in the order of the specification. service_subtype is always empty (B5)."""
-    found = {name: request.get(name) for name in _NAMES}
-    found["closed_datetime"] = extended.get("closed_datetime")
-    found["status_description"] = _one_word(extended.get("detailed_status")) or request["status"].capitalize()
-    found["source"] = extended.get("channel")
-    return found
+    fields = {name: request.get(name) for name in _NAMES}
+    fields["closed_datetime"] = extended.get("closed_datetime")
+    fields["status_description"] = _one_word(extended.get("detailed_status")) or request["status"].capitalize()
+    fields["source"] = extended.get("channel")
+    return fields
 
 
 def _one_word(text: str | None) -> str:
@@ -123,9 +123,9 @@ class BulkJsonWriter:
         """The next items."""
         if not items:
             return b""
-        found = self._separator + orjson.dumps([bulk_fields(item) for item in items])[1:-1]
+        chunk = self._separator + orjson.dumps([bulk_fields(item) for item in items])[1:-1]
         self._separator = b","
-        return found
+        return chunk
 
     def end(self) -> bytes:
         """The end of the list."""

@@ -1,4 +1,4 @@
-"""CSV for spreadsheets (RFC 4180), with a header and CRLF. Text that looks like a formula is made harmless."""
+"""CSV for spreadsheets (RFC 4180), with a header and CRLF. Text that looks like a formula gets an apostrophe."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from schemas.georeport import ExtrasSchema, ServiceRequestSchema
 LINE_END = "\r\n"
 _REQUEST = shape_of(ServiceRequestSchema)
 _EXTRAS = {column.name: column for column in shape_of(ExtrasSchema).columns}
-# Texts that a spreadsheet may run as a formula, also with full-width signs (OWASP, "CSV Injection"). Texts with
+# Texts that a spreadsheet may run as a formula, also if the sign is full-width (OWASP, "CSV Injection"). Texts with
 # apostrophes before the sign match too. So a program that removes one apostrophe from each match gets the original.
 _FORMULA = re.compile(r"'*[=+\-@\t\r\n＝＋－＠]")
 _SUSPECTS = frozenset("'=+-@\t\r\n＝＋－＠")
@@ -76,7 +76,7 @@ def cell(value: Any) -> str:
 
 
 def harmless(value: Any) -> str:
-    """A value as text that no spreadsheet runs as a formula. Numbers are unchanged, even negative ones."""
+    """A value as text that no spreadsheet runs as a formula. Numbers are unchanged, even if they are negative."""
     if not isinstance(value, str):
         return cell(value)
     return f"'{value}" if value[:1] in _SUSPECTS and _FORMULA.match(value) else value

@@ -22,9 +22,9 @@ class GeoJsonWriter:
         """The next features."""
         if not items:
             return b""
-        found = b",".join(orjson.dumps(_feature(orjson.loads(item))) for item in items)
-        found, self._separator = self._separator + found, b","
-        return found
+        features = b",".join(orjson.dumps(_feature(orjson.loads(item))) for item in items)
+        features, self._separator = self._separator + features, b","
+        return features
 
     def end(self) -> bytes:
         """The end of the collection."""

@@ -17,7 +17,7 @@ from schemas.georeport import ExtrasSchema, ServiceRequestSchema
 
 GEOMETRY = "geometry"
 GROUP_ROWS = 20_000
-"""Rows of a row group. The writer holds one group in memory; a reader can skip groups."""
+"""The number of rows of a row group. The writer holds one group in memory, and a reader can skip groups."""
 
 INSTALL = "pip install 'open311-server[geoparquet]'"
 
@@ -47,8 +47,8 @@ def can_write_geoparquet() -> bool:
     return find_spec("pyarrow") is not None
 
 
-class _Drain(RawIOBase):
-    """A file in memory whose bytes are taken out while pyarrow writes it. Pyarrow never seeks in it."""
+class _Buffer(RawIOBase):
+    """A file in memory. Its bytes are removed while pyarrow writes, which never seeks in the file."""
 
     def __init__(self) -> None:
         self._parts: list[bytes] = []
@@ -68,8 +68,8 @@ class _Drain(RawIOBase):
 
     def take(self) -> bytes:
         """Remove and return the bytes written since the last call."""
-        found, self._parts = b"".join(self._parts), []
-        return found
+        chunk, self._parts = b"".join(self._parts), []
+        return chunk
 
 
 class GeoParquetWriter:
@@ -87,23 +87,23 @@ class GeoParquetWriter:
         self._columns = [*_columns(pyarrow)]
         self._waiting: list[bytes] = []
         self._bounds = (inf, inf, -inf, -inf)
-        self._drain = _Drain()
+        self._buffer = _Buffer()
         schema = pyarrow.schema([(name, kind) for name, _, kind in self._columns])
         schema = schema.append(pyarrow.field(GEOMETRY, pyarrow.binary()))
         self._schema = schema
-        self._parquet = pyarrow.parquet.ParquetWriter(self._drain, schema, compression="zstd")
+        self._parquet = pyarrow.parquet.ParquetWriter(self._buffer, schema, compression="zstd")
 
     def begin(self) -> bytes:
         """The magic number."""
-        return self._drain.take()
+        return self._buffer.take()
 
     def more(self, items: Sequence[bytes]) -> bytes:
-        """The row groups that are now complete."""
+        """The bytes of the row groups that are complete."""
         self._waiting += items
         while len(self._waiting) >= GROUP_ROWS:
             group, self._waiting = self._waiting[:GROUP_ROWS], self._waiting[GROUP_ROWS:]
             self._write(group)
-        return self._drain.take()
+        return self._buffer.take()
 
     def end(self) -> bytes:
         """The last row group, and the footer with the bounding box of all points."""
@@ -113,20 +113,20 @@ class GeoParquetWriter:
         metadata = {"geo": orjson.dumps(self._geo()).decode(), **self._facts}
         self._parquet.add_key_value_metadata(metadata)
         self._parquet.close()
-        return self._drain.take()
+        return self._buffer.take()
 
     def _write(self, items: Iterable[bytes]) -> None:
         rows = [orjson.loads(item) for item in items]
         arrays = [self._array([_at(row, path) for row in rows], kind) for _, path, kind in self._columns]
         points = [(row["long"], row["lat"]) for row in rows if _has_point(row)]
-        found = iter(shapely.to_wkb(shapely.points(points), byte_order=1) if points else ())
-        geometry = [next(found) if _has_point(row) else None for row in rows]
+        geometries = iter(shapely.to_wkb(shapely.points(points), byte_order=1) if points else ())
+        geometry = [next(geometries) if _has_point(row) else None for row in rows]
         arrays.append(self._arrow.array(geometry, self._arrow.binary()))
         self._parquet.write_table(self._arrow.Table.from_arrays(arrays, schema=self._schema))
         self._widen(points)
 
     def _array(self, values: list[Any], kind: Any) -> Any:
-        """A column. Arrow parses the instants, because it is faster than Python."""
+        """A column. Arrow parses the instants, because Arrow is faster than Python."""
         if self._arrow.types.is_timestamp(kind):
             return self._arrow.array(values, self._arrow.string()).cast(kind)
         return self._arrow.array(values, kind)
@@ -179,7 +179,7 @@ def _has_point(row: dict[str, Any]) -> bool:
 
 
 def _at(item: dict[str, Any], path: tuple[str, ...]) -> Any:
-    found: Any = item
+    value: Any = item
     for name in path:
-        found = found.get(name) if found else None
-    return found
+        value = value.get(name) if value else None
+    return value

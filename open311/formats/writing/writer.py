@@ -16,11 +16,11 @@ class Writer(Protocol):
         """The bytes of the next items. A writer may hold items back for a later call."""
 
     def end(self) -> bytes:
-        """The bytes after the last item, and those of items that were held back."""
+        """The bytes of items that were held back, and the bytes after the last item."""
 
 
 def in_pieces(writer: Writer, batches: Iterable[Sequence[bytes]]) -> Iterator[bytes]:
-    """A document as a stream, from a stream of batches."""
+    """The pieces of a document, from batches of items."""
     yield writer.begin()
     for batch in batches:
         yield writer.more(batch)
@@ -28,5 +28,5 @@ def in_pieces(writer: Writer, batches: Iterable[Sequence[bytes]]) -> Iterator[by
 
 
 def whole(writer: Writer, items: Sequence[bytes]) -> bytes:
-    """A whole document, in memory."""
+    """A complete document, in memory."""
     return b"".join(in_pieces(writer, [items]))

@@ -1,1 +1,1 @@
-"""Access: API keys."""
+"""Access rights, which depend on API keys."""

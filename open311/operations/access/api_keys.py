@@ -27,7 +27,7 @@ def add_key(
     """Create a key. Returns its number and its secret, which cannot be read again.
 
     jurisdiction_id  ALL_JURISDICTIONS for a key that is valid everywhere
-    secret           given for the demo key only; otherwise a new secret is made
+    secret           the secret of the demo key; for all other keys, leave it out to make a new secret
     Raises Invalid if the jurisdiction is not served.
     """
     if jurisdiction_id != ALL_JURISDICTIONS and platform.registry.get(jurisdiction_id) is None:
@@ -76,6 +76,6 @@ def is_key(platform: Platform, secret: str) -> bool:
 
 
 def require_scope(principal: Principal, jurisdiction_id: str) -> None:
-    """Raises Forbidden if a key is for another jurisdiction."""
+    """Raise Forbidden if a key is for another jurisdiction."""
     if not principal.scope.covers(jurisdiction_id):
         raise Forbidden(f"is not valid for {jurisdiction_id}; {HOW}", "api_key")

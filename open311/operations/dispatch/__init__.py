@@ -1,1 +1,1 @@
-"""Consequences of changes: the dispatcher hands each change in the outbox to every consumer, exactly once."""
+"""The consequences of changes. The dispatcher hands each change in the outbox to every consumer exactly once."""

@@ -13,7 +13,7 @@ from open311.storage.outbox import RecordedChange
 class Consumer(Protocol):
     """Handles the consequences of changes. `consumers.CONSUMERS` lists all consumers.
 
-    name  stored with each change that the consumer failed on, so it must not differ between releases
+    name  the consumer's name. It is stored with each change that the consumer failed on, so it must never change
     """
 
     @property
@@ -21,9 +21,9 @@ class Consumer(Protocol):
         """The consumer's permanent name."""
 
     def consume(self, platform: Platform, connection: Connection, changes: Sequence[RecordedChange]) -> None:
-        """Handle changes in the dispatcher's transaction. Defer a job there for any work outside the database.
+        """Handle changes in the dispatcher's transaction. For any work outside the database, defer a job in it.
 
-        Each change is handled exactly once, and the changes of a request in order, only if a rollback undoes all
-        effects of this method. So it must not send anything or keep anything in memory. If it raises any exception,
-        it gets the changes again later.
+        Each change is handled exactly once, and the changes of a request are handled in order. This is true only if
+        a rollback undoes all effects of this method. So the method must not send anything or keep anything in
+        memory. If the method raises an exception, it gets the same changes again later.
         """

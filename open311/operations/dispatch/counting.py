@@ -11,7 +11,7 @@ from open311.storage.outbox import RecordedChange
 
 
 class Counting:
-    """Adds the sums of a batch of changes to the counts, one row for each department and status."""
+    """The consumer that keeps the counts. A batch of changes updates one row for each department and status."""
 
     name = counts.CONSUMER
 
@@ -23,7 +23,8 @@ class Counting:
 def recount(platform: Platform) -> int:
     """Count every request and correct the stored counts. Returns how many counts were wrong.
 
-    Release 0.1 does not write the outbox. Its changes during an upgrade are counted only here.
+    Release 0.1 does not write the outbox. Changes that it makes during an upgrade are counted only by this
+    function.
 
     The snapshot must begin after the last dispatcher's commit. A snapshot begins with the first statement of its
     transaction, so the dispatcher's lock is taken before, in a separate transaction.
@@ -31,6 +32,6 @@ def recount(platform: Platform) -> int:
     with platform.database.transaction() as guard:
         outbox.lock(guard)
         with platform.database.snapshot() as connection:
-            wrong = counts.faults(connection)
+            wrong = counts.corrections(connection)
             counts.add(connection, wrong)
     return len(wrong)

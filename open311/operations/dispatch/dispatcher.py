@@ -1,12 +1,12 @@
-"""The dispatcher: it hands each change in the outbox to every consumer.
+"""The dispatcher. It hands each change in the outbox to every consumer, exactly once and in order.
 
-Exactly once: a change is taken from the outbox and handled in the same transaction, so a dispatcher may be killed
-at any moment. An advisory lock prevents that two dispatchers run at once.
+A change is taken from the outbox and handled in the same transaction. So each change is handled exactly once, even
+if a dispatcher is killed. An advisory lock prevents that two dispatchers run at the same time.
 
-In order for each request: a change gets its id in the outbox while its transaction holds the row lock of the
-request. So the later of two changes of a request has the greater id and commits later. A dispatcher that sees the
-later change also sees the earlier one, or the earlier one has been handled already. Changes of different requests
-have no order, because ids are assigned before the commit.
+The changes of one request are handled in order. A change gets its id in the outbox while its transaction holds the
+row lock of the request. So the later of two changes of a request has the greater id and commits later. A dispatcher
+that sees the later change also sees the earlier one, or the earlier one has been handled already. Changes of
+different requests have no order, because ids are assigned before the commit.
 
 A consumer that fails does not affect the others. Its work on the batch is rolled back to a savepoint and repeated
 one change at a time. A change that fails alone is held for this consumer, and later changes of the same request
@@ -30,12 +30,12 @@ from open311.storage.outbox import RecordedChange
 log = logger(__name__)
 
 BATCH_ROWS = 500
-"""A batch takes some tens of milliseconds. The change feed waits for this transaction, as for any other."""
+"""A batch of this size takes less than 0.1 s. Readers of the change feed wait for this transaction to end."""
 LONGEST_WAIT_S = 600
 
 
 def dispatch(platform: Platform, now: datetime, *, rows: int = BATCH_ROWS) -> int:
-    """Handle the next changes in one transaction. Returns how many were tried.
+    """Handle the next changes in one transaction. Returns the number of changes that were tried.
 
     0 means that no change is due, or that another dispatcher is running. Raises Unavailable. Raises also if the
     outbox holds an event that only a newer release knows; that release's dispatcher will handle the event.
@@ -56,22 +56,22 @@ def _take(platform: Platform, connection: Connection, now: datetime, rows: int) 
 def _hand_over(
     platform: Platform, connection: Connection, consumer: Consumer, changes: Sequence[RecordedChange], now: datetime
 ) -> None:
-    """Let a consumer handle a batch. Changes that it fails on are held for it."""
+    """Let a consumer handle a batch. If it fails on a change, the change is held for this consumer."""
     held = outbox.held_requests(connection, consumer.name, changes)
-    late = [change for change in changes if change.request in held]
+    to_hold = [change for change in changes if change.request in held]
     free = [change for change in changes if change.request not in held]
     if not _succeeds(platform, connection, consumer, free):
         for change in free:
             if change.request in held or not _succeeds(platform, connection, consumer, [change]):
                 held.add(change.request)
-                late.append(change)
-    outbox.hold(connection, consumer.name, late, now + _wait(0))
+                to_hold.append(change)
+    outbox.hold(connection, consumer.name, to_hold, now + _wait(0))
 
 
 def _retry(platform: Platform, connection: Connection, now: datetime, rows: int) -> int:
-    """Hand over again the held changes whose wait is over. Returns how many."""
+    """Hand over again the held changes whose wait is over. Returns their number."""
     known = {consumer.name: consumer for consumer in consumers.CONSUMERS}
-    due = outbox.due(connection, list(known), now, rows)
+    due = outbox.due_changes(connection, list(known), now, rows)
     for held in due:
         if _succeeds(platform, connection, known[held.consumer], [held.change]):
             outbox.release(connection, held)

@@ -1,4 +1,4 @@
-"""Jobs that get the ids of new batch requests."""
+"""The consumer that defers jobs to get the ids of new batch requests."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""New requests: they are checked, routed and stored, and get their ids."""
+"""New requests. They are checked, routed and stored, and get their ids."""

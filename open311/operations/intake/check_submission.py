@@ -39,7 +39,7 @@ def _service(jurisdiction: Jurisdiction, code: str, problems: Sequence[Problem])
     try:
         return jurisdiction.require_service(code)
     except Invalid as error:
-        raise Invalid.of([*error.problems, *problems]) from None
+        raise Invalid.of(tuple(dict.fromkeys([*error.problems, *problems]))) from None
 
 
 def check_submission(

@@ -20,9 +20,10 @@ from open311.storage.queue import Task
 
 
 def resolve_token(platform: Platform, jurisdiction_id: str, number: int, token: str, now: datetime) -> str:
-    """Ask the jurisdiction for the id of a request. Returns the id, "" if the request has none yet.
+    """Ask the jurisdiction for the id of a request. Returns the id, or "" if the request has no id yet.
 
-    No transaction is open while the jurisdiction answers. A request gets only one id even if this runs twice.
+    No transaction is open while the jurisdiction answers. A request gets only one id, even if this function runs
+    twice.
     Raises Misconfigured if the city is not served at present, so that the job is tried again.
     """
     jurisdiction = platform.registry.get(jurisdiction_id)
@@ -33,7 +34,7 @@ def resolve_token(platform: Platform, jurisdiction_id: str, number: int, token: 
     if record is None or record.service_request_id:
         return record.service_request_id if record else ""
     draft = Draft(
-        # The city may have retired the service since, but its requests still need their ids.
+        # The city may have retired the service after the POST, but the service's requests still need their ids.
         service=jurisdiction.service(record.service_code) or Service(code=record.service_code, name=""),
         place=record.place,
         answers=record.answers,
@@ -81,16 +82,16 @@ def _accept(
     connection: Connection,
     jurisdiction: Jurisdiction,
     record: RequestRecord,
-    given: str,
+    city_id: str,
     now: datetime,
 ) -> str:
-    found = given or jurisdiction.new_id(record.number, now)
-    while requests.existing_ids(connection, jurisdiction.id, [found]):
-        found = jurisdiction.new_id(platform.process.numbers.next(platform.database.hot), now)
-    tokens.settle_token(connection, jurisdiction.id, record.number, service_request_id=found)
+    request_id = city_id or jurisdiction.new_id(record.number, now)
+    while requests.existing_ids(connection, jurisdiction.id, [request_id]):
+        request_id = jurisdiction.new_id(platform.process.numbers.next(platform.database.hot), now)
+    tokens.settle_token(connection, jurisdiction.id, record.number, service_request_id=request_id)
     change_requests(
         connection,
-        [(record, [TokenResolved(at=now, service_request_id=found)])],
+        [(record, [TokenResolved(at=now, service_request_id=request_id)])],
         names_for(connection, jurisdiction),
     )
-    return found
+    return request_id

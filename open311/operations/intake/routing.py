@@ -1,4 +1,4 @@
-"""Asking a city's plugin which department gets a request."""
+"""The department that gets a request. The city's plugin decides it."""
 
 from __future__ import annotations
 

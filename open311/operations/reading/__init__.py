@@ -1,1 +1,1 @@
-"""Public data: pages, single requests, changes, exports."""
+"""Reading of public data: pages, single requests, changes and exports."""

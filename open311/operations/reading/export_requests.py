@@ -1,4 +1,4 @@
-"""All results of a search, from one snapshot of the database, for files and downloads of any length."""
+"""Exports: all results of a search from one snapshot of the database, for files and downloads of any length."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from open311.operations.platform import Platform
 from open311.storage.hot.snapshots import Snapshot, open_snapshot
 
 EXPORT_ORDER = Sort.REQUESTED
-"""Oldest first, so that exports of different days begin with the same requests."""
+"""The oldest request comes first, so that exports of different days begin with the same requests."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Export:
-    """Requests in batches. An item is a request's JSON text with its extensions, or its line of GeoReport Bulk.
+    """Requests in batches. An item is a request's JSON with its extensions, or its line in GeoReport Bulk's CSV.
 
     All items come from one snapshot of the database. Close the export after the last item, or earlier.
 
     count      the number of items
-    validator  changes exactly when the items change
+    validator  a text that changes exactly when the items change
     """
 
     count: int
@@ -50,8 +50,8 @@ def open_export(
 ) -> Export:
     """Start to export all results of a search. Raises Unavailable now, not later, if the database is down.
 
-    as_bulk_csv   whether the items are lines of GeoReport Bulk
-    idle_limit_s  see `open_snapshot`
+    as_bulk_csv   whether the items are lines of GeoReport Bulk's CSV
+    idle_limit_s  `open_snapshot` explains it
     """
     snapshot = open_snapshot(platform.database.hot, idle_limit_s=idle_limit_s)
     try:

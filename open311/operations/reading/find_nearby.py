@@ -1,4 +1,4 @@
-"""Earlier requests of one service near a point. Clients ask for them before a POST; each new request names one."""
+"""Earlier requests of one service near a point. A client can ask for them before it sends a POST."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class NearbySearch:
     vicinity: Vicinity
 
     def around(self, now: datetime) -> Around:
-        """The search in storage's terms."""
+        """The search as the storage package needs it."""
         return Around(
             jurisdiction_id=self.jurisdiction.id,
             service_code=self.service.code,
@@ -43,7 +43,7 @@ class NearbySearch:
 def find_nearby(
     platform: Platform, search: NearbySearch, output: Format, extras: Sequence[str] = (), *, now: datetime
 ) -> Page:
-    """Requests within the vicinity's radius that were made (if open) or closed within its days, nearest first."""
+    """Requests in the vicinity's radius that were made (if open) or closed within its days; the nearest first."""
     if search.vicinity.radius_m == 0:
         return page_of(Items(), output, extras)
     found = nearby.find_nearby(
@@ -57,8 +57,8 @@ def find_possible_duplicate(
 ) -> str:
     """The id of the earliest open request that a new request may repeat; "" if there is none.
 
-    It takes one indexed query before the new request is stored. Two requests at the same moment do not find each
-    other.
+    This needs one indexed query before the new request is stored. Two requests that are sent at the same moment do
+    not find each other.
     """
     vicinity, point = jurisdiction.vicinity(service), record.place.point
     is_shown = record.visibility is Visibility.PUBLIC and service.type is not ServiceType.BLACKBOX

@@ -20,12 +20,12 @@ from schemas.arguments import EXTRA_FIELDS
 from schemas.limits import MAX_IDS
 
 COUNT_TO = 10_000
-"""The greatest count of a list. A longer list has no count."""
+"""The greatest number that is counted. The length of a longer list is not reported."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """Rendered items of a list, and a validator that changes exactly when they do.
+    """Rendered items of a list, and a validator that changes exactly when the items change.
 
     next_key  the key after which the next page begins; None on the last page and for lists of ids
     """
@@ -38,7 +38,7 @@ class Page:
 def find_requests(platform: Platform, search: RequestSearch, output: Format, extras: Sequence[str] = ()) -> Page:
     """The page that a search asks for, with rendered items.
 
-    extras  the EXTRA_FIELDS to add to each item
+    extras  names from EXTRA_FIELDS: the fields to add to each item
     """
     hot, with_extras = platform.database.hot, bool(extras)
     if search.ids:
@@ -54,23 +54,24 @@ def find_requests(platform: Platform, search: RequestSearch, output: Format, ext
 
 def count_requests(platform: Platform, search: RequestSearch) -> int | None:
     """How many requests a search finds on all its pages; None if there are more than COUNT_TO."""
-    found = storage.count_items(platform.database.hot, search, most=COUNT_TO)
-    return found if found <= COUNT_TO else None
+    count = storage.count_items(platform.database.hot, search, most=COUNT_TO)
+    return count if count <= COUNT_TO else None
 
 
 def find_validator(platform: Platform, search: RequestSearch, now: datetime) -> str:
-    """The validator of the page that a search asks for, without reading its items.
+    """The validator of the page that a search asks for. The page's items are not read.
 
-    The validator of equal searches is computed once a second, and again if something public has changed.
+    For equal searches, the validator is computed at most once a second, unless something public has changed.
     """
-    # The words and the last change of a request can change without a visible change. The state does not show that.
-    goes_deeper = search.words or search.changed != Window()
-    state = None if goes_deeper else find_state(platform.database.hot, search.jurisdiction_id)
+    # A request's words and the time of its last change can change without a visible change. The state does not show
+    # such a change.
+    has_hidden_filter = search.words or search.changed != Window()
+    state = None if has_hidden_filter else find_state(platform.database.hot, search.jurisdiction_id)
     # Read the state first: the digest may be newer than the state, but must never be older.
     if state is None:
         return _digest(platform, search)
 
-    return platform.process.remembered(_digest_at)(platform, search, now, state)
+    return platform.process.cached(_digest_at)(platform, search, now, state)
 
 
 def find_request(
@@ -92,7 +93,7 @@ def find_request(
 
 
 def find_token(platform: Platform, jurisdiction_id: str, token: str) -> TokenState:
-    """The state of a token, with or without an id. Raises NotFound if unknown, Invalid if the request failed."""
+    """The state of a token, with or without an id. Raises NotFound if unknown, Invalid if it gets no id."""
     state = tokens.find_token(platform.database.hot.rows, jurisdiction_id, token)
     if state is None:
         raise NotFound(f"{token[:60]!r} is not a token here.", "token")
@@ -106,7 +107,7 @@ def _digest(platform: Platform, search: RequestSearch) -> str:
 
 
 def _digest_at(platform: Platform, search: RequestSearch, _: datetime, __: int) -> str:
-    """As `_digest`. The last two parameters, time and state, are only parts of the cache key."""
+    """The same as `_digest`. The last two parameters, time and state, are only parts of the cache key."""
     return _digest(platform, search)
 
 
@@ -125,19 +126,19 @@ def page_of(
     validator = validator or _validator(items)
     if not extras and not items.distances:
         return Page(items=items.bodies, validator=validator, next_key=next_key)
-    places = [EXTRA_FIELDS.index(name) for name in extras]
-    added = zip_longest(items.bodies, items.extras, items.distances)
+    indexes = [EXTRA_FIELDS.index(name) for name in extras]
+    rows = zip_longest(items.bodies, items.extras, items.distances)
     bodies = [
-        with_fragments(body, _fields(extras, distance, places, output), output) for body, extras, distance in added
+        with_fragments(body, _fields(extras, distance, indexes, output), output) for body, extras, distance in rows
     ]
-    return Page(items=bodies, validator=f"{validator}-{''.join(map(str, places))}", next_key=next_key)
+    return Page(items=bodies, validator=f"{validator}-{''.join(map(str, indexes))}", next_key=next_key)
 
 
 def _fields(
-    extras: Sequence[str], distance_m: float | None, places: Sequence[int], output: Format
+    extras: Sequence[str], distance_m: float | None, indexes: Sequence[int], output: Format
 ) -> Iterator[str]:
     """The fields to add to one item."""
-    yield from (extras[place] for place in places)
+    yield from (extras[index] for index in indexes)
     if distance_m is not None:
         metres = round(distance_m, 1)
         yield f'"distance":{metres}' if output is JSON else f"<distance>{metres}</distance>"

@@ -1,4 +1,4 @@
-"""The change feed: requests that became public, changed or were withdrawn after a position (spec/extensions.md)."""
+"""The change feed. It has the requests that became public, changed or were withdrawn (spec/extensions.md)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = ["BEGINNING", "Changes", "Position", "find_changes", "follow_changes",
 POLL_S = 0.25
 MARKS_LAST = timedelta(days=90)
 MARKS_SETTLE = timedelta(minutes=1)
-"""The time of a mark is this much later than the clock's, because the clocks of servers differ."""
+"""The time of a mark is later than the clock by this time, because the clocks of servers differ."""
 
 _WITHDRAWN = shape_of(WithdrawnSchema)
 
@@ -33,8 +33,8 @@ _WITHDRAWN = shape_of(WithdrawnSchema)
 class Changes:
     """Rendered changes, in the order of writing.
 
-    reached       the position to continue from
-    is_caught_up  whether no change follows, not even one that is held back by an older transaction
+    reached       the position from which the caller continues
+    is_caught_up  whether there are no further changes, not even changes that wait for an older transaction
     """
 
     items: Sequence[bytes]
@@ -62,7 +62,7 @@ def find_changes(
 ) -> Changes:
     """The next changes after a position, at most `rows`.
 
-    Raises Gone if the position is beyond the database's end: then the database was restored from an older backup.
+    Raises Gone if the position is in the future, because then the database was restored from an older backup.
     """
     found = changes.read_changes(
         platform.database.hot, jurisdiction_id, after, output, rows=rows + 1, with_extras=bool(extras)
@@ -92,8 +92,8 @@ def follow_changes(
 ) -> Changes:
     """The next changes. If there are none, wait up to `wait_s` seconds for one.
 
-    Only one caller per process may wait, because a waiting caller occupies a thread. Other callers get an answer at
-    once.
+    Only one caller per process may wait, because a waiting caller occupies a thread. Other callers get an answer
+    immediately.
     """
 
     def find() -> Changes:
@@ -101,8 +101,8 @@ def follow_changes(
 
     found = find()
     rounds = ceil(min(wait_s, LONGEST_WAIT_S) / POLL_S)
-    is_alone = platform.settings.threads < 2
-    if found.items or not rounds or is_alone or not platform.process.is_waiting.acquire(blocking=False):
+    has_one_thread = platform.settings.threads < 2
+    if found.items or not rounds or has_one_thread or not platform.process.is_waiting.acquire(blocking=False):
         return found
     try:
         for _ in range(rounds):
@@ -116,10 +116,10 @@ def follow_changes(
 
 
 def position_at(platform: Platform, jurisdiction_id: str, at: datetime) -> Position:
-    """A position before every change that was made after `at`, at most some minutes too early.
+    """A position before every change that was made after `at`. It is at most some minutes too early.
 
-    It is the beginning of the feed if `at` is more than 90 days ago or before a restore from another server, or if
-    no worker has run.
+    The position is the beginning of the feed if `at` is more than 90 days ago or before a restore from another
+    server, or if no worker has run.
     """
     return changes.find_mark(platform.database.hot, jurisdiction_id, at)
 
@@ -140,7 +140,7 @@ def read_position(text: str, jurisdiction_id: str) -> Position:
 def mark_changes(platform: Platform, now: datetime) -> int:
     """Record the current end of each feed, for `position_at`. Returns how many feeds have new changes."""
     with platform.database.transaction() as connection:
-        changes.forget_marks(connection, now - MARKS_LAST)
+        changes.delete_old_marks(connection, now - MARKS_LAST)
         return sum(
             changes.write_mark(connection, jurisdiction.id, now + MARKS_SETTLE)
             for jurisdiction in platform.registry

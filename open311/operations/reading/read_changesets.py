@@ -1,4 +1,4 @@
-"""When each catalogue last changed, for discovery."""
+"""The times at which the catalogues last changed, for discovery."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ from open311.storage import catalogue
 
 
 def read_changesets(platform: Platform) -> Mapping[str, datetime]:
-    """When each jurisdiction's catalogue last changed, by its id."""
+    """The time at which each catalogue last changed, by jurisdiction id."""
     return catalogue.read_changesets(platform.database.hot)

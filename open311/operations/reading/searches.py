@@ -1,4 +1,4 @@
-"""The search of a list call, made from its parameters, the city's catalogue and the clock."""
+"""The search that a list call asks for. It is made from the parameters, the city's catalogue and the time."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def read_search(
     """The search that a list call asks for (A19 to A31).
 
     values    the values of `RequestSearchArguments`, or of a schema with some of its parameters
-    problems  what the schema found wrong
+    problems  the problems that the schema has found
     Raises Invalid with all problems.
     """
     found = list(problems)
@@ -101,14 +101,14 @@ def _contradicts(values: Mapping[str, Any], cursor: PageCursor) -> bool:
         (values["updated_after"], cursor.changed.start),
         (values["updated_before"], cursor.changed.end),
     )
-    return any(given and given != own for given, own in pairs)
+    return any(sent and sent != own for sent, own in pairs)
 
 
 def _service_codes(values: Mapping[str, Any], city: Jurisdiction) -> tuple[str, ...] | None:
-    """The service codes that match service_code, group and keyword; None if none of these is given (A22)."""
+    """The service codes that match service_code, group and keyword; None if the call has none of these (A22)."""
     codes = set(values["service_code"])
-    living = [city.service(code) for code in codes]
-    found = {service.code for service in living if service} | codes if codes else None
+    services = [city.service(code) for code in codes]
+    found = {service.code for service in services if service} | codes if codes else None
     group, keyword = values["group"], values["keyword"].casefold()
     if group or keyword:
         fitting = {

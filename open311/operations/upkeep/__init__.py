@@ -1,1 +1,1 @@
-"""Maintenance: catalogues, areas, dumps, expired data, readiness."""
+"""Maintenance of catalogues, areas, dumps and expired data, and the check of readiness."""

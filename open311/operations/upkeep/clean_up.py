@@ -11,4 +11,4 @@ from open311.storage import repeats
 def clean_up(platform: Platform, now: datetime) -> dict[str, int]:
     """Delete the keys of repeatable POSTs that are older than a day (A15). Returns the number of deleted rows."""
     with platform.database.transaction() as connection:
-        return {"repeats": repeats.forget(connection, now - repeats.REPEATABLE_FOR)}
+        return {"repeats": repeats.delete_old(connection, now - repeats.REPEATABLE_FOR)}

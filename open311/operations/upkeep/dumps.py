@@ -1,4 +1,4 @@
-"""Daily dumps: all public requests of a city, in files that any web server can serve.
+"""Daily dumps. A dump has all public requests of a city, in files that any web server can serve.
 
 The files are `<data_dir>/dumps/<jurisdiction>/requests-YYYY-MM-DD.{csv.gz,ndjson.gz,parquet}`, each with a file for
 its checksum, and one manifest per day. All files of a day come from one snapshot of the database. The manifest is
@@ -63,7 +63,7 @@ class Dump:
     """The dump of one day.
 
     date     YYYY-MM-DD in UTC
-    made_at  the moment of the snapshot
+    made_at  the time of the snapshot
     """
 
     date: str
@@ -81,13 +81,13 @@ def dumps_folder(platform: Platform, jurisdiction_id: str) -> Path:
 def find_dumps(platform: Platform, jurisdiction_id: str) -> list[Dump]:
     """The finished dumps of a city, the newest first."""
     folder = dumps_folder(platform, jurisdiction_id)
-    found = []
+    dumps = []
     for path in sorted(folder.glob(f"requests-*{MANIFEST_SUFFIX}"), reverse=True):
-        with suppress(FileNotFoundError):  # deleted meanwhile
+        with suppress(FileNotFoundError):  # another process has deleted the file meanwhile
             plain = orjson.loads(path.read_bytes())
             files = tuple(DumpFile(**file) for file in plain.pop("files"))
-            found.append(Dump(**plain, files=files))
-    return found
+            dumps.append(Dump(**plain, files=files))
+    return dumps
 
 
 def make_dump(platform: Platform, jurisdiction: Jurisdiction, now: datetime, *, again: bool = False) -> Dump | None:
@@ -98,9 +98,9 @@ def make_dump(platform: Platform, jurisdiction: Jurisdiction, now: datetime, *, 
     """
     folder = dumps_folder(platform, jurisdiction.id)
     folder.mkdir(parents=True, exist_ok=True)
-    with _alone(folder) as is_alone:
+    with _folder_lock(folder) as has_lock:
         today = format_instant(now)[:10]
-        if not is_alone or (not again and (folder / f"requests-{today}{MANIFEST_SUFFIX}").exists()):
+        if not has_lock or (not again and (folder / f"requests-{today}{MANIFEST_SUFFIX}").exists()):
             return None
         for left_over in folder.glob(f"*{PART_SUFFIX}"):
             left_over.unlink()
@@ -115,7 +115,7 @@ def terms(platform: Platform, jurisdiction: Jurisdiction) -> tuple[str, str]:
 
 
 def _writers(platform: Platform, jurisdiction: Jurisdiction) -> Iterator[tuple[str, str, str, Writer]]:
-    """Ending, format, media type and writer of each file."""
+    """The ending of the name, the format, the media type and the writer of each file."""
     yield "csv.gz", "csv", GZIP, CsvWriter(csv_columns(EXTRA_FIELDS))
     yield "ndjson.gz", "ndjson", GZIP, NdjsonWriter()
     if can_write_geoparquet():
@@ -201,8 +201,8 @@ def _prune(folder: Path, *, keep: int) -> None:
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[bool]:
-    """Hold the folder's lock during the block, so that one process makes a dump. Yields False if it is taken."""
+def _folder_lock(folder: Path) -> Iterator[bool]:
+    """Hold the folder's lock, so that only one process makes a dump. Yields False if another process has it."""
     with (folder / ".lock").open("wb") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,4 +1,4 @@
-"""Made-up requests for a demo: real codes, places inside the boundary, plausible times, no invented people."""
+"""Made-up requests for a demo: with real codes, places inside the boundary, plausible times, and no reporters."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from open311.storage import requests
 
 DAYS = 120
 _HOURS = [1, 1, 1, 1, 1, 2, 4, 7, 9, 10, 10, 10, 9, 9, 9, 9, 8, 7, 6, 5, 4, 3, 2, 1]
-"""Weights of the hours of a day. In real cities, most requests come between 8 and 17 o'clock."""
+"""The weight of each hour of a day. In real cities, most requests are made between 8 and 17 o'clock."""
 _OUTCOMES = (
     ("The work is done.", 6),
     ("A crew looked and found nothing to do.", 2),
@@ -32,7 +32,7 @@ _OUTCOMES = (
 
 
 def add_examples(platform: Platform, jurisdiction: Jurisdiction, *, count: int, now: datetime) -> int:
-    """Add `count` examples to a jurisdiction. Returns how many were added: 0 if it has requests already."""
+    """Add `count` examples to a jurisdiction. Returns the number added: 0 if there are requests already."""
     with platform.database.transaction() as connection:
         if requests.has_requests(connection, jurisdiction.id):
             return 0
@@ -49,7 +49,7 @@ def _made_up(record: RequestRecord) -> MadeUp:
 def _records(platform: Platform, jurisdiction: Jurisdiction, count: int, now: datetime) -> list[RequestRecord]:
     random = Random(jurisdiction.id)  # noqa: S311  # a city has the same examples on every machine
     listed = [service for service in jurisdiction.services if service.type is not ServiceType.BLACKBOX]
-    shares = [1 / rank for rank in range(1, len(listed) + 1)]  # few services get most requests
+    shares = [1 / rank for rank in range(1, len(listed) + 1)]  # a few services get most of the requests
     random.shuffle(listed)
     moments = sorted(_moment(jurisdiction, random, now) for _ in range(count))
     records = []

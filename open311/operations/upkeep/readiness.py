@@ -1,4 +1,4 @@
-"""Readiness: whether this server can serve calls now."""
+"""The check whether this server can serve calls now."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def _database(platform: Platform) -> Iterator[Check]:
 
 
 def _writes(connection: Connection) -> Check:
-    """Reads go on with a read-only database, so this is not vital."""
+    """Check that the database accepts writes. This is not vital, because a read-only database can still be read."""
     takes = takes_writes(connection)
     return Check("writes", takes, "accepted" if takes else "the database is read-only", is_vital=False)
 

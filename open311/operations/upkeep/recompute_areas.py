@@ -1,4 +1,4 @@
-"""New areas for all requests of a city, after the city has redrawn its areas, such as wards."""
+"""Recomputation of the areas of all requests, after a city has redrawn its areas, such as wards."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ def recompute_areas(
     now: datetime,
     on_batch: Callable[[int], None] = lambda _: None,
 ) -> int:
-    """Set every request's areas from the jurisdiction's polygons. Returns how many requests have other areas now.
+    """Set every request's areas from the jurisdiction's polygons. Returns how many requests have changed.
 
-    The history keeps the former areas, for staff. Neither updated_datetime nor the time of the last change is set,
-    because only the map has changed. The change feed shows the request. Each batch is a transaction, so a killed
+    The history keeps the former areas for staff. Neither updated_datetime nor the time of the last change is set,
+    because only the map has changed. The change feed has these requests. Each batch is a transaction, so a killed
     run can be repeated.
     """
     changed, last = 0, 0
@@ -40,7 +40,7 @@ def recompute_areas(
 
 
 def count_requests(platform: Platform, jurisdiction: Jurisdiction) -> int:
-    """How many requests `recompute_areas` will look at."""
+    """The number of requests that `recompute_areas` will look at."""
     with platform.database.reading() as connection:
         return requests.count_records(connection, jurisdiction.id)
 

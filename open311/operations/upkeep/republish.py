@@ -1,4 +1,4 @@
-"""Republishing: all requests of a jurisdiction are rendered again if names in them or the renderer have changed.
+"""Republishing. All requests of a jurisdiction are rendered again after a change of names or of the renderer.
 
 The names and the renderer's version identify an edition. A new edition begins when the changed catalogue is stored.
 The worker or `open311 publish` then renders the requests for it.
@@ -24,7 +24,7 @@ from open311.storage.queue import Task
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How many requests of a jurisdiction are rendered for its newest edition."""
+    """The number of a jurisdiction's requests that are rendered for its newest edition, and the total number."""
 
     edition: Edition
     rendered: int
@@ -37,7 +37,7 @@ def begin_edition(platform: Platform, connection: Connection, jurisdiction: Juri
     has_begun = editions.begin_edition(
         connection, jurisdiction.id, _edition_of(jurisdiction), now, is_finished=not has_requests
     )
-    if not has_begun and changes.has_strangers(connection, jurisdiction.id):
+    if not has_begun and changes.has_future_transactions(connection, jurisdiction.id):
         # The data come from another server's backup. The change feed would wait for that server's transaction ids.
         editions.restart_edition(connection, jurisdiction.id, now)
         has_begun = True
@@ -56,10 +56,10 @@ def restart_edition(platform: Platform, jurisdiction_id: str, now: datetime) -> 
 def republish(
     platform: Platform, jurisdiction_id: str, now: datetime, on_batch: Callable[[int], object] = int
 ) -> int:
-    """Render all of a jurisdiction's requests for its newest edition. Returns how many were rendered.
+    """Render all of a jurisdiction's requests for its newest edition. Returns the number of rendered requests.
 
     on_batch  called after each transaction with its number of requests
-    Reads are correct at all times. If this is killed, the next call continues.
+    Readers always get correct answers. If the process is killed, the next call of this function continues.
     """
     jurisdiction = platform.registry.get(jurisdiction_id)
     rendered = 0
@@ -92,7 +92,7 @@ def _edition_of(jurisdiction: Jurisdiction) -> str:
 
 
 def _republish_batch(connection: Connection, jurisdiction: Jurisdiction, now: datetime) -> int:
-    """Render the next requests for the unfinished edition. Returns how many; 0 if none are left."""
+    """Render the next requests for the unfinished edition. Returns their number, which is 0 if none are left."""
     edition = editions.lock_edition(connection, jurisdiction.id)
     if edition is None:
         return 0

@@ -1,4 +1,4 @@
-"""Storing of the plugins' catalogues in the database."""
+"""The operation that stores the plugins' catalogues in the database."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ def sync_catalogues(
 ) -> list[CatalogueChange]:
     """Store the catalogue of every jurisdiction, or of these cities. Returns what has changed.
 
-    A changed catalogue gets a new changeset in discovery. If names have changed, the worker renders its requests.
+    A changed catalogue gets a new changeset in discovery. If names have changed, the worker renders the requests
+    again.
     """
     changed: list[CatalogueChange] = []
     with platform.database.transaction() as connection:
@@ -41,7 +42,7 @@ def sync_catalogues(
             )
             if change is not None:
                 changed.append(change)
-            changes.forget_strange_marks(connection, jurisdiction.id)
+            changes.delete_future_marks(connection, jurisdiction.id)
             begin_edition(platform, connection, jurisdiction, now)
     return changed
 
@@ -99,7 +100,7 @@ class Orphans:
 def find_orphans(platform: Platform) -> list[Orphans]:
     """Open requests of departments that do not exist any more, by the stored counts. Quick at any size."""
     with platform.database.reading() as connection:
-        found = counts.kept(connection)
+        found = counts.stored_counts(connection)
     known = {city.id: {department.code for department in city.departments} for city in platform.registry}
     return [
         Orphans(city, "department", department, number)

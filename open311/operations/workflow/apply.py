@@ -6,6 +6,7 @@ use `add_requests`. A POST instead uses `storage.hot.submissions`, which stores 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
@@ -14,19 +15,30 @@ from open311.domain.requests import RequestRecord
 from open311.errors import NotFound
 from open311.operations.publishing import Names, notes_of, publish_requests
 from open311.plugins import Jurisdiction
-from open311.storage import history, requests
+from open311.storage import history, requests, tokens
 from open311.storage.engine import Connection
 
 Change = tuple[RequestRecord, Sequence[Event]]
 """A request before its change, and the events that change it."""
 
 
-def load_request(connection: Connection, jurisdiction: Jurisdiction, service_request_id: str) -> RequestRecord:
-    """Load a request and lock it until the transaction ends. Raises NotFound for an unknown id."""
-    record = requests.load_record(connection, jurisdiction.id, service_request_id=service_request_id)
+def load_request(connection: Connection, jurisdiction: Jurisdiction, name: str) -> RequestRecord:
+    """Load a request and lock it until the transaction ends. Raises NotFound for an unknown name.
+
+    name  its service_request_id, else its token, else its number: requests of blackbox services have no id, and
+          those of batch services have none at first
+    """
+    record = requests.load_record(connection, jurisdiction.id, service_request_id=name) if name else None
     if record is None:
-        raise NotFound(f"{service_request_id[:60]!r} is not a request here.", "service_request_id")
+        number = tokens.number_of(connection, jurisdiction.id, name) or _number(name)
+        record = requests.load_record(connection, jurisdiction.id, number=number) if number else None
+    if record is None:
+        raise NotFound(f"{name[:60]!r} is not a request here.", "service_request_id")
     return record
+
+
+def _number(name: str) -> int:
+    return int(name) if re.fullmatch(r"\d{1,18}", name, re.ASCII) else 0
 
 
 def change_requests(connection: Connection, changes: Iterable[Change], names: Names) -> list[RequestRecord]:

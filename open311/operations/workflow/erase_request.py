@@ -17,7 +17,7 @@ from open311.storage import history, requests
 def erase_from_request(
     platform: Platform,
     jurisdiction: Jurisdiction,
-    service_request_id: str,
+    name: str,
     parts: Collection[Erasable],
     *,
     now: datetime,
@@ -26,11 +26,14 @@ def erase_from_request(
     """Erase parts of a request from the record, its history and its publication, in one transaction.
 
     An event is written even if there was nothing to erase, because it proves that somebody asked for the erasure.
-    Backups, downloaded files and existing dumps still contain the erased parts. Raises NotFound for an unknown id.
+    Backups, downloaded files and existing dumps still contain the erased parts.
+
+    name  the request's service_request_id, its token or its number
+    Raises NotFound for an unknown name.
     """
     event = Erased(at=now, actor=actor, what=tuple(part for part in Erasable if part in parts))
     with platform.database.transaction() as connection:
-        before = load_request(connection, jurisdiction, service_request_id)
+        before = load_request(connection, jurisdiction, name)
         if Erasable.NOTES in parts:
             history.blank_notes(connection, jurisdiction.id, before.number)
         if Erasable.REPORTER in parts:

@@ -44,7 +44,7 @@ class RequestUpdate:
 def update_request(
     platform: Platform,
     jurisdiction: Jurisdiction,
-    service_request_id: str,
+    name: str,
     change: RequestUpdate,
     *,
     now: datetime,
@@ -52,10 +52,11 @@ def update_request(
 ) -> RequestRecord:
     """Apply a change, write its history and publish it, in one transaction. Returns the changed record.
 
-    Raises NotFound for an unknown id, Invalid for an unknown department, Conflict for another version.
+    name  the request's service_request_id, its token or its number
+    Raises NotFound for an unknown name, Invalid for an unknown department, Conflict for another version.
     """
     with platform.database.transaction() as connection:
-        before = load_request(connection, jurisdiction, service_request_id)
+        before = load_request(connection, jurisdiction, name)
         if change.version is not None and change.version != before.version:
             raise Conflict(f"is at version {before.version} now; look at it again.", "service_request_id")
         events = list(_events(jurisdiction, before, change, actor, now))
@@ -65,12 +66,10 @@ def update_request(
     return after
 
 
-def read_history(
-    platform: Platform, jurisdiction: Jurisdiction, service_request_id: str
-) -> tuple[RequestRecord, list[Event]]:
-    """A record and its whole history, oldest first, for staff. Raises NotFound for an unknown id."""
+def read_history(platform: Platform, jurisdiction: Jurisdiction, name: str) -> tuple[RequestRecord, list[Event]]:
+    """A record and its whole history, oldest first, for staff. Raises NotFound for an unknown name."""
     with platform.database.transaction() as connection:
-        record = load_request(connection, jurisdiction, service_request_id)
+        record = load_request(connection, jurisdiction, name)
         return record, history.load_events(connection, jurisdiction.id, record.number)
 
 

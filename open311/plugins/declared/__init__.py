@@ -1,7 +1,7 @@
 """Jurisdictions declared in files: `jurisdiction.toml`, boundary and areas as GeoJSON, `languages/*.toml`.
 
-`columns/*.toml` say how the city's open data is read. `jurisdictions/README.md` describes every key. An unknown
-key is an error, so that a misspelt key is not overlooked.
+Files in `columns/*.toml` describe the columns of the city's open data. `jurisdictions/README.md` describes every
+key. An unknown key is an error, because it may be a misspelt one.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def load(source: str | Path | None, kind: type[Jurisdiction] = Jurisdiction) -> 
     Raises Misconfigured with every fault of the files. Each line names the file and the key.
     """
     if source is None:
-        raise Misconfigured("declared.load wants a package's name; call it as declared.load(__package__).")
+        raise Misconfigured("declared.load needs the name of a package; call it as declared.load(__package__).")
     folder = source if isinstance(source, Path) else _package(source)
     faults: list[str] = []
     form = File(folder / "jurisdiction.toml", f"{folder.name}/jurisdiction.toml", faults).toml(FORM)

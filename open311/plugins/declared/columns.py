@@ -16,11 +16,11 @@ from open311.formats.reading.templates import plain_name, read_template
 from open311.plugins.declared.files import File
 from open311.plugins.declared.keys import ByCode, Choice, Flag, Number, OneTable, Table, Texts
 
-_SEVERAL = "the first one that is not empty is used"
+_SEVERAL = "the first column that is not empty is used"
 
 
 class Templates(Texts):
-    """Columns, or texts with columns in them."""
+    """Names of columns, or texts that contain names of columns in braces."""
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> tuple[str, ...]:
         texts = super()._deserialize(value, *args, **kwargs)
@@ -33,7 +33,7 @@ class Templates(Texts):
 
 
 class Points(Texts):
-    """Points, lat before long."""
+    """Points as texts. The latitude comes before the longitude."""
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> tuple[str, ...]:
         texts = super()._deserialize(value, *args, **kwargs)
@@ -46,7 +46,7 @@ class Points(Texts):
 
 
 class FieldNames(Texts):
-    """Fields, as `[columns]` names them."""
+    """Names of fields, which are keys of `[columns]`."""
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> tuple[str, ...]:
         texts = super()._deserialize(value, *args, **kwargs)
@@ -61,37 +61,39 @@ class ColumnsTable(Table):
 
     header, noun = "[columns]", "table"
 
-    service_request_id = Templates("The id")
+    service_request_id = Templates("The request's id")
     service_code = Templates(
         "The service's code. Each column is tried, and the first code that the catalogue has is used", default=()
     )
-    service_name = Templates(f"The service's name. Of several columns, {_SEVERAL}", default=())
-    status = Templates("Whether it is open or closed, in the publisher's words", default=())
-    detailed_status = Templates("A finer word for the status", default=())
-    status_notes = Templates("Why it has this status", default=())
+    service_name = Templates(f"The service's name. If there are several columns, {_SEVERAL}", default=())
+    status = Templates("Whether the request is open or closed, in the publisher's words", default=())
+    detailed_status = Templates("A more detailed word for the status", default=())
+    status_notes = Templates("Why the request has this status", default=())
     description = Templates("What was reported", default=())
     agency_responsible = Templates("The department's name", default=())
     department = Templates("The department's code in the catalogue", default=())
-    service_notice = Templates("What the city promises", default=())
-    requested_datetime = Templates("When it was opened")
-    updated_datetime = Templates("When it last changed", default=())
-    closed_datetime = Templates("When it was closed", default=())
-    expected_datetime = Templates("When it should be done", default=())
-    address = Templates("Where, in words", default=())
-    address_id = Templates("The address's number in the city's register", default=())
+    service_notice = Templates("What the reporter can expect", default=())
+    requested_datetime = Templates("When the request was made")
+    updated_datetime = Templates("When the request last changed", default=())
+    closed_datetime = Templates("When the request was closed", default=())
+    expected_datetime = Templates("When the work should be done", default=())
+    address = Templates("The address as text", default=())
+    address_id = Templates("The city's own id of the address", default=())
     zipcode = Templates("Postal code", default=())
     lat = Templates("Latitude, WGS 84 degrees", default=())
-    long = Templates("Longitude", default=())
-    media_url = Templates("Addresses of pictures, from all of the columns", default=())
+    long = Templates("Longitude, WGS 84 degrees", default=())
+    media_url = Templates("Addresses of pictures; all columns are used", default=())
 
 
 class ColumnMapTable(Table):
-    """`columns/*.toml`, whole."""
+    """A file `columns/*.toml`."""
 
     header = "columns/*.toml"
 
     dates = Choice(
-        Order, "What comes first in `3/4/2026`, if no date of the file shows the order", default=Order.MONTH_FIRST
+        Order,
+        "Whether `3/4/2026` begins with the month or the day, if no date of the file shows the order",
+        default=Order.MONTH_FIRST,
     )
     required = FieldNames(
         "Fields that a file must have, in addition to `service_request_id` and `requested_datetime`. The map is not"
@@ -103,7 +105,7 @@ class ColumnMapTable(Table):
         "Words that stand for an empty value, in addition to `null`, `NaN`, `N/A` and the like", default=()
     )
     stand_ins = Points(
-        'Points that the publisher writes if the place is unknown, as `"42.3594, -71.0587"`', default=()
+        'Points that the publisher writes if the place is unknown, such as `"42.3594, -71.0587"`', default=()
     )
     find_by_name = Flag(
         "Whether a service is found by its name if the catalogue does not have its code", default=False
@@ -112,18 +114,16 @@ class ColumnMapTable(Table):
         "Whether the parts of an address are separated by two or more blanks instead of commas", default=False
     )
     zipcode_digits = Number(
-        "Number of digits of a zipcode. Leading zeros that a spreadsheet dropped are restored. `0` for any number",
+        "Number of digits of a zipcode; leading zeros that were lost are restored. `0` for any number",
         least=0,
         most=20,
         default=0,
     )
     columns = OneTable(ColumnsTable(), "The column of each field, see below")
-    answers = ByCode(
-        Templates(), '`descriptor = "Descriptor"`: the code of an attribute, and the column of its answer'
-    )
+    answers = ByCode(Templates(), 'The column of the answer to each attribute, as in `descriptor = "Descriptor"`')
     statuses = ByCode(
         Choice(("open", "closed"), "", default="open"),
-        '`"SIMAPPROVED" = "open"`: what other words for a status mean',
+        'The meaning of other words for a status, as in `"SIMAPPROVED" = "open"`',
     )
 
 
@@ -131,7 +131,7 @@ COLUMN_MAP = ColumnMapTable()
 
 
 def load_map(path: Traversable) -> ColumnMap:
-    """The column map in a file. Raises Misconfigured with every fault, a line each."""
+    """The column map in a file. Raises Misconfigured with a line for each fault."""
     faults: list[str] = []
     found = declared_map(File(path, path.name, faults))
     if found is None:
@@ -151,10 +151,10 @@ def declared_map(file: File) -> ColumnMap | None:
         return None
     columns = {field for field, texts in table["columns"].items() if texts}
     if not columns & {"service_code", "service_name"}:
-        file.report("[columns] must have service_code or service_name: a request is about a service.")
+        file.report("[columns] must have service_code or service_name, because each request needs a service.")
         return None
     for field in table["required"]:
         if field not in columns:
-            file.report(f"required names {field}, which [columns] lacks.")
+            file.report(f"required contains {field}, which is not a key of [columns]; add it there.")
             return None
     return read_map(plain_name(file.path.name.removesuffix(".toml")), table)

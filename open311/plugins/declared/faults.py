@@ -1,4 +1,4 @@
-"""Turning marshmallow's errors into sentences for a city's author: the place, the key, the fault and the cure."""
+"""Marshmallow's errors as sentences for a city's author. Each says the place, the key, the fault and the cure."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 
 from open311.plugins.declared.keys import ByCode, OneTable, Table, Tables, cut, shown
 
-# `found` is `messages` of marshmallow's ValidationError: a list of messages about one value, or, for a table or a
-# list, a dict that holds the same for each key, code or index.
+# `found` is `messages` of marshmallow's ValidationError. For one value, it is a list of messages. For a table or a
+# list, it is a dict that has such a list or dict for each key, code or index.
 
 
 def explain(whole: Table, found: Any, data: Any, where: str) -> Iterator[str]:
@@ -50,5 +50,5 @@ def _cure(key: str, table: Table, whole: Table) -> str:
     if near:
         return f"did you mean {near[0]}?"
     if key in whole.fields:
-        return "it is a key of the whole file, so move it above the first [table]."
+        return "this key belongs to the whole file, so move it above the first [table]."
     return "see jurisdictions/README.md."

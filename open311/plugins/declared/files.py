@@ -1,6 +1,6 @@
 """Reading the files of a city's folder, as TOML or GeoJSON.
 
-A fault is added to a list and the next file is read, so that an author sees all faults at once.
+After a fault, the next file is read all the same, so that an author sees the faults of all files together.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from open311.plugins.declared.faults import explain
 from open311.plugins.declared.keys import Table
 
 MAX_MIB = 32
-"""Far more than any catalogue or boundary needs. A file that is here by mistake must not fill the memory."""
+"""The size limit. It is far more than any catalogue or boundary needs, and keeps a wrong file out of memory."""
 
 
 class UnreadableError(Exception):
-    """A file cannot be used at all. The text says why."""
+    """A file cannot be read. The error's text says why."""
 
 
 @dataclass(frozen=True)
 class File:
     """One file of a city.
 
-    where   the file's name in messages: demoville/languages/es.toml
+    where   the file's name in messages, such as demoville/languages/es.toml
     faults  a sentence for each fault, shared by all files of the city
     """
 

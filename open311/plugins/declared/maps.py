@@ -1,4 +1,4 @@
-"""A city's boundary and areas: GeoJSON features that are polygons in degrees, (long, lat), WGS 84."""
+"""A city's boundary and areas. They are GeoJSON features: polygons in degrees, (long, lat), WGS 84."""
 
 from __future__ import annotations
 
@@ -16,14 +16,18 @@ _UNREADABLE = (ValueError, TypeError, LookupError, AttributeError, ArithmeticErr
 
 
 class Feature(NamedTuple):
-    """A feature: its `name` property or "", and its geometry, or None if the geometry has a fault."""
+    """A feature.
+
+    name      the property `name`; "" if there is none
+    geometry  None if the geometry has a fault
+    """
 
     name: str
     geometry: BaseGeometry | None
 
 
 def read_boundary(file: File) -> BaseGeometry | None:
-    """The city's boundary; None without a file."""
+    """The city's boundary; None if there is no file."""
     if not file.path.is_file():
         return None
     found = _features(file)
@@ -33,7 +37,7 @@ def read_boundary(file: File) -> BaseGeometry | None:
 
 
 def read_areas(file: File) -> dict[str, BaseGeometry]:
-    """The city's areas, by name; empty without a file."""
+    """The city's areas, by name; empty if there is no file."""
     found = (_features(file) or []) if file.path.is_file() else []
     areas: dict[str, BaseGeometry | None] = {}
     for number, (name, geometry) in enumerate(found, 1):

@@ -15,9 +15,9 @@ _PLACE = re.compile(r"(<!-- keys: (?P<header>.+?) -->\n).*?(<!-- end of keys -->
 
 
 def renew(text: str) -> str:
-    """The README with every table of keys generated anew.
+    """The text of the README, with every table of keys generated again.
 
-    A table of keys stands between `<!-- keys: HEADER -->`, where HEADER is a header such as `[[services]]`, and
+    A table of keys is between `<!-- keys: HEADER -->`, where HEADER is a header such as `[[services]]`, and
     `<!-- end of keys -->`. Raises KeyError for a header that no schema has.
     """
     tables = {table.header: table for table in all_tables()}
@@ -25,9 +25,9 @@ def renew(text: str) -> str:
 
 
 def all_tables() -> Iterator[Table]:
-    """Every table of a city's files. Some tables come several times."""
-    for whole in (FORM, LANGUAGE, COLUMN_MAP):
-        yield from _with_inner(whole)
+    """Every table of a city's files. Some tables are yielded several times."""
+    for file in (FORM, LANGUAGE, COLUMN_MAP):
+        yield from _with_inner(file)
 
 
 def _with_inner(table: Table) -> Iterator[Table]:
@@ -42,8 +42,8 @@ def _rows(table: Table) -> str:
     """The keys of a table, as a table in Markdown."""
     lines = ["| Key | Type | Default | Meaning |", "|---|---|---|---|"]
     for key, field in table.fields.items():
-        told = field.metadata
-        lines.append(f"| `{key}` | {told['type']} | {told['default']} | {told['description']} |")
+        texts = field.metadata
+        lines.append(f"| `{key}` | {texts['type']} | {texts['default']} | {texts['description']} |")
     return "".join(f"{line}\n" for line in lines)
 
 

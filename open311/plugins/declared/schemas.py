@@ -1,4 +1,4 @@
-"""The keys of a city's files: each with its type, its default and its meaning.
+"""The keys of a city's files. Each has a type, a default and a meaning.
 
 `make keys` generates the tables of jurisdictions/README.md from this module.
 """
@@ -49,27 +49,30 @@ class DepartmentTable(Table):
 
 
 class VicinityTable(Table):
-    """How near, in place and time, an earlier request may be a duplicate."""
+    """The limits within which an earlier request counts as a possible duplicate."""
 
     makes, header = Vicinity, "[duplicates] or [services.duplicates]"
 
     radius_m = Number(
-        f"Metres, at most {MAX_VICINITY_M}; `0`: no request is a duplicate",
+        f"Greatest distance in metres, at most {MAX_VICINITY_M}; with `0`, no request is a duplicate",
         least=0,
         most=MAX_VICINITY_M,
         default=int(USUAL.radius_m),
     )
     days = Number(
-        f"How many days back, at most {MAX_VICINITY_DAYS}", least=1, most=MAX_VICINITY_DAYS, default=USUAL.days
+        f"Greatest age of the earlier request in days, at most {MAX_VICINITY_DAYS}",
+        least=1,
+        most=MAX_VICINITY_DAYS,
+        default=USUAL.days,
     )
 
 
 class ValueTable(Table):
-    """One choice of a list attribute; a plain string is both key and name."""
+    """One choice of a list attribute. A plain string is both key and name."""
 
     makes, header, noun, known_by = Value, "{ key = …, name = … }", "value", "key"
 
-    key = Text("The answer that is sent and stored; put whole numbers in quotes too")
+    key = Text("The answer that apps send and the server stores; a number must be in quotes too")
     name = Text("The answer that people see")
 
     def misfit(self, value: object) -> str:
@@ -93,7 +96,7 @@ class AttributeTable(Table):
 
     makes, header, noun = Attribute, "[[services.attributes]]", "attribute"
 
-    code = Text("Sent as `attribute[CODE]`; no brackets inside")
+    code = Text("The code, which apps send as `attribute[CODE]`; it must not contain brackets")
     description = Text("The question")
     datatype = Choice(
         Datatype,
@@ -101,18 +104,18 @@ class AttributeTable(Table):
         " `multivaluelist` any number of them",
         default=Datatype.STRING,
     )
-    required = Flag("Whether a POST without it is refused", default=False)
-    variable = Flag("`false`: the description is a note to read, and there is nothing to answer", default=True)
-    datatype_description = Text("How to answer", default="")
+    required = Flag("Whether a POST without an answer to it is refused", default=False)
+    variable = Flag("Whether it is a question; if `false`, the description is only a note to read", default=True)
+    datatype_description = Text("A hint how to write the answer", default="")
     public = Flag(
         "Whether everybody may see the answers (`extensions=attributes`)."
-        " Never set it to `true` where an answer may name a person",
+        " Never set it to `true` if an answer may contain personal data",
         default=None,
         unset="`true` for lists, `false` for free text",
     )
     values = Values(
         ValueTable(),
-        'The choices of the two list datatypes: `{ key = "brick", name = "Brick" }`, or `"brick"` as key and name',
+        'The choices of the two list datatypes: `{ key = "brick", name = "Brick" }`, or `"brick"` for both',
     )
 
 
@@ -122,24 +125,27 @@ class ServiceTable(Table):
     makes, header, noun = Service, "[[services]]", "service"
 
     code = Text(
-        "The `service_code`: any text; case matters; `:`, `/`, `&`, blanks and leading zeros are allowed."
+        "The `service_code`. Any text is allowed, also with `:`, `/`, `&`, blanks or leading zeros; case matters."
         " Never change a code: retire the old one with an alias"
     )
     name = Text("The `service_name`")
     description = Text("One or two sentences for citizens", default="")
     group = Text("A heading under which apps show the service", default="")
-    keywords = Texts("Other words for the service, old names too", default=())
+    keywords = Texts("Other words for the service, such as old names", default=())
     type = Choice(
         ServiceType,
-        "The answer to a POST: an id (`realtime`), a token (`batch`), or the notice alone (`blackbox`)",
+        "What the answer to a POST has: an id (`realtime`), a token (`batch`), or only the notice (`blackbox`)",
         default=ServiceType.REALTIME,
     )
     department = Text('Code of the department that does the work; `""` means triage', default="")
     notice = Text("The `service_notice` in the answer to a POST", default="")
     duplicates = OneTable(
-        VicinityTable(), "Limits for duplicates of this service, see below", default=None, unset="the city's"
+        VicinityTable(),
+        "Limits for possible duplicates of this service, see below",
+        default=None,
+        unset="the city's",
     )
-    attributes = Tables(AttributeTable(), "Questions, in the order in which they are asked")
+    attributes = Tables(AttributeTable(), "The questions, in the order in which apps ask them")
 
 
 class RouteTable(Table):
@@ -151,7 +157,7 @@ class RouteTable(Table):
     service = Text('A service\'s code; `""` for any', default="")
     answers = ByCode(
         Texts(default=()),
-        '`{ SURFACE = ["metal", "001"] }`: the answer must be one of the values, for every attribute named',
+        'For each attribute, the answers that fit, such as `{ SURFACE = ["metal", "001"] }`',
     )
     area = Text("Name of a feature in `areas.geojson`; a request without coordinates is in no area", default="")
 
@@ -162,33 +168,33 @@ class RouteTable(Table):
 
 
 class JurisdictionTable(Table):
-    """The whole of `jurisdiction.toml`."""
+    """The file `jurisdiction.toml`."""
 
     header = "jurisdiction.toml"
 
     id = LowerCase(
-        "The `jurisdiction_id` on the wire: usually the web domain, without `www.`; stored in lower case"
+        "The `jurisdiction_id`: usually the city's web domain without `www.`; it is stored in lower case"
     )
     name = Text("The city's name")
     time_zone = Text("IANA time zone, such as `Europe/Helsinki`; used for dates that name no zone")
-    triage = Text("Code of the department that gets the requests that no rule fits")
-    languages = Texts("BCP 47 tags; the language of this file first", default=("en",))
-    contact = Text("Whom to ask, shown in discovery", default="")
-    credit = Text("Where the catalogue's facts come from", default="")
+    triage = Text("Code of the department that gets a request if no route and no service decides")
+    languages = Texts("BCP 47 tags of the languages; the first is the language of this file", default=("en",))
+    contact = Text("The person or office to ask; discovery shows this text", default="")
+    credit = Text("The sources of the catalogue's facts", default="")
     outside = Choice(
         ("refuse", "flag"),
-        "A request with a point outside the boundary is refused with 400, or stored and marked",
+        "For a point outside the boundary: `refuse` answers a POST with 400, `flag` stores and marks the request",
         default="flag",
     )
     id_pattern = Text(
-        "Form of the ids of new requests: `{number}`, `{year}`, `{yy}`, with leading zeros as in `{number:08}`."
-        " The rest may be letters, digits, `-` and `_`",
+        "Pattern of the ids of new requests, with `{number}`, `{year}`, `{yy}`; `{number:08}` adds leading zeros."
+        " The other characters may be letters, digits, `-` and `_`",
         default="{number}",
     )
     aliases = ByCode(Text(), '`"retired code" = "current code"`, for apps that still send the retired one')
     duplicates = OneTable(
         VicinityTable(),
-        "How near an earlier request may be a duplicate, see below",
+        "Limits for possible duplicates, see below",
         default=USUAL,
         unset=f"{USUAL.radius_m:.0f} m, {USUAL.days} days",
     )
@@ -203,8 +209,8 @@ class AttributeTextsTable(Table):
     makes, header, noun = AttributeTranslation, '[services."CODE".attributes."CODE"]', "attribute"
 
     description = Text("The question", default="", unset=FALLBACK)
-    datatype_description = Text("How to answer", default="", unset=FALLBACK)
-    values = ByCode(Text(), '`key = "name"`: the key as in the service, the name translated')
+    datatype_description = Text("A hint how to write the answer", default="", unset=FALLBACK)
+    values = ByCode(Text(), 'The translated names by key, as in `key = "name"`; keys are not translated')
 
 
 class ServiceTextsTable(Table):
@@ -216,16 +222,16 @@ class ServiceTextsTable(Table):
     description = Text("One or two sentences for citizens", default="", unset=FALLBACK)
     notice = Text("The `service_notice` in the answer to a POST", default="", unset=FALLBACK)
     keywords = Texts("Other words for the service", default=(), unset=FALLBACK)
-    attributes = ByCode(OneTable(AttributeTextsTable()), "By the attribute's code, see below")
+    attributes = ByCode(OneTable(AttributeTextsTable()), "The attributes' texts by the attribute's code, see below")
 
 
 class LanguageTable(Table):
-    """The whole of a file `languages/*.toml`."""
+    """A file `languages/*.toml`."""
 
     makes, header = Translation, "languages/*.toml"
 
-    groups = ByCode(Text(), '`"Streets" = "Calles"`: the names of groups')
-    services = ByCode(OneTable(ServiceTextsTable()), "By the service's code, see below")
+    groups = ByCode(Text(), 'The translated names of groups, as in `"Streets" = "Calles"`')
+    services = ByCode(OneTable(ServiceTextsTable()), "The services' texts by the service's code, see below")
 
 
 FORM = JurisdictionTable()

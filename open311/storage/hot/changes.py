@@ -1,10 +1,11 @@
 """The change feed: public changes, ordered by the id of the transaction that wrote them.
 
-A sequence does not work, because a transaction can take its number early and commit after a reader has passed that
-number. So each row has the id of the transaction that wrote it, and only rows below the horizon are served. The
-horizon is the oldest transaction in progress. No row below the horizon can be added any more.
+The order does not come from a sequence, because a transaction can get its number early and commit after a reader
+has passed that number. Instead, each row has the id of the transaction that wrote it, and only rows below the
+horizon are served. The horizon is the oldest transaction in progress. No row can be added below the horizon.
 
-A mark stores the horizon of an instant. It tells a reader that begins at an instant where to start.
+A mark stores the horizon at an instant. A reader that wants the changes since an instant finds its first position
+with a mark.
 """
 
 from __future__ import annotations
@@ -54,9 +55,9 @@ BEGINNING = Position(0, -(2**63))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublishedChange:
-    """A request as it is now. Its body is empty if it is no longer public.
+    """A request that has changed, in its current state. The body is empty if the request is no longer public.
 
-    extras  extended_attributes, notes and attributes, rendered; empty unless requested
+    extras  the rendered extended_attributes, notes and attributes; empty unless requested
     """
 
     position: Position
@@ -88,17 +89,17 @@ def read_changes(
     rows: int,
     with_extras: bool = False,
 ) -> FoundChanges:
-    """At most `rows` changes after a position. A request that changed several times comes once, as it is now."""
+    """At most `rows` changes after a position. A request that changed several times appears only once."""
     values = {
         "jurisdiction_id": jurisdiction_id,
         "written_by": str(after.written_by),
         "number": after.number,
         "rows": rows,
     }
-    found = hot.rows(_statement(output, with_extras), values)
-    is_held, is_lost = found[0][:2]
+    records = hot.rows(_statement(output, with_extras), values)
+    is_held, is_lost = records[0][:2]
     return FoundChanges(
-        changes=[_change(row[2:]) for row in found if row[2] is not None],
+        changes=[_change(row[2:]) for row in records if row[2] is not None],
         is_held=is_held,
         is_lost=is_lost and after.written_by > 0,
     )
@@ -107,8 +108,8 @@ def read_changes(
 def find_state(hot: HotConnections, jurisdiction_id: str) -> int | None:
     """The id of the last transaction that changed a publication; 0 if there is none.
 
-    None while an older transaction is in progress. As long as the id is the same, no publication has changed: all
-    older transactions have ended, and newer ones have higher ids.
+    Returns None while an older transaction is in progress. As long as the returned id is the same, no publication
+    has changed: all older transactions have ended, and newer transactions have higher ids.
     """
     [(last, is_settled)] = hot.rows(_state(), {"jurisdiction_id": jurisdiction_id})
     if last is None:
@@ -116,8 +117,8 @@ def find_state(hot: HotConnections, jurisdiction_id: str) -> int | None:
     return int(last) if is_settled else None
 
 
-def has_strangers(connection: Connection, jurisdiction_id: str) -> bool:
-    """Whether any publication has a transaction id in the future, which comes from another server's backup."""
+def has_future_transactions(connection: Connection, jurisdiction_id: str) -> bool:
+    """Whether any publication has a transaction id in the future. Such ids come from another server's backup."""
     statement = select(
         select(publication.c.id)
         .where(
@@ -131,14 +132,14 @@ def has_strangers(connection: Connection, jurisdiction_id: str) -> bool:
 
 
 def write_mark(connection: Connection, jurisdiction_id: str, at: datetime) -> bool:
-    """Store a mark if any publication was written since the last mark. Returns whether it was stored.
+    """Store a mark if any publication was written since the last mark. Returns whether a mark was stored.
 
-    at  the present or later, so that everything committed after `at` comes after the mark
+    at  the current time or later, so that every transaction that commits after `at` is after the mark
     """
     last = func.max(change_mark.c.horizon)
-    newest = _last_written(bindparam("of", jurisdiction_id, Text)).scalar_subquery()
-    marked = select(last).where(change_mark.c.jurisdiction_id == jurisdiction_id).scalar_subquery()
-    is_new = newest >= func.coalesce(marked, cast(literal_column("'0'"), TransactionId))
+    newest = _last_written(bindparam("city", jurisdiction_id, Text)).scalar_subquery()
+    last_horizon = select(last).where(change_mark.c.jurisdiction_id == jurisdiction_id).scalar_subquery()
+    is_new = newest >= func.coalesce(last_horizon, cast(literal_column("'0'"), TransactionId))
     row = select(
         bindparam("jurisdiction", jurisdiction_id, Text),
         bindparam("at", at, change_mark.c.at.type),
@@ -148,15 +149,15 @@ def write_mark(connection: Connection, jurisdiction_id: str, at: datetime) -> bo
     return connection.execute(statement).rowcount > 0
 
 
-def forget_marks(connection: Connection, before: datetime) -> int:
-    """Delete marks older than `before`, and return their number."""
+def delete_old_marks(connection: Connection, before: datetime) -> int:
+    """Delete marks that are older than `before`, and return their number."""
     return connection.execute(delete(change_mark).where(change_mark.c.at < before)).rowcount
 
 
-def forget_strange_marks(connection: Connection, jurisdiction_id: str) -> int:
-    """Delete a city's marks with a horizon in the future, which come from another server's backup.
+def delete_future_marks(connection: Connection, jurisdiction_id: str) -> int:
+    """Delete a city's marks whose horizon is in the future, and return their number.
 
-    Returns their number.
+    Such marks come from another server's backup.
     """
     statement = delete(change_mark).where(
         change_mark.c.jurisdiction_id == jurisdiction_id, change_mark.c.horizon >= _next_transaction()
@@ -182,7 +183,7 @@ def _change(row: Sequence[Any]) -> PublishedChange:
 
 
 def _horizon() -> ColumnElement[Any]:
-    """The oldest transaction in progress."""
+    """The id of the oldest transaction in progress."""
     return func.pg_snapshot_xmin(func.pg_current_snapshot(), type_=TransactionId)
 
 
@@ -193,7 +194,7 @@ def _last_written(jurisdiction_id: ColumnElement[str]) -> Select[Any]:
 
 
 def _next_transaction() -> ColumnElement[Any]:
-    """The first transaction id that is not in use yet."""
+    """The id that the next transaction will get."""
     return func.pg_snapshot_xmax(func.pg_current_snapshot(), type_=TransactionId)
 
 

@@ -1,4 +1,4 @@
-"""The connections of the hot paths. Each thread has its own and keeps it open."""
+"""The connections for frequent statements. Each thread has its own connection and keeps it open."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ class HotConnections:
     """Runs statements, each in a transaction of its own, on the calling thread's own connection."""
 
     def __init__(self, dsn: str, *, prepares: bool) -> None:
-        """Connects when a thread first runs a statement.
+        """A thread connects when it runs its first statement.
 
-        prepares  False behind a pooler that may run each statement on another server connection
+        prepares  False behind a pooler, which may run each statement on another connection to the server
         """
         self._dsn = dsn
         self._prepares = prepares
@@ -42,7 +42,7 @@ class HotConnections:
         return self._session().run(statement, values)
 
     def rows(self, statement: Statement, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-        """Like `read`, but the rows as Python values."""
+        """Run a statement as `read` does, and return its rows as Python values."""
         return self.read(statement, values).rows()
 
     def write(self, statement: Statement, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
@@ -54,7 +54,7 @@ class HotConnections:
 
     @contextmanager
     def transaction(self) -> Iterator[Run]:
-        """A transaction on the calling thread's own connection; the block gets what runs statements in it.
+        """A transaction on the calling thread's own connection. Yields a function that runs statements in it.
 
         The transaction commits at the end of the block. An error rolls it back. Raises Unavailable and Refused.
         """
@@ -84,17 +84,17 @@ class HotConnections:
         self._own = threading.local()
 
     def _session(self) -> Session:
-        """The calling thread's connection; a new one if it has none or the server has closed it."""
+        """The calling thread's connection. Opens a new one if the thread has none or the server has closed it."""
         session: Session | None = getattr(self._own, "session", None)
         if session is not None and session.is_usable:
             return session
-        self._forget(session)
+        self._drop(session)
         self._own.session = session = Session(self._dsn, prepares=self._prepares)
         with self._lock:
             self._open.append(session)
         return session
 
-    def _forget(self, session: Session | None) -> None:
+    def _drop(self, session: Session | None) -> None:
         """Close the calling thread's connection, if it has one."""
         if session is None:
             return

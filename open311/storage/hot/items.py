@@ -1,4 +1,4 @@
-"""The rendered items of a query's result, column by column."""
+"""The rendered items in a query's result, stored by column."""
 
 from __future__ import annotations
 
@@ -24,14 +24,16 @@ _NO_KEYS: Callable[[int], PageKey] = ().__getitem__
 
 @dataclass(frozen=True, slots=True)
 class Items:
-    """Rendered items of a list, as columns, because a thousand small objects would take longer than the query.
+    """The rendered items of a list. Each attribute holds the values of all items.
 
-    bodies     the rendered items, UTF-8
-    digest     the digests of all items combined, for the list's ETag
-    key        a function of an item's index: the key of that item, after which the next page begins. Raises
-               IndexError if the items have no keys
+    An object for each item is avoided, because making a thousand objects would take longer than the query.
+
+    bodies     the rendered items in UTF-8
+    digest     the combined digest of all items, for the list's ETag
+    key        a function that returns the key of the item with a given index. The next page can begin after this
+               key. The function raises IndexError if the items have no keys
     extras     the rendered extended_attributes, notes and attributes of each item; empty unless requested
-    distances  the metres between each item and the circle's centre; empty unless requested
+    distances  the distance of each item from the circle's centre in metres; empty unless requested
     """
 
     bodies: Sequence[bytes] = ()
@@ -42,29 +44,29 @@ class Items:
 
     @classmethod
     def of(
-        cls, found: Result, *, with_keys: bool = False, with_extras: bool = False, with_distance: bool = False
+        cls, result: Result, *, with_keys: bool = False, with_extras: bool = False, with_distance: bool = False
     ) -> Items:
-        """The items of a result with the columns body and digest, followed by those of these options.
+        """The items of a result. Its first columns are body and digest. Each option adds columns after them:
 
         with_keys      two columns: the instant by which the list is ordered, and the request's number
-        with_extras    one column
-        with_distance  one column
+        with_extras    one column: the extras
+        with_distance  one column: the distance
         """
         column = count(2)
         return cls(
-            found.texts(0),
-            found.combined(1),
-            partial(_key, found, next(column), next(column)) if with_keys else _NO_KEYS,
-            found.values(next(column)) if with_extras else (),
-            found.values(next(column)) if with_distance else (),
+            result.texts(0),
+            result.combined(1),
+            partial(_key, result, next(column), next(column)) if with_keys else _NO_KEYS,
+            result.values(next(column)) if with_extras else (),
+            result.values(next(column)) if with_distance else (),
         )
 
     def first(self, rows: int) -> Items:
-        """Only the first items, but with the digest of all items."""
+        """The first `rows` items. The digest is still that of all items."""
         return replace(self, bodies=self.bodies[:rows], extras=self.extras[:rows], distances=self.distances[:rows])
 
 
-def _key(found: Result, instant: int, number: int, row: int) -> PageKey:
-    """The key of one row. `instant` and `number` are indexes of columns."""
-    at = _POSTGRES_EPOCH + timedelta(microseconds=found.number(instant, row))
-    return PageKey(at, found.number(number, row))
+def _key(result: Result, instant: int, number: int, row: int) -> PageKey:
+    """The key of one row. `instant` and `number` are the indexes of the two columns."""
+    at = _POSTGRES_EPOCH + timedelta(microseconds=result.number(instant, row))
+    return PageKey(at, result.number(number, row))

@@ -1,4 +1,4 @@
-"""Kinds of search. Two searches of the same kind have the same SQL and differ only in values."""
+"""Kinds of search. Two searches of the same kind have the same SQL; only their values differ."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from open311.domain.search import Box, RequestSearch, Sort, box_around, halves
 from open311.storage.tables import publication
 
 LARGE_SQUARE_DEGREES = 0.001
-"""About 3 km by 3 km in most cities."""
+"""A box of this size is about 3 km by 3 km in most cities."""
 
 _CAPS = (11, 101, 1001)
 """Literal limits for pages. A page uses the smallest cap that is at least its number of rows.
 
-A generic plan cannot see `LIMIT $1` and assumes 10 % of the rows, so PostgreSQL would plan every page anew. A
+A generic plan cannot see `LIMIT $1` and assumes 10 % of the rows, so PostgreSQL would plan every page again. A
 subquery with a literal limit gives a cheap generic plan.
 """
 
@@ -76,23 +76,23 @@ class SearchKind:
         """Whether a subquery should first list all requests in a circle's box, before distances are measured.
 
         PostgreSQL's cost for measuring a distance is so high that it scans a whole index to avoid ten thousand
-        measurements, and it underestimates how many requests are in a circle. Its own plan is the best for the
-        order of updated_datetime with a lower bound on the last change.
+        measurements, and it underestimates how many requests are in a circle. But for the order of
+        updated_datetime with a lower bound on the last change, PostgreSQL's own plan is the best.
         """
         is_by_change = SORT_COLUMNS[self.sort] is publication.c.updated_at
         is_best_as_it_is = self.is_deep or self.is_window_past or (is_by_change and "changed_start" in self.bounds)
         return self.is_circle_large and not is_best_as_it_is
 
     def cap(self, rows: int) -> int:
-        """The literal limit for a page of `rows` with a generic plan; 0 if each page is planned for its values."""
+        """The literal limit for a page of `rows` with a generic plan; 0 if every page gets a custom plan."""
         return next((cap for cap in _CAPS if cap >= rows), 0) if self._has_one_plan else 0
 
     @property
     def _has_one_plan(self) -> bool:
         """Whether one generic plan is the best for all values.
 
-        It is not for one service in the order of updated_datetime, because the best plan then depends on the number
-        of the service's requests.
+        For one service in the order of updated_datetime, the best plan depends on the number of the service's
+        requests. So a generic plan is not used there.
         """
         is_usual = self.sort is Sort.REQUESTED_DESC
         return self == SearchKind(
@@ -115,7 +115,7 @@ class SearchKind:
 
 
 def is_large(box: Box) -> bool:
-    """Whether a box is so large that scanning an index by date is faster than fetching all requests in the box."""
+    """Whether the scan of an index by date is faster for this box than a fetch of all requests in the box."""
     return box.west <= box.east and (box.east - box.west) * (box.north - box.south) >= LARGE_SQUARE_DEGREES
 
 
@@ -123,7 +123,7 @@ def _is_past(search: RequestSearch) -> bool:
     """Whether the time from the end of the window to the beginning of the page is longer than the window.
 
     Most requests of such a window were last updated long ago. PostgreSQL assumes that they are spread evenly over
-    the order of updated_datetime, and would scan all requests that were updated since.
+    the order of updated_datetime, and would scan all requests that were updated after the window.
     """
     start, end = search.requested.start, search.requested.end
     newest = search.after.at if search.after else search.asked_at

@@ -1,4 +1,4 @@
-"""Finding earlier requests of one service near a point. Reads only publications."""
+"""Queries for earlier requests of one service near a point. They read only publications."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Around:
 def find_nearby(
     hot: HotConnections, around: Around, output: Format, *, rows: int, with_extras: bool = False
 ) -> Items:
-    """Open requests made since `around.since` and requests closed since then; nearest first, at most `rows`."""
+    """Requests that were made (if open) or closed since `around.since`; the nearest first, at most `rows`."""
     statement = _nearest(output, _parts(around.circle), with_extras)
     found = hot.read(statement, _values(around) | {"rows": rows})
     return Items.of(found, with_extras=with_extras, with_distance=True)
@@ -66,7 +66,7 @@ def _nearest(output: Format, parts: int, with_extras: bool) -> Statement:
     extras = (EXTRAS_COLUMNS[output],) if with_extras else ()
     query = (
         select(BODY_COLUMNS[output], columns.digest, *extras, metres)
-        .where(*_here(parts), is_recent)
+        .where(*_near_conditions(parts), is_recent)
         .order_by(metres, columns.id)
         .limit(bindparam("rows", type_=Integer))
     )
@@ -79,11 +79,11 @@ def _earliest(parts: int) -> Statement:
     candidates = (
         select(columns.service_request_id, columns.requested_at, columns.id)
         .where(
-            *_here(parts),
+            *_near_conditions(parts),
             columns.status == literal_column("'open'"),
             columns.requested_at >= bindparam("since"),
         )
-        # MATERIALIZED makes the planner use the index by place. With ORDER BY and LIMIT it would scan by date.
+        # MATERIALIZED makes the planner use the index by place. Otherwise ORDER BY and LIMIT make it scan by date.
         .cte("candidates")
         .prefix_with("MATERIALIZED", dialect="postgresql")
     )
@@ -91,7 +91,7 @@ def _earliest(parts: int) -> Statement:
     return Statement.of(first.limit(literal_column("1")), is_prepared=True)
 
 
-def _here(parts: int) -> list[ColumnElement[bool]]:
+def _near_conditions(parts: int) -> list[ColumnElement[bool]]:
     columns = publication.c
     return [
         columns.jurisdiction_id == bindparam("jurisdiction_id"),

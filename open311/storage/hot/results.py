@@ -12,9 +12,9 @@ from psycopg.pq.abc import PGresult
 
 
 class Result:
-    """The rows of a result, by column or all at once.
+    """The rows of a result. They can be read by column or as tuples.
 
-    The binary form of a text is UTF-8. The binary form of a bigint is eight bytes, most significant first. Most
+    The binary form of a text is UTF-8. The binary form of a bigint is eight bytes, the most significant first. Most
     texts are sent to clients as the same bytes, so they are never decoded.
     """
 
@@ -35,14 +35,14 @@ class Result:
     def combined(self, column: int) -> int:
         """The bitwise XOR of a bigint column without NULLs, like PostgreSQL's bit_xor; 0 for no rows.
 
-        All values are joined to one long number. Its upper half is XORed with its lower half, again and again until
+        All values are joined to one long number. Its upper half is XORed with its lower half, repeatedly, until
         eight bytes are left. This takes half as long as a loop over the values.
         """
-        found, count = int.from_bytes(b"".join(self._bytes(column))), len(self)
+        folded, count = int.from_bytes(b"".join(self._bytes(column))), len(self)
         while count > 1:
             count = (count + 1) // 2
-            found = (found >> 64 * count) ^ (found & ((1 << 64 * count) - 1))
-        return found - (found >> 63 << 64)
+            folded = (folded >> 64 * count) ^ (folded & ((1 << 64 * count) - 1))
+        return folded - (folded >> 63 << 64)
 
     def number(self, column: int, row: int) -> int:
         """One value of a bigint column."""

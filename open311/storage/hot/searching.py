@@ -1,4 +1,4 @@
-"""Searching publications: pages, single requests, counts and digests. Each needs one statement on one table."""
+"""Searches of publications: for a page, a single request, a count or a digest. Each search is one statement."""
 
 from __future__ import annotations
 
@@ -38,16 +38,17 @@ def count_items(hot: HotConnections, search: RequestSearch, *, most: int) -> int
     """How many items a search finds on all pages. Counting stops at `most` + 1."""
     if search.is_void:
         return 0
-    whole = replace(search, page=1, after=None)
-    found: int = hot.rows(_count_statement(SearchKind.of(whole)), _values(whole, rows=most + 1))[0][0]
-    return found
+    unpaged = replace(search, page=1, after=None)
+    count: int = hot.rows(_count_statement(SearchKind.of(unpaged)), _values(unpaged, rows=most + 1))[0][0]
+    return count
 
 
 def find_digest(hot: HotConnections, search: RequestSearch) -> tuple[int, int]:
-    """The number of items on a page and their combined digest, for an ETag, at 1/4 of the page's cost.
+    """The number of items on a page and their combined digest, for an ETag. This costs 1/4 of the page.
 
     Like `find_items`, both include the next page's first item if there is one, because the page then has a link
-    to the next page. The order of the items needs no digest, because it depends only on the items.
+    to the next page. The digest does not depend on the order of the items, because the order
+    follows from the items.
     """
     if search.is_void:
         return 0, 0
@@ -73,9 +74,9 @@ def find_item(
 
 
 def whole_query(search: RequestSearch, *, as_bulk_csv: bool = False) -> tuple[Statement, dict[str, Any]]:
-    """The statement for all items of a search on all pages: each item's JSON and its extras, joined by commas.
+    """The statement for the items on all pages of a search. A row has an item's JSON and its extras, with commas.
 
-    as_bulk_csv  lines of GeoReport Bulk's CSV instead of JSON and extras
+    as_bulk_csv  whether a row has a line of GeoReport Bulk's CSV instead
     """
     return _whole_statement(SearchKind.of(replace(search, after=None)), as_bulk_csv), _values(search, rows=0)
 

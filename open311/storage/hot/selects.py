@@ -35,12 +35,16 @@ _PAST_ORDER = ((publication.c.updated_at + literal_column("interval '0'")).desc(
 
 
 def list_select(kind: SearchKind, *columns: ColumnElement[Any], is_measured: bool = True) -> Select[Any]:
-    """All requests that a search finds. Without `is_measured`, a large circle finds all requests in its box."""
+    """The SELECT of all requests that a search finds, in order.
+
+    is_measured  whether distances are measured. If not, a large circle finds all requests in its box
+    """
     order = _PAST_ORDER if kind.is_window_past else _order(kind.sort, publication.c)
     return select(*columns).where(*conditions(kind, is_measured=is_measured)).order_by(*order)
 
 
 def page_select(kind: SearchKind, cap: int, *columns: str, with_distance: bool = False) -> Select[Any]:
+    """The SELECT of one page. `cap` is the result of `SearchKind.cap`."""
     if cap:
         return _capped(kind, cap, *columns)
     if kind.measures_last:
@@ -54,12 +58,12 @@ def page_select(kind: SearchKind, cap: int, *columns: str, with_distance: bool =
     )
     if not kind.is_deep:
         return page
-    # The subquery can skip the rows before the page by an index-only scan.
-    found = page.subquery("found")
-    here = and_(keys[0] == found.c.jurisdiction_id, keys[1] == found.c.id)
+    # The subquery reads only keys, so that an index-only scan can skip the rows before the page.
+    page_keys = page.subquery("found")
+    is_on_page = and_(keys[0] == page_keys.c.jurisdiction_id, keys[1] == page_keys.c.id)
     return (
         select(*(publication.c[name] for name in columns), *metres)
-        .join(found, here)
+        .join(page_keys, is_on_page)
         .order_by(*_order(kind.sort, publication.c))
     )
 
@@ -67,17 +71,20 @@ def page_select(kind: SearchKind, cap: int, *columns: str, with_distance: bool =
 def _capped(kind: SearchKind, cap: int, *columns: str) -> Select[Any]:
     """A page from the first `cap` rows. The literal limit tells PostgreSQL to expect few rows."""
     names = dict.fromkeys((*columns, "id", SORT_COLUMNS[kind.sort].name))
-    found = list_select(kind, *(publication.c[name] for name in names))
-    first = found.limit(literal_column(str(cap))).subquery("first")
+    matching = list_select(kind, *(publication.c[name] for name in names))
+    first = matching.limit(literal_column(str(cap))).subquery("first")
     page = select(*(first.c[name] for name in columns)).order_by(*_order(kind.sort, first.c))
     return page.limit(bindparam("limit", type_=Integer))
 
 
 def _measured(kind: SearchKind, *columns: str, with_distance: bool) -> Select[Any]:
-    """A page that measures distances last. OFFSET 0 makes PostgreSQL plan the subquery for the box separately."""
+    """A page that tests distances after all other conditions.
+
+    OFFSET 0 makes PostgreSQL plan the subquery, which finds the requests in the box, separately.
+    """
     names = dict.fromkeys((*columns, "id", "point", SORT_COLUMNS[kind.sort].name))
-    found = list_select(kind, *(publication.c[name] for name in names), is_measured=False)
-    boxed = found.offset(literal_column("0")).subquery("boxed")
+    in_the_box = list_select(kind, *(publication.c[name] for name in names), is_measured=False)
+    boxed = in_the_box.offset(literal_column("0")).subquery("boxed")
     metres = (distance(boxed.c.point, "near"),) if with_distance else ()
     page = select(*(boxed.c[name] for name in columns), *metres).where(in_circle(boxed.c.point, "near"))
     return page.order_by(*_order(kind.sort, boxed.c)).limit(bindparam("limit", type_=Integer))
@@ -90,9 +97,10 @@ def _order(sort: Sort, columns: Any) -> Iterator[ColumnElement[Any]]:
 
 
 def conditions(kind: SearchKind, *, is_measured: bool = True) -> Iterator[ColumnElement[bool]]:
+    """The conditions of the WHERE clause. `list_select` explains `is_measured`."""
     columns = publication.c
     yield columns.jurisdiction_id == bindparam("jurisdiction_id")
-    yield columns.visibility == literal_column("'public'")  # the same text as in the partial indexes
+    yield columns.visibility == literal_column("'public'")  # written as in the partial indexes, so that they match
     if kind.service_codes == 1:
         yield columns.service_code == bindparam("service_code")
     elif kind.service_codes:
@@ -103,7 +111,7 @@ def conditions(kind: SearchKind, *, is_measured: bool = True) -> Iterator[Column
     if kind.has_agency:
         yield columns.agency == bindparam("agency")
     if kind.has_area:
-        yield columns.areas != literal_column("'{}'")  # the same text as in its partial index
+        yield columns.areas != literal_column("'{}'")  # written as in the partial index, so that it matches
         yield columns.areas.contains(bindparam("areas", type_=ARRAY(Text)))
     if kind.has_media is not None:
         yield columns.has_media if kind.has_media else ~columns.has_media
@@ -112,11 +120,11 @@ def conditions(kind: SearchKind, *, is_measured: bool = True) -> Iterator[Column
         yield columns.words.bool_op("@@")(func.websearch_to_tsquery(language, bindparam("words", type_=Text)))
     if kind.has_key:
         # A row comparison makes the index scan begin at the page's first row.
-        here = tuple_(SORT_COLUMNS[kind.sort], columns.id)
-        there = tuple_(
+        row_key = tuple_(SORT_COLUMNS[kind.sort], columns.id)
+        page_key = tuple_(
             bindparam("key_at", type_=SORT_COLUMNS[kind.sort].type), bindparam("key_number", type_=BigInteger)
         )
-        yield here < there if kind.sort.is_descending else here > there
+        yield row_key < page_key if kind.sort.is_descending else row_key > page_key
     if kind.is_box_large:
         yield in_bounds(columns.lat, columns.long, "box")
     elif kind.box_parts:
@@ -130,11 +138,11 @@ def conditions(kind: SearchKind, *, is_measured: bool = True) -> Iterator[Column
 
 
 def _windows(kind: SearchKind) -> Iterator[ColumnElement[bool]]:
-    """The bounds on requested_at and changed_at, and the bounds that follow for the instant of the list's order.
+    """The bounds on requested_at and changed_at, and further bounds on the column of the list's order.
 
-    They follow because requested_at <= updated_at <= changed_at.
+    The further bounds are implied, because requested_at <= updated_at <= changed_at.
     """
-    columns, first = publication.c, SORT_COLUMNS[kind.sort]
+    columns, sort_column = publication.c, SORT_COLUMNS[kind.sort]
     if "requested_start" in kind.bounds:
         yield from _requested_since(kind)
     if "requested_end" in kind.bounds:
@@ -143,7 +151,7 @@ def _windows(kind: SearchKind) -> Iterator[ColumnElement[bool]]:
         yield columns.changed_at >= bindparam("changed_start")
     if "changed_end" in kind.bounds:
         yield columns.changed_at <= bindparam("changed_end")
-        yield first <= bindparam("changed_end")
+        yield sort_column <= bindparam("changed_end")
 
 
 def _requested_since(kind: SearchKind) -> Iterator[ColumnElement[bool]]:
@@ -157,6 +165,6 @@ def _requested_since(kind: SearchKind) -> Iterator[ColumnElement[bool]]:
     if "requested_end" in kind.bounds and kind.sort.is_descending:
         yield columns.requested_at >= start  # the most recently updated requests may all be newer than the window
     else:
-        # PostgreSQL treats two plain bounds as independent: it would estimate 1/20 of the rows, read them all and
-        # sort them. The OR finds the same rows, but PostgreSQL estimates more of them.
+        # PostgreSQL treats two plain bounds as independent, so it would estimate 1/20 of the rows, and would read
+        # and sort all of them. With the OR, the result is the same, but the estimate is higher.
         yield or_(columns.requested_at >= start, columns.updated_at < start)

@@ -1,7 +1,7 @@
 """One connection, used through psycopg's libpq wrapper instead of its cursor.
 
-psycopg connects, converts values to bytes and back, and classifies errors. Only `Cursor.execute` is not used,
-because a lookup by id takes 1.6 times as much client CPU with it. See spec/decisions/0018-libpq-calls.md.
+psycopg connects, converts values to bytes and back, and classifies errors. Only `Cursor.execute` is not used:
+with it, a lookup by id takes 1.6 times as much CPU in the client. See spec/decisions/0018-libpq-calls.md.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Session:
     """One connection in autocommit mode. It is not thread-safe. The caller must close it."""
 
     def __init__(self, dsn: str, *, prepares: bool) -> None:
-        """Connect; raises Unavailable.
+        """Connect to the database. Raises Unavailable.
 
         prepares  whether to prepare statements that have a name
         """
@@ -43,8 +43,9 @@ class Session:
     def run(self, statement: Statement, values: Mapping[str, Any], *, before: str = "") -> Result:
         """Run a statement once.
 
-        before  SQL to put in front of the statement, such as `DECLARE … CURSOR FOR `; it is then not prepared
-        Raises Unavailable if the database or its tables are missing or a timeout is over; Refused for other errors.
+        before  SQL to put in front of the statement, such as `DECLARE … CURSOR FOR `. The statement is then not
+                prepared
+        Raises Unavailable if the database or its tables are missing or a timeout is over, Refused for other errors.
         """
         text = before.encode() + statement.numbered if before else statement.numbered
         name = statement.name if self._prepares and not before else b""
@@ -62,7 +63,7 @@ class Session:
         return self.run(Statement(text, b"", text.encode(), ()), {})
 
     def roll_back(self) -> None:
-        """Undo the transaction that is open. A connection that cannot even do that is closed."""
+        """Roll back the open transaction. Closes the connection if this fails."""
         try:
             self.command("ROLLBACK")
         except (Unavailable, Refused):
@@ -70,7 +71,7 @@ class Session:
 
     @property
     def has_died(self) -> bool:
-        """Whether the connection broke during a statement or was closed here."""
+        """Whether the connection broke during a statement or was closed by `close`."""
         return self._connection.closed
 
     @property
@@ -89,10 +90,10 @@ class Session:
         if name:
             if name not in self._prepared:
                 self._prepare(name, text)
-            found = connection.exec_prepared(name, sent, transformer.formats, _BINARY)
+            result = connection.exec_prepared(name, sent, transformer.formats, _BINARY)
         else:
-            found = connection.exec_params(text, sent, None, transformer.formats, _BINARY)
-        return Result(_checked(found), transformer)
+            result = connection.exec_params(text, sent, None, transformer.formats, _BINARY)
+        return Result(_checked(result), transformer)
 
     def _prepare(self, name: bytes, text: bytes) -> None:
         _checked(self._connection.pgconn.prepare(name, text))
@@ -111,8 +112,8 @@ def transformer_of(connection: psycopg.Connection[Any]) -> Transformer:
     return adapt.Transformer(connection)
 
 
-def _checked(found: pq.abc.PGresult) -> pq.abc.PGresult:
-    """The same result. Raises psycopg.Error if it is an error."""
-    if found.status not in _DONE:
-        raise errors.error_from_result(found)
-    return found
+def _checked(result: pq.abc.PGresult) -> pq.abc.PGresult:
+    """The same result. Raises psycopg.Error if the result is an error."""
+    if result.status not in _DONE:
+        raise errors.error_from_result(result)
+    return result

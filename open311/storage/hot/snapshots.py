@@ -1,4 +1,4 @@
-"""Long reads: all requests of a search in one snapshot of the database, fetched in batches."""
+"""Long reads. They fetch all requests of a search in batches from one snapshot of the database."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Snapshot:
             yield found.texts(0), found.texts(1)
 
     def bulk_csv_lines(self, search: RequestSearch) -> Iterator[list[bytes]]:
-        """The same requests as lines of GeoReport Bulk's CSV."""
+        """All requests of a search, in order, in batches: the line of each item in GeoReport Bulk's CSV."""
         for found in self._batches(search, as_bulk_csv=True):
             yield found.texts(0)
 
@@ -56,8 +56,8 @@ class Snapshot:
 def open_snapshot(hot: HotConnections, *, idle_limit_s: int = 0) -> Snapshot:
     """Take a snapshot of the database. Raises Unavailable.
 
-    idle_limit_s  the database closes the connection after this time without a query; 0 for never. An open snapshot
-                  prevents VACUUM from removing dead rows
+    idle_limit_s  after this time without a query, the database closes the connection; 0 for no limit. A limit is
+                  useful because an open snapshot prevents VACUUM from removing dead rows
     """
     session = hot.session()
     try:

@@ -1,4 +1,6 @@
-"""Statements that are compiled once, because SQLAlchemy's compilation takes longer than PostgreSQL's answer."""
+"""Compiled statements. Each is compiled only once, because SQLAlchemy takes longer to compile it than PostgreSQL
+to run it.
+"""
 
 from __future__ import annotations
 
@@ -21,8 +23,8 @@ class Statement:
     text      the SQL with `%(name)s` for each parameter, for psycopg2
     numbered  the SQL with `$1`, `$2`, … for the parameters, for PostgreSQL
     names     the parameters' names, in the order of their numbers
-    name      the prepared statement's name, a hash of the text, because PostgreSQL cuts names after 63 bytes; empty
-              if it must not be prepared, because the best plan depends on the values
+    name      the prepared statement's name. It is a hash of the text, because PostgreSQL cuts names after 63 bytes.
+              It is empty if the best plan depends on the values, because such a statement must not be prepared
     """
 
     text: str

@@ -1,4 +1,4 @@
-"""Storing a new request in one statement: record, reporter, history, outbox, publication and token.
+"""The statement that stores a new request: its record, reporter, history, outbox row, publication and token.
 
 One statement is one round trip and one transaction, so a POST waits for the disk only once. That wait is most of
 the time of a POST.
@@ -67,9 +67,9 @@ class NewRequest:
 
 
 def insert_request(run: Run, new: NewRequest) -> bool:
-    """Store a new request; False, without storing anything, if its service_request_id is taken.
+    """Store a new request. Stores nothing and returns False if its service_request_id is taken.
 
-    run  `HotConnections.write` for a transaction of its own, or what `HotConnections.transaction` gives
+    run  `HotConnections.write` for a separate transaction, or the function that `HotConnections.transaction` yields
     """
     return bool(run(_statement(), _values(new)))
 
@@ -91,7 +91,7 @@ def _statement() -> Statement:
 
 def _reporter(request: CTE) -> CTE:
     columns = {name: _parameter(f"w_{name}", reporter.c[name]) for name in _REPORTER}
-    return _follow(request, reporter, "request_id", columns, "has_reporter", "who")
+    return _follow(request, reporter, "request_id", columns, "has_reporter", "new_reporter")
 
 
 def _publication(request: CTE) -> CTE:
@@ -99,12 +99,12 @@ def _publication(request: CTE) -> CTE:
     columns["words"] = func.to_tsvector(
         cast(cast(bindparam("p_words_language"), Text), REGCONFIG), cast(bindparam("p_words"), Text)
     )
-    return _follow(request, publication, "id", columns, "is_published", "shown")
+    return _follow(request, publication, "id", columns, "is_published", "new_publication")
 
 
 def _token(request: CTE) -> CTE:
     columns = {"token": _parameter("token", request_token.c.token)}
-    return _follow(request, request_token, "request_id", columns, "has_token", "tokens")
+    return _follow(request, request_token, "request_id", columns, "has_token", "new_token")
 
 
 def _follow(
@@ -137,7 +137,7 @@ def _outbox(request: CTE) -> CTE:
     """Insert the change into the outbox."""
     row = select(request.c.jurisdiction_id, request.c.id, cast(bindparam("r_version"), BigInteger))
     names = ["jurisdiction_id", "request_id", "version"]
-    return insert(outbox).from_select(names, row, include_defaults=False).cte("told")
+    return insert(outbox).from_select(names, row, include_defaults=False).cte("new_change")
 
 
 def _parameter(name: str, target: Any) -> ColumnElement[Any]:
@@ -153,8 +153,8 @@ def _values(new: NewRequest) -> dict[str, Any]:
     record = record_values(new.record)
     values = {f"r_{name}": value for name, value in record.items()}
     values["r_answers"] = orjson.dumps(record["answers"]).decode()
-    shown = publication_values(new.publication) if new.publication else _NOT_PUBLISHED
-    values |= {f"p_{name}": value for name, value in shown.items()}
+    published = publication_values(new.publication) if new.publication else _NOT_PUBLISHED
+    values |= {f"p_{name}": value for name, value in published.items()}
     values |= {f"w_{name}": getattr(new.reporter, name) for name in _REPORTER}
     rows = [event_values(new.record, event) for event in new.events]
     return values | {

@@ -1,4 +1,4 @@
-"""Running hot statements inside a transaction of SQLAlchemy."""
+"""Functions that run a frequent statement in a certain transaction."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from open311.storage.hot.statements import Statement
 Run = Callable[[Statement, Mapping[str, Any]], list[tuple[Any, ...]]]
 """A function that runs a statement with its values and returns the rows.
 
-`HotConnections.rows` and `.write` run it as a transaction of its own. `HotConnections.transaction` and
-`within(connection)` give one that runs it as part of theirs.
+`HotConnections.rows` and `HotConnections.write` run each statement in a separate transaction. The functions from
+`HotConnections.transaction` and `within(connection)` run all statements in that transaction.
 """
 
 
 def within(connection: Connection) -> Run:
-    """A function that runs statements in the connection's transaction."""
+    """A function that runs statements in the transaction of SQLAlchemy's connection."""
 
     def run(statement: Statement, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         return [tuple(row) for row in connection.exec_driver_sql(statement.text, dict(values))]

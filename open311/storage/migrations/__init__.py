@@ -1,4 +1,4 @@
-"""The migrations of the database schema: numbered and small, and the previous release keeps running on the result.
+"""The migrations of the database schema. Each is numbered and small, and lets the previous release keep running.
 
 A migration that waits for a lock gives up soon, because all other sessions that use the table wait behind it.
 The time of a statement has no limit, because a backfill may take long. The limit on waiting ends with the
@@ -32,10 +32,10 @@ if TYPE_CHECKING:
 
 LOCK = 3_110_001
 LOCK_TIMEOUT_S = 3.0
-"""Less than web requests wait for a lock, so that none of those that queue behind a migration fails."""
+"""A web request waits longer than this for a lock, so no request fails while it waits behind a migration."""
 RIGHTS = (
     "The database needs the extensions postgis and btree_gist and a role that may make tables in the schema public;"
-    " an administrator gives them with CREATE EXTENSION and GRANT CREATE ON SCHEMA public."
+    " an administrator can run CREATE EXTENSION and GRANT CREATE ON SCHEMA public."
 )
 ELSEWHERE = "Only a release that knows this revision can change it: run `open311 db migrate` of that release."
 

@@ -1,6 +1,7 @@
-"""Running procrastinate's own migrations, which the installed release contains, checked by name and digest.
+"""Functions that run procrastinate's own migrations from its installed release. Names and digests are checked.
 
-Its schema.sql is not used, because it changes with each release: two databases of different age would then differ.
+Procrastinate's schema.sql is not used, because it changes with each release, so two databases of different age
+would differ.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ def apply_files(
     """Run some of procrastinate's files in order, in the caller's transaction.
 
     files  SHA-256 of each file, by name
-    edits  replacements (before, after) in a file, by name, applied before it runs
+    edits  by name, the replacements (before, after) that are made in a file before it runs
     Raises Misconfigured, before anything runs, if the installed release lacks a file or has another version of it.
     """
     texts = {name: _read(name, digest) for name, digest in files.items()}

@@ -1,4 +1,4 @@
-"""The tables, for use in queries. The migrations create them, and a test compares the two.
+"""The tables, for use in queries. The migrations create them, and a test compares the tables with the migrations.
 
 jurisdiction_id is the first column of every key, so that the tables can be distributed by city. Instants are UTC.
 """

@@ -21,7 +21,7 @@ from open311.storage.tables.columns import instant_column, metadata, text_column
 api_key = Table(
     "api_key",
     metadata,
-    text_column("jurisdiction_id", None),  # "*" for all
+    text_column("jurisdiction_id", None),  # "*" for all jurisdictions
     Column("id", BigInteger, Identity(always=True), nullable=False),
     Column("digest", LargeBinary, nullable=False),  # SHA-256 of the key; a key has 192 random bits
     text_column("label", None),
@@ -34,7 +34,7 @@ api_key = Table(
 )
 Index("api_key_digest_idx", api_key.c.digest)
 
-# The request that a client's POST made. If the same POST comes again within 24 hours, it gets the same answer.
+# The request that a client's POST made. If the client repeats the POST within 24 hours, it gets the same answer.
 repeatable_post = Table(
     "repeatable_post",
     metadata,

@@ -1,4 +1,4 @@
-"""The tables of cities, departments and services: names for joins, and retired services."""
+"""The tables of cities, departments and services. They hold names, and services that are retired."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ jurisdiction = Table(
     metadata,
     text_column("jurisdiction_id", None),
     text_column("name", None),
-    text_column("digest", None),  # of the catalogue; if it changes, the changeset changes too
+    text_column("digest", None),  # digest of the catalogue; if it changes, the changeset changes too
     instant_column("changeset"),
     PrimaryKeyConstraint("jurisdiction_id"),
 )
@@ -40,7 +40,7 @@ service = Table(
     text_column("code", None),
     text_column("name", None),
     text_column("group_name"),
-    Column("is_active", Boolean, nullable=False, server_default=text("true")),  # false: retired
+    Column("is_active", Boolean, nullable=False, server_default=text("true")),  # false for a retired service
     PrimaryKeyConstraint("jurisdiction_id", "code"),
     ForeignKeyConstraint(["jurisdiction_id"], ["jurisdiction.jurisdiction_id"]),
 )

@@ -21,21 +21,23 @@ from sqlalchemy.dialects.postgresql import ARRAY, TSVECTOR
 
 from open311.storage.tables.columns import TransactionId, instant_column, metadata, text_column
 
-# Everything that the public can see of a request; public routes read requests from no other table. Columns of fixed
-# width come first, then the columns that lists read, because PostgreSQL reads a row's columns one after the other.
+# Everything that the public can see of a request. Public routes read requests only from this table. Columns with a
+# fixed width come first, then those that lists read, because PostgreSQL reads a row's columns one after the other.
 publication = Table(
     "publication",
     metadata,
     Column("id", BigInteger, nullable=False),
-    Column("digest", BigInteger, nullable=False),  # of both renditions; the ETag of a list combines them
+    Column("digest", BigInteger, nullable=False),  # digest of both renditions; the ETag of a list combines digests
     instant_column("requested_at"),
     instant_column("updated_at"),
     instant_column("changed_at"),
     Column("written_by", TransactionId, nullable=False, server_default=text("pg_current_xact_id()")),
     Column("has_media", Boolean, nullable=False, server_default=text("false")),
-    Column("was_public", Boolean, nullable=False),  # is public or was earlier; the change feed shows only these
+    Column(
+        "was_public", Boolean, nullable=False
+    ),  # the request is or was public; the change feed has only such rows
     text_column("jurisdiction_id", None),
-    text_column("visibility", None),  # public, unlisted, or withdrawn: a tombstone without renditions
+    text_column("visibility", None),  # public, unlisted or withdrawn; a withdrawn row has no renditions
     text_column("json", None),
     text_column("xml", None),
     text_column("service_request_id", None),
@@ -45,11 +47,11 @@ publication = Table(
     Column("json_extras", ARRAY(Text), nullable=False),  # extended_attributes, notes, attributes
     Column("xml_extras", ARRAY(Text), nullable=False),
     Column("areas", ARRAY(Text), nullable=False, server_default=text("'{}'")),
-    Column("words", TSVECTOR, nullable=False),  # what q= searches, accents folded
+    Column("words", TSVECTOR, nullable=False),  # the text that q= searches, without accents
     Column("lat", Double),
     Column("long", Double),
     Column("point", Geometry("POINT", srid=4326, spatial_index=False)),
-    text_column("bulk_csv", None),  # its line in the CSV of GeoReport Bulk
+    text_column("bulk_csv", None),  # the request's line in the CSV of GeoReport Bulk
     PrimaryKeyConstraint("jurisdiction_id", "id"),
     UniqueConstraint("jurisdiction_id", "service_request_id"),
     ForeignKeyConstraint(
@@ -64,7 +66,7 @@ edition = Table(
     metadata,
     text_column("jurisdiction_id", None),
     text_column("edition", None),
-    Column("rendered_until", BigInteger, nullable=False, server_default=text("0")),  # service_request.id
+    Column("rendered_until", BigInteger, nullable=False, server_default=text("0")),  # a service_request.id
     instant_column("begun_at"),
     instant_column("finished_at", nullable=True),
     PrimaryKeyConstraint("jurisdiction_id"),

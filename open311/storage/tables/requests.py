@@ -1,4 +1,4 @@
-"""The tables of requests, tokens, reporters and events. Of these, public routes read only tokens."""
+"""The tables of requests, tokens, reporters and events. Public routes read only the table of tokens."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ service_request = Table(
     "service_request",
     metadata,
     text_column("jurisdiction_id", None),
-    Column("id", BigInteger, nullable=False),  # internal, never shown
+    Column("id", BigInteger, nullable=False),  # an internal number, never shown
     Column("service_request_id", Text),  # NULL while only the token is known, and for blackbox services
     text_column("service_code", None),
     text_column("status", "open"),
@@ -36,31 +36,29 @@ service_request = Table(
     text_column("outcome"),  # the result of a closed request
     text_column("status_notes"),
     text_column("description"),
-    text_column("department"),  # code; "" if only agency_responsible is known, and for requests of test keys
-    text_column("agency_responsible"),  # as imported; "" to show the department's name
+    text_column("department"),  # a code; "" if only agency_responsible is known, and for test keys
+    text_column("agency_responsible"),  # the text from an import; if "", the department's name is shown
     text_column("route_reason"),
     Column("is_triage", Boolean, nullable=False, server_default=text("false")),
     text_column("service_notice"),
     instant_column("requested_at"),
-    instant_column("updated_at"),  # as shown; of a closed request the closing time
-    instant_column("changed_at"),  # when it really changed last
+    instant_column("updated_at"),  # the time that the API shows; for a closed request, of the closing
+    instant_column("changed_at"),  # the time of the last change of any kind
     instant_column("expected_at", nullable=True),
-    Column("lat", Double),  # as sent
+    Column("lat", Double),  # the number that the caller sent
     Column("long", Double),
     Column("point", Geometry("POINT", srid=4326, spatial_index=False)),
     text_column("address"),
     text_column("address_id"),
     text_column("zipcode"),
     Column("is_outside", Boolean, nullable=False, server_default=text("false")),
-    Column("areas", ARRAY(Text), nullable=False, server_default=text("'{}'")),  # names, at the time of the report
+    Column("areas", ARRAY(Text), nullable=False, server_default=text("'{}'")),  # names, found on arrival
     Column("media_urls", ARRAY(Text), nullable=False, server_default=text("'{}'")),
     Column("answers", JSONB, nullable=False, server_default=text("'[]'")),  # [{"code": …, "values": [...]}]
     text_column("visibility", "public"),  # public, unlisted (by id only) or private
     text_column("source", "api"),  # api, import or example
-    text_column("channel"),  # how it reached the city: api, phone, web, …
-    text_column(
-        "possible_duplicate_of"
-    ),  # service_request_id of an earlier request nearby, at the time of the report
+    text_column("channel"),  # how the request reached the city: api, phone, web, …
+    text_column("possible_duplicate_of"),  # service_request_id of an earlier request nearby, found on arrival
     Column("version", BigInteger, nullable=False, server_default=text("1")),  # grows with each change
     PrimaryKeyConstraint("jurisdiction_id", "id"),
     UniqueConstraint("jurisdiction_id", "service_request_id"),
@@ -74,8 +72,8 @@ request_token = Table(
     text_column("jurisdiction_id", None),
     text_column("token", None),
     Column("request_id", BigInteger, nullable=False),
-    text_column("service_request_id"),  # "" until it is resolved
-    text_column("failure"),  # why it will never be resolved; "" otherwise
+    text_column("service_request_id"),  # "" until the token is resolved
+    text_column("failure"),  # why the token will never be resolved; "" otherwise
     PrimaryKeyConstraint("jurisdiction_id", "token"),
     ForeignKeyConstraint(
         ["jurisdiction_id", "request_id"],
@@ -111,12 +109,14 @@ request_event = Table(
     Column("id", BigInteger, Identity(always=True), nullable=False),
     Column("request_id", BigInteger, nullable=False),
     instant_column("at"),
-    text_column("kind", None),  # `kind` of the event's class in domain.events
+    text_column("kind", None),  # the attribute `kind` of the event's class in domain.events
     text_column("visibility", "staff"),  # public or staff
-    text_column("description"),  # the text of a note; for other kinds a copy of the line in `data`, for release 0.1
+    text_column("description"),  # the text of a note; for other kinds a copy from `data`, for release 0.1
     text_column("actor", "system"),
     text_column("cause"),
-    Column("version", BigInteger, nullable=False, server_default=text("0")),  # the request's; 0 if from release 0.1
+    Column(
+        "version", BigInteger, nullable=False, server_default=text("0")
+    ),  # the request's version; 0 if from release 0.1
     Column("data", JSONB, nullable=False, server_default=text("'{}'")),
     PrimaryKeyConstraint("jurisdiction_id", "id"),
     ForeignKeyConstraint(

@@ -15,6 +15,7 @@ from open311.web.access import ANYBODY
 from open311.web.answers import make_cachable
 from open311.web.calls import Answer, Call, unchanged
 from open311.web.endpoints import Media, endpoint
+from open311.web.openapi import xml_text
 from open311.web.streams import lanes_of, stream
 from open311.web.surfaces import BULK
 from open311.web.terms import term_headers
@@ -22,16 +23,12 @@ from schemas.bulk import BulkRequestSchema
 from schemas.extensions import BulkArguments
 
 IDLE_LIMIT_S = 120
-_XML: dict[str, Any] = {
-    "type": "array",
-    "xml": {"name": BulkRequestSchema.xml_root, "wrapped": True},
-    "items": {"$ref": "#/components/schemas/BulkRequest"},
-}
 _BULK: dict[str, Any] = {
     "reads": BulkArguments,
     "access": ANYBODY,
     "is_extension": True,
     "gathers_problems": True,
+    "headers": ("Link", "X-Attribution", "X-Total-Count"),
 }
 
 
@@ -61,7 +58,9 @@ def bulk_as_json(call: Call) -> Answer | Response:
     return _bulk(call)
 
 
-@endpoint(BULK, "/requests.xml", answers=Media("text/xml", _XML), output=BulkFormat.XML, **_BULK)
+@endpoint(
+    BULK, "/requests.xml", answers=Media("text/xml", xml_text(BulkRequestSchema)), output=BulkFormat.XML, **_BULK
+)
 def bulk_as_xml(call: Call) -> Answer | Response:
     """Download all requests as GeoReport Bulk in XML.
 

@@ -30,6 +30,7 @@ _SHAPE = shape_of(ChangeSchema)
     answers=ChangeSchema,
     is_extension=True,
     errors=(410,),
+    headers=("Link", "X-Caught-Up", "X-Cursor"),
 )
 def list_changes(call: Call) -> Answer:
     """List what became public, changed or was withdrawn, in the order of writing (extension).

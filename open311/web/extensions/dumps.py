@@ -32,6 +32,7 @@ LATEST = "requests-latest."
     answers=Media("application/json", DumpIndexSchema()),
     output=JSON,
     is_extension=True,
+    headers=("Link", "X-Attribution"),
 )
 def list_dumps(call: Call) -> Answer:
     """List a city's daily dumps, the newest first.
@@ -61,6 +62,7 @@ def list_dumps(call: Call) -> Answer:
     city=City.IN_PATH,
     is_extension=True,
     errors=(206,),
+    headers=("Link", "X-Attribution"),
 )
 def get_dump(call: Call, name: str) -> Response:
     """Download one file of a daily dump, or its checksum.

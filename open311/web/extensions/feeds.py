@@ -28,12 +28,32 @@ from open311.web.parsing import read_query
 from open311.web.surfaces import GEOREPORT
 from open311.web.terms import term_headers
 from schemas.arguments import RequestSearchArguments
+from schemas.georeport import ExtendedRequestSchema
 
+_FEATURE: dict[str, Any] = {
+    "type": "object",
+    "required": ["type", "id", "geometry", "properties"],
+    "properties": {
+        "type": {"type": "string", "enum": ["Feature"]},
+        "id": {"type": "string"},
+        "geometry": {
+            "type": "object",
+            "nullable": True,
+            "required": ["type", "coordinates"],
+            "properties": {
+                "type": {"type": "string", "enum": ["Point"]},
+                "coordinates": {"type": "array", "items": {"type": "number"}},
+            },
+        },
+        "properties": ExtendedRequestSchema(),
+    },
+}
 _FEATURES: dict[str, Any] = {
     "type": "object",
+    "required": ["type", "features"],
     "properties": {
         "type": {"type": "string", "enum": ["FeatureCollection"]},
-        "features": {"type": "array", "items": {"type": "object"}},
+        "features": {"type": "array", "items": _FEATURE},
     },
 }
 _TEXT = {"type": "string"}
@@ -42,6 +62,7 @@ _LIST: dict[str, Any] = {
     "access": ANYBODY,
     "is_extension": True,
     "gathers_problems": True,
+    "headers": ("Link", "X-Attribution", "X-Total-Count"),
 }
 _NO_FILTERS = frozenset({"page", "page_size", "cursor", "jurisdiction_id", "api_key"})
 
@@ -49,7 +70,7 @@ _NO_FILTERS = frozenset({"page", "page_size", "cursor", "jurisdiction_id", "api_
 @endpoint(
     GEOREPORT, "/requests.geojson", answers=Media("application/geo+json", _FEATURES), output=Feed.GEOJSON, **_LIST
 )
-def list_as_geojson(call: Call) -> Answer:
+def list_requests_as_geojson(call: Call) -> Answer:
     """List requests as GeoJSON (RFC 7946), for maps.
 
     Each request is a Feature. A request without a point has a null geometry. Filters and pages are those of
@@ -59,7 +80,7 @@ def list_as_geojson(call: Call) -> Answer:
 
 
 @endpoint(GEOREPORT, "/requests.csv", answers=Media("text/csv", _TEXT), output=Feed.CSV, **_LIST)
-def list_as_csv(call: Call) -> Answer:
+def list_requests_as_csv(call: Call) -> Answer:
     """List requests as CSV (RFC 4180), for spreadsheets.
 
     Text that a spreadsheet would run as a formula gets an apostrophe before it. Filters and pages are those of
@@ -69,7 +90,7 @@ def list_as_csv(call: Call) -> Answer:
 
 
 @endpoint(GEOREPORT, "/requests.atom", answers=Media("application/atom+xml", _TEXT), output=Feed.ATOM, **_LIST)
-def list_as_atom(call: Call) -> Answer:
+def list_requests_as_atom(call: Call) -> Answer:
     """List requests as an Atom feed with GeoRSS-Simple points, for feed readers.
 
     Each entry also contains the request in the form of requests.xml. Filters and pages are those of requests.json.
@@ -78,7 +99,7 @@ def list_as_atom(call: Call) -> Answer:
 
 
 @endpoint(GEOREPORT, "/requests.ndjson", answers=Media("application/x-ndjson", _TEXT), output=Feed.NDJSON, **_LIST)
-def list_as_ndjson(call: Call) -> Answer:
+def list_requests_as_ndjson(call: Call) -> Answer:
     """List requests as NDJSON, one request per line, for programs.
 
     Each line is an item of requests.json. Filters and pages are those of requests.json.

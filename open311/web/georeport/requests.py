@@ -28,6 +28,7 @@ _RECEIPT = shape_of(ReceiptSchema)
     answers=ExtendedRequestSchema,
     is_quick=True,
     gathers_problems=True,
+    headers=("Link", "X-Total-Count"),
 )
 def list_requests(call: Call) -> Answer:
     """List requests, newest first.

@@ -27,6 +27,7 @@ _DEFINITION = shape_of(ServiceDefinitionSchema)
     access=ANYBODY,
     answers=ServiceSchema,
     is_quick=True,
+    headers=("Content-Language",),
 )
 def list_services(call: Call) -> Answer:
     """List the services of a city, which are the kinds of request that it accepts.
@@ -38,7 +39,7 @@ def list_services(call: Call) -> Answer:
     if long is not None and lat is not None and not call.city.covers(long, lat):
         body = document(_LIST, [], call.output)
     else:
-        body = call.platform.process.remembered(_list_body)(call.city, languages, call.output)
+        body = call.platform.process.cached(_list_body)(call.city, languages, call.output)
     return Answer(body=body, language=content_language(call.city, languages))
 
 
@@ -49,6 +50,7 @@ def list_services(call: Call) -> Answer:
     access=ANYBODY,
     answers=ServiceDefinitionSchema,
     is_quick=True,
+    headers=("Content-Language",),
 )
 def get_service_definition(call: Call, service_code: str) -> Answer:
     """Show the questions that belong to one service.
@@ -57,7 +59,7 @@ def get_service_definition(call: Call, service_code: str) -> Answer:
     """
     languages = _languages(call)
     service = call.city.require_service(service_code)
-    remembered = call.platform.process.remembered(_definition_body, most=4_096)
+    remembered = call.platform.process.cached(_definition_body, most=4_096)
     body = remembered(call.city, service.code, languages, call.output)
     return Answer(body=body, language=content_language(call.city, languages))
 

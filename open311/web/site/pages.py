@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from functools import cache
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import swagger_ui_bundle
 from flask import current_app, jsonify, render_template, send_from_directory
+from markdown_it import MarkdownIt
+from markupsafe import Markup
 from werkzeug.wrappers import Response
 
 from open311 import __version__
@@ -20,6 +25,8 @@ from schemas.arguments import NoArguments
 
 _ASSETS = Path(swagger_ui_bundle.swagger_ui_path)
 _STATIC = Path(__file__).parents[1] / "static"
+_RULE_ROW = re.compile(r"<tr>\n<td>([A-Z]\d+)</td>")
+_LINK_TO_PAGE = re.compile(r'href="([\w-]+)\.md"')
 _PAGE: dict[str, Any] = {"reads": NoArguments, "access": ANYBODY, "city": City.NONE}
 _SECURITY = (
     "default-src 'none'; style-src 'self' 'unsafe-inline'; script-src 'self'; img-src 'self' data:;"
@@ -41,15 +48,27 @@ def landing(call: Call) -> Response:
 
 
 @endpoint(PAGES, "/openapi.json", **_PAGE)
-def openapi(call: Call) -> Response:  # noqa: ARG001
+def openapi(call: Call) -> Response:
     """The API in OpenAPI 3."""
-    return jsonify(openapi_document())
+    return jsonify(openapi_document(call.own_address()))
 
 
 @endpoint(PAGES, "/docs", **_PAGE)
 def docs(call: Call) -> Response:  # noqa: ARG001
     """The API page."""
     return _page(render_template("docs.html"))
+
+
+@endpoint(PAGES, "/docs/extensions", **_PAGE)
+def extensions_guide(call: Call) -> Response:  # noqa: ARG001
+    """Our extensions, rule by rule."""
+    return _guide("extensions.md", "Our extensions")
+
+
+@endpoint(PAGES, "/docs/georeport-v2", **_PAGE)
+def requirements_guide(call: Call) -> Response:  # noqa: ARG001
+    """The requirements of the standard, and our decisions where it leaves something open."""
+    return _guide("georeport-v2.md", "GeoReport v2: requirements")
 
 
 @endpoint(PAGES, "/docs/<path:name>", **_PAGE)
@@ -60,10 +79,23 @@ def docs_asset(call: Call, name: str) -> Response:  # noqa: ARG001
     return send_from_directory(_ASSETS, name, max_age=86_400)
 
 
-def openapi_document() -> dict[str, Any]:
-    """The API in OpenAPI 3, with the same content as `spec/openapi.json`."""
+def openapi_document(address: str = "") -> dict[str, Any]:
+    """The API in OpenAPI 3. Except for the server's address, it has the same content as `spec/openapi.json`."""
     documentation: GeoReportApi = current_app.extensions["flask-smorest"]["apis"][""]["ext_obj"]
-    return documentation.document()
+    return documentation.document(address)
+
+
+def _guide(file: str, title: str) -> Response:
+    return _page(render_template("guide.html", title=title, guide=_as_html(file), version=__version__))
+
+
+@cache
+def _as_html(file: str) -> Markup:
+    """A page of `spec/` in HTML. The row of a rule has the rule's number as its id, so that links lead there."""
+    text = (resources.files("spec") / file).read_text(encoding="utf-8")
+    html = MarkdownIt("commonmark", {"html": False}).enable("table").render(text)
+    html = _RULE_ROW.sub(r'<tr id="\1">\n<td>\1</td>', html)
+    return Markup(_LINK_TO_PAGE.sub(r'href="\1"', html))  # noqa: S704  # the text is ours
 
 
 def _page(html: str) -> Response:

@@ -67,6 +67,6 @@ _MODULES = (
 
 def all_checks() -> list[Check]:
     """Every check, in the order of the requirements."""
-    found = [check for module in _MODULES for check in checks_in(module)]
+    checks = [check for module in _MODULES for check in checks_in(module)]
     order = {number: place for place, number in enumerate(requirements())}
-    return sorted(found, key=lambda check: order[check.numbers[0]])
+    return sorted(checks, key=lambda check: order[check.numbers[0]])

@@ -1,4 +1,4 @@
-"""Bulk and Inquiry: C286 to C291, and C294; our rules for bulk: B1 to B7."""
+"""Bulk and Inquiry: C286 to C291 and C294, and our rules for bulk: B1 to B7."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from spec.conformance.answers import Answer, Call, Record, UnmetNeedError, ids_of, text_of
 from spec.conformance.offers import records_in
-from spec.conformance.probe import Probe, created, given, moment_of
+from spec.conformance.probe import Probe, created, moment_of, require
 from spec.conformance.registry import check
 
 COLUMNS = (
@@ -29,10 +29,10 @@ COLUMNS = (
 )
 
 
-def _bulk(probe: Probe, format: str, *asked: tuple[str, str]) -> Answer:
-    url = f"{given(probe.prepared.bulk_url)}.{format}"
+def _bulk(probe: Probe, format: str, *params: tuple[str, str]) -> Answer:
+    url = f"{require(probe.prepared.bulk_url)}.{format}"
     jurisdiction = probe.target.jurisdiction_id
-    pairs = [*([("jurisdiction_id", jurisdiction)] if jurisdiction else []), *asked]
+    pairs = [*([("jurisdiction_id", jurisdiction)] if jurisdiction else []), *params]
     return probe.client.get(Call("GET", url + (f"?{urlencode(pairs)}" if pairs else "")))
 
 
@@ -62,22 +62,22 @@ def csv_quoting(probe: Probe) -> None:
     answer = _bulk(probe, "csv").must_be(200)
     descriptions = {row["service_request_id"]: row["description"] for row in _rows(answer)}
     _, records = probe.listing()
-    tried = 0
+    count = 0
     for record in records:
         text = text_of(record, "description")
-        came = descriptions.get(text_of(record, "service_request_id"))
-        if came is None or not any(mark in text for mark in ',"\n'):
+        received = descriptions.get(text_of(record, "service_request_id"))
+        if received is None or not any(mark in text for mark in ',"\n'):
             continue
-        tried += 1
-        answer.must(came.replace("\r\n", "\n") == text, repr(text), repr(came))
-    if not tried:
+        count += 1
+        answer.must(received.replace("\r\n", "\n") == text, repr(text), repr(received))
+    if not count:
         raise UnmetNeedError("no listed request has a comma, a quote or a line break in its description")
 
 
 @check("C288", needs="bulk_url open_request")
 def open_requests_have_no_closed_date(probe: Probe) -> None:
     answer = _bulk(probe, "csv").must_be(200)
-    request_id = given(probe.prepared.open_request)
+    request_id = require(probe.prepared.open_request)
     row = next((row for row in _rows(answer) if row["service_request_id"] == request_id), None)
     if row is None:
         raise UnmetNeedError("the open request is not in the bulk file")
@@ -91,15 +91,15 @@ def other_formats(probe: Probe) -> None:
     json = _bulk(probe, "json").must_be(200)
     data = json.must_be_json()
     records = [item for item in data if isinstance(item, dict)] if isinstance(data, list) else []
-    sound = records and all("closed_datetime" in item for item in records)
-    json.must(sound, "an array with closed_datetime in each item")
+    is_valid = records and all("closed_datetime" in item for item in records)
+    json.must(is_valid, "an array with closed_datetime in each item")
 
 
 def _inquiry(probe: Probe) -> tuple[Answer, list[Record]]:
-    answer = probe.client.get(Call("GET", f"{given(probe.prepared.inquiry_url)}/services/all.json")).must_be(200)
+    answer = probe.client.get(Call("GET", f"{require(probe.prepared.inquiry_url)}/services/all.json")).must_be(200)
     data = answer.must_be_json()
-    sound = isinstance(data, list) and data and all(isinstance(item, dict) for item in data)
-    answer.must(sound, "a non-empty array of objects")
+    is_valid = isinstance(data, list) and data and all(isinstance(item, dict) for item in data)
+    answer.must(is_valid, "a non-empty array of objects")
     return answer, data
 
 
@@ -124,23 +124,23 @@ def formulas(probe: Probe) -> None:
     answer = probe.client.send(_bulk(probe, "csv").call)
     row = next((row for row in _rows(answer) if row["service_request_id"] == request_id), None)
     if row is None:
-        raise UnmetNeedError("the bulk file does not hold the newest requests")
+        raise UnmetNeedError("the bulk file does not contain the newest requests")
     answer.must(row["description"] == "=cmd()", "=cmd()", row["description"])
 
 
 # --- Our own rules
 
 
-def _items(probe: Probe, *asked: tuple[str, str]) -> tuple[Answer, list[Record]]:
+def _items(probe: Probe, *params: tuple[str, str]) -> tuple[Answer, list[Record]]:
     """All requests in JSON. Raises DeviationError if the body is not a list of objects."""
-    answer = _bulk(probe, "json", *asked).must_be(200)
+    answer = _bulk(probe, "json", *params).must_be(200)
     return answer, records_in(answer)
 
 
 @check("B1", needs="bulk_url ancient_request open_request")
 def everything(probe: Probe) -> None:
     answer, records = _items(probe)
-    for request_id in (given(probe.prepared.ancient_request), given(probe.prepared.open_request)):
+    for request_id in (require(probe.prepared.ancient_request), require(probe.prepared.open_request)):
         answer.must(request_id in ids_of(records), f"{request_id}, however old", "it is missing")
     times = [moment for record in records if (moment := moment_of(text_of(record, "requested_datetime")))]
     answer.must(
@@ -153,7 +153,9 @@ def everything(probe: Probe) -> None:
     old = [item for item in recent if text_of(item, "requested_datetime")[:10] < probe.ago(201)[:10]]
     answer.must(not old, "requests of the last 200 days", ids_of(old))
     answer.must(
-        ids_of(recent) == ids_of(records)[-len(recent) :] != [], "all of them, oldest first", ids_of(recent)
+        ids_of(recent) == ids_of(records)[-len(recent) :] != [],
+        "all these requests, the oldest first",
+        ids_of(recent),
     )
 
 
@@ -183,12 +185,14 @@ def closing_times(probe: Probe) -> None:
     answer = _bulk(probe, "csv").must_be(200)
     _, records = _items(probe)
     expected = {text_of(item, "service_request_id"): text_of(item, "closed_datetime") for item in records}
-    came = {row["service_request_id"]: row["closed_date"] for row in _rows(answer)}
-    answer.must(came == expected, f"closed_date as closed_datetime of JSON, {expected}", came)
+    received = {row["service_request_id"]: row["closed_date"] for row in _rows(answer)}
+    answer.must(received == expected, f"closed_date as closed_datetime of JSON, {expected}", received)
     xml = _bulk(probe, "xml").must_be(200)
     items = list(xml.must_be_xml())
-    found = {item.findtext("service_request_id") or "": item.findtext("closed_datetime") or "" for item in items}
-    xml.must(found == expected, f"closed_datetime as in JSON, {expected}", found)
+    closing_times = {
+        item.findtext("service_request_id") or "": item.findtext("closed_datetime") or "" for item in items
+    }
+    xml.must(closing_times == expected, f"closed_datetime as in JSON, {expected}", closing_times)
 
 
 @check("B4", needs="bulk_url")
@@ -224,8 +228,8 @@ def row_count(probe: Probe) -> None:
     }
     for format, size in sizes.items():
         answer = _bulk(probe, format)
-        told = answer.headers.get("x-total-count", "none")
-        answer.must(told == str(size), f"X-Total-Count: {size}", told)
+        total = answer.headers.get("x-total-count", "none")
+        answer.must(total == str(size), f"X-Total-Count: {size}", total)
 
 
 @check("B7", needs="bulk_url")
@@ -235,6 +239,6 @@ def validators(probe: Probe) -> None:
         tag = answer.headers.get("etag", "none")
         answer.must(tag.startswith('"'), "a strong ETag", tag)
         probe.client.get(Call("GET", answer.call.url, (("If-None-Match", tag),))).must_be(304)
-    part, whole = _bulk(probe, "csv", ("status", "closed")), _bulk(probe, "csv")
-    same = part.headers.get("etag") == whole.headers.get("etag")
-    part.must(part.body == whole.body or not same, "another ETag for other rows", part.headers.get("etag"))
+    closed, complete = _bulk(probe, "csv", ("status", "closed")), _bulk(probe, "csv")
+    same = closed.headers.get("etag") == complete.headers.get("etag")
+    closed.must(closed.body == complete.body or not same, "another ETag for other rows", closed.headers.get("etag"))

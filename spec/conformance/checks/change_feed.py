@@ -10,7 +10,7 @@ from urllib.parse import quote
 from spec.conformance.answers import UNKNOWN, Answer, Record, UnmetNeedError, ids_of, text_of
 from spec.conformance.offers import offered, records_in, rows
 from spec.conformance.preparation import Endpoint
-from spec.conformance.probe import Probe, given, only
+from spec.conformance.probe import Probe, only, require
 from spec.conformance.registry import check
 
 _MOST = 1000
@@ -23,9 +23,9 @@ _TOMBSTONE = {"service_request_id", "withdrawn"}
 Pair = tuple[str, str]
 
 
-def _feed(probe: Probe, *asked: Pair, at: Endpoint | None = None) -> Answer:
-    """One page of the feed, not from the cache. Raises UnmetNeedError if the feed is not offered."""
-    answer = probe.get("changes.json", asked, fresh=True, at=at)
+def _feed(probe: Probe, *params: Pair, at: Endpoint | None = None) -> Answer:
+    """One page of the feed, not from the cache. Raises UnmetNeedError if the server does not offer the feed."""
+    answer = probe.get("changes.json", params, fresh=True, at=at)
     offered(probe, "changes", lambda: answer.succeeded and _cursor(answer))
     return answer.must_be(200)
 
@@ -38,14 +38,14 @@ def _is_caught_up(answer: Answer) -> bool:
     return answer.headers.get("x-caught-up", "").lower() == "true"
 
 
-def _walk(probe: Probe, *asked: Pair) -> Iterator[tuple[Answer, list[Record]]]:
-    """Read the feed page by page, starting with the parameters `asked`: `_PAGES` pages, or to the end.
+def _walk(probe: Probe, *params: Pair) -> Iterator[tuple[Answer, list[Record]]]:
+    """Read the feed page by page, starting with `params`, to the end or for `_PAGES` pages.
 
     After an empty page that is not the last, the walk pauses.
     """
     pauses = 0
     for _ in range(_PAGES + _PAUSES):
-        answer = _feed(probe, *asked)
+        answer = _feed(probe, *params)
         records = records_in(answer)
         yield answer, records
         answer.must(_cursor(answer), "X-Cursor", "none")
@@ -54,7 +54,7 @@ def _walk(probe: Probe, *asked: Pair) -> Iterator[tuple[Answer, list[Record]]]:
         if not records:
             pauses += 1
             probe.client.pause(1.0)
-        asked = (*(pair for pair in asked if pair[0] == "page_size"), ("cursor", _cursor(answer)))
+        params = (*(pair for pair in params if pair[0] == "page_size"), ("cursor", _cursor(answer)))
     if pauses >= _PAUSES:
         raise UnmetNeedError("older transactions hold the feed back")
 
@@ -75,7 +75,7 @@ def _is_tombstone(record: Record) -> bool:
 def items_as_in_lists(probe: Probe) -> None:
     page = ("page_size", "50")
     # The first page may be empty while an older transaction holds the feed back.
-    answer = next((found for found, records in _walk(probe, page) if records), None)
+    answer = next((page for page, records in _walk(probe, page) if records), None)
     if answer is None:
         raise UnmetNeedError("the feed is empty")
     xml = probe.get("changes.xml", [page], fresh=True).must_be(200)
@@ -84,27 +84,29 @@ def items_as_in_lists(probe: Probe) -> None:
     xml.must(root.tag == "changes" and not names, "changes with request items", f"<{root.tag}>")
     live = [record for record in records_in(answer) if not _is_tombstone(record)][:10]
     if not live:
-        raise UnmetNeedError("the feed has no request to look at")
-    asked = ("service_request_id", ",".join(ids_of(live)))
+        raise UnmetNeedError("the feed has no request that is still public")
+    params = ("service_request_id", ",".join(ids_of(live)))
     for more in ((), (("extensions", "true"),)):
-        _, listed = rows(probe, asked, *more)
-        came = {text_of(record, "service_request_id"): record for record in records_in(_feed(probe, page, *more))}
+        _, listed = rows(probe, params, *more)
+        received = {
+            text_of(record, "service_request_id"): record for record in records_in(_feed(probe, page, *more))
+        }
         for record in listed:
-            item = came.get(text_of(record, "service_request_id"))
+            item = received.get(text_of(record, "service_request_id"))
             answer.must(item == record, f"{record} as in the list", item)
 
 
 @check("K2")
 def tombstones(probe: Probe) -> None:
-    private, seen = probe.prepared.private_request, 0
+    private, count = probe.prepared.private_request, 0
     for answer, records in _walk(probe):
         for record in records:
             is_private = text_of(record, "service_request_id") == private
-            seen += is_private or _is_tombstone(record)
+            count += is_private or _is_tombstone(record)
             if is_private or _is_tombstone(record):
-                sound = record.keys() == _TOMBSTONE and record["withdrawn"] is True
-                answer.must(sound, "only service_request_id and withdrawn (true)", record)
-    if not seen and not private:
+                is_valid = record.keys() == _TOMBSTONE and record["withdrawn"] is True
+                answer.must(is_valid, "only service_request_id and withdrawn (true)", record)
+    if not count and not private:
         raise UnmetNeedError("no request of the feed was withdrawn")
 
 
@@ -116,8 +118,8 @@ def each_state_once(probe: Probe) -> None:
         twice = [request_id for request_id, times in Counter(ids_of(records)).items() if times > 1]
         answer.must(not twice, "only the last state of each request", f"{', '.join(twice)} twice")
         states.update(json.dumps(record, sort_keys=True) for record in records)
-        again = [state for state, times in states.items() if times > 1]
-        answer.must(not again, "each state once", again[:1])
+        repeated = [state for state, times in states.items() if times > 1]
+        answer.must(not repeated, "each state once", repeated[:1])
 
 
 @check("K4")
@@ -128,7 +130,7 @@ def cursors(probe: Probe) -> None:
     tag = {"If-None-Match": empty.headers.get("etag", "")}
     same = probe.get("changes.json", [("cursor", _cursor(end))], headers=tag, fresh=True)
     for answer in (first, end, empty, same):
-        answer.must(_cursor(answer), "X-Cursor on every answer", f"{answer.status} without")
+        answer.must(_cursor(answer), "X-Cursor on every answer", f"{answer.status} without X-Cursor")
     for answer in (first, empty):
         link = answer.link("next")
         answer.must(quote(_cursor(answer)) in link, "X-Cursor in the link to next", link or "none")
@@ -143,15 +145,15 @@ def cursors(probe: Probe) -> None:
 def caught_up(probe: Probe) -> None:
     end = _end(probe)
     for answer in (end, *(answer for answer, _ in _walk(probe, ("cursor", _cursor(end))))):
-        told = answer.headers.get("x-caught-up", "none")
-        answer.must(told in ("true", "false"), "X-Caught-Up: true or false", told)
+        value = answer.headers.get("x-caught-up", "none")
+        answer.must(value in ("true", "false"), "X-Caught-Up: true or false", value)
     items = [item for _, records in _walk(probe) for item in records]
     if len(items) > 1:
         part = _feed(probe, ("page_size", "1"))
         part.must(not _is_caught_up(part), "X-Caught-Up: false, because more changes follow", "true")
     rest = records_in(_feed(probe, ("cursor", _cursor(end))))
-    again = [record for record in rest if record in items]
-    end.must(not again, "after the end, no change that came before", again[:1])
+    repeated = [record for record in rest if record in items]
+    end.must(not repeated, "after the end, no change that was sent before", repeated[:1])
 
 
 @check("K6")
@@ -165,33 +167,33 @@ def sizes(probe: Probe) -> None:
 
 @check("K7")
 def waiting(probe: Probe) -> None:
-    """The server shortens a wait above its limit and does not refuse it. It does not wait if there are changes."""
-    at_once = _feed(probe, ("wait", "100000"))
-    if not records_in(at_once):
-        raise UnmetNeedError("the feed has no request to look at")
+    """The server shortens a `wait` above its limit, instead of refusing it, and waits only if nothing changed."""
+    immediate = _feed(probe, ("wait", "100000"))
+    if not records_in(immediate):
+        raise UnmetNeedError("the feed has no request that is still public")
     waited = _feed(probe, ("cursor", _cursor(_end(probe))), ("wait", "1"))
     waited.must(_cursor(waited), "X-Cursor after the wait", "none")
 
 
 @check("K8", needs="open_request")
 def since(probe: Probe) -> None:
-    """The state of a request was written at or after its updated_datetime, so the feed since then must have it."""
+    """The feed since a request's updated_datetime has the request, because its state was not written earlier."""
     first = _feed(probe, ("page_size", "1"))
     long_ago = _feed(probe, ("page_size", "1"), ("since", probe.ago(400)))
     long_ago.must(records_in(long_ago) == records_in(first), "the first change of all", records_in(long_ago))
-    request_id = given(probe.prepared.open_request)
+    request_id = require(probe.prepared.open_request)
     updated = text_of(only(probe.request(request_id, probe.formats[-1])), "updated_datetime")
-    found: set[str] = set()
+    seen: set[str] = set()
     for answer, records in _walk(probe, ("since", updated)):
-        found |= set(ids_of(records))
-        is_missing = _is_caught_up(answer) and request_id not in found
-        answer.must(not is_missing, f"{request_id}, which changed at that time", sorted(found))
+        seen |= set(ids_of(records))
+        is_missing = _is_caught_up(answer) and request_id not in seen
+        answer.must(not is_missing, f"{request_id}, which changed at that time", sorted(seen))
     plain = _feed(probe, ("page_size", "1"), ("cursor", _cursor(first)))
-    beside = _feed(probe, ("page_size", "1"), ("cursor", _cursor(first)), ("since", probe.ago(400)))
-    beside.must(records_in(plain) == records_in(beside), "what the cursor alone gives", records_in(beside))
+    both = _feed(probe, ("page_size", "1"), ("cursor", _cursor(first)), ("since", probe.ago(400)))
+    both.must(records_in(plain) == records_in(both), "the same changes as with the cursor alone", records_in(both))
 
 
 @check("K9", needs="future_cursor")
 def future(probe: Probe) -> None:
     _feed(probe)
-    probe.get("changes.json", [("cursor", given(probe.prepared.future_cursor))]).must_be(410)
+    probe.get("changes.json", [("cursor", require(probe.prepared.future_cursor))]).must_be(410)

@@ -9,7 +9,7 @@ from typing import Any
 from spec.conformance.answers import Answer, Call, Record, UnmetNeedError, text_of
 from spec.conformance.offers import NOWHERE, at, offered, records_in, rows
 from spec.conformance.preparation import Endpoint
-from spec.conformance.probe import Probe, created, given, segment
+from spec.conformance.probe import Probe, created, require, segment
 from spec.conformance.registry import check
 
 _KINDS = ("jurisdictions", "areas")
@@ -22,22 +22,22 @@ _PAIR = re.compile(r"(-?[\d.]+)[ ,]+(-?[\d.]+)")
 Pair = tuple[str, str]
 
 
-def _get(probe: Probe, kind: str, suffix: str, *asked: Pair) -> Answer:
+def _get(probe: Probe, kind: str, suffix: str, *params: Pair) -> Answer:
     """The cities of the whole endpoint, or the areas of the city under test."""
     everywhere = Endpoint(probe.target.base_url) if kind == "jurisdictions" else None
-    return probe.get(f"{kind}.{suffix}", asked, at=everywhere)
+    return probe.get(f"{kind}.{suffix}", params, at=everywhere)
 
 
-def _places(probe: Probe, kind: str, *asked: Pair) -> tuple[Answer, list[Record]]:
-    """Cities or areas in JSON. Raises UnmetNeedError if they are not offered."""
+def _places(probe: Probe, kind: str, *params: Pair) -> tuple[Answer, list[Record]]:
+    """Cities or areas in JSON. Raises UnmetNeedError if the server does not offer them."""
     plain = _get(probe, kind, "json")
     offered(probe, kind, lambda: plain.succeeded and b'"boundary"' in plain.body)
-    answer = _get(probe, kind, "json", *asked).must_be(200)
+    answer = _get(probe, kind, "json", *params).must_be(200)
     return answer, records_in(answer)
 
 
 def _both(probe: Probe) -> Iterator[tuple[str, list[Record]]]:
-    """Those of cities and areas that are offered. Raises UnmetNeedError if neither is."""
+    """Cities and areas, as far as the server offers them. Raises UnmetNeedError if it offers neither."""
     known = 0
     for kind in _KINDS:
         try:
@@ -54,10 +54,10 @@ def _own(probe: Probe) -> Record:
     """The city under test. Raises UnmetNeedError if several are served and the run names none of them."""
     _, cities = _places(probe, "jurisdictions")
     wanted = probe.target.jurisdiction_id
-    found = [city for city in cities if text_of(city, "jurisdiction_id") == wanted or len(cities) == 1]
-    if not found:
-        raise UnmetNeedError("the list of jurisdictions does not contain the one under test")
-    return found[0]
+    matches = [city for city in cities if text_of(city, "jurisdiction_id") == wanted or len(cities) == 1]
+    if not matches:
+        raise UnmetNeedError("the list of jurisdictions does not contain the jurisdiction under test")
+    return matches[0]
 
 
 # --- Lists
@@ -111,7 +111,7 @@ def _corners(boundary: object) -> list[tuple[float, float]]:
 
 
 def _geometry(boundary: object) -> tuple[str, list[tuple[float, float]]]:
-    """Type and corners of a GeoJSON geometry; both empty if it is not a geometry."""
+    """Type and corners of a GeoJSON geometry. Both are empty if `boundary` is not a geometry."""
     if not isinstance(boundary, dict):
         return "", []
     return text_of(boundary, "type"), _corners(boundary.get("coordinates"))
@@ -126,7 +126,9 @@ def boundaries(probe: Probe) -> None:
         for record, text in zip(records, texts, strict=False):
             form, corners = _geometry(record.get("boundary"))
             is_shape = form in ("Polygon", "MultiPolygon") if record.get("boundary") is not None else not text
-            xml.must(is_shape, "a polygon or several in GeoJSON, or null in both", record.get("boundary"))
+            xml.must(
+                is_shape, "a Polygon or MultiPolygon in GeoJSON, or null in both formats", record.get("boundary")
+            )
             xml.must(text.startswith(form.upper()), f"{form.upper()} in well-known text", text)
             xml.must(_corners(text) == corners, f"the corners {corners[:3]}", text)
         if point and kind == "jurisdictions" and (corners := _geometry(_own(probe).get("boundary"))[1]):
@@ -150,25 +152,27 @@ def _feature(record: Record) -> dict[str, Any]:
     return {"type": "Feature", "geometry": record.get("boundary"), "properties": properties}
 
 
-# --- Where
+# --- Search by place
 
 
 @check("J5", needs="point")
-def holding_a_point(probe: Probe) -> None:
-    point = given(probe.prepared.point)
+def containing_a_point(probe: Probe) -> None:
+    point = require(probe.prepared.point)
     for kind, records in _both(probe):
-        away, found = _places(probe, kind, *at(*NOWHERE))
-        bounded = [item for item in found if item.get("boundary") is not None]
-        away.must(not bounded, f"no {kind} in the middle of the ocean", [text_of(item, "name") for item in bounded])
-        here, near = _places(probe, kind, *at(point.lat, point.long))
-        here.must(all(item in records for item in near), f"some of {kind}.json", near)
+        far, cities_or_areas = _places(probe, kind, *at(*NOWHERE))
+        bounded = [item for item in cities_or_areas if item.get("boundary") is not None]
+        far.must(not bounded, f"no {kind} in the middle of the ocean", [text_of(item, "name") for item in bounded])
+        inside_answer, near = _places(probe, kind, *at(point.lat, point.long))
+        inside_answer.must(all(item in records for item in near), f"some of {kind}.json", near)
         if kind == "jurisdictions":
-            here.must(_own(probe) in near, f"{text_of(_own(probe), 'name')}, which holds the point", near)
+            inside_answer.must(
+                _own(probe) in near, f"{text_of(_own(probe), 'name')}, which contains the point", near
+            )
             continue
         for area in records:
             inside = _middle(area)
             answer, around = _places(probe, kind, *at(inside[1], inside[0]))
-            wrong = [item for item in around if not _may_hold(item, inside)]
+            wrong = [item for item in around if not _may_contain(item, inside)]
             answer.must(not wrong, "areas around the point only", [text_of(item, "name") for item in wrong])
 
 
@@ -180,7 +184,7 @@ def _middle(area: Record) -> tuple[float, float]:
     return sum(x for x, _ in corners) / len(corners), sum(y for _, y in corners) / len(corners)
 
 
-def _may_hold(area: Record, point: tuple[float, float]) -> bool:
+def _may_contain(area: Record, point: tuple[float, float]) -> bool:
     """Whether a point lies in the bounding box of an area."""
     longs, lats = zip(*_geometry(area.get("boundary"))[1], strict=True)
     return bool(min(longs) <= point[0] <= max(longs) and min(lats) <= point[1] <= max(lats))
@@ -188,7 +192,7 @@ def _may_hold(area: Record, point: tuple[float, float]) -> bool:
 
 @check("J6", needs="point")
 def services(probe: Probe) -> None:
-    point, path = given(probe.prepared.point), f"services.{probe.formats[-1]}"
+    point, path = require(probe.prepared.point), f"services.{probe.formats[-1]}"
     every = probe.get(path).records("services")
     away = probe.get(path, at(*NOWHERE))
     offered(probe, "place_services", lambda: len(away.records("services")) < len(every))
@@ -226,6 +230,8 @@ def areas_of_a_request(probe: Probe) -> None:
     request_id = text_of(filed, "service_request_id")
     answer, records = rows(probe, ("extensions", "true"), path=f"requests/{segment(request_id)}")
     extended = records[0].get("extended_attributes") if records else None
-    came = extended.get("areas") if isinstance(extended, dict) else None
+    received = extended.get("areas") if isinstance(extended, dict) else None
     expected = [text_of(item, "name") for item in around]
-    answer.must(isinstance(came, list) and sorted(map(str, came)) == sorted(expected), f"areas {expected}", came)
+    answer.must(
+        isinstance(received, list) and sorted(map(str, received)) == sorted(expected), f"areas {expected}", received
+    )

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from spec.conformance.answers import UNKNOWN, Answer, UnmetNeedError, ids_of, text_of
 from spec.conformance.preparation import Endpoint, Member, Several
-from spec.conformance.probe import Probe, given, segment
+from spec.conformance.probe import Probe, require, segment
 from spec.conformance.registry import check
 
 NOWHERE = "nowhere.example"
@@ -15,8 +15,8 @@ NOWHERE = "nowhere.example"
 Ask = Callable[[str | None], Answer]
 
 
-def _alone(probe: Probe) -> str:
-    """The jurisdiction of a server that serves only one; "" if the run names none."""
+def _only_jurisdiction(probe: Probe) -> str:
+    """The jurisdiction of a server that serves only one; "" if the run does not name it."""
     if probe.several:
         raise UnmetNeedError("the endpoint serves several jurisdictions")
     return probe.target.jurisdiction_id
@@ -24,14 +24,14 @@ def _alone(probe: Probe) -> str:
 
 @check("C040")
 def single_without_id(probe: Probe) -> None:
-    _alone(probe)
+    _only_jurisdiction(probe)
     probe.get("services.xml", at=Endpoint(probe.target.base_url)).must_be(200)
 
 
 @check("C041")
 def single_with_its_id(probe: Probe) -> None:
-    if not _alone(probe):
-        raise UnmetNeedError("needs the jurisdiction's id: name it with --jurisdiction")
+    if not _only_jurisdiction(probe):
+        raise UnmetNeedError("the check needs the jurisdiction's id; give it with --jurisdiction")
     plain = probe.get("services.xml", at=Endpoint(probe.target.base_url))
     named = probe.services("xml").must_be(200)
     named.must(named.body == plain.body, "the same as without jurisdiction_id")
@@ -39,18 +39,18 @@ def single_with_its_id(probe: Probe) -> None:
 
 @check("C042")
 def single_with_a_wrong_id(probe: Probe) -> None:
-    _alone(probe)
+    _only_jurisdiction(probe)
     probe.get("services.xml", [("jurisdiction_id", NOWHERE)]).must_be(404)
 
 
 def _several(probe: Probe) -> Endpoint:
-    """An endpoint with several jurisdictions, and one of them: the prepared endpoint, or else the target."""
+    """An endpoint with several jurisdictions, and one of its jurisdictions: the prepared one, or the target's."""
     several = probe.prepared.several
     if several:
         return Endpoint(several.base_url, several.first.jurisdiction_id)
     if probe.several:
         return probe.here
-    raise UnmetNeedError("needs an endpoint with two jurisdictions")
+    raise UnmetNeedError("the check needs an endpoint with two jurisdictions")
 
 
 def _services_of(probe: Probe, jurisdiction: str | None) -> Answer:
@@ -95,12 +95,12 @@ def jurisdiction_is_forgiving(probe: Probe) -> None:
 
 @check("C048", needs="several")
 def several_everywhere(probe: Probe) -> None:
-    several = given(probe.prepared.several)
+    several = require(probe.prepared.several)
     for path in _paths(several.first):
         for format in probe.readings():
-            _four_cases(_getting(probe, several, f"{path}.{format}"), several)
+            _four_cases(_get_call(probe, several, f"{path}.{format}"), several)
     if probe.target.writes:
-        _four_cases(_posting(probe, several), several)
+        _four_cases(_post_call(probe, several), several)
 
 
 def _paths(member: Member) -> list[str]:
@@ -113,7 +113,7 @@ def _paths(member: Member) -> list[str]:
     ]
 
 
-def _getting(probe: Probe, several: Several, path: str) -> Ask:
+def _get_call(probe: Probe, several: Several, path: str) -> Ask:
     def ask(jurisdiction: str | None) -> Answer:
         params = [] if jurisdiction is None else [("jurisdiction_id", jurisdiction)]
         return probe.get(path, params, at=Endpoint(several.base_url))
@@ -121,24 +121,24 @@ def _getting(probe: Probe, several: Several, path: str) -> Ask:
     return ask
 
 
-def _posting(probe: Probe, several: Several) -> Ask:
+def _post_call(probe: Probe, several: Several) -> Ask:
     member = several.first
 
     def ask(jurisdiction: str | None) -> Answer:
-        named = [] if jurisdiction is None else [("jurisdiction_id", jurisdiction)]
+        jurisdiction_field = [] if jurisdiction is None else [("jurisdiction_id", jurisdiction)]
         form = [
             ("api_key", member.api_key),
             ("service_code", member.service_code),
             ("lat", str(member.point.lat)),
             ("long", str(member.point.long)),
         ]
-        return probe.post([*named, *form], base_url=several.base_url)
+        return probe.post([*jurisdiction_field, *form], base_url=several.base_url)
 
     return ask
 
 
 def _four_cases(ask: Ask, several: Several) -> None:
-    """A missing, an empty, an unknown and a right jurisdiction_id. The right one gets that jurisdiction's data."""
+    """Call with a missing, an empty, an unknown and a right jurisdiction_id, and check the four answers."""
     ask(None).must_be(400).must_say("jurisdiction_id")
     ask("").must_be(400).must_say("jurisdiction_id")
     ask(NOWHERE).must_be(404).must_say("jurisdiction_id")
@@ -150,15 +150,17 @@ def _four_cases(ask: Ask, several: Several) -> None:
 
 
 def _same_list(probe: Probe, *params: tuple[str, str]) -> None:
-    """The list of requests is the same with and without `params`, apart from requests filed between the calls."""
+    """The list of requests is the same with and without `params`, except new requests."""
     for format in probe.readings():
         plain, answer = probe.get(f"requests.{format}"), probe.get(f"requests.{format}", params).must_be(200)
         if ids_of(plain.records("requests")) == ids_of(answer.records("requests")):
             continue
         plain = probe.get(f"requests.{format}", fresh=True)
         answer = probe.get(f"requests.{format}", params, fresh=True)
-        expected, came = (ids_of(each.records("requests")) for each in (plain, answer))
-        answer.must(expected == came, f"the same {len(expected)} requests as without", f"{len(came)} requests")
+        expected, received = (ids_of(each.records("requests")) for each in (plain, answer))
+        answer.must(
+            expected == received, f"the same {len(expected)} requests as without", f"{len(received)} requests"
+        )
 
 
 @check("C049")

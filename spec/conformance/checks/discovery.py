@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from spec.bodies import same_data
 from spec.conformance.answers import Answer, Call, Record, UnmetNeedError, text_of
-from spec.conformance.probe import Probe, given, moment_of
+from spec.conformance.probe import Probe, moment_of, require
 from spec.conformance.registry import check
 
 GEOREPORT = "http://wiki.open311.org/GeoReport_v2"
@@ -16,7 +16,7 @@ _ENDPOINT = ("specification", "url", "changeset", "type", "formats")
 
 
 def _both(probe: Probe) -> Iterator[tuple[Answer, Record]]:
-    """The discovery document in both formats, as answer and data."""
+    """The discovery document in both formats: the answer and its data."""
     for format in ("xml", "json"):
         answer = probe.discovery(format)
         data = answer.data("discovery") if answer.succeeded else None
@@ -40,7 +40,10 @@ def _georeport(data: Record) -> list[Record]:
 def discovery_in_xml(probe: Probe) -> None:
     if not probe.discovery_base:
         answer = probe.get("discovery.xml")
-        answer.fail("discovery.xml below the base, beside it or at the root of the server", str(answer))
+        answer.fail(
+            "discovery.xml in the folder of services.xml, in the parent folder, or at the root of the server",
+            str(answer),
+        )
     answer = probe.discovery("xml").must_be(200)
     root = answer.must_be_xml()
     answer.must(root.tag == "discovery", "the root discovery", f"<{root.tag}>")
@@ -93,11 +96,11 @@ def endpoint_types(probe: Probe) -> None:
 @check("C007")
 def specification(probe: Probe) -> None:
     for answer, data in _both(probe):
-        found = [text_of(endpoint, "specification") for endpoint in _endpoints(data)]
-        answer.must(GEOREPORT in found, f"an endpoint with the specification {GEOREPORT}", found)
+        specifications = [text_of(endpoint, "specification") for endpoint in _endpoints(data)]
+        answer.must(GEOREPORT in specifications, f"an endpoint with the specification {GEOREPORT}", specifications)
 
 
-def _announces(probe: Probe, media_type: str) -> None:
+def _check_announced(probe: Probe, media_type: str) -> None:
     for answer, data in _both(probe):
         for endpoint in _georeport(data):
             formats = endpoint.get("formats")
@@ -106,13 +109,13 @@ def _announces(probe: Probe, media_type: str) -> None:
 
 @check("C008")
 def announces_xml(probe: Probe) -> None:
-    _announces(probe, "text/xml")
+    _check_announced(probe, "text/xml")
 
 
 @check("C009")
 def announces_json(probe: Probe) -> None:
     probe.json_offered()
-    _announces(probe, "application/json")
+    _check_announced(probe, "application/json")
 
 
 @check("C010")
@@ -153,7 +156,7 @@ def changesets_are_times(probe: Probe) -> None:
 @check("C013", needs="rename_service", disturbs=True)
 def changeset_moves(probe: Probe) -> None:
     before = probe.discovery("json", fresh=True)
-    given(probe.prepared.rename_service)()
+    require(probe.prepared.rename_service)()
     after = probe.discovery("json", fresh=True)
     old, new = (_changeset(answer) for answer in (before, after))
     after.must(new > old, f"a changeset greater than {old}", new)
@@ -161,7 +164,7 @@ def changeset_moves(probe: Probe) -> None:
 
 @check("C014")
 def changeset_stays(probe: Probe) -> None:
-    """The changeset of a later answer is the same: some servers wrongly write the current time."""
+    """The changeset of a later answer is the same, although some servers wrongly write the current time."""
     before, after = probe.discovery("xml"), probe.discovery("xml", fresh=True)
     after.must(_changeset(before) == _changeset(after), f"the changeset {_changeset(before)}", _changeset(after))
 
@@ -178,20 +181,20 @@ def _changeset(answer: Answer) -> str:
 def formats_agree(probe: Probe) -> None:
     xml, json = (answer for answer, _ in _both(probe))
     differences = same_data(xml.body, json.body, "discovery")
-    json.must(not differences, "the same in XML and JSON", " ".join(differences))
+    json.must(not differences, "the same data in XML and JSON", " ".join(differences))
 
 
 @check("C016")
 def suffix_wins(probe: Probe) -> None:
     url = probe.discovery("json").call.url
     answer = probe.client.get(Call("GET", url, (("Accept", "text/xml"),)))
-    answer.must("json" in answer.content_type, "JSON, as the suffix says")
+    answer.must("json" in answer.content_type, "JSON, because of the suffix")
 
 
 @check("C017", needs="serves_test")
 def test_endpoint_is_listed(probe: Probe) -> None:
     if not probe.prepared.serves_test:
-        raise UnmetNeedError("the server runs no test endpoint beside the production one")
+        raise UnmetNeedError("the server runs no test endpoint in addition to the production endpoint")
     for answer, data in _both(probe):
         types = {text_of(endpoint, "type") for endpoint in _georeport(data)}
         answer.must(types == {"production", "test"}, "a production and a test endpoint", sorted(types))

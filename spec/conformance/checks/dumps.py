@@ -19,7 +19,7 @@ _MEMBERS = ("date", "format", "media_type", "url", "checksum_url", "rows", "byte
 _ENDINGS = (".csv.gz", ".ndjson.gz", ".parquet")
 _MAGIC = b"PAR1"
 _SETTLED = timedelta(days=2)
-"""A request that changed later than this before a dump may be missing: its time can be earlier than its commit."""
+"""A dump may lack requests that changed less than this time before it, because a commit can be late."""
 _EXTENDED = "extended_attributes"
 
 
@@ -38,7 +38,7 @@ def _index(probe: Probe) -> tuple[Answer, list[Record]]:
 
 
 def _newest(probe: Probe) -> dict[str, Record]:
-    """The files of the newest day, by the ending of their names."""
+    """The files of the newest day, by the endings of their names."""
     _, files = _index(probe)
     date = text_of(files[0], "date")
     return {
@@ -59,7 +59,7 @@ def _unpacked(probe: Probe, item: Record) -> tuple[Answer, str]:
     try:
         return answer, gzip.decompress(answer.body).decode("utf-8")
     except (OSError, EOFError, UnicodeDecodeError) as error:
-        answer.fail("text in UTF-8, packed by gzip", str(error))
+        answer.fail("UTF-8 text that is compressed with gzip", str(error))
 
 
 @check("D1")
@@ -75,12 +75,14 @@ def files_of_a_day(probe: Probe) -> None:
     items = [json.loads(line) for line in text.split("\n")[:-1]]
     ids = [text_of(item, "service_request_id") for item in items]
     table.must(
-        [row.get("service_request_id") for row in cells] == ids, "the same rows as in the other file", len(cells)
+        [row.get("service_request_id") for row in cells] == ids, "the same rows as in the NDJSON file", len(cells)
     )
     lines.must(all(_EXTENDED in item for item in items), "items with all extensions")
     table.must(all(f"{_EXTENDED}.channel" in row for row in cells), "columns of all extensions")
     answer.must(
-        len({text_of(item, "made_at") for item in newest.values()}) == 1, "one moment", _told(newest.values())
+        len({text_of(item, "made_at") for item in newest.values()}) == 1,
+        "the same made_at for all files",
+        _times_made(newest.values()),
     )
     private = probe.prepared.private_request
     lines.must(private not in ids, "only public requests", f"{private}, which is private")
@@ -89,20 +91,20 @@ def files_of_a_day(probe: Probe) -> None:
 
 
 def _settled(probe: Probe, made_at: str) -> list[str]:
-    """The listed requests whose last change was some days before the dump."""
+    """The listed requests whose last change was at least two days before the dump."""
     moment = moment_of(made_at)
     _, records = rows(probe)
     times = {text_of(item, "service_request_id"): moment_of(text_of(item, "updated_datetime")) for item in records}
     return [request_id for request_id, at in times.items() if at and moment and moment - at > _SETTLED]
 
 
-def _told(files: Iterable[Record]) -> list[str]:
+def _times_made(files: Iterable[Record]) -> list[str]:
     return [text_of(item, "made_at") for item in files]
 
 
 @check("D2")
 def geoparquet(probe: Probe) -> None:
-    """Looks at the first and last bytes, and at the metadata at the end, which contains plain text."""
+    """Check the first and last bytes, and the metadata at the end, which is plain text."""
     newest = _newest(probe)
     if ".parquet" not in newest:
         raise UnmetNeedError("not offered: GeoParquet")
@@ -126,10 +128,10 @@ def index(probe: Probe) -> None:
     dates = [text_of(item, "date") for item in files]
     answer.must(dates == sorted(dates, reverse=True), "the newest day first", dates)
     for item in _newest(probe).values():
-        came = _download(probe, item).must_be(200)
-        came.must(len(came.body) == number_of(item, "bytes"), f"{item['bytes']} bytes", len(came.body))
-        media_type = came.content_type.partition(";")[0]
-        came.must(media_type == item["media_type"], text_of(item, "media_type"), came.content_type)
+        file = _download(probe, item).must_be(200)
+        file.must(len(file.body) == number_of(item, "bytes"), f"{item['bytes']} bytes", len(file.body))
+        media_type = file.content_type.partition(";")[0]
+        file.must(media_type == item["media_type"], text_of(item, "media_type"), file.content_type)
     lines = _newest(probe).get(".ndjson.gz")
     if lines:
         _, text = _unpacked(probe, lines)
@@ -140,27 +142,31 @@ def index(probe: Probe) -> None:
 def checksums(probe: Probe) -> None:
     for item in _newest(probe).values():
         digest = sha256(_download(probe, item).must_be(200).body).hexdigest()
-        beside = probe.client.get(Call("GET", text_of(item, "checksum_url"))).must_be(200)
-        beside.must(item["sha256"] == digest, f"the sha256 {digest} in the list", item["sha256"])
+        checksum = probe.client.get(Call("GET", text_of(item, "checksum_url"))).must_be(200)
+        checksum.must(item["sha256"] == digest, f"the sha256 {digest} in the list", item["sha256"])
         name = text_of(item, "url").rpartition("/")[2]
-        beside.must(beside.text == f"{digest}  {name}\n", f"{digest}  {name}", beside.text)
-        beside.must(item["checksum_url"] == f"{item['url']}.sha256", f"{item['url']}.sha256", item["checksum_url"])
+        checksum.must(checksum.text == f"{digest}  {name}\n", f"{digest}  {name}", checksum.text)
+        checksum.must(
+            item["checksum_url"] == f"{item['url']}.sha256", f"{item['url']}.sha256", item["checksum_url"]
+        )
 
 
 @check("D5")
 def ranges(probe: Probe) -> None:
     """A client can resume a download after ten bytes, unless the file has changed since."""
     item = next(iter(_newest(probe).values()))
-    whole = _download(probe, item).must_be(200)
-    tag, length = whole.headers.get("etag", "none"), whole.headers.get("content-length", "none")
-    whole.must(tag.startswith('"'), "a strong ETag", tag)
-    whole.must(length == str(len(whole.body)), f"Content-Length: {len(whole.body)}", length)
+    complete = _download(probe, item).must_be(200)
+    tag, length = complete.headers.get("etag", "none"), complete.headers.get("content-length", "none")
+    complete.must(tag.startswith('"'), "a strong ETag", tag)
+    complete.must(length == str(len(complete.body)), f"Content-Length: {len(complete.body)}", length)
     part = _download(probe, item, ("Range", "bytes=0-9")).must_be(206)
-    part.must(part.body == whole.body[:10], "the first ten bytes", f"{len(part.body)} bytes")
+    part.must(part.body == complete.body[:10], "the first ten bytes", f"{len(part.body)} bytes")
     rest = _download(probe, item, ("Range", "bytes=10-"), ("If-Range", tag)).must_be(206)
-    rest.must(part.body + rest.body == whole.body, "the other bytes", f"{len(rest.body)} bytes")
+    rest.must(part.body + rest.body == complete.body, "the other bytes", f"{len(rest.body)} bytes")
     other = _download(probe, item, ("Range", "bytes=10-"), ("If-Range", '"another"')).must_be(200)
-    other.must(other.body == whole.body, "the whole file, because the ETag differs", f"{len(other.body)} bytes")
+    other.must(
+        other.body == complete.body, "the complete file, because the ETag differs", f"{len(other.body)} bytes"
+    )
     _download(probe, item, ("If-None-Match", tag)).must_be(304)
 
 
@@ -170,7 +176,7 @@ def latest(probe: Probe) -> None:
     data = answer.must_be_json()
     city = segment(text_of(data, "jurisdiction_id"))
     for ending, item in _newest(probe).items():
-        found = probe.get(f"dumps/{city}/requests-latest{ending}").must_be(200)
-        same = sha256(found.body).hexdigest() == item["sha256"]
-        found.must(same, f"the file of {item['date']}", f"{len(found.body)} other bytes")
+        file = probe.get(f"dumps/{city}/requests-latest{ending}").must_be(200)
+        same = sha256(file.body).hexdigest() == item["sha256"]
+        file.must(same, f"the file of {item['date']}", f"another file of {len(file.body)} bytes")
     probe.get(f"dumps/{city}/requests-1999-01-01.csv.gz").must_be(404)

@@ -12,13 +12,13 @@ _PATHS = (f"services/{UNKNOWN}", f"requests/{UNKNOWN}", f"tokens/{UNKNOWN}", UNK
 
 
 def _errors(probe: Probe, format: str) -> list[Answer]:
-    """The error answers to calls that must fail on any server. Answers without an error are left out."""
+    """The error answers to calls that must fail on any server. Other answers are left out."""
     answers = [probe.get(f"{path}.{format}") for path in _PATHS]
     return [answer for answer in answers if answer.status >= 400]
 
 
-def _read(probe: Probe) -> Iterator[tuple[Answer, Record]]:
-    """Every error that can be read, even in a wrong wrapper."""
+def _readable_errors(probe: Probe) -> Iterator[tuple[Answer, Record]]:
+    """Every error that can be read, even if its wrapper is wrong."""
     for format in probe.formats:
         for answer in _errors(probe, format):
             yield from ((answer, record) for record in errors_in(answer))
@@ -31,8 +31,8 @@ def xml_structure(probe: Probe) -> None:
         answer.must(is_xml, "an errors body in XML")
         root = answer.must_be_xml()
         answer.must(root.tag == "errors", "the root errors", f"<{root.tag}>")
-        sound = len(root) and all(_is_error(child) for child in root)
-        answer.must(sound, "error elements with code and description")
+        is_valid = len(root) and all(_is_error(child) for child in root)
+        answer.must(is_valid, "error elements with code and description")
 
 
 def _is_error(element: object) -> bool:
@@ -53,7 +53,7 @@ def json_structure(probe: Probe) -> None:
 @check("C247")
 def status_is_an_error(probe: Probe) -> None:
     """No answer to a GET in the whole run has an errors body and a status below 400."""
-    list(_read(probe))
+    list(_readable_errors(probe))
     for answer in probe.client.answers:
         if answer.succeeded and _looks_like_errors(answer.body.lstrip()):
             answer.fail("4xx or 5xx", str(answer.status))
@@ -63,22 +63,22 @@ def _looks_like_errors(body: bytes) -> bool:
     if body.startswith(b"<"):
         return b"<errors>" in body[:100]
     start = body[:300]
-    alien = (b'"service_code"', b'"datatype"', b'"service_request_id"')
+    other_names = (b'"service_code"', b'"datatype"', b'"service_request_id"')
     is_list = body.startswith(b"[") and b'"code"' in start and b'"description"' in start
-    return is_list and not any(name in start for name in alien)
+    return is_list and not any(name in start for name in other_names)
 
 
 @check("C248")
 def code_is_the_status(probe: Probe) -> None:
-    for answer, record in _read(probe):
+    for answer, record in _readable_errors(probe):
         code = record.get("code")
-        sound = isinstance(code, int) and not isinstance(code, bool) and code == answer.status
-        answer.must(sound, f"the code {answer.status}, a number", repr(code))
+        is_valid = isinstance(code, int) and not isinstance(code, bool) and code == answer.status
+        answer.must(is_valid, f"the code {answer.status}, a number", repr(code))
 
 
 @check("C249")
 def description_is_not_blank(probe: Probe) -> None:
-    for answer, record in _read(probe):
+    for answer, record in _readable_errors(probe):
         answer.must(text_of(record, "description").strip(), "a description", "none")
 
 
@@ -123,7 +123,7 @@ def unknown_path_without_suffix(probe: Probe) -> None:
 @check("C255")
 def statuses(probe: Probe) -> None:
     """No answer to a GET in the whole run has 401 or 422."""
-    list(_read(probe))
+    list(_readable_errors(probe))
     for answer in probe.client.answers:
         answer.must(answer.status not in (401, 422), "400, 403 or 404", answer.status)
 
@@ -132,9 +132,9 @@ def statuses(probe: Probe) -> None:
 def markup_in_texts(probe: Probe) -> None:
     answer = probe.get("services/%3Cb%3E.xml")
     if answer.status < 400 or not answer.body.lstrip().startswith(b"<"):
-        raise UnmetNeedError("no error in XML came (see C245)")
+        raise UnmetNeedError("no answer was an error in XML (see C245)")
     try:
         answer.document()
     except UnmetNeedError:
-        answer.fail("well-formed XML, its text escaped", str(answer))
+        answer.fail("well-formed XML with escaped text", str(answer))
     answer.must(b"<b>" not in answer.body, "the text escaped")

@@ -1,11 +1,11 @@
-"""More of a request, an extension: E1 to E6."""
+"""Additional fields of a request, an extension: E1 to E6."""
 
 from __future__ import annotations
 
 from spec.conformance.answers import Answer, Record, UnmetNeedError, text_of
 from spec.conformance.checks.post_attributes import questions
 from spec.conformance.offers import beside, circle_around, circles_offered, distance_m, more_offered, rows
-from spec.conformance.probe import Probe, created, given, moment_of, segment
+from spec.conformance.probe import Probe, created, moment_of, require, segment
 from spec.conformance.registry import check
 
 _FIELDS = ("extended_attributes", "notes", "attributes", "distance")
@@ -15,7 +15,7 @@ _EXTENDED = {
 }
 _LISTS = ("areas", "media_urls")
 _OFF_M = 1.5
-"""The tolerance for distances up to 100 m: this check computes on a sphere, a server may use an ellipsoid."""
+"""The tolerance for distances up to 100 m: this check uses a sphere, and a server may use an ellipsoid."""
 
 
 def _extra(records: list[Record]) -> list[list[str]]:
@@ -23,27 +23,27 @@ def _extra(records: list[Record]) -> list[list[str]]:
     return [[name for name in record if name in _FIELDS] for record in records]
 
 
-def _shows(answer: Answer, records: list[Record], *expected: str) -> None:
+def _check_fields(answer: Answer, records: list[Record], *expected: str) -> None:
     wrong = [names for names in _extra(records) if names != list(expected)]
     answer.must(not wrong, f"{', '.join(expected) or 'no extensions'} in each", wrong[:1])
 
 
 @check("E1", needs="open_request")
-def fields_named(probe: Probe) -> None:
+def fields_by_name(probe: Probe) -> None:
     more_offered(probe)
-    single = f"requests/{segment(given(probe.prepared.open_request))}"
+    single = f"requests/{segment(require(probe.prepared.open_request))}"
     for path in ("requests", single):
         for word in ("true", "all"):
-            _shows(*rows(probe, ("extensions", word), path=path), *_FIELDS[:3])
-        _shows(*rows(probe, ("extensions", "notes,extended_attributes"), path=path), *_FIELDS[:2])
-        _shows(*rows(probe, ("extensions", "notes"), path=path), "notes")
+            _check_fields(*rows(probe, ("extensions", word), path=path), *_FIELDS[:3])
+        _check_fields(*rows(probe, ("extensions", "notes,extended_attributes"), path=path), *_FIELDS[:2])
+        _check_fields(*rows(probe, ("extensions", "notes"), path=path), "notes")
 
 
 @check("E2")
-def fields_unasked(probe: Probe) -> None:
+def fields_not_asked_for(probe: Probe) -> None:
     more_offered(probe)
     for word in ("false", ""):
-        _shows(*rows(probe, ("extensions", word)))
+        _check_fields(*rows(probe, ("extensions", word)))
     for answer in probe.both("requests", [("extensions", "no-such-field")]):
         answer.must_be(400).must_say("extensions")
 
@@ -65,16 +65,16 @@ def extended_attributes(probe: Probe) -> None:
 def notes(probe: Probe) -> None:
     more_offered(probe)
     answer, records = rows(probe, ("extensions", "true"))
-    tried = 0
+    count = 0
     for record in records:
         items = [item for item in _list(record, "notes") if isinstance(item, dict)]
         times = [moment_of(text_of(item, "datetime")) for item in items]
-        sound = all(times) and all(item.keys() == {"datetime", "type", "description"} for item in items)
-        answer.must(sound, "datetime, type and description in each note", items)
+        is_valid = all(times) and all(item.keys() == {"datetime", "type", "description"} for item in items)
+        answer.must(is_valid, "datetime, type and description in each note", items)
         known = [moment for moment in times if moment]
         answer.must(known == sorted(known), "the oldest note first", [text_of(item, "datetime") for item in items])
-        tried += len(items)
-    if not tried:
+        count += len(items)
+    if not count:
         raise UnmetNeedError("no listed request has a note")
 
 
@@ -85,34 +85,34 @@ def _list(record: Record, name: str) -> list[object]:
 
 @check("E5", needs="rich_service point", writes=True)
 def attributes(probe: Probe) -> None:
-    """An answer that was sent as a key comes back with the question's text and the name of the key."""
+    """An answer that was sent as a key is returned with the question's text and the name of the key."""
     more_offered(probe)
-    asked = questions(probe)
-    question = asked.required()
-    form = [*probe.form(given(probe.prepared.rich_service)), *asked.answers()]
+    all_questions = questions(probe)
+    question = all_questions.required()
+    form = [*probe.form(require(probe.prepared.rich_service)), *all_questions.answers()]
     request_id = text_of(created(probe.post(form)), "service_request_id")
     answer, records = rows(probe, ("extensions", "attributes"), path=f"requests/{segment(request_id)}")
     items = [item for record in records for item in _list(record, "attributes") if isinstance(item, dict)]
     wrong = [item for item in items if item.keys() != {"code", "label", "value", "name"}]
     answer.must(not wrong, "code, label, value and name in each", wrong[:1])
     codes = [text_of(item, "code") for item in items]
-    expected = [each.code for each in asked.all if each.code in codes]
+    expected = [each.code for each in all_questions.all if each.code in codes]
     answer.must(codes == expected, "the order of the form", codes)
     if question.is_list:
         item = next((item for item in items if item["code"] == question.code), {})
-        sound = item.get("value") == question.answer()[1] and text_of(item, "label") and text_of(item, "name")
-        answer.must(sound, f"{question.code} with its words and those of {question.answer()[1]}", item)
+        is_valid = item.get("value") == question.answer()[1] and text_of(item, "label") and text_of(item, "name")
+        answer.must(is_valid, f"{question.code} with its text and the text of the key {question.answer()[1]}", item)
 
 
 @check("E6", needs="open_request")
 def distance(probe: Probe) -> None:
     more_offered(probe)
     circles_offered(probe)
-    _shows(*rows(probe, ("extensions", "true")), *_FIELDS[:3])
+    _check_fields(*rows(probe, ("extensions", "true")), *_FIELDS[:3])
     lat, long = beside(probe)
     answer, records = rows(probe, *circle_around(lat, long, 100), ("extensions", "true"))
-    _shows(answer, records, *_FIELDS)
+    _check_fields(answer, records, *_FIELDS)
     for record in records:
-        came, expected = record.get("distance"), distance_m(record, lat, long)
-        near = isinstance(came, int | float) and abs(came - expected) <= _OFF_M
-        answer.must(near, f"a distance of {expected:.1f} m", came)
+        received, expected = record.get("distance"), distance_m(record, lat, long)
+        is_near = isinstance(received, int | float) and abs(received - expected) <= _OFF_M
+        answer.must(is_near, f"a distance of {expected:.1f} m", received)

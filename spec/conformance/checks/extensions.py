@@ -20,7 +20,7 @@ from spec.conformance.offers import (
     word_to_find,
     words_offered,
 )
-from spec.conformance.probe import Probe, given, moment_of, only, segment
+from spec.conformance.probe import Probe, moment_of, only, require, segment
 from spec.conformance.registry import check
 from spec.conformance.survey import point_of
 from spec.shapes import REQUEST
@@ -66,8 +66,8 @@ def impossible_sizes(probe: Probe) -> None:
 def size_above_the_limit(probe: Probe) -> None:
     pages_offered(probe)
     answer = probe.get(f"requests.{probe.formats[-1]}", [("page_size", "5000")], at=probe.prepared.crowded)
-    found = len(answer.must_be(200).records("requests"))
-    answer.must(found <= 1000, "at most 1000 requests", found)
+    size = len(answer.must_be(200).records("requests"))
+    answer.must(size <= 1000, "at most 1000 requests", size)
 
 
 @check("C262")
@@ -98,22 +98,30 @@ def links(probe: Probe) -> None:
 @check("C264", needs="late_update")
 def updated_after(probe: Probe) -> None:
     updates_offered(probe)
-    request_id = given(probe.prepared.late_update)
+    request_id = require(probe.prepared.late_update)
     for answer, records in probe.listings(("updated_after", probe.ago(3))):
-        answer.must(request_id in ids_of(records), f"{request_id}, though it is old", "it is missing")
+        answer.must(
+            request_id in ids_of(records),
+            f"{request_id}, although the request is old",
+            "a list without this request",
+        )
 
 
 @check("C265", needs="open_request")
 def updated_before(probe: Probe) -> None:
     updates_offered(probe)
-    request_id = given(probe.prepared.open_request)
+    request_id = require(probe.prepared.open_request)
     updated = text_of(only(probe.request(request_id, probe.formats[-1])), "updated_datetime")
     moment = moment_of(updated)
     if moment is None:
         raise UnmetNeedError("updated_datetime cannot be read (see C220)")
     start = (moment - timedelta(days=1)).isoformat().replace("+00:00", "Z")
     for answer, records in probe.listings(("updated_after", start), ("updated_before", updated)):
-        answer.must(request_id in ids_of(records), f"{request_id}, which changed at that time", "it is missing")
+        answer.must(
+            request_id in ids_of(records),
+            f"{request_id}, which changed at that time",
+            "a list without this request",
+        )
         late = [item for item in records if (moment_of(text_of(item, "updated_datetime")) or moment) > moment]
         answer.must(not late, f"nothing after {updated}", ids_of(late))
 
@@ -126,7 +134,11 @@ def circle(probe: Probe) -> None:
     circles_offered(probe)
     lat, long = place(probe)
     for answer, records in probe.listings(*circle_around(lat, long, 100)):
-        answer.must(given(probe.prepared.open_request) in ids_of(records), "the request at that point", "others")
+        answer.must(
+            require(probe.prepared.open_request) in ids_of(records),
+            "the request at this point",
+            "only other requests",
+        )
         far = [record for record in records if distance_m(record, lat, long) > 101]
         answer.must(not far, "requests within 100 m", ids_of(far))
     empty, records = probe.listing(*circle_around(*NOWHERE, 100))
@@ -146,7 +158,9 @@ def rectangle(probe: Probe) -> None:
     lat, long = place(probe)
     box = f"{long - 0.001},{lat - 0.001},{long + 0.001},{lat + 0.001}"
     for answer, records in probe.listings(("bbox", box)):
-        answer.must(given(probe.prepared.open_request) in ids_of(records), "the request in the box", "others")
+        answer.must(
+            require(probe.prepared.open_request) in ids_of(records), "the request in the box", "only other requests"
+        )
         outside = [item for item in records if distance_m(item, lat, long) > 200]
         answer.must(not outside, "requests in the box", ids_of(outside))
 
@@ -165,10 +179,10 @@ def rectangle_of_three(probe: Probe) -> None:
 def text_search(probe: Probe) -> None:
     words_offered(probe)
     word = word_to_find(probe)
-    answer, found = probe.listing(("q", word))
-    answer.must(found, f"requests that mention {word!r}", "none")
-    empty, found = probe.listing(("q", NO_WORD))
-    empty.must(not found, "no requests", len(found))
+    answer, records = probe.listing(("q", word))
+    answer.must(records, f"requests that mention {word!r}", "none")
+    empty, records = probe.listing(("q", NO_WORD))
+    empty.must(not records, "no requests", len(records))
 
 
 @check("C271")
@@ -178,14 +192,18 @@ def last_changed_first(probe: Probe) -> None:
     moments = [moment for record in records if (moment := moment_of(text_of(record, "updated_datetime")))]
     descending = moments == sorted(moments, reverse=True)
     offered(probe, "sort", lambda: ids_of(records) != ids_of(plain) and descending)
-    answer.must(descending, "the last changed first", [text_of(item, "updated_datetime") for item in records[:3]])
+    answer.must(
+        descending,
+        "the request with the last change first",
+        [text_of(item, "updated_datetime") for item in records[:3]],
+    )
 
 
 # --- More data
 
 
 @check("C272")
-def nothing_extra_unasked(probe: Probe) -> None:
+def no_extension_without_extensions(probe: Probe) -> None:
     for answer in probe.both("requests"):
         names = {name for record in answer.records("requests") for name in record}
         extra = sorted(names & set(_EXTENSIONS))
@@ -194,15 +212,15 @@ def nothing_extra_unasked(probe: Probe) -> None:
 
 @check("C273", needs="open_request")
 def extensions(probe: Probe) -> None:
-    path = f"requests/{segment(given(probe.prepared.open_request))}"
+    path = f"requests/{segment(require(probe.prepared.open_request))}"
     answers = list(probe.both(path, [("extensions", "true")]))
     records = [only(answer) for answer in answers]
     offered(probe, "extensions", lambda: any(record.get("extended_attributes") for record in records))
     for answer, record in zip(answers, records, strict=True):
         extended, notes = record.get("extended_attributes"), record.get("notes")
-        # An empty element of XML can be either, and is read as None.
-        sound = isinstance(extended, dict | None) and isinstance(notes, list | None)
-        answer.must(sound, "extended_attributes an object, notes a list", answer)
+        # An empty XML element can be an empty object or an empty list. It is read as None.
+        is_valid = isinstance(extended, dict | None) and isinstance(notes, list | None)
+        answer.must(is_valid, "an object as extended_attributes and a list as notes", answer)
         names = list(record)
         standard = [names.index(name) for name in REQUEST.members if name in names]
         extra = [names.index(name) for name in _EXTENSIONS if name in names]
@@ -221,8 +239,8 @@ def geojson(probe: Probe) -> None:
         request_id, geometry = _feature(answer, feature)
         if geometry is not None:
             answer.must(geometry.get("type") == "Point", "points", geometry.get("type"))
-            expected, came = places.get(request_id), geometry.get("coordinates")
-            answer.must(expected in (None, came), f"{expected}", f"{came}")
+            expected, received = places.get(request_id), geometry.get("coordinates")
+            answer.must(expected in (None, received), f"{expected}", f"{received}")
 
 
 def _feature(answer: Answer, feature: object) -> tuple[str, Record | None]:
@@ -230,7 +248,7 @@ def _feature(answer: Answer, feature: object) -> tuple[str, Record | None]:
     properties = feature.get("properties") if isinstance(feature, dict) else None
     geometry = feature.get("geometry") if isinstance(feature, dict) else None
     if not isinstance(feature, dict) or not isinstance(properties, dict) or not isinstance(geometry, dict | None):
-        answer.fail("features with geometry and properties", str(feature))
+        answer.fail("features, each with geometry and properties", str(feature))
     return text_of(feature, "id") or text_of(properties, "service_request_id"), geometry
 
 

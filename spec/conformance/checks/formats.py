@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from spec.conformance.answers import Answer, text_of
-from spec.conformance.probe import FORM, Probe, created, given
+from spec.conformance.probe import FORM, Probe, created, require
 from spec.conformance.registry import check
 from spec.documents import UnreadableError, read
 
@@ -31,7 +31,7 @@ def json_content_type(probe: Probe) -> None:
 
 
 def _xml_answers(probe: Probe) -> Iterator[Answer]:
-    """Every successful XML answer below the base so far. Other modules check discovery and errors."""
+    """Every successful XML answer of this run, except discovery and errors, which other modules check."""
     probe.services("xml")
     probe.get("requests.xml")
     base = probe.target.base_url
@@ -50,9 +50,11 @@ def xml_declaration(probe: Probe) -> None:
 
 
 @check("C022")
-def xml_is_sound(probe: Probe) -> None:
+def xml_is_well_formed(probe: Probe) -> None:
     for answer in _xml_answers(probe):
-        answer.must(not answer.body.startswith(b"\xef\xbb\xbf"), "no byte order mark", "one")
+        answer.must(
+            not answer.body.startswith(b"\xef\xbb\xbf"), "a body without a byte order mark", "a byte order mark"
+        )
         try:
             document = read(answer.body)
         except UnreadableError as error:
@@ -67,13 +69,13 @@ def names_beyond_ascii(probe: Probe) -> None:
     for answer in probe.both("services"):
         records = answer.records("services")
         names.append({text_of(item, "service_code"): text_of(item, "service_name") for item in records})
-    code = given(probe.prepared.unicode_service)
-    xml, json = (found.get(code) for found in names)
+    code = require(probe.prepared.unicode_service)
+    xml, json = (by_code.get(code) for by_code in names)
     probe.services("json").must(xml == json, f"the name {xml!r}, as in XML", json)
 
 
 def _round_trip(probe: Probe, description: str) -> None:
-    """File a description and read it back in every format."""
+    """File a request with this description, and read the request in every format."""
     receipt = created(probe.post(probe.form(description=description)))
     for format in probe.formats:
         record = probe.read_back(receipt, format)
@@ -82,12 +84,12 @@ def _round_trip(probe: Probe, description: str) -> None:
 
 
 @check("C024", needs="plain_service point", writes=True)
-def markup_is_escaped_once(probe: Probe) -> None:
+def markup_is_escaped_one_time(probe: Probe) -> None:
     _round_trip(probe, 'a < b & "c" > d')
 
 
 @check("C025", needs="plain_service point", writes=True)
-def utf8_survives(probe: Probe) -> None:
+def utf8_is_unchanged(probe: Probe) -> None:
     _round_trip(probe, "é ß – ☂ 🌳")
 
 
@@ -109,10 +111,10 @@ def control_characters(probe: Probe) -> None:
         probe.read_back(receipt)
         xml = probe.request(text_of(receipt, "service_request_id"), "xml", fresh=True)
         try:
-            found = read(xml.body).plain
+            text = read(xml.body).plain
         except UnreadableError as error:
             xml.fail("well-formed XML", str(error))
-        xml.must(character not in str(found), "the character left out", repr(str(found)))
+        xml.must(character not in str(text), "an answer without the character", repr(str(text)))
 
 
 @check("C028")
@@ -159,10 +161,10 @@ def slash_at_the_end(probe: Probe) -> None:
 
 @check("C035")
 def head(probe: Probe) -> None:
-    like = probe.services("xml")
-    answer = probe.client.send(probe.call("HEAD", "services.xml")).must_be(like.status)
+    get_answer = probe.services("xml")
+    answer = probe.client.send(probe.call("HEAD", "services.xml")).must_be(get_answer.status)
     answer.must(not answer.body, "no body")
-    answer.must(answer.content_type == like.content_type, like.content_type, answer.content_type)
+    answer.must(answer.content_type == get_answer.content_type, get_answer.content_type, answer.content_type)
 
 
 @check("C036")

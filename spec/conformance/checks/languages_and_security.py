@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 from spec.conformance.answers import UNKNOWN, Call, UnmetNeedError, text_of
 from spec.conformance.client import UnreachableError
 from spec.conformance.preparation import Endpoint
-from spec.conformance.probe import FORM, Probe, given
+from spec.conformance.probe import FORM, Probe, require
 from spec.conformance.registry import check
 
 _XML_BOMB = b"""<?xml version="1.0"?>
@@ -21,7 +21,7 @@ def _plain_http(probe: Probe) -> Endpoint:
         return probe.prepared.https_only
     base = probe.target.base_url
     if not base.startswith("https:"):
-        raise UnmetNeedError("the public address is not https, so nothing is promised")
+        raise UnmetNeedError("the requirement applies only if the public address is https")
     return Endpoint(base.replace("https:", "http:", 1), probe.target.jurisdiction_id)
 
 
@@ -61,13 +61,17 @@ def xml_is_never_read(probe: Probe) -> None:
 def keys_are_not_logged(probe: Probe) -> None:
     key = "a-key-that-must-not-be-logged"
     answer = probe.get(f"services.{probe.formats[-1]}", [("api_key", key)])
-    answer.must(key not in given(probe.prepared.access_log)(), "an access log without the key", "the key in it")
+    answer.must(
+        key not in require(probe.prepared.access_log)(),
+        "an access log without the key",
+        "the key in the access log",
+    )
 
 
 @check("C297", needs="locale")
 def accept_language(probe: Probe) -> None:
     path = f"services.{probe.formats[-1]}"
-    answer = probe.get(path, headers={"Accept-Language": given(probe.prepared.locale)}).must_be(200)
+    answer = probe.get(path, headers={"Accept-Language": require(probe.prepared.locale)}).must_be(200)
     names = [
         [text_of(item, "service_name") for item in each.records("services")] for each in (probe.get(path), answer)
     ]

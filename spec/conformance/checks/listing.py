@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from spec.conformance.answers import UNKNOWN, Answer, Record, UnmetNeedError, ids_of, text_of
 from spec.conformance.preparation import Endpoint
-from spec.conformance.probe import Probe, given, moment_of, only, stamp
+from spec.conformance.probe import Probe, moment_of, only, require, stamp
 from spec.conformance.registry import check
 
 _GRACE = timedelta(minutes=5)
@@ -46,7 +46,7 @@ def nothing_matches(probe: Probe) -> None:
 
 
 def _is_within(record: Record, start: datetime, end: datetime) -> bool:
-    """Whether the request lies in the window. A time that cannot be read counts too; another check reports it."""
+    """Whether the request is in the window, or has a time that cannot be read, which another check reports."""
     moment = moment_of(text_of(record, "requested_datetime"))
     return moment is None or start <= moment <= end
 
@@ -58,8 +58,10 @@ def last_ninety_days(probe: Probe) -> None:
         answer.must(not late, "requests of the last 90 days", _when(late))
         for name in ("open_request", "closed_request"):
             request_id = getattr(probe.prepared, name)
-            if request_id and not _is_cut(probe, answer, records):
-                answer.must(request_id in ids_of(records), f"{request_id} in the list", "it is missing")
+            if request_id and not _is_incomplete(probe, answer, records):
+                answer.must(
+                    request_id in ids_of(records), f"{request_id} in the list", "a list without this request"
+                )
 
 
 def _is_recent(probe: Probe, record: Record) -> bool:
@@ -67,7 +69,7 @@ def _is_recent(probe: Probe, record: Record) -> bool:
     return moment is None or moment >= probe.now - _WINDOW - _GRACE
 
 
-def _is_cut(probe: Probe, answer: Answer, records: list[Record]) -> bool:
+def _is_incomplete(probe: Probe, answer: Answer, records: list[Record]) -> bool:
     """Whether more requests may follow: the answer says so, or it is as long as a list without arguments."""
     _, plain = probe.listing()
     return 'rel="next"' in answer.headers.get("link", "") or len(records) >= max(20, len(plain))
@@ -77,40 +79,40 @@ def _when(records: Iterable[Record]) -> str:
     return ", ".join(text_of(record, "requested_datetime") for record in list(records)[:3])
 
 
-def _only_status(probe: Probe, asked: Iterable[Pair], allowed: set[str]) -> None:
-    """The list has only these statuses. A complete list has each of them that the server has."""
-    for answer, records in probe.listings(*asked):
-        found = {text_of(record, "status").lower() for record in records}
-        answer.must(found <= allowed, f"{' and '.join(sorted(allowed))} only", sorted(found))
+def _check_statuses(probe: Probe, params: Iterable[Pair], allowed: set[str]) -> None:
+    """Check that the list has only these statuses, and, if it is complete, each status that the server has."""
+    for answer, records in probe.listings(*params):
+        statuses = {text_of(record, "status").lower() for record in records}
+        answer.must(statuses <= allowed, f"{' and '.join(sorted(allowed))} only", sorted(statuses))
         wanted = {"open": probe.prepared.open_request, "closed": probe.prepared.closed_request}
         for status in allowed:
-            if wanted[status] and not _is_cut(probe, answer, records):
-                answer.must(status in found, f"{status} requests", "none")
+            if wanted[status] and not _is_incomplete(probe, answer, records):
+                answer.must(status in statuses, f"{status} requests", "none")
 
 
 @check("C185", needs="open_request")
 def status_open(probe: Probe) -> None:
-    _only_status(probe, [("status", "open")], {"open"})
+    _check_statuses(probe, [("status", "open")], {"open"})
 
 
 @check("C186", needs="closed_request")
 def status_closed(probe: Probe) -> None:
-    _only_status(probe, [("status", "closed")], {"closed"})
+    _check_statuses(probe, [("status", "closed")], {"closed"})
 
 
 @check("C187", needs="open_request closed_request")
 def status_list(probe: Probe) -> None:
-    _only_status(probe, [("status", "open,closed")], {"open", "closed"})
+    _check_statuses(probe, [("status", "open,closed")], {"open", "closed"})
 
 
 @check("C188", needs="open_request closed_request")
 def status_repeated(probe: Probe) -> None:
-    _only_status(probe, [("status", "open"), ("status", "closed")], {"open", "closed"})
+    _check_statuses(probe, [("status", "open"), ("status", "closed")], {"open", "closed"})
 
 
 @check("C189", needs="open_request closed_request")
 def status_in_capitals(probe: Probe) -> None:
-    _only_status(probe, [("status", "OPEN, closed")], {"open", "closed"})
+    _check_statuses(probe, [("status", "OPEN, closed")], {"open", "closed"})
 
 
 @check("C190")
@@ -122,37 +124,37 @@ def unknown_status(probe: Probe) -> None:
 def _codes(probe: Probe) -> tuple[str, str]:
     """The service codes of the open and the closed request. Raises UnmetNeedError if they are equal."""
     format = probe.formats[-1]
-    both = [given(request_id) for request_id in (probe.prepared.open_request, probe.prepared.closed_request)]
+    both = [require(request_id) for request_id in (probe.prepared.open_request, probe.prepared.closed_request)]
     codes = [text_of(only(probe.request(request_id, format)), "service_code") for request_id in both]
     if codes[0] == codes[1]:
-        raise UnmetNeedError("the open and the closed request are of one service")
+        raise UnmetNeedError("the open and the closed request belong to the same service")
     return codes[0], codes[1]
 
 
-def _only_codes(probe: Probe, allowed: set[str], *asked: Pair) -> None:
-    for answer, records in probe.listings(*asked):
-        found = {text_of(record, "service_code") for record in records}
-        answer.must(found <= allowed, f"requests of {' and '.join(sorted(allowed))} only", sorted(found))
-        if not _is_cut(probe, answer, records):
-            answer.must(found == allowed, f"requests of {' and '.join(sorted(allowed))}", sorted(found))
+def _check_codes(probe: Probe, allowed: set[str], *params: Pair) -> None:
+    for answer, records in probe.listings(*params):
+        codes = {text_of(record, "service_code") for record in records}
+        answer.must(codes <= allowed, f"requests of {' and '.join(sorted(allowed))} only", sorted(codes))
+        if not _is_incomplete(probe, answer, records):
+            answer.must(codes == allowed, f"requests of {' and '.join(sorted(allowed))}", sorted(codes))
 
 
 @check("C191", needs="open_request closed_request")
 def service_code(probe: Probe) -> None:
     first, _ = _codes(probe)
-    _only_codes(probe, {first}, ("service_code", first))
+    _check_codes(probe, {first}, ("service_code", first))
 
 
 @check("C192", needs="open_request closed_request")
 def service_code_list(probe: Probe) -> None:
     first, second = _codes(probe)
-    _only_codes(probe, {first, second}, ("service_code", f"{first},{second}"))
+    _check_codes(probe, {first, second}, ("service_code", f"{first},{second}"))
 
 
 @check("C193", needs="open_request closed_request")
 def service_code_repeated(probe: Probe) -> None:
     first, second = _codes(probe)
-    _only_codes(probe, {first, second}, ("service_code", first), ("service_code", second))
+    _check_codes(probe, {first, second}, ("service_code", first), ("service_code", second))
 
 
 @check("C194")
@@ -161,46 +163,46 @@ def unknown_service_code(probe: Probe) -> None:
         answer.must_be(200).must(not answer.records("requests"), "no requests")
 
 
-def _bounded(probe: Probe, start_days: float, end_days: float, *asked: Pair) -> None:
+def _check_bounds(probe: Probe, start_days: float, end_days: float, *params: Pair) -> None:
     """Every request of the list lies within the bounds, which are in days before now."""
     first, last = (probe.now.replace(microsecond=0) - timedelta(days=days) for days in (start_days, end_days))
-    for answer, records in probe.listings(*asked):
+    for answer, records in probe.listings(*params):
         outside = [record for record in records if not _is_within(record, first, last)]
         answer.must(not outside, f"requests from {stamp(first)} to {stamp(last)}", _when(outside))
 
 
 @check("C195")
 def window(probe: Probe) -> None:
-    _bounded(probe, 35, 5, ("start_date", probe.ago(35)), ("end_date", probe.ago(5)))
+    _check_bounds(probe, 35, 5, ("start_date", probe.ago(35)), ("end_date", probe.ago(5)))
 
 
 @check("C196", needs="open_request")
 def bounds_are_included(probe: Probe) -> None:
-    request_id = given(probe.prepared.open_request)
+    request_id = require(probe.prepared.open_request)
     record = only(probe.request(request_id, probe.formats[-1]))
     moment = moment_of(text_of(record, "requested_datetime"))
     if moment is None:
         raise UnmetNeedError("requested_datetime cannot be read (see C220)")
     exactly, hour = stamp(moment), timedelta(hours=1)
-    for asked in (
+    for params in (
         [("start_date", exactly), ("end_date", stamp(moment + hour))],
         [("start_date", stamp(moment - hour)), ("end_date", exactly)],
     ):
-        for answer, records in probe.listings(*asked):
+        for answer, records in probe.listings(*params):
             answer.must(
-                request_id in ids_of(records) or _is_cut(probe, answer, records),
+                request_id in ids_of(records) or _is_incomplete(probe, answer, records),
                 f"{request_id} in the list",
                 "it is not",
             )
 
 
-def _same(probe: Probe, one: Iterable[Pair], other: Iterable[Pair]) -> None:
+def _check_same(probe: Probe, one: Iterable[Pair], other: Iterable[Pair]) -> None:
     """Two spellings of the same query give the same list."""
-    for (_, expected), (answer, came) in zip(probe.listings(*one), probe.listings(*other), strict=True):
+    for (_, expected), (answer, received) in zip(probe.listings(*one), probe.listings(*other), strict=True):
         answer.must(
-            Counter(ids_of(expected)) == Counter(ids_of(came)),
+            Counter(ids_of(expected)) == Counter(ids_of(received)),
             f"the {len(expected)} requests of the other spelling",
-            f"{len(came)} requests",
+            f"{len(received)} requests",
         )
 
 
@@ -208,22 +210,22 @@ def _same(probe: Probe, one: Iterable[Pair], other: Iterable[Pair]) -> None:
 def zulu_is_zero(probe: Probe) -> None:
     start, end = probe.ago(35), probe.ago(5)
     plus = [("start_date", start.replace("Z", "+00:00")), ("end_date", end.replace("Z", "+00:00"))]
-    _same(probe, [("start_date", start), ("end_date", end)], plus)
+    _check_same(probe, [("start_date", start), ("end_date", end)], plus)
 
 
 @check("C198")
 def plus_as_a_blank(probe: Probe) -> None:
     start, end = (probe.ago(days).replace("Z", "+02:00") for days in (35, 5))
     blank = [("start_date", start.replace("+", " ")), ("end_date", end.replace("+", " "))]
-    _same(probe, [("start_date", start), ("end_date", end)], blank)
+    _check_same(probe, [("start_date", start), ("end_date", end)], blank)
 
 
 @check("C199")
 def lenient_dates(probe: Probe) -> None:
     start, end = probe.ago(35)[:10], probe.ago(5)[:10]
     for time in ("", "T00:00:00", "T00:00:00.123Z", " 00:00:00 UTC", "T00:00:00+00"):
-        asked = [("start_date", start + time), ("end_date", end + time)]
-        probe.get(f"requests.{probe.formats[-1]}", asked).must_be(200)
+        params = [("start_date", start + time), ("end_date", end + time)]
+        probe.get(f"requests.{probe.formats[-1]}", params).must_be(200)
 
 
 @check("C200")
@@ -252,12 +254,12 @@ def ninety_one_days(probe: Probe) -> None:
 
 @check("C204")
 def start_alone(probe: Probe) -> None:
-    _bounded(probe, 200, 110, ("start_date", probe.ago(200)))
+    _check_bounds(probe, 200, 110, ("start_date", probe.ago(200)))
 
 
 @check("C205")
 def end_alone(probe: Probe) -> None:
-    _bounded(probe, 290, 200, ("end_date", probe.ago(200)))
+    _check_bounds(probe, 290, 200, ("end_date", probe.ago(200)))
 
 
 @check("C206")
@@ -287,12 +289,12 @@ def newest_first(probe: Probe) -> None:
     # Compare only common requests: one that is filed between the calls is in one answer only.
     common = set(orders[0]) & set(orders[-1])
     xml, json = ([each for each in order if each in common] for order in (orders[0], orders[-1]))
-    for expected, came in zip(xml, json, strict=False):
-        answer.must(expected == came, f"{expected} in the place that it has in XML", came)
+    for expected, received in zip(xml, json, strict=False):
+        answer.must(expected == received, f"{expected} at the same position as in XML", received)
 
 
-def _by_id(probe: Probe, asked: str, expected: list[str], *more: Pair) -> None:
-    for answer, records in probe.listings(("service_request_id", asked), *more):
+def _check_ids(probe: Probe, params: str, expected: list[str], *more: Pair) -> None:
+    for answer, records in probe.listings(("service_request_id", params), *more):
         answer.must_be(200)
         wanted = ", ".join(expected) or "no requests"
         answer.must(sorted(ids_of(records)) == sorted(expected), wanted, ids_of(records))
@@ -300,43 +302,43 @@ def _by_id(probe: Probe, asked: str, expected: list[str], *more: Pair) -> None:
 
 @check("C208", needs="open_request old_request")
 def list_of_ids(probe: Probe) -> None:
-    ids = [given(probe.prepared.open_request), given(probe.prepared.old_request)]
-    _by_id(probe, ",".join(ids), ids)
+    ids = [require(probe.prepared.open_request), require(probe.prepared.old_request)]
+    _check_ids(probe, ",".join(ids), ids)
 
 
 @check("C209", needs="closed_request")
 def ids_override_status(probe: Probe) -> None:
-    request_id = given(probe.prepared.closed_request)
-    _by_id(probe, request_id, [request_id], ("status", "open"))
+    request_id = require(probe.prepared.closed_request)
+    _check_ids(probe, request_id, [request_id], ("status", "open"))
 
 
 @check("C210", needs="open_request")
 def ids_override_dates(probe: Probe) -> None:
-    request_id = given(probe.prepared.open_request)
+    request_id = require(probe.prepared.open_request)
     dates = [("start_date", "1999-01-01T00:00:00Z"), ("end_date", "1999-02-01T00:00:00Z")]
-    _by_id(probe, request_id, [request_id], *dates)
+    _check_ids(probe, request_id, [request_id], *dates)
 
 
 @check("C211", needs="open_request")
 def unknown_ids_among_others(probe: Probe) -> None:
-    request_id = given(probe.prepared.open_request)
-    _by_id(probe, f"{request_id},{UNKNOWN}", [request_id])
+    request_id = require(probe.prepared.open_request)
+    _check_ids(probe, f"{request_id},{UNKNOWN}", [request_id])
 
 
 @check("C212")
 def only_unknown_ids(probe: Probe) -> None:
-    _by_id(probe, UNKNOWN, [])
+    _check_ids(probe, UNKNOWN, [])
 
 
 @check("C213", needs="open_request")
 def repeated_ids(probe: Probe) -> None:
-    request_id = given(probe.prepared.open_request)
-    _by_id(probe, f"{request_id},{request_id}", [request_id])
+    request_id = require(probe.prepared.open_request)
+    _check_ids(probe, f"{request_id},{request_id}", [request_id])
 
 
 @check("C214", needs="several")
 def ids_of_another_jurisdiction(probe: Probe) -> None:
-    several = given(probe.prepared.several)
+    several = require(probe.prepared.several)
     at = Endpoint(several.base_url, several.first.jurisdiction_id)
     for format in probe.readings():
         answer = probe.get(f"requests.{format}", [("service_request_id", several.second.request_id)], at=at)
@@ -345,7 +347,7 @@ def ids_of_another_jurisdiction(probe: Probe) -> None:
 
 @check("C215", needs="private_request")
 def private_request(probe: Probe) -> None:
-    request_id = given(probe.prepared.private_request)
+    request_id = require(probe.prepared.private_request)
     for answer in probe.both("requests"):
         answer.must(request_id not in ids_of(answer.records("requests")), f"no {request_id}", "it is listed")
     for answer in probe.both(f"requests/{request_id}"):
@@ -356,5 +358,9 @@ def private_request(probe: Probe) -> None:
 def batch_request_without_id(probe: Probe) -> None:
     for answer in probe.both("requests"):
         blank = [record for record in answer.records("requests") if not text_of(record, "service_request_id")]
-        token = given(probe.prepared.pending_token)
-        answer.must(not blank and token not in answer.text, "no request without an id", f"{len(blank)} of them")
+        token = require(probe.prepared.pending_token)
+        answer.must(
+            not blank and token not in answer.text,
+            "no request without an id",
+            f"{len(blank)} requests without an id",
+        )

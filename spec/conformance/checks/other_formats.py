@@ -29,15 +29,15 @@ _FORMULAS = ("=1+1", "'=1+1", "@cmd", "+1", "-1")
 Pair = tuple[str, str]
 
 
-def _get(probe: Probe, format: str, *asked: Pair, fresh: bool = False) -> Answer:
-    """A list in that format. Raises UnmetNeedError if the format is not offered."""
-    answer = probe.get(f"requests.{format}", asked or (_PAGE,), fresh=fresh)
+def _get(probe: Probe, format: str, *params: Pair, fresh: bool = False) -> Answer:
+    """A list in this format. Raises UnmetNeedError if the server does not offer the format."""
+    answer = probe.get(f"requests.{format}", params or (_PAGE,), fresh=fresh)
     offered(probe, format, lambda: answer.succeeded and _MARKS[format] in answer.body[:300])
     return answer.must_be(200)
 
 
 def _each(probe: Probe) -> Iterator[tuple[str, Answer]]:
-    """The formats that are offered, with a list in each. Raises UnmetNeedError if none is offered."""
+    """The formats that the server offers, with a list in each. Raises UnmetNeedError if it offers none."""
     reasons = []
     for format in _MARKS:
         try:
@@ -56,20 +56,20 @@ def _each(probe: Probe) -> Iterator[tuple[str, Answer]]:
 def _features(answer: Answer) -> list[Record]:
     data = answer.must_be_json()
     features = data.get("features") if isinstance(data, dict) else None
-    sound = isinstance(features, list) and all(isinstance(item, dict) for item in features)
-    answer.must(sound and data["type"] == "FeatureCollection", "a FeatureCollection")
+    is_valid = isinstance(features, list) and all(isinstance(item, dict) for item in features)
+    answer.must(is_valid and data["type"] == "FeatureCollection", "a FeatureCollection")
     return list(features or ())
 
 
 def _table(answer: Answer) -> list[dict[str, str]]:
     """The rows of a CSV. Raises DeviationError if the body is not CSV."""
     try:
-        found = list(csv.DictReader(StringIO(answer.body.decode("utf-8"), newline=""), strict=True))
+        table = list(csv.DictReader(StringIO(answer.body.decode("utf-8"), newline=""), strict=True))
     except (UnicodeDecodeError, csv.Error) as error:
         answer.fail("CSV in UTF-8", f"{answer.content_type}, {error}")
-    uneven = [row for row in found if None in row or None in row.values()]
-    answer.must(not uneven, "as many cells in every row as in the header", uneven[:1])
-    return found
+    uneven = [row for row in table if None in row or None in row.values()]
+    answer.must(not uneven, "the same number of cells in every row as in the header", uneven[:1])
+    return table
 
 
 def _lines(answer: Answer) -> list[Record]:
@@ -77,11 +77,11 @@ def _lines(answer: Answer) -> list[Record]:
     *lines, end = answer.body.split(b"\n")
     answer.must(not end and b"\r" not in answer.body, "lines that end with LF and no CR", end or "CR")
     try:
-        found = [json.loads(line) for line in lines]
+        items = [json.loads(line) for line in lines]
     except ValueError as error:
         answer.fail("JSON in every line", str(error))
-    answer.must(all(isinstance(item, dict) for item in found), "an object in every line")
-    return found
+    answer.must(all(isinstance(item, dict) for item in items), "an object in every line")
+    return items
 
 
 def _entries(answer: Answer) -> list[Any]:
@@ -109,8 +109,8 @@ def _ids(format: str, answer: Answer) -> list[str]:
 def same_rows(probe: Probe) -> None:
     for format, answer in _each(probe):
         expected = ids_of(rows(probe, _PAGE)[1])
-        came = _ids(format, answer)
-        answer.must(came == expected, f"the rows of requests.json, {', '.join(expected[:5])}…", came)
+        received = _ids(format, answer)
+        answer.must(received == expected, f"the rows of requests.json, {', '.join(expected[:5])}…", received)
         filtered = _get(probe, format, ("status", "closed"), _PAGE)
         closed = ids_of(rows(probe, ("status", "closed"), _PAGE)[1])
         filtered.must(_ids(format, filtered) == closed, f"the closed requests, {', '.join(closed[:5])}…")
@@ -140,13 +140,13 @@ def csv_form(probe: Probe) -> None:
     answer.must(header == ",".join(REQUEST.members), ",".join(REQUEST.members), header)
     for row, item in zip(_table(answer), rows(probe, _PAGE)[1], strict=False):
         for name, cell in row.items():
-            answer.must(_says(cell, item.get(name)), f"{name} {item.get(name)!r}", repr(cell))
+            answer.must(_has_value(cell, item.get(name)), f"{name} {item.get(name)!r}", repr(cell))
     wide = _get(probe, "csv", ("extensions", "true"), ("page_size", "1"))
     columns = wide.text.partition("\r\n")[0].split(",")
     answer.must("extended_attributes.channel" in columns, "columns of extensions", ", ".join(columns))
 
 
-def _says(cell: str, value: object) -> bool:
+def _has_value(cell: str, value: object) -> bool:
     """Whether a cell has a value of the JSON, with an apostrophe before a formula."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         return bool(re.fullmatch(r"-?\d+(\.\d+)?", cell)) and float(cell) == value
@@ -163,7 +163,7 @@ def formulas(probe: Probe) -> None:
         cells = [row["description"] for row in _table(answer)]
         answer.must(cells == [f"'{text}"], f"'{text}", cells)
         places = [row["long"] for row in _table(answer)]
-        answer.must(not any(cell.startswith("'") for cell in places), "numbers as they are", places)
+        answer.must(not any(cell.startswith("'") for cell in places), "numbers without apostrophes", places)
 
 
 @check("F5")
@@ -180,8 +180,10 @@ def atom(probe: Probe) -> None:
 
 def _is_entry(answer: Answer, entry: Any, item: Record) -> None:
     for name, field in (("updated", "updated_datetime"), ("published", "requested_datetime")):
-        came = entry.findtext(name) or ""
-        answer.must(moment_of(came) == moment_of(text_of(item, field)), f"{name} {text_of(item, field)}", came)
+        received = entry.findtext(name) or ""
+        answer.must(
+            moment_of(received) == moment_of(text_of(item, field)), f"{name} {text_of(item, field)}", received
+        )
     answer.must((entry.findtext("id") or "").startswith("tag:"), "a tag: URI as id", entry.findtext("id"))
     terms = {category.get("term") for category in entry.iter("category")}
     words = {text_of(item, "service_code"), text_of(item, "status")}
@@ -192,9 +194,9 @@ def _is_entry(answer: Answer, entry: Any, item: Record) -> None:
     files = [link.get("href") for link in entry.iter("link") if link.get("rel") == "enclosure"]
     media = [item.get("media_url")] if item.get("media_url") else []
     answer.must(files == media, f"the enclosure {media}", files)
-    held = entry.find(".//request")
+    request = entry.find(".//request")
     request_id = text_of(item, "service_request_id")
-    same = held is not None and held.findtext("service_request_id") == request_id
+    same = request is not None and request.findtext("service_request_id") == request_id
     answer.must(same, f"the request {request_id} within the entry", "none")
 
 
@@ -212,22 +214,22 @@ def one_feed(probe: Probe) -> None:
     second.must(entries[1] and entries[0] != entries[1], "the next entry", entries[1])
     second.must(_relation(second, "first"), "a link to the first page", "none")
     other = _get(probe, "atom", ("status", "closed"), ("page_size", "1"))
-    came = other.must_be_xml().findtext("id")
-    other.must(came != ids[0], "another id for another list", came)
+    received = other.must_be_xml().findtext("id")
+    other.must(received != ids[0], "another id for another list", received)
 
 
 def _relation(answer: Answer, relation: str) -> str:
     """The address of the feed's link with this relation; "" if there is none."""
-    found = (link.get("href") for link in answer.must_be_xml().findall("link") if link.get("rel") == relation)
-    return next(found, None) or ""
+    addresses = (link.get("href") for link in answer.must_be_xml().findall("link") if link.get("rel") == relation)
+    return next(addresses, None) or ""
 
 
 @check("F7")
 def ndjson(probe: Probe) -> None:
     answer = _get(probe, "ndjson")
     answer.must("application/x-ndjson" in answer.content_type, "application/x-ndjson", answer.content_type)
-    for came, item in zip(_lines(answer), rows(probe, _PAGE)[1], strict=False):
-        answer.must(came == item, f"{item} as in requests.json", came)
+    for received, item in zip(_lines(answer), rows(probe, _PAGE)[1], strict=False):
+        answer.must(received == item, f"{item} as in requests.json", received)
 
 
 @check("F8")
@@ -249,16 +251,16 @@ def etags(probe: Probe) -> None:
 @check("T1")
 def attribution(probe: Probe) -> None:
     answers = dict(_each(probe))
-    told = {format: answer.headers.get("x-attribution", "") for format, answer in answers.items()}
-    offered(probe, "attribution", lambda: any(told.values()))
-    whom = {unquote(text) for text in told.values()}
+    attributions = {format: answer.headers.get("x-attribution", "") for format, answer in answers.items()}
+    offered(probe, "attribution", lambda: any(attributions.values()))
+    texts = {unquote(text) for text in attributions.values()}
     for format, answer in answers.items():
-        plain = told[format] and told[format].isascii() and len(whom) == 1
-        answer.must(plain, "the same X-Attribution in every format, in ASCII", told[format] or "none")
+        plain = attributions[format] and attributions[format].isascii() and len(texts) == 1
+        answer.must(plain, "the same X-Attribution in every format, in ASCII", attributions[format] or "none")
     if "atom" in answers:
         rights = answers["atom"].must_be_xml().findtext("rights") or ""
-        answers["atom"].must({rights} == whom, f"rights {', '.join(whom)}", rights or "none")
-    _is_in_dumps(probe, "attribution", whom)
+        answers["atom"].must({rights} == texts, f"rights {', '.join(texts)}", rights or "none")
+    _is_in_dumps(probe, "attribution", texts)
 
 
 @check("T2")
@@ -271,8 +273,10 @@ def licence(probe: Probe) -> None:
         same = links[format] and len(set(links.values())) == 1
         answer.must(same, 'the same Link with rel="license" in every format', links[format] or "none")
     if "atom" in answers:
-        came = _relation(answers["atom"], "license")
-        answers["atom"].must({came} == set(links.values()), "a link to the licence in the feed", came or "none")
+        received = _relation(answers["atom"], "license")
+        answers["atom"].must(
+            {received} == set(links.values()), "a link to the licence in the feed", received or "none"
+        )
     _is_in_dumps(probe, "licence", set(links.values()))
 
 
@@ -281,5 +285,5 @@ def _is_in_dumps(probe: Probe, name: str, expected: set[str]) -> None:
     answer = probe.get("dumps.json")
     if answer.succeeded and b'"files"' in answer.body:
         data = answer.must_be_json()
-        came = data.get(name) if isinstance(data, dict) else None
-        answer.must({came} == expected, f"{name} {', '.join(expected)}", came)
+        received = data.get(name) if isinstance(data, dict) else None
+        answer.must({received} == expected, f"{name} {', '.join(expected)}", received)

@@ -11,7 +11,7 @@ from spec.conformance.probe import Probe, created
 from spec.conformance.registry import check
 
 _PAGES = 4
-"""About how many pages a walk reads: the page size is chosen accordingly."""
+"""The approximate number of pages that a walk reads. The page size depends on it."""
 
 
 def next_page(probe: Probe, answer: Answer, *, fresh: bool = False) -> Answer:
@@ -56,7 +56,7 @@ def relations(probe: Probe) -> None:
         second.must(second.link(relation) and same, f"Link with {relation}, to page 1", second.headers.get("link"))
     second.must(not second.link("last"), "no last in Link", second.headers.get("link"))
     end, _ = rows(probe, ("page_size", "1000"), ("page", "100000"))
-    end.must(not end.link("next"), "no next behind the last page", end.headers.get("link"))
+    end.must(not end.link("next"), "no next on the last page", end.headers.get("link"))
 
 
 @check("P3", needs="plain_service point", writes=True)
@@ -66,32 +66,32 @@ def cursor(probe: Probe) -> None:
     first = _first(probe, 2, fresh=True)
     created(probe.post(probe.form()))
     second = next_page(probe, first, fresh=True)
-    again = set(ids_of(records_in(first))) & set(ids_of(records_in(second)))
-    second.must(not again, "the requests after the first page", f"{', '.join(again)} again")
+    repeated = set(ids_of(records_in(first))) & set(ids_of(records_in(second)))
+    second.must(not repeated, "the requests after the first page", f"{', '.join(repeated)} again")
     second.must(_cursor(first), "a cursor in next", first.headers.get("link"))
-    for asked in ([("cursor", UNKNOWN)], [("cursor", _cursor(first)), ("sort", "updated")]):
-        probe.get("requests.json", asked).must_be(400)
+    for params in ([("cursor", UNKNOWN)], [("cursor", _cursor(first)), ("sort", "updated")]):
+        probe.get("requests.json", params).must_be(400)
     url = probe.call("GET", "requests.json", [("cursor", _cursor(first)), ("start_date", probe.ago(3))])
     probe.client.get(url).must_be(400)
 
 
 @check("P4")
 def walk(probe: Probe) -> None:
-    """A walk through the pages gives every request of the plain list once, in the same order."""
+    """A walk through the pages finds every request of the plain list once, in the same order."""
     _first(probe)
     _, plain = rows(probe)
     size = len(plain) // _PAGES + 1
     answer = _first(probe, size)
-    found = ids_of(records_in(answer))
+    request_ids = ids_of(records_in(answer))
     for _ in range(_PAGES):
-        if answer.link("next") and len(found) < len(plain):
+        if answer.link("next") and len(request_ids) < len(plain):
             answer = next_page(probe, answer)
-            found += ids_of(records_in(answer))
-    twice = [request_id for request_id, times in Counter(found).items() if times > 1]
+            request_ids += ids_of(records_in(answer))
+    twice = [request_id for request_id, times in Counter(request_ids).items() if times > 1]
     answer.must(not twice, "each request once", f"{', '.join(twice)} again")
-    missing = set(ids_of(plain)) - set(found)
+    missing = set(ids_of(plain)) - set(request_ids)
     answer.must(not missing, "each request of the list", f"all but {', '.join(sorted(missing))}")
-    both = [request_id for request_id in found if request_id in ids_of(plain)]
+    both = [request_id for request_id in request_ids if request_id in ids_of(plain)]
     answer.must(both == ids_of(plain), "the order of the list", both)
 
 

@@ -1,4 +1,4 @@
-"""Creating requests, attributes: C121 to C140. All checks file requests for G, as its definition demands."""
+"""Creating requests, attributes: C121 to C140. All checks file requests for the service G."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from spec.conformance.answers import Answer, Record, UnmetNeedError, errors_in, text_of
-from spec.conformance.probe import FORM, Probe, created, given, only, segment
+from spec.conformance.probe import FORM, Probe, created, only, require, segment
 from spec.conformance.registry import check
 from spec.conformance.survey import attributes_of, definition_in
 
@@ -43,7 +43,7 @@ class Questions:
     all: tuple[Question, ...]
 
     def one(self, datatype: str, *, required: bool | None = None, keys: int = 0) -> Question:
-        """A question of that datatype. Raises UnmetNeedError if the definition has none."""
+        """A question of this datatype. Raises UnmetNeedError if the definition has no such question."""
         for question in self.all:
             fits = required is None or question.required == required
             if question.datatype == datatype and fits and len(question.keys) >= keys:
@@ -64,12 +64,12 @@ class Questions:
 
 def questions(probe: Probe) -> Questions:
     """The questions in G's definition. Raises UnmetNeedError if the definition cannot be read."""
-    code = given(probe.prepared.rich_service)
+    code = require(probe.prepared.rich_service)
     answer = probe.definition(code, probe.formats[-1])
-    found = [_question(item) for item in attributes_of(definition_in(answer) or {}) if item.get("variable") is True]
-    if not found or any(question.is_list and not question.keys for question in found):
+    items = [_question(item) for item in attributes_of(definition_in(answer) or {}) if item.get("variable") is True]
+    if not items or any(question.is_list and not question.keys for question in items):
         raise UnmetNeedError(f"the definition of {code} could not be read (see C072 to C081)")
-    return Questions(tuple(found))
+    return Questions(tuple(items))
 
 
 def _question(attribute: Record) -> Question:
@@ -85,19 +85,19 @@ def _question(attribute: Record) -> Question:
     )
 
 
-def _file(probe: Probe, asked: Questions, but: str, *extra: tuple[str, str], raw: bool = False) -> Answer:
+def _file(probe: Probe, all_questions: Questions, but: str, *extra: tuple[str, str], raw: bool = False) -> Answer:
     """File a request for G with all required attributes except `but`, and with `extra`.
 
     raw  whether brackets are sent without percent-encoding
     """
-    form = [*probe.form(given(probe.prepared.rich_service)), *asked.answers(but=but), *extra]
+    form = [*probe.form(require(probe.prepared.rich_service)), *all_questions.answers(but=but), *extra]
     return probe.post_body(urlencode(form, safe="[]" if raw else "").encode(), FORM)
 
 
 def _stored(
     probe: Probe, answer: Answer, code: str, values: Iterable[str], *, may_be_withheld: bool = False
 ) -> None:
-    """The request was created, and has these values if the server shows attributes as an extension.
+    """Check that the request was created, and has these values if the server shows attributes as an extension.
 
     may_be_withheld  whether the server may hide the values, because free text can name a person
     """
@@ -109,41 +109,41 @@ def _stored(
     attributes = only(shown).get("attributes") if shown.succeeded else None
     if isinstance(attributes, list):
         items = [item for item in attributes if isinstance(item, dict) and text_of(item, "code") == code]
-        found = [text_of(item, "value") for item in items]
-        if found or not may_be_withheld:
-            shown.must(found == list(values), f"{code} with {list(values)}", found)
+        stored_values = [text_of(item, "value") for item in items]
+        if stored_values or not may_be_withheld:
+            shown.must(stored_values == list(values), f"{code} with {list(values)}", stored_values)
 
 
 @check("C121", needs=_NEEDS, writes=True)
 def required_is_missing(probe: Probe) -> None:
-    asked = questions(probe)
-    code = asked.required().code
-    _file(probe, asked, code).must_be(400).must_say(code)
+    all_questions = questions(probe)
+    code = all_questions.required().code
+    _file(probe, all_questions, code).must_be(400).must_say(code)
 
 
 @check("C122", needs=_NEEDS, writes=True)
 def one_value(probe: Probe) -> None:
-    asked = questions(probe)
-    one = asked.one("singlevaluelist")
-    answer = _file(probe, asked, one.code, (f"attribute[{one.code}]", one.keys[0]), raw=True)
+    all_questions = questions(probe)
+    one = all_questions.one("singlevaluelist")
+    answer = _file(probe, all_questions, one.code, (f"attribute[{one.code}]", one.keys[0]), raw=True)
     _stored(probe, answer, one.code, one.keys[:1])
 
 
 @check("C123", needs=_NEEDS, writes=True)
 def encoded_brackets(probe: Probe) -> None:
-    asked = questions(probe)
-    one = asked.one("singlevaluelist")
-    answer = _file(probe, asked, one.code, (f"attribute[{one.code}]", one.keys[0]))
+    all_questions = questions(probe)
+    one = all_questions.one("singlevaluelist")
+    answer = _file(probe, all_questions, one.code, (f"attribute[{one.code}]", one.keys[0]))
     _stored(probe, answer, one.code, one.keys[:1])
 
 
 def _many(probe: Probe, first: str, second: str, *, raw: bool = False) -> None:
     """File two values of a multivaluelist. `first` and `second` are the ends of the parameters' names."""
-    asked = questions(probe)
-    many = asked.one("multivaluelist", keys=2)
+    all_questions = questions(probe)
+    many = all_questions.one("multivaluelist", keys=2)
     names = [f"attribute[{many.code}]{suffix}" for suffix in (first, second)]
     pairs = zip(names, many.keys[:2], strict=True)
-    _stored(probe, _file(probe, asked, many.code, *pairs, raw=raw), many.code, many.keys[:2])
+    _stored(probe, _file(probe, all_questions, many.code, *pairs, raw=raw), many.code, many.keys[:2])
 
 
 @check("C124", needs=_NEEDS, writes=True)
@@ -163,47 +163,47 @@ def numbered_brackets(probe: Probe) -> None:
 
 @check("C127", needs=_NEEDS, writes=True)
 def one_of_many(probe: Probe) -> None:
-    asked = questions(probe)
-    many = asked.one("multivaluelist")
-    answer = _file(probe, asked, many.code, (f"attribute[{many.code}]", many.keys[0]))
+    all_questions = questions(probe)
+    many = all_questions.one("multivaluelist")
+    answer = _file(probe, all_questions, many.code, (f"attribute[{many.code}]", many.keys[0]))
     _stored(probe, answer, many.code, many.keys[:1])
 
 
 @check("C128", needs=_NEEDS, writes=True)
 def comma_in_a_key(probe: Probe) -> None:
-    asked = questions(probe)
-    many = asked.one("multivaluelist")
+    all_questions = questions(probe)
+    many = all_questions.one("multivaluelist")
     keys = [key for key in many.keys if "," in key]
     if not keys:
         raise UnmetNeedError("no multivaluelist has a key with a comma")
-    answer = _file(probe, asked, many.code, (f"attribute[{many.code}][]", keys[0]))
+    answer = _file(probe, all_questions, many.code, (f"attribute[{many.code}][]", keys[0]))
     _stored(probe, answer, many.code, keys[:1])
 
 
 @check("C129", needs=_NEEDS, writes=True)
 def no_such_key(probe: Probe) -> None:
-    asked = questions(probe)
-    one = asked.one("singlevaluelist")
-    _file(probe, asked, one.code, (f"attribute[{one.code}]", _MADE_UP)).must_be(400).must_say(one.code)
+    all_questions = questions(probe)
+    one = all_questions.one("singlevaluelist")
+    _file(probe, all_questions, one.code, (f"attribute[{one.code}]", _MADE_UP)).must_be(400).must_say(one.code)
 
 
 @check("C130", needs=_NEEDS, writes=True)
 def two_values_for_one(probe: Probe) -> None:
-    asked = questions(probe)
-    one = asked.one("singlevaluelist", keys=2)
+    all_questions = questions(probe)
+    one = all_questions.one("singlevaluelist", keys=2)
     name = f"attribute[{one.code}]"
-    _file(probe, asked, one.code, (name, one.keys[0]), (name, one.keys[1])).must_be(400)
+    _file(probe, all_questions, one.code, (name, one.keys[0]), (name, one.keys[1])).must_be(400)
 
 
 def _of_datatype(probe: Probe, datatype: str, *, good: str = "", bad: str = "") -> None:
-    """The server stores a good value and refuses a bad one."""
-    asked = questions(probe)
-    one = asked.one(datatype)
+    """Check that the server stores a good value and refuses a bad value."""
+    all_questions = questions(probe)
+    one = all_questions.one(datatype)
     name = f"attribute[{one.code}]"
     if good:
-        created(_file(probe, asked, one.code, (name, good)))
+        created(_file(probe, all_questions, one.code, (name, good)))
     if bad:
-        _file(probe, asked, one.code, (name, bad)).must_be(400)
+        _file(probe, all_questions, one.code, (name, bad)).must_be(400)
 
 
 @check("C131", needs=_NEEDS, writes=True)
@@ -218,10 +218,10 @@ def datetimes(probe: Probe) -> None:
 
 @check("C133", needs=_NEEDS, writes=True)
 def text_with_line_breaks(probe: Probe) -> None:
-    asked = questions(probe)
-    one = asked.one("text")
+    all_questions = questions(probe)
+    one = all_questions.one("text")
     value = "first line\nsecond line"
-    answer = _file(probe, asked, one.code, (f"attribute[{one.code}]", value))
+    answer = _file(probe, all_questions, one.code, (f"attribute[{one.code}]", value))
     _stored(probe, answer, one.code, [value], may_be_withheld=True)
 
 
@@ -233,9 +233,9 @@ def string_with_a_line_break(probe: Probe) -> None:
 @check("C135", needs=_NEEDS, writes=True)
 def informing_is_never_required(probe: Probe) -> None:
     """A request for G needs no answer to an attribute that only informs."""
-    definition = probe.definitions.get(given(probe.prepared.rich_service), {})
+    definition = probe.definitions.get(require(probe.prepared.rich_service), {})
     if all(item.get("variable") is True for item in attributes_of(definition)):
-        raise UnmetNeedError("the definition has no attribute that only informs")
+        raise UnmetNeedError("the definition has no attribute with variable false")
     created(_file(probe, questions(probe), ""))
 
 
@@ -246,18 +246,18 @@ def unknown_attribute(probe: Probe) -> None:
 
 @check("C137", needs=_NEEDS, writes=True)
 def two_problems(probe: Probe) -> None:
-    asked = questions(probe)
-    code = asked.required().code
-    number = asked.one("number").code
-    answer = _file(probe, asked, code, (f"attribute[{number}]", "abc")).must_be(400)
+    all_questions = questions(probe)
+    code = all_questions.required().code
+    number = all_questions.one("number").code
+    answer = _file(probe, all_questions, code, (f"attribute[{number}]", "abc")).must_be(400)
     answer.must(len(_problems(answer)) >= 2, "two errors", _problems(answer))
 
 
 @check("C138", needs=_NEEDS, writes=True)
 def text_starts_with_the_code(probe: Probe) -> None:
-    asked = questions(probe)
-    code = asked.required().code
-    answer = _file(probe, asked, code).must_be(400)
+    all_questions = questions(probe)
+    code = all_questions.required().code
+    answer = _file(probe, all_questions, code).must_be(400)
     starts = any(problem.startswith(code) for problem in _problems(answer))
     answer.must(starts, f"a description that starts with {code}", _problems(answer))
 
@@ -268,11 +268,11 @@ def _problems(answer: Answer) -> list[str]:
 
 @check("C139", needs=_NEEDS, writes=True)
 def blank_is_missing(probe: Probe) -> None:
-    asked = questions(probe)
-    code = asked.required().code
-    _file(probe, asked, code, (f"attribute[{code}]", " ")).must_be(400)
+    all_questions = questions(probe)
+    code = all_questions.required().code
+    _file(probe, all_questions, code, (f"attribute[{code}]", " ")).must_be(400)
 
 
 @check("C140", needs="plain_service point", writes=True)
-def none_needed(probe: Probe) -> None:
+def service_without_attributes(probe: Probe) -> None:
     created(probe.post(probe.form()))

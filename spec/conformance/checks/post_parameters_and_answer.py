@@ -1,4 +1,4 @@
-"""Creating requests, other parameters and the answer: C141 to C172. Nearly all of them write."""
+"""Creating requests, other parameters and the answer: C141 to C172. Nearly all checks write."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from spec.conformance.answers import Answer, Call, UnmetNeedError, errors_in, text_of
 from spec.conformance.preparation import Endpoint
-from spec.conformance.probe import FORM, Probe, created, given, only, segment
+from spec.conformance.probe import FORM, Probe, created, only, require, segment
 from spec.conformance.registry import check
 
 _NEEDS = "plain_service point"
@@ -65,17 +65,17 @@ def parameters_in_the_query(probe: Probe) -> None:
     created(probe.post_body(b"", FORM, query=probe.form()))
 
 
-def _comes_back(probe: Probe, description: str) -> None:
+def _check_description(probe: Probe, description: str) -> None:
     answer = probe.post(probe.form(description=description))
     record = probe.read_back(created(answer))
-    came = text_of(record, "description")
-    shown = f"{len(came)} characters, starting with {came[:40]!r}"
-    answer.must(came == description, f"{len(description)} characters as sent, when read back", shown)
+    received = text_of(record, "description")
+    shown = f"{len(received)} characters, starting with {received[:40]!r}"
+    answer.must(received == description, f"{len(description)} characters as sent, when read back", shown)
 
 
 @check("C146", needs=_NEEDS, writes=True)
 def longest_description(probe: Probe) -> None:
-    _comes_back(probe, "x" * 4000)
+    _check_description(probe, "x" * 4000)
 
 
 @check("C147", needs=_NEEDS, writes=True)
@@ -85,17 +85,17 @@ def description_too_long(probe: Probe) -> None:
 
 @check("C148", needs=_NEEDS, writes=True)
 def characters_not_bytes(probe: Probe) -> None:
-    _comes_back(probe, "🌳" * 4000)
+    _check_description(probe, "🌳" * 4000)
 
 
 @check("C149", needs=_NEEDS, writes=True)
 def markup_is_text(probe: Probe) -> None:
-    _comes_back(probe, "<b>x</b> &amp; <script>alert(1)</script>")
+    _check_description(probe, "<b>x</b> &amp; <script>alert(1)</script>")
 
 
 @check("C150", needs=_NEEDS, writes=True)
 def line_breaks_are_kept(probe: Probe) -> None:
-    _comes_back(probe, "first\nsecond\n\nfourth")
+    _check_description(probe, "first\nsecond\n\nfourth")
 
 
 @check("C151", needs=_NEEDS, writes=True)
@@ -115,12 +115,12 @@ def reporter_is_never_shown(probe: Probe) -> None:
 
 
 @check("C153", needs=_NEEDS, writes=True)
-def account_comes_back(probe: Probe) -> None:
+def account_check_description(probe: Probe) -> None:
     answer = probe.post(probe.form(account_id="000731"))
-    came = created(answer).get("account_id")
-    if came is None and "account_id" not in probe.prepared.offered:
+    received = created(answer).get("account_id")
+    if received is None and "account_id" not in probe.prepared.offered:
         raise UnmetNeedError("not offered: account_id in the answer")
-    answer.must(came == "000731", '"000731"', repr(came))
+    answer.must(received == "000731", '"000731"', repr(received))
 
 
 @check("C154", needs=_NEEDS, writes=True)
@@ -133,17 +133,17 @@ def media_of_other_schemes(probe: Probe) -> None:
 def several_media(probe: Probe) -> None:
     urls = [f"https://media.city.example/{number}.jpg" for number in (1, 2)]
     answer = probe.post([*probe.form(), *(("media_url", url) for url in urls)])
-    came = probe.read_back(created(answer)).get("media_url")
-    answer.must(came in (urls[0], None), f"{urls[0]} when read back", came)
+    received = probe.read_back(created(answer)).get("media_url")
+    answer.must(received in (urls[0], None), f"{urls[0]} when read back", received)
 
 
 def _receipt(probe: Probe, service: str, has: set[str]) -> None:
-    """The answer to a POST has one item, whose identifiers (id, token) are exactly those in `has`."""
+    """Check that the answer to a POST has one item, and of `service_request_id` and `token` exactly `has`."""
     for format in probe.formats:
         answer = probe.post(probe.form(service), format)
         record = created(answer)
-        came = {name for name in ("service_request_id", "token") if text_of(record, name)}
-        answer.must(came == has, f"{' and '.join(has) or 'neither id nor token'}", sorted(came))
+        received = {name for name in ("service_request_id", "token") if text_of(record, name)}
+        answer.must(received == has, f"{' and '.join(has) or 'neither id nor token'}", sorted(received))
 
 
 @check("C156", needs=_NEEDS, writes=True)
@@ -153,12 +153,12 @@ def realtime(probe: Probe) -> None:
 
 @check("C157", needs="batch_service point", writes=True)
 def batch(probe: Probe) -> None:
-    _receipt(probe, given(probe.prepared.batch_service), {"token"})
+    _receipt(probe, require(probe.prepared.batch_service), {"token"})
 
 
 @check("C158", needs="blackbox_service point", writes=True)
 def blackbox(probe: Probe) -> None:
-    _receipt(probe, given(probe.prepared.blackbox_service), set())
+    _receipt(probe, require(probe.prepared.blackbox_service), set())
 
 
 @check("C159", needs=_NEEDS, writes=True)
@@ -187,7 +187,7 @@ def status_of_success(probe: Probe) -> None:
 
 @check("C162", needs="notice_service point", writes=True)
 def notice(probe: Probe) -> None:
-    answer = probe.post(probe.form(given(probe.prepared.notice_service)))
+    answer = probe.post(probe.form(require(probe.prepared.notice_service)))
     record = created(answer)
     answer.must(text_of(record, "service_notice"), "a service_notice", record.get("service_notice"))
 
@@ -206,12 +206,12 @@ def ids_are_strings(probe: Probe) -> None:
 
 
 @check("C164", needs=_NEEDS, writes=True)
-def readable_at_once(probe: Probe) -> None:
+def readable_immediately(probe: Probe) -> None:
     for format in probe.formats:
         record = created(probe.post(probe.form(), format))
         request_id = text_of(record, "service_request_id")
         if not request_id:
-            raise UnmetNeedError("the server gave no id")
+            raise UnmetNeedError("the answer to the POST has no id")
         probe.request(request_id, format, fresh=True).must_be(200)
 
 
@@ -228,7 +228,7 @@ def retry(probe: Probe) -> None:
 @check("C166", needs=f"{_NEEDS} max_body_bytes", writes=True)
 def body_too_large(probe: Probe) -> None:
     form = urlencode(probe.form()) + "&padding="
-    body = form.encode().ljust(given(probe.prepared.max_body_bytes) + 1, b"x")
+    body = form.encode().ljust(require(probe.prepared.max_body_bytes) + 1, b"x")
     for format in probe.formats:
         answer = probe.post_body(body, FORM, format)
         short = Call("POST", answer.call.url, answer.call.headers)
@@ -238,7 +238,7 @@ def body_too_large(probe: Probe) -> None:
 
 @check("C167", needs="throttle", disturbs=True)
 def too_many_calls(probe: Probe) -> None:
-    throttle = given(probe.prepared.throttle)
+    throttle = require(probe.prepared.throttle)
     at = Endpoint(throttle.base_url, throttle.jurisdiction_id)
     for format in probe.formats:
         call = probe.call("GET", f"services.{format}", at=at)
@@ -265,9 +265,9 @@ def _media_offered(probe: Probe, *, shown: object) -> None:
 def one_photo(probe: Probe) -> None:
     answer = _post_photos(probe, _photo("media"))
     _media_offered(probe, shown=answer.succeeded)
-    came = probe.read_back(created(answer)).get("media_url")
-    _media_offered(probe, shown=came)
-    answer.must(came, "a media_url when read back", "none")
+    received = probe.read_back(created(answer)).get("media_url")
+    _media_offered(probe, shown=received)
+    answer.must(received, "a media_url when read back", "none")
 
 
 @check("C169", needs=_NEEDS, writes=True)
@@ -292,14 +292,17 @@ def file_that_is_no_image(probe: Probe) -> None:
 
 @check("C171", needs=f"{_NEEDS} back_office_down", writes=True)
 def back_office_down(probe: Probe) -> None:
-    with given(probe.prepared.back_office_down)():
+    with require(probe.prepared.back_office_down)():
         answer = probe.post(probe.form())
-    answer.must(answer.succeeded or answer.status == 400, "the report accepted, or 400")
+    answer.must(answer.succeeded or answer.status == 400, "an accepted report, or 400")
 
 
 @check("C172", needs="crashing")
-def unforeseen_fault(probe: Probe) -> None:
+def unexpected_fault(probe: Probe) -> None:
     for format in probe.formats:
-        answer = probe.get(f"services.{format}", at=given(probe.prepared.crashing)).must_be(500)
+        answer = probe.get(f"services.{format}", at=require(probe.prepared.crashing)).must_be(500)
         answer.must(errors_in(answer), "an errors body")
-        answer.must("traceback" not in answer.text.lower() and ".py" not in answer.text, "no trace of the code")
+        answer.must(
+            "traceback" not in answer.text.lower() and ".py" not in answer.text,
+            "an errors body without a traceback",
+        )

@@ -1,11 +1,11 @@
-"""Creating requests, key and jurisdiction, service and location: C094 to C120. All of them write."""
+"""Creating requests, key and jurisdiction, service and location: C094 to C120. All checks write."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
 from spec.conformance.answers import UNKNOWN, Answer, Format, UnmetNeedError, ids_of, number_of, text_of
-from spec.conformance.probe import Probe, created, given
+from spec.conformance.probe import Probe, created, require
 from spec.conformance.registry import check
 
 _NEEDS = "plain_service point"
@@ -70,7 +70,7 @@ def key_in_header(probe: Probe) -> None:
 @check("C101", needs=f"{_NEEDS} test_key", writes=True)
 def test_key_files_nothing_real(probe: Probe) -> None:
     """The server refuses a test key, or keeps its request out of the list."""
-    answer = probe.post(probe.form(api_key=given(probe.prepared.test_key)))
+    answer = probe.post(probe.form(api_key=require(probe.prepared.test_key)))
     if answer.status == 403:
         return
     request_id = text_of(created(answer), "service_request_id")
@@ -102,7 +102,7 @@ def unknown_service(probe: Probe) -> None:
 
 @check("C105", needs=f"{_NEEDS} retired", writes=True)
 def retired_service(probe: Probe) -> None:
-    for answer in _posts(probe, probe.form(given(probe.prepared.retired).service_code)):
+    for answer in _posts(probe, probe.form(require(probe.prepared.retired).service_code)):
         answer.must_be(404)
 
 
@@ -112,66 +112,66 @@ _HERE = ("lat", "long")
 
 
 @check("C106", needs=_NEEDS, writes=True)
-def point_alone(probe: Probe) -> None:
+def only_a_point(probe: Probe) -> None:
     for answer in _posts(probe, probe.form()):
         created(answer)
 
 
 @check("C107", needs=_NEEDS, writes=True)
-def address_alone(probe: Probe) -> None:
+def only_an_address(probe: Probe) -> None:
     for answer in _posts(probe, probe.form(without=_HERE, address_string="5 Mill Lane")):
         created(answer)
 
 
 @check("C108", needs=_NEEDS, writes=True)
-def address_id_alone(probe: Probe) -> None:
+def only_an_address_id(probe: Probe) -> None:
     for answer in _posts(probe, probe.form(without=_HERE, address_id="0040071")):
         created(answer)
 
 
-def _refused(probe: Probe, *, without: Iterable[str] = (), **fields: str) -> None:
+def _check_refused(probe: Probe, *, without: Iterable[str] = (), **fields: str) -> None:
     for answer in _posts(probe, probe.form(without=without, **fields)):
         answer.must_be(400)
 
 
 @check("C109", needs=_NEEDS, writes=True)
 def no_location(probe: Probe) -> None:
-    _refused(probe, without=_HERE)
+    _check_refused(probe, without=_HERE)
 
 
 @check("C110", needs=_NEEDS, writes=True)
 def half_a_point(probe: Probe) -> None:
-    _refused(probe, without=["long"])
+    _check_refused(probe, without=["long"])
 
 
 @check("C111", needs=_NEEDS, writes=True)
-def half_a_point_beside_an_address(probe: Probe) -> None:
-    _refused(probe, without=["long"], address_string="5 Mill Lane")
+def half_a_point_with_an_address(probe: Probe) -> None:
+    _check_refused(probe, without=["long"], address_string="5 Mill Lane")
 
 
 @check("C112", needs=_NEEDS, writes=True)
 def lat_beyond_the_pole(probe: Probe) -> None:
-    _refused(probe, lat="91")
+    _check_refused(probe, lat="91")
 
 
 @check("C113", needs=_NEEDS, writes=True)
 def long_beyond_the_date_line(probe: Probe) -> None:
-    _refused(probe, long="-181")
+    _check_refused(probe, long="-181")
 
 
 @check("C114", needs=_NEEDS, writes=True)
-def lat_of_letters(probe: Probe) -> None:
-    _refused(probe, lat="abc")
+def lat_with_letters(probe: Probe) -> None:
+    _check_refused(probe, lat="abc")
 
 
 @check("C115", needs=_NEEDS, writes=True)
 def lat_with_a_comma(probe: Probe) -> None:
-    _refused(probe, lat="60,5")
+    _check_refused(probe, lat="60,5")
 
 
 @check("C116", needs=_NEEDS, writes=True)
 def lat_not_a_number(probe: Probe) -> None:
-    _refused(probe, lat="NaN")
+    _check_refused(probe, lat="NaN")
 
 
 @check("C117", needs=_NEEDS, writes=True)
@@ -189,19 +189,19 @@ def point_zero(probe: Probe) -> None:
 
 @check("C118", needs=_NEEDS, writes=True)
 def point_and_address(probe: Probe) -> None:
-    point = given(probe.prepared.point)
+    point = require(probe.prepared.point)
     for answer in _posts(probe, probe.form(address_string="5 Mill Lane")):
         record = probe.read_back(created(answer), answer.format)
-        came = (text_of(record, "lat"), text_of(record, "long"), text_of(record, "address"))
-        answer.must(all(came), f"{point.lat}, {point.long} and the address when read back", came)
+        received = (text_of(record, "lat"), text_of(record, "long"), text_of(record, "address"))
+        answer.must(all(received), f"{point.lat}, {point.long} and the address when read back", received)
 
 
 @check("C119", needs=f"{_NEEDS} outside_point", writes=True)
 def point_out_of_bounds(probe: Probe) -> None:
-    point = given(probe.prepared.outside_point)
-    _refused(probe, lat=str(point.lat), long=str(point.long))
+    point = require(probe.prepared.outside_point)
+    _check_refused(probe, lat=str(point.lat), long=str(point.long))
 
 
 @check("C120", needs=_NEEDS, writes=True)
 def blank_address(probe: Probe) -> None:
-    _refused(probe, without=_HERE, address_string=" ")
+    _check_refused(probe, without=_HERE, address_string=" ")

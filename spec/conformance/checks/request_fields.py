@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from spec.conformance.answers import Answer, Record, UnmetNeedError, number_of, text_of
 from spec.conformance.preparation import Closing
-from spec.conformance.probe import Probe, created, given, only
+from spec.conformance.probe import Probe, created, only, require
 from spec.conformance.registry import check
 from spec.shapes import REQUEST
 
@@ -64,7 +64,7 @@ def status_is_known(probe: Probe) -> None:
 @check("C219", needs="in_progress_request")
 def in_progress_is_open(probe: Probe) -> None:
     for format in probe.formats:
-        answer = probe.request(given(probe.prepared.in_progress_request), format)
+        answer = probe.request(require(probe.prepared.in_progress_request), format)
         answer.must(only(answer).get("status") == "open", "open", only(answer).get("status"))
 
 
@@ -86,18 +86,18 @@ def times_have_no_fraction(probe: Probe) -> None:
 def _updated_when_closed(probe: Probe, closing: Closing) -> None:
     for format in probe.formats:
         answer = probe.request(closing.request_id, format)
-        came = text_of(only(answer), "updated_datetime")
-        answer.must(came == closing.closed_datetime, f"updated_datetime {closing.closed_datetime}", came)
+        received = text_of(only(answer), "updated_datetime")
+        answer.must(received == closing.closed_datetime, f"updated_datetime {closing.closed_datetime}", received)
 
 
 @check("C222", needs="closing")
 def updated_is_the_closing_time(probe: Probe) -> None:
-    _updated_when_closed(probe, given(probe.prepared.closing))
+    _updated_when_closed(probe, require(probe.prepared.closing))
 
 
 @check("C223", needs="commented_closing")
-def comments_do_not_move_it(probe: Probe) -> None:
-    _updated_when_closed(probe, given(probe.prepared.commented_closing))
+def comments_do_not_change_it(probe: Probe) -> None:
+    _updated_when_closed(probe, require(probe.prepared.commented_closing))
 
 
 @check("C224")
@@ -114,27 +114,27 @@ def coordinates_are_numbers(probe: Probe) -> None:
 @check("C225", needs="pointless_request")
 def no_point(probe: Probe) -> None:
     for format in probe.formats:
-        answer = probe.request(given(probe.prepared.pointless_request), format)
+        answer = probe.request(require(probe.prepared.pointless_request), format)
         record = only(answer)
         for name in ("lat", "long"):
-            there = name in record and record[name] is None
-            answer.must(there, f"{name} null or empty", repr(record.get(name, "no such field")))
+            is_null = name in record and record[name] is None
+            answer.must(is_null, f"{name} null or empty", repr(record.get(name, "no such field")))
 
 
 @check("C226", needs="plain_service point", writes=True)
 def precision(probe: Probe) -> None:
-    sent = given(probe.prepared.point).lat + 0.000000123
+    sent = require(probe.prepared.point).lat + 0.000000123
     answer = probe.post(probe.form(lat=f"{sent:.9f}"))
-    came = number_of(probe.read_back(created(answer)), "lat")
-    close = came is not None and abs(came - sent) <= 0.000001
-    answer.must(close, f"lat {sent:.9f} when read back", came)
+    received = number_of(probe.read_back(created(answer)), "lat")
+    is_close = received is not None and abs(received - sent) <= 0.000001
+    answer.must(is_close, f"lat {sent:.9f} when read back", received)
 
 
 def _texts(probe: Probe, *names: str) -> Iterator[tuple[Answer, str, str]]:
     """The texts of these elements in the XML list, not converted."""
     answer = probe.get("requests.xml")
     if not answer.succeeded:
-        raise UnmetNeedError("requests.xml gave no list (see C181)")
+        raise UnmetNeedError("requests.xml has no list (see C181)")
     for request in answer.document().root:
         for child in request:
             if child.tag in names and not len(child):
@@ -150,16 +150,18 @@ def plain_decimals(probe: Probe) -> None:
 @check("C228", needs="zipcode_request")
 def zipcode(probe: Probe) -> None:
     for format in probe.formats:
-        answer = probe.request(given(probe.prepared.zipcode_request), format)
-        came = only(answer).get("zipcode")
-        answer.must(isinstance(came, str) and came.startswith("0"), "a string with its leading zero", repr(came))
+        answer = probe.request(require(probe.prepared.zipcode_request), format)
+        received = only(answer).get("zipcode")
+        answer.must(
+            isinstance(received, str) and received.startswith("0"), "a string with its leading zero", repr(received)
+        )
 
 
 @check("C229", needs="plain_service point", writes=True)
 def address(probe: Probe) -> None:
     answer = probe.post(probe.form(address_string="5 Mill Lane, Riverton"))
-    came = probe.read_back(created(answer)).get("address")
-    answer.must(came == "5 Mill Lane, Riverton", "5 Mill Lane, Riverton as address when read back", came)
+    received = probe.read_back(created(answer)).get("address")
+    answer.must(received == "5 Mill Lane, Riverton", "5 Mill Lane, Riverton as address when read back", received)
 
 
 @check("C230")
@@ -189,29 +191,29 @@ def no_padding(probe: Probe) -> None:
 
 @check("C233", needs="open_request")
 def list_and_single_agree(probe: Probe) -> None:
-    request_id = given(probe.prepared.open_request)
+    request_id = require(probe.prepared.open_request)
     for format in probe.formats:
         listed = probe.get(f"requests.{format}", [("service_request_id", request_id)])
-        alone = probe.request(request_id, format)
-        pair = [{name: only(answer).get(name) for name in _FIELDS} for answer in (listed, alone)]
+        single = probe.request(request_id, format)
+        pair = [{name: only(answer).get(name) for name in _FIELDS} for answer in (listed, single)]
         differing = [name for name in _FIELDS if pair[0][name] != pair[1][name]]
-        alone.must(not differing, "the values of the list", f"others for {', '.join(differing)}")
+        single.must(not differing, "the values of the list", f"other values for {', '.join(differing)}")
 
 
 @check("C234")
 def one_media_url(probe: Probe) -> None:
     for answer, record in _records(probe):
         url = record.get("media_url")
-        sound = url is None or (isinstance(url, str) and not re.search(r"[\s,]http|\s", url))
-        answer.must(sound, "one address without blanks, or null", repr(url))
+        is_valid = url is None or (isinstance(url, str) and not re.search(r"[\s,]http|\s", url))
+        answer.must(is_valid, "one address without blanks, or null", repr(url))
 
 
 @check("C235", needs="retired")
 def retired_service_keeps_its_name(probe: Probe) -> None:
-    retired = given(probe.prepared.retired)
+    retired = require(probe.prepared.retired)
     expected = (retired.service_code, retired.service_name)
     for format in probe.formats:
         answer = probe.request(retired.request_id, format).must_be(200)
         record = only(answer)
-        came = (text_of(record, "service_code"), text_of(record, "service_name"))
-        answer.must(came == expected, f"{expected[0]}, {expected[1]}", f"{came[0]}, {came[1]}")
+        received = (text_of(record, "service_code"), text_of(record, "service_name"))
+        answer.must(received == expected, f"{expected[0]}, {expected[1]}", f"{received[0]}, {received[1]}")

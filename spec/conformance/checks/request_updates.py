@@ -1,4 +1,4 @@
-"""mySociety's request updates: C278 to C285. The checks are skipped if the server does not offer them."""
+"""mySociety's request updates: C278 to C285. The checks are skipped if the server does not offer updates."""
 
 from __future__ import annotations
 
@@ -53,11 +53,11 @@ def in_json(probe: Probe) -> None:
 
 
 def _request(probe: Probe) -> str:
-    """File a request to comment on. Returns its id."""
+    """File a request that a check can comment on. Returns the request's id."""
     _updates(probe, "xml")
     request_id = text_of(created(probe.post(probe.form())), "service_request_id")
     if not request_id:
-        raise UnmetNeedError("the server gave no id")
+        raise UnmetNeedError("the answer to the POST has no id")
     return request_id
 
 

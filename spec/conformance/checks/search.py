@@ -21,7 +21,7 @@ from spec.conformance.offers import (
     word_to_find,
     words_offered,
 )
-from spec.conformance.probe import Probe, given, moment_of
+from spec.conformance.probe import Probe, moment_of, require
 from spec.conformance.registry import check
 
 _ORDERS = {
@@ -35,22 +35,30 @@ _ORDERS = {
 Pair = tuple[str, str]
 
 
-def _is_refused(probe: Probe, *asked: Pair) -> None:
-    probe.get(f"requests.{probe.formats[-1]}", asked).must_be(400)
+def _is_refused(probe: Probe, *params: Pair) -> None:
+    probe.get(f"requests.{probe.formats[-1]}", params).must_be(400)
 
 
 @check("S1", needs="late_update")
 def last_change(probe: Probe) -> None:
     """`updated_after` alone removes the window of 90 days; together with `start_date` it does not."""
     updates_offered(probe)
-    request_id = given(probe.prepared.late_update)
+    request_id = require(probe.prepared.late_update)
     changed = ("updated_after", probe.ago(3))
     for answer, records in probe.listings(changed):
-        answer.must(request_id in ids_of(records), f"{request_id}, though it is old", "it is missing")
+        answer.must(
+            request_id in ids_of(records),
+            f"{request_id}, although the request is old",
+            "a list without this request",
+        )
     for answer, records in probe.listings(changed, ("start_date", probe.ago(60))):
-        answer.must(request_id not in ids_of(records), f"no {request_id}, which is older", "it is listed")
+        answer.must(
+            request_id not in ids_of(records), f"no {request_id}, which is older", "a list with this request"
+        )
     for answer, records in probe.listings(("updated_before", probe.ago(3)), ("start_date", probe.ago(190))):
-        answer.must(request_id not in ids_of(records), f"no {request_id}, which changed later", "it is listed")
+        answer.must(
+            request_id not in ids_of(records), f"no {request_id}, which changed later", "a list with this request"
+        )
 
 
 @check("S2", needs="open_request")
@@ -61,7 +69,11 @@ def circle(probe: Probe) -> None:
         _is_refused(probe, *circle_around(lat, long, radius_m))
     _is_refused(probe, *at(lat, long))
     for answer, records in probe.listings(*circle_around(lat, long, 50_000)):
-        answer.must(given(probe.prepared.open_request) in ids_of(records), "the request at that point", "others")
+        answer.must(
+            require(probe.prepared.open_request) in ids_of(records),
+            "the request at this point",
+            "only other requests",
+        )
         pointless = [item for item in records if not text_of(item, "lat")]
         answer.must(not pointless, "requests with a point only", ids_of(pointless))
 
@@ -69,7 +81,7 @@ def circle(probe: Probe) -> None:
 @check("S3", needs="open_request")
 def rectangle(probe: Probe) -> None:
     boxes_offered(probe)
-    request_id = given(probe.prepared.open_request)
+    request_id = require(probe.prepared.open_request)
     lat, long = place(probe)
     beyond = (long + 181) % 360 - 180  # a degree to the east, also across 180°
     boxes = {
@@ -111,27 +123,27 @@ def group_and_keyword(probe: Probe) -> None:
     offered(probe, "group", lambda: count(probe, ("group", UNKNOWN)) == 0 < len(plain))
     group, codes = _shared(probe, plain, "group")
     answer, records = probe.listing(("group", group))
-    _are_of(answer, records, plain, codes)
+    _check_services(answer, records, plain, codes)
     keyword, codes = _shared(probe, plain, "keywords")
     answer, records = probe.listing(("keyword", keyword.upper()))
-    _are_of(answer, records, plain, codes)
+    _check_services(answer, records, plain, codes)
 
 
 def _shared(probe: Probe, plain: list[Record], member: str) -> tuple[str, set[str]]:
     """A group or keyword of a service with listed requests, and the codes of all services with the same value."""
-    found: dict[str, set[str]] = {}
+    codes_by_value: dict[str, set[str]] = {}
     for service in probe.services(probe.formats[-1]).records("services"):
         for value in text_of(service, member).split(","):
-            found.setdefault(value.strip(), set()).add(text_of(service, "service_code"))
+            codes_by_value.setdefault(value.strip(), set()).add(text_of(service, "service_code"))
     reported = {text_of(record, "service_code") for record in plain}
-    for value, codes in found.items():
+    for value, codes in codes_by_value.items():
         if value and codes & reported and reported - codes:
             return value, codes
-    raise UnmetNeedError(f"no listed request is of a service that differs from others by its {member}")
+    raise UnmetNeedError(f"no listed request belongs to a service whose {member} differs from other services")
 
 
-def _are_of(answer: Answer, records: list[Record], plain: list[Record], codes: set[str]) -> None:
-    """The list has all requests of these services that the plain list has, and no others."""
+def _check_services(answer: Answer, records: list[Record], plain: list[Record], codes: set[str]) -> None:
+    """Check that the list has all requests of these services that the plain list has, and no others."""
     others = {text_of(record, "service_code") for record in records} - codes
     answer.must(not others, f"services {', '.join(sorted(codes))} only", sorted(others))
     expected = ids_of(record for record in plain if text_of(record, "service_code") in codes)
@@ -144,24 +156,26 @@ def agency_and_area(probe: Probe) -> None:
     names = ("agency_responsible", "area")
     offered(probe, "agency_area", lambda: all(count(probe, (name, UNKNOWN)) == 0 < count(probe) for name in names))
     _, plain = rows(probe, ("extensions", "true"))
-    tried = [(name, value) for name in names if (value := next(_named(plain, name), ""))]
-    for name, value in tried:
+    searches = [(name, value) for name in names if (value := next(_shown_values(plain, name), ""))]
+    for name, value in searches:
         answer, records = rows(probe, ("extensions", "true"), (name, value))
-        others = [record for record in records if value not in _named([record], name)]
+        others = [record for record in records if value not in _shown_values([record], name)]
         answer.must(not others, f"requests with {name} {value} only", ids_of(others))
-        missing = set(ids_of(record for record in plain if value in _named([record], name))) - set(ids_of(records))
+        missing = set(ids_of(record for record in plain if value in _shown_values([record], name))) - set(
+            ids_of(records)
+        )
         answer.must(not missing, f"{', '.join(sorted(missing))} as well", ids_of(records))
-    if not tried:
+    if not searches:
         raise UnmetNeedError("no listed request shows an agency or an area")
 
 
-def _named(records: list[Record], name: str) -> Iterator[str]:
+def _shown_values(records: list[Record], name: str) -> Iterator[str]:
     """The agencies or areas that these requests show."""
     for record in records:
         extended = record.get("extended_attributes")
         areas = extended.get("areas") if isinstance(extended, dict) else None
-        found = [record.get(name)] if name != "area" else areas if isinstance(areas, list) else []
-        yield from (value for value in found if isinstance(value, str) and value)
+        values = [record.get(name)] if name != "area" else areas if isinstance(areas, list) else []
+        yield from (value for value in values if isinstance(value, str) and value)
 
 
 @check("S7")
@@ -198,14 +212,16 @@ def _times(records: list[Record], field: str) -> list[str]:
 
 
 @check("S9")
-def misspelt(probe: Probe) -> None:
+def misspelt_parameters(probe: Probe) -> None:
     _, plain = probe.listing()
     for wrong, right in (("lng", "long"), ("startDate", "start_date"), ("start-date", "start_date")):
         answer, records = probe.listing((wrong, "1"))
         warning = answer.headers.get("warning", "")
-        offered(probe, "warnings", lambda: warning)  # noqa: B023 - called at once
+        offered(probe, "warnings", lambda: warning)  # noqa: B023 - offered() calls it immediately
         expected = f'299 - "{wrong} is ignored; did you mean {right}?"'
         answer.must(expected in warning, f"Warning: {expected}", warning or "no Warning")
         answer.must(ids_of(records) == ids_of(plain), "the same list as without the parameter", ids_of(records))
     answer, _ = probe.listing(("no_such_parameter", "1"))
-    answer.must("warning" not in answer.headers, "no Warning for a name that is like no parameter", answer.headers)
+    answer.must(
+        "warning" not in answer.headers, "no Warning for a name that resembles no parameter", answer.headers
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from spec.conformance.answers import Answer, Record, UnmetNeedError, text_of
-from spec.conformance.probe import Probe, given
+from spec.conformance.probe import Probe, require
 from spec.conformance.registry import check
 from spec.conformance.survey import attributes_of
 from spec.shapes import SERVICE
@@ -18,7 +18,7 @@ def _lists(probe: Probe) -> Iterator[tuple[Answer, list[Record]]]:
     for answer in probe.both("services"):
         records = answer.records("services")
         if not records:
-            raise UnmetNeedError("the server lists no services")
+            raise UnmetNeedError("the list of services is empty")
         yield answer, records
 
 
@@ -56,9 +56,9 @@ def fields_are_there(probe: Probe) -> None:
 def codes_are_unique(probe: Probe) -> None:
     for answer, records in _lists(probe):
         codes = [text_of(record, "service_code").strip() for record in records]
-        answer.must(all(codes), "a service_code in every service", "a blank one")
+        answer.must(all(codes), "a service_code in every service", "a blank service_code")
         repeated = sorted({code for code in codes if codes.count(code) > 1})
-        answer.must(not repeated, "every code once", f"{repeated} more than once")
+        answer.must(not repeated, "every code once", f"{repeated} more than one time")
 
 
 @check("C058")
@@ -88,7 +88,7 @@ def codes_are_strings(probe: Probe) -> None:
     answer.must(not wrong, "service codes as strings", repr(wrong[:1]))
 
 
-def _empty_not_null(probe: Probe, *names: str) -> None:
+def _check_empty_texts(probe: Probe, *names: str) -> None:
     answer, records = _json_list(probe)
     nulls = [name for record in records for name in names if name in record and record[name] is None]
     answer.must(not nulls, '"" where nothing is set', f"null for {nulls[:1]}")
@@ -98,23 +98,23 @@ def _empty_not_null(probe: Probe, *names: str) -> None:
 
 @check("C061")
 def unset_group(probe: Probe) -> None:
-    _empty_not_null(probe, "group")
+    _check_empty_texts(probe, "group")
 
 
 @check("C062")
 def unset_texts(probe: Probe) -> None:
-    _empty_not_null(probe, "keywords", "description")
+    _check_empty_texts(probe, "keywords", "description")
 
 
 @check("C063")
 def keywords_are_one_text(probe: Probe) -> None:
-    found = False
+    has_keywords = False
     for answer, records in _lists(probe):
         values = [record.get("keywords") for record in records]
         wrong = [value for value in values if not isinstance(value, str | None)]
         answer.must(not wrong, "keywords as one text", repr(wrong[:1]))
-        found = found or any(values)
-    if not found:
+        has_keywords = has_keywords or any(values)
+    if not has_keywords:
         raise UnmetNeedError("no service has keywords")
 
 
@@ -128,37 +128,37 @@ def _definitions(probe: Probe) -> Iterator[tuple[Answer, Record, Record]]:
 
 @check("C064")
 def metadata_true(probe: Probe) -> None:
-    found = False
+    is_checked = False
     for answer, service, definition in _definitions(probe):
         if attributes_of(definition):
-            found = True
+            is_checked = True
             answer.must(
                 service.get("metadata") is True,
                 f"metadata true, as {text_of(service, 'service_code')} has attributes",
                 service.get("metadata"),
             )
-    if not found:
+    if not is_checked:
         raise UnmetNeedError("no service with attributes was found")
 
 
 @check("C065")
 def metadata_false(probe: Probe) -> None:
-    found = False
+    is_checked = False
     for answer, service, definition in _definitions(probe):
         if definition.get("attributes") == []:
-            found = True
+            is_checked = True
             answer.must(
                 service.get("metadata") is False,
                 f"metadata false, as {text_of(service, 'service_code')} has no attributes",
                 service.get("metadata"),
             )
-    if not found:
+    if not is_checked:
         raise UnmetNeedError("no definition without attributes was found")
 
 
 @check("C066", needs="retired")
 def retired_is_not_listed(probe: Probe) -> None:
-    code = given(probe.prepared.retired).service_code
+    code = require(probe.prepared.retired).service_code
     for answer, records in _lists(probe):
         listed = [text_of(record, "service_code") for record in records]
         answer.must(code not in listed, f"no {code}", "it is listed")
@@ -166,7 +166,7 @@ def retired_is_not_listed(probe: Probe) -> None:
 
 @check("C067", needs="empty")
 def no_services(probe: Probe) -> None:
-    at = given(probe.prepared.empty)
+    at = require(probe.prepared.empty)
     xml = probe.get("services.xml", at=at).must_be(200)
     root = xml.document().root
     xml.must(root.tag == "services" and len(root) == 0, "an empty <services/>")
@@ -181,7 +181,7 @@ def elements_once(probe: Probe) -> None:
     for service in answer.document().root:
         names = [child.tag for child in service]
         repeated = sorted({name for name in names if names.count(name) > 1})
-        answer.must(not repeated, "every element once", f"{repeated} more than once")
+        answer.must(not repeated, "every element once", f"{repeated} more than one time")
 
 
 @check("C069")
@@ -197,22 +197,22 @@ def order_of_elements(probe: Probe) -> None:
 def services_at_a_place(probe: Probe) -> None:
     format = probe.formats[-1]
     every = {text_of(item, "service_code") for item in probe.services(format).records("services")}
-    away = probe.get(f"services.{format}", [("lat", "-48.87"), ("long", "-123.39")])
-    point = given(probe.prepared.point)
+    far = probe.get(f"services.{format}", [("lat", "-48.87"), ("long", "-123.39")])
+    point = require(probe.prepared.point)
     near = probe.get(f"services.{format}", [("lat", str(point.lat)), ("long", str(point.long))])
     if "place_services" not in probe.prepared.offered and (
-        away.succeeded and len(away.records("services")) == len(every)
+        far.succeeded and len(far.records("services")) == len(every)
     ):
         raise UnmetNeedError("not offered: services by place")
-    found = {text_of(item, "service_code") for item in near.must_be(200).records("services")}
-    near.must(found <= every and found, "some of the services", sorted(found))
+    codes = {text_of(item, "service_code") for item in near.must_be(200).records("services")}
+    near.must(codes <= every and codes, "some of the services", sorted(codes))
 
 
 @check("C071", needs="locale")
 def names_in_another_language(probe: Probe) -> None:
     format = probe.formats[-1]
     plain = probe.services(format).records("services")
-    answer = probe.get(f"services.{format}", [("locale", given(probe.prepared.locale))]).must_be(200)
+    answer = probe.get(f"services.{format}", [("locale", require(probe.prepared.locale))]).must_be(200)
     other = answer.records("services")
     codes, names = (
         [[text_of(item, name) for item in records] for records in (plain, other)]

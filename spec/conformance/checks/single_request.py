@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from spec.conformance.answers import UNKNOWN, ids_of
-from spec.conformance.probe import Probe, given, segment
+from spec.conformance.probe import Probe, require, segment
 from spec.conformance.registry import check
 
 
 @check("C236", needs="open_request")
 def in_xml(probe: Probe) -> None:
-    answer = probe.request(given(probe.prepared.open_request), "xml").must_be(200)
+    answer = probe.request(require(probe.prepared.open_request), "xml").must_be(200)
     root = answer.must_be_xml()
     answer.must(root.tag == "service_requests", "the root service_requests", f"<{root.tag}>")
     answer.must([child.tag for child in root] == ["request"], "one request", [child.tag for child in root])
@@ -18,7 +18,7 @@ def in_xml(probe: Probe) -> None:
 @check("C237", needs="open_request")
 def in_json(probe: Probe) -> None:
     probe.json_offered()
-    answer = probe.request(given(probe.prepared.open_request), "json").must_be(200)
+    answer = probe.request(require(probe.prepared.open_request), "json").must_be(200)
     data = answer.must_be_json()
     answer.must(isinstance(data, list) and len(data) == 1, "an array of one")
 
@@ -39,17 +39,17 @@ def unknown_id(probe: Probe) -> None:
 
 @check("C240", needs="open_request old_request")
 def several_ids(probe: Probe) -> None:
-    ids = [given(probe.prepared.open_request), given(probe.prepared.old_request)]
+    ids = [require(probe.prepared.open_request), require(probe.prepared.old_request)]
     for format in probe.readings():
         path = f"requests/{segment(ids[0])},{segment(ids[1])}.{format}"
         answer = probe.get(path).must_be(200)
-        came = ids_of(answer.records("requests"))
-        answer.must(sorted(came) == sorted(ids), ", ".join(ids), came)
+        received = ids_of(answer.records("requests"))
+        answer.must(sorted(received) == sorted(ids), ", ".join(ids), received)
 
 
 @check("C241", needs="open_request")
 def without_suffix(probe: Probe) -> None:
-    path = f"requests/{segment(given(probe.prepared.open_request))}"
+    path = f"requests/{segment(require(probe.prepared.open_request))}"
     xml = probe.get(path).must_be(200)
     xml.must("xml" in xml.content_type, "XML", xml.content_type)
     if "json" in probe.formats:
@@ -65,13 +65,13 @@ def no_id(probe: Probe) -> None:
 
 @check("C243", needs="open_request")
 def arguments_of_the_list(probe: Probe) -> None:
-    for answer in probe.both(f"requests/{segment(given(probe.prepared.open_request))}", [("status", "bogus")]):
+    for answer in probe.both(f"requests/{segment(require(probe.prepared.open_request))}", [("status", "bogus")]):
         answer.must_be(200)
 
 
 @check("C244", needs="odd_request_id")
 def odd_characters(probe: Probe) -> None:
-    request_id = given(probe.prepared.odd_request_id)
+    request_id = require(probe.prepared.odd_request_id)
     for format in probe.formats:
         answer = probe.request(request_id, format).must_be(200)
         answer.must(ids_of(answer.records("requests")) == [request_id], request_id)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from spec.conformance.answers import UNKNOWN, Record, UnmetNeedError, text_of
-from spec.conformance.probe import Probe, given
+from spec.conformance.probe import Probe, require
 from spec.conformance.registry import check
 
 _DAY_S = 86_400.0
@@ -15,28 +15,28 @@ def _pair(record: Record) -> tuple[str, str]:
 
 @check("C173", needs="resolved_token")
 def resolved_in_xml(probe: Probe) -> None:
-    token = given(probe.prepared.resolved_token)
+    token = require(probe.prepared.resolved_token)
     answer = probe.token(token, "xml").must_be(200)
     records = answer.records("token")
     answer.must(len(records) == 1, "one request", len(records))
-    request_id, came = _pair(records[0])
-    answer.must(request_id and came == token, f"an id and the token {token}", (request_id, came))
+    request_id, received = _pair(records[0])
+    answer.must(request_id and received == token, f"an id and the token {token}", (request_id, received))
 
 
 @check("C174", needs="resolved_token")
 def resolved_in_json(probe: Probe) -> None:
     probe.json_offered()
-    token = given(probe.prepared.resolved_token)
+    token = require(probe.prepared.resolved_token)
     answer = probe.token(token, "json").must_be(200)
     data = answer.must_be_json()
     answer.must(isinstance(data, list) and len(data) == 1 and isinstance(data[0], dict), "an array of one")
-    request_id, came = _pair(data[0])
-    answer.must(request_id and came == token, f"an id and the token {token}", (request_id, came))
+    request_id, received = _pair(data[0])
+    answer.must(request_id and received == token, f"an id and the token {token}", (request_id, received))
 
 
 @check("C175", needs="pending_token")
 def pending(probe: Probe) -> None:
-    token = given(probe.prepared.pending_token)
+    token = require(probe.prepared.pending_token)
     for format in probe.formats:
         answer = probe.token(token, format).must_be(200)
         records = answer.records("token")
@@ -57,7 +57,7 @@ def no_token(probe: Probe) -> None:
 
 
 def _resolved_id(probe: Probe) -> str:
-    answer = probe.token(given(probe.prepared.resolved_token), probe.formats[-1], fresh=True)
+    answer = probe.token(require(probe.prepared.resolved_token), probe.formats[-1], fresh=True)
     request_id = text_of((answer.records("token") or [{}])[0], "service_request_id")
     if not request_id:
         raise UnmetNeedError("the token gave no id (see C173)")
@@ -74,13 +74,13 @@ def resolved_id_can_be_read(probe: Probe) -> None:
 @check("C179", needs="resolved_token advance_clock", disturbs=True)
 def a_day_later(probe: Probe) -> None:
     before = _resolved_id(probe)
-    given(probe.prepared.advance_clock)(_DAY_S)
-    answer = probe.token(given(probe.prepared.resolved_token), probe.formats[-1], fresh=True).must_be(200)
+    require(probe.prepared.advance_clock)(_DAY_S)
+    answer = probe.token(require(probe.prepared.resolved_token), probe.formats[-1], fresh=True).must_be(200)
     answer.must(_resolved_id(probe) == before, f"the id {before}")
 
 
 @check("C180", needs="open_request")
 def realtime_id_is_no_token(probe: Probe) -> None:
     """A listed request may also be of a batch service, but its id is not a token either."""
-    for answer in probe.both(f"tokens/{given(probe.prepared.open_request)}"):
+    for answer in probe.both(f"tokens/{require(probe.prepared.open_request)}"):
         answer.must_be(404)

@@ -1,4 +1,4 @@
-"""A report as one HTML page without scripts or external files, also for printing.
+"""A report as one HTML page, for screen and print, without scripts or external files.
 
 The first printed page is a summary for everybody. The next pages have the details for technicians.
 """
@@ -96,7 +96,7 @@ def _totals(report: Report) -> Iterator[str]:
         findings = [finding for finding in report.findings if finding.requirement.level is level]
         yield f'<tr><td style="width:6rem">{level.name}</td><td>{_bar(findings)}</td>{_numbers(findings)}</tr>'
     yield "</tbody></table>"
-    yield '<p class="soft">MUST is the standard, SHOULD what its clients need, MAY what servers add to it.</p>'
+    yield '<p class="soft">The standard demands MUST. Its clients need SHOULD. MAY is an extension.</p>'
 
 
 def _number_heads() -> str:
@@ -131,7 +131,7 @@ def _failed(report: Report) -> Iterator[str]:
         yield f'<div class="finding">{name} {_marked(requirement.text)}'
         yield f'<dl><dt>Asked</dt><dd class="call">{escape(finding.request)}</dd>'
         yield f"<dt>Expected</dt><dd>{escape(finding.expected)}</dd>"
-        yield f"<dt>Came</dt><dd>{escape(finding.came)}</dd></dl></div>"
+        yield f"<dt>Received</dt><dd>{escape(finding.received)}</dd></dl></div>"
 
 
 def _families(report: Report) -> Iterator[str]:
@@ -167,8 +167,8 @@ def _all(report: Report) -> Iterator[str]:
                 f'<p class="{finding.outcome.value}"><span class="mark">{_MARKS[finding.outcome]}</span>'
                 f'<span class="number">{number}</span>{_marked(finding.requirement.text)}</p>'
             )
-    yield "</div><footer>Requirements and their sources: spec/georeport-v2.md of the open311-server project, which"
-    yield " made this report.</footer>"
+    yield "</div><footer>Requirements and their sources: spec/georeport-v2.md of the project open311-server,"
+    yield " which made this report.</footer>"
 
 
 def _marked(text: str) -> str:

@@ -1,4 +1,4 @@
-"""A report for programs."""
+"""A report in JSON, for programs."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def _requirement(finding: Finding) -> dict[str, Any]:
         "reason": finding.reason,
         "request": finding.request,
         "expected": finding.expected,
-        "came": finding.came,
+        "came": finding.received,
         "seconds": round(finding.seconds, 3),
     }
     return {name: value for name, value in complete.items() if value != ""}

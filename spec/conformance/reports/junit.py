@@ -47,7 +47,7 @@ def _case(finding: Finding) -> ET.Element:
     if finding.outcome is Outcome.SKIPPED:
         ET.SubElement(case, "skipped", message=_clean(finding.reason))
     if finding.outcome is Outcome.FAILED:
-        message = _clean(f"expected {finding.expected}, came {finding.came}")
+        message = _clean(f"expected {finding.expected}, received {finding.received}")
         ET.SubElement(case, "failure", message=message).text = _clean(finding.request)
     return case
 

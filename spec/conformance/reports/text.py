@@ -1,4 +1,4 @@
-"""A report for the terminal: a table by requirement, then what failed, what was skipped, and the verdict."""
+"""A report for the terminal: all requirements, the failed and the skipped ones, and the verdict."""
 
 from __future__ import annotations
 
@@ -68,9 +68,9 @@ def _failed(report: Report) -> Iterator[str]:
     for finding in failed:
         requirement = finding.requirement
         yield f"  {requirement.number:<4}  {requirement.level.name}  {plain(requirement.text)}"
-        yield f"        asked     {finding.request}"
+        yield f"        call      {finding.request}"
         yield f"        expected  {finding.expected}"
-        yield f"        came      {finding.came}"
+        yield f"        received  {finding.received}"
 
 
 def _skipped(report: Report) -> Iterator[str]:

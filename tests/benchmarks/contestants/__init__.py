@@ -1,8 +1,9 @@
-"""The measured servers: how to start each, and its workloads.
+"""The measured servers: how to start each server, and its workloads.
 
-All read the same requests in the same PostgreSQL and have two processes. Servers that read row by row use
-`rival.request`, a plain table with the indexes that such an application has, so they add no load to our tables; see
-data.py. Each server is as fast as its kind can be, and omits features that do not change the figure.
+All servers read the same requests in the same PostgreSQL and have two processes. Servers that read row by row use
+`rival.request`, a plain table with the indexes that such an application has. So these indexes do not slow writes to
+our tables; see data.py. Each server is as fast as a server of its kind can be, and omits features without effect on
+the figures.
 """
 
 from __future__ import annotations
@@ -30,10 +31,10 @@ START_S = 60.0
 STOP_S = 15.0
 PROBE = "/open311/v2/services.json?jurisdiction_id=nyc.gov"
 NO_BYTECODE = "PYTHONDONTWRITEBYTECODE"
-"""Not for servers: one that is installed has its modules compiled, and only the first start does that here."""
+"""This variable is not passed to servers, because the modules of an installed server are compiled."""
 _PR_SET_PDEATHSIG = 1
 Output = IO[bytes] | int
-"""An open file, or one of subprocess's words for where output goes."""
+"""An open file, or a constant of `subprocess`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,10 +42,11 @@ class Contestant:
     """A kind of server.
 
     command  the command line, with placeholders {python} and {port}
-    needs    required modules; without them the server is left out
-    targets  its own URLs by workload, with {number} for the number of a request; empty for the standard's URLs
-    asked    workloads that it can answer, in addition to those that name it
-    folder   its working directory
+    needs    required modules; without them the server is not measured
+    targets  the server's own URLs by workload, with {number} for a request's number; empty for the standard's URLs
+    folder   the working directory
+
+    extra_workloads  workloads that the server can answer, in addition to those whose `who` has its name
     """
 
     name: str
@@ -54,11 +56,11 @@ class Contestant:
     needs: tuple[str, ...] = ()
     probe: str = PROBE
     targets: Mapping[str, str] = field(default_factory=dict)
-    asked: tuple[str, ...] = ()
+    extra_workloads: tuple[str, ...] = ()
     folder: Path = ROOT
 
     @property
-    def is_here(self) -> bool:
+    def is_installed(self) -> bool:
         """Whether all required modules are installed."""
         return all(importlib.util.find_spec(name) for name in self.needs)
 
@@ -87,7 +89,7 @@ OURS = Contestant(
     name="ours",
     title="open311 (stored renditions)",
     command=("{python}", "-m", "open311", "serve", "--port", "{port}", "--workers", str(WORKERS)),
-    # As shipped, with log lines and rate counting; only the limit itself is raised.
+    # The server writes log lines and counts rates, as by default. Only the limit is raised.
     environment={"OPEN311_POST_RATE": "100000000 per minute"},
 )
 NAIVE = Contestant(
@@ -118,11 +120,12 @@ BARE = Contestant(
 ALL = (OURS, NAIVE, FASTAPI, RAW, BARE)
 
 
-def checkout(folder: Path, asked: Sequence[str]) -> Contestant:
-    """Our server from another checkout of this repository, run by its .venv if it has one, else by ours."""
+def checkout(folder: Path, workloads: Sequence[str]) -> Contestant:
+    """Our server from another checkout of this repository, with its own .venv if there is one."""
     python = folder / ".venv" / "bin" / "python"
     words = (str(python), *OURS.command[1:]) if python.exists() else OURS.command
-    return replace(OURS, name="other", title=commit(folder), command=words, asked=tuple(asked), folder=folder)
+    title, extra = commit(folder), tuple(workloads)
+    return replace(OURS, name="other", title=title, command=words, extra_workloads=extra, folder=folder)
 
 
 def commit(folder: Path) -> str:
@@ -138,10 +141,10 @@ def running(contestant: Contestant, environment: Mapping[str, str], log: Path) -
     """Start a contestant and wait for its first answer; always stop it at the end of the block."""
     port = _free_port()
     words = [word.format(python=sys.executable, port=port) for word in contestant.command]
-    everything = {**environment, **_resolved(contestant.environment, environment)}
+    variables = {**environment, **_resolve_variables(contestant.environment, environment)}
     with (
         log.open("ab") as output,
-        started(words, everything, stdout=output, stderr=output, folder=contestant.folder) as process,
+        started(words, variables, stdout=output, stderr=output, folder=contestant.folder) as process,
     ):
         wait_for_answer(contestant, port, process.poll, log)
         yield Server(contestant, port, process.pid)
@@ -159,13 +162,13 @@ def started(
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Start a process; always stop it and its child processes at the end of the block.
 
-    longest_s  seconds after which it is killed even if the block still waits for it; None for never
+    longest_s  seconds after which the process is killed, even if the block still waits for it; None for never
     """
-    kept = {name: value for name, value in os.environ.items() if name != NO_BYTECODE}
+    own_variables = {name: value for name, value in os.environ.items() if name != NO_BYTECODE}
     process = subprocess.Popen(
         words,
         cwd=folder,
-        env={**kept, **environment},
+        env={**own_variables, **environment},
         stdin=subprocess.DEVNULL,
         stdout=stdout,
         stderr=stderr,
@@ -197,9 +200,9 @@ def wait_for_answer(contestant: Contestant, port: int, ended: Callable[[], int |
     raise Refused(f"{contestant.name} does not answer {contestant.probe}; see {log}")
 
 
-def _resolved(own: Mapping[str, str], given: Mapping[str, str]) -> dict[str, str]:
+def _resolve_variables(own: Mapping[str, str], common: Mapping[str, str]) -> dict[str, str]:
     """The environment variables of a contestant; `$NAME` refers to a variable that all contestants get."""
-    return {name: given[value[1:]] if value.startswith("$") else value for name, value in own.items()}
+    return {name: common[value[1:]] if value.startswith("$") else value for name, value in own.items()}
 
 
 def _free_port() -> int:
@@ -221,5 +224,7 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
     with suppress(subprocess.TimeoutExpired):
         process.wait(STOP_S)
     with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)  # its own session, so the group contains no other process
+        os.killpg(
+            process.pid, signal.SIGKILL
+        )  # the process has its own session, so its group contains no other process of ours
     process.wait()

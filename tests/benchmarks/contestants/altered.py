@@ -1,7 +1,7 @@
-"""Our server without one of its optimisations, so that each can be measured.
+"""Our server without one of its optimisations, so that the effect of each optimisation can be measured.
 
 `python -m tests.benchmarks.contestants.altered NAME serve …` is `open311 serve …` after one of `CHANGES`. Each
-change restores the code that is there without the optimisation. The numbers are those of spec/decisions/.
+change puts plain code in the place of the optimised code. The numbers in titles are those of spec/decisions/.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ NO_LIMIT = 2**31 - 1
 
 
 def quick_lane() -> None:
-    """Flask serves every call, without the quick lane."""
+    """Let Flask serve every call, without the quick lane."""
     _replace("open311.app", "QuickLane", lambda application, endpoints: application)
 
 
 def forked_application() -> None:
-    """Each web process makes its own application instead of inheriting it."""
+    """Let each web process make its own application, instead of inheriting one."""
     web_processes = import_module("open311.cli.web_processes")
 
     def maker(settings: Any) -> Callable[[], Any]:
@@ -34,12 +34,12 @@ def forked_application() -> None:
 
 
 def caps() -> None:
-    """Prepared pages get a literal limit that is too high to help the planner."""
+    """Give prepared pages a literal limit that is too high to help the planner."""
     _replace("open311.storage.hot.kinds", "_CAPS", (NO_LIMIT,))
 
 
 def one_statement() -> None:
-    """A POST runs the statements of imports and updates, in one SQLAlchemy transaction."""
+    """Let a POST run the statements of imports and updates, in one SQLAlchemy transaction."""
     from sqlalchemy import insert
 
     from open311.storage import history, publications, requests
@@ -66,17 +66,17 @@ def _fields(reporter: Any) -> dict[str, str]:
 
 
 def _replace(module: str, name: str, value: Any) -> None:
-    found = import_module(module)
-    if not hasattr(found, name):
-        raise LookupError(f"{module} has no {name} any more; tell {__file__} what takes its place")
-    setattr(found, name, value)
+    target = import_module(module)
+    if not hasattr(target, name):
+        raise LookupError(f"{module} has no {name} any more; write the new name in {__file__}")
+    setattr(target, name, value)
 
 
 CHANGES = {change.__name__: change for change in (quick_lane, forked_application, caps, one_statement)}
 
 
 def _altered(
-    name: str, title: str, *, asked: tuple[str, ...] = (), without: str = "", **settings: str
+    name: str, title: str, *, extra_workloads: tuple[str, ...] = (), without: str = "", **settings: str
 ) -> Contestant:
     """Our server without one optimisation, named in `CHANGES`, or with other settings."""
     python, _, _, *words = OURS.command
@@ -86,41 +86,41 @@ def _altered(
         title=title,
         command=(python, "-m", *program, *words),
         environment={**OURS.environment, **settings},
-        asked=asked,
+        extra_workloads=extra_workloads,
     )
 
 
 ONE_EACH = _altered("one-each", "each web process makes its own application (0021)", without="forked_application")
-"""Asked nothing in rounds: forking brings a quick start and saves memory."""
+"""This server takes no part in rounds, because forking only makes the start quicker and saves memory."""
 ALTERED = (
     _altered(
         "flask",
         "Flask serves every call (0019)",
-        asked=("services", "definition", "discovery", "one", "small", "page", "unchanged"),
+        extra_workloads=("services", "definition", "discovery", "one", "small", "page", "unchanged"),
         without="quick_lane",
     ),
     _altered(
         "unprepared",
         "no plan is kept (0023)",
-        asked=("one", "small", "page", "unchanged", "post"),
+        extra_workloads=("one", "small", "page", "unchanged", "post"),
         OPEN311_PREPARE_STATEMENTS="false",
     ),
     _altered(
         "uncapped",
         "plans are kept, and pages have no literal limit (0023)",
-        asked=("small", "page", "unchanged"),
+        extra_workloads=("small", "page", "unchanged"),
         without="caps",
     ),
     _altered(
         "statements",
         "a POST is a transaction of several statements (0024)",
-        asked=("post",),
+        extra_workloads=("post",),
         without="one_statement",
     ),
     _altered(
         "rated",
         "reads are counted: OPEN311_GET_RATE is set",
-        asked=("services", "one", "small", "page"),
+        extra_workloads=("services", "one", "small", "page"),
         OPEN311_GET_RATE="100000000 per minute",
     ),
 )

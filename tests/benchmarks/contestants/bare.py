@@ -1,4 +1,4 @@
-"""A Flask view that answers with ready bytes. It shows the cost of Flask alone."""
+"""A Flask view that sends prepared bytes. It shows the cost of Flask without any other work."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The fastest FastAPI that reads row by row: asyncpg, types that the driver reads natively, orjson."""
+"""The fastest FastAPI application that reads row by row: asyncpg with its native types, and orjson."""
 
 from __future__ import annotations
 
@@ -76,10 +76,10 @@ async def list_requests(
     values: list[Any] = [page_size, (page - 1) * page_size]
     where: list[str] = []
 
-    def add(condition: str, *given: Any) -> None:
+    def add(condition: str, *arguments: Any) -> None:
         first = len(values) + 1
-        where.append(condition.format(*(f"${number}" for number in range(first, first + len(given)))))
-        values.extend(given)
+        where.append(condition.format(*(f"${number}" for number in range(first, first + len(arguments)))))
+        values.extend(arguments)
 
     if service_code:
         codes = service_code.split(",")

@@ -191,8 +191,8 @@ class Requests(MethodView):
 @blueprint.route("/requests/<service_request_id>.json")
 @blueprint.response(200, RequestSchema(many=True))
 def get_request(service_request_id: str) -> Any:
-    found = session.scalars(with_names().where(Request.service_request_id == service_request_id)).all()
-    return found or abort(404, message="unknown service_request_id")
+    requests = session.scalars(with_names().where(Request.service_request_id == service_request_id)).all()
+    return requests or abort(404, message="unknown service_request_id")
 
 
 def with_names() -> Any:

@@ -1,6 +1,6 @@
-"""General servers of PostGIS tables, measured if they are installed: tipg, pygeoapi.
+"""tipg and pygeoapi, general servers of PostGIS tables, which are measured if they are installed.
 
-They serve OGC API Features from the same rows. Their bodies differ from ours and have about the same content.
+Both serve OGC API Features from the same rows. Their bodies have about the same content as ours, in another form.
 """
 
 from __future__ import annotations

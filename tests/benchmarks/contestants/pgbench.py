@@ -1,4 +1,4 @@
-"""The same SQL without a server, run by pgbench: one page, one row, one POST."""
+"""The SQL of one page, one request and one POST, run by pgbench without a server."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.benchmarks.data import CITY, Data
 from tests.benchmarks.load import Outcome, Refused
 
 NAME = "pgbench"
-TITLE = "pgbench, the same SQL"
+TITLE = "the same SQL, run by pgbench"
 CLIENTS = 4
 PAGE = (
     f"SELECT json FROM publication WHERE jurisdiction_id = '{CITY}' AND visibility = 'public'"
@@ -26,13 +26,13 @@ ONE = (
     " AND service_request_id = '311-' || lpad((:n)::text, 8, '0') AND visibility <> 'withdrawn';\n"
 )
 KEYS = {"service_request": "id", "reporter": "request_id", "request_event": "request_id", "publication": "id"}
-"""The tables a POST writes, in its order, and the column that holds the request's number."""
+"""The tables that a POST writes, in this order, with the column that contains the request's number."""
 _RATE = re.compile(r"tps = ([\d.]+) \(without initial")
 
 
 @dataclass(slots=True)
 class Script:
-    """A script that pgbench runs repeatedly with prepared statements and as many clients as the servers get."""
+    """A script that pgbench runs repeatedly with prepared statements and as many clients as a server has."""
 
     data: Data
     file: Path
@@ -40,10 +40,10 @@ class Script:
     _runs: int = 0
 
     def run(self, count: int) -> tuple[Outcome, float]:
-        """Run it so many times, rounded to a multiple of the number of clients."""
+        """Run the script `count` times, rounded to a multiple of the number of clients."""
         turns = max(1, count // CLIENTS)
         self._runs += 1
-        dsn = self.data.where
+        dsn = self.data.dsn_parts
         where = ["-h", dsn["host"], "-p", dsn["port"], "-U", dsn["user"]]
         how = ["-n", "-M", "prepared", "-c", str(CLIENTS), "-j", "1", "-t", str(turns), "-f", str(self.file)]
         variables = ["-D", f"run={self._runs}", "-D", "serial=0"]
@@ -58,9 +58,9 @@ class Script:
 
 
 def scripts(data: Data, folder: Path, posted_id: str) -> dict[str, Script]:
-    """Scripts by workload; none if pgbench is not installed.
+    """The scripts by workload; none if pgbench is not installed.
 
-    posted_id  a request that was posted; the script writes the same rows again with other numbers
+    posted_id  the id of a posted request; the script writes the rows of this request again, with other numbers
     """
     if shutil.which(NAME) is None:
         return {}
@@ -81,7 +81,7 @@ def scripts(data: Data, folder: Path, posted_id: str) -> dict[str, Script]:
 def _post(data: Data, posted_id: str) -> str:
     """One durable transaction that writes the rows of one POST again, row by row."""
     lines = ["\\set serial :serial + 1", "\\set n 100000000 * :run + 10000000 * :client_id + :serial", "BEGIN;"]
-    with data.asking() as cursor:
+    with data.cursor() as cursor:
         cursor.execute(
             "SELECT id FROM service_request WHERE jurisdiction_id = %s AND service_request_id = %s",
             (CITY, posted_id),
@@ -101,7 +101,7 @@ def _post(data: Data, posted_id: str) -> str:
 
 
 def _columns(cursor: Any, table: str) -> list[str]:
-    """The columns that one of our statements fills."""
+    """The columns that our statements fill."""
     cursor.execute(
         "SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped"
         " AND attidentity = '' AND attname <> 'written_by' ORDER BY attnum",
@@ -111,7 +111,7 @@ def _columns(cursor: Any, table: str) -> list[str]:
 
 
 def _literal(text: str | None) -> str:
-    """A literal without colons, because pgbench reads :word as a variable, also inside quotes."""
+    """An SQL literal without colons, because pgbench reads :word as a variable, even inside quotes."""
     if text is None:
         return "NULL"
     return "E'" + text.replace("\\", "\\\\").replace("'", "''").replace(":", "\\x3a") + "'"

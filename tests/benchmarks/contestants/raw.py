@@ -1,4 +1,4 @@
-"""The lower limit: plain WSGI, statements prepared by libpq, the same renditions joined; no checks, no errors."""
+"""The cheapest possible server: plain WSGI that joins our renditions, without checks and error handling."""
 
 from __future__ import annotations
 
@@ -57,14 +57,14 @@ def json(path: str, environ: Environ) -> bytes:
         items = rows("one_json", path[len("requests/") : -len(".json")])
     else:
         items = rows("page_json", *window(environ))
-    return joined(b"[", items, b",", b"]")
+    return join_items(b"[", items, b",", b"]")
 
 
 def xml(path: str, environ: Environ) -> bytes:
-    return joined(XML_HEAD, rows("page_xml", *window(environ)), b"", b"</service_requests>")
+    return join_items(XML_HEAD, rows("page_xml", *window(environ)), b"", b"</service_requests>")
 
 
-def joined(start: bytes, items: list[bytes], between: bytes, end: bytes) -> bytes:
+def join_items(start: bytes, items: list[bytes], between: bytes, end: bytes) -> bytes:
     items[0] = start + items[0]
     items[-1] += end
     return between.join(items)
@@ -83,9 +83,9 @@ def window(environ: Environ) -> tuple[int, int]:
 
 
 def rows(statement: str, *values: object) -> list[bytes]:
-    found = connection().exec_prepared(statement.encode(), [str(value).encode() for value in values])
-    get = found.get_value
-    return [get(row, 0) for row in range(found.ntuples)]
+    result = connection().exec_prepared(statement.encode(), [str(value).encode() for value in values])
+    get = result.get_value
+    return [get(row, 0) for row in range(result.ntuples)]
 
 
 def connection() -> Any:

@@ -1,0 +1,75 @@
+"""A request as staff see it: the record, its history, its token and, if asked for, its reporter."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from open311.domain.events import Event
+from open311.domain.requests import NamedAnswer, Reporter, RequestRecord, TokenState
+from open311.operations.platform import Platform
+from open311.operations.workflow.update_request import read_history
+from open311.plugins import Jurisdiction
+from open311.storage import requests, tokens
+from open311.storage.hot.transactions import within
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StaffView:
+    """All that is known about a request.
+
+    answers   all answers, also those that the public does not see
+    events    the history, oldest first
+    token     None if the request has none
+    reporter  None if it was not asked for, or if nothing is known or left
+    """
+
+    record: RequestRecord
+    service_name: str
+    answers: tuple[NamedAnswer, ...]
+    events: Sequence[Event]
+    token: TokenState | None = None
+    reporter: Reporter | None = None
+
+
+def read_request(
+    platform: Platform, jurisdiction: Jurisdiction, name: str, *, with_reporter: bool = False
+) -> StaffView:
+    """What staff may see of a request, even if it has no id yet or never gets one.
+
+    name  its service_request_id, its token or its number
+    Raises NotFound for an unknown name.
+    """
+    record, events = read_history(platform, jurisdiction, name)
+    with platform.database.reading() as connection:
+        token = tokens.token_of(connection, jurisdiction.id, record.number)
+        state = tokens.find_token(within(connection), jurisdiction.id, token) if token else None
+        reporter = requests.load_reporter(connection, jurisdiction.id, record.number) if with_reporter else None
+    service = jurisdiction.service(record.service_code)
+    return StaffView(
+        record=record,
+        service_name=service.name if service else "",
+        answers=tuple(_answers(record, jurisdiction)),
+        events=events,
+        token=state,
+        reporter=reporter or None,
+    )
+
+
+def find_without_id(platform: Platform, jurisdiction: Jurisdiction, *, most: int) -> list[RequestRecord]:
+    """The newest requests without an id: those of blackbox services, and those whose token waits for an id."""
+    with platform.database.reading() as connection:
+        return requests.load_without_id(connection, jurisdiction.id, most)
+
+
+def _answers(record: RequestRecord, jurisdiction: Jurisdiction) -> list[NamedAnswer]:
+    """Each value of each answer, with its question and its name. An answer to no question has an empty label."""
+    service = jurisdiction.service(record.service_code)
+    asked = {attribute.code: attribute for attribute in service.attributes} if service else {}
+    found: list[NamedAnswer] = []
+    for answer in record.answers:
+        attribute = asked.get(answer.code)
+        label = attribute.description if attribute else ""
+        names = {value.key: value.name for value in attribute.values} if attribute else {}
+        found += [NamedAnswer(answer.code, label, value, names.get(value, value)) for value in answer.values]
+    return found
