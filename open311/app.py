@@ -15,6 +15,7 @@ from open311.observe import configure_logs, logger
 from open311.operations.platform import Platform, open_platform
 from open311.operations.upkeep.sync_catalogues import ensure_synced
 from open311.settings import Settings
+from open311.storage.failures import why_down
 from open311.web import extensions, georeport, site
 from open311.web.blueprint import BoundEndpoint, register_endpoints
 from open311.web.documentation import GeoReportApi
@@ -83,19 +84,20 @@ def create_app(settings: Settings, platform: Platform | None = None) -> Flask:
     register_endpoints(app, GeoReportApi(app), bound)
     register_errors(app)
     _sync(platform)
-    app.wsgi_app = _around(app.wsgi_app, settings, bound)  # type: ignore[method-assign, assignment]
+    app.wsgi_app = _around(app.wsgi_app, platform, bound)  # type: ignore[method-assign, assignment]
     return app
 
 
-def _around(application: WSGIApplication, settings: Settings, bound: list[BoundEndpoint]) -> WSGIApplication:
+def _around(application: WSGIApplication, platform: Platform, bound: list[BoundEndpoint]) -> WSGIApplication:
     """Wrap Flask in middleware. A call passes the last one here first."""
+    settings = platform.settings
     application = QuickLane(application, bound)
     application = RateLimits(application, settings)
     if settings.requires_https:
         application = HttpsOnly(application, settings.public_url)
     application = KnownHost(application)
     application = Refusals(application)
-    application = Envelope(application)
+    application = Envelope(application, platform.process.calls)
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
         application = ProxyFix(application, x_for=hops, x_proto=hops, x_host=hops)
@@ -107,5 +109,6 @@ def _sync(platform: Platform) -> None:
         log.error("jurisdiction not served", plugin=fault.name, why=fault.why)
     try:
         ensure_synced(platform)
-    except Unavailable:
-        log.warning("calls get 503 until the database answers and is migrated; see /readyz")
+    except Unavailable as error:
+        why = why_down(error)
+        log.warning("calls get 503 until the database answers and is migrated; see /readyz", cause=why)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 import re
 import sys
-from collections.abc import MutableMapping
+import threading
+from collections.abc import Iterator, MutableMapping
+from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, TextIO, cast
+from typing import Any, Protocol, TextIO, cast
 
 import orjson
 import structlog
@@ -68,6 +70,54 @@ def configure_logs(level: str) -> None:
     )
 
 
+@contextmanager
+def all_lines_logged() -> Iterator[None]:
+    """During the block, lines of libraries, warnings and uncaught exceptions have the format of our own lines.
+
+    Without it, they are plain text: fine on a terminal, but a collector of logs expects one JSON object per line.
+    """
+    root, handler = logging.getLogger(), _LibraryLines(logging.WARNING)
+    hooks = sys.excepthook, threading.excepthook
+    root.addHandler(handler)
+    logging.captureWarnings(True)
+    sys.excepthook = lambda kind, error, trace: _log_uncaught(error)  # noqa: ARG005
+    threading.excepthook = lambda found: _log_uncaught(found.exc_value)
+    try:
+        yield
+    finally:
+        sys.excepthook, threading.excepthook = hooks
+        logging.captureWarnings(False)
+        root.removeHandler(handler)
+
+
+class _LibraryLines(logging.Handler):
+    """Writes what a library logs as one of our lines. Of an exception's text only the first line is kept.
+
+    PostgreSQL's further lines quote rows, which hold personal data.
+    """
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one line."""
+        error = record.exc_info[1] if record.exc_info else None
+        cause = {"cause": cause_of(error)} if error else {}
+        line = structlog.get_logger(source=record.name)
+        line.log(record.levelno, record.getMessage().partition("\n")[0], **cause)
+
+
+def cause_of(error: BaseException) -> str:
+    """An exception in one line for the log: its class, the first line of its text, and where it was raised."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    where = f" at {trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else ""
+    return f"{type(error).__name__}: {str(error).partition(chr(10))[0]}{where}"
+
+
+def _log_uncaught(error: BaseException | None) -> None:
+    if error is not None and not isinstance(error, (SystemExit, KeyboardInterrupt)):
+        logger("open311").error("uncaught", exc_info=error)
+
+
 def begin_call(request_id: str) -> None:
     """Set the request id of every line that is logged during a call."""
     _request_id.set(request_id)
@@ -81,13 +131,29 @@ def loggable(path: str) -> str:
     return _PAIRS_IN_PATH.sub(r"\1...", path) if "=" in path else path
 
 
-def end_call(method: str, path: str, status: int, seconds: float, *, is_quiet: bool) -> None:
+class Caller(Protocol):
+    """The holder of a key: its number and the label that the operator has given to it."""
+
+    @property
+    def number(self) -> int:
+        """The key's number; 0 for a caller without one."""
+
+    @property
+    def label(self) -> str:
+        """Who the key is for."""
+
+
+def end_call(
+    method: str, path: str, status: int, seconds: float, *, is_quiet: bool, caller: Caller | None = None
+) -> None:
     """Log a call at level info, or at level debug if `is_quiet`, as for health checks."""
     level = "debug" if is_quiet else "info"
     if LEVELS[level] < _Output.level:
         return
     ms = round(seconds * 1000, 1)
     line = {"event": "call", "method": method, "path": loggable(path), "status": status, "ms": ms}
+    if caller is not None and caller.number:
+        line |= {"key": caller.label, "key_id": caller.number}
     if _Output.is_json:  # does not use structlog, whose processors take longer than some calls
         line |= {"source": "open311.access", "request_id": _request_id.get(), "level": level}
         _STANDARD_ERROR.write(_json(line | {"timestamp": exact_now().isoformat()}) + "\n")

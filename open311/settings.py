@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal, cast
 from urllib.parse import urlsplit
@@ -15,17 +16,30 @@ from limits import parse_many
 from open311.errors import Misconfigured
 
 PREFIX = "OPEN311_"
+OTHERS = frozenset({"OPEN311_PARENT_PIPE", "OPEN311_CONFORMANCE_KEY"})
+"""Variables that are no settings: that of `open311 run` for its children, and that of `open311 conformance`."""
 RATE_STORAGES = ("memory", "redis", "rediss", "redis+unix", "redis+cluster", "redis+sentinel")
 
 
-def _setting(default: Any, meaning: str, *, read: Callable[[Env, str, Any], Any], env: str = "") -> Any:
-    return field(default=default, metadata={"meaning": meaning, "read": read, "env": env})
+def _setting(
+    default: Any, meaning: str, *, read: Callable[[Env, str, Any], Any], env: str = "", is_secret: bool = False
+) -> Any:
+    return field(default=default, metadata={"meaning": meaning, "read": read, "env": env, "is_secret": is_secret})
 
 
 def _text(
-    default: str, meaning: str, *, env: str = "", choices: tuple[str, ...] = (), keeps_blank: bool = False
+    default: str,
+    meaning: str,
+    *,
+    env: str = "",
+    choices: tuple[str, ...] = (),
+    keeps_blank: bool = False,
+    is_secret: bool = False,
 ) -> Any:
-    """A text setting. A blank variable means the default or, with `keeps_blank`, the empty text."""
+    """A text setting. A blank variable means the default or, with `keeps_blank`, the empty text.
+
+    is_secret  whether the value is never shown
+    """
 
     def read(source: Env, name: str, fallback: str) -> str:
         value = source.str(name, fallback).strip()
@@ -34,7 +48,7 @@ def _text(
             raise EnvError(f"must be one of {', '.join(choices)}, not {value!r}")
         return value
 
-    return _setting(default, meaning, read=read, env=env)
+    return _setting(default, meaning, read=read, env=env, is_secret=is_secret)
 
 
 def _flag(default: bool, meaning: str) -> Any:
@@ -75,7 +89,7 @@ class Settings:
 
     database_url: str = _text(
         "",
-        "address of the PostGIS database; if empty, a private cluster under data_dir is used",
+        "address of the PostGIS database; if empty, only `open311 run` works, with a private cluster",
         env="DATABASE_URL",
     )
     data_dir: str = _text("var", "folder for the private cluster and for the other files that the server stores")
@@ -137,6 +151,9 @@ class Settings:
     get_rate: str = _text(
         "", "largest rate of reads from one client address, such as 600 per minute; if empty, no limit"
     )
+    key_rate: str = _text(
+        "", "largest rate of POSTs with one api_key, beside that of addresses; if empty, no limit"
+    )
     rate_storage: str = _text(
         "memory://", "store that counts calls for the rate limits: memory:// or a redis:// address"
     )
@@ -180,6 +197,9 @@ class Settings:
         True, "whether statements are prepared; false behind a proxy that pools transactions"
     )
     pool_size: int = _number(4, "number of pooled database connections in each web process", least=1)
+    metrics_token: str = _text(
+        "", "secret that Prometheus sends to /metrics as a bearer token; if empty, no metrics", is_secret=True
+    )
     log_level: str = _text(
         "info",
         "lowest level that is logged: debug, info, warning or error",
@@ -211,7 +231,8 @@ class Settings:
         """Check the rules that the type of a setting cannot express. Raises Misconfigured."""
         if self.created_status not in (200, 201):
             raise Misconfigured("OPEN311_CREATED_STATUS: must be 200 or 201.")
-        for name, rate in (("OPEN311_POST_RATE", self.post_rate), ("OPEN311_GET_RATE", self.get_rate)):
+        rates = {"POST": self.post_rate, "GET": self.get_rate, "KEY": self.key_rate}
+        for name, rate in ((f"OPEN311_{kind}_RATE", rate) for kind, rate in rates.items()):
             if not _is_rate(rate):
                 raise Misconfigured(f"{name}: must look like 300 per minute, not {rate!r}.")
         if self.rate_storage.split("://")[0] not in RATE_STORAGES:
@@ -249,6 +270,22 @@ class Settings:
     def data_path(self) -> Path:
         """`data_dir` as an absolute path."""
         return Path(self.data_dir).absolute()
+
+
+def unknown_settings(environment: Mapping[str, str]) -> list[str]:
+    """A sentence for each variable that looks like a setting and is none, with the setting that was probably meant.
+
+    They are no error, because an older release must start with the variables of a newer one.
+    """
+    known = {variable(row) for row in fields(Settings)}
+    ours = sorted(name for name in environment if name.startswith(PREFIX))
+    strange = [name for name in ours if name.removesuffix("_FILE") not in known | OTHERS]
+    found = []
+    for name in strange:
+        near = get_close_matches(name, known, n=1, cutoff=0.8)
+        meant = f"did you mean {near[0]}?" if near else "`open311 settings` lists all."
+        found.append(f"{name}: there is no such setting; {meant}")
+    return found
 
 
 def variable(row: Field[Any]) -> str:

@@ -87,6 +87,8 @@ def _json(body: bytes) -> Plain:
         raise UnreadableError(f"the body is not UTF-8: byte {error.start} cannot be decoded.") from error
     except json.JSONDecodeError as error:
         raise UnreadableError(f"the body is not JSON: {error}.") from error
+    except RecursionError:
+        raise UnreadableError("the body is nested too deeply.") from None
     return data
 
 

@@ -50,6 +50,7 @@ OUTSIDE_OPENAPI = {
     "/openapi.json",
     "/healthz",
     "/readyz",
+    "/metrics",
 }
 OTHER_VARIABLES = {"OPEN311_CONFORMANCE_KEY"}
 

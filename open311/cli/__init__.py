@@ -61,5 +61,6 @@ def main() -> None:
       open311 keys add --label APP   a key for an app that sends requests
       open311 settings               everything that can be set, and how
 
-    Without DATABASE_URL, commands use a private PostGIS cluster under ./var.
+    Without DATABASE_URL, `open311 run` starts a private PostGIS cluster under ./var. All other commands need the
+    variable.
     """

@@ -16,7 +16,7 @@ from open311.domain.places import read_place
 from open311.domain.routing import Draft, Step
 from open311.domain.text import clean_text
 from open311.errors import Invalid, Misconfigured
-from open311.operations.upkeep.sync_catalogues import sync_catalogues
+from open311.operations.upkeep.sync_catalogues import find_orphans, find_orphans_of_areas, sync_catalogues
 from open311.plugins import Jurisdiction
 from open311.plugins.registry import load_registry
 from schemas.values import NotAnInstant, parse_instant
@@ -75,10 +75,19 @@ def check(names: tuple[str, ...]) -> None:
 
 @jurisdictions.command()
 def sync() -> None:
-    """Store the catalogues, as a server does when it starts. A changed catalogue gets a new discovery changeset."""
+    """Store the catalogues, as a server does when it starts. A changed catalogue gets a new discovery changeset.
+
+    What has changed is told, and so are open requests of departments and areas that do not exist any more.
+    """
     with command_platform() as platform:
         changed = sync_catalogues(platform, utc_now())
-    say(f"Changed: {', '.join(changed)}." if changed else "Nothing had changed.")
+        orphans = find_orphans(platform) + find_orphans_of_areas(platform)
+    for change in changed:
+        say(f"Stored: {change}.")
+    if not changed:
+        say("Nothing had changed.")
+    for line in orphans:
+        say(f"Look at {line}.")
 
 
 @click.command()

@@ -8,7 +8,7 @@ import click
 
 from open311.cli.group import CommandGroup
 from open311.cli.output import fail, say
-from open311.cli.platforms import read_settings, running_database
+from open311.cli.platforms import settings_with_database
 from open311.operations.platform import open_platform
 from open311.storage import migrations
 
@@ -38,24 +38,22 @@ def migrate(revision: str, wait_s: float) -> None:
 
     All migrations happen, or none: where one has to wait for a lock for too long, the schema stays as it was.
     """
-    with running_database(read_settings()) as (settings, _):
-        platform = open_platform(replace(settings, statement_timeout_ms=0))
-        with platform.database.transaction() as connection:
-            before = migrations.current(connection)
-            migrations.migrate(connection, revision, lock_timeout_s=wait_s)
-            after = migrations.current(connection)
-        platform.close()
+    platform = open_platform(replace(settings_with_database(), statement_timeout_ms=0))
+    with platform.database.transaction() as connection:
+        before = migrations.current(connection)
+        migrations.migrate(connection, revision, lock_timeout_s=wait_s)
+        after = migrations.current(connection)
+    platform.close()
     say(f"The schema was at {before or 'nothing'}, now it is at {after or 'nothing'}.")
 
 
 @db.command()
 def status() -> None:
-    """Show the revision of the schema and the one that this release needs. Exit status 1 if they differ."""
-    with running_database(read_settings()) as (settings, _):
-        platform = open_platform(settings)
-        with platform.database.reading() as connection:
-            current = migrations.current(connection)
-        platform.close()
-    say(f"The schema is at {current or 'nothing'}; this release needs {migrations.head()}.")
-    if current != migrations.head():
-        fail("run `open311 db migrate`.")
+    """Show the revision of the schema and the one that this release needs. Exit status 1 if it must be migrated."""
+    platform = open_platform(settings_with_database())
+    with platform.database.reading() as connection:
+        state = migrations.schema_state(connection)
+    platform.close()
+    say(f"The schema is at {state.revision or 'nothing'}; this release needs {state.wanted}.")
+    if not state.is_served:
+        fail(f"the schema of {platform.database.place} is {state}.")

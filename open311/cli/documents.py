@@ -65,6 +65,8 @@ def make_openapi() -> bytes:
 
 def _value(row: Field[Any], in_force: Settings) -> str:
     """A setting's value, and its default if the two differ."""
+    if row.metadata["is_secret"]:
+        return "…" if getattr(in_force, row.name) else ""
     value, usual = _shown(getattr(in_force, row.name)), _shown(default(row))
     return value if value == usual or not usual else f"{value} (default: {usual})"
 

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import os
+
 import click
 
-from open311.cli.output import fail
-from open311.errors import Open311Error
+from open311.cli.output import fail, warn
+from open311.errors import Open311Error, Unavailable
+from open311.settings import unknown_settings
+
+SERVICES = ("serve", "worker")
+"""Commands that run for long. All their lines are JSON unless they run on a terminal."""
 
 
 class CommandGroup(click.Group):
@@ -20,7 +26,22 @@ class CommandGroup(click.Group):
 
     def invoke(self, ctx: click.Context) -> object:
         """Run the command. If it raises an Open311Error, print the error's message and exit with status 1."""
+        if ctx.parent is None:
+            self._name_unknown_settings(ctx)
         try:
             return super().invoke(ctx)
+        except Unavailable as error:
+            from open311.storage.failures import why_down  # commands that need no database start faster without
+
+            why = why_down(error)
+            fail(f"the database cannot be used: {why}" if why else str(error), as_log=_is_service(ctx))
         except Open311Error as error:
-            fail(str(error))
+            fail(str(error), as_log=_is_service(ctx))
+
+    def _name_unknown_settings(self, ctx: click.Context) -> None:
+        for line in unknown_settings(os.environ):
+            warn(line, as_log=bool(ctx._protected_args) and ctx._protected_args[0] in SERVICES)
+
+
+def _is_service(ctx: click.Context) -> bool:
+    return ctx.invoked_subcommand in SERVICES

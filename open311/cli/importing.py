@@ -26,6 +26,7 @@ from open311.errors import Invalid
 from open311.formats.reading import ColumnMap, Source, known_maps, open_source, shipped_maps
 from open311.operations.importing.batches import DEFAULT_BATCH_ROWS, Batch, Import, Tally
 from open311.operations.importing.processes import Processes
+from open311.operations.upkeep.sync_catalogues import store_catalogue
 from open311.plugins import Misconfigured
 from open311.plugins.declared.columns import load_map, named_map
 
@@ -136,6 +137,8 @@ def import_command(
         ):
             city = find_jurisdiction(platform, jurisdiction)
             maps = (given,) if given else known_maps(city.column_maps)
+            for change in store_catalogue(platform, city, utc_now(), is_dry_run=dry_run):
+                say(f"Stored the catalogue, which the rows refer to: {change}.")
             plan = Import(
                 jurisdiction=city,
                 origin="",

@@ -43,7 +43,8 @@ def add(label: str, jurisdiction: str, contact: str, is_test: bool) -> None:
             is_test=is_test,
             now=utc_now(),
         )
-    say(f"Key {number} for {label}. It is not shown again:")
+        place = platform.database.place
+    say(f"Key {number} for {label}, in the database {place}. It is not shown again:")
     say(secret)
 
 

@@ -1,4 +1,4 @@
-"""The objects that commands need: settings, a running database, a platform, a jurisdiction."""
+"""The objects that commands need: settings, a platform with the right schema, a jurisdiction."""
 
 from __future__ import annotations
 
@@ -6,16 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-from open311.cli.output import say
-from open311.embedded import Cluster, find_binaries, install_binaries
+from open311.errors import Misconfigured
 from open311.observe import configure_logs
-from open311.operations.platform import Platform, open_platform
-from open311.operations.upkeep.sync_catalogues import ensure_synced
+from open311.operations.platform import NO_DATABASE, Platform, open_platform
 from open311.plugins import Jurisdiction
 from open311.settings import Settings
-from open311.storage.migrations import migrate
-
-DATABASE = "open311"
+from open311.storage.migrations import schema_state
 
 
 def read_settings() -> Settings:
@@ -23,42 +19,41 @@ def read_settings() -> Settings:
     return Settings.from_environ()
 
 
-@contextmanager
-def running_database(settings: Settings) -> Iterator[tuple[Settings, Cluster | None]]:
-    """Yield settings that name a running database, and the private cluster if the database is in it.
+def settings_with_database() -> Settings:
+    """The current settings, which name a database. Raises Misconfigured if they do not.
 
-    The database is that of DATABASE_URL, else one in the private cluster, which runs at least until the block ends.
+    Only `open311 run` works without DATABASE_URL: its database would be the wrong one for every other command.
     """
+    settings = read_settings()
     if settings.database_url:
-        yield settings, None
-        return
-    bin_dir = find_binaries() or install_binaries(say)
-    with Cluster(settings.data_path / "pg", bin_dir=bin_dir) as cluster:
-        if not cluster.has_database(DATABASE):
-            cluster.create_database(DATABASE)
-        yield replace(settings, database_url=cluster.url(DATABASE)), cluster
+        return settings
+    hint = " `open311 run` shows the one of its own database." if (settings.data_path / "pg").exists() else ""
+    raise Misconfigured(NO_DATABASE + hint)
 
 
 @contextmanager
 def command_platform() -> Iterator[Platform]:
-    """A prepared platform for a short command. Only warnings and errors are logged."""
-    settings = read_settings()
+    """A platform for a short command, without statement timeout. Only warnings and errors are logged.
+
+    Nothing is written. Raises Misconfigured if the schema is not one that this release works with, and Unavailable
+    if the database cannot be reached.
+    """
+    settings = settings_with_database()
     configure_logs("warning")
-    with running_database(settings) as (settings, _), prepared_platform(settings) as platform:
-        yield platform
-
-
-@contextmanager
-def prepared_platform(settings: Settings) -> Iterator[Platform]:
-    """A platform without statement timeout, whose schema is at head and whose catalogues are stored."""
     platform = open_platform(replace(settings, statement_timeout_ms=0))
     try:
-        with platform.database.transaction() as connection:
-            migrate(connection)
-        ensure_synced(platform)
+        require_schema(platform)
         yield platform
     finally:
         platform.close()
+
+
+def require_schema(platform: Platform) -> None:
+    """Raises Misconfigured if this release does not work with the schema, and Unavailable without a database."""
+    with platform.database.reading() as connection:
+        state = schema_state(connection)
+    if not state.is_served:
+        raise Misconfigured(f"the schema of {platform.database.place} is {state}.")
 
 
 def find_jurisdiction(platform: Platform, jurisdiction_id: str) -> Jurisdiction:

@@ -11,6 +11,7 @@ from open311.cli.platforms import command_platform, find_jurisdiction
 from open311.clock import utc_now
 from open311.operations.platform import Platform
 from open311.operations.upkeep.republish import read_progress, republish, restart_edition
+from open311.operations.upkeep.sync_catalogues import store_catalogue
 from schemas.values import format_instant
 
 
@@ -31,14 +32,15 @@ def publish(jurisdiction: str | None, again: bool, status: bool) -> None:
     """
     with command_platform() as platform:
         cities = [find_jurisdiction(platform, jurisdiction)] if jurisdiction else list(platform.registry)
-        ids = [city.id for city in cities]
         if status:
-            _show(platform, ids)
+            _show(platform, [city.id for city in cities])
             return
-        for jurisdiction_id in ids:
+        for city in cities:
+            for change in store_catalogue(platform, city, utc_now()):
+                say(f"Stored the catalogue, whose names the requests show: {change}.")
             if again:
-                restart_edition(platform, jurisdiction_id, utc_now())
-            say(f"{jurisdiction_id}: {_republish(platform, jurisdiction_id)} requests rendered.")
+                restart_edition(platform, city.id, utc_now())
+            say(f"{city.id}: {_republish(platform, city.id)} requests rendered.")
 
 
 def _republish(platform: Platform, jurisdiction_id: str) -> int:

@@ -95,6 +95,8 @@ def update(
       open311 requests update 2026-0000042 --jurisdiction city.example --status closed --note "Filled."
       open311 requests update 2026-0000042 --jurisdiction city.example --department port
     """
+    if all(option is None for option in (status, note, department, visibility, expected)):
+        raise click.UsageError("Nothing to change; give --status, --note, --department, --visibility, --expected.")
     with command_platform() as platform:
         city = find_jurisdiction(platform, jurisdiction)
         try:

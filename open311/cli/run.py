@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import fields, replace
 from functools import partial
 
@@ -10,12 +12,18 @@ import click
 
 from open311.cli.demo import add_demo_key, fill_with_examples
 from open311.cli.output import say
-from open311.cli.platforms import prepared_platform, read_settings, running_database
+from open311.cli.platforms import read_settings
 from open311.cli.ports import claimed_port
 from open311.cli.supervisor import Supervisor
+from open311.embedded import Cluster, find_binaries, install_binaries
 from open311.observe import configure_logs
+from open311.operations.platform import Platform, open_platform
+from open311.operations.upkeep.sync_catalogues import ensure_synced
 from open311.plugins.registry import Registry
 from open311.settings import Settings, variable
+from open311.storage.migrations import migrate
+
+DATABASE = "open311"
 
 
 @click.command()
@@ -28,13 +36,44 @@ def run(examples: int) -> None:
     """
     settings = read_settings()
     configure_logs(settings.log_level)
-    with running_database(settings) as (settings, cluster), claimed_port(settings) as port:
+    with _running_database(settings) as (settings, cluster), claimed_port(settings) as port:
         settings = replace(settings, port=port)
-        with prepared_platform(settings) as platform:
+        with _prepared_platform(settings) as platform:
             fill_with_examples(platform, examples)
             key = add_demo_key(platform)
         _name_faults(platform.registry)
-        Supervisor(_environment(settings), settings, cluster).run(partial(_greet, platform.registry, key))
+        own_url = settings.database_url if cluster else ""
+        greet = partial(_greet, platform.registry, key, own_url)
+        Supervisor(_environment(settings), settings, cluster).run(greet)
+
+
+@contextmanager
+def _running_database(settings: Settings) -> Iterator[tuple[Settings, Cluster | None]]:
+    """Yield settings that name a running database, and the private cluster if the database is in it.
+
+    The database is that of DATABASE_URL, else one in the private cluster, which runs at least until the block ends.
+    """
+    if settings.database_url:
+        yield settings, None
+        return
+    bin_dir = find_binaries() or install_binaries(say)
+    with Cluster(settings.data_path / "pg", bin_dir=bin_dir) as cluster:
+        if not cluster.has_database(DATABASE):
+            cluster.create_database(DATABASE)
+        yield replace(settings, database_url=cluster.url(DATABASE)), cluster
+
+
+@contextmanager
+def _prepared_platform(settings: Settings) -> Iterator[Platform]:
+    """A platform without statement timeout, whose schema is at head and whose catalogues are stored."""
+    platform = open_platform(replace(settings, statement_timeout_ms=0))
+    try:
+        with platform.database.transaction() as connection:
+            migrate(connection)
+        ensure_synced(platform)
+        yield platform
+    finally:
+        platform.close()
 
 
 def _name_faults(registry: Registry) -> None:
@@ -49,7 +88,8 @@ def _environment(settings: Settings) -> dict[str, str]:
     return os.environ | texts
 
 
-def _greet(registry: Registry, key: str, address: str) -> None:
+def _greet(registry: Registry, key: str, own_url: str, address: str) -> None:
+    """Print the addresses and the key. `own_url` is that of the private database; "" if DATABASE_URL names one."""
     cities = sorted(jurisdiction.id for jurisdiction in registry)
     city = "cityofchicago.org" if "cityofchicago.org" in cities else (cities or ["none"])[0]
     say("")
@@ -60,5 +100,8 @@ def _greet(registry: Registry, key: str, address: str) -> None:
     say(f"  Try           curl '{address}/open311/v2/services.json?jurisdiction_id={city}'")
     say(f"                curl '{address}/open311/v2/requests.xml?jurisdiction_id={city}&page_size=5'")
     say(f"  Demo api_key  {key}")
+    if own_url:
+        say(f"  Commands      export DATABASE_URL='{own_url}'")
+        say("                open311 keys add --label me   (in a second shell, while this runs)")
     say("")
     say("  Ctrl-C stops everything.")

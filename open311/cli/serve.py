@@ -7,8 +7,9 @@ from dataclasses import replace
 import click
 
 from open311.cli.parent import end_with_parent
-from open311.cli.platforms import read_settings, running_database
+from open311.cli.platforms import settings_with_database
 from open311.cli.web_processes import serve_application
+from open311.observe import all_lines_logged
 
 
 @click.command()
@@ -20,7 +21,7 @@ def serve(host: str | None, port: int | None, workers: int | None) -> None:
 
     On SIGTERM, the server finishes the calls that it has begun. Any other WSGI server can run `wsgi:application`.
     """
-    settings = read_settings()
+    settings = settings_with_database()
     settings = replace(
         settings,
         host=host or settings.host,
@@ -28,5 +29,5 @@ def serve(host: str | None, port: int | None, workers: int | None) -> None:
         workers=workers or settings.workers,
     )
     end_with_parent()
-    with running_database(settings) as (settings, _):
+    with all_lines_logged():
         serve_application(settings)

@@ -13,6 +13,7 @@ from functools import partial
 from flask import Flask
 
 from open311.app import create_app
+from open311.cli.greeting import announce
 from open311.cli.memory import collection_paused, keep_freed_memory
 from open311.cli.output import fail
 from open311.cli.signals import GRACE_S
@@ -46,7 +47,9 @@ def _listener(settings: Settings) -> socket.socket:
         return listen(settings.host, settings.port)
     except OSError as error:
         where = f"{settings.host}, port {settings.port}"
-        fail(f"cannot listen on {where}: {error.strerror}; set OPEN311_HOST or OPEN311_PORT to another.")
+        fail(
+            f"cannot listen on {where}: {error.strerror}; set OPEN311_HOST or OPEN311_PORT to another.", as_log=True
+        )
 
 
 def _application_maker(settings: Settings) -> Callable[[], Flask]:
@@ -69,6 +72,7 @@ def _make_application(settings: Settings) -> Flask:
     with collection_paused():
         platform = open_platform(settings)
         application = create_app(settings, platform)
+        announce(platform)
         platform.close()  # each process opens its own connections when it needs them
         gc.freeze()  # the collector then skips these objects, so it does not write to memory shared between forks
     return application

@@ -2,47 +2,65 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 import click
 
-from open311.cli.output import fail
+from open311.cli.output import fail, say
 from open311.cli.parent import end_with_parent
-from open311.cli.platforms import read_settings, running_database
+from open311.cli.platforms import require_schema, settings_with_database
 from open311.cli.signals import GRACE_S
-from open311.jobs.dispatching import dispatching, work_once
-from open311.jobs.worker import make_worker
-from open311.observe import configure_logs
+from open311.jobs.dispatching import work_once
+from open311.jobs.worker import make_worker, run_worker
+from open311.observe import all_lines_logged, configure_logs
 from open311.operations.platform import Platform, open_platform
-from open311.operations.upkeep.readiness import check_readiness
+from open311.operations.upkeep.readiness import check_background
 from open311.storage.engine import libpq_dsn
 
 
 @click.command()
 @click.option("--once", is_flag=True, help="Stop when outbox and queue are empty.")
-def worker(once: bool) -> None:
+@click.option("--check", "is_check", is_flag=True, help="Only tell whether background work is done in time.")
+def worker(once: bool, is_check: bool) -> None:
     """Do background work: dispatch changes, get ids for batch requests, republish, dump, clean up.
 
-    If a worker is killed, another worker takes over its jobs, and nothing is lost.
+    If a worker is killed, another worker takes over its jobs, and nothing is lost. A worker whose database is gone
+    ends with status 1. Let a service manager start it again.
+
+    With --check, no work is done. The exit status is 1 if a job or a change has waited for minutes, or if a job
+    fails again and again.
     """
+    if is_check:
+        _check()
+        return
     end_with_parent()
-    with running_database(read_settings()) as (settings, _):
-        configure_logs(settings.log_level)
-        # The dispatcher and a job run at the same time, and a recount needs two connections.
-        pool_size = max(settings.pool_size, 4)
-        platform = open_platform(replace(settings, statement_timeout_ms=0, pool_size=pool_size))
-        _require_job_queue(platform)
-        app = make_worker(platform, libpq_dsn(settings.sqlalchemy_url))
+    with all_lines_logged(), _platform() as platform:
+        app = make_worker(platform, libpq_dsn(platform.settings.sqlalchemy_url))
         if once:
             work_once(platform, app, shutdown_graceful_timeout=GRACE_S)
-        else:
-            with dispatching(platform):
-                app.run_worker(shutdown_graceful_timeout=GRACE_S, fetch_job_polling_interval=2.0)
+        elif not run_worker(platform, app, shutdown_graceful_timeout=GRACE_S, fetch_job_polling_interval=2.0):
+            sys.exit(1)
+
+
+@contextmanager
+def _platform() -> Iterator[Platform]:
+    settings = settings_with_database()
+    configure_logs(settings.log_level)
+    # The dispatcher and a job run at the same time, and a recount needs two connections.
+    platform = open_platform(replace(settings, statement_timeout_ms=0, pool_size=max(settings.pool_size, 4)))
+    try:
+        require_schema(platform)
+        yield platform
+    finally:
         platform.close()
 
 
-def _require_job_queue(platform: Platform) -> None:
-    """End with a message if the database does not answer or has not been migrated: then there is no job queue."""
-    for check in check_readiness(platform):
-        if check.name in ("database", "schema") and not check.is_ok:
-            fail(f"{check.name}: {check.detail}")
+def _check() -> None:
+    with _platform() as platform:
+        check = check_background(platform)
+    if not check.is_ok:
+        fail(f"{check.name}: {check.detail}")
+    say(f"{check.name}: {check.detail}")

@@ -13,10 +13,12 @@ class Role(StrEnum):
 
     APP       may send requests
     OPERATOR  may do everything; every person who can run commands on the server is an operator
+    MONITOR   may read metrics
     """
 
     APP = "app"
     OPERATOR = "operator"
+    MONITOR = "monitor"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,7 @@ class Principal:
     kind     `key` or `shell`
     number   the key's number; 0 for the shell
     is_test  whether the requests that it sends are tests, which are never routed or listed
+    label    the label of the key, for the log and metrics
     """
 
     kind: str
@@ -44,6 +47,7 @@ class Principal:
     scope: Scope = Scope()
     number: int = 0
     is_test: bool = False
+    label: str = ""
 
     def __str__(self) -> str:
         return f"{self.kind}:{self.number}" if self.number else self.kind
@@ -51,3 +55,5 @@ class Principal:
 
 SHELL = Principal(kind="shell", role=Role.OPERATOR)
 """The person who runs a command of `open311` on the server."""
+PROMETHEUS = Principal(kind="prometheus", role=Role.MONITOR)
+"""The program that reads the metrics."""

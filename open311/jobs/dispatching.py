@@ -40,6 +40,17 @@ def dispatching(platform: Platform) -> Iterator[None]:
         thread.join()
 
 
+def end_cut_off(platform: Platform) -> None:
+    """End this worker, because its database is gone: it could not even record that a job has failed.
+
+    The worker's status is 1 then, so that its supervisor starts a new one. That one retries the jobs as stalled.
+    """
+    if not platform.process.is_cut_off.is_set():
+        platform.process.is_cut_off.set()
+        log.error("the database is gone; this worker ends")
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
 def dispatch_all(platform: Platform) -> int:
     """Dispatch all changes that are due, and return the number of changes that were tried."""
     done = 0
@@ -61,15 +72,14 @@ def work_once(platform: Platform, app: procrastinate.App, **options: Any) -> Non
 
 
 def _dispatch_until(platform: Platform, stopping: threading.Event) -> None:
-    """Dispatch until `stopping` is set. If the database is down, end the worker, as `RetryForever` does."""
+    """Dispatch until `stopping` is set. If the database is gone, end the worker."""
     failures = 0
     while not stopping.is_set():
         try:
             wait_s = 0.0 if dispatch(platform, utc_now()) else POLL_S
             failures = 0
         except Unavailable:
-            log.error("the database is gone; this worker ends")
-            os.kill(os.getpid(), signal.SIGTERM)
+            end_cut_off(platform)
             return
         except Exception:  # such as an event of a newer release, which only that release's worker can read
             failures = min(failures + 1, 6)

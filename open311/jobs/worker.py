@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-import os
+import asyncio
 import signal
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
 import procrastinate
+import psycopg
 from procrastinate import RetryDecision
+from procrastinate.exceptions import ConnectorException
 from procrastinate.jobs import Job
 from procrastinate.retry import BaseRetryStrategy
 
 from open311.clock import utc_now
 from open311.errors import NotFound, Unavailable
-from open311.observe import logger
+from open311.jobs.dispatching import dispatching, end_cut_off
+from open311.observe import cause_of, logger
 from open311.operations.dispatch.counting import recount
 from open311.operations.intake.resolve_token import resolve_token
 from open311.operations.platform import Platform
@@ -26,6 +30,7 @@ from open311.storage.queue import Task
 
 log = logger(__name__)
 
+STOPPING = (signal.SIGINT, signal.SIGTERM)
 LONGEST_WAIT_S = 600
 STALLED_AFTER_S = 40
 """A job is stalled if its worker has sent no heartbeat for this time. Workers send one every 10 seconds."""
@@ -38,19 +43,58 @@ class RetryForever(BaseRetryStrategy):
     Each wait is twice as long as the one before, up to `LONGEST_WAIT_S`.
     """
 
-    def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision:
-        """When to run the job again.
+    def __init__(self, platform: Platform) -> None:
+        self._platform = platform
 
-        If the database is down, the worker cannot record the failure, and the job would keep the status "doing"
-        until this worker ends. Therefore the worker ends now. Its supervisor starts a new worker, which retries the
-        job as a stalled one.
-        """
+    def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision:
+        """When to run the job again. If the database is gone, the worker ends."""
         if isinstance(exception, Unavailable):
-            log.error("the database is gone; this worker ends")
-            os.kill(os.getpid(), signal.SIGTERM)
+            end_cut_off(self._platform)
         wait_s = min(2.0 ** min(job.attempts, 20), LONGEST_WAIT_S)
-        log.warning("job failed", task=job.task_name, job=job.id, cause=type(exception).__name__, retry_in_s=wait_s)
+        cause = cause_of(exception)
+        log.warning(
+            "job failed", task=job.task_name, job=job.id, attempts=job.attempts + 1, cause=cause, retry_in_s=wait_s
+        )
         return RetryDecision(retry_in={"seconds": int(wait_s)})
+
+
+def run_worker(platform: Platform, app: procrastinate.App, **options: Any) -> bool:
+    """Run jobs and dispatch changes until SIGINT or SIGTERM. Returns False if the worker ends by itself.
+
+    options  arguments of procrastinate's run_worker
+    A worker ends by itself if its database is gone. It then leaves no job behind: the next worker retries them.
+    """
+    with dispatching(platform):
+        try:
+            is_told = asyncio.run(_work_until_told(app, options))
+        except (ConnectorException, psycopg.OperationalError) as error:
+            log.error("the database is gone; this worker ends", cause=cause_of(error.__cause__ or error))
+            return False
+    return is_told and not platform.process.is_cut_off.is_set()
+
+
+async def _work_until_told(app: procrastinate.App, options: Mapping[str, Any]) -> bool:
+    """Run jobs. Returns whether a signal has ended that; a second signal kills this process.
+
+    Procrastinate's own handlers of signals do not tell: a worker whose heartbeat fails looks like a stopped one.
+    """
+    loop = asyncio.get_running_loop()
+    async with app.open_async():
+        working = asyncio.create_task(app.run_worker_async(install_signal_handlers=False, **options))
+
+        def stop() -> None:
+            for number in STOPPING:
+                loop.remove_signal_handler(number)
+            working.cancel()
+
+        for number in STOPPING:
+            loop.add_signal_handler(number, stop)
+        try:
+            await working
+        except asyncio.CancelledError:
+            return True
+    log.error("this worker ends by itself; an earlier line says why")
+    return False
 
 
 def make_worker(platform: Platform, conninfo: str) -> procrastinate.App:
@@ -59,7 +103,7 @@ def make_worker(platform: Platform, conninfo: str) -> procrastinate.App:
     conninfo  a libpq connection string or URL; procrastinate's worker connects with psycopg 3
     """
     app = procrastinate.App(connector=procrastinate.PsycopgConnector(conninfo=conninfo))
-    retry = RetryForever()
+    retry = RetryForever(platform)
 
     @app.task(name=Task.RESOLVE, retry=retry)
     def resolve(jurisdiction_id: str, number: int, token: str) -> None:

@@ -9,12 +9,14 @@ from threading import Event, Lock
 from typing import Any, ParamSpec, TypeVar
 
 from open311.errors import Misconfigured
+from open311.operations.upkeep.metering import CallCounts
 from open311.plugins.registry import Registry, load_registry
 from open311.settings import Settings
 from open311.storage.engine import Database, open_database
 from open311.storage.queue import Queue
 from open311.storage.requests import NumberSource
 
+NO_DATABASE = "DATABASE_URL: is not set; it must look like postgresql://user:password@host/name."
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -25,12 +27,16 @@ class Process:
     numbers     the source of numbers for new requests
     is_synced   an event, which is set when this process has stored the catalogues
     is_waiting  a lock, which is held by the only caller that may wait for changes
+    calls       counts of calls for /metrics; None if /metrics is switched off
+    is_cut_off  an event, which is set when a worker has lost its database and ends
     """
 
-    def __init__(self) -> None:
+    def __init__(self, calls: CallCounts | None = None) -> None:
+        self.calls = calls
         self.numbers = NumberSource()
         self.is_synced = Event()
         self.is_waiting = Lock()
+        self.is_cut_off = Event()
         self._caches: dict[Callable[..., Any], Callable[..., Any]] = {}
 
     def cached(self, function: Callable[P, T], *, most: int = 1_024) -> Callable[P, T]:
@@ -69,7 +75,7 @@ def open_platform(settings: Settings) -> Platform:
     address into the settings before it calls this.
     """
     if not settings.database_url:
-        raise Misconfigured("DATABASE_URL: is not set; it must look like postgresql://user:password@host/name.")
+        raise Misconfigured(NO_DATABASE)
     database = open_database(
         settings.sqlalchemy_url,
         pool_size=settings.pool_size,
@@ -77,4 +83,5 @@ def open_platform(settings: Settings) -> Platform:
         prepares=settings.prepare_statements,
     )
     registry = load_registry(settings.jurisdictions, ignore_wrong_id=settings.ignore_wrong_jurisdiction)
-    return Platform(settings, database, registry, Queue(database))
+    calls = CallCounts(settings.data_path / "metrics", database.pools) if settings.metrics_token else None
+    return Platform(settings, database, registry, Queue(database), Process(calls))

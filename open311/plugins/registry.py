@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import entry_points
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 from open311.errors import Invalid, Misconfigured, NotFound, Unavailable
@@ -21,12 +24,22 @@ NO_CITY = "No city is served now; the operator has to correct the configuration.
 class Fault:
     """The reasons why a jurisdiction is not served.
 
-    name  the plugin's name
-    why   a line for each reason
+    name        the plugin's name
+    why         a line for each reason
+    is_foreign  whether the text is that of an exception of the plugin's code, which the public must not see
     """
 
     name: str
     why: str
+    is_foreign: bool = False
+
+    @property
+    def public_why(self) -> str:
+        """The first reason, as /readyz shows it."""
+        if self.is_foreign:
+            return "its code raises an exception; the log and `open311 jurisdictions check` name it"
+        first, _, more = self.why.partition("\n")
+        return f"{first} (and {len(more.splitlines())} more faults)" if more else first
 
 
 @dataclass(frozen=True)
@@ -90,6 +103,7 @@ def load_registry(names: Sequence[str], *, ignore_wrong_id: bool = False) -> Reg
     served: dict[str, Jurisdiction] = {}
     faults: list[Fault] = []
     for name, loader in loaders.items():
+        is_foreign = False
         try:
             jurisdiction = loader()
             why = _refusal(jurisdiction, served)
@@ -97,9 +111,9 @@ def load_registry(names: Sequence[str], *, ignore_wrong_id: bool = False) -> Reg
             Exception,
             SystemExit,
         ) as error:  # a plugin may raise anything; other cities are served
-            why = str(error) or repr(error)
+            why, is_foreign = str(error) or repr(error), not isinstance(error, Misconfigured)
         if why:
-            faults.append(Fault(name, why))
+            faults.append(Fault(name, why, is_foreign))
         elif isinstance(jurisdiction, Jurisdiction):
             served[jurisdiction.id] = jurisdiction
     return Registry(served, tuple(faults), ignore_wrong_id)
@@ -122,9 +136,34 @@ def _loaders(names: Sequence[str]) -> Iterator[tuple[str, Callable[[], object]]]
         if name in installed:
             yield name, installed[name]
         elif (Path(name) / "jurisdiction.toml").is_file():
-            yield name, partial(declared.load, Path(name))
+            yield name, partial(_from_folder, Path(name))
         else:
             yield name, partial(_by_id, name)
+
+
+def _from_folder(folder: Path) -> Jurisdiction:
+    """The jurisdiction in a folder. If the folder is a package, its Python runs, as in an installed city."""
+    code = folder / "__init__.py"
+    if not code.is_file():
+        if any(folder.glob("*.py")):
+            raise Misconfigured(
+                f"{folder.name} has Python but no __init__.py with `jurisdiction = …`; add that file."
+            )
+        return declared.load(folder)
+    name = f"open311_city_{hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:16]}"
+    spec = spec_from_file_location(name, code, submodule_search_locations=[str(folder.resolve())])
+    if spec is None or spec.loader is None:
+        raise Misconfigured(f"{folder.name}/__init__.py cannot be loaded.")
+    module = sys.modules[name] = module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    if not hasattr(module, "jurisdiction"):
+        raise Misconfigured(f"{folder.name}/__init__.py must define `jurisdiction`; see jurisdictions/README.md.")
+    found: Jurisdiction = module.jurisdiction
+    return found
 
 
 def _by_id(wanted: str) -> Jurisdiction:

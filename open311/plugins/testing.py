@@ -16,6 +16,7 @@ from open311.domain.routing import Draft
 from open311.domain.services import Attribute, Datatype, Service, ServiceTranslation
 from open311.domain.text import clean_text
 from open311.plugins.interface import API_VERSION, HOOKS, Jurisdiction
+from open311.plugins.zones import distance_km, zone_place
 
 _EXAMPLES = {
     Datatype.STRING: "ABC 123",
@@ -23,6 +24,9 @@ _EXAMPLES = {
     Datatype.DATETIME: "2026-03-01T09:30:00Z",
     Datatype.TEXT: "first line\nsecond line",
 }
+
+FAR_KM = 1_000
+"""Most cities are nearer to the main place of their time zone. Only for others the swapped axes are tried."""
 
 
 def check_jurisdiction(jurisdiction: Jurisdiction) -> None:
@@ -37,6 +41,7 @@ def find_faults(jurisdiction: Jurisdiction) -> list[str]:
     if faults:
         return faults
     return [
+        *_position(jurisdiction),
         *_departments(jurisdiction),
         *_services(jurisdiction),
         *_aliases(jurisdiction),
@@ -91,6 +96,21 @@ def _identity(jurisdiction: Jurisdiction) -> Iterator[str]:
         yield f"id_pattern {jurisdiction.id_pattern!r} {pattern_fault}"
     if not jurisdiction.services:
         yield "has no services"
+
+
+def _position(jurisdiction: Jurisdiction) -> Iterator[str]:
+    """A fault if the boundary fits the time zone far better with its axes swapped."""
+    place = zone_place(jurisdiction.time_zone)
+    if place is None or jurisdiction.boundary is None:
+        return
+    long, lat = jurisdiction.boundary.centroid.coords[0]
+    there = distance_km((long, lat), place)
+    swapped = distance_km((lat, long), place)
+    if there > FAR_KM and swapped < there / 2:
+        yield (
+            f"boundary.geojson lies around long {long:.1f}, lat {lat:.1f}, {there:,.0f} km from"
+            f" {jurisdiction.time_zone}; its axes seem to be swapped: GeoJSON writes [long, lat]"
+        )
 
 
 def _hooks(jurisdiction: Jurisdiction) -> Iterator[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
@@ -19,6 +19,45 @@ from open311.storage.hot.statements import Statement
 from open311.storage.tables import department, jurisdiction, service
 
 _LOCK = 3_110_002
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogueChange:
+    """How a stored catalogue has changed. Each part is a list of codes.
+
+    is_new    whether the city had no stored catalogue before
+    changed   services whose name or group is another one
+    retired   services that are listed no more
+    departed  departments that the catalogue has no more
+    """
+
+    jurisdiction_id: str
+    is_new: bool
+    added: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+    retired: tuple[str, ...] = ()
+    new_departments: tuple[str, ...] = ()
+    departed: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        """One line for the operator: the city, and what has changed."""
+        services, departments = f"{len(self.added)} services", f"{len(self.new_departments)} departments"
+        if self.is_new:
+            return f"{self.jurisdiction_id}: new, with {services} and {departments}"
+        parts = {
+            "new services": self.added,
+            "changed services": self.changed,
+            "retired services": self.retired,
+            "new departments": self.new_departments,
+            "departments that it has no more": self.departed,
+        }
+        said = [f"{name} {_some(codes)}" for name, codes in parts.items() if codes]
+        return f"{self.jurisdiction_id}: {'; '.join(said) or 'texts of the catalogue'}"
+
+
+def _some(codes: tuple[str, ...], most: int = 12) -> str:
+    more = f" and {len(codes) - most} more" if len(codes) > most else ""
+    return ", ".join(codes[:most]) + more
 
 
 def catalogue_digest(parts: Any) -> str:
@@ -43,8 +82,8 @@ def write_catalogue(
     departments: Iterable[Department],
     services: Iterable[Service],
     now: datetime,
-) -> bool:
-    """Store a jurisdiction's catalogue. Returns False if the same catalogue is stored already.
+) -> CatalogueChange | None:
+    """Store a jurisdiction's catalogue; None if the same catalogue is stored already.
 
     A service that the catalogue no longer has is kept as retired, because requests refer to it (A69). Each change
     raises the changeset, even two changes within a second.
@@ -56,7 +95,9 @@ def write_catalogue(
         )
     ).one_or_none()
     if stored is not None and stored.digest == digest:
-        return False
+        return None
+    departments, services = list(departments), list(services)
+    change = _change(connection, jurisdiction_id, departments, services, is_new=stored is None)
     changeset = now if stored is None else max(now, stored.changeset + timedelta(seconds=1))
     row = {"jurisdiction_id": jurisdiction_id, "name": name, "digest": digest, "changeset": changeset}
     _upsert(connection, jurisdiction, [row], ["jurisdiction_id"])
@@ -82,7 +123,51 @@ def write_catalogue(
         ],
         ["jurisdiction_id", "code"],
     )
-    return True
+    return change
+
+
+def _change(
+    connection: Connection,
+    jurisdiction_id: str,
+    departments: list[Department],
+    services: list[Service],
+    *,
+    is_new: bool,
+) -> CatalogueChange:
+    """What differs from the stored catalogue. Stored departments are never deleted: `departed` repeats old ones."""
+    columns = service.c
+    rows = connection.execute(
+        select(columns.code, columns.name, columns.group_name, columns.is_active).where(
+            columns.jurisdiction_id == jurisdiction_id
+        )
+    )
+    listed = {row.code: (row.name, row.group_name) for row in rows if row.is_active}
+    wanted = {item.code: (item.name, item.group) for item in services}
+    kept = stored_departments(connection, jurisdiction_id)
+    named = [item.code for item in departments]
+    return CatalogueChange(
+        jurisdiction_id,
+        is_new,
+        added=tuple(code for code in wanted if code not in listed),
+        changed=tuple(code for code, shown in wanted.items() if code in listed and listed[code] != shown),
+        retired=tuple(code for code in listed if code not in wanted),
+        new_departments=tuple(code for code in named if code not in kept),
+        departed=tuple(sorted(kept - set(named))),
+    )
+
+
+def stored_departments(connection: Connection, jurisdiction_id: str) -> set[str]:
+    """Codes of all departments that a catalogue of the city has ever had."""
+    rows = connection.execute(select(department.c.code).where(department.c.jurisdiction_id == jurisdiction_id))
+    return set(rows.scalars())
+
+
+def is_stored(connection: Connection, jurisdiction_id: str, digest: str) -> bool:
+    """Whether the catalogue with this digest is the stored one."""
+    found = connection.execute(
+        select(jurisdiction.c.digest).where(jurisdiction.c.jurisdiction_id == jurisdiction_id)
+    )
+    return found.scalar_one_or_none() == digest
 
 
 def read_changesets(hot: HotConnections) -> Mapping[str, datetime]:

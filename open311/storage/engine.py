@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import ExceptionContext, make_url
 from sqlalchemy.exc import DBAPIError, DisconnectionError, PendingRollbackError
 from sqlalchemy.exc import TimeoutError as NoFreeConnection
+from sqlalchemy.pool import QueuePool
 
 from open311.errors import Unavailable
 from open311.storage.failures import DOWN, Refused, is_dead, is_down, takes_no_writes
@@ -29,6 +30,20 @@ class Database:
         self.hot = hot
         self._reading = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._snapshots = engine.execution_options(isolation_level="REPEATABLE READ")
+
+    def pools(self) -> tuple[int, int]:
+        """The number of this process's connections: in use, idle."""
+        pool = self.engine.pool
+        in_use, idle = (pool.checkedout(), pool.checkedin()) if isinstance(pool, QueuePool) else (0, 0)
+        return in_use, idle + self.hot.count_open()
+
+    @property
+    def place(self) -> str:
+        """The database's name and where it is, without user and password: "open311 at db.city.example"."""
+        url = self.engine.url
+        host = (url.host or str(url.query.get("host", "")) or "this machine").rpartition("@")[2]
+        port = f":{url.port}" if url.port else ""
+        return f"{url.database or url.query.get('dbname', 'no name')} at {host}{port}"
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from select import select
 from typing import Self
 
@@ -46,6 +47,43 @@ _DOWN = (
     psycopg2.InterfaceError,
     psycopg2.errors.UndefinedTable,
 )
+
+
+def why_down(error: BaseException) -> str:
+    """What an operator has to look at if the database cannot be used: a phrase, with the cure if it is known.
+
+    error  an error of a driver, or one that was raised from it
+    libpq's sentences hold host, database and user, and never the password. If a password contains an unescaped @,
+    its end becomes a part of the host; therefore everything up to the last @ of a host is left out.
+    """
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, (psycopg.Error, psycopg2.Error)):
+        cause = getattr(cause, "orig", None) or cause.__cause__
+    if cause is None:
+        return ""
+    words = cause.diag.message_primary or str(cause).strip().partition("\n")[0]
+    words = re.sub(r'(?<=")[^"\s]*@(?=[^"@]*")', "…@", words).removesuffix(".")
+    cure = next((cure for pattern, cure in _CURES if re.search(pattern, words)), "")
+    return f"{words}. {cure}" if cure else f"{words}."
+
+
+_CURES = (
+    (r"password|authentication failed", "Correct user and password in DATABASE_URL."),
+    (r'role ".*" does not exist', "Correct the user in DATABASE_URL, or make this role."),
+    (r'database ".*" does not exist', "Correct the name at the end of DATABASE_URL, or make this database."),
+    (r"translate host name|Name or service", "Correct the host in DATABASE_URL."),
+    (
+        r"refused|No such file|timeout|timed out|No route",
+        "Correct host and port in DATABASE_URL, or start PostgreSQL.",
+    ),
+    (r"pg_hba\.conf", "Let pg_hba.conf of the database server admit this host and user."),
+    (r"SSL|certificate", "Correct sslmode in DATABASE_URL."),
+    (r"too many clients|connection slots", "Raise max_connections of PostgreSQL, or lower OPEN311_POOL_SIZE."),
+    (r'relation ".*" does not exist', "Run `open311 db migrate`."),
+    (r"read-only", "DATABASE_URL must name the primary, which takes writes."),
+    (r"[Nn]o space left", "Free space on the disk of the database."),
+)
+"""Patterns in the words of libpq and PostgreSQL, each with its cure."""
 
 
 def is_dead(descriptor: int) -> bool:

@@ -5,6 +5,7 @@ Procrastinate is imported when the first job is stored, because most web process
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
@@ -64,16 +65,51 @@ class Queue:
         return True
 
 
-def count_jobs(connection: Connection) -> dict[str, int]:
-    """The number of jobs by state: todo, doing, failed, and stuck (todo, and due for more than ten minutes)."""
-    row = connection.execute(
-        text(
-            "SELECT count(*) FILTER (WHERE status = 'todo') AS todo,"
-            " count(*) FILTER (WHERE status = 'doing') AS doing,"
-            " count(*) FILTER (WHERE status = 'failed') AS failed,"
-            " count(*) FILTER (WHERE status = 'todo' AND coalesce(scheduled_at, (SELECT min(at) FROM"
-            " procrastinate_events WHERE job_id = procrastinate_jobs.id)) < now() - interval '10 minutes')"
-            " AS stuck FROM procrastinate_jobs WHERE status IN ('todo', 'doing', 'failed')"
-        )
-    ).one()
-    return dict(row._mapping)
+FAILING_AFTER = 8
+"""A job that has failed so often, for about ten minutes, will hardly succeed by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobCounts:
+    """The number of jobs by state.
+
+    late      due for too long without being taken, or taken by a worker that gives no sign of life
+    failing   to be tried again after many failures; `failing_tasks` has the names of their tasks
+    oldest_s  how long the oldest due job waits, seconds; 0 without any
+    """
+
+    todo: int
+    doing: int
+    failed: int
+    late: int
+    failing: int
+    failing_tasks: tuple[str, ...]
+    oldest_s: float
+
+
+def count_jobs(connection: Connection, late_s: float) -> JobCounts:
+    """Count the jobs that are not done. A job is late after `late_s` seconds."""
+    row = connection.execute(text(_COUNTS), {"late": f"{late_s} s", "failing": FAILING_AFTER}).one()
+    counts = dict(row._mapping) | {"failing_tasks": tuple(row.failing_tasks), "oldest_s": float(row.oldest_s)}
+    return JobCounts(**counts)
+
+
+_COUNTS = """
+WITH job AS (
+    SELECT status, task_name, attempts,
+        coalesce(scheduled_at, (SELECT min(at) FROM procrastinate_events WHERE job_id = procrastinate_jobs.id))
+            AS due,
+        (SELECT last_heartbeat FROM procrastinate_workers WHERE id = worker_id) AS alive
+    FROM procrastinate_jobs WHERE status IN ('todo', 'doing', 'failed')
+)
+SELECT count(*) FILTER (WHERE status = 'todo') AS todo,
+    count(*) FILTER (WHERE status = 'doing') AS doing,
+    count(*) FILTER (WHERE status = 'failed') AS failed,
+    count(*) FILTER (WHERE due < now() - CAST(:late AS interval) AND (status = 'todo'
+        OR status = 'doing' AND (alive IS NULL OR alive < now() - CAST(:late AS interval)))) AS late,
+    count(*) FILTER (WHERE status = 'todo' AND attempts >= :failing) AS failing,
+    coalesce(array_agg(DISTINCT task_name) FILTER (WHERE status = 'todo' AND attempts >= :failing), '{}')
+        AS failing_tasks,
+    coalesce(greatest(0, extract(epoch FROM now() - min(due) FILTER (WHERE status = 'todo'))), 0) AS oldest_s
+FROM job
+"""

@@ -236,6 +236,18 @@ def existing_ids(connection: Connection, jurisdiction_id: str, ids: Sequence[str
     return set(found.scalars())
 
 
+def count_open_by_area(connection: Connection, jurisdiction_id: str) -> dict[str, int]:
+    """The number of open requests in each area, by the area's name. Reads all open requests of the city."""
+    columns = service_request.c
+    found = (
+        select(func.unnest(columns.areas).label("area"))
+        .where(columns.jurisdiction_id == jurisdiction_id, columns.status == "open")
+        .subquery()
+    )
+    rows = connection.execute(select(found.c.area, func.count()).group_by(found.c.area))
+    return {name: number for name, number in rows}  # noqa: C416  # rows are no pairs for mypy
+
+
 def has_requests(connection: Connection, jurisdiction_id: str) -> bool:
     """Whether the jurisdiction has any request."""
     return (

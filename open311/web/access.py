@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from hmac import compare_digest
 
 from werkzeug.wrappers import Request
 
-from open311.domain.access import Principal
+from open311.domain.access import PROMETHEUS, Principal
+from open311.errors import Forbidden, NotFound
 from open311.operations.access.api_keys import require_key, require_scope
 from open311.operations.platform import Platform
 from open311.plugins import Jurisdiction
@@ -39,7 +41,20 @@ def _key_holder(platform: Platform, request: Request, sent: Parameters) -> Princ
     return require_key(platform, given)
 
 
+def _prometheus(platform: Platform, request: Request, sent: Parameters) -> Principal:  # noqa: ARG001
+    """Whoever sends the token that is set. Raises NotFound if none is set, Forbidden if another one is sent."""
+    token = platform.settings.metrics_token
+    if not token:
+        raise NotFound("Metrics are switched off; set OPEN311_METRICS_TOKEN.")
+    scheme, _, credential = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not compare_digest(credential.strip().encode(), token.encode()):
+        raise Forbidden("Send the token of OPEN311_METRICS_TOKEN in Authorization: Bearer.")
+    return PROMETHEUS
+
+
 ANYBODY = Access("anybody", None)
 """Public. A key is neither needed nor checked."""
 API_KEY = Access("api_key", _key_holder)
 """Only holders of an api_key that is valid for the city and not revoked."""
+METRICS_TOKEN = Access("metrics_token", _prometheus)
+"""Only whoever sends the token that the operator has set; nobody if it is not set."""

@@ -21,9 +21,10 @@ from open311.web.bodies import read_form
 from open311.web.calls import Call, Values
 from open311.web.documentation import DescribedBlueprint, GeoReportApi
 from open311.web.endpoints import City, Endpoint
+from open311.web.gate import limit_key
 from open311.web.openapi import operation_of, path_parameters
 from open311.web.parsing import MOST_REMEMBERED_BYTES, Parameters, first, read_query
-from open311.web.surfaces import SURFACES, Surface, accepted_format
+from open311.web.surfaces import CALLER, ROUTE, SURFACES, Surface, accepted_format
 from schemas.arguments import Arguments, NoArguments
 from schemas.parameters import HOLDS_NUL, NUL
 
@@ -63,6 +64,7 @@ class BoundEndpoint:
         for name, value in path.items():
             if NUL in value:
                 raise Invalid(HOLDS_NUL, name)
+        request.environ[ROUTE] = self.endpoint.name
         call = self._call(request, suffix, path)
         rest = {name: value for name, value in path.items() if name != "jurisdiction_id"}
         try:
@@ -81,7 +83,8 @@ class BoundEndpoint:
             form = read_form(request, self._schema(None), self._platform.settings)
             sent, files = form.fields, form.files
             if endpoint.access.identify is not None:
-                principal = endpoint.access.identify(self._platform, request, sent)
+                principal = request.environ[CALLER] = endpoint.access.identify(self._platform, request, sent)
+                limit_key(request.environ, principal)
             city = self._city(sent, path)
             endpoint.access.check_city(principal, city)
             reading = self._read(sent, city)

@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from open311 import __version__
 from open311.observe import begin_call, end_call
-from open311.web.surfaces import FEED_PATH, SUFFIX, surface_of
+from open311.operations.upkeep.metering import CallCounts
+from open311.web.surfaces import CALLER, FEED_PATH, ROUTE, SUFFIX, surface_of
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
+_METHODS = frozenset(("GET", "HEAD", "POST", "OPTIONS"))
 _SLASHES = re.compile("/{2,}")
 _CODE_PATH = re.compile(r"(?P<head>/+open311/.*?/(?:services|requests|tokens))/(?P<code>.*)", re.DOTALL)
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -45,8 +47,10 @@ class Envelope:
     request id and the name of this software. Any page on the web may read GeoReport answers (CORS).
     """
 
-    def __init__(self, application: WSGIApplication) -> None:
+    def __init__(self, application: WSGIApplication, calls: CallCounts | None = None) -> None:
+        """`calls` counts the calls for /metrics; None if nobody wants to know."""
         self._application = application
+        self._calls = calls
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Serve the call under the normalized path. Headers and log line are written when the answer begins."""
@@ -56,14 +60,19 @@ class Envelope:
         given = environ.get("HTTP_X_REQUEST_ID", "")
         request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
         begin_call(request_id)
-        surface = surface_of(path)
+        surface, calls = surface_of(path), self._calls
         added = [("X-Request-Id", request_id), *_ALWAYS]
         if surface.is_cross_origin:
             added += _PREFLIGHT if method == "OPTIONS" else _CORS
 
         def start(status: str, headers: list[tuple[str, str]], *failure: Any) -> Callable[[bytes], object]:
             # The query is not logged: it may hold an api_key or personal data.
-            end_call(method, path, int(status[:3]), time.perf_counter() - begun_at, is_quiet=surface.is_quiet)
+            seconds, code = time.perf_counter() - begun_at, int(status[:3])
+            caller = environ.get(CALLER)
+            end_call(method, path, code, seconds, is_quiet=surface.is_quiet, caller=caller)
+            if calls is not None:
+                known = method if method in _METHODS else "other"
+                calls.add(known, environ.get(ROUTE, "none"), code, caller.label if caller else "", seconds)
             return start_response(status, headers + added, *failure)
 
         return self._application(environ, start)

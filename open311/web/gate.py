@@ -17,6 +17,7 @@ from werkzeug.exceptions import HTTPException, TooManyRequests
 from werkzeug.wrappers import Request, Response
 
 from open311.clock import utc_now
+from open311.domain.access import Principal
 from open311.errors import Invalid
 from open311.observe import logger
 from open311.server.threads import REFUSAL
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 log = logger(__name__)
 
+_KEY_LIMIT = "open311.key_limit"
 WRITING = ("POST", "PUT", "PATCH", "DELETE")
 READING = ("GET", "HEAD")
 NO_HOST = "the header Host is missing, came twice or is no host; send one, such as 311.city.example."
@@ -110,6 +112,17 @@ class HttpsOnly:
         return redirect(f"{address}?{query}" if query else address, 308)
 
 
+def limit_key(environ: WSGIEnvironment, principal: Principal) -> None:
+    """Count a call with a key. Raises TooManyRequests above the rate for keys.
+
+    Only the endpoint knows the key, because it may be in the body. Addresses are counted before.
+    """
+    limit = environ.get(_KEY_LIMIT)
+    wait_s = limit(principal) if limit is not None and principal.number else 0
+    if wait_s:
+        raise TooManyRequests(retry_after=wait_s)
+
+
 class RateLimits:
     """WSGI middleware that counts calls per client address, and answers 429 with Retry-After above the rate."""
 
@@ -122,29 +135,35 @@ class RateLimits:
         self._rates: dict[str, list[RateLimitItem]] = {}
         for rate, methods in ((settings.post_rate, WRITING), (settings.get_rate, READING)):
             self._rates |= dict.fromkeys(methods, parse_many(rate)) if rate else {}
+        self._key_rates = parse_many(settings.key_rate) if settings.key_rate else []
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Serve the call, or answer 429."""
         rates = self._rates.get(environ["REQUEST_METHOD"].upper(), ())  # Werkzeug ignores the case too
         if rates and surface_of(environ["PATH_INFO"]).is_rated:
-            wait_s = self._wait_s_or_0(rates, environ)
+            kind = WRITING if environ["REQUEST_METHOD"].upper() in WRITING else READING
+            wait_s = self._wait_s_or_0(rates, (environ.get("REMOTE_ADDR") or "", *kind))
             if wait_s:
                 refusal = error_response(TooManyRequests(retry_after=wait_s), Request(environ))
                 return refusal(environ, start_response)
+        if self._key_rates:
+            environ[_KEY_LIMIT] = self._wait_s_of_key
         return self._application(environ, start_response)
 
-    def _wait_s_or_0(self, rates: Iterable[RateLimitItem], environ: WSGIEnvironment) -> int:
+    def _wait_s_of_key(self, principal: Principal) -> int:
+        """Count a call with a key. Returns the seconds until the key may be used again; 0 if it may be used now."""
+        return self._wait_s_or_0(self._key_rates, ("key", str(principal.number)))
+
+    def _wait_s_or_0(self, rates: Iterable[RateLimitItem], caller: tuple[str, ...]) -> int:
         """As `_wait_s`, but 0 if the storage of the counts fails: the call is served without being counted."""
         try:
-            return self._wait_s(rates, environ)
+            return self._wait_s(rates, caller)
         except self._counter.storage.base_exceptions as error:
             log.error("calls are not counted", cause=type(error).__name__)
             return 0
 
-    def _wait_s(self, rates: Iterable[RateLimitItem], environ: WSGIEnvironment) -> int:
+    def _wait_s(self, rates: Iterable[RateLimitItem], caller: tuple[str, ...]) -> int:
         """Count the call. Returns the seconds until the caller may call again; 0 if this call is allowed."""
-        kind = WRITING if environ["REQUEST_METHOD"].upper() in WRITING else READING
-        caller = (environ.get("REMOTE_ADDR") or "", *kind)
         for rate in rates:
             if not self._counter.hit(rate, *caller):
                 reset = self._counter.get_window_stats(rate, *caller).reset_time

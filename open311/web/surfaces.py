@@ -83,6 +83,16 @@ READINESS = Surface(
     is_quiet=True,
     is_documented=False,
 )
+METRICS = Surface(
+    name="metrics",
+    prefix="/metrics",
+    errors=ErrorShape.PROBLEM,
+    is_cross_origin=False,
+    is_rated=False,
+    is_https_only=False,
+    is_quiet=True,
+    is_documented=False,
+)
 PAGES = Surface(
     name="pages",
     prefix="",
@@ -92,8 +102,11 @@ PAGES = Surface(
     is_documented=False,
 )
 
-SURFACES = (DUMPS, GEOREPORT, BULK, DISCOVERY, HEALTH, READINESS, PAGES)
+SURFACES = (DUMPS, GEOREPORT, BULK, DISCOVERY, HEALTH, READINESS, METRICS, PAGES)
 """Longer prefixes come first, because a path belongs to the first surface with a matching prefix."""
+
+ROUTE, CALLER = "open311.route", "open311.caller"
+"""Keys of a WSGI environment: the name of the endpoint, and the principal, for the log and metrics."""
 
 SUFFIX = re.compile(r"\.(json|xml)$", re.IGNORECASE)
 FEED_PATH = re.compile(

@@ -103,7 +103,7 @@ class Answer:
         """The body parsed as JSON, with any wrapper. Raises UnmetNeedError if it is not JSON."""
         try:
             return json.loads(self.body)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise UnmetNeedError(f"{self.call} has no body in JSON") from error
 
     def document(self) -> Document:
@@ -149,7 +149,7 @@ class Answer:
         """The data, with any wrapper. Raises DeviationError if the body is not JSON."""
         try:
             return json.loads(self.body)
-        except ValueError:
+        except (ValueError, RecursionError):
             self.fail("JSON", str(self))
 
     def must_say(self, *words: str) -> Answer:

@@ -6,6 +6,7 @@ import json
 import re
 import shlex
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,12 @@ from click.testing import CliRunner, Result
 from flask.testing import FlaskClient
 
 from open311.cli import main
-from open311.operations.platform import Platform
+from open311.operations.platform import NO_DATABASE, Platform
 from open311.settings import Settings, variable
+from open311.storage.engine import open_database
 from tests import build
 from tests.conftest import CITY
+from tests.storage.schema import at_revision
 
 REPOSITORY = Path(__file__).parents[2]
 Run = Callable[..., Result]
@@ -57,6 +60,8 @@ def refusal(result: Result) -> str:
     assert result.exit_code == 1, result.output
     assert isinstance(result.exception, SystemExit), result.exc_info
     (line,) = result.stderr.splitlines()
+    if line.startswith("{"):  # the line of a service, as the log has it
+        return str(json.loads(line)["event"])
     assert line.startswith("open311: ")
     return line.removeprefix("open311: ")
 
@@ -278,6 +283,26 @@ def test_a_changed_catalogue_is_stored_once(run: Run, tmp_path: Path, monkeypatc
     assert printed(run("jurisdictions", "sync")) == "Nothing had changed.\n"
 
 
+def test_sync_tells_what_it_stored(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    city = folder(tmp_path, SOUND, "mycity")
+    monkeypatch.setenv("OPEN311_JURISDICTIONS", str(city))
+    assert (
+        printed(run("jurisdictions", "sync")) == "Stored: mine.example: new, with 1 services and 1 departments.\n"
+    )
+    changed = SOUND.replace('code = "hole"', 'code = "crater"').replace("desk", "office")
+    (city / "jurisdiction.toml").write_text(changed, encoding="utf-8")
+    assert printed(run("jurisdictions", "sync")) == (
+        "Stored: mine.example: new services crater; retired services hole; new departments office;"
+        " departments that it has no more desk.\n"
+    )
+
+
+def test_commands_that_only_look_store_no_catalogue(run: Run) -> None:
+    for command in (("keys", "list"), ("keys", "add", "--label", "x"), ("publish", "--status"), ("export",)):
+        printed(run(*command))
+    assert "new, with" in printed(run("jurisdictions", "sync"))
+
+
 def test_a_route_is_shown_and_explained(bare_run: Run) -> None:
     where = ("--jurisdiction", CITY, "--lat", "60.14", "--long", "24.95")
     assert printed(bare_run("route", "potholes", *where)) == "port: Port of Demoville\n"
@@ -404,7 +429,11 @@ def test_a_bad_setting_ends_every_command_with_one_sentence(bare_run: Run, comma
 @pytest.mark.parametrize(
     ("url", "words"),
     [
-        ("postgresql://nobody:geheim@127.0.0.1:1/none", "database.* (cannot be reached|does not answer)"),
+        ("postgresql://nobody:geheim@127.0.0.1:1/none", "the database cannot be used: .*127.0.0.1.* refused"),
+        (
+            "postgresql://nobody:gehe@im@db.invalid/none",
+            "the database cannot be used: .*db.invalid.*Correct the host",
+        ),
         ("mysql://nobody:geheim@127.0.0.1/none", "DATABASE_URL: must look like postgresql://"),
     ],
 )
@@ -414,6 +443,46 @@ def test_a_wrong_database_ends_every_command_with_one_sentence(
     said = refusal(bare_run(*command, DATABASE_URL=url))
     assert re.search(words, said)
     assert "geheim" not in said
+    assert "im@" not in said, "the end of a password with an @"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("serve",),
+        ("worker", "--once"),
+        ("db", "status"),
+        ("db", "migrate"),
+        ("keys", "add", "--label", "x"),
+        ("jurisdictions", "sync"),
+        ("import", "-"),
+        ("export",),
+        ("dump",),
+        ("publish",),
+        ("areas", "recompute"),
+    ],
+)
+def test_only_run_works_without_database_url(bare_run: Run, tmp_path: Path, command: tuple[str, ...]) -> None:
+    assert refusal(bare_run(*command)) == NO_DATABASE
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "var" / "pg").mkdir(parents=True)
+    assert refusal(bare_run(*command)) == f"{NO_DATABASE} `open311 run` shows the one of its own database."
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("OPEN311_WORKER", "OPEN311_WORKER: there is no such setting; did you mean OPEN311_WORKERS?"),
+        ("OPEN311_PORT_FIEL", "OPEN311_PORT_FIEL: there is no such setting; did you mean OPEN311_PORT?"),
+        ("OPEN311_COLOUR", "OPEN311_COLOUR: there is no such setting; `open311 settings` lists all."),
+    ],
+)
+def test_a_setting_that_does_not_exist_is_named(bare_run: Run, name: str, words: str) -> None:
+    result = bare_run("settings", OPEN311_PORT_FILE="", **{name: "3"})
+    assert (result.exit_code, result.stderr) == (0, f"open311: {words}\n")
+    first, second = bare_run("serve", **{name: "3"}).stderr.splitlines()
+    assert json.loads(first)["event"] == words
+    assert json.loads(second)["event"] == NO_DATABASE
 
 
 def test_openapi_is_shown_and_written(bare_run: Run, tmp_path: Path) -> None:
@@ -440,8 +509,11 @@ def test_the_schema_is_downgraded_and_upgraded_and_its_state_is_shown(bare_run: 
     behind = bare_run("db", "status", **there)
     assert behind.exit_code == 1
     assert behind.stdout.startswith("The schema is at nothing; this release needs 0")
-    assert behind.stderr == "open311: run `open311 db migrate`.\n"
-    assert refusal(bare_run("worker", "--once", **there)) == "schema: empty; run `open311 db migrate`"
+    assert re.fullmatch(
+        r"open311: the schema of spare\S* at \S+ is empty; run `open311 db migrate`.\n", behind.stderr
+    )
+    for command in (("worker", "--once"), ("keys", "add", "--label", "x"), ("jurisdictions", "sync"), ("export",)):
+        assert refusal(bare_run(*command, **there)).endswith(" is empty; run `open311 db migrate`.")
     assert printed(bare_run("db", "migrate", **there)).startswith("The schema was at nothing, now it is at 0")
     printed(bare_run("db", "status", **there))
 
@@ -449,6 +521,28 @@ def test_the_schema_is_downgraded_and_upgraded_and_its_state_is_shown(bare_run: 
 def test_an_unknown_revision_is_refused(bare_run: Run, spare_url: str) -> None:
     said = refusal(bare_run("db", "migrate", "--to", "9999", DATABASE_URL=spare_url))
     assert said.startswith("there is no revision '9999'; use head, base or one of 0001, ")
+
+
+@pytest.mark.parametrize(
+    ("revision", "is_served", "words"),
+    [
+        ("9999", True, "9999, which a newer release has made; this release needs 0"),
+        ("0001", False, "0001, but this release needs 0"),
+        ("af31c", False, "'af31c' is no revision of this server; let DATABASE_URL name its own database"),
+    ],
+)
+def test_a_schema_of_another_release_is_named(
+    bare_run: Run, spare_url: str, revision: str, is_served: bool, words: str
+) -> None:
+    there = {"DATABASE_URL": spare_url}
+    database = open_database(spare_url)
+    with closing(database), at_revision(database, revision):
+        for command in (("db", "status"), ("keys", "list")):
+            result = bare_run(*command, **there)
+            assert result.exit_code == (0 if is_served else 1), result.output
+            assert is_served or words in refusal(result)
+        if revision != "0001":
+            assert words in refusal(bare_run("db", "migrate", **there))
 
 
 # --- Single requests
@@ -572,6 +666,12 @@ def test_an_erased_text_is_shown_to_neither_staff_nor_public(
     assert "Ask Ada." not in said
 
 
+def test_an_update_without_an_option_is_a_usage_error(run: Run, request_id: str) -> None:
+    result = run("requests", "update", request_id)
+    assert result.exit_code == 2
+    assert "Nothing to change; give --status, --note, --department, --visibility, --expected." in result.stderr
+
+
 def test_erasing_without_a_part_is_a_usage_error(run: Run) -> None:
     result = run("requests", "erase", "1")
     assert result.exit_code == 2
@@ -627,6 +727,7 @@ def test_areas_are_recomputed_for_all_or_one_city(run: Run, request_id: str) -> 
 
 
 PAGES = [*REPOSITORY.glob("*.md"), *REPOSITORY.glob("[!.]*/README.md"), REPOSITORY / "compose.yaml"]
+PAGES.append(REPOSITORY / "spec" / "operating.md")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPOSITORY)))

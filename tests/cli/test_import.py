@@ -21,6 +21,7 @@ from open311.domain.requests import Status
 from open311.operations.platform import Platform
 from open311.operations.workflow.update_request import RequestUpdate, update_request
 from open311.settings import Settings
+from open311.storage.engine import Database
 from tests.waiting import until
 
 SAMPLES = Path(__file__).parent.parent / "samples"
@@ -41,6 +42,7 @@ def run(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Runs `open311 import …`."""
     monkeypatch.setenv("DATABASE_URL", settings.database_url)
     monkeypatch.setenv("OPEN311_JURISDICTIONS", "demo,newyork")
+    CliRunner().invoke(main, ["jurisdictions", "sync"])
 
     def invoke(*words: str | Path, given: str | bytes = "") -> Result:
         return CliRunner().invoke(main, ["import", *map(str, words)], input=given)
@@ -127,6 +129,25 @@ def test_the_report_has_every_refused_row(run: Run, file: Callable[..., Path], t
     assert [str(row["row"]) for row in rows] == [str(number) for number in range(1, 31)]
     assert set(rows[0]) == {"file", "row", "line", "service_request_id", "outcome", "reason"}
     assert rows[29]["service_request_id"] == "30"
+
+
+def test_the_first_import_of_a_city_stores_its_catalogue_alone_and_says_so(
+    run: Run, file: Callable[..., Path], sweeper: Database
+) -> None:
+    with sweeper.transaction() as connection:
+        connection.exec_driver_sql("DELETE FROM edition; DELETE FROM service; DELETE FROM department")
+        connection.exec_driver_sql("DELETE FROM jurisdiction")
+    path = file("clean.csv", HEADER + lines(1, 3))
+    dry = run(path, "--jurisdiction", "city.example", "--dry-run")
+    assert dry.exit_code == 1
+    assert "the catalogue of city.example is not stored yet, and a dry run writes nothing" in dry.stderr
+    first = run(path, "--jurisdiction", "city.example")
+    assert first.output.startswith(
+        "Stored the catalogue, which the rows refer to: city.example: new, with 8 services"
+    )
+    with sweeper.reading() as connection:
+        found = connection.exec_driver_sql("SELECT jurisdiction_id FROM jurisdiction").scalars().all()
+    assert found == ["city.example"]
 
 
 def test_a_dry_run_keeps_nothing(run: Run, file: Callable[..., Path], client: FlaskClient) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -12,6 +13,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from urllib.error import URLError
+from urllib.parse import urlsplit
 from urllib.request import urlopen
 
 import pytest
@@ -19,6 +21,7 @@ import pytest
 from open311.cli.signals import GRACE_S
 from open311.plugins.registry import GROUP
 from open311.settings import Settings
+from open311.storage.migrations import head
 from tests.processes import children, is_listening
 from tests.waiting import until
 
@@ -159,6 +162,27 @@ def test_a_server_stopped_during_its_start_ends_immediately(started: Started, po
         _, said = server.communicate(timeout=GRACE_S / 2)  # after GRACE_S, a web process would be killed
     assert server.returncode == 0, said
     assert said == ""
+
+
+def test_a_server_says_what_it_serves_in_one_line_of_json(started: Started, port: int, settings: Settings) -> None:
+    with started(OPEN311_LOG_LEVEL="info", OPEN311_JURISDICTIONS="demo") as server:
+        assert server.stderr is not None
+        lines = map(json.loads, server.stderr)
+        said = next(line for line in lines if line["event"] == "serving")
+        server.send_signal(signal.SIGTERM)
+        _, rest = server.communicate(timeout=GRACE_S + 20)
+    assert said["listens"] == f"127.0.0.1:{port}"
+    assert said["cities"] == ["city.example"]
+    assert said["database"].startswith(urlsplit(settings.database_url).path.removeprefix("/"))
+    assert (said["schema"], said["processes"]) == (head(), 2)
+    assert all(json.loads(line)["event"] for line in rest.splitlines())
+
+
+def test_a_port_that_somebody_listens_on_is_an_error(started: Started, port: int) -> None:
+    with socket.create_server(("127.0.0.1", port)), started() as server:
+        _, said = server.communicate(timeout=60)
+    assert server.returncode == 1
+    assert f"cannot listen on 127.0.0.1, port {port}: Address already in use" in json.loads(said)["event"]
 
 
 @forked

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -13,10 +14,12 @@ from functools import partial
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import text
 
+from open311.cli import main
 from open311.clock import utc_now
 from open311.jobs.dispatching import dispatch_all
 from open311.operations.access.api_keys import add_key
@@ -25,6 +28,7 @@ from open311.operations.upkeep.clean_up import clean_up
 from open311.operations.upkeep.sync_catalogues import sync_catalogues
 from open311.plugins import Accepted, Draft, Jurisdiction
 from open311.settings import Settings
+from open311.storage.engine import libpq_dsn
 from open311.storage.queue import Task
 from tests import build
 from tests.conftest import platform_of
@@ -106,27 +110,74 @@ def test_a_worker_dispatches_changes_and_runs_jobs_until_it_is_stopped(
             worker.kill()
 
 
-DISPATCH_WITHOUT_DATABASE = """
-import signal
-from open311.jobs.dispatching import dispatching
+def test_a_worker_goes_on_after_its_connections_were_cut_and_writes_json_alone(
+    client: FlaskClient, platform: Platform, post: Post, settings: Settings
+) -> None:
+    cut = (
+        "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND query ~ '^LISTEN'"
+    )
+    with subprocess.Popen(WORKER, env=environment(settings), stderr=subprocess.PIPE, text=True) as worker:
+        try:
+            until(partial(_count, platform, cut), "a worker that listens")
+            post(service_code="trees", lat=60.1718, long=24.9414)
+            until(partial(_has_statuses, platform, ["succeeded"]), "an id")
+            worker.send_signal(signal.SIGTERM)
+            _, said = worker.communicate(timeout=60)
+        finally:
+            worker.kill()
+    assert worker.returncode == 0
+    assert all(json.loads(line)["event"] for line in said.splitlines())
+
+
+def _count(platform: Platform, query: str) -> int:
+    with platform.database.reading() as connection:
+        return int(connection.exec_driver_sql(query).scalar_one())
+
+
+def test_the_check_of_a_worker_fails_when_a_job_is_late(
+    platform: Platform, post: Post, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in environment(settings).items():
+        monkeypatch.setenv(name, value)
+    post(service_code="trees", lat=60.1718, long=24.9414)
+    dispatch_all(platform)
+    done = CliRunner().invoke(main, ["worker", "--check"])
+    assert (done.exit_code, done.stdout[:12]) == (0, "jobs: 1 todo")
+    sql(platform, "UPDATE procrastinate_jobs SET scheduled_at = now() - interval '6 minutes'")
+    done = CliRunner().invoke(main, ["worker", "--check"])
+    assert done.exit_code == 1
+    assert "1 stuck" in done.stderr
+
+
+GONE = """
+import sys
+from open311.jobs.worker import make_worker, run_worker
+from open311.observe import all_lines_logged, configure_logs
 from open311.settings import Settings
 from tests import build
 
+configure_logs("info")
 platform = build.platform(Settings(database_url="postgresql://nobody@127.0.0.1:1/none"), build.city())
-with dispatching(platform):
-    signal.pause()
+with all_lines_logged():
+    is_told = run_worker(platform, make_worker(platform, sys.argv[1]), listen_notify=False)
+sys.exit(0 if is_told else 1)
 """
 
 
-def test_a_worker_ends_if_the_database_cannot_be_reached() -> None:
+def test_a_worker_whose_database_is_gone_ends_with_a_status_that_is_not_0(settings: Settings) -> None:
     ended = subprocess.run(
-        [sys.executable, "-c", DISPATCH_WITHOUT_DATABASE],
+        [sys.executable, "-c", GONE, libpq_dsn(settings.sqlalchemy_url)],
         env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
-        stderr=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
         timeout=60,
         check=False,
     )
-    assert ended.returncode == -signal.SIGTERM
+    assert ended.returncode in (1, -signal.SIGTERM), "the signal may come before its handler is there"
+    assert "the database is gone; this worker ends" in [
+        json.loads(line)["event"] for line in ended.stderr.splitlines()
+    ]
 
 
 class FailsOnce(Jurisdiction):

@@ -14,10 +14,12 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from open311.domain.requests import Status
 from open311.domain.services import Department, Service, ServiceTranslation, Translation
+from open311.jobs.dispatching import dispatch_all
 from open311.operations.reading.read_changesets import read_changesets
 from open311.operations.upkeep.republish import republish
-from open311.operations.upkeep.sync_catalogues import sync_catalogues
+from open311.operations.upkeep.sync_catalogues import find_orphans, find_orphans_of_areas, sync_catalogues
 from open311.plugins import Jurisdiction
 from open311.storage.catalogue import catalogue_digest
 from open311.storage.queue import Task
@@ -149,6 +151,24 @@ def test_republishing_renders_all_batches_and_keeps_private_requests_hidden(
     assert republish(platform_of(app), CITY.id, build.NOON) == 6
     assert all(shown(app, item.service_request_id)["service_name"] == "Hole in the road" for item in records)
     assert len(app.test_client().get(f"{BASE}/requests.json?start_date=2026-03-01").json) == 4
+
+
+def test_open_requests_of_a_removed_department_and_area_are_told(
+    make_app: MakeApp, capsys: pytest.CaptureFixture[str]
+) -> None:
+    platform = platform_of(make_app(CITY))
+    build.store(platform, department="bridges", areas=("Old Town",))
+    build.store(platform, department="bridges", status=Status.CLOSED)
+    build.store(platform, department=CITY.departments[0].code)
+    dispatch_all(platform)
+    (department,), (area,) = find_orphans(platform), find_orphans_of_areas(platform)
+    assert str(department).startswith("test.example: department 'bridges' is gone and has 1 open requests; add it")
+    assert str(area).startswith(
+        "test.example: area 'Old Town' is gone and has 1 open requests; add it again, or run"
+    )
+    assert capsys.readouterr().err == ""
+    make_app(CITY)
+    assert "bridges" in capsys.readouterr().err, "a server that starts tells it, too"
 
 
 def test_republishing_a_removed_city_does_nothing(make_app: MakeApp) -> None:

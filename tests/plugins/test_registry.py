@@ -106,6 +106,42 @@ def test_a_city_is_loaded_from_a_folder(folder: Callable[..., str]) -> None:
     assert [each.id for each in load_registry([folder("here", "c.example")])] == ["c.example"]
 
 
+def test_the_python_of_a_folder_runs(folder: Callable[..., str]) -> None:
+    city = Path(folder("coded", "c.example"))
+    (city / "names.py").write_text('NAME = "Coded City"\n')
+    (city / "__init__.py").write_text(
+        "from dataclasses import replace\nfrom .names import NAME\n"
+        + PACKAGE
+        + "jurisdiction = replace(jurisdiction, name=NAME)\n"
+    )
+    for _ in range(2):
+        assert [each.name for each in load_registry([str(city)])] == ["Coded City"]
+
+
+@pytest.mark.parametrize(
+    ("name", "source", "why"),
+    [
+        ("rules.py", "", "coded has Python but no __init__.py with `jurisdiction = …`; add that file."),
+        ("__init__.py", "city = 1\n", "coded/__init__.py must define `jurisdiction`; see jurisdictions/README.md."),
+    ],
+)
+def test_a_folder_whose_python_cannot_run_is_refused(
+    folder: Callable[..., str], name: str, source: str, why: str
+) -> None:
+    city = Path(folder("coded", "c.example"))
+    (city / name).write_text(source)
+    (fault,) = load_registry([str(city)]).faults
+    assert fault.public_why == why
+
+
+def test_the_public_reason_hides_the_text_of_an_exception(folder: Callable[..., str]) -> None:
+    city = Path(folder("coded", "c.example"))
+    (city / "__init__.py").write_text("raise RuntimeError('secret of the back office')\n")
+    (fault,) = load_registry([str(city)]).faults
+    assert "secret" in fault.why
+    assert "secret" not in fault.public_why
+
+
 @pytest.mark.parametrize("wanted", ["a.example", "A.Example"])
 def test_a_jurisdiction_is_found_by_its_id(install: Install, wanted: str) -> None:
     install(alpha=("a.example", PACKAGE), broken=("b.example", "raise RuntimeError('no licence')"))

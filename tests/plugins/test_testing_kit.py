@@ -4,7 +4,7 @@ from dataclasses import fields, replace
 from typing import Any
 
 import pytest
-from shapely import box
+from shapely import Polygon, box
 
 from open311.plugins import (
     Accepted,
@@ -256,3 +256,21 @@ def test_an_example_request_is_inside_the_city_and_answers_every_attribute() -> 
 
 def test_without_a_boundary_an_example_request_is_at_the_point_zero() -> None:
     assert example_place(replace(GOOD, boundary=None)).point == (0.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("zone", "boundary", "is_fault"),
+    [
+        ("Europe/Helsinki", box(60.0, 24.0, 61.0, 25.0), True),
+        ("America/Chicago", box(41.6, -87.9, 42.0, -87.5), True),
+        ("America/Los_Angeles", box(10.0, 50.0, 11.0, 51.0), False),  # far away both ways
+        ("Europe/Helsinki", box(24.0, 60.0, 25.0, 61.0), False),
+        ("Asia/Shanghai", box(87.0, 43.0, 88.0, 44.0), False),  # Urumqi
+        ("Africa/Lagos", box(3.4, 6.4, 3.6, 6.6), False),
+        ("UTC", box(60.0, 24.0, 61.0, 25.0), False),  # this zone has no place
+    ],
+)
+def test_a_boundary_with_swapped_axes_is_a_fault(zone: str, boundary: Polygon, is_fault: bool) -> None:
+    city = replace(GOOD, time_zone=zone, boundary=boundary, areas={}, rules=())
+    faults = [fault for fault in find_faults(city) if "swapped" in fault]
+    assert bool(faults) is is_fault

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from threading import Event
+from typing import Any, NoReturn
 
 import pytest
+import requests
 
-from spec.conformance.answers import Call, UnmetNeedError
+from spec.bodies import deviations
+from spec.conformance.answers import Answer, Call, UnmetNeedError
 from spec.conformance.client import Client, Manners, UnreachableError
 from spec.conformance.probe import Target
 from spec.conformance.runner import run
@@ -35,6 +38,34 @@ def test_only_the_start_of_a_long_answer_is_read() -> None:
     client = Client(Manners(rate_per_s=0, max_body_bytes=100), session_to(StubServer()))
     with pytest.raises(UnmetNeedError, match="more than 100 bytes"):
         client.send(SERVICES)
+
+
+class Dripping(requests.Session):
+    """A session whose server goes on sending for as long as the test lasts."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_over = Event()
+
+    def request(self, *_: Any, **__: Any) -> NoReturn:
+        """Never answers."""
+        self.is_over.wait()
+        raise requests.ConnectionError
+
+
+def test_a_server_that_drips_is_given_up() -> None:
+    session = Dripping()
+    client = Client(Manners(rate_per_s=0, timeout_s=0.01), session)
+    with pytest.raises(UnmetNeedError, match="seconds to answer"):
+        client.send(SERVICES)
+    session.is_over.set()
+
+
+def test_an_answer_that_is_nested_too_deeply_is_no_json() -> None:
+    answer = Answer(SERVICES, 200, {"content-type": "application/json"}, b"[" * 1_000_000)
+    with pytest.raises(UnmetNeedError, match="has no body in JSON"):
+        answer.json()
+    assert deviations(answer.body, media_type="application/json", kind="services")
 
 
 def test_the_client_sends_its_user_agent_and_accepts_any_type() -> None:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from sqlalchemy import Connection, text
+
+from open311.storage.engine import Database
 
 # One row for each object: its kind, its name, its full definition.
 CATALOGUE = r"""
@@ -51,3 +56,17 @@ def described(connection: Connection, schema: str = "public") -> dict[tuple[str,
         for kind, name, definition in rows
         if not name.startswith("spatial_ref_sys")
     }
+
+
+@contextmanager
+def at_revision(database: Database, revision: str) -> Iterator[None]:
+    """A database that says during the block that its schema has another revision."""
+    change = text("UPDATE alembic_version SET version_num = :revision")
+    with database.transaction() as connection:
+        before = connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one()
+        connection.execute(change, {"revision": revision})
+    try:
+        yield
+    finally:
+        with database.transaction() as connection:
+            connection.execute(change, {"revision": before})

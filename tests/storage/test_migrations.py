@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from procrastinate.schema import SchemaManager
 from sqlalchemy import inspect
 
@@ -67,6 +68,12 @@ def test_the_migrated_schema_is_what_the_tables_declare(connection: Connection) 
         connection, opts={"include_object": _is_ours, "compare_type": True, "compare_server_default": True}
     )
     assert compare_metadata(context, metadata) == []
+
+
+def test_head_and_current_are_those_of_alembic(connection: Connection) -> None:
+    script = ScriptDirectory(str(Path(str(versions.__file__)).parents[1]))
+    assert head() == script.get_current_head()
+    assert current(connection) == MigrationContext.configure(connection).get_current_revision()
 
 
 def test_a_downgrade_removes_everything_and_an_upgrade_restores_it(connection: Connection) -> None:

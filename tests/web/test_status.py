@@ -9,6 +9,7 @@ from flask.testing import FlaskClient
 from open311.jobs.dispatching import dispatch_all
 from open311.operations.platform import Platform
 from tests import build
+from tests.storage.schema import at_revision
 
 
 def test_healthz_gets_200(client: FlaskClient) -> None:
@@ -26,15 +27,52 @@ def test_readyz_gets_200_and_has_all_checks(client: FlaskClient) -> None:
     assert all(check["ok"] for check in answer.json["checks"].values())
 
 
+def test_readyz_is_degraded_while_a_job_fails_again_and_again(client: FlaskClient, platform: Platform) -> None:
+    build.submit(platform, service_code="trees")
+    dispatch_all(platform)
+    assert client.get("/readyz").json["status"] == "ready"
+    with platform.database.transaction() as connection:
+        connection.exec_driver_sql(
+            "UPDATE procrastinate_jobs SET attempts = 8, scheduled_at = now() + interval '9 minutes'"
+        )
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.json["status"]) == (200, "degraded")
+    assert "1 failing; " in answer.json["checks"]["jobs"]["detail"]
+    assert "resolve fails again and again, see the worker's log" in answer.json["checks"]["jobs"]["detail"]
+
+
+def test_readyz_is_degraded_while_a_job_is_kept_by_a_dead_worker(client: FlaskClient, platform: Platform) -> None:
+    build.submit(platform, service_code="trees")
+    dispatch_all(platform)
+    with platform.database.transaction() as connection:
+        connection.exec_driver_sql(
+            "UPDATE procrastinate_jobs SET status = 'doing', scheduled_at = now() - interval '6 minutes'"
+        )
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.json["status"]) == (200, "degraded")
+    assert "1 stuck" in answer.json["checks"]["jobs"]["detail"]
+
+
+def test_readyz_stays_200_on_the_schema_of_a_newer_release(client: FlaskClient, platform: Platform) -> None:
+    for revision, status in (("9999", 200), ("0001", 503), ("af31c", 503)):
+        with at_revision(platform.database, revision):
+            answer = client.get("/readyz")
+        assert answer.status_code == status
+        assert answer.json["checks"]["schema"]["ok"] is (status == 200)
+        assert revision in answer.json["checks"]["schema"]["detail"]
+
+
 def test_readyz_reports_stuck_jobs_and_stays_200(client: FlaskClient, platform: Platform) -> None:
     build.submit(platform, service_code="trees")
     dispatch_all(platform)
     assert client.get("/readyz").json["checks"]["jobs"]["ok"]
     with platform.database.transaction() as connection:
-        connection.exec_driver_sql("UPDATE procrastinate_jobs SET scheduled_at = now() - interval '11 minutes'")
+        connection.exec_driver_sql("UPDATE procrastinate_jobs SET scheduled_at = now() - interval '6 minutes'")
     answer = client.get("/readyz")
     assert answer.status_code == 200
+    assert answer.json["status"] == "degraded"
     assert not answer.json["checks"]["jobs"]["ok"]
+    assert "is `open311 worker` running?" in answer.json["checks"]["jobs"]["detail"]
     assert "1 stuck" in answer.json["checks"]["jobs"]["detail"]
 
 
@@ -44,11 +82,11 @@ def test_readyz_reports_undispatched_changes_and_stays_200(client: FlaskClient, 
     assert found["ok"]
     assert "1 changes to dispatch (0 to try again), the oldest for 0 s" in found["detail"]
     with platform.database.transaction() as connection:
-        connection.exec_driver_sql("UPDATE outbox SET written_at = written_at - interval '11 minutes'")
+        connection.exec_driver_sql("UPDATE outbox SET written_at = written_at - interval '6 minutes'")
     answer = client.get("/readyz")
     assert answer.status_code == 200
     assert not answer.json["checks"]["jobs"]["ok"]
-    assert "the oldest for 66" in answer.json["checks"]["jobs"]["detail"]
+    assert "the oldest for 36" in answer.json["checks"]["jobs"]["detail"]
 
 
 def test_readyz_reports_a_broken_plugin_and_the_others_are_served(
@@ -61,4 +99,6 @@ def test_readyz_reports_a_broken_plugin_and_the_others_are_served(
     answer = client.get("/readyz")
     assert answer.status_code == 200
     assert not answer.json["checks"]["plugins"]["ok"]
+    assert "jurisdiction.toml: name is missing; write name" in answer.json["checks"]["plugins"]["detail"]
+    assert answer.json["status"] == "degraded"
     assert client.get("/open311/v2/services.json").status_code == 200

@@ -67,7 +67,7 @@ def require_key(platform: Platform, secret: str) -> Principal:
     if key is None:
         raise Forbidden(f"is not valid; {HOW}", "api_key")
     scope = Scope(key.jurisdiction_id)
-    return Principal(kind="key", number=key.id, role=Role.APP, scope=scope, is_test=key.is_test)
+    return Principal(kind="key", number=key.id, role=Role.APP, scope=scope, is_test=key.is_test, label=key.label)
 
 
 def is_key(platform: Platform, secret: str) -> bool:

@@ -28,7 +28,7 @@ from open311.formats.reading import ColumnMap, Source, SourceItem
 from open311.operations.importing.batches import Batch, Import, import_batch, in_chunks
 from open311.operations.importing.matching import Matcher
 from open311.operations.platform import Platform, open_platform
-from open311.operations.upkeep.sync_catalogues import ensure_synced
+from open311.operations.upkeep.sync_catalogues import store_catalogue
 from open311.settings import Settings
 
 ALONE_ROWS = 10_000
@@ -64,7 +64,7 @@ class Processes:
         When reading fails with Invalid, the rows before the failure are imported, then it is raised. A
         KeyboardInterrupt is raised after the batches that are being imported.
         """
-        ensure_synced(self._platform)
+        store_catalogue(self._platform, order.jurisdiction, order.now, is_dry_run=order.is_dry_run)
         matcher = Matcher(order.jurisdiction)
         chunks = in_chunks(source.found, order.batch_rows)
         alone = None if self._count == 1 else -(-ALONE_ROWS // order.batch_rows)

@@ -9,11 +9,11 @@ from open311.errors import Unavailable
 from open311.operations.platform import Platform
 from open311.storage import migrations
 from open311.storage.engine import Connection, takes_writes
-from open311.storage.outbox import backlog
-from open311.storage.queue import count_jobs
+from open311.storage.outbox import Backlog, backlog
+from open311.storage.queue import JobCounts, count_jobs
 
-STUCK_S = 600
-"""How long a change may wait for the dispatcher before the check fails. A job has the same limit."""
+LATE_S = 300
+"""How long a change may wait for the dispatcher, or a due job for a worker, before the check fails."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +34,11 @@ def check_readiness(platform: Platform) -> list[Check]:
 def _database(platform: Platform) -> Iterator[Check]:
     try:
         with platform.database.reading() as connection:
-            revision = migrations.current(connection)
-            wanted = migrations.head()
-            at_head = revision == wanted
+            state = migrations.schema_state(connection)
             yield Check("database", True, "answers")
-            detail = wanted if at_head else f"{revision or 'empty'}; run `open311 db migrate`"
-            yield Check("schema", at_head, detail)
+            yield Check("schema", state.is_served, str(state))
             yield _writes(connection)
-            if at_head:
+            if state.is_served:
                 yield _jobs(connection)
     except Unavailable:
         yield Check("database", False, "does not answer")
@@ -53,17 +50,47 @@ def _writes(connection: Connection) -> Check:
     return Check("writes", takes, "accepted" if takes else "the database is read-only", is_vital=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Background:
+    """How much background work waits."""
+
+    jobs: JobCounts
+    changes: Backlog
+
+
+def read_background(platform: Platform) -> Background:
+    """The background work that waits. Raises Unavailable."""
+    with platform.database.reading() as connection:
+        return Background(count_jobs(connection, LATE_S), backlog(connection))
+
+
+def check_background(platform: Platform) -> Check:
+    """Check that a worker does the background work in time. Raises Unavailable."""
+    with platform.database.reading() as connection:
+        return _jobs(connection)
+
+
 def _jobs(connection: Connection) -> Check:
-    """Check that no job and no change has waited too long."""
-    jobs, waiting = count_jobs(connection), backlog(connection)
-    states = ", ".join(f"{count} {state}" for state, count in jobs.items())
+    """Check that no job and no change has waited too long, and that no job fails for ever.
+
+    Not vital: reads and POSTs go on without a worker, so a balancer must not take this server out.
+    """
+    jobs, waiting = count_jobs(connection, LATE_S), backlog(connection)
+    counted = (
+        f"{jobs.todo} todo, {jobs.doing} doing, {jobs.failed} failed, {jobs.late} stuck, {jobs.failing} failing"
+    )
     changes = f"{waiting.waiting + waiting.held} changes to dispatch ({waiting.held} to try again)"
-    detail = f"{states}; {changes}, the oldest for {waiting.oldest_s:.0f} s"
-    return Check("jobs", not jobs["stuck"] and waiting.oldest_s < STUCK_S, detail, is_vital=False)
+    detail = f"{counted}; {changes}, the oldest for {waiting.oldest_s:.0f} s"
+    is_late = bool(jobs.late) or waiting.oldest_s >= LATE_S
+    if is_late:
+        detail += "; is `open311 worker` running? Its log says more"
+    if jobs.failing:
+        detail += f"; {', '.join(jobs.failing_tasks)} fails again and again, see the worker's log"
+    return Check("jobs", not is_late and not jobs.failing, detail, is_vital=False)
 
 
 def _plugins(platform: Platform) -> Check:
     served = len(platform.registry.jurisdictions)
-    broken = ", ".join(fault.name for fault in platform.registry.faults)
+    broken = "; ".join(f"{fault.name}: {fault.public_why}" for fault in platform.registry.faults)
     detail = f"{served} served" + (f"; not served: {broken}" if broken else "")
     return Check("plugins", served > 0 and not broken, detail, is_vital=served == 0)

@@ -71,6 +71,10 @@ class HotConnections:
         """Open another connection, which the caller must close. Raises Unavailable."""
         return Session(self._dsn, prepares=False)
 
+    def count_open(self) -> int:
+        """The number of open connections, one for each thread that has run a statement."""
+        return len(self._open)
+
     def close(self) -> None:
         """Close the connections of all threads."""
         with self._lock:

@@ -4,11 +4,14 @@ A migration that waits for a lock gives up soon, because all other sessions that
 The time of a statement has no limit, because a backfill may take long. The limit on waiting ends with the
 transaction, so it does not stop an index that is built concurrently, outside any transaction.
 
-Alembic is imported inside functions, because web processes do not need it.
+Alembic is imported where it migrates, because nothing else needs it, and importing it takes long.
 """
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,14 +37,72 @@ RIGHTS = (
     "The database needs the extensions postgis and btree_gist and a role that may make tables in the schema public;"
     " an administrator can run CREATE EXTENSION and GRANT CREATE ON SCHEMA public."
 )
+ELSEWHERE = "Only a release that knows this revision can change it: run `open311 db migrate` of that release."
+
+
+class Fit(Enum):
+    """How a database's schema fits this release.
+
+    EXACT    the revision that this release needs
+    NEWER    a later release has migrated it; releases keep their predecessor running, so this one works with it
+    BEHIND   it has to be migrated
+    EMPTY    it has never been migrated
+    STRANGE  its revision is none of this server's
+    """
+
+    EXACT = "exact"
+    NEWER = "newer"
+    BEHIND = "behind"
+    EMPTY = "empty"
+    STRANGE = "strange"
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaState:
+    """The revision of a database's schema, "" before the first migration, and the one that this release needs."""
+
+    revision: str
+    wanted: str
+
+    @property
+    def fit(self) -> Fit:
+        """How the two fit. Revisions are numbers of four digits, so their texts have their order."""
+        if self.revision == self.wanted:
+            return Fit.EXACT
+        if not self.revision:
+            return Fit.EMPTY
+        if not re.fullmatch(r"\d{4}", self.revision):
+            return Fit.STRANGE
+        return Fit.NEWER if self.revision > self.wanted else Fit.BEHIND
+
+    @property
+    def is_served(self) -> bool:
+        """Whether this release works with the schema."""
+        return self.fit in (Fit.EXACT, Fit.NEWER)
+
+    def __str__(self) -> str:
+        revision, wanted = self.revision, self.wanted
+        return {
+            Fit.EXACT: wanted,
+            Fit.NEWER: f"{revision}, which a newer release has made; this release needs {wanted} and works with it",
+            Fit.BEHIND: f"{revision}, but this release needs {wanted}; run `open311 db migrate`",
+            Fit.EMPTY: "empty; run `open311 db migrate`",
+            Fit.STRANGE: f"{revision!r} is no revision of this server; let DATABASE_URL name its own database",
+        }[self.fit]
+
+
+def schema_state(connection: Connection) -> SchemaState:
+    """The state of the database's schema."""
+    return SchemaState(current(connection) or "", head())
 
 
 def migrate(connection: Connection, revision: str = "head", *, lock_timeout_s: float = LOCK_TIMEOUT_S) -> None:
     """Migrate the schema to `revision`, in the caller's transaction. A lock lets one process migrate at a time.
 
     lock_timeout_s  the longest wait for a lock on a table or row, > 0; waiting for another migration has no limit
-    Raises Misconfigured for an unknown revision, and if the role lacks a privilege that the schema needs. Raises
-    Unavailable if another session holds a lock for longer; the caller's transaction is lost then.
+    Raises Misconfigured for an unknown revision, for a schema that this release does not know, and if the role
+    lacks a privilege that the schema needs. Raises Unavailable if another session holds a lock for longer; the
+    caller's transaction is lost then.
     """
     from alembic import command
     from alembic.script import ScriptDirectory
@@ -54,8 +115,11 @@ def migrate(connection: Connection, revision: str = "head", *, lock_timeout_s: f
         raise Misconfigured(
             f"there is no revision {revision!r}; use head, base or one of {', '.join(sorted(known))}."
         )
+    found = schema_state(connection)
+    if found.revision and found.revision not in known:
+        raise Misconfigured(f"the schema stays as it is: {found}. {ELSEWHERE}")
     try:
-        if revision == "base" or revision < (current(connection) or ""):
+        if revision == "base" or revision < found.revision:
             command.downgrade(config, revision)
         else:
             command.upgrade(config, revision)
@@ -87,16 +151,15 @@ def _held_for_long(lock_timeout_s: float) -> str:
 
 def current(connection: Connection) -> str | None:
     """The revision of the database; None before the first migration."""
-    from alembic.runtime.migration import MigrationContext
-
-    return MigrationContext.configure(connection).get_current_revision()
+    if connection.execute(text("SELECT to_regclass('alembic_version')")).scalar_one() is None:
+        return None
+    found: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
+    return found
 
 
 def head() -> str:
     """The revision that this release needs."""
-    from alembic.script import ScriptDirectory
-
-    return ScriptDirectory.from_config(_config()).get_current_head() or ""
+    return max(file.name[:4] for file in (Path(__file__).parent / "versions").glob("[0-9]*.py"))
 
 
 def _config() -> Config:

@@ -23,11 +23,15 @@ def healthz(call: Call) -> Response:  # noqa: ARG001
 
 @endpoint(READINESS, "", reads=NoArguments, access=ANYBODY, city=City.NONE)
 def readyz(call: Call) -> Response:
-    """Whether calls can be served: database, schema, plugins, job queue."""
+    """Whether calls can be served: database, schema, plugins, job queue.
+
+    "degraded" is still 200: calls are served, but something needs the operator, such as a worker that has ended.
+    """
     checks = check_readiness(call.platform)
     is_ready = all(check.is_ok for check in checks if check.is_vital)
+    is_degraded = is_ready and not all(check.is_ok for check in checks)
     body: dict[str, Any] = {
-        "status": "ready" if is_ready else "not ready",
+        "status": "degraded" if is_degraded else "ready" if is_ready else "not ready",
         "checks": {check.name: {"ok": check.is_ok, "detail": check.detail} for check in checks},
     }
     return _uncached(body, 200 if is_ready else 503)

@@ -1,0 +1,37 @@
+"""What `open311 serve` says when it starts."""
+
+from __future__ import annotations
+
+from open311.errors import Unavailable
+from open311.observe import logger
+from open311.operations.platform import Platform
+from open311.storage.failures import why_down
+from open311.storage.migrations import schema_state
+
+log = logger(__name__)
+
+
+def announce(platform: Platform) -> None:
+    """Log address, cities and database of a server that starts, and forget the calls that former ones counted."""
+    settings = platform.settings
+    if platform.process.calls is not None:
+        platform.process.calls.clear()
+    log.info(
+        "serving",
+        address=settings.public_url or f"http://{settings.host}:{settings.port}",
+        listens=f"{settings.host}:{settings.port}",
+        cities=sorted(platform.registry.jurisdictions),
+        not_served=[fault.name for fault in platform.registry.faults],
+        database=platform.database.place,
+        schema=_schema(platform),
+        processes=settings.workers,
+        threads=settings.threads,
+    )
+
+
+def _schema(platform: Platform) -> str:
+    try:
+        with platform.database.reading() as connection:
+            return str(schema_state(connection))
+    except Unavailable as error:
+        return f"unknown: {why_down(error)}"

@@ -1,0 +1,95 @@
+"""/metrics for Prometheus, behind a token."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import (
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    InfoMetricFamily,
+    Metric,
+)
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.registry import Collector
+from werkzeug.wrappers import Response
+
+from open311 import __version__
+from open311.errors import Unavailable
+from open311.operations.platform import Platform
+from open311.operations.upkeep.metering import BOUNDS_S, CallRow
+from open311.operations.upkeep.readiness import Background, check_readiness, read_background
+from open311.web.access import METRICS_TOKEN
+from open311.web.calls import Call
+from open311.web.endpoints import City, endpoint
+from open311.web.surfaces import METRICS
+from schemas.arguments import NoArguments
+
+_LABELS = ("method", "route", "status", "key")
+
+
+@endpoint(METRICS, "", reads=NoArguments, access=METRICS_TOKEN, city=City.NONE)
+def metrics(call: Call) -> Response:
+    """Counts and times of calls, background work, database connections and readiness, for Prometheus."""
+    registry = CollectorRegistry()
+    registry.register(_Collector(call.platform))
+    response = Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+class _Collector(Collector):
+    """Reads everything when Prometheus asks."""
+
+    def __init__(self, platform: Platform) -> None:
+        self._platform = platform
+
+    def collect(self) -> Iterator[Metric]:
+        """All metrics."""
+        yield InfoMetricFamily("open311_server", "The release of this server", value={"version": __version__})
+        checks = GaugeMetricFamily("open311_check_ok", "1 if a check of /readyz is in order", labels=["check"])
+        for check in check_readiness(self._platform):
+            checks.add_metric([check.name], float(check.is_ok))
+        yield checks
+        calls = self._platform.process.calls
+        if calls is not None:
+            rows, (in_use, idle) = calls.read()
+            yield _calls(rows)
+            pool = GaugeMetricFamily(
+                "open311_database_connections", "Database connections of all web processes", labels=["state"]
+            )
+            pool.add_metric(["in use"], in_use)
+            pool.add_metric(["idle"], idle)
+            yield pool
+        try:
+            yield from _background(read_background(self._platform))
+        except Unavailable:  # the check "database" says so
+            return
+
+
+def _calls(rows: Iterable[CallRow]) -> Metric:
+    family = HistogramMetricFamily(
+        "open311_call_seconds", "Times of calls until their answer begins, by endpoint and key", labels=_LABELS
+    )
+    for row in rows:
+        total, buckets = 0, []
+        for bound, count in zip((*map(str, BOUNDS_S), "+Inf"), row.buckets, strict=True):
+            total += count
+            buckets.append((bound, total))
+        family.add_metric(row.labels, buckets=buckets, sum_value=row.seconds)
+    return family
+
+
+def _background(found: Background) -> Iterator[Metric]:
+    jobs, changes = found.jobs, found.changes
+    states = GaugeMetricFamily("open311_jobs", "Jobs of the worker that are not done", labels=["state"])
+    for state in ("todo", "doing", "failed", "late", "failing"):
+        states.add_metric([state], getattr(jobs, state))
+    yield states
+    yield GaugeMetricFamily("open311_oldest_job_seconds", "Age of the oldest due job", value=jobs.oldest_s)
+    waiting = GaugeMetricFamily("open311_changes", "Changes that are not dispatched", labels=["state"])
+    waiting.add_metric(["waiting"], changes.waiting)
+    waiting.add_metric(["held"], changes.held)
+    yield waiting
+    yield GaugeMetricFamily("open311_oldest_change_seconds", "Age of the oldest change", value=changes.oldest_s)
