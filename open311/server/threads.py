@@ -19,7 +19,7 @@ from collections.abc import Callable, Collection
 from threading import Lock, Thread
 from typing import TYPE_CHECKING
 
-from open311.observe import logger
+from open311.observe import loggable, logger
 from open311.server.accepting import Acceptor
 from open311.server.answers import Answer, Start, close_result, plain_answer
 from open311.server.connections import Connection, Phase
@@ -215,7 +215,7 @@ class Threads:
             result = self._application(message.environ, start)
             answer = connection.answer = Answer(message, start, result, is_kept=not self._is_stopping)
         except Exception as error:
-            log.error("fault", path=message.environ["PATH_INFO"], exc_info=error)
+            log.error("fault", path=loggable(message.environ["PATH_INFO"]), exc_info=error)
             close_result(result)
             self._dismiss(connection, plain_answer(500, "The server failed. Its log has the error."))
             return False
