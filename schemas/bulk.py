@@ -53,7 +53,7 @@ class DumpSchema(Body):
     bytes = fields.Integer(metadata=describe("Size of the file.", 48213))
     sha256 = Text(metadata=describe("SHA-256 of the file, hexadecimal."))
     made_at = Text(
-        metadata=describe("The file has the state of this moment.", "2026-03-01T00:37:00Z")
+        metadata=describe("When the file was made. It has the requests as they were then.", "2026-03-01T00:37:00Z")
         | {"format": "date-time"}
     )
 

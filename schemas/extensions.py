@@ -89,7 +89,7 @@ class NearbyArguments(RequestArguments):
         "Radius in metres, at most 1000; by default, the service's radius.", 50, least=0, most=MAX_VICINITY_M
     )
     days = NumberParameter(
-        "Age of requests in days, at most 365; by default, the service's number.",
+        "Greatest age of the requests in days, at most 365; by default, the number of days of the service.",
         7,
         least=1,
         most=MAX_VICINITY_DAYS,

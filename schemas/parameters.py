@@ -208,7 +208,7 @@ class FlagParameter(Parameter, fields.Boolean):
 
 _DIGITS = re.compile(r"\d{1,1000}", re.ASCII)
 GREATEST_NUMBER = 999_999_999
-"""The greatest whole number of a parameter that names no other."""
+"""The upper limit of a NumberParameter without `most`."""
 
 
 class NumberParameter(Parameter, fields.Integer):
@@ -392,7 +392,7 @@ class RepeatedParameter(Parameter, fields.String):
 
 
 class AddressesParameter(RepeatedParameter):
-    """Web addresses: repeated, or joined by commas. A comma that no http:// or https:// follows is part of one."""
+    """Web addresses: repeated, or joined by commas. Only a comma before http:// or https:// separates addresses."""
 
     def read(self, values: list[str]) -> tuple[str, ...]:
         return tuple(address for value in values for address in re.split(r",\s*(?=https?://)", value))

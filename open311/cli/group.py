@@ -31,7 +31,7 @@ class CommandGroup(click.Group):
         try:
             return super().invoke(ctx)
         except Unavailable as error:
-            from open311.storage.failures import why_down  # commands that need no database start faster without
+            from open311.storage.failures import why_down  # imported here, so that other commands start faster
 
             why = why_down(error)
             fail(f"the database cannot be used: {why}" if why else str(error), as_log=_is_service(ctx))

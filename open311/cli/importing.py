@@ -70,7 +70,7 @@ Report = Callable[[str, Finding], None]
     type=click.IntRange(1, 10_000),
     default=DEFAULT_BATCH_ROWS,
     show_default=True,
-    help="Rows in one transaction: what a stopped import may have to do again.",
+    help="Number of rows in one transaction. A stopped import loses at most the rows of its open transactions.",
 )
 @click.option(
     "--processes",
@@ -78,7 +78,7 @@ Report = Callable[[str, Finding], None]
     type=click.IntRange(1, 64),
     default=lambda: min(os.cpu_count() or 1, MAX_PROCESSES),
     show_default=f"one for each core, at most {MAX_PROCESSES}",
-    help="How many share the work on long files.",
+    help="Number of processes that share the work on a long file.",
 )
 def import_command(
     files: tuple[BinaryIO, ...],
@@ -92,23 +92,25 @@ def import_command(
 ) -> None:
     """Import requests from files and keep their ids. A FILE of - is standard input.
 
-    JSON, lines of JSON, GeoJSON, XML and CSV, also compressed by gzip: GeoReport in any known dialect, what this
-    server exports, and the open data of cities by a column map. Those of Austin, Calgary, New Orleans and
-    Philadelphia come with the server, those of other cities with the city; jurisdictions/README.md tells how to
-    write one. Columns that no map reads are named at the end.
+    A file can be JSON, lines of JSON, GeoJSON, XML or CSV, and can be compressed with gzip. It can hold GeoReport
+    in any known dialect, an export of this server, or the open data of a city that has a column map. The server has
+    column maps of Austin, Calgary, New Orleans and Philadelphia; the maps of other cities are in the city's folder.
+    jurisdictions/README.md explains how to write a column map. At the end, the command names the columns that it
+    did not read.
 
-    Dirty rows are mended and counted. A row is refused only if it has no id, no service or no usable opening time,
-    if its id has lost digits, or if a request that was made here has the same id.
+    Faulty values are corrected and counted. A row is refused only if it has no id, no service or no usable opening
+    time, if its id has lost digits, or if a request that was made here has the same id.
 
-    An import can be stopped and run again, and a later state of the same data changes what differs. Rows that are
-    older than what is stored change nothing; where a source does not say when a request changed, the row that is
-    imported later counts. What a row leaves out stays as it is.
+    An import can be stopped and run again, and a later state of the same data changes what differs. A row
+    that is older than the stored request changes nothing. If a source does not say when a request changed, the row
+    that is imported later counts. Fields that a row leaves out stay as they are.
 
-    A row conflicts where a request was changed here, by staff or by an erasure, and the file says otherwise. The
+    A row is in conflict if the request was changed here, by staff or by an erasure, and the file differs. The
     change made here stays, unless the row is dated later; what was erased stays erased. Every conflict is printed
     with the rule that decided it. `open311 requests update` changes a request to what the file says.
 
-    A request goes to the department that the row names, else to the one that would get a POST.
+    A request goes to the department that the row names. If the row names none, the city's routing decides, as for a
+    new request.
 
     CSV, XML and lines of JSON are read row by row; other JSON as a whole, up to 256 MB. Names, mail addresses and
     phone numbers of reporters are never read.
@@ -122,11 +124,11 @@ def import_command(
 
     \b
     Exit status:
-      0    every row is in, or what was done here stands against it
-      1    a file cannot be read, or not to its end; its rows up to there are in, and so are the other files
+      0    every row was imported, or is in conflict with a change that was made here
+      1    a file could not be read completely; the rows before the error and all other files were imported
       2    the command was called wrongly
-      3    some rows were refused; all others are in
-      130  stopped by Ctrl-C; the rows that were counted are in
+      3    some rows were refused; all other rows were imported
+      130  stopped by Ctrl-C; the rows that were counted were imported
     """
     given = _given_map(columns) if columns else None
     try:
@@ -150,7 +152,7 @@ def import_command(
             wanted_format = "" if wanted == AUTO else wanted
             statuses = {importer.import_file(stream, maps, wanted_format) for stream in files}
     except KeyboardInterrupt:
-        say("Stopped. The same command goes on where this one was.")
+        say("Stopped. Run the same command again to continue.")
         sys.exit(STOPPED)
     sys.exit(next(status for status in (FAILED, SOME_REFUSED, 0) if status in statuses))
 
@@ -235,7 +237,7 @@ class _FileImporter:
 
 
 class _FileProgress:
-    """The progress of one file: counts rows, moves the bar, prints totals when the block ends, in whatever way."""
+    """The progress of one file: counts rows, moves the bar, prints totals at the end of the block, always."""
 
     def __init__(self, name: str, source: Source, stream: BinaryIO, importer: _FileImporter) -> None:
         self.tally = Tally()
@@ -265,7 +267,10 @@ class _FileProgress:
         self._move_bar(before)
 
     def _tell(self, findings: Sequence[Finding], told: int) -> None:
-        """Report findings, and print those among the first `SHOWN_FINDINGS` of their kind; `told` came before."""
+        """Report findings of one kind, and print the first `SHOWN_FINDINGS` of the file.
+
+        told  the number of findings of this kind that were reported before
+        """
         for finding in findings:
             self._importer.report(self._name, finding)
         for finding in findings[: max(SHOWN_FINDINGS - told, 0)]:
@@ -299,7 +304,7 @@ class _FileProgress:
 
 
 def _some_columns(names: Iterable[str]) -> str:
-    """Names of columns, the first of them at least."""
+    """The names of the first `SHOWN_COLUMNS` columns, and the number of the others."""
     found = [clean_text(name)[:40] for name in sorted(names)]
     return ", ".join(found[:SHOWN_COLUMNS]) + (
         f" and {more} more" if (more := len(found) - SHOWN_COLUMNS) > 0 else ""

@@ -22,12 +22,14 @@ def read_settings() -> Settings:
 def settings_with_database() -> Settings:
     """The current settings, which name a database. Raises Misconfigured if they do not.
 
-    Only `open311 run` works without DATABASE_URL: its database would be the wrong one for every other command.
+    Only `open311 run` works without DATABASE_URL: it starts a private database. Other commands use that database
+    only if DATABASE_URL names it, because the user may mean another one.
     """
     settings = read_settings()
     if settings.database_url:
         return settings
-    hint = " `open311 run` shows the one of its own database." if (settings.data_path / "pg").exists() else ""
+    has_private = (settings.data_path / "pg").exists()
+    hint = " `open311 run` shows the DATABASE_URL of its own database." if has_private else ""
     raise Misconfigured(NO_DATABASE + hint)
 
 
@@ -35,8 +37,8 @@ def settings_with_database() -> Settings:
 def command_platform() -> Iterator[Platform]:
     """A platform for a short command, without statement timeout. Only warnings and errors are logged.
 
-    Nothing is written. Raises Misconfigured if the schema is not one that this release works with, and Unavailable
-    if the database cannot be reached.
+    Opening the platform writes nothing. Raises Misconfigured if the schema is not one that this release works with,
+    and Unavailable if the database cannot be reached.
     """
     settings = settings_with_database()
     configure_logs("warning")

@@ -35,7 +35,7 @@ def run(
 ) -> Report:
     """Check the server at `target`.
 
-    prepared  the needs of checks that the survey cannot find in answers
+    prepared  what checks need and the survey cannot get from the server's answers
     level     the weakest level to check
     only      the numbers of the requirements to check; empty for all
     progress  called with each finding

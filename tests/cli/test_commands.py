@@ -466,7 +466,7 @@ def test_only_run_works_without_database_url(bare_run: Run, tmp_path: Path, comm
     assert refusal(bare_run(*command)) == NO_DATABASE
     assert list(tmp_path.iterdir()) == []
     (tmp_path / "var" / "pg").mkdir(parents=True)
-    assert refusal(bare_run(*command)) == f"{NO_DATABASE} `open311 run` shows the one of its own database."
+    assert refusal(bare_run(*command)) == f"{NO_DATABASE} `open311 run` shows the DATABASE_URL of its own database."
 
 
 @pytest.mark.parametrize(

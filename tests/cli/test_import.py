@@ -281,7 +281,7 @@ def test_after_ctrl_c_it_says_what_is_stored_and_the_next_run_stores_the_rest(
         process.send_signal(signal.SIGINT)
         said, _ = process.communicate(timeout=30)
     assert process.returncode == 130
-    assert "Stopped. The same command goes on where this one was." in said
+    assert "Stopped. Run the same command again to continue." in said
     stored = count(platform)
     assert f"pipe.csv (georeport-csv): {stored} read, {stored} new" in said
     result = run(file("whole.csv", HEADER + lines(1, 1_000)), "--jurisdiction", "city.example")

@@ -43,7 +43,7 @@ def folder(tmp_path: Path) -> Callable[..., str]:
 
 @pytest.fixture
 def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
-    """Installs a distribution whose entry points are cities: the name, and a pair of jurisdiction id and source."""
+    """Installs a distribution with an entry point for each city, given as `name=(jurisdiction_id, source)`."""
     site = tmp_path / "site"
     site.mkdir()
     monkeypatch.syspath_prepend(site)

@@ -51,7 +51,7 @@ STANDARD = {
 
 
 class _Closed:
-    """Serves the app with an OpenAPI document whose bodies may have no other fields, to find undescribed ones."""
+    """Serves the app with a stricter OpenAPI document: a field that is not described is an error."""
 
     def __init__(self, app: Flask) -> None:
         self._app = app
@@ -105,7 +105,7 @@ def test_operations_of_our_extensions_are_in_openapi(
 
 
 def try_out(operation: Any, key: str, mode: GenerationMode, examples: int = 15) -> None:
-    """Send valid and invalid input of the OpenAPI document, which must describe every answer."""
+    """Send input that the OpenAPI document allows or forbids. The document must describe every answer."""
 
     @settings(max_examples=examples, suppress_health_check=list(HealthCheck))
     @given(operation.as_strategy(generation_mode=mode))

@@ -1,6 +1,7 @@
-"""Files of requests to rows: JSON, XML and CSV, in the columns of any publisher that a column map describes.
+"""Reads files of requests into rows: JSON, XML and CSV, with the columns of any publisher that has a column map.
 
-Nothing here judges what it reads; that is `open311.domain.mending`. Nothing here opens a file but the maps.
+This package does not check the values; `open311.domain.mending` does. The only files that it opens itself are the
+column maps.
 """
 
 from open311.formats.reading.columns import ColumnMap, SourceItem

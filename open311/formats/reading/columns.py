@@ -16,7 +16,7 @@ from open311.formats.reading.dates import Order, iso_instant
 from open311.formats.reading.templates import Columns, Recipe, Template
 
 MAX_BLANK_CHARACTERS = 20
-"""No word for nothing is longer, so longer texts need not be looked up."""
+"""No word for an empty value is longer than this, so longer texts are not looked up."""
 BLANKS = frozenset(
     {
         *("nan", "-nan", "nat", "inf", "+inf", "-inf", "infinity", "-infinity"),
@@ -24,10 +24,13 @@ BLANKS = frozenset(
         *("#ref!", "#value!", "#name?", "#num!", "#null!", "#div/0!"),
     }
 )
-"""Words that programs write for nothing, in lower case."""
+"""Words that programs write for an empty value, in lower case."""
 
 SourceItem = tuple[int, int, Columns] | Refusal
-"""A row of a file with its number and its line, both from 1 (line 0: none); or why it cannot be read."""
+"""A row of a file: its number and its line, both counted from 1, and its columns; or the reason why it is refused.
+
+The line is 0 if the form has no lines.
+"""
 
 FIELDS = {
     "service_request_id": "service_request_id",
@@ -66,7 +69,7 @@ MAX_PLANS = 4_096
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """Which columns the fields come from, in all rows in which the same columns are not empty.
+    """The column of each field. One plan serves all rows in which the same columns are filled.
 
     columns  fields that are one column each; recipes: fields made of several columns
     dates    fields that hold a date
@@ -86,8 +89,8 @@ class ColumnMap:
     """One publisher's columns, and how its files write their values. It can be sent to another process.
 
     name           the first part of a format's name: `newyork` in `newyork-csv`
-    columns        name of a field, see `FIELDS`, -> its templates. The first template that gives a text is used; of
-                   `service_code` and `media_url`, all are. Other columns are never read, for privacy
+    columns        name of a field, see `FIELDS`, -> its templates. The first template that gives a text is used;
+                   for `service_code` and `media_url`, all are used. Other columns are never read, for privacy
     answers        attribute code -> the templates of its answer
     required       fields whose columns every file of this publisher has
     signs          columns that a file of this publisher must have too
@@ -135,7 +138,7 @@ class ColumnMap:
         return tuple(name for each in DATES if each in self.columns for name in self._names(each))
 
     def rows(self, found: Iterable[SourceItem]) -> list[SourceRow | Refusal]:
-        """Rows in the standard's words, in their order."""
+        """The rows with the standard's field names, in the order of the file."""
         return [item if isinstance(item, Refusal) else self._row(*item) for item in found]
 
     def ids(self, found: Iterable[SourceItem]) -> set[str]:
@@ -165,26 +168,26 @@ class ColumnMap:
         return tuple(name for template in self.columns[field] for name in template.names)
 
     def _row(self, position: int, line: int, columns: Columns) -> SourceRow:
-        said = self._said(columns)
-        filled = tuple(said)
-        plan = self._plans.get(filled) or self._new_plan(filled)
-        fields: dict[str, Any] = {name: said[column] for name, column in plan.columns}
+        filled = self._filled_columns(columns)
+        names = tuple(filled)
+        plan = self._plans.get(names) or self._new_plan(names)
+        fields: dict[str, Any] = {name: filled[column] for name, column in plan.columns}
         for name, recipe in plan.recipes:
-            fields[name] = recipe.text(said)
+            fields[name] = recipe.text(filled)
         for name in plan.dates:
             fields[name] = iso_instant(fields[name], self.order)
-        codes = fields["service_codes"] = tuple([recipe.text(said) for recipe in plan.codes])
+        codes = fields["service_codes"] = tuple([recipe.text(filled) for recipe in plan.codes])
         fields["by_name"] = self.by_name or not codes
         if plan.media:
-            found = [url for recipe in plan.media for url in _addresses(recipe.text(said))]
+            found = [url for recipe in plan.media for url in _urls(recipe.text(filled))]
             fields["media"] = tuple(dict.fromkeys(found))
         if plan.answers:
-            fields["answers"] = tuple([(code, recipe.text(said)) for code, recipe in plan.answers])
+            fields["answers"] = tuple([(code, recipe.text(filled)) for code, recipe in plan.answers])
         for tidy in self._tidyings:
             tidy(fields)
         return SourceRow(position=position, line=line, **fields)
 
-    def _said(self, columns: Columns) -> dict[str, str]:
+    def _filled_columns(self, columns: Columns) -> dict[str, str]:
         """The columns that are read and not empty."""
         blanks, starts, known = self._all_blanks, self._blank_starts, self.known
         return {
@@ -236,7 +239,7 @@ class ColumnMap:
     @cached_property
     def _tidyings(self) -> list[Callable[[dict[str, Any]], None]]:
         wanted: tuple[tuple[object, Callable[[dict[str, Any]], None]], ...] = (
-            (self.decimal_comma, _point_for_comma),
+            (self.decimal_comma, _decimal_comma_to_dot),
             (self.stand_ins, self._leave_out_stand_ins),
             (self.spaced_address, _commas_for_gaps),
             (self.zipcode_digits, self._restore_zeros),
@@ -274,7 +277,7 @@ def _every(templates: Iterable[Template], present: Collection[str]) -> tuple[Rec
     return tuple(recipe for template in templates if (recipe := template.recipe(present)) is not None)
 
 
-def _point_for_comma(fields: dict[str, Any]) -> None:
+def _decimal_comma_to_dot(fields: dict[str, Any]) -> None:
     for name in ("lat", "long"):
         text = fields.get(name, "")
         if _COMMA.fullmatch(text):
@@ -286,6 +289,6 @@ def _commas_for_gaps(fields: dict[str, Any]) -> None:
         fields["address"] = ", ".join(filter(None, _GAP.split(fields["address"].strip())))
 
 
-def _addresses(text: str) -> list[str]:
-    """One address a line, or several joined by commas as Mark-a-Spot does (A17)."""
+def _urls(text: str) -> list[str]:
+    """The URLs in a text: one on each line, or separated by commas as in Mark-a-Spot (A17)."""
     return [part.strip() for part in _ADDRESSES.split(text) if part.strip()]

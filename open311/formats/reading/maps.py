@@ -14,13 +14,13 @@ from open311.formats.reading.dates import Order
 from open311.formats.reading.templates import plain_name, read_template
 
 GENERIC = "georeport"
-"""The map of GeoReport's own names; it comes last, as its id column is that of many cities."""
+"""The map of GeoReport's own names; it is tried last, because many cities have its column of the id."""
 
 
 def read_map(name: str, table: dict[str, Any]) -> ColumnMap:
     """The column map that a table stands for; jurisdictions/README.md has its keys.
 
-    Raises ValueError for a template that is none. Nothing else is checked: `open311.plugins.declared` does that.
+    Raises ValueError if a text is not a valid template. `open311.plugins.declared` checks everything else.
     """
     columns, answers = (
         {field: tuple(map(read_template, _texts(texts))) for field, texts in table.get(key, {}).items() if texts}

@@ -83,5 +83,5 @@ def harmless(value: Any) -> str:
 
 
 def unguarded(text: str) -> str:
-    """The text that `harmless` made this of."""
+    """The original text, before `harmless` changed it."""
     return text[1:] if text[:1] == "'" and _FORMULA.match(text) else text

@@ -12,7 +12,7 @@ import orjson
 class GeoJsonWriter:
     """A FeatureCollection.
 
-    members  of the collection itself, after its features
+    members  more JSON members of the collection, written after `features`
     """
 
     def __init__(self, members: Mapping[str, Any] = MappingProxyType({})) -> None:

@@ -31,7 +31,10 @@ class Around:
 def find_nearby(
     hot: HotConnections, around: Around, output: Format, *, rows: int, with_extras: bool = False
 ) -> Items:
-    """Requests that were made (if open) or closed since `around.since`; the nearest first, at most `rows`."""
+    """Open requests that were made since `around.since`, and requests that were closed since then.
+
+    The nearest are first; at most `rows`.
+    """
     statement = _nearest(output, _parts(around.circle), with_extras)
     found = hot.read(statement, _values(around) | {"rows": rows})
     return Items.of(found, with_extras=with_extras, with_distance=True)

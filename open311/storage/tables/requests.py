@@ -36,13 +36,13 @@ service_request = Table(
     text_column("outcome"),  # the result of a closed request
     text_column("status_notes"),
     text_column("description"),
-    text_column("department"),  # a code; "" if only agency_responsible is known, and for test keys
+    text_column("department"),  # a code; "" if only agency_responsible is known, or for a request of a test key
     text_column("agency_responsible"),  # the text from an import; if "", the department's name is shown
     text_column("route_reason"),
     Column("is_triage", Boolean, nullable=False, server_default=text("false")),
     text_column("service_notice"),
     instant_column("requested_at"),
-    instant_column("updated_at"),  # the time that the API shows; for a closed request, of the closing
+    instant_column("updated_at"),  # the time that the API shows; for a closed request, when it was closed
     instant_column("changed_at"),  # the time of the last change of any kind
     instant_column("expected_at", nullable=True),
     Column("lat", Double),  # the number that the caller sent
@@ -111,7 +111,7 @@ request_event = Table(
     instant_column("at"),
     text_column("kind", None),  # the attribute `kind` of the event's class in domain.events
     text_column("visibility", "staff"),  # public or staff
-    text_column("description"),  # the text of a note; for other kinds a copy from `data`, for release 0.1
+    text_column("description"),  # the text of a note; for others a copy from `data` for release 0.1 to read
     text_column("actor", "system"),
     text_column("cause"),
     Column(
