@@ -139,6 +139,11 @@ class Settings:
     endpoint_type: Literal["production", "test"] = _text(
         "production", "type of this endpoint in discovery: production or test", choices=("production", "test")
     )
+    other_endpoint: str = _text(
+        "",
+        "base address of the city's other server, such as https://test.city.example/open311/v2; discovery lists it"
+        " beside this endpoint, as the test endpoint or, if this is the test endpoint, as the production endpoint",
+    )
     max_body_bytes: int = _number(
         1_048_576, "largest body of a POST without its files, in bytes; a larger body gets 413", least=1
     )
@@ -241,6 +246,11 @@ class Settings:
             self._check_database_url()
         if self.licence and not re.fullmatch(r"https?://[!-;=?-~]+", self.licence):
             raise Misconfigured("OPEN311_LICENCE: must be an address, such as that of a Creative Commons licence.")
+        if self.other_endpoint and not re.fullmatch(r"https?://[!-;=?-~]+[^/]", self.other_endpoint):
+            raise Misconfigured(
+                "OPEN311_OTHER_ENDPOINT: must look like https://test.city.example/open311/v2,"
+                " without a slash at the end."
+            )
         if self.public_url:
             parts = urlsplit(self.public_url)
             if parts.scheme not in ("http", "https") or not parts.netloc or parts.path not in ("", "/"):

@@ -155,10 +155,19 @@ def test_a_migrated_database_has_the_tables_of_a_new_one(upgraded: Upgraded, set
         assert described(ours) == described(theirs)
 
 
+def comparable(calls: dict[str, Any]) -> dict[str, Any]:
+    """The answers by path. Of GeoJSON only the features, because later releases have more members beside them."""
+    return {
+        path: answer | {"body": json.loads(answer["body"])["features"]} if ".geojson?" in path else answer
+        for path, answer in calls.items()
+    }
+
+
 def test_every_call_has_the_same_answer_as_before(upgraded: Upgraded, after: dict[str, Any]) -> None:
-    assert after["calls"].keys() == upgraded.before["calls"].keys()
-    for path, answer in upgraded.before["calls"].items():
-        assert after["calls"][path] == answer, path
+    before, now = comparable(upgraded.before["calls"]), comparable(after["calls"])
+    assert now.keys() == before.keys()
+    for path, answer in before.items():
+        assert now[path] == answer, path
 
 
 def test_readers_of_the_change_feed_can_continue_from_their_cursors(
@@ -191,7 +200,8 @@ def test_another_server_republishes_everything_and_gives_the_same_answers(upgrad
     for city in cities:
         republish(found.platform, city, utc_now())
     after = recorded(found.app, found.platform)
-    for part in ("calls", "records", "reporters", "keys"):
+    assert comparable(after["calls"]) == comparable(found.before["calls"])
+    for part in ("records", "reporters", "keys"):
         assert after[part] == found.before[part], part
     for city, steps in found.before["steps"].items():
         assert changes(after["steps"][city]) == changes(steps), "the feed has each change once, in another order"
@@ -234,7 +244,8 @@ def test_a_call_repeated_within_a_day_gets_the_first_answer(writable_server: Upg
         receipt = submit_request(
             writable_server.platform, sent, jurisdiction=OLDTOWN, principal=key, now=last + timedelta(hours=1)
         )
-        assert asdict(receipt) == writable_server.before["receipts"][name], name
+        before = writable_server.before["receipts"][name]
+        assert {member: asdict(receipt)[member] for member in before} == before, name
 
 
 @pytest.mark.parametrize(("name", "status"), [("app", 200), ("test", 200), ("hamlet", 403), ("gone", 403)])

@@ -112,6 +112,17 @@ def test_the_public_address_is_on_the_page_and_in_discovery(make_app: Callable[.
     assert endpoint["url"] == "http://311.city.example/open311/v2"
 
 
+@pytest.mark.parametrize(("own", "other"), [("production", "test"), ("test", "production")])
+def test_discovery_lists_the_other_endpoint_of_the_city(
+    make_app: Callable[..., Flask], own: str, other: str
+) -> None:
+    client = make_app(endpoint_type=own, other_endpoint="https://other.example/open311/v2").test_client()
+    for path in ("/open311/discovery.json", "/open311/v2/discovery.json"):
+        endpoints = client.get(path).json["endpoints"]
+        assert [found["type"] for found in endpoints] == [own, other]
+        assert endpoints[1]["url"] == "https://other.example/open311/v2"
+
+
 @pytest.fixture
 def description(client: FlaskClient) -> dict[str, Any]:
     """The OpenAPI document."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -86,9 +87,18 @@ def _answer(call: Call) -> Answer:
         changeset=changeset,
         contact=settings.contact,
         key_service=settings.key_service,
-        endpoints=(DiscoveredEndpoint(url=call.base_url(), changeset=changeset, type=settings.endpoint_type),),
+        endpoints=tuple(_endpoints(call, changeset)),
     )
     return Answer(body=document(_SHAPE, _SHAPE.plain(found), call.output))
+
+
+def _endpoints(call: Call, changeset: str) -> Iterator[DiscoveredEndpoint]:
+    """This endpoint, and the other endpoint of the settings. Both have the same catalogue and so one changeset."""
+    settings = call.platform.settings
+    yield DiscoveredEndpoint(url=call.base_url(), changeset=changeset, type=settings.endpoint_type)
+    if settings.other_endpoint:
+        other_type = "test" if settings.endpoint_type == "production" else "production"
+        yield DiscoveredEndpoint(url=settings.other_endpoint, changeset=changeset, type=other_type)
 
 
 def _changeset(call: Call) -> datetime:
