@@ -31,8 +31,9 @@ DATABASE = "open311"
 def run(examples: int) -> None:
     """Start everything on this machine: database, schema, cities, examples, server and worker.
 
-    The database is that of DATABASE_URL, or a private PostGIS cluster under ./var if DATABASE_URL is not set. A
-    process that dies is started again. Ctrl-C stops everything.
+    The database is that of DATABASE_URL, or a private PostGIS cluster under ./var if DATABASE_URL is not set. The
+    port is OPEN311_PORT, or the first free one from 3111 on if OPEN311_PORT is not set. A process that dies is
+    started again. Ctrl-C stops everything.
     """
     settings = read_settings()
     configure_logs(settings.log_level)
