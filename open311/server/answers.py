@@ -31,6 +31,7 @@ class Start:
 
 
 def _write(data: bytes) -> object:
+    """PEP 3333 demands this function for old applications. Ours returns its body, so it is complete as it is."""
     raise NotImplementedError("the application has to return its body, because write() is not supported")
 
 

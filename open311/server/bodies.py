@@ -5,6 +5,8 @@ A body arrives in pieces. It is kept in memory, or in a temporary file if it is 
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from io import BytesIO
 from tempfile import SpooledTemporaryFile
 from typing import BinaryIO, cast
 
@@ -20,20 +22,21 @@ _HEAD = b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
 """httptools reads chunks only after a head, and `read_message` has read the head of the request before."""
 
 
-class Body:
+class Body(ABC):
     """A body that is arriving."""
 
-    def __init__(self, *, most: int) -> None:
+    def __init__(self, *, most: int, is_small: bool) -> None:
+        """Keep at most `most` bytes. `is_small`: the body has at most `MOST_IN_MEMORY` bytes."""
         self.size = 0
         self._most = most
-        self._file = cast("BinaryIO", SpooledTemporaryFile(max_size=MOST_IN_MEMORY))  # noqa: SIM115  # stays open
+        self._file = BytesIO() if is_small else _spool()
 
+    @abstractmethod
     def take(self, data: bytes) -> bytes | None:
         """Add received data. Raises Malformed.
 
         Returns the data after the end of the body, or None if the body is incomplete.
         """
-        raise NotImplementedError
 
     def file(self) -> BinaryIO:
         """The complete body as a file that is read from its start."""
@@ -51,11 +54,16 @@ class Body:
         self._file.write(piece)
 
 
+def _spool() -> BinaryIO:
+    """A file that leaves the memory when it becomes large. `Body.close` closes the file."""
+    return cast("BinaryIO", SpooledTemporaryFile(max_size=MOST_IN_MEMORY))  # noqa: SIM115
+
+
 class SizedBody(Body):
     """A body with a Content-Length."""
 
     def __init__(self, length: int, *, most: int) -> None:
-        super().__init__(most=most)
+        super().__init__(most=most, is_small=length <= MOST_IN_MEMORY)
         self._missing = length
 
     def take(self, data: bytes) -> bytes | None:
@@ -69,7 +77,7 @@ class ChunkedBody(Body):
     """A body with the transfer coding chunked (RFC 9112, 7.1), read by httptools. Trailers are ignored."""
 
     def __init__(self, *, most: int) -> None:
-        super().__init__(most=most)
+        super().__init__(most=most, is_small=False)
         self._found = _Found()
         self._parser = HttpRequestParser(self._found)
         self._parser.feed_data(_HEAD)
