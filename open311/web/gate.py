@@ -139,9 +139,10 @@ class RateLimits:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Serve the call, or answer 429."""
-        rates = self._rates.get(environ["REQUEST_METHOD"].upper(), ())  # Werkzeug ignores the case too
+        method = environ["REQUEST_METHOD"].upper()  # Werkzeug ignores the case too
+        rates = self._rates.get(method, ())
         if rates and surface_of(environ["PATH_INFO"]).is_rated:
-            kind = WRITING if environ["REQUEST_METHOD"].upper() in WRITING else READING
+            kind = WRITING if method in WRITING else READING
             wait_s = self._wait_s_or_0(rates, (environ.get("REMOTE_ADDR") or "", *kind))
             if wait_s:
                 refusal = error_response(TooManyRequests(retry_after=wait_s), Request(environ))
