@@ -92,7 +92,7 @@ class Parameter(fields.Field[Any]):
 
     def read_one(self, text: str) -> Any:
         """Parse the first value; the others are ignored. Raises ValidationError."""
-        raise NotImplementedError
+        raise NotImplementedError  # a kind of parameter overrides `read` or this, so neither can be abstract
 
 
 def _clean(text: str) -> str:

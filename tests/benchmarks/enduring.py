@@ -38,6 +38,7 @@ DATABASE = "enduring"
 PORT = 3197
 CLIENTS = 6
 FAULT_S = 6.0
+"""How long a fault lasts. Each fault below sleeps for this time: no event ends a fault, its length is the test."""
 CALM_S = 3.0
 RECOVERY_S = 20.0
 TIMEOUT_S = 30.0

@@ -8,6 +8,7 @@ import hashlib
 import json
 import math
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from io import StringIO
@@ -46,7 +47,7 @@ class Refusal(Exception):
         self.status, self.descriptions, self.headers = status, descriptions, headers
 
 
-class Extensions:
+class Extensions(ABC):
     """The extensions of StubServer, with the same faults and the same data."""
 
     now: datetime
@@ -54,29 +55,29 @@ class Extensions:
     columns: tuple[str, ...]
     around_links: dict[str, str]
 
-    def has(self, fault: str) -> bool:
-        raise NotImplementedError
+    @abstractmethod
+    def has(self, fault: str) -> bool: ...
 
-    def ago(self, days: float) -> str:
-        raise NotImplementedError
+    @abstractmethod
+    def ago(self, days: float) -> str: ...
 
-    def date(self, call: Any, name: str) -> datetime | None:
-        raise NotImplementedError
+    @abstractmethod
+    def date(self, call: Any, name: str) -> datetime | None: ...
 
-    def element(self, name: str, value: Any) -> str:
-        raise NotImplementedError
+    @abstractmethod
+    def element(self, name: str, value: Any) -> str: ...
 
-    def listed(self, call: Any, city: dict[str, Any]) -> tuple[list[dict[str, Any]], dict[str, str]]:
-        raise NotImplementedError
+    @abstractmethod
+    def listed(self, call: Any, city: dict[str, Any]) -> tuple[list[dict[str, Any]], dict[str, str]]: ...
 
-    def page(self, call: Any) -> tuple[int, int]:
-        raise NotImplementedError
+    @abstractmethod
+    def page(self, call: Any) -> tuple[int, int]: ...
 
-    def shown(self, call: Any, stored: dict[str, Any]) -> dict[str, Any]:
-        raise NotImplementedError
+    @abstractmethod
+    def shown(self, call: Any, stored: dict[str, Any]) -> dict[str, Any]: ...
 
-    def wire(self, call: Any, root: str, data: Any) -> tuple[dict[str, str], bytes]:
-        raise NotImplementedError
+    @abstractmethod
+    def wire(self, call: Any, root: str, data: Any) -> tuple[dict[str, str], bytes]: ...
 
     # --- Search and pages
 
