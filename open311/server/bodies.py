@@ -56,7 +56,7 @@ class Body(ABC):
 
 def _spool() -> BinaryIO:
     """A file that leaves the memory when it becomes large. `Body.close` closes the file."""
-    return cast("BinaryIO", SpooledTemporaryFile(max_size=MOST_IN_MEMORY))  # noqa: SIM115
+    return cast("BinaryIO", SpooledTemporaryFile(max_size=MOST_IN_MEMORY))
 
 
 class SizedBody(Body):
