@@ -14,6 +14,7 @@ import selectors
 import socket
 import sys
 import tempfile
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -35,7 +36,6 @@ from tests.benchmarks.workloads import BASE, Field, address, mixed
 ROWS = 20_000
 SECONDS = 12.0
 PER_SECOND = 40.0
-ARRIVAL_S = 60.0
 BEAT_S = 1.0
 """Each slow caller that was cut off comes back, and each that drips sends a byte, this often."""
 _ENVIRONMENT = {"OPEN311_BODY_TIMEOUT_S": "10"}
@@ -91,11 +91,11 @@ class Row:
 def slow_callers(slow: Slow, server: Server) -> Iterator[Told]:
     """Callers who stay slow for the block, whatever the server does to them."""
     told, processes = Told(), multiprocessing.get_context("fork")  # a process: their work is not the load's
-    results, are_there, is_over = processes.SimpleQueue(), processes.Event(), processes.Event()
-    crowd = processes.Process(target=_stay_slow, args=(slow, server.port, results, are_there, is_over), daemon=True)
+    results, is_over = processes.SimpleQueue(), processes.Event()
+    crowd = processes.Process(target=_stay_slow, args=(slow, server.port, results, is_over), daemon=True)
     crowd.start()
-    if not are_there.wait(ARRIVAL_S):
-        raise RuntimeError("the slow callers cannot connect")
+    # No event tells when the server has accepted all of them. Their arrival in a burst is not what is measured.
+    time.sleep(3 * BEAT_S)
     try:
         yield told
     finally:
@@ -104,7 +104,7 @@ def slow_callers(slow: Slow, server: Server) -> Iterator[Told]:
         crowd.join()
 
 
-def _stay_slow(slow: Slow, port: int, results: SimpleQueue[Counter[str]], are_there: Event, is_over: Event) -> None:
+def _stay_slow(slow: Slow, port: int, results: SimpleQueue[Counter[str]], is_over: Event) -> None:
     said, told = cycle(slow.said), Told()
     with selectors.DefaultSelector() as selector:
         while True:
@@ -112,7 +112,6 @@ def _stay_slow(slow: Slow, port: int, results: SimpleQueue[Counter[str]], are_th
             for number in set(range(slow.count)) - numbers:
                 with suppress(OSError):
                     selector.register(_caller(port, number, next(said)), selectors.EVENT_READ, number)
-            are_there.set()
             if is_over.wait(BEAT_S):
                 break
             for key, _ in selector.select(0):
