@@ -11,35 +11,67 @@ ALL_JURISDICTIONS = "*"
 class Role(StrEnum):
     """What a principal may do.
 
-    APP       may send requests
-    OPERATOR  may do everything; every person who can run commands on the server is an operator
-    MONITOR   may read metrics
+    APP         may send requests
+    OPERATOR    may do everything; every person who can run commands on the server is an operator
+    MONITOR     may read metrics
+    READER      of staff: may read requests
+    AGENT       of staff: may also work on them
+    DISPATCHER  of staff: may also decide who works on them
+    ADMIN       of staff: may also hide requests and manage accounts
     """
 
     APP = "app"
     OPERATOR = "operator"
     MONITOR = "monitor"
+    READER = "reader"
+    AGENT = "agent"
+    DISPATCHER = "dispatcher"
+    ADMIN = "admin"
+
+    @property
+    def is_staff(self) -> bool:
+        """Whether it is a role of staff."""
+        return self in STAFF
+
+    def includes(self, other: Role) -> bool:
+        """Whether whoever has this role of staff may do what the other role of staff may do."""
+        return self is Role.OPERATOR or (
+            self in STAFF and other in STAFF and STAFF.index(self) >= STAFF.index(other)
+        )
+
+
+STAFF = (Role.READER, Role.AGENT, Role.DISPATCHER, Role.ADMIN)
+"""The roles of staff. Each may do what those before it may do, and more."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """The cities that a principal may act for: one jurisdiction_id, or "*" for all."""
+    """What a principal may act for.
+
+    jurisdiction_id  of one city, or "*" for all
+    departments      codes of departments; empty for all
+    """
 
     jurisdiction_id: str = ALL_JURISDICTIONS
+    departments: frozenset[str] = frozenset()
 
     def covers(self, jurisdiction_id: str) -> bool:
         """Whether the scope includes this city."""
         return self.jurisdiction_id in (ALL_JURISDICTIONS, jurisdiction_id)
+
+    def covers_department(self, department: str) -> bool:
+        """Whether the scope includes the requests of this department. "" is the department of none."""
+        return not self.departments or department in self.departments
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Principal:
     """An authenticated actor. Events have `str(principal)` as their `actor`.
 
-    kind     `key` or `shell`
-    number   the key's number; 0 for the shell
+    kind     `key`, `staff` or `shell`
+    number   the number of the key or account; 0 for the shell
     is_test  whether the requests that it sends are tests, which are never routed or listed
-    label    the label of the key, for the log and metrics
+    label    the label of the key, for the log and metrics; never the name of a person
     """
 
     kind: str

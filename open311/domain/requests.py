@@ -171,6 +171,25 @@ class Visibility(StrEnum):
         return self in (Visibility.PUBLIC, Visibility.UNLISTED)
 
 
+class Progress(StrEnum):
+    """How far the work on an open request is. NONE: not begun; department and triage say where it waits."""
+
+    NONE = ""
+    ACKNOWLEDGED = "acknowledged"
+    IN_PROGRESS = "in_progress"
+    SCHEDULED = "scheduled"
+    ON_HOLD = "on_hold"
+
+
+class Priority(StrEnum):
+    """How urgent a request is among those of its queue."""
+
+    LOW = "low"
+    NORMAL = "normal"
+    HIGH = "high"
+    URGENT = "urgent"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestRecord:
     """A request as it is stored, without its reporter.
@@ -182,8 +201,13 @@ class RequestRecord:
     is_outside          the point lies outside the boundary of a city that flags such requests
     updated_at          the time that the API shows; for a closed request, the time of the closing (A34)
     changed_at          the time of the last change of any kind
-    detailed_status     the status in the back office's words
-    outcome             the result of a closed request
+    detailed_status     the status in the source's own words, from an import
+    outcome             the result of a closed request, an `Outcome`; "" for an open one
+    progress            how far the work on an open request is; "" for a closed one
+    assignee            the account that works on it, as `str(principal)`; "" for nobody
+    scheduled_at        when somebody will visit the place
+    held_since          since when the work is on hold
+    merged_into         the number of the request that it was merged into; 0 for none
     areas               names of the areas around the point at the time of the report
     source              api, import or example
     channel             how the request reached the city: api, phone, web, …
@@ -218,6 +242,12 @@ class RequestRecord:
     source: str = "api"
     channel: str = ""
     possible_duplicate_of: str = ""
+    progress: Progress = Progress.NONE
+    assignee: str = ""
+    priority: Priority = Priority.NORMAL
+    scheduled_at: datetime | None = None
+    held_since: datetime | None = None
+    merged_into: int = 0
     version: int = 1
 
     def __post_init__(self) -> None:

@@ -1,13 +1,15 @@
-"""The number of requests by city, department and status. Each change adds its differences to these counts."""
+"""The number of requests by jurisdiction, department and status. Each change adds its differences to them."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, and_, case, func, select
 from sqlalchemy.dialects.postgresql import insert
 
+from open311.domain.events.base import MERGED
+from open311.domain.requests import Status
 from open311.storage.outbox import RecordedChange, unprocessed
 from open311.storage.tables import request_count, service_request
 
@@ -15,7 +17,7 @@ CONSUMER = "counts"
 """The name of the consumer that keeps the counts. A change that the consumer failed on is held under this name."""
 
 Counts = dict[tuple[str, str, str], int]
-"""The number of requests by (jurisdiction, department, status)."""
+"""The number of requests by (jurisdiction, department, status). Open merged ones have the status `MERGED`."""
 
 
 def deltas(changes: Iterable[RecordedChange]) -> Counts:
@@ -57,7 +59,9 @@ def stored_counts(connection: Connection) -> Counts:
 def true_counts(connection: Connection) -> Counts:
     """The true counts. This counts every request."""
     columns = service_request.c
-    keys = (columns.jurisdiction_id, columns.department, columns.status)
+    is_merged = and_(columns.status == Status.OPEN, columns.merged_into != 0)
+    counted = case((is_merged, MERGED), else_=columns.status).label("counted")
+    keys = (columns.jurisdiction_id, columns.department, counted)
     found = connection.execute(select(*keys, func.count()).group_by(*keys))
     return {(city, department, status): number for city, department, status, number in found}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ARRAY, BigInteger, Connection, any_, bindparam, select, update
+from sqlalchemy import ARRAY, BigInteger, Connection, any_, bindparam, case, select, update
 
 from open311.domain.events import Event, kinds, read_event
 from open311.domain.requests import Note, RequestRecord
@@ -37,6 +37,7 @@ def event_values(record: RequestRecord, event: Event) -> dict[str, Any]:
         "cause": event.cause,
         "version": record.version,
         "data": event.data,
+        "reason": event.reason,
     }
 
 
@@ -65,6 +66,7 @@ def load_histories(
             columns.cause,
             columns.version,
             columns.data,
+            columns.reason,
         )
         .where(
             columns.jurisdiction_id == jurisdiction_id,
@@ -82,21 +84,25 @@ def event_of(row: Any) -> Event:
     """The event in a row that has at least the columns that `load_events` selects."""
     note = row.description if kinds()[row.kind].has_text else ""
     return read_event(
-        row.kind, row.data, at=row.at, actor=row.actor, cause=row.cause, version=row.version, note=note
+        row.kind,
+        row.data,
+        at=row.at,
+        actor=row.actor,
+        cause=row.cause,
+        version=row.version,
+        note=note,
+        reason=row.reason,
     )
 
 
 def blank_notes(connection: Connection, jurisdiction_id: str, number: int) -> None:
-    """Erase the texts of a request's events. The events stay."""
+    """Erase the texts and reasons of a request's events. The events stay."""
     columns = request_event.c
+    has_text = columns.kind.in_([name for name, kind in kinds().items() if kind.has_text])
     connection.execute(
         update(request_event)
-        .where(
-            columns.jurisdiction_id == jurisdiction_id,
-            columns.request_id == number,
-            columns.kind.in_([name for name, kind in kinds().items() if kind.has_text]),
-        )
-        .values(description="")
+        .where(columns.jurisdiction_id == jurisdiction_id, columns.request_id == number)
+        .values(description=case((has_text, ""), else_=columns.description), reason="")
     )
 
 

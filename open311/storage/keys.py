@@ -17,13 +17,18 @@ from open311.storage.tables import api_key
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiKey:
-    """A stored key. `jurisdiction_id` is "*" for all jurisdictions."""
+    """A stored key.
+
+    jurisdiction_id  "*" for all jurisdictions
+    may_update       whether updates with the key may change a request's status; without it they are comments
+    """
 
     id: int
     jurisdiction_id: str
     label: str
     contact: str
     is_test: bool
+    may_update: bool
     created_at: datetime
     revoked_at: datetime | None
 
@@ -36,6 +41,7 @@ def add_key(
     label: str,
     contact: str = "",
     is_test: bool = False,
+    may_update: bool = False,
     now: datetime,
 ) -> int:
     """Store a key's digest, and return the key's number, which `revoke_key` needs."""
@@ -47,6 +53,7 @@ def add_key(
             label=label,
             contact=contact,
             is_test=is_test,
+            may_update=may_update,
             created_at=now,
         )
         .returning(api_key.c.id)

@@ -229,6 +229,7 @@ def _with_events(source: FromClause) -> Select[Any]:
             event.cause,
             event.version,
             event.data,
+            event.reason,
         )
         .join_from(
             source,

@@ -29,7 +29,7 @@ from sqlalchemy.dialects.postgresql import Insert, insert
 
 from open311.domain.attributes import Answer
 from open311.domain.places import Place
-from open311.domain.requests import Reporter, RequestRecord, Status, Visibility
+from open311.domain.requests import Priority, Progress, Reporter, RequestRecord, Status, Visibility
 from open311.errors import Conflict
 from open311.storage.copying import FEW, all_of, stage_of, staged
 from open311.storage.geometry import point_from, point_of
@@ -166,6 +166,21 @@ def load_records(connection: Connection, jurisdiction_id: str, ids: Sequence[str
     return {row.service_request_id: _record(row) for row in found}
 
 
+def load_merged(connection: Connection, jurisdiction_id: str, numbers: Sequence[int]) -> list[RequestRecord]:
+    """The records that were merged into these requests, locked until the transaction ends."""
+    found = connection.execute(
+        _select()
+        .where(
+            service_request.c.jurisdiction_id == jurisdiction_id,
+            service_request.c.merged_into != 0,
+            service_request.c.merged_into == any_(bindparam(None, list(numbers), ARRAY(BigInteger))),
+        )
+        .order_by(service_request.c.id)
+        .with_for_update()
+    )
+    return [_record(row) for row in found]
+
+
 def load_batch(connection: Connection, jurisdiction_id: str, *, after: int, rows: int) -> list[RequestRecord]:
     """The next records with numbers above `after`, in order and locked. Used in a loop over all records."""
     found = connection.execute(
@@ -297,6 +312,12 @@ def record_values(record: RequestRecord) -> dict[str, Any]:
         "source": record.source,
         "channel": record.channel,
         "possible_duplicate_of": record.possible_duplicate_of,
+        "progress": record.progress,
+        "assignee": record.assignee,
+        "priority": record.priority,
+        "scheduled_at": record.scheduled_at,
+        "held_since": record.held_since,
+        "merged_into": record.merged_into,
         "version": record.version,
     }
 
@@ -332,5 +353,11 @@ def _record(row: Row[Any]) -> RequestRecord:
         source=row.source,
         channel=row.channel,
         possible_duplicate_of=row.possible_duplicate_of,
+        progress=Progress(row.progress),
+        assignee=row.assignee,
+        priority=Priority(row.priority),
+        scheduled_at=row.scheduled_at,
+        held_since=row.held_since,
+        merged_into=row.merged_into,
         version=row.version,
     )

@@ -7,10 +7,11 @@ use `add_requests`. A POST instead uses `storage.hot.submissions`, which stores 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
-from open311.domain.events import Event, apply_all
+from open311.domain.events import Event, NoteAdded, StatusChanged, apply_all
 from open311.domain.requests import RequestRecord
 from open311.errors import NotFound
 from open311.operations.publishing import Names, notes_of, publish_requests
@@ -42,19 +43,55 @@ def _number(name: str) -> int:
 
 
 def change_requests(connection: Connection, changes: Iterable[Change], names: Names) -> list[RequestRecord]:
-    """Apply events to stored requests, in the caller's transaction. Returns the changed requests.
+    """Apply events to stored requests, in the caller's transaction. Returns the changed requests, in this order.
 
+    The requests that were merged into one of them follow it when it is closed or opened again.
     The caller has loaded the requests and thereby locked them. Raises Conflict if a request was changed since.
     """
-    applied = [
-        (replace(apply_all(before, events), version=before.version + 1), events) for before, events in changes
-    ]
-    for after, _ in applied:
+    applied = [_applied(before, events) for before, events in changes]
+    followers = [_applied(before, events) for before, events in _followers(connection, applied)]
+    everything = [*applied, *followers]
+    for after, _ in everything:
         requests.save_record(connection, after)
-    history.insert_histories(connection, applied)
-    found = [after for after, _ in applied]
-    publish_requests(connection, found, names)
-    return found
+    history.insert_histories(connection, everything)
+    publish_requests(connection, [after for after, _ in everything], names)
+    return [after for after, _ in applied]
+
+
+def _applied(before: RequestRecord, events: Sequence[Event]) -> Change:
+    return replace(apply_all(before, events), version=before.version + 1), events
+
+
+def _followers(connection: Connection, applied: Iterable[Change]) -> Iterator[Change]:
+    """The events of the requests that were merged into those whose status has changed."""
+    moved = {
+        after.number: (after, event)
+        for after, events in applied
+        for event in events
+        if isinstance(event, StatusChanged)
+    }
+    if not moved:
+        return
+    jurisdiction_id = next(iter(moved.values()))[0].jurisdiction_id
+    for child in requests.load_merged(connection, jurisdiction_id, list(moved)):
+        parent, event = moved[child.merged_into]
+        if child.number not in moved and child.status != parent.status:
+            yield child, list(_following(child, parent, event))
+
+
+def _following(child: RequestRecord, parent: RequestRecord, event: StatusChanged) -> Iterator[Event]:
+    cause = f"merged into {parent.service_request_id or parent.number}"
+    shared: dict[str, Any] = {"at": event.at, "actor": event.actor, "cause": cause}
+    yield StatusChanged(
+        **shared,
+        old=child.status,
+        new=parent.status,
+        department=child.department,
+        outcome=parent.outcome,
+        is_merged=True,
+    )
+    if parent.status_notes and parent.status_notes != child.status_notes:
+        yield NoteAdded(**shared, note=parent.status_notes)
 
 
 def add_requests(connection: Connection, added: Iterable[Change], names: Names) -> None:

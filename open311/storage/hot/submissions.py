@@ -44,6 +44,10 @@ from open311.storage.tables import outbox, publication, reporter, request_event,
 _REPORTER = ("email", "first_name", "last_name", "phone", "device_id", "account_id")
 _PUBLISHED = tuple(item.name for item in publication.c if item.name not in ("jurisdiction_id", "id", "written_by"))
 
+_WORK = ("outcome", "progress", "assignee", "priority", "scheduled_at", "held_since", "merged_into")
+"""Columns that have their defaults in a new request."""
+_RECORD = [item for item in service_request.c if item.name not in _WORK]
+
 _EVENT: dict[str, Any] = {
     "at": TIMESTAMP(timezone=True),
     **dict.fromkeys(("kind", "visibility", "description", "actor", "cause", "data"), Text),
@@ -78,7 +82,7 @@ def insert_request(run: Run, new: NewRequest) -> bool:
 def _statement() -> Statement:
     request = (
         pg_insert(service_request)
-        .values({item.name: _parameter(f"r_{item.name}", item) for item in service_request.c})
+        .values({item.name: _parameter(f"r_{item.name}", item) for item in _RECORD})
         .on_conflict_do_nothing(index_elements=["jurisdiction_id", "service_request_id"])
         .returning(service_request.c.jurisdiction_id, service_request.c.id)
         .cte("request")

@@ -9,10 +9,19 @@ from open311.storage.tables.columns import TransactionId, metadata
 from open311.storage.tables.outbox import held_change, outbox, request_count
 from open311.storage.tables.publication import change_mark, edition, publication
 from open311.storage.tables.requests import reporter, request_event, request_number, request_token, service_request
+from open311.storage.tables.staff import (
+    audit_entry,
+    request_update,
+    staff_account,
+    staff_repeat,
+    staff_secret,
+    staff_view,
+)
 
 __all__ = [
     "TransactionId",
     "api_key",
+    "audit_entry",
     "change_mark",
     "department",
     "edition",
@@ -27,6 +36,11 @@ __all__ = [
     "request_event",
     "request_number",
     "request_token",
+    "request_update",
     "service",
     "service_request",
+    "staff_account",
+    "staff_repeat",
+    "staff_secret",
+    "staff_view",
 ]

@@ -27,6 +27,8 @@ api_key = Table(
     text_column("label", None),
     text_column("contact"),
     Column("is_test", Boolean, nullable=False, server_default=text("false")),
+    # Whether updates with the key may change a request's status. Without it they are comments.
+    Column("may_update", Boolean, nullable=False, server_default=text("false")),
     instant_column("created_at"),
     instant_column("revoked_at", nullable=True),
     PrimaryKeyConstraint("jurisdiction_id", "id"),

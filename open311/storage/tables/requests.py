@@ -16,6 +16,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    func,
     text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
@@ -59,12 +60,68 @@ service_request = Table(
     text_column("source", "api"),  # api, import or example
     text_column("channel"),  # how the request reached the city: api, phone, web, …
     text_column("possible_duplicate_of"),  # service_request_id of an earlier request nearby, found on arrival
+    text_column("progress"),  # of the work on an open request; "" before it begins, and when the request is closed
+    text_column("assignee"),  # an account, such as staff:3
+    text_column("priority", "normal"),  # low, normal, high or urgent
+    instant_column("scheduled_at", nullable=True),  # when somebody will visit the place
+    instant_column("held_since", nullable=True),  # since when the work is on hold
+    Column("merged_into", BigInteger, nullable=False, server_default=text("0")),  # another request's id
     Column("version", BigInteger, nullable=False, server_default=text("1")),  # grows with each change
     PrimaryKeyConstraint("jurisdiction_id", "id"),
     UniqueConstraint("jurisdiction_id", "service_request_id"),
     ForeignKeyConstraint(["jurisdiction_id", "service_code"], ["service.jurisdiction_id", "service.code"]),
 )
 Index("service_request_service_idx", service_request.c.jurisdiction_id, service_request.c.service_code)
+
+FOR_EVER = text("'infinity'::timestamptz")
+_due = func.coalesce(service_request.c.expected_at, FOR_EVER)
+_waits = text("status = 'open' AND merged_into = 0")
+# The queues: the requests that wait for staff, the most urgent due date first. Each column that staff filter by has
+# an index of its own.
+Index(
+    "service_request_queue_idx",
+    service_request.c.jurisdiction_id,
+    service_request.c.department,
+    _due,
+    service_request.c.id,
+    postgresql_where=_waits,
+)
+Index(
+    "service_request_due_idx",
+    service_request.c.jurisdiction_id,
+    _due,
+    service_request.c.id,
+    postgresql_where=_waits,
+)
+Index(
+    "service_request_assignee_idx",
+    service_request.c.jurisdiction_id,
+    service_request.c.assignee,
+    _due,
+    service_request.c.id,
+    postgresql_where=text("status = 'open' AND merged_into = 0 AND assignee <> ''"),
+)
+Index(
+    "service_request_progress_idx",
+    service_request.c.jurisdiction_id,
+    service_request.c.progress,
+    _due,
+    service_request.c.id,
+    postgresql_where=text("status = 'open' AND merged_into = 0 AND progress <> ''"),
+)
+Index(
+    "service_request_triage_idx",
+    service_request.c.jurisdiction_id,
+    _due,
+    service_request.c.id,
+    postgresql_where=text("status = 'open' AND merged_into = 0 AND is_triage"),
+)
+Index(
+    "service_request_merged_idx",
+    service_request.c.jurisdiction_id,
+    service_request.c.merged_into,
+    postgresql_where=text("merged_into <> 0"),
+)
 
 request_token = Table(
     "request_token",
@@ -118,6 +175,7 @@ request_event = Table(
         "version", BigInteger, nullable=False, server_default=text("0")
     ),  # the request's version; 0 if from release 0.1
     Column("data", JSONB, nullable=False, server_default=text("'{}'")),
+    text_column("reason"),  # why the actor did it, for staff only
     PrimaryKeyConstraint("jurisdiction_id", "id"),
     ForeignKeyConstraint(
         ["jurisdiction_id", "request_id"],

@@ -1,86 +1,15 @@
-"""What happens to a request: one frozen class for each kind of event.
-
-A request's history is its events. Each says who acted (`actor`), what led to it (`cause`), and in fields of its own
-what changed. Those fields never hold personal data or what people wrote: the text of a note is kept apart,
-so that it can be erased without rewriting history.
-
-`apply` is the only place where an event changes a request, so a request is what its events say.
-"""
+"""The events of reports, imports, tokens, erasures, and of changes that the public sees."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Hashable
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
-from functools import cache
-from typing import Any, ClassVar, cast
+from typing import Any, cast
 
+from open311.domain.events.base import AT_FIRST, NOT_BEGUN, Counted, Event, counted_as, defaults, plain, touched
 from open311.domain.requests import RequestRecord, Status, Visibility
-from schemas.values import format_instant
-
-SYSTEM = "system"
-REPORTER = "reporter"
-
-
-Counted = tuple[str, str]
-"""Where a request is counted: the code of its department, and its status."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Event:
-    """Base of all kinds.
-
-    at        when it happened; an import may tell about the past
-    actor     who acted: a principal such as `key:3`, the `reporter`, or the `system`
-    cause     what led to it, such as a file's row; "" where nobody asked
-    version   the version of the request that it led to; 0 until it is stored
-    note      what somebody wrote, stored apart from the other fields; "" for none, and after an erasure
-
-    Each kind says three things about itself:
-
-    kind       the name under which its events are stored; it never changes
-    is_public  whether the public sees its events as notes of the request
-    has_text   whether its events have a `note`; an erasure of notes blanks it
-    """
-
-    kind: ClassVar[str]
-    is_public: ClassVar[bool] = False
-    has_text: ClassVar[bool] = False
-
-    at: datetime
-    actor: str = SYSTEM
-    cause: str = ""
-    version: int = 0
-    note: str = ""
-
-    def __post_init__(self) -> None:
-        """Refuse a text where the kind has none, because it would be neither stored nor erased."""
-        if self.note and not self.has_text:
-            raise TypeError(f"an event of the kind {self.kind!r} has no text; set has_text in its class")
-
-    @property
-    def data(self) -> dict[str, Any]:
-        """Its own fields, as JSON has them."""
-        return {name: _plain(getattr(self, name)) for name in _own_fields(cast("Hashable", type(self)))}
-
-    @property
-    def description(self) -> str:
-        """What to say about it in one line: in the notes, if it is public, and to staff."""
-        return self.note
-
-    @property
-    def counted(self) -> tuple[Counted | None, Counted | None]:
-        """Where the request was counted before, and where it is now; None for nowhere."""
-        return None, None
-
-    def apply(self, record: RequestRecord) -> RequestRecord:
-        """The request after this event."""
-        return record
-
-    def begin(self, record: RequestRecord) -> RequestRecord:
-        """The request right after this event, if its history begins with it."""
-        return self.apply(record)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,6 +38,7 @@ class Received(Event):
             expected_at=None,
             updated_at=record.requested_at,
             changed_at=record.requested_at,
+            **AT_FIRST,
         )
 
     @property
@@ -157,7 +87,12 @@ class FoundOutside(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class StatusChanged(Event):
-    """It was closed, or opened again. `department`: the code of the one that has it."""
+    """It was closed, or opened again.
+
+    department  the code of the one that has it
+    outcome     how it ended, if it was closed; "" where nobody said
+    is_merged   whether it is merged into another request
+    """
 
     kind = "status"
     is_public = True
@@ -165,11 +100,14 @@ class StatusChanged(Event):
     old: str
     new: str
     department: str = ""
+    outcome: str = ""
+    is_merged: bool = False
 
     @property
     def counted(self) -> tuple[Counted | None, Counted | None]:
         """It has another status."""
-        return (self.department, self.old), (self.department, self.new)
+        old, new = (counted_as(status, is_merged=self.is_merged) for status in (self.old, self.new))
+        return (self.department, old), (self.department, new)
 
     @property
     def description(self) -> str:
@@ -178,7 +116,8 @@ class StatusChanged(Event):
 
     def apply(self, record: RequestRecord) -> RequestRecord:
         """A closed request shows its closing time as its last update, whatever comes later (A34)."""
-        return _touched(replace(record, status=Status(self.new)), self.at, is_update=True)
+        changed = replace(record, status=Status(self.new), outcome=self.outcome, **NOT_BEGUN)
+        return touched(changed, self.at, is_update=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -191,7 +130,7 @@ class NoteAdded(Event):
 
     def apply(self, record: RequestRecord) -> RequestRecord:
         """The note becomes status_notes."""
-        return _touched(replace(record, status_notes=self.note), self.at)
+        return touched(replace(record, status_notes=self.note), self.at)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -202,6 +141,7 @@ class Transferred(Event):
     name      how the new one is called
     agency    the name that an import gave; "" to show the department's
     status    the request's
+    is_merged whether it is merged into another request
     """
 
     kind = "transferred"
@@ -212,11 +152,13 @@ class Transferred(Event):
     name: str
     agency: str = ""
     status: str = Status.OPEN
+    is_merged: bool = False
 
     @property
     def counted(self) -> tuple[Counted | None, Counted | None]:
         """Another department has it."""
-        return (self.old, self.status), (self.new, self.status)
+        status = counted_as(self.status, is_merged=self.is_merged)
+        return (self.old, status), (self.new, status)
 
     @property
     def description(self) -> str:
@@ -224,10 +166,12 @@ class Transferred(Event):
         return self.name
 
     def apply(self, record: RequestRecord) -> RequestRecord:
-        """A person has decided, so it waits for triage no longer."""
+        """A person has decided, so it waits for triage no longer. The new department begins anew."""
         is_triage = record.is_triage and not self.new
-        moved = replace(record, department=self.new, agency_responsible=self.agency, is_triage=is_triage)
-        return _touched(moved, self.at)
+        moved = replace(
+            record, department=self.new, agency_responsible=self.agency, is_triage=is_triage, **NOT_BEGUN
+        )
+        return touched(moved, self.at)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -246,7 +190,7 @@ class VisibilityChanged(Event):
 
     def apply(self, record: RequestRecord) -> RequestRecord:
         """It is shown, or no longer."""
-        return _touched(replace(record, visibility=Visibility(self.new)), self.at)
+        return touched(replace(record, visibility=Visibility(self.new)), self.at)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -264,7 +208,7 @@ class Promised(Event):
 
     def apply(self, record: RequestRecord) -> RequestRecord:
         """The time becomes expected_datetime."""
-        return _touched(replace(record, expected_at=self.expected), self.at)
+        return touched(replace(record, expected_at=self.expected), self.at)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -298,8 +242,8 @@ class Imported(Event):
     @property
     def data(self) -> dict[str, Any]:
         """Only what differs from the default: every imported request has such an event, and most fields do not."""
-        usual = _defaults(cast("Hashable", type(self)))
-        return {name: _plain(value) for name, value in vars(self).items() if name in usual and value != usual[name]}
+        usual = defaults(cast("Hashable", type(self)))
+        return {name: plain(value) for name, value in vars(self).items() if name in usual and value != usual[name]}
 
     def apply(self, record: RequestRecord) -> RequestRecord:
         """The instants of a row are the source's own, but the last change never goes back."""
@@ -322,6 +266,7 @@ class Imported(Event):
                 expected_at=self.expected,
                 updated_at=record.requested_at,
                 changed_at=record.requested_at,
+                **AT_FIRST,
             )
         )
 
@@ -450,74 +395,3 @@ _ERASED: dict[Erasable, dict[str, Any]] = {
     Erasable.MEDIA: {"media_urls": ()},
     Erasable.REPORTER: {},  # kept beside the record
 }
-
-
-@cache
-def kinds() -> dict[str, type[Event]]:
-    """Every kind of event, by the name that it is stored under."""
-    found: dict[str, type[Event]] = {}
-    left = [Event]
-    while left:
-        children = left.pop().__subclasses__()
-        found |= {child.kind: child for child in children}
-        left += children
-    return found
-
-
-def read_event(kind: str, data: dict[str, Any], **envelope: Any) -> Event:
-    """The event that is stored as this kind and data. KeyError for a kind that no release knows."""
-    shape = kinds()[kind]
-    own = _own_fields(cast("Hashable", shape))
-    known = {name: _value(own[name], value) for name, value in data.items() if name in own}
-    return shape(**known, **envelope)
-
-
-def apply_all(record: RequestRecord, events: Iterable[Event]) -> RequestRecord:
-    """The request after these events, in their order."""
-    for event in events:
-        record = event.apply(record)
-    return record
-
-
-def replay(record: RequestRecord, history: Sequence[Event]) -> RequestRecord:
-    """The request as its history says it is, from the beginning.
-
-    record   lends what events do not hold: the report itself, its id and its number
-    history  whole, oldest first
-    """
-    begun = history[0].begin(record)
-    return apply_all(begun, history[1:])
-
-
-def _touched(record: RequestRecord, at: datetime, *, is_update: bool = False) -> RequestRecord:
-    """The request, changed at an instant, which is shown as its last update unless it is closed."""
-    is_shown = is_update or record.status is Status.OPEN
-    return replace(
-        record,
-        updated_at=max(at, record.requested_at) if is_shown else record.updated_at,
-        changed_at=max(at, record.changed_at),
-    )
-
-
-@cache
-def _defaults(shape: Hashable) -> dict[str, Any]:
-    """The fields that a kind has beside those of all events, each with its default."""
-    own = _own_fields(shape)
-    return {field.name: field.default for field in fields(cast("Any", shape)) if field.name in own}
-
-
-@cache
-def _own_fields(shape: Hashable) -> dict[str, str]:
-    """The fields that a kind has beside those of all events, each with its type as it is written."""
-    envelope = {field.name for field in fields(Event)}
-    return {field.name: str(field.type) for field in fields(cast("Any", shape)) if field.name not in envelope}
-
-
-def _plain(value: Any) -> Any:
-    return format_instant(value) if isinstance(value, datetime) else value
-
-
-def _value(kind: str, value: Any) -> Any:
-    if value is not None and kind.startswith("datetime"):
-        return datetime.fromisoformat(value)
-    return tuple(value) if kind.startswith("tuple") else value

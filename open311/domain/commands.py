@@ -1,0 +1,197 @@
+"""The commands by which staff change a request. Each class is one command, with its right and its fields.
+
+`domain.workflow.TRANSITIONS` says in which states a command is legal. `operations.workflow.effects` says which
+events it leads to.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from typing import ClassVar
+
+from open311.domain.access import Role
+from open311.domain.requests import Priority
+from open311.domain.workflow import Outcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """Base of all commands.
+
+    name         as in the API and on the command line
+    role         the least role that may give the command
+    needs_reason whether a reason must be given
+    reason       why; for staff only
+    """
+
+    name: ClassVar[str] = ""
+    role: ClassVar[Role] = Role.AGENT
+    needs_reason: ClassVar[bool] = False
+
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assign(Command):
+    """Give it to a person. `account`: the account's name; "" for nobody."""
+
+    name = "assign"
+    account: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transfer(Command):
+    """Give it to another department. The work begins anew there."""
+
+    name = "transfer"
+    department: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prioritise(Command):
+    """Say how urgent it is."""
+
+    name = "prioritise"
+    priority: Priority
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acknowledge(Command):
+    """Say that the department has seen it."""
+
+    name = "acknowledge"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start(Command):
+    """Begin the work, or go on after a hold."""
+
+    name = "start"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule(Command):
+    """Say when somebody will visit the place."""
+
+    name = "schedule"
+    visit: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reschedule(Command):
+    """Move the date of the visit, the date by which it should be done, or both."""
+
+    name = "reschedule"
+    needs_reason = True
+    visit: datetime | None = None
+    expected: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hold(Command):
+    """Stop the work, because it waits for something. The clock of its due date stands still."""
+
+    name = "hold"
+    needs_reason = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Close(Command):
+    """End it. `note`: what the public reads; "" for the city's text for this outcome."""
+
+    name = "close"
+    outcome: Outcome
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reopen(Command):
+    """Open a closed one again."""
+
+    name = "reopen"
+    needs_reason = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note(Command):
+    """Write something about it, for staff, or for everybody if `public`."""
+
+    name = "note"
+    text: str
+    public: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskReporter(Command):
+    """Ask the reporter something. The question is public, and the work waits for the answer."""
+
+    name = "ask_reporter"
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Merge(Command):
+    """Merge it into another request that tells about the same thing. `into`: that request's id or number."""
+
+    name = "merge"
+    into: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unmerge(Command):
+    """Undo a merge."""
+
+    name = "unmerge"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeService(Command):
+    """Move it to another service. Answers that the new service does not ask for are kept for staff."""
+
+    name = "change_service"
+    service_code: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hide(Command):
+    """Withdraw it from the public."""
+
+    name = "hide"
+    role = Role.DISPATCHER
+    needs_reason = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Show(Command):
+    """Show it to the public again."""
+
+    name = "show"
+    role = Role.DISPATCHER
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Release(Command):
+    """Show it to the public after a review."""
+
+    name = "release"
+    role = Role.DISPATCHER
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Correct(Command):
+    """Correct parts of the report. A part that is None stays. The old text is not kept."""
+
+    name = "correct"
+    needs_reason = True
+    description: str | None = None
+    address: str | None = None
+    lat: float | None = None
+    long: float | None = None
+
+
+@cache
+def commands() -> dict[str, type[Command]]:
+    """Every command, by its name."""
+    return {shape.name: shape for shape in Command.__subclasses__()}

@@ -1,0 +1,151 @@
+"""The life of a request: its states, its outcomes, the commands of staff, and mySociety's words for them.
+
+The standard has two statuses, open and closed (A23). A state says more: who has the request, and how far the work
+is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from open311.domain.requests import RequestRecord, Status
+
+
+class State(StrEnum):
+    """Where a request is in its life. All but CLOSED are open.
+
+    RECEIVED      it is stored, and no department has it
+    TRIAGE        no routing rule fitted; a person has to decide which department gets it
+    ASSIGNED      a department has it, and perhaps a person
+    ACKNOWLEDGED  the department has seen it
+    IN_PROGRESS   somebody works on it
+    SCHEDULED     a visit has a date
+    ON_HOLD       the work waits for something, and the clock of its due date stands still
+    CLOSED        nothing more will be done; `Outcome` says how it ended
+    """
+
+    RECEIVED = "received"
+    TRIAGE = "triage"
+    ASSIGNED = "assigned"
+    ACKNOWLEDGED = "acknowledged"
+    IN_PROGRESS = "in_progress"
+    SCHEDULED = "scheduled"
+    ON_HOLD = "on_hold"
+    CLOSED = "closed"
+
+    @property
+    def status(self) -> Status:
+        """The standard's status."""
+        return Status.CLOSED if self is State.CLOSED else Status.OPEN
+
+
+class Outcome(StrEnum):
+    """How a closed request ended. UNKNOWN: nobody said."""
+
+    FIXED = "fixed"
+    NOT_FOUND = "not_found"
+    NO_VIOLATION = "no_violation"
+    REFERRED = "referred"
+    NOT_RESPONSIBLE = "not_responsible"
+    DUPLICATE = "duplicate"
+    NO_ACCESS = "no_access"
+    CANNOT_DO = "cannot_do"
+    WITHDRAWN = "withdrawn"
+    UNKNOWN = "unknown"
+
+
+def state_of(record: RequestRecord) -> State:
+    """A request's state. It follows from other fields, so that it cannot contradict them."""
+    if record.status is Status.CLOSED:
+        return State.CLOSED
+    if record.progress:
+        return State(record.progress)
+    if record.is_triage:
+        return State.TRIAGE
+    return State.ASSIGNED if record.department or record.agency_responsible else State.RECEIVED
+
+
+_OPEN = frozenset(State) - {State.CLOSED}
+_DECIDED = _OPEN - {State.RECEIVED, State.TRIAGE}
+
+TRANSITIONS: dict[str, frozenset[State]] = {
+    "assign": _OPEN,
+    "transfer": _OPEN,
+    "prioritise": _OPEN,
+    "acknowledge": frozenset({State.ASSIGNED}),
+    "start": _DECIDED - {State.IN_PROGRESS},
+    "schedule": _DECIDED - {State.SCHEDULED},
+    "reschedule": _OPEN,
+    "hold": _DECIDED - {State.ON_HOLD},
+    "close": _OPEN,
+    "reopen": frozenset({State.CLOSED}),
+    "note": frozenset(State),
+    "ask_reporter": _OPEN,
+    "merge": _OPEN,
+    "unmerge": frozenset(State),
+    "change_service": _OPEN,
+    "hide": frozenset(State),
+    "show": frozenset(State),
+    "release": frozenset(State),
+    "correct": frozenset(State),
+}
+"""For each command, the states in which it is legal."""
+
+OF_MERGED = frozenset({"note", "unmerge", "hide", "show", "release", "correct"})
+"""The commands that are legal for a merged request. All others concern the request that it was merged into."""
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What one of mySociety's words asks for. `outcome` only for closed ones."""
+
+    state: State
+    outcome: Outcome | None = None
+
+
+MEANINGS: dict[str, Meaning | None] = {
+    "open": Meaning(State.ASSIGNED),
+    "reopen": Meaning(State.ASSIGNED),
+    "for_triage": Meaning(State.TRIAGE),
+    "investigating": Meaning(State.ACKNOWLEDGED),
+    "in_progress": Meaning(State.IN_PROGRESS),
+    "action_scheduled": Meaning(State.SCHEDULED),
+    "planned": Meaning(State.ON_HOLD),
+    "closed": Meaning(State.CLOSED, Outcome.UNKNOWN),
+    "fixed": Meaning(State.CLOSED, Outcome.FIXED),
+    "duplicate": Meaning(State.CLOSED, Outcome.DUPLICATE),
+    "not_councils_responsibility": Meaning(State.CLOSED, Outcome.NOT_RESPONSIBLE),
+    "no_further_action": Meaning(State.CLOSED, Outcome.CANNOT_DO),
+    "internal_referral": Meaning(State.CLOSED, Outcome.REFERRED),
+    "cancelled": Meaning(State.CLOSED, Outcome.WITHDRAWN),
+    "unchanged": None,
+}
+"""The words of mySociety's request updates. None: the request does not change."""
+
+_WORDS = {
+    State.RECEIVED: "open",
+    State.TRIAGE: "for_triage",
+    State.ASSIGNED: "open",
+    State.ACKNOWLEDGED: "investigating",
+    State.IN_PROGRESS: "in_progress",
+    State.SCHEDULED: "action_scheduled",
+    State.ON_HOLD: "planned",
+}
+_WORDS_OF_OUTCOMES = {
+    Outcome.FIXED: "fixed",
+    Outcome.NOT_FOUND: "no_further_action",
+    Outcome.NO_VIOLATION: "no_further_action",
+    Outcome.REFERRED: "internal_referral",
+    Outcome.NOT_RESPONSIBLE: "not_councils_responsibility",
+    Outcome.DUPLICATE: "duplicate",
+    Outcome.NO_ACCESS: "no_further_action",
+    Outcome.CANNOT_DO: "no_further_action",
+    Outcome.WITHDRAWN: "cancelled",
+    Outcome.UNKNOWN: "closed",
+}
+
+
+def word_for(state: State, outcome: Outcome = Outcome.UNKNOWN) -> str:
+    """mySociety's word for a state, and for the outcome of a closed request."""
+    return _WORDS_OF_OUTCOMES[outcome] if state is State.CLOSED else _WORDS[state]

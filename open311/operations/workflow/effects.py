@@ -1,0 +1,304 @@
+"""The events that a command leads to. Whether it is allowed and legal was checked before (`act`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import singledispatch
+from typing import Any
+
+from open311.domain import commands
+from open311.domain.access import Principal
+from open311.domain.events import (
+    AreasRecomputed,
+    Assigned,
+    Corrected,
+    Event,
+    InternalNoteAdded,
+    Merged,
+    NoteAdded,
+    Prioritised,
+    ProgressMade,
+    Promised,
+    ReporterAsked,
+    ServiceChanged,
+    StatusChanged,
+    Transferred,
+    Unmerged,
+    VisibilityChanged,
+    VisitScheduled,
+)
+from open311.domain.places import Place
+from open311.domain.requests import Progress, RequestRecord, Status, Visibility
+from open311.domain.routing import Draft
+from open311.domain.text import clean_text
+from open311.domain.workflow import Outcome
+from open311.errors import Conflict, Invalid
+from open311.operations.intake.routing import route_draft
+from open311.operations.workflow.apply import load_request
+from open311.operations.workflow.texts import text_for
+from open311.plugins import Jurisdiction
+from open311.storage import accounts, requests
+from open311.storage.engine import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Where a command is given: the transaction, the jurisdiction, who gives it, and when."""
+
+    connection: Connection
+    jurisdiction: Jurisdiction
+    principal: Principal
+    now: datetime
+
+    def envelope(self, command: commands.Command) -> dict[str, Any]:
+        """What all events of a command share."""
+        return {"at": self.now, "actor": str(self.principal), "reason": clean_text(command.reason).strip()}
+
+    def department_name(self, code: str) -> str:
+        """The department's name. Raises Invalid for an unknown code."""
+        try:
+            return self.jurisdiction.department(code).name
+        except KeyError:
+            known = ", ".join(department.code for department in self.jurisdiction.departments)
+            raise Invalid(
+                f"{code!r} is no department of {self.jurisdiction.id}; use one of {known}.", "department"
+            ) from None
+
+
+@singledispatch
+def effects(command: commands.Command, record: RequestRecord, desk: Desk) -> Iterator[Event]:
+    """The events of a command on a record; none if nothing changes.
+
+    Raises Invalid or NotFound for a value that the jurisdiction does not know, Conflict where records forbid it.
+    """
+    raise NotImplementedError(command.name)
+
+
+@effects.register
+def _(command: commands.Assign, record: RequestRecord, desk: Desk) -> Iterator[Event]:
+    account = accounts.find_account(desk.connection, desk.jurisdiction.id, command.account)
+    if account is None and command.account:
+        raise Invalid(f"{command.account[:60]!r} is no account of {desk.jurisdiction.id}.", "account")
+    if account is not None and account.departments and record.department not in account.departments:
+        raise Invalid(
+            f"{account.name} works for {', '.join(account.departments)}; transfer the request there first.",
+            "account",
+        )
+    new = str(account) if account else ""
+    if new != record.assignee:
+        yield Assigned(**desk.envelope(command), old=record.assignee, new=new)
+
+
+@effects.register
+def _(command: commands.Transfer, record: RequestRecord, desk: Desk) -> Iterator[Event]:
+    name = desk.department_name(command.department)
+    if command.department != record.department or record.is_triage:
+        yield Transferred(
+            **desk.envelope(command),
+            old=record.department,
+            new=command.department,
+            name=name,
+            status=record.status,
+            is_merged=bool(record.merged_into),
+        )
+
+
+@effects.register
+def _(command: commands.Prioritise, record: RequestRecord, desk: Desk) -> Iterator[Event]:
+    if command.priority != record.priority:
+        yield Prioritised(**desk.envelope(command), old=record.priority, new=command.priority)
+
+
+@effects.register
+def _(command: commands.Acknowledge, record: RequestRecord, desk: Desk) -> Iterator[Event]:
+    yield _progress(command, record, desk, Progress.ACKNOWLEDGED)
+
+
+@effects.register
+def _(command: commands.Start, record: RequestRecord, desk: Desk) -> Iterator[Event]:
+    yield _progress(command, record, desk, Progress.IN_PROGRESS)
+
+
+@effects.register
+def _(command: commands.Hold, record: RequestRecord, desk: Desk) -> Iterator[Event]:
+    yield _progress(command, record, desk, Progress.ON_HOLD)
+
+
+@effects.register
+def _(command: commands.Schedule, record: RequestRecord, desk: Desk) -> Iterator[Event]:
+    yield _progress(command, record, desk, Progress.SCHEDULED)
+    yield VisitScheduled(**desk.envelope(command), visit=command.visit)
+
+
+@effects.register
+def _(command: commands.Reschedule, record: RequestRecord, desk: Desk) -> Iterator[Event]:
+    if command.visit is None and command.expected is None:
+        raise Invalid("give the new date of the visit, or `expected`, or both.", "visit")
+    if command.visit is not None and record.progress is not Progress.SCHEDULED:
+        raise Conflict("has no visit to move; schedule one.", "visit")
+    if command.visit is not None and command.visit != record.scheduled_at:
+        yield VisitScheduled(**desk.envelope(command), visit=command.visit)
+    if command.expected is not None and command.expected != record.expected_at:
+        yield Promised(**desk.envelope(command), expected=command.expected)
+
+
+@effects.register
+def _(command: commands.Close, record: RequestRecord, desk: Desk) -> Iterator[Event]:
+    yield StatusChanged(
+        **desk.envelope(command),
+        old=record.status,
+        new=Status.CLOSED,
+        department=record.department,
+        outcome=command.outcome,
+    )
+    note = clean_text(command.note).strip() or text_for(command.outcome)
+    if note != record.status_notes:
+        yield NoteAdded(**desk.envelope(command), note=note)
+
+
+@effects.register
+def _(command: commands.Reopen, record: RequestRecord, desk: Desk) -> Iterator[Event]:
+    yield StatusChanged(**desk.envelope(command), old=record.status, new=Status.OPEN, department=record.department)
+
+
+@effects.register
+def _(command: commands.Note, record: RequestRecord, desk: Desk) -> Iterator[Event]:  # noqa: ARG001
+    kind = NoteAdded if command.public else InternalNoteAdded
+    yield kind(**desk.envelope(command), note=_said(command.text, "text"))
+
+
+@effects.register
+def _(command: commands.AskReporter, record: RequestRecord, desk: Desk) -> Iterator[Event]:
+    if record.progress is not Progress.ON_HOLD:
+        yield _progress(command, record, desk, Progress.ON_HOLD)
+    yield ReporterAsked(**desk.envelope(command), note=_said(command.text, "text"))
+
+
+@effects.register
+def _(command: commands.Merge, record: RequestRecord, desk: Desk) -> Iterator[Event]:
+    other = load_request(desk.connection, desk.jurisdiction, command.into)
+    if other.number == record.number:
+        raise Invalid("is the request itself; name another one.", "into")
+    if other.merged_into:
+        raise Conflict("was itself merged into another request; name that one.", "into")
+    if requests.load_merged(desk.connection, desk.jurisdiction.id, [record.number]):
+        raise Conflict("has requests merged into it; merge the other one into this one, or unmerge them.", "into")
+    yield Merged(
+        **desk.envelope(command),
+        into=other.number,
+        name=other.service_request_id,
+        status=record.status,
+        department=record.department,
+    )
+    name = other.service_request_id if other.visibility.is_shown else ""
+    yield NoteAdded(**desk.envelope(command), note=text_for("merged", into=name))
+    if other.status is Status.CLOSED:
+        yield StatusChanged(
+            **desk.envelope(command),
+            old=record.status,
+            new=Status.CLOSED,
+            department=record.department,
+            outcome=Outcome.DUPLICATE,
+            is_merged=True,
+        )
+
+
+@effects.register
+def _(command: commands.Unmerge, record: RequestRecord, desk: Desk) -> Iterator[Event]:
+    if not record.merged_into:
+        raise Conflict("is not merged into another request.", "service_request_id")
+    yield Unmerged(
+        **desk.envelope(command), old=record.merged_into, status=record.status, department=record.department
+    )
+
+
+@effects.register
+def _(command: commands.ChangeService, record: RequestRecord, desk: Desk) -> Iterator[Event]:
+    service = desk.jurisdiction.require_service(command.service_code)
+    if service.code == record.service_code:
+        return
+    asked = {attribute.code for attribute in service.attributes}
+    dropped = tuple(answer.code for answer in record.answers if answer.code not in asked)
+    yield ServiceChanged(**desk.envelope(command), old=record.service_code, new=service.code, dropped=dropped)
+    draft = Draft(
+        service=service,
+        place=record.place,
+        answers=record.answers,
+        description=record.description,
+        requested_at=record.requested_at,
+    )
+    route = route_draft(desk.jurisdiction, draft)
+    if route.department != record.department and not route.is_triage:
+        yield from effects(commands.Transfer(department=route.department, reason=command.reason), record, desk)
+
+
+@effects.register
+def _(command: commands.Hide, record: RequestRecord, desk: Desk) -> Iterator[Event]:
+    yield from _seen_by(Visibility.WITHDRAWN, command, record, desk)
+
+
+@effects.register
+def _(command: commands.Show, record: RequestRecord, desk: Desk) -> Iterator[Event]:
+    yield from _seen_by(Visibility.PUBLIC, command, record, desk)
+
+
+@effects.register
+def _(command: commands.Release, record: RequestRecord, desk: Desk) -> Iterator[Event]:
+    if record.visibility is not Visibility.HELD:
+        raise Conflict(f"is {record.visibility} and waits for no review.", "service_request_id")
+    yield from _seen_by(Visibility.PUBLIC, command, record, desk)
+
+
+@effects.register
+def _(command: commands.Correct, record: RequestRecord, desk: Desk) -> Iterator[Event]:
+    right = corrected(command, record)
+    parts = ("description", "address", "point")
+    before, after = (_parts(one) for one in (record, right))
+    changed = tuple(part for part, old, new in zip(parts, before, after, strict=True) if old != new)
+    if changed:
+        yield Corrected(**desk.envelope(command), what=changed)
+    if "point" in changed:
+        areas = desk.jurisdiction.areas_at(right.place)
+        if areas != record.areas:
+            yield AreasRecomputed(**desk.envelope(command), old=record.areas, new=areas)
+
+
+def corrected(command: commands.Command, record: RequestRecord) -> RequestRecord:
+    """The record with the report as a `Correct` says it is; the same record after any other command.
+
+    Events do not hold the report, so no event can change it.
+    """
+    if not isinstance(command, commands.Correct):
+        return record
+    if (command.lat is None) != (command.long is None):
+        raise Invalid("send lat and long together.", "long" if command.long is None else "lat")
+    place: dict[str, Any] = {} if command.lat is None else {"lat": command.lat, "long": command.long}
+    if command.address is not None:
+        place["address"] = clean_text(command.address).strip()
+    description = record.description if command.description is None else clean_text(command.description).strip()
+    return replace(record, description=description, place=replace(record.place, **place))
+
+
+def _parts(record: RequestRecord) -> tuple[str, str, tuple[object, object]]:
+    place: Place = record.place
+    return record.description, place.address, (place.lat, place.long)
+
+
+def _progress(command: commands.Command, record: RequestRecord, desk: Desk, new: Progress) -> ProgressMade:
+    return ProgressMade(**desk.envelope(command), old=record.progress, new=new)
+
+
+def _seen_by(
+    visibility: Visibility, command: commands.Command, record: RequestRecord, desk: Desk
+) -> Iterator[Event]:
+    if record.visibility is not visibility:
+        yield VisibilityChanged(**desk.envelope(command), old=record.visibility, new=visibility)
+
+
+def _said(text: str, field: str) -> str:
+    said = clean_text(text).strip()
+    if not said:
+        raise Invalid("is empty; write something.", field)
+    return said

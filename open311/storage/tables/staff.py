@@ -1,0 +1,130 @@
+"""The tables of staff: accounts, their secrets and saved views, the audit trail, and comments from outside."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKeyConstraint,
+    Identity,
+    Index,
+    LargeBinary,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+
+from open311.storage.tables.columns import instant_column, metadata, text_column
+
+staff_account = Table(
+    "staff_account",
+    metadata,
+    text_column("jurisdiction_id", None),  # "*" for all jurisdictions
+    Column("id", BigInteger, Identity(always=True), nullable=False),
+    text_column("name", None),  # how the person or program signs in: an email address or a short name
+    text_column("role", None),  # reader, agent, dispatcher or admin
+    Column("departments", ARRAY(Text), nullable=False, server_default=text("'{}'")),  # codes; empty for all
+    instant_column("created_at"),
+    instant_column("revoked_at", nullable=True),
+    PrimaryKeyConstraint("jurisdiction_id", "id"),
+    UniqueConstraint("jurisdiction_id", "name"),
+)
+
+# A secret of an account: a token for programs, or a login link, which is good once.
+staff_secret = Table(
+    "staff_secret",
+    metadata,
+    text_column("jurisdiction_id", None),
+    Column("id", BigInteger, Identity(always=True), nullable=False),
+    Column("account_id", BigInteger, nullable=False),
+    text_column("kind", None),  # token or login
+    Column("digest", LargeBinary, nullable=False),  # SHA-256 of the secret, which has 192 random bits
+    instant_column("created_at"),
+    instant_column("expires_at"),
+    instant_column("revoked_at", nullable=True),  # for a login link also when it was used
+    PrimaryKeyConstraint("jurisdiction_id", "id"),
+    ForeignKeyConstraint(
+        ["jurisdiction_id", "account_id"],
+        ["staff_account.jurisdiction_id", "staff_account.id"],
+        ondelete="CASCADE",
+    ),
+)
+Index("staff_secret_digest_idx", staff_secret.c.digest, unique=True)
+Index("staff_secret_account_idx", staff_secret.c.jurisdiction_id, staff_secret.c.account_id)
+
+staff_view = Table(
+    "staff_view",
+    metadata,
+    text_column("jurisdiction_id", None),
+    Column("account_id", BigInteger, nullable=False),
+    text_column("name", None),
+    Column("filters", JSONB, nullable=False),  # the parameters of a queue
+    PrimaryKeyConstraint("jurisdiction_id", "account_id", "name"),
+    ForeignKeyConstraint(
+        ["jurisdiction_id", "account_id"],
+        ["staff_account.jurisdiction_id", "staff_account.id"],
+        ondelete="CASCADE",
+    ),
+)
+
+# The answer to a staff command with an Idempotency-Key. If it comes again within 24 hours, it gets the same answer.
+staff_repeat = Table(
+    "staff_repeat",
+    metadata,
+    text_column("jurisdiction_id", None),
+    text_column("actor", None),
+    text_column("client_key", None),
+    Column("digest", LargeBinary, nullable=False),  # of the command
+    Column("request_id", BigInteger, nullable=False),
+    Column("version", BigInteger, nullable=False),  # the request's version after the command
+    instant_column("created_at"),
+    PrimaryKeyConstraint("jurisdiction_id", "actor", "client_key"),
+)
+Index("staff_repeat_created_idx", staff_repeat.c.created_at)
+
+# What staff did that is no event of a request: reading a reporter, managing accounts.
+audit_entry = Table(
+    "audit_entry",
+    metadata,
+    text_column("jurisdiction_id", None),
+    Column("id", BigInteger, Identity(always=True), nullable=False),
+    instant_column("at"),
+    text_column("actor", None),
+    text_column("act", None),
+    text_column("subject"),  # what it was done to, such as a request's number or an account
+    text_column("reason"),
+    PrimaryKeyConstraint("jurisdiction_id", "id"),
+)
+Index("audit_entry_subject_idx", audit_entry.c.jurisdiction_id, audit_entry.c.subject)
+
+# Updates that came from outside, by mySociety's POST servicerequestupdates. The text is in the event.
+request_update = Table(
+    "request_update",
+    metadata,
+    text_column("jurisdiction_id", None),
+    Column("id", BigInteger, Identity(always=True), nullable=False),
+    Column("api_key_id", BigInteger, nullable=False),
+    text_column("update_id", None),  # the sender's name for it
+    Column("request_id", BigInteger, nullable=False),
+    Column("version", BigInteger, nullable=False),  # the request's version after the update
+    text_column("client_key"),  # Idempotency-Key
+    Column("digest", LargeBinary, nullable=False),  # of the update
+    instant_column("at"),
+    text_column("email"),
+    text_column("first_name"),
+    text_column("last_name"),
+    text_column("phone"),
+    text_column("account_id"),
+    Column("media_urls", ARRAY(Text), nullable=False, server_default=text("'{}'")),
+    PrimaryKeyConstraint("jurisdiction_id", "id"),
+    UniqueConstraint("jurisdiction_id", "api_key_id", "update_id"),
+    ForeignKeyConstraint(
+        ["jurisdiction_id", "request_id"],
+        ["service_request.jurisdiction_id", "service_request.id"],
+        ondelete="CASCADE",
+    ),
+)
+Index("request_update_request_idx", request_update.c.jurisdiction_id, request_update.c.request_id)
