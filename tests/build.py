@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any
 
@@ -29,6 +30,17 @@ from open311.storage.history import load_events
 from open311.storage.queue import Queue, Task
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+# Another type needs an example here, and `plain` and `_value` in domain/events have to know it.
+EVENT_FIELDS: dict[str, Any] = {
+    "str": "some text",
+    "int": 41,
+    "bool": True,
+    "bool | None": False,
+    "datetime": datetime(2026, 3, 2, 8, tzinfo=UTC),
+    "datetime | None": datetime(2026, 3, 2, 9, tzinfo=UTC),
+    "tuple[str, ...]": ("one", "two"),
+}
+EVENT_STATE = {"status": "closed", "visibility": "unlisted"}
 HOLE = Service(code="potholes", name="Pothole", department="streets", notice="Seen within a day.")
 TREE = Service(code="trees", name="Tree", department="parks", type=ServiceType.BATCH)
 TALK = Service(code="hotline", name="Talk to us", type=ServiceType.BLACKBOX, notice="Thank you.")
@@ -182,3 +194,11 @@ def bulk_lines(items: Iterable[bytes]) -> list[bytes]:
         bulk_csv_line(request, request.get("extended_attributes", {})).encode()
         for request in requests_and_extensions
     ]
+
+
+def event(kind: type[Event], **changes: Any) -> Event:
+    """An event of a kind, with every field filled, but without a note."""
+    own = {field.name: str(field.type) for field in fields(kind)} | {"at": "str", "version": "str"}
+    values = {name: EVENT_STATE.get(name, EVENT_FIELDS[type_]) for name, type_ in own.items()}
+    envelope = {"at": NOON, "actor": "key:3", "cause": "why", "version": 2, "note": "", "reason": "because"}
+    return kind(**values | envelope | changes)

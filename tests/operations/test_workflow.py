@@ -4,25 +4,31 @@ from __future__ import annotations
 
 import io
 import json
+from contextlib import suppress
 from datetime import datetime, timedelta
 from random import Random
 
 import pytest
 
+from open311.domain import commands
+from open311.domain.access import SHELL
 from open311.domain.events import Erasable, replay
-from open311.domain.requests import RequestRecord, Status, Visibility
-from open311.errors import Conflict
+from open311.domain.requests import Priority, RequestRecord, Status, Visibility
+from open311.domain.workflow import Outcome, state_of
+from open311.errors import Conflict, Invalid
 from open311.formats.reading import open_source
 from open311.operations.importing.batches import Import
 from open311.operations.importing.processes import Processes
 from open311.operations.platform import Platform
 from open311.operations.publishing import names_for, publication_of
 from open311.operations.upkeep.recompute_areas import recompute_areas
+from open311.operations.workflow.act import act
 from open311.operations.workflow.erase_request import erase_from_request
 from open311.operations.workflow.update_request import RequestUpdate, update_request
 from open311.plugins import Jurisdiction
-from open311.storage import requests
+from open311.storage import counts, requests
 from open311.storage.history import load_events, load_notes
+from open311.storage.outbox import unprocessed
 from schemas.values import format_instant
 from tests import build
 
@@ -43,7 +49,7 @@ class Town:
         """Run `steps` random operations, each an hour after the one before."""
         for _ in range(steps):
             self.now += timedelta(hours=1)
-            operations = [self.report, self.import_row, self.recompute, self.erase, *[self.update] * 3]
+            operations = [self.report, self.import_row, self.recompute, self.erase, self.update, *[self.act] * 4]
             self.random.choice(operations)()
 
     def report(self) -> None:
@@ -65,6 +71,38 @@ class Town:
         )
         chosen = self.random.choice(records).service_request_id
         update_request(self.platform, self.jurisdiction, chosen, change, now=self.now)
+
+    def act(self) -> None:
+        """Give a random command to a random request. Illegal commands must be refused and change nothing."""
+        records = [record for record in self.records() if record.service_request_id]
+        if not records:
+            return
+        chosen, other = (self.random.choice(records).service_request_id for _ in range(2))
+        order = self.random.choice(
+            [
+                commands.Transfer(department=self.random.choice(self.departments)),
+                commands.Prioritise(priority=self.random.choice(list(Priority)), reason="Said so."),
+                commands.Acknowledge(),
+                commands.Start(),
+                commands.Schedule(visit=self.now + timedelta(days=1)),
+                commands.Reschedule(expected=self.now + timedelta(days=9), reason="Rain."),
+                commands.Hold(reason="Rain."),
+                commands.Close(outcome=self.random.choice(list(Outcome))),
+                commands.Reopen(reason="Again."),
+                commands.Note(text=f"Note {self.now}", public=self.random.random() < 0.5),
+                commands.AskReporter(text="Where?"),
+                commands.Merge(into=other),
+                commands.Unmerge(),
+                commands.ChangeService(
+                    service_code=self.random.choice([service.code for service in self.jurisdiction.services])
+                ),
+                commands.Hide(reason="A name."),
+                commands.Show(),
+                commands.Correct(description=f"Text {self.now}", lat=60.16, long=24.95, reason="Wrong place."),
+            ]
+        )
+        with suppress(Conflict, Invalid):
+            act(self.platform, self.jurisdiction, chosen, [order], principal=SHELL, now=self.now)
 
     def import_row(self) -> None:
         """Import a request, or the later state of an imported request."""
@@ -110,7 +148,7 @@ class Town:
 @pytest.mark.parametrize("seed", range(6))
 def test_history_row_and_publication_agree(platform: Platform, seed: int) -> None:
     town = Town(platform, seed)
-    town.run(40)
+    town.run(60)
     records = town.records()
     assert len(records) > 3
     with platform.database.transaction() as connection:
@@ -119,10 +157,14 @@ def test_history_row_and_publication_agree(platform: Platform, seed: int) -> Non
         for record in records:
             history = load_events(connection, record.jurisdiction_id, record.number)
             assert replay(record, history) == record, [event.kind for event in history]
+            assert state_of(record).status == record.status
+            assert bool(record.outcome) <= (record.status is Status.CLOSED)
             assert max(event.version for event in history) == record.version
             notes = load_notes(connection, record.jurisdiction_id, [record.number]).get(record.number, [])
             shown = publication_of(record, names, notes).rendition
             assert digests[record.number] == (shown.digest if shown else 0)
+    with platform.database.transaction() as connection:
+        assert counts.deltas(unprocessed(connection, counts.CONSUMER)) == counts.true_counts(connection)
 
 
 def test_an_update_from_an_older_version_is_refused_with_the_current_version(platform: Platform) -> None:

@@ -27,6 +27,7 @@ RELEASED = {
     "0002_jobs": "d03f6b9400a63ee9a15712ac8c9fdd76b9e439a35071ce87dea7805622ef604d",
     "0003_events": "8ecfa734783667b011e0a35637a1ee64c0e6d1338eea79e10b6d67ebbfad9db7",
     "0004_held_changes": "6724944d65730d3710048004f1344d7e915dbc252fe5aff5846fbadf0ae314a8",
+    "0006_work": "fded8df49bab1f48a15f6adbdecb6f7abc2614639e28f9d522d13b50a08c031c",
 }
 
 

@@ -18,11 +18,13 @@ from typing import Any
 
 from open311.domain.events import (
     AreasRecomputed,
+    Corrected,
     Erased,
     Event,
     Imported,
     NoteAdded,
     Promised,
+    ServiceChanged,
     StatusChanged,
     Transferred,
 )
@@ -41,10 +43,12 @@ _PROGRESS = {
     NoteAdded.kind: ("status_notes",),
     Transferred.kind: ("department", "agency_responsible"),
     Promised.kind: ("expected_at",),
+    ServiceChanged.kind: ("service_code",),
 }
 """The fields that each kind of event decides. The first one stands for all."""
+_CORRECTED = {"description": ("description",), "address": ("place",), "point": ("place", "is_outside")}
+"""The fields that a correction of a part decides."""
 _REPORT = (
-    "service_code",
     "description",
     "service_notice",
     "requested_at",
@@ -87,6 +91,8 @@ class Past:
                 status = event.new
             if isinstance(event, Erased):
                 erased |= dict.fromkeys(event.emptied, event.at)
+            elif isinstance(event, Corrected):
+                here |= {_CORRECTED[part][0]: event.at for part in event.what}
             elif event.kind in _PROGRESS:
                 field = _PROGRESS[event.kind][0]
                 if event.version in by_file:
@@ -209,7 +215,7 @@ def decide(row: MatchedRow, said: Imported, found: Differences, past: Past) -> t
             conflicts.append(
                 f"{_WIRE_NAMES.get(name, name)}: was erased here at {format_instant(at)}; it stays erased."
             )
-    for fields in _PROGRESS.values():
+    for fields in (*_PROGRESS.values(), _CORRECTED["description"], _CORRECTED["point"]):
         changed_here = past.changed_here.get(fields[0])
         if changed_here is None:
             continue
@@ -279,11 +285,15 @@ def events_between(
     at = request.changed_at if request.is_dated or is_closing_named else said.at
     updated = _updated(before, row, found, at)
     if new is not old:
-        yield StatusChanged(at=updated, old=old, new=new, department=before.department)
+        yield StatusChanged(
+            at=updated, old=old, new=new, department=before.department, is_merged=bool(before.merged_into)
+        )
     if found.get("status_notes"):
         yield NoteAdded(at=at, note=found["status_notes"])
     if "department" in found or "agency_responsible" in found:
         yield _transfer(before, found, names, at, new)
+    if "service_code" in found:
+        yield ServiceChanged(at=at, old=before.service_code, new=found["service_code"])
     if "expected_at" in found:
         yield Promised(at=at, expected=found["expected_at"])
     if areas != before.areas:
@@ -304,4 +314,12 @@ def _transfer(before: RequestRecord, found: Differences, names: Names, at: datet
     to = found.get("department", before.department)
     agency = found.get("agency_responsible", before.agency_responsible)
     name = names.agency(replace(before, department=to, agency_responsible=agency))
-    return Transferred(at=at, old=before.department, new=to, name=name, agency=agency, status=status)
+    return Transferred(
+        at=at,
+        old=before.department,
+        new=to,
+        name=name,
+        agency=agency,
+        status=status,
+        is_merged=bool(before.merged_into),
+    )

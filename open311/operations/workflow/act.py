@@ -69,7 +69,7 @@ def require_department(principal: Principal, jurisdiction: Jurisdiction, record:
 
 
 def _require(command: Command, record: RequestRecord, principal: Principal) -> None:
-    """Raise Forbidden for a missing right, Invalid for a missing reason, Conflict if the command is not legal now."""
+    """Raise Forbidden for a missing right, Invalid for a missing reason, Conflict if the command is not legal."""
     if not principal.role.includes(command.role):
         raise Forbidden(f"{command.name} needs the role {command.role}; this account is {principal.role}.")
     if command.needs_reason and not command.reason.strip():

@@ -78,15 +78,26 @@ def _events(
 ) -> Iterator[Event]:
     """The events of an update. A field that already has the new value yields no event."""
     status, department = change.status or before.status, before.department
+    is_merged = bool(before.merged_into)
     if status != before.status:
-        yield StatusChanged(at=now, actor=actor, old=before.status, new=status, department=department)
+        yield StatusChanged(
+            at=now, actor=actor, old=before.status, new=status, department=department, is_merged=is_merged
+        )
     note = None if change.note is None else clean_text(change.note).strip()
     if note is not None and note != before.status_notes:
         yield NoteAdded(at=now, actor=actor, note=note)
     if change.department is not None:
         name = _department_name(jurisdiction, change.department)
         if change.department != department:
-            yield Transferred(at=now, actor=actor, old=department, new=change.department, name=name, status=status)
+            yield Transferred(
+                at=now,
+                actor=actor,
+                old=department,
+                new=change.department,
+                name=name,
+                status=status,
+                is_merged=is_merged,
+            )
     if change.visibility is not None and change.visibility != before.visibility:
         yield VisibilityChanged(at=now, actor=actor, old=before.visibility, new=change.visibility)
     if change.expected_at is not None and change.expected_at != before.expected_at:
