@@ -144,6 +144,9 @@ class Settings:
         "base address of the city's other server, such as https://test.city.example/open311/v2; discovery lists it"
         " beside this endpoint, as the test endpoint or, if this is the test endpoint, as the production endpoint",
     )
+    update_errors_400: bool = _flag(
+        False, "answer 400 instead of 403 and 404 to a POST of servicerequestupdates, as FixMyStreet does"
+    )
     max_body_bytes: int = _number(
         1_048_576, "largest body of a POST without its files, in bytes; a larger body gets 413", least=1
     )

@@ -31,9 +31,9 @@ def kind_of(path: str, method: str, status: int) -> Kind | Literal[""]:
         return ""
     if status >= 400:
         return "errors"
-    if method == "POST":
-        return "created"
     plain = _SUFFIX.sub("", re.sub("/{2,}", "/", path))
+    if method == "POST":
+        return "" if plain.endswith("/servicerequestupdates") else "created"
     return next((kind for pattern, kind in _KINDS if re.fullmatch(pattern, plain)), "")
 
 

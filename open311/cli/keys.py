@@ -26,7 +26,8 @@ def keys() -> None:
 )
 @click.option("--contact", default="", help="How to reach the owner of the key.")
 @click.option("--test", "is_test", is_flag=True, help="Requests are accepted, but never routed or listed.")
-def add(label: str, jurisdiction: str, contact: str, is_test: bool) -> None:
+@click.option("--updates", "may_update", is_flag=True, help="Updates with the key count as the city's own.")
+def add(label: str, jurisdiction: str, contact: str, is_test: bool, may_update: bool) -> None:
     """Make a key and show it. It cannot be shown again, because only a digest of the key is stored.
 
     \b
@@ -41,6 +42,7 @@ def add(label: str, jurisdiction: str, contact: str, is_test: bool) -> None:
             jurisdiction_id=jurisdiction,
             contact=contact,
             is_test=is_test,
+            may_update=may_update,
             now=utc_now(),
         )
         place = platform.database.place

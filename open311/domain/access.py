@@ -70,6 +70,7 @@ class Principal:
 
     kind     `key`, `staff` or `shell`
     number   the number of the key or account; 0 for the shell
+    may_update  whether updates by this key count as the city's own
     is_test  whether the requests that it sends are tests, which are never routed or listed
     label    the label of the key, for the log and metrics; never the name of a person
     """
@@ -79,6 +80,7 @@ class Principal:
     scope: Scope = Scope()
     number: int = 0
     is_test: bool = False
+    may_update: bool = False
     label: str = ""
 
     def __str__(self) -> str:

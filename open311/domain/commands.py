@@ -73,10 +73,10 @@ class Start(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule(Command):
-    """Say when somebody will visit the place."""
+    """Say when somebody will visit the place. `visit`: None where only others know the date."""
 
     name = "schedule"
-    visit: datetime
+    visit: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -149,3 +149,8 @@ _WORDS_OF_OUTCOMES = {
 def word_for(state: State, outcome: Outcome = Outcome.UNKNOWN) -> str:
     """mySociety's word for a state, and for the outcome of a closed request."""
     return _WORDS_OF_OUTCOMES[outcome] if state is State.CLOSED else _WORDS[state]
+
+
+def word_of(record: RequestRecord) -> str:
+    """mySociety's word for a request."""
+    return word_for(state_of(record), Outcome(record.outcome or Outcome.UNKNOWN))

@@ -71,6 +71,7 @@ class Jurisdiction:
     rules         exceptions to the services' own departments; the first rule that fits decides
     triage        code of the department that gets a request if no rule and no service decides
     id_pattern    pattern of the ids that the server makes, with {number}, {year}, {yy}
+    comments      who can read what others than the city say about a request: `public` or `staff`
     duplicates    limits for possible duplicates; a service can have its own limits
     credit        the sources of the catalogue's facts
     column_maps   the columns of the city's open data; the server has further maps of its own
@@ -93,6 +94,7 @@ class Jurisdiction:
     rules: tuple[Rule, ...] = ()
     id_pattern: str = "{number}"
     translations: Mapping[str, Translation] = field(default_factory=dict)
+    comments: Literal["public", "staff"] = "staff"
     duplicates: Vicinity = Vicinity()
     credit: str = ""
     column_maps: tuple[ColumnMap, ...] = ()

@@ -33,7 +33,7 @@ class Access:
             require_scope(principal, city.id)
 
 
-def _key_holder(platform: Platform, request: Request, sent: Parameters) -> Principal:
+def key_holder(platform: Platform, request: Request, sent: Parameters) -> Principal:
     """The holder of the key in api_key, Authorization: Bearer or X-Api-Key. Raises Forbidden (A56, A57)."""
     scheme, _, credential = request.headers.get("Authorization", "").partition(" ")
     bearer = credential.strip() if scheme.lower() == "bearer" else ""
@@ -54,7 +54,7 @@ def _prometheus(platform: Platform, request: Request, sent: Parameters) -> Princ
 
 ANYBODY = Access("anybody", None)
 """Public. A key is neither needed nor checked."""
-API_KEY = Access("api_key", _key_holder)
+API_KEY = Access("api_key", key_holder)
 """Only holders of an api_key that is valid for the city and not revoked."""
 METRICS_TOKEN = Access("metrics_token", _prometheus)
 """Only whoever sends the token that the operator has set; nobody if it is not set."""

@@ -30,7 +30,7 @@ PUBLIC = "https://311.city.example"
 LICENCE = "https://creativecommons.org/publicdomain/zero/1.0/"
 CALLS = 5
 PLUGIN = "conformance"
-NOT_OFFERED = frozenset({"discovery_page", "media", "updates"})
+NOT_OFFERED = frozenset({"discovery_page", "media"})
 OFFERED = frozenset(EXTENSIONS) - NOT_OFFERED
 
 

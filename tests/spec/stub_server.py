@@ -113,6 +113,7 @@ class StubServer(Extensions):
         self.log: list[str] = []
         self.retries: dict[str, list[dict[str, Any]]] = {}
         self.updates: list[dict[str, Any]] = []
+        self.listings = 0
         self.cities = {
             "city.example": self._city(),
             "a.example": self._small_city("a"),
@@ -361,8 +362,8 @@ class StubServer(Extensions):
         if call.method == "OPTIONS":
             return 204, {"Access-Control-Allow-Methods": "GET, POST"}, b""
         allowed = ("GET", "HEAD", "POST") if name in ("requests", "servicerequestupdates") else ("GET", "HEAD")
-        known = name in ("services", "requests", "tokens", "servicerequestupdates")
-        known = known or (name in OURS and not self.has(NO_EXTENSIONS))
+        known = name in ("services", "requests", "tokens")
+        known = known or (name in (*OURS, "servicerequestupdates") and not self.has(NO_EXTENSIONS))
         if not known or (name == "tokens" and not slash):
             raise Refusal(404, "There is no such address <here>.")
         if call.method not in allowed:
@@ -853,7 +854,17 @@ class StubServer(Extensions):
         self, call: StubCall, city: dict[str, Any], _: str, single: bool, instance: str
     ) -> tuple[int, dict[str, str], bytes]:
         old = {**UPDATE, "updated_datetime": self.ago(2)}
-        data: Any = [old, *self.updates]
+        older = {**UPDATE, "update_id": "u0", "updated_datetime": self.ago(3)}
+        data: Any = [older, old, *self.updates] if "R1" in city["requests"] else []
+        if self.has("updates are newest first"):
+            data = [*reversed(self.updates), old, older]
+        if self.has("updates of unknown requests"):
+            data = [{**old, "service_request_id": "gone"}, *self.updates]
+        if self.has("updates have words of their own"):
+            data = [{**old, "status": "DONE"}, *self.updates]
+        if self.has("update ids change"):
+            self.listings += 1
+            data = [{**old, "update_id": f"u{self.listings}"}, *self.updates]
         if self.has("updates are wrapped in JSON") and call.format == "json":
             data = {"service_request_updates": data}
         headers, payload = self.wire(call, "service_request_updates", data)
@@ -865,19 +876,29 @@ class StubServer(Extensions):
         missing = [f"{name} is missing." for name, value in update.items() if not value]
         if missing:
             raise Refusal(400, *missing)
-        if update["update_id"] in [each["update_id"] for each in self.updates] and not self.has("updates repeat"):
+        if update["status"].islower() and self.has("small letters are no status"):
+            raise Refusal(400, "status is unknown.")
+        update["status"] = update["status"].lower()
+        known = next((each for each in self.updates if each["update_id"] == update["update_id"]), None)
+        repeat_key = call.headers.get("idempotency-key", "")
+        if known and repeat_key and not self.has("repeated updates are refused"):
+            headers, payload = self.wire(call, "service_request_updates", [{"update_id": update["update_id"]}])
+            return 200, headers, payload
+        if known and not self.has("updates repeat"):
             raise Refusal(400, "update_id was sent before.")
         if update["service_request_id"] not in self.cities["city.example"]["requests"]:
             raise Refusal(404, "service_request_id: there is no such request.")
-        self.updates.append(update)
         headers, payload = self.wire(call, "service_request_updates", [{"update_id": update["update_id"]}])
+        if update["status"] != "open" and not self.has("comments are silent"):
+            headers["Warning"] = '299 - "status has no effect"'
+        self.updates.append({**update, "status": "open"})
         return 200, headers, payload
 
 
 UPDATE = {
     "update_id": "u1",
     "service_request_id": "R1",
-    "status": "OPEN",
+    "status": "open",
     "updated_datetime": "",
     "description": "Seen.",
 }

@@ -378,7 +378,7 @@ class Erasable(StrEnum):
     NOTES        the texts of all notes; that there were notes stays
     ANSWERS      the answers to the service's questions
     MEDIA        the addresses of photos
-    REPORTER     name, email, phone, device, account
+    REPORTER     name, email, phone, device, account, also of those who sent updates
     """
 
     DESCRIPTION = "description"

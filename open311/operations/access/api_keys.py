@@ -21,12 +21,14 @@ def add_key(
     jurisdiction_id: str = ALL_JURISDICTIONS,
     contact: str = "",
     is_test: bool = False,
+    may_update: bool = False,
     now: datetime,
     secret: str = "",
 ) -> tuple[int, str]:
     """Create a key. Returns its number and its secret, which cannot be read again.
 
     jurisdiction_id  ALL_JURISDICTIONS for a key that is valid everywhere
+    may_update       whether updates with the key count as the city's own
     secret           the secret of the demo key; for all other keys, leave it out to make a new secret
     Raises Invalid if the jurisdiction is not served.
     """
@@ -42,6 +44,7 @@ def add_key(
             label=label,
             contact=contact,
             is_test=is_test,
+            may_update=may_update,
             now=now,
         )
     return number, secret
@@ -67,7 +70,21 @@ def require_key(platform: Platform, secret: str) -> Principal:
     if key is None:
         raise Forbidden(f"is not valid; {HOW}", "api_key")
     scope = Scope(key.jurisdiction_id)
-    return Principal(kind="key", number=key.id, role=Role.APP, scope=scope, is_test=key.is_test, label=key.label)
+    return Principal(
+        kind="key",
+        number=key.id,
+        role=Role.APP,
+        scope=scope,
+        is_test=key.is_test,
+        may_update=key.may_update,
+        label=key.label,
+    )
+
+
+def number_of_key(platform: Platform, secret: str) -> int:
+    """The number of the valid key with this secret; 0 if there is none."""
+    key = keys.find_key(platform.database.hot, secret) if secret else None
+    return key.id if key else 0
 
 
 def is_key(platform: Platform, secret: str) -> bool:

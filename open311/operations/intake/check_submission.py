@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from ipaddress import ip_address
@@ -122,6 +122,11 @@ def _text_problems(platform: Platform, submission: Submission) -> Iterator[Probl
         "account_id": submission.reporter.account_id,
         "client_request_id": submission.client_request_id,
     }
+    yield from field_problems(fields)
+
+
+def field_problems(fields: Mapping[str, str]) -> Iterator[Problem]:
+    """A problem for each short text that is too long."""
     for name, value in fields.items():
         if len(value) > MAX_FIELD_CHARACTERS:
             yield Problem(name, f"has {len(value)} characters; {MAX_FIELD_CHARACTERS} are allowed.")

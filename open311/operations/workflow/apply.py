@@ -13,11 +13,13 @@ from typing import Any
 
 from open311.domain.events import Event, NoteAdded, StatusChanged, apply_all
 from open311.domain.requests import RequestRecord
+from open311.domain.workflow import word_of
 from open311.errors import NotFound
 from open311.operations.publishing import Names, notes_of, publish_requests
 from open311.plugins import Jurisdiction
-from open311.storage import history, requests, tokens
+from open311.storage import history, requests, tokens, updates
 from open311.storage.engine import Connection
+from open311.storage.updates import NewUpdate
 
 Change = tuple[RequestRecord, Sequence[Event]]
 """A request before its change, and the events that change it."""
@@ -48,14 +50,33 @@ def change_requests(connection: Connection, changes: Iterable[Change], names: Na
     The requests that were merged into one of them follow it when it is closed or opened again.
     The caller has loaded the requests and thereby locked them. Raises Conflict if a request was changed since.
     """
-    applied = [_applied(before, events) for before, events in changes]
-    followers = [_applied(before, events) for before, events in _followers(connection, applied)]
-    everything = [*applied, *followers]
+    asked = list(changes)
+    applied = [_applied(*change) for change in asked]
+    following = list(_followers(connection, applied))
+    befores = [before for before, _ in (*asked, *following)]
+    everything = [*applied, *(_applied(*change) for change in following)]
     for after, _ in everything:
         requests.save_record(connection, after)
     history.insert_histories(connection, everything)
     publish_requests(connection, [after for after, _ in everything], names)
+    updates.add_public(connection, _public_updates(befores, everything))
     return [after for after, _ in applied]
+
+
+def _public_updates(befores: Iterable[RequestRecord], applied: Iterable[Change]) -> Iterator[NewUpdate]:
+    """What the public can read of these changes: another word for the state, or a text."""
+    for before, (after, events) in zip(befores, applied, strict=True):
+        texts = [event.note for event in events if event.is_public and event.note]
+        word = word_of(after)
+        if after.visibility.is_shown and after.service_request_id and (texts or word != word_of(before)):
+            yield NewUpdate(
+                jurisdiction_id=after.jurisdiction_id,
+                request_id=after.number,
+                version=after.version,
+                at=max(event.at for event in events),
+                status=word,
+                description="\n".join(texts),
+            )
 
 
 def _applied(before: RequestRecord, events: Sequence[Event]) -> Change:

@@ -129,7 +129,8 @@ def _(command: commands.Hold, record: RequestRecord, desk: Desk) -> Iterator[Eve
 @effects.register
 def _(command: commands.Schedule, record: RequestRecord, desk: Desk) -> Iterator[Event]:
     yield _progress(command, record, desk, Progress.SCHEDULED)
-    yield VisitScheduled(**desk.envelope(command), visit=command.visit)
+    if command.visit is not None:
+        yield VisitScheduled(**desk.envelope(command), visit=command.visit)
 
 
 @effects.register

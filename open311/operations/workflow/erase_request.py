@@ -11,7 +11,7 @@ from open311.operations.platform import Platform
 from open311.operations.publishing import names_for
 from open311.operations.workflow.apply import change_requests, load_request
 from open311.plugins import Jurisdiction
-from open311.storage import history, requests
+from open311.storage import history, requests, updates
 
 
 def erase_from_request(
@@ -36,7 +36,11 @@ def erase_from_request(
         before = load_request(connection, jurisdiction, name)
         if Erasable.NOTES in parts:
             history.blank_notes(connection, jurisdiction.id, before.number)
+            updates.blank_public(connection, jurisdiction.id, before.number)
+        if Erasable.MEDIA in parts:
+            updates.blank_media(connection, jurisdiction.id, before.number)
         if Erasable.REPORTER in parts:
             requests.delete_reporter(connection, jurisdiction.id, before.number)
+            updates.blank_senders(connection, jurisdiction.id, before.number)
         [after] = change_requests(connection, [(before, [event])], names_for(connection, jurisdiction))
     return after

@@ -186,6 +186,11 @@ class JurisdictionTable(Table):
         "For a point outside the boundary: `refuse` answers a POST with 400, `flag` stores and marks the request",
         default="flag",
     )
+    comments = Choice(
+        ("public", "staff"),
+        "Who can read what others than the city say about a request, in updates from outside",
+        default="staff",
+    )
     id_pattern = Text(
         "Pattern of the ids of new requests, with `{number}`, `{year}`, `{yy}`; `{number:08}` adds leading zeros."
         " The other characters may be letters, digits, `-` and `_`",

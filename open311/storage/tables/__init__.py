@@ -11,12 +11,12 @@ from open311.storage.tables.publication import change_mark, edition, publication
 from open311.storage.tables.requests import reporter, request_event, request_number, request_token, service_request
 from open311.storage.tables.staff import (
     audit_entry,
-    request_update,
     staff_account,
     staff_repeat,
     staff_secret,
     staff_view,
 )
+from open311.storage.tables.updates import public_update, received_update
 
 __all__ = [
     "TransactionId",
@@ -29,14 +29,15 @@ __all__ = [
     "jurisdiction",
     "metadata",
     "outbox",
+    "public_update",
     "publication",
+    "received_update",
     "repeatable_post",
     "reporter",
     "request_count",
     "request_event",
     "request_number",
     "request_token",
-    "request_update",
     "service",
     "service_request",
     "staff_account",

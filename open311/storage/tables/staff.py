@@ -1,4 +1,4 @@
-"""The tables of staff: accounts, their secrets and saved views, the audit trail, and comments from outside."""
+"""The tables of staff: accounts, their secrets and saved views, and the audit trail."""
 
 from __future__ import annotations
 
@@ -99,32 +99,3 @@ audit_entry = Table(
     PrimaryKeyConstraint("jurisdiction_id", "id"),
 )
 Index("audit_entry_subject_idx", audit_entry.c.jurisdiction_id, audit_entry.c.subject)
-
-# Updates that came from outside, by mySociety's POST servicerequestupdates. The text is in the event.
-request_update = Table(
-    "request_update",
-    metadata,
-    text_column("jurisdiction_id", None),
-    Column("id", BigInteger, Identity(always=True), nullable=False),
-    Column("api_key_id", BigInteger, nullable=False),
-    text_column("update_id", None),  # the sender's name for it
-    Column("request_id", BigInteger, nullable=False),
-    Column("version", BigInteger, nullable=False),  # the request's version after the update
-    text_column("client_key"),  # Idempotency-Key
-    Column("digest", LargeBinary, nullable=False),  # of the update
-    instant_column("at"),
-    text_column("email"),
-    text_column("first_name"),
-    text_column("last_name"),
-    text_column("phone"),
-    text_column("account_id"),
-    Column("media_urls", ARRAY(Text), nullable=False, server_default=text("'{}'")),
-    PrimaryKeyConstraint("jurisdiction_id", "id"),
-    UniqueConstraint("jurisdiction_id", "api_key_id", "update_id"),
-    ForeignKeyConstraint(
-        ["jurisdiction_id", "request_id"],
-        ["service_request.jurisdiction_id", "service_request.id"],
-        ondelete="CASCADE",
-    ),
-)
-Index("request_update_request_idx", request_update.c.jurisdiction_id, request_update.c.request_id)

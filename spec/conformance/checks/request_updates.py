@@ -1,4 +1,4 @@
-"""mySociety's request updates: C278 to C285. The checks are skipped if the server does not offer updates."""
+"""mySociety's request updates: C278 to C285 and U1 to U9. They are skipped if the server does not offer updates."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def _request(probe: Probe) -> str:
     return request_id
 
 
-def _update(probe: Probe, *, without: str = "", **fields: str) -> Answer:
+def _update(probe: Probe, *, without: str = "", repeat_key: str = "", **fields: str) -> Answer:
     complete = {
         "api_key": probe.target.api_key,
         "update_id": uuid4().hex,
@@ -73,7 +73,8 @@ def _update(probe: Probe, *, without: str = "", **fields: str) -> Answer:
         complete["jurisdiction_id"] = probe.target.jurisdiction_id
     form = [(name, value) for name, value in (complete | fields).items() if name != without]
     url = f"{probe.target.base_url}/servicerequestupdates.{probe.formats[-1]}"
-    return probe.client.send(Call("POST", url, (("Content-Type", FORM),), urlencode(form).encode()))
+    headers = [("Content-Type", FORM), *([("Idempotency-Key", repeat_key)] if repeat_key else [])]
+    return probe.client.send(Call("POST", url, tuple(headers), urlencode(form).encode()))
 
 
 def _ids(answer: Answer) -> list[str]:
@@ -112,3 +113,69 @@ def unknown_request(probe: Probe) -> None:
 @check("C285", needs=_NEEDS, writes=True)
 def bad_key(probe: Probe) -> None:
     _update(probe, service_request_id=_request(probe), api_key=UNKNOWN).must_be(403)
+
+
+WORDS = (
+    *("open", "closed", "fixed", "in_progress", "planned", "action_scheduled", "investigating", "duplicate"),
+    *("not_councils_responsibility", "no_further_action", "internal_referral", "cancelled", "for_triage"),
+)
+
+
+@check("U1")
+def oldest_first(probe: Probe) -> None:
+    answer = _updates(probe, "xml")
+    moments = [moment_of(update.findtext("updated_datetime") or "") for update in answer.document().root]
+    answer.must(moments == sorted(moments, key=str), "updates in the order of their time, oldest first")
+
+
+@check("U2")
+def about_public_requests(probe: Probe) -> None:
+    answer = _updates(probe, "xml")
+    for update in list(answer.document().root)[:3]:
+        name = update.findtext("service_request_id") or ""
+        probe.get(f"requests/{name}.xml").must_be(200)
+
+
+@check("U4")
+def known_words(probe: Probe) -> None:
+    answer = _updates(probe, "xml")
+    for update in answer.document().root:
+        word = update.findtext("status") or ""
+        answer.must(word in WORDS, f"one of {', '.join(WORDS)}", word)
+
+
+@check("U5")
+def stable_ids(probe: Probe) -> None:
+    first = [update.findtext("update_id") for update in _updates(probe, "xml").document().root]
+    answer = _updates(probe, "json")
+    again = [text_of(update, "update_id") for update in answer.json()]
+    answer.must(again[: len(first)] == first, "the same update_ids again")
+    answer.must(len(set(again)) == len(again), "update_ids that are unique")
+
+
+@check("U7", needs=_NEEDS, writes=True)
+def lower_case_status(probe: Probe) -> None:
+    answer = _update(probe, service_request_id=_request(probe), status="open", email="test@example.org")
+    answer.must_be(200)
+    answer.must(b"test@example.org" not in answer.body, "no email address in the answer")
+
+
+@check("U8", needs=_NEEDS, writes=True)
+def comment_changes_no_status(probe: Probe) -> None:
+    request_id = _request(probe)
+    answer = _update(probe, service_request_id=request_id, status="FIXED").must_be(200)
+    shown = probe.get(f"requests/{request_id}.xml").must_be(200).document().root
+    is_open = shown.findtext("request/status") == "open"
+    answer.must(
+        not is_open or "status" in answer.headers.get("warning", ""), "a Warning that the status has no effect"
+    )
+
+
+@check("U9", needs=_NEEDS, writes=True)
+def repeated_with_its_key(probe: Probe) -> None:
+    fields = {"service_request_id": _request(probe), "update_id": uuid4().hex, "updated_datetime": probe.ago(0)}
+    first, again = (_update(probe, repeat_key="once", **fields) for _ in range(2))
+    first.must_be(200)
+    again.must_be(200)
+    again.must(_ids(again) == _ids(first), "the first answer again")
+    _update(probe, **fields).must_be(400).must_say("update_id")

@@ -103,7 +103,7 @@ CREATE TABLE audit_entry (
 );
 CREATE INDEX audit_entry_subject_idx ON audit_entry (jurisdiction_id, subject);
 
-CREATE TABLE request_update (
+CREATE TABLE received_update (
     jurisdiction_id TEXT NOT NULL,
     id BIGINT GENERATED ALWAYS AS IDENTITY,
     api_key_id BIGINT NOT NULL,
@@ -119,13 +119,29 @@ CREATE TABLE request_update (
     phone TEXT DEFAULT '' NOT NULL,
     account_id TEXT DEFAULT '' NOT NULL,
     media_urls TEXT[] DEFAULT '{}' NOT NULL,
-    CONSTRAINT request_update_pkey PRIMARY KEY (jurisdiction_id, id),
-    CONSTRAINT request_update_jurisdiction_id_api_key_id_update_id_key
+    CONSTRAINT received_update_pkey PRIMARY KEY (jurisdiction_id, id),
+    CONSTRAINT received_update_jurisdiction_id_api_key_id_update_id_key
         UNIQUE (jurisdiction_id, api_key_id, update_id),
-    CONSTRAINT request_update_service_request_fkey FOREIGN KEY (jurisdiction_id, request_id)
+    CONSTRAINT received_update_service_request_fkey FOREIGN KEY (jurisdiction_id, request_id)
         REFERENCES service_request (jurisdiction_id, id) ON DELETE CASCADE
 );
-CREATE INDEX request_update_request_idx ON request_update (jurisdiction_id, request_id);
+CREATE INDEX received_update_request_idx ON received_update (jurisdiction_id, request_id);
+
+CREATE TABLE public_update (
+    jurisdiction_id TEXT NOT NULL,
+    id BIGINT GENERATED ALWAYS AS IDENTITY,
+    request_id BIGINT NOT NULL,
+    version BIGINT NOT NULL,
+    at TIMESTAMPTZ NOT NULL,
+    status TEXT NOT NULL,
+    description TEXT DEFAULT '' NOT NULL,
+    media_url TEXT DEFAULT '' NOT NULL,
+    CONSTRAINT public_update_pkey PRIMARY KEY (jurisdiction_id, id),
+    CONSTRAINT public_update_service_request_fkey FOREIGN KEY (jurisdiction_id, request_id)
+        REFERENCES service_request (jurisdiction_id, id) ON DELETE CASCADE
+);
+CREATE INDEX public_update_at_idx ON public_update (jurisdiction_id, at, id);
+CREATE INDEX public_update_request_idx ON public_update (jurisdiction_id, request_id);
 """
 
 NOTES = """
@@ -145,7 +161,8 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Drop them. Events that the previous release does not know become notes for staff, with what they say."""
     op.execute(NOTES)
-    op.execute("DROP TABLE request_update, audit_entry, staff_repeat, staff_view, staff_secret, staff_account")
+    op.execute("DROP TABLE public_update, received_update")
+    op.execute("DROP TABLE audit_entry, staff_repeat, staff_view, staff_secret, staff_account")
     op.execute("ALTER TABLE api_key DROP COLUMN may_update")
     op.execute("ALTER TABLE request_event DROP COLUMN reason")
     op.execute(

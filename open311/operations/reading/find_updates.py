@@ -1,0 +1,43 @@
+"""Updates of requests in a window of time, in mySociety's dialect."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from open311.domain.updates import PublicUpdate
+from open311.errors import Invalid
+from open311.operations.access.api_keys import number_of_key
+from open311.operations.platform import Platform
+from open311.storage import updates
+
+MAX_UPDATES = 20_000
+USUAL_WINDOW = timedelta(days=1)
+
+
+def find_updates(
+    platform: Platform,
+    jurisdiction_id: str,
+    start: datetime | None,
+    end: datetime | None,
+    *,
+    secret: str,
+    now: datetime,
+) -> Sequence[PublicUpdate]:
+    """All updates that were recorded from `start` to `end`, oldest first.
+
+    start   a day before `end`, if it is None
+    end     now, if it is None
+    secret  of the caller's key; "" for none. It only decides about the ids of the caller's own updates.
+    Raises Invalid for an empty window, and for one with more than MAX_UPDATES updates: none is left out in silence.
+    """
+    last = end or now
+    first = start or last - USUAL_WINDOW
+    if first > last:
+        raise Invalid("is later than end_date; swap them.", "start_date")
+    key = number_of_key(platform, secret)
+    with platform.database.reading() as connection:
+        found = updates.find_public(connection, jurisdiction_id, first, last, key=key, rows=MAX_UPDATES + 1)
+    if len(found) > MAX_UPDATES:
+        raise Invalid(f"this window has more than {MAX_UPDATES} updates; send a shorter one.", "start_date")
+    return found

@@ -1,0 +1,71 @@
+"""The tables of updates: those that came from outside, and those that the public can read."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKeyConstraint,
+    Identity,
+    Index,
+    LargeBinary,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from open311.storage.tables.columns import instant_column, metadata, text_column
+
+# Updates that came from outside, by mySociety's POST servicerequestupdates. The text is in the event.
+received_update = Table(
+    "received_update",
+    metadata,
+    text_column("jurisdiction_id", None),
+    Column("id", BigInteger, Identity(always=True), nullable=False),
+    Column("api_key_id", BigInteger, nullable=False),
+    text_column("update_id", None),  # the sender's name for it
+    Column("request_id", BigInteger, nullable=False),
+    Column("version", BigInteger, nullable=False),  # the request's version after the update
+    text_column("client_key"),  # Idempotency-Key
+    Column("digest", LargeBinary, nullable=False),  # of the update
+    instant_column("at"),
+    text_column("email"),
+    text_column("first_name"),
+    text_column("last_name"),
+    text_column("phone"),
+    text_column("account_id"),
+    Column("media_urls", ARRAY(Text), nullable=False, server_default=text("'{}'")),
+    PrimaryKeyConstraint("jurisdiction_id", "id"),
+    UniqueConstraint("jurisdiction_id", "api_key_id", "update_id"),
+    ForeignKeyConstraint(
+        ["jurisdiction_id", "request_id"],
+        ["service_request.jurisdiction_id", "service_request.id"],
+        ondelete="CASCADE",
+    ),
+)
+Index("received_update_request_idx", received_update.c.jurisdiction_id, received_update.c.request_id)
+
+# What the public can read of each change of a published request, in mySociety's words.
+public_update = Table(
+    "public_update",
+    metadata,
+    text_column("jurisdiction_id", None),
+    Column("id", BigInteger, Identity(always=True), nullable=False),
+    Column("request_id", BigInteger, nullable=False),
+    Column("version", BigInteger, nullable=False),  # the request's version after the change
+    instant_column("at"),  # when the change was recorded here
+    text_column("status", None),  # mySociety's word after the change
+    text_column("description"),
+    text_column("media_url"),
+    PrimaryKeyConstraint("jurisdiction_id", "id"),
+    ForeignKeyConstraint(
+        ["jurisdiction_id", "request_id"],
+        ["service_request.jurisdiction_id", "service_request.id"],
+        ondelete="CASCADE",
+    ),
+)
+Index("public_update_at_idx", public_update.c.jurisdiction_id, public_update.c.at, public_update.c.id)
+Index("public_update_request_idx", public_update.c.jurisdiction_id, public_update.c.request_id)

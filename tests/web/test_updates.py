@@ -1,0 +1,236 @@
+"""mySociety's request updates: what others read of each change, and what they may say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from lxml import etree
+
+from open311.clock import utc_now
+from open311.domain import commands
+from open311.domain.access import SHELL
+from open311.domain.commands import Command
+from open311.domain.events import Erasable
+from open311.domain.requests import Status
+from open311.domain.workflow import Outcome
+from open311.operations.access.api_keys import add_key
+from open311.operations.platform import Platform
+from open311.operations.workflow.act import act
+from open311.operations.workflow.erase_request import erase_from_request
+from schemas.updates import WORDS
+from schemas.values import format_instant
+from tests import build
+from tests.conftest import platform_of
+
+PATH = "/open311/v2/servicerequestupdates"
+
+
+@pytest.fixture
+def name(platform: Platform) -> str:
+    """The id of a public request."""
+    return build.submit(platform, now=utc_now()).service_request_id
+
+
+@pytest.fixture
+def own_key(platform: Platform) -> str:
+    """A key that acts for the city."""
+    _, secret = add_key(platform, label="back office", may_update=True, now=utc_now())
+    return secret
+
+
+def give(platform: Platform, name: str, *orders: Command) -> None:
+    act(platform, next(iter(platform.registry)), name, orders, principal=SHELL, now=utc_now())
+
+
+def send(client: FlaskClient, key: str, name: str, *, format: str = "json", **fields: Any) -> Any:
+    """POST an update with all required fields; a field that is None is left out."""
+    form = {
+        "api_key": key,
+        "service_request_id": name,
+        "update_id": "1042",
+        "status": "OPEN",
+        "updated_datetime": format_instant(utc_now()),
+        "description": "It is still there.",
+    }
+    headers = fields.pop("headers", {})
+    sent = {field: value for field, value in (form | fields).items() if value is not None}
+    return client.post(f"{PATH}.{format}", data=sent, headers=headers)
+
+
+def listed(client: FlaskClient, **query: str) -> list[dict[str, Any]]:
+    answer = client.get(f"{PATH}.json", query_string=query)
+    assert answer.status_code == 200, answer.text
+    return list(answer.json or [])
+
+
+def test_each_change_is_an_update_in_mysocietys_words(client: FlaskClient, platform: Platform, name: str) -> None:
+    give(platform, name, commands.Acknowledge())
+    give(platform, name, commands.Start(), commands.Note(text="A crew is on its way.", public=True))
+    give(platform, name, commands.Prioritise(priority="high"), commands.Note(text="Bring the large truck."))  # type: ignore[arg-type]
+    give(platform, name, commands.Close(outcome=Outcome.FIXED, note="The hole is filled."))
+    told = [(one["service_request_id"], one["status"], one["description"]) for one in listed(client)]
+    assert told == [
+        (name, "investigating", ""),
+        (name, "in_progress", "A crew is on its way."),
+        (name, "fixed", "The hole is filled."),
+    ]
+
+
+def test_updates_in_xml_have_mysocietys_names(client: FlaskClient, platform: Platform, name: str) -> None:
+    give(platform, name, commands.Close(outcome=Outcome.NOT_RESPONSIBLE))
+    root = etree.fromstring(client.get(f"{PATH}.xml").data)
+    (update,) = root
+    assert (root.tag, update.tag) == ("service_request_updates", "request_update")
+    assert [child.tag for child in update][:5] == [
+        "update_id",
+        "service_request_id",
+        "status",
+        "updated_datetime",
+        "description",
+    ]
+    assert update.findtext("status") == "not_councils_responsibility"
+
+
+def test_the_window_holds_exactly_the_updates_recorded_in_it(
+    client: FlaskClient, platform: Platform, name: str
+) -> None:
+    give(platform, name, commands.Acknowledge())
+    now = utc_now()
+    day = timedelta(days=1)
+    inside = {"start_date": format_instant(now - day), "end_date": format_instant(now + day)}
+    before = {"start_date": format_instant(now - 3 * day), "end_date": format_instant(now - day)}
+    assert len(listed(client, **inside)) == 1
+    assert listed(client, **before) == []
+    ids = [one["update_id"] for one in listed(client, **inside)]
+    assert ids == [one["update_id"] for one in listed(client, **inside)], "the ids are stable"
+    swapped = {"start_date": inside["end_date"], "end_date": inside["start_date"]}
+    answer = client.get(f"{PATH}.json", query_string=swapped)
+    assert answer.status_code == 400
+    assert "start_date" in answer.text
+
+
+@pytest.mark.parametrize("format", ["json", "xml"])
+def test_a_comment_goes_to_staff_and_the_sender_is_told_that_its_status_has_no_effect(
+    client: FlaskClient, platform: Platform, name: str, key: str, format: str
+) -> None:
+    answer = send(client, key, name, status="FIXED", email="jane@example.org", format=format)
+    assert answer.status_code == 200
+    assert b"1042" in answer.data
+    assert "status fixed has no effect, because this key can only comment" in answer.headers["Warning"]
+    record = build.load(platform, service_request_id=name)
+    assert (record.status, record.status_notes) == (Status.OPEN, "")
+    comments = [event for event in build.history(platform, record) if event.kind == "comment"]
+    assert [event.note for event in comments] == ["It is still there."]
+    assert listed(client) == []
+
+
+def test_a_city_may_show_comments_to_the_public(make_app: Callable[..., Flask]) -> None:
+    app = make_app(build.city(comments="public"))
+    platform, client = platform_of(app), app.test_client()
+    name = build.submit(platform, now=utc_now()).service_request_id
+    _, secret = add_key(platform, label="app", now=utc_now())
+    assert send(client, secret, name).status_code == 200
+    assert [one["description"] for one in listed(client)] == ["It is still there."]
+    assert [one["update_id"] for one in listed(client, api_key=secret)] == ["1042"], "its own id, to find its echo"
+    assert listed(client)[0]["update_id"].startswith("u")
+    shown = client.get(f"/open311/v2/requests/{name}.json?extensions=notes").json
+    assert [note["type"] for note in shown[0]["notes"]] == ["received", "public_comment"]
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_the_city_itself_can_send_each_status(
+    client: FlaskClient, platform: Platform, name: str, own_key: str, word: str
+) -> None:
+    answer = send(client, own_key, name, status=word.upper(), description="Said by the city.")
+    assert answer.status_code == 200, answer.text
+    record = build.load(platform, service_request_id=name)
+    assert record.status_notes == "Said by the city."
+    told = listed(client)[-1]["status"]
+    unchanged = {"unchanged": "open", "reopen": "open", "for_triage": "open"}
+    assert told == unchanged.get(word, word)
+    assert ("Warning" in answer.headers) == (word == "for_triage")
+
+
+def test_the_city_can_open_a_closed_request_again(
+    client: FlaskClient, platform: Platform, name: str, own_key: str
+) -> None:
+    for number, (word, state) in enumerate(
+        [("fixed", "fixed"), ("in_progress", "in_progress"), ("closed", "closed")]
+    ):
+        assert send(client, own_key, name, status=word, update_id=str(number)).status_code == 200
+        assert listed(client)[-1]["status"] == state
+
+
+@pytest.mark.parametrize("field", ["update_id", "status", "updated_datetime", "description", "service_request_id"])
+def test_a_missing_field_is_named(client: FlaskClient, name: str, key: str, field: str) -> None:
+    answer = send(client, key, name, **{field: None})
+    assert answer.status_code == 400
+    assert field in answer.text
+
+
+def test_all_faults_are_told_at_once(client: FlaskClient, name: str, key: str) -> None:
+    answer = send(
+        client, key, name, status="DONE", updated_datetime="yesterday", media_url="ftp://x", update_id="x" * 501
+    )
+    assert answer.status_code == 400
+    told = answer.text
+    assert all(word in told for word in ("status", "updated_datetime", "media_url", "update_id"))
+
+
+def test_an_update_id_counts_once_for_each_key_and_a_repeat_with_its_key_gets_the_first_answer(
+    client: FlaskClient, platform: Platform, name: str, key: str, own_key: str
+) -> None:
+    once: dict[str, Any] = {"headers": {"Idempotency-Key": "k1"}, "updated_datetime": "2026-03-01T09:30:00Z"}
+    first = send(client, key, name, **dict(once))
+    again = send(client, key, name, **dict(once))
+    assert first.json == again.json == [{"update_id": "1042", "account_id": None}]
+    other = send(client, key, name, description="Something else", **dict(once))
+    bare = send(client, key, name)
+    assert [answer.status_code for answer in (other, bare)] == [400, 400]
+    assert "'1042' was received before; give each update its own id" in bare.text
+    assert send(client, own_key, name).status_code == 200
+    record = build.load(platform, service_request_id=name)
+    assert len([event for event in build.history(platform, record) if event.kind == "comment"]) == 1
+
+
+def test_unknown_requests_and_wrong_keys(client: FlaskClient, platform: Platform, name: str, key: str) -> None:
+    assert send(client, key, "nope").status_code == 404
+    assert send(client, "nope", name).status_code == 403
+    _, test_key = add_key(platform, label="test", is_test=True, now=utc_now())
+    assert send(client, test_key, name).status_code == 403
+    give(platform, name, commands.Hide(reason="A name is in it."))
+    assert send(client, key, name).status_code == 404
+
+
+def test_an_operator_may_want_fixmystreets_statuses(make_app: Callable[..., Flask]) -> None:
+    app = make_app(build.city(), update_errors_400=True)
+    client = app.test_client()
+    _, secret = add_key(platform_of(app), label="app", now=utc_now())
+    assert send(client, secret, "nope").status_code == 400
+    assert send(client, "nope", "nope").status_code == 400
+
+
+def test_erased_notes_and_hidden_requests_are_in_no_list(
+    client: FlaskClient, platform: Platform, name: str
+) -> None:
+    give(platform, name, commands.Note(text="Jane Doe was here.", public=True))
+    erase_from_request(platform, next(iter(platform.registry)), name, [Erasable.NOTES], now=utc_now())
+    assert [one["description"] for one in listed(client)] == [""]
+    give(platform, name, commands.Hide(reason="Names."))
+    assert listed(client) == []
+
+
+def test_a_window_is_never_cut_in_silence(
+    client: FlaskClient, platform: Platform, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("open311.operations.reading.find_updates.MAX_UPDATES", 1)
+    for text in ("One.", "Two."):
+        give(platform, name, commands.Note(text=text, public=True))
+    answer = client.get(f"{PATH}.json")
+    assert answer.status_code == 400
+    assert "more than 1 updates; send a shorter one" in answer.text
