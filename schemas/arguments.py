@@ -1,7 +1,8 @@
 """The parameters of calls. Each schema reads the parameters of a call, and describes them on the API page.
 
-The declaration of a parameter is the only place with its type, aliases, choices, caps and meaning. Operations check
-what depends on a city's catalogue or on the time, so that a caller gets all problems at once (A59).
+The declaration of a parameter is the only place with its type, aliases, choices, caps and meaning. A schema does
+not check what depends on a city's catalogue or on the time. Operations check that, and report it together with the
+schema's problems, so that a caller gets all problems at once (A59).
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ from schemas.parameters import (
 )
 
 Problems = list[tuple[str, str]]
-"""Pairs of a parameter's name and a fault of its value."""
+"""Pairs: a parameter's name, and what is wrong with its value."""
 
 EXTRA_FIELDS = tuple(ExtrasSchema().fields)
 """The fields that `extensions=` can add to an item (spec/extensions.md, E1)."""
@@ -63,21 +64,21 @@ _NAMES_ELSEWHERE = {
     "first_name": "name",
     "media_url": "mediaurls media photo image",
 }
-"""For each of our parameters, the names that other APIs have for it, without signs."""
+"""Parameter -> the names that other APIs have for it, with only their letters and digits."""
 
 
 class Arguments(Schema):
     """The parameters of one kind of call. Unknown parameters are ignored (A62).
 
     together  groups of parameters; a call must send all or none of a group
-    zone      the time zone of dates that name none
+    zone      the time zone of dates that have none
     """
 
     class Meta:
         unknown = EXCLUDE
 
     tells_unknown: ClassVar[bool] = False
-    """Whether a warning names every unknown parameter, not only those that resemble a known one."""
+    """Whether a warning names every unknown parameter. Otherwise it names only those that resemble a known one."""
 
     together: ClassVar[tuple[tuple[str, ...], ...]] = ()
 
@@ -114,7 +115,7 @@ class Arguments(Schema):
         return {name: values for name, values in found if values}
 
     def without_effect(self, given: Mapping[str, Any]) -> Iterator[tuple[list[str], str]]:  # noqa: ARG002
-        """The parameters of a call that are not read because of others, and the reason."""
+        """The parameters that are not read because of other parameters of the call, and the reason."""
         return iter(())
 
     def own_name(self, name: str) -> str:
@@ -130,7 +131,7 @@ class Arguments(Schema):
         return [*self._unknown_names(sent), *self._ignored(self._plain(sent))]
 
     def _unknown_names(self, sent: Sent) -> Iterator[str]:
-        """The unknown names that resemble a parameter's name; where all are told, also the others."""
+        """The unknown names that resemble a parameter's name. If the class warns about all, also the others."""
         for name in sent:
             if self._plain_name(name) in self._known or self._is_answer(name):
                 continue
@@ -150,7 +151,7 @@ class Arguments(Schema):
             yield f"{' and '.join(names)} {'are' if len(names) > 1 else 'is'} ignored {why}"
         for name, values in self.gather(plain).items():
             yield from self.parameters[name].overlooked(plain)
-            with suppress(ValidationError):  # told as a fault
+            with suppress(ValidationError):  # `read` reports it as a fault
                 yield from self.parameters[name].changes(values)
 
     @cached_property
@@ -159,7 +160,7 @@ class Arguments(Schema):
 
     @cached_property
     def _by_letters(self) -> dict[str, str]:
-        """The parameters by their names without signs, and by names that other APIs have for them."""
+        """Letters and digits of a name -> parameter. It has the parameters' names and those in other APIs."""
         others = {
             word: name for name, words in _NAMES_ELSEWHERE.items() if name in self._known for word in words.split()
         }
@@ -181,7 +182,7 @@ class Arguments(Schema):
         return stem if is_list else name
 
     def _apart(self, given: dict[str, list[Any]]) -> Iterator[tuple[str, str]]:
-        """The missing parameters of each group of `together` that was sent in part."""
+        """The missing parameters of each group in `together`, if only a part of the group was sent."""
         for names in self.together:
             missing = [name for name in names if name not in given]
             is_required = any(self.parameters[name].required for name in names)
@@ -191,7 +192,7 @@ class Arguments(Schema):
 
 
 def as_sent(name: str) -> str:
-    """A name for a header: as it was sent, with what a header cannot carry percent-encoded."""
+    """A name as it was sent. Characters that a header cannot have are percent-encoded."""
     return quote(name[:40], safe=_SAFE) + ("..." if len(name) > 40 else "")
 
 
@@ -284,7 +285,7 @@ class RequestSearchArguments(JurisdictionArguments):
     )
 
     def without_effect(self, given: Mapping[str, Any]) -> Iterator[tuple[list[str], str]]:
-        """With ids, all other filters (A19); without a radius, the point: the standard has none in this call."""
+        """If ids are sent, all other filters (A19). If a point is sent without a radius, the point."""
         if "service_request_id" in given:
             kept = ("jurisdiction_id", "service_request_id", "extensions", "bom")
             if others := [name for name in given if name not in kept]:

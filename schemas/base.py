@@ -26,7 +26,7 @@ class Body(Schema):
     sometimes: ClassVar[tuple[str, ...]] = ()
 
     def on_bind_field(self, field_name: str, field_obj: fields.Field[Any]) -> None:
-        """Mark each field that every body has as required, which OpenAPI tells to generators of clients."""
+        """Mark each field that every body has as required. OpenAPI passes this on to generators of clients."""
         field_obj.required = not isinstance(field_obj, (TextIfAny, ListIfAny)) and field_name not in self.sometimes
 
 

@@ -87,12 +87,12 @@ class Parameter(fields.Field[Any]):
         return self.read(value)
 
     def read(self, values: list[str]) -> Any:
-        """Parse the values, of which there is at least one. Raises ValidationError."""
+        """Parse the values. There is at least one. Raises ValidationError."""
         return self.read_one(values[0])
 
     def read_one(self, text: str) -> Any:
         """Parse the first value; the others are ignored. Raises ValidationError."""
-        raise NotImplementedError  # a kind of parameter overrides `read` or this, so neither can be abstract
+        raise NotImplementedError  # a subclass overrides `read` or this, so neither can be abstract
 
 
 def _clean(text: str) -> str:
@@ -256,7 +256,7 @@ class NumberParameter(Parameter, fields.Integer):
 
 
 class SecondsParameter(Parameter, fields.Float):
-    """A number of seconds. Larger numbers than `cut_to` are replaced by it."""
+    """A number of seconds. A number larger than `cut_to` is replaced by `cut_to`."""
 
     def __init__(self, about: str, example: Any = None, *, cut_to: float, **more: Any) -> None:
         super().__init__(about, example, default=0.0, openapi={"minimum": 0}, **more)

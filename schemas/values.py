@@ -35,7 +35,7 @@ def parse_instant(text: str, zone: tzinfo, *, end_of_day: bool = False, fold: in
                 an unescaped "+" that arrived as a blank
     zone        the time zone if the text has none; a date without a time is a day in this zone
     end_of_day  whether a date without a time means its last second instead of its first
-    fold        1 for the second reading of a time that the zone's clocks show twice, or skip
+    fold        1 for the second meaning of a time that the zone's clocks show twice or skip (as in PEP 495)
     Raises NotAnInstant.
     """
     if len(text) in (19, 20) and not fold:

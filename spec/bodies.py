@@ -27,8 +27,8 @@ def deviations(body: bytes, *, media_type: str, kind: Kind) -> list[str]:
     """The deviations of `body` from the wire contract, one sentence each; empty if there are none.
 
     media_type  the media type of the answer; it decides whether the body is read as XML or JSON
-    The body is validated against the JSON Schema of this server, whose descriptions name the decision. XML is also
-    validated against RELAX NG.
+    The body is validated against the JSON Schema of this server. The schema's descriptions name the decisions. XML
+    is also validated against RELAX NG.
     """
     try:
         if "json" in media_type:
@@ -43,8 +43,8 @@ def deviations(body: bytes, *, media_type: str, kind: Kind) -> list[str]:
 def parse(body: bytes, media_type: str) -> Plain:
     """The data of a JSON or XML body, in the shape of JSON.
 
-    The standard's tables give the types of XML elements: arrays, booleans and numbers. An empty element becomes
-    null or "", as the field has it in JSON. Members that are not in the standard stay text.
+    The standard's tables say which XML elements are arrays, booleans or numbers. An empty element becomes null or
+    "", depending on what the field has in JSON. Members that are not in the standard stay texts.
     Raises UnreadableError if the body is not well-formed.
     """
     if "json" in media_type:

@@ -37,7 +37,7 @@ class Document:
         return _plain(self.root, known.shape) if known else _extension(self.root)
 
     def read_as(self, kind: Kind) -> Plain:
-        """The data, read as a body of this kind. The name of the root is ignored."""
+        """The data, if the body is read as a body of this kind. The name of the root is ignored."""
         return _plain(self.root, BODIES[kind].shape)
 
     def prolog_faults(self) -> Iterator[str]:

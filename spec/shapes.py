@@ -41,7 +41,7 @@ def _integer(text: str) -> Plain:
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """A member that is one text. `free` means that people type the text, so blanks around it are allowed."""
+    """A member that is one text. If `free` is true, people type the text, so blanks around it are allowed."""
 
     read: Callable[[str], Plain]
     free: bool = False

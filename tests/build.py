@@ -30,7 +30,8 @@ from open311.storage.history import load_events
 from open311.storage.queue import Queue, Task
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
-# Another type needs an example here, and `plain` and `_value` in domain/events have to know it.
+# If an event has a field of another type, add an example here, and add the type to `plain` and `_value` in
+# domain/events.
 EVENT_FIELDS: dict[str, Any] = {
     "str": "some text",
     "int": 41,

@@ -94,7 +94,7 @@ def test_all_locks_contain_the_run_lock_and_the_same_releases() -> None:
                 )
 
 
-def test_the_lock_of_npm_names_every_release_and_no_registry() -> None:
+def test_the_npm_lock_has_an_exact_release_for_each_package_and_no_registry() -> None:
     folder = REPOSITORY / "tests" / "clients" / "typescript"
     lock = json.loads((folder / "package-lock.json").read_text(encoding="utf-8"))["packages"]
     wanted = json.loads((folder / "package.json").read_text(encoding="utf-8"))["devDependencies"]

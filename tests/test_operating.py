@@ -1,4 +1,4 @@
-"""The operator's guide is true: its commands run, and systemd and nginx check its files."""
+"""The operator's guide is correct: its commands run, and systemd and nginx accept its files."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def test_an_operator_runs_every_command_of_the_guide(
     assert operator.said.count("FixIt app, 2027") == 3, "added, listed, and listed in the restored database"
 
 
-def test_the_guide_has_whole_files() -> None:
+def test_the_guide_contains_the_complete_files() -> None:
     assert sorted(FILES) == [
         "/etc/nginx/sites-available/open311",
         "/etc/open311/environment",

@@ -77,7 +77,8 @@ def check(names: tuple[str, ...]) -> None:
 def sync() -> None:
     """Store the catalogues, as a server does when it starts. A changed catalogue gets a new discovery changeset.
 
-    What has changed is told, and so are open requests of departments and areas that do not exist any more.
+    The command prints what has changed. It also names open requests of departments and areas that do not exist any
+    more.
     """
     with command_platform() as platform:
         changed = sync_catalogues(platform, utc_now())
@@ -140,7 +141,7 @@ def route(
 
 
 def _instant(text: str, city: Jurisdiction) -> datetime:
-    """The instant that --at names, in the city's time zone if it names none."""
+    """The instant of the option --at. If the option has no time zone, the city's zone is used."""
     try:
         return parse_instant(text, city.zone)
     except NotAnInstant as error:

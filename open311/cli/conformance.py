@@ -1,4 +1,4 @@
-"""`open311 conformance`: checks whether a server, ours or another, does what GeoReport v2 demands."""
+"""`open311 conformance`: checks whether a server, ours or another, fulfils the requirements of GeoReport v2."""
 
 from __future__ import annotations
 

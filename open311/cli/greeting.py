@@ -1,4 +1,4 @@
-"""What `open311 serve` says when it starts."""
+"""What `open311 serve` logs when it starts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ log = logger(__name__)
 
 
 def announce(platform: Platform) -> None:
-    """Log address, cities and database of a server that starts, and forget the calls that former ones counted."""
+    """Log the address, cities and database of a server that starts. Delete the call counts of earlier runs."""
     settings = platform.settings
     if platform.process.calls is not None:
         platform.process.calls.clear()

@@ -1,4 +1,4 @@
-"""`open311 import`: requests from files, with a bar while it runs and a reason for each refused row."""
+"""`open311 import`: imports requests from files, with a progress bar and a reason for each refused row."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ FAILED, SOME_REFUSED, STOPPED = 1, 3, 130
 _LINE_FORMATS = (".jsonl", ".ndjson")
 
 Report = Callable[[str, Finding], None]
-"""Called with a file's name and a row of it that was refused, or that conflicts with a change made here."""
+"""Called with a file's name, and with a row that was refused or that conflicts with a change made here."""
 
 
 @click.command("import")
@@ -174,7 +174,7 @@ def _given_map(columns: str) -> ColumnMap:
 
 @contextmanager
 def _progress() -> Iterator[Progress]:
-    """A bar on a terminal, nothing elsewhere."""
+    """A progress bar on a terminal, nothing elsewhere."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -211,8 +211,8 @@ def _entry(name: str, finding: Finding) -> dict[str, str | int]:
 class _FileImporter:
     """Imports one file after the other.
 
-    plan    what all files have in common; `origin` is each file's name
-    report  gets every refused row and every conflict
+    plan    the options that are the same for all files; `origin` is replaced by each file's name
+    report  is called with every refused row and every conflict
     """
 
     processes: Processes
@@ -221,7 +221,7 @@ class _FileImporter:
     report: Report
 
     def import_file(self, stream: BinaryIO, maps: Sequence[ColumnMap], wanted: str) -> int:
-        """Import one file and print how it went; the exit status that this file calls for."""
+        """Import one file and print the results. Returns the exit status for this file."""
         name = _name(stream)
         try:
             source = open_source(stream, maps, wanted=wanted)
@@ -237,7 +237,7 @@ class _FileImporter:
 
 
 class _FileProgress:
-    """The progress of one file: counts rows, moves the bar, prints totals at the end of the block, always."""
+    """The progress of one file. Counts rows and moves the bar. Always prints the totals at the end of the block."""
 
     def __init__(self, name: str, source: Source, stream: BinaryIO, importer: _FileImporter) -> None:
         self.tally = Tally()
@@ -269,7 +269,7 @@ class _FileProgress:
     def _tell(self, findings: Sequence[Finding], told: int) -> None:
         """Report findings of one kind, and print the first `SHOWN_FINDINGS` of the file.
 
-        told  the number of findings of this kind that were reported before
+        told  the number of findings of this kind that were reported before this call
         """
         for finding in findings:
             self._importer.report(self._name, finding)
@@ -277,7 +277,7 @@ class _FileProgress:
             say(f"{self._name}, {finding.where}: {_with_id(finding)}")
 
     def _move_bar(self, rows_before: int) -> None:
-        """By rows where their number is known, else by bytes. Without a terminal, print a line now and then."""
+        """Move the bar, by rows if their number is known, else by bytes. Without a terminal, print some lines."""
         rows = self.tally.read
         if self._source.count is not None:
             self._progress.update(self._task, completed=rows, rows=rows)
@@ -312,12 +312,12 @@ def _some_columns(names: Iterable[str]) -> str:
 
 
 def _with_id(finding: Finding) -> str:
-    """`42254749: requested_datetime: is missing.`"""
+    """The finding with the row's id: `42254749: requested_datetime: is missing.`"""
     return f"{finding.service_request_id}: {finding.reason}" if finding.service_request_id else finding.reason
 
 
 def _name(stream: BinaryIO) -> str:
-    """What to call a file: the last part of its path."""
+    """The name of a file in messages: the last part of its path."""
     name = getattr(stream, "name", "-")
     if not isinstance(name, (str, bytes)) or name in ("-", "<stdin>"):
         return "standard input"
@@ -325,7 +325,7 @@ def _name(stream: BinaryIO) -> str:
 
 
 def _size(stream: BinaryIO) -> int | None:
-    """Size of a regular file in bytes; None for a pipe and the like, which has no known end."""
+    """The size of a regular file in bytes. None for a pipe and the like, because their size is unknown."""
     try:
         found = os.fstat(stream.fileno())
     except OSError:

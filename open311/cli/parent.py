@@ -1,4 +1,4 @@
-"""Ends a child of `open311 run` when its parent has ended: the pipe between them closes, even after a crash."""
+"""Ends a child of `open311 run` when the parent ends. The pipe between them then closes, even after a crash."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import signal
 import threading
 
 PARENT_VARIABLE = "OPEN311_PARENT_PIPE"
-"""Set to "stdin" where standard input is the pipe from the parent."""
+"""The variable is "stdin" if standard input is the pipe from the parent."""
 
 
 def end_with_parent() -> None:

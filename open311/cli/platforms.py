@@ -15,7 +15,7 @@ from open311.storage.migrations import schema_state
 
 
 def read_settings() -> Settings:
-    """The current settings. A wrong one raises Misconfigured, and the command ends with its message."""
+    """The current settings. A wrong setting raises Misconfigured, and the command ends with the error's message."""
     return Settings.from_environ()
 
 
@@ -59,5 +59,5 @@ def require_schema(platform: Platform) -> None:
 
 
 def find_jurisdiction(platform: Platform, jurisdiction_id: str) -> Jurisdiction:
-    """The jurisdiction that --jurisdiction names; without the option, the only one there is."""
+    """The jurisdiction that --jurisdiction names. Without the option, the only jurisdiction that is served."""
     return platform.registry.find(jurisdiction_id)

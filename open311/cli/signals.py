@@ -1,4 +1,4 @@
-"""What SIGINT and SIGTERM mean to long-running commands."""
+"""How long-running commands react to SIGINT and SIGTERM."""
 
 GRACE_S = 30
-"""How long calls and jobs that have begun may take to finish after SIGINT or SIGTERM."""
+"""Seconds that running calls and jobs may take to finish after SIGINT or SIGTERM."""

@@ -14,7 +14,7 @@ _WIDTH = 13
 
 
 def name_of(record: RequestRecord) -> str:
-    """What staff call a request: its id, or its number if it has none."""
+    """The name of a request for staff: its id, or its number if it has no id."""
     return record.service_request_id or f"number {record.number}"
 
 

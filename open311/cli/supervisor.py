@@ -20,17 +20,17 @@ from open311.settings import Settings
 
 FIRST_ANSWER_S = 60.0
 KILL_AFTER_S = GRACE_S + 5.0
-"""A child should end by itself within `GRACE_S`; after this time it is killed."""
+"""Seconds after which a child is killed. It should end by itself within `GRACE_S`."""
 
 
 class Supervisor:
-    """Runs `open311 serve` and `open311 worker` as child processes until it is told to stop.
+    """Runs `open311 serve` and `open311 worker` as child processes until a signal stops it.
 
     cluster  the private database, which this process keeps running; None if DATABASE_URL names a database
     """
 
     COMMANDS = ("serve", "worker")
-    """The order of starting and stopping: the worker still runs during the server's last calls."""
+    """Children are started and stopped in this order. So the worker still runs during the server's last calls."""
 
     def __init__(self, environment: dict[str, str], settings: Settings, cluster: Cluster | None) -> None:
         self._environment = environment | {PARENT_VARIABLE: "stdin"}

@@ -17,7 +17,7 @@ from open311.errors import Misconfigured
 class ServerAccount:
     """The user that the server runs as.
 
-    other  that user's entry in the password database; None when it is the user of this process
+    other  the user's entry in the password database; None if it is the user of this process
     """
 
     other: pwd.struct_passwd | None

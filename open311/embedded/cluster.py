@@ -138,7 +138,7 @@ class Cluster:
         return self._hold if self._hold is not None and self._hold.is_ours() else None
 
     def _gate(self) -> AbstractContextManager[None]:
-        """A block in which no other process or thread creates, starts or stops the server."""
+        """Lock the file `gate`. In the block, no other process or thread creates, starts or stops the server."""
         return only_one(self.home / "gate", within_s=GATE_S)
 
     @property

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import psycopg2  # has no type stubs
+import psycopg2  # psycopg2 has no type stubs
 from psycopg2 import extensions, sql
 
 from open311.embedded.files import PORT

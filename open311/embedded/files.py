@@ -57,7 +57,7 @@ class ClusterFiles:
     def find(cls, home: Path) -> ClusterFiles:
         """Find the folders of a cluster. Every process gets the same result.
 
-        The caller must hold the gate, because this may write the file `elsewhere`.
+        The caller must hold the lock on the file `gate`, because this function may write the file `elsewhere`.
         """
         elsewhere = _read_elsewhere(home)
         base = elsewhere or home

@@ -1,4 +1,4 @@
-"""Reads and writes formats. The schemas define the JSON and XML bodies. Flask and databases are not used."""
+"""Reads and writes file formats. The schemas define the JSON and XML bodies. Flask and databases are not used."""
 
 from open311.formats.documents import (
     JSON,

@@ -23,12 +23,12 @@ class Format(StrEnum):
 
     @property
     def media_type(self) -> str:
-        """The value of Content-Type, with the charset (A44)."""
+        """The value of the Content-Type header, with the charset (A44)."""
         return _MEDIA_TYPES[self]
 
     @property
     def error_format(self) -> Format:
-        """The format of errors: the same as that of other answers."""
+        """The format of error answers. It is the same as the format of other answers."""
         return self
 
 
@@ -54,7 +54,7 @@ def join_items(shape: Shape, items: Iterable[bytes], output: Format) -> bytes:
     parts = list(items)
     if not parts:
         return b"[]" if output is JSON else f"{DECLARATION}{element(shape.root, '')}".encode()
-    # Add the list's start and end to the first and the last item: adding them to the body would copy the body.
+    # Add the list's start and end to the first and the last item: adding them to the body would copy it.
     start, between, end = (b"[", b",", b"]") if output is JSON else _around(shape)
     parts[0] = start + parts[0]
     parts[-1] += end

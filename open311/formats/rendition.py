@@ -21,7 +21,7 @@ RENDERER_VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class Rendition:
-    """A request as an item of a JSON list and of an XML list, with the extension fields that may be added to it.
+    """A request as an item of a JSON list and of an XML list, with the extension fields that a caller can ask for.
 
     bulk_csv  the request's line in the CSV of GeoReport Bulk
     """
@@ -42,7 +42,7 @@ class Rendition:
 def render_request(request: PublicRequest, extras: Extras) -> Rendition:
     """Render a request in both formats, from the same plain data, so that the formats cannot differ.
 
-    extras  each of its fields is rendered separately, to be added to the item on request
+    extras  extension fields. Each is rendered separately, because a caller chooses which are added to the item
     """
     content, markup = _REQUEST.parts(request)
     added, xml_extras = _EXTRAS.parts(extras)

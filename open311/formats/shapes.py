@@ -45,7 +45,7 @@ class Column:
     item              the shape of each item, if the field is a list of bodies
     body              the shape of the field, if the field is a body itself
     xml_item          the name of the element of each word, if the field is a list of words
-    is_omitted_empty  whether the field is left out if it is empty
+    is_omitted_empty  whether an empty field is left out
     """
 
     name: str
@@ -75,7 +75,7 @@ class Shape:
 
     @cached_property
     def parts(self) -> Parts:
-        """The function that renders a value in both formats together. It is compiled at the first use."""
+        """The function that renders a value in both formats at once. It is compiled when it is first used."""
         return _compiled(self)
 
 
@@ -113,7 +113,7 @@ def _kind(field: fields.Field[Any]) -> Kind:
     raise TypeError(f"{type(field).__name__} has no wire form yet; add it to shapes.py")
 
 
-# The compiler. For each kind: statements that put the plain data into `v` and the XML text into `x`.
+# The compiler. Each kind has statements that put the plain data into `v` and the XML text into `x`.
 
 _STATEMENTS = {
     Kind.TEXT: "{v} = clean_text({v}); {x} = escaped({v})",
@@ -128,7 +128,7 @@ _STATEMENTS = {
 
 
 def _compiled(shape: Shape) -> Parts:
-    """Compile the function of a shape from source text: a loop over the columns takes three times as long."""
+    """Compile a shape's function from generated source text. A loop over the columns takes three times as long."""
     names: dict[str, Any] = {
         "clean_text": clean_text,
         "escaped": escaped,

@@ -41,9 +41,9 @@ def dispatching(platform: Platform) -> Iterator[None]:
 
 
 def end_cut_off(platform: Platform) -> None:
-    """End this worker, because its database is gone: it could not even record that a job has failed.
+    """End this worker, because its database is gone. Without it, the worker cannot even record a job's failure.
 
-    The worker's status is 1 then, so that its supervisor starts a new one. That one retries the jobs as stalled.
+    The exit status is 1, so that the supervisor starts a new worker. The new worker retries the jobs as stalled.
     """
     if not platform.process.is_cut_off.is_set():
         platform.process.is_cut_off.set()

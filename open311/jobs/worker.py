@@ -76,7 +76,7 @@ def run_worker(platform: Platform, app: procrastinate.App, **options: Any) -> bo
 async def _work_until_told(app: procrastinate.App, options: Mapping[str, Any]) -> bool:
     """Run jobs. Returns whether a signal has ended that; a second signal kills this process.
 
-    Procrastinate's own handlers of signals do not tell: a worker whose heartbeat fails looks like a stopped one.
+    Procrastinate's own signal handlers cannot tell this: a worker whose heartbeat fails also just stops.
     """
     loop = asyncio.get_running_loop()
     async with app.open_async():

@@ -9,7 +9,7 @@ pollers      waiting for sockets, with epoll or kqueue
 shares       the share of each process: how many of all connections it has
 listening    the socket that listens
 accepting    the thread that accepts connections
-holding      the held connections of a process: those that are open
+holding      the open connections of a process
 threads      the threads that serve requests, and the watch: the thread that applies the limits
 processes    the web processes: their start, replacement and end
 """

@@ -17,16 +17,20 @@ from open311.server.messages import END, Malformed, feed
 MOST_IN_MEMORY = 262_144
 """The size in bytes of the largest body that is kept in memory."""
 MOST_BETWEEN_CHUNKS = 8_192
-"""The most bytes that may arrive without content: sizes of chunks, their extensions, and trailers."""
+"""The most bytes of a chunked body that may follow each other without content: sizes, extensions and trailers."""
 _HEAD = b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
-"""httptools reads chunks only after a head, and `read_message` has read the head of the request before."""
+"""A made-up head for httptools. It reads chunks only after a head, but `read_message` has read the true head."""
 
 
 class Body(ABC):
     """A body that is arriving."""
 
     def __init__(self, *, most: int, is_small: bool) -> None:
-        """Keep at most `most` bytes. `is_small`: the body has at most `MOST_IN_MEMORY` bytes."""
+        """Make an empty body.
+
+        most      the greatest number of bytes that the body may have
+        is_small  whether the body has at most `MOST_IN_MEMORY` bytes
+        """
         self.size = 0
         self._most = most
         self._file = BytesIO() if is_small else _spool()

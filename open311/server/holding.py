@@ -1,4 +1,4 @@
-"""The open connections that a process holds, and the number of connections of each address."""
+"""The open connections of a process, and the number of connections of each address."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ log = logger(__name__)
 
 
 class Held:
-    """The held connections of a process: all that are open. Counts cut-off connections by reason."""
+    """All open connections of a process. Also counts, by reason, the connections that were cut off."""
 
     def __init__(self, share: Share) -> None:
         self._share = share
@@ -80,7 +80,7 @@ class Held:
             self._cut[why] += 1
 
     def note_cut(self) -> None:
-        """Log the number of connections that were cut off since the last log line, by reason. Log no zero."""
+        """Log, by reason, how many connections were cut off since the last log line. Log nothing for zero."""
         with self._lock:
             cut, self._cut = self._cut, Counter()
         if cut:

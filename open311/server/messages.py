@@ -16,10 +16,10 @@ from urllib.parse import quote, unquote_to_bytes
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 
 END = b"\r\n\r\n"
-"""The empty line at the end of a head and of a chunked body, with the end of the line before."""
+"""The bytes at the end of a head and of a chunked body: the end of the last line, and an empty line."""
 MOST_HEAD_BYTES = 65_536
 _PROTOCOLS = {b" HTTP/1.0\r\n": "HTTP/1.0", b" HTTP/1.1\r\n": "HTTP/1.1"}
-"""The protocol by the end of the request line."""
+"""The end of a request line -> the protocol."""
 _PROTOCOL_BYTES = len(b" HTTP/1.1\r\n")
 _NOT_ASCII = re.compile(rb"[\x80-\xff]+")
 _ABSOLUTE = re.compile(r"https?://([^/?]*)(.*)", re.IGNORECASE | re.DOTALL)
@@ -30,7 +30,7 @@ Environ = dict[str, Any]
 
 
 class Malformed(Exception):
-    """A request that is refused, with the status of the answer and a sentence for the client."""
+    """Raised to refuse a request. It has the status of the answer and a sentence for the client."""
 
     def __init__(self, status: int, reason: str) -> None:
         super().__init__(reason)
@@ -42,7 +42,7 @@ class Malformed(Exception):
 class Message:
     """The head of a request.
 
-    length      bytes of the body; None for a chunked one
+    length      size of the body in bytes; None for a chunked body
     is_kept     whether the client keeps the connection open after the answer
     is_awaited  whether the client waits for "100 Continue" before it sends the body
     """
@@ -126,7 +126,7 @@ class _Found:
 _AMBIGUOUS = "open311.ambiguous"
 """The key of all headers with an underscore in their name. The application does not get these headers.
 
-In an environment, such a header looks like another one: X_Forwarded_For like X-Forwarded-For.
+A WSGI environment cannot show the difference between X_Forwarded_For and X-Forwarded-For.
 """
 
 

@@ -17,12 +17,12 @@ log = logger(__name__)
 
 STOPPING = (signal.SIGINT, signal.SIGTERM)
 LIFE_S = 2.0
-"""A process that lived for less time than this is replaced after a pause of this length."""
+"""Seconds. A process that ran for less time than this is replaced after a pause of this length."""
 BEAT_S = 1.0
 
 
 def raise_file_limit() -> None:
-    """Raise the soft limit of open files to the hard limit: connections and large bodies need more than 1024."""
+    """Raise the soft limit of open files to the hard limit. Connections and large bodies need more than 1024."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with suppress(OSError, ValueError):  # macOS refuses "unlimited"
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
@@ -122,7 +122,7 @@ class Processes:
                 log.error("a web process ended and is started again", process=process, status=status)
 
     def _ended(self) -> Iterator[tuple[int, int]]:
-        """Processes that have ended, with their exit status; for a signal, this is its negative number."""
+        """Processes that have ended, with their exit status. It is -N if signal N ended the process."""
         for process in self._born:
             found, status = os.waitpid(process, os.WNOHANG)
             if found:

@@ -41,9 +41,9 @@ TURN_BYTES = 1_048_576
 """A thread that has sent this many bytes of a stream serves other connections before it goes on."""
 LINGER_S = 3.0
 TICK_S = 0.1
-"""Seconds between two checks of the watch whether all threads are busy."""
+"""Seconds between two checks in which the watch tests whether all threads are busy."""
 LOOK_S = 0.5
-"""Seconds between two checks of the watch which connections take too long."""
+"""Seconds between two checks in which the watch looks for connections that take too long."""
 PAUSE_S = 0.05
 MOST_AT_ONCE = 64
 RECEIVING = (Phase.IDLE, Phase.HEAD, Phase.BODY)
@@ -123,7 +123,7 @@ class Threads:
     def _accept(self) -> None:
         self._acceptor.run(lambda: self._is_stopping)
 
-    # --- Working
+    # --- Threads at work
 
     def _work(self) -> None:
         while True:

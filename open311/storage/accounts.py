@@ -23,10 +23,10 @@ class SecretKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """A stored account.
+    """A stored account of a person or a program of staff.
 
-    jurisdiction_id  "*" for all jurisdictions
-    departments      codes; empty for all
+    jurisdiction_id  the jurisdiction that the account works for; "*" for all
+    departments      codes of the departments that it works for; empty for all
     """
 
     id: int
@@ -38,7 +38,7 @@ class Account:
     revoked_at: datetime | None
 
     def __str__(self) -> str:
-        """As the actor of an event: never the name."""
+        """The account as the actor of an event. This text never contains its name."""
         return f"staff:{self.id}"
 
 
@@ -93,7 +93,7 @@ def find_account(connection: Connection, jurisdiction_id: str, name: str) -> Acc
 
 
 def list_accounts(connection: Connection, jurisdiction_id: str | None = None) -> list[Account]:
-    """All accounts, oldest first, including revoked ones; those of one jurisdiction, if it is given."""
+    """All accounts, oldest first, including revoked ones. With `jurisdiction_id`, only those of one city."""
     query = _accounts().order_by(staff_account.c.id)
     if jurisdiction_id is not None:
         query = query.where(staff_account.c.jurisdiction_id == jurisdiction_id)
@@ -126,7 +126,7 @@ def add_secret(
 
 
 def account_of(connection: Connection, secret: str, kind: SecretKind, now: datetime) -> Account | None:
-    """The account of a valid secret. None if the secret is unknown, expired or revoked, or its account is."""
+    """The account of a secret. None if the secret is unknown, expired or revoked, or if the account is revoked."""
     secrets = staff_secret.c
     found = connection.execute(
         _accounts()
@@ -150,7 +150,7 @@ def account_of(connection: Connection, secret: str, kind: SecretKind, now: datet
 
 
 def digest_of(secret: str) -> bytes:
-    """What the database has of a secret."""
+    """The digest of a secret. Only the digest is stored."""
     return hashlib.sha256(secret.encode()).digest()
 
 

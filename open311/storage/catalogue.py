@@ -26,9 +26,9 @@ class CatalogueChange:
     """How a stored catalogue has changed. Each part is a list of codes.
 
     is_new    whether the city had no stored catalogue before
-    changed   services whose name or group is another one
-    retired   services that are listed no more
-    departed  departments that the catalogue has no more
+    changed   services with a new name or a new group
+    retired   services that the catalogue does not have any more
+    departed  departments that the catalogue does not have any more
     """
 
     jurisdiction_id: str
@@ -64,7 +64,7 @@ def catalogue_digest(parts: Any) -> str:
     """A digest of `parts`. If it changes, the changeset changes too."""
     options = (
         orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_DATACLASS
-    )  # orjson itself would not sort a dataclass's fields
+    )  # orjson would not sort the fields of a dataclass
     return hashlib.sha256(orjson.dumps(parts, option=options, default=_fields)).hexdigest()
 
 
@@ -83,10 +83,10 @@ def write_catalogue(
     services: Iterable[Service],
     now: datetime,
 ) -> CatalogueChange | None:
-    """Store a jurisdiction's catalogue; None if the same catalogue is stored already.
+    """Store a jurisdiction's catalogue. Returns None if the same catalogue is stored already.
 
-    A service that the catalogue no longer has is kept as retired, because requests refer to it (A69). Each change
-    raises the changeset, even two changes within a second.
+    A service that the catalogue no longer has stays stored as retired, because requests refer to it (A69). Each
+    change raises the changeset, even if two changes come within a second.
     """
     connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
     stored = connection.execute(
@@ -134,7 +134,7 @@ def _change(
     *,
     is_new: bool,
 ) -> CatalogueChange:
-    """What differs from the stored catalogue. Stored departments are never deleted: `departed` repeats old ones."""
+    """The differences from the stored catalogue. `departed` has all former departments, which stay stored."""
     columns = service.c
     rows = connection.execute(
         select(columns.code, columns.name, columns.group_name, columns.is_active).where(

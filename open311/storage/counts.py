@@ -14,7 +14,7 @@ from open311.storage.outbox import RecordedChange, unprocessed
 from open311.storage.tables import request_count, service_request
 
 CONSUMER = "counts"
-"""The name of the consumer that keeps the counts. A change that the consumer failed on is held under this name."""
+"""The name of the consumer that keeps the counts. Changes that it failed on are stored with this name."""
 
 Counts = dict[tuple[str, str, str], int]
 """The number of requests by (jurisdiction, department, status). Open merged ones have the status `MERGED`."""

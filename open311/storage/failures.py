@@ -35,7 +35,7 @@ def is_down(error: Exception) -> bool:
 
 
 def takes_no_writes(error: BaseException | None) -> bool:
-    """Whether the error says that the connection is read-only. A connection stays so for ever, so close it then."""
+    """Whether the error says that the connection is read-only. Such a connection never changes, so close it."""
     return isinstance(error, (psycopg.errors.ReadOnlySqlTransaction, psycopg2.errors.ReadOnlySqlTransaction))
 
 
@@ -50,11 +50,11 @@ _DOWN = (
 
 
 def why_down(error: BaseException) -> str:
-    """What an operator has to look at if the database cannot be used: a phrase, with the cure if it is known.
+    """A phrase that tells the operator why the database cannot be used, and what to do if that is known.
 
     error  an error of a driver, or one that was raised from it
-    libpq's sentences hold host, database and user, and never the password. If a password contains an unescaped @,
-    its end becomes a part of the host; therefore everything up to the last @ of a host is left out.
+    libpq's messages contain host, database and user, but not the password. If a password contains an unescaped @,
+    libpq reads the end of the password as a part of the host. So everything up to the last @ of a host is left out.
     """
     cause: BaseException | None = error
     while cause is not None and not isinstance(cause, (psycopg.Error, psycopg2.Error)):
@@ -83,7 +83,7 @@ _CURES = (
     (r"read-only", "DATABASE_URL must name the primary, which takes writes."),
     (r"[Nn]o space left", "Free space on the disk of the database."),
 )
-"""Patterns in the words of libpq and PostgreSQL, each with its cure."""
+"""Patterns in the messages of libpq and PostgreSQL, each with the advice for the operator."""
 
 
 def is_dead(descriptor: int) -> bool:

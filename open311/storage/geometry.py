@@ -31,7 +31,7 @@ def point_from(ewkt: ColumnElement[Any]) -> ColumnElement[Any]:
 
 
 def in_box(point: ColumnElement[Any], name: str, parts: int) -> ColumnElement[bool]:
-    """Whether a point is in or on a box, which has two `parts` across the antimeridian. Values: `box_values`."""
+    """Whether a point is in or on a box. A box across the antimeridian has two `parts`. Values: `box_values`."""
     return or_(*(func.ST_Intersects(point, _envelope(f"{name}_{part}"), type_=Boolean) for part in range(parts)))
 
 

@@ -1,4 +1,4 @@
-"""The query for earlier open requests near many new requests. One statement, which reads only publications."""
+"""The query for earlier open requests near many new requests. It is one statement and reads only publications."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Vantage:
 
 
 class Neighbour(NamedTuple):
-    """A request that was found. In their order, the earliest request is the least."""
+    """A request that was found. Of several neighbours, the earliest request compares as the least."""
 
     requested_at: datetime
     service_request_id: str
@@ -100,8 +100,8 @@ def _earliest() -> Select[Any]:
             columns.requested_at.between(wanted.since, wanted.until),
             columns.point.bool_op("&&")(box),
         )
-        # While the table is not analyzed, the planner prefers any other index. None of them fits these conditions:
-        # they all begin with the plain jurisdiction_id, and the partial ones want a status too.
+        # Before the table is analyzed, the planner would choose a wrong index. So these conditions are written in a
+        # way that no other index matches: all others begin with the plain jurisdiction_id, or need a status too.
         .limit(literal_column(str(MOST)))
         .lateral("here")
     )

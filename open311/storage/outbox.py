@@ -66,10 +66,10 @@ class RecordedChange:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A change that is held for one consumer.
+    """A held change: a consumer failed on it and will try it again.
 
     consumer  the consumer's name
-    failures  how often the consumer has failed on the change again after the change was held
+    failures  how often the consumer has failed again since then
     """
 
     consumer: str
@@ -82,7 +82,7 @@ class Backlog:
     """The backlog of changes.
 
     waiting   number of changes in the outbox, which no consumer has seen
-    held      number of changes that are held for one consumer
+    held      number of held changes, counted once for each consumer
     oldest_s  age of the oldest change, in seconds; 0 if there is no change
     """
 
@@ -114,13 +114,13 @@ def take(connection: Connection, rows: int) -> list[RecordedChange]:
 
 
 def unprocessed(connection: Connection, consumer: str) -> Iterator[RecordedChange]:
-    """All changes that a consumer has not processed: those in the outbox and those held for the consumer."""
+    """All changes that a consumer has not processed: those in the outbox and its held changes."""
     for query in (_with_events(outbox), _with_events(held_change).where(held_change.c.consumer == consumer)):
         yield from _changes(connection.execute(query, execution_options={"yield_per": 1_000}))
 
 
 def hold(connection: Connection, consumer: str, changes: Sequence[RecordedChange], due_at: datetime) -> None:
-    """Hold changes for a consumer, which tries again at `due_at` or later."""
+    """Store held changes of a consumer, which will try them again at `due_at` or later."""
     rows = [
         {
             "jurisdiction_id": change.jurisdiction_id,
@@ -137,7 +137,7 @@ def hold(connection: Connection, consumer: str, changes: Sequence[RecordedChange
 
 
 def held_requests(connection: Connection, consumer: str, changes: Collection[RecordedChange]) -> set[RequestKey]:
-    """The requests among those of `changes` that have earlier changes held for the consumer."""
+    """Those requests of `changes` of which the consumer has an earlier held change."""
     columns = held_change.c
     found = connection.execute(
         select(columns.jurisdiction_id, columns.request_id)
@@ -152,7 +152,7 @@ def held_requests(connection: Connection, consumer: str, changes: Collection[Rec
 
 
 def due_changes(connection: Connection, consumers: Collection[str], now: datetime, rows: int) -> list[Held]:
-    """Held changes to try now: only the oldest for each consumer and request, because later changes must wait."""
+    """Held changes to try now. For each consumer and request, it is only the oldest; later changes must wait."""
     earlier = held_change.alias("earlier")
     columns = held_change.c
     is_first = ~(

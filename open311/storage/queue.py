@@ -66,16 +66,16 @@ class Queue:
 
 
 FAILING_AFTER = 8
-"""A job that has failed so often, for about ten minutes, will hardly succeed by itself."""
+"""A job that has failed this often needs an operator. It has then been retried for about ten minutes."""
 
 
 @dataclass(frozen=True, slots=True)
 class JobCounts:
     """The number of jobs by state.
 
-    late      due for too long without being taken, or taken by a worker that gives no sign of life
+    late      due for too long and not yet begun, or begun by a worker that sends no heartbeat any more
     failing   to be tried again after many failures; `failing_tasks` has the names of their tasks
-    oldest_s  how long the oldest due job waits, seconds; 0 without any
+    oldest_s  seconds that the oldest due job has waited; 0 if no job is due
     """
 
     todo: int

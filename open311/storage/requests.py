@@ -260,7 +260,7 @@ def count_open_by_area(connection: Connection, jurisdiction_id: str) -> dict[str
         .subquery()
     )
     rows = connection.execute(select(found.c.area, func.count()).group_by(found.c.area))
-    return {name: number for name, number in rows}  # noqa: C416  # rows are no pairs for mypy
+    return {name: number for name, number in rows}  # noqa: C416  # mypy does not know that rows are pairs
 
 
 def has_requests(connection: Connection, jurisdiction_id: str) -> bool:

@@ -1,4 +1,4 @@
-"""Access rules: who may call an address. Each endpoint names its own."""
+"""Access rules: who may call an endpoint. Each endpoint declares its rule."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from open311.web.parsing import Parameters, first
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """Who may call an address.
+    """Who may call an endpoint.
 
     identify  returns the caller, or raises Forbidden. It runs before the city and the parameters are checked.
-              None where anybody may call.
+              None if anybody may call.
     """
 
     name: str
@@ -42,7 +42,7 @@ def key_holder(platform: Platform, request: Request, sent: Parameters) -> Princi
 
 
 def _prometheus(platform: Platform, request: Request, sent: Parameters) -> Principal:  # noqa: ARG001
-    """Whoever sends the token that is set. Raises NotFound if none is set, Forbidden if another one is sent."""
+    """A caller that sends the token of the settings. Raises NotFound if none is set, Forbidden for a wrong one."""
     token = platform.settings.metrics_token
     if not token:
         raise NotFound("Metrics are switched off; set OPEN311_METRICS_TOKEN.")
@@ -57,4 +57,4 @@ ANYBODY = Access("anybody", None)
 API_KEY = Access("api_key", key_holder)
 """Only holders of an api_key that is valid for the city and not revoked."""
 METRICS_TOKEN = Access("metrics_token", _prometheus)
-"""Only whoever sends the token that the operator has set; nobody if it is not set."""
+"""Only a caller that sends the token of the settings. Nobody may call if no token is set."""

@@ -26,7 +26,7 @@ _ERRORS = shape_of(ErrorSchema)
 READING = ("GET", "HEAD")
 MOST_WARNINGS = 10
 LEAST_TO_PACK = 1_400
-"""Bytes. A shorter body fits into one network packet even without compression."""
+"""The size in bytes of the smallest body to compress. A smaller body fits into one network packet anyway."""
 
 _CALLBACK = re.compile(r"[A-Za-z_$][\w$.]{0,63}", re.ASCII)
 
@@ -102,7 +102,7 @@ def validator_of(body: bytes) -> str:
 
 
 def _caching(call: Call, validator: str, cache_control: str, *, is_weak: bool = False) -> list[tuple[str, str]]:
-    """The headers by which caches keep an answer and revalidate it."""
+    """The headers that tell caches how to store and revalidate an answer."""
     return [
         ("ETag", f'{"W/" if is_weak else ""}"{call.tag(validator)}"'),
         ("Cache-Control", cache_control),
@@ -111,7 +111,7 @@ def _caching(call: Call, validator: str, cache_control: str, *, is_weak: bool = 
 
 
 def warning_headers(warnings: Sequence[str]) -> list[tuple[str, str]]:
-    """A Warning for each sentence (spec/extensions.md, S9). Beyond MOST_WARNINGS, one counts the others."""
+    """A Warning for each sentence (spec/extensions.md, S9). After MOST_WARNINGS, a last one counts the others."""
     shown = list(warnings[:MOST_WARNINGS])
     if len(warnings) > len(shown):
         shown.append(f"{len(warnings) - len(shown)} more parameters are ignored or changed")
@@ -146,7 +146,7 @@ def _is_jsonp(call: Call) -> bool:
 
 
 def _wrapped(body: bytes, name: str) -> bytes:
-    """The body inside the caller's function, where the operator allows JSONP (A67)."""
+    """The body inside a call of the caller's function, if the operator allows JSONP (A67)."""
     if not _CALLBACK.fullmatch(name):
         raise Invalid("is not a function's name; send letters, digits, _, $ and dots.", "callback")
     return b"/**/" + name.encode() + b"(" + body + b");"

@@ -117,7 +117,7 @@ class BoundEndpoint:
         return self._read(sent, self._city(sent, {}))
 
     def _read(self, sent: Parameters, city: Jurisdiction | None) -> _Reading:
-        """Raises Invalid for faulty parameters, unless the view gathers them."""
+        """Read the parameters of a call. Raises Invalid for faulty ones, unless the view gathers problems."""
         schema = self._schema(city)
         values, found = schema.read(sent)
         problems = tuple(self._nul_problems(sent)) or tuple(Problem(name, text) for name, text in found)
@@ -128,7 +128,7 @@ class BoundEndpoint:
         return _Reading(city, Values(values), problems, tuple(schema.warnings(sent)))
 
     def _nul_problems(self, sent: Parameters) -> Iterator[Problem]:
-        """A problem for each field of a form that holds NUL: PostgreSQL cannot store that character."""
+        """A problem for each field of a form that contains NUL, because PostgreSQL cannot store this character."""
         for name, values in sent.items() if self.endpoint.method == "POST" else ():
             if NUL in name or any(NUL in value for value in values):
                 yield Problem(name[:60], HOLDS_NUL)
@@ -200,5 +200,5 @@ def _flask_view(bound: BoundEndpoint) -> Callable[..., Response]:
 
     view.__name__ = bound.endpoint.name
     view.__doc__ = bound.endpoint.view.__doc__
-    view.endpoint = bound.endpoint  # type: ignore[attr-defined]  # what the guard tests look at
+    view.endpoint = bound.endpoint  # type: ignore[attr-defined]  # tests/test_contract.py reads it
     return view

@@ -1,6 +1,7 @@
-"""The body of a POST: its size, its coding, and its fields, in both form types (A05, A06).
+"""Reads the body of a POST in either form type: checks its size, decodes it, and finds its fields (A05, A06).
 
-Files are read to their end and not kept. The form says which fields had files, so that the answer can tell it.
+Files are read to their end and not stored. `Form.files` has the fields with files, so that the answer can name
+them.
 """
 
 from __future__ import annotations
@@ -42,10 +43,10 @@ class Form:
 
 
 def read_form(request: Request, schema: Arguments, settings: Settings) -> Form:
-    """The parameters of body and query. If both have one, even under an alias, the body's values count (A05).
+    """The parameters of body and query. If one is in both, even under an alias, the body's values count (A05).
 
-    Raises UnsupportedMediaType if the body is no form or has a coding that is not read (A06),
-    RequestEntityTooLarge, and Invalid if the body cannot be read or its text is not UTF-8.
+    Raises UnsupportedMediaType if the body is not a form or has an unknown coding (A06), RequestEntityTooLarge if
+    the body is too large, and Invalid if the body cannot be read or its text is not UTF-8.
     """
     body = _read_body(request, settings)
     known = {schema.own_name(name) for name in body.fields}
@@ -82,7 +83,7 @@ def _type_parameters(request: Request) -> dict[str, str]:
 
 
 def _pieces(request: Request, most: int) -> Iterable[bytes]:
-    """The body in pieces, decompressed. More than `most` bytes, before or after, are RequestEntityTooLarge."""
+    """The decompressed body in pieces. Raises RequestEntityTooLarge above `most` bytes, compressed or not."""
     coding = request.headers.get("Content-Encoding", "").strip().lower()
     if (request.content_length or 0) > most:
         raise RequestEntityTooLarge
@@ -131,8 +132,8 @@ def _unpacked(packed: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def _read_parts(pieces: Iterable[bytes], boundary: bytes, *, most_field_bytes: int) -> Form:
-    """The parts of a multipart body. Raises Invalid if it has none, or if it is cut off."""
-    # The decoder's own limit is on what it holds back, such as a header that never ends.
+    """Read a multipart body. Raises Invalid if the body has no parts or is cut off."""
+    # The decoder's own limit is for data that it cannot return yet, such as a header that never ends.
     decoder = MultipartDecoder(boundary, max(most_field_bytes, 4 * PIECE_BYTES), max_parts=MAX_FIELDS)
     parts = _Parts(most_field_bytes)
     try:
@@ -153,7 +154,7 @@ def _read_parts(pieces: Iterable[bytes], boundary: bytes, *, most_field_bytes: i
 
 
 class _Parts:
-    """The parts of a multipart body, as they come."""
+    """Collects the parts of a multipart body."""
 
     def __init__(self, most_field_bytes: int) -> None:
         self.is_begun = False
@@ -165,7 +166,7 @@ class _Parts:
         self._is_empty = True
 
     def take(self, event: Event) -> None:
-        """Take the begin of a part, or data of the current part."""
+        """Add the beginning of a part, or data of the current part."""
         if isinstance(event, Field | File):
             self._begin(event)
         elif isinstance(event, Data) and self._part is not None:
@@ -196,7 +197,7 @@ class _Parts:
 
 
 def _text(part: Field, value: bytes) -> str:
-    """The text of a field, in the charset that the part names, else UTF-8. Raises Invalid."""
+    """The text of a field, decoded with the charset that its part names, or else as UTF-8. Raises Invalid."""
     content_type = part.headers.get("Content-Type", "")
     named = next((text for name, _, text in _TYPE_PARAMETER.findall(content_type) if name.lower() == "charset"), "")
     charset = named.strip().lower()

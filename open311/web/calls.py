@@ -35,9 +35,9 @@ class Call:
     """One call, parsed and checked, as its view gets it.
 
     output      the format to answer in: that of the suffix, of Accept, or the view's only one
-    values      of all parameters that the view declares; the default if the call does not send one
+    values      the values of all parameters that the view declares, with defaults for those that were not sent
     problems    what is wrong with the values; empty unless the view gathers problems itself
-    warnings    what is ignored or read in another way, each a sentence for the header Warning
+    warnings    sentences for the header Warning about values that are ignored or read in another way
     files       the names of the fields of a body that had files, once for each file
     named_city  the jurisdiction of the call; None if the view works without one
     principal   the caller; None if anybody may call the view
@@ -103,9 +103,9 @@ class Answer:
 
     body           None if the client already has the body: the answer is 304
     validator      changes exactly when the body changes; if not given, a digest of the body
-    language       of the texts in the body, if they exist in several languages
+    language       the language of the texts in the body, if they exist in several languages
     cache_control  how long caches may keep the body; with "no-cache", caches revalidate it each time
-    status         of a POST: 200 or 201, as the operator chose
+    status         for a POST, 200 or 201, as the operator chose
     headers        more headers; a 304 has them too
     is_weak        whether the ETag is weak: the same data may come in other bytes
     warnings       more sentences for the header Warning, beside those of the call

@@ -1,4 +1,4 @@
-"""Compression of bodies: zstd or gzip, as the client accepts, at the fastest levels."""
+"""Compression of bodies with zstd or gzip, whichever the client prefers, at the fastest levels."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Coding(StrEnum):
 def wanted_coding(accepted: str) -> Coding:
     """The coding that a client prefers, by its Accept-Encoding.
 
-    Zstd if the client names it and does not prefer gzip. "*" means gzip, because every client can unpack gzip.
+    It is zstd if the client names zstd and does not prefer gzip. "*" means gzip, because every client can read it.
     """
     if not accepted:
         return Coding.NONE

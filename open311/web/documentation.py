@@ -1,4 +1,4 @@
-"""The API in OpenAPI 3. It is built at the first request for it, so that the server starts faster."""
+"""The API in OpenAPI 3. The document is built when it is first requested, so that the server starts faster."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class GeoReportApi(Api):  # type: ignore[misc]  # flask-smorest has no types
     def document(self, address: str) -> dict[str, Any]:
         """The OpenAPI document of all registered endpoints.
 
-        address  of this server, without a slash at its end; "" if it is not known
+        address  the address of this server, without a slash at its end; "" if it is not known
         """
         with self._lock:
             while self._missing:

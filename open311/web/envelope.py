@@ -48,7 +48,7 @@ class Envelope:
     """
 
     def __init__(self, application: WSGIApplication, calls: CallCounts | None = None) -> None:
-        """`calls` counts the calls for /metrics; None if nobody wants to know."""
+        """`calls` counts the calls for /metrics; None if calls need not be counted."""
         self._application = application
         self._calls = calls
 

@@ -1,4 +1,4 @@
-"""Errors as responses, in the shape of the surface and the format of the URL (A54 to A61). The cause is logged."""
+"""Turns errors into responses, in the surface's shape and the URL's format (A54 to A61), and logs their causes."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def error_response(error: Exception, request: Request) -> Response:
 
 
 def _foreseen(error: Open311Error, request: Request) -> Response:
-    """The response for an error of ours: a refused call, or a database that is down."""
+    """The response for an Open311Error, such as a refused call or a database that is down."""
     status = STATUSES[type(error)]
     if status >= 500:
         log.error("failed", path=loggable(request.path), cause=repr(error.__cause__ or error))

@@ -1,4 +1,4 @@
-"""Middleware that refuses calls: incomplete ones, a wrong Host, unwanted plain HTTP, too many (A60)."""
+"""Middleware that refuses calls: incomplete calls, a wrong Host, unwanted plain HTTP, and too many calls (A60)."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ _HOST = re.compile(r"(?:[A-Za-z0-9._~-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::\d{0,
 
 
 class KnownHost:
-    """WSGI middleware that refuses a call without a Host, with two, or with one that is no host (RFC 9112, 3.2).
+    """WSGI middleware that refuses a call with no Host header, with two, or with an invalid one (RFC 9112, 3.2).
 
-    Answers hold addresses made from Host. A scheme other than http and https, which a proxy may have got from its
-    own caller, is not believed.
+    Answers contain addresses made from Host. If a proxy forwards a scheme other than http and https, the scheme is
+    ignored, because the proxy may have got it from its own caller.
     """
 
     def __init__(self, application: WSGIApplication) -> None:
@@ -115,7 +115,8 @@ class HttpsOnly:
 def limit_key(environ: WSGIEnvironment, principal: Principal) -> None:
     """Count a call with a key. Raises TooManyRequests above the rate for keys.
 
-    Only the endpoint knows the key, because it may be in the body. Addresses are counted before.
+    Only the endpoint knows the key, because the key may be in the body. `RateLimits` has counted the address
+    before.
     """
     limit = environ.get(_KEY_LIMIT)
     wait_s = limit(principal) if limit is not None and principal.number else 0

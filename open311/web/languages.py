@@ -1,4 +1,4 @@
-"""The language of an answer: that of locale, else of Accept-Language, else the city's first language."""
+"""Finds the language of an answer: that of `locale`, else of Accept-Language, else the city's first language."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from open311.plugins import Jurisdiction
 
 
 def wanted_languages(request: Request, jurisdiction: Jurisdiction, locale: str) -> tuple[str, ...]:
-    """The languages to look texts up in, the preferred one first. Empty for the city's first language alone."""
+    """The languages in which to look up texts, the preferred one first. Empty means the city's first language."""
     if not locale and "Accept-Language" not in request.headers:
         return ()
     known = {language.lower(): language for language in jurisdiction.languages}

@@ -27,7 +27,7 @@ class Listing:
     def of(cls, call: Call) -> Listing:
         """Make the search of a call. Raises Invalid or NotFound.
 
-        Searches are cached. `now` is in the cache key and has whole seconds, so a query is read once a second.
+        Searches are cached. The cache key has `now` in whole seconds, so a query is read again each second.
         """
         settings = call.platform.settings
         is_short = len(call.request.query_string) <= MOST_REMEMBERED_BYTES  # longer ones are not cached
@@ -49,7 +49,7 @@ class Listing:
 
         body         makes the document of a page; gets the number of items on all pages too, if it is known
         rendered     the format of the page's items, if it is not the format of the call
-        shows_total  whether the document has that number, so that another number is another document
+        shows_total  whether the document shows this number, so that its validator must change with the number
         """
         call, search, extras = self.call, self.search, self.call.values["extensions"]
         shows_total = shows_total and search.is_counted

@@ -1,4 +1,4 @@
-"""Endpoints in the words of OpenAPI: operations, parameters, bodies, headers and security schemes."""
+"""Describes endpoints in OpenAPI: operations, parameters, bodies, headers and security schemes."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ SECURITY_SCHEMES: dict[str, dict[str, str]] = {
     "api_key_bearer": {"type": "http", "scheme": "bearer"},
     "api_key_query": {"type": "apiKey", "in": "query", "name": "api_key"},
 }
-"""Three places for the key, of which one is enough. The fourth is the field api_key of the form."""
+"""Three places for the key. One of them is enough. A fourth place is the field api_key of the form."""
 WAITING = (429, 503)
 """The statuses that come with Retry-After."""
 _ANSWERS = {
@@ -111,7 +111,7 @@ class Parts:
 
 @cache
 def _as_parts(reads: type[Arguments]) -> type[Arguments]:
-    """The same parameters under another name: generators mix up two media types that have one schema."""
+    """The same parameters as a schema of another name. Client generators confuse media types with one schema."""
     return type(f"{reads.__name__.removesuffix('Arguments')}Parts", (Parts, reads), {})
 
 
@@ -182,7 +182,7 @@ def _content(body: type[Body], output: Format) -> dict[str, Any]:
 
 
 def xml_text(body: type[Body]) -> dict[str, Any]:
-    """A body in XML. To generators it is text: the clients that they make cannot read XML with a schema."""
+    """An XML body, described as text, because generated clients cannot read XML with a schema."""
     items = f" with `{body.xml_item}` elements" if body.xml_item else ""
     return {"type": "string", "description": f"`{body.xml_root}`{items}; the fields are those of the JSON answer."}
 

@@ -1,4 +1,4 @@
-"""The raw parameters of a query, or of a body in the same form. The schemas convert the values.
+"""Reads the raw parameters of a query, or of a body in the same form. The schemas convert the values.
 
 Text that is not UTF-8 is refused.
 """
@@ -13,7 +13,7 @@ MAX_FIELDS = 1_000
 MOST_REMEMBERED_BYTES = 1_000
 """Longer queries are not cached, because they rarely come twice."""
 MOST_SEARCHED_BYTES = 20_000
-"""How much of a query that is not UTF-8 is searched for the field to name in the error."""
+"""If a query is not UTF-8, this many of its bytes are searched for the field that the error names."""
 
 Parameters = dict[str, list[str]]
 """The values of each parameter, in the order in which they were sent."""

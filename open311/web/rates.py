@@ -14,7 +14,7 @@ SWEEP_EVERY = 1_000
 class Counters(Storage):
     """A count for each key until it expires. Expired counts are deleted after every `SWEEP_EVERY` calls."""
 
-    STORAGE_SCHEME = ["open311-memory"]  # noqa: RUF012  # as the library has it
+    STORAGE_SCHEME = ["open311-memory"]  # noqa: RUF012  # the base class declares it as a list
 
     def __init__(self, uri: str | None = None, wrap_exceptions: bool = False, **_: str) -> None:
         super().__init__(uri, wrap_exceptions=wrap_exceptions)

@@ -1,4 +1,4 @@
-"""Long answers: sent in chunks, compressed chunk by chunk, and ended when the client disconnects."""
+"""Sends long answers in chunks, which are compressed on the way. An answer ends if the client disconnects."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from open311.web.codings import Coding, packed
 
 
 class Lanes:
-    """Limits how many streams run at the same time in this process: each occupies a database connection."""
+    """Limits how many streams run at once in this process, because each stream occupies a database connection."""
 
     def __init__(self, count: int) -> None:
         self._free = BoundedSemaphore(count)

@@ -40,14 +40,14 @@ def submission_of(call: Call) -> Submission:
 
 
 def with_files_notice(receipt: Receipt, call: Call) -> Receipt:
-    """The receipt, whose notice says that files of the call were not kept, if it had any."""
+    """The receipt. If the call had files, its notice says that they were not stored."""
     if not call.files:
         return receipt
     return replace(receipt, service_notice=" ".join(filter(None, (receipt.service_notice, FILES_NOTICE))))
 
 
 def submission_warnings(receipt: Receipt, call: Call) -> Iterator[str]:
-    """A sentence for each file and each attribute of a POST that is not kept."""
+    """A sentence for each file and each attribute of a POST that is not stored."""
     for name in dict.fromkeys(call.files):
         yield f"the file in {as_sent(name)} is not kept; send the address of a photo in media_url"
     for code in receipt.unknown_attributes:

@@ -137,7 +137,7 @@ def error_format(request: Request) -> Format:
 
 
 def accepted_format(request: Request) -> Format:
-    """The format of an answer at a path without suffix: that of Accept, else XML (A45)."""
+    """The format of an answer if the path has no suffix: that of Accept, else XML (A45)."""
     types = ["text/xml", "application/xml", "application/json"]
     best = request.accept_mimetypes.best_match(types, default="text/xml")
     return JSON if best == "application/json" else XML

@@ -1,4 +1,4 @@
-"""A call and its answer. One check judges the shape of an answer; the others read its data even if it is wrong."""
+"""A call and its answer. One check judges the shape of an answer. Other checks accept any shape."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The answer to a call. Header names are in lower case."""
+    """The answer to a call. The names of its headers are in lower case."""
 
     call: Call
     status: int
@@ -74,7 +74,7 @@ class Answer:
 
     @property
     def format(self) -> Format:
-        """The format of the call's suffix, or the format of the content type if there is no suffix."""
+        """The format in the call's suffix. If the call has no suffix, the format in the content type."""
         path = urlsplit(self.call.url).path.lower()
         if path.endswith(".json"):
             return "json"

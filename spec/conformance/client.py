@@ -1,4 +1,4 @@
-"""The HTTP client, which sends one call at a time, limits rate, time and size, and caches answers to GETs."""
+"""The HTTP client. It sends one call at a time, limits rate, time and size, and caches the answers to GETs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from spec.conformance.answers import Answer, Call, UnmetNeedError
 USER_AGENT = "open311-conformance/1 (+http://wiki.open311.org/GeoReport_v2/)"
 _CHUNK = 65_536
 _PAUSE_S = 10.0
-"""The pause after a 429 without Retry-After."""
+"""The pause in seconds after a 429 without Retry-After."""
 
 
 class UnreachableError(Exception):
@@ -29,7 +29,7 @@ class Manners:
     rate_per_s      the maximum rate of calls; 0 for no limit, which only your own server should get
     timeout_s       the timeout for connecting, and between two chunks; an answer may take four times as long
     max_body_bytes  the maximum size of a body after decompression; the client reads no further
-    patience_s      the maximum sum of all pauses that the server asks for (429, Retry-After)
+    patience_s      the maximum sum of all pauses that the server asks for by 429 and Retry-After
     """
 
     rate_per_s: float = 2.0
@@ -70,7 +70,7 @@ class Client:
         return self._seen[call]
 
     def send(self, call: Call, *, patient: bool = True) -> Answer:
-        """The answer to a call. If `patient`, a 429 is sent again after the pause that the server asks for.
+        """The answer to a call. If `patient`, a call that gets 429 is sent again after the pause in Retry-After.
 
         Raises UnreachableError if no answer comes, UnmetNeedError if the answer or the pauses are too long.
         """
@@ -99,8 +99,8 @@ class Client:
     def _in_time(self, call: Call) -> Answer:
         """The answer to a call, if it is complete in time.
 
-        A server that sends a byte now and then, in headers or body, never exceeds the timeout of the socket. So a
-        thread waits for it, and is left to itself if the whole answer takes too long.
+        If a server keeps sending single bytes, in headers or body, the socket's timeout never ends the call. So a
+        thread waits for the answer. If the whole answer takes too long, the caller goes on without the thread.
         """
         limit_s = 4 * self.manners.timeout_s
         found: Future[Answer] = Future()

@@ -1,4 +1,4 @@
-"""Recognises the server's software by its habits, which a report shows as evidence."""
+"""Recognises the server's software by its habits. A report shows the habits as evidence."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Look = Callable[[Survey], bool]
 
 @dataclass(frozen=True, slots=True)
 class Habit:
-    """A sign by which a software is recognised. A `weight` of 2 is proof, 1 is a hint."""
+    """A typical property of a software's answers. A `weight` of 2 means proof, 1 means a hint."""
 
     weight: int
     text: str

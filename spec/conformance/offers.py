@@ -11,7 +11,7 @@ from spec.conformance.probe import Probe, only, require
 from spec.conformance.survey import point_of
 
 NOWHERE = ("-48.87", "-123.39")
-"""The point of the ocean that is farthest from land, where no city is."""
+"""The point of the ocean that is farthest from land. No city is near it."""
 NO_WORD = "zzqxj-no-such-word"
 
 _EARTH_M = 6_371_000
@@ -32,7 +32,7 @@ def count(probe: Probe, *asked: tuple[str, str]) -> int:
 
 
 def rows(probe: Probe, *asked: tuple[str, str], path: str = "requests") -> tuple[Answer, list[Record]]:
-    """A list of requests in JSON, because only JSON has types for extensions. Other checks judge its shape."""
+    """A list of requests in JSON, because only JSON shows the types of extensions. Other checks judge its shape."""
     probe.json_offered()
     answer = probe.get(f"{path}.json", asked).must_be(200)
     return answer, answer.records("requests")

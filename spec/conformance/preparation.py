@@ -1,8 +1,8 @@
 """The data and actions that checks need from a server under test.
 
 The survey finds many of these needs in the server's answers. The person who prepares the server must give the
-others, such as the id of a private request. If a need is neither found nor given, the checks that need it are
-skipped, and the report names the need with one of the texts below.
+others, such as the id of a private request. If a need is not found and not given, the checks that depend on it are
+skipped, and the report names the need with its text from below.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One of several jurisdictions, with a realtime service without required attributes, a listed request, a place.
+    """One of several jurisdictions: a realtime service without required attributes, a listed request, and a place.
 
-    token  any token of this jurisdiction, resolved or not
+    token  any token of this jurisdiction; it may be resolved or not
     """
 
     jurisdiction_id: str
@@ -51,7 +51,7 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Several:
-    """An endpoint with two or more jurisdictions. The two named here share no service code and no request id."""
+    """An endpoint with at least two jurisdictions. The two named here have no service code and no id in common."""
 
     base_url: str
     first: Member
@@ -77,7 +77,7 @@ class Closing:
 
 @dataclass(frozen=True, slots=True)
 class Throttle:
-    """An endpoint, or a key there, that allows `calls` GETs of services.json before it answers 429."""
+    """An endpoint, or a key for it, that allows `calls` GETs of services.json before the answer is 429."""
 
     base_url: str
     calls: int

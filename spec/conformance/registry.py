@@ -19,7 +19,7 @@ class Check:
     needs     the fields of Preparation that the check needs; a check without them is skipped
     writes    whether the check files requests; if so, it runs only if the run may write
     disturbs  whether the check changes the server for other checks; if so, it runs last
-    prove     returns if the requirement is met, and raises DeviationError or UnmetNeedError if not
+    prove     the function. It returns if the requirement is met, otherwise raises DeviationError or UnmetNeedError
     """
 
     numbers: tuple[str, ...]

@@ -79,7 +79,7 @@ PARTS = (
     "explain",
 )
 AGAINST = "against"
-"""The part that needs another checkout, and runs without the other parts."""
+"""The part that needs another checkout. It runs without the other parts."""
 QUICK_ROWS = 20_000
 EVERYBODY = (*ALL, peers.TIPG, peers.PYGEOAPI)
 STATIC = {
@@ -88,7 +88,7 @@ STATIC = {
     "discovery.json": "discovery.json",
     "requests.json": "requests.json",
 }
-"""The files that the bare view sends, and the URLs of our server that have their content."""
+"""The files that the bare view sends -> the URLs of our server from which their content comes."""
 
 
 def main() -> int:

@@ -1,9 +1,9 @@
-"""`make break`: what others notice while somebody tries to break the server.
+"""`make break`: measures how much ordinary clients notice while somebody tries to break the server.
 
-For each scenario the same reads are sent by the clock twice: while nothing else happens, and while the scenario
-goes on. The page tells the 95th percentile of both, and their ratio. Nobody else may be refused or left without an
-answer. Then `enduring` sends POSTs while processes and the database fail. Both take less than five minutes. The
-database of the reads is that of `make bench ROWS=20k`, and stays.
+For each scenario, the same reads are sent at a fixed rate twice: without the scenario and during it. The page shows
+the 95th percentile of both, and their ratio. Every ordinary client must get its answer. Then `enduring` sends POSTs
+while processes and the database fail. Both parts together take less than five minutes. The reads use the database
+of `make bench ROWS=20k`, which is not deleted afterwards.
 """
 
 from __future__ import annotations
@@ -37,21 +37,21 @@ ROWS = 20_000
 SECONDS = 12.0
 PER_SECOND = 40.0
 BEAT_S = 1.0
-"""Each slow caller that was cut off comes back, and each that drips sends a byte, this often."""
+"""Seconds after which slow callers that were cut off connect again, and dripping callers send one more byte."""
 _ENVIRONMENT = {"OPEN311_BODY_TIMEOUT_S": "10"}
-"""So that slow bodies end within the time of the load."""
+"""With this limit, slow bodies are cut off during the measurement."""
 GOAL = 2.0
-"""The most that others' 95th percentile may grow."""
+"""The greatest allowed ratio of the ordinary clients' 95th percentiles, during the scenario and without it."""
 ADDRESSES = 20
-"""The slow callers come from so many addresses; none of them is that of the others."""
+"""The number of addresses that the slow callers use. Ordinary clients have another address."""
 
 
 @dataclass(frozen=True, slots=True)
 class Slow:
-    """Callers who are slow.
+    """A group of slow callers.
 
-    said   what each sends when it connects, in turn
-    drips  whether it goes on with a byte at every beat
+    said   the bytes that callers send when they connect; the callers use these texts in turn
+    drips  whether each caller sends one more byte after every `BEAT_S` seconds
     """
 
     count: int
@@ -61,7 +61,7 @@ class Slow:
 
 @dataclass(slots=True)
 class Told:
-    """What the slow callers were told: how often each status, and how often a connection ended without one."""
+    """The answers to slow callers: the number of each status, and of connections that ended without an answer."""
 
     statuses: Counter[str] = field(default_factory=Counter)
 
@@ -70,12 +70,12 @@ class Told:
 
 
 Scenario = Callable[[Server], AbstractContextManager[Told]]
-"""Goes on for the block."""
+"""Makes a context manager. The scenario lasts as long as its block."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One scenario: its title, the others' outcome without it and with it, what the callers in it were told."""
+    """One scenario: its title, the results of ordinary clients without and during it, the slow callers' answers."""
 
     title: str
     without: Outcome
@@ -89,12 +89,12 @@ class Row:
 
 @contextmanager
 def slow_callers(slow: Slow, server: Server) -> Iterator[Told]:
-    """Callers who stay slow for the block, whatever the server does to them."""
-    told, processes = Told(), multiprocessing.get_context("fork")  # a process: their work is not the load's
+    """Run slow callers during the block. A caller that was cut off connects again."""
+    told, processes = Told(), multiprocessing.get_context("fork")  # a process, so that it does not slow the clients
     results, is_over = processes.SimpleQueue(), processes.Event()
     crowd = processes.Process(target=_stay_slow, args=(slow, server.port, results, is_over), daemon=True)
     crowd.start()
-    # No event tells when the server has accepted all of them. Their arrival in a burst is not what is measured.
+    # There is no event when the server has accepted all callers. Their arrival must not be part of the measurement.
     time.sleep(3 * BEAT_S)
     try:
         yield told
@@ -136,7 +136,7 @@ def _caller(port: int, number: int, said: bytes) -> socket.socket:
 
 
 def _listen(selector: selectors.BaseSelector, key: selectors.SelectorKey, slow: Slow, told: Told) -> None:
-    """Look at what came first; a caller who reads no further is watched no more, as long as it is not cut off."""
+    """Count the answer to a caller, and close its connection. A caller with status 200 stays and does not read."""
     caller = key.fileobj
     assert isinstance(caller, socket.socket)
     try:
@@ -152,7 +152,7 @@ def _listen(selector: selectors.BaseSelector, key: selectors.SelectorKey, slow: 
 
 
 def _scenarios(field: Field) -> dict[str, Scenario]:
-    """By title. Another kind of trouble is one more line."""
+    """Title -> scenario. A new scenario is one more line here."""
     page = call("GET", address("requests.json", page_size=1_000)) * 20
     drip = f"POST {BASE}/requests.json HTTP/1.1\r\nHost: {HOST}\r\nContent-Length: 1000\r\n\r\nse".encode()
     reads = (call("GET", address_of_export()), page)
@@ -165,7 +165,7 @@ def _scenarios(field: Field) -> dict[str, Scenario]:
 
 
 def main() -> int:
-    """Run all scenarios; 1 where others were refused, left without an answer, or slowed down beyond the goal."""
+    """Run all scenarios. Returns 1 if an ordinary client got no proper answer, or if the goal was missed."""
     parser = argparse.ArgumentParser(prog="make break", description=__doc__)
     parser.add_argument("--seconds", type=float, default=SECONDS, help="of load, with and without each scenario")
     parser.add_argument("--out", type=Path, help="a file for the page, beside what is printed")
@@ -193,7 +193,7 @@ def _measure(known: Field, server: Server, title: str, scenario: Scenario, secon
     without = _load(server, requests, seconds)
     with scenario(server) as told:
         beside = _load(server, requests, seconds)
-    # What they were told is known after the block.
+    # The answers are known only after the end of the block.
     return Row(title, without, beside, str(told))
 
 

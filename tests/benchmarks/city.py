@@ -20,7 +20,8 @@ from open311.domain.services import Service
 from open311.plugins import Jurisdiction
 
 # Thousands of requests, spring of 2026, of the most frequent kinds in NYC Open Data (311 Service Requests,
-# erm2-nwe9). Other kinds get a share by rank. By agency: NYPD 48 %, HPD 16, DSNY 8, DOT 8, DEP 6, DPR 5, DOB 3.
+# erm2-nwe9). Other kinds get a share by rank. Agencies' shares: NYPD 48 %, HPD 16, DSNY 8, DOT 8, DEP 6, DPR 5, DOB
+# 3.
 THOUSANDS = {
     "Illegal Parking": 164.5,
     "Noise - Residential": 102.2,
@@ -56,7 +57,7 @@ THOUSANDS = {
     "Elevator": 6.4,
 }
 REST_THOUSANDS = 6.0
-"""The number for the first kind that is not in the table; the n-th such kind has 1/n of this number."""
+"""The number for the most frequent kind that is not in the table. The n-th such kind has 1/n of this number."""
 HOURS = [5, 4, 3, 2, 2, 2, 3, 4, 5, 5, 6, 6, 6, 5, 5, 5, 5, 5, 5, 6, 6, 7, 7, 6]
 MEDIAN_HOURS_TO_CLOSE = {"NYPD": 1.5, "HPD": 147.0, "DOB": 122.0, "DOHMH": 295.0, "DPR": 113.0, "DOT": 51.0}
 NEVER_CLOSED = 0.042

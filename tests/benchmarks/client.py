@@ -1,4 +1,4 @@
-"""Measures the CPU time that our calls of libpq save, compared with psycopg's cursor, in turn in one process.
+"""Measures how much CPU time our calls of libpq save, compared with psycopg's cursor. Both run in one process.
 
 The figures are in spec/decisions/0018-libpq-calls.md. Only the CPU time of the client is counted.
 """
@@ -113,7 +113,7 @@ class _Case:
 
 
 def measure_client(data: Data, rounds: int, share: float) -> Iterator[Comparison]:
-    """Measure all cases; `share` is the share of a full run's calls."""
+    """Measure all cases. With a `share` of 0.1, each case makes a tenth of the calls of a full run."""
     with ExitStack() as stack:
         stack.enter_context(one_core(data.postmaster))
         database = stack.enter_context(closing(open_database(data.url)))
@@ -168,7 +168,7 @@ def _statements(data: Data, database: Database, theirs: HotConnections, rounds: 
     ]
     for title, call, calls in cases:
         yield _Case(title, partial(call, database.hot), partial(call, theirs), calls)
-    # The values are made before the measurement, and suffice for warming up too. Both ways use the same iterator.
+    # The values are made before the measurement. There are enough of them for warming up, too.
     new_requests = iter(list(islice(_new_requests(data, database), 2 * POSTS * (rounds + 1))))
     yield _Case(
         "POST: values and statement",

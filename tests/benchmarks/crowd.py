@@ -34,7 +34,7 @@ class Crowd:
     broken      number of broken connections
     unclean     number of answers with 503 and without Retry-After
     unanswered  number of clients that gave up
-    unheard     number of clients that never got an answer
+    unheard     number of clients that got not a single answer
     memory_mb   proportional set size before, half-way and after, with all clients still connected
     """
 

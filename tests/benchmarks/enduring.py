@@ -1,14 +1,14 @@
-"""The second part of `make break`: POSTs while processes are killed and the database fails.
+"""The second part of `make break`: sends POSTs while processes are killed and the database fails.
 
-Clients send POSTs all the time, with and without `Idempotency-Key`, each with a text of its own. One fault after
-the other is caused and ended. Afterwards
+Clients send POSTs all the time, with and without `Idempotency-Key`. Each POST has its own text. Meanwhile one fault
+after the other is caused and ended. Afterwards the program checks that
 
     each POST that was accepted is stored once
-    each POST with a key is stored once, because its client repeats the POST until it is accepted
+    each POST with a key is stored once; its client repeats the POST until it is accepted
     every other answer was a 503 with Retry-After; a connection broke only where a process was killed
     a POST was accepted again within `RECOVERY_S` after each fault
 
-It runs in a cluster of its own and takes about two minutes.
+It uses its own cluster and takes about two minutes.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ DATABASE = "enduring"
 PORT = 3197
 CLIENTS = 6
 FAULT_S = 6.0
-"""How long a fault lasts. Each fault below sleeps for this time: no event ends a fault, its length is the test."""
+"""Seconds that a fault lasts. The faults sleep, because no event ends them; their duration is part of the test."""
 CALM_S = 3.0
 RECOVERY_S = 20.0
 TIMEOUT_S = 30.0
@@ -54,10 +54,10 @@ SETTINGS = {
 
 @dataclass(slots=True)
 class Ledger:
-    """What the clients sent and were told.
+    """The texts that the clients sent, and the answers that they got.
 
     accepted  texts of POSTs that got a 200
-    keyed     those of them that were sent with an Idempotency-Key
+    keyed     those accepted texts that were sent with an Idempotency-Key
     unknown   texts of POSTs without a key whose connection broke: nobody knows whether they are stored
     answers   how often each status came during each fault; 0 for a broken connection
     unclean   answers that are neither 200 nor a 503 with Retry-After
@@ -73,7 +73,7 @@ class Ledger:
     lock: Lock = field(default_factory=Lock)
 
     def note(self, text: str, status: int, retry_after: str | None, *, is_keyed: bool) -> None:
-        """Write an answer down."""
+        """Record an answer."""
         with self.lock:
             self.answers.setdefault(self.fault, Counter())[status] += 1
             if status == 200:
@@ -88,7 +88,7 @@ class Ledger:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where the faults are caused: the cluster, a superuser's connection string, the server's process."""
+    """The target of the faults: the cluster, a superuser's connection string, and the server's process id."""
 
     cluster: Cluster
     dsn: str
@@ -115,7 +115,7 @@ def kill_postgres(place: Place) -> None:
 
 
 def hold_lock(place: Place) -> None:
-    """Hold a lock that every POST needs."""
+    """Keep a lock that every POST needs."""
     with _session(place.dsn) as cursor:
         cursor.execute("BEGIN; LOCK TABLE service_request IN ACCESS EXCLUSIVE MODE")
         time.sleep(FAULT_S)
@@ -161,11 +161,11 @@ FAULTS: Mapping[str, Fault] = {
     "no connection is free": take_connections,
 }
 BREAKING = {"web processes are killed"}
-"""Faults during which connections of clients may break."""
+"""Only during these faults may connections of clients break."""
 
 
 def run() -> list[str]:
-    """Cause all faults. Returns the lines of a page; a line that begins with `FAULT` says what went wrong."""
+    """Cause all faults. Returns the lines of a page. A line that begins with `FAULT` says what went wrong."""
     with Cluster(HOME, bin_dir=find_binaries()) as cluster, ExitStack() as stack:
         cluster.drop_database(DATABASE)
         cluster.create_database(DATABASE)

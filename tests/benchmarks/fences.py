@@ -1,4 +1,4 @@
-"""Measures the optimisations whose effect does not show in the time of a request.
+"""Measures optimisations that do not change the time of a request, but memory, start-up or background work.
 
 Each function measures our code with and without an optimisation, in alternating rounds.
 """
@@ -55,8 +55,8 @@ class Fences:
 
     results          figures of requests, by workload and contestant
     ratios           figures of the measurements in this module
-    jobs_per_second  jobs of one worker, of a kind that has no work to do
-    sizes            bytes for each request, by table: of the rows and of the indexes
+    jobs_per_second  empty jobs that one worker does in a second
+    sizes            table -> bytes per request, in rows and in indexes
     """
 
     results: Results = field(default_factory=dict)
@@ -109,7 +109,7 @@ def _views(count: int) -> Iterator[tuple[PublicRequest, Extras]]:
 def measure_forking(
     field: Field, environment: Mapping[str, str], log: Path, *, rounds: int, reads: int
 ) -> Iterator[Ratio]:
-    """Starts with one application that is forked, and with an application made by each web process (0021)."""
+    """Measure two kinds of start (0021): a forked application, and an application made by each web process."""
 
     def start(contestant: Contestant) -> tuple[float, ...]:
         return _start(field, contestant, environment, log, reads)
@@ -138,9 +138,10 @@ def _start(
 
 
 def measure_queue(cluster: Cluster, *, rounds: int, count: int) -> tuple[Ratio, float]:
-    """CPU time of a job deferred with procrastinate, and of a row in a plain table (0022), each in a transaction.
+    """CPU time to defer a job with procrastinate, and to insert a row into a plain table (0022).
 
-    The second result is the jobs per second of one worker, from its first job to its last.
+    Each is done in its own transaction. The second result is the jobs per second of one worker, from its first job
+    to its last.
     """
     make_empty(cluster, QUEUE_NAME)
     data = Data(cluster, QUEUE_NAME, 0, datetime.now(UTC))

@@ -1,4 +1,4 @@
-"""An HTTP client for the loopback: keep-alive HTTP/1.1 on raw sockets, with minimal CPU time of its own."""
+"""An HTTP client for the loopback: keep-alive HTTP/1.1 on raw sockets. It needs very little CPU time."""
 
 from __future__ import annotations
 

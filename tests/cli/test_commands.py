@@ -30,7 +30,7 @@ Run = Callable[..., Result]
 
 @pytest.fixture
 def bare_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
-    """Runs `open311 ARGUMENTS` in an empty folder. Of the server's variables, only the given ones are set."""
+    """Runs `open311 ARGUMENTS` in an empty folder. No other variables of the server than the given ones are set."""
     for row in fields(Settings):
         monkeypatch.delenv(variable(row), raising=False)
     monkeypatch.chdir(tmp_path)
@@ -60,7 +60,7 @@ def refusal(result: Result) -> str:
     assert result.exit_code == 1, result.output
     assert isinstance(result.exception, SystemExit), result.exc_info
     (line,) = result.stderr.splitlines()
-    if line.startswith("{"):  # the line of a service, as the log has it
+    if line.startswith("{"):  # a service writes errors as JSON lines
         return str(json.loads(line)["event"])
     assert line.startswith("open311: ")
     return line.removeprefix("open311: ")
@@ -283,7 +283,7 @@ def test_a_changed_catalogue_is_stored_once(run: Run, tmp_path: Path, monkeypatc
     assert printed(run("jurisdictions", "sync")) == "Nothing had changed.\n"
 
 
-def test_sync_tells_what_it_stored(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sync_prints_what_it_stored(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     city = folder(tmp_path, SOUND, "mycity")
     monkeypatch.setenv("OPEN311_JURISDICTIONS", str(city))
     assert (

@@ -70,7 +70,7 @@ def ids(client: FlaskClient) -> list[str]:
     return sorted(item["service_request_id"] for item in found or [])
 
 
-def test_help_is_enough_to_work_from(run: Run) -> None:
+def test_the_help_names_every_important_option(run: Run) -> None:
     shown = run("--help").output
     for words in (
         "--jurisdiction",
@@ -97,7 +97,7 @@ def test_a_clean_file_is_imported(run: Run, file: Callable[..., Path], client: F
     assert "0 new, 0 changed, 3 unchanged" in again.output
 
 
-def test_refused_rows_are_shown_with_their_reason_and_mended_ones_counted(run: Run) -> None:
+def test_refused_rows_are_shown_with_reasons_and_corrections_are_counted(run: Run) -> None:
     result = run(SAMPLES / "newyork.csv", "--jurisdiction", "nyc.gov")
     assert result.exit_code == 3
     said = result.output.splitlines()
@@ -131,7 +131,7 @@ def test_the_report_has_every_refused_row(run: Run, file: Callable[..., Path], t
     assert rows[29]["service_request_id"] == "30"
 
 
-def test_the_first_import_of_a_city_stores_its_catalogue_alone_and_says_so(
+def test_the_first_import_stores_and_reports_the_catalogue_of_only_its_city(
     run: Run, file: Callable[..., Path], sweeper: Database
 ) -> None:
     with sweeper.transaction() as connection:
@@ -150,13 +150,13 @@ def test_the_first_import_of_a_city_stores_its_catalogue_alone_and_says_so(
     assert found == ["city.example"]
 
 
-def test_a_dry_run_keeps_nothing(run: Run, file: Callable[..., Path], client: FlaskClient) -> None:
+def test_a_dry_run_stores_nothing(run: Run, file: Callable[..., Path], client: FlaskClient) -> None:
     result = run(file("clean.csv", HEADER + lines(1, 3)), "--jurisdiction", "city.example", "--dry-run")
     assert "3 read, would be 3 new, 0 changed" in result.output
     assert ids(client) == []
 
 
-def test_conflicts_are_shown_and_reported_with_the_rule_that_decides(
+def test_conflicts_are_printed_and_written_to_the_report_with_their_rule(
     run: Run, file: Callable[..., Path], tmp_path: Path, client: FlaskClient, platform: Platform
 ) -> None:
     path, report = file("clean.csv", HEADER + lines(1, 2)), tmp_path / "report.csv"
@@ -174,13 +174,13 @@ def test_conflicts_are_shown_and_reported_with_the_rule_that_decides(
     assert ids(client) == ["1", "2"]
 
 
-def test_standard_input(run: Run, client: FlaskClient) -> None:
+def test_a_file_can_be_read_from_standard_input(run: Run, client: FlaskClient) -> None:
     result = run("-", "--jurisdiction", "city.example", given=HEADER + lines(1, 2))
     assert result.output.startswith("standard input (georeport-csv): 2 read, 2 new")
     assert ids(client) == ["1", "2"]
 
 
-def test_an_empty_file_holds_no_requests(run: Run, file: Callable[..., Path]) -> None:
+def test_an_empty_file_has_no_requests(run: Run, file: Callable[..., Path]) -> None:
     result = run(file("empty", ""), "--jurisdiction", "city.example")
     assert (result.exit_code, "0 read, 0 new" in result.output) == (0, True)
 
@@ -199,7 +199,7 @@ def test_a_file_in_an_unknown_format_does_not_stop_the_others(
     assert ids(client) == ["1", "2", "3"]
 
 
-def test_missing_columns_are_named(run: Run, file: Callable[..., Path]) -> None:
+def test_the_error_for_missing_columns_names_them(run: Run, file: Callable[..., Path]) -> None:
     result = run(file("a.csv", HEADER), "--jurisdiction", "nyc.gov", "--format", "newyork-csv")
     assert result.exit_code == 1
     assert "lacks the columns unique_key, created_date, complaint_type of newyork data" in result.output
@@ -235,7 +235,7 @@ def test_a_column_map_reads_a_new_citys_file(run: Run, file: Callable[..., Path]
         ("wrong.toml", "wrong.toml: columns is missing"),
     ],
 )
-def test_a_column_map_that_cannot_be_used_ends_the_command(
+def test_an_invalid_column_map_ends_the_command(
     run: Run, file: Callable[..., Path], columns: str, words: str
 ) -> None:
     path = file(columns, "") if columns.endswith(".toml") else columns
@@ -267,7 +267,7 @@ def test_an_unknown_city_and_a_missing_file_are_reported(run: Run, file: Callabl
     assert run(path, "--report", "no/such/folder.csv").exit_code == 2
 
 
-def test_after_ctrl_c_it_says_what_is_stored_and_the_next_run_stores_the_rest(
+def test_ctrl_c_prints_the_stored_rows_and_the_next_run_stores_the_rest(
     run: Run, tmp_path: Path, file: Callable[..., Path], platform: Platform
 ) -> None:
     pipe = tmp_path / "pipe.csv"

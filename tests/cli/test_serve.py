@@ -1,4 +1,4 @@
-"""`open311 serve` starts and stops as a service manager needs it."""
+"""`open311 serve` starts and stops in the way that a service manager needs."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def started(settings: Settings, port: int, city: Path) -> Started:
 
 
 LISTENING = "0A"
-"""The kernel's word for it in /proc/net/tcp."""
+"""The code of a listening socket in /proc/net/tcp."""
 
 
 def answers(port: int) -> bool:
@@ -111,7 +111,7 @@ def others(pid: int, known: set[int]) -> set[int]:
 
 @contextmanager
 def caller(port: int, said: bytes) -> Iterator[socket.socket]:
-    """A caller who has said this, and for whom the kernel receives next to nothing."""
+    """A client that has sent these bytes. Its kernel buffer for received data is very small."""
     with socket.socket() as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
         connection.settimeout(60)
@@ -121,7 +121,7 @@ def caller(port: int, said: bytes) -> Iterator[socket.socket]:
 
 
 def received(connection: socket.socket) -> bytes:
-    """All that comes until the server ends the connection."""
+    """All bytes that a client receives until the server closes the connection."""
     return b"".join(iter(lambda: connection.recv(65_536), b""))
 
 
@@ -164,7 +164,9 @@ def test_a_server_stopped_during_its_start_ends_immediately(started: Started, po
     assert said == ""
 
 
-def test_a_server_says_what_it_serves_in_one_line_of_json(started: Started, port: int, settings: Settings) -> None:
+def test_a_server_logs_its_address_cities_and_database_in_one_json_line(
+    started: Started, port: int, settings: Settings
+) -> None:
     with started(OPEN311_LOG_LEVEL="info", OPEN311_JURISDICTIONS="demo") as server:
         assert server.stderr is not None
         lines = map(json.loads, server.stderr)
@@ -178,7 +180,7 @@ def test_a_server_says_what_it_serves_in_one_line_of_json(started: Started, port
     assert all(json.loads(line)["event"] for line in rest.splitlines())
 
 
-def test_a_port_that_somebody_listens_on_is_an_error(started: Started, port: int) -> None:
+def test_the_error_for_a_port_in_use_says_that_the_address_is_in_use(started: Started, port: int) -> None:
     with socket.create_server(("127.0.0.1", port)), started() as server:
         _, said = server.communicate(timeout=60)
     assert server.returncode == 1
@@ -200,7 +202,7 @@ def test_a_city_is_loaded_once_for_all_web_processes_and_replacements(
 
 
 @forked
-def test_a_process_that_dies_again_and_again_does_not_end_the_others(started: Started, port: int) -> None:
+def test_a_web_process_that_dies_repeatedly_does_not_end_the_others(started: Started, port: int) -> None:
     with started() as server:
         until(lambda: answers(port), "the first answer")
         until(lambda: len(children(server.pid)) == 2, "two web processes")
@@ -213,7 +215,7 @@ def test_a_process_that_dies_again_and_again_does_not_end_the_others(started: St
         assert server.poll() is None
 
 
-def test_slow_callers_do_not_keep_the_server_from_others(started: Started, port: int) -> None:
+def test_slow_clients_do_not_stop_the_server_from_serving_others(started: Started, port: int) -> None:
     with started(OPEN311_BODY_TIMEOUT_S="2", OPEN311_HEADER_TIMEOUT_S="2") as server, ExitStack() as stack:
         until(lambda: answers(port), "the first answer")
         unread, silent, dripping = (
@@ -229,7 +231,7 @@ def test_slow_callers_do_not_keep_the_server_from_others(started: Started, port:
         assert server.poll() is None
 
 
-def test_a_port_on_which_somebody_listens_is_an_error(started: Started, port: int) -> None:
+def test_a_port_in_use_ends_the_server_with_an_error(started: Started, port: int) -> None:
     with socket.create_server(("127.0.0.1", port)), started() as server:
         _, said = server.communicate(timeout=60)
     assert server.returncode == 1

@@ -148,7 +148,7 @@ class Past:
 def age(platform: Platform, seconds: float) -> None:
     """Let time pass for the server: move all stored instants back by `seconds`, then run the clean-up.
 
-    A test cannot change the clock of a running process. To move its past back has the same effect.
+    A test cannot change the clock of a running process. Moving its stored instants back has the same effect.
     """
     with platform.database.transaction() as connection:
         for table in metadata.sorted_tables:

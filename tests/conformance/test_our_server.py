@@ -1,4 +1,4 @@
-"""Our server conforms to the standard, by the public conformance suite with all its needs prepared."""
+"""Our server passes the public conformance suite, with everything prepared that the suite needs."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ def test_every_kind_of_event_is_read_as_it_was_stored(kind: type[Event]) -> None
 
 
 @pytest.mark.parametrize("kind", kinds().values(), ids=lambda kind: kind.kind)
-def test_a_text_is_never_in_the_data_and_is_refused_where_the_kind_has_none(kind: type[Event]) -> None:
+def test_a_text_is_never_in_the_data_and_is_refused_for_a_kind_without_text(kind: type[Event]) -> None:
     if not kind.has_text:
         with pytest.raises(TypeError, match="has no text; set has_text"):
             replace(build.event(kind), note="Call Jane at 555 0100")

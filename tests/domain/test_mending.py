@@ -103,7 +103,7 @@ def test_an_id_with_an_empty_fraction_is_whole_again(damaged: str, whole: str) -
     assert (found.service_request_id, found.mended) == (whole, (Mending.DAMAGED_NUMBER,))
 
 
-def test_codes_and_zipcodes_that_became_decimals() -> None:
+def test_codes_and_zipcodes_that_became_decimals_are_read_without_fraction() -> None:
     found = mended(service_codes=("42.0",), zipcode="10001.0")
     assert found.service_codes == ("42.0", "42"), "the catalogue decides which of them it has"
     assert (found.place.zipcode, found.mended) == ("10001", (Mending.DAMAGED_NUMBER,))

@@ -222,7 +222,7 @@ def test_the_last_holder_to_release_stops_the_server(stopped_home: Path, folder:
     second.release()
 
 
-def test_a_killed_holder_does_not_stop_the_server_while_another_holds_it_and_does_not_keep_it_running(
+def test_a_server_with_a_killed_holder_runs_until_the_last_living_holder_releases_it(
     stopped_home: Path, folder: Path
 ) -> None:
     home = copied(stopped_home, folder / "pg")

@@ -13,5 +13,5 @@ CITIES = Path(__file__).parents[2] / "jurisdictions"
 
 @cache
 def every_map() -> tuple[ColumnMap, ...]:
-    """Those beside the cities, then those that come with the server."""
+    """The column maps in the cities' folders, then the column maps that come with the server."""
     return (*map(load_map, sorted(CITIES.glob("*/columns/*.toml"))), *shipped_maps())

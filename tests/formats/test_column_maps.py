@@ -1,4 +1,4 @@
-"""The column maps of cities, each with a row in the shape of its open data."""
+"""The column map of each city reads a row in the form of the city's open data."""
 
 from __future__ import annotations
 
@@ -162,7 +162,7 @@ def test_a_citys_file_is_recognised_and_read(body: str, kind: str, expected: dic
     assert "Ann" not in str(row)
 
 
-def test_every_map_has_a_name_of_its_own() -> None:
+def test_the_names_of_column_maps_are_unique() -> None:
     names = [each.name for each in every_map()]
     assert len(names) == len(set(names))
     assert names[-1] == "georeport"

@@ -1,4 +1,4 @@
-"""Dates as spreadsheets and open data write them."""
+"""Dates in the forms of spreadsheets and open data."""
 
 from __future__ import annotations
 
@@ -36,16 +36,16 @@ from open311.formats.reading.dates import Order, Shown, iso_instant, order_shown
         ("/Date(1788249600000)/", "2026-09-01T08:00:00+00:00"),
     ],
 )
-def test_a_form_that_has_one_meaning_becomes_iso(text: str, iso: str) -> None:
+def test_a_date_with_only_one_meaning_becomes_iso(text: str, iso: str) -> None:
     assert iso_instant(text) == iso
 
 
 @pytest.mark.parametrize("text", ["2019-04-18T21:55:45.000", "2026-09-01", "soon", "", "12345", "1 Smarch 2026"])
-def test_any_other_text_stays_as_it_is(text: str) -> None:
+def test_any_other_text_is_unchanged(text: str) -> None:
     assert iso_instant(text) == text
 
 
-def test_the_order_decides_what_is_left_open() -> None:
+def test_the_order_decides_between_two_meanings() -> None:
     assert iso_instant("3/4/2026 8:00", Order.DAY_FIRST) == "2026-04-03T08:00:00"
     assert iso_instant("03/04/2026 08:00:00 AM", Order.DAY_FIRST) == "2026-04-03T08:00:00"
     assert iso_instant("3.4.2026", Order.MONTH_FIRST) == "2026-04-03", "a date with dots has its day first"
@@ -63,12 +63,12 @@ def test_the_order_decides_what_is_left_open() -> None:
         ("2026-04-03", Shown.NOTHING),
     ],
 )
-def test_what_a_date_shows_about_the_order(text: str, shown: Shown) -> None:
+def test_a_date_shows_the_order_if_only_one_order_fits(text: str, shown: Shown) -> None:
     assert order_shown(text) is shown
 
 
 @given(st.text() | st.from_regex(r"[0-9]{1,4}[-/. ][0-9A-Za-z]{1,4}[-/. ][0-9]{1,4}( [0-9:]{1,8}( [AaPp][Mm])?)?"))
-def test_any_text_is_rewritten_or_left(text: str) -> None:
+def test_any_text_is_rewritten_or_unchanged(text: str) -> None:
     for order in Order:
         assert iso_instant(text, order) is not None
     assert order_shown(text) in Shown

@@ -1,4 +1,4 @@
-"""GeoReport files in the dialects of the servers that were seen, and files that only pass for such."""
+"""GeoReport files in the dialects of known servers, and files that only look like GeoReport."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def sample(name: str) -> list[SourceRow]:
         f"[{ONE}]".encode("utf-16"),
     ],
 )
-def test_json_lists_however_they_are_wrapped(body: bytes | str) -> None:
+def test_every_known_json_list_is_read(body: bytes | str) -> None:
     row = only(body)
     assert (row.position, row.service_request_id, row.service_codes) == (1, "7", ("x",))
     assert row.requested == "2026-04-03T14:10:00Z"
@@ -74,25 +74,25 @@ def test_json_lists_however_they_are_wrapped(body: bytes | str) -> None:
 @pytest.mark.parametrize(
     "body", ["", "  \n", "[]", "null", "{}", '{"service_requests": []}', '{"service_requests": null}']
 )
-def test_no_requests_are_an_empty_list_in_json(body: str) -> None:
+def test_json_without_requests_is_an_empty_list(body: str) -> None:
     source = open_source(io.BytesIO(body.encode()))
     assert (source.format, source.count, list(source.found)) == ("georeport-json", 0, [])
 
 
-def test_numbers_keep_the_digits_they_came_with() -> None:
+def test_numbers_keep_all_their_digits() -> None:
     row = only(ONE.replace('"7"', "9" * 5_000).replace('"x"', "1e5") + "\n")
     assert row.service_request_id == "9" * 5_000
     assert row.service_codes == ("1e5",)
 
 
-def test_torontos_numbers_and_wrapper() -> None:
+def test_torontos_file_is_read() -> None:
     (row,) = sample("toronto.json")
     assert (row.service_request_id, row.address_id) == ("101009999901", "9544823")
     assert (row.lat, row.long) == ("43.683629226", "-79.48746252100001")
     assert (row.description, row.service_notice, row.media) == ("", "", ())
 
 
-def test_null_blank_and_absent_are_alike() -> None:
+def test_a_null_or_blank_field_equals_a_missing_field() -> None:
     rows = [only(f'[{{"service_request_id": "7", "requested_datetime": "x"{more}}}]') for more in _NOTHING]
     assert len(set(rows)) == 1
 
@@ -100,7 +100,7 @@ def test_null_blank_and_absent_are_alike() -> None:
 _NOTHING = ["", ', "address": null', ', "address": ""', ', "address": {"@xsi:nil": "true"}', ', "address": []']
 
 
-def test_several_pictures_in_any_form() -> None:
+def test_several_pictures_are_read_in_any_form() -> None:
     forms = (
         '["https://a.example/1", "https://a.example/2"]',
         '"https://a.example/1,https://a.example/2"',
@@ -111,7 +111,7 @@ def test_several_pictures_in_any_form() -> None:
         assert row.media == ("https://a.example/1", "https://a.example/2")
 
 
-def test_reporters_and_extensions_are_not_read() -> None:
+def test_reporter_data_and_extensions_are_not_read() -> None:
     row = only(
         ONE.replace(
             "}",
@@ -123,7 +123,7 @@ def test_reporters_and_extensions_are_not_read() -> None:
     assert "b.example" not in str(row)
 
 
-def test_bulk_names_are_understood_and_find_services_by_name() -> None:
+def test_a_bulk_file_is_read_and_its_services_are_found_by_name() -> None:
     head = "service_request_id,requested_datetime,closed_date,status_description,service_name,lat,long\r\n"
     row = only(head + "7,2026-01-01T00:00:00Z,2026-01-02T00:00:00Z,Closed,Pothole,1.5,2.5\r\n")
     assert (row.status, row.closed, row.service_name, row.by_name) == (
@@ -146,7 +146,7 @@ def test_bulk_names_are_understood_and_find_services_by_name() -> None:
         ('[{"service_request_id": "7"}]', "lacks the column requested_datetime of georeport data"),
     ],
 )
-def test_json_of_something_else_is_refused_with_a_reason(body: str, words: str) -> None:
+def test_json_without_a_list_of_requests_is_refused_with_a_reason(body: str, words: str) -> None:
     assert fault(body).startswith(words)
 
 
@@ -178,27 +178,27 @@ def test_json_over_the_limit_is_refused_before_it_is_parsed(monkeypatch: pytest.
         f"<r:requests><request undeclared:lang='en'>{ONE_XML}</request></r:requests>",
     ],
 )
-def test_xml_lists_however_they_are_wrapped(body: bytes | str) -> None:
+def test_every_known_xml_list_is_read(body: bytes | str) -> None:
     row = only(body)
     assert (row.position, row.service_request_id, row.service_codes) == (1, "7", ("x",))
 
 
 @pytest.mark.parametrize("body", ["<service_requests/>", "<requests></requests>", "", "\n "])
-def test_no_requests_are_an_empty_list_in_xml(body: str) -> None:
+def test_xml_without_requests_is_an_empty_list(body: str) -> None:
     assert read(body, "georeport-xml") == []
 
 
-def test_text_of_every_kind_survives() -> None:
+def test_texts_with_escapes_cdata_and_nil_are_read() -> None:
     first, second = sample("sanfrancisco.xml")
     assert first.service_name == "Graffiti & posters"
     assert first.description.split() == ["On", "the", '"Embarcadero"', "side", "—", "see", "<sign>"]
-    assert first.service_notice == ""  # xsi:nil, whatever stands in it
+    assert first.service_notice == ""  # xsi:nil: its text is ignored
     assert first.requested == "2012-05-23 17:12:01"
     assert "someone@example.com" not in str(first)
     assert (second.position, second.lat, second.long, second.status) == (2, "0.0", "0.0", "CLOSED")
 
 
-def test_nested_elements_of_a_field_do_not_pass_for_fields() -> None:
+def test_a_nested_element_is_not_read_as_a_field() -> None:
     row = only(
         f"<requests><request><extended_attributes><status>duplicate</status></extended_attributes>{ONE_XML}"
         "<status>open</status><media_urls><url>https://a.example/1</url><url>https://a.example/2</url></media_urls>"
@@ -244,7 +244,7 @@ def test_xml_with_a_doctype_is_not_read(body: bytes | str) -> None:
 
 @pytest.mark.requirement("C295")
 @pytest.mark.parametrize("body", [BILLION_LAUGHS, EXTERNAL_ENTITY])
-def test_the_parser_has_stopped_at_a_doctype_before_an_entity_is_declared(body: str) -> None:
+def test_the_parser_stops_at_a_doctype_before_the_first_entity(body: str) -> None:
     events: list[tuple[bool, Element]] = []
     parser = parser_into(events)
     with pytest.raises(Invalid, match="has a DOCTYPE"):
@@ -285,7 +285,7 @@ def test_the_parser_has_stopped_at_a_doctype_before_an_entity_is_declared(body: 
         (b"<requests>\xff\xff</requests>", "is not well-formed XML"),
     ],
 )
-def test_other_xml_is_refused_with_a_reason(body: bytes | str, words: str) -> None:
+def test_invalid_or_unknown_xml_is_refused_with_a_reason(body: bytes | str, words: str) -> None:
     assert fault(body).startswith(words)
 
 
@@ -303,7 +303,7 @@ def test_other_xml_is_refused_with_a_reason(body: bytes | str, words: str) -> No
         ("<request></wrong>", "is not well-formed XML"),
     ],
 )
-def test_what_came_before_a_fault_has_been_read(rest: str, words: str) -> None:
+def test_requests_before_a_fault_are_read(rest: str, words: str) -> None:
     good = f"<requests><request>{ONE_XML}</request><request>{ONE_XML}</request>"
     rows = open_source(io.BytesIO(f"{good}{rest}".encode())).found
     for position in (1, 2):
@@ -317,20 +317,20 @@ def test_what_came_before_a_fault_has_been_read(rest: str, words: str) -> None:
 @pytest.mark.parametrize(
     "encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "iso-8859-1", "cp1252"]
 )
-def test_xml_in_any_encoding_that_it_declares(encoding: str) -> None:
+def test_xml_is_read_in_the_encoding_that_it_declares(encoding: str) -> None:
     declared = "utf-16" if encoding.startswith("utf-16") else encoding.removesuffix("-sig")
     head = f"<?xml version='1.0' encoding='{declared}'?>"
     body = f"{head}<requests><request>{ONE_XML}<description>Größe</description></request></requests>"
     assert only(body.encode(encoding), "georeport-xml").description == "Größe"
 
 
-def test_comments_and_instructions_within_a_text_are_not_of_it() -> None:
+def test_comments_and_instructions_are_not_part_of_a_text() -> None:
     row = only(f"<request>{ONE_XML}<status>op<!-- <status>closed</status> -->e<?x y?>n</status></request>")
     assert row.status == "open"
 
 
 class _Endless(io.RawIOBase):
-    """A file that is made while it is read."""
+    """A file whose content is made while it is read."""
 
     def __init__(self, *parts: tuple[bytes, int]) -> None:
         self._parts = (part for part, times in parts for _ in range(times))
@@ -392,7 +392,7 @@ def test_any_json_is_read_or_refused(value: object) -> None:
         assert str(error)  # noqa: PT017
 
 
-def test_files_that_are_no_text_say_what_they_are() -> None:
+def test_the_error_for_a_binary_file_names_its_type() -> None:
     assert "damaged, or not whole" in fault(b"\x1f\x8b\x08\x00rest")
     assert "unpack it" in fault(b"BZh9rest")
     assert "save it as CSV" in fault(b"PAR1rest")

@@ -1,4 +1,4 @@
-"""Cities' open data: New York and Boston, by the columns of several years, and CSV as it comes."""
+"""Open data of New York and Boston, with the columns of several years, and CSV in every common form."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ ROW = "7,2026-04-03T14:10:00.000,Rodent,Open,Rat Sighting\n"
 
 
 def source(body: bytes | str, wanted: str = "") -> Source:
-    """A file that may be of any city."""
+    """Open a file. It is tried with the column maps of all cities."""
     return open_source(io.BytesIO(body.encode() if isinstance(body, str) else body), every_map(), wanted=wanted)
 
 
 def rows_of(found: Source) -> list[SourceRow | Refusal]:
-    """All of a source's rows in the standard's words."""
+    """All rows of a source, with the standard's field names."""
     return found.column_map.rows(found.found)
 
 
@@ -38,7 +38,7 @@ def sample(name: str) -> tuple[str, list[SourceRow]]:
     return found.format, [row for row in rows_of(found) if isinstance(row, SourceRow)]
 
 
-def test_new_yorks_file_for_people() -> None:
+def test_new_yorks_download_is_read() -> None:
     kind, rows = sample("newyork.csv")
     assert kind == "newyork-csv"
     assert len(rows) == 12
@@ -64,38 +64,38 @@ def test_new_yorks_file_for_people() -> None:
     )
 
 
-def test_new_yorks_due_date_is_no_promise() -> None:
+def test_new_yorks_due_date_is_not_an_expected_time() -> None:
     _, rows = sample("newyork.csv")
     assert {row.expected for row in rows} == {""}
 
 
-def test_new_yorks_crossings_and_words_for_nothing() -> None:
+def test_new_yorks_crossings_become_addresses_and_its_words_for_no_value_are_empty() -> None:
     _, rows = sample("newyork.csv")
     assert rows[1].address == "EXAMPLE ST & OTHER ST, NEW YORK"
     assert rows[3].zipcode == ""
 
 
-def test_new_yorks_api_says_the_same_in_other_names() -> None:
+def test_new_yorks_api_is_read_with_its_own_column_names() -> None:
     kind, (row,) = sample("newyork_api.csv")
     assert kind == "newyork-csv"
     assert row.description == "Banging/Pounding: Upstairs"
     assert (row.requested, row.service_codes) == ("2019-04-18T21:55:45.000", ("Noise - Residential",))
 
 
-def test_new_yorks_titles_of_2026() -> None:
+def test_new_yorks_column_titles_of_2026_are_read() -> None:
     head = "Unique Key,Created Date,Problem (formerly Complaint Type),Problem Detail (formerly Descriptor),Status\n"
     (row,) = read(head + "7,04/03/2026 02:10:00 PM,Rodent,Rat Sighting,Open\n")
     assert (row.service_codes, row.description) == (("Rodent",), "Rat Sighting")
 
 
-def test_new_yorks_rows_as_json() -> None:
+def test_new_yorks_json_is_read() -> None:
     body = '[{"Unique Key": 7, "Created Date": "04/03/2026", "Complaint Type": "Rodent", "Status": "Open"}]'
     found = source(body)
     assert found.format == "newyork-json"
     assert [row.service_request_id for row in rows_of(found) if isinstance(row, SourceRow)] == ["7"]
 
 
-def test_bostons_file() -> None:
+def test_bostons_download_is_read() -> None:
     kind, rows = sample("boston.csv")
     assert kind == "boston-csv"
     assert rows[0] == SourceRow(
@@ -119,7 +119,7 @@ def test_bostons_file() -> None:
     assert rows[1].expected == "2022-01-04 08:30:00"
 
 
-def test_bostons_place_for_what_it_cannot_find_is_no_place() -> None:
+def test_bostons_point_for_unknown_places_is_dropped() -> None:
     _, rows = sample("boston.csv")
     assert (rows[1].lat, rows[1].long, rows[1].mended) == ("", "", (Mending.STAND_IN_POINT,))
     assert rows[1].address == "INTERSECTION of Example Rd & Other St, Jamaica Plain, MA"
@@ -130,14 +130,14 @@ def test_bostons_own_labels_are_not_read() -> None:
     assert "somebody" not in str(rows)
 
 
-def test_bostons_columns_of_2025() -> None:
+def test_bostons_columns_of_2025_are_read() -> None:
     kind, (row,) = sample("boston_2025.csv")
     assert kind == "boston-csv"
     assert (row.service_request_id, row.expected) == ("101009999101", "2025-09-02 04:30:00")
     assert row.media == ("https://pictures.example.com/a.jpg",)
 
 
-def test_bostons_zipcodes_from_a_spreadsheet_get_their_zeros_back() -> None:
+def test_bostons_zipcodes_from_a_spreadsheet_get_their_leading_zero() -> None:
     head = "case_enquiry_id,open_dt,type,case_status,location_zipcode\n"
     rows = read(
         head + "7,2026-04-03,Pothole,Open,2118\n8,2026-04-03,Pothole,Open,02118\n9,2026-04-03,Pothole,Open,2118.0\n"
@@ -146,7 +146,7 @@ def test_bostons_zipcodes_from_a_spreadsheet_get_their_zeros_back() -> None:
     assert [row.mended for row in rows] == [(Mending.SHORT_ZIPCODE,), (), (Mending.SHORT_ZIPCODE,)]
 
 
-# CSV as it comes
+# CSV in every common form
 
 
 @pytest.mark.parametrize(
@@ -163,17 +163,17 @@ def test_bostons_zipcodes_from_a_spreadsheet_get_their_zeros_back() -> None:
         HEADER.upper() + ROW,
     ],
 )
-def test_csv_in_any_dress(body: bytes | str) -> None:
+def test_csv_is_read_with_any_encoding_line_end_and_delimiter(body: bytes | str) -> None:
     (row,) = read(body)
     assert (row.position, row.service_request_id, row.description) == (1, "7", "Rat Sighting")
 
 
-def test_line_breaks_commas_and_quotes_inside_values() -> None:
+def test_line_breaks_commas_and_quotes_in_values_are_kept() -> None:
     (row,) = read(HEADER + '7,2026-04-03,Rodent,Open,"One, ""two""\nand three"\n')
     assert row.description == 'One, "two"\nand three'
 
 
-def test_a_header_alone_is_no_requests() -> None:
+def test_a_header_without_rows_has_no_requests() -> None:
     assert read(HEADER) == []
 
 
@@ -185,7 +185,7 @@ def test_a_row_that_does_not_fit_the_header_is_refused_and_the_next_is_read() ->
     assert rows[2] == Refusal(3, "", f"has 6 values where the header has 5; {cure}", 4)
 
 
-def test_a_field_without_end_costs_itself_not_the_file() -> None:
+def test_a_value_above_the_size_limit_refuses_only_its_row() -> None:
     broken = '8,2026-04-03,Rodent,Open,"' + "x" * 140_000 + "\n"
     rows = rows_of(source(HEADER + broken + ROW))
     assert isinstance(rows[0], Refusal)
@@ -204,26 +204,26 @@ def test_a_field_without_end_costs_itself_not_the_file() -> None:
         ("just some words", "fits none of the column maps"),
     ],
 )
-def test_missing_columns_are_named(body: str, words: str) -> None:
+def test_the_error_for_missing_columns_names_them(body: str, words: str) -> None:
     with pytest.raises(Invalid) as caught:
         source(body)
     assert str(caught.value).startswith(words)
 
 
-def test_a_wanted_format_is_held_to_its_columns() -> None:
+def test_a_file_that_lacks_columns_of_the_wanted_format_is_refused() -> None:
     with pytest.raises(
         Invalid, match="lacks the columns case_enquiry_id, open_dt, type, case_status of boston data"
     ):
         source(HEADER, "boston-csv")
 
 
-def test_a_line_without_end_is_refused() -> None:
+def test_a_line_above_the_size_limit_is_refused() -> None:
     with pytest.raises(Invalid, match="has a line of more than"):
         rows_of(source(HEADER + "x" * 4_000_001))
 
 
 class _Endless(io.RawIOBase):
-    """A CSV that never ends; counts what is taken of it."""
+    """A CSV without end. It counts the bytes that were read from it."""
 
     def __init__(self) -> None:
         self._parts: Iterator[bytes] = iter([HEADER.encode()])
@@ -239,7 +239,7 @@ class _Endless(io.RawIOBase):
         return len(part)
 
 
-def test_csv_is_read_no_further_than_it_is_asked_for() -> None:
+def test_csv_is_read_on_demand() -> None:
     stream = _Endless()
     found = open_source(io.BufferedReader(stream), every_map()).found
     for _ in range(100):

@@ -1,4 +1,4 @@
-"""Files in shapes that spreadsheets, data portals and this server make, and what is said about them."""
+"""Files in the forms that spreadsheets, data portals and this server write, and the notes about such files."""
 
 from __future__ import annotations
 
@@ -46,22 +46,22 @@ def only(body: bytes | str | list[Any] | dict[str, Any]) -> SourceRow:
     return row
 
 
-# Nothing
+# Words for an empty value
 
 
 @pytest.mark.parametrize(
     "word", ["NaN", "nan", "Infinity", "-inf", "null", "NULL", "N/A", "#N/A", "None", "NaT", "\\N"]
 )
-def test_words_that_programs_write_for_nothing_are_nothing(word: str) -> None:
+def test_words_for_an_empty_value_are_read_as_empty(word: str) -> None:
     assert only([REQUEST | {"address": word, "lat": word, "long": word}]) == only([REQUEST])
 
 
-def test_numbers_that_are_none_in_json_are_nothing() -> None:
+def test_nan_and_infinity_in_json_are_read_as_empty() -> None:
     body = '[{"service_request_id": "7", "requested_datetime": "2026-04-03", "lat": NaN, "long": -Infinity}]'
     assert (only(body).lat, only(body).long) == ("", "")
 
 
-def test_a_longer_text_that_begins_like_nothing_is_kept() -> None:
+def test_a_text_that_begins_with_a_word_for_empty_is_kept() -> None:
     assert only([REQUEST | {"description": "None of the lamps is lit."}]).description == "None of the lamps is lit."
 
 
@@ -84,7 +84,7 @@ def test_a_longer_text_that_begins_like_nothing_is_kept() -> None:
     ],
     ids=["ckan", "carto", "arcgis", "geojson", "odata", "socrata", "pandas"],
 )
-def test_the_wrappers_of_data_portals(body: dict[str, Any]) -> None:
+def test_the_json_of_data_portals_is_read(body: dict[str, Any]) -> None:
     row = only(body)
     assert (row.service_request_id, row.service_codes, row.status) == ("7", ("x",), "open")
 
@@ -102,9 +102,7 @@ def test_the_wrappers_of_data_portals(body: dict[str, Any]) -> None:
         (None, ("", "")),
     ],
 )
-def test_the_point_of_a_feature_or_a_word_that_is_counted_as_a_bad_point(
-    geometry: Any, point: tuple[str, str]
-) -> None:
+def test_a_feature_gives_its_point_or_the_type_of_another_geometry(geometry: Any, point: tuple[str, str]) -> None:
     row = only({"features": [{"properties": REQUEST, "geometry": geometry}]})
     assert (row.lat, row.long) == point
 
@@ -118,7 +116,7 @@ def test_the_point_of_a_feature_or_a_word_that_is_counted_as_a_bad_point(
         ({"error": True, "message": "Query is malformed"}, "Query is malformed"),
     ],
 )
-def test_the_error_answers_of_data_portals_are_no_lists(body: dict[str, Any], words: str) -> None:
+def test_the_error_answers_of_data_portals_are_refused(body: dict[str, Any], words: str) -> None:
     with pytest.raises(Invalid, match=f"is an error answer, not a list of requests: .*{words}"):
         source(body)
 
@@ -131,7 +129,7 @@ def test_the_error_answers_of_data_portals_are_no_lists(body: dict[str, Any], wo
         ({"features": [{"attributes": REQUEST}], "exceededTransferLimit": True}, "says that there are more"),
     ],
 )
-def test_a_file_that_holds_a_part_says_so(body: dict[str, Any], note: str) -> None:
+def test_a_note_says_that_a_file_is_incomplete(body: dict[str, Any], note: str) -> None:
     (said,) = source(body).notes
     assert note in said
 
@@ -158,13 +156,13 @@ def test_structured_values_are_read() -> None:
     )
 
 
-def test_columns_that_are_not_read_are_named_once_they_are_met() -> None:
+def test_columns_that_are_not_read_are_listed_once() -> None:
     found = source([REQUEST, REQUEST | {"ward": 3, "place": {"name": "Park", "@id": "1"}}])
     assert len(rows_of(found)) == 2
     assert found.unread == {"ward", "place_name"}
 
 
-def test_lines_of_json_are_read_one_by_one_and_a_broken_one_costs_itself() -> None:
+def test_ndjson_is_read_by_line_and_only_a_broken_line_is_refused() -> None:
     lines = [json.dumps(REQUEST), "", '{"service_request_id": ', json.dumps(REQUEST | {"service_request_id": "8"})]
     found = source("\n".join(lines))
     assert (found.format, found.count) == ("georeport-json", None)
@@ -181,23 +179,23 @@ def test_lines_of_json_are_read_one_by_one_and_a_broken_one_costs_itself() -> No
 
 
 @pytest.mark.parametrize("end", [",", ",,,", ", "])
-def test_empty_values_beyond_the_header_do_not_count(end: str) -> None:
+def test_empty_values_beyond_the_header_are_ignored(end: str) -> None:
     body = HEADER + f"7,open,x,2026-04-03T14:10:00Z{end.rstrip()}\n"
     assert only(body).service_request_id == "7"
 
 
-def test_a_header_that_ends_with_a_delimiter() -> None:
+def test_a_header_may_end_with_a_delimiter() -> None:
     assert only(HEADER.replace("\n", ",\n") + "7,open,x,2026-04-03\n").service_request_id == "7"
 
 
 @pytest.mark.parametrize("first", ["sep=;", '"sep=;"', "SEP=;", "\ufeffsep=;"])
-def test_the_line_that_tells_a_spreadsheet_the_delimiter(first: str) -> None:
+def test_the_first_line_sep_sets_the_delimiter(first: str) -> None:
     row = only(f"{first}\r\n" + HEADER.replace(",", ";") + "7;open;x,y;2026-04-03\n")
     assert (row.service_codes, row.line) == (("x,y",), 3)
 
 
 @pytest.mark.parametrize("delimiter", [";", "\t", "|"])
-def test_decimal_commas_where_the_delimiter_is_another(delimiter: str) -> None:
+def test_decimal_commas_are_read_if_the_delimiter_is_no_comma(delimiter: str) -> None:
     head = delimiter.join([HEADER.strip().replace(",", delimiter), "lat", "long"])
     row = only(head + "\n" + delimiter.join(["7", "open", "x", "2026-04-03", "40,7", "-73,9"]) + "\n")
     assert (row.lat, row.long) == ("40.7", "-73.9")
@@ -210,7 +208,7 @@ def quoted(number: int, text: str) -> str:
 WITH_TEXT = HEADER.replace("\n", ",description,address\n")
 
 
-def test_a_stray_quote_names_the_lines_it_swallows_and_reading_goes_on() -> None:
+def test_the_error_for_an_unclosed_quote_names_the_swallowed_lines_which_are_read() -> None:
     body = WITH_TEXT + quoted(1, "ok") + quoted(2, '"24 inch pipe, deep') + quoted(3, "ok") + quoted(4, "ok")
     first, stray, third, fourth = rows_of(source(body))
     assert isinstance(stray, Refusal)
@@ -219,7 +217,7 @@ def test_a_stray_quote_names_the_lines_it_swallows_and_reading_goes_on() -> None
     assert [row.service_request_id for row in (first, third, fourth)] == ["1", "3", "4"]
 
 
-def test_a_stray_quote_that_a_later_quote_seems_to_close() -> None:
+def test_an_unclosed_quote_is_refused_even_if_a_later_quote_seems_to_close_it() -> None:
     rows = rows_of(
         source(WITH_TEXT + quoted(1, '"24 inch, deep') + quoted(2, '"fine"') + quoted(3, '"two\nlines"'))
     )
@@ -228,17 +226,17 @@ def test_a_stray_quote_that_a_later_quote_seems_to_close() -> None:
     assert [row.line for row in rows] == [2, 3, 4]
 
 
-def test_a_quote_within_a_value_costs_nothing() -> None:
+def test_a_quote_inside_a_value_is_kept() -> None:
     assert only(WITH_TEXT + quoted(1, '24" pipe')).description == '24" pipe'
 
 
-def test_a_quote_that_is_left_open_in_the_last_column_costs_nothing() -> None:
+def test_an_unclosed_quote_in_the_last_column_loses_no_row() -> None:
     body = HEADER.replace("\n", ",description\n") + '1,open,x,2026-04-03,"deep, wide\n2,open,x,2026-04-03,ok\n'
     rows = [row for row in rows_of(source(body)) if isinstance(row, SourceRow)]
     assert [row.description.strip() for row in rows] == ["deep, wide", "ok"]
 
 
-def test_many_stray_quotes_each_cost_their_line() -> None:
+def test_many_unclosed_quotes_each_refuse_only_their_line() -> None:
     body = WITH_TEXT + "".join(quoted(n, '"x, y' if n % 2 else "ok") for n in range(1, 201))
     rows = rows_of(source(body))
     assert [row.service_request_id for row in rows if isinstance(row, SourceRow)] == [
@@ -258,14 +256,14 @@ def requested(found: Source) -> list[str]:
     return [row.requested for row in rows_of(found) if isinstance(row, SourceRow)]
 
 
-def test_one_date_shows_the_order_of_all() -> None:
+def test_one_date_can_show_the_order_of_all_dates() -> None:
     found = dated("3/4/2026", "13/4/2026")
     assert (requested(found), found.notes) == (["2026-04-03", "2026-04-13"], ())
     found = dated("3/4/2026", "4/13/2026")
     assert (requested(found), found.notes) == (["2026-03-04", "2026-04-13"], ())
 
 
-def test_where_no_date_shows_the_order_the_maps_counts_and_the_report_says_so() -> None:
+def test_without_a_date_that_shows_the_order_the_maps_order_is_used_with_a_note() -> None:
     found = dated("3/4/2026 8:00", "5/5/2026 8:00")
     assert requested(found)[0] == "2026-03-04T08:00:00"
     (said,) = found.notes
@@ -273,18 +271,18 @@ def test_where_no_date_shows_the_order_the_maps_counts_and_the_report_says_so() 
     assert "as the column map georeport declares" in said
 
 
-def test_a_date_that_shows_the_order_is_looked_for_further_on() -> None:
+def test_a_date_that_shows_the_order_is_found_after_the_first_sample() -> None:
     found = dated(*["3/4/2026"] * (SAMPLE_ROWS + 5), "13/4/2026")
     assert (requested(found)[0], found.notes) == ("2026-04-03", ())
 
 
-def test_two_orders_in_one_file_are_told() -> None:
+def test_a_note_names_two_orders_in_one_file() -> None:
     found = dated("13/4/2026", "4/13/2026")
     assert "has dates in both orders, '4/13/2026' and '13/4/2026'" in found.notes[0]
     assert requested(found) == ["2026-13-04", "2026-04-13"], "the first is no date, and so is refused"
 
 
-def test_years_of_two_digits_are_told() -> None:
+def test_a_note_names_years_of_two_digits() -> None:
     found = dated("9/1/26 8:00")
     assert requested(found) == ["2026-09-01T08:00:00"]
     assert "the year last" in found.notes[0]
@@ -347,7 +345,7 @@ def test_what_this_server_writes_is_read_back(make: Callable[[], Writer], is_com
     assert found.unread >= {"extended_attributes_channel", "extended_attributes_group"}
 
 
-def test_gzip_that_breaks_off_is_read_to_its_end_and_then_told() -> None:
+def test_truncated_gzip_is_read_up_to_its_end_and_then_refused() -> None:
     lines = "".join(f"{n},open,x,2026-04-03T14:10:00Z\n" for n in range(40_000))
     found = source(gzip.compress((HEADER + lines).encode())[:-2_000]).found
     assert next(found)
@@ -361,7 +359,7 @@ def test_a_column_map_can_be_sent_to_another_process() -> None:
     assert sent.rows(found.found) == rows_of(dated("13/4/2026"))
 
 
-# Rows that fit the header by chance
+# Rows that fit the header only by chance
 
 
 def test_a_blank_value_beyond_the_header_is_refused_unless_every_row_has_one() -> None:
@@ -380,7 +378,7 @@ def test_a_column_that_occurs_twice_is_reported() -> None:
     assert "has more than one column status; the last of them is read." in found.notes
 
 
-def test_a_broken_element_of_a_list_costs_only_itself() -> None:
+def test_only_the_invalid_elements_of_a_list_are_refused() -> None:
     rows = rows_of(source([REQUEST, None, 5, REQUEST | {"service_request_id": "8"}]))
     assert [type(row) for row in rows] == [SourceRow, Refusal, Refusal, SourceRow]
     assert rows[2] == Refusal(3, "", 'holds "5" where a request should be.')

@@ -110,7 +110,7 @@ def test_a_worker_dispatches_changes_and_runs_jobs_until_it_is_stopped(
             worker.kill()
 
 
-def test_a_worker_goes_on_after_its_connections_were_cut_and_writes_json_alone(
+def test_a_worker_continues_after_its_connections_were_cut_and_logs_only_json(
     client: FlaskClient, platform: Platform, post: Post, settings: Settings
 ) -> None:
     cut = (

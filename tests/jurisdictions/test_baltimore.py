@@ -42,7 +42,7 @@ def test_check_jurisdiction_finds_no_fault() -> None:
     check_jurisdiction(jurisdiction)
 
 
-def test_id_time_zone_and_request_ids() -> None:
+def test_the_city_has_its_id_time_zone_and_request_ids() -> None:
     assert jurisdiction.id == "baltimorecity.gov"
     assert jurisdiction.time_zone == "America/New_York"
     assert jurisdiction.new_id(72082, datetime(2026, 3, 1, tzinfo=UTC)) == "26-00072082"

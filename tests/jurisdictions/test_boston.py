@@ -62,7 +62,7 @@ def test_check_jurisdiction_finds_no_fault() -> None:
     check_jurisdiction(jurisdiction)
 
 
-def test_id_time_zone_and_request_ids() -> None:
+def test_the_city_has_its_id_time_zone_and_request_ids() -> None:
     assert jurisdiction.id == "cityofboston.gov"
     assert jurisdiction.time_zone == "America/New_York"
     assert jurisdiction.new_id(4143000, datetime(2026, 3, 1, tzinfo=UTC)) == "101004143000"

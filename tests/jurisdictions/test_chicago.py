@@ -136,7 +136,7 @@ def test_check_jurisdiction_finds_no_fault() -> None:
     check_jurisdiction(jurisdiction)
 
 
-def test_id_time_zone_and_request_ids() -> None:
+def test_the_city_has_its_id_time_zone_and_request_ids() -> None:
     assert jurisdiction.id == "cityofchicago.org"
     assert jurisdiction.time_zone == "America/Chicago"
     assert jurisdiction.new_id(42, datetime(2026, 3, 1, tzinfo=UTC)) == "SR26-00000042"

@@ -113,7 +113,7 @@ def test_a_command_that_cannot_be_done_is_refused_and_changes_nothing(
     assert build.load(platform, service_request_id=name) == before
 
 
-def test_the_second_of_two_people_is_told_what_the_first_has_changed(platform: Platform) -> None:
+def test_the_error_for_the_second_of_two_people_names_what_the_first_has_changed(platform: Platform) -> None:
     name = report(platform)
     give(platform, name, commands.Transfer(department="parks"), version=1)
     with pytest.raises(Conflict, match=r"is at version 2 now, not 1 \(transferred: Parks\); look at it again"):
@@ -176,7 +176,7 @@ def test_a_merged_request_closes_and_opens_with_the_other_one_and_keeps_its_id(p
     assert build.load(platform, service_request_id=child).status is Status.OPEN
 
 
-def test_what_only_staff_may_read_is_in_no_public_note(platform: Platform) -> None:
+def test_no_public_note_has_a_text_that_only_staff_may_read(platform: Platform) -> None:
     name = report(platform)
     give(platform, name, commands.Note(text="The neighbour is difficult.", reason="secret"))
     give(platform, name, commands.Hold(reason="No budget."))

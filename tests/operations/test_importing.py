@@ -1,4 +1,4 @@
-"""Imports from the file to the API: dirty rows, repeated imports, clashing ids."""
+"""Imports from a file to the API: faulty rows, repeated imports, ids that clash."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ SAMPLES = Path(__file__).parent.parent / "samples"
 DEMO = "city.example"
 
 Row = dict[str, Any]
-"""A request as a file of JSON has it: names of the source's columns to values."""
+"""A request in a JSON file: column name of the source -> value."""
 
 
 class City:
-    """One city's server: import into it, read back from its API."""
+    """A server with one city. Tests import into it and read from its API."""
 
     def __init__(self, app: Flask, jurisdiction_id: str) -> None:
         self.app = app
@@ -48,13 +48,13 @@ class City:
         self.client = app.test_client()
 
     def batches(self, source: Source, **changes: Any) -> Iterator[Batch]:
-        """What becomes of a source's rows, a batch at a time."""
+        """Import a source. Yields the results of each batch."""
         order = Import(jurisdiction=self.jurisdiction, origin="sample.json", now=utc_now(), **changes)
         with Processes(self.platform, 1) as alone:
             yield from alone.import_source(source, order)
 
     def take(self, rows: Sequence[Row], **changes: Any) -> list[Batch]:
-        """Import rows as a file of JSON."""
+        """Import rows as a JSON file."""
         return list(self.batches(source(json.dumps(rows), self.jurisdiction.column_maps), **changes))
 
     def sample(self, name: str, **changes: Any) -> list[Batch]:
@@ -62,11 +62,11 @@ class City:
         return self.take_file((SAMPLES / name).read_bytes(), **changes)
 
     def take_file(self, body: str | bytes, **changes: Any) -> list[Batch]:
-        """Import a file that holds this body."""
+        """Import a file with this content."""
         return list(self.batches(source(body, self.jurisdiction.column_maps), **changes))
 
     def get(self, identifier: str) -> dict[str, Any]:
-        """One request by the API, which the client compares with its XML twin."""
+        """One request from the API. The client compares its JSON with its XML."""
         query = {"jurisdiction_id": self.jurisdiction.id}
         response = self.client.get(f"/open311/v2/requests/{identifier}.json", query_string=query)
         assert response.status_code == 200, response.text
@@ -80,7 +80,7 @@ class City:
         return [item["service_request_id"] for item in response.json]
 
     def update(self, identifier: str, at: str = "2026-04-10T08:00:00Z", **changes: Any) -> None:
-        """What staff do to a request."""
+        """Update a request, as staff do."""
         update_request(
             self.platform, self.jurisdiction, identifier, RequestUpdate(**changes), now=datetime.fromisoformat(at)
         )
@@ -102,7 +102,7 @@ def refusals(batches: Iterable[Batch]) -> list[Refusal]:
 
 
 def counts(tally: Tally) -> tuple[int, int, int, int, int, int]:
-    """Rows read, new, changed, unchanged, conflicting, refused."""
+    """The numbers of rows: read, new, changed, unchanged, conflicting, refused."""
     outcomes = (tally.new, tally.changed, tally.unchanged, tally.conflicting, tally.refused)
     assert tally.read == sum(outcomes)
     return tally.read, *outcomes
@@ -125,7 +125,7 @@ def source(body: str | bytes, maps: Sequence[ColumnMap] = ()) -> Source:
 
 
 def row(identifier: str = "7", **changes: Any) -> Row:
-    """An open pothole in GeoReport's own names, changed as wanted."""
+    """A row with an open pothole, in GeoReport's own names, with these changes."""
     values = {
         "service_request_id": identifier,
         "service_code": "potholes",
@@ -139,7 +139,7 @@ def row(identifier: str = "7", **changes: Any) -> Row:
 # Round trips
 
 
-def test_bloomington_comes_back_as_it_was(city: Callable[[str, str], City]) -> None:
+def test_bloomingtons_requests_are_returned_as_they_were(city: Callable[[str, str], City]) -> None:
     bloomington = city("bloomington", "bloomington.in.gov")
     tally = total(bloomington.sample("bloomington.json"))
     assert counts(tally) == (3, 3, 0, 0, 0, 0)
@@ -154,7 +154,7 @@ def test_bloomington_comes_back_as_it_was(city: Callable[[str, str], City]) -> N
         assert got["lat"] == (round(sent["lat"], 9) if sent["lat"] else None)
 
 
-def test_toronto_comes_back_as_it_was(city: Callable[[str, str], City]) -> None:
+def test_torontos_requests_are_returned_as_they_were(city: Callable[[str, str], City]) -> None:
     toronto = city("toronto", "toronto.ca")
     assert counts(total(toronto.sample("toronto.json"))) == (1, 1, 0, 0, 0, 0)
     got = toronto.get("101009999901")
@@ -166,7 +166,7 @@ def test_toronto_comes_back_as_it_was(city: Callable[[str, str], City]) -> None:
     assert (got["requested_datetime"], got["updated_datetime"]) == ("2012-02-15T00:58:35Z", "2012-02-17T11:56:00Z")
 
 
-def test_san_franciscos_times_are_its_own(city: Callable[[str, str], City]) -> None:
+def test_times_without_zone_are_read_in_san_franciscos_zone(city: Callable[[str, str], City]) -> None:
     sanfrancisco = city("sanfrancisco", "sfgov.org")
     tally = total(sanfrancisco.sample("sanfrancisco.xml"))
     assert counts(tally) == (2, 2, 0, 0, 0, 0)
@@ -183,7 +183,7 @@ def test_san_franciscos_times_are_its_own(city: Callable[[str, str], City]) -> N
     ]
 
 
-def test_new_york_with_all_its_dirt(city: Callable[[str, str], City]) -> None:
+def test_new_yorks_faulty_rows_are_corrected_or_refused(city: Callable[[str, str], City]) -> None:
     newyork = city("newyork", "nyc.gov")
     batches = newyork.sample("newyork.csv")
     assert counts(total(batches)) == (12, 9, 0, 0, 0, 3)
@@ -213,7 +213,7 @@ def test_new_york_with_all_its_dirt(city: Callable[[str, str], City]) -> None:
     assert newyork.get("90000009")["service_name"] == "Example Only - Hotline"
 
 
-def test_new_york_fills_the_department_and_the_old_code_stays_in_the_history(
+def test_new_yorks_department_is_found_and_the_history_has_the_old_code(
     city: Callable[[str, str], City],
 ) -> None:
     newyork = city("newyork", "nyc.gov")
@@ -226,7 +226,7 @@ def test_new_york_fills_the_department_and_the_old_code_stays_in_the_history(
     assert said.endswith("its service_code there: HEATING")
 
 
-def test_a_descriptor_that_the_service_asks_for_is_an_answer(city: Callable[[str, str], City]) -> None:
+def test_a_descriptor_becomes_an_answer_if_the_service_asks_for_it(city: Callable[[str, str], City]) -> None:
     newyork = city("newyork", "nyc.gov")
     rodents = {"complaint_type": "Rodent", "status": "Open", "created_date": "2026-04-03T14:10:00"}
     newyork.take([rodents | {"unique_key": "7", "descriptor": "Rat Sighting"}])
@@ -236,7 +236,7 @@ def test_a_descriptor_that_the_service_asks_for_is_an_answer(city: Callable[[str
     assert answers[1] == ()
 
 
-def test_boston_finds_services_by_long_code_and_by_name(city: Callable[[str, str], City]) -> None:
+def test_bostons_services_are_found_by_long_code_or_name(city: Callable[[str, str], City]) -> None:
     boston = city("boston", "cityofboston.gov")
     assert counts(total(boston.sample("boston.csv"))) == (4, 4, 0, 0, 0, 0)
     codes = [boston.get(f"10100999900{n}")["service_code"] for n in (1, 2, 3, 4)]
@@ -253,10 +253,10 @@ def instant(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
-# Catalogue, place, text
+# Services, places, texts
 
 
-def test_a_retired_service_is_not_listed_but_its_requests_are(demo: City) -> None:
+def test_a_retired_service_is_not_listed_but_its_requests_are_listed(demo: City) -> None:
     demo.take([row(service_code="Old:Kind & more", service_name="Old kind")])
     listed = demo.client.get("/open311/v2/services.json").json
     assert "Old:Kind & more" not in [service["service_code"] for service in listed or []]
@@ -264,12 +264,12 @@ def test_a_retired_service_is_not_listed_but_its_requests_are(demo: City) -> Non
     assert demo.get("7")["service_name"] == "Old kind"
 
 
-def test_a_service_without_a_name_is_called_by_its_code(demo: City) -> None:
+def test_the_name_of_a_service_without_a_name_is_its_code(demo: City) -> None:
     demo.take([row(service_code="old")])
     assert demo.get("7")["service_name"] == "old"
 
 
-def test_codes_beat_names_and_names_serve_where_there_are_no_codes(demo: City) -> None:
+def test_a_service_is_found_by_its_name_only_if_the_row_has_no_code(demo: City) -> None:
     without_code = row("2", service_name="POTHOLE")
     del without_code["service_code"]
     demo.take(
@@ -282,13 +282,13 @@ def test_codes_beat_names_and_names_serve_where_there_are_no_codes(demo: City) -
     assert [demo.get(identifier)["service_code"] for identifier in "123"] == ["gone", "potholes", "potholes"]
 
 
-def test_a_point_outside_is_kept_and_flagged_even_where_posts_are_refused(demo: City) -> None:
+def test_a_point_outside_is_kept_and_flagged_even_if_the_city_refuses_such_posts(demo: City) -> None:
     demo.take([row(lat="10", long="20")])
     record, _ = read_history(demo.platform, demo.jurisdiction, "7")
     assert (record.is_outside, demo.get("7")["lat"]) == (True, 10.0)
 
 
-def test_pictures_that_are_no_public_address_are_left_out(demo: City) -> None:
+def test_pictures_without_a_public_address_are_left_out(demo: City) -> None:
     batches = demo.take(
         [
             row(
@@ -305,7 +305,7 @@ def test_pictures_that_are_no_public_address_are_left_out(demo: City) -> None:
     assert total(batches).mended == {Mending.BAD_MEDIA: 1}
 
 
-def test_any_text_survives_in_both_formats(demo: City) -> None:
+def test_difficult_texts_are_returned_in_both_formats(demo: City) -> None:
     demo.take(
         [
             row(
@@ -320,7 +320,7 @@ def test_any_text_survives_in_both_formats(demo: City) -> None:
     assert got["description"] == "ab ]]> & <b>  \U0001f573 \x7f"
 
 
-# Again and again
+# Repeated imports
 
 
 def test_importing_a_file_again_changes_nothing(city: Callable[[str, str], City]) -> None:
@@ -333,7 +333,7 @@ def test_importing_a_file_again_changes_nothing(city: Callable[[str, str], City]
     assert len(newyork.history("90000001")) == 1
 
 
-def test_a_newer_row_changes_the_request_and_its_history_says_so(demo: City) -> None:
+def test_a_newer_row_changes_the_request_and_is_in_its_history(demo: City) -> None:
     demo.take([row(description="Deep", agency_responsible="Streets", lat="60.17", long="24.94")])
     batches = demo.take(
         [
@@ -363,7 +363,7 @@ def test_an_older_row_changes_nothing(demo: City) -> None:
     assert demo.get("7")["status"] == "closed"
 
 
-def test_a_source_without_closing_times_can_still_close(demo: City) -> None:
+def test_a_source_without_closing_times_can_close_a_request(demo: City) -> None:
     demo.take([row()])
     assert counts(total(demo.take([row(status="closed")]))) == (1, 0, 1, 0, 0, 0)
     assert demo.get("7")["status"] == "closed"
@@ -371,7 +371,7 @@ def test_a_source_without_closing_times_can_still_close(demo: City) -> None:
 
 
 @pytest.mark.parametrize("batch_rows", [1, 2, 100])
-def test_an_id_that_comes_twice_is_one_request_in_its_newest_state(demo: City, batch_rows: int) -> None:
+def test_two_rows_with_one_id_are_one_request_in_its_newest_state(demo: City, batch_rows: int) -> None:
     rows = [
         row("7"),
         row("8"),
@@ -383,7 +383,7 @@ def test_an_id_that_comes_twice_is_one_request_in_its_newest_state(demo: City, b
     assert sorted(demo.ids(start_date="2026-04-01", end_date="2026-04-30")) == ["7", "8"]
 
 
-def test_an_interrupted_import_keeps_the_batches_it_yielded_and_can_run_again(demo: City) -> None:
+def test_an_interrupted_import_keeps_its_finished_batches_and_can_run_again(demo: City) -> None:
     rows = [row(str(number)) for number in range(1, 8)]
     whole = source(json.dumps(rows))
 
@@ -400,7 +400,7 @@ def test_an_interrupted_import_keeps_the_batches_it_yielded_and_can_run_again(de
     assert len(demo.ids(start_date="2026-04-01", end_date="2026-04-30")) == 7
 
 
-def test_a_file_that_breaks_off_is_imported_up_to_there(demo: City) -> None:
+def test_a_truncated_file_is_imported_up_to_its_end(demo: City) -> None:
     one = "".join(f"<{name}>{value}</{name}>" for name, value in row("1").items())
     batches = demo.batches(source(f"<requests><request>{one}</request><request><service_request_id>2</ser"))
     assert counts(next(batches).tally) == (1, 1, 0, 0, 0, 0)
@@ -409,14 +409,14 @@ def test_a_file_that_breaks_off_is_imported_up_to_there(demo: City) -> None:
     assert demo.get("1")["status"] == "open"
 
 
-def test_a_dry_run_reports_the_same_and_keeps_nothing(demo: City) -> None:
+def test_a_dry_run_reports_the_same_results_and_stores_nothing(demo: City) -> None:
     rows = [row("1"), row("2", service_code="gone"), row(""), row("1")]
     dry = demo.take(rows, is_dry_run=True)
     assert demo.ids(start_date="2026-04-01", end_date="2026-04-30") == []
     assert demo.take(rows) == dry
 
 
-# Later states
+# Later files of the same source
 
 
 DAY_1 = """case_enquiry_id,open_dt,closed_dt,case_status,closure_reason,subject,reason,type,location
@@ -433,7 +433,7 @@ DAY_2 = """case_enquiry_id,open_dt,closed_dt,case_status,closure_reason,subject,
 """
 
 
-def test_a_later_file_of_a_source_without_a_change_column_changes_what_differs(
+def test_if_a_source_has_no_times_of_change_a_later_file_changes_what_differs(
     city: Callable[[str, str], City],
 ) -> None:
     boston = city("boston", "cityofboston.gov")
@@ -452,7 +452,7 @@ def test_a_later_file_of_a_source_without_a_change_column_changes_what_differs(
     assert boston.get("101")["updated_datetime"] == "2026-09-02T12:00:00Z"
 
 
-def test_undated_rows_of_one_id_in_one_file_change_nothing_when_the_file_comes_again(demo: City) -> None:
+def test_several_undated_rows_with_one_id_change_nothing_in_a_second_import(demo: City) -> None:
     rows = [row("7"), row("7", status="closed"), row("8", status="closed"), row("8"), row("8", status="closed")]
     assert counts(total(demo.take(rows))) == (5, 2, 3, 0, 0, 0)
     before = demo.history("7"), demo.history("8")
@@ -462,7 +462,7 @@ def test_undated_rows_of_one_id_in_one_file_change_nothing_when_the_file_comes_a
     assert demo.get("7")["status"] == "closed"
 
 
-def test_a_row_that_changed_nothing_before_one_that_did_changes_nothing_when_the_file_comes_again(
+def test_a_row_that_had_no_effect_in_the_first_import_has_none_in_the_second(
     demo: City,
 ) -> None:
     demo.take([row()])
@@ -472,20 +472,20 @@ def test_a_row_that_changed_nothing_before_one_that_did_changes_nothing_when_the
     assert demo.get("7")["status"] == "closed"
 
 
-def test_a_row_without_a_time_is_an_old_one_where_the_source_dates_its_changes(demo: City) -> None:
+def test_a_row_without_a_time_counts_as_old_if_the_source_dates_its_changes(demo: City) -> None:
     demo.take([row(status="closed", updated_datetime="2026-04-05T08:00:00Z")])
     assert counts(total(demo.take([row()]))) == (1, 0, 0, 1, 0, 0)
     assert demo.get("7")["status"] == "closed"
 
 
-def test_a_row_with_the_same_time_that_says_otherwise_changes_the_request(demo: City) -> None:
+def test_a_different_row_with_the_same_time_changes_the_request(demo: City) -> None:
     demo.take([row(updated_datetime="2026-04-05T08:00:00Z", description="Deep")])
     later = row(updated_datetime="2026-04-05T08:00:00Z", description="Deeper")
     assert counts(total(demo.take([later]))) == (1, 0, 1, 0, 0, 0)
     assert demo.get("7")["description"] == "Deeper"
 
 
-def test_a_closed_request_that_is_stamped_later_keeps_its_first_closing_time(demo: City) -> None:
+def test_a_later_update_time_does_not_change_the_closing_time(demo: City) -> None:
     demo.take([row(status="closed", updated_datetime="2026-07-20T10:00:00Z")])
     stamped = row(status="closed", updated_datetime="2026-10-23T10:18:51Z", status_notes="Archived.")
     assert counts(total(demo.take([stamped]))) == (1, 0, 1, 0, 0, 0)
@@ -495,14 +495,14 @@ def test_a_closed_request_that_is_stamped_later_keeps_its_first_closing_time(dem
     assert demo.ids(updated_after="2026-10-01T00:00:00Z") == ["7"]
 
 
-def test_a_source_that_names_another_closing_time_corrects_it(demo: City) -> None:
+def test_another_closing_time_in_the_source_replaces_the_first(demo: City) -> None:
     demo.take([row(status="closed", closed_datetime="2026-04-05T08:00:00Z")])
     corrected = row(status="closed", closed_datetime="2026-04-06T08:00:00Z")
     assert counts(total(demo.take([corrected]))) == (1, 0, 1, 0, 0, 0)
     assert demo.get("7")["updated_datetime"] == "2026-04-06T08:00:00Z"
 
 
-def test_what_a_row_leaves_out_stays(demo: City) -> None:
+def test_a_field_that_a_row_leaves_out_is_unchanged(demo: City) -> None:
     full = row(
         lat="60.17",
         long="24.94",
@@ -556,7 +556,9 @@ def test_an_unlisted_service_keeps_its_first_name_and_the_history_has_the_other(
     )
 )
 @settings(max_examples=40)
-def test_a_file_that_comes_again_changes_nothing(demo: City, states: list[list[Row]]) -> None:
+def test_any_file_that_is_imported_twice_changes_nothing_the_second_time(
+    demo: City, states: list[list[Row]]
+) -> None:
     with demo.platform.database.transaction() as connection:
         connection.exec_driver_sql("DELETE FROM service_request")
     common = {"service_code": "potholes", "requested_datetime": "2026-04-03T14:10:00Z", "long": "24.94"}
@@ -568,10 +570,10 @@ def test_a_file_that_comes_again_changes_nothing(demo: City, states: list[list[R
         assert [demo.get(item["service_request_id"]) for item in rows] == stored
 
 
-# Changed here
+# Requests that were changed here
 
 
-def test_what_staff_changed_stays_where_the_row_is_not_dated_later(demo: City) -> None:
+def test_a_change_by_staff_stays_unless_the_row_has_a_later_date(demo: City) -> None:
     demo.take([row()])
     demo.update("7", status=Status.CLOSED, note="Done by us.")
     for told in (row(), row(updated_datetime="2026-04-04T08:00:00Z", status_notes="Waiting.", description="Deep")):
@@ -588,10 +590,10 @@ def test_what_staff_changed_stays_where_the_row_is_not_dated_later(demo: City) -
         "Done by us.",
         "2026-04-10T08:00:00Z",
     )
-    assert got["description"] == "Deep"  # nobody changed it here
+    assert got["description"] == "Deep"  # staff did not change the description
 
 
-def test_a_row_that_is_dated_later_than_the_staffs_change_counts_and_is_told(demo: City) -> None:
+def test_a_row_with_a_later_date_than_the_staffs_change_counts_and_is_reported(demo: City) -> None:
     demo.take([row()])
     demo.update("7", status=Status.CLOSED)
     later = row(updated_datetime="2026-04-11T08:00:00Z")
@@ -602,7 +604,7 @@ def test_a_row_that_is_dated_later_than_the_staffs_change_counts_and_is_told(dem
     assert counts(total(demo.take([later]))) == (1, 0, 0, 1, 0, 0)
 
 
-def test_a_change_by_staff_stays_through_other_news(demo: City) -> None:
+def test_a_change_by_staff_stays_if_a_row_changes_other_fields(demo: City) -> None:
     demo.take([row()])
     demo.update("7", status=Status.CLOSED)
     for description in ("Deep", "Deeper"):
@@ -610,7 +612,7 @@ def test_a_change_by_staff_stays_through_other_news(demo: City) -> None:
         assert (demo.get("7")["status"], demo.get("7")["description"]) == ("closed", description)
 
 
-def test_a_row_that_agrees_with_the_staff_is_no_conflict_and_later_news_count(demo: City) -> None:
+def test_a_row_that_agrees_with_the_staff_is_no_conflict_and_later_rows_count(demo: City) -> None:
     demo.take([row()])
     demo.update("7", status=Status.CLOSED)
     agreed = row(status="closed", updated_datetime="2026-04-11T08:00:00Z")
@@ -627,7 +629,7 @@ def test_a_department_that_staff_chose_stays(demo: City) -> None:
     assert demo.record("7").department == "parks"
 
 
-def test_what_was_erased_is_not_brought_back(demo: City) -> None:
+def test_an_erased_text_is_not_imported_again(demo: City) -> None:
     demo.take([row(description="Ann lives here", status_notes="Ann was called.")])
     erased = [Erasable.DESCRIPTION, Erasable.NOTES]
     erase_from_request(demo.platform, demo.jurisdiction, "7", erased, now=utc_now())
@@ -640,10 +642,10 @@ def test_what_was_erased_is_not_brought_back(demo: City) -> None:
     assert "Ann" not in str(demo.get("7")) + str(demo.history("7")) + batches[0].conflicts[0].reason
 
 
-# As a POST
+# Departments, areas and duplicates, as for a POST
 
 
-def test_a_request_goes_to_the_department_that_the_row_names_else_where_a_post_would(demo: City) -> None:
+def test_the_row_or_else_the_routing_of_a_post_decides_the_department(demo: City) -> None:
     demo.take(
         [
             row("1"),
@@ -661,7 +663,7 @@ def test_a_request_goes_to_the_department_that_the_row_names_else_where_a_post_w
     assert agencies[2] == "Somebody Inc."
 
 
-def test_areas_and_possible_duplicates_are_filled_as_for_a_post(demo: City) -> None:
+def test_areas_and_possible_duplicates_are_found_as_for_a_post(demo: City) -> None:
     (name, area), *_ = demo.jurisdiction.areas.items()
     spot = area.representative_point()
     where = {"lat": str(round(spot.y, 6)), "long": str(round(spot.x, 6))}
@@ -682,7 +684,7 @@ def test_areas_and_possible_duplicates_are_filled_as_for_a_post(demo: City) -> N
     assert name in records[0].areas
 
 
-def test_a_point_that_moves_is_looked_up_on_the_map_again(demo: City) -> None:
+def test_a_request_with_a_new_point_gets_new_areas(demo: City) -> None:
     (name, area), *_ = demo.jurisdiction.areas.items()
     spot = area.representative_point()
     demo.take([row(lat="60.0", long="20.0")])
@@ -691,14 +693,14 @@ def test_a_point_that_moves_is_looked_up_on_the_map_again(demo: City) -> None:
     assert [kind for kind, _ in demo.history("7")] == ["imported", "areas", "imported"]
 
 
-def test_neighbours_are_found_across_the_antimeridian(demo: City) -> None:
+def test_possible_duplicates_are_found_across_the_antimeridian(demo: City) -> None:
     fiji = {"service_code": "gone", "lat": "-17"}
     demo.take([row("1", **fiji, long="179.9999")])
     demo.take([row("2", **fiji, long="-179.9999", requested_datetime="2026-04-04T14:10:00Z")])
     assert demo.record("2").possible_duplicate_of == "1"
 
 
-# Ids that we gave out
+# Ids that this server assigned
 
 
 def post(demo: City) -> str:
@@ -718,7 +720,7 @@ def test_an_id_of_another_request_made_here_is_refused(demo: City) -> None:
     assert (demo.get(identifier)["description"], demo.get(identifier)["status"]) == ("Mine", "open")
 
 
-def test_news_of_a_request_made_here_are_taken_and_the_citizens_words_stay(demo: City) -> None:
+def test_a_row_can_change_the_progress_of_a_request_made_here_but_not_its_content(demo: City) -> None:
     identifier = post(demo)
     before = demo.get(identifier)
     news = row(
@@ -736,7 +738,7 @@ def test_news_of_a_request_made_here_are_taken_and_the_citizens_words_stay(demo:
     assert (after["description"], after["lat"]) == ("Mine", before["lat"])
 
 
-def test_nothing_personal_is_stored(demo: City) -> None:
+def test_no_reporter_data_is_stored(demo: City) -> None:
     body = json.dumps(
         [
             {

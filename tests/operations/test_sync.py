@@ -153,7 +153,7 @@ def test_republishing_renders_all_batches_and_keeps_private_requests_hidden(
     assert len(app.test_client().get(f"{BASE}/requests.json?start_date=2026-03-01").json) == 4
 
 
-def test_open_requests_of_a_removed_department_and_area_are_told(
+def test_open_requests_of_a_removed_department_and_area_are_reported(
     make_app: MakeApp, capsys: pytest.CaptureFixture[str]
 ) -> None:
     platform = platform_of(make_app(CITY))

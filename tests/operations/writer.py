@@ -4,7 +4,7 @@ The process sends requests, and each request gets several notes. Sometimes a slo
 transactions begin later and end earlier. At the end, the process prints a line for each request: its id and the
 number of its last note.
 
-CITY is a plugin and one of its services; the default is the city of tests/build.py.
+CITY is the name of a plugin and one of its services. The default is the city of tests/build.py.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Column maps in files: what they can say, and what is said about one that is wrong."""
+"""Column maps in TOML files: valid maps are read, and the error for a wrong map names its key."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def only(column_map: ColumnMap, body: str) -> SourceRow:
     return row
 
 
-def test_a_new_citys_file_needs_a_map_and_no_code(write: Write) -> None:
+def test_a_new_citys_file_is_read_with_a_map_and_without_code(write: Write) -> None:
     column_map = load_map(
         write(
             'dates = "day first"\nblanks = ["-"]\nstand_ins = ["1, 2"]\nspaced_address = true\n'
@@ -85,13 +85,13 @@ def test_a_new_citys_file_needs_a_map_and_no_code(write: Write) -> None:
         ("dates = \n", "my_city.toml: is not TOML: "),
     ],
 )
-def test_a_wrong_map_is_refused_with_its_key_and_the_cure(write: Write, text: str, fault: str) -> None:
+def test_the_error_for_a_wrong_map_names_the_key_and_the_cure(write: Write, text: str, fault: str) -> None:
     with pytest.raises(Misconfigured) as caught:
         load_map(write(text))
     assert fault in str(caught.value)
 
 
-def test_a_fault_in_a_citys_map_is_one_of_the_city(tmp_path: Path) -> None:
+def test_a_fault_in_a_column_map_is_reported_as_a_fault_of_its_city(tmp_path: Path) -> None:
     city = tmp_path / "oldtown"
     (city / "columns").mkdir(parents=True)
     (city / "jurisdiction.toml").write_text((CITIES / "demo" / "jurisdiction.toml").read_text(encoding="utf-8"))
@@ -100,7 +100,7 @@ def test_a_fault_in_a_citys_map_is_one_of_the_city(tmp_path: Path) -> None:
         declared.load(city)
 
 
-def test_the_maps_that_come_with_the_server_are_sound() -> None:
+def test_the_column_maps_of_the_server_are_valid() -> None:
     folder = Path(reading_maps.__file__).parent / "maps"
     loaded = {path.stem: load_map(path) for path in folder.glob("*.toml")}
     assert loaded.keys() == {each.name for each in shipped_maps()}

@@ -59,7 +59,7 @@ WARDS = {
     "Old town": box(24.05, 60.05, 24.1, 60.1),
     "Lake": box(24.2, 60.0, 24.3, 60.2),
 }
-"""Four wards around shared edges, and a district within the first ward whose edges lie on the ward's edges."""
+"""Four wards that share edges, and a district inside the first ward. Its edges lie on edges of the ward."""
 
 
 @pytest.mark.parametrize(

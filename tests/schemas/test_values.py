@@ -134,7 +134,7 @@ def test_any_text_is_read_as_a_second_in_utc_or_refused(text: str, zone: str, en
     assert instant.microsecond == 0
 
 
-def test_the_second_reading_of_an_hour_that_clocks_repeat_or_skip() -> None:
+def test_fold_gives_the_second_meaning_of_an_hour_that_clocks_repeat_or_skip() -> None:
     assert parse_instant("2024-10-27T03:30:00", HELSINKI) == at(2024, 10, 27, 0, 30)
     assert parse_instant("2024-10-27T03:30:00", HELSINKI, fold=1) == at(2024, 10, 27, 1, 30)
     assert parse_instant("2024-03-31 03:30", HELSINKI) == at(2024, 3, 31, 1, 30)

@@ -1,4 +1,4 @@
-"""Requests that follow each other on one connection, wherever the data is cut."""
+"""Requests that follow each other on one connection. The places where the data is cut have no effect."""
 
 from __future__ import annotations
 

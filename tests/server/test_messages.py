@@ -1,4 +1,4 @@
-"""What a request's head means, and which heads are refused."""
+"""How a request's head is read, and which heads are refused."""
 
 from __future__ import annotations
 
@@ -32,23 +32,23 @@ def test_a_head_becomes_an_environment() -> None:
     assert (message.length, message.is_kept, message.is_awaited) == (0, True, False)
 
 
-def test_a_path_is_given_as_latin_1_of_its_bytes() -> None:
+def test_the_bytes_of_a_path_are_decoded_as_latin_1() -> None:
     assert read(b"GET /%C3%A9 HTTP/1.1" + HOST).environ["PATH_INFO"] == "/é".encode().decode("latin-1")
 
 
-def test_a_target_that_is_not_percent_encoded_is_read_as_if_it_was() -> None:
+def test_a_target_without_percent_encoding_is_read_like_an_encoded_one() -> None:
     environ = read("GET /Straße?q=é HTTP/1.1".encode() + HOST).environ
     assert environ["PATH_INFO"] == "/Straße".encode().decode("latin-1")
     assert environ["QUERY_STRING"] == "q=%C3%A9"
 
 
-def test_a_whole_address_as_target_gives_host_and_path() -> None:
+def test_a_complete_url_as_target_gives_host_and_path() -> None:
     environ = read(b"GET http://311.example/x?y HTTP/1.1" + HOST).environ
     assert (environ["HTTP_HOST"], environ["PATH_INFO"], environ["QUERY_STRING"]) == ("311.example", "/x", "y")
     assert read(b"GET http://311.example?y HTTP/1.1").environ["PATH_INFO"] == "/"
 
 
-def test_a_header_with_an_underscore_does_not_pass_for_one_with_a_hyphen() -> None:
+def test_a_header_with_an_underscore_is_not_read_as_one_with_a_hyphen() -> None:
     environ = read(b"GET / HTTP/1.1" + HOST + b"\r\nX_Forwarded_For: 1.2.3.4\r\nX_Forwarded_For: 5").environ
     assert [name for name in environ if "FORWARDED" in name or name.startswith("open311")] == []
 
@@ -62,7 +62,7 @@ def test_a_header_with_an_underscore_does_not_pass_for_one_with_a_hyphen() -> No
         (b"GET / HTTP/1.0\r\nConnection: keep-alive", True),
     ],
 )
-def test_the_caller_says_whether_the_connection_stays(head: bytes, is_kept: bool) -> None:
+def test_the_head_says_whether_the_connection_stays_open(head: bytes, is_kept: bool) -> None:
     assert read(head).is_kept is is_kept
 
 
@@ -70,13 +70,13 @@ def test_the_caller_says_whether_the_connection_stays(head: bytes, is_kept: bool
     ("fields", "length"),
     [(b"Content-Length: 12", 12), (b"Content-Length: 0", 0), (b"Transfer-Encoding: Chunked", None)],
 )
-def test_the_length_of_a_body_is_known_from_the_head(fields: bytes, length: int | None) -> None:
+def test_the_head_gives_the_length_of_the_body(fields: bytes, length: int | None) -> None:
     message = read(b"POST / HTTP/1.1" + HOST + b"\r\nExpect: 100-continue\r\n" + fields)
     assert message.length == length
     assert message.is_awaited is (length != 0)
 
 
-def test_an_offer_to_change_the_protocol_does_not_change_the_request() -> None:
+def test_an_upgrade_header_is_ignored() -> None:
     offer = b"\r\nConnection: Upgrade\r\nUpgrade: h2c"
     message = read(b"POST /a HTTP/1.1" + HOST + offer + b"\r\nContent-Length: 3")
     assert (message.environ["PATH_INFO"], message.length, message.is_kept) == ("/a", 3, True)
@@ -113,7 +113,7 @@ def test_an_offer_to_change_the_protocol_does_not_change_the_request() -> None:
         b"GET / HTTP/1.1" + HOST + b"\r\n: a",
     ],
 )
-def test_a_head_that_two_servers_could_read_in_two_ways_is_400(head: bytes) -> None:
+def test_an_ambiguous_or_malformed_head_gets_400(head: bytes) -> None:
     with pytest.raises(Malformed) as refused:
         read(head)
     assert refused.value.status == 400
@@ -135,13 +135,13 @@ def test_a_head_that_two_servers_could_read_in_two_ways_is_400(head: bytes) -> N
         (b"Host: a\r\nTransfer-Encoding: gzip, chunked", 501),
     ],
 )
-def test_headers_that_leave_host_or_body_open_are_refused(fields: bytes, status: int) -> None:
+def test_headers_with_an_ambiguous_host_or_body_are_refused(fields: bytes, status: int) -> None:
     with pytest.raises(Malformed) as refused:
         read(b"POST / HTTP/1.1" + (b"\r\n" + fields if fields else b""))
     assert refused.value.status == status
 
 
-def test_an_old_client_may_not_send_chunks() -> None:
+def test_chunks_are_refused_in_http_1_0() -> None:
     with pytest.raises(Malformed):
         read(b"POST / HTTP/1.0\r\nTransfer-Encoding: chunked")
 

@@ -81,9 +81,9 @@ class Served:
         self._stack = stack
 
     def call(self, data: bytes = b"", *, buffer: int = 0) -> socket.socket:
-        """A caller who has sent this.
+        """A client that has sent this data.
 
-        buffer  bytes that the kernel receives for a caller who does not read
+        buffer  bytes that the kernel receives for a client that does not read
         """
         caller = self._stack.enter_context(closing(socket.socket()))
         if buffer:
@@ -342,6 +342,6 @@ def test_a_stopping_server_closes_silent_connections_and_finishes_calls() -> Non
         silent, locked = server.call(), server.call(GET % b"/locked")
         until(lambda: server.application.inside == 1, "the call")
         silent.sendall(b"")
-    # The end of the block has opened the gate, closed the clients and waited for all threads.
+    # The end of the block has let the waiting calls go on, closed the clients and waited for all threads.
     assert not [thread for thread in threading.enumerate() if thread.name in ("work", "watch", "accept")]
     assert locked.fileno() == -1

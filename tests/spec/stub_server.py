@@ -70,7 +70,7 @@ ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
 def plain_names(pairs: list[tuple[str, str]]) -> list[tuple[str, str]]:
-    """The pairs under the standard's names: `status` for `status[]`, `long` for lng."""
+    """The pairs, renamed to the standard's names: `status[]` becomes `status`, `lng` becomes `long`."""
     found = []
     for sent, value in pairs:
         name = re.sub(r"^(status|service_code|media_url)(\[\d*\])+$", r"\1", sent)

@@ -41,7 +41,7 @@ def test_only_the_start_of_a_long_answer_is_read() -> None:
 
 
 class Dripping(requests.Session):
-    """A session whose server goes on sending for as long as the test lasts."""
+    """A session whose server sends a little data again and again, and never completes its answer."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -53,7 +53,7 @@ class Dripping(requests.Session):
         raise requests.ConnectionError
 
 
-def test_a_server_that_drips_is_given_up() -> None:
+def test_the_client_gives_up_on_an_answer_that_never_ends() -> None:
     session = Dripping()
     client = Client(Manners(rate_per_s=0, timeout_s=0.01), session)
     with pytest.raises(UnmetNeedError, match="seconds to answer"):
@@ -61,7 +61,7 @@ def test_a_server_that_drips_is_given_up() -> None:
     session.is_over.set()
 
 
-def test_an_answer_that_is_nested_too_deeply_is_no_json() -> None:
+def test_an_answer_that_is_nested_too_deeply_counts_as_invalid_json() -> None:
     answer = Answer(SERVICES, 200, {"content-type": "application/json"}, b"[" * 1_000_000)
     with pytest.raises(UnmetNeedError, match="has no body in JSON"):
         answer.json()

@@ -25,7 +25,7 @@ BASE = "/open311/v2"
 BULK = "/open311/bulk/v1"
 HEADERS = ("Content-Type", "Link", "X-Total-Count")
 SPAN = {"start_date": "2026-02-01T00:00:00Z", "end_date": "2026-04-30T00:00:00Z"}
-"""The weeks of the recorded events. With these dates, no answer depends on the current day."""
+"""A query for the weeks of the recorded events. With these dates, no answer depends on the current day."""
 LISTS: tuple[dict[str, str], ...] = (
     {"extensions": "true"},
     {"status": "open", "sort": "requested"},

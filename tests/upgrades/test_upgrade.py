@@ -156,7 +156,7 @@ def test_a_migrated_database_has_the_tables_of_a_new_one(upgraded: Upgraded, set
 
 
 def comparable(calls: dict[str, Any]) -> dict[str, Any]:
-    """The answers by path. Of GeoJSON only the features, because later releases have more members beside them."""
+    """The answers by path. GeoJSON is reduced to its features, because later releases have more members."""
     return {
         path: answer | {"body": json.loads(answer["body"])["features"]} if ".geojson?" in path else answer
         for path, answer in calls.items()
@@ -210,7 +210,7 @@ def test_another_server_republishes_everything_and_gives_the_same_answers(upgrad
 
 
 def test_another_server_refuses_cursors_above_its_transaction_ids(upgrade: Upgrade) -> None:
-    """The error tells the reader to start again from the beginning."""
+    """After this error, a reader has to start again from the beginning."""
     found = upgrade("future", fall_behind)
     for city, steps in found.before["steps"].items():
         position = read_position(steps[-1]["cursor"], city)

@@ -193,7 +193,7 @@ def test_x_forwarded_proto_of_a_trusted_proxy_is_read(make_app: MakeApp) -> None
 
 
 @pytest.mark.parametrize("scheme", ["javascript", "ftp", "https://x", " "])
-def test_a_forwarded_scheme_other_than_http_is_not_believed(make_app: MakeApp, scheme: str) -> None:
+def test_a_forwarded_scheme_other_than_http_and_https_is_ignored(make_app: MakeApp, scheme: str) -> None:
     client = make_app(trusted_proxies=1).test_client()
     answer = client.get("/open311/discovery.json", headers={"X-Forwarded-Proto": scheme})
     assert [entry["url"] for entry in answer.json["endpoints"]] == ["http://localhost/open311/v2"]
@@ -207,14 +207,14 @@ HOSTS = ["311.city.example", "LOCALHOST:3111", "10.0.0.7:80", "[2001:db8::1]:443
 
 @both_formats
 @pytest.mark.parametrize("host", NO_HOSTS)
-def test_a_call_whose_host_is_no_host_is_400(client: FlaskClient, format: str, host: str) -> None:
+def test_an_invalid_host_header_gets_400(client: FlaskClient, format: str, host: str) -> None:
     answer = client.get(f"{BASE}/services.{format}", headers={"Host": host})
     assert (answer.status_code, NO_HOST in answer.text) == (400, True)
     assert client.get("/healthz", headers={"Host": host}).content_type == "application/problem+json"
 
 
 @pytest.mark.parametrize(("protocol", "status"), [("HTTP/1.1", 400), ("HTTP/1.0", 200)])
-def test_http_1_1_needs_a_host(client: FlaskClient, protocol: str, status: int) -> None:
+def test_an_http_1_1_call_without_host_gets_400(client: FlaskClient, protocol: str, status: int) -> None:
     environ = EnvironBuilder(f"{BASE}/services.json", environ_overrides={"SERVER_PROTOCOL": protocol}).get_environ()
     del environ["HTTP_HOST"]
     started: list[str] = []
@@ -227,7 +227,7 @@ def test_usual_hosts_are_served(client: FlaskClient, host: str) -> None:
     assert client.get(f"{BASE}/services.json", headers={"Host": host}).status_code == 200
 
 
-def test_a_forwarded_host_that_is_none_is_400(make_app: MakeApp) -> None:
+def test_an_invalid_forwarded_host_gets_400(make_app: MakeApp) -> None:
     client = make_app(trusted_proxies=1).test_client()
     assert client.get(f"{BASE}/services.json", headers={"X-Forwarded-Host": "a b"}).status_code == 400
 

@@ -92,7 +92,7 @@ def test_a_form_is_read_under_each_spelling_of_its_media_type(
 
 @both_formats
 @pytest.mark.requirement("C142")
-def test_multipart_is_read_and_its_files_are_told(client: FlaskClient, key: str, format: str) -> None:
+def test_multipart_is_read_and_the_answer_names_its_files(client: FlaskClient, key: str, format: str) -> None:
     data = PLACE | {
         "api_key": key,
         "description": "Ü & <deep>\r\nsecond",
@@ -159,7 +159,7 @@ def test_multipart_bytes_that_are_not_utf8_get_400(send: Send) -> None:
 
 
 @pytest.mark.parametrize("body", [b"description=Caf%E9", b"description=Caf\xe9"])
-def test_the_error_about_latin1_names_the_field_and_what_was_read(send: Send, body: bytes) -> None:
+def test_the_error_for_latin1_shows_the_field_and_the_wrong_text(send: Send, body: bytes) -> None:
     answer = send(encoded(PLACE) + b"&" + body)
     assert answer.json[0]["description"] == "description: is not UTF-8; read as Latin-1 it says 'Café'. Send UTF-8."
 
@@ -199,14 +199,16 @@ def test_a_multipart_boundary_is_read_quoted_or_not(send: Send, boundary: str, n
 @both_formats
 @pytest.mark.requirement("C300")
 @pytest.mark.parametrize("body", [b"", b"--x--\r\n", b"--other\r\n", encoded(PLACE)])
-def test_a_multipart_body_without_parts_is_400_that_says_so(send: Send, format: str, body: bytes) -> None:
+def test_the_error_for_a_multipart_body_without_parts_gives_the_reason(
+    send: Send, format: str, body: bytes
+) -> None:
     answer = send(body, "multipart/form-data; boundary=x", format=format, query=urlencode(PLACE))
     assert answer.status_code == 400
     assert "the multipart body has no parts" in answer.text
 
 
 @pytest.mark.requirement("C301")
-def test_files_have_a_limit_of_their_own(make_app: Callable[..., Flask]) -> None:
+def test_files_have_a_separate_size_limit(make_app: Callable[..., Flask]) -> None:
     app = make_app(max_body_bytes=1000, max_upload_bytes=300_000)
     _, secret = add_key(platform_of(app), label="tests", now=build.NOON)
     statuses = []
@@ -222,7 +224,7 @@ def test_files_have_a_limit_of_their_own(make_app: Callable[..., Flask]) -> None
     assert statuses == [200, 413, 413]
 
 
-def test_a_file_field_left_empty_is_not_told(send: Send) -> None:
+def test_an_empty_file_field_gives_no_warning(send: Send) -> None:
     body = multipart(PLACE, files={"media": b""}).replace(b'"1.jpg"', b'""')
     answer = send(body, "multipart/form-data; boundary=x")
     assert (answer.status_code, answer.headers.getlist("Warning")) == (200, [])
@@ -241,14 +243,14 @@ def test_a_gzip_body_is_read(client: FlaskClient, send: Send, coding: str) -> No
 
 @both_formats
 @pytest.mark.parametrize("coding", ["br", "deflate", "zstd", "gzip, br"])
-def test_other_codings_are_415_and_named(send: Send, format: str, coding: str) -> None:
+def test_an_unsupported_coding_gets_415_and_the_error_names_it(send: Send, format: str, coding: str) -> None:
     answer = send(encoded(PLACE), format=format, headers={"Content-Encoding": coding})
     assert answer.status_code == 415
     assert f"Content-Encoding {coding} is not read here; send gzip or no coding." in answer.text
 
 
 @both_formats
-def test_a_broken_gzip_body_is_400(send: Send, format: str) -> None:
+def test_a_broken_gzip_body_gets_400(send: Send, format: str) -> None:
     packed = gzip.compress(encoded(PLACE))
     for body, why in ((encoded(PLACE), "is not gzip"), (packed[:-9], "is cut off")):
         answer = send(body, format=format, headers={"Content-Encoding": "gzip"})
@@ -256,7 +258,7 @@ def test_a_broken_gzip_body_is_400(send: Send, format: str) -> None:
         assert why in answer.text
 
 
-def test_a_gzip_body_is_unpacked_under_the_limit(make_app: Callable[..., Flask]) -> None:
+def test_the_size_limit_applies_to_the_unpacked_gzip_body(make_app: Callable[..., Flask]) -> None:
     client = make_app(max_body_bytes=5_000).test_client()
     body = gzip.compress(encoded({"description": "x" * 1_000_000}))
     assert len(body) < 5_000

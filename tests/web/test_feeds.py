@@ -37,7 +37,7 @@ MakeApp = Callable[..., Flask]
 
 
 def dirt(count: int) -> list[dict[str, Any]]:
-    """Requests of the last two months with every difficult text in every text field; the same in every run."""
+    """Requests of the last two months, with every difficult text in every text field. Each run has the same."""
     random, now = Random(311), utc_now().replace(microsecond=0)
     texts = [random.choice(NASTY) for _ in range(count)]
     return [
@@ -289,11 +289,11 @@ def test_no_feed_contains_reporter_data(client: FlaskClient, platform: Platform)
         assert "planted" not in text.lower(), url
 
 
-# --- What a format has of its own
+# --- Features of single formats
 
 
 @pytest.mark.requirement("F9")
-def test_geojson_tells_which_part_of_the_list_it_has(client: FlaskClient, platform: Platform) -> None:
+def test_geojson_says_which_part_of_the_list_it_has(client: FlaskClient, platform: Platform) -> None:
     build.store_all(platform, ({"number": n, "at": utc_now() - timedelta(hours=n)} for n in range(1, 6)))
     url = f"{BASE}/requests.geojson?page_size=2&count=true"
     first = client.get(url)
@@ -309,7 +309,7 @@ def test_geojson_tells_which_part_of_the_list_it_has(client: FlaskClient, platfo
     assert (whole["numberReturned"], whole["numberMatched"], len(whole["links"])) == (5, 5, 1)
 
 
-def test_a_counted_geojson_changes_with_its_count(client: FlaskClient, platform: Platform) -> None:
+def test_geojson_with_a_count_has_a_new_etag_if_the_count_changes(client: FlaskClient, platform: Platform) -> None:
     build.store_all(platform, ({"number": n, "at": utc_now() - timedelta(hours=n)} for n in range(1, 4)))
     url = f"{BASE}/requests.geojson?page_size=1&count=true"
     etag = client.get(url).headers["ETag"]

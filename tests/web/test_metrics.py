@@ -1,4 +1,4 @@
-"""/metrics: its token, its numbers, and what it costs those who do not use it."""
+"""/metrics: its token and its numbers. Without a token in the settings, nothing is counted."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ BASE = "/open311/v2"
 
 @pytest.fixture
 def metered(make_app: Callable[..., Flask], tmp_path: Path) -> Flask:
-    """A server that counts, for a client that makes no calls of its own to compare formats."""
+    """A server that counts calls. Its plain client makes no additional calls to compare formats."""
     app = make_app(metrics_token="s3cret", data_dir=str(tmp_path))
     app.test_client_class = FlaskClient
     return app
 
 
 def samples(client: FlaskClient) -> dict[tuple[str, ...], float]:
-    """The samples of /metrics as the official parser reads them: by name, and the labels' values in their order."""
+    """The samples of /metrics, read by the official parser: name and values of the labels -> value."""
     answer = client.get("/metrics", headers=TOKEN)
     assert answer.status_code == 200
     assert answer.headers["Cache-Control"] == "no-store"
@@ -72,7 +72,7 @@ def test_calls_are_counted_by_endpoint_status_and_key(metered: Flask) -> None:
     assert not any("mail.example" in label or secret in label for labels in found for label in labels)
 
 
-def test_queue_database_and_readiness_are_shown(metered: Flask) -> None:
+def test_metrics_show_queue_database_and_readiness(metered: Flask) -> None:
     client, platform = metered.test_client(), platform_of(metered)
     build.submit(platform, service_code="trees")
     assert samples(client)["open311_changes", "waiting"] == 1
@@ -85,7 +85,7 @@ def test_queue_database_and_readiness_are_shown(metered: Flask) -> None:
     assert ("open311_oldest_job_seconds",) in found
 
 
-def test_numbers_of_other_processes_are_added_and_survive_them(tmp_path: Path) -> None:
+def test_counts_of_other_and_ended_processes_are_added(tmp_path: Path) -> None:
     other = CallCounts(tmp_path, lambda: (7, 7))
     other.add("GET", "list_requests", 200, "", 0.2)
     other.flush()
@@ -103,7 +103,7 @@ def test_numbers_of_other_processes_are_added_and_survive_them(tmp_path: Path) -
     assert sum(row.buckets) == 1
 
 
-def test_labels_of_keys_are_bounded(tmp_path: Path) -> None:
+def test_the_number_of_key_labels_is_limited(tmp_path: Path) -> None:
     counts = CallCounts(tmp_path, lambda: (0, 0))
     for number in range(MOST_KEYS + 50):
         counts.add("POST", "create_request", 200, f"app {number}", 0.1)
@@ -116,7 +116,7 @@ def test_nothing_is_counted_without_a_token(client: FlaskClient, app: Flask) -> 
     assert platform_of(app).process.calls is None
 
 
-def test_a_key_has_a_rate_of_its_own_beside_that_of_addresses(make_app: Callable[..., Flask]) -> None:
+def test_calls_with_a_key_are_limited_by_key_in_addition_to_address(make_app: Callable[..., Flask]) -> None:
     app = make_app(key_rate="2 per hour")
     secrets = [add_key(platform_of(app), label=label, now=utc_now())[1] for label in ("one", "other")]
     statuses = [
@@ -132,7 +132,7 @@ def test_a_key_has_a_rate_of_its_own_beside_that_of_addresses(make_app: Callable
     assert statuses == [200, 200, 429, 200]
 
 
-def test_the_log_names_label_and_id_of_the_key(
+def test_the_log_has_label_and_id_of_the_key(
     make_app: Callable[..., Flask], capsys: pytest.CaptureFixture[str]
 ) -> None:
     app = make_app(log_level="info")

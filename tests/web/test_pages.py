@@ -171,7 +171,7 @@ def test_the_description_has_every_operation_in_both_formats(description: dict[s
             assert "$ref" in response or response["description"], path
 
 
-def test_each_operation_has_an_id_of_its_own(description: dict[str, Any]) -> None:
+def test_each_operation_has_a_unique_id(description: dict[str, Any]) -> None:
     ids = [call["operationId"] for _, call in calls_of(description)]
     assert len(set(ids)) == len(ids)
     assert {"list_services", "list_requests", "create_request", "create_request_as_xml"} <= set(ids)

@@ -127,7 +127,7 @@ def test_the_publication_table_contains_no_reporter_data(platform: Platform) -> 
         assert planted in kept
 
 
-# --- The log. A logger keeps the level of its first use, so these tests start a separate process.
+# --- The log. A logger keeps the level of its first use, so these tests run the server in a separate process.
 
 CALLS: list[dict[str, Any]] = [
     {

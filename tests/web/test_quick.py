@@ -27,7 +27,7 @@ PATHS = [
     f"{BASE}/services/graffiti.json",
     f"{BASE}/services/Street%3ALights%20%26%20Poles.xml",
     f"{BASE}/requests.json",
-    # With dates: without them, the next page's cursor contains the current time, as the end of the 90 days.
+    # This call has dates. Without dates, the cursor of the next page would contain the current time.
     f"{BASE}/requests.xml?page_size=3&start-date=x&updated_after=2020-01-01T00:00:00Z",
     f"{BASE}/requests.json?page_size=3&count=true&page=2&extensions=true&updated_after=2020-01-01T00:00:00Z",
     f"{BASE}/requests.xml?status=odd&bbox=1",

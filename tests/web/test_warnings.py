@@ -1,4 +1,4 @@
-"""The header Warning: what a call sent that is ignored, or read as something else."""
+"""The header Warning names each part of a call that is ignored or read in another way."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def stored(platform: Platform, answer: Any) -> Any:
         [("media_url", ", ".join(PICTURES))],
     ],
 )
-def test_several_pictures_are_read_in_every_spelling(
+def test_several_pictures_are_read_in_every_form(
     platform: Platform, post: Post, pairs: list[tuple[str, str]]
 ) -> None:
     answer = post([*PLACE.items(), *pairs])
@@ -55,14 +55,14 @@ def test_several_pictures_are_read_in_every_spelling(
 
 
 @pytest.mark.requirement("C303")
-def test_other_names_of_the_place_are_read(platform: Platform, post: Post) -> None:
+def test_other_names_of_place_parameters_are_read(platform: Platform, post: Post) -> None:
     answer = post(service_code="potholes", lat=60.1718, lng="24.9414", address="5 Mill Lane")
     place = stored(platform, answer).place
     assert (place.long, place.address) == (24.9414, "5 Mill Lane")
     assert told(answer) == []
 
 
-def test_an_alias_beside_its_parameter_is_told(post: Post) -> None:
+def test_an_alias_that_is_sent_with_its_parameter_gives_a_warning(post: Post) -> None:
     answer = post(**PLACE, lng="9.5")
     assert told(answer) == ["lng is ignored, because long came too"]
     assert told(post(**PLACE, lng="24.9414")) == []
@@ -70,7 +70,7 @@ def test_an_alias_beside_its_parameter_is_told(post: Post) -> None:
 
 @both_formats
 @pytest.mark.requirement("S10")
-def test_each_unknown_name_of_a_post_is_told(post: Post, format: str) -> None:
+def test_each_unknown_parameter_of_a_post_gives_a_warning(post: Post, format: str) -> None:
     answer = post(**PLACE, format=format, firstName="Ada", photo="x", colour="red")
     assert answer.status_code == 200
     assert told(answer) == [
@@ -82,13 +82,13 @@ def test_each_unknown_name_of_a_post_is_told(post: Post, format: str) -> None:
 
 @both_formats
 @pytest.mark.requirement("S10")
-def test_an_unknown_attribute_is_told(post: Post, format: str) -> None:
+def test_an_unknown_attribute_gives_a_warning(post: Post, format: str) -> None:
     answer = post([*PLACE.items(), ("attribute[WHIM]", "a"), ("attribute[BLANK]", " ")], format=format)
     assert answer.status_code == 200
     assert told(answer) == ["attribute[WHIM] is ignored; the service has no such attribute"]
 
 
-def test_a_refused_post_tells_misspelt_names_too(post: Post) -> None:
+def test_a_refused_post_has_warnings_for_misspelt_names(post: Post) -> None:
     answer = post(service_code="potholes", latitude="60.1718", longitude="24.9414")
     assert answer.status_code == 400
     assert told(answer) == [
@@ -97,7 +97,7 @@ def test_a_refused_post_tells_misspelt_names_too(post: Post) -> None:
     ]
 
 
-def test_many_warnings_are_counted(post: Post) -> None:
+def test_after_ten_warnings_the_last_one_counts_the_others(post: Post) -> None:
     answer = post(**PLACE, **{f"x{number}": "1" for number in range(30)})
     assert len(told(answer)) == 11
     assert told(answer)[-1] == "20 more parameters are ignored or changed"
@@ -111,7 +111,9 @@ def test_many_warnings_are_counted(post: Post) -> None:
 @pytest.mark.parametrize(
     "query", ["status[]=closed", "status[0]=closed", "status%5B%5D=closed", "service_code[0]=x&service_code[1]=y"]
 )
-def test_lists_are_read_with_brackets(client: FlaskClient, platform: Platform, format: str, query: str) -> None:
+def test_names_with_brackets_are_read_as_lists(
+    client: FlaskClient, platform: Platform, format: str, query: str
+) -> None:
     build.store_all(platform, [{"number": n, "at": utc_now() - timedelta(hours=n)} for n in range(1, 4)])
     answer = client.get(f"{BASE}/requests.{format}?{query}")
     assert answer.status_code == 200
@@ -122,7 +124,7 @@ def test_lists_are_read_with_brackets(client: FlaskClient, platform: Platform, f
 @both_formats
 @pytest.mark.requirement("C305")
 @pytest.mark.parametrize(("point", "names"), [("lat=1&long=2", "lat and long are"), ("lat=no", "lat is")])
-def test_a_point_without_radius_is_ignored_and_told(
+def test_a_point_without_radius_is_ignored_with_a_warning(
     client: FlaskClient, platform: Platform, format: str, point: str, names: str
 ) -> None:
     build.store_all(platform, [{"number": 1, "at": utc_now()}])
@@ -145,7 +147,7 @@ def test_a_point_without_radius_is_ignored_and_told(
         ("id", "service_request_id"),
     ],
 )
-def test_a_name_is_told_as_it_was_sent(client: FlaskClient, format: str, sent: str, meant: str) -> None:
+def test_a_warning_has_the_name_as_it_was_sent(client: FlaskClient, format: str, sent: str, meant: str) -> None:
     answer = client.get(f"{BASE}/requests.{format}", query_string={sent: "1"})
     assert told(answer) == [f"{sent} is ignored; did you mean {meant}?"]
 
@@ -166,7 +168,9 @@ def test_a_name_is_told_as_it_was_sent(client: FlaskClient, format: str, sent: s
         (f"q={'x' * 201}", "only the first 200 characters of q count"),
     ],
 )
-def test_what_is_cut_or_ignored_is_told(client: FlaskClient, format: str, query: str, text: str) -> None:
+def test_a_value_that_is_cut_or_ignored_gives_a_warning(
+    client: FlaskClient, format: str, query: str, text: str
+) -> None:
     answer = client.get(f"{BASE}/requests.{format}?{query}")
     assert answer.status_code == 200
     assert told(answer) == [text]
@@ -175,7 +179,7 @@ def test_what_is_cut_or_ignored_is_told(client: FlaskClient, format: str, query:
 @both_formats
 @pytest.mark.requirement("S12")
 @pytest.mark.parametrize("path", ["requests", "requests.csv"])
-def test_a_start_that_ends_before_now_tells_the_end_and_the_way_on(
+def test_a_list_that_ends_before_now_has_a_warning_with_its_end_and_the_next_start(
     client: FlaskClient, format: str, path: str
 ) -> None:
     path = path if "." in path else f"{path}.{format}"
@@ -190,7 +194,7 @@ def test_a_start_that_ends_before_now_tells_the_end_and_the_way_on(
     assert told(client.get("/open311/bulk/v1/requests.csv?start_date=2026-01-01")) == []
 
 
-def test_a_window_that_the_operator_cuts_is_told(make_app: Callable[..., Flask]) -> None:
+def test_a_window_that_the_operator_cuts_gives_a_warning(make_app: Callable[..., Flask]) -> None:
     client = make_app(span_policy="clamp").test_client()
     (text,) = told(
         client.get(f"{BASE}/requests.json?start_date=2026-01-01T00:00:00Z&end_date=2026-07-01T00:00:00Z")
@@ -199,7 +203,7 @@ def test_a_window_that_the_operator_cuts_is_told(make_app: Callable[..., Flask])
 
 
 @both_formats
-def test_a_window_that_is_too_long_names_the_other_ways(client: FlaskClient, format: str) -> None:
+def test_the_error_for_a_too_long_window_names_the_alternatives(client: FlaskClient, format: str) -> None:
     answer = client.get(f"{BASE}/requests.{format}?start_date=2026-01-01&end_date=2026-07-01")
     assert answer.status_code == 400
     assert all(way in answer.text for way in ("90 days at a time", "bulk/v1", "dumps", "updated_after"))
@@ -210,17 +214,19 @@ def test_a_window_that_is_too_long_names_the_other_ways(client: FlaskClient, for
     ("page", "why"),
     [("1000000000", "from 0 to 999999999"), ("-1", "from 0 to 999999999"), ("1.5", "from 0 to 999999999")],
 )
-def test_a_page_that_is_no_page_names_the_range(client: FlaskClient, format: str, page: str, why: str) -> None:
+def test_the_error_for_an_invalid_page_names_the_range(
+    client: FlaskClient, format: str, page: str, why: str
+) -> None:
     answer = client.get(f"{BASE}/requests.{format}?page={page}")
     assert answer.status_code == 400
     assert f"is not a whole number {why}." in answer.text
 
 
 @pytest.mark.parametrize("query", ["", "page_size=1000", "status=open&status=closed", "extensions=true&count=true"])
-def test_a_call_without_surprises_has_no_warning(client: FlaskClient, query: str) -> None:
+def test_a_usual_call_has_no_warning(client: FlaskClient, query: str) -> None:
     assert told(client.get(f"{BASE}/requests.json?{query}")) == []
 
 
-def test_a_long_wait_is_told(client: FlaskClient) -> None:
+def test_a_page_size_of_changes_that_is_cut_gives_a_warning(client: FlaskClient) -> None:
     build_answer = client.get(f"{BASE}/changes.json?wait=0&page_size=1001")
     assert told(build_answer) == ["page_size is cut to 1000"]

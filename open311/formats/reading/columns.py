@@ -16,7 +16,7 @@ from open311.formats.reading.dates import Order, iso_instant
 from open311.formats.reading.templates import Columns, Recipe, Template
 
 MAX_BLANK_CHARACTERS = 20
-"""No word for an empty value is longer than this, so longer texts are not looked up."""
+"""No word for an empty value has more characters than this. So longer texts are not looked up."""
 BLANKS = frozenset(
     {
         *("nan", "-nan", "nat", "inf", "+inf", "-inf", "infinity", "-infinity"),
@@ -29,7 +29,7 @@ BLANKS = frozenset(
 SourceItem = tuple[int, int, Columns] | Refusal
 """A row of a file: its number and its line, both counted from 1, and its columns; or the reason why it is refused.
 
-The line is 0 if the form has no lines.
+The line is 0 if the format has no lines, as in JSON.
 """
 
 FIELDS = {
@@ -54,7 +54,7 @@ FIELDS = {
     "long": "long",
     "media_url": "media",
 }
-"""What a column map calls a field, and what SourceRow calls it."""
+"""The name of a field in a column map -> its name in SourceRow."""
 DATES = ("requested_datetime", "updated_datetime", "closed_datetime", "expected_datetime")
 ALWAYS_REQUIRED = ("service_request_id", "requested_datetime")
 _ID = "service_request_id"
@@ -64,14 +64,15 @@ _COMMA = re.compile(r"\s*[+-]?\d+,\d+\s*", re.ASCII)
 _ADDRESSES = re.compile(r"\n|,\s*(?=https?://)")
 
 MAX_PLANS = 4_096
-"""How many plans are kept. There is one plan for each set of columns that are not empty in a row."""
+"""The greatest number of cached plans. Each set of columns that are not empty in a row has its own plan."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """The column of each field. One plan serves all rows in which the same columns are filled.
+    """Says which column each field is read from. One plan serves all rows in which the same columns are filled.
 
-    columns  fields that are one column each; recipes: fields made of several columns
+    columns  fields that are read from one column each
+    recipes  fields that are made of several columns
     dates    fields that hold a date
     answers  the code of an attribute, and its answer
     """
@@ -86,11 +87,11 @@ class _Plan:
 
 @dataclass(frozen=True, kw_only=True)
 class ColumnMap:
-    """One publisher's columns, and how its files write their values. It can be sent to another process.
+    """One publisher's columns, and how its files write values. A map can be pickled for another process.
 
     name           the first part of a format's name: `newyork` in `newyork-csv`
-    columns        name of a field, see `FIELDS`, -> its templates. The first template that gives a text is used;
-                   for `service_code` and `media_url`, all are used. Other columns are never read, for privacy
+    columns        name of a field (see `FIELDS`) -> its templates. The first template that gives a text is used;
+                   for `service_code` and `media_url`, all are used. For privacy, no other column is read
     answers        attribute code -> the templates of its answer
     required       fields whose columns every file of this publisher has
     signs          columns that a file of this publisher must have too
@@ -100,7 +101,7 @@ class ColumnMap:
     by_name        whether a service is found by its name if the catalogue does not have its code
     spaced_address whether two or more blanks separate the parts of an address
     zipcode_digits number of digits of a zipcode, for leading zeros that a spreadsheet dropped; 0 for any number
-    order          of day and month in a date such as 3/4/2026
+    order          the order of day and month in a date such as 3/4/2026
     decimal_comma  whether the file writes 40,7 for 40.7
     """
 
@@ -142,7 +143,7 @@ class ColumnMap:
         return [item if isinstance(item, Refusal) else self._row(*item) for item in found]
 
     def ids(self, found: Iterable[SourceItem]) -> set[str]:
-        """The ids of rows as they will be kept, "" for those without."""
+        """The ids of rows as they will be stored, "" for rows without an id."""
         return {self._id(item[2]) for item in found if not isinstance(item, Refusal)}
 
     def _id(self, columns: Columns) -> str:
@@ -150,17 +151,17 @@ class ColumnMap:
         return whole_number(recipe.text(columns).strip()) if recipe else ""
 
     def has_id(self, names: Collection[str]) -> bool:
-        """Whether a file with these column names has this publisher's ids."""
+        """Whether a file with these column names has a column that this map reads ids from."""
         return any(name in names for name in self.id_columns)
 
     def fit(self, names: Collection[str]) -> int:
-        """How many of a file's columns are read; 0 if it is not this publisher's."""
+        """How many of a file's columns this map reads; 0 if the file is not this publisher's."""
         if not self.has_id(names) or self.missing(names) or not all(name in names for name in self.signs):
             return 0
         return len(self.known.intersection(names))
 
     def missing(self, names: Collection[str]) -> list[str]:
-        """The required columns that a file with these column names lacks, by their first names."""
+        """The required columns that a file with these column names lacks, each by its first possible name."""
         wanted = [self._names(field) for field in self.required]
         return [choices[0] for choices in wanted if not any(name in names for name in choices)]
 
@@ -188,7 +189,7 @@ class ColumnMap:
         return SourceRow(position=position, line=line, **fields)
 
     def _filled_columns(self, columns: Columns) -> dict[str, str]:
-        """The columns that are read and not empty."""
+        """The columns that this map reads and that are not empty."""
         blanks, starts, known = self._all_blanks, self._blank_starts, self.known
         return {
             name: text
@@ -234,7 +235,7 @@ class ColumnMap:
         self._plans[filled] = plan
         return plan
 
-    # Peculiarities of single publishers. Each function changes the fields of a row.
+    # Some publishers have peculiarities. Each of these functions handles one of them in the fields of a row.
 
     @cached_property
     def _tidyings(self) -> list[Callable[[dict[str, Any]], None]]:

@@ -1,7 +1,7 @@
-"""Dates as spreadsheets and open data write them, rewritten as ISO 8601, which `schemas.values` reads.
+"""Rewrites the dates of spreadsheets and open data as ISO 8601, which `schemas.values` reads.
 
-`3/4/2026` has two meanings. Other dates of the file may show which one is right (`order_shown`); if none does, the
-column map decides.
+`3/4/2026` has two meanings. Other dates in the file may show which one is right (`order_shown`). If no date shows
+it, the column map decides.
 """
 
 from __future__ import annotations
@@ -43,20 +43,20 @@ _MONTH_NAMES = (
 )
 _MONTHS = {spelt: month for month, name in enumerate(_MONTH_NAMES, start=1) for spelt in (name, name[:3])}
 _MONTHS["sept"] = 9
-_SPREADSHEET_EPOCH = datetime(1899, 12, 30)  # noqa: DTZ001  # local, as spreadsheets' times are
+_SPREADSHEET_EPOCH = datetime(1899, 12, 30)  # noqa: DTZ001  # spreadsheets have local times
 _LAST_CENTURY = 80
-"""Years of two digits from here on are of the 20th century; no 311 request is older than 1980."""
+"""Two-digit years from this one on are in the 20th century. No 311 request is older than 1980."""
 
 
 class Order(StrEnum):
-    """Which number comes first in `3/4/2026`; the words are those of a column map."""
+    """Whether the day or the month comes first in `3/4/2026`. The values are the words used in column maps."""
 
     MONTH_FIRST = "month first"
     DAY_FIRST = "day first"
 
 
 class Shown(StrEnum):
-    """What a date shows about the order of its file."""
+    """What a date shows about the order of day and month in its file."""
 
     NOTHING = "nothing"
     MONTH_FIRST = "month first"
@@ -81,10 +81,10 @@ def order_shown(text: str) -> Shown:
 
 
 def iso_instant(text: str, order: Order = Order.MONTH_FIRST) -> str:
-    """A date and time as ISO 8601; the text as it is, if it is ISO already or no date that is known.
+    """A date and time as ISO 8601. A text that is ISO already, or no known form of a date, is returned unchanged.
 
-    `04/18/2019 09:55:45 PM`, `9/1/2026 8:00`, `01.09.2026`, `2026/09/01 12:00:00+00`, `1-Sep-2026`, the day number
-    of a spreadsheet (`46266.5`), and seconds or milliseconds since 1970.
+    Known forms: `04/18/2019 09:55:45 PM`, `9/1/2026 8:00`, `01.09.2026`, `2026/09/01 12:00:00+00`, `1-Sep-2026`,
+    the day number of a spreadsheet (`46266.5`), and seconds or milliseconds since 1970.
     """
     if text[4:8:3] == "--" and text[12:13] != ":" and text[-1] not in "Mm.":
         return text
@@ -124,7 +124,7 @@ def _iso(year: str, month: str, day: str, time: re.Match[str]) -> str:
 
 
 def _counted(text: str) -> str:
-    """A number of days, seconds or milliseconds as the instant that it counts to."""
+    """The instant that a number of days, seconds or milliseconds stands for."""
     match = _NUMERAL.fullmatch(text)
     if match is None:
         return ""

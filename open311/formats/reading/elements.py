@@ -1,8 +1,8 @@
-"""XML in every shape that a list of requests has been seen in, a chunk at a time.
+"""Reads XML, chunk by chunk. It knows every shape in which servers have been seen to write a list of requests.
 
-Expat builds elements, and each is dropped once it has been read. XMLPullParser is not used, for two reasons: an
-exception in `doctype` does not stop it (it parses the rest of the chunk and expands entities there, where
-`xml.parsers.expat` stops at once), and it refuses a prefix that is not declared.
+Expat builds the elements. Each element is dropped after it has been read. XMLPullParser is not used, for two
+reasons. If its `doctype` raises, it still parses the rest of the chunk and expands entities there, whereas
+`xml.parsers.expat` stops at once. And it refuses a prefix that is not declared.
 """
 
 from __future__ import annotations
@@ -23,26 +23,26 @@ MAX_REQUEST_BYTES = 8 * 1024 * 1024
 
 _CHUNK_BYTES = 32_768
 _EVENT_BYTES = 128
-"""What a start or an end of an element adds to the size of a request: about what it takes in memory."""
+"""The start or the end of an element counts as this many bytes of a request. In memory it takes about as many."""
 _ITEMS = {"request", "service_request"}
 _LISTS = {"requests", "service_requests"}
 
 _Event = tuple[bool, Element]
-"""Whether an element begins (or ends), and the element. Children that come later in the chunk are in it already."""
+"""True if an element begins, False if it ends; and the element, which already has its children from the chunk."""
 
 
 def read_elements(stream: BinaryIO) -> Iterator[Columns]:
-    """The requests of an XML file, as they are met; an empty body is an empty list.
+    """The requests of an XML file, one after the other. An empty file has no requests.
 
-    `request` or `service_request` elements below any root, or as the root; prefixes and namespaces do not
-    count; `xsi:nil` and an empty element are nothing. Raises Invalid, after what could be read, for what is not
-    well-formed, has a DOCTYPE (C295), or holds no requests.
+    A request is an element `request` or `service_request`, below any root or as the root. Prefixes and namespaces
+    are ignored. A field with `xsi:nil` and an empty field have no value. After all requests that could be read,
+    raises Invalid if the file is not well-formed, has a DOCTYPE (C295), or has no list of requests.
     """
     return map(_columns, _requests(_chunks(stream)))
 
 
 def _chunks(stream: BinaryIO) -> Iterator[tuple[int, list[_Event]]]:
-    """The size of each chunk and its events. Raises Invalid after the events that precede a fault."""
+    """The size of each chunk and its events. Raises Invalid at a fault, after the events before the fault."""
     events: list[_Event] = []
     parser = parser_into(events)
     is_begun = False
@@ -62,7 +62,7 @@ def _chunks(stream: BinaryIO) -> Iterator[tuple[int, list[_Event]]]:
 
 
 def parser_into(events: list[_Event]) -> expat.XMLParserType:
-    """A parser that appends to `events`. It raises Invalid at a DOCTYPE, before it reads what is declared there."""
+    """A parser that appends to `events`. It raises Invalid at a DOCTYPE, before it reads the declarations in it."""
     builder = TreeBuilder()
     local = cache(_local)
     parser = expat.ParserCreate()
@@ -79,7 +79,7 @@ def _refuse_doctype(*_: object) -> NoReturn:
 
 
 def _requests(chunks: Iterable[tuple[int, list[_Event]]]) -> Iterator[Element]:
-    """The elements of whole requests. An element that belongs to none is dropped when it ends."""
+    """The elements of complete requests. An element outside every request is dropped when it ends."""
     path: list[Element] = []
     item: Element | None = None
     is_any = False
@@ -93,7 +93,7 @@ def _requests(chunks: Iterable[tuple[int, list[_Event]]]) -> Iterator[Element]:
                 path.append(element)
                 if len(path) > MAX_DEPTH:
                     raise Invalid("is nested too deeply to be a list of requests.")
-                # A request inside the first child of a request: the outer one is a wrapper.
+                # If a request begins inside the first child of another request, the outer one is only a wrapper.
                 if element.tag in _ITEMS and (item is None or item[0] in path):
                     item = element
                 continue
@@ -109,7 +109,7 @@ def _requests(chunks: Iterable[tuple[int, list[_Event]]]) -> Iterator[Element]:
 
 
 def _refuse_other_root(root: str) -> None:
-    """Raise Invalid if a document without requests is no empty list."""
+    """Raise Invalid for a document that has no requests, unless its root says that it is an empty list."""
     if root in ("error", "errors"):
         raise Invalid("is an error answer, not a list of requests.")
     if root not in _LISTS:
@@ -124,7 +124,7 @@ def _columns(item: Element) -> Columns:
 
 
 def _field(field: Element) -> str:
-    """The text of a field, "" where it is nil."""
+    """The text of a field, "" if it is nil."""
     if any(_local(name) == "nil" and value in ("true", "1") for name, value in field.attrib.items()):
         return ""
     text = _text(field)
@@ -134,7 +134,7 @@ def _field(field: Element) -> str:
 
 
 def _text(element: Element) -> str:
-    """The text of an element; the text of each child ends its line."""
+    """The text of an element and of its children, with a line end after each child."""
     text = element.text or ""
     for child in element:
         text += f"{_text(child)}\n{child.tail or ''}"

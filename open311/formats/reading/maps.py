@@ -1,4 +1,4 @@
-"""Column maps as tables of TOML, and those that come with the server in `maps/*.toml`."""
+"""Reads column maps from TOML, among them the maps in `maps/*.toml` that come with the server."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from open311.formats.reading.dates import Order
 from open311.formats.reading.templates import plain_name, read_template
 
 GENERIC = "georeport"
-"""The map of GeoReport's own names; it is tried last, because many cities have its column of the id."""
+"""The map of GeoReport's own names. It is tried last, because files of many cities have its id column, too."""
 
 
 def read_map(name: str, table: dict[str, Any]) -> ColumnMap:
-    """The column map that a table stands for; jurisdictions/README.md has its keys.
+    """Make a column map from a TOML table. jurisdictions/README.md explains the keys.
 
     Raises ValueError if a text is not a valid template. `open311.plugins.declared` checks everything else.
     """
@@ -43,7 +43,7 @@ def read_map(name: str, table: dict[str, Any]) -> ColumnMap:
 
 
 def read_point(text: str) -> tuple[float, float]:
-    """`42.3594, -71.0587`: lat, then long, in degrees. Raises ValueError with a sentence for anything else."""
+    """Read a point such as `42.3594, -71.0587`: lat, then long, in degrees. Raises ValueError for other texts."""
     try:
         lat, long = map(float, text.split(","))
     except ValueError:
@@ -65,7 +65,7 @@ def shipped_maps() -> tuple[ColumnMap, ...]:
 
 
 def known_maps(own: Sequence[ColumnMap]) -> tuple[ColumnMap, ...]:
-    """A city's own maps, then those that come with the server, unless the city has one of that name."""
+    """A city's own maps, then the server's maps. A map of the city replaces the server's map of the same name."""
     names = {each.name for each in own}
     return (*own, *(each for each in shipped_maps() if each.name not in names))
 

@@ -1,6 +1,6 @@
-"""JSON in every known shape of a list of requests. It is read as a whole, because the list must be found first.
+"""Reads JSON in every known shape of a list of requests.
 
-Lines of JSON (NDJSON) are read one by one.
+A JSON file is read as a whole, because the list must be found in it. NDJSON is read line by line.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _WRAPPERS = (
     *("result", "records", "rows", "features", "value"),
 )
 _PARTS = ("attributes", "properties")
-"""Where ArcGIS and GeoJSON keep the fields of a feature."""
+"""The members in which ArcGIS and GeoJSON have the fields of a feature."""
 _TOTALS = ("numberMatched", "total")
 
 
@@ -32,7 +32,7 @@ _TOTALS = ("numberMatched", "total")
 class Objects:
     """The requests of a JSON file.
 
-    count  how many there are; None for lines, which are read one by one
+    count  the number of requests; None for NDJSON, which is read line by line
     notes  sentences for the person who imports the file; the file is their subject
     """
 
@@ -42,14 +42,14 @@ class Objects:
 
 
 def read_objects(stream: BinaryIO, ids: Collection[str]) -> Objects:
-    """The requests of a JSON file; an empty body and null are an empty list.
+    """The requests of a JSON file. An empty file and null have no requests.
 
-    ids  columns that hold an id: an object with one of them is a request, and not a wrapper around some
+    ids  columns that hold an id. An object with one of them is a request; other objects may wrap requests
 
-    A bare list; a list under a wrapper's name, at any depth (Toronto, Zürich, CKAN, Carto); one object instead of a
-    list; each object under its element's name; features of GeoJSON and ArcGIS; lists of values beside a list of
-    their names (Socrata); an object a line. Numbers stay the digits they were written with, so that no id is
-    rounded. Raises Invalid for what is no JSON, or holds no requests.
+    These shapes are known: a bare list; a list under a wrapper's name, at any depth (Toronto, Zürich, CKAN, Carto);
+    one object instead of a list; objects that are each wrapped in their element's name; features of GeoJSON and
+    ArcGIS; lists of values beside a list of column names (Socrata); one object per line. A number stays the text
+    that the file has, so that no id is rounded. Raises Invalid if the file is not JSON or has no list of requests.
     """
     head = [stream.readline(MAX_LINE_BYTES)]
     if _is_object(head[0]):
@@ -65,7 +65,7 @@ def read_objects(stream: BinaryIO, ids: Collection[str]) -> Objects:
 
 
 def _is_object(line: bytes) -> bool:
-    """Whether a line is an object by itself."""
+    """Whether a line is a complete JSON object."""
     if not line.lstrip(b"\xef\xbb\xbf").startswith(b"{") or not line.rstrip().endswith(b"}"):
         return False
     try:
@@ -81,7 +81,7 @@ def _lines(stream: BinaryIO) -> Iterator[bytes]:
 
 
 def _by_line(lines: Iterable[bytes], ids: Collection[str]) -> Iterator[SourceItem]:
-    """The requests of NDJSON. A line that cannot be read is refused, and the next is read."""
+    """The requests of NDJSON. A line that cannot be read is refused, and reading continues with the next line."""
     search = _Search(ids)
     position = 0
     for number, line in enumerate(lines, start=1):
@@ -130,18 +130,18 @@ def _parse(text: str) -> Any:
 
 
 def _no_number(_: str) -> None:
-    """NaN and Infinity, which Python and JavaScript write for nothing."""
+    """Read NaN and Infinity as null, because some programs write them for a missing value."""
 
 
 class _Search:
-    """Finds the objects that are requests. `notes` gets a sentence if the file says that it is incomplete."""
+    """Finds the objects that are requests. Adds a sentence to `notes` if the file says that it is incomplete."""
 
     def __init__(self, ids: Collection[str]) -> None:
         self._ids = ids
         self.notes: list[str] = []
 
     def items(self, found: Any, depth: int = 0) -> list[dict[str, Any] | Refusal]:
-        """The objects that stand for requests. Each other element of a list is a refusal without a position."""
+        """The objects that are requests. Any other element of a list becomes a Refusal without a position."""
         if depth > MAX_DEPTH:
             raise Invalid("is nested too deeply to be a list of requests.")
         if found is None:
@@ -155,14 +155,14 @@ class _Search:
         raise Invalid("holds no list of requests.")
 
     def _element(self, item: Any, depth: int) -> list[dict[str, Any] | Refusal]:
-        """What an element of a list stands for. A broken one costs only itself."""
+        """The requests in one element of a list. If the element is invalid, only this element is refused."""
         try:
             return self._unwrapped(item, depth)
         except Invalid as error:
             return [Refusal(0, "", str(error))]
 
     def _unwrapped(self, item: Any, depth: int) -> list[dict[str, Any] | Refusal]:
-        """What an object stands for: itself, or what it wraps."""
+        """The request that an object is, or the requests that it wraps."""
         if not isinstance(item, dict):
             raise Invalid(f"holds {json.dumps(item)[:40]} where a request should be.")
         if any(plain_name(name) in self._ids for name in item):
@@ -193,8 +193,8 @@ class _Search:
 def _feature(item: dict[str, Any], fields: dict[str, Any]) -> dict[str, Any]:
     """The fields of a feature, with its point as `geometry.x` and `geometry.y`.
 
-    A geometry that is no point gives its type for both. This is no coordinate, so the row counts as one whose point
-    was dropped.
+    If the geometry is not a point, both get the name of its type. That is no coordinate, so the import drops it and
+    reports that the row lost its point.
     """
     geometry = item.get("geometry")
     if geometry is None:
@@ -203,7 +203,7 @@ def _feature(item: dict[str, Any], fields: dict[str, Any]) -> dict[str, Any]:
 
 
 def _pair(geometry: Any) -> tuple[Any, Any]:
-    """The coordinates of a point (GeoJSON or ArcGIS), or of a collection of one point."""
+    """The coordinates of a point (GeoJSON or ArcGIS), or of a MultiPoint with one point."""
     if not isinstance(geometry, dict):
         return (str(geometry)[:40],) * 2
     if "type" not in geometry:
@@ -217,7 +217,7 @@ def _pair(geometry: Any) -> tuple[Any, Any]:
 
 
 def _named(found: Any) -> Any:
-    """Lists of values, with the names that stand beside them (Socrata's rows.json, pandas' split)."""
+    """Objects made of lists of values and the column names beside them (Socrata's rows.json, pandas' `split`)."""
     if not isinstance(found, dict):
         return found
     rows: list[Any] = next((found[name] for name in ("data", "rows") if isinstance(found.get(name), list)), [])
@@ -231,7 +231,7 @@ def _named(found: Any) -> Any:
 
 
 def _inner(found: Any, *names: str) -> Any:
-    """The member of a member, None where there is none."""
+    """The member at a path of names in nested objects, None if it is missing."""
     for name in names:
         found = found.get(name) if isinstance(found, dict) else None
     return found
@@ -244,7 +244,7 @@ def _title(title: Any) -> str:
 
 
 def _refuse_errors(found: Any) -> None:
-    """An error answer that somebody saved is not an empty list."""
+    """Raise Invalid if the file is a saved error answer, which would otherwise look like an empty list."""
     first = found[0] if isinstance(found, list) and found else found
     if not isinstance(first, dict):
         return
@@ -268,15 +268,15 @@ def _columns(item: dict[str, Any]) -> Columns:
 
 
 def _add(columns: dict[str, str], name: str, value: Any, depth: int) -> None:
-    """Add a member that is no text: `{"media_url": {"url": …}}` is the column `media_url.url`.
+    """Add a value that is not a text. `{"media_url": {"url": …}}` becomes the column `media_url.url`.
 
-    A list gives one word a line, a list of objects does so for each of their members.
+    A list of texts becomes one text, a line for each. A list of objects does so for each member of the objects.
     """
     if isinstance(value, bool):
         columns[plain_name(name)] = "true" if value else "false"
     elif isinstance(value, dict):
         for inner, each in value.items():
-            if depth < MAX_DEPTH and not inner.startswith("@"):  # `@xsi:nil` of JSON that was made of XML
+            if depth < MAX_DEPTH and not inner.startswith("@"):  # such as `@xsi:nil`, in JSON made from XML
                 _add(columns, f"{name}.{inner}", each, depth + 1)
     elif isinstance(value, list):
         texts = [item for item in value if isinstance(item, str)]

@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
 KINDS = ("csv", "json", "xml")
 SAMPLE_ROWS = 1_000
-"""How many rows are examined first. They show the columns, and how dates are written."""
+"""The number of rows examined before reading. They show which columns there are and how dates are written."""
 MOST_SAMPLE_ROWS = 20_000
-"""How many rows are examined at most, if all dates so far fit both orders."""
+"""The greatest number of rows examined, if the dates so far fit both orders of day and month."""
 _READ_BYTES = 65_536
 _CURE = "If that is wrong, set `dates` in a column map and give it by --columns."
 _GZIP = b"\x1f\x8b"
@@ -51,10 +51,11 @@ class Source:
 
     format      the name of its column map and its kind: `newyork-csv`
     column_map  its column map, with the order of dates and the decimal sign that the file itself shows
-    found       its rows in the file's order, read on demand; raises Invalid where the rest cannot be read
+    found       its rows in the file's order, read on demand. Raises Invalid at a row after which nothing can be
+                read
     count       the number of rows, if it is known beforehand
-    notes       sentences about the whole file for the person who imports it; the file is their subject
-    unread      columns that are not read. In JSON and XML it grows while rows are read
+    notes       sentences about the whole file for the person who imports it; the subject of each is the file
+    unread      columns that are not read. The set grows while rows of JSON or XML are read
     """
 
     format: str
@@ -72,11 +73,11 @@ class _Lent(io.RawIOBase):
         self._read = getattr(stream, "read1", stream.read)  # returns what a pipe has, without waiting for more
 
     def readable(self) -> bool:
-        """Always."""
+        """Always true."""
         return True
 
     def readinto(self, buffer: WriteableBuffer) -> int:
-        """Read into `buffer`; the number of bytes, 0 at the end. Raises Invalid for damaged gzip."""
+        """Read into `buffer`. Returns the number of bytes, 0 at the end. Raises Invalid if the gzip is damaged."""
         view = memoryview(buffer)
         try:
             found: ReadableBuffer = self._read(len(view))
@@ -88,11 +89,11 @@ class _Lent(io.RawIOBase):
 
 
 def open_source(stream: BinaryIO, known: Sequence[ColumnMap] | None = None, *, wanted: str = "") -> Source:
-    """The requests in a stream. It is read from its current position, and not closed. gzip is unpacked.
+    """The requests in a stream. The stream is read from its current position and not closed. gzip is unpacked.
 
     known   the column maps that the file may fit, the best first; None for those that come with the server
     wanted  the file's format, such as `newyork-csv`, or its kind, such as `csv`; "" to recognise it by the content
-    Raises Invalid when it fits none of the maps, or not the one wanted, naming the columns that are missing.
+    Raises Invalid if the file fits no map, or not the wanted map. The error names the columns that are missing.
     """
     maps = shipped_maps() if known is None else known
     buffered = io.BufferedReader(_Lent(stream), _READ_BYTES)
@@ -119,7 +120,7 @@ def _refuse_foreign(head: bytes) -> None:
 
 
 def _kind_of(head: bytes) -> str:
-    """json, xml or csv, by the first character; an empty file counts as an empty JSON body."""
+    """json, xml or csv, recognised by the first character. An empty file counts as JSON."""
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         text = head[: len(head) & ~1].decode("utf-16", "replace")
     else:
@@ -159,10 +160,10 @@ def _source(
     count: int | None = None,
     notes: tuple[str, ...] = (),
 ) -> Source:
-    """The source with these rows, after the first of them have been examined."""
+    """Make the Source with these rows, after examining the first of them."""
     sample = _Sample(found)
     names = names or list(dict.fromkeys(chain.from_iterable(sample.columns())))
-    # Requests in XML leave out what they do not say, so the first ones do not tell which elements there are.
+    # A request in XML omits the elements of empty fields. So the first requests may not show all elements.
     is_known = bool(names) and (kind != "xml" or any(each.fit(names) for each in maps))
     column_map = _best(names, maps) if is_known else maps[-1]
     order, more = sample.order(column_map)
@@ -179,7 +180,7 @@ def _source(
 
 
 def _noting_unread(rows: Iterator[SourceItem], column_map: ColumnMap, unread: set[str]) -> Iterator[SourceItem]:
-    """The rows; the names of columns that are not read go into `unread`."""
+    """Pass the rows on, and add the names of columns that are not read to `unread`."""
     known = column_map.known
     for row in rows:
         if not isinstance(row, Refusal):
@@ -197,7 +198,7 @@ class _Sample:
         self._extend(SAMPLE_ROWS)
 
     def _extend(self, count: int) -> bool:
-        """Examine up to `count` more rows. False if there were none."""
+        """Examine up to `count` more rows. Returns False if there was no further row."""
         before = len(self._head)
         try:
             self._head.extend(islice(self._found, count))
@@ -218,7 +219,7 @@ class _Sample:
         yield from self._found
 
     def order(self, column_map: ColumnMap) -> tuple[Order, tuple[str, ...]]:
-        """The order of day and month in the file's dates, and what to say about it."""
+        """The order of day and month in the file's dates, and notes for the person who imports the file."""
         shown: Counter[Shown] = Counter()
         examples: dict[Shown, str] = {}
         begin = 0
@@ -250,7 +251,7 @@ def _decided(shown: Counter[Shown]) -> bool:
 def _judge(
     column_map: ColumnMap, shown: Counter[Shown], examples: dict[Shown, str]
 ) -> tuple[Order, tuple[str, ...]]:
-    """The order that the dates show. If they show none or both, it is the map's order, and a note says so."""
+    """The order that the dates show. If they show neither or both, the map's order is used and a note says so."""
     notes = []
     order = column_map.order
     declared = f"read with the {order}, as the column map {column_map.name} declares"
@@ -270,7 +271,7 @@ def _judge(
 
 
 def _best(names: Sequence[str], maps: Sequence[ColumnMap]) -> ColumnMap:
-    """The map that reads most of a file's columns. Raises Invalid if it fits none, naming what is missing."""
+    """The map that reads most of a file's columns. Raises Invalid with the missing columns if none fits."""
     fits = [each.fit(names) for each in maps]
     if any(fits):
         return maps[fits.index(max(fits))]

@@ -1,4 +1,4 @@
-"""CSV, read a row at a time: a file of any size needs the memory of one row."""
+"""Reads CSV row by row. A file of any size needs the memory of only one row."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from open311.formats.writing.csv import csv_columns, unguarded
 MAX_LINE_CHARACTERS = 4_000_000
 DELIMITERS = ",;\t|"
 _SEPARATOR = re.compile(r"\ufeff?\"?sep=(.)\"?\s*", re.IGNORECASE)
-"""The line by which a spreadsheet knows the delimiter."""
+"""The first line `sep=;`, which tells a spreadsheet the delimiter."""
 _OURS = [plain_name(name) for name in csv_columns()]
-"""How the header of a CSV begins that this server wrote for spreadsheets, with texts guarded by an apostrophe."""
+"""The first columns of a CSV that this server wrote for spreadsheets. Its texts may have an apostrophe in front."""
 
 
 class Table:
-    """A CSV file being read: its column names at once, its rows as they are asked for.
+    """A CSV file. The column names are read at once, the rows on demand.
 
-    Bytes that are not UTF-8 become lone surrogates (`surrogateescape`), which `open311.domain.mending` reads as
-    Windows-1252: a file is not refused for one bad byte.
+    Bytes that are not UTF-8 become lone surrogates (`surrogateescape`). `open311.domain.mending` reads these as
+    Windows-1252. So one bad byte does not make a file unreadable.
     """
 
     def __init__(self, stream: BinaryIO, head: bytes) -> None:
@@ -38,7 +38,7 @@ class Table:
         self._text = io.TextIOWrapper(stream, encoding, errors="surrogateescape", newline="")
         self._again: deque[str] = deque()
         self._begun: list[str] = []  # the lines of the current record
-        self._line = 1  # where the current record begins
+        self._line = 1  # the line where the current record begins
         first = next(self._lines(), "")
         said = _SEPARATOR.fullmatch(first)
         if said is not None:
@@ -51,7 +51,7 @@ class Table:
 
     @property
     def has_decimal_commas(self) -> bool:
-        """Whether a number may have a decimal comma: a file delimited by commas cannot have them."""
+        """Whether numbers may have a decimal comma. They cannot if commas delimit the values."""
         return self.delimiter != ","
 
     def _header(self) -> list[str]:
@@ -65,17 +65,18 @@ class Table:
         return names
 
     def rows(self, wanted: Collection[str]) -> Iterator[SourceItem]:
-        """Each row with its number and its line, from 1; a Refusal for one that does not fit the header.
+        """Each row with its number and its line, both from 1. A row that does not fit the header gives a Refusal.
 
         wanted  the columns to read; all others are left out
-        Blank lines do not count. Empty values beyond the header are allowed if every row has as many of them,
-        because some publishers end each row with a delimiter. In a single row they mean an unquoted delimiter.
+        Blank lines are not rows. Empty values beyond the header are allowed if every row has the same number of
+        them, because some publishers end each row with a delimiter. In only one row, they show an unquoted
+        delimiter.
         """
         position = 0
         width, expected = len(self.names), 0
         begun, is_ours = self._begun, self._is_ours
         reader = self._reader()
-        # Of two columns with one name, the later one is read.
+        # If two columns have the same name, the later one is read.
         places = {name: place for place, name in enumerate(self.names) if name in wanted}.items()
         while True:
             try:
@@ -105,14 +106,14 @@ class Table:
             begun.clear()
 
     def _first_line(self) -> list[str]:
-        """The values of the current record's first line by itself, read leniently; none if that fails too."""
+        """The values of the current record's first line alone, parsed leniently. Empty if that fails too."""
         try:
             return next(csv.reader(self._begun[:1], delimiter=self.delimiter))
         except csv.Error:
             return []
 
     def _misfit(self, values: list[str], fault: str, expected: int) -> str:
-        """Why the current record is no row, and the cure."""
+        """Why the current record is not a valid row, and what to do about it."""
         last = self._line + len(self._begun) - 1
         if last > self._line:
             lines = f"lines {self._line + 1} to {last}" if last > self._line + 1 else f"line {last}"
@@ -127,13 +128,13 @@ class Table:
         model = "header" if expected == len(self.names) else "first row"
         return f"has {len(values)} values where the {model} has {expected}; {cure}"
 
-    # Lines, which are read anew where a quote has swallowed them.
+    # The methods below handle lines. Lines that an unclosed quote has swallowed are read again.
 
     def _reader(self, *, is_strict: bool = True) -> Iterator[list[str]]:
         return csv.reader(self._lines(), delimiter=self.delimiter, strict=is_strict)
 
     def _lines(self) -> Iterator[str]:
-        """The lines from here on. Raises Invalid for a line that is too long for a CSV of requests."""
+        """The lines from the current position on. Raises Invalid if a line is too long for a CSV of requests."""
         again, begun, read_line = self._again, self._begun, self._text.readline
         try:
             while line := again.popleft() if again else read_line(MAX_LINE_CHARACTERS):
@@ -145,7 +146,7 @@ class Table:
             raise Invalid("cannot be read: it begins as UTF-16 and is not.") from None
 
     def _read_again(self, lines: list[str]) -> None:
-        """Take lines, the last of the current record, out of it and read them anew."""
+        """Remove the last `lines` from the current record and read them again."""
         self._again.extendleft(reversed(lines))
         del self._begun[len(self._begun) - len(lines) :]
 
@@ -155,7 +156,7 @@ class Table:
 
 
 def _original(text: str) -> str:
-    """A text as it was before this server wrote it into a CSV: without its guard, a list as lines."""
+    """A text as it was before this server wrote it into a CSV: without an added apostrophe, and a list as lines."""
     if text.startswith('["'):
         with suppress(ValueError):
             return "\n".join(map(str, json.loads(text)))

@@ -1,4 +1,4 @@
-"""Templates of a field's text: a column, or a text that has columns in it, as in `{street!}, {city|borough}`."""
+"""Templates that make the text of a field from columns: `street` alone, or `{street!}, {city|borough}`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 Columns = Mapping[str, str]
-"""One row of a file: the name of a column, in the spelling of `plain_name`, to its text."""
+"""One row of a file: the name of each column, as `plain_name` spells it -> its text."""
 
 _NOT_IN_NAMES = re.compile(r"[^a-z0-9]+")
 _SLOT = re.compile(r"\{([^{}]*)\}")
@@ -16,7 +16,7 @@ _SLOT = re.compile(r"\{([^{}]*)\}")
 
 @lru_cache(maxsize=4_096)
 def plain_name(name: str) -> str:
-    """`Unique Key`, `unique_key` and `Unique-Key ` are one column: lower case, with a single _ between words."""
+    """The name in lower case, with one _ between words: `Unique Key` and `Unique-Key ` are both `unique_key`."""
     return _NOT_IN_NAMES.sub("_", name.lower()).strip("_")
 
 
@@ -24,7 +24,7 @@ def plain_name(name: str) -> str:
 class Slot:
     """A place in a template for a column. Of several columns, the first that is not empty is used.
 
-    before  the text before it, which is written only between two values
+    before  the text before the slot, which is written only between two values
     """
 
     before: str
@@ -34,27 +34,27 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """A template for rows in which certain columns are not empty. Each part is words, then a column."""
+    """A template for rows in which certain columns are not empty. Each part is a text and the column after it."""
 
     parts: tuple[tuple[str, str], ...]
     after: str
 
     @property
     def column(self) -> str:
-        """The column that it is, "" if it is more than that."""
+        """The name of the column if the recipe is only one column, otherwise ""."""
         is_alone = len(self.parts) == 1 and not self.parts[0][0] and not self.after
         return self.parts[0][1] if is_alone else ""
 
     def text(self, columns: Columns) -> str:
-        """The text in a row that has all of its columns."""
+        """The text for a row that has all columns of the recipe."""
         return "".join([word + columns[name] for word, name in self.parts]) + self.after
 
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A text that has columns in it. Its words between two columns are left out if one of the two is empty.
+    """A text with columns in it. The words between two columns are left out if one of the two is empty.
 
-    text   as it is written in the map
+    text   the template as the column map has it
     after  the words after the last column
     """
 
@@ -64,11 +64,11 @@ class Template:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Its columns."""
+        """The names of all columns in the template."""
         return tuple(name for slot in self.slots for name in slot.names)
 
     def recipe(self, present: Collection[str]) -> Recipe | None:
-        """The recipe for rows in which these columns are not empty; None if the text is empty then."""
+        """The recipe for rows in which only these columns are not empty. None if such a row gives no text."""
         parts: list[tuple[str, str]] = []
         for slot in self.slots:
             name = next((name for name in slot.names if name in present), "")
@@ -80,7 +80,7 @@ class Template:
 
 
 def read_template(text: str) -> Template:
-    """Parse `{street!}, {city|borough}`. If a column with `!` is empty, so is the whole text.
+    """Parse a template such as `{street!}, {city|borough}`. If a column with `!` is empty, the whole text is empty.
 
     A text without braces is the name of one column. Raises ValueError, with a sentence, if the braces are wrong.
     """

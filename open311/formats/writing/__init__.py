@@ -1,4 +1,4 @@
-"""Writes requests in other formats than JSON and XML of the standard, as single pages or as long streams."""
+"""Writes requests in formats other than the standard's JSON and XML, as single pages or as long streams."""
 
 from open311.formats.writing.atom import AtomFeed, write_atom
 from open311.formats.writing.bulk import (

@@ -26,7 +26,7 @@ _ATTRIBUTE_ESCAPES = str.maketrans({'"': "&quot;", "\t": "&#9;", "\n": "&#10;"})
 
 
 def _shape() -> Shape:
-    """The shape with all possible fields of an item: the standard's fields, the extensions, the distance."""
+    """The shape with all fields that an item can have: the standard's fields, the extensions and the distance."""
     request, extras = shape_of(ServiceRequestSchema), shape_of(ExtrasSchema)
     distance = Column("distance", "distance", Kind.SCALAR)
     return Shape((*request.columns, *extras.columns, distance), request.root, request.item)
@@ -55,7 +55,7 @@ class AtomFeed:
 
 
 def write_atom(feed: AtomFeed, items: Sequence[bytes]) -> bytes:
-    """A complete feed. Each item is the JSON text of a request. The entries have the order of the items."""
+    """A complete feed. Each item is the JSON text of a request. The entries are in the order of the items."""
     requests: list[dict[str, Any]] = [orjson.loads(item) for item in items]
     updated = max((request["updated_datetime"] for request in requests), default=NEVER)
     head = _head(feed, updated)
@@ -106,7 +106,8 @@ def _links(feed: AtomFeed, request: dict[str, Any]) -> Iterator[str]:
 def tag(jurisdiction_id: str, *path: str) -> str:
     """A permanent id (RFC 4151) under the city's domain. It does not depend on this server's address.
 
-    In the domain, characters that are not allowed become hyphens. The path starts with the exact jurisdiction_id.
+    Characters that a domain cannot have become hyphens. The path after the domain starts with the exact
+    jurisdiction_id.
     """
     authority = _OUTSIDE_NAME.sub("-", jurisdiction_id.lower()).strip(".-") or "open311.invalid"
     parts = "/".join(quote(part, safe="") for part in (jurisdiction_id, *path))

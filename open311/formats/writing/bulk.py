@@ -37,7 +37,7 @@ class BulkFormat(StrEnum):
 
     @property
     def error_format(self) -> Format:
-        """The format of errors, which are the standard's list: XML for XML, JSON for JSON and CSV."""
+        """The format of error answers, which are the standard's list: XML for XML, JSON for JSON and CSV."""
         return XML if self is BulkFormat.XML else JSON
 
 
@@ -73,7 +73,7 @@ def bulk_csv_line(request: Mapping[str, Any], extended: Mapping[str, Any]) -> st
 
 
 def _quoted(text: str) -> str:
-    """A cell as the csv module writes it. For a single line this takes a third of the csv module's time."""
+    """A cell as the csv module writes it. For one line, this function takes 1/3 of the csv module's time."""
     return '"' + text.replace('"', '""') + '"' if _SPECIAL.search(text) else text
 
 
@@ -91,7 +91,7 @@ def _one_word(text: str | None) -> str:
 
 
 class BulkCsvWriter:
-    """CSV for programs: texts are unchanged, even if a spreadsheet would run them as formulas (B2).
+    """CSV for programs. Texts are unchanged, even if a spreadsheet would run them as formulas (B2).
 
     The items are the lines that `bulk_csv_line` makes.
     """

@@ -17,8 +17,8 @@ from schemas.georeport import ExtrasSchema, ServiceRequestSchema
 LINE_END = "\r\n"
 _REQUEST = shape_of(ServiceRequestSchema)
 _EXTRAS = {column.name: column for column in shape_of(ExtrasSchema).columns}
-# Texts that a spreadsheet may run as a formula, also if the sign is full-width (OWASP, "CSV Injection"). Texts with
-# apostrophes before the sign match too. So a program that removes one apostrophe from each match gets the original.
+# Matches texts that a spreadsheet may run as a formula, also with a full-width sign (OWASP, "CSV Injection"). It
+# also matches if apostrophes come before the sign. So `unguarded` can remove one apostrophe from each match.
 _FORMULA = re.compile(r"'*[=+\-@\t\r\n＝＋－＠]")
 _SUSPECTS = frozenset("'=+-@\t\r\n＝＋－＠")
 
@@ -76,7 +76,7 @@ def cell(value: Any) -> str:
 
 
 def harmless(value: Any) -> str:
-    """A value as text that no spreadsheet runs as a formula. Numbers are unchanged, even if they are negative."""
+    """A value as text that no spreadsheet runs as a formula. Numbers are unchanged, negative ones included."""
     if not isinstance(value, str):
         return cell(value)
     return f"'{value}" if value[:1] in _SUSPECTS and _FORMULA.match(value) else value

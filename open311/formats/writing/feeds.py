@@ -1,4 +1,4 @@
-"""The formats of a list of requests that are extensions of the standard, by their suffix."""
+"""The formats for a list of requests that the standard does not have."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from open311.formats.documents import JSON, XML, Format
 
 
 class Feed(StrEnum):
-    """A format for the same list as requests.json."""
+    """A format for the list of requests.json, named by its suffix."""
 
     GEOJSON = "geojson"
     CSV = "csv"
@@ -22,7 +22,7 @@ class Feed(StrEnum):
 
     @property
     def error_format(self) -> Format:
-        """The format of errors, which are the standard's list: XML for Atom, JSON for the others."""
+        """The format of error answers, which are the standard's list: XML for Atom, JSON for the others."""
         return XML if self is Feed.ATOM else JSON
 
 

@@ -17,7 +17,7 @@ from schemas.georeport import ExtrasSchema, ServiceRequestSchema
 
 GEOMETRY = "geometry"
 GROUP_ROWS = 20_000
-"""The number of rows of a row group. The writer holds one group in memory, and a reader can skip groups."""
+"""The number of rows in a row group. The writer keeps one group in memory, and a reader can skip groups."""
 
 INSTALL = "pip install 'open311-server[geoparquet]'"
 
@@ -48,7 +48,7 @@ def can_write_geoparquet() -> bool:
 
 
 class _Buffer(RawIOBase):
-    """A file in memory. Its bytes are removed while pyarrow writes, which never seeks in the file."""
+    """A file in memory. Its bytes can be removed between writes, because pyarrow never seeks in the file."""
 
     def __init__(self) -> None:
         self._parts: list[bytes] = []
@@ -126,7 +126,7 @@ class GeoParquetWriter:
         self._widen(points)
 
     def _array(self, values: list[Any], kind: Any) -> Any:
-        """A column. Arrow parses the instants, because Arrow is faster than Python."""
+        """A column as an Arrow array. Arrow parses the instants, because it is faster than Python."""
         if self._arrow.types.is_timestamp(kind):
             return self._arrow.array(values, self._arrow.string()).cast(kind)
         return self._arrow.array(values, kind)

@@ -1,4 +1,4 @@
-"""The protocol of writers. A document is written in batches, so that memory does not grow with its size."""
+"""The protocol of writers. A document is written in batches, so its size does not increase the memory needed."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ class Writer(Protocol):
         """The bytes before the first item."""
 
     def more(self, items: Sequence[bytes]) -> bytes:
-        """The bytes of the next items. A writer may hold items back for a later call."""
+        """The bytes of the next items. A writer may keep items for a later call."""
 
     def end(self) -> bytes:
-        """The bytes of items that were held back, and the bytes after the last item."""
+        """The bytes of items that the writer kept, and the bytes after the last item."""
 
 
 def in_pieces(writer: Writer, batches: Iterable[Sequence[bytes]]) -> Iterator[bytes]:
-    """The pieces of a document, from batches of items."""
+    """The pieces of a document, made from batches of items."""
     yield writer.begin()
     for batch in batches:
         yield writer.more(batch)

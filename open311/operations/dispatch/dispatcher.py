@@ -1,7 +1,7 @@
 """The dispatcher. It hands each change in the outbox to every consumer, exactly once and in order.
 
 A change is taken from the outbox and handled in the same transaction. So each change is handled exactly once, even
-if a dispatcher is killed. An advisory lock prevents that two dispatchers run at the same time.
+if a dispatcher is killed. An advisory lock ensures that only one dispatcher runs at a time.
 
 The changes of one request are handled in order. A change gets its id in the outbox while its transaction holds the
 row lock of the request. So the later of two changes of a request has the greater id and commits later. A dispatcher
@@ -9,8 +9,8 @@ that sees the later change also sees the earlier one, or the earlier one has bee
 different requests have no order, because ids are assigned before the commit.
 
 A consumer that fails does not affect the others. Its work on the batch is rolled back to a savepoint and repeated
-one change at a time. A change that fails alone is held for this consumer, and later changes of the same request
-wait for it. The wait before each retry doubles.
+one change at a time. A change that fails alone becomes a *held change* of this consumer: it is tried again, and
+later changes of the same request wait for it. The wait before each retry doubles.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from open311.storage.outbox import RecordedChange
 log = logger(__name__)
 
 BATCH_ROWS = 500
-"""A batch of this size takes less than 0.1 s. Readers of the change feed wait for this transaction to end."""
+"""A batch of this many changes takes less than 0.1 s. Readers of the change feed wait for its transaction."""
 LONGEST_WAIT_S = 600
 
 
@@ -56,7 +56,7 @@ def _take(platform: Platform, connection: Connection, now: datetime, rows: int) 
 def _hand_over(
     platform: Platform, connection: Connection, consumer: Consumer, changes: Sequence[RecordedChange], now: datetime
 ) -> None:
-    """Let a consumer handle a batch. If it fails on a change, the change is held for this consumer."""
+    """Let a consumer handle a batch. If it fails on a change, the change is kept for a retry."""
     held = outbox.held_requests(connection, consumer.name, changes)
     to_hold = [change for change in changes if change.request in held]
     free = [change for change in changes if change.request not in held]

@@ -1,9 +1,10 @@
-"""Requests that were made elsewhere, imported from files and stored batch by batch.
+"""Imports requests of other systems from files, batch by batch.
 
-An id that is stored already names the same request. A row that says otherwise changes the request, and its history
-says so, unless the row is older or the request was changed here. So an import that was stopped, or that brings a
-later state of the same data, can simply run again.
+A row whose id is stored already is about the stored request. If the row differs from the stored request, it changes
+the request and adds to its history. It does not if the row is older or if the request was changed here. So an
+import can run again, after it was stopped or with a newer file of the same source.
 
-`open311.formats.reading` reads the rows, `open311.domain.mending` mends them, `matching` looks them up in the
-catalogue, `areas` and `nearby` look up their places, `merging` decides what they change, `storing` writes them.
+`open311.formats.reading` reads the rows. `open311.domain.mending` repairs their values. `matching` finds their
+services and departments in the catalogue. `areas` and `nearby` look up their places. `merging` decides what they
+change. `storing` writes them.
 """

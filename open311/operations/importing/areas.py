@@ -1,4 +1,4 @@
-"""The areas that many points lie in, looked up together."""
+"""Finds the areas of many points at once."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from open311.plugins import Jurisdiction
 
 
 class AreaMap:
-    """A city's areas in a spatial index, for many points at once."""
+    """A spatial index of a city's areas."""
 
     def __init__(self, city: Jurisdiction) -> None:
         self.city = city
@@ -19,7 +19,7 @@ class AreaMap:
         self._tree = STRtree(list(city.areas.values()))
 
     def look_up(self, places: Sequence[Place]) -> list[tuple[str, ...]]:
-        """For each place what `Jurisdiction.areas_at` says."""
+        """For each place, the areas that `Jurisdiction.areas_at` returns."""
         found: list[list[int]] = [[] for _ in places]
         where = [index for index, place in enumerate(places) if self._names and place.has_point]
         if where:
@@ -29,5 +29,5 @@ class AreaMap:
         return [self._named(place, areas) for place, areas in zip(places, found, strict=True)]
 
     def _named(self, place: Place, areas: list[int]) -> tuple[str, ...]:
-        """Where several areas touch a point, the city says to which it belongs."""
+        """The names of a place's areas. If several areas touch the point, the city decides which of them count."""
         return self.city.areas_at(place) if len(areas) > 1 else tuple(self._names[area] for area in areas)

@@ -24,10 +24,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Import:
-    """What rows are imported into, and how.
+    """The target and the options of an import.
 
-    origin      what the history calls their source, such as a file's name
-    is_dry_run  do everything and keep nothing
+    origin      the name of the rows' source in the history, such as a file's name
+    is_dry_run  whether each batch is rolled back, so that nothing is stored
     """
 
     jurisdiction: Jurisdiction
@@ -39,10 +39,11 @@ class Import:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tally:
-    """How many rows were read and what became of them; `mended` counts rows by kind of dirt.
+    """The number of rows that were read, and the number for each result.
 
-    new, changed, unchanged, conflicting and refused make `read`
-    conflicting  rows that say otherwise than what was changed here, whichever of both counts
+    read         the sum of new, changed, unchanged, conflicting and refused
+    conflicting  rows that differ from a change made here, no matter which of the two counts
+    mended       the number of rows for each kind of repair
     """
 
     read: int = 0
@@ -67,7 +68,7 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What became of some rows, once their transaction has committed."""
+    """The results of a batch's rows, after its transaction has committed."""
 
     tally: Tally
     refusals: tuple[Refusal, ...]
@@ -75,13 +76,13 @@ class Batch:
 
 
 class _DryRun(Exception):
-    """Rolls a dry run's transaction back."""
+    """Raised to roll back the transaction of a dry run."""
 
 
 def in_chunks(rows: Iterable[T], size: int) -> Iterator[list[T]]:
-    """Rows in lists of `size`, of which the last may be shorter.
+    """Rows in lists of `size`. The last list may be shorter.
 
-    When reading fails with Invalid, the rows before the failure come first; then it is raised.
+    If reading raises Invalid, the rows before the failure are yielded first. Then Invalid is raised.
     """
     chunk: list[T] = []
     try:

@@ -1,9 +1,9 @@
-"""What a source's words mean in a city's catalogue.
+"""Finds the services and departments of rows in a city's catalogue.
 
-A living service's own code stands, and an alias becomes its living service. Where the publisher has no codes, the
-name finds the service. Any other code is kept, with its name, as a retired service (A69), so that every request's
-code can be explained. The agency stays the source's word; the department with that name or code gets the request,
-else the one that the city's routing gives a POST.
+A row's service is the active service with its code, or with this code as an alias. If the publisher has no codes,
+the service is found by its name. Any other code is stored, with its name, as a retired service (A69), so that every
+request's code has a name. The agency of a request is stored as the file has it. The request goes to the department
+with that name or code. If there is none, the city's routing chooses a department as it does for a POST.
 """
 
 from __future__ import annotations
@@ -29,11 +29,13 @@ REMEMBERED_WORDS = 1_000
 
 @dataclass(frozen=True)
 class MatchedRow:
-    """A row that can be stored: mended, and matched with the catalogue.
+    """A row that can be stored. Its values are repaired, and its service and department are found.
 
-    source_code  its service code in the source; the service's name where the source has no codes
-    service      the catalogue's; where it has none, one that holds code and name alone
-    named        the route to the department that the source names; None if it names none that the catalogue has
+    source_code  the service code in the source; the service's name if the source has no codes
+    service      the service in the catalogue; if it is not there, a service with only a code and a name
+    is_listed    whether the catalogue has the service
+    named        the route to the department that the source names; None if the catalogue does not have it
+    mended       the repairs that were made
     """
 
     router: Router
@@ -50,12 +52,12 @@ class MatchedRow:
 
     @property
     def id(self) -> str:
-        """Its service_request_id."""
+        """The service_request_id."""
         return self.request.service_request_id
 
     @cached_property
     def route(self) -> Route:
-        """To the department that the source names, else where a POST would go. Most repeated rows never need it."""
+        """The route to the named department, or else the route of a POST. Computed when it is first needed."""
         if self.named is not None:
             return self.named
         request = self.request
@@ -69,7 +71,7 @@ class MatchedRow:
         return self.router.route(draft)
 
     def record(self, number: int, *, areas: tuple[str, ...] = (), possible_duplicate_of: str = "") -> RequestRecord:
-        """The record that the row makes. A closed request does not wait for the triage desk."""
+        """Make a record of the row. Only an open request may wait for the triage desk."""
         request, route = self.request, self.route
         return RequestRecord(
             jurisdiction_id=self.router.city.id,
@@ -100,7 +102,7 @@ class MatchedRow:
 
 
 class Router:
-    """Routes of one city. It remembers those that only service and answers decide."""
+    """Finds the routes of one city. It caches the routes that depend only on service and answers."""
 
     def __init__(self, city: Jurisdiction) -> None:
         self.city = city
@@ -110,7 +112,7 @@ class Router:
         self._known: dict[tuple[str, tuple[Answer, ...]], Route] = {}
 
     def route(self, draft: Draft) -> Route:
-        """Where a POST would go."""
+        """The route of a POST with the same values."""
         code = draft.service.code
         if not self._is_declared or "" in self._areal or code in self._areal or len(self._known) > REMEMBERED_WORDS:
             return route_draft(self.city, draft)
@@ -121,7 +123,7 @@ class Router:
 
 
 class Matcher:
-    """Matches rows with one city's catalogue. It remembers what it has looked up: files repeat their words."""
+    """Matches rows with one city's catalogue. It caches its results, because files repeat their words."""
 
     def __init__(self, city: Jurisdiction) -> None:
         self.areas = AreaMap(city)
@@ -132,7 +134,7 @@ class Matcher:
         self._answers = lru_cache(REMEMBERED_WORDS)(self._check_answers)
 
     def match(self, row: SourceRow, now: datetime) -> MatchedRow:
-        """The row as it can be stored. Raises Invalid for one that cannot be kept."""
+        """Match one row. Raises Invalid if the row cannot be stored."""
         city = self._city
         request = mend(row, zone=city.zone, now=now, covers=city.covers)
         service = self._service(request.service_codes, request.service_name if request.by_name else "")
@@ -160,7 +162,7 @@ class Matcher:
         )
 
     def _find_service(self, codes: tuple[str, ...], name: str) -> Service | None:
-        """The living service with one of these codes, else with this name; None if the catalogue has none."""
+        """The active service with one of these codes, or else with this name. None if there is no such service."""
         for code in codes:
             found = self._city.service(code)
             if found is not None:
@@ -171,7 +173,7 @@ class Matcher:
         return next((service for service in self._city.services if service.name.casefold() == wanted), None)
 
     def _find_department(self, code: str, name: str) -> Route | None:
-        """The route to the department with this code or name; None if the catalogue has none."""
+        """The route to the department with this code or name. None if there is no such department."""
         wanted = name.casefold()
         for department in self._city.departments:
             if department.code == code or (wanted and department.name.casefold() == wanted):
@@ -179,7 +181,7 @@ class Matcher:
         return None
 
     def _check_answers(self, service_code: str, answers: tuple[tuple[str, str], ...]) -> tuple[Answer, ...]:
-        """Those of the source's answers that the service asks for and can take."""
+        """Those answers of the source that the service asks for and accepts."""
         service = self._city.require_service(service_code)
         sent = {code: (value,) for code, value in answers}
         found, _ = check_answers(service, sent, AnswerPolicy(zone=self._city.zone, accept_labels=True))

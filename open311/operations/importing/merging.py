@@ -1,12 +1,12 @@
-"""What a row changes in a request that is stored already. Pure functions over the record, its history and the row.
+"""Decides what a row changes in a stored request. These are pure functions of the record, its history and the row.
 
-- What a row leaves out stays: it erases no address, description, note or photo.
-- Where a source dates its changes, a row that is older than what it said before changes nothing. Where it does not,
-  the row that is imported later counts. When an import runs again, a row changes nothing if another row of that
-  import came after it for the same request.
-- A field that was changed here stays as it is, unless the row is dated later. What was erased stays erased. Either
-  way it is a conflict, and it is reported.
-- A closed request keeps its first closing time, unless the source names another one as such.
+- A field that is missing in a row does not change. So a row never removes an address, description, note or photo.
+- If a source dates its changes, a row that is older than an earlier imported row changes nothing. If the source
+  does not, the row that is imported later counts. When the same import runs again, only the last row of a request
+  counts.
+- A field that was changed here stays as it is, unless the row has a later date. A field that was erased here stays
+  erased. In each of these cases the difference is reported as a conflict.
+- A closed request keeps its first closing time, unless the source has another one in a field for closing times.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from open311.operations.publishing import Names
 from schemas.values import format_instant
 
 Differences = Mapping[str, Any]
-"""Fields of a record, with what a row says instead."""
+"""Field of a record -> the different value that a row has."""
 
 _PROGRESS = {
     StatusChanged.kind: ("status", "updated_at", "detailed_status"),
@@ -45,9 +45,9 @@ _PROGRESS = {
     Promised.kind: ("expected_at",),
     ServiceChanged.kind: ("service_code",),
 }
-"""The fields that each kind of event decides. The first one stands for all."""
+"""Kind of event -> the fields that it sets. `Past.changed_here` has only the first of them, for all of them."""
 _CORRECTED = {"description": ("description",), "address": ("place",), "point": ("place", "is_outside")}
-"""The fields that a correction of a part decides."""
+"""Part that a correction names -> the fields that the correction sets."""
 _REPORT = (
     "description",
     "service_notice",
@@ -67,11 +67,11 @@ _WIRE_NAMES = {
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """What a history says about who decided what.
+    """What a request's history tells about who set which field.
 
-    rows          the rows of files that brought or changed the request, oldest first
-    changed_here  fields that were changed here since a file last decided them -> when
-    erased        fields that were erased -> when
+    rows          the imported rows that made or changed the request, oldest first
+    changed_here  field that was changed here after a file last set it -> the time of that change
+    erased        erased field -> the time at which it was erased
     """
 
     rows: tuple[Imported, ...]
@@ -80,9 +80,9 @@ class Past:
 
     @classmethod
     def of(cls, history: Sequence[Event]) -> Past:
-        """The past in a whole history, oldest first."""
+        """Make it from the complete history, oldest event first."""
         rows = tuple(event for event in history if isinstance(event, Imported))
-        by_file = {row.version for row in rows if row.version}  # 0: by release 0.1, which did not keep it
+        by_file = {row.version for row in rows if row.version}  # 0: stored by release 0.1
         here: dict[str, datetime] = {}
         erased: dict[str, datetime] = {}
         status = ""
@@ -100,19 +100,19 @@ class Past:
                 else:
                     here[field] = event.at
             elif isinstance(event, Imported) and event.status == status:
-                here.pop("status", None)  # the source has come to the same
+                here.pop("status", None)  # the source now has the same status
         return cls(rows, here, erased)
 
 
 def is_same_request(before: RequestRecord, row: MatchedRow) -> bool:
-    """Whether one id means the same request here and in the source; ids that we gave out may clash."""
+    """Whether the id means the same request here and in the source. An id that this server assigned may clash."""
     return before.source == IMPORT_SOURCE or before.requested_at == row.request.requested_at
 
 
 def differences(before: RequestRecord, row: MatchedRow) -> dict[str, Any]:
-    """What the row says otherwise than the record; empty for a row that says nothing new.
+    """The fields in which the row differs from the record. Empty if the row has nothing new.
 
-    Where the request was made here, everything that the citizen sent stays: the row only tells its progress.
+    If the request was made here, the row can change only its progress, not what the citizen sent.
     """
     found = _progress(before, row)
     if before.source == IMPORT_SOURCE:
@@ -134,7 +134,7 @@ def _progress(before: RequestRecord, row: MatchedRow) -> dict[str, Any]:
     if request.status_notes and request.status_notes != before.status_notes:
         found["status_notes"] = request.status_notes
     elif before.status_notes and not request.status_notes and _reopens(before, row):
-        found["status_notes"] = ""  # it was about the closing
+        found["status_notes"] = ""  # the note was about the closing
     if request.expected_at is not None and request.expected_at != before.expected_at:
         found["expected_at"] = request.expected_at
     department = _department(before, row)
@@ -150,7 +150,7 @@ def _reopens(before: RequestRecord, row: MatchedRow) -> bool:
 
 
 def _department(before: RequestRecord, row: MatchedRow) -> str:
-    """The department that the row names. What the routing gives counts only with another service or agency."""
+    """The department that the row names. If it names none, routing decides only for a new service or agency."""
     if row.named is not None:
         return row.named.department
     if before.source != IMPORT_SOURCE:
@@ -161,7 +161,7 @@ def _department(before: RequestRecord, row: MatchedRow) -> str:
 
 
 def _is_its_department(before: RequestRecord, row: MatchedRow) -> bool:
-    """Whether the row's agency is the department whose name the request shows already."""
+    """Whether the request already shows the name of the department that the row's agency means."""
     is_named = row.named is not None and row.named.department == before.department
     return is_named and not before.agency_responsible
 
@@ -190,7 +190,7 @@ def _report(before: RequestRecord, row: MatchedRow) -> dict[str, Any]:
 
 
 def _filled(place: Place, former: Place) -> Place:
-    """A row's place, and from the former one what the row leaves out."""
+    """The row's place. Parts that the row does not have are copied from the former place."""
     point = place if place.has_point else former
     return Place(
         lat=point.lat,
@@ -202,7 +202,7 @@ def _filled(place: Place, former: Place) -> Place:
 
 
 def decide(row: MatchedRow, said: Imported, found: Differences, past: Past) -> tuple[Differences, list[str]]:
-    """What counts of the differences, and a sentence for each conflict.
+    """The differences that the request takes over, and a sentence for each conflict.
 
     said  the event that the row would write
     """
@@ -230,9 +230,9 @@ def decide(row: MatchedRow, said: Imported, found: Differences, past: Past) -> t
 
 
 def _is_outdated(row: MatchedRow, rows: Sequence[Imported]) -> bool:
-    """Whether the row is older than what its source said last.
+    """Whether the row is older than the last imported row of the same request.
 
-    A row without a time, in a source that dates its changes, is that of a request that had not changed yet.
+    If a source dates its changes, a row without a time of change shows the request before its first change.
     """
     last = rows[-1] if rows else None
     if last is None or last.changed is None or row.request.changed_at >= last.changed:
@@ -241,7 +241,7 @@ def _is_outdated(row: MatchedRow, rows: Sequence[Imported]) -> bool:
 
 
 def _is_superseded(said: Imported, rows: Sequence[Imported]) -> bool:
-    """Whether the last import had this same row, and after it another one of this request."""
+    """Whether the last import had the same row, and a later row for the same request."""
     return any(
         former.at == rows[-1].at and former.cause != rows[-1].cause and _says_same(former, said)
         for former in rows[:-1]
@@ -256,7 +256,7 @@ def _says_same(former: Imported, said: Imported) -> bool:
 
 
 def _sentence(field: str, at: datetime, row: MatchedRow, *, is_later: bool) -> str:
-    """What a conflict is about, and which rule decides it. Never a text that somebody wrote."""
+    """The sentence about a conflict: its field and the rule that decides it. It never has texts of people."""
     name, here, there = _WIRE_NAMES.get(field, field), format_instant(at), format_instant(row.request.changed_at)
     if is_later:
         outcome = f"at {there}, which is later, so the file counts."
@@ -268,7 +268,7 @@ def _sentence(field: str, at: datetime, row: MatchedRow, *, is_later: bool) -> s
 
 
 def merge_report(before: RequestRecord, found: Differences) -> RequestRecord:
-    """The stored record with what the row says about the report itself; events tell the rest."""
+    """The stored record with the row's changes to the report itself. Events make the other changes."""
     changes = {name: found[name] for name in (*_REPORT, "detailed_status") if name in found}
     return replace(before, **changes) if changes else before
 
@@ -276,9 +276,9 @@ def merge_report(before: RequestRecord, found: Differences) -> RequestRecord:
 def events_between(
     before: RequestRecord, row: MatchedRow, said: Imported, found: Differences, names: Names, areas: tuple[str, ...]
 ) -> Iterator[Event]:
-    """How the request went on, by the row: events at the instants that the source gives, else at the import's.
+    """The events for the differences. Their times are those of the source, or else the time of the import.
 
-    areas  those that hold the point from now on
+    areas  the areas of the request's new point
     """
     request, old, new = row.request, before.status, found.get("status", before.status)
     is_closing_named = "status" in found and request.has_closing and new is Status.CLOSED
@@ -302,12 +302,12 @@ def events_between(
 
 
 def _updated(before: RequestRecord, row: MatchedRow, found: Differences, at: datetime) -> datetime:
-    """The last update as shown: of a closed request its closing time (A34)."""
+    """The public time of the last update. For a closed request, it is the closing time (A34)."""
     if found.get("status", before.status) is Status.OPEN:
         return max(before.updated_at, at)
     if before.status is Status.OPEN:
         return row.request.updated_at if row.request.is_dated or row.request.has_closing else at
-    return found.get("updated_at", before.updated_at)  # type: ignore[no-any-return]  # a value of any field
+    return found.get("updated_at", before.updated_at)  # type: ignore[no-any-return]  # values of all types
 
 
 def _transfer(before: RequestRecord, found: Differences, names: Names, at: datetime, status: Status) -> Transferred:

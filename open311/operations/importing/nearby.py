@@ -1,4 +1,4 @@
-"""The earlier requests nearby that imported ones may repeat, looked up for a batch together."""
+"""Finds, for a batch of imported requests at once, earlier requests nearby that they may repeat."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from open311.storage.neighbours import Neighbour, Vantage, find_earliest
 
 METRES_PER_DEGREE = 111_195.0
 LEAST_COSINE = 0.01
-"""Of a latitude, so that cells near a pole do not become endless."""
+"""The least cosine of a latitude that is used. It limits the width of cells near a pole."""
 
 
 def possible_duplicates(connection: Connection, city: Jurisdiction, rows: Sequence[MatchedRow]) -> dict[str, str]:
-    """The earliest open request of the same service near each new open row, by the row's id.
+    """Id of each new open row -> id of the earliest open request of the same service near it.
 
-    Found among stored requests and among `rows`. Like two POSTs at the same moment, two batches that two processes
-    store at the same time do not see each other. A closed row repeats nothing.
+    Both stored requests and other `rows` are searched. Batches that two processes store at the same time do not see
+    each other, and neither do two POSTs at the same moment. A closed row never counts as a duplicate.
     """
     wanted = {row.id: vantage for row in rows if (vantage := _vantage(city, row)) is not None}
     if not wanted:
@@ -37,7 +37,7 @@ def possible_duplicates(connection: Connection, city: Jurisdiction, rows: Sequen
 
 
 def _vantage(city: Jurisdiction, row: MatchedRow) -> Vantage | None:
-    """Where and when to look for what a row may repeat; None for a row that repeats nothing."""
+    """The place and the period in which to search for a row. None if the row cannot be a duplicate."""
     request = row.request
     lat, long = request.place.lat, request.place.long
     if request.status is Status.CLOSED or lat is None or long is None:
@@ -58,7 +58,7 @@ _Spot = tuple[Neighbour, Circle]
 
 
 def _among(wanted: Mapping[str, Vantage]) -> Iterator[tuple[str, Neighbour]]:
-    """The earliest of the wanted requests near each other one, in a grid whose cells are as wide as the circles."""
+    """For each wanted request, the earliest other one near it. The cells of the grid are as wide as the circles."""
     least = min(cos(radians(vantage.circle.lat)) for vantage in wanted.values())
     cells: defaultdict[_Cell, list[_Spot]] = defaultdict(list)
     for identifier, vantage in sorted(wanted.items(), key=lambda item: item[1].until):
@@ -73,7 +73,7 @@ def _among(wanted: Mapping[str, Vantage]) -> Iterator[tuple[str, Neighbour]]:
 
 
 def _first(spots: list[_Spot], vantage: Vantage) -> Neighbour | None:
-    """The first request of a cell, which has them in their order, that is near enough and recent enough."""
+    """The first spot of a cell that is near enough and recent enough. `spots` is sorted by time."""
     for neighbour, circle in spots[bisect_left(spots, vantage.since, key=lambda spot: spot[0].requested_at) :]:
         if _metres(circle, vantage.circle) <= vantage.circle.radius_m:
             return neighbour
@@ -81,6 +81,6 @@ def _first(spots: list[_Spot], vantage: Vantage) -> Neighbour | None:
 
 
 def _metres(one: Circle, other: Circle) -> float:
-    """Between two centres that are near each other, on a sphere."""
+    """The distance in metres between two circles' centres on a sphere. They must be near each other."""
     east = (one.long - other.long) * cos(radians(one.lat))
     return hypot(east, one.lat - other.lat) * METRES_PER_DEGREE

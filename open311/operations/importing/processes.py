@@ -1,9 +1,9 @@
-"""Importing a long file with several processes, each with its own connection. Results come in the file's order.
+"""Imports a long file with several processes, each with its own connection. Results come in the file's order.
 
-Batches run at the same time only if they have no id in common. So the rows of one id are stored in their order,
-and the outcome is the same as with one process, except for possible duplicates: batches that are stored at the same
-time do not see each other. Each batch is one transaction: after a process was killed, the same import can run
-again.
+Batches run at the same time only if they have no id in common. So the rows of one id are stored in their order, and
+the result is the same as with one process. The only difference is in possible duplicates, because batches that are
+stored at the same time do not see each other. Each batch is one transaction. So an import can run again after a
+process was killed.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ from open311.operations.upkeep.sync_catalogues import store_catalogue
 from open311.settings import Settings
 
 ALONE_ROWS = 10_000
-"""How many rows this process imports before it starts helpers, which takes about a second."""
+"""The number of rows that this process imports before it starts helpers. To start them takes about a second."""
 OBJECTS_BEFORE_COLLECTION = 500_000
 
 
 class Processes:
-    """A context manager for this process and its helpers, which are started for the first long file."""
+    """A context manager that imports files. It starts helper processes for the first long file."""
 
     def __init__(self, platform: Platform, count: int) -> None:
-        """`count` helpers share the work on long files; with 1 there is no helper, and this process does it."""
+        """With a `count` above 1, that many helpers share the work on long files. With 1, this process does it."""
         self._platform = platform
         self._count = count
         self._pool: ProcessPoolExecutor | None = None
@@ -53,16 +53,16 @@ class Processes:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Let the helpers finish their current batches, and end them."""
+        """Let the helpers finish their current batches, then end them."""
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)
         self._stack.close()
 
     def import_source(self, source: Source, order: Import) -> Iterator[Batch]:
-        """Import a source's rows; yields each batch when it is committed.
+        """Import a source's rows. Yields each batch after its commit.
 
-        When reading fails with Invalid, the rows before the failure are imported, then it is raised. A
-        KeyboardInterrupt is raised after the batches that are being imported.
+        If reading raises Invalid, the rows before the failure are imported, then Invalid is raised. A
+        KeyboardInterrupt is raised after the current batches have been imported.
         """
         store_catalogue(self._platform, order.jurisdiction, order.now, is_dry_run=order.is_dry_run)
         matcher = Matcher(order.jurisdiction)
@@ -80,7 +80,7 @@ class Processes:
         return _side_by_side(
             ((column_map.ids(chunk), chunk) for chunk in chunks),
             lambda chunk: pool.submit(_import, work, chunk),
-            most=self._count + 1,  # one batch waits, so that no helper has to
+            most=self._count + 1,  # one batch is ready for the next idle helper
         )
 
     def _helpers(self) -> ProcessPoolExecutor:
@@ -100,9 +100,9 @@ def _side_by_side(
     *,
     most: int,
 ) -> Iterator[Batch]:
-    """Submit chunks and yield their batches in order.
+    """Submit chunks and yield their batches in order. No two chunks with an id in common are in work at once.
 
-    most  how many chunks are in work at once, no two of them with an id in common
+    most  the greatest number of chunks in work at once
     """
     in_work: deque[tuple[set[str], Future[Batch]]] = deque()
     try:
@@ -145,9 +145,9 @@ def _interrupts_postponed() -> Iterator[None]:
 
 @contextmanager
 def _interrupts_held() -> Iterator[None]:
-    """Block SIGINT: processes started in the block ignore Ctrl-C, this process receives it after the block.
+    """Block SIGINT. Processes started in the block ignore Ctrl-C. This process receives it after the block.
 
-    A terminal sends Ctrl-C to all its processes; only the importing one may react.
+    A terminal sends Ctrl-C to all its processes, but only the importing process may react.
     """
     usual = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
     try:
@@ -158,7 +158,7 @@ def _interrupts_held() -> Iterator[None]:
 
 @contextmanager
 def _rare_collections() -> Iterator[None]:
-    """Raise the GC threshold: rows form no reference cycles, and the default costs 1/7 of the import."""
+    """Raise the GC threshold. Rows form no reference cycles, and the default costs 1/7 of the import's time."""
     usual = gc.get_threshold()
     gc.set_threshold(OBJECTS_BEFORE_COLLECTION, *usual[1:])
     try:
@@ -167,15 +167,15 @@ def _rare_collections() -> Iterator[None]:
         gc.set_threshold(*usual)
 
 
-# Functions that run in a helper.
+# The functions below run in a helper.
 
 _here: dict[str, Any] = {}
-"""A helper's own platform, and its matcher for each jurisdiction."""
+"""In a helper: its own platform, and its matcher for each jurisdiction."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Work:
-    """What a helper must know about a file."""
+    """What a helper must know about a file to import its rows."""
 
     column_map: ColumnMap
     jurisdiction_id: str
@@ -185,7 +185,7 @@ class _Work:
 
     @classmethod
     def of(cls, column_map: ColumnMap, order: Import) -> _Work:
-        """All of it."""
+        """Make it from the file's column map and the import's options."""
         return cls(column_map, order.jurisdiction.id, order.origin, order.now, order.is_dry_run)
 
 
@@ -196,7 +196,7 @@ def _open(settings: Settings) -> None:
 
 
 def _leave_with_parent() -> None:
-    """End this helper when the importing process ends: a killed process cannot end its helpers."""
+    """End this helper when the importing process ends, because a killed process cannot end its helpers."""
     parent = parent_process()
     if parent is not None:
         parent.join()
@@ -212,7 +212,7 @@ def _import(work: _Work, chunk: list[SourceItem]) -> Batch:
 
 
 def _known(column_map: ColumnMap) -> ColumnMap:
-    """This helper's own copy of a column map, which remembers what it has worked out for the chunks before."""
+    """This helper's own copy of a column map. It is kept for all chunks, because it caches its plans."""
     if _here.get("column_map") != column_map:
         _here["column_map"] = column_map
     known: ColumnMap = _here["column_map"]

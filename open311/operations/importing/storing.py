@@ -1,6 +1,7 @@
-"""Storing matched rows: new requests, and changes to stored ones, each with its history and its publication.
+"""Stores matched rows: new requests and changes to stored requests, with their histories and publications.
 
-A request's history gets one event of kind `imported`, for staff, with the file, the row and what was mended.
+A request's history gets one event of kind `imported` for each row. It tells staff the file, the row and the
+repairs.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ from schemas.values import format_instant
 
 
 class BatchWriter:
-    """Stores the rows of a batch in the caller's transaction, and counts what becomes of them."""
+    """Stores the rows of a batch in the caller's transaction, and counts the results."""
 
     def __init__(
         self, platform: Platform, connection: Connection, areas: AreaMap, *, origin: str, now: datetime
@@ -54,10 +55,10 @@ class BatchWriter:
         self.mended: Counter[Mending] = Counter()
         self._repeated: set[str] = set()
         self._silent: dict[str, list[Imported]] = {}
-        """By id, rows that changed nothing and may come before one that does: `merging` has to know of them."""
+        """Id -> rows that changed nothing. They are stored if a later row changes the request, for `merging`."""
 
     def write(self, rows: Sequence[MatchedRow]) -> None:
-        """Store rows in their order; a row whose id came before may change what the earlier row stored."""
+        """Store rows in their order. If an id comes twice, the later row may change what the earlier row stored."""
         catalogue.add_retired_services(self._connection, self._city.id, _retired_services(rows))
         names = names_for(self._connection, self._city)
         named = [_with_other_name(row, names) for row in rows]
@@ -68,13 +69,13 @@ class BatchWriter:
             self._write(part, names)
 
     def _write(self, rows: Sequence[MatchedRow], names: Names) -> None:
-        """Store rows of which no two have the same id."""
+        """Store rows with different ids."""
         stored = requests.load_records(self._connection, self._city.id, sorted(row.id for row in rows))
         self._add([row for row in rows if row.id not in stored], names)
         self._change([(stored[row.id], row) for row in rows if row.id in stored], names)
 
     def _add(self, rows: list[MatchedRow], names: Names) -> None:
-        rows.sort(key=lambda row: row.id)  # two imports at once wait for each other in one order
+        rows.sort(key=lambda row: row.id)  # the same order in all imports avoids deadlocks
         numbers = self._platform.process.numbers.many(self._platform.database.hot, len(rows))
         numbered = dict(zip(numbers, rows, strict=True))
         records = self._records(numbered)
@@ -83,11 +84,11 @@ class BatchWriter:
         events = ([self._brought(numbered[record.number], record)] for record in added)
         add_requests(self._connection, zip(added, events, strict=True), names)
         self.new += len(added)
-        if len(added) < len(rows):  # another import has stored the others meanwhile; now they can be read
+        if len(added) < len(rows):  # another import has stored the other rows meanwhile; change those
             self._write([row for number, row in numbered.items() if number not in kept], names)
 
     def _records(self, numbered: Mapping[int, MatchedRow]) -> list[RequestRecord]:
-        """The records that new rows make, with what is looked up about their places."""
+        """Records of new rows, with their areas and possible duplicates."""
         rows = list(numbered.values())
         areas = self._areas.look_up([row.request.place for row in rows])
         duplicates = possible_duplicates(self._connection, self._city, rows)
@@ -104,7 +105,7 @@ class BatchWriter:
     def _news(
         self, pairs: Sequence[tuple[RequestRecord, MatchedRow]]
     ) -> list[tuple[RequestRecord, MatchedRow, Imported, Differences]]:
-        """The rows that change something, each with its event and what counts. All others are counted and told."""
+        """The rows that change a request, each with its event and its differences. Other rows are only counted."""
         differing = []
         for before, row in pairs:
             if not is_same_request(before, row):
@@ -138,7 +139,7 @@ class BatchWriter:
     def _merged(
         self, before: RequestRecord, row: MatchedRow, said: Imported, found: Differences, names: Names
     ) -> Change:
-        """The stored record with the row's report, and the events that the row tells of."""
+        """The stored record with the row's changes to the report, and the events for the other changes."""
         after = merge_report(before, found)
         is_moved = after.place.point != before.place.point
         areas = self._areas.look_up([after.place])[0] if is_moved else before.areas
@@ -146,7 +147,7 @@ class BatchWriter:
         return after, [*earlier, *events_between(before, row, said, found, names, areas)]
 
     def _brought(self, row: MatchedRow, record: RequestRecord) -> Imported:
-        """The event of a new request."""
+        """The event that says that a row made a new request."""
         return Imported(
             at=self._now,
             cause=f"{self._origin}, row {row.position}",
@@ -164,7 +165,7 @@ class BatchWriter:
         )
 
     def _told(self, row: MatchedRow) -> Imported:
-        """What a row says about a stored request, in an event."""
+        """The event that says what a row has about a stored request."""
         request = row.request
         return Imported(
             at=self._now,
@@ -180,7 +181,7 @@ class BatchWriter:
 
 
 def _remarks(row: MatchedRow) -> tuple[str, ...]:
-    """What was mended in a row, and the source's own words that the request does not show."""
+    """The repairs in a row, and the words of the source that the request does not show."""
     remarks = [str(mending) for mending in row.mended]
     if row.source_code != row.service.code:
         remarks.append(f"its service_code there: {row.source_code}")
@@ -196,7 +197,7 @@ def _refusal(before: RequestRecord, row: MatchedRow) -> Refusal:
 
 
 def _with_other_name(row: MatchedRow, names: Names) -> MatchedRow:
-    """The row; marked, if the catalogue lacks its service and a row before gave the same code another name."""
+    """The row. It is marked if the code of its retired service already has another name."""
     name = row.request.service_name
     if row.is_listed or not name or names.service(row.service.code) == name:
         return row
@@ -204,7 +205,7 @@ def _with_other_name(row: MatchedRow, names: Names) -> MatchedRow:
 
 
 def _without_repeats(rows: Sequence[MatchedRow]) -> Iterator[list[MatchedRow]]:
-    """The rows in parts, in their order; within a part no id repeats."""
+    """The rows in their order, divided into parts. Within a part, no id repeats."""
     left = list(rows)
     while left:
         first: dict[str, MatchedRow] = {}
@@ -213,6 +214,6 @@ def _without_repeats(rows: Sequence[MatchedRow]) -> Iterator[list[MatchedRow]]:
 
 
 def _retired_services(rows: Sequence[MatchedRow]) -> dict[str, str]:
-    """Codes that the catalogue lacks, with the first names that rows give them; sorted, for two imports at once."""
+    """Code that the catalogue lacks -> first name in the rows. Sorted, so that two imports do not deadlock."""
     names = {row.service.code: row.service.name for row in reversed(rows) if not row.is_listed}
     return dict(sorted(names.items()))

@@ -20,7 +20,7 @@ from schemas.arguments import EXTRA_FIELDS
 from schemas.limits import MAX_IDS
 
 COUNT_TO = 10_000
-"""The greatest number that is counted. The length of a longer list is not reported."""
+"""The greatest number of requests that is counted. The length of a longer list is not reported."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,8 +63,8 @@ def find_validator(platform: Platform, search: RequestSearch, now: datetime) -> 
 
     For equal searches, the validator is computed at most once a second, unless something public has changed.
     """
-    # A request's words and the time of its last change can change without a visible change. The state does not show
-    # such a change.
+    # The state is the id of the last transaction that changed something visible. The search words of a request and
+    # the time of its last change can change without a visible change, so the state does not show such a change.
     has_hidden_filter = search.words or search.changed != Window()
     state = None if has_hidden_filter else find_state(platform.database.hot, search.jurisdiction_id)
     # Read the state first: the digest may be newer than the state, but must never be older.
@@ -107,7 +107,7 @@ def _digest(platform: Platform, search: RequestSearch) -> str:
 
 
 def _digest_at(platform: Platform, search: RequestSearch, _: datetime, __: int) -> str:
-    """The same as `_digest`. The last two parameters, time and state, are only parts of the cache key."""
+    """The same as `_digest`, cached. The last two parameters, time and state, are only part of the cache key."""
     return _digest(platform, search)
 
 

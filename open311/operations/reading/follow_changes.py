@@ -1,4 +1,4 @@
-"""The change feed. It has the requests that became public, changed or were withdrawn (spec/extensions.md)."""
+"""The change feed. It lists the requests that became public, changed or were withdrawn (spec/extensions.md)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = ["BEGINNING", "Changes", "Position", "find_changes", "follow_changes",
 POLL_S = 0.25
 MARKS_LAST = timedelta(days=90)
 MARKS_SETTLE = timedelta(minutes=1)
-"""The time of a mark is later than the clock by this time, because the clocks of servers differ."""
+"""How much later than the clock the time of a mark is, because the clocks of servers differ."""
 
 _WITHDRAWN = shape_of(WithdrawnSchema)
 

@@ -46,7 +46,7 @@ def read_search(
 def cut_dates(values: Mapping[str, Any], search: RequestSearch, now: datetime) -> str:
     """A sentence if the list ends earlier than the caller may expect; "" if it does not (A24, A25).
 
-    That is so with a start_date alone that is more than 90 days ago, and where the operator cuts longer windows.
+    This happens with a start_date more than 90 days ago and no end_date, and if the operator cuts longer windows.
     """
     start, end, given = search.requested.start, search.requested.end, values["end_date"]
     if start is None or end is None or start != values["start_date"] or end >= min(given or now, now):

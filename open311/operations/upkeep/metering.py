@@ -1,7 +1,7 @@
-"""Counts of calls for /metrics. All web processes of a server share them through files.
+"""Counts of calls for /metrics. All web processes of a server share the counts through files.
 
-Prometheus' own files for several processes cost ten times as much for each call: a call here adds to two numbers in
-memory, and a thread writes them down once a second.
+Here a call only adds to two numbers in memory, and a thread writes the numbers to a file once a second. The files
+of Prometheus' own client for several processes cost ten times as much per call.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ from open311.observe import logger
 log = logger(__name__)
 
 BOUNDS_S = (0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
-"""Upper bounds of the histogram's buckets, seconds. A last bucket has no bound."""
+"""The upper bounds of the histogram's buckets, in seconds. There is one more bucket, without an upper bound."""
 FLUSH_S = 1.0
 MOST_KEYS = 200
-"""So many labels of keys are told apart in a process. Calls with further ones count as "others"."""
+"""The greatest number of key labels that a process counts separately. Calls with other keys count as "others"."""
 
 Labels = tuple[str, str, str, str]
-"""Method, route, status, label of the key."""
+"""Method, route, status, and label of the key."""
 
 
 @dataclass(frozen=True, slots=True)
 class CallRow:
-    """The calls with the same labels: the sum of their times, and their number in each bucket."""
+    """The calls with the same labels: the sum of their times in seconds, and their number in each bucket."""
 
     labels: Labels
     seconds: float
@@ -44,11 +44,11 @@ class CallRow:
 
 
 class CallCounts:
-    """The number and times of calls, by method, route, status and key. Thread-safe, and a fork starts from zero.
+    """The number and times of calls, by method, route, status and key. Thread-safe. A fork starts at zero.
 
-    folder  where each process writes a file. The files of ended processes stay until `open311 serve` starts again,
-            because counts must never go down.
-    pools   the connections to the database, in use and idle, for the file of this process
+    folder  the folder in which each process writes a file. The files of ended processes stay until `open311 serve`
+            starts again, because a count must never become smaller
+    pools   returns the numbers of this process's database connections: in use, idle
     """
 
     def __init__(self, folder: Path, pools: Callable[[], tuple[int, int]]) -> None:
@@ -73,7 +73,7 @@ class CallCounts:
             self._is_changed = True
 
     def _row(self, method: str, route: str, status: str, key: str) -> list[float]:
-        """The row for new labels; the lock is held."""
+        """Add and return a row for new labels. The caller must hold the lock."""
         if key not in self._keys and len(self._keys) >= MOST_KEYS:
             key = "others"
         self._keys.add(key)
@@ -83,7 +83,7 @@ class CallCounts:
         return self._rows.setdefault((method, route, status, key), [0.0] * (len(BOUNDS_S) + 2))
 
     def _write_on(self) -> None:
-        """Write the file every second if something has changed. Without a place for it, say so once and stop."""
+        """Write the file once a second if a count has changed. If it cannot be written, log that once and stop."""
         file = self._file
         while file == self._file:
             time.sleep(FLUSH_S)
@@ -107,12 +107,12 @@ class CallCounts:
         part.replace(file)
 
     def clear(self) -> None:
-        """Remove the files of former processes, when a server starts."""
+        """Remove the files of former processes. Called when a server starts."""
         for file in self._folder.glob("*.json"):
             file.unlink(missing_ok=True)
 
     def read(self) -> tuple[list[CallRow], tuple[int, int]]:
-        """The calls of all processes, and the database connections of those that run: in use, idle."""
+        """The calls of all processes, and the database connections of running processes: in use, idle."""
         sums: dict[Labels, list[float]] = defaultdict(lambda: [0.0] * (len(BOUNDS_S) + 2))
         pools = [0, 0]
         for is_alive, found in self._found():
@@ -125,7 +125,10 @@ class CallCounts:
         return rows, (pools[0], pools[1])
 
     def _found(self) -> Iterator[tuple[bool, Any]]:
-        """This process's numbers as they are now, and the others' files, each with whether its process runs."""
+        """This process's current numbers, and the content of other processes' files.
+
+        Each comes with True if its process still runs.
+        """
         with self._lock:
             own = [[*labels, *row] for labels, row in self._rows.items()]
         yield True, {"rows": own, "pools": self._pools()}
@@ -133,7 +136,7 @@ class CallCounts:
             if file != self._file:
                 try:
                     yield _is_alive(int(file.name.partition("-")[0])), orjson.loads(file.read_bytes())
-                except (OSError, ValueError):  # it was removed meanwhile, or is none of ours
+                except (OSError, ValueError):  # removed meanwhile, or not a file of this server
                     continue
 
 

@@ -73,7 +73,7 @@ def check_background(platform: Platform) -> Check:
 def _jobs(connection: Connection) -> Check:
     """Check that no job and no change has waited too long, and that no job fails for ever.
 
-    Not vital: reads and POSTs go on without a worker, so a balancer must not take this server out.
+    This is not vital. Reads and POSTs work without a worker, so a load balancer must not remove this server.
     """
     jobs, waiting = count_jobs(connection, LATE_S), backlog(connection)
     counted = (

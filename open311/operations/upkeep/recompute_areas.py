@@ -24,9 +24,9 @@ def recompute_areas(
 ) -> int:
     """Set every request's areas from the jurisdiction's polygons. Returns how many requests have changed.
 
-    The history keeps the former areas for staff. Neither updated_datetime nor the time of the last change is set,
-    because only the map has changed. The change feed has these requests. Each batch is a transaction, so a killed
-    run can be repeated.
+    The history keeps the former areas for staff. updated_datetime and the time of the last change stay as they are,
+    because only the map has changed. The change feed lists the requests that have changed. Each batch is one
+    transaction, so a run that was killed can be repeated.
     """
     changed, last = 0, 0
     while True:

@@ -23,7 +23,7 @@ log = logger(__name__)
 def sync_catalogues(
     platform: Platform, now: datetime, cities: Iterable[Jurisdiction] | None = None
 ) -> list[CatalogueChange]:
-    """Store the catalogue of every jurisdiction, or of these cities. Returns what has changed.
+    """Store the catalogue of every jurisdiction, or only of `cities`. Returns a sentence for each change.
 
     A changed catalogue gets a new changeset in discovery. If names have changed, the worker renders the requests
     again.
@@ -50,7 +50,7 @@ def sync_catalogues(
 def ensure_synced(platform: Platform) -> None:
     """Store the catalogues, unless this process has done so already. Raises Unavailable.
 
-    What has changed is logged, and so are open requests of departments that do not exist any more.
+    The changes are logged. So are open requests of departments that do not exist any more.
     """
     if platform.process.is_synced.is_set():
         return
@@ -64,7 +64,7 @@ def ensure_synced(platform: Platform) -> None:
 def store_catalogue(
     platform: Platform, city: Jurisdiction, now: datetime, *, is_dry_run: bool = False
 ) -> list[CatalogueChange]:
-    """Store the catalogue of one city, because its requests refer to it. Returns what has changed.
+    """Store the catalogue of one city, because its requests refer to it. Returns a sentence for each change.
 
     A dry run writes nothing. It raises Misconfigured if this catalogue is not the stored one.
     """
@@ -98,7 +98,7 @@ class Orphans:
 
 
 def find_orphans(platform: Platform) -> list[Orphans]:
-    """Open requests of departments that do not exist any more, by the stored counts. Quick at any size."""
+    """Open requests of departments that do not exist any more. It reads only the stored counts, so it is fast."""
     with platform.database.reading() as connection:
         found = counts.stored_counts(connection)
     known = {city.id: {department.code for department in city.departments} for city in platform.registry}

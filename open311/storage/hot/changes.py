@@ -71,8 +71,8 @@ class PublishedChange:
 class FoundChanges:
     """The changes after a position, in one snapshot of the database.
 
-    is_held  whether more changes exist that cannot be served until an older transaction ends
-    is_lost  whether the position is in the future, because the database was restored from a backup
+    is_held  whether there are more changes that must wait until an older transaction ends
+    is_lost  whether the position is in the future, which happens after the database was restored from a backup
     """
 
     changes: list[PublishedChange]

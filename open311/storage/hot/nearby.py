@@ -33,7 +33,7 @@ def find_nearby(
 ) -> Items:
     """Open requests that were made since `around.since`, and requests that were closed since then.
 
-    The nearest are first; at most `rows`.
+    Returns at most `rows` requests, the nearest first.
     """
     statement = _nearest(output, _parts(around.circle), with_extras)
     found = hot.read(statement, _values(around) | {"rows": rows})

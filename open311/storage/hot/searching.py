@@ -44,7 +44,7 @@ def count_items(hot: HotConnections, search: RequestSearch, *, most: int) -> int
 
 
 def find_digest(hot: HotConnections, search: RequestSearch) -> tuple[int, int]:
-    """The number of items on a page and their combined digest, for an ETag. This costs 1/4 of the page.
+    """The number of items on a page and their combined digest, for an ETag. This takes 1/4 of the page's time.
 
     Like `find_items`, both include the next page's first item if there is one, because the page then has a link
     to the next page. The digest does not depend on the order of the items, because the order

@@ -167,6 +167,7 @@ def _requested_since(kind: SearchKind) -> Iterator[ColumnElement[bool]]:
     if "requested_end" in kind.bounds and kind.sort.is_descending:
         yield columns.requested_at >= start  # the most recently updated requests may all be newer than the window
     else:
-        # PostgreSQL treats two plain bounds as independent, so it would estimate 1/20 of the rows, and would read
-        # and sort all of them. With the OR, the result is the same, but the estimate is higher.
+        # PostgreSQL treats two plain bounds as independent. So its estimate would be 1/20 of the true number of
+        # rows,
+        # and it would read and sort all of them. With the OR, the result is the same, but the estimate is higher.
         yield or_(columns.requested_at >= start, columns.updated_at < start)

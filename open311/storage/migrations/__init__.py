@@ -1,10 +1,10 @@
 """The migrations of the database schema. Each is numbered and small, and lets the previous release keep running.
 
-A migration that waits for a lock gives up soon, because all other sessions that use the table wait behind it.
-The time of a statement has no limit, because a backfill may take long. The limit on waiting ends with the
-transaction, so it does not stop an index that is built concurrently, outside any transaction.
+A migration waits only a short time for a lock, because all other sessions that use the table wait behind it. The
+time of a statement has no limit, because a backfill may take long. The limit for locks ends with the transaction,
+so it does not apply to an index that is built concurrently, outside any transaction.
 
-Alembic is imported where it migrates, because nothing else needs it, and importing it takes long.
+Alembic is imported inside `migrate`, because nothing else needs it, and the import takes long.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 LOCK = 3_110_001
 LOCK_TIMEOUT_S = 3.0
-"""A web request waits longer than this for a lock, so no request fails while it waits behind a migration."""
+"""Web requests wait longer than this for a lock. So a request that waits behind a migration does not fail."""
 RIGHTS = (
     "The database needs the extensions postgis and btree_gist and a role that may make tables in the schema public;"
     " an administrator can run CREATE EXTENSION and GRANT CREATE ON SCHEMA public."
@@ -43,11 +43,12 @@ ELSEWHERE = "Only a release that knows this revision can change it: run `open311
 class Fit(Enum):
     """How a database's schema fits this release.
 
-    EXACT    the revision that this release needs
-    NEWER    a later release has migrated it; releases keep their predecessor running, so this one works with it
-    BEHIND   it has to be migrated
-    EMPTY    it has never been migrated
-    STRANGE  its revision is none of this server's
+    EXACT    the schema has the revision that this release needs
+    NEWER    a later release has migrated the schema; this release works with it, because each release keeps the
+             previous release running
+    BEHIND   the schema has to be migrated
+    EMPTY    the database has never been migrated
+    STRANGE  the revision is unknown to every release of this server
     """
 
     EXACT = "exact"
@@ -59,14 +60,14 @@ class Fit(Enum):
 
 @dataclass(frozen=True, slots=True)
 class SchemaState:
-    """The revision of a database's schema, "" before the first migration, and the one that this release needs."""
+    """The revision of a database's schema ("" before the first migration), and the one that this release needs."""
 
     revision: str
     wanted: str
 
     @property
     def fit(self) -> Fit:
-        """How the two fit. Revisions are numbers of four digits, so their texts have their order."""
+        """How the two revisions fit. They are numbers of four digits, so they can be compared as texts."""
         if self.revision == self.wanted:
             return Fit.EXACT
         if not self.revision:
@@ -97,12 +98,12 @@ def schema_state(connection: Connection) -> SchemaState:
 
 
 def migrate(connection: Connection, revision: str = "head", *, lock_timeout_s: float = LOCK_TIMEOUT_S) -> None:
-    """Migrate the schema to `revision`, in the caller's transaction. A lock lets one process migrate at a time.
+    """Migrate the schema to `revision`, in the caller's transaction. Only one process can migrate at a time.
 
-    lock_timeout_s  the longest wait for a lock on a table or row, > 0; waiting for another migration has no limit
-    Raises Misconfigured for an unknown revision, for a schema that this release does not know, and if the role
-    lacks a privilege that the schema needs. Raises Unavailable if another session holds a lock for longer; the
-    caller's transaction is lost then.
+    lock_timeout_s  the longest wait for a lock on a table or row, > 0. The wait for another migration has no limit
+    Raises Misconfigured if the revision is unknown, if this release does not know the schema, or if the role lacks
+    a privilege that the schema needs. Raises Unavailable if another session keeps a lock for longer. The caller's
+    transaction is lost then.
     """
     from alembic import command
     from alembic.script import ScriptDirectory

@@ -1,7 +1,7 @@
 """Functions that run procrastinate's own migrations from its installed release. Names and digests are checked.
 
-Procrastinate's schema.sql is not used, because it changes with each release, so two databases of different age
-would differ.
+Procrastinate's schema.sql is not used, because it changes with each release. Then databases that were made with
+different releases would differ.
 """
 
 from __future__ import annotations

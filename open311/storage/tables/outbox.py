@@ -36,7 +36,7 @@ held_change = Table(
     PrimaryKeyConstraint("jurisdiction_id", "consumer", "request_id", "id"),
 )
 
-# The number of requests by department and status, whatever their visibility. The dispatcher updates the numbers.
+# The number of requests by department and status, of any visibility. The dispatcher updates the numbers.
 request_count = Table(
     "request_count",
     metadata,

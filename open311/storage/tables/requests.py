@@ -60,11 +60,11 @@ service_request = Table(
     text_column("source", "api"),  # api, import or example
     text_column("channel"),  # how the request reached the city: api, phone, web, …
     text_column("possible_duplicate_of"),  # service_request_id of an earlier request nearby, found on arrival
-    text_column("progress"),  # of the work on an open request; "" before it begins, and when the request is closed
+    text_column("progress"),  # progress of the work; "" before the work begins, and after the request is closed
     text_column("assignee"),  # an account, such as staff:3
     text_column("priority", "normal"),  # low, normal, high or urgent
     instant_column("scheduled_at", nullable=True),  # when somebody will visit the place
-    instant_column("held_since", nullable=True),  # since when the work is on hold
+    instant_column("held_since", nullable=True),  # when the work was put on hold
     Column("merged_into", BigInteger, nullable=False, server_default=text("0")),  # another request's id
     Column("version", BigInteger, nullable=False, server_default=text("1")),  # grows with each change
     PrimaryKeyConstraint("jurisdiction_id", "id"),
@@ -76,8 +76,8 @@ Index("service_request_service_idx", service_request.c.jurisdiction_id, service_
 FOR_EVER = text("'infinity'::timestamptz")
 _due = func.coalesce(service_request.c.expected_at, FOR_EVER)
 _waits = text("status = 'open' AND merged_into = 0")
-# The queues: the requests that wait for staff, the most urgent due date first. Each column that staff filter by has
-# an index of its own.
+# The indexes of the queues. A queue has the requests that wait for staff, the earliest due date first. Each column
+# that staff can filter by has its own index.
 Index(
     "service_request_queue_idx",
     service_request.c.jurisdiction_id,
@@ -175,7 +175,7 @@ request_event = Table(
         "version", BigInteger, nullable=False, server_default=text("0")
     ),  # the request's version; 0 if from release 0.1
     Column("data", JSONB, nullable=False, server_default=text("'{}'")),
-    text_column("reason"),  # why the actor did it, for staff only
+    text_column("reason"),  # the actor's reason, for staff only
     PrimaryKeyConstraint("jurisdiction_id", "id"),
     ForeignKeyConstraint(
         ["jurisdiction_id", "request_id"],

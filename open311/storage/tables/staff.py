@@ -33,7 +33,7 @@ staff_account = Table(
     UniqueConstraint("jurisdiction_id", "name"),
 )
 
-# A secret of an account: a token for programs, or a login link, which is good once.
+# A secret of an account: a token for programs, or a login link, which can be used only once.
 staff_secret = Table(
     "staff_secret",
     metadata,
@@ -70,14 +70,14 @@ staff_view = Table(
     ),
 )
 
-# The answer to a staff command with an Idempotency-Key. If it comes again within 24 hours, it gets the same answer.
+# The answer to a staff command with an Idempotency-Key. The same command within 24 hours gets the same answer.
 staff_repeat = Table(
     "staff_repeat",
     metadata,
     text_column("jurisdiction_id", None),
     text_column("actor", None),
     text_column("client_key", None),
-    Column("digest", LargeBinary, nullable=False),  # of the command
+    Column("digest", LargeBinary, nullable=False),  # digest of the command
     Column("request_id", BigInteger, nullable=False),
     Column("version", BigInteger, nullable=False),  # the request's version after the command
     instant_column("created_at"),
@@ -85,7 +85,7 @@ staff_repeat = Table(
 )
 Index("staff_repeat_created_idx", staff_repeat.c.created_at)
 
-# What staff did that is no event of a request: reading a reporter, managing accounts.
+# Actions of staff that are not events of a request, such as reading a reporter's data or managing accounts.
 audit_entry = Table(
     "audit_entry",
     metadata,
@@ -94,7 +94,7 @@ audit_entry = Table(
     instant_column("at"),
     text_column("actor", None),
     text_column("act", None),
-    text_column("subject"),  # what it was done to, such as a request's number or an account
+    text_column("subject"),  # the target of the action, such as a request's number or an account
     text_column("reason"),
     PrimaryKeyConstraint("jurisdiction_id", "id"),
 )

@@ -59,7 +59,7 @@ def list_changes(call: Call) -> Answer:
 
 
 def _position(call: Call) -> Position:
-    """The position to read from: the cursor, else one before all changes after `since`, else the beginning."""
+    """The position to read from: the cursor's; else one before all changes after `since`; else the beginning."""
     cursor, since = call.values["cursor"], call.values["since"]
     if cursor:
         try:

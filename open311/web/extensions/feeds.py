@@ -142,7 +142,7 @@ def _body(listing: Listing, page: Page, total: int | None) -> bytes:
 
 
 def _part(listing: Listing, page: Page, total: int | None) -> dict[str, Any]:
-    """The members by which GIS tools see that they have a part of a list (as OGC API Features names them)."""
+    """Members that tell GIS tools which part of a list they have. OGC API Features defines their names."""
     links = {"self": own_url(listing.call), **listing.links(page)}
     return {
         "numberReturned": len(page.items),

@@ -15,7 +15,7 @@ from schemas.georeport import ServiceRequestSchema
 _SHAPE = shape_of(ServiceRequestSchema)
 
 
-# Only with a suffix: without one, the path means the request with the id "nearby".
+# This path always has a suffix. Without one, it would mean the request with the id "nearby".
 @endpoint(
     GEOREPORT,
     "/requests/nearby",
@@ -28,8 +28,8 @@ _SHAPE = shape_of(ServiceRequestSchema)
 def list_nearby(call: Call) -> Answer:
     """List requests that may report the same problem, nearest first (extension).
 
-    The list has requests of the service within its radius: open requests that were made, and closed requests that
-    were closed, within its number of days. At most 20 requests, each with its distance.
+    The list has requests of the service within its radius: open requests that were made within its number of days,
+    and closed requests that were closed within this time. It has at most 20 requests, each with its distance.
     """
     values, city = call.values, call.city
     service = city.require_service(values["service_code"])

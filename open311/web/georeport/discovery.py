@@ -102,7 +102,7 @@ def _endpoints(call: Call, changeset: str) -> Iterator[DiscoveredEndpoint]:
 
 
 def _changeset(call: Call) -> datetime:
-    """When the catalogue of the named city last changed; without a named city, the latest change of any."""
+    """When the catalogue of the named city last changed. If none is named, the latest change of any catalogue."""
     ensure_synced(call.platform)
     changesets = read_changesets(call.platform)
     cities = [call.named_city] if call.named_city else list(call.platform.registry)

@@ -17,7 +17,7 @@ _MOST = 1000
 _PAGES = 5
 """The number of pages that a walk reads."""
 _PAUSES = 10
-"""The number of one-second pauses that a walk makes while older transactions hold the feed back."""
+"""The number of one-second pauses that a walk makes while older transactions delay the feed."""
 _TOMBSTONE = {"service_request_id", "withdrawn"}
 
 Pair = tuple[str, str]
@@ -74,7 +74,7 @@ def _is_tombstone(record: Record) -> bool:
 @check("K1")
 def items_as_in_lists(probe: Probe) -> None:
     page = ("page_size", "50")
-    # The first page may be empty while an older transaction holds the feed back.
+    # The first page may be empty while an older transaction delays the feed.
     answer = next((page for page, records in _walk(probe, page) if records), None)
     if answer is None:
         raise UnmetNeedError("the feed is empty")

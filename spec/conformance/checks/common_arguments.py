@@ -44,7 +44,7 @@ def single_with_a_wrong_id(probe: Probe) -> None:
 
 
 def _several(probe: Probe) -> Endpoint:
-    """An endpoint with several jurisdictions, and one of its jurisdictions: the prepared one, or the target's."""
+    """An endpoint with several jurisdictions, and one of these: that of the preparation, or that of the target."""
     several = probe.prepared.several
     if several:
         return Endpoint(several.base_url, several.first.jurisdiction_id)

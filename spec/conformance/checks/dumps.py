@@ -19,7 +19,7 @@ _MEMBERS = ("date", "format", "media_type", "url", "checksum_url", "rows", "byte
 _ENDINGS = (".csv.gz", ".ndjson.gz", ".parquet")
 _MAGIC = b"PAR1"
 _SETTLED = timedelta(days=2)
-"""A dump may lack requests that changed less than this time before it, because a commit can be late."""
+"""A dump may lack requests that changed shortly before it, within this time, because a commit can be late."""
 _EXTENDED = "extended_attributes"
 
 

@@ -15,7 +15,7 @@ _EXTENDED = {
 }
 _LISTS = ("areas", "media_urls")
 _OFF_M = 1.5
-"""The tolerance for distances up to 100 m: this check uses a sphere, and a server may use an ellipsoid."""
+"""The tolerance in metres for distances up to 100 m. This check uses a sphere; a server may use an ellipsoid."""
 
 
 def _extra(records: list[Record]) -> list[list[str]]:

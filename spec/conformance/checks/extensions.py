@@ -263,7 +263,7 @@ def _places(probe: Probe) -> dict[str, list[float]]:
 
 
 def _is_call(answer: Answer) -> bool:
-    """Whether the answer is a call of f. An empty comment may precede the call, against content sniffing."""
+    """Whether the answer is a call of f. An empty comment may precede it, which prevents content sniffing."""
     return answer.text.lstrip().removeprefix("/**/").lstrip().startswith("f(")
 
 

@@ -14,7 +14,7 @@ _WIDEST = (("radius", "1000"), ("days", "365"))
 _GRACE = timedelta(minutes=5)
 _MOST = 20
 _AWAY_M = 80
-"""The distance between the places of the requests of different checks, which must not become duplicates."""
+"""Metres between the places that two checks use. Requests of different checks must not become duplicates."""
 
 Pair = tuple[str, str]
 

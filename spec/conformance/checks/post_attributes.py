@@ -88,7 +88,7 @@ def _question(attribute: Record) -> Question:
 def _file(probe: Probe, all_questions: Questions, but: str, *extra: tuple[str, str], raw: bool = False) -> Answer:
     """File a request for G with all required attributes except `but`, and with `extra`.
 
-    raw  whether brackets are sent without percent-encoding
+    raw  whether the brackets are sent without percent-encoding
     """
     form = [*probe.form(require(probe.prepared.rich_service)), *all_questions.answers(but=but), *extra]
     return probe.post_body(urlencode(form, safe="[]" if raw else "").encode(), FORM)

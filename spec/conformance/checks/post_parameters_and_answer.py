@@ -119,7 +119,7 @@ def several_media(probe: Probe) -> None:
 
 
 def _receipt(probe: Probe, service: str, has: set[str]) -> None:
-    """Check that the answer to a POST has one item, and of `service_request_id` and `token` exactly `has`."""
+    """Check that a POST's answer has one item. Of id and token, the item must have exactly the members in `has`."""
     for format in probe.formats:
         answer = probe.post(probe.form(service), format)
         record = created(answer)

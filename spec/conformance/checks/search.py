@@ -243,7 +243,7 @@ def cut_and_ignored(probe: Probe) -> None:
     for asked, name in (((("page_size", "5000"),), "page_size"), (beside, "status"), ((("lat", "1"),), "lat")):
         answer, _ = probe.listing(*asked)
         warning = answer.headers.get("warning", "")
-        offered(probe, "warnings", lambda: warning)  # noqa: B023 - called at once
+        offered(probe, "warnings", lambda: warning)  # noqa: B023 - offered() calls it immediately
         answer.must(name in warning, f"a Warning about {name}", warning or "no Warning")
 
 

@@ -81,6 +81,6 @@ def a_day_later(probe: Probe) -> None:
 
 @check("C180", needs="open_request")
 def realtime_id_is_no_token(probe: Probe) -> None:
-    """A listed request may also be of a batch service, but its id is not a token either."""
+    """No id of a listed request is a token. The request may even be of a batch service."""
     for answer in probe.both(f"tokens/{require(probe.prepared.open_request)}"):
         answer.must_be(404)
