@@ -108,8 +108,10 @@ class ServiceRequestSchema(Body):
 class ExtendedAttributesSchema(Body):
     """Fields of a request that the standard does not have. A call gets them if extensions= asks for them."""
 
-    detailed_status = OptionalText(metadata=describe("The status in the back office's words.", "assigned"))
-    outcome = OptionalText(metadata=describe("The result of a closed request.", "fixed"))
+    detailed_status = OptionalText(
+        metadata=describe("How far the work is, in the city's word; null where status says it all.", "in_progress")
+    )
+    outcome = OptionalText(metadata=describe("How a closed request ended.", "fixed"))
     channel = OptionalText(metadata=describe("How the request reached the city.", "api"))
     closed_datetime = Instant(attribute="closed_at", metadata=describe("When the request was closed."))
     department = OptionalText(metadata=describe("Code of the department that does the work.", "streets"))
@@ -129,7 +131,7 @@ class NoteSchema(Body):
     xml_item = "note"
 
     datetime = Instant(attribute="at", metadata=describe("When it happened.", "2026-03-01T09:30:00Z"))
-    type = Text(metadata=describe("received, transferred, status or note.", "status"))
+    type = Text(metadata=describe("received, transferred, status, note, question or public_comment.", "status"))
     description = Text(metadata=describe("What happened.", "closed"))
 
 

@@ -58,21 +58,28 @@ class Prioritise(Command):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Acknowledge(Command):
+class ProgressCommand(Command):
+    """Base of the commands that say how far the work is. `detail`: the code of one of the city's own states."""
+
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acknowledge(ProgressCommand):
     """Say that the department has seen it."""
 
     name = "acknowledge"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Start(Command):
+class Start(ProgressCommand):
     """Begin the work, or go on after a hold."""
 
     name = "start"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Schedule(Command):
+class Schedule(ProgressCommand):
     """Say when somebody will visit the place. `visit`: None where only others know the date."""
 
     name = "schedule"
@@ -90,7 +97,7 @@ class Reschedule(Command):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Hold(Command):
+class Hold(ProgressCommand):
     """Stop the work, because it waits for something. The clock of its due date stands still."""
 
     name = "hold"
@@ -194,4 +201,5 @@ class Correct(Command):
 @cache
 def commands() -> dict[str, type[Command]]:
     """Every command, by its name."""
-    return {shape.name: shape for shape in Command.__subclasses__()}
+    shapes = (*Command.__subclasses__(), *ProgressCommand.__subclasses__())
+    return {shape.name: shape for shape in shapes if shape.name}

@@ -204,6 +204,7 @@ class RequestRecord:
     detailed_status     the status in the source's own words, from an import
     outcome             the result of a closed request, an `Outcome`; "" for an open one
     progress            how far the work on an open request is; "" for a closed one
+    progress_detail     the code of one of the city's own states, which says more than `progress`; "" for none
     assignee            the account that works on it, as `str(principal)`; "" for nobody
     scheduled_at        when somebody will visit the place
     held_since          since when the work is on hold
@@ -243,6 +244,7 @@ class RequestRecord:
     channel: str = ""
     possible_duplicate_of: str = ""
     progress: Progress = Progress.NONE
+    progress_detail: str = ""
     assignee: str = ""
     priority: Priority = Priority.NORMAL
     scheduled_at: datetime | None = None

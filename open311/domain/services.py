@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from open311.domain.workflow import CitizenText
 
 
 class ServiceType(StrEnum):
@@ -132,6 +136,7 @@ class Translation:
 
     services: Mapping[str, ServiceTranslation] = field(default_factory=dict)
     groups: Mapping[str, str] = field(default_factory=dict)
+    texts: tuple[CitizenText, ...] = ()
 
 
 def translate(service: Service, translation: Translation) -> Service:

@@ -55,6 +55,40 @@ class Outcome(StrEnum):
     UNKNOWN = "unknown"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CityState:
+    """A city's name for a state, or a state of its own.
+
+    state      the state that it names, or that it is a part of
+    code       of the city's own state; "" to give the state itself another name
+    name       what people read
+    hidden     whether the city does not use the state
+    """
+
+    state: State
+    name: str = ""
+    code: str = ""
+    hidden: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CitizenText:
+    """What citizens read when staff write no text of their own.
+
+    outcome  an outcome, or `merged`
+    service  a service's code; "" for all
+    text     may hold {department}, {service}, {address}, {date} and {into}
+    """
+
+    outcome: str
+    text: str
+    service: str = ""
+
+
+MERGED_TEXT = "merged"
+"""The name of the text about a merged request."""
+
+
 def state_of(record: RequestRecord) -> State:
     """A request's state. It follows from other fields, so that it cannot contradict them."""
     if record.status is Status.CLOSED:
@@ -91,6 +125,14 @@ TRANSITIONS: dict[str, frozenset[State]] = {
     "correct": frozenset(State),
 }
 """For each command, the states in which it is legal."""
+
+LEADS_TO = {
+    "acknowledge": State.ACKNOWLEDGED,
+    "start": State.IN_PROGRESS,
+    "schedule": State.SCHEDULED,
+    "hold": State.ON_HOLD,
+}
+"""For each command that says how far the work is, the state that it leads to."""
 
 OF_MERGED = frozenset({"note", "unmerge", "hide", "show", "release", "correct"})
 """The commands that are legal for a merged request. All others concern the request that it was merged into."""

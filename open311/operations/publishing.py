@@ -82,7 +82,7 @@ def extras_of(record: RequestRecord, names: Names, notes: Iterable[Note]) -> Ext
     service = names.jurisdiction.service(record.service_code)
     return Extras(
         extended_attributes=ExtendedAttributes(
-            detailed_status=record.detailed_status,
+            detailed_status=names.jurisdiction.progress_name(record) or record.detailed_status,
             outcome=record.outcome,
             channel=record.channel,
             closed_at=record.updated_at if record.status is Status.CLOSED else None,

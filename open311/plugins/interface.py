@@ -14,8 +14,10 @@ from shapely.geometry.base import BaseGeometry
 
 from open311.domain.ids import format_id
 from open311.domain.places import Place
+from open311.domain.requests import RequestRecord
 from open311.domain.routing import Draft, Route, Rule, Step, decide, explain
 from open311.domain.services import Department, Service, Translation, Vicinity
+from open311.domain.workflow import CitizenText, CityState
 from open311.errors import Invalid, NotFound, Problem
 from open311.formats.reading import ColumnMap
 
@@ -71,6 +73,8 @@ class Jurisdiction:
     rules         exceptions to the services' own departments; the first rule that fits decides
     triage        code of the department that gets a request if no rule and no service decides
     id_pattern    pattern of the ids that the server makes, with {number}, {year}, {yy}
+    states        the city's names for states, and its own states within them
+    texts         what citizens read when staff write no text of their own
     comments      who can read what others than the city say about a request: `public` or `staff`
     duplicates    limits for possible duplicates; a service can have its own limits
     credit        the sources of the catalogue's facts
@@ -94,6 +98,8 @@ class Jurisdiction:
     rules: tuple[Rule, ...] = ()
     id_pattern: str = "{number}"
     translations: Mapping[str, Translation] = field(default_factory=dict)
+    states: tuple[CityState, ...] = ()
+    texts: tuple[CitizenText, ...] = ()
     comments: Literal["public", "staff"] = "staff"
     duplicates: Vicinity = Vicinity()
     credit: str = ""
@@ -115,6 +121,17 @@ class Jurisdiction:
     def service(self, code: str) -> Service | None:
         """The current service with this code, or with the code that it is an alias of; None if there is none."""
         return self._services.get(code) or self._services.get(self.aliases.get(code, ""))
+
+    def texts_in(self, language: str) -> tuple[CitizenText, ...]:
+        """The texts for citizens in a language; in the first language if there are none in this one."""
+        translation = self.translations.get(language)
+        return translation.texts if translation and translation.texts else self.texts
+
+    def progress_name(self, record: RequestRecord) -> str:
+        """What the city calls the progress of an open request; "" before the work begins."""
+        names = {(one.state.value, one.code): one.name for one in self.states}
+        progress, detail = record.progress.value, record.progress_detail
+        return names.get((progress, detail)) or names.get((progress, "")) or progress
 
     def require_service(self, code: str) -> Service:
         """Like `service`. Raises NotFound if there is none, and Invalid for an empty code."""

@@ -118,6 +118,7 @@ def own_fields(shape: Hashable) -> dict[str, str]:
 
 NOT_BEGUN: dict[str, Any] = {
     "progress": Progress.NONE,
+    "progress_detail": "",
     "assignee": "",
     "scheduled_at": None,
     "held_since": None,

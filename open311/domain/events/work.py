@@ -50,17 +50,22 @@ class Prioritised(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class ProgressMade(Event):
-    """The work is further than before, or on hold. `old`, `new`: values of `Progress`."""
+    """The work is further than before, or on hold.
+
+    old, new  values of `Progress`
+    detail    the code of one of the city's own states, which says more; "" for none
+    """
 
     kind = "progress"
 
     old: str
     new: str
+    detail: str = ""
 
     @property
     def description(self) -> str:
         """How far it is."""
-        return self.new
+        return f"{self.new} ({self.detail})" if self.detail else self.new
 
     def apply(self, record: RequestRecord) -> RequestRecord:
         """A hold begins or ends here. The date of a visit is only kept while the visit is to come."""
@@ -68,7 +73,8 @@ class ProgressMade(Event):
         changed = replace(
             record,
             progress=progress,
-            held_since=self.at if progress is Progress.ON_HOLD else None,
+            progress_detail=self.detail,
+            held_since=(record.held_since or self.at) if progress is Progress.ON_HOLD else None,
             scheduled_at=record.scheduled_at if progress is Progress.SCHEDULED else None,
         )
         return touched(changed, self.at)
@@ -144,7 +150,7 @@ class Merged(Event):
     """It tells about the same thing as another request, and follows that one from now on.
 
     into        the number of the other request
-    name        the service_request_id of the other request; "" if it has none
+    name        the service_request_id of the other request; "" if it has none, or if only staff see it
     status, department  its own
     old         the number of the request that it was merged into before; 0 for none
     """
@@ -170,8 +176,9 @@ class Merged(Event):
         return self.name or f"number {self.into}"
 
     def apply(self, record: RequestRecord) -> RequestRecord:
-        """It knows the other request."""
-        return touched(replace(record, merged_into=self.into), self.at)
+        """It knows the other request, and names it as the one that it repeats."""
+        named = self.name or record.possible_duplicate_of
+        return touched(replace(record, merged_into=self.into, possible_duplicate_of=named), self.at)
 
 
 @dataclass(frozen=True, kw_only=True)

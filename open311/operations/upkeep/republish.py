@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from open311.formats import RENDERER_VERSION
 from open311.operations.platform import Platform
@@ -84,10 +85,12 @@ def read_progress(platform: Platform) -> list[Progress]:
 
 def _edition_of(jurisdiction: Jurisdiction) -> str:
     """The id of an edition. It changes with the renderer's version and with every name that requests show."""
-    names = {
+    names: dict[str, Any] = {
         "services": {service.code: (service.name, service.group) for service in jurisdiction.services},
         "departments": {department.code: department.name for department in jurisdiction.departments},
     }
+    if jurisdiction.states:
+        names["states"] = {f"{one.state}/{one.code}": one.name for one in jurisdiction.states}
     return f"{RENDERER_VERSION}-{catalogue_digest(names)[:16]}"
 
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from open311.domain.access import Principal
-from open311.domain.commands import Command
+from open311.domain.commands import Command, ProgressCommand
 from open311.domain.events import Event, apply_all
 from open311.domain.requests import RequestRecord
-from open311.domain.workflow import OF_MERGED, TRANSITIONS, State, state_of
+from open311.domain.workflow import LEADS_TO, OF_MERGED, TRANSITIONS, State, state_of
 from open311.errors import Conflict, Forbidden, Invalid
 from open311.operations.platform import Platform
 from open311.operations.publishing import names_for
@@ -48,7 +48,7 @@ def act_within(desk: Desk, name: str, commands: Sequence[Command], *, version: i
         raise Conflict(_what_changed(desk, before, version), "If-Match")
     lent, record, events = before, before, list[Event]()
     for command in commands:
-        _require(command, record, desk.principal)
+        _require(command, record, desk)
         found = list(effects(command, record, desk))
         lent = corrected(command, lent)
         record = apply_all(corrected(command, record), found)
@@ -68,19 +68,25 @@ def require_department(principal: Principal, jurisdiction: Jurisdiction, record:
         raise Forbidden(f"this account works for {mine}, and another department has the request.")
 
 
-def _require(command: Command, record: RequestRecord, principal: Principal) -> None:
+def _require(command: Command, record: RequestRecord, desk: Desk) -> None:
     """Raise Forbidden for a missing right, Invalid for a missing reason, Conflict if the command is not legal."""
+    principal = desk.principal
     if not principal.role.includes(command.role):
         raise Forbidden(f"{command.name} needs the role {command.role}; this account is {principal.role}.")
+    hidden = {one.state for one in desk.jurisdiction.states if one.hidden and not one.code}
+    if LEADS_TO.get(command.name) in hidden:
+        raise Invalid(f"{desk.jurisdiction.name} does not use the state {LEADS_TO[command.name]}.", "command")
     if command.needs_reason and not command.reason.strip():
         raise Invalid(f"is missing; say why you {command.name.replace('_', ' ')} it.", "reason")
     if record.merged_into and command.name not in OF_MERGED:
         raise Conflict(
             "is merged into another request; act on that one, or unmerge it first.", "service_request_id"
         )
-    state = state_of(record)
-    if state not in TRANSITIONS[command.name]:
-        legal = ", ".join(one for one in State if one in TRANSITIONS[command.name])
+    state, legal_in = state_of(record), TRANSITIONS[command.name]
+    if isinstance(command, ProgressCommand) and command.detail and command.detail != record.progress_detail:
+        legal_in |= {State(LEADS_TO[command.name])}  # from one of the city's own states to another one
+    if state not in legal_in:
+        legal = ", ".join(one for one in State if one in legal_in)
         raise Conflict(f"is {state}; {command.name} is for requests that are {legal}.", "service_request_id")
 
 

@@ -33,7 +33,7 @@ from open311.domain.places import Place
 from open311.domain.requests import Progress, RequestRecord, Status, Visibility
 from open311.domain.routing import Draft
 from open311.domain.text import clean_text
-from open311.domain.workflow import Outcome
+from open311.domain.workflow import MERGED_TEXT, Outcome
 from open311.errors import Conflict, Invalid
 from open311.operations.intake.routing import route_draft
 from open311.operations.workflow.apply import load_request
@@ -154,7 +154,7 @@ def _(command: commands.Close, record: RequestRecord, desk: Desk) -> Iterator[Ev
         department=record.department,
         outcome=command.outcome,
     )
-    note = clean_text(command.note).strip() or text_for(command.outcome)
+    note = clean_text(command.note).strip() or text_for(desk.jurisdiction, record, command.outcome, desk.now)
     if note != record.status_notes:
         yield NoteAdded(**desk.envelope(command), note=note)
 
@@ -186,15 +186,16 @@ def _(command: commands.Merge, record: RequestRecord, desk: Desk) -> Iterator[Ev
         raise Conflict("was itself merged into another request; name that one.", "into")
     if requests.load_merged(desk.connection, desk.jurisdiction.id, [record.number]):
         raise Conflict("has requests merged into it; merge the other one into this one, or unmerge them.", "into")
+    name = other.service_request_id if other.visibility is Visibility.PUBLIC else ""
     yield Merged(
         **desk.envelope(command),
         into=other.number,
-        name=other.service_request_id,
+        name=name,
         status=record.status,
         department=record.department,
     )
-    name = other.service_request_id if other.visibility.is_shown else ""
-    yield NoteAdded(**desk.envelope(command), note=text_for("merged", into=name))
+    told = text_for(desk.jurisdiction, record, MERGED_TEXT, desk.now, into=name)
+    yield NoteAdded(**desk.envelope(command), note=told)
     if other.status is Status.CLOSED:
         yield StatusChanged(
             **desk.envelope(command),
@@ -288,7 +289,12 @@ def _parts(record: RequestRecord) -> tuple[str, str, tuple[object, object]]:
 
 
 def _progress(command: commands.Command, record: RequestRecord, desk: Desk, new: Progress) -> ProgressMade:
-    return ProgressMade(**desk.envelope(command), old=record.progress, new=new)
+    detail = command.detail if isinstance(command, commands.ProgressCommand) else ""
+    own = [one.code for one in desk.jurisdiction.states if one.state.value == new.value and one.code]
+    if detail and detail not in own:
+        known = f"use one of {', '.join(own)}" if own else "the city has none"
+        raise Invalid(f"{detail[:60]!r} is no state of the city's own within {new}; {known}.", "detail")
+    return ProgressMade(**desk.envelope(command), old=record.progress, new=new, detail=detail)
 
 
 def _seen_by(

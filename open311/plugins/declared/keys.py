@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from datetime import date, time
+from string import Formatter
 from typing import Any, ClassVar
 
 from marshmallow import RAISE, Schema, ValidationError, fields, missing
@@ -70,6 +71,28 @@ class LowerCase(Text):
         return super().deserialize(value, attr, data, **kwargs).lower()
 
 
+class CitizenSentence(Text):
+    """A sentence for citizens with names in braces, which are replaced."""
+
+    kind = "a sentence"
+    names = ("department", "service", "address", "date", "into")
+
+    def deserialize(self, value: Any, attr: str | None = None, data: Any = None, **kwargs: Any) -> Any:
+        """The sentence, if each name in braces is known. Plain names only: a sentence cannot reach into values."""
+        text = super().deserialize(value, attr, data, **kwargs)
+        try:
+            parts = list(Formatter().parse(text))
+        except ValueError:
+            raise ValidationError("has a brace that is not closed; write {{ and }} for braces.") from None
+        for _, name, form, conversion in parts:
+            if name is not None and (name not in self.names or form or conversion):
+                known = ", ".join(f"{{{one}}}" for one in self.names)
+                raise ValidationError(f"holds {{{cut(name)}}}; use some of {known}.")
+        if not text.strip():
+            raise ValidationError("is empty; citizens would read nothing.")
+        return text
+
+
 class Flag(Key):
     """True or false."""
 
@@ -101,7 +124,7 @@ class Number(Key):
 class Choice(Key):
     """One of a few words."""
 
-    def __init__(self, choices: Iterable[str], meaning: str, *, default: str) -> None:
+    def __init__(self, choices: Iterable[str], meaning: str, *, default: Any = missing) -> None:
         self.choices = {str(choice): choice for choice in choices}
         self.kind = f"one of {', '.join(self.choices)}"
         super().__init__(meaning, default=default)

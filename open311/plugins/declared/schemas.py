@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from marshmallow import ValidationError, validates_schema
+
+from open311.domain.requests import Progress
 from open311.domain.routing import Rule
 from open311.domain.services import (
     Attribute,
@@ -20,9 +23,11 @@ from open311.domain.services import (
     Value,
     Vicinity,
 )
+from open311.domain.workflow import MERGED_TEXT, CitizenText, CityState, Outcome, State
 from open311.plugins.declared.keys import (
     ByCode,
     Choice,
+    CitizenSentence,
     Flag,
     LowerCase,
     Number,
@@ -167,6 +172,49 @@ class RouteTable(Table):
         return f"route no. {number}" + (f" to {department}" if isinstance(department, str) else "")
 
 
+_WORK = {State(progress.value) for progress in Progress if progress}
+
+
+class StateTable(Table):
+    """A city's name for a state of a request, or a state of its own within one."""
+
+    makes, header, noun, known_by = CityState, "[[states]]", "state", "state"
+
+    state = Choice(State, "The state that gets another name, or that the city's own state is a part of")
+    code = Text(
+        "Your short name for a state of your own, only within acknowledged, in_progress, scheduled and on_hold;"
+        ' `""` to give the state itself another name',
+        default="",
+    )
+    name = Text("What people read", default="", unset="the state")
+    hidden = Flag(
+        "Whether staff do not use the state; only acknowledged, in_progress, scheduled and on_hold can be hidden",
+        default=False,
+    )
+
+    def _load_fast(self, table: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG002
+        raise KeyError("state")  # only `load` compares several keys
+
+    @validates_schema
+    def _check(self, table: dict[str, Any], **_: object) -> None:
+        if (table["code"] or table["hidden"]) and table["state"] not in _WORK:
+            raise ValidationError(
+                {"state": [f"must be one of {', '.join(sorted(_WORK))} to be hidden or divided."]}
+            )
+        if table["hidden"] and table["code"]:
+            raise ValidationError({"hidden": ["is only for one of the eight states; leave out your own state."]})
+
+
+class CitizenTextTable(Table):
+    """What citizens read when staff close a request, or merge it, and write no text of their own."""
+
+    makes, header, noun, known_by = CitizenText, "[[texts]]", "text", "outcome"
+
+    outcome = Choice((*Outcome, MERGED_TEXT), "How the request ended, or `merged`")
+    service = Text('A service\'s code; `""` for all services that have no text of their own', default="")
+    text = CitizenSentence("The text. It may hold `{department}`, `{service}`, `{address}`, `{date}` and `{into}`")
+
+
 class JurisdictionTable(Table):
     """The file `jurisdiction.toml`."""
 
@@ -186,6 +234,8 @@ class JurisdictionTable(Table):
         "For a point outside the boundary: `refuse` answers a POST with 400, `flag` stores and marks the request",
         default="flag",
     )
+    states = Tables(StateTable(), "Your names for the states of requests, and states of your own, see below")
+    texts = Tables(CitizenTextTable(), "What citizens read when a request is closed without a note, see below")
     comments = Choice(
         ("public", "staff"),
         "Who can read what others than the city say about a request, in updates from outside",
@@ -235,6 +285,7 @@ class LanguageTable(Table):
 
     makes, header = Translation, "languages/*.toml"
 
+    texts = Tables(CitizenTextTable(), "What citizens read when a request is closed without a note")
     groups = ByCode(Text(), 'The translated names of groups, as in `"Streets" = "Calles"`')
     services = ByCode(OneTable(ServiceTextsTable()), "The services' texts by the service's code, see below")
 

@@ -44,7 +44,10 @@ from open311.storage.tables import outbox, publication, reporter, request_event,
 _REPORTER = ("email", "first_name", "last_name", "phone", "device_id", "account_id")
 _PUBLISHED = tuple(item.name for item in publication.c if item.name not in ("jurisdiction_id", "id", "written_by"))
 
-_WORK = ("outcome", "progress", "assignee", "priority", "scheduled_at", "held_since", "merged_into")
+_WORK = (
+    *("outcome", "progress", "progress_detail", "assignee", "priority"),
+    *("scheduled_at", "held_since", "merged_into"),
+)
 """Columns that have their defaults in a new request."""
 _RECORD = [item for item in service_request.c if item.name not in _WORK]
 

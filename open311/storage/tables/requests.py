@@ -61,6 +61,7 @@ service_request = Table(
     text_column("channel"),  # how the request reached the city: api, phone, web, …
     text_column("possible_duplicate_of"),  # service_request_id of an earlier request nearby, found on arrival
     text_column("progress"),  # progress of the work; "" before the work begins, and after the request is closed
+    text_column("progress_detail"),  # the code of one of the city's own states
     text_column("assignee"),  # an account, such as staff:3
     text_column("priority", "normal"),  # low, normal, high or urgent
     instant_column("scheduled_at", nullable=True),  # when somebody will visit the place

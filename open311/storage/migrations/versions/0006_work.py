@@ -12,6 +12,7 @@ depends_on = None
 COLUMNS = """
 ALTER TABLE service_request
     ADD COLUMN progress TEXT DEFAULT '' NOT NULL,
+    ADD COLUMN progress_detail TEXT DEFAULT '' NOT NULL,
     ADD COLUMN assignee TEXT DEFAULT '' NOT NULL,
     ADD COLUMN priority TEXT DEFAULT 'normal' NOT NULL,
     ADD COLUMN scheduled_at TIMESTAMPTZ,
@@ -166,6 +167,7 @@ def downgrade() -> None:
     op.execute("ALTER TABLE api_key DROP COLUMN may_update")
     op.execute("ALTER TABLE request_event DROP COLUMN reason")
     op.execute(
-        "ALTER TABLE service_request DROP COLUMN progress, DROP COLUMN assignee, DROP COLUMN priority,"
+        "ALTER TABLE service_request DROP COLUMN progress, DROP COLUMN progress_detail, DROP COLUMN assignee,"
+        " DROP COLUMN priority,"
         " DROP COLUMN scheduled_at, DROP COLUMN held_since, DROP COLUMN merged_into"
     )
