@@ -86,7 +86,7 @@ class Arguments(Schema):
         super().__init__(**more)
         self.zone = zone
 
-    @property
+    @cached_property
     def parameters(self) -> dict[str, Parameter]:
         """The declared parameters, by name."""
         return cast("dict[str, Parameter]", self.fields)
@@ -111,8 +111,11 @@ class Arguments(Schema):
         return found
 
     def _given(self, sent: Sent) -> dict[str, list[Any]]:
-        found = ((name, parameter.gather(sent)) for name, parameter in self.parameters.items())
-        return {name: values for name, values in found if values}
+        found = {}
+        for name, parameter in self.parameters.items():
+            if values := parameter.gather(sent):
+                found[name] = values
+        return found
 
     def without_effect(self, given: Mapping[str, Any]) -> Iterator[tuple[list[str], str]]:  # noqa: ARG002
         """The parameters that are not read because of other parameters of the call, and the reason."""
@@ -147,9 +150,12 @@ class Arguments(Schema):
 
     def _ignored(self, plain: Sent) -> Iterator[str]:
         """The values that are not read, or read as something else."""
-        for names, why in self.without_effect(self._given(plain)):
+        given = self._given(plain)
+        for names, why in list(self.without_effect(given)):
             yield f"{' and '.join(names)} {'are' if len(names) > 1 else 'is'} ignored {why}"
-        for name, values in self.gather(plain).items():
+            for name in names:
+                del given[name]
+        for name, values in given.items():
             yield from self.parameters[name].overlooked(plain)
             with suppress(ValidationError):  # `read` reports it as a fault
                 yield from self.parameters[name].changes(values)
@@ -157,6 +163,11 @@ class Arguments(Schema):
     @cached_property
     def _known(self) -> set[str]:
         return {name for parameter in self.parameters.values() for name in parameter.names}
+
+    @cached_property
+    def _lists(self) -> set[str]:
+        """The names of the parameters that take several values."""
+        return {name for parameter in self.parameters.values() if parameter.takes_several for name in parameter.names}
 
     @cached_property
     def _by_letters(self) -> dict[str, str]:
@@ -177,9 +188,10 @@ class Arguments(Schema):
 
     def _plain_name(self, name: str) -> str:
         """The name without an index, if it is the name of a parameter that takes several values."""
-        stem = INDEX.sub("", name) if name.endswith("]") else name
-        is_list = any(stem in known.names for known in self.parameters.values() if known.takes_several)
-        return stem if is_list else name
+        if not name.endswith("]"):
+            return name
+        stem = INDEX.sub("", name)
+        return stem if stem in self._lists else name
 
     def _apart(self, given: dict[str, list[Any]]) -> Iterator[tuple[str, str]]:
         """The missing parameters of each group in `together`, if only a part of the group was sent."""
