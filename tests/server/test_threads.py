@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
@@ -42,6 +43,7 @@ class Application:
     def __init__(self) -> None:
         self.gate = threading.Event()
         self.inside = 0
+        self.large = 0
         self.closed = 0
 
     def __call__(self, environ: dict[str, Any], start: Callable[..., object]) -> Iterable[bytes]:
@@ -58,6 +60,7 @@ class Application:
         if path == "/echo":
             return [environ["wsgi.input"].read()]
         if path == "/large":
+            self.large += 1
             return [ENDLESS_PIECE]
         if path in ("/endless", "/pieces", "/short"):
             return self.pieces(3 if path == "/pieces" else 1 if path == "/short" else None)
@@ -183,6 +186,14 @@ def test_a_request_can_be_sent_byte_by_byte(served: Serve) -> None:
     assert answer(caller) == b"abc"
 
 
+def test_a_body_in_hundreds_of_single_bytes_is_read(served: Serve) -> None:
+    caller = served().call(b"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 200\r\n\r\n")
+    caller.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    for _ in range(200):
+        caller.sendall(b"x")
+    assert answer(caller) == b"x" * 200
+
+
 def test_the_application_gets_a_complete_chunked_body(served: Serve) -> None:
     caller = served().call(
         b"POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"
@@ -285,6 +296,16 @@ def test_eight_clients_that_do_not_read_occupy_no_thread(served: Serve) -> None:
     readers = [server.call(GET % b"/endless", buffer=4_096) for _ in range(8)]
     assert server.get().endswith(b"/hello")
     assert readers[0].recv(100).startswith(b"HTTP/1.1 200 OK\r\n")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems keep little for a client that does not read")
+def test_the_next_pipelined_request_waits_until_the_answers_before_it_are_read(served: Serve) -> None:
+    here = served()
+    caller = here.call(GET % b"/large" * 40 + LAST % b"/large", buffer=4_096)
+    until(lambda: here.application.large, "the first call of /large")
+    assert [here.get() for _ in range(3)][-1].endswith(b"/hello")
+    assert here.application.large == 1
+    assert everything(caller).count(b"HTTP/1.1 200 OK") == 41
 
 
 def test_a_client_that_does_not_read_is_disconnected_and_the_stream_is_closed(served: Serve) -> None:
