@@ -28,6 +28,9 @@ _KEYS_WITHOUT_PREFIX = ("CONTENT_TYPE", "CONTENT_LENGTH")
 
 Environ = dict[str, Any]
 
+REFUSAL = "open311.refusal"
+"""The key of a status in an environment. The application must answer a refused request with this status."""
+
 
 class Malformed(Exception):
     """Raised to refuse a request. It has the status of the answer and a sentence for the client."""
@@ -72,8 +75,6 @@ def read_message(head: bytes, basis: Environ) -> Message:
         raise Malformed(400, "The Host header was sent twice.")
     if is_new and "HTTP_HOST" not in environ:
         raise Malformed(400, "The Host header is missing.")
-    if is_new and not environ["HTTP_HOST"]:
-        raise Malformed(400, "The Host header is empty.")
     if not _is_host(environ.get("HTTP_HOST", "")):
         raise Malformed(400, "The Host header cannot be read.")
     length = _length(environ)

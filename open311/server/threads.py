@@ -26,7 +26,7 @@ from open311.server.answers import Answer, Start, close_result, plain_answer
 from open311.server.connections import Connection, Phase
 from open311.server.holding import Held
 from open311.server.limits import Limits
-from open311.server.messages import Malformed, Message
+from open311.server.messages import REFUSAL, Malformed, Message
 from open311.server.pollers import make_poller
 from open311.server.shares import Share, Shares
 
@@ -35,8 +35,6 @@ if TYPE_CHECKING:
 
 log = logger(__name__)
 
-REFUSAL = "open311.refusal"
-"""The key of a status in an environment. The application must answer a refused request with this status."""
 RECEIVE_BYTES = 65_536
 TURN_BYTES = 1_048_576
 """A thread that has sent this many bytes of a stream serves other connections before it goes on."""

@@ -20,7 +20,7 @@ from open311.clock import utc_now
 from open311.domain.access import Principal
 from open311.errors import Invalid
 from open311.observe import logger
-from open311.server.threads import REFUSAL
+from open311.server.messages import REFUSAL
 from open311.settings import Settings
 from open311.web.errors import RETRY_AFTER_S, error_response
 from open311.web.rates import Counters
@@ -39,10 +39,11 @@ _HOST = re.compile(r"(?:[A-Za-z0-9._~-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::\d{0,
 
 
 class KnownHost:
-    """WSGI middleware that refuses a call with no Host header, with two, or with an invalid one (RFC 9112, 3.2).
+    """WSGI middleware that refuses a call whose Host is no name or address, for example an empty one.
 
-    Answers contain addresses made from Host. If a proxy forwards a scheme other than http and https, the scheme is
-    ignored, because the proxy may have got it from its own caller.
+    The HTTP server has already refused what HTTP forbids (RFC 9112, 3.2): no Host header, two, or one with invalid
+    characters. Answers contain addresses made from Host. If a proxy forwards a scheme other than http and https, the
+    scheme is ignored, because the proxy may have got it from its own caller.
     """
 
     def __init__(self, application: WSGIApplication) -> None:
@@ -53,8 +54,7 @@ class KnownHost:
         if environ["wsgi.url_scheme"] not in ("http", "https"):
             environ["wsgi.url_scheme"] = environ["werkzeug.proxy_fix.orig"]["wsgi.url_scheme"]
         host = environ.get("HTTP_HOST")
-        is_old = environ.get("SERVER_PROTOCOL") == "HTTP/1.0"
-        if _is_host(host) if host is not None else is_old:
+        if host is None or _is_host(host):  # without a Host, as in HTTP/1.0, addresses have the server's own name
             return self._application(environ, start_response)
         environ["HTTP_HOST"] = "localhost"  # the error has no address
         return error_response(Invalid(NO_HOST), Request(environ))(environ, start_response)

@@ -141,6 +141,12 @@ def test_headers_with_an_ambiguous_host_or_body_are_refused(fields: bytes, statu
     assert refused.value.status == status
 
 
+@pytest.mark.parametrize("line", [b"Host:", b"Host: ", b"Host: :80", b"Host: a%20b", b"Host: a,b"])
+def test_a_host_that_http_allows_is_left_to_the_application(line: bytes) -> None:
+    host = read(b"GET / HTTP/1.1\r\n" + line).environ["HTTP_HOST"]
+    assert host == line.removeprefix(b"Host:").strip().decode()
+
+
 def test_chunks_are_refused_in_http_1_0() -> None:
     with pytest.raises(Malformed):
         read(b"POST / HTTP/1.0\r\nTransfer-Encoding: chunked")

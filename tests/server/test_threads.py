@@ -14,7 +14,8 @@ import pytest
 
 from open311.server.limits import Limits
 from open311.server.listening import listen
-from open311.server.threads import REFUSAL, Threads
+from open311.server.messages import REFUSAL
+from open311.server.threads import Threads
 from tests.waiting import until
 
 LONG_S = 60
