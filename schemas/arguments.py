@@ -167,7 +167,8 @@ class Arguments(Schema):
     @cached_property
     def _lists(self) -> set[str]:
         """The names of the parameters that take several values."""
-        return {name for parameter in self.parameters.values() if parameter.takes_several for name in parameter.names}
+        lists = (parameter for parameter in self.parameters.values() if parameter.takes_several)
+        return {name for parameter in lists for name in parameter.names}
 
     @cached_property
     def _by_letters(self) -> dict[str, str]:

@@ -25,7 +25,7 @@ SMALL_BYTES = 256
 MOST_SMALL_PIECES = 50
 """A client that has sent more small pieces of one request trickles."""
 MOST_UNSENT_BYTES = 131_072
-"""The next of several pipelined requests waits until half of these bytes, or less, are left in the kernel to send."""
+"""The next pipelined request waits until less than half of this is left in the kernel to send."""
 
 
 class Phase(Enum):

@@ -168,7 +168,7 @@ def _is_host(value: str) -> bool:
 
 
 def _read_target(target: str, environ: Environ) -> None:
-    """Read the path, which is percent-decoded, and the query, which is not."""
+    """Read the path, which is percent-decoded, and the query, which is not. REQUEST_URI has both undecoded."""
     if "#" in target:
         raise Malformed(400, "The request's target has a fragment.")
     if not target.startswith("/"):
@@ -178,6 +178,7 @@ def _read_target(target: str, environ: Environ) -> None:
         if absolute is not None:
             environ["HTTP_HOST"], target = absolute[1], absolute[2]
             target = target if target.startswith("/") else "/" + target
+    environ["REQUEST_URI"] = target
     path, _, environ["QUERY_STRING"] = target.partition("?")
     environ["PATH_INFO"] = unquote_to_bytes(path.encode("latin-1")).decode("latin-1") if "%" in path else path
 

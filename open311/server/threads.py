@@ -176,7 +176,7 @@ class Threads:
             self._wait_for_turn(connection)
 
     def _wait_for_turn(self, connection: Connection) -> None:
-        """Let a pipelined request wait until other connections are served and the client has read earlier answers."""
+        """Let a pipelined request wait for other connections, and until the client has read earlier answers."""
         connection.limit_unsent()
         self._wait_for_reader(connection)
 

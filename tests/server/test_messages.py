@@ -23,6 +23,7 @@ def test_a_head_becomes_an_environment() -> None:
         "SERVER_NAME": "127.0.0.1",
         "SERVER_PROTOCOL": "HTTP/1.1",
         "REQUEST_METHOD": "GET",
+        "REQUEST_URI": "/a%2Fb%20c?q=%C3%A9&x",
         "PATH_INFO": "/a/b c",
         "QUERY_STRING": "q=%C3%A9&x",
         "HTTP_HOST": "city.example:80",

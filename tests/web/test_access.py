@@ -163,7 +163,19 @@ def test_a_read_over_plain_http_is_redirected_to_the_public_address(
 ) -> None:
     answer = guarded.open(path, method=method, headers={"Host": "internal:3111"})
     assert answer.status_code == 308
-    assert answer.headers["Location"] == f"https://311.city.example{path}".replace("%2F", "/")
+    assert answer.headers["Location"] == f"https://311.city.example{path}"
+
+
+def test_a_redirect_encodes_the_path_if_the_wsgi_server_does_not_tell_it_as_sent(guarded: FlaskClient) -> None:
+    answer = guarded.get(f"{BASE}/services/50%25.json", environ_overrides={"REQUEST_URI": "", "RAW_URI": ""})
+    assert answer.headers["Location"] == f"https://311.city.example{BASE}/services/50%25.json"
+
+
+@pytest.mark.parametrize("path", [f"{BASE}/requests.json", f"{BASE}/services.xml"])
+def test_a_preflight_over_plain_http_is_answered(guarded: FlaskClient, path: str) -> None:
+    answer = guarded.options(path, headers={"Origin": "https://app.example"})
+    assert (answer.status_code, answer.headers["Access-Control-Allow-Origin"]) == (200, "*")
+    assert "X-Api-Key" in answer.headers["Access-Control-Allow-Headers"]
 
 
 def test_a_redirect_ignores_a_forged_host_header(guarded: FlaskClient) -> None:
