@@ -127,7 +127,7 @@ class Arguments(Schema):
         if match:
             return f"attribute[{match['code']}]"
         plain = self._plain_name(name)
-        return next((own for own, known in self.parameters.items() if plain in known.aliases), plain)
+        return self._own_names.get(plain, plain)
 
     def warnings(self, sent: Sent) -> list[str]:
         """A sentence for each thing in a call that is ignored or changed, though the call is not refused."""
@@ -163,6 +163,11 @@ class Arguments(Schema):
     @cached_property
     def _known(self) -> set[str]:
         return {name for parameter in self.parameters.values() for name in parameter.names}
+
+    @cached_property
+    def _own_names(self) -> dict[str, str]:
+        """The parameters by their aliases."""
+        return {alias: name for name, parameter in self.parameters.items() for alias in parameter.aliases}
 
     @cached_property
     def _lists(self) -> set[str]:
