@@ -44,8 +44,8 @@ class KnownHost:
     """WSGI middleware that refuses a call whose Host is no name or address, for example an empty one.
 
     The HTTP server has already refused what HTTP forbids (RFC 9112, 3.2): no Host header, two, or one with invalid
-    characters. Answers contain addresses made from Host. If a proxy forwards a scheme other than http and https, the
-    scheme is ignored, because the proxy may have got it from its own caller.
+    characters. Answers contain addresses made from Host. If a proxy forwards a scheme other than http and https,
+    the scheme is ignored, because the proxy may have got it from its own caller.
     """
 
     def __init__(self, application: WSGIApplication) -> None:
