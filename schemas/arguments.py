@@ -86,7 +86,7 @@ class Arguments(Schema):
         super().__init__(**more)
         self.zone = zone
 
-    @property
+    @cached_property
     def parameters(self) -> dict[str, Parameter]:
         """The declared parameters, by name."""
         return cast("dict[str, Parameter]", self.fields)
@@ -111,8 +111,11 @@ class Arguments(Schema):
         return found
 
     def _given(self, sent: Sent) -> dict[str, list[Any]]:
-        found = ((name, parameter.gather(sent)) for name, parameter in self.parameters.items())
-        return {name: values for name, values in found if values}
+        found = {}
+        for name, parameter in self.parameters.items():
+            if values := parameter.gather(sent):
+                found[name] = values
+        return found
 
     def without_effect(self, given: Mapping[str, Any]) -> Iterator[tuple[list[str], str]]:  # noqa: ARG002
         """The parameters that are not read because of other parameters of the call, and the reason."""
@@ -124,7 +127,7 @@ class Arguments(Schema):
         if match:
             return f"attribute[{match['code']}]"
         plain = self._plain_name(name)
-        return next((own for own, known in self.parameters.items() if plain in known.aliases), plain)
+        return self._own_names.get(plain, plain)
 
     def warnings(self, sent: Sent) -> list[str]:
         """A sentence for each thing in a call that is ignored or changed, though the call is not refused."""
@@ -147,9 +150,12 @@ class Arguments(Schema):
 
     def _ignored(self, plain: Sent) -> Iterator[str]:
         """The values that are not read, or read as something else."""
-        for names, why in self.without_effect(self._given(plain)):
+        given = self._given(plain)
+        for names, why in list(self.without_effect(given)):
             yield f"{' and '.join(names)} {'are' if len(names) > 1 else 'is'} ignored {why}"
-        for name, values in self.gather(plain).items():
+            for name in names:
+                del given[name]
+        for name, values in given.items():
             yield from self.parameters[name].overlooked(plain)
             with suppress(ValidationError):  # `read` reports it as a fault
                 yield from self.parameters[name].changes(values)
@@ -157,6 +163,17 @@ class Arguments(Schema):
     @cached_property
     def _known(self) -> set[str]:
         return {name for parameter in self.parameters.values() for name in parameter.names}
+
+    @cached_property
+    def _own_names(self) -> dict[str, str]:
+        """The parameters by their aliases."""
+        return {alias: name for name, parameter in self.parameters.items() for alias in parameter.aliases}
+
+    @cached_property
+    def _lists(self) -> set[str]:
+        """The names of the parameters that take several values."""
+        lists = (parameter for parameter in self.parameters.values() if parameter.takes_several)
+        return {name for parameter in lists for name in parameter.names}
 
     @cached_property
     def _by_letters(self) -> dict[str, str]:
@@ -177,9 +194,10 @@ class Arguments(Schema):
 
     def _plain_name(self, name: str) -> str:
         """The name without an index, if it is the name of a parameter that takes several values."""
-        stem = INDEX.sub("", name) if name.endswith("]") else name
-        is_list = any(stem in known.names for known in self.parameters.values() if known.takes_several)
-        return stem if is_list else name
+        if not name.endswith("]"):
+            return name
+        stem = INDEX.sub("", name)
+        return stem if stem in self._lists else name
 
     def _apart(self, given: dict[str, list[Any]]) -> Iterator[tuple[str, str]]:
         """The missing parameters of each group in `together`, if only a part of the group was sent."""

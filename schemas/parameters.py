@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from math import inf
 from typing import Any, ClassVar, cast
 
@@ -58,7 +59,7 @@ class Parameter(fields.Field[Any]):
         self.default = default
         self.aliases = tuple(aliases)
 
-    @property
+    @cached_property
     def names(self) -> tuple[str, ...]:
         """All names of the parameter, its own first."""
         return (cast("str", self.name), *self.aliases)
@@ -66,13 +67,14 @@ class Parameter(fields.Field[Any]):
     def gather(self, sent: Sent) -> list[str]:
         """The values that were sent, without blank ones; those of an alias only if the own name is absent."""
         for name in self.names:
-            values = [value for value in map(_clean, sent.get(name, ())) if value]
-            if values:
+            if name in sent and (values := [value for value in map(_clean, sent[name]) if value]):
                 return values
         return []
 
     def overlooked(self, sent: Sent) -> Iterator[str]:
         """A sentence for each value that `gather` and `read` leave out because others came with it."""
+        if sum(len(sent[name]) for name in self.names if name in sent) < 2:
+            return
         came = {name: dict.fromkeys(filter(None, map(_clean, sent[name]))) for name in self.names if name in sent}
         first, *others = [name for name, values in came.items() if values] or [""]
         yield from (f"{name} is ignored, because {first} came too" for name in others if came[name] != came[first])

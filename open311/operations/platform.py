@@ -9,6 +9,7 @@ from threading import Event, Lock
 from typing import Any, ParamSpec, TypeVar
 
 from open311.errors import Misconfigured
+from open311.operations.intake.repeating import RunningKeys
 from open311.operations.upkeep.metering import CallCounts
 from open311.plugins.registry import Registry, load_registry
 from open311.settings import Settings
@@ -28,6 +29,7 @@ class Process:
     is_synced   an event, which is set when this process has stored the catalogues
     is_waiting  a lock, which is held by the only caller that may wait for changes
     calls       counts of calls for /metrics; None if /metrics is switched off
+    running     the keys of the repeatable POSTs that the process is storing
     is_cut_off  an event, which is set when a worker has lost its database and ends
     """
 
@@ -36,6 +38,7 @@ class Process:
         self.numbers = NumberSource()
         self.is_synced = Event()
         self.is_waiting = Lock()
+        self.running = RunningKeys()
         self.is_cut_off = Event()
         self._caches: dict[Callable[..., Any], Callable[..., Any]] = {}
 

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from heapq import nsmallest
 
 from open311.server.answers import plain_answer
 from open311.server.connections import Connection
@@ -19,6 +20,8 @@ from open311.server.shares import Share
 PAUSE_S = 0.05
 YIELD_S = 0.002
 """A process that has more connections than another process waits for this time before it accepts the next one."""
+SHARE_OF_ROOM = 32
+"""At the limit, a process makes room for this share of all connections at once, because it looks at all of them."""
 TOO_MANY = "Your address has too many connections; close some."
 
 
@@ -56,13 +59,15 @@ class Acceptor:
             self._welcome(connected, address[0])
 
     def _make_room(self) -> None:
-        """Close the silent connection with the earliest deadline. If no connection is silent, wait a moment."""
+        """Close the silent connections with the earliest deadlines. If no connection is silent, wait a moment."""
         silent = (one for one in self._held if one.is_silent)
-        next_to_end = min(silent, key=lambda one: one.deadline, default=None)
-        if next_to_end is None:
+        count = max(1, self._limits.connections // SHARE_OF_ROOM)
+        ending = nsmallest(count, silent, key=lambda one: one.deadline)
+        for connection in ending:
+            if self._held.end_if_silent(connection):
+                self._held.count_cut("silent_while_others_came")
+        if not ending:
             time.sleep(PAUSE_S)
-        elif self._held.end_if_silent(next_to_end):
-            self._held.count_cut("silent_while_others_came")
 
     def _turn_away(self, connected: socket.socket) -> None:
         self._held.count_cut("too_many_of_one_address")

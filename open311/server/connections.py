@@ -20,6 +20,12 @@ from open311.server.limits import Limits
 from open311.server.messages import END, MOST_HEAD_BYTES, Environ, Malformed, Message, read_message
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+SMALL_BYTES = 256
+"""A piece of a request with fewer bytes is small."""
+MOST_SMALL_PIECES = 50
+"""A client that has sent more small pieces of one request trickles."""
+MOST_UNSENT_BYTES = 131_072
+"""The next pipelined request waits until less than half of this is left in the kernel to send."""
 
 
 class Phase(Enum):
@@ -30,7 +36,7 @@ class Phase(Enum):
     BODY       the end of a request's body
     WAITING    a free thread
     SERVING    the application
-    SENDING    the client, which has to read more of the answer
+    SENDING    the client, which has to read more of the answer, or of answers before a pipelined request
     LINGERING  the end of the data that a client sends after its request was refused
     CLOSED     none, because the connection is closed
     """
@@ -72,6 +78,8 @@ class Connection:
         """Incomplete in the phase BODY, complete in later phases."""
         self._output = deque[memoryview]()
         self._sent = 0
+        self._small_pieces = 0
+        self._is_limited = False
 
     def take(self, data: bytes, now: float) -> Message | None:
         """Add received data. Returns the request once it is complete. Raises Malformed."""
@@ -125,6 +133,16 @@ class Connection:
             message.environ["CONTENT_LENGTH"] = str(body.size)
         message.environ["wsgi.input"] = body.file()
         return message
+
+    def is_trickling(self, size: int) -> bool:
+        """Count a piece of an incomplete request. Returns whether the piece is one of too many small ones.
+
+        size  bytes of the piece
+        """
+        if size >= SMALL_BYTES:
+            return False
+        self._small_pieces += 1
+        return self._small_pieces > MOST_SMALL_PIECES
 
     @property
     def is_silent(self) -> bool:
@@ -190,10 +208,20 @@ class Connection:
             self.phase, self.deadline = Phase.SENDING, now + self._limits.reader_s
             self.moved = self._sent - unread_bytes(self.socket)
 
+    def limit_unsent(self) -> None:
+        """Let the kernel report no room for data while much earlier data is still to be sent.
+
+        Without this limit, the kernel takes the answers to many pipelined requests, though the client reads none.
+        """
+        if not self._is_limited and sys.platform == "linux":
+            self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, MOST_UNSENT_BYTES)
+        self._is_limited = True
+
     def begin_next(self, now: float) -> None:
         """Wait for the next request."""
         self._close_body()
         self.message = None
+        self._small_pieces = 0
         self.phase, self.deadline = Phase.IDLE, now + self._limits.idle_s
 
     def end(self) -> None:

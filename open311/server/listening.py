@@ -5,7 +5,8 @@ from __future__ import annotations
 import socket
 import sys
 
-BACKLOG = 1_024
+BACKLOG = 4_096
+"""Connections that may wait to be accepted, unless the kernel has a smaller limit. Others wait for a second."""
 KEEPALIVE_S = 60
 """Seconds without data after which the kernel asks whether the client still exists."""
 PROBE_S, PROBES = 15, 4

@@ -28,6 +28,9 @@ _KEYS_WITHOUT_PREFIX = ("CONTENT_TYPE", "CONTENT_LENGTH")
 
 Environ = dict[str, Any]
 
+REFUSAL = "open311.refusal"
+"""The key of a status in an environment. The application must answer a refused request with this status."""
+
 
 class Malformed(Exception):
     """Raised to refuse a request. It has the status of the answer and a sentence for the client."""
@@ -72,8 +75,6 @@ def read_message(head: bytes, basis: Environ) -> Message:
         raise Malformed(400, "The Host header was sent twice.")
     if is_new and "HTTP_HOST" not in environ:
         raise Malformed(400, "The Host header is missing.")
-    if is_new and not environ["HTTP_HOST"]:
-        raise Malformed(400, "The Host header is empty.")
     if not _is_host(environ.get("HTTP_HOST", "")):
         raise Malformed(400, "The Host header cannot be read.")
     length = _length(environ)
@@ -167,7 +168,7 @@ def _is_host(value: str) -> bool:
 
 
 def _read_target(target: str, environ: Environ) -> None:
-    """Read the path, which is percent-decoded, and the query, which is not."""
+    """Read the path, which is percent-decoded, and the query, which is not. REQUEST_URI has both undecoded."""
     if "#" in target:
         raise Malformed(400, "The request's target has a fragment.")
     if not target.startswith("/"):
@@ -177,6 +178,7 @@ def _read_target(target: str, environ: Environ) -> None:
         if absolute is not None:
             environ["HTTP_HOST"], target = absolute[1], absolute[2]
             target = target if target.startswith("/") else "/" + target
+    environ["REQUEST_URI"] = target
     path, _, environ["QUERY_STRING"] = target.partition("?")
     environ["PATH_INFO"] = unquote_to_bytes(path.encode("latin-1")).decode("latin-1") if "%" in path else path
 

@@ -3,6 +3,7 @@
 All threads wait together until any connection is ready. A thread that receives a complete request serves the
 request at once. So one thread receives, serves and answers most requests, and does not hand them to another thread.
 An incomplete request stays with its connection and uses no thread. So does an answer that its client does not read.
+A client that sends a request in many tiny pieces is received from only once in each tick of the watch.
 
 One more thread is called the watch. The watch ends connections that take too long. While all threads are busy, the
 watch receives requests for the threads, so that the waiting time of a request is limited. It also answers /healthz
@@ -25,7 +26,7 @@ from open311.server.answers import Answer, Start, close_result, plain_answer
 from open311.server.connections import Connection, Phase
 from open311.server.holding import Held
 from open311.server.limits import Limits
-from open311.server.messages import Malformed, Message
+from open311.server.messages import REFUSAL, Malformed, Message
 from open311.server.pollers import make_poller
 from open311.server.shares import Share, Shares
 
@@ -34,8 +35,6 @@ if TYPE_CHECKING:
 
 log = logger(__name__)
 
-REFUSAL = "open311.refusal"
-"""The key of a status in an environment. The application must answer a refused request with this status."""
 RECEIVE_BYTES = 65_536
 TURN_BYTES = 1_048_576
 """A thread that has sent this many bytes of a stream serves other connections before it goes on."""
@@ -78,6 +77,7 @@ class Threads:
         self._acceptor = Acceptor(listener, self._held, self._poller, limits, share)
         self._lock = Lock()
         self._waiting: deque[Connection] = deque()
+        self._resting: deque[Connection] = deque()
         self._idle = 0
         self._turns = 0
         self._is_stopping = self._is_over = False
@@ -173,9 +173,12 @@ class Threads:
             is_answered = False
             self._discard(connection)
         if is_answered and self._next_message(connection) is not None:
-            connection.phase, connection.deadline = Phase.WAITING, time.monotonic() + self._limits.wait_s
-            with self._lock:
-                self._waiting.append(connection)  # this thread or another takes it from the queue
+            self._wait_for_turn(connection)
+
+    def _wait_for_turn(self, connection: Connection) -> None:
+        """Let a pipelined request wait for other connections, and until the client has read earlier answers."""
+        connection.limit_unsent()
+        self._wait_for_reader(connection)
 
     def _receive(self, connection: Connection) -> Message | None:
         """Receive the data that has arrived. Returns the request if the request is complete now."""
@@ -195,7 +198,9 @@ class Threads:
         except Malformed as fault:
             self._refuse(connection, fault)
             return None
-        if message is None:
+        if message is None and data and connection.is_trickling(len(data)):
+            self._resting.append(connection)
+        elif message is None:
             self._poller.watch(connection.number)
         return message
 
@@ -233,6 +238,9 @@ class Threads:
         return self._finish(connection, answer)
 
     def _send_more(self, connection: Connection) -> bool:
+        """Send more of an answer. If all is sent, serve the pipelined request that waited for it."""
+        if connection.answer is None and connection.message is not None:
+            return self._serve(connection, connection.message)
         if connection.answer is not None and connection.send_more():
             return self._send(connection, connection.answer)
         self._wait_for_reader(connection)
@@ -284,7 +292,7 @@ class Threads:
     # --- Watching
 
     def _watch(self) -> None:
-        turns, looked_at, noted_at = -1, 0.0, 0.0
+        turns, rested_at, looked_at, noted_at = -1, 0.0, 0.0, 0.0
         while not self._is_over:
             # If all threads are busy and none has taken a connection since the last tick, all are in long calls.
             is_stuck, turns = not self._idle and self._turns == turns, self._turns
@@ -294,6 +302,9 @@ class Threads:
                 time.sleep(TICK_S)
                 self._stand_in(0)
             now = time.monotonic()
+            if now - rested_at >= TICK_S:
+                rested_at = now
+                self._wake_resting()
             if now - looked_at >= LOOK_S:
                 looked_at = now
                 self._look_at_all(now)
@@ -319,7 +330,9 @@ class Threads:
 
     def _sort(self, connection: Connection) -> None:
         """Put a complete request into the queue for a thread, or serve it at once if its path is a prompt path."""
-        if connection.phase is Phase.SENDING:
+        if connection.phase is Phase.SENDING and connection.answer is None:
+            self._line_up(connection)
+        elif connection.phase in (Phase.SENDING, Phase.WAITING):
             self._hand_over(connection)
         elif connection.phase not in RECEIVING:
             self._discard(connection)
@@ -342,6 +355,14 @@ class Threads:
                 return
         # A socket that data can be sent to is ready at once, so an idle thread gets the connection.
         self._poller.watch(connection.number, for_room=True)
+
+    def _wake_resting(self) -> None:
+        """Receive again from clients that trickle. So each costs a turn of a thread per tick, not one per byte."""
+        for _ in range(len(self._resting)):
+            connection = self._resting.popleft()
+            with connection.lock:  # no thread works on a connection that rests
+                if connection.phase in RECEIVING:
+                    self._poller.watch(connection.number)
 
     def _look_at_all(self, now: float) -> None:
         for connection in self._held:

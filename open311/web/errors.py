@@ -89,7 +89,7 @@ def _http_error(error: HTTPException, request: Request) -> Response:
     words = WORDS.get(status) or str(error.description or error.name)
     response = _response((Problem("", words),), status, request)
     for name, value in error.get_headers():
-        if name in ("Allow", "Retry-After"):
+        if name in ("Allow", "Content-Range", "Retry-After"):
             response.headers[name] = value
     return response
 

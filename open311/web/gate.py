@@ -20,7 +20,7 @@ from open311.clock import utc_now
 from open311.domain.access import Principal
 from open311.errors import Invalid
 from open311.observe import logger
-from open311.server.threads import REFUSAL
+from open311.server.messages import REFUSAL
 from open311.settings import Settings
 from open311.web.errors import RETRY_AFTER_S, error_response
 from open311.web.rates import Counters
@@ -35,14 +35,17 @@ _KEY_LIMIT = "open311.key_limit"
 WRITING = ("POST", "PUT", "PATCH", "DELETE")
 READING = ("GET", "HEAD")
 NO_HOST = "the header Host is missing, came twice or is no host; send one, such as 311.city.example."
+_SAFE = "!$&'()*+,/:;=?@%"
+"""The signs that stay as they are in an address of which the parts have been encoded before."""
 _HOST = re.compile(r"(?:[A-Za-z0-9._~-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::\d{0,5})?", re.ASCII)
 
 
 class KnownHost:
-    """WSGI middleware that refuses a call with no Host header, with two, or with an invalid one (RFC 9112, 3.2).
+    """WSGI middleware that refuses a call whose Host is no name or address, for example an empty one.
 
-    Answers contain addresses made from Host. If a proxy forwards a scheme other than http and https, the scheme is
-    ignored, because the proxy may have got it from its own caller.
+    The HTTP server has already refused what HTTP forbids (RFC 9112, 3.2): no Host header, two, or one with invalid
+    characters. Answers contain addresses made from Host. If a proxy forwards a scheme other than http and https,
+    the scheme is ignored, because the proxy may have got it from its own caller.
     """
 
     def __init__(self, application: WSGIApplication) -> None:
@@ -53,8 +56,7 @@ class KnownHost:
         if environ["wsgi.url_scheme"] not in ("http", "https"):
             environ["wsgi.url_scheme"] = environ["werkzeug.proxy_fix.orig"]["wsgi.url_scheme"]
         host = environ.get("HTTP_HOST")
-        is_old = environ.get("SERVER_PROTOCOL") == "HTTP/1.0"
-        if _is_host(host) if host is not None else is_old:
+        if host is None or _is_host(host):  # without a Host, as in HTTP/1.0, addresses have the server's own name
             return self._application(environ, start_response)
         environ["HTTP_HOST"] = "localhost"  # the error has no address
         return error_response(Invalid(NO_HOST), Request(environ))(environ, start_response)
@@ -92,7 +94,11 @@ class _Refused(HTTPException):
 
 
 class HttpsOnly:
-    """WSGI middleware that redirects plain HTTP to HTTPS, but refuses a POST (spec/decisions/0010)."""
+    """WSGI middleware that redirects plain HTTP to HTTPS, but refuses a POST (spec/decisions/0010).
+
+    OPTIONS is answered as over HTTPS, because a browser follows no redirect of a preflight. Then its page can at
+    least read why the call itself is refused.
+    """
 
     def __init__(self, application: WSGIApplication, public_url: str) -> None:
         self._application = application
@@ -100,16 +106,25 @@ class HttpsOnly:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Serve the call if it is allowed; otherwise redirect or refuse it."""
-        is_open = environ["wsgi.url_scheme"] == "https" or not surface_of(environ["PATH_INFO"]).is_https_only
+        is_harmless = environ["REQUEST_METHOD"] == "OPTIONS" or not surface_of(environ["PATH_INFO"]).is_https_only
+        is_open = environ["wsgi.url_scheme"] == "https" or is_harmless
         return (self._application if is_open else self._refusal(Request(environ)))(environ, start_response)
 
     def _refusal(self, request: Request) -> Response:
         if request.method in WRITING:
             why = Invalid("this call was not encrypted; send it over https and get a new api_key.")
             return error_response(why, request)
-        address = self._public_url + quote(request.path)
-        query = quote(request.query_string, safe="!$&'()*+,/:;=?@%")
+        address = self._public_url + _path_as_sent(request)
+        query = quote(request.query_string, safe=_SAFE)
         return redirect(f"{address}?{query}" if query else address, 308)
+
+
+def _path_as_sent(request: Request) -> str:
+    """The path as the client has encoded it, so that %2F stays. Not every WSGI server tells it."""
+    path: str = request.environ.get("REQUEST_URI", "").partition("?")[0]
+    if not path.startswith("/"):
+        return quote(request.path)
+    return quote(path.removeprefix(request.root_path), safe=_SAFE, encoding="latin-1")
 
 
 def limit_key(environ: WSGIEnvironment, principal: Principal) -> None:

@@ -9,7 +9,7 @@ from contextlib import closing
 from hypothesis import given
 from hypothesis import strategies as st
 
-from open311.server.connections import Connection
+from open311.server.connections import MOST_SMALL_PIECES, SMALL_BYTES, Connection
 from tests.server.test_threads import LIMITS
 
 REQUESTS = (
@@ -40,6 +40,16 @@ def test_requests_are_read_one_by_one_wherever_the_data_is_cut(order: list[int],
 def test_requests_are_read_from_single_bytes() -> None:
     data = b"".join(REQUESTS)
     assert list(read_all(cut_up(data, range(1, len(data))))) == list(READ)
+
+
+def test_a_client_trickles_once_it_has_sent_many_small_pieces_of_one_request() -> None:
+    ours, theirs = socket.socketpair()
+    with closing(theirs), closing(ours):
+        connection = Connection(ours, "127.0.0.1", {}, LIMITS, 0.0)
+        assert not any(connection.is_trickling(1) for _ in range(MOST_SMALL_PIECES))
+        assert [connection.is_trickling(size) for size in (1, SMALL_BYTES)] == [True, False]
+        connection.begin_next(0.0)
+        assert not connection.is_trickling(1)
 
 
 def cut_up(data: bytes, cuts: Iterable[int]) -> list[bytes]:

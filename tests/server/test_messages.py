@@ -23,6 +23,7 @@ def test_a_head_becomes_an_environment() -> None:
         "SERVER_NAME": "127.0.0.1",
         "SERVER_PROTOCOL": "HTTP/1.1",
         "REQUEST_METHOD": "GET",
+        "REQUEST_URI": "/a%2Fb%20c?q=%C3%A9&x",
         "PATH_INFO": "/a/b c",
         "QUERY_STRING": "q=%C3%A9&x",
         "HTTP_HOST": "city.example:80",
@@ -139,6 +140,12 @@ def test_headers_with_an_ambiguous_host_or_body_are_refused(fields: bytes, statu
     with pytest.raises(Malformed) as refused:
         read(b"POST / HTTP/1.1" + (b"\r\n" + fields if fields else b""))
     assert refused.value.status == status
+
+
+@pytest.mark.parametrize("line", [b"Host:", b"Host: ", b"Host: :80", b"Host: a%20b", b"Host: a,b"])
+def test_a_host_that_http_allows_is_left_to_the_application(line: bytes) -> None:
+    host = read(b"GET / HTTP/1.1\r\n" + line).environ["HTTP_HOST"]
+    assert host == line.removeprefix(b"Host:").strip().decode()
 
 
 def test_chunks_are_refused_in_http_1_0() -> None:

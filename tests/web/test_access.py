@@ -163,7 +163,19 @@ def test_a_read_over_plain_http_is_redirected_to_the_public_address(
 ) -> None:
     answer = guarded.open(path, method=method, headers={"Host": "internal:3111"})
     assert answer.status_code == 308
-    assert answer.headers["Location"] == f"https://311.city.example{path}".replace("%2F", "/")
+    assert answer.headers["Location"] == f"https://311.city.example{path}"
+
+
+def test_a_redirect_encodes_the_path_if_the_wsgi_server_does_not_tell_it_as_sent(guarded: FlaskClient) -> None:
+    answer = guarded.get(f"{BASE}/services/50%25.json", environ_overrides={"REQUEST_URI": "", "RAW_URI": ""})
+    assert answer.headers["Location"] == f"https://311.city.example{BASE}/services/50%25.json"
+
+
+@pytest.mark.parametrize("path", [f"{BASE}/requests.json", f"{BASE}/services.xml"])
+def test_a_preflight_over_plain_http_is_answered(guarded: FlaskClient, path: str) -> None:
+    answer = guarded.options(path, headers={"Origin": "https://app.example"})
+    assert (answer.status_code, answer.headers["Access-Control-Allow-Origin"]) == (200, "*")
+    assert "X-Api-Key" in answer.headers["Access-Control-Allow-Headers"]
 
 
 def test_a_redirect_ignores_a_forged_host_header(guarded: FlaskClient) -> None:
@@ -201,7 +213,7 @@ def test_a_forwarded_scheme_other_than_http_and_https_is_ignored(make_app: MakeA
 
 # --- Host
 
-NO_HOSTS = ["", " ", "a,b", "a.example b", "a.example/x", "<script>", "a@b", "a:b", "é.example", "[::1"]
+NO_HOSTS = ["", " ", ":80", "a,b", "a.example b", "a.example/x", "<script>", "a@b", "a:b", "é.example", "[::1"]
 HOSTS = ["311.city.example", "LOCALHOST:3111", "10.0.0.7:80", "[2001:db8::1]:443", "web_1"]
 
 
@@ -213,13 +225,11 @@ def test_an_invalid_host_header_gets_400(client: FlaskClient, format: str, host:
     assert client.get("/healthz", headers={"Host": host}).content_type == "application/problem+json"
 
 
-@pytest.mark.parametrize(("protocol", "status"), [("HTTP/1.1", 400), ("HTTP/1.0", 200)])
-def test_an_http_1_1_call_without_host_gets_400(client: FlaskClient, protocol: str, status: int) -> None:
-    environ = EnvironBuilder(f"{BASE}/services.json", environ_overrides={"SERVER_PROTOCOL": protocol}).get_environ()
+def test_without_a_host_addresses_have_the_servers_own_name(client: FlaskClient) -> None:
+    environ = EnvironBuilder("/open311/discovery.json", base_url="http://127.0.0.1:3111").get_environ()
     del environ["HTTP_HOST"]
-    started: list[str] = []
-    client.application.wsgi_app(environ, lambda line, *_: started.append(line))
-    assert started[0].startswith(str(status))
+    body = b"".join(client.application.wsgi_app(environ, lambda *_: None))
+    assert b'"http://127.0.0.1:3111/open311/v2"' in body
 
 
 @pytest.mark.parametrize("host", HOSTS)

@@ -10,6 +10,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from open311.operations.intake.repeating import STILL_RUNNING
 from open311.operations.platform import Platform
 from tests.waiting import until
 
@@ -111,3 +112,22 @@ def test_concurrent_repeats_make_one_request(app: Flask, platform: Platform, key
     with ThreadPoolExecutor(4) as pool:
         assert len(set(pool.map(post, range(12)))) == 1
     assert stored(platform) == 1
+
+
+def test_repeats_of_a_call_that_hangs_get_503_while_it_hangs(app: Flask, platform: Platform, key: str) -> None:
+    def post() -> TestResponse:
+        headers = {"X-Api-Key": key, "Idempotency-Key": "key-1"}
+        return app.test_client().post(f"{BASE}/requests.json", data=FORM, headers=headers)
+
+    blocked = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    transaction, reading = platform.database.transaction(), platform.database.reading()
+    with transaction as connection, reading as other, ThreadPoolExecutor(11) as pool:
+        connection.exec_driver_sql("LOCK TABLE service_request IN ACCESS EXCLUSIVE MODE")
+        first = pool.submit(post)
+        until(lambda: other.exec_driver_sql(blocked).scalars().all(), "the first call to wait")
+        repeats = [one.result() for one in [pool.submit(post) for _ in range(10)]]
+        assert not first.done()
+        connection.rollback()
+        assert {(one.status_code, one.headers["Retry-After"]) for one in repeats} == {(503, "5")}
+        assert STILL_RUNNING in repeats[0].text
+        assert first.result().json == post().json

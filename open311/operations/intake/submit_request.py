@@ -74,7 +74,8 @@ def submit_request(
         client_key=submission.client_request_id,
         digest=_digest(submission),
     )
-    with platform.database.hot.transaction() as run:
+    running = platform.process.running.turn((post.jurisdiction_id, post.api_key_id, post.client_key))
+    with running, platform.database.hot.transaction() as run:
         if repeats.claim(run, post, number, now):
             return _receipt(_store(platform, run, jurisdiction, service, new), submission, checked)
         first, is_same = repeats.first_answer(run, post)

@@ -1,0 +1,48 @@
+"""The wait of a repeated POST for its first call (spec/decisions/0013)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Condition
+from time import monotonic
+
+from open311.errors import Unavailable
+
+MOST_WAIT_S = 0.5
+"""Seconds after the begin of a call in which its repeats may wait for it. Each waiting call holds a thread."""
+STILL_RUNNING = "The first call with this key is still running; send the call again in a moment."
+
+Key = tuple[str, int, str]
+
+
+class RunningKeys:
+    """The keys of the POSTs that this process is storing, each with the time of its begin.
+
+    In PostgreSQL, all repeats of a key wait for the first call. If that call hangs, ten repeats would hold all
+    threads, and nobody could read.
+    """
+
+    def __init__(self) -> None:
+        self._changed = Condition()
+        self._begun: dict[Key, float] = {}
+
+    @contextmanager
+    def turn(self, key: Key) -> Iterator[None]:
+        """Wait until no other call with this key is running. Raises Unavailable if that call takes too long."""
+        self._begin(key)
+        try:
+            yield
+        finally:
+            with self._changed:
+                del self._begun[key]
+                self._changed.notify_all()
+
+    def _begin(self, key: Key) -> None:
+        with self._changed:
+            while key in self._begun:
+                left_s = self._begun[key] + MOST_WAIT_S - monotonic()
+                if left_s <= 0:
+                    raise Unavailable(STILL_RUNNING)
+                self._changed.wait(left_s)
+            self._begun[key] = monotonic()
