@@ -40,6 +40,7 @@ EVENT_FIELDS: dict[str, Any] = {
     "datetime": datetime(2026, 3, 2, 8, tzinfo=UTC),
     "datetime | None": datetime(2026, 3, 2, 9, tzinfo=UTC),
     "tuple[str, ...]": ("one", "two"),
+    "tuple[str, ...] | None": ("one", "two"),
 }
 EVENT_STATE = {"status": "closed", "visibility": "unlisted"}
 HOLE = Service(code="potholes", name="Pothole", department="streets", notice="Seen within a day.")

@@ -105,9 +105,12 @@ def import_command(
     that is older than the stored request changes nothing. If a source does not say when a request changed, the row
     that is imported later counts. Fields that a row leaves out stay as they are.
 
-    A row is in conflict if the request was changed here, by staff or by an erasure, and the file differs. The
-    change made here stays, unless the row is dated later; what was erased stays erased. Every conflict is printed
-    with the rule that decided it. `open311 requests update` changes a request to what the file says.
+    A row is in conflict if the request was changed here by staff, and the file differs. The change made here stays,
+    unless the row is dated later. Every conflict is printed with the rule that decided it. `open311 requests
+    update` changes a request to what the file says.
+
+    What was erased here stays erased, and so does a text with a sentence that was erased. The report counts such
+    rows.
 
     A request goes to the department that the row names. If the row names none, the city's routing decides, as for a
     new request.

@@ -50,6 +50,10 @@ class Mending(StrEnum):
     OTHER_NAME = (
         "a retired service has another name than before: the first name is shown, the history has the other"
     )
+    STAYS_ERASED = (
+        "a text, photo or answer was erased here: it stays erased;"
+        " `open311 requests update --note` writes a note that may be shown"
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

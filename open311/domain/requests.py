@@ -258,3 +258,8 @@ class RequestRecord:
             updated_at = max(self.requested_at, self.updated_at)
             object.__setattr__(self, "updated_at", updated_at)
             object.__setattr__(self, "changed_at", max(updated_at, self.changed_at))
+
+    @property
+    def erasure_salt(self) -> str:
+        """The salt of the marks of what is erased from this request (`domain.erasures`)."""
+        return f"{self.jurisdiction_id} {self.number}"

@@ -636,10 +636,46 @@ def test_an_erased_text_is_not_imported_again(demo: City) -> None:
     told = row(
         description="Ann lives here", status_notes="Ann was called.", updated_datetime="2026-11-01T08:00:00Z"
     )
-    batches = demo.take([told])
-    assert counts(total(batches)) == (1, 0, 0, 0, 1, 0)
-    assert "description: was erased here at" in batches[0].conflicts[0].reason
-    assert "Ann" not in str(demo.get("7")) + str(demo.history("7")) + batches[0].conflicts[0].reason
+    for _ in range(2):
+        tally = total(demo.take([told]))
+        assert (counts(tally), tally.mended) == ((1, 0, 0, 1, 0, 0), {Mending.STAYS_ERASED: 1})
+    assert "Ann" not in str(demo.get("7")) + str(demo.history("7"))
+
+
+def test_a_new_note_of_the_source_is_taken_once_after_an_erasure(demo: City) -> None:
+    demo.take([row(status_notes="Ann was called.")])
+    erase_from_request(demo.platform, demo.jurisdiction, "7", [Erasable.NOTES], now=utc_now())
+    filled = row(status_notes="The hole is filled.")
+    assert counts(total(demo.take([filled]))) == (1, 0, 1, 0, 0, 0)
+    assert demo.get("7")["status_notes"] == "The hole is filled."
+    assert counts(total(demo.take([filled]))) == (1, 0, 0, 1, 0, 0)
+
+
+def test_a_note_that_repeats_an_erased_sentence_stays_out(demo: City) -> None:
+    demo.take([row(status_notes="Ann was called at home.")])
+    erase_from_request(demo.platform, demo.jurisdiction, "7", [Erasable.NOTES], now=utc_now())
+    tally = total(demo.take([row(status_notes="ann was called  at home. The hole is filled.")]))
+    assert counts(tally) == (1, 0, 0, 1, 0, 0)
+    assert tally.mended == {Mending.STAYS_ERASED: 1}
+    assert demo.get("7")["status_notes"] is None
+
+
+def test_an_erased_note_of_staff_no_longer_stands_against_the_source(demo: City) -> None:
+    demo.take([row()])
+    note = RequestUpdate(note="Ann was called by us.")
+    update_request(demo.platform, demo.jurisdiction, "7", note, now=utc_now())
+    erase_from_request(demo.platform, demo.jurisdiction, "7", [Erasable.NOTES], now=utc_now())
+    assert counts(total(demo.take([row(status_notes="The hole is filled.")]))) == (1, 0, 1, 0, 0, 0)
+    assert demo.get("7")["status_notes"] == "The hole is filled."
+
+
+def test_after_an_erasure_without_marks_every_text_of_the_source_stays_out(demo: City) -> None:
+    demo.take([row(status_notes="Ann was called.")])
+    erase_from_request(demo.platform, demo.jurisdiction, "7", [Erasable.NOTES], now=utc_now())
+    with demo.platform.database.transaction() as connection:
+        connection.exec_driver_sql("UPDATE request_event SET data = data - 'marks' WHERE kind = 'erased'")
+    tally = total(demo.take([row(status_notes="The hole is filled.")]))
+    assert (counts(tally), tally.mended) == ((1, 0, 0, 1, 0, 0), {Mending.STAYS_ERASED: 1})
 
 
 # Departments, areas and duplicates, as for a POST

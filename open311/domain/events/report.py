@@ -350,11 +350,16 @@ class AreasRecomputed(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class Erased(Event):
-    """Parts of a request that people wrote, or that tell who they are, were erased. `what`: names of `Erasable`."""
+    """Parts of a request that people wrote, or that tell who they are, were erased.
+
+    what   names of `Erasable`
+    marks  by which an import recognises what was erased (`domain.erasures`); None for those of earlier releases
+    """
 
     kind = "erased"
 
     what: tuple[str, ...]
+    marks: tuple[str, ...] | None = None
 
     @property
     def description(self) -> str:

@@ -4,18 +4,21 @@
 - If a source dates its changes, a row that is older than an earlier imported row changes nothing. If the source
   does not, the row that is imported later counts. When the same import runs again, only the last row of a request
   counts.
-- A field that was changed here stays as it is, unless the row has a later date. A field that was erased here stays
-  erased. In each of these cases the difference is reported as a conflict.
+- A field that was changed here stays as it is, unless the row has a later date. In both cases the difference is
+  reported as a conflict.
+- A text that was erased here stays erased, and so does a text with a sentence that was erased. The report counts
+  such rows. Another text counts as usual.
 - A closed request keeps its first closing time, unless the source has another one in a field for closing times.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from open311.domain.erasures import holds_erased
 from open311.domain.events import (
     AreasRecomputed,
     Corrected,
@@ -71,12 +74,12 @@ class Past:
 
     rows          the imported rows that made or changed the request, oldest first
     changed_here  field that was changed here after a file last set it -> the time of that change
-    erased        erased field -> the time at which it was erased
+    erased        erased field -> the marks of what was erased (`domain.erasures`); None if they are unknown
     """
 
     rows: tuple[Imported, ...]
     changed_here: Mapping[str, datetime]
-    erased: Mapping[str, datetime]
+    erased: Mapping[str, Collection[str] | None]
 
     @classmethod
     def of(cls, history: Sequence[Event]) -> Past:
@@ -84,13 +87,15 @@ class Past:
         rows = tuple(event for event in history if isinstance(event, Imported))
         by_file = {row.version for row in rows if row.version}  # 0: stored by release 0.1
         here: dict[str, datetime] = {}
-        erased: dict[str, datetime] = {}
+        erased: dict[str, Collection[str] | None] = {}
         status = ""
         for event in history:
             if isinstance(event, StatusChanged):
                 status = event.new
             if isinstance(event, Erased):
-                erased |= dict.fromkeys(event.emptied, event.at)
+                for name in event.emptied:
+                    here.pop(name, None)
+                    erased[name] = _with_marks(erased.get(name, ()), event.marks)
             elif isinstance(event, Corrected):
                 here |= {_CORRECTED[part][0]: event.at for part in event.what}
             elif event.kind in _PROGRESS:
@@ -102,6 +107,10 @@ class Past:
             elif isinstance(event, Imported) and event.status == status:
                 here.pop("status", None)  # the source now has the same status
         return cls(rows, here, erased)
+
+
+def _with_marks(known: Collection[str] | None, marks: Collection[str] | None) -> Collection[str] | None:
+    return None if known is None or marks is None else {*known, *marks}
 
 
 def is_same_request(before: RequestRecord, row: MatchedRow) -> bool:
@@ -201,20 +210,26 @@ def _filled(place: Place, former: Place) -> Place:
     )
 
 
+def without_erased(before: RequestRecord, found: Differences, past: Past) -> Differences:
+    """The differences without the texts, photos and answers that were erased here."""
+    erased = {
+        name
+        for name, marks in past.erased.items()
+        if found.get(name) and (marks is None or holds_erased(found[name], marks, before.erasure_salt))
+    }
+    return {name: value for name, value in found.items() if name not in erased} if erased else found
+
+
 def decide(row: MatchedRow, said: Imported, found: Differences, past: Past) -> tuple[Differences, list[str]]:
     """The differences that the request takes over, and a sentence for each conflict.
 
-    said  the event that the row would write
+    said   the event that the row would write
+    found  the differences without what was erased
     """
     if _is_outdated(row, past.rows) or _is_superseded(said, past.rows):
         return {}, []
     counts = dict(found)
     conflicts: list[str] = []
-    for name, at in past.erased.items():
-        if counts.pop(name, None) is not None:
-            conflicts.append(
-                f"{_WIRE_NAMES.get(name, name)}: was erased here at {format_instant(at)}; it stays erased."
-            )
     for fields in (*_PROGRESS.values(), _CORRECTED["description"], _CORRECTED["point"]):
         changed_here = past.changed_here.get(fields[0])
         if changed_here is None:

@@ -26,6 +26,7 @@ from open311.operations.importing.merging import (
     events_between,
     is_same_request,
     merge_report,
+    without_erased,
 )
 from open311.operations.importing.nearby import possible_duplicates
 from open311.operations.platform import Platform
@@ -118,8 +119,11 @@ class BatchWriter:
         histories = load_histories(self._connection, self._city.id, numbers) if numbers else {}
         news = []
         for before, row, found in differing:
-            said = self._told(row)
-            counts, conflicts = decide(row, said, found, Past.of(histories[before.number]))
+            said, past = self._told(row), Past.of(histories[before.number])
+            kept = without_erased(before, found, past)
+            if len(kept) < len(found):
+                self.mended[Mending.STAYS_ERASED] += 1
+            counts, conflicts = decide(row, said, kept, past)
             if conflicts:
                 self.conflicts.append(Conflict(row.position, row.id, " ".join(conflicts), row.line))
             elif counts:

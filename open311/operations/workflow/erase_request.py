@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import datetime
 
-from open311.domain.events import SYSTEM, Erasable, Erased
+from open311.domain.erasures import marks_of
+from open311.domain.events import SYSTEM, Erasable, Erased, Event
 from open311.domain.requests import RequestRecord
 from open311.operations.platform import Platform
 from open311.operations.publishing import names_for
@@ -34,6 +36,8 @@ def erase_from_request(
     event = Erased(at=now, actor=actor, what=tuple(part for part in Erasable if part in parts))
     with platform.database.transaction() as connection:
         before = load_request(connection, jurisdiction, name)
+        history_before = history.load_events(connection, jurisdiction.id, before.number)
+        event = replace(event, marks=_marks(before, event, history_before))
         if Erasable.NOTES in parts:
             history.blank_notes(connection, jurisdiction.id, before.number)
             updates.blank_public(connection, jurisdiction.id, before.number)
@@ -44,3 +48,11 @@ def erase_from_request(
             updates.blank_senders(connection, jurisdiction.id, before.number)
         [after] = change_requests(connection, [(before, [event])], names_for(connection, jurisdiction))
     return after
+
+
+def _marks(record: RequestRecord, event: Erased, events: Sequence[Event]) -> tuple[str, ...]:
+    """The marks of what the event erases, in the record and in the texts of its history."""
+    values = [getattr(record, name) for name in event.emptied]
+    if Erasable.NOTES in event.what:
+        values += [former.note for former in events if former.has_text]
+    return marks_of(values, record.erasure_salt)
