@@ -7,7 +7,6 @@ show the value, so both formats always carry the same data.
 
 from __future__ import annotations
 
-from datetime import UTC
 from typing import Any, ClassVar
 
 from marshmallow import Schema, fields
@@ -40,9 +39,6 @@ class OptionalText(fields.String):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(allow_none=True, **kwargs)
 
-    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
-        return super()._serialize(value, attr, obj, **kwargs) or None
-
 
 class TextIfAny(fields.String):
     """Text that is left out if it is empty. A receipt has either an id or a token as such a text (A02, A12)."""
@@ -54,21 +50,12 @@ class Degrees(fields.Float):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(allow_none=True, **kwargs)
 
-    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> float | None:
-        degrees = super()._serialize(value, attr, obj, **kwargs)
-        return None if degrees is None else round(float(degrees), 9) + 0.0
-
 
 class Instant(fields.String):
     """A W3C datetime in UTC and whole seconds, or null (A27)."""
 
     def __init__(self, *, metadata: dict[str, Any], **kwargs: Any) -> None:
         super().__init__(allow_none=True, metadata=metadata | {"format": "date-time"}, **kwargs)
-
-    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> str | None:  # noqa: ARG002
-        if value is None:
-            return None
-        return f"{value.astimezone(UTC).replace(microsecond=0, tzinfo=None).isoformat()}Z"
 
 
 class Items(fields.List[Any]):
