@@ -51,6 +51,7 @@ _NAMES_ELSEWHERE = {
     "service_code": "service servicecodes",
     "service_request_id": "id ids servicerequestids",
     "agency_responsible": "agency",
+    "department": "departments departmentcode",
     "group": "groupby",
     "keyword": "keywords",
     "area": "neighborhood neighbourhood ward district",
@@ -282,7 +283,10 @@ class RequestSearchArguments(JurisdictionArguments):
     group = TextParameter("A service group (extension).")
     keyword = TextParameter("A service keyword (extension).")
     agency_responsible = TextParameter("The agency_responsible, exactly as requests show it (extension).")
-    department = TextParameter("Code or name of the responsible department (extension).")
+    department = TextParameter(
+        "Code of the responsible department, as in extended_attributes; its name is read as well (extension).",
+        "streets",
+    )
     area = TextParameter("Name of an area, as `areas` lists them (extension).")
     has_photo = FlagParameter("true: only requests with a picture; false: only those without (extension).")
     extensions = ExtrasParameter(

@@ -48,6 +48,9 @@ class ChangeArguments(RequestArguments):
         default=MAX_ROWS,
         aliases=PAGE_SIZE_ALIASES,
     )
+    department = TextParameter(
+        "Code of a department: only its requests. A request that it has given away is withdrawn.", "streets"
+    )
     wait = SecondsParameter("Seconds to wait for a change if there is none, at most 25.", 20, cut_to=LONGEST_WAIT_S)
 
 

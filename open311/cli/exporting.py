@@ -33,7 +33,7 @@ from open311.formats.writing import (
 from open311.formats.writing.geoparquet import INSTALL
 from open311.operations.platform import Platform
 from open311.operations.reading.export_requests import EXPORT_ORDER, Export, open_export
-from open311.operations.reading.searches import read_search
+from open311.operations.reading.searches import read_search, unknown_department
 from open311.operations.upkeep.dumps import make_dump, terms
 from open311.plugins import Jurisdiction
 from schemas.arguments import EXTRA_FIELDS
@@ -82,6 +82,7 @@ _ENDINGS = {
 )
 @click.option("--status", type=click.Choice(["open", "closed"]), help="Only requests with this status.")
 @click.option("--service-code", multiple=True, help="Only this service; may be repeated.")
+@click.option("--department", default="", metavar="CODE", help="Only requests of this department.")
 @click.option("--start", default="", metavar="DATE", help="Requested at this time or later.")
 @click.option("--end", default="", metavar="DATE", help="Requested at this time or before.")
 @click.option("--updated-after", default="", metavar="DATE", help="Changed at this time or later.")
@@ -91,6 +92,7 @@ def export_command(
     output: str,
     status: str | None,
     service_code: tuple[str, ...],
+    department: str,
     start: str,
     end: str,
     updated_after: str,
@@ -125,6 +127,7 @@ def export_command(
     values = {
         "status": status or "",
         "service_code": ",".join(service_code),
+        "department": department,
         "start_date": start,
         "end_date": end,
         "updated_after": updated_after,
@@ -195,8 +198,11 @@ def _search(city: Jurisdiction, values: Mapping[str, str]) -> RequestSearch:
     problems = [Problem(name, text) for name, text in faults]
     found = read_search(read, city, now=utc_now(), policy="allow", problems=problems)
     requested = found.requested if values["start_date"] or values["end_date"] else Window()
+    if unknown := unknown_department(values["department"], city):
+        error_console.print(f"Warning: {unknown}.", markup=False)
     return RequestSearch(
         jurisdiction_id=city.id,
+        department=found.department,
         service_codes=found.service_codes,
         statuses=found.statuses,
         requested=requested,

@@ -101,10 +101,12 @@ class RequestSearch:
     ids            service_request_ids; if there are any, all other filters are ignored (A19)
     service_codes  any of these; None for all, empty for none
     agency         the exact agency_responsible; "" for all
+    department     the code of a department; "" for all
     area           an area's name; "" for all
     has_media      True for requests with a picture, False for requests without a picture, None for both
     words          folded text to search for; "" for all
     words_id       the text as sent if it may be an id: the request with this id matches too; "" if it cannot be one
+    is_id_undated  whether the request with the id `words_id` matches also if it is outside `requested`
     language       PostgreSQL's text search configuration for `words`
     requested      bounds on requested_datetime
     changed        bounds on the last change of any kind
@@ -120,10 +122,12 @@ class RequestSearch:
     service_codes: tuple[str, ...] | None = None
     statuses: tuple[Status, ...] = ()
     agency: str = ""
+    department: str = ""
     area: str = ""
     has_media: bool | None = None
     words: str = ""
     words_id: str = ""
+    is_id_undated: bool = False
     language: str = "simple"
     requested: Window = Window()
     changed: Window = Window()

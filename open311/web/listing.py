@@ -10,7 +10,7 @@ from open311.domain.cursors import PageCursor
 from open311.domain.search import RequestSearch
 from open311.formats import Format
 from open311.operations.reading.find_requests import Page, count_requests, find_requests, find_validator
-from open311.operations.reading.searches import cut_dates, read_search
+from open311.operations.reading.searches import cut_dates, read_search, unknown_department, unseen_id
 from open311.web.calls import Answer, Call, unchanged
 from open311.web.links import page_url
 from open311.web.parsing import MOST_REMEMBERED_BYTES
@@ -63,12 +63,19 @@ class Listing:
             body=body(page, total),
             validator=f"{page.validator}-{total}" if shows_total else page.validator,
             headers=self._headers(page, total),
-            warnings=self._warnings(),
+            warnings=self._warnings(page),
         )
 
-    def _warnings(self) -> tuple[str, ...]:
-        cut = cut_dates(self.call.values, self.search, self.call.now)
-        return (cut,) if cut else ()
+    def _warnings(self, page: Page) -> tuple[str, ...]:
+        call, search = self.call, self.search
+        if search.ids:
+            return ()
+        found = (
+            cut_dates(call.values, search, call.now),
+            unknown_department(call.values["department"], call.city),
+            "" if page.items else unseen_id(call.values, search),
+        )
+        return tuple(filter(None, found))
 
     def _headers(self, page: Page, total: int | None) -> tuple[tuple[str, str], ...]:
         """Link with the addresses of other pages, and X-Total-Count if the count is known."""

@@ -187,6 +187,7 @@ EXTENSIONS: Mapping[str, str] = MappingProxyType(
         "count": "X-Total-Count",
         "csv": "requests.csv",
         "cursor": "Link leads to the next page by a cursor",
+        "department": "department limits a list and the change feed",
         "discovery_page": "discovery without suffix is a page for people",
         "dumps": "daily dumps",
         "extensions": "extensions=true adds extended_attributes and notes",

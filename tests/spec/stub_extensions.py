@@ -29,6 +29,7 @@ EXTENDED: dict[str, Any] = {
 NAMES = ("extended_attributes", "notes", "attributes")
 BOUNDARY: Box = (-10.0, -10.0, 30.0, 65.0)
 AREAS: dict[str, Box] = {"Harbour": (24.9, 60.1, 25.0, 60.174), "Hills": (24.9, 60.1735, 25.0, 60.3)}
+DEPARTMENTS = ("rivers", "roads")
 MISSPELT = {"group_by": "group", "lng": "long", "startDate": "start_date", "start-date": "start_date"}
 CITY = "Riverton – ☂"
 LICENCE = "https://licence.example/by"
@@ -91,6 +92,7 @@ class Extensions(ABC):
             (not call.get("group") or wire.get("group") == call.get("group"))
             and (not call.get("keyword") or self.has("keyword is ignored") or call.get("keyword").lower() in words)
             and call.get("agency_responsible") in ("", public["agency_responsible"])
+            and (call.get("department") in ("", department_of(public)) or self.has("department is ignored"))
             and (not call.get("area") or self.has("area is ignored") or call.get("area") in areas_at(public))
             and (
                 self.has("has_photo is ignored")
@@ -162,6 +164,8 @@ class Extensions(ABC):
             beside = call.get("service_request_id") and call.get("status")
             cuts = {"page_size": call.get("page_size") == "5000", "status": beside, "lat": call.get("lat")}
             texts += [f'299 - "{name} is cut or ignored"' for name, is_cut in cuts.items() if is_cut]
+        if call.get("department") and call.get("department") not in DEPARTMENTS:
+            texts.append(f'299 - "department is not one of {", ".join(DEPARTMENTS)}"')
         start = call.get("start_date")
         if start and not call.get("end_date") and not self.has("an early end passes in silence"):
             end = self.date(call, "start_date") + timedelta(days=90)
@@ -177,7 +181,9 @@ class Extensions(ABC):
             raise Refusal(400, "extensions: send true or some of extended_attributes, notes, attributes.")
         if words & {"true", "all"} or (words and self.has("all extensions come")):
             words = set(NAMES)
-        extended = {**EXTENDED, **stored["extended"], "areas": areas_at(stored["public"])}
+        public = stored["public"]
+        found_at = {"areas": areas_at(public), "department": department_of(public)}
+        extended = {**EXTENDED, **stored["extended"], **found_at}
         if self.has("requests have no areas"):
             extended["areas"] = []
         if self.has("outcome is left out"):
@@ -214,7 +220,11 @@ class Extensions(ABC):
         size = 1000 if self.has("the feed has one size") else self.page(call)[0]
         page = entries[:size]
         reached = page[-1][0] if page else max(position, len(feed))
-        items = [self.change(call, city["requests"][request_id]) for _, request_id in page]
+        told = [city["requests"][request_id] for _, request_id in page]
+        if call.get("department") and not self.has("the feed has all departments"):
+            wanted = call.get("department")
+            told = [each for each in told if each["private"] or department_of(each["public"]) == wanted]
+        items = [self.change(call, each) for each in told]
         headers, payload = self.wire(call, "changes", items)
         cursor = f"{city['name']}:{reached}".encode().hex()
         is_end = len(page) == len(entries) or self.has("the feed is always caught up")
@@ -614,6 +624,11 @@ class Extensions(ABC):
 def is_in(box: Box, long: float, lat: float) -> bool:
     west, south, east, north = box
     return west <= long <= east and south <= lat <= north
+
+
+def department_of(public: dict[str, Any]) -> str:
+    """The code of a request's department."""
+    return "rivers" if public["status"] == "closed" else "roads"
 
 
 def areas_at(public: dict[str, Any]) -> list[str]:

@@ -141,6 +141,26 @@ def test_a_request_that_was_never_public_never_appears(feed: Feed, platform: Pla
     assert answer.headers["X-Caught-Up"] == "true"
 
 
+@pytest.mark.requirement("K10")
+def test_a_department_reads_its_own_changes_and_what_it_has_given_away(
+    client: FlaskClient, feed: Feed, platform: Platform
+) -> None:
+    (city,) = platform.registry
+    for number, department in enumerate(("streets", "cleaning", "streets"), 1):
+        build.store(platform, number=number, department=department)
+    update_request(platform, city, "R3", RequestUpdate(department="cleaning"), now=build.NOON + HOUR)
+    found = {item["id"]: item["withdrawn"] for item in items(feed(f"{FEED}.json?department=streets"))}
+    assert found == {"R1": False, "R3": True}
+    cursor, ids = "", []
+    for _ in range(3):
+        page = feed(f"{FEED}.json?department=cleaning&page_size=1&cursor={cursor}")
+        ids += [item["id"] for item in items(page)]
+        cursor = page.headers["X-Cursor"]
+    assert (ids, page.headers["X-Caught-Up"]) == (["R2", "R3"], "true")
+    part = feed(f"{FEED}.json?department=cleaning&page_size=1&wait=1")
+    assert (items(part), part.headers["X-Caught-Up"]) == ([], "false"), "it answers at once: more changes follow"
+
+
 def test_republishing_the_same_content_is_no_change(feed: Feed, platform: Platform) -> None:
     build.store(platform, service_request_id="A")
     cursor = feed(f"{FEED}.json").headers["X-Cursor"]

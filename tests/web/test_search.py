@@ -28,6 +28,7 @@ from open311.plugins import Jurisdiction
 from tests import build
 
 BASE = "/open311/v2"
+BULK = "/open311/bulk/v1"
 DAY = timedelta(days=1)
 ROWS = 300
 SERVICES = ["potholes", "graffiti", "Street:Lights & Poles", "v1.2", "a/b", "001"]
@@ -187,6 +188,11 @@ def _agency(random: Random, city: City) -> Filter:
     return Filter({"agency_responsible": name}, lambda record: record.department == code)
 
 
+def _department(random: Random, city: City) -> Filter:
+    code = random.choice(["streets", "cleaning", "parks", "desk"])
+    return Filter({"department": code}, lambda record: record.department == code)
+
+
 def _has_photo(random: Random, city: City) -> Filter:
     wanted = random.choice([True, False])
     return Filter({"has_photo": str(wanted).lower()}, lambda record: bool(record.media_urls) is wanted)
@@ -236,6 +242,7 @@ FILTERS = [
     _group,
     _keyword,
     _agency,
+    _department,
     _has_photo,
     _area,
     _box,
@@ -366,19 +373,58 @@ def test_q_finds_a_request_by_its_id(
 
 
 @both_formats
-@pytest.mark.requirement("S6")
+@pytest.mark.requirement("S4")
+def test_q_finds_a_request_by_its_id_whatever_its_date_unless_the_call_has_dates(
+    client: FlaskClient, platform: Platform, format: str
+) -> None:
+    now = utc_now()
+    build.store(platform, number=6, service_request_id="R6", at=now, description="as R7 again")
+    build.store(platform, number=7, service_request_id="R7", at=now - timedelta(days=900))
+    build.store(platform, number=8, service_request_id="R8", at=now - timedelta(days=900), description="like R7")
+    url, recent = f"{BASE}/requests.{format}?q=R7", f"start_date={(now - timedelta(days=9)).date()}"
+    assert _ids(client.get(url)) == ["R6", "R7"]
+    assert _ids(client.get(f"{url}&sort=updated")) == ["R7", "R6"]
+    assert _ids(client.get(f"{url}&{recent}")) == ["R6"]
+    first = client.get(f"{url}&page_size=1&count=true")
+    assert (_ids(first), first.headers["X-Total-Count"]) == (["R6"], "2")
+    following = re.findall('<([^>]*)>; rel="next"', first.headers["Link"])[0]
+    assert _ids(client.get(following)) == ["R7"]
+    empty = client.get(f"{BASE}/requests.{format}?q=R8&{recent}")
+    assert _ids(empty) == []
+    assert "leave them out to find a request by its id" in empty.headers["Warning"]
+    assert _ids(client.get(f"{BASE}/requests.{format}?q=R8")) == ["R8"]
+
+
+@both_formats
+@pytest.mark.requirement("S13")
 def test_a_department_is_found_by_code_or_name(client: FlaskClient, platform: Platform, format: str) -> None:
     build.store(platform, number=1, service_request_id="A", at=utc_now(), department="cleaning")
     build.store(platform, number=2, service_request_id="B", at=utc_now(), department="streets")
     name = "City Cleaning"
+    cleaners = {"department": "cleaning", "agency_responsible": "Cleaners Ltd."}
+    build.store(platform, number=3, service_request_id="C", at=utc_now(), **cleaners)
     for query, found in (
-        ({"department": "cleaning"}, ["A"]),
-        ({"department": name}, ["A"]),
+        ({"department": "cleaning"}, ["C", "A"]),
+        ({"department": name}, ["C", "A"]),
+        ({"department": name.upper()}, ["C", "A"]),
         ({"department": name, "agency_responsible": name}, ["A"]),
-        ({"department": name, "agency_responsible": "Another"}, []),
+        ({"department": "streets", "agency_responsible": name}, []),
         ({"department": "nobody"}, []),
     ):
         assert _ids(client.get(f"{BASE}/requests.{format}", query_string=query)) == found
+
+
+@pytest.mark.requirement("S13")
+def test_an_unknown_department_gets_a_warning_with_the_codes_and_still_finds_what_kept_its_code(
+    client: FlaskClient, platform: Platform
+) -> None:
+    build.store(platform, number=1, service_request_id="A", at=utc_now(), department="paving")
+    for path in (f"{BASE}/requests.json", f"{BASE}/requests.csv", f"{BASE}/changes.json", f"{BULK}/requests.csv"):
+        answer = client.get(path, query_string={"department": "paving"})
+        assert re.findall(r"^.*\bA\b.*$", answer.text, re.MULTILINE), path
+        assert "department paving is not one of" in answer.headers["Warning"], path
+        assert "its codes are streets, port, cleaning, parks" in answer.headers["Warning"], path
+        assert "Warning" not in client.get(path, query_string={"department": "streets"}).headers
 
 
 def _ids(answer: Response) -> list[str]:

@@ -59,13 +59,23 @@ def find_changes(
     extras: Sequence[str] = (),
     *,
     rows: int,
+    department: str = "",
 ) -> Changes:
     """The next changes after a position, at most `rows`.
+
+    department  only the requests of this department, by its code. A request that another department has got is
+                withdrawn for the reader. The page may be empty though more changes follow
 
     Raises Gone if the position is in the future, because then the database was restored from an older backup.
     """
     found = changes.read_changes(
-        platform.database.hot, jurisdiction_id, after, output, rows=rows + 1, with_extras=bool(extras)
+        platform.database.hot,
+        jurisdiction_id,
+        after,
+        output,
+        rows=rows + 1,
+        with_extras=bool(extras),
+        department=department,
     )
     if found.is_lost:
         raise Gone("belongs to a database that was replaced by an older backup; start again without it.", "cursor")
@@ -73,7 +83,7 @@ def find_changes(
     reached = shown[-1].position if shown else after
     is_caught_up = len(found.changes) <= rows and not found.is_held
     return Changes(
-        items=[_rendered(change, output, extras) for change in shown],
+        items=[_rendered(change, output, extras) for change in shown if change.is_told],
         validator=_validator(shown, reached, is_caught_up=is_caught_up, extras=extras),
         reached=reached,
         is_caught_up=is_caught_up,
@@ -89,6 +99,7 @@ def follow_changes(
     *,
     rows: int,
     wait_s: float,
+    department: str = "",
 ) -> Changes:
     """The next changes. If there are none, wait up to `wait_s` seconds for one.
 
@@ -97,18 +108,22 @@ def follow_changes(
     """
 
     def find() -> Changes:
-        return find_changes(platform, jurisdiction_id, after, output, extras, rows=rows)
+        return find_changes(platform, jurisdiction_id, after, output, extras, rows=rows, department=department)
+
+    def is_news(found: Changes) -> bool:
+        has_passed = found.reached != after and not found.is_caught_up
+        return bool(found.items) or has_passed
 
     found = find()
     rounds = ceil(min(wait_s, LONGEST_WAIT_S) / POLL_S)
     has_one_thread = platform.settings.threads < 2
-    if found.items or not rounds or has_one_thread or not platform.process.is_waiting.acquire(blocking=False):
+    if is_news(found) or not rounds or has_one_thread or not platform.process.is_waiting.acquire(blocking=False):
         return found
     try:
         for _ in range(rounds):
             time.sleep(min(POLL_S, wait_s))
             found = find()
-            if found.items:
+            if is_news(found):
                 break
         return found
     finally:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any, cast
+from typing import Any
 
 from open311.domain.cursors import PageCursor
 from open311.domain.requests import Status
@@ -14,11 +14,15 @@ from open311.domain.text import folded
 from open311.errors import Invalid, Problem
 from open311.operations.publishing import text_search_language
 from open311.plugins import Jurisdiction
+from schemas.arguments import as_sent
 from schemas.limits import MAX_ROWS
 from schemas.values import format_instant
 
 _MAY_BE_ID = re.compile(r'[^\s"]*\d[^\s"]*')
 """A search text that may be the id of a request: one word with a digit."""
+_DATES = ("start_date", "end_date", "updated_after", "updated_before")
+_MOST_CODES = 20
+"""The number of departments that a warning names at most."""
 
 
 def read_search(
@@ -55,20 +59,52 @@ def cut_dates(values: Mapping[str, Any], search: RequestSearch, now: datetime) -
     return f"{why}: this list ends at {format_instant(end)}; go on with start_date={format_instant(end)}"
 
 
+def department_code(sent: str, city: Jurisdiction) -> str:
+    """The code of the department that a call names by its code or, in any case, by its name; else as sent.
+
+    A code that the catalogue lacks is searched for too: requests of a former department keep its code.
+    """
+    if any(one.code == sent for one in city.departments):
+        return sent
+    wanted = sent.casefold()
+    return next((one.code for one in city.departments if one.name.casefold() == wanted), sent)
+
+
+def unknown_department(sent: str, city: Jurisdiction) -> str:
+    """A sentence with the city's departments if it has none with this code or name; "" if it has it."""
+    code = department_code(sent, city)
+    if not code or any(one.code == code for one in city.departments):
+        return ""
+    codes = [as_sent(one.code) for one in city.departments]
+    more = ", ..." if len(codes) > _MOST_CODES else ""
+    known = ", ".join(codes[:_MOST_CODES]) + more
+    return f"department {as_sent(sent)} is not one of {as_sent(city.id)} now; its codes are {known}"
+
+
+def unseen_id(values: Mapping[str, Any], search: RequestSearch) -> str:
+    """A sentence for an empty list whose `q` may be the id of a request outside the dates of the call; else ""."""
+    if not search.words_id or search.is_id_undated:
+        return ""
+    dates = " and ".join(name for name in _DATES if values[name])
+    return f"q is looked for within {dates} only; leave them out to find a request by its id"
+
+
 def _filters(
     values: Mapping[str, Any], city: Jurisdiction, now: datetime, policy: SpanPolicy, problems: list[Problem]
 ) -> RequestSearch:
-    cursor, agency = _cursor(values, problems), _agency(values, city)
+    cursor = _cursor(values, problems)
     requested, changed = (cursor.requested, cursor.changed) if cursor else _windows(values, now, policy, problems)
     return RequestSearch(
         jurisdiction_id=city.id,
-        service_codes=() if agency is None else _service_codes(values, city),
+        service_codes=_service_codes(values, city),
         statuses=tuple(map(Status, values["status"])),
-        agency=agency or "",
+        agency=values["agency_responsible"],
+        department=department_code(values["department"], city),
         area=values["area"],
         has_media=values["has_photo"],
         words=folded(values["q"]),
         words_id=values["q"] if _MAY_BE_ID.fullmatch(values["q"]) else "",
+        is_id_undated=not any(values[name] for name in _DATES),
         language=text_search_language(city.languages[0]),
         requested=requested,
         changed=changed,
@@ -137,15 +173,6 @@ def _service_codes(values: Mapping[str, Any], city: Jurisdiction) -> tuple[str, 
         }
         found = fitting if found is None else found & fitting
     return None if found is None else tuple(sorted(found))
-
-
-def _agency(values: Mapping[str, Any], city: Jurisdiction) -> str | None:
-    """The agency_responsible to search for; "" for all, None if department and agency_responsible contradict."""
-    wanted, agency = values["department"], values["agency_responsible"]
-    if not wanted:
-        return cast("str", agency)
-    name = next((one.name for one in city.departments if wanted in (one.code, one.name)), wanted)
-    return name if agency in ("", name) else None
 
 
 def _circle(values: Mapping[str, Any]) -> Circle | None:

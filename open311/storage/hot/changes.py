@@ -23,6 +23,7 @@ from sqlalchemy import (
     Integer,
     Select,
     Text,
+    and_,
     bindparam,
     case,
     cast,
@@ -30,6 +31,7 @@ from sqlalchemy import (
     func,
     insert,
     literal_column,
+    or_,
     select,
     true,
     tuple_,
@@ -39,7 +41,7 @@ from open311.formats import Format
 from open311.storage.hot.connections import HotConnections
 from open311.storage.hot.items import BODY_COLUMNS, EXTRAS_COLUMNS
 from open311.storage.hot.statements import Statement
-from open311.storage.tables import TransactionId, change_mark, publication
+from open311.storage.tables import TransactionId, change_mark, publication, published_department
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -55,9 +57,12 @@ BEGINNING = Position(0, -(2**63))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublishedChange:
-    """A request that has changed, in its current state. The body is empty if the request is no longer public.
+    """A request that has changed, in its current state.
 
-    extras  the rendered extended_attributes, notes and attributes; empty unless requested
+    The body is empty if the request is no longer public, or if another department has it than the reader asks for.
+
+    extras   the rendered extended_attributes, notes and attributes; empty unless requested
+    is_told  whether the reader has to know: False for a request that the department of the reader never had
     """
 
     position: Position
@@ -65,6 +70,7 @@ class PublishedChange:
     body: bytes
     digest: int
     extras: Sequence[str] = ()
+    is_told: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,15 +94,21 @@ def read_changes(
     *,
     rows: int,
     with_extras: bool = False,
+    department: str = "",
 ) -> FoundChanges:
-    """At most `rows` changes after a position. A request that changed several times appears only once."""
+    """At most `rows` changes after a position. A request that changed several times appears only once.
+
+    department  the code of the department that the reader asks for; "" for all. It leaves no change out, so that a
+                call reads a bounded number of rows; it says which of them are told
+    """
     values = {
         "jurisdiction_id": jurisdiction_id,
         "written_by": str(after.written_by),
         "number": after.number,
         "rows": rows,
+        "department": department,
     }
-    records = hot.rows(_statement(output, with_extras), values)
+    records = hot.rows(_statement(output, with_extras, bool(department)), values)
     is_held, is_lost = records[0][:2]
     return FoundChanges(
         changes=[_change(row[2:]) for row in records if row[2] is not None],
@@ -172,12 +184,13 @@ def find_mark(hot: HotConnections, jurisdiction_id: str, at: datetime) -> Positi
 
 
 def _change(row: Sequence[Any]) -> PublishedChange:
-    written_by, number, service_request_id, body, digest, *extras = row
+    written_by, number, service_request_id, body, digest, is_told, *extras = row
     return PublishedChange(
         position=Position(int(written_by), number),
         service_request_id=service_request_id,
         body=body.encode(),
         digest=digest,
+        is_told=is_told,
         extras=extras[0] if extras else (),
     )
 
@@ -198,13 +211,20 @@ def _next_transaction() -> ColumnElement[Any]:
     return func.pg_snapshot_xmax(func.pg_current_snapshot(), type_=TransactionId)
 
 
+_WAS_TRANSFERRED = func.strpos(
+    publication.c.json_extras[literal_column("2")], literal_column("""'"type":"transferred"'""")
+) > literal_column("0")
+"""Whether the public history of a request, which is its second extra, has a transfer to another department."""
+
+
 @cache
-def _statement(output: Format, with_extras: bool) -> Statement:
+def _statement(output: Format, with_extras: bool, by_department: bool) -> Statement:
     """The horizon, and the changes after the position and below the horizon, in one snapshot."""
     columns = publication.c
     after = cast(bindparam("written_by", type_=Text), TransactionId)
     ours = (columns.jurisdiction_id == bindparam("jurisdiction_id"), columns.was_public)
     is_listed = columns.visibility == literal_column("'public'")
+    is_theirs = published_department == bindparam("department") if by_department else true()
     state = select(
         select(columns.id).where(*ours, columns.written_by >= _horizon()).exists().label("is_held"),
         (after >= _next_transaction()).label("is_lost"),
@@ -214,8 +234,9 @@ def _statement(output: Format, with_extras: bool) -> Statement:
             columns.written_by,
             columns.id,
             columns.service_request_id,
-            case((is_listed, BODY_COLUMNS[output]), else_=literal_column("''")).label("body"),
+            case((and_(is_listed, is_theirs), BODY_COLUMNS[output]), else_=literal_column("''")).label("body"),
             columns.digest,
+            (or_(is_theirs, ~is_listed, _WAS_TRANSFERRED) if by_department else true()).label("is_told"),
             *((EXTRAS_COLUMNS[output].label("extras"),) if with_extras else ()),
         )
         .where(

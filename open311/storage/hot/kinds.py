@@ -38,10 +38,12 @@ class SearchKind:
     is_box_large: bool
     is_circle_large: bool
     has_agency: bool
+    has_department: bool
     has_area: bool
     has_media: bool | None
     has_words: bool
     has_words_id: bool
+    is_id_undated: bool
     has_key: bool
     is_deep: bool
     is_window_past: bool
@@ -64,10 +66,12 @@ class SearchKind:
             is_box_large=search.box is not None and is_large(search.box),
             is_circle_large=search.near is not None and is_large(box_around(search.near)),
             has_agency=bool(search.agency),
+            has_department=bool(search.department),
             has_area=bool(search.area),
             has_media=search.has_media,
             has_words=bool(search.words),
             has_words_id=bool(search.words_id),
+            is_id_undated=bool(search.words_id) and search.is_id_undated,
             has_key=search.after is not None,
             is_deep=search.page > 1,
             is_window_past=search.sort is Sort.UPDATED_DESC and _is_past(search),
@@ -107,10 +111,12 @@ class SearchKind:
             is_box_large=False,
             is_circle_large=False,
             has_agency=False,
+            has_department=False,
             has_area=False,
             has_media=None,
             has_words=False,
             has_words_id=False,
+            is_id_undated=False,
             has_key=self.has_key,
             is_deep=False,
             is_window_past=False,

@@ -95,6 +95,7 @@ def _values(search: RequestSearch, *, rows: int) -> dict[str, Any]:
         "service_code": search.service_codes[0] if search.service_codes else None,
         "service_codes": list(search.service_codes or ()),
         "agency": search.agency,
+        "department": search.department,
         "areas": [search.area],
         "words": search.words,
         "words_id": search.words_id,

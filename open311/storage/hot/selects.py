@@ -28,7 +28,7 @@ from open311.domain.requests import Status
 from open311.domain.search import Sort
 from open311.storage.geometry import distance, in_bounds, in_box, in_circle, within
 from open311.storage.hot.kinds import SORT_COLUMNS, SearchKind
-from open311.storage.tables import publication
+from open311.storage.tables import publication, published_department
 
 _PAST_ORDER = ((publication.c.updated_at + literal_column("interval '0'")).desc(), publication.c.id.desc())
 """The order of `Sort.UPDATED_DESC`, written so that no index matches it and PostgreSQL has to sort."""
@@ -107,9 +107,12 @@ def conditions(kind: SearchKind, *, is_measured: bool = True) -> Iterator[Column
         yield columns.service_code == any_(bindparam("service_codes", type_=ARRAY(Text)))
     if kind.status:
         yield columns.status == literal_column(f"'{Status(kind.status)}'")
-    yield from _windows(kind)
+    if not kind.is_id_undated:
+        yield from _windows(kind)
     if kind.has_agency:
         yield columns.agency == bindparam("agency")
+    if kind.has_department:
+        yield published_department == bindparam("department")
     if kind.has_area:
         yield columns.areas != literal_column("'{}'")  # written as in the partial index, so that it matches
         yield columns.areas.contains(bindparam("areas", type_=ARRAY(Text)))
@@ -119,6 +122,7 @@ def conditions(kind: SearchKind, *, is_measured: bool = True) -> Iterator[Column
         language = cast(bindparam("words_language", type_=Text), REGCONFIG)
         found = columns.words.bool_op("@@")(func.websearch_to_tsquery(language, bindparam("words", type_=Text)))
         has_id = columns.service_request_id == bindparam("words_id")
+        found = and_(*_windows(kind), found) if kind.is_id_undated else found
         yield or_(found, has_id) if kind.has_words_id else found
     if kind.has_key:
         # A row comparison makes the index scan begin at the page's first row.

@@ -7,7 +7,7 @@ from open311.storage.tables.access import api_key, repeatable_post
 from open311.storage.tables.catalogue import department, jurisdiction, service
 from open311.storage.tables.columns import TransactionId, metadata
 from open311.storage.tables.outbox import held_change, outbox, request_count
-from open311.storage.tables.publication import change_mark, edition, publication
+from open311.storage.tables.publication import change_mark, edition, publication, published_department
 from open311.storage.tables.requests import reporter, request_event, request_number, request_token, service_request
 from open311.storage.tables.staff import (
     audit_entry,
@@ -31,6 +31,7 @@ __all__ = [
     "outbox",
     "public_update",
     "publication",
+    "published_department",
     "received_update",
     "repeatable_post",
     "reporter",

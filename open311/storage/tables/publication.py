@@ -15,6 +15,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    func,
     text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, TSVECTOR
@@ -73,6 +74,9 @@ edition = Table(
     ForeignKeyConstraint(["jurisdiction_id"], ["jurisdiction.jurisdiction_id"]),
 )
 
+published_department = func.published_department(publication.c.json_extras)
+"""The code of the department of a publication, from its extended_attributes; "" for none. Migration 0005 has it."""
+
 _listed = text("visibility = 'public'")
 _newest = (publication.c.requested_at.desc(), publication.c.id.desc())
 # Columns added to the indexes of lists, so that an index scan can skip rows outside a box.
@@ -128,6 +132,14 @@ Index(
     "publication_agency_idx",
     publication.c.jurisdiction_id,
     publication.c.agency,
+    *_newest,
+    *_place,
+    postgresql_where=_listed,
+)
+Index(
+    "publication_department_idx",
+    publication.c.jurisdiction_id,
+    published_department,
     *_newest,
     *_place,
     postgresql_where=_listed,

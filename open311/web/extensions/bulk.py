@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response
 from open311.domain.search import RequestSearch, Window
 from open311.formats.writing import BulkFormat, bulk_writer, in_pieces
 from open311.operations.reading.export_requests import EXPORT_ORDER, open_export
-from open311.operations.reading.searches import read_search
+from open311.operations.reading.searches import read_search, unknown_department
 from open311.web.access import ANYBODY
 from open311.web.answers import make_cachable, warning_headers
 from open311.web.calls import Answer, Call, unchanged
@@ -95,7 +95,9 @@ def _bulk(call: Call) -> Answer | Response:
         chunks = iter(())
     response = stream(chunks, call.output.media_type, coding=call.coding, at_end=end)
     make_cachable(call, response, export.validator)
-    response.headers.extend([*headers, *warning_headers(call.warnings)])
+    unknown = unknown_department(call.values["department"], call.city)
+    warnings = (*call.warnings, unknown) if unknown else call.warnings
+    response.headers.extend([*headers, *warning_headers(warnings)])
     return response
 
 

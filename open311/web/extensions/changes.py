@@ -12,6 +12,7 @@ from open311.operations.reading.follow_changes import (
     read_position,
     write_position,
 )
+from open311.operations.reading.searches import department_code, unknown_department
 from open311.web.access import ANYBODY
 from open311.web.calls import Answer, Call
 from open311.web.endpoints import endpoint
@@ -39,6 +40,7 @@ def list_changes(call: Call) -> Answer:
     either side. If a request has changed several times since, the feed shows only its last state.
     """
     values, city = call.values, call.city
+    unknown = unknown_department(values["department"], city)
     found = follow_changes(
         call.platform,
         city.id,
@@ -47,6 +49,7 @@ def list_changes(call: Call) -> Answer:
         values["extensions"],
         rows=values["page_size"],
         wait_s=values["wait"],
+        department=department_code(values["department"], city),
     )
     cursor = write_position(city.id, found.reached)
     headers = (
@@ -55,7 +58,7 @@ def list_changes(call: Call) -> Answer:
         ("Link", f'<{page_url(call, {"cursor": cursor}, "since")}>; rel="next"'),
     )
     body = join_items(_SHAPE, found.items, call.output)
-    return Answer(body=body, validator=found.validator, headers=headers)
+    return Answer(body=body, validator=found.validator, headers=headers, warnings=(unknown,) if unknown else ())
 
 
 def _position(call: Call) -> Position:

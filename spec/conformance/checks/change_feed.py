@@ -1,4 +1,4 @@
-"""The change feed, an extension: K1 to K9."""
+"""The change feed, an extension: K1 to K10."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def _walk(probe: Probe, *params: Pair) -> Iterator[tuple[Answer, list[Record]]]:
         if not records:
             pauses += 1
             probe.client.pause(1.0)
-        params = (*(pair for pair in params if pair[0] == "page_size"), ("cursor", _cursor(answer)))
+        params = (*(pair for pair in params if pair[0] not in ("cursor", "since")), ("cursor", _cursor(answer)))
     if pauses >= _PAUSES:
         raise UnmetNeedError("older transactions hold the feed back")
 
@@ -197,3 +197,32 @@ def since(probe: Probe) -> None:
 def future(probe: Probe) -> None:
     _feed(probe)
     probe.get("changes.json", [("cursor", require(probe.prepared.future_cursor))]).must_be(410)
+
+
+@check("K10")
+def one_department(probe: Probe) -> None:
+    """With `department`, the feed has exactly the requests that show this code, and tombstones."""
+    unknown = _feed(probe, ("department", UNKNOWN), ("page_size", "50"))
+    offered(probe, "department", lambda: all(map(_is_tombstone, records_in(unknown))))
+    everything = ("extensions", "true")
+    codes = {
+        text_of(record, "service_request_id"): _department(record)
+        for _, page in _walk(probe, everything)
+        for record in page
+    }
+    code = next(filter(None, codes.values()), "")
+    if not code:
+        raise UnmetNeedError("no request of the feed shows the code of its department")
+    found: set[str] = set()
+    for answer, page in _walk(probe, everything, ("department", code)):
+        live = [record for record in page if not _is_tombstone(record)]
+        others = [record for record in live if _department(record) != code]
+        answer.must(not others, f"requests of the department {code} only", ids_of(others))
+        found.update(ids_of(live))
+    missing = {request_id for request_id, shown in codes.items() if shown == code} - found
+    unknown.must(not missing, f"{', '.join(sorted(missing))} with department={code} as well", sorted(found))
+
+
+def _department(record: Record) -> str:
+    extended = record.get("extended_attributes")
+    return text_of(extended, "department") if isinstance(extended, dict) else ""

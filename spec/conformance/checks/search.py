@@ -1,4 +1,4 @@
-"""Search and warnings, extensions: S1 to S12."""
+"""Search and warnings, extensions: S1 to S13."""
 
 from __future__ import annotations
 
@@ -157,24 +157,45 @@ def agency_and_area(probe: Probe) -> None:
     _, plain = rows(probe, ("extensions", "true"))
     searches = [(name, value) for name in names if (value := next(_shown_values(plain, name), ""))]
     for name, value in searches:
-        answer, records = rows(probe, ("extensions", "true"), (name, value))
-        others = [record for record in records if value not in _shown_values([record], name)]
-        answer.must(not others, f"requests with {name} {value} only", ids_of(others))
-        missing = set(ids_of(record for record in plain if value in _shown_values([record], name))) - set(
-            ids_of(records)
-        )
-        answer.must(not missing, f"{', '.join(sorted(missing))} as well", ids_of(records))
+        _finds_exactly(probe, plain, name, value)
     if not searches:
         raise UnmetNeedError("no listed request shows an agency or an area")
 
 
+def _finds_exactly(probe: Probe, plain: list[Record], name: str, value: str) -> None:
+    """Check that a filter finds the requests of the plain list that show this value, and no others."""
+    answer, records = rows(probe, ("extensions", "true"), (name, value))
+    others = [record for record in records if value not in _shown_values([record], name)]
+    answer.must(not others, f"requests with {name} {value} only", ids_of(others))
+    expected = set(ids_of(record for record in plain if value in _shown_values([record], name)))
+    missing = expected - set(ids_of(records))
+    answer.must(not missing, f"{', '.join(sorted(missing))} as well", ids_of(records))
+
+
 def _shown_values(records: list[Record], name: str) -> Iterator[str]:
-    """The agencies or areas that these requests show."""
+    """The agencies, areas or codes of departments that these requests show."""
     for record in records:
         extended = record.get("extended_attributes")
-        areas = extended.get("areas") if isinstance(extended, dict) else None
-        values = [record.get(name)] if name != "area" else areas if isinstance(areas, list) else []
+        more = extended if isinstance(extended, dict) else {}
+        areas = more.get("areas")
+        values: list[object] = areas if name == "area" and isinstance(areas, list) else []
+        if name != "area":
+            values = [more.get(name) if name == "department" else record.get(name)]
         yield from (value for value in values if isinstance(value, str) and value)
+
+
+@check("S13")
+def department(probe: Probe) -> None:
+    offered(probe, "department", lambda: count(probe, ("department", UNKNOWN)) == 0 < count(probe))
+    _, plain = rows(probe, ("extensions", "true"))
+    code = next(_shown_values(plain, "department"), "")
+    if not code:
+        raise UnmetNeedError("no listed request shows the code of its department")
+    _finds_exactly(probe, plain, "department", code)
+    answer, records = probe.listing(("department", UNKNOWN))
+    warning = answer.headers.get("warning", "")
+    answer.must(not records, "no requests of an unknown department", ids_of(records))
+    answer.must(code in warning, f"a Warning that names the codes, such as {code}", warning or "no Warning")
 
 
 @check("S7")
