@@ -178,7 +178,7 @@ class Settings:
         False, "whether a server with one city ignores a wrong jurisdiction_id; if false, it gets 404 (A58)"
     )
     refuse_unknown_attributes: bool = _flag(
-        False, "whether an attribute that the service does not have gets 400; if false, it is ignored (A09)"
+        False, "whether an attribute that the service does not have gets 400; if false, the city decides (A09)"
     )
     accept_value_names: bool = _flag(
         False, "whether the answer to a list may be a value's name instead of its key (A08)"

@@ -13,16 +13,24 @@ from open311.errors import Problem
 from schemas.values import FORM, NotAnInstant, parse_instant
 
 MAX_ANSWER_CHARACTERS = 4_000
+MAX_UNASKED = 50
+"""The number of attributes of a request that are kept although its service does not ask for them."""
+MAX_CODE_CHARACTERS = 200
 
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The reporter's answer to one question: one value, or several keys of a multivaluelist."""
+    """The reporter's answer to one question: one value, or several keys of a multivaluelist.
+
+    is_asked  False for an attribute that the service did not ask for: kept for staff, and never public, even if
+              the service asks for it later
+    """
 
     code: str
     values: tuple[str, ...]
+    is_asked: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,3 +139,19 @@ def unknown_codes(service: Service, sent: Mapping[str, Sequence[str]]) -> Iterat
     """The codes with a value that the service's definition lacks."""
     known = {attribute.code for attribute in service.attributes}
     yield from (code for code, values in sent.items() if code not in known and any(map(_tidy, values)))
+
+
+def unasked_answers(service: Service | None, sent: Mapping[str, Sequence[str]]) -> tuple[Answer, ...]:
+    """The answers to attributes that the service does not ask for, as they are kept for staff.
+
+    service  None for a service that the catalogue does not have, which asks for nothing
+    Left out are long codes and values, and what comes after MAX_UNASKED attributes.
+    """
+    asked = {attribute.code for attribute in service.attributes} if service else set()
+    found: list[Answer] = []
+    for code, values in sent.items():
+        texts = tuple(text for text in map(_tidy, values) if text)
+        is_short = len(code) <= MAX_CODE_CHARACTERS and sum(map(len, texts)) <= MAX_ANSWER_CHARACTERS
+        if code not in asked and texts and is_short and clean_text(code) == code:
+            found.append(Answer(code, texts, is_asked=False))
+    return tuple(found[:MAX_UNASKED])

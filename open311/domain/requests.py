@@ -131,6 +131,7 @@ class Receipt:
     """The answer to a POST: an id, a token, or neither (A02, A03).
 
     unknown_attributes  codes of attributes that were sent and that the service's definition lacks
+    kept_attributes     those of them that are kept for staff, which are not in unknown_attributes
     """
 
     service_request_id: str = ""
@@ -138,6 +139,7 @@ class Receipt:
     service_notice: str = ""
     account_id: str = ""
     unknown_attributes: tuple[str, ...] = ()
+    kept_attributes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -98,7 +98,7 @@ def extras_of(record: RequestRecord, names: Names, notes: Iterable[Note]) -> Ext
 
 
 def _public_answers(record: RequestRecord, service: Service) -> Iterator[NamedAnswer]:
-    answers = {answer.code: answer.values for answer in record.answers}
+    answers = {answer.code: answer.values for answer in record.answers if answer.is_asked}
     for attribute in service.attributes if answers else ():
         values = answers.get(attribute.code) if attribute.is_public else None
         choices = {choice.key: choice.name for choice in attribute.values} if values else {}

@@ -68,6 +68,8 @@ class Jurisdiction:
     languages     BCP 47 tags, the catalogue's own language first
     boundary      polygon in WGS 84 degrees, (long, lat); None if the city accepts every point
     outside       for a request with a point outside the boundary: `refuse` answers 400, `flag` stores and marks it
+    unknown_attributes  for an attribute of a POST or of a file that the service does not ask for: `ignore` drops
+                  it and says so, `keep` stores it for staff
     areas         polygons by name, like `boundary`; routing rules and searches use the names
     aliases       retired service code -> current service code
     rules         exceptions to the services' own departments; the first rule that fits decides
@@ -93,6 +95,7 @@ class Jurisdiction:
     contact: str = ""
     boundary: BaseGeometry | None = None
     outside: Literal["refuse", "flag"] = "flag"
+    unknown_attributes: Literal["ignore", "keep"] = "ignore"
     areas: Mapping[str, BaseGeometry] = field(default_factory=dict)
     aliases: Mapping[str, str] = field(default_factory=dict)
     rules: tuple[Rule, ...] = ()

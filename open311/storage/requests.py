@@ -307,7 +307,7 @@ def record_values(record: RequestRecord) -> dict[str, Any]:
         "is_outside": record.is_outside,
         "areas": list(record.areas),
         "media_urls": list(record.media_urls),
-        "answers": [{"code": answer.code, "values": list(answer.values)} for answer in record.answers],
+        "answers": [_answer_value(answer) for answer in record.answers],
         "visibility": record.visibility,
         "source": record.source,
         "channel": record.channel,
@@ -321,6 +321,12 @@ def record_values(record: RequestRecord) -> dict[str, Any]:
         "merged_into": record.merged_into,
         "version": record.version,
     }
+
+
+def _answer_value(answer: Answer) -> dict[str, Any]:
+    """An answer as JSON. `is_asked` is only there if it is false."""
+    found = {"code": answer.code, "values": list(answer.values)}
+    return found if answer.is_asked else found | {"is_asked": False}
 
 
 def _record(row: Row[Any]) -> RequestRecord:
@@ -349,7 +355,9 @@ def _record(row: Row[Any]) -> RequestRecord:
         is_outside=row.is_outside,
         areas=tuple(row.areas),
         media_urls=tuple(row.media_urls),
-        answers=tuple(Answer(item["code"], tuple(item["values"])) for item in row.answers),
+        answers=tuple(
+            Answer(item["code"], tuple(item["values"]), item.get("is_asked", True)) for item in row.answers
+        ),
         visibility=Visibility(row.visibility),
         source=row.source,
         channel=row.channel,

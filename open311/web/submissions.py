@@ -52,3 +52,5 @@ def submission_warnings(receipt: Receipt, call: Call) -> Iterator[str]:
         yield f"the file in {as_sent(name)} is not kept; send the address of a photo in media_url"
     for code in receipt.unknown_attributes:
         yield f"attribute[{as_sent(code)}] is ignored; the service has no such attribute"
+    for code in receipt.kept_attributes:
+        yield f"attribute[{as_sent(code)}] is kept for staff only; the service has no such attribute"

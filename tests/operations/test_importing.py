@@ -17,11 +17,13 @@ from hypothesis import given, settings
 from hypothesis.strategies import fixed_dictionaries, lists, sampled_from
 
 from open311.clock import utc_now
+from open311.domain.attributes import Answer
 from open311.domain.events import Erasable
 from open311.domain.imports import Mending, Refusal
 from open311.domain.requests import RequestRecord, Status
 from open311.errors import Invalid
 from open311.formats.reading import ColumnMap, Source, SourceItem, known_maps, open_source
+from open311.formats.reading.maps import read_map
 from open311.operations.access.api_keys import add_key
 from open311.operations.importing.batches import Batch, Import, Tally
 from open311.operations.importing.processes import Processes
@@ -29,6 +31,7 @@ from open311.operations.platform import Platform
 from open311.operations.workflow.erase_request import erase_from_request
 from open311.operations.workflow.update_request import RequestUpdate, read_history, update_request
 from open311.plugins import Jurisdiction
+from tests import build
 from tests.conftest import platform_of
 
 SAMPLES = Path(__file__).parent.parent / "samples"
@@ -679,6 +682,19 @@ def test_after_an_erasure_without_marks_every_text_of_the_source_stays_out(demo:
 
 
 # Departments, areas and duplicates, as for a POST
+
+
+def test_a_city_may_keep_a_files_answers_to_questions_that_its_service_does_not_ask(
+    make_app: Callable[..., Flask],
+) -> None:
+    keeping = replace(build.city(), id=DEMO, unknown_attributes="keep")
+    city = City(make_app(keeping), DEMO)
+    columns = {"service_request_id": "id", "service_code": "code", "requested_datetime": "at"}
+    column_map = read_map("poles", {"columns": columns, "answers": {"POLE": "pole"}})
+    text = json.dumps([{"id": "1", "code": "potholes", "at": "2026-09-01T08:00:00Z", "pole": "4711"}])
+    assert counts(total(city.batches(source(text, [column_map])))) == (1, 1, 0, 0, 0, 0)
+    assert city.record("1").answers == (Answer("POLE", ("4711",), is_asked=False),)
+    assert counts(total(city.batches(source(text, [column_map])))) == (1, 0, 0, 1, 0, 0)
 
 
 def test_the_row_or_else_the_routing_of_a_post_decides_the_department(demo: City) -> None:

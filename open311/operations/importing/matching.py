@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property, lru_cache
 
-from open311.domain.attributes import Answer, AnswerPolicy, check_answers
+from open311.domain.attributes import Answer, AnswerPolicy, check_answers, unasked_answers
 from open311.domain.imports import IMPORT_SOURCE, ImportedRequest, Mending, SourceRow
 from open311.domain.mending import mend
 from open311.domain.requests import RequestRecord, Status
@@ -64,7 +64,7 @@ class MatchedRow:
         draft = Draft(
             service=self.service,
             place=request.place,
-            answers=self.answers,
+            answers=tuple(answer for answer in self.answers if answer.is_asked),
             description=request.description,
             requested_at=request.requested_at,
         )
@@ -157,7 +157,7 @@ class Matcher:
             is_listed=service is not None,
             named=self._department(request.agency_code, request.agency),
             media=media,
-            answers=self._answers(service.code, request.answers) if service and request.answers else (),
+            answers=self._answers(service.code if service else "", request.answers) if request.answers else (),
             mended=mended,
         )
 
@@ -181,8 +181,12 @@ class Matcher:
         return None
 
     def _check_answers(self, service_code: str, answers: tuple[tuple[str, str], ...]) -> tuple[Answer, ...]:
-        """Those answers of the source that the service asks for and accepts."""
-        service = self._city.require_service(service_code)
+        """Those answers of the source that the service asks for and accepts, and others that the city keeps.
+
+        service_code  "" for a service that the catalogue does not have
+        """
+        service = self._city.service(service_code) if service_code else None
         sent = {code: (value,) for code, value in answers}
-        found, _ = check_answers(service, sent, AnswerPolicy(zone=self._city.zone, accept_labels=True))
-        return found
+        policy = AnswerPolicy(zone=self._city.zone, accept_labels=True)
+        found = check_answers(service, sent, policy)[0] if service else ()
+        return found + unasked_answers(service, sent) if self._city.unknown_attributes == "keep" else found

@@ -9,7 +9,7 @@ from datetime import datetime
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
-from open311.domain.attributes import AnswerPolicy, check_answers, unknown_codes
+from open311.domain.attributes import Answer, AnswerPolicy, check_answers, unasked_answers, unknown_codes
 from open311.domain.places import read_place
 from open311.domain.requests import MAX_DESCRIPTION_CHARACTERS, Submission
 from open311.domain.routing import Draft
@@ -31,12 +31,14 @@ class Checked:
     """A draft that has passed all checks.
 
     is_outside  stored in the record and not used for routing
-    unknown     codes of attributes that were sent and that the definition lacks
+    unknown     codes of attributes that were sent and that the definition lacks, and that are not kept
+    kept        answers to such attributes that are kept for staff
     """
 
     draft: Draft
     is_outside: bool
     unknown: tuple[str, ...] = ()
+    kept: tuple[Answer, ...] = ()
 
 
 def _service(jurisdiction: Jurisdiction, code: str, problems: Sequence[Problem]) -> Service:
@@ -79,7 +81,11 @@ def check_submission(
         problems += _own_problems(jurisdiction, draft)
     if problems:
         raise Invalid.of(problems)
-    return Checked(draft, is_outside, tuple(unknown_codes(service, dict(submission.attributes))))
+    sent = dict(submission.attributes)
+    kept = unasked_answers(service, sent) if jurisdiction.unknown_attributes == "keep" else ()
+    kept_codes = {answer.code for answer in kept}
+    unknown = tuple(code for code in unknown_codes(service, sent) if code not in kept_codes)
+    return Checked(draft, is_outside, unknown, kept)
 
 
 def _own_problems(jurisdiction: Jurisdiction, draft: Draft) -> list[Problem]:

@@ -37,7 +37,7 @@ def resolve_token(platform: Platform, jurisdiction_id: str, number: int, token: 
         # The city may have retired the service after the POST, but the service's requests still need their ids.
         service=jurisdiction.service(record.service_code) or Service(code=record.service_code, name=""),
         place=record.place,
-        answers=record.answers,
+        answers=tuple(answer for answer in record.answers if answer.is_asked),
         description=record.description,
         requested_at=record.requested_at,
     )

@@ -81,7 +81,7 @@ def submit_request(
         first, is_same = repeats.first_answer(run, post)
     if not is_same:
         raise Invalid("was used for another request within the last day; send a new one.", "client_request_id")
-    return replace(_first_receipt(platform, jurisdiction, first), unknown_attributes=checked.unknown)
+    return _with_remarks(_first_receipt(platform, jurisdiction, first), checked)
 
 
 def _store(
@@ -105,13 +105,21 @@ def _with_id(new: NewRequest, jurisdiction: Jurisdiction, service_request_id: st
 
 
 def _receipt(stored: NewRequest, submission: Submission, checked: Checked) -> Receipt:
-    return Receipt(
+    receipt = Receipt(
         service_request_id=stored.record.service_request_id,
         token=stored.token,
         service_notice=stored.record.service_notice,
         account_id=submission.reporter.account_id,
-        unknown_attributes=checked.unknown,
     )
+    return _with_remarks(receipt, checked)
+
+
+def _with_remarks(receipt: Receipt, checked: Checked) -> Receipt:
+    """The receipt with the attributes that the service does not ask for."""
+    if not (checked.unknown or checked.kept):
+        return receipt
+    kept = tuple(answer.code for answer in checked.kept)
+    return replace(receipt, unknown_attributes=checked.unknown, kept_attributes=kept)
 
 
 def _route(jurisdiction: Jurisdiction, draft: Draft, principal: Principal) -> Route:
@@ -148,7 +156,7 @@ def _record(
         areas=jurisdiction.areas_at(checked.draft.place),
         channel="api",
         media_urls=submission.media_urls,
-        answers=checked.draft.answers,
+        answers=checked.draft.answers + checked.kept,
         visibility=Visibility.UNLISTED if principal.is_test else Visibility.PUBLIC,
     )
 

@@ -68,7 +68,7 @@ def _answers(record: RequestRecord, jurisdiction: Jurisdiction) -> list[NamedAns
     asked = {attribute.code: attribute for attribute in service.attributes} if service else {}
     found: list[NamedAnswer] = []
     for answer in record.answers:
-        attribute = asked.get(answer.code)
+        attribute = asked.get(answer.code) if answer.is_asked else None
         label = attribute.description if attribute else ""
         names = {value.key: value.name for value in attribute.values} if attribute else {}
         found += [NamedAnswer(answer.code, label, value, names.get(value, value)) for value in answer.values]

@@ -241,6 +241,12 @@ class JurisdictionTable(Table):
         "Who can read what others than the city say about a request, in updates from outside",
         default="staff",
     )
+    unknown_attributes = Choice(
+        ("ignore", "keep"),
+        "For an attribute of a POST, or of a column map, that the service does not ask for: `ignore` drops it,"
+        " `keep` stores it for staff. It is never public and is erased with the answers",
+        default="ignore",
+    )
     id_pattern = Text(
         "Pattern of the ids of new requests, with `{number}`, `{year}`, `{yy}`; `{number:08}` adds leading zeros."
         " The other characters may be letters, digits, `-` and `_`",

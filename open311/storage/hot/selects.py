@@ -120,7 +120,8 @@ def conditions(kind: SearchKind, *, is_measured: bool = True) -> Iterator[Column
         yield columns.has_media if kind.has_media else ~columns.has_media
     if kind.has_words:
         language = cast(bindparam("words_language", type_=Text), REGCONFIG)
-        found = columns.words.bool_op("@@")(func.websearch_to_tsquery(language, bindparam("words", type_=Text)))
+        query = func.websearch_to_tsquery(language, bindparam("words", type_=Text))
+        found: ColumnElement[bool] = columns.words.bool_op("@@")(query)
         has_id = columns.service_request_id == bindparam("words_id")
         found = and_(*_windows(kind), found) if kind.is_id_undated else found
         yield or_(found, has_id) if kind.has_words_id else found

@@ -55,7 +55,8 @@ service_request = Table(
     Column("is_outside", Boolean, nullable=False, server_default=text("false")),
     Column("areas", ARRAY(Text), nullable=False, server_default=text("'{}'")),  # names, found on arrival
     Column("media_urls", ARRAY(Text), nullable=False, server_default=text("'{}'")),
-    Column("answers", JSONB, nullable=False, server_default=text("'[]'")),  # [{"code": …, "values": [...]}]
+    # [{"code": …, "values": […]}]; with `"is_asked": false` for staff only
+    Column("answers", JSONB, nullable=False, server_default=text("'[]'")),
     text_column("visibility", "public"),  # public, unlisted (by id only) or private
     text_column("source", "api"),  # api, import or example
     text_column("channel"),  # how the request reached the city: api, phone, web, …

@@ -178,9 +178,10 @@ def _shown_values(records: list[Record], name: str) -> Iterator[str]:
         extended = record.get("extended_attributes")
         more = extended if isinstance(extended, dict) else {}
         areas = more.get("areas")
-        values: list[object] = areas if name == "area" and isinstance(areas, list) else []
-        if name != "area":
-            values = [more.get(name) if name == "department" else record.get(name)]
+        if name == "area":
+            values = areas if isinstance(areas, list) else []
+        else:
+            values = [(more if name == "department" else record).get(name)]
         yield from (value for value in values if isinstance(value, str) and value)
 
 
