@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator
 from functools import cache
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,8 @@ SCHEMAS = HERE / "schemas"
 EXAMPLES = HERE / "examples"
 
 _SHOWN = 60
+_MOST_FAULTS = 1_000
+"""How many faults of a body are listed. Each takes about a kilobyte of memory."""
 _NUMERAL = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?")
 
 
@@ -118,7 +122,8 @@ def unwrapped(data: Plain) -> Plain:
 
 
 def _schema_deviations(data: Plain, kind: Kind) -> Iterator[str]:
-    errors = sorted(_validator(kind).iter_errors(data), key=lambda error: list(map(str, error.absolute_path)))
+    found = islice(_validator(kind).iter_errors(data), _MOST_FAULTS)
+    errors = sorted(found, key=lambda error: list(map(str, error.absolute_path)))
     yield from (_sentence(error, kind) for error in errors)
     if not errors:
         yield from _repeats(data, kind)
@@ -179,9 +184,9 @@ def _repeats(data: Any, kind: Kind) -> Iterator[str]:
 
 
 def _repeated(where: str, records: list[dict[str, Any]], name: str) -> Iterator[str]:
-    values = [record[name] for record in records]
-    for value in sorted({value for value in values if values.count(value) > 1}):
-        yield f"{where}: the {name} {shown(value)} occurs {values.count(value)} times; it must be unique."
+    counts = Counter(record[name] for record in records)
+    for value in sorted(value for value, times in counts.items() if times > 1):
+        yield f"{where}: the {name} {shown(value)} occurs {counts[value]} times; it must be unique."
 
 
 # --- XML

@@ -59,7 +59,11 @@ _KINDS = ("services", "service_definition", "requests", "created", "token", "err
     help="How long to wait for an answer.",
 )
 @click.option(
-    "--max-bytes", type=click.IntRange(1), default=10_000_000, show_default=True, help="The longest answer to read."
+    "--max-bytes",
+    type=click.IntRange(1),
+    default=4_000_000,
+    show_default=True,
+    help="The longest answer to read. The report says what was longer.",
 )
 @click.option(
     "--recorded", is_flag=True, help="The arguments are files with saved answers: judge these, call no server."

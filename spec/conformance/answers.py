@@ -61,12 +61,24 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The answer to a call. The names of its headers are in lower case."""
+    """The answer to a call. The names of its headers are in lower case.
+
+    content  the body; only its beginning if it is longer than the client reads
+    unread   why only the beginning is there; "" for a whole body
+    """
 
     call: Call
     status: int
     headers: Mapping[str, str]
-    body: bytes
+    content: bytes
+    unread: str = ""
+
+    @property
+    def body(self) -> bytes:
+        """The whole body. Raises UnmetNeedError if it is longer than the client reads."""
+        if self.unread:
+            raise UnmetNeedError(self.unread)
+        return self.content
 
     @property
     def content_type(self) -> str:
@@ -97,7 +109,8 @@ class Answer:
         return self.body.decode("utf-8", "replace")
 
     def __str__(self) -> str:
-        return _cut(f"{self.status} {self.content_type}: {self.text or 'an empty body'}")
+        beginning = self.content[: 4 * _BODY_SHOWN].decode("utf-8", "replace")
+        return _cut(f"{self.status} {self.content_type}: {beginning or 'an empty body'}")
 
     def json(self) -> Any:
         """The body parsed as JSON, with any wrapper. Raises UnmetNeedError if it is not JSON."""

@@ -28,13 +28,16 @@ class Manners:
 
     rate_per_s      the maximum rate of calls; 0 for no limit, which only your own server should get
     timeout_s       the timeout for connecting, and between two chunks; an answer may take four times as long
-    max_body_bytes  the maximum size of a body after decompression; the client reads no further
+    max_body_bytes  the maximum size of a body after decompression; the client reads no further. A run needs up to a
+                    hundred times as much memory
+    max_kept_bytes  the maximum size of all bodies in the cache; the oldest are read again if they are needed again
     patience_s      the maximum sum of all pauses that the server asks for by 429 and Retry-After
     """
 
     rate_per_s: float = 2.0
     timeout_s: float = 15.0
-    max_body_bytes: int = 10_000_000
+    max_body_bytes: int = 4_000_000
+    max_kept_bytes: int = 64_000_000
     patience_s: float = 600.0
 
 
@@ -50,6 +53,7 @@ class Client:
     paused_s: float = 0.0
     _last_s: float | None = None
     _seen: dict[Call, Answer] = field(default_factory=dict)
+    _kept_bytes: int = 0
 
     def __post_init__(self) -> None:
         # Remove default headers of the session, such as Accept: a call has only the headers that the check sets.
@@ -66,13 +70,23 @@ class Client:
     def get(self, call: Call, *, fresh: bool = False) -> Answer:
         """The answer to a GET, from the cache unless `fresh`."""
         if fresh or call not in self._seen:
-            self._seen[call] = self.send(call)
+            self._keep(call, self.send(call))
         return self._seen[call]
+
+    def _keep(self, call: Call, answer: Answer) -> None:
+        """Keep an answer, and no longer those that have been kept longest, once all are too large."""
+        self._kept_bytes += len(answer.content)
+        if call in self._seen:
+            self._kept_bytes -= len(self._seen.pop(call).content)
+        self._seen[call] = answer
+        while self._kept_bytes > self.manners.max_kept_bytes and len(self._seen) > 1:
+            oldest = next(iter(self._seen))
+            self._kept_bytes -= len(self._seen.pop(oldest).content)
 
     def send(self, call: Call, *, patient: bool = True) -> Answer:
         """The answer to a call. If `patient`, a call that gets 429 is sent again after the pause in Retry-After.
 
-        Raises UnreachableError if no answer comes, UnmetNeedError if the answer or the pauses are too long.
+        Raises UnreachableError if no answer comes, UnmetNeedError if the answer or the pauses take too long.
         """
         answer = self._send(call)
         while patient and answer.status == 429:
@@ -128,15 +142,17 @@ class Client:
             stream=True,
         ) as response:
             headers = {name.lower(): value for name, value in response.headers.items()}
-            return Answer(call, response.status_code, headers, self._body(call, response))
+            return Answer(call, response.status_code, headers, *self._body(call, response))
 
-    def _body(self, call: Call, response: requests.Response) -> bytes:
+    def _body(self, call: Call, response: requests.Response) -> tuple[bytes, str]:
+        """The body; or its beginning, and the sentence that says so."""
         body = bytearray()
         for chunk in response.iter_content(_CHUNK):
             body += chunk
             if len(body) > self.manners.max_body_bytes:
-                raise UnmetNeedError(f"{call} answers with more than {self.manners.max_body_bytes} bytes")
-        return bytes(body)
+                limit = self.manners.max_body_bytes
+                return bytes(body[:_CHUNK]), f"{call} answers with more than {limit} bytes; --max-bytes reads more"
+        return bytes(body), ""
 
     def _keep_pace(self) -> None:
         now = self.clock()

@@ -71,7 +71,7 @@ def _header(name: str, pattern: str) -> Look:
 
 def _body(pattern: bytes) -> Look:
     expression = re.compile(pattern)
-    return lambda survey: any(expression.search(answer.body[:4000]) for answer in _answers(survey))
+    return lambda survey: any(expression.search(answer.content[:4000]) for answer in _answers(survey))
 
 
 def _list_of(size: int) -> Look:

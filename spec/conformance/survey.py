@@ -90,7 +90,7 @@ def _discovery_base(probe: Probe) -> str:
     candidates = [target.base_url, parent, origin_of(target.base_url)]
     for base in dict.fromkeys(base for base in candidates if urlsplit(base).netloc):
         answer = probe.client.get(Call("GET", f"{base}/discovery.xml"))
-        if answer.succeeded and b"<endpoint" in answer.body:
+        if answer.succeeded and b"<endpoint" in answer.content:
             return base
     return ""
 

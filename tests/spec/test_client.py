@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from threading import Event
 from typing import Any, NoReturn
 
@@ -12,6 +13,7 @@ from spec.bodies import deviations
 from spec.conformance.answers import Answer, Call, UnmetNeedError
 from spec.conformance.client import Client, Manners, UnreachableError
 from spec.conformance.probe import Target
+from spec.conformance.report import Outcome
 from spec.conformance.runner import run
 from tests.spec.stub_server import StubServer, session_to
 
@@ -36,8 +38,27 @@ def test_an_equal_get_is_sent_once() -> None:
 
 def test_only_the_start_of_a_long_answer_is_read() -> None:
     client = Client(Manners(rate_per_s=0, max_body_bytes=100), session_to(StubServer()))
-    with pytest.raises(UnmetNeedError, match="more than 100 bytes"):
-        client.send(SERVICES)
+    answer = client.send(SERVICES)
+    assert answer.status == 200, "the status and the headers can be judged"
+    with pytest.raises(UnmetNeedError, match="more than 100 bytes; --max-bytes reads more"):
+        answer.records("services")
+
+
+def test_the_cache_forgets_what_was_kept_longest_when_it_is_full() -> None:
+    client = Client(Manners(rate_per_s=0, max_kept_bytes=1), session_to(StubServer()))
+    other = replace(SERVICES, url=f"{SERVICES.url}?locale=fi")
+    for call in (SERVICES, other, other, SERVICES):
+        client.get(call)
+    assert client.sent == 3
+
+
+def test_a_server_whose_lists_are_too_long_is_judged_by_the_rest_and_the_report_says_so() -> None:
+    client = Client(Manners(rate_per_s=0, max_body_bytes=700), session_to(StubServer()))
+    report = run(Target("http://stub.example/one/v2"), client=client)
+    reasons = [finding.reason for finding in report.with_outcome(Outcome.SKIPPED)]
+    assert any("services.xml" in reason and "more than 700 bytes" in reason for reason in reasons)
+    assert report.with_outcome(Outcome.PASSED)
+    assert not report.with_outcome(Outcome.FAILED), report.with_outcome(Outcome.FAILED)[0]
 
 
 class Dripping(requests.Session):

@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterable
 from datetime import timedelta
 from hashlib import sha256
-from io import StringIO
+from io import BytesIO, StringIO
 
 from spec.conformance.answers import Answer, Call, Record, UnmetNeedError, number_of, text_of
 from spec.conformance.offers import offered, rows
@@ -55,9 +55,13 @@ def _download(probe: Probe, item: Record, *headers: tuple[str, str]) -> Answer:
 
 def _unpacked(probe: Probe, item: Record) -> tuple[Answer, str]:
     """The text of a file. Raises DeviationError if the file is not UTF-8 compressed with gzip."""
-    answer = _download(probe, item).must_be(200)
+    answer, most = _download(probe, item).must_be(200), probe.client.manners.max_body_bytes
     try:
-        return answer, gzip.decompress(answer.body).decode("utf-8")
+        with gzip.open(BytesIO(answer.body)) as file:
+            found = file.read(most + 1)
+        if len(found) > most:
+            raise UnmetNeedError(f"{answer.call} unpacks to more than {most} bytes; --max-bytes reads more")
+        return answer, found.decode("utf-8")
     except (OSError, EOFError, UnicodeDecodeError) as error:
         answer.fail("UTF-8 text that is compressed with gzip", str(error))
 
