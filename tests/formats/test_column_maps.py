@@ -33,10 +33,23 @@ CALGARY = (
     "POINT (-114.07 51.04)\n"
 )
 NEW_ORLEANS = (
-    "Service Request #,Request Type,Request Reason,Date Created,Date Modified,Date Closed,Request Status,"
+    "Service Request #,Request Type,Request Reason,Date Created,Date Modified,Case Close Date,Request Status,"
     "Responsible Agency,Final Address,Longitude,Latitude\n"
     "2026-000009,Roads/Drainage,Pothole,9/13/2026 8:00:00 AM,9/14/2026 9:00:00 AM,,Pending,"
     "Department of Public Works,9 EXAMPLE ST,-90.07,29.95\n"
+)
+NEW_ORLEANS_API = (
+    '[{"service_request":"2026-0000013","request_type":"Trash/Recycling","request_reason":"Large Item Pick Up",'
+    '"date_created":"2026-09-01T23:39:56.000","date_modified":"2026-09-01T23:39:58.000","request_status":"Pending",'
+    '"responsible_agency":"Department of Sanitation","final_address":"13 EXAMPLE ST","address_councildis":"E",'
+    '"status":"Assigned to Contractor","rowid":"13","longitude":"-89.94","latitude":"30.05",'
+    '"geocoded_column":{"latitude":"30.05","longitude":"-89.94"}}]'
+)
+NEW_ORLEANS_2018 = (
+    "ticket_id,issue_type,ticket_created_date_time,ticket_closed_date_time,ticket_status,issue_description,"
+    "street_address,neighborhood_district,council_district,city,state,zip_code,location,geom,latitude,longitude\n"
+    "2016000123,Pothole/Roadway Surface Repair,10/01/2016 08:00:00 AM,10/02/2016 09:00:00 AM,Closed,"
+    "Pothole/Roadway Surface Repair,1 EXAMPLE ST,Uptown,A,New Orleans,LA,70118,,POINT (-90.1 29.95),29.95,-90.1\n"
 )
 PHILADELPHIA = (
     "the_geom,cartodb_id,service_request_id,subject,status,status_notes,service_name,service_code,"
@@ -112,6 +125,29 @@ SAN_FRANCISCO = (
                 "agency": "Department of Public Works",
             },
             id="neworleans",
+        ),
+        pytest.param(
+            NEW_ORLEANS_API,
+            "neworleans-json",
+            {
+                "service_name": "Trash/Recycling",
+                "status": "Pending",
+                "detailed_status": "Assigned to Contractor",
+                "closed": "",
+                "lat": "30.05",
+            },
+            id="neworleans-api",
+        ),
+        pytest.param(
+            NEW_ORLEANS_2018,
+            "neworleans_2018-csv",
+            {
+                "service_request_id": "2016000123",
+                "service_name": "Pothole/Roadway Surface Repair",
+                "closed": "2016-10-02T09:00:00",
+                "zipcode": "70118",
+            },
+            id="neworleans-2018",
         ),
         pytest.param(
             PHILADELPHIA,
