@@ -46,6 +46,8 @@ MAX_LINE_CHARACTERS = 500
 
 _WHOLE = re.compile(r"(?P<digits>[1-9]\d{0,14})[.,]0+", re.ASCII)
 """A whole number that a program wrote as a float. A float keeps 15 digits exactly. An id like `007.0` is text."""
+_EXPONENT = re.compile(r"(?P<first>[1-9])[.,](?P<rest>\d{1,14})[eE]\+?(?P<power>\d{1,2})", re.ASCII)
+"""A number with an exponent. If it has as many decimals as the exponent says, it has lost no digit."""
 _SHORTENED = re.compile(r"\d([.,]\d+)?[eE]\+\d+|\d[.,]\d+[eE]\d+|[1-9]\d{15,}[.,]0+", re.ASCII)
 """A number that has lost digits, because a program wrote it with an exponent or with too many digits."""
 _OPEN_WORDS = {
@@ -143,7 +145,8 @@ class _Case:
 
     def _undamaged(self, identifier: str) -> str:
         """The id without the damage from programs that treat it as a number. Raises Invalid if digits are lost."""
-        if _SHORTENED.fullmatch(identifier):
+        whole = whole_number(identifier)
+        if whole == identifier and _SHORTENED.fullmatch(identifier):
             reason = f"{identifier[:60]!r} is a number that lost digits in a spreadsheet or program"
             raise Invalid(f"{reason}; export the file again with the ids as text.", "service_request_id")
         return self._whole(identifier)
@@ -162,8 +165,6 @@ class _Case:
 
     def _whole(self, text: str) -> str:
         """The text, restored if it is a whole number that a program wrote as a decimal number."""
-        if text[-1:] != "0":
-            return text
         whole = whole_number(text)
         if whole != text:
             self._mendings.append(Mending.DAMAGED_NUMBER)
@@ -319,9 +320,12 @@ class _Case:
 
 
 def whole_number(text: str) -> str:
-    """The text, but `42` for `42.0`: a whole number that a program wrote as a decimal number."""
-    whole = _WHOLE.fullmatch(text) if text[-1:] == "0" else None
-    return whole["digits"] if whole else text
+    """The text, but `42` for `42.0` and `4.2e1`: a whole number that a program wrote as a decimal number."""
+    if text[-1:] == "0" and (whole := _WHOLE.fullmatch(text)):
+        return whole["digits"]
+    if ("e" in text or "E" in text) and (found := _EXPONENT.fullmatch(text)):
+        return found["first"] + found["rest"] if len(found["rest"]) == int(found["power"]) else text
+    return text
 
 
 def _status(text: str) -> Status | None:

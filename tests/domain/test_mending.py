@@ -96,7 +96,15 @@ def test_an_id_that_lost_digits_is_refused_with_its_cure(damaged: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("damaged", "whole"), [("59000001.0", "59000001"), ("101009000001.00", "101009000001"), ("7,0", "7")]
+    ("damaged", "whole"),
+    [
+        ("59000001.0", "59000001"),
+        ("101009000001.00", "101009000001"),
+        ("7,0", "7"),
+        ("5.9000001e7", "59000001"),
+        ("1.01009000001E+11", "101009000001"),
+        ("1,01009000001E+11", "101009000001"),
+    ],
 )
 def test_an_id_with_an_empty_fraction_is_whole_again(damaged: str, whole: str) -> None:
     found = mended(service_request_id=damaged)

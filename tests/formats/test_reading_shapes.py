@@ -213,7 +213,7 @@ def test_the_error_for_an_unclosed_quote_names_the_swallowed_lines_which_are_rea
     first, stray, third, fourth = rows_of(source(body))
     assert isinstance(stray, Refusal)
     assert (stray.position, stray.line) == (2, 3)
-    assert "It would swallow lines 4 to 5; they were read separately." in stray.reason
+    assert "It would swallow lines 4 to 5, read separately instead." in stray.reason
     assert [row.service_request_id for row in (first, third, fourth)] == ["1", "3", "4"]
 
 

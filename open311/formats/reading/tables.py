@@ -118,7 +118,7 @@ class Table:
         if last > self._line:
             lines = f"lines {self._line + 1} to {last}" if last > self._line + 1 else f"line {last}"
             return (
-                f"has a quote that opens and does not close. It would swallow {lines}; they were read separately."
+                f"has a quote that opens and does not close. It would swallow {lines}, read separately instead."
                 " Close the quote, or double it."
             )
         if fault:
