@@ -13,10 +13,10 @@ from open311.plugins import Jurisdiction
 class AreaMap:
     """A spatial index of a city's areas."""
 
-    def __init__(self, city: Jurisdiction) -> None:
-        self.city = city
-        self._names = tuple(city.areas)
-        self._tree = STRtree(list(city.areas.values()))
+    def __init__(self, jurisdiction: Jurisdiction) -> None:
+        self.jurisdiction = jurisdiction
+        self._names = tuple(jurisdiction.areas)
+        self._tree = STRtree(list(jurisdiction.areas.values()))
 
     def look_up(self, places: Sequence[Place]) -> list[tuple[str, ...]]:
         """For each place, the areas that `Jurisdiction.areas_at` returns."""
@@ -30,4 +30,4 @@ class AreaMap:
 
     def _named(self, place: Place, areas: list[int]) -> tuple[str, ...]:
         """The names of a place's areas. If several areas touch the point, the city decides which of them count."""
-        return self.city.areas_at(place) if len(areas) > 1 else tuple(self._names[area] for area in areas)
+        return self.jurisdiction.areas_at(place) if len(areas) > 1 else tuple(self._names[area] for area in areas)

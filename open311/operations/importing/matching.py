@@ -74,7 +74,7 @@ class MatchedRow:
         """Make a record of the row. Only an open request may wait for the triage desk."""
         request, route = self.request, self.route
         return RequestRecord(
-            jurisdiction_id=self.router.city.id,
+            jurisdiction_id=self.router.jurisdiction.id,
             number=number,
             service_request_id=request.service_request_id,
             service_code=self.service.code,
@@ -104,39 +104,39 @@ class MatchedRow:
 class Router:
     """Finds the routes of one city. It caches the routes that depend only on service and answers."""
 
-    def __init__(self, city: Jurisdiction) -> None:
-        self.city = city
-        self._areal = {rule.service for rule in city.rules if rule.area}
+    def __init__(self, jurisdiction: Jurisdiction) -> None:
+        self.jurisdiction = jurisdiction
+        self._areal = {rule.service for rule in jurisdiction.rules if rule.area}
         hooks = ("department_for", "explain", "route")
-        self._is_declared = all(getattr(type(city), hook) is getattr(Jurisdiction, hook) for hook in hooks)
+        self._is_declared = all(getattr(type(jurisdiction), hook) is getattr(Jurisdiction, hook) for hook in hooks)
         self._known: dict[tuple[str, tuple[Answer, ...]], Route] = {}
 
     def route(self, draft: Draft) -> Route:
         """The route of a POST with the same values."""
         code = draft.service.code
         if not self._is_declared or "" in self._areal or code in self._areal or len(self._known) > REMEMBERED_WORDS:
-            return route_draft(self.city, draft)
+            return route_draft(self.jurisdiction, draft)
         known = self._known.get((code, draft.answers))
         if known is None:
-            known = self._known[code, draft.answers] = route_draft(self.city, draft)
+            known = self._known[code, draft.answers] = route_draft(self.jurisdiction, draft)
         return known
 
 
 class Matcher:
     """Matches rows with one city's catalogue. It caches its results, because files repeat their words."""
 
-    def __init__(self, city: Jurisdiction) -> None:
-        self.areas = AreaMap(city)
-        self._city = city
-        self._router = Router(city)
+    def __init__(self, jurisdiction: Jurisdiction) -> None:
+        self.areas = AreaMap(jurisdiction)
+        self._jurisdiction = jurisdiction
+        self._router = Router(jurisdiction)
         self._service = lru_cache(REMEMBERED_WORDS)(self._find_service)
         self._department = lru_cache(REMEMBERED_WORDS)(self._find_department)
         self._answers = lru_cache(REMEMBERED_WORDS)(self._check_answers)
 
     def match(self, row: SourceRow, now: datetime) -> MatchedRow:
         """Match one row. Raises Invalid if the row cannot be stored."""
-        city = self._city
-        request = mend(row, zone=city.zone, now=now, covers=city.covers)
+        jurisdiction = self._jurisdiction
+        request = mend(row, zone=jurisdiction.zone, now=now, covers=jurisdiction.covers)
         service = self._service(request.service_codes, request.service_name if request.by_name else "")
         media = tuple([url for url in request.media if clean_text(url) == url and not media_url_fault(url)])
         source_code = request.service_codes[0] if request.service_codes else request.service_name
@@ -164,18 +164,18 @@ class Matcher:
     def _find_service(self, codes: tuple[str, ...], name: str) -> Service | None:
         """The active service with one of these codes, or else with this name. None if there is no such service."""
         for code in codes:
-            found = self._city.service(code)
+            found = self._jurisdiction.service(code)
             if found is not None:
                 return found
         wanted = name.casefold()
         if not wanted:
             return None
-        return next((service for service in self._city.services if service.name.casefold() == wanted), None)
+        return next((service for service in self._jurisdiction.services if service.name.casefold() == wanted), None)
 
     def _find_department(self, code: str, name: str) -> Route | None:
         """The route to the department with this code or name. None if there is no such department."""
         wanted = name.casefold()
-        for department in self._city.departments:
+        for department in self._jurisdiction.departments:
             if department.code == code or (wanted and department.name.casefold() == wanted):
                 return Route(department=department.code, reason=IMPORT_SOURCE)
         return None
@@ -185,8 +185,8 @@ class Matcher:
 
         service_code  "" for a service that the catalogue does not have
         """
-        service = self._city.service(service_code) if service_code else None
+        service = self._jurisdiction.service(service_code) if service_code else None
         sent = {code: (value,) for code, value in answers}
-        policy = AnswerPolicy(zone=self._city.zone, accept_labels=True)
+        policy = AnswerPolicy(zone=self._jurisdiction.zone, accept_labels=True)
         found = check_answers(service, sent, policy)[0] if service else ()
-        return found + unasked_answers(service, sent) if self._city.unknown_attributes == "keep" else found
+        return found + unasked_answers(service, sent) if self._jurisdiction.unknown_attributes == "keep" else found

@@ -21,28 +21,30 @@ LEAST_COSINE = 0.01
 """The least cosine of a latitude that is used. It limits the width of cells near a pole."""
 
 
-def possible_duplicates(connection: Connection, city: Jurisdiction, rows: Sequence[MatchedRow]) -> dict[str, str]:
+def possible_duplicates(
+    connection: Connection, jurisdiction: Jurisdiction, rows: Sequence[MatchedRow]
+) -> dict[str, str]:
     """Id of each new open row -> id of the earliest open request of the same service near it.
 
     Both stored requests and other `rows` are searched. Batches that two processes store at the same time do not see
     each other, and neither do two POSTs at the same moment. A closed row never counts as a duplicate.
     """
-    wanted = {row.id: vantage for row in rows if (vantage := _vantage(city, row)) is not None}
+    wanted = {row.id: vantage for row in rows if (vantage := _vantage(jurisdiction, row)) is not None}
     if not wanted:
         return {}
-    found = find_earliest(connection, city.id, wanted)
+    found = find_earliest(connection, jurisdiction.id, wanted)
     for identifier, neighbour in _among(wanted):
         found[identifier] = min(neighbour, found.get(identifier, neighbour))
     return {identifier: neighbour.service_request_id for identifier, neighbour in found.items()}
 
 
-def _vantage(city: Jurisdiction, row: MatchedRow) -> Vantage | None:
+def _vantage(jurisdiction: Jurisdiction, row: MatchedRow) -> Vantage | None:
     """The place and the period in which to search for a row. None if the row cannot be a duplicate."""
     request = row.request
     lat, long = request.place.lat, request.place.long
     if request.status is Status.CLOSED or lat is None or long is None:
         return None
-    vicinity = city.vicinity(row.service)
+    vicinity = jurisdiction.vicinity(row.service)
     if vicinity.radius_m == 0 or row.service.type is ServiceType.BLACKBOX:
         return None
     return Vantage(

@@ -46,7 +46,7 @@ class BatchWriter:
     ) -> None:
         self._platform = platform
         self._connection = connection
-        self._city = areas.city
+        self._jurisdiction = areas.jurisdiction
         self._areas = areas
         self._origin = clean_text(origin)
         self._now = now
@@ -60,8 +60,8 @@ class BatchWriter:
 
     def write(self, rows: Sequence[MatchedRow]) -> None:
         """Store rows in their order. If an id comes twice, the later row may change what the earlier row stored."""
-        catalogue.add_retired_services(self._connection, self._city.id, _retired_services(rows))
-        names = names_for(self._connection, self._city)
+        catalogue.add_retired_services(self._connection, self._jurisdiction.id, _retired_services(rows))
+        names = names_for(self._connection, self._jurisdiction)
         named = [_with_other_name(row, names) for row in rows]
         self.mended.update(kind for row in named for kind in row.mended)
         parts = list(_without_repeats(named))
@@ -71,7 +71,7 @@ class BatchWriter:
 
     def _write(self, rows: Sequence[MatchedRow], names: Names) -> None:
         """Store rows with different ids."""
-        stored = requests.load_records(self._connection, self._city.id, sorted(row.id for row in rows))
+        stored = requests.load_records(self._connection, self._jurisdiction.id, sorted(row.id for row in rows))
         self._add([row for row in rows if row.id not in stored], names)
         self._change([(stored[row.id], row) for row in rows if row.id in stored], names)
 
@@ -92,7 +92,7 @@ class BatchWriter:
         """Records of new rows, with their areas and possible duplicates."""
         rows = list(numbered.values())
         areas = self._areas.look_up([row.request.place for row in rows])
-        duplicates = possible_duplicates(self._connection, self._city, rows)
+        duplicates = possible_duplicates(self._connection, self._jurisdiction, rows)
         return [
             row.record(number, areas=where, possible_duplicate_of=duplicates.get(row.id, ""))
             for (number, row), where in zip(numbered.items(), areas, strict=True)
@@ -116,7 +116,7 @@ class BatchWriter:
             else:
                 self._leave(row)
         numbers = [before.number for before, _, _ in differing]
-        histories = load_histories(self._connection, self._city.id, numbers) if numbers else {}
+        histories = load_histories(self._connection, self._jurisdiction.id, numbers) if numbers else {}
         news = []
         for before, row, found in differing:
             said, past = self._told(row), Past.of(histories[before.number])

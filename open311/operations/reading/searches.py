@@ -27,7 +27,7 @@ _MOST_CODES = 20
 
 def read_search(
     values: Mapping[str, Any],
-    city: Jurisdiction,
+    jurisdiction: Jurisdiction,
     *,
     now: datetime,
     policy: SpanPolicy,
@@ -41,7 +41,11 @@ def read_search(
     """
     found = list(problems)
     ids = values.get("service_request_id", ())
-    search = RequestSearch(jurisdiction_id=city.id, ids=ids) if ids else _filters(values, city, now, policy, found)
+    search = (
+        RequestSearch(jurisdiction_id=jurisdiction.id, ids=ids)
+        if ids
+        else _filters(values, jurisdiction, now, policy, found)
+    )
     if found:
         raise Invalid.of(found)
     return search
@@ -59,26 +63,26 @@ def cut_dates(values: Mapping[str, Any], search: RequestSearch, now: datetime) -
     return f"{why}: this list ends at {format_instant(end)}; go on with start_date={format_instant(end)}"
 
 
-def department_code(sent: str, city: Jurisdiction) -> str:
+def department_code(sent: str, jurisdiction: Jurisdiction) -> str:
     """The code of the department that a call names by its code or, in any case, by its name; else as sent.
 
     A code that the catalogue lacks is searched for too: requests of a former department keep its code.
     """
-    if any(one.code == sent for one in city.departments):
+    if any(one.code == sent for one in jurisdiction.departments):
         return sent
     wanted = sent.casefold()
-    return next((one.code for one in city.departments if one.name.casefold() == wanted), sent)
+    return next((one.code for one in jurisdiction.departments if one.name.casefold() == wanted), sent)
 
 
-def unknown_department(sent: str, city: Jurisdiction) -> str:
+def unknown_department(sent: str, jurisdiction: Jurisdiction) -> str:
     """A sentence with the city's departments if it has none with this code or name; "" if it has it."""
-    code = department_code(sent, city)
-    if not code or any(one.code == code for one in city.departments):
+    code = department_code(sent, jurisdiction)
+    if not code or any(one.code == code for one in jurisdiction.departments):
         return ""
-    codes = [as_sent(one.code) for one in city.departments]
+    codes = [as_sent(one.code) for one in jurisdiction.departments]
     more = ", ..." if len(codes) > _MOST_CODES else ""
     known = ", ".join(codes[:_MOST_CODES]) + more
-    return f"department {as_sent(sent)} is not one of {as_sent(city.id)} now; its codes are {known}"
+    return f"department {as_sent(sent)} is not one of {as_sent(jurisdiction.id)} now; its codes are {known}"
 
 
 def unseen_id(values: Mapping[str, Any], search: RequestSearch) -> str:
@@ -90,22 +94,26 @@ def unseen_id(values: Mapping[str, Any], search: RequestSearch) -> str:
 
 
 def _filters(
-    values: Mapping[str, Any], city: Jurisdiction, now: datetime, policy: SpanPolicy, problems: list[Problem]
+    values: Mapping[str, Any],
+    jurisdiction: Jurisdiction,
+    now: datetime,
+    policy: SpanPolicy,
+    problems: list[Problem],
 ) -> RequestSearch:
     cursor = _cursor(values, problems)
     requested, changed = (cursor.requested, cursor.changed) if cursor else _windows(values, now, policy, problems)
     return RequestSearch(
-        jurisdiction_id=city.id,
-        service_codes=_service_codes(values, city),
+        jurisdiction_id=jurisdiction.id,
+        service_codes=_service_codes(values, jurisdiction),
         statuses=tuple(map(Status, values["status"])),
         agency=values["agency_responsible"],
-        department=department_code(values["department"], city),
+        department=department_code(values["department"], jurisdiction),
         area=values["area"],
         has_media=values["has_photo"],
         words=folded(values["q"]),
         words_id=values["q"] if _MAY_BE_ID.fullmatch(values["q"]) else "",
         is_id_undated=not any(values[name] for name in _DATES),
-        language=text_search_language(city.languages[0]),
+        language=text_search_language(jurisdiction.languages[0]),
         requested=requested,
         changed=changed,
         near=_circle(values),
@@ -158,16 +166,16 @@ def _contradicts(values: Mapping[str, Any], cursor: PageCursor) -> bool:
     return any(sent and sent != own for sent, own in pairs)
 
 
-def _service_codes(values: Mapping[str, Any], city: Jurisdiction) -> tuple[str, ...] | None:
+def _service_codes(values: Mapping[str, Any], jurisdiction: Jurisdiction) -> tuple[str, ...] | None:
     """The service codes that match service_code, group and keyword; None if the call has none of these (A22)."""
     codes = set(values["service_code"])
-    services = [city.service(code) for code in codes]
+    services = [jurisdiction.service(code) for code in codes]
     found = {service.code for service in services if service} | codes if codes else None
     group, keyword = values["group"], values["keyword"].casefold()
     if group or keyword:
         fitting = {
             service.code
-            for service in city.services
+            for service in jurisdiction.services
             if (not group or service.group == group)
             and (not keyword or keyword in map(str.casefold, service.keywords))
         }
