@@ -113,13 +113,20 @@ def _records(platform: Platform) -> dict[str, Any]:
     with platform.database.transaction() as connection:
         return {
             f"{record.jurisdiction_id} {record.number}": {
-                "record": {name: value for name, value in asdict(record).items() if name != "version"},
+                "record": _record_fields(record),
                 "events": [
                     _event_line(event) for event in load_events(connection, record.jurisdiction_id, record.number)
                 ],
             }
             for record in records
         }
+
+
+def _record_fields(record: Any) -> dict[str, Any]:
+    """The fields of a record as release 0.1 had them: without a version, and only with answers to questions."""
+    found = {name: value for name, value in asdict(record).items() if name != "version"}
+    found["answers"] = [{"code": answer.code, "values": answer.values} for answer in record.answers]
+    return found
 
 
 def _event_line(event: Event) -> dict[str, Any]:
