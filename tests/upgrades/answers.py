@@ -58,7 +58,7 @@ def recorded(app: Flask, platform: Platform) -> dict[str, Any]:
         "calls": {path: _answer(client, path) for path in _paths(platform)},
         "records": _records(platform),
         "reporters": _rows(platform, select(reporter).order_by(reporter.c.request_id)),
-        "keys": [asdict(key) for key in list_keys(platform)],
+        "keys": [_without(asdict(key), ("may_update",)) for key in list_keys(platform)],
         "steps": {city.id: feed_steps(client, city.id) for city in platform.registry},
         "since": {at: feed_since(client, at) for at in SINCE},
     }
@@ -122,10 +122,21 @@ def _records(platform: Platform) -> dict[str, Any]:
         }
 
 
+LATER = (
+    *("version", "progress", "progress_detail", "assignee", "priority", "scheduled_at", "held_since"),
+    "merged_into",
+)
+"""The fields of a record that release 0.1 did not have."""
+
+
+def _without(fields: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if name not in names}
+
+
 def _record_fields(record: Any) -> dict[str, Any]:
-    """The fields of a record as release 0.1 had them: without a version, and only with answers to questions."""
-    found = {name: value for name, value in asdict(record).items() if name != "version"}
-    found["answers"] = [{"code": answer.code, "values": answer.values} for answer in record.answers]
+    """The fields of a record as release 0.1 had them: without version and work, only with answers to questions."""
+    found = _without(asdict(record), LATER)
+    found["answers"] = [{"code": answer.code, "values": list(answer.values)} for answer in record.answers]
     return found
 
 

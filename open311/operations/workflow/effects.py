@@ -227,7 +227,7 @@ def _(command: commands.ChangeService, record: RequestRecord, desk: Desk) -> Ite
     draft = Draft(
         service=service,
         place=record.place,
-        answers=record.answers,
+        answers=tuple(answer for answer in record.answers if answer.is_asked),
         description=record.description,
         requested_at=record.requested_at,
     )
