@@ -10,6 +10,7 @@ import io
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tarfile
@@ -89,7 +90,7 @@ class Fleet:
         """Stop a process as a service manager does. It must end by itself."""
         process = self.processes.pop(name)
         process.terminate()
-        assert process.wait(40) == 0, name
+        assert process.wait(40) in (0, -signal.SIGTERM), name  # the signal kills a process that still starts
 
     def kill(self) -> None:
         """Kill the processes that still run."""
@@ -152,11 +153,12 @@ class Operator:
 
     def exchange_host(self, port: int, release: str) -> None:
         """Take a host out of the balancer, exchange its release, and put it in again."""
-        ports = self.traffic.balancer.ports
-        ports.remove(port)
+        balancer = self.traffic.balancer
+        balancer.take_out(port)
+        until(lambda: balancer.is_free(port), "the calls of the host to end")
         self.fleet.stop(f"host {port}")
         self.fleet.start_host(port, release)
-        ports.append(port)
+        balancer.put_in(port)
         self.watch()
 
     def exchange_worker(self, release: str) -> None:

@@ -1,7 +1,6 @@
 """Traffic during an upgrade: clients behind a balancer of two web hosts, and what they were told.
 
-The balancer is as nginx is by default: it asks the other host if a host accepts no connection, and repeats no POST
-that it has sent.
+A call is sent once. The balancer repeats nothing, so a host must be taken out before it is stopped.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException, HTTPResponse
 from itertools import count
-from threading import Event
+from threading import Event, Lock
 from urllib.parse import urlencode
 
 BASE = "/open311/v2"
@@ -26,7 +25,7 @@ PLACE = {"lat": "60.1718", "long": "24.9414"}
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """An answer. The status is 0 if no host accepted the call, or if the connection broke."""
+    """An answer. The status is 0 if there was none."""
 
     status: int
     body: bytes = b""
@@ -35,33 +34,44 @@ class Answered:
 
 
 class Balancer:
-    """Sends calls to one of the hosts that are in use.
-
-    ports  the ports of the hosts in use. A test takes a host out before it stops the host.
-    """
+    """Sends calls to the hosts in turn."""
 
     def __init__(self, ports: Sequence[int]) -> None:
-        self.ports = list(ports)
+        self._ports = list(ports)
+        self._busy: Counter[int] = Counter()
+        self._lock = Lock()
         self._turns = count()
 
+    def put_in(self, port: int) -> None:
+        """Use a host again."""
+        with self._lock:
+            self._ports.append(port)
+
+    def take_out(self, port: int) -> None:
+        """Send no more calls to a host. After this, the calls that it has are finished before `is_free` is true."""
+        with self._lock:
+            self._ports.remove(port)
+
+    def is_free(self, port: int) -> bool:
+        """Whether a host has no calls."""
+        with self._lock:
+            return not self._busy[port]
+
     def call(self, method: str, path: str, body: str = "", headers: dict[str, str] | None = None) -> Answered:
-        """Send a call to the next host, or to another one if that host accepts no connection."""
-        ports = list(self.ports)
-        first = next(self._turns)
-        for number in range(len(ports)):
-            connection = HTTPConnection("127.0.0.1", ports[(first + number) % len(ports)], timeout=TIMEOUT_S)
-            try:
-                connection.connect()
-            except OSError:
-                continue
-            try:
-                connection.request(method, path, body, headers or {})
-                return _answered(connection.getresponse())
-            except (OSError, HTTPException):
-                return Answered(0)
-            finally:
-                connection.close()
-        return Answered(0)
+        """Send a call to the next host."""
+        with self._lock:
+            port = self._ports[next(self._turns) % len(self._ports)]
+            self._busy[port] += 1
+        connection = HTTPConnection("127.0.0.1", port, timeout=TIMEOUT_S)
+        try:
+            connection.request(method, path, body, headers or {})
+            return _answered(connection.getresponse())
+        except (OSError, HTTPException):
+            return Answered(0)
+        finally:
+            connection.close()
+            with self._lock:
+                self._busy[port] -= 1
 
 
 def _answered(response: HTTPResponse) -> Answered:
