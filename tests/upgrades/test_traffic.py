@@ -1,7 +1,7 @@
 """An upgrade from the former release and a downgrade to it, while clients read, post and follow the change feed.
 
 Two web hosts and a worker run as processes. First the database is migrated, then one process after the other is
-exchanged. The guide (spec/operating.md) says what this proves.
+exchanged; back, the database is migrated last. The guide (spec/operating.md) says what this proves.
 """
 
 from __future__ import annotations
@@ -161,11 +161,6 @@ class Operator:
         balancer.put_in(port)
         self.watch()
 
-    def exchange_worker(self, release: str) -> None:
-        """Exchange the worker's release."""
-        self.fleet.stop("worker")
-        self.fleet.start_worker(release)
-
 
 @pytest.mark.skipif(shutil.which("git") is None, reason="there is no git on this machine")
 def test_an_upgrade_and_a_downgrade_under_traffic_lose_nothing(fleet: Fleet) -> None:
@@ -177,13 +172,17 @@ def test_an_upgrade_and_a_downgrade_under_traffic_lose_nothing(fleet: Fleet) -> 
         with platform.database.transaction() as connection:
             migrate(connection)
         operator.watch()
-        operator.exchange_worker("new")
+        fleet.stop("worker")
+        fleet.start_worker("new")
         for port in fleet.ports:
             operator.exchange_host(port, "new")
         for port in fleet.ports:
             operator.exchange_host(port, "former")
         until(lambda: not waiting_changes(platform), "the new worker to dispatch all changes")
-        operator.exchange_worker("former")
+        fleet.stop("worker")
+        with platform.database.transaction() as connection:
+            migrate(connection, RELEASES[-1].name)  # release 0.1's worker does not start on a newer schema
+        fleet.start_worker("former")
         operator.watch()
     stored = descriptions(fleet.environment["DATABASE_URL"])
     assert {status for _, status in traffic.answers} == {200}, traffic.answers
