@@ -43,8 +43,12 @@ PAUSE_S = 0.1
 CHANGED_TABLES: Mapping[str, tuple[str, ...]] = {
     "0003": ("service_request", "request_event", "outbox", "request_count"),
     "0004": ("outbox", "held_change"),
+    "0005": ("publication",),
+    "0006": ("service_request", "request_event", "api_key"),
 }
 """The tables that each migration changes or drops, upwards or downwards. New tables are not in use yet."""
+MODES = {"publication": "SHARE ROW EXCLUSIVE"}
+"""The lock on a table that public calls read: it lets them go on while indexes are built."""
 RIGHTS = (
     "The database needs the extensions postgis and btree_gist and a role that may make tables in the schema public;"
     " an administrator can run CREATE EXTENSION and GRANT CREATE ON SCHEMA public."
@@ -169,7 +173,7 @@ def _changed_tables(before: str, after: str) -> set[str]:
 def _lock_tables(connection: Connection, names: set[str], lock_timeout_s: float) -> None:
     """Lock those of the tables that exist, until the transaction ends. Raises Unavailable."""
     present = text("SELECT to_regclass(:name) IS NOT NULL")
-    existing = ", ".join(name for name in sorted(names) if connection.execute(present, {"name": name}).scalar_one())
+    existing = [name for name in sorted(names) if connection.execute(present, {"name": name}).scalar_one()]
     give_up_at = time.monotonic() + lock_timeout_s
     while existing and not _has_locked(connection, existing, min(ATTEMPT_S, lock_timeout_s)):
         if time.monotonic() > give_up_at:
@@ -177,13 +181,14 @@ def _lock_tables(connection: Connection, names: set[str], lock_timeout_s: float)
         time.sleep(PAUSE_S)
 
 
-def _has_locked(connection: Connection, names: str, lock_timeout_s: float) -> bool:
+def _has_locked(connection: Connection, names: list[str], lock_timeout_s: float) -> bool:
     """Try once to lock the tables. If this fails, none of them stays locked."""
     try:
         with connection.begin_nested():
             before = connection.execute(text("SHOW lock_timeout")).scalar_one()
             _limit_waiting(connection, lock_timeout_s)
-            connection.exec_driver_sql(f"LOCK TABLE {names} IN ACCESS EXCLUSIVE MODE")
+            for name in names:
+                connection.exec_driver_sql(f"LOCK TABLE {name} IN {MODES.get(name, 'ACCESS EXCLUSIVE')} MODE")
             connection.execute(text("SELECT set_config('lock_timeout', :limit, true)"), {"limit": before})
     except DBAPIError as error:
         if isinstance(error.orig, LockNotAvailable):
