@@ -29,7 +29,7 @@ from open311.clock import utc_now
 from open311.operations.access.api_keys import add_key
 from open311.operations.platform import Platform
 from open311.settings import Settings
-from open311.storage.engine import libpq_dsn, open_database
+from open311.storage.engine import libpq_dsn
 from open311.storage.migrations import migrate, versions
 from open311.storage.outbox import backlog
 from tests import build
@@ -71,6 +71,7 @@ class Fleet:
 
     former: Path
     environment: dict[str, str]
+    key: str
     ports: tuple[int, int]
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
@@ -119,8 +120,9 @@ def ready_status(port: int, path: str) -> int:
 def fleet(former: Path, make_database: Callable[[str], str], tmp_path: Path) -> Iterator[Fleet]:
     """A city that runs on the former release, with an empty database."""
     url = make_database("traffic")
-    database = open_database(url)
-    with closing(database), database.transaction() as connection:
+    platform = build.platform(Settings(database_url=url, log_level="error"))
+    _, key = add_key(platform, label="traffic", now=utc_now())
+    with closing(platform), platform.database.transaction() as connection:
         migrate(connection, RELEASES[-1].name)
     environment = {name: value for name, value in os.environ.items() if not name.startswith("OPEN311_")} | {
         "DATABASE_URL": url,
@@ -130,7 +132,7 @@ def fleet(former: Path, make_database: Callable[[str], str], tmp_path: Path) -> 
         "OPEN311_LOG_LEVEL": "error",
         "OPEN311_DATA_DIR": str(tmp_path),
     }
-    fleet = Fleet(former, environment, (free_port(), free_port()))
+    fleet = Fleet(former, environment, key, (free_port(), free_port()))
     with ExitStack() as stack:
         stack.callback(fleet.kill)
         for port in fleet.ports:
@@ -165,7 +167,7 @@ class Operator:
 @pytest.mark.skipif(shutil.which("git") is None, reason="there is no git on this machine")
 def test_an_upgrade_and_a_downgrade_under_traffic_lose_nothing(fleet: Fleet) -> None:
     platform = build.platform(Settings(database_url=fleet.environment["DATABASE_URL"], log_level="error"))
-    traffic = Traffic(Balancer(fleet.ports), add_key(platform, label="traffic", now=utc_now())[1])
+    traffic = Traffic(Balancer(fleet.ports), fleet.key)
     operator = Operator(fleet, traffic)
     with closing(platform), traffic.running():
         operator.watch()
