@@ -69,7 +69,7 @@ class Forbidden(Open311Error):
 
 
 class Unavailable(Open311Error):
-    """The database cannot be reached. The same call may succeed in a moment."""
+    """The database cannot do what the call needs. The same call may succeed in a moment."""
 
 
 class Misconfigured(Open311Error):
