@@ -10,7 +10,9 @@ import psycopg
 import psycopg2
 import psycopg2.errors
 
-DOWN = "The database cannot be reached just now; try again in a moment."
+from schemas.texts import say
+
+DOWN = say("The database cannot be reached just now; try again in a moment.")
 
 
 class Refused(Exception):
