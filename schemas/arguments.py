@@ -36,7 +36,7 @@ from schemas.parameters import (
     Sent,
     TextParameter,
 )
-from schemas.texts import Message, say, say_count
+from schemas.texts import Message, tell, tell_count
 
 Problems = list[tuple[str, str]]
 """Pairs: a parameter's name, and what is wrong with its value."""
@@ -142,9 +142,9 @@ class Arguments(Schema):
                 continue
             right = self._by_letters.get(_letters(INDEX.sub("", name)))
             if right:
-                yield say("{name} is ignored; did you mean {right}?", name=as_sent(name), right=right)
+                yield tell("{name} is ignored; did you mean {right}?", name=as_sent(name), right=right)
             elif self.tells_unknown:
-                yield say("{name} is ignored; this call has no such parameter", name=as_sent(name))
+                yield tell("{name} is ignored; this call has no such parameter", name=as_sent(name))
 
     def _is_answer(self, name: str) -> bool:
         is_answered = any(isinstance(parameter, AnswersParameter) for parameter in self.parameters.values())
@@ -154,8 +154,8 @@ class Arguments(Schema):
         """The values that are not read, or read as something else."""
         given = self._given(plain)
         for names, why in list(self.without_effect(given)):
-            ignored = reduce(lambda first, last: say("{first} and {last}", first=first, last=last), names)
-            yield say_count(
+            ignored = reduce(lambda first, last: tell("{first} and {last}", first=first, last=last), names)
+            yield tell_count(
                 "{names} is ignored {why}", "{names} are ignored {why}", count=len(names), names=ignored, why=why
             )
             for name in names:
@@ -211,7 +211,7 @@ class Arguments(Schema):
             is_required = any(self.parameters[name].required for name in names)
             if missing and len(missing) < len(names) and not is_required:
                 *first, last = names
-                fault = say("is missing; send {first} and {last} together.", first=", ".join(first), last=last)
+                fault = tell("is missing; send {first} and {last} together.", first=", ".join(first), last=last)
                 yield from ((name, fault) for name in missing)
 
 
@@ -258,7 +258,7 @@ class RequestSearchArguments(JurisdictionArguments):
     together = (("lat", "long", "radius"),)
 
     service_request_id = ListParameter(
-        "Ids, comma-separated; overrides the other filters.", most=MAX_IDS, unit=say("ids")
+        "Ids, comma-separated; overrides the other filters.", most=MAX_IDS, unit=tell("ids")
     )
     service_code = ListParameter("Service codes, comma-separated or repeated.")
     start_date = InstantParameter("Earliest requested_datetime.", "2026-03-01T00:00:00Z")
@@ -311,9 +311,9 @@ class RequestSearchArguments(JurisdictionArguments):
         if "service_request_id" in given:
             kept = ("jurisdiction_id", "locale", "service_request_id", "extensions", "bom")
             if others := [name for name in given if name not in kept]:
-                yield others, say("beside service_request_id")
+                yield others, tell("beside service_request_id")
         elif "radius" not in given and (point := [name for name in ("lat", "long") if name in given]):
-            yield point, say("without radius; send radius in metres, or bbox")
+            yield point, tell("without radius; send radius in metres, or bbox")
 
 
 class RequestArguments(JurisdictionArguments):
@@ -334,7 +334,7 @@ class SubmissionArguments(JurisdictionArguments):
         "The code of the service.",
         "pothole",
         is_single=True,
-        missing=say("is missing; send one from the service list."),
+        missing=tell("is missing; send one from the service list."),
     )
     lat = TextParameter("Latitude, with long.", 60.1718, openapi={"type": "number"})
     long = TextParameter("Longitude, with lat.", 24.9414, aliases=("lng",), openapi={"type": "number"})

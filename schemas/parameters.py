@@ -15,7 +15,7 @@ from typing import Any, ClassVar, cast
 from marshmallow import ValidationError, fields
 
 from schemas.base import describe
-from schemas.texts import Message, say
+from schemas.texts import Message, tell
 from schemas.values import LIMITS, NotAnInstant, parse_degrees, parse_instant, stripped
 
 Sent = Mapping[str, Sequence[str]]
@@ -24,7 +24,7 @@ Sent = Mapping[str, Sequence[str]]
 INDEX = re.compile(r"(?:\[\d*\])+", re.ASCII)
 """The end of a name that has several values, as PHP and Rails write it: `status[]`, `status[0]`."""
 NUL = "\x00"
-HOLDS_NUL = say("holds a NUL character; leave it out.")
+HOLDS_NUL = tell("holds a NUL character; leave it out.")
 SHOWN_CHARACTERS = 40
 """How many characters of a wrong value an error quotes."""
 
@@ -80,9 +80,9 @@ class Parameter(fields.Field[Any]):
         first, *others = [name for name, values in came.items() if values] or [""]
         for name in others:
             if came[name] != came[first]:
-                yield say("{name} is ignored, because {first} came too", name=name, first=first)
+                yield tell("{name} is ignored, because {first} came too", name=name, first=first)
         if first and not self.takes_several and len(came[first]) > 1:
-            yield say("{first} came {count} times; the first value counts", first=first, count=len(sent[first]))
+            yield tell("{first} came {count} times; the first value counts", first=first, count=len(sent[first]))
 
     def changes(self, values: Sequence[Any]) -> Iterator[Message]:  # noqa: ARG002
         """A sentence for each change that `read` makes to the meaning of a valid value, such as a cut."""
@@ -126,7 +126,7 @@ class TextParameter(Parameter, fields.String):
 
     def read(self, values: list[str]) -> str:
         if self.is_single and len(set(values)) > 1:
-            raise ValidationError(say("takes one value, but {count} were sent.", count=len(set(values))))
+            raise ValidationError(tell("takes one value, but {count} were sent.", count=len(set(values))))
         return self.read_one(values[0])
 
     def read_one(self, text: str) -> str:
@@ -136,7 +136,9 @@ class TextParameter(Parameter, fields.String):
 
     def changes(self, values: Sequence[Any]) -> Iterator[Message]:
         if self.most_characters is not None and len(values[0]) > self.most_characters:
-            yield say("only the first {most} characters of {name} count", most=self.most_characters, name=self.name)
+            yield tell(
+                "only the first {most} characters of {name} count", most=self.most_characters, name=self.name
+            )
 
 
 class ListParameter(Parameter, fields.String):
@@ -156,7 +158,7 @@ class ListParameter(Parameter, fields.String):
         *,
         choices: Sequence[str] | None = None,
         most: int | None = None,
-        unit: str = say("words"),
+        unit: str = tell("words"),
         **more: Any,
     ) -> None:
         super().__init__(about, example, **{"default": ()} | more)
@@ -171,7 +173,7 @@ class ListParameter(Parameter, fields.String):
             raise ValidationError(HOLDS_NUL)
         if self.most is not None and len(values) > self.most:
             raise ValidationError(
-                say("holds {count} {unit}; {most} are allowed.", count=len(values), unit=self.unit, most=self.most)
+                tell("holds {count} {unit}; {most} are allowed.", count=len(values), unit=self.unit, most=self.most)
             )
         if self.choices is None:
             return tuple(values)
@@ -185,7 +187,7 @@ class ListParameter(Parameter, fields.String):
         for word in words:
             if word.lower() not in choices:
                 shown, known = word[:SHOWN_CHARACTERS], ", ".join(choices)
-                yield say("{value!r} is unknown; send {known} or both.", value=shown, known=known)
+                yield tell("{value!r} is unknown; send {known} or both.", value=shown, known=known)
 
 
 class ChoiceParameter(Parameter, fields.String):
@@ -200,7 +202,7 @@ class ChoiceParameter(Parameter, fields.String):
         if text not in self.choices:
             known = ", ".join(self.choices)
             shown = text[:SHOWN_CHARACTERS]
-            raise ValidationError(say("{value!r} is unknown; send one of {known}.", value=shown, known=known))
+            raise ValidationError(tell("{value!r} is unknown; send one of {known}.", value=shown, known=known))
         return text
 
 
@@ -212,7 +214,7 @@ class FlagParameter(Parameter, fields.Boolean):
         found = {"true": True, "false": False}.get(text.lower())
         if found is None:
             shown = text[:SHOWN_CHARACTERS].lower()
-            raise ValidationError(say("{value!r} is neither true nor false.", value=shown))
+            raise ValidationError(tell("{value!r} is neither true nor false.", value=shown))
         return found
 
 
@@ -247,7 +249,7 @@ class NumberParameter(Parameter, fields.Integer):
         number = int(text) if _DIGITS.fullmatch(text) else -1
         if number < self.least or number > self._greatest:
             shown = text[:SHOWN_CHARACTERS]
-            raise ValidationError(say("{value!r} is not a whole number {span}.", value=shown, span=self._span()))
+            raise ValidationError(tell("{value!r} is not a whole number {span}.", value=shown, span=self._span()))
         return number if self.cut_to is None else min(number, self.cut_to)
 
     @property
@@ -258,12 +260,12 @@ class NumberParameter(Parameter, fields.Integer):
 
     def _span(self) -> Message:
         if self.cut_to is not None:
-            return say("of at least {least}", least=self.least)
-        return say("from {least} to {most:.0f}", least=self.least, most=self._greatest)
+            return tell("of at least {least}", least=self.least)
+        return tell("from {least} to {most:.0f}", least=self.least, most=self._greatest)
 
     def changes(self, values: Sequence[Any]) -> Iterator[Message]:
         if self.cut_to is not None and _DIGITS.fullmatch(values[0]) and int(values[0]) > self.cut_to:
-            yield say("{name} is cut to {most}", name=self.name, most=self.cut_to)
+            yield tell("{name} is cut to {most}", name=self.name, most=self.cut_to)
 
 
 class SecondsParameter(Parameter, fields.Float):
@@ -278,13 +280,13 @@ class SecondsParameter(Parameter, fields.Float):
         if not re.fullmatch(r"\d{1,6}(\.\d{1,6})?", text, re.ASCII):
             shown = text[:SHOWN_CHARACTERS]
             raise ValidationError(
-                say("{value!r} is not a number of seconds; send 0 to {most:g}.", value=shown, most=self.cut_to)
+                tell("{value!r} is not a number of seconds; send 0 to {most:g}.", value=shown, most=self.cut_to)
             )
         return min(float(text), self.cut_to)
 
     def changes(self, values: Sequence[Any]) -> Iterator[Message]:
         if self.read_one(values[0]) == self.cut_to != float(values[0]):
-            yield say("{name} is cut to {most:g}", name=self.name, most=self.cut_to)
+            yield tell("{name} is cut to {most:g}", name=self.name, most=self.cut_to)
 
 
 class InstantParameter(Parameter, fields.String):
@@ -349,7 +351,7 @@ class DistanceParameter(Parameter, fields.Float):
         if not re.fullmatch(r"\d{1,9}(\.\d{1,9})?", text, re.ASCII) or not 0 < float(text) <= self.most:
             shown = text[:SHOWN_CHARACTERS]
             raise ValidationError(
-                say("{value!r} is not a distance; send metres, at most {most:g}.", value=shown, most=self.most)
+                tell("{value!r} is not a distance; send metres, at most {most:g}.", value=shown, most=self.most)
             )
         return float(text)
 
@@ -361,14 +363,14 @@ class BoxParameter(Parameter, fields.String):
         """Parse west, south, east and north. Raises ValidationError."""
         parts = [part.strip() for part in text.split(",")]
         if len(parts) != 4:
-            raise ValidationError(say("takes four numbers: west,south,east,north in degrees."))
+            raise ValidationError(tell("takes four numbers: west,south,east,north in degrees."))
         try:
             west, east = parse_degrees("long", parts[0]), parse_degrees("long", parts[2])
             south, north = parse_degrees("lat", parts[1]), parse_degrees("lat", parts[3])
         except ValueError:
-            raise ValidationError(say("takes west,south,east,north in degrees, in this order.")) from None
+            raise ValidationError(tell("takes west,south,east,north in degrees, in this order.")) from None
         if south > north:
-            raise ValidationError(say("has its south above its north; send west,south,east,north."))
+            raise ValidationError(tell("has its south above its north; send west,south,east,north."))
         return west, south, east, north
 
 
@@ -389,7 +391,7 @@ class ExtrasParameter(Parameter, fields.String):
             known = ", ".join(self.choices)
             shown = unknown[0][:SHOWN_CHARACTERS]
             raise ValidationError(
-                say("{value!r} is unknown; send true or some of {known}.", value=shown, known=known)
+                tell("{value!r} is unknown; send true or some of {known}.", value=shown, known=known)
             )
         return tuple(name for name in self.choices if name in words)
 

@@ -1,22 +1,22 @@
 """Texts for callers: written in English, shown in the caller's language.
 
-Whoever refuses a call writes `say("{name} must be a number.", name=name)`. The result is a `str`, the English
+Whoever refuses a call writes `tell("{name} must be a number.", name=name)`. The result is a `str`, the English
 sentence, so tests, logs and commands need not know more. It also remembers its template and its values. From these,
 the web layer makes the sentence again in the caller's language (`open311/translations`).
 
-The first argument of `say` is always a literal, because `make texts` collects the templates from the source.
+The first argument of `tell` is always a literal, because `make texts` collects the templates from the source.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 
 class Message(str):
     """An English sentence that remembers how it was made.
 
-    template  the sentence with its placeholders, as str.format reads them; for `say_count`, the sentence for one
+    template  the sentence with its placeholders, as str.format reads them; for `tell_count`, the sentence for one
     plural    the template for other counts than one; "" if the sentence counts nothing
     values    what the placeholders stand for; a value may be a message itself
     """
@@ -45,17 +45,11 @@ class Message(str):
         return self
 
 
-def say(template: str, /, **values: Any) -> Message:
+def tell(template: str, /, **values: Any) -> Message:
     """A sentence for callers. Write `{{` for a brace."""
     return Message(template, values)
 
 
-def say_count(one: str, several: str, /, *, count: int, **values: Any) -> Message:
+def tell_count(one: str, several: str, /, *, count: int, **values: Any) -> Message:
     """A sentence that depends on a number: `one` if `count` is 1, else `several`. Both may have `{count}`."""
     return Message(one, values | {"count": count}, several)
-
-
-def say_all(texts: Iterable[str], between: str = " ") -> Message:
-    """Several sentences as one text."""
-    parts = {f"text{number}": text for number, text in enumerate(texts)}
-    return Message(between.join(f"{{{name}}}" for name in parts), parts)

@@ -10,7 +10,7 @@ from datetime import tzinfo
 from open311.domain.services import Attribute, Datatype, Service
 from open311.domain.text import clean_text, is_single_line
 from open311.errors import Problem
-from schemas.texts import Message, say
+from schemas.texts import Message, tell
 from schemas.values import FORM, NotAnInstant, parse_instant
 
 MAX_ANSWER_CHARACTERS = 4_000
@@ -70,7 +70,9 @@ def check_answers(
         problems += (
             Problem(
                 "",
-                say("{code} is not an attribute of {service}; leave it out.", code=code[:60], service=service.code),
+                tell(
+                    "{code} is not an attribute of {service}; leave it out.", code=code[:60], service=service.code
+                ),
             )
             for code in unknown_codes(service, sent)
         )
@@ -84,10 +86,10 @@ def _tidy(value: str) -> str:
 def _problems(attribute: Attribute, values: tuple[str, ...], policy: AnswerPolicy) -> Iterator[Problem]:
     if not values:
         if attribute.required:
-            yield _problem(attribute, say("required; answer it as attribute[{code}]", code=attribute.code))
+            yield _problem(attribute, tell("required; answer it as attribute[{code}]", code=attribute.code))
         return
     if len(values) > 1 and attribute.datatype is not Datatype.MULTIVALUELIST:
-        yield _problem(attribute, say("takes one value, but {count} were sent", count=len(values)))
+        yield _problem(attribute, tell("takes one value, but {count} were sent", count=len(values)))
         return
     for value in values:
         fault = _fault(attribute, value, policy)
@@ -98,25 +100,25 @@ def _problems(attribute: Attribute, values: tuple[str, ...], policy: AnswerPolic
 def _fault(attribute: Attribute, value: str, policy: AnswerPolicy) -> Message | None:
     """What is wrong with one value; None if nothing is."""
     if len(value) > MAX_ANSWER_CHARACTERS:
-        return say("is longer than {most} characters; shorten it", most=MAX_ANSWER_CHARACTERS)
+        return tell("is longer than {most} characters; shorten it", most=MAX_ANSWER_CHARACTERS)
     if attribute.datatype.is_list:
         return None if _key(attribute, value, policy) is not None else _list_fault(attribute, value)
     if attribute.datatype is Datatype.STRING and not is_single_line(value):
-        return say("must be a single line; send the text without line breaks")
+        return tell("must be a single line; send the text without line breaks")
     if attribute.datatype is Datatype.NUMBER and not _NUMBER.fullmatch(value):
-        return say("{value!r} is not a number; send digits with a decimal point, such as 1.5", value=value[:40])
+        return tell("{value!r} is not a number; send digits with a decimal point, such as 1.5", value=value[:40])
     if attribute.datatype is Datatype.DATETIME:
         try:
             parse_instant(value, policy.zone)
         except NotAnInstant:
-            return say("{value!r} is not a date and time; {form}", value=value[:40], form=FORM)
+            return tell("{value!r} is not a date and time; {form}", value=value[:40], form=FORM)
     return None
 
 
 def _list_fault(attribute: Attribute, value: str) -> Message:
     keys = ", ".join(choice.key for choice in attribute.values[:12])
     more = ", …" if len(attribute.values) > 12 else ""
-    return say("has no key {value!r}; send one of: {keys}", value=value[:40], keys=keys + more)
+    return tell("has no key {value!r}; send one of: {keys}", value=value[:40], keys=keys + more)
 
 
 def _key(attribute: Attribute, value: str, policy: AnswerPolicy) -> str | None:
@@ -136,7 +138,7 @@ def _canonical(attribute: Attribute, values: tuple[str, ...], policy: AnswerPoli
 
 def _problem(attribute: Attribute, fault: Message) -> Problem:
     """A problem in the form that clients of Spot expect: the message is the code, a blank and the fault (A09)."""
-    return Problem("", say("{code} {fault}.", code=attribute.code, fault=fault))
+    return Problem("", tell("{code} {fault}.", code=attribute.code, fault=fault))
 
 
 def unknown_codes(service: Service, sent: Mapping[str, Sequence[str]]) -> Iterator[str]:

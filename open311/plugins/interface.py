@@ -20,7 +20,7 @@ from open311.domain.services import Department, Service, Translation, Vicinity
 from open311.domain.workflow import CitizenText, CityState
 from open311.errors import Invalid, NotFound, Problem
 from open311.formats.reading import ColumnMap
-from schemas.texts import say
+from schemas.texts import tell
 
 API_VERSION = 1
 """Version of this contract. A plugin written for another version is not loaded."""
@@ -140,11 +140,12 @@ class Jurisdiction:
     def require_service(self, code: str) -> Service:
         """Like `service`. Raises NotFound if there is none, and Invalid for an empty code."""
         if not code:
-            raise Invalid(say("is missing; send one from the service list."), "service_code")
+            raise Invalid(tell("is missing; send one from the service list."), "service_code")
         found = self.service(code)
         if found is None:
             raise NotFound(
-                say("{code!r} is not in the service list of {city}.", code=code[:60], city=self.id), "service_code"
+                tell("{code!r} is not in the service list of {city}.", code=code[:60], city=self.id),
+                "service_code",
             )
         return found
 

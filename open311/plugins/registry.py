@@ -15,10 +15,10 @@ from open311.errors import Invalid, Misconfigured, NotFound, Unavailable
 from open311.plugins import declared
 from open311.plugins.interface import Jurisdiction
 from open311.plugins.testing import find_faults
-from schemas.texts import say
+from schemas.texts import tell
 
 GROUP = "open311.jurisdictions"
-NO_CITY = say("No city is served now; the operator has to correct the configuration.")
+NO_CITY = tell("No city is served now; the operator has to correct the configuration.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +80,11 @@ class Registry:
         if self.is_single and (not wanted or self.ignore_wrong_id):
             return next(iter(self.jurisdictions.values()))
         if not wanted:
-            raise Invalid(say("is missing; send one of {known}.", known=self._some_ids()), "jurisdiction_id")
+            raise Invalid(tell("is missing; send one of {known}.", known=self._some_ids()), "jurisdiction_id")
         found = self.jurisdictions.get(wanted)
         if found is None:
             shown, known = jurisdiction_id[:60], self._some_ids()
-            fault = say("{value!r} is not served here; send one of {known}.", value=shown, known=known)
+            fault = tell("{value!r} is not served here; send one of {known}.", value=shown, known=known)
             raise NotFound(fault, "jurisdiction_id")
         return found
 

@@ -10,9 +10,9 @@ import psycopg
 import psycopg2
 import psycopg2.errors
 
-from schemas.texts import say
+from schemas.texts import tell
 
-DOWN = say("The database cannot be reached just now; try again in a moment.")
+DOWN = tell("The database cannot be reached just now; try again in a moment.")
 
 
 class Refused(Exception):

@@ -29,12 +29,12 @@ FOLDER = Path(__file__).parent
 
 def languages() -> tuple[str, ...]:
     """The BCP 47 tags of the languages that texts can be shown in, English first."""
-    return (ENGLISH, *_translations())
+    return (ENGLISH, *_ours())
 
 
 def in_language(text: str, language: str) -> str:
     """A text in another language; in English if the language lacks the text."""
-    translations = _translations().get(language)
+    translations = _ours().get(language)
     if translations is None or not text:
         return text
     if not isinstance(text, Message):
@@ -71,8 +71,12 @@ def has_wrong_placeholders(entry: Entry) -> bool:
 
 
 @cache
-def _translations(folder: Path = FOLDER) -> Mapping[str, Translations]:
-    """The translations by BCP 47 tag. The log names a file that cannot be read, which is then left out."""
+def _ours() -> Mapping[str, Translations]:
+    return load(FOLDER)
+
+
+def load(folder: Path) -> Mapping[str, Translations]:
+    """The translations in a folder, by BCP 47 tag. A file that cannot be read is left out, and the log names it."""
     found: dict[str, Translations] = {}
     for tag, path in files(folder).items():
         try:

@@ -22,7 +22,7 @@ from open311.web.languages import caller_language
 from open311.web.surfaces import ErrorShape, surface_of
 from schemas.arguments import HEADER_SAFE
 from schemas.georeport import ErrorSchema
-from schemas.texts import Message, say, say_count
+from schemas.texts import Message, tell, tell_count
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -127,7 +127,7 @@ def warning_headers(warnings: Sequence[Message], request: Request) -> list[tuple
     if len(warnings) > len(shown):
         more = len(warnings) - len(shown)
         shown.append(
-            say_count(
+            tell_count(
                 "{count} more parameter is ignored or changed",
                 "{count} more parameters are ignored or changed",
                 count=more,
@@ -173,5 +173,5 @@ def _is_jsonp(call: Call) -> bool:
 def _wrapped(body: bytes, name: str) -> bytes:
     """The body inside a call of the caller's function, if the operator allows JSONP (A67)."""
     if not _CALLBACK.fullmatch(name):
-        raise Invalid(say("is not a function's name; send letters, digits, _, $ and dots."), "callback")
+        raise Invalid(tell("is not a function's name; send letters, digits, _, $ and dots."), "callback")
     return b"/**/" + name.encode() + b"(" + body + b");"

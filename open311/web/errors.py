@@ -26,7 +26,7 @@ from open311.translations import in_language
 from open311.web.answers import error_answer, problem_answer, warning_headers
 from open311.web.languages import caller_language
 from open311.web.surfaces import ErrorShape, error_format, surface_of
-from schemas.texts import say
+from schemas.texts import tell
 
 log = logger(__name__)
 
@@ -40,13 +40,13 @@ STATUSES: dict[type[Open311Error], int] = {
     Misconfigured: 500,
 }
 WORDS = {
-    404: say("There is nothing at this address; see the API page at /docs."),
-    405: say("This method is not allowed here."),
-    408: say("The body did not arrive in time; send the call again."),
-    413: say("The body is too large; send less."),
-    429: say("Too many calls; wait and try again."),
-    500: say("An internal error of this server; it has been logged."),
-    503: say("Too many calls are running; try again in a moment."),
+    404: tell("There is nothing at this address; see the API page at /docs."),
+    405: tell("This method is not allowed here."),
+    408: tell("The body did not arrive in time; send the call again."),
+    413: tell("The body is too large; send less."),
+    429: tell("Too many calls; wait and try again."),
+    500: tell("An internal error of this server; it has been logged."),
+    503: tell("Too many calls are running; try again in a moment."),
 }
 RETRY_AFTER_S = "5"
 
@@ -102,7 +102,7 @@ def _response(problems: tuple[Problem, ...], status: int, request: Request) -> R
     language = caller_language(request)
     told = [str(Problem(one.field, in_language(one.message, language))) for one in problems]
     if surface_of(request.path).errors is ErrorShape.GEOREPORT:
-        nothing_told = in_language(say("The request could not be done."), language)
+        nothing_told = in_language(tell("The request could not be done."), language)
         response = error_answer([text or nothing_told for text in told], status, error_format(request))
     else:
         response = problem_answer(told, status, HTTPStatus(status).phrase)

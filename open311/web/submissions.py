@@ -10,9 +10,9 @@ from open311.translations import in_language
 from open311.web.calls import Call
 from open311.web.languages import caller_language, wanted_languages
 from schemas.arguments import as_sent
-from schemas.texts import Message, say
+from schemas.texts import Message, tell
 
-FILES_NOTICE = say("Photos are not kept here yet: send the address of a photo in media_url.")
+FILES_NOTICE = tell("Photos are not kept here yet: send the address of a photo in media_url.")
 
 
 def submission_of(call: Call) -> Submission:
@@ -70,10 +70,10 @@ def _own_notice(receipt: Receipt, call: Call) -> tuple[str, str]:
 def submission_warnings(receipt: Receipt, call: Call) -> Iterator[Message]:
     """A sentence for each file and each attribute of a POST that is not kept."""
     for name in dict.fromkeys(call.files):
-        yield say("the file in {name} is not kept; send the address of a photo in media_url", name=as_sent(name))
+        yield tell("the file in {name} is not kept; send the address of a photo in media_url", name=as_sent(name))
     for code in receipt.unknown_attributes:
-        yield say("attribute[{code}] is ignored; the service has no such attribute", code=as_sent(code))
+        yield tell("attribute[{code}] is ignored; the service has no such attribute", code=as_sent(code))
     for code in receipt.kept_attributes:
-        yield say(
+        yield tell(
             "attribute[{code}] is kept for staff only; the service has no such attribute", code=as_sent(code)
         )

@@ -10,9 +10,9 @@ from open311.errors import Forbidden, Invalid
 from open311.operations.platform import Platform
 from open311.storage import keys
 from open311.storage.keys import ApiKey
-from schemas.texts import say
+from schemas.texts import tell
 
-HOW = say("send a valid api_key as a parameter, in Authorization: Bearer or in X-Api-Key.")
+HOW = tell("send a valid api_key as a parameter, in Authorization: Bearer or in X-Api-Key.")
 
 
 def add_key(
@@ -66,10 +66,10 @@ def revoke_key(platform: Platform, number: int, *, now: datetime) -> bool:
 def require_key(platform: Platform, secret: str) -> Principal:
     """The holder of the valid key with this secret. Raises Forbidden if there is no such key (A56)."""
     if not secret:
-        raise Forbidden(say("is missing; {how}", how=HOW), "api_key")
+        raise Forbidden(tell("is missing; {how}", how=HOW), "api_key")
     key = keys.find_key(platform.database.hot, secret)
     if key is None:
-        raise Forbidden(say("is not valid; {how}", how=HOW), "api_key")
+        raise Forbidden(tell("is not valid; {how}", how=HOW), "api_key")
     scope = Scope(key.jurisdiction_id)
     return Principal(
         kind="key",
@@ -96,4 +96,4 @@ def is_key(platform: Platform, secret: str) -> bool:
 def require_scope(principal: Principal, jurisdiction_id: str) -> None:
     """Raise Forbidden if a key is for another jurisdiction."""
     if not principal.scope.covers(jurisdiction_id):
-        raise Forbidden(say("is not valid for {city}; {how}", city=jurisdiction_id, how=HOW), "api_key")
+        raise Forbidden(tell("is not valid for {city}; {how}", city=jurisdiction_id, how=HOW), "api_key")

@@ -18,13 +18,13 @@ from open311.errors import Invalid, Problem
 from open311.observe import logger
 from open311.operations.platform import Platform
 from open311.plugins import Jurisdiction
-from schemas.texts import Message, say
+from schemas.texts import Message, tell
 
 log = logger(__name__)
 
 MAX_URL_CHARACTERS = 2_000
 MAX_FIELD_CHARACTERS = 500
-NO_URL = say("is not a URL; send an http or https address.")
+NO_URL = tell("is not a URL; send an http or https address.")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
 
@@ -69,7 +69,7 @@ def check_submission(
     problems += found
     is_outside = place.point is not None and not jurisdiction.covers(*place.point)
     if is_outside and jurisdiction.outside == "refuse":
-        fault = say("the point lies outside {city}; report it to the city of that point.", city=jurisdiction.name)
+        fault = tell("the point lies outside {city}; report it to the city of that point.", city=jurisdiction.name)
         problems.append(Problem("lat", fault))
     problems += _text_problems(platform, submission)
     service = _service(jurisdiction, submission.service_code, problems)
@@ -114,7 +114,7 @@ def _text_problems(platform: Platform, submission: Submission) -> Iterator[Probl
             yield Problem("media_url", fault)
     email = submission.reporter.email
     if email and platform.settings.check_email and not _EMAIL.fullmatch(email):
-        yield Problem("email", say("is not an email address; correct it or leave it out."))
+        yield Problem("email", tell("is not an email address; correct it or leave it out."))
     fields = {
         "address_string": submission.address_string,
         "address_id": submission.address_id,
@@ -137,7 +137,7 @@ def field_problems(fields: Mapping[str, str]) -> Iterator[Problem]:
 
 
 def _too_long(value: str, most: int) -> Message:
-    return say("has {count} characters; {most} are allowed.", count=len(value), most=most)
+    return tell("has {count} characters; {most} are allowed.", count=len(value), most=most)
 
 
 def media_url_fault(url: str) -> Message | None:
@@ -146,7 +146,7 @@ def media_url_fault(url: str) -> Message | None:
     Clients fetch the URL, so it must be http or https, without credentials, and not on a private host (A17).
     """
     if len(url) > MAX_URL_CHARACTERS:
-        return say("is longer than {most} characters.", most=MAX_URL_CHARACTERS)
+        return tell("is longer than {most} characters.", most=MAX_URL_CHARACTERS)
     try:
         parts = urlsplit(url)
         host = parts.hostname or ""
@@ -156,8 +156,8 @@ def media_url_fault(url: str) -> Message | None:
     if parts.scheme not in ("http", "https") or not host or re.search(r"[\s<>\"]", url):
         return NO_URL
     if parts.username is not None:
-        return say("holds a user name; send an address without one.")
-    return say("leads to a private address; send a public one.") if _is_private(host) else None
+        return tell("holds a user name; send an address without one.")
+    return tell("leads to a private address; send a public one.") if _is_private(host) else None
 
 
 def _is_private(host: str) -> bool:

@@ -35,7 +35,7 @@ from open311.plugins import Jurisdiction
 from open311.storage import repeats, requests, tokens
 from open311.storage.hot.submissions import NewRequest, insert_request
 from open311.storage.hot.transactions import Run
-from schemas.texts import say
+from schemas.texts import tell
 
 
 def submit_request(
@@ -81,7 +81,7 @@ def submit_request(
             return _receipt(_store(platform, run, jurisdiction, service, new), submission, checked)
         first, is_same = repeats.first_answer(run, post)
     if not is_same:
-        raise Invalid(say("was used for another request within the last day; send a new one."), "client_request_id")
+        raise Invalid(tell("was used for another request within the last day; send a new one."), "client_request_id")
     return _with_remarks(_first_receipt(platform, jurisdiction, first), checked)
 
 
@@ -185,7 +185,7 @@ def _first_receipt(platform: Platform, jurisdiction: Jurisdiction, number: int) 
     with platform.database.transaction() as connection:
         record = requests.load_record(connection, jurisdiction.id, number=number)
         if record is None:
-            raise Gone(say("made a request that is deleted; send another client_request_id."), "client_request_id")
+            raise Gone(tell("made a request that is deleted; send another client_request_id."), "client_request_id")
         token = tokens.token_of(connection, jurisdiction.id, number)
         account_id = requests.load_account_id(connection, jurisdiction.id, number)
     return Receipt(

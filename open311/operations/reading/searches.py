@@ -16,7 +16,7 @@ from open311.operations.publishing import text_search_language
 from open311.plugins import Jurisdiction
 from schemas.arguments import as_sent
 from schemas.limits import MAX_ROWS
-from schemas.texts import Message, say
+from schemas.texts import Message, tell
 from schemas.values import format_instant
 
 _MAY_BE_ID = re.compile(r'[^\s"]*\d[^\s"]*')
@@ -60,8 +60,8 @@ def cut_dates(values: Mapping[str, Any], search: RequestSearch, now: datetime) -
     start, end, given = search.requested.start, search.requested.end, values["end_date"]
     if start is None or end is None or start != values["start_date"] or end >= min(given or now, now):
         return None
-    why = say("at most 90 days come at once") if given else say("start_date alone means 90 days")
-    return say("{why}: this list ends at {end}; go on with start_date={end}", why=why, end=format_instant(end))
+    why = tell("at most 90 days come at once") if given else tell("start_date alone means 90 days")
+    return tell("{why}: this list ends at {end}; go on with start_date={end}", why=why, end=format_instant(end))
 
 
 def department_code(sent: str, jurisdiction: Jurisdiction) -> str:
@@ -148,10 +148,10 @@ def _cursor(values: Mapping[str, Any], problems: list[Problem]) -> PageCursor | 
     try:
         found = PageCursor.read(text)
     except ValueError:
-        problems.append(Problem("cursor", say("is not a cursor from a Link header; start again without it.")))
+        problems.append(Problem("cursor", tell("is not a cursor from a Link header; start again without it.")))
         return None
     if _contradicts(values, found):
-        problems.append(Problem("cursor", say("belongs to another order or other dates; start again without it.")))
+        problems.append(Problem("cursor", tell("belongs to another order or other dates; start again without it.")))
     return found
 
 

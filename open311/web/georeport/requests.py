@@ -17,7 +17,7 @@ from open311.web.submissions import notice_for_caller, submission_of, submission
 from open311.web.surfaces import GEOREPORT
 from schemas.arguments import RequestArguments, RequestSearchArguments, SubmissionArguments
 from schemas.georeport import ExtendedRequestSchema, ReceiptSchema, ServiceRequestSchema
-from schemas.texts import say
+from schemas.texts import tell
 
 _REQUEST = shape_of(ServiceRequestSchema)
 _RECEIPT = shape_of(ReceiptSchema)
@@ -92,6 +92,6 @@ def get_request(call: Call, service_request_id: str) -> Answer:
     If no id matches the whole text, it is read as several ids, separated by commas.
     """
     if not service_request_id:
-        raise Invalid(say("is missing; send the id of a request."), "service_request_id")
+        raise Invalid(tell("is missing; send the id of a request."), "service_request_id")
     page = find_request(call.platform, call.city.id, service_request_id, call.output, call.values["extensions"])
     return Answer(body=join_items(_REQUEST, page.items, call.output), validator=page.validator)
