@@ -35,7 +35,8 @@ def add_key(
     """
     if jurisdiction_id != ALL_JURISDICTIONS and platform.registry.get(jurisdiction_id) is None:
         known = ", ".join(sorted(platform.registry.jurisdictions))
-        raise Invalid(f"{jurisdiction_id!r} is not served here; use one of {known}.", "jurisdiction")
+        fault = tell("{value!r} is not served here; use one of {known}.", value=jurisdiction_id, known=known)
+        raise Invalid(fault, "jurisdiction")
     secret = secret or new_api_key()
     with platform.database.transaction() as connection:
         number = keys.add_key(
