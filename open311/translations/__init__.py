@@ -1,11 +1,12 @@
 """The texts of this server in other languages than English. `schemas/texts.py` says how a text is written.
 
-Each language has a file, `<language>/LC_MESSAGES/messages.po`. The files are read when the first text is needed.
-They are not compiled before, so a new file works without a build. `make texts` brings the files up to date.
+Each language has a file, `<language>/LC_MESSAGES/messages.po`. The files are read when the server starts. They are
+not compiled before, so a new file works without a build. `make texts` brings the files up to date.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from functools import cache
 from io import BytesIO
@@ -16,7 +17,7 @@ from babel.messages.catalog import Catalog
 from babel.messages.catalog import Message as Entry
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
-from babel.support import Translations
+from babel.support import NullTranslations, Translations
 
 from open311.observe import logger
 from schemas.texts import Message
@@ -25,6 +26,8 @@ log = logger(__name__)
 
 ENGLISH = "en"
 FOLDER = Path(__file__).parent
+_OF_PAGES = re.compile(r"%\((\w+)\)s")
+"""A placeholder in a text of a page's template."""
 
 
 def languages() -> tuple[str, ...]:
@@ -48,6 +51,11 @@ def in_language(text: str, language: str) -> str:
         for name, value in text.values.items()
     }
     return str(template).format(**values)
+
+
+def translations_in(language: str) -> NullTranslations:
+    """The translations into a language; those into English leave each text as it is."""
+    return _ours().get(language) or NullTranslations()
 
 
 def read_file(path: Path) -> Catalog:
@@ -106,4 +114,5 @@ def _forms(texts: str | Iterable[str] | None) -> tuple[str, ...]:
 def _placeholders(template: str) -> set[tuple[str, str | None, str | None]]:
     """The placeholders of a template, each with format and conversion. Raises ValueError for a lone brace."""
     parts = Formatter().parse(template)
-    return {(name, form, conversion) for _, name, form, conversion in parts if name is not None}
+    ours = {(name, form, conversion) for _, name, form, conversion in parts if name is not None}
+    return ours | {(name, "%", None) for name in _OF_PAGES.findall(template)}

@@ -20,8 +20,10 @@ from open311.translations import FOLDER, files, read_file
 from open311.web.errors import WORDS
 
 _SOURCE = FOLDER.parents[1]
-_FUNCTIONS = {"tell": None, "tell_count": (1, 2)}
-"""The functions whose first argument is a text, or whose first two are."""
+_FUNCTIONS = {"tell": None, "tell_count": (1, 2), "_": None, "gettext": None, "ngettext": (1, 2)}
+"""The functions whose first argument is a text, or whose first two are; in templates, gettext is `trans` too."""
+_SOURCES = [("**.py", "python"), ("**.html", "jinja2")]
+_TEMPLATES = {"**.html": {"trimmed": "true", "silent": "false"}}
 _FIELDS = (fields.Field, fields.String, fields.Number, fields.Integer, fields.Boolean, fields.List, fields.Url)
 
 
@@ -29,7 +31,7 @@ def collect(source: Path = _SOURCE) -> Catalog:
     """Every text that a caller can see, each with the files that have it."""
     found = Catalog(project="open311-server", charset="utf-8")
     for package in ("open311", "schemas"):
-        for file, _, text, *_ in extract_from_dir(source / package, [("**.py", "python")], keywords=_FUNCTIONS):
+        for file, _, text, *_ in extract_from_dir(source / package, _SOURCES, _TEMPLATES, keywords=_FUNCTIONS):
             found.add(text, locations=[(f"{package}/{file}", 0)])
     for library, texts in {"werkzeug": _of_werkzeug(), "marshmallow": _of_marshmallow()}.items():
         for text in texts:
@@ -100,5 +102,4 @@ def _write(entries: Catalog, path: Path) -> None:
 
 
 if __name__ == "__main__":
-    for line in update(sys.argv[1:]):
-        print(line)  # noqa: T201
+    sys.stdout.writelines(f"{line}\n" for line in update(sys.argv[1:]))
