@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from spec.conformance.answers import UNKNOWN, Answer, text_of
+from spec.conformance.answers import UNKNOWN, Answer, errors_in, text_of
 from spec.conformance.offers import offered
 from spec.conformance.probe import Probe, created, require
 from spec.conformance.registry import check
@@ -19,6 +19,10 @@ def _names(answer: Answer, language: str) -> bool:
     return any(tag.strip().partition("-")[0] == language.lower().partition("-")[0] for tag in tags)
 
 
+def _descriptions(answer: Answer) -> str:
+    return " ".join(text_of(record, "description") for record in errors_in(answer))
+
+
 @check("L1")
 def errors_in_the_callers_language(probe: Probe) -> None:
     """If the server does not have the language, the error must still be the default one."""
@@ -26,7 +30,7 @@ def errors_in_the_callers_language(probe: Probe) -> None:
     for format in probe.formats:
         path = f"requests/{UNKNOWN}.{format}"
         plain, answer = probe.get(path), probe.get(path, headers={"Accept-Language": language})
-        default, text = (text_of(each.records("errors")[0], "description") for each in (plain, answer))
+        default, text = (_descriptions(each) for each in (plain, answer))
         answer.must(answer.status == plain.status, f"status {plain.status}, as without Accept-Language")
         if not _names(answer, language):
             answer.must(text == default, "the default text, because Content-Language does not name the other", text)
