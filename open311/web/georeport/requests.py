@@ -50,6 +50,7 @@ def list_requests(call: Call) -> Answer:
     answers=ReceiptSchema,
     method="POST",
     gathers_problems=True,
+    headers=("Content-Language",),
 )
 def create_request(call: Call) -> Answer:
     """Send a new request.
