@@ -60,7 +60,7 @@ def notice_for_caller(receipt: Receipt, call: Call) -> tuple[str, str]:
 def _own_notice(receipt: Receipt, call: Call) -> tuple[str, str]:
     """A language and the notice in it. A notice that the catalogue has changed meanwhile stays as it is stored."""
     city, service = call.city, call.city.service(receipt.service_code)
-    if service is not None and service.notice == receipt.service_notice:
+    if city.translations and service is not None and service.notice == receipt.service_notice:
         for language in wanted_languages(call.request, city, call.values["locale"]):
             if notice := city.translated_notice(service, language):
                 return language, notice
