@@ -68,7 +68,7 @@ def _own_notice(receipt: Receipt, call: Call) -> tuple[str, str]:
 
 
 def submission_warnings(receipt: Receipt, call: Call) -> Iterator[Message]:
-    """A sentence for each file and each attribute of a POST that is not kept."""
+    """A sentence for each file and each attribute of a POST that is not stored."""
     for name in dict.fromkeys(call.files):
         yield tell("the file in {name} is not kept; send the address of a photo in media_url", name=as_sent(name))
     for code in receipt.unknown_attributes:
