@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, tzinfo
-from functools import cached_property, reduce
+from functools import cached_property
 from typing import Any, ClassVar, cast
 from urllib.parse import quote
 
@@ -36,7 +36,7 @@ from schemas.parameters import (
     Sent,
     TextParameter,
 )
-from schemas.texts import Message, tell, tell_count
+from schemas.texts import Message, joined, tell, tell_count
 
 Problems = list[tuple[str, str]]
 """Pairs: a parameter's name, and what is wrong with its value."""
@@ -154,7 +154,7 @@ class Arguments(Schema):
         """The values that are not read, or read as something else."""
         given = self._given(plain)
         for names, why in list(self.without_effect(given)):
-            ignored = reduce(lambda first, last: tell("{first} and {last}", first=first, last=last), names)
+            ignored = joined(names)
             yield tell_count(
                 "{names} is ignored {why}", "{names} are ignored {why}", count=len(names), names=ignored, why=why
             )

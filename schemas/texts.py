@@ -9,7 +9,8 @@ The first argument of `tell` is always a literal, because `make texts` collects 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from functools import reduce
 from typing import Any
 
 
@@ -48,6 +49,11 @@ class Message(str):
 def tell(template: str, /, **values: Any) -> Message:
     """A sentence for callers. Write `{{` for a brace."""
     return Message(template, values)
+
+
+def joined(names: Iterable[str]) -> str:
+    """Names with "and" between them. There must be at least one."""
+    return reduce(lambda first, last: tell("{first} and {last}", first=first, last=last), names)
 
 
 def tell_count(one: str, several: str, /, *, count: int, **values: Any) -> Message:

@@ -74,7 +74,7 @@ class Listing:
         found = (
             cut_dates(call.values, search, call.now),
             unknown_department(call.values["department"], call.city),
-            "" if page.items else unseen_id(call.values, search),
+            None if page.items else unseen_id(call.values, search),
         )
         return tuple(filter(None, found))
 

@@ -81,7 +81,8 @@ def submit_request(
             return _receipt(_store(platform, run, jurisdiction, service, new), submission, checked)
         first, is_same = repeats.first_answer(run, post)
     if not is_same:
-        raise Invalid(tell("was used for another request within the last day; send a new one."), "client_request_id")
+        fault = tell("was used for another request within the last day; send a new one.")
+        raise Invalid(fault, "client_request_id")
     return _with_remarks(_first_receipt(platform, jurisdiction, first), checked)
 
 

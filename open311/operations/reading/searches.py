@@ -16,7 +16,7 @@ from open311.operations.publishing import text_search_language
 from open311.plugins import Jurisdiction
 from schemas.arguments import as_sent
 from schemas.limits import MAX_ROWS
-from schemas.texts import Message, tell
+from schemas.texts import Message, joined, tell
 from schemas.values import format_instant
 
 _MAY_BE_ID = re.compile(r'[^\s"]*\d[^\s"]*')
@@ -75,23 +75,24 @@ def department_code(sent: str, jurisdiction: Jurisdiction) -> str:
     return next((one.code for one in jurisdiction.departments if one.name.casefold() == wanted), sent)
 
 
-def unknown_department(sent: str, jurisdiction: Jurisdiction) -> str:
-    """A sentence with the city's departments if it has none with this code or name; "" if it has it."""
+def unknown_department(sent: str, jurisdiction: Jurisdiction) -> Message | None:
+    """A sentence with the city's departments if it has none with this code or name; None if it has it."""
     code = department_code(sent, jurisdiction)
     if not code or any(one.code == code for one in jurisdiction.departments):
-        return ""
+        return None
     codes = [as_sent(one.code) for one in jurisdiction.departments]
     more = ", ..." if len(codes) > _MOST_CODES else ""
     known = ", ".join(codes[:_MOST_CODES]) + more
-    return f"department {as_sent(sent)} is not one of {as_sent(jurisdiction.id)} now; its codes are {known}"
+    named = {"department": as_sent(sent), "city": as_sent(jurisdiction.id), "known": known}
+    return tell("department {department} is not one of {city} now; its codes are {known}", **named)
 
 
-def unseen_id(values: Mapping[str, Any], search: RequestSearch) -> str:
-    """A sentence for an empty list whose `q` may be the id of a request outside the dates of the call; else ""."""
+def unseen_id(values: Mapping[str, Any], search: RequestSearch) -> Message | None:
+    """A sentence for an empty list whose `q` may be the id of a request outside the call's dates; else None."""
     if not search.words_id or search.is_id_undated:
-        return ""
-    dates = " and ".join(name for name in _DATES if values[name])
-    return f"q is looked for within {dates} only; leave them out to find a request by its id"
+        return None
+    dates = joined(name for name in _DATES if values[name])
+    return tell("q is looked for within {dates} only; leave them out to find a request by its id", dates=dates)
 
 
 def _filters(

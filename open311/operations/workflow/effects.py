@@ -295,8 +295,9 @@ def _progress(command: commands.Command, record: RequestRecord, desk: Desk, new:
     detail = command.detail if isinstance(command, commands.ProgressCommand) else ""
     own = [one.code for one in desk.jurisdiction.states if one.state.value == new.value and one.code]
     if detail and detail not in own:
-        known = f"use one of {', '.join(own)}" if own else "the city has none"
-        raise Invalid(f"{detail[:60]!r} is no state of the city's own within {new}; {known}.", "detail")
+        known = tell("use one of {states}", states=", ".join(own)) if own else tell("the city has none")
+        named = {"detail": detail[:60], "new": new, "known": known}
+        raise Invalid(tell("{detail!r} is no state of the city's own within {new}; {known}.", **named), "detail")
     return ProgressMade(**desk.envelope(command), old=record.progress, new=new, detail=detail)
 
 
