@@ -20,6 +20,7 @@ from open311.domain.services import Department, Service, Translation, Vicinity
 from open311.domain.workflow import CitizenText, CityState
 from open311.errors import Invalid, NotFound, Problem
 from open311.formats.reading import ColumnMap
+from schemas.texts import tell
 
 API_VERSION = 1
 """Version of this contract. A plugin written for another version is not loaded."""
@@ -139,11 +140,19 @@ class Jurisdiction:
     def require_service(self, code: str) -> Service:
         """Like `service`. Raises NotFound if there is none, and Invalid for an empty code."""
         if not code:
-            raise Invalid("is missing; send one from the service list.", "service_code")
+            raise Invalid(tell("is missing; send one from the service list."), "service_code")
         found = self.service(code)
         if found is None:
-            raise NotFound(f"{code[:60]!r} is not in the service list of {self.id}.", "service_code")
+            raise NotFound(
+                tell("{code!r} is not in the service list of {city}.", code=code[:60], city=self.id),
+                "service_code",
+            )
         return found
+
+    def translated_notice(self, service: Service, language: str) -> str:
+        """The notice of a service in another language; "" if the catalogue does not have it."""
+        texts = self.translations.get(language, Translation()).services.get(service.code)
+        return texts.notice if texts else ""
 
     def department(self, code: str) -> Department:
         """The department with this code. Raises KeyError if the catalogue has none."""

@@ -15,9 +15,10 @@ from open311.errors import Invalid, Misconfigured, NotFound, Unavailable
 from open311.plugins import declared
 from open311.plugins.interface import Jurisdiction
 from open311.plugins.testing import find_faults
+from schemas.texts import tell
 
 GROUP = "open311.jurisdictions"
-NO_CITY = "No city is served now; the operator has to correct the configuration."
+NO_CITY = tell("No city is served now; the operator has to correct the configuration.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +80,12 @@ class Registry:
         if self.is_single and (not wanted or self.ignore_wrong_id):
             return next(iter(self.jurisdictions.values()))
         if not wanted:
-            raise Invalid(f"is missing; send one of {self._some_ids()}.", "jurisdiction_id")
+            raise Invalid(tell("is missing; send one of {known}.", known=self._some_ids()), "jurisdiction_id")
         found = self.jurisdictions.get(wanted)
         if found is None:
-            raise NotFound(
-                f"{jurisdiction_id[:60]!r} is not served here; send one of {self._some_ids()}.",
-                "jurisdiction_id",
-            )
+            shown, known = jurisdiction_id[:60], self._some_ids()
+            fault = tell("{value!r} is not served here; send one of {known}.", value=shown, known=known)
+            raise NotFound(fault, "jurisdiction_id")
         return found
 
     def _some_ids(self) -> str:

@@ -11,6 +11,7 @@ import psycopg2
 import psycopg2.errors
 
 from open311.errors import Unavailable
+from schemas.texts import tell
 
 
 class Refused(Exception):
@@ -69,11 +70,14 @@ _SLOW = (
     psycopg2.errors.QueryCanceled,
     psycopg2.errors.LockNotAvailable,
 )
-_UNREACHED = "The database cannot be reached just now; try again in a moment."
+_UNREACHED = tell("The database cannot be reached just now; try again in a moment.")
 _PUBLIC_WORDS = (
-    (_UNMIGRATED, "The database is not ready for this release of the server; its operator has to migrate it."),
-    (_UNWRITABLE, "The database cannot store anything just now; try again in a moment."),
-    (_SLOW, "The database takes too long just now; try again in a moment."),
+    (
+        _UNMIGRATED,
+        tell("The database is not ready for this release of the server; its operator has to migrate it."),
+    ),
+    (_UNWRITABLE, tell("The database cannot store anything just now; try again in a moment.")),
+    (_SLOW, tell("The database takes too long just now; try again in a moment.")),
 )
 """Errors of both drivers, with a sentence for the public."""
 

@@ -14,6 +14,7 @@ from open311.operations.access.api_keys import require_key, require_scope
 from open311.operations.platform import Platform
 from open311.plugins import Jurisdiction
 from open311.web.parsing import Parameters, first
+from schemas.texts import tell
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +46,10 @@ def _prometheus(platform: Platform, request: Request, sent: Parameters) -> Princ
     """A caller that sends the token of the settings. Raises NotFound if none is set, Forbidden for a wrong one."""
     token = platform.settings.metrics_token
     if not token:
-        raise NotFound("Metrics are switched off; set OPEN311_METRICS_TOKEN.")
+        raise NotFound(tell("Metrics are switched off; set OPEN311_METRICS_TOKEN."))
     scheme, _, credential = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not compare_digest(credential.strip().encode(), token.encode()):
-        raise Forbidden("Send the token of OPEN311_METRICS_TOKEN in Authorization: Bearer.")
+        raise Forbidden(tell("Send the token of OPEN311_METRICS_TOKEN in Authorization: Bearer."))
     return PROMETHEUS
 
 

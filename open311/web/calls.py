@@ -17,6 +17,7 @@ from open311.operations.platform import Platform
 from open311.plugins import Jurisdiction
 from open311.web.codings import Coding, wanted_coding
 from open311.web.surfaces import BASE
+from schemas.texts import Message
 
 Output = Format | Feed | BulkFormat
 
@@ -50,7 +51,7 @@ class Call:
     now: datetime
     values: Values
     problems: tuple[Problem, ...] = ()
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Message, ...] = ()
     files: tuple[str, ...] = ()
     named_city: Jurisdiction | None = None
     principal: Principal | None = None
@@ -118,7 +119,7 @@ class Answer:
     cache_control: str = "no-cache"
     headers: tuple[tuple[str, str], ...] = ()
     is_weak: bool = False
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Message, ...] = ()
 
 
 def unchanged(validator: str) -> Answer:

@@ -35,6 +35,7 @@ from open311.plugins import Jurisdiction
 from open311.storage import repeats, requests, tokens
 from open311.storage.hot.submissions import NewRequest, insert_request
 from open311.storage.hot.transactions import Run
+from schemas.texts import tell
 
 
 def submit_request(
@@ -80,7 +81,8 @@ def submit_request(
             return _receipt(_store(platform, run, jurisdiction, service, new), submission, checked)
         first, is_same = repeats.first_answer(run, post)
     if not is_same:
-        raise Invalid("was used for another request within the last day; send a new one.", "client_request_id")
+        fault = tell("was used for another request within the last day; send a new one.")
+        raise Invalid(fault, "client_request_id")
     return _with_remarks(_first_receipt(platform, jurisdiction, first), checked)
 
 
@@ -108,6 +110,7 @@ def _receipt(stored: NewRequest, submission: Submission, checked: Checked) -> Re
     receipt = Receipt(
         service_request_id=stored.record.service_request_id,
         token=stored.token,
+        service_code=stored.record.service_code,
         service_notice=stored.record.service_notice,
         account_id=submission.reporter.account_id,
     )
@@ -183,12 +186,13 @@ def _first_receipt(platform: Platform, jurisdiction: Jurisdiction, number: int) 
     with platform.database.transaction() as connection:
         record = requests.load_record(connection, jurisdiction.id, number=number)
         if record is None:
-            raise Gone("made a request that is deleted; send another client_request_id.", "client_request_id")
+            raise Gone(tell("made a request that is deleted; send another client_request_id."), "client_request_id")
         token = tokens.token_of(connection, jurisdiction.id, number)
         account_id = requests.load_account_id(connection, jurisdiction.id, number)
     return Receipt(
         service_request_id="" if token else record.service_request_id,
         token=token,
+        service_code=record.service_code,
         service_notice=record.service_notice,
         account_id=account_id,
     )

@@ -23,6 +23,7 @@ from open311.operations.publishing import names_for
 from open311.operations.workflow.apply import change_requests, load_request
 from open311.plugins import Jurisdiction
 from open311.storage import history
+from schemas.texts import tell
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +59,8 @@ def update_request(
     with platform.database.transaction() as connection:
         before = load_request(connection, jurisdiction, name)
         if change.version is not None and change.version != before.version:
-            raise Conflict(f"is at version {before.version} now; look at it again.", "service_request_id")
+            fault = tell("is at version {version} now; look at it again.", version=before.version)
+            raise Conflict(fault, "service_request_id")
         events = list(_events(jurisdiction, before, change, actor, now))
         if not events:
             return before
@@ -109,6 +111,6 @@ def _department_name(jurisdiction: Jurisdiction, code: str) -> str:
         return jurisdiction.department(code).name
     except KeyError:
         known = ", ".join(department.code for department in jurisdiction.departments)
-        raise Invalid(
-            f"{code!r} is no department of {jurisdiction.id}; use one of {known}.", "department"
-        ) from None
+        named = {"code": code, "city": jurisdiction.id, "known": known}
+        fault = tell("{code!r} is no department of {city}; use one of {known}.", **named)
+        raise Invalid(fault, "department") from None

@@ -13,7 +13,7 @@ from open311.web.calls import Answer, Call
 from open311.web.endpoints import endpoint
 from open311.web.languages import content_language, wanted_languages
 from open311.web.surfaces import GEOREPORT
-from schemas.arguments import ServiceArguments, ServiceListArguments
+from schemas.arguments import JurisdictionArguments, ServiceListArguments
 from schemas.georeport import ServiceDefinitionSchema, ServiceSchema
 
 _LIST = shape_of(ServiceSchema)
@@ -46,7 +46,7 @@ def list_services(call: Call) -> Answer:
 @endpoint(
     GEOREPORT,
     "/services/<code:service_code>",
-    reads=ServiceArguments,
+    reads=JurisdictionArguments,
     access=ANYBODY,
     answers=ServiceDefinitionSchema,
     is_quick=True,
