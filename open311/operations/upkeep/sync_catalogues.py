@@ -92,8 +92,8 @@ class Orphans:
 
     def __str__(self) -> str:
         cure = {
-            "department": "add it again, or give them another one with `open311 requests update`",
-            "area": "add it again, or run `open311 areas recompute`",
+            "department": "add it again, or run `open311 requests reroute`",
+            "area": "add it again, or run `open311 requests reroute`, or `open311 areas recompute` for all",
         }[self.kind]
         gone = f"{self.jurisdiction_id}: {self.kind} {self.name!r} is gone"
         return f"{gone} and has {self.requests} open requests; {cure}"
@@ -123,7 +123,7 @@ def find_orphans_of_areas(platform: Platform) -> list[Orphans]:
     ]
 
 
-_UNSEEN = ("include", "exclude", "service_level")
+_UNSEEN = ("include_areas", "exclude_areas", "service_level")
 """Fields of a service or a department that no client sees and no stored request shows."""
 
 
