@@ -23,6 +23,11 @@ class Draft:
     description: str = ""
     requested_at: datetime | None = None
 
+    @property
+    def values(self) -> dict[str, tuple[str, ...]]:
+        """The values of all answers, by the attribute's code."""
+        return {answer.code: answer.values for answer in self.answers}
+
     def answered(self, code: str) -> tuple[str, ...]:
         """The values of the answer to one attribute; empty without an answer."""
         return next((answer.values for answer in self.answers if answer.code == code), ())

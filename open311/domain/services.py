@@ -97,8 +97,8 @@ class Service:
     """One kind of request that citizens can send. Codes are opaque, case-sensitive text.
 
     duplicates     the limits for possible duplicates; None for the jurisdiction's limits
-    include        names of areas; the service is offered in these alone, or in the whole city if there are none
-    exclude        names of areas in which the service is not offered
+    include_areas  names of areas; the service is offered in these alone, or in the whole city if there are none
+    exclude_areas  names of areas in which the service is not offered
     service_level  by when a request should be done; None for the department's
     """
 
@@ -112,8 +112,8 @@ class Service:
     department: str = ""
     notice: str = ""
     duplicates: Vicinity | None = None
-    include: tuple[str, ...] = ()
-    exclude: tuple[str, ...] = ()
+    include_areas: tuple[str, ...] = ()
+    exclude_areas: tuple[str, ...] = ()
     service_level: ServiceLevel | None = None
 
     @property

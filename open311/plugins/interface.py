@@ -74,7 +74,7 @@ class Jurisdiction:
     unknown_attributes  for an attribute of a POST or of a file that the service does not ask for: `ignore` drops
                   it and says so, `keep` stores it for staff
     areas         polygons by name, like `boundary`; routing rules and searches use the names
-    exclude       names of areas that lie in the boundary and do not belong to the city
+    exclude_areas  names of areas that lie in the boundary and do not belong to the city
     aliases       retired service code -> current service code
     rules         exceptions to the services' own departments; the first rule that fits decides
     calendar      working days and office hours; None if no rule and no service level needs them
@@ -105,7 +105,7 @@ class Jurisdiction:
     outside: Literal["refuse", "flag"] = "flag"
     unknown_attributes: Literal["ignore", "keep"] = "ignore"
     areas: Mapping[str, BaseGeometry] = field(default_factory=dict)
-    exclude: tuple[str, ...] = ()
+    exclude_areas: tuple[str, ...] = ()
     aliases: Mapping[str, str] = field(default_factory=dict)
     rules: tuple[Rule, ...] = ()
     calendar: Calendar | None = None
@@ -169,13 +169,13 @@ class Jurisdiction:
         """
         if self.boundary is not None and not intersects_xy(self.boundary, long, lat):
             return False
-        return not any(self.in_area(area, (long, lat)) for area in self.exclude)
+        return not any(self.in_area(area, (long, lat)) for area in self.exclude_areas)
 
     def offers(self, service: Service, point: tuple[float, float]) -> bool:
         """Whether a service is offered at a (long, lat) point of the city."""
-        if service.include and not any(self.in_area(area, point) for area in service.include):
+        if service.include_areas and not any(self.in_area(area, point) for area in service.include_areas):
             return False
-        return not any(self.in_area(area, point) for area in service.exclude)
+        return not any(self.in_area(area, point) for area in service.exclude_areas)
 
     def in_area(self, area: str, point: tuple[float, float]) -> bool:
         """Whether a (long, lat) point belongs to a named area; see `areas_at` for points on an edge."""

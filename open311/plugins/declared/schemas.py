@@ -158,8 +158,8 @@ class ServiceTable(Table):
         default=None,
         unset="the city's",
     )
-    include = Texts("Names of features in `areas.geojson`; the service is offered in these alone", default=())
-    exclude = Texts("Names of features in `areas.geojson` in which the service is not offered", default=())
+    include_areas = Texts("Names of features in `areas.geojson`; the service is offered in these alone", default=())
+    exclude_areas = Texts("Names of features in `areas.geojson` in which the service is not offered", default=())
     service_level = Level(
         "By when a request should be done, such as `4 days`, see below", default=None, unset="the department's"
     )
@@ -300,7 +300,7 @@ class JurisdictionTable(Table):
         " `keep` stores it for staff. It is never public and is erased with the answers",
         default="ignore",
     )
-    exclude = Texts(
+    exclude_areas = Texts(
         "Names of features in `areas.geojson` that lie in the boundary and do not belong to the city", default=()
     )
     due_soon_hours = Number(
