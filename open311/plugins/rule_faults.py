@@ -75,9 +75,8 @@ def _place_faults(city: Jurisdiction) -> Iterator[Fault]:
                 if area not in city.areas:
                     sentence = f"{key} of service {service.code!r} names area {area!r}, which areas.geojson lacks"
                     yield Fault(("services", index, key), sentence)
-        if (service.include_areas or service.exclude_areas or city.exclude_areas) and not region_of(
-            city, service
-        ).area:
+        names = {*service.include_areas, *service.exclude_areas, *city.exclude_areas}
+        if names and names <= city.areas.keys() and not region_of(city, service).area:
             yield Fault(("services", index), f"service {service.code!r} is offered nowhere")
 
 
