@@ -637,6 +637,26 @@ def test_a_request_is_shown_with_its_history_and_without_its_reporter(run: Run, 
     assert "mail.example" not in said
 
 
+def test_requests_of_a_removed_department_are_rerouted(run: Run, request_id: str, tmp_path: Path) -> None:
+    printed(run("requests", "update", request_id, "--department", "port"))
+    assert printed(run("requests", "reroute")) == (
+        "0 of 1 open requests would move. 1 stay where a person or their source has put them.\n"
+    )
+    city = tmp_path / "smaller"
+    shutil.copytree(REPOSITORY / "jurisdictions" / "demo", city, ignore=shutil.ignore_patterns("*.py"))
+    text = (city / "jurisdiction.toml").read_text(encoding="utf-8").replace('code = "port"', 'code = "harbour"')
+    text = text.replace('department = "port"', 'department = "harbour"')
+    (city / "jurisdiction.toml").write_text(text, encoding="utf-8")
+    changed = {"OPEN311_JURISDICTIONS": str(city)}
+    table, last = printed(run("requests", "reroute", **changed)).rstrip().rsplit("\n", 1)
+    assert re.search(rf"^ *1 +port +streets +table: potholes +{request_id}", table, re.MULTILINE)
+    assert last == "1 of 1 open requests would move. Run the command with --apply to move them."
+    assert "department port" in printed(run("requests", "show", request_id, **changed))
+    moved = printed(run("requests", "reroute", "--apply", **changed))
+    assert moved.endswith("1 of 1 open requests moved.\n")
+    assert "department streets (table: potholes)" in printed(run("requests", "show", request_id, **changed))
+
+
 def facts(said: str) -> dict[str, list[str]]:
     """The named lines of `requests show`, by their name."""
     found: dict[str, list[str]] = {}
