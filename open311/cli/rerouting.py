@@ -27,8 +27,8 @@ def reroute(jurisdiction: str, is_applied: bool) -> None:
     """Show which open requests would move to another department by the city's rules of today, or move them.
 
     Use it after the city has changed its routes, or has given up a department or an area. Requests that a person
-    has transferred, and imported requests whose source names the department, stay where they are, unless their
-    department does not exist any more. Each move is recorded in the history and is public at once.
+    has transferred or works on, and imported requests whose source names the department, stay where they are,
+    unless their department does not exist any more. Each move is recorded in the history and is public at once.
 
     \b
     Example:

@@ -28,7 +28,7 @@ from tests.conftest import platform_of
 
 HARBOUR = box(24.9, 60.1, 25.0, 60.2)
 LEVEL = read_service_level("4 days")
-WITH_LEVELS = {
+WITH_LEVELS: dict[str, Any] = {
     "services": (replace(build.HOLE, service_level=LEVEL), *build.city().services[1:]),
     "departments": (
         Department("streets", "Streets", read_service_level("9 days")),
@@ -111,8 +111,8 @@ def test_a_city_without_service_levels_writes_no_event_about_a_due_date(serve: C
 
 
 AREAS = {"Harbour": HARBOUR}
-IN_HARBOUR = {"lat": "60.15", "long": "24.95"}
-INLAND = {"lat": "60.25", "long": "24.95"}
+IN_HARBOUR: dict[str, Any] = {"lat": "60.15", "long": "24.95"}
+INLAND: dict[str, Any] = {"lat": "60.25", "long": "24.95"}
 SERVICES = build.city().services[1:]
 
 

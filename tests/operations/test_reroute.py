@@ -13,6 +13,8 @@ import pytest
 from flask import Flask
 from shapely import box
 
+from open311.domain.access import SHELL
+from open311.domain.commands import Acknowledge
 from open311.domain.events import replay
 from open311.domain.requests import RequestRecord, Status
 from open311.formats.reading import open_source
@@ -21,6 +23,7 @@ from open311.operations.importing.batches import Import
 from open311.operations.importing.processes import Processes
 from open311.operations.platform import Platform
 from open311.operations.upkeep.sync_catalogues import find_orphans, find_orphans_of_areas
+from open311.operations.workflow.act import act
 from open311.operations.workflow.reroute_requests import Rerouted, reroute_requests
 from open311.operations.workflow.update_request import RequestUpdate, update_request
 from open311.plugins import Department, Draft, Hours, Jurisdiction, Rule
@@ -131,6 +134,13 @@ def test_the_public_sees_the_new_department(make_app: MakeApp, platform: Platfor
 def test_a_request_that_a_person_has_transferred_stays(platform: Platform, after: Callable[..., Platform]) -> None:
     record = post(platform)
     update_request(platform, BEFORE, record.service_request_id, RequestUpdate(department="parks"), now=build.NOON)
+    found = reroute(after(rules=(AT_NOON,)))
+    assert (moves(found), kept(found)) == ([], 1)
+
+
+def test_a_request_on_which_somebody_works_stays(platform: Platform, after: Callable[..., Platform]) -> None:
+    record = post(platform)
+    act(platform, BEFORE, record.service_request_id, [Acknowledge()], principal=SHELL, now=build.NOON)
     found = reroute(after(rules=(AT_NOON,)))
     assert (moves(found), kept(found)) == ([], 1)
 

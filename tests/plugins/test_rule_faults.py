@@ -21,6 +21,7 @@ from open311.plugins import (
     Hours,
     Jurisdiction,
     LevelRule,
+    Misconfigured,
     Rule,
     Service,
     Value,
@@ -319,7 +320,7 @@ def test_all_keys_about_time_are_read(folder: Path) -> None:
 def test_a_key_about_time_that_cannot_be_read_is_named(folder: Path, old: str, new: str, words: str) -> None:
     path = folder / "jurisdiction.toml"
     path.write_text(TOML.replace(old, new, 1))
-    with pytest.raises(declared.Misconfigured) as caught:
+    with pytest.raises(Misconfigured) as caught:
         declared.load(folder)
     assert words in str(caught.value)
 

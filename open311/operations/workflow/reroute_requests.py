@@ -11,7 +11,7 @@ from datetime import datetime
 
 from open311.domain.events import SYSTEM, AreasRecomputed, Event, Routed, Transferred, Triaged
 from open311.domain.imports import IMPORT_SOURCE
-from open311.domain.requests import RequestRecord
+from open311.domain.requests import Progress, RequestRecord
 from open311.domain.routing import Route
 from open311.observe import logger
 from open311.operations.intake.routing import draft_of
@@ -46,7 +46,7 @@ class Rerouted:
     """What became of a batch of open requests.
 
     seen    how many were looked at
-    kept    how many stay with the department that a person or a source chose, though the rules say otherwise
+    kept    how many stay, though the rules say otherwise, because a person or a source chose the department
     failed  how many stay because the city's own Python failed; the log says why
     """
 
@@ -62,9 +62,9 @@ def reroute_requests(
     """Move open requests to the departments that the city's rules give them, and yield what became of each batch.
 
     A request moves if its department does not exist any more, or if the rules chose its department and now choose
-    another one. A request that a person has transferred, or whose source names the department, stays. So does one
-    whose service is retired and has no rule. The rules see a request as it came: its own time, place, answers and
-    description. Its due date stays as it was promised.
+    another one. A request that a person has transferred or begun to work on, or whose source names the department,
+    stays. So does one whose service is retired and has no rule. The rules see a request as it came: its own time,
+    place, answers and description. Its due date stays as it was promised.
 
     Each batch is a transaction, so a killed run can be repeated. A dry run locks and writes nothing.
     """
@@ -142,6 +142,8 @@ def _decided_by_hand(connection: Connection, records: Sequence[RequestRecord]) -
 
 def _is_chosen(record: RequestRecord, history: Sequence[Event]) -> bool:
     """Rerouting writes an event `Routed` after `Transferred`. A person or a file writes `Transferred` alone."""
+    if record.assignee or record.progress is not Progress.NONE:
+        return True
     last = next((event for event in reversed(history) if isinstance(event, Routed | Transferred)), None)
     if last is None:
         return record.route_reason == IMPORT_SOURCE
@@ -180,6 +182,7 @@ def _transfer(
         name=agency or jurisdiction.department(route.department).name,
         agency=agency,
         status=record.status,
+        is_merged=bool(record.merged_into),
     )
     kind = Triaged if route.is_triage else Routed
     yield kind(at=now, actor=actor, cause=CAUSE, department=route.department, reason=route.reason)
