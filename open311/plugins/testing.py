@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
@@ -18,6 +18,8 @@ from open311.domain.places import Place
 from open311.domain.routing import Draft
 from open311.domain.services import Attribute, Datatype, Service, ServiceTranslation
 from open311.domain.text import clean_text
+from open311.errors import Problem
+from open311.plugins.declared.keys import cut
 from open311.plugins.interface import API_VERSION, HOOKS, Jurisdiction
 from open311.plugins.rule_faults import find_rule_faults, region_of
 from open311.plugins.zones import distance_km, zone_place
@@ -219,10 +221,8 @@ def _answerable(jurisdiction: Jurisdiction, service: Service) -> Iterator[str]:
         return
     sent = {answer.code: answer.values for answer in draft.answers}
     _, problems = check_answers(service, sent, AnswerPolicy(zone=jurisdiction.zone))
-    try:
+    if not _check_fault(jurisdiction, draft):
         problems += jurisdiction.check(draft)
-    except Exception as error:  # a plugin may raise anything
-        yield f"service {service.code!r} cannot be checked: {_raised(error)} for {_shown(draft)}"
     for problem in problems:
         yield f"service {service.code!r} refuses an example: {problem}"
 
@@ -238,23 +238,33 @@ def _aliases(jurisdiction: Jurisdiction) -> Iterator[str]:
 
 def _hook_faults(jurisdiction: Jurisdiction) -> Iterator[str]:
     """What is wrong with what a city's own Python answers, for each service, at several times and places."""
-    hooks = ("department_for", "explain", "route")
-    if all(getattr(type(jurisdiction), hook) is getattr(Jurisdiction, hook) for hook in hooks):
-        return
-    known = {department.code for department in jurisdiction.departments}
-    for service in jurisdiction.services:
-        faults = (_route_fault(jurisdiction, draft, known) for draft in example_drafts(jurisdiction, service))
-        if fault := next(filter(None, faults), ""):
-            yield f"service {service.code!r} {fault}"
+    for fault_of, hooks in ((_route_fault, ("department_for", "explain", "route")), (_check_fault, ("check",))):
+        if all(getattr(type(jurisdiction), hook) is getattr(Jurisdiction, hook) for hook in hooks):
+            continue
+        for service in jurisdiction.services:
+            faults = (fault_of(jurisdiction, draft) for draft in example_drafts(jurisdiction, service))
+            if fault := next(filter(None, faults), ""):
+                yield f"service {service.code!r} {fault}"
 
 
-def _route_fault(jurisdiction: Jurisdiction, draft: Draft, known: Collection[str]) -> str:
+def _route_fault(jurisdiction: Jurisdiction, draft: Draft) -> str:
     """What is wrong with the route of a draft; "" if nothing is."""
     try:
         department = jurisdiction.route(draft).department
     except Exception as error:  # a plugin may raise anything
         return f"cannot be routed: {_raised(error)} for {_shown(draft)}"
-    return "" if department in known else f"is routed to {department!r}, which is not declared, for {_shown(draft)}"
+    is_known = any(department == known.code for known in jurisdiction.departments)
+    return "" if is_known else f"is routed to {department!r}, which is not declared, for {_shown(draft)}"
+
+
+def _check_fault(jurisdiction: Jurisdiction, draft: Draft) -> str:
+    """What is wrong with what `check` returns for a draft; "" if nothing is. It may find problems."""
+    try:
+        problems = jurisdiction.check(draft)
+    except Exception as error:  # a plugin may raise anything
+        return f"cannot be checked: {_raised(error)} for {_shown(draft)}"
+    is_right = isinstance(problems, list) and all(isinstance(problem, Problem) for problem in problems)
+    return "" if is_right else f"cannot be checked: check must return a list of Problem, not {cut(repr(problems))}"
 
 
 def _raised(error: Exception) -> str:

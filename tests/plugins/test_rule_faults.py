@@ -344,3 +344,29 @@ def test_a_hook_is_tried_for_every_service_with_and_without_answers() -> None:
     )
     assert one.endswith("for an example with a point without answers at 2026-03-01T09:30:00Z")
     assert other.startswith("service 'noise' cannot be routed:")
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (None, "check must return a list of Problem, not None"),
+        (["wrong"], "check must return a list of Problem, not ['wrong']"),
+        (ZeroDivisionError, "the city's Python raises ZeroDivisionError"),
+    ],
+)
+def test_a_check_that_fails_is_a_fault_of_each_service(answer: Any, words: str) -> None:
+    class Checking(Jurisdiction):
+        def check(self, draft: Draft) -> Any:
+            if draft.place.has_point:
+                return []
+            if isinstance(answer, type):
+                raise answer
+            return answer
+
+    values = {
+        name: getattr(CITY, name) for name in ("id", "name", "time_zone", "services", "departments", "triage")
+    }
+    one, other = find_faults(Checking(**values))
+    assert one.startswith("service 'lamp' cannot be checked:")
+    assert other.startswith("service 'noise' cannot be checked:")
+    assert words in one
