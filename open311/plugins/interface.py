@@ -177,6 +177,15 @@ class Jurisdiction:
             return False
         return not any(self.in_area(area, point) for area in service.exclude_areas)
 
+    def not_offered_at(self, point: tuple[float, float]) -> tuple[str, ...]:
+        """Codes of the services that are not offered at a (long, lat) point of the city."""
+        return tuple(service.code for service in self._limited if not self.offers(service, point))
+
+    @cached_property
+    def _limited(self) -> tuple[Service, ...]:
+        """The services that are not offered in the whole city."""
+        return tuple(service for service in self.services if service.include_areas or service.exclude_areas)
+
     def in_area(self, area: str, point: tuple[float, float]) -> bool:
         """Whether a (long, lat) point belongs to a named area; see `areas_at` for points on an edge."""
         polygon = self.areas[area]

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import datetime
+from itertools import product
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from shapely import box
 from shapely.geometry import mapping
 
 from open311.plugins import (
+    Answer,
     Attribute,
     Calendar,
     Datatype,
@@ -22,6 +28,7 @@ from open311.plugins import (
     Jurisdiction,
     LevelRule,
     Misconfigured,
+    Place,
     Rule,
     Service,
     Value,
@@ -370,3 +377,44 @@ def test_a_check_that_fails_is_a_fault_of_each_service(answer: Any, words: str) 
     assert one.startswith("service 'lamp' cannot be checked:")
     assert other.startswith("service 'noise' cannot be checked:")
     assert words in one
+
+
+SPANS = st.sampled_from([(), NIGHT, (Hours(0, 12 * 60),), (Hours(12 * 60, 24 * 60),), (Hours(8 * 60, 9 * 60),)])
+DAYS = st.sampled_from([(), (0,), (5, 6), (0, 1, 2, 3, 4)])
+ANSWERS = st.sampled_from([{}, {"KIND": ("wall",)}, {"KIND": ("wall", "pole")}])
+RULES = st.builds(
+    Rule,
+    department=st.sampled_from(["streets", "police", "desk"]),
+    service=st.sampled_from(["", "lamp"]),
+    answers=ANSWERS,
+    area=st.sampled_from(["", "Harbour", "Pier"]),
+    hours=SPANS,
+    weekdays=DAYS,
+    day=st.sampled_from(["", *DayKind]),
+)
+INSIDE = (
+    Place(lat=60.05, long=24.05),
+    Place(lat=60.15, long=24.15),
+    Place(lat=60.5, long=24.5),
+    Place(address="x"),
+)
+TIMES = [
+    datetime(2026, 5, day, hour, 30, tzinfo=ZoneInfo("Europe/Helsinki"))
+    for day in (1, 2, 4, 5)
+    for hour in (3, 8, 13, 23)
+]
+"""A holiday, a Saturday, a Monday and a Tuesday."""
+
+
+@given(st.lists(RULES, max_size=4))
+@settings(max_examples=60)
+def test_no_request_gets_a_route_that_can_never_fit(rules: list[Rule]) -> None:
+    """And every fault names such a route, so that an author can trust it."""
+    city = replace(CITY, rules=tuple(replace(rule, department=str(number)) for number, rule in enumerate(rules)))
+    hidden = {int(fault.split()[2]) - 1 for fault in faults(*rules) if fault.startswith("route no.")}
+    for service, place, at in product((LAMP, NOISE), INSIDE, TIMES):
+        for kinds in ((), ("wall",), ("pole",)) if service is LAMP else ((),):
+            answers = (Answer("KIND", kinds),) if kinds else ()
+            asked = Draft(service=service, place=place, answers=answers, requested_at=at)
+            department = city.route(asked).department
+            assert not department.isdigit() or int(department) not in hidden
