@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 from importlib.resources.abc import Traversable
 from typing import ClassVar, Literal
@@ -18,7 +18,7 @@ from open311.domain.ids import format_id
 from open311.domain.places import Place
 from open311.domain.requests import RequestRecord
 from open311.domain.routing import Draft, Route, Rule, RuleBook, Step, decide, explain
-from open311.domain.service_levels import NO_ANSWERS, Answers, LevelRule, Pause, ServiceLevels
+from open311.domain.service_levels import NO_ANSWERS, Answers, LevelRule, Pause, ServiceLevels, Standing, standing
 from open311.domain.services import Department, Service, Translation, Vicinity
 from open311.domain.workflow import CitizenText, CityState
 from open311.errors import Invalid, NotFound, Problem
@@ -243,6 +243,15 @@ class Jurisdiction:
     ) -> datetime | None:
         """By when a request should be done; see `ServiceLevels.due`."""
         return self.levels.due(service, department, received, paused, answers=answers)
+
+    def standing(
+        self, due: datetime | None, now: datetime, *, closed_at: datetime | None = None
+    ) -> Standing | None:
+        """Whether a request is on time, due soon or overdue; None without a due date.
+
+        closed_at  when the request was closed; None for an open one
+        """
+        return standing(due, now, soon=timedelta(hours=self.due_soon_hours), closed_at=closed_at)
 
     @cached_property
     def levels(self) -> ServiceLevels:
