@@ -32,9 +32,10 @@ class Fault(NamedTuple):
 
 
 def find_rule_faults(city: Jurisdiction) -> Iterator[str]:
-    """Every fault of routes, areas and service levels, each with its file and line if the city has such a file."""
+    """Every such fault, with its file and line if the city has a jurisdiction.toml."""
     lines = Lines(city.source)
-    for fault in (*_place_faults(city), *_Routes(city, lines).faults(), *_level_faults(city)):
+    found = (*_name_faults(city), *_place_faults(city), *_Routes(city, lines).faults(), *_level_faults(city))
+    for fault in found:
         yield _located(lines, fault)
 
 
@@ -60,6 +61,26 @@ def find_remarks(city: Jurisdiction) -> Iterator[str]:
 def _located(lines: Lines, fault: Fault) -> str:
     place = lines.place(fault.path)
     return f"{place}: {fault.sentence}" if place else fault.sentence
+
+
+# --- Departments and aliases
+
+
+def _name_faults(city: Jurisdiction) -> Iterator[Fault]:
+    """Departments and services that are named and do not exist, apart from routes and service levels."""
+    known = {department.code for department in city.departments}
+    codes = {service.code for service in city.services}
+    if city.triage not in known:
+        yield Fault(("triage",), f"triage names department {city.triage!r}, which is not declared")
+    for index, service in enumerate(city.services):
+        if service.department and service.department not in known:
+            sentence = f"service {service.code} names department {service.department!r}, which is not declared"
+            yield Fault(("services", index, "department"), sentence)
+    for retired, code in city.aliases.items():
+        if retired in codes:
+            yield Fault(("aliases", retired), f"alias {retired!r} is also the code of a service")
+        if code not in codes:
+            yield Fault(("aliases", retired), f"alias {retired!r} leads to {code!r}, which is not a service")
 
 
 # --- Where services are offered

@@ -52,7 +52,6 @@ def find_faults(jurisdiction: Jurisdiction) -> list[str]:
         *_position(jurisdiction),
         *_departments(jurisdiction),
         *_services(jurisdiction),
-        *_aliases(jurisdiction),
         *find_rule_faults(jurisdiction),
         *_hook_faults(jurisdiction),
         *_translations(jurisdiction),
@@ -172,15 +171,9 @@ def _override(jurisdiction: Jurisdiction, name: str) -> Iterator[str]:
 
 
 def _departments(jurisdiction: Jurisdiction) -> Iterator[str]:
-    known = {department.code for department in jurisdiction.departments}
     yield from _repeated("department", (department.code for department in jurisdiction.departments))
     for department in jurisdiction.departments:
         yield from _unfit_text(f"department {department.code}", department.name)
-    if jurisdiction.triage not in known:
-        yield f"triage names department {jurisdiction.triage!r}, which is not declared"
-    for service in jurisdiction.services:
-        if service.department and service.department not in known:
-            yield f"service {service.code} names department {service.department!r}, which is not declared"
 
 
 def _services(jurisdiction: Jurisdiction) -> Iterator[str]:
@@ -225,15 +218,6 @@ def _answerable(jurisdiction: Jurisdiction, service: Service) -> Iterator[str]:
         problems += jurisdiction.check(draft)
     for problem in problems:
         yield f"service {service.code!r} refuses an example: {problem}"
-
-
-def _aliases(jurisdiction: Jurisdiction) -> Iterator[str]:
-    codes = {service.code for service in jurisdiction.services}
-    for retired, code in jurisdiction.aliases.items():
-        if retired in codes:
-            yield f"alias {retired!r} is also the code of a service"
-        if code not in codes:
-            yield f"alias {retired!r} leads to {code!r}, which is not a service"
 
 
 def _hook_faults(jurisdiction: Jurisdiction) -> Iterator[str]:

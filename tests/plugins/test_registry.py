@@ -251,7 +251,7 @@ def test_each_fault_of_a_city_is_reported_separately(folder: Callable[..., str])
 
     reasons = load_registry([bad, worse]).reasons
 
-    assert f"{bad}: triage names department 'nobody', which is not declared" in reasons
+    assert f"{bad}: bad/jurisdiction.toml:5: triage names department 'nobody', which is not declared" in reasons
     assert f"{bad}: service 'other' is declared 2 times" in reasons
     assert f"{worse}: worse/jurisdiction.toml: id must be a string, not a table." in reasons
     assert f"{worse}: worse/jurisdiction.toml: unknown key 'nome'; did you mean name?" in reasons

@@ -276,6 +276,20 @@ def test_faults_and_remarks_have_the_file_and_the_line(folder: Path) -> None:
     assert "(demoville/jurisdiction.toml:14)" in remark
 
 
+def test_names_of_nothing_have_the_file_and_the_line(folder: Path) -> None:
+    (folder / "jurisdiction.toml").write_text(
+        TOML.replace('triage = "desk"', 'triage = "gone"\n[aliases]\nold = "none"')
+        .replace('name = "Lamp"', 'name = "Lamp"\ndepartment = "nobody"')
+        .split("[[routes]]")[0]
+        .replace('exclude_areas = ["Hill"]', "")
+    )
+    assert find_faults(declared.load(folder)) == [
+        "demoville/jurisdiction.toml:5: triage names department 'gone', which is not declared",
+        "demoville/jurisdiction.toml:16: service lamp names department 'nobody', which is not declared",
+        "demoville/jurisdiction.toml:7: alias 'old' leads to 'none', which is not a service",
+    ]
+
+
 def test_all_keys_about_time_are_read(folder: Path) -> None:
     harbour = {"type": "Feature", "properties": {"name": "Hill"}, "geometry": mapping(box(24, 60, 25, 61))}
     (folder / "areas.geojson").write_text(json.dumps(harbour))
