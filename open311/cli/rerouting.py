@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable
+from dataclasses import dataclass, field
 
 import click
 
@@ -35,32 +34,53 @@ def reroute(jurisdiction: str, is_applied: bool) -> None:
       open311 requests reroute --jurisdiction city.example
       open311 requests reroute --jurisdiction city.example --apply
     """
+    result = _Result()
     with command_platform() as platform:
         city = find_jurisdiction(platform, jurisdiction)
-        found = list(reroute_requests(platform, city, now=utc_now(), actor=str(SHELL), is_dry_run=not is_applied))
-    moves = [move for batch in found for move in batch.moves]
-    if moves:
-        say_table(_HEADINGS, _rows(moves))
-    say(_summary(found, len(moves), is_applied=is_applied))
+        for batch in reroute_requests(platform, city, now=utc_now(), actor=str(SHELL), is_dry_run=not is_applied):
+            result.add(batch)
+    if result.ways:
+        say_table(_HEADINGS, result.rows())
+    say(result.summary(is_applied=is_applied))
 
 
-def _rows(moves: Iterable[Move]) -> list[tuple[str, ...]]:
-    """A line for all requests that move in the same way, the most frequent way first."""
-    alike: defaultdict[tuple[str, ...], list[str]] = defaultdict(list)
-    for move in moves:
-        old, route = move.request.department or "-", move.route
-        way = (
-            (old, route.department, route.reason) if route else (old, old, f"areas: {', '.join(move.areas) or '-'}")
-        )
-        alike[way].append(name_of(move.request))
-    most_first = sorted(alike.items(), key=lambda item: -len(item[1]))
-    return [(str(len(names)), *way, ", ".join(names[:EXAMPLES])) for way, names in most_first]
+@dataclass
+class _Result:
+    """What became of all batches.
+
+    ways  (from, to, rule) -> how many requests move in this way, and the names of the first ones
+    """
+
+    ways: dict[tuple[str, str, str], tuple[int, list[str]]] = field(default_factory=dict)
+    seen: int = 0
+    kept: int = 0
+    failed: int = 0
+
+    def add(self, batch: Rerouted) -> None:
+        """Count a batch."""
+        self.seen += batch.seen
+        self.kept += batch.kept
+        self.failed += batch.failed
+        for move in batch.moves:
+            number, names = self.ways.get(_way(move), (0, []))
+            self.ways[_way(move)] = number + 1, [*names, name_of(move.request)][:EXAMPLES]
+
+    def rows(self) -> list[tuple[str, ...]]:
+        """A line for each way, the most frequent one first."""
+        most_first = sorted(self.ways.items(), key=lambda item: -item[1][0])
+        return [(str(number), *way, ", ".join(names)) for way, (number, names) in most_first]
+
+    def summary(self, *, is_applied: bool) -> str:
+        """How many requests move, and how many stay against the rules."""
+        moved = sum(number for number, _ in self.ways.values())
+        text = f"{moved} of {self.seen} open requests {'moved' if is_applied else 'would move'}."
+        text += f" {self.kept} stay where a person or their source has put them." if self.kept else ""
+        text += f" {self.failed} stay because the city's Python failed; the log says why." if self.failed else ""
+        return text if is_applied or not moved else f"{text} Run the command with --apply to move them."
 
 
-def _summary(found: Iterable[Rerouted], moved: int, *, is_applied: bool) -> str:
-    batches = list(found)
-    seen, kept, failed = (sum(getattr(batch, name) for batch in batches) for name in ("seen", "kept", "failed"))
-    text = f"{moved} of {seen} open requests {'moved' if is_applied else 'would move'}."
-    text += f" {kept} stay where a person or their source has put them." if kept else ""
-    text += f" {failed} stay because the city's Python failed; the log says why." if failed else ""
-    return text if is_applied or not moved else f"{text} Run the command with --apply to move them."
+def _way(move: Move) -> tuple[str, str, str]:
+    old = move.request.department or "-"
+    if move.route is None:
+        return old, old, f"areas: {', '.join(move.areas) or '-'}"
+    return old, move.route.department, move.route.reason
