@@ -7,6 +7,7 @@ import click
 from open311.cli.group import CommandGroup
 from open311.cli.output import say, say_table
 from open311.cli.platforms import command_platform, find_jurisdiction
+from open311.cli.rerouting import reroute
 from open311.cli.staff_view import lines_of, name_of
 from open311.clock import utc_now
 from open311.domain.access import SHELL
@@ -23,6 +24,8 @@ from schemas.values import NotAnInstant, format_instant, parse_instant
 def requests() -> None:
     """Look at single requests and change them, as staff do."""
 
+
+requests.add_command(reroute)
 
 _JURISDICTION = click.option(
     "--jurisdiction", default="", help="The city's jurisdiction_id. Not needed if only one city is served."

@@ -194,6 +194,23 @@ def load_batch(connection: Connection, jurisdiction_id: str, *, after: int, rows
     return [_record(row) for row in found]
 
 
+def load_open(
+    connection: Connection, jurisdiction_id: str, *, after: int, rows: int, is_locked: bool
+) -> list[RequestRecord]:
+    """The next open records with numbers above `after`, in order. Used in a loop over all open records."""
+    statement = (
+        _select()
+        .where(
+            service_request.c.jurisdiction_id == jurisdiction_id,
+            service_request.c.id > after,
+            service_request.c.status == "open",
+        )
+        .order_by(service_request.c.id)
+        .limit(rows)
+    )
+    return [_record(row) for row in connection.execute(statement.with_for_update() if is_locked else statement)]
+
+
 def count_records(connection: Connection, jurisdiction_id: str) -> int:
     """The number of records of a jurisdiction."""
     found = connection.execute(

@@ -32,13 +32,15 @@ _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 class Checked:
     """A draft that has passed all checks.
 
-    is_outside  stored in the record and not used for routing
+    is_outside  whether the point lies outside the city; stored in the record and not used for routing
+    is_offered  whether the service is offered at the point
     unknown     codes of attributes that were sent and that the definition lacks, and that are not kept
     kept        answers to such attributes that are kept for staff
     """
 
     draft: Draft
     is_outside: bool
+    is_offered: bool
     unknown: tuple[str, ...] = ()
     kept: tuple[Answer, ...] = ()
 
@@ -73,6 +75,9 @@ def check_submission(
         problems.append(Problem("lat", fault))
     problems += _text_problems(platform, submission)
     service = _service(jurisdiction, submission.service_code, problems)
+    is_offered = place.point is None or is_outside or jurisdiction.offers(service, place.point)
+    if not is_offered and jurisdiction.outside == "refuse":
+        problems.append(Problem("lat", _not_offered(service)))
     answers, found = check_answers(service, dict(submission.attributes), _policy(platform, jurisdiction))
     problems += found
     draft = Draft(
@@ -86,7 +91,11 @@ def check_submission(
     kept = unasked_answers(service, sent) if jurisdiction.unknown_attributes == "keep" else ()
     kept_codes = {answer.code for answer in kept}
     unknown = tuple(code for code in unknown_codes(service, sent) if code not in kept_codes)
-    return Checked(draft, is_outside, unknown, kept)
+    return Checked(draft, is_outside, is_offered, unknown, kept)
+
+
+def _not_offered(service: Service) -> str:
+    return f"the service {service.name!r} is not offered at this point; send another service_code or another point."
 
 
 def _own_problems(jurisdiction: Jurisdiction, draft: Draft) -> list[Problem]:

@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
+from open311.domain.requests import RequestRecord
 from open311.domain.routing import Draft, Route
+from open311.domain.services import Service
 from open311.observe import logger
 from open311.plugins import Jurisdiction
 
 log = logger(__name__)
+
+
+def draft_of(jurisdiction: Jurisdiction, record: RequestRecord) -> Draft:
+    """A stored request as routing and hooks saw it when it came.
+
+    The city may have retired the service since. Then the draft's service has this code and no department.
+    """
+    return Draft(
+        service=jurisdiction.service(record.service_code) or Service(code=record.service_code, name=""),
+        place=record.place,
+        answers=tuple(answer for answer in record.answers if answer.is_asked),
+        description=record.description,
+        requested_at=record.requested_at,
+    )
 
 
 def route_draft(jurisdiction: Jurisdiction, draft: Draft) -> Route:
