@@ -14,6 +14,7 @@ from open311.errors import Conflict, Forbidden, Invalid
 from open311.operations.platform import Platform
 from open311.operations.publishing import names_for
 from open311.operations.workflow.apply import change_requests, load_request
+from open311.operations.workflow.due_dates import due_events
 from open311.operations.workflow.effects import Desk, corrected, effects
 from open311.plugins import Jurisdiction
 from open311.storage import history
@@ -55,6 +56,7 @@ def act_within(desk: Desk, name: str, commands: Sequence[Command], *, version: i
         events += found
     if not events:
         return before
+    events += due_events(desk, before, record, events)
     [after] = change_requests(desk.connection, [(lent, events)], names_for(desk.connection, desk.jurisdiction))
     return after
 
