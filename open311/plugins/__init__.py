@@ -1,19 +1,25 @@
 """The complete public interface for jurisdictions. A plugin imports nothing else from this server."""
 
+from open311.domain.assets import AssetLayer, LayerRule
 from open311.domain.attributes import Answer
 from open311.domain.places import Place
 from open311.domain.routing import Draft, Route, Rule
+from open311.domain.seasons import Season
 from open311.domain.services import (
     Attribute,
     AttributeTranslation,
+    Audience,
+    Condition,
     Datatype,
     Department,
+    Move,
     Service,
     ServiceTranslation,
     ServiceType,
     Translation,
     Value,
     Vicinity,
+    WhenReplaced,
 )
 from open311.errors import Misconfigured, Problem
 from open311.formats.reading import ColumnMap
@@ -30,14 +36,19 @@ __all__ = [
     "API_VERSION",
     "Accepted",
     "Answer",
+    "AssetLayer",
     "Attribute",
     "AttributeTranslation",
+    "Audience",
     "ColumnMap",
+    "Condition",
     "Datatype",
     "Department",
     "Draft",
     "Jurisdiction",
+    "LayerRule",
     "Misconfigured",
+    "Move",
     "Pending",
     "Place",
     "Problem",
@@ -45,10 +56,12 @@ __all__ = [
     "Resolution",
     "Route",
     "Rule",
+    "Season",
     "Service",
     "ServiceTranslation",
     "ServiceType",
     "Translation",
     "Value",
     "Vicinity",
+    "WhenReplaced",
 ]

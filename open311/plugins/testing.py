@@ -15,6 +15,7 @@ from open311.domain.places import Place
 from open311.domain.routing import Draft
 from open311.domain.services import Attribute, Datatype, Service, ServiceTranslation
 from open311.domain.text import clean_text
+from open311.plugins.catalogue_faults import find_catalogue_faults
 from open311.plugins.interface import API_VERSION, HOOKS, Jurisdiction
 from open311.plugins.zones import distance_km, zone_place
 
@@ -44,6 +45,7 @@ def find_faults(jurisdiction: Jurisdiction) -> list[str]:
         *_position(jurisdiction),
         *_departments(jurisdiction),
         *_services(jurisdiction),
+        *find_catalogue_faults(jurisdiction),
         *_aliases(jurisdiction),
         *_routing(jurisdiction),
         *_translations(jurisdiction),
