@@ -34,6 +34,7 @@ from schemas.parameters import (
     NumberParameter,
     Parameter,
     Sent,
+    SwitchParameter,
     TextParameter,
 )
 
@@ -211,8 +212,13 @@ class Arguments(Schema):
 
 
 def as_sent(name: str) -> str:
-    """A name as it was sent. Characters that a header cannot have are percent-encoded."""
-    return quote(name[:40], safe=_SAFE) + ("..." if len(name) > 40 else "")
+    """A name for a header: as it was sent, but cut if it is long."""
+    return for_header(name[:40]) + ("..." if len(name) > 40 else "")
+
+
+def for_header(text: str) -> str:
+    """A text with what a header cannot carry percent-encoded."""
+    return quote(text, safe=_SAFE)
 
 
 _SAFE = "".join(sign for sign in map(chr, range(32, 127)) if sign not in '"\\')
@@ -237,6 +243,14 @@ class ServiceArguments(JurisdictionArguments):
 
     locale = TextParameter(
         "Language of the texts; overrides Accept-Language. Also called langcode.", "es", aliases=("langcode",)
+    )
+
+
+class DefinitionArguments(ServiceArguments):
+    """The parameters of a service definition."""
+
+    extensions = SwitchParameter(
+        "true: each question also says on which answers it depends, and more (extension).", "true"
     )
 
 

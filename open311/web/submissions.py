@@ -8,7 +8,7 @@ from dataclasses import replace
 from open311.domain.requests import Receipt, Reporter, Submission
 from open311.domain.text import clean_text, stripped
 from open311.web.calls import Call
-from schemas.arguments import as_sent
+from schemas.arguments import as_sent, for_header
 
 FILES_NOTICE = "Photos are not kept here yet: send the address of a photo in media_url."
 
@@ -47,10 +47,15 @@ def with_files_notice(receipt: Receipt, call: Call) -> Receipt:
 
 
 def submission_warnings(receipt: Receipt, call: Call) -> Iterator[str]:
-    """A sentence for each file and each attribute of a POST that is not stored."""
+    """A sentence for each thing in a POST that is not kept as it was sent."""
+    if receipt.replaced_service:
+        old, new = as_sent(receipt.replaced_service), as_sent(receipt.stored_service)
+        yield f"service_code {old} is replaced; the request is stored under {new}"
     for name in dict.fromkeys(call.files):
         yield f"the file in {as_sent(name)} is not kept; send the address of a photo in media_url"
     for code in receipt.unknown_attributes:
         yield f"attribute[{as_sent(code)}] is ignored; the service has no such attribute"
     for code in receipt.kept_attributes:
         yield f"attribute[{as_sent(code)}] is kept for staff only; the service has no such attribute"
+    for remark in receipt.remarks:
+        yield f"attribute[{as_sent(remark.code)}] {for_header(remark.text)}"

@@ -51,7 +51,7 @@ def submit_request(
     problems  those found before the catalogue was checked
     Raises NotFound for an unknown service_code, Invalid with all problems (A59), Unavailable.
     """
-    checked = check_submission(platform, submission, jurisdiction, now, problems)
+    checked = check_submission(platform, submission, jurisdiction, now, problems, is_staff=principal.is_staff)
     route = _route(jurisdiction, checked.draft, principal)
     number = platform.process.numbers.next(platform.database.hot)
     record = _record(jurisdiction, submission, checked, route, number=number, principal=principal, now=now)
@@ -115,11 +115,21 @@ def _receipt(stored: NewRequest, submission: Submission, checked: Checked) -> Re
 
 
 def _with_remarks(receipt: Receipt, checked: Checked) -> Receipt:
-    """The receipt with the attributes that the service does not ask for."""
-    if not (checked.unknown or checked.kept):
+    """The receipt, with what the caller is told about the check. A replaced service is named to citizens too."""
+    if not (checked.unknown or checked.kept or checked.replaced or checked.remarks):
         return receipt
-    kept = tuple(answer.code for answer in checked.kept)
-    return replace(receipt, unknown_attributes=checked.unknown, kept_attributes=kept)
+    service, notice = checked.draft.service, receipt.service_notice
+    if checked.replaced:
+        notice = f"Your report is kept as: {service.name}. {notice}".rstrip()
+    return replace(
+        receipt,
+        service_notice=notice,
+        unknown_attributes=checked.unknown,
+        kept_attributes=tuple(answer.code for answer in checked.kept),
+        replaced_service=checked.replaced,
+        stored_service=service.code,
+        remarks=checked.remarks,
+    )
 
 
 def _route(jurisdiction: Jurisdiction, draft: Draft, principal: Principal) -> Route:
@@ -156,9 +166,16 @@ def _record(
         areas=jurisdiction.areas_at(checked.draft.place),
         channel="api",
         media_urls=submission.media_urls,
-        answers=checked.draft.answers + checked.kept,
-        visibility=Visibility.UNLISTED if principal.is_test else Visibility.PUBLIC,
+        answers=checked.draft.answers + checked.kept + checked.put_aside,
+        visibility=_visibility(checked.draft.service, principal),
     )
+
+
+def _visibility(service: Service, principal: Principal) -> Visibility:
+    """Who can see a new request. Of a service whose requests are private, also those of test keys are private."""
+    if not service.is_public:
+        return Visibility.PRIVATE
+    return Visibility.UNLISTED if principal.is_test else Visibility.PUBLIC
 
 
 def _events(record: RequestRecord, route: Route, principal: Principal, *, needs_id: bool) -> Iterator[Event]:
