@@ -93,6 +93,10 @@ class Settings:
         env="DATABASE_URL",
     )
     data_dir: str = _text("var", "folder for the private cluster and for the other files that the server stores")
+    maps_dir: str = _text(
+        "",
+        "folder with maps that replace those of cities, such as JURISDICTION_ID/areas.geojson; if empty, none",
+    )
     jurisdictions: tuple[str, ...] = _list("cities to serve: names, ids or folders; if empty, all installed cities")
     host: str = _text("127.0.0.1", "network address that `open311 serve` listens on")
     port: int = _number(3111, "TCP port that `open311 serve` listens on", least=1, most=65_535)
@@ -283,6 +287,11 @@ class Settings:
     def data_path(self) -> Path:
         """`data_dir` as an absolute path."""
         return Path(self.data_dir).absolute()
+
+    @property
+    def maps_path(self) -> Path | None:
+        """`maps_dir` as an absolute path; None if it is not set."""
+        return Path(self.maps_dir).absolute() if self.maps_dir else None
 
 
 def unknown_settings(environment: Mapping[str, str]) -> list[str]:

@@ -34,6 +34,7 @@ from schemas.parameters import (
     NumberParameter,
     Parameter,
     Sent,
+    SwitchParameter,
     TextParameter,
 )
 from schemas.texts import Message, joined, tell, tell_count
@@ -216,8 +217,13 @@ class Arguments(Schema):
 
 
 def as_sent(name: str) -> str:
-    """A name as it was sent. Characters that a header cannot have are percent-encoded."""
-    return quote(name[:40], safe=HEADER_SAFE) + ("..." if len(name) > 40 else "")
+    """A name for a header: as it was sent, but cut if it is long."""
+    return for_header(name[:40]) + ("..." if len(name) > 40 else "")
+
+
+def for_header(text: str) -> str:
+    """A text with what a header cannot carry percent-encoded."""
+    return quote(text, safe=HEADER_SAFE)
 
 
 HEADER_SAFE = "".join(sign for sign in map(chr, range(32, 127)) if sign not in '"\\')
@@ -237,6 +243,14 @@ class JurisdictionArguments(Arguments):
     jurisdiction_id = TextParameter("The city; optional if the server has only one city.", "city.example")
     locale = TextParameter(
         "Language of the texts; overrides Accept-Language. Also called langcode.", "es", aliases=("langcode",)
+    )
+
+
+class DefinitionArguments(JurisdictionArguments):
+    """The parameters of a service definition."""
+
+    extensions = SwitchParameter(
+        "true: each question also says on which answers it depends, and more (extension).", "true"
     )
 
 

@@ -71,6 +71,61 @@ class ServiceDefinitionSchema(Body):
     )
 
 
+class ConditionSchema(Body):
+    """A condition on the answer to another question."""
+
+    xml_item = "condition"
+
+    attribute = Text(metadata=describe("The code of the other attribute.", "SURFACE"))
+    values = Items(
+        fields.String(), xml_item="value", metadata=describe("The answers, one of which must be given.", ["metal"])
+    )
+
+
+class AttributeRulesSchema(Body):
+    """What the standard's definition cannot say about an attribute."""
+
+    automated = OptionalText(
+        metadata=describe("server_set: the server gives the answer; hidden_field: apps do not show it.", None)
+        | {"enum": ["server_set", "hidden_field", None]}
+    )
+    required_if_asked = fields.Boolean(
+        metadata=describe("Whether the answer is required where the question is asked.", True)
+    )
+    defaults = Items(
+        fields.String(),
+        xml_item="default",
+        attribute="default",
+        metadata=describe("The answer if the app sends none; there may be none."),
+    )
+    conditions = fields.List(
+        fields.Nested(ConditionSchema),
+        attribute="only_if",
+        metadata=describe("The question is asked only if all of these conditions are met."),
+    )
+    asset_layer = OptionalText(metadata=describe("The layer of assets whose ids are the answers.", "lamps"))
+
+
+class ExtendedAttributeSchema(AttributeSchema):
+    """One question of a service, with the rules that `extensions=true` adds."""
+
+    sometimes = ("extended_attributes",)
+
+    extended_attributes = fields.Nested(
+        AttributeRulesSchema,
+        attribute="rules",
+        metadata=describe("What the standard cannot say; only with extensions=true."),
+    )
+
+
+class ExtendedDefinitionSchema(ServiceDefinitionSchema):
+    """The questions of a service, with the rules that `extensions=true` adds."""
+
+    attributes = fields.List(
+        fields.Nested(ExtendedAttributeSchema), metadata=describe("The questions in order; there may be none.")
+    )
+
+
 class ServiceRequestSchema(Body):
     """One request of a list. A single request is a list with one item."""
 

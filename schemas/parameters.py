@@ -218,6 +218,16 @@ class FlagParameter(Parameter, fields.Boolean):
         return found
 
 
+class SwitchParameter(Parameter, fields.String):
+    """On for `true` and `all`, off for any other text."""
+
+    def __init__(self, about: str, example: Any = None) -> None:
+        super().__init__(about, example, default=False)
+
+    def read_one(self, text: str) -> bool:
+        return not {"true", "all"}.isdisjoint(word.strip().lower() for word in text.split(","))
+
+
 _DIGITS = re.compile(r"\d{1,1000}", re.ASCII)
 GREATEST_NUMBER = 999_999_999
 """The upper limit of a NumberParameter without `most`."""

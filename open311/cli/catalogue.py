@@ -32,7 +32,8 @@ def jurisdictions() -> None:
 @jurisdictions.command("list")
 def list_all() -> None:
     """Show the cities that are served, and plugins that could not be loaded."""
-    registry = load_registry(read_settings().jurisdictions)
+    settings = read_settings()
+    registry = load_registry(settings.jurisdictions, maps=settings.maps_path)
     say_table(
         ("jurisdiction_id", "name", "services", "departments", "languages", "time zone"),
         (
@@ -67,13 +68,16 @@ def check(names: tuple[str, ...]) -> None:
     missing = [name for name in names if Path(name).is_dir() and not (Path(name) / "jurisdiction.toml").is_file()]
     if missing:
         fail(f"{missing[0]} holds no jurisdiction.toml; see jurisdictions/README.md.")
-    registry = load_registry(names or read_settings().jurisdictions)
+    settings = read_settings()
+    registry = load_registry(names or settings.jurisdictions, maps=settings.maps_path)
     for jurisdiction in registry:
         say(f"sound: {jurisdiction.id}, {len(jurisdiction.services)} services")
         for remark in find_remarks(jurisdiction):
             say(f"look at: {jurisdiction.id}: {remark}")
     for reason in registry.reasons:
         say(f"broken: {reason}")
+    for folder in registry.unused_maps:
+        say(f"not used: {folder} has maps, but no city that is checked has this jurisdiction_id")
     if registry.faults:
         fail(f"{len(registry.faults)} of {len(registry.faults) + len(registry.jurisdictions)} are broken.")
 
@@ -126,7 +130,8 @@ def route(
       open311 route potholes --jurisdiction city.example --lat 60.17 --long 24.94 --explain
       open311 route trees --jurisdiction city.example --at 2026-12-24T23:00 --description "Across the tracks"
     """
-    registry = load_registry(read_settings().jurisdictions)
+    settings = read_settings()
+    registry = load_registry(settings.jurisdictions, maps=settings.maps_path)
     city = registry.find(jurisdiction)
     place, problems = read_place(lat=lat, long=long, address="" if lat or long else "somewhere")
     if problems:

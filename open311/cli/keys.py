@@ -27,7 +27,10 @@ def keys() -> None:
 @click.option("--contact", default="", help="How to reach the owner of the key.")
 @click.option("--test", "is_test", is_flag=True, help="Requests are accepted, but never routed or listed.")
 @click.option("--updates", "may_update", is_flag=True, help="Updates with the key count as the city's own.")
-def add(label: str, jurisdiction: str, contact: str, is_test: bool, may_update: bool) -> None:
+@click.option(
+    "--staff", "is_for_staff", is_flag=True, help="For the city's own apps: services for staff are open to the key."
+)
+def add(label: str, jurisdiction: str, contact: str, is_test: bool, may_update: bool, is_for_staff: bool) -> None:
     """Make a key and show it. It cannot be shown again, because only a digest of the key is stored.
 
     \b
@@ -43,6 +46,7 @@ def add(label: str, jurisdiction: str, contact: str, is_test: bool, may_update: 
             contact=contact,
             is_test=is_test,
             may_update=may_update,
+            is_for_staff=is_for_staff,
             now=utc_now(),
         )
         place = platform.database.place
@@ -79,7 +83,7 @@ def _row(key: ApiKey) -> list[str]:
         str(key.id),
         key.label,
         "all" if key.jurisdiction_id == ALL_JURISDICTIONS else key.jurisdiction_id,
-        "test" if key.is_test else "real",
+        " ".join(["test" if key.is_test else "real", *(["staff"] if key.is_for_staff else [])]),
         key.contact,
         format_instant(key.created_at),
         format_instant(key.revoked_at) if key.revoked_at else "",

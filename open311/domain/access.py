@@ -73,6 +73,7 @@ class Principal:
     may_update  whether updates by this key count as the city's own
     is_test  whether the requests that it sends are tests, which are never routed or listed
     label    the label of the key, for the log and metrics; never the name of a person
+    is_for_staff  whether the key belongs to an app of the city's own people
     """
 
     kind: str
@@ -82,6 +83,12 @@ class Principal:
     is_test: bool = False
     may_update: bool = False
     label: str = ""
+    is_for_staff: bool = False
+
+    @property
+    def is_staff(self) -> bool:
+        """Whether the actor works for the city, and so may report to services that are only for staff."""
+        return self.is_for_staff or self.role not in (Role.APP, Role.MONITOR)
 
     def __str__(self) -> str:
         return f"{self.kind}:{self.number}" if self.number else self.kind

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
 
+from open311.domain.forms import FormFiller
 from open311.domain.services import Attribute, Datatype, Service
 from open311.domain.text import clean_text, is_single_line
 from open311.errors import Problem
@@ -49,11 +50,15 @@ class AnswerPolicy:
 
 
 def check_answers(
-    service: Service, sent: Mapping[str, Sequence[str]], policy: AnswerPolicy
+    service: Service,
+    sent: Mapping[str, Sequence[str]],
+    policy: AnswerPolicy,
+    filler: FormFiller | None = None,
 ) -> tuple[tuple[Answer, ...], list[Problem]]:
     """The valid answers, in the definition's order, and a problem for each fault.
 
-    sent  attribute code -> the values as sent; blank values are ignored
+    sent    attribute code -> the values as sent; blank values are ignored
+    filler  completes the answers of a POST; None to take all attributes as plain ones, as an import does
     Every problem's text starts with the attribute's code, as clients of the app Spot expect (A09).
     """
     answers: list[Answer] = []
@@ -61,11 +66,20 @@ def check_answers(
     for attribute in service.attributes:
         if not attribute.variable:
             continue
-        values = tuple(value for value in map(_tidy, sent.get(attribute.code, ())) if value)
+        values = tuple(value for value in map(tidy, sent.get(attribute.code, ())) if value)
+        if filler is not None and not attribute.is_plain:
+            completed = filler.complete(attribute, values, {answer.code: answer.values for answer in answers})
+            if completed is None:
+                continue
+            values = completed
         faults = list(_problems(attribute, values, policy))
         problems += faults
         if values and not faults:
             answers.append(Answer(attribute.code, _canonical(attribute, values, policy)))
+    if filler is not None:
+        problems += (
+            Problem("", tell("{code} {fault}.", code=fault.code, fault=fault.text)) for fault in filler.faults
+        )
     if policy.refuse_unknown:
         problems += (
             Problem(
@@ -79,7 +93,8 @@ def check_answers(
     return tuple(answers), problems
 
 
-def _tidy(value: str) -> str:
+def tidy(value: str) -> str:
+    """A value as it is stored; "" for a blank one."""
     return clean_text(value).strip()
 
 
@@ -92,12 +107,12 @@ def _problems(attribute: Attribute, values: tuple[str, ...], policy: AnswerPolic
         yield _problem(attribute, tell("takes one value, but {count} were sent", count=len(values)))
         return
     for value in values:
-        fault = _fault(attribute, value, policy)
+        fault = value_fault(attribute, value, policy)
         if fault:
             yield _problem(attribute, fault)
 
 
-def _fault(attribute: Attribute, value: str, policy: AnswerPolicy) -> Message | None:
+def value_fault(attribute: Attribute, value: str, policy: AnswerPolicy) -> Message | None:
     """What is wrong with one value; None if nothing is."""
     if len(value) > MAX_ANSWER_CHARACTERS:
         return tell("is longer than {most} characters; shorten it", most=MAX_ANSWER_CHARACTERS)
@@ -144,7 +159,7 @@ def _problem(attribute: Attribute, fault: Message) -> Problem:
 def unknown_codes(service: Service, sent: Mapping[str, Sequence[str]]) -> Iterator[str]:
     """The codes with a value that the service's definition lacks."""
     known = {attribute.code for attribute in service.attributes}
-    yield from (code for code, values in sent.items() if code not in known and any(map(_tidy, values)))
+    yield from (code for code, values in sent.items() if code not in known and any(map(tidy, values)))
 
 
 def unasked_answers(service: Service | None, sent: Mapping[str, Sequence[str]]) -> tuple[Answer, ...]:
@@ -156,7 +171,7 @@ def unasked_answers(service: Service | None, sent: Mapping[str, Sequence[str]]) 
     asked = {attribute.code for attribute in service.attributes} if service else set()
     found: list[Answer] = []
     for code, values in sent.items():
-        texts = tuple(text for text in map(_tidy, values) if text)
+        texts = tuple(text for text in map(tidy, values) if text)
         is_short = len(code) <= MAX_CODE_CHARACTERS and sum(map(len, texts)) <= MAX_ANSWER_CHARACTERS
         if code not in asked and texts and is_short and clean_text(code) == code:
             found.append(Answer(code, texts, is_asked=False))

@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from open311.domain.attributes import Answer
+from open311.domain.forms import Remark
 from open311.domain.places import Place
 
 MAX_DESCRIPTION_CHARACTERS = 4_000
@@ -130,9 +131,12 @@ class Submission:
 class Receipt:
     """The answer to a POST: an id, a token, or neither (A02, A03).
 
+    service_code        the code under which the request is stored
     service_notice      as the record has it, in the city's first language
     unknown_attributes  codes of attributes that were sent and that the service's definition lacks
     kept_attributes     those of them that are kept for staff, which are not in unknown_attributes
+    replaced_service    the code that was sent, if another service has replaced its service; "" if none has
+    remarks             what the caller is told about answers
     """
 
     service_request_id: str = ""
@@ -142,6 +146,8 @@ class Receipt:
     account_id: str = ""
     unknown_attributes: tuple[str, ...] = ()
     kept_attributes: tuple[str, ...] = ()
+    replaced_service: str = ""
+    remarks: tuple[Remark, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from open311.domain.workflow import CitizenText
 
+from open311.domain.seasons import Season
 from open311.domain.service_levels import ServiceLevel
+
+ADDED: Mapping[str, object] = {"is_added": True}
+"""The metadata of fields that earlier releases did not have. A catalogue's digest leaves out the defaults of these
+fields, so that a catalogue without them keeps its changeset when the server is upgraded."""
 
 
 class ServiceType(StrEnum):
@@ -37,6 +42,30 @@ class Datatype(StrEnum):
         return self in (Datatype.SINGLEVALUELIST, Datatype.MULTIVALUELIST)
 
 
+class Audience(StrEnum):
+    """Who may send requests to a service.
+
+    PUBLIC   everybody who has a key
+    PRIVATE  everybody who has a key and knows the service's code; the service list does not have the service
+    STAFF    staff of the city; no public call shows the service
+    """
+
+    PUBLIC = "public"
+    PRIVATE = "private"
+    STAFF = "staff"
+
+
+class WhenReplaced(StrEnum):
+    """What happens to a POST with the code of a replaced service.
+
+    ACCEPT  the request is stored under the successor's code
+    REFUSE  the POST is refused and told the successor's code
+    """
+
+    ACCEPT = "accept"
+    REFUSE = "refuse"
+
+
 @dataclass(frozen=True, slots=True)
 class Value:
     """One choice of a list attribute: the key, which apps send, and the name, which apps show (A08)."""
@@ -45,12 +74,28 @@ class Value:
     name: str
 
 
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A condition on the answer to another attribute: one of its values must be one of `values`."""
+
+    attribute: str
+    values: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.attribute} is {' or '.join(self.values)}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attribute:
     """One question of a service. Its `order` on the wire is its place among the service's attributes (A53).
 
-    public  whether everybody may see the answers. None means yes for the two list datatypes and no for free text,
-            because free text may contain personal data and a key cannot
+    public       whether everybody may see the answers. None means yes for the two list datatypes and no for free
+                 text, because free text may contain personal data and a key cannot
+    hidden       whether the standard's definition leaves the attribute out; its answers are never public
+    set_to       the answer that the server gives, with the fields of `forms.FIELDS`; apps cannot send one
+    default      the answer if the app sends none
+    only_if      conditions on earlier attributes; if one is not met, the question is not asked
+    asset_layer  name of the layer that has the assets, one of whose ids is the answer
     """
 
     code: str
@@ -61,11 +106,33 @@ class Attribute:
     datatype_description: str = ""
     values: tuple[Value, ...] = ()
     public: bool | None = None
+    hidden: bool = field(default=False, metadata=ADDED)
+    set_to: str = field(default="", metadata=ADDED)
+    default: tuple[str, ...] = field(default=(), metadata=ADDED)
+    only_if: tuple[Condition, ...] = field(default=(), metadata=ADDED)
+    asset_layer: str = field(default="", metadata=ADDED)
 
     @property
     def is_public(self) -> bool:
         """Whether everybody may see the answers."""
+        if self.hidden:
+            return False
         return self.datatype.is_list if self.public is None else self.public
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether the standard's definition has the attribute: apps show it to people."""
+        return not (self.hidden or self.set_to)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the answer depends on nothing but what the app sends for this attribute."""
+        return not (self.set_to or self.default or self.only_if or self.asset_layer)
+
+    @property
+    def is_always_required(self) -> bool:
+        """Whether every POST needs an answer from the app."""
+        return self.required and self.is_shown and not (self.only_if or self.default)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +144,7 @@ class Department:
 
     code: str
     name: str
-    service_level: ServiceLevel | None = None
+    service_level: ServiceLevel | None = field(default=None, metadata=ADDED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +160,20 @@ class Vicinity:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Move:
+    """How answers are carried when a request moves to another service.
+
+    to          code of that service
+    attributes  attribute's code -> its code there; an attribute that is not here keeps its code
+    values      attribute's code -> key -> key there; a key that is not here stays the same
+    """
+
+    to: str
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    values: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
     """One kind of request that citizens can send. Codes are opaque, case-sensitive text.
 
@@ -100,6 +181,13 @@ class Service:
     include_areas  names of areas; the service is offered in these alone, or in the whole city if there are none
     exclude_areas  names of areas in which the service is not offered
     service_level  by when a request should be done; None for the department's
+    public         whether everybody may see the requests. None means no for a service for staff, else yes
+    active         whether the service is still offered; if not, its requests stay readable
+    season         the part of the year in which it can be reported; None for the whole year
+    replaced_by    code of the service that takes its place
+    when_replaced  what happens to a POST with the code of a replaced service
+    instead        what a refused caller is told to do instead
+    moves          how answers are carried to other services
     """
 
     code: str
@@ -112,14 +200,36 @@ class Service:
     department: str = ""
     notice: str = ""
     duplicates: Vicinity | None = None
-    include_areas: tuple[str, ...] = ()
-    exclude_areas: tuple[str, ...] = ()
-    service_level: ServiceLevel | None = None
+    include_areas: tuple[str, ...] = field(default=(), metadata=ADDED)
+    exclude_areas: tuple[str, ...] = field(default=(), metadata=ADDED)
+    service_level: ServiceLevel | None = field(default=None, metadata=ADDED)
+    audience: Audience = field(default=Audience.PUBLIC, metadata=ADDED)
+    public: bool | None = field(default=None, metadata=ADDED)
+    active: bool = field(default=True, metadata=ADDED)
+    season: Season | None = field(default=None, metadata=ADDED)
+    replaced_by: str = field(default="", metadata=ADDED)
+    when_replaced: WhenReplaced = field(default=WhenReplaced.ACCEPT, metadata=ADDED)
+    instead: str = field(default="", metadata=ADDED)
+    moves: tuple[Move, ...] = field(default=(), metadata=ADDED)
 
     @property
     def has_metadata(self) -> bool:
         """Whether the service's definition has any attributes (A50)."""
-        return bool(self.attributes)
+        return any(attribute.is_shown for attribute in self.attributes)
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the city still offers the service under this code."""
+        return self.active and not self.replaced_by
+
+    @property
+    def is_public(self) -> bool:
+        """Whether everybody may see the requests."""
+        return self.audience is not Audience.STAFF if self.public is None else self.public
+
+    def attribute(self, code: str) -> Attribute | None:
+        """The attribute with this code; None if there is none."""
+        return next((attribute for attribute in self.attributes if attribute.code == code), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

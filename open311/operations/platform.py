@@ -85,6 +85,8 @@ def open_platform(settings: Settings) -> Platform:
         statement_timeout_ms=settings.statement_timeout_ms,
         prepares=settings.prepare_statements,
     )
-    registry = load_registry(settings.jurisdictions, ignore_wrong_id=settings.ignore_wrong_jurisdiction)
+    registry = load_registry(
+        settings.jurisdictions, ignore_wrong_id=settings.ignore_wrong_jurisdiction, maps=settings.maps_path
+    )
     calls = CallCounts(settings.data_path / "metrics", database.pools) if settings.metrics_token else None
     return Platform(settings, database, registry, Queue(database), Process(calls))

@@ -1,21 +1,27 @@
 """The complete public interface for jurisdictions. A plugin imports nothing else from this server."""
 
+from open311.domain.assets import AssetLayer, LayerRule
 from open311.domain.attributes import Answer
 from open311.domain.calendar import Calendar, DayKind, Hours
 from open311.domain.places import Place
 from open311.domain.routing import Draft, Route, Rule
+from open311.domain.seasons import Season
 from open311.domain.service_levels import LevelRule, ServiceLevel, read_service_level
 from open311.domain.services import (
     Attribute,
     AttributeTranslation,
+    Audience,
+    Condition,
     Datatype,
     Department,
+    Move,
     Service,
     ServiceTranslation,
     ServiceType,
     Translation,
     Value,
     Vicinity,
+    WhenReplaced,
 )
 from open311.errors import Misconfigured, Problem
 from open311.formats.reading import ColumnMap
@@ -32,18 +38,23 @@ __all__ = [
     "API_VERSION",
     "Accepted",
     "Answer",
+    "AssetLayer",
     "Attribute",
     "AttributeTranslation",
+    "Audience",
     "Calendar",
     "ColumnMap",
+    "Condition",
     "Datatype",
     "DayKind",
     "Department",
     "Draft",
     "Hours",
     "Jurisdiction",
+    "LayerRule",
     "LevelRule",
     "Misconfigured",
+    "Move",
     "Pending",
     "Place",
     "Problem",
@@ -51,6 +62,7 @@ __all__ = [
     "Resolution",
     "Route",
     "Rule",
+    "Season",
     "Service",
     "ServiceLevel",
     "ServiceTranslation",
@@ -58,5 +70,6 @@ __all__ = [
     "Translation",
     "Value",
     "Vicinity",
+    "WhenReplaced",
     "read_service_level",
 ]

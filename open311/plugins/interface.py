@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
 from importlib.resources.abc import Traversable
 from typing import ClassVar, Literal
@@ -13,13 +13,16 @@ from zoneinfo import ZoneInfo
 from shapely import contains_xy, intersects_xy
 from shapely.geometry.base import BaseGeometry
 
+from open311.domain import availability
+from open311.domain.assets import AssetLayer
 from open311.domain.calendar import Calendar, Moment, WorkingTime
 from open311.domain.ids import format_id
 from open311.domain.places import Place
 from open311.domain.requests import RequestRecord
 from open311.domain.routing import Draft, Route, Rule, RuleBook, Step, decide, explain
+from open311.domain.seasons import Season
 from open311.domain.service_levels import NO_ANSWERS, Answers, LevelRule, Pause, ServiceLevels, Standing, standing
-from open311.domain.services import Department, Service, Translation, Vicinity
+from open311.domain.services import Audience, Department, Service, Translation, Vicinity
 from open311.domain.workflow import CitizenText, CityState
 from open311.errors import Invalid, NotFound, Problem
 from open311.formats.reading import ColumnMap
@@ -76,6 +79,8 @@ class Jurisdiction:
                   it and says so, `keep` stores it for staff
     areas         polygons by name, like `boundary`; routing rules and searches use the names
     exclude_areas  names of areas that lie in the boundary and do not belong to the city
+    area_name     the name of an area of `areas.geojson`, with properties of its feature in braces
+    layers        the assets of the city by the name of their layer, such as street lights
     aliases       retired service code -> current service code
     rules         exceptions to the services' own departments; the first rule that fits decides
     calendar      working days and office hours; None if no rule and no service level needs them
@@ -121,6 +126,8 @@ class Jurisdiction:
     credit: str = ""
     column_maps: tuple[ColumnMap, ...] = ()
     source: Traversable | None = None
+    area_name: str = "{name}"
+    layers: Mapping[str, AssetLayer] = field(default_factory=dict)
 
     @cached_property
     def zone(self) -> ZoneInfo:
@@ -156,16 +163,91 @@ class Jurisdiction:
             raise Invalid(tell("is missing; send one from the service list."), "service_code")
         found = self.service(code)
         if found is None:
-            raise NotFound(
-                tell("{code!r} is not in the service list of {city}.", code=code[:60], city=self.id),
-                "service_code",
-            )
+            raise self._unknown(code)
         return found
 
     def translated_notice(self, service: Service, language: str) -> str:
         """The notice of a service in another language; "" if the catalogue does not have it."""
         texts = self.translations.get(language, Translation()).services.get(service.code)
         return texts.notice if texts else ""
+
+    def _unknown(self, code: str) -> NotFound:
+        return NotFound(
+            tell("{code!r} is not in the service list of {city}.", code=code[:60], city=self.id), "service_code"
+        )
+
+    def require_shown(self, code: str) -> Service:
+        """Like `require_service`, but a service for staff is unknown."""
+        found = self.require_service(code)
+        if found.audience is Audience.STAFF:
+            raise self._unknown(code)
+        return found
+
+    def require_readable(self, code: str, now: datetime) -> Service:
+        """Like `require_offered`, for a call that everybody may make: a service for staff is unknown."""
+        self.require_shown(code)
+        found = self.require_offered(code, now, is_staff=True)
+        if found.audience is Audience.STAFF:
+            raise self._unknown(code)
+        return found
+
+    def require_offered(self, code: str, now: datetime, *, is_staff: bool = False) -> Service:
+        """The service to which a request with this code goes now. The successor of a replaced service is its own.
+
+        Raises Invalid for an empty code, NotFound if the service is unknown or not offered now, and Forbidden if
+        the caller may not report to it.
+        """
+        found = availability.current(self.require_service(code), self.service)
+        day = self._day(now) if found.season else date.min
+        error = availability.refusal(found, day, self.service, is_staff=is_staff)
+        if error is not None:
+            raise error
+        return found
+
+    def is_ordinary(self, service: Service) -> bool:
+        """Whether a service is always offered, and all answers are only those that an app sends."""
+        return service.code in self._ordinary
+
+    @cached_property
+    def _ordinary(self) -> frozenset[str]:
+        """Codes of ordinary services, so that a POST to one of them costs no further checks."""
+        return frozenset(service.code for service in self.services if availability.is_ordinary(service))
+
+    def listed(self, in_season: tuple[str, ...]) -> tuple[Service, ...]:
+        """The services that everybody can report now; see `in_season`."""
+        return tuple(
+            service
+            for service in self.services
+            if availability.is_public(service) and (service.season is None or service.code in in_season)
+        )
+
+    def in_season(self, now: datetime) -> tuple[str, ...]:
+        """Codes of the services that have a season, and whose season it is."""
+        seasonal = self._seasonal
+        if not seasonal:
+            return ()
+        day = self._day(now)
+        return tuple(code for code, season in seasonal if season.has(day))
+
+    def seasons_changed_at(self, now: datetime) -> datetime | None:
+        """When a season last began or ended; None if no service has a season."""
+        seasonal = self._seasonal
+        if not seasonal:
+            return None
+        today = self._day(now)
+        day = max(season.last_change(today) for _, season in seasonal)
+        return datetime.combine(day, time(), self.zone).astimezone(UTC)
+
+    @cached_property
+    def _seasonal(self) -> tuple[tuple[str, Season], ...]:
+        return tuple(
+            (service.code, service.season)
+            for service in self.services
+            if service.season is not None and availability.is_public(service)
+        )
+
+    def _day(self, now: datetime) -> date:
+        return now.astimezone(self.zone).date()
 
     def department(self, code: str) -> Department:
         """The department with this code. Raises KeyError if the catalogue has none."""

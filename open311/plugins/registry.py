@@ -46,11 +46,15 @@ class Fault:
 
 @dataclass(frozen=True)
 class Registry:
-    """The jurisdictions that are served, by id, and those that could not be loaded."""
+    """The jurisdictions that are served, by id, and those that could not be loaded.
+
+    unused_maps  folders of the operator's maps that belong to no city that is served
+    """
 
     jurisdictions: Mapping[str, Jurisdiction]
     faults: tuple[Fault, ...] = ()
     ignore_wrong_id: bool = False
+    unused_maps: tuple[str, ...] = ()
 
     @property
     def is_single(self) -> bool:
@@ -94,19 +98,22 @@ class Registry:
         return ", ".join(ids[:12]) + (", …" if len(ids) > 12 else "")
 
 
-def load_registry(names: Sequence[str], *, ignore_wrong_id: bool = False) -> Registry:
+def load_registry(names: Sequence[str], *, ignore_wrong_id: bool = False, maps: Path | None = None) -> Registry:
     """The named jurisdictions, or all installed ones if none is named.
 
     names  names of entry points, jurisdiction ids, or folders that hold a jurisdiction.toml
-    A broken plugin never raises an error here. The registry's `faults` name it.
+    maps   a folder that has, for each jurisdiction_id, a folder with maps to use instead of the city's own ones
+    A broken plugin never raises an error here. The registry's `faults` name it. Raises Misconfigured if there is no
+    folder `maps`.
     """
+    folders = _folders(maps)
     loaders = dict(_loaders(names))
     served: dict[str, Jurisdiction] = {}
     faults: list[Fault] = []
     for name, loader in loaders.items():
         is_foreign = False
         try:
-            jurisdiction = loader()
+            jurisdiction = _with_maps(loader(), folders)
             why = _refusal(jurisdiction, served)
         except (
             Exception,
@@ -117,7 +124,23 @@ def load_registry(names: Sequence[str], *, ignore_wrong_id: bool = False) -> Reg
             faults.append(Fault(name, why, is_foreign))
         elif isinstance(jurisdiction, Jurisdiction):
             served[jurisdiction.id] = jurisdiction
-    return Registry(served, tuple(faults), ignore_wrong_id)
+    unused = tuple(str(folder) for name, folder in folders.items() if name not in served)
+    return Registry(served, tuple(faults), ignore_wrong_id, unused)
+
+
+def _folders(maps: Path | None) -> dict[str, Path]:
+    """The folders in `maps`, by name."""
+    if maps is None:
+        return {}
+    if not maps.is_dir():
+        raise Misconfigured(f"OPEN311_MAPS_DIR: there is no folder {maps}; make it, or leave the setting out.")
+    return {folder.name: folder for folder in sorted(maps.iterdir()) if folder.is_dir()}
+
+
+def _with_maps(jurisdiction: object, folders: Mapping[str, Path]) -> object:
+    if not isinstance(jurisdiction, Jurisdiction) or jurisdiction.id not in folders:
+        return jurisdiction
+    return declared.with_maps(jurisdiction, folders[jurisdiction.id])
 
 
 def _refusal(jurisdiction: object, served: Mapping[str, Jurisdiction]) -> str:

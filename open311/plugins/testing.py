@@ -19,6 +19,7 @@ from open311.domain.routing import Draft
 from open311.domain.services import Attribute, Datatype, Service, ServiceTranslation
 from open311.domain.text import clean_text
 from open311.errors import Problem
+from open311.plugins.catalogue_faults import find_catalogue_faults
 from open311.plugins.declared.keys import cut
 from open311.plugins.interface import API_VERSION, HOOKS, Jurisdiction
 from open311.plugins.rule_faults import find_rule_faults, region_of
@@ -54,6 +55,7 @@ def find_faults(jurisdiction: Jurisdiction) -> list[str]:
         *_services(jurisdiction),
         *find_rule_faults(jurisdiction),
         *_hook_faults(jurisdiction),
+        *find_catalogue_faults(jurisdiction),
         *_translations(jurisdiction),
     ]
 

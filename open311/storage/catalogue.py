@@ -69,8 +69,12 @@ def catalogue_digest(parts: Any) -> str:
 
 
 def _fields(item: Any) -> dict[str, Any]:
-    """A dataclass's values by field name. `asdict` would also copy them."""
-    return {field.name: getattr(item, field.name) for field in fields(item)}
+    """A dataclass's values by field name, without the defaults of fields that are marked as `ADDED`."""
+    values = {field.name: getattr(item, field.name) for field in fields(item)}  # `asdict` would also copy them
+    for field in fields(item):
+        if field.metadata.get("is_added") and values[field.name] == field.default:
+            del values[field.name]
+    return values
 
 
 def write_catalogue(
@@ -85,8 +89,9 @@ def write_catalogue(
 ) -> CatalogueChange | None:
     """Store a jurisdiction's catalogue. Returns None if the same catalogue is stored already.
 
-    A service that the catalogue no longer has stays stored as retired, because requests refer to it (A69). Each
-    change raises the changeset, even if two changes come within a second.
+    A service that the catalogue no longer has stays stored as retired, because requests refer to it (A69). An
+    inactive or replaced service is stored as retired, too. Each change raises the changeset, even if two changes
+    come within a second.
     """
     connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
     stored = connection.execute(
@@ -117,7 +122,7 @@ def write_catalogue(
                 "code": item.code,
                 "name": item.name,
                 "group_name": item.group,
-                "is_active": True,
+                "is_active": item.is_current,
             }
             for item in services
         ],
@@ -142,7 +147,7 @@ def _change(
         )
     )
     listed = {row.code: (row.name, row.group_name) for row in rows if row.is_active}
-    wanted = {item.code: (item.name, item.group) for item in services}
+    wanted = {item.code: (item.name, item.group) for item in services if item.is_current}
     kept = stored_departments(connection, jurisdiction_id)
     named = [item.code for item in departments]
     return CatalogueChange(

@@ -31,6 +31,7 @@ class ApiKey:
     may_update: bool
     created_at: datetime
     revoked_at: datetime | None
+    is_for_staff: bool
 
 
 def add_key(
@@ -42,6 +43,7 @@ def add_key(
     contact: str = "",
     is_test: bool = False,
     may_update: bool = False,
+    is_for_staff: bool = False,
     now: datetime,
 ) -> int:
     """Store a key's digest, and return the key's number, which `revoke_key` needs."""
@@ -54,6 +56,7 @@ def add_key(
             contact=contact,
             is_test=is_test,
             may_update=may_update,
+            is_for_staff=is_for_staff,
             created_at=now,
         )
         .returning(api_key.c.id)

@@ -36,7 +36,7 @@ class Listing:
         search = read(call.values, call.city, now=call.now, policy=settings.span_policy, problems=call.problems)
         if settings.unknown_service_is_404:
             for code in search.service_codes or ():
-                call.city.require_service(code)
+                call.city.require_shown(code)
         return cls(call, search)
 
     def answer(

@@ -50,11 +50,20 @@ def notice_for_caller(receipt: Receipt, call: Call) -> tuple[str, str]:
     if receipt.service_notice:
         language, notice = _own_notice(receipt, call)
         texts[language] = notice
-    if call.files:
+    for told in _own_sentences(receipt, call):
         language = caller_language(call.request)
-        told = in_language(FILES_NOTICE, language)
-        texts[language] = f"{texts[language]} {told}" if language in texts else told
+        sentence = in_language(told, language)
+        texts[language] = f"{texts[language]} {sentence}" if language in texts else sentence
     return " ".join(texts.values()), ", ".join(texts)
+
+
+def _own_sentences(receipt: Receipt, call: Call) -> Iterator[Message]:
+    """What this server adds to the notice of the catalogue."""
+    if receipt.replaced_service:
+        service = call.city.service(receipt.service_code)
+        yield tell("Your report is kept as: {service}.", service=service.name if service else receipt.service_code)
+    if call.files:
+        yield FILES_NOTICE
 
 
 def _own_notice(receipt: Receipt, call: Call) -> tuple[str, str]:
@@ -68,7 +77,13 @@ def _own_notice(receipt: Receipt, call: Call) -> tuple[str, str]:
 
 
 def submission_warnings(receipt: Receipt, call: Call) -> Iterator[Message]:
-    """A sentence for each file and each attribute of a POST that is not stored."""
+    """A sentence for each thing in a POST that is not kept as it was sent."""
+    if receipt.replaced_service:
+        yield tell(
+            "service_code {old} is replaced; the request is stored under {new}",
+            old=as_sent(receipt.replaced_service),
+            new=as_sent(receipt.service_code),
+        )
     for name in dict.fromkeys(call.files):
         yield tell("the file in {name} is not kept; send the address of a photo in media_url", name=as_sent(name))
     for code in receipt.unknown_attributes:
@@ -77,3 +92,5 @@ def submission_warnings(receipt: Receipt, call: Call) -> Iterator[Message]:
         yield tell(
             "attribute[{code}] is kept for staff only; the service has no such attribute", code=as_sent(code)
         )
+    for remark in receipt.remarks:
+        yield tell("attribute[{code}] {remark}", code=as_sent(remark.code), remark=remark.text)

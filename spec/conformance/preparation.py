@@ -84,6 +84,37 @@ class Throttle:
     jurisdiction_id: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Offers:
+    """Codes of services that not everybody can report now; `successor` has taken the place of `replaced`.
+
+    answers  what a POST with the replaced code must answer: names and values of parameters
+    """
+
+    private: str
+    staff: str
+    ended: str
+    replaced: str
+    successor: str
+    answers: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A service with a required list, a question that depends on it, and a hidden attribute of the datatype string.
+
+    deciding    code of the list
+    unmet, met  its keys for which the dependent question is not asked, and is asked and required
+    """
+
+    service_code: str
+    deciding: str
+    unmet: str
+    met: str
+    dependent: str
+    hidden: str
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Preparation:
     """Each field is a need that a check can name. None means that the server does not have it."""
@@ -101,6 +132,9 @@ class Preparation:
     unicode_service: str | None = _need("a service whose name has letters beyond ASCII")
     notice_service: str | None = _need("a realtime service without required attributes that has a notice")
     retired: Retired | None = _need("a retired service and a request filed for it")
+
+    offers: Offers | None = _need("services that not everybody can report now")
+    form: Form | None = _need("a service with a question that depends on another answer")
 
     # Places
     point: Point | None = _need("a point inside the jurisdiction")
@@ -191,6 +225,7 @@ EXTENSIONS: Mapping[str, str] = MappingProxyType(
         "discovery_page": "discovery without suffix is a page for people",
         "dumps": "daily dumps",
         "extensions": "extensions=true adds extended_attributes and notes",
+        "forms": "extensions=true tells on which answers a question depends",
         "geojson": "requests.geojson",
         "group": "group and keyword limit a list",
         "has_photo": "has_photo limits a list",
@@ -200,6 +235,7 @@ EXTENSIONS: Mapping[str, str] = MappingProxyType(
         "media": "photos are accepted in multipart bodies",
         "ndjson": "requests.ndjson",
         "nearby": "requests/nearby",
+        "offers": "services that not everybody can report",
         "page": "page and page_size give pages, and Link has their addresses",
         "place_services": "lat and long limit the service list",
         "q": "q finds requests by their text",

@@ -168,6 +168,20 @@ def test_a_new_key_is_accepted_and_its_secret_is_shown_only_once(run: Run, clien
     assert secret not in listed
 
 
+def test_a_key_of_staff_may_report_to_services_for_staff(run: Run, client: FlaskClient) -> None:
+    secret = new_key(run, "--staff")
+    assert post(client, secret, service_code="inspection").status_code == 200
+    assert post(client, new_key(run), service_code="inspection").status_code == 403
+    assert printed(run("keys", "list")).count("real staff") == 1
+
+
+def test_maps_of_no_city_are_told(bare_run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "city.exmaple").mkdir()
+    monkeypatch.setenv("OPEN311_MAPS_DIR", str(tmp_path))
+    result = printed(bare_run("jurisdictions", "check", "demo"))
+    assert f"not used: {tmp_path}/city.exmaple has maps, but no city" in " ".join(result.split())
+
+
 def test_a_revoked_key_is_refused_from_then_on(run: Run, client: FlaskClient) -> None:
     secret = new_key(run)
     number = re.search(r"^ *(\d+) +FixIt", printed(run("keys", "list")), re.MULTILINE)
@@ -263,7 +277,7 @@ def test_a_broken_folder_fails_the_check_with_its_reason(
     result = bare_run("jurisdictions", "check", str(folder(tmp_path, toml)), "demo")
     assert result.exit_code == 1
     assert re.search(rf"^broken: .*{re.escape(why)}", result.stdout, re.MULTILINE)
-    assert "sound: city.example, 8 services" in result.stdout
+    assert "sound: city.example, 14 services" in result.stdout
     assert result.stderr == "open311: 1 of 2 are broken.\n"
 
 

@@ -40,9 +40,12 @@ def with_renamed_service(city: Jurisdiction, code: str, name: str) -> Jurisdicti
 
 
 def _with_public_answers(city: Jurisdiction) -> Jurisdiction:
-    """The city, with all answers public, so that the suite can read them."""
+    """The city, with all answers public that can be, so that the suite can read them."""
     services = (
-        replace(each, attributes=tuple(replace(attribute, public=True) for attribute in each.attributes))
+        replace(
+            each,
+            attributes=tuple(replace(attribute, public=not attribute.hidden) for attribute in each.attributes),
+        )
         for each in city.services
     )
     return replace(city, services=tuple(services))

@@ -26,7 +26,7 @@ from open311.plugins import Jurisdiction, Service, ServiceType
 from open311.settings import Settings
 from open311.storage.tables import metadata
 from schemas.values import format_instant
-from spec.conformance.preparation import Closing, Member, Point, Preparation, Retired
+from spec.conformance.preparation import Closing, Form, Member, Offers, Point, Preparation, Retired
 from tests import build
 from tests.conformance.connected_city import PENDING_DESCRIPTION
 from tests.working import work
@@ -65,6 +65,11 @@ class Past:
         self._dump(days=0)
         return Preparation(
             notice_service="potholes",
+            offers=Offers(
+                *("confidential", "inspection", "phone-box", "graffiti-2019", "graffiti"),
+                answers=(("attribute[MATERIAL]", "stone"),),
+            ),
+            form=Form("signs", "FAULT", "bent", "other", "OTHER", "MAKER"),
             retired=Retired("old-code", "Old name", "R7"),
             point=PLACE,
             outside_point=OUTSIDE,

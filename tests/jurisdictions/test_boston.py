@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from jurisdictions.boston import jurisdiction
+from open311.domain.forms import first_unmet
 from open311.plugins import Answer, Draft, Place, Route
 from open311.plugins.testing import check_jurisdiction
 
@@ -143,6 +144,30 @@ def test_conditional_questions_are_optional() -> None:
     assert service
     assert len(service.attributes) == 18
     assert [attribute.code for attribute in service.attributes if attribute.required] == ["SR-MTRECYDBI1"]
+
+
+@pytest.mark.parametrize(
+    ("answers", "asked"),
+    [
+        ({}, {"PWD-CURBORALLEY", "SR-MTRECYDBI1"}),
+        ({"SR-MTRECYDBI1": "Recycling"}, {"PWD-CURBORALLEY", "SR-MTRECYDBI1", "RCYCLCLCT"}),
+        (
+            {"SR-MTRECYDBI1": "Trash", "REC-TRSCOL": "Barrel"},
+            {"PWD-CURBORALLEY", "SR-MTRECYDBI1", "CNSTRCT_MTRL", "REC-TRSCOL", "REC-BARLSIZE"},
+        ),
+        ({"REC-TRSCOL": "Barrel"}, {"PWD-CURBORALLEY", "SR-MTRECYDBI1"}),
+    ],
+)
+def test_a_question_is_asked_only_after_certain_answers(answers: dict[str, str], asked: set[str]) -> None:
+    service = jurisdiction.service("MTRECYDBI")
+    assert service
+    given: dict[str, tuple[str, ...]] = {}
+    found = set()
+    for attribute in service.attributes:
+        if attribute.variable and first_unmet(attribute.only_if, given) is None:
+            found.add(attribute.code)
+            given[attribute.code] = (answers.get(attribute.code, ""),)
+    assert found == asked
 
 
 def test_attributes_that_only_inform_accept_no_answer() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from datetime import timedelta
 from hashlib import sha256
 from typing import Any
@@ -181,7 +181,11 @@ def test_an_alias_gives_the_current_definition(make_app: MakeApp) -> None:
     assert "old" not in codes(client)
 
 
-def test_the_digest_equals_the_digest_of_the_full_json() -> None:
-    parts = {"services": [asdict(service) for service in CITY.services], "name": CITY.name}
+def test_the_digest_equals_the_digest_of_the_full_json_without_unused_new_fields() -> None:
+    old = {field.name for field in fields(Service)} - {field.name for field in fields(Service) if field.metadata}
+    parts = {
+        "services": [{name: asdict(service)[name] for name in old} for service in CITY.services],
+        "name": CITY.name,
+    }
     written = orjson.dumps(parts, option=orjson.OPT_SORT_KEYS)
     assert catalogue_digest({"services": CITY.services, "name": CITY.name}) == sha256(written).hexdigest()

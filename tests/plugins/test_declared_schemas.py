@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from marshmallow import ValidationError
 
+from open311.domain.seasons import Season
 from open311.plugins import Attribute, Misconfigured, Service, declared
 from open311.plugins.declared.faults import explain
 from open311.plugins.declared.keys import Choice
@@ -72,6 +73,9 @@ def test_the_schemas_have_the_fields_and_defaults_of_the_domain() -> None:
             }
             loaded = table.load(required)
             assert table.read(required) == table.makes(**{key: loaded[key] for key in required})
+            required = {key: word_for(key, field) for key, field in table.fields.items() if field.required}
+            if table.makes is not Season:
+                assert table.read(required) == table.makes(**required)
 
 
 def word_for(key: str, field: Any) -> str:

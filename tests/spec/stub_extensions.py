@@ -172,6 +172,59 @@ class Extensions(ABC):
             texts += [f'299 - "go on with start_date={end:%Y-%m-%dT%H:%M:%SZ}"'] if end < self.now else []
         return {"Warning": ", ".join(texts)} if texts else {}
 
+    # --- Offers and forms
+
+    def unlisted_service(self, call: Any, city: dict[str, Any], code: str) -> dict[str, Any]:
+        """A service that the list does not have, or the successor of one. Raises Refusal if there is none."""
+        unlisted = {} if self.has(NO_EXTENSIONS) else city.get("unlisted", {})
+        found: dict[str, Any] | None = None if self.has("private services are refused") else unlisted.get(code)
+        if unlisted and code == "old-potholes" and not self.has("old codes are unknown"):
+            found = city["services"]["potholes"]
+        if unlisted and code == "crew" and call.method == "POST":
+            found = unlisted["secret"]
+            if not self.has("everybody reports to staff"):
+                raise Refusal(403, "service_code: crew is only for staff.")
+        if unlisted and code == "phone-box" and not self.has("ended services give no advice"):
+            raise Refusal(404, "service_code: phone-box is not offered any more. Ask the telephone company.")
+        if found is None:
+            raise Refusal(404, f"service_code: there is no service {code}.")
+        return found
+
+    def form(self, call: Any, attributes: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """The attributes of a definition: as the standard has them, or with their rules."""
+        if call.get("extensions") == "true" and not self.has(NO_EXTENSIONS):
+            return [{**each, "extended_attributes": self.rules(each)} for each in attributes]
+        for each in attributes:
+            if each["code"] == "OTHER" and self.has("conditional questions are required"):
+                each["required"] = True
+        return [each for each in attributes if each["code"] != "MAKER"]
+
+    def rules(self, attribute: dict[str, Any]) -> dict[str, Any]:
+        code = attribute["code"]
+        has_condition = code == "OTHER" and not self.has("conditions are left out")
+        return {
+            "automated": "hidden_field" if code == "MAKER" else None,
+            "required_if_asked": attribute["required"] or code == "OTHER",
+            "defaults": [],
+            "conditions": [{"attribute": "FAULT", "values": ["other"]}] if has_condition else [],
+            "asset_layer": None,
+        }
+
+    def told(self, call: Any, of: dict[str, Any]) -> dict[str, str]:
+        """The Warning about a replaced service, or about an answer to a question that is not asked."""
+        code = call.get("service_code")
+        if code == "old-potholes":
+            return {"Warning": f'299 - "{code} is replaced by {of["service_code"]}"'}
+        is_unasked = call.get("attribute[OTHER]") and call.get("attribute[FAULT]") != "other"
+        if is_unasked and not self.has("unasked answers pass in silence"):
+            return {"Warning": '299 - "attribute[OTHER] is ignored"'}
+        return {}
+
+    def unasked(self, call: Any, questions: list[dict[str, Any]]) -> tuple[list[dict[str, str]], list[str]]:
+        """No answers yet, and a problem if a question that depends on another answer is asked and not answered."""
+        is_asked = call.get("attribute[FAULT]") == "other" and any(each["code"] == "OTHER" for each in questions)
+        return [], ["OTHER is required."] if is_asked and not call.get("attribute[OTHER]") else []
+
     # --- Additional fields of a request
 
     def more(self, call: Any, stored: dict[str, Any]) -> dict[str, Any]:
@@ -189,7 +242,8 @@ class Extensions(ABC):
         if self.has("outcome is left out"):
             del extended["outcome"]
         notes = stored["notes"][:: -1 if self.has("notes are newest first") else 1]
-        attributes = [dict(each) for each in stored["attributes"]]
+        show_hidden = self.has("hidden answers are shown")
+        attributes = [dict(each) for each in stored["attributes"] if each["code"] != "MAKER" or show_hidden]
         for each in attributes if self.has("attributes have no names") else []:
             del each["name"]
         values = {"extended_attributes": extended, "notes": notes, "attributes": attributes}
@@ -348,6 +402,8 @@ class Extensions(ABC):
             for text, most, least in ((radius_m, 1000, 0), (days, 365, 1)):
                 if not text.isdecimal() or not least <= int(text) <= most:
                     raise Refusal(400, f"{text} is no whole number from {least} to {most}.")
+        if code == "crew":
+            raise Refusal(404, f"service_code: there is no service {code}.")
         found = list(self.around(city, code, call, float(radius_m), float(days)))
         found.sort(key=lambda each: distance_m(each["public"], call))
         if self.has("nearby is the farthest first"):

@@ -27,7 +27,9 @@ from spec.conformance.preparation import (
     EXTENSIONS,
     Closing,
     Endpoint,
+    Form,
     Member,
+    Offers,
     Point,
     Preparation,
     Retired,
@@ -52,6 +54,8 @@ ITEMS = {
     "jurisdictions": "jurisdiction",
     "languages": "language",
     "areas": "area",
+    "conditions": "condition",
+    "defaults": "default",
 }
 KEYS = {"goodkey", "testkey"}
 LIMIT = 60_000
@@ -166,6 +170,7 @@ class StubServer(Extensions):
         tokens = {"t-done": "R10", "t-wait": ""}
         return {
             "services": {each["service_code"]: each for each in services},
+            "unlisted": {each["service_code"]: each for each in UNLISTED},
             "requests": requests,
             "tokens": tokens,
         }
@@ -225,6 +230,8 @@ class StubServer(Extensions):
         many = f"{base}/many/v2"
         return Preparation(
             notice_service="potholes",
+            offers=Offers("secret", "crew", "phone-box", "old-potholes", "potholes"),
+            form=Form("signs", "FAULT", "bent", "other", "OTHER", "MAKER"),
             retired=Retired("old-code", "Old name", "R7"),
             outside_point=Point(70.0, 50.0),
             open_request="R1",
@@ -439,7 +446,9 @@ class StubServer(Extensions):
         if single:
             return self.definition(call, city, code)
         services = [dict(each["wire"]) for each in city["services"].values()]
-        for each in services:
+        if self.has("private services are listed") and "unlisted" in city:
+            services.append(dict(UNLISTED[0]["wire"]))
+        for each in services[: len(city["services"])]:
             each["service_name"] = city["services"][each["service_code"]]["service_name"]
         if call.get("lat") == "-48.87" and not self.has("services everywhere"):
             services = []
@@ -483,15 +492,14 @@ class StubServer(Extensions):
     def definition(self, call: StubCall, city: dict[str, Any], code: str) -> tuple[int, dict[str, str], bytes]:
         if not code:
             raise Refusal(400, "service_code is missing.")
-        if code not in city["services"]:
-            raise Refusal(404, f"service_code: there is no service {code}.")
-        attributes = [dict(each) for each in city["services"][code]["attributes"]]
+        of = city["services"].get(code) or self.unlisted_service(call, city, code)
+        attributes = self.form(call, [dict(each) for each in of["attributes"]])
         for each in attributes:
             if self.has("list without values"):
                 each.pop("values", None)
             if self.has("order is missing"):
                 each.pop("order")
-        data: Any = {"service_code": code, "attributes": attributes}
+        data: Any = {"service_code": of["service_code"], "attributes": attributes}
         if self.has("definition is an array in JSON") and call.format == "json":
             data = [data]
         headers, payload = self.wire(call, "service_definition", data)
@@ -735,13 +743,12 @@ class StubServer(Extensions):
         code = call.get("service_code")
         if not code:
             raise Refusal(400, "service_code is missing.")
-        if code not in city["services"]:
-            raise Refusal(404, f"service_code: there is no service {code}.")
+        of = city["services"].get(code) or self.unlisted_service(call, city, code)
         if self.has("-back office down") and self.has("a dead back office is 502"):
             raise Refusal(502, "Back office down.")
         retry = call.headers.get("idempotency-key", "")
         if retry not in self.retries or not retry:
-            self.retries[retry] = [self.file(call, city, city["services"][code], key)]
+            self.retries[retry] = [self.file(call, city, of, key)]
         data: Any = self.retries[retry]
         if self.has("receipt is an object in JSON") and call.format == "json":
             data = data[0] | ({"api_key": key} if self.has("key is quoted") else {})
@@ -752,6 +759,8 @@ class StubServer(Extensions):
                 data = [{**data[0], "service_notice": "Kolmen päivän kuluessa."}]
         headers, payload = self.wire(call, "service_requests", data)
         status = 202 if self.has("success is 202") else 200
+        unknown = {} if self.has("unknown names pass in silence") else self.unknown(call, of)
+        unknown |= self.told(call, of)
         return status, {**headers, **unknown, "Cache-Control": "no-store"}, payload
 
     def unknown(self, call: StubCall, of: dict[str, Any]) -> dict[str, str]:
@@ -830,7 +839,7 @@ class StubServer(Extensions):
         return place
 
     def attributes(self, call: StubCall, questions: list[dict[str, Any]]) -> tuple[list[dict[str, str]], list[str]]:
-        found, problems = [], []
+        found, problems = self.unasked(call, questions)
         for question in questions:
             code = question["code"]
             pattern = re.compile(rf"attribute\[{re.escape(code)}\](\[\d*\])?")
@@ -955,6 +964,15 @@ GRAFFITI = (
     attribute(7, "INFO", "string", True),
 )
 OPTIONAL = (attribute(1, "LOUD", "string"),)
+SIGNS = (
+    attribute(1, "FAULT", "singlevaluelist", True, "bent other"),
+    attribute(2, "OTHER", "text"),
+    attribute(3, "MAKER", "string"),
+)
+UNLISTED = (
+    service("secret", "In confidence", "", "realtime", "", ""),
+    service("signs", "Sign", "", "realtime", "", "", SIGNS),
+)
 
 
 class StubAdapter(BaseAdapter):

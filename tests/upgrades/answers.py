@@ -58,7 +58,7 @@ def recorded(app: Flask, platform: Platform) -> dict[str, Any]:
         "calls": {path: _answer(client, path) for path in _paths(platform)},
         "records": _records(platform),
         "reporters": _rows(platform, select(reporter).order_by(reporter.c.request_id)),
-        "keys": [_without(asdict(key), ("may_update",)) for key in list_keys(platform)],
+        "keys": [_without(asdict(key), ("may_update", "is_for_staff")) for key in list_keys(platform)],
         "steps": {city.id: feed_steps(client, city.id) for city in platform.registry},
         "since": {at: feed_since(client, at) for at in SINCE},
     }

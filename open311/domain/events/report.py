@@ -230,6 +230,7 @@ class Imported(Event):
     has_notes  False: it has no status_notes; those of a closing go when a row opens the request again
     is_triage  whether a new one waits for the triage desk
     mended     what was mended in the row
+    visibility  who can see a new one
     """
 
     kind = "imported"
@@ -245,6 +246,7 @@ class Imported(Event):
     has_notes: bool = True
     is_triage: bool = False
     mended: tuple[str, ...] = ()
+    visibility: str = Visibility.PUBLIC
 
     @property
     def data(self) -> dict[str, Any]:
@@ -270,6 +272,7 @@ class Imported(Event):
                 department=self.department,
                 agency_responsible=self.agency,
                 is_triage=self.is_triage,
+                visibility=Visibility(self.visibility),
                 expected_at=self.expected,
                 updated_at=record.requested_at,
                 changed_at=record.requested_at,

@@ -23,6 +23,7 @@ def add_key(
     contact: str = "",
     is_test: bool = False,
     may_update: bool = False,
+    is_for_staff: bool = False,
     now: datetime,
     secret: str = "",
 ) -> tuple[int, str]:
@@ -30,6 +31,7 @@ def add_key(
 
     jurisdiction_id  ALL_JURISDICTIONS for a key that is valid everywhere
     may_update       whether updates with the key count as the city's own
+    is_for_staff     whether the key may send requests to services that are only for staff
     secret           the secret of the demo key; for all other keys, leave it out to make a new secret
     Raises Invalid if the jurisdiction is not served.
     """
@@ -47,6 +49,7 @@ def add_key(
             contact=contact,
             is_test=is_test,
             may_update=may_update,
+            is_for_staff=is_for_staff,
             now=now,
         )
     return number, secret
@@ -80,6 +83,7 @@ def require_key(platform: Platform, secret: str) -> Principal:
         is_test=key.is_test,
         may_update=key.may_update,
         label=key.label,
+        is_for_staff=key.is_for_staff,
     )
 
 

@@ -16,7 +16,7 @@ from open311.domain.attributes import Answer, AnswerPolicy, check_answers, unask
 from open311.domain.imports import IMPORT_SOURCE, ImportedRequest, Mending, SourceRow
 from open311.domain.mending import mend
 from open311.domain.places import Place
-from open311.domain.requests import RequestRecord, Status
+from open311.domain.requests import RequestRecord, Status, Visibility
 from open311.domain.routing import Draft, Route
 from open311.domain.services import Service
 from open311.domain.text import clean_text
@@ -97,6 +97,7 @@ class MatchedRow:
             areas=areas,
             media_urls=self.media,
             answers=self.answers,
+            visibility=Visibility.PUBLIC if self.service.is_public else Visibility.PRIVATE,
             source=IMPORT_SOURCE,
             possible_duplicate_of=possible_duplicate_of,
         )

@@ -166,6 +166,7 @@ class BatchWriter:
             has_notes=bool(record.status_notes),
             is_triage=record.is_triage,
             mended=_remarks(row),
+            visibility=record.visibility,
         )
 
     def _told(self, row: MatchedRow) -> Imported:

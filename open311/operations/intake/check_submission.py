@@ -10,7 +10,9 @@ from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from open311.domain.attributes import Answer, AnswerPolicy, check_answers, unasked_answers, unknown_codes
-from open311.domain.places import read_place
+from open311.domain.carrying import carry_sent
+from open311.domain.forms import FormFiller, Remark
+from open311.domain.places import Place, read_place
 from open311.domain.requests import MAX_DESCRIPTION_CHARACTERS, Submission
 from open311.domain.routing import Draft
 from open311.domain.services import Service
@@ -36,6 +38,9 @@ class Checked:
     is_offered  whether the service is offered at the point
     unknown     codes of attributes that were sent and that the definition lacks, and that are not kept
     kept        answers to such attributes that are kept for staff
+    put_aside   answers to questions that are not asked, which are kept for staff
+    replaced    the code that was sent, if another service has replaced its service; "" if none has
+    remarks     what the caller is told about answers
     """
 
     draft: Draft
@@ -43,14 +48,26 @@ class Checked:
     is_offered: bool
     unknown: tuple[str, ...] = ()
     kept: tuple[Answer, ...] = ()
+    put_aside: tuple[Answer, ...] = ()
+    replaced: str = ""
+    remarks: tuple[Remark, ...] = ()
 
 
-def _service(jurisdiction: Jurisdiction, code: str, problems: Sequence[Problem]) -> Service:
-    """The service with this code. Raises NotFound if unknown, Invalid with all problems if it is missing (A59)."""
+def _services(
+    jurisdiction: Jurisdiction, code: str, problems: Sequence[Problem], now: datetime, *, is_staff: bool
+) -> tuple[Service, Service]:
+    """The service with this code, and the service that gets the request: the same one, or its successor.
+
+    Raises Invalid with all problems if the code is missing (A59), NotFound if it is unknown or not offered now, and
+    Forbidden if it is only for staff.
+    """
     try:
-        return jurisdiction.require_service(code)
+        named = jurisdiction.require_service(code)
     except Invalid as error:
         raise Invalid.of(tuple(dict.fromkeys([*error.problems, *problems]))) from None
+    if jurisdiction.is_ordinary(named):
+        return named, named
+    return named, jurisdiction.require_offered(code, now, is_staff=is_staff)
 
 
 def check_submission(
@@ -59,8 +76,14 @@ def check_submission(
     jurisdiction: Jurisdiction,
     now: datetime,
     earlier: tuple[Problem, ...],
+    *,
+    is_staff: bool = False,
 ) -> Checked:
-    """Check a submission against the catalogue and the settings. Raises Invalid with all problems at once (A59)."""
+    """Check a submission against the catalogue and the settings. Raises Invalid with all problems at once (A59).
+
+    is_staff  whether the caller may also report to services that are only for staff
+    Raises also NotFound and Forbidden, see `Jurisdiction.require_offered`.
+    """
     problems = list(earlier)
     place, found = read_place(
         lat=submission.lat,
@@ -74,11 +97,16 @@ def check_submission(
         fault = tell("the point lies outside {city}; report it to the city of that point.", city=jurisdiction.name)
         problems.append(Problem("lat", fault))
     problems += _text_problems(platform, submission)
-    service = _service(jurisdiction, submission.service_code, problems)
+    named, service = _services(jurisdiction, submission.service_code, problems, now, is_staff=is_staff)
+    sent: Mapping[str, Sequence[str]] = dict(submission.attributes)
+    filler = None
+    if not jurisdiction.is_ordinary(named):
+        filler = _filler(jurisdiction, place, now)
+        sent = _carried(named, service, sent, filler)
     is_offered = place.point is None or is_outside or jurisdiction.offers(service, place.point)
     if not is_offered and jurisdiction.outside == "refuse":
         problems.append(Problem("lat", _not_offered(service)))
-    answers, found = check_answers(service, dict(submission.attributes), _policy(platform, jurisdiction))
+    answers, found = check_answers(service, sent, _policy(platform, jurisdiction), filler)
     problems += found
     draft = Draft(
         service=service, place=place, answers=answers, description=submission.description, requested_at=now
@@ -87,15 +115,45 @@ def check_submission(
         problems += _own_problems(jurisdiction, draft)
     if problems:
         raise Invalid.of(problems)
-    sent = dict(submission.attributes)
     kept = unasked_answers(service, sent) if jurisdiction.unknown_attributes == "keep" else ()
+    put_aside = (Answer(code, values, is_asked=False) for code, values in (filler.kept if filler else {}).items())
     kept_codes = {answer.code for answer in kept}
-    unknown = tuple(code for code in unknown_codes(service, sent) if code not in kept_codes)
-    return Checked(draft, is_outside, is_offered, unknown, kept)
+    return Checked(
+        draft,
+        is_outside,
+        is_offered,
+        unknown=tuple(code for code in unknown_codes(service, sent) if code not in kept_codes),
+        kept=kept,
+        put_aside=tuple(put_aside),
+        replaced=named.code if named is not service else "",
+        remarks=tuple(filler.remarks) if filler else (),
+    )
 
 
-def _not_offered(service: Service) -> str:
-    return f"the service {service.name!r} is not offered at this point; send another service_code or another point."
+def _carried(
+    named: Service, service: Service, sent: Mapping[str, Sequence[str]], filler: FormFiller
+) -> Mapping[str, Sequence[str]]:
+    """What was sent for one service, as answers to the questions of the service that has replaced it."""
+    if named is service:
+        return sent
+    return carry_sent(named, service, sent, filler)
+
+
+def _filler(jurisdiction: Jurisdiction, place: Place, now: datetime) -> FormFiller:
+    return FormFiller(
+        place=place,
+        received=now.astimezone(jurisdiction.zone),
+        layers=jurisdiction.layers,
+        areas=jurisdiction.areas_at,
+        keeps=jurisdiction.unknown_attributes == "keep",
+    )
+
+
+def _not_offered(service: Service) -> Message:
+    return tell(
+        "the service {name!r} is not offered at this point; send another service_code or another point.",
+        name=service.name,
+    )
 
 
 def _own_problems(jurisdiction: Jurisdiction, draft: Draft) -> list[Problem]:

@@ -52,7 +52,7 @@ def submit_request(
     problems  those found before the catalogue was checked
     Raises NotFound for an unknown service_code, Invalid with all problems (A59), Unavailable.
     """
-    checked = check_submission(platform, submission, jurisdiction, now, problems)
+    checked = check_submission(platform, submission, jurisdiction, now, problems, is_staff=principal.is_staff)
     route = _route(jurisdiction, checked.draft, principal)
     number = platform.process.numbers.next(platform.database.hot)
     record = _record(jurisdiction, submission, checked, route, number=number, principal=principal, now=now)
@@ -118,11 +118,16 @@ def _receipt(stored: NewRequest, submission: Submission, checked: Checked) -> Re
 
 
 def _with_remarks(receipt: Receipt, checked: Checked) -> Receipt:
-    """The receipt with the attributes that the service does not ask for."""
-    if not (checked.unknown or checked.kept):
+    """The receipt, with what the caller is told about the check."""
+    if not (checked.unknown or checked.kept or checked.replaced or checked.remarks):
         return receipt
-    kept = tuple(answer.code for answer in checked.kept)
-    return replace(receipt, unknown_attributes=checked.unknown, kept_attributes=kept)
+    return replace(
+        receipt,
+        unknown_attributes=checked.unknown,
+        kept_attributes=tuple(answer.code for answer in checked.kept),
+        replaced_service=checked.replaced,
+        remarks=checked.remarks,
+    )
 
 
 def _route(jurisdiction: Jurisdiction, draft: Draft, principal: Principal) -> Route:
@@ -161,9 +166,16 @@ def _record(
         areas=jurisdiction.areas_at(draft.place),
         channel="api",
         media_urls=submission.media_urls,
-        answers=draft.answers + checked.kept,
-        visibility=Visibility.UNLISTED if principal.is_test else Visibility.PUBLIC,
+        answers=draft.answers + checked.kept + checked.put_aside,
+        visibility=_visibility(draft.service, principal),
     )
+
+
+def _visibility(service: Service, principal: Principal) -> Visibility:
+    """Who can see a new request. Of a service whose requests are private, also those of test keys are private."""
+    if not service.is_public:
+        return Visibility.PRIVATE
+    return Visibility.UNLISTED if principal.is_test else Visibility.PUBLIC
 
 
 def _due(jurisdiction: Jurisdiction, draft: Draft, department: str, now: datetime) -> datetime | None:

@@ -10,6 +10,7 @@ from shapely.geometry.base import BaseGeometry
 
 from open311.domain.attributes import Answer
 from open311.domain.events import MadeUp
+from open311.domain.forms import first_unmet
 from open311.domain.places import Place
 from open311.domain.requests import RequestRecord, Status
 from open311.domain.routing import Draft
@@ -48,7 +49,8 @@ def _made_up(record: RequestRecord) -> MadeUp:
 
 def _records(platform: Platform, jurisdiction: Jurisdiction, count: int, now: datetime) -> list[RequestRecord]:
     random = Random(jurisdiction.id)  # noqa: S311  # a city has the same examples on every machine
-    listed = [service for service in jurisdiction.services if service.type is not ServiceType.BLACKBOX]
+    offered = jurisdiction.listed(jurisdiction.in_season(now))
+    listed = [service for service in offered if service.type is not ServiceType.BLACKBOX]
     shares = [1 / rank for rank in range(1, len(listed) + 1)]  # a few services get most of the requests
     random.shuffle(listed)
     moments = sorted(_moment(jurisdiction, random, now) for _ in range(count))
@@ -73,11 +75,7 @@ def _record(
     draft = Draft(
         service=service,
         place=place,
-        answers=tuple(
-            Answer(attribute.code, (_answer(attribute, random),))
-            for attribute in service.attributes
-            if attribute.variable
-        ),
+        answers=_answers(service, random),
         requested_at=requested_at,
     )
     route = jurisdiction.route(draft)
@@ -129,6 +127,16 @@ def _inside(boundary: BaseGeometry, random: Random) -> Point:
         if boundary.contains(point):
             return point
     return middle
+
+
+def _answers(service: Service, random: Random) -> tuple[Answer, ...]:
+    """Answers to the questions that people are asked. The id of an asset cannot be made up."""
+    answered: dict[str, tuple[str, ...]] = {}
+    for attribute in service.attributes:
+        is_asked = attribute.variable and attribute.is_shown and not attribute.asset_layer
+        if is_asked and first_unmet(attribute.only_if, answered) is None:
+            answered[attribute.code] = (_answer(attribute, random),)
+    return tuple(Answer(code, values) for code, values in answered.items())
 
 
 def _answer(attribute: Attribute, random: Random) -> str:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from open311.clock import utc_now
 from open311.domain.requests import Status
-from open311.domain.services import Department, Service
 from open311.errors import Misconfigured
 from open311.observe import logger
 from open311.operations.platform import Platform
@@ -123,22 +121,14 @@ def find_orphans_of_areas(platform: Platform) -> list[Orphans]:
     ]
 
 
-_UNSEEN = ("include_areas", "exclude_areas", "service_level")
-"""Fields of a service or a department that no client sees and no stored request shows."""
-
-
-def _shown(item: Service | Department) -> dict[str, Any]:
-    return {field.name: getattr(item, field.name) for field in fields(item) if field.name not in _UNSEEN}
-
-
 def digest_of(jurisdiction: Jurisdiction) -> str:
     """A digest of the parts of a catalogue that clients see or that requests show."""
     return catalogue_digest(
         {
             "name": jurisdiction.name,
             "languages": jurisdiction.languages,
-            "departments": [_shown(department) for department in jurisdiction.departments],
-            "services": [_shown(service) for service in jurisdiction.services],
+            "departments": jurisdiction.departments,
+            "services": jurisdiction.services,
             "aliases": dict(jurisdiction.aliases),
             "translations": {
                 language: {"groups": dict(texts.groups), "services": dict(texts.services)}

@@ -6,18 +6,27 @@ key. An unknown key is an error, because it may be a misspelt one.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
+from typing import Any
 
+from open311.domain.assets import LayerRule
 from open311.domain.services import Translation
 from open311.errors import Misconfigured
 from open311.formats.reading import ColumnMap
 from open311.plugins.declared.columns import declared_map
-from open311.plugins.declared.files import File
+from open311.plugins.declared.files import MAX_MIB, File
+from open311.plugins.declared.keys import cut
+from open311.plugins.declared.layers import MAX_LAYER_MIB, read_layers
 from open311.plugins.declared.maps import read_areas, read_boundary
 from open311.plugins.declared.schemas import FORM, LANGUAGE
 from open311.plugins.interface import Jurisdiction
+
+_FILE_NAME = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def load(source: str | Path | None, kind: type[Jurisdiction] = Jurisdiction) -> Jurisdiction:
@@ -32,20 +41,58 @@ def load(source: str | Path | None, kind: type[Jurisdiction] = Jurisdiction) -> 
     folder = source if isinstance(source, Path) else _package(source)
     faults: list[str] = []
     form = File(folder / "jurisdiction.toml", f"{folder.name}/jurisdiction.toml", faults).toml(FORM)
-    boundary = read_boundary(File(folder / "boundary.geojson", f"{folder.name}/boundary.geojson", faults))
-    areas = read_areas(File(folder / "areas.geojson", f"{folder.name}/areas.geojson", faults))
+    rules = form["layers"] if form else ()
+    faults += _layer_names(folder, rules)
+    maps = read_maps(folder, form["area_name"] if form else "{name}", rules, faults)
     translations = _translations(folder, faults)
     column_maps = _column_maps(folder, faults)
+    _refuse(faults)
+    return kind(**form | maps, translations=translations, column_maps=column_maps, source=folder)
+
+
+def with_maps(city: Jurisdiction, folder: Path) -> Jurisdiction:
+    """The city with the boundary, the areas and the layers whose files are in `folder`, instead of its own ones.
+
+    Raises Misconfigured with every fault of these files.
+    """
+    faults: list[str] = []
+    rules = tuple(layer.rule for layer in city.layers.values())
+    maps = read_maps(folder, city.area_name, rules, faults)
+    _refuse(faults)
+    layers = dict(city.layers) | {name: layer for name, layer in maps["layers"].items() if layer.ids}
+    found = {name: maps[name] for name in ("boundary", "areas") if maps[name]}
+    return replace(city, layers=layers, **found)
+
+
+def _layer_names(folder: Traversable, rules: Sequence[LayerRule]) -> Iterator[str]:
+    """A fault for each layer whose name cannot be that of a file, or is not its own."""
+    names = [rule.name for rule in rules]
+    where = f"{folder.name}/jurisdiction.toml: layer"
+    for name in dict.fromkeys(names):
+        if not _FILE_NAME.fullmatch(name):
+            yield f"{where} {cut(name)}: name must have letters, digits, - and _ only, because it names a file."
+        if names.count(name) > 1:
+            yield f"{where} {cut(name)} is declared {names.count(name)} times."
+
+
+def read_maps(
+    folder: Traversable, area_name: str, layers: Iterable[LayerRule], faults: list[str]
+) -> dict[str, Any]:
+    """The boundary, the areas and the layers whose files are in a folder."""
+
+    def file(name: str, most: int = MAX_MIB) -> File:
+        return File(folder.joinpath(*name.split("/")), f"{folder.name}/{name}", faults, most)
+
+    return {
+        "boundary": read_boundary(file("boundary.geojson")),
+        "areas": read_areas(file("areas.geojson"), area_name),
+        "layers": read_layers((rule, file(f"layers/{rule.name}.geojson", MAX_LAYER_MIB)) for rule in layers),
+    }
+
+
+def _refuse(faults: list[str]) -> None:
     if faults:
         raise Misconfigured("\n".join(" ".join(fault.split()) for fault in faults))
-    return kind(
-        **form,
-        boundary=boundary,
-        areas=areas,
-        translations=translations,
-        column_maps=column_maps,
-        source=folder,
-    )
 
 
 def _package(name: str) -> Traversable:

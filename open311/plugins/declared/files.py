@@ -31,11 +31,13 @@ class File:
 
     where   the file's name in messages, such as demoville/languages/es.toml
     faults  a sentence for each fault, shared by all files of the city
+    most    the size limit in MiB
     """
 
     path: Traversable
     where: str
     faults: list[str]
+    most: int = MAX_MIB
 
     def report(self, sentence: str) -> None:
         """Add a fault of this file to `faults`."""
@@ -76,8 +78,8 @@ class File:
     def _text(self) -> str:
         """The file's text without a byte order mark."""
         data = self._bytes()
-        if len(data) > MAX_MIB * 2**20:
-            raise UnreadableError(f"is larger than {MAX_MIB} MiB; is it the right file?")
+        if len(data) > self.most * 2**20:
+            raise UnreadableError(f"is larger than {self.most} MiB; is it the right file?")
         try:
             return data.decode("utf-8-sig")
         except UnicodeDecodeError as error:
@@ -90,7 +92,7 @@ class File:
         """The file's content, up to one byte more than the limit."""
         try:
             with self.path.open("rb") as file:
-                return bytes(file.read(MAX_MIB * 2**20 + 1))
+                return bytes(file.read(self.most * 2**20 + 1))
         except FileNotFoundError:
             raise UnreadableError("the file is missing.") from None
         except OSError as error:

@@ -9,21 +9,28 @@ from typing import Any
 
 from marshmallow import ValidationError, validates_schema
 
+from open311.domain.assets import LayerRule
 from open311.domain.calendar import Calendar, DayKind
+from open311.domain.forms import FIELDS
 from open311.domain.requests import Progress
 from open311.domain.routing import Rule
+from open311.domain.seasons import Season, read_month_day
 from open311.domain.service_levels import LevelRule
 from open311.domain.services import (
     Attribute,
     AttributeTranslation,
+    Audience,
+    Condition,
     Datatype,
     Department,
+    Move,
     Service,
     ServiceTranslation,
     ServiceType,
     Translation,
     Value,
     Vicinity,
+    WhenReplaced,
 )
 from open311.domain.workflow import MERGED_TEXT, CitizenText, CityState, Outcome, State
 from open311.plugins.declared.keys import (
@@ -31,6 +38,7 @@ from open311.plugins.declared.keys import (
     Choice,
     CitizenSentence,
     Flag,
+    Key,
     LowerCase,
     Number,
     OneTable,
@@ -104,6 +112,35 @@ class Values(Tables):
         return super()._deserialize(value, *args, **kwargs)
 
 
+class Conditions(ByCode):
+    """Conditions on the answers to other attributes: the answers that fit, by the attribute's code."""
+
+    def __init__(self, each: Key, meaning: str) -> None:
+        super().__init__(each, meaning)
+        self.load_default = ()
+
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Any:
+        found = super()._deserialize(value, *args, **kwargs)
+        return tuple(Condition(code, values) for code, values in found.items())
+
+
+class MonthDay(Key):
+    """A day of each year, as `month-day`."""
+
+    kind = 'a string such as "04-01", month and day'
+
+    @property
+    def type(self) -> str:
+        """The type's name in jurisdictions/README.md."""
+        return "string"
+
+    def _deserialize(self, value: Any, *_args: Any, **_kwargs: Any) -> tuple[int, int]:
+        try:
+            return read_month_day(value)
+        except (TypeError, ValueError):
+            raise self.misfit(value) from None
+
+
 class AttributeTable(Table):
     """A question of a service, or a note."""
 
@@ -126,9 +163,49 @@ class AttributeTable(Table):
         default=None,
         unset="`true` for lists, `false` for free text",
     )
+    hidden = Flag(
+        "Whether the definition leaves the attribute out. Apps that know its code can send it. The answers are"
+        " never public",
+        default=False,
+    )
+    set_to = Text(
+        "The answer, which the server gives and apps cannot send. It may have these fields in braces:"
+        f" {', '.join(f'`{name}`' for name in FIELDS)}",
+        default="",
+    )
+    default = Texts("The answer if the app sends none", default=())
+    only_if = Conditions(
+        Texts(default=()),
+        "The question is asked only if each of these attributes, which come before it, has one of these answers, as"
+        ' in `{ KIND = ["other"] }`',
+    )
+    asset_layer = Text(
+        "Name of the layer whose assets have the ids that are valid answers, see `[[layers]]`", default=""
+    )
     values = Values(
         ValueTable(),
         'The choices of the two list datatypes: `{ key = "brick", name = "Brick" }`, or `"brick"` for both',
+    )
+
+
+class SeasonTable(Table):
+    """The part of each year in which a service can be reported."""
+
+    makes, header, noun = Season, "[services.season]", "table"
+
+    first = MonthDay("The first day, as `month-day` in the city's time zone, such as `04-01`")
+    last = MonthDay("The last day; if it is before `first`, the season includes New Year")
+
+
+class MoveTable(Table):
+    """How answers are carried when a request moves to another service."""
+
+    makes, header, noun, known_by = Move, "[[services.moves]]", "move", "to"
+
+    to = Text("Code of the other service")
+    attributes = ByCode(Text(), 'The attributes\' codes there, as in `KIND = "WHAT"`; the others keep their codes')
+    values = ByCode(
+        ByCode(Text(), ""), 'The keys there, by attribute, as in `{ KIND = { car = "vehicle" } }`; the others stay'
     )
 
 
@@ -164,6 +241,57 @@ class ServiceTable(Table):
         "By when a request should be done, such as `4 days`, see below", default=None, unset="the department's"
     )
     attributes = Tables(AttributeTable(), "The questions, in the order in which apps ask them")
+    audience = Choice(
+        Audience,
+        "Who can report to it: everybody (`public`), whoever knows the code, because no list has it (`private`), or"
+        " only apps with a key of staff (`staff`); the public sees no service for staff",
+        default=Audience.PUBLIC,
+    )
+    public = Flag(
+        "Whether everybody may see the requests; if `false`, only staff see them",
+        default=None,
+        unset="`true`; `false` for staff's services",
+    )
+    active = Flag(
+        "Whether it is still offered; if `false`, a POST is refused, and old requests stay readable", default=True
+    )
+    season = OneTable(
+        SeasonTable(), "The part of the year in which it can be reported", default=None, unset="the whole year"
+    )
+    replaced_by = Text("Code of the service that has taken its place", default="")
+    when_replaced = Choice(
+        WhenReplaced,
+        "What happens to a POST with this code if the service is replaced: `accept` stores it under the new code,"
+        " `refuse` answers 404",
+        default=WhenReplaced.ACCEPT,
+    )
+    instead = Text("What a caller whose POST is refused is told to do instead", default="")
+    moves = Tables(MoveTable(), "How answers are carried when a request moves to another service")
+
+
+class LayerTable(Table):
+    """Assets of one kind, such as street lights."""
+
+    makes, header, noun, known_by = LayerRule, "[[layers]]", "layer", "name"
+
+    name = Text("The layer's name; its assets are the features of `layers/NAME.geojson`")
+    id = Text("The property of a feature that holds the asset's id", default="id")
+    radius_m = Number(
+        f"How far an asset may be from the point of a request, in metres, at most {MAX_VICINITY_M}",
+        least=1,
+        most=MAX_VICINITY_M,
+        default=30,
+    )
+    unknown_id = Choice(
+        ("refuse", "warn"),
+        "For an id that the layer does not have near the point: `refuse` answers a POST with 400, `warn` stores the"
+        " id and adds a `Warning`",
+        default="refuse",
+    )
+    fill = Flag(
+        "Whether the server gives the answer if the app sends none and exactly one asset is near the point",
+        default=False,
+    )
 
 
 class RouteTable(Table):
@@ -311,6 +439,10 @@ class JurisdictionTable(Table):
         " The other characters may be letters, digits, `-` and `_`",
         default="{number}",
     )
+    area_name = Text(
+        "The name of each area of `areas.geojson`, with properties of its feature in braces, such as `Ward {ward}`",
+        default="{name}",
+    )
     aliases = ByCode(Text(), '`"retired code" = "current code"`, for apps that still send the retired one')
     duplicates = OneTable(
         VicinityTable(),
@@ -325,6 +457,7 @@ class JurisdictionTable(Table):
     services = Tables(ServiceTable(), "The kinds of request that citizens can send, see below; at least one")
     routes = Tables(RouteTable(), "Exceptions to the services' own departments, see below", attribute="rules")
     service_levels = Tables(ServiceLevelTable(), "Service levels for some requests of a service, see below")
+    layers = Tables(LayerTable(), "The assets of the city whose ids can be answers, see below")
 
 
 class AttributeTextsTable(Table):

@@ -31,6 +31,7 @@ api_key = Table(
     Column("may_update", Boolean, nullable=False, server_default=text("false")),
     instant_column("created_at"),
     instant_column("revoked_at", nullable=True),
+    Column("is_for_staff", Boolean, nullable=False, server_default=text("false")),
     PrimaryKeyConstraint("jurisdiction_id", "id"),
     UniqueConstraint("jurisdiction_id", "digest"),
 )

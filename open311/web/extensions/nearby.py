@@ -32,7 +32,7 @@ def list_nearby(call: Call) -> Answer:
     and closed requests that were closed within this time. It has at most 20 requests, each with its distance.
     """
     values, city = call.values, call.city
-    service = city.require_service(values["service_code"])
+    service = city.require_shown(values["service_code"])
     usual = city.vicinity(service)
     vicinity = Vicinity(
         usual.radius_m if values["radius"] is None else values["radius"], values["days"] or usual.days

@@ -10,6 +10,7 @@ from open311.errors import Unavailable
 from open311.formats import JSON, XML, document, shape_of
 from open311.operations.reading.read_changesets import read_changesets
 from open311.operations.upkeep.sync_catalogues import ensure_synced
+from open311.plugins import Jurisdiction
 from open311.plugins.registry import NO_CITY
 from open311.web.access import ANYBODY
 from open311.web.calls import Answer, Call
@@ -108,4 +109,10 @@ def _changeset(call: Call) -> datetime:
     cities = [call.named_city] if call.named_city else list(call.platform.registry)
     if not cities:
         raise Unavailable(NO_CITY)
-    return max(changesets[city.id] for city in cities)
+    return max(_changed_at(city, changesets[city.id], call.now) for city in cities)
+
+
+def _changed_at(city: Jurisdiction, stored: datetime, now: datetime) -> datetime:
+    """When the service list of a city last changed: when a new catalogue was stored, or when a season changed."""
+    season = city.seasons_changed_at(now)
+    return stored if season is None else max(stored, season)

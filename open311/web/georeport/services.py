@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
-from open311.domain.services import Attribute, Datatype, Service, Value, translate_all
+from open311.domain.services import Attribute, Condition, Datatype, Service, Value, translate_all
 from open311.formats import Format, document, shape_of
 from open311.plugins import Jurisdiction
 from open311.web.access import ANYBODY
@@ -13,11 +13,12 @@ from open311.web.calls import Answer, Call
 from open311.web.endpoints import endpoint
 from open311.web.languages import content_language, wanted_languages
 from open311.web.surfaces import GEOREPORT
-from schemas.arguments import JurisdictionArguments, ServiceListArguments
-from schemas.georeport import ServiceDefinitionSchema, ServiceSchema
+from schemas.arguments import DefinitionArguments, ServiceListArguments
+from schemas.georeport import ExtendedDefinitionSchema, ServiceDefinitionSchema, ServiceSchema
 
 _LIST = shape_of(ServiceSchema)
 _DEFINITION = shape_of(ServiceDefinitionSchema)
+_EXTENDED = shape_of(ExtendedDefinitionSchema)
 
 
 @endpoint(
@@ -30,7 +31,7 @@ _DEFINITION = shape_of(ServiceDefinitionSchema)
     headers=("Content-Language",),
 )
 def list_services(call: Call) -> Answer:
-    """List the services of a city, which are the kinds of request that it accepts.
+    """List the services of a city, which are the kinds of request that it accepts now.
 
     With lat and long, the list has the services that are offered at this point. It is empty outside the city.
     """
@@ -41,28 +42,30 @@ def list_services(call: Call) -> Answer:
         body = document(_LIST, [], call.output)
     else:
         left_out = call.city.not_offered_at(point) if point else ()
-        body = call.platform.process.cached(_list_body)(call.city, languages, call.output, left_out)
+        in_season = call.city.in_season(call.now)
+        body = call.platform.process.cached(_list_body)(call.city, languages, call.output, in_season, left_out)
     return Answer(body=body, language=content_language(call.city, languages))
 
 
 @endpoint(
     GEOREPORT,
     "/services/<code:service_code>",
-    reads=JurisdictionArguments,
+    reads=DefinitionArguments,
     access=ANYBODY,
-    answers=ServiceDefinitionSchema,
+    answers=ExtendedDefinitionSchema,
     is_quick=True,
     headers=("Content-Language",),
 )
 def get_service_definition(call: Call, service_code: str) -> Answer:
     """Show the questions that belong to one service.
 
-    A client needs this call before a POST only if the service list says `metadata: true`.
+    A client needs this call before a POST only if the service list says `metadata: true`. With extensions=true,
+    each question also says on which answers it depends.
     """
     languages = _languages(call)
-    service = call.city.require_service(service_code)
+    service = call.city.require_readable(service_code, call.now)
     remembered = call.platform.process.cached(_definition_body, most=4_096)
-    body = remembered(call.city, service.code, languages, call.output)
+    body = remembered(call.city, service.code, languages, call.output, call.values["extensions"])
     return Answer(body=body, language=content_language(call.city, languages))
 
 
@@ -114,11 +117,45 @@ class _Question:
             variable=attribute.variable,
             code=attribute.code,
             datatype=attribute.datatype,
-            required=attribute.required,
+            required=attribute.is_always_required,
             datatype_description=attribute.datatype_description,
             order=order,
             description=attribute.description,
             values=attribute.values if attribute.datatype.is_list else (),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _ExtendedQuestion(_Question):
+    """An attribute with what the standard's definition cannot say."""
+
+    rules: _Rules
+
+    @classmethod
+    def of(cls, attribute: Attribute, order: int) -> _ExtendedQuestion:
+        question = _Question.of(attribute, order)
+        values = {field.name: getattr(question, field.name) for field in fields(question)}
+        return cls(**values, rules=_Rules.of(attribute))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Rules:
+    """What `extensions=true` says about an attribute."""
+
+    automated: str
+    required_if_asked: bool
+    default: tuple[str, ...]
+    only_if: tuple[Condition, ...]
+    asset_layer: str
+
+    @classmethod
+    def of(cls, attribute: Attribute) -> _Rules:
+        return cls(
+            automated="server_set" if attribute.set_to else "hidden_field" if attribute.hidden else "",
+            required_if_asked=attribute.required,
+            default=attribute.default,
+            only_if=attribute.only_if,
+            asset_layer=attribute.asset_layer,
         )
 
 
@@ -138,14 +175,23 @@ def _translated(
 
 
 def _list_body(
-    jurisdiction: Jurisdiction, languages: tuple[str, ...], output: Format, left_out: tuple[str, ...]
+    jurisdiction: Jurisdiction,
+    languages: tuple[str, ...],
+    output: Format,
+    in_season: tuple[str, ...],
+    left_out: tuple[str, ...],
 ) -> bytes:
-    listed = [service for service in jurisdiction.services if service.code not in left_out]
+    listed = [service for service in jurisdiction.listed(in_season) if service.code not in left_out]
     services = map(_ListedService.of, _translated(jurisdiction, listed, languages))
     return document(_LIST, _LIST.plain_list(services), output)
 
 
-def _definition_body(jurisdiction: Jurisdiction, code: str, languages: tuple[str, ...], output: Format) -> bytes:
+def _definition_body(
+    jurisdiction: Jurisdiction, code: str, languages: tuple[str, ...], output: Format, is_extended: bool
+) -> bytes:
+    """The definition as the standard has it, or with every attribute and its rules."""
     [service] = _translated(jurisdiction, [jurisdiction.require_service(code)], languages)
-    questions = tuple(_Question.of(attribute, order) for order, attribute in enumerate(service.attributes, start=1))
-    return document(_DEFINITION, _DEFINITION.plain(_Definition(code, questions)), output)
+    kind, shape = (_ExtendedQuestion, _EXTENDED) if is_extended else (_Question, _DEFINITION)
+    attributes = (attribute for attribute in service.attributes if is_extended or attribute.is_shown)
+    questions = tuple(kind.of(attribute, order) for order, attribute in enumerate(attributes, start=1))
+    return document(shape, shape.plain(_Definition(code, questions)), output)

@@ -1,0 +1,73 @@
+"""Which services can be reported now, by whom, and what a caller is told about the others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+
+from open311.domain.services import Audience, Service, WhenReplaced
+from open311.errors import Forbidden, NotFound, Open311Error
+from schemas.texts import tell
+
+OTHER = tell("Send one from the service list.")
+
+Find = Callable[[str], Service | None]
+"""A function that finds a service by its code."""
+
+
+def is_public(service: Service) -> bool:
+    """Whether the service list has the service, at least in the service's season."""
+    return service.is_current and service.audience is Audience.PUBLIC
+
+
+def is_ordinary(service: Service) -> bool:
+    """Whether a service is always offered to everybody, and all answers are only those that an app sends."""
+    is_always_offered = service.is_current and service.audience is not Audience.STAFF and service.season is None
+    return is_always_offered and all(attribute.is_plain for attribute in service.attributes)
+
+
+def current(service: Service, find: Find) -> Service:
+    """The service itself or, if it is replaced and its old code is still accepted, its successor.
+
+    find  finds the successor. A chain of replaced services is followed to its end.
+    """
+    seen = {service.code}
+    while service.replaced_by and service.when_replaced is WhenReplaced.ACCEPT:
+        successor = find(service.replaced_by)
+        if successor is None or successor.code in seen:
+            return service
+        seen.add(successor.code)
+        service = successor
+    return service
+
+
+def refusal(service: Service, day: date, find: Find, *, is_staff: bool) -> Open311Error | None:
+    """Why nobody can report to this service now, or why the caller cannot; None if the caller can.
+
+    day   matters only if the service has a season
+    find  finds a successor, for its name
+    The texts say what to do instead. A service that is not offered now is refused like an unknown one (A69).
+    """
+    code = service.code[:60]
+    if service.replaced_by:
+        successor = find(service.replaced_by)
+        new = tell("Send {code!r}.", code=service.replaced_by[:60])
+        if successor:
+            new = tell("Send {code!r} ({name}).", code=service.replaced_by[:60], name=successor.name)
+        return NotFound(
+            tell("{code!r} is replaced. {cure}", code=code, cure=service.instead or new), "service_code"
+        )
+    if not service.active:
+        cure = service.instead or OTHER
+        return NotFound(tell("{code!r} is not offered any more. {cure}", code=code, cure=cure), "service_code")
+    if service.audience is Audience.STAFF and not is_staff:
+        cure = service.instead or OTHER
+        return Forbidden(
+            tell("{code!r} is only for staff of the city. {cure}", code=code, cure=cure), "service_code"
+        )
+    if service.season is not None and not service.season.has(day):
+        told = tell("{code!r} can be reported from {season} only.", code=code, season=str(service.season))
+        if service.instead:
+            told = tell("{fault} {cure}", fault=told, cure=service.instead)
+        return NotFound(told, "service_code")
+    return None
