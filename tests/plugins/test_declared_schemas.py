@@ -71,11 +71,9 @@ def test_the_schemas_have_the_fields_and_defaults_of_the_domain() -> None:
                 for key, field in table.fields.items()
                 if field.required
             }
-            loaded = table.load(required)
-            assert table.read(required) == table.makes(**{key: loaded[key] for key in required})
-            required = {key: word_for(key, field) for key, field in table.fields.items() if field.required}
             if table.makes is not Season:
-                assert table.read(required) == table.makes(**required)
+                loaded = table.load(required)
+                assert table.read(required) == table.makes(**{key: loaded[key] for key in required})
 
 
 def word_for(key: str, field: Any) -> str:

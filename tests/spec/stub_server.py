@@ -752,15 +752,14 @@ class StubServer(Extensions):
         data: Any = self.retries[retry]
         if self.has("receipt is an object in JSON") and call.format == "json":
             data = data[0] | ({"api_key": key} if self.has("key is quoted") else {})
-        unknown = {} if self.has("unknown names pass in silence") else self.unknown(call, city["services"][code])
+        unknown = {} if self.has("unknown names pass in silence") else self.unknown(call, of)
+        unknown |= self.told(call, of)
         if self.is_in_finnish(call):
             unknown["Content-Language"] = "fi"
             if not self.has("notices are only said to be translated"):
                 data = [{**data[0], "service_notice": "Kolmen päivän kuluessa."}]
         headers, payload = self.wire(call, "service_requests", data)
         status = 202 if self.has("success is 202") else 200
-        unknown = {} if self.has("unknown names pass in silence") else self.unknown(call, of)
-        unknown |= self.told(call, of)
         return status, {**headers, **unknown, "Cache-Control": "no-store"}, payload
 
     def unknown(self, call: StubCall, of: dict[str, Any]) -> dict[str, str]:
