@@ -69,15 +69,16 @@ def send(call: Call, answer: Answer) -> Response:
             [
                 ("Content-Type", call.output.media_type),
                 ("Cache-Control", "no-store"),
+                *([("ETag", f'"{answer.tag}"')] if answer.tag else []),
                 *answer.headers,
                 *warning_headers([*call.warnings, *answer.warnings]),
             ],
         )
     validator = answer.validator or validator_of(body or b"")
-    headers = _caching(call, validator, answer.cache_control, is_weak=answer.is_weak)
+    headers = _caching(answer.tag or call.tag(validator), answer.cache_control, is_weak=answer.is_weak)
     if answer.language:
         headers.append(("Content-Language", answer.language))
-    if body is None or call.has_unchanged(validator):
+    if body is None or (not answer.tag and call.has_unchanged(validator)):
         return WholeResponse(None, 304, [*headers, *answer.headers])
     media_type = call.output.media_type
     if _is_jsonp(call):
@@ -101,10 +102,10 @@ def validator_of(body: bytes) -> str:
     return blake2b(body, digest_size=12).hexdigest()
 
 
-def _caching(call: Call, validator: str, cache_control: str, *, is_weak: bool = False) -> list[tuple[str, str]]:
-    """The headers that tell caches how to store and revalidate an answer."""
+def _caching(tag: str, cache_control: str, *, is_weak: bool = False) -> list[tuple[str, str]]:
+    """The headers by which caches keep an answer and revalidate it."""
     return [
-        ("ETag", f'{"W/" if is_weak else ""}"{call.tag(validator)}"'),
+        ("ETag", f'{"W/" if is_weak else ""}"{tag}"'),
         ("Cache-Control", cache_control),
         ("Vary", "Accept, Accept-Encoding, Accept-Language"),
     ]
@@ -120,7 +121,7 @@ def warning_headers(warnings: Sequence[str]) -> list[tuple[str, str]]:
 
 def make_cachable(call: Call, response: Response, validator: str) -> None:
     """Add caching headers to a response that `send` did not make."""
-    response.headers.extend(_caching(call, validator, "no-cache"))
+    response.headers.extend(_caching(call.tag(validator), "no-cache"))
 
 
 def error_answer(problems: Sequence[Problem], status: int, output: Format) -> Response:
@@ -134,9 +135,14 @@ def error_answer(problems: Sequence[Problem], status: int, output: Format) -> Re
 
 def problem_answer(problems: Iterable[Problem], status: int, title: str) -> Response:
     """An error outside GeoReport: application/problem+json (RFC 9457)."""
-    detail = " ".join(map(str, problems))
-    body = orjson.dumps({"type": "about:blank", "title": title, "status": status, "detail": detail})
-    return Response(body, status, content_type="application/problem+json")
+    found = list(problems)
+    body: dict[str, object] = {"type": "about:blank", "title": title, "status": status}
+    body["detail"] = " ".join(map(str, found))
+    if fields := [{"field": one.field, "message": one.message} for one in found if one.field]:
+        body["errors"] = fields
+    response = Response(orjson.dumps(body), status, content_type="application/problem+json")
+    response.headers["Cache-Control"] = "no-store"
+    return response
 
 
 def _is_jsonp(call: Call) -> bool:

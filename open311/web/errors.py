@@ -19,6 +19,7 @@ from open311.errors import (
     NotFound,
     Open311Error,
     Problem,
+    Unauthenticated,
     Unavailable,
 )
 from open311.observe import loggable, logger
@@ -29,6 +30,7 @@ log = logger(__name__)
 
 STATUSES: dict[type[Open311Error], int] = {
     Invalid: 400,
+    Unauthenticated: 401,
     Forbidden: 403,
     NotFound: 404,
     Conflict: 409,
@@ -77,6 +79,8 @@ def _foreseen(error: Open311Error, request: Request) -> Response:
     response = _response(error.problems, status, request)
     if status == 503:
         response.headers["Retry-After"] = RETRY_AFTER_S
+    if status == 401:
+        response.headers["WWW-Authenticate"] = "Bearer"
     response.headers.extend(warning_headers(error.warnings))
     return response
 
