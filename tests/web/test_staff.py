@@ -13,6 +13,7 @@ from open311.clock import utc_now
 from open311.domain.access import SHELL, Role
 from open311.operations.access.staff import add_account, issue_token
 from open311.operations.platform import Platform
+from tests import build
 
 CITY = "city.example"
 BASE = "/staff/v1"
@@ -98,3 +99,27 @@ def test_an_api_key_is_no_token_of_staff_and_the_other_way_round(
     assert client.get(f"{BASE}/me", headers={"Authorization": f"Bearer {key}"}).status_code == 401
     form = {"service_code": "potholes", "lat": "60.1718", "long": "24.9414", "api_key": token_of(platform)}
     assert client.post("/open311/v2/requests.json", data=form).status_code == 403
+
+
+def test_the_queue_has_the_open_requests_of_the_accounts_departments(
+    desk_of: Callable[..., Desk], platform: Platform
+) -> None:
+    hole = build.submit(platform).service_request_id
+    desk = desk_of("ada", Role.READER, "streets")
+    answer = desk.get("/requests")
+    assert answer.status_code == 200, answer.text
+    [found] = answer.json["requests"]
+    assert (found["service_request_id"], found["state"], found["department"]) == (hole, "assigned", "streets")
+    assert answer.json["cursor"] is None
+    assert desk_of("bo", Role.READER, "parks").get("/requests").json["requests"] == []
+    assert desk.get("/requests", headers={"If-None-Match": answer.headers["ETag"]}).status_code == 304
+    for query in ("department=streets", "state=assigned", "service_code=potholes", "assignee=none", f"id={hole}",
+                  "overdue=false", "older_than=0", "q=pothole", "page_size=200"):
+        assert [one["service_request_id"] for one in desk.get(f"/requests?{query}").json["requests"]] == [hole], query
+    for query in ("state=triage", "assignee=me", "overdue=true", "overdue=soon", "older_than=3000", "merged=true", "state=closed", "q=elephant", "id=moon",
+       "state=on_hold,triage,received"):
+        assert desk.get(f"/requests?{query}").json["requests"] == [], query
+    assert desk.get("/requests/nearby?lat=60.1718&long=24.9414").json["requests"][0]["metres"] == 0
+    work = {"department": "streets", "name": "Street Works", "open": 1, "merged": 0}
+    [counted] = [one for one in desk.get("/queues").json["queues"] if one["department"] == "streets"]
+    assert counted == work | {"overdue": 0, "unassigned": 1, "triage": 0}

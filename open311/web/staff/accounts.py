@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import orjson
-
 from open311.domain.access import Principal
 from open311.domain.commands import commands
 from open311.formats import JSON
@@ -13,6 +11,7 @@ from open311.operations.access.staff import name_of
 from open311.web.access import STAFF as STAFF_ONLY
 from open311.web.calls import Answer, Call
 from open311.web.endpoints import City, Media, endpoint
+from open311.web.staff.answers import staff_answer
 from open311.web.surfaces import STAFF
 from schemas.staff import MeSchema, StaffArguments
 
@@ -29,11 +28,6 @@ from schemas.staff import MeSchema, StaffArguments
 def get_me(call: Call) -> Answer:
     """Show the account of the token."""
     return staff_answer(_plain(call.caller, name_of(call.platform, call.caller)))
-
-
-def staff_answer(body: dict[str, Any], *, tag: str = "") -> Answer:
-    """A body for staff, which no cache may keep. `tag`: the version of a request, for If-Match."""
-    return Answer(body=orjson.dumps(body), cache_control="no-store", tag=tag)
 
 
 def _plain(principal: Principal, name: str) -> dict[str, Any]:
