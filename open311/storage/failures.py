@@ -34,6 +34,15 @@ def is_down(error: Exception) -> bool:
     return isinstance(error, _DOWN) or takes_no_writes(error)
 
 
+def is_deadlock(error: BaseException | None) -> bool:
+    """Whether an error was raised because two transactions waited for each other, and PostgreSQL ended this one."""
+    while error is not None:
+        if isinstance(error, (psycopg.errors.DeadlockDetected, psycopg2.errors.DeadlockDetected)):
+            return True
+        error = getattr(error, "orig", None) or error.__cause__
+    return False
+
+
 def takes_no_writes(error: BaseException | None) -> bool:
     """Whether the error says that the connection is read-only. Such a connection never changes, so close it."""
     return isinstance(error, (psycopg.errors.ReadOnlySqlTransaction, psycopg2.errors.ReadOnlySqlTransaction))

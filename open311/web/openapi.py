@@ -113,9 +113,9 @@ def operation_of(endpoint: Endpoint, suffix: Format | None = None) -> dict[str, 
         "parameters": _parameters(endpoint),
     }
     if endpoint.body is not None:
-        content = {"application/json": {"schema": endpoint.body()}}
-        operation["requestBody"] = {"required": any(one.required for one in endpoint.body().fields.values())}
-        operation["requestBody"]["content"] = content
+        is_required = any(field.required for field in endpoint.body().fields.values())
+        json: dict[str, Any] = {"application/json": {"schema": endpoint.body()}}
+        operation["requestBody"] = {"required": is_required, "content": json}
     elif endpoint.method == "POST":
         form, multipart = FORM_TYPES
         content = {form: {"schema": endpoint.reads()}, multipart: {"schema": _as_parts(endpoint.reads)()}}

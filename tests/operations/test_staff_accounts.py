@@ -19,7 +19,12 @@ CITY = "city.example"
 
 def add(platform: Platform, name: str = "ada", **changes: Any) -> None:
     """Add an account, by default an agent of the only city."""
-    wanted = {"role": Role.AGENT, "jurisdiction_id": CITY, "principal": SHELL, "now": build.NOON} | changes
+    wanted: dict[str, Any] = {
+        "role": Role.AGENT,
+        "jurisdiction_id": CITY,
+        "principal": SHELL,
+        "now": build.NOON,
+    } | changes
     staff.add_account(platform, name=name, **wanted)
 
 

@@ -13,6 +13,7 @@ from open311.clock import utc_now
 from open311.domain.access import SHELL, Role
 from open311.operations.access.staff import add_account, issue_token
 from open311.operations.platform import Platform
+from schemas.staff import StaffRequestSchema
 from tests import build
 
 CITY = "city.example"
@@ -113,13 +114,58 @@ def test_the_queue_has_the_open_requests_of_the_accounts_departments(
     assert answer.json["cursor"] is None
     assert desk_of("bo", Role.READER, "parks").get("/requests").json["requests"] == []
     assert desk.get("/requests", headers={"If-None-Match": answer.headers["ETag"]}).status_code == 304
-    for query in ("department=streets", "state=assigned", "service_code=potholes", "assignee=none", f"id={hole}",
-                  "overdue=false", "older_than=0", "q=pothole", "page_size=200"):
-        assert [one["service_request_id"] for one in desk.get(f"/requests?{query}").json["requests"]] == [hole], query
-    for query in ("state=triage", "assignee=me", "overdue=true", "overdue=soon", "older_than=3000", "merged=true", "state=closed", "q=elephant", "id=moon",
-       "state=on_hold,triage,received"):
+    for query in (
+        "department=streets",
+        "state=assigned",
+        "service_code=potholes",
+        "assignee=none",
+        f"id={hole}",
+        "overdue=false",
+        "older_than=0",
+        "q=pothole",
+        "page_size=200",
+    ):
+        assert [one["service_request_id"] for one in desk.get(f"/requests?{query}").json["requests"]] == [hole], (
+            query
+        )
+    for query in (
+        "state=triage",
+        "assignee=me",
+        "overdue=true",
+        "overdue=soon",
+        "older_than=3000",
+        "merged=true",
+        "state=closed",
+        "q=elephant",
+        "id=moon",
+        "state=on_hold,triage,received",
+    ):
         assert desk.get(f"/requests?{query}").json["requests"] == [], query
     assert desk.get("/requests/nearby?lat=60.1718&long=24.9414").json["requests"][0]["metres"] == 0
     work = {"department": "streets", "name": "Street Works", "open": 1, "merged": 0}
     [counted] = [one for one in desk.get("/queues").json["queues"] if one["department"] == "streets"]
     assert counted == work | {"overdue": 0, "unassigned": 1, "triage": 0}
+
+
+def test_a_request_shows_everything_but_its_reporter(desk_of: Callable[..., Desk], platform: Platform) -> None:
+    hole = build.submit(platform, description="Deep hole").service_request_id
+    answer = desk_of().get(f"/requests/{hole}")
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["ETag"] == '"v1"'
+    assert set(answer.json) == set(StaffRequestSchema().fields)
+    assert "acknowledge" in answer.json["commands"]
+    assert "reopen" not in answer.json["commands"]
+
+
+def test_a_command_changes_the_request_and_shows_it(desk_of: Callable[..., Desk], platform: Platform) -> None:
+    hole = build.submit(platform).service_request_id
+    desk = desk_of("ada")
+    answer = desk.post(f"/requests/{hole}/assign", {"account": "ada"}, headers={"If-Match": '"v1"'})
+    assert answer.status_code == 200, answer.text
+    assert (answer.json["assignee"], answer.headers["ETag"]) == ("ada", '"v2"')
+    refused = desk.post(f"/requests/{hole}/close", {"outcome": "fixed"}, headers={"If-Match": '"v1"'})
+    assert refused.status_code == 409
+    assert "is at version 2 now, not 1 (assigned:" in refused.json["detail"]
+    closed = desk.post(f"/requests/{hole}/close", {"outcome": "fixed"}, headers={"If-Match": '"v2"'})
+    assert (closed.json["state"], closed.json["outcome"]) == ("closed", "fixed")
+    assert desk.get("/requests?state=closed").json["requests"][0]["outcome"] == "fixed"

@@ -1,14 +1,18 @@
-"""What staff see, as plain data for JSON: the fields of schemas.staff. It holds names of accounts: for staff only."""
+"""What staff see, as plain data for JSON: the fields of schemas.staff. It holds names of accounts."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
+from open311.domain.events import Event
 from open311.domain.queues import due_of
-from open311.domain.workflow import state_from
+from open311.domain.requests import Reporter, RequestRecord, Status
+from open311.domain.workflow import state_from, state_of
 from open311.operations.desk.queues import Counted, QueuePage
+from open311.operations.desk.whole_request import WholeRequest
 from open311.plugins import Jurisdiction
 from schemas.values import format_instant
 
@@ -79,3 +83,99 @@ def plain_counts(counted: Counted, city: Jurisdiction) -> dict[str, Any]:
 def plain_instant(instant: datetime | None) -> str | None:
     """An instant in UTC and whole seconds; None for none."""
     return None if instant is None else format_instant(instant)
+
+
+def plain_request(whole: WholeRequest, now: datetime) -> dict[str, Any]:
+    """A request with everything (StaffRequestSchema)."""
+    view, record = whole.view, whole.view.record
+    place, is_closed = record.place, record.status is Status.CLOSED
+    return {
+        "number": record.number,
+        "service_request_id": record.service_request_id or None,
+        "token": view.token.token if view.token else None,
+        "service_code": record.service_code,
+        "service_name": view.service_name or record.service_code,
+        "status": record.status,
+        "state": state_of(record),
+        "detailed_status": record.detailed_status or None,
+        "outcome": record.outcome or None,
+        "status_notes": record.status_notes or None,
+        "department": record.department or None,
+        "agency_responsible": record.agency_responsible or None,
+        "assignee": whole.names.get(record.assignee, record.assignee) or None,
+        "priority": record.priority,
+        "visibility": record.visibility,
+        "requested_datetime": format_instant(record.requested_at),
+        "updated_datetime": format_instant(record.updated_at),
+        "changed_datetime": format_instant(record.changed_at),
+        "expected_datetime": plain_instant(record.expected_at),
+        "scheduled_datetime": plain_instant(record.scheduled_at),
+        "held_since": plain_instant(record.held_since),
+        "due": None if is_closed else due_of(record.expected_at, record.held_since, now),
+        "description": record.description or None,
+        "service_notice": record.service_notice or None,
+        "address": place.address or None,
+        "address_id": place.address_id or None,
+        "zipcode": place.zipcode or None,
+        "lat": place.lat,
+        "long": place.long,
+        "is_outside": record.is_outside,
+        "areas": list(record.areas),
+        "media_urls": list(record.media_urls),
+        "source": record.source,
+        "channel": record.channel or None,
+        "attributes": [
+            {"code": one.code, "label": one.label, "value": one.value, "name": one.name} for one in view.answers
+        ],
+        "history": [_plain_event(event, whole.names) for event in view.events],
+        "parent": None if whole.parent is None else _plain_related(whole.parent),
+        "children": [_plain_related(child) for child in whole.children],
+        "possible_duplicate_of": record.possible_duplicate_of or None,
+        "nearby": [_plain_neighbour(row) for row in whole.nearby],
+        "route_reason": record.route_reason or None,
+        "route": [
+            {"rule": step.rule, "department": step.department, "fits": step.fits, "why": step.why}
+            for step in whole.route
+        ],
+        "commands": list(whole.commands),
+        "version": record.version,
+    }
+
+
+def plain_reporter(record: RequestRecord, reporter: Reporter) -> dict[str, Any]:
+    """Who sent a request (StaffReporterSchema)."""
+    found = {row.name: getattr(reporter, row.name) or None for row in fields(Reporter)}
+    return {"number": record.number} | found
+
+
+def _plain_event(event: Event, names: Mapping[str, str]) -> dict[str, Any]:
+    text = event.description
+    return {
+        "at": format_instant(event.at),
+        "kind": event.kind,
+        "actor": event.actor,
+        "name": names.get(event.actor),
+        "text": names.get(text, text) or None,
+        "reason": event.reason or None,
+        "cause": event.cause or None,
+        "is_public": event.is_public,
+        "version": event.version,
+    }
+
+
+def _plain_related(record: RequestRecord) -> dict[str, Any]:
+    return {
+        "number": record.number,
+        "service_request_id": record.service_request_id or None,
+        "status": record.status,
+        "metres": None,
+    }
+
+
+def _plain_neighbour(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "number": row["id"],
+        "service_request_id": row["service_request_id"],
+        "status": row["status"],
+        "metres": round(row["metres"], 1),
+    }

@@ -52,10 +52,12 @@ _NAMES = (
     *("scheduled_at", "held_since", "address", "lat", "long", "areas", "merged_into", "version"),
 )
 # Written as in the partial indexes, so that they match.
-_IS_OPEN, _IS_CLOSED = literal_column("status = 'open'"), literal_column("status = 'closed'")
-_IS_UNMERGED, _IS_MERGED = literal_column("merged_into = 0"), literal_column("merged_into <> 0")
-_IS_ON_THE_WAY = literal_column("progress <> ''")
-_IS_TRIAGE = literal_column("is_triage")
+_IS_OPEN: ColumnElement[bool] = literal_column("status = 'open'")
+_IS_CLOSED: ColumnElement[bool] = literal_column("status = 'closed'")
+_IS_UNMERGED: ColumnElement[bool] = literal_column("merged_into = 0")
+_IS_MERGED: ColumnElement[bool] = literal_column("merged_into <> 0")
+_IS_ON_THE_WAY: ColumnElement[bool] = literal_column("progress <> ''")
+_IS_TRIAGE: ColumnElement[bool] = literal_column("is_triage")
 _INSTANT = TIMESTAMP(timezone=True)
 
 
@@ -115,12 +117,27 @@ def find_queue(hot: HotConnections, search: QueueSearch) -> list[dict[str, Any]]
 
 
 def find_around(
-    hot: HotConnections, jurisdiction_id: str, circle: Circle, departments: Sequence[str] | None, *, most: int
+    hot: HotConnections,
+    jurisdiction_id: str,
+    circle: Circle,
+    departments: Sequence[str] | None,
+    *,
+    most: int,
+    service_code: str = "",
 ) -> list[dict[str, Any]]:
-    """The open requests in a circle, nearest first, each with `metres`. `departments`: None for all."""
+    """The open requests in a circle, nearest first, each with `metres`.
+
+    departments   codes; None for all
+    service_code  of one service; "" for all
+    """
     parts = len(halves(box_around(circle)))
-    statement = _around(parts, departments is not None)
-    values = {"jurisdiction_id": jurisdiction_id, "departments": list(departments or ()), "limit": most}
+    statement = _around(parts, departments is not None, bool(service_code))
+    values = {
+        "jurisdiction_id": jurisdiction_id,
+        "departments": list(departments or ()),
+        "service_code": service_code,
+        "limit": most,
+    }
     found = hot.rows(statement, values | circle_values("near", circle))
     return [dict(zip((*_ROW, "metres"), row, strict=True)) for row in found]
 
@@ -232,8 +249,8 @@ def _of_states(states: tuple[State, ...]) -> Iterator[ColumnElement[bool]]:
     """Open requests in any of these states, as `state_of` has them."""
     if not states:
         return
-    plain = literal_column("progress = ''")
-    has_owner = literal_column("(department <> '' OR agency_responsible <> '')")
+    plain: ColumnElement[bool] = literal_column("progress = ''")
+    has_owner: ColumnElement[bool] = literal_column("(department <> '' OR agency_responsible <> '')")
     before = {
         State.TRIAGE: and_(plain, _IS_TRIAGE),
         State.ASSIGNED: and_(plain, not_(_IS_TRIAGE), has_owner),
@@ -259,9 +276,9 @@ def _of_due(due: str) -> Iterator[ColumnElement[bool]]:
 
 
 def _is_named() -> ColumnElement[bool]:
-    """The requests with these ids, tokens or numbers. Each part of the union uses an index; an OR would use none."""
+    """The requests with these ids, tokens or numbers. Each part of the union has an index; an OR would use none."""
     names = bindparam("names", type_=ARRAY(Text))
-    mine = bindparam("jurisdiction_id")
+    mine: ColumnElement[str] = bindparam("jurisdiction_id")
     other = service_request.alias("other")
     numbers = func.unnest(cast(bindparam("numbers", type_=ARRAY(Text)), ARRAY(BigInteger))).column_valued("number")
     ids = select(other.c.id).where(other.c.jurisdiction_id == mine, other.c.service_request_id == any_(names))
@@ -292,7 +309,7 @@ def _numbers_with_words() -> Any:
 
 
 @cache
-def _around(parts: int, has_departments: bool) -> Statement:
+def _around(parts: int, has_departments: bool, has_service: bool) -> Statement:
     metres = distance(_COLUMNS.point, "near").label("metres")
     conditions = [
         _COLUMNS.jurisdiction_id == bindparam("jurisdiction_id"),
@@ -302,6 +319,8 @@ def _around(parts: int, has_departments: bool) -> Statement:
     ]
     if has_departments:
         conditions.append(_COLUMNS.department == any_(bindparam("departments", type_=ARRAY(Text))))
+    if has_service:
+        conditions.append(_COLUMNS.service_code == bindparam("service_code"))
     query = select(*_shown(_COLUMNS), metres).where(*conditions).order_by(metres, _COLUMNS.id)
     return Statement.of(query.limit(bindparam("limit", type_=Integer)))
 
