@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import NoReturn
 
+import orjson
 from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
@@ -28,6 +29,11 @@ def say_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     for row in rows:
         table.add_row(*map(Text, row))
     console.print(table)
+
+
+def say_json(body: object) -> None:
+    """Print JSON, with one field a line."""
+    say(orjson.dumps(body, option=orjson.OPT_INDENT_2).decode())
 
 
 def fail(text: str, *, as_log: bool = False) -> NoReturn:

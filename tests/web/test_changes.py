@@ -21,7 +21,6 @@ from open311.operations.platform import Platform
 from open311.operations.reading.follow_changes import Position, mark_changes, read_position, write_position
 from open311.operations.upkeep.republish import republish
 from open311.operations.upkeep.sync_catalogues import sync_catalogues
-from open311.operations.workflow.update_request import RequestUpdate, update_request
 from open311.storage.queue import Task
 from tests import build
 from tests.conftest import CITY, platform_of
@@ -70,7 +69,7 @@ def items(response: TestResponse) -> list[dict[str, Any]]:
 
 def change(platform: Platform, service_request_id: str, **changes: Any) -> None:
     (jurisdiction,) = platform.registry
-    update_request(platform, jurisdiction, service_request_id, RequestUpdate(**changes), now=utc_now())
+    build.change(platform, service_request_id, **changes, now=utc_now(), city=jurisdiction)
 
 
 @both_formats

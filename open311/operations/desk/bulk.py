@@ -9,12 +9,15 @@ from datetime import datetime
 from open311.domain.access import Principal
 from open311.domain.commands import Command
 from open311.domain.queues import QueueSearch
+from open311.domain.requests import RequestRecord
 from open311.errors import Invalid, Open311Error, Unavailable
 from open311.operations.platform import Platform
 from open311.operations.workflow.act import act, act_within, undeadlocked
 from open311.operations.workflow.apply import load_request
 from open311.operations.workflow.effects import Desk
 from open311.plugins import Jurisdiction
+from open311.storage import history
+from open311.storage.engine import Connection
 from open311.storage.hot import queues
 
 WOULD_CHANGE, CHANGED, UNCHANGED, REFUSED = "would_change", "changed", "unchanged", "refused"
@@ -99,6 +102,12 @@ def _done(
     if not kinds:
         return BulkResult(name=str(name), result=UNCHANGED)
     return BulkResult(name=str(name), result=CHANGED, changes=kinds, version=after.version)
+
+
+def _kinds(connection: Connection, after: RequestRecord) -> tuple[str, ...]:
+    """The kinds of the events that led to a request's version."""
+    events = history.load_events(connection, after.jurisdiction_id, after.number)
+    return tuple(event.kind for event in events if event.version == after.version)
 
 
 def _tried(

@@ -106,7 +106,7 @@ def _command_endpoint(name: str, command: type[Command]) -> Endpoint:
         return _give(call, id, make_command(name, call.body))
 
     view.__name__ = f"{name}_request"
-    view.__doc__ = f"{(command.__doc__ or '').partition('`')[0].strip()}\n\n{_about(command)}"
+    view.__doc__ = f"{command.summary()}\n\n{_about(command)}"
     declare = endpoint(
         STAFF,
         f"/requests/<code:id>/{name}",
