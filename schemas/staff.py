@@ -327,14 +327,14 @@ class ReopenBody(CommandBody):
 class NoteBody(CommandBody):
     """Write something about it."""
 
-    text = JsonText("The note.", required=True)
+    text = JsonText("The note.", "The owner was there.", required=True)
     public = JsonFlag("Whether everybody sees the note. Without it, only staff see it.")
 
 
 class AskReporterBody(CommandBody):
     """Ask the reporter something."""
 
-    text = JsonText("The question. Everybody sees it.", required=True)
+    text = JsonText("The question. Everybody sees it.", "Which side?", required=True)
 
 
 class MergeBody(CommandBody):

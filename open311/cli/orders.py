@@ -9,7 +9,7 @@ import click
 from marshmallow import fields
 
 from open311.cli.staff_view import name_of
-from open311.domain.commands import Command
+from open311.domain.commands import Command, commands
 from open311.domain.workflow import state_of
 from open311.errors import Invalid, Problem
 from open311.operations.desk.orders import make_command
@@ -51,6 +51,21 @@ def order_options(name: str) -> Decorator:
         return command
 
     return decorate
+
+
+def example_of(name: str) -> str:
+    """The options of an example: those that the command cannot do without."""
+    wanted = [(field_name, field) for field_name, field in COMMANDS[name]().fields.items() if field.required]
+    if commands()[name].needs_reason:
+        wanted.append(("reason", COMMANDS[name]().fields["reason"]))
+    if name == "reschedule":
+        wanted.append(("expected", COMMANDS[name]().fields["expected"]))
+    return "".join(f" --{one.replace('_', '-')} {_example(field)}" for one, field in wanted)
+
+
+def _example(field: fields.Field[Any]) -> str:
+    value = str(field.metadata.get("example") or field.metadata.get("enum", ("",))[0])
+    return f'"{value}"' if " " in value else value
 
 
 def read_order(name: str, options: Mapping[str, Any], city: Jurisdiction) -> Command:

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from open311.cli.group import CommandGroup
-from open311.cli.orders import filter_options, order_options, read_filters, read_order, text_of
+from open311.cli.orders import example_of, filter_options, order_options, read_filters, read_order, text_of
 from open311.cli.output import say, say_json, say_table
 from open311.cli.platforms import command_platform, find_jurisdiction
 from open311.cli.staff_view import lines_of, name_of
@@ -185,7 +185,8 @@ def _order_command(name: str, command: type[Command]) -> click.Command:
     decorated = _JSON(_JURISDICTION(order_options(name)(give)))
     reason = " It needs --reason." if command.needs_reason else ""
     known = "REQUEST is a service_request_id, a token or a number."
-    return click.command(_word(name), help=f"{command.summary()}{reason}\n\n{known}")(
+    example = f"\b\nExample:\n  open311 requests {_word(name)} 2026-0000042{example_of(name)}"
+    return click.command(_word(name), help=f"{command.summary()}{reason}\n\n{known}\n\n{example}")(
         click.argument("request")(decorated)
     )
 

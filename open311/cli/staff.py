@@ -85,7 +85,12 @@ def list_all(jurisdiction: str) -> None:
 @_JURISDICTION
 @_DAYS
 def token(name: str, jurisdiction: str, days: int) -> None:
-    """Make another token for the account NAME. Its other tokens stay valid."""
+    """Make another token for the account NAME. Its other tokens stay valid.
+
+    \b
+    Example:
+      open311 staff token crew-7 --days 30
+    """
     with command_platform() as platform:
         city = _city(platform, jurisdiction)
         issued = accounts.issue_token(platform, city, name, days=days, principal=SHELL, now=utc_now())
@@ -125,6 +130,11 @@ def revoke(name: str, jurisdiction: str, number: int | None) -> None:
     """Revoke the account NAME with all its tokens, or only one of its tokens.
 
     What the account did stays in the histories. Its name cannot be used again.
+
+    \b
+    Example:
+      open311 staff revoke crew-7
+      open311 staff revoke crew-7 --token 12
     """
     with command_platform() as platform:
         city = _city(platform, jurisdiction)
@@ -142,6 +152,10 @@ def login_link(name: str, jurisdiction: str) -> None:
     """Make a secret with which the owner of the account NAME can sign in once, within ten minutes.
 
     The pages where people sign in come with a later release. Programs use tokens.
+
+    \b
+    Example:
+      open311 staff login-link ada@city.example
     """
     with command_platform() as platform:
         city = _city(platform, jurisdiction)

@@ -90,7 +90,7 @@ class Orphans:
 
     def __str__(self) -> str:
         cure = {
-            "department": "add it again, or give them another one with `open311 requests update`",
+            "department": "add it again, or give them another one with `open311 requests transfer`",
             "area": "add it again, or run `open311 areas recompute`",
         }[self.kind]
         gone = f"{self.jurisdiction_id}: {self.kind} {self.name!r} is gone"
