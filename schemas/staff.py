@@ -288,15 +288,21 @@ class PrioritiseBody(CommandBody):
     priority = JsonChoice("How urgent it is.", choices=PRIORITIES, required=True)
 
 
-class AcknowledgeBody(CommandBody):
+class ProgressBody(CommandBody):
+    """What every command has that says how far the work is."""
+
+    detail = JsonText("The code of one of the city's own states.", most=MAX_CODE_CHARACTERS)
+
+
+class AcknowledgeBody(ProgressBody):
     """Say that the department has seen it."""
 
 
-class StartBody(CommandBody):
+class StartBody(ProgressBody):
     """Begin the work."""
 
 
-class ScheduleBody(CommandBody):
+class ScheduleBody(ProgressBody):
     """Say when somebody will visit the place."""
 
     visit = JsonInstant("When somebody will visit the place.", required=True)
@@ -309,7 +315,7 @@ class RescheduleBody(CommandBody):
     expected = JsonInstant("The new date by which it should be done. The public sees it.")
 
 
-class HoldBody(CommandBody):
+class HoldBody(ProgressBody):
     """Stop the work."""
 
 

@@ -58,7 +58,7 @@ class Account:
     revoked_at: datetime | None
 
     def __str__(self) -> str:
-        """As the actor of an event: never the name."""
+        """The account as the actor of an event. This text never contains its name."""
         return f"{PREFIX}{self.id}"
 
 
@@ -145,7 +145,7 @@ def add_secret(
 
 
 def account_of(run: Run, secret: str, kind: SecretKind, now: datetime) -> Account | None:
-    """The account of a valid secret. None if the secret is unknown, expired or revoked, or its account is."""
+    """The account of a secret. None if the secret is unknown, expired or revoked, or if the account is revoked."""
     rows = run(_by_secret(), {"digest": digest_of(secret), "kind": kind, "now": now})
     return _account(dict(zip(_NAMES, rows[0], strict=True))) if rows else None
 

@@ -23,7 +23,7 @@ class Access:
     """Who may call an endpoint.
 
     identify  returns the caller, or raises Forbidden. It runs before the city and the parameters are checked.
-              None where anybody may call.
+              None if anybody may call.
     require   raises Forbidden if a caller may not call for a jurisdiction
     """
 

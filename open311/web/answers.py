@@ -103,7 +103,7 @@ def validator_of(body: bytes) -> str:
 
 
 def _caching(tag: str, cache_control: str, *, is_weak: bool = False) -> list[tuple[str, str]]:
-    """The headers by which caches keep an answer and revalidate it."""
+    """The headers that tell caches how to store and revalidate an answer."""
     return [
         ("ETag", f'{"W/" if is_weak else ""}"{tag}"'),
         ("Cache-Control", cache_control),

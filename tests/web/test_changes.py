@@ -147,7 +147,7 @@ def test_a_department_reads_its_own_changes_and_what_it_has_given_away(
     (city,) = platform.registry
     for number, department in enumerate(("streets", "cleaning", "streets"), 1):
         build.store(platform, number=number, department=department)
-    update_request(platform, city, "R3", RequestUpdate(department="cleaning"), now=build.NOON + HOUR)
+    build.change(platform, "R3", department="cleaning", now=build.NOON + HOUR)
     found = {item["id"]: item["withdrawn"] for item in items(feed(f"{FEED}.json?department=streets"))}
     assert found == {"R1": False, "R3": True}
     cursor, ids = "", []

@@ -117,8 +117,8 @@ def defaults(shape: Hashable) -> dict[str, Any]:
 def own_fields(shape: Hashable) -> dict[str, str]:
     """The fields that a kind declares beside those of all events, each with its type as it is written.
 
-    A kind may declare a field of all events again, such as a routing rule in `reason`. It is then kept like the kind's
-    other fields.
+    A kind may declare a field of all events again, such as the routing rule in `reason`. It is then kept like the
+    kind's other fields.
     """
     kind = cast("Any", shape)
     envelope = {field.name for field in fields(Event)}

@@ -74,7 +74,7 @@ def read_whole_request(
         children=children,
         nearby=_nearby(platform, city, record, principal),
         route=_route(city, record),
-        commands=allowed_commands(record, principal),
+        commands=allowed_commands(record, principal, city),
         names=accounts.names_of(platform.database.hot.rows, actors | {record.assignee}),
     )
 

@@ -110,10 +110,18 @@ class QueueKind:
 
 def find_queue(hot: HotConnections, search: QueueSearch) -> list[dict[str, Any]]:
     """The rows of a page by column, in order, followed by the next page's first row if there is one."""
-    rows = search.page_size + 1
-    cap = next(cap for cap in CAPS if cap >= rows)
-    found = hot.rows(_page(QueueKind.of(search), cap), _values(search) | {"limit": rows})
+    found = hot.rows(page_statement(search), page_values(search))
     return [dict(zip(_ROW, row, strict=True)) for row in found]
+
+
+def page_statement(search: QueueSearch) -> Statement:
+    """The statement of a page."""
+    return _page(QueueKind.of(search), next(cap for cap in CAPS if cap > search.page_size))
+
+
+def page_values(search: QueueSearch) -> dict[str, Any]:
+    """The values of a page's statement."""
+    return _values(search) | {"limit": search.page_size + 1}
 
 
 def find_around(

@@ -168,7 +168,8 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Drop them. Events that the previous release does not know become notes for staff, with what they say."""
     op.execute(NOTES)
-    op.execute("DROP TABLE request_update, audit_entry, staff_repeat, staff_view, staff_secret, staff_account")
+    op.execute("DROP TABLE public_update, received_update")
+    op.execute("DROP TABLE audit_entry, staff_repeat, staff_view, staff_secret, staff_account")
     op.execute("DROP INDEX service_request_closed_idx, service_request_place_idx, service_request_unlisted_idx")
     op.execute("ALTER TABLE api_key DROP COLUMN may_update")
     op.execute("ALTER TABLE request_event DROP COLUMN reason")
