@@ -6,7 +6,6 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import NoReturn
 
-import orjson
 from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
@@ -31,9 +30,9 @@ def say_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     console.print(table)
 
 
-def say_json(body: object) -> None:
-    """Print JSON, with one field a line."""
-    say(orjson.dumps(body, option=orjson.OPT_INDENT_2).decode())
+def say_json(body: bytes) -> None:
+    """Print JSON."""
+    say(body.decode())
 
 
 def fail(text: str, *, as_log: bool = False) -> NoReturn:

@@ -18,7 +18,7 @@ from open311.domain.access import SHELL
 from open311.domain.commands import Command, commands
 from open311.domain.events import Erasable
 from open311.operations.desk.queues import find_queue, queue_search
-from open311.operations.desk.rendering import plain_queue, plain_reporter, plain_request
+from open311.operations.desk.rendering import json_of, plain_instant, plain_queue, plain_reporter, plain_request
 from open311.operations.desk.whole_request import read_reporter, read_whole_request
 from open311.operations.workflow.act import act
 from open311.operations.workflow.erase_request import erase_from_request
@@ -57,7 +57,7 @@ def list_all(jurisdiction: str, as_json: bool, **filters: str | bool | None) -> 
         search = queue_search(platform, city, read_filters(filters, city), principal=SHELL, now=now)
         body = plain_queue(find_queue(platform, search), city, now)
     if as_json:
-        say_json(body)
+        say_json(json_of(body, is_indented=True))
         return
     say_table(
         ("request", "state", "service", "department", "assignee", "priority", "due", "requested", "description"),
@@ -93,7 +93,12 @@ def show(request: str, jurisdiction: str, with_reporter: bool, reason: str, as_j
             view = replace(view, reporter=sender or None)
     if as_json:
         body = plain_request(whole, utc_now())
-        say_json(body | {"reporter": plain_reporter(view.record, sender)} if sender is not None else body)
+        say_json(
+            json_of(
+                body | {"reporter": plain_reporter(view.record, sender)} if sender is not None else body,
+                is_indented=True,
+            )
+        )
         return
     for line in lines_of(view, asks_for_reporter=with_reporter):
         say(line)
@@ -156,8 +161,8 @@ def _row(item: Mapping[str, Any]) -> list[str]:
         item["department"] or "-",
         item["assignee"] or "-",
         item["priority"],
-        " ".join(filter(None, (item["due"], item["expected_datetime"]))) or "-",
-        item["requested_datetime"],
+        " ".join(filter(None, (item["due"], plain_instant(item["expected_datetime"])))) or "-",
+        format_instant(item["requested_datetime"]),
         (item["description"] or "").partition("\n")[0][:60],
     ]
 
@@ -178,7 +183,7 @@ def _order_command(name: str, command: type[Command]) -> click.Command:
             record = act(platform, city, request, [order], principal=SHELL, now=now)
             whole = read_whole_request(platform, city, record.number, principal=SHELL)
         if as_json:
-            say_json(plain_request(whole, now))
+            say_json(json_of(plain_request(whole, now), is_indented=True))
         else:
             say(text_of(whole))
 

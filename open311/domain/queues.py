@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import NamedTuple
 
 from open311.domain.cursors import decode_cursor, encode_cursor, is_bigint
 from open311.domain.workflow import State
@@ -99,6 +100,40 @@ class QueueSearch:
     def is_closed(self) -> bool:
         """Whether closed requests are listed, the last closed first."""
         return State.CLOSED in self.states
+
+
+class QueueRow(NamedTuple):
+    """One request of a queue, with its columns as `RequestRecord` explains them.
+
+    description  only its beginning
+    metres       the distance from a place, where the call names one
+    """
+
+    number: int
+    service_request_id: str | None
+    service_code: str
+    status: str
+    outcome: str
+    department: str
+    agency_responsible: str
+    progress: str
+    is_triage: bool
+    assignee: str
+    priority: str
+    visibility: str
+    requested_at: datetime
+    updated_at: datetime
+    expected_at: datetime | None
+    scheduled_at: datetime | None
+    held_since: datetime | None
+    address: str
+    lat: float | None
+    long: float | None
+    areas: list[str]
+    merged_into: int
+    version: int
+    description: str
+    metres: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

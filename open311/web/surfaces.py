@@ -71,6 +71,7 @@ STAFF = Surface(
     description="The work of staff on requests",
     errors=ErrorShape.PROBLEM,
     is_cross_origin=False,
+    has_quick_lane=True,
     is_for_staff=True,
 )
 HEALTH = Surface(

@@ -46,7 +46,7 @@ def select_requests(platform: Platform, search: QueueSearch, *, most: int) -> li
     rows = queues.find_queue(platform.database.hot, replace(search, after=None, page_size=most))
     if len(rows) > most:
         raise Invalid(f"selects more than {most} requests; send narrower filters, or ids.", "filters")
-    return [row["id"] for row in rows]
+    return [row.number for row in rows]
 
 
 def act_on_all(

@@ -9,7 +9,7 @@ from typing import Any
 
 from open311.domain.access import Principal, Role
 from open311.domain.events.base import MERGED
-from open311.domain.queues import DepartmentCount, QueueKey, QueueSearch
+from open311.domain.queues import DepartmentCount, QueueKey, QueueRow, QueueSearch
 from open311.domain.requests import Status
 from open311.domain.search import Circle
 from open311.domain.text import folded
@@ -30,12 +30,12 @@ BAD_CURSOR = "is no cursor of this call; begin again without it."
 class QueuePage:
     """A page of a queue.
 
-    rows      the columns of each request, as `storage.hot.queues` reads them
+    rows      the requests
     names     the names of the accounts in the rows, by the actor that each is in events
     next_key  the key of the last row, if there is a next page
     """
 
-    rows: Sequence[Mapping[str, Any]]
+    rows: Sequence[QueueRow]
     names: Mapping[str, str]
     next_key: QueueKey | None = None
 
@@ -87,7 +87,7 @@ def find_queue(platform: Platform, search: QueueSearch) -> QueuePage:
     """One page of a queue: the most urgent due date first, requests without a date last."""
     rows = queues.find_queue(platform.database.hot, search)
     shown = rows[: search.page_size]
-    names = accounts.names_of(platform.database.hot.rows, {row["assignee"] for row in shown})
+    names = accounts.names_of(platform.database.hot.rows, {row.assignee for row in shown})
     return QueuePage(shown, names, _key_of(search, shown[-1]) if len(rows) > len(shown) else None)
 
 
@@ -99,7 +99,7 @@ def find_around(
     require_city(principal, city.id)
     departments = sorted(principal.scope.departments) or None
     rows = queues.find_around(platform.database.hot, city.id, circle, departments, most=most)
-    return QueuePage(rows, accounts.names_of(platform.database.hot.rows, {row["assignee"] for row in rows}))
+    return QueuePage(rows, accounts.names_of(platform.database.hot.rows, {row.assignee for row in rows}))
 
 
 def count_queues(platform: Platform, city: Jurisdiction, *, principal: Principal, now: datetime) -> Counted:
@@ -186,6 +186,6 @@ def _key(cursor: str) -> QueueKey | None:
         raise Invalid(BAD_CURSOR, "cursor") from None
 
 
-def _key_of(search: QueueSearch, row: Mapping[str, Any]) -> QueueKey:
+def _key_of(search: QueueSearch, row: QueueRow) -> QueueKey:
     is_by_closing = search.is_closed and not search.names
-    return QueueKey(row["updated_at"] if is_by_closing else row["expected_at"], row["id"])
+    return QueueKey(row.updated_at if is_by_closing else row.expected_at, row.number)

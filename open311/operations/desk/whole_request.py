@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from open311.domain.access import Principal, Role
+from open311.domain.queues import QueueRow
 from open311.domain.requests import Reporter, RequestRecord
 from open311.domain.routing import Draft, Step
 from open311.domain.search import Circle
@@ -43,7 +43,7 @@ class WholeRequest:
     view: StaffView
     parent: RequestRecord | None
     children: Sequence[RequestRecord]
-    nearby: Sequence[Mapping[str, Any]]
+    nearby: Sequence[QueueRow]
     route: Sequence[Step]
     commands: Sequence[str]
     names: Mapping[str, str]
@@ -105,9 +105,7 @@ def read_reporter(
         return record, requests.load_reporter(connection, city.id, record.number) or Reporter()
 
 
-def _nearby(
-    platform: Platform, city: Jurisdiction, record: RequestRecord, principal: Principal
-) -> list[dict[str, Any]]:
+def _nearby(platform: Platform, city: Jurisdiction, record: RequestRecord, principal: Principal) -> list[QueueRow]:
     """Open requests of the same service, within its radius for duplicates, of the account's departments."""
     service, point = city.service(record.service_code), record.place.point
     radius_m = city.vicinity(service).radius_m if service else 0
@@ -121,7 +119,7 @@ def _nearby(
         most=MOST_NEARBY + 1,
         service_code=record.service_code,
     )
-    return [row for row in found if row["id"] != record.number][:MOST_NEARBY]
+    return [row for row in found if row.number != record.number][:MOST_NEARBY]
 
 
 def _route(city: Jurisdiction, record: RequestRecord) -> list[Step]:

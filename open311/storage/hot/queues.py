@@ -31,7 +31,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import REGCONFIG, TIMESTAMP
 
-from open311.domain.queues import SOON, QueueSearch
+from open311.domain.queues import SOON, QueueRow, QueueSearch
 from open311.domain.requests import Progress
 from open311.domain.search import Circle, box_around, halves
 from open311.domain.workflow import State
@@ -46,11 +46,7 @@ CAPS = (51, 201, 1001)
 
 _SHOWN_CHARACTERS = 300
 _COLUMNS = service_request.c
-_NAMES = (
-    *("id", "service_request_id", "service_code", "status", "outcome", "department", "agency_responsible"),
-    *("progress", "is_triage", "assignee", "priority", "visibility", "requested_at", "updated_at", "expected_at"),
-    *("scheduled_at", "held_since", "address", "lat", "long", "areas", "merged_into", "version"),
-)
+_ROW = tuple(name for name in QueueRow._fields if name != "metres")
 # Written as in the partial indexes, so that they match.
 _IS_OPEN: ColumnElement[bool] = literal_column("status = 'open'")
 _IS_CLOSED: ColumnElement[bool] = literal_column("status = 'closed'")
@@ -65,7 +61,7 @@ _INSTANT = TIMESTAMP(timezone=True)
 class QueueKind:
     """Everything in a search that its SQL depends on."""
 
-    has_departments: bool
+    departments: int
     has_names: bool
     states: tuple[State, ...]
     has_services: bool
@@ -81,7 +77,7 @@ class QueueKind:
     @classmethod
     def of(cls, search: QueueSearch) -> QueueKind:
         return cls(
-            has_departments=search.departments is not None,
+            departments=0 if search.departments is None else min(2, len(search.departments)),
             has_names=bool(search.names),
             states=tuple(state for state in State if state in search.states),
             has_services=bool(search.service_codes),
@@ -97,8 +93,8 @@ class QueueKind:
 
     @property
     def is_by_department(self) -> bool:
-        """Whether each department's first rows are read from an index, and then merged."""
-        return self.has_departments and not (self.has_names or self.has_words or self.is_merged)
+        """Whether the first rows of each of several departments are read from an index, and then merged."""
+        return self.departments > 1 and not (self.has_names or self.has_words or self.is_merged)
 
     @property
     def has_one_plan(self) -> bool:
@@ -108,10 +104,10 @@ class QueueKind:
         return not (is_filtered or special) and self.assignee == "any"
 
 
-def find_queue(hot: HotConnections, search: QueueSearch) -> list[dict[str, Any]]:
-    """The rows of a page by column, in order, followed by the next page's first row if there is one."""
+def find_queue(hot: HotConnections, search: QueueSearch) -> list[QueueRow]:
+    """The rows of a page, in order, followed by the next page's first row if there is one."""
     found = hot.rows(page_statement(search), page_values(search))
-    return [dict(zip(_ROW, row, strict=True)) for row in found]
+    return [QueueRow(*row) for row in found]
 
 
 def page_statement(search: QueueSearch) -> Statement:
@@ -132,7 +128,7 @@ def find_around(
     *,
     most: int,
     service_code: str = "",
-) -> list[dict[str, Any]]:
+) -> list[QueueRow]:
     """The open requests in a circle, nearest first, each with `metres`.
 
     departments   codes; None for all
@@ -147,7 +143,7 @@ def find_around(
         "limit": most,
     }
     found = hot.rows(statement, values | circle_values("near", circle))
-    return [dict(zip((*_ROW, "metres"), row, strict=True)) for row in found]
+    return [QueueRow(*row) for row in found]
 
 
 def count_special(hot: HotConnections, jurisdiction_id: str, now: datetime) -> dict[tuple[str, str], int]:
@@ -156,18 +152,18 @@ def count_special(hot: HotConnections, jurisdiction_id: str, now: datetime) -> d
     return {(kind, department): number for kind, department, number in rows}
 
 
-_ROW = (*_NAMES, "description")
-
-
 def _shown(columns: Any) -> list[ColumnElement[Any]]:
-    text = func.left(columns.description, literal_column(str(_SHOWN_CHARACTERS))).label("description")
-    return [*(columns[name] for name in _NAMES), text]
+    """The columns of a row, in the order of `QueueRow`."""
+    begin = func.left(columns.description, literal_column(str(_SHOWN_CHARACTERS))).label("description")
+    special = {"number": columns.id.label("number"), "description": begin}
+    return [special.get(name, columns.get(name)) for name in _ROW]
 
 
 def _values(search: QueueSearch) -> dict[str, Any]:
     after = search.after
     return {
         "jurisdiction_id": search.jurisdiction_id,
+        "department": search.departments[0] if search.departments else None,
         "departments": list(search.departments or ()),
         "names": list(search.names),
         "numbers": [name for name in search.names if name.isascii() and name.isdigit() and len(name) <= 18],
@@ -201,7 +197,9 @@ def _page(kind: QueueKind, cap: int) -> Statement:
 
 
 def _departments(kind: QueueKind) -> Iterator[ColumnElement[bool]]:
-    if kind.has_departments:
+    if kind.departments == 1:
+        yield _COLUMNS.department == bindparam("department")
+    elif kind.departments:
         yield _COLUMNS.department == any_(bindparam("departments", type_=ARRAY(Text)))
 
 
@@ -212,8 +210,14 @@ def _within(kind: QueueKind, table: FromClause, *more: ColumnElement[bool]) -> S
 
 def _order(kind: QueueKind, columns: Any) -> tuple[ColumnElement[Any], ...]:
     if kind.is_closed and not kind.has_names:
-        return columns.updated_at.desc(), columns.id.desc()
-    return func.coalesce(columns.expected_at, FOR_EVER), columns.id
+        return columns.updated_at.desc(), _number(columns).desc()
+    return func.coalesce(columns.expected_at, FOR_EVER), _number(columns)
+
+
+def _number(columns: Any) -> ColumnElement[int]:
+    """A request's number among the columns of the table or of a subquery."""
+    found: ColumnElement[int] = columns.id if "id" in columns else columns.number
+    return found
 
 
 def _conditions(kind: QueueKind) -> Iterator[ColumnElement[bool]]:

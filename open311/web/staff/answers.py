@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import orjson
-
+from open311.operations.desk.rendering import json_of
 from open311.web.calls import Answer
 
 
 def staff_answer(body: dict[str, Any], *, tag: str = "", headers: tuple[tuple[str, str], ...] = ()) -> Answer:
     """A body for staff. `tag`: the version of a request, which callers send back in If-Match."""
-    return Answer(body=orjson.dumps(body), cache_control="no-store", tag=tag, headers=headers)
+    return Answer(body=json_of(body), cache_control="no-store", tag=tag, headers=headers)

@@ -25,6 +25,7 @@ _SHARED: dict[str, Any] = {"access": STAFF_ONLY, "output": JSON, "city": City.OF
     reads=QueueArguments,
     answers=Media("application/json", QueueSchema()),
     headers=("Link",),
+    is_quick=True,
     **_SHARED,
 )
 def list_queue(call: Call) -> Answer:
