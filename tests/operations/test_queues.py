@@ -131,7 +131,7 @@ FILTERS: list[tuple[dict[str, str], Callable[[RequestRecord], bool]]] = [
 ]
 
 
-@pytest.mark.parametrize(("sent", "is_wanted"), FILTERS, ids=lambda value: str(value)[:40])
+@pytest.mark.parametrize(("sent", "is_wanted"), FILTERS, ids=[str(sent) for sent, _ in FILTERS])
 def test_a_queue_has_exactly_the_requests_that_its_filters_mean_in_the_order_of_their_due_dates(
     crowd: Platform, sent: dict[str, str], is_wanted: Callable[[RequestRecord], bool]
 ) -> None:
