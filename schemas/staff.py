@@ -534,6 +534,7 @@ class StaffRequestSchema(Body):
     service_name = Text(metadata=describe("The service's name.", "Pothole"))
     status = Text(metadata=describe("open or closed."))
     state = fields.String(metadata=describe("Where it is in its life.") | {"enum": list(STATES)})
+    detail = OptionalText(metadata=describe("The code of one of the city's own states, which says more."))
     detailed_status = OptionalText(metadata=describe("The status in the words of an import."))
     outcome = OptionalText(metadata=describe("How a closed one ended."))
     status_notes = OptionalText(metadata=describe("What the public reads about the status."))

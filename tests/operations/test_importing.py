@@ -663,8 +663,7 @@ def test_a_note_that_repeats_an_erased_sentence_stays_out(demo: City) -> None:
 
 def test_an_erased_note_of_staff_no_longer_stands_against_the_source(demo: City) -> None:
     demo.take([row()])
-    note = {"note": "Ann was called by us.", "now": utc_now()}
-    build.change(demo.platform, "7", **note, city=demo.jurisdiction)
+    build.change(demo.platform, "7", note="Ann was called by us.", now=utc_now(), city=demo.jurisdiction)
     erase_from_request(demo.platform, demo.jurisdiction, "7", [Erasable.NOTES], now=utc_now())
     assert counts(total(demo.take([row(status_notes="The hole is filled.")]))) == (1, 0, 1, 0, 0, 0)
     assert demo.get("7")["status_notes"] == "The hole is filled."

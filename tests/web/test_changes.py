@@ -144,7 +144,6 @@ def test_a_request_that_was_never_public_never_appears(feed: Feed, platform: Pla
 def test_a_department_reads_its_own_changes_and_what_it_has_given_away(
     client: FlaskClient, feed: Feed, platform: Platform
 ) -> None:
-    (city,) = platform.registry
     for number, department in enumerate(("streets", "cleaning", "streets"), 1):
         build.store(platform, number=number, department=department)
     build.change(platform, "R3", department="cleaning", now=build.NOON + HOUR)

@@ -103,6 +103,7 @@ def plain_request(whole: WholeRequest, now: datetime) -> dict[str, Any]:
         "service_name": view.service_name or record.service_code,
         "status": record.status,
         "state": state_of(record),
+        "detail": record.progress_detail or None,
         "detailed_status": record.detailed_status or None,
         "outcome": record.outcome or None,
         "status_notes": record.status_notes or None,
