@@ -4,7 +4,7 @@
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help run test coverage check clients openapi keys bench break lock clean force
+.PHONY: help run test coverage check clients openapi keys texts bench break lock clean force
 
 PYTHONS := python3.13 python3.12 python3.11 python3
 BIN := .venv/bin
@@ -38,6 +38,9 @@ openapi: .venv/run.stamp ## write spec/openapi.json again
 
 keys: .venv/run.stamp ## write the tables of keys in jurisdictions/README.md again
 	@$(BIN)/python -m open311.plugins.declared.reference
+
+texts: .venv/run.stamp ## bring the translations of texts for callers up to date; NEW=fi begins a language
+	@$(BIN)/python -m open311.web.texts $(NEW)
 
 # Linux only, because CPU and memory are read from /proc. The database stays in var/pg-bench for the next run.
 bench: .venv/bench.stamp ## compare with other servers: ROWS=100k|1M|5M, ROUNDS=5, QUICK=1 to test the benchmark itself, AGAINST=folder for another checkout

@@ -16,6 +16,7 @@ from open311.operations.platform import Platform, open_platform
 from open311.operations.upkeep.sync_catalogues import ensure_synced
 from open311.settings import Settings
 from open311.storage.failures import why_down
+from open311.translations import languages
 from open311.web import extensions, georeport, site, staff
 from open311.web.blueprint import BoundEndpoint, register_endpoints
 from open311.web.documentation import GeoReportApi
@@ -23,6 +24,7 @@ from open311.web.endpoints import endpoints_in
 from open311.web.envelope import Envelope
 from open311.web.errors import register_errors
 from open311.web.gate import HttpsOnly, KnownHost, RateLimits, Refusals
+from open311.web.page_texts import register_page_texts
 from open311.web.quick import QuickLane
 
 if TYPE_CHECKING:
@@ -82,7 +84,9 @@ def create_app(settings: Settings, platform: Platform | None = None) -> Flask:
     app.extensions["open311"] = platform
     bound = [BoundEndpoint(endpoint, platform) for endpoint in endpoints_in(georeport, extensions, staff, site)]
     register_endpoints(app, GeoReportApi(app), bound)
+    languages()  # reads the translations before the web processes fork
     register_errors(app)
+    register_page_texts(app)
     _sync(platform)
     app.wsgi_app = _around(app.wsgi_app, platform, bound)  # type: ignore[method-assign, assignment]
     return app

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from schemas.texts import Message
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:
@@ -31,7 +33,7 @@ class Open311Error(Exception):
     warnings  what else the caller should know about the call, such as misspelt names
     """
 
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Message, ...] = ()
 
     def __init__(self, message: str, field: str = "") -> None:
         super().__init__(message)
@@ -73,7 +75,7 @@ class Unauthenticated(Open311Error):
 
 
 class Unavailable(Open311Error):
-    """The database cannot be reached. The same call may succeed in a moment."""
+    """The database cannot do what the call needs. The same call may succeed in a moment."""
 
 
 class Misconfigured(Open311Error):

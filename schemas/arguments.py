@@ -36,6 +36,7 @@ from schemas.parameters import (
     Sent,
     TextParameter,
 )
+from schemas.texts import Message, joined, tell, tell_count
 
 Problems = list[tuple[str, str]]
 """Pairs: a parameter's name, and what is wrong with its value."""
@@ -118,7 +119,7 @@ class Arguments(Schema):
                 found[name] = values
         return found
 
-    def without_effect(self, given: Mapping[str, Any]) -> Iterator[tuple[list[str], str]]:  # noqa: ARG002
+    def without_effect(self, given: Mapping[str, Any]) -> Iterator[tuple[list[str], Message]]:  # noqa: ARG002
         """The parameters that are not read because of other parameters of the call, and the reason."""
         return iter(())
 
@@ -130,30 +131,33 @@ class Arguments(Schema):
         plain = self._plain_name(name)
         return self._own_names.get(plain, plain)
 
-    def warnings(self, sent: Sent) -> list[str]:
+    def warnings(self, sent: Sent) -> list[Message]:
         """A sentence for each thing in a call that is ignored or changed, though the call is not refused."""
         return [*self._unknown_names(sent), *self._ignored(self._plain(sent))]
 
-    def _unknown_names(self, sent: Sent) -> Iterator[str]:
+    def _unknown_names(self, sent: Sent) -> Iterator[Message]:
         """The unknown names that resemble a parameter's name. If the class warns about all, also the others."""
         for name in sent:
             if self._plain_name(name) in self._known or self._is_answer(name):
                 continue
             right = self._by_letters.get(_letters(INDEX.sub("", name)))
             if right:
-                yield f"{as_sent(name)} is ignored; did you mean {right}?"
+                yield tell("{name} is ignored; did you mean {right}?", name=as_sent(name), right=right)
             elif self.tells_unknown:
-                yield f"{as_sent(name)} is ignored; this call has no such parameter"
+                yield tell("{name} is ignored; this call has no such parameter", name=as_sent(name))
 
     def _is_answer(self, name: str) -> bool:
         is_answered = any(isinstance(parameter, AnswersParameter) for parameter in self.parameters.values())
         return is_answered and AnswersParameter.NAME.fullmatch(name) is not None
 
-    def _ignored(self, plain: Sent) -> Iterator[str]:
+    def _ignored(self, plain: Sent) -> Iterator[Message]:
         """The values that are not read, or read as something else."""
         given = self._given(plain)
         for names, why in list(self.without_effect(given)):
-            yield f"{' and '.join(names)} {'are' if len(names) > 1 else 'is'} ignored {why}"
+            ignored = joined(names)
+            yield tell_count(
+                "{names} is ignored {why}", "{names} are ignored {why}", count=len(names), names=ignored, why=why
+            )
             for name in names:
                 del given[name]
         for name, values in given.items():
@@ -206,16 +210,17 @@ class Arguments(Schema):
             missing = [name for name in names if name not in given]
             is_required = any(self.parameters[name].required for name in names)
             if missing and len(missing) < len(names) and not is_required:
-                all_names = f"{', '.join(names[:-1])} and {names[-1]}"
-                yield from ((name, f"is missing; send {all_names} together.") for name in missing)
+                *first, last = names
+                fault = tell("is missing; send {first} and {last} together.", first=", ".join(first), last=last)
+                yield from ((name, fault) for name in missing)
 
 
 def as_sent(name: str) -> str:
     """A name as it was sent. Characters that a header cannot have are percent-encoded."""
-    return quote(name[:40], safe=_SAFE) + ("..." if len(name) > 40 else "")
+    return quote(name[:40], safe=HEADER_SAFE) + ("..." if len(name) > 40 else "")
 
 
-_SAFE = "".join(sign for sign in map(chr, range(32, 127)) if sign not in '"\\')
+HEADER_SAFE = "".join(sign for sign in map(chr, range(32, 127)) if sign not in '"\\')
 
 
 def _letters(name: str) -> str:
@@ -230,17 +235,12 @@ class JurisdictionArguments(Arguments):
     """The parameter of every call."""
 
     jurisdiction_id = TextParameter("The city; optional if the server has only one city.", "city.example")
-
-
-class ServiceArguments(JurisdictionArguments):
-    """The parameters of service lists and definitions."""
-
     locale = TextParameter(
         "Language of the texts; overrides Accept-Language. Also called langcode.", "es", aliases=("langcode",)
     )
 
 
-class ServiceListArguments(ServiceArguments):
+class ServiceListArguments(JurisdictionArguments):
     """The parameters of the service list."""
 
     together = (("lat", "long"),)
@@ -258,7 +258,7 @@ class RequestSearchArguments(JurisdictionArguments):
     together = (("lat", "long", "radius"),)
 
     service_request_id = ListParameter(
-        "Ids, comma-separated; overrides the other filters.", most=MAX_IDS, unit="ids"
+        "Ids, comma-separated; overrides the other filters.", most=MAX_IDS, unit=tell("ids")
     )
     service_code = ListParameter("Service codes, comma-separated or repeated.")
     start_date = InstantParameter("Earliest requested_datetime.", "2026-03-01T00:00:00Z")
@@ -306,14 +306,14 @@ class RequestSearchArguments(JurisdictionArguments):
         "true: X-Total-Count has the number of requests on all pages, up to 10,000 (extension).", default=False
     )
 
-    def without_effect(self, given: Mapping[str, Any]) -> Iterator[tuple[list[str], str]]:
+    def without_effect(self, given: Mapping[str, Any]) -> Iterator[tuple[list[str], Message]]:
         """If ids are sent, all other filters (A19). If a point is sent without a radius, the point."""
         if "service_request_id" in given:
-            kept = ("jurisdiction_id", "service_request_id", "extensions", "bom")
+            kept = ("jurisdiction_id", "locale", "service_request_id", "extensions", "bom")
             if others := [name for name in given if name not in kept]:
-                yield others, "beside service_request_id"
+                yield others, tell("beside service_request_id")
         elif "radius" not in given and (point := [name for name in ("lat", "long") if name in given]):
-            yield point, "without radius; send radius in metres, or bbox"
+            yield point, tell("without radius; send radius in metres, or bbox")
 
 
 class RequestArguments(JurisdictionArguments):
@@ -331,7 +331,10 @@ class SubmissionArguments(JurisdictionArguments):
 
     api_key = TextParameter("The key; can also be sent in the header X-Api-Key or as Authorization: Bearer.")
     service_code = TextParameter(
-        "The code of the service.", "pothole", is_single=True, missing="is missing; send one from the service list."
+        "The code of the service.",
+        "pothole",
+        is_single=True,
+        missing=tell("is missing; send one from the service list."),
     )
     lat = TextParameter("Latitude, with long.", 60.1718, openapi={"type": "number"})
     long = TextParameter("Longitude, with lat.", 24.9414, aliases=("lng",), openapi={"type": "number"})

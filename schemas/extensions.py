@@ -17,6 +17,7 @@ from schemas.parameters import (
     SecondsParameter,
     TextParameter,
 )
+from schemas.texts import tell
 
 
 class TableArguments(RequestSearchArguments):
@@ -83,10 +84,13 @@ class NearbyArguments(RequestArguments):
 
     together = (("lat", "long"),)
 
-    lat = LatitudeParameter("Latitude.", 60.1718, missing="is missing; send lat and long together.")
-    long = LongitudeParameter("Longitude.", 24.9414, missing="is missing; send lat and long together.")
+    lat = LatitudeParameter("Latitude.", 60.1718, missing=tell("is missing; send lat and long together."))
+    long = LongitudeParameter("Longitude.", 24.9414, missing=tell("is missing; send lat and long together."))
     service_code = TextParameter(
-        "The code of the service.", "pothole", is_single=True, missing="is missing; send one from the service list."
+        "The code of the service.",
+        "pothole",
+        is_single=True,
+        missing=tell("is missing; send one from the service list."),
     )
     radius = NumberParameter(
         "Radius in metres, at most 1000; by default, the service's radius.", 50, least=0, most=MAX_VICINITY_M

@@ -15,6 +15,7 @@ from typing import Any, ClassVar, cast
 from marshmallow import ValidationError, fields
 
 from schemas.base import describe
+from schemas.texts import Message, tell
 from schemas.values import LIMITS, NotAnInstant, parse_degrees, parse_instant, stripped
 
 Sent = Mapping[str, Sequence[str]]
@@ -23,7 +24,7 @@ Sent = Mapping[str, Sequence[str]]
 INDEX = re.compile(r"(?:\[\d*\])+", re.ASCII)
 """The end of a name that has several values, as PHP and Rails write it: `status[]`, `status[0]`."""
 NUL = "\x00"
-HOLDS_NUL = "holds a NUL character; leave it out."
+HOLDS_NUL = tell("holds a NUL character; leave it out.")
 SHOWN_CHARACTERS = 40
 """How many characters of a wrong value an error quotes."""
 
@@ -71,17 +72,19 @@ class Parameter(fields.Field[Any]):
                 return values
         return []
 
-    def overlooked(self, sent: Sent) -> Iterator[str]:
+    def overlooked(self, sent: Sent) -> Iterator[Message]:
         """A sentence for each value that `gather` and `read` leave out because others came with it."""
         if sum(len(sent[name]) for name in self.names if name in sent) < 2:
             return
         came = {name: dict.fromkeys(filter(None, map(_clean, sent[name]))) for name in self.names if name in sent}
         first, *others = [name for name, values in came.items() if values] or [""]
-        yield from (f"{name} is ignored, because {first} came too" for name in others if came[name] != came[first])
+        for name in others:
+            if came[name] != came[first]:
+                yield tell("{name} is ignored, because {first} came too", name=name, first=first)
         if first and not self.takes_several and len(came[first]) > 1:
-            yield f"{first} came {len(sent[first])} times; the first value counts"
+            yield tell("{first} came {count} times; the first value counts", first=first, count=len(sent[first]))
 
-    def changes(self, values: Sequence[Any]) -> Iterator[str]:  # noqa: ARG002
+    def changes(self, values: Sequence[Any]) -> Iterator[Message]:  # noqa: ARG002
         """A sentence for each change that `read` makes to the meaning of a valid value, such as a cut."""
         return iter(())
 
@@ -123,7 +126,7 @@ class TextParameter(Parameter, fields.String):
 
     def read(self, values: list[str]) -> str:
         if self.is_single and len(set(values)) > 1:
-            raise ValidationError(f"takes one value, but {len(set(values))} were sent.")
+            raise ValidationError(tell("takes one value, but {count} were sent.", count=len(set(values))))
         return self.read_one(values[0])
 
     def read_one(self, text: str) -> str:
@@ -131,9 +134,11 @@ class TextParameter(Parameter, fields.String):
             raise ValidationError(HOLDS_NUL)
         return text[: self.most_characters]
 
-    def changes(self, values: Sequence[Any]) -> Iterator[str]:
+    def changes(self, values: Sequence[Any]) -> Iterator[Message]:
         if self.most_characters is not None and len(values[0]) > self.most_characters:
-            yield f"only the first {self.most_characters} characters of {self.name} count"
+            yield tell(
+                "only the first {most} characters of {name} count", most=self.most_characters, name=self.name
+            )
 
 
 class ListParameter(Parameter, fields.String):
@@ -153,7 +158,7 @@ class ListParameter(Parameter, fields.String):
         *,
         choices: Sequence[str] | None = None,
         most: int | None = None,
-        unit: str = "words",
+        unit: str = tell("words"),
         **more: Any,
     ) -> None:
         super().__init__(about, example, **{"default": ()} | more)
@@ -167,7 +172,9 @@ class ListParameter(Parameter, fields.String):
         if any(NUL in word for word in values):
             raise ValidationError(HOLDS_NUL)
         if self.most is not None and len(values) > self.most:
-            raise ValidationError(f"holds {len(values)} {self.unit}; {self.most} are allowed.")
+            raise ValidationError(
+                tell("holds {count} {unit}; {most} are allowed.", count=len(values), unit=self.unit, most=self.most)
+            )
         if self.choices is None:
             return tuple(values)
         faults = list(self._unknown(values))
@@ -175,11 +182,12 @@ class ListParameter(Parameter, fields.String):
             raise ValidationError(faults)
         return tuple(dict.fromkeys(word.lower() for word in values))
 
-    def _unknown(self, words: list[str]) -> Iterator[str]:
+    def _unknown(self, words: list[str]) -> Iterator[Message]:
         choices = self.choices or ()
         for word in words:
             if word.lower() not in choices:
-                yield f"{word[:SHOWN_CHARACTERS]!r} is unknown; send {', '.join(choices)} or both."
+                shown, known = word[:SHOWN_CHARACTERS], ", ".join(choices)
+                yield tell("{value!r} is unknown; send {known} or both.", value=shown, known=known)
 
 
 class ChoiceParameter(Parameter, fields.String):
@@ -193,7 +201,8 @@ class ChoiceParameter(Parameter, fields.String):
 
         if text not in self.choices:
             known = ", ".join(self.choices)
-            raise ValidationError(f"{text[:SHOWN_CHARACTERS]!r} is unknown; send one of {known}.")
+            shown = text[:SHOWN_CHARACTERS]
+            raise ValidationError(tell("{value!r} is unknown; send one of {known}.", value=shown, known=known))
         return text
 
 
@@ -204,7 +213,8 @@ class FlagParameter(Parameter, fields.Boolean):
 
         found = {"true": True, "false": False}.get(text.lower())
         if found is None:
-            raise ValidationError(f"{text[:SHOWN_CHARACTERS].lower()!r} is neither true nor false.")
+            shown = text[:SHOWN_CHARACTERS].lower()
+            raise ValidationError(tell("{value!r} is neither true nor false.", value=shown))
         return found
 
 
@@ -238,7 +248,8 @@ class NumberParameter(Parameter, fields.Integer):
 
         number = int(text) if _DIGITS.fullmatch(text) else -1
         if number < self.least or number > self._greatest:
-            raise ValidationError(f"{text[:SHOWN_CHARACTERS]!r} is not a whole number {self._span()}.")
+            shown = text[:SHOWN_CHARACTERS]
+            raise ValidationError(tell("{value!r} is not a whole number {span}.", value=shown, span=self._span()))
         return number if self.cut_to is None else min(number, self.cut_to)
 
     @property
@@ -247,14 +258,14 @@ class NumberParameter(Parameter, fields.Integer):
             return inf
         return GREATEST_NUMBER if self.most is None else self.most
 
-    def _span(self) -> str:
+    def _span(self) -> Message:
         if self.cut_to is not None:
-            return f"of at least {self.least}"
-        return f"from {self.least} to {self._greatest:.0f}"
+            return tell("of at least {least}", least=self.least)
+        return tell("from {least} to {most:.0f}", least=self.least, most=self._greatest)
 
-    def changes(self, values: Sequence[Any]) -> Iterator[str]:
+    def changes(self, values: Sequence[Any]) -> Iterator[Message]:
         if self.cut_to is not None and _DIGITS.fullmatch(values[0]) and int(values[0]) > self.cut_to:
-            yield f"{self.name} is cut to {self.cut_to}"
+            yield tell("{name} is cut to {most}", name=self.name, most=self.cut_to)
 
 
 class SecondsParameter(Parameter, fields.Float):
@@ -267,14 +278,15 @@ class SecondsParameter(Parameter, fields.Float):
     def read_one(self, text: str) -> float:
 
         if not re.fullmatch(r"\d{1,6}(\.\d{1,6})?", text, re.ASCII):
+            shown = text[:SHOWN_CHARACTERS]
             raise ValidationError(
-                f"{text[:SHOWN_CHARACTERS]!r} is not a number of seconds; send 0 to {self.cut_to:g}."
+                tell("{value!r} is not a number of seconds; send 0 to {most:g}.", value=shown, most=self.cut_to)
             )
         return min(float(text), self.cut_to)
 
-    def changes(self, values: Sequence[Any]) -> Iterator[str]:
+    def changes(self, values: Sequence[Any]) -> Iterator[Message]:
         if self.read_one(values[0]) == self.cut_to != float(values[0]):
-            yield f"{self.name} is cut to {self.cut_to:g}"
+            yield tell("{name} is cut to {most:g}", name=self.name, most=self.cut_to)
 
 
 class InstantParameter(Parameter, fields.String):
@@ -337,8 +349,9 @@ class DistanceParameter(Parameter, fields.Float):
     def read_one(self, text: str) -> float:
 
         if not re.fullmatch(r"\d{1,9}(\.\d{1,9})?", text, re.ASCII) or not 0 < float(text) <= self.most:
+            shown = text[:SHOWN_CHARACTERS]
             raise ValidationError(
-                f"{text[:SHOWN_CHARACTERS]!r} is not a distance; send metres, at most {self.most:g}."
+                tell("{value!r} is not a distance; send metres, at most {most:g}.", value=shown, most=self.most)
             )
         return float(text)
 
@@ -350,14 +363,14 @@ class BoxParameter(Parameter, fields.String):
         """Parse west, south, east and north. Raises ValidationError."""
         parts = [part.strip() for part in text.split(",")]
         if len(parts) != 4:
-            raise ValidationError("takes four numbers: west,south,east,north in degrees.")
+            raise ValidationError(tell("takes four numbers: west,south,east,north in degrees."))
         try:
             west, east = parse_degrees("long", parts[0]), parse_degrees("long", parts[2])
             south, north = parse_degrees("lat", parts[1]), parse_degrees("lat", parts[3])
         except ValueError:
-            raise ValidationError("takes west,south,east,north in degrees, in this order.") from None
+            raise ValidationError(tell("takes west,south,east,north in degrees, in this order.")) from None
         if south > north:
-            raise ValidationError("has its south above its north; send west,south,east,north.")
+            raise ValidationError(tell("has its south above its north; send west,south,east,north."))
         return west, south, east, north
 
 
@@ -376,7 +389,10 @@ class ExtrasParameter(Parameter, fields.String):
         unknown = sorted(words - set(self.choices))
         if unknown:
             known = ", ".join(self.choices)
-            raise ValidationError(f"{unknown[0][:SHOWN_CHARACTERS]!r} is unknown; send true or some of {known}.")
+            shown = unknown[0][:SHOWN_CHARACTERS]
+            raise ValidationError(
+                tell("{value!r} is unknown; send true or some of {known}.", value=shown, known=known)
+            )
         return tuple(name for name in self.choices if name in words)
 
 

@@ -29,6 +29,7 @@ from schemas.parameters import (
     NumberParameter,
     TextParameter,
 )
+from schemas.texts import Message, tell
 from schemas.values import LIMITS, NotAnInstant, parse_instant
 
 MAX_QUEUE_ROWS = 200
@@ -96,10 +97,10 @@ class QueueArguments(StaffArguments):
         "Requests on a page, at most 200.", 50, least=1, cut_to=MAX_QUEUE_ROWS, default=50, aliases=("limit",)
     )
 
-    def without_effect(self, given: Mapping[str, Any]) -> Iterator[tuple[list[str], str]]:
+    def without_effect(self, given: Mapping[str, Any]) -> Iterator[tuple[list[str], Message]]:
         """With ids, all other filters."""
         if "id" in given and (others := [name for name in given if name not in ("jurisdiction_id", "id")]):
-            yield others, "beside id"
+            yield others, tell("beside id")
 
 
 class CrewArguments(StaffArguments):

@@ -10,6 +10,8 @@ from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from functools import lru_cache
 from math import isfinite
 
+from schemas.texts import tell
+
 _INSTANT = re.compile(
     r"""(?P<date>\d{4}-\d{2}-\d{2})
         (?:[Tt\ ](?P<hour>\d{2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,]\d+)?)?
@@ -17,14 +19,14 @@ _INSTANT = re.compile(
     re.VERBOSE | re.ASCII | re.IGNORECASE,
 )
 
-FORM = "send it as 2026-03-01T09:30:00Z or with an offset such as -05:00"
+FORM = tell("send it as 2026-03-01T09:30:00Z or with an offset such as -05:00")
 
 
 class NotAnInstant(ValueError):
     """The text is not a date or time in a known form. The error's text is a sentence for the public."""
 
     def __init__(self, text: str) -> None:
-        super().__init__(f"{text[:60]!r} is not a date and time; {FORM}.")
+        super().__init__(tell("{value!r} is not a date and time; {form}.", value=text[:60], form=FORM))
 
 
 def parse_instant(text: str, zone: tzinfo, *, end_of_day: bool = False, fold: int = 0) -> datetime:
@@ -104,10 +106,14 @@ def parse_degrees(name: str, text: str) -> float:
     """
     limit = LIMITS[name]
     if not _DECIMAL.fullmatch(text) or len(text) > 40:
-        raise ValueError(f"{text[:40]!r} is not a number; send decimal degrees with a point, such as 41.8781.")
+        raise ValueError(
+            tell("{value!r} is not a number; send decimal degrees with a point, such as 41.8781.", value=text[:40])
+        )
     degrees = float(text)
     if not isfinite(degrees) or abs(degrees) > limit:
-        raise ValueError(f"{text[:40]} is outside -{limit:g}..{limit:g}; send WGS 84 degrees.")
+        raise ValueError(
+            tell("{value} is outside -{limit:g}..{limit:g}; send WGS 84 degrees.", value=text[:40], limit=limit)
+        )
     return degrees
 
 

@@ -7,12 +7,15 @@ import re
 import shlex
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
 from string import Template
 from urllib.parse import quote
 
+import psycopg2
 import pytest
 from click.testing import CliRunner
 from sqlalchemy.engine import make_url
@@ -32,22 +35,39 @@ ROWS = "service_request_id,service_code,status,requested_datetime,address\n" + "
 needs_curl = pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl on this machine")
 
 
+@dataclass(frozen=True)
+class Database:
+    """The names that the test uses instead of the guide's, and the URLs of the databases, as psql reads them."""
+
+    owner: str
+    restored: str
+    socket: str
+
+    def url(self, database: str, user: str) -> str:
+        """The URL of a database for a user."""
+        return f"postgresql://{user}@/{database}?{self.socket}"
+
+    def named(self, block: str) -> str:
+        """A block of the guide with these names."""
+        block = block.replace("open311_restored", self.restored)
+        return re.sub(r"\b(ROLE|DATABASE|OWNER|connect) open311\b", rf"\1 {self.owner}", block)
+
+
 @pytest.fixture
-def restored(worker_id: str) -> Iterator[str]:
-    """A name for the restored database, which is dropped after the test."""
+def database(worker_id: str) -> Iterator[Database]:
+    """Names for the role and the databases that the guide makes. They are dropped after the test."""
     bin_dir = find_binaries()
     if os.environ.get("DATABASE_URL") or bin_dir is None:
         pytest.skip("only in the tests' own cluster is somebody an administrator")
-    name = f"restored_{worker_id}"
     with Cluster(HOME, durable=False, bin_dir=bin_dir) as cluster:
-        yield name
-        cluster.drop_database(name)
-
-
-def libpq_url(url: str, database: str, user: str) -> str:
-    """The URL of another database and user on the same server, as psql and pg_dump read it."""
-    parsed = make_url(url)
-    return f"postgresql://{user}@/{database}?host={quote(str(parsed.query['host']))}&port={parsed.query['port']}"
+        query = make_url(cluster.url("postgres")).query
+        socket = f"host={quote(str(query['host']))}&port={query['port']}"
+        database = Database(f"guide_{worker_id}", f"restored_{worker_id}", socket)
+        yield database
+        cluster.drop_database(database.owner)
+        cluster.drop_database(database.restored)
+        with closing(psycopg2.connect(database.url("postgres", "postgres"))) as connection, connection:
+            connection.cursor().execute(f"DROP ROLE IF EXISTS {database.owner}")
 
 
 class Operator:
@@ -89,30 +109,29 @@ class Operator:
 
 @needs_curl
 def test_an_operator_runs_every_command_of_the_guide(
-    make_database: Callable[[str], str], restored: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    url, port, bin_dir = make_database("operating"), free_port(), find_binaries()
+    port, bin_dir = free_port(), find_binaries()
     monkeypatch.chdir(tmp_path)
     for name in [name for name in os.environ if name.startswith("OPEN311_")]:
         monkeypatch.delenv(name)
     (tmp_path / "requests.csv").write_text(ROWS)
-    settings = Settings(database_url=url, jurisdictions=("demo",), port=port)
+    url = database.url(database.owner, database.owner)
     operator = Operator(
         tmp_path,
         dict(os.environ)
         | {
             "PATH": os.pathsep.join((str(bin_dir), os.environ["PATH"])),
-            "DATABASE_URL": libpq_url(url, str(make_url(url).database), "open311"),
-            "ADMIN_URL": libpq_url(url, "postgres", "postgres"),
-            "RESTORED_URL": libpq_url(url, restored, "open311"),
-            "RESTORED_ADMIN_URL": libpq_url(url, restored, "postgres"),
+            "DATABASE_URL": url,
+            "ADMIN_URL": database.url("postgres", "postgres"),
+            "RESTORED_URL": database.url(database.restored, database.owner),
+            "RESTORED_ADMIN_URL": database.url(database.restored, "postgres"),
             "OPEN311_JURISDICTIONS": "demo",
         },
     )
-    with serving(settings):
+    with serving(Settings(database_url=url, jurisdictions=("demo",), port=port)):
         for block in BLOCKS:
-            text = block.replace("127.0.0.1:3111", f"127.0.0.1:{port}").replace("open311_restored", restored)
-            for line in text.splitlines():
+            for line in database.named(block).replace("127.0.0.1:3111", f"127.0.0.1:{port}").splitlines():
                 operator.run(line)
     assert "3 read, 3 new" in operator.said
     assert "3 read, 0 new" in operator.said

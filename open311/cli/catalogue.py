@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from open311.errors import Invalid, Misconfigured
 from open311.operations.upkeep.sync_catalogues import find_orphans, find_orphans_of_areas, sync_catalogues
 from open311.plugins import Jurisdiction
 from open311.plugins.registry import load_registry
+from open311.plugins.rule_faults import find_remarks
 from schemas.values import NotAnInstant, parse_instant
 
 
@@ -55,7 +57,8 @@ def check(names: tuple[str, ...]) -> None:
     """Check plugins against the contract. The exit status is 1 if a plugin is broken.
 
     NAMES are plugin names, jurisdiction ids or folders with a jurisdiction.toml. Without NAMES, all plugins that
-    are served are checked.
+    are served are checked. A sound plugin may have lines that begin with "look at": its service levels disagree,
+    so that some requests get no due date.
 
     \b
     Example:
@@ -67,6 +70,8 @@ def check(names: tuple[str, ...]) -> None:
     registry = load_registry(names or read_settings().jurisdictions)
     for jurisdiction in registry:
         say(f"sound: {jurisdiction.id}, {len(jurisdiction.services)} services")
+        for remark in find_remarks(jurisdiction):
+            say(f"look at: {jurisdiction.id}: {remark}")
     for reason in registry.reasons:
         say(f"broken: {reason}")
     if registry.faults:
@@ -112,7 +117,7 @@ def route(
     at: str,
     explain: bool,
 ) -> None:
-    """Say which department a request would go to. Nothing is stored.
+    """Say which department a request would go to, and by when it should be done. Nothing is stored.
 
     SERVICE_CODE is a code from the city's service list, or an alias of one.
 
@@ -138,6 +143,34 @@ def route(
         for step in steps:
             say(f"{'won ' if step.fits else 'no  '} {step.rule} -> {step.department}: {step.why}")
     say(_department(city, steps[-1]))
+    for line in (*_where(city, draft), *_due(city, draft, steps[-1].department)):
+        say(line)
+
+
+def _where(city: Jurisdiction, draft: Draft) -> Iterator[str]:
+    """What the city does with a point for which it, or the service, takes no requests."""
+    point, service = draft.place.point, draft.service
+    outcome = "a POST is refused" if city.outside == "refuse" else "a POST is stored and marked"
+    if point is not None and not city.covers(*point):
+        yield f"the point lies outside {city.name}: {outcome}"
+    elif point is not None and not city.offers(service, point):
+        yield f"the service {service.code} is not offered at this point: {outcome}"
+
+
+def _due(city: Jurisdiction, draft: Draft, department: str) -> Iterator[str]:
+    """By when the request should be done, and why; nothing if the city has no service level for it."""
+    code, answers = draft.service.code, draft.values
+    rules = city.levels.deciding(code, department, answers)
+    if not rules or draft.requested_at is None:
+        return
+    words = " and ".join(f"'{rule}'" for rule in rules)
+    due = city.due(code, department, draft.requested_at, answers=answers)
+    if due is not None:
+        yield f"due {due.astimezone(city.zone).isoformat()} by the service level {words}"
+    elif city.levels.level(code, department, answers) is None:
+        yield f"no due date, because service levels disagree: {words}"
+    else:
+        yield f"no due date by the service level {words}"
 
 
 def _instant(text: str, city: Jurisdiction) -> datetime:

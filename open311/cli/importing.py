@@ -19,6 +19,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from open311.cli.output import console, say
 from open311.cli.platforms import command_platform, find_jurisdiction
+from open311.cli.signals import interrupted_once
 from open311.clock import utc_now
 from open311.domain.imports import Finding, Refusal
 from open311.domain.text import clean_text
@@ -136,6 +137,7 @@ def import_command(
     given = _given_map(columns) if columns else None
     try:
         with (
+            interrupted_once(),
             command_platform() as platform,
             Processes(platform, process_count) as processes,
             _progress() as progress,

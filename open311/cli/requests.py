@@ -12,6 +12,7 @@ from open311.cli.group import CommandGroup
 from open311.cli.orders import example_of, filter_options, order_options, read_filters, read_order, text_of
 from open311.cli.output import say, say_json, say_table
 from open311.cli.platforms import command_platform, find_jurisdiction
+from open311.cli.rerouting import reroute
 from open311.cli.staff_view import lines_of, name_of
 from open311.clock import utc_now
 from open311.domain.access import SHELL
@@ -30,6 +31,8 @@ from schemas.values import format_instant
 def requests() -> None:
     """List requests, look at single ones and change them, as staff do."""
 
+
+requests.add_command(reroute)
 
 _JURISDICTION = click.option(
     "--jurisdiction", default="", help="The city's jurisdiction_id. Not needed if only one city is served."

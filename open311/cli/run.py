@@ -59,9 +59,19 @@ def _running_database(settings: Settings) -> Iterator[tuple[Settings, Cluster | 
         return
     bin_dir = find_binaries() or install_binaries(say)
     with Cluster(settings.data_path / "pg", bin_dir=bin_dir) as cluster:
+        if cluster.left is not None:
+            say(_left_behind(cluster))
         if not cluster.has_database(DATABASE):
             cluster.create_database(DATABASE)
         yield replace(settings, database_url=cluster.url(DATABASE)), cluster
+
+
+def _left_behind(cluster: Cluster) -> str:
+    """The sentence about data that a copied folder names and does not use."""
+    return (
+        f"{cluster.home} was copied without its data, which is in {cluster.left}. This server starts with an empty"
+        " database. To keep the data, run pg_dump on the server of the original and pg_restore here."
+    )
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import fields
 
+from open311.domain.events import FoundOutside
 from open311.domain.places import Place
 from open311.domain.requests import RequestRecord, TokenState
 from open311.domain.workflow import state_of
@@ -58,10 +59,18 @@ def _facts(view: StaffView) -> Iterator[tuple[str, str]]:
     yield "status note", record.status_notes
     yield "place", _place(record.place)
     yield "areas", ", ".join(record.areas)
-    yield "boundary", "The point lies outside the city." if record.is_outside else ""
+    yield "boundary", _outside(view)
     yield "description", record.description
     yield "notice", record.service_notice
     yield "duplicate?", record.possible_duplicate_of
+
+
+def _outside(view: StaffView) -> str:
+    """Why the point of a request is marked; "" if it is not."""
+    found = next((event for event in view.events if isinstance(event, FoundOutside)), None)
+    if found is not None and found.service:
+        return "The service is not offered at this point."
+    return "The point lies outside the city." if view.record.is_outside else ""
 
 
 def _fact(name: str, text: str) -> Iterator[str]:

@@ -10,6 +10,7 @@ from datetime import tzinfo
 from open311.domain.services import Attribute, Datatype, Service
 from open311.domain.text import clean_text, is_single_line
 from open311.errors import Problem
+from schemas.texts import Message, tell
 from schemas.values import FORM, NotAnInstant, parse_instant
 
 MAX_ANSWER_CHARACTERS = 4_000
@@ -67,7 +68,12 @@ def check_answers(
             answers.append(Answer(attribute.code, _canonical(attribute, values, policy)))
     if policy.refuse_unknown:
         problems += (
-            Problem("", f"{code[:60]} is not an attribute of {service.code}; leave it out.")
+            Problem(
+                "",
+                tell(
+                    "{code} is not an attribute of {service}; leave it out.", code=code[:60], service=service.code
+                ),
+            )
             for code in unknown_codes(service, sent)
         )
     return tuple(answers), problems
@@ -80,39 +86,39 @@ def _tidy(value: str) -> str:
 def _problems(attribute: Attribute, values: tuple[str, ...], policy: AnswerPolicy) -> Iterator[Problem]:
     if not values:
         if attribute.required:
-            yield _problem(attribute, f"required; answer it as attribute[{attribute.code}]")
+            yield _problem(attribute, tell("required; answer it as attribute[{code}]", code=attribute.code))
         return
     if len(values) > 1 and attribute.datatype is not Datatype.MULTIVALUELIST:
-        yield _problem(attribute, f"takes one value, but {len(values)} were sent")
+        yield _problem(attribute, tell("takes one value, but {count} were sent", count=len(values)))
         return
     for value in values:
-        sentence = _fault(attribute, value, policy)
-        if sentence:
-            yield _problem(attribute, sentence)
+        fault = _fault(attribute, value, policy)
+        if fault:
+            yield _problem(attribute, fault)
 
 
-def _fault(attribute: Attribute, value: str, policy: AnswerPolicy) -> str:
-    """What is wrong with one value; "" if nothing is."""
+def _fault(attribute: Attribute, value: str, policy: AnswerPolicy) -> Message | None:
+    """What is wrong with one value; None if nothing is."""
     if len(value) > MAX_ANSWER_CHARACTERS:
-        return f"is longer than {MAX_ANSWER_CHARACTERS} characters; shorten it"
+        return tell("is longer than {most} characters; shorten it", most=MAX_ANSWER_CHARACTERS)
     if attribute.datatype.is_list:
-        return "" if _key(attribute, value, policy) is not None else _list_fault(attribute, value)
+        return None if _key(attribute, value, policy) is not None else _list_fault(attribute, value)
     if attribute.datatype is Datatype.STRING and not is_single_line(value):
-        return "must be a single line; send the text without line breaks"
+        return tell("must be a single line; send the text without line breaks")
     if attribute.datatype is Datatype.NUMBER and not _NUMBER.fullmatch(value):
-        return f"{value[:40]!r} is not a number; send digits with a decimal point, such as 1.5"
+        return tell("{value!r} is not a number; send digits with a decimal point, such as 1.5", value=value[:40])
     if attribute.datatype is Datatype.DATETIME:
         try:
             parse_instant(value, policy.zone)
         except NotAnInstant:
-            return f"{value[:40]!r} is not a date and time; {FORM}"
-    return ""
+            return tell("{value!r} is not a date and time; {form}", value=value[:40], form=FORM)
+    return None
 
 
-def _list_fault(attribute: Attribute, value: str) -> str:
+def _list_fault(attribute: Attribute, value: str) -> Message:
     keys = ", ".join(choice.key for choice in attribute.values[:12])
     more = ", …" if len(attribute.values) > 12 else ""
-    return f"has no key {value[:40]!r}; send one of: {keys}{more}"
+    return tell("has no key {value!r}; send one of: {keys}", value=value[:40], keys=keys + more)
 
 
 def _key(attribute: Attribute, value: str, policy: AnswerPolicy) -> str | None:
@@ -130,9 +136,9 @@ def _canonical(attribute: Attribute, values: tuple[str, ...], policy: AnswerPoli
     return tuple(dict.fromkeys(key for key in keys if key is not None))
 
 
-def _problem(attribute: Attribute, sentence: str) -> Problem:
+def _problem(attribute: Attribute, fault: Message) -> Problem:
     """A problem in the form that clients of Spot expect: the message is the code, a blank and the fault (A09)."""
-    return Problem("", f"{attribute.code} {sentence}.")
+    return Problem("", tell("{code} {fault}.", code=attribute.code, fault=fault))
 
 
 def unknown_codes(service: Service, sent: Mapping[str, Sequence[str]]) -> Iterator[str]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from open311.errors import Problem
+from schemas.texts import tell
 from schemas.values import parse_degrees
 
 
@@ -48,7 +49,8 @@ def read_place(
             except ValueError as error:
                 problems.append(Problem(name, str(error)))
     if not (lat or long or address or address_id):
-        problems.append(Problem("lat", "the location is missing; send lat and long, address_string or address_id."))
+        fault = tell("the location is missing; send lat and long, address_string or address_id.")
+        problems.append(Problem("lat", fault))
     if problems:
         return Place(address=address, address_id=address_id), problems
     return (
@@ -59,6 +61,6 @@ def read_place(
 
 def _half_point(lat: str, long: str) -> Iterator[Problem]:
     if lat and not long:
-        yield Problem("long", "is missing; send lat and long together.")
+        yield Problem("long", tell("is missing; send lat and long together."))
     if long and not lat:
-        yield Problem("lat", "is missing; send lat and long together.")
+        yield Problem("lat", tell("is missing; send lat and long together."))

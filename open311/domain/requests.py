@@ -130,12 +130,14 @@ class Submission:
 class Receipt:
     """The answer to a POST: an id, a token, or neither (A02, A03).
 
+    service_notice      as the record has it, in the city's first language
     unknown_attributes  codes of attributes that were sent and that the service's definition lacks
     kept_attributes     those of them that are kept for staff, which are not in unknown_attributes
     """
 
     service_request_id: str = ""
     token: str = ""
+    service_code: str = ""
     service_notice: str = ""
     account_id: str = ""
     unknown_attributes: tuple[str, ...] = ()

@@ -11,9 +11,10 @@ from typing import Literal
 from open311.domain.requests import Status
 from open311.errors import Problem
 from schemas.limits import MAX_ROWS
+from schemas.texts import tell
 
 WINDOW = timedelta(days=90)
-TOO_LONG = (
+TOO_LONG = tell(
     "is more than 90 days after start_date; ask for 90 days at a time. For all requests take the bulk download "
     "(/open311/bulk/v1/requests.csv) or the dumps (dumps.json); for what changed send updated_after alone."
 )
@@ -160,7 +161,7 @@ def requested_window(
     if start is None or end is None:
         return _one_sided(start, end, now, policy), []
     if start > end:
-        return Window(), [Problem("start_date", "is after end_date; swap them.")]
+        return Window(), [Problem("start_date", tell("is after end_date; swap them."))]
     if end - start > WINDOW and policy == "refuse":
         return Window(), [Problem("end_date", TOO_LONG)]
     if end - start > WINDOW and policy == "clamp":

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from open311.domain.workflow import CitizenText
 
+from open311.domain.service_levels import ServiceLevel
+
 
 class ServiceType(StrEnum):
     """What the answer to a POST has: an id, a token, or only a notice (A03)."""
@@ -68,10 +70,14 @@ class Attribute:
 
 @dataclass(frozen=True, slots=True)
 class Department:
-    """A department of the city. Its name is public, as `agency_responsible`."""
+    """A department of the city. Its name is public, as `agency_responsible`.
+
+    service_level  for its services that have none of their own
+    """
 
     code: str
     name: str
+    service_level: ServiceLevel | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +96,10 @@ class Vicinity:
 class Service:
     """One kind of request that citizens can send. Codes are opaque, case-sensitive text.
 
-    duplicates  the limits for possible duplicates; None for the jurisdiction's limits
+    duplicates     the limits for possible duplicates; None for the jurisdiction's limits
+    include_areas  names of areas; the service is offered in these alone, or in the whole city if there are none
+    exclude_areas  names of areas in which the service is not offered
+    service_level  by when a request should be done; None for the department's
     """
 
     code: str
@@ -103,6 +112,9 @@ class Service:
     department: str = ""
     notice: str = ""
     duplicates: Vicinity | None = None
+    include_areas: tuple[str, ...] = ()
+    exclude_areas: tuple[str, ...] = ()
+    service_level: ServiceLevel | None = None
 
     @property
     def has_metadata(self) -> bool:

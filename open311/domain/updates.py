@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from schemas.texts import Message
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublicUpdate:
@@ -52,4 +54,4 @@ class UpdateReceipt:
 
     update_id: str
     account_id: str = ""
-    ignored: tuple[str, ...] = ()
+    ignored: tuple[Message, ...] = ()

@@ -133,6 +133,14 @@ class Cluster:
         with databases.superuser(self._sockets) as cursor:
             databases.drop_database(cursor, name)
 
+    @property
+    def left(self) -> Path | None:
+        """The folder of data that this home names and does not use: it belongs to another home, or is gone.
+
+        None if this home has data of its own. Valid until the cluster is created.
+        """
+        return self._server.files.left
+
     def _own_hold(self) -> Hold | None:
         """The hold of this process, or None. A fork inherits its parent's hold and must not end it."""
         return self._hold if self._hold is not None and self._hold.is_ours() else None

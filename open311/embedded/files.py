@@ -46,12 +46,15 @@ class ClusterFiles:
     home     the folder of `Cluster`; it has the locks and the log
     base     the folder that has the data: the home, or the folder that the file `elsewhere` names
     sockets  the folder of the unix socket
+    left     the folder that the file `elsewhere` names, if the data there is not used and there is no other data;
+             None otherwise
     """
 
     home: Path
     base: Path
     sockets: Path
     account: ServerAccount
+    left: Path | None
 
     @classmethod
     def find(cls, home: Path) -> ClusterFiles:
@@ -59,8 +62,10 @@ class ClusterFiles:
 
         The caller must hold the lock on the file `gate`, because this function may write the file `elsewhere`.
         """
-        elsewhere = _read_elsewhere(home)
+        named = _read_elsewhere(home)
+        elsewhere = named if named is not None and _belongs_to(home, named) else None
         base = elsewhere or home
+        left = named if elsewhere is None and not (home / "data").exists() else None
         account = ServerAccount.find(base / "data")
         if elsewhere is None and not account.can_enter(home):
             if (home / "data").exists():
@@ -69,7 +74,7 @@ class ClusterFiles:
                     "Open it (chmod o+x), or set DATABASE_URL."
                 )
             base = _make_elsewhere(home)
-        return cls(home, base, _sockets_folder(base, account), account)
+        return cls(home, base, _sockets_folder(base, account), account, left)
 
     @property
     def data(self) -> Path:
@@ -133,13 +138,15 @@ class ClusterFiles:
 
 
 def _read_elsewhere(home: Path) -> Path | None:
-    """The folder that the file `elsewhere` names; None without the file, or if it was copied from another home."""
+    """The folder that the file `elsewhere` names; None without the file."""
     note = home / "elsewhere"
-    if not note.exists():
-        return None
-    base = Path(note.read_text().strip())
+    return Path(note.read_text().strip()) if note.exists() else None
+
+
+def _belongs_to(home: Path, base: Path) -> bool:
+    """Whether a folder has the data of this home: it exists, and the file `elsewhere` was not copied here."""
     is_mine = base.parent == FALLBACK_ROOT and base.name.startswith(f"{_digest(home)}-")
-    return base if is_mine and base.is_dir() else None
+    return is_mine and base.is_dir()
 
 
 def _make_elsewhere(home: Path) -> Path:

@@ -1,8 +1,10 @@
 """The complete public interface for jurisdictions. A plugin imports nothing else from this server."""
 
 from open311.domain.attributes import Answer
+from open311.domain.calendar import Calendar, DayKind, Hours
 from open311.domain.places import Place
 from open311.domain.routing import Draft, Route, Rule
+from open311.domain.service_levels import LevelRule, ServiceLevel, read_service_level
 from open311.domain.services import (
     Attribute,
     AttributeTranslation,
@@ -32,11 +34,15 @@ __all__ = [
     "Answer",
     "Attribute",
     "AttributeTranslation",
+    "Calendar",
     "ColumnMap",
     "Datatype",
+    "DayKind",
     "Department",
     "Draft",
+    "Hours",
     "Jurisdiction",
+    "LevelRule",
     "Misconfigured",
     "Pending",
     "Place",
@@ -46,9 +52,11 @@ __all__ = [
     "Route",
     "Rule",
     "Service",
+    "ServiceLevel",
     "ServiceTranslation",
     "ServiceType",
     "Translation",
     "Value",
     "Vicinity",
+    "read_service_level",
 ]

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
+from importlib.resources.abc import Traversable
 from typing import ClassVar, Literal
 from zoneinfo import ZoneInfo
 
 from shapely import contains_xy, intersects_xy
 from shapely.geometry.base import BaseGeometry
 
+from open311.domain.calendar import Calendar, Moment, WorkingTime
 from open311.domain.ids import format_id
 from open311.domain.places import Place
 from open311.domain.requests import RequestRecord
-from open311.domain.routing import Draft, Route, Rule, Step, decide, explain
+from open311.domain.routing import Draft, Route, Rule, RuleBook, Step, decide, explain
+from open311.domain.service_levels import NO_ANSWERS, Answers, LevelRule, Pause, ServiceLevels, Standing, standing
 from open311.domain.services import Department, Service, Translation, Vicinity
 from open311.domain.workflow import CitizenText, CityState
 from open311.errors import Invalid, NotFound, Problem
 from open311.formats.reading import ColumnMap
+from schemas.texts import tell
 
 API_VERSION = 1
 """Version of this contract. A plugin written for another version is not loaded."""
@@ -71,8 +75,12 @@ class Jurisdiction:
     unknown_attributes  for an attribute of a POST or of a file that the service does not ask for: `ignore` drops
                   it and says so, `keep` stores it for staff
     areas         polygons by name, like `boundary`; routing rules and searches use the names
+    exclude_areas  names of areas that lie in the boundary and do not belong to the city
     aliases       retired service code -> current service code
     rules         exceptions to the services' own departments; the first rule that fits decides
+    calendar      working days and office hours; None if no rule and no service level needs them
+    service_levels  by when requests should be done, beside the service levels of services and departments
+    due_soon_hours  how many hours before its due date an open request is due soon
     triage        code of the department that gets a request if no rule and no service decides
     id_pattern    pattern of the ids that the server makes, with {number}, {year}, {yy}
     states        the city's names for states, and its own states within them
@@ -81,6 +89,7 @@ class Jurisdiction:
     duplicates    limits for possible duplicates; a service can have its own limits
     credit        the sources of the catalogue's facts
     column_maps   the columns of the city's open data; the server has further maps of its own
+    source        the folder of the files that declare the city; None for a city without such files
     """
 
     api_version: ClassVar[int] = API_VERSION
@@ -97,8 +106,12 @@ class Jurisdiction:
     outside: Literal["refuse", "flag"] = "flag"
     unknown_attributes: Literal["ignore", "keep"] = "ignore"
     areas: Mapping[str, BaseGeometry] = field(default_factory=dict)
+    exclude_areas: tuple[str, ...] = ()
     aliases: Mapping[str, str] = field(default_factory=dict)
     rules: tuple[Rule, ...] = ()
+    calendar: Calendar | None = None
+    service_levels: tuple[LevelRule, ...] = ()
+    due_soon_hours: int = 24
     id_pattern: str = "{number}"
     translations: Mapping[str, Translation] = field(default_factory=dict)
     states: tuple[CityState, ...] = ()
@@ -107,6 +120,7 @@ class Jurisdiction:
     duplicates: Vicinity = Vicinity()
     credit: str = ""
     column_maps: tuple[ColumnMap, ...] = ()
+    source: Traversable | None = None
 
     @cached_property
     def zone(self) -> ZoneInfo:
@@ -139,19 +153,47 @@ class Jurisdiction:
     def require_service(self, code: str) -> Service:
         """Like `service`. Raises NotFound if there is none, and Invalid for an empty code."""
         if not code:
-            raise Invalid("is missing; send one from the service list.", "service_code")
+            raise Invalid(tell("is missing; send one from the service list."), "service_code")
         found = self.service(code)
         if found is None:
-            raise NotFound(f"{code[:60]!r} is not in the service list of {self.id}.", "service_code")
+            raise NotFound(
+                tell("{code!r} is not in the service list of {city}.", code=code[:60], city=self.id),
+                "service_code",
+            )
         return found
+
+    def translated_notice(self, service: Service, language: str) -> str:
+        """The notice of a service in another language; "" if the catalogue does not have it."""
+        texts = self.translations.get(language, Translation()).services.get(service.code)
+        return texts.notice if texts else ""
 
     def department(self, code: str) -> Department:
         """The department with this code. Raises KeyError if the catalogue has none."""
         return self._departments[code]
 
     def covers(self, long: float, lat: float) -> bool:
-        """Whether a point, in degrees, lies in or on the boundary; True without a boundary."""
-        return self.boundary is None or bool(intersects_xy(self.boundary, long, lat))
+        """Whether a point, in degrees, belongs to the city: in or on the boundary, and in no excluded area.
+
+        Without a boundary, each point outside of the excluded areas does.
+        """
+        if self.boundary is not None and not intersects_xy(self.boundary, long, lat):
+            return False
+        return not any(self.in_area(area, (long, lat)) for area in self.exclude_areas)
+
+    def offers(self, service: Service, point: tuple[float, float]) -> bool:
+        """Whether a service is offered at a (long, lat) point of the city."""
+        if service.include_areas and not any(self.in_area(area, point) for area in service.include_areas):
+            return False
+        return not any(self.in_area(area, point) for area in service.exclude_areas)
+
+    def not_offered_at(self, point: tuple[float, float]) -> tuple[str, ...]:
+        """Codes of the services that are not offered at a (long, lat) point of the city."""
+        return tuple(service.code for service in self._limited if not self.offers(service, point))
+
+    @cached_property
+    def _limited(self) -> tuple[Service, ...]:
+        """The services that are not offered in the whole city."""
+        return tuple(service for service in self.services if service.include_areas or service.exclude_areas)
 
     def in_area(self, area: str, point: tuple[float, float]) -> bool:
         """Whether a (long, lat) point belongs to a named area; see `areas_at` for points on an edge."""
@@ -189,11 +231,58 @@ class Jurisdiction:
         department = self.department_for(draft)
         if department is not None:
             return [Step(rule="department_for", department=department, fits=True, why="the plugin decided")]
-        return explain(draft, self.rules, self.triage, self.in_area)
+        return explain(draft, self._rule_book, self.triage, self)
 
     def route(self, draft: Draft) -> Route:
         """The department that gets the request, and the reason."""
         return decide(self.explain(draft))
+
+    def moment(self, at: datetime) -> Moment:
+        """The city's local time at an instant, and what its calendar says about the day."""
+        return self._working.moment(at) if self._working else Moment(at.astimezone(self.zone))
+
+    def due(
+        self,
+        service: str,
+        department: str,
+        received: datetime,
+        paused: Iterable[Pause] = (),
+        *,
+        answers: Answers = NO_ANSWERS,
+    ) -> datetime | None:
+        """By when a request should be done; see `ServiceLevels.due`."""
+        return self.levels.due(service, department, received, paused, answers=answers)
+
+    def standing(
+        self, due: datetime | None, now: datetime, *, closed_at: datetime | None = None
+    ) -> Standing | None:
+        """Whether a request is on time, due soon or overdue; None without a due date.
+
+        closed_at  when the request was closed; None for an open one
+        """
+        return standing(due, now, soon=timedelta(hours=self.due_soon_hours), closed_at=closed_at)
+
+    @cached_property
+    def levels(self) -> ServiceLevels:
+        """All service levels: those of departments, of services and of `service_levels`."""
+        return ServiceLevels(self._level_rules(), self.zone, self._working)
+
+    def _level_rules(self) -> Iterator[LevelRule]:
+        for department in self.departments:
+            if department.service_level is not None:
+                yield LevelRule(level=department.service_level, department=department.code)
+        for service in self.services:
+            if service.service_level is not None:
+                yield LevelRule(level=service.service_level, service=service.code)
+        yield from self.service_levels
+
+    @cached_property
+    def _working(self) -> WorkingTime | None:
+        return WorkingTime(self.calendar, self.zone) if self.calendar else None
+
+    @cached_property
+    def _rule_book(self) -> RuleBook:
+        return RuleBook(self.rules)
 
     def new_id(self, number: int, at: datetime) -> str:
         """The public id for a running number."""

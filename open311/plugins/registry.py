@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
@@ -15,9 +15,11 @@ from open311.errors import Invalid, Misconfigured, NotFound, Unavailable
 from open311.plugins import declared
 from open311.plugins.interface import Jurisdiction
 from open311.plugins.testing import find_faults
+from open311.plugins.unused import unread_files, unused_code
+from schemas.texts import tell
 
 GROUP = "open311.jurisdictions"
-NO_CITY = "No city is served now; the operator has to correct the configuration."
+NO_CITY = tell("No city is served now; the operator has to correct the configuration.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +81,12 @@ class Registry:
         if self.is_single and (not wanted or self.ignore_wrong_id):
             return next(iter(self.jurisdictions.values()))
         if not wanted:
-            raise Invalid(f"is missing; send one of {self._some_ids()}.", "jurisdiction_id")
+            raise Invalid(tell("is missing; send one of {known}.", known=self._some_ids()), "jurisdiction_id")
         found = self.jurisdictions.get(wanted)
         if found is None:
-            raise NotFound(
-                f"{jurisdiction_id[:60]!r} is not served here; send one of {self._some_ids()}.",
-                "jurisdiction_id",
-            )
+            shown, known = jurisdiction_id[:60], self._some_ids()
+            fault = tell("{value!r} is not served here; send one of {known}.", value=shown, known=known)
+            raise NotFound(fault, "jurisdiction_id")
         return found
 
     def _some_ids(self) -> str:
@@ -129,7 +130,7 @@ def _refusal(jurisdiction: object, served: Mapping[str, Jurisdiction]) -> str:
 
 
 def _loaders(names: Sequence[str]) -> Iterator[tuple[str, Callable[[], object]]]:
-    installed = {point.name: point.load for point in entry_points(group=GROUP)}
+    installed = {point.name: partial(_installed, point) for point in entry_points(group=GROUP)}
     if not names:
         yield from sorted(installed.items())
     for name in names:
@@ -162,7 +163,20 @@ def _from_folder(folder: Path) -> Jurisdiction:
         raise
     if not hasattr(module, "jurisdiction"):
         raise Misconfigured(f"{folder.name}/__init__.py must define `jurisdiction`; see jurisdictions/README.md.")
+    modules = [loaded for key, loaded in sys.modules.items() if key == name or key.startswith(f"{name}.")]
+    ignored = [*unread_files(folder, modules), *unused_code(modules)]
+    if ignored:
+        raise Misconfigured("\n".join(f"{folder.name}: {fault}" for fault in ignored))
     found: Jurisdiction = module.jurisdiction
+    return found
+
+
+def _installed(point: EntryPoint) -> object:
+    """The object that an entry point names. Raises Misconfigured if its module has Python that nothing calls."""
+    found = point.load()
+    ignored = list(unused_code([sys.modules[point.module]]))
+    if ignored:
+        raise Misconfigured("\n".join(ignored))
     return found
 
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
 from inspect import isasyncgenfunction, iscoroutinefunction, isfunction, signature
+from pathlib import Path
+from traceback import extract_tb
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from open311.domain.attributes import Answer, AnswerPolicy, check_answers
@@ -15,7 +18,10 @@ from open311.domain.places import Place
 from open311.domain.routing import Draft
 from open311.domain.services import Attribute, Datatype, Service, ServiceTranslation
 from open311.domain.text import clean_text
+from open311.errors import Problem
+from open311.plugins.declared.keys import cut
 from open311.plugins.interface import API_VERSION, HOOKS, Jurisdiction
+from open311.plugins.rule_faults import find_rule_faults, region_of
 from open311.plugins.zones import distance_km, zone_place
 
 _EXAMPLES = {
@@ -25,6 +31,8 @@ _EXAMPLES = {
     Datatype.TEXT: "first line\nsecond line",
 }
 
+EXAMPLE_TIME = datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
+"""A Sunday."""
 FAR_KM = 1_000
 """Most cities are nearer to the main place of their time zone. Only for others the swapped axes are tried."""
 
@@ -44,32 +52,46 @@ def find_faults(jurisdiction: Jurisdiction) -> list[str]:
         *_position(jurisdiction),
         *_departments(jurisdiction),
         *_services(jurisdiction),
-        *_aliases(jurisdiction),
-        *_routing(jurisdiction),
+        *find_rule_faults(jurisdiction),
+        *_hook_faults(jurisdiction),
         *_translations(jurisdiction),
     ]
 
 
 def example_draft(jurisdiction: Jurisdiction, service: Service) -> Draft:
-    """A draft that the service accepts: it has a point inside the boundary and answers every question."""
+    """A draft that the service accepts: it has a point where it is offered, and answers every question."""
     return Draft(
         service=service,
-        place=example_place(jurisdiction),
+        place=example_place(jurisdiction, service),
         answers=tuple(
             Answer(attribute.code, (example_answer(attribute),))
             for attribute in service.attributes
             if attribute.variable
         ),
         description="An example",
-        requested_at=datetime(2026, 3, 1, 9, 30, tzinfo=UTC),
+        requested_at=EXAMPLE_TIME,
     )
 
 
-def example_place(jurisdiction: Jurisdiction) -> Place:
-    """A place with a point inside the boundary; the point 0, 0 without a boundary."""
-    if jurisdiction.boundary is None:
+def example_drafts(jurisdiction: Jurisdiction, service: Service) -> Iterator[Draft]:
+    """Drafts that a hook must be able to route: with and without point and answers, by day and by night."""
+    try:
+        example = example_draft(jurisdiction, service)
+    except IndexError:  # a list without values, which is a fault of its own
+        return
+    for hours in (0, 12, 24, 36):
+        draft = replace(example, requested_at=EXAMPLE_TIME + timedelta(hours=hours))
+        yield draft
+        yield replace(draft, place=Place(address="5 Mill Lane"))
+        yield replace(draft, answers=(), description="")
+
+
+def example_place(jurisdiction: Jurisdiction, service: Service | None = None) -> Place:
+    """A place with a point where the city takes requests, or offers a service; 0, 0 if that is everywhere."""
+    region = region_of(jurisdiction, service)
+    if region.is_empty:
         return Place(lat=0.0, long=0.0)
-    point = jurisdiction.boundary.representative_point()
+    point = region.representative_point()
     return Place(lat=round(point.y, 6), long=round(point.x, 6))
 
 
@@ -149,17 +171,9 @@ def _override(jurisdiction: Jurisdiction, name: str) -> Iterator[str]:
 
 
 def _departments(jurisdiction: Jurisdiction) -> Iterator[str]:
-    known = {department.code for department in jurisdiction.departments}
     yield from _repeated("department", (department.code for department in jurisdiction.departments))
     for department in jurisdiction.departments:
         yield from _unfit_text(f"department {department.code}", department.name)
-    if jurisdiction.triage not in known:
-        yield f"triage names department {jurisdiction.triage!r}, which is not declared"
-    named = {service.department: f"service {service.code}" for service in jurisdiction.services}
-    named |= {rule.department: f"route {rule}" for rule in jurisdiction.rules}
-    for code, where in named.items():
-        if code and code not in known:
-            yield f"{where} names department {code!r}, which is not declared"
 
 
 def _services(jurisdiction: Jurisdiction) -> Iterator[str]:
@@ -200,49 +214,53 @@ def _answerable(jurisdiction: Jurisdiction, service: Service) -> Iterator[str]:
         return
     sent = {answer.code: answer.values for answer in draft.answers}
     _, problems = check_answers(service, sent, AnswerPolicy(zone=jurisdiction.zone))
-    for problem in [*problems, *jurisdiction.check(draft)]:
+    if not _check_fault(jurisdiction, draft):
+        problems += jurisdiction.check(draft)
+    for problem in problems:
         yield f"service {service.code!r} refuses an example: {problem}"
 
 
-def _aliases(jurisdiction: Jurisdiction) -> Iterator[str]:
-    codes = {service.code for service in jurisdiction.services}
-    for retired, code in jurisdiction.aliases.items():
-        if retired in codes:
-            yield f"alias {retired!r} is also the code of a service"
-        if code not in codes:
-            yield f"alias {retired!r} leads to {code!r}, which is not a service"
-
-
-def _routing(jurisdiction: Jurisdiction) -> Iterator[str]:
-    codes = {service.code: service for service in jurisdiction.services}
-    for rule in jurisdiction.rules:
-        if rule.area and rule.area not in jurisdiction.areas:
-            yield f"route {rule} names an area that areas.geojson lacks"
-        if rule.service and rule.service not in codes:
-            yield f"route {rule} names an unknown service"
+def _hook_faults(jurisdiction: Jurisdiction) -> Iterator[str]:
+    """What is wrong with what a city's own Python answers, for each service, at several times and places."""
+    for fault_of, hooks in ((_route_fault, ("department_for", "explain", "route")), (_check_fault, ("check",))):
+        if all(getattr(type(jurisdiction), hook) is getattr(Jurisdiction, hook) for hook in hooks):
             continue
-        for code, values in rule.answers.items():
-            yield from _rule_answers(rule.service, codes, code, values)
-    known = {department.code for department in jurisdiction.departments}
-    for service in jurisdiction.services:
-        try:
-            department = jurisdiction.route(example_draft(jurisdiction, service)).department
-        except (IndexError, KeyError):
-            continue
-        if department not in known:
-            yield f"service {service.code!r} is routed to {department!r}, which is not declared"
+        for service in jurisdiction.services:
+            faults = (fault_of(jurisdiction, draft) for draft in example_drafts(jurisdiction, service))
+            if fault := next(filter(None, faults), ""):
+                yield f"service {service.code!r} {fault}"
 
 
-def _rule_answers(service: str, codes: dict[str, Service], code: str, values: tuple[str, ...]) -> Iterator[str]:
-    if service not in codes:
-        return
-    attribute = next((item for item in codes[service].attributes if item.code == code), None)
-    if attribute is None:
-        yield f"a route of service {service!r} asks for attribute {code!r}, which the service does not have"
-    elif attribute.datatype.is_list:
-        missing = set(values) - {value.key for value in attribute.values}
-        if missing:
-            yield f"a route of service {service!r} asks for {code} = {sorted(missing)[0]!r}, which is not a key"
+def _route_fault(jurisdiction: Jurisdiction, draft: Draft) -> str:
+    """What is wrong with the route of a draft; "" if nothing is."""
+    try:
+        department = jurisdiction.route(draft).department
+    except Exception as error:  # a plugin may raise anything
+        return f"cannot be routed: {_raised(error)} for {_shown(draft)}"
+    is_known = any(department == known.code for known in jurisdiction.departments)
+    return "" if is_known else f"is routed to {department!r}, which is not declared, for {_shown(draft)}"
+
+
+def _check_fault(jurisdiction: Jurisdiction, draft: Draft) -> str:
+    """What is wrong with what `check` returns for a draft; "" if nothing is. It may find problems."""
+    try:
+        problems = jurisdiction.check(draft)
+    except Exception as error:  # a plugin may raise anything
+        return f"cannot be checked: {_raised(error)} for {_shown(draft)}"
+    is_right = isinstance(problems, list) and all(isinstance(problem, Problem) for problem in problems)
+    return "" if is_right else f"cannot be checked: check must return a list of Problem, not {cut(repr(problems))}"
+
+
+def _raised(error: Exception) -> str:
+    """What a hook raised, and where. The text of the exception is left out, because /readyz shows a fault."""
+    last = extract_tb(error.__traceback__)[-1]
+    return f"the city's Python raises {type(error).__name__} ({Path(last.filename).name}, line {last.lineno})"
+
+
+def _shown(draft: Draft) -> str:
+    parts = ["an example with a point" if draft.place.has_point else "an example with an address alone"]
+    parts += [] if draft.answers or not draft.service.has_metadata else ["without answers"]
+    return f"{' '.join(parts)} at {draft.requested_at:%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _translations(jurisdiction: Jurisdiction) -> Iterator[str]:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import orjson
 import psycopg2
+import psycopg2.errors
 from psycopg2 import extensions
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import ExceptionContext, make_url
@@ -14,11 +15,19 @@ from sqlalchemy.exc import DBAPIError, DisconnectionError, PendingRollbackError
 from sqlalchemy.exc import TimeoutError as NoFreeConnection
 from sqlalchemy.pool import QueuePool
 
-from open311.errors import Unavailable
-from open311.storage.failures import DOWN, Refused, is_dead, is_down, takes_no_writes
+from open311.storage.failures import Refused, is_dead, is_down, takes_no_writes, unavailable
 from open311.storage.hot.connections import HotConnections
 
-__all__ = ["Connection", "Database", "HotConnections", "libpq_dsn", "open_database", "savepoint", "takes_writes"]
+__all__ = [
+    "Connection",
+    "Database",
+    "HotConnections",
+    "has_room",
+    "libpq_dsn",
+    "open_database",
+    "savepoint",
+    "takes_writes",
+]
 
 
 class Database:
@@ -81,7 +90,7 @@ def savepoint(connection: Connection) -> Iterator[None]:
                 yield
         except Exception as error:  # libraries wrap the driver's errors in their own
             if connection.invalidated:
-                raise Unavailable(DOWN) from error
+                raise unavailable(error) from error
             raise
 
 
@@ -95,6 +104,23 @@ def takes_writes(connection: Connection) -> bool:
         connection.invalidate()
         connection.rollback()  # SQLAlchemy requires this before it connects again, even if no transaction was begun
     return not _is_read_only(connection)
+
+
+def has_room(connection: Connection) -> bool:
+    """Whether the disk of the database has room. The connection is outside any transaction.
+
+    PostgreSQL spills half a megabyte into a temporary file, which needs no privilege and no write-ahead log.
+    Without this attempt, a full disk shows only when a table has to grow.
+    """
+    try:
+        connection.exec_driver_sql(
+            "SET LOCAL work_mem = '64kB'; SELECT count(*) FROM generate_series(1, 20000)"  # one transaction
+        )
+    except DBAPIError as error:
+        if isinstance(error.orig, psycopg2.errors.DiskFull):
+            return False
+        raise
+    return True
 
 
 def _is_read_only(connection: Connection) -> bool:
@@ -166,7 +192,7 @@ def _own_errors() -> Iterator[None]:
     except (DBAPIError, NoFreeConnection, PendingRollbackError, psycopg2.Error) as error:
         cause = error.orig if isinstance(error, DBAPIError) else error
         if not isinstance(cause, psycopg2.Error) or is_down(cause) or _is_lost(error):
-            raise Unavailable(DOWN) from error
+            raise unavailable(cause) from error
         statement = (
             error.statement if isinstance(error, DBAPIError) else "COPY"
         )  # COPY does not run through SQLAlchemy

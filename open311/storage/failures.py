@@ -10,7 +10,8 @@ import psycopg
 import psycopg2
 import psycopg2.errors
 
-DOWN = "The database cannot be reached just now; try again in a moment."
+from open311.errors import Unavailable
+from schemas.texts import tell
 
 
 class Refused(Exception):
@@ -29,7 +30,7 @@ class Refused(Exception):
 def is_down(error: Exception) -> bool:
     """Whether a driver's error means that the database cannot work now, and not that the statement is wrong.
 
-    For example, the server is missing, shuts down, has a full disk, is too slow, lacks its tables or is read-only.
+    For example, the server is missing, shuts down, has a full disk, is too slow, lacks our tables or is read-only.
     """
     return isinstance(error, _DOWN) or takes_no_writes(error)
 
@@ -43,19 +44,51 @@ def is_deadlock(error: BaseException | None) -> bool:
     return False
 
 
+def unavailable(error: BaseException | None) -> Unavailable:
+    """The error for callers, with a sentence for the public about the kind of failure."""
+    return Unavailable(next((words for kinds, words in _PUBLIC_WORDS if isinstance(error, kinds)), _UNREACHED))
+
+
 def takes_no_writes(error: BaseException | None) -> bool:
     """Whether the error says that the connection is read-only. Such a connection never changes, so close it."""
     return isinstance(error, (psycopg.errors.ReadOnlySqlTransaction, psycopg2.errors.ReadOnlySqlTransaction))
 
 
+_UNMIGRATED = (
+    psycopg.errors.UndefinedTable,
+    psycopg.errors.UndefinedColumn,
+    psycopg2.errors.UndefinedTable,
+    psycopg2.errors.UndefinedColumn,
+)
 _DOWN = (
     psycopg.OperationalError,
     psycopg.InterfaceError,
-    psycopg.errors.UndefinedTable,
     psycopg2.OperationalError,
     psycopg2.InterfaceError,
-    psycopg2.errors.UndefinedTable,
+    *_UNMIGRATED,
 )
+_UNWRITABLE = (
+    psycopg.errors.ReadOnlySqlTransaction,
+    psycopg.errors.DiskFull,
+    psycopg2.errors.ReadOnlySqlTransaction,
+    psycopg2.errors.DiskFull,
+)
+_SLOW = (
+    psycopg.errors.QueryCanceled,
+    psycopg.errors.LockNotAvailable,
+    psycopg2.errors.QueryCanceled,
+    psycopg2.errors.LockNotAvailable,
+)
+_UNREACHED = tell("The database cannot be reached just now; try again in a moment.")
+_PUBLIC_WORDS = (
+    (
+        _UNMIGRATED,
+        tell("The database is not ready for this release of the server; its operator has to migrate it."),
+    ),
+    (_UNWRITABLE, tell("The database cannot store anything just now; try again in a moment.")),
+    (_SLOW, tell("The database takes too long just now; try again in a moment.")),
+)
+"""Errors of both drivers, with a sentence for the public."""
 
 
 def why_down(error: BaseException) -> str:
@@ -88,9 +121,9 @@ _CURES = (
     (r"pg_hba\.conf", "Let pg_hba.conf of the database server admit this host and user."),
     (r"SSL|certificate", "Correct sslmode in DATABASE_URL."),
     (r"too many clients|connection slots", "Raise max_connections of PostgreSQL, or lower OPEN311_POOL_SIZE."),
-    (r'relation ".*" does not exist', "Run `open311 db migrate`."),
+    (r'(relation|column) ".*" does not exist', "Run `open311 db migrate`."),
     (r"read-only", "DATABASE_URL must name the primary, which takes writes."),
-    (r"[Nn]o space left", "Free space on the disk of the database."),
+    (r"[Nn]o space left|[Dd]isk full", "Free space on the disk of the database."),
 )
 """Patterns in the messages of libpq and PostgreSQL, each with the advice for the operator."""
 

@@ -23,6 +23,7 @@ from sqlalchemy import (
     bindparam,
     delete,
     func,
+    literal_column,
     select,
     text,
     tuple_,
@@ -32,6 +33,7 @@ from sqlalchemy import (
 from open311.domain.events import Event
 from open311.storage.copying import insert_rows
 from open311.storage.history import event_of
+from open311.storage.queue import MOST_COUNTED
 from open311.storage.tables import held_change, outbox, request_event
 
 _LOCK = 311_003
@@ -79,11 +81,11 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """The backlog of changes.
+    """The backlog of changes. Neither number is above `MOST_COUNTED`.
 
     waiting   number of changes in the outbox, which no consumer has seen
     held      number of held changes, counted once for each consumer
-    oldest_s  age of the oldest change, in seconds; 0 if there is no change
+    oldest_s  age of the oldest change that was counted, in seconds; 0 if there is no change
     """
 
     waiting: int
@@ -203,11 +205,18 @@ def postpone(connection: Connection, held: Held, due_at: datetime) -> None:
 
 
 def backlog(connection: Connection) -> Backlog:
-    """The current backlog."""
-    since = func.extract("epoch", func.clock_timestamp() - func.min(text("written_at")))
-    waiting, age_s = connection.execute(select(func.count(), since).select_from(outbox)).one()
-    held, held_s = connection.execute(select(func.count(), since).select_from(held_change)).one()
-    return Backlog(waiting, held, max(0.0, float(age_s or 0), float(held_s or 0)))
+    """The current backlog, the changes with the lowest ids if there are many."""
+    waiting, age_s = _counted(connection, select(outbox.c.written_at).order_by(outbox.c.id))
+    held, held_s = _counted(connection, select(held_change.c.written_at))
+    return Backlog(waiting, held, max(age_s, held_s))
+
+
+def _counted(connection: Connection, changes: Select[Any]) -> tuple[int, float]:
+    """The number of changes, and the age of the oldest, in seconds."""
+    first = changes.limit(literal_column(str(MOST_COUNTED))).subquery()
+    age_s = func.extract("epoch", func.clock_timestamp() - func.min(first.c.written_at))
+    count, oldest_s = connection.execute(select(func.count(), age_s).select_from(first)).one()
+    return count, max(0.0, float(oldest_s or 0))
 
 
 def _is(held: Held) -> Any:

@@ -65,13 +65,15 @@ class Queue:
         return True
 
 
+MOST_COUNTED = 10_000
+"""Waiting work is counted up to this number, the oldest first, so that a count is fast with millions of jobs."""
 FAILING_AFTER = 8
 """A job that has failed this often needs an operator. It has then been retried for about ten minutes."""
 
 
 @dataclass(frozen=True, slots=True)
 class JobCounts:
-    """The number of jobs by state.
+    """The number of jobs by state, of the oldest `MOST_COUNTED` jobs.
 
     late      due for too long and not yet begun, or begun by a worker that sends no heartbeat any more
     failing   to be tried again after many failures; `failing_tasks` has the names of their tasks
@@ -89,18 +91,22 @@ class JobCounts:
 
 def count_jobs(connection: Connection, late_s: float) -> JobCounts:
     """Count the jobs that are not done. A job is late after `late_s` seconds."""
-    row = connection.execute(text(_COUNTS), {"late": f"{late_s} s", "failing": FAILING_AFTER}).one()
+    values = {"late": f"{late_s} s", "failing": FAILING_AFTER, "most": MOST_COUNTED}
+    row = connection.execute(text(_COUNTS), values).one()
     counts = dict(row._mapping) | {"failing_tasks": tuple(row.failing_tasks), "oldest_s": float(row.oldest_s)}
     return JobCounts(**counts)
 
 
 _COUNTS = """
-WITH job AS (
+WITH open_job AS (
+    (SELECT * FROM procrastinate_jobs WHERE status IN ('todo', 'doing') ORDER BY id LIMIT :most)
+    UNION ALL
+    (SELECT * FROM procrastinate_jobs WHERE status = 'failed' LIMIT :most)
+), job AS (
     SELECT status, task_name, attempts,
-        coalesce(scheduled_at, (SELECT min(at) FROM procrastinate_events WHERE job_id = procrastinate_jobs.id))
-            AS due,
+        coalesce(scheduled_at, (SELECT min(at) FROM procrastinate_events WHERE job_id = open_job.id)) AS due,
         (SELECT last_heartbeat FROM procrastinate_workers WHERE id = worker_id) AS alive
-    FROM procrastinate_jobs WHERE status IN ('todo', 'doing', 'failed')
+    FROM open_job
 )
 SELECT count(*) FILTER (WHERE status = 'todo') AS todo,
     count(*) FILTER (WHERE status = 'doing') AS doing,

@@ -36,6 +36,7 @@ from open311.storage.geometry import point_from, point_of
 from open311.storage.hot.connections import HotConnections
 from open311.storage.hot.statements import Statement
 from open311.storage.tables import reporter, request_number, service_request
+from schemas.texts import tell
 
 _COLUMNS = tuple(column for column in service_request.c if column.name != "point")
 _STAGE = stage_of(service_request, Column("point", Text))
@@ -134,7 +135,7 @@ def save_record(connection: Connection, record: RequestRecord) -> None:
         .values(record_values(record))
     )
     if written.rowcount != 1:
-        raise Conflict("was changed by somebody else meanwhile; look at it again.", "service_request_id")
+        raise Conflict(tell("was changed by somebody else meanwhile; look at it again."), "service_request_id")
 
 
 def load_record(
@@ -199,6 +200,23 @@ def load_batch(connection: Connection, jurisdiction_id: str, *, after: int, rows
         .with_for_update()
     )
     return [_record(row) for row in found]
+
+
+def load_open(
+    connection: Connection, jurisdiction_id: str, *, after: int, rows: int, is_locked: bool
+) -> list[RequestRecord]:
+    """The next open records with numbers above `after`, in order. Used in a loop over all open records."""
+    statement = (
+        _select()
+        .where(
+            service_request.c.jurisdiction_id == jurisdiction_id,
+            service_request.c.id > after,
+            service_request.c.status == "open",
+        )
+        .order_by(service_request.c.id)
+        .limit(rows)
+    )
+    return [_record(row) for row in connection.execute(statement.with_for_update() if is_locked else statement)]
 
 
 def count_records(connection: Connection, jurisdiction_id: str) -> int:

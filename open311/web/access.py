@@ -16,6 +16,7 @@ from open311.operations.access.staff import require_city, require_staff
 from open311.operations.platform import Platform
 from open311.plugins import Jurisdiction
 from open311.web.parsing import Parameters, first
+from schemas.texts import tell
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +59,9 @@ def _prometheus(platform: Platform, request: Request, sent: Parameters) -> Princ
     """A caller that sends the token of the settings. Raises NotFound if none is set, Forbidden for a wrong one."""
     token = platform.settings.metrics_token
     if not token:
-        raise NotFound("Metrics are switched off; set OPEN311_METRICS_TOKEN.")
+        raise NotFound(tell("Metrics are switched off; set OPEN311_METRICS_TOKEN."))
     if not compare_digest(_bearer(request).encode(), token.encode()):
-        raise Forbidden("Send the token of OPEN311_METRICS_TOKEN in Authorization: Bearer.")
+        raise Forbidden(tell("Send the token of OPEN311_METRICS_TOKEN in Authorization: Bearer."))
     return PROMETHEUS
 
 

@@ -7,16 +7,22 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from hashlib import blake2b
 from typing import TYPE_CHECKING, cast
+from urllib.parse import quote
 
 import orjson
 from flask import Response
+from werkzeug.wrappers import Request
 
 from open311.errors import Invalid, Problem
 from open311.formats import JSON, Format, document, shape_of
+from open311.translations import in_language
 from open311.web.calls import Answer, Call
 from open311.web.codings import pack
+from open311.web.languages import caller_language
 from open311.web.surfaces import ErrorShape, surface_of
+from schemas.arguments import HEADER_SAFE
 from schemas.georeport import ErrorSchema
+from schemas.texts import Message, tell, tell_count
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -28,6 +34,8 @@ MOST_WARNINGS = 10
 LEAST_TO_PACK = 1_400
 """The size in bytes of the smallest body to compress. A smaller body fits into one network packet anyway."""
 
+_HEADER_TEXT = re.compile(r"[ !#-\[\]-~\xa0-\xff]*")
+"""Characters of Latin-1 that may stand in a quoted string of a header."""
 _CALLBACK = re.compile(r"[A-Za-z_$][\w$.]{0,63}", re.ASCII)
 
 
@@ -70,8 +78,9 @@ def send(call: Call, answer: Answer) -> Response:
                 ("Content-Type", call.output.media_type),
                 ("Cache-Control", "no-store"),
                 *([("ETag", f'"{answer.tag}"')] if answer.tag else []),
+                *([("Content-Language", answer.language)] if answer.language else ()),
                 *answer.headers,
-                *warning_headers([*call.warnings, *answer.warnings]),
+                *warning_headers([*call.warnings, *answer.warnings], call.request),
             ],
         )
     validator = answer.validator or validator_of(body or b"")
@@ -88,7 +97,7 @@ def send(call: Call, answer: Answer) -> Response:
         headers.append(("Content-Encoding", call.coding))
     headers += answer.headers
     if call.warnings or answer.warnings:
-        headers += warning_headers([*call.warnings, *answer.warnings])
+        headers += warning_headers([*call.warnings, *answer.warnings], call.request)
     return _whole(body, answer.status, [("Content-Type", media_type), *headers])
 
 
@@ -111,12 +120,28 @@ def _caching(tag: str, cache_control: str, *, is_weak: bool = False) -> list[tup
     ]
 
 
-def warning_headers(warnings: Sequence[str]) -> list[tuple[str, str]]:
+def warning_headers(warnings: Sequence[Message], request: Request) -> list[tuple[str, str]]:
     """A Warning for each sentence (spec/extensions.md, S9). After MOST_WARNINGS, a last one counts the others."""
+    if not warnings:
+        return []
     shown = list(warnings[:MOST_WARNINGS])
     if len(warnings) > len(shown):
-        shown.append(f"{len(warnings) - len(shown)} more parameters are ignored or changed")
-    return [("Warning", f'299 - "{text}"') for text in shown]
+        more = len(warnings) - len(shown)
+        shown.append(
+            tell_count(
+                "{count} more parameter is ignored or changed",
+                "{count} more parameters are ignored or changed",
+                count=more,
+            )
+        )
+    language = caller_language(request)
+    return [("Warning", f'299 - "{_for_header(text, language)}"') for text in shown]
+
+
+def _for_header(text: Message, language: str) -> str:
+    """A text in the caller's language; in English if a header cannot carry its characters (decision 0027)."""
+    translated = in_language(text, language)
+    return translated if _HEADER_TEXT.fullmatch(translated) else quote(text, safe=HEADER_SAFE)
 
 
 def make_cachable(call: Call, response: Response, validator: str) -> None:
@@ -124,9 +149,9 @@ def make_cachable(call: Call, response: Response, validator: str) -> None:
     response.headers.extend(_caching(call.tag(validator), "no-cache"))
 
 
-def error_answer(problems: Sequence[Problem], status: int, output: Format) -> Response:
+def error_answer(descriptions: Iterable[str], status: int, output: Format) -> Response:
     """The standard's error body: a list in JSON, <errors> in XML (A54, A55)."""
-    rows = [_Error(status, str(problem) or "The request could not be done.") for problem in problems]
+    rows = [_Error(status, description) for description in descriptions]
     body = document(_ERRORS, _ERRORS.plain_list(rows), output)
     response = Response(body, status, content_type=output.media_type)
     response.headers["Cache-Control"] = "no-store"
@@ -154,5 +179,5 @@ def _is_jsonp(call: Call) -> bool:
 def _wrapped(body: bytes, name: str) -> bytes:
     """The body inside a call of the caller's function, if the operator allows JSONP (A67)."""
     if not _CALLBACK.fullmatch(name):
-        raise Invalid("is not a function's name; send letters, digits, _, $ and dots.", "callback")
+        raise Invalid(tell("is not a function's name; send letters, digits, _, $ and dots."), "callback")
     return b"/**/" + name.encode() + b"(" + body + b");"

@@ -25,9 +25,10 @@ from open311.web.endpoints import City, Endpoint
 from open311.web.gate import limit_key
 from open311.web.openapi import operation_of, path_parameters
 from open311.web.parsing import MOST_REMEMBERED_BYTES, Parameters, first, read_query
-from open311.web.surfaces import CALLER, ROUTE, SURFACES, Surface, accepted_format
+from open311.web.surfaces import CALLER, LOCALE, ROUTE, SURFACES, Surface, accepted_format
 from schemas.arguments import Arguments, NoArguments
 from schemas.parameters import HOLDS_NUL, NUL
+from schemas.texts import Message
 
 REMEMBERED_QUERIES = 2_048
 
@@ -39,7 +40,7 @@ class _Reading:
     city: Jurisdiction | None
     values: Values
     problems: tuple[Problem, ...]
-    warnings: tuple[str, ...]
+    warnings: tuple[Message, ...]
 
 
 class BoundEndpoint:
@@ -84,6 +85,7 @@ class BoundEndpoint:
         else:
             form = self._form(request)
             sent, files = form.fields, form.files
+            request.environ[LOCALE] = first(sent, "locale") or first(sent, "langcode")
             if endpoint.access.identify is not None:
                 principal = request.environ[CALLER] = endpoint.access.identify(self._platform, request, sent)
                 limit_key(request.environ, principal)

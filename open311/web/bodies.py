@@ -23,6 +23,7 @@ from open311.errors import Invalid
 from open311.settings import Settings
 from open311.web.parsing import MAX_FIELDS, Parameters, not_utf8, read_query
 from schemas.arguments import Arguments
+from schemas.texts import tell
 
 URLENCODED, MULTIPART = FORM_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data")
 PIECE_BYTES = 65_536
@@ -89,14 +90,17 @@ def _read_body(request: Request, settings: Settings) -> Form:
     media_type, parameters = request.mimetype, _type_parameters(request)
     charset = parameters.get("charset", "utf-8").lower()
     if media_type and media_type not in FORM_TYPES:
-        raise UnsupportedMediaType(f"{media_type} is not read here; send {URLENCODED} or {MULTIPART}.")
+        known = {"urlencoded": URLENCODED, "multipart": MULTIPART}
+        raise UnsupportedMediaType(
+            tell("{media_type} is not read here; send {urlencoded} or {multipart}.", media_type=media_type, **known)
+        )
     if charset not in ("utf-8", "utf8", "us-ascii"):
-        raise UnsupportedMediaType(f"charset {charset} is not read here; send UTF-8.")
+        raise UnsupportedMediaType(tell("charset {charset} is not read here; send UTF-8.", charset=charset))
     if media_type != MULTIPART:
         return Form(read_query(b"".join(_pieces(request, settings.max_body_bytes))))
     boundary = parameters.get("boundary", "").encode("latin-1", "replace")
     if not boundary:
-        raise Invalid("Content-Type names no boundary; name the one that is between the parts of the body.")
+        raise Invalid(tell("Content-Type names no boundary; name the one that is between the parts of the body."))
     pieces = _pieces(request, max(settings.max_body_bytes, settings.max_upload_bytes))
     return _read_parts(pieces, boundary, most_field_bytes=settings.max_body_bytes)
 
@@ -118,7 +122,9 @@ def _pieces(request: Request, most: int) -> Iterable[bytes]:
         return _limited(_sent(request), most)
     if coding in ("gzip", "x-gzip"):
         return _limited(_unpacked(_limited(_sent(request), most)), most)
-    raise UnsupportedMediaType(f"Content-Encoding {coding[:40]} is not read here; send gzip or no coding.")
+    raise UnsupportedMediaType(
+        tell("Content-Encoding {coding} is not read here; send gzip or no coding.", coding=coding[:40])
+    )
 
 
 def _sent(request: Request) -> Iterator[bytes]:
@@ -150,9 +156,9 @@ def _unpacked(packed: Iterable[bytes]) -> Iterator[bytes]:
                 rest = unpacker.unused_data if unpacker.eof else unpacker.unconsumed_tail
         yield unpacker.flush()
     except zlib.error:
-        raise Invalid("the body is not gzip, which Content-Encoding names; send gzip or no coding.") from None
+        raise Invalid(tell("the body is not gzip, which Content-Encoding names; send gzip or no coding.")) from None
     if is_begun and not unpacker.eof:
-        raise Invalid("the gzip body is cut off; send it whole.")
+        raise Invalid(tell("the gzip body is cut off; send it whole."))
 
 
 # --- Parts
@@ -169,13 +175,15 @@ def _read_parts(pieces: Iterable[bytes], boundary: bytes, *, most_field_bytes: i
             while not isinstance(event := decoder.next_event(), Epilogue | NeedData):
                 parts.take(event)
     except UnicodeDecodeError:
-        raise Invalid("a header of a part is not UTF-8; send UTF-8.") from None
+        raise Invalid(tell("a header of a part is not UTF-8; send UTF-8.")) from None
     except ValueError:
         if parts.is_begun:
-            raise Invalid("the multipart body is cut off or a part has no name; send it whole.") from None
+            raise Invalid(tell("the multipart body is cut off or a part has no name; send it whole.")) from None
     if not parts.is_begun:
         raise Invalid(
-            "the multipart body has no parts with the boundary in Content-Type; send each parameter as a part."
+            tell(
+                "the multipart body has no parts with the boundary in Content-Type; send each parameter as a part."
+            )
         )
     return Form(parts.fields, tuple(parts.files))
 
@@ -206,7 +214,7 @@ class _Parts:
     def _begin(self, part: Field | File) -> None:
         self.is_begun = True
         if part.name is None:  # Werkzeug casts the missing name to str
-            raise Invalid("a part of the body has no name; give each part a name.")
+            raise Invalid(tell("a part of the body has no name; give each part a name."))
         self._part, self._value, self._is_empty = part, bytearray(), True
         self._left -= len(part.name)
 

@@ -18,6 +18,7 @@ from open311.operations.platform import Platform
 from open311.plugins import Jurisdiction
 from open311.web.codings import Coding, wanted_coding
 from open311.web.surfaces import BASE
+from schemas.texts import Message
 
 Output = Format | Feed | BulkFormat
 
@@ -52,7 +53,7 @@ class Call:
     now: datetime
     values: Values
     problems: tuple[Problem, ...] = ()
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Message, ...] = ()
     files: tuple[str, ...] = ()
     body: Mapping[str, Any] = field(default_factory=dict)
     named_city: Jurisdiction | None = None
@@ -123,7 +124,7 @@ class Answer:
     headers: tuple[tuple[str, str], ...] = ()
     tag: str = ""
     is_weak: bool = False
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Message, ...] = ()
 
 
 def unchanged(validator: str) -> Answer:

@@ -23,8 +23,11 @@ from open311.errors import (
     Unavailable,
 )
 from open311.observe import loggable, logger
+from open311.translations import in_language
 from open311.web.answers import error_answer, problem_answer, warning_headers
+from open311.web.languages import caller_language
 from open311.web.surfaces import ErrorShape, error_format, surface_of
+from schemas.texts import tell
 
 log = logger(__name__)
 
@@ -39,13 +42,13 @@ STATUSES: dict[type[Open311Error], int] = {
     Misconfigured: 500,
 }
 WORDS = {
-    404: "There is nothing at this address; see the API page at /docs.",
-    405: "This method is not allowed here.",
-    408: "The body did not arrive in time; send the call again.",
-    413: "The body is too large; send less.",
-    429: "Too many calls; wait and try again.",
-    500: "An internal error of this server; it has been logged.",
-    503: "Too many calls are running; try again in a moment.",
+    404: tell("There is nothing at this address; see the API page at /docs."),
+    405: tell("This method is not allowed here."),
+    408: tell("The body did not arrive in time; send the call again."),
+    413: tell("The body is too large; send less."),
+    429: tell("Too many calls; wait and try again."),
+    500: tell("An internal error of this server; it has been logged."),
+    503: tell("Too many calls are running; try again in a moment."),
 }
 RETRY_AFTER_S = "5"
 
@@ -81,7 +84,7 @@ def _foreseen(error: Open311Error, request: Request) -> Response:
         response.headers["Retry-After"] = RETRY_AFTER_S
     if status == 401:
         response.headers["WWW-Authenticate"] = "Bearer"
-    response.headers.extend(warning_headers(error.warnings))
+    response.headers.extend(warning_headers(error.warnings, request))
     return response
 
 
@@ -99,6 +102,14 @@ def _http_error(error: HTTPException, request: Request) -> Response:
 
 
 def _response(problems: tuple[Problem, ...], status: int, request: Request) -> Response:
+    """The problems in the caller's language, in the shape of the surface."""
+    language = caller_language(request)
+    told = [Problem(one.field, in_language(one.message, language)) for one in problems]
     if surface_of(request.path).errors is ErrorShape.GEOREPORT:
-        return error_answer(problems, status, error_format(request))
-    return problem_answer(problems, status, HTTPStatus(status).phrase)
+        nothing_told = in_language(tell("The request could not be done."), language)
+        response = error_answer([str(one) or nothing_told for one in told], status, error_format(request))
+    else:
+        response = problem_answer(told, status, HTTPStatus(status).phrase)
+    response.headers["Content-Language"] = language
+    response.headers["Vary"] = "Accept, Accept-Language"
+    return response

@@ -25,6 +25,7 @@ from open311.settings import Settings
 from open311.web.errors import RETRY_AFTER_S, error_response
 from open311.web.rates import Counters
 from open311.web.surfaces import surface_of
+from schemas.texts import tell
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -34,7 +35,7 @@ log = logger(__name__)
 _KEY_LIMIT = "open311.key_limit"
 WRITING = ("POST", "PUT", "PATCH", "DELETE")
 READING = ("GET", "HEAD")
-NO_HOST = "the header Host is missing, came twice or is no host; send one, such as 311.city.example."
+NO_HOST = tell("the header Host is missing, came twice or is no host; send one, such as 311.city.example.")
 _SAFE = "!$&'()*+,/:;=?@%"
 """The signs that stay as they are in an address of which the parts have been encoded before."""
 _HOST = re.compile(r"(?:[A-Za-z0-9._~-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::\d{0,5})?", re.ASCII)
@@ -112,8 +113,10 @@ class HttpsOnly:
 
     def _refusal(self, request: Request) -> Response:
         if request.method in WRITING:
-            secret = "token" if surface_of(request.path).is_for_staff else "api_key"
-            why = Invalid(f"this call was not encrypted; send it over https and get a new {secret}.")
+            if surface_of(request.path).is_for_staff:
+                why = Invalid(tell("this call was not encrypted; send it over https and get a new token."))
+            else:
+                why = Invalid(tell("this call was not encrypted; send it over https and get a new api_key."))
             return error_response(why, request)
         address = self._public_url + _path_as_sent(request)
         query = quote(request.query_string, safe=_SAFE)

@@ -1,25 +1,30 @@
-"""Finds the language of an answer: that of `locale`, else of Accept-Language, else the city's first language."""
+"""The language of an answer: that of locale, else of Accept-Language.
+
+The texts of a city's catalogue are in the languages of the city, and in its first language by default. Our own
+texts are in the languages that have translations, and in English by default.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 from werkzeug.wrappers import Request
 
 from open311.plugins import Jurisdiction
+from open311.translations import ENGLISH, in_language, languages
+from open311.web.surfaces import LOCALE
 
 
 def wanted_languages(request: Request, jurisdiction: Jurisdiction, locale: str) -> tuple[str, ...]:
     """The languages in which to look up texts, the preferred one first. Empty means the city's first language."""
     if not locale and "Accept-Language" not in request.headers:
         return ()
-    known = {language.lower(): language for language in jurisdiction.languages}
     own = jurisdiction.languages[0]
     wanted: list[str] = []
-    accepted = [tag for tag, quality in request.accept_languages if quality > 0]
-    for tag in [locale.replace("_", "-")] if locale else accepted:
-        found = known.get(tag.lower()) or known.get(tag.lower().partition("-")[0])
+    for found in _known(request, jurisdiction.languages, locale):
         if found == own:
             break
-        if found and found not in wanted:
+        if found not in wanted:
             wanted.append(found)
     return tuple(wanted)
 
@@ -27,3 +32,24 @@ def wanted_languages(request: Request, jurisdiction: Jurisdiction, locale: str) 
 def content_language(jurisdiction: Jurisdiction, languages: tuple[str, ...]) -> str:
     """The value of the header Content-Language."""
     return languages[0] if languages else jurisdiction.languages[0]
+
+
+def caller_language(request: Request) -> str:
+    """The language in which a caller gets our own texts."""
+    locale = request.environ.get(LOCALE) or request.args.get("locale") or request.args.get("langcode") or ""
+    return next(iter(_known(request, languages(), locale)), ENGLISH)
+
+
+def for_caller(text: str, request: Request) -> str:
+    """A text of ours in the language of the caller."""
+    return in_language(text, caller_language(request))
+
+
+def _known(request: Request, known: Iterable[str], locale: str) -> Iterable[str]:
+    """The languages that a call wants, of those that are known."""
+    by_tag = {language.lower(): language for language in known}
+    accepted = [tag for tag, quality in request.accept_languages if quality > 0]
+    for tag in [locale.strip().replace("_", "-")] if locale.strip() else accepted:
+        found = by_tag.get(tag.lower()) or by_tag.get(tag.lower().partition("-")[0])
+        if found:
+            yield found

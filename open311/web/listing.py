@@ -14,6 +14,7 @@ from open311.operations.reading.searches import cut_dates, read_search, unknown_
 from open311.web.calls import Answer, Call, unchanged
 from open311.web.links import page_url
 from open311.web.parsing import MOST_REMEMBERED_BYTES
+from schemas.texts import Message
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +67,14 @@ class Listing:
             warnings=self._warnings(page),
         )
 
-    def _warnings(self, page: Page) -> tuple[str, ...]:
+    def _warnings(self, page: Page) -> tuple[Message, ...]:
         call, search = self.call, self.search
         if search.ids:
             return ()
         found = (
             cut_dates(call.values, search, call.now),
             unknown_department(call.values["department"], call.city),
-            "" if page.items else unseen_id(call.values, search),
+            None if page.items else unseen_id(call.values, search),
         )
         return tuple(filter(None, found))
 

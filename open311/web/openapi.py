@@ -260,7 +260,10 @@ def error_responses() -> dict[str, dict[str, Any]]:
     return {
         error_name(status, shape): {
             "description": words,
-            "headers": {name: name for name in ("X-Request-Id", *(["Retry-After"] if status in WAITING else []))},
+            "headers": {
+                name: name
+                for name in ("Content-Language", "X-Request-Id", *(["Retry-After"] if status in WAITING else []))
+            },
             "content": content,
         }
         for status, (_, words) in ERRORS.items()

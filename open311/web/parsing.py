@@ -8,6 +8,7 @@ from __future__ import annotations
 from urllib.parse import parse_qsl
 
 from open311.errors import Invalid
+from schemas.texts import tell
 
 MAX_FIELDS = 1_000
 MOST_REMEMBERED_BYTES = 1_000
@@ -26,7 +27,7 @@ def read_query(raw: bytes) -> Parameters:
     except UnicodeDecodeError:
         raise _undecodable(raw[:MOST_SEARCHED_BYTES]) from None
     except ValueError:
-        raise Invalid(f"there are more than {MAX_FIELDS} parameters; send fewer.") from None
+        raise Invalid(tell("there are more than {most} parameters; send fewer.", most=MAX_FIELDS)) from None
     found: Parameters = {}
     for name, value in pairs:
         found.setdefault(name, []).append(value)
@@ -41,7 +42,7 @@ def first(sent: Parameters, name: str) -> str:
 def not_utf8(name: str, value: bytes, error: UnicodeDecodeError) -> Invalid:
     """The error for a field that is not UTF-8. It shows the text around the first wrong byte, read as Latin-1."""
     around = value[max(0, error.start - 20) : error.start + 20].decode("latin-1")
-    return Invalid(f"is not UTF-8; read as Latin-1 it says {around!r}. Send UTF-8.", name[:60])
+    return Invalid(tell("is not UTF-8; read as Latin-1 it says {around!r}. Send UTF-8.", around=around), name[:60])
 
 
 def _undecodable(raw: bytes) -> Invalid:
@@ -51,9 +52,9 @@ def _undecodable(raw: bytes) -> Invalid:
         try:
             name.encode("latin-1").decode()
         except UnicodeDecodeError:
-            return Invalid(f"the name {name[:40]!r} is not UTF-8; send UTF-8.")
+            return Invalid(tell("the name {name!r} is not UTF-8; send UTF-8.", name=name[:40]))
         try:
             value.encode("latin-1").decode()
         except UnicodeDecodeError as error:
             return not_utf8(name, value.encode("latin-1"), error)
-    return Invalid("the parameters are not UTF-8; send UTF-8.")
+    return Invalid(tell("the parameters are not UTF-8; send UTF-8."))

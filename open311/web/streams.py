@@ -10,6 +10,7 @@ from flask import Response
 from open311.errors import Unavailable
 from open311.operations.platform import Platform
 from open311.web.codings import Coding, packed
+from schemas.texts import tell
 
 
 class Lanes:
@@ -21,7 +22,7 @@ class Lanes:
     def enter(self) -> Callable[[], None]:
         """Take a lane. Returns an idempotent function that frees it. Raises Unavailable if no lane is free."""
         if not self._free.acquire(blocking=False):
-            raise Unavailable("Too many downloads are running; try again in a moment, or use a daily dump.")
+            raise Unavailable(tell("Too many downloads are running; try again in a moment, or use a daily dump."))
         left: list[bool] = []
 
         def leave() -> None:

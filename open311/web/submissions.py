@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from open311.domain.requests import Receipt, Reporter, Submission
 from open311.domain.text import clean_text, stripped
+from open311.translations import in_language
 from open311.web.calls import Call
+from open311.web.languages import caller_language, wanted_languages
 from schemas.arguments import as_sent
+from schemas.texts import Message, tell
 
-FILES_NOTICE = "Photos are not kept here yet: send the address of a photo in media_url."
+FILES_NOTICE = tell("Photos are not kept here yet: send the address of a photo in media_url.")
 
 
 def submission_of(call: Call) -> Submission:
@@ -39,18 +41,39 @@ def submission_of(call: Call) -> Submission:
     )
 
 
-def with_files_notice(receipt: Receipt, call: Call) -> Receipt:
-    """The receipt. If the call had files, its notice says that they were not stored."""
-    if not call.files:
-        return receipt
-    return replace(receipt, service_notice=" ".join(filter(None, (receipt.service_notice, FILES_NOTICE))))
+def notice_for_caller(receipt: Receipt, call: Call) -> tuple[str, str]:
+    """The service_notice in the caller's language, and the value of the header Content-Language.
+
+    The catalogue's notice is in a language of the city, our own text about files in a language of this server.
+    """
+    texts: dict[str, str] = {}  # language -> text
+    if receipt.service_notice:
+        language, notice = _own_notice(receipt, call)
+        texts[language] = notice
+    if call.files:
+        language = caller_language(call.request)
+        told = in_language(FILES_NOTICE, language)
+        texts[language] = f"{texts[language]} {told}" if language in texts else told
+    return " ".join(texts.values()), ", ".join(texts)
 
 
-def submission_warnings(receipt: Receipt, call: Call) -> Iterator[str]:
+def _own_notice(receipt: Receipt, call: Call) -> tuple[str, str]:
+    """A language and the notice in it. A notice that the catalogue has changed meanwhile stays as it is stored."""
+    city, service = call.city, call.city.service(receipt.service_code)
+    if city.translations and service is not None and service.notice == receipt.service_notice:
+        for language in wanted_languages(call.request, city, call.values["locale"]):
+            if notice := city.translated_notice(service, language):
+                return language, notice
+    return city.languages[0], receipt.service_notice
+
+
+def submission_warnings(receipt: Receipt, call: Call) -> Iterator[Message]:
     """A sentence for each file and each attribute of a POST that is not stored."""
     for name in dict.fromkeys(call.files):
-        yield f"the file in {as_sent(name)} is not kept; send the address of a photo in media_url"
+        yield tell("the file in {name} is not kept; send the address of a photo in media_url", name=as_sent(name))
     for code in receipt.unknown_attributes:
-        yield f"attribute[{as_sent(code)}] is ignored; the service has no such attribute"
+        yield tell("attribute[{code}] is ignored; the service has no such attribute", code=as_sent(code))
     for code in receipt.kept_attributes:
-        yield f"attribute[{as_sent(code)}] is kept for staff only; the service has no such attribute"
+        yield tell(
+            "attribute[{code}] is kept for staff only; the service has no such attribute", code=as_sent(code)
+        )

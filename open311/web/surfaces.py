@@ -119,6 +119,9 @@ SURFACES = (DUMPS, GEOREPORT, BULK, DISCOVERY, STAFF, HEALTH, READINESS, METRICS
 ROUTE, CALLER = "open311.route", "open311.caller"
 """Keys of a WSGI environment: the name of the endpoint, and the principal, for the log and metrics."""
 
+LOCALE = "open311.locale"
+"""Key of a WSGI environment: the parameter locale of a form. The locale of a query is read from the query."""
+
 SUFFIX = re.compile(r"\.(json|xml)$", re.IGNORECASE)
 FEED_PATH = re.compile(
     rf"{ROOT}/(?:v2|bulk/v1)/(?:requests|areas|jurisdictions)\.(?P<feed>{'|'.join(Feed)})", re.IGNORECASE

@@ -196,6 +196,7 @@ EXTENSIONS: Mapping[str, str] = MappingProxyType(
         "has_photo": "has_photo limits a list",
         "idempotency": "Idempotency-Key",
         "jurisdictions": "jurisdictions",
+        "languages": "texts of errors in the language of Accept-Language, which Content-Language names",
         "media": "photos are accepted in multipart bodies",
         "ndjson": "requests.ndjson",
         "nearby": "requests/nearby",

@@ -7,12 +7,15 @@ after the other is caused and ended. Afterwards the program checks that
     each POST with a key is stored once; its client repeats the POST until it is accepted
     every other answer was a 503 with Retry-After; a connection broke only where a process was killed
     a POST was accepted again within `RECOVERY_S` after each fault
+    /readyz said what was wrong, and reads were answered where only writes fail
 
-It uses its own cluster and takes about two minutes.
+It uses its own cluster and takes about two minutes. The faults of the disk need a second cluster on a small
+file system, which only root can mount. They take half a minute.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -24,6 +27,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException
+from pathlib import Path
 from threading import Event, Lock
 from urllib.parse import urlencode
 
@@ -31,9 +35,13 @@ import psycopg2
 
 from open311.embedded import Cluster, find_binaries
 from tests.benchmarks.contestants import ROOT
+from tests.disks import fill, small_disk
 from tests.processes import children
 
 HOME = ROOT / "var" / "pg-enduring"
+SMALL_DISK = ROOT / "var" / "small-disk"
+SMALL_DISK_BYTES = 512_000_000
+WAL_SEGMENT_BYTES = 16_000_000
 DATABASE = "enduring"
 PORT = 3197
 CLIENTS = 6
@@ -61,6 +69,8 @@ class Ledger:
     unknown   texts of POSTs without a key whose connection broke: nobody knows whether they are stored
     answers   how often each status came during each fault; 0 for a broken connection
     unclean   answers that are neither 200 nor a 503 with Retry-After
+    reads     how often each status came for a list of requests, during each fault
+    said      the checks of /readyz that failed during each fault
     """
 
     accepted: set[str] = field(default_factory=set)
@@ -68,6 +78,8 @@ class Ledger:
     unknown: set[str] = field(default_factory=set)
     answers: dict[str, Counter[int]] = field(default_factory=dict)
     unclean: Counter[str] = field(default_factory=Counter)
+    reads: dict[str, Counter[int]] = field(default_factory=dict)
+    said: dict[str, set[str]] = field(default_factory=dict)
     fault: str = "none"
     last_accepted_at: float = 0.0
     lock: Lock = field(default_factory=Lock)
@@ -94,6 +106,11 @@ class Place:
     dsn: str
     server: int
 
+    @property
+    def ballast(self) -> Path:
+        """The file that fills the disk of the cluster."""
+        return self.cluster.home / "ballast"
+
 
 Fault = Callable[[Place], None]
 """Causes a fault, and returns when it is over."""
@@ -109,7 +126,7 @@ def kill_web_processes(place: Place) -> None:
 
 def kill_postgres(place: Place) -> None:
     """Kill PostgreSQL, and start it again after a while."""
-    os.kill(int((HOME / "data" / "postmaster.pid").read_text().splitlines()[0]), signal.SIGKILL)
+    os.kill(int((place.cluster.home / "data" / "postmaster.pid").read_text().splitlines()[0]), signal.SIGKILL)
     time.sleep(FAULT_S / 2)
     place.cluster.ensure_running()
 
@@ -152,6 +169,35 @@ def take_connections(place: Place) -> None:
         cursor.execute(f"ALTER DATABASE {DATABASE} CONNECTION LIMIT -1")
 
 
+def fill_disk(place: Place) -> None:
+    """Fill the disk, so that no table can grow."""
+    _stay_full(place)
+
+
+def fill_disk_of_log(place: Place) -> None:
+    """Fill the disk, and use up the write-ahead log. PostgreSQL panics, and ends if it cannot recover."""
+    fill(place.ballast)
+    message = f"SELECT pg_logical_emit_message(false, 'enduring', repeat('x', {WAL_SEGMENT_BYTES}))"
+    is_up = True
+    while is_up:
+        try:
+            with _session(place.dsn) as cursor:
+                cursor.execute(message)
+        except (psycopg2.OperationalError, psycopg2.InterfaceError):
+            is_up = False
+    _stay_full(place)
+    place.cluster.ensure_running()
+
+
+def _stay_full(place: Place) -> None:
+    """Keep the disk full for the time of a fault, whatever PostgreSQL frees, and free it then."""
+    begun_at = time.monotonic()
+    while time.monotonic() < begun_at + FAULT_S:
+        fill(place.ballast)
+        time.sleep(PAUSE_S)
+    place.ballast.unlink()
+
+
 FAULTS: Mapping[str, Fault] = {
     "web processes are killed": kill_web_processes,
     "PostgreSQL is killed": kill_postgres,
@@ -160,13 +206,31 @@ FAULTS: Mapping[str, Fault] = {
     "the database is read-only": forbid_writes,
     "no connection is free": take_connections,
 }
+DISK_FAULTS: Mapping[str, Fault] = {
+    "the disk is full": fill_disk,
+    "the disk is full, and the log needs it": fill_disk_of_log,
+}
 BREAKING = {"web processes are killed"}
 """Only during these faults may connections of clients break."""
+READABLE = {"the database is read-only", "the disk is full"}
+"""Faults during which reads go on, and the check `writes` of /readyz fails."""
 
 
 def run() -> list[str]:
     """Cause all faults. Returns the lines of a page. A line that begins with `FAULT` says what went wrong."""
-    with Cluster(HOME, bin_dir=find_binaries()) as cluster, ExitStack() as stack:
+    ledger = Ledger()
+    late, stored = _endure(HOME, FAULTS, ledger)
+    try:
+        with small_disk(SMALL_DISK, SMALL_DISK_BYTES):
+            more_late, more_stored = _endure(SMALL_DISK / "pg", DISK_FAULTS, ledger)
+    except PermissionError:
+        return [*_page(ledger, late, stored), "Not tested: a full disk. Only root can mount a small file system."]
+    return list(_page(ledger, late + more_late, stored + more_stored))
+
+
+def _endure(home: Path, faults: Mapping[str, Fault], ledger: Ledger) -> tuple[list[str], Counter[str]]:
+    """Cause faults in a cluster. Returns those after which no POST was accepted soon, and what is stored."""
+    with Cluster(home, bin_dir=find_binaries()) as cluster, ExitStack() as stack:
         cluster.drop_database(DATABASE)
         cluster.create_database(DATABASE)
         environment = os.environ | SETTINGS | {"DATABASE_URL": cluster.url(DATABASE)}
@@ -174,18 +238,20 @@ def run() -> list[str]:
         key = _open311(environment, "keys", "add", "--label", "enduring").strip().splitlines()[-1]
         dsn = cluster.dsn(DATABASE).replace("user=open311", "user=postgres")
         place = Place(cluster, dsn, stack.enter_context(_served(environment)))
-        ledger = Ledger()
-        late = _endure(place, key, ledger)
-        return list(_page(ledger, late, _stored(place.dsn)))
+        return _cause_all(place, faults, key, ledger), _stored(place.dsn)
 
 
-def _endure(place: Place, key: str, ledger: Ledger) -> list[str]:
+def _cause_all(place: Place, faults: Mapping[str, Fault], key: str, ledger: Ledger) -> list[str]:
     """Send POSTs while the faults come and go. Returns the faults after which no POST was accepted soon."""
     late, is_over = [], Event()
-    with ThreadPoolExecutor(CLIENTS) as pool:
-        clients = [pool.submit(_send_until, is_over, number, key, ledger) for number in range(CLIENTS)]
+    prefix = f"{place.cluster.home.parent.name}, "
+    with ThreadPoolExecutor(CLIENTS + 1) as pool:
+        clients = [
+            pool.submit(_send_until, is_over, f"{prefix}client {number}", key, ledger) for number in range(CLIENTS)
+        ]
+        clients.append(pool.submit(_watch_until, is_over, ledger))
         try:
-            for name, cause in FAULTS.items():
+            for name, cause in faults.items():
                 ledger.fault = name
                 cause(place)
                 if not _recovers(ledger):
@@ -208,12 +274,39 @@ def _recovers(ledger: Ledger) -> bool:
     return False
 
 
-def _send_until(is_over: Event, client: int, key: str, ledger: Ledger) -> None:
+def _watch_until(is_over: Event, ledger: Ledger) -> None:
+    """Read a list of requests and /readyz, one after the other."""
+    while not is_over.is_set():
+        fault = ledger.fault
+        status, _ = _get("/open311/v2/requests.json?page_size=1")
+        _, body = _get("/readyz")
+        if fault == ledger.fault:  # otherwise nobody knows to which of the two the answers belong
+            ledger.reads.setdefault(fault, Counter())[status] += 1
+            checks = json.loads(body)["checks"] if body else {}
+            failed = {name for name, check in checks.items() if not check["ok"]}
+            ledger.said.setdefault(fault, set()).update(failed)
+        time.sleep(PAUSE_S)
+
+
+def _get(path: str) -> tuple[int, bytes]:
+    """The status and the body of an answer; 0 for a broken connection."""
+    connection = HTTPConnection("127.0.0.1", PORT, timeout=TIMEOUT_S)
+    try:
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+    except (OSError, HTTPException):
+        return 0, b""
+    finally:
+        connection.close()
+
+
+def _send_until(is_over: Event, client: str, key: str, ledger: Ledger) -> None:
     """Send one POST after the other. A POST with a key is sent until it is accepted."""
     number = 0
     while not is_over.is_set():
         number += 1
-        text, is_keyed = f"client {client}, number {number}", number % 2 == 0
+        text, is_keyed = f"{client}, number {number}", number % 2 == 0
         while True:
             status, retry_after = _post(text, key, is_keyed=is_keyed)
             ledger.note(text, status, retry_after, is_keyed=is_keyed)
@@ -227,7 +320,7 @@ def _post(text: str, key: str, *, is_keyed: bool) -> tuple[int, str | None]:
     """Send a POST on a new connection. Returns the status, 0 for a broken connection, and Retry-After."""
     form = {"service_code": "potholes", "lat": "60.1718", "long": "24.9414", "description": text}
     headers = {"Content-Type": "application/x-www-form-urlencoded", "X-Api-Key": key}
-    headers |= {"Idempotency-Key": text.replace(" ", "-")} if is_keyed else {}
+    headers |= {"Idempotency-Key": text.replace(" ", "-").replace(",", "")} if is_keyed else {}
     connection = HTTPConnection("127.0.0.1", PORT, timeout=TIMEOUT_S)
     try:
         connection.request("POST", "/open311/v2/requests.json", urlencode(form), headers)
@@ -242,10 +335,12 @@ def _post(text: str, key: str, *, is_keyed: bool) -> tuple[int, str | None]:
 
 def _page(ledger: Ledger, late: list[str], stored: Counter[str]) -> Iterator[str]:
     yield ""
-    yield "| Fault | accepted | 503 | broken connections |"
-    yield "|---|---|---|---|"
+    yield "| Fault | accepted | 503 | broken connections | reads answered | checks of /readyz that failed |"
+    yield "|---|---|---|---|---|---|"
     for name, answers in ledger.answers.items():
-        yield f"| {name} | {answers[200]} | {answers[503]} | {answers[0]} |"
+        reads, said = ledger.reads.get(name, Counter()), ", ".join(sorted(ledger.said.get(name, ())))
+        read = f"{reads[200]} of {reads.total()}"
+        yield f"| {name} | {answers[200]} | {answers[503]} | {answers[0]} | {read} | {said or 'none'} |"
     yield ""
     lost = ledger.accepted - stored.keys()
     doubled = [text for text, times in stored.items() if times > 1]
@@ -259,6 +354,11 @@ def _page(ledger: Ledger, late: list[str], stored: Counter[str]) -> Iterator[str
     for name, answers in ledger.answers.items():
         if answers[0] and name not in BREAKING:
             yield f"{FAULT}: {answers[0]} connections broke while: {name}"
+    for name in READABLE & ledger.answers.keys():
+        if refused := ledger.reads[name].total() - ledger.reads[name][200]:
+            yield f"{FAULT}: {refused} reads were refused while: {name}"
+        if "writes" not in ledger.said[name]:
+            yield f"{FAULT}: /readyz did not tell that writes fail while: {name}"
     for name in late:
         yield f"{FAULT}: no POST was accepted within {RECOVERY_S:.0f} s after: {name}"
 
@@ -318,3 +418,7 @@ def _answers() -> bool:
         return False
     finally:
         connection.close()
+
+
+if __name__ == "__main__":
+    sys.stdout.write("\n".join(run()) + "\n")

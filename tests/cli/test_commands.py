@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import fields
@@ -312,8 +313,76 @@ def test_a_route_is_shown_and_explained(bare_run: Run) -> None:
         "won  table: potholes -> streets: fits",
         "streets: Street Works",
     ]
-    answered = bare_run("route", "a/b", "--jurisdiction", CITY, "--answer", "KIND=bicycle")
-    assert printed(answered) == "cleaning: City Cleaning\n"
+    city = ("--jurisdiction", CITY, "--at", "2026-12-22T10:00")
+    answered = bare_run("route", "a/b", *city, "--answer", "KIND=bicycle")
+    assert printed(answered).splitlines() == [
+        "cleaning: City Cleaning",
+        "due 2027-01-08T15:00:00+02:00 by the service level 'service a/b, KIND is bicycle: 10 working days'",
+    ]
+    unmanaged = "no due date by the service level 'service hotline, department desk: SLA Not Managed by 311'"
+    assert printed(bare_run("route", "hotline", *city)).splitlines() == ["desk: Citizens' Desk", unmanaged]
+
+
+def test_a_route_by_time_is_explained(bare_run: Run) -> None:
+    at = ("--jurisdiction", CITY, "--explain", "--at")
+    assert printed(bare_run("route", "v1.2", *at, "2026-12-06T21:00")).splitlines() == [
+        "no   service v1.2, 20:00-06:00, on Monday, Tuesday, Wednesday, Thursday, Friday, Saturday -> parking:"
+        " it is Sunday",
+        "won  table: v1.2 -> streets: fits",
+        "streets: Street Works",
+        "due 2026-12-07T05:00:00+02:00 by the service level 'service v1.2: 8 hours'",
+    ]
+    assert printed(bare_run("route", "001", *at, "2026-12-22T10:00")).splitlines()[:2] == [
+        "no   service 001, on a holiday -> parks: Tuesday, 2026-12-22 is no holiday",
+        "won  table: 001 -> cleaning: fits",
+    ]
+    assert printed(bare_run("route", "001", *at, "2026-12-25T10:00")).splitlines()[:2] == [
+        "won  service 001, on a holiday -> parks: fits",
+        "parks: Parks",
+    ]
+
+
+def test_a_route_names_a_point_that_is_refused(bare_run: Run) -> None:
+    answer = ("--jurisdiction", CITY, "--answer", "KIND=car")
+    inside = printed(bare_run("route", "a/b", *answer, "--lat", "60.14", "--long", "24.95"))
+    assert "the service a/b is not offered at this point: a POST is refused" in inside
+    outside = printed(bare_run("route", "a/b", *answer, "--lat", "10", "--long", "10"))
+    assert "the point lies outside Demoville: a POST is refused" in outside
+
+
+LEVELS = """
+[[service_levels]]
+level = "4 days"
+service = "potholes"
+[[service_levels]]
+level = "9 days"
+service = "potholes"
+"""
+
+
+def test_service_levels_that_disagree_are_told(bare_run: Run, tmp_path: Path) -> None:
+    city = tmp_path / "levels"
+    shutil.copytree(REPOSITORY / "jurisdictions" / "demo", city, ignore=shutil.ignore_patterns("*.py"))
+    with (city / "jurisdiction.toml").open("a", encoding="utf-8") as file:
+        file.write(LEVELS)
+    lines = printed(bare_run("jurisdictions", "check", str(city))).splitlines()
+    assert lines[0].startswith("sound: city.example")
+    assert re.match(r"look at: city\.example: levels/jurisdiction\.toml:\d+: the service levels", lines[1])
+    shown = printed(bare_run("route", "potholes", OPEN311_JURISDICTIONS=str(city))).splitlines()
+    disagreeing = "'service potholes: 4 days' and 'service potholes: 9 days'"
+    assert shown[1] == f"no due date, because service levels disagree: {disagreeing}"
+
+
+def test_a_route_that_never_fits_is_refused_with_file_and_line(bare_run: Run, tmp_path: Path) -> None:
+    city = tmp_path / "levels"
+    shutil.copytree(REPOSITORY / "jurisdictions" / "demo", city, ignore=shutil.ignore_patterns("*.py"))
+    with (city / "jurisdiction.toml").open("a", encoding="utf-8") as file:
+        file.write('[[routes]]\ndepartment = "desk"\nservice = "001"\nday = "holiday"\n')
+    result = bare_run("jurisdictions", "check", str(city))
+    assert result.exit_code == 1
+    assert re.search(
+        r"broken: .*levels/jurisdiction\.toml:\d+: route no\. 7 .* contradicts route no\. 6", result.output
+    )
 
 
 NIGHT = """
@@ -567,6 +636,26 @@ def test_a_request_is_shown_with_its_history_and_without_its_reporter(run: Run, 
     assert re.search(r"routed +streets \(table: potholes\)", said)
     assert "Ada" not in said
     assert "mail.example" not in said
+
+
+def test_requests_of_a_removed_department_are_rerouted(run: Run, request_id: str, tmp_path: Path) -> None:
+    printed(run("requests", "update", request_id, "--department", "port"))
+    assert printed(run("requests", "reroute")) == (
+        "0 of 1 open requests would move. 1 stay where a person or their source has put them.\n"
+    )
+    city = tmp_path / "smaller"
+    shutil.copytree(REPOSITORY / "jurisdictions" / "demo", city, ignore=shutil.ignore_patterns("*.py"))
+    text = (city / "jurisdiction.toml").read_text(encoding="utf-8").replace('code = "port"', 'code = "harbour"')
+    text = text.replace('department = "port"', 'department = "harbour"')
+    (city / "jurisdiction.toml").write_text(text, encoding="utf-8")
+    changed = {"OPEN311_JURISDICTIONS": str(city)}
+    table, last = printed(run("requests", "reroute", **changed)).rstrip().rsplit("\n", 1)
+    assert re.search(rf"^ *1 +port +streets +table: potholes +{request_id}", table, re.MULTILINE)
+    assert last == "1 of 1 open requests would move. Run the command with --apply to move them."
+    assert "department port" in printed(run("requests", "show", request_id, **changed))
+    moved = printed(run("requests", "reroute", "--apply", **changed))
+    assert moved.endswith("1 of 1 open requests moved.\n")
+    assert "department streets (table: potholes)" in printed(run("requests", "show", request_id, **changed))
 
 
 def facts(said: str) -> dict[str, list[str]]:

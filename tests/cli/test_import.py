@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -18,10 +19,12 @@ from flask.testing import FlaskClient
 from open311.cli import main
 from open311.clock import utc_now
 from open311.domain.requests import Status
+from open311.operations.importing.processes import ALONE_ROWS
 from open311.operations.platform import Platform
 from open311.settings import Settings
 from open311.storage.engine import Database
 from tests import build
+from tests.processes import children
 from tests.waiting import until
 
 SAMPLES = Path(__file__).parent.parent / "samples"
@@ -286,3 +289,26 @@ def test_ctrl_c_prints_the_stored_rows_and_the_next_run_stores_the_rest(
     result = run(file("whole.csv", HEADER + lines(1, 1_000)), "--jurisdiction", "city.example")
     assert f"{1_000 - stored} new, 0 changed, {stored} unchanged" in result.output
     assert count(platform) == 1_000
+
+
+def test_an_impatient_ctrl_c_leaves_nothing_behind(run: Run, tmp_path: Path, platform: Platform) -> None:
+    """A second Ctrl-C while the helpers end used to print tracebacks and a warning about semaphores."""
+    pipe = tmp_path / "pipe.csv"
+    os.mkfifo(pipe)
+    words = ["import", str(pipe), "--jurisdiction", "city.example", "--processes", "2", "--batch-rows", "1000"]
+    command = [sys.executable, "-m", "open311", *words]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+
+        def has_ended() -> bool:
+            process.send_signal(signal.SIGINT)
+            return process.poll() is not None
+
+        with pipe.open("w") as stream, suppress(BrokenPipeError):
+            stream.write(HEADER + "no service\n" * (ALONE_ROWS + 1_001))  # refused rows take the least time
+            stream.flush()
+            until(lambda: children(process.pid, "spawn_main"), "a helper")
+            until(has_ended, "the end")
+        said, complaints = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert complaints == ""
+    assert "Stopped. Run the same command again to continue." in said

@@ -341,6 +341,8 @@ def test_a_clone_in_an_inaccessible_folder_has_its_data_in_another_folder(folder
         assert (elsewhere / "home").read_text().strip() == str(folder / "pg")
         # A copied clone must not use the data of the original.
         copy = copied(folder / "pg", folder / "copy")
+        assert cluster.left is None
+        assert Cluster(copy).left == elsewhere, "the copy starts without data, and `open311 run` says so"
         assert Cluster(copy).dsn("postgres") != cluster.dsn("postgres")
         shutil.rmtree((copy / "elsewhere").read_text().strip())
         shutil.rmtree(elsewhere)

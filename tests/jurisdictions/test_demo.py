@@ -23,9 +23,14 @@ def attribute(code: str, of: str) -> Attribute:
     return next(item for item in service(of).attributes if item.code == code)
 
 
-def route(code: str, /, place: Place = CENTRE, **answers: str) -> Route:
+def route(code: str, /, place: Place = CENTRE, at: str = "", **answers: str) -> Route:
     given = tuple(Answer(key, (value,)) for key, value in answers.items())
-    return jurisdiction.route(Draft(service=service(code), place=place, answers=given))
+    when = local(at) if at else None
+    return jurisdiction.route(Draft(service=service(code), place=place, answers=given, requested_at=when))
+
+
+def local(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=jurisdiction.zone)
 
 
 def test_check_jurisdiction_finds_no_fault() -> None:
@@ -104,6 +109,59 @@ def test_services_in_the_harbour_go_to_the_port(code: str) -> None:
 )
 def test_an_answer_decides_the_department(code: str, question: str, answer: str, department: str) -> None:
     assert route(code, CENTRE, **{question: answer}).department == department
+
+
+@pytest.mark.parametrize(
+    ("at", "department"),
+    [
+        ("2026-11-30T19:59", "streets"),
+        ("2026-11-30T20:00", "parking"),
+        ("2026-12-01T05:59", "parking"),
+        ("2026-12-01T06:00", "streets"),
+        ("2026-12-05T23:00", "parking"),
+        ("2026-12-06T23:00", "streets"),
+    ],
+)
+def test_the_hour_decides_the_department_except_on_sundays(at: str, department: str) -> None:
+    assert route("v1.2", at=at).department == department
+
+
+@pytest.mark.parametrize(
+    ("at", "department"),
+    [
+        ("2026-12-23T12:00", "cleaning"),
+        ("2026-12-24T00:00", "parks"),
+        ("2026-12-25T23:59", "parks"),
+        ("2026-12-27T12:00", "cleaning"),
+        ("2027-01-01T12:00", "parks"),
+        ("2027-01-06T12:00", "cleaning"),
+    ],
+)
+def test_a_holiday_decides_the_department(at: str, department: str) -> None:
+    assert route("001", at=at).department == department
+
+
+@pytest.mark.parametrize(
+    ("code", "department", "answers", "due"),
+    [
+        ("v1.2", "streets", {}, "2026-12-22T18:00"),
+        ("001", "cleaning", {}, "2026-12-29T16:00"),
+        ("a/b", "cleaning", {"KIND": ("bicycle",)}, "2027-01-08T15:00"),
+        ("a/b", "parking", {"KIND": ("car",)}, ""),
+        ("hotline", "desk", {}, ""),
+        ("potholes", "streets", {}, ""),
+    ],
+)
+def test_a_service_level_decides_the_due_date(
+    code: str, department: str, answers: dict[str, tuple[str, ...]], due: str
+) -> None:
+    expected = local(due) if due else None
+    assert jurisdiction.due(code, department, local("2026-12-22T10:00"), answers=answers) == expected
+
+
+def test_a_vehicle_in_the_harbour_is_not_a_matter_of_the_city() -> None:
+    assert not jurisdiction.offers(service("a/b"), HARBOUR.point)
+    assert jurisdiction.offers(service("a/b"), CENTRE.point)
 
 
 @pytest.mark.parametrize(

@@ -81,7 +81,7 @@ def test_every_service_accepts_a_request_and_routes_it(
 
 def report(jurisdiction: Jurisdiction, service: Service, key: str) -> dict[str, Any]:
     """A form for a request: a service, a point in the city and the required answers."""
-    place = example_place(jurisdiction)
+    place = example_place(jurisdiction, service)
     answers = {
         f"attribute[{attribute.code}]": example_answer(attribute)
         for attribute in service.attributes

@@ -34,6 +34,7 @@ description = "Which?"
 required = "yes"
 """
 SERVICE, ATTRIBUTE = ServiceTable(), AttributeTable()
+EXAMPLES = {"office_hours": {"mon": "08:00-16:00"}, "level": "4 days"}
 KEYS = st.sampled_from([*FORM.fields, *SERVICE.fields, *ATTRIBUTE.fields, "key", "_schema", "x"])
 LEAVES = st.text(max_size=3) | st.integers() | st.booleans() | st.floats() | st.dates()
 TREES = st.recursive(LEAVES, lambda inner: st.lists(inner) | st.dictionaries(KEYS, inner), max_leaves=20)
@@ -64,8 +65,13 @@ def test_the_schemas_have_the_fields_and_defaults_of_the_domain() -> None:
         if dataclasses.is_dataclass(table.makes):
             names = {field.attribute or key for key, field in table.fields.items()}
             assert names == {field.name for field in dataclasses.fields(table.makes)}
-            required = {key: word_for(key, field) for key, field in table.fields.items() if field.required}
-            assert table.read(required) == table.makes(**required)
+            required = {
+                key: EXAMPLES.get(key) or word_for(key, field)
+                for key, field in table.fields.items()
+                if field.required
+            }
+            loaded = table.load(required)
+            assert table.read(required) == table.makes(**{key: loaded[key] for key in required})
 
 
 def word_for(key: str, field: Any) -> str:

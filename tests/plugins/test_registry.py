@@ -134,6 +134,51 @@ def test_a_folder_whose_python_cannot_run_is_refused(
     assert fault.public_why == why
 
 
+HOOKED = """
+from open311.plugins import Jurisdiction, declared
+class City(Jurisdiction):
+    def department_for(self, draft):
+        return "desk"
+"""
+
+
+@pytest.mark.parametrize(
+    ("files", "why"),
+    [
+        (
+            {"__init__.py": PACKAGE, "rules.py": ""},
+            "coded: nothing imports rules.py; import it in __init__.py, or delete it.",
+        ),
+        (
+            {"__init__.py": PACKAGE, "hooks/night.py": ""},
+            "coded: nothing imports hooks/night.py; import it in __init__.py, or delete it.",
+        ),
+        (
+            {"__init__.py": HOOKED + "jurisdiction = declared.load(__package__)\n"},
+            "coded: class City is not used; write jurisdiction = declared.load(__package__, kind=City).",
+        ),
+        (
+            {"__init__.py": PACKAGE + "def department_for(draft):\n    return 'desk'\n"},
+            "coded: function department_for is never called; make it a method of a subclass of Jurisdiction.",
+        ),
+        ({"__init__.py": HOOKED + "jurisdiction = declared.load(__package__, kind=City)\n"}, ""),
+        ({"__init__.py": PACKAGE, "test_it.py": "", "tests/conftest.py": "", ".venv/x.py": ""}, ""),
+    ],
+)
+def test_python_that_nothing_calls_is_refused(folder: Callable[..., str], files: dict[str, str], why: str) -> None:
+    city = Path(folder("coded", "c.example"))
+    for name, source in files.items():
+        (city / name).parent.mkdir(exist_ok=True)
+        (city / name).write_text(source)
+    assert [fault.public_why for fault in load_registry([str(city)]).faults] == [why] * bool(why)
+
+
+def test_a_class_of_an_installed_city_that_nothing_uses_is_refused(install: Install) -> None:
+    install(alpha=("a.example", HOOKED + "jurisdiction = declared.load(__package__)\n"))
+    (fault,) = load_registry(["alpha"]).faults
+    assert fault.why == "class City is not used; write jurisdiction = declared.load(__package__, kind=City)."
+
+
 def test_the_public_reason_hides_the_text_of_an_exception(folder: Callable[..., str]) -> None:
     city = Path(folder("coded", "c.example"))
     (city / "__init__.py").write_text("raise RuntimeError('secret of the back office')\n")
@@ -206,7 +251,7 @@ def test_each_fault_of_a_city_is_reported_separately(folder: Callable[..., str])
 
     reasons = load_registry([bad, worse]).reasons
 
-    assert f"{bad}: triage names department 'nobody', which is not declared" in reasons
+    assert f"{bad}: bad/jurisdiction.toml:5: triage names department 'nobody', which is not declared" in reasons
     assert f"{bad}: service 'other' is declared 2 times" in reasons
     assert f"{worse}: worse/jurisdiction.toml: id must be a string, not a table." in reasons
     assert f"{worse}: worse/jurisdiction.toml: unknown key 'nome'; did you mean name?" in reasons

@@ -1,16 +1,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from shapely import box
 
+from open311.domain.service_levels import Standing
 from open311.plugins import (
     Answer,
     Attribute,
+    Calendar,
     Datatype,
+    DayKind,
     Department,
     Draft,
+    Hours,
     Jurisdiction,
     Place,
     Route,
@@ -27,6 +32,7 @@ KIND = Attribute(
 )
 LAMP = Service(code="lamp", name="Lamp", department="streets", attributes=(KIND,))
 NOISE = Service(code="noise", name="Noise")
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 IN_HARBOUR = Place(lat=60.05, long=24.05)
 INLAND = Place(lat=60.5, long=24.5)
 CITY = Jurisdiction(
@@ -179,6 +185,15 @@ def test_an_explanation_ends_with_the_rule_that_was_used() -> None:
     assert [step.department for step in steps] == ["bridges"]
 
 
+@pytest.mark.parametrize(
+    ("hours", "expected"), [(49, Standing.ON_TIME), (48, Standing.DUE_SOON), (-1, Standing.OVERDUE)]
+)
+def test_the_city_says_when_a_request_is_due_soon(hours: int, expected: Standing) -> None:
+    city = replace(CITY, due_soon_hours=48)
+    assert city.standing(NOON + timedelta(hours=hours), NOON) is expected
+    assert city.standing(None, NOON) is None
+
+
 class Hooked(Jurisdiction):
     """A city whose hook routes loud requests to the police."""
 
@@ -210,3 +225,45 @@ def test_an_explanation_has_one_step_for_the_hook() -> None:
     steps = city.explain(replace(draft(LAMP), description="loud"))
 
     assert [(step.rule, step.department, step.fits) for step in steps] == [("department_for", "police", True)]
+
+
+NIGHT = Rule(department="police", service="noise", hours=(Hours(22 * 60, 6 * 60),))
+WEEKEND = Rule(department="police", service="noise", weekdays=(5, 6))
+OFFICE = Calendar(office_hours=((Hours(8 * 60, 16 * 60),),) * 5 + ((), ()), closed=("2026-03-04",))
+
+
+@pytest.mark.parametrize(
+    ("rule", "at", "why"),
+    [
+        (NIGHT, "2026-03-02T22:00", "fits"),
+        (NIGHT, "2026-03-03T05:59", "fits"),
+        (NIGHT, "2026-03-03T06:00", "it is 06:00"),
+        (NIGHT, "", "the request has no time"),
+        (WEEKEND, "2026-03-07T00:00", "fits"),
+        (WEEKEND, "2026-03-06T23:59", "it is Friday"),
+        (Rule(department="port", day=DayKind.HOLIDAY), "2026-03-04T12:00", "fits"),
+        (Rule(department="port", day=DayKind.DAY_OFF), "2026-03-04T12:00", "fits"),
+        (Rule(department="port", day=DayKind.DAY_OFF), "2026-03-07T12:00", "fits"),
+        (
+            Rule(department="port", day=DayKind.WORKING_DAY),
+            "2026-03-04T12:00",
+            "Wednesday, 2026-03-04 (closing day of the city) is no working day",
+        ),
+        (Rule(department="port", day=DayKind.HOLIDAY), "2026-03-07T12:00", "Saturday, 2026-03-07 is no holiday"),
+    ],
+)
+def test_a_rule_by_time_uses_the_local_time_of_the_request(rule: Rule, at: str, why: str) -> None:
+    city = replace(CITY, time_zone="Asia/Tokyo", rules=(rule,), calendar=OFFICE)
+    when = datetime.fromisoformat(at).replace(tzinfo=city.zone).astimezone(UTC) if at else None
+    assert city.explain(replace(draft(NOISE), requested_at=when))[0].why == why
+
+
+def test_without_a_calendar_a_rule_for_a_kind_of_day_never_fits() -> None:
+    city = replace(CITY, rules=(Rule(department="port", day=DayKind.DAY_OFF),))
+    assert city.route(replace(draft(LAMP), requested_at=NOON)).department == "streets"
+
+
+def test_an_explanation_has_only_the_rules_of_the_service() -> None:
+    rules = (NIGHT, ON_BRIDGES, WEEKEND, IN_THE_PORT)
+    steps = replace(CITY, rules=rules).explain(draft(LAMP))
+    assert [step.department for step in steps] == ["bridges", "port", "streets"]

@@ -234,7 +234,8 @@ def test_a_hook_that_names_an_unknown_department_is_reported() -> None:
             return "nobody"
 
     assert find_faults(with_hooks(UnknownDepartment)) == [
-        "service 'lamp' is routed to 'nobody', which is not declared"
+        "service 'lamp' is routed to 'nobody', which is not declared, for an example with a point at"
+        " 2026-03-01T09:30:00Z"
     ]
 
 

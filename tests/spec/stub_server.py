@@ -292,12 +292,21 @@ class StubServer(Extensions):
         )
         if self.has("errors have the status of success") and "no-such-thing-0.json" in call.path:
             status = 200 if call.path.count("/") == 3 else status
-        headers, payload = self.wire(call, "error" if self.has("error root") else "errors", data)
+        headers = {"Content-Language": "en", "Vary": "Accept, Accept-Language"}
+        if self.is_in_finnish(call):
+            headers["Content-Language"] = "fi"
+            for each in errors if not self.has("errors are only said to be translated") else []:
+                each["description"] = f"{each['description']} suomeksi"
+        more, payload = self.wire(call, "error" if self.has("error root") else "errors", data)
+        headers |= more
         return (
             status,
             {**headers, **{name.replace("_", "-"): value for name, value in refusal.headers.items()}},
             payload,
         )
+
+    def is_in_finnish(self, call: StubCall) -> bool:
+        return call.headers.get("accept-language") == "fi" and not self.has(NO_EXTENSIONS)
 
     def wire(self, call: StubCall, root: str, data: Any) -> tuple[dict[str, str], bytes]:
         if call.format == "json":
@@ -736,9 +745,13 @@ class StubServer(Extensions):
         data: Any = self.retries[retry]
         if self.has("receipt is an object in JSON") and call.format == "json":
             data = data[0] | ({"api_key": key} if self.has("key is quoted") else {})
+        unknown = {} if self.has("unknown names pass in silence") else self.unknown(call, city["services"][code])
+        if self.is_in_finnish(call):
+            unknown["Content-Language"] = "fi"
+            if not self.has("notices are only said to be translated"):
+                data = [{**data[0], "service_notice": "Kolmen päivän kuluessa."}]
         headers, payload = self.wire(call, "service_requests", data)
         status = 202 if self.has("success is 202") else 200
-        unknown = {} if self.has("unknown names pass in silence") else self.unknown(call, city["services"][code])
         return status, {**headers, **unknown, "Cache-Control": "no-store"}, payload
 
     def unknown(self, call: StubCall, of: dict[str, Any]) -> dict[str, str]:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from importlib import import_module
 from pathlib import Path
@@ -20,6 +21,7 @@ from open311.storage.migrations import current, head, migrate, versions
 from open311.storage.migrations.procrastinate_files import apply_files, installed_files
 from open311.storage.tables import metadata
 from tests.storage.schema import described
+from tests.waiting import until
 
 # Databases have run these migrations, so do not edit them. Write a new migration for a correction.
 RELEASED = {
@@ -113,9 +115,9 @@ def test_the_error_for_a_role_without_rights_names_the_missing_right(connection:
 
 
 @pytest.fixture
-def beginning(make_database: Callable[[str], str]) -> Iterator[Database]:
+def beginning(make_database: Callable[[str], str], request: pytest.FixtureRequest) -> Iterator[Database]:
     """A database at the first revision."""
-    database = open_database(make_database("beginning"))
+    database = open_database(make_database(request.function.__name__[:40]))
     with database.transaction() as connection:
         migrate(connection, "0001")
     yield database
@@ -147,6 +149,34 @@ def test_a_migration_that_waits_too_long_for_a_lock_changes_nothing(
     with beginning.transaction() as connection:
         migrate(connection, lock_timeout_s=0.05)
         assert current(connection) == head()
+
+
+def waiting_for_a_lock(connection: Connection) -> bool:
+    """Whether a session of this database waits for a lock on a table."""
+    found = connection.exec_driver_sql(
+        "SELECT count(*) FROM pg_locks JOIN pg_database ON pg_database.oid = database"
+        " WHERE datname = current_database() AND NOT granted AND locktype = 'relation'"
+    )
+    return bool(found.scalar_one())
+
+
+def test_a_migration_gives_way_to_a_session_that_needs_another_of_its_locks(
+    beginning: Database, reader: Connection
+) -> None:
+    """Otherwise both wait for each other, and PostgreSQL ends one of them."""
+
+    def migrate_all() -> str | None:
+        with beginning.transaction() as connection:
+            migrate(connection, lock_timeout_s=30)
+            return current(connection)
+
+    with ThreadPoolExecutor(1) as pool:
+        migrating = pool.submit(migrate_all)
+        until(lambda: waiting_for_a_lock(reader), "the migration to wait for the table that the reader has read")
+        for table in ("request_event", "service_request"):
+            reader.exec_driver_sql(f"LOCK TABLE {table} IN ROW EXCLUSIVE MODE")
+        reader.rollback()
+        assert migrating.result() == head()
 
 
 def test_a_migration_has_no_time_limit_and_restores_the_limits_of_its_session(database: Database) -> None:

@@ -24,7 +24,7 @@ from schemathesis.specs.openapi.checks import (
 
 from open311.clock import utc_now
 from open311.operations.platform import Platform
-from schemas.arguments import RequestSearchArguments, ServiceArguments, SubmissionArguments
+from schemas.arguments import RequestSearchArguments, ServiceListArguments, SubmissionArguments
 from spec.bodies import deviations
 from tests import build
 from tests.checked_client import kind_of
@@ -137,7 +137,7 @@ def test_our_extensions_answer_as_described(operations: dict[str, Any], key: str
 NAMES = sorted(
     {
         name
-        for schema in (RequestSearchArguments(), SubmissionArguments(), ServiceArguments())
+        for schema in (RequestSearchArguments(), SubmissionArguments(), ServiceListArguments())
         for parameter in schema.parameters.values()
         for name in parameter.names
     }

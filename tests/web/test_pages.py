@@ -28,10 +28,21 @@ def test_the_root_is_a_page_for_browsers_and_json_for_programs(client: FlaskClie
     assert summary.content_type == "application/json"
     (city,) = summary.json["jurisdictions"]
     assert city["jurisdiction_id"] == "city.example"
-    for answer in (page, summary):
-        assert answer.headers["Vary"] == "Accept"
+    assert page.headers["Vary"] == "Accept, Accept-Language"
+    assert summary.headers["Vary"] == "Accept"
     assert client.get("/").mimetype == "text/html"
     assert client.get("/", headers={"Accept": "*/*"}).mimetype == "text/html"
+
+
+@pytest.mark.parametrize(("accepted", "language"), [("", "en"), ("es-PE", "es"), ("fr", "en")])
+def test_the_root_is_in_the_readers_language(client: FlaskClient, accepted: str, language: str) -> None:
+    page = client.get("/", headers={"Accept-Language": accepted, "Accept": "text/html"})
+    document = html.fromstring(page.text)
+    assert (page.headers["Content-Language"], document.get("lang")) == (language, language)
+    lead, base = document.findtext(".//p[@class='lead']"), "http://localhost/open311/v2"
+    assert ("Este servidor recibe solicitudes de servicio para 1 ciudad y publica" in lead) is (language == "es")
+    assert ("This server accepts service requests for 1 city and publishes" in lead) is (language == "en")
+    assert f'<a href="{base}/discovery.json">JSON</a>' in page.text
 
 
 def test_every_url_in_the_summary_gets_an_answer(client: FlaskClient) -> None:
@@ -184,7 +195,7 @@ def test_the_description_names_the_servers_own_address(make_app: Callable[..., F
     assert description["externalDocs"]["url"] == "http://311.city.example/docs/extensions"
 
 
-def test_only_calls_that_send_requests_need_a_key(description: dict[str, Any]) -> None:
+def test_only_calls_that_send_something_need_a_key(description: dict[str, Any]) -> None:
     schemes = description["components"]["securitySchemes"]
     assert {(one["type"], one.get("name", one.get("scheme"))) for one in schemes.values()} == {
         ("apiKey", "X-Api-Key"),
@@ -192,7 +203,8 @@ def test_only_calls_that_send_requests_need_a_key(description: dict[str, Any]) -
         ("http", "bearer"),
     }
     with_key = {call["operationId"]: call["security"] for _, call in calls_of(description) if "security" in call}
-    assert set(with_key) == {"create_request", "create_request_as_xml"}
+    sending = {"create_request", "create_update"}
+    assert set(with_key) == sending | {f"{name}_as_xml" for name in sending}
     assert with_key["create_request"] == [{"api_key_header": []}, {"api_key_bearer": []}, {"api_key_query": []}]
     assert "api_key" in description["components"]["schemas"]["Submission"]["properties"]
 

@@ -89,6 +89,20 @@ def test_readyz_reports_undispatched_changes_and_stays_200(client: FlaskClient, 
     assert "the oldest for 36" in answer.json["checks"]["jobs"]["detail"]
 
 
+def test_readyz_counts_no_further_than_ten_thousand(client: FlaskClient, platform: Platform) -> None:
+    with platform.database.transaction() as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO outbox (jurisdiction_id, request_id, version, written_at)"
+            " SELECT 'city.example', number, 1, now() - interval '3 hours' * (number = 1)::int"
+            " FROM generate_series(1, 10100) AS number;"
+            "INSERT INTO procrastinate_jobs (queue_name, task_name, args)"
+            " SELECT 'default', 'resolve', '{}' FROM generate_series(1, 10100)"
+        )
+    detail = client.get("/readyz").json["checks"]["jobs"]["detail"]
+    assert "at least 10000 todo" in detail
+    assert "at least 10000 changes to dispatch (0 to try again), the oldest for 108" in detail
+
+
 def test_readyz_reports_a_broken_plugin_and_the_others_are_served(
     make_app: Callable[..., Flask], tmp_path: Path
 ) -> None:

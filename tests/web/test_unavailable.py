@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +14,13 @@ from flask.testing import FlaskClient
 from lxml import etree
 from sqlalchemy.engine import make_url
 
+from open311.embedded import Cluster
 from open311.operations.access.api_keys import add_key
 from open311.storage.engine import Database, open_database
+from open311.storage.migrations import migrate
 from tests import build
 from tests.conftest import platform_of
+from tests.disks import fill, small_disk
 
 BASE = "/open311/v2"
 FORM = {"service_code": "potholes", "lat": "60.1718", "long": "24.9414"}
@@ -40,6 +45,15 @@ def assert_unavailable(answer: Any, suffix: str) -> None:
         assert etree.fromstring(answer.data).findtext("error/code") == "503"
     for word in ("psycopg2", "socket", "nobody", "none", "/tmp", "SELECT"):
         assert word not in answer.text
+
+
+@contextmanager
+def skipping_without_root() -> Iterator[None]:
+    """Skip the test if this user may not mount a file system."""
+    try:
+        yield
+    except PermissionError as error:
+        pytest.skip(str(error))
 
 
 def cut_connections(database: Database) -> None:
@@ -110,6 +124,9 @@ def test_readyz_names_the_missing_database(client: FlaskClient) -> None:
     assert answer.json["checks"]["plugins"]["ok"]
 
 
+UNMIGRATED = "The database is not ready for this release of the server; its operator has to migrate it."
+
+
 def test_a_database_without_tables_counts_as_unavailable(
     make_app: MakeApp, make_database: Callable[[str], str]
 ) -> None:
@@ -118,10 +135,49 @@ def test_a_database_without_tables_counts_as_unavailable(
     with database.transaction() as connection:
         connection.exec_driver_sql("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
     client = make_app(database_url=url).test_client()
-    assert_unavailable(client.get(f"{BASE}/requests.json"), ".json")
+    listed = client.get(f"{BASE}/requests.json")
+    assert_unavailable(listed, ".json")
+    assert listed.json[0]["description"] == UNMIGRATED
     assert_unavailable(client.get(f"{BASE}/discovery.xml"), ".xml")
     assert client.get("/readyz").json["checks"]["schema"]["ok"] is False
     database.close()
+
+
+def test_a_database_that_has_to_be_migrated_counts_as_unavailable(
+    make_app: MakeApp, make_database: Callable[[str], str]
+) -> None:
+    url = make_database("behind")
+    app = make_app(database_url=url)
+    _, key = add_key(platform_of(app), label="tests", now=build.NOON)
+    with platform_of(app).database.transaction() as connection:
+        migrate(connection, "0002")
+    answer = app.test_client().post(f"{BASE}/requests.json", data=FORM | {"api_key": key})
+    assert_unavailable(answer, ".json")
+    assert answer.json[0]["description"] == UNMIGRATED
+
+
+def test_a_full_disk_stops_writes_alone_and_readyz_names_it(make_app: MakeApp) -> None:
+    folder = Path(tempfile.mkdtemp(prefix="open311-disk-", dir="/tmp"))  # PostgreSQL's user can reach it
+    with skipping_without_root(), small_disk(folder, 256_000_000), Cluster(folder, durable=False) as cluster:
+        cluster.create_database("full")
+        app = make_app(database_url=cluster.url("full"))
+        with platform_of(app).database.transaction() as connection:
+            migrate(connection)
+        _, key = add_key(platform_of(app), label="tests", now=build.NOON)
+        client, ballast = app.test_client(), folder / "ballast"
+        assert client.get("/readyz").json["status"] == "ready"
+        fill(ballast)
+        answer = client.post(f"{BASE}/requests.json", data=FORM | {"api_key": key})
+        assert_unavailable(answer, ".json")
+        assert answer.json[0]["description"].startswith("The database cannot store anything just now; ")
+        ready = client.get("/readyz")
+        assert (ready.status_code, ready.json["status"]) == (200, "degraded")
+        assert ready.json["checks"]["writes"]["detail"] == "the disk of the database is full; free space on it"
+        assert client.get(f"{BASE}/requests.json").json == []
+        ballast.unlink()
+        assert client.post(f"{BASE}/requests.json", data=FORM | {"api_key": key}).status_code == 200
+        assert client.get("/readyz").json["status"] == "ready"
+        platform_of(app).close()
 
 
 def test_a_server_reconnects_after_it_lost_its_connections(make_app: MakeApp) -> None:

@@ -75,14 +75,21 @@ class Triaged(Routed):
 
 @dataclass(frozen=True, kw_only=True)
 class FoundOutside(Event):
-    """Its point lies outside the city's boundary, and the city flags such requests."""
+    """Its point lies outside the city, and the city flags such requests.
+
+    service  the code of the service, if the point lies in the city and the service is not offered there
+    """
 
     kind = "outside"
+
+    service: str = ""
 
     @property
     def description(self) -> str:
         """The same in words."""
-        return "The point lies outside the boundary."
+        return (
+            "The service is not offered at this point." if self.service else "The point lies outside the boundary."
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,8 +10,9 @@ from open311.errors import Forbidden, Invalid
 from open311.operations.platform import Platform
 from open311.storage import keys
 from open311.storage.keys import ApiKey
+from schemas.texts import tell
 
-HOW = "send a valid api_key as a parameter, in Authorization: Bearer or in X-Api-Key."
+HOW = tell("send a valid api_key as a parameter, in Authorization: Bearer or in X-Api-Key.")
 
 
 def add_key(
@@ -34,7 +35,8 @@ def add_key(
     """
     if jurisdiction_id != ALL_JURISDICTIONS and platform.registry.get(jurisdiction_id) is None:
         known = ", ".join(sorted(platform.registry.jurisdictions))
-        raise Invalid(f"{jurisdiction_id!r} is not served here; use one of {known}.", "jurisdiction")
+        fault = tell("{value!r} is not served here; use one of {known}.", value=jurisdiction_id, known=known)
+        raise Invalid(fault, "jurisdiction")
     secret = secret or new_api_key()
     with platform.database.transaction() as connection:
         number = keys.add_key(
@@ -65,10 +67,10 @@ def revoke_key(platform: Platform, number: int, *, now: datetime) -> bool:
 def require_key(platform: Platform, secret: str) -> Principal:
     """The holder of the valid key with this secret. Raises Forbidden if there is no such key (A56)."""
     if not secret:
-        raise Forbidden(f"is missing; {HOW}", "api_key")
+        raise Forbidden(tell("is missing; {how}", how=HOW), "api_key")
     key = keys.find_key(platform.database.hot, secret)
     if key is None:
-        raise Forbidden(f"is not valid; {HOW}", "api_key")
+        raise Forbidden(tell("is not valid; {how}", how=HOW), "api_key")
     scope = Scope(key.jurisdiction_id)
     return Principal(
         kind="key",
@@ -95,4 +97,4 @@ def is_key(platform: Platform, secret: str) -> bool:
 def require_scope(principal: Principal, jurisdiction_id: str) -> None:
     """Raise Forbidden if a key is for another jurisdiction."""
     if not principal.scope.covers(jurisdiction_id):
-        raise Forbidden(f"is not valid for {jurisdiction_id}; {HOW}", "api_key")
+        raise Forbidden(tell("is not valid for {city}; {how}", city=jurisdiction_id, how=HOW), "api_key")

@@ -9,12 +9,12 @@ from datetime import datetime
 from open311.domain.access import Principal, Role
 from open311.domain.queues import QueueRow
 from open311.domain.requests import Reporter, RequestRecord
-from open311.domain.routing import Draft, Step
+from open311.domain.routing import Step
 from open311.domain.search import Circle
 from open311.domain.text import clean_text
 from open311.errors import Invalid
 from open311.operations.access.staff import require_role
-from open311.operations.intake.routing import explain_draft
+from open311.operations.intake.routing import draft_of, explain_draft
 from open311.operations.platform import Platform
 from open311.operations.workflow.act import allowed_commands, require_department
 from open311.operations.workflow.apply import load_request
@@ -123,14 +123,6 @@ def _nearby(platform: Platform, city: Jurisdiction, record: RequestRecord, princ
 
 
 def _route(city: Jurisdiction, record: RequestRecord) -> list[Step]:
-    service = city.service(record.service_code)
-    if service is None:
+    if city.service(record.service_code) is None:
         return []
-    draft = Draft(
-        service=service,
-        place=record.place,
-        answers=record.answers,
-        description=record.description,
-        requested_at=record.requested_at,
-    )
-    return explain_draft(city, draft)
+    return explain_draft(city, draft_of(city, record))

@@ -8,13 +8,14 @@ with that name or code. If there is none, the city's routing chooses a departmen
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property, lru_cache
 
 from open311.domain.attributes import Answer, AnswerPolicy, check_answers, unasked_answers
 from open311.domain.imports import IMPORT_SOURCE, ImportedRequest, Mending, SourceRow
 from open311.domain.mending import mend
+from open311.domain.places import Place
 from open311.domain.requests import RequestRecord, Status
 from open311.domain.routing import Draft, Route
 from open311.domain.services import Service
@@ -102,11 +103,11 @@ class MatchedRow:
 
 
 class Router:
-    """Finds the routes of one city. It caches the routes that depend only on service and answers."""
+    """Finds the routes of one city. It caches routes that depend on service and answers, not on place and time."""
 
     def __init__(self, jurisdiction: Jurisdiction) -> None:
         self.jurisdiction = jurisdiction
-        self._areal = {rule.service for rule in jurisdiction.rules if rule.area}
+        self._changing = {rule.service for rule in jurisdiction.rules if rule.area or rule.is_timed}
         hooks = ("department_for", "explain", "route")
         self._is_declared = all(getattr(type(jurisdiction), hook) is getattr(Jurisdiction, hook) for hook in hooks)
         self._known: dict[tuple[str, tuple[Answer, ...]], Route] = {}
@@ -114,7 +115,7 @@ class Router:
     def route(self, draft: Draft) -> Route:
         """The route of a POST with the same values."""
         code = draft.service.code
-        if not self._is_declared or "" in self._areal or code in self._areal or len(self._known) > REMEMBERED_WORDS:
+        if not self._is_declared or self._changing & {"", code} or len(self._known) > REMEMBERED_WORDS:
             return route_draft(self.jurisdiction, draft)
         known = self._known.get((code, draft.answers))
         if known is None:
@@ -138,6 +139,8 @@ class Matcher:
         jurisdiction = self._jurisdiction
         request = mend(row, zone=jurisdiction.zone, now=now, covers=jurisdiction.covers)
         service = self._service(request.service_codes, request.service_name if request.by_name else "")
+        if service is not None and not self._is_offered(service, request.place):
+            request = replace(request, is_outside=True)
         media = tuple([url for url in request.media if clean_text(url) == url and not media_url_fault(url)])
         source_code = request.service_codes[0] if request.service_codes else request.service_name
         mended = request.mended
@@ -160,6 +163,9 @@ class Matcher:
             answers=self._answers(service.code if service else "", request.answers) if request.answers else (),
             mended=mended,
         )
+
+    def _is_offered(self, service: Service, place: Place) -> bool:
+        return place.point is None or self._jurisdiction.offers(service, place.point)
 
     def _find_service(self, codes: tuple[str, ...], name: str) -> Service | None:
         """The active service with one of these codes, or else with this name. None if there is no such service."""

@@ -73,7 +73,8 @@ class Past:
     """What a request's history tells about who set which field.
 
     rows          the imported rows that made or changed the request, oldest first
-    changed_here  field that was changed here after a file last set it -> the time of that change
+    changed_here  field that was changed here after a file last set it -> the time of that change. The due date that
+                  the city's service levels gave a new request is no change
     erased        erased field -> the marks of what was erased (`domain.erasures`); None if they are unknown
     """
 
@@ -102,7 +103,7 @@ class Past:
                 field = _PROGRESS[event.kind][0]
                 if event.version in by_file:
                     here.pop(field, None)
-                else:
+                elif event.version != 1:
                     here[field] = event.at
             elif isinstance(event, Imported) and event.status == status:
                 here.pop("status", None)  # the source now has the same status

@@ -18,11 +18,13 @@ from open311.errors import Invalid, Problem
 from open311.observe import logger
 from open311.operations.platform import Platform
 from open311.plugins import Jurisdiction
+from schemas.texts import Message, tell
 
 log = logger(__name__)
 
 MAX_URL_CHARACTERS = 2_000
 MAX_FIELD_CHARACTERS = 500
+NO_URL = tell("is not a URL; send an http or https address.")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
 
@@ -30,13 +32,15 @@ _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 class Checked:
     """A draft that has passed all checks.
 
-    is_outside  stored in the record and not used for routing
+    is_outside  whether the point lies outside the city; stored in the record and not used for routing
+    is_offered  whether the service is offered at the point
     unknown     codes of attributes that were sent and that the definition lacks, and that are not kept
     kept        answers to such attributes that are kept for staff
     """
 
     draft: Draft
     is_outside: bool
+    is_offered: bool
     unknown: tuple[str, ...] = ()
     kept: tuple[Answer, ...] = ()
 
@@ -67,11 +71,13 @@ def check_submission(
     problems += found
     is_outside = place.point is not None and not jurisdiction.covers(*place.point)
     if is_outside and jurisdiction.outside == "refuse":
-        problems.append(
-            Problem("lat", f"the point lies outside {jurisdiction.name}; report it to the city of that point.")
-        )
+        fault = tell("the point lies outside {city}; report it to the city of that point.", city=jurisdiction.name)
+        problems.append(Problem("lat", fault))
     problems += _text_problems(platform, submission)
     service = _service(jurisdiction, submission.service_code, problems)
+    is_offered = place.point is None or is_outside or jurisdiction.offers(service, place.point)
+    if not is_offered and jurisdiction.outside == "refuse":
+        problems.append(Problem("lat", _not_offered(service)))
     answers, found = check_answers(service, dict(submission.attributes), _policy(platform, jurisdiction))
     problems += found
     draft = Draft(
@@ -85,7 +91,11 @@ def check_submission(
     kept = unasked_answers(service, sent) if jurisdiction.unknown_attributes == "keep" else ()
     kept_codes = {answer.code for answer in kept}
     unknown = tuple(code for code in unknown_codes(service, sent) if code not in kept_codes)
-    return Checked(draft, is_outside, unknown, kept)
+    return Checked(draft, is_outside, is_offered, unknown, kept)
+
+
+def _not_offered(service: Service) -> str:
+    return f"the service {service.name!r} is not offered at this point; send another service_code or another point."
 
 
 def _own_problems(jurisdiction: Jurisdiction, draft: Draft) -> list[Problem]:
@@ -106,17 +116,14 @@ def _policy(platform: Platform, jurisdiction: Jurisdiction) -> AnswerPolicy:
 
 def _text_problems(platform: Platform, submission: Submission) -> Iterator[Problem]:
     if len(submission.description) > MAX_DESCRIPTION_CHARACTERS:
-        yield Problem(
-            "description",
-            f"has {len(submission.description)} characters; {MAX_DESCRIPTION_CHARACTERS} are allowed.",
-        )
+        yield Problem("description", _too_long(submission.description, MAX_DESCRIPTION_CHARACTERS))
     for url in submission.media_urls:
         fault = media_url_fault(url)
         if fault:
             yield Problem("media_url", fault)
     email = submission.reporter.email
     if email and platform.settings.check_email and not _EMAIL.fullmatch(email):
-        yield Problem("email", "is not an email address; correct it or leave it out.")
+        yield Problem("email", tell("is not an email address; correct it or leave it out."))
     fields = {
         "address_string": submission.address_string,
         "address_id": submission.address_id,
@@ -135,27 +142,31 @@ def field_problems(fields: Mapping[str, str]) -> Iterator[Problem]:
     """A problem for each short text that is too long."""
     for name, value in fields.items():
         if len(value) > MAX_FIELD_CHARACTERS:
-            yield Problem(name, f"has {len(value)} characters; {MAX_FIELD_CHARACTERS} are allowed.")
+            yield Problem(name, _too_long(value, MAX_FIELD_CHARACTERS))
 
 
-def media_url_fault(url: str) -> str:
-    """What is wrong with a media_url; "" if nothing is.
+def _too_long(value: str, most: int) -> Message:
+    return tell("has {count} characters; {most} are allowed.", count=len(value), most=most)
+
+
+def media_url_fault(url: str) -> Message | None:
+    """What is wrong with a media_url; None if nothing is.
 
     Clients fetch the URL, so it must be http or https, without credentials, and not on a private host (A17).
     """
     if len(url) > MAX_URL_CHARACTERS:
-        return f"is longer than {MAX_URL_CHARACTERS} characters."
+        return tell("is longer than {most} characters.", most=MAX_URL_CHARACTERS)
     try:
         parts = urlsplit(url)
         host = parts.hostname or ""
         parts.port  # noqa: B018  # raises if the port is not a number
     except ValueError:
-        return "is not a URL; send an http or https address."
+        return NO_URL
     if parts.scheme not in ("http", "https") or not host or re.search(r"[\s<>\"]", url):
-        return "is not a URL; send an http or https address."
+        return NO_URL
     if parts.username is not None:
-        return "holds a user name; send an address without one."
-    return "leads to a private address; send a public one." if _is_private(host) else ""
+        return tell("holds a user name; send an address without one.")
+    return tell("leads to a private address; send a public one.") if _is_private(host) else None
 
 
 def _is_private(host: str) -> bool:

@@ -8,10 +8,11 @@ from threading import Condition
 from time import monotonic
 
 from open311.errors import Unavailable
+from schemas.texts import tell
 
 MOST_WAIT_S = 0.5
 """Seconds after the begin of a call in which its repeats may wait for it. Each waiting call holds a thread."""
-STILL_RUNNING = "The first call with this key is still running; send the call again in a moment."
+STILL_RUNNING = tell("The first call with this key is still running; send the call again in a moment.")
 
 Key = tuple[str, int, str]
 

@@ -6,9 +6,8 @@ from datetime import datetime, timedelta
 
 from open311.domain.events import TokenRejected, TokenResolved
 from open311.domain.requests import RequestRecord
-from open311.domain.routing import Draft
-from open311.domain.services import Service
 from open311.errors import Misconfigured
+from open311.operations.intake.routing import draft_of
 from open311.operations.platform import Platform
 from open311.operations.publishing import names_for
 from open311.operations.workflow.apply import change_requests
@@ -33,15 +32,7 @@ def resolve_token(platform: Platform, jurisdiction_id: str, number: int, token: 
         record = requests.load_record(connection, jurisdiction_id, number=number)
     if record is None or record.service_request_id:
         return record.service_request_id if record else ""
-    draft = Draft(
-        # The city may have retired the service after the POST, but the service's requests still need their ids.
-        service=jurisdiction.service(record.service_code) or Service(code=record.service_code, name=""),
-        place=record.place,
-        answers=tuple(answer for answer in record.answers if answer.is_asked),
-        description=record.description,
-        requested_at=record.requested_at,
-    )
-    answer = jurisdiction.resolve(token, draft)
+    answer = jurisdiction.resolve(token, draft_of(jurisdiction, record))
     with platform.database.transaction() as connection:
         return _settle(platform, connection, jurisdiction, number, token, answer, now)
 

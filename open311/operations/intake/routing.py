@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from open311.domain.requests import RequestRecord
 from open311.domain.routing import Draft, Route, Step
+from open311.domain.services import Service
 from open311.observe import logger
 from open311.plugins import Jurisdiction
 
@@ -16,6 +18,20 @@ def explain_draft(jurisdiction: Jurisdiction, draft: Draft) -> list[Step]:
     except Exception:  # a plugin may raise anything
         log.exception("routing failed", jurisdiction=jurisdiction.id, service=draft.service.code)
         return []
+
+
+def draft_of(jurisdiction: Jurisdiction, record: RequestRecord) -> Draft:
+    """A stored request as routing and hooks saw it when it came.
+
+    The city may have retired the service since. Then the draft's service has this code and no department.
+    """
+    return Draft(
+        service=jurisdiction.service(record.service_code) or Service(code=record.service_code, name=""),
+        place=record.place,
+        answers=tuple(answer for answer in record.answers if answer.is_asked),
+        description=record.description,
+        requested_at=record.requested_at,
+    )
 
 
 def route_draft(jurisdiction: Jurisdiction, draft: Draft) -> Route:

@@ -20,7 +20,7 @@ from datetime import datetime
 import orjson
 
 from open311.domain.access import Principal
-from open311.domain.events import Event, FoundOutside, Received, Routed, Triaged
+from open311.domain.events import Event, FoundOutside, Promised, Received, Routed, Triaged
 from open311.domain.ids import new_token
 from open311.domain.requests import Receipt, RequestRecord, Submission, Visibility
 from open311.domain.routing import Draft, Route
@@ -35,6 +35,7 @@ from open311.plugins import Jurisdiction
 from open311.storage import repeats, requests, tokens
 from open311.storage.hot.submissions import NewRequest, insert_request
 from open311.storage.hot.transactions import Run
+from schemas.texts import tell
 
 
 def submit_request(
@@ -61,7 +62,7 @@ def submit_request(
     new = NewRequest(
         record=record,
         reporter=submission.reporter,
-        events=list(_events(record, route, principal, needs_id=service.type is ServiceType.BATCH)),
+        events=list(_events(record, route, principal, checked)),
         publication=None,
         token=new_token() if service.type is ServiceType.BATCH else "",
     )
@@ -80,7 +81,8 @@ def submit_request(
             return _receipt(_store(platform, run, jurisdiction, service, new), submission, checked)
         first, is_same = repeats.first_answer(run, post)
     if not is_same:
-        raise Invalid("was used for another request within the last day; send a new one.", "client_request_id")
+        fault = tell("was used for another request within the last day; send a new one.")
+        raise Invalid(fault, "client_request_id")
     return _with_remarks(_first_receipt(platform, jurisdiction, first), checked)
 
 
@@ -108,6 +110,7 @@ def _receipt(stored: NewRequest, submission: Submission, checked: Checked) -> Re
     receipt = Receipt(
         service_request_id=stored.record.service_request_id,
         token=stored.token,
+        service_code=stored.record.service_code,
         service_notice=stored.record.service_notice,
         account_id=submission.reporter.account_id,
     )
@@ -139,11 +142,12 @@ def _record(
     principal: Principal,
     now: datetime,
 ) -> RequestRecord:
+    draft = checked.draft
     return RequestRecord(
         jurisdiction_id=jurisdiction.id,
         number=number,
-        service_code=checked.draft.service.code,
-        place=checked.draft.place,
+        service_code=draft.service.code,
+        place=draft.place,
         requested_at=now,
         updated_at=now,
         changed_at=now,
@@ -151,17 +155,25 @@ def _record(
         department=route.department,
         route_reason=route.reason,
         is_triage=route.is_triage,
-        service_notice=checked.draft.service.notice,
-        is_outside=checked.is_outside,
-        areas=jurisdiction.areas_at(checked.draft.place),
+        service_notice=draft.service.notice,
+        expected_at=_due(jurisdiction, draft, route.department, now),
+        is_outside=checked.is_outside or not checked.is_offered,
+        areas=jurisdiction.areas_at(draft.place),
         channel="api",
         media_urls=submission.media_urls,
-        answers=checked.draft.answers + checked.kept,
+        answers=draft.answers + checked.kept,
         visibility=Visibility.UNLISTED if principal.is_test else Visibility.PUBLIC,
     )
 
 
-def _events(record: RequestRecord, route: Route, principal: Principal, *, needs_id: bool) -> Iterator[Event]:
+def _due(jurisdiction: Jurisdiction, draft: Draft, department: str, now: datetime) -> datetime | None:
+    """By when the request should be done; None without a department, which requests of test keys do not have."""
+    if not department or not jurisdiction.levels.rules:
+        return None
+    return jurisdiction.due(draft.service.code, department, now, answers=draft.values)
+
+
+def _events(record: RequestRecord, route: Route, principal: Principal, checked: Checked) -> Iterator[Event]:
     at = record.requested_at
     yield Received(
         at=at,
@@ -169,13 +181,15 @@ def _events(record: RequestRecord, route: Route, principal: Principal, *, needs_
         department=route.department,
         visibility=record.visibility,
         channel=record.channel,
-        needs_id=needs_id,
+        needs_id=checked.draft.service.type is ServiceType.BATCH,
     )
     if route.department:
         kind = Triaged if route.is_triage else Routed
         yield kind(at=at, department=route.department, reason=route.reason)
     if record.is_outside:
-        yield FoundOutside(at=at)
+        yield FoundOutside(at=at, service="" if checked.is_offered else record.service_code)
+    if record.expected_at is not None:
+        yield Promised(at=at, expected=record.expected_at)
 
 
 def _first_receipt(platform: Platform, jurisdiction: Jurisdiction, number: int) -> Receipt:
@@ -183,12 +197,13 @@ def _first_receipt(platform: Platform, jurisdiction: Jurisdiction, number: int) 
     with platform.database.transaction() as connection:
         record = requests.load_record(connection, jurisdiction.id, number=number)
         if record is None:
-            raise Gone("made a request that is deleted; send another client_request_id.", "client_request_id")
+            raise Gone(tell("made a request that is deleted; send another client_request_id."), "client_request_id")
         token = tokens.token_of(connection, jurisdiction.id, number)
         account_id = requests.load_account_id(connection, jurisdiction.id, number)
     return Receipt(
         service_request_id="" if token else record.service_request_id,
         token=token,
+        service_code=record.service_code,
         service_notice=record.service_notice,
         account_id=account_id,
     )

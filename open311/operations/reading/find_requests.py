@@ -18,6 +18,7 @@ from open311.storage.hot.changes import find_state
 from open311.storage.hot.items import Items
 from schemas.arguments import EXTRA_FIELDS
 from schemas.limits import MAX_IDS
+from schemas.texts import tell
 
 COUNT_TO = 10_000
 """The greatest number of requests that is counted. The length of a longer list is not reported."""
@@ -88,7 +89,7 @@ def find_request(
         ids = _ids_in(service_request_id)
         items = storage.find_by_ids(hot, jurisdiction_id, ids, output, with_extras=with_extras)
     if not items.bodies:
-        raise NotFound(f"{service_request_id[:60]!r} is not a request here.", "service_request_id")
+        raise NotFound(tell("{id!r} is not a request here.", id=service_request_id[:60]), "service_request_id")
     return page_of(items, output, extras)
 
 
@@ -96,9 +97,9 @@ def find_token(platform: Platform, jurisdiction_id: str, token: str) -> TokenSta
     """The state of a token, with or without an id. Raises NotFound if unknown, Invalid if it gets no id."""
     state = tokens.find_token(platform.database.hot.rows, jurisdiction_id, token)
     if state is None:
-        raise NotFound(f"{token[:60]!r} is not a token here.", "token")
+        raise NotFound(tell("{token!r} is not a token here.", token=token[:60]), "token")
     if state.failure:
-        raise Invalid(f"the request could not be made: {state.failure}", "token")
+        raise Invalid(tell("the request could not be made: {reason}", reason=state.failure), "token")
     return state
 
 
@@ -115,7 +116,8 @@ def _ids_in(path: str) -> tuple[str, ...]:
     """The ids in a path that are separated by commas; empty for a single id, because it was searched already."""
     ids = tuple(dict.fromkeys(part.strip() for part in path.split(",") if part.strip()))
     if len(ids) > MAX_IDS:
-        raise Invalid(f"holds {len(ids)} ids; {MAX_IDS} are allowed.", "service_request_id")
+        fault = tell("holds {count} {unit}; {most} are allowed.", count=len(ids), unit=tell("ids"), most=MAX_IDS)
+        raise Invalid(fault, "service_request_id")
     return ids if "," in path else ()
 
 

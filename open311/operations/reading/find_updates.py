@@ -10,6 +10,7 @@ from open311.errors import Invalid
 from open311.operations.access.api_keys import number_of_key
 from open311.operations.platform import Platform
 from open311.storage import updates
+from schemas.texts import tell
 
 MAX_UPDATES = 20_000
 USUAL_WINDOW = timedelta(days=1)
@@ -34,10 +35,11 @@ def find_updates(
     last = end or now
     first = start or last - USUAL_WINDOW
     if first > last:
-        raise Invalid("is later than end_date; swap them.", "start_date")
+        raise Invalid(tell("is later than end_date; swap them."), "start_date")
     key = number_of_key(platform, secret)
     with platform.database.reading() as connection:
         found = updates.find_public(connection, jurisdiction_id, first, last, key=key, rows=MAX_UPDATES + 1)
     if len(found) > MAX_UPDATES:
-        raise Invalid(f"this window has more than {MAX_UPDATES} updates; send a shorter one.", "start_date")
+        fault = tell("this window has more than {most} updates; send a shorter one.", most=MAX_UPDATES)
+        raise Invalid(fault, "start_date")
     return found

@@ -18,6 +18,7 @@ from open311.storage.hot.changes import BEGINNING, Position, PublishedChange
 from schemas.arguments import EXTRA_FIELDS
 from schemas.extensions import WithdrawnSchema
 from schemas.limits import LONGEST_WAIT_S
+from schemas.texts import tell
 
 __all__ = ["BEGINNING", "Changes", "Position", "find_changes", "follow_changes", "read_position", "write_position"]
 
@@ -78,7 +79,8 @@ def find_changes(
         department=department,
     )
     if found.is_lost:
-        raise Gone("belongs to a database that was replaced by an older backup; start again without it.", "cursor")
+        fault = tell("belongs to a database that was replaced by an older backup; start again without it.")
+        raise Gone(fault, "cursor")
     shown = found.changes[:rows]
     reached = shown[-1].position if shown else after
     is_caught_up = len(found.changes) <= rows and not found.is_held

@@ -16,6 +16,7 @@ from open311.operations.publishing import text_search_language
 from open311.plugins import Jurisdiction
 from schemas.arguments import as_sent
 from schemas.limits import MAX_ROWS
+from schemas.texts import Message, joined, tell
 from schemas.values import format_instant
 
 _MAY_BE_ID = re.compile(r'[^\s"]*\d[^\s"]*')
@@ -51,16 +52,16 @@ def read_search(
     return search
 
 
-def cut_dates(values: Mapping[str, Any], search: RequestSearch, now: datetime) -> str:
-    """A sentence if the list ends earlier than the caller may expect; "" if it does not (A24, A25).
+def cut_dates(values: Mapping[str, Any], search: RequestSearch, now: datetime) -> Message | None:
+    """A sentence if the list ends earlier than the caller may expect; None if it does not (A24, A25).
 
     This happens with a start_date more than 90 days ago and no end_date, and if the operator cuts longer windows.
     """
     start, end, given = search.requested.start, search.requested.end, values["end_date"]
     if start is None or end is None or start != values["start_date"] or end >= min(given or now, now):
-        return ""
-    why = "at most 90 days come at once" if given else "start_date alone means 90 days"
-    return f"{why}: this list ends at {format_instant(end)}; go on with start_date={format_instant(end)}"
+        return None
+    why = tell("at most 90 days come at once") if given else tell("start_date alone means 90 days")
+    return tell("{why}: this list ends at {end}; go on with start_date={end}", why=why, end=format_instant(end))
 
 
 def department_code(sent: str, jurisdiction: Jurisdiction) -> str:
@@ -74,23 +75,24 @@ def department_code(sent: str, jurisdiction: Jurisdiction) -> str:
     return next((one.code for one in jurisdiction.departments if one.name.casefold() == wanted), sent)
 
 
-def unknown_department(sent: str, jurisdiction: Jurisdiction) -> str:
-    """A sentence with the city's departments if it has none with this code or name; "" if it has it."""
+def unknown_department(sent: str, jurisdiction: Jurisdiction) -> Message | None:
+    """A sentence with the city's departments if it has none with this code or name; None if it has it."""
     code = department_code(sent, jurisdiction)
     if not code or any(one.code == code for one in jurisdiction.departments):
-        return ""
+        return None
     codes = [as_sent(one.code) for one in jurisdiction.departments]
     more = ", ..." if len(codes) > _MOST_CODES else ""
     known = ", ".join(codes[:_MOST_CODES]) + more
-    return f"department {as_sent(sent)} is not one of {as_sent(jurisdiction.id)} now; its codes are {known}"
+    named = {"department": as_sent(sent), "city": as_sent(jurisdiction.id), "known": known}
+    return tell("department {department} is not one of {city} now; its codes are {known}", **named)
 
 
-def unseen_id(values: Mapping[str, Any], search: RequestSearch) -> str:
-    """A sentence for an empty list whose `q` may be the id of a request outside the dates of the call; else ""."""
+def unseen_id(values: Mapping[str, Any], search: RequestSearch) -> Message | None:
+    """A sentence for an empty list whose `q` may be the id of a request outside the call's dates; else None."""
     if not search.words_id or search.is_id_undated:
-        return ""
-    dates = " and ".join(name for name in _DATES if values[name])
-    return f"q is looked for within {dates} only; leave them out to find a request by its id"
+        return None
+    dates = joined(name for name in _DATES if values[name])
+    return tell("q is looked for within {dates} only; leave them out to find a request by its id", dates=dates)
 
 
 def _filters(
@@ -147,10 +149,10 @@ def _cursor(values: Mapping[str, Any], problems: list[Problem]) -> PageCursor | 
     try:
         found = PageCursor.read(text)
     except ValueError:
-        problems.append(Problem("cursor", "is not a cursor from a Link header; start again without it."))
+        problems.append(Problem("cursor", tell("is not a cursor from a Link header; start again without it.")))
         return None
     if _contradicts(values, found):
-        problems.append(Problem("cursor", "belongs to another order or other dates; start again without it."))
+        problems.append(Problem("cursor", tell("belongs to another order or other dates; start again without it.")))
     return found
 
 

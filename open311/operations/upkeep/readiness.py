@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from open311.errors import Unavailable
 from open311.operations.platform import Platform
 from open311.storage import migrations
-from open311.storage.engine import Connection, takes_writes
+from open311.storage.engine import Connection, has_room, takes_writes
 from open311.storage.outbox import Backlog, backlog
-from open311.storage.queue import JobCounts, count_jobs
+from open311.storage.queue import MOST_COUNTED, JobCounts, count_jobs
 
 LATE_S = 300
 """How long a change may wait for the dispatcher, or a due job for a worker, before the check fails."""
@@ -45,9 +45,12 @@ def _database(platform: Platform) -> Iterator[Check]:
 
 
 def _writes(connection: Connection) -> Check:
-    """Check that the database accepts writes. This is not vital, because a read-only database can still be read."""
-    takes = takes_writes(connection)
-    return Check("writes", takes, "accepted" if takes else "the database is read-only", is_vital=False)
+    """Check that the database accepts writes. This is not vital, because calls that only read are served."""
+    if not takes_writes(connection):
+        return Check("writes", False, "the database is read-only", is_vital=False)
+    if not has_room(connection):
+        return Check("writes", False, "the disk of the database is full; free space on it", is_vital=False)
+    return Check("writes", True, "accepted", is_vital=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,17 +79,21 @@ def _jobs(connection: Connection) -> Check:
     This is not vital. Reads and POSTs work without a worker, so a load balancer must not remove this server.
     """
     jobs, waiting = count_jobs(connection, LATE_S), backlog(connection)
-    counted = (
-        f"{jobs.todo} todo, {jobs.doing} doing, {jobs.failed} failed, {jobs.late} stuck, {jobs.failing} failing"
-    )
-    changes = f"{waiting.waiting + waiting.held} changes to dispatch ({waiting.held} to try again)"
-    detail = f"{counted}; {changes}, the oldest for {waiting.oldest_s:.0f} s"
+    todo, held, changes = map(_number, (jobs.todo, waiting.held, waiting.waiting + waiting.held))
+    counted = f"{todo} todo, {jobs.doing} doing, {jobs.failed} failed, {jobs.late} stuck, {jobs.failing} failing"
+    dispatched = f"{changes} changes to dispatch ({held} to try again)"
+    detail = f"{counted}; {dispatched}, the oldest for {waiting.oldest_s:.0f} s"
     is_late = bool(jobs.late) or waiting.oldest_s >= LATE_S
     if is_late:
         detail += "; is `open311 worker` running? Its log says more"
     if jobs.failing:
         detail += f"; {', '.join(jobs.failing_tasks)} fails again and again, see the worker's log"
     return Check("jobs", not is_late and not jobs.failing, detail, is_vital=False)
+
+
+def _number(counted: int) -> str:
+    """A number for people. The database counts no further than `MOST_COUNTED`."""
+    return str(counted) if counted < MOST_COUNTED else f"at least {MOST_COUNTED}"
 
 
 def _plugins(platform: Platform) -> Check:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
+from typing import Any
 
 from open311.clock import utc_now
 from open311.domain.requests import Status
+from open311.domain.services import Department, Service
 from open311.errors import Misconfigured
 from open311.observe import logger
 from open311.operations.platform import Platform
@@ -90,8 +92,8 @@ class Orphans:
 
     def __str__(self) -> str:
         cure = {
-            "department": "add it again, or give them another one with `open311 requests transfer`",
-            "area": "add it again, or run `open311 areas recompute`",
+            "department": "add it again, or run `open311 requests reroute`",
+            "area": "add it again, or run `open311 requests reroute`, or `open311 areas recompute` for all",
         }[self.kind]
         gone = f"{self.jurisdiction_id}: {self.kind} {self.name!r} is gone"
         return f"{gone} and has {self.requests} open requests; {cure}"
@@ -121,14 +123,22 @@ def find_orphans_of_areas(platform: Platform) -> list[Orphans]:
     ]
 
 
+_UNSEEN = ("include_areas", "exclude_areas", "service_level")
+"""Fields of a service or a department that no client sees and no stored request shows."""
+
+
+def _shown(item: Service | Department) -> dict[str, Any]:
+    return {field.name: getattr(item, field.name) for field in fields(item) if field.name not in _UNSEEN}
+
+
 def digest_of(jurisdiction: Jurisdiction) -> str:
     """A digest of the parts of a catalogue that clients see or that requests show."""
     return catalogue_digest(
         {
             "name": jurisdiction.name,
             "languages": jurisdiction.languages,
-            "departments": jurisdiction.departments,
-            "services": jurisdiction.services,
+            "departments": [_shown(department) for department in jurisdiction.departments],
+            "services": [_shown(service) for service in jurisdiction.services],
             "aliases": dict(jurisdiction.aliases),
             "translations": {
                 language: {"groups": dict(texts.groups), "services": dict(texts.services)}

@@ -19,6 +19,7 @@ from open311.errors import Conflict, Forbidden, Invalid, NotFound, Unavailable
 from open311.operations.platform import Platform
 from open311.operations.publishing import names_for
 from open311.operations.workflow.apply import change_requests, load_request
+from open311.operations.workflow.due_dates import due_events
 from open311.operations.workflow.effects import Desk, corrected, effects
 from open311.plugins import Jurisdiction
 from open311.storage import history, requests, staff_repeats
@@ -120,6 +121,7 @@ def act_within(
         events += found
     if not events:
         return before
+    events += due_events(desk, before, record, events)
     [after] = change_requests(desk.connection, [(lent, events)], names_for(desk.connection, desk.jurisdiction))
     return after
 

@@ -41,6 +41,7 @@ from open311.operations.workflow.texts import text_for
 from open311.plugins import Jurisdiction
 from open311.storage import accounts, requests
 from open311.storage.engine import Connection
+from schemas.texts import tell
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +63,9 @@ class Desk:
             return self.jurisdiction.department(code).name
         except KeyError:
             known = ", ".join(department.code for department in self.jurisdiction.departments)
-            raise Invalid(
-                f"{code!r} is no department of {self.jurisdiction.id}; use one of {known}.", "department"
-            ) from None
+            named = {"code": code, "city": self.jurisdiction.id, "known": known}
+            fault = tell("{code!r} is no department of {city}; use one of {known}.", **named)
+            raise Invalid(fault, "department") from None
 
 
 @singledispatch
@@ -80,12 +81,12 @@ def effects(command: commands.Command, record: RequestRecord, desk: Desk) -> Ite
 def _(command: commands.Assign, record: RequestRecord, desk: Desk) -> Iterator[Event]:
     account = accounts.find_account(desk.connection, desk.jurisdiction.id, command.account)
     if account is None and command.account:
-        raise Invalid(f"{command.account[:60]!r} is no account of {desk.jurisdiction.id}.", "account")
+        named = {"account": command.account[:60], "city": desk.jurisdiction.id}
+        raise Invalid(tell("{account!r} is no account of {city}.", **named), "account")
     if account is not None and account.departments and record.department not in account.departments:
-        raise Invalid(
-            f"{account.name} works for {', '.join(account.departments)}; transfer the request there first.",
-            "account",
-        )
+        own = {"name": account.name, "departments": ", ".join(account.departments)}
+        fault = tell("{name} works for {departments}; transfer the request there first.", **own)
+        raise Invalid(fault, "account")
     new = str(account) if account else ""
     if new != record.assignee:
         yield Assigned(**desk.envelope(command), old=record.assignee, new=new)
@@ -136,9 +137,9 @@ def _(command: commands.Schedule, record: RequestRecord, desk: Desk) -> Iterator
 @effects.register
 def _(command: commands.Reschedule, record: RequestRecord, desk: Desk) -> Iterator[Event]:
     if command.visit is None and command.expected is None:
-        raise Invalid("give the new date of the visit, or `expected`, or both.", "visit")
+        raise Invalid(tell("give the new date of the visit, or `expected`, or both."), "visit")
     if command.visit is not None and record.progress is not Progress.SCHEDULED:
-        raise Conflict("has no visit to move; schedule one.", "visit")
+        raise Conflict(tell("has no visit to move; schedule one."), "visit")
     if command.visit is not None and command.visit != record.scheduled_at:
         yield VisitScheduled(**desk.envelope(command), visit=command.visit)
     if command.expected is not None and command.expected != record.expected_at:
@@ -181,11 +182,12 @@ def _(command: commands.AskReporter, record: RequestRecord, desk: Desk) -> Itera
 def _(command: commands.Merge, record: RequestRecord, desk: Desk) -> Iterator[Event]:
     other = load_request(desk.connection, desk.jurisdiction, command.into)
     if other.number == record.number:
-        raise Invalid("is the request itself; name another one.", "into")
+        raise Invalid(tell("is the request itself; name another one."), "into")
     if other.merged_into:
-        raise Conflict("was itself merged into another request; name that one.", "into")
+        raise Conflict(tell("was itself merged into another request; name that one."), "into")
     if requests.load_merged(desk.connection, desk.jurisdiction.id, [record.number]):
-        raise Conflict("has requests merged into it; merge the other one into this one, or unmerge them.", "into")
+        fault = tell("has requests merged into it; merge the other one into this one, or unmerge them.")
+        raise Conflict(fault, "into")
     name = other.service_request_id if other.visibility is Visibility.PUBLIC else ""
     yield Merged(
         **desk.envelope(command),
@@ -210,7 +212,7 @@ def _(command: commands.Merge, record: RequestRecord, desk: Desk) -> Iterator[Ev
 @effects.register
 def _(command: commands.Unmerge, record: RequestRecord, desk: Desk) -> Iterator[Event]:
     if not record.merged_into:
-        raise Conflict("is not merged into another request.", "service_request_id")
+        raise Conflict(tell("is not merged into another request."), "service_request_id")
     yield Unmerged(
         **desk.envelope(command), old=record.merged_into, status=record.status, department=record.department
     )
@@ -249,7 +251,8 @@ def _(command: commands.Show, record: RequestRecord, desk: Desk) -> Iterator[Eve
 @effects.register
 def _(command: commands.Release, record: RequestRecord, desk: Desk) -> Iterator[Event]:
     if record.visibility is not Visibility.HELD:
-        raise Conflict(f"is {record.visibility} and waits for no review.", "service_request_id")
+        fault = tell("is {visibility} and waits for no review.", visibility=record.visibility)
+        raise Conflict(fault, "service_request_id")
     yield from _seen_by(Visibility.PUBLIC, command, record, desk)
 
 
@@ -275,7 +278,7 @@ def corrected(command: commands.Command, record: RequestRecord) -> RequestRecord
     if not isinstance(command, commands.Correct):
         return record
     if (command.lat is None) != (command.long is None):
-        raise Invalid("send lat and long together.", "long" if command.long is None else "lat")
+        raise Invalid(tell("send lat and long together."), "long" if command.long is None else "lat")
     place: dict[str, Any] = {} if command.lat is None else {"lat": command.lat, "long": command.long}
     if command.address is not None:
         place["address"] = clean_text(command.address).strip()
@@ -292,8 +295,9 @@ def _progress(command: commands.Command, record: RequestRecord, desk: Desk, new:
     detail = command.detail if isinstance(command, commands.ProgressCommand) else ""
     own = [one.code for one in desk.jurisdiction.states if one.state.value == new.value and one.code]
     if detail and detail not in own:
-        known = f"use one of {', '.join(own)}" if own else "the city has none"
-        raise Invalid(f"{detail[:60]!r} is no state of the city's own within {new}; {known}.", "detail")
+        known = tell("use one of {states}", states=", ".join(own)) if own else tell("the city has none")
+        named = {"detail": detail[:60], "new": new, "known": known}
+        raise Invalid(tell("{detail!r} is no state of the city's own within {new}; {known}.", **named), "detail")
     return ProgressMade(**desk.envelope(command), old=record.progress, new=new, detail=detail)
 
 
@@ -307,5 +311,5 @@ def _seen_by(
 def _said(text: str, field: str) -> str:
     said = clean_text(text).strip()
     if not said:
-        raise Invalid("is empty; write something.", field)
+        raise Invalid(tell("is empty; write something."), field)
     return said

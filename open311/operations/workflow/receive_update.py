@@ -31,6 +31,7 @@ from open311.operations.workflow.effects import Desk
 from open311.plugins import Jurisdiction
 from open311.storage import requests, updates
 from open311.storage.updates import Received
+from schemas.texts import Message, tell
 
 
 def receive_update(
@@ -69,27 +70,28 @@ def _request(desk: Desk, name: str) -> RequestRecord:
     """The request, locked. A test key knows only requests of test keys, so that tests reach no citizen."""
     record = requests.load_record(desk.connection, desk.jurisdiction.id, service_request_id=name)
     if record is None or not record.visibility.is_shown:
-        raise NotFound(f"{name[:60]!r} is not a request here.", "service_request_id")
+        raise NotFound(tell("{id!r} is not a request here.", id=name[:60]), "service_request_id")
     if desk.principal.is_test and record.visibility is not Visibility.UNLISTED:
-        raise Forbidden("is a test key, which can only update requests of test keys.", "api_key")
+        raise Forbidden(tell("is a test key, which can only update requests of test keys."), "api_key")
     return record
 
 
 def _repeated(update_id: str) -> Invalid:
-    return Invalid(f"{update_id[:60]!r} was received before; give each update its own id.", "update_id")
+    fault = tell("{id!r} was received before; give each update its own id.", id=update_id[:60])
+    return Invalid(fault, "update_id")
 
 
-def _receipt(sent: SentUpdate, ignored: tuple[str, ...]) -> UpdateReceipt:
+def _receipt(sent: SentUpdate, ignored: tuple[Message, ...]) -> UpdateReceipt:
     return UpdateReceipt(update_id=sent.update_id, account_id=sent.account_id, ignored=ignored)
 
 
 def _problems(sent: SentUpdate) -> Iterator[Problem]:
     if sent.status and sent.status not in MEANINGS:
-        yield Problem("status", f"{sent.status[:60]!r} is no status; use one of {', '.join(MEANINGS)}.")
+        shown, known = sent.status[:60], ", ".join(MEANINGS)
+        yield Problem("status", tell("{value!r} is no status; use one of {known}.", value=shown, known=known))
     if len(sent.description) > MAX_DESCRIPTION_CHARACTERS:
-        yield Problem(
-            "description", f"has {len(sent.description)} characters; {MAX_DESCRIPTION_CHARACTERS} are allowed."
-        )
+        lengths = {"count": len(sent.description), "most": MAX_DESCRIPTION_CHARACTERS}
+        yield Problem("description", tell("has {count} characters; {most} are allowed.", **lengths))
     yield from field_problems(
         {
             name: getattr(sent, name)
@@ -101,7 +103,7 @@ def _problems(sent: SentUpdate) -> Iterator[Problem]:
             yield Problem("media_url", fault)
 
 
-def _as_comment(desk: Desk, before: RequestRecord, sent: SentUpdate) -> tuple[RequestRecord, tuple[str, ...]]:
+def _as_comment(desk: Desk, before: RequestRecord, sent: SentUpdate) -> tuple[RequestRecord, tuple[Message, ...]]:
     kind = PublicComment if desk.jurisdiction.comments == "public" else Commented
     event = kind(
         at=desk.now, actor=str(desk.principal), note=clean_text(sent.description), update_id=sent.update_id
@@ -110,10 +112,11 @@ def _as_comment(desk: Desk, before: RequestRecord, sent: SentUpdate) -> tuple[Re
     is_same = MEANINGS[sent.status] is None or sent.status in (word_of(before), str(before.status))
     if is_same:
         return after, ()
-    return after, (f"status {sent.status} has no effect, because this key can only comment",)
+    fault = tell("status {status} has no effect, because this key can only comment", status=sent.status)
+    return after, (fault,)
 
 
-def _as_city(desk: Desk, before: RequestRecord, sent: SentUpdate) -> tuple[RequestRecord, tuple[str, ...]]:
+def _as_city(desk: Desk, before: RequestRecord, sent: SentUpdate) -> tuple[RequestRecord, tuple[Message, ...]]:
     orders, ignored = _orders(before, MEANINGS[sent.status], sent)
     if not any(isinstance(order, commands.Close) for order in orders):
         orders.append(commands.Note(text=sent.description, public=True))
@@ -130,13 +133,16 @@ _STEPS: dict[State, Command] = {
 
 def _orders(
     record: RequestRecord, meaning: Meaning | None, sent: SentUpdate
-) -> tuple[list[Command], tuple[str, ...]]:
+) -> tuple[list[Command], tuple[Message, ...]]:
     """The commands that a word asks for, and what has no effect."""
     state = state_of(record)
     if meaning is None or (meaning.state is state and meaning.outcome in (None, record.outcome, Outcome.UNKNOWN)):
         return [], ()
     if record.merged_into:
-        return [], (f"status {sent.status} has no effect, because the request is merged into another one",)
+        why = tell(
+            "status {status} has no effect, because the request is merged into another one", status=sent.status
+        )
+        return [], (why,)
     reason = f"update {sent.update_id}"
     if meaning.outcome is not None:
         reopened = [commands.Reopen(reason=reason)] if state is State.CLOSED else []
@@ -150,7 +156,8 @@ def _orders(
         return [*orders, step], ()
     if orders or meaning.state is State.ASSIGNED:
         return orders, ()
-    return [], (f"status {sent.status} has no effect on a request that is {state}",)
+    why = tell("status {status} has no effect on a request that is {state}", status=sent.status, state=state)
+    return [], (why,)
 
 
 def _received(after: RequestRecord, sent: SentUpdate, principal: Principal, digest: bytes) -> Received:

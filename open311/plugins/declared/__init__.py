@@ -38,7 +38,14 @@ def load(source: str | Path | None, kind: type[Jurisdiction] = Jurisdiction) -> 
     column_maps = _column_maps(folder, faults)
     if faults:
         raise Misconfigured("\n".join(" ".join(fault.split()) for fault in faults))
-    return kind(**form, boundary=boundary, areas=areas, translations=translations, column_maps=column_maps)
+    return kind(
+        **form,
+        boundary=boundary,
+        areas=areas,
+        translations=translations,
+        column_maps=column_maps,
+        source=folder,
+    )
 
 
 def _package(name: str) -> Traversable:

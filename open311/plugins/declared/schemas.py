@@ -9,8 +9,10 @@ from typing import Any
 
 from marshmallow import ValidationError, validates_schema
 
+from open311.domain.calendar import Calendar, DayKind
 from open311.domain.requests import Progress
 from open311.domain.routing import Rule
+from open311.domain.service_levels import LevelRule
 from open311.domain.services import (
     Attribute,
     AttributeTranslation,
@@ -38,6 +40,7 @@ from open311.plugins.declared.keys import (
     Texts,
     shown,
 )
+from open311.plugins.declared.times import Days, Holidays, Level, OfficeHours, Spans, Weekdays
 from schemas.limits import MAX_VICINITY_DAYS, MAX_VICINITY_M
 
 USUAL = Vicinity()
@@ -51,6 +54,11 @@ class DepartmentTable(Table):
 
     code = Text("Your short name for the department; `department` and `triage` use it")
     name = Text("The department's public name, shown as `agency_responsible`")
+    service_level = Level(
+        "The service level of its services that have none of their own, such as `10 working days`",
+        default=None,
+        unset="none",
+    )
 
 
 class VicinityTable(Table):
@@ -150,6 +158,11 @@ class ServiceTable(Table):
         default=None,
         unset="the city's",
     )
+    include_areas = Texts("Names of features in `areas.geojson`; the service is offered in these alone", default=())
+    exclude_areas = Texts("Names of features in `areas.geojson` in which the service is not offered", default=())
+    service_level = Level(
+        "By when a request should be done, such as `4 days`, see below", default=None, unset="the department's"
+    )
     attributes = Tables(AttributeTable(), "The questions, in the order in which apps ask them")
 
 
@@ -165,6 +178,15 @@ class RouteTable(Table):
         'For each attribute, the answers that fit, such as `{ SURFACE = ["metal", "001"] }`',
     )
     area = Text("Name of a feature in `areas.geojson`; a request without coordinates is in no area", default="")
+    hours = Spans(
+        'Hours of the day in the city\'s time zone, such as `"22:00-06:00"`, or a list of them', default=()
+    )
+    weekdays = Weekdays('Days of the week, such as `"sat"` or `"mon-fri"`, or a list of them', default=())
+    day = Choice(
+        DayKind,
+        "A kind of day by the `[calendar]`; a `day_off` is a holiday, or a day of the week without office hours",
+        default="",
+    )
 
     def title(self, table: object, number: int) -> str:
         """A route's name in messages: its number and its department, because routes have no code."""
@@ -215,6 +237,37 @@ class CitizenTextTable(Table):
     text = CitizenSentence("The text. It may hold `{department}`, `{service}`, `{address}`, `{date}` and `{into}`")
 
 
+class CalendarTable(Table):
+    """The days and hours at which the city works."""
+
+    makes, header = Calendar, "[calendar]"
+
+    office_hours = OfficeHours(
+        "The hours of work by days of the week, such as"
+        ' `{ "mon-thu" = "08:00-16:00", fri = ["08:00-12:00", "13:00-15:00"] }`'
+    )
+    holidays = Holidays(
+        "The country, or a part of it, whose public holidays are days off, as a code of ISO 3166: `FI`, `US-NY`",
+        default="",
+    )
+    closed = Days('The city\'s own closing days: `"2026-12-24"`, or `"12-24"` for every year', default=())
+    working = Days("Days on which the city works although they are public holidays", default=())
+
+
+class ServiceLevelTable(Table):
+    """A service level for some requests of a service or a department."""
+
+    makes, header, noun = LevelRule, "[[service_levels]]", "service level"
+
+    level = Level("By when such a request should be done, such as `4 days`")
+    service = Text('A service\'s code; `""` for any', default="")
+    department = Text('A department\'s code; `""` for any', default="")
+    answers = ByCode(
+        Texts(default=()),
+        'For each attribute, the answers that fit, such as `{ SURFACE = ["metal", "001"] }`',
+    )
+
+
 class JurisdictionTable(Table):
     """The file `jurisdiction.toml`."""
 
@@ -247,6 +300,12 @@ class JurisdictionTable(Table):
         " `keep` stores it for staff. It is never public and is erased with the answers",
         default="ignore",
     )
+    exclude_areas = Texts(
+        "Names of features in `areas.geojson` that lie in the boundary and do not belong to the city", default=()
+    )
+    due_soon_hours = Number(
+        "How many hours before its due date an open request counts as due soon", least=0, most=8_784, default=24
+    )
     id_pattern = Text(
         "Pattern of the ids of new requests, with `{number}`, `{year}`, `{yy}`; `{number:08}` adds leading zeros."
         " The other characters may be letters, digits, `-` and `_`",
@@ -259,9 +318,13 @@ class JurisdictionTable(Table):
         default=USUAL,
         unset=f"{USUAL.radius_m:.0f} m, {USUAL.days} days",
     )
+    calendar = OneTable(
+        CalendarTable(), "The days and hours at which the city works, see below", default=None, unset="none"
+    )
     departments = Tables(DepartmentTable(), "The departments that do the work, see below")
     services = Tables(ServiceTable(), "The kinds of request that citizens can send, see below; at least one")
     routes = Tables(RouteTable(), "Exceptions to the services' own departments, see below", attribute="rules")
+    service_levels = Tables(ServiceLevelTable(), "Service levels for some requests of a service, see below")
 
 
 class AttributeTextsTable(Table):

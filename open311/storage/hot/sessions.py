@@ -16,7 +16,7 @@ from psycopg.types.array import ListBinaryDumper
 from psycopg.types.numeric import IntDumper
 
 from open311.errors import Unavailable
-from open311.storage.failures import DOWN, Refused, is_dead, is_down, takes_no_writes
+from open311.storage.failures import Refused, is_dead, is_down, takes_no_writes, unavailable
 from open311.storage.hot.results import Result
 from open311.storage.hot.statements import Statement
 
@@ -35,7 +35,7 @@ class Session:
         try:
             self._connection = psycopg.Connection.connect(dsn, autocommit=True)
         except psycopg.Error as error:
-            raise Unavailable(DOWN) from error
+            raise unavailable(error) from error
         self._transformer = transformer_of(self._connection)
         self._prepares = prepares
         self._prepared: set[bytes] = set()
@@ -55,7 +55,7 @@ class Session:
             if takes_no_writes(error):
                 self.close()
             if self.has_died or is_down(error):
-                raise Unavailable(DOWN) from error
+                raise unavailable(error) from error
             raise Refused.of(error, text.decode()) from None
 
     def command(self, text: str) -> Result:

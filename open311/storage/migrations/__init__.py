@@ -1,8 +1,10 @@
 """The migrations of the database schema. Each is numbered and small, and lets the previous release keep running.
 
-A migration waits only a short time for a lock, because all other sessions that use the table wait behind it. The
-time of a statement has no limit, because a backfill may take long. The limit for locks ends with the transaction,
-so it does not apply to an index that is built concurrently, outside any transaction.
+A migration first locks all tables that it changes. If it waits for a lock for some tenths of a second, it releases
+all of them and tries again, and it gives up soon: all other sessions that use the tables wait behind it, and a
+session that already has one of the locks would be in a deadlock with it. The time of a statement has no limit,
+because a backfill may take long. The limit on waiting ends with the transaction, so it does not stop an index that
+is built concurrently, outside any transaction.
 
 Alembic is imported inside `migrate`, because nothing else needs it, and the import takes long.
 """
@@ -10,6 +12,8 @@ Alembic is imported inside `migrate`, because nothing else needs it, and the imp
 from __future__ import annotations
 
 import re
+import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -33,6 +37,18 @@ if TYPE_CHECKING:
 LOCK = 3_110_001
 LOCK_TIMEOUT_S = 3.0
 """Web requests wait longer than this for a lock. So a request that waits behind a migration does not fail."""
+ATTEMPT_S = 0.2
+"""The longest wait for a lock in one attempt. PostgreSQL looks for a deadlock after a second, so it finds none."""
+PAUSE_S = 0.1
+CHANGED_TABLES: Mapping[str, tuple[str, ...]] = {
+    "0003": ("service_request", "request_event", "outbox", "request_count"),
+    "0004": ("outbox", "held_change"),
+    "0005": ("publication",),
+    "0006": ("service_request", "request_event", "api_key"),
+}
+"""The tables that each migration changes or drops, upwards or downwards. New tables are not in use yet."""
+MODES = {"publication": "SHARE ROW EXCLUSIVE"}
+"""The lock on a table that public calls read: it lets them go on while indexes are built."""
 RIGHTS = (
     "The database needs the extensions postgis and btree_gist and a role that may make tables in the schema public;"
     " an administrator can run CREATE EXTENSION and GRANT CREATE ON SCHEMA public."
@@ -119,6 +135,7 @@ def migrate(connection: Connection, revision: str = "head", *, lock_timeout_s: f
     found = schema_state(connection)
     if found.revision and found.revision not in known:
         raise Misconfigured(f"the schema stays as it is: {found}. {ELSEWHERE}")
+    _lock_tables(connection, _changed_tables(found.revision, revision), lock_timeout_s)
     try:
         if revision == "base" or revision < found.revision:
             command.downgrade(config, revision)
@@ -139,8 +156,45 @@ def _take_turns(connection: Connection, lock_timeout_s: float) -> None:
         text("SELECT set_config('lock_timeout', '0', true), set_config('statement_timeout', '0', true)")
     )
     connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
+    _limit_waiting(connection, lock_timeout_s)
+
+
+def _limit_waiting(connection: Connection, lock_timeout_s: float) -> None:
     limit = f"{max(1, round(lock_timeout_s * 1000))}ms"
     connection.execute(text("SELECT set_config('lock_timeout', :limit, true)"), {"limit": limit})
+
+
+def _changed_tables(before: str, after: str) -> set[str]:
+    """The tables that the migrations between two revisions change."""
+    low, high = sorted("" if revision == "base" else revision for revision in (before, after))
+    return {name for revision, names in CHANGED_TABLES.items() if low < revision <= high for name in names}
+
+
+def _lock_tables(connection: Connection, names: set[str], lock_timeout_s: float) -> None:
+    """Lock those of the tables that exist, until the transaction ends. Raises Unavailable."""
+    present = text("SELECT to_regclass(:name) IS NOT NULL")
+    existing = [name for name in sorted(names) if connection.execute(present, {"name": name}).scalar_one()]
+    give_up_at = time.monotonic() + lock_timeout_s
+    while existing and not _has_locked(connection, existing, min(ATTEMPT_S, lock_timeout_s)):
+        if time.monotonic() > give_up_at:
+            raise Unavailable(_held_for_long(lock_timeout_s))
+        time.sleep(PAUSE_S)
+
+
+def _has_locked(connection: Connection, names: list[str], lock_timeout_s: float) -> bool:
+    """Try once to lock the tables. If this fails, none of them stays locked."""
+    try:
+        with connection.begin_nested():
+            before = connection.execute(text("SHOW lock_timeout")).scalar_one()
+            _limit_waiting(connection, lock_timeout_s)
+            for name in names:
+                connection.exec_driver_sql(f"LOCK TABLE {name} IN {MODES.get(name, 'ACCESS EXCLUSIVE')} MODE")
+            connection.execute(text("SELECT set_config('lock_timeout', :limit, true)"), {"limit": before})
+    except DBAPIError as error:
+        if isinstance(error.orig, LockNotAvailable):
+            return False
+        raise
+    return True
 
 
 def _held_for_long(lock_timeout_s: float) -> str:

@@ -97,7 +97,7 @@ def _bulk(call: Call) -> Answer | Response:
     make_cachable(call, response, export.validator)
     unknown = unknown_department(call.values["department"], call.city)
     warnings = (*call.warnings, unknown) if unknown else call.warnings
-    response.headers.extend([*headers, *warning_headers(warnings)])
+    response.headers.extend([*headers, *warning_headers(warnings, call.request)])
     return response
 
 

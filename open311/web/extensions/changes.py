@@ -19,6 +19,7 @@ from open311.web.endpoints import endpoint
 from open311.web.links import page_url
 from open311.web.surfaces import GEOREPORT
 from schemas.extensions import ChangeArguments, ChangeSchema
+from schemas.texts import tell
 
 _SHAPE = shape_of(ChangeSchema)
 
@@ -68,5 +69,5 @@ def _position(call: Call) -> Position:
         try:
             return read_position(cursor, call.city.id)
         except ValueError:
-            raise Invalid("is not a cursor of this feed; start again without it.", "cursor") from None
+            raise Invalid(tell("is not a cursor of this feed; start again without it."), "cursor") from None
     return position_at(call.platform, call.city.id, since) if since else BEGINNING

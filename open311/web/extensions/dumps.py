@@ -19,6 +19,7 @@ from open311.web.surfaces import DUMPS
 from open311.web.terms import term_headers
 from schemas.arguments import JurisdictionArguments, NoArguments
 from schemas.bulk import DumpIndexSchema
+from schemas.texts import tell
 
 FRESH_S = 3600
 LATEST = "requests-latest."
@@ -128,4 +129,4 @@ def _send(call: Call, file: DumpFile, name: str) -> Response:
 
 
 def _missing(name: str) -> NotFound:
-    return NotFound(f"{name[:60]!r} is not a dump here; see dumps.json for all dumps.", "name")
+    return NotFound(tell("{name!r} is not a dump here; see dumps.json for all dumps.", name=name[:60]), "name")

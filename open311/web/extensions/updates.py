@@ -23,6 +23,7 @@ from open311.web.endpoints import endpoint
 from open311.web.parsing import Parameters
 from open311.web.surfaces import GEOREPORT
 from schemas.arguments import as_sent
+from schemas.texts import Message, tell
 from schemas.updates import RequestUpdateReceiptSchema, RequestUpdateSchema, UpdateArguments, UpdateSearchArguments
 
 
@@ -124,10 +125,10 @@ def _update_of(call: Call) -> SentUpdate:
     )
 
 
-def _warnings(receipt: UpdateReceipt, call: Call) -> Iterator[str]:
+def _warnings(receipt: UpdateReceipt, call: Call) -> Iterator[Message]:
     """A sentence for everything in the update that has no effect."""
     yield from receipt.ignored
     for name in dict.fromkeys(call.files):
-        yield f"the file in {as_sent(name)} is not kept; send the address of a photo in media_url"
+        yield tell("the file in {name} is not kept; send the address of a photo in media_url", name=as_sent(name))
     if call.values["email_alerts_requested"].upper() == "TRUE":
-        yield "email_alerts_requested has no effect; this server sends no alerts about updates"
+        yield tell("email_alerts_requested has no effect; this server sends no alerts about updates")

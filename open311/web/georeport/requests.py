@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from open311.errors import Invalid
 from open311.formats import document, join_items, shape_of
 from open311.operations.intake.submit_request import submit_request
@@ -11,10 +13,11 @@ from open311.web.access import ANYBODY, API_KEY
 from open311.web.calls import Answer, Call
 from open311.web.endpoints import endpoint
 from open311.web.listing import Listing
-from open311.web.submissions import submission_of, submission_warnings, with_files_notice
+from open311.web.submissions import notice_for_caller, submission_of, submission_warnings
 from open311.web.surfaces import GEOREPORT
 from schemas.arguments import RequestArguments, RequestSearchArguments, SubmissionArguments
 from schemas.georeport import ExtendedRequestSchema, ReceiptSchema, ServiceRequestSchema
+from schemas.texts import tell
 
 _REQUEST = shape_of(ServiceRequestSchema)
 _RECEIPT = shape_of(ReceiptSchema)
@@ -47,6 +50,7 @@ def list_requests(call: Call) -> Answer:
     answers=ReceiptSchema,
     method="POST",
     gathers_problems=True,
+    headers=("Content-Language",),
 )
 def create_request(call: Call) -> Answer:
     """Send a new request.
@@ -65,9 +69,11 @@ def create_request(call: Call) -> Answer:
         now=call.now,
         problems=call.problems,
     )
-    shown = with_files_notice(receipt, call)
+    notice, language = notice_for_caller(receipt, call)
+    shown = replace(receipt, service_notice=notice)
     return Answer(
         body=document(_RECEIPT, _RECEIPT.plain_list([shown]), call.output),
+        language=language,
         status=call.platform.settings.created_status,
         warnings=tuple(submission_warnings(receipt, call)),
     )
@@ -87,6 +93,6 @@ def get_request(call: Call, service_request_id: str) -> Answer:
     If no id matches the whole text, it is read as several ids, separated by commas.
     """
     if not service_request_id:
-        raise Invalid("is missing; send the id of a request.", "service_request_id")
+        raise Invalid(tell("is missing; send the id of a request."), "service_request_id")
     page = find_request(call.platform, call.city.id, service_request_id, call.output, call.values["extensions"])
     return Answer(body=join_items(_REQUEST, page.items, call.output), validator=page.validator)

@@ -13,7 +13,7 @@ from open311.web.calls import Answer, Call
 from open311.web.endpoints import endpoint
 from open311.web.languages import content_language, wanted_languages
 from open311.web.surfaces import GEOREPORT
-from schemas.arguments import ServiceArguments, ServiceListArguments
+from schemas.arguments import JurisdictionArguments, ServiceListArguments
 from schemas.georeport import ServiceDefinitionSchema, ServiceSchema
 
 _LIST = shape_of(ServiceSchema)
@@ -32,21 +32,23 @@ _DEFINITION = shape_of(ServiceDefinitionSchema)
 def list_services(call: Call) -> Answer:
     """List the services of a city, which are the kinds of request that it accepts.
 
-    With lat and long, the list is empty if the point is outside the city.
+    With lat and long, the list has the services that are offered at this point. It is empty outside the city.
     """
     languages = _languages(call)
     long, lat = call.values["long"], call.values["lat"]
-    if long is not None and lat is not None and not call.city.covers(long, lat):
+    point = None if long is None or lat is None else (long, lat)
+    if point is not None and not call.city.covers(*point):
         body = document(_LIST, [], call.output)
     else:
-        body = call.platform.process.cached(_list_body)(call.city, languages, call.output)
+        left_out = call.city.not_offered_at(point) if point else ()
+        body = call.platform.process.cached(_list_body)(call.city, languages, call.output, left_out)
     return Answer(body=body, language=content_language(call.city, languages))
 
 
 @endpoint(
     GEOREPORT,
     "/services/<code:service_code>",
-    reads=ServiceArguments,
+    reads=JurisdictionArguments,
     access=ANYBODY,
     answers=ServiceDefinitionSchema,
     is_quick=True,
@@ -135,8 +137,11 @@ def _translated(
     return translate_all(services, texts)
 
 
-def _list_body(jurisdiction: Jurisdiction, languages: tuple[str, ...], output: Format) -> bytes:
-    services = map(_ListedService.of, _translated(jurisdiction, jurisdiction.services, languages))
+def _list_body(
+    jurisdiction: Jurisdiction, languages: tuple[str, ...], output: Format, left_out: tuple[str, ...]
+) -> bytes:
+    listed = [service for service in jurisdiction.services if service.code not in left_out]
+    services = map(_ListedService.of, _translated(jurisdiction, listed, languages))
     return document(_LIST, _LIST.plain_list(services), output)
 
 

@@ -11,6 +11,7 @@ from open311.web.endpoints import endpoint
 from open311.web.surfaces import GEOREPORT
 from schemas.arguments import JurisdictionArguments
 from schemas.georeport import TokenSchema
+from schemas.texts import tell
 
 _SHAPE = shape_of(TokenSchema)
 
@@ -22,6 +23,6 @@ def get_token(call: Call, token: str) -> Answer:
     While the request has no id, the answer contains only the token; ask again later.
     """
     if not token:
-        raise Invalid("is missing; send the token from the answer to your POST.", "token")
+        raise Invalid(tell("is missing; send the token from the answer to your POST."), "token")
     state = find_token(call.platform, call.city.id, token)
     return Answer(body=document(_SHAPE, _SHAPE.plain_list([state]), call.output))

@@ -20,6 +20,7 @@ from open311.web.access import ANYBODY
 from open311.web.calls import Call
 from open311.web.documentation import GeoReportApi
 from open311.web.endpoints import City, endpoint
+from open311.web.languages import caller_language
 from open311.web.surfaces import PAGES
 from schemas.arguments import NoArguments
 
@@ -43,8 +44,19 @@ def landing(call: Call) -> Response:
         summary = jsonify(_summary(call, jurisdictions))
         summary.vary.add("Accept")
         return summary
-    page = render_template("landing.html", base=call.base_url(), jurisdictions=jurisdictions, version=__version__)
-    return _page(page)
+    language = caller_language(call.request)
+    response = _page(
+        render_template(
+            "landing.html",
+            base=call.base_url(),
+            jurisdictions=jurisdictions,
+            version=__version__,
+            language=language,
+        )
+    )
+    response.headers["Content-Language"] = language
+    response.headers["Vary"] = "Accept, Accept-Language"
+    return response
 
 
 @endpoint(PAGES, "/openapi.json", **_PAGE)

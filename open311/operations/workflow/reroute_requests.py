@@ -1,0 +1,188 @@
+"""Rerouting: open requests move to the departments that the city's rules give them now.
+
+A city needs it after it has changed its routes, or has given up a department or an area.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from open311.domain.events import SYSTEM, AreasRecomputed, Event, Routed, Transferred, Triaged
+from open311.domain.imports import IMPORT_SOURCE
+from open311.domain.requests import Progress, RequestRecord
+from open311.domain.routing import Route
+from open311.observe import logger
+from open311.operations.intake.routing import draft_of
+from open311.operations.platform import Platform
+from open311.operations.publishing import ROWS_PER_TRANSACTION, names_for
+from open311.operations.workflow.apply import change_requests
+from open311.plugins import Jurisdiction
+from open311.storage import requests
+from open311.storage.engine import Connection
+from open311.storage.history import load_histories
+
+log = logger(__name__)
+
+CAUSE = "rerouted"
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """An open request that moves.
+
+    route  where it goes; None if only its areas change
+    areas  the areas in which it lies now
+    """
+
+    request: RequestRecord
+    route: Route | None
+    areas: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rerouted:
+    """What became of a batch of open requests.
+
+    seen    how many were looked at
+    kept    how many stay, though the rules say otherwise, because a person or a source chose the department
+    failed  how many stay because the city's own Python failed; the log says why
+    """
+
+    moves: tuple[Move, ...]
+    seen: int
+    kept: int = 0
+    failed: int = 0
+
+
+def reroute_requests(
+    platform: Platform, jurisdiction: Jurisdiction, *, now: datetime, actor: str = SYSTEM, is_dry_run: bool
+) -> Iterator[Rerouted]:
+    """Move open requests to the departments that the city's rules give them, and yield what became of each batch.
+
+    A request moves if its department does not exist any more, or if the rules chose its department and now choose
+    another one. A request that a person has transferred or begun to work on, or whose source names the department,
+    stays. So does one whose service is retired and has no rule. The rules see a request as it came: its own time,
+    place, answers and description. Its due date stays as it was promised.
+
+    Each batch is a transaction, so a killed run can be repeated. A dry run locks and writes nothing.
+    """
+    last = 0
+    while True:
+        database = platform.database
+        with database.reading() if is_dry_run else database.transaction() as connection:
+            records = requests.load_open(
+                connection, jurisdiction.id, after=last, rows=ROWS_PER_TRANSACTION, is_locked=not is_dry_run
+            )
+            found = _find_moves(connection, jurisdiction, records)
+            if not is_dry_run:
+                names = names_for(connection, jurisdiction)
+                change_requests(
+                    connection, [_change(jurisdiction, move, now=now, actor=actor) for move in found.moves], names
+                )
+        if not records:
+            return
+        last = records[-1].number
+        yield found
+
+
+def _find_moves(connection: Connection, jurisdiction: Jurisdiction, records: Sequence[RequestRecord]) -> Rerouted:
+    known = {department.code for department in jurisdiction.departments}
+    moves: list[Move] = []
+    differing: dict[int, Route] = {}
+    failed = 0
+    for record in records:
+        if not _is_routed(record):
+            continue
+        route = _route(jurisdiction, record)
+        if route is None:
+            failed += 1
+        elif route.department != record.department and not _is_left_over(jurisdiction, record, route, known):
+            differing[record.number] = route
+    kept = _decided_by_hand(
+        connection, [record for record in records if record.number in differing and record.department in known]
+    )
+    for record in records:
+        route = None if record.number in kept else differing.get(record.number)
+        areas = _areas(jurisdiction, record)
+        if route is not None or areas != record.areas:
+            moves.append(Move(record, route, areas))
+    return Rerouted(moves=tuple(moves), seen=len(records), kept=len(kept), failed=failed)
+
+
+def _is_routed(record: RequestRecord) -> bool:
+    """Whether the city's rules are for this request. Requests of test keys have no department."""
+    return bool(record.department) or record.source == IMPORT_SOURCE
+
+
+def _route(jurisdiction: Jurisdiction, record: RequestRecord) -> Route | None:
+    """The route by the rules; None if they fail. Triage would be wrong then, because the failure may be short."""
+    try:
+        route = jurisdiction.route(draft_of(jurisdiction, record))
+        jurisdiction.department(route.department)
+    except Exception:  # a plugin may raise anything; the request stays where it is
+        log.exception("routing failed", jurisdiction=jurisdiction.id, service=record.service_code)
+        return None
+    return route
+
+
+def _is_left_over(jurisdiction: Jurisdiction, record: RequestRecord, route: Route, known: Collection[str]) -> bool:
+    """Whether the service is retired and no rule is left for it. Its requests stay with their department."""
+    return route.is_triage and record.department in known and jurisdiction.service(record.service_code) is None
+
+
+def _decided_by_hand(connection: Connection, records: Sequence[RequestRecord]) -> set[int]:
+    """The numbers of requests whose department was chosen by a person or a source, and not by the rules."""
+    if not records:
+        return set()
+    histories = load_histories(connection, records[0].jurisdiction_id, [record.number for record in records])
+    return {record.number for record in records if _is_chosen(record, histories.get(record.number, []))}
+
+
+def _is_chosen(record: RequestRecord, history: Sequence[Event]) -> bool:
+    """Rerouting writes an event `Routed` after `Transferred`. A person or a file writes `Transferred` alone."""
+    if record.assignee or record.progress is not Progress.NONE:
+        return True
+    last = next((event for event in reversed(history) if isinstance(event, Routed | Transferred)), None)
+    if last is None:
+        return record.route_reason == IMPORT_SOURCE
+    return isinstance(last, Transferred)
+
+
+def _areas(jurisdiction: Jurisdiction, record: RequestRecord) -> tuple[str, ...]:
+    """The areas of a request. They are found again only if one of them does not exist any more."""
+    is_stranded = any(area not in jurisdiction.areas for area in record.areas)
+    return jurisdiction.areas_at(record.place) if is_stranded else record.areas
+
+
+def _change(
+    jurisdiction: Jurisdiction, move: Move, *, now: datetime, actor: str
+) -> tuple[RequestRecord, list[Event]]:
+    """The request with its new reason, and the events that move it."""
+    record, route, events = move.request, move.route, list[Event]()
+    if move.areas != record.areas:
+        events.append(AreasRecomputed(at=now, actor=actor, cause=CAUSE, old=record.areas, new=move.areas))
+    if route is None:
+        return record, events
+    events += _transfer(jurisdiction, record, route, now=now, actor=actor)
+    return replace(record, route_reason=route.reason), events
+
+
+def _transfer(
+    jurisdiction: Jurisdiction, record: RequestRecord, route: Route, *, now: datetime, actor: str
+) -> Iterator[Event]:
+    agency = "" if record.department else record.agency_responsible  # the source's word for the unknown department
+    yield Transferred(
+        at=now,
+        actor=actor,
+        cause=CAUSE,
+        old=record.department,
+        new=route.department,
+        name=agency or jurisdiction.department(route.department).name,
+        agency=agency,
+        status=record.status,
+        is_merged=bool(record.merged_into),
+    )
+    kind = Triaged if route.is_triage else Routed
+    yield kind(at=now, actor=actor, cause=CAUSE, department=route.department, reason=route.reason)

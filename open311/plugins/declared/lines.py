@@ -1,0 +1,77 @@
+"""Lines of a TOML file, for messages about faults that show only after the file is read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property, lru_cache
+from importlib.resources.abc import Traversable
+from typing import Any
+
+import tomli
+
+Path = tuple[str | int, ...]
+"""Keys and indexes that lead to a value, such as ("routes", 2, "area")."""
+
+
+class Lines:
+    """The lines of the file jurisdiction.toml in a city's folder.
+
+    folder  None for a city without files; then no line is known
+    The file is read only if a line is asked for. It is short, and faults are rare.
+    """
+
+    def __init__(self, folder: Traversable | None) -> None:
+        self._folder = folder
+        self._parse = lru_cache(maxsize=None)(self._parsed)
+
+    def place(self, path: Path) -> str:
+        """`mycity/jurisdiction.toml:47` for the line on which a value begins; "" if the file does not have it."""
+        line = self._line(path) if self._folder is not None and self._lines else 0
+        return f"{self._folder.name}/jurisdiction.toml:{line}" if self._folder is not None and line else ""
+
+    def _line(self, path: Path) -> int:
+        """The number of the line on which a value begins; 0 if there is none.
+
+        The text up to a line is valid TOML unless the line is within a value. So the value begins after the longest
+        valid text without it.
+        """
+        if not _has(self._document(len(self._lines))[1], path):
+            return 0
+        low, high = 0, len(self._lines)
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (low, middle) if _has(self._document(middle)[1], path) else (middle, high)
+        return self._document(low)[0] + 1
+
+    def _document(self, lines: int) -> tuple[int, Any]:
+        """The longest valid text of at most so many lines: its number of lines, and what it holds."""
+        while (found := self._parse(lines)) is None:
+            lines -= 1
+        return lines, found
+
+    def _parsed(self, lines: int) -> Any:
+        try:
+            return tomli.loads("\n".join(self._lines[:lines]))
+        except ValueError:
+            return None
+
+    @cached_property
+    def _lines(self) -> Sequence[str]:
+        """The lines of a file that can be read; otherwise none."""
+        if self._folder is None:
+            return ()
+        try:
+            text = (self._folder / "jurisdiction.toml").read_text(encoding="utf-8-sig")
+            tomli.loads(text)
+        except (OSError, ValueError):
+            return ()
+        return text.split("\n")
+
+
+def _has(document: Any, path: Path) -> bool:
+    for key in path:
+        try:
+            document = document[key]
+        except (KeyError, IndexError, TypeError):
+            return False
+    return True

@@ -1,0 +1,105 @@
+"""Collects the texts of the source for their translators. `make texts` runs this module."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from babel.messages.catalog import Catalog
+from babel.messages.catalog import Message as Entry
+from babel.messages.extract import extract_from_dir
+from babel.messages.pofile import write_po
+from marshmallow import Schema, fields
+from werkzeug.exceptions import default_exceptions
+
+from open311 import __version__
+from open311.clock import exact_now
+from open311.translations import FOLDER, files, read_file
+from open311.web.errors import WORDS
+
+_SOURCE = FOLDER.parents[1]
+_FUNCTIONS = {"tell": None, "tell_count": (1, 2), "_": None, "gettext": None, "ngettext": (1, 2)}
+"""The functions whose first argument is a text, or whose first two are; in templates, gettext is `trans` too."""
+_SOURCES = [("**.py", "python"), ("**.html", "jinja2")]
+_TEMPLATES = {"**.html": {"trimmed": "true", "silent": "false"}}
+_FIELDS = (fields.Field, fields.String, fields.Number, fields.Integer, fields.Boolean, fields.List, fields.Url)
+
+
+def collect(source: Path = _SOURCE) -> Catalog:
+    """Every text that a caller can see, each with the files that have it."""
+    found = Catalog(project="open311-server", charset="utf-8")
+    for package in ("open311", "schemas"):
+        for file, _, text, *_ in extract_from_dir(source / package, _SOURCES, _TEMPLATES, keywords=_FUNCTIONS):
+            found.add(text, locations=[(f"{package}/{file}", 0)])
+    for library, texts in {"werkzeug": _of_werkzeug(), "marshmallow": _of_marshmallow()}.items():
+        for text in texts:
+            found.add(text, locations=[(library, 0)])
+    return found
+
+
+def _of_werkzeug() -> Iterator[str]:
+    """The texts of errors for which this server has no text of its own."""
+    for status, error in default_exceptions.items():
+        if status not in WORDS and error.description:
+            yield error.description
+
+
+def _of_marshmallow() -> Iterator[str]:
+    """The texts of fields and schemas that have no values in them."""
+    kinds: list[Mapping[str, Any]] = [kind.default_error_messages for kind in _FIELDS]
+    kinds.append(Schema().error_messages)
+    yield from sorted({text for kind in kinds for text in kind.values() if "{" not in text})
+
+
+def update(languages: Iterable[str] = (), folder: Path = FOLDER) -> Iterator[str]:
+    """Bring the file of each language up to date. Yields a line for each file.
+
+    languages  tags of languages to begin, beside those that have a file
+    A text that is no longer in the source is deleted. If a text has changed a little, its former translation stays,
+    marked as fuzzy, and callers get English until a translator takes the mark away.
+    """
+    collected = collect()
+    for tag in languages:
+        path = folder / tag.replace("-", "_") / "LC_MESSAGES" / "messages.po"
+        if not path.exists():
+            path.parent.mkdir(parents=True)
+            _write(_begun(tag), path)
+    for tag, path in files(folder).items():
+        entries = read_file(path)
+        entries.update(collected, update_creation_date=False)
+        _write(entries, path)
+        missing = sum(not is_translated(entry) for entry in entries if entry.id)
+        yield f"{tag}: {len(entries)} texts, {missing} without a translation"
+
+
+def is_translated(entry: Entry) -> bool:
+    """Whether a text and all its plural forms have a translation that is not fuzzy."""
+    forms = (entry.string,) if isinstance(entry.string, str) else entry.string
+    return bool(forms and all(forms)) and not entry.fuzzy
+
+
+def _begun(tag: str) -> Catalog:
+    """An empty file. Its header has what gettext's tools ask for."""
+    us = "the translators of open311-server"
+    return Catalog(
+        tag.replace("-", "_"),
+        project="open311-server",
+        version=__version__,
+        header_comment="# Texts of open311-server for callers. `make texts` updates this file.",
+        msgid_bugs_address="see CONTRIBUTING.md",
+        last_translator=us,
+        language_team=us,
+        revision_date=exact_now(),
+        fuzzy=False,
+    )
+
+
+def _write(entries: Catalog, path: Path) -> None:
+    with path.open("wb") as file:
+        write_po(file, entries, width=116, sort_output=True, ignore_obsolete=True, include_lineno=False)
+
+
+if __name__ == "__main__":
+    sys.stdout.writelines(f"{line}\n" for line in update(sys.argv[1:]))
