@@ -639,7 +639,7 @@ def test_a_request_is_shown_with_its_history_and_without_its_reporter(run: Run, 
 
 
 def test_requests_of_a_removed_department_are_rerouted(run: Run, request_id: str, tmp_path: Path) -> None:
-    printed(run("requests", "update", request_id, "--department", "port"))
+    printed(run("requests", "transfer", request_id, "--department", "port"))
     assert printed(run("requests", "reroute")) == (
         "0 of 1 open requests would move. 1 stay where a person or their source has put them.\n"
     )
