@@ -17,7 +17,7 @@ from open311.operations.upkeep.sync_catalogues import ensure_synced
 from open311.settings import Settings
 from open311.storage.failures import why_down
 from open311.translations import languages
-from open311.web import extensions, georeport, site
+from open311.web import extensions, georeport, site, staff
 from open311.web.blueprint import BoundEndpoint, register_endpoints
 from open311.web.documentation import GeoReportApi
 from open311.web.endpoints import endpoints_in
@@ -82,7 +82,7 @@ def create_app(settings: Settings, platform: Platform | None = None) -> Flask:
     app.url_map.merge_slashes = False
     platform = platform or open_platform(settings)
     app.extensions["open311"] = platform
-    bound = [BoundEndpoint(endpoint, platform) for endpoint in endpoints_in(georeport, extensions, site)]
+    bound = [BoundEndpoint(endpoint, platform) for endpoint in endpoints_in(georeport, extensions, staff, site)]
     register_endpoints(app, GeoReportApi(app), bound)
     languages()  # reads the translations before the web processes fork
     register_errors(app)

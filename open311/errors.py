@@ -70,6 +70,10 @@ class Forbidden(Open311Error):
     """The api_key is missing, wrong, revoked or for another jurisdiction (A56)."""
 
 
+class Unauthenticated(Open311Error):
+    """The token of staff is missing, wrong, expired or revoked."""
+
+
 class Unavailable(Open311Error):
     """The database cannot do what the call needs. The same call may succeed in a moment."""
 

@@ -132,7 +132,14 @@ def loggable(path: str) -> str:
 
 
 class Caller(Protocol):
-    """The holder of a key: its number and the label that the operator has given to it."""
+    """The holder of a key, with its number and the label that the operator has given to it; or an account of staff.
+
+    The label of an account has its number and not its name, which is personal data.
+    """
+
+    @property
+    def kind(self) -> str:
+        """`staff` for an account."""
 
     @property
     def number(self) -> int:
@@ -153,7 +160,8 @@ def end_call(
     ms = round(seconds * 1000, 1)
     line = {"event": "call", "method": method, "path": loggable(path), "status": status, "ms": ms}
     if caller is not None and caller.number:
-        line |= {"key": caller.label, "key_id": caller.number}
+        is_account = caller.kind == "staff"
+        line |= {"account": caller.label} if is_account else {"key": caller.label, "key_id": caller.number}
     if _Output.is_json:  # does not use structlog, whose processors take longer than some calls
         line |= {"source": "open311.access", "request_id": _request_id.get(), "level": level}
         _STANDARD_ERROR.write(_json(line | {"timestamp": exact_now().isoformat()}) + "\n")

@@ -10,17 +10,22 @@ from typing import Any
 
 from sqlalchemy import text
 
-from open311.domain.access import Principal
-from open311.domain.events import Event, Imported
+from open311.domain import commands
+from open311.domain.access import SHELL, Principal
+from open311.domain.commands import Command
+from open311.domain.events import Event, Imported, VisibilityChanged
 from open311.domain.places import Place
 from open311.domain.requests import PublicRequest, Receipt, RequestRecord, Status, Submission, Visibility
 from open311.domain.services import Department, Service, ServiceType
+from open311.domain.workflow import Outcome
 from open311.formats.writing import bulk_csv_line
 from open311.operations.access.api_keys import add_key, require_key
 from open311.operations.intake.submit_request import submit_request
 from open311.operations.platform import Platform
 from open311.operations.publishing import names_for
-from open311.operations.workflow.apply import add_requests
+from open311.operations.workflow.act import act
+from open311.operations.workflow.apply import add_requests, change_requests, load_request
+from open311.operations.workflow.read_request import read_history
 from open311.plugins import Jurisdiction
 from open311.plugins.registry import Registry
 from open311.settings import Settings
@@ -163,6 +168,48 @@ def api_key(platform: Platform, **changes: Any) -> Principal:
     wanted: dict[str, Any] = {"label": "tests", "now": NOON} | changes
     _, secret = add_key(platform, **wanted)
     return require_key(platform, secret)
+
+
+def change(
+    platform: Platform,
+    name: str,
+    *,
+    status: str | None = None,
+    note: str = "",
+    department: str | None = None,
+    visibility: Visibility | None = None,
+    expected_at: datetime | None = None,
+    now: datetime = NOON,
+    version: int | None = None,
+    city: Jurisdiction | None = None,
+) -> RequestRecord:
+    """Change a request as an operator does in the shell, by commands. A part that is already so is left out."""
+    city = city or next(iter(platform.registry))
+    record, _ = read_history(platform, city, name)
+    orders: list[Command] = []
+    if status == Status.OPEN != record.status:
+        orders.append(commands.Reopen(reason="It is back."))
+    if department not in (None, record.department):
+        orders.append(commands.Transfer(department=str(department)))
+    if status == Status.CLOSED != record.status:
+        orders.append(commands.Close(outcome=Outcome.UNKNOWN, note=note))
+    if note and (status is None or status == record.status or status == Status.OPEN):
+        orders.append(commands.Note(text=note, public=True))
+    if expected_at not in (None, record.expected_at):
+        orders.append(commands.Reschedule(expected=expected_at, reason="It takes longer."))
+    after = act(platform, city, name, orders, principal=SHELL, now=now, version=version)
+    return after if visibility in (None, record.visibility) else _show(platform, city, name, visibility, now)
+
+
+def _show(
+    platform: Platform, city: Jurisdiction, name: str, visibility: Visibility | None, now: datetime
+) -> RequestRecord:
+    """Give a request any visibility, also one that no command gives."""
+    with platform.database.transaction() as connection:
+        record = load_request(connection, city, name)
+        event = VisibilityChanged(at=now, actor="shell", old=record.visibility, new=str(visibility))
+        [after] = change_requests(connection, [(record, [event])], names_for(connection, city))
+    return after
 
 
 def load(platform: Platform, **key: Any) -> RequestRecord:

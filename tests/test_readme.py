@@ -243,9 +243,21 @@ def test_the_table_of_urls_is_complete(app: Flask) -> None:
         (re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", without_suffix(rule)), method)
         for rule in app.url_map.iter_rules()
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
-        if rule.rule != "/docs/<path:name>"
+        if rule.rule != "/docs/<path:name>" and not rule.rule.startswith("/staff/")
     }
     assert table == served
+
+
+def test_the_page_about_staff_names_every_call_and_command(app: Flask) -> None:
+    page = (REPOSITORY / "spec" / "staff.md").read_text(encoding="utf-8")
+    for rule in app.url_map.iter_rules():
+        path = rule.rule.removeprefix("/staff/v1")
+        if path == rule.rule:
+            continue
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}:
+            command = path.rpartition("/")[2]
+            call = f"`{method} {path.replace('<code:id>', 'ID').replace('<view>', 'NAME')}"
+            assert call in page or f"| `{command}` |" in page, f"spec/staff.md lacks {method} {path}"
 
 
 def test_make_commands_in_the_readme_are_targets_of_the_makefile() -> None:

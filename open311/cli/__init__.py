@@ -16,6 +16,7 @@ COMMANDS = {
     "worker": "worker.worker",
     "db": "database.db",
     "keys": "keys.keys",
+    "staff": "staff.staff",
     "jurisdictions": "catalogue.jurisdictions",
     "route": "catalogue.route",
     "requests": "requests.requests",
@@ -59,6 +60,7 @@ def main() -> None:
       open311 run                    a server with example data on this machine
       open311 jurisdictions list     the cities it serves
       open311 keys add --label APP   a key for an app that sends requests
+      open311 staff add NAME         an account for somebody who works on requests
       open311 settings               everything that can be set, and how
 
     Without DATABASE_URL, `open311 run` starts a private PostGIS cluster under ./var. All other commands need the

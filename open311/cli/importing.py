@@ -107,8 +107,8 @@ def import_command(
     that is imported later counts. Fields that a row leaves out stay as they are.
 
     A row is in conflict if the request was changed here by staff, and the file differs. The change made here stays,
-    unless the row is dated later. Every conflict is printed with the rule that decided it. `open311 requests
-    update` changes a request to what the file says.
+    unless the row is dated later. Every conflict is printed with the rule that decided it. Commands such as
+    `open311 requests close` change a request to what the file says.
 
     What was erased here stays erased, and so does a text with a sentence that was erased. The report counts such
     rows.

@@ -30,6 +30,11 @@ def say_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     console.print(table)
 
 
+def say_json(body: bytes) -> None:
+    """Print JSON."""
+    say(body.decode())
+
+
 def fail(text: str, *, as_log: bool = False) -> NoReturn:
     """End the command with a sentence on standard error and status 1.
 

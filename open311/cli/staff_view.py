@@ -8,6 +8,7 @@ from dataclasses import fields
 from open311.domain.events import FoundOutside
 from open311.domain.places import Place
 from open311.domain.requests import RequestRecord, TokenState
+from open311.domain.workflow import state_of
 from open311.operations.workflow.read_request import StaffView
 from schemas.values import format_instant
 
@@ -51,6 +52,9 @@ def _facts(view: StaffView) -> Iterator[tuple[str, str]]:
     yield "changed", format_instant(record.changed_at)
     yield "expected", expected
     yield "agency", record.agency_responsible
+    yield "state", ", ".join(filter(None, (state_of(record), f"priority {record.priority}", record.assignee)))
+    yield "visit", format_instant(record.scheduled_at) if record.scheduled_at else ""
+    yield "merged into", f"number {record.merged_into}" if record.merged_into else ""
     yield "details", ", ".join(filter(None, (record.detailed_status, record.outcome)))
     yield "status note", record.status_notes
     yield "place", _place(record.place)

@@ -55,6 +55,11 @@ class Scope:
     jurisdiction_id: str = ALL_JURISDICTIONS
     departments: frozenset[str] = frozenset()
 
+    @property
+    def is_everywhere(self) -> bool:
+        """Whether the scope includes all cities."""
+        return self.jurisdiction_id == ALL_JURISDICTIONS
+
     def covers(self, jurisdiction_id: str) -> bool:
         """Whether the scope includes this city."""
         return self.jurisdiction_id in (ALL_JURISDICTIONS, jurisdiction_id)

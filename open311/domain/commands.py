@@ -6,6 +6,7 @@ events it leads to.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -31,6 +32,11 @@ class Command:
     needs_reason: ClassVar[bool] = False
 
     reason: str = ""
+
+    @classmethod
+    def summary(cls) -> str:
+        """What the command does, in a sentence or two, without its fields."""
+        return re.split(r" `\w+`:", cls.__doc__ or "")[0].replace("`", "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -37,3 +37,8 @@ def new_token() -> str:
 def new_api_key() -> str:
     """An api_key with 192 random bits, URL-safe."""
     return secrets.token_urlsafe(24)
+
+
+def new_staff_secret() -> str:
+    """A token or login secret of staff with 192 random bits, URL-safe. Its prefix helps tools that find leaks."""
+    return f"staff_{secrets.token_urlsafe(24)}"

@@ -52,7 +52,7 @@ class Mending(StrEnum):
     )
     STAYS_ERASED = (
         "a text, photo or answer was erased here: it stays erased;"
-        " `open311 requests update --note` writes a note that may be shown"
+        " `open311 requests note --public` writes a note that may be shown"
     )
 
 

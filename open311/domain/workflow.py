@@ -91,13 +91,19 @@ MERGED_TEXT = "merged"
 
 def state_of(record: RequestRecord) -> State:
     """A request's state. It follows from other fields, so that it cannot contradict them."""
-    if record.status is Status.CLOSED:
+    has_owner = bool(record.department or record.agency_responsible)
+    return state_from(record.status, record.progress, is_triage=record.is_triage, has_owner=has_owner)
+
+
+def state_from(status: str, progress: str, *, is_triage: bool, has_owner: bool) -> State:
+    """As `state_of`, from the fields themselves. `has_owner`: whether a department or an agency is named."""
+    if status == Status.CLOSED:
         return State.CLOSED
-    if record.progress:
-        return State(record.progress)
-    if record.is_triage:
+    if progress:
+        return State(progress)
+    if is_triage:
         return State.TRIAGE
-    return State.ASSIGNED if record.department or record.agency_responsible else State.RECEIVED
+    return State.ASSIGNED if has_owner else State.RECEIVED
 
 
 _OPEN = frozenset(State) - {State.CLOSED}

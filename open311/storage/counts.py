@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from open311.domain.events.base import MERGED
 from open311.domain.requests import Status
-from open311.storage.outbox import RecordedChange, unprocessed
+from open311.storage.outbox import RecordedChange, count_unprocessed, unprocessed
 from open311.storage.tables import request_count, service_request
 
 CONSUMER = "counts"
@@ -54,6 +54,39 @@ def stored_counts(connection: Connection) -> Counts:
         select(columns.jurisdiction_id, columns.department, columns.status, columns.requests)
     )
     return {(city, department, status): number for city, department, status, number in found if number}
+
+
+MOST_ADDED = 2_000
+"""How many uncounted changes are added at once. After an import there may be a million of them."""
+
+
+def current_counts(connection: Connection, jurisdiction_id: str) -> tuple[dict[tuple[str, str], int], int]:
+    """The counts of one jurisdiction by (department, status), and how many changes they do not contain.
+
+    Uncounted changes are added, unless there are more than MOST_ADDED of them. The result is right only in a
+    transaction whose statements all see the same snapshot.
+    """
+    columns = request_count.c
+    rows = connection.execute(
+        select(columns.department, columns.status, columns.requests).where(
+            columns.jurisdiction_id == jurisdiction_id
+        )
+    )
+    found = Counter({(department, status): number for department, status, number in rows})
+    behind = count_unprocessed(connection, CONSUMER, most=MOST_ADDED)
+    if behind > MOST_ADDED:
+        return dict(found), behind
+    for (city, department, status), number in deltas(unprocessed(connection, CONSUMER)).items():
+        if city == jurisdiction_id:
+            found[department, status] += number
+    return dict(found), 0
+
+
+def departments(connection: Connection, jurisdiction_id: str) -> set[str]:
+    """The codes of the departments that have or had requests, also retired ones."""
+    columns = request_count.c
+    query = select(columns.department).where(columns.jurisdiction_id == jurisdiction_id).distinct()
+    return set(connection.execute(query).scalars())
 
 
 def true_counts(connection: Connection) -> Counts:

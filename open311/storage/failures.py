@@ -35,6 +35,15 @@ def is_down(error: Exception) -> bool:
     return isinstance(error, _DOWN) or takes_no_writes(error)
 
 
+def is_deadlock(error: BaseException | None) -> bool:
+    """Whether an error was raised because two transactions waited for each other, and PostgreSQL ended this one."""
+    while error is not None:
+        if isinstance(error, (psycopg.errors.DeadlockDetected, psycopg2.errors.DeadlockDetected)):
+            return True
+        error = getattr(error, "orig", None) or error.__cause__
+    return False
+
+
 def unavailable(error: BaseException | None) -> Unavailable:
     """The error for callers, with a sentence for the public about the kind of failure."""
     return Unavailable(next((words for kinds, words in _PUBLIC_WORDS if isinstance(error, kinds)), _UNREACHED))

@@ -121,6 +121,16 @@ def unprocessed(connection: Connection, consumer: str) -> Iterator[RecordedChang
         yield from _changes(connection.execute(query, execution_options={"yield_per": 1_000}))
 
 
+def count_unprocessed(connection: Connection, consumer: str, *, most: int) -> int:
+    """How many changes a consumer has not processed. Counting stops soon after `most`."""
+    waiting = select(outbox.c.id).limit(most + 1)
+    held = select(held_change.c.id).where(held_change.c.consumer == consumer).limit(most + 1)
+    return sum(
+        connection.execute(select(func.count()).select_from(part.subquery())).scalar_one()
+        for part in (waiting, held)
+    )
+
+
 def hold(connection: Connection, consumer: str, changes: Sequence[RecordedChange], due_at: datetime) -> None:
     """Store held changes of a consumer, which will try them again at `due_at` or later."""
     rows = [

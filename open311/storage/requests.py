@@ -139,17 +139,24 @@ def save_record(connection: Connection, record: RequestRecord) -> None:
 
 
 def load_record(
-    connection: Connection, jurisdiction_id: str, *, service_request_id: str = "", number: int = 0
+    connection: Connection,
+    jurisdiction_id: str,
+    *,
+    service_request_id: str = "",
+    number: int = 0,
+    is_locked: bool = True,
 ) -> RequestRecord | None:
-    """A record by its service_request_id or number, locked until the transaction ends; None if there is none."""
+    """A record by its service_request_id or number; None if there is none.
+
+    is_locked  whether the record is locked until the transaction ends, which everybody needs who changes it
+    """
     wanted = (
         service_request.c.service_request_id == service_request_id
         if service_request_id
         else service_request.c.id == number
     )
-    row = connection.execute(
-        _select().where(service_request.c.jurisdiction_id == jurisdiction_id, wanted).with_for_update()
-    ).one_or_none()
+    query = _select().where(service_request.c.jurisdiction_id == jurisdiction_id, wanted)
+    row = connection.execute(query.with_for_update() if is_locked else query).one_or_none()
     return None if row is None else _record(row)
 
 
@@ -167,9 +174,11 @@ def load_records(connection: Connection, jurisdiction_id: str, ids: Sequence[str
     return {row.service_request_id: _record(row) for row in found}
 
 
-def load_merged(connection: Connection, jurisdiction_id: str, numbers: Sequence[int]) -> list[RequestRecord]:
-    """The records that were merged into these requests, locked until the transaction ends."""
-    found = connection.execute(
+def load_merged(
+    connection: Connection, jurisdiction_id: str, numbers: Sequence[int], *, is_locked: bool = True
+) -> list[RequestRecord]:
+    """The records that were merged into these requests. `is_locked`: see `load_record`."""
+    query = (
         _select()
         .where(
             service_request.c.jurisdiction_id == jurisdiction_id,
@@ -177,9 +186,8 @@ def load_merged(connection: Connection, jurisdiction_id: str, numbers: Sequence[
             service_request.c.merged_into == any_(bindparam(None, list(numbers), ARRAY(BigInteger))),
         )
         .order_by(service_request.c.id)
-        .with_for_update()
     )
-    return [_record(row) for row in found]
+    return [_record(row) for row in connection.execute(query.with_for_update() if is_locked else query)]
 
 
 def load_batch(connection: Connection, jurisdiction_id: str, *, after: int, rows: int) -> list[RequestRecord]:

@@ -8,9 +8,11 @@ from hmac import compare_digest
 
 from werkzeug.wrappers import Request
 
+from open311.clock import utc_now
 from open311.domain.access import PROMETHEUS, Principal
 from open311.errors import Forbidden, NotFound
 from open311.operations.access.api_keys import require_key, require_scope
+from open311.operations.access.staff import require_city, require_staff
 from open311.operations.platform import Platform
 from open311.plugins import Jurisdiction
 from open311.web.parsing import Parameters, first
@@ -23,23 +25,34 @@ class Access:
 
     identify  returns the caller, or raises Forbidden. It runs before the city and the parameters are checked.
               None if anybody may call.
+    require   raises Forbidden if a caller may not call for a jurisdiction
     """
 
     name: str
     identify: Callable[[Platform, Request, Parameters], Principal] | None
+    require: Callable[[Principal, str], None] = require_scope
 
     def check_city(self, principal: Principal | None, city: Jurisdiction | None) -> None:
-        """Raises Forbidden if the caller's key is not valid for the city of the call."""
+        """Raises Forbidden if the caller's key or account is not valid for the city of the call."""
         if principal is not None and city is not None:
-            require_scope(principal, city.id)
+            self.require(principal, city.id)
 
 
 def key_holder(platform: Platform, request: Request, sent: Parameters) -> Principal:
     """The holder of the key in api_key, Authorization: Bearer or X-Api-Key. Raises Forbidden (A56, A57)."""
-    scheme, _, credential = request.headers.get("Authorization", "").partition(" ")
-    bearer = credential.strip() if scheme.lower() == "bearer" else ""
-    given = first(sent, "api_key") or bearer or request.headers.get("X-Api-Key", "").strip()
+    given = first(sent, "api_key") or _bearer(request) or request.headers.get("X-Api-Key", "").strip()
     return require_key(platform, given)
+
+
+def _account_holder(platform: Platform, request: Request, sent: Parameters) -> Principal:  # noqa: ARG001
+    """The account of the token in Authorization: Bearer, and nowhere else. Raises Unauthenticated."""
+    return require_staff(platform, _bearer(request), now=utc_now())
+
+
+def _bearer(request: Request) -> str:
+    """The credential in Authorization: Bearer; "" if there is none."""
+    scheme, _, credential = request.headers.get("Authorization", "").partition(" ")
+    return credential.strip() if scheme.lower() == "bearer" else ""
 
 
 def _prometheus(platform: Platform, request: Request, sent: Parameters) -> Principal:  # noqa: ARG001
@@ -47,8 +60,7 @@ def _prometheus(platform: Platform, request: Request, sent: Parameters) -> Princ
     token = platform.settings.metrics_token
     if not token:
         raise NotFound(tell("Metrics are switched off; set OPEN311_METRICS_TOKEN."))
-    scheme, _, credential = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not compare_digest(credential.strip().encode(), token.encode()):
+    if not compare_digest(_bearer(request).encode(), token.encode()):
         raise Forbidden(tell("Send the token of OPEN311_METRICS_TOKEN in Authorization: Bearer."))
     return PROMETHEUS
 
@@ -57,5 +69,7 @@ ANYBODY = Access("anybody", None)
 """Public. A key is neither needed nor checked."""
 API_KEY = Access("api_key", key_holder)
 """Only holders of an api_key that is valid for the city and not revoked."""
+STAFF = Access("staff", _account_holder, require_city)
+"""Only accounts of staff for the city. Which role a call needs is the operation's rule."""
 METRICS_TOKEN = Access("metrics_token", _prometheus)
 """Only a caller that sends the token of the settings. Nobody may call if no token is set."""

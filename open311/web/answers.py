@@ -13,7 +13,7 @@ import orjson
 from flask import Response
 from werkzeug.wrappers import Request
 
-from open311.errors import Invalid
+from open311.errors import Invalid, Problem
 from open311.formats import JSON, Format, document, shape_of
 from open311.translations import in_language
 from open311.web.calls import Answer, Call
@@ -77,16 +77,17 @@ def send(call: Call, answer: Answer) -> Response:
             [
                 ("Content-Type", call.output.media_type),
                 ("Cache-Control", "no-store"),
+                *([("ETag", f'"{answer.tag}"')] if answer.tag else []),
                 *([("Content-Language", answer.language)] if answer.language else ()),
                 *answer.headers,
                 *warning_headers([*call.warnings, *answer.warnings], call.request),
             ],
         )
     validator = answer.validator or validator_of(body or b"")
-    headers = _caching(call, validator, answer.cache_control, is_weak=answer.is_weak)
+    headers = _caching(answer.tag or call.tag(validator), answer.cache_control, is_weak=answer.is_weak)
     if answer.language:
         headers.append(("Content-Language", answer.language))
-    if body is None or call.has_unchanged(validator):
+    if body is None or (not answer.tag and call.has_unchanged(validator)):
         return WholeResponse(None, 304, [*headers, *answer.headers])
     media_type = call.output.media_type
     if _is_jsonp(call):
@@ -110,10 +111,10 @@ def validator_of(body: bytes) -> str:
     return blake2b(body, digest_size=12).hexdigest()
 
 
-def _caching(call: Call, validator: str, cache_control: str, *, is_weak: bool = False) -> list[tuple[str, str]]:
+def _caching(tag: str, cache_control: str, *, is_weak: bool = False) -> list[tuple[str, str]]:
     """The headers that tell caches how to store and revalidate an answer."""
     return [
-        ("ETag", f'{"W/" if is_weak else ""}"{call.tag(validator)}"'),
+        ("ETag", f'{"W/" if is_weak else ""}"{tag}"'),
         ("Cache-Control", cache_control),
         ("Vary", "Accept, Accept-Encoding, Accept-Language"),
     ]
@@ -145,7 +146,7 @@ def _for_header(text: Message, language: str) -> str:
 
 def make_cachable(call: Call, response: Response, validator: str) -> None:
     """Add caching headers to a response that `send` did not make."""
-    response.headers.extend(_caching(call, validator, "no-cache"))
+    response.headers.extend(_caching(call.tag(validator), "no-cache"))
 
 
 def error_answer(descriptions: Iterable[str], status: int, output: Format) -> Response:
@@ -157,11 +158,16 @@ def error_answer(descriptions: Iterable[str], status: int, output: Format) -> Re
     return response
 
 
-def problem_answer(descriptions: Iterable[str], status: int, title: str) -> Response:
+def problem_answer(problems: Iterable[Problem], status: int, title: str) -> Response:
     """An error outside GeoReport: application/problem+json (RFC 9457)."""
-    detail = " ".join(descriptions)
-    body = orjson.dumps({"type": "about:blank", "title": title, "status": status, "detail": detail})
-    return Response(body, status, content_type="application/problem+json")
+    found = list(problems)
+    body: dict[str, object] = {"type": "about:blank", "title": title, "status": status}
+    body["detail"] = " ".join(map(str, found))
+    if fields := [{"field": one.field, "message": one.message} for one in found if one.field]:
+        body["errors"] = fields
+    response = Response(orjson.dumps(body), status, content_type="application/problem+json")
+    response.headers["Cache-Control"] = "no-store"
+    return response
 
 
 def _is_jsonp(call: Call) -> bool:

@@ -12,12 +12,13 @@ from flask import Blueprint as FlaskBlueprint
 from werkzeug.wrappers import Request, Response
 
 from open311.clock import utc_now
+from open311.domain.access import Principal
 from open311.errors import Invalid, Open311Error, Problem
 from open311.formats import JSON, XML, Format
 from open311.operations.platform import Platform
 from open311.plugins import Jurisdiction
 from open311.web.answers import send
-from open311.web.bodies import read_form
+from open311.web.bodies import Form, read_form, read_json
 from open311.web.calls import Call, Values
 from open311.web.documentation import DescribedBlueprint, GeoReportApi
 from open311.web.endpoints import City, Endpoint
@@ -54,6 +55,7 @@ class BoundEndpoint:
         self._platform = platform
         self._schema = lru_cache(maxsize=64)(self._make_schema)
         self._remembered = lru_cache(maxsize=REMEMBERED_QUERIES)(self._read_query)
+        self._remembered_for = lru_cache(maxsize=REMEMBERED_QUERIES)(self._read_query_for)
 
     def serve(self, request: Request, suffix: str | None, path: Mapping[str, str]) -> Response:
         """Answer a call.
@@ -77,19 +79,20 @@ class BoundEndpoint:
 
     def _call(self, request: Request, suffix: str | None, path: Mapping[str, str]) -> Call:
         endpoint = self.endpoint
-        principal, files = None, tuple[str, ...]()
+        principal, body, files = None, dict[str, Any](), tuple[str, ...]()
         if endpoint.access.identify is None and endpoint.method == "GET":
             reading = self._reading_of(request.query_string, path)
         else:
-            form = read_form(request, self._schema(None), self._platform.settings)
+            form = self._form(request)
             sent, files = form.fields, form.files
             request.environ[LOCALE] = first(sent, "locale") or first(sent, "langcode")
             if endpoint.access.identify is not None:
                 principal = request.environ[CALLER] = endpoint.access.identify(self._platform, request, sent)
                 limit_key(request.environ, principal)
-            city = self._city(sent, path)
+            city = self._city(sent, path, principal)
             endpoint.access.check_city(principal, city)
-            reading = self._read(sent, city)
+            reading = self._reading_for(request, sent, city)
+            body = self._body(request, city)
         return Call(
             request=request,
             platform=self._platform,
@@ -99,9 +102,26 @@ class BoundEndpoint:
             problems=reading.problems,
             warnings=reading.warnings,
             files=files,
+            body=body,
             named_city=reading.city,
             principal=principal,
         )
+
+    def _form(self, request: Request) -> Form:
+        """The parameters of a call. Those of staff are in the query only, because their bodies are JSON."""
+        if self.endpoint.surface.is_for_staff:
+            return Form(read_query(request.query_string))
+        return read_form(request, self._schema(None), self._platform.settings)
+
+    def _body(self, request: Request, city: Jurisdiction | None) -> dict[str, Any]:
+        """The fields of a JSON body. Raises Invalid that names each faulty field."""
+        if self.endpoint.body is None:
+            return {}
+        schema = self.endpoint.body() if city is None else self.endpoint.body(zone=city.zone)
+        values, problems = schema.read(read_json(request, self._platform.settings))
+        if problems:
+            raise Invalid.of(Problem(name[:60], text) for name, text in problems)
+        return values
 
     def _output(self, request: Request, suffix: str | None) -> Any:
         if not self.endpoint.has_formats:
@@ -113,6 +133,16 @@ class BoundEndpoint:
             return self._read({}, self._city({}, path))
         read = self._remembered if len(query) <= MOST_REMEMBERED_BYTES else self._read_query
         return read(query)
+
+    def _reading_for(self, request: Request, sent: Parameters, city: Jurisdiction | None) -> _Reading:
+        """The parsed parameters of a call whose caller is known."""
+        query = request.query_string
+        if self.endpoint.is_quick and len(query) <= MOST_REMEMBERED_BYTES:
+            return self._remembered_for(query, city)
+        return self._read(sent, city)
+
+    def _read_query_for(self, query: bytes, city: Jurisdiction | None) -> _Reading:
+        return self._read(read_query(query), city)
 
     def _read_query(self, query: bytes) -> _Reading:
         sent = read_query(query)
@@ -135,7 +165,9 @@ class BoundEndpoint:
             if NUL in name or any(NUL in value for value in values):
                 yield Problem(name[:60], HOLDS_NUL)
 
-    def _city(self, sent: Parameters, path: Mapping[str, str]) -> Jurisdiction | None:
+    def _city(
+        self, sent: Parameters, path: Mapping[str, str], principal: Principal | None = None
+    ) -> Jurisdiction | None:
         """The jurisdiction of the call. Raises NotFound if unknown, Invalid if it is missing but required."""
         rule = self.endpoint.city
         if rule is City.NONE:
@@ -145,6 +177,8 @@ class BoundEndpoint:
             raise Invalid(HOLDS_NUL, "jurisdiction_id")
         if rule is City.OPTIONAL and not named:
             return None
+        if rule is City.OF_CALLER and not named and principal is not None and not principal.scope.is_everywhere:
+            named = principal.scope.jurisdiction_id
         return self._platform.registry.find(named)
 
     def _make_schema(self, city: Jurisdiction | None) -> Arguments:

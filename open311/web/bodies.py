@@ -11,7 +11,9 @@ import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
+from typing import Any
 
+import orjson
 from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 from werkzeug.sansio.multipart import Data, Epilogue, Event, Field, File, MultipartDecoder, NeedData
 from werkzeug.wrappers import Request
@@ -25,6 +27,7 @@ from schemas.texts import tell
 
 URLENCODED, MULTIPART = FORM_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data")
 PIECE_BYTES = 65_536
+JSON_TYPE = "application/json"
 _GZIP_BITS = 31
 # Unquoted values end at a semicolon only: clients send boundaries with "=" and do not quote them.
 _TYPE_PARAMETER = re.compile(r';\s*([\w-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^;]*))', re.ASCII)
@@ -57,6 +60,30 @@ def read_form(request: Request, schema: Arguments, settings: Settings) -> Form:
         if schema.own_name(name) not in known
     }
     return Form(body.fields | rest, body.files)
+
+
+def read_json(request: Request, settings: Settings) -> dict[str, Any]:
+    """The object in a JSON body; {} without a body. Raises as `read_form` does, and Invalid if it is no object."""
+    media_type = request.mimetype
+    if media_type and media_type != JSON_TYPE:
+        raise UnsupportedMediaType(f"{media_type[:60]} is not read here; send {JSON_TYPE}.")
+    charset = _type_parameters(request).get("charset", "utf-8").lower()
+    if charset not in ("utf-8", "utf8", "us-ascii"):
+        raise UnsupportedMediaType(f"charset {charset[:40]} is not read here; send UTF-8.")
+    raw = b"".join(_pieces(request, settings.max_body_bytes))
+    if not raw.strip():
+        return {}
+    if not media_type:
+        raise UnsupportedMediaType(f"The body has no Content-Type; send {JSON_TYPE}.")
+    try:
+        found = orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        raise Invalid(
+            f"the body is not JSON (line {error.lineno}, column {error.colno}); send an object such as {{}}."
+        ) from None
+    if not isinstance(found, dict):
+        raise Invalid("the body is JSON, but no object; send an object such as {}.")
+    return found
 
 
 def _read_body(request: Request, settings: Settings) -> Form:

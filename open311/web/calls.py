@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from typing import Any
@@ -40,6 +41,7 @@ class Call:
     problems    what is wrong with the values; empty unless the view gathers problems itself
     warnings    sentences for the header Warning about values that are ignored or read in another way
     files       the names of the fields of a body that had files, once for each file
+    body        the fields of a JSON body, checked; empty for other calls
     named_city  the jurisdiction of the call; None if the view works without one
     principal   the caller; None if anybody may call the view
     now         when the call began, in whole seconds
@@ -53,6 +55,7 @@ class Call:
     problems: tuple[Problem, ...] = ()
     warnings: tuple[Message, ...] = ()
     files: tuple[str, ...] = ()
+    body: Mapping[str, Any] = field(default_factory=dict)
     named_city: Jurisdiction | None = None
     principal: Principal | None = None
 
@@ -108,6 +111,7 @@ class Answer:
     cache_control  how long caches may keep the body; with "no-cache", caches revalidate it each time
     status         for a POST, 200 or 201, as the operator chose
     headers        more headers; a 304 has them too
+    tag            the whole ETag, where clients send it in If-Match; such an answer is never 304
     is_weak        whether the ETag is weak: the same data may come in other bytes
     warnings       more sentences for the header Warning, beside those of the call
     """
@@ -118,6 +122,7 @@ class Answer:
     language: str = ""
     cache_control: str = "no-cache"
     headers: tuple[tuple[str, str], ...] = ()
+    tag: str = ""
     is_weak: bool = False
     warnings: tuple[Message, ...] = ()
 

@@ -20,6 +20,8 @@ from open311.web.openapi import (
     PROBLEM,
     READING_HEADERS,
     SECURITY_SCHEMES,
+    STAFF_HEADERS,
+    STAFF_SCHEME,
     WRITING_HEADERS,
     answers_in,
     error_responses,
@@ -73,12 +75,18 @@ class GeoReportApi(Api):  # type: ignore[misc]  # flask-smorest has no types
     def _describe_components(self) -> None:
         components = self.spec.components
         self.spec.tag({"name": "extensions", "description": "Calls that are not in the standard"})
+        self.spec.tag({"name": "staff", "description": "The work of staff, with the token of an account"})
         components.schema("Problem", PROBLEM)
         for name, (kind, meaning) in HEADERS.items():
             components.header(name, {"description": meaning, "schema": {"type": kind}}, lazy=True)
         for name, meaning in (READING_HEADERS | WRITING_HEADERS).items():
             parameter = {"name": name, "description": meaning, "schema": {"type": "string"}}
             components.parameter(name, "header", parameter, lazy=True)
+        for name, meaning in STAFF_HEADERS.items():
+            parameter = {"name": name, "description": meaning, "schema": {"type": "string"}}
+            components.parameter(f"Staff-{name}", "header", parameter, lazy=True)
+        for name, scheme in STAFF_SCHEME.items():
+            components.security_scheme(name, scheme)
         for name, scheme in SECURITY_SCHEMES.items():
             words = "One of these schemes is enough; the form's field api_key is as good."
             components.security_scheme(name, scheme | {"description": words})

@@ -21,6 +21,7 @@ from open311.web.calls import Answer, Output
 from open311.web.surfaces import Surface
 from schemas.arguments import Arguments
 from schemas.base import Body
+from schemas.staff import JsonBody
 
 View = Callable[..., Answer | Response]
 
@@ -31,12 +32,14 @@ class City(Enum):
     NAMED      the jurisdiction in the parameter jurisdiction_id; if only one is served, the parameter may be absent
     OPTIONAL   the jurisdiction in the parameter jurisdiction_id; none if the parameter is absent
     IN_PATH    the jurisdiction in the path, <jurisdiction_id>
+    OF_CALLER  the jurisdiction of the caller's account; for accounts of all jurisdictions as NAMED
     NONE       no jurisdiction
     """
 
     NAMED = "named"
     OPTIONAL = "optional"
     IN_PATH = "in path"
+    OF_CALLER = "of caller"
     NONE = "none"
 
 
@@ -55,6 +58,7 @@ class Endpoint:
     surface           the surface that the path belongs to
     rule              the path after the surface's prefix, in Werkzeug's notation
     reads             the schema of the parameters
+    body              the schema of the JSON body; None if the call has none, or a form
     access            who may call the view
     answers           the body of a success. A schema means JSON and XML, chosen by the suffix or Accept; a Media
                       means one path with one format; None means a page
@@ -76,6 +80,7 @@ class Endpoint:
     answers: type[Body] | Media | None
     output: Output | None = None
     method: str = "GET"
+    body: type[JsonBody] | None = None
     city: City = City.NAMED
     by_accept: bool = True
     is_quick: bool = False
@@ -128,9 +133,14 @@ def endpoint(
 
 
 def endpoints_in(*packages: ModuleType) -> Iterator[Endpoint]:
-    """Every endpoint that a module of these packages declares, in the order of the modules' names."""
+    """Every endpoint that a module of these packages declares, in the order of the modules' names.
+
+    A module may also have a tuple of endpoints that it makes from a table.
+    """
     for package in packages:
         for found in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
             module = import_module(found.name)
-            found_here = (value for value in vars(module).values() if isinstance(value, Endpoint))
-            yield from (one for one in found_here if one.view.__module__ == module.__name__)
+            for value in vars(module).values():
+                several = value if isinstance(value, tuple) else (value,)
+                found_here = (one for one in several if isinstance(one, Endpoint))
+                yield from (one for one in found_here if one.view.__module__ == module.__name__)

@@ -19,7 +19,7 @@ from open311.web.surfaces import CALLER, FEED_PATH, ROUTE, SUFFIX, surface_of
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-_METHODS = frozenset(("GET", "HEAD", "POST", "OPTIONS"))
+_METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"))
 _SLASHES = re.compile("/{2,}")
 _CODE_PATH = re.compile(r"(?P<head>/+open311/.*?/(?:services|requests|tokens))/(?P<code>.*)", re.DOTALL)
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")

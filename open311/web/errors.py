@@ -19,6 +19,7 @@ from open311.errors import (
     NotFound,
     Open311Error,
     Problem,
+    Unauthenticated,
     Unavailable,
 )
 from open311.observe import loggable, logger
@@ -32,6 +33,7 @@ log = logger(__name__)
 
 STATUSES: dict[type[Open311Error], int] = {
     Invalid: 400,
+    Unauthenticated: 401,
     Forbidden: 403,
     NotFound: 404,
     Conflict: 409,
@@ -80,6 +82,8 @@ def _foreseen(error: Open311Error, request: Request) -> Response:
     response = _response(error.problems, status, request)
     if status == 503:
         response.headers["Retry-After"] = RETRY_AFTER_S
+    if status == 401:
+        response.headers["WWW-Authenticate"] = "Bearer"
     response.headers.extend(warning_headers(error.warnings, request))
     return response
 
@@ -100,10 +104,10 @@ def _http_error(error: HTTPException, request: Request) -> Response:
 def _response(problems: tuple[Problem, ...], status: int, request: Request) -> Response:
     """The problems in the caller's language, in the shape of the surface."""
     language = caller_language(request)
-    told = [str(Problem(one.field, in_language(one.message, language))) for one in problems]
+    told = [Problem(one.field, in_language(one.message, language)) for one in problems]
     if surface_of(request.path).errors is ErrorShape.GEOREPORT:
         nothing_told = in_language(tell("The request could not be done."), language)
-        response = error_answer([text or nothing_told for text in told], status, error_format(request))
+        response = error_answer([str(one) or nothing_told for one in told], status, error_format(request))
     else:
         response = problem_answer(told, status, HTTPStatus(status).phrase)
     response.headers["Content-Language"] = language

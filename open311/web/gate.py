@@ -113,7 +113,10 @@ class HttpsOnly:
 
     def _refusal(self, request: Request) -> Response:
         if request.method in WRITING:
-            why = Invalid(tell("this call was not encrypted; send it over https and get a new api_key."))
+            if surface_of(request.path).is_for_staff:
+                why = Invalid(tell("this call was not encrypted; send it over https and get a new token."))
+            else:
+                why = Invalid(tell("this call was not encrypted; send it over https and get a new api_key."))
             return error_response(why, request)
         address = self._public_url + _path_as_sent(request)
         query = quote(request.query_string, safe=_SAFE)
@@ -170,7 +173,7 @@ class RateLimits:
 
     def _wait_s_of_key(self, principal: Principal) -> int:
         """Count a call with a key. Returns the seconds until the key may be used again; 0 if it may be used now."""
-        return self._wait_s_or_0(self._key_rates, ("key", str(principal.number)))
+        return self._wait_s_or_0(self._key_rates, (principal.kind, str(principal.number)))
 
     def _wait_s_or_0(self, rates: Iterable[RateLimitItem], caller: tuple[str, ...]) -> int:
         """As `_wait_s`, but 0 if the storage of the counts fails: the call is served without being counted."""

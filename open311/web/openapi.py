@@ -18,9 +18,11 @@ from schemas.georeport import ErrorSchema
 
 ERRORS = {
     400: ("BadRequest", "A parameter is missing or wrong; the text names it."),
-    403: ("Forbidden", "The api_key is missing or wrong."),
+    401: ("Unauthenticated", "The token of staff is missing, wrong, expired or revoked."),
+    403: ("Forbidden", "The api_key is missing or wrong, or the account may not do this."),
     404: ("NotFound", "Something that the call names does not exist; the text says what."),
     408: ("TooSlow", "The body did not arrive in time; send the call again."),
+    409: ("Conflict", "Somebody else changed the request, or its state does not allow this; the text says what."),
     410: ("Gone", "A value that this server issued, such as a cursor, is no longer valid; the text says which."),
     413: ("TooLarge", "The body is too large."),
     415: ("UnreadMediaType", "The body has a media type that this server does not read."),
@@ -43,10 +45,12 @@ HEADERS = {
 """The type and the meaning of each response header that OpenAPI describes."""
 PATH_VARIABLES = {
     "jurisdiction_id": "The city.",
+    "id": "A service_request_id, a token or an internal number.",
     "name": "The name of a file in dumps.json, or of its checksum.",
     "service_code": "The code of a service; it may contain any character.",
     "service_request_id": "The id of a request.",
     "token": "The token from the answer to a POST.",
+    "view": "The name of a saved view.",
 }
 """The meaning of each variable in a path."""
 READING_HEADERS = {
@@ -55,6 +59,12 @@ READING_HEADERS = {
 WRITING_HEADERS = {
     "Idempotency-Key": "Your own id of this call. A call that repeats it within a day gets the first call's answer."
 }
+STAFF_HEADERS = {
+    "If-Match": "The ETag of the request as you have seen it. If it has changed since, the answer is 409.",
+    "Idempotency-Key": "Your own id of this call. A call that repeats it within a day changes nothing more.",
+}
+"""The headers of calls by which staff change requests."""
+STAFF_SCHEME = {"staff_token": {"type": "http", "scheme": "bearer", "description": "The token of a staff account."}}
 SECURITY_SCHEMES: dict[str, dict[str, str]] = {
     "api_key_header": {"type": "apiKey", "in": "header", "name": "X-Api-Key"},
     "api_key_bearer": {"type": "http", "scheme": "bearer"},
@@ -79,6 +89,15 @@ PROBLEM: dict[str, Any] = {
         "title": {"type": "string", "description": "The name of the status."},
         "status": {"type": "integer", "description": "The HTTP status."},
         "detail": {"type": "string", "description": "What is wrong and what to send instead."},
+        "errors": {
+            "type": "array",
+            "description": "The faults that are in one field, each with the field's name.",
+            "items": {
+                "type": "object",
+                "required": ["field", "message"],
+                "properties": {"field": {"type": "string"}, "message": {"type": "string"}},
+            },
+        },
     },
 }
 
@@ -93,12 +112,19 @@ def operation_of(endpoint: Endpoint, suffix: Format | None = None) -> dict[str, 
         "responses": _responses(endpoint, suffix),
         "parameters": _parameters(endpoint),
     }
-    if endpoint.method == "POST":
+    if endpoint.body is not None:
+        is_required = any(field.required for field in endpoint.body().fields.values())
+        json: dict[str, Any] = {"application/json": {"schema": endpoint.body()}}
+        operation["requestBody"] = {"required": is_required, "content": json}
+    elif endpoint.method == "POST":
         form, multipart = FORM_TYPES
         content = {form: {"schema": endpoint.reads()}, multipart: {"schema": _as_parts(endpoint.reads)()}}
         operation["requestBody"] = {"required": True, "content": content}
     if endpoint.access.identify is not None:
-        operation["security"] = [{name: []} for name in SECURITY_SCHEMES]
+        schemes = STAFF_SCHEME if endpoint.surface.is_for_staff else SECURITY_SCHEMES
+        operation["security"] = [{name: []} for name in schemes]
+    if endpoint.surface.is_for_staff:
+        operation["tags"] = ["staff"]
     if endpoint.is_extension:
         operation["x-extension"] = True
         operation["tags"] = ["extensions"]
@@ -124,11 +150,20 @@ def answers_in(schema: Schema) -> dict[str, Any]:
 
 
 def _parameters(endpoint: Endpoint) -> list[Any]:
+    if endpoint.surface.is_for_staff:
+        return [{"in": "query", "schema": endpoint.reads()}, *_staff_headers(endpoint)]
     if endpoint.method == "POST":
         return list(WRITING_HEADERS)
     has_query = endpoint.reads is not NoArguments and endpoint.city is not City.IN_PATH
     query = [{"in": "query", "schema": endpoint.reads()}] if has_query else []
     return [*query, *READING_HEADERS]
+
+
+def _staff_headers(endpoint: Endpoint) -> list[str]:
+    """The headers of a call of staff. Both conditions are for calls that change one request."""
+    if endpoint.method == "GET":
+        return list(READING_HEADERS)
+    return [f"Staff-{name}" for name in STAFF_HEADERS] if endpoint.method == "POST" else []
 
 
 def path_parameters(path: str) -> list[dict[str, Any]]:
@@ -144,7 +179,7 @@ def path_parameters(path: str) -> list[dict[str, Any]]:
 def _responses(endpoint: Endpoint, suffix: Format | None) -> dict[str, Any]:
     success = _success(endpoint, suffix)
     found: dict[str, Any] = {"200": success}
-    if endpoint.method == "POST":
+    if endpoint.method == "POST" and not endpoint.surface.is_for_staff:
         found["201"] = success | {"description": "Success, on a server whose operator prefers this status"}
     if 206 in endpoint.errors:
         found["206"] = success | {"description": "The part that Range asks for"}
@@ -196,7 +231,9 @@ def _error_statuses(endpoint: Endpoint) -> set[int]:
         found.add(404)
     if endpoint.access.identify is not None:
         found.add(403)
-    if endpoint.method == "POST":
+    if endpoint.surface.is_for_staff:
+        found.add(401)
+    if endpoint.method == "POST" or endpoint.body is not None:
         found |= {408, 413, 415}
     return found
 

@@ -28,11 +28,17 @@ class QuickLane:
 
     def __init__(self, application: WSGIApplication, endpoints: Iterable[BoundEndpoint]) -> None:
         self._application = application
+        endpoints = list(endpoints)
         # Endpoints that are not quick are here as None. Otherwise a quick endpoint's <code> would match their path.
         rules = {
             bound.endpoint.path: bound if bound.endpoint.is_quick else None
             for bound in endpoints
             if bound.endpoint.method == "GET" and bound.endpoint.has_formats
+        }
+        self._exact = {
+            bound.endpoint.path: bound
+            for bound in endpoints
+            if bound.endpoint.is_quick and bound.endpoint.method == "GET" and not bound.endpoint.has_formats
         }
         self._plain = {rule: bound for rule, bound in rules.items() if not _CODE.search(rule)}
         self._patterns = [
@@ -50,16 +56,15 @@ class QuickLane:
         if not surface_of(environ["PATH_INFO"]).has_quick_lane:
             return None
         request = Request(environ, populate_request=False)
+        if request.path in self._exact:
+            return _served(self._exact[request.path], request, None, {})
         found = _PATH.fullmatch(request.path)
         if found is None:
             return None
         bound, values = self._endpoint(found["rule"])
         if bound is None:
             return None
-        try:
-            return bound.serve(request, found["suffix"], values)
-        except Exception as error:
-            return error_response(error, request)
+        return _served(bound, request, found["suffix"], values)
 
     def _endpoint(self, rule: str) -> tuple[BoundEndpoint | None, dict[str, str]]:
         if rule in self._plain:
@@ -68,3 +73,10 @@ class QuickLane:
             if match := pattern.fullmatch(rule):
                 return bound, match.groupdict()
         return None, {}
+
+
+def _served(bound: BoundEndpoint, request: Request, suffix: str | None, values: dict[str, str]) -> Response:
+    try:
+        return bound.serve(request, suffix, values)
+    except Exception as error:
+        return error_response(error, request)

@@ -35,6 +35,7 @@ class Surface:
     is_quiet         whether calls are logged at level debug only
     has_quick_lane   whether the quick lane may serve calls
     is_documented    whether OpenAPI describes the calls
+    is_for_staff     whether callers are staff: parameters are in the query only, and bodies are JSON
     """
 
     name: str
@@ -47,6 +48,7 @@ class Surface:
     is_quiet: bool = False
     has_quick_lane: bool = False
     is_documented: bool = True
+    is_for_staff: bool = False
 
 
 ROOT = "/open311"
@@ -62,6 +64,15 @@ DUMPS = Surface(
     prefix=f"{BASE}/dumps",
     description="Daily dumps (an extension)",
     errors=ErrorShape.PROBLEM,
+)
+STAFF = Surface(
+    name="staff",
+    prefix="/staff/v1",
+    description="The work of staff on requests",
+    errors=ErrorShape.PROBLEM,
+    is_cross_origin=False,
+    has_quick_lane=True,
+    is_for_staff=True,
 )
 HEALTH = Surface(
     name="health",
@@ -102,7 +113,7 @@ PAGES = Surface(
     is_documented=False,
 )
 
-SURFACES = (DUMPS, GEOREPORT, BULK, DISCOVERY, HEALTH, READINESS, METRICS, PAGES)
+SURFACES = (DUMPS, GEOREPORT, BULK, DISCOVERY, STAFF, HEALTH, READINESS, METRICS, PAGES)
 """Longer prefixes come first, because a path belongs to the first surface with a matching prefix."""
 
 ROUTE, CALLER = "open311.route", "open311.caller"

@@ -18,6 +18,7 @@ from click.testing import CliRunner, Result
 from flask.testing import FlaskClient
 
 from open311.cli import main
+from open311.domain.commands import commands as orders
 from open311.operations.platform import NO_DATABASE, Platform
 from open311.settings import Settings, variable
 from open311.storage.engine import open_database
@@ -652,7 +653,7 @@ def test_a_request_is_shown_with_its_history_and_without_its_reporter(run: Run, 
 
 
 def test_requests_of_a_removed_department_are_rerouted(run: Run, request_id: str, tmp_path: Path) -> None:
-    printed(run("requests", "update", request_id, "--department", "port"))
+    printed(run("requests", "transfer", request_id, "--department", "port"))
     assert printed(run("requests", "reroute")) == (
         "0 of 1 open requests would move. 1 stay where a person or their source has put them.\n"
     )
@@ -724,8 +725,9 @@ def test_a_request_without_an_id_is_found_by_its_token_and_by_its_number(run: Ru
     blackbox = printed(run("requests", "show", numbers["hotline"]))
     assert facts(blackbox)["description"] == ["Call me"]
     assert "token" not in facts(blackbox)
-    closed = run("requests", "update", numbers["hotline"], "--status", "closed", "--note", "Called back.")
-    assert printed(closed) == f"number {numbers['hotline']} is closed and public.\n"
+    closed = run("requests", "close", numbers["hotline"], "--outcome", "fixed", "--note", "Called back.")
+    said = f"number {numbers['hotline']} is closed, fixed, "
+    assert printed(closed).startswith(said)
     printed(run("worker", "--once"))
     resolved = printed(run("requests", "show", token))
     assert facts(resolved)["token"] == [f"{token} (resolved)"]
@@ -741,12 +743,11 @@ def test_an_id_is_preferred_to_a_number(run: Run, client: FlaskClient, platform:
     assert facts(said)["description"] == ["has that id"]
 
 
-def test_an_update_by_staff_is_public_immediately(run: Run, client: FlaskClient, request_id: str) -> None:
-    changed = run(
-        *("requests", "update", request_id, "--status", "closed", "--note", "Filled on Tuesday."),
-        *("--department", "port", "--expected", "2026-12-24"),
-    )
-    assert printed(changed) == f"{request_id} is closed and public.\n"
+def test_a_command_is_public_immediately(run: Run, client: FlaskClient, request_id: str) -> None:
+    printed(run("requests", "transfer", request_id, "--department", "port"))
+    printed(run("requests", "reschedule", request_id, "--expected", "2026-12-24", "--reason", "The crew is ill."))
+    changed = run("requests", "close", request_id, "--outcome", "fixed", "--note", "Filled on Tuesday.")
+    assert printed(changed) == f"{request_id} is closed, fixed, in port, public (version 4).\n"
     (found,) = client.get(f"/open311/v2/requests/{request_id}.json").json
     assert found["status"] == "closed"
     assert found["status_notes"] == "Filled on Tuesday."
@@ -756,10 +757,56 @@ def test_an_update_by_staff_is_public_immediately(run: Run, client: FlaskClient,
     assert {"status", "note", "transferred", "expected"} <= set(said.split())
 
 
+def test_the_list_shows_what_waits_and_its_filters_are_those_of_the_api(run: Run, request_id: str) -> None:
+    assert request_id in printed(run("requests", "list", "--department", "streets", "--assignee", "none"))
+    assert request_id not in printed(run("requests", "list", "--state", "closed"))
+    [item] = json.loads(printed(run("requests", "list", "--json")))["requests"]
+    assert (item["service_request_id"], item["state"]) == (request_id, "assigned")
+    assert "--overdue: 'maybe' is unknown" in refusal(run("requests", "list", "--overdue", "maybe"))
+
+
+def test_json_of_a_request_has_its_reporter_only_if_asked(run: Run, request_id: str) -> None:
+    plain = json.loads(printed(run("requests", "show", request_id, "--json")))
+    assert (plain["state"], "reporter" in plain) == ("assigned", False)
+    asked = ("--reporter", "--reason", "Call back.")
+    assert "reporter" in json.loads(printed(run("requests", "show", request_id, "--json", *asked)))
+    noted = json.loads(printed(run("requests", "note", request_id, "--text", "Seen.", "--json")))
+    assert noted["history"][-1]["text"] == "Seen."
+
+
+def test_every_command_of_the_domain_is_in_the_shell(run: Run) -> None:
+    said = printed(run("requests", "--help"))
+    words = {"unhide" if name == "show" else name.replace("_", "-") for name in orders()}
+    assert words <= set(said.split())
+
+
+def test_an_account_of_staff_gets_a_token_and_loses_it(run: Run, client: FlaskClient) -> None:
+    added = printed(run("staff", "add", "ada", "--role", "agent", "--department", "streets")).splitlines()
+    assert re.fullmatch(r"Account \d+, ada, agent of city.example: streets.", added[0])
+
+    def status(said: str) -> int:
+        token = said.splitlines()[-1]
+        answer = client.get("/staff/v1/me", headers={"Authorization": f"Bearer {token}"})
+        return answer.status_code
+
+    assert status(added[-1]) == 200
+    more = printed(run("staff", "token", "ada", "--days", "3"))
+    rotated = printed(run("staff", "rotate", "ada", "--now"))
+    assert "The old tokens are no longer valid." in rotated
+    assert (status(added[-1]), status(more), status(rotated)) == (401, 401, 200)
+    assert "It is not shown again" in printed(run("staff", "login-link", "ada"))
+    listed = printed(run("staff", "list"))
+    assert "ada" in listed
+    assert added[-1] not in listed
+    printed(run("staff", "revoke", "ada"))
+    assert status(rotated) == 401
+    assert "is no valid account of city.example" in refusal(run("staff", "rotate", "ada"))
+
+
 def test_an_erased_text_is_shown_to_neither_staff_nor_public(
     run: Run, client: FlaskClient, request_id: str
 ) -> None:
-    printed(run("requests", "update", request_id, "--note", "Ask Ada."))
+    printed(run("requests", "note", request_id, "--public", "--text", "Ask Ada."))
     erased = run("requests", "erase", request_id, "--part", "reporter", "--part", "notes")
     assert printed(erased) == f"{request_id}: erased notes, reporter.\n"
     (found,) = client.get(f"/open311/v2/requests/{request_id}.json").json
@@ -769,23 +816,17 @@ def test_an_erased_text_is_shown_to_neither_staff_nor_public(
     assert "Ask Ada." not in said
 
 
-def test_an_update_without_an_option_is_a_usage_error(run: Run, request_id: str) -> None:
-    result = run("requests", "update", request_id)
-    assert result.exit_code == 2
-    assert "Nothing to change; give --status, --note, --department, --visibility, --expected." in result.stderr
-
-
 def test_erasing_without_a_part_is_a_usage_error(run: Run) -> None:
     result = run("requests", "erase", "1")
     assert result.exit_code == 2
     assert "Missing option '--part'" in result.stderr
 
 
-def test_a_private_request_is_not_public(run: Run, client: FlaskClient, request_id: str) -> None:
-    printed(run("requests", "update", request_id, "--visibility", "private"))
+def test_a_hidden_request_is_not_public(run: Run, client: FlaskClient, request_id: str) -> None:
+    printed(run("requests", "hide", request_id, "--reason", "A name."))
     assert client.get(f"/open311/v2/requests/{request_id}.json").status_code == 404
     assert client.get("/open311/v2/requests.json").json == []
-    printed(run("requests", "update", request_id, "--visibility", "public"))
+    printed(run("requests", "unhide", request_id))
     assert client.get(f"/open311/v2/requests/{request_id}.json").status_code == 200
 
 
@@ -793,25 +834,29 @@ def test_a_private_request_is_not_public(run: Run, client: FlaskClient, request_
     ("options", "words"),
     [
         (
-            ("--department", "nobody"),
+            ("transfer", "--department", "nobody"),
             "department: 'nobody' is no department of city.example; use one of streets, port,",
         ),
-        (("--expected", "soon"), "--expected: 'soon' is not a date and time;"),
+        (("reschedule", "--expected", "soon", "--reason", "x"), "--expected: 'soon' is not a date and time;"),
+        (("hold",), "reason: is missing; say why you hold it."),
     ],
 )
-def test_a_refused_update_gives_the_reason(run: Run, request_id: str, options: tuple[str, ...], words: str) -> None:
-    assert refusal(run("requests", "update", request_id, *options)).startswith(words)
+def test_a_refused_command_gives_the_reason(
+    run: Run, request_id: str, options: tuple[str, ...], words: str
+) -> None:
+    command, *more = options
+    assert refusal(run("requests", command, request_id, *more)).startswith(words)
 
 
-@pytest.mark.parametrize("command", [("show", "none"), ("update", "none", "--status", "closed")])
+@pytest.mark.parametrize("command", [("show", "none"), ("close", "none", "--outcome", "fixed")])
 def test_the_error_for_an_unknown_request_names_it(run: Run, command: tuple[str, ...]) -> None:
     assert refusal(run("requests", *command)) == "service_request_id: 'none' is not a request here."
 
 
-def test_a_status_outside_the_standard_is_refused_with_the_choices(run: Run) -> None:
-    result = run("requests", "update", "1", "--status", "done")
+def test_an_unknown_outcome_is_refused_with_the_choices(run: Run) -> None:
+    result = run("requests", "close", "1", "--outcome", "done")
     assert result.exit_code == 2
-    assert "'open', 'closed'" in result.stderr
+    assert "'fixed', 'not_found'" in result.stderr
 
 
 # --- Areas

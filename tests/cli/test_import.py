@@ -21,9 +21,9 @@ from open311.clock import utc_now
 from open311.domain.requests import Status
 from open311.operations.importing.processes import ALONE_ROWS
 from open311.operations.platform import Platform
-from open311.operations.workflow.update_request import RequestUpdate, update_request
 from open311.settings import Settings
 from open311.storage.engine import Database
+from tests import build
 from tests.processes import children
 from tests.waiting import until
 
@@ -164,8 +164,7 @@ def test_conflicts_are_printed_and_written_to_the_report_with_their_rule(
 ) -> None:
     path, report = file("clean.csv", HEADER + lines(1, 2)), tmp_path / "report.csv"
     run(path, "--jurisdiction", "city.example")
-    change = RequestUpdate(status=Status.CLOSED)
-    update_request(platform, platform.registry.find("city.example"), "2", change, now=utc_now())
+    build.change(platform, "2", status=Status.CLOSED, now=utc_now())
     for words in ([], ["--dry-run"]):
         result = run(path, "--jurisdiction", "city.example", "--report", report, *words)
         assert result.exit_code == 0

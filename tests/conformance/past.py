@@ -21,7 +21,6 @@ from open311.operations.reading.follow_changes import Position, write_position
 from open311.operations.upkeep.clean_up import clean_up
 from open311.operations.upkeep.dumps import make_dump
 from open311.operations.upkeep.republish import republish, restart_edition
-from open311.operations.workflow.update_request import RequestUpdate, update_request
 from open311.plugins import Jurisdiction, Service, ServiceType
 from open311.settings import Settings
 from open311.storage.tables import metadata
@@ -147,7 +146,7 @@ class Past:
         assert make_dump(self.platform, self.city, self.ago(days))
 
     def _change(self, service_request_id: str, at: datetime, **change: Any) -> None:
-        update_request(self.platform, self.city, service_request_id, RequestUpdate(**change), now=at)
+        build.change(self.platform, service_request_id, **change, now=at, city=self.city)
 
 
 def age(platform: Platform, seconds: float) -> None:

@@ -17,7 +17,7 @@ from open311.operations.access.api_keys import add_key
 from open311.operations.intake.resolve_token import resolve_token
 from open311.operations.platform import Platform
 from open311.operations.reading.find_requests import find_token
-from open311.operations.workflow.update_request import read_history
+from open311.operations.workflow.read_request import read_history
 from open311.plugins import Jurisdiction, Service, ServiceType
 from open311.plugins.registry import load_registry
 from open311.plugins.testing import example_answer, example_place

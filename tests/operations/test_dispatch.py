@@ -22,7 +22,6 @@ from open311.operations.dispatch.counting import recount
 from open311.operations.dispatch.dispatcher import dispatch
 from open311.operations.platform import Platform
 from open311.operations.upkeep.sync_catalogues import ensure_synced
-from open311.operations.workflow.update_request import RequestUpdate, update_request
 from open311.settings import Settings
 from open311.storage import counts, outbox
 from open311.storage.engine import Connection
@@ -56,7 +55,7 @@ def with_witness(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> Iterato
 
 def change(platform: Platform, service_request_id: str, **changes: Any) -> None:
     (city,) = platform.registry
-    update_request(platform, city, service_request_id, RequestUpdate(**changes), now=build.NOON)
+    build.change(platform, service_request_id, **changes, now=build.NOON, city=city)
 
 
 def kept(platform: Platform) -> dict[tuple[str, str], int]:

@@ -13,7 +13,6 @@ from open311.operations.platform import Platform
 from open311.operations.publishing import names_for
 from open311.operations.workflow.apply import change_requests, load_request
 from open311.operations.workflow.erase_request import erase_from_request
-from open311.operations.workflow.update_request import RequestUpdate, update_request
 from open311.storage.history import load_events, load_notes
 from tests import build
 
@@ -29,10 +28,8 @@ def closed_request(platform: Platform) -> str:
         media_urls=("https://photos.example/jane-photo.jpg",),
         reporter=Reporter(email="jane@example.org", first_name="Jane-first"),
     )
-    (city,) = platform.registry
     for note, status in (("Jane-in-first-note", None), ("Jane-in-note", Status.CLOSED)):
-        change = RequestUpdate(note=note, status=status)
-        update_request(platform, city, receipt.service_request_id, change, now=build.NOON)
+        build.change(platform, receipt.service_request_id, note=note, status=status)
     return receipt.service_request_id
 
 

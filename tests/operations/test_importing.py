@@ -29,7 +29,7 @@ from open311.operations.importing.batches import Batch, Import, Tally
 from open311.operations.importing.processes import Processes
 from open311.operations.platform import Platform
 from open311.operations.workflow.erase_request import erase_from_request
-from open311.operations.workflow.update_request import RequestUpdate, read_history, update_request
+from open311.operations.workflow.read_request import read_history
 from open311.plugins import Jurisdiction
 from tests import build
 from tests.conftest import platform_of
@@ -83,10 +83,8 @@ class City:
         return [item["service_request_id"] for item in response.json]
 
     def update(self, identifier: str, at: str = "2026-04-10T08:00:00Z", **changes: Any) -> None:
-        """Update a request, as staff do."""
-        update_request(
-            self.platform, self.jurisdiction, identifier, RequestUpdate(**changes), now=datetime.fromisoformat(at)
-        )
+        """What staff do to a request."""
+        build.change(self.platform, identifier, **changes, now=datetime.fromisoformat(at), city=self.jurisdiction)
 
     def record(self, identifier: str) -> RequestRecord:
         return read_history(self.platform, self.jurisdiction, identifier)[0]
@@ -665,8 +663,7 @@ def test_a_note_that_repeats_an_erased_sentence_stays_out(demo: City) -> None:
 
 def test_an_erased_note_of_staff_no_longer_stands_against_the_source(demo: City) -> None:
     demo.take([row()])
-    note = RequestUpdate(note="Ann was called by us.")
-    update_request(demo.platform, demo.jurisdiction, "7", note, now=utc_now())
+    build.change(demo.platform, "7", note="Ann was called by us.", now=utc_now(), city=demo.jurisdiction)
     erase_from_request(demo.platform, demo.jurisdiction, "7", [Erasable.NOTES], now=utc_now())
     assert counts(total(demo.take([row(status_notes="The hole is filled.")]))) == (1, 0, 1, 0, 0, 0)
     assert demo.get("7")["status_notes"] == "The hole is filled."

@@ -19,7 +19,6 @@ from open311.domain.search import Box, Circle, PageKey, RequestSearch, Sort, Win
 from open311.formats import JSON, XML, Format
 from open311.operations.platform import Platform
 from open311.operations.reading.find_requests import count_requests, find_requests, find_validator
-from open311.operations.workflow.update_request import RequestUpdate, update_request
 from tests import build
 from tests.conftest import CITY
 
@@ -127,34 +126,26 @@ def test_find_validator_gives_the_validator_of_the_page(crowd: Platform, search:
 
 
 def test_paging_misses_and_repeats_no_request_during_changes(crowd: Platform) -> None:
-    (jurisdiction,) = crowd.registry
     random, before = Random(8), ids(find_requests(crowd, WHOLE, JSON).items)
     seen: list[str] = []
     for page in pages(crowd, replace(WHOLE, page_size=9)):
         seen += page
         for _ in range(5):
             status = random.choice(list(Status))
-            update_request(
-                crowd,
-                jurisdiction,
-                random.choice(before),
-                RequestUpdate(status=status, note="Seen."),
-                now=build.NOON,
-            )
+            build.change(crowd, random.choice(before), status=status, note="Seen.")
         build.store(crowd, number=10_000 + len(seen), at=build.NOON + timedelta(seconds=len(seen)))
     assert seen == before
 
 
 def test_a_changed_request_is_repeated_in_the_order_of_updates(crowd: Platform) -> None:
     """In the order `updated`, a change moves a request to the end. The reader has not yet reached the end."""
-    (jurisdiction,) = crowd.registry
     search = replace(WHOLE, sort=Sort.UPDATED, page_size=50)
     opened = replace(search, statuses=(Status.OPEN,))
     first = find_requests(crowd, opened, JSON)
     assert first.next_key is not None
     changed = ids(first.items)[0]
     later = build.NOON + timedelta(days=1)
-    update_request(crowd, jurisdiction, changed, RequestUpdate(note="Looked at."), now=later)
+    build.change(crowd, changed, note="Looked at.", now=later)
     rest = [item for page in pages(crowd, replace(opened, after=first.next_key)) for item in page]
     assert rest.count(changed) == 1
     assert rest[-1] == changed

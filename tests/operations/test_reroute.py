@@ -25,7 +25,6 @@ from open311.operations.platform import Platform
 from open311.operations.upkeep.sync_catalogues import find_orphans, find_orphans_of_areas
 from open311.operations.workflow.act import act
 from open311.operations.workflow.reroute_requests import Rerouted, reroute_requests
-from open311.operations.workflow.update_request import RequestUpdate, update_request
 from open311.plugins import Department, Draft, Hours, Jurisdiction, Rule
 from schemas.values import format_instant
 from tests import build
@@ -107,7 +106,7 @@ def test_a_changed_rule_moves_open_requests_by_their_own_time(
 ) -> None:
     at_noon, at_night = post(platform), post(platform, now=build.NOON - timedelta(hours=10))
     closed = post(platform)
-    update_request(platform, BEFORE, closed.service_request_id, RequestUpdate(status=Status.CLOSED), now=build.NOON)
+    build.change(platform, closed.service_request_id, status=Status.CLOSED, city=BEFORE)
     changed = after(rules=(AT_NOON,))
     assert moves(reroute(changed)) == [("streets", "desk")]
     moved = loaded(changed, at_noon)
@@ -133,7 +132,7 @@ def test_the_public_sees_the_new_department(make_app: MakeApp, platform: Platfor
 
 def test_a_request_that_a_person_has_transferred_stays(platform: Platform, after: Callable[..., Platform]) -> None:
     record = post(platform)
-    update_request(platform, BEFORE, record.service_request_id, RequestUpdate(department="parks"), now=build.NOON)
+    build.change(platform, record.service_request_id, department="parks", city=BEFORE)
     found = reroute(after(rules=(AT_NOON,)))
     assert (moves(found), kept(found)) == ([], 1)
 
@@ -149,7 +148,7 @@ def test_requests_of_a_removed_department_move_whoever_put_them_there(
     platform: Platform, after: Callable[..., Platform]
 ) -> None:
     record = post(platform)
-    update_request(platform, BEFORE, record.service_request_id, RequestUpdate(department="port"), now=build.NOON)
+    build.change(platform, record.service_request_id, department="port", city=BEFORE)
     dispatch_all(platform)
     changed = after(departments=build.city().departments)
     assert [orphans.requests for orphans in find_orphans(changed)] == [1]
@@ -188,8 +187,7 @@ def test_requests_leave_a_removed_area_and_its_route(make_app: MakeApp) -> None:
 
 def test_the_due_date_stays_as_it_was_promised(platform: Platform, after: Callable[..., Platform]) -> None:
     record = post(platform)
-    promise = RequestUpdate(expected_at=LATER)
-    update_request(platform, BEFORE, record.service_request_id, promise, now=build.NOON)
+    build.change(platform, record.service_request_id, expected_at=LATER, city=BEFORE)
     changed = after(rules=(AT_NOON,))
     reroute(changed)
     assert loaded(changed, record).expected_at == LATER

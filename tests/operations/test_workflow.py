@@ -24,7 +24,6 @@ from open311.operations.publishing import names_for, publication_of
 from open311.operations.upkeep.recompute_areas import recompute_areas
 from open311.operations.workflow.act import act
 from open311.operations.workflow.erase_request import erase_from_request
-from open311.operations.workflow.update_request import RequestUpdate, update_request
 from open311.plugins import Jurisdiction
 from open311.storage import counts, requests
 from open311.storage.history import load_events, load_notes
@@ -57,20 +56,19 @@ class Town:
         build.submit(self.platform, now=self.now, description=f"No. {self.random.random()}")
 
     def update(self) -> None:
-        """Change a random request, in up to five fields."""
+        """Write a note about a random request, and let others see it or not."""
         records = [record for record in self.records() if record.service_request_id]
         if not records:
             return
         chance = self.random.random
-        change = RequestUpdate(
-            status=self.random.choice(list(Status)) if chance() < 0.5 else None,
-            note=f"Note {chance():.3f}" if chance() < 0.5 else None,
-            department=self.random.choice(self.departments) if chance() < 0.4 else None,
-            visibility=self.random.choice(list(Visibility)) if chance() < 0.3 else None,
-            expected_at=self.now + timedelta(days=3) if chance() < 0.2 else None,
+        build.change(
+            self.platform,
+            self.random.choice(records).service_request_id,
+            note=f"Note {chance():.3f}" if chance() < 0.5 else "",
+            visibility=self.random.choice(list(Visibility)) if chance() < 0.5 else None,
+            now=self.now,
+            city=self.jurisdiction,
         )
-        chosen = self.random.choice(records).service_request_id
-        update_request(self.platform, self.jurisdiction, chosen, change, now=self.now)
 
     def act(self) -> None:
         """Give a random command to a random request. Illegal commands must be refused and change nothing."""
@@ -169,14 +167,12 @@ def test_history_row_and_publication_agree(platform: Platform, seed: int) -> Non
 
 def test_an_update_from_an_older_version_is_refused_with_the_current_version(platform: Platform) -> None:
     receipt = build.submit(platform)
-    city = next(iter(platform.registry))
 
     def update(version: int, note: str) -> RequestRecord:
-        change = RequestUpdate(note=note, version=version)
-        return update_request(platform, city, receipt.service_request_id, change, now=build.NOON)
+        return build.change(platform, receipt.service_request_id, note=note, version=version)
 
     assert update(1, "First.").version == 2
-    with pytest.raises(Conflict, match="is at version 2 now; look at it again"):
+    with pytest.raises(Conflict, match="is at version 2 now, not 1"):
         update(1, "Second.")
     assert update(2, "Second.").status_notes == "Second."
 
@@ -185,7 +181,7 @@ def test_a_record_that_was_loaded_before_a_change_cannot_overwrite_the_change(pl
     receipt = build.submit(platform)
     stale = build.load(platform, service_request_id=receipt.service_request_id)
     city = next(iter(platform.registry))
-    update_request(platform, city, receipt.service_request_id, RequestUpdate(note="New."), now=build.NOON)
+    build.change(platform, receipt.service_request_id, note="New.", now=build.NOON, city=city)
     with pytest.raises(Conflict), platform.database.transaction() as connection:
         requests.save_record(connection, stale)
     assert build.load(platform, service_request_id=receipt.service_request_id).status_notes == "New."

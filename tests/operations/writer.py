@@ -26,7 +26,6 @@ from open311.operations.platform import Platform
 from open311.operations.publishing import names_for
 from open311.operations.upkeep.sync_catalogues import ensure_synced
 from open311.operations.workflow.apply import change_requests
-from open311.operations.workflow.update_request import RequestUpdate, update_request
 from open311.plugins import Jurisdiction
 from open311.plugins.registry import load_registry
 from open311.settings import Settings
@@ -99,8 +98,8 @@ class Writer:
         for _ in range(NOTES):
             request_id = self.random.choice(list(notes))
             notes[request_id] += 1
-            change = RequestUpdate(note=f"note {notes[request_id]}", status=self.random.choice(list(Status)))
-            update_request(self.platform, self.jurisdiction, request_id, change, now=build.NOON)
+            status = self.random.choice(list(Status))
+            build.change(self.platform, request_id, note=f"note {notes[request_id]}", status=status)
 
     def _write_slowly(self, notes: dict[str, int]) -> None:
         """Write a note in a transaction that has the lowest id and commits last."""

@@ -33,7 +33,6 @@ from open311.operations.upkeep.examples import add_examples
 from open311.operations.upkeep.recompute_areas import recompute_areas
 from open311.operations.upkeep.republish import republish
 from open311.operations.upkeep.sync_catalogues import sync_catalogues
-from open311.operations.workflow.update_request import RequestUpdate, update_request
 from open311.plugins import Jurisdiction
 from open311.settings import Settings
 from open311.storage.engine import open_database
@@ -105,7 +104,7 @@ class Story:
     def update(self, receipt: Receipt, **changes: Any) -> None:
         """Update a request, as staff do."""
         city = self.cities[OLDTOWN.id]
-        update_request(self.platform, city, receipt.service_request_id, RequestUpdate(**changes), now=self.wait())
+        build.change(self.platform, receipt.service_request_id, **changes, now=self.wait(), city=city)
 
     def import_rows(self, *rows: dict[str, Any]) -> None:
         """Import requests of another system, in GeoReport JSON."""

@@ -24,7 +24,7 @@ from open311.operations.intake.submit_request import submit_request
 from open311.operations.platform import Platform
 from open311.operations.reading.follow_changes import Position, read_position, write_position
 from open311.operations.upkeep.republish import republish
-from open311.operations.workflow.update_request import RequestUpdate, read_history, update_request
+from open311.operations.workflow.read_request import read_history
 from open311.settings import Settings
 from open311.storage.engine import libpq_dsn, open_database
 from open311.storage.migrations import current, head, migrate, versions
@@ -287,12 +287,8 @@ def test_waiting_jobs_are_done(writable_server: Upgraded) -> None:
 def test_an_update_of_an_old_request_is_in_its_history_and_the_feed(writable_server: Upgraded) -> None:
     hole = writable_server.before["receipts"]["hole"]["service_request_id"]
     _, before = read_history(writable_server.platform, OLDTOWN, hole)
-    update_request(
-        writable_server.platform,
-        OLDTOWN,
-        hole,
-        RequestUpdate(status=Status.OPEN, note="It is back."),
-        now=utc_now(),
+    build.change(
+        writable_server.platform, hole, status=Status.OPEN, note="It is back.", now=utc_now(), city=OLDTOWN
     )
     _, after = read_history(writable_server.platform, OLDTOWN, hole)
     assert after[: len(before)] == before

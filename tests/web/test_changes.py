@@ -21,7 +21,6 @@ from open311.operations.platform import Platform
 from open311.operations.reading.follow_changes import Position, mark_changes, read_position, write_position
 from open311.operations.upkeep.republish import republish
 from open311.operations.upkeep.sync_catalogues import sync_catalogues
-from open311.operations.workflow.update_request import RequestUpdate, update_request
 from open311.storage.queue import Task
 from tests import build
 from tests.conftest import CITY, platform_of
@@ -70,7 +69,7 @@ def items(response: TestResponse) -> list[dict[str, Any]]:
 
 def change(platform: Platform, service_request_id: str, **changes: Any) -> None:
     (jurisdiction,) = platform.registry
-    update_request(platform, jurisdiction, service_request_id, RequestUpdate(**changes), now=utc_now())
+    build.change(platform, service_request_id, **changes, now=utc_now(), city=jurisdiction)
 
 
 @both_formats
@@ -145,10 +144,9 @@ def test_a_request_that_was_never_public_never_appears(feed: Feed, platform: Pla
 def test_a_department_reads_its_own_changes_and_what_it_has_given_away(
     client: FlaskClient, feed: Feed, platform: Platform
 ) -> None:
-    (city,) = platform.registry
     for number, department in enumerate(("streets", "cleaning", "streets"), 1):
         build.store(platform, number=number, department=department)
-    update_request(platform, city, "R3", RequestUpdate(department="cleaning"), now=build.NOON + HOUR)
+    build.change(platform, "R3", department="cleaning", now=build.NOON + HOUR)
     found = {item["id"]: item["withdrawn"] for item in items(feed(f"{FEED}.json?department=streets"))}
     assert found == {"R1": False, "R3": True}
     cursor, ids = "", []

@@ -18,10 +18,15 @@ from flask.testing import FlaskClient
 from werkzeug.routing import BuildError
 
 from open311.clock import utc_now
+from open311.domain import commands
+from open311.domain.access import SHELL, Role
 from open311.domain.requests import Reporter
+from open311.domain.workflow import Outcome
 from open311.operations.access.api_keys import add_key
+from open311.operations.access.staff import add_account, issue_token, require_staff
 from open311.operations.platform import Platform
 from open311.operations.upkeep.dumps import make_dump
+from open311.operations.workflow.act import act
 from tests import build
 from tests.conftest import platform_of
 
@@ -82,7 +87,29 @@ def addresses(app: Flask, values: dict[str, list[str]]) -> Iterator[str]:
                     yield adapter.build(rule.endpoint, dict(zip(sorted(rule.arguments), chosen, strict=True)))
 
 
-def test_a_crawl_of_every_public_url_finds_no_reporter_data(
+STAFF_ONLY = ("ada@city.example", "planted-note", "planted-reason")
+"""The name of an account, an internal note, and the reason of a command."""
+
+
+def work_on(platform: Platform, service_request_id: str) -> None:
+    """Let an account work on a request, and leave all that only staff may see."""
+    (city,), now = platform.registry, utc_now()
+    for name in ("ada@city.example", "bo"):
+        add_account(platform, name=name, role=Role.AGENT, jurisdiction_id=city.id, principal=SHELL, now=now)
+    token = issue_token(platform, city.id, "ada@city.example", principal=SHELL, now=now).secret
+    orders = [
+        commands.Assign(account="ada@city.example", reason="planted-reason"),
+        commands.Note(text="planted-note", reason="planted-reason"),
+        commands.Hold(reason="planted-reason"),
+        commands.Close(outcome=Outcome.FIXED, reason="planted-reason"),
+        commands.Reopen(reason="planted-reason"),
+    ]
+    principal = require_staff(platform, token, now=now)
+    for order in orders:
+        act(platform, city, service_request_id, [order], principal=principal, now=now)
+
+
+def test_a_crawl_of_every_public_url_finds_no_data_of_reporters_and_staff(
     make_app: Callable[..., Flask], tmp_path: Path, make_database: Callable[[str], str]
 ) -> None:
     app = make_app(data_dir=str(tmp_path), database_url=make_database("crawl"))
@@ -91,12 +118,15 @@ def test_a_crawl_of_every_public_url_finds_no_reporter_data(
     batch = client.post(f"{BASE}/requests.json", data=FORM | {"api_key": key, "service_code": "trees"}).json
     made = client.post(f"{BASE}/requests.json", data=FORM | {"api_key": key, "service_code": "potholes"}).json
     (city,) = platform.registry
+    work_on(platform, made[0]["service_request_id"])
     dump = make_dump(platform, city, utc_now())
     values = {
         "suffix": ["json", "xml"],
         "service_code": ["potholes"],
         "service_request_id": [made[0]["service_request_id"]],
         "token": [batch[0]["token"]],
+        "id": [made[0]["service_request_id"]],
+        "view": ["mine"],
         "jurisdiction_id": [city.id],
         "name": [file.name for file in dump.files],
         "filename": ["swagger-ui.css"],
@@ -111,7 +141,7 @@ def test_a_crawl_of_every_public_url_finds_no_reporter_data(
             gzip.decompress(answer.data) if address.endswith(".gz") and answer.status_code == 200 else answer.data
         )
         shown += made[0]["service_request_id"].encode() in body
-        for planted in REPORTER.values():
+        for planted in (*REPORTER.values(), *STAFF_ONLY):
             assert planted.encode() not in body, address
             assert planted not in str(answer.headers), address
     assert shown > 20
@@ -129,6 +159,7 @@ def test_the_publication_table_contains_no_reporter_data(platform: Platform) -> 
 
 # --- The log. A logger keeps the level of its first use, so these tests run the server in a separate process.
 
+STAFF_HEADERS = {"Authorization": "Bearer TOKEN"}
 CALLS: list[dict[str, Any]] = [
     {
         "path": f"{BASE}/requests.json",
@@ -150,6 +181,15 @@ CALLS: list[dict[str, Any]] = [
     {"path": f"{BASE}/requests.json;email=zaphod@heart-of-gold.example/x", "method": "GET"},
     {"path": f"{BASE}/requests.json%3Fapi_key=KEY", "method": "GET"},
     {"path": f"{BASE}/requests/%26api_key%3DKEY", "method": "GET"},
+    {"path": "/staff/v1/me", "method": "GET", "headers": {"Authorization": "Bearer TOKEN"}},
+    {"path": "/staff/v1/requests?assignee=ada@city.example", "method": "GET", "headers": STAFF_HEADERS},
+    {
+        "path": "/staff/v1/requests/1/note",
+        "method": "POST",
+        "json": {"text": "planted-note", "reason": "planted-reason"},
+        "headers": STAFF_HEADERS,
+    },
+    {"path": "/staff/v1/requests/1/reporter?reason=planted-reason", "method": "GET", "headers": STAFF_HEADERS},
     # From here on, the reporter table refuses every row. That is a server error and is logged with its traceback.
     {"sql": "ALTER TABLE reporter ADD CONSTRAINT none_at_all CHECK (email = '') NOT VALID"},
     {"path": f"{BASE}/requests.json", "method": "POST", "data": FORM | {"api_key": "KEY"}},
@@ -158,21 +198,26 @@ SERVER = """
 import json, sys
 from open311.app import create_app
 from open311.clock import utc_now
+from open311.domain.access import SHELL, Role
 from open311.operations.access.api_keys import add_key
+from open311.operations.access.staff import add_account, issue_token
 from open311.settings import Settings
 
 app = create_app(Settings(database_url=sys.argv[1], jurisdictions=("demo",), log_level="debug"))
 platform = app.extensions["open311"]
 _, key = add_key(platform, label="tests", now=utc_now())
+options = {"principal": SHELL, "now": utc_now()}
+add_account(platform, name="ada@city.example", role=Role.AGENT, jurisdiction_id="city.example", **options)
+token = issue_token(platform, "city.example", "ada@city.example", **options).secret
 client, statuses = app.test_client(), []
-for call in json.loads(sys.stdin.read().replace("KEY", key)):
+for call in json.loads(sys.stdin.read().replace("KEY", key).replace("TOKEN", token)):
     if "sql" in call:
         with platform.database.transaction() as connection:
             connection.exec_driver_sql(call["sql"])
     else:
         path = call.pop("path")
         statuses.append(client.open(path, **call).status_code)
-print(json.dumps({"statuses": statuses, "key": key}))
+print(json.dumps({"statuses": statuses, "key": key, "token": token}))
 """
 
 
@@ -188,10 +233,19 @@ def test_no_log_line_contains_a_key_or_data_of_a_citizen(make_database: Callable
         check=True,
     )
     told = json.loads(done.stdout)
-    assert told["statuses"] == [200, 200, 403, 400, 400, 200, 404, 200, 404, 404, 404, 404, 500]
+    assert told["statuses"] == [200, 200, 403, 400, 400, 200, 404, 200, 404, 404, 404, 404, 200, 200, 200, 200, 500]
     lines = [json.loads(line) for line in done.stderr.splitlines()]
     assert [line["status"] for line in lines if line["event"] == "call"] == told["statuses"]
     assert [line["event"] for line in lines if line["level"] == "error"] == ["fault"]
     assert "CheckViolation" in done.stderr, "the log names the failed constraint"
-    for planted in [told["key"], "wrong-key-123", "my secret", *REPORTER.values(), "zaphod"]:
+    assert {line["account"] for line in lines if "account" in line} == {"staff:1"}
+    for planted in [
+        told["key"],
+        told["token"],
+        *STAFF_ONLY,
+        "wrong-key-123",
+        "my secret",
+        *REPORTER.values(),
+        "zaphod",
+    ]:
         assert planted not in done.stderr

@@ -87,6 +87,10 @@ class Event:
         """The request after this event."""
         return record
 
+    def restored(self, record: RequestRecord, lent: RequestRecord) -> RequestRecord:  # noqa: ARG002
+        """The request right after this event in a replay. `lent`: the stored request, for what no event holds."""
+        return record
+
     def begin(self, record: RequestRecord) -> RequestRecord:
         """The request right after this event, if its history begins with it."""
         return self.apply(record)
@@ -111,9 +115,17 @@ def defaults(shape: Hashable) -> dict[str, Any]:
 
 @cache
 def own_fields(shape: Hashable) -> dict[str, str]:
-    """The fields that a kind has beside those of all events, each with its type as it is written."""
+    """The fields that a kind declares beside those of all events, each with its type as it is written.
+
+    A kind may declare a field of all events again, such as the routing rule in `reason`. It is then kept like the
+    kind's other fields.
+    """
+    kind = cast("Any", shape)
     envelope = {field.name for field in fields(Event)}
-    return {field.name: str(field.type) for field in fields(cast("Any", shape)) if field.name not in envelope}
+    own = {
+        name for one in kind.__mro__[: kind.__mro__.index(Event)] for name in vars(one).get("__annotations__", ())
+    }
+    return {row.name: str(row.type) for row in fields(kind) if row.name not in envelope or row.name in own}
 
 
 NOT_BEGUN: dict[str, Any] = {

@@ -28,7 +28,7 @@ def read_event(kind: str, data: dict[str, Any], **envelope: Any) -> Event:
     shape = kinds()[kind]
     own = own_fields(cast("Hashable", shape))
     known = {name: _value(own[name], value) for name, value in data.items() if name in own}
-    return shape(**known, **envelope)
+    return shape(**envelope | known)
 
 
 def apply_all(record: RequestRecord, events: Iterable[Event]) -> RequestRecord:
@@ -44,8 +44,10 @@ def replay(record: RequestRecord, history: Sequence[Event]) -> RequestRecord:
     record   lends what events do not hold: the report itself, its id and its number
     history  whole, oldest first
     """
-    begun = history[0].begin(record)
-    return apply_all(begun, history[1:])
+    found = history[0].begin(record)
+    for event in history[1:]:
+        found = event.restored(event.apply(found), record)
+    return found
 
 
 def _value(kind: str, value: Any) -> Any:

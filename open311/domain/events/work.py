@@ -243,3 +243,14 @@ class Corrected(Event):
     def apply(self, record: RequestRecord) -> RequestRecord:
         """The record lends the report itself, which events never hold."""
         return touched(record, self.at)
+
+    def restored(self, record: RequestRecord, lent: RequestRecord) -> RequestRecord:
+        """The corrected parts are as they are stored, even if the parts before them were erased."""
+        names = [name for part in self.what for name in _PARTS[part]]
+        place = {name: getattr(lent.place, name) for name in names if name != "description"}
+        description = lent.description if "description" in names else record.description
+        return replace(record, description=description, place=replace(record.place, **place))
+
+
+_PARTS = {"description": ("description",), "address": ("address",), "point": ("lat", "long")}
+"""For each part of a report that can be corrected, the names of its fields."""

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from open311.domain.requests import RequestRecord
-from open311.domain.routing import Draft, Route
+from open311.domain.routing import Draft, Route, Step
 from open311.domain.services import Service
 from open311.observe import logger
 from open311.plugins import Jurisdiction
 
 log = logger(__name__)
+
+
+def explain_draft(jurisdiction: Jurisdiction, draft: Draft) -> list[Step]:
+    """The plugin's explanation of a route; empty if the plugin fails."""
+    try:
+        return jurisdiction.explain(draft)
+    except Exception:  # a plugin may raise anything
+        log.exception("routing failed", jurisdiction=jurisdiction.id, service=draft.service.code)
+        return []
 
 
 def draft_of(jurisdiction: Jurisdiction, record: RequestRecord) -> Draft:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from open311.domain.events import Event, NoteAdded, StatusChanged, apply_all
@@ -25,18 +26,24 @@ Change = tuple[RequestRecord, Sequence[Event]]
 """A request before its change, and the events that change it."""
 
 
-def load_request(connection: Connection, jurisdiction: Jurisdiction, name: str) -> RequestRecord:
-    """Load a request and lock it until the transaction ends. Raises NotFound for an unknown name.
+def load_request(
+    connection: Connection, jurisdiction: Jurisdiction, name: str | int, *, is_locked: bool = True
+) -> RequestRecord:
+    """Load a request. Raises NotFound for an unknown name.
 
-    name  its service_request_id, else its token, else its number: requests of blackbox services have no id, and
-          those of batch services have none at first
+    name       its service_request_id, else its token, else its number: requests of blackbox services have no id,
+               and those of batch services have none at first. An int is the number and nothing else
+    is_locked  whether the request is locked until the transaction ends, which everybody needs who changes it
     """
-    record = requests.load_record(connection, jurisdiction.id, service_request_id=name) if name else None
+    load = partial(requests.load_record, connection, jurisdiction.id, is_locked=is_locked)
+    if isinstance(name, int):
+        record = load(number=name)
+    else:
+        record = load(service_request_id=name) if name else None
+        if record is None and (number := tokens.number_of(connection, jurisdiction.id, name) or _number(name)):
+            record = load(number=number)
     if record is None:
-        number = tokens.number_of(connection, jurisdiction.id, name) or _number(name)
-        record = requests.load_record(connection, jurisdiction.id, number=number) if number else None
-    if record is None:
-        raise NotFound(f"{name[:60]!r} is not a request here.", "service_request_id")
+        raise NotFound(f"{str(name)[:60]!r} is not a request here.", "service_request_id")
     return record
 
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from open311.domain.events import Event
 from open311.domain.requests import NamedAnswer, Reporter, RequestRecord, TokenState
 from open311.operations.platform import Platform
-from open311.operations.workflow.update_request import read_history
+from open311.operations.workflow.apply import load_request
 from open311.plugins import Jurisdiction
-from open311.storage import requests, tokens
+from open311.storage import history, requests, tokens
 from open311.storage.hot.transactions import within
 
 
@@ -33,11 +33,11 @@ class StaffView:
 
 
 def read_request(
-    platform: Platform, jurisdiction: Jurisdiction, name: str, *, with_reporter: bool = False
+    platform: Platform, jurisdiction: Jurisdiction, name: str | int, *, with_reporter: bool = False
 ) -> StaffView:
     """What staff may see of a request, even if it has no id yet or never gets one.
 
-    name  its service_request_id, its token or its number
+    name  its service_request_id, its token or its number; an int is its number
     Raises NotFound for an unknown name.
     """
     record, events = read_history(platform, jurisdiction, name)
@@ -54,6 +54,15 @@ def read_request(
         token=state,
         reporter=reporter or None,
     )
+
+
+def read_history(
+    platform: Platform, jurisdiction: Jurisdiction, name: str | int
+) -> tuple[RequestRecord, list[Event]]:
+    """A record and its whole history, oldest first, of one moment. Raises NotFound for an unknown name."""
+    with platform.database.snapshot() as connection:
+        record = load_request(connection, jurisdiction, name, is_locked=False)
+        return record, history.load_events(connection, jurisdiction.id, record.number)
 
 
 def find_without_id(platform: Platform, jurisdiction: Jurisdiction, *, most: int) -> list[RequestRecord]:

@@ -76,7 +76,8 @@ service_request = Table(
 Index("service_request_service_idx", service_request.c.jurisdiction_id, service_request.c.service_code)
 
 FOR_EVER = text("'infinity'::timestamptz")
-_due = func.coalesce(service_request.c.expected_at, FOR_EVER)
+DUE = func.coalesce(service_request.c.expected_at, FOR_EVER)
+"""The due date by which queues are ordered. Requests without a date come last."""
 _waits = text("status = 'open' AND merged_into = 0")
 # The indexes of the queues. A queue has the requests that wait for staff, the earliest due date first. Each column
 # that staff can filter by has its own index.
@@ -84,14 +85,14 @@ Index(
     "service_request_queue_idx",
     service_request.c.jurisdiction_id,
     service_request.c.department,
-    _due,
+    DUE,
     service_request.c.id,
     postgresql_where=_waits,
 )
 Index(
     "service_request_due_idx",
     service_request.c.jurisdiction_id,
-    _due,
+    DUE,
     service_request.c.id,
     postgresql_where=_waits,
 )
@@ -99,7 +100,7 @@ Index(
     "service_request_assignee_idx",
     service_request.c.jurisdiction_id,
     service_request.c.assignee,
-    _due,
+    DUE,
     service_request.c.id,
     postgresql_where=text("status = 'open' AND merged_into = 0 AND assignee <> ''"),
 )
@@ -107,14 +108,14 @@ Index(
     "service_request_progress_idx",
     service_request.c.jurisdiction_id,
     service_request.c.progress,
-    _due,
+    DUE,
     service_request.c.id,
     postgresql_where=text("status = 'open' AND merged_into = 0 AND progress <> ''"),
 )
 Index(
     "service_request_triage_idx",
     service_request.c.jurisdiction_id,
-    _due,
+    DUE,
     service_request.c.id,
     postgresql_where=text("status = 'open' AND merged_into = 0 AND is_triage"),
 )
@@ -123,6 +124,31 @@ Index(
     service_request.c.jurisdiction_id,
     service_request.c.merged_into,
     postgresql_where=text("merged_into <> 0"),
+)
+
+# The requests that were closed, by department, for staff who look back.
+Index(
+    "service_request_closed_idx",
+    service_request.c.jurisdiction_id,
+    service_request.c.department,
+    service_request.c.updated_at,
+    service_request.c.id,
+    postgresql_where=text("status = 'closed'"),
+)
+# The open requests around a crew.
+Index(
+    "service_request_place_idx",
+    service_request.c.jurisdiction_id,
+    service_request.c.point,
+    postgresql_using="gist",
+    postgresql_where=_waits,
+)
+# The requests that no index of publications has. Staff search these by their text.
+Index(
+    "service_request_unlisted_idx",
+    service_request.c.jurisdiction_id,
+    service_request.c.id,
+    postgresql_where=text("visibility <> 'public' OR service_request_id IS NULL"),
 )
 
 request_token = Table(

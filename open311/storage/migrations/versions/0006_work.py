@@ -39,6 +39,12 @@ CREATE INDEX service_request_triage_idx ON service_request
     (jurisdiction_id, coalesce(expected_at, 'infinity'::timestamptz), id)
     WHERE status = 'open' AND merged_into = 0 AND is_triage;
 CREATE INDEX service_request_merged_idx ON service_request (jurisdiction_id, merged_into) WHERE merged_into <> 0;
+CREATE INDEX service_request_closed_idx ON service_request (jurisdiction_id, department, updated_at, id)
+    WHERE status = 'closed';
+CREATE INDEX service_request_place_idx ON service_request USING gist (jurisdiction_id, point)
+    WHERE status = 'open' AND merged_into = 0;
+CREATE INDEX service_request_unlisted_idx ON service_request (jurisdiction_id, id)
+    WHERE visibility <> 'public' OR service_request_id IS NULL;
 """
 
 TABLES = """
@@ -164,6 +170,7 @@ def downgrade() -> None:
     op.execute(NOTES)
     op.execute("DROP TABLE public_update, received_update")
     op.execute("DROP TABLE audit_entry, staff_repeat, staff_view, staff_secret, staff_account")
+    op.execute("DROP INDEX service_request_closed_idx, service_request_place_idx, service_request_unlisted_idx")
     op.execute("ALTER TABLE api_key DROP COLUMN may_update")
     op.execute("ALTER TABLE request_event DROP COLUMN reason")
     op.execute(

@@ -1,0 +1,1 @@
+"""What staff read and do beside single commands: queues, whole requests, bulk commands, saved views."""

@@ -1,0 +1,191 @@
+"""The queues of an account: pages of requests, the requests around a crew, and the counts of each department."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from open311.domain.access import Principal, Role
+from open311.domain.events.base import MERGED
+from open311.domain.queues import DepartmentCount, QueueKey, QueueRow, QueueSearch
+from open311.domain.requests import Status
+from open311.domain.search import Circle
+from open311.domain.text import folded
+from open311.domain.workflow import State
+from open311.errors import Forbidden, Invalid
+from open311.operations.access.staff import require_city, require_role
+from open311.operations.platform import Platform
+from open311.operations.publishing import text_search_language
+from open311.plugins import Jurisdiction
+from open311.storage import accounts, counts
+from open311.storage.hot import queues
+
+ME, NOBODY = "me", "none"
+BAD_CURSOR = "is no cursor of this call; begin again without it."
+
+
+@dataclass(frozen=True, slots=True)
+class QueuePage:
+    """A page of a queue.
+
+    rows      the requests
+    names     the names of the accounts in the rows, by the actor that each is in events
+    next_key  the key of the last row, if there is a next page
+    """
+
+    rows: Sequence[QueueRow]
+    names: Mapping[str, str]
+    next_key: QueueKey | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """The work of the departments. `behind`: changes that the numbers of open requests do not contain yet."""
+
+    departments: tuple[DepartmentCount, ...]
+    behind: int
+
+
+def queue_search(
+    platform: Platform, city: Jurisdiction, values: Mapping[str, Any], *, principal: Principal, now: datetime
+) -> QueueSearch:
+    """The search that the parameters of a queue mean for this account.
+
+    values  of the parameters of schemas.staff.QueueArguments
+    Raises Invalid for a faulty value, Forbidden for departments beyond the account's.
+    """
+    require_role(principal, Role.READER)
+    require_city(principal, city.id)
+    states = tuple(State(state) for state in values["state"])
+    if State.CLOSED in states and len(states) > 1:
+        raise Invalid("ask for closed requests alone; they have another order.", "state")
+    older_than = values["older_than"]
+    search = QueueSearch(
+        jurisdiction_id=city.id,
+        now=now,
+        departments=_departments(city, values["department"], principal),
+        names=tuple(values["id"]),
+        states=states,
+        service_codes=tuple(city.require_service(code).code for code in values["service_code"]),
+        area=_area(city, values["area"]),
+        requested_before=None if older_than is None else now - timedelta(days=older_than),
+        due=values["overdue"] or "",
+        assignee=_assignee(platform, city, values["assignee"], principal),
+        words=values["q"],
+        folded_words=folded(values["q"]),
+        language=text_search_language(city.languages[0]),
+        is_merged=values["merged"],
+        after=_key(values["cursor"]),
+        page_size=values["page_size"],
+    )
+    return _all_departments(platform, city, search) if search.is_closed else search
+
+
+def find_queue(platform: Platform, search: QueueSearch) -> QueuePage:
+    """One page of a queue: the most urgent due date first, requests without a date last."""
+    rows = queues.find_queue(platform.database.hot, search)
+    shown = rows[: search.page_size]
+    names = accounts.names_of(platform.database.hot.rows, {row.assignee for row in shown})
+    return QueuePage(shown, names, _key_of(search, shown[-1]) if len(rows) > len(shown) else None)
+
+
+def find_around(
+    platform: Platform, city: Jurisdiction, circle: Circle, *, most: int, principal: Principal
+) -> QueuePage:
+    """The open requests of the account's departments in a circle, nearest first, each with `metres`."""
+    require_role(principal, Role.READER)
+    require_city(principal, city.id)
+    departments = sorted(principal.scope.departments) or None
+    rows = queues.find_around(platform.database.hot, city.id, circle, departments, most=most)
+    return QueuePage(rows, accounts.names_of(platform.database.hot.rows, {row.assignee for row in rows}))
+
+
+def count_queues(platform: Platform, city: Jurisdiction, *, principal: Principal, now: datetime) -> Counted:
+    """The work of each department of the account, by the department's code.
+
+    The numbers of open requests are the maintained counts, with the changes that are not counted yet.
+    """
+    require_role(principal, Role.READER)
+    require_city(principal, city.id)
+    with platform.database.snapshot() as connection:
+        kept, behind = counts.current_counts(connection, city.id)
+    special = queues.count_special(platform.database.hot, city.id, now)
+    known = {department.code for department in city.departments} | {department for department, _ in kept}
+    codes = [
+        code for code in sorted(known | {code for _, code in special}) if principal.scope.covers_department(code)
+    ]
+    found = (_count_of(code, kept, special) for code in codes)
+    return Counted(tuple(one for one in found if one.department or one.open or one.merged), behind)
+
+
+def _count_of(
+    code: str, kept: Mapping[tuple[str, str], int], special: Mapping[tuple[str, str], int]
+) -> DepartmentCount:
+    is_open = kept.get((code, Status.OPEN), 0)
+    return DepartmentCount(
+        department=code,
+        open=is_open,
+        merged=kept.get((code, MERGED), 0),
+        overdue=special.get(("overdue", code), 0),
+        unassigned=max(0, is_open - special.get(("assigned", code), 0)),
+        triage=special.get(("triage", code), 0),
+    )
+
+
+def _departments(city: Jurisdiction, wanted: Sequence[str], principal: Principal) -> tuple[str, ...] | None:
+    """The departments of a queue; None for all. Raises Invalid for an unknown one, Forbidden for another's."""
+    mine = principal.scope.departments
+    known = [department.code for department in city.departments]
+    for code in wanted:
+        if mine and code not in mine:
+            raise Forbidden(f"this account works for {', '.join(sorted(mine))}, not for {code[:60]}.", "department")
+        if code not in known:
+            raise Invalid(
+                f"{code[:60]!r} is no department of {city.id}; use one of {', '.join(known)}.", "department"
+            )
+    return tuple(wanted) or tuple(sorted(mine)) or None
+
+
+def _all_departments(platform: Platform, city: Jurisdiction, search: QueueSearch) -> QueueSearch:
+    """The search with every department named, because the index of closed requests begins with the department."""
+    if search.departments is not None:
+        return search
+    with platform.database.reading() as connection:
+        once = counts.departments(connection, city.id)
+    known = {department.code for department in city.departments} | once | {""}
+    return replace(search, departments=tuple(sorted(known)))
+
+
+def _area(city: Jurisdiction, name: str) -> str:
+    if name and name not in city.areas:
+        raise Invalid(f"{name[:60]!r} is no area of {city.id}; see `areas` of its requests.", "area")
+    return name
+
+
+def _assignee(platform: Platform, city: Jurisdiction, name: str, principal: Principal) -> str | None:
+    """The account that is meant, as in events; "" for nobody; None for all."""
+    if not name:
+        return None
+    if name == NOBODY:
+        return ""
+    if name == ME:
+        return str(principal)
+    with platform.database.reading() as connection:
+        account = accounts.find_account(connection, city.id, name, is_revoked_too=True)
+    if account is None:
+        raise Invalid(f"{name[:60]!r} is no account of {city.id}; send me, none, or a name.", "assignee")
+    return str(account)
+
+
+def _key(cursor: str) -> QueueKey | None:
+    try:
+        return QueueKey.read(cursor) if cursor else None
+    except ValueError:
+        raise Invalid(BAD_CURSOR, "cursor") from None
+
+
+def _key_of(search: QueueSearch, row: QueueRow) -> QueueKey:
+    is_by_closing = search.is_closed and not search.names
+    return QueueKey(row.updated_at if is_by_closing else row.expected_at, row.number)

@@ -1,0 +1,99 @@
+"""One command for several requests."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from open311.domain.commands import Command
+from open311.errors import Invalid, Problem
+from open311.formats import JSON
+from open311.operations.desk.bulk import (
+    REFUSED,
+    UNCHANGED,
+    BulkResult,
+    act_on_all,
+    select_requests,
+)
+from open311.operations.desk.orders import make_command
+from open311.operations.desk.queues import queue_search
+from open311.web.access import STAFF as STAFF_ONLY
+from open311.web.calls import Answer, Call
+from open311.web.endpoints import City, Media, endpoint
+from open311.web.staff.answers import staff_answer
+from open311.web.staff.filters import read_filters
+from open311.web.staff.requests import repeat_key
+from open311.web.surfaces import STAFF
+from schemas.staff import COMMANDS, MAX_BULK, BulkBody, BulkSchema, StaffArguments
+
+
+@endpoint(
+    STAFF,
+    "/bulk",
+    reads=StaffArguments,
+    access=STAFF_ONLY,
+    answers=Media("application/json", BulkSchema()),
+    output=JSON,
+    city=City.OF_CALLER,
+    method="POST",
+    body=BulkBody,
+)
+def act_on_requests(call: Call) -> Answer:
+    """Give one command for up to 500 requests, by ids or by the filters of a queue.
+
+    Without `"dry_run": false`, nothing changes, and the answer tells what would change. Each request is changed by
+    itself: the answer tells for each what happened, and why it was refused. A call with the same Idempotency-Key
+    leaves out the requests that an earlier call has changed.
+    """
+    is_dry = call.body.get("dry_run", True)
+    results = act_on_all(
+        call.platform,
+        call.city,
+        _selected(call),
+        _command(call),
+        principal=call.caller,
+        now=call.now,
+        is_dry=is_dry,
+        repeat_key=repeat_key(call.request),
+    )
+    return staff_answer(_plain(results, is_dry=is_dry))
+
+
+def _selected(call: Call) -> Sequence[str | int]:
+    """The requests that the call names. Raises Invalid unless it has either ids or filters."""
+    if ("ids" in call.body) == ("filters" in call.body):
+        raise Invalid("send either ids or filters.", "ids")
+    if "ids" in call.body:
+        return list(call.body["ids"])
+    values = read_filters(call.body["filters"])
+    search = queue_search(call.platform, call.city, values, principal=call.caller, now=call.now)
+    return select_requests(call.platform, search, most=MAX_BULK)
+
+
+def _command(call: Call) -> Command:
+    name = call.body["command"]
+    values, problems = COMMANDS[name](zone=call.city.zone).read(call.body.get("arguments", {}))
+    if problems:
+        raise Invalid.of(Problem(f"arguments.{field[:40]}", text) for field, text in problems)
+    return make_command(name, values)
+
+
+def _plain(results: Sequence[BulkResult], *, is_dry: bool) -> dict[str, Any]:
+    refused = sum(one.result == REFUSED for one in results)
+    unchanged = sum(one.result == UNCHANGED for one in results)
+    return {
+        "dry_run": is_dry,
+        "changed": len(results) - refused - unchanged,
+        "unchanged": unchanged,
+        "refused": refused,
+        "results": [
+            {
+                "id": one.name,
+                "result": one.result,
+                "changes": list(one.changes),
+                "why": one.why or None,
+                "version": one.version or None,
+            }
+            for one in results
+        ],
+    }

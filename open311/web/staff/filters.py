@@ -1,0 +1,35 @@
+"""Filters of a queue inside a JSON body. They are the parameters of the queue, each as a text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from open311.errors import Invalid, Problem
+from schemas.staff import QueueArguments
+
+_WITHOUT = ("jurisdiction_id", "cursor", "page_size")
+MOST_CHARACTERS = 2_000
+
+
+def read_filters(filters: Mapping[str, Any], field: str = "filters") -> dict[str, Any]:
+    """The values of all parameters of a queue. Raises Invalid for an unknown filter and for a faulty value."""
+    schema = QueueArguments()
+    problems = list(_problems(filters, schema, field))
+    if not problems:
+        values, found = schema.read({name: [value] for name, value in filters.items()})
+        problems = [Problem(f"{field}.{name}", text) for name, text in found]
+        if not problems:
+            return values
+    raise Invalid.of(problems)
+
+
+def _problems(filters: Mapping[str, Any], schema: QueueArguments, field: str) -> list[Problem]:
+    known = [name for name in schema.parameters if name not in _WITHOUT]
+    found = []
+    for name, value in filters.items():
+        if name not in known:
+            found.append(Problem(f"{field}.{name[:40]}", f"is unknown; a queue has {', '.join(known)}."))
+        elif not isinstance(value, str) or len(value) > MOST_CHARACTERS:
+            found.append(Problem(f"{field}.{name}", "is no text of usual length; send a string."))
+    return found

@@ -1,0 +1,71 @@
+"""Queues of requests, their counts, and the requests around a crew."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from open311.domain.search import Circle
+from open311.formats import JSON
+from open311.operations.desk.queues import count_queues, find_around, find_queue, queue_search
+from open311.operations.desk.rendering import plain_around, plain_counts, plain_queue
+from open311.web.access import STAFF as STAFF_ONLY
+from open311.web.calls import Answer, Call
+from open311.web.endpoints import City, Media, endpoint
+from open311.web.links import page_url
+from open311.web.staff.answers import staff_answer
+from open311.web.surfaces import STAFF
+from schemas.staff import CrewArguments, CrewSchema, QueueArguments, QueueSchema, QueuesSchema, StaffArguments
+
+_SHARED: dict[str, Any] = {"access": STAFF_ONLY, "output": JSON, "city": City.OF_CALLER}
+
+
+@endpoint(
+    STAFF,
+    "/requests",
+    reads=QueueArguments,
+    answers=Media("application/json", QueueSchema()),
+    headers=("Link",),
+    is_quick=True,
+    **_SHARED,
+)
+def list_queue(call: Call) -> Answer:
+    """List the requests that wait for the account's departments, the most urgent due date first.
+
+    Without `state=closed` and `merged=true`, the list has the open requests that are not merged into others.
+    """
+    search = queue_search(call.platform, call.city, call.values, principal=call.caller, now=call.now)
+    page = find_queue(call.platform, search)
+    body = plain_queue(page, call.city, call.now)
+    links = (
+        () if page.next_key is None else (("Link", f'<{page_url(call, {"cursor": body["cursor"]})}>; rel="next"'),)
+    )
+    return staff_answer(body, headers=links)
+
+
+# Before /requests/<id>, which would match this path too.
+@endpoint(
+    STAFF,
+    "/requests/nearby",
+    reads=CrewArguments,
+    answers=Media("application/json", CrewSchema()),
+    **_SHARED,
+)
+def list_requests_around(call: Call) -> Answer:
+    """List the open requests of the account's departments around a place, the nearest first."""
+    values = call.values
+    circle = Circle(values["long"], values["lat"], values["radius"])
+    page = find_around(call.platform, call.city, circle, most=values["page_size"], principal=call.caller)
+    return staff_answer(plain_around(page, call.city, call.now))
+
+
+@endpoint(
+    STAFF,
+    "/queues",
+    reads=StaffArguments,
+    answers=Media("application/json", QueuesSchema()),
+    **_SHARED,
+)
+def list_queues(call: Call) -> Answer:
+    """Count the requests that wait in each department of the account."""
+    counted = count_queues(call.platform, call.city, principal=call.caller, now=call.now)
+    return staff_answer(plain_counts(counted, call.city))

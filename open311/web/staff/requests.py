@@ -1,0 +1,130 @@
+"""Single requests as staff see them, and the commands on them: one endpoint for each command."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from werkzeug.wrappers import Request
+
+from open311.domain.commands import Command, commands
+from open311.domain.text import clean_text
+from open311.errors import Invalid
+from open311.formats import JSON
+from open311.operations.desk.orders import make_command
+from open311.operations.desk.rendering import plain_reporter, plain_request
+from open311.operations.desk.whole_request import read_reporter, read_whole_request
+from open311.operations.workflow.act import act
+from open311.web.access import STAFF as STAFF_ONLY
+from open311.web.calls import Answer, Call
+from open311.web.endpoints import City, Endpoint, Media, endpoint
+from open311.web.staff.answers import staff_answer
+from open311.web.surfaces import STAFF
+from schemas.staff import COMMANDS, ReporterArguments, StaffArguments, StaffReporterSchema, StaffRequestSchema
+
+_TAG = re.compile(r'(?:W/)?"v(?P<version>\d{1,18})"', re.ASCII)
+MOST_KEY_CHARACTERS = 200
+_SHARED: dict[str, Any] = {"access": STAFF_ONLY, "output": JSON, "city": City.OF_CALLER}
+
+
+@endpoint(
+    STAFF,
+    "/requests/<code:id>",
+    reads=StaffArguments,
+    answers=Media("application/json", StaffRequestSchema()),
+    **_SHARED,
+)
+def get_staff_request(call: Call, id: str) -> Answer:
+    """Show one request with everything that staff may see, except its reporter.
+
+    Send its ETag in If-Match with a command, which is then refused if somebody else has changed the request since.
+    """
+    whole = read_whole_request(call.platform, call.city, id, principal=call.caller)
+    return staff_answer(plain_request(whole, call.now), tag=f"v{whole.view.record.version}")
+
+
+@endpoint(
+    STAFF,
+    "/requests/<code:id>/reporter",
+    reads=ReporterArguments,
+    answers=Media("application/json", StaffReporterSchema()),
+    **_SHARED,
+)
+def get_staff_reporter(call: Call, id: str) -> Answer:
+    """Show who sent a request. The audit trail keeps who read it and why."""
+    record, reporter = read_reporter(
+        call.platform, call.city, id, reason=call.values["reason"], principal=call.caller, now=call.now
+    )
+    return staff_answer(plain_reporter(record, reporter))
+
+
+def _give(call: Call, id: str, command: Command) -> Answer:
+    """Carry out a command. Returns the request after it."""
+    record = act(
+        call.platform,
+        call.city,
+        id,
+        [command],
+        principal=call.caller,
+        now=call.now,
+        version=seen_version(call.request),
+        repeat_key=repeat_key(call.request),
+    )
+    whole = read_whole_request(call.platform, call.city, record.number, principal=call.caller, is_changed=True)
+    return staff_answer(plain_request(whole, call.now), tag=f"v{whole.view.record.version}")
+
+
+def seen_version(request: Request) -> int | None:
+    """The version in If-Match; None if the header is absent or `*`. Raises Invalid."""
+    sent = request.headers.get("If-Match", "").strip()
+    if sent in ("", "*"):
+        return None
+    match = _TAG.fullmatch(sent)
+    if match is None:
+        raise Invalid(f'{sent[:40]!r} is no ETag of a request; send one such as "v3", with its quotes.', "If-Match")
+    return int(match["version"])
+
+
+def repeat_key(request: Request) -> str:
+    """The header Idempotency-Key; "" if it is absent. Raises Invalid for one that is too long."""
+    key = clean_text(request.headers.get("Idempotency-Key", "")).strip()
+    if len(key) > MOST_KEY_CHARACTERS:
+        raise Invalid(f"has {len(key)} characters; send at most {MOST_KEY_CHARACTERS}.", "Idempotency-Key")
+    return key
+
+
+def _command_endpoints() -> Iterator[Endpoint]:
+    for name, command in commands().items():
+        yield _command_endpoint(name, command)
+
+
+def _command_endpoint(name: str, command: type[Command]) -> Endpoint:
+    """The endpoint of one command. Its view is named after the command."""
+
+    def view(call: Call, id: str) -> Answer:
+        return _give(call, id, make_command(name, call.body))
+
+    view.__name__ = f"{name}_request"
+    view.__doc__ = f"{command.summary()}\n\n{_about(command)}"
+    declare = endpoint(
+        STAFF,
+        f"/requests/<code:id>/{name}",
+        reads=StaffArguments,
+        answers=Media("application/json", StaffRequestSchema()),
+        method="POST",
+        body=COMMANDS[name],
+        errors=(409,),
+        headers=("ETag",),
+        **_SHARED,
+    )
+    return declare(view)
+
+
+def _about(command: type[Command]) -> str:
+    """What a caller needs for a command, for the API page."""
+    reason = " and a reason" if command.needs_reason else ""
+    return f"Needs the role {command.role}{reason}. The answer is the request as it is then."
+
+
+COMMAND_ENDPOINTS = tuple(_command_endpoints())

@@ -1,0 +1,46 @@
+"""The saved views of an account."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from open311.formats import JSON
+from open311.operations.desk.views import delete_view, list_views, save_view
+from open311.web.access import STAFF as STAFF_ONLY
+from open311.web.calls import Answer, Call
+from open311.web.endpoints import City, Media, endpoint
+from open311.web.staff.answers import staff_answer
+from open311.web.staff.filters import read_filters
+from open311.web.surfaces import STAFF
+from schemas.staff import StaffArguments, ViewBody, ViewsSchema
+
+_SHARED: dict[str, Any] = {
+    "reads": StaffArguments,
+    "access": STAFF_ONLY,
+    "answers": Media("application/json", ViewsSchema()),
+    "output": JSON,
+    "city": City.NONE,
+}
+
+
+@endpoint(STAFF, "/views", **_SHARED)
+def list_staff_views(call: Call) -> Answer:
+    """List the saved views of the account."""
+    found = list_views(call.platform, call.caller)
+    return staff_answer({"views": [{"name": name, "filters": filters} for name, filters in found.items()]})
+
+
+@endpoint(STAFF, "/views/<view>", method="PUT", body=ViewBody, **_SHARED)
+def save_staff_view(call: Call, view: str) -> Answer:
+    """Save filters of a queue under a name, in place of those that were there. The answer lists all views."""
+    filters = call.body["filters"]
+    read_filters(filters)
+    save_view(call.platform, call.caller, view, filters)
+    return list_staff_views.view(call)  # type: ignore[return-value]
+
+
+@endpoint(STAFF, "/views/<view>", method="DELETE", errors=(404,), **_SHARED)
+def delete_staff_view(call: Call, view: str) -> Answer:
+    """Delete a saved view. The answer lists those that are left."""
+    delete_view(call.platform, call.caller, view)
+    return list_staff_views.view(call)  # type: ignore[return-value]

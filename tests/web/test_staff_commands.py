@@ -1,0 +1,286 @@
+"""Commands of staff over HTTP: changes, repeats, conflicts, bulk, and wrong input of every kind."""
+
+from __future__ import annotations
+
+import gzip
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from open311.clock import utc_now
+from open311.domain import commands
+from open311.domain.access import SHELL, Role
+from open311.domain.events import replay
+from open311.errors import Conflict, Open311Error
+from open311.operations.platform import Platform
+from open311.operations.upkeep.clean_up import clean_up
+from open311.operations.workflow.act import act
+from tests import build
+from tests.desk import Desk
+
+
+@pytest.fixture
+def hole(platform: Platform) -> str:
+    """The id of a request of the streets department."""
+    return build.submit(platform).service_request_id
+
+
+@pytest.fixture
+def desk(client: FlaskClient, platform: Platform) -> Desk:
+    """An agent."""
+    return Desk.of(client, platform, "ada")
+
+
+def test_each_command_changes_the_request_and_answers_with_it(client: FlaskClient, platform: Platform) -> None:
+    desk = Desk.of(client, platform, "ada", Role.DISPATCHER)
+    hole, other = (build.submit(platform).service_request_id for _ in range(2))
+    orders: list[tuple[str, dict[str, Any], str, Any]] = [
+        ("assign", {"account": "ada"}, "assignee", "ada"),
+        ("transfer", {"department": "parks"}, "department", "parks"),
+        ("prioritise", {"priority": "urgent"}, "priority", "urgent"),
+        ("acknowledge", {}, "state", "acknowledged"),
+        ("schedule", {"visit": "2026-12-24"}, "scheduled_datetime", "2026-12-23T22:00:00Z"),
+        ("reschedule", {"expected": "2026-12-30T12:00:00Z", "reason": "x"}, "due", "later"),
+        ("start", {}, "state", "in_progress"),
+        ("hold", {"reason": "Waits for parts."}, "state", "on_hold"),
+        ("ask_reporter", {"text": "Where exactly?"}, "status_notes", "Where exactly?"),
+        ("note", {"text": "Seen.", "public": True}, "status_notes", "Seen."),
+        ("correct", {"lat": 60.18, "long": 24.95, "reason": "Wrong pin."}, "lat", 60.18),
+        ("change_service", {"service_code": "graffiti"}, "service_code", "graffiti"),
+        ("merge", {"into": other}, "state", "assigned"),
+        ("unmerge", {}, "parent", None),
+        ("hide", {"reason": "A name."}, "visibility", "withdrawn"),
+        ("show", {}, "visibility", "public"),
+        ("close", {"outcome": "fixed", "note": "Done."}, "status_notes", "Done."),
+        ("reopen", {"reason": "Not done."}, "status", "open"),
+    ]
+    assert {name for name, *_ in orders} == set(commands.commands()) - {"release"}
+    for name, body, field, value in orders:
+        answer = desk.post(f"/requests/{hole}/{name}", body)
+        assert answer.status_code == 200, (name, answer.text)
+        assert answer.json[field] == value, name
+        assert answer.headers["ETag"] == f'"v{answer.json["version"]}"'
+        assert answer.headers["Cache-Control"] == "no-store"
+    changes = [event for event in answer.json["history"] if event["version"] > 1]
+    assert {event["actor"] for event in changes} == {str(desk.principal)}
+
+
+@pytest.mark.parametrize(
+    ("command", "sent", "status", "told"),
+    [
+        ("close", {"data": b"{}", "content_type": "text/plain"}, 415, "send application/json"),
+        ("close", {"data": b"outcome=fixed", "content_type": "application/x-www-form-urlencoded"}, 415, "json"),
+        ("close", {"data": b"{}", "content_type": "application/json; charset=latin-1"}, 415, "send UTF-8"),
+        ("close", {"data": b"{}"}, 415, "no Content-Type"),
+        ("close", {"data": b"{", "content_type": "application/json"}, 400, "is not JSON (line 1, column"),
+        ("close", {"data": b"\xff", "content_type": "application/json"}, 400, "is not JSON"),
+        ("close", {"data": b"[" * 5000, "content_type": "application/json"}, 400, "is not JSON"),
+        ("close", {"json": []}, 400, "but no object"),
+        ("close", {"json": None, "content_type": "application/json"}, 400, "outcome: is missing; send fixed."),
+        ("close", {"json": {}}, 400, "outcome: is missing"),
+        ("close", {"json": {"outcome": "done"}}, 400, "outcome: 'done' is unknown; send one of fixed, not_found"),
+        ("close", {"json": {"outcome": 3}}, 400, "outcome: '3' is unknown"),
+        ("close", {"json": {"outcome": None}}, 400, "outcome: is null; leave it out or send fixed."),
+        ("close", {"json": {"outcome": "fixed", "notes": "x"}}, 400, "notes: is unknown; did you mean note?"),
+        (
+            "close",
+            {"json": {"outcome": "fixed", "x": 1}},
+            400,
+            "x: is unknown; this call has reason, outcome",
+        ),
+        ("close", {"json": {"outcome": "fixed", "note": 7}}, 400, "note: is no text; send a string."),
+        ("close", {"json": {"outcome": "fixed", "note": "a\x00b"}}, 400, "note: holds a NUL character"),
+        (
+            "close",
+            {"json": {"outcome": "fixed", "note": "x" * 4001}},
+            400,
+            "note: has 4001 characters; send",
+        ),
+        ("close", {"data": b"x" * 2_000_000, "content_type": "application/json"}, 413, "too large"),
+        ("schedule", {"json": {"visit": "soon"}}, 400, "visit: 'soon' is not a date and time; send it as"),
+        ("schedule", {"json": {"visit": 5}}, 400, "visit: is no text; send a date and time"),
+        ("note", {"json": {"text": "x", "public": "yes"}}, 400, "public: 'yes' is neither true nor false."),
+        ("correct", {"json": {"reason": "x", "lat": "60", "long": 24}}, 400, "lat: '60' is no number"),
+        ("correct", {"json": {"reason": "x", "lat": True, "long": 24}}, 400, "lat: 'True' is no number"),
+        ("correct", {"json": {"reason": "x", "lat": 95, "long": 24}}, 400, "lat: 95 is outside -90..90"),
+        ("correct", {"json": {"reason": "x", "lat": 60.0}}, 400, "long: send lat and long together."),
+        ("transfer", {"json": {"department": "moon"}}, 400, "department: 'moon' is no department"),
+        ("hold", {"json": {}}, 400, "reason: is missing; say why you hold it."),
+        ("hide", {"json": {"reason": "x"}}, 403, "hide needs the role dispatcher; this account is agent."),
+        ("reopen", {"json": {"reason": "x"}}, 409, "is assigned; reopen is for requests that are closed."),
+        ("assign", {"json": {"account": "nobody"}}, 400, "account: 'nobody' is no account of city.example."),
+        ("start", {"headers": {"If-Match": "v1"}}, 400, "If-Match: 'v1' is no ETag of a request; send one such as"),
+        ("start", {"headers": {"If-Match": '"v1", "v2"'}}, 400, "If-Match: "),
+        ("start", {"headers": {"Idempotency-Key": "x" * 201}}, 400, "Idempotency-Key: has 201 characters"),
+        ("explode", {}, 405, "not allowed here"),
+    ],
+)
+def test_wrong_input_is_refused_with_field_and_cure_and_changes_nothing(
+    desk: Desk, hole: str, platform: Platform, command: str, sent: dict[str, Any], status: int, told: str
+) -> None:
+    answer = desk.call("POST", f"/requests/{hole}/{command}", **sent)
+    assert (answer.status_code, answer.mimetype) == (status, "application/problem+json"), answer.text
+    assert told in answer.json["detail"]
+    for error in answer.json.get("errors", ()):
+        assert answer.json["detail"].count(error["message"])
+    assert build.load(platform, service_request_id=hole).version == 1
+
+
+def test_an_unknown_request_is_404_and_an_empty_body_is_an_empty_object(desk: Desk, hole: str) -> None:
+    for path in ("moon", "999999", "x/y"):
+        assert desk.post(f"/requests/{path}/start").status_code == 404, path
+    assert desk.call("POST", f"/requests/{hole}/acknowledge").json["state"] == "acknowledged"
+    packed = gzip.compress(b'{"outcome": "fixed"}')
+    headers = {"Content-Encoding": "gzip"}
+    done = desk.call(
+        "POST", f"/requests/{hole}/close", data=packed, content_type="application/json", headers=headers
+    )
+    assert done.json["state"] == "closed"
+
+
+def test_a_repeated_command_changes_nothing_more(desk: Desk, hole: str, platform: Platform) -> None:
+    headers, path = {"Idempotency-Key": "k1"}, f"/requests/{hole}/note"
+    first = desk.post(path, {"text": "Seen."}, headers=headers)
+    again = desk.post(path, {"text": "Seen."}, headers=headers)
+    assert (again.status_code, again.json["version"], first.json["version"]) == (200, 2, 2)
+    other = desk.post(path, {"text": "Else."}, headers=headers)
+    assert other.status_code == 400
+    assert other.json["errors"][0]["field"] == "Idempotency-Key"
+    later = utc_now() + timedelta(hours=25)
+    assert clean_up(platform, later)["staff_repeats"] == 1
+    assert desk.post(path, {"text": "Else."}, headers=headers).json["version"] == 3
+
+
+def test_a_refused_command_does_not_use_up_its_key(desk: Desk, hole: str) -> None:
+    headers = {"Idempotency-Key": "k1"}
+    assert desk.post(f"/requests/{hole}/reopen", {"reason": "x"}, headers=headers).status_code == 409
+    assert desk.post(f"/requests/{hole}/start", headers=headers).status_code == 200
+
+
+def test_the_same_call_at_the_same_moment_changes_a_request_once(platform: Platform, hole: str) -> None:
+    city, order = next(iter(platform.registry)), commands.Note(text="Seen.")
+
+    def give(number: int) -> int:
+        return act(
+            platform, city, hole, [order], principal=SHELL, now=build.NOON, repeat_key=f"k{number // 2}"
+        ).version
+
+    with ThreadPoolExecutor(2) as pool:
+        versions = list(pool.map(give, range(20)))
+    assert max(versions) == 11
+    assert build.load(platform, service_request_id=hole).version == 11
+
+
+def test_requests_that_are_merged_into_each_other_at_the_same_moment_cause_no_error(platform: Platform) -> None:
+    """Each of the two transactions locks the request that the other one wants: PostgreSQL ends one of them."""
+    city = next(iter(platform.registry))
+
+    def merge(pair: tuple[str, str]) -> str:
+        try:
+            act(platform, city, pair[0], [commands.Merge(into=pair[1])], principal=SHELL, now=build.NOON)
+        except Conflict:
+            return "conflict"
+        return "merged"
+
+    with ThreadPoolExecutor(2) as pool:
+        for _ in range(3):
+            one, two = (build.submit(platform).service_request_id for _ in range(2))
+            assert sorted(pool.map(merge, [(one, two), (two, one)])) == ["conflict", "merged"]
+            for name in (one, two):
+                record = build.load(platform, service_request_id=name)
+                assert replay(record, build.history(platform, record)) == record
+
+
+def test_two_agents_over_http_at_the_same_moment_lose_no_event(client: FlaskClient, platform: Platform) -> None:
+    desk = Desk.of(client, platform, "ada")
+
+    def give(order: tuple[str, str, dict[str, str]]) -> int:
+        name, command, body = order
+        mine = Desk(client.application.test_client(), desk.token, desk.principal)
+        return mine.post(f"/requests/{name}/{command}", body, headers={"If-Match": '"v1"'}).status_code
+
+    with ThreadPoolExecutor(2) as pool:
+        for _ in range(20):
+            name = build.submit(platform).service_request_id
+            orders = [(name, "close", {"outcome": "fixed"}), (name, "transfer", {"department": "parks"})]
+            assert sorted(pool.map(give, orders)) == [200, 409]
+            record = build.load(platform, service_request_id=name)
+            assert replay(record, build.history(platform, record)) == record
+
+
+# --- Bulk
+
+
+def test_a_bulk_command_is_tried_first_and_then_tells_each_result(desk: Desk, platform: Platform) -> None:
+    names = [build.submit(platform).service_request_id for _ in range(3)]
+    closed, *rest = names
+    desk.post(f"/requests/{closed}/close", {"outcome": "fixed"})
+    order = {"command": "transfer", "arguments": {"department": "parks"}, "ids": [*names, "moon"]}
+    tried = desk.post("/bulk", order)
+    assert tried.status_code == 200, tried.text
+    assert [tried.json[name] for name in ("dry_run", "changed", "unchanged", "refused")] == [True, 2, 0, 2]
+    assert [one["result"] for one in tried.json["results"]] == [
+        "refused",
+        "would_change",
+        "would_change",
+        "refused",
+    ]
+    assert tried.json["results"][1]["changes"] == ["transferred"]
+    assert "is closed; transfer is for requests that are" in tried.json["results"][0]["why"]
+    assert "'moon' is not a request here" in tried.json["results"][3]["why"]
+    assert [build.load(platform, service_request_id=name).version for name in names] == [2, 1, 1]
+    done = desk.post("/bulk", order | {"dry_run": False}, headers={"Idempotency-Key": "b1"})
+    assert [one["result"] for one in done.json["results"]] == ["refused", "changed", "changed", "refused"]
+    assert {build.load(platform, service_request_id=name).department for name in rest} == {"parks"}
+    again = desk.post("/bulk", order | {"dry_run": False}, headers={"Idempotency-Key": "b1"})
+    assert [one["result"] for one in again.json["results"]] == ["refused", "unchanged", "unchanged", "refused"]
+
+
+def test_a_bulk_command_works_on_the_filters_of_a_queue(desk: Desk, platform: Platform) -> None:
+    names = [build.submit(platform).service_request_id for _ in range(3)]
+    desk.post(f"/requests/{names[0]}/start")
+    order = {"command": "note", "arguments": {"text": "Soon."}, "filters": {"state": "assigned"}, "dry_run": False}
+    done = desk.post("/bulk", order).json
+    assert done["changed"] == 2
+    assert [build.load(platform, service_request_id=name).version for name in names] == [2, 2, 2]
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ({}, "command: is missing"),
+        ({"command": "explode", "ids": ["1"]}, "command: 'explode' is unknown; send one of assign"),
+        ({"command": "start"}, "ids: send either ids or filters."),
+        ({"command": "start", "ids": ["1"], "filters": {}}, "ids: send either ids or filters."),
+        ({"command": "start", "ids": "1"}, "ids: is no list"),
+        ({"command": "start", "ids": [1]}, "ids: has an entry that is no text"),
+        ({"command": "start", "ids": ["1"] * 501}, "ids: has 501 entries; send at most 500."),
+        ({"command": "start", "filters": []}, "filters: is no object"),
+        ({"command": "start", "filters": {"page_size": "3"}}, "filters.page_size: is unknown"),
+        ({"command": "start", "filters": {"department": "moon"}}, "department: 'moon' is no department"),
+        ({"command": "hold", "ids": ["1"], "arguments": {"resaon": "x"}}, "arguments.resaon: is unknown; did you"),
+        ({"command": "start", "ids": ["1"], "dry_run": "no"}, "dry_run: 'no' is neither true nor false."),
+    ],
+)
+def test_a_faulty_bulk_command_is_refused(desk: Desk, body: dict[str, Any], told: str) -> None:
+    answer = desk.post("/bulk", body)
+    assert answer.status_code == 400
+    assert told in answer.json["detail"]
+
+
+def test_filters_that_select_too_many_requests_are_refused_and_not_cut(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch, desk: Desk
+) -> None:
+    for _ in range(3):
+        build.submit(platform)
+    monkeypatch.setattr("open311.web.staff.bulk.MAX_BULK", 2)
+    answer = desk.post("/bulk", {"command": "start", "filters": {}})
+    assert "filters: selects more than 2 requests" in answer.json["detail"]
+
+
+def test_errors_of_commands_are_all_our_own(desk: Desk, hole: str) -> None:
+    assert issubclass(Conflict, Open311Error)
+    assert desk.post(f"/requests/{hole}/unmerge").status_code == 409
