@@ -204,6 +204,17 @@ def test_a_request_moves_to_another_service_and_to_the_department_of_that_servic
     assert (moved.service_code, moved.department) == ("trees", "parks")
 
 
+def test_answers_that_the_new_service_does_not_ask_are_kept_for_staff_only(platform: Platform) -> None:
+    name = report(platform, service_code="graffiti", attributes=(("SURFACE", ("brick",)),))
+    moved = give(platform, name, commands.ChangeService(service_code="potholes"))
+    assert [(answer.code, answer.values, answer.is_asked) for answer in moved.answers] == [
+        ("SURFACE", ("brick",), False)
+    ]
+    (event,) = [event for event in build.history(platform, moved) if event.kind == "service"]
+    assert event.description == "graffiti to potholes; answers kept for staff: SURFACE"
+    assert replay(moved, build.history(platform, moved)) == moved
+
+
 def test_hidden_requests_are_withdrawn_and_can_be_shown_again(platform: Platform) -> None:
     name = report(platform)
     assert give(platform, name, commands.Hide(reason="A name is in it.")).visibility is Visibility.WITHDRAWN

@@ -263,6 +263,10 @@ class Imported(Event):
             changed_at=max(self.changed or record.changed_at, record.changed_at),
         )
 
+    def restored(self, record: RequestRecord, lent: RequestRecord) -> RequestRecord:
+        """The report is as the row gave it, even if the report before it was erased."""
+        return replace(record, description=lent.description, answers=lent.answers, media_urls=lent.media_urls)
+
     def begin(self, record: RequestRecord) -> RequestRecord:
         """The first row; its notes are part of the report."""
         return self.apply(

@@ -226,6 +226,10 @@ class ServiceChanged(Event):
         """It has another service."""
         return touched(replace(record, service_code=self.new), self.at)
 
+    def restored(self, record: RequestRecord, lent: RequestRecord) -> RequestRecord:
+        """The answers are those that were carried over, which no event holds."""
+        return replace(record, answers=lent.answers)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Corrected(Event):

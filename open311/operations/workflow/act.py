@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import TypeVar
 
@@ -20,7 +21,7 @@ from open311.operations.platform import Platform
 from open311.operations.publishing import names_for
 from open311.operations.workflow.apply import change_requests, load_request
 from open311.operations.workflow.due_dates import due_events
-from open311.operations.workflow.effects import Desk, corrected, effects
+from open311.operations.workflow.effects import Desk, effects, lent_after
 from open311.plugins import Jurisdiction
 from open311.storage import history, requests, staff_repeats
 from open311.storage.failures import is_deadlock
@@ -116,8 +117,9 @@ def act_within(
     for command in commands:
         _require(command, record, desk)
         found = list(effects(command, record, desk))
-        lent = corrected(command, lent)
-        record = apply_all(corrected(command, record), found)
+        report = lent_after(command, record, desk)
+        lent = replace(lent, description=report.description, place=report.place, answers=report.answers)
+        record = apply_all(report, found)
         events += found
     if not events:
         return before

@@ -10,6 +10,7 @@ from typing import Any
 
 from open311.domain import commands
 from open311.domain.access import Principal
+from open311.domain.carrying import Answers, carry_answers
 from open311.domain.events import (
     AreasRecomputed,
     Assigned,
@@ -32,6 +33,7 @@ from open311.domain.events import (
 from open311.domain.places import Place
 from open311.domain.requests import Progress, RequestRecord, Status, Visibility
 from open311.domain.routing import Draft
+from open311.domain.services import Service
 from open311.domain.text import clean_text
 from open311.domain.workflow import MERGED_TEXT, Outcome
 from open311.errors import Conflict, Invalid
@@ -223,13 +225,13 @@ def _(command: commands.ChangeService, record: RequestRecord, desk: Desk) -> Ite
     service = desk.jurisdiction.require_service(command.service_code)
     if service.code == record.service_code:
         return
-    asked = {attribute.code for attribute in service.attributes}
-    dropped = tuple(answer.code for answer in record.answers if answer.code not in asked)
-    yield ServiceChanged(**desk.envelope(command), old=record.service_code, new=service.code, dropped=dropped)
+    answers, dropped = _carried(record, service, desk)
+    codes = tuple(answer.code for answer in dropped)
+    yield ServiceChanged(**desk.envelope(command), old=record.service_code, new=service.code, dropped=codes)
     draft = Draft(
         service=service,
         place=record.place,
-        answers=tuple(answer for answer in record.answers if answer.is_asked),
+        answers=answers,
         description=record.description,
         requested_at=record.requested_at,
     )
@@ -270,13 +272,29 @@ def _(command: commands.Correct, record: RequestRecord, desk: Desk) -> Iterator[
             yield AreasRecomputed(**desk.envelope(command), old=record.areas, new=areas)
 
 
-def corrected(command: commands.Command, record: RequestRecord) -> RequestRecord:
-    """The record with the report as a `Correct` says it is; the same record after any other command.
+def lent_after(command: commands.Command, record: RequestRecord, desk: Desk) -> RequestRecord:
+    """The record with the report as it is after a command. Most commands leave the report as it is.
 
     Events do not hold the report, so no event can change it.
     """
-    if not isinstance(command, commands.Correct):
-        return record
+    if isinstance(command, commands.Correct):
+        return corrected(command, record)
+    if isinstance(command, commands.ChangeService):
+        service = desk.jurisdiction.require_service(command.service_code)
+        if service.code != record.service_code:
+            answers, dropped = _carried(record, service, desk)
+            return replace(record, answers=answers + dropped)
+    return record
+
+
+def _carried(record: RequestRecord, service: Service, desk: Desk) -> tuple[Answers, Answers]:
+    """The answers to the questions of another service, and those that it does not ask, which staff still see."""
+    old = desk.jurisdiction.service(record.service_code) or Service(code=record.service_code, name="")
+    return carry_answers(old, service, record.answers)
+
+
+def corrected(command: commands.Correct, record: RequestRecord) -> RequestRecord:
+    """The record with the report as the command says it is."""
     if (command.lat is None) != (command.long is None):
         raise Invalid(tell("send lat and long together."), "long" if command.long is None else "lat")
     place: dict[str, Any] = {} if command.lat is None else {"lat": command.lat, "long": command.long}
