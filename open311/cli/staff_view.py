@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import fields
 
-from open311.domain.events import FoundOutside
+from open311.domain.events import FoundOutside, Routed
 from open311.domain.places import Place
 from open311.domain.requests import RequestRecord, TokenState
 from open311.domain.workflow import state_of
@@ -39,6 +39,10 @@ def lines_of(view: StaffView, *, asks_for_reporter: bool) -> Iterator[str]:
         first, *rest = _shown(event.description).split("\n")
         yield f"{format_instant(event.at)}  {event.kind:<11} {first}".rstrip()
         yield from (f"{'':34}{line}" for line in rest)
+        why = (
+            [] if isinstance(event, Routed) else _shown(event.reason).split("\n")
+        )  # a route says its reason itself
+        yield from (f"{'':34}reason: {line}" for line in why if line)
 
 
 def _facts(view: StaffView) -> Iterator[tuple[str, str]]:
