@@ -39,10 +39,8 @@ def lines_of(view: StaffView, *, asks_for_reporter: bool) -> Iterator[str]:
         first, *rest = _shown(event.description).split("\n")
         yield f"{format_instant(event.at)}  {event.kind:<11} {first}".rstrip()
         yield from (f"{'':34}{line}" for line in rest)
-        why = (
-            [] if isinstance(event, Routed) else _shown(event.reason).split("\n")
-        )  # a route says its reason itself
-        yield from (f"{'':34}reason: {line}" for line in why if line)
+        if event.reason and not isinstance(event, Routed):  # a route has its reason in the line
+            yield from (f"{'':34}reason: {line}" for line in _shown(event.reason).split("\n"))
 
 
 def _facts(view: StaffView) -> Iterator[tuple[str, str]]:

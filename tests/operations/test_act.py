@@ -176,6 +176,14 @@ def test_a_merged_request_closes_and_opens_with_the_other_one_and_keeps_its_id(p
     assert build.load(platform, service_request_id=child).status is Status.OPEN
 
 
+def test_a_new_report_near_a_merged_request_names_the_one_that_it_was_merged_into(platform: Platform) -> None:
+    far = report(platform, lat="60.1900")
+    near = report(platform)
+    give(platform, near, commands.Merge(into=far))
+    again = build.load(platform, service_request_id=report(platform))
+    assert again.possible_duplicate_of == far
+
+
 def test_no_public_note_has_a_text_that_only_staff_may_read(platform: Platform) -> None:
     name = report(platform)
     give(platform, name, commands.Note(text="The neighbour is difficult.", reason="secret"))

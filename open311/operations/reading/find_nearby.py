@@ -57,7 +57,8 @@ def find_possible_duplicate(
 ) -> str:
     """The id of the earliest open request that a new request may repeat; "" if there is none.
 
-    This needs one indexed query before the new request is stored. Two requests that are sent at the same moment do
+    If that one was merged into another request, the new request names the other one.
+    This needs one indexed query, or two, before the new request is stored. Two requests that are sent at the same moment do
     not find each other.
     """
     vicinity, point = jurisdiction.vicinity(service), record.place.point
@@ -67,4 +68,6 @@ def find_possible_duplicate(
     search = NearbySearch(
         jurisdiction=jurisdiction, service=service, long=point[0], lat=point[1], vicinity=vicinity
     )
-    return nearby.find_earliest_open(platform.database.hot, search.around(record.requested_at))
+    hot = platform.database.hot
+    found = nearby.find_earliest_open(hot, search.around(record.requested_at))
+    return nearby.leading(hot, jurisdiction.id, found) if found else ""

@@ -15,7 +15,7 @@ from open311.storage.geometry import circle_values, distance, within
 from open311.storage.hot.connections import HotConnections
 from open311.storage.hot.items import BODY_COLUMNS, EXTRAS_COLUMNS, Items
 from open311.storage.hot.statements import Statement
-from open311.storage.tables import publication
+from open311.storage.tables import publication, service_request
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +44,32 @@ def find_earliest_open(hot: HotConnections, around: Around) -> str:
     """The id of the earliest open request made since `around.since`; "" if there is none."""
     rows = hot.rows(_earliest(_parts(around.circle)), _values(around))
     return rows[0][0] if rows else ""
+
+
+def leading(hot: HotConnections, jurisdiction_id: str, service_request_id: str) -> str:
+    """The id of the public request that this one was merged into; its own id if there is none."""
+    rows = hot.rows(_leading(), {"jurisdiction_id": jurisdiction_id, "service_request_id": service_request_id})
+    return rows[0][0] if rows else service_request_id
+
+
+@cache
+def _leading() -> Statement:
+    child, parent = service_request.alias("child"), publication.alias("parent")
+    query = (
+        select(parent.c.service_request_id)
+        .select_from(
+            child.join(
+                parent,
+                and_(parent.c.jurisdiction_id == child.c.jurisdiction_id, parent.c.id == child.c.merged_into),
+            )
+        )
+        .where(
+            child.c.jurisdiction_id == bindparam("jurisdiction_id"),
+            child.c.service_request_id == bindparam("service_request_id"),
+            parent.c.visibility == literal_column("'public'"),
+        )
+    )
+    return Statement.of(query, is_prepared=True)
 
 
 def _parts(circle: Circle) -> int:
