@@ -57,9 +57,8 @@ def find_possible_duplicate(
 ) -> str:
     """The id of the earliest open request that a new request may repeat; "" if there is none.
 
-    If that one was merged into another request, the new request names the other one.
-    This needs one indexed query, or two, before the new request is stored. Two requests that are sent at the same moment do
-    not find each other.
+    If that one was merged into another request, the new request names the other one. This needs one or two indexed
+    queries before the new request is stored. Two requests that are sent at the same moment do not find each other.
     """
     vicinity, point = jurisdiction.vicinity(service), record.place.point
     is_shown = record.visibility is Visibility.PUBLIC and service.type is not ServiceType.BLACKBOX
