@@ -1,0 +1,1 @@
+"""Speaks GeoReport with other servers. It knows HTTP, but neither Flask nor the database."""

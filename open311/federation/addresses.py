@@ -1,0 +1,62 @@
+"""Which addresses an outgoing call may reach. Names are resolved here; the connection uses the checked address."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from open311.federation.failures import ForbiddenAddress
+
+_PORTS = {"http": 80, "https": 443}
+_MOST_ADDRESSES = 4
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+
+Host = tuple[str, int]
+
+
+def host_of(url: str) -> Host:
+    """The host and port of a URL. Raises ForbiddenAddress unless it is http or https with a host and no user."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port or _PORTS.get(parts.scheme, 0)
+    except ValueError:
+        raise ForbiddenAddress("the address of the call is not a URL") from None
+    if not port or not parts.hostname or parts.username is not None:
+        raise ForbiddenAddress("the address of the call must be http or https, with a host and without a user")
+    return parts.hostname.rstrip(".").lower(), port
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """Lets calls reach public addresses, and the hosts that the caller has named.
+
+    trusted  hosts with their port, which may have any address, such as a city's server in its own network
+    """
+
+    trusted: frozenset[Host] = frozenset()
+
+    def addresses(self, host: str, port: int) -> list[str]:
+        """The addresses of a host, of which all are permitted. Raises ForbiddenAddress, or gaierror.
+
+        Resolving has the timeout of the system's resolver, not the client's.
+        """
+        name = host.strip("[]").rstrip(".").lower()
+        found = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)
+        addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
+        if (name, port) not in self.trusted and not all(map(is_public, addresses)):
+            raise ForbiddenAddress(f"{name}:{port} has an address that is not public; such hosts must be named")
+        return addresses[:_MOST_ADDRESSES]
+
+
+def is_public(address: str) -> bool:
+    """Whether an IP address is reachable from anywhere. An address inside another is judged too."""
+    found = ipaddress.ip_address(address.partition("%")[0])
+    if isinstance(found, ipaddress.IPv6Address):
+        inner = found.ipv4_mapped or found.sixtofour
+        if found in _NAT64:
+            inner = ipaddress.IPv4Address(int(found) & 0xFFFF_FFFF)
+        if inner is not None:
+            return is_public(str(inner))
+    return found.is_global and not found.is_multicast
