@@ -48,7 +48,7 @@ class Invalid(Open311Error):
 
     @classmethod
     def of(cls, problems: Iterable[Problem]) -> Invalid:
-        """One error that holds all these problems, of which there must be at least one."""
+        """One error that holds all these problems. There must be at least one problem."""
         error = cls("")
         error.problems = tuple(problems)
         return error

@@ -69,7 +69,7 @@ def _example(field: fields.Field[Any]) -> str:
 
 
 def read_order(name: str, options: Mapping[str, Any], city: Jurisdiction) -> Command:
-    """The command that the options say. Raises Invalid that names each faulty option."""
+    """The domain's command, made from the options. Raises Invalid that names each faulty option."""
     given = {field: value for field, value in options.items() if value is not None and value is not False}
     values, problems = COMMANDS[name](zone=city.zone).read(given)
     _refuse(problems)

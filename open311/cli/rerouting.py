@@ -46,7 +46,7 @@ def reroute(jurisdiction: str, is_applied: bool) -> None:
 
 @dataclass
 class _Result:
-    """What became of all batches.
+    """The results of all batches together.
 
     ways  (from, to, rule) -> how many requests move in this way, and the names of the first ones
     """

@@ -86,7 +86,7 @@ class Start(ProgressCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule(ProgressCommand):
-    """Say when somebody will visit the place. `visit`: None where only others know the date."""
+    """Say when somebody will visit the place. `visit`: None if an update from another system gives no date."""
 
     name = "schedule"
     visit: datetime | None = None

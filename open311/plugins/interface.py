@@ -90,7 +90,7 @@ class Jurisdiction:
     id_pattern    pattern of the ids that the server makes, with {number}, {year}, {yy}
     states        the city's names for states, and its own states within them
     texts         what citizens read when staff write no text of their own
-    comments      who can read what others than the city say about a request: `public` or `staff`
+    comments      who can read comments that do not come from the city's staff: `public` or `staff`
     duplicates    limits for possible duplicates; a service can have its own limits
     credit        the sources of the catalogue's facts
     column_maps   the columns of the city's open data; the server has further maps of its own

@@ -23,9 +23,9 @@ CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 SMALL_BYTES = 256
 """A piece of a request with fewer bytes is small."""
 MOST_SMALL_PIECES = 50
-"""A client that has sent more small pieces of one request trickles."""
+"""A client trickles if it has sent more small pieces than this for one request."""
 MOST_UNSENT_BYTES = 131_072
-"""The next pipelined request waits until less than half of this is left in the kernel to send."""
+"""The next pipelined request waits until the kernel has less than half of this left to send."""
 
 
 class Phase(Enum):
@@ -36,7 +36,8 @@ class Phase(Enum):
     BODY       the end of a request's body
     WAITING    a free thread
     SERVING    the application
-    SENDING    the client, which has to read more of the answer, or of answers before a pipelined request
+    SENDING    the client: it must read more of the answer, or of earlier answers before the next pipelined
+               request is served
     LINGERING  the end of the data that a client sends after its request was refused
     CLOSED     none, because the connection is closed
     """
@@ -189,7 +190,7 @@ class Connection:
         return True
 
     def has_moved(self, seconds: float) -> bool:
-        """Whether the body or the answer has had the least speed since the last check.
+        """Whether the body or the answer has moved at the minimum speed or faster since the last check.
 
         seconds  time since the last check
         """
@@ -209,7 +210,7 @@ class Connection:
             self.moved = self._sent - unread_bytes(self.socket)
 
     def limit_unsent(self) -> None:
-        """Let the kernel report no room for data while much earlier data is still to be sent.
+        """Let the kernel accept no more data while it still has a lot of earlier data to send.
 
         Without this limit, the kernel takes the answers to many pipelined requests, though the client reads none.
         """

@@ -12,7 +12,7 @@ class Limits:
     head_s       seconds from the connection, or from the first byte of a later request, to the end of the head
     body_s       seconds between two checks of a body's speed
     reader_s     seconds between two checks of how fast a client reads its answer
-    least_bytes  least speed of bodies and of clients that read, bytes per second
+    least_bytes  minimum speed of bodies and of clients that read, bytes per second
     idle_s       seconds that a connection may stay open without a request
     wait_s       seconds that a complete request may wait for a free thread
     body_bytes   size of the largest body that is received

@@ -36,7 +36,8 @@ class Share:
     def is_ahead(self) -> bool:
         """Whether another process has fewer connections: by one if there are few, by an eighth if there are many.
 
-        In a burst of connections, processes that wait for each other after each one accept only one in a ms.
+        If a difference of one were always enough, the processes would wait for each other after each connection in
+        a burst, and would accept only one connection per ms.
         """
         least = min(self._numbers)
         return self._numbers[self._place] > least + least // 8

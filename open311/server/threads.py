@@ -3,7 +3,7 @@
 All threads wait together until any connection is ready. A thread that receives a complete request serves the
 request at once. So one thread receives, serves and answers most requests, and does not hand them to another thread.
 An incomplete request stays with its connection and uses no thread. So does an answer that its client does not read.
-A client that sends a request in many tiny pieces is received from only once in each tick of the watch.
+If a client sends a request in many tiny pieces, the server receives from it only once in each tick of the watch.
 
 One more thread is called the watch. The watch ends connections that take too long. While all threads are busy, the
 watch receives requests for the threads, so that the waiting time of a request is limited. It also answers /healthz

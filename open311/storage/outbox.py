@@ -149,7 +149,7 @@ def hold(connection: Connection, consumer: str, changes: Sequence[RecordedChange
 
 
 def held_requests(connection: Connection, consumer: str, changes: Collection[RecordedChange]) -> set[RequestKey]:
-    """Those requests of `changes` of which the consumer has an earlier held change."""
+    """The requests in `changes` for which the consumer has an earlier held change."""
     columns = held_change.c
     found = connection.execute(
         select(columns.jurisdiction_id, columns.request_id)

@@ -37,7 +37,7 @@ WRITING = ("POST", "PUT", "PATCH", "DELETE")
 READING = ("GET", "HEAD")
 NO_HOST = tell("the header Host is missing, came twice or is no host; send one, such as 311.city.example.")
 _SAFE = "!$&'()*+,/:;=?@%"
-"""The signs that stay as they are in an address of which the parts have been encoded before."""
+"""Characters that `quote` must not encode, because the parts of the address are encoded already."""
 _HOST = re.compile(r"(?:[A-Za-z0-9._~-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::\d{0,5})?", re.ASCII)
 
 
@@ -59,7 +59,7 @@ class KnownHost:
         host = environ.get("HTTP_HOST")
         if host is None or _is_host(host):  # without a Host, as in HTTP/1.0, addresses have the server's own name
             return self._application(environ, start_response)
-        environ["HTTP_HOST"] = "localhost"  # the error has no address
+        environ["HTTP_HOST"] = "localhost"  # a valid Host is needed to make the error; the error shows no address
         return error_response(Invalid(NO_HOST), Request(environ))(environ, start_response)
 
 
@@ -97,8 +97,8 @@ class _Refused(HTTPException):
 class HttpsOnly:
     """WSGI middleware that redirects plain HTTP to HTTPS, but refuses a POST (spec/decisions/0010).
 
-    OPTIONS is answered as over HTTPS, because a browser follows no redirect of a preflight. Then its page can at
-    least read why the call itself is refused.
+    OPTIONS is answered as over HTTPS, because browsers do not follow a redirect of a preflight. After the answer,
+    the browser sends the call itself, and the page can read why the call is refused.
     """
 
     def __init__(self, application: WSGIApplication, public_url: str) -> None:
@@ -124,7 +124,7 @@ class HttpsOnly:
 
 
 def _path_as_sent(request: Request) -> str:
-    """The path as the client has encoded it, so that %2F stays. Not every WSGI server tells it."""
+    """The path as the client has encoded it, so that %2F stays. Some WSGI servers give only the decoded path."""
     path: str = request.environ.get("REQUEST_URI", "").partition("?")[0]
     if not path.startswith("/"):
         return quote(request.path)

@@ -14,7 +14,7 @@ dumping.py      the whole city as a download, an export and a daily dump
 republishing.py republishing of the whole city while it is read, with a kill half-way
 reading.py      reads of the whole city while other processes write
 killing.py      kills of processes during writes, as a separate program
-fences.py       optimisations that do not change the time of a request
+fences.py       memory, start-up and background work, each with and without an optimisation
 client.py       calls of libpq compared with psycopg's cursor
 ratios.py       the ratio of two servers' figures in each round
 explain.py      the plan of every query of our server

@@ -203,7 +203,10 @@ class Kinds:
 
 
 def span(rows: int, now: datetime) -> tuple[datetime, datetime]:
-    """The start and end of five years, or of less time for a small database, so that 90 days fill a page."""
+    """The start and end of the time in which the requests were sent: five years, up to now.
+
+    A small database has less time, so that the default list of 90 days still fills a page.
+    """
     end = now.astimezone(UTC).replace(microsecond=0)
     years = 5.0 if rows >= 100_000 else 5.0 * rows / 100_000
     return end - timedelta(days=365.25 * years), end

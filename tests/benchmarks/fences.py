@@ -1,4 +1,4 @@
-"""Measures optimisations that do not change the time of a request, but memory, start-up or background work.
+"""Measures optimisations of memory, start-up and background work. They do not change the time of a request.
 
 Each function measures our code with and without an optimisation, in alternating rounds.
 """

@@ -1,4 +1,4 @@
-"""Answers that are carried to another service: nothing is lost without a word."""
+"""Answers that are carried to another service. Each answer is carried or kept for staff."""
 
 from __future__ import annotations
 

@@ -84,7 +84,7 @@ def stopped_home() -> Iterator[Path]:
 
 
 def copied(home: Path, target: Path) -> Path:
-    """A copy with the same owners, as `cp -a` of a whole clone makes it."""
+    """A copy of a cluster's home with the same owners, as if somebody had copied a whole clone with `cp -a`."""
     subprocess.run(["cp", "-a", str(home), str(target)], check=True, timeout=WAIT_S)
     return target
 
@@ -232,7 +232,7 @@ def test_a_server_with_a_killed_holder_runs_until_the_last_living_holder_release
     with Cluster(home, durable=False) as other:
         kill_holder(first)
         assert is_up(other)
-    # If the server had inherited the lock of the killed holder, this holder would not be the last holder.
+    # If the server had inherited the lock of the killed holder, the server would still run.
     assert not is_up(other)
 
 

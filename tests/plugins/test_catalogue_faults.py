@@ -249,7 +249,7 @@ def test_a_layer_without_a_file_is_a_fault_where_it_is_used(city: Path) -> None:
     assert "the layer 'lamps' has no assets; put them into layers/lamps.geojson" in found
 
 
-# --- Maps that the operator lays beside a city
+# --- Maps that the operator provides
 
 
 def wards(*numbers: object) -> str:

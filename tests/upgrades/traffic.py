@@ -19,7 +19,7 @@ from urllib.parse import urlencode
 BASE = "/open311/v2"
 TIMEOUT_S = 30.0
 PAUSE_S = 0.05
-"""Between two calls of a client, so that the clients leave time for what is started meanwhile."""
+"""The pause between two calls of a client. It leaves CPU time for the processes that are being started."""
 PLACE = {"lat": "60.1718", "long": "24.9414"}
 
 
@@ -48,7 +48,7 @@ class Balancer:
             self._ports.append(port)
 
     def take_out(self, port: int) -> None:
-        """Send no more calls to a host. After this, the calls that it has are finished before `is_free` is true."""
+        """Send no more calls to a host. `is_free` tells when the host has finished its present calls."""
         with self._lock:
             self._ports.remove(port)
 
@@ -81,7 +81,7 @@ def _answered(response: HTTPResponse) -> Answered:
 
 @dataclass(slots=True)
 class Traffic:
-    """Calls that go on until the block of `running` ends, and what became of them.
+    """Calls that go on until the block of `running` ends, and their results.
 
     accepted  the ids of accepted requests, by description
     tokens    the tokens of accepted requests that have no id yet, by description
@@ -100,7 +100,7 @@ class Traffic:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Send calls for the block, each client one after the other."""
+        """Send calls during the block. The clients run in parallel; each sends one call at a time."""
         clients: tuple[Callable[[], None], ...] = (
             lambda: self._post("potholes", is_keyed=False),
             lambda: self._post("potholes", is_keyed=True),

@@ -41,7 +41,7 @@ def test_every_command_has_a_schema_with_its_fields() -> None:
     for name, command in commands.commands().items():
         known = {row.name: row.default is MISSING for row in fields(command)}
         if name == "schedule":
-            known["visit"] = True  # only others may schedule a visit without saying when
+            known["visit"] = True  # only an update from another system may leave out the date
         body = wire.COMMANDS[name]().fields
         assert {field: body[field].required for field in body} == known, name
 
@@ -154,7 +154,7 @@ def test_plain_http_is_refused(make_app: Callable[..., Flask]) -> None:
 
 
 def test_a_token_reads_only_its_departments(desk_of: MakeDesk, platform: Platform) -> None:
-    """Only agents read who sent a request, only of their departments, and the audit trail keeps it."""
+    """Only agents may read the reporter, only in their departments, and the audit trail records each reading."""
     who = Reporter(email="jane@example.org")
     hole = build.submit(platform, reporter=who).service_request_id
     record = build.load(platform, service_request_id=hole)
@@ -249,7 +249,7 @@ def test_a_blackbox_request_is_worked_on_by_its_number_and_a_batch_request_by_it
     assert desk.post(f"/requests/{talk['number']}/close", {"outcome": "fixed"}).json["state"] == "closed"
 
 
-def test_a_request_follows_the_changes_of_others_only_by_if_match(desk_of: MakeDesk, platform: Platform) -> None:
+def test_a_command_with_an_outdated_if_match_is_409(desk_of: MakeDesk, platform: Platform) -> None:
     hole = build.submit(platform).service_request_id
     desk = desk_of("ada")
     seen = desk.get(f"/requests/{hole}").headers["ETag"]

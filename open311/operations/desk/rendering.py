@@ -1,4 +1,4 @@
-"""What staff see, as plain data for JSON: the fields of schemas.staff. It holds names of accounts."""
+"""Answers of the staff API as plain data for JSON (fields: schemas.staff). They contain names of accounts."""
 
 from __future__ import annotations
 

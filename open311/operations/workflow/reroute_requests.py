@@ -43,7 +43,7 @@ class Move:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rerouted:
-    """What became of a batch of open requests.
+    """The result for one batch of open requests.
 
     seen    how many were looked at
     kept    how many stay, though the rules say otherwise, because a person or a source chose the department

@@ -203,9 +203,14 @@ class MoveTable(Table):
     makes, header, noun, known_by = Move, "[[services.moves]]", "move", "to"
 
     to = Text("Code of the other service")
-    attributes = ByCode(Text(), 'The attributes\' codes there, as in `KIND = "WHAT"`; the others keep their codes')
+    attributes = ByCode(
+        Text(),
+        'The codes of attributes in the other service, as in `KIND = "WHAT"`. Attributes that are not in this table'
+        " keep their codes",
+    )
     values = ByCode(
-        ByCode(Text(), ""), 'The keys there, by attribute, as in `{ KIND = { car = "vehicle" } }`; the others stay'
+        ByCode(Text(), ""),
+        'The keys in the other service, by attribute, as in `{ KIND = { car = "vehicle" } }`. Other keys stay',
     )
 
 
@@ -243,8 +248,8 @@ class ServiceTable(Table):
     attributes = Tables(AttributeTable(), "The questions, in the order in which apps ask them")
     audience = Choice(
         Audience,
-        "Who can report to it: everybody (`public`), whoever knows the code, because no list has it (`private`), or"
-        " only apps with a key of staff (`staff`); the public sees no service for staff",
+        "Who can report to it. `public`: everybody. `private`: everybody who knows the code; no list shows the"
+        " service. `staff`: only apps with a key of staff; the public does not see the service",
         default=Audience.PUBLIC,
     )
     public = Flag(
@@ -265,7 +270,7 @@ class ServiceTable(Table):
         " `refuse` answers 404",
         default=WhenReplaced.ACCEPT,
     )
-    instead = Text("What a caller whose POST is refused is told to do instead", default="")
+    instead = Text("Advice for the caller when a POST is refused", default="")
     moves = Tables(MoveTable(), "How answers are carried when a request moves to another service")
 
 
@@ -419,7 +424,7 @@ class JurisdictionTable(Table):
     texts = Tables(CitizenTextTable(), "What citizens read when a request is closed without a note, see below")
     comments = Choice(
         ("public", "staff"),
-        "Who can read what others than the city say about a request, in updates from outside",
+        "Who can read comments that do not come from the city's staff, but with request updates from outside",
         default="staff",
     )
     unknown_attributes = Choice(
