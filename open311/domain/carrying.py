@@ -20,7 +20,7 @@ def carry_answers(old: Service, new: Service, answers: Iterable[Answer]) -> tupl
 
     The move from `old` to `new` gives the codes and keys there. Without one, codes and keys stay the same.
     The first result has the order of the new form. The second one has the old codes and the old values, for staff
-    (`is_asked` is False). An answer of which only some values have a place is in both.
+    (`is_asked` is False). An answer is in both if only some of its values have a place.
     """
     carried: dict[str, Answer] = {}
     origins: dict[str, Answer] = {}

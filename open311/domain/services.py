@@ -186,7 +186,7 @@ class Service:
     season         the part of the year in which it can be reported; None for the whole year
     replaced_by    code of the service that takes its place
     when_replaced  what happens to a POST with the code of a replaced service
-    instead        what a refused caller is told to do instead
+    instead        advice for the caller when a POST is refused
     moves          how answers are carried to other services
     """
 

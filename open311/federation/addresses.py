@@ -38,7 +38,7 @@ class Guard:
     trusted: frozenset[Host] = frozenset()
 
     def addresses(self, host: str, port: int) -> list[str]:
-        """The addresses of a host, of which all are permitted. Raises ForbiddenAddress, or gaierror.
+        """The addresses of a host. Each is permitted. Raises ForbiddenAddress, or gaierror.
 
         Resolving has the timeout of the system's resolver, not the client's.
         """

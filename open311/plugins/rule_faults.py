@@ -294,7 +294,7 @@ def _level_faults(city: Jurisdiction) -> Iterator[Fault]:
 def answer_faults(city: Jurisdiction, where: str, service: str, code: str, values: Sequence[str]) -> Iterator[str]:
     """What is wrong with a condition on answers.
 
-    service  a service's code; "" for any service, of which one must have the attribute and the answers
+    service  a service's code; "" for any, and then at least one service must have the attribute and the answers
     """
     asked = [
         attribute

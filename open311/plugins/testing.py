@@ -45,7 +45,7 @@ def check_jurisdiction(jurisdiction: Jurisdiction) -> None:
 
 
 def find_faults(jurisdiction: Jurisdiction) -> list[str]:
-    """All faults because of which a jurisdiction cannot work, as sentences for its author."""
+    """All faults that keep a jurisdiction from working, as sentences for its author."""
     faults = [*_identity(jurisdiction), *_hooks(jurisdiction)]
     if faults:
         return faults

@@ -47,7 +47,7 @@ PAUSE_S = 0.05
 MOST_AT_ONCE = 64
 RECEIVING = (Phase.IDLE, Phase.HEAD, Phase.BODY)
 NOTE_S = 10.0
-"""The least number of seconds between two log lines about connections that were cut off."""
+"""The minimum number of seconds between two log lines about connections that were cut off."""
 
 
 class Threads:

@@ -187,7 +187,7 @@ def explaining(data: Data) -> Iterator[None]:
 def explain(
     field: Field, server: Server, calls_to_make: list[tuple[str, str]], advance: Callable[[], None]
 ) -> list[Plan]:
-    """The plans of these calls, of which each is a title and a URL."""
+    """The plans of these calls. Each call is a title and a URL."""
     log = field.data.cluster.home / "server.log"
     plans = []
     for title, target in calls_to_make:

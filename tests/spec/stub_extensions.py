@@ -637,7 +637,7 @@ class Extensions(ABC):
         return found
 
     def dumped(self, city: dict[str, Any], days: int) -> list[dict[str, Any]]:
-        """The public requests in the dump, of which yesterday's dump has one fewer."""
+        """The public requests in the dump. Yesterday's dump has one request fewer."""
         found = [each for each in city["requests"].values() if not each["private"]][days:]
         return [
             {**each["public"], "extended_attributes": EXTENDED, "notes": [], "attributes": []} for each in found
