@@ -146,7 +146,7 @@ def test_the_first_import_stores_and_reports_the_catalogue_of_only_its_city(
     assert "the catalogue of city.example is not stored yet, and a dry run writes nothing" in dry.stderr
     first = run(path, "--jurisdiction", "city.example")
     assert first.output.startswith(
-        "Stored the catalogue, which the rows refer to: city.example: new, with 8 services"
+        "Stored the catalogue, which the rows refer to: city.example: new, with 12 services"
     )
     with sweeper.reading() as connection:
         found = connection.exec_driver_sql("SELECT jurisdiction_id FROM jurisdiction").scalars().all()

@@ -92,7 +92,7 @@ FAULTS: dict[str, str] = {
     "coordinates are text": "C224 F2 F5",
     "unset fields are left out": "C230",
     "single request is an object in JSON": "C237",
-    "unknown id is an empty list": "C239",
+    "unknown id is an empty list": "C239 L1",
     "error root": "C245",
     "errors are wrapped in JSON": "C246",
     "errors have the status of success": "C247 C253",
