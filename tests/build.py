@@ -183,7 +183,7 @@ def change(
     version: int | None = None,
     city: Jurisdiction | None = None,
 ) -> RequestRecord:
-    """Change a request as an operator does in the shell, by commands. A part that is already so is left out."""
+    """Change a request by commands, as an operator does in the shell. A value that it already has is skipped."""
     city = city or next(iter(platform.registry))
     record, _ = read_history(platform, city, name)
     orders: list[Command] = []

@@ -21,7 +21,7 @@ def is_public(service: Service) -> bool:
 
 
 def is_ordinary(service: Service) -> bool:
-    """Whether a service is always offered to everybody, and all answers are only those that an app sends."""
+    """Whether a service is offered to everybody at all times, and each answer is just what the app sends."""
     is_always_offered = service.is_current and service.audience is not Audience.STAFF and service.season is None
     return is_always_offered and all(attribute.is_plain for attribute in service.attributes)
 

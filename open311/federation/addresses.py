@@ -51,7 +51,10 @@ class Guard:
 
 
 def is_public(address: str) -> bool:
-    """Whether an IP address is reachable from anywhere. An address inside another is judged too."""
+    """Whether an IP address is reachable from anywhere.
+
+    In an IPv4-mapped, 6to4 or NAT64 address, the IPv4 address inside decides.
+    """
     found = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(found, ipaddress.IPv6Address):
         inner = found.ipv4_mapped or found.sixtofour

@@ -143,7 +143,7 @@ class Jurisdiction:
         return {department.code: department for department in self.departments}
 
     def service(self, code: str) -> Service | None:
-        """The current service with this code, or with the code that it is an alias of; None if there is none."""
+        """The current service with this code, or the one that `aliases` names for it; None if there is none."""
         return self._services.get(code) or self._services.get(self.aliases.get(code, ""))
 
     def texts_in(self, language: str) -> tuple[CitizenText, ...]:
@@ -177,14 +177,14 @@ class Jurisdiction:
         )
 
     def require_shown(self, code: str) -> Service:
-        """Like `require_service`, but a service for staff is unknown."""
+        """Like `require_service`, but raises NotFound also for a service that only staff can report."""
         found = self.require_service(code)
         if found.audience is Audience.STAFF:
             raise self._unknown(code)
         return found
 
     def require_readable(self, code: str, now: datetime) -> Service:
-        """Like `require_offered`, for a call that everybody may make: a service for staff is unknown."""
+        """Like `require_offered`, but raises NotFound also for a service that only staff can report."""
         self.require_shown(code)
         found = self.require_offered(code, now, is_staff=True)
         if found.audience is Audience.STAFF:
@@ -192,7 +192,9 @@ class Jurisdiction:
         return found
 
     def require_offered(self, code: str, now: datetime, *, is_staff: bool = False) -> Service:
-        """The service to which a request with this code goes now. The successor of a replaced service is its own.
+        """The service to which a request with this code goes now.
+
+        If the service is replaced and its code is still accepted, this is its successor.
 
         Raises Invalid for an empty code, NotFound if the service is unknown or not offered now, and Forbidden if
         the caller may not report to it.
@@ -205,7 +207,7 @@ class Jurisdiction:
         return found
 
     def is_ordinary(self, service: Service) -> bool:
-        """Whether a service is always offered, and all answers are only those that an app sends."""
+        """Whether a service is offered to everybody at all times, and each answer is just what the app sends."""
         return service.code in self._ordinary
 
     @cached_property
@@ -222,7 +224,7 @@ class Jurisdiction:
         )
 
     def in_season(self, now: datetime) -> tuple[str, ...]:
-        """Codes of the services that have a season, and whose season it is."""
+        """Codes of the services that have a season and are in it at `now`."""
         seasonal = self._seasonal
         if not seasonal:
             return ()

@@ -34,7 +34,9 @@ class Share:
         self._numbers[self._place] = number
 
     def is_ahead(self) -> bool:
-        """Whether another process has fewer connections: by one if there are few, by an eighth if there are many.
+        """Whether another process has fewer connections: at least one fewer.
+
+        If the other process has eight or more, this process is ahead only if it has over an eighth more.
 
         If a difference of one were always enough, the processes would wait for each other after each connection in
         a burst, and would accept only one connection per ms.

@@ -207,7 +207,7 @@ def list_secrets(connection: Connection, account: Account) -> list[Secret]:
 
 
 def end_secrets(connection: Connection, account: Account, kinds: Collection[SecretKind], at: datetime) -> int:
-    """Let an account's valid secrets of these kinds expire at `at`, if not before. Returns their number."""
+    """Let an account's valid secrets of these kinds expire at `at`, if not earlier. Returns how many it changed."""
     columns = staff_secret.c
     changed = connection.execute(
         update(staff_secret)
@@ -241,7 +241,7 @@ def revoke_secret(connection: Connection, account: Account, number: int, now: da
 
 
 def names_of(run: Run, actors: Iterable[str]) -> dict[str, str]:
-    """The names of accounts, for staff only, by the actor that each is in events, such as staff:3."""
+    """The names of accounts by actor, such as staff:3 in an event. Only staff may see these names."""
     found = [actor.removeprefix(PREFIX) for actor in actors if actor.startswith(PREFIX)]
     numbers = sorted({number for number in found if number.isascii() and number.isdigit()})
     if not numbers:

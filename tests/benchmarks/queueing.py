@@ -83,7 +83,7 @@ def _run(url: str, rows: int, rounds: int) -> int:
 
 
 def _spent_s(way: Callable[[], object]) -> float:
-    """The shortest time of one call, of several in a row: the one that was disturbed least."""
+    """The time of the fastest of several calls, because other processes disturbed it least."""
     times = []
     for _ in range(CALLS):
         begun_at = time.perf_counter()

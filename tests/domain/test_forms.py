@@ -64,14 +64,14 @@ def test_one_of_the_answers_of_a_condition_suffices(surface: str) -> None:
     assert (problems, remarks) == ([], [])
 
 
-def test_an_answer_to_a_question_that_is_not_asked_is_told_and_not_kept() -> None:
+def test_an_answer_to_a_question_that_is_not_asked_is_dropped_with_a_remark() -> None:
     answers, problems, remarks = fill(SURFACE, OTHER, SURFACE="brick", OTHER="tin")
     assert answers == {"SURFACE": "brick"}
     assert problems == []
     assert remarks == ["OTHER is ignored; it is asked only if SURFACE is other or metal"]
 
 
-def test_a_question_behind_one_that_is_not_asked_is_not_asked() -> None:
+def test_a_question_is_not_asked_if_it_depends_on_one_that_is_not_asked() -> None:
     assert fill(SURFACE, OTHER, WHY, SURFACE="brick", OTHER="tin")[1] == []
     assert fill(SURFACE, OTHER, WHY, SURFACE="other", OTHER="tin")[1] == [
         "WHY required; answer it as attribute[WHY]."
@@ -112,7 +112,7 @@ def test_the_server_gives_an_answer(template: str, place: Place, text: str | Non
     assert (answers.get("SET"), problems) == (text, [])
 
 
-def test_an_answer_that_only_the_server_gives_is_told_and_not_kept() -> None:
+def test_a_sent_answer_to_a_question_that_the_server_answers_is_dropped_with_a_remark() -> None:
     answers, _, remarks = fill(Attribute(code="SET", description="?", set_to="ours"), SET="theirs")
     assert answers == {"SET": "ours"}
     assert remarks == ["SET is ignored; the server sets it"]
@@ -140,7 +140,7 @@ def test_another_id_is_refused_with_those_near_the_point(sent: str, problem: str
     assert fill(LAMP, LAMP=sent)[1] == [problem]
 
 
-def test_an_unknown_id_is_kept_and_told_where_the_city_says_so() -> None:
+def test_an_unknown_id_is_kept_with_a_remark_if_the_city_allows_it() -> None:
     answers, problems, remarks = fill(LAMP, layer=lamps(unknown_id="warn"), LAMP="L-9")
     assert (answers, problems) == ({"LAMP": "L-9"}, [])
     assert remarks == ["LAMP 'L-9' is not in the city's list lamps; it is kept as it was sent"]
@@ -155,7 +155,7 @@ def test_without_coordinates_only_the_id_is_checked() -> None:
     assert fill(LAMP, place=place, layer=lamps(fill=True))[0] == {}
 
 
-def test_the_only_asset_near_the_point_is_filled_in_and_told() -> None:
+def test_the_only_asset_near_the_point_is_filled_in_with_a_remark() -> None:
     answers, _, remarks = fill(LAMP, layer=lamps(fill=True))
     assert answers == {"LAMP": "L-1"}
     assert remarks == ["LAMP is set to L-1, the only one of lamps near the point"]

@@ -38,7 +38,7 @@ def test_both_ends_belong_to_a_season(season: Season, day: str, is_in: bool) -> 
 
 
 @given(SEASONS, DAYS)
-def test_no_day_after_the_last_change_differs(season: Season, day: date) -> None:
+def test_the_season_does_not_change_between_its_last_change_and_the_day(season: Season, day: date) -> None:
     changed = season.last_change(day)
     assert changed <= day
     later = [changed + timedelta(days=number) for number in range((day - changed).days + 1)]

@@ -415,7 +415,7 @@ def test_a_department_is_found_by_code_or_name(client: FlaskClient, platform: Pl
 
 
 @pytest.mark.requirement("S13")
-def test_an_unknown_department_gets_a_warning_with_the_codes_and_still_finds_what_kept_its_code(
+def test_an_unknown_department_gets_a_warning_and_finds_requests_that_have_its_code(
     client: FlaskClient, platform: Platform
 ) -> None:
     build.store(platform, number=1, service_request_id="A", at=utc_now(), department="paving")

@@ -52,7 +52,7 @@ class Kept:
 
 
 @pytest.mark.requirement("S10")
-def test_an_unknown_attribute_is_kept_for_staff_and_told(make_app: Callable[..., Flask]) -> None:
+def test_an_unknown_attribute_is_kept_for_staff_with_a_warning(make_app: Callable[..., Flask]) -> None:
     server = Kept(make_app)
     answer = server.post(**{"attribute[POLE]": "pole-4711", "attribute[BLANK]": " "})
     assert answer.headers["Warning"] == (
@@ -89,7 +89,9 @@ def test_a_city_that_does_not_say_so_keeps_nothing(make_app: Callable[..., Flask
     assert server.answers(answer) == [("Colour?", "COLOUR", "red")]
 
 
-def test_what_is_too_long_or_too_much_is_not_kept_and_is_told(make_app: Callable[..., Flask]) -> None:
+def test_too_long_or_too_many_attributes_are_dropped_with_a_warning(
+    make_app: Callable[..., Flask],
+) -> None:
     server = Kept(make_app)
     many = {f"attribute[X{number:02}]": "1" for number in range(MAX_UNASKED + 1)}
     answer = server.post(**{"attribute[LONG]": "x" * 4_001} | many)

@@ -173,7 +173,7 @@ def test_a_missing_field_is_named(client: FlaskClient, name: str, key: str, fiel
     assert field in answer.text
 
 
-def test_all_faults_are_told_at_once(client: FlaskClient, name: str, key: str) -> None:
+def test_one_answer_names_all_faults(client: FlaskClient, name: str, key: str) -> None:
     answer = send(
         client, key, name, status="DONE", updated_datetime="yesterday", media_url="ftp://x", update_id="x" * 501
     )

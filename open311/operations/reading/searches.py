@@ -65,7 +65,7 @@ def cut_dates(values: Mapping[str, Any], search: RequestSearch, now: datetime) -
 
 
 def department_code(sent: str, jurisdiction: Jurisdiction) -> str:
-    """The code of the department that a call names by its code or, in any case, by its name; else as sent.
+    """The code of the department with this code, or with this name in upper or lower case; else `sent` itself.
 
     A code that the catalogue lacks is searched for too: requests of a former department keep its code.
     """
