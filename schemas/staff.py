@@ -98,13 +98,13 @@ class QueueArguments(StaffArguments):
     )
 
     def without_effect(self, given: Mapping[str, Any]) -> Iterator[tuple[list[str], Message]]:
-        """With ids, all other filters."""
+        """All other filters have no effect if ids are sent."""
         if "id" in given and (others := [name for name in given if name not in ("jurisdiction_id", "id")]):
             yield others, tell("beside id")
 
 
 class CrewArguments(StaffArguments):
-    """A place, for the open requests around it."""
+    """The place around which open requests are listed."""
 
     lat = LatitudeParameter("Latitude.", 60.1718, missing="is missing; send lat and long.")
     long = LongitudeParameter("Longitude.", 24.9414, missing="is missing; send lat and long.")
@@ -240,7 +240,7 @@ def _told(more: dict[str, Any], form: str) -> dict[str, Any]:
 
 
 class JsonBody(Schema):
-    """The body of a call in JSON. Unknown fields are refused. `zone`: of dates that name none."""
+    """The body of a call in JSON. Unknown fields are refused. `zone`: the time zone of dates that name none."""
 
     class Meta:
         unknown = RAISE
@@ -272,31 +272,31 @@ class CommandBody(JsonBody):
 
 
 class AssignBody(CommandBody):
-    """Give it to a person."""
+    """Give the request to a person."""
 
     account = JsonText("The name of the account; empty for nobody.", "ada", most=MAX_CODE_CHARACTERS, required=True)
 
 
 class TransferBody(CommandBody):
-    """Give it to another department."""
+    """Give the request to another department."""
 
     department = JsonText("The department's code.", "parks", most=MAX_CODE_CHARACTERS, required=True)
 
 
 class PrioritiseBody(CommandBody):
-    """Say how urgent it is."""
+    """Say how urgent the request is."""
 
     priority = JsonChoice("How urgent it is.", choices=PRIORITIES, required=True)
 
 
 class ProgressBody(CommandBody):
-    """What every command has that says how far the work is."""
+    """The fields of all commands that say how far the work is."""
 
     detail = JsonText("The code of one of the city's own states.", most=MAX_CODE_CHARACTERS)
 
 
 class AcknowledgeBody(ProgressBody):
-    """Say that the department has seen it."""
+    """Say that the department has seen the request."""
 
 
 class StartBody(ProgressBody):
@@ -310,7 +310,7 @@ class ScheduleBody(ProgressBody):
 
 
 class RescheduleBody(CommandBody):
-    """Move a date."""
+    """Change the date of the visit or the expected date."""
 
     visit = JsonInstant("The new date of the visit.")
     expected = JsonInstant("The new date by which it should be done. The public sees it.")
@@ -321,18 +321,18 @@ class HoldBody(ProgressBody):
 
 
 class CloseBody(CommandBody):
-    """End it."""
+    """Close the request."""
 
     outcome = JsonChoice("How it ended.", choices=OUTCOMES, required=True)
     note = JsonText("What the public reads; without it, the city's text for this outcome.", "Filled with asphalt.")
 
 
 class ReopenBody(CommandBody):
-    """Open it again."""
+    """Open the request again."""
 
 
 class NoteBody(CommandBody):
-    """Write something about it."""
+    """Write a note about the request."""
 
     text = JsonText("The note.", "The owner was there.", required=True)
     public = JsonFlag("Whether everybody sees the note. Without it, only staff see it.")
@@ -345,7 +345,7 @@ class AskReporterBody(CommandBody):
 
 
 class MergeBody(CommandBody):
-    """Merge it into another request."""
+    """Merge the request into another one."""
 
     into = JsonText("The other request's id or number.", "8841", most=MAX_CODE_CHARACTERS, required=True)
 
@@ -355,21 +355,21 @@ class UnmergeBody(CommandBody):
 
 
 class ChangeServiceBody(CommandBody):
-    """Move it to another service."""
+    """Move the request to another service."""
 
     service_code = JsonText("The code of the service.", "trees", most=MAX_CODE_CHARACTERS, required=True)
 
 
 class HideBody(CommandBody):
-    """Withdraw it from the public."""
+    """Hide the request from the public."""
 
 
 class ShowBody(CommandBody):
-    """Show it to the public again."""
+    """Show the request to the public again."""
 
 
 class ReleaseBody(CommandBody):
-    """Show it to the public after a review."""
+    """Show the request to the public after a review."""
 
 
 class CorrectBody(CommandBody):

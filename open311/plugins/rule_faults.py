@@ -1,4 +1,4 @@
-"""Faults of a city's routes, areas and service levels: names of nothing, and rules that can never fit."""
+"""Faults of a city's routes, areas and service levels: unknown names, and rules that can never fit."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ class _Routes:
                 sound[index] = rule
 
     def _names(self, index: int, rule: Rule) -> Iterator[Fault]:
-        """Names of nothing."""
+        """Names in a route that the city does not declare, and conditions that no answer can meet."""
         path, words = ("routes", index), f"route {rule}"
         if rule.department not in self._departments:
             sentence = f"{words} names department {rule.department!r}, which is not declared"
@@ -200,7 +200,7 @@ class _Routes:
         return f"route no. {index + 1}" + (f" ({place})" if place else "")
 
     def _is_wider(self, wide: Rule, narrow: Rule) -> bool:
-        """Whether all that fits `narrow` fits `wide`, apart from the time."""
+        """Whether `wide` fits every request that `narrow` fits, if their times are ignored."""
         if wide.service not in ("", narrow.service):
             return False
         for code, values in wide.answers.items():
@@ -212,7 +212,7 @@ class _Routes:
 
     @cached_property
     def _days(self) -> list[tuple[DayKind | None, int]]:
-        """The days that there are: kinds of day by the calendar, with days of the week."""
+        """Each pair (kind of day, day of the week) that can occur in the city's calendar."""
         numbers, calendar = range(len(WEEKDAYS)), self._city.calendar
         if calendar is None:
             return [(None, number) for number in numbers]
@@ -294,7 +294,7 @@ def _level_faults(city: Jurisdiction) -> Iterator[Fault]:
 def answer_faults(city: Jurisdiction, where: str, service: str, code: str, values: Sequence[str]) -> Iterator[str]:
     """What is wrong with a condition on answers.
 
-    service  a service's code; "" for any, and then at least one service must have the attribute and the answers
+    service  a service's code, or "" for any service. With "", it is enough if one service has the attribute.
     """
     asked = [
         attribute

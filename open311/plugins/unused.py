@@ -1,4 +1,4 @@
-"""Python of a city that nothing would call. It is a fault, because its author believes that it works."""
+"""Python code of a city that nothing calls. Such code is a fault, because its author believes that it works."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def unread_files(folder: Path, modules: Iterable[ModuleType]) -> Iterator[str]:
 
 
 def unused_code(modules: Sequence[ModuleType]) -> Iterator[str]:
-    """Subclasses of Jurisdiction without an instance, and hooks that are no methods."""
+    """Subclasses of Jurisdiction without an instance, and functions with a hook's name outside a class."""
     values = [(module, name, value) for module in modules for name, value in vars(module).items()]
     cities = [value for _, _, value in values if isinstance(value, Jurisdiction)]
     for module, name, value in values:

@@ -31,7 +31,7 @@ class Start:
 
 
 def _write(data: bytes) -> object:
-    """PEP 3333 demands this function for old applications. Ours returns its body, so it is complete as it is."""
+    """PEP 3333 demands this function for old applications. Our application returns its body and never calls it."""
     raise NotImplementedError("the application has to return its body, because write() is not supported")
 
 

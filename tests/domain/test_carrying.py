@@ -46,7 +46,7 @@ NEW = Service(
 
 
 def carried(**answers: tuple[str, ...]) -> tuple[list[tuple[str, ...]], list[tuple[str, ...]]]:
-    """What is kept and what is dropped: each the code and the values of an answer."""
+    """The kept answers and the dropped answers. Each is a code, followed by its values."""
     sent = [Answer(code, values) for code, values in answers.items()]
     kept, dropped = carry_answers(OLD, NEW, sent)
     assert all(each.is_asked for each in kept)
@@ -124,7 +124,7 @@ def test_an_answer_that_was_kept_for_staff_stays_so() -> None:
 
 
 def sent(values: dict[str, list[str]], *, keeps: bool = False) -> tuple[dict[str, Any], list[str], dict[str, Any]]:
-    """What is carried, what is told, and what is kept for staff."""
+    """The carried answers, the remarks for the caller, and the answers that are kept for staff."""
     filler = FormFiller(place=Place(), received=NOON, layers={}, areas=lambda _: (), keeps=keeps)
     carried = dict(carry_sent(OLD, NEW, values, filler))
     return carried, [f"{remark.code} {remark.text}" for remark in filler.remarks], filler.kept
@@ -136,12 +136,12 @@ def test_what_an_app_sends_gets_the_new_codes_and_is_not_checked() -> None:
     assert (told, kept) == ([], {})
 
 
-def test_what_the_successor_does_not_ask_is_told() -> None:
+def test_an_answer_that_the_successor_does_not_ask_for_gets_a_remark() -> None:
     assert sent({"GONE": ["1"]}) == ({}, ["GONE is ignored; new does not ask it"], {})
     assert sent({"GONE": [" "]}) == ({}, [], {})
 
 
-def test_what_the_successor_does_not_ask_is_kept_where_the_city_says_so() -> None:
+def test_a_city_can_keep_answers_that_the_successor_does_not_ask_for() -> None:
     assert sent({"GONE": ["1 "]}, keeps=True) == (
         {},
         ["GONE is kept for staff only; new does not ask it"],

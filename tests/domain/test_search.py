@@ -88,7 +88,7 @@ def test_any_two_dates_give_a_window_or_a_problem(
 
 
 def point_on_circle(circle: Circle, bearing: float) -> tuple[float, float]:
-    """The (long, lat) of a point on the circle, on a small sphere whose circle surrounds the earth's circle."""
+    """A point (long, lat) on the circle, on a sphere so small that the circle spans more degrees than on earth."""
     reach, lat = circle.radius_m / SMALLEST_RADIUS_M, radians(circle.lat)
     rim = asin(max(-1.0, min(1.0, sin(lat) * cos(reach) + cos(lat) * sin(reach) * cos(bearing))))
     turn = atan2(sin(bearing) * sin(reach) * cos(lat), cos(reach) - sin(lat) * sin(rim))

@@ -208,7 +208,7 @@ def quoted(number: int, text: str) -> str:
 WITH_TEXT = HEADER.replace("\n", ",description,address\n")
 
 
-def test_the_error_for_an_unclosed_quote_names_the_swallowed_lines_which_are_read() -> None:
+def test_the_error_for_an_unclosed_quote_names_the_lines_that_are_read_separately() -> None:
     body = WITH_TEXT + quoted(1, "ok") + quoted(2, '"24 inch pipe, deep') + quoted(3, "ok") + quoted(4, "ok")
     first, stray, third, fourth = rows_of(source(body))
     assert isinstance(stray, Refusal)

@@ -80,7 +80,7 @@ def after(make_app: MakeApp) -> Callable[..., Platform]:
 
 @pytest.fixture(autouse=True)
 def histories_are_right(platform: Platform) -> Iterator[None]:
-    """In the end, each request is what its history says."""
+    """After each test, check that a replay of each request's history gives the stored request."""
     yield
     with platform.database.reading() as connection:
         numbers = list(connection.exec_driver_sql("SELECT id FROM service_request").scalars())

@@ -214,7 +214,7 @@ def test_two_agents_over_http_at_the_same_moment_lose_no_event(client: FlaskClie
 # --- Bulk
 
 
-def test_a_bulk_command_is_tried_first_and_then_tells_each_result(desk: Desk, platform: Platform) -> None:
+def test_a_bulk_command_is_a_dry_run_by_default_and_tells_each_result(desk: Desk, platform: Platform) -> None:
     names = [build.submit(platform).service_request_id for _ in range(3)]
     closed, *rest = names
     desk.post(f"/requests/{closed}/close", {"outcome": "fixed"})
