@@ -484,7 +484,7 @@ class DepartmentCountSchema(Body):
     triage = fields.Integer(metadata=describe("Those of `open` for which a person has to choose a department."))
 
 
-class QueuesSchema(Body):
+class QueueCountsSchema(Body):
     """The work of all departments of the account."""
 
     queues = fields.List(fields.Nested(DepartmentCountSchema), metadata=describe("By the department's code."))
@@ -624,7 +624,7 @@ class ViewSchema(Body):
     )
 
 
-class ViewsSchema(Body):
+class SavedViewsSchema(Body):
     """The saved views of an account."""
 
     views = fields.List(fields.Nested(ViewSchema), metadata=describe("By name."))

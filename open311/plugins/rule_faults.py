@@ -294,7 +294,7 @@ def _level_faults(city: Jurisdiction) -> Iterator[Fault]:
 def answer_faults(city: Jurisdiction, where: str, service: str, code: str, values: Sequence[str]) -> Iterator[str]:
     """What is wrong with a condition on answers.
 
-    service  a service's code, or "" for any service. With "", it is enough if one service has the attribute.
+    service  a service's code, or "" for any service. Then one service with the attribute and the answers is enough.
     """
     asked = [
         attribute

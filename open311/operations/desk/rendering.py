@@ -69,7 +69,7 @@ def json_of(body: Any, *, is_indented: bool = False) -> bytes:
 
 
 def plain_counts(counted: Counted, city: Jurisdiction) -> dict[str, Any]:
-    """The work of the departments (QueuesSchema)."""
+    """The work of the departments (QueueCountsSchema)."""
     names = {department.code: department.name for department in city.departments}
     queues = [
         {

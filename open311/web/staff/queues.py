@@ -14,7 +14,7 @@ from open311.web.endpoints import City, Media, endpoint
 from open311.web.links import page_url
 from open311.web.staff.answers import staff_answer
 from open311.web.surfaces import STAFF
-from schemas.staff import CrewArguments, CrewSchema, QueueArguments, QueueSchema, QueuesSchema, StaffArguments
+from schemas.staff import CrewArguments, CrewSchema, QueueArguments, QueueCountsSchema, QueueSchema, StaffArguments
 
 _SHARED: dict[str, Any] = {"access": STAFF_ONLY, "output": JSON, "city": City.OF_CALLER}
 
@@ -62,7 +62,7 @@ def list_requests_around(call: Call) -> Answer:
     STAFF,
     "/queues",
     reads=StaffArguments,
-    answers=Media("application/json", QueuesSchema()),
+    answers=Media("application/json", QueueCountsSchema()),
     **_SHARED,
 )
 def list_queues(call: Call) -> Answer:

@@ -12,12 +12,12 @@ from open311.web.endpoints import City, Media, endpoint
 from open311.web.staff.answers import staff_answer
 from open311.web.staff.filters import read_filters
 from open311.web.surfaces import STAFF
-from schemas.staff import StaffArguments, ViewBody, ViewsSchema
+from schemas.staff import SavedViewsSchema, StaffArguments, ViewBody
 
 _SHARED: dict[str, Any] = {
     "reads": StaffArguments,
     "access": STAFF_ONLY,
-    "answers": Media("application/json", ViewsSchema()),
+    "answers": Media("application/json", SavedViewsSchema()),
     "output": JSON,
     "city": City.NONE,
 }

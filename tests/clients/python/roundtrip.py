@@ -18,10 +18,10 @@ from open311_client.api.georeport import (
 from open311_client.models import (
     Change,
     Error,
+    ExtendedDefinition,
     ExtendedRequest,
     Receipt,
     Service,
-    ServiceDefinition,
     Submission,
     SubmissionParts,
 )
@@ -42,7 +42,7 @@ def try_out(client: AuthenticatedClient) -> int:
     services = items(list_services.sync(client=client), Service)
     assert "graffiti" in {service.service_code for service in services if service.metadata}
     definition = get_service_definition.sync("graffiti", client=client)
-    assert isinstance(definition, ServiceDefinition)
+    assert isinstance(definition, ExtendedDefinition)
     assert definition.attributes[0].code == "SURFACE"
 
     form = Submission(service_code="graffiti", lat=60.1718, long=24.9414, description="Müll & Straße")
