@@ -106,8 +106,8 @@ class QueueArguments(StaffArguments):
 class CrewArguments(StaffArguments):
     """The place around which open requests are listed."""
 
-    lat = LatitudeParameter("Latitude.", 60.1718, missing="is missing; send lat and long.")
-    long = LongitudeParameter("Longitude.", 24.9414, missing="is missing; send lat and long.")
+    lat = LatitudeParameter("Latitude.", 60.1718, missing=tell("is missing; send lat and long."))
+    long = LongitudeParameter("Longitude.", 24.9414, missing=tell("is missing; send lat and long."))
     radius = DistanceParameter("Metres around the place.", 500, most=MAX_NEARBY_M, default=500.0)
     page_size = NumberParameter(
         "Requests at most.", 50, least=1, cut_to=MAX_QUEUE_ROWS, default=50, aliases=("limit",)
@@ -120,7 +120,7 @@ class ReporterArguments(StaffArguments):
     reason = TextParameter(
         "Why you read it. It is kept in the audit trail.",
         "Called back about the entrance.",
-        missing="is missing; say why you read who sent the request.",
+        missing=tell("is missing; say why you read who sent the request."),
         most_characters=MAX_CHARACTERS,
     )
 
@@ -132,16 +132,17 @@ class JsonText(fields.String):
     """Text. Characters that PostgreSQL cannot store are refused."""
 
     def __init__(self, about: str, example: Any = None, *, most: int = MAX_CHARACTERS, **more: Any) -> None:
-        super().__init__(metadata=describe(about, example) | {"maxLength": most}, **_told(more, "a text"))
+        super().__init__(metadata=describe(about, example) | {"maxLength": most}, **_told(more, tell("a text")))
         self.most = most
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> str:
         if not isinstance(value, str):
-            raise ValidationError("is no text; send a string.")
+            raise ValidationError(tell("is no text; send a string."))
         if NUL in value:
             raise ValidationError(HOLDS_NUL)
         if len(value) > self.most:
-            raise ValidationError(f"has {len(value)} characters; send at most {self.most}.")
+            lengths = {"count": len(value), "most": self.most}
+            raise ValidationError(tell("has {count} characters; send at most {most}.", **lengths))
         return value
 
 
@@ -154,7 +155,8 @@ class JsonChoice(fields.String):
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> str:
         if value not in self.choices:
-            raise ValidationError(f"{str(value)[:40]!r} is unknown; send one of {', '.join(self.choices)}.")
+            named = {"value": str(value)[:40], "known": ", ".join(self.choices)}
+            raise ValidationError(tell("{value!r} is unknown; send one of {known}.", **named))
         return str(value)
 
 
@@ -163,11 +165,11 @@ class JsonInstant(fields.String):
 
     def __init__(self, about: str, **more: Any) -> None:
         metadata = describe(about, "2026-03-01T09:30:00Z") | {"format": "date-time"}
-        super().__init__(metadata=metadata, **_told(more, "a date and time"))
+        super().__init__(metadata=metadata, **_told(more, tell("a date and time")))
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> Any:
         if not isinstance(value, str):
-            raise ValidationError("is no text; send a date and time such as 2026-03-01T09:30:00Z.")
+            raise ValidationError(tell("is no text; send a date and time such as 2026-03-01T09:30:00Z."))
         try:
             return parse_instant(value, cast("Any", self.root).zone)
         except NotAnInstant as error:
@@ -178,11 +180,11 @@ class JsonFlag(fields.Boolean):
     """true or false."""
 
     def __init__(self, about: str, **more: Any) -> None:
-        super().__init__(metadata=describe(about), **_told(more, "true or false"))
+        super().__init__(metadata=describe(about), **_told(more, tell("true or false")))
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> bool:
         if not isinstance(value, bool):
-            raise ValidationError(f"{str(value)[:40]!r} is neither true nor false.")
+            raise ValidationError(tell("{value!r} is neither true nor false.", value=str(value)[:40]))
         return value
 
 
@@ -192,13 +194,17 @@ class JsonDegrees(fields.Float):
     def __init__(self, about: str, *, axis: str, **more: Any) -> None:
         self.limit = LIMITS[axis]
         metadata = describe(about) | {"minimum": -self.limit, "maximum": self.limit}
-        super().__init__(metadata=metadata, **_told(more, "decimal degrees"))
+        super().__init__(metadata=metadata, **_told(more, tell("decimal degrees")))
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> float:
         if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
-            raise ValidationError(f"{str(value)[:40]!r} is no number; send decimal degrees such as 41.8781.")
+            fault = tell("{value!r} is no number; send decimal degrees such as 41.8781.", value=str(value)[:40])
+            raise ValidationError(fault)
         if abs(value) > self.limit:
-            raise ValidationError(f"{value} is outside -{self.limit:g}..{self.limit:g}; send WGS 84 degrees.")
+            fault = tell(
+                "{value} is outside -{limit:g}..{limit:g}; send WGS 84 degrees.", value=value, limit=self.limit
+            )
+            raise ValidationError(fault)
         return float(value)
 
 
@@ -207,35 +213,42 @@ class JsonTexts(fields.List[Any]):
 
     def __init__(self, about: str, *, most: int, **more: Any) -> None:
         inner = JsonText("One of them.", most=MAX_CODE_CHARACTERS)
-        super().__init__(inner, metadata=describe(about) | {"maxItems": most}, **_told(more, "a list of texts"))
+        super().__init__(
+            inner, metadata=describe(about) | {"maxItems": most}, **_told(more, tell("a list of texts"))
+        )
         self.most = most
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **more: Any) -> list[Any]:
         if not isinstance(value, list):
-            raise ValidationError("is no list; send a list of texts.")
+            raise ValidationError(tell("is no list; send a list of texts."))
         if len(value) > self.most:
-            raise ValidationError(f"has {len(value)} entries; send at most {self.most}.")
+            lengths = {"count": len(value), "most": self.most}
+            raise ValidationError(tell("has {count} entries; send at most {most}.", **lengths))
         try:
             return super()._deserialize(value, attr, data, **more)
         except ValidationError:
-            raise ValidationError("has an entry that is no text of usual length; send a list of texts.") from None
+            fault = tell("has an entry that is no text of usual length; send a list of texts.")
+            raise ValidationError(fault) from None
 
 
 class JsonObject(fields.Raw):
     """An object whose fields another schema reads."""
 
     def __init__(self, about: str, **more: Any) -> None:
-        super().__init__(metadata=describe(about) | {"type": "object"}, **_told(more, "an object"))
+        super().__init__(metadata=describe(about) | {"type": "object"}, **_told(more, tell("an object")))
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> dict[str, Any]:
         if not isinstance(value, dict):
-            raise ValidationError("is no object; send an object such as {}.")
+            raise ValidationError(tell("is no object; send an object such as {{}}."))
         return value
 
 
 def _told(more: dict[str, Any], form: str) -> dict[str, Any]:
     """The options of a field, with errors that name the cure."""
-    messages = {"required": f"is missing; send {form}.", "null": f"is null; leave it out or send {form}."}
+    messages = {
+        "required": tell("is missing; send {form}.", form=form),
+        "null": tell("is null; leave it out or send {form}.", form=form),
+    }
     return {"error_messages": messages} | more
 
 
@@ -261,8 +274,11 @@ class JsonBody(Schema):
         if name in self.fields:
             return text
         near = get_close_matches(name, self.fields, n=1)
-        known = f"did you mean {near[0]}?" if near else f"this call has {', '.join(self.fields) or 'no fields'}."
-        return f"is unknown; {known}"
+        if near:
+            return tell("is unknown; did you mean {name}?", name=near[0])
+        if not self.fields:
+            return tell("is unknown; this call has no fields.")
+        return tell("is unknown; this call has {names}.", names=", ".join(self.fields))
 
 
 class CommandBody(JsonBody):

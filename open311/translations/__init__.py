@@ -35,6 +35,13 @@ def languages() -> tuple[str, ...]:
     return (ENGLISH, *_ours())
 
 
+def closest(tag: str, known: Iterable[str]) -> str:
+    """The known language that a BCP 47 tag means: itself, else without its region; "" if neither is known."""
+    by_tag = {language.lower(): language for language in known}
+    wanted = tag.lower()
+    return by_tag.get(wanted) or by_tag.get(wanted.partition("-")[0]) or ""
+
+
 def in_language(text: str, language: str) -> str:
     """A text in another language; in English if the language lacks the text."""
     translations = _ours().get(language)

@@ -66,23 +66,24 @@ def read_json(request: Request, settings: Settings) -> dict[str, Any]:
     """The object in a JSON body; {} without a body. Raises as `read_form` does, and Invalid if it is no object."""
     media_type = request.mimetype
     if media_type and media_type != JSON_TYPE:
-        raise UnsupportedMediaType(f"{media_type[:60]} is not read here; send {JSON_TYPE}.")
+        named = {"media_type": media_type[:60], "known": JSON_TYPE}
+        raise UnsupportedMediaType(tell("{media_type} is not read here; send {known}.", **named))
     charset = _type_parameters(request).get("charset", "utf-8").lower()
     if charset not in ("utf-8", "utf8", "us-ascii"):
-        raise UnsupportedMediaType(f"charset {charset[:40]} is not read here; send UTF-8.")
+        raise UnsupportedMediaType(tell("charset {charset} is not read here; send UTF-8.", charset=charset[:40]))
     raw = b"".join(_pieces(request, settings.max_body_bytes))
     if not raw.strip():
         return {}
     if not media_type:
-        raise UnsupportedMediaType(f"The body has no Content-Type; send {JSON_TYPE}.")
+        raise UnsupportedMediaType(tell("The body has no Content-Type; send {known}.", known=JSON_TYPE))
     try:
         found = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
-        raise Invalid(
-            f"the body is not JSON (line {error.lineno}, column {error.colno}); send an object such as {{}}."
-        ) from None
+        place = {"line": error.lineno, "column": error.colno}
+        fault = tell("the body is not JSON (line {line}, column {column}); send an object such as {{}}.", **place)
+        raise Invalid(fault) from None
     if not isinstance(found, dict):
-        raise Invalid("the body is JSON, but no object; send an object such as {}.")
+        raise Invalid(tell("the body is JSON, but no object; send an object such as {{}}."))
     return found
 
 

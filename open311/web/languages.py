@@ -6,12 +6,12 @@ texts are in the languages that have translations, and in English by default.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from werkzeug.wrappers import Request
 
 from open311.plugins import Jurisdiction
-from open311.translations import ENGLISH, in_language, languages
+from open311.translations import ENGLISH, closest, in_language, languages
 from open311.web.surfaces import LOCALE
 
 
@@ -45,11 +45,9 @@ def for_caller(text: str, request: Request) -> str:
     return in_language(text, caller_language(request))
 
 
-def _known(request: Request, known: Iterable[str], locale: str) -> Iterable[str]:
+def _known(request: Request, known: Sequence[str], locale: str) -> Iterable[str]:
     """The languages that a call wants, of those that are known."""
-    by_tag = {language.lower(): language for language in known}
     accepted = [tag for tag, quality in request.accept_languages if quality > 0]
     for tag in [locale.strip().replace("_", "-")] if locale.strip() else accepted:
-        found = by_tag.get(tag.lower()) or by_tag.get(tag.lower().partition("-")[0])
-        if found:
+        if found := closest(tag, known):
             yield found

@@ -96,6 +96,31 @@ def test_the_text_of_the_service_wins_and_names_are_filled_in(platform: Platform
         assert text_for(city, hole, outcome, build.NOON)
 
 
+@pytest.mark.parametrize(
+    ("first", "asked", "told"),
+    [
+        ("en", "", "The problem is fixed."),
+        ("es", "", "El problema está resuelto."),
+        ("es-MX", "", "El problema está resuelto."),
+        ("es", "en", "The problem is fixed."),
+        ("en", "es", "El problema está resuelto."),
+        ("es", "fi", "El problema está resuelto."),
+        ("fi", "", "The problem is fixed."),
+    ],
+)
+def test_the_servers_own_texts_are_in_the_citys_language(first: str, asked: str, told: str) -> None:
+    city = build.city(languages=(first,))
+    hole = build.record(city, number=1)
+    assert text_for(city, hole, Outcome.FIXED, build.NOON, language=asked) == told
+
+
+def test_citizens_of_a_spanish_city_read_spanish_where_it_has_no_text_of_its_own() -> None:
+    city = build.city(languages=("es",), texts=(CitizenText(outcome="fixed", text="Listo."),))
+    hole = build.record(city, number=1)
+    assert text_for(city, hole, Outcome.FIXED, build.NOON) == "Listo."
+    assert text_for(city, hole, "merged", build.NOON, into="R7").startswith("Atendemos este reporte junto con R7,")
+
+
 def write(folder: Path, more: str) -> Path:
     (folder / "jurisdiction.toml").write_text(
         dedent(

@@ -239,6 +239,35 @@ def test_a_bulk_command_is_a_dry_run_by_default_and_tells_each_result(desk: Desk
     assert [one["result"] for one in again.json["results"]] == ["refused", "unchanged", "unchanged", "refused"]
 
 
+SPANISH = {"Accept-Language": "es-MX"}
+
+
+@pytest.mark.parametrize(
+    ("order", "body", "told"),
+    [
+        ("close", {"outcome": None}, "outcome: es null; omítalo o envíe fixed."),
+        ("close", {"outcome": "fixed", "notes": "x"}, "notes: es desconocido; ¿quiso decir note?"),
+        ("schedule", {}, "visit: falta; envíe una fecha y hora."),
+        ("correct", {"reason": "x", "lat": True, "long": 24}, "lat: 'True' no es un número; envíe grados"),
+        ("hide", {}, "esta cuenta tiene el rol agent."),
+        ("hold", {}, "reason: falta; indique el motivo de la orden «hold»."),
+        ("reopen", {"reason": "x"}, "está en assigned; reopen es para solicitudes que están en closed."),
+    ],
+)
+def test_staff_read_why_a_command_is_refused_in_their_language(
+    desk: Desk, hole: str, order: str, body: dict[str, Any], told: str
+) -> None:
+    answer = desk.post(f"/requests/{hole}/{order}", body, headers=SPANISH)
+    assert answer.status_code >= 400
+    assert told in answer.json["detail"]
+    assert answer.headers["Content-Language"] == "es"
+
+
+def test_a_bulk_command_tells_in_the_language_of_the_caller_why_a_request_is_refused(desk: Desk) -> None:
+    answer = desk.post("/bulk", {"command": "start", "ids": ["moon"]}, headers=SPANISH)
+    assert answer.json["results"][0]["why"] == "service_request_id: 'moon' no es una solicitud de aquí."
+
+
 def test_a_bulk_command_works_on_the_filters_of_a_queue(desk: Desk, platform: Platform) -> None:
     names = [build.submit(platform).service_request_id for _ in range(3)]
     desk.post(f"/requests/{names[0]}/start")

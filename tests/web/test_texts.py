@@ -23,8 +23,6 @@ NOT_OVER_HTTP = (
     "open311/domain/mending.py",
     "open311/operations/importing",
     "open311/operations/upkeep",
-    "open311/operations/workflow/act.py",
-    "open311/operations/workflow/apply.py",
     "open311/plugins/declared",
     "open311/storage/migrations",
 )

@@ -20,6 +20,7 @@ from open311.storage.accounts import Account, Secret, SecretKind
 from open311.storage.audit import Entry
 from open311.storage.engine import Connection
 from open311.storage.hot.transactions import within
+from schemas.texts import tell
 
 TOKEN_DAYS = 90
 """How long a token is valid, unless another number of days is asked for."""
@@ -28,7 +29,7 @@ OVERLAP = timedelta(hours=24)
 """How long old tokens stay valid after a rotation, so that the account's programs can be given the new one."""
 LOGIN_FOR = timedelta(minutes=10)
 MOST_NAME_CHARACTERS = 100
-HOW = "send a valid token of a staff account as Authorization: Bearer."
+HOW = tell("send a valid token of a staff account as Authorization: Bearer.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +61,10 @@ def add_account(
     _check(platform, wanted, role, jurisdiction_id, departments)
     with platform.database.transaction() as connection:
         if accounts.find_account(connection, jurisdiction_id, wanted, is_revoked_too=True) is not None:
-            raise Conflict(
-                f"{wanted!r} has an account already, perhaps a revoked one; choose another name.", "name"
+            fault = tell(
+                "{name!r} has an account already, perhaps a revoked one; choose another name.", name=wanted
             )
+            raise Conflict(fault, "name")
         accounts.add_account(
             connection,
             jurisdiction_id=jurisdiction_id,
@@ -151,7 +153,9 @@ def revoke_token(
     with platform.database.transaction() as connection:
         account = _find(connection, jurisdiction_id, name)
         if not accounts.revoke_secret(connection, account, number, now):
-            raise NotFound(f"{number} is no valid token of {account.name}; see `open311 staff list`.", "token")
+            named = {"number": number, "name": account.name}
+            fault = tell("{number} is no valid token of {name}; see `open311 staff list`.", **named)
+            raise NotFound(fault, "token")
         _record(connection, account, "token.revoke", principal, now)
     return account
 
@@ -159,10 +163,10 @@ def revoke_token(
 def require_staff(platform: Platform, token: str, *, now: datetime) -> Principal:
     """The account of this token. Raises Unauthenticated."""
     if not token:
-        raise Unauthenticated(f"The token is missing; {HOW}")
+        raise Unauthenticated(tell("The token is missing; {how}", how=HOW))
     account = accounts.account_of(platform.database.hot.rows, token, SecretKind.TOKEN, now)
     if account is None:
-        raise Unauthenticated(f"The token is unknown, expired or revoked; {HOW}")
+        raise Unauthenticated(tell("The token is unknown, expired or revoked; {how}", how=HOW))
     return principal_of(account)
 
 
@@ -174,7 +178,7 @@ def sign_in(platform: Platform, secret: str, *, now: datetime) -> Principal:
     with platform.database.transaction() as connection:
         account = accounts.account_of(within(connection), secret, SecretKind.LOGIN, now)
         if account is None or not accounts.use_up(connection, secret, SecretKind.LOGIN, now):
-            raise Unauthenticated("This login link is used or too old; ask for a new one.")
+            raise Unauthenticated(tell("This login link is used or too old; ask for a new one."))
         principal = principal_of(account)
         _record(connection, account, "login.use", principal, now)
     return principal
@@ -199,13 +203,13 @@ def name_of(platform: Platform, principal: Principal) -> str:
 def require_city(principal: Principal, jurisdiction_id: str) -> None:
     """Raise Forbidden if an account is for another jurisdiction."""
     if not principal.scope.covers(jurisdiction_id):
-        raise Forbidden(f"this account is not valid for {jurisdiction_id}.", "jurisdiction_id")
+        raise Forbidden(tell("this account is not valid for {city}.", city=jurisdiction_id), "jurisdiction_id")
 
 
 def require_role(principal: Principal, role: Role) -> None:
     """Raise Forbidden if an account may not do what this role may."""
     if not principal.role.includes(role):
-        raise Forbidden(f"this needs the role {role}; this account is {principal.role}.")
+        raise Forbidden(tell("this needs the role {role}; this account is {own}.", role=role, own=principal.role))
 
 
 def _require_admin(principal: Principal, jurisdiction_id: str) -> None:
@@ -216,24 +220,33 @@ def _require_admin(principal: Principal, jurisdiction_id: str) -> None:
 def _check(platform: Platform, name: str, role: Role, jurisdiction_id: str, departments: Sequence[str]) -> None:
     if not name or len(name) > MOST_NAME_CHARACTERS or name in ("me", "none"):
         raise Invalid(
-            f"{name[:60]!r} cannot be a name; use an email address or a short name, but not `me` or `none`.", "name"
+            tell(
+                "{name!r} cannot be a name; use an email address or a short name, but not `me` or `none`.",
+                name=name[:60],
+            ),
+            "name",
         )
     if not role.is_staff:
-        raise Invalid(f"{role} is no role of staff; use reader, agent, dispatcher or admin.", "role")
+        raise Invalid(
+            tell("{role} is no role of staff; use reader, agent, dispatcher or admin.", role=role), "role"
+        )
     if jurisdiction_id == ALL_JURISDICTIONS:
         if departments:
-            raise Invalid("An account of all cities works for all departments; name a jurisdiction.", "departments")
+            fault = tell("An account of all cities works for all departments; name a jurisdiction.")
+            raise Invalid(fault, "departments")
         return
     city = platform.registry.find(jurisdiction_id)
     known = [department.code for department in city.departments]
     for code in departments:
         if code not in known:
-            raise Invalid(f"{code!r} is no department of {city.id}; use one of {', '.join(known)}.", "departments")
+            named = {"code": code, "city": city.id, "known": ", ".join(known)}
+            raise Invalid(tell("{code!r} is no department of {city}; use one of {known}.", **named), "departments")
 
 
 def _lasting(days: int, now: datetime) -> datetime:
     if not 1 <= days <= MOST_DAYS:
-        raise Invalid(f"{days} is outside 1..{MOST_DAYS}; a token has to expire.", "days")
+        fault = tell("{days} is outside 1..{most}; a token has to expire.", days=days, most=MOST_DAYS)
+        raise Invalid(fault, "days")
     return now + timedelta(days=days)
 
 
@@ -264,7 +277,9 @@ def _issue(
 def _find(connection: Connection, jurisdiction_id: str, name: str) -> Account:
     account = accounts.find_account(connection, jurisdiction_id, name)
     if account is None or account.jurisdiction_id != jurisdiction_id:
-        raise NotFound(f"{name[:60]!r} is no valid account of {jurisdiction_id}; see `open311 staff list`.", "name")
+        named = {"name": name[:60], "city": jurisdiction_id}
+        fault = tell("{name!r} is no valid account of {city}; see `open311 staff list`.", **named)
+        raise NotFound(fault, "name")
     return account
 
 

@@ -10,7 +10,7 @@ from open311.domain.access import Principal
 from open311.domain.commands import Command
 from open311.domain.queues import QueueSearch
 from open311.domain.requests import RequestRecord
-from open311.errors import Invalid, Open311Error, Unavailable
+from open311.errors import Invalid, Open311Error, Problem, Unavailable
 from open311.operations.platform import Platform
 from open311.operations.workflow.act import act, act_within, undeadlocked
 from open311.operations.workflow.apply import load_request
@@ -19,6 +19,7 @@ from open311.plugins import Jurisdiction
 from open311.storage import history
 from open311.storage.engine import Connection
 from open311.storage.hot import queues
+from schemas.texts import tell
 
 WOULD_CHANGE, CHANGED, UNCHANGED, REFUSED = "would_change", "changed", "unchanged", "refused"
 
@@ -27,17 +28,17 @@ WOULD_CHANGE, CHANGED, UNCHANGED, REFUSED = "would_change", "changed", "unchange
 class BulkResult:
     """What happens to one request.
 
-    name     as the caller named it; from a queue, its number
-    result   WOULD_CHANGE, CHANGED, UNCHANGED or REFUSED
-    changes  the kinds of the events
-    why      why it is refused; "" if it is not
-    version  the version after it; 0 if nothing changes
+    name      as the caller named it; from a queue, its number
+    result    WOULD_CHANGE, CHANGED, UNCHANGED or REFUSED
+    changes   the kinds of the events
+    problems  why it is refused; empty if it is not
+    version   the version after it; 0 if nothing changes
     """
 
     name: str
     result: str
     changes: tuple[str, ...] = ()
-    why: str = ""
+    problems: tuple[Problem, ...] = ()
     version: int = 0
 
 
@@ -45,7 +46,8 @@ def select_requests(platform: Platform, search: QueueSearch, *, most: int) -> li
     """The numbers of all requests of a queue. Raises Invalid if there are more than `most`: none is cut off."""
     rows = queues.find_queue(platform.database.hot, replace(search, after=None, page_size=most))
     if len(rows) > most:
-        raise Invalid(f"selects more than {most} requests; send narrower filters, or ids.", "filters")
+        fault = tell("selects more than {most} requests; send narrower filters, or ids.", most=most)
+        raise Invalid(fault, "filters")
     return [row.number for row in rows]
 
 
@@ -79,7 +81,7 @@ def act_on_all(
             except Unavailable:
                 raise
             except Open311Error as error:
-                yield BulkResult(name=str(name), result=REFUSED, why=str(error))
+                yield BulkResult(name=str(name), result=REFUSED, problems=error.problems)
 
     return list(results())
 

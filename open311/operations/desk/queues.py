@@ -21,9 +21,10 @@ from open311.operations.publishing import text_search_language
 from open311.plugins import Jurisdiction
 from open311.storage import accounts, counts
 from open311.storage.hot import queues
+from schemas.texts import tell
 
 ME, NOBODY = "me", "none"
-BAD_CURSOR = "is no cursor of this call; begin again without it."
+BAD_CURSOR = tell("is no cursor of this call; begin again without it.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ def queue_search(
     require_city(principal, city.id)
     states = tuple(State(state) for state in values["state"])
     if State.CLOSED in states and len(states) > 1:
-        raise Invalid("ask for closed requests alone; they have another order.", "state")
+        raise Invalid(tell("ask for closed requests alone; they have another order."), "state")
     older_than = values["older_than"]
     search = QueueSearch(
         jurisdiction_id=city.id,
@@ -140,11 +141,11 @@ def _departments(city: Jurisdiction, wanted: Sequence[str], principal: Principal
     known = [department.code for department in city.departments]
     for code in wanted:
         if mine and code not in mine:
-            raise Forbidden(f"this account works for {', '.join(sorted(mine))}, not for {code[:60]}.", "department")
+            named = {"departments": ", ".join(sorted(mine)), "code": code[:60]}
+            raise Forbidden(tell("this account works for {departments}, not for {code}.", **named), "department")
         if code not in known:
-            raise Invalid(
-                f"{code[:60]!r} is no department of {city.id}; use one of {', '.join(known)}.", "department"
-            )
+            named = {"code": code[:60], "city": city.id, "known": ", ".join(known)}
+            raise Invalid(tell("{code!r} is no department of {city}; use one of {known}.", **named), "department")
     return tuple(wanted) or tuple(sorted(mine)) or None
 
 
@@ -160,7 +161,8 @@ def _all_departments(platform: Platform, city: Jurisdiction, search: QueueSearch
 
 def _area(city: Jurisdiction, name: str) -> str:
     if name and name not in city.areas:
-        raise Invalid(f"{name[:60]!r} is no area of {city.id}; see `areas` of its requests.", "area")
+        named = {"name": name[:60], "city": city.id}
+        raise Invalid(tell("{name!r} is no area of {city}; see `areas` of its requests.", **named), "area")
     return name
 
 
@@ -175,7 +177,8 @@ def _assignee(platform: Platform, city: Jurisdiction, name: str, principal: Prin
     with platform.database.reading() as connection:
         account = accounts.find_account(connection, city.id, name, is_revoked_too=True)
     if account is None:
-        raise Invalid(f"{name[:60]!r} is no account of {city.id}; send me, none, or a name.", "assignee")
+        named = {"name": name[:60], "city": city.id}
+        raise Invalid(tell("{name!r} is no account of {city}; send me, none, or a name.", **named), "assignee")
     return str(account)
 
 

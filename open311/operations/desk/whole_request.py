@@ -23,6 +23,7 @@ from open311.plugins import Jurisdiction
 from open311.storage import accounts, audit, requests
 from open311.storage.audit import Entry
 from open311.storage.hot import queues
+from schemas.texts import tell
 
 MOST_NEARBY = 10
 READ_REPORTER = "reporter.read"
@@ -89,7 +90,7 @@ def read_reporter(
     require_role(principal, Role.AGENT)
     why = clean_text(reason).strip()
     if not why:
-        raise Invalid("is missing; say why you read who sent the request.", "reason")
+        raise Invalid(tell("is missing; say why you read who sent the request."), "reason")
     with platform.database.transaction() as connection:
         record = load_request(connection, city, name, is_locked=False)
         require_department(principal, city, record)

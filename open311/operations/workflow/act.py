@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import TypeVar
@@ -26,6 +26,7 @@ from open311.plugins import Jurisdiction
 from open311.storage import history, requests, staff_repeats
 from open311.storage.failures import is_deadlock
 from open311.storage.staff_repeats import Repeat
+from schemas.texts import Message, tell
 
 TRIES = 5
 T = TypeVar("T")
@@ -93,10 +94,11 @@ def _act_once(
         return record
     number, is_same = staff_repeats.first_result(connection, repeat)
     if not is_same:
-        raise Invalid("was used for another command within the last day; send a new one.", "Idempotency-Key")
+        fault = tell("was used for another command within the last day; send a new one.")
+        raise Invalid(fault, "Idempotency-Key")
     found = requests.load_record(connection, desk.jurisdiction.id, number=number, is_locked=False)
     if found is None:
-        raise NotFound("changed a request that is deleted; send another one.", "Idempotency-Key")
+        raise NotFound(tell("changed a request that is deleted; send another one."), "Idempotency-Key")
     return found
 
 
@@ -131,10 +133,12 @@ def act_within(
 def require_department(principal: Principal, jurisdiction: Jurisdiction, record: RequestRecord) -> None:
     """Raise Forbidden if the request is beyond the principal's jurisdiction or departments."""
     if not principal.scope.covers(jurisdiction.id):
-        raise Forbidden(f"this account is not valid for {jurisdiction.id}.")
+        raise Forbidden(tell("this account is not valid for {city}.", city=jurisdiction.id))
     if not principal.scope.covers_department(record.department):
         mine = ", ".join(sorted(principal.scope.departments))
-        raise Forbidden(f"this account works for {mine}, and another department has the request.")
+        raise Forbidden(
+            tell("this account works for {departments}, and another department has the request.", departments=mine)
+        )
 
 
 def allowed_commands(record: RequestRecord, principal: Principal, jurisdiction: Jurisdiction) -> list[str]:
@@ -170,24 +174,32 @@ def _require(command: Command, record: RequestRecord, desk: Desk) -> None:
     """Raise Forbidden for a missing right, Invalid for a missing reason, Conflict if the command is not legal."""
     principal = desk.principal
     if not principal.role.includes(command.role):
-        raise Forbidden(f"{command.name} needs the role {command.role}; this account is {principal.role}.")
+        roles = {"command": command.name, "role": command.role, "own": principal.role}
+        raise Forbidden(tell("{command} needs the role {role}; this account is {own}.", **roles))
     if LEADS_TO.get(command.name) in _unused_states(desk.jurisdiction):
-        raise Invalid(f"{desk.jurisdiction.name} does not use the state {LEADS_TO[command.name]}.", "command")
+        unused = {"city": desk.jurisdiction.name, "state": LEADS_TO[command.name]}
+        raise Invalid(tell("{city} does not use the state {state}.", **unused), "command")
     if command.needs_reason and not command.reason.strip():
-        raise Invalid(f"is missing; say why you {command.name.replace('_', ' ')} it.", "reason")
+        verb = command.name.replace("_", " ")
+        raise Invalid(tell("is missing; say why you {command} it.", command=verb), "reason")
     if record.merged_into and command.name not in OF_MERGED:
-        raise Conflict(
-            "is merged into another request; act on that one, or unmerge it first.", "service_request_id"
-        )
+        fault = tell("is merged into another request; act on that one, or unmerge it first.")
+        raise Conflict(fault, "service_request_id")
     state, legal_in = state_of(record), TRANSITIONS[command.name]
     if isinstance(command, ProgressCommand) and command.detail and command.detail != record.progress_detail:
         legal_in |= {State(LEADS_TO[command.name])}  # from one of the city's own states to another one
     if state not in legal_in:
-        legal = ", ".join(one for one in State if one in legal_in)
-        raise Conflict(f"is {state}; {command.name} is for requests that are {legal}.", "service_request_id")
+        raise Conflict(_not_legal(command, state, legal_in), "service_request_id")
 
 
-def _what_changed(desk: Desk, record: RequestRecord, version: int) -> str:
+def _not_legal(command: Command, state: State, legal_in: Collection[State]) -> Message:
+    legal = ", ".join(one for one in State if one in legal_in)
+    named = {"state": state, "command": command.name, "legal": legal}
+    return tell("is {state}; {command} is for requests that are {legal}.", **named)
+
+
+def _what_changed(desk: Desk, record: RequestRecord, version: int) -> Message:
     events = history.load_events(desk.connection, desk.jurisdiction.id, record.number)
     since = "; ".join(f"{event.kind}: {event.description[:80]}" for event in events if event.version > version)
-    return f"is at version {record.version} now, not {version} ({since[:400]}); look at it again."
+    named = {"now": record.version, "seen": version, "since": since[:400]}
+    return tell("is at version {now} now, not {seen} ({since}); look at it again.", **named)

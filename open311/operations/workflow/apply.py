@@ -21,6 +21,7 @@ from open311.plugins import Jurisdiction
 from open311.storage import history, requests, tokens, updates
 from open311.storage.engine import Connection
 from open311.storage.updates import NewUpdate
+from schemas.texts import tell
 
 Change = tuple[RequestRecord, Sequence[Event]]
 """A request before its change, and the events that change it."""
@@ -43,7 +44,7 @@ def load_request(
         if record is None and (number := tokens.number_of(connection, jurisdiction.id, name) or _number(name)):
             record = load(number=number)
     if record is None:
-        raise NotFound(f"{str(name)[:60]!r} is not a request here.", "service_request_id")
+        raise NotFound(tell("{id!r} is not a request here.", id=str(name)[:60]), "service_request_id")
     return record
 
 

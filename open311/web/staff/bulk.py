@@ -20,11 +20,13 @@ from open311.operations.desk.queues import queue_search
 from open311.web.access import STAFF as STAFF_ONLY
 from open311.web.calls import Answer, Call
 from open311.web.endpoints import City, Media, endpoint
+from open311.web.languages import for_caller
 from open311.web.staff.answers import staff_answer
 from open311.web.staff.filters import read_filters
 from open311.web.staff.requests import repeat_key
 from open311.web.surfaces import STAFF
 from schemas.staff import COMMANDS, MAX_BULK, BulkBody, BulkSchema, StaffArguments
+from schemas.texts import tell
 
 
 @endpoint(
@@ -56,13 +58,13 @@ def act_on_requests(call: Call) -> Answer:
         is_dry=is_dry,
         repeat_key=repeat_key(call.request),
     )
-    return staff_answer(_plain(results, is_dry=is_dry))
+    return staff_answer(_plain(results, call, is_dry=is_dry))
 
 
 def _selected(call: Call) -> Sequence[str | int]:
     """The requests that the call names. Raises Invalid unless it has either ids or filters."""
     if ("ids" in call.body) == ("filters" in call.body):
-        raise Invalid("send either ids or filters.", "ids")
+        raise Invalid(tell("send either ids or filters."), "ids")
     if "ids" in call.body:
         return list(call.body["ids"])
     values = read_filters(call.body["filters"])
@@ -78,7 +80,7 @@ def _command(call: Call) -> Command:
     return make_command(name, values)
 
 
-def _plain(results: Sequence[BulkResult], *, is_dry: bool) -> dict[str, Any]:
+def _plain(results: Sequence[BulkResult], call: Call, *, is_dry: bool) -> dict[str, Any]:
     refused = sum(one.result == REFUSED for one in results)
     unchanged = sum(one.result == UNCHANGED for one in results)
     return {
@@ -91,9 +93,14 @@ def _plain(results: Sequence[BulkResult], *, is_dry: bool) -> dict[str, Any]:
                 "id": one.name,
                 "result": one.result,
                 "changes": list(one.changes),
-                "why": one.why or None,
+                "why": _told(one.problems, call) or None,
                 "version": one.version or None,
             }
             for one in results
         ],
     }
+
+
+def _told(problems: Sequence[Problem], call: Call) -> str:
+    """The problems in the caller's language."""
+    return "; ".join(str(Problem(one.field, for_caller(one.message, call.request))) for one in problems)

@@ -7,6 +7,7 @@ from typing import Any
 
 from open311.errors import Invalid, Problem
 from schemas.staff import QueueArguments
+from schemas.texts import tell
 
 _WITHOUT = ("jurisdiction_id", "cursor", "page_size")
 MOST_CHARACTERS = 2_000
@@ -29,7 +30,8 @@ def _problems(filters: Mapping[str, Any], schema: QueueArguments, field: str) ->
     found = []
     for name, value in filters.items():
         if name not in known:
-            found.append(Problem(f"{field}.{name[:40]}", f"is unknown; a queue has {', '.join(known)}."))
+            fault = tell("is unknown; a queue has {known}.", known=", ".join(known))
+            found.append(Problem(f"{field}.{name[:40]}", fault))
         elif not isinstance(value, str) or len(value) > MOST_CHARACTERS:
-            found.append(Problem(f"{field}.{name}", "is no text of usual length; send a string."))
+            found.append(Problem(f"{field}.{name}", tell("is no text of usual length; send a string.")))
     return found

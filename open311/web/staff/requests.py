@@ -22,6 +22,7 @@ from open311.web.endpoints import City, Endpoint, Media, endpoint
 from open311.web.staff.answers import staff_answer
 from open311.web.surfaces import STAFF
 from schemas.staff import COMMANDS, ReporterArguments, StaffArguments, StaffReporterSchema, StaffRequestSchema
+from schemas.texts import tell
 
 _TAG = re.compile(r'(?:W/)?"v(?P<version>\d{1,18})"', re.ASCII)
 MOST_KEY_CHARACTERS = 200
@@ -82,7 +83,8 @@ def seen_version(request: Request) -> int | None:
         return None
     match = _TAG.fullmatch(sent)
     if match is None:
-        raise Invalid(f'{sent[:40]!r} is no ETag of a request; send one such as "v3", with its quotes.', "If-Match")
+        fault = tell('{sent!r} is no ETag of a request; send one such as "v3", with its quotes.', sent=sent[:40])
+        raise Invalid(fault, "If-Match")
     return int(match["version"])
 
 
@@ -90,7 +92,8 @@ def repeat_key(request: Request) -> str:
     """The header Idempotency-Key; "" if it is absent. Raises Invalid for one that is too long."""
     key = clean_text(request.headers.get("Idempotency-Key", "")).strip()
     if len(key) > MOST_KEY_CHARACTERS:
-        raise Invalid(f"has {len(key)} characters; send at most {MOST_KEY_CHARACTERS}.", "Idempotency-Key")
+        lengths = {"count": len(key), "most": MOST_KEY_CHARACTERS}
+        raise Invalid(tell("has {count} characters; send at most {most}.", **lengths), "Idempotency-Key")
     return key
 
 
