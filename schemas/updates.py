@@ -5,6 +5,7 @@ from __future__ import annotations
 from schemas.arguments import JurisdictionArguments
 from schemas.base import Body, Instant, OptionalText, Text, describe
 from schemas.parameters import AddressesParameter, InstantParameter, TextParameter
+from schemas.texts import tell
 
 WORDS = (
     *("open", "closed", "fixed", "in_progress", "planned", "action_scheduled", "investigating", "duplicate"),
@@ -31,21 +32,27 @@ class UpdateArguments(JurisdictionArguments):
 
     api_key = TextParameter("The key; can also be sent in the header X-Api-Key or as Authorization: Bearer.")
     service_request_id = TextParameter(
-        "The request that the update is about.", "SR26-00000042", missing="is missing; send the id of a request."
+        "The request that the update is about.",
+        "SR26-00000042",
+        missing=tell("is missing; send the id of a request."),
     )
     update_id = TextParameter(
-        "Your own id of the update. Each id can be used once.", "1042", missing="is missing; send your id of it."
+        "Your own id of the update. Each id can be used once.",
+        "1042",
+        missing=tell("is missing; send your id of it."),
     )
     status = TextParameter(
         "The status of the request after the update, in upper or lower case.",
         "OPEN",
-        missing=f"is missing; send one of {', '.join(WORDS)}.",
+        missing=tell("is missing; send one of {words}.", words=", ".join(WORDS)),
     )
     updated_datetime = InstantParameter(
-        "When the update was made.", "2026-03-01T09:30:00Z", missing="is missing; send when the update was made."
+        "When the update was made.",
+        "2026-03-01T09:30:00Z",
+        missing=tell("is missing; send when the update was made."),
     )
     description = TextParameter(
-        "What there is to say.", "It is still there.", missing="is missing; send the text of the update."
+        "What there is to say.", "It is still there.", missing=tell("is missing; send the text of the update.")
     )
     email = TextParameter("The sender's email address; never published.")
     first_name = TextParameter("The sender's first name; never published.")

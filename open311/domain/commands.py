@@ -41,7 +41,7 @@ class Command:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assign(Command):
-    """Give it to a person. `account`: the account's name; "" for nobody."""
+    """Give a request to a person. `account`: the account's name; "" for nobody."""
 
     name = "assign"
     account: str
@@ -49,7 +49,7 @@ class Assign(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transfer(Command):
-    """Give it to another department. The work begins anew there."""
+    """Give a request to another department. The work begins anew there."""
 
     name = "transfer"
     department: str
@@ -57,7 +57,7 @@ class Transfer(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prioritise(Command):
-    """Say how urgent it is."""
+    """Say how urgent a request is."""
 
     name = "prioritise"
     priority: Priority
@@ -72,7 +72,7 @@ class ProgressCommand(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Acknowledge(ProgressCommand):
-    """Say that the department has seen it."""
+    """Say that the department has seen the request."""
 
     name = "acknowledge"
 
@@ -112,7 +112,7 @@ class Hold(ProgressCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Close(Command):
-    """End it. `note`: what the public reads; "" for the city's text for this outcome."""
+    """Close a request. `note`: what the public reads; "" for the city's text for this outcome."""
 
     name = "close"
     outcome: Outcome
@@ -121,7 +121,7 @@ class Close(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reopen(Command):
-    """Open a closed one again."""
+    """Open a closed request again."""
 
     name = "reopen"
     needs_reason = True
@@ -129,7 +129,7 @@ class Reopen(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Note(Command):
-    """Write something about it, for staff, or for everybody if `public`."""
+    """Write something about a request, for staff, or for everybody if `public`."""
 
     name = "note"
     text: str
@@ -146,7 +146,7 @@ class AskReporter(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Merge(Command):
-    """Merge it into another request that tells about the same thing. `into`: that request's id or number."""
+    """Merge a request into another one that tells about the same thing. `into`: that request's id or number."""
 
     name = "merge"
     into: str
@@ -161,7 +161,7 @@ class Unmerge(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeService(Command):
-    """Move it to another service. Answers that the new service does not ask for are kept for staff."""
+    """Move a request to another service. Answers that the new service does not ask for are kept for staff."""
 
     name = "change_service"
     service_code: str
@@ -169,7 +169,7 @@ class ChangeService(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hide(Command):
-    """Withdraw it from the public."""
+    """Withdraw a request from the public."""
 
     name = "hide"
     role = Role.DISPATCHER
@@ -178,7 +178,7 @@ class Hide(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Show(Command):
-    """Show it to the public again."""
+    """Show a hidden request to the public again."""
 
     name = "show"
     role = Role.DISPATCHER
@@ -186,7 +186,7 @@ class Show(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Release(Command):
-    """Show it to the public after a review."""
+    """Show a request to the public after a review."""
 
     name = "release"
     role = Role.DISPATCHER
