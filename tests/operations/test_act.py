@@ -176,6 +176,15 @@ def test_a_merged_request_closes_and_opens_with_the_other_one_and_keeps_its_id(p
     assert build.load(platform, service_request_id=child).status is Status.OPEN
 
 
+def test_the_note_of_a_hidden_request_is_not_copied_to_a_public_one(platform: Platform) -> None:
+    parent, child = report(platform), report(platform)
+    give(platform, child, commands.Merge(into=parent))
+    give(platform, parent, commands.Hide(reason="A name is in it."))
+    give(platform, parent, commands.Close(outcome=Outcome.FIXED, note="Jane Doe has paid for it."))
+    closed = build.load(platform, service_request_id=child)
+    assert (closed.status, closed.status_notes) == (Status.CLOSED, "The problem is fixed.")
+
+
 def test_a_new_report_near_a_merged_request_names_the_one_that_it_was_merged_into(platform: Platform) -> None:
     far = report(platform, lat="60.1900")
     near = report(platform)

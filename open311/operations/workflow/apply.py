@@ -13,10 +13,11 @@ from functools import partial
 from typing import Any
 
 from open311.domain.events import Event, NoteAdded, StatusChanged, apply_all
-from open311.domain.requests import RequestRecord
-from open311.domain.workflow import word_of
+from open311.domain.requests import RequestRecord, Status
+from open311.domain.workflow import Outcome, word_of
 from open311.errors import NotFound
 from open311.operations.publishing import Names, notes_of, publish_requests
+from open311.operations.workflow.texts import text_for
 from open311.plugins import Jurisdiction
 from open311.storage import history, requests, tokens, updates
 from open311.storage.engine import Connection
@@ -60,7 +61,7 @@ def change_requests(connection: Connection, changes: Iterable[Change], names: Na
     """
     asked = list(changes)
     applied = [_applied(*change) for change in asked]
-    following = list(_followers(connection, applied))
+    following = list(_followers(connection, applied, names.jurisdiction))
     befores = [before for before, _ in (*asked, *following)]
     everything = [*applied, *(_applied(*change) for change in following)]
     for after, _ in everything:
@@ -91,7 +92,7 @@ def _applied(before: RequestRecord, events: Sequence[Event]) -> Change:
     return replace(apply_all(before, events), version=before.version + 1), events
 
 
-def _followers(connection: Connection, applied: Iterable[Change]) -> Iterator[Change]:
+def _followers(connection: Connection, applied: Iterable[Change], jurisdiction: Jurisdiction) -> Iterator[Change]:
     """The events of the requests that were merged into those whose status has changed."""
     moved = {
         after.number: (after, event)
@@ -105,10 +106,13 @@ def _followers(connection: Connection, applied: Iterable[Change]) -> Iterator[Ch
     for child in requests.load_merged(connection, jurisdiction_id, list(moved)):
         parent, event = moved[child.merged_into]
         if child.number not in moved and child.status != parent.status:
-            yield child, list(_following(child, parent, event))
+            yield child, list(_following(child, parent, event, jurisdiction))
 
 
-def _following(child: RequestRecord, parent: RequestRecord, event: StatusChanged) -> Iterator[Event]:
+def _following(
+    child: RequestRecord, parent: RequestRecord, event: StatusChanged, jurisdiction: Jurisdiction
+) -> Iterator[Event]:
+    """A request gets the text of the other one only if the public sees that one too."""
     cause = f"merged into {parent.service_request_id or parent.number}"
     shared: dict[str, Any] = {"at": event.at, "actor": event.actor, "cause": cause}
     yield StatusChanged(
@@ -119,8 +123,11 @@ def _following(child: RequestRecord, parent: RequestRecord, event: StatusChanged
         outcome=parent.outcome,
         is_merged=True,
     )
-    if parent.status_notes and parent.status_notes != child.status_notes:
-        yield NoteAdded(**shared, note=parent.status_notes)
+    note = parent.status_notes if parent.visibility.is_shown else ""
+    if not note and parent.status is Status.CLOSED:
+        note = text_for(jurisdiction, child, parent.outcome or Outcome.UNKNOWN, event.at)
+    if note and note != child.status_notes:
+        yield NoteAdded(**shared, note=note)
 
 
 def add_requests(connection: Connection, added: Iterable[Change], names: Names) -> None:
