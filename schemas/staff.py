@@ -150,7 +150,8 @@ class JsonChoice(fields.String):
     """One of a few words, in exactly this case."""
 
     def __init__(self, about: str, *, choices: tuple[str, ...], **more: Any) -> None:
-        super().__init__(metadata=describe(about) | {"enum": list(choices)}, **_told(more, choices[0]))
+        form = tell("one of {words}", words=", ".join(choices))
+        super().__init__(metadata=describe(about) | {"enum": list(choices)}, **_told(more, form))
         self.choices = choices
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> str:

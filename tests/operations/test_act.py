@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from flask import Flask
+from shapely import box
 
 from open311.domain import commands
 from open311.domain.access import SHELL, Principal, Role, Scope
@@ -21,6 +24,7 @@ from open311.operations.workflow.act import act
 from open311.storage import accounts
 from open311.storage.history import load_events, load_notes
 from tests import build
+from tests.conftest import platform_of
 
 
 def staff(role: Role, *departments: str, jurisdiction_id: str = "city.example") -> Principal:
@@ -174,6 +178,20 @@ def test_a_merged_request_closes_and_opens_with_the_other_one_and_keeps_its_id(p
     assert (alone.merged_into, alone.status) == (0, Status.OPEN)
     give(platform, parent, commands.Close(outcome=Outcome.FIXED))
     assert build.load(platform, service_request_id=child).status is Status.OPEN
+
+
+def test_a_point_outside_the_city_is_refused_or_marked_as_the_city_says(
+    platform: Platform, make_app: Callable[..., Flask]
+) -> None:
+    away = commands.Correct(lat=0.0, long=0.0, reason="Wrong place.")
+    with pytest.raises(Invalid, match="the point lies outside Demoville; send another one"):
+        give(platform, report(platform), away)
+    marking = platform_of(make_app(build.city(boundary=box(24, 60, 25, 61))))
+    name = report(marking)
+    moved = give(marking, name, away)
+    assert moved.is_outside
+    assert replay(moved, build.history(marking, moved)) == moved
+    assert not give(marking, name, commands.Correct(lat=60.17, long=24.94, reason="Back.")).is_outside
 
 
 def test_the_note_of_a_hidden_request_is_not_copied_to_a_public_one(platform: Platform) -> None:

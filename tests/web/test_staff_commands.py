@@ -79,11 +79,16 @@ def test_each_command_changes_the_request_and_answers_with_it(client: FlaskClien
         ("close", {"data": b"\xff", "content_type": "application/json"}, 400, "is not JSON"),
         ("close", {"data": b"[" * 5000, "content_type": "application/json"}, 400, "is not JSON"),
         ("close", {"json": []}, 400, "but no object"),
-        ("close", {"json": None, "content_type": "application/json"}, 400, "outcome: is missing; send fixed."),
+        (
+            "close",
+            {"json": None, "content_type": "application/json"},
+            400,
+            "outcome: is missing; send one of fixed",
+        ),
         ("close", {"json": {}}, 400, "outcome: is missing"),
         ("close", {"json": {"outcome": "done"}}, 400, "outcome: 'done' is unknown; send one of fixed, not_found"),
         ("close", {"json": {"outcome": 3}}, 400, "outcome: '3' is unknown"),
-        ("close", {"json": {"outcome": None}}, 400, "outcome: is null; leave it out or send fixed."),
+        ("close", {"json": {"outcome": None}}, 400, "outcome: is null; leave it out or send one of fixed"),
         ("close", {"json": {"outcome": "fixed", "notes": "x"}}, 400, "notes: is unknown; did you mean note?"),
         (
             "close",
@@ -245,7 +250,7 @@ SPANISH = {"Accept-Language": "es-MX"}
 @pytest.mark.parametrize(
     ("order", "body", "told"),
     [
-        ("close", {"outcome": None}, "outcome: es null; omítalo o envíe fixed."),
+        ("close", {"outcome": None}, "outcome: es null; omítalo o envíe uno de fixed"),
         ("close", {"outcome": "fixed", "notes": "x"}, "notes: es desconocido; ¿quiso decir note?"),
         ("schedule", {}, "visit: falta; envíe una fecha y hora."),
         ("correct", {"reason": "x", "lat": True, "long": 24}, "lat: 'True' no es un número; envíe grados"),

@@ -120,7 +120,13 @@ def act_within(
         _require(command, record, desk)
         found = list(effects(command, record, desk))
         report = lent_after(command, record, desk)
-        lent = replace(lent, description=report.description, place=report.place, answers=report.answers)
+        lent = replace(
+            lent,
+            description=report.description,
+            place=report.place,
+            is_outside=report.is_outside,
+            answers=report.answers,
+        )
         record = apply_all(report, found)
         events += found
     if not events:

@@ -278,13 +278,22 @@ def lent_after(command: commands.Command, record: RequestRecord, desk: Desk) -> 
     Events do not hold the report, so no event can change it.
     """
     if isinstance(command, commands.Correct):
-        return corrected(command, record)
+        return _marked(corrected(command, record), desk) if command.lat is not None else corrected(command, record)
     if isinstance(command, commands.ChangeService):
         service = desk.jurisdiction.require_service(command.service_code)
         if service.code != record.service_code:
             answers, dropped = _carried(record, service, desk)
             return replace(record, answers=answers + dropped)
     return record
+
+
+def _marked(record: RequestRecord, desk: Desk) -> RequestRecord:
+    """The record, marked if its new point lies outside the city. Raises Invalid if the city refuses such points."""
+    point = record.place.point
+    is_outside = point is not None and not desk.jurisdiction.covers(*point)
+    if is_outside and desk.jurisdiction.outside == "refuse":
+        raise Invalid(tell("the point lies outside {city}; send another one.", city=desk.jurisdiction.name), "lat")
+    return replace(record, is_outside=is_outside)
 
 
 def _carried(record: RequestRecord, service: Service, desk: Desk) -> tuple[Answers, Answers]:
