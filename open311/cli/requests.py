@@ -22,7 +22,7 @@ from open311.operations.desk.queues import find_queue, queue_search
 from open311.operations.desk.rendering import json_of, plain_instant, plain_queue, plain_reporter, plain_request
 from open311.operations.desk.whole_request import read_reporter, read_whole_request
 from open311.operations.workflow.act import act
-from open311.operations.workflow.erase_request import erase_from_request
+from open311.operations.workflow.erase_request import erase_from_request, requests_with_copies
 from open311.operations.workflow.read_request import find_without_id
 from schemas.values import format_instant
 
@@ -143,7 +143,8 @@ def erase(request: str, jurisdiction: str, parts: tuple[str, ...]) -> None:
 
     REQUEST is a service_request_id, a token or a number.
 
-    Backups, files that others have downloaded, and dumps made before still contain the erased parts.
+    Backups, files that others have downloaded, and dumps made before still contain the erased parts. Requests that
+    were merged into REQUEST keep their copies of its notes; the command names them.
 
     \b
     Example:
@@ -153,7 +154,10 @@ def erase(request: str, jurisdiction: str, parts: tuple[str, ...]) -> None:
         city = find_jurisdiction(platform, jurisdiction)
         wanted = [Erasable(part) for part in parts]
         record = erase_from_request(platform, city, request, wanted, now=utc_now(), actor=str(SHELL))
+        copies = requests_with_copies(platform, city, record) if Erasable.NOTES in wanted else []
     say(f"{name_of(record)}: erased {', '.join(part for part in Erasable if part in wanted)}.")
+    for copy in copies:
+        say(f"{name_of(copy)} followed it and may have copies of its notes; erase the notes of that request too.")
 
 
 def _row(item: Mapping[str, Any]) -> list[str]:

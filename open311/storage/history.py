@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import ARRAY, BigInteger, Connection, any_, bindparam, case, select, update
 
-from open311.domain.events import Event, kinds, read_event
+from open311.domain.events import Event, NoteAdded, kinds, read_event
 from open311.domain.requests import Note, RequestRecord
 from open311.storage.copying import insert_rows
 from open311.storage.tables import outbox, request_event
@@ -104,6 +104,23 @@ def blank_notes(connection: Connection, jurisdiction_id: str, number: int) -> No
         .where(columns.jurisdiction_id == jurisdiction_id, columns.request_id == number)
         .values(description=case((has_text, ""), else_=columns.description), reason="")
     )
+
+
+def numbers_with_copies(connection: Connection, jurisdiction_id: str, cause: str) -> list[int]:
+    """The numbers of requests that have notes with this cause whose text is not erased."""
+    columns = request_event.c
+    query = (
+        select(columns.request_id)
+        .distinct()
+        .where(
+            columns.jurisdiction_id == jurisdiction_id,
+            columns.kind == NoteAdded.kind,
+            columns.cause == cause,
+            columns.description != "",
+        )
+        .order_by(columns.request_id)
+    )
+    return list(connection.scalars(query))
 
 
 def load_notes(connection: Connection, jurisdiction_id: str, numbers: Sequence[int]) -> Mapping[int, list[Note]]:

@@ -56,11 +56,11 @@ def settle(connection: Connection, repeat: Repeat, number: int, version: int) ->
     connection.execute(update(staff_repeat).where(*_is(repeat)).values(request_id=number, version=version))
 
 
-def first_result(connection: Connection, repeat: Repeat) -> tuple[int, bool]:
-    """The number of the request that the first call changed, and whether both calls sent the same."""
+def first_result(connection: Connection, repeat: Repeat) -> tuple[int, int, bool]:
+    """The number and version of the request after the first call, and whether both calls sent the same."""
     columns = staff_repeat.c
-    row = connection.execute(select(columns.request_id, columns.digest).where(*_is(repeat))).one()
-    return row.request_id, row.digest == repeat.digest
+    row = connection.execute(select(columns.request_id, columns.version, columns.digest).where(*_is(repeat))).one()
+    return row.request_id, row.version, row.digest == repeat.digest
 
 
 def delete_old(connection: Connection, before: datetime) -> int:

@@ -816,6 +816,20 @@ def test_an_erased_text_is_shown_to_neither_staff_nor_public(
     assert "Ask Ada." not in said
 
 
+def test_an_erasure_names_the_requests_that_have_copies_of_the_notes(run: Run, platform: Platform) -> None:
+    parent, child, other = (build.submit(platform).service_request_id for _ in range(3))
+    for merged in (child, other):
+        printed(run("requests", "merge", merged, "--into", parent))
+    printed(run("requests", "close", parent, "--outcome", "fixed", "--note", "Ask Ada."))
+    printed(run("requests", "reopen", parent, "--reason", "It is back."))
+    printed(run("requests", "unmerge", child))
+    for left in ([child, other], [other], []):
+        _, *told = printed(run("requests", "erase", parent, "--part", "notes")).splitlines()
+        assert [line.split()[0] for line in told] == left
+        for name in left[:1]:
+            assert printed(run("requests", "erase", name, "--part", "notes")) == f"{name}: erased notes.\n"
+
+
 def test_erasing_without_a_part_is_a_usage_error(run: Run) -> None:
     result = run("requests", "erase", "1")
     assert result.exit_code == 2

@@ -159,6 +159,22 @@ def test_a_repeated_command_changes_nothing_more(desk: Desk, hole: str, platform
     assert desk.post(path, {"text": "Else."}, headers=headers).json["version"] == 3
 
 
+def test_a_repeat_shows_nothing_that_another_department_did_since(client: FlaskClient, platform: Platform) -> None:
+    streets = Desk.of(client, platform, "bo", Role.AGENT, "streets")
+    parks = Desk.of(client, platform, "cy", Role.AGENT, "parks")
+    hole = build.submit(platform).service_request_id
+    call: dict[str, Any] = {
+        "path": f"/requests/{hole}/transfer",
+        "body": {"department": "parks"},
+        "headers": {"Idempotency-Key": "k1"},
+    }
+    assert [streets.post(**call).status_code for _ in range(2)] == [200, 200]
+    assert parks.post(f"/requests/{hole}/note", {"text": "planted-note"}).status_code == 200
+    again = streets.post(**call)
+    assert again.status_code == 403
+    assert "planted-note" not in again.text
+
+
 def test_a_refused_command_does_not_use_up_its_key(desk: Desk, hole: str) -> None:
     headers = {"Idempotency-Key": "k1"}
     assert desk.post(f"/requests/{hole}/reopen", {"reason": "x"}, headers=headers).status_code == 409

@@ -86,19 +86,24 @@ def undeadlocked(change: Callable[[], T]) -> T:
 def _act_once(
     desk: Desk, name: str | int, commands: Sequence[Command], version: int | None, repeat: Repeat
 ) -> RequestRecord:
-    """As `act_within`, unless the call repeats another one."""
+    """As `act_within`, unless the call repeats another one.
+
+    The first call may have moved the request to another department. What happened there later is not the caller's.
+    """
     connection = desk.connection
     if staff_repeats.claim(connection, repeat, desk.now):
         record = act_within(desk, name, commands, version=version)
         staff_repeats.settle(connection, repeat, record.number, record.version)
         return record
-    number, is_same = staff_repeats.first_result(connection, repeat)
+    number, version_then, is_same = staff_repeats.first_result(connection, repeat)
     if not is_same:
         fault = tell("was used for another command within the last day; send a new one.")
         raise Invalid(fault, "Idempotency-Key")
     found = requests.load_record(connection, desk.jurisdiction.id, number=number, is_locked=False)
     if found is None:
         raise NotFound(tell("changed a request that is deleted; send another one."), "Idempotency-Key")
+    if found.version != version_then:
+        require_department(desk.principal, desk.jurisdiction, found)
     return found
 
 

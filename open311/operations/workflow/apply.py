@@ -109,12 +109,16 @@ def _followers(connection: Connection, applied: Iterable[Change], jurisdiction: 
             yield child, list(_following(child, parent, event, jurisdiction))
 
 
+def cause_of_following(parent: RequestRecord) -> str:
+    """The cause of the events of requests that follow this one."""
+    return f"merged into {parent.service_request_id or parent.number}"
+
+
 def _following(
     child: RequestRecord, parent: RequestRecord, event: StatusChanged, jurisdiction: Jurisdiction
 ) -> Iterator[Event]:
     """A request gets the text of the other one only if the public sees that one too."""
-    cause = f"merged into {parent.service_request_id or parent.number}"
-    shared: dict[str, Any] = {"at": event.at, "actor": event.actor, "cause": cause}
+    shared: dict[str, Any] = {"at": event.at, "actor": event.actor, "cause": cause_of_following(parent)}
     yield StatusChanged(
         **shared,
         old=child.status,

@@ -11,7 +11,7 @@ from open311.domain.events import SYSTEM, Erasable, Erased, Event
 from open311.domain.requests import RequestRecord
 from open311.operations.platform import Platform
 from open311.operations.publishing import names_for
-from open311.operations.workflow.apply import change_requests, load_request
+from open311.operations.workflow.apply import cause_of_following, change_requests, load_request
 from open311.plugins import Jurisdiction
 from open311.storage import history, requests, updates
 
@@ -48,6 +48,16 @@ def erase_from_request(
             updates.blank_senders(connection, jurisdiction.id, before.number)
         [after] = change_requests(connection, [(before, [event])], names_for(connection, jurisdiction))
     return after
+
+
+def requests_with_copies(
+    platform: Platform, jurisdiction: Jurisdiction, record: RequestRecord
+) -> list[RequestRecord]:
+    """The requests that followed this one and still have texts that may be those of its notes."""
+    cause = cause_of_following(record)
+    with platform.database.reading() as connection:
+        numbers = history.numbers_with_copies(connection, jurisdiction.id, cause)
+        return [load_request(connection, jurisdiction, number, is_locked=False) for number in numbers]
 
 
 def _marks(record: RequestRecord, event: Erased, events: Sequence[Event]) -> tuple[str, ...]:
