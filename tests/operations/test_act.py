@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -237,6 +238,16 @@ def test_a_request_moves_to_another_service_and_to_the_department_of_that_servic
     name = report(platform)
     moved = give(platform, name, commands.ChangeService(service_code="trees"))
     assert (moved.service_code, moved.department) == ("trees", "parks")
+
+
+def test_a_request_that_moves_to_a_service_with_private_requests_becomes_private(
+    make_app: Callable[..., Flask],
+) -> None:
+    hole, tree, *others = build.city().services
+    services = (hole, replace(tree, public=False), *others)
+    platform = platform_of(make_app(build.city(services=services)))
+    moved = give(platform, report(platform), commands.ChangeService(service_code="trees"))
+    assert moved.visibility is Visibility.PRIVATE
 
 
 def test_answers_that_the_new_service_does_not_ask_are_kept_for_staff_only(platform: Platform) -> None:

@@ -228,6 +228,8 @@ def _(command: commands.ChangeService, record: RequestRecord, desk: Desk) -> Ite
     answers, dropped = _carried(record, service, desk)
     codes = tuple(answer.code for answer in dropped)
     yield ServiceChanged(**desk.envelope(command), old=record.service_code, new=service.code, dropped=codes)
+    if not service.is_public and record.visibility.is_shown:  # requests of this service are for staff only
+        yield from _seen_by(Visibility.PRIVATE, command, record, desk)
     draft = Draft(
         service=service,
         place=record.place,
