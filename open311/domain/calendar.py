@@ -218,7 +218,7 @@ def public_holidays(code: str, year: int) -> Mapping[date, str]:
     country, _, part = code.partition("-")
     try:
         return dict(country_holidays(country, subdiv=part or None, years=year))
-    except NotImplementedError as error:
+    except NotImplementedError as error:  # what the library raises for an unknown code
         raise ValueError(f"{code!r} is unknown to the library of public holidays") from error
 
 

@@ -116,18 +116,23 @@ Fault = Callable[[Place], None]
 """Causes a fault, and returns when it is over."""
 
 
+def let_last(seconds: float = FAULT_S) -> None:
+    """Let a fault last. Time itself is what the fault consists of, so there is no event to wait for."""
+    time.sleep(seconds)
+
+
 def kill_web_processes(place: Place) -> None:
     """Kill every web process, twice."""
     for _ in range(2):
         for pid in children(place.server):
             os.kill(pid, signal.SIGKILL)
-        time.sleep(FAULT_S / 2)
+        let_last(FAULT_S / 2)
 
 
 def kill_postgres(place: Place) -> None:
     """Kill PostgreSQL, and start it again after a while."""
     os.kill(int((place.cluster.home / "data" / "postmaster.pid").read_text().splitlines()[0]), signal.SIGKILL)
-    time.sleep(FAULT_S / 2)
+    let_last(FAULT_S / 2)
     place.cluster.ensure_running()
 
 
@@ -135,7 +140,7 @@ def hold_lock(place: Place) -> None:
     """Keep a lock that every POST needs."""
     with _session(place.dsn) as cursor:
         cursor.execute("BEGIN; LOCK TABLE service_request IN ACCESS EXCLUSIVE MODE")
-        time.sleep(FAULT_S)
+        let_last()
         cursor.execute("ROLLBACK")
 
 
@@ -147,7 +152,7 @@ def slow_down(place: Place) -> None:
             " 'BEGIN PERFORM pg_sleep(1); RETURN NEW; END';"
             "CREATE TRIGGER dawdle BEFORE INSERT ON service_request FOR EACH ROW EXECUTE FUNCTION dawdle()"
         )
-        time.sleep(FAULT_S)
+        let_last()
         cursor.execute("DROP FUNCTION dawdle() CASCADE")
 
 
@@ -156,7 +161,7 @@ def forbid_writes(place: Place) -> None:
     with _session(place.dsn) as cursor:
         cursor.execute(f"ALTER DATABASE {DATABASE} SET default_transaction_read_only = on")
         _end_sessions(cursor)
-        time.sleep(FAULT_S)
+        let_last()
         cursor.execute(f"ALTER DATABASE {DATABASE} RESET default_transaction_read_only")
 
 
@@ -165,7 +170,7 @@ def take_connections(place: Place) -> None:
     with _session(place.dsn) as cursor:
         cursor.execute(f"ALTER DATABASE {DATABASE} CONNECTION LIMIT 0")
         _end_sessions(cursor)
-        time.sleep(FAULT_S)
+        let_last()
         cursor.execute(f"ALTER DATABASE {DATABASE} CONNECTION LIMIT -1")
 
 
@@ -194,7 +199,7 @@ def _stay_full(place: Place) -> None:
     begun_at = time.monotonic()
     while time.monotonic() < begun_at + FAULT_S:
         fill(place.ballast)
-        time.sleep(PAUSE_S)
+        let_last(PAUSE_S)
     place.ballast.unlink()
 
 
