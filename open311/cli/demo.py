@@ -8,7 +8,7 @@ from rich.progress import track
 
 from open311.cli.output import console, say
 from open311.clock import utc_now
-from open311.operations.access.api_keys import add_key, is_key
+from open311.operations.access.api_keys import add_key, number_of_key
 from open311.operations.platform import Platform
 from open311.operations.upkeep.examples import add_examples
 
@@ -31,6 +31,6 @@ def add_demo_key(platform: Platform) -> str:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.touch(mode=0o600)
         file.write_text(secret + "\n", encoding="utf-8")
-    if not is_key(platform, secret):
+    if not number_of_key(platform, secret):
         add_key(platform, label="demo", now=utc_now(), secret=secret)
     return secret

@@ -17,7 +17,7 @@ from open311.domain.access import SHELL
 from open311.domain.commands import Command
 from open311.domain.events import Erasable
 from open311.domain.requests import Status
-from open311.domain.workflow import Outcome
+from open311.domain.workflow import MEANINGS, Outcome
 from open311.operations.access.api_keys import add_key
 from open311.operations.platform import Platform
 from open311.operations.workflow.act import act
@@ -154,6 +154,10 @@ def test_the_city_itself_can_send_each_status(
     unchanged = {"unchanged": "open", "reopen": "open", "for_triage": "open"}
     assert told == unchanged.get(word, word)
     assert ("Warning" in answer.headers) == (word == "for_triage")
+
+
+def test_the_words_on_the_wire_are_those_of_the_workflow() -> None:
+    assert set(WORDS) == set(MEANINGS)
 
 
 def test_the_city_can_open_a_closed_request_again(

@@ -93,11 +93,6 @@ def number_of_key(platform: Platform, secret: str) -> int:
     return key.id if key else 0
 
 
-def is_key(platform: Platform, secret: str) -> bool:
-    """Whether this is the secret of a valid key."""
-    return keys.find_key(platform.database.hot, secret) is not None
-
-
 def require_scope(principal: Principal, jurisdiction_id: str) -> None:
     """Raise Forbidden if a key is for another jurisdiction."""
     if not principal.scope.covers(jurisdiction_id):

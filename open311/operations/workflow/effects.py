@@ -76,7 +76,7 @@ def effects(command: commands.Command, record: RequestRecord, desk: Desk) -> Ite
 
     Raises Invalid or NotFound for a value that the jurisdiction does not know, Conflict where records forbid it.
     """
-    raise NotImplementedError(command.name)
+    raise NotImplementedError(command.name)  # each command registers a function of its own below
 
 
 @effects.register
@@ -262,7 +262,7 @@ def _(command: commands.Release, record: RequestRecord, desk: Desk) -> Iterator[
 
 @effects.register
 def _(command: commands.Correct, record: RequestRecord, desk: Desk) -> Iterator[Event]:
-    right = corrected(command, record)
+    right = corrected(command, record, desk)
     parts = ("description", "address", "point")
     before, after = (_parts(one) for one in (record, right))
     changed = tuple(part for part, old, new in zip(parts, before, after, strict=True) if old != new)
@@ -280,7 +280,7 @@ def lent_after(command: commands.Command, record: RequestRecord, desk: Desk) -> 
     Events do not hold the report, so no event can change it.
     """
     if isinstance(command, commands.Correct):
-        return _marked(corrected(command, record), desk) if command.lat is not None else corrected(command, record)
+        return corrected(command, record, desk)
     if isinstance(command, commands.ChangeService):
         service = desk.jurisdiction.require_service(command.service_code)
         if service.code != record.service_code:
@@ -289,30 +289,32 @@ def lent_after(command: commands.Command, record: RequestRecord, desk: Desk) -> 
     return record
 
 
-def _marked(record: RequestRecord, desk: Desk) -> RequestRecord:
-    """The record, marked if its new point lies outside the city. Raises Invalid if the city refuses such points."""
-    point = record.place.point
-    is_outside = point is not None and not desk.jurisdiction.covers(*point)
-    if is_outside and desk.jurisdiction.outside == "refuse":
-        raise Invalid(tell("the point lies outside {city}; send another one.", city=desk.jurisdiction.name), "lat")
-    return replace(record, is_outside=is_outside)
-
-
 def _carried(record: RequestRecord, service: Service, desk: Desk) -> tuple[Answers, Answers]:
     """The answers to the questions of another service, and those that it does not ask, which staff still see."""
     old = desk.jurisdiction.service(record.service_code) or Service(code=record.service_code, name="")
     return carry_answers(old, service, record.answers)
 
 
-def corrected(command: commands.Correct, record: RequestRecord) -> RequestRecord:
-    """The record with the report as the command says it is."""
+def corrected(command: commands.Correct, record: RequestRecord, desk: Desk) -> RequestRecord:
+    """The record with the report as the command says it is, marked if its new point lies outside the city.
+
+    Raises Invalid if the city refuses such points.
+    """
     if (command.lat is None) != (command.long is None):
         raise Invalid(tell("send lat and long together."), "long" if command.long is None else "lat")
-    place: dict[str, Any] = {} if command.lat is None else {"lat": command.lat, "long": command.long}
+    changes: dict[str, Any] = {}
+    place = record.place
+    if command.lat is not None:
+        place = replace(place, lat=command.lat, long=command.long)
+        changes["is_outside"] = is_outside = place.point is not None and not desk.jurisdiction.covers(*place.point)
+        if is_outside and desk.jurisdiction.outside == "refuse":
+            fault = tell("the point lies outside {city}; send another one.", city=desk.jurisdiction.name)
+            raise Invalid(fault, "lat")
     if command.address is not None:
-        place["address"] = clean_text(command.address).strip()
-    description = record.description if command.description is None else clean_text(command.description).strip()
-    return replace(record, description=description, place=replace(record.place, **place))
+        place = replace(place, address=clean_text(command.address).strip())
+    if command.description is not None:
+        changes["description"] = clean_text(command.description).strip()
+    return replace(record, place=place, **changes)
 
 
 def _parts(record: RequestRecord) -> tuple[str, str, tuple[object, object]]:
