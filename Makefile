@@ -4,7 +4,7 @@
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help run test coverage check clients openapi keys texts bench break lock clean force
+.PHONY: help run test coverage check clients openapi keys texts bench break chaos lock clean force
 
 PYTHONS := python3.13 python3.12 python3.11 python3
 BIN := .venv/bin
@@ -50,6 +50,9 @@ bench: .venv/bench.stamp ## compare with other servers: ROWS=100k|1M|5M, ROUNDS=
 break: .venv/bench.stamp ## test slow clients, killed processes and a failing database: nobody may be refused, no POST may be lost; takes five minutes
 	@$(BIN)/python -m tests.benchmarks.breaking $(ARGS)
 
+chaos: .venv/dev.stamp ## send reports between killed servers: none may be lost or doubled; ARGS="--reports 60"; takes up to half an hour
+	@$(BIN)/python -m tests.benchmarks.chaos $(ARGS)
+
 # All requirements are resolved together, and each lock file contains a part of the result. So the lock files have the
 # same releases, and packages of another lock file can be added to .venv.
 lock: ## find the newest releases that setup.cfg allows, and write the files in .lock again
@@ -70,7 +73,7 @@ lock: ## find the newest releases that setup.cfg allows, and write the files in 
 	}; \
 	mkdir -p .lock; \
 	lock run; lock dev '--extra dev'; lock bench '--extra bench'; lock clients '--extra clients'; \
-	lock server '--extra geoparquet --extra redis'
+	lock server '--extra geoparquet --extra heic --extra redis --extra s3'
 
 BUILD_REQUIREMENTS := import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")
 
