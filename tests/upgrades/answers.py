@@ -58,7 +58,10 @@ def recorded(app: Flask, platform: Platform) -> dict[str, Any]:
         "calls": {path: _answer(client, path) for path in _paths(platform)},
         "records": _records(platform),
         "reporters": _rows(platform, select(reporter).order_by(reporter.c.request_id)),
-        "keys": [_without(asdict(key), ("may_update", "is_for_staff")) for key in list_keys(platform)],
+        "keys": [
+            _without(asdict(key), ("may_update", "is_for_staff", "notice", "suspended_for"))
+            for key in list_keys(platform)
+        ],
         "steps": {city.id: feed_steps(client, city.id) for city in platform.registry},
         "since": {at: feed_since(client, at) for at in SINCE},
     }
@@ -124,7 +127,7 @@ def _records(platform: Platform) -> dict[str, Any]:
 
 LATER = (
     *("version", "progress", "progress_detail", "assignee", "priority", "scheduled_at", "held_since"),
-    "merged_into",
+    *("merged_into", "unmasked"),
 )
 """The fields of a record that release 0.1 did not have."""
 

@@ -3,8 +3,8 @@
 A migration first locks all tables that it changes. If it waits for a lock for some tenths of a second, it releases
 all of them and tries again, and it gives up soon: all other sessions that use the tables wait behind it, and a
 session that already has one of the locks would be in a deadlock with it. The time of a statement has no limit,
-because a backfill may take long. The limit on waiting ends with the transaction, so it does not stop an index that
-is built concurrently, outside any transaction.
+because a backfill may take long. The limit on waiting ends with the transaction, so the limit does not stop an
+index that is built concurrently, outside any transaction.
 
 Alembic is imported inside `migrate`, because nothing else needs it, and the import takes long.
 """
@@ -45,6 +45,13 @@ CHANGED_TABLES: Mapping[str, tuple[str, ...]] = {
     "0004": ("outbox", "held_change"),
     "0005": ("publication",),
     "0006": ("service_request", "request_event", "api_key"),
+    "0009": ("staff_secret", "audit_entry"),
+    "0010": ("jurisdiction", "external_id"),
+    "0012": ("service_request",),
+    "0013": ("reporter", "received_update"),
+    "0014": ("api_key",),
+    "0015": ("media",),
+    "0016": ("destination",),
 }
 """The tables that each migration changes or drops, upwards or downwards. New tables are not in use yet."""
 MODES = {"publication": "SHARE ROW EXCLUSIVE"}
@@ -182,7 +189,7 @@ def _lock_tables(connection: Connection, names: set[str], lock_timeout_s: float)
 
 
 def _has_locked(connection: Connection, names: list[str], lock_timeout_s: float) -> bool:
-    """Try once to lock the tables. If this fails, none of them stays locked."""
+    """Try once to lock the tables. If this fails, no table stays locked."""
     try:
         with connection.begin_nested():
             before = connection.execute(text("SHOW lock_timeout")).scalar_one()

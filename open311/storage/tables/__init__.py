@@ -3,11 +3,28 @@
 jurisdiction_id is the first column of every key, so that the tables can be distributed by city. Instants are UTC.
 """
 
+from open311.storage.tables.abuse import block, block_list, status_link
 from open311.storage.tables.access import api_key, repeatable_post
 from open311.storage.tables.catalogue import department, jurisdiction, service
 from open311.storage.tables.columns import TransactionId, metadata
+from open311.storage.tables.deliveries import (
+    backend_value,
+    delivery,
+    destination,
+    external_id,
+    operator_notice,
+    remote_update,
+)
+from open311.storage.tables.media import media
 from open311.storage.tables.outbox import held_change, outbox, request_count
-from open311.storage.tables.publication import change_mark, edition, publication, published_department
+from open311.storage.tables.publication import (
+    change_mark,
+    edition,
+    personal_data,
+    publication,
+    published_department,
+)
+from open311.storage.tables.remotes import remote, remote_name, remote_service, request_origin
 from open311.storage.tables.requests import reporter, request_event, request_number, request_token, service_request
 from open311.storage.tables.staff import (
     audit_entry,
@@ -22,22 +39,36 @@ __all__ = [
     "TransactionId",
     "api_key",
     "audit_entry",
+    "backend_value",
+    "block",
+    "block_list",
     "change_mark",
+    "delivery",
     "department",
+    "destination",
     "edition",
+    "external_id",
     "held_change",
     "jurisdiction",
+    "media",
     "metadata",
+    "operator_notice",
     "outbox",
+    "personal_data",
     "public_update",
     "publication",
     "published_department",
     "received_update",
+    "remote",
+    "remote_name",
+    "remote_service",
+    "remote_update",
     "repeatable_post",
     "reporter",
     "request_count",
     "request_event",
     "request_number",
+    "request_origin",
     "request_token",
     "service",
     "service_request",
@@ -45,4 +76,5 @@ __all__ = [
     "staff_repeat",
     "staff_secret",
     "staff_view",
+    "status_link",
 ]

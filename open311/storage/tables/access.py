@@ -32,6 +32,8 @@ api_key = Table(
     instant_column("created_at"),
     instant_column("revoked_at", nullable=True),
     Column("is_for_staff", Boolean, nullable=False, server_default=text("false")),
+    text_column("notice"),  # what all users of the app are told, such as that they should update it
+    text_column("suspended_for"),  # why calls with the key are refused for now; "" for a key that works
     PrimaryKeyConstraint("jurisdiction_id", "id"),
     UniqueConstraint("jurisdiction_id", "digest"),
 )

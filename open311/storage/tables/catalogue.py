@@ -8,6 +8,7 @@ from sqlalchemy import (
     ForeignKeyConstraint,
     PrimaryKeyConstraint,
     Table,
+    Text,
     text,
 )
 
@@ -20,6 +21,8 @@ jurisdiction = Table(
     text_column("name", None),
     text_column("digest", None),  # digest of the catalogue; if it changes, the changeset changes too
     instant_column("changeset"),
+    # names the city among servers, so that a request that comes back is recognised
+    Column("federation_id", Text, nullable=False, server_default=text("(gen_random_uuid())::text")),
     PrimaryKeyConstraint("jurisdiction_id"),
 )
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from sqlalchemy import (
     Column,
+    ColumnElement,
     MetaData,
     Text,
+    func,
+    text,
 )
 from sqlalchemy.dialects.postgresql import TIMESTAMP
 from sqlalchemy.types import UserDefinedType
@@ -37,3 +40,9 @@ def text_column(name: str, default: str | None = "") -> Column[str]:
 
 def instant_column(name: str, *, nullable: bool = False) -> Column[object]:
     return Column(name, TIMESTAMP(timezone=True), nullable=nullable)
+
+
+def digits_of(phone: ColumnElement[str]) -> ColumnElement[str]:
+    """The digits of a phone number, without zeros in front, as `domain.people.phone_digits` has them."""
+    digits = func.regexp_replace(phone, text("'[^0-9]+'"), text("''"), text("'g'"))
+    return func.ltrim(digits, text("'0'"))

@@ -61,6 +61,20 @@ publication = Table(
     # Searches rely on this order: a bound on one instant is also a bound on the others.
     CheckConstraint("requested_at <= updated_at AND updated_at <= changed_at", name="publication_instants_check"),
 )
+# The requests whose public texts have personal data, for the queues of staff. It has the kinds only, not the data.
+personal_data = Table(
+    "personal_data",
+    metadata,
+    text_column("jurisdiction_id", None),
+    Column("request_id", BigInteger, nullable=False),
+    Column("kinds", ARRAY(Text), nullable=False),
+    PrimaryKeyConstraint("jurisdiction_id", "request_id"),
+    ForeignKeyConstraint(
+        ["jurisdiction_id", "request_id"],
+        ["service_request.jurisdiction_id", "service_request.id"],
+        ondelete="CASCADE",
+    ),
+)
 # The version of names and renderer that a jurisdiction's publications are rendered with, and the progress.
 edition = Table(
     "edition",

@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
-from open311.storage.tables.columns import instant_column, metadata, text_column
+from open311.storage.tables.columns import digits_of, instant_column, metadata, text_column
 
 request_number = Sequence("request_number", metadata=metadata, increment=16)
 
@@ -69,6 +69,8 @@ service_request = Table(
     instant_column("held_since", nullable=True),  # when the work was put on hold
     Column("merged_into", BigInteger, nullable=False, server_default=text("0")),  # another request's id
     Column("version", BigInteger, nullable=False, server_default=text("1")),  # grows with each change
+    # marks of texts that look like personal data and that staff let the public read
+    Column("unmasked", ARRAY(Text), nullable=False, server_default=text("'{}'")),
     PrimaryKeyConstraint("jurisdiction_id", "id"),
     UniqueConstraint("jurisdiction_id", "service_request_id"),
     ForeignKeyConstraint(["jurisdiction_id", "service_code"], ["service.jurisdiction_id", "service.code"]),
@@ -143,6 +145,13 @@ Index(
     postgresql_using="gist",
     postgresql_where=_waits,
 )
+# The requests that may repeat another one. If that one is hidden, they must not name it any more.
+Index(
+    "service_request_repeats_idx",
+    service_request.c.jurisdiction_id,
+    service_request.c.possible_duplicate_of,
+    postgresql_where=text("possible_duplicate_of <> ''"),
+)
 # The requests that no index of publications has. Staff search these by their text.
 Index(
     "service_request_unlisted_idx",
@@ -185,6 +194,33 @@ reporter = Table(
         ["service_request.jurisdiction_id", "service_request.id"],
         ondelete="CASCADE",
     ),
+)
+
+
+# The requests of a person who asks for the data that the city has.
+Index(
+    "reporter_email_idx",
+    reporter.c.jurisdiction_id,
+    func.lower(reporter.c.email),
+    postgresql_where=text("email <> ''"),
+)
+Index(
+    "reporter_phone_idx",
+    reporter.c.jurisdiction_id,
+    digits_of(reporter.c.phone),
+    postgresql_where=text("phone <> ''"),
+)
+Index(
+    "reporter_device_idx",
+    reporter.c.jurisdiction_id,
+    reporter.c.device_id,
+    postgresql_where=text("device_id <> ''"),
+)
+Index(
+    "reporter_account_idx",
+    reporter.c.jurisdiction_id,
+    reporter.c.account_id,
+    postgresql_where=text("account_id <> ''"),
 )
 
 request_event = Table(

@@ -45,6 +45,8 @@ staff_secret = Table(
     instant_column("created_at"),
     instant_column("expires_at"),
     instant_column("revoked_at", nullable=True),  # for a login link also when it was used
+    text_column("label"),  # what the token is for, in the words of whoever made it
+    instant_column("last_used_at", nullable=True),  # written at most once an hour
     PrimaryKeyConstraint("jurisdiction_id", "id"),
     ForeignKeyConstraint(
         ["jurisdiction_id", "account_id"],
@@ -96,6 +98,7 @@ audit_entry = Table(
     text_column("act", None),
     text_column("subject"),  # the target of the action, such as a request's number or an account
     text_column("reason"),
+    Column("details", JSONB, nullable=False, server_default=text("'{}'")),  # such as role, departments, token
     PrimaryKeyConstraint("jurisdiction_id", "id"),
 )
 Index("audit_entry_subject_idx", audit_entry.c.jurisdiction_id, audit_entry.c.subject)

@@ -13,11 +13,12 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    func,
     text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from open311.storage.tables.columns import instant_column, metadata, text_column
+from open311.storage.tables.columns import digits_of, instant_column, metadata, text_column
 
 # Updates that came from outside, by mySociety's POST servicerequestupdates. The text is in the event.
 received_update = Table(
@@ -47,6 +48,33 @@ received_update = Table(
     ),
 )
 Index("received_update_request_idx", received_update.c.jurisdiction_id, received_update.c.request_id)
+# The updates of a person who asks for the data that the city has, and those that still have personal data.
+Index(
+    "received_update_email_idx",
+    received_update.c.jurisdiction_id,
+    func.lower(received_update.c.email),
+    postgresql_where=text("email <> ''"),
+)
+Index(
+    "received_update_phone_idx",
+    received_update.c.jurisdiction_id,
+    digits_of(received_update.c.phone),
+    postgresql_where=text("phone <> ''"),
+)
+Index(
+    "received_update_account_idx",
+    received_update.c.jurisdiction_id,
+    received_update.c.account_id,
+    postgresql_where=text("account_id <> ''"),
+)
+IS_PERSONAL = "(email <> '' OR first_name <> '' OR last_name <> '' OR phone <> '' OR account_id <> '')"
+"""Whether a received update still says who sent it, in SQL."""
+Index(
+    "received_update_personal_idx",
+    received_update.c.jurisdiction_id,
+    received_update.c.request_id,
+    postgresql_where=text(IS_PERSONAL),
+)
 
 # What the public can read of each change of a published request, in mySociety's words.
 public_update = Table(

@@ -1,0 +1,78 @@
+"""The table of photos."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKeyConstraint,
+    Index,
+    LargeBinary,
+    PrimaryKeyConstraint,
+    Table,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+from open311.storage.tables.columns import instant_column, metadata, text_column
+
+# Photos of requests and of their updates. The files are in the media store, under the hash of the original; rows of
+# the same city with the same hash share the files.
+media = Table(
+    "media",
+    metadata,
+    text_column("jurisdiction_id", None),
+    text_column("id", None),  # random; the public address has it
+    Column("request_id", BigInteger),  # NULL while the photo arrives
+    Column("version", BigInteger, nullable=False, server_default=text("0")),  # the request's, after the update
+    Column("position", BigInteger, nullable=False, server_default=text("0")),
+    Column("content_hash", LargeBinary, nullable=False),  # SHA-256 of the original
+    text_column("state", None),
+    text_column("reason"),
+    Column("is_public", Boolean, nullable=False, server_default=text("true")),
+    text_column("own_address"),  # the address of this server that the sender has called
+    text_column("media_type", None),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("renditions", JSONB, nullable=False, server_default=text("'[]'::jsonb")),
+    instant_column("created_at"),
+    instant_column("prepared_at", nullable=True),
+    instant_column("original_until", nullable=True),
+    instant_column("kept_until", nullable=True),
+    PrimaryKeyConstraint("jurisdiction_id", "id"),
+    ForeignKeyConstraint(
+        ["jurisdiction_id", "request_id"],
+        ["service_request.jurisdiction_id", "service_request.id"],
+        ondelete="CASCADE",
+    ),
+)
+Index("media_request_idx", media.c.jurisdiction_id, media.c.request_id, media.c.position)
+Index("media_content_idx", media.c.jurisdiction_id, media.c.content_hash)
+Index(
+    "media_arriving_idx", media.c.jurisdiction_id, media.c.created_at, postgresql_where=text("state = 'arriving'")
+)
+Index(
+    "media_unprepared_idx",
+    media.c.jurisdiction_id,
+    media.c.state,
+    postgresql_where=text("state IN ('waiting', 'refused')"),
+)
+Index(
+    "media_original_idx",
+    media.c.jurisdiction_id,
+    media.c.original_until,
+    postgresql_where=text("original_until IS NOT NULL"),
+)
+Index(
+    "media_held_idx",
+    media.c.jurisdiction_id,
+    media.c.created_at,
+    media.c.id,
+    postgresql_where=text("state = 'held'"),
+)
+Index(
+    "media_kept_idx",
+    media.c.jurisdiction_id,
+    media.c.kept_until,
+    postgresql_where=text("kept_until IS NOT NULL"),
+)
