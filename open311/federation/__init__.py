@@ -1,1 +1,1 @@
-"""Speaks GeoReport with other servers. It knows HTTP, but neither Flask nor the database."""
+"""Speaks GeoReport with other servers, and sends webhooks and mail. It knows neither Flask nor the database."""

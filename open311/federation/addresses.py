@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 from open311.federation.failures import ForbiddenAddress
 
 _PORTS = {"http": 80, "https": 443}
+_LOCAL = ("localhost", "local", "internal", "intranet", "lan", "home.arpa")
+"""The ends of names that mean a host of the own network. So do names of one part."""
 _MOST_ADDRESSES = 4
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
@@ -33,6 +35,13 @@ class Guard:
     """Lets calls reach public addresses, and the hosts that the caller has named.
 
     trusted  hosts with their port, which may have any address, such as a city's server in its own network
+
+    Without a proxy, `addresses` decides: a connection goes to an address that was checked, and to no other.
+
+    With a proxy, the proxy resolves the name and connects, and nobody here sees the address. `check_for_proxy`
+    refuses what can be known here: local names and addresses in the URL that are not public, and names that have
+    such an address for our resolver. It cannot refuse a name that only the proxy can resolve, or that the proxy
+    resolves in another way. So the proxy itself must refuse private addresses.
     """
 
     trusted: frozenset[Host] = frozenset()
@@ -48,6 +57,23 @@ class Guard:
         if (name, port) not in self.trusted and not all(map(is_public, addresses)):
             raise ForbiddenAddress(f"{name}:{port} has an address that is not public; such hosts must be named")
         return addresses[:_MOST_ADDRESSES]
+
+    def check_for_proxy(self, host: str, port: int) -> None:
+        """Check the host to which a proxy will connect, as far as the class says. Raises ForbiddenAddress."""
+        name = host.strip("[]").rstrip(".").lower()
+        if (name, port) in self.trusted:
+            return
+        if _is_local(name):
+            raise ForbiddenAddress(f"{name}:{port} is a name of a local network; such hosts must be named")
+        try:
+            self.addresses(name, port)
+        except (socket.gaierror, UnicodeError):  # only the proxy can resolve it
+            return
+
+
+def _is_local(name: str) -> bool:
+    is_single = "." not in name and ":" not in name
+    return is_single or name.endswith(tuple(f".{each}" for each in _LOCAL))
 
 
 def is_public(address: str) -> bool:

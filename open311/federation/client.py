@@ -1,8 +1,8 @@
 """A client of GeoReport v2 servers, which is also our Python SDK.
 
-It needs only the library `requests`, and imports nothing of the server. It reads every dialect of `dialects.py`,
-and `client.seen` says which points the server has shown. The values and
-errors that a caller meets can be imported from here.
+The client needs only the library `requests`. It imports neither Flask nor the database nor the schemas. It reads
+every dialect of `dialects.py`, and `client.seen` says in which points the server differs from the standard. The
+values and errors of the client can be imported from here.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from __future__ import annotations
 import json
 import mimetypes
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from time import sleep
@@ -28,6 +28,7 @@ from open311.federation.dialects import Dialect, DialectPoint, Seen
 from open311.federation.failures import (
     ForbiddenAddress,
     GeoReportError,
+    NotAuthorized,
     Problem,
     Refused,
     TooLarge,
@@ -35,7 +36,9 @@ from open311.federation.failures import (
     Unreachable,
     Unreadable,
 )
+from open311.federation.oauth import AuthorizedTransport, ClientCredentials
 from open311.federation.reading import Reader, Record, problems_of
+from open311.federation.tls import Tls
 from open311.federation.transport import Answer, Call, Limits, Transport, retry_after_s
 from open311.federation.values import (
     Attribute,
@@ -52,12 +55,14 @@ from open311.federation.values import (
     ServiceDefinition,
     ServiceRequest,
     Token,
+    UnreadRecord,
     UpdateReceipt,
 )
 
 __all__ = [
     "Attribute",
     "AttributeValue",
+    "ClientCredentials",
     "Dialect",
     "DialectPoint",
     "Discovery",
@@ -69,6 +74,7 @@ __all__ = [
     "Media",
     "NewRequest",
     "NewUpdate",
+    "NotAuthorized",
     "Problem",
     "Receipt",
     "Refused",
@@ -76,10 +82,12 @@ __all__ = [
     "Service",
     "ServiceDefinition",
     "ServiceRequest",
+    "Tls",
     "Token",
     "TooLarge",
     "TooSlow",
     "Unreachable",
+    "UnreadRecord",
     "Unreadable",
     "UpdateReceipt",
 ]
@@ -95,13 +103,21 @@ Query = list[tuple[str, str]]
 _PAGES = frozenset({"first", "prev", "next", "last"})
 _NOTHING_FOUND = ("no request", "no service request", "no record", "no result", "no matching", "0 requests")
 _MOST_WARNINGS = 100
+_MOST_UNREAD = 1000
+_FLOOR = timedelta(hours=1)
+"""A window of this length or less is not halved."""
+_LEAST_CUT = 10
+_USUAL_LIMITS = frozenset({50, 100, 200, 250, 500, 1000, 2000, 2500, 5000, 10_000})
+"""Where servers cut a list. Above `_LEAST_CUT`, any length is suspicious if the server ignores `page`."""
 _LEAST_MASKED = 3
+_UNTAKEN = frozenset({501, 503, 505})
+"""Errors of a server that say that it has taken nothing."""
 _SHOWN = frozenset({"jurisdiction_id", "service_code", "service_request_id", "update_id", "status", "lat", "long"})
 """Parameters that are not personal. An error may repeat their values."""
 
 
 class Options(TypedDict, total=False):
-    """The arguments of the client that `discovered` passes on."""
+    """The arguments of the client that `discovered` accepts. The suffix of the document's address sets `format`."""
 
     api_key: str
     format: bodies.Format
@@ -109,6 +125,9 @@ class Options(TypedDict, total=False):
     dialect: Dialect | None
     limits: Limits | None
     trusted: Iterable[str]
+    tls: Tls | None
+    oauth: ClientCredentials | None
+    proxy: str
     user_agent: str
     pause: Callable[[float], None]
 
@@ -123,10 +142,14 @@ class GeoReportClient:
     locale           the language to ask for, such as es
     trusted          addresses whose hosts may be in a private network too
     trusts_base      False if somebody else chose base_url: then its host must be public too, or in `trusted`
+    tls              the files for the host of base_url: our certificate, or the server's private authority
+    oauth            where calls to the host of base_url get their access token. Its host is trusted
+    proxy            the HTTP proxy of all calls. It must refuse private addresses; `Guard` says why
     pause            sleeps between calls and before retries
 
     seen      the points in which the server differed from the standard
     warnings  the last `Warning` headers of the server
+    unread    the last records that could not be read; they are left out of their lists
     """
 
     def __init__(
@@ -141,6 +164,9 @@ class GeoReportClient:
         limits: Limits | None = None,
         trusted: Iterable[str] = (),
         trusts_base: bool = True,
+        tls: Tls | None = None,
+        oauth: ClientCredentials | None = None,
+        proxy: str = "",
         user_agent: str = USER_AGENT,
         pause: Callable[[float], None] = sleep,
     ) -> None:
@@ -152,10 +178,14 @@ class GeoReportClient:
         self.limits = limits or Limits()
         self.seen = Seen()
         self.warnings: deque[str] = deque(maxlen=_MOST_WARNINGS)
+        self.unread: deque[UnreadRecord] = deque(maxlen=_MOST_UNREAD)
         self._api_key = api_key
         self._headers = {"User-Agent": user_agent, "Accept": _ACCEPT[format]}
-        guard = Guard(frozenset(map(host_of, (*((base_url,) if trusts_base else ()), *trusted))))
-        self._transport = Transport(self.limits, guard, pause=pause)
+        named = [*trusted, *((base_url,) if trusts_base else ()), *((oauth.token_url,) if oauth else ())]
+        host = host_of(base_url)
+        guard = Guard(frozenset(map(host_of, named)))
+        plain = Transport(self.limits, guard, tls={host: tls} if tls else {}, proxy=proxy, pause=pause)
+        self._transport = AuthorizedTransport(plain, oauth, hosts=[host]) if oauth else plain
 
     def __enter__(self) -> Self:
         return self
@@ -175,8 +205,8 @@ class GeoReportClient:
 
         url      the address of the document, such as https://city.example/open311/discovery.json
         type     production or test
-        options  as for the client. The server that the document names must be public, or in `trusted`, or be the
-                 document's own host
+        options  the same arguments as for the client, except `format`, which is the format of the document. The
+                 server that the document names must be public, or in `trusted`, or be the host of the document
         """
         base, _, name = url.rpartition("/")
         options["format"] = "xml" if name.endswith(".xml") else "json"
@@ -208,6 +238,11 @@ class GeoReportClient:
             record = reader.one(ServiceDefinition, body, "attributes")
             return reader.value(ServiceDefinition, {"service_code": service_code, **record})
 
+    def read(self, path: str, parameters: Mapping[str, str] | None = None) -> Plain:
+        """The plain data at an address of an extension, such as `jurisdictions`."""
+        query = self._city() + self._language() + list((parameters or {}).items())
+        return self._read(self._call("GET", path, query))[1]
+
     # --- Requests
 
     def requests(
@@ -221,12 +256,16 @@ class GeoReportClient:
         window: timedelta = WINDOW,
         page_size: int | None = None,
         filters: Mapping[str, str] | None = None,
+        shows_key: bool = False,
     ) -> Iterator[ServiceRequest]:
         """The requests of a search, each once. Pages and windows are read as the iterator needs them.
 
         start_date  without it, the server chooses the dates: 90 days in the standard
-        window      longer searches are split into windows of this length, the latest first
+        window      longer searches are split into windows of this length, the latest first. If the server has no
+                    pages and a list looks cut, its window is halved if it is longer than an hour. `seen` says so
         filters     parameters that the standard does not have, such as updated_after or extensions
+        shows_key   whether the client's `api_key` is sent, in the header `X-Api-Key`. Lists are public; a search by
+                    own ids is not
         """
         fixed = self._city() + self._language()
         fixed += _list("service_request_id", service_request_id) + _list("service_code", service_code)
@@ -234,28 +273,60 @@ class GeoReportClient:
         if page_size is not None:
             fixed.append((self.dialect.page_size_name, str(page_size)))
         windows = list(_windows(start_date, end_date, window))
-        return self._requests(fixed, windows[::-1], page_size)
+        key = {"X-Api-Key": self._api_key} if shows_key and self._api_key else {}
+        return self._requests(_Search(fixed, page_size, key), windows[::-1])
 
     def _requests(
-        self, fixed: Query, windows: list[tuple[datetime | None, datetime | None]], page_size: int | None
+        self, search: _Search, windows: list[tuple[datetime | None, datetime | None]]
     ) -> Iterator[ServiceRequest]:
-        known: set[str] = set()
         for start, end in windows:
-            for page in self._pages(fixed + _dates(start, end), known):
-                if page_size is not None and len(page) > page_size:
-                    self.seen.note(DialectPoint.OTHER_PAGE_SIZE)
-                self._note_window(page, start, end)
-                yield from page
+            whole = yield from self._window(search, start, end)
+            yield from self._halves(search, whole, start, end)
 
-    def _note_window(self, page: list[ServiceRequest], start: datetime | None, end: datetime | None) -> None:
-        times = [each.requested_datetime for each in page if each.requested_datetime]
-        if times and ((start and min(times) < _second(start)) or (end and max(times) > end)):
+    def _window(
+        self, search: _Search, start: datetime | None, end: datetime | None
+    ) -> Generator[ServiceRequest, None, _Listing]:
+        """The new requests of a window, and how the list was read."""
+        listing = _Listing()
+        for page in self._pages(search, _dates(start, end), listing):
+            if search.page_size is not None and len(page) > search.page_size:
+                self.seen.note(DialectPoint.OTHER_PAGE_SIZE)
+            listing.is_outside |= _is_outside(page.values(), start, end)
+            yield from (each for key, each in page.items() if key not in search.known)
+            search.known.update(page)
+        if listing.is_outside:
             self.seen.note(DialectPoint.WINDOW_IGNORED)
+        search.longest = max(search.longest, len(listing.shown))
+        return listing
 
-    def _pages(self, query: Query, known: set[str]) -> Iterator[list[ServiceRequest]]:
-        """The new requests of each page. The end is an empty page, an error 404, or a page without new requests."""
+    def _halves(
+        self, search: _Search, whole: _Listing, start: datetime | None, end: datetime | None
+    ) -> Iterator[ServiceRequest]:
+        """The requests that a cut list lacks: those of its two halves, and so on."""
+        if not whole.looks_cut(search.longest):
+            return
+        if start is None or end is None or whole.is_outside or end - start <= _FLOOR:
+            self.seen.note(DialectPoint.LIST_CUT)
+            return
+        self.seen.note(DialectPoint.WINDOW_HALVED)
+        middle = _second(start + (end - start) / 2)
+        later = yield from self._window(search, middle, end)
+        earlier = yield from self._window(search, start, middle)
+        if later.shown == earlier.shown:
+            self.seen.note(DialectPoint.WINDOW_IGNORED, DialectPoint.LIST_CUT)
+            return
+        yield from self._halves(search, later, middle, end)
+        yield from self._halves(search, earlier, start, middle)
+
+    def _pages(self, search: _Search, dates: Query, listing: _Listing) -> Iterator[dict[str, ServiceRequest]]:
+        """The requests of each page.
+
+        The last page is the one whose `Link` has no "next", or the one before an empty page, an error 404, or a
+        page that repeats others.
+        """
+        query = search.fixed + dates
         call = self._call("GET", "requests", query)
-        shown: set[str] = set()
+        call = replace(call, headers={**call.headers, **search.headers})
         for number in count(1):
             if number > self.limits.max_pages:
                 raise TooLarge(f"{call} has more than {self.limits.max_pages} pages")
@@ -267,39 +338,52 @@ class GeoReportClient:
                     self.seen.note(DialectPoint.EMPTY_AS_ERROR)
                     return
                 raise
-            page = self._identified(call, reader, body)
-            if not page:
+            page, unread = self._identified(call, reader, body, is_first=number == 1)
+            keys = {*page, *(json.dumps(each.record, sort_keys=True) for each in unread)}
+            if not keys:
                 return
-            if page.keys() <= shown:
+            if keys <= listing.shown:
                 self.seen.note(DialectPoint.REPEATED_PAGE)
+                listing.is_repeated = True
                 return
-            shown.update(page)
-            yield [each for key, each in page.items() if key not in known]
-            known.update(page)
+            self._keep(unread)
+            listing.shown.update(keys)
+            listing.pages += 1
+            yield page
             following = self._following(call, answer, query, number + 1)
             if following is None:
+                listing.is_linked = True
                 return
             call = following
 
-    def _identified(self, call: Call, reader: Reader, body: Plain) -> dict[str, ServiceRequest]:
-        """The requests of a page by id; by token or by their whole record if they have none."""
+    def _identified(
+        self, call: Call, reader: Reader, body: Plain, *, is_first: bool
+    ) -> tuple[dict[str, ServiceRequest], list[UnreadRecord]]:
+        """The requests of a page by id, or by token if they have none; and the records that cannot be read."""
         with _Named(call):
-            records = reader.records(ServiceRequest, body)
-            values = [reader.value(ServiceRequest, record) for record in records]
-        return {
-            each.service_request_id or each.token or json.dumps(record, sort_keys=True): each
-            for each, record in zip(values, records, strict=True)
-        }
+            read, unread = reader.values(ServiceRequest, body, needs_one=is_first)
+        return {each.service_request_id or each.token: each for each in read}, unread
+
+    def _keep(self, unread: list[UnreadRecord]) -> None:
+        """Keep records that cannot be read, each once, and count them."""
+        new = [each for each in unread if each not in self.unread]
+        self.seen.note(*([DialectPoint.UNREAD_RECORD] * len(new)))
+        self.unread.extend(new)
 
     def _following(self, call: Call, answer: Answer, query: Query, number: int) -> Call | None:
         """The call for the next page: by `Link`, or else by number. None after the last page."""
         links = {link.get("rel", ""): link["url"] for link in parse_header_links(answer.headers.get("link", ""))}
         if not links.keys() & _PAGES:
-            return self._call("GET", "requests", [*query, ("page", str(number))])
+            following = self._call("GET", "requests", [*query, ("page", str(number))])
+            return replace(following, headers=call.headers)
         if "next" not in links:
             return None
-        url = urljoin(answer.url, links["next"])
-        if host_of(url) != host_of(self.base_url):  # such as the name of the server behind its proxy
+        try:
+            url = urljoin(answer.url, links["next"])
+        except ValueError:
+            raise ForbiddenAddress(f"{call}: its Link is no URL") from None
+        # For example, the link may have the host name that the server has behind its proxy.
+        if host_of(url) != host_of(self.base_url):
             target = urlsplit(url)
             url = urlsplit(self.base_url)._replace(path=target.path, query=target.query).geturl()
         return replace(call, url=url, query=())
@@ -315,22 +399,24 @@ class GeoReportClient:
             raise Unreadable(f"{call} answers with several requests, none of which has this id")
         return (same or found)[0]
 
-    def post_request(self, new: NewRequest, *, key: str = "") -> Receipt:
+    def post_request(self, new: NewRequest, *, key: str = "", headers: Mapping[str, str] | None = None) -> Receipt:
         """Send a request. Needs the client's `api_key`.
 
-        key  the Idempotency-Key. Send the same key again after an error with `is_uncertain`; a server that honours
-             it stores the request once. Without it, each call has a new key
+        key      the Idempotency-Key. Send the same key again after an error with `is_uncertain`; a server that
+                 honours the key stores the request once. Without `key`, each call has a new key
+        headers  more headers, such as `Open311-Via`
         """
         call = self._post("requests", _request_parameters(new), key)
+        call = replace(call, headers={**call.headers, **(headers or {})})
         call = replace(call, files=[("media", (each.name, each.content, each.content_type)) for each in new.media])
         return self._receipt(Receipt, call)
 
     def token(self, token: str) -> Token:
-        """The id that a token stands for; "" as long as there is none."""
+        """The token with the id of its request; the id is "" as long as there is none."""
         call = self._call("GET", f"tokens/{_segment(token)}", self._city())
         found = self._all(Token, *self._read(call), call, {"token": token})
         if len(found) != 1:
-            raise Unreadable(f"{call} answers with {len(found)} records; a token has one")
+            raise Unreadable(f"{call} answers with {len(found)} records; one is expected")
         return found[0]
 
     # --- Updates of requests, mySociety's extension
@@ -344,18 +430,20 @@ class GeoReportClient:
     ) -> Iterator[RequestUpdate]:
         """What happened to requests, each update once. Windows are read as they are needed, the oldest first.
 
-        Without `start_date`, the server chooses the dates. Let your own windows overlap by a minute.
+        Without `start_date`, the server chooses the dates. If you call this again and again, begin each window a
+        minute before the end of the last one, so that no late update is missed.
         """
         return self._updates(list(_windows(start_date, end_date, window)))
 
     def _updates(self, windows: list[tuple[datetime | None, datetime | None]]) -> Iterator[RequestUpdate]:
-        known: set[str] = set()
+        known: set[tuple[str, str] | RequestUpdate] = set()
         for start, end in windows:
             query = self._city() + ([("api_key", self._api_key)] if self._api_key else [])
             call = self._call("GET", "servicerequestupdates", query + _dates(start, end))
             for update in self._all(RequestUpdate, *self._read(call), call):
-                if update.update_id not in known:
-                    known.add(update.update_id)
+                key = (update.service_request_id, update.update_id) if update.update_id else update
+                if key not in known:
+                    known.add(key)
                     yield update
 
     def post_update(self, update: NewUpdate, *, key: str = "") -> UpdateReceipt:
@@ -396,12 +484,12 @@ class GeoReportClient:
         try:
             found = self._all(kind, *self._read(call), call)
             if len(found) != 1:
-                raise Unreadable(f"{call} answers with {len(found)} records; a new record has one")
+                raise Unreadable(f"{call} answers with {len(found)} records; one is expected")
         except Unreadable as error:
             error.is_uncertain = True
             raise
         except Refused as error:
-            error.is_uncertain = error.status >= 500
+            error.is_uncertain = error.status >= 500 and error.status not in _UNTAKEN
             raise
         return found[0]
 
@@ -432,7 +520,9 @@ class GeoReportClient:
         code = problems[0].code if problems else ""
         status = int(code) if answer.status < 300 and code in _ERROR_CODES else answer.status
         if 300 <= answer.status < 400:
-            problems = (Problem(str(status), "the address has moved, and only a GET is sent after it"),)
+            problems = (
+                Problem(str(status), "the server redirects to another address; only a GET follows a redirect"),
+            )
         masked = tuple(Problem(each.code[:20], self._masked(each.description, call)) for each in problems)
         return Refused(str(call), status, masked, retry_after_s(answer.headers))
 
@@ -448,7 +538,9 @@ class GeoReportClient:
         self, kind: type[Value], reader: Reader, body: Plain, call: Call, given: Record | None = None
     ) -> list[Value]:
         with _Named(call):
-            return [reader.value(kind, {**(given or {}), **record}) for record in reader.records(kind, body)]
+            read, unread = reader.values(kind, body, given)
+        self._keep(unread)
+        return read
 
     def _one(self, reader: Reader, kind: type[Value], body: Plain, own: str) -> Value:
         with _Named(self._call("GET", "discovery")):
@@ -457,6 +549,50 @@ class GeoReportClient:
 
 _ACCEPT: dict[str, str] = {"json": "application/json", "xml": "text/xml, application/xml"}
 _ERROR_CODES = frozenset(map(str, range(400, 600)))
+
+
+@dataclass(slots=True)
+class _Search:
+    """A search of requests while it is read.
+
+    headers  headers of each call, in addition to the usual ones
+    known    the requests that were given out
+    longest  the length of the longest list. The server's limit is not below it, so no shorter list is cut
+    """
+
+    fixed: Query
+    page_size: int | None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    known: set[str] = field(default_factory=set)
+    longest: int = 0
+
+
+@dataclass(slots=True)
+class _Listing:
+    """How the list of a window was read.
+
+    shown        its records by key
+    is_repeated  whether the server answered with the same page again
+    is_linked    whether `Link` said that this was all
+    is_outside   whether it has requests from outside the window
+    """
+
+    shown: set[str] = field(default_factory=set)
+    pages: int = 0
+    is_repeated: bool = False
+    is_linked: bool = False
+    is_outside: bool = False
+
+    def looks_cut(self, longest: int) -> bool:
+        length = len(self.shown)
+        if self.pages != 1 or self.is_linked or length < max(longest, _LEAST_CUT):
+            return False
+        return self.is_repeated or length in _USUAL_LIMITS
+
+
+def _is_outside(page: Iterable[ServiceRequest], start: datetime | None, end: datetime | None) -> bool:
+    times = [each.requested_datetime for each in page if each.requested_datetime]
+    return bool(times) and bool((start and min(times) < _second(start)) or (end and max(times) > end))
 
 
 class _Named:
@@ -485,7 +621,7 @@ def _segment(text: str) -> str:
 
 
 def _list(name: str, values: Sequence[str]) -> Query:
-    """Values joined by commas, as the standard has it."""
+    """Values joined by commas, as the standard requires."""
     if isinstance(values, str):
         values = [values]
     if any("," in value for value in values) and len(values) > 1:
@@ -496,12 +632,12 @@ def _list(name: str, values: Sequence[str]) -> Query:
 def _windows(
     start: datetime | None, end: datetime | None, window: timedelta
 ) -> Iterator[tuple[datetime | None, datetime | None]]:
-    """The dates from start to end in windows, the oldest first. Neighbours share one instant."""
+    """The dates from start to end in windows, the oldest first. Two adjacent windows share one instant."""
     for name, moment in (("start_date", start), ("end_date", end)):
         if moment is not None and moment.tzinfo is None:
-            raise ValueError(f"{name} has no zone; a time without zone is another time elsewhere")
+            raise ValueError(f"{name} has no zone; add a time zone, such as UTC")
     if window < timedelta(seconds=1):
-        raise ValueError("window is shorter than a second, in which servers count")
+        raise ValueError("window is shorter than a second; use a longer one, because servers count in seconds")
     if start is None:
         yield None, end
         return

@@ -21,6 +21,8 @@ class DialectPoint(StrEnum):
     EMPTY_AS_ERROR = "an empty list is an error 404"
     ERROR_WITH_200 = "an error has the status 200"
     REPEATED_PAGE = "a page had only requests of earlier pages, so it was the last; the list may be cut"
+    WINDOW_HALVED = "a list without pages looked cut, so its dates were asked for in halves"
+    LIST_CUT = "a list looks cut, and its dates could not be halved; requests may be missing"
     OTHER_PAGE_SIZE = "a page was larger than the call asked"
     WINDOW_IGNORED = "a list has requests from outside the dates of the call"
     TIME_WITHOUT_ZONE = "a time has no zone; it was read in the zone of the dialect"
@@ -34,6 +36,7 @@ class DialectPoint(StrEnum):
     RESERVED_IN_CODE = "a code or id has characters that an address reserves"
     SEVERAL_MEDIA = "media_url has several addresses"
     UNREAD_VALUE = "a value could not be read; it is in `unread`"
+    UNREAD_RECORD = "a record of a list could not be read and was left out; it is in `unread` of the client"
 
 
 PAGE_SIZE_NAMES = ("page_size", "per_page", "limit", "max_requests")

@@ -35,6 +35,19 @@ class Unreadable(GeoReportError):
     """The answer is not what the call asked for: another content type, broken JSON or XML, or another shape."""
 
 
+class NotAuthorized(GeoReportError):
+    """The authorization server gave no access token, so the call was not sent.
+
+    status         the HTTP status of the authorization server; 200 if its answer has no token that can be sent
+    retry_after_s  after how many seconds it may be called again; None if it does not say
+    """
+
+    def __init__(self, text: str, status: int = 200, retry_after_s: float | None = None) -> None:
+        super().__init__(text)
+        self.status = status
+        self.retry_after_s = retry_after_s
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """One error of an answer, with the standard's names."""
@@ -46,19 +59,26 @@ class Problem:
         return f"{self.code}: {self.description}" if self.code else self.description
 
 
+def _told(problem: Problem, status: int) -> str:
+    """An error of an answer, without the code if the code is the status."""
+    return problem.description if problem.code == str(status) and problem.description else str(problem)
+
+
 class Refused(GeoReportError):
     """The server answered with an error.
 
+    where          the call: its method and its address, without a query
     status         the HTTP status, also if the body names another code
     problems       the errors in the body; none if the body has no errors that can be read
-    retry_after_s  how long the server wants to be left alone, in seconds; None if it does not say
+    retry_after_s  after how many seconds the server may be called again; None if it does not say
     """
 
     def __init__(
         self, where: str, status: int, problems: tuple[Problem, ...] = (), retry_after_s: float | None = None
     ) -> None:
-        told = "; ".join(str(problem) for problem in problems) or "without an error that can be read"
+        told = "; ".join(_told(problem, status) for problem in problems) or "without an error that can be read"
         super().__init__(f"{where} answered {status}: {told}")
+        self.where = where
         self.status = status
         self.problems = problems
         self.retry_after_s = retry_after_s

@@ -24,6 +24,7 @@ from open311.federation.values import (
     ServiceDefinition,
     ServiceRequest,
     Token,
+    UnreadRecord,
     UpdateReceipt,
 )
 
@@ -40,6 +41,9 @@ _WRAPPERS = (
     "data",
 )
 _MOST_WRAPPERS = 3
+_FORBIDDEN = re.compile(r"[\0\ud800-\udfff]")
+"""What no database stores, and no XML has. Broken servers send it."""
+_CONTROLS = re.compile(r"[\0-\x1f\x7f-\x9f\ud800-\udfff]")
 _RESERVED = re.compile(r"[^A-Za-z0-9._~-]")
 _LOOSE = re.compile(
     r"(?P<day>\d{4}-\d\d-\d\d)(?:(?P<sign>[T ])(?P<time>\d\d:\d\d(?::\d\d)?)(?P<fraction>[.,]\d{1,9})?"
@@ -51,7 +55,7 @@ _OWN: dict[type, frozenset[str]] = {
     ServiceRequest: frozenset({"service_request_id", "token"}),
     Receipt: frozenset({"service_request_id", "token", "service_notice"}),
     Token: frozenset({"token"}),
-    RequestUpdate: frozenset({"update_id"}),
+    RequestUpdate: frozenset({"update_id", "service_request_id"}),
     UpdateReceipt: frozenset({"update_id"}),
 }
 """The members by which a record of a list is recognised."""
@@ -69,7 +73,7 @@ class Reader:
     dialect: Dialect
     seen: Seen
 
-    def records(self, kind: type, body: Plain) -> list[Record]:
+    def records(self, kind: type, body: Plain) -> list[Plain]:
         """The records of a list, whatever is around them. Raises Unreadable if there is no list."""
         if body is None or body == "":
             if self.format == "json":
@@ -80,10 +84,34 @@ class Reader:
             found = self._unwrapped(kind, found) if isinstance(found, dict) else found
         if not isinstance(found, list):
             raise Unreadable(f"the answer has no list of records, but {_kind(body)}")
-        for position, record in enumerate(found, start=1):
-            if not isinstance(record, dict):
-                raise Unreadable(f"record {position} of the list is {_kind(record)}, not an object")
         return found
+
+    def values(
+        self, kind: type[Value], body: Plain, given: Record | None = None, *, needs_one: bool = True
+    ) -> tuple[list[Value], list[UnreadRecord]]:
+        """The values of a list, and the records that cannot be read.
+
+        Raises Unreadable if there are records and none of them can be read, unless `needs_one` is False: then the
+        list is something else.
+        """
+        read: list[Value] = []
+        unread: list[UnreadRecord] = []
+        for record in self.records(kind, body):
+            try:
+                read.append(self._listed(kind, record, given or {}))
+            except Unreadable as error:
+                unread.append(UnreadRecord(kind.__name__, str(error), record))
+        if needs_one and unread and not read:
+            raise Unreadable(f"no record of the list can be read: {unread[0].reason}")
+        return read, unread
+
+    def _listed(self, kind: type[Value], record: Plain, given: Record) -> Value:
+        if not isinstance(record, dict):
+            raise Unreadable(f"a record of the list is {_kind(record)}, not an object")
+        value = self.value(kind, {**given, **record})
+        if isinstance(value, ServiceRequest) and not value.service_request_id and not value.token:
+            raise Unreadable("a ServiceRequest has neither service_request_id nor token that can be read")
+        return value
 
     def _unwrapped(self, kind: type, body: dict[str, Plain]) -> Plain:
         if body.keys() & _OWN[kind]:
@@ -152,7 +180,7 @@ class Reader:
 
     def _text(self, plain: Plain) -> str:
         if isinstance(plain, str):
-            return plain
+            return _FORBIDDEN.sub("\ufffd", plain)
         if isinstance(plain, bool):
             return str(plain).lower()
         if isinstance(plain, (int, float)):
@@ -162,7 +190,9 @@ class Reader:
     def _code(self, plain: Plain) -> str:
         if isinstance(plain, (int, float)):
             self.seen.note(DialectPoint.NUMBER_FOR_TEXT)
-        code = self._text(plain).strip()
+        code = (plain if isinstance(plain, str) else self._text(plain)).strip()
+        if _CONTROLS.search(code):
+            raise _Unread
         if _RESERVED.search(code):
             self.seen.note(DialectPoint.RESERVED_IN_CODE)
         return code
@@ -231,7 +261,7 @@ class Reader:
         return read
 
     def _words(self, plain: Plain) -> tuple[str, ...]:
-        """Words in one text with commas, as the standard has it, or in a list."""
+        """Words in one text, joined by commas as the standard requires, or in a list."""
         parts = plain if isinstance(plain, list) else self._text(plain).split(",")
         return tuple(word for word in (self._text(part).strip() for part in parts) if word)
 

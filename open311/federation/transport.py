@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import socket
-import threading
+import ssl
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urljoin, urlsplit
@@ -17,7 +17,8 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import HTTPError, InvalidHeader, MaxRetryError, ProtocolError
 from urllib3.util.retry import RequestHistory, Retry
 
-from open311.federation.addresses import Guard, host_of
+from open311.federation.addresses import Guard, Host, host_of
+from open311.federation.deadlines import Watch
 from open311.federation.failures import (
     ForbiddenAddress,
     GeoReportError,
@@ -26,12 +27,27 @@ from open311.federation.failures import (
     TooSlow,
     Unreachable,
 )
+from open311.federation.tls import Tls
+from open311.outgoing import proxy_of
 
 _CHUNK = 65_536
 _MOST_REDIRECTS = 5
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _PASSING = frozenset({429, 500, 502, 503, 504})
 """The statuses after which the same call may succeed."""
+_DOUBLING = frozenset({"POST", "PATCH"})
+"""The methods that may do twice what is sent twice."""
+_ANYWHERE = frozenset({"user-agent", "accept", "accept-language"})
+"""The headers that also go to another host after a redirect; others may be secret."""
+_CERTIFICATE_ALERTS = frozenset(
+    f"{version}_ALERT_{alert}"
+    for version in ("TLSV13", "TLSV1", "SSLV3")
+    for alert in (
+        *("CERTIFICATE_REQUIRED", "BAD_CERTIFICATE", "CERTIFICATE_UNKNOWN", "CERTIFICATE_EXPIRED"),
+        *("CERTIFICATE_REVOKED", "UNSUPPORTED_CERTIFICATE", "UNKNOWN_CA", "ACCESS_DENIED", "HANDSHAKE_FAILURE"),
+    )
+)
+"""With TLS 1.3, a server refuses our certificate after we have sent the call. It has not read the call then."""
 _SIZES = frozenset({"content-length", "transfer-encoding"})
 
 
@@ -41,7 +57,7 @@ class Limits:
 
     timeout_s       for connecting, and between two reads
     deadline_s      for the whole answer to one try
-    retries         how often a call is repeated; a POST only if the server cannot have taken it
+    retries         how often a call is repeated; a POST only if the server cannot have received it
     backoff_s       the pause before the first retry is twice this; each later pause doubles. Jitter is added
     patience_s      the longest pause; if a server asks for more by Retry-After, the call fails
     rate_per_s      the most calls in a second; 0 for no limit
@@ -63,7 +79,12 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A call to send. Only a POST has `data` and `files`. `repr` shows no parameter, because some are personal."""
+    """A call to send. `repr` shows no parameter, because some are personal.
+
+    data, files    the form of a POST
+    body           the bytes of a POST without a form, such as JSON; its Content-Type is in `headers`
+    is_repeatable  whether sending a POST twice does no harm
+    """
 
     method: str
     url: str = field(repr=False)
@@ -71,6 +92,14 @@ class Call:
     data: Sequence[tuple[str, str]] = field(default=(), repr=False)
     files: Sequence[tuple[str, tuple[str, bytes, str]]] = field(default=(), repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    body: bytes | None = field(default=None, repr=False)
+    is_repeatable: bool = False
+
+    def __post_init__(self) -> None:
+        if self.body is not None and (self.data or self.files):
+            raise ValueError("a call has either a body or a form")
+        if self.method == "GET" and (self.body is not None or self.data or self.files):
+            raise ValueError("only a POST has a body or a form")
 
     def __str__(self) -> str:
         """The call without query."""
@@ -88,18 +117,36 @@ class Answer:
 
 
 class Transport:
-    """One session with other servers. Use it in one thread only."""
+    """One session with other servers. Use it in one thread only.
 
-    def __init__(self, limits: Limits, guard: Guard, *, pause: Callable[[float], None] = time.sleep) -> None:
+    tls    the files for some hosts; no other host gets our certificate, or is trusted by a private authority
+    proxy  the HTTP proxy of all calls, such as http://user:password@proxy.example:3128; "" for none. It is never
+           taken from the environment. `Guard` says what can be checked with a proxy, and what cannot
+    """
+
+    def __init__(
+        self,
+        limits: Limits,
+        guard: Guard,
+        *,
+        tls: Mapping[Host, Tls] | None = None,
+        proxy: str = "",
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
         self.limits = limits
+        self._guard = guard
+        self._tls = dict(tls or {})
+        for each in self._tls.values():
+            each.check()
+        self._proxies = {"http": proxy, "https": proxy} if proxy else {}
         self._pause = pause
         self._last_s: float | None = None
-        self._watch = _Watch()
+        self._watch = Watch()
         self._session = _Session()
-        self._session.trust_env = False  # a proxy would resolve names itself, behind the guard
+        self._session.trust_env = False  # neither a proxy nor a password comes from the environment
         self._session.headers.clear()
         self._session.headers["Accept-Encoding"] = "gzip, deflate"
-        adapter = _GuardedAdapter(guard, self._watch)
+        adapter = _GuardedAdapter(guard, self._watch, proxy)
         self._session.mount("http://", adapter)
         self._session.mount("https://", adapter)
 
@@ -143,11 +190,11 @@ class Transport:
         try:
             return self._redirected(call), None
         except GeoReportError as error:
-            error.is_uncertain = call.method == "POST" and self._watch.is_sent
+            error.is_uncertain = call.method in _DOUBLING and self._watch.is_sent
             return None, error
 
     def _may_repeat(self, call: Call, answer: Answer | None, error: GeoReportError | None) -> bool:
-        is_safe = call.method == "GET" or self.limits.repeats_posts
+        is_safe = call.method == "GET" or call.is_repeatable or self.limits.repeats_posts
         if answer is not None:
             return answer.status in _PASSING and (is_safe or answer.status == 429)
         return isinstance(error, (Unreachable, TooSlow)) and (is_safe or not error.is_uncertain)
@@ -167,14 +214,16 @@ class Transport:
             url = _joined(call.url, target)
             if urlsplit(call.url).scheme == "https" and urlsplit(url).scheme != "https":
                 raise ForbiddenAddress(f"{call} leads from https to http")
-            call = Call("GET", url, headers=call.headers)
+            call = Call("GET", url, headers=_allowed_headers(call, url))
         raise TooLarge(f"{call} is redirected more than {_MOST_REDIRECTS} times")
 
     def _exchange(self, call: Call) -> Answer:
-        host_of(call.url)
+        host = host_of(call.url)
+        if self._proxies:
+            self._guard.check_for_proxy(*host)
         self._watch.begin(self.limits.deadline_s)
         try:
-            return self._answer(call)
+            return self._answer(call, self._tls.get(host, _PUBLIC))
         except GeoReportError:
             raise
         except (requests.RequestException, HTTPError, OSError, ValueError) as error:
@@ -182,21 +231,25 @@ class Transport:
                 raise TooSlow(f"{call} was not answered within {self.limits.deadline_s:g} seconds") from None
             if isinstance(error, requests.Timeout):
                 raise TooSlow(f"{call} was silent for {self.limits.timeout_s:g} seconds") from None
-            raise Unreachable(f"{call} has no complete answer: {type(error).__name__}") from None
+            self._watch.is_sent = self._watch.is_sent and not _refuses_certificate(error)
+            raise Unreachable(f"{call} {_fault(error)}") from None
         finally:
             self._watch.end()
 
-    def _answer(self, call: Call) -> Answer:
+    def _answer(self, call: Call, tls: Tls) -> Answer:
         with self._session.request(
             call.method,
             call.url,
             params=list(call.query) or None,
-            data=list(call.data) or None,
+            data=call.body or list(call.data) or None,
             files=list(call.files) or None,
             headers=dict(call.headers),
             timeout=self.limits.timeout_s,
             allow_redirects=False,
             stream=True,
+            proxies=self._proxies,
+            verify=tls.ca or True,
+            cert=tls.pair,
         ) as response:
             headers = {name.lower(): value for name, value in response.headers.items()}
             content = b"" if response.status_code in _REDIRECTS else self._body(call, response)
@@ -233,6 +286,58 @@ def retry_after_s(headers: Mapping[str, str]) -> float | None:
         return None
 
 
+_PUBLIC = Tls()
+
+
+def _allowed_headers(call: Call, url: str) -> Mapping[str, str]:
+    """The headers of a call that may go to the address of a redirect."""
+    if host_of(url) == host_of(call.url):
+        return call.headers
+    return {name: value for name, value in call.headers.items() if name.lower() in _ANYWHERE}
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """An error, and those that led to it. urllib3 has some of them in `reason` only."""
+    while error is not None:
+        yield error
+        inner = [each for each in (getattr(error, "reason", None), *error.args) if isinstance(each, BaseException)]
+        error = inner[0] if inner else error.__cause__ or error.__context__
+
+
+def _raise_alert(line: object) -> None:
+    """Raise the alert with which the other side has ended TLS, if one can be read after a failed write."""
+    if isinstance(line, ssl.SSLSocket):
+        try:
+            line.read(1)
+        except (OSError, ValueError) as error:
+            if _refuses_certificate(error):
+                raise
+
+
+def _refuses_certificate(error: BaseException) -> bool:
+    return any(isinstance(each, ssl.SSLError) and each.reason in _CERTIFICATE_ALERTS for each in _causes(error))
+
+
+def _fault(error: BaseException) -> str:
+    """What became of a call without a complete answer."""
+    causes = list(_causes(error))
+    if any(isinstance(each, ConnectionRefusedError) for each in causes):
+        return "was not sent: nothing listens at this address, the connection is refused"
+    if any(isinstance(each, socket.gaierror) for each in causes):
+        return "was not sent: the name of the host leads to no address"
+    return f"has no complete answer: {_reason(error)}"
+
+
+def _reason(error: BaseException) -> str:
+    """The kind of an error, and what is wrong with a certificate; no other text, because it may be personal."""
+    for each in _causes(error):
+        if isinstance(each, ssl.SSLCertVerificationError):
+            return f"{type(error).__name__}, {each.verify_message}"
+        if isinstance(each, ssl.SSLError) and each.reason in _CERTIFICATE_ALERTS:
+            return f"{type(error).__name__}, the server refuses our certificate or its lack"
+    return type(error).__name__
+
+
 def _joined(url: str, target: str) -> str:
     try:
         return urljoin(url, target)
@@ -253,67 +358,24 @@ class _Session(requests.Session):
         return None
 
 
-class _Watch:
-    """Ends a call at its deadline. The timeout of a socket never ends an answer that comes byte by byte.
-
-    is_sent  whether a byte of the call has been sent
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._lines: list[socket.socket] = []
-        self._timer: threading.Timer | None = None
-        self._turn = 0
-        self.is_over = self.is_sent = False
-
-    def begin(self, deadline_s: float) -> None:
-        with self._lock:
-            self._turn += 1
-            self.is_over = self.is_sent = False
-        self._timer = threading.Timer(deadline_s, self._cut, (self._turn,))
-        self._timer.daemon = True
-        self._timer.start()
-
-    def end(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        with self._lock:
-            self._turn += 1
-            while self._lines:
-                self._lines.pop().close()
-
-    def follow(self, line: socket.socket) -> None:
-        """Watch a connection. A second descriptor is watched, because TLS detaches the socket that it wraps."""
-        with self._lock:
-            self._lines.append(socket.fromfd(line.fileno(), line.family, line.type))
-        if self.is_over:
-            self._cut(self._turn)
-
-    def _cut(self, turn: int) -> None:
-        with self._lock:
-            if turn != self._turn:  # the timer of an earlier call
-                return
-            self.is_over = True
-            for line in self._lines:
-                try:
-                    line.shutdown(socket.SHUT_RDWR)
-                except OSError:  # the other side has closed it
-                    continue
-
-
 class _GuardedAdapter(HTTPAdapter):
-    """Opens connections only to addresses that the guard permits, and has them watched."""
+    """Opens connections only to addresses that the guard permits, or to the proxy, and has them watched."""
 
-    def __init__(self, guard: Guard, watch: _Watch) -> None:
-        self._guard, self._watch = guard, watch
+    def __init__(self, guard: Guard, watch: Watch, proxy: str) -> None:
+        self._pools = _pools(Guard(frozenset({proxy_of(proxy)})) if proxy else guard, watch)
         super().__init__(max_retries=0)
 
     def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
         super().init_poolmanager(*arguments, **options)
-        self.poolmanager.pool_classes_by_scheme = _pools(self._guard, self._watch)
+        self.poolmanager.pool_classes_by_scheme = self._pools
+
+    def proxy_manager_for(self, proxy: str, **options: Any) -> Any:
+        manager = super().proxy_manager_for(proxy, **options)
+        manager.pool_classes_by_scheme = self._pools
+        return manager
 
 
-def _pools(guard: Guard, watch: _Watch) -> dict[str, type[HTTPConnectionPool]]:
+def _pools(guard: Guard, watch: Watch) -> dict[str, type[HTTPConnectionPool]]:
     class Guarded(HTTPConnection):
         def _new_conn(self) -> socket.socket:
             host = self._dns_host
@@ -337,11 +399,21 @@ def _pools(guard: Guard, watch: _Watch) -> dict[str, type[HTTPConnectionPool]]:
                 watch.follow(self.sock)
             super().request(*arguments, **options)
 
+        def _tunnel(self) -> None:
+            try:
+                super()._tunnel()
+            finally:
+                watch.is_sent = False  # what was sent is for the proxy only
+
         def send(self, data: Any) -> None:
             if self.sock is None:
                 self.connect()
             watch.is_sent = True
-            super().send(data)
+            try:
+                super().send(data)
+            except OSError:
+                _raise_alert(self.sock)
+                raise
 
     class GuardedTls(Guarded, HTTPSConnection):
         pass

@@ -4,7 +4,7 @@ A text that the server does not give is "", and any other value is None. Points 
 WGS 84. Two members are in most values:
 
 extra   the members that the standard does not have, as plain data
-unread  the members whose value could not be read, as they came
+unread  the members whose value could not be read, unchanged
 """
 
 from __future__ import annotations
@@ -160,9 +160,9 @@ class Token:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestUpdate:
-    """An update of a request, in mySociety's extension. `status` is in lower case."""
+    """An update of a request, in mySociety's extension. `status` is in lower case; some servers give no id."""
 
-    update_id: str
+    update_id: str = ""
     service_request_id: str = ""
     status: str = ""
     updated_datetime: datetime | None = None
@@ -180,6 +180,15 @@ class UpdateReceipt:
     account_id: str = _personal()
     extra: Members = _members()
     unread: Members = _members()
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadRecord:
+    """A record of a list that could not be read, unchanged, and the reason."""
+
+    kind: str
+    reason: str
+    record: Plain = field(repr=False, hash=False)
 
 
 @dataclass(frozen=True, slots=True)

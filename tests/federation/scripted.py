@@ -3,61 +3,35 @@
 from __future__ import annotations
 
 import json
-import threading
-from collections.abc import Callable, Iterator, Mapping
+import ssl
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
 
 from open311.federation.client import GeoReportClient, Limits
+from tests.world.serving import Asked, Reply, serving
+
+__all__ = ["QUICK", "Asked", "Reply", "Script", "as_json", "as_xml", "serve"]
 
 QUICK = Limits(rate_per_s=0, timeout_s=5, deadline_s=10, retries=0)
 
 
-@dataclass(frozen=True)
-class Reply:
-    """An answer. `write` sends the whole answer itself, head and all, as bytes on the connection."""
-
-    body: bytes = b""
-    content_type: str = "application/json"
-    status: int = 200
-    headers: Mapping[str, str] = field(default_factory=dict)
-    write: Callable[[Any], object] | None = None
-
-
-@dataclass(frozen=True)
-class Asked:
-    """A call that the server received."""
-
-    method: str
-    target: str
-    headers: Mapping[str, str]
-    body: bytes
-
-    @property
-    def path(self) -> str:
-        return urlsplit(self.target).path
-
-    @property
-    def query(self) -> dict[str, str]:
-        return dict(parse_qsl(urlsplit(self.target).query, keep_blank_values=True))
-
-    @property
-    def form(self) -> list[tuple[str, str]]:
-        return parse_qsl(self.body.decode(), keep_blank_values=True)
-
-
 @dataclass
 class Script:
-    """The replies, the calls and the origin of a server. The last reply is repeated."""
+    """The replies, the calls and the origin of a server. The last reply is repeated.
+
+    decide  makes the reply to a call, instead of the list
+    """
 
     replies: list[Reply]
+    decide: Callable[[Asked], Reply] | None = None
     origin: str = ""
     asked: list[Asked] = field(default_factory=list)
 
     def next(self) -> Reply:
+        if self.decide is not None:
+            return self.decide(self.asked[-1])
         return self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]
 
     def client(self, **options: Any) -> GeoReportClient:
@@ -76,48 +50,14 @@ def as_xml(text: str) -> Reply:
 
 
 @contextmanager
-def serve(*replies: Reply) -> Iterator[Script]:
-    """Serve the replies on a port of the loopback."""
+def serve(*replies: Reply, tls: ssl.SSLContext | None = None) -> Iterator[Script]:
+    """Serve the replies on a port of the loopback, with TLS as https://localhost."""
     script = Script(list(replies))
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        disable_nagle_algorithm = True
+    def answer(asked: Asked) -> Reply:
+        script.asked.append(asked)
+        return script.next()
 
-        def do(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            script.asked.append(Asked(self.command, self.path, dict(self.headers.items()), body))
-            reply = script.next()
-            if reply.write is not None:
-                self.close_connection = True
-                reply.write(self.wfile)
-                return
-            self.send_response(reply.status)
-            for name, value in {"Content-Type": reply.content_type, **reply.headers}.items():
-                if value:
-                    self.send_header(name, value)
-            self.send_header("Content-Length", str(len(reply.body)))
-            self.end_headers()
-            self.wfile.write(reply.body)
-
-        do_GET = do_POST = do  # noqa: N815
-
-        def log_message(self, *args: Any) -> None:
-            pass
-
-    class Server(ThreadingHTTPServer):
-        daemon_threads = True
-
-        def handle_error(self, *_: object) -> None:
-            """A client that hangs up is what some tests want."""
-
-    server = Server(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-    thread.start()
-    script.origin = f"http://127.0.0.1:{server.server_port}"
-    try:
+    with serving(answer, tls=tls) as server:
+        script.origin = server.origin
         yield script
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()

@@ -175,6 +175,13 @@ def test_an_update_is_sent_as_mysociety_wants_it() -> None:
         assert dict(script.asked[0].form)["updated_datetime"] == "2026-01-01T00:00:00Z"
 
 
+def test_updates_of_two_requests_may_have_the_same_id() -> None:
+    record = {"update_id": "1", "status": "open", "updated_datetime": "2026-01-01T00:00:00Z", "description": ""}
+    body = as_json([record | {"service_request_id": id} for id in ("W1", "W2", "W1")])
+    with serve(body) as script, script.client() as client:
+        assert [one.service_request_id for one in client.updates()] == ["W1", "W2"]
+
+
 def test_updates_of_windows_that_overlap_come_once() -> None:
     one, two = ({"update_id": each, "service_request_id": "7", "status": "FIXED"} for each in "12")
     with serve(as_json([one]), as_json([one, two])) as script, script.client() as client:
@@ -226,7 +233,7 @@ def test_retry_after_is_heeded() -> None:
     assert pauses == [7.0]
 
 
-def test_a_longer_pause_than_the_patience_is_an_error_that_names_the_pause() -> None:
+def test_a_retry_after_above_the_limit_is_an_error_that_names_the_pause() -> None:
     with serve(as_json([], 429, Retry_After="3600")) as script, script.client(limits=TWICE) as client:
         with pytest.raises(Refused) as caught:
             client.services()
@@ -284,7 +291,7 @@ def test_calls_keep_the_pace() -> None:
 # --- Nothing personal is told
 
 
-def test_errors_and_reprs_tell_neither_the_key_nor_a_personal_value() -> None:
+def test_errors_and_reprs_show_neither_the_key_nor_a_personal_value() -> None:
     echo = "jane@home.example and Jane (555-0100) with the-secret-key: Deep hole at my door; potholes is unknown"
     refusal = as_json([{"code": 400, "description": echo}], 400, Warning=f'299 - "{echo}"')
     with serve(refusal) as script, script.client() as client:

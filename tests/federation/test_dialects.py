@@ -140,6 +140,12 @@ POINTS: list[tuple[DialectPoint, list[Reply], Callable[[GeoReportClient], Any], 
         first("unread"),
         {"agency_responsible": {"recipient": ["Roads"]}},
     ),
+    (
+        DialectPoint.UNREAD_RECORD,
+        [as_json([{"service_name": "No code"}, {"service_code": "x"}])],
+        lambda client: [each.service_code for each in client.services()],
+        ["x"],
+    ),
     (DialectPoint.UNREAD_VALUE, [request_with(lat=91, long=4)], first("unread"), {"lat": 91, "long": 4}),
 ]
 
@@ -168,11 +174,38 @@ def test_an_error_with_status_200_is_an_error() -> None:
         assert DialectPoint.ERROR_WITH_200 in client.seen
 
 
+def test_records_that_cannot_be_read_are_kept_and_counted_once() -> None:
+    strange = [{"status": "open"}, 7, {"service_request_id": {"a": 1}}]
+    with serve(as_json([ONE, *strange])) as script, script.client() as client:
+        assert listed(client) == LISTED
+        assert [(each.kind, each.record) for each in client.unread] == [
+            ("ServiceRequest", each) for each in strange
+        ]
+        assert client.seen.points[DialectPoint.UNREAD_RECORD] == 3
+        assert "neither service_request_id nor token" in client.unread[0].reason
+        assert "open" not in repr(client.unread[0])
+
+
+def test_a_later_page_of_records_that_cannot_be_read_is_not_the_end() -> None:
+    pages: tuple[object, ...] = ([ONE], [{"status": "open"}], [ONE | {"service_request_id": "8"}], [])
+    with serve(*map(as_json, pages)) as script, script.client() as client:
+        assert [each.service_request_id for each in client.requests()] == ["7", "8"]
+        assert len(client.unread) == 1
+
+
+def test_a_list_of_which_no_record_can_be_read_is_an_error() -> None:
+    replies = as_json([{"name": "a"}, {"name": "b"}])
+    reason = r"services\.json.*no record of the list can be read: a Service has no"
+    with serve(replies) as script, script.client() as client, pytest.raises(Unreadable, match=reason):
+        client.services()
+
+
 def test_the_tests_cover_every_point() -> None:
-    assert {point for point, *_ in POINTS} | {DialectPoint.ERROR_WITH_200} == set(DialectPoint)
+    others = {DialectPoint.ERROR_WITH_200, DialectPoint.WINDOW_HALVED, DialectPoint.LIST_CUT}
+    assert {point for point, *_ in POINTS} | others == set(DialectPoint)
 
 
-def test_an_answer_as_the_standard_has_it_shows_no_point() -> None:
+def test_an_answer_that_follows_the_standard_shows_no_dialect_point() -> None:
     with serve(as_json([ONE | {"lat": 1.5, "long": 2.5}]), as_json([])) as script, script.client() as client:
         assert listed(client)[0].long == 2.5
         assert str(client.seen) == "as the standard has it"
