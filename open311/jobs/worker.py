@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
@@ -17,10 +18,19 @@ from procrastinate.retry import BaseRetryStrategy
 
 from open311.clock import utc_now
 from open311.errors import NotFound, Unavailable
-from open311.jobs.dispatching import dispatching, end_cut_off
+from open311.jobs.delivering import delivering
+from open311.jobs.dispatching import dispatching
+from open311.jobs.federating import federating
+from open311.jobs.pulling import pulling
+from open311.jobs.repeating import end_cut_off
+from open311.media.stores import StoreUnavailable
 from open311.observe import cause_of, logger
+from open311.operations.delivery.telling import tell_operator
 from open311.operations.dispatch.counting import recount
 from open311.operations.intake.resolve_token import resolve_token
+from open311.operations.media.preparing import prepare_photos
+from open311.operations.media.sweeping import sweep_photos
+from open311.operations.people.anonymise import anonymise, has_retention
 from open311.operations.platform import Platform
 from open311.operations.reading.follow_changes import mark_changes
 from open311.operations.upkeep.clean_up import clean_up
@@ -62,9 +72,9 @@ def run_worker(platform: Platform, app: procrastinate.App, **options: Any) -> bo
     """Run jobs and dispatch changes until SIGINT or SIGTERM. Returns False if the worker ends by itself.
 
     options  arguments of procrastinate's run_worker
-    A worker ends by itself if its database is gone. It then leaves no job behind: the next worker retries them.
+    A worker ends by itself if its database is gone. No job is lost: the next worker retries its jobs.
     """
-    with dispatching(platform):
+    with dispatching(platform), delivering(platform), pulling(platform), federating(platform):
         try:
             is_told = asyncio.run(_work_until_told(app, options))
         except (ConnectorException, psycopg.OperationalError) as error:
@@ -119,6 +129,21 @@ def make_worker(platform: Platform, conninfo: str) -> procrastinate.App:
     def clean(timestamp: int) -> None:  # noqa: ARG001  # procrastinate passes it
         log.info("cleaned up", **clean_up(platform, utc_now()), wrong_counts=recount(platform))
 
+    @app.task(name=Task.PREPARE_PHOTOS, retry=retry)
+    def prepare(jurisdiction_id: str, number: int) -> None:
+        shown = prepare_photos(platform, jurisdiction_id, number, utc_now())
+        log.info("photos prepared", jurisdiction=jurisdiction_id, shown=shown)
+
+    @app.periodic(cron="23 4 * * *")
+    @app.task(name=Task.SWEEP_PHOTOS, queueing_lock=Task.SWEEP_PHOTOS, retry=retry)
+    def sweep(timestamp: int) -> None:  # noqa: ARG001
+        _sweep(platform)
+
+    @app.periodic(cron="47 3 * * *")
+    @app.task(name=Task.ANONYMISE, queueing_lock=Task.ANONYMISE, lock=Task.ANONYMISE, retry=retry)
+    def make_anonymous(timestamp: int) -> None:  # noqa: ARG001
+        _anonymise(platform)
+
     @app.task(name=Task.DUMP, retry=retry, lock=Task.DUMP)
     def dump(jurisdiction_id: str) -> None:
         _dump(platform, jurisdiction_id)
@@ -134,11 +159,24 @@ def make_worker(platform: Platform, conninfo: str) -> procrastinate.App:
         mark_changes(platform, utc_now())
 
     @app.periodic(cron="* * * * *")
+    @app.task(name=Task.TELL_OPERATOR, queueing_lock=Task.TELL_OPERATOR, lock=Task.TELL_OPERATOR, retry=retry)
+    def tell(timestamp: int) -> None:  # noqa: ARG001
+        tell_operator(platform, utc_now())
+
+    @app.periodic(cron="* * * * *")
     @app.task(name=Task.RETRY_STALLED, queueing_lock=Task.RETRY_STALLED, pass_context=True)
     async def retry_stalled(context: procrastinate.JobContext, timestamp: int) -> None:  # noqa: ARG001
         await _retry_stalled(context.app.job_manager)
 
     return app
+
+
+def _anonymise(platform: Platform) -> None:
+    """Erase who sent requests whose time is over, in each city that has such a time."""
+    for jurisdiction in platform.registry:
+        done = sum(batch.due.total() for batch in anonymise(platform, jurisdiction, now=utc_now()))
+        if has_retention(jurisdiction):
+            log.info("reporters anonymised", jurisdiction=jurisdiction.id, requests=done)
 
 
 def _defer_dumps(platform: Platform) -> None:
@@ -160,6 +198,17 @@ def _dump(platform: Platform, jurisdiction_id: str) -> None:
         return
     if made is not None:
         log.info("dumped", jurisdiction=jurisdiction_id, requests=made.rows, files=len(made.files))
+
+
+def _sweep(platform: Platform) -> None:
+    """Sweep the photos of each city."""
+    for jurisdiction in platform.registry:
+        try:
+            swept = sweep_photos(platform, jurisdiction, utc_now())
+        except StoreUnavailable as error:  # Unavailable would mean that the database is gone
+            log.error("photos are not swept", jurisdiction=jurisdiction.id, cause=str(error))
+            return
+        log.info("photos swept", jurisdiction=jurisdiction.id, **asdict(swept))
 
 
 async def _retry_stalled(manager: Any) -> None:

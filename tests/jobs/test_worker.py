@@ -21,6 +21,8 @@ from sqlalchemy import text
 
 from open311.cli import main
 from open311.clock import utc_now
+from open311.domain.requests import Reporter
+from open311.domain.retention import Retention
 from open311.jobs.dispatching import dispatch_all
 from open311.operations.access.api_keys import add_key
 from open311.operations.platform import Platform
@@ -32,10 +34,12 @@ from open311.storage.engine import libpq_dsn
 from open311.storage.queue import Task
 from tests import build
 from tests.conftest import platform_of
+from tests.stored import dump
 from tests.waiting import until
 from tests.working import work
 
 BASE = "/open311/v2"
+NOTHING = {"repeats": 0, "staff_repeats": 0, "notices": 0, "deliveries": 0, "updates": 0, "blocks": 0}
 MakeApp = Callable[..., Flask]
 Post = Callable[..., Any]
 
@@ -332,9 +336,9 @@ def test_idempotency_keys_are_deleted_after_a_day(make_app: MakeApp) -> None:
     platform = platform_of(make_app(build.city()))
     key = build.api_key(platform)
     first = build.submit(platform, key=key, client_request_id="once")
-    assert clean_up(platform, build.NOON + timedelta(hours=24)) == {"repeats": 0, "staff_repeats": 0}
+    assert clean_up(platform, build.NOON + timedelta(hours=24)) == NOTHING
     assert build.submit(platform, key=key, client_request_id="once") == first
-    assert clean_up(platform, build.NOON + timedelta(hours=24, seconds=1)) == {"repeats": 1, "staff_repeats": 0}
+    assert clean_up(platform, build.NOON + timedelta(hours=24, seconds=1)) == NOTHING | {"repeats": 1}
     assert build.submit(platform, key=key, client_request_id="once") != first
 
 
@@ -347,3 +351,15 @@ def test_the_hourly_job_deletes_old_rows(make_app: MakeApp) -> None:
     assert "succeeded" in statuses(platform, Task.CLEAN_UP)
     with platform.database.reading() as connection:
         assert connection.execute(text("SELECT count(*) FROM repeatable_post")).scalar_one() == 0
+
+
+def test_the_daily_job_makes_reporters_anonymous(make_app: MakeApp) -> None:
+    platform = platform_of(make_app(build.city(retention=Retention(reporter_days=30))))
+    name = build.submit(platform, reporter=Reporter(email="jane@mail.example")).service_request_id
+    build.change(platform, name, status="closed", note="Filled.")
+    assert "jane@mail.example" in dump(platform)
+    with platform.database.transaction() as connection:
+        platform.queue.defer(connection, Task.ANONYMISE, timestamp=0)
+    work(platform)
+    assert statuses(platform, Task.ANONYMISE) == ["succeeded"]
+    assert "jane@mail.example" not in dump(platform)

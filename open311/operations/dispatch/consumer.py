@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Protocol
 
 from open311.operations.platform import Platform
@@ -20,7 +21,9 @@ class Consumer(Protocol):
     def name(self) -> str:
         """The consumer's permanent name."""
 
-    def consume(self, platform: Platform, connection: Connection, changes: Sequence[RecordedChange]) -> None:
+    def consume(
+        self, platform: Platform, connection: Connection, changes: Sequence[RecordedChange], now: datetime
+    ) -> None:
         """Handle changes in the dispatcher's transaction. For any work outside the database, defer a job in it.
 
         Each change is handled exactly once, and the changes of a request are handled in order. This is true only if

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from open311.operations.delivery.planning import Planning
 from open311.operations.dispatch.consumer import Consumer
 from open311.operations.dispatch.counting import Counting
+from open311.operations.dispatch.preparing import Preparing
 from open311.operations.dispatch.resolving import Resolving
 
-CONSUMERS: tuple[Consumer, ...] = (Resolving(), Counting())
+CONSUMERS: tuple[Consumer, ...] = (Resolving(), Counting(), Planning(), Preparing())

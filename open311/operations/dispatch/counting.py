@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from open311.operations.platform import Platform
 from open311.storage import counts, outbox
@@ -15,7 +16,13 @@ class Counting:
 
     name = counts.CONSUMER
 
-    def consume(self, platform: Platform, connection: Connection, changes: Sequence[RecordedChange]) -> None:  # noqa: ARG002
+    def consume(
+        self,
+        platform: Platform,  # noqa: ARG002
+        connection: Connection,
+        changes: Sequence[RecordedChange],
+        now: datetime,  # noqa: ARG002
+    ) -> None:
         """Add the differences that these changes make."""
         counts.add(connection, counts.deltas(changes))
 

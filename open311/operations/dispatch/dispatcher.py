@@ -60,9 +60,9 @@ def _hand_over(
     held = outbox.held_requests(connection, consumer.name, changes)
     to_hold = [change for change in changes if change.request in held]
     free = [change for change in changes if change.request not in held]
-    if not _succeeds(platform, connection, consumer, free):
+    if not _succeeds(platform, connection, consumer, free, now):
         for change in free:
-            if change.request in held or not _succeeds(platform, connection, consumer, [change]):
+            if change.request in held or not _succeeds(platform, connection, consumer, [change], now):
                 held.add(change.request)
                 to_hold.append(change)
     outbox.hold(connection, consumer.name, to_hold, now + _wait(0))
@@ -73,7 +73,7 @@ def _retry(platform: Platform, connection: Connection, now: datetime, rows: int)
     known = {consumer.name: consumer for consumer in consumers.CONSUMERS}
     due = outbox.due_changes(connection, list(known), now, rows)
     for held in due:
-        if _succeeds(platform, connection, known[held.consumer], [held.change]):
+        if _succeeds(platform, connection, known[held.consumer], [held.change], now):
             outbox.release(connection, held)
         else:
             outbox.postpone(connection, held, now + _wait(held.failures + 1))
@@ -81,12 +81,12 @@ def _retry(platform: Platform, connection: Connection, now: datetime, rows: int)
 
 
 def _succeeds(
-    platform: Platform, connection: Connection, consumer: Consumer, changes: Sequence[RecordedChange]
+    platform: Platform, connection: Connection, consumer: Consumer, changes: Sequence[RecordedChange], now: datetime
 ) -> bool:
     """Whether a consumer handled the changes. If it failed, its effects are rolled back."""
     try:
         with savepoint(connection):
-            consumer.consume(platform, connection, changes)
+            consumer.consume(platform, connection, changes, now)
     except Unavailable:  # the transaction is lost; the next dispatcher begins again
         raise
     except Exception:  # no exception of one consumer may stop the others

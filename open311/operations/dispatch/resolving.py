@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from open311.domain.events import Received
 from open311.operations.platform import Platform
@@ -17,7 +18,13 @@ class Resolving:
 
     name = "resolve"
 
-    def consume(self, platform: Platform, connection: Connection, changes: Sequence[RecordedChange]) -> None:
+    def consume(
+        self,
+        platform: Platform,
+        connection: Connection,
+        changes: Sequence[RecordedChange],
+        now: datetime,  # noqa: ARG002
+    ) -> None:
         """Defer a job for each new batch request among these changes."""
         for change in changes:
             if any(isinstance(event, Received) and event.needs_id for event in change.events):

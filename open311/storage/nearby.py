@@ -43,8 +43,8 @@ class Vantage:
     until: datetime
 
 
-class Neighbour(NamedTuple):
-    """A request that was found. Of several neighbours, the earliest request compares as the least."""
+class NearRequest(NamedTuple):
+    """A request that was found. Of several, the earliest request compares as the least."""
 
     requested_at: datetime
     service_request_id: str
@@ -52,16 +52,16 @@ class Neighbour(NamedTuple):
 
 def find_earliest(
     connection: Connection, jurisdiction_id: str, wanted: Mapping[str, Vantage]
-) -> dict[str, Neighbour]:
+) -> dict[str, NearRequest]:
     """The earliest listed open request for each search, by the search's key. Searches without result are absent."""
     rows = list(zip(*_rows(wanted), strict=True))
     values = {name: list(column) for name, column in zip(_TYPES, rows, strict=True)}
-    found: dict[str, Neighbour] = {}
+    found: dict[str, NearRequest] = {}
     for key, requested_at, identifier in connection.execute(
         _earliest(), values | {"jurisdiction_id": jurisdiction_id}
     ):
-        neighbour = Neighbour(requested_at, identifier)
-        found[key] = min(neighbour, found.get(key, neighbour))
+        near = NearRequest(requested_at, identifier)
+        found[key] = min(near, found.get(key, near))
     return found
 
 

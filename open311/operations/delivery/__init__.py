@@ -1,0 +1,4 @@
+"""Deliveries of requests to back offices.
+
+`planning` makes the deliveries that a change needs. `sending` sends them.
+"""

@@ -1,0 +1,136 @@
+"""Tells the operator about trouble with back offices, by mail and webhook."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from open311.domain.deliveries import wait_after
+from open311.domain.notices import CONNECTION, Notice, NoticeKind, connection_notice, stopped_notice
+from open311.federation.mail import Mailer
+from open311.federation.notifying import ByMail, ByWebhook, Message, Way
+from open311.observe import logger
+from open311.operations.delivery.watching import Watched, watch_backends
+from open311.operations.platform import Platform
+from open311.outgoing import SmtpServer, read_mailbox
+from open311.settings import Settings
+from open311.storage import deliveries, notices
+from open311.storage.engine import Connection
+from schemas.values import format_instant
+
+log = logger(__name__)
+
+MOST = 50
+"""How many notices one message has at most."""
+LEASE = timedelta(minutes=10)
+"""After what time a notice is sent again whose worker has died."""
+
+
+def tell_operator(platform: Platform, now: datetime) -> int:
+    """Find out what the operator does not know yet, and send what is due. Returns the number of notices sent.
+
+    Does nothing if the settings name no recipient. Raises Unavailable.
+    """
+    ways = ways_of(platform.settings)
+    if not ways:
+        return 0
+    with platform.database.transaction() as connection:
+        if not notices.try_lock(connection):
+            return 0
+        _note(platform, connection, now)
+        due = notices.due(connection, now, MOST)
+        for one in due:
+            notices.save(connection, replace(one, due_at=now + LEASE))
+    return _send(platform, due, ways, now) if due else 0
+
+
+def ways_of(settings: Settings) -> dict[str, Way]:
+    """The ways to the operator, by their names in `operator_notice`."""
+    ways: dict[str, Way] = {}
+    if settings.operator_mail:
+        mailer = Mailer(SmtpServer.from_url(settings.smtp_url), read_mailbox(settings.mail_from))
+        ways["mail"] = ByMail(mailer, read_mailbox(settings.operator_mail))
+    if settings.operator_webhook:
+        secrets = settings.operator_webhook_secrets
+        ways["webhook"] = ByWebhook(settings.operator_webhook, secrets, settings.proxy)
+    return ways
+
+
+# --- What is new
+
+
+def _note(platform: Platform, connection: Connection, now: datetime) -> None:
+    """Store a notice about everything that is new."""
+    after = timedelta(seconds=platform.settings.back_office_down_after_s)
+    by_hand = deliveries.count_parked_by_hand(connection)
+    for one in watch_backends(connection, platform, now):
+        last = notices.last(connection, one.place, CONNECTION)
+        _add(connection, connection_notice(one.place, one.circuit, last, now, after=after), CONNECTION)
+        _note_stopped(connection, one, by_hand.get(one.place, 0), now)
+
+
+def _note_stopped(connection: Connection, one: Watched, by_hand: int, now: datetime) -> None:
+    """Store a notice about what waits for a person, apart from what a person has parked."""
+    stopped = one.stopped
+    stopped["parked"] = max(0, stopped.get("parked", 0) - by_hand)
+    stopped = {name: count for name, count in stopped.items() if count}
+    last = notices.last(connection, one.place, (NoticeKind.STOPPED,))
+    _add(connection, stopped_notice(one.place, stopped, last, now), (NoticeKind.STOPPED,))
+    total = sum(stopped.values())
+    if last is not None and total < last.known:  # a person has decided about some; others would be news
+        notices.save(connection, replace(last, known=total))
+
+
+def _add(connection: Connection, new: Notice | None, kinds: Sequence[NoticeKind]) -> None:
+    if new is not None:
+        notices.supersede(connection, (new.jurisdiction_id, new.backend), kinds, new.created_at)
+        notices.add(connection, new)
+
+
+# --- Sending
+
+
+def _send(platform: Platform, due: Sequence[Notice], ways: Mapping[str, Way], now: datetime) -> int:
+    """Send notices by each way that has not sent them yet. No transaction is open meanwhile."""
+    faults: dict[str, str] = {}
+    for name, way in ways.items():
+        new = [one for one in due if name not in one.sent_by]
+        fault = way.send(_message(new), now=now) if new else ""
+        if fault:
+            faults[name] = fault
+            log.error("the operator could not be told", way=name, cause=fault, notices=len(new))
+    with platform.database.transaction() as connection:
+        for one in due:
+            notices.save(connection, _settled(one, ways, faults, now))
+    return 0 if faults else len(due)
+
+
+def _settled(one: Notice, ways: Mapping[str, Way], faults: Mapping[str, str], now: datetime) -> Notice:
+    sent_by = tuple(name for name in ways if name in one.sent_by or name not in faults)
+    if len(sent_by) == len(ways):
+        return replace(one, sent_by=sent_by, sent_at=now, due_at=now, cause="")
+    attempts = one.attempts + 1
+    due_at = now + timedelta(seconds=max(60.0, wait_after(attempts, 0.5)))
+    cause = "; ".join(f"{name}: {fault}" for name, fault in faults.items())
+    return replace(one, sent_by=sent_by, due_at=due_at, attempts=attempts, cause=cause)
+
+
+def _message(found: Sequence[Notice]) -> Message:
+    ids = sorted(one.id for one in found)
+    return Message(
+        id=f"open311-notices-{ids[0]}-{ids[-1]}-{len(ids)}",
+        lines=[one.text for one in found],
+        data=[_plain(one) for one in found],
+    )
+
+
+def _plain(one: Notice) -> dict[str, object]:
+    return {
+        "id": one.id,
+        "jurisdiction_id": one.jurisdiction_id,
+        "backend": one.backend,
+        "kind": one.kind.value,
+        "text": one.text,
+        "at": format_instant(one.created_at),
+    }

@@ -1,0 +1,1 @@
+"""Calls with which back offices send updates."""
