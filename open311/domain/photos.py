@@ -1,0 +1,154 @@
+"""Photos of requests: those that a client sends, and those that are stored."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from hashlib import sha256
+from urllib.parse import quote
+
+ID_CHARACTERS = 22
+"""The length of the id of a photo: 128 random bits in base64url."""
+
+
+class PhotoState(StrEnum):
+    """Where a photo is on its way.
+
+    ARRIVING   its file is being stored, and no request has it yet
+    WAITING    a request has it, and the worker will prepare it
+    READY      it is prepared and can be shown
+    HELD       it is prepared, and the public sees it after a person has released it
+    REFUSED    it could not be prepared; its reason says why
+    WITHDRAWN  staff have withdrawn it; the public does not see it
+    BLACKENED  staff have made a photo with black boxes of it, which has its place; this one is kept for some days
+    """
+
+    ARRIVING = "arriving"
+    WAITING = "waiting"
+    READY = "ready"
+    HELD = "held"
+    REFUSED = "refused"
+    WITHDRAWN = "withdrawn"
+    BLACKENED = "blackened"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SentFile:
+    """A file in the body of a call.
+
+    name   the name of its field
+    size_bytes  its size
+    data   None if the file is larger than a photo may be
+    """
+
+    name: str
+    size_bytes: int
+    data: bytes | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SentPhoto:
+    """A photo that a client has sent. Its kind was recognised by its first bytes.
+
+    media_type  of the kind, and not as the client declares it
+    """
+
+    media_type: str
+    data: bytes = field(repr=False)
+
+    @property
+    def content_hash(self) -> bytes:
+        """The SHA-256 of the file. It never leaves the store and the database."""
+        return sha256(self.data).digest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rendition:
+    """One size of a prepared photo, without its data.
+
+    size           the name of the size, such as `small`
+    width, height  in pixels
+    size_bytes     of the file
+    """
+
+    size: str
+    width: int
+    height: int
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Photo:
+    """A stored photo.
+
+    id              random, and public: the address of the photo has it
+    request_id      the number of the request that has it; 0 while it arrives
+    version         the request's version after the update that brought the photo; 0 if it came with the report
+    position        its place among the photos of the request
+    is_public       whether everybody may see it who may see the request; otherwise only staff may
+    own_address     the address of this server, as the sender of the photo has called it
+    reason          why it was refused, withdrawn or blackened; "" for none
+    media_type, size_bytes  of the original
+    original_until  until when the original is kept for staff; None if it is not kept any more
+    kept_until      when a blackened photo is deleted with its files; None for other photos
+    """
+
+    jurisdiction_id: str
+    id: str
+    content_hash: bytes
+    media_type: str
+    size_bytes: int
+    created_at: datetime
+    position: int = 0
+    request_id: int = 0
+    version: int = 0
+    state: PhotoState = PhotoState.ARRIVING
+    is_public: bool = True
+    own_address: str = ""
+    reason: str = ""
+    renditions: tuple[Rendition, ...] = ()
+    prepared_at: datetime | None = None
+    original_until: datetime | None = None
+    kept_until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldSearch:
+    """Which held photos are listed.
+
+    departments  only photos of requests of these departments; None for all
+    after        time and id of the last photo of the page before; None for the first page
+    """
+
+    jurisdiction_id: str
+    departments: tuple[str, ...] | None = None
+    after: tuple[datetime, str] | None = None
+    page_size: int = 50
+
+
+def new_id() -> str:
+    """A new id of a photo. Nobody can guess it."""
+    return secrets.token_urlsafe(16)
+
+
+def address_of(photo: Photo, public_url: str, base: str) -> str:
+    """The public address of a photo.
+
+    public_url  the public address of the server; "" to use the one that the sender of the photo has called
+    base        the path below which photos are served
+    """
+    city = quote(photo.jurisdiction_id, safe="")
+    return f"{(public_url or photo.own_address).rstrip('/')}{base}/{city}/{photo.id}.jpg"
+
+
+def is_address_of(photo: Photo, url: str) -> bool:
+    """Whether an address is that of a photo, under any public address that the server has or had."""
+    return url.endswith(f"/{photo.id}.jpg")
+
+
+def added(addresses: Sequence[str], new: Sequence[str]) -> tuple[str, ...]:
+    """The addresses of a request's photos after those of more photos were added."""
+    return tuple(dict.fromkeys((*addresses, *new)))

@@ -1,0 +1,164 @@
+"""Photos of a request, for staff: they read all of them, add some, release held ones, and withdraw some."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from open311.domain.access import Principal, Role
+from open311.domain.events import PhotoAdded, PhotosReleased, PhotosWithdrawn
+from open311.domain.photos import Photo, PhotoState, SentFile, is_address_of
+from open311.domain.services import PhotoRule
+from open311.domain.text import clean_text
+from open311.errors import Conflict, Invalid, NotFound, Unavailable
+from open311.operations.access.staff import require_role
+from open311.operations.media.arriving import arriving
+from open311.operations.media.choosing import choose
+from open311.operations.media.files import original_key
+from open311.operations.media.preparing import defer_preparing, show_in_updates
+from open311.operations.media.showing import PhotoFile, read_file, rendition_file
+from open311.operations.platform import Platform
+from open311.operations.publishing import names_for
+from open311.operations.workflow.act import require_department
+from open311.operations.workflow.apply import change_requests, load_request
+from open311.plugins import Jurisdiction
+from open311.storage import media, updates
+from open311.storage.hot.transactions import within
+from schemas.texts import Message, tell
+
+ORIGINAL = "original"
+
+
+def read_photo(
+    platform: Platform,
+    city: Jurisdiction,
+    name: str,
+    id: str,
+    *,
+    size: str,
+    principal: Principal,
+    now: datetime,
+) -> PhotoFile:
+    """A file of a photo of a request: one of its sizes, or the original while it is kept.
+
+    Only dispatchers read a photo as it was before parts of it were blackened.
+    Raises NotFound, StoreUnavailable, and Forbidden, also for a request of other departments.
+    """
+    require_role(principal, Role.READER)
+    with platform.database.reading() as connection:
+        record = load_request(connection, city, name, is_locked=False)
+        require_department(principal, city, record)
+        photo = find_photo(media.load_all(connection, city.id, record.number), id)
+    if photo.state is PhotoState.BLACKENED:
+        require_role(principal, Role.DISPATCHER)
+        if photo.kept_until is None or photo.kept_until <= now:
+            raise NotFound(tell("{id!r} is not kept as it was before it was blackened.", id=id[:60]), "photo")
+    if size != ORIGINAL:
+        return rendition_file(platform, photo, size)
+    if photo.original_until is None or photo.original_until <= now:
+        raise NotFound(tell("{id!r} is not kept as it was sent.", id=id[:60]), "size")
+    validator, suffix = f"{photo.id}-{ORIGINAL}", photo.media_type.rpartition("/")[2]
+    data = read_file(platform, original_key(photo), photo.id)
+    return PhotoFile(f"{photo.id}.{suffix}", photo.media_type, validator, data)
+
+
+def add_photo(
+    platform: Platform,
+    city: Jurisdiction,
+    name: str,
+    data: bytes,
+    *,
+    is_public: bool,
+    own_address: str,
+    principal: Principal,
+    now: datetime,
+) -> int:
+    """Add a photo to a request, for example of the work that is done. Returns the number of the request.
+
+    Raises Invalid for a file that is no photo, Unavailable if it cannot be stored, NotFound, and Forbidden.
+    """
+    require_role(principal, Role.AGENT)
+    chosen = choose([SentFile(name="", size_bytes=len(data), data=data)], platform.settings)
+    if chosen.dropped:
+        raise Invalid(tell("the photo is not taken: {reason}.", reason=chosen.dropped[0].reason))
+    with (
+        arriving(platform, city, chosen.photos, own_address=own_address, now=now) as arrival,
+        platform.database.transaction() as connection,
+    ):
+        before = load_request(connection, city, name)
+        require_department(principal, city, before)
+        if is_public and city.photo_rule(before.service_code) is PhotoRule.PRIVATE:
+            raise Invalid(tell("is true, but only staff see the photos of this service; send false."), "public")
+        if not arrival.kept:
+            raise Unavailable(tell("The photo cannot be stored now; try again in a moment."))
+        event = PhotoAdded(at=now, actor=str(principal), is_shown=is_public)
+        [after] = change_requests(connection, [(before, [event])], names_for(connection, city))
+        arrival.attach(within(connection), after.number, version=after.version, is_public=is_public)
+        defer_preparing(platform, connection, city.id, after.number)
+    return after.number
+
+
+def withdraw_photo(
+    platform: Platform, city: Jurisdiction, name: str, id: str, *, reason: str, principal: Principal, now: datetime
+) -> int:
+    """Withdraw a photo from the public for good. Staff can still read it. Returns the number of the request.
+
+    A photo that is held can be withdrawn too; then it is not held any more, and the public never sees it.
+    Raises Invalid without a reason, Conflict for a photo that the public cannot see and that is not held, NotFound,
+    and Forbidden.
+    """
+    require_role(principal, Role.DISPATCHER)
+    why = read_reason(reason, tell("is missing; say why the photo is withdrawn."))
+    with platform.database.transaction() as connection:
+        before = load_request(connection, city, name)
+        require_department(principal, city, before)
+        photo = find_photo(media.load_all(connection, city.id, before.number), id)
+        if photo.state not in (PhotoState.READY, PhotoState.HELD) or not photo.is_public:
+            raise Conflict(tell("is {state}, and the public does not see it.", state=photo.state), "photo")
+        media.settle(connection, replace(photo, state=PhotoState.WITHDRAWN, reason=why))
+        addresses = tuple(url for url in before.media_urls if is_address_of(photo, url))
+        updates.replace_media(connection, city.id, before.number, addresses)
+        event = PhotosWithdrawn(at=now, actor=str(principal), addresses=addresses, reason=why)
+        [after] = change_requests(connection, [(before, [event])], names_for(connection, city))
+    return after.number
+
+
+def release_photo(
+    platform: Platform, city: Jurisdiction, name: str, id: str, *, reason: str, principal: Principal, now: datetime
+) -> int:
+    """Show a photo that is held to the public. Returns the number of the request.
+
+    Raises Invalid without a reason, Conflict for a photo that is not held, or if the service of the request now has
+    private photos, NotFound, and Forbidden.
+    """
+    require_role(principal, Role.DISPATCHER)
+    why = read_reason(reason, tell("is missing; say why the photo is released."))
+    with platform.database.transaction() as connection:
+        before = load_request(connection, city, name)
+        require_department(principal, city, before)
+        photo = find_photo(media.load_all(connection, city.id, before.number), id)
+        if photo.state is not PhotoState.HELD:
+            raise Conflict(tell("is {state}, and not held.", state=photo.state), "photo")
+        if city.photo_rule(before.service_code) is PhotoRule.PRIVATE:
+            raise Conflict(tell("is held, but only staff see the photos of this service."), "photo")
+        shown = replace(photo, state=PhotoState.READY)
+        media.settle(connection, shown)
+        addresses = show_in_updates(platform, connection, [shown])
+        event = PhotosReleased(at=now, actor=str(principal), addresses=addresses, reason=why)
+        [after] = change_requests(connection, [(before, [event])], names_for(connection, city))
+    return after.number
+
+
+def read_reason(reason: str, missing: Message) -> str:
+    """The reason that staff give, cleaned. Raises Invalid if there is none."""
+    why = clean_text(reason).strip()
+    if not why:
+        raise Invalid(missing, "reason")
+    return why
+
+
+def find_photo(photos: list[Photo], id: str) -> Photo:
+    for photo in photos:
+        if photo.id == id:
+            return photo
+    raise NotFound(tell("{id!r} is not a photo of this request.", id=id[:60]), "photo")

@@ -1,0 +1,1 @@
+"""Photos: which ones are taken, and how they are stored, prepared, shown and deleted."""

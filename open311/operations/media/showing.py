@@ -1,0 +1,70 @@
+"""Photos that are shown: which ones may be seen, and their files."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from open311.domain.photos import ID_CHARACTERS, Photo
+from open311.errors import NotFound
+from open311.observe import logger
+from open311.operations.media.files import JPEG, LARGEST, rendition_key, store_of
+from open311.operations.platform import Platform
+from open311.plugins import Jurisdiction
+from open311.storage import media
+from schemas.texts import tell
+
+log = logger(__name__)
+
+_NAME = re.compile(rf"(?P<id>[\w-]{{{ID_CHARACTERS}}})(?:-(?P<size>[a-z]{{1,12}}))?\.jpg", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoFile:
+    """A file that can be served.
+
+    validator  changes when the file changes, and tells nothing about its content
+    """
+
+    name: str
+    media_type: str
+    validator: str
+    data: bytes
+
+
+def find_public_file(platform: Platform, city: Jurisdiction, name: str) -> PhotoFile:
+    """The file that everybody can get under a name such as `ID.jpg` or `ID-small.jpg`.
+
+    Only photos of requests that can be read now are found. This reads the tables of photos and publications.
+    Raises NotFound, and StoreUnavailable.
+    """
+    match = _NAME.fullmatch(name)
+    if match is None:
+        raise _missing(name)
+    with platform.database.reading() as connection:
+        photo = media.find_shown(connection, city.id, match["id"])
+    if photo is None:
+        raise _missing(name)
+    return rendition_file(platform, photo, match["size"] or LARGEST)
+
+
+def rendition_file(platform: Platform, photo: Photo, size: str) -> PhotoFile:
+    """One size of a prepared photo. Raises NotFound, and StoreUnavailable."""
+    name = f"{photo.id}.jpg" if size == LARGEST else f"{photo.id}-{size}.jpg"
+    if photo.prepared_at is None or all(one.size != size for one in photo.renditions):
+        raise _missing(name)
+    validator = f"{photo.id}-{size}-{int(photo.prepared_at.timestamp())}"
+    return PhotoFile(name, JPEG, validator, read_file(platform, rendition_key(photo, size), name))
+
+
+def read_file(platform: Platform, key: str, name: str) -> bytes:
+    """A file of the media store. Raises NotFound, and StoreUnavailable."""
+    try:
+        return store_of(platform).get(key)
+    except NotFound:
+        log.error("the file of a photo is missing", photo=name)
+        raise _missing(name) from None
+
+
+def _missing(name: str) -> NotFound:
+    return NotFound(tell("{name!r} is not a photo here.", name=name[:60]), "name")

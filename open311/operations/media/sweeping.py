@@ -1,0 +1,181 @@
+"""The sweep of a city's photos: it deletes what no request has, and tells which files are missing.
+
+Only files that are older than a day are deleted, because a younger one may belong to a call that is running.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import islice
+
+from open311.domain.photos import Photo, PhotoState
+from open311.media.stores import Stored
+from open311.observe import logger
+from open311.operations.media.files import (
+    LARGEST,
+    ORIGINAL,
+    content_of,
+    delete_files,
+    file_name,
+    folder_of,
+    is_needed,
+    store_of,
+)
+from open311.operations.media.preparing import defer_preparing
+from open311.operations.platform import Platform
+from open311.plugins import Jurisdiction
+from open311.storage import media
+
+log = logger(__name__)
+
+GRACE = timedelta(days=1)
+ROWS = 1_000
+
+
+_NEEDED = {
+    PhotoState.WAITING: ORIGINAL,
+    PhotoState.READY: file_name(LARGEST),
+    PhotoState.HELD: file_name(LARGEST),
+}
+"""The file that a photo needs in each state. In the other states, nobody misses one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Swept:
+    """What a sweep has done.
+
+    stale      photos that had arrived and that no request had got
+    originals  originals that were kept until now
+    blackened  photos that were kept until now although parts of them are blackened in the photos that are shown
+    files      files that no photo needed
+    missing    photos whose files are not in the store
+    waiting    requests whose photos wait; each has a job now
+    """
+
+    stale: int
+    originals: int
+    blackened: int
+    files: int
+    missing: int
+    waiting: int
+
+
+def sweep_photos(platform: Platform, city: Jurisdiction, now: datetime) -> Swept:
+    """Sweep one city. Every step may run twice. Raises StoreUnavailable."""
+    sweep = _Sweep(platform, city, now)
+    stale, originals, blackened = sweep.delete_stale(), sweep.delete_expired(), sweep.delete_blackened()
+    files = sweep.delete_unneeded()
+    missing = sum(map(sweep.is_missing, sweep.photos()))
+    if missing:
+        log.error("files of photos are missing in the media store", jurisdiction=city.id, photos=missing)
+    return Swept(
+        stale=stale,
+        originals=originals,
+        blackened=blackened,
+        files=files,
+        missing=missing,
+        waiting=sweep.defer_waiting(),
+    )
+
+
+class _Sweep:
+    """The steps of one sweep. They remember which files there are: a store cannot be asked for many at once."""
+
+    def __init__(self, platform: Platform, city: Jurisdiction, now: datetime) -> None:
+        self._platform, self._city, self._now = platform, city, now
+        self._store = store_of(platform)
+        self._found: dict[str, set[bytes]] = {ORIGINAL: set(), file_name(LARGEST): set()}
+
+    def delete_stale(self) -> int:
+        """Delete photos that began to arrive long ago: their call has ended without a report."""
+        count = 0
+        while True:
+            with self._platform.database.transaction() as connection:
+                found = media.load_stale(connection, self._city.id, self._now - GRACE, ROWS)
+                gone = media.delete_arriving(connection, found)
+            delete_files(self._platform, gone, self._now)
+            count += len(gone)
+            if len(found) < ROWS:
+                return count
+
+    def delete_expired(self) -> int:
+        """Delete the originals that were kept for staff until now."""
+        count = 0
+        while True:
+            with self._platform.database.transaction() as connection:
+                found = media.load_expired(connection, self._city.id, self._now, ROWS)
+                for photo in found:
+                    media.forget_original(connection, photo)
+            delete_files(self._platform, found, self._now)
+            count += len(found)
+            if len(found) < ROWS:
+                return count
+
+    def delete_blackened(self) -> int:
+        """Delete the photos that were kept until now as they were before parts of them were blackened."""
+        count = 0
+        while True:
+            with self._platform.database.transaction() as connection:
+                found = media.load_outlived(connection, self._city.id, self._now, ROWS)
+                media.delete_photos(connection, found)
+            delete_files(self._platform, found, self._now)
+            count += len(found)
+            if len(found) < ROWS:
+                return count
+
+    def delete_unneeded(self) -> int:
+        """Delete old files that no photo needs. Returns how many."""
+        files, count = self._store.keys(f"{folder_of(self._city.id)}/"), 0
+        while batch := list(islice(files, ROWS)):
+            count += sum(map(self._delete_unclaimed, self._unneeded(batch)))
+        return count
+
+    def _unneeded(self, batch: Sequence[Stored]) -> list[str]:
+        """The keys of those of the files that are old and that no photo needs."""
+        contents = {content for file in batch if (content := content_of(file.key))}
+        with self._platform.database.reading() as connection:
+            claims = media.claims_among(connection, self._city.id, contents, self._now)
+        unneeded = []
+        for file in batch:
+            content, name = content_of(file.key), file.key.rpartition("/")[2]
+            needs = claims.get(content) if content else None
+            if file.modified_at < self._now - GRACE and (needs is None or (name == ORIGINAL and not needs)):
+                unneeded.append(file.key)
+            elif content and name in self._found:
+                self._found[name].add(content)
+        return unneeded
+
+    def _delete_unclaimed(self, key: str) -> bool:
+        """Delete a file, unless a call has claimed its content meanwhile."""
+        with self._platform.database.transaction() as connection:
+            if is_needed(connection, self._city.id, key, self._now):
+                return False
+            self._store.delete(key)
+            return True
+
+    def photos(self) -> Iterator[Photo]:
+        """All photos that requests have."""
+        after = ""
+        while True:
+            with self._platform.database.reading() as connection:
+                page = media.load_page(connection, self._city.id, after, ROWS)
+            yield from page
+            if len(page) < ROWS:
+                return
+            after = page[-1].id
+
+    def is_missing(self, photo: Photo) -> bool:
+        """Whether the store lacks the file that a photo needs. A young file may be newer than the listing."""
+        needs = _NEEDED.get(photo.state)
+        is_young = (photo.prepared_at or photo.created_at) >= self._now - GRACE
+        return needs is not None and not is_young and photo.content_hash not in self._found[needs]
+
+    def defer_waiting(self) -> int:
+        """Defer a job for each request whose photos wait, unless a job waits too."""
+        with self._platform.database.transaction() as connection:
+            numbers = media.load_waiting(connection, self._city.id)
+            for number in numbers:
+                defer_preparing(self._platform, connection, self._city.id, number)
+        return len(numbers)
