@@ -7,16 +7,24 @@ import click
 from open311.cli.group import CommandGroup
 from open311.cli.output import fail, say, say_table
 from open311.cli.platforms import command_platform
+from open311.cli.shell import shell_user
 from open311.clock import utc_now
 from open311.domain.access import ALL_JURISDICTIONS
-from open311.operations.access.api_keys import add_key, list_keys, revoke_key
+from open311.operations.access.api_keys import (
+    add_key,
+    list_keys,
+    resume_key,
+    revoke_key,
+    set_notice,
+    suspend_key,
+)
 from open311.storage.keys import ApiKey
 from schemas.values import format_instant
 
 
 @click.group(cls=CommandGroup)
 def keys() -> None:
-    """Give api_keys to apps that send requests, and revoke them."""
+    """Give api_keys to apps that send requests, suspend and revoke them, and tell the users of an app something."""
 
 
 @keys.command()
@@ -59,7 +67,10 @@ def list_all() -> None:
     """Show all keys, without their secrets."""
     with command_platform() as platform:
         found = list_keys(platform)
-    say_table(("number", "label", "jurisdiction", "kind", "contact", "made", "revoked"), map(_row, found))
+    say_table(
+        ("number", "label", "jurisdiction", "kind", "contact", "made", "revoked", "suspended", "notice"),
+        map(_row, found),
+    )
 
 
 @keys.command()
@@ -78,13 +89,67 @@ def revoke(number: int) -> None:
     say(f"Key {number} is revoked.")
 
 
+@keys.command()
+@click.argument("number", type=int)
+@click.argument("text", default="")
+def notice(number: int, text: str) -> None:
+    """Tell all users of the app with key NUMBER something, such as that they should update it.
+
+    The answer to each report has TEXT in service_notice and in a Warning. Without TEXT, they are told nothing more.
+
+    \b
+    Example:
+      open311 keys notice 3 "Please update the app: this version sends no photos."
+      open311 keys notice 3
+    """
+    with command_platform() as platform:
+        if not set_notice(platform, number, text, principal=shell_user(), now=utc_now()):
+            fail(f"there is no valid key {number}; see `open311 keys list`.")
+    say(f"The users of key {number} are told: {text.strip()}" if text.strip() else f"Key {number} has no notice.")
+
+
+@keys.command()
+@click.argument("number", type=int)
+@click.option("--reason", required=True, help="What the callers are told.")
+def suspend(number: int, reason: str) -> None:
+    """Refuse all calls with key NUMBER for now. They get 403 with the reason, at once and in all processes.
+
+    \b
+    Example:
+      open311 keys suspend 3 --reason "This version of the app sends each report twice; please update it."
+    """
+    with command_platform() as platform:
+        if not suspend_key(platform, number, reason, principal=shell_user(), now=utc_now()):
+            fail(f"there is no valid key {number}; see `open311 keys list`.")
+    say(f"Key {number} is suspended; `open311 keys resume {number}` ends it.")
+
+
+@keys.command()
+@click.argument("number", type=int)
+def resume(number: int) -> None:
+    """Accept calls with the suspended key NUMBER again.
+
+    \b
+    Example:
+      open311 keys resume 3
+    """
+    with command_platform() as platform:
+        if not resume_key(platform, number, principal=shell_user(), now=utc_now()):
+            fail(f"there is no valid key {number}; see `open311 keys list`.")
+    say(f"Key {number} is accepted.")
+
+
 def _row(key: ApiKey) -> list[str]:
+    rights = {"updates": key.may_update, "staff": key.is_for_staff}
+    kind = ["test" if key.is_test else "real", *(name for name, is_given in rights.items() if is_given)]
     return [
         str(key.id),
         key.label,
         "all" if key.jurisdiction_id == ALL_JURISDICTIONS else key.jurisdiction_id,
-        " ".join(["test" if key.is_test else "real", *(["staff"] if key.is_for_staff else [])]),
+        " ".join(kind),
         key.contact,
         format_instant(key.created_at),
         format_instant(key.revoked_at) if key.revoked_at else "",
+        key.suspended_for,
+        key.notice,
     ]

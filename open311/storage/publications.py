@@ -7,14 +7,29 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Connection, Text, and_, bindparam, case, cast, func, or_
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Column,
+    ColumnElement,
+    Connection,
+    Text,
+    and_,
+    any_,
+    bindparam,
+    case,
+    cast,
+    delete,
+    func,
+    or_,
+)
 from sqlalchemy.dialects.postgresql import REGCONFIG, Insert, insert
 
 from open311.domain.requests import RequestRecord, Visibility
 from open311.formats import Rendition
 from open311.storage.copying import FEW, all_of, stage_of, staged
 from open311.storage.geometry import point_from, point_of
-from open311.storage.tables import publication
+from open311.storage.tables import personal_data, publication
 
 WITHDRAWN = "withdrawn"
 _WRITTEN = [item.name for item in publication.c if item.name != "written_by"]
@@ -46,6 +61,7 @@ class Publication:
 
     agency    the text of agency_responsible
     words     the folded text that the parameter `q` searches
+    personal_data  the kinds of personal data that the texts have and that the public does not read
     language  PostgreSQL's text search configuration for `words`
     """
 
@@ -54,6 +70,7 @@ class Publication:
     agency: str = ""
     words: str = ""
     language: str = "simple"
+    personal_data: tuple[str, ...] = ()
 
 
 @cache
@@ -64,12 +81,45 @@ def text_search_language(tag: str) -> str:
 
 def write_publications(connection: Connection, items: Sequence[Publication]) -> None:
     """Insert or update publications, in the caller's transaction."""
+    _write_personal_data(connection, items)
     rows = [publication_values(item) for item in items]
     if len(rows) > FEW:
         with staged(connection, _STAGE, rows):
             connection.execute(_upsert_staged())
     elif rows:
         connection.execute(_upsert(), rows)
+
+
+def _write_personal_data(connection: Connection, items: Sequence[Publication]) -> None:
+    """Store which of these requests have personal data in their texts."""
+    if not items:
+        return
+    columns = personal_data.c
+    without = [item.record.number for item in items if not item.personal_data]
+    if without:
+        connection.execute(
+            delete(personal_data).where(
+                columns.jurisdiction_id == items[0].record.jurisdiction_id,
+                columns.request_id == any_(bindparam(None, without, ARRAY(BigInteger))),
+            )
+        )
+    rows = [
+        {
+            "jurisdiction_id": item.record.jurisdiction_id,
+            "request_id": item.record.number,
+            "kinds": list(item.personal_data),
+        }
+        for item in items
+        if item.personal_data
+    ]
+    if rows:
+        statement = insert(personal_data)
+        connection.execute(
+            statement.on_conflict_do_update(
+                index_elements=["jurisdiction_id", "request_id"], set_={"kinds": statement.excluded.kinds}
+            ),
+            rows,
+        )
 
 
 @cache
@@ -93,14 +143,16 @@ def _or_update(statement: Insert) -> Insert:
     }
     columns, new = publication.c, statement.excluded
     changes["was_public"] = or_(columns.was_public, new.was_public)
-    # A row with an equal rendition keeps its transaction id, because nothing has changed. But an id in the future
-    # comes from another server's backup and must be replaced.
+    # A row with an equal rendition keeps its transaction id and the time of its change, because the public sees no
+    # change. But an id in the future comes from another server's backup and must be replaced.
     is_same = and_(
         columns.digest == new.digest,
         columns.visibility == new.visibility,
         columns.written_by < func.pg_current_xact_id(),
     )
     changes["written_by"] = case((is_same, columns.written_by), else_=func.pg_current_xact_id())
+    shown_at = func.greatest(columns.changed_at, new.updated_at)  # the rendition has no fractions of a second
+    changes["changed_at"] = case((is_same, shown_at), else_=new.changed_at)
     return statement.on_conflict_do_update(index_elements=["jurisdiction_id", "id"], set_=changes)
 
 

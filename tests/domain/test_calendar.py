@@ -1,4 +1,4 @@
-"""Working days and office hours, also where the clocks change."""
+"""Working days and office hours, also when the clocks change."""
 
 from __future__ import annotations
 
@@ -65,11 +65,11 @@ def test_each_day_has_a_kind(day: str, kind: DayKind, holiday: str) -> None:
     assert moment.is_on(DayKind.DAY_OFF) is (kind is not DayKind.WORKING_DAY)
 
 
-def test_the_day_is_that_of_the_citys_time_zone() -> None:
+def test_the_day_follows_the_time_zone_of_the_city() -> None:
     assert str(TIME.moment(datetime(2026, 4, 30, 22, tzinfo=UTC))) == "Friday, 2026-05-01 (May Day)"
 
 
-def test_an_observed_holiday_of_the_next_year_is_known() -> None:
+def test_a_holiday_of_the_next_year_can_be_observed_in_this_year() -> None:
     assert date(2021, 12, 31) in public_holidays("US", 2021)
 
 
@@ -118,17 +118,17 @@ def test_working_hours_are_office_hours(received: str, hours: int, due: str) -> 
     assert TIME.add_working_time(at(received), timedelta(hours=hours)) == at(due)
 
 
-def test_calendar_days_keep_the_local_time_where_the_clocks_change() -> None:
+def test_calendar_days_keep_the_local_time_when_the_clocks_change() -> None:
     assert add_days(at("2026-03-28T12:00"), 1, HELSINKI) == at("2026-03-29T12:00")
     assert add_days(at("2026-03-28T12:00"), 1, HELSINKI) == datetime(2026, 3, 29, 9, tzinfo=UTC)
 
 
-def test_a_local_time_that_does_not_occur_is_after_the_change() -> None:
+def test_a_skipped_local_time_moves_forward_and_a_repeated_one_is_the_first() -> None:
     assert instant(date(2026, 3, 29), 3 * 60 + 30, HELSINKI) == datetime(2026, 3, 29, 1, 30, tzinfo=UTC)
     assert instant(date(2026, 10, 25), 3 * 60 + 30, HELSINKI) == datetime(2026, 10, 25, 0, 30, tzinfo=UTC)
 
 
-def test_working_time_has_the_hours_that_pass_where_the_clocks_change() -> None:
+def test_working_time_counts_real_hours_when_the_clocks_change() -> None:
     night = WorkingTime(Calendar(office_hours=((Hours(0, 24 * 60),),) * 7), HELSINKI)
     assert night.working_time(at("2026-03-29T00:00"), at("2026-03-30T00:00")) == timedelta(hours=23)
     assert night.working_time(at("2026-10-25T02:00"), at("2026-10-25T05:00")) == timedelta(hours=4)
@@ -143,7 +143,9 @@ def test_a_calendar_that_is_always_closed_gives_no_date() -> None:
 
 
 @given(working_times(), INSTANTS, AMOUNTS)
-def test_working_time_that_is_added_has_passed(time: WorkingTime, start: datetime, amount: timedelta) -> None:
+def test_the_working_time_until_the_result_is_the_added_amount(
+    time: WorkingTime, start: datetime, amount: timedelta
+) -> None:
     end = time.add_working_time(start, amount)
     assert end is not None
     assert end >= start
@@ -153,7 +155,7 @@ def test_working_time_that_is_added_has_passed(time: WorkingTime, start: datetim
 
 
 @given(working_times(), INSTANTS, AMOUNTS, AMOUNTS)
-def test_working_time_is_added_in_parts_or_at_once(
+def test_adding_two_amounts_gives_the_result_of_adding_their_sum(
     time: WorkingTime, start: datetime, one: timedelta, other: timedelta
 ) -> None:
     first = time.add_working_time(start, one)
@@ -162,7 +164,7 @@ def test_working_time_is_added_in_parts_or_at_once(
 
 
 @given(working_times(), INSTANTS, st.integers(1, 30))
-def test_the_last_working_day_is_counted(time: WorkingTime, start: datetime, days: int) -> None:
+def test_the_due_day_is_the_last_of_the_counted_working_days(time: WorkingTime, start: datetime, days: int) -> None:
     due = time.add_working_days(start, days)
     assert due is not None
     last = (due - timedelta(seconds=1)).astimezone(time.zone).date()
@@ -173,7 +175,9 @@ def test_the_last_working_day_is_counted(time: WorkingTime, start: datetime, day
 
 
 @given(working_times(), INSTANTS, INSTANTS, INSTANTS)
-def test_working_time_adds_up(time: WorkingTime, one: datetime, two: datetime, three: datetime) -> None:
+def test_the_working_times_of_two_parts_add_up_to_the_whole(
+    time: WorkingTime, one: datetime, two: datetime, three: datetime
+) -> None:
     first, second, third = sorted((one, two, three))
     second, third = min(second, first + timedelta(days=30)), min(third, first + timedelta(days=60))
     whole = time.working_time(first, third)

@@ -54,11 +54,11 @@ def carried(**answers: tuple[str, ...]) -> tuple[list[tuple[str, ...]], list[tup
     return tuple([(each.code, *each.values) for each in part] for part in (kept, dropped))  # type: ignore[return-value]
 
 
-def test_codes_and_keys_are_mapped_and_the_new_order_counts() -> None:
+def test_codes_and_keys_are_mapped_and_answers_have_the_new_order() -> None:
     assert carried(KIND=("a",), NOTE=("hi",)) == ([("NOTE", "hi"), ("WHAT", "x")], [])
 
 
-def test_an_answer_without_a_place_is_dropped_under_its_old_code() -> None:
+def test_an_answer_without_a_matching_question_is_dropped_under_its_old_code() -> None:
     assert carried(GONE=("1",), KIND=("c",)) == ([], [("GONE", "1"), ("KIND", "c")])
 
 
@@ -77,7 +77,7 @@ def test_an_answer_to_a_question_that_the_new_form_does_not_ask_is_dropped() -> 
     assert carried(KIND=("a",), SIZE=("3",)) == ([("WHAT", "x"), ("SIZE", "3")], [])
 
 
-def test_a_list_of_one_keeps_the_first_key_and_drops_the_others() -> None:
+def test_a_single_value_list_keeps_the_first_known_key_and_drops_the_others() -> None:
     target = Service(
         code="t", name="T", attributes=(Attribute(code="TAGS", description="?", datatype=ONE, values=KEYS[:2]),)
     )
@@ -102,7 +102,7 @@ ANSWERS = st.dictionaries(CODES, VALUES.map(tuple))
 
 
 @given(ANSWERS)
-def test_every_value_is_carried_or_dropped_and_what_is_carried_is_valid(sent: dict[str, tuple[str, ...]]) -> None:
+def test_every_value_is_carried_or_dropped_and_carried_answers_are_valid(sent: dict[str, tuple[str, ...]]) -> None:
     kept, dropped = carry_answers(OLD, NEW, [Answer(code, values) for code, values in sent.items()])
     lost = {(answer.code, value) for answer in dropped for value in answer.values}
     there = {"WHAT": "KIND", "WORDS": "TAGS"}
@@ -115,7 +115,7 @@ def test_every_value_is_carried_or_dropped_and_what_is_carried_is_valid(sent: di
     assert problems == []
 
 
-def test_an_answer_that_was_kept_for_staff_stays_so() -> None:
+def test_an_answer_that_is_kept_for_staff_stays_kept_for_staff() -> None:
     kept = Answer("NOTE", ("hi",), is_asked=False)
     assert carry_answers(OLD, NEW, [kept]) == ((), (kept,))
 
@@ -130,7 +130,7 @@ def sent(values: dict[str, list[str]], *, keeps: bool = False) -> tuple[dict[str
     return carried, [f"{remark.code} {remark.text}" for remark in filler.remarks], filler.kept
 
 
-def test_what_an_app_sends_gets_the_new_codes_and_is_not_checked() -> None:
+def test_answers_of_an_app_get_the_new_codes_and_are_not_checked() -> None:
     carried, told, kept = sent({"KIND": ["a"], "SIZE": ["large"], "STRAY": ["1"]})
     assert carried == {"WHAT": ("x",), "SIZE": ("large",), "STRAY": ("1",)}
     assert (told, kept) == ([], {})

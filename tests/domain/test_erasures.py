@@ -1,4 +1,4 @@
-"""An import recognises what was erased by marks from which nobody can read it."""
+"""An import recognises erased content by marks. Nobody can read the content from a mark."""
 
 from __future__ import annotations
 

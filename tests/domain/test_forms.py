@@ -58,7 +58,7 @@ def test_a_question_that_is_asked_is_required() -> None:
 
 
 @pytest.mark.parametrize("surface", ["other", "metal"])
-def test_one_of_the_answers_of_a_condition_suffices(surface: str) -> None:
+def test_each_answer_of_a_condition_is_enough(surface: str) -> None:
     answers, problems, remarks = fill(SURFACE, OTHER, SURFACE=surface, OTHER="tin")
     assert answers == {"SURFACE": surface, "OTHER": "tin"}
     assert (problems, remarks) == ([], [])
@@ -71,14 +71,14 @@ def test_an_answer_to_a_question_that_is_not_asked_is_dropped_with_a_remark() ->
     assert remarks == ["OTHER is ignored; it is asked only if SURFACE is other or metal"]
 
 
-def test_a_question_is_not_asked_if_it_depends_on_one_that_is_not_asked() -> None:
+def test_a_question_is_not_asked_if_it_depends_on_a_question_that_is_not_asked() -> None:
     assert fill(SURFACE, OTHER, WHY, SURFACE="brick", OTHER="tin")[1] == []
     assert fill(SURFACE, OTHER, WHY, SURFACE="other", OTHER="tin")[1] == [
         "WHY required; answer it as attribute[WHY]."
     ]
 
 
-def test_without_a_filler_every_attribute_is_plain() -> None:
+def test_without_a_form_filler_conditions_and_set_answers_are_ignored() -> None:
     service = Service(code="s", name="S", attributes=(SURFACE, Attribute(code="SET", description="?", set_to="x")))
     answers, problems = check_answers(service, {"SET": ("y",)}, AnswerPolicy(zone=UTC))
     assert [answer.values for answer in answers] == [("y",)]
@@ -88,7 +88,7 @@ def test_without_a_filler_every_attribute_is_plain() -> None:
 # --- Answers that the server gives
 
 
-def test_a_default_stands_in_for_a_missing_answer() -> None:
+def test_a_default_replaces_a_missing_or_blank_answer() -> None:
     count = Attribute(code="COUNT", description="?", datatype=Datatype.NUMBER, default=("1",))
     assert fill(count)[0] == {"COUNT": "1"}
     assert fill(count, COUNT="3")[0] == {"COUNT": "3"}
@@ -136,7 +136,7 @@ def test_the_id_of_an_asset_near_the_point_is_valid() -> None:
         ),
     ],
 )
-def test_another_id_is_refused_with_those_near_the_point(sent: str, problem: str) -> None:
+def test_the_error_for_a_wrong_id_names_the_ids_near_the_point(sent: str, problem: str) -> None:
     assert fill(LAMP, LAMP=sent)[1] == [problem]
 
 
@@ -162,17 +162,17 @@ def test_the_only_asset_near_the_point_is_filled_in_with_a_remark() -> None:
 
 
 @pytest.mark.parametrize("radius_m", [30, 200])
-def test_nothing_is_filled_in_unless_the_city_says_so_and_one_asset_is_near(radius_m: int) -> None:
+def test_nothing_is_filled_in_without_the_setting_or_with_several_assets_near(radius_m: int) -> None:
     assert fill(LAMP, layer=lamps(radius_m=radius_m, fill=radius_m == 200))[0] == {}
 
 
-def test_a_filled_in_id_meets_a_requirement() -> None:
+def test_an_id_that_the_server_fills_in_answers_a_required_question() -> None:
     required = Attribute(code="LAMP", description="?", required=True, asset_layer="lamps")
     assert fill(required, layer=lamps(fill=True))[1] == []
     assert fill(required)[1] == ["LAMP required; answer it as attribute[LAMP]."]
 
 
-def test_near_assets_come_in_the_order_of_their_distance() -> None:
+def test_assets_near_a_point_are_ordered_by_distance() -> None:
     assert lamps(radius_m=200).near((24.94, 60.1710)) == ["L-2", "L-3", "L-1"]
     assert lamps().near((-120.0, 10.0)) == []
 

@@ -26,7 +26,7 @@ def test_a_place_keeps_point_address_and_address_id() -> None:
 
 
 @pytest.mark.parametrize("parameters", [{"address": "5 Mill Lane"}, {"address_id": "#NOTPINPOINTED#"}])
-def test_an_address_alone_is_a_place_without_a_point(parameters: dict[str, str]) -> None:
+def test_an_address_without_coordinates_is_a_place_without_a_point(parameters: dict[str, str]) -> None:
     place, problems = read_place(**parameters)
     assert problems == []
     assert not place.has_point

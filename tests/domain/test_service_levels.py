@@ -16,11 +16,9 @@ from open311.domain.service_levels import (
     Pause,
     ServiceLevel,
     ServiceLevels,
-    Standing,
     Unit,
     find_disagreements,
     read_service_level,
-    standing,
 )
 
 ZONE = ZoneInfo("America/New_York")
@@ -75,12 +73,12 @@ def test_the_forms_that_new_york_publishes_are_read(words: str) -> None:
         ("12  working hours", 12, Unit.WORKING_HOURS),
     ],
 )
-def test_days_and_hours_can_be_working_ones(words: str, amount: int, unit: Unit) -> None:
+def test_calendar_days_working_days_and_working_hours_are_read(words: str, amount: int, unit: Unit) -> None:
     assert read_service_level(words) == ServiceLevel(" ".join(words.split()), amount, unit)
 
 
 @pytest.mark.parametrize("words", ["", "soon", "4", "4 dys", "4.5 days", "4 days not managed", "managed"])
-def test_other_words_are_refused_and_never_guessed(words: str) -> None:
+def test_unknown_words_are_refused_and_not_guessed(words: str) -> None:
     with pytest.raises(ValueError, match='must be written like "4 days"'):
         read_service_level(words)
 
@@ -134,7 +132,7 @@ ANSWER = rule("2 days", service="pothole", answers={"SIZE": ("large", "huge")})
         ((SERVICE, ANSWER, BOTH), ANSWER),
     ],
 )
-def test_the_rule_with_the_most_particular_conditions_decides(
+def test_the_rule_with_the_most_specific_conditions_decides(
     rules: tuple[LevelRule, ...], decides: LevelRule
 ) -> None:
     found = levels(*rules).deciding("pothole", "streets", {"SIZE": ("huge",)})
@@ -175,7 +173,7 @@ def test_disagreements_are_found_only_where_one_request_can_fit_both_rules() -> 
         pytest.param("3 working days", ("2026-03-05T12:00", "2026-03-05T14:00"), "2026-03-06T11:00", id="hours"),
     ],
 )
-def test_the_clock_stands_still_on_hold(words: str, pause: tuple[str, str], expected: str) -> None:
+def test_time_on_hold_does_not_count(words: str, pause: tuple[str, str], expected: str) -> None:
     assert due(words, (local(pause[0]), local(pause[1]))) == local(expected)
 
 
@@ -195,8 +193,8 @@ def test_a_pause_never_makes_a_request_due_earlier(words: str, paused: list[Paus
 
 
 @given(st.sampled_from(["8 hours", "10 working hours"]), PAUSES)
-def test_the_time_outside_of_pauses_is_the_service_level(words: str, paused: list[Pause]) -> None:
-    """The time of the clock, or of the office, that is not spent on hold adds up to the level."""
+def test_the_time_outside_pauses_until_the_due_date_is_the_service_level(words: str, paused: list[Pause]) -> None:
+    """The time is the time of the clock, or the office hours for a level in working hours."""
     found = due(words, *paused)
     assert found is not None
     edges = sorted({MONDAY, found, *(edge for pause in paused for edge in pause if edge and MONDAY < edge < found)})
@@ -205,28 +203,3 @@ def test_the_time_outside_of_pauses_is_the_service_level(words: str, paused: lis
         if not any(first <= start and last and end <= last for first, last in paused):
             spent += TIME.working_time(start, end) if "working" in words else end - start
     assert spent == timedelta(hours=int(words.split()[0]))
-
-
-SOON = timedelta(hours=24)
-
-
-@pytest.mark.parametrize(
-    ("hours", "closed_hours", "expected"),
-    [
-        (25, None, Standing.ON_TIME),
-        (24, None, Standing.DUE_SOON),
-        (0, None, Standing.DUE_SOON),
-        (-1, None, Standing.OVERDUE),
-        (-30, -31, Standing.ON_TIME),
-        (-30, -30, Standing.ON_TIME),
-        (-30, -29, Standing.OVERDUE),
-        (None, None, None),
-    ],
-)
-def test_a_request_stands_on_time_due_soon_or_overdue(
-    hours: int | None, closed_hours: int | None, expected: Standing | None
-) -> None:
-    """Hours from now: when it is due, and when it was closed."""
-    when = None if hours is None else MONDAY + timedelta(hours=hours)
-    closed = None if closed_hours is None else MONDAY + timedelta(hours=closed_hours)
-    assert standing(when, MONDAY, soon=SOON, closed_at=closed) is expected

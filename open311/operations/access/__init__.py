@@ -1,1 +1,1 @@
-"""Access rights, which depend on API keys."""
+"""Access rights: API keys, accounts of staff, and the audit trail."""

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from limits import parse
 from limits.strategies import FixedWindowRateLimiter
 
-from open311.web.rates import SWEEP_EVERY, Counters
+from open311.operations.access.rates import SWEEP_EVERY, Counters
 
 
 def test_each_caller_is_counted_separately_up_to_the_limit() -> None:

@@ -1,12 +1,22 @@
-"""Counts of calls in this process: a storage for `limits` that needs no thread to delete expired counts."""
+"""Counts of calls and of reports, in this process or in Redis.
+
+`Counters` is a storage for `limits` that needs no thread to delete expired counts.
+"""
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable
+from math import ceil
 
-from limits.storage import Storage
+from limits import RateLimitItem
+from limits.storage import Storage, storage_from_string
+from limits.strategies import FixedWindowRateLimiter
 
-from open311.clock import exact_now
+from open311.clock import exact_now, utc_now
+from open311.observe import logger
+
+log = logger(__name__)
 
 SWEEP_EVERY = 1_000
 
@@ -64,6 +74,40 @@ class Counters(Storage):
         """Delete the count of a key."""
         with self._lock:
             self._counts.pop(key, None)
+
+
+class Rates:
+    """Counts how often somebody has done something, in the store of the setting `rate_storage`."""
+
+    def __init__(self, storage: str = "memory://") -> None:
+        self._storage = storage
+        self._limiter: FixedWindowRateLimiter | None = None
+        self._lock = threading.Lock()
+
+    def wait_s(self, rates: Iterable[RateLimitItem], *caller: str) -> int:
+        """Count a call. Returns the seconds until the caller may call again; 0 if this call is allowed.
+
+        If the store of the counts fails, the call is allowed and not counted.
+        """
+        limiter = self._limiter_now()
+        try:
+            for rate in rates:
+                if not limiter.hit(rate, *caller):
+                    reset = limiter.get_window_stats(rate, *caller).reset_time
+                    return max(1, ceil(reset - utc_now().timestamp()))
+        except limiter.storage.base_exceptions as error:
+            log.error("calls are not counted", cause=type(error).__name__)
+        return 0
+
+    def _limiter_now(self) -> FixedWindowRateLimiter:
+        if self._limiter is None:
+            with self._lock:
+                if self._limiter is None:
+                    is_local = self._storage.startswith("memory:")
+                    self._limiter = FixedWindowRateLimiter(
+                        Counters() if is_local else storage_from_string(self._storage)
+                    )
+        return self._limiter
 
 
 def _now() -> float:

@@ -1,0 +1,266 @@
+"""`open311 reporters`: the personal data of those who send requests and updates."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import IO, Any
+
+import click
+from rich.progress import Progress
+
+from open311.cli.group import CommandGroup
+from open311.cli.output import error_console, say, say_pieces, say_table, warn
+from open311.cli.platforms import command_platform, find_jurisdiction
+from open311.cli.shell import shell_user
+from open311.clock import utc_now
+from open311.domain.people import IDENTIFYING_FIELDS, Person, read_person
+from open311.errors import Misconfigured
+from open311.operations.desk.rendering import json_of
+from open311.operations.people.anonymise import anonymise, count_known, has_retention
+from open311.operations.people.erase_person import ErasedPart, erase_person
+from open311.operations.people.export_person import ExportPage, export_person
+from open311.operations.platform import Platform
+from open311.plugins import Jurisdiction
+from schemas.values import format_instant
+
+SHOWN = 10
+"""How many requests are named in the report of an erasure; the audit trail has all."""
+
+
+@click.group(cls=CommandGroup)
+def reporters() -> None:
+    """Make reporters anonymous after the city's time, and export or erase the data of a person."""
+
+
+_JURISDICTION = click.option(
+    "--jurisdiction", default="", help="The city's jurisdiction_id. Not needed if only one city is served."
+)
+_REASON = click.option(
+    "--reason", default="", help="Why, without the name of the person; kept in the audit trail for ever."
+)
+
+
+def _person_options(command: Any) -> Any:
+    for name, meaning in reversed(
+        (
+            ("--email", "An email address, in any case."),
+            ("--phone", "A phone number; only its digits count."),
+            ("--device-id", "The id of a device, as the app sent it."),
+            ("--account-id", "The id of an account with the app."),
+        )
+    ):
+        command = click.option(name, default=None, help=meaning)(command)
+    return command
+
+
+@reporters.command("anonymise")
+@click.option("--jurisdiction", default="", help="One city; without it, every city that is served.")
+@click.option("--dry-run", "is_dry_run", is_flag=True, help="Change nothing; show how many requests are due.")
+def anonymise_command(jurisdiction: str, is_dry_run: bool) -> None:
+    """Erase who sent requests whose time is over, by the [retention] of the city. The worker does it once a day.
+
+    The time begins when a request is closed. The report has a line for each service. You can stop this command and
+    run it again.
+
+    \b
+    Example:
+      open311 reporters anonymise --dry-run --jurisdiction city.example
+    """
+    with command_platform() as platform:
+        cities = [find_jurisdiction(platform, jurisdiction)] if jurisdiction else list(platform.registry)
+        for city in cities:
+            _anonymise(platform, city, is_dry_run=is_dry_run)
+
+
+def _anonymise(platform: Platform, city: Jurisdiction, *, is_dry_run: bool) -> None:
+    if not has_retention(city):
+        say(f"{city.id}: keeps who sent requests; its jurisdiction.toml has no reporter_days in [retention].")
+        return
+    due, kept = Counter[str](), Counter[str]()
+    with _bar(city.id, count_known(platform, city)) as advance:
+        for batch in anonymise(platform, city, now=utc_now(), actor=str(shell_user()), is_dry_run=is_dry_run):
+            due += batch.due
+            kept += batch.kept
+            advance(batch.seen)
+    if due or kept:
+        rows = ((code, _days(city, code), str(due[code]), str(kept[code])) for code in sorted(due | kept))
+        say_table(("service", "days", "due" if is_dry_run else "anonymous now", "kept"), rows)
+    done = "would become anonymous" if is_dry_run else "are anonymous now"
+    say(f"{city.id}: the reporters of {due.total()} requests {done}; those of {kept.total()} are kept.")
+
+
+def _days(city: Jurisdiction, service_code: str) -> str:
+    days = city.retention_of(service_code).reporter_days
+    return "for ever" if days is None else str(days)
+
+
+@contextmanager
+def _bar(title: str, whole: int | None) -> Iterator[Any]:
+    """A progress bar, if standard error is a terminal. Yields the function that advances it."""
+    with Progress(console=error_console, transient=True, disable=not sys.stderr.isatty()) as bar:
+        task = bar.add_task(title, total=whole)
+        yield lambda rows: bar.advance(task, rows)
+
+
+@reporters.command("export")
+@_JURISDICTION
+@_person_options
+@_REASON
+@click.option(
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=None,
+    help="A new file, which only you can read. Without it, the JSON is printed.",
+)
+def export_command(jurisdiction: str, reason: str, output: Path | None, **who: str | None) -> None:
+    """Write all that the city has of a person, as JSON: requests, texts, updates, and systems that got the data.
+
+    With several options, the data of all who fit one of them are written. Look at them before you hand them over:
+    an account of an app, or a phone, may be used by several people. Nothing of others is in the file.
+
+    \b
+    Example:
+      open311 reporters export --email jane@mail.example --output jane.json --reason "Letter of 1 March."
+    """
+    person, now = _person(who), utc_now()
+    with command_platform() as platform:
+        city = find_jurisdiction(platform, jurisdiction)
+        why = reason or "open311 reporters export"
+        pages = export_person(platform, city, person, reason=why, principal=shell_user(), now=now)
+        pieces = _export_in_json(city, pages, now)
+        if output is None:
+            say_pieces(pieces)
+            return
+        with _new_file(output) as file:
+            for piece in pieces:
+                file.write(piece)
+    say(f"{output}: written; only you can read it.")
+
+
+def _export_in_json(city: Jurisdiction, pages: Iterable[ExportPage], now: datetime) -> Iterator[bytes]:
+    """An export, of which only one page is in memory."""
+    head = json_of({"jurisdiction_id": city.id, "exported_datetime": format_instant(now)})
+    yield head[:-1] + b',"requests":['
+    separator = b"\n"
+    for page in pages:
+        for item in page.requests:
+            yield separator + json_of(item)
+            separator = b",\n"
+    yield b"\n]}\n"
+
+
+@contextmanager
+def _new_file(path: Path) -> Iterator[IO[bytes]]:
+    """A new file that only its owner can read. Raises Misconfigured if it exists or cannot be made."""
+    try:
+        number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError as error:
+        raise Misconfigured(f"--output: {path} cannot be made: {error.strerror}.") from None
+    with os.fdopen(number, "wb") as file:
+        yield file
+
+
+@reporters.command("erase")
+@_JURISDICTION
+@_person_options
+@_REASON
+@click.option(
+    "--texts",
+    "with_texts",
+    is_flag=True,
+    help="Erase also descriptions, answers, photos and notes of the person's requests, and the person's comments.",
+)
+@click.option("--dry-run", "is_dry_run", is_flag=True, help="Change nothing; show what would be erased.")
+@click.option("--yes", "is_sure", is_flag=True, help="Do not ask before erasing.")
+def erase_command(
+    jurisdiction: str, reason: str, with_texts: bool, is_dry_run: bool, is_sure: bool, **who: str | None
+) -> None:
+    """Erase permanently what the city has of a person, and tell what was erased where.
+
+    The command first shows what it would erase, and asks. With several options, the data of all who fit one of them
+    are erased: run `open311 reporters export` first, because several people may use an account or a phone.
+    The requests stay with their places and addresses, and so do all counts. The audit trail
+    (`open311 staff audit`) keeps the report, which does not say whose data it was. Backups, and other systems that
+    got the data, still have them; the report names the systems.
+
+    \b
+    Example:
+      open311 reporters erase --email jane@mail.example --reason "Letter of 1 March."
+    """
+    person = _person(who)
+    with command_platform() as platform:
+        city = find_jurisdiction(platform, jurisdiction)
+        options: dict[str, Any] = {
+            "with_texts": with_texts,
+            "reason": reason or "open311 reporters erase",
+            "principal": shell_user(),
+            "now": utc_now(),
+        }
+        if is_dry_run or not is_sure:
+            tried = _Report.of(erase_person(platform, city, person, **options, is_dry_run=True))
+            tried.say(is_dry_run=True)
+            if is_dry_run:
+                return
+            click.confirm("Erase this permanently?", abort=True)
+        with _bar(city.id, None) as advance:
+            parts = _advancing(erase_person(platform, city, person, **options), advance)
+            _Report.of(parts).say(is_dry_run=False)
+
+
+def _advancing(parts: Iterable[ErasedPart], advance: Any) -> Iterator[ErasedPart]:
+    for part in parts:
+        advance(len(part.numbers))
+        yield part
+
+
+def _person(who: Mapping[str, str | None]) -> Person:
+    return read_person({name: value for name in IDENTIFYING_FIELDS if (value := who[name]) is not None})
+
+
+class _Report:
+    """The parts of an erasure together."""
+
+    def __init__(self) -> None:
+        self.erasure = ""
+        self.names: list[str] = []
+        self.rows = Counter[str]()
+        self.systems: dict[tuple[str, tuple[str, ...] | None], int] = {}
+        self.copies: list[str] = []
+
+    @classmethod
+    def of(cls, parts: Iterable[ErasedPart]) -> _Report:
+        """The report of these parts."""
+        report = cls()
+        for part in parts:
+            report.erasure = part.erasure
+            report.names += part.names
+            report.rows += part.rows
+            report.copies += part.copies
+            for one in part.systems:
+                key = (one.system, one.shared)
+                report.systems[key] = report.systems.get(key, 0) + 1
+        return report
+
+    def say(self, *, is_dry_run: bool) -> None:
+        """Print the report."""
+        verb = "would be erased" if is_dry_run else "were erased"
+        if not self.names:
+            say("Nothing of this person was found.")
+        else:
+            say_table(("table", "rows"), ((name, str(rows)) for name, rows in sorted(self.rows.items())))
+            more = f" and {len(self.names) - SHOWN} more" if len(self.names) > SHOWN else ""
+            say(f"Data in {len(self.names)} requests {verb}: {', '.join(self.names[:SHOWN])}{more}.")
+        for (system, fields), number in sorted(self.systems.items(), key=str):
+            known = ", ".join(fields) if fields else "unknown fields, because it is not configured any more"
+            say(f"Ask {system} too: {number} requests were sent there, or may have been, with {known}.")
+        for name in self.copies:
+            say(f"{name} followed a request of the person and may have copies of its notes; look at it.")
+        if not is_dry_run:
+            say(f"The audit trail has this as {self.erasure}.")
+            warn("backups made before still have the data; see spec/operating.md.")

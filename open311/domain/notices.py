@@ -1,0 +1,133 @@
+"""Notices for the operator: what the operator is told about trouble with back offices, and how often.
+
+All functions are pure. A week of trouble leads to few notices: one when a back office is down, one when it works
+again, and at most one an hour about what waits for a person.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from open311.domain.deliveries import Circuit
+
+PAUSE = timedelta(hours=1)
+"""The least time between two notices of the same kind about the same back office."""
+LIST = "`open311 deliveries list`"
+_NAMES = {
+    "parked": ("parked delivery", "parked deliveries"),
+    "uncertain": ("uncertain delivery", "uncertain deliveries"),
+    "quarantined": ("quarantined update", "quarantined updates"),
+}
+
+
+class NoticeKind(StrEnum):
+    """What a notice is about.
+
+    DOWN     a back office has been down for long
+    WORKS    the back office works again
+    STOPPED  deliveries or updates wait for a person
+    """
+
+    DOWN = "down"
+    WORKS = "works"
+    STOPPED = "stopped"
+
+
+CONNECTION = (NoticeKind.DOWN, NoticeKind.WORKS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """A notice. Its text has names of cities and back ends, times and numbers, and nothing else.
+
+    known    only for STOPPED: about how many of the waiting deliveries and updates the operator knows. The number
+             falls when a person settles some of them
+    due_at   when the notice is sent next
+    sent_at  when the notice had been sent by mail and by webhook, if both are set, or when a newer notice replaced
+             it; None until then
+    sent_by  the ways by which the notice was sent: mail, webhook
+    cause    why the notice could not be sent
+    """
+
+    jurisdiction_id: str
+    backend: str
+    kind: NoticeKind
+    text: str
+    created_at: datetime
+    due_at: datetime
+    id: int = 0
+    known: int = 0
+    sent_at: datetime | None = None
+    sent_by: tuple[str, ...] = ()
+    attempts: int = 0
+    cause: str = ""
+
+
+def connection_notice(
+    place: tuple[str, str], circuit: Circuit, last: Notice | None, now: datetime, *, after: timedelta
+) -> Notice | None:
+    """The notice that a back office is down, or works again; None if there is no news.
+
+    last   the last notice of these kinds
+    after  after how long the operator is told that a back office is down
+    """
+    since, is_told = circuit.failing_since, last is not None and last.kind is NoticeKind.DOWN
+    if since is None:
+        if last is None or not is_told:
+            return None
+        text = f"{_name(place)} works again. It was reported down at {_instant(last.created_at)}."
+        return _notice(place, NoticeKind.WORKS, text, now)
+    is_long = circuit.is_resting and now - since >= after
+    is_news = last is None or (now - last.created_at >= PAUSE and (not is_told or last.created_at < since))
+    if not is_long or not is_news:
+        return None
+    text = f"{_name(place)} is down since {_instant(since)}. Its deliveries wait, and nothing is lost."
+    return _notice(place, NoticeKind.DOWN, text, now)
+
+
+def stopped_notice(
+    place: tuple[str, str], stopped: Mapping[str, int], last: Notice | None, now: datetime
+) -> Notice | None:
+    """The notice that deliveries or updates wait for a person.
+
+    None if no more wait than the operator knows about, or if the last notice is less than an hour old.
+
+    stopped  the numbers, by `parked`, `uncertain` and `quarantined`
+    last     the last notice of this kind
+    """
+    total = sum(stopped.values())
+    if total <= (last.known if last else 0) or (last is not None and now - last.created_at < PAUSE):
+        return None
+    counts = ", ".join(f"{count} {_NAMES[kind][count != 1]}" for kind, count in stopped.items())
+    verb, commands = "waits" if total == 1 else "wait", " and ".join(commands_for(stopped))
+    text = f"{_name(place)}: {counts} {verb} for a person. See {commands}."
+    return _notice(place, NoticeKind.STOPPED, text, now, known=total)
+
+
+def commands_for(stopped: Mapping[str, int]) -> list[str]:
+    """The commands that show what waits for a person."""
+    lists = {"`open311 deliveries updates list`" if kind == "quarantined" else LIST for kind in stopped}
+    return sorted(lists)
+
+
+def _notice(place: tuple[str, str], kind: NoticeKind, text: str, now: datetime, *, known: int = 0) -> Notice:
+    return Notice(
+        jurisdiction_id=place[0],
+        backend=place[1],
+        kind=kind,
+        text=text,
+        created_at=now,
+        due_at=now,
+        known=known,
+    )
+
+
+def _name(place: tuple[str, str]) -> str:
+    return f"The back office {place[1]} of {place[0]}"
+
+
+def _instant(at: datetime) -> str:
+    return at.strftime("%Y-%m-%d %H:%M %Z")

@@ -1,0 +1,77 @@
+"""Finds all kinds of personal data in a text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache
+
+from open311.domain.personal_data.emails import AT_WORDS, find_emails
+from open311.domain.personal_data.kinds import Hit, Kind
+from open311.domain.personal_data.payments import find_cards, find_ibans
+from open311.domain.personal_data.phones import LEAST_DIGITS, find_phones
+
+FINDERS_VERSION = 1
+"""Raised when the finders find more or less than before: then all publications are rendered again."""
+_OTHERS = bytes(set(range(256)) - set(b"0123456789"))
+_DIGIT = re.compile(r"\d")
+
+
+def may_hold_any(text: str) -> bool:
+    """A cheap first look: whether a text has a sign of an e-mail address, or as many digits as a phone number."""
+    if "@" in text or _count_digits(text) >= LEAST_DIGITS:
+        return True
+    return ("(" in text or "[" in text) and any(word in text.casefold() for word in AT_WORDS)
+
+
+def _count_digits(text: str) -> int:
+    try:
+        return len(text.encode("latin-1").translate(None, _OTHERS))
+    except UnicodeEncodeError:
+        return len(_DIGIT.findall(text))  # other scripts have digits of their own
+
+
+def find_personal_data(text: str, *, region: str = "", plates: str = "") -> list[Hit]:
+    """The personal data in a text, in their order. No two overlap.
+
+    region  the country whose phone numbers are written without `+`, such as `US`; "" for none
+    plates  a regular expression of licence plates; "" not to look for plates
+    """
+    found: list[Hit] = []
+    rest = text
+    for finder in _finders(text, region, plates):
+        hits = _without_overlaps(finder(rest))
+        rest = _blanked(rest, hits)
+        found += hits
+    return sorted(found, key=lambda hit: hit.start)
+
+
+def _finders(text: str, region: str, plates: str) -> Iterator[Callable[[str], Iterable[Hit]]]:
+    """The finders that this text needs. What one has found, the next ones do not see."""
+    if may_hold_any(text):
+        yield find_emails
+        yield find_ibans
+        yield find_cards
+        yield lambda rest: find_phones(rest, region)
+    if plates:
+        yield lambda rest: (Hit(Kind.PLATE, *found.span()) for found in _plates(plates).finditer(rest))
+
+
+@cache
+def _plates(pattern: str) -> re.Pattern[str]:
+    return re.compile(rf"(?<![\w-])(?:{pattern})(?![\w-])")
+
+
+def _without_overlaps(hits: Iterable[Hit]) -> list[Hit]:
+    """The hits in their order. Of those that overlap, the first and longest stays."""
+    kept: list[Hit] = []
+    for hit in sorted(hits, key=lambda hit: (hit.start, -hit.end)):
+        if not kept or hit.start >= kept[-1].end:
+            kept.append(hit)
+    return kept
+
+
+def _blanked(text: str, hits: Iterable[Hit]) -> str:
+    for hit in hits:
+        text = text[: hit.start] + "|" * (hit.end - hit.start) + text[hit.end :]
+    return text

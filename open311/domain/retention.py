@@ -1,0 +1,28 @@
+"""How long a city keeps personal data after a request was closed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from datetime import datetime, timedelta
+
+MOST_DAYS = 36_500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retention:
+    """How long personal data stay after their request was closed.
+
+    reporter_days  days until the data of the reporter, and of people who sent updates, are erased; None for never
+    """
+
+    reporter_days: int | None = None
+
+    def or_else(self, other: Retention) -> Retention:
+        """These times; where one is not set, that of the other one."""
+        unset = {item.name: getattr(other, item.name) for item in fields(self) if getattr(self, item.name) is None}
+        return replace(self, **unset)
+
+
+def is_over(closed_at: datetime, days: int | None, now: datetime) -> bool:
+    """Whether so many days have passed since a request was closed. With None, the time never ends."""
+    return days is not None and closed_at <= now - timedelta(days=days)

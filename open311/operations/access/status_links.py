@@ -1,0 +1,127 @@
+"""The link with which a reporter reads the own request without a login (decision 0038).
+
+Whoever has the link is taken for the reporter. It shows what the public would read of the request, also while the
+request is held or private, and never who sent it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from open311.domain.access import Principal, Role
+from open311.domain.ids import new_status_secret
+from open311.domain.requests import TokenState, Visibility
+from open311.errors import NotFound
+from open311.formats import JSON, XML, Format, shape_of, with_fragments
+from open311.formats.documents import json_fragments
+from open311.operations.access.staff import require_role
+from open311.operations.platform import Platform
+from open311.operations.publishing import names_for, publication_of, without_hidden
+from open311.operations.workflow.act import require_department
+from open311.operations.workflow.apply import load_request
+from open311.plugins import Jurisdiction
+from open311.storage import audit, history, origins, requests, status_links, tokens
+from open311.storage.audit import Entry
+from open311.storage.engine import Connection
+from schemas.arguments import EXTRA_FIELDS
+from schemas.extensions import PendingSchema
+from schemas.texts import tell
+
+MOST_SECRET_CHARACTERS = 100
+_PENDING = shape_of(PendingSchema)
+
+
+def read_by_link(
+    platform: Platform, city: Jurisdiction, secret: str, output: Format, extras: Sequence[str] = ()
+) -> bytes:
+    """The request that a link is for, as an item of a list. If it has no id, its token follows.
+
+    extras  names from EXTRA_FIELDS: the fields to add
+    Raises NotFound, which does not repeat the secret, if there is no such link.
+    """
+    is_possible = len(secret) <= MOST_SECRET_CHARACTERS and secret.isascii()
+    number = status_links.number_of(platform.database.hot.rows, city.id, secret) if is_possible else 0
+    with platform.database.snapshot() as connection:
+        record = requests.load_record(connection, city.id, number=number, is_locked=False) if number else None
+        if record is None:
+            raise NotFound(tell("This link is not or no longer valid; ask the city for a new one."))
+        names = names_for(connection, city)
+        notes = history.load_notes(connection, city.id, [number]).get(number, [])
+        origin = origins.load(connection, city.id, [number]).get(number)
+        repeats = [record.possible_duplicate_of] if record.possible_duplicate_of else []
+        hidden = requests.hidden_among(connection, city.id, repeats)
+        token = "" if record.service_request_id else tokens.token_of(connection, city.id, number)
+    shown, said = without_hidden(replace(record, visibility=Visibility.PUBLIC), notes, names, hidden)
+    rendition = publication_of(shown, names, said, origin).rendition
+    assert rendition is not None, "a public record is no tombstone"
+    both = {JSON: (rendition.json, rendition.json_extras), XML: (rendition.xml, rendition.xml_extras)}
+    body, added = both[output]
+    chosen = [*(added[EXTRA_FIELDS.index(one)] for one in extras), *(_token_fields(token, output) if token else ())]
+    return with_fragments(body.encode(), chosen, output) if chosen else body.encode()
+
+
+def _token_fields(token: str, output: Format) -> Sequence[str]:
+    """The field that tells the token of a request without an id."""
+    content, markup = _PENDING.parts(TokenState(token=token))
+    return json_fragments(content) if output is JSON else markup
+
+
+def revoke_links(
+    platform: Platform,
+    city: Jurisdiction,
+    name: str | int,
+    *,
+    principal: Principal,
+    now: datetime,
+    reason: str = "",
+) -> int:
+    """End all links to a request. Returns how many there were. Raises NotFound and Forbidden."""
+    with platform.database.transaction() as connection:
+        number = _number(connection, city, name, principal)
+        ended = status_links.revoke(connection, city.id, number)
+        if ended:
+            _record(connection, city, number, "status_link.revoke", principal=principal, now=now, reason=reason)
+    return ended
+
+
+def renew_link(
+    platform: Platform,
+    city: Jurisdiction,
+    name: str | int,
+    *,
+    principal: Principal,
+    now: datetime,
+    reason: str = "",
+) -> str:
+    """End all links to a request and make a new one. Returns its secret. Raises NotFound and Forbidden."""
+    secret = new_status_secret()
+    with platform.database.transaction() as connection:
+        number = _number(connection, city, name, principal)
+        status_links.replace(connection, city.id, number, secret, now)
+        _record(connection, city, number, "status_link.renew", principal=principal, now=now, reason=reason)
+    return secret
+
+
+def _number(connection: Connection, city: Jurisdiction, name: str | int, principal: Principal) -> int:
+    """The number of a request, which stays locked, if the account may work on it."""
+    require_role(principal, Role.AGENT)
+    record = load_request(connection, city, name)
+    require_department(principal, city, record)
+    return record.number
+
+
+def _record(
+    connection: Connection,
+    city: Jurisdiction,
+    number: int,
+    act: str,
+    principal: Principal,
+    now: datetime,
+    reason: str,
+) -> None:
+    entry = Entry(
+        jurisdiction_id=city.id, at=now, actor=str(principal), act=act, subject=str(number), reason=reason
+    )
+    audit.add_entry(connection, entry)

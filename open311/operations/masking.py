@@ -1,0 +1,191 @@
+"""Masking: personal data in texts that become public. The record and the history keep what was typed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+from open311.domain.attributes import Answer
+from open311.domain.events import Event
+from open311.domain.personal_data import Hit, Kind, Privacy, Treatment, mark_of
+from open311.domain.requests import Note, RequestRecord
+from open311.domain.services import Datatype, Service
+from open311.plugins import Jurisdiction
+from open311.translations import closest, in_language, languages
+from schemas.texts import Message, tell
+
+MARKERS: dict[Kind, Message] = {
+    Kind.EMAIL: tell("[e-mail address]"),
+    Kind.PHONE: tell("[phone number]"),
+    Kind.IBAN: tell("[bank account]"),
+    Kind.CARD: tell("[card number]"),
+    Kind.PLATE: tell("[licence plate]"),
+}
+"""What the public reads in the place of personal data."""
+NAMES: dict[Kind, Message] = {
+    Kind.EMAIL: tell("an e-mail address"),
+    Kind.PHONE: tell("a phone number"),
+    Kind.IBAN: tell("a bank account"),
+    Kind.CARD: tell("a card number"),
+    Kind.PLATE: tell("a licence plate"),
+}
+_FREE_TEXT = (Datatype.STRING, Datatype.TEXT)
+_ANY_MARKER = r"\[[^\[\]\n]{1,40}\]"
+"""A marker in any language."""
+Edit = Callable[[str], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Mask:
+    """Masks the texts of one request.
+
+    language  the language of the markers, the first one of the city
+    salt      the salt of the marks of what staff have unmasked
+    """
+
+    privacy: Privacy
+    language: str
+    unmasked: tuple[str, ...] = ()
+    salt: str = ""
+
+    @classmethod
+    def of(cls, record: RequestRecord, city: Jurisdiction) -> Mask:
+        """The mask for a request of a city."""
+        language = closest(city.languages[0], languages())
+        return cls(city.privacy_of(record.service_code), language, record.unmasked, record.erasure_salt)
+
+    def hits(self, text: str) -> Iterator[tuple[Hit, bool]]:
+        """The personal data in a text, each with whether it is masked; staff may have unmasked it."""
+        for hit in self.privacy.hits_in(text):
+            is_unmasked = bool(self.unmasked) and mark_of(text[hit.start : hit.end], self.salt) in self.unmasked
+            yield hit, not is_unmasked
+
+    def masked(self, text: str, found: set[Kind] | None = None) -> str:
+        """The text as the public reads it. The kinds of what is masked are added to `found`."""
+        hits = [hit for hit, is_masked in self.hits(text) if is_masked] if text else []
+        for hit in reversed(hits):
+            text = text[: hit.start] + in_language(MARKERS[hit.kind], self.language) + text[hit.end :]
+        if found is not None:
+            found.update(hit.kind for hit in hits)
+        return text
+
+    def masked_again(self, text: str, note: str) -> str:
+        """A published text that has a note, masked in any way, with the note as the public reads it now."""
+        hits = self.privacy.all_in(note)
+        if not hits:
+            return text
+        pattern, place = "", 0
+        for hit in hits:
+            pattern += re.escape(note[place : hit.start])
+            pattern += f"(?:{re.escape(note[hit.start : hit.end])}|{_ANY_MARKER})"
+            place = hit.end
+        now = self.masked(note)
+        return re.sub(pattern + re.escape(note[place:]), lambda _: now, text)
+
+
+def masked_request(
+    record: RequestRecord, notes: Iterable[Note], city: Jurisdiction
+) -> tuple[RequestRecord, list[Note], tuple[Kind, ...]]:
+    """The record and the notes as the public may read them, and the kinds of personal data that are masked."""
+    found: set[Kind] = set()
+    edit = partial(Mask.of(record, city).masked, found=found)
+    shown = [
+        note if (text := edit(note.description)) is note.description else replace(note, description=text)
+        for note in notes
+    ]
+    return _edited(record, city, edit), shown, tuple(kind for kind in Kind if kind in found)
+
+
+def _edited(record: RequestRecord, city: Jurisdiction, edit: Edit) -> RequestRecord:
+    """The record with all texts that become public edited. The same record if none changes."""
+    address = edit(record.place.address)
+    changes = {
+        "description": edit(record.description),
+        "status_notes": edit(record.status_notes),
+        "detailed_status": edit(record.detailed_status),
+        "place": record.place if address is record.place.address else replace(record.place, address=address),
+        "answers": _edited_answers(record, city.service(record.service_code), edit),
+    }
+    if all(value is getattr(record, name) for name, value in changes.items()):
+        return record
+    return replace(record, **changes)  # type: ignore[arg-type]  # values of several types
+
+
+def _edited_answers(record: RequestRecord, service: Service | None, edit: Edit) -> tuple[Answer, ...]:
+    texts = _public_texts(record, service)
+    edited = {answer.code: tuple(map(edit, answer.values)) for answer in texts}
+    if all(edited[answer.code] == answer.values for answer in texts):
+        return record.answers
+    return tuple(
+        replace(answer, values=edited[answer.code]) if answer.is_asked and answer.code in edited else answer
+        for answer in record.answers
+    )
+
+
+def _public_texts(record: RequestRecord, service: Service | None) -> Sequence[Answer]:
+    """The answers in free text that become public. Keys of lists and ids of assets are the city's own words."""
+    if service is None or not record.answers:
+        return ()
+    free = {
+        attribute.code
+        for attribute in service.attributes
+        if attribute.is_public and attribute.datatype in _FREE_TEXT and not attribute.asset_layer
+    }
+    return [answer for answer in record.answers if answer.is_asked and answer.code in free]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """Personal data in a public text of a request.
+
+    part       description, address, status_notes, detailed_status, attribute[CODE] or note
+    text       what was typed
+    start      how many characters of the part stand before it
+    is_masked  whether the public reads a marker instead; False if staff have unmasked it
+    """
+
+    kind: Kind
+    part: str
+    text: str
+    start: int
+    is_masked: bool
+
+
+def findings_of(record: RequestRecord, events: Iterable[Event], city: Jurisdiction) -> list[Finding]:
+    """The personal data in all texts of a request that are public or become public when it is released.
+
+    events  the history, for the notes
+    """
+    mask = Mask.of(record, city)
+    return [
+        Finding(kind=hit.kind, part=part, text=text[hit.start : hit.end], start=hit.start, is_masked=is_masked)
+        for part, text in _texts_of(record, events, city)
+        for hit, is_masked in mask.hits(text)
+    ]
+
+
+def _texts_of(record: RequestRecord, events: Iterable[Event], city: Jurisdiction) -> Iterator[tuple[str, str]]:
+    """The public texts of a request, each with the name of its part. A note that is shown twice comes once."""
+    notes = [event.note for event in events if event.is_public and event.note]
+    yield "description", record.description
+    yield "address", record.place.address
+    yield "detailed_status", record.detailed_status
+    for answer in _public_texts(record, city.service(record.service_code)):
+        yield from ((f"attribute[{answer.code}]", value) for value in answer.values)
+    if record.status_notes not in notes:
+        yield "status_notes", record.status_notes
+    yield from (("note", note) for note in notes)
+
+
+def masked_kinds(record: RequestRecord, city: Jurisdiction) -> tuple[Kind, ...]:
+    """The kinds of personal data in the texts of a new request."""
+    found = {one.kind for one in findings_of(record, (), city)}
+    return tuple(kind for kind in Kind if kind in found)
+
+
+def must_be_held(record: RequestRecord, city: Jurisdiction) -> bool:
+    """Whether a new request waits for a review because of personal data in its texts."""
+    privacy = city.privacy_of(record.service_code)
+    return any(privacy.treatment(kind) is Treatment.HOLD for kind in masked_kinds(record, city))

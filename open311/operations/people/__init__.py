@@ -1,0 +1,1 @@
+"""Personal data of those who sent requests and updates: retention, export and erasure."""

@@ -1,0 +1,222 @@
+"""Erase what a city has of a person, and prove it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from uuid import uuid4
+
+from open311.domain.access import Principal
+from open311.domain.erasures import marks_of
+from open311.domain.events import Erasable, Erased
+from open311.domain.people import Person
+from open311.domain.photos import Photo
+from open311.domain.requests import RequestRecord
+from open311.operations.media.files import delete_files
+from open311.operations.people.named import Told, require_right, told_systems
+from open311.operations.platform import Platform
+from open311.operations.publishing import names_for
+from open311.operations.workflow.apply import Change, cause_of_following, change_requests
+from open311.operations.workflow.erase_request import blank_texts, erasing, photos_erased
+from open311.plugins import Jurisdiction
+from open311.storage import audit, history, people, requests, updates
+from open311.storage.audit import Entry
+from open311.storage.engine import Connection
+from open311.storage.updates import Received
+
+ERASE_PERSON = "reporter.erase"
+ASKED = "a person asked for it"
+"""The cause of the events of these erasures."""
+AT_ONCE = 200
+"""How many requests one transaction changes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErasedPart:
+    """What one transaction has erased, or would erase.
+
+    erasure  the id of the whole erasure, which the entries of the audit trail have too
+    numbers  the requests
+    names    their ids, or the numbers of those without one
+    rows     how many rows held something that was erased, by the table, or by the table and its column
+    systems  the back offices that got the person's data, with the names of the fields
+    copies   the names of requests that were merged into these and have copies of their notes
+    last     the number of the last request, after which the next part begins
+    is_last  whether nothing is left
+    """
+
+    erasure: str
+    numbers: tuple[int, ...] = ()
+    names: tuple[str, ...] = ()
+    rows: Counter[str] = field(default_factory=Counter)
+    systems: Sequence[Told] = ()
+    copies: tuple[str, ...] = ()
+    last: int = 0
+    is_last: bool = True
+
+
+class _Undone(Exception):
+    """Raised to roll back a dry run."""
+
+
+def erase_person(
+    platform: Platform,
+    city: Jurisdiction,
+    person: Person,
+    *,
+    with_texts: bool = False,
+    reason: str,
+    principal: Principal,
+    now: datetime,
+    is_dry_run: bool = False,
+    after: int = 0,
+) -> Iterator[ErasedPart]:
+    """Erase what the city has of a person. Yields what each transaction has erased; at least one part.
+
+    The person's name, addresses and ids are erased from requests and updates. With `with_texts`, so are the
+    descriptions, answers, photos and notes of requests that the person sent, and the person's comments on requests
+    of others. Counts do not change. Each part has an entry in the audit trail, which says what was erased where,
+    but not whose data it was. A dry run rolls each transaction back.
+
+    after  the number of a request: only requests with higher numbers
+    Raises Forbidden and Invalid: see `require_right`.
+    """
+    why = require_right(principal, city, person, reason)
+    eraser = _Eraser(platform, city, person, with_texts, why, principal, now, str(uuid4()))
+    while True:
+        part = eraser.tried(after) if is_dry_run else eraser.done(after)
+        yield part
+        if part.is_last:
+            return
+        after = part.last
+
+
+@dataclass(frozen=True, slots=True)
+class _Eraser:
+    platform: Platform
+    city: Jurisdiction
+    person: Person
+    with_texts: bool
+    reason: str
+    principal: Principal
+    now: datetime
+    erasure: str
+
+    def done(self, after: int) -> ErasedPart:
+        photos: list[Photo] = []
+        with self.platform.database.transaction() as connection:
+            part = self._part(connection, after, photos)
+        delete_files(self.platform, photos, self.now)
+        return part
+
+    def tried(self, after: int) -> ErasedPart:
+        """What would be erased. All statements run, so that the numbers are right, and are rolled back."""
+        found = ErasedPart(erasure=self.erasure)
+        try:
+            with self.platform.database.transaction() as connection:
+                found = self._part(connection, after, [])
+                raise _Undone
+        except _Undone:
+            return found
+
+    def _part(self, connection: Connection, after: int, photos: list[Photo]) -> ErasedPart:
+        """Erase one part. Adds to `photos` those whose files must be deleted after the commit."""
+        city = self.city
+        numbers = people.numbers_of(connection, city.id, self.person, after=after, rows=AT_ONCE + 1)
+        records = requests.load_numbers(connection, city.id, numbers[:AT_ONCE], is_locked=True)
+        own = people.reporters_of(connection, city.id, list(records), self.person)
+        sent = people.updates_of(connection, city.id, list(records), self.person)
+        systems = told_systems(self.platform, connection, city, own)
+        copies = self._copies(connection, [records[number] for number in own]) if self.with_texts else ()
+        parts = [Erasable.REPORTER, *(_TEXTS if self.with_texts else ())]
+        photos += photos_erased(connection, city, list(own), parts)
+        rows, after_them = self._erased(connection, records, own, sent, parts)
+        rows["media"] += len(photos)
+        part = ErasedPart(
+            erasure=self.erasure,
+            numbers=tuple(record.number for record in after_them),
+            names=tuple(record.service_request_id or str(record.number) for record in after_them),
+            rows=+rows,
+            systems=systems,
+            copies=copies,
+            last=max(records, default=after),
+            is_last=len(numbers) <= AT_ONCE,
+        )
+        audit.add_entry(connection, self._entry(part))
+        return part
+
+    def _erased(
+        self,
+        connection: Connection,
+        records: Mapping[int, RequestRecord],
+        own: Collection[int],
+        sent: Sequence[Received],
+        parts: Collection[Erasable],
+    ) -> tuple[Counter[str], list[RequestRecord]]:
+        """Erase the person from requests. Returns the numbers of rows by table, and the requests after it."""
+        mine = [records[number] for number in own]
+        by_others = [one for one in sent if one.request_id not in own]
+        shared = {"now": self.now, "actor": str(self.principal), "cause": ASKED}
+        changes = erasing(connection, self.city, mine, parts, **shared)  # type: ignore[arg-type]  # by their names
+        changes += self._commented(connection, records, by_others)
+        rows = blank_texts(connection, self.city, mine, parts)
+        rows["reporter"] += people.delete_reporters(connection, self.city.id, own)
+        if self.with_texts:
+            places = [(one.request_id, one.version) for one in by_others]
+            rows["request_event"] += history.blank_comments(connection, self.city.id, places)
+            rows["public_update"] += updates.blank_public_changes(connection, self.city.id, places)
+            rows["received_update.media_urls"] += updates.blank_media_of(connection, self.city.id, by_others)
+        rows["received_update"] += people.blank_senders(connection, self.city.id, sent)
+        return rows, change_requests(connection, changes, names_for(connection, self.city))
+
+    def _commented(
+        self, connection: Connection, records: Mapping[int, RequestRecord], sent: Sequence[Received]
+    ) -> list[Change]:
+        """The events of requests of others, with the marks of the person's comments on them."""
+        numbers = sorted({one.request_id for one in sent})
+        versions = {(one.request_id, one.version) for one in sent}
+        known = history.load_histories(connection, self.city.id, numbers) if self.with_texts and numbers else {}
+        event = Erased(at=self.now, actor=str(self.principal), cause=ASKED, what=(Erasable.REPORTER,))
+        changes: list[Change] = []
+        for number in numbers:
+            texts = [
+                one.note
+                for one in known.get(number, ())
+                if one.kind in history.COMMENTS and (number, one.version) in versions
+            ]
+            marks = marks_of(texts, records[number].erasure_salt)
+            changes.append((records[number], [replace(event, marks=marks)]))
+        return changes
+
+    def _copies(self, connection: Connection, records: Sequence[RequestRecord]) -> tuple[str, ...]:
+        found = {
+            number
+            for record in records
+            for number in history.numbers_with_copies(connection, self.city.id, cause_of_following(record))
+        }
+        copied = requests.load_numbers(connection, self.city.id, sorted(found)) if found else {}
+        return tuple(one.service_request_id or str(one.number) for _, one in sorted(copied.items()))
+
+    def _entry(self, part: ErasedPart) -> Entry:
+        """The proof: what was erased where, and no word about whose data it was."""
+        systems = Counter(one.system for one in part.systems)
+        return Entry(
+            jurisdiction_id=self.city.id,
+            at=self.now,
+            actor=str(self.principal),
+            act=ERASE_PERSON,
+            subject=part.erasure,
+            reason=self.reason,
+            details={
+                "found_by": list(self.person.named_by),
+                "with_texts": self.with_texts,
+                "requests": list(part.numbers),
+                "rows": dict(sorted(part.rows.items())),
+                "systems": dict(sorted(systems.items())),
+            },
+        )
+
+
+_TEXTS = (Erasable.DESCRIPTION, Erasable.NOTES, Erasable.ANSWERS, Erasable.MEDIA)

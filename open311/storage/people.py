@@ -1,0 +1,187 @@
+"""The personal data of those who sent requests and updates: find them and erase them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Select,
+    Table,
+    and_,
+    any_,
+    bindparam,
+    delete,
+    false,
+    func,
+    literal_column,
+    or_,
+    select,
+    text,
+    true,
+    tuple_,
+    union,
+    update,
+)
+
+from open311.domain.people import Person, phone_digits
+from open311.domain.requests import Reporter, RequestRecord, Status
+from open311.storage.tables import received_update, repeatable_post, reporter, service_request, staff_repeat
+from open311.storage.tables.columns import digits_of
+from open311.storage.tables.updates import IS_PERSONAL
+from open311.storage.updates import Received
+
+NOTHING: ColumnElement[str] = literal_column("''")
+_BLANK = dict.fromkeys(("email", "first_name", "last_name", "phone", "account_id", "client_key"), "")
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A request with personal data. `closed_at`: None for an open one."""
+
+    number: int
+    service_code: str
+    closed_at: datetime | None
+
+    @classmethod
+    def of(cls, record: RequestRecord) -> Known:
+        """The same of a whole record."""
+        is_closed = record.status is Status.CLOSED  # then `updated_at` is the time of the closing
+        return cls(record.number, record.service_code, record.updated_at if is_closed else None)
+
+
+def numbers_of(connection: Connection, jurisdiction_id: str, person: Person, *, after: int, rows: int) -> list[int]:
+    """The next requests that a person sent, or sent updates of, by number."""
+    return list(connection.scalars(numbers_query(jurisdiction_id, person, after=after, rows=rows)))
+
+
+def numbers_query(jurisdiction_id: str, person: Person, *, after: int, rows: int) -> Select[tuple[int]]:
+    """The statement of `numbers_of`."""
+    found = union(
+        *(
+            select(table.c.request_id)
+            .where(table.c.jurisdiction_id == jurisdiction_id, table.c.request_id > after, is_of(table, person))
+            .order_by(table.c.request_id)
+            .limit(rows)
+            for table in (reporter, received_update)
+        )
+    ).subquery()
+    return select(found.c.request_id).order_by(found.c.request_id).limit(rows)
+
+
+def known_after(connection: Connection, jurisdiction_id: str, *, after: int, rows: int) -> list[Known]:
+    """The next requests that have personal data, by number. Used in a loop over all of them."""
+    columns = service_request.c
+    found = union(
+        *(
+            select(table.c.request_id)
+            .where(table.c.jurisdiction_id == jurisdiction_id, table.c.request_id > after, is_left)
+            .order_by(table.c.request_id)
+            .limit(rows)
+            for table, is_left in ((reporter, true()), (received_update, text(IS_PERSONAL)))
+        )
+    ).subquery()
+    next_ones = select(found.c.request_id).order_by(found.c.request_id).limit(rows).subquery()
+    query = (
+        select(columns.id, columns.service_code, columns.status, columns.updated_at)
+        .where(columns.jurisdiction_id == jurisdiction_id, columns.id == next_ones.c.request_id)
+        .order_by(columns.id)
+    )
+    return [
+        Known(row.id, row.service_code, row.updated_at if row.status == Status.CLOSED else None)
+        for row in connection.execute(query)
+    ]
+
+
+def count_known(connection: Connection, jurisdiction_id: str) -> int:
+    """The number of requests whose reporter is known. Reads an index of all of them."""
+    columns = reporter.c
+    return connection.execute(
+        select(func.count()).select_from(reporter).where(columns.jurisdiction_id == jurisdiction_id)
+    ).scalar_one()
+
+
+def is_of(table: Table, person: Person) -> ColumnElement[bool]:
+    """Whether a row of `reporter` or `received_update` is about a person. An index finds each of the values."""
+    return or_(false(), *(_is(table, name, getattr(person, name)) for name in person.named_by if name in table.c))
+
+
+def _is(table: Table, name: str, value: str) -> ColumnElement[bool]:
+    column = table.c[name]
+    if name == "email":
+        is_same: ColumnElement[bool] = func.lower(column) == func.lower(value)
+    elif name == "phone":
+        is_same = digits_of(column) == phone_digits(value)
+    else:
+        is_same = column == value
+    return and_(is_same, column != NOTHING)
+
+
+def reporters_of(
+    connection: Connection, jurisdiction_id: str, numbers: Collection[int], person: Person | None = None
+) -> dict[int, Reporter]:
+    """Who sent these requests, by number. `person`: only those that this person sent."""
+    columns = [reporter.c[item.name] for item in fields(Reporter)]
+    query = select(reporter.c.request_id, *columns).where(*_among(reporter, jurisdiction_id, numbers, person))
+    rows = connection.execute(query.order_by(reporter.c.request_id))
+    return {row.request_id: Reporter(**{column.name: row._mapping[column] for column in columns}) for row in rows}
+
+
+def updates_of(
+    connection: Connection, jurisdiction_id: str, numbers: Collection[int], person: Person | None = None
+) -> list[Received]:
+    """The updates of these requests that say who sent them. `person`: only those that this person sent."""
+    columns = [received_update.c[item.name] for item in fields(Received)]
+    query = select(*columns).where(*_among(received_update, jurisdiction_id, numbers, person), text(IS_PERSONAL))
+    rows = connection.execute(query.order_by(received_update.c.request_id, received_update.c.id))
+    return [Received(**dict(row._mapping) | {"media_urls": tuple(row.media_urls)}) for row in rows]
+
+
+def _among(
+    table: Table, jurisdiction_id: str, numbers: Collection[int], person: Person | None
+) -> Iterable[ColumnElement[bool]]:
+    yield table.c.jurisdiction_id == jurisdiction_id
+    yield table.c.request_id == any_(bindparam(None, list(numbers), ARRAY(BigInteger)))
+    if person is not None:
+        yield is_of(table, person)
+
+
+def delete_reporters(connection: Connection, jurisdiction_id: str, numbers: Collection[int]) -> int:
+    """Delete who sent these requests, and return how many were known.
+
+    A repeated POST of the last day is compared with a digest of what was sent, which is erased too. Such a POST is
+    then refused, so that it does not bring the data back.
+    """
+    columns, among = repeatable_post.c, bindparam(None, list(numbers), ARRAY(BigInteger))
+    connection.execute(
+        update(repeatable_post)
+        .where(columns.jurisdiction_id == jurisdiction_id, columns.request_id == any_(among))
+        .values(digest=b"")
+    )
+    return connection.execute(delete(reporter).where(*_among(reporter, jurisdiction_id, numbers, None))).rowcount
+
+
+def blank_senders(connection: Connection, jurisdiction_id: str, sent: Sequence[Received]) -> int:
+    """Erase who sent these updates, and return their number. The updates stay, so that none is taken twice."""
+    if not sent:
+        return 0
+    columns, repeats = received_update.c, staff_repeat.c
+    keys = [(f"key:{one.api_key_id}", one.client_key) for one in sent]
+    connection.execute(
+        delete(staff_repeat).where(
+            repeats.jurisdiction_id == jurisdiction_id, tuple_(repeats.actor, repeats.client_key).in_(keys)
+        )
+    )
+    return connection.execute(
+        update(received_update)
+        .where(
+            columns.jurisdiction_id == jurisdiction_id,
+            tuple_(columns.api_key_id, columns.update_id).in_([(one.api_key_id, one.update_id) for one in sent]),
+        )
+        .values(**_BLANK, digest=b"")
+    ).rowcount

@@ -1,0 +1,53 @@
+"""One's own request, by the link from the answer to its POST (V1 to V5 of spec/extensions.md)."""
+
+from __future__ import annotations
+
+from urllib.parse import urlencode
+
+from open311.formats import JSON, Format, join_items, shape_of
+from open311.operations.access.status_links import read_by_link
+from open311.operations.platform import Platform
+from open311.plugins import Jurisdiction
+from open311.web.access import ANYBODY
+from open311.web.calls import Answer, Call
+from open311.web.endpoints import endpoint
+from open311.web.surfaces import STATUS
+from schemas.arguments import RequestArguments
+from schemas.extensions import OwnRequestSchema
+from schemas.georeport import ServiceRequestSchema
+
+_REQUEST = shape_of(ServiceRequestSchema)
+
+
+@endpoint(
+    STATUS,
+    "/<code:secret>",
+    reads=RequestArguments,
+    access=ANYBODY,
+    answers=OwnRequestSchema,
+    is_extension=True,
+    headers=("Referrer-Policy",),
+)
+def get_own_request(call: Call, secret: str) -> Answer:
+    """Show one's own request, as a list of one, by the link from the answer to its POST.
+
+    The link shows the request also while it is held, private or without an id. It never shows who sent it.
+    """
+    item = read_by_link(call.platform, call.city, secret, call.output, call.values["extensions"])
+    return Answer(body=join_items(_REQUEST, [item], call.output), cache_control="private, no-store")
+
+
+def status_url(call: Call, secret: str) -> str:
+    """The address of a link, in the format of the call."""
+    return link_address(call.platform, call.city, secret, own_address=call.own_address(), suffix=call.output)
+
+
+def link_address(
+    platform: Platform, city: Jurisdiction, secret: str, *, own_address: str, suffix: Format = JSON
+) -> str:
+    """The address of a link. It names the city only if the server has several.
+
+    own_address  the address of this server; "" for an address without a host
+    """
+    query = f"?{urlencode({'jurisdiction_id': city.id})}" if len(platform.registry.jurisdictions) > 1 else ""
+    return f"{own_address}{STATUS.prefix}/{secret}.{suffix}{query}"

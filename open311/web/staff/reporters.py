@@ -1,0 +1,98 @@
+"""The data of a person: all that the city has of the person, and the erasure of it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from open311.domain.people import IDENTIFYING_FIELDS, Person, read_person
+from open311.formats import JSON
+from open311.operations.people.erase_person import ErasedPart, erase_person
+from open311.operations.people.export_person import export_person
+from open311.web.access import STAFF as STAFF_ONLY
+from open311.web.calls import Answer, Call
+from open311.web.endpoints import City, Media, endpoint
+from open311.web.staff.answers import staff_answer
+from open311.web.surfaces import STAFF
+from schemas.staff import ErasePersonBody, PersonBody, PersonErasureSchema, PersonExportSchema, StaffArguments
+
+_SHARED: dict[str, Any] = {
+    "reads": StaffArguments,
+    "access": STAFF_ONLY,
+    "output": JSON,
+    "city": City.OF_CALLER,
+    "method": "POST",
+}
+
+
+@endpoint(
+    STAFF,
+    "/reporters/export",
+    body=PersonBody,
+    answers=Media("application/json", PersonExportSchema()),
+    **_SHARED,
+)
+def export_reporter(call: Call) -> Answer:
+    """Show all that the city has of a person, 200 requests at a time, and nothing of others.
+
+    Needs the role admin, for all departments, and a reason. The audit trail keeps who read it and why.
+    """
+    page = next(export_person(call.platform, call.city, _person(call), **_asked(call)))
+    return staff_answer({"requests": list(page.requests), "next": page.last or None})
+
+
+@endpoint(
+    STAFF,
+    "/reporters/erase",
+    body=ErasePersonBody,
+    answers=Media("application/json", PersonErasureSchema()),
+    **_SHARED,
+)
+def erase_reporter(call: Call) -> Answer:
+    """Erase permanently what the city has of a person, 200 requests at a time.
+
+    Needs the role admin, for all departments, and a reason. Without `"dry_run": false`, nothing changes, and the
+    answer tells what would be erased. Requests and counts stay. The audit trail keeps the answer, which does not
+    say whose data it was. Repeat the call with `next` until it is null. A call that is sent twice does no harm.
+    """
+    is_dry_run = call.body.get("dry_run", True)
+    part = next(
+        erase_person(
+            call.platform,
+            call.city,
+            _person(call),
+            with_texts=call.body.get("texts", False),
+            is_dry_run=is_dry_run,
+            **_asked(call),
+        )
+    )
+    return staff_answer(_plain(part, is_dry_run=is_dry_run))
+
+
+def _person(call: Call) -> Person:
+    return read_person({name: call.body[name] for name in IDENTIFYING_FIELDS if name in call.body})
+
+
+def _asked(call: Call) -> dict[str, Any]:
+    return {
+        "reason": call.body["reason"],
+        "principal": call.caller,
+        "now": call.now,
+        "after": call.body.get("after", 0),
+    }
+
+
+def _plain(part: ErasedPart, *, is_dry_run: bool) -> dict[str, Any]:
+    systems = Counter((one.system, one.shared) for one in part.systems)
+    return {
+        "dry_run": is_dry_run,
+        "erasure": part.erasure,
+        "requests": list(part.names),
+        "rows": dict(sorted(part.rows.items())),
+        "systems": [
+            {"system": name, "shared": None if known is None else list(known), "requests": number}
+            for (name, known), number in systems.items()
+        ],
+        "copies": list(part.copies),
+        "next": None if part.is_last else part.last,
+    }

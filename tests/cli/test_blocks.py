@@ -1,0 +1,84 @@
+"""Commands about blocks, keys and the links of reporters."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from flask.testing import FlaskClient
+
+from open311.cli import main
+from open311.settings import Settings, variable
+
+Run = Callable[..., Result]
+FORM = {"service_code": "potholes", "lat": "60.1718", "long": "24.9414"}
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, database_url: str, client: FlaskClient) -> Run:
+    """Runs commands with the tests' database and only the demo city."""
+    for row in fields(Settings):
+        monkeypatch.delenv(variable(row), raising=False)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    monkeypatch.setenv("OPEN311_JURISDICTIONS", "demo")
+    return lambda *arguments: CliRunner().invoke(main, list(arguments), prog_name="open311")
+
+
+def test_a_block_is_added_shown_and_removed(run: Run) -> None:
+    added = run("blocks", "add", "address", "203.0.113.9/24", "--reason", "Spam wave.", "--days", "7")
+    assert added.exit_code == 0, added.output
+    number = re.findall(r"Block (\d+): reports of this address are held until", added.output)[0]
+    listed = run("blocks", "list").output
+    assert "203.0.113.0/24" in listed
+    assert "Spam wave." in listed
+    assert run("blocks", "remove", number, "--reason", "Over.").exit_code == 0
+    again = run("blocks", "remove", number, "--reason", "Over.")
+    assert again.exit_code == 1
+    assert f"{number} is no block here" in again.output
+
+
+def test_a_blocked_email_is_not_shown(run: Run) -> None:
+    run("blocks", "add", "email", "spam@mail.example", "--reason", "Insults.", "--days", "0")
+    listed = run("blocks", "list").output
+    assert "mail.example" not in listed
+    assert "email" in listed
+
+
+def test_a_faulty_block_is_refused(run: Run) -> None:
+    for arguments in (
+        ("address", "x", "--reason", "y"),
+        ("email", "x", "--reason", "y"),
+        ("key", "0", "--reason", "y"),
+    ):
+        assert run("blocks", "add", *arguments).exit_code == 1
+    assert run("blocks", "add", "person", "x", "--reason", "y").exit_code == 2
+    assert run("blocks", "add", "device", "x").exit_code == 2
+
+
+def test_a_key_gets_a_notice_and_is_suspended_and_resumed(run: Run, client: FlaskClient) -> None:
+    made = run("keys", "add", "--label", "Old app").output
+    number, secret = re.findall(r"Key (\d+) ", made)[0], made.strip().splitlines()[-1]
+    form = FORM | {"api_key": secret}
+    assert "are told: Please update." in run("keys", "notice", number, "Please update.").output
+    assert "Please update." in client.post("/open311/v2/requests.json", data=form).text
+    assert run("keys", "suspend", number, "--reason", "Broken.").exit_code == 0
+    assert client.post("/open311/v2/requests.json", data=form).status_code == 403
+    assert "Broken." in run("keys", "list").output
+    assert run("keys", "resume", number).exit_code == 0
+    assert client.post("/open311/v2/requests.json", data=form).status_code == 200
+    for command in (("notice", "999999", "x"), ("suspend", "999999", "--reason", "x"), ("resume", "999999")):
+        assert run("keys", *command).exit_code == 1
+
+
+def test_links_are_renewed_and_revoked(run: Run, client: FlaskClient, key: str) -> None:
+    name = client.post("/open311/v2/requests.json", data=FORM | {"api_key": key}).json[0]["service_request_id"]
+    link = run("requests", "renew-link", name).output.strip()
+    assert client.get(link).json[0]["service_request_id"] == name
+    assert "1 link is ended." in run("requests", "revoke-links", name).output
+    assert client.get(link).status_code == 404
+    assert run("requests", "renew-link", "nothing").exit_code == 1

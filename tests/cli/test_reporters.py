@@ -1,0 +1,133 @@
+"""`open311 reporters`: what an operator sees, is asked, and gets in a file."""
+
+from __future__ import annotations
+
+import json
+import stat
+from collections.abc import Callable
+from dataclasses import fields
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from open311.cli import main
+from open311.cli import reporters as module
+from open311.clock import utc_now
+from open311.domain.requests import Reporter
+from open311.domain.retention import Retention
+from open311.operations.platform import Platform
+from open311.plugins import Jurisdiction
+from open311.settings import Settings, variable
+from tests import build
+from tests.stored import dump
+
+Run = Callable[..., Result]
+JANE = {"email": "jane@mail.example", "first_name": "Jane-first", "phone": "+1 555 0142"}
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, database_url: str, clean: None) -> Run:
+    """Runs `open311 reporters ARGUMENTS` in an empty folder, with only the demo city."""
+    for row in fields(Settings):
+        monkeypatch.delenv(variable(row), raising=False)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    monkeypatch.setenv("OPEN311_JURISDICTIONS", "demo")
+
+    def invoke(*arguments: str, typed: str = "") -> Result:
+        return CliRunner().invoke(main, ["reporters", *arguments], input=typed, prog_name="open311")
+
+    return invoke
+
+
+def submit(platform: Platform) -> str:
+    return build.submit(platform, reporter=Reporter(**JANE), description="Deep").service_request_id
+
+
+def test_an_erasure_shows_what_it_would_do_and_asks(run: Run, platform: Platform) -> None:
+    name = submit(platform)
+    refused = run("erase", "--email", "JANE@mail.example", typed="n\n")
+    assert refused.exit_code == 1
+    assert f"Data in 1 requests would be erased: {name}." in refused.stdout
+    assert JANE["email"] in dump(platform)
+    assert run("erase", "--email", "jane@mail.example").exit_code == 1, "nobody answers the question"
+    assert JANE["email"] in dump(platform)
+    done = run("erase", "--email", "jane@mail.example", typed="y\n")
+    assert done.exit_code == 0, done.output
+    assert f"Data in 1 requests were erased: {name}." in done.stdout
+    assert "The audit trail has this as " in done.stdout
+    assert "jane" not in done.stdout.lower()
+    assert [value for value in JANE.values() if value in dump(platform)] == []
+
+
+def test_an_erasure_without_question_needs_yes(run: Run, platform: Platform) -> None:
+    submit(platform)
+    assert "would be erased" in run("erase", "--phone", "15550142", "--dry-run", "--yes").stdout
+    assert JANE["email"] in dump(platform)
+    done = run("erase", "--phone", "15550142", "--texts", "--yes")
+    assert "service_request" in done.stdout
+    again = run("erase", "--phone", "15550142", "--yes")
+    assert (again.exit_code, again.stdout.splitlines()[0]) == (0, "Nothing of this person was found.")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ((), "--email: is missing; send at least one of email, phone, device_id, account_id."),
+        (("--email", ""), "--email: is empty, which would fit everybody without one"),
+        (("--device-id", " "), "--device-id: is empty"),
+        (("--phone", "x"), "--phone: has fewer than 5 digits"),
+        (("--email", "j@x.example", "--reason", "J@x.example"), "--reason: names the person"),
+    ],
+)
+def test_a_faulty_call_is_told_by_the_name_of_the_option(run: Run, arguments: tuple[str, ...], told: str) -> None:
+    for command in ("export", "erase"):
+        result = run(command, *arguments)
+        assert result.exit_code == 1
+        assert told in " ".join(result.stderr.split())
+
+
+def test_an_export_is_json_on_the_screen_or_in_a_private_file(run: Run, platform: Platform, tmp_path: Path) -> None:
+    name = submit(platform)
+    shown = json.loads(run("export", "--email", "jane@mail.example").stdout)
+    assert [one["service_request_id"] for one in shown["requests"]] == [name]
+    written = run("export", "--email", "jane@mail.example", "--output", "jane.json")
+    assert written.stdout == "jane.json: written; only you can read it.\n"
+    file = tmp_path / "jane.json"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert json.loads(file.read_text(encoding="utf-8"))["requests"] == shown["requests"]
+    again = run("export", "--email", "jane@mail.example", "--output", "jane.json")
+    assert again.exit_code == 1
+    assert "--output: jane.json cannot be made: File exists." in again.stderr
+    assert json.loads(run("export", "--email", "bo@mail.example").stdout)["requests"] == []
+
+
+def test_anonymise_says_that_a_city_has_no_retention(run: Run, platform: Platform) -> None:
+    assert "city.example: keeps who sent requests; its jurisdiction.toml has no" in run("anonymise").stdout
+
+
+def test_anonymise_reports_by_service(run: Run, platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+    def with_retention(platform: Platform, name: str) -> Jurisdiction:
+        found = platform.registry.find(name)
+        object.__setattr__(found, "retention", Retention(reporter_days=30))
+        return found
+
+    monkeypatch.setattr(module, "find_jurisdiction", with_retention)
+    now = utc_now()
+    old, new = submit(platform), submit(platform)
+    build.change(platform, old, status="closed", note="Filled.", now=now - timedelta(days=31))
+    build.change(platform, new, status="closed", note="Filled.", now=now)
+    options = ("anonymise", "--jurisdiction", "city.example")
+    tried = run(*options, "--dry-run").stdout.splitlines()
+    assert [line.split() for line in tried[:2]] == [
+        ["service", "days", "due", "kept"],
+        ["potholes", "30", "1", "1"],
+    ]
+    would = "the reporters of 1 requests would become anonymous; those of 1 are kept."
+    assert tried[2] == f"city.example: {would}"
+    done = run(*options).stdout.splitlines()
+    assert done[2] == "city.example: the reporters of 1 requests are anonymous now; those of 1 are kept."
+    assert "the reporters of 0 requests" in run(*options).stdout.splitlines()[-1]
+    assert JANE["email"] in dump(platform), "the other request still has it"

@@ -1,0 +1,92 @@
+"""The finders of personal data: pure functions, and how well they do on labelled texts in four languages."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from open311.domain.personal_data import Kind, Privacy, Treatment, Treatments, find_personal_data, mark_of
+from tests.personal_data.labelled import HALVES, LANGUAGES, measure, read
+
+LEAST_TEXTS = 30
+LEAST_PRECISION, LEAST_RECALL = 0.95, 0.90
+
+
+def found_in(text: str, region: str = "US", plates: str = "") -> list[tuple[str, str]]:
+    return [
+        (hit.kind.value, text[hit.start : hit.end])
+        for hit in find_personal_data(text, region=region, plates=plates)
+    ]
+
+
+@pytest.mark.parametrize("half", HALVES)
+def test_each_kind_is_found_in_labelled_texts(half: str) -> None:
+    texts = {language: list(read(half, language)) for language in LANGUAGES}
+    assert all(len(own) >= LEAST_TEXTS for own in texts.values())
+    score = measure(one for own in texts.values() for one in own)
+    for kind in Kind:
+        assert score.precision(kind) >= LEAST_PRECISION, score.errors
+        assert score.recall(kind) >= LEAST_RECALL, score.errors
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a.b+c@mail.example, d@x.example.", ["a.b+c@mail.example", "d@x.example"]),
+        ("at the corner @ Main", []),
+        ("me (at) example.com", ["me (at) example.com"]),
+        ("617-555-0143 617-555-0144", ["617-555-0143", "617-555-0144"]),
+        ("call 617-555-0143/617-555-0144", ["617-555-0143", "617-555-0144"]),
+        ("case 6175550143", []),
+        ("Case closed. 6175550143", ["6175550143"]),
+        ("call about case 6175550143", []),
+        ("case 4471, call 6175550143", ["6175550143"]),
+        ("١٢٣٤٥٦ +٣٣ ٦ ١٢ ٣٤ ٥٦ ٧٨", ["+٣٣ ٦ ١٢ ٣٤ ٥٦ ٧٨"]),
+        ("DE89370400440532013000 and DE89370400440532013001", ["DE89370400440532013000"]),
+        ("4111111111111111 4111111111111112", ["4111111111111111"]),
+        ("", []),
+    ],
+)
+def test_a_text_has_these_personal_data(text: str, expected: list[str]) -> None:
+    assert [part for _, part in found_in(text)] == expected
+
+
+def test_plates_are_found_only_by_the_pattern_of_the_city() -> None:
+    assert found_in("the car ABC 1234 at X-ABC 1234") == []
+    assert found_in("the car ABC 1234 at X-ABC 1234", plates=r"[A-Z]{3} ?\d{4}") == [("plate", "ABC 1234")]
+
+
+@given(st.text(st.sampled_from("0123456789 .-/()+@,:€aB#\n"), max_size=60) | st.text(max_size=80))
+def test_hits_lie_in_any_text_in_order_and_do_not_overlap(text: str) -> None:
+    place = 0
+    for hit in find_personal_data(text, region="DE", plates="[A-Z]+ [0-9]+"):
+        assert place <= hit.start < hit.end <= len(text)
+        place = hit.end
+
+
+@pytest.mark.parametrize(
+    "part", ["1 ", "12-", "(", "+1", "a.", "@", "a@a", "GB29 ", "4111 ", "tel 1 2 3 4 5 6 7 8 9 "]
+)
+def test_a_hostile_text_of_full_length_is_read(part: str) -> None:
+    find_personal_data(part * (4_000 // len(part)), region="US", plates=r"[A-Z]{2}\d{2}")
+
+
+def test_the_policy_says_what_is_found_and_leaves_the_citys_own_alone() -> None:
+    policy = Privacy(phone_region="US", card=Treatment.SHOW, own=("@city.example", "(617) 555-0100"))
+    text = "ask roads@city.example or +1 617 555 0100, me@mail.example paid with 4111111111111111"
+    assert [text[hit.start : hit.end] for hit in policy.hits_in(text)] == ["me@mail.example"]
+    shown = policy.with_treatments(Treatments(email=Treatment.SHOW))
+    assert list(shown.hits_in(text)) == []
+    assert shown.phone is Treatment.MASK
+
+
+def test_an_own_number_that_is_short_hides_no_longer_number() -> None:
+    policy = Privacy(phone_region="US", own=("143", "311"))
+    text = "call 617-555-0143"
+    assert [hit.kind for hit in policy.hits_in(text)] == [Kind.PHONE]
+
+
+def test_the_mark_of_a_number_does_not_depend_on_its_signs_and_differs_between_requests() -> None:
+    assert mark_of("617-555-0143", "one") == mark_of("(617) 555 0143", "one")
+    assert mark_of("617-555-0143", "one") != mark_of("617-555-0143", "two")
