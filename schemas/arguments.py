@@ -36,6 +36,7 @@ from schemas.parameters import (
     Sent,
     SwitchParameter,
     TextParameter,
+    UnprovenParameter,
 )
 from schemas.texts import Message, joined, tell, tell_count
 
@@ -74,14 +75,14 @@ class Arguments(Schema):
     """The parameters of one kind of call. Unknown parameters are ignored (A62).
 
     together  groups of parameters; a call must send all or none of a group
-    zone      the time zone of dates that have none
+    zone      the time zone of dates without a time zone
     """
 
     class Meta:
         unknown = EXCLUDE
 
     tells_unknown: ClassVar[bool] = False
-    """Whether a warning names every unknown parameter. Otherwise it names only those that resemble a known one."""
+    """Whether warnings name all unknown parameters, or only those whose names resemble a known parameter."""
 
     together: ClassVar[tuple[tuple[str, ...], ...]] = ()
 
@@ -95,7 +96,7 @@ class Arguments(Schema):
         return cast("dict[str, Parameter]", self.fields)
 
     def read(self, sent: Sent) -> tuple[dict[str, Any], Problems]:
-        """The values of all parameters, with defaults for those that the call lacks, and all faults."""
+        """The values of all parameters, and all faults. A parameter that the call lacks has its default."""
         given = self.gather(self._plain(sent))
         values = {name: parameter.default for name, parameter in self.parameters.items()}
         try:
@@ -137,7 +138,7 @@ class Arguments(Schema):
         return [*self._unknown_names(sent), *self._ignored(self._plain(sent))]
 
     def _unknown_names(self, sent: Sent) -> Iterator[Message]:
-        """The unknown names that resemble a parameter's name. If the class warns about all, also the others."""
+        """Warnings about unknown names that are like a parameter's name; with `tells_unknown`, about all names."""
         for name in sent:
             if self._plain_name(name) in self._known or self._is_answer(name):
                 continue
@@ -183,7 +184,7 @@ class Arguments(Schema):
 
     @cached_property
     def _by_letters(self) -> dict[str, str]:
-        """Letters and digits of a name -> parameter. It has the parameters' names and those in other APIs."""
+        """Letters and digits of a name -> parameter. The names are the parameters' own and those in other APIs."""
         others = {
             word: name for name, words in _NAMES_ELSEWHERE.items() if name in self._known for word in words.split()
         }
@@ -222,7 +223,7 @@ def as_sent(name: str) -> str:
 
 
 def for_header(text: str) -> str:
-    """A text with what a header cannot carry percent-encoded."""
+    """A text for a header. Characters that a header cannot carry are percent-encoded."""
     return quote(text, safe=HEADER_SAFE)
 
 
@@ -303,6 +304,17 @@ class RequestSearchArguments(JurisdictionArguments):
     )
     area = TextParameter("Name of an area, as `areas` lists them (extension).")
     has_photo = FlagParameter("true: only requests with a picture; false: only those without (extension).")
+    service_request_id_ext = TextParameter(
+        "Your own id of a request, with the api_key that sent it; overrides the other filters (extension)."
+    )
+    account_id = UnprovenParameter(
+        "Refused, because nothing proves whose account it is; a reporter reads a request by its status_url"
+        " (extension).",
+        cure=tell(
+            "cannot be proven here, so it is no filter; send extensions=true with a report, and read it by the"
+            " status_url of the answer."
+        ),
+    )
     extensions = ExtrasParameter(
         "true, or some of extended_attributes, notes, attributes (extension).", "true", choices=EXTRA_FIELDS
     )
@@ -321,8 +333,12 @@ class RequestSearchArguments(JurisdictionArguments):
     )
 
     def without_effect(self, given: Mapping[str, Any]) -> Iterator[tuple[list[str], Message]]:
-        """If ids are sent, all other filters (A19). If a point is sent without a radius, the point."""
-        if "service_request_id" in given:
+        """All other filters if the call has ids of requests (A19); the point if the call has no radius."""
+        if "service_request_id_ext" in given:
+            kept = ("jurisdiction_id", "locale", "service_request_id_ext", "extensions", "bom")
+            if others := [name for name in given if name not in kept]:
+                yield others, tell("beside service_request_id_ext")
+        elif "service_request_id" in given:
             kept = ("jurisdiction_id", "locale", "service_request_id", "extensions", "bom")
             if others := [name for name in given if name not in kept]:
                 yield others, tell("beside service_request_id")
@@ -364,5 +380,15 @@ class SubmissionArguments(JurisdictionArguments):
     media_url = AddressesParameter("Address of a picture; may be repeated.")
     client_request_id = TextParameter(
         "Your own id of this call. A call that repeats it within 24 hours gets the first call's answer."
+    )
+    service_request_id_ext = TextParameter(
+        "Your own id of the request (extension). A call that repeats it gets the first call's answer, at any time."
+        " Only your api_key can see it or search by it.",
+        is_single=True,
+    )
+    extensions = ExtrasParameter(
+        "true or extended_attributes: the answer has status_url, a secret link for the reporter (extension).",
+        "true",
+        choices=EXTRA_FIELDS,
     )
     attributes = AnswersParameter("Answers to the service's questions, each as attribute[CODE].")

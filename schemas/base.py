@@ -17,7 +17,7 @@ class Body(Schema):
 
     xml_root   the root element of the document; for a list, it contains all items
     xml_item   the element of one item of a list; "" for a body that is one object
-    sometimes  the fields that not every body has, in addition to those that their class omits if they are empty
+    sometimes  the fields that some bodies lack. Fields of the classes TextIfAny and ListIfAny need not be named
     """
 
     xml_root: ClassVar[str] = ""

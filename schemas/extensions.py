@@ -5,7 +5,7 @@ from __future__ import annotations
 from marshmallow import EXCLUDE, fields
 
 from schemas.arguments import PAGE_SIZE_ALIASES, JurisdictionArguments, RequestArguments, RequestSearchArguments
-from schemas.base import Body, Geometry, Items, Text, describe
+from schemas.base import Body, Geometry, Items, Text, TextIfAny, describe
 from schemas.georeport import ExtrasSchema, ServiceRequestSchema
 from schemas.limits import LONGEST_WAIT_S, MAX_ROWS, MAX_VICINITY_DAYS, MAX_VICINITY_M
 from schemas.parameters import (
@@ -31,7 +31,16 @@ class BulkArguments(RequestSearchArguments):
 
     class Meta:
         unknown = EXCLUDE
-        exclude = ("service_request_id", "sort", "extensions", "cursor", "page", "page_size", "count")
+        exclude = (
+            "service_request_id",
+            "service_request_id_ext",
+            "sort",
+            "extensions",
+            "cursor",
+            "page",
+            "page_size",
+            "count",
+        )
 
 
 class ChangeArguments(RequestArguments):
@@ -77,6 +86,18 @@ class ChangeSchema(ExtrasSchema, ServiceRequestSchema):
     withdrawn = fields.Boolean(
         metadata=describe("true if the request is no longer public; otherwise absent.", True)
     )
+
+
+class PendingSchema(Body):
+    """What the reporter's own view adds to a request without an id."""
+
+    token = Text(metadata=describe("The token, only while the request has no service_request_id.", "9f1c2ab0"))
+
+
+class OwnRequestSchema(PendingSchema, ExtrasSchema, ServiceRequestSchema):
+    """One's own request, as the reporter reads it. Without an id, service_request_id is empty."""
+
+    sometimes = (*ExtrasSchema.sometimes, "token")
 
 
 class NearbyArguments(RequestArguments):
@@ -137,6 +158,7 @@ class JurisdictionSchema(Body):
     changes_url = Text(metadata=describe("Address of the city's change feed."))
     areas_url = Text(metadata=describe("Address of the city's areas."))
     boundary = Geometry(metadata=describe("The city's boundary; null if there is none."))
+    federation_id = TextIfAny(metadata=describe("Names the city among servers that federate; it never changes."))
 
 
 class AreaSchema(Body):

@@ -83,7 +83,7 @@ class ConditionSchema(Body):
 
 
 class AttributeRulesSchema(Body):
-    """What the standard's definition cannot say about an attribute."""
+    """The rules of an attribute that the standard's definition has no fields for."""
 
     automated = OptionalText(
         metadata=describe("server_set: the server gives the answer; hidden_field: apps do not show it.", None)
@@ -178,6 +178,25 @@ class ExtendedAttributesSchema(Body):
     possible_duplicate_of = OptionalText(
         metadata=describe("Id of an open request nearby, found when this request was made.", "SR26-00000017")
     )
+    origin = TextIfAny(
+        metadata=describe(
+            "Where the request can be read at the neighbouring city from which it comes; absent for others.",
+            "https://311.neighbour.example/open311/v2/requests/4711.json",
+        )
+    )
+    via = TextIfAny(
+        metadata=describe("The cities that had the request before, each as CITY=ID, with commas; absent for none.")
+    )
+
+
+class OwnedAttributesSchema(ExtendedAttributesSchema):
+    """The fields of `ExtendedAttributesSchema`, and a field that only the sender of the request gets."""
+
+    sometimes = (*ExtendedAttributesSchema.sometimes, "service_request_id_ext")
+
+    service_request_id_ext = Text(
+        metadata=describe("The caller's own id of the request; only for the api_key that sent it.", "42-7")
+    )
 
 
 class NoteSchema(Body):
@@ -216,10 +235,13 @@ class ExtrasSchema(Body):
 
 
 class ExtendedRequestSchema(ExtrasSchema, ServiceRequestSchema):
-    """A request in a list or alone: the standard's fields, then those that extensions= asks for."""
+    """A request in a list or alone: the standard's fields, then the fields that extensions= asks for."""
 
     sometimes = (*ExtrasSchema.sometimes, "distance")
 
+    extended_attributes = fields.Nested(
+        OwnedAttributesSchema, metadata=describe("Fields that the standard does not have.")
+    )
     distance = fields.Float(
         metadata=describe("Distance from lat and long in metres; only in a search by radius.", 42.5)
     )
@@ -237,8 +259,29 @@ class ReceiptSchema(Body):
     account_id = OptionalText(metadata=describe("The account_id that was sent."))
 
 
+class ReceiptAttributesSchema(Body):
+    """What extensions= adds to the answer to a POST."""
+
+    status_url = Text(
+        metadata=describe(
+            "A secret link with which the reporter reads the request without a login.",
+            "https://311.city.example/open311/v2/status/pYq3vW0.json",
+        )
+    )
+
+
+class ExtendedReceiptSchema(ReceiptSchema):
+    """The answer to a POST, with what extensions= adds."""
+
+    sometimes = ("extended_attributes",)
+
+    extended_attributes = fields.Nested(
+        ReceiptAttributesSchema, metadata=describe("Fields that the standard does not have.")
+    )
+
+
 class TokenSchema(Body):
-    """A token. After the token is resolved, it has the id of its request (A12)."""
+    """A token. If its request has an id, the body has this id too (A12)."""
 
     xml_root = "service_requests"
     xml_item = "request"

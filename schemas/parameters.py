@@ -1,7 +1,7 @@
-"""The types of parameters. Each parses the text that a caller sent, and describes itself on the API page.
+"""The types of parameters. Each type parses the text that a caller sent, and has a description for the API page.
 
-A blank text means that the parameter is absent. For a text that it cannot parse, a parameter raises a
-ValidationError that says what to send instead.
+A blank text means that the parameter is absent. For a text that cannot be parsed, the type raises a
+ValidationError. The text of the error says what to send instead.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ class Parameter(fields.Field[Any]):
 
     about     the meaning of the parameter, for the API page
     default   the value if the call does not have the parameter
-    aliases   other names that clients send; used only if the parameter's own name is absent
-    missing   the error if the parameter is absent; "" if it is optional
-    openapi   more keys of its OpenAPI schema
+    aliases   other names that clients send; used only if the parameter's own name is absent or blank
+    missing   the error if the parameter is absent; "" if the parameter is optional
+    openapi   more keys of the parameter's OpenAPI schema
     """
 
     takes_several: ClassVar[bool] = False
@@ -66,7 +66,7 @@ class Parameter(fields.Field[Any]):
         return (cast("str", self.name), *self.aliases)
 
     def gather(self, sent: Sent) -> list[str]:
-        """The values that were sent, without blank ones; those of an alias only if the own name is absent."""
+        """The values that were sent, without blank values. An alias is used only if no earlier name has a value."""
         for name in self.names:
             if name in sent and (values := [value for value in map(_clean, sent[name]) if value]):
                 return values
@@ -187,7 +187,10 @@ class ListParameter(Parameter, fields.String):
         for word in words:
             if word.lower() not in choices:
                 shown, known = word[:SHOWN_CHARACTERS], ", ".join(choices)
-                yield tell("{value!r} is unknown; send {known} or both.", value=shown, known=known)
+                if len(choices) == 2:
+                    yield tell("{value!r} is unknown; send {known} or both.", value=shown, known=known)
+                else:
+                    yield tell("{value!r} is unknown; send one or more of {known}.", value=shown, known=known)
 
 
 class ChoiceParameter(Parameter, fields.String):
@@ -219,7 +222,7 @@ class FlagParameter(Parameter, fields.Boolean):
 
 
 class SwitchParameter(Parameter, fields.String):
-    """On for `true` and `all`, off for any other text."""
+    """A switch: on for `true` and `all`, off for any other text."""
 
     def __init__(self, about: str, example: Any = None) -> None:
         super().__init__(about, example, default=False)
@@ -236,8 +239,8 @@ GREATEST_NUMBER = 999_999_999
 class NumberParameter(Parameter, fields.Integer):
     """A whole number.
 
-    least, most  bounds; a number outside is refused; `most` may be None
-    cut_to       larger numbers are replaced by this one
+    least, most  bounds; a number outside them is refused; `most` may be None
+    cut_to       a larger number is replaced by this number
     """
 
     def __init__(
@@ -300,7 +303,7 @@ class SecondsParameter(Parameter, fields.Float):
 
 
 class InstantParameter(Parameter, fields.String):
-    """A date, or a date and time. If it names no time zone, the schema's `zone` is used.
+    """A date, or a date and time. If the text names no time zone, the schema's `zone` is used.
 
     is_end  whether a date without a time means its last second
     """
@@ -404,6 +407,17 @@ class ExtrasParameter(Parameter, fields.String):
                 tell("{value!r} is unknown; send true or some of {known}.", value=shown, known=known)
             )
         return tuple(name for name in self.choices if name in words)
+
+
+class UnprovenParameter(TextParameter):
+    """A filter that would need a proof of identity, which no call can give. Every value is refused."""
+
+    def __init__(self, about: str, *, cure: Message) -> None:
+        super().__init__(about)
+        self.cure = cure
+
+    def read_one(self, text: str) -> str:  # noqa: ARG002
+        raise ValidationError(self.cure)
 
 
 class RepeatedParameter(Parameter, fields.String):

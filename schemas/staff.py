@@ -9,12 +9,13 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, tzinfo
 from difflib import get_close_matches
 from math import isfinite
-from typing import Any, cast
+from typing import Any, TypeGuard, cast
 
 from marshmallow import RAISE, Schema, ValidationError, fields
 
 from schemas.arguments import Arguments
 from schemas.base import Body, Degrees, Instant, OptionalText, Text, describe
+from schemas.deliveries import DELIVERY_STATES, DeliverySchema, ExternalIdSchema
 from schemas.georeport import NamedAnswerSchema
 from schemas.limits import MAX_QUERY_CHARACTERS
 from schemas.parameters import (
@@ -53,10 +54,18 @@ OUTCOMES = (
     "withdrawn",
     "unknown",
 )
+BLOCK_KINDS = ("key", "address", "device", "email")
 PRIORITIES = ("low", "normal", "high", "urgent")
+PHOTO_STATES = ("arriving", "waiting", "ready", "held", "refused", "withdrawn", "blackened")
+MAX_BOXES = 50
+PHOTO_SIZES = ("large", "medium", "small", "original")
+KINDS = ("email", "phone", "iban", "card", "plate")
 VISIBILITIES = ("public", "held", "unlisted", "private", "withdrawn")
 
 # --- Parameters
+
+
+DUE = "overdue, soon (within the city's `due_soon_hours`), later, or null without a date."
 
 
 class StaffArguments(Arguments):
@@ -73,7 +82,7 @@ class QueueArguments(StaffArguments):
     """The filters and the page of a queue."""
 
     id = ListParameter(
-        "Ids, tokens or internal numbers, comma-separated; other filters are then ignored.",
+        "Ids, tokens, internal numbers or ids in other systems, comma-separated; other filters are then ignored.",
         "8841",
         most=MAX_NAMES,
         unit="ids",
@@ -84,14 +93,22 @@ class QueueArguments(StaffArguments):
     area = TextParameter("The name of an area.")
     older_than = NumberParameter("Only requests that are older than so many days.", 7, least=0, most=36_500)
     overdue = ChoiceParameter(
-        "true: past the due date; soon: due within 24 hours; false: not past the due date.",
+        "true: past the due date; soon: due within the city's `due_soon_hours`; false: not past the due date.",
         choices=("true", "false", "soon"),
     )
     assignee = TextParameter("`me`, the name of an account, or `none`.", "me")
     q = TextParameter(
-        "Words to search for, also in requests that are not public.", most_characters=MAX_QUERY_CHARACTERS
+        "Words to search for, also in requests that are not public; or an id in another system.",
+        most_characters=MAX_QUERY_CHARACTERS,
     )
     merged = FlagParameter("true: the open requests that are merged into others.", default=False)
+    suspected = FlagParameter(
+        "true: only requests that are held because they look like abuse, until they are released or hidden.",
+        default=False,
+    )
+    test = FlagParameter("true: the open requests of test keys, which wait in no queue.", default=False)
+    held = FlagParameter("true: only requests that the public does not see until they are released.", default=False)
+    personal_data = FlagParameter("true: only requests with personal data in their texts.", default=False)
     cursor = TextParameter("Where the next page begins: `cursor` of the page before.")
     page_size = NumberParameter(
         "Requests on a page, at most 200.", 50, least=1, cut_to=MAX_QUEUE_ROWS, default=50, aliases=("limit",)
@@ -99,8 +116,18 @@ class QueueArguments(StaffArguments):
 
     def without_effect(self, given: Mapping[str, Any]) -> Iterator[tuple[list[str], Message]]:
         """All other filters have no effect if ids are sent."""
-        if "id" in given and (others := [name for name in given if name not in ("jurisdiction_id", "id")]):
+        kept = ("jurisdiction_id", "id", "cursor", "page_size")
+        if "id" in given and (others := [name for name in given if name not in kept]):
             yield others, tell("beside id")
+
+
+class AccountsArguments(StaffArguments):
+    """The page of the accounts."""
+
+    cursor = TextParameter("Where the next page begins: `cursor` of the page before.")
+    page_size = NumberParameter(
+        "Accounts on a page, at most 200.", 100, least=1, cut_to=MAX_QUEUE_ROWS, default=100, aliases=("limit",)
+    )
 
 
 class CrewArguments(StaffArguments):
@@ -111,6 +138,51 @@ class CrewArguments(StaffArguments):
     radius = DistanceParameter("Metres around the place.", 500, most=MAX_NEARBY_M, default=500.0)
     page_size = NumberParameter(
         "Requests at most.", 50, least=1, cut_to=MAX_QUEUE_ROWS, default=50, aliases=("limit",)
+    )
+
+
+class DeliveryArguments(StaffArguments):
+    """The filters and the page of a list of deliveries."""
+
+    backend = ListParameter("Names of back ends.", "works")
+    state = ListParameter(
+        "States. Without it, all that have not ended; with `request`, all.", "parked", choices=DELIVERY_STATES
+    )
+    request = TextParameter("The id, the token, the number or the id elsewhere of one request.", "8841")
+    older_than_hours = NumberParameter(
+        "Only deliveries that are older than so many hours.", 2, least=0, most=876_000
+    )
+    cursor = TextParameter("Where the next page begins: `cursor` of the page before.")
+    page_size = NumberParameter(
+        "Deliveries on a page, at most 200.", 50, least=1, cut_to=MAX_QUEUE_ROWS, default=50, aliases=("limit",)
+    )
+
+
+class PhotoArguments(StaffArguments):
+    """Which file of a photo is read."""
+
+    size = ChoiceParameter(
+        "The size; original is the file as it was sent, with its metadata, while it is kept.",
+        choices=PHOTO_SIZES,
+        default="large",
+    )
+
+
+class HeldPhotosArguments(StaffArguments):
+    """The page of a list of held photos."""
+
+    state = ChoiceParameter("Which photos are listed: those that are held.", choices=("held",), default="held")
+    cursor = TextParameter("Where the next page begins: `cursor` of the page before.")
+    page_size = NumberParameter(
+        "Photos on a page, at most 200.", 50, least=1, cut_to=MAX_QUEUE_ROWS, default=50, aliases=("limit",)
+    )
+
+
+class NewPhotoArguments(StaffArguments):
+    """Who may see a new photo."""
+
+    public = FlagParameter(
+        "true: everybody may see the photo who may see the request; false: only staff.", default=False
     )
 
 
@@ -146,6 +218,17 @@ class JsonText(fields.String):
         return value
 
 
+class JsonName(JsonText):
+    """A name. null is read as the empty name, which means nobody."""
+
+    def __init__(self, about: str, example: Any = None, **more: Any) -> None:
+        super().__init__(about, example, allow_none=True, **more)
+
+    def deserialize(self, value: Any, *more: Any, **named: Any) -> Any:
+        """The name; "" for null."""
+        return super().deserialize("" if value is None else value, *more, **named)
+
+
 class JsonChoice(fields.String):
     """One of a few words, in exactly this case."""
 
@@ -162,10 +245,10 @@ class JsonChoice(fields.String):
 
 
 class JsonInstant(fields.String):
-    """A date and time. If it names no time zone, the schema's `zone` is used."""
+    """A date and time. If the text names no time zone, the schema's `zone` is used."""
 
     def __init__(self, about: str, **more: Any) -> None:
-        metadata = describe(about, "2026-03-01T09:30:00Z") | {"format": "date-time"}
+        metadata = describe(about, "2030-03-04T09:30:00Z") | {"format": "date-time"}
         super().__init__(metadata=metadata, **_told(more, tell("a date and time")))
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> Any:
@@ -189,6 +272,32 @@ class JsonFlag(fields.Boolean):
         return value
 
 
+class JsonNumber(fields.Integer):
+    """The number of a request, as an answer has it."""
+
+    def __init__(self, about: str, **more: Any) -> None:
+        super().__init__(metadata=describe(about, 41) | {"minimum": 1}, **_told(more, tell("a whole number")))
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> int:
+        if not _is_count(value):
+            raise ValidationError(tell("{value!r} is no number of a request.", value=str(value)[:40]))
+        return int(value)
+
+
+class JsonDays(fields.Integer):
+    """A whole number from 0."""
+
+    def __init__(self, about: str, example: Any = None, *, most: int, default: int) -> None:
+        metadata = describe(about, example) | {"minimum": 0, "maximum": most}
+        super().__init__(metadata=metadata, load_default=default)
+        self.most = most
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> int:
+        if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= self.most:
+            raise ValidationError(tell("is no whole number from 0 to {most}.", most=self.most))
+        return value
+
+
 class JsonDegrees(fields.Float):
     """Decimal degrees, WGS 84. `axis`: lat or long; it decides the range."""
 
@@ -209,27 +318,50 @@ class JsonDegrees(fields.Float):
         return float(value)
 
 
-class JsonTexts(fields.List[Any]):
-    """A list of texts."""
+class JsonSelection(fields.Raw):
+    """A list of requests: the name of each, or an object with its name and the version that was seen.
+
+    Read as pairs of a name and a version; the version is None if it was not sent. A name that is a number in JSON
+    is the internal number.
+    """
 
     def __init__(self, about: str, *, most: int, **more: Any) -> None:
-        inner = JsonText("One of them.", most=MAX_CODE_CHARACTERS)
-        super().__init__(
-            inner, metadata=describe(about) | {"maxItems": most}, **_told(more, tell("a list of texts"))
-        )
+        name = {"anyOf": [{"type": "string", "maxLength": MAX_CODE_CHARACTERS}, {"type": "integer", "minimum": 1}]}
+        seen = {
+            "type": "object",
+            "properties": {"id": name, "version": {"type": "integer", "minimum": 1}},
+            "required": ["id"],
+            "additionalProperties": False,
+        }
+        shape = {"type": "array", "items": {"anyOf": [*name["anyOf"], seen]}, "maxItems": most}
+        super().__init__(metadata=describe(about) | shape, **_told(more, tell("a list of texts")))
         self.most = most
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **more: Any) -> list[Any]:
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> list[tuple[str | int, int | None]]:
         if not isinstance(value, list):
             raise ValidationError(tell("is no list; send a list of texts."))
         if len(value) > self.most:
             lengths = {"count": len(value), "most": self.most}
             raise ValidationError(tell("has {count} entries; send at most {most}.", **lengths))
-        try:
-            return super()._deserialize(value, attr, data, **more)
-        except ValidationError:
-            fault = tell("has an entry that is no text of usual length; send a list of texts.")
-            raise ValidationError(fault) from None
+        return [_selected(entry, at) for at, entry in enumerate(value, start=1)]
+
+
+def _selected(entry: Any, at: int) -> tuple[str | int, int | None]:
+    """The name and the version of one entry. Raises ValidationError."""
+    given = entry if isinstance(entry, dict) else {"id": entry}
+    name, version = given.get("id"), given.get("version")
+    is_text = isinstance(name, str) and NUL not in name and len(name) <= MAX_CODE_CHARACTERS
+    is_name, is_version = is_text or _is_count(name), version is None or _is_count(version)
+    if not is_name or not is_version or set(given) - {"id", "version"}:
+        form = '{"id": "8841", "version": 3}'
+        fault = tell("has a faulty entry, number {at}; send a text, such as 8841, or {form}.", at=at, form=form)
+        raise ValidationError(fault)
+    return cast("str | int", name), version
+
+
+def _is_count(value: Any) -> TypeGuard[int]:
+    """Whether a value is a whole number above 0 that PostgreSQL can store."""
+    return isinstance(value, int) and not isinstance(value, bool) and 0 < value < 2**63
 
 
 class JsonObject(fields.Raw):
@@ -242,6 +374,21 @@ class JsonObject(fields.Raw):
         if not isinstance(value, dict):
             raise ValidationError(tell("is no object; send an object such as {{}}."))
         return value
+
+
+class JsonFilters(JsonObject):
+    """Filters of a queue. A number, true and false are read as the texts that a query would have."""
+
+    def _deserialize(self, value: Any, *more: Any, **named: Any) -> dict[str, Any]:
+        filters = super()._deserialize(value, *more, **named)
+        return {name: _as_text(given) for name, given in filters.items()}
+
+
+def _as_text(value: Any) -> Any:
+    """A number, true or false as a text; any other value as it is."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value) if isinstance(value, int | float) else value
 
 
 def _told(more: dict[str, Any], form: str) -> dict[str, Any]:
@@ -283,7 +430,7 @@ class JsonBody(Schema):
 
 
 class CommandBody(JsonBody):
-    """What every command has."""
+    """The fields that every command has."""
 
     reason = JsonText("Why you do it. Only staff see it.", "The caller gave another address.")
 
@@ -291,7 +438,12 @@ class CommandBody(JsonBody):
 class AssignBody(CommandBody):
     """Give the request to a person."""
 
-    account = JsonText("The name of the account; empty for nobody.", "ada", most=MAX_CODE_CHARACTERS, required=True)
+    account = JsonName(
+        "The name of the account, or `me`; empty or null for nobody.",
+        "ada",
+        most=MAX_CODE_CHARACTERS,
+        required=True,
+    )
 
 
 class TransferBody(CommandBody):
@@ -307,7 +459,7 @@ class PrioritiseBody(CommandBody):
 
 
 class ProgressBody(CommandBody):
-    """The fields of all commands that say how far the work is."""
+    """The fields of the commands about the progress of the work."""
 
     detail = JsonText("The code of one of the city's own states.", most=MAX_CODE_CHARACTERS)
 
@@ -347,6 +499,68 @@ class CloseBody(CommandBody):
 class ReopenBody(CommandBody):
     """Open the request again."""
 
+    note = JsonText("What the public reads; without it, the city's text for reopenings.", "The hole is back.")
+
+
+class WithdrawPhotoBody(JsonBody):
+    """Withdraw a photo."""
+
+    reason = JsonText("Why you withdraw it. Only staff see it.", "It shows a licence plate.", required=True)
+
+
+class ReleasePhotoBody(JsonBody):
+    """Release a photo."""
+
+    reason = JsonText("Why you release it. Only staff see it.", "It shows nobody.", required=True)
+
+
+class JsonBoxes(fields.Field[list[list[float]]]):
+    """Parts of a picture, each as left, top, right and bottom."""
+
+    def __init__(self, about: str, example: Any) -> None:
+        shape = {
+            "type": "array",
+            "minItems": 1,
+            "maxItems": MAX_BOXES,
+            "items": {
+                "type": "array",
+                "minItems": 4,
+                "maxItems": 4,
+                "items": {"type": "number", "minimum": 0, "maximum": 1},
+            },
+        }
+        more = _told({"required": True}, tell("a list of boxes such as [[0.1, 0.2, 0.5, 0.6]]"))
+        super().__init__(metadata=describe(about, example) | shape, **more)
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> list[list[float]]:
+        if not isinstance(value, list) or not value:
+            raise ValidationError(tell("is no list of boxes; send one such as [[0.1, 0.2, 0.5, 0.6]]."))
+        if len(value) > MAX_BOXES:
+            raise ValidationError(tell("has {count} boxes; send at most {most}.", count=len(value), most=MAX_BOXES))
+        if not all(map(_is_box, value)):
+            raise ValidationError(
+                tell("must be left, top, right, bottom as fractions of the picture: 0.1, 0.2, 0.5, 0.6.")
+            )
+        return value
+
+
+def _is_box(box: Any) -> bool:
+    """Whether a value is left, top, right and bottom of a part that is not empty. True is no number."""
+    if not isinstance(box, list) or len(box) != 4 or not all(type(side) in (int, float) for side in box):
+        return False
+    left, top, right, bottom = box
+    return bool(0 <= left < right <= 1 and 0 <= top < bottom <= 1)
+
+
+class BlackenPhotoBody(JsonBody):
+    """Blacken parts of a photo."""
+
+    boxes = JsonBoxes(
+        f"The parts, at most {MAX_BOXES}: left, top, right and bottom, as fractions of the upright picture.",
+        [[0.1, 0.2, 0.5, 0.6]],
+    )
+    reason = JsonText("Why you blacken them. Only staff see it.", "A licence plate.", required=True)
+
 
 class NoteBody(CommandBody):
     """Write a note about the request."""
@@ -362,7 +576,7 @@ class AskReporterBody(CommandBody):
 
 
 class MergeBody(CommandBody):
-    """Merge the request into another one."""
+    """Merge the request into another request."""
 
     into = JsonText("The other request's id or number.", "8841", most=MAX_CODE_CHARACTERS, required=True)
 
@@ -398,6 +612,18 @@ class CorrectBody(CommandBody):
     long = JsonDegrees("The right longitude, with lat.", axis="long")
 
 
+class UnmaskBody(CommandBody):
+    """Show the public a text that was masked and is no personal data."""
+
+    text = JsonText("The masked text, as `personal_data` of the request has it.", "6175550143", required=True)
+
+
+class MaskBody(CommandBody):
+    """Mask again what `unmask` has shown."""
+
+    text = JsonText("The shown text, as `personal_data` of the request has it.", "6175550143", required=True)
+
+
 COMMANDS: dict[str, type[CommandBody]] = {
     "assign": AssignBody,
     "transfer": TransferBody,
@@ -418,8 +644,63 @@ COMMANDS: dict[str, type[CommandBody]] = {
     "show": ShowBody,
     "release": ReleaseBody,
     "correct": CorrectBody,
+    "unmask": UnmaskBody,
+    "mask": MaskBody,
 }
 """The body of each command, by the command's name."""
+
+
+class DeliveryBody(JsonBody):
+    """The fields that every decision about a delivery has."""
+
+    reason = JsonText("Why you decide so. The audit trail keeps it.", "The back office is mended.", required=True)
+
+
+class RetryDeliveryBody(DeliveryBody):
+    """Try a delivery now."""
+
+    accept_risk = JsonFlag("true: send an uncertain one again, although the back office may have it already.")
+
+
+class ParkDeliveryBody(DeliveryBody):
+    """Stop a delivery until somebody decides otherwise."""
+
+
+class SkipDeliveryBody(DeliveryBody):
+    """Do not send a delivery."""
+
+    external_id = JsonText(
+        "The request's id in the back office, if you have found it there. The delivery is then done.",
+        "W-88",
+        most=MAX_CODE_CHARACTERS,
+    )
+
+
+DELIVERY_BODIES: dict[str, type[DeliveryBody]] = {
+    "retry": RetryDeliveryBody,
+    "park": ParkDeliveryBody,
+    "skip": SkipDeliveryBody,
+}
+"""The body of each decision about a delivery, by its name."""
+
+
+class ReasonBody(JsonBody):
+    """The reason of an act that the audit trail keeps."""
+
+    reason = JsonText("Why you do it. The audit trail keeps it.", "The wave is over.", required=True)
+
+
+class BlockBody(ReasonBody):
+    """A sender whose reports are held."""
+
+    kind = JsonChoice("What the block names.", choices=BLOCK_KINDS, required=True)
+    value = JsonText(
+        "The number of a key, an address or a range of addresses, a device_id, or an e-mail address. Devices and"
+        " e-mail addresses are stored as digests only.",
+        "203.0.113.0/24",
+        required=True,
+    )
+    days = JsonDays("After how many days the block ends; 0 for without end.", 90, most=3_650, default=90)
 
 
 class BulkBody(JsonBody):
@@ -427,15 +708,48 @@ class BulkBody(JsonBody):
 
     command = JsonChoice("The command.", choices=tuple(COMMANDS), required=True)
     arguments = JsonObject("The fields of the command.")
-    ids = JsonTexts("Ids, tokens or numbers of requests.", most=MAX_BULK)
-    filters = JsonObject("The parameters of a queue, each as a text, without its page.")
+    ids = JsonSelection(
+        "Ids, tokens or numbers of requests. An entry may also be an object with `id` and the `version` that you"
+        " have seen: the request is refused if somebody else has changed it since.",
+        most=MAX_BULK,
+    )
+    filters = JsonFilters("The parameters of a queue, each as a text, without its page.")
     dry_run = JsonFlag("true, which is the default: only tell what would change. false: change it.")
+
+
+class PersonBody(JsonBody):
+    """The person whose data are wanted, and why. At least one of the first four fields must be there.
+
+    With several of them, the data of all who fit one of them are meant. They are in the body, so that they are in
+    no address and no log.
+    """
+
+    email = JsonText("An email address, in any case.", "jane@mail.example", most=MAX_CHARACTERS)
+    phone = JsonText("A phone number; only its digits count.", "+1 555 0100", most=MAX_CHARACTERS)
+    device_id = JsonText("The id of a device, as the app sent it.", most=MAX_CHARACTERS)
+    account_id = JsonText("The id of an account with the app.", most=MAX_CHARACTERS)
+    reason = JsonText(
+        "Why, without the name of the person. It is kept in the audit trail for ever.",
+        "Letter of 1 March.",
+        required=True,
+    )
+    after = JsonNumber("The `next` of the page before; without it, the first page.")
+
+
+class ErasePersonBody(PersonBody):
+    """The person whose data are erased."""
+
+    texts = JsonFlag(
+        "Whether descriptions, answers, photos and notes of the person's requests, and the person's comments, are"
+        " erased too."
+    )
+    dry_run = JsonFlag("true, which is the default: only tell what would be erased. false: erase it.")
 
 
 class ViewBody(JsonBody):
     """A saved view."""
 
-    filters = JsonObject("The parameters of a queue, each as a text, without its page.", required=True)
+    filters = JsonFilters("The parameters of a queue, each as a text, without its page.", required=True)
 
 
 # --- Answers
@@ -458,7 +772,9 @@ class QueueItemSchema(Body):
     updated_datetime = Instant(metadata=describe("When it last changed; for a closed one, when it was closed."))
     expected_datetime = Instant(metadata=describe("By when it should be done."))
     scheduled_datetime = Instant(metadata=describe("When somebody will visit the place."))
-    due = OptionalText(metadata=describe("overdue, soon (within 24 hours), later, or null without a date."))
+    due = OptionalText(
+        metadata=describe("overdue, soon (within the city's `due_soon_hours`), later, or null without a date.")
+    )
     description = OptionalText(metadata=describe("The first 300 characters of what was reported."))
     address = OptionalText(metadata=describe("The address."))
     lat = Degrees(metadata=describe("Latitude."))
@@ -489,6 +805,31 @@ class CrewSchema(Body):
     requests = fields.List(fields.Nested(CrewItemSchema), metadata=describe("The nearest first."))
 
 
+class BlockSchema(Body):
+    """A sender whose reports are held."""
+
+    number = fields.Integer(metadata=describe("Names the block.", 7))
+    kind = fields.String(metadata=describe("What the block names.") | {"enum": list(BLOCK_KINDS)})
+    value = OptionalText(metadata=describe("A key's number or a range; null for devices and e-mail addresses."))
+    jurisdiction_id = Text(metadata=describe("The city; `*` for all.", "city.example"))
+    reason = Text(metadata=describe("Why."))
+    actor = Text(metadata=describe("Who has added it.", "staff:3"))
+    created_datetime = Instant(metadata=describe("When it was added."))
+    expires = Instant(metadata=describe("When it ends; null for without end."))
+
+
+class BlockListSchema(Body):
+    """The block list."""
+
+    blocks = fields.List(fields.Nested(BlockSchema), metadata=describe("Oldest first."))
+
+
+class StatusLinkSchema(Body):
+    """The link of a reporter to a request."""
+
+    status_url = OptionalText(metadata=describe("The new link, which is not shown again; null if there is none."))
+
+
 class DepartmentCountSchema(Body):
     """The work of one department."""
 
@@ -499,6 +840,7 @@ class DepartmentCountSchema(Body):
     overdue = fields.Integer(metadata=describe("Those of `open` that are past their due date."))
     unassigned = fields.Integer(metadata=describe("Those of `open` that no account works on."))
     triage = fields.Integer(metadata=describe("Those of `open` for which a person has to choose a department."))
+    suspected = fields.Integer(metadata=describe("Those of `open` that are held because they look like abuse."))
 
 
 class QueueCountsSchema(Body):
@@ -542,6 +884,63 @@ class RouteStepSchema(Body):
     why = Text(metadata=describe("Why it fits or not."))
 
 
+class PhotoSizeSchema(Body):
+    """One size of a photo."""
+
+    size = Text(metadata=describe("The value of the parameter `size`.", "small"))
+    width = fields.Integer(metadata=describe("In pixels.", 320))
+    height = fields.Integer(metadata=describe("In pixels.", 240))
+
+
+class StaffPhotoSchema(Body):
+    """A photo that this server keeps."""
+
+    id = Text(metadata=describe("The id, which its public address has too.", "h3xR0tqL4l2b9mZkQ1w5vA"))
+    state = fields.String(metadata=describe("Where it is on its way.") | {"enum": list(PHOTO_STATES)})
+    reason = OptionalText(metadata=describe("Why it was refused, withdrawn or blackened.", "too_many_pixels"))
+    is_public = fields.Boolean(metadata=describe("Whether everybody may see it who may see the request."))
+    version = fields.Integer(
+        metadata=describe("The request's version after the update that brought it; 0: report.")
+    )
+    media_type = Text(metadata=describe("The kind of the file that was sent.", "image/jpeg"))
+    bytes = fields.Integer(metadata=describe("The size of the file that was sent.", 2_400_000))
+    sizes = fields.List(fields.Nested(PhotoSizeSchema), metadata=describe("What it was made into."))
+    received_datetime = Instant(metadata=describe("When it was sent."))
+    original_until = Instant(metadata=describe("Until when it can be read as it was sent."))
+    kept_until = Instant(metadata=describe("Until when dispatchers can read it after it was blackened."))
+
+
+class HeldPhotoSchema(StaffPhotoSchema):
+    """A photo that waits for a person who releases it."""
+
+    number = fields.Integer(metadata=describe("The internal number of its request.", 41))
+    service_request_id = OptionalText(metadata=describe("The public id of its request.", "8841"))
+
+
+class HeldPhotosSchema(Body):
+    """One page of held photos."""
+
+    photos = fields.List(fields.Nested(HeldPhotoSchema), metadata=describe("The oldest first."))
+    cursor = OptionalText(metadata=describe("Where the next page begins; null on the last page."))
+
+
+class PersonalDataSchema(Body):
+    """Personal data in a text of a request that the public can read, or can read once it is released."""
+
+    kind = fields.String(metadata=describe("What it looks like.") | {"enum": list(KINDS)})
+    part = Text(
+        metadata=describe(
+            "Where it is: description, address, status_notes, detailed_status, attribute[CODE] or note.",
+            "description",
+        )
+    )
+    text = Text(metadata=describe("What was typed.", "617-555-0143"))
+    start = fields.Integer(metadata=describe("How many characters of the part stand before it.", 12))
+    is_masked = fields.Boolean(
+        metadata=describe("Whether the public reads a marker instead; false if `unmask` has shown it.")
+    )
+
+
 class StaffRequestSchema(Body):
     """One request with everything that staff may see, except its reporter."""
 
@@ -557,7 +956,7 @@ class StaffRequestSchema(Body):
     outcome = OptionalText(metadata=describe("How a closed one ended."))
     status_notes = OptionalText(metadata=describe("What the public reads about the status."))
     department = OptionalText(metadata=describe("The department's code.", "streets"))
-    agency_responsible = OptionalText(metadata=describe("The agency's name from an import."))
+    agency_responsible = OptionalText(metadata=describe("Who does the work, as the public reads it.", "Streets"))
     assignee = OptionalText(metadata=describe("The name of the account that works on it.", "ada"))
     priority = fields.String(metadata=describe("How urgent it is.") | {"enum": list(PRIORITIES)})
     visibility = fields.String(metadata=describe("Who can see it.") | {"enum": list(VISIBILITIES)})
@@ -567,7 +966,12 @@ class StaffRequestSchema(Body):
     expected_datetime = Instant(metadata=describe("By when it should be done."))
     scheduled_datetime = Instant(metadata=describe("When somebody will visit the place."))
     held_since = Instant(metadata=describe("Since when the work is on hold."))
-    due = OptionalText(metadata=describe("overdue, soon (within 24 hours), later, or null without a date."))
+    answered_datetime = Instant(
+        metadata=describe("When the last answer to a question came, if staff have done nothing since.")
+    )
+    due = OptionalText(
+        metadata=describe("overdue, soon (within the city's `due_soon_hours`), later, or null without a date.")
+    )
     description = OptionalText(metadata=describe("What was reported."))
     service_notice = OptionalText(metadata=describe("What the reporter was told."))
     address = OptionalText(metadata=describe("The address."))
@@ -578,6 +982,9 @@ class StaffRequestSchema(Body):
     is_outside = fields.Boolean(metadata=describe("Whether the point lies outside the city."))
     areas = fields.List(fields.String(), metadata=describe("Names of the areas around the place."))
     media_urls = fields.List(fields.String(), metadata=describe("Addresses of pictures."))
+    photos = fields.List(
+        fields.Nested(StaffPhotoSchema), metadata=describe("The photos that this server keeps, in their order.")
+    )
     source = Text(metadata=describe("api, import or example."))
     channel = OptionalText(metadata=describe("How it reached the city."))
     attributes = fields.List(fields.Nested(NamedAnswerSchema), metadata=describe("All answers."))
@@ -596,6 +1003,16 @@ class StaffRequestSchema(Body):
     route = fields.List(
         fields.Nested(RouteStepSchema), metadata=describe("How today's rules route it; the last step decides.")
     )
+    deliveries = fields.List(
+        fields.Nested(DeliverySchema), metadata=describe("Its deliveries to back offices, oldest first.")
+    )
+    external_ids = fields.List(
+        fields.Nested(ExternalIdSchema), metadata=describe("Its ids in other systems, oldest first.")
+    )
+    personal_data = fields.List(
+        fields.Nested(PersonalDataSchema),
+        metadata=describe("What looks like personal data in its texts, and would be public without a mask."),
+    )
     commands = fields.List(fields.String(), metadata=describe("The commands that this account may give now."))
     version = fields.Integer(metadata=describe("Grows with each change; also in the ETag.", 3))
 
@@ -613,9 +1030,11 @@ class StaffReporterSchema(Body):
 
 
 class BulkResultSchema(Body):
-    """What a bulk command does to one request."""
+    """The effect of a bulk command on one request."""
 
-    id = Text(metadata=describe("The request, as it was named; from filters, its number."))
+    id = Text(metadata=describe("As you named it; from filters, its service_request_id, or else its number."))
+    service_request_id = OptionalText(metadata=describe("The public id; null if it has none.", "8841"))
+    number = fields.Integer(allow_none=True, metadata=describe("The internal number; null if it is unknown.", 41))
     result = Text(metadata=describe("would_change, changed, unchanged or refused."))
     changes = fields.List(fields.String(), metadata=describe("The kinds of the events."))
     why = OptionalText(metadata=describe("Why it is refused."))
@@ -623,13 +1042,132 @@ class BulkResultSchema(Body):
 
 
 class BulkSchema(Body):
-    """What a bulk command does."""
+    """The effect of a bulk command on all its requests."""
 
     dry_run = fields.Boolean(metadata=describe("Whether nothing was changed yet."))
     changed = fields.Integer(metadata=describe("How many requests change."))
     unchanged = fields.Integer(metadata=describe("How many are already as wanted."))
     refused = fields.Integer(metadata=describe("How many are refused."))
     results = fields.List(fields.Nested(BulkResultSchema), metadata=describe("Each request."))
+
+
+class PersonAnswerSchema(Body):
+    """An answer to one question of a service."""
+
+    code = Text(metadata=describe("The question's code.", "SURFACE"))
+    values = fields.List(fields.String(), metadata=describe("The answers."))
+
+
+class PersonNoteSchema(Body):
+    """One public entry of a request's history."""
+
+    datetime = Instant(metadata=describe("When."))
+    type = Text(metadata=describe("The kind of entry.", "note"))
+    description = OptionalText(metadata=describe("Its text."))
+
+
+class PersonReportSchema(Body):
+    """What a person reported, and what the city answered."""
+
+    email = OptionalText(metadata=describe("The email address."))
+    first_name = OptionalText(metadata=describe("The first name."))
+    last_name = OptionalText(metadata=describe("The last name."))
+    phone = OptionalText(metadata=describe("The phone number."))
+    device_id = OptionalText(metadata=describe("The id of the device."))
+    account_id = OptionalText(metadata=describe("The account with the app."))
+    description = OptionalText(metadata=describe("What the person wrote."))
+    address = OptionalText(metadata=describe("The address."))
+    zipcode = OptionalText(metadata=describe("The postal code."))
+    lat = Degrees(metadata=describe("Latitude."))
+    long = Degrees(metadata=describe("Longitude."))
+    answers = fields.List(
+        fields.Nested(PersonAnswerSchema), metadata=describe("Answers to the service's questions.")
+    )
+    media_urls = fields.List(fields.String(), metadata=describe("Addresses of photos."))
+    status_notes = OptionalText(metadata=describe("What the city answered last."))
+    notes = fields.List(fields.Nested(PersonNoteSchema), metadata=describe("The public history."))
+
+
+class PersonUpdateSchema(Body):
+    """An update that a person sent."""
+
+    update_id = Text(metadata=describe("The sender's id for it."))
+    updated_datetime = Instant(metadata=describe("When it happened, as the sender says."))
+    description = OptionalText(metadata=describe("Its text."))
+    media_urls = fields.List(fields.String(), metadata=describe("Addresses of photos."))
+    email = OptionalText(metadata=describe("The email address."))
+    first_name = OptionalText(metadata=describe("The first name."))
+    last_name = OptionalText(metadata=describe("The last name."))
+    phone = OptionalText(metadata=describe("The phone number."))
+    account_id = OptionalText(metadata=describe("The account with the app."))
+
+
+class ToldSystemSchema(Body):
+    """A system that got data of a person, or may have got them."""
+
+    system = Text(metadata=describe("The back office's name.", "works"))
+    shared = fields.List(
+        fields.String(),
+        allow_none=True,
+        metadata=describe("The fields that it may get; null if it is not configured any more."),
+    )
+
+
+class PersonRequestSchema(Body):
+    """A request that a person sent or sent updates of."""
+
+    number = fields.Integer(metadata=describe("The internal number.", 41))
+    service_request_id = OptionalText(metadata=describe("The public id.", "8841"))
+    token = OptionalText(metadata=describe("The token of the person's POST."))
+    service_code = Text(metadata=describe("The service's code.", "potholes"))
+    service_name = Text(metadata=describe("The service's name.", "Pothole"))
+    status = Text(metadata=describe("open or closed."))
+    requested_datetime = Instant(metadata=describe("When it was sent."))
+    updated_datetime = Instant(metadata=describe("When it last changed; for a closed one, when it was closed."))
+    report = fields.Nested(
+        PersonReportSchema, allow_none=True, metadata=describe("null for a request that somebody else sent.")
+    )
+    updates = fields.List(
+        fields.Nested(PersonUpdateSchema), metadata=describe("The person's updates, oldest first.")
+    )
+    systems = fields.List(fields.Nested(ToldSystemSchema), metadata=describe("Systems that got the report."))
+
+
+class PersonExportSchema(Body):
+    """What the city has of a person: up to 200 requests."""
+
+    requests = fields.List(fields.Nested(PersonRequestSchema), metadata=describe("By number."))
+    next = fields.Integer(
+        allow_none=True, metadata=describe("Send it as `after` for the next page; null on the last.")
+    )
+
+
+class PersonErasureSystemSchema(ToldSystemSchema):
+    """A system that got data of a person, or may have got them."""
+
+    requests = fields.Integer(metadata=describe("With how many requests.", 3))
+
+
+class PersonErasureSchema(Body):
+    """What was erased where: up to 200 requests. The audit trail has the same."""
+
+    dry_run = fields.Boolean(metadata=describe("Whether nothing was changed yet."))
+    erasure = Text(metadata=describe("Its id in the audit trail."))
+    requests = fields.List(fields.String(), metadata=describe("Ids of requests; numbers of those without one."))
+    rows = fields.Dict(
+        keys=fields.String(),
+        values=fields.Integer(),
+        metadata=describe("How many rows held something."),
+    )
+    systems = fields.List(
+        fields.Nested(PersonErasureSystemSchema), metadata=describe("Systems to ask, because they got the data.")
+    )
+    copies = fields.List(
+        fields.String(), metadata=describe("Requests that may have copies of notes, because they were merged.")
+    )
+    next = fields.Integer(
+        allow_none=True, metadata=describe("Send it as `after` for the rest; null if none is left.")
+    )
 
 
 class ViewSchema(Body):
@@ -647,6 +1185,70 @@ class SavedViewsSchema(Body):
     views = fields.List(fields.Nested(ViewSchema), metadata=describe("By name."))
 
 
+class StaffAccountSchema(Body):
+    """An account that requests can be assigned to."""
+
+    name = Text(metadata=describe("The name, as `assign` and the filter `assignee` have it.", "ada"))
+    number = fields.Integer(metadata=describe("The account's number.", 3))
+    role = Text(metadata=describe("agent, dispatcher or admin."))
+    departments = fields.List(fields.String(), metadata=describe("Codes; empty for all."))
+
+
+class StaffAccountsSchema(Body):
+    """One page of accounts."""
+
+    accounts = fields.List(fields.Nested(StaffAccountSchema), metadata=describe("By name."))
+    cursor = OptionalText(metadata=describe("Where the next page begins; null on the last page."))
+
+
+class CatalogueDepartmentSchema(Body):
+    """A department of the city."""
+
+    code = Text(metadata=describe("The code.", "streets"))
+    name = Text(metadata=describe("The name.", "Street Works"))
+
+
+class CatalogueServiceSchema(Body):
+    """A service of the city, also one that only staff can report or that is not offered any more."""
+
+    code = Text(metadata=describe("The code.", "potholes"))
+    name = Text(metadata=describe("The name.", "Pothole"))
+    group = OptionalText(metadata=describe("The group."))
+    department = OptionalText(metadata=describe("The department that gets its requests if no rule decides."))
+    is_active = fields.Boolean(metadata=describe("Whether it is still offered."))
+    is_public = fields.Boolean(metadata=describe("Whether everybody may see its requests."))
+
+
+class CatalogueStateSchema(Body):
+    """A state that the city uses, or a state that the city adds inside one of ours."""
+
+    state = fields.String(metadata=describe("The state.") | {"enum": list(STATES)})
+    detail = OptionalText(metadata=describe("For `detail` of a command: the code of the city's own state."))
+    name = OptionalText(metadata=describe("What the city calls it."))
+
+
+class CatalogueTextSchema(Body):
+    """The text that the public reads if a command has no text."""
+
+    outcome = Text(metadata=describe("An outcome, or `merged` for a merged request.", "fixed"))
+    service_code = OptionalText(metadata=describe("The service; null for all others."))
+    text = Text(metadata=describe("The text, with its placeholders.", "The problem is fixed."))
+
+
+class StaffCatalogueSchema(Body):
+    """The words of a city that a client for staff needs."""
+
+    jurisdiction_id = Text(metadata=describe("The city.", "city.example"))
+    name = Text(metadata=describe("The city's name."))
+    departments = fields.List(fields.Nested(CatalogueDepartmentSchema), metadata=describe("All of them."))
+    services = fields.List(fields.Nested(CatalogueServiceSchema), metadata=describe("All of them."))
+    areas = fields.List(fields.String(), metadata=describe("Names of areas."))
+    states = fields.List(fields.Nested(CatalogueStateSchema), metadata=describe("Those that the city uses."))
+    outcomes = fields.List(fields.String(), metadata=describe("For `close`."))
+    priorities = fields.List(fields.String(), metadata=describe("For `prioritise`."))
+    texts = fields.List(fields.Nested(CatalogueTextSchema), metadata=describe("The first that fits counts."))
+
+
 class MeSchema(Body):
     """The account of the token."""
 
@@ -655,4 +1257,6 @@ class MeSchema(Body):
     role = Text(metadata=describe("reader, agent, dispatcher or admin."))
     jurisdiction_id = Text(metadata=describe("The city; * for all."))
     departments = fields.List(fields.String(), metadata=describe("Codes; empty for all."))
+    token = fields.Integer(metadata=describe("The number of the token.", 12))
+    expires = Instant(metadata=describe("When the token expires."))
     commands = fields.List(fields.String(), metadata=describe("The commands that the role may give."))

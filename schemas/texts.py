@@ -1,8 +1,8 @@
 """Texts for callers: written in English, shown in the caller's language.
 
-Whoever refuses a call writes `tell("{name} must be a number.", name=name)`. The result is a `str`, the English
-sentence, so tests, logs and commands need not know more. It also remembers its template and its values. From these,
-the web layer makes the sentence again in the caller's language (`open311/translations`).
+Code that refuses a call writes `tell("{name} must be a number.", name=name)`. The result is a `str` with the
+English sentence, which tests, logs and commands use. The result also has the template and the values. From these,
+the web layer makes the sentence in the caller's language (`open311/translations`).
 
 The first argument of `tell` is always a literal, because `make texts` collects the templates from the source.
 """
@@ -15,11 +15,11 @@ from typing import Any
 
 
 class Message(str):
-    """An English sentence that remembers how it was made.
+    """An English sentence, with the template and the values from which it was made.
 
-    template  the sentence with its placeholders, as str.format reads them; for `tell_count`, the sentence for one
-    plural    the template for other counts than one; "" if the sentence counts nothing
-    values    what the placeholders stand for; a value may be a message itself
+    template  the sentence with placeholders for str.format; for `tell_count`, the sentence for the count 1
+    plural    the template for all other counts; "" if the sentence does not depend on a count
+    values    the values of the placeholders; a value may be a message itself
     """
 
     __slots__ = ("plural", "template", "values")
@@ -35,14 +35,14 @@ class Message(str):
         return message
 
     def __str__(self) -> str:
-        """The message itself. So `str(error)` of an error with a message is that message."""
+        """The message itself, so that `str(error)` of an error with a message returns the message."""
         return self
 
     def __reduce__(self) -> tuple[type[Message], tuple[Any, ...]]:
         return Message, (self.template, self.values, self.plural)
 
     def format(self, *_: object, **__: object) -> Message:
-        """The message itself. Libraries call this to fill in values of their own."""
+        """The message itself. Libraries call this method to fill in values, which a message has already."""
         return self
 
 

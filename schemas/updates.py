@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from marshmallow import fields
+
 from schemas.arguments import JurisdictionArguments
 from schemas.base import Body, Instant, OptionalText, Text, describe
 from schemas.parameters import AddressesParameter, InstantParameter, TextParameter
@@ -81,6 +83,13 @@ class RequestUpdateSchema(Body):
     )
     description = Text(metadata=describe("What there is to say; may be empty.", "We have filled the hole."))
     media_url = OptionalText(metadata=describe("Address of a picture."))
+
+
+class TakenSchema(Body):
+    """The answer to a call of a back office."""
+
+    stored = fields.Integer(metadata=describe("How many updates are stored for the first time.", 2))
+    known = fields.Integer(metadata=describe("How many updates were stored before.", 0))
 
 
 class RequestUpdateReceiptSchema(Body):

@@ -88,8 +88,16 @@ def _offset(text: str) -> tzinfo:
 
 def format_instant(instant: datetime) -> str:
     """Write `2026-03-01T09:30:00Z`: UTC without a fraction, which every known client can read (A27)."""
-    in_utc = instant if instant.tzinfo is UTC else instant.astimezone(UTC)
-    return in_utc.isoformat()[:19] + "Z"
+    return _format_utc(instant if instant.tzinfo is UTC else instant.astimezone(UTC))
+
+
+@lru_cache(maxsize=1_024)
+def _format_utc(instant: datetime) -> str:
+    """The cache helps because a request has the same instants in each format.
+
+    In a zone with DST, two instants can be equal for the cache, so only instants in UTC are looked up in it.
+    """
+    return instant.isoformat()[:19] + "Z"
 
 
 _DECIMAL = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d{1,3})?", re.ASCII | re.IGNORECASE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 ALL_JURISDICTIONS = "*"
@@ -16,8 +17,8 @@ class Role(StrEnum):
     MONITOR     may read metrics
     READER      of staff: may read requests
     AGENT       of staff: may also work on them
-    DISPATCHER  of staff: may also decide who works on them
-    ADMIN       of staff: may also hide requests and manage accounts
+    DISPATCHER  of staff: may also hide requests and show them again
+    ADMIN       of staff: may also manage accounts
     """
 
     APP = "app"
@@ -30,7 +31,7 @@ class Role(StrEnum):
 
     @property
     def is_staff(self) -> bool:
-        """Whether it is a role of staff."""
+        """Whether this is a role of staff."""
         return self in STAFF
 
     def includes(self, other: Role) -> bool:
@@ -79,6 +80,10 @@ class Principal:
     is_test  whether the requests that it sends are tests, which are never routed or listed
     label    the label of the key, for the log and metrics; never the name of a person
     is_for_staff  whether the key belongs to an app of the city's own people
+    notice   what the users of the app with this key are told; "" for nothing
+    user     the name of the shell's user; "" if it is not known
+    token    the number of the token that an account called with; 0 for none
+    expires_at  when this token expires
     """
 
     kind: str
@@ -89,17 +94,22 @@ class Principal:
     may_update: bool = False
     label: str = ""
     is_for_staff: bool = False
+    notice: str = ""
+    user: str = ""
+    token: int = 0
+    expires_at: datetime | None = None
 
     @property
     def is_staff(self) -> bool:
-        """Whether the actor works for the city, and so may report to services that are only for staff."""
+        """Whether the actor works for the city, and so may send requests for services that are only for staff."""
         return self.is_for_staff or self.role not in (Role.APP, Role.MONITOR)
 
     def __str__(self) -> str:
-        return f"{self.kind}:{self.number}" if self.number else self.kind
+        name = str(self.number) if self.number else self.user
+        return f"{self.kind}:{name}" if name else self.kind
 
 
 SHELL = Principal(kind="shell", role=Role.OPERATOR)
-"""The person who runs a command of `open311` on the server."""
+"""Whoever runs a command of `open311` on the server. `open311.cli.shell` adds the user's name."""
 PROMETHEUS = Principal(kind="prometheus", role=Role.MONITOR)
 """The program that reads the metrics."""

@@ -1,4 +1,4 @@
-"""Assets of a city, such as street lights: their ids and where they are. A reporter's answer can be such an id."""
+"""Assets of a city, such as street lights, with their ids and positions. An answer can be the id of an asset."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ Coordinates = tuple[float, float]
 class LayerRule:
     """How the ids of one layer are used.
 
-    name        the layer's name, which is that of its file
+    name        the name of the layer and of its file
     id          the property of a feature that holds the asset's id
     radius_m    how far an asset may be from the point of a request, in metres
-    unknown_id  for an id that the layer does not have near the point: `refuse` answers 400, `warn` stores it
+    unknown_id  an id that the layer does not have near the point: `refuse` answers 400, `warn` stores the id
     fill        whether the server gives the answer if there is exactly one asset within the radius
     """
 
@@ -38,7 +38,7 @@ class LayerRule:
 
 @dataclass(frozen=True, eq=False)
 class AssetLayer:
-    """The assets of one kind. `ids` and `geometries` have the same order; without a file, both are empty."""
+    """The assets of one kind. `ids` and `geometries` have the same order. Both are empty if there is no file."""
 
     rule: LayerRule
     ids: Sequence[str] = ()
@@ -79,5 +79,5 @@ class AssetLayer:
 
 
 def _shrinkage(lat: float) -> float:
-    """The length of a degree of longitude, as a part of that of a degree of latitude."""
+    """The length of a degree of longitude divided by the length of a degree of latitude."""
     return max(cos(radians(lat)), 0.001)

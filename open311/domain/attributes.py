@@ -39,7 +39,7 @@ class Answer:
 class AnswerPolicy:
     """How strictly answers are checked.
 
-    zone            the time zone of datetimes that name none
+    zone            the time zone of datetimes that have no zone
     refuse_unknown  whether an answer to an unknown attribute is an error
     accept_labels   whether a list answer may be a value's name instead of its key
     """
@@ -58,7 +58,7 @@ def check_answers(
     """The valid answers, in the definition's order, and a problem for each fault.
 
     sent    attribute code -> the values as sent; blank values are ignored
-    filler  completes the answers of a POST; None to take all attributes as plain ones, as an import does
+    filler  completes the answers of a POST; None to treat all attributes as plain ones, as an import does
     Every problem's text starts with the attribute's code, as clients of the app Spot expect (A09).
     """
     answers: list[Answer] = []
@@ -144,7 +144,10 @@ def _key(attribute: Attribute, value: str, policy: AnswerPolicy) -> str | None:
 
 
 def _canonical(attribute: Attribute, values: tuple[str, ...], policy: AnswerPolicy) -> tuple[str, ...]:
-    """The values to store. For a list: its keys in the order sent, without repeats. Otherwise: the text as sent."""
+    """The values to store.
+
+    For a list: its keys in the order sent, without repeats. Otherwise: the values as they are.
+    """
     if not attribute.datatype.is_list:
         return values
     keys = (_key(attribute, value, policy) for value in values)
@@ -157,16 +160,16 @@ def _problem(attribute: Attribute, fault: Message) -> Problem:
 
 
 def unknown_codes(service: Service, sent: Mapping[str, Sequence[str]]) -> Iterator[str]:
-    """The codes with a value that the service's definition lacks."""
+    """The sent codes that have a value and that the service does not define."""
     known = {attribute.code for attribute in service.attributes}
     yield from (code for code, values in sent.items() if code not in known and any(map(tidy, values)))
 
 
 def unasked_answers(service: Service | None, sent: Mapping[str, Sequence[str]]) -> tuple[Answer, ...]:
-    """The answers to attributes that the service does not ask for, as they are kept for staff.
+    """The answers to attributes that the service does not ask for. They are kept for staff.
 
     service  None for a service that the catalogue does not have, which asks for nothing
-    Left out are long codes and values, and what comes after MAX_UNASKED attributes.
+    Odd or long codes, long values, and all attributes after the first MAX_UNASKED are left out.
     """
     asked = {attribute.code for attribute in service.attributes} if service else set()
     found: list[Answer] = []

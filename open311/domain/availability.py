@@ -1,4 +1,4 @@
-"""Which services can be reported now, by whom, and what a caller is told about the others."""
+"""For which services requests can be sent now, who can send them, and the errors for all other calls."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ Find = Callable[[str], Service | None]
 
 
 def is_public(service: Service) -> bool:
-    """Whether the service list has the service, at least in the service's season."""
+    """Whether the service list contains the service, at least in the service's season."""
     return service.is_current and service.audience is Audience.PUBLIC
 
 
 def is_ordinary(service: Service) -> bool:
-    """Whether a service is offered to everybody at all times, and each answer is just what the app sends."""
+    """Whether a service is offered to everybody at all times, and its answers are stored as the app sends them."""
     is_always_offered = service.is_current and service.audience is not Audience.STAFF and service.season is None
     return is_always_offered and all(attribute.is_plain for attribute in service.attributes)
 
 
 def current(service: Service, find: Find) -> Service:
-    """The service itself or, if it is replaced and its old code is still accepted, its successor.
+    """The service that replaces this one, if the old code is still accepted. Otherwise, this service.
 
-    find  finds the successor. A chain of replaced services is followed to its end.
+    A chain of replaced services is followed to its end.
     """
     seen = {service.code}
     while service.replaced_by and service.when_replaced is WhenReplaced.ACCEPT:
@@ -42,10 +42,10 @@ def current(service: Service, find: Find) -> Service:
 
 
 def refusal(service: Service, day: date, find: Find, *, is_staff: bool) -> Open311Error | None:
-    """Why nobody can report to this service now, or why the caller cannot; None if the caller can.
+    """The error for a caller who cannot send a request for this service now; None if the caller can.
 
-    day   matters only if the service has a season
-    find  finds a successor, for its name
+    day   today in the city; it matters only if the service has a season
+    find  finds the successor, whose name is in the error
     The texts say what to do instead. A service that is not offered now is refused like an unknown one (A69).
     """
     code = service.code[:60]

@@ -1,8 +1,8 @@
 """A city's calendar: working days, office hours, public holidays and the city's own closing days. Pure functions.
 
-Instants have a time zone, and results are in UTC. Days and hours of the day are the city's local ones. When the
-clocks change, a local time that occurs twice means the first of the two, and a local time that does not occur means
-the same distance after the change.
+Instants have a time zone, and results are in UTC. Days and hours of the day are the city's local ones. If a change
+of the clocks lets a local time occur twice, the first of the two counts. A local time that does not occur is moved
+by the length of the change: 02:30 becomes 03:30.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", 
 MINUTES_A_DAY = 24 * 60
 CLOSING_DAY = "closing day of the city"
 _FARTHEST = timedelta(days=366 * 40)
-"""How far ahead a working day is looked for, so that a calendar without working days ends the search."""
+"""How far ahead a search for a working day goes. It ends the search in a calendar without working days."""
 
 
 class DayKind(StrEnum):
@@ -26,7 +26,7 @@ class DayKind(StrEnum):
 
     HOLIDAY      a public holiday or a closing day of the city
     WORKING_DAY  a day with office hours that is no holiday
-    DAY_OFF      every other day: holidays, and days of the week without office hours
+    DAY_OFF      any other day, so a day of the week without office hours; `Moment.is_on` also counts holidays
     """
 
     HOLIDAY = "holiday"
@@ -36,10 +36,10 @@ class DayKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Hours:
-    """A part of each day, in minutes after midnight. `end` is not part of it.
+    """A part of each day, in minutes after midnight. The minute `end` is not included.
 
-    A part whose end is not later than its start goes on past midnight: 22:00-06:00 has the hours from 22 to 24 and
-    those from 0 to 6 of the same day.
+    If `end` is not later than `start`, the part includes midnight: 22:00-06:00 means from 22 to 24 and from 0 to 6
+    of the same day.
     """
 
     start: int
@@ -58,8 +58,8 @@ class Hours:
 class Calendar:
     """The days and hours at which a city works.
 
-    office_hours  for each day of the week, Monday first, the hours of work; empty for a day off
-    holidays      the code of the country, or of a part of it, whose public holidays count; "" for none
+    office_hours  the hours of work on each day of the week, Monday first; empty for a day off
+    holidays      the code of the country, or of a part of a country, whose public holidays count; "" for none
     closed        the city's own closing days: `2026-12-24` for one year, `12-24` for every year
     working       days on which the city works although they are public holidays; written like `closed`
     """
@@ -88,18 +88,18 @@ class Moment:
         return self.local.hour * 60 + self.local.minute
 
     def is_on(self, kind: DayKind) -> bool:
-        """Whether the day is of this kind."""
+        """Whether the day is of this kind. A holiday is also a day off."""
         return self.kind is kind or (kind is DayKind.DAY_OFF and self.kind is DayKind.HOLIDAY)
 
     def __str__(self) -> str:
-        """`Friday, 2026-12-25 (Christmas Day)`."""
+        """The day in words, such as `Friday, 2026-12-25 (Christmas Day)`."""
         holiday = f" ({self.holiday})" if self.holiday else ""
         return f"{WEEKDAYS[self.local.weekday()]}, {self.local.date()}{holiday}"
 
 
 @dataclass(frozen=True)
 class WorkingTime:
-    """A calendar in a time zone, to count working days and working time."""
+    """Counts working days and working time by a calendar in a time zone."""
 
     calendar: Calendar
     zone: ZoneInfo
@@ -129,7 +129,7 @@ class WorkingTime:
         return self.kind(day) is DayKind.WORKING_DAY
 
     def working_time(self, start: datetime, end: datetime) -> timedelta:
-        """How much of the office hours lies between two instants; nothing if `end` is not later than `start`."""
+        """The office hours between two instants, added up; zero if `end` is not later than `start`."""
         start, end, total = start.astimezone(UTC), end.astimezone(UTC), timedelta()
         for opening, closing in self._openings(start):
             if opening >= end:
@@ -138,7 +138,7 @@ class WorkingTime:
         return total
 
     def add_working_time(self, at: datetime, amount: timedelta) -> datetime | None:
-        """The first instant by which `amount` of office hours has passed since `at`; None if it never comes."""
+        """The first instant by which `amount` of office hours has passed since `at`; None if there is none."""
         at = at.astimezone(UTC)  # the difference of two local times would ignore a change of the clocks
         if amount <= timedelta():
             return at
@@ -150,7 +150,7 @@ class WorkingTime:
         return None
 
     def add_working_days(self, at: datetime, days: int) -> datetime | None:
-        """The closing time of the last of `days` working days after the day of `at`; None if it never comes.
+        """The closing time of the last of `days` working days after the day of `at`; None if there is none.
 
         After the closing time of a working day, and on a day off, `at` counts as the next working day.
         """
@@ -183,7 +183,7 @@ class WorkingTime:
             yield first + timedelta(days=number)
 
     def _openings(self, at: datetime) -> Iterator[tuple[datetime, datetime]]:
-        """Each span of office hours that ends after an instant, in order, in UTC."""
+        """The spans of office hours that end after an instant, in order, in UTC."""
         for day in self._days(at):
             for hours in self._hours(day):
                 opening, closing = (instant(day, minute, self.zone) for minute in (hours.start, hours.end))
@@ -199,7 +199,7 @@ class WorkingTime:
 
 
 def instant(day: date, minute: int, zone: ZoneInfo) -> datetime:
-    """The instant, in UTC, of a local time. `minute` counts from midnight by the clock on the wall, up to 1440."""
+    """The instant of a local time, in UTC. `minute`: minutes after midnight by the local clock, 0 to 1440."""
     if minute == MINUTES_A_DAY:
         day, minute = day + timedelta(days=1), 0
     return datetime.combine(day, time(*divmod(minute, 60)), tzinfo=zone).astimezone(UTC)
@@ -212,13 +212,13 @@ def add_days(at: datetime, days: int, zone: ZoneInfo) -> datetime:
 
 @lru_cache(maxsize=256)
 def public_holidays(code: str, year: int) -> Mapping[date, str]:
-    """The public holidays of a country or a part of it, with their names. Raises ValueError for an unknown code."""
+    """The public holidays of a country, or of a part of a country. Raises ValueError for an unknown code."""
     from holidays import country_holidays  # imported here, because cities without a calendar do not need it
 
     country, _, part = code.partition("-")
     try:
         return dict(country_holidays(country, subdiv=part or None, years=year))
-    except NotImplementedError as error:  # what the library raises for an unknown code
+    except NotImplementedError as error:  # the library raises this for an unknown code
         raise ValueError(f"{code!r} is unknown to the library of public holidays") from error
 
 

@@ -1,4 +1,4 @@
-"""Answers that are carried from one service to another: staff moved a request, or the service is replaced."""
+"""Carry answers from one service to another, when staff move a request or when the service is replaced."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ Answers = tuple[Answer, ...]
 
 
 def carry_answers(old: Service, new: Service, answers: Iterable[Answer]) -> tuple[Answers, Answers]:
-    """The answers as answers to the new service's questions, and those for which it has no place.
+    """Split answers into answers to questions of the new service, and answers that only staff see.
 
-    The move from `old` to `new` gives the codes and keys there. Without one, codes and keys stay the same.
-    The first result has the order of the new form. The second one has the old codes and the old values, for staff
-    (`is_asked` is False). An answer is in both if only some of its values have a place.
+    The `Move` from `old` to `new` gives the codes and keys of the new service. Without it, codes and keys stay.
+    The first result has the order of the new form. The second result has the old codes and the old values
+    (`is_asked` is False). An answer is in both results if the new service accepts only some of its values.
     """
     carried: dict[str, Answer] = {}
     origins: dict[str, Answer] = {}
@@ -46,10 +46,10 @@ def _unasked(code: str, values: tuple[str, ...]) -> Answer:
 def carry_sent(
     old: Service, new: Service, sent: Mapping[str, Sequence[str]], filler: FormFiller
 ) -> dict[str, Sequence[str]]:
-    """What an app sent for a replaced service, under the codes and keys of its successor, not checked yet.
+    """Give the answers that an app sent for a replaced service the codes and keys of its successor.
 
-    filler  gets what the successor does not ask
-    A code that the old service does not have stays as it is.
+    filler  gets the answers to questions that the successor does not ask
+    The answers are not checked yet. A code that the old service does not have stays the same.
     """
     carried: dict[str, Sequence[str]] = {}
     for code, values in sent.items():
@@ -64,7 +64,7 @@ def carry_sent(
 
 
 def _moved(old: Service, new: Service, code: str, values: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
-    """The code and the values of an answer in the new service. A free text gets the names of keys."""
+    """The code and the values of an answer in the new service. In a free text, names replace keys."""
     move = next((move for move in old.moves if move.to == new.code), Move(to=new.code))
     new_code, keys = move.attributes.get(code, code), dict(move.values.get(code, {}))
     before, after = old.attribute(code), new.attribute(new_code)
@@ -74,7 +74,7 @@ def _moved(old: Service, new: Service, code: str, values: tuple[str, ...]) -> tu
 
 
 def _held(attribute: Attribute, values: tuple[str, ...]) -> tuple[tuple[str, ...], Sequence[int]]:
-    """The values that an attribute can hold, and the places of those that it keeps."""
+    """The values that an attribute accepts, and the positions in `values` from which they come."""
     if attribute.set_to or not attribute.variable:
         return (), ()
     if attribute.datatype.is_list:

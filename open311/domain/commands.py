@@ -1,7 +1,7 @@
-"""The commands by which staff change a request. Each class is one command, with its right and its fields.
+"""The commands by which staff change a request. A class describes one command: its fields, and who may give it.
 
 `domain.workflow.TRANSITIONS` says in which states a command is legal. `operations.workflow.effects` says which
-events it leads to.
+events a command causes.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from open311.domain.workflow import Outcome
 class Command:
     """Base of all commands.
 
-    name         as in the API and on the command line
-    role         the least role that may give the command
-    needs_reason whether a reason must be given
-    reason       why; for staff only
+    name         the name of the command in the API and on the command line
+    role         the lowest role that may give the command
+    needs_reason whether the command must have a reason
+    reason       why the command is given; for staff only
     """
 
     name: ClassVar[str] = ""
@@ -35,7 +35,7 @@ class Command:
 
     @classmethod
     def summary(cls) -> str:
-        """What the command does, in a sentence or two, without its fields."""
+        """The beginning of the docstring: what the command does, without its fields."""
         return re.split(r" `\w+`:", cls.__doc__ or "")[0].replace("`", "")
 
 
@@ -121,10 +121,11 @@ class Close(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reopen(Command):
-    """Open a closed request again."""
+    """Open a closed request again. `note`: what the public reads; "" for the city's text for reopenings."""
 
     name = "reopen"
     needs_reason = True
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,7 +139,7 @@ class Note(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AskReporter(Command):
-    """Ask the reporter something. The question is public, and the work waits for the answer."""
+    """Ask the reporter something. The question is public. The work is on hold until an answer comes."""
 
     name = "ask_reporter"
     text: str
@@ -178,7 +179,7 @@ class Hide(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Show(Command):
-    """Show a hidden request to the public again."""
+    """Show a hidden request again, to the people who could see it before it was hidden."""
 
     name = "show"
     role = Role.DISPATCHER
@@ -194,7 +195,7 @@ class Release(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Correct(Command):
-    """Correct parts of the report. A part that is None stays. The old text is not kept."""
+    """Correct parts of the report. All other parts stay. The old text of a part is not kept."""
 
     name = "correct"
     needs_reason = True
@@ -202,6 +203,25 @@ class Correct(Command):
     address: str | None = None
     lat: float | None = None
     long: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unmask(Command):
+    """Show the public a text that was masked and is no personal data. `text`: the masked text, as it was typed."""
+
+    name = "unmask"
+    role = Role.DISPATCHER
+    needs_reason = True
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mask(Command):
+    """Mask again what `unmask` has shown. `text`: the shown text, as it was typed."""
+
+    name = "mask"
+    role = Role.DISPATCHER
+    text: str
 
 
 @cache

@@ -1,7 +1,7 @@
 """Marks of erased texts, by which an import recognises a text that was erased and leaves it out.
 
 A mark is a digest of 12 bits. Every 4096th sentence has the same mark, so nobody can read a text from its mark.
-The price is that an import leaves out a new sentence of 4096 by mistake; the import's report counts it.
+The price is that an import leaves out one of 4096 new sentences by mistake; the import's report counts them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Answers that depend on more than what an app sends: on other answers, on the city's assets, or on the request."""
+"""Complete and check answers that depend on other answers, on the city's assets, or on the request."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from open311.domain.services import Attribute, Condition
 from schemas.texts import Message, tell
 
 FIELDS = ("lat", "long", "address", "address_id", "area", "received")
-"""The fields of a request that `set_to` can name in braces. `area` is the names of all areas around the point."""
+"""The fields of a request that `set_to` can name in braces. `area`: the names of all areas around the point."""
 
 _FIELD = re.compile(r"\{(\w*)\}")
 _MOST_EXAMPLES = 3
 
 
 class Remark(NamedTuple):
-    """What a caller is told about the answer to one attribute, although the request is accepted."""
+    """A message to the caller about the answer to one attribute. `code`: the attribute's code."""
 
     code: str
     text: Message
@@ -29,14 +29,14 @@ class Remark(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class FormFiller:
-    """Completes the answers of one POST and collects what has to be told.
+    """Completes the answers of one POST, and collects messages for the caller.
 
     received  when the request came, in the city's time zone
-    areas     finds the names of the areas around the place
+    areas     a function that finds the names of the areas around the place
     keeps     whether answers to questions that are not asked are kept for staff
-    remarks   grows while answers are completed
-    faults    grows too: the attribute's code and what is wrong with the answer
-    kept      grows too: the answers that are kept for staff, by the attribute's code
+    remarks   messages about answers that are accepted; `complete` and `put_aside` add to this list
+    faults    messages about answers that are refused; `complete` adds to this list
+    kept      answers that are kept for staff, by the attribute's code; `put_aside` adds to this mapping
     """
 
     place: Place
@@ -70,7 +70,7 @@ class FormFiller:
         return sent or attribute.default
 
     def put_aside(self, code: str, sent: tuple[str, ...], why: Message) -> None:
-        """Take an answer to a question that is not asked: it is kept for staff, or only told."""
+        """Keep for staff an answer to a question that is not asked, or drop it. A remark tells the caller which."""
         if sent:
             kept, ignored = tell("is kept for staff only; {why}", why=why), tell("is ignored; {why}", why=why)
             self.remarks.append(Remark(code, kept if self.keeps else ignored))
@@ -78,7 +78,7 @@ class FormFiller:
             self.kept[code] = sent
 
     def _asset(self, attribute: Attribute, sent: tuple[str, ...], layer: AssetLayer) -> tuple[str, ...]:
-        """The id of an asset: the one that was sent, or that of the only asset near the point."""
+        """The values of an answer that is an asset's id: as sent, or the id of the only asset near the point."""
         if len(sent) == 1:
             self._check_asset(attribute, sent[0], layer)
             return sent
@@ -121,7 +121,7 @@ class FormFiller:
         self.remarks.append(Remark(attribute.code, text))
 
     def _text(self, template: str) -> str:
-        """The text that a template makes; "" if all its fields are empty."""
+        """The template with values in place of its fields; "" if all values are empty."""
         values = [self._field(name) for name in _FIELD.findall(template)]
         if values and not any(values):
             return ""

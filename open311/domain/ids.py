@@ -39,6 +39,16 @@ def new_api_key() -> str:
     return secrets.token_urlsafe(24)
 
 
+def new_block_secret() -> str:
+    """The key of the digests in the block list, with 256 random bits."""
+    return secrets.token_hex(32)
+
+
+def new_status_secret() -> str:
+    """The secret of a link to one's own request, with 192 random bits, URL-safe."""
+    return secrets.token_urlsafe(24)
+
+
 def new_staff_secret() -> str:
     """A token or login secret of staff with 192 random bits, URL-safe. Its prefix helps tools that find leaks."""
     return f"staff_{secrets.token_urlsafe(24)}"

@@ -1,4 +1,4 @@
-"""Queues: the requests that wait for staff, as values which can be tested without SQL."""
+"""Values for queues, the lists of requests that wait for staff. They can be tested without SQL."""
 
 from __future__ import annotations
 
@@ -10,77 +10,93 @@ from typing import NamedTuple
 from open311.domain.cursors import decode_cursor, encode_cursor, is_bigint
 from open311.domain.workflow import State
 
-SOON = timedelta(hours=24)
-"""A request is due soon if its due date is no further than this."""
-
 
 class Due(StrEnum):
-    """How far the due date of an open request is."""
+    """How near the due date of an open request is."""
 
     OVERDUE = "overdue"
     SOON = "soon"
     LATER = "later"
 
 
-def due_of(expected_at: datetime | None, held_since: datetime | None, now: datetime) -> Due | None:
-    """How far a due date is; None without a date. While the work is on hold, the clock stands still."""
+def due_of(expected_at: datetime | None, held_since: datetime | None, now: datetime, soon: timedelta) -> Due | None:
+    """How far a due date is; None without a date. While the work is on hold, the clock stands still.
+
+    soon  how long before its due date a request is due soon
+    """
     if expected_at is None:
         return None
     clock = held_since or now
     if expected_at < clock:
         return Due.OVERDUE
-    return Due.SOON if expected_at < clock + SOON else Due.LATER
+    return Due.SOON if expected_at < clock + soon else Due.LATER
+
+
+_BY_CLOSING = "closed"
 
 
 @dataclass(frozen=True, slots=True)
 class QueueKey:
     """The key of a page's last request.
 
-    at      its due date, None without one; for closed requests, when it was closed
-    number  its number
+    at      the due date, None without one; in a list of closed requests, when the request was closed
+    number  the number of the request
+    is_by_closing  whether the page has closed requests, which have another order
     """
 
     at: datetime | None
     number: int
+    is_by_closing: bool = False
 
     @classmethod
     def read(cls, text: str) -> QueueKey:
         """Decode a cursor. Raises ValueError if the text is no cursor."""
         try:
-            at, number = decode_cursor(text)
+            at, number, *order = decode_cursor(text)
             instant = None if at is None else datetime.fromisoformat(at)
         except TypeError as error:
             raise ValueError(text) from error
-        if not is_bigint(number) or (instant is not None and instant.tzinfo is None):
+        if (
+            order not in ([], [_BY_CLOSING])
+            or not is_bigint(number)
+            or (instant is not None and instant.tzinfo is None)
+        ):
             raise ValueError(text)
-        return cls(instant, number)
+        return cls(instant, number, bool(order))
 
     def __str__(self) -> str:
-        return encode_cursor(None if self.at is None else self.at.isoformat(), self.number)
+        order = (_BY_CLOSING,) if self.is_by_closing else ()
+        return encode_cursor(None if self.at is None else self.at.isoformat(), self.number, *order)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueSearch:
     """The filters and the page of a queue.
 
-    departments       codes; None for all
-    names             ids, tokens or numbers; if there are any, only `departments` counts beside them
-    states            any of these; empty for all open ones. CLOSED comes alone
-    service_codes     any of these; empty for all
+    departments       codes of departments; None for all
+    names             ids, tokens or numbers. With names, all other filters except departments are ignored
+    states            requests in one of these states; empty for all open requests. CLOSED must be alone
+    service_codes     requests of one of these services; empty for all
     area              an area's name; "" for all
     requested_before  only requests that were sent before; None for all
-    due               "true": overdue; "soon"; "false": not overdue; "" for all
-    assignee          an account as in events; "" for nobody; None for all
+    due               "true": overdue; "soon": due soon; "false": not overdue; "" for all
+    assignee          an account as `str(principal)`; "" for nobody; None for all
     words             the text to search for; "" for all
     folded_words      the same as publications have it
     language          PostgreSQL's text search configuration for both
     is_merged         whether the open requests that are merged into others are listed, instead of the others
+    is_held           whether only requests are listed that wait for a person to release them
+    has_personal_data  whether only requests with personal data in their texts are listed
+    is_suspected      whether only requests are listed that are held because they look like abuse
+    is_test           whether the open requests of test keys are listed, instead of the others
     now               the instant against which due dates are measured
+    soon              how long before its due date a request is due soon, in whole seconds
     after             the key after which the page begins
     """
 
     jurisdiction_id: str
     now: datetime
+    soon: timedelta = timedelta(hours=24)
     departments: tuple[str, ...] | None = None
     names: tuple[str, ...] = ()
     states: tuple[State, ...] = ()
@@ -93,20 +109,29 @@ class QueueSearch:
     folded_words: str = ""
     language: str = "simple"
     is_merged: bool = False
+    is_suspected: bool = False
+    is_test: bool = False
+    is_held: bool = False
+    has_personal_data: bool = False
     after: QueueKey | None = None
     page_size: int = 50
 
     @property
     def is_closed(self) -> bool:
-        """Whether closed requests are listed, the last closed first."""
+        """Whether the queue lists closed requests, the last closed first."""
         return State.CLOSED in self.states
+
+    @property
+    def is_by_closing(self) -> bool:
+        """Whether the requests that were closed last come first."""
+        return self.is_closed and not self.names
 
 
 class QueueRow(NamedTuple):
-    """One request of a queue, with its columns as `RequestRecord` explains them.
+    """One request of a queue. `RequestRecord` explains the fields.
 
-    description  only its beginning
-    metres       the distance from a place, where the call names one
+    description  only the beginning of the description
+    metres       the distance from a place if the call names a place
     """
 
     number: int
@@ -138,7 +163,11 @@ class QueueRow(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DepartmentCount:
-    """The work of one department. `merged` are open requests that follow others; the rest are among `open`."""
+    """The numbers of requests of one department.
+
+    merged                       open requests that are merged into others; `open` does not count them
+    overdue, unassigned, triage, suspected  parts of `open`
+    """
 
     department: str
     open: int = 0
@@ -146,3 +175,4 @@ class DepartmentCount:
     overdue: int = 0
     unassigned: int = 0
     triage: int = 0
+    suspected: int = 0

@@ -8,9 +8,13 @@ from enum import StrEnum
 
 from open311.domain.attributes import Answer
 from open311.domain.forms import Remark
+from open311.domain.personal_data import Kind
+from open311.domain.photos import SentPhoto
 from open311.domain.places import Place
 
 MAX_DESCRIPTION_CHARACTERS = 4_000
+TEST_REASON = "test key"
+"""The `route_reason` of a request that was sent with a test key, which no rule routes."""
 
 
 class Status(StrEnum):
@@ -37,7 +41,7 @@ class Reporter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublicRequest:
-    """The public fields of a request, as the standard has them.
+    """The standard's public fields of a request.
 
     requested_at, updated_at, expected_at  instants in UTC and whole seconds
     updated_at  the time of the last change; for a closed request, the time of the closing (A34)
@@ -60,7 +64,11 @@ class PublicRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExtendedAttributes:
-    """Public fields of a request that the standard does not have (spec/extensions.md, E3)."""
+    """Public fields of a request that the standard does not have (spec/extensions.md, E3).
+
+    origin  the address of the request at the neighbour that sent it; "" for other requests
+    via     the servers that the request passed before: see domain.origins
+    """
 
     detailed_status: str = ""
     outcome: str = ""
@@ -71,6 +79,8 @@ class ExtendedAttributes:
     areas: tuple[str, ...] = ()
     media_urls: tuple[str, ...] = ()
     possible_duplicate_of: str = ""
+    origin: str = ""
+    via: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +123,10 @@ class Submission:
 
     lat, long   the text as sent
     attributes  attribute code -> values in the order sent
+    external_id  the sender's own id of the request; "" if it has none
+    via         the servers that the request passed before, if another server sends it: see domain.origins
+    photos      the photos in the call
+    own_address  the address of this server that the sender has called
     """
 
     service_code: str = ""
@@ -125,6 +139,10 @@ class Submission:
     attributes: tuple[tuple[str, tuple[str, ...]], ...] = ()
     reporter: Reporter = Reporter()
     client_request_id: str = ""
+    external_id: str = ""
+    via: tuple[str, ...] = ()
+    photos: tuple[SentPhoto, ...] = ()
+    own_address: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,6 +155,12 @@ class Receipt:
     kept_attributes     those of them that are kept for staff, which are not in unknown_attributes
     replaced_service    the code that was sent, if another service has replaced its service; "" if none has
     remarks             what the caller is told about answers
+    candidates          the names of all who may have to act, if the point is near a border
+    photos              how many photos are stored and will be prepared
+    lost_photos         how many photos could not be stored
+    masked              the kinds of personal data that the public does not read in its texts
+    is_held             whether it is shown only after a person has released it
+    status_secret       the secret of the link with which the reporter can read the request; "" without a link
     """
 
     service_request_id: str = ""
@@ -148,6 +172,12 @@ class Receipt:
     kept_attributes: tuple[str, ...] = ()
     replaced_service: str = ""
     remarks: tuple[Remark, ...] = ()
+    candidates: tuple[str, ...] = ()
+    photos: int = 0
+    lost_photos: int = 0
+    masked: tuple[Kind, ...] = ()
+    is_held: bool = False
+    status_secret: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -220,9 +250,10 @@ class RequestRecord:
     held_since          since when the work is on hold
     merged_into         the number of the request that it was merged into; 0 for none
     areas               names of the areas around the point at the time of the report
-    source              api, import or example
+    source              api, import, remote (of a neighbour) or example
     channel             how the request reached the city: api, phone, web, …
     possible_duplicate_of  service_request_id of an earlier request nearby, found on arrival; "" for none
+    unmasked            marks of texts that look like personal data and that staff let the public read
     version             1 at first; grows by 1 with each change
     """
 
@@ -260,6 +291,7 @@ class RequestRecord:
     scheduled_at: datetime | None = None
     held_since: datetime | None = None
     merged_into: int = 0
+    unmasked: tuple[str, ...] = ()
     version: int = 1
 
     def __post_init__(self) -> None:
@@ -268,6 +300,11 @@ class RequestRecord:
             updated_at = max(self.requested_at, self.updated_at)
             object.__setattr__(self, "updated_at", updated_at)
             object.__setattr__(self, "changed_at", max(updated_at, self.changed_at))
+
+    @property
+    def is_test(self) -> bool:
+        """Whether it was sent with a test key. Such a request waits in no queue, and no department gets it."""
+        return self.visibility is Visibility.UNLISTED or self.route_reason == TEST_REASON
 
     @property
     def erasure_salt(self) -> str:

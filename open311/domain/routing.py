@@ -1,4 +1,4 @@
-"""The department of a request: of the first rule that fits, else of the service, else the triage department."""
+"""Choose the department of a request: that of the first rule that fits, else that of the service, else triage."""
 
 from __future__ import annotations
 

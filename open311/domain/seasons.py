@@ -15,7 +15,7 @@ MonthDay = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Season:
-    """The days from `first` to `last` of each year, both included. Each is (month, day).
+    """The days from `first` to `last` of each year, both included. `first` and `last` are (month, day).
 
     If `last` is before `first`, the season includes New Year. 29 February is a valid day in every year.
     """
@@ -31,7 +31,7 @@ class Season:
         return today >= self.first or today <= self.last
 
     def last_change(self, day: date) -> date:
-        """The newest day up to `day` on which the season began, or on which it was over."""
+        """The latest day, `day` included, on which a season began or which was the first day after a season."""
         years = (day.year - 1, day.year)
         changes = [change for year in years for change in (_day(year, self.first), _day_after(year, self.last))]
         return max(change for change in changes if change <= day)
@@ -49,7 +49,7 @@ def read_month_day(text: str) -> MonthDay:
 
 
 def _day(year: int, month_day: MonthDay) -> date:
-    """The day in a year; 1 March for 29 February in a year that has no such day."""
+    """The date of a month and day in a year; 1 March for 29 February in a year that has no such day."""
     try:
         return date(year, *month_day)
     except ValueError:

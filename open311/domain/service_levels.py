@@ -1,8 +1,8 @@
-"""Service levels: by when a request should be done, as a city publishes it. Pure functions.
+"""Service levels: the time within which a city promises to do a request. Pure functions.
 
-A service level is written as the city writes it, for example `4 days`, `8 hours`, `10 working days`, `12 working
-hours` or `SLA Not Managed by 311`. Days are calendar days and hours are hours of the clock, unless they are called
-working or business ones.
+A service level is written in the city's own words, for example `4 days`, `8 hours`, `10 working days`, `12 working
+hours` or `SLA Not Managed by 311`. Days are calendar days, and all hours of a day count, unless the words say
+`working` or `business`.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ _WRITTEN = re.compile(r"(\d{1,6})\s+(calendar |working |business )?\s*(hour|day)
 _UNMANAGED = re.compile(r"\bnot managed\b", re.IGNORECASE)
 
 Answers = Mapping[str, Sequence[str]]
-"""Values by the attribute's code."""
+"""The values of each answer, by the code of its attribute."""
 NO_ANSWERS: Answers = MappingProxyType({})
 Pause = tuple[datetime, datetime | None]
-"""From when until when a request was on hold; None while it still is."""
+"""(start, end) of a hold; end is None if it has not ended."""
 
 
 class Unit(StrEnum):
@@ -52,8 +52,8 @@ class Unit(StrEnum):
 class ServiceLevel:
     """A published service level.
 
-    words  as the city writes it
-    unit   None if the city does not manage the time, so that there is no date
+    words  the text of the city
+    unit   None if the city does not manage the time; then there is no due date
     """
 
     words: str
@@ -61,7 +61,7 @@ class ServiceLevel:
     unit: Unit | None = None
 
     def agrees_with(self, other: ServiceLevel) -> bool:
-        """Whether both give the same date, whatever their words are."""
+        """Whether both service levels give the same date, even if their words differ."""
         return (self.amount, self.unit) == (other.amount, other.unit)
 
     def __str__(self) -> str:
@@ -69,7 +69,7 @@ class ServiceLevel:
 
 
 def read_service_level(words: str) -> ServiceLevel:
-    """The service level that a city's words mean. Raises ValueError with the rest of a sentence about the words."""
+    """Parse the words of a city. Raises ValueError with the end of a sentence whose subject is the words."""
     text = " ".join(words.split())
     match = _WRITTEN.fullmatch(text)
     if match is None:
@@ -87,7 +87,7 @@ def read_service_level(words: str) -> ServiceLevel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LevelRule:
-    """A service level, and the requests that it is for. An empty condition fits every request.
+    """A service level, and conditions for the requests that get it. An empty condition fits every request.
 
     service, department  codes
     answers              attribute code -> values; the answer to each of these attributes must be one of the values
@@ -100,11 +100,11 @@ class LevelRule:
 
     @property
     def rank(self) -> tuple[int, bool, bool]:
-        """A rule with a higher rank decides: answers count most, then the service, then the department."""
+        """The rule with the highest rank decides: answers count most, then the service, then the department."""
         return len(self.answers), bool(self.service), bool(self.department)
 
     def fits(self, service: str, department: str, answers: Answers) -> bool:
-        """Whether the rule is for such a request."""
+        """Whether a request with these values meets the conditions."""
         if self.service not in ("", service) or self.department not in ("", department):
             return False
         return all(not set(answers.get(code, ())).isdisjoint(wanted) for code, wanted in self.answers.items())
@@ -117,10 +117,10 @@ class LevelRule:
 
 
 class ServiceLevels:
-    """The service levels of a city, sorted by service when the city is loaded.
+    """The rules for the service levels of a city.
 
     zone     the city's time zone
-    working  the city's calendar; None if it has none, so that levels in working time give no date
+    working  the city's calendar; None if the city has none: then service levels in working time give no date
     """
 
     def __init__(self, rules: Iterable[LevelRule], zone: ZoneInfo, working: WorkingTime | None) -> None:
@@ -131,7 +131,7 @@ class ServiceLevels:
         self._of = {code: tuple(rule for rule in ranked if rule.service in ("", code)) for code in services | {""}}
 
     def deciding(self, service: str, department: str, answers: Answers = NO_ANSWERS) -> tuple[LevelRule, ...]:
-        """The rules of the highest rank that fit. They may disagree; then the request has no level."""
+        """The rules of the highest rank that fit. If they disagree, the request has no service level."""
         found: list[LevelRule] = []
         for rule in self._of.get(service, self._of[""]):
             if found and rule.rank != found[0].rank:
@@ -147,6 +147,12 @@ class ServiceLevels:
             return None
         return rules[0].level
 
+    def rule(self, service: str, department: str, answers: Answers = NO_ANSWERS) -> str:
+        """The rule that gives a request its service level, in words; "" if the request has no service level."""
+        if self.level(service, department, answers) is None:
+            return ""
+        return str(self.deciding(service, department, answers)[0])
+
     def due(
         self,
         service: str,
@@ -159,9 +165,9 @@ class ServiceLevels:
         """By when a request should be done, in UTC; None if no service level gives a date.
 
         service, department  codes
-        paused               when the request was on hold; the clock of the service level stands still meanwhile.
+        paused               the holds of the request; the clock of the service level stands still meanwhile.
                              Pauses may overlap. While a pause has no end, there is no date.
-        A pause that begins after the request was due moves nothing.
+        A pause that begins when the request is due, or later, does not move the date.
         """
         if not self.rules:
             return None
@@ -187,7 +193,7 @@ class ServiceLevels:
         return self._working.add_working_time(received, timedelta(hours=amount))
 
     def _later(self, due: datetime, unit: Unit, start: datetime, end: datetime) -> datetime | None:
-        """A due date after a pause. In working time, only the office hours of the pause count."""
+        """The due date, moved by a pause. In working time, only the office hours of the pause count."""
         if not unit.needs_calendar:
             return due + (end - start)
         if self._working is None:
@@ -216,7 +222,7 @@ def find_disagreements(
 
 
 def _merged(pauses: Iterable[Pause], received: datetime) -> Iterator[Pause]:
-    """Pauses in order, without what lies before the request, and without overlaps."""
+    """The pauses in order, without overlaps, and without the time before the request was received."""
     last = received.astimezone(UTC)
     for start, end in sorted(pauses, key=lambda pause: pause[0]):
         begin = max(start.astimezone(UTC), last)
@@ -226,26 +232,3 @@ def _merged(pauses: Iterable[Pause], received: datetime) -> Iterator[Pause]:
         if end > begin:
             last = end.astimezone(UTC)
             yield begin, last
-
-
-class Standing(StrEnum):
-    """How a request stands against its due date."""
-
-    ON_TIME = "on_time"
-    DUE_SOON = "due_soon"
-    OVERDUE = "overdue"
-
-
-def standing(
-    due: datetime | None, now: datetime, *, soon: timedelta, closed_at: datetime | None = None
-) -> Standing | None:
-    """How a request stands; None without a due date.
-
-    soon       how long before its due date an open request is due soon
-    closed_at  when the request was closed; None for an open one. A closed request is on time or overdue for ever.
-    """
-    if due is None:
-        return None
-    if (closed_at or now) > due:
-        return Standing.OVERDUE
-    return Standing.DUE_SOON if closed_at is None and due - now <= soon else Standing.ON_TIME

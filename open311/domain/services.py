@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from open311.domain.workflow import CitizenText
 
+from open311.domain.personal_data import Treatments
+from open311.domain.retention import Retention
 from open311.domain.seasons import Season
 from open311.domain.service_levels import ServiceLevel
 
@@ -40,6 +42,19 @@ class Datatype(StrEnum):
     def is_list(self) -> bool:
         """Whether an answer is one or more keys of the attribute's values."""
         return self in (Datatype.SINGLEVALUELIST, Datatype.MULTIVALUELIST)
+
+
+class PhotoRule(StrEnum):
+    """Who may see the photos of public requests.
+
+    PUBLIC   everybody
+    HELD     everybody, after a person has released them
+    PRIVATE  only staff
+    """
+
+    PUBLIC = "public"
+    HELD = "held"
+    PRIVATE = "private"
 
 
 class Audience(StrEnum):
@@ -96,6 +111,7 @@ class Attribute:
     default      the answer if the app sends none
     only_if      conditions on earlier attributes; if one is not met, the question is not asked
     asset_layer  name of the layer that has the assets, one of whose ids is the answer
+    review       whether a request with an answer is shown only after a person has released it
     """
 
     code: str
@@ -111,6 +127,7 @@ class Attribute:
     default: tuple[str, ...] = field(default=(), metadata=ADDED)
     only_if: tuple[Condition, ...] = field(default=(), metadata=ADDED)
     asset_layer: str = field(default="", metadata=ADDED)
+    review: bool = field(default=False, metadata=ADDED)
 
     @property
     def is_public(self) -> bool:
@@ -164,8 +181,8 @@ class Move:
     """How answers are carried when a request moves to another service.
 
     to          code of that service
-    attributes  attribute's code -> its code there; an attribute that is not here keeps its code
-    values      attribute's code -> key -> key there; a key that is not here stays the same
+    attributes  attribute's code -> its code in that service; an attribute that is missing keeps its code
+    values      attribute's code -> key -> key in that service; a key that is missing stays the same
     """
 
     to: str
@@ -178,16 +195,20 @@ class Service:
     """One kind of request that citizens can send. Codes are opaque, case-sensitive text.
 
     duplicates     the limits for possible duplicates; None for the jurisdiction's limits
-    include_areas  names of areas; the service is offered in these alone, or in the whole city if there are none
+    include_areas  names of areas; the service is offered only in these, or in the whole city if there are none
     exclude_areas  names of areas in which the service is not offered
     service_level  by when a request should be done; None for the department's
     public         whether everybody may see the requests. None means no for a service for staff, else yes
+    photos         who may see the photos; None for the jurisdiction's rule
     active         whether the service is still offered; if not, its requests stay readable
     season         the part of the year in which it can be reported; None for the whole year
     replaced_by    code of the service that takes its place
     when_replaced  what happens to a POST with the code of a replaced service
     instead        advice for the caller when a POST is refused
     moves          how answers are carried to other services
+    review         whether new requests are shown only after a person has released them
+    privacy        what happens to personal data in the texts of its requests; None for the same as in the city
+    retention      how long personal data of its requests are kept; a time that is not set is the city's
     """
 
     code: str
@@ -205,12 +226,16 @@ class Service:
     service_level: ServiceLevel | None = field(default=None, metadata=ADDED)
     audience: Audience = field(default=Audience.PUBLIC, metadata=ADDED)
     public: bool | None = field(default=None, metadata=ADDED)
+    photos: PhotoRule | None = field(default=None, metadata=ADDED)
     active: bool = field(default=True, metadata=ADDED)
     season: Season | None = field(default=None, metadata=ADDED)
     replaced_by: str = field(default="", metadata=ADDED)
     when_replaced: WhenReplaced = field(default=WhenReplaced.ACCEPT, metadata=ADDED)
     instead: str = field(default="", metadata=ADDED)
     moves: tuple[Move, ...] = field(default=(), metadata=ADDED)
+    review: bool = field(default=False, metadata=ADDED)
+    privacy: Treatments | None = field(default=None, metadata=ADDED)
+    retention: Retention = field(default=Retention(), metadata=ADDED)
 
     @property
     def has_metadata(self) -> bool:

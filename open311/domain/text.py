@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
+from schemas.limits import MAX_QUERY_CHARACTERS
 from schemas.values import clean_text, stripped
 
-__all__ = ["clean_text", "folded", "is_single_line", "stripped"]
+__all__ = ["clean_text", "folded", "is_single_line", "search_words", "stripped"]
+
+_DASH_BEFORE_NO_WORD = re.compile(r'-(?![\w"])')
 
 
 def folded(text: str) -> str:
@@ -15,6 +19,23 @@ def folded(text: str) -> str:
         return text.casefold()
     parts = unicodedata.normalize("NFKD", text)
     return "".join(character for character in parts if not unicodedata.combining(character)).casefold()
+
+
+def search_words(text: str) -> str:
+    """The text as PostgreSQL's `websearch_to_tsquery` can read it, without accents and in lower case.
+
+    That function fails for about 30 dashes without words between them, and for a word of more than 2,046 bytes.
+    A few hundred characters can become such a word when their accents are removed.
+    """
+    return parsable_words(folded(text))
+
+
+def parsable_words(text: str) -> str:
+    """The text without dashes that stand before no word, and cut to the length of a search text.
+
+    In a search text, `-word` excludes a word.
+    """
+    return _DASH_BEFORE_NO_WORD.sub(" ", text)[:MAX_QUERY_CHARACTERS]
 
 
 def is_single_line(text: str) -> bool:

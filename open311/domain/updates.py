@@ -1,4 +1,4 @@
-"""Updates of requests in mySociety's dialect of GeoReport, as values."""
+"""Updates of requests in mySociety's dialect of GeoReport."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from schemas.texts import Message
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublicUpdate:
-    """An update as the public reads it.
+    """A public update of a request.
 
     status      one of mySociety's words
-    updated_at  when the change was recorded here
+    updated_at  when this server stored the change
     """
 
     update_id: str
@@ -26,11 +26,11 @@ class PublicUpdate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SentUpdate:
-    """An update that somebody outside sent, cleaned but not yet checked against the request.
+    """An update that somebody outside the city sent. Its texts are cleaned, and the request is not looked up yet.
 
-    update_id   the sender's own name for it
+    update_id   the sender's id for the update
     status      one of mySociety's words, in lower case
-    updated_at  when it happened, as the sender says
+    updated_at  when the update happened, as the sender says
     client_key  the call's Idempotency-Key; "" for none
     """
 
@@ -50,8 +50,13 @@ class SentUpdate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpdateReceipt:
-    """The answer to a sent update. `ignored`: sentences about what had no effect."""
+    """The answer to a sent update.
+
+    ignored      messages about the parts that had no effect
+    lost_photos  how many photos could not be stored
+    """
 
     update_id: str
     account_id: str = ""
     ignored: tuple[Message, ...] = ()
+    lost_photos: int = 0

@@ -1,7 +1,7 @@
-"""The life of a request: its states, its outcomes, the commands of staff, and mySociety's words for them.
+"""The states and outcomes of requests, the states in which commands are legal, and mySociety's words for states.
 
-The standard has two statuses, open and closed (A23). A state says more: who has the request, and how far the work
-is.
+The standard has two statuses, open and closed (A23). A state is more exact: it also says who has the request, and
+how far the work is.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from open311.domain.requests import RequestRecord, Status
 
 
 class State(StrEnum):
-    """Where a request is in its life. All but CLOSED are open.
+    """The state of a request. A request is open in all states but CLOSED.
 
     RECEIVED      it is stored, and no department has it
     TRIAGE        no routing rule fitted; a person has to decide which department gets it
@@ -41,7 +41,7 @@ class State(StrEnum):
 
 
 class Outcome(StrEnum):
-    """How a closed request ended. UNKNOWN: nobody said."""
+    """How a closed request ended. UNKNOWN: nobody said how."""
 
     FIXED = "fixed"
     NOT_FOUND = "not_found"
@@ -57,12 +57,12 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CityState:
-    """A city's name for a state, or a state of its own.
+    """A city's own name for a state, or a state that the city adds.
 
-    state      the state that it names, or that it is a part of
-    code       of the city's own state; "" to give the state itself another name
-    name       what people read
-    hidden     whether the city does not use the state
+    state   the state that gets the name, or to which the added state belongs
+    code    the code of the added state; "" to give `state` another name
+    name    the name that people read
+    hidden  whether the city does not use the state
     """
 
     state: State
@@ -75,28 +75,37 @@ class CityState:
 class CitizenText:
     """What citizens read when staff write no text of their own.
 
-    outcome  an outcome, or `merged`
+    outcome  an outcome, or one of MOMENTS
     service  a service's code; "" for all
-    text     may hold {department}, {service}, {address}, {date} and {into}
+    text     may contain {department}, {service}, {address}, {date} and {into}
     """
 
     outcome: str
     text: str
     service: str = ""
 
+    @property
+    def has_address(self) -> bool:
+        """Whether the text can be used only for a request with an address."""
+        return "{address}" in self.text
+
 
 MERGED_TEXT = "merged"
-"""The name of the text about a merged request."""
+UNMERGED_TEXT = "unmerged"
+REOPENED_TEXT = "reopened"
+SCHEDULED_TEXT = "scheduled"
+MOMENTS = (MERGED_TEXT, UNMERGED_TEXT, REOPENED_TEXT, SCHEDULED_TEXT)
+"""The names of the texts that are not about an outcome, but about something else that happens to a request."""
 
 
 def state_of(record: RequestRecord) -> State:
-    """A request's state. It follows from other fields, so that it cannot contradict them."""
+    """The state of a request. It is computed from other fields, so that it cannot contradict them."""
     has_owner = bool(record.department or record.agency_responsible)
     return state_from(record.status, record.progress, is_triage=record.is_triage, has_owner=has_owner)
 
 
 def state_from(status: str, progress: str, *, is_triage: bool, has_owner: bool) -> State:
-    """As `state_of`, from the fields themselves. `has_owner`: whether a department or an agency is named."""
+    """The state that these fields give. `has_owner`: whether the request has a department or an agency."""
     if status == Status.CLOSED:
         return State.CLOSED
     if progress:
@@ -129,6 +138,8 @@ TRANSITIONS: dict[str, frozenset[State]] = {
     "show": frozenset(State),
     "release": frozenset(State),
     "correct": frozenset(State),
+    "unmask": frozenset(State),
+    "mask": frozenset(State),
 }
 """For each command, the states in which it is legal."""
 
@@ -138,15 +149,18 @@ LEADS_TO = {
     "schedule": State.SCHEDULED,
     "hold": State.ON_HOLD,
 }
-"""For each command that says how far the work is, the state that it leads to."""
+"""For each command that says how far the work is, the state of the request after the command."""
 
-OF_MERGED = frozenset({"note", "unmerge", "hide", "show", "release", "correct"})
-"""The commands that are legal for a merged request. All others concern the request that it was merged into."""
+OF_MERGED = frozenset({"note", "unmerge", "hide", "show", "release", "correct", "unmask", "mask"})
+"""The commands that are legal for a merged request. All other commands must name the request it was merged into."""
+
+NOT_OF_TESTS = frozenset({"assign", "transfer", "merge"})
+"""The commands that are refused for requests of test keys, because they give the request to somebody."""
 
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """What one of mySociety's words asks for. `outcome` only for closed ones."""
+    """The state that one of mySociety's words asks for. `outcome`: None unless the state is CLOSED."""
 
     state: State
     outcome: Outcome | None = None
@@ -169,7 +183,7 @@ MEANINGS: dict[str, Meaning | None] = {
     "cancelled": Meaning(State.CLOSED, Outcome.WITHDRAWN),
     "unchanged": None,
 }
-"""The words of mySociety's request updates. None: the request does not change."""
+"""The meaning of each word in mySociety's request updates; None if the word changes nothing."""
 
 _WORDS = {
     State.RECEIVED: "open",
@@ -195,10 +209,10 @@ _WORDS_OF_OUTCOMES = {
 
 
 def word_for(state: State, outcome: Outcome = Outcome.UNKNOWN) -> str:
-    """mySociety's word for a state, and for the outcome of a closed request."""
+    """mySociety's word for a state. For CLOSED, the outcome decides."""
     return _WORDS_OF_OUTCOMES[outcome] if state is State.CLOSED else _WORDS[state]
 
 
 def word_of(record: RequestRecord) -> str:
-    """mySociety's word for a request."""
+    """mySociety's word for the state of a request."""
     return word_for(state_of(record), Outcome(record.outcome or Outcome.UNKNOWN))

@@ -54,7 +54,7 @@ def join_items(shape: Shape, items: Iterable[bytes], output: Format) -> bytes:
     parts = list(items)
     if not parts:
         return b"[]" if output is JSON else f"{DECLARATION}{element(shape.root, '')}".encode()
-    # Add the list's start and end to the first and the last item: adding them to the body would copy it.
+    # Add the list's start and end to the first and the last item. Adding them to the body would copy the body.
     start, between, end = (b"[", b",", b"]") if output is JSON else _around(shape)
     parts[0] = start + parts[0]
     parts[-1] += end

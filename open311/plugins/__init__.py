@@ -1,9 +1,29 @@
-"""The complete public interface for jurisdictions. A plugin imports nothing else from this server."""
+"""The complete public interface for jurisdictions and back ends. A plugin imports nothing else from this server.
 
+A kind of back end also needs some of the modules of this package: `documents`, `declared.backends`, `declared.keys`
+and `testing`.
+"""
+
+from open311.domain.abuse import AbuseRules
 from open311.domain.assets import AssetLayer, LayerRule
 from open311.domain.attributes import Answer
 from open311.domain.calendar import Calendar, DayKind, Hours
+from open311.domain.case import Case, CaseUpdate, RemoteUpdate
+from open311.domain.personal_data import Privacy, Treatment, Treatments
 from open311.domain.places import Place
+from open311.domain.results import (
+    Accepted,
+    Defer,
+    Failed,
+    Partial,
+    Pending,
+    Rejected,
+    Resolution,
+    Result,
+    Retry,
+    Skip,
+)
+from open311.domain.retention import Retention
 from open311.domain.routing import Draft, Route, Rule
 from open311.domain.seasons import Season
 from open311.domain.service_levels import LevelRule, ServiceLevel, read_service_level
@@ -15,6 +35,7 @@ from open311.domain.services import (
     Datatype,
     Department,
     Move,
+    PhotoRule,
     Service,
     ServiceTranslation,
     ServiceType,
@@ -25,49 +46,82 @@ from open311.domain.services import (
 )
 from open311.errors import Misconfigured, Problem
 from open311.formats.reading import ColumnMap
-from open311.plugins.interface import (
-    API_VERSION,
-    Accepted,
-    Jurisdiction,
-    Pending,
-    Rejected,
-    Resolution,
+from open311.plugins.backends import (
+    Backend,
+    BackendConfig,
+    BadCall,
+    Destination,
+    HttpConfig,
+    LookUpFailed,
+    Page,
+    RawCall,
+    Secret,
 )
+from open311.plugins.context import CallFailed, Context, HttpAnswer, Letter
+from open311.plugins.interface import API_VERSION, Jurisdiction
 
 __all__ = [
     "API_VERSION",
+    "AbuseRules",
     "Accepted",
     "Answer",
     "AssetLayer",
     "Attribute",
     "AttributeTranslation",
     "Audience",
+    "Backend",
+    "BackendConfig",
+    "BadCall",
     "Calendar",
+    "CallFailed",
+    "Case",
+    "CaseUpdate",
     "ColumnMap",
     "Condition",
+    "Context",
     "Datatype",
     "DayKind",
+    "Defer",
     "Department",
+    "Destination",
     "Draft",
+    "Failed",
     "Hours",
+    "HttpAnswer",
+    "HttpConfig",
     "Jurisdiction",
     "LayerRule",
+    "Letter",
     "LevelRule",
+    "LookUpFailed",
     "Misconfigured",
     "Move",
+    "Page",
+    "Partial",
     "Pending",
+    "PhotoRule",
     "Place",
+    "Privacy",
     "Problem",
+    "RawCall",
     "Rejected",
+    "RemoteUpdate",
     "Resolution",
+    "Result",
+    "Retention",
+    "Retry",
     "Route",
     "Rule",
     "Season",
+    "Secret",
     "Service",
     "ServiceLevel",
     "ServiceTranslation",
     "ServiceType",
+    "Skip",
     "Translation",
+    "Treatment",
+    "Treatments",
     "Value",
     "Vicinity",
     "WhenReplaced",

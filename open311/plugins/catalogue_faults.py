@@ -1,4 +1,4 @@
-"""Faults of a catalogue: services that can never be reported, and attributes that cannot be answered."""
+"""Find faults in a catalogue, such as an unknown replacement, or an attribute that cannot be answered."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _EXAMPLE = Place(lat=60.0, long=24.0, address="1 Example Street", address_id="1"
 
 
 class CatalogueFault(NamedTuple):
-    """A fault, and the way to the key that has it, from the service on."""
+    """A fault, and the path of keys to the faulty value, beginning at the service."""
 
     path: Path
     sentence: str
@@ -29,9 +29,9 @@ Faults = Iterator[CatalogueFault]
 
 
 def find_catalogue_faults(city: Jurisdiction) -> Iterator[str]:
-    """A sentence for each fault of the keys that say who can report, when, and what depends on what.
+    """Sentences about faults in the replacements, the moves and the attributes of services.
 
-    It begins with the file and the line, if the city is declared in a file.
+    A sentence begins with the file and the line if the city is declared in a file.
     """
     lines = Lines(city.source)
     services = {service.code: service for service in city.services}
@@ -57,7 +57,7 @@ def _service(service: Service, services: Mapping[str, Service], city: Jurisdicti
 
 
 def _below(path: Path, where: str, faults: Iterable[CatalogueFault]) -> Faults:
-    """The faults of a table, as faults of the table around it."""
+    """The faults of a table, with the path and the name of the table added."""
     yield from (CatalogueFault((*path, *fault.path), f"{where}: {fault.sentence}") for fault in faults)
 
 
@@ -145,7 +145,7 @@ def _condition(path: Path, condition: Condition, other: Attribute | None) -> Fau
 
 
 def _given(attribute: Attribute, city: Jurisdiction) -> Faults:
-    """Faults of the answers that the server gives."""
+    """Faults in the keys `default` and `set_to`, with which the server gives the answer."""
     policy = AnswerPolicy(zone=city.zone)
     if len(attribute.default) > 1 and attribute.datatype is not Datatype.MULTIVALUELIST:
         yield CatalogueFault(("default",), f"default must be one answer, not {len(attribute.default)}")
@@ -160,7 +160,7 @@ def _given(attribute: Attribute, city: Jurisdiction) -> Faults:
 
 
 def _set_fault(attribute: Attribute, policy: AnswerPolicy) -> str:
-    """What is wrong with the answer that `set_to` makes of an example; "" if nothing is."""
+    """The fault of the answer that `set_to` gives for an example; "" if there is none."""
     filler = FormFiller(place=_EXAMPLE, received=_NOON, layers={}, areas=lambda _: ("Example",))
     values = filler.complete(replace(attribute, only_if=()), (), {}) or ()
     return "".join(value_fault(attribute, value, policy) or "" for value in values)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
@@ -14,52 +14,33 @@ from shapely import contains_xy, intersects_xy
 from shapely.geometry.base import BaseGeometry
 
 from open311.domain import availability
+from open311.domain.abuse import AbuseRules
 from open311.domain.assets import AssetLayer
 from open311.domain.calendar import Calendar, Moment, WorkingTime
 from open311.domain.ids import format_id
+from open311.domain.personal_data import Privacy
 from open311.domain.places import Place
 from open311.domain.requests import RequestRecord
+from open311.domain.results import Accepted, Resolution
+from open311.domain.retention import Retention
 from open311.domain.routing import Draft, Route, Rule, RuleBook, Step, decide, explain
 from open311.domain.seasons import Season
-from open311.domain.service_levels import NO_ANSWERS, Answers, LevelRule, Pause, ServiceLevels, Standing, standing
-from open311.domain.services import Audience, Department, Service, Translation, Vicinity
+from open311.domain.service_levels import NO_ANSWERS, Answers, LevelRule, Pause, ServiceLevels
+from open311.domain.services import Audience, Department, PhotoRule, Service, Translation, Vicinity
 from open311.domain.workflow import CitizenText, CityState
 from open311.errors import Invalid, NotFound, Problem
 from open311.formats.reading import ColumnMap
+from open311.plugins.backends import BackendConfig, Destination
 from schemas.texts import tell
 
 API_VERSION = 1
 """Version of this contract. A plugin written for another version is not loaded."""
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted:
-    """A batch request gets its id: `service_request_id`, or an id that the server makes if this is ""."""
-
-    service_request_id: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Pending:
-    """A batch request has no id yet. The worker asks again after `retry_after_s` seconds."""
-
-    retry_after_s: int = 60
-
-
-@dataclass(frozen=True, slots=True)
-class Rejected:
-    """A batch request will never get an id. Every caller that asks for the token sees `reason` (A13)."""
-
-    reason: str
-
-
-Resolution = Accepted | Pending | Rejected
-
-
 HOOKS = ("check", "department_for", "resolve")
-"""The methods of a jurisdiction that are there to be overridden."""
+"""The methods of a jurisdiction that a subclass can override."""
 SLIVER = 0.01
-"""Which part of the smaller of two neighbours may lie in the other, because maps are not drawn exactly."""
+"""The part of a small area that may lie in a larger neighbour, because maps are not exact: 1/100."""
 
 
 def are_neighbours(one: BaseGeometry, other: BaseGeometry) -> bool:
@@ -91,9 +72,15 @@ class Jurisdiction:
     states        the city's names for states, and its own states within them
     texts         what citizens read when staff write no text of their own
     comments      who can read comments that do not come from the city's staff: `public` or `staff`
+    photos        who can see the photos of requests, for services without a rule of their own
     duplicates    limits for possible duplicates; a service can have its own limits
+    retention     how long personal data are kept; a service can have its own times
     credit        the sources of the catalogue's facts
     column_maps   the columns of the city's open data; the server has further maps of its own
+    backends      the back ends to which requests can be delivered
+    destinations  which requests go to which back ends; without one, the desk here is the back office
+    privacy       what happens to personal data in texts that become public
+    abuse         what makes a report suspected, so that it is held until a person has looked at it
     source        the folder of the files that declare the city; None for a city without such files
     """
 
@@ -122,12 +109,18 @@ class Jurisdiction:
     states: tuple[CityState, ...] = ()
     texts: tuple[CitizenText, ...] = ()
     comments: Literal["public", "staff"] = "staff"
+    photos: PhotoRule = PhotoRule.PUBLIC
     duplicates: Vicinity = Vicinity()
+    retention: Retention = Retention()
     credit: str = ""
     column_maps: tuple[ColumnMap, ...] = ()
+    backends: tuple[BackendConfig, ...] = ()
+    destinations: tuple[Destination, ...] = ()
     source: Traversable | None = None
     area_name: str = "{name}"
     layers: Mapping[str, AssetLayer] = field(default_factory=dict)
+    privacy: Privacy = Privacy()
+    abuse: AbuseRules = AbuseRules()
 
     @cached_property
     def zone(self) -> ZoneInfo:
@@ -143,16 +136,21 @@ class Jurisdiction:
         return {department.code: department for department in self.departments}
 
     def service(self, code: str) -> Service | None:
-        """The current service with this code, or the one that `aliases` names for it; None if there is none."""
+        """The service with this code, or the service to which `aliases` leads; None if there is no such service."""
         return self._services.get(code) or self._services.get(self.aliases.get(code, ""))
 
+    def photo_rule(self, code: str) -> PhotoRule:
+        """Who may see the photos of requests to a service."""
+        service = self.service(code)
+        return self.photos if service is None or service.photos is None else service.photos
+
     def texts_in(self, language: str) -> tuple[CitizenText, ...]:
-        """The texts for citizens in a language; in the first language if there are none in this one."""
+        """The texts for citizens in a language. If it has no texts, the texts in the city's first language."""
         translation = self.translations.get(language)
         return translation.texts if translation and translation.texts else self.texts
 
     def progress_name(self, record: RequestRecord) -> str:
-        """What the city calls the progress of an open request; "" before the work begins."""
+        """The city's name for the progress of an open request; "" before the work begins."""
         names = {(one.state.value, one.code): one.name for one in self.states}
         progress, detail = record.progress.value, record.progress_detail
         return names.get((progress, detail)) or names.get((progress, "")) or progress
@@ -192,9 +190,9 @@ class Jurisdiction:
         return found
 
     def require_offered(self, code: str, now: datetime, *, is_staff: bool = False) -> Service:
-        """The service to which a request with this code goes now.
+        """The service that gets a request with this code now.
 
-        If the service is replaced and its code is still accepted, this is its successor.
+        If the service is replaced and its code is still accepted, the result is the service's successor.
 
         Raises Invalid for an empty code, NotFound if the service is unknown or not offered now, and Forbidden if
         the caller may not report to it.
@@ -207,7 +205,7 @@ class Jurisdiction:
         return found
 
     def is_ordinary(self, service: Service) -> bool:
-        """Whether a service is offered to everybody at all times, and each answer is just what the app sends."""
+        """Whether everybody can always report a service, and its answers are stored as the app sends them."""
         return service.code in self._ordinary
 
     @cached_property
@@ -216,7 +214,7 @@ class Jurisdiction:
         return frozenset(service.code for service in self.services if availability.is_ordinary(service))
 
     def listed(self, in_season: tuple[str, ...]) -> tuple[Service, ...]:
-        """The services that everybody can report now; see `in_season`."""
+        """The services that everybody can report now. `in_season` is the result of the method `in_season`."""
         return tuple(
             service
             for service in self.services
@@ -224,7 +222,7 @@ class Jurisdiction:
         )
 
     def in_season(self, now: datetime) -> tuple[str, ...]:
-        """Codes of the services that have a season and are in it at `now`."""
+        """Codes of the public services that have a season and can be reported at `now`."""
         seasonal = self._seasonal
         if not seasonal:
             return ()
@@ -232,7 +230,7 @@ class Jurisdiction:
         return tuple(code for code, season in seasonal if season.has(day))
 
     def seasons_changed_at(self, now: datetime) -> datetime | None:
-        """When a season last began or ended; None if no service has a season."""
+        """When the season of a public service last began or ended; None if no public service has a season."""
         seasonal = self._seasonal
         if not seasonal:
             return None
@@ -258,7 +256,7 @@ class Jurisdiction:
     def covers(self, long: float, lat: float) -> bool:
         """Whether a point, in degrees, belongs to the city: in or on the boundary, and in no excluded area.
 
-        Without a boundary, each point outside of the excluded areas does.
+        If the city has no boundary, every point outside the excluded areas belongs to the city.
         """
         if self.boundary is not None and not intersects_xy(self.boundary, long, lat):
             return False
@@ -289,8 +287,8 @@ class Jurisdiction:
     def areas_at(self, place: Place) -> tuple[str, ...]:
         """Names of the areas to which a place's point belongs, in the order of `areas`; empty without a point.
 
-        A point on an edge that neighbours share belongs to the first of them. Areas that overlap are no neighbours:
-        a ward and a district can both have the point.
+        A point on an edge that neighbours share belongs to the first of the neighbours. Areas that overlap are not
+        neighbours, so a point can belong to a ward and to a district.
         """
         return self._areas_around(*place.point) if place.point else ()
 
@@ -310,8 +308,13 @@ class Jurisdiction:
         """The limits within which an earlier request of this service counts as a possible duplicate."""
         return self.duplicates if service.duplicates is None else service.duplicates
 
+    def retention_of(self, service_code: str) -> Retention:
+        """How long personal data of requests with this service code are kept, also if the service is retired."""
+        service = self.service(service_code)
+        return self.retention if service is None else service.retention.or_else(self.retention)
+
     def explain(self, draft: Draft) -> list[Step]:
-        """Every routing rule that was tried, in order. The last one fits."""
+        """Every routing rule that was tried, in order. The last rule fits."""
         department = self.department_for(draft)
         if department is not None:
             return [Step(rule="department_for", department=department, fits=True, why="the plugin decided")]
@@ -320,6 +323,18 @@ class Jurisdiction:
     def route(self, draft: Draft) -> Route:
         """The department that gets the request, and the reason."""
         return decide(self.explain(draft))
+
+    def backend(self, name: str) -> BackendConfig | None:
+        """The back end with this name, or None."""
+        return next((one for one in self.backends if one.name == name), None)
+
+    def backends_for(self, service_code: str, department: str, areas: Collection[str] = ()) -> tuple[str, ...]:
+        """The names of the back ends to which a request is sent.
+
+        An empty tuple means that this server's own staff are the back office.
+        """
+        fitting = [one for one in self.destinations if one.fits(service_code, department, areas)]
+        return max(fitting, key=lambda one: one.rank).backends if fitting else ()
 
     def moment(self, at: datetime) -> Moment:
         """The city's local time at an instant, and what its calendar says about the day."""
@@ -337,18 +352,14 @@ class Jurisdiction:
         """By when a request should be done; see `ServiceLevels.due`."""
         return self.levels.due(service, department, received, paused, answers=answers)
 
-    def standing(
-        self, due: datetime | None, now: datetime, *, closed_at: datetime | None = None
-    ) -> Standing | None:
-        """Whether a request is on time, due soon or overdue; None without a due date.
-
-        closed_at  when the request was closed; None for an open one
-        """
-        return standing(due, now, soon=timedelta(hours=self.due_soon_hours), closed_at=closed_at)
+    @property
+    def due_soon(self) -> timedelta:
+        """How long before its due date an open request is due soon."""
+        return timedelta(hours=self.due_soon_hours)
 
     @cached_property
     def levels(self) -> ServiceLevels:
-        """All service levels: those of departments, of services and of `service_levels`."""
+        """All service levels: of departments, of services and in `service_levels`."""
         return ServiceLevels(self._level_rules(), self.zone, self._working)
 
     def _level_rules(self) -> Iterator[LevelRule]:
@@ -359,6 +370,22 @@ class Jurisdiction:
             if service.service_level is not None:
                 yield LevelRule(level=service.service_level, service=service.code)
         yield from self.service_levels
+
+    def privacy_of(self, service_code: str) -> Privacy:
+        """What happens to personal data in the texts of a service's requests."""
+        found = self.service(service_code)
+        if found is None or found.privacy is None:
+            return self._privacy
+        return self._privacy.with_treatments(found.privacy)
+
+    @cached_property
+    def _privacy(self) -> Privacy:
+        """The policy, which leaves alone what the city publishes about itself in its catalogue."""
+        services = [text for service in self.services for text in (service.description, service.notice)]
+        departments = [department.name for department in self.departments]
+        texts = [text.text for text in self.texts]
+        translated = [text.text for one in self.translations.values() for text in one.texts]
+        return self.privacy.with_own((self.contact, *services, *departments, *texts, *translated))
 
     @cached_property
     def _working(self) -> WorkingTime | None:

@@ -1,4 +1,4 @@
-"""The registry of jurisdictions. Each is loaded separately, so that a broken one does not affect the others."""
+"""The registry of jurisdictions. Each is loaded separately, so a broken jurisdiction does not affect the others."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Fault:
 
     name        the plugin's name
     why         a line for each reason
-    is_foreign  whether the text is that of an exception of the plugin's code, which the public must not see
+    is_foreign  whether `why` is the text of an exception of the plugin's code, which the public must not see
     """
 
     name: str
@@ -37,7 +37,7 @@ class Fault:
 
     @property
     def public_why(self) -> str:
-        """The first reason, as /readyz shows it."""
+        """The first reason, for /readyz."""
         if self.is_foreign:
             return "its code raises an exception; the log and `open311 jurisdictions check` name it"
         first, _, more = self.why.partition("\n")
@@ -46,15 +46,17 @@ class Fault:
 
 @dataclass(frozen=True)
 class Registry:
-    """The jurisdictions that are served, by id, and those that could not be loaded.
+    """The jurisdictions that are served, by id, and the faults of jurisdictions that could not be loaded.
 
-    unused_maps  folders of the operator's maps that belong to no city that is served
+    unused_maps      folders of the operator's maps that belong to no city that is served
+    unused_backends  files of the operator's back ends that belong to no city that is served
     """
 
-    jurisdictions: Mapping[str, Jurisdiction]
+    jurisdictions: dict[str, Jurisdiction]
     faults: tuple[Fault, ...] = ()
     ignore_wrong_id: bool = False
     unused_maps: tuple[str, ...] = ()
+    unused_backends: tuple[str, ...] = ()
 
     @property
     def is_single(self) -> bool:
@@ -72,6 +74,10 @@ class Registry:
     def get(self, jurisdiction_id: str) -> Jurisdiction | None:
         """The jurisdiction with exactly this id, or None."""
         return self.jurisdictions.get(jurisdiction_id)
+
+    def renew(self, city: Jurisdiction) -> None:
+        """Replace a jurisdiction by a copy with other back ends. Operators add and remove neighbours at runtime."""
+        self.jurisdictions[city.id] = city
 
     def find(self, jurisdiction_id: str) -> Jurisdiction:
         """The jurisdiction that a caller names (A58). Case and a leading www. do not matter.
@@ -98,22 +104,25 @@ class Registry:
         return ", ".join(ids[:12]) + (", …" if len(ids) > 12 else "")
 
 
-def load_registry(names: Sequence[str], *, ignore_wrong_id: bool = False, maps: Path | None = None) -> Registry:
-    """The named jurisdictions, or all installed ones if none is named.
+def load_registry(
+    names: Sequence[str], *, ignore_wrong_id: bool = False, maps: Path | None = None, backends: Path | None = None
+) -> Registry:
+    """Load the named jurisdictions, or all installed jurisdictions if no name is given.
 
-    names  names of entry points, jurisdiction ids, or folders that hold a jurisdiction.toml
-    maps   a folder that has, for each jurisdiction_id, a folder with maps to use instead of the city's own ones
+    names     names of entry points, jurisdiction ids, or folders that hold a jurisdiction.toml
+    maps      a folder that has, for each jurisdiction_id, a folder with maps to use instead of the city's own maps
+    backends  a folder that has, for each jurisdiction_id, a file with back ends to use instead of backends.toml
     A broken plugin never raises an error here. The registry's `faults` name it. Raises Misconfigured if there is no
-    folder `maps`.
+    folder `maps` or `backends`.
     """
-    folders = _folders(maps)
+    folders, files = _folders(maps), _backend_files(backends)
     loaders = dict(_loaders(names))
     served: dict[str, Jurisdiction] = {}
     faults: list[Fault] = []
     for name, loader in loaders.items():
         is_foreign = False
         try:
-            jurisdiction = _with_maps(loader(), folders)
+            jurisdiction = _with_backends(_with_maps(loader(), folders), files)
             why = _refusal(jurisdiction, served)
         except (
             Exception,
@@ -125,7 +134,8 @@ def load_registry(names: Sequence[str], *, ignore_wrong_id: bool = False, maps: 
         elif isinstance(jurisdiction, Jurisdiction):
             served[jurisdiction.id] = jurisdiction
     unused = tuple(str(folder) for name, folder in folders.items() if name not in served)
-    return Registry(served, tuple(faults), ignore_wrong_id, unused)
+    unused_backends = tuple(str(file) for name, file in files.items() if name not in served)
+    return Registry(served, tuple(faults), ignore_wrong_id, unused, unused_backends)
 
 
 def _folders(maps: Path | None) -> dict[str, Path]:
@@ -135,6 +145,23 @@ def _folders(maps: Path | None) -> dict[str, Path]:
     if not maps.is_dir():
         raise Misconfigured(f"OPEN311_MAPS_DIR: there is no folder {maps}; make it, or leave the setting out.")
     return {folder.name: folder for folder in sorted(maps.iterdir()) if folder.is_dir()}
+
+
+def _backend_files(folder: Path | None) -> dict[str, Path]:
+    """The TOML files in `folder`, by name without suffix."""
+    if folder is None:
+        return {}
+    if not folder.is_dir():
+        raise Misconfigured(
+            f"OPEN311_BACKENDS_DIR: there is no folder {folder}; make it, or leave the setting out."
+        )
+    return {file.stem: file for file in sorted(folder.glob("*.toml")) if file.is_file()}
+
+
+def _with_backends(jurisdiction: object, files: Mapping[str, Path]) -> object:
+    if not isinstance(jurisdiction, Jurisdiction) or jurisdiction.id not in files:
+        return jurisdiction
+    return declared.with_backends(jurisdiction, files[jurisdiction.id])
 
 
 def _with_maps(jurisdiction: object, folders: Mapping[str, Path]) -> object:
@@ -204,7 +231,7 @@ def _installed(point: EntryPoint) -> object:
 
 
 def _by_id(wanted: str) -> Jurisdiction:
-    """The installed jurisdiction with this jurisdiction_id. Raises Misconfigured if there is none."""
+    """The installed jurisdiction with this jurisdiction_id. Raises Misconfigured if it is not installed."""
     for point in entry_points(group=GROUP):
         try:
             jurisdiction = point.load()

@@ -1,4 +1,4 @@
-"""Faults of a city's routes, areas and service levels: unknown names, and rules that can never fit."""
+"""Find faults in a city's routes, areas and service levels: unknown names, and rules that can never fit."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ _WHOLE_DAY = (1 << MINUTES_A_DAY) - 1
 _EARTH = box(-180, -90, 180, 90)
 
 Times = Mapping[tuple[DayKind | None, int], int]
-"""(kind of day, day of the week) -> minutes of such a day, as bits. Days without minutes are left out."""
+"""(kind of day, day of the week) -> minutes of such a day, as bits. Days that do not fit the rule are left out."""
 
 
 class Fault(NamedTuple):
-    """A fault, and the way to the value in jurisdiction.toml that has it."""
+    """A fault, and the path of keys to the faulty value in jurisdiction.toml."""
 
     path: Path
     sentence: str
 
 
 def find_rule_faults(city: Jurisdiction) -> Iterator[str]:
-    """Every such fault, with its file and line if the city has a jurisdiction.toml."""
+    """Sentences about all faults, with the file and line if the city has a jurisdiction.toml."""
     lines = Lines(city.source)
     found = (*_name_faults(city), *_place_faults(city), *_Routes(city, lines).faults(), *_level_faults(city))
     for fault in found:
@@ -40,8 +40,12 @@ def find_rule_faults(city: Jurisdiction) -> Iterator[str]:
 
 
 def find_remarks(city: Jurisdiction) -> Iterator[str]:
-    """What an author should look at, though the city can be served: service levels that disagree."""
+    """Sentences about what an author should check, although the city can be served.
+
+    These are service levels that disagree, and texts that fit only requests with an address.
+    """
     lines = Lines(city.source)
+    yield from _texts_without_fallback(city, lines)
     rules = list(_level_rules(city))
     takes_many = {
         (service.code, attribute.code): attribute.datatype is not Datatype.SINGLEVALUELIST
@@ -58,6 +62,22 @@ def find_remarks(city: Jurisdiction) -> Iterator[str]:
         yield _located(lines, Fault(paths[id(other)], sentence))
 
 
+def _texts_without_fallback(city: Jurisdiction, lines: Lines) -> Iterator[str]:
+    """Texts with {address} for which the city has no alternative in the same language."""
+    for language, texts in [("", city.texts), *((code, one.texts) for code, one in city.translations.items())]:
+        for index, one in enumerate(texts):
+            others = (other for other in texts if other.outcome == one.outcome and not other.has_address)
+            if not one.has_address or any(other.service in ("", one.service) for other in others):
+                continue
+            of = f" of {one.service}" if one.service else ""
+            sentence = (
+                f"the text for {one.outcome}{of} holds {{address}}; citizens"
+                " read the server's own text for a request without an address, unless you add a text without it"
+            )
+            fault = Fault(("texts", index, "text"), sentence)
+            yield f"languages/{language}.toml: {sentence}" if language else _located(lines, fault)
+
+
 def _located(lines: Lines, fault: Fault) -> str:
     place = lines.place(fault.path)
     return f"{place}: {fault.sentence}" if place else fault.sentence
@@ -67,7 +87,7 @@ def _located(lines: Lines, fault: Fault) -> str:
 
 
 def _name_faults(city: Jurisdiction) -> Iterator[Fault]:
-    """Departments and services that are named and do not exist, apart from routes and service levels."""
+    """Names of departments and services that do not exist, outside routes and service levels."""
     known = {department.code for department in city.departments}
     codes = {service.code for service in city.services}
     if city.triage not in known:
@@ -102,7 +122,7 @@ def _place_faults(city: Jurisdiction) -> Iterator[Fault]:
 
 
 def region_of(city: Jurisdiction, service: Service | None = None) -> BaseGeometry:
-    """Where a service is offered, or where a city takes requests. Unknown areas count as empty ones."""
+    """Where a service is offered or, without a service, where a city accepts requests. Unknown areas are empty."""
     region = _EARTH if city.boundary is None else city.boundary
     excluded = (*city.exclude_areas, *(service.exclude_areas if service else ()))
     if service and service.include_areas:
@@ -118,7 +138,7 @@ def _union(city: Jurisdiction, names: Sequence[str]) -> BaseGeometry:
 
 
 class _Routes:
-    """The routes of a city, and what is wrong with them."""
+    """The routes of a city, to find their faults."""
 
     def __init__(self, city: Jurisdiction, lines: Lines) -> None:
         self._city, self._lines = city, lines
@@ -140,7 +160,7 @@ class _Routes:
                 sound[index] = rule
 
     def _names(self, index: int, rule: Rule) -> Iterator[Fault]:
-        """Names in a route that the city does not declare, and conditions that no answer can meet."""
+        """Faults of a route: names that the city does not declare, and conditions that no answer can meet."""
         path, words = ("routes", index), f"route {rule}"
         if rule.department not in self._departments:
             sentence = f"{words} names department {rule.department!r}, which is not declared"
@@ -159,7 +179,7 @@ class _Routes:
                 yield Fault((*path, "answers"), sentence)
 
     def _never(self, rule: Rule) -> str:
-        """Why a route can never fit, whatever the other routes are; "" if it can."""
+        """Why a route can never fit, whatever the other routes are; "" if it can fit."""
         if not self._times(rule):
             return "can never fit: there is no time with these hours, weekdays and day"
         if rule.area and self._city.outside == "refuse":
@@ -169,7 +189,7 @@ class _Routes:
         return ""
 
     def _hidden(self, rule: Rule, earlier: Mapping[int, Rule]) -> str:
-        """Why earlier routes always fit first; "" if they do not."""
+        """A sentence if one or several earlier routes always fit before this route; "" if they do not."""
         times = self._times(rule)
         wider = {index: other for index, other in earlier.items() if self._is_wider(other, rule)}
         for index, other in wider.items():
@@ -200,7 +220,7 @@ class _Routes:
         return f"route no. {index + 1}" + (f" ({place})" if place else "")
 
     def _is_wider(self, wide: Rule, narrow: Rule) -> bool:
-        """Whether `wide` fits every request that `narrow` fits, if their times are ignored."""
+        """Whether `wide` fits every request that `narrow` fits. The times of the rules are ignored."""
         if wide.service not in ("", narrow.service):
             return False
         for code, values in wide.answers.items():
@@ -212,7 +232,7 @@ class _Routes:
 
     @cached_property
     def _days(self) -> list[tuple[DayKind | None, int]]:
-        """Each pair (kind of day, day of the week) that can occur in the city's calendar."""
+        """All pairs (kind of day, day of the week) that can occur in the city's calendar."""
         numbers, calendar = range(len(WEEKDAYS)), self._city.calendar
         if calendar is None:
             return [(None, number) for number in numbers]
@@ -258,7 +278,7 @@ def _are_within(times: Times, others: Times) -> bool:
 
 
 def _level_rules(city: Jurisdiction) -> Iterator[tuple[LevelRule, Path]]:
-    """All service levels in the order of `city.levels`, each with the way to its value."""
+    """All service levels in the order of `city.levels`, with the paths of keys to their values."""
     rules = iter(city.levels.rules)
     for index, department in enumerate(city.departments):
         if department.service_level is not None:
@@ -292,9 +312,10 @@ def _level_faults(city: Jurisdiction) -> Iterator[Fault]:
 
 
 def answer_faults(city: Jurisdiction, where: str, service: str, code: str, values: Sequence[str]) -> Iterator[str]:
-    """What is wrong with a condition on answers.
+    """Sentences about the faults of a condition on answers.
 
-    service  a service's code, or "" for any service. Then one service with the attribute and the answers is enough.
+    service  a service's code. "" for any service: at least one service must have the attribute, and each answer
+             must be a key of the attribute in at least one service
     """
     asked = [
         attribute

@@ -1,26 +1,33 @@
-"""Checks of a jurisdiction. The tests of a plugin call `check_jurisdiction(jurisdiction)`."""
+"""Checks for the tests of a plugin: `check_jurisdiction(jurisdiction)` and `check_backend(kind, config, …)`."""
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
 from inspect import isasyncgenfunction, iscoroutinefunction, isfunction, signature
 from pathlib import Path
 from traceback import extract_tb
+from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from open311.domain.attributes import Answer, AnswerPolicy, check_answers
+from open311.domain.case import CaseUpdate
 from open311.domain.ids import check_pattern
+from open311.domain.personal_data import is_region
 from open311.domain.places import Place
 from open311.domain.routing import Draft
 from open311.domain.services import Attribute, Datatype, Service, ServiceTranslation
 from open311.domain.text import clean_text
 from open311.errors import Problem
+from open311.plugins.backend_faults import find_backend_faults
+from open311.plugins.backends import Backend
 from open311.plugins.catalogue_faults import find_catalogue_faults
 from open311.plugins.declared.keys import cut
+from open311.plugins.exchanges import Exchange, Trial
 from open311.plugins.interface import API_VERSION, HOOKS, Jurisdiction
 from open311.plugins.rule_faults import find_rule_faults, region_of
 from open311.plugins.zones import distance_km, zone_place
@@ -35,13 +42,45 @@ _EXAMPLES = {
 EXAMPLE_TIME = datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
 """A Sunday."""
 FAR_KM = 1_000
-"""Most cities are nearer to the main place of their time zone. Only for others the swapped axes are tried."""
+"""Most cities are nearer to the main place of their time zone. If a city is farther, its axes may be swapped."""
 
 
 def check_jurisdiction(jurisdiction: Jurisdiction) -> None:
     """Raise AssertionError with every fault of a jurisdiction, one on each line, if it has any."""
     faults = find_faults(jurisdiction)
     assert not faults, f"{jurisdiction.id}:\n" + "\n".join(faults)
+
+
+def check_backend(
+    kind: type[Backend],
+    config: Mapping[str, Any],
+    exchanges: Sequence[Exchange] = (),
+    *,
+    update: CaseUpdate | None = None,
+) -> Trial:
+    """Try a back end with a back office of the test kit: first with the recorded answers, then with each fault.
+
+    config     the keys of `backends.toml` without `name` and `kind`. `{url}` in a text is the address of the kit's
+               back office
+    exchanges  the answers of the back office; empty for a kind that sends mail or writes files
+    update     a change of the case, if the kit's own change does not fit
+
+    The back office has these faults: it answers 500, 502 or 429; it does the work and then sends no answer or drops
+    the connection; it sends broken bytes; it sends JSON with another shape; it sends lists in another order or with
+    each record twice. The back end must fulfil these rules:
+
+    - It raises no exception except `CallFailed`.
+    - A lost answer gives a `Retry` with `is_uncertain`.
+    - No log, no result and no value in the store has a secret or a personal field.
+
+    Returns what happened without a fault of the back office. Raises AssertionError with a line for each fault of
+    the back end.
+    """
+    from open311.plugins.trials import try_backend  # imported here, because only tests need this slow import
+
+    trial, faults = try_backend(kind, config, exchanges, update)
+    assert not faults, f"{kind.__name__}:\n" + "\n".join(dict.fromkeys(faults))
+    return trial
 
 
 def find_faults(jurisdiction: Jurisdiction) -> list[str]:
@@ -51,17 +90,30 @@ def find_faults(jurisdiction: Jurisdiction) -> list[str]:
         return faults
     return [
         *_position(jurisdiction),
+        *_privacy(jurisdiction),
         *_departments(jurisdiction),
         *_services(jurisdiction),
         *find_rule_faults(jurisdiction),
+        *find_backend_faults(jurisdiction),
         *_hook_faults(jurisdiction),
         *find_catalogue_faults(jurisdiction),
         *_translations(jurisdiction),
     ]
 
 
+def _privacy(jurisdiction: Jurisdiction) -> Iterator[str]:
+    policy = jurisdiction.privacy
+    if policy.phone_region and not is_region(policy.phone_region):
+        yield f'privacy: phone_region is {policy.phone_region!r}; it must be a country of ISO 3166, such as "US"'
+    try:
+        if policy.plate_pattern and re.compile(policy.plate_pattern).match(""):
+            yield "privacy: plate_pattern matches an empty text; make a part of it necessary"
+    except re.error as error:
+        yield f"privacy: plate_pattern is no regular expression: {error}"
+
+
 def example_draft(jurisdiction: Jurisdiction, service: Service) -> Draft:
-    """A draft that the service accepts: it has a point where it is offered, and answers every question."""
+    """A draft that the service accepts. Its point is where the service is offered. It answers every question."""
     return Draft(
         service=service,
         place=example_place(jurisdiction, service),
@@ -76,7 +128,7 @@ def example_draft(jurisdiction: Jurisdiction, service: Service) -> Draft:
 
 
 def example_drafts(jurisdiction: Jurisdiction, service: Service) -> Iterator[Draft]:
-    """Drafts that a hook must be able to route: with and without point and answers, by day and by night."""
+    """Drafts that every hook must accept: with and without a point and answers, by day and by night."""
     try:
         example = example_draft(jurisdiction, service)
     except IndexError:  # a list without values, which is a fault of its own
@@ -89,7 +141,10 @@ def example_drafts(jurisdiction: Jurisdiction, service: Service) -> Iterator[Dra
 
 
 def example_place(jurisdiction: Jurisdiction, service: Service | None = None) -> Place:
-    """A place with a point where the city takes requests, or offers a service; 0, 0 if that is everywhere."""
+    """A place with a point where the city accepts requests, or offers the service.
+
+    The point is 0, 0 if this is everywhere or nowhere.
+    """
     region = region_of(jurisdiction, service)
     if region.is_empty:
         return Place(lat=0.0, long=0.0)
@@ -149,14 +204,14 @@ def _hooks(jurisdiction: Jurisdiction) -> Iterator[str]:
 
 
 def _meant(name: str) -> str:
-    """The hook whose name is nearly `name`; "" if there is none."""
+    """The hook with nearly the same name as `name`; "" if there is no such hook."""
     plain = {hook.replace("_", ""): hook for hook in HOOKS}
     found = get_close_matches(name.replace("_", "").lower(), plain, n=1, cutoff=0.85)
     return plain[found[0]] if found else ""
 
 
 def _override(jurisdiction: Jurisdiction, name: str) -> Iterator[str]:
-    """What is wrong with a method that replaces one of Jurisdiction's."""
+    """The fault of a method that overrides a method of Jurisdiction."""
     original, method = getattr(Jurisdiction, name, None), getattr(jurisdiction, name)
     if not isfunction(original):
         return
@@ -223,7 +278,7 @@ def _answerable(jurisdiction: Jurisdiction, service: Service) -> Iterator[str]:
 
 
 def _hook_faults(jurisdiction: Jurisdiction) -> Iterator[str]:
-    """What is wrong with what a city's own Python answers, for each service, at several times and places."""
+    """Faults in the results of a city's own hooks, for drafts of each service at several times and places."""
     for fault_of, hooks in ((_route_fault, ("department_for", "explain", "route")), (_check_fault, ("check",))):
         if all(getattr(type(jurisdiction), hook) is getattr(Jurisdiction, hook) for hook in hooks):
             continue
@@ -234,7 +289,7 @@ def _hook_faults(jurisdiction: Jurisdiction) -> Iterator[str]:
 
 
 def _route_fault(jurisdiction: Jurisdiction, draft: Draft) -> str:
-    """What is wrong with the route of a draft; "" if nothing is."""
+    """The fault in the route of a draft; "" if there is no fault."""
     try:
         department = jurisdiction.route(draft).department
     except Exception as error:  # a plugin may raise anything
@@ -244,7 +299,7 @@ def _route_fault(jurisdiction: Jurisdiction, draft: Draft) -> str:
 
 
 def _check_fault(jurisdiction: Jurisdiction, draft: Draft) -> str:
-    """What is wrong with what `check` returns for a draft; "" if nothing is. It may find problems."""
+    """The fault in the result of `check` for a draft; "" if there is no fault. A list of problems is no fault."""
     try:
         problems = jurisdiction.check(draft)
     except Exception as error:  # a plugin may raise anything
@@ -254,7 +309,7 @@ def _check_fault(jurisdiction: Jurisdiction, draft: Draft) -> str:
 
 
 def _raised(error: Exception) -> str:
-    """What a hook raised, and where. The text of the exception is left out, because /readyz shows a fault."""
+    """The class and the place of a hook's exception. Its text is left out, because /readyz shows the sentence."""
     last = extract_tb(error.__traceback__)[-1]
     return f"the city's Python raises {type(error).__name__} ({Path(last.filename).name}, line {last.lineno})"
 
@@ -305,3 +360,17 @@ def _unfit_text(where: str, text: str) -> Iterator[str]:
 def _unprintable(where: str, text: str) -> Iterator[str]:
     if text != clean_text(text):
         yield f"{where} holds characters that XML cannot carry"
+
+
+__all__ = [
+    "EXAMPLE_TIME",
+    "Exchange",
+    "Trial",
+    "check_backend",
+    "check_jurisdiction",
+    "example_answer",
+    "example_draft",
+    "example_drafts",
+    "example_place",
+    "find_faults",
+]

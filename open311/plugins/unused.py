@@ -11,7 +11,10 @@ from open311.plugins.interface import HOOKS, Jurisdiction
 
 
 def unread_files(folder: Path, modules: Iterable[ModuleType]) -> Iterator[str]:
-    """Python files of a city's folder that its `__init__.py` does not import, except tests and hidden ones."""
+    """Python files of a city's folder that its `__init__.py` does not import.
+
+    Tests and hidden files are left out.
+    """
     read = {Path(module.__file__).resolve() for module in modules if module.__file__}
     for path in sorted(folder.rglob("*.py")):
         parts = path.relative_to(folder).parts
@@ -22,7 +25,7 @@ def unread_files(folder: Path, modules: Iterable[ModuleType]) -> Iterator[str]:
 
 
 def unused_code(modules: Sequence[ModuleType]) -> Iterator[str]:
-    """Subclasses of Jurisdiction without an instance, and functions with a hook's name outside a class."""
+    """Subclasses of Jurisdiction without an instance, and functions outside classes with the name of a hook."""
     values = [(module, name, value) for module in modules for name, value in vars(module).items()]
     cities = [value for _, _, value in values if isinstance(value, Jurisdiction)]
     for module, name, value in values:

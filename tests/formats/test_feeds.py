@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -144,7 +144,7 @@ def unescaped(text: str) -> str:
 
 
 def flat(data: dict[str, Any]) -> dict[str, Any]:
-    """An item as a table has it: a field of an object becomes a field `object.field`."""
+    """An item as a table row: a field of an object becomes a field `object.field`."""
     found: dict[str, Any] = {}
     for name, value in data.items():
         if isinstance(value, dict):
@@ -152,6 +152,12 @@ def flat(data: dict[str, Any]) -> dict[str, Any]:
         else:
             found[name] = value
     return found
+
+
+def usual(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row without the empty columns about other servers, because JSON leaves such fields out."""
+    others = ("extended_attributes.origin", "extended_attributes.via")
+    return {name: value for name, value in row.items() if name not in others or value}
 
 
 def cell_value(text: str, like: Any) -> Any:
@@ -169,7 +175,7 @@ def test_csv_has_the_data_of_json(items: list[bytes]) -> None:
     rows = table(whole(CsvWriter(csv_columns(EXTENSIONS)), items))
     assert len(rows) == len(items)
     for row, expected in zip(rows, map(flat, map(json.loads, items)), strict=True):
-        assert list(row) == list(expected)
+        assert list(usual(row)) == list(expected)
         for name, value in expected.items():
             assert cell_value(row[name], value) == (value or None if isinstance(value, str) else value), name
 
@@ -369,8 +375,8 @@ def test_geoparquet_has_the_data_of_json(items: list[bytes]) -> None:
     rows = parquet(items).read().to_pylist()
     for row, expected in zip(rows, map(flat, map(json.loads, items)), strict=True):
         wkb = row.pop("geometry")
-        assert {name: as_json(value) for name, value in row.items()} == expected
-        assert list(row) == list(expected)
+        assert {name: as_json(value) for name, value in usual(row).items()} == expected
+        assert list(usual(row)) == list(expected)
         if expected["lat"] is None:
             assert wkb is None
         else:

@@ -1,4 +1,4 @@
-"""Faults of offers, conditions, moves and layers, each with its file and line."""
+"""Faults of services, conditions, moves and layers, each with its file and line."""
 
 from __future__ import annotations
 
@@ -220,7 +220,7 @@ def test_many_faults_of_a_layer_are_counted(city: Path) -> None:
     assert lines[-1] == "demoville/layers/lamps.geojson: 95 more features have faults."
 
 
-def test_assets_may_be_numbers_and_lines(city: Path) -> None:
+def test_ids_of_assets_may_be_numbers_and_geometries_may_be_lines(city: Path) -> None:
     line = asset(7) | {"geometry": {"type": "LineString", "coordinates": [[24.9, 60.1], [24.9, 60.2]]}}
     (city / "layers" / "lamps.geojson").write_text(collection(asset(8), line))
     assert declared.load(city).layers["lamps"].ids == ("8", "7")
@@ -233,7 +233,9 @@ def test_assets_may_be_numbers_and_lines(city: Path) -> None:
         (('[[services]]\ncode = "new"', '[[layers]]\nname = "lamps"\n\n[[services]]\ncode = "new"'), "2 times"),
     ],
 )
-def test_the_name_of_a_layer_is_its_own_and_that_of_a_file(city: Path, change: tuple[str, str], fault: str) -> None:
+def test_the_name_of_a_layer_must_be_unique_and_valid_as_a_file_name(
+    city: Path, change: tuple[str, str], fault: str
+) -> None:
     (city / "jurisdiction.toml").write_text(CITY.replace(*change))
     with pytest.raises(Misconfigured, match="layer"):
         declared.load(city)
@@ -253,7 +255,7 @@ def test_a_layer_without_a_file_is_a_fault_where_it_is_used(city: Path) -> None:
 
 
 def wards(*numbers: object) -> str:
-    """A map of squares, each with the property `ward`, as open data has them."""
+    """A map of squares, each with the property `ward`, as in open data."""
     features = []
     for place, number in enumerate(numbers):
         west, east = 24.0 + place, 25.0 + place
@@ -305,7 +307,7 @@ def test_a_fault_of_an_operators_map_keeps_the_city_from_being_served(
     assert fault in found.faults[0].why
 
 
-def test_maps_of_no_city_and_a_missing_folder_are_told(city: Path, maps: Path) -> None:
+def test_maps_that_fit_no_city_and_a_missing_folder_are_reported(city: Path, maps: Path) -> None:
     (maps / "city.exmaple").mkdir()
     assert load_registry([str(city)], maps=maps).unused_maps == (str(maps / "city.exmaple"),)
     with pytest.raises(Misconfigured, match="OPEN311_MAPS_DIR: there is no folder"):

@@ -18,6 +18,7 @@ from open311.plugins import (
     Rule,
     Service,
     ServiceType,
+    Treatment,
     Value,
     Vicinity,
     declared,
@@ -477,6 +478,46 @@ def test_the_error_for_a_vicinity_out_of_range_names_the_value(city: Path, wrong
     ]
 
 
+# --- How long personal data are kept
+
+
+@pytest.mark.parametrize(
+    ("of_the_city", "of_the_service", "days"),
+    [
+        ("", "", (None, None)),
+        ("[retention]\nreporter_days = 365", "", (365, 365)),
+        ("[retention]\nreporter_days = 365", "[services.retention]\nreporter_days = 0", (0, 365)),
+        ("[retention]\nreporter_days = 365", "[services.retention]", (365, 365)),
+        ("", "[services.retention]\nreporter_days = 30", (30, None)),
+    ],
+)
+def test_a_service_has_its_own_retention_or_else_the_retention_of_the_city(
+    city: Path, of_the_city: str, of_the_service: str, days: tuple[int | None, int | None]
+) -> None:
+    found = with_duplicates(city, of_the_city, of_the_service)
+    codes = (found.services[0].code, "a service of the past")
+    assert tuple(found.retention_of(code).reporter_days for code in codes) == days
+
+
+@pytest.mark.parametrize(
+    ("wrong", "fault"),
+    [
+        ("reporter_days = -1", "reporter_days must be 0 to 36500, not -1."),
+        ("reporter_days = 36501", "reporter_days must be 0 to 36500, not 36501."),
+        ('reporter_days = "365"', "reporter_days must be a whole number, not '365'."),
+        ("reporter_days = true", "reporter_days must be a whole number, not true."),
+        ("reporters_days = 1", "unknown key 'reporters_days'; did you mean reporter_days?"),
+    ],
+)
+def test_the_error_for_a_faulty_retention_names_the_value(city: Path, wrong: str, fault: str) -> None:
+    with pytest.raises(Misconfigured) as caught:
+        with_duplicates(city, f"[retention]\n{wrong}", f"[services.retention]\n{wrong}")
+    assert str(caught.value).splitlines() == [
+        f"demoville/jurisdiction.toml: retention: {fault}",
+        f"demoville/jurisdiction.toml: service lamp:1: retention: {fault}",
+    ]
+
+
 # --- Several faults in one error
 
 
@@ -546,3 +587,42 @@ def test_each_fault_is_one_short_line(city: Path) -> None:
     lines = refusal(city, "jurisdiction.toml", form).splitlines()
 
     assert [len(line) < 250 for line in lines] == [True, True]
+
+
+def test_a_city_and_a_service_say_what_happens_to_personal_data(city: Path) -> None:
+    found = with_duplicates(
+        city,
+        "[privacy]\nphone_region = 'FI'\ncard = 'hold'\nplate_pattern = '[A-Z]{3}-[0-9]{3}'\n"
+        "own = 'me@city.example'",
+        "review = true\n[services.privacy]\nemail = 'show'",
+    )
+    service = next(one for one in found.services if one.notice == "Soon.")
+    assert service.review
+    policy, here = found.privacy_of(""), found.privacy_of(service.code)
+    assert (policy.email, policy.card, policy.phone_region) == (Treatment.MASK, Treatment.HOLD, "FI")
+    assert (here.email, here.card, here.plate_pattern) == (Treatment.SHOW, Treatment.HOLD, "[A-Z]{3}-[0-9]{3}")
+    assert "me@city.example" in policy.own
+
+
+@pytest.mark.parametrize(
+    ("line", "fault"),
+    [
+        (
+            'phone_region = "UK"',
+            "phone_region must be the code of a country in capitals, such as \"US\", not 'UK'.",
+        ),
+        ("phone_region = 358", "phone_region must be a string, not 358; put it in quotes."),
+        ('phone = "blur"', "phone must be one of mask, hold, show, not 'blur'."),
+        (
+            'plate_pattern = "[A"',
+            "plate_pattern is no regular expression: unterminated character set at position 0.",
+        ),
+        ('plate_pattern = "x?"', "plate_pattern matches an empty text; make a part of it necessary."),
+        (f'plate_pattern = "{"x" * 301}"', "plate_pattern is longer than 300 characters; shorten it."),
+        ('names = "mask"', "unknown key 'names'"),
+    ],
+)
+def test_a_fault_of_the_policy_for_personal_data_is_told(city: Path, line: str, fault: str) -> None:
+    message = refusal(city, "jurisdiction.toml", GOOD.replace("[aliases]", f"[privacy]\n{line}\n[aliases]"))
+    assert message.startswith("demoville/jurisdiction.toml: privacy: ")
+    assert fault in message

@@ -35,7 +35,16 @@ description = "Which?"
 required = "yes"
 """
 SERVICE, ATTRIBUTE = ServiceTable(), AttributeTable()
-EXAMPLES = {"office_hours": {"mon": "08:00-16:00"}, "level": "4 days"}
+EXAMPLES: dict[str, Any] = {
+    "office_hours": {"mon": "08:00-16:00"},
+    "level": "4 days",
+    "url": "https://works.example",
+    "token_url": "https://login.example/token",
+    "secret": {"env": "SECRET"},
+    "client_secret": {"env": "SECRET"},
+    "folder": "/srv/works",
+    "to": "works@city.example",
+}
 KEYS = st.sampled_from([*FORM.fields, *SERVICE.fields, *ATTRIBUTE.fields, "key", "_schema", "x"])
 LEAVES = st.text(max_size=3) | st.integers() | st.booleans() | st.floats() | st.dates()
 TREES = st.recursive(LEAVES, lambda inner: st.lists(inner) | st.dictionaries(KEYS, inner), max_leaves=20)

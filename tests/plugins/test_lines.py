@@ -61,7 +61,7 @@ def test_a_value_begins_on_its_line(lines: Lines, tmp_path: Path, path: tuple[st
 
 
 @pytest.mark.parametrize("path", [("routes", 2), ("nothing",), ("id", "x"), ("routes", "x")])
-def test_a_value_that_is_not_there_has_no_line(lines: Lines, path: tuple[str | int, ...]) -> None:
+def test_a_missing_value_has_no_line(lines: Lines, path: tuple[str | int, ...]) -> None:
     assert lines.place(path) == ""
 
 

@@ -1,12 +1,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 from shapely import box
 
-from open311.domain.service_levels import Standing
 from open311.plugins import (
     Answer,
     Attribute,
@@ -183,15 +182,6 @@ def test_an_explanation_ends_with_the_rule_that_was_used() -> None:
     steps = replace(CITY, rules=(ON_BRIDGES, IN_THE_PORT)).explain(draft(LAMP, "bridge", place=IN_HARBOUR))
 
     assert [step.department for step in steps] == ["bridges"]
-
-
-@pytest.mark.parametrize(
-    ("hours", "expected"), [(49, Standing.ON_TIME), (48, Standing.DUE_SOON), (-1, Standing.OVERDUE)]
-)
-def test_the_city_says_when_a_request_is_due_soon(hours: int, expected: Standing) -> None:
-    city = replace(CITY, due_soon_hours=48)
-    assert city.standing(NOON + timedelta(hours=hours), NOON) is expected
-    assert city.standing(None, NOON) is None
 
 
 class Hooked(Jurisdiction):

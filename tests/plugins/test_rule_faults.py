@@ -1,4 +1,4 @@
-"""Routes that can never fit, contradict each other or name nothing are found, and service levels that disagree."""
+"""Faults of routes, areas and service levels are found, such as a route that can never fit or an unknown name."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ def test_a_route_that_can_never_fit_is_a_fault(rules: tuple[Rule, ...], words: s
         (rule(area="Hill"), "names an area that areas.geojson lacks: 'Hill'"),
     ],
 )
-def test_a_route_that_names_nothing_is_a_fault(wrong: Rule, words: str) -> None:
+def test_a_route_with_an_unknown_name_or_an_impossible_condition_is_a_fault(wrong: Rule, words: str) -> None:
     (fault,) = faults(wrong, rule(service="lamp"), calendar=None)
     assert words in fault
 
@@ -176,7 +176,7 @@ def test_a_holiday_route_needs_holidays_in_the_calendar() -> None:
         ({"service_level": read_service_level("2 working days")}, "needs a [calendar]"),
     ],
 )
-def test_a_service_that_is_offered_nowhere_or_never_is_a_fault(changes: dict[str, Any], words: str) -> None:
+def test_a_service_with_a_faulty_area_or_service_level_is_a_fault(changes: dict[str, Any], words: str) -> None:
     city = replace(CITY, services=(replace(LAMP, **changes), NOISE), calendar=None)
     (fault,) = find_faults(city)
     assert words in fault
@@ -209,12 +209,12 @@ def level(words: str, **conditions: Any) -> LevelRule:
         (level("4 days", service="lamp", answers={"KIND": ("floor",)}), "asks for KIND = 'floor'"),
     ],
 )
-def test_a_service_level_that_names_nothing_is_a_fault(wrong: LevelRule, words: str) -> None:
+def test_a_service_level_with_an_unknown_name_is_a_fault(wrong: LevelRule, words: str) -> None:
     (fault,) = faults(service_levels=(wrong,))
     assert words in fault
 
 
-def test_service_levels_that_disagree_are_named_and_the_city_is_sound() -> None:
+def test_service_levels_that_disagree_are_a_remark_and_no_fault() -> None:
     four = replace(LAMP, service_level=read_service_level("4 days"))
     city = replace(CITY, services=(four, NOISE), service_levels=(level("9 days", service="lamp"),))
     assert find_faults(city) == []
@@ -276,7 +276,7 @@ def test_faults_and_remarks_have_the_file_and_the_line(folder: Path) -> None:
     assert "(demoville/jurisdiction.toml:14)" in remark
 
 
-def test_names_of_nothing_have_the_file_and_the_line(folder: Path) -> None:
+def test_faults_about_unknown_names_have_the_file_and_the_line(folder: Path) -> None:
     (folder / "jurisdiction.toml").write_text(
         TOML.replace('triage = "desk"', 'triage = "gone"\n[aliases]\nold = "none"')
         .replace('name = "Lamp"', 'name = "Lamp"\ndepartment = "nobody"')
@@ -423,7 +423,7 @@ TIMES = [
 @given(st.lists(RULES, max_size=4))
 @settings(max_examples=60)
 def test_no_request_gets_a_route_that_can_never_fit(rules: list[Rule]) -> None:
-    """And every fault names such a route, so that an author can trust it."""
+    """If a fault says that a route can never fit, no request gets this route."""
     city = replace(CITY, rules=tuple(replace(rule, department=str(number)) for number, rule in enumerate(rules)))
     hidden = {int(fault.split()[2]) - 1 for fault in faults(*rules) if fault.startswith("route no.")}
     for service, place, at in product((LAMP, NOISE), INSIDE, TIMES):

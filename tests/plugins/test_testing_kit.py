@@ -14,6 +14,7 @@ from open311.plugins import (
     Department,
     Draft,
     Jurisdiction,
+    Privacy,
     Problem,
     Resolution,
     Rule,
@@ -129,7 +130,7 @@ def test_each_fault_is_reported(changes: dict[str, Any], words: str) -> None:
 
 
 class Sound(Jurisdiction):
-    """Overrides every hook in a permitted way, and has methods of its own."""
+    """Overrides every hook in a permitted way, and has more methods."""
 
     def department_for(self, draft: Draft, *, at_night: bool = False) -> str | None:
         return "desk" if self._is_late(draft) or at_night else None
@@ -275,3 +276,15 @@ def test_a_boundary_with_swapped_axes_is_a_fault(zone: str, boundary: Polygon, i
     city = replace(GOOD, time_zone=zone, boundary=boundary, areas={}, rules=())
     faults = [fault for fault in find_faults(city) if "swapped" in fault]
     assert bool(faults) is is_fault
+
+
+@pytest.mark.parametrize(
+    ("policy", "fault"),
+    [
+        (Privacy(phone_region="UK"), "phone_region is 'UK'; it must be a country of ISO 3166"),
+        (Privacy(plate_pattern="[A-Z"), "plate_pattern is no regular expression: unterminated character set"),
+        (Privacy(plate_pattern="[A-Z]*"), "plate_pattern matches an empty text"),
+    ],
+)
+def test_a_faulty_policy_for_personal_data_is_told(policy: Privacy, fault: str) -> None:
+    assert any(fault in found for found in find_faults(replace(GOOD, privacy=policy)))

@@ -1,4 +1,4 @@
-"""Texts for callers: English sentences that remember their template and their values."""
+"""Texts for callers: English sentences that also have their template and their values."""
 
 from __future__ import annotations
 

@@ -1,20 +1,31 @@
-"""The events of reports, imports, tokens, erasures, and of changes that the public sees."""
+"""The events about reports, imports, tokens and erasures, and about changes that the public sees."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, cast
 
-from open311.domain.events.base import AT_FIRST, NOT_BEGUN, Counted, Event, counted_as, defaults, plain, touched
+from open311.domain.events.base import (
+    AT_FIRST,
+    NOT_BEGUN,
+    Counted,
+    Event,
+    counted_as,
+    defaults,
+    plain,
+    touched,
+    unseen,
+)
+from open311.domain.photos import added
 from open311.domain.requests import RequestRecord, Status, Visibility
 
 
 @dataclass(frozen=True, kw_only=True)
 class Received(Event):
-    """A request came in. `needs_id`: a token stands for it, until its id is asked for."""
+    """A request came in. `needs_id`: the reporter got a token, and the request gets its id later."""
 
     kind = "received"
     is_public = True
@@ -26,7 +37,7 @@ class Received(Event):
     needs_id: bool = False
 
     def begin(self, record: RequestRecord) -> RequestRecord:
-        """Nothing but the report."""
+        """The request as it was reported, before any change."""
         return replace(
             record,
             status=Status(self.status),
@@ -43,13 +54,13 @@ class Received(Event):
 
     @property
     def counted(self) -> tuple[Counted | None, Counted | None]:
-        """It is new."""
+        """A new request: it was not counted before."""
         return None, (self.department, self.status)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Routed(Event):
-    """The routing rules gave it to a department."""
+    """The routing rules chose a department for the request. `reason`: the rule that decided."""
 
     kind = "routed"
 
@@ -58,26 +69,26 @@ class Routed(Event):
 
     @property
     def description(self) -> str:
-        """`streets (table: pothole)`."""
+        """The department and the rule, such as `streets (table: pothole)`."""
         return f"{self.department} ({self.reason})"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Triaged(Routed):
-    """No rule fitted: the triage desk has it, and a person has to decide."""
+    """No routing rule fitted. The request waits until a person chooses a department."""
 
     kind = "triage"
 
     def apply(self, record: RequestRecord) -> RequestRecord:
-        """It waits for a person."""
+        """The request waits for triage."""
         return replace(record, is_triage=True)
 
 
 @dataclass(frozen=True, kw_only=True)
 class FoundOutside(Event):
-    """Its point lies outside the city, and the city flags such requests.
+    """The point is outside the city, or the service is not offered there. The city flags such requests.
 
-    service  the code of the service, if the point lies in the city and the service is not offered there
+    service  the code of the service if the point is inside the city but the service is not offered there
     """
 
     kind = "outside"
@@ -86,19 +97,39 @@ class FoundOutside(Event):
 
     @property
     def description(self) -> str:
-        """The same in words."""
+        """A sentence for staff."""
         return (
             "The service is not offered at this point." if self.service else "The point lies outside the boundary."
         )
 
 
 @dataclass(frozen=True, kw_only=True)
-class StatusChanged(Event):
-    """It was closed, or opened again.
+class Suspected(Event):
+    """The report broke rules against abuse, so only staff see it until a person releases it.
 
-    department  the code of the one that has it
-    outcome     how it ended, if it was closed; "" where nobody said
-    is_merged   whether it is merged into another request
+    rules   values of `Suspicion`
+    block   the number of the block that fitted; "" for none
+    reason  why the sender is blocked
+    """
+
+    kind = "suspected"
+
+    rules: tuple[str, ...]
+    block: str = ""
+
+    @property
+    def description(self) -> str:
+        """The rules, such as `honeypot, block 7`."""
+        return ", ".join([f"block {self.block}" if rule == "blocked" else rule for rule in self.rules])
+
+
+@dataclass(frozen=True, kw_only=True)
+class StatusChanged(Event):
+    """The request was closed, or opened again.
+
+    department  the code of the department that has the request
+    outcome     how the request ended if it was closed; "" if nobody said
+    is_merged   whether the request is merged into another one
     """
 
     kind = "status"
@@ -112,7 +143,7 @@ class StatusChanged(Event):
 
     @property
     def counted(self) -> tuple[Counted | None, Counted | None]:
-        """It has another status."""
+        """The department has the request, under the old status before and under the new one now."""
         old, new = (counted_as(status, is_merged=self.is_merged) for status in (self.old, self.new))
         return (self.department, old), (self.department, new)
 
@@ -122,33 +153,38 @@ class StatusChanged(Event):
         return self.new
 
     def apply(self, record: RequestRecord) -> RequestRecord:
-        """A closed request shows its closing time as its last update, whatever comes later (A34)."""
+        """The request has the new status. A closed one keeps its closing time as its last update (A34)."""
         changed = replace(record, status=Status(self.new), outcome=self.outcome, **NOT_BEGUN)
         return touched(changed, self.at, is_update=True)
 
 
 @dataclass(frozen=True, kw_only=True)
 class NoteAdded(Event):
-    """A public word on how it stands. The text is `note`."""
+    """A public note about the request was added. The text is `note`.
+
+    is_late  whether a newer note was stored before this one
+    """
 
     kind = "note"
     is_public = True
     has_text = True
 
+    is_late: bool = False
+
     def apply(self, record: RequestRecord) -> RequestRecord:
-        """The note becomes status_notes."""
-        return touched(replace(record, status_notes=self.note), self.at)
+        """The note becomes status_notes, unless a newer note was stored before."""
+        return touched(record if self.is_late else replace(record, status_notes=self.note), self.at)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Transferred(Event):
-    """Another department has it now.
+    """The request was given to another department.
 
-    old, new  codes; "" where only a name is known
-    name      how the new one is called
-    agency    the name that an import gave; "" to show the department's
-    status    the request's
-    is_merged whether it is merged into another request
+    old, new   codes of departments; "" if only a name is known
+    name       the name of the new department
+    agency     the name that an import gave; "" to show the name of the department
+    status     the status of the request
+    is_merged  whether the request is merged into another one
     """
 
     kind = "transferred"
@@ -163,17 +199,17 @@ class Transferred(Event):
 
     @property
     def counted(self) -> tuple[Counted | None, Counted | None]:
-        """Another department has it."""
+        """The old department had the request, and the new one has it now."""
         status = counted_as(self.status, is_merged=self.is_merged)
         return (self.old, status), (self.new, status)
 
     @property
     def description(self) -> str:
-        """The new one's name."""
+        """The name of the new department."""
         return self.name
 
     def apply(self, record: RequestRecord) -> RequestRecord:
-        """A person has decided, so it waits for triage no longer. The new department begins anew."""
+        """The new department has the request and has not begun. A request with a department leaves triage."""
         is_triage = record.is_triage and not self.new
         moved = replace(
             record, department=self.new, agency_responsible=self.agency, is_triage=is_triage, **NOT_BEGUN
@@ -183,7 +219,7 @@ class Transferred(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class VisibilityChanged(Event):
-    """Somebody else can see it now."""
+    """Other people than before can see the request. `old`, `new`: values of `Visibility`."""
 
     kind = "visibility"
 
@@ -192,17 +228,17 @@ class VisibilityChanged(Event):
 
     @property
     def description(self) -> str:
-        """Who can see it now."""
+        """The new visibility."""
         return self.new
 
     def apply(self, record: RequestRecord) -> RequestRecord:
-        """It is shown, or no longer."""
+        """The request has the new visibility."""
         return touched(replace(record, visibility=Visibility(self.new)), self.at)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Promised(Event):
-    """It should be done by another time than before. `expected`: in UTC, as the wire has it."""
+    """The request should be done by another time than before. `expected`: the new time, in UTC."""
 
     kind = "expected"
 
@@ -210,27 +246,27 @@ class Promised(Event):
 
     @property
     def description(self) -> str:
-        """The time."""
+        """The new time."""
         return self.expected.isoformat()
 
     def apply(self, record: RequestRecord) -> RequestRecord:
-        """The time becomes expected_datetime."""
+        """The new time becomes expected_datetime."""
         return touched(replace(record, expected_at=self.expected), self.at)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Imported(Event):
-    """A row of a file brought it, or told more about it. `cause` names file and row.
+    """A row of an imported file created or changed the request. `cause` names the file and the row.
 
-    is_new     whether the row brought the request itself
-    status, department, agency, expected  what the row says; of a new request, how it begins
-    updated    the last update as shown from now on
-    changed    when the row says that it last changed; the time of the import where it does not say
-    is_dated   whether the row says when it last changed; None for rows of releases that did not keep this
-    has_notes  False: it has no status_notes; those of a closing go when a row opens the request again
-    is_triage  whether a new one waits for the triage desk
-    mended     what was mended in the row
-    visibility  who can see a new one
+    is_new      whether the row created the request
+    status, department, agency, expected  values of the row; a new request begins with them
+    updated     the new time of the last update; None to keep the old one
+    changed     when the request last changed: the time in the row, or that of the import if the row has none
+    is_dated    whether the row says when the request last changed; None in events of earlier releases
+    has_notes   whether the request keeps status_notes; False if a row without notes opens a closed request again
+    is_triage   whether a new request waits for triage
+    mended      descriptions of what was corrected in the row
+    visibility  who can see a new request
     """
 
     kind = "imported"
@@ -250,12 +286,12 @@ class Imported(Event):
 
     @property
     def data(self) -> dict[str, Any]:
-        """Only what differs from the default: every imported request has such an event, and most fields do not."""
+        """Only fields that differ from their defaults, to save space: every imported request has such events."""
         usual = defaults(cast("Hashable", type(self)))
         return {name: plain(value) for name, value in vars(self).items() if name in usual and value != usual[name]}
 
     def apply(self, record: RequestRecord) -> RequestRecord:
-        """The instants of a row are the source's own, but the last change never goes back."""
+        """The times of the row replace those of the request, but the time of the last change never goes back."""
         return replace(
             record,
             status_notes=record.status_notes if self.has_notes else "",
@@ -263,12 +299,12 @@ class Imported(Event):
             changed_at=max(self.changed or record.changed_at, record.changed_at),
         )
 
-    def restored(self, record: RequestRecord, lent: RequestRecord) -> RequestRecord:
-        """The report is as the row gave it, even if the report before it was erased."""
-        return replace(record, description=lent.description, answers=lent.answers, media_urls=lent.media_urls)
+    def restored(self, record: RequestRecord, stored: RequestRecord) -> RequestRecord:
+        """Used by replay: text, answers and photos come from the stored request, also after an erasure."""
+        return replace(record, description=stored.description, answers=stored.answers, media_urls=stored.media_urls)
 
     def begin(self, record: RequestRecord) -> RequestRecord:
-        """The first row; its notes are part of the report."""
+        """The request as its first row describes it. The notes of that row are part of the report."""
         return self.apply(
             replace(
                 record,
@@ -286,18 +322,18 @@ class Imported(Event):
 
     @property
     def counted(self) -> tuple[Counted | None, Counted | None]:
-        """It may be new."""
+        """A new request was not counted before. A row about a stored request changes no count."""
         return None, (self.department, self.status) if self.is_new else None
 
     @property
     def description(self) -> str:
-        """File, row and what was mended."""
+        """The file, the row, and what was corrected in the row."""
         return "; ".join((self.cause, *self.mended))
 
 
 @dataclass(frozen=True, kw_only=True)
 class MadeUp(Event):
-    """It is an example that nobody reported."""
+    """The request is an example that the server made up. Nobody reported it."""
 
     kind = "example"
 
@@ -306,13 +342,13 @@ class MadeUp(Event):
 
     @property
     def counted(self) -> tuple[Counted | None, Counted | None]:
-        """It is new."""
+        """A new request: it was not counted before."""
         return None, (self.department, self.status)
 
 
 @dataclass(frozen=True, kw_only=True)
 class TokenResolved(Event):
-    """Its token was exchanged for an id."""
+    """The request got its id. Before, it had only a token or a number."""
 
     kind = "resolved"
 
@@ -324,14 +360,13 @@ class TokenResolved(Event):
         return self.service_request_id
 
     def apply(self, record: RequestRecord) -> RequestRecord:
-        """It is known by its id from now on."""
-        named = replace(record, service_request_id=self.service_request_id)
-        return replace(named, changed_at=max(self.at, record.changed_at))
+        """The request has its id, and can be read from now on."""
+        return touched(replace(record, service_request_id=self.service_request_id), self.at)
 
 
 @dataclass(frozen=True, kw_only=True)
 class TokenRejected(Event):
-    """It will never get an id; the reason is shown to whoever asks for its token (A13)."""
+    """The request will never get an id. Callers who send its token get the reason as the answer (A13)."""
 
     kind = "rejected"
 
@@ -345,7 +380,10 @@ class TokenRejected(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class AreasRecomputed(Event):
-    """The city's map changed, or a file moved its point. Neither its last update nor its last change moves."""
+    """The request is in other areas: the city's map changed, or its point moved.
+
+    The times of the last update and of the last change stay.
+    """
 
     kind = "areas"
 
@@ -354,20 +392,95 @@ class AreasRecomputed(Event):
 
     @property
     def description(self) -> str:
-        """The areas it lay in before."""
+        """The areas of the request before."""
         return f"was: {', '.join(self.old) or 'none'}"
 
     def apply(self, record: RequestRecord) -> RequestRecord:
-        """It lies in other areas."""
+        """The request has the new areas."""
         return replace(record, areas=tuple(self.new))
 
 
 @dataclass(frozen=True, kw_only=True)
-class Erased(Event):
-    """Parts of a request that people wrote, or that tell who they are, were erased.
+class PhotosShown(Event):
+    """Photos were prepared, and the public can see them. `addresses`: where they are."""
 
-    what   names of `Erasable`
-    marks  by which an import recognises what was erased (`domain.erasures`); None for those of earlier releases
+    kind = "photos"
+
+    addresses: tuple[str, ...]
+
+    @property
+    def description(self) -> str:
+        """The addresses."""
+        return " ".join(self.addresses)
+
+    def apply(self, record: RequestRecord) -> RequestRecord:
+        """The new photos come after those that the request has."""
+        return touched(replace(record, media_urls=added(record.media_urls, self.addresses)), self.at)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PhotosReleased(PhotosShown):
+    """Staff released photos that were held, and the public can see them."""
+
+    kind = "photos_released"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PhotosWithdrawn(Event):
+    """The public does not see these photos any more.
+
+    addresses  where they were; empty for photos that the public had not seen
+    """
+
+    kind = "photos_withdrawn"
+
+    addresses: tuple[str, ...]
+
+    @property
+    def description(self) -> str:
+        """The addresses."""
+        return " ".join(self.addresses)
+
+    def apply(self, record: RequestRecord) -> RequestRecord:
+        """The request has the other photos only."""
+        if not self.addresses:
+            return unseen(record, self.at)
+        left = tuple(address for address in record.media_urls if address not in self.addresses)
+        return touched(replace(record, media_urls=left), self.at)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PhotoBlackened(Event):
+    """Staff blackened parts of a photo. The new photo has the place of the old one.
+
+    old  the address of the old photo; "" if the public did not see it
+    new  the address of the new photo
+    """
+
+    kind = "photo_blackened"
+
+    old: str
+    new: str
+
+    @property
+    def description(self) -> str:
+        """The address of the new photo."""
+        return self.new
+
+    def apply(self, record: RequestRecord) -> RequestRecord:
+        """The request has the new photo instead of the old one."""
+        if not self.old:
+            return unseen(record, self.at)
+        urls = tuple(self.new if address == self.old else address for address in record.media_urls)
+        return touched(replace(record, media_urls=urls), self.at)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Erased(Event):
+    """Texts that people wrote, or data that tell who they are, were erased from the request.
+
+    what   values of `Erasable`
+    marks  let an import recognise what was erased (`domain.erasures`); None in events of earlier releases
     """
 
     kind = "erased"
@@ -377,16 +490,16 @@ class Erased(Event):
 
     @property
     def description(self) -> str:
-        """What was erased."""
+        """The names of the erased parts."""
         return ", ".join(self.what)
 
     @property
     def emptied(self) -> dict[str, Any]:
-        """The request's fields that it empties, each with its empty value."""
-        return {name: value for part in self.what for name, value in _ERASED[Erasable(part)].items()}
+        """The fields of the request that the erasure empties, each with its empty value."""
+        return emptied_by(self.what)
 
     def apply(self, record: RequestRecord) -> RequestRecord:
-        """The parts are empty. An erasure is no progress, so the last update as shown stays."""
+        """The erased parts are empty. An erasure is no progress, so the time of the last update stays."""
         return replace(record, **self.emptied, changed_at=max(self.at, record.changed_at))
 
 
@@ -396,8 +509,8 @@ class Erasable(StrEnum):
     DESCRIPTION  the report's text
     NOTES        the texts of all notes; that there were notes stays
     ANSWERS      the answers to the service's questions
-    MEDIA        the addresses of photos
-    REPORTER     name, email, phone, device, account, also of those who sent updates
+    MEDIA        the photos that the server keeps, and the addresses of all photos
+    REPORTER     name, email, phone, device and account of the reporter and of people who sent updates
     """
 
     DESCRIPTION = "description"
@@ -412,5 +525,10 @@ _ERASED: dict[Erasable, dict[str, Any]] = {
     Erasable.NOTES: {"status_notes": ""},
     Erasable.ANSWERS: {"answers": ()},
     Erasable.MEDIA: {"media_urls": ()},
-    Erasable.REPORTER: {},  # kept beside the record
+    Erasable.REPORTER: {},  # not in the record: personal data have their own table
 }
+
+
+def emptied_by(parts: Iterable[str]) -> dict[str, Any]:
+    """The fields of a request that the erasure of these parts empties, each with its empty value."""
+    return {name: value for part in parts for name, value in _ERASED[Erasable(part)].items()}

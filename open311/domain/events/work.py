@@ -1,42 +1,49 @@
-"""The events of the work of staff. The public sees their effects, not the events."""
+"""The events about the work of staff. The public sees their effects and a few of the events."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from open311.domain.events.base import MERGED, Counted, Event, touched
+from open311.domain.events.base import MERGED, Counted, Event, touched, unseen
 from open311.domain.requests import Priority, Progress, RequestRecord, Status
 
 
 @dataclass(frozen=True, kw_only=True)
 class Assigned(Event):
-    """An account has it now. `old`, `new`: each as `str(principal)`; "" for nobody."""
+    """The request was given to another account, or to nobody.
+
+    old, new   accounts, as `str(principal)`; "" for nobody
+    is_update  whether the public sees the time as the last update; True in all events of earlier releases
+    """
 
     kind = "assigned"
 
     old: str
     new: str
+    is_update: bool = True
 
     @property
     def description(self) -> str:
-        """The account."""
+        """The new account."""
         return self.new or "nobody"
 
     def apply(self, record: RequestRecord) -> RequestRecord:
-        """A person has decided, so it waits for triage no longer."""
+        """The account has the request. A request with an account leaves triage."""
         is_triage = record.is_triage and not self.new
-        return touched(replace(record, assignee=self.new, is_triage=is_triage), self.at)
+        assigned = replace(record, assignee=self.new, is_triage=is_triage)
+        return touched(assigned, self.at) if self.is_update else unseen(assigned, self.at)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Prioritised(Event):
-    """It is more or less urgent than before."""
+    """The priority changed. `is_update`: see `Assigned`."""
 
     kind = "priority"
 
     old: str
     new: str
+    is_update: bool = True
 
     @property
     def description(self) -> str:
@@ -44,16 +51,17 @@ class Prioritised(Event):
         return self.new
 
     def apply(self, record: RequestRecord) -> RequestRecord:
-        """It has another priority."""
-        return touched(replace(record, priority=Priority(self.new)), self.at)
+        """The request has the new priority."""
+        changed = replace(record, priority=Priority(self.new))
+        return touched(changed, self.at) if self.is_update else unseen(changed, self.at)
 
 
 @dataclass(frozen=True, kw_only=True)
 class ProgressMade(Event):
-    """The work is further than before, or on hold.
+    """The progress of the work changed.
 
     old, new  values of `Progress`
-    detail    the code of one of the city's own states, which says more; "" for none
+    detail    the code of one of the city's own states, which is more exact than `new`; "" for none
     """
 
     kind = "progress"
@@ -64,11 +72,11 @@ class ProgressMade(Event):
 
     @property
     def description(self) -> str:
-        """How far it is."""
+        """The new progress."""
         return f"{self.new} ({self.detail})" if self.detail else self.new
 
     def apply(self, record: RequestRecord) -> RequestRecord:
-        """A hold begins or ends here. The date of a visit is only kept while the visit is to come."""
+        """The request has the new progress. The start of a hold and the date of a visit stay while they apply."""
         progress = Progress(self.new)
         changed = replace(
             record,
@@ -90,29 +98,47 @@ class VisitScheduled(Event):
 
     @property
     def description(self) -> str:
-        """The time."""
+        """The new time of the visit."""
         return self.visit.isoformat()
 
     def apply(self, record: RequestRecord) -> RequestRecord:
-        """The date is kept."""
+        """The request has the new time of the visit."""
         return touched(replace(record, scheduled_at=self.visit), self.at)
 
 
 @dataclass(frozen=True, kw_only=True)
 class InternalNoteAdded(Event):
-    """A word from staff to staff. The text is `note`."""
+    """Staff wrote a note for staff only. The text is `note`."""
 
     kind = "internal_note"
     has_text = True
 
     def apply(self, record: RequestRecord) -> RequestRecord:
-        """The public sees no update."""
-        return replace(record, changed_at=max(self.at, record.changed_at))
+        """Only the time of the last change moves, because the public does not see the note."""
+        return unseen(record, self.at)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PhotoAdded(Event):
+    """Staff added a photo. It is shown after it was prepared. `is_shown`: whether the public will see it."""
+
+    kind = "photo_added"
+
+    is_shown: bool
+
+    @property
+    def description(self) -> str:
+        """Who will see the photo."""
+        return "for the public" if self.is_shown else "for staff"
+
+    def apply(self, record: RequestRecord) -> RequestRecord:
+        """Only the time of the last change moves, because the photo is not shown yet."""
+        return unseen(record, self.at)
 
 
 @dataclass(frozen=True, kw_only=True)
 class ReporterAsked(Event):
-    """Staff asked the reporter something. The question is `note`; the public sees it too."""
+    """Staff asked the reporter a question. The question is `note`, and it is public."""
 
     kind = "question"
     is_public = True
@@ -125,7 +151,7 @@ class ReporterAsked(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class Commented(Event):
-    """Somebody outside the city said something. The text is `note`. `update_id`: the sender's name for it."""
+    """Somebody outside the city sent a comment. The text is `note`. `update_id`: the sender's id for it."""
 
     kind = "comment"
     has_text = True
@@ -133,26 +159,35 @@ class Commented(Event):
     update_id: str
 
     def apply(self, record: RequestRecord) -> RequestRecord:
-        """The request itself stays as it is."""
-        return replace(record, changed_at=max(self.at, record.changed_at))
+        """Only the time of the last change moves."""
+        return unseen(record, self.at)
 
 
 @dataclass(frozen=True, kw_only=True)
 class PublicComment(Commented):
-    """Somebody outside the city said something, and the city shows such comments to the public."""
+    """Somebody outside the city sent a comment, and the city shows such comments to the public."""
 
     kind = "public_comment"
     is_public = True
 
 
 @dataclass(frozen=True, kw_only=True)
-class Merged(Event):
-    """It tells about the same thing as another request, and follows that one from now on.
+class NotesSetAside(Event):
+    """Stores the status_notes from before a merge, so that an unmerge can restore them. The text is `note`."""
 
-    into        the number of the other request
-    name        the service_request_id of the other request; "" if it has none, or if only staff see it
-    status, department  its own
-    old         the number of the request that it was merged into before; 0 for none
+    kind = "former_notes"
+    has_text = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Merged(Event):
+    """The request was merged into another one, because both are about the same thing.
+
+    into     the number of the other request
+    name     the service_request_id of the other request; "" if it has none, or if only staff see that request
+    status, department  of the merged request itself
+    old      the number of the request into which this one was merged before; 0 for none
+    repeats  the possible_duplicate_of before the merge; None in events of releases that did not store this
     """
 
     kind = "merged"
@@ -162,10 +197,11 @@ class Merged(Event):
     status: str = Status.OPEN
     department: str = ""
     old: int = 0
+    repeats: str | None = None
 
     @property
     def counted(self) -> tuple[Counted | None, Counted | None]:
-        """An open one leaves the queue of its department."""
+        """An open request leaves the queue of its department."""
         if self.status != Status.OPEN or self.old:
             return None, None
         return (self.department, self.status), (self.department, MERGED)
@@ -176,38 +212,49 @@ class Merged(Event):
         return self.name or f"number {self.into}"
 
     def apply(self, record: RequestRecord) -> RequestRecord:
-        """It knows the other request, and names it as the one that it repeats."""
+        """The request is merged. Its possible_duplicate_of is the id of the other request if that one is public."""
         named = self.name or record.possible_duplicate_of
         return touched(replace(record, merged_into=self.into, possible_duplicate_of=named), self.at)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Unmerged(Event):
-    """It stands for itself again. `old`: the number of the other request; `status`, `department`: its own."""
+    """The merge of the request was undone. `note`: the text that becomes status_notes again.
+
+    old      the number of the request into which this one was merged
+    status, department  of the request itself
+    repeats  the possible_duplicate_of from now on; None in events of earlier releases
+    """
 
     kind = "unmerged"
+    has_text = True
 
     old: int
     status: str = Status.OPEN
     department: str = ""
+    repeats: str | None = None
 
     @property
     def counted(self) -> tuple[Counted | None, Counted | None]:
-        """An open one is back in the queue of its department."""
+        """An open request is in the queue of its department again."""
         if self.status != Status.OPEN:
             return None, None
         return (self.department, MERGED), (self.department, self.status)
 
     def apply(self, record: RequestRecord) -> RequestRecord:
-        """It knows no other request."""
-        return touched(replace(record, merged_into=0), self.at)
+        """The request is not merged any more. status_notes and possible_duplicate_of are as before the merge."""
+        alone = replace(record, merged_into=0)
+        if self.repeats is not None:
+            alone = replace(alone, status_notes=self.note, possible_duplicate_of=self.repeats)
+        return touched(alone, self.at)
 
 
 @dataclass(frozen=True, kw_only=True)
 class ServiceChanged(Event):
-    """It belongs to another service.
+    """The request was moved to another service.
 
-    dropped  codes of attributes that the new service does not ask for; staff still see the answers
+    old, new  codes of services
+    dropped   codes of attributes that the new service does not ask for; staff still see the answers
     """
 
     kind = "service"
@@ -218,22 +265,22 @@ class ServiceChanged(Event):
 
     @property
     def description(self) -> str:
-        """Both codes, and what the new service does not ask for."""
+        """Both codes, and the attributes that the new service does not ask for."""
         left = f"; answers kept for staff: {', '.join(self.dropped)}" if self.dropped else ""
         return f"{self.old} to {self.new}{left}"
 
     def apply(self, record: RequestRecord) -> RequestRecord:
-        """It has another service."""
+        """The request has the new service."""
         return touched(replace(record, service_code=self.new), self.at)
 
-    def restored(self, record: RequestRecord, lent: RequestRecord) -> RequestRecord:
-        """The answers are those that were carried over, which no event holds."""
-        return replace(record, answers=lent.answers)
+    def restored(self, record: RequestRecord, stored: RequestRecord) -> RequestRecord:
+        """Used by replay: the answers come from the stored request, because no event contains them."""
+        return replace(record, answers=stored.answers)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Corrected(Event):
-    """Staff corrected parts of the report. `what`: names of the parts. Their old texts are not kept."""
+    """Staff corrected parts of the report. `what`: the names of the parts. Their old values are not stored."""
 
     kind = "corrected"
 
@@ -241,19 +288,44 @@ class Corrected(Event):
 
     @property
     def description(self) -> str:
-        """The parts."""
+        """The names of the corrected parts."""
         return ", ".join(self.what)
 
     def apply(self, record: RequestRecord) -> RequestRecord:
-        """The record lends the report itself, which events never hold."""
+        """Only the times move. The event does not contain the corrected parts; `restored` copies them."""
         return touched(record, self.at)
 
-    def restored(self, record: RequestRecord, lent: RequestRecord) -> RequestRecord:
-        """The corrected parts are as they are stored, even if the parts before them were erased."""
+    def restored(self, record: RequestRecord, stored: RequestRecord) -> RequestRecord:
+        """Used by replay: the corrected parts come from the stored request, also after an earlier erasure."""
         names = [name for part in self.what for name in _PARTS[part]]
-        place = {name: getattr(lent.place, name) for name in names if name != "description"}
-        description = lent.description if "description" in names else record.description
+        place = {name: getattr(stored.place, name) for name in names if name != "description"}
+        description = stored.description if "description" in names else record.description
         return replace(record, description=description, place=replace(record.place, **place))
+
+
+@dataclass(frozen=True, kw_only=True)
+class MaskChanged(Event):
+    """Staff let the public read a text that looks like personal data, or masked such a text again.
+
+    what    the kind of personal data, such as `phone`
+    is_shown  whether the public reads the text from now on
+    marks   the marks of all such texts of the request from now on; a text cannot be read from its mark
+    """
+
+    kind = "mask"
+
+    what: str
+    is_shown: bool
+    marks: tuple[str, ...]
+
+    @property
+    def description(self) -> str:
+        """What happened to which kind."""
+        return f"{self.what} {'shown' if self.is_shown else 'masked'}"
+
+    def apply(self, record: RequestRecord) -> RequestRecord:
+        """The public reads the request with these texts."""
+        return touched(replace(record, unmasked=tuple(self.marks)), self.at)
 
 
 _PARTS = {"description": ("description",), "address": ("address",), "point": ("lat", "long")}

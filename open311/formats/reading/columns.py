@@ -1,4 +1,4 @@
-"""Column maps: where a publisher's files have what the standard calls `service_request_id`, `status` and so on."""
+"""Column maps: the columns in which a publisher's files have the standard's fields, such as `status`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from open311.formats.reading.dates import Order, iso_instant
 from open311.formats.reading.templates import Columns, Recipe, Template
 
 MAX_BLANK_CHARACTERS = 20
-"""No word for an empty value has more characters than this. So longer texts are not looked up."""
+"""No word in `BLANKS` has more characters. So a longer text is not looked up."""
 BLANKS = frozenset(
     {
         *("nan", "-nan", "nat", "inf", "+inf", "-inf", "infinity", "-infinity"),
@@ -74,7 +74,9 @@ class _Plan:
     columns  fields that are read from one column each
     recipes  fields that are made of several columns
     dates    fields that hold a date
-    answers  the code of an attribute, and its answer
+    codes    recipes of the service codes
+    media    recipes of the media URLs
+    answers  for each attribute, its code and the recipe of its answer
     """
 
     columns: tuple[tuple[str, str], ...]
@@ -91,9 +93,10 @@ class ColumnMap:
 
     name           the first part of a format's name: `newyork` in `newyork-csv`
     columns        name of a field (see `FIELDS`) -> its templates. The first template that gives a text is used;
-                   for `service_code` and `media_url`, all are used. For privacy, no other column is read
+                   for `service_code` and `media_url`, all are used. For privacy, only the columns that `columns`
+                   and `answers` name are read
     answers        attribute code -> the templates of its answer
-    required       fields whose columns every file of this publisher has
+    required       fields that every file of this publisher has columns for
     signs          columns that a file of this publisher must have too
     blanks         words for an empty value, in addition to `BLANKS`, in lower case
     statuses       the publisher's words for a status, in lower case, -> open or closed

@@ -1,4 +1,4 @@
-"""Rewrites the dates of spreadsheets and open data as ISO 8601, which `schemas.values` reads.
+"""Rewrites the dates of spreadsheets and open data as ISO 8601, which `schemas.values` can read.
 
 `3/4/2026` has two meanings. Other dates in the file may show which one is right (`order_shown`). If no date shows
 it, the column map decides.
@@ -45,7 +45,7 @@ _MONTHS = {spelt: month for month, name in enumerate(_MONTH_NAMES, start=1) for 
 _MONTHS["sept"] = 9
 _SPREADSHEET_EPOCH = datetime(1899, 12, 30)  # noqa: DTZ001  # spreadsheets have local times
 _LAST_CENTURY = 80
-"""Two-digit years from this one on are in the 20th century. No 311 request is older than 1980."""
+"""Two-digit years from 80 to 99 are in the 20th century, all others in the 21st. No 311 request is older."""
 
 
 class Order(StrEnum):
@@ -81,7 +81,7 @@ def order_shown(text: str) -> Shown:
 
 
 def iso_instant(text: str, order: Order = Order.MONTH_FIRST) -> str:
-    """A date and time as ISO 8601. A text that is ISO already, or no known form of a date, is returned unchanged.
+    """A date and time as ISO 8601. Returns a text unchanged if it is ISO 8601 already or has no known form.
 
     Known forms: `04/18/2019 09:55:45 PM`, `9/1/2026 8:00`, `01.09.2026`, `2026/09/01 12:00:00+00`, `1-Sep-2026`,
     the day number of a spreadsheet (`46266.5`), and seconds or milliseconds since 1970.
@@ -124,7 +124,7 @@ def _iso(year: str, month: str, day: str, time: re.Match[str]) -> str:
 
 
 def _counted(text: str) -> str:
-    """The instant that a number of days, seconds or milliseconds stands for."""
+    """The instant that is given as a number of days, seconds or milliseconds; "" for other texts."""
     match = _NUMERAL.fullmatch(text)
     if match is None:
         return ""

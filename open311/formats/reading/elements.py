@@ -1,8 +1,11 @@
-"""Reads XML, chunk by chunk. It knows every shape in which servers have been seen to write a list of requests.
+"""Reads XML, chunk by chunk. All known servers' forms of a list of requests can be read.
 
 Expat builds the elements. Each element is dropped after it has been read. XMLPullParser is not used, for two
-reasons. If its `doctype` raises, it still parses the rest of the chunk and expands entities there, whereas
-`xml.parsers.expat` stops at once. And it refuses a prefix that is not declared.
+reasons:
+
+- If its `doctype` raises an error, it parses the rest of the chunk and expands entities there.
+  `xml.parsers.expat` stops at once.
+- It refuses a prefix that is not declared.
 """
 
 from __future__ import annotations
@@ -23,7 +26,7 @@ MAX_REQUEST_BYTES = 8 * 1024 * 1024
 
 _CHUNK_BYTES = 32_768
 _EVENT_BYTES = 128
-"""The start or the end of an element counts as this many bytes of a request. In memory it takes about as many."""
+"""Each start and each end of an element adds this number to a request's size. It is about their size in memory."""
 _ITEMS = {"request", "service_request"}
 _LISTS = {"requests", "service_requests"}
 
@@ -93,7 +96,7 @@ def _requests(chunks: Iterable[tuple[int, list[_Event]]]) -> Iterator[Element]:
                 path.append(element)
                 if len(path) > MAX_DEPTH:
                     raise Invalid("is nested too deeply to be a list of requests.")
-                # If a request begins inside the first child of another request, the outer one is only a wrapper.
+                # If a request begins inside the first child of another request, the outer request is a wrapper.
                 if element.tag in _ITEMS and (item is None or item[0] in path):
                     item = element
                 continue

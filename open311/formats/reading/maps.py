@@ -14,7 +14,7 @@ from open311.formats.reading.dates import Order
 from open311.formats.reading.templates import plain_name, read_template
 
 GENERIC = "georeport"
-"""The map of GeoReport's own names. It is tried last, because files of many cities have its id column, too."""
+"""The map of GeoReport's own names. It is tried last, because other publishers' files may have its columns too."""
 
 
 def read_map(name: str, table: dict[str, Any]) -> ColumnMap:

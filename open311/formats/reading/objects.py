@@ -1,6 +1,6 @@
 """Reads JSON in every known shape of a list of requests.
 
-A JSON file is read as a whole, because the list must be found in it. NDJSON is read line by line.
+A JSON file is read as a whole, because the list can be at any place in it. NDJSON is read line by line.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Objects:
     """The requests of a JSON file.
 
     count  the number of requests; None for NDJSON, which is read line by line
-    notes  sentences for the person who imports the file; the file is their subject
+    notes  sentences for the person who imports the file; the file is the subject of each sentence
     """
 
     found: Iterator[SourceItem]
@@ -44,12 +44,13 @@ class Objects:
 def read_objects(stream: BinaryIO, ids: Collection[str]) -> Objects:
     """The requests of a JSON file. An empty file and null have no requests.
 
-    ids  columns that hold an id. An object with one of them is a request; other objects may wrap requests
+    ids  names of columns that hold an id. An object with such a column is a request
 
-    These shapes are known: a bare list; a list under a wrapper's name, at any depth (Toronto, Zürich, CKAN, Carto);
-    one object instead of a list; objects that are each wrapped in their element's name; features of GeoJSON and
-    ArcGIS; lists of values beside a list of column names (Socrata); one object per line. A number stays the text
-    that the file has, so that no id is rounded. Raises Invalid if the file is not JSON or has no list of requests.
+    These shapes are known: a bare list; a list under a wrapper's name, at any depth (Toronto, Zürich, CKAN,
+    Carto); one object instead of a list; objects that are each wrapped in their element's name; features of GeoJSON
+    and ArcGIS; lists of values beside a list of column names (Socrata); one object per line. A number is read as
+    the text in the file, so that no id is rounded. Raises Invalid if the file is not JSON or has no list of
+    requests.
     """
     head = [stream.readline(MAX_LINE_BYTES)]
     if _is_object(head[0]):
@@ -162,7 +163,7 @@ class _Search:
             return [Refusal(0, "", str(error))]
 
     def _unwrapped(self, item: Any, depth: int) -> list[dict[str, Any] | Refusal]:
-        """The request that an object is, or the requests that it wraps."""
+        """The requests in an object: the object itself, the feature that it is, or the requests in a wrapper."""
         if not isinstance(item, dict):
             raise Invalid(f"holds {json.dumps(item)[:40]} where a request should be.")
         if any(plain_name(name) in self._ids for name in item):
@@ -193,8 +194,8 @@ class _Search:
 def _feature(item: dict[str, Any], fields: dict[str, Any]) -> dict[str, Any]:
     """The fields of a feature, with its point as `geometry.x` and `geometry.y`.
 
-    If the geometry is not a point, both get the name of its type. That is no coordinate, so the import drops it and
-    reports that the row lost its point.
+    If the geometry is not a point, both texts are the name of the geometry's type. The import cannot read this name
+    as a coordinate, so it reports that the row lost its point.
     """
     geometry = item.get("geometry")
     if geometry is None:
@@ -270,7 +271,8 @@ def _columns(item: dict[str, Any]) -> Columns:
 def _add(columns: dict[str, str], name: str, value: Any, depth: int) -> None:
     """Add a value that is not a text. `{"media_url": {"url": …}}` becomes the column `media_url.url`.
 
-    A list of texts becomes one text, a line for each. A list of objects does so for each member of the objects.
+    A list of texts becomes one text with a line for each. In a list of objects, the texts of each member are joined
+    in the same way.
     """
     if isinstance(value, bool):
         columns[plain_name(name)] = "true" if value else "false"

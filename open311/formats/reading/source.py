@@ -91,7 +91,7 @@ class _Lent(io.RawIOBase):
 def open_source(stream: BinaryIO, known: Sequence[ColumnMap] | None = None, *, wanted: str = "") -> Source:
     """The requests in a stream. The stream is read from its current position and not closed. gzip is unpacked.
 
-    known   the column maps that the file may fit, the best first; None for those that come with the server
+    known   the column maps that the file may fit, the best first; None for the server's own column maps
     wanted  the file's format, such as `newyork-csv`, or its kind, such as `csv`; "" to recognise it by the content
     Raises Invalid if the file fits no map, or not the wanted map. The error names the columns that are missing.
     """
@@ -211,7 +211,7 @@ class _Sample:
         return (list(item[2]) for item in self._head[:SAMPLE_ROWS] if not isinstance(item, Refusal))
 
     def rows(self) -> Iterator[SourceItem]:
-        """All rows of the file, including those that were examined."""
+        """All rows of the file, including the rows that were examined."""
         yield from self._head
         self._head.clear()
         if self._fault is not None:
@@ -251,7 +251,10 @@ def _decided(shown: Counter[Shown]) -> bool:
 def _judge(
     column_map: ColumnMap, shown: Counter[Shown], examples: dict[Shown, str]
 ) -> tuple[Order, tuple[str, ...]]:
-    """The order that the dates show. If they show neither or both, the map's order is used and a note says so."""
+    """The order that the dates show, and notes. If the dates show no order or both, the order is the map's order.
+
+    A note says so if there are dates that can be misread.
+    """
     notes = []
     order = column_map.order
     declared = f"read with the {order}, as the column map {column_map.name} declares"

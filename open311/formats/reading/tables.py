@@ -69,8 +69,8 @@ class Table:
 
         wanted  the columns to read; all others are left out
         Blank lines are not rows. Empty values beyond the header are allowed if every row has the same number of
-        them, because some publishers end each row with a delimiter. In only one row, they show an unquoted
-        delimiter.
+        them, because some publishers end each row with a delimiter. If only one row has such values, the row has a
+        delimiter that is not in quotes.
         """
         position = 0
         width, expected = len(self.names), 0
@@ -128,7 +128,7 @@ class Table:
         model = "header" if expected == len(self.names) else "first row"
         return f"has {len(values)} values where the {model} has {expected}; {cure}"
 
-    # The methods below handle lines. Lines that an unclosed quote has swallowed are read again.
+    # The methods below handle lines. An unclosed quote makes one record of many lines. These lines are read again.
 
     def _reader(self, *, is_strict: bool = True) -> Iterator[list[str]]:
         return csv.reader(self._lines(), delimiter=self.delimiter, strict=is_strict)

@@ -22,9 +22,10 @@ def plain_name(name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """A place in a template for a column. Of several columns, the first that is not empty is used.
+    """A place in a template for a column. If it names several columns, the first that is not empty is used.
 
-    before  the text before the slot, which is written only between two values
+    before     the text before the slot. `Template` explains when it is written
+    is_needed  whether the whole text is empty if the slot is empty
     """
 
     before: str
@@ -52,9 +53,12 @@ class Recipe:
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A text with columns in it. The words between two columns are left out if one of the two is empty.
+    """A text with columns in it.
 
-    text   the template as the column map has it
+    The words before a column are left out if the column is empty. They are also left out if all earlier columns are
+    empty, unless the column is the first of the template.
+
+    text   the template in the column map
     after  the words after the last column
     """
 

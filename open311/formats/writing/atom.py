@@ -96,7 +96,7 @@ def _entry(feed: AtomFeed, request: dict[str, Any]) -> Iterator[str]:
 def _links(feed: AtomFeed, request: dict[str, Any]) -> Iterator[str]:
     place = f"{feed.api}/requests/{quote(request['service_request_id'], safe='')}"
     query = f"jurisdiction_id={quote(feed.jurisdiction_id, safe='')}"
-    # Feed readers follow a link without a type, but skip a link whose type is not HTML.
+    # Feed readers follow a link without a type. They skip a link with a type other than HTML.
     for suffix, kind in (("json", ""), ("xml", "text/xml")):
         yield _empty("link", rel="alternate", type=kind, href=f"{place}.{suffix}?{query}")
     if request["media_url"]:

@@ -1,4 +1,4 @@
-"""GeoReport Bulk v1: 14 fields in CSV, JSON and XML. Only the name of the closing time differs (B3)."""
+"""GeoReport Bulk v1: 14 fields in CSV, JSON and XML. Only the closing time has another name in CSV (B3)."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ LINE_END = "\r\n"
 _REQUEST = shape_of(ServiceRequestSchema)
 _EXTRAS = {column.name: column for column in shape_of(ExtrasSchema).columns}
 # Matches texts that a spreadsheet may run as a formula, also with a full-width sign (OWASP, "CSV Injection"). It
-# also matches if apostrophes come before the sign. So `unguarded` can remove one apostrophe from each match.
+# matches apostrophes before the sign too. So `unguarded` can remove one apostrophe from each match.
 _FORMULA = re.compile(r"'*[=+\-@\t\r\n＝＋－＠]")
 _SUSPECTS = frozenset("'=+-@\t\r\n＝＋－＠")
 
@@ -76,7 +76,7 @@ def cell(value: Any) -> str:
 
 
 def harmless(value: Any) -> str:
-    """A value as text that no spreadsheet runs as a formula. Numbers are unchanged, negative ones included."""
+    """A value as text that no spreadsheet runs as a formula. Numbers are unchanged, also negative numbers."""
     if not isinstance(value, str):
         return cell(value)
     return f"'{value}" if value[:1] in _SUSPECTS and _FORMULA.match(value) else value

@@ -1,4 +1,4 @@
-"""The formats for a list of requests that the standard does not have."""
+"""The formats that the standard lacks for a list of requests."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from open311.formats.documents import JSON, XML, Format
 
 
 class Feed(StrEnum):
-    """A format for the list of requests.json, named by its suffix."""
+    """A format for the list of requests, named by the suffix of the path."""
 
     GEOJSON = "geojson"
     CSV = "csv"
@@ -22,7 +22,10 @@ class Feed(StrEnum):
 
     @property
     def error_format(self) -> Format:
-        """The format of error answers, which are the standard's list: XML for Atom, JSON for the others."""
+        """The format of error answers: XML for Atom, JSON for the others.
+
+        The body is the standard's list of errors.
+        """
         return XML if self is Feed.ATOM else JSON
 
 

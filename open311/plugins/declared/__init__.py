@@ -18,6 +18,7 @@ from open311.domain.assets import LayerRule
 from open311.domain.services import Translation
 from open311.errors import Misconfigured
 from open311.formats.reading import ColumnMap
+from open311.plugins.declared.backends import BACKENDS
 from open311.plugins.declared.columns import declared_map
 from open311.plugins.declared.files import MAX_MIB, File
 from open311.plugins.declared.keys import cut
@@ -33,7 +34,7 @@ def load(source: str | Path | None, kind: type[Jurisdiction] = Jurisdiction) -> 
     """The jurisdiction declared in a package or a folder.
 
     source  a package's name (`__package__`) or a folder
-    kind    a subclass of Jurisdiction, whose hooks do what the files cannot express
+    kind    a subclass of Jurisdiction. Its hooks have the rules that the files cannot express
     Raises Misconfigured with every fault of the files. Each line names the file and the key.
     """
     if source is None:
@@ -46,12 +47,27 @@ def load(source: str | Path | None, kind: type[Jurisdiction] = Jurisdiction) -> 
     maps = read_maps(folder, form["area_name"] if form else "{name}", rules, faults)
     translations = _translations(folder, faults)
     column_maps = _column_maps(folder, faults)
+    backends = read_backends(File(folder / "backends.toml", f"{folder.name}/backends.toml", faults))
     _refuse(faults)
-    return kind(**form | maps, translations=translations, column_maps=column_maps, source=folder)
+    found = form | maps | backends
+    return kind(**found, translations=translations, column_maps=column_maps, source=folder)
+
+
+def with_backends(city: Jurisdiction, path: Path) -> Jurisdiction:
+    """The city with the back ends of another file instead of its own. Raises Misconfigured with its faults."""
+    faults: list[str] = []
+    found = read_backends(File(path, path.name, faults))
+    _refuse(faults)
+    return replace(city, **{"backends": (), "destinations": ()} | found)
+
+
+def read_backends(file: File) -> dict[str, Any]:
+    """The back ends and destinations of a file; nothing if there is no such file."""
+    return (file.toml(BACKENDS) if file.path.is_file() else None) or {}
 
 
 def with_maps(city: Jurisdiction, folder: Path) -> Jurisdiction:
-    """The city with the boundary, the areas and the layers whose files are in `folder`, instead of its own ones.
+    """The city with the boundary, the areas and the layers of the files in `folder`, instead of its own.
 
     Raises Misconfigured with every fault of these files.
     """
@@ -65,7 +81,7 @@ def with_maps(city: Jurisdiction, folder: Path) -> Jurisdiction:
 
 
 def _layer_names(folder: Traversable, rules: Sequence[LayerRule]) -> Iterator[str]:
-    """A fault for each layer whose name cannot be that of a file, or is not its own."""
+    """A fault for each name that cannot be a file's name, and for each name that several layers have."""
     names = [rule.name for rule in rules]
     where = f"{folder.name}/jurisdiction.toml: layer"
     for name in dict.fromkeys(names):
@@ -78,7 +94,7 @@ def _layer_names(folder: Traversable, rules: Sequence[LayerRule]) -> Iterator[st
 def read_maps(
     folder: Traversable, area_name: str, layers: Iterable[LayerRule], faults: list[str]
 ) -> dict[str, Any]:
-    """The boundary, the areas and the layers whose files are in a folder."""
+    """The boundary, the areas and the layers from the files of a folder."""
 
     def file(name: str, most: int = MAX_MIB) -> File:
         return File(folder.joinpath(*name.split("/")), f"{folder.name}/{name}", faults, most)
@@ -110,7 +126,7 @@ def _translations(folder: Traversable, faults: list[str]) -> dict[str, Translati
 
 
 def _column_maps(folder: Traversable, faults: list[str]) -> tuple[ColumnMap, ...]:
-    """The maps of the city's open data, those that are sound."""
+    """The column maps of the city's open data, without the maps that have faults."""
     return tuple(filter(None, map(declared_map, _files(folder, "columns", faults))))
 
 

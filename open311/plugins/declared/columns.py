@@ -140,7 +140,7 @@ def load_map(path: Traversable) -> ColumnMap:
 
 
 def named_map(name: str) -> ColumnMap | None:
-    """The column map of this name that comes with the server, or None."""
+    """The server's own column map with this name, or None."""
     return next((each for each in shipped_maps() if each.name == name), None)
 
 

@@ -1,4 +1,7 @@
-"""Marshmallow's errors as sentences for a city's author. Each says the place, the key, the fault and the cure."""
+"""Marshmallow's errors as sentences for the person who writes a city's files.
+
+Each sentence names the place and the key, and says what is wrong and how to correct it.
+"""
 
 from __future__ import annotations
 
@@ -35,9 +38,9 @@ def _in_value(kind: object, key: str, found: Any, value: Any, where: str, whole:
         yield from _in_table(kind.table, found, value, f"{where}: {kind.table.noun} {cut(key)}", whole)
     elif isinstance(kind, Tables):
         for index, item in found.items():
-            yield from _in_table(
-                kind.table, item, value[index], f"{where}: {kind.table.title(value[index], index + 1)}", whole
-            )
+            table = kind.table_of(value[index])
+            title = table.title(value[index], index + 1)
+            yield from _in_table(table, item, value[index], f"{where}: {title}", whole)
     elif isinstance(kind, ByCode):
         for code, item in found.items():
             inside = f"{where}: {key}" if isinstance(item, list) else where

@@ -1,6 +1,6 @@
 """Reading the files of a city's folder, as TOML or GeoJSON.
 
-After a fault, the next file is read all the same, so that an author sees the faults of all files together.
+After a fault in one file, the other files are still read, so that an author sees the faults of all files together.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from open311.plugins.declared.faults import explain
 from open311.plugins.declared.keys import Table
 
 MAX_MIB = 32
-"""The size limit. It is far more than any catalogue or boundary needs, and keeps a wrong file out of memory."""
+"""The size limit. Every catalogue or boundary is much smaller. A larger file is not read into memory."""
 
 
 class UnreadableError(Exception):

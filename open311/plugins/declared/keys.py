@@ -109,8 +109,8 @@ class Number(Key):
 
     kind = "a whole number"
 
-    def __init__(self, meaning: str, *, least: int, most: int, default: int) -> None:
-        super().__init__(meaning, default=default)
+    def __init__(self, meaning: str, *, least: int, most: int, default: int | None, unset: str = "") -> None:
+        super().__init__(meaning, default=default, unset=unset)
         self.least, self.most = least, most
 
     def _deserialize(self, value: Any, *_args: Any, **_kwargs: Any) -> int:
@@ -124,10 +124,10 @@ class Number(Key):
 class Choice(Key):
     """One of a few words."""
 
-    def __init__(self, choices: Iterable[str], meaning: str, *, default: Any = missing) -> None:
+    def __init__(self, choices: Iterable[str], meaning: str, *, default: Any = missing, unset: str = "") -> None:
         self.choices = {str(choice): choice for choice in choices}
         self.kind = f"one of {', '.join(self.choices)}"
-        super().__init__(meaning, default=default)
+        super().__init__(meaning, default=default, unset=unset)
 
     @property
     def type(self) -> str:
@@ -237,6 +237,10 @@ class Tables(Key):
     def __init__(self, table: Table, meaning: str, *, attribute: str | None = None) -> None:
         super().__init__(meaning, default=(), unset="none")
         self.table, self.attribute = table, attribute
+
+    def table_of(self, value: object) -> Table:  # noqa: ARG002
+        """The keys of one of the tables."""
+        return self.table
 
     def _deserialize(self, value: Any, *_args: Any, **_kwargs: Any) -> Any:
         if not isinstance(value, list):

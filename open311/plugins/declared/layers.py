@@ -15,12 +15,12 @@ from open311.plugins.declared.keys import cut
 from open311.plugins.declared.maps import UNREADABLE, features_of, range_fault
 
 MAX_LAYER_MIB = 256
-"""The size limit of a layer: a million street lights."""
+"""The size limit of a layer's file, which is enough for a million street lights."""
 _MOST_FAULTS = 5
 
 
 def read_layers(files: Iterable[tuple[LayerRule, File]]) -> dict[str, AssetLayer]:
-    """The layers by name. A layer whose file is missing has no assets."""
+    """The layers by name. A layer without a file has no assets."""
     return {rule.name: _layer(rule, file) for rule, file in files}
 
 
@@ -42,7 +42,7 @@ def _layer(rule: LayerRule, file: File) -> AssetLayer:
 
 
 def _asset(item: Any, property_name: str) -> tuple[str, BaseGeometry | None, str]:
-    """The id and the geometry of a feature, and what is wrong with it; "" if nothing is."""
+    """The id and the geometry of a feature, and its fault; "" if it has no fault."""
     properties = item.get("properties") if isinstance(item, dict) else None
     value = properties.get(property_name) if isinstance(properties, dict) else None
     asset_id = "" if isinstance(value, bool | list | dict | None) else str(value).strip()

@@ -17,7 +17,7 @@ class Lines:
     """The lines of the file jurisdiction.toml in a city's folder.
 
     folder  None for a city without files; then no line is known
-    The file is read only if a line is asked for. It is short, and faults are rare.
+    The file is read and parsed only if a caller needs a line. This is rare, because most files have no faults.
     """
 
     def __init__(self, folder: Traversable | None) -> None:
@@ -25,15 +25,15 @@ class Lines:
         self._parse = lru_cache(maxsize=None)(self._parsed)
 
     def place(self, path: Path) -> str:
-        """`mycity/jurisdiction.toml:47` for the line on which a value begins; "" if the file does not have it."""
+        """The line on which a value begins: `mycity/jurisdiction.toml:47`; "" if the file lacks the value."""
         line = self._line(path) if self._folder is not None and self._lines else 0
         return f"{self._folder.name}/jurisdiction.toml:{line}" if self._folder is not None and line else ""
 
     def _line(self, path: Path) -> int:
-        """The number of the line on which a value begins; 0 if there is none.
+        """The number of the line on which a value begins; 0 if the file lacks the value.
 
-        The text up to a line is valid TOML unless the line is within a value. So the value begins after the longest
-        valid text without it.
+        The first lines of the file are valid TOML unless they end within a value. So the value begins after the
+        longest valid beginning of the file that does not have the value.
         """
         if not _has(self._document(len(self._lines))[1], path):
             return 0
@@ -44,7 +44,7 @@ class Lines:
         return self._document(low)[0] + 1
 
     def _document(self, lines: int) -> tuple[int, Any]:
-        """The longest valid text of at most so many lines: its number of lines, and what it holds."""
+        """The longest valid beginning of the file of at most `lines` lines: its number of lines and its values."""
         while (found := self._parse(lines)) is None:
             lines -= 1
         return lines, found

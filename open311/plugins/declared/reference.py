@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from open311.plugins.backends import kinds
+from open311.plugins.declared.backends import BACKENDS, BackendTable
 from open311.plugins.declared.columns import COLUMN_MAP
 from open311.plugins.declared.keys import ByCode, OneTable, Table, Tables
 from open311.plugins.declared.schemas import FORM, LANGUAGE
@@ -26,8 +28,11 @@ def renew(text: str) -> str:
 
 def all_tables() -> Iterator[Table]:
     """Every table of a city's files. Some tables are yielded several times."""
-    for file in (FORM, LANGUAGE, COLUMN_MAP):
+    for file in (FORM, LANGUAGE, COLUMN_MAP, BACKENDS):
         yield from _with_inner(file)
+    for kind in kinds().values():
+        if kind.__module__.startswith("open311."):
+            yield from _with_inner(kind.table())
 
 
 def _with_inner(table: Table) -> Iterator[Table]:
@@ -39,10 +44,13 @@ def _with_inner(table: Table) -> Iterator[Table]:
 
 
 def _rows(table: Table) -> str:
-    """The keys of a table, as a table in Markdown."""
+    """The keys of a table, as a table in Markdown. A kind of back end has only the keys that not all kinds have."""
+    common = BackendTable().fields if type(table) is not BackendTable and isinstance(table, BackendTable) else {}
     lines = ["| Key | Type | Default | Meaning |", "|---|---|---|---|"]
     for key, field in table.fields.items():
         texts = field.metadata
+        if key in common and common[key].metadata == texts:
+            continue
         lines.append(f"| `{key}` | {texts['type']} | {texts['default']} | {texts['description']} |")
     return "".join(f"{line}\n" for line in lines)
 

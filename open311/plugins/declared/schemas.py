@@ -9,10 +9,13 @@ from typing import Any
 
 from marshmallow import ValidationError, validates_schema
 
+from open311.domain.abuse import AbuseRules
 from open311.domain.assets import LayerRule
 from open311.domain.calendar import Calendar, DayKind
 from open311.domain.forms import FIELDS
+from open311.domain.personal_data import Privacy
 from open311.domain.requests import Progress
+from open311.domain.retention import MOST_DAYS, Retention
 from open311.domain.routing import Rule
 from open311.domain.seasons import Season, read_month_day
 from open311.domain.service_levels import LevelRule
@@ -24,6 +27,7 @@ from open311.domain.services import (
     Datatype,
     Department,
     Move,
+    PhotoRule,
     Service,
     ServiceTranslation,
     ServiceType,
@@ -32,7 +36,7 @@ from open311.domain.services import (
     Vicinity,
     WhenReplaced,
 )
-from open311.domain.workflow import MERGED_TEXT, CitizenText, CityState, Outcome, State
+from open311.domain.workflow import MOMENTS, CitizenText, CityState, Outcome, State
 from open311.plugins.declared.keys import (
     ByCode,
     Choice,
@@ -48,7 +52,10 @@ from open311.plugins.declared.keys import (
     Texts,
     shown,
 )
+from open311.plugins.declared.privacy import PrivacyTable, ServicePrivacyTable
 from open311.plugins.declared.times import Days, Holidays, Level, OfficeHours, Spans, Weekdays
+from open311.settings import is_rate
+from schemas.arguments import SubmissionArguments
 from schemas.limits import MAX_VICINITY_DAYS, MAX_VICINITY_M
 
 USUAL = Vicinity()
@@ -85,6 +92,66 @@ class VicinityTable(Table):
         least=1,
         most=MAX_VICINITY_DAYS,
         default=USUAL.days,
+    )
+
+
+class RetentionTable(Table):
+    """How long personal data are kept after a request was closed."""
+
+    makes, header = Retention, "[retention] or [services.retention]"
+
+    reporter_days = Number(
+        "How many days after a request was closed its reporter, and the people who sent updates of it, become"
+        " anonymous",
+        least=0,
+        most=MOST_DAYS,
+        default=None,
+        unset="the city's; for the city, they are kept",
+    )
+
+
+class Rate(Text):
+    """A rate, such as `20 per hour`."""
+
+    def deserialize(self, value: Any, attr: str | None = None, data: Any = None, **kwargs: Any) -> Any:
+        """The text, if it is a rate."""
+        text = super().deserialize(value, attr, data, **kwargs)
+        if text and not is_rate(text):
+            raise ValidationError(f"must look like 20 per hour, not {shown(text)}.")
+        return text
+
+
+class Honeypot(Text):
+    """The name of a form's field that no call needs."""
+
+    def deserialize(self, value: Any, attr: str | None = None, data: Any = None, **kwargs: Any) -> Any:
+        """The name, if it is no name of a parameter."""
+        name = super().deserialize(value, attr, data, **kwargs)
+        known = SubmissionArguments()
+        if known.own_name(name) in known.parameters or "[" in name or name != name.strip():
+            raise ValidationError(
+                f"must be a name that no parameter of a report has, such as website, not {shown(name)}."
+            )
+        return name
+
+
+class AbuseTable(Table):
+    """What makes a report suspected. It is answered as usual, and held until a person releases or hides it."""
+
+    makes, header = AbuseRules, "[abuse]"
+
+    honeypot = Honeypot(
+        "Name of a form's field that people do not see; a report that fills it is suspected", default=""
+    )
+    per_key = Rate("Largest rate of reports with one api_key, such as `200 per hour`", default="")
+    per_address = Rate("Largest rate of reports from one network address, such as `20 per hour`", default="")
+    per_device = Rate("Largest rate of reports with one device_id", default="")
+    most_repeats = Number(
+        "How often the same text may come for the same place from one device or address within an hour; with `0`,"
+        " there is no limit",
+        least=0,
+        most=1_000,
+        default=0,
     )
 
 
@@ -161,7 +228,7 @@ class AttributeTable(Table):
         "Whether everybody may see the answers (`extensions=attributes`)."
         " Never set it to `true` if an answer may contain personal data",
         default=None,
-        unset="`true` for lists, `false` for free text",
+        unset="`true` for lists, `false` for all other types",
     )
     hidden = Flag(
         "Whether the definition leaves the attribute out. Apps that know its code can send it. The answers are"
@@ -182,9 +249,13 @@ class AttributeTable(Table):
     asset_layer = Text(
         "Name of the layer whose assets have the ids that are valid answers, see `[[layers]]`", default=""
     )
+    review = Flag(
+        "Whether a request with an answer to it is shown to the public only after a person has released it",
+        default=False,
+    )
     values = Values(
         ValueTable(),
-        'The choices of the two list datatypes: `{ key = "brick", name = "Brick" }`, or `"brick"` for both',
+        'The choices of the two list datatypes: `{ key = "brick", name = "Brick" }`; `"brick"` is key and name',
     )
 
 
@@ -205,12 +276,13 @@ class MoveTable(Table):
     to = Text("Code of the other service")
     attributes = ByCode(
         Text(),
-        'The codes of attributes in the other service, as in `KIND = "WHAT"`. Attributes that are not in this table'
-        " keep their codes",
+        "The code that an attribute of this service has in the other service, as in"
+        ' `KIND_HERE = "KIND_THERE"`. Attributes that are not in this table keep their codes',
     )
     values = ByCode(
         ByCode(Text(), ""),
-        'The keys in the other service, by attribute, as in `{ KIND = { car = "vehicle" } }`. Other keys stay',
+        "The key that a key of this service has in the other service, by the attribute's code in this service, as"
+        ' in `{ KIND_HERE = { car = "vehicle" } }`. Other keys stay',
     )
 
 
@@ -240,7 +312,13 @@ class ServiceTable(Table):
         default=None,
         unset="the city's",
     )
-    include_areas = Texts("Names of features in `areas.geojson`; the service is offered in these alone", default=())
+    retention = OneTable(
+        RetentionTable(),
+        "How long personal data of its requests are kept, see below",
+        default=Retention(),
+        unset="the city's",
+    )
+    include_areas = Texts("Names of features in `areas.geojson`; the service is offered only in these", default=())
     exclude_areas = Texts("Names of features in `areas.geojson` in which the service is not offered", default=())
     service_level = Level(
         "By when a request should be done, such as `4 days`, see below", default=None, unset="the department's"
@@ -256,6 +334,20 @@ class ServiceTable(Table):
         "Whether everybody may see the requests; if `false`, only staff see them",
         default=None,
         unset="`true`; `false` for staff's services",
+    )
+    review = Flag("Whether a new request is shown to the public only after a person has released it", default=False)
+    privacy = OneTable(
+        ServicePrivacyTable(),
+        "What happens to personal data in the texts of its requests, see below",
+        default=None,
+        unset="as in the whole city",
+    )
+    photos = Choice(
+        PhotoRule,
+        "Who can see the photos of public requests. `public`: everybody. `held`: everybody, after a person has"
+        " released them. `private`: only staff",
+        default=None,
+        unset="the city's",
     )
     active = Flag(
         "Whether it is still offered; if `false`, a POST is refused, and old requests stay readable", default=True
@@ -331,11 +423,11 @@ _WORK = {State(progress.value) for progress in Progress if progress}
 
 
 class StateTable(Table):
-    """A city's name for a state of a request, or a state of its own within one."""
+    """A city's name for a state of requests, or a state that the city adds inside one of ours."""
 
     makes, header, noun, known_by = CityState, "[[states]]", "state", "state"
 
-    state = Choice(State, "The state that gets another name, or that the city's own state is a part of")
+    state = Choice(State, "The state that gets another name, or to which your own state belongs")
     code = Text(
         "Your short name for a state of your own, only within acknowledged, in_progress, scheduled and on_hold;"
         ' `""` to give the state itself another name',
@@ -348,24 +440,28 @@ class StateTable(Table):
     )
 
     def _load_fast(self, table: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG002
-        raise KeyError("state")  # only `load` compares several keys
+        raise KeyError("state")  # the caller then uses `load`, because only `load` runs `_check`
 
     @validates_schema
     def _check(self, table: dict[str, Any], **_: object) -> None:
         if (table["code"] or table["hidden"]) and table["state"] not in _WORK:
             raise ValidationError(
-                {"state": [f"must be one of {', '.join(sorted(_WORK))} to be hidden or divided."]}
+                {
+                    "state": [
+                        f"must be one of {', '.join(sorted(_WORK))} to be hidden or to have states of your own."
+                    ]
+                }
             )
         if table["hidden"] and table["code"]:
-            raise ValidationError({"hidden": ["is only for one of the eight states; leave out your own state."]})
+            raise ValidationError({"hidden": ["hides one of the states of work; leave out `code`."]})
 
 
 class CitizenTextTable(Table):
-    """What citizens read when staff close a request, or merge it, and write no text of their own."""
+    """What citizens read when staff close, merge, unmerge, reopen or schedule a request and write no text."""
 
     makes, header, noun, known_by = CitizenText, "[[texts]]", "text", "outcome"
 
-    outcome = Choice((*Outcome, MERGED_TEXT), "How the request ended, or `merged`")
+    outcome = Choice((*Outcome, *MOMENTS), "How the request ended, or what happened to it, see above")
     service = Text('A service\'s code; `""` for all services that have no text of their own', default="")
     text = CitizenSentence("The text. It may hold `{department}`, `{service}`, `{address}`, `{date}` and `{into}`")
 
@@ -421,11 +517,16 @@ class JurisdictionTable(Table):
         default="flag",
     )
     states = Tables(StateTable(), "Your names for the states of requests, and states of your own, see below")
-    texts = Tables(CitizenTextTable(), "What citizens read when a request is closed without a note, see below")
+    texts = Tables(CitizenTextTable(), "What citizens read when staff change a request without a note, see below")
     comments = Choice(
         ("public", "staff"),
-        "Who can read comments that do not come from the city's staff, but with request updates from outside",
+        "Who can read comments from outside, which arrive with request updates",
         default="staff",
+    )
+    photos = Choice(
+        PhotoRule,
+        "Who can see the photos of public requests: `public`, `held` or `private`, see `photos` of a service",
+        default=PhotoRule.PUBLIC,
     )
     unknown_attributes = Choice(
         ("ignore", "keep"),
@@ -455,8 +556,23 @@ class JurisdictionTable(Table):
         default=USUAL,
         unset=f"{USUAL.radius_m:.0f} m, {USUAL.days} days",
     )
+    privacy = OneTable(
+        PrivacyTable(),
+        "What happens to personal data in public texts, see below",
+        default=Privacy(),
+        unset="all kinds but licence plates are masked",
+    )
+    retention = OneTable(
+        RetentionTable(),
+        "How long personal data are kept, see below",
+        default=Retention(),
+        unset="for ever",
+    )
     calendar = OneTable(
         CalendarTable(), "The days and hours at which the city works, see below", default=None, unset="none"
+    )
+    abuse = OneTable(
+        AbuseTable(), "What makes a report suspected, see below", default=AbuseRules(), unset="no rules"
     )
     departments = Tables(DepartmentTable(), "The departments that do the work, see below")
     services = Tables(ServiceTable(), "The kinds of request that citizens can send, see below; at least one")
@@ -492,7 +608,7 @@ class LanguageTable(Table):
 
     makes, header = Translation, "languages/*.toml"
 
-    texts = Tables(CitizenTextTable(), "What citizens read when a request is closed without a note")
+    texts = Tables(CitizenTextTable(), "What citizens read when staff change a request without a note")
     groups = ByCode(Text(), 'The translated names of groups, as in `"Streets" = "Calles"`')
     services = ByCode(OneTable(ServiceTextsTable()), "The services' texts by the service's code, see below")
 

@@ -100,7 +100,7 @@ class Days(Key):
 
 
 class Holidays(Text):
-    """The code of a country or of a part of it, whose public holidays are known."""
+    """The code of a country, or of a part of a country, with known public holidays."""
 
     def deserialize(self, value: Any, attr: str | None = None, data: Any = None, **kwargs: Any) -> Any:
         """The code, if the library of holidays knows it."""
@@ -152,7 +152,7 @@ def _office_hours(days: str, written: Any) -> tuple[Hours, ...]:
 
 
 def _weekdays(text: str) -> Iterator[int]:
-    """The days that `sat` or `mon-fri` names. `fri-mon` passes the end of the week."""
+    """The days of a text such as `sat` or `mon-fri`. The text `fri-mon` means Friday to Monday."""
     names = [part.strip().lower() for part in re.split("[-–]", text)]
     known = [_number(name) for name in names]
     if len(known) > 2 or None in known:
