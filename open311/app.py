@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Request
 from werkzeug.middleware.proxy_fix import ProxyFix
-from werkzeug.routing import BaseConverter, MapAdapter
+from werkzeug.routing import MapAdapter
 
-from open311 import __version__
 from open311.errors import Unavailable
 from open311.observe import configure_logs, logger
 from open311.operations.platform import Platform, open_platform
@@ -17,27 +16,21 @@ from open311.operations.upkeep.sync_catalogues import ensure_synced
 from open311.settings import Settings
 from open311.storage.failures import why_down
 from open311.translations import languages
-from open311.web import extensions, georeport, site, staff
-from open311.web.blueprint import BoundEndpoint, register_endpoints
-from open311.web.documentation import GeoReportApi
+from open311.web import callbacks, extensions, georeport, site, staff
+from open311.web.blueprint import BoundEndpoint
+from open311.web.documentation import Documentation
 from open311.web.endpoints import endpoints_in
 from open311.web.envelope import Envelope
 from open311.web.errors import register_errors
 from open311.web.gate import HttpsOnly, KnownHost, RateLimits, Refusals
 from open311.web.page_texts import register_page_texts
 from open311.web.quick import QuickLane
+from open311.web.routes import register_endpoints
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
 log = logger(__name__)
-
-
-class CodeConverter(BaseConverter):
-    """A service code, id or token in a path: any text, also with slashes and dots, also empty (A46)."""
-
-    regex = ".*?"
-    part_isolating = False
 
 
 class GeoReportApp(Flask):
@@ -72,18 +65,13 @@ def create_app(settings: Settings, platform: Platform | None = None) -> Flask:
     """
     configure_logs(settings.log_level)
     app = GeoReportApp("open311.web", static_folder=None)
-    app.config |= {
-        "TRUSTED_HOSTS": None,
-        "API_TITLE": "Open311 GeoReport v2",
-        "API_VERSION": __version__,
-        "OPENAPI_VERSION": "3.0.3",
-    }
-    app.url_map.converters["code"] = CodeConverter
-    app.url_map.merge_slashes = False
+    app.config["TRUSTED_HOSTS"] = None
     platform = platform or open_platform(settings)
     app.extensions["open311"] = platform
-    bound = [BoundEndpoint(endpoint, platform) for endpoint in endpoints_in(georeport, extensions, staff, site)]
-    register_endpoints(app, GeoReportApi(app), bound)
+    packages = (georeport, extensions, staff, callbacks, site)
+    bound = [BoundEndpoint(endpoint, platform) for endpoint in endpoints_in(*packages)]
+    register_endpoints(app, bound)
+    app.extensions["open311.documentation"] = Documentation(one.endpoint for one in bound)
     languages()  # reads the translations before the web processes fork
     register_errors(app)
     register_page_texts(app)
@@ -96,7 +84,7 @@ def _around(application: WSGIApplication, platform: Platform, bound: list[BoundE
     """Wrap Flask in middleware. A call passes the last one here first."""
     settings = platform.settings
     application = QuickLane(application, bound)
-    application = RateLimits(application, settings)
+    application = RateLimits(application, settings, platform.process.rates)
     if settings.requires_https:
         application = HttpsOnly(application, settings.public_url)
     application = KnownHost(application)

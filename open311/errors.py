@@ -66,6 +66,10 @@ class Gone(Open311Error):
     """The caller's cursor is no longer valid. The caller must begin again without a cursor."""
 
 
+class TooMuch(Open311Error):
+    """The call holds more than the server takes at once. Nothing of it is stored."""
+
+
 class Forbidden(Open311Error):
     """The api_key is missing, wrong, revoked or for another jurisdiction (A56)."""
 
@@ -75,7 +79,7 @@ class Unauthenticated(Open311Error):
 
 
 class Unavailable(Open311Error):
-    """The database cannot do what the call needs. The same call may succeed in a moment."""
+    """What the call needs, such as the database, cannot do its work. The same call may succeed in a moment."""
 
 
 class Misconfigured(Open311Error):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 import sys
@@ -123,11 +124,17 @@ def begin_call(request_id: str) -> None:
     _request_id.set(request_id)
 
 
+_SECRET_IN_PATH = re.compile(r"(/status/).*", re.DOTALL | re.IGNORECASE)
 _PAIRS_IN_PATH = re.compile(r"([&;?][^&;?=/]{0,40}=).*", re.DOTALL)
 
 
 def loggable(path: str) -> str:
-    """The path for a log line. Misspelt addresses such as `requests.json&api_key=…` have a query in the path."""
+    """The path for a log line, without secrets.
+
+    Links to one's own request have a secret in the path. Misspelt addresses such as `requests.json&api_key=…` have
+    a query in it.
+    """
+    path = _SECRET_IN_PATH.sub(r"\1...", path)
     return _PAIRS_IN_PATH.sub(r"\1...", path) if "=" in path else path
 
 
@@ -177,4 +184,7 @@ def _add_request_id(_: object, __: str, line: MutableMapping[str, Any]) -> Mutab
 
 
 def _json(line: Any, **_: Any) -> str:
-    return orjson.dumps(line, default=repr).decode()
+    try:
+        return orjson.dumps(line, default=repr).decode()
+    except orjson.JSONEncodeError:  # a text that UTF-8 cannot write, such as the name of a file
+        return json.dumps(line, default=repr)

@@ -14,10 +14,12 @@ from environs import Env, EnvError, FileAwareEnv
 from limits import parse_many
 
 from open311.errors import Misconfigured
+from open311.outgoing import SmtpServer, key_of, proxy_of, read_mailbox
 
 PREFIX = "OPEN311_"
 OTHERS = frozenset({"OPEN311_PARENT_PIPE", "OPEN311_CONFORMANCE_KEY"})
 """Variables that are no settings: that of `open311 run` for its children, and that of `open311 conformance`."""
+_BUCKET = re.compile(r"s3://[a-z0-9][a-z0-9.-]{2,62}(/[\w-][\w.-]*)*/?", re.ASCII)
 RATE_STORAGES = ("memory", "redis", "rediss", "redis+unix", "redis+cluster", "redis+sentinel")
 
 
@@ -97,6 +99,10 @@ class Settings:
         "",
         "folder with maps that replace those of cities, such as JURISDICTION_ID/areas.geojson; if empty, none",
     )
+    backends_dir: str = _text(
+        "",
+        "folder with back ends that replace those of cities, in files such as JURISDICTION_ID.toml; if empty, none",
+    )
     jurisdictions: tuple[str, ...] = _list("cities to serve: names, ids or folders; if empty, all installed cities")
     host: str = _text("127.0.0.1", "network address that `open311 serve` listens on")
     port: int = _number(3111, "TCP port that `open311 serve` listens on", least=1, most=65_535)
@@ -155,7 +161,37 @@ class Settings:
         1_048_576, "largest body of a POST without its files, in bytes; a larger body gets 413", least=1
     )
     max_upload_bytes: int = _number(
-        20_971_520, "largest body of a POST with its files (not kept), in bytes; a larger one gets 413", least=1
+        20_971_520, "largest body of a POST with its files, in bytes; a larger one gets 413", least=1
+    )
+    media: str = _text(
+        "",
+        "where photos are kept: a folder, or s3://BUCKET/PREFIX with the extra `s3` and the usual variables AWS_…;"
+        " if empty, the folder media in data_dir",
+    )
+    media_endpoint: str = _text(
+        "", "address of the S3 service, such as https://s3.city.example; if empty, that of Amazon"
+    )
+    max_photos: int = _number(5, "largest number of photos of one POST; further photos are dropped")
+    max_photo_bytes: int = _number(
+        15_728_640, "largest photo, in bytes; a larger one is dropped; see also max_upload_bytes", least=1
+    )
+    max_photo_pixels: int = _number(
+        120_000_000, "largest number of pixels of a photo, width times height; a larger one is dropped", least=1
+    )
+    photo_cpu_s: int = _number(
+        10, "longest CPU time of the process that decodes one photo, in seconds", least=1, most=600
+    )
+    photo_memory_bytes: int = _number(
+        536_870_912,
+        "largest address space of the process that decodes one photo, in bytes",
+        least=134_217_728,
+        most=2**40,
+    )
+    photo_original_days: int = _number(
+        0, "days for which staff can get a photo as it was sent, with its metadata; 0 means not at all", most=3_650
+    )
+    photo_unblackened_days: int = _number(
+        30, "days for which dispatchers can get a photo as it was before parts of it were blackened", most=3_650
     )
     post_rate: str = _text(
         "300 per minute", "largest rate of POSTs from one client address; if empty, no limit", keeps_blank=True
@@ -165,6 +201,9 @@ class Settings:
     )
     key_rate: str = _text(
         "", "largest rate of POSTs with one api_key, beside that of addresses; if empty, no limit"
+    )
+    device_rate: str = _text(
+        "", "largest rate of reports with one device_id, beside that of addresses; if empty, no limit"
     )
     rate_storage: str = _text(
         "memory://", "store that counts calls for the rate limits: memory:// or a redis:// address"
@@ -180,6 +219,9 @@ class Settings:
     )
     ignore_wrong_jurisdiction: bool = _flag(
         False, "whether a server with one city ignores a wrong jurisdiction_id; if false, it gets 404 (A58)"
+    )
+    hub: bool = _flag(
+        False, "whether a server with several cities finds the city by the point of a call that names none (A58)"
     )
     refuse_unknown_attributes: bool = _flag(
         False, "whether an attribute that the service does not have gets 400; if false, the city decides (A09)"
@@ -209,6 +251,34 @@ class Settings:
         True, "whether statements are prepared; false behind a proxy that pools transactions"
     )
     pool_size: int = _number(4, "number of pooled database connections in each web process", least=1)
+    smtp_url: str = _text(
+        "",
+        "mail server, such as smtp://user:password@mail.city.example:587 or smtps://…; STARTTLS is required unless"
+        " ?starttls=optional; also &timeout=30 (seconds) and &ca=FILE; if empty, no mail is sent",
+        is_secret=True,
+    )
+    mail_from: str = _text(
+        "", "sender of mail, such as City of Example <desk@city.example>; needed if smtp_url is set"
+    )
+    operator_mail: str = _text(
+        "", "mail address that is told of trouble with deliveries, such as ops@city.example; if empty, none"
+    )
+    operator_webhook: str = _text(
+        "", "address that gets a webhook about trouble with deliveries; if empty, none", is_secret=True
+    )
+    operator_webhook_secret: str = _text(
+        "",
+        "secret that signs operator_webhook, whsec_… as in Standard Webhooks; several with commas",
+        is_secret=True,
+    )
+    back_office_down_after_s: int = _number(
+        900, "after how many seconds the operator is told that a back office is down", least=60, most=604_800
+    )
+    proxy: str = _text(
+        "",
+        "HTTP proxy of outgoing calls, such as http://user:password@proxy.city.example:3128; it must refuse private"
+        " addresses; if empty, none; the usual variables of proxies have no effect",
+    )
     metrics_token: str = _text(
         "", "secret that Prometheus sends to /metrics as a bearer token; if empty, no metrics", is_secret=True
     )
@@ -243,9 +313,9 @@ class Settings:
         """Check the rules that the type of a setting cannot express. Raises Misconfigured."""
         if self.created_status not in (200, 201):
             raise Misconfigured("OPEN311_CREATED_STATUS: must be 200 or 201.")
-        rates = {"POST": self.post_rate, "GET": self.get_rate, "KEY": self.key_rate}
+        rates = {"POST": self.post_rate, "GET": self.get_rate, "KEY": self.key_rate, "DEVICE": self.device_rate}
         for name, rate in ((f"OPEN311_{kind}_RATE", rate) for kind, rate in rates.items()):
-            if not _is_rate(rate):
+            if not is_rate(rate):
                 raise Misconfigured(f"{name}: must look like 300 per minute, not {rate!r}.")
         if self.rate_storage.split("://")[0] not in RATE_STORAGES:
             raise Misconfigured("OPEN311_RATE_STORAGE: must be memory:// or a redis:// address.")
@@ -258,10 +328,43 @@ class Settings:
                 "OPEN311_OTHER_ENDPOINT: must look like https://test.city.example/open311/v2,"
                 " without a slash at the end."
             )
+        self._check_outgoing()
+        self._check_media()
         if self.public_url:
             parts = urlsplit(self.public_url)
             if parts.scheme not in ("http", "https") or not parts.netloc or parts.path not in ("", "/"):
                 raise Misconfigured("OPEN311_PUBLIC_URL: must look like https://311.city.example, without a path.")
+
+    def _check_outgoing(self) -> None:
+        """Check what outgoing traffic needs. No error quotes a value, because some hold a password."""
+        checks: dict[str, Callable[[str], object]] = {
+            "smtp_url": SmtpServer.from_url,
+            "mail_from": read_mailbox,
+            "operator_mail": read_mailbox,
+            "operator_webhook": _check_webhook,
+            "proxy": proxy_of,
+        }
+        for name, check in checks.items():
+            if getattr(self, name):
+                _check(name, check, getattr(self, name))
+        for secret in self.operator_webhook_secrets:
+            _check("operator_webhook_secret", key_of, secret)
+        needs = (
+            ("smtp_url", "mail_from", self.mail_from),
+            ("operator_mail", "smtp_url", self.smtp_url),
+            ("operator_webhook", "operator_webhook_secret", self.operator_webhook_secrets),
+        )
+        for name, other, value in needs:
+            if getattr(self, name) and not value:
+                raise Misconfigured(f"{PREFIX}{other.upper()}: must be set, because {PREFIX}{name.upper()} is set.")
+
+    def _check_media(self) -> None:
+        if "://" in self.media and not _BUCKET.fullmatch(self.media):
+            raise Misconfigured("OPEN311_MEDIA: must be a folder, or look like s3://bucket/prefix.")
+        if self.media_endpoint and not re.fullmatch(r"https?://[\w.:\[\]-]+/?", self.media_endpoint, re.ASCII):
+            raise Misconfigured("OPEN311_MEDIA_ENDPOINT: must look like https://s3.city.example, without a path.")
+        if self.media_endpoint and self.media_bucket is None:
+            raise Misconfigured("OPEN311_MEDIA: must look like s3://bucket, because OPEN311_MEDIA_ENDPOINT is set.")
 
     def _check_database_url(self) -> None:
         """Check the URL. The error does not quote it, because it holds a password."""
@@ -272,6 +375,11 @@ class Settings:
             is_readable = False
         if not is_readable:
             raise Misconfigured("DATABASE_URL: must look like postgresql://user:password@host/name.")
+
+    @property
+    def operator_webhook_secrets(self) -> tuple[str, ...]:
+        """The secrets of the operator's webhook; several while one is rotated."""
+        return tuple(each.strip() for each in self.operator_webhook_secret.split(",") if each.strip())
 
     @property
     def requires_https(self) -> bool:
@@ -289,9 +397,27 @@ class Settings:
         return Path(self.data_dir).absolute()
 
     @property
+    def media_path(self) -> Path:
+        """The folder of photos as an absolute path, unless they are in a bucket."""
+        return Path(self.media).absolute() if self.media else self.data_path / "media"
+
+    @property
+    def media_bucket(self) -> tuple[str, str] | None:
+        """The bucket of photos and the prefix of their keys; None if they are in a folder."""
+        if not self.media.startswith("s3://"):
+            return None
+        bucket, _, prefix = self.media.removeprefix("s3://").partition("/")
+        return bucket, prefix.strip("/")
+
+    @property
     def maps_path(self) -> Path | None:
         """`maps_dir` as an absolute path; None if it is not set."""
         return Path(self.maps_dir).absolute() if self.maps_dir else None
+
+    @property
+    def backends_path(self) -> Path | None:
+        """`backends_dir` as an absolute path; None if it is not set."""
+        return Path(self.backends_dir).absolute() if self.backends_dir else None
 
 
 def unknown_settings(environment: Mapping[str, str]) -> list[str]:
@@ -320,7 +446,24 @@ def default(row: Field[Any]) -> Any:
     return None if row.default is MISSING else row.default
 
 
-def _is_rate(text: str) -> bool:
+def _check(name: str, check: Callable[[str], object], text: str) -> None:
+    try:
+        check(text)
+    except ValueError as error:
+        raise Misconfigured(f"{PREFIX}{name.upper()}: {error}.") from None
+
+
+def _check_webhook(url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        is_readable = parts.port != 0 and bool(parts.hostname) and parts.username is None
+    except ValueError:  # the port is not a number
+        is_readable = False
+    if not is_readable or not re.fullmatch(r"https?://[!-~]+", url):
+        raise ValueError("must look like https://ops.city.example/hooks/open311, without a user")
+
+
+def is_rate(text: str) -> bool:
     """Whether the library `limits` can read this rate, as the server does when it starts."""
     try:
         return not text or bool(parse_many(text))

@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+import errno
 from importlib import import_module
+from typing import Any
 
 import click
 
 from open311 import __version__
 from open311.cli.group import CommandGroup
 from open311.cli.memory import collection_paused, use_one_blas_thread
+from open311.cli.output import end_unwritten, flush
+from open311.starting import use_usual_interrupts
 
 COMMANDS = {
     "run": "run.run",
     "serve": "serve.serve",
     "worker": "worker.worker",
     "db": "database.db",
+    "federate": "federate.federate",
     "keys": "keys.keys",
+    "blocks": "blocks.blocks",
     "staff": "staff.staff",
     "jurisdictions": "catalogue.jurisdictions",
     "route": "catalogue.route",
     "requests": "requests.requests",
+    "reporters": "reporters.reporters",
+    "deliveries": "deliveries.deliveries",
     "import": "importing.import_command",
     "export": "exporting.export_command",
     "dump": "exporting.dump_command",
@@ -30,10 +38,32 @@ COMMANDS = {
     "conformance": "conformance.conformance",
 }
 """Each command, with the module and the variable that define it."""
+UNWRITTEN = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF, errno.EPIPE)
+"""The errors of a standard output that cannot be written: a full disk, a closed pipe, and the like."""
 
 
 class LazyCommands(CommandGroup):
     """Imports a command's module only when the command is called, so that each command starts fast."""
+
+    def main(self, *args: Any, **options: Any) -> Any:
+        """Run the command. If standard output cannot be written, end with one sentence and status 1."""
+        try:
+            try:
+                return super().main(*args, **options)
+            finally:
+                flush()
+        except OSError as error:
+            if error.filename is not None or error.errno not in UNWRITTEN:
+                raise
+            end_unwritten(error)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Import the command. From then on, Ctrl-C is an exception that the command can handle."""
+        found = super().resolve_command(ctx, args)
+        use_usual_interrupts()
+        return found
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         """The names of all commands."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from open311.cli.group import CommandGroup
-from open311.cli.output import fail, say, say_table
+from open311.cli.output import counted, fail, say, say_table
 from open311.cli.platforms import command_platform, read_settings
 from open311.clock import utc_now
 from open311.domain.attributes import Answer
@@ -17,8 +17,10 @@ from open311.domain.places import read_place
 from open311.domain.routing import Draft, Step
 from open311.domain.text import clean_text
 from open311.errors import Invalid, Misconfigured
+from open311.operations.access.staff import find_stranded
 from open311.operations.upkeep.sync_catalogues import find_orphans, find_orphans_of_areas, sync_catalogues
 from open311.plugins import Jurisdiction
+from open311.plugins.backend_faults import find_backend_remarks
 from open311.plugins.registry import load_registry
 from open311.plugins.rule_faults import find_remarks
 from schemas.values import NotAnInstant, parse_instant
@@ -33,7 +35,7 @@ def jurisdictions() -> None:
 def list_all() -> None:
     """Show the cities that are served, and plugins that could not be loaded."""
     settings = read_settings()
-    registry = load_registry(settings.jurisdictions, maps=settings.maps_path)
+    registry = load_registry(settings.jurisdictions, maps=settings.maps_path, backends=settings.backends_path)
     say_table(
         ("jurisdiction_id", "name", "services", "departments", "languages", "time zone"),
         (
@@ -59,7 +61,8 @@ def check(names: tuple[str, ...]) -> None:
 
     NAMES are plugin names, jurisdiction ids or folders with a jurisdiction.toml. Without NAMES, all plugins that
     are served are checked. A sound plugin may have lines that begin with "look at": its service levels disagree,
-    so that some requests get no due date.
+    so that some requests get no due date; a text for citizens needs an address; nothing goes to a back end; or a
+    secret or the mail server is missing here.
 
     \b
     Example:
@@ -69,15 +72,20 @@ def check(names: tuple[str, ...]) -> None:
     if missing:
         fail(f"{missing[0]} holds no jurisdiction.toml; see jurisdictions/README.md.")
     settings = read_settings()
-    registry = load_registry(names or settings.jurisdictions, maps=settings.maps_path)
+    registry = load_registry(
+        names or settings.jurisdictions, maps=settings.maps_path, backends=settings.backends_path
+    )
     for jurisdiction in registry:
-        say(f"sound: {jurisdiction.id}, {len(jurisdiction.services)} services")
-        for remark in find_remarks(jurisdiction):
+        say(f"sound: {jurisdiction.id}, {counted(len(jurisdiction.services), 'service')}")
+        remarks = find_backend_remarks(jurisdiction, sends_mail=bool(settings.smtp_url))
+        for remark in (*find_remarks(jurisdiction), *remarks):
             say(f"look at: {jurisdiction.id}: {remark}")
     for reason in registry.reasons:
         say(f"broken: {reason}")
     for folder in registry.unused_maps:
         say(f"not used: {folder} has maps, but no city that is checked has this jurisdiction_id")
+    for file in registry.unused_backends:
+        say(f"not used: {file} has back ends, but no city that is checked has this jurisdiction_id")
     if registry.faults:
         fail(f"{len(registry.faults)} of {len(registry.faults) + len(registry.jurisdictions)} are broken.")
 
@@ -87,11 +95,11 @@ def sync() -> None:
     """Store the catalogues, as a server does when it starts. A changed catalogue gets a new discovery changeset.
 
     The command prints what has changed. It also names open requests of departments and areas that do not exist any
-    more.
+    more, and accounts of staff whose departments do not exist any more.
     """
     with command_platform() as platform:
         changed = sync_catalogues(platform, utc_now())
-        orphans = find_orphans(platform) + find_orphans_of_areas(platform)
+        orphans = [*find_orphans(platform), *find_orphans_of_areas(platform), *find_stranded(platform)]
     for change in changed:
         say(f"Stored: {change}.")
     if not changed:
@@ -131,7 +139,7 @@ def route(
       open311 route trees --jurisdiction city.example --at 2026-12-24T23:00 --description "Across the tracks"
     """
     settings = read_settings()
-    registry = load_registry(settings.jurisdictions, maps=settings.maps_path)
+    registry = load_registry(settings.jurisdictions, maps=settings.maps_path, backends=settings.backends_path)
     city = registry.find(jurisdiction)
     place, problems = read_place(lat=lat, long=long, address="" if lat or long else "somewhere")
     if problems:

@@ -6,7 +6,7 @@ import secrets
 
 from rich.progress import track
 
-from open311.cli.output import console, say
+from open311.cli.output import console, counted, say
 from open311.clock import utc_now
 from open311.operations.access.api_keys import add_key, number_of_key
 from open311.operations.platform import Platform
@@ -19,7 +19,7 @@ def fill_with_examples(platform: Platform, count: int) -> None:
     progress = track(cities, "Making up example requests", console=console, transient=True)
     added = sum(add_examples(platform, city, count=count, now=utc_now()) for city in progress)
     if added:
-        say(f"Made up {added} example requests in {len(cities)} cities.")
+        say(f"Made up {added} example requests in {counted(len(cities), 'city', 'cities')}.")
 
 
 def add_demo_key(platform: Platform) -> str:

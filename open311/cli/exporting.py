@@ -36,11 +36,11 @@ from open311.operations.reading.export_requests import EXPORT_ORDER, Export, ope
 from open311.operations.reading.searches import read_search, unknown_department
 from open311.operations.upkeep.dumps import make_dump, terms
 from open311.plugins import Jurisdiction
+from open311.starting import STOPPED
 from schemas.arguments import EXTRA_FIELDS
 from schemas.extensions import BulkArguments
 
 STANDARD_OUTPUT = "-"
-STOPPED = 130
 PART = ".part"
 
 

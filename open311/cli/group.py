@@ -3,15 +3,33 @@
 from __future__ import annotations
 
 import os
+import sys
+from dataclasses import replace
 
 import click
 
 from open311.cli.output import fail, warn
-from open311.errors import Open311Error, Unavailable
+from open311.errors import Open311Error, Problem, Unavailable
 from open311.settings import unknown_settings
+from open311.starting import STOPPED
 
 SERVICES = ("serve", "worker")
 """Commands that run for long. All their lines are JSON unless they run on a terminal."""
+OPTIONS = {
+    "jurisdiction_id": "--jurisdiction",
+    "account_id": "--account-id",
+    "contact": "--contact",
+    "days": "--days",
+    "device_id": "--device-id",
+    "departments": "--department",
+    "email": "--email",
+    "label": "--label",
+    "name": "NAME",
+    "phone": "--phone",
+    "reason": "--reason",
+    "role": "--role",
+}
+"""Parameter of an operation -> the option or argument by which a user of the shell knows it."""
 
 
 class CommandGroup(click.Group):
@@ -25,7 +43,7 @@ class CommandGroup(click.Group):
             formatter.write_dl([(name, command.get_short_help_str(limit=1_000)) for name, command in commands])
 
     def invoke(self, ctx: click.Context) -> object:
-        """Run the command. If it raises an Open311Error, print the error's message and exit with status 1."""
+        """Run the command. An Open311Error ends it with its message and status 1, and Ctrl-C with status 130."""
         if ctx.parent is None:
             self._name_unknown_settings(ctx)
         try:
@@ -35,12 +53,20 @@ class CommandGroup(click.Group):
 
             why = why_down(error)
             fail(f"the database cannot be used: {why}" if why else str(error), as_log=_is_service(ctx))
+        except KeyboardInterrupt:
+            warn("stopped.", as_log=_is_service(ctx))
+            sys.exit(STOPPED)
         except Open311Error as error:
-            fail(str(error), as_log=_is_service(ctx))
+            fail("; ".join(_told(one) for one in error.problems), as_log=_is_service(ctx))
 
     def _name_unknown_settings(self, ctx: click.Context) -> None:
         for line in unknown_settings(os.environ):
             warn(line, as_log=bool(ctx._protected_args) and ctx._protected_args[0] in SERVICES)
+
+
+def _told(problem: Problem) -> str:
+    """A problem, with the option's name in place of a parameter's."""
+    return str(replace(problem, field=OPTIONS.get(problem.field, problem.field)))
 
 
 def _is_service(ctx: click.Context) -> bool:

@@ -30,13 +30,14 @@ from open311.operations.importing.processes import Processes
 from open311.operations.upkeep.sync_catalogues import store_catalogue
 from open311.plugins import Misconfigured
 from open311.plugins.declared.columns import load_map, named_map
+from open311.starting import STOPPED
 
 AUTO = "auto"
 SHOWN_FINDINGS = 20
 SHOWN_COLUMNS = 40
 PLAIN_STEP_ROWS = 50_000
 MAX_PROCESSES = 4
-FAILED, SOME_REFUSED, STOPPED = 1, 3, 130
+FAILED, SOME_REFUSED = 1, 3
 _LINE_FORMATS = (".jsonl", ".ndjson")
 
 Report = Callable[[str, Finding], None]

@@ -16,7 +16,7 @@ KEPT_BYTES = 16 * 1024 * 1024
 def collection_paused() -> Iterator[None]:
     """Pause the garbage collector during a block whose objects stay alive, such as an import of modules.
 
-    The collector would find no garbage there, and would take a tenth of the block's time.
+    The collector would find no garbage, and would need a tenth of the block's time.
     """
     gc.disable()
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import tzinfo
 from typing import Any
 
 import click
@@ -54,7 +55,7 @@ def order_options(name: str) -> Decorator:
 
 
 def example_of(name: str) -> str:
-    """The options of an example: those that the command cannot do without."""
+    """The options of an example: the required ones, and `expected` for `reschedule`, which needs a date."""
     wanted = [(field_name, field) for field_name, field in COMMANDS[name]().fields.items() if field.required]
     if commands()[name].needs_reason:
         wanted.append(("reason", COMMANDS[name]().fields["reason"]))
@@ -76,8 +77,11 @@ def read_order(name: str, options: Mapping[str, Any], city: Jurisdiction) -> Com
     return make_command(name, values)
 
 
-def text_of(whole: WholeRequest) -> str:
-    """A request in one line, after a command."""
+def text_of(whole: WholeRequest, zone: tzinfo) -> str:
+    """A request in one line, after a command.
+
+    `zone`: the city's time zone, in which the time of a visit is shown.
+    """
     record = whole.view.record
     assignee = whole.names.get(record.assignee, record.assignee)
     parts = (
@@ -85,6 +89,7 @@ def text_of(whole: WholeRequest) -> str:
         record.outcome,
         f"in {record.department}" if record.department else "",
         f"given to {assignee}" if assignee else "",
+        f"visit {record.scheduled_at.astimezone(zone).isoformat()}" if record.scheduled_at else "",
         record.visibility,
     )
     return f"{name_of(record)} is {', '.join(filter(None, parts))} (version {record.version})."

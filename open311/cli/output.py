@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from typing import NoReturn
@@ -16,9 +19,23 @@ console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
 error_console = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
+_STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Characters that steer a terminal or reorder a line. Texts of citizens and of other servers may have them."""
+
+
+def harmless(text: str) -> str:
+    """The text with an escape for each character that would steer the terminal. Line ends and tabs stay."""
+    return _STEERING.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
+
+
+def counted(count: int, one: str, several: str = "") -> str:
+    """A number with its noun: `1 city`, `2 cities`. `several`: the plural, if it is not the noun with an `s`."""
+    return f"{count} {one if count == 1 else several or f'{one}s'}"
+
+
 def say(text: str) -> None:
     """Print one line."""
-    console.print(text, markup=False, soft_wrap=True)
+    console.print(harmless(text), markup=False, soft_wrap=True)
 
 
 def say_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
@@ -26,13 +43,36 @@ def say_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     first, *others = headings
     table = Table(Column(first, no_wrap=True), *(Column(name, overflow="fold") for name in others), box=None)
     for row in rows:
-        table.add_row(*map(Text, row))
+        table.add_row(*(Text(harmless(cell)) for cell in row))
     console.print(table)
 
 
 def say_json(body: bytes) -> None:
     """Print JSON."""
     say(body.decode())
+
+
+def say_pieces(pieces: Iterable[bytes]) -> None:
+    """Print a long text piece by piece."""
+    for piece in pieces:
+        sys.stdout.write(piece.decode())
+
+
+def flush() -> None:
+    """Write what waits in the buffer of standard output."""
+    sys.stdout.flush()
+
+
+def end_unwritten(error: OSError) -> NoReturn:
+    """End the command because standard output cannot be written. Nobody is told about a closed pipe.
+
+    The rest of the buffer is dropped, because Python would try to write it again when it ends.
+    """
+    with open(os.devnull, "wb") as nowhere:
+        os.dup2(nowhere.fileno(), sys.__stdout__.fileno() if sys.__stdout__ else 1)
+    if error.errno == errno.EPIPE:
+        sys.exit(1)
+    fail(f"standard output: {error.strerror}")
 
 
 def fail(text: str, *, as_log: bool = False) -> NoReturn:
@@ -50,4 +90,4 @@ def warn(text: str, *, as_log: bool = False, level: str = "warning") -> None:
         configure_logs("info")
         getattr(logger("open311.cli"), level)(text)
     else:
-        error_console.print(f"open311: {text}", markup=False)
+        error_console.print(f"open311: {harmless(text)}", markup=False)

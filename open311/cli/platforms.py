@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
+from open311.domain.access import ALL_JURISDICTIONS
 from open311.errors import Misconfigured
 from open311.observe import configure_logs
 from open311.operations.platform import NO_DATABASE, Platform, open_platform
@@ -61,3 +62,10 @@ def require_schema(platform: Platform) -> None:
 def find_jurisdiction(platform: Platform, jurisdiction_id: str) -> Jurisdiction:
     """The jurisdiction that --jurisdiction names. Without the option, the only jurisdiction that is served."""
     return platform.registry.find(jurisdiction_id)
+
+
+def find_account_city(platform: Platform, jurisdiction_id: str) -> str:
+    """The city that --jurisdiction names for an account: its id, or ALL_JURISDICTIONS."""
+    if jurisdiction_id == ALL_JURISDICTIONS:
+        return ALL_JURISDICTIONS
+    return find_jurisdiction(platform, jurisdiction_id).id

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -10,20 +10,33 @@ import click
 
 from open311.cli.group import CommandGroup
 from open311.cli.orders import example_of, filter_options, order_options, read_filters, read_order, text_of
-from open311.cli.output import say, say_json, say_table
+from open311.cli.output import say, say_json, say_pieces, say_table
 from open311.cli.platforms import command_platform, find_jurisdiction
 from open311.cli.rerouting import reroute
-from open311.cli.staff_view import lines_of, name_of
+from open311.cli.shell import shell_user
+from open311.cli.staff_view import lines_elsewhere, lines_of, lines_of_personal_data, name_of
+from open311.cli.status_links import renew_link, revoke_links
 from open311.clock import utc_now
-from open311.domain.access import SHELL
 from open311.domain.commands import Command, commands
 from open311.domain.events import Erasable
-from open311.operations.desk.queues import find_queue, queue_search
-from open311.operations.desk.rendering import json_of, plain_instant, plain_queue, plain_reporter, plain_request
+from open311.domain.queues import QueueSearch
+from open311.errors import Invalid
+from open311.operations.access.assignees import ME
+from open311.operations.desk.queues import QueuePage, count_queues, find_queue, queue_search
+from open311.operations.desk.rendering import (
+    json_of,
+    plain_counts,
+    plain_instant,
+    plain_queue,
+    plain_reporter,
+    plain_request,
+)
 from open311.operations.desk.whole_request import read_reporter, read_whole_request
+from open311.operations.platform import Platform
 from open311.operations.workflow.act import act
 from open311.operations.workflow.erase_request import erase_from_request, requests_with_copies
 from open311.operations.workflow.read_request import find_without_id
+from schemas.staff import MAX_QUEUE_ROWS
 from schemas.values import format_instant
 
 
@@ -33,41 +46,104 @@ def requests() -> None:
 
 
 requests.add_command(reroute)
+requests.add_command(renew_link)
+requests.add_command(revoke_links)
 
 _JURISDICTION = click.option(
     "--jurisdiction", default="", help="The city's jurisdiction_id. Not needed if only one city is served."
 )
+_HEADINGS = ("request", "state", "service", "department", "assignee", "priority", "due", "requested", "description")
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON, as the staff API has it.")
 
 
 @requests.command("list")
 @_JURISDICTION
 @filter_options
+@click.option("--all", "is_whole", is_flag=True, help="Print all pages, for example to export them.")
 @_JSON
-def list_all(jurisdiction: str, as_json: bool, **filters: str | bool | None) -> None:
+def list_all(jurisdiction: str, is_whole: bool, as_json: bool, **filters: str | bool | None) -> None:
     """List the requests that wait for staff, the most urgent due date first.
 
-    Without filters, the list has the open requests that are not merged into others.
+    Without filters, the list has the open requests that are not merged into others. Without --all, it has one page.
 
     \b
     Example:
-      open311 requests list --department streets --overdue true
-      open311 requests list --state closed --json
+      open311 requests list --department streets --overdue true --jurisdiction city.example
+      open311 requests list --state closed --json --all --jurisdiction city.example
     """
+    if filters.get("assignee") == ME:
+        raise Invalid("`me` is the account of a token, and a shell has none; name an account.", "--assignee")
     with command_platform() as platform:
         city = find_jurisdiction(platform, jurisdiction)
         now = utc_now()
-        search = queue_search(platform, city, read_filters(filters, city), principal=SHELL, now=now)
-        body = plain_queue(find_queue(platform, search), city, now)
+        values = read_filters(filters | ({"page_size": MAX_QUEUE_ROWS} if is_whole else {}), city)
+        search = queue_search(platform, city, values, principal=shell_user(), now=now)
+        pages = (plain_queue(page, city, now) for page in _pages(platform, search, is_whole=is_whole))
+        if as_json:
+            say_pieces(_queue_in_json(pages))
+            return
+        last = _say_queue(pages)
+    if last:
+        say(f"More follow: --cursor {last}, or --all")
+
+
+def _pages(platform: Platform, search: QueueSearch, *, is_whole: bool) -> Iterator[QueuePage]:
+    """The first page of a queue; with `is_whole`, all pages."""
+    while True:
+        page = find_queue(platform, search)
+        yield page
+        if page.next_key is None or not is_whole:
+            return
+        search = replace(search, after=page.next_key)
+
+
+def _queue_in_json(pages: Iterable[Mapping[str, Any]]) -> Iterator[bytes]:
+    """A queue as the staff API has it, with the rows of all these pages. Only one page is in memory."""
+    yield b'{"requests":['
+    separator, cursor = b"\n", None
+    for page in pages:
+        for item in page["requests"]:
+            yield separator + json_of(item)
+            separator = b",\n"
+        cursor = page["cursor"]
+    yield b'\n],"cursor":' + json_of(cursor) + b"}\n"
+
+
+def _say_queue(pages: Iterable[Mapping[str, Any]]) -> str | None:
+    """Print pages of a queue as tables. Returns the cursor of the last page."""
+    cursor = None
+    for page in pages:
+        say_table(_HEADINGS, map(_row, page["requests"]))
+        cursor = page["cursor"]
+    return cursor
+
+
+@requests.command()
+@_JURISDICTION
+@_JSON
+def queues(jurisdiction: str, as_json: bool) -> None:
+    """Show how much waits in each department.
+
+    \b
+    Example:
+      open311 requests queues --jurisdiction city.example
+    """
+    with command_platform() as platform:
+        city = find_jurisdiction(platform, jurisdiction)
+        body = plain_counts(count_queues(platform, city, principal=shell_user(), now=utc_now()), city)
     if as_json:
         say_json(json_of(body, is_indented=True))
         return
+    columns = ("open", "overdue", "unassigned", "triage", "suspected", "merged")
     say_table(
-        ("request", "state", "service", "department", "assignee", "priority", "due", "requested", "description"),
-        map(_row, body["requests"]),
+        ("department", "name", *columns),
+        (
+            (one["department"] or "-", one["name"] or "-", *(str(one[name]) for name in columns))
+            for one in body["queues"]
+        ),
     )
-    if body["cursor"]:
-        say(f"More follow: --cursor {body['cursor']}")
+    if body["uncounted_changes"]:
+        say(f"{body['uncounted_changes']} changes are not counted in open and merged yet.")
 
 
 @requests.command()
@@ -88,11 +164,11 @@ def show(request: str, jurisdiction: str, with_reporter: bool, reason: str, as_j
     """
     with command_platform() as platform:
         city = find_jurisdiction(platform, jurisdiction)
-        whole = read_whole_request(platform, city, request, principal=SHELL)
+        whole = read_whole_request(platform, city, request, principal=shell_user())
         view, sender = whole.view, None
         if with_reporter:
             why = reason or "open311 requests show --reporter"
-            _, sender = read_reporter(platform, city, request, reason=why, principal=SHELL, now=utc_now())
+            _, sender = read_reporter(platform, city, request, reason=why, principal=shell_user(), now=utc_now())
             view = replace(view, reporter=sender or None)
     if as_json:
         body = plain_request(whole, utc_now())
@@ -103,7 +179,9 @@ def show(request: str, jurisdiction: str, with_reporter: bool, reason: str, as_j
             )
         )
         return
-    for line in lines_of(view, asks_for_reporter=with_reporter):
+    for line in lines_of(view, whole.names, utc_now(), asks_for_reporter=with_reporter):
+        say(line)
+    for line in (*lines_of_personal_data(whole), *lines_elsewhere(whole)):
         say(line)
 
 
@@ -143,6 +221,8 @@ def erase(request: str, jurisdiction: str, parts: tuple[str, ...]) -> None:
 
     REQUEST is a service_request_id, a token or a number.
 
+    The part media deletes the photos that this server keeps, with their files.
+
     Backups, files that others have downloaded, and dumps made before still contain the erased parts. Requests that
     were merged into REQUEST keep their copies of its notes; the command names them.
 
@@ -153,7 +233,7 @@ def erase(request: str, jurisdiction: str, parts: tuple[str, ...]) -> None:
     with command_platform() as platform:
         city = find_jurisdiction(platform, jurisdiction)
         wanted = [Erasable(part) for part in parts]
-        record = erase_from_request(platform, city, request, wanted, now=utc_now(), actor=str(SHELL))
+        record = erase_from_request(platform, city, request, wanted, now=utc_now(), actor=str(shell_user()))
         copies = requests_with_copies(platform, city, record) if Erasable.NOTES in wanted else []
     say(f"{name_of(record)}: erased {', '.join(part for part in Erasable if part in wanted)}.")
     for copy in copies:
@@ -187,12 +267,15 @@ def _order_command(name: str, command: type[Command]) -> click.Command:
             city = find_jurisdiction(platform, jurisdiction)
             order = read_order(name, options, city)
             now = utc_now()
-            record = act(platform, city, request, [order], principal=SHELL, now=now)
-            whole = read_whole_request(platform, city, record.number, principal=SHELL)
+            record = act(platform, city, request, [order], principal=shell_user(), now=now)
+            whole = read_whole_request(platform, city, record.number, principal=shell_user())
+            copies = requests_with_copies(platform, city, record) if name == "hide" else []
         if as_json:
             say_json(json_of(plain_request(whole, now), is_indented=True))
-        else:
-            say(text_of(whole))
+            return
+        say(text_of(whole, city.zone))
+        for copy in copies:
+            say(f"{name_of(copy)} followed it and may have copies of its texts; hide that request too.")
 
     decorated = _JSON(_JURISDICTION(order_options(name)(give)))
     reason = " It needs --reason." if command.needs_reason else ""

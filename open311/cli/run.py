@@ -11,7 +11,7 @@ from functools import partial
 import click
 
 from open311.cli.demo import add_demo_key, fill_with_examples
-from open311.cli.output import say
+from open311.cli.output import counted, say
 from open311.cli.platforms import read_settings
 from open311.cli.ports import claimed_port
 from open311.cli.supervisor import Supervisor
@@ -104,7 +104,7 @@ def _greet(registry: Registry, key: str, own_url: str, address: str) -> None:
     cities = sorted(jurisdiction.id for jurisdiction in registry)
     city = "cityofchicago.org" if "cityofchicago.org" in cities else (cities or ["none"])[0]
     say("")
-    say(f"  Open311 GeoReport v2 for {len(cities)} cities: {', '.join(cities)}")
+    say(f"  Open311 GeoReport v2 for {counted(len(cities), 'city', 'cities')}: {', '.join(cities)}")
     say("")
     say(f"  Look around   {address}/")
     say(f"  API page      {address}/docs")

@@ -13,9 +13,9 @@ GRACE_S = 30
 
 @contextmanager
 def interrupted_once() -> Iterator[None]:
-    """A block that the first Ctrl-C interrupts. After it, Ctrl-C is ignored until this process has ended.
+    """The first Ctrl-C interrupts the block. From then on, Ctrl-C is ignored until this process ends.
 
-    A second one would interrupt the orderly end of other processes, and leave their semaphores behind.
+    A second Ctrl-C would interrupt the orderly end of other processes, and their semaphores would remain.
     """
 
     def interrupt(number: int, frame: FrameType | None) -> None:  # noqa: ARG001

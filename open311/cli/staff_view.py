@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import fields
+from datetime import datetime, timedelta
 
-from open311.domain.events import FoundOutside, Routed
+from open311.domain.deliveries import DeliveryState
+from open311.domain.events import FoundOutside, Promised, Routed, Transferred, Triaged
 from open311.domain.places import Place
-from open311.domain.requests import RequestRecord, TokenState
+from open311.domain.questions import answered_at
+from open311.domain.requests import RequestRecord, Status, TokenState
 from open311.domain.workflow import state_of
+from open311.operations.desk.whole_request import WholeRequest
 from open311.operations.workflow.read_request import StaffView
 from schemas.values import format_instant
 
 _WIDTH = 13
+HOURS_IN_WORDS = 48
+"""From so many hours on, a time is told in days."""
 
 
 def name_of(record: RequestRecord) -> str:
@@ -20,12 +26,15 @@ def name_of(record: RequestRecord) -> str:
     return record.service_request_id or f"number {record.number}"
 
 
-def lines_of(view: StaffView, *, asks_for_reporter: bool) -> Iterator[str]:
-    """All lines about a request, the most important ones first, its history last."""
+def lines_of(view: StaffView, names: Mapping[str, str], now: datetime, *, asks_for_reporter: bool) -> Iterator[str]:
+    """All lines about a request, the most important ones first, its history last.
+
+    names  the names of the accounts in it, by the actor that each is in events
+    """
     record = view.record
     yield f"{name_of(record)}: {record.service_code}, {record.status}, {record.visibility}"
-    yield f"department {record.department or '-'} ({record.route_reason or 'no rule'})"
-    for name, text in _facts(view):
+    yield f"department {record.department or '-'} ({_why_there(view, names)})"
+    for name, text in _facts(view, names, now):
         yield from _fact(name, text)
     for answer in view.answers:
         named = answer.value if answer.name == answer.value else f"{answer.name} ({answer.value})"
@@ -36,25 +45,53 @@ def lines_of(view: StaffView, *, asks_for_reporter: bool) -> Iterator[str]:
     if asks_for_reporter:
         yield from _reporter(view)
     for event in view.events:
-        first, *rest = _shown(event.description).split("\n")
-        yield f"{format_instant(event.at)}  {event.kind:<11} {first}".rstrip()
+        text = names.get(event.description, event.description)
+        first, *rest = _shown(text).split("\n")
+        by = f"  (by {_shown(names.get(event.actor, event.actor))})"
+        yield f"{format_instant(event.at)}  {event.kind:<11} {first}".rstrip() + by
         yield from (f"{'':34}{line}" for line in rest)
         if event.reason and not isinstance(event, Routed):  # a route has its reason in the line
             yield from (f"{'':34}reason: {line}" for line in _shown(event.reason).split("\n"))
 
 
-def _facts(view: StaffView) -> Iterator[tuple[str, str]]:
+def lines_of_personal_data(whole: WholeRequest) -> Iterator[str]:
+    """What looks like personal data in the public texts of a request, in lines of text."""
+    for one in whole.personal_data:
+        what = "masked" if one.is_masked else "unmasked"
+        yield from _fact(what, f"{one.kind} {one.text} in {one.part}")
+
+
+def lines_elsewhere(whole: WholeRequest) -> Iterator[str]:
+    """The ids of a request in other systems, and its deliveries to back offices, in lines of text."""
+    for system, name in whole.external_ids.items():
+        yield from _fact("id elsewhere", f"{name} ({system})")
+    for one in whole.deliveries:
+        cause = f": {one.cause}" if one.cause and one.state is not DeliveryState.DONE else ""
+        yield from _fact("delivery", f"{one.id}, {one.subject} to {one.backend}, {one.state}{cause}")
+
+
+def _why_there(view: StaffView, names: Mapping[str, str]) -> str:
+    """Why a department has the request: the rule that chose it, or who has transferred it."""
+    moved = [event for event in view.events if isinstance(event, Routed | Triaged | Transferred)]
+    if moved and isinstance(moved[-1], Transferred):
+        return f"transferred by {_shown(names.get(moved[-1].actor, moved[-1].actor))}"
+    return view.record.route_reason or "no rule"
+
+
+def _facts(view: StaffView, names: Mapping[str, str], now: datetime) -> Iterator[tuple[str, str]]:
     """Each fact about a request with its name. Facts without a text are not shown."""
     record = view.record
-    expected = format_instant(record.expected_at) if record.expected_at else ""
     yield "service", view.service_name
     yield "number", str(record.number)
     yield "token", _token(view.token)
     yield "requested", f"{format_instant(record.requested_at)} by {record.channel or record.source}"
     yield "changed", format_instant(record.changed_at)
-    yield "expected", expected
+    yield "due", _due(view, now)
     yield "agency", record.agency_responsible
-    yield "state", ", ".join(filter(None, (state_of(record), f"priority {record.priority}", record.assignee)))
+    assignee = names.get(record.assignee, record.assignee)
+    yield "state", ", ".join(filter(None, (state_of(record), f"priority {record.priority}", assignee)))
+    answered = answered_at(view.events)
+    yield "reply", f"to your question came at {format_instant(answered)}" if answered else ""
     yield "visit", format_instant(record.scheduled_at) if record.scheduled_at else ""
     yield "merged into", f"number {record.merged_into}" if record.merged_into else ""
     yield "details", ", ".join(filter(None, (record.detailed_status, record.outcome)))
@@ -65,6 +102,23 @@ def _facts(view: StaffView) -> Iterator[tuple[str, str]]:
     yield "description", record.description
     yield "notice", record.service_notice
     yield "duplicate?", record.possible_duplicate_of
+
+
+def _due(view: StaffView, now: datetime) -> str:
+    """By when it should be done, how long it is overdue, and the service level or the reason for the date."""
+    record = view.record
+    if record.expected_at is None:
+        return ""
+    clock = record.updated_at if record.status is Status.CLOSED else record.held_since or now
+    hours = (clock - record.expected_at) // timedelta(hours=1)
+    late = f"{hours // 24} days" if hours >= HOURS_IN_WORDS else f"{hours} hours"
+    promised = [event for event in view.events if isinstance(event, Promised)]
+    parts = (
+        format_instant(record.expected_at),
+        f"overdue for {late}" if clock > record.expected_at else "",
+        promised[-1].reason if promised and promised[-1].expected == record.expected_at else "",
+    )
+    return ", ".join(filter(None, parts))
 
 
 def _outside(view: StaffView) -> str:

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
 from types import FrameType
 
 from open311.cli.output import fail, say
@@ -109,10 +110,8 @@ class Supervisor:
 def is_answering(host: str, port: int) -> bool:
     """Whether a server answers /healthz."""
     try:
-        connection = http.client.HTTPConnection(host, port, timeout=2)
-        connection.request("GET", "/healthz")
-        status = connection.getresponse().status
-        connection.close()
+        with closing(http.client.HTTPConnection(host, port, timeout=2)) as connection:
+            connection.request("GET", "/healthz")
+            return connection.getresponse().status == 200
     except OSError:
         return False
-    return status == 200

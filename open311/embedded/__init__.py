@@ -1,6 +1,6 @@
 """The embedded database: a private PostgreSQL with PostGIS, used if DATABASE_URL is not set.
 
-The PostgreSQL programs of the machine run as a separate server, whose data is in one folder. Clients connect only
+The PostgreSQL programs of the machine run as a separate server. Its data is in one folder. Clients connect only
 through a unix socket, in a folder with mode 0700. The first process that holds the cluster starts the server, and
 the last process that releases the cluster stops it.
 

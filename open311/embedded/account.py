@@ -1,4 +1,4 @@
-"""The operating system user that the server runs as. PostgreSQL refuses to run as root."""
+"""The operating system user that PostgreSQL runs as. PostgreSQL refuses to run as root."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from open311.errors import Misconfigured
 
 @dataclass(frozen=True, slots=True)
 class ServerAccount:
-    """The user that the server runs as.
+    """The user that PostgreSQL runs as.
 
     other  the user's entry in the password database; None if it is the user of this process
     """
@@ -24,10 +24,13 @@ class ServerAccount:
 
     @classmethod
     def find(cls, data: Path) -> ServerAccount:
-        """The owner of existing data. Without data: the user of this process, or `postgres` if that is root.
+        """Find the user that the server must run as, for the folder `data`.
 
-        Raises PermissionError if another user owns the data and this process does not run as root, and
-        `Misconfigured` if there is no user `postgres`.
+        The user is the owner of existing data. If there is no data, or root owns the data, the user is the user of
+        this process. A process of root uses the user `postgres` instead of root.
+
+        Raises PermissionError if a third user owns the data and this process does not run as root. Raises
+        `Misconfigured` if the user `postgres` is needed and does not exist.
         """
         uid = os.geteuid()
         if data.exists() and (owner := data.stat().st_uid) not in {0, uid}:
@@ -40,7 +43,7 @@ class ServerAccount:
             return cls(pwd.getpwnam("postgres"))
         except KeyError:
             raise Misconfigured(
-                "PostgreSQL does not run as root and there is no user postgres: run as an ordinary user, or "
+                "PostgreSQL refuses to run as root, and there is no user postgres: run as an ordinary user, or "
                 "set DATABASE_URL."
             ) from None
 
@@ -72,7 +75,11 @@ class ServerAccount:
         self.give(folder)
 
     def can_enter(self, folder: Path) -> bool:
-        """Whether this user can enter a folder. A child process tries it, because a parent folder may be closed."""
+        """Whether this user can enter a folder.
+
+        A child process of this user tests the access. The mode of the folder does not tell it, because a folder
+        above may be closed.
+        """
         if self.other is None:
             return True
         tested = subprocess.run(  # noqa: S603 (no word of the command comes from outside)

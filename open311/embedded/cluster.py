@@ -1,4 +1,4 @@
-"""A cluster that several processes share. The first holder starts the server, the last one stops it."""
+"""A cluster that several processes share. The first holder starts the server, and the last holder stops it."""
 
 from __future__ import annotations
 
@@ -59,8 +59,9 @@ class Cluster:
     def hold(self) -> None:
         """Keep the server running until `release`. Create and start it if necessary.
 
-        A second call has no effect. A process that is killed no longer holds the cluster, but it does not stop the
-        server. The server then runs until another holder is the last one to release it.
+        A second call in the same process takes no second hold. A process that is killed no longer holds the
+        cluster, but it does not stop the server. The server then runs until the last of the other holders calls
+        `release`.
         """
         if self._own_hold() is None:
             holders = self._server.files.holders
@@ -91,8 +92,9 @@ class Cluster:
     def ensure_running(self) -> None:
         """Start the server unless it answers. A supervisor calls this regularly.
 
-        Call `hold` first, or no process will stop the server. This also cleans up after kill -9. It takes a few
-        milliseconds if the server is up, and up to `RECOVERY_S` seconds if the server has much to recover.
+        Call `hold` first, or no process will stop the server. This method also cleans up after kill -9. A call
+        takes a few milliseconds if the server is up, and up to `RECOVERY_S` seconds if the server has much to
+        recover.
         """
         if self._server.is_up():
             return
@@ -102,7 +104,7 @@ class Cluster:
                 self._server.start()
 
     def url(self, database: str) -> str:
-        """The SQLAlchemy URL of a database. It contains the path of a socket, so it works only on this machine."""
+        """The SQLAlchemy URL of a database. The URL contains a socket's path, so it works only on this machine."""
         return databases.make_url(self._sockets, database)
 
     def dsn(self, database: str) -> str:
@@ -110,7 +112,7 @@ class Cluster:
         return databases.make_dsn(self._sockets, database)
 
     def has_database(self, name: str) -> bool:
-        """Whether the running server has a database of that name."""
+        """Whether the running server has a database with this name."""
         with databases.superuser(self._sockets) as cursor:
             return databases.has_database(cursor, name)
 
@@ -135,9 +137,10 @@ class Cluster:
 
     @property
     def left(self) -> Path | None:
-        """The folder of data that this home names and does not use: it belongs to another home, or is gone.
+        """The folder that the file `elsewhere` of this home names, if this home does not use the folder.
 
-        None if this home has data of its own. Valid until the cluster is created.
+        The folder then belongs to another home, or does not exist any more. None if the folder is used, if this
+        home has data of its own, or if there is no file `elsewhere`. Valid until the cluster is created.
         """
         return self._server.files.left
 

@@ -41,7 +41,7 @@ def superuser(sockets: Path, database: str = MAINTENANCE) -> Iterator[Any]:
 
 
 def is_answering(sockets: Path) -> bool:
-    """Whether the superuser can connect. PostgreSQL keeps some connections for superusers, even if it is busy."""
+    """Whether the superuser can connect. PostgreSQL reserves some connections for superusers."""
     try:
         with superuser(sockets) as cursor:
             cursor.execute("SELECT 1")
@@ -51,13 +51,13 @@ def is_answering(sockets: Path) -> bool:
 
 
 def has_database(cursor: Any, name: str) -> bool:
-    """Whether there is a database of that name."""
+    """Whether there is a database with this name."""
     cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name])
     return cursor.fetchone() is not None
 
 
 def create_database(cursor: Any, name: str, template: str) -> None:
-    """Create a database as a copy of another one."""
+    """Create a database as a copy of the database `template`."""
     statement = sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE {}")
     cursor.execute(statement.format(*map(sql.Identifier, (name, OWNER, template))))
 
@@ -65,7 +65,7 @@ def create_database(cursor: Any, name: str, template: str) -> None:
 def ensure_database(sockets: Path, name: str) -> None:
     """Create a database with its extensions, or add to an existing one the extensions that it lacks."""
     with superuser(sockets) as cursor:
-        # The web server and the worker may do this at the same time. The lock makes one wait for the other.
+        # The web server and the worker may call this function at the same time. The lock makes the second wait.
         cursor.execute("SELECT pg_advisory_lock(hashtext(%s))", [name])
         if not has_database(cursor, name):
             create_database(cursor, name, "template0")

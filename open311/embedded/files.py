@@ -6,7 +6,8 @@ They are in the cluster's home, a folder such as var/pg:
     holders     locked by every process that holds the cluster
     data        PostgreSQL's data (0700, owned by the server's user)
     run         the folder of the unix socket (0700, owned by the server's user)
-    elsewhere   if the server's user cannot reach the home: the path of another folder, which has `data` and `run`
+    elsewhere   the path of another folder, which has `data` and `run`; exists only if the server's user cannot
+                reach the home
     server.log  PostgreSQL's log
 """
 
@@ -46,7 +47,7 @@ class ClusterFiles:
     home     the folder of `Cluster`; it has the locks and the log
     base     the folder that has the data: the home, or the folder that the file `elsewhere` names
     sockets  the folder of the unix socket
-    left     the folder that the file `elsewhere` names, if the data there is not used and there is no other data;
+    left     the folder that the file `elsewhere` names, if that folder is not used and the home has no data;
              None otherwise
     """
 

@@ -21,7 +21,10 @@ def output_of(*command: str) -> str:
 
 
 def command_line(pid: int) -> list[bytes]:
-    """The arguments of a process; empty if it is dead or a zombie."""
+    """The arguments of a process. On a system without /proc, only the data folder of a PostgreSQL.
+
+    If the process is dead or a zombie, the result has no argument with text.
+    """
     if Path("/proc/self/cmdline").exists():
         try:
             return Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")

@@ -23,7 +23,10 @@ from open311.embedded.processes import command_line, wait_until
 from open311.errors import Misconfigured
 
 START_RETRY_S = 10.0
-"""How long to retry if the server dies while it starts. After kill -9, the old backends exist for a moment."""
+"""How long to retry if the server dies while it starts.
+
+After kill -9 of a server, its backends exist for a moment longer. A new server refuses to start until they end.
+"""
 RECOVERY_S = 120.0
 """How long a server may recover (replay its WAL) before it answers."""
 STOP_S = 30.0
@@ -66,7 +69,11 @@ class PostgresServer:
         return is_answering(self.files.sockets)
 
     def create(self) -> None:
-        """Create the data unless it exists. If the process is killed meanwhile, no incomplete data remains."""
+        """Create the data unless it exists.
+
+        The work is done in a temporary folder, so that the folder `data` is complete or missing, even if this
+        process is killed. The next call removes temporary folders that remain.
+        """
         files = self.files
         for leftover in files.base.glob("data.*.tmp"):
             shutil.rmtree(leftover, ignore_errors=True)

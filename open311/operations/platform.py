@@ -9,6 +9,9 @@ from threading import Event, Lock
 from typing import Any, ParamSpec, TypeVar
 
 from open311.errors import Misconfigured
+from open311.operations.access.kept_blocks import KeptBlocks
+from open311.operations.access.rates import Rates
+from open311.operations.desk.row_cache import RowCache
 from open311.operations.intake.repeating import RunningKeys
 from open311.operations.upkeep.metering import CallCounts
 from open311.plugins.registry import Registry, load_registry
@@ -29,17 +32,23 @@ class Process:
     is_synced   an event, which is set when this process has stored the catalogues
     is_waiting  a lock, which is held by the only caller that may wait for changes
     calls       counts of calls for /metrics; None if /metrics is switched off
+    queue_rows  rendered rows of the queues of staff
     running     the keys of the repeatable POSTs that the process is storing
     is_cut_off  an event, which is set when a worker has lost its database and ends
+    blocks      the block list
+    rates       counts of reports, by which cities notice floods
     """
 
-    def __init__(self, calls: CallCounts | None = None) -> None:
+    def __init__(self, calls: CallCounts | None = None, rate_storage: str = "memory://") -> None:
         self.calls = calls
         self.numbers = NumberSource()
         self.is_synced = Event()
         self.is_waiting = Lock()
+        self.queue_rows = RowCache()
         self.running = RunningKeys()
         self.is_cut_off = Event()
+        self.blocks = KeptBlocks()
+        self.rates = Rates(rate_storage)
         self._caches: dict[Callable[..., Any], Callable[..., Any]] = {}
 
     def cached(self, function: Callable[P, T], *, most: int = 1_024) -> Callable[P, T]:
@@ -86,7 +95,10 @@ def open_platform(settings: Settings) -> Platform:
         prepares=settings.prepare_statements,
     )
     registry = load_registry(
-        settings.jurisdictions, ignore_wrong_id=settings.ignore_wrong_jurisdiction, maps=settings.maps_path
+        settings.jurisdictions,
+        ignore_wrong_id=settings.ignore_wrong_jurisdiction,
+        maps=settings.maps_path,
+        backends=settings.backends_path,
     )
     calls = CallCounts(settings.data_path / "metrics", database.pools) if settings.metrics_token else None
-    return Platform(settings, database, registry, Queue(database), Process(calls))
+    return Platform(settings, database, registry, Queue(database), Process(calls, settings.rate_storage))

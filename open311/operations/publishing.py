@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from open311.domain.events import Event
+from open311.domain.origins import Origin, written
 from open311.domain.requests import (
     ExtendedAttributes,
     Extras,
@@ -14,19 +15,23 @@ from open311.domain.requests import (
     PublicRequest,
     RequestRecord,
     Status,
+    Visibility,
 )
 from open311.domain.services import Service
 from open311.domain.text import folded
+from open311.domain.workflow import Outcome
 from open311.formats import render_request
+from open311.operations.masking import masked_request
+from open311.operations.workflow.texts import text_for
 from open311.plugins import Jurisdiction
-from open311.storage import catalogue, history, publications
+from open311.storage import catalogue, history, origins, publications, requests
 from open311.storage.engine import Connection
 from open311.storage.publications import Publication, text_search_language
 
 ROWS_PER_TRANSACTION = 1_000
 """How many requests one transaction renders when all requests of a city are rendered again."""
 
-__all__ = ["Names", "names_for", "publication_of", "publish_requests", "text_search_language"]
+__all__ = ["Names", "names_for", "publication_of", "publish_requests", "text_search_language", "without_hidden"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +82,7 @@ def public_view(record: RequestRecord, names: Names) -> PublicRequest:
     )
 
 
-def extras_of(record: RequestRecord, names: Names, notes: Iterable[Note]) -> Extras:
+def extras_of(record: RequestRecord, names: Names, notes: Iterable[Note], origin: Origin | None = None) -> Extras:
     """The fields that `extensions=` can add. They never have the reporter, and only answers to public questions."""
     service = names.jurisdiction.service(record.service_code)
     return Extras(
@@ -91,6 +96,8 @@ def extras_of(record: RequestRecord, names: Names, notes: Iterable[Note]) -> Ext
             areas=record.areas,
             media_urls=record.media_urls,
             possible_duplicate_of=record.possible_duplicate_of,
+            origin=origin.url if origin else "",
+            via=written(origin.via) if origin else "",
         ),
         notes=tuple(notes),
         attributes=tuple(_public_answers(record, service)) if service else (),
@@ -111,18 +118,24 @@ def notes_of(events: Iterable[Event]) -> list[Note]:
     return [Note(event.at, event.kind, event.description) for event in events if event.is_public]
 
 
-def publication_of(record: RequestRecord, names: Names, notes: Iterable[Note]) -> Publication:
-    """A record's publication; a tombstone if only staff can see the record."""
-    if not record.visibility.is_shown:
+def publication_of(
+    record: RequestRecord, names: Names, notes: Iterable[Note], origin: Origin | None = None
+) -> Publication:
+    """A record's publication, without personal data in its texts; a tombstone if only staff can see the record."""
+    if record.visibility is Visibility.PRIVATE:
         return Publication(record, None)
+    record, notes, kinds = masked_request(record, notes, names.jurisdiction)
+    if not record.visibility.is_shown:
+        return Publication(record, None, personal_data=kinds)
     shown = public_view(record, names)
     words = (shown.service_name, shown.description, shown.status_notes, record.place.address)
     return Publication(
         record,
-        render_request(shown, extras_of(record, names, notes)),
+        render_request(shown, extras_of(record, names, notes, origin)),
         agency=shown.agency_responsible,
         words=folded(" ".join(words)),
         language=text_search_language(names.jurisdiction.languages[0]),
+        personal_data=kinds,
     )
 
 
@@ -137,9 +150,30 @@ def publish_requests(
     notes  the complete public history of each record, by the record's number; None to read it from the database
     """
     shown = [record for record in records if record.service_request_id]
+    numbers = [record.number for record in shown]
+    found = origins.load(connection, names.jurisdiction.id, numbers) if shown else {}
     if notes is None:
-        numbers = [record.number for record in shown]
         notes = history.load_notes(connection, names.jurisdiction.id, numbers) if shown else {}
+    named = [record.possible_duplicate_of for record in shown if record.possible_duplicate_of]
+    hidden = requests.hidden_among(connection, names.jurisdiction.id, named)
+    public = [without_hidden(record, notes.get(record.number, ()), names, hidden) for record in shown]
     publications.write_publications(
-        connection, [publication_of(record, names, notes.get(record.number, ())) for record in shown]
+        connection,
+        [publication_of(record, names, said, found.get(record.number)) for record, said in public],
     )
+
+
+def without_hidden(
+    record: RequestRecord, notes: Sequence[Note], names: Names, hidden: Collection[str]
+) -> tuple[RequestRecord, Sequence[Note]]:
+    """The parts of a record that may be published if the record names another request, which may be hidden.
+
+    A text that names the hidden request is replaced by the city's text for duplicates, which names none.
+    """
+    name = record.possible_duplicate_of
+    if name not in hidden:
+        return record, notes
+    neutral = text_for(names.jurisdiction, record, Outcome.DUPLICATE, record.updated_at)
+    said = [replace(note, description=neutral) if name in note.description else note for note in notes]
+    status_notes = neutral if name in record.status_notes else record.status_notes
+    return replace(record, possible_duplicate_of="", status_notes=status_notes), said

@@ -19,14 +19,17 @@ from open311.server.shares import Share
 
 PAUSE_S = 0.05
 YIELD_S = 0.002
-"""A process that has more connections than another process waits for this time before it accepts the next one."""
+"""A process that is ahead of the other processes waits for this time before it accepts the next connection."""
 SHARE_OF_ROOM = 32
-"""At the limit, a process makes room for this share of all connections at once, because it looks at all of them."""
+"""A process at its limit of connections closes up to 1/32 of them at once.
+
+It has to look at all connections to find the silent connections, so it does not do this for each new connection.
+"""
 TOO_MANY = "Your address has too many connections; close some."
 
 
 class Acceptor:
-    """Accepts connections, in a thread of its own."""
+    """Accepts connections, in a separate thread."""
 
     def __init__(self, listener: socket.socket, held: Held, poller: Poller, limits: Limits, share: Share) -> None:
         self._listener = listener
@@ -37,7 +40,7 @@ class Acceptor:
         self._basis = _basis(listener)
 
     def run(self, is_stopping: Callable[[], bool]) -> None:
-        """Accept until the listener is shut down."""
+        """Accept connections until `is_stopping` returns True. Shut down the listener, so that `accept` returns."""
         while not is_stopping():
             if len(self._held) >= self._limits.connections:
                 self._make_room()

@@ -31,7 +31,7 @@ class Start:
 
 
 def _write(data: bytes) -> object:
-    """PEP 3333 demands this function for old applications. Our application returns its body and never calls it."""
+    """PEP 3333 demands this function for old applications. Our application returns its body instead."""
     raise NotImplementedError("the application has to return its body, because write() is not supported")
 
 
@@ -59,6 +59,8 @@ class Answer:
                 added = f"Content-Length: {len(self._whole)}\r\n"
         elif not is_bodiless:
             added = self._begin_stream(named.get("content-length"), message, result)
+        if "date" not in named:
+            added += _date(int(time.monotonic()))
         self._lead = self._head(start, added, message)
 
     def _begin_stream(self, length: str | None, message: Message, result: Iterable[bytes]) -> str:
@@ -80,7 +82,7 @@ class Answer:
             added += "Connection: close\r\n"
         elif message.environ["SERVER_PROTOCOL"] == "HTTP/1.0":
             added += "Connection: keep-alive\r\n"
-        return f"HTTP/1.1 {start.status}\r\n{lines}{added}{_date(int(time.monotonic()))}\r\n".encode("latin-1")
+        return f"HTTP/1.1 {start.status}\r\n{lines}{added}\r\n".encode("latin-1")
 
     def next_pieces(self) -> Sequence[bytes]:
         """The next pieces to send. Small pieces of a stream are joined."""
@@ -127,7 +129,7 @@ def _date(second: int) -> str:  # noqa: ARG001  # the key of the cache
 
 
 def plain_answer(status: int, reason: str, *headers: str) -> bytes:
-    """A complete answer to a request whose head has not been read. It says that the connection is closed."""
+    """A complete answer that does not depend on the request. It has the header `Connection: close`."""
     phrase = HTTPStatus(status).phrase
     body = f"{status} {phrase}: {reason}\n".encode()
     lines = [

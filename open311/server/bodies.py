@@ -19,7 +19,7 @@ MOST_IN_MEMORY = 262_144
 MOST_BETWEEN_CHUNKS = 8_192
 """The most bytes of a chunked body that may follow each other without content: sizes, extensions and trailers."""
 _HEAD = b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
-"""A made-up head for httptools. It reads chunks only after a head, but `read_message` has read the true head."""
+"""A made-up head for httptools, which reads chunks only after a head. `read_message` has read the true head."""
 
 
 class Body(ABC):
@@ -59,7 +59,7 @@ class Body(ABC):
 
 
 def _spool() -> BinaryIO:
-    """A file that leaves the memory when it becomes large. `Body.close` closes the file."""
+    """A file that is in memory while it is small, and on disk when it is large. `Body.close` closes the file."""
     return cast("BinaryIO", SpooledTemporaryFile(max_size=MOST_IN_MEMORY))
 
 
@@ -130,8 +130,8 @@ class _Found:
 def _end_of_piece(data: bytes, begin: int) -> int:
     """The end of the next piece for httptools: after the next empty line, or else the end of the data.
 
-    A body ends only at an empty line. httptools would also read the request after the body, and does not say where
-    the body ended. The first bytes of the empty line can be before `begin`.
+    A body ends only at an empty line. Without the cut at an empty line, httptools would also read the request after
+    the body, and would not report where the body ended. The first bytes of the empty line can be before `begin`.
     """
     found = data.find(END, max(0, begin + 1 - len(END)))
     return len(data) if found < 0 else found + len(END)

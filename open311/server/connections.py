@@ -57,7 +57,8 @@ class Connection:
 
     basis     the part of the WSGI environment that is the same for all requests of the connection
     deadline  the time of monotonic() at which the watch (see threads.py) has to check the connection
-    moved     the number of bytes that the client had sent of the body, or read of the answer, at the last check
+    moved     the number of bytes at the last check: bytes of the body that the client had sent, or bytes of answers
+              that the client had read
     message   the request that is being received or answered
     """
 
@@ -136,7 +137,7 @@ class Connection:
         return message
 
     def is_trickling(self, size: int) -> bool:
-        """Count a piece of an incomplete request. Returns whether the piece is one of too many small ones.
+        """Count a piece of an incomplete request. Returns whether the request has had too many small pieces.
 
         size  bytes of the piece
         """
@@ -153,7 +154,8 @@ class Connection:
     def refuse(self) -> Message | None:
         """Mark the connection as refused.
 
-        Returns the incomplete request, so that the application can answer it; None if its head has not been read.
+        Returns the incomplete request, so that the application can answer it. Returns None if the head of the
+        request has not been read.
         """
         message, self.received, self.is_refused = self.message, b"", True
         if message is not None:
@@ -210,9 +212,10 @@ class Connection:
             self.moved = self._sent - unread_bytes(self.socket)
 
     def limit_unsent(self) -> None:
-        """Let the kernel accept no more data while it still has a lot of earlier data to send.
+        """Limit the data that the kernel keeps to send. Beyond the limit, the kernel takes no more data.
 
-        Without this limit, the kernel takes the answers to many pipelined requests, though the client reads none.
+        Without this limit, the kernel takes the answers to many pipelined requests, though the client reads no
+        answer.
         """
         if not self._is_limited and sys.platform == "linux":
             self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, MOST_UNSENT_BYTES)

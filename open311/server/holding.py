@@ -28,7 +28,7 @@ class Held:
         return len(self._connections)
 
     def __iter__(self) -> Iterator[Connection]:
-        """Iterate over a copy, so that other threads can add and remove connections meanwhile."""
+        """Iterate over a copy, so that other threads can add and remove connections during the iteration."""
         return iter(list(self._connections.values()))
 
     def get(self, number: int) -> Connection | None:
@@ -75,7 +75,7 @@ class Held:
             connection.lock.release()
 
     def count_cut(self, why: str) -> None:
-        """Count a connection that is cut off for this reason."""
+        """Count a connection that was cut off. `why` is the reason, for the log."""
         with self._lock:
             self._cut[why] += 1
 

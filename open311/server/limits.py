@@ -9,15 +9,16 @@ from dataclasses import dataclass
 class Limits:
     """Limits for clients.
 
-    head_s       seconds from the connection, or from the first byte of a later request, to the end of the head
+    head_s       seconds until the end of a head: from the opening of the connection, or from the first byte of a
+                 later request
     body_s       seconds between two checks of a body's speed
     reader_s     seconds between two checks of how fast a client reads its answer
-    least_bytes  minimum speed of bodies and of clients that read, bytes per second
-    idle_s       seconds that a connection may stay open without a request
+    least_bytes  minimum speed, in bytes per second, of bodies that arrive and of clients that read an answer
+    idle_s       seconds that a connection may stay open after an answer without a further request
     wait_s       seconds that a complete request may wait for a free thread
     body_bytes   size of the largest body that is received
-    connections  number of connections of a process
-    per_address  number of connections of one address in a process; 0: no limit
+    connections  greatest number of connections of a process
+    per_address  greatest number of connections of one address in a process; 0: no limit
     """
 
     head_s: float

@@ -6,7 +6,7 @@ import socket
 import sys
 
 BACKLOG = 4_096
-"""Connections that may wait to be accepted, unless the kernel has a smaller limit. Others wait for a second."""
+"""Connections that may wait to be accepted, unless the kernel has a smaller limit. Other clients must try again."""
 KEEPALIVE_S = 60
 """Seconds without data after which the kernel asks whether the client still exists."""
 PROBE_S, PROBES = 15, 4

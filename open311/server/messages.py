@@ -33,7 +33,11 @@ REFUSAL = "open311.refusal"
 
 
 class Malformed(Exception):
-    """Raised to refuse a request. It has the status of the answer and a sentence for the client."""
+    """Raised to refuse a request.
+
+    status  the status of the answer
+    reason  a sentence for the client
+    """
 
     def __init__(self, status: int, reason: str) -> None:
         super().__init__(reason)
@@ -98,7 +102,7 @@ def feed(parser: HttpRequestParser, data: bytes) -> None:
 
 
 class _Found:
-    """The parts of a head. httptools calls the methods whose names begin with `on_`."""
+    """The parts of a head. httptools calls the methods with `on_` at the beginning of their names."""
 
     __slots__ = ("environ", "has_two_hosts", "is_complete", "target")
 
@@ -148,8 +152,8 @@ def _with_ascii_target(head: bytes) -> bytes:
 def _read_request_line(head: bytes, parser: HttpRequestParser, found: _Found) -> str:
     """Read method and target. Returns the protocol.
 
-    httptools also accepts several spaces, other versions such as HTTP/2.0, and other protocols such as RTSP. So the
-    protocol has to follow after the method, one space and the target.
+    httptools also accepts several spaces, other versions such as HTTP/2.0, and other protocols such as RTSP. So
+    this function checks that the line is exactly: method, one space, target, one space, HTTP/1.0 or HTTP/1.1.
     """
     method, target = parser.get_method(), found.target
     end = len(method) + 1 + len(target)

@@ -45,14 +45,14 @@ class Signals:
         self.is_stopping = True
 
     def wait(self, seconds: float) -> None:
-        """Wait for so many seconds or until a signal arrives."""
+        """Wait until a signal arrives, at most for the given seconds."""
         if select.select([self._readable], [], [], seconds)[0]:
             with suppress(BlockingIOError):
                 os.read(self._readable, 512)
 
 
 class Processes:
-    """A number of processes that do the same work. One that dies is replaced.
+    """A number of processes that do the same work. A process that dies is replaced.
 
     work        called in each process with its signals and its place; returns when a signal to stop has arrived.
                 The place is a number from 0; a replacement has the place of the process that it replaces.
@@ -77,7 +77,7 @@ class Processes:
         self._start_at = dict.fromkeys(range(count), 0.0)
 
     def run(self) -> None:
-        """Start the processes, replace those that die, and stop all after SIGINT or SIGTERM."""
+        """Start the processes, replace processes that die, and stop all processes after SIGINT or SIGTERM."""
         try:
             while not self._signals.is_stopping:
                 self._start_missing()
@@ -101,7 +101,7 @@ class Processes:
             return process
 
     def _be_child(self, place: int) -> NoReturn:
-        """Work, then exit at once, so that the child does not leave the context managers of the parent."""
+        """Work, then exit at once. A normal exit would also run the exits of the parent's context managers."""
         status = 1
         try:
             signals = Signals()
@@ -122,7 +122,7 @@ class Processes:
                 log.error("a web process ended and is started again", process=process, status=status)
 
     def _ended(self) -> Iterator[tuple[int, int]]:
-        """Processes that have ended, with their exit status. It is -N if signal N ended the process."""
+        """Processes that have ended, with their exit status. The status is -N if signal N ended the process."""
         for process in self._born:
             found, status = os.waitpid(process, os.WNOHANG)
             if found:

@@ -34,12 +34,12 @@ class Share:
         self._numbers[self._place] = number
 
     def is_ahead(self) -> bool:
-        """Whether another process has fewer connections: at least one fewer.
+        """Whether this process has clearly more connections than the process with the fewest connections.
 
-        If the other process has eight or more, this process is ahead only if it has over an eighth more.
-
-        If a difference of one were always enough, the processes would wait for each other after each connection in
-        a burst, and would accept only one connection per ms.
+        The difference has to be greater than an eighth of the fewest connections, rounded down. If the fewest
+        connections are below eight, one connection more is enough. If one connection more were always enough, the
+        processes would wait for each other after each connection in a burst, and would accept only one connection
+        per ms.
         """
         least = min(self._numbers)
         return self._numbers[self._place] > least + least // 8

@@ -2,12 +2,13 @@
 
 All threads wait together until any connection is ready. A thread that receives a complete request serves the
 request at once. So one thread receives, serves and answers most requests, and does not hand them to another thread.
-An incomplete request stays with its connection and uses no thread. So does an answer that its client does not read.
-If a client sends a request in many tiny pieces, the server receives from it only once in each tick of the watch.
+An incomplete request stays with its connection and uses no thread. An answer that its client does not read uses no
+thread either. If a client sends a request in many tiny pieces, the server receives from this client only once in
+each tick of the watch.
 
 One more thread is called the watch. The watch ends connections that take too long. While all threads are busy, the
-watch receives requests for the threads, so that the waiting time of a request is limited. It also answers /healthz
-meanwhile.
+watch receives requests for the threads, so that the waiting time of a request is limited. During that time, the
+watch also answers the prompt paths, such as /healthz.
 """
 
 from __future__ import annotations
@@ -116,7 +117,7 @@ class Threads:
         self._is_over = True
         self._end_pipe, writable = os.pipe()
         self._poller.watch(self._end_pipe, is_new=True)
-        os.close(writable)  # now the pipe is always ready: each thread wakes, and watches it to wake the next one
+        os.close(writable)  # now the pipe is always ready: a thread wakes, and its new watch wakes the next thread
         for thread in self._threads:
             thread.join(max(0.0, give_up_at - time.monotonic()))
 
@@ -264,7 +265,7 @@ class Threads:
     # --- Refusing
 
     def _refuse(self, connection: Connection, fault: Malformed) -> None:
-        """Answer a malformed or incomplete request, and close the connection."""
+        """Answer a request that cannot be served, such as a malformed request, and close the connection."""
         message = connection.refuse()
         if message is None:
             self._dismiss(connection, plain_answer(fault.status, fault.reason))
@@ -319,7 +320,7 @@ class Threads:
         for number in self._poller.wait(timeout_s, MOST_AT_ONCE):
             connection = self._held.get(number)
             if connection is None:
-                if self._is_over:  # the number is that of the pipe that wakes the threads
+                if self._is_over:  # the ready file is the pipe that wakes the threads
                     self._poller.watch(self._end_pipe)
             # A thread may still hold the lock for a moment after its last work on this connection.
             elif connection.lock.acquire(timeout=1.0):
@@ -357,7 +358,7 @@ class Threads:
         self._poller.watch(connection.number, for_room=True)
 
     def _wake_resting(self) -> None:
-        """Receive again from clients that trickle. So each costs a turn of a thread per tick, not one per byte."""
+        """Receive again from clients that trickle. Each of these clients costs at most one turn per tick."""
         for _ in range(len(self._resting)):
             connection = self._resting.popleft()
             with connection.lock:  # no thread works on a connection that rests
@@ -373,7 +374,7 @@ class Threads:
                     connection.lock.release()
 
     def _look_at(self, connection: Connection) -> None:
-        """End a connection whose deadline is over, unless its data moves fast enough."""
+        """End a connection if its deadline is over and its data does not move fast enough."""
         now, phase, limits = time.monotonic(), connection.phase, self._limits
         if connection.deadline > now:
             return

@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     ARRAY,
@@ -20,18 +20,22 @@ from sqlalchemy import (
     any_,
     bindparam,
     cast,
-    insert,
+    func,
+    or_,
     select,
     update,
 )
+from sqlalchemy.dialects.postgresql import insert
 
 from open311.domain.access import ALL_JURISDICTIONS
 from open311.storage.hot.statements import Statement
 from open311.storage.hot.transactions import Run
 from open311.storage.tables import staff_account, staff_secret
 
+BETWEEN_USES = timedelta(hours=1)
+"""After this time, the use of a secret is stored again."""
 PREFIX = "staff:"
-"""The beginning of an account as the actor of an event; its number follows."""
+"""The prefix of an account as the actor of an event. The account's number follows."""
 
 
 class SecretKind(StrEnum):
@@ -46,7 +50,7 @@ class Account:
     """A stored account of a person or a program of staff.
 
     jurisdiction_id  the jurisdiction that the account works for; "*" for all
-    departments      codes of the departments that it works for; empty for all
+    departments      codes of the departments that the account works for; empty for all
     """
 
     id: int
@@ -58,7 +62,7 @@ class Account:
     revoked_at: datetime | None
 
     def __str__(self) -> str:
-        """The account as the actor of an event. This text never contains its name."""
+        """The account as the actor of an event. This text never contains the account's name."""
         return f"{PREFIX}{self.id}"
 
 
@@ -72,6 +76,28 @@ class Secret:
     created_at: datetime
     expires_at: datetime
     revoked_at: datetime | None
+    label: str
+    last_used_at: datetime | None
+
+
+class Holder(NamedTuple):
+    """The account that a valid secret belongs to, with only the fields that a call needs.
+
+    secret        the number of the secret
+    last_used_at  the stored time of the last use, which may be BETWEEN_USES old; None for never
+    """
+
+    id: int
+    jurisdiction_id: str
+    role: str
+    departments: list[str]
+    secret: int
+    expires_at: datetime
+    last_used_at: datetime | None
+
+    def __str__(self) -> str:
+        """The account as the actor of an event, the same text as that of `Account`."""
+        return f"{PREFIX}{self.id}"
 
 
 def add_account(
@@ -82,8 +108,11 @@ def add_account(
     role: str,
     departments: Collection[str],
     now: datetime,
-) -> int:
-    """Store an account, and return its number."""
+) -> int | None:
+    """Store an account, and return its number.
+
+    Returns None if the jurisdiction already has an account of this name.
+    """
     values = {
         "jurisdiction_id": jurisdiction_id,
         "name": name,
@@ -91,22 +120,47 @@ def add_account(
         "departments": sorted(departments),
         "created_at": now,
     }
-    number: int = connection.execute(
-        insert(staff_account).values(values).returning(staff_account.c.id)
-    ).scalar_one()
+    row = insert(staff_account).values(values).on_conflict_do_nothing().returning(staff_account.c.id)
+    number: int | None = connection.execute(row).scalar_one_or_none()
     return number
 
 
+def lock_names(connection: Connection, jurisdiction_id: str) -> None:
+    """Let nobody else add an account to the jurisdiction until the transaction ends."""
+    connection.execute(select(func.pg_advisory_xact_lock(func.hashtext(f"staff names {jurisdiction_id}"))))
+
+
+def find_namesake(connection: Connection, jurisdiction_id: str, name: str) -> Account | None:
+    """The account with this name in any case, valid or revoked. The one with exactly this name is preferred.
+
+    PostgreSQL compares cases by the database's collation, which may know ASCII only. A city has few accounts.
+    """
+    query = _accounts().where(staff_account.c.jurisdiction_id.in_((jurisdiction_id, ALL_JURISDICTIONS)))
+    found = [_account(row._mapping) for row in connection.execute(query.order_by(staff_account.c.id))]
+    same = [account for account in found if account.name.casefold() == name.casefold()]
+    return max(same, key=lambda account: account.name == name, default=None)
+
+
 def find_account(
-    connection: Connection, jurisdiction_id: str, name: str, *, is_revoked_too: bool = False
+    connection: Connection,
+    jurisdiction_id: str,
+    name: str,
+    *,
+    is_revoked_too: bool = False,
+    is_locked: bool = False,
 ) -> Account | None:
-    """The account with this name that may work for the jurisdiction, unless it is revoked."""
+    """The account with this name that may work for the jurisdiction, unless it is revoked.
+
+    is_locked  whether to lock the account until the transaction ends
+    """
     columns = staff_account.c
     query = _accounts().where(
         columns.jurisdiction_id.in_((jurisdiction_id, ALL_JURISDICTIONS)), columns.name == name
     )
     if not is_revoked_too:
         query = query.where(columns.revoked_at.is_(None))
+    if is_locked:
+        query = query.with_for_update()
     found = connection.execute(query.order_by(columns.jurisdiction_id.desc())).first()
     return None if found is None else _account(found._mapping)
 
@@ -119,17 +173,54 @@ def list_accounts(connection: Connection, jurisdiction_id: str | None = None) ->
     return [_account(row._mapping) for row in connection.execute(query)]
 
 
-def revoke_account(connection: Connection, number: int, now: datetime) -> bool:
-    """Revoke an account. Returns False if there is none with this number, or if it is revoked already."""
+def list_working(
+    connection: Connection,
+    jurisdiction_id: str,
+    *,
+    roles: Collection[str],
+    departments: Collection[str],
+    after: str,
+    rows: int,
+) -> list[Account]:
+    """The accounts with one of these roles that may work for a jurisdiction now, sorted by name.
+
+    departments  only accounts that work for one of these departments, or for all; empty for all accounts
+    after        the last name of the page before; "" for the first page
+    """
     columns = staff_account.c
-    changed = connection.execute(
-        update(staff_account).where(columns.id == number, columns.revoked_at.is_(None)).values(revoked_at=now)
+    query = _accounts().where(
+        columns.jurisdiction_id.in_((jurisdiction_id, ALL_JURISDICTIONS)),
+        columns.revoked_at.is_(None),
+        columns.role.in_(roles),
+        columns.name > after,
     )
-    return changed.rowcount == 1
+    if departments:
+        query = query.where(
+            or_(columns.departments == [], columns.departments.overlap(cast(list(departments), ARRAY(Text))))
+        )
+    found = connection.execute(query.order_by(columns.name).limit(rows))
+    return [_account(row._mapping) for row in found]
+
+
+def change_account(connection: Connection, account: Account) -> None:
+    """Store role, departments and revocation of an account."""
+    columns = staff_account.c
+    connection.execute(
+        update(staff_account)
+        .where(columns.jurisdiction_id == account.jurisdiction_id, columns.id == account.id)
+        .values(role=account.role, departments=sorted(account.departments), revoked_at=account.revoked_at)
+    )
 
 
 def add_secret(
-    connection: Connection, account: Account, kind: SecretKind, secret: str, *, now: datetime, expires_at: datetime
+    connection: Connection,
+    account: Account,
+    kind: SecretKind,
+    secret: str,
+    *,
+    now: datetime,
+    expires_at: datetime,
+    label: str = "",
 ) -> int:
     """Store a secret's digest, and return the secret's number."""
     values = {
@@ -139,15 +230,43 @@ def add_secret(
         "digest": digest_of(secret),
         "created_at": now,
         "expires_at": expires_at,
+        "label": label,
     }
     number: int = connection.execute(insert(staff_secret).values(values).returning(staff_secret.c.id)).scalar_one()
     return number
 
 
-def account_of(run: Run, secret: str, kind: SecretKind, now: datetime) -> Account | None:
+def holder_of(run: Run, secret: str, kind: SecretKind, now: datetime) -> Holder | None:
     """The account of a secret. None if the secret is unknown, expired or revoked, or if the account is revoked."""
     rows = run(_by_secret(), {"digest": digest_of(secret), "kind": kind, "now": now})
-    return _account(dict(zip(_NAMES, rows[0], strict=True))) if rows else None
+    return Holder(*rows[0]) if rows else None
+
+
+def mark_used(run: Run, holder: Holder, now: datetime) -> None:
+    """Store that a secret is used now. If several calls do so at the same moment, one writes and no call waits."""
+    values = {"city": holder.jurisdiction_id, "number": holder.secret, "now": now}
+    run(_use(), values | {"before": now - BETWEEN_USES})
+
+
+@cache
+def _use() -> Statement:
+    secrets = staff_secret.c
+    free = (
+        select(secrets.id)
+        .where(
+            secrets.jurisdiction_id == bindparam("city"),
+            secrets.id == bindparam("number"),
+            or_(secrets.last_used_at.is_(None), secrets.last_used_at <= bindparam("before")),
+        )
+        .with_for_update(skip_locked=True)
+    )
+    query = (
+        update(staff_secret)
+        .where(secrets.jurisdiction_id == bindparam("city"), secrets.id == free.scalar_subquery())
+        .values(last_used_at=bindparam("now"))
+        .returning(secrets.id)
+    )
+    return Statement.of(query)
 
 
 @cache
@@ -158,7 +277,12 @@ def _by_secret() -> Statement:
         staff_account.c.id == secrets.account_id,
     )
     query = (
-        _accounts()
+        select(
+            *(staff_account.c[name] for name in ("id", "jurisdiction_id", "role", "departments")),
+            secrets.id,
+            secrets.expires_at,
+            secrets.last_used_at,
+        )
         .join_from(staff_secret, staff_account, owns)
         .where(
             secrets.digest == bindparam("digest"),
@@ -172,7 +296,10 @@ def _by_secret() -> Statement:
 
 
 def use_up(connection: Connection, secret: str, kind: SecretKind, now: datetime) -> bool:
-    """Revoke a valid secret. Returns False if it is not valid: of two simultaneous calls, only one gets True."""
+    """Revoke a valid secret.
+
+    Returns False if the secret is not valid: only one of two simultaneous calls gets True.
+    """
     columns = staff_secret.c
     changed = connection.execute(
         update(staff_secret)
@@ -197,6 +324,8 @@ def list_secrets(connection: Connection, account: Account) -> list[Secret]:
         columns.created_at,
         columns.expires_at,
         columns.revoked_at,
+        columns.label,
+        columns.last_used_at,
     )
     found = connection.execute(
         select(*shown)
@@ -207,7 +336,7 @@ def list_secrets(connection: Connection, account: Account) -> list[Secret]:
 
 
 def end_secrets(connection: Connection, account: Account, kinds: Collection[SecretKind], at: datetime) -> int:
-    """Let an account's valid secrets of these kinds expire at `at`, if not earlier. Returns how many it changed."""
+    """Let an account's valid secrets of these kinds expire at `at` or earlier. Returns how many were changed."""
     columns = staff_secret.c
     changed = connection.execute(
         update(staff_secret)
@@ -240,6 +369,12 @@ def revoke_secret(connection: Connection, account: Account, number: int, now: da
     return changed.rowcount == 1
 
 
+def name_of(connection: Connection, number: int) -> str:
+    """The name of the account with this number; "" if there is none."""
+    found = connection.execute(select(staff_account.c.name).where(staff_account.c.id == number)).scalar()
+    return found or ""
+
+
 def names_of(run: Run, actors: Iterable[str]) -> dict[str, str]:
     """The names of accounts by actor, such as staff:3 in an event. Only staff may see these names."""
     found = [actor.removeprefix(PREFIX) for actor in actors if actor.startswith(PREFIX)]
@@ -260,9 +395,6 @@ def _names() -> Statement:
 def digest_of(secret: str) -> bytes:
     """The digest of a secret. Only the digest is stored."""
     return hashlib.sha256(secret.encode()).digest()
-
-
-_NAMES = tuple(column.name for column in staff_account.c)
 
 
 def _accounts() -> Select[tuple[object, ...]]:

@@ -41,7 +41,8 @@ class CatalogueChange:
 
     def __str__(self) -> str:
         """One line for the operator: the city, and what has changed."""
-        services, departments = f"{len(self.added)} services", f"{len(self.new_departments)} departments"
+        services = f"{len(self.added)} service{'s' * (len(self.added) != 1)}"
+        departments = f"{len(self.new_departments)} department{'s' * (len(self.new_departments) != 1)}"
         if self.is_new:
             return f"{self.jurisdiction_id}: new, with {services} and {departments}"
         parts = {

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ARRAY, BigInteger, Connection, any_, bindparam, case, select, update
+from sqlalchemy import ARRAY, BigInteger, Connection, and_, any_, bindparam, case, or_, select, tuple_, update
 
-from open311.domain.events import Event, NoteAdded, kinds, read_event
+from open311.domain.events import Commented, Event, NoteAdded, PublicComment, Received, kinds, read_event
 from open311.domain.requests import Note, RequestRecord
 from open311.storage.copying import insert_rows
 from open311.storage.tables import outbox, request_event
+
+COMMENTS = (Commented.kind, PublicComment.kind)
+"""The kinds of the texts that people outside the city wrote."""
 
 
 def insert_histories(connection: Connection, histories: Iterable[tuple[RequestRecord, Sequence[Event]]]) -> None:
@@ -49,6 +52,19 @@ def outbox_values(record: RequestRecord) -> dict[str, Any]:
 def load_events(connection: Connection, jurisdiction_id: str, number: int) -> list[Event]:
     """A request's history, oldest first."""
     return load_histories(connection, jurisdiction_id, [number]).get(number, [])
+
+
+def senders_of(connection: Connection, jurisdiction_id: str, numbers: Sequence[int]) -> dict[int, str]:
+    """Who sent each of these requests, such as `key:3`, by number."""
+    columns = request_event.c
+    rows = connection.execute(
+        select(columns.request_id, columns.actor).where(
+            columns.jurisdiction_id == jurisdiction_id,
+            columns.request_id == any_(bindparam(None, list(numbers), ARRAY(BigInteger))),
+            columns.kind == Received.kind,
+        )
+    )
+    return {row.request_id: row.actor for row in rows}
 
 
 def load_histories(
@@ -95,15 +111,34 @@ def event_of(row: Any) -> Event:
     )
 
 
-def blank_notes(connection: Connection, jurisdiction_id: str, number: int) -> None:
-    """Erase the texts and reasons of a request's events. The events stay."""
+def blank_notes(connection: Connection, jurisdiction_id: str, numbers: Sequence[int]) -> int:
+    """Erase the texts and reasons of the events of requests, and return how many had one. The events stay."""
     columns = request_event.c
     has_text = columns.kind.in_([name for name, kind in kinds().items() if kind.has_text])
-    connection.execute(
+    return connection.execute(
         update(request_event)
-        .where(columns.jurisdiction_id == jurisdiction_id, columns.request_id == number)
+        .where(
+            columns.jurisdiction_id == jurisdiction_id,
+            columns.request_id == any_(bindparam(None, list(numbers), ARRAY(BigInteger))),
+            or_(and_(has_text, columns.description != ""), columns.reason != ""),
+        )
         .values(description=case((has_text, ""), else_=columns.description), reason="")
+    ).rowcount
+
+
+def blank_comments(connection: Connection, jurisdiction_id: str, changes: Sequence[tuple[int, int]]) -> int:
+    """Erase the texts of comments from outside, and return how many had one. The events stay.
+
+    changes  the number of each request, and the version that it had after the comment
+    """
+    columns = request_event.c
+    statement = update(request_event).where(
+        columns.jurisdiction_id == jurisdiction_id,
+        tuple_(columns.request_id, columns.version).in_(changes),
+        columns.kind.in_(COMMENTS),
+        columns.description != "",
     )
+    return connection.execute(statement.values(description="")).rowcount if changes else 0
 
 
 def numbers_with_copies(connection: Connection, jurisdiction_id: str, cause: str) -> list[int]:

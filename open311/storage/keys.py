@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import Column, Connection, bindparam, insert, select, update
 
+from open311.storage.blocks import version_now
 from open311.storage.hot.connections import HotConnections
 from open311.storage.hot.statements import Statement
 from open311.storage.tables import api_key
@@ -21,6 +22,8 @@ class ApiKey:
 
     jurisdiction_id  "*" for all jurisdictions
     may_update       whether updates with the key may change a request's status; without it they are comments
+    notice           what all users of the app are told; "" for nothing
+    suspended_for    why calls with the key are refused for now; "" for a key that works
     """
 
     id: int
@@ -32,6 +35,8 @@ class ApiKey:
     created_at: datetime
     revoked_at: datetime | None
     is_for_staff: bool
+    notice: str
+    suspended_for: str
 
 
 def add_key(
@@ -64,15 +69,23 @@ def add_key(
     return number
 
 
-def find_key(hot: HotConnections, secret: str) -> ApiKey | None:
-    """The key with this secret, of any jurisdiction; None if there is none or it is revoked."""
+def find_key(hot: HotConnections, secret: str) -> tuple[ApiKey, int] | None:
+    """The key with this secret, of any jurisdiction, and the version of the block list.
+
+    None if there is no such key or it is revoked.
+    """
     rows = hot.rows(_by_digest(), {"digest": _digest(secret)})
-    return ApiKey(**dict(zip(_NAMES, rows[0], strict=True))) if rows else None
+    if not rows:
+        return None
+    *values, version = rows[0]
+    return ApiKey(**dict(zip(_NAMES, values, strict=True))), version
 
 
 @cache
 def _by_digest() -> Statement:
-    query = select(*_columns()).where(api_key.c.digest == bindparam("digest"), api_key.c.revoked_at.is_(None))
+    query = select(*_columns(), version_now()).where(
+        api_key.c.digest == bindparam("digest"), api_key.c.revoked_at.is_(None)
+    )
     return Statement.of(query, is_prepared=True)
 
 
@@ -86,6 +99,14 @@ def revoke_key(connection: Connection, number: int, now: datetime) -> bool:
     """Revoke a key. Returns False if there is no such key or the key is already revoked."""
     changed = connection.execute(
         update(api_key).where(api_key.c.id == number, api_key.c.revoked_at.is_(None)).values(revoked_at=now)
+    )
+    return changed.rowcount == 1
+
+
+def change_key(connection: Connection, number: int, **values: str) -> bool:
+    """Change the notice of a key, or why it is suspended. Returns False if there is no valid key of this number."""
+    changed = connection.execute(
+        update(api_key).where(api_key.c.id == number, api_key.c.revoked_at.is_(None)).values(values)
     )
     return changed.rowcount == 1
 

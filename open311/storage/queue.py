@@ -31,6 +31,10 @@ class Task(StrEnum):
     DUMP = "dump"
     DUMP_ALL = "dump_all"
     MARK_CHANGES = "mark_changes"
+    TELL_OPERATOR = "tell_operator"
+    PREPARE_PHOTOS = "prepare_photos"
+    SWEEP_PHOTOS = "sweep_photos"
+    ANONYMISE = "anonymise"
     RETRY_STALLED = "retry_stalled"
 
 

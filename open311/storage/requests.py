@@ -17,9 +17,9 @@ from sqlalchemy import (
     Row,
     Select,
     Text,
+    Update,
     any_,
     bindparam,
-    delete,
     func,
     literal_column,
     select,
@@ -122,20 +122,31 @@ def _stored(connection: Connection, records: Sequence[RequestRecord]) -> set[int
     return set(found.scalars())
 
 
-def save_record(connection: Connection, record: RequestRecord) -> None:
-    """Update a record. Raises Conflict unless the stored version is the one before this record's version."""
+def save_records(connection: Connection, records: Sequence[RequestRecord]) -> None:
+    """Update records. Raises Conflict unless each stored version is the one before the version of its record."""
+    if not records:
+        return
+    rows = [
+        {f"new_{name}": value for name, value in record_values(record).items()}
+        | {"of_city": record.jurisdiction_id, "of_number": record.number, "before": record.version - 1}
+        for record in records
+    ]
+    if connection.execute(_save(), rows).rowcount != len(rows):
+        raise Conflict(tell("was changed by somebody else meanwhile; look at it again."), "service_request_id")
+
+
+@cache
+def _save() -> Update:
     columns = service_request.c
-    written = connection.execute(
+    return (
         update(service_request)
         .where(
-            columns.jurisdiction_id == record.jurisdiction_id,
-            columns.id == record.number,
-            columns.version == record.version - 1,
+            columns.jurisdiction_id == bindparam("of_city"),
+            columns.id == bindparam("of_number"),
+            columns.version == bindparam("before"),
         )
-        .values(record_values(record))
+        .values({column: bindparam(f"new_{column.name}") for column in columns})
     )
-    if written.rowcount != 1:
-        raise Conflict(tell("was changed by somebody else meanwhile; look at it again."), "service_request_id")
 
 
 def load_record(
@@ -174,6 +185,20 @@ def load_records(connection: Connection, jurisdiction_id: str, ids: Sequence[str
     return {row.service_request_id: _record(row) for row in found}
 
 
+def load_numbers(
+    connection: Connection, jurisdiction_id: str, numbers: Sequence[int], *, is_locked: bool = False
+) -> dict[int, RequestRecord]:
+    """Stored records by number; unknown numbers are left out. `is_locked`: see `load_record`."""
+    query = _select().where(
+        service_request.c.jurisdiction_id == jurisdiction_id,
+        service_request.c.id == any_(bindparam(None, list(numbers), ARRAY(BigInteger))),
+    )
+    if is_locked:  # all lock in the same order, to avoid deadlocks
+        query = query.order_by(service_request.c.id).with_for_update()
+    found = connection.execute(query)
+    return {record.number: record for record in map(_record, found)}
+
+
 def load_merged(
     connection: Connection, jurisdiction_id: str, numbers: Sequence[int], *, is_locked: bool = True
 ) -> list[RequestRecord]:
@@ -188,6 +213,26 @@ def load_merged(
         .order_by(service_request.c.id)
     )
     return [_record(row) for row in connection.execute(query.with_for_update() if is_locked else query)]
+
+
+def load_naming(connection: Connection, jurisdiction_id: str, name: str) -> list[RequestRecord]:
+    """The records that name a service_request_id as the one that they may repeat, locked."""
+    query = _select().where(
+        service_request.c.jurisdiction_id == jurisdiction_id,
+        service_request.c.possible_duplicate_of != literal_column("''"),  # as in the index
+        service_request.c.possible_duplicate_of == name,
+    )
+    return [_record(row) for row in connection.execute(query.order_by(service_request.c.id).with_for_update())]
+
+
+def hidden_among(connection: Connection, jurisdiction_id: str, ids: Sequence[str]) -> set[str]:
+    """Those of some service_request_ids whose requests are not public."""
+    query = select(service_request.c.service_request_id).where(
+        service_request.c.jurisdiction_id == jurisdiction_id,
+        service_request.c.service_request_id == any_(bindparam(None, list(ids), ARRAY(Text))),
+        service_request.c.visibility != Visibility.PUBLIC,
+    )
+    return set(connection.execute(query).scalars()) if ids else set()
 
 
 def load_batch(connection: Connection, jurisdiction_id: str, *, after: int, rows: int) -> list[RequestRecord]:
@@ -219,6 +264,26 @@ def load_open(
     return [_record(row) for row in connection.execute(statement.with_for_update() if is_locked else statement)]
 
 
+def load_assigned(connection: Connection, jurisdiction_id: str, actor: str) -> list[tuple[int, str]]:
+    """Number and department of each open request that is assigned to an account, such as `staff:3`.
+
+    Requests that are merged into others are left out: they follow the others.
+    """
+    columns = service_request.c
+    found = connection.execute(
+        select(columns.id, columns.department)
+        .where(
+            columns.jurisdiction_id == jurisdiction_id,
+            columns.assignee != "",
+            columns.assignee == actor,
+            columns.status == Status.OPEN,
+            columns.merged_into == 0,
+        )
+        .order_by(columns.id)
+    )
+    return [(row.id, row.department) for row in found]
+
+
 def count_records(connection: Connection, jurisdiction_id: str) -> int:
     """The number of records of a jurisdiction."""
     found = connection.execute(
@@ -227,13 +292,6 @@ def count_records(connection: Connection, jurisdiction_id: str) -> int:
         .where(service_request.c.jurisdiction_id == jurisdiction_id)
     )
     return found.scalar_one()
-
-
-def delete_reporter(connection: Connection, jurisdiction_id: str, number: int) -> None:
-    """Delete the personal data of the person who sent a request."""
-    connection.execute(
-        delete(reporter).where(reporter.c.jurisdiction_id == jurisdiction_id, reporter.c.request_id == number)
-    )
 
 
 def load_reporter(connection: Connection, jurisdiction_id: str, number: int) -> Reporter | None:
@@ -345,6 +403,7 @@ def record_values(record: RequestRecord) -> dict[str, Any]:
         "scheduled_at": record.scheduled_at,
         "held_since": record.held_since,
         "merged_into": record.merged_into,
+        "unmasked": list(record.unmasked),
         "version": record.version,
     }
 
@@ -395,5 +454,6 @@ def _record(row: Row[Any]) -> RequestRecord:
         scheduled_at=row.scheduled_at,
         held_since=row.held_since,
         merged_into=row.merged_into,
+        unmasked=tuple(row.unmasked),
         version=row.version,
     )

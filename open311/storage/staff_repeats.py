@@ -1,11 +1,12 @@
-"""The keys that make commands of staff idempotent, each with the request that its first call changed."""
+"""The keys that make commands of staff idempotent. A row also has the request that the first call changed."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, delete, select, update
+from sqlalchemy import ColumnElement, Connection, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from open311.storage.repeats import REPEATABLE_FOR
@@ -16,8 +17,8 @@ from open311.storage.tables import staff_repeat
 class Repeat:
     """A call that an account may repeat.
 
-    actor       the account, as in events
-    client_key  the key that the caller has chosen for the call
+    actor       the account, as `str(principal)`
+    client_key  the key that the caller chose for the call
     digest      a digest of everything that the call sent
     """
 
@@ -28,7 +29,7 @@ class Repeat:
 
 
 def claim(connection: Connection, repeat: Repeat, now: datetime) -> bool:
-    """Store that this call is made. Returns False if it repeats a call of the last day.
+    """Store the key of a call. Returns False if a call of the last day had the same key.
 
     A second call with the same key waits here until the first call's transaction ends.
     """
@@ -52,7 +53,7 @@ def claim(connection: Connection, repeat: Repeat, now: datetime) -> bool:
 
 
 def settle(connection: Connection, repeat: Repeat, number: int, version: int) -> None:
-    """Store which request the call has changed, and its version after it."""
+    """Store which request the call has changed, and the request's version after the change."""
     connection.execute(update(staff_repeat).where(*_is(repeat)).values(request_id=number, version=version))
 
 
@@ -74,4 +75,66 @@ def _is(repeat: Repeat) -> tuple[ColumnElement[bool], ...]:
         columns.jurisdiction_id == repeat.jurisdiction_id,
         columns.actor == repeat.actor,
         columns.client_key == repeat.client_key,
+    )
+
+
+# --- Calls for many requests. Each request has a row, whose key is the call's key, a line break and a number. No
+# header has a line break, so no caller can choose such a key.
+
+UNCHANGED = -1
+"""The version in the row of a request that the call did not change. 0: the call has not come to the request yet."""
+
+
+def add_parts(connection: Connection, repeat: Repeat, numbers: Sequence[int], now: datetime) -> None:
+    """Store the requests of a first call, in this order."""
+    connection.execute(delete(staff_repeat).where(*_is_part(repeat)))
+    rows = [
+        {
+            "jurisdiction_id": repeat.jurisdiction_id,
+            "actor": repeat.actor,
+            "client_key": f"{_prefix(repeat)}{place:06}",
+            "digest": repeat.digest,
+            "request_id": number,
+            "version": 0,
+            "created_at": now,
+        }
+        for place, number in enumerate(numbers)
+    ]
+    if rows:
+        connection.execute(insert(staff_repeat).values(rows))
+
+
+def load_parts(connection: Connection, repeat: Repeat) -> Sequence[int]:
+    """The numbers of the requests of the first call, in their order."""
+    columns = staff_repeat.c
+    query = select(columns.request_id).where(*_is_part(repeat)).order_by(columns.client_key)
+    return connection.execute(query).scalars().all()
+
+
+def lock_part(connection: Connection, repeat: Repeat, number: int) -> int:
+    """UNCHANGED, or 0, or else the version that the request had after the call had changed it.
+
+    The row is locked until the transaction ends.
+    """
+    columns = staff_repeat.c
+    query = select(columns.version).where(*_is_part(repeat), columns.request_id == number).with_for_update()
+    return connection.execute(query).scalar_one_or_none() or 0
+
+
+def settle_part(connection: Connection, repeat: Repeat, number: int, version: int) -> None:
+    """Store the version of a request after the call changed it, or UNCHANGED."""
+    mine = (*_is_part(repeat), staff_repeat.c.request_id == number)
+    connection.execute(update(staff_repeat).where(*mine).values(version=version))
+
+
+def _prefix(repeat: Repeat) -> str:
+    return f"{repeat.client_key}\n"
+
+
+def _is_part(repeat: Repeat) -> tuple[ColumnElement[bool], ...]:
+    columns, prefix = staff_repeat.c, _prefix(repeat)
+    return (
+        columns.jurisdiction_id == repeat.jurisdiction_id,
+        columns.actor == repeat.actor,
+        func.left(columns.client_key, len(prefix)) == prefix,
     )

@@ -25,7 +25,7 @@ def load_views(connection: Connection, jurisdiction_id: str, account: int) -> di
 def save_view(
     connection: Connection, jurisdiction_id: str, account: int, name: str, filters: Mapping[str, str]
 ) -> None:
-    """Store the filters of a view, in place of those that it had."""
+    """Store the filters of a view. They replace the old ones."""
     row = insert(staff_view).values(
         jurisdiction_id=jurisdiction_id, account_id=account, name=name, filters=dict(filters)
     )
@@ -35,7 +35,7 @@ def save_view(
 
 
 def delete_view(connection: Connection, jurisdiction_id: str, account: int, name: str) -> bool:
-    """Delete a view. Returns False if there is none of this name."""
+    """Delete a view. Returns False if the account has no view of this name."""
     columns = staff_view.c
     deleted = connection.execute(
         delete(staff_view).where(

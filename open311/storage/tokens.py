@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from functools import cache
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import ARRAY, BigInteger, Connection, any_, bindparam, select, update
 
 from open311.domain.requests import TokenState
 from open311.storage.hot.statements import Statement
@@ -35,6 +36,16 @@ def token_of(connection: Connection, jurisdiction_id: str, number: int) -> str:
         )
     ).scalar_one_or_none()
     return found or ""
+
+
+def tokens_of(connection: Connection, jurisdiction_id: str, numbers: Collection[int]) -> dict[int, str]:
+    """The tokens of those of these requests that have one, by number."""
+    columns = request_token.c
+    query = select(columns.request_id, columns.token).where(
+        columns.jurisdiction_id == jurisdiction_id,
+        columns.request_id == any_(bindparam(None, list(numbers), ARRAY(BigInteger))),
+    )
+    return {row.request_id: row.token for row in connection.execute(query)}
 
 
 def number_of(connection: Connection, jurisdiction_id: str, token: str) -> int:

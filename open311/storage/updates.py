@@ -1,13 +1,13 @@
-"""Updates of requests: those that the public can read, and those that came from outside."""
+"""Updates of requests: those that the public can read, and those that were sent from outside."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, func, select, update
+from sqlalchemy import ARRAY, BigInteger, Connection, and_, any_, bindparam, func, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
 from open311.domain.updates import PublicUpdate
@@ -17,9 +17,9 @@ from open311.storage.tables import public_update, publication, received_update
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewUpdate:
-    """What the public can read of one change.
+    """A new public update about one change.
 
-    at      when the change was recorded here
+    at      when this server stored the change
     status  mySociety's word after the change
     """
 
@@ -33,12 +33,12 @@ class NewUpdate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Received:
-    """An update that came from outside. Its text is in an event of the request.
+    """An update that was sent from outside. Its text is in an event of the request.
 
-    update_id   the sender's own name for it
+    update_id   the sender's id for the update
     client_key  the call's Idempotency-Key; "" for none
-    digest      of everything that was sent
-    at          when it happened, as the sender says
+    digest      a digest of everything that was sent
+    at          when the update happened, as the sender says
     """
 
     jurisdiction_id: str
@@ -67,7 +67,7 @@ def find_public(
 ) -> Sequence[PublicUpdate]:
     """The updates of public requests that were recorded from `start` to `end`, oldest first, at most `rows`.
 
-    key  the number of the caller's API key; 0 for none. The caller's own updates have the ids that it gave them.
+    key  the number of the caller's API key; 0 for none. Updates that were sent with this key have the sender's ids.
     """
     columns = public_update.c
     own = and_(
@@ -98,33 +98,148 @@ def find_public(
     return [PublicUpdate(**row._mapping) for row in connection.execute(query)]
 
 
-def blank_public(connection: Connection, jurisdiction_id: str, number: int) -> None:
-    """Erase the texts of a request's public updates."""
+def blank_public(connection: Connection, jurisdiction_id: str, numbers: Sequence[int]) -> int:
+    """Erase the texts of the public updates of requests, and return how many had one."""
+    return _blank(connection, jurisdiction_id, numbers, "description")
+
+
+def blank_public_changes(connection: Connection, jurisdiction_id: str, changes: Sequence[tuple[int, int]]) -> int:
+    """Erase the texts of public updates about single changes, and return how many had one.
+
+    changes  the number of each request, and its version after the change
+    """
+    columns = public_update.c
+    statement = update(public_update).where(
+        columns.jurisdiction_id == jurisdiction_id,
+        tuple_(columns.request_id, columns.version).in_(changes),
+        columns.description != "",
+    )
+    return connection.execute(statement.values(description="")).rowcount if changes else 0
+
+
+@dataclass(frozen=True, slots=True)
+class StoredText:
+    """The text of a stored public update. `id`: the number of the update."""
+
+    jurisdiction_id: str
+    id: int
+    request_id: int
+    version: int
+    description: str
+
+
+def texts_of(connection: Connection, jurisdiction_id: str, numbers: Sequence[int]) -> list[StoredText]:
+    """The public updates of requests that have a text, by their numbers."""
+    columns = public_update.c
+    rows = connection.execute(
+        select(columns.jurisdiction_id, columns.id, columns.request_id, columns.version, columns.description)
+        .where(
+            columns.jurisdiction_id == jurisdiction_id,
+            columns.request_id == any_(bindparam(None, list(numbers), ARRAY(BigInteger))),
+            columns.description != "",
+        )
+        .order_by(columns.id)
+    )
+    return [StoredText(*row) for row in rows]
+
+
+def replace_text(connection: Connection, stored: StoredText, text: str) -> None:
+    """Replace the text of a public update."""
     columns = public_update.c
     connection.execute(
         update(public_update)
-        .where(columns.jurisdiction_id == jurisdiction_id, columns.request_id == number)
-        .values(description="")
+        .where(columns.jurisdiction_id == stored.jurisdiction_id, columns.id == stored.id)
+        .values(description=text)
     )
 
 
-def blank_senders(connection: Connection, jurisdiction_id: str, number: int) -> None:
-    """Erase who sent updates of a request."""
-    columns = received_update.c
-    connection.execute(
-        update(received_update)
-        .where(columns.jurisdiction_id == jurisdiction_id, columns.request_id == number)
-        .values(email="", first_name="", last_name="", phone="", account_id="")
-    )
+def replace_naming(connection: Connection, jurisdiction_id: str, name: str, texts: Mapping[int, str]) -> None:
+    """Replace the texts of public updates that name a service_request_id. `texts`: by number of the request."""
+    columns = public_update.c
+    for number, text in texts.items():
+        connection.execute(
+            update(public_update)
+            .where(
+                columns.jurisdiction_id == jurisdiction_id,
+                columns.request_id == number,
+                func.strpos(columns.description, name) > 0,
+            )
+            .values(description=text)
+        )
 
 
-def blank_media(connection: Connection, jurisdiction_id: str, number: int) -> None:
-    """Erase the addresses of pictures in updates of a request."""
+def blank_media(connection: Connection, jurisdiction_id: str, numbers: Sequence[int]) -> int:
+    """Erase the addresses of pictures in updates of requests, and return how many updates had some."""
     columns = received_update.c
-    connection.execute(
+    return connection.execute(
         update(received_update)
-        .where(columns.jurisdiction_id == jurisdiction_id, columns.request_id == number)
+        .where(
+            columns.jurisdiction_id == jurisdiction_id,
+            columns.request_id == any_(bindparam(None, list(numbers), ARRAY(BigInteger))),
+            columns.media_urls != [],
+        )
         .values(media_urls=[])
+    ).rowcount
+
+
+def blank_media_of(connection: Connection, jurisdiction_id: str, sent: Sequence[Received]) -> int:
+    """Erase the addresses of pictures in single updates, and return how many had some."""
+    columns = received_update.c
+    statement = update(received_update).where(
+        columns.jurisdiction_id == jurisdiction_id,
+        tuple_(columns.api_key_id, columns.update_id).in_([(one.api_key_id, one.update_id) for one in sent]),
+        columns.media_urls != [],
+    )
+    return connection.execute(statement.values(media_urls=[])).rowcount if sent else 0
+
+
+def blank_public_media(connection: Connection, jurisdiction_id: str, numbers: Sequence[int]) -> int:
+    """Erase the addresses of photos in the public updates of requests, and return how many had one."""
+    return _blank(connection, jurisdiction_id, numbers, "media_url")
+
+
+def _blank(connection: Connection, jurisdiction_id: str, numbers: Sequence[int], name: str) -> int:
+    """Empty a column of the public updates of requests, and return in how many updates it had a text."""
+    columns = public_update.c
+    return connection.execute(
+        update(public_update)
+        .where(
+            columns.jurisdiction_id == jurisdiction_id,
+            columns.request_id == any_(bindparam(None, list(numbers), ARRAY(BigInteger))),
+            columns[name] != "",
+        )
+        .values({name: ""})
+    ).rowcount
+
+
+def replace_media(
+    connection: Connection, jurisdiction_id: str, number: int, addresses: Collection[str], new: str = ""
+) -> None:
+    """Replace the addresses of photos in the public updates of a request. `new`: "" to show none."""
+    columns = public_update.c
+    connection.execute(
+        update(public_update)
+        .where(
+            columns.jurisdiction_id == jurisdiction_id,
+            columns.request_id == number,
+            columns.media_url.in_(addresses),
+        )
+        .values(media_url=new)
+    )
+
+
+def add_media(connection: Connection, jurisdiction_id: str, number: int, version: int, address: str) -> None:
+    """Show a photo in the public update of a version of a request, unless it shows one or does not exist."""
+    columns = public_update.c
+    connection.execute(
+        update(public_update)
+        .where(
+            columns.jurisdiction_id == jurisdiction_id,
+            columns.request_id == number,
+            columns.version == version,
+            columns.media_url == "",
+        )
+        .values(media_url=address)
     )
 
 
@@ -143,7 +258,7 @@ def add_received(connection: Connection, received: Received) -> bool:
 def find_received(
     connection: Connection, jurisdiction_id: str, api_key_id: int, update_id: str
 ) -> tuple[str, bytes] | None:
-    """The Idempotency-Key and the digest of an update that came before; None if it did not."""
+    """The Idempotency-Key and the digest of a stored update; None if its sender has not used this update_id."""
     columns = received_update.c
     row = connection.execute(
         select(columns.client_key, columns.digest).where(

@@ -15,7 +15,8 @@ from open311.operations.access.api_keys import require_key, require_scope
 from open311.operations.access.staff import require_city, require_staff
 from open311.operations.platform import Platform
 from open311.plugins import Jurisdiction
-from open311.web.parsing import Parameters, first
+from open311.web.gate import limit_key
+from open311.web.parsing import Parameters, first, read_query
 from schemas.texts import tell
 
 
@@ -33,7 +34,7 @@ class Access:
     require: Callable[[Principal, str], None] = require_scope
 
     def check_city(self, principal: Principal | None, city: Jurisdiction | None) -> None:
-        """Raises Forbidden if the caller's key or account is not valid for the city of the call."""
+        """Raise Forbidden if the caller's key or account is not valid for the city of the call."""
         if principal is not None and city is not None:
             self.require(principal, city.id)
 
@@ -44,8 +45,24 @@ def key_holder(platform: Platform, request: Request, sent: Parameters) -> Princi
     return require_key(platform, given)
 
 
+def require_partner(platform: Platform, request: Request, city: Jurisdiction) -> Principal:
+    """The holder of the key in a call that needs no key. Raises Forbidden if the call has no key for the city."""
+    principal = key_holder(platform, request, read_query(request.query_string))
+    limit_key(request.environ, principal)
+    require_scope(principal, city.id)
+    return principal
+
+
+def find_partner(platform: Platform, request: Request, city: Jurisdiction) -> Principal | None:
+    """Like `require_partner`, but None if the call has no key for the city."""
+    try:
+        return require_partner(platform, request, city)
+    except Forbidden:
+        return None
+
+
 def _account_holder(platform: Platform, request: Request, sent: Parameters) -> Principal:  # noqa: ARG001
-    """The account of the token in Authorization: Bearer, and nowhere else. Raises Unauthenticated."""
+    """The account of the token in Authorization: Bearer, the only place for it. Raises Unauthenticated."""
     return require_staff(platform, _bearer(request), now=utc_now())
 
 
@@ -56,7 +73,7 @@ def _bearer(request: Request) -> str:
 
 
 def _prometheus(platform: Platform, request: Request, sent: Parameters) -> Principal:  # noqa: ARG001
-    """A caller that sends the token of the settings. Raises NotFound if none is set, Forbidden for a wrong one."""
+    """A caller that sends the token of the settings. Raises NotFound if none is set, Forbidden if it is wrong."""
     token = platform.settings.metrics_token
     if not token:
         raise NotFound(tell("Metrics are switched off; set OPEN311_METRICS_TOKEN."))
@@ -67,9 +84,11 @@ def _prometheus(platform: Platform, request: Request, sent: Parameters) -> Princ
 
 ANYBODY = Access("anybody", None)
 """Public. A key is neither needed nor checked."""
+SIGNED = Access("signature", None)
+"""Only back offices. The operation asks the back end to check the signature of the call."""
 API_KEY = Access("api_key", key_holder)
 """Only holders of an api_key that is valid for the city and not revoked."""
 STAFF = Access("staff", _account_holder, require_city)
-"""Only accounts of staff for the city. Which role a call needs is the operation's rule."""
+"""Only accounts of staff for the city. The operation checks the role of the account."""
 METRICS_TOKEN = Access("metrics_token", _prometheus)
 """Only a caller that sends the token of the settings. Nobody may call if no token is set."""

@@ -35,7 +35,7 @@ LEAST_TO_PACK = 1_400
 """The size in bytes of the smallest body to compress. A smaller body fits into one network packet anyway."""
 
 _HEADER_TEXT = re.compile(r"[ !#-\[\]-~\xa0-\xff]*")
-"""Characters of Latin-1 that may stand in a quoted string of a header."""
+"""Characters of Latin-1 that a quoted string of a header may contain."""
 _CALLBACK = re.compile(r"[A-Za-z_$][\w$.]{0,63}", re.ASCII)
 
 
@@ -48,16 +48,16 @@ class _Error:
 
 
 class WholeResponse(Response):
-    """An answer whose body and headers are complete and in memory, so it is sent without further work.
+    """An answer with complete headers and a complete body in memory. It is sent without further work.
 
-    Werkzeug's Response checks each header, and goes through headers and body again in case the body is a stream
-    or has no length. For a small answer these checks take as long as finding the answer.
+    Werkzeug's Response checks each header. It also checks headers and body again, because the body may be a stream
+    or have no length. For a small answer, these checks take as long as the work for the answer itself.
     """
 
     default_mimetype = None
 
     def __init__(self, body: bytes | None, status: int, known: list[tuple[str, str]]) -> None:
-        """`known` are headers that this server makes and need no check. Headers added later follow them."""
+        """`known` are the headers that this server makes. They need no check. Headers added later follow them."""
         super().__init__(None if body is None else (body,), status)
         self._known = known
 
@@ -121,7 +121,7 @@ def _caching(tag: str, cache_control: str, *, is_weak: bool = False) -> list[tup
 
 
 def warning_headers(warnings: Sequence[Message], request: Request) -> list[tuple[str, str]]:
-    """A Warning for each sentence (spec/extensions.md, S9). After MOST_WARNINGS, a last one counts the others."""
+    """A Warning for each sentence (spec/extensions.md, S9). After MOST_WARNINGS, a last Warning counts the rest."""
     if not warnings:
         return []
     shown = list(warnings[:MOST_WARNINGS])

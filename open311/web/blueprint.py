@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-import flask
-from flask import Blueprint as FlaskBlueprint
 from werkzeug.wrappers import Request, Response
 
 from open311.clock import utc_now
 from open311.domain.access import Principal
+from open311.domain.photos import SentFile
 from open311.errors import Invalid, Open311Error, Problem
-from open311.formats import JSON, XML, Format
+from open311.formats import Format
 from open311.operations.platform import Platform
 from open311.plugins import Jurisdiction
 from open311.web.answers import send
-from open311.web.bodies import Form, read_form, read_json
+from open311.web.bodies import Form, read_form, read_json, read_raw
 from open311.web.calls import Call, Values
-from open311.web.documentation import DescribedBlueprint, GeoReportApi
 from open311.web.endpoints import City, Endpoint
 from open311.web.gate import limit_key
-from open311.web.openapi import operation_of, path_parameters
+from open311.web.hub import city_at
 from open311.web.parsing import MOST_REMEMBERED_BYTES, Parameters, first, read_query
-from open311.web.surfaces import CALLER, LOCALE, ROUTE, SURFACES, Surface, accepted_format
+from open311.web.surfaces import CALLER, LOCALE, ROUTE, accepted_format
 from schemas.arguments import Arguments, NoArguments
 from schemas.parameters import HOLDS_NUL, NUL
 from schemas.texts import Message
@@ -79,7 +77,8 @@ class BoundEndpoint:
 
     def _call(self, request: Request, suffix: str | None, path: Mapping[str, str]) -> Call:
         endpoint = self.endpoint
-        principal, body, files = None, dict[str, Any](), tuple[str, ...]()
+        principal, body, files, raw = None, dict[str, Any](), tuple[SentFile, ...](), b""
+        is_caught = False
         if endpoint.access.identify is None and endpoint.method == "GET":
             reading = self._reading_of(request.query_string, path)
         else:
@@ -91,8 +90,10 @@ class BoundEndpoint:
                 limit_key(request.environ, principal)
             city = self._city(sent, path, principal)
             endpoint.access.check_city(principal, city)
+            sent, is_caught = self._without_trap(sent, city)
             reading = self._reading_for(request, sent, city)
             body = self._body(request, city)
+            raw = read_raw(request, self._most_raw_bytes) if endpoint.is_raw else b""
         return Call(
             request=request,
             platform=self._platform,
@@ -103,13 +104,27 @@ class BoundEndpoint:
             warnings=reading.warnings,
             files=files,
             body=body,
+            raw=raw,
+            is_caught=is_caught,
             named_city=reading.city,
             principal=principal,
         )
 
+    @property
+    def _most_raw_bytes(self) -> int:
+        settings = self._platform.settings
+        return settings.max_photo_bytes if self.endpoint.is_upload else settings.max_body_bytes
+
+    def _without_trap(self, sent: Parameters, city: Jurisdiction | None) -> tuple[Parameters, bool]:
+        """The parameters without the city's honeypot, and whether it was filled. No warning names it."""
+        trap = city.abuse.honeypot if city is not None and self.endpoint.method == "POST" else ""
+        if not trap or trap not in sent:
+            return sent, False
+        return {name: values for name, values in sent.items() if name != trap}, any(map(str.strip, sent[trap]))
+
     def _form(self, request: Request) -> Form:
-        """The parameters of a call. Those of staff are in the query only, because their bodies are JSON."""
-        if self.endpoint.surface.is_for_staff:
+        """The parameters of a call. They are in the query only if the body is no form."""
+        if self.endpoint.surface.is_for_staff or self.endpoint.is_raw:
             return Form(read_query(request.query_string))
         return read_form(request, self._schema(None), self._platform.settings)
 
@@ -179,62 +194,9 @@ class BoundEndpoint:
             return None
         if rule is City.OF_CALLER and not named and principal is not None and not principal.scope.is_everywhere:
             named = principal.scope.jurisdiction_id
+        if rule is City.AT_POINT and not named and self._platform.settings.hub:
+            return city_at(self._platform.registry, sent) or self._platform.registry.find(named)
         return self._platform.registry.find(named)
 
     def _make_schema(self, city: Jurisdiction | None) -> Arguments:
         return self.endpoint.reads() if city is None else self.endpoint.reads(zone=city.zone)
-
-
-def register_endpoints(app: flask.Flask, api: GeoReportApi, bound: Iterable[BoundEndpoint]) -> None:
-    """Register endpoints as Flask routes, with one blueprint for each surface."""
-    endpoints = list(bound)
-    for surface in SURFACES:
-        blueprint = SurfaceBlueprint(surface, (one for one in endpoints if one.endpoint.surface is surface))
-        if surface.is_documented:
-            api.register_blueprint(blueprint)
-        else:
-            app.register_blueprint(blueprint)
-
-
-class SurfaceBlueprint(DescribedBlueprint):
-    """The endpoints of a surface as Flask routes. OpenAPI describes them if the surface is documented."""
-
-    def __init__(self, surface: Surface, endpoints: Iterable[BoundEndpoint]) -> None:
-        super().__init__(surface.name, __name__, description=surface.description)
-        self._add = self._add_described if surface.is_documented else self._add_undescribed
-        for bound in endpoints:
-            self._route(bound)
-
-    def _route(self, bound: BoundEndpoint) -> None:
-        """Add a path for each format, because generators of clients want one media type for each call."""
-        endpoint, view = bound.endpoint, _flask_view(bound)
-        methods = [endpoint.method]
-        if not endpoint.has_formats:
-            self._add(endpoint.path, endpoint.name, self.doc(**operation_of(endpoint))(view), methods=methods)
-            return
-        for suffix in (JSON, XML):
-            operation = operation_of(endpoint, suffix)
-            described, chosen = self.doc(**operation)(view), {"suffix": str(suffix)}
-            self._add(
-                f"{endpoint.path}.{suffix}", operation["operationId"], described, methods=methods, defaults=chosen
-            )
-        if endpoint.by_accept:  # the same call without suffix, which OpenAPI does not describe
-            self._add_undescribed(endpoint.path, f"{endpoint.name}_by_accept", view, methods=methods)
-
-    def _add_described(self, rule: str, name: str, view: Callable[..., Response], **options: Any) -> None:
-        super().add_url_rule(rule, name, view, parameters=path_parameters(rule), **options)
-
-    def _add_undescribed(self, rule: str, name: str, view: Callable[..., Response], **options: Any) -> None:
-        FlaskBlueprint.add_url_rule(self, rule, name, view, **options)
-
-
-def _flask_view(bound: BoundEndpoint) -> Callable[..., Response]:
-    """A Flask view that serves an endpoint."""
-
-    def view(suffix: str | None = None, **path: str) -> Response:
-        return bound.serve(flask.request._get_current_object(), suffix, path)  # type: ignore[attr-defined]
-
-    view.__name__ = bound.endpoint.name
-    view.__doc__ = bound.endpoint.view.__doc__
-    view.endpoint = bound.endpoint  # type: ignore[attr-defined]  # tests/test_contract.py reads it
-    return view

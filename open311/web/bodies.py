@@ -1,11 +1,11 @@
 """Reads the body of a POST in either form type: checks its size, decodes it, and finds its fields (A05, A06).
 
-Files are read to their end and not stored. `Form.files` has the fields with files, so that the answer can name
-them.
+All files are read to their end. Those that are not larger than a photo may be are kept in memory.
 """
 
 from __future__ import annotations
 
+import json
 import re
 import zlib
 from collections.abc import Iterable, Iterator
@@ -19,10 +19,11 @@ from werkzeug.sansio.multipart import Data, Epilogue, Event, Field, File, Multip
 from werkzeug.wrappers import Request
 from werkzeug.wsgi import get_input_stream
 
+from open311.domain.photos import SentFile
 from open311.errors import Invalid
 from open311.settings import Settings
 from open311.web.parsing import MAX_FIELDS, Parameters, not_utf8, read_query
-from schemas.arguments import Arguments
+from schemas.arguments import Arguments, as_sent
 from schemas.texts import tell
 
 URLENCODED, MULTIPART = FORM_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data")
@@ -39,11 +40,11 @@ class Form:
     """What a body contains.
 
     fields  the values of each parameter
-    files   the names of the fields that had files, once for each file
+    files   the files, in their order
     """
 
     fields: Parameters
-    files: tuple[str, ...] = ()
+    files: tuple[SentFile, ...] = ()
 
 
 def read_form(request: Request, schema: Arguments, settings: Settings) -> Form:
@@ -78,12 +79,30 @@ def read_json(request: Request, settings: Settings) -> dict[str, Any]:
         raise UnsupportedMediaType(tell("The body has no Content-Type; send {known}.", known=JSON_TYPE))
     try:
         found = orjson.loads(raw)
+        json.loads(raw, object_pairs_hook=_object_of_single_names)
+    except RecursionError:
+        raise Invalid(tell("the body is nested too deeply; send an object such as {{}}.")) from None
     except orjson.JSONDecodeError as error:
         place = {"line": error.lineno, "column": error.colno}
         fault = tell("the body is not JSON (line {line}, column {column}); send an object such as {{}}.", **place)
         raise Invalid(fault) from None
     if not isinstance(found, dict):
         raise Invalid(tell("the body is JSON, but no object; send an object such as {{}}."))
+    return found
+
+
+def read_raw(request: Request, most: int) -> bytes:
+    """The bytes of a body, at most `most`. Raises as `read_form` does for its size and its coding."""
+    return b"".join(_pieces(request, most))
+
+
+def _object_of_single_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON. Raises Invalid if it has a name twice, because parsers differ in which one they read."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise Invalid(tell("is in the body twice; send it once."), as_sent(twice[:40]))
     return found
 
 
@@ -103,7 +122,7 @@ def _read_body(request: Request, settings: Settings) -> Form:
     if not boundary:
         raise Invalid(tell("Content-Type names no boundary; name the one that is between the parts of the body."))
     pieces = _pieces(request, max(settings.max_body_bytes, settings.max_upload_bytes))
-    return _read_parts(pieces, boundary, most_field_bytes=settings.max_body_bytes)
+    return _read_parts(pieces, boundary, settings)
 
 
 def _type_parameters(request: Request) -> dict[str, str]:
@@ -165,11 +184,12 @@ def _unpacked(packed: Iterable[bytes]) -> Iterator[bytes]:
 # --- Parts
 
 
-def _read_parts(pieces: Iterable[bytes], boundary: bytes, *, most_field_bytes: int) -> Form:
+def _read_parts(pieces: Iterable[bytes], boundary: bytes, settings: Settings) -> Form:
     """Read a multipart body. Raises Invalid if the body has no parts or is cut off."""
     # The decoder's own limit is for data that it cannot return yet, such as a header that never ends.
-    decoder = MultipartDecoder(boundary, max(most_field_bytes, 4 * PIECE_BYTES), max_parts=MAX_FIELDS)
-    parts = _Parts(most_field_bytes)
+    most_waiting = max(settings.max_body_bytes, 4 * PIECE_BYTES)
+    decoder = MultipartDecoder(boundary, most_waiting, max_parts=MAX_FIELDS)
+    parts = _Parts(settings.max_body_bytes, settings.max_photo_bytes)
     try:
         for piece in chain[bytes | None](pieces, (None,)):
             decoder.receive_data(piece)
@@ -192,23 +212,26 @@ def _read_parts(pieces: Iterable[bytes], boundary: bytes, *, most_field_bytes: i
 class _Parts:
     """Collects the parts of a multipart body."""
 
-    def __init__(self, most_field_bytes: int) -> None:
+    def __init__(self, most_field_bytes: int, most_file_bytes: int) -> None:
         self.is_begun = False
         self.fields: Parameters = {}
-        self.files: list[str] = []
+        self.files: list[SentFile] = []
         self._left = most_field_bytes
+        self._most_file_bytes = most_file_bytes
         self._part: Field | File | None = None
         self._value = bytearray()
-        self._is_empty = True
+        self._size = 0
 
     def take(self, event: Event) -> None:
         """Add the beginning of a part, or data of the current part."""
         if isinstance(event, Field | File):
             self._begin(event)
         elif isinstance(event, Data) and self._part is not None:
-            self._is_empty = self._is_empty and not event.data
+            self._size += len(event.data)
             if isinstance(self._part, Field):
                 self._add(event.data)
+            elif self._size <= self._most_file_bytes:
+                self._value += event.data
             if not event.more_data:
                 self._end(self._part)
 
@@ -216,7 +239,10 @@ class _Parts:
         self.is_begun = True
         if part.name is None:  # Werkzeug casts the missing name to str
             raise Invalid(tell("a part of the body has no name; give each part a name."))
-        self._part, self._value, self._is_empty = part, bytearray(), True
+        is_picture = part.headers.get("Content-Type", "").lower().startswith("image/")
+        if is_picture and isinstance(part, Field):  # some clients give the picture no file name
+            part = File(part.name, "", part.headers)
+        self._part, self._value, self._size = part, bytearray(), 0
         self._left -= len(part.name)
 
     def _add(self, data: bytes) -> None:
@@ -228,8 +254,9 @@ class _Parts:
     def _end(self, part: Field | File) -> None:
         if isinstance(part, Field):
             self.fields.setdefault(part.name, []).append(_text(part, bytes(self._value)))
-        elif part.filename or not self._is_empty:  # browsers send a nameless, empty file for a field without one
-            self.files.append(part.name)
+        elif part.filename or self._size:  # browsers send a nameless, empty file for a field without one
+            data = bytes(self._value) if self._size <= self._most_file_bytes else None
+            self.files.append(SentFile(name=part.name, size_bytes=self._size, data=data))
 
 
 def _text(part: Field, value: bytes) -> str:

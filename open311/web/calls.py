@@ -10,7 +10,9 @@ from typing import Any
 
 from werkzeug.wrappers import Request
 
+from open311.domain.abuse import Sender
 from open311.domain.access import Principal
+from open311.domain.photos import SentFile
 from open311.errors import Problem
 from open311.formats import Format
 from open311.formats.writing import BulkFormat, Feed
@@ -40,8 +42,10 @@ class Call:
     values      the values of all parameters that the view declares, with defaults for those that were not sent
     problems    what is wrong with the values; empty unless the view gathers problems itself
     warnings    sentences for the header Warning about values that are ignored or read in another way
-    files       the names of the fields of a body that had files, once for each file
+    files       the files of a body
     body        the fields of a JSON body, checked; empty for other calls
+    raw         the bytes of the body, if the view declares `is_raw`
+    is_caught   whether the call fills the field that only programs fill (`AbuseRules.honeypot` of the city)
     named_city  the jurisdiction of the call; None if the view works without one
     principal   the caller; None if anybody may call the view
     now         when the call began, in whole seconds
@@ -54,8 +58,10 @@ class Call:
     values: Values
     problems: tuple[Problem, ...] = ()
     warnings: tuple[Message, ...] = ()
-    files: tuple[str, ...] = ()
+    files: tuple[SentFile, ...] = ()
     body: Mapping[str, Any] = field(default_factory=dict)
+    raw: bytes = field(default=b"", repr=False)
+    is_caught: bool = False
     named_city: Jurisdiction | None = None
     principal: Principal | None = None
 
@@ -79,6 +85,10 @@ class Call:
         if not self.platform.settings.compress:
             return Coding.NONE
         return wanted_coding(self.request.headers.get("Accept-Encoding", ""))
+
+    def sender(self) -> Sender:
+        """Who sends the call, for the rules against abuse. The address is that of the client behind our proxies."""
+        return Sender(address=self.request.environ.get("REMOTE_ADDR") or "", is_caught=self.is_caught)
 
     def own_address(self) -> str:
         """The address of this server as clients see it, without a slash at its end (A47)."""

@@ -33,7 +33,8 @@ class Coding(StrEnum):
 def wanted_coding(accepted: str) -> Coding:
     """The coding that a client prefers, by its Accept-Encoding.
 
-    It is zstd if the client names zstd and does not prefer gzip. "*" means gzip, because every client can read it.
+    The result is zstd if the client names zstd and does not prefer gzip. "*" means gzip, because every client can
+    read gzip.
     """
     if not accepted:
         return Coding.NONE

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Iterable
+from functools import cached_property
 from threading import Lock
 from typing import Any
 
@@ -12,9 +12,9 @@ from apispec.ext.marshmallow.openapi import OpenAPIConverter
 from flask import Flask
 from flask_smorest import Api, Blueprint
 from marshmallow import Schema
-from werkzeug.exceptions import HTTPException
 
-from open311.web.errors import flask_http_error
+from open311 import __version__
+from open311.web.endpoints import Endpoint
 from open311.web.openapi import (
     HEADERS,
     PROBLEM,
@@ -25,7 +25,11 @@ from open311.web.openapi import (
     WRITING_HEADERS,
     answers_in,
     error_responses,
+    operation_of,
+    path_parameters,
 )
+from open311.web.routes import CONVERTERS, paths_of
+from open311.web.surfaces import SURFACES, Surface
 from schemas.georeport import ErrorSchema
 from schemas.parameters import AnswersParameter
 
@@ -37,45 +41,76 @@ _ABOUT = (
 )
 
 
-class GeoReportApi(Api):  # type: ignore[misc]  # flask-smorest has no types
-    """flask-smorest's documentation, with the standard's errors."""
+class Documentation:
+    """The description of a server's endpoints. It is made for the first call that needs it."""
+
+    def __init__(self, endpoints: Iterable[Endpoint]) -> None:
+        self._lock = Lock()
+        self._endpoints = tuple(endpoints)
+
+    def document(self, address: str) -> dict[str, Any]:
+        """The OpenAPI document of all documented endpoints.
+
+        address  the address of this server, without a slash at its end; "" if it is not known
+        """
+        with self._lock:
+            found = self._made
+        about = {"description": "Our extensions, rule by rule", "url": address + GUIDE}
+        info = found["info"] | {"description": _ABOUT}
+        return found | {"info": info, "servers": [{"url": address or "/"}], "externalDocs": about}
+
+    @cached_property
+    def _made(self) -> dict[str, Any]:
+        """The part of the document that does not depend on the server's address.
+
+        flask-smorest describes a Flask app. The app here is made only for the description, and serves no calls.
+        """
+        app = Flask(__name__, static_folder=None)
+        app.config |= {
+            "API_TITLE": "Open311 GeoReport v2",
+            "API_VERSION": __version__,
+            "OPENAPI_VERSION": "3.0.3",
+        }
+        app.url_map.converters |= CONVERTERS
+        api = _Api(app)
+        for surface in SURFACES:
+            if surface.is_documented:
+                api.register_blueprint(_described(surface, self._endpoints))
+        api.spec.tag({"name": "extensions", "description": "Calls that are not in the standard"})
+        api.spec.tag({"name": "staff", "description": "The work of staff, with the token of an account"})
+        found: dict[str, Any] = api.spec.to_dict()
+        return found
+
+
+def _described(surface: Surface, endpoints: Iterable[Endpoint]) -> Blueprint:
+    """The documented paths of a surface."""
+    blueprint = Blueprint(surface.name, __name__, description=surface.description)
+    for endpoint in endpoints:
+        for path in paths_of(endpoint) if endpoint.surface is surface else ():
+            if path.is_described:
+                view = blueprint.doc(**operation_of(endpoint, path.suffix))(endpoint.view)
+                blueprint.add_url_rule(
+                    path.rule, path.name, view, methods=[endpoint.method], parameters=path_parameters(path.rule)
+                )
+    return blueprint
+
+
+class _Api(Api):  # type: ignore[misc]  # flask-smorest has no types
+    """flask-smorest's description of an app, with the standard's errors."""
 
     ERROR_SCHEMA = ErrorSchema
     DEFAULT_ERROR_RESPONSE_NAME = None  # each call documents its own errors
 
     def __init__(self, app: Flask) -> None:
-        self._lock = Lock()
-        self._missing: list[Callable[[], None]] = [self._describe_components]
         super().__init__(app, spec_kwargs={"marshmallow_plugin": _Schemas(_schema_name)})
-
-    def handle_http_exception(self, error: HTTPException) -> object:
-        """Answer in this server's error format instead of flask-smorest's."""
-        return flask_http_error(error)
-
-    def describe_later(self, describe: Callable[[], None]) -> None:
-        """Call `describe` when the document is built."""
-        self._missing.append(describe)
-
-    def document(self, address: str) -> dict[str, Any]:
-        """The OpenAPI document of all registered endpoints.
-
-        address  the address of this server, without a slash at its end; "" if it is not known
-        """
-        with self._lock:
-            while self._missing:
-                self._missing.pop(0)()
-            found: dict[str, Any] = self.spec.to_dict()
-        about = {"description": "Our extensions, rule by rule", "url": address + GUIDE}
-        info = found["info"] | {"description": _ABOUT}
-        return found | {"info": info, "servers": [{"url": address or "/"}], "externalDocs": about}
+        self._describe_components()
 
     def _register_pagination_header(self) -> None:
-        """Leave out flask-smorest's own schema of pages, which no call has."""
+        """Leave out flask-smorest's own schema of pages, because no call here uses it."""
 
     def _describe_components(self) -> None:
+        """Name the components before the blueprints refer to them."""
         components = self.spec.components
-        self.spec.tag({"name": "extensions", "description": "Calls that are not in the standard"})
-        self.spec.tag({"name": "staff", "description": "The work of staff, with the token of an account"})
         components.schema("Problem", PROBLEM)
         for name, (kind, meaning) in HEADERS.items():
             components.header(name, {"description": meaning, "schema": {"type": kind}}, lazy=True)
@@ -96,7 +131,7 @@ class GeoReportApi(Api):  # type: ignore[misc]  # flask-smorest has no types
 
 
 class _Converter(OpenAPIConverter):
-    """Schemas in the words of OpenAPI: open for new fields, and with attribute[CODE] as additional fields."""
+    """Converts schemas to OpenAPI. New fields are allowed, and `attribute[CODE]` are additional fields."""
 
     def schema2jsonschema(self, schema: Schema) -> dict[str, Any]:
         """The JSON Schema of a marshmallow schema."""
@@ -114,14 +149,6 @@ class _Schemas(MarshmallowPlugin):
 
 
 def _schema_name(schema: Any) -> str:
-    """The name of a schema in `components`: that of its class without its ending."""
+    """The name of a schema in `components`: the name of its class without `Schema` or `Arguments`."""
     kind = schema if isinstance(schema, type) else type(schema)
     return kind.__name__.removesuffix("Schema").removesuffix("Arguments")
-
-
-class DescribedBlueprint(Blueprint):  # type: ignore[misc]  # flask-smorest has no types
-    """A blueprint whose documentation is made when somebody asks for the document."""
-
-    def register_views_in_doc(self, api: GeoReportApi, *known: Any, **more: Any) -> None:
-        """Postpone the description until the document is built."""
-        api.describe_later(partial(super().register_views_in_doc, api, *known, **more))

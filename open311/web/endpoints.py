@@ -30,6 +30,7 @@ class City(Enum):
     """Which jurisdiction an endpoint works for.
 
     NAMED      the jurisdiction in the parameter jurisdiction_id; if only one is served, the parameter may be absent
+    AT_POINT   as NAMED; on a hub, a call that names no city is for the city at the point of the call
     OPTIONAL   the jurisdiction in the parameter jurisdiction_id; none if the parameter is absent
     IN_PATH    the jurisdiction in the path, <jurisdiction_id>
     OF_CALLER  the jurisdiction of the caller's account; for accounts of all jurisdictions as NAMED
@@ -37,6 +38,7 @@ class City(Enum):
     """
 
     NAMED = "named"
+    AT_POINT = "at point"
     OPTIONAL = "optional"
     IN_PATH = "in path"
     OF_CALLER = "of caller"
@@ -64,12 +66,14 @@ class Endpoint:
                       means one path with one format; None means a page
     output            the format, if the path has only one
     city              which jurisdiction the view works for
-    by_accept         whether the path without suffix is the same call
+    by_accept         whether the path without a suffix is served too; Accept then chooses the format
     is_quick          whether the quick lane may serve the view: it is a frequent GET that only reads
     is_extension      whether the call is an extension of this server and not in the standard
     gathers_problems  whether the view is called even if parameters are faulty, to report all problems at once (A59)
-    errors            more error statuses than those that follow from the other fields
-    headers           more headers of a success than those that follow from the other fields
+    is_raw            whether the view gets the bytes of the body without any decoding
+    is_upload         whether the body may be as large as a photo
+    errors            error statuses in addition to those that follow from the other fields
+    headers           headers of a success in addition to those that follow from the other fields
     """
 
     view: View
@@ -86,6 +90,8 @@ class Endpoint:
     is_quick: bool = False
     is_extension: bool = False
     gathers_problems: bool = False
+    is_raw: bool = False
+    is_upload: bool = False
     errors: frozenset[int] = field(default_factory=frozenset)
     headers: tuple[str, ...] = ()
 

@@ -25,9 +25,20 @@ _CODE_PATH = re.compile(r"(?P<head>/+open311/.*?/(?:services|requests|tokens))/(
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 SOFTWARE = f"open311-server/{__version__}"
 _ALWAYS = [("X-Open311-Server", SOFTWARE), ("X-Content-Type-Options", "nosniff")]
+_SECRET = [("Referrer-Policy", "no-referrer")]
 _EXPOSED = (
-    *("Link", "X-Total-Count", "X-Cursor", "X-Caught-Up", "Warning", "X-Request-Id", "Retry-After", "ETag"),
+    *(
+        "Link",
+        "X-Total-Count",
+        "X-Cursor",
+        "X-Caught-Up",
+        "Warning",
+        "X-Request-Id",
+        "Retry-After",
+        "ETag",
+    ),
     *("Content-Language", "Content-Disposition", "X-Attribution", "Accept-Ranges", "Content-Range"),
+    "X-Jurisdiction-Id",
 )
 _TAKEN = ("Authorization", "Content-Type", "Idempotency-Key", "If-None-Match", "Range", "X-Api-Key", "X-Request-Id")
 # These headers are the same for every origin, so that a cache needs only one copy of an answer.
@@ -62,6 +73,8 @@ class Envelope:
         begin_call(request_id)
         surface, calls = surface_of(path), self._calls
         added = [("X-Request-Id", request_id), *_ALWAYS]
+        if surface.is_secret:
+            added += _SECRET
         if surface.is_cross_origin:
             added += _PREFLIGHT if method == "OPTIONS" else _CORS
 

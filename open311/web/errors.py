@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from difflib import get_close_matches
 from http import HTTPStatus
 from typing import cast
 
 import flask
 from flask import Flask, Response
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.wrappers import Request
 
 from open311.errors import (
@@ -19,14 +21,17 @@ from open311.errors import (
     NotFound,
     Open311Error,
     Problem,
+    TooMuch,
     Unauthenticated,
     Unavailable,
 )
+from open311.media.stores import StoreUnavailable
 from open311.observe import loggable, logger
 from open311.translations import in_language
 from open311.web.answers import error_answer, problem_answer, warning_headers
 from open311.web.languages import caller_language
-from open311.web.surfaces import ErrorShape, error_format, surface_of
+from open311.web.surfaces import STAFF, ErrorShape, error_format, surface_of
+from schemas.staff import COMMANDS
 from schemas.texts import tell
 
 log = logger(__name__)
@@ -38,7 +43,9 @@ STATUSES: dict[type[Open311Error], int] = {
     NotFound: 404,
     Conflict: 409,
     Gone: 410,
+    TooMuch: 413,
     Unavailable: 503,
+    StoreUnavailable: 503,
     Misconfigured: 500,
 }
 WORDS = {
@@ -51,17 +58,13 @@ WORDS = {
     503: tell("Too many calls are running; try again in a moment."),
 }
 RETRY_AFTER_S = "5"
+_COMMAND = re.compile(rf"{STAFF.prefix}/requests/.+/(?P<name>[^/]+)")
 
 
 def register_errors(app: Flask) -> None:
     """Register handlers that answer every error of the app in the shape of the call's surface."""
     app.register_error_handler(Exception, lambda error: error_response(error, flask.request))
-    app.register_error_handler(HTTPException, flask_http_error)
-
-
-def flask_http_error(error: HTTPException) -> Response:
-    """The response for an HTTPException that Werkzeug or flask-smorest raised in a Flask request."""
-    return error_response(error, flask.request)
+    app.register_error_handler(HTTPException, lambda error: error_response(error, flask.request))
 
 
 def error_response(error: Exception, request: Request) -> Response:
@@ -82,7 +85,7 @@ def _foreseen(error: Open311Error, request: Request) -> Response:
     response = _response(error.problems, status, request)
     if status == 503:
         response.headers["Retry-After"] = RETRY_AFTER_S
-    if status == 401:
+    if status == 401 and surface_of(request.path).is_for_staff:
         response.headers["WWW-Authenticate"] = "Bearer"
     response.headers.extend(warning_headers(error.warnings, request))
     return response
@@ -94,11 +97,35 @@ def _http_error(error: HTTPException, request: Request) -> Response:
     if status < 400:  # a redirect
         return cast("Response", error.get_response(request.environ))
     words = WORDS.get(status) or str(error.description or error.name)
+    if isinstance(error, MethodNotAllowed):
+        command = unknown_command(request)
+        status, words = (404, command) if command else (405, _right_method(error))
     response = _response((Problem("", words),), status, request)
     for name, value in error.get_headers():
         if name in ("Allow", "Content-Range", "Retry-After"):
             response.headers[name] = value
     return response
+
+
+def _right_method(error: MethodNotAllowed) -> str:
+    """That a method is not allowed, and which one is."""
+    methods = [method for method in error.valid_methods or () if method not in ("HEAD", "OPTIONS")]
+    return (
+        tell("This method is not allowed here; send {methods}.", methods=" or ".join(methods))
+        if methods
+        else WORDS[405]
+    )
+
+
+def unknown_command(request: Request) -> str:
+    """What to send instead of a command of staff that does not exist; "" for any other call."""
+    match = _COMMAND.fullmatch(request.path) if request.method == "POST" else None
+    if match is None or match["name"] in COMMANDS:
+        return ""
+    name, near = match["name"][:40], get_close_matches(match["name"], COMMANDS, n=1)
+    if near:
+        return tell("{command!r} is no command; did you mean {near}?", command=name, near=near[0])
+    return tell("{command!r} is no command; send one of {known}.", command=name, known=", ".join(COMMANDS))
 
 
 def _response(problems: tuple[Problem, ...], status: int, request: Request) -> Response:

@@ -1,38 +1,33 @@
-"""Middleware that refuses calls: incomplete calls, a wrong Host, unwanted plain HTTP, and too many calls (A60)."""
+"""Middleware that refuses calls: refusals of the HTTP server, a wrong Host, plain HTTP, too many calls (A60)."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
 from functools import lru_cache
-from math import ceil
+from hashlib import sha256
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from flask import redirect
 from limits import RateLimitItem, parse_many
-from limits.storage import storage_from_string
-from limits.strategies import FixedWindowRateLimiter
 from werkzeug.exceptions import HTTPException, TooManyRequests
 from werkzeug.wrappers import Request, Response
 
-from open311.clock import utc_now
 from open311.domain.access import Principal
 from open311.errors import Invalid
-from open311.observe import logger
+from open311.operations.access.rates import Rates
 from open311.server.messages import REFUSAL
 from open311.settings import Settings
 from open311.web.errors import RETRY_AFTER_S, error_response
-from open311.web.rates import Counters
 from open311.web.surfaces import surface_of
 from schemas.texts import tell
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-log = logger(__name__)
-
 _KEY_LIMIT = "open311.key_limit"
+_DEVICE_LIMIT = "open311.device_limit"
 WRITING = ("POST", "PUT", "PATCH", "DELETE")
 READING = ("GET", "HEAD")
 NO_HOST = tell("the header Host is missing, came twice or is no host; send one, such as 311.city.example.")
@@ -42,11 +37,11 @@ _HOST = re.compile(r"(?:[A-Za-z0-9._~-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::\d{0,
 
 
 class KnownHost:
-    """WSGI middleware that refuses a call whose Host is no name or address, for example an empty one.
+    """WSGI middleware that refuses a call if its Host is no name and no address, for example an empty Host.
 
-    The HTTP server has already refused what HTTP forbids (RFC 9112, 3.2): no Host header, two, or one with invalid
-    characters. Answers contain addresses made from Host. If a proxy forwards a scheme other than http and https,
-    the scheme is ignored, because the proxy may have got it from its own caller.
+    The HTTP server has already refused calls that HTTP forbids (RFC 9112, 3.2): calls without a Host header, with
+    two Host headers, or with invalid characters in it. Answers contain addresses made from Host. If a proxy
+    forwards a scheme other than http and https, the scheme is ignored, because the proxy's caller may have sent it.
     """
 
     def __init__(self, application: WSGIApplication) -> None:
@@ -69,7 +64,7 @@ def _is_host(text: str) -> bool:
 
 
 class Refusals:
-    """WSGI middleware that answers an incomplete call with the status that the HTTP server has chosen."""
+    """WSGI middleware that answers a call that the HTTP server has refused, with the status of the refusal."""
 
     def __init__(self, application: WSGIApplication) -> None:
         self._application = application
@@ -83,7 +78,7 @@ class Refusals:
 
 
 class _Refused(HTTPException):
-    """A refusal by the HTTP server: 408, 413 or 503."""
+    """A refusal by the HTTP server: 400, 408, 413 or 503."""
 
     def __init__(self, status: int) -> None:
         super().__init__()
@@ -95,10 +90,12 @@ class _Refused(HTTPException):
 
 
 class HttpsOnly:
-    """WSGI middleware that redirects plain HTTP to HTTPS, but refuses a POST (spec/decisions/0010).
+    """WSGI middleware that redirects reads over plain HTTP to HTTPS (spec/decisions/0010).
 
-    OPTIONS is answered as over HTTPS, because browsers do not follow a redirect of a preflight. After the answer,
-    the browser sends the call itself, and the page can read why the call is refused.
+    Calls that change data, and all calls of staff, are refused over plain HTTP.
+
+    OPTIONS is answered as over HTTPS, because browsers do not follow a redirect of a preflight. After the answer to
+    OPTIONS, the browser sends the call itself, and the page can read the reason of the refusal.
     """
 
     def __init__(self, application: WSGIApplication, public_url: str) -> None:
@@ -112,11 +109,11 @@ class HttpsOnly:
         return (self._application if is_open else self._refusal(Request(environ)))(environ, start_response)
 
     def _refusal(self, request: Request) -> Response:
+        if surface_of(request.path).is_for_staff:  # each call has a token, also a GET
+            why = Invalid(tell("this call was not encrypted; send it over https and get a new token."))
+            return error_response(why, request)
         if request.method in WRITING:
-            if surface_of(request.path).is_for_staff:
-                why = Invalid(tell("this call was not encrypted; send it over https and get a new token."))
-            else:
-                why = Invalid(tell("this call was not encrypted; send it over https and get a new api_key."))
+            why = Invalid(tell("this call was not encrypted; send it over https and get a new api_key."))
             return error_response(why, request)
         address = self._public_url + _path_as_sent(request)
         query = quote(request.query_string, safe=_SAFE)
@@ -143,19 +140,25 @@ def limit_key(environ: WSGIEnvironment, principal: Principal) -> None:
         raise TooManyRequests(retry_after=wait_s)
 
 
+def limit_device(environ: WSGIEnvironment, device_id: str) -> None:
+    """Count a report from a device. Raises TooManyRequests above the rate for devices."""
+    limit = environ.get(_DEVICE_LIMIT)
+    wait_s = limit(device_id) if limit is not None and device_id else 0
+    if wait_s:
+        raise TooManyRequests(retry_after=wait_s)
+
+
 class RateLimits:
     """WSGI middleware that counts calls per client address, and answers 429 with Retry-After above the rate."""
 
-    def __init__(self, application: WSGIApplication, settings: Settings) -> None:
+    def __init__(self, application: WSGIApplication, settings: Settings, counts: Rates) -> None:
         self._application = application
-        is_local = settings.rate_storage.startswith("memory:")
-        self._counter = FixedWindowRateLimiter(
-            Counters() if is_local else storage_from_string(settings.rate_storage)
-        )
+        self._counts = counts
         self._rates: dict[str, list[RateLimitItem]] = {}
         for rate, methods in ((settings.post_rate, WRITING), (settings.get_rate, READING)):
             self._rates |= dict.fromkeys(methods, parse_many(rate)) if rate else {}
         self._key_rates = parse_many(settings.key_rate) if settings.key_rate else []
+        self._device_rates = parse_many(settings.device_rate) if settings.device_rate else []
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Serve the call, or answer 429."""
@@ -163,30 +166,20 @@ class RateLimits:
         rates = self._rates.get(method, ())
         if rates and surface_of(environ["PATH_INFO"]).is_rated:
             kind = WRITING if method in WRITING else READING
-            wait_s = self._wait_s_or_0(rates, (environ.get("REMOTE_ADDR") or "", *kind))
+            wait_s = self._counts.wait_s(rates, environ.get("REMOTE_ADDR") or "", *kind)
             if wait_s:
                 refusal = error_response(TooManyRequests(retry_after=wait_s), Request(environ))
                 return refusal(environ, start_response)
         if self._key_rates:
             environ[_KEY_LIMIT] = self._wait_s_of_key
+        if self._device_rates:
+            environ[_DEVICE_LIMIT] = self._wait_s_of_device
         return self._application(environ, start_response)
 
     def _wait_s_of_key(self, principal: Principal) -> int:
         """Count a call with a key. Returns the seconds until the key may be used again; 0 if it may be used now."""
-        return self._wait_s_or_0(self._key_rates, (principal.kind, str(principal.number)))
+        return self._counts.wait_s(self._key_rates, principal.kind, str(principal.number))
 
-    def _wait_s_or_0(self, rates: Iterable[RateLimitItem], caller: tuple[str, ...]) -> int:
-        """As `_wait_s`, but 0 if the storage of the counts fails: the call is served without being counted."""
-        try:
-            return self._wait_s(rates, caller)
-        except self._counter.storage.base_exceptions as error:
-            log.error("calls are not counted", cause=type(error).__name__)
-            return 0
-
-    def _wait_s(self, rates: Iterable[RateLimitItem], caller: tuple[str, ...]) -> int:
-        """Count the call. Returns the seconds until the caller may call again; 0 if this call is allowed."""
-        for rate in rates:
-            if not self._counter.hit(rate, *caller):
-                reset = self._counter.get_window_stats(rate, *caller).reset_time
-                return max(1, ceil(reset - utc_now().timestamp()))
-        return 0
+    def _wait_s_of_device(self, device_id: str) -> int:
+        """Count a report from a device. Returns the seconds until its next one is accepted; 0 if this one is."""
+        return self._counts.wait_s(self._device_rates, "device", sha256(device_id.encode()).hexdigest())

@@ -1,4 +1,4 @@
-"""The language of an answer: that of locale, else of Accept-Language.
+"""The language of an answer. It comes from the parameter locale or, without locale, from Accept-Language.
 
 The texts of a city's catalogue are in the languages of the city, and in its first language by default. Our own
 texts are in the languages that have translations, and in English by default.
@@ -41,12 +41,12 @@ def caller_language(request: Request) -> str:
 
 
 def for_caller(text: str, request: Request) -> str:
-    """A text of ours in the language of the caller."""
+    """A text of this server in the language of the caller."""
     return in_language(text, caller_language(request))
 
 
 def _known(request: Request, known: Sequence[str], locale: str) -> Iterable[str]:
-    """The languages that a call wants, of those that are known."""
+    """The known languages that a call wants, in its order."""
     accepted = [tag for tag, quality in request.accept_languages if quality > 0]
     for tag in [locale.strip().replace("_", "-")] if locale.strip() else accepted:
         if found := closest(tag, known):

@@ -18,7 +18,7 @@ from schemas.georeport import ErrorSchema
 
 ERRORS = {
     400: ("BadRequest", "A parameter is missing or wrong; the text names it."),
-    401: ("Unauthenticated", "The token of staff is missing, wrong, expired or revoked."),
+    401: ("Unauthenticated", "The token of staff or the signature is missing, wrong, expired or revoked."),
     403: ("Forbidden", "The api_key is missing or wrong, or the account may not do this."),
     404: ("NotFound", "Something that the call names does not exist; the text says what."),
     408: ("TooSlow", "The body did not arrive in time; send the call again."),
@@ -31,6 +31,7 @@ ERRORS = {
 }
 """The name and the meaning of each error status."""
 HEADERS = {
+    "Content-Disposition": ("string", "The file name under which a browser saves the photo."),
     "Content-Language": ("string", "The language of the texts."),
     "ETag": ("string", "Changes exactly when the body changes; send it in If-None-Match."),
     "Link": ("string", "Addresses of other pages, and of the licence of the data (RFC 8288)."),
@@ -40,13 +41,20 @@ HEADERS = {
     "X-Caught-Up": ("string", "true if no change follows, otherwise false."),
     "X-Cursor": ("string", "Where to continue: the value for `cursor` in the next call."),
     "X-Request-Id": ("string", "Id of the call in the server's log; tell it to the operator if a call fails."),
+    "Referrer-Policy": ("string", "no-referrer, because the address is a secret."),
+    "X-Jurisdiction-Id": ("string", "The city that has the request; only on a hub."),
     "X-Total-Count": ("integer", "The number of items on all pages, where the server has counted them."),
 }
 """The type and the meaning of each response header that OpenAPI describes."""
 PATH_VARIABLES = {
+    "block": "The number of a block.",
+    "secret": "The secret from the link, status_url.",
+    "backend": "The name of the back office in the city's backends.toml.",
+    "delivery": "The number of a delivery.",
     "jurisdiction_id": "The city.",
-    "id": "A service_request_id, a token or an internal number.",
+    "id": "A service_request_id, a token, an internal number or an id in another system.",
     "name": "The name of a file in dumps.json, or of its checksum.",
+    "photo": "The id of a photo.",
     "service_code": "The code of a service; it may contain any character.",
     "service_request_id": "The id of a request.",
     "token": "The token from the answer to a POST.",
@@ -63,14 +71,14 @@ STAFF_HEADERS = {
     "If-Match": "The ETag of the request as you have seen it. If it has changed since, the answer is 409.",
     "Idempotency-Key": "Your own id of this call. A call that repeats it within a day changes nothing more.",
 }
-"""The headers of calls by which staff change requests."""
+"""The headers of calls with which staff change requests."""
 STAFF_SCHEME = {"staff_token": {"type": "http", "scheme": "bearer", "description": "The token of a staff account."}}
 SECURITY_SCHEMES: dict[str, dict[str, str]] = {
     "api_key_header": {"type": "apiKey", "in": "header", "name": "X-Api-Key"},
     "api_key_bearer": {"type": "http", "scheme": "bearer"},
     "api_key_query": {"type": "apiKey", "in": "query", "name": "api_key"},
 }
-"""Three places for the key. One of them is enough. A fourth place is the field api_key of the form."""
+"""Three places for the key. One place is enough. A fourth place is the field api_key of the form."""
 WAITING = (429, 503)
 """The statuses that come with Retry-After."""
 _ANSWERS = {
@@ -116,6 +124,8 @@ def operation_of(endpoint: Endpoint, suffix: Format | None = None) -> dict[str, 
         is_required = any(field.required for field in endpoint.body().fields.values())
         json: dict[str, Any] = {"application/json": {"schema": endpoint.body()}}
         operation["requestBody"] = {"required": is_required, "content": json}
+    elif endpoint.is_raw:
+        operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": {}}}}
     elif endpoint.method == "POST":
         form, multipart = FORM_TYPES
         content = {form: {"schema": endpoint.reads()}, multipart: {"schema": _as_parts(endpoint.reads)()}}
@@ -137,14 +147,17 @@ class Parts:
 
 @cache
 def _as_parts(reads: type[Arguments]) -> type[Arguments]:
-    """The same parameters as a schema of another name. Client generators confuse media types with one schema."""
+    """A schema with the same parameters and another name.
+
+    Client generators confuse two media types if both have the same schema.
+    """
     return type(f"{reads.__name__.removesuffix('Arguments')}Parts", (Parts, reads), {})
 
 
 def answers_in(schema: Schema) -> dict[str, Any]:
     """The schema of the fields `attribute[CODE]` of a form. OpenAPI 3.0 cannot describe a pattern of names.
 
-    In a multipart body they have no type, because openapi-python-client cannot write lists of them as parts.
+    In a multipart body the fields have no type, because openapi-python-client cannot write lists as parts.
     """
     return _ANSWERS_IN_PARTS if isinstance(schema, Parts) else _ANSWERS
 
@@ -152,6 +165,8 @@ def answers_in(schema: Schema) -> dict[str, Any]:
 def _parameters(endpoint: Endpoint) -> list[Any]:
     if endpoint.surface.is_for_staff:
         return [{"in": "query", "schema": endpoint.reads()}, *_staff_headers(endpoint)]
+    if endpoint.is_raw:
+        return []
     if endpoint.method == "POST":
         return list(WRITING_HEADERS)
     has_query = endpoint.reads is not NoArguments and endpoint.city is not City.IN_PATH
@@ -160,10 +175,11 @@ def _parameters(endpoint: Endpoint) -> list[Any]:
 
 
 def _staff_headers(endpoint: Endpoint) -> list[str]:
-    """The headers of a call of staff. Both conditions are for calls that change one request."""
+    """The headers of a call of staff. If-Match and Idempotency-Key are for calls that change requests."""
     if endpoint.method == "GET":
         return list(READING_HEADERS)
-    return [f"Staff-{name}" for name in STAFF_HEADERS] if endpoint.method == "POST" else []
+    is_conditional = endpoint.method == "POST" and not endpoint.rule.startswith("/deliveries")
+    return [f"Staff-{name}" for name in STAFF_HEADERS] if is_conditional else []
 
 
 def path_parameters(path: str) -> list[dict[str, Any]]:
@@ -179,7 +195,7 @@ def path_parameters(path: str) -> list[dict[str, Any]]:
 def _responses(endpoint: Endpoint, suffix: Format | None) -> dict[str, Any]:
     success = _success(endpoint, suffix)
     found: dict[str, Any] = {"200": success}
-    if endpoint.method == "POST" and not endpoint.surface.is_for_staff:
+    if endpoint.method == "POST" and not endpoint.surface.is_for_staff and not endpoint.is_raw:
         found["201"] = success | {"description": "Success, on a server whose operator prefers this status"}
     if 206 in endpoint.errors:
         found["206"] = success | {"description": "The part that Range asks for"}
@@ -201,7 +217,7 @@ def _success(endpoint: Endpoint, suffix: Format | None) -> dict[str, Any]:
 
 
 def _headers(endpoint: Endpoint) -> list[str]:
-    """The headers that the endpoint declares, and those that follow from its other declarations."""
+    """The headers that the endpoint declares, and the headers that its other declarations imply."""
     found = {"X-Request-Id", *endpoint.headers}
     if endpoint.method == "GET":
         found.add("ETag")
@@ -223,7 +239,7 @@ def xml_text(body: type[Body]) -> dict[str, Any]:
 
 
 def _error_statuses(endpoint: Endpoint) -> set[int]:
-    """The statuses in `errors`, and those that follow from the endpoint's other declarations."""
+    """The statuses in `errors`, and the statuses that the endpoint's other declarations imply."""
     found = set(endpoint.errors) - {206} | {429, 503}
     if endpoint.reads is not NoArguments:
         found.add(400)

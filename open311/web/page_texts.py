@@ -1,6 +1,7 @@
 """Texts of pages: templates mark them with `{% trans %}` and `_()`, and Flask-Babel shows them.
 
-The translations and the language are those of all other texts, but a placeholder is written `%(name)s`.
+The translations are in the same files as those of all other texts, and the language is chosen in the same way. But
+a placeholder is written `%(name)s`.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ class PageTexts(Babel):  # type: ignore[misc]  # Flask-Babel has no types
 
     @cached_property
     def domain_instance(self) -> Domain:
-        """Where the texts of templates come from."""
+        """The source of the translations of templates."""
         return _Ours()
 
 

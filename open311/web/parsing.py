@@ -21,7 +21,7 @@ Parameters = dict[str, list[str]]
 
 
 def read_query(raw: bytes) -> Parameters:
-    """The parameters of a query. Raises Invalid if it is not UTF-8 or has too many parameters."""
+    """The parameters of a query. Raises Invalid if the query is not UTF-8 or has too many parameters."""
     try:
         pairs = parse_qsl(raw.decode(), keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS)
     except UnicodeDecodeError:

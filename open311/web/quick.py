@@ -29,7 +29,7 @@ class QuickLane:
     def __init__(self, application: WSGIApplication, endpoints: Iterable[BoundEndpoint]) -> None:
         self._application = application
         endpoints = list(endpoints)
-        # Endpoints that are not quick are here as None. Otherwise a quick endpoint's <code> would match their path.
+        # None marks an endpoint that is not quick. Without it, a quick endpoint's <code> would match the same path.
         rules = {
             bound.endpoint.path: bound if bound.endpoint.is_quick else None
             for bound in endpoints

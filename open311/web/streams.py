@@ -1,4 +1,4 @@
-"""Sends long answers in chunks, which are compressed on the way. An answer ends if the client disconnects."""
+"""Sends long answers in chunks, which are compressed one by one. An answer ends if the client disconnects."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from schemas.texts import tell
 
 
 class Lanes:
-    """Limits how many streams run at once in this process, because each stream occupies a database connection."""
+    """Limits how many long calls run at once in this process. `full` is the error text if no lane is free."""
 
-    def __init__(self, count: int) -> None:
-        self._free = BoundedSemaphore(count)
+    def __init__(self, count: int, full: str) -> None:
+        self._free, self._full = BoundedSemaphore(count), full
 
     def enter(self) -> Callable[[], None]:
         """Take a lane. Returns an idempotent function that frees it. Raises Unavailable if no lane is free."""
         if not self._free.acquire(blocking=False):
-            raise Unavailable(tell("Too many downloads are running; try again in a moment, or use a daily dump."))
+            raise Unavailable(self._full)
         left: list[bool] = []
 
         def leave() -> None:
@@ -39,7 +39,8 @@ def lanes_of(platform: Platform) -> Lanes:
 
 
 def _make_lanes(count: int) -> Lanes:
-    return Lanes(count)
+    """Lanes are limited, because each download occupies a database connection."""
+    return Lanes(count, tell("Too many downloads are running; try again in a moment, or use a daily dump."))
 
 
 def stream(chunks: Iterable[bytes], media_type: str, *, coding: Coding, at_end: Callable[[], None]) -> Response:

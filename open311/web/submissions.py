@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from open311.domain import origins
+from open311.domain.photos import SentPhoto
 from open311.domain.requests import Receipt, Reporter, Submission
+from open311.domain.services import PhotoRule
 from open311.domain.text import clean_text, stripped
+from open311.errors import Invalid
+from open311.operations.masking import NAMES
+from open311.operations.media.choosing import Dropped
 from open311.translations import in_language
 from open311.web.calls import Call
 from open311.web.languages import caller_language, wanted_languages
 from schemas.arguments import as_sent
-from schemas.texts import Message, tell
-
-FILES_NOTICE = tell("Photos are not kept here yet: send the address of a photo in media_url.")
+from schemas.texts import Message, joined, tell, tell_count
 
 
-def submission_of(call: Call) -> Submission:
-    """The fields of a POST, stripped. A field that could not be parsed is empty; `call.problems` says why."""
+def submission_of(call: Call, photos: tuple[SentPhoto, ...] = ()) -> Submission:
+    """The fields of a POST, stripped. A field that could not be parsed is empty; `call.problems` says why.
+
+    photos  those of the call's files that are taken
+    """
     values = call.values
     field = {name: stripped(value) for name, value in values.items() if isinstance(value, str)}
     repeat_key = clean_text(call.request.headers.get("Idempotency-Key", "")).strip()
@@ -38,32 +45,81 @@ def submission_of(call: Call) -> Submission:
             account_id=field["account_id"],
         ),
         client_request_id=repeat_key or field["client_request_id"],
+        external_id=field["service_request_id_ext"],
+        via=_via(call),
+        photos=photos,
+        own_address=call.own_address() if photos else "",
     )
 
 
-def notice_for_caller(receipt: Receipt, call: Call) -> tuple[str, str]:
+def _via(call: Call) -> tuple[str, ...]:
+    """Where another server says that the request was before. Raises Invalid if that cannot be read."""
+    try:
+        return origins.read(call.request.headers.get(origins.HEADER, ""))
+    except ValueError:
+        raise Invalid(tell("is not a list of hops, each as CITY=ID."), origins.HEADER) from None
+
+
+def notice_for_caller(receipt: Receipt, call: Call, dropped: Sequence[Dropped] = ()) -> tuple[str, str]:
     """The service_notice in the caller's language, and the value of the header Content-Language.
 
-    The catalogue's notice is in a language of the city, our own text about files in a language of this server.
+    dropped  the files that are not taken
+
+    The catalogue's notice is in a language of the city, our own text about files in a language of this server. The
+    notice of the caller's key follows, in the language in which the operator has written it.
     """
     texts: dict[str, str] = {}  # language -> text
     if receipt.service_notice:
         language, notice = _own_notice(receipt, call)
         texts[language] = notice
-    for told in _own_sentences(receipt, call):
+    for told in _own_sentences(receipt, call, dropped):
         language = caller_language(call.request)
         sentence = in_language(told, language)
         texts[language] = f"{texts[language]} {sentence}" if language in texts else sentence
-    return " ".join(texts.values()), ", ".join(texts)
+    parts = [*texts.values(), *([call.caller.notice] if call.caller.notice else [])]
+    return " ".join(parts), ", ".join(texts)
 
 
-def _own_sentences(receipt: Receipt, call: Call) -> Iterator[Message]:
+def _own_sentences(receipt: Receipt, call: Call, dropped: Sequence[Dropped]) -> Iterator[Message]:
     """What this server adds to the notice of the catalogue."""
     if receipt.replaced_service:
         service = call.city.service(receipt.service_code)
         yield tell("Your report is kept as: {service}.", service=service.name if service else receipt.service_code)
-    if call.files:
-        yield FILES_NOTICE
+    if receipt.masked:
+        kinds = joined(NAMES[kind] for kind in receipt.masked)
+        yield tell("The public does not see personal data in your text: {kinds}.", kinds=kinds)
+    if receipt.is_held:
+        yield tell("The public sees your report once a person has reviewed it.")
+    rule = call.city.photo_rule(receipt.service_code)
+    yield from photo_sentences(receipt.photos, receipt.lost_photos, dropped, rule)
+
+
+def photo_sentences(kept: int, lost: int, dropped: Sequence[Dropped], rule: PhotoRule) -> Iterator[Message]:
+    """What a caller is told about the photos in a call: how many are stored or lost, and which are not taken."""
+    if kept:
+        yield tell_count("{count} photo is being prepared.", "{count} photos are being prepared.", count=kept)
+    if kept and rule is PhotoRule.HELD:
+        yield tell("The public sees photos after a person has released them.")
+    if kept and rule is PhotoRule.PRIVATE:
+        yield tell("Only staff see photos.")
+    if lost:
+        yield tell_count(
+            "{count} photo could not be stored; your report is kept without it.",
+            "{count} photos could not be stored; your report is kept without them.",
+            count=lost,
+        )
+    for one in dropped:
+        yield tell(
+            "The file in {name} is not kept as a photo: {reason}.", name=as_sent(one.name), reason=one.reason
+        )
+
+
+def photo_warnings(lost: int, dropped: Sequence[Dropped]) -> Iterator[Message]:
+    """A sentence for each file of a call that is not stored."""
+    for one in dropped:
+        yield tell("the file in {name} is not kept as a photo: {reason}", name=as_sent(one.name), reason=one.reason)
+    if lost:
+        yield tell_count("{count} photo could not be stored", "{count} photos could not be stored", count=lost)
 
 
 def _own_notice(receipt: Receipt, call: Call) -> tuple[str, str]:
@@ -76,16 +132,19 @@ def _own_notice(receipt: Receipt, call: Call) -> tuple[str, str]:
     return city.languages[0], receipt.service_notice
 
 
-def submission_warnings(receipt: Receipt, call: Call) -> Iterator[Message]:
-    """A sentence for each thing in a POST that is not kept as it was sent."""
+def submission_warnings(receipt: Receipt, call: Call, dropped: Sequence[Dropped] = ()) -> Iterator[Message]:
+    """A sentence for each thing in a POST that is not kept as it was sent, and the notice of the caller's key."""
+    if call.caller.notice:
+        yield tell("to the users of this app: {notice}", notice=call.caller.notice)
     if receipt.replaced_service:
         yield tell(
             "service_code {old} is replaced; the request is stored under {new}",
             old=as_sent(receipt.replaced_service),
             new=as_sent(receipt.service_code),
         )
-    for name in dict.fromkeys(call.files):
-        yield tell("the file in {name} is not kept; send the address of a photo in media_url", name=as_sent(name))
+    yield from photo_warnings(receipt.lost_photos, dropped)
+    if "extended_attributes" in call.values["extensions"] and not receipt.status_secret:
+        yield tell("only the first answer has status_url; this call repeats an earlier one")
     for code in receipt.unknown_attributes:
         yield tell("attribute[{code}] is ignored; the service has no such attribute", code=as_sent(code))
     for code in receipt.kept_attributes:
@@ -94,3 +153,6 @@ def submission_warnings(receipt: Receipt, call: Call) -> Iterator[Message]:
         )
     for remark in receipt.remarks:
         yield tell("attribute[{code}] {remark}", code=as_sent(remark.code), remark=remark.text)
+    if receipt.candidates:
+        names = ", ".join(map(as_sent, receipt.candidates))
+        yield tell("the point is near a border; it may be the place of one of {names}", names=names)

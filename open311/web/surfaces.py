@@ -35,6 +35,7 @@ class Surface:
     is_quiet         whether calls are logged at level debug only
     has_quick_lane   whether the quick lane may serve calls
     is_documented    whether OpenAPI describes the calls
+    is_secret        whether paths hold a secret: no page that a link leads to may learn it from the browser
     is_for_staff     whether callers are staff: parameters are in the query only, and bodies are JSON
     """
 
@@ -48,6 +49,7 @@ class Surface:
     is_quiet: bool = False
     has_quick_lane: bool = False
     is_documented: bool = True
+    is_secret: bool = False
     is_for_staff: bool = False
 
 
@@ -65,6 +67,18 @@ DUMPS = Surface(
     description="Daily dumps (an extension)",
     errors=ErrorShape.PROBLEM,
 )
+MEDIA = Surface(
+    name="media",
+    prefix=f"{BASE}/media",
+    description="Photos of requests (an extension)",
+    errors=ErrorShape.PROBLEM,
+)
+STATUS = Surface(
+    name="status",
+    prefix=f"{BASE}/status",
+    description="One's own request (an extension)",
+    is_secret=True,
+)
 STAFF = Surface(
     name="staff",
     prefix="/staff/v1",
@@ -73,6 +87,13 @@ STAFF = Surface(
     is_cross_origin=False,
     has_quick_lane=True,
     is_for_staff=True,
+)
+CALLBACKS = Surface(
+    name="callbacks",
+    prefix="/callbacks",
+    description="Updates that back offices send by themselves",
+    errors=ErrorShape.PROBLEM,
+    is_cross_origin=False,
 )
 HEALTH = Surface(
     name="health",
@@ -113,7 +134,7 @@ PAGES = Surface(
     is_documented=False,
 )
 
-SURFACES = (DUMPS, GEOREPORT, BULK, DISCOVERY, STAFF, HEALTH, READINESS, METRICS, PAGES)
+SURFACES = (DUMPS, MEDIA, STATUS, GEOREPORT, BULK, DISCOVERY, STAFF, CALLBACKS, HEALTH, READINESS, METRICS, PAGES)
 """Longer prefixes come first, because a path belongs to the first surface with a matching prefix."""
 
 ROUTE, CALLER = "open311.route", "open311.caller"

@@ -21,7 +21,10 @@ from open311.web.errors import WORDS
 
 _SOURCE = FOLDER.parents[1]
 _FUNCTIONS = {"tell": None, "tell_count": (1, 2), "_": None, "gettext": None, "ngettext": (1, 2)}
-"""The functions whose first argument is a text, or whose first two are; in templates, gettext is `trans` too."""
+"""The functions that take texts. (1, 2): the first two arguments are texts; None: the first argument is a text.
+
+In templates, `trans` counts as gettext.
+"""
 _SOURCES = [("**.py", "python"), ("**.html", "jinja2")]
 _TEMPLATES = {"**.html": {"trimmed": "true", "silent": "false"}}
 _FIELDS = (fields.Field, fields.String, fields.Number, fields.Integer, fields.Boolean, fields.List, fields.Url)
@@ -40,7 +43,7 @@ def collect(source: Path = _SOURCE) -> Catalog:
 
 
 def _of_werkzeug() -> Iterator[str]:
-    """The texts of errors for which this server has no text of its own."""
+    """The texts of errors that only Werkzeug has."""
     for status, error in default_exceptions.items():
         if status not in WORDS and error.description:
             yield error.description
@@ -56,7 +59,7 @@ def _of_marshmallow() -> Iterator[str]:
 def update(languages: Iterable[str] = (), folder: Path = FOLDER) -> Iterator[str]:
     """Bring the file of each language up to date. Yields a line for each file.
 
-    languages  tags of languages to begin, beside those that have a file
+    languages  tags of languages to begin, in addition to the languages that have a file
     A text that is no longer in the source is deleted. If a text has changed a little, its former translation stays,
     marked as fuzzy, and callers get English until a translator takes the mark away.
     """
@@ -81,7 +84,7 @@ def is_translated(entry: Entry) -> bool:
 
 
 def _begun(tag: str) -> Catalog:
-    """An empty file. Its header has what gettext's tools ask for."""
+    """An empty file. Its header has the fields that gettext's tools need."""
     us = "the translators of open311-server"
     return Catalog(
         tag.replace("-", "_"),

@@ -1,4 +1,4 @@
-"""Commands from the fields that a caller has sent."""
+"""Make commands from the fields that a caller has sent."""
 
 from __future__ import annotations
 
@@ -14,6 +14,6 @@ _NAMES = ("account", "department", "into", "service_code")
 
 
 def make_command(name: str, values: Mapping[str, Any]) -> Command:
-    """The command of this name. `values`: its fields, as the schema of its body has read them."""
+    """The command of this name. `values`: the fields that the schema of the command has read."""
     read = {field: _KINDS[field](value) if field in _KINDS else value for field, value in values.items()}
     return commands()[name](**{field: value.strip() if field in _NAMES else value for field, value in read.items()})

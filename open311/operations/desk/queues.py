@@ -1,4 +1,4 @@
-"""The queues of an account: pages of requests, the requests around a crew, and the counts of each department."""
+"""The queues of an account: pages of requests, the requests near a place, and the counts of each department."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from open311.domain.events.base import MERGED
 from open311.domain.queues import DepartmentCount, QueueKey, QueueRow, QueueSearch
 from open311.domain.requests import Status
 from open311.domain.search import Circle
-from open311.domain.text import folded
+from open311.domain.text import parsable_words, search_words
 from open311.domain.workflow import State
 from open311.errors import Forbidden, Invalid
 from open311.operations.access.staff import require_city, require_role
@@ -32,7 +32,7 @@ class QueuePage:
     """A page of a queue.
 
     rows      the requests
-    names     the names of the accounts in the rows, by the actor that each is in events
+    names     the names of the accounts in the rows, by `str(account)`
     next_key  the key of the last row, if there is a next page
     """
 
@@ -43,7 +43,7 @@ class QueuePage:
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """The work of the departments. `behind`: changes that the numbers of open requests do not contain yet."""
+    """The counts of all departments. `behind`: how many changes the numbers of open requests do not contain yet."""
 
     departments: tuple[DepartmentCount, ...]
     behind: int
@@ -52,10 +52,10 @@ class Counted:
 def queue_search(
     platform: Platform, city: Jurisdiction, values: Mapping[str, Any], *, principal: Principal, now: datetime
 ) -> QueueSearch:
-    """The search that the parameters of a queue mean for this account.
+    """Make a search from the parameters of a queue, for an account.
 
-    values  of the parameters of schemas.staff.QueueArguments
-    Raises Invalid for a faulty value, Forbidden for departments beyond the account's.
+    values  the values of the parameters of schemas.staff.QueueArguments
+    Raises Invalid for a faulty value, Forbidden for departments outside the account's.
     """
     require_role(principal, Role.READER)
     require_city(principal, city.id)
@@ -66,7 +66,8 @@ def queue_search(
     search = QueueSearch(
         jurisdiction_id=city.id,
         now=now,
-        departments=_departments(city, values["department"], principal),
+        soon=city.due_soon,
+        departments=_departments(platform, city, values["department"], principal),
         names=tuple(values["id"]),
         states=states,
         service_codes=tuple(city.require_service(code).code for code in values["service_code"]),
@@ -74,13 +75,19 @@ def queue_search(
         requested_before=None if older_than is None else now - timedelta(days=older_than),
         due=values["overdue"] or "",
         assignee=_assignee(platform, city, values["assignee"], principal),
-        words=values["q"],
-        folded_words=folded(values["q"]),
+        words=parsable_words(values["q"]),
+        folded_words=search_words(values["q"]),
         language=text_search_language(city.languages[0]),
         is_merged=values["merged"],
+        is_suspected=values["suspected"],
+        is_test=values["test"],
+        is_held=values["held"],
+        has_personal_data=values["personal_data"],
         after=_key(values["cursor"]),
         page_size=values["page_size"],
     )
+    if search.after is not None and search.after.is_by_closing != search.is_by_closing:
+        raise Invalid(BAD_CURSOR, "cursor")
     return _all_departments(platform, city, search) if search.is_closed else search
 
 
@@ -104,9 +111,9 @@ def find_around(
 
 
 def count_queues(platform: Platform, city: Jurisdiction, *, principal: Principal, now: datetime) -> Counted:
-    """The work of each department of the account, by the department's code.
+    """Count the requests of each of the account's departments, in the order of their codes.
 
-    The numbers of open requests are the maintained counts, with the changes that are not counted yet.
+    The numbers of open requests are stored counts, plus the changes that are not in them yet.
     """
     require_role(principal, Role.READER)
     require_city(principal, city.id)
@@ -124,7 +131,7 @@ def count_queues(platform: Platform, city: Jurisdiction, *, principal: Principal
 def _count_of(
     code: str, kept: Mapping[tuple[str, str], int], special: Mapping[tuple[str, str], int]
 ) -> DepartmentCount:
-    is_open = kept.get((code, Status.OPEN), 0)
+    is_open = max(0, kept.get((code, Status.OPEN), 0) - special.get(("test", code), 0))
     return DepartmentCount(
         department=code,
         open=is_open,
@@ -132,30 +139,40 @@ def _count_of(
         overdue=special.get(("overdue", code), 0),
         unassigned=max(0, is_open - special.get(("assigned", code), 0)),
         triage=special.get(("triage", code), 0),
+        suspected=special.get(("suspected", code), 0),
     )
 
 
-def _departments(city: Jurisdiction, wanted: Sequence[str], principal: Principal) -> tuple[str, ...] | None:
-    """The departments of a queue; None for all. Raises Invalid for an unknown one, Forbidden for another's."""
+def _departments(
+    platform: Platform, city: Jurisdiction, wanted: Sequence[str], principal: Principal
+) -> tuple[str, ...] | None:
+    """The departments of a queue; None for all. Raises Invalid for an unknown department, Forbidden if
+    the account does not work for it.
+
+    A department that the city has given up is still known if requests were counted for it.
+    """
     mine = principal.scope.departments
     known = [department.code for department in city.departments]
     for code in wanted:
         if mine and code not in mine:
             named = {"departments": ", ".join(sorted(mine)), "code": code[:60]}
             raise Forbidden(tell("this account works for {departments}, not for {code}.", **named), "department")
-        if code not in known:
+        if code not in known and code not in _former_departments(platform, city):
             named = {"code": code[:60], "city": city.id, "known": ", ".join(known)}
             raise Invalid(tell("{code!r} is no department of {city}; use one of {known}.", **named), "department")
     return tuple(wanted) or tuple(sorted(mine)) or None
 
 
+def _former_departments(platform: Platform, city: Jurisdiction) -> set[str]:
+    with platform.database.reading() as connection:
+        return counts.departments(connection, city.id)
+
+
 def _all_departments(platform: Platform, city: Jurisdiction, search: QueueSearch) -> QueueSearch:
-    """The search with every department named, because the index of closed requests begins with the department."""
+    """The search with a list of all departments: the index of closed requests begins with the department."""
     if search.departments is not None:
         return search
-    with platform.database.reading() as connection:
-        once = counts.departments(connection, city.id)
-    known = {department.code for department in city.departments} | once | {""}
+    known = {department.code for department in city.departments} | _former_departments(platform, city) | {""}
     return replace(search, departments=tuple(sorted(known)))
 
 
@@ -167,7 +184,7 @@ def _area(city: Jurisdiction, name: str) -> str:
 
 
 def _assignee(platform: Platform, city: Jurisdiction, name: str, principal: Principal) -> str | None:
-    """The account that is meant, as in events; "" for nobody; None for all."""
+    """The account in the filter `assignee`, as `str(account)`; "" for nobody; None for all."""
     if not name:
         return None
     if name == NOBODY:
@@ -190,5 +207,5 @@ def _key(cursor: str) -> QueueKey | None:
 
 
 def _key_of(search: QueueSearch, row: QueueRow) -> QueueKey:
-    is_by_closing = search.is_closed and not search.names
-    return QueueKey(row.updated_at if is_by_closing else row.expected_at, row.number)
+    is_by_closing = search.is_by_closing
+    return QueueKey(row.updated_at if is_by_closing else row.expected_at, row.number, is_by_closing)

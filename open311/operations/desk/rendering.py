@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields
-from datetime import datetime
+from datetime import datetime, timedelta
+from hashlib import blake2b
 from typing import Any
 
 import orjson
 
-from open311.domain.events import Event
-from open311.domain.queues import QueueRow, due_of
+from open311.domain.events import Assigned, Event
+from open311.domain.photos import Photo
+from open311.domain.questions import answered_at
+from open311.domain.queues import Due, QueueRow, due_of
 from open311.domain.requests import Reporter, RequestRecord, Status
 from open311.domain.workflow import state_from, state_of
+from open311.operations.delivery.rendering import plain_delivery
 from open311.operations.desk.queues import Counted, QueuePage
+from open311.operations.desk.row_cache import CachedRow
 from open311.operations.desk.whole_request import WholeRequest
 from open311.plugins import Jurisdiction
 from schemas.values import format_instant
@@ -25,6 +30,18 @@ def plain_queue(page: QueuePage, city: Jurisdiction, now: datetime) -> dict[str,
     return {"requests": rows, "cursor": None if page.next_key is None else str(page.next_key)}
 
 
+def rendered_row(row: QueueRow, names: Mapping[str, str], city: Jurisdiction, now: datetime) -> CachedRow:
+    """One row of a queue as JSON, without the value of `due`. A text in JSON cannot contain `"due":` unescaped."""
+    whole = json_of(plain_row(row, names, city, now) | {"due": None})
+    before, after = whole.split(b'"due":null')
+    return CachedRow(before + b'"due":', after, blake2b(whole, digest_size=12).digest())
+
+
+def rendered_due(row: QueueRow, now: datetime, soon: timedelta) -> bytes:
+    """The value of `due` as JSON."""
+    return orjson.dumps(_due(row, now, soon))
+
+
 def plain_around(page: QueuePage, city: Jurisdiction, now: datetime) -> dict[str, Any]:
     """The requests around a place (CrewSchema)."""
     rows = [plain_row(row, page.names, city, now) | {"metres": round(row.metres, 1)} for row in page.rows]
@@ -32,10 +49,10 @@ def plain_around(page: QueuePage, city: Jurisdiction, now: datetime) -> dict[str
 
 
 def plain_row(row: QueueRow, names: Mapping[str, str], city: Jurisdiction, now: datetime) -> dict[str, Any]:
-    """One row of a queue (QueueItemSchema). Its instants are written by `json_of`."""
+    """One row of a queue (QueueItemSchema). `json_of` writes its instants."""
     service = city.service(row.service_code)
-    owner, is_closed = bool(row.department or row.agency_responsible), row.status == "closed"
-    assignee, expected_at = row.assignee, row.expected_at
+    owner = bool(row.department or row.agency_responsible)
+    assignee = row.assignee
     return {
         "number": row.number,
         "service_request_id": row.service_request_id,
@@ -49,9 +66,9 @@ def plain_row(row: QueueRow, names: Mapping[str, str], city: Jurisdiction, now: 
         "visibility": row.visibility,
         "requested_datetime": row.requested_at,
         "updated_datetime": row.updated_at,
-        "expected_datetime": expected_at,
+        "expected_datetime": row.expected_at,
         "scheduled_datetime": row.scheduled_at,
-        "due": None if is_closed or expected_at is None else due_of(expected_at, row.held_since, now),
+        "due": _due(row, now, city.due_soon),
         "description": row.description or None,
         "address": row.address or None,
         "lat": row.lat,
@@ -63,13 +80,16 @@ def plain_row(row: QueueRow, names: Mapping[str, str], city: Jurisdiction, now: 
 
 
 def json_of(body: Any, *, is_indented: bool = False) -> bytes:
-    """Plain data as JSON. Instants become UTC in whole seconds, five times as fast as by `format_instant`."""
+    """Plain data as JSON.
+
+    Instants are written in UTC and whole seconds, five times as fast as with `format_instant`.
+    """
     options = orjson.OPT_UTC_Z | orjson.OPT_OMIT_MICROSECONDS | (orjson.OPT_INDENT_2 if is_indented else 0)
     return orjson.dumps(body, option=options)
 
 
 def plain_counts(counted: Counted, city: Jurisdiction) -> dict[str, Any]:
-    """The work of the departments (QueueCountsSchema)."""
+    """The counts of all departments (QueueCountsSchema)."""
     names = {department.code: department.name for department in city.departments}
     queues = [
         {
@@ -80,6 +100,7 @@ def plain_counts(counted: Counted, city: Jurisdiction) -> dict[str, Any]:
             "overdue": one.overdue,
             "unassigned": one.unassigned,
             "triage": one.triage,
+            "suspected": one.suspected,
         }
         for one in counted.departments
     ]
@@ -87,7 +108,7 @@ def plain_counts(counted: Counted, city: Jurisdiction) -> dict[str, Any]:
 
 
 def plain_instant(instant: datetime | None) -> str | None:
-    """An instant in UTC and whole seconds; None for none."""
+    """An instant in UTC and whole seconds; None if there is none."""
     return None if instant is None else format_instant(instant)
 
 
@@ -108,7 +129,7 @@ def plain_request(whole: WholeRequest, now: datetime) -> dict[str, Any]:
         "outcome": record.outcome or None,
         "status_notes": record.status_notes or None,
         "department": record.department or None,
-        "agency_responsible": record.agency_responsible or None,
+        "agency_responsible": whole.agency or None,
         "assignee": whole.names.get(record.assignee, record.assignee) or None,
         "priority": record.priority,
         "visibility": record.visibility,
@@ -118,7 +139,8 @@ def plain_request(whole: WholeRequest, now: datetime) -> dict[str, Any]:
         "expected_datetime": plain_instant(record.expected_at),
         "scheduled_datetime": plain_instant(record.scheduled_at),
         "held_since": plain_instant(record.held_since),
-        "due": None if is_closed else due_of(record.expected_at, record.held_since, now),
+        "answered_datetime": plain_instant(answered_at(view.events)),
+        "due": None if is_closed else due_of(record.expected_at, record.held_since, now, whole.soon),
         "description": record.description or None,
         "service_notice": record.service_notice or None,
         "address": place.address or None,
@@ -129,6 +151,7 @@ def plain_request(whole: WholeRequest, now: datetime) -> dict[str, Any]:
         "is_outside": record.is_outside,
         "areas": list(record.areas),
         "media_urls": list(record.media_urls),
+        "photos": [plain_photo(photo) for photo in whole.photos],
         "source": record.source,
         "channel": record.channel or None,
         "attributes": [
@@ -144,6 +167,12 @@ def plain_request(whole: WholeRequest, now: datetime) -> dict[str, Any]:
             {"rule": step.rule, "department": step.department, "fits": step.fits, "why": step.why}
             for step in whole.route
         ],
+        "deliveries": [plain_delivery(one) for one in whole.deliveries],
+        "external_ids": [{"system": system, "id": id} for system, id in whole.external_ids.items()],
+        "personal_data": [
+            {"kind": one.kind, "part": one.part, "text": one.text, "start": one.start, "is_masked": one.is_masked}
+            for one in whole.personal_data
+        ],
         "commands": list(whole.commands),
         "version": record.version,
     }
@@ -155,18 +184,44 @@ def plain_reporter(record: RequestRecord, reporter: Reporter) -> dict[str, Any]:
     return {"number": record.number} | found
 
 
+def _due(row: QueueRow, now: datetime, soon: timedelta) -> Due | None:
+    return None if row.status == Status.CLOSED else due_of(row.expected_at, row.held_since, now, soon)
+
+
 def _plain_event(event: Event, names: Mapping[str, str]) -> dict[str, Any]:
+    """An event.
+
+    Only the text of an assignment is shown as an account's name, because a comment may look like an account.
+    """
     text = event.description
+    shown = names.get(text, text) if isinstance(event, Assigned) else text
     return {
         "at": format_instant(event.at),
         "kind": event.kind,
         "actor": event.actor,
         "name": names.get(event.actor),
-        "text": names.get(text, text) or None,
+        "text": shown or None,
         "reason": event.reason or None,
         "cause": event.cause or None,
         "is_public": event.is_public,
         "version": event.version,
+    }
+
+
+def plain_photo(photo: Photo) -> dict[str, Any]:
+    """A photo (StaffPhotoSchema)."""
+    return {
+        "id": photo.id,
+        "state": photo.state,
+        "reason": photo.reason or None,
+        "is_public": photo.is_public,
+        "version": photo.version,
+        "media_type": photo.media_type,
+        "bytes": photo.size_bytes,
+        "sizes": [{"size": one.size, "width": one.width, "height": one.height} for one in photo.renditions],
+        "received_datetime": format_instant(photo.created_at),
+        "original_until": plain_instant(photo.original_until),
+        "kept_until": plain_instant(photo.kept_until),
     }
 
 

@@ -1,9 +1,10 @@
 """Finds the services and departments of rows in a city's catalogue.
 
-A row's service is the active service with its code, or with this code as an alias. If the publisher has no codes,
-the service is found by its name. Any other code is stored, with its name, as a retired service (A69), so that every
-request's code has a name. The agency of a request is stored as the file has it. The request goes to the department
-with that name or code. If there is none, the city's routing chooses a department as it does for a POST.
+A row's service is the service of the catalogue with the row's code, also if the code is an alias or the service has
+ended. If no code fits, the service is found by its name. Any other code is stored, with its name, as a retired
+service (A69), so that every request's code has a name. The agency of a request is stored as the file has it. The
+request goes to the department with that name or code. If there is none, the city's routing chooses a department as
+it does for a POST.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from datetime import datetime
 from functools import cached_property, lru_cache
 
 from open311.domain.attributes import Answer, AnswerPolicy, check_answers, unasked_answers
-from open311.domain.imports import IMPORT_SOURCE, ImportedRequest, Mending, SourceRow
+from open311.domain.imports import IMPORT_SOURCE, REMOTE_SOURCE, ImportedRequest, Mending, SourceRow
 from open311.domain.mending import mend
 from open311.domain.places import Place
 from open311.domain.requests import RequestRecord, Status, Visibility
@@ -50,6 +51,7 @@ class MatchedRow:
     media: tuple[str, ...]
     answers: tuple[Answer, ...]
     mended: tuple[Mending, ...]
+    source: str = IMPORT_SOURCE
 
     @property
     def id(self) -> str:
@@ -98,7 +100,7 @@ class MatchedRow:
             media_urls=self.media,
             answers=self.answers,
             visibility=Visibility.PUBLIC if self.service.is_public else Visibility.PRIVATE,
-            source=IMPORT_SOURCE,
+            source=self.source,
             possible_duplicate_of=possible_duplicate_of,
         )
 
@@ -125,9 +127,13 @@ class Router:
 
 
 class Matcher:
-    """Matches rows with one city's catalogue. It caches its results, because files repeat their words."""
+    """Matches rows with one city's catalogue. It caches its results, because files repeat their words.
 
-    def __init__(self, jurisdiction: Jurisdiction) -> None:
+    source  IMPORT_SOURCE, or REMOTE_SOURCE for requests of neighbours, which get no department
+    """
+
+    def __init__(self, jurisdiction: Jurisdiction, source: str = IMPORT_SOURCE) -> None:
+        self._source = source
         self.areas = AreaMap(jurisdiction)
         self._jurisdiction = jurisdiction
         self._router = Router(jurisdiction)
@@ -163,13 +169,14 @@ class Matcher:
             media=media,
             answers=self._answers(service.code if service else "", request.answers) if request.answers else (),
             mended=mended,
+            source=self._source,
         )
 
     def _is_offered(self, service: Service, place: Place) -> bool:
         return place.point is None or self._jurisdiction.offers(service, place.point)
 
     def _find_service(self, codes: tuple[str, ...], name: str) -> Service | None:
-        """The active service with one of these codes, or else with this name. None if there is no such service."""
+        """The service of the catalogue with one of these codes, or else with this name. None if there is none."""
         for code in codes:
             found = self._jurisdiction.service(code)
             if found is not None:
@@ -181,6 +188,8 @@ class Matcher:
 
     def _find_department(self, code: str, name: str) -> Route | None:
         """The route to the department with this code or name. None if there is no such department."""
+        if self._source == REMOTE_SOURCE:
+            return Route(department="", reason=REMOTE_SOURCE)
         wanted = name.casefold()
         for department in self._jurisdiction.departments:
             if department.code == code or (wanted and department.name.casefold() == wanted):

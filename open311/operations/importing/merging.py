@@ -31,7 +31,7 @@ from open311.domain.events import (
     StatusChanged,
     Transferred,
 )
-from open311.domain.imports import IMPORT_SOURCE
+from open311.domain.imports import BROUGHT
 from open311.domain.places import Place
 from open311.domain.requests import RequestRecord, Status
 from open311.operations.importing.matching import MatchedRow
@@ -116,7 +116,7 @@ def _with_marks(known: Collection[str] | None, marks: Collection[str] | None) ->
 
 def is_same_request(before: RequestRecord, row: MatchedRow) -> bool:
     """Whether the id means the same request here and in the source. An id that this server assigned may clash."""
-    return before.source == IMPORT_SOURCE or before.requested_at == row.request.requested_at
+    return before.source in BROUGHT or before.requested_at == row.request.requested_at
 
 
 def differences(before: RequestRecord, row: MatchedRow) -> dict[str, Any]:
@@ -125,7 +125,7 @@ def differences(before: RequestRecord, row: MatchedRow) -> dict[str, Any]:
     If the request was made here, the row can change only its progress, not what the citizen sent.
     """
     found = _progress(before, row)
-    if before.source == IMPORT_SOURCE:
+    if before.source in BROUGHT:
         found |= _report(before, row)
     return found
 
@@ -163,7 +163,7 @@ def _department(before: RequestRecord, row: MatchedRow) -> str:
     """The department that the row names. If it names none, routing decides only for a new service or agency."""
     if row.named is not None:
         return row.named.department
-    if before.source != IMPORT_SOURCE:
+    if before.source not in BROUGHT:
         return before.department
     agency = row.request.agency
     is_news = row.service.code != before.service_code or (agency and agency != before.agency_responsible)

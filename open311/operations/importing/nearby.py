@@ -14,7 +14,7 @@ from open311.domain.services import ServiceType
 from open311.operations.importing.matching import MatchedRow
 from open311.plugins import Jurisdiction
 from open311.storage.engine import Connection
-from open311.storage.neighbours import Neighbour, Vantage, find_earliest
+from open311.storage.nearby import NearRequest, Vantage, find_earliest
 
 METRES_PER_DEGREE = 111_195.0
 LEAST_COSINE = 0.01
@@ -33,9 +33,9 @@ def possible_duplicates(
     if not wanted:
         return {}
     found = find_earliest(connection, jurisdiction.id, wanted)
-    for identifier, neighbour in _among(wanted):
-        found[identifier] = min(neighbour, found.get(identifier, neighbour))
-    return {identifier: neighbour.service_request_id for identifier, neighbour in found.items()}
+    for identifier, near in _among(wanted):
+        found[identifier] = min(near, found.get(identifier, near))
+    return {identifier: near.service_request_id for identifier, near in found.items()}
 
 
 def _vantage(jurisdiction: Jurisdiction, row: MatchedRow) -> Vantage | None:
@@ -56,10 +56,10 @@ def _vantage(jurisdiction: Jurisdiction, row: MatchedRow) -> Vantage | None:
 
 
 _Cell = tuple[str, int, int]
-_Spot = tuple[Neighbour, Circle]
+_Spot = tuple[NearRequest, Circle]
 
 
-def _among(wanted: Mapping[str, Vantage]) -> Iterator[tuple[str, Neighbour]]:
+def _among(wanted: Mapping[str, Vantage]) -> Iterator[tuple[str, NearRequest]]:
     """For each wanted request, the earliest other one near it. The cells of the grid are as wide as the circles."""
     least = min(cos(radians(vantage.circle.lat)) for vantage in wanted.values())
     cells: defaultdict[_Cell, list[_Spot]] = defaultdict(list)
@@ -71,14 +71,14 @@ def _among(wanted: Mapping[str, Vantage]) -> Iterator[tuple[str, Neighbour]]:
         seen = [found for cell in around if cell in cells and (found := _first(cells[cell], vantage)) is not None]
         if seen:
             yield identifier, min(seen)
-        cells[code, x, y].append((Neighbour(vantage.until, identifier), circle))
+        cells[code, x, y].append((NearRequest(vantage.until, identifier), circle))
 
 
-def _first(spots: list[_Spot], vantage: Vantage) -> Neighbour | None:
+def _first(spots: list[_Spot], vantage: Vantage) -> NearRequest | None:
     """The first spot of a cell that is near enough and recent enough. `spots` is sorted by time."""
-    for neighbour, circle in spots[bisect_left(spots, vantage.since, key=lambda spot: spot[0].requested_at) :]:
+    for near, circle in spots[bisect_left(spots, vantage.since, key=lambda spot: spot[0].requested_at) :]:
         if _metres(circle, vantage.circle) <= vantage.circle.radius_m:
-            return neighbour
+            return near
     return None
 
 

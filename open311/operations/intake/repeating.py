@@ -1,4 +1,4 @@
-"""The wait of a repeated POST for its first call (spec/decisions/0013)."""
+"""How a repeated POST waits until the first call with its key has ended (spec/decisions/0013)."""
 
 from __future__ import annotations
 
@@ -11,17 +11,20 @@ from open311.errors import Unavailable
 from schemas.texts import tell
 
 MOST_WAIT_S = 0.5
-"""Seconds after the begin of a call in which its repeats may wait for it. Each waiting call holds a thread."""
+"""For this time after the start of a call, its repeats may wait for it, in seconds.
+
+Each waiting call holds a thread.
+"""
 STILL_RUNNING = tell("The first call with this key is still running; send the call again in a moment.")
 
 Key = tuple[str, int, str]
 
 
 class RunningKeys:
-    """The keys of the POSTs that this process is storing, each with the time of its begin.
+    """The keys of the POSTs that this process is storing, each with the time at which its call started.
 
-    In PostgreSQL, all repeats of a key wait for the first call. If that call hangs, ten repeats would hold all
-    threads, and nobody could read.
+    Without this class, all repeats would wait in PostgreSQL until the first call ends. If that call hangs, a few
+    repeats would hold all threads, and nobody could read.
     """
 
     def __init__(self) -> None:

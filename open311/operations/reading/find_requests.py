@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import zip_longest
 
+from open311.domain.access import Principal
 from open311.domain.requests import TokenState
 from open311.domain.search import PageKey, RequestSearch, Window
 from open311.errors import Invalid, NotFound
 from open311.formats import JSON, Format, with_fragments
 from open311.operations.platform import Platform
-from open311.storage import tokens
+from open311.operations.reading.own_ids import with_own_ids
+from open311.storage import external_ids, tokens
 from open311.storage.hot import searching as storage
 from open311.storage.hot.changes import find_state
 from open311.storage.hot.items import Items
@@ -36,16 +38,26 @@ class Page:
     next_key: PageKey | None = None
 
 
-def find_requests(platform: Platform, search: RequestSearch, output: Format, extras: Sequence[str] = ()) -> Page:
+def find_requests(
+    platform: Platform,
+    search: RequestSearch,
+    output: Format,
+    extras: Sequence[str] = (),
+    *,
+    partner: Principal | None = None,
+) -> Page:
     """The page that a search asks for, with rendered items.
 
-    extras  names from EXTRA_FIELDS: the fields to add to each item
+    extras   names from EXTRA_FIELDS: the fields to add to each item
+    partner  whose own ids are added to the extended_attributes; None for nobody's
     """
     hot, with_extras = platform.database.hot, bool(extras)
     if search.ids:
         items = storage.find_by_ids(hot, search.jurisdiction_id, search.ids, output, with_extras=with_extras)
+        items = with_own_ids(platform, search.jurisdiction_id, items, output, partner)
         return page_of(items, output, extras)
     items = storage.find_items(hot, search, output, with_extras=with_extras)
+    items = with_own_ids(platform, search.jurisdiction_id, items, output, partner)
     validator = _validator(items)
     if len(items.bodies) <= search.page_size:
         return page_of(items, output, extras, validator)
@@ -81,6 +93,8 @@ def find_request(
     service_request_id: str,
     output: Format,
     extras: Sequence[str] = (),
+    *,
+    partner: Principal | None = None,
 ) -> Page:
     """One request by its id, or several by ids separated by commas (A20). Raises NotFound if there is none."""
     hot, with_extras = platform.database.hot, bool(extras)
@@ -90,7 +104,13 @@ def find_request(
         items = storage.find_by_ids(hot, jurisdiction_id, ids, output, with_extras=with_extras)
     if not items.bodies:
         raise NotFound(tell("{id!r} is not a request here.", id=service_request_id[:60]), "service_request_id")
-    return page_of(items, output, extras)
+    return page_of(with_own_ids(platform, jurisdiction_id, items, output, partner), output, extras)
+
+
+def find_own(platform: Platform, jurisdiction_id: str, partner: Principal, own_id: str) -> str:
+    """The service_request_id under which the public sees a request that a partner has an own id for; else ""."""
+    with platform.database.reading() as connection:
+        return external_ids.shown_as(connection, jurisdiction_id, str(partner), own_id)
 
 
 def find_token(platform: Platform, jurisdiction_id: str, token: str) -> TokenState:

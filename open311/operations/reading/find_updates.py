@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from open311.domain.updates import PublicUpdate
 from open311.errors import Invalid
@@ -29,11 +29,12 @@ def find_updates(
 
     start   a day before `end`, if it is None
     end     now, if it is None
-    secret  of the caller's key; "" for none. It only decides about the ids of the caller's own updates.
-    Raises Invalid for an empty window, and for one with more than MAX_UPDATES updates: none is left out in silence.
+    secret  the secret of the caller's key; "" for none. It only decides about the ids of the caller's own updates.
+    Raises Invalid for an empty window, and for one with more than MAX_UPDATES updates, because the list would not
+    be complete.
     """
     last = end or now
-    first = start or last - USUAL_WINDOW
+    first = start or _day_before(last)
     if first > last:
         raise Invalid(tell("is later than end_date; swap them."), "start_date")
     key = number_of_key(platform, secret)
@@ -43,3 +44,9 @@ def find_updates(
         fault = tell("this window has more than {most} updates; send a shorter one.", most=MAX_UPDATES)
         raise Invalid(fault, "start_date")
     return found
+
+
+def _day_before(instant: datetime) -> datetime:
+    """A day earlier, but not before the first day of the calendar."""
+    earliest = datetime.min.replace(tzinfo=UTC)
+    return max(instant, earliest + USUAL_WINDOW) - USUAL_WINDOW

@@ -10,7 +10,7 @@ from typing import Any
 from open311.domain.cursors import PageCursor
 from open311.domain.requests import Status
 from open311.domain.search import Box, Circle, RequestSearch, Sort, SpanPolicy, Window, requested_window
-from open311.domain.text import folded
+from open311.domain.text import search_words
 from open311.errors import Invalid, Problem
 from open311.operations.publishing import text_search_language
 from open311.plugins import Jurisdiction
@@ -112,7 +112,7 @@ def _filters(
         department=department_code(values["department"], jurisdiction),
         area=values["area"],
         has_media=values["has_photo"],
-        words=folded(values["q"]),
+        words=search_words(values["q"]),
         words_id=values["q"] if _MAY_BE_ID.fullmatch(values["q"]) else "",
         is_id_undated=not any(values[name] for name in _DATES),
         language=text_search_language(jurisdiction.languages[0]),

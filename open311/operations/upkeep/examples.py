@@ -17,11 +17,14 @@ from open311.domain.routing import Draft
 from open311.domain.services import Attribute, Datatype, Service, ServiceType
 from open311.operations.platform import Platform
 from open311.operations.publishing import Names
+from open311.operations.upkeep.zone_places import place_of_zone
 from open311.operations.workflow.apply import add_requests
 from open311.plugins import Jurisdiction
 from open311.storage import requests
 
 DAYS = 120
+SPREAD_DEGREES = 0.02
+"""How far examples lie from the main place of a time zone."""
 _HOURS = [1, 1, 1, 1, 1, 2, 4, 7, 9, 10, 10, 10, 9, 9, 9, 9, 8, 7, 6, 5, 4, 3, 2, 1]
 """The weight of each hour of a day. In real cities, most requests are made between 8 and 17 o'clock."""
 _OUTCOMES = (
@@ -71,7 +74,7 @@ def _record(
     requested_at: datetime,
     now: datetime,
 ) -> RequestRecord:
-    place = _place(jurisdiction, random)
+    place = _place(jurisdiction, index, random)
     draft = Draft(
         service=service,
         place=place,
@@ -97,6 +100,7 @@ def _record(
         requested_at=requested_at,
         updated_at=changed_at,
         changed_at=changed_at,
+        expected_at=jurisdiction.due(service.code, route.department, requested_at, answers=draft.values),
         place=place,
         answers=draft.answers,
         source="example",
@@ -111,10 +115,17 @@ def _moment(jurisdiction: Jurisdiction, random: Random, now: datetime) -> dateti
     return min(moment, now - timedelta(minutes=random.randrange(1, 600))).astimezone(now.tzinfo)
 
 
-def _place(jurisdiction: Jurisdiction, random: Random) -> Place:
-    """A random point inside the boundary, more often near the middle than near the edge."""
+def _place(jurisdiction: Jurisdiction, index: int, random: Random) -> Place:
+    """A random point inside the boundary, more often near the middle than near the edge.
+
+    Without a boundary, it is near the main place of the city's time zone. If that is not known, it is an address.
+    """
     if jurisdiction.boundary is None:
-        return Place(lat=0.0, long=0.0)
+        middle = place_of_zone(jurisdiction.time_zone)
+        if middle is None:
+            return Place(address=f"{index} Example Street")
+        long, lat = (round(random.gauss(degrees, SPREAD_DEGREES), 6) for degrees in middle)
+        return Place(lat=lat, long=long)
     point = _inside(jurisdiction.boundary, random)
     return Place(lat=round(point.y, 6), long=round(point.x, 6))
 

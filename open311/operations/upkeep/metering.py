@@ -62,6 +62,7 @@ class CallCounts:
         self._rows: dict[Labels, list[float]] = {}
         self._keys: set[str] = set()
         self._is_changed = self._is_running = False
+        self._lost_photos = 0
         self._file = self._folder / f"{os.getpid()}-{secrets.token_hex(4)}.json"
 
     def add(self, method: str, route: str, status: int, key: str, seconds: float) -> None:
@@ -70,6 +71,12 @@ class CallCounts:
             row = self._rows.get((method, route, str(status), key)) or self._row(method, route, str(status), key)
             row[0] += seconds
             row[bisect_left(BOUNDS_S, seconds) + 1] += 1
+            self._is_changed = True
+
+    def add_lost_photo(self) -> None:
+        """Count a photo that the media store did not take. The call that sent it is counted by `add`."""
+        with self._lock:
+            self._lost_photos += 1
             self._is_changed = True
 
     def _row(self, method: str, route: str, status: str, key: str) -> list[float]:
@@ -100,10 +107,10 @@ class CallCounts:
                 return
             self._is_changed = False
             rows = [(*labels, *row) for labels, row in self._rows.items()]
-            file = self._file
+            file, lost = self._file, self._lost_photos
         self._folder.mkdir(parents=True, exist_ok=True)
         part = file.with_suffix(".part")
-        part.write_bytes(orjson.dumps({"rows": rows, "pools": self._pools()}))
+        part.write_bytes(orjson.dumps({"rows": rows, "pools": self._pools(), "lost_photos": lost}))
         part.replace(file)
 
     def clear(self) -> None:
@@ -124,14 +131,19 @@ class CallCounts:
         rows = [CallRow(labels, row[0], tuple(map(int, row[1:]))) for labels, row in sorted(sums.items())]
         return rows, (pools[0], pools[1])
 
+    def lost_photos(self) -> int:
+        """How many photos all processes have lost, because the media store did not take them."""
+        # The previous release wrote no such number.
+        return sum(found.get("lost_photos", 0) for _, found in self._found())
+
     def _found(self) -> Iterator[tuple[bool, Any]]:
         """This process's current numbers, and the content of other processes' files.
 
         Each comes with True if its process still runs.
         """
         with self._lock:
-            own = [[*labels, *row] for labels, row in self._rows.items()]
-        yield True, {"rows": own, "pools": self._pools()}
+            own, lost = [[*labels, *row] for labels, row in self._rows.items()], self._lost_photos
+        yield True, {"rows": own, "pools": self._pools(), "lost_photos": lost}
         for file in self._folder.glob("*.json"):
             if file != self._file:
                 try:

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
+from open311.domain.notices import commands_for
+from open311.domain.photos import PhotoState
 from open311.errors import Unavailable
+from open311.operations.delivery.watching import Watched, watch_backends
+from open311.operations.media.files import is_store_working
 from open311.operations.platform import Platform
-from open311.storage import migrations
+from open311.storage import media, migrations
 from open311.storage.engine import Connection, has_room, takes_writes
 from open311.storage.outbox import Backlog, backlog
 from open311.storage.queue import MOST_COUNTED, JobCounts, count_jobs
+from schemas.values import format_instant
 
+BACK_OFFICES = "back_offices"
 LATE_S = 300
 """How long a change may wait for the dispatcher, or a due job for a worker, before the check fails."""
 
@@ -26,12 +33,12 @@ class Check:
     is_vital: bool = True
 
 
-def check_readiness(platform: Platform) -> list[Check]:
-    """Check database, schema, jobs and plugins. Never raises."""
-    return [*_database(platform), _plugins(platform)]
+def check_readiness(platform: Platform, now: datetime) -> list[Check]:
+    """Check database, schema, jobs, deliveries, the media store and plugins. Never raises."""
+    return [*_database(platform, now), _media(platform, now), _plugins(platform)]
 
 
-def _database(platform: Platform) -> Iterator[Check]:
+def _database(platform: Platform, now: datetime) -> Iterator[Check]:
     try:
         with platform.database.reading() as connection:
             state = migrations.schema_state(connection)
@@ -40,8 +47,17 @@ def _database(platform: Platform) -> Iterator[Check]:
             yield _writes(connection)
             if state.is_served:
                 yield _jobs(connection)
+                yield from _deliveries(watch_backends(connection, platform, now))
     except Unavailable:
         yield Check("database", False, "does not answer")
+
+
+def _media(platform: Platform, now: datetime) -> Check:
+    """Check that photos can be stored. This is not vital: reports are taken without their photos."""
+    if is_store_working(platform, now):
+        return Check("media", True, "answers", is_vital=False)
+    detail = "photos cannot be stored; see OPEN311_MEDIA and the server's log"
+    return Check("media", False, detail, is_vital=False)
 
 
 def _writes(connection: Connection) -> Check:
@@ -55,22 +71,33 @@ def _writes(connection: Connection) -> Check:
 
 @dataclass(frozen=True, slots=True)
 class Background:
-    """How much background work waits."""
+    """How much background work waits, and how the back offices are.
+
+    photos  the number of photos by city and state, for the states WAITING and REFUSED
+    """
 
     jobs: JobCounts
     changes: Backlog
+    backends: tuple[Watched, ...]
+    photos: Mapping[tuple[str, PhotoState], int]
 
 
-def read_background(platform: Platform) -> Background:
+def read_background(platform: Platform, now: datetime) -> Background:
     """The background work that waits. Raises Unavailable."""
     with platform.database.reading() as connection:
-        return Background(count_jobs(connection, LATE_S), backlog(connection))
+        watched = tuple(watch_backends(connection, platform, now))
+        cities = [city.id for city in platform.registry]
+        photos = media.count_unprepared(connection, cities, MOST_COUNTED)
+        return Background(count_jobs(connection, LATE_S), backlog(connection), watched, photos)
 
 
-def check_background(platform: Platform) -> Check:
-    """Check that a worker does the background work in time. Raises Unavailable."""
+def check_background(platform: Platform, now: datetime) -> list[Check]:
+    """Check that a worker does the background work in time, and that no back office needs a person.
+
+    Raises Unavailable.
+    """
     with platform.database.reading() as connection:
-        return _jobs(connection)
+        return [_jobs(connection), *_deliveries(watch_backends(connection, platform, now))]
 
 
 def _jobs(connection: Connection) -> Check:
@@ -89,6 +116,41 @@ def _jobs(connection: Connection) -> Check:
     if jobs.failing:
         detail += f"; {', '.join(jobs.failing_tasks)} fails again and again, see the worker's log"
     return Check("jobs", not is_late and not jobs.failing, detail, is_vital=False)
+
+
+def _deliveries(watched: Sequence[Watched]) -> Iterator[Check]:
+    """Check that deliveries are tried in time, and that no back office is down or waits for a person.
+
+    Neither is vital. The texts are public: they have no address and no cause.
+    """
+    late = [_name(one) for one in watched if one.is_late]
+    waiting = sum(one.moving for one in watched if not one.is_gone)
+    detail = f"{_number(waiting)} on their way"
+    if late:
+        detail += f"; not tried for minutes: {', '.join(late)}; is `open311 worker` running? Its log says more"
+    yield Check("deliveries", not late, detail, is_vital=False)
+    troubles = [trouble for one in watched for trouble in _troubles(one)]
+    told = "; ".join(troubles) or f"{len(watched)} in order"
+    yield Check(BACK_OFFICES, not troubles, told, is_vital=False)
+
+
+def _troubles(one: Watched) -> Iterator[str]:
+    """What a person should know of a back office."""
+    circuit = one.circuit
+    if circuit.is_resting and circuit.failing_since is not None:
+        yield f"{_name(one)} is down since {format_instant(circuit.failing_since)}"
+    if one.is_gone and one.moving:
+        yield (
+            f"{_number(one.moving)} deliveries wait for {_name(one)}, which is not a back end any more;"
+            " skip them by `open311 deliveries skip`"
+        )
+    if one.stopped:
+        counts = ", ".join(f"{_number(count)} {kind}" for kind, count in one.stopped.items())
+        yield f"{_name(one)} has {counts}; see {' and '.join(commands_for(one.stopped))}"
+
+
+def _name(one: Watched) -> str:
+    return f"{one.place[1]} of {one.place[0]}"
 
 
 def _number(counted: int) -> str:

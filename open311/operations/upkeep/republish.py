@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from open311.domain.personal_data import FINDERS_VERSION, Treatments
 from open311.formats import RENDERER_VERSION
 from open311.operations.platform import Platform
 from open311.operations.publishing import ROWS_PER_TRANSACTION, names_for, publish_requests
+from open311.operations.workflow.public_updates import mask_again
 from open311.plugins import Jurisdiction
 from open311.storage import editions, requests
 from open311.storage.catalogue import catalogue_digest
@@ -84,14 +86,22 @@ def read_progress(platform: Platform) -> list[Progress]:
 
 
 def _edition_of(jurisdiction: Jurisdiction) -> str:
-    """The id of an edition. It changes with the renderer's version and with every name that requests show."""
+    """The id of an edition.
+
+    It changes with the renderer's version, with every name that requests show, and with what is masked in them.
+    """
     names: dict[str, Any] = {
         "services": {service.code: (service.name, service.group) for service in jurisdiction.services},
         "departments": {department.code: department.name for department in jurisdiction.departments},
     }
+    names["privacy"] = [FINDERS_VERSION, jurisdiction.privacy_of(""), *_privacy_of_services(jurisdiction)]
     if jurisdiction.states:
         names["states"] = {f"{one.state}/{one.code}": one.name for one in jurisdiction.states}
     return f"{RENDERER_VERSION}-{catalogue_digest(names)[:16]}"
+
+
+def _privacy_of_services(jurisdiction: Jurisdiction) -> list[tuple[str, Treatments]]:
+    return [(service.code, service.privacy) for service in jurisdiction.services if service.privacy is not None]
 
 
 def _republish_batch(connection: Connection, jurisdiction: Jurisdiction, now: datetime) -> int:
@@ -106,5 +116,6 @@ def _republish_batch(connection: Connection, jurisdiction: Jurisdiction, now: da
         editions.finish_edition(connection, jurisdiction.id, now)
         return 0
     publish_requests(connection, records, names_for(connection, jurisdiction))
+    mask_again(connection, records, jurisdiction)
     editions.advance_edition(connection, jurisdiction.id, records[-1].number)
     return len(records)

@@ -1,9 +1,9 @@
-"""Staff act on requests: the only way from a command to a changed request."""
+"""Carry out commands on requests: those of staff, and those in updates from outside."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import TypeVar
@@ -13,15 +13,15 @@ import orjson
 from open311.domain.access import Principal
 from open311.domain.commands import Command, ProgressCommand
 from open311.domain.commands import commands as all_commands
-from open311.domain.events import Event, apply_all
+from open311.domain.events import Event, InternalNoteAdded, apply_all
 from open311.domain.requests import RequestRecord, Visibility
-from open311.domain.workflow import LEADS_TO, OF_MERGED, TRANSITIONS, State, state_of
+from open311.domain.workflow import LEADS_TO, MERGED_TEXT, NOT_OF_TESTS, OF_MERGED, TRANSITIONS, State, state_of
 from open311.errors import Conflict, Forbidden, Invalid, NotFound, Unavailable
 from open311.operations.platform import Platform
 from open311.operations.publishing import names_for
-from open311.operations.workflow.apply import change_requests, load_request
+from open311.operations.workflow.apply import Change, change_requests, load_request
 from open311.operations.workflow.due_dates import due_events
-from open311.operations.workflow.effects import Desk, effects, lent_after
+from open311.operations.workflow.effects import Desk, effects, report_after
 from open311.plugins import Jurisdiction
 from open311.storage import history, requests, staff_repeats
 from open311.storage.failures import is_deadlock
@@ -43,12 +43,12 @@ def act(
     version: int | None = None,
     repeat_key: str = "",
 ) -> RequestRecord:
-    """Carry out commands on one request, all or none, as one change. Returns the request after them.
+    """Carry out commands on one request, all or none, as one change. Returns the request after the commands.
 
-    name        the request's service_request_id, its token or its number; an int is its number
-    version     the version that the caller has seen; None to act on any
-    repeat_key  the caller's own id of this call. If the call repeats one of the last day, nothing changes, and the
-                request is returned as it is now. "" for none
+    name        the request's service_request_id, token or number; an int is always the number
+    version     the version that the caller has seen; None to accept any version
+    repeat_key  the caller's own id of this call; "" for none. If a call of the last day had the same id, nothing
+                changes, and the request is returned in its present state
     Raises NotFound for an unknown request, Forbidden, Invalid, and Conflict for another version, or for a command
     that is not legal in the request's state.
     """
@@ -70,9 +70,9 @@ def act(
 
 
 def undeadlocked(change: Callable[[], T]) -> T:
-    """Make a change in a transaction of its own, and again if PostgreSQL ended it to resolve a deadlock.
+    """Call `change`, which makes one transaction. If a deadlock ends the transaction, call it again.
 
-    Two commands can lock two requests in opposite order, because a merged request follows the other one.
+    Two commands can lock two requests in opposite order, because a closing also changes the merged requests.
     """
     for _ in range(TRIES - 1):
         try:
@@ -86,9 +86,10 @@ def undeadlocked(change: Callable[[], T]) -> T:
 def _act_once(
     desk: Desk, name: str | int, commands: Sequence[Command], version: int | None, repeat: Repeat
 ) -> RequestRecord:
-    """As `act_within`, unless the call repeats another one.
+    """Like `act_within`, but a repeated call changes nothing.
 
-    The first call may have moved the request to another department. What happened there later is not the caller's.
+    The first call may have moved the request to a department for which the caller does not work. The caller can
+    still read that result, but gets Forbidden once the request has changed again.
     """
     connection = desk.connection
     if staff_repeats.claim(connection, repeat, desk.now):
@@ -101,7 +102,7 @@ def _act_once(
         raise Invalid(fault, "Idempotency-Key")
     found = requests.load_record(connection, desk.jurisdiction.id, number=number, is_locked=False)
     if found is None:
-        raise NotFound(tell("changed a request that is deleted; send another one."), "Idempotency-Key")
+        raise NotFound(tell("changed a request that is deleted; send a new key."), "Idempotency-Key")
     if found.version != version_then:
         require_department(desk.principal, desk.jurisdiction, found)
     return found
@@ -115,34 +116,64 @@ def _digest(name: str | int, commands: Sequence[Command], version: int | None) -
 def act_within(
     desk: Desk, name: str | int, commands: Sequence[Command], *, version: int | None = None
 ) -> RequestRecord:
-    """As `act`, in a transaction of the caller."""
+    """Like `act`, in the caller's transaction."""
     before = load_request(desk.connection, desk.jurisdiction, name)
+    changes = changes_by(desk, before, commands, version=version)
+    if not changes:
+        return before
+    names = desk.names or names_for(desk.connection, desk.jurisdiction)
+    after, *_ = change_requests(desk.connection, changes, names)
+    return after
+
+
+def changes_by(
+    desk: Desk, before: RequestRecord, commands: Sequence[Command], *, version: int | None = None
+) -> list[Change]:
+    """The changes that commands on a request lead to, that of the request first; none if nothing changes.
+
+    Nothing is written. The caller has loaded the request with a lock.
+    """
     require_department(desk.principal, desk.jurisdiction, before)
     if version is not None and version != before.version:
         raise Conflict(_what_changed(desk, before, version), "If-Match")
-    lent, record, events = before, before, list[Event]()
+    corrected, record, events = (
+        before,
+        before,
+        list[Event](),
+    )  # `corrected`: the new report, but no event is applied
     for command in commands:
         _require(command, record, desk)
         found = list(effects(command, record, desk))
-        report = lent_after(command, record, desk)
-        lent = replace(
-            lent,
+        report = report_after(command, record, desk)
+        corrected = replace(
+            corrected,
             description=report.description,
             place=report.place,
             is_outside=report.is_outside,
             answers=report.answers,
+            service_notice=report.service_notice,
         )
         record = apply_all(report, found)
         events += found
     if not events:
-        return before
+        return []
     events += due_events(desk, before, record, events)
-    [after] = change_requests(desk.connection, [(lent, events)], names_for(desk.connection, desk.jurisdiction))
-    return after
+    return [(corrected, events), *_changes_of_parents(desk, before, record)]
+
+
+def _changes_of_parents(desk: Desk, before: RequestRecord, after: RequestRecord) -> Iterator[Change]:
+    """A note on the request into which this one is merged.
+
+    The note raises that request's version, for its readers.
+    """
+    if after.merged_into and after.merged_into != before.merged_into:
+        parent = load_request(desk.connection, desk.jurisdiction, after.merged_into)
+        note = f"{before.service_request_id or before.number} was merged into this request."
+        yield parent, [InternalNoteAdded(at=desk.now, actor=str(desk.principal), cause=MERGED_TEXT, note=note)]
 
 
 def require_department(principal: Principal, jurisdiction: Jurisdiction, record: RequestRecord) -> None:
-    """Raise Forbidden if the request is beyond the principal's jurisdiction or departments."""
+    """Raise Forbidden if the request is outside the principal's jurisdiction or departments."""
     if not principal.scope.covers(jurisdiction.id):
         raise Forbidden(tell("this account is not valid for {city}.", city=jurisdiction.id))
     if not principal.scope.covers_department(record.department):
@@ -155,15 +186,16 @@ def require_department(principal: Principal, jurisdiction: Jurisdiction, record:
 def allowed_commands(record: RequestRecord, principal: Principal, jurisdiction: Jurisdiction) -> list[str]:
     """The names of the commands that a principal may give for a request now.
 
-    Each has its right and is legal in the request's state. Its fields may still be faulty.
+    These are commands for which the principal has the role and which are legal in the request's state. A call can
+    still be refused for the values that it sends.
     """
     state = state_of(record)
     is_shown, is_merged = record.visibility.is_shown, bool(record.merged_into)
     idle = {
         "unmerge": not is_merged,
         "release": record.visibility is not Visibility.HELD,
-        "show": is_shown,
-        "hide": not is_shown,
+        "show": record.visibility is not Visibility.WITHDRAWN,
+        "hide": not (is_shown or record.visibility is Visibility.HELD),
     }
     return [
         name
@@ -171,31 +203,40 @@ def allowed_commands(record: RequestRecord, principal: Principal, jurisdiction: 
         if principal.role.includes(command.role)
         and state in TRANSITIONS[name]
         and (name in OF_MERGED or not is_merged)
+        and not (record.is_test and name in NOT_OF_TESTS)
         and not idle.get(name, False)
-        and LEADS_TO.get(name) not in _unused_states(jurisdiction)
+        and LEADS_TO.get(name) not in unused_states(jurisdiction)
     ]
 
 
-def _unused_states(jurisdiction: Jurisdiction) -> set[State]:
-    """The states that a jurisdiction does not use."""
+def unused_states(jurisdiction: Jurisdiction) -> set[State]:
+    """The states that a jurisdiction hides, so that no command may lead to them."""
     return {one.state for one in jurisdiction.states if one.hidden and not one.code}
 
 
 def _require(command: Command, record: RequestRecord, desk: Desk) -> None:
-    """Raise Forbidden for a missing right, Invalid for a missing reason, Conflict if the command is not legal."""
+    """Raise an error if the principal may not give the command now.
+
+    Forbidden for a missing right, Invalid for a missing reason or a state that the city does not use, and Conflict
+    if the command is not legal in the request's state.
+    """
     principal = desk.principal
     if not principal.role.includes(command.role):
         roles = {"command": command.name, "role": command.role, "own": principal.role}
         raise Forbidden(tell("{command} needs the role {role}; this account is {own}.", **roles))
-    if LEADS_TO.get(command.name) in _unused_states(desk.jurisdiction):
+    if LEADS_TO.get(command.name) in unused_states(desk.jurisdiction):
         unused = {"city": desk.jurisdiction.name, "state": LEADS_TO[command.name]}
         raise Invalid(tell("{city} does not use the state {state}.", **unused), "command")
     if command.needs_reason and not command.reason.strip():
         verb = command.name.replace("_", " ")
-        raise Invalid(tell("is missing; say why you {command} it.", command=verb), "reason")
+        raise Invalid(tell("is missing; give a reason for {command}.", command=verb), "reason")
     if record.merged_into and command.name not in OF_MERGED:
-        fault = tell("is merged into another request; act on that one, or unmerge it first.")
+        fault = tell(
+            "is merged into another request; send the command for that request, or unmerge this request first."
+        )
         raise Conflict(fault, "service_request_id")
+    if record.is_test and command.name in NOT_OF_TESTS:
+        raise Conflict(tell("was sent with a test key; no department gets it."), "service_request_id")
     state, legal_in = state_of(record), TRANSITIONS[command.name]
     if isinstance(command, ProgressCommand) and command.detail and command.detail != record.progress_detail:
         legal_in |= {State(LEADS_TO[command.name])}  # from one of the city's own states to another one
@@ -206,6 +247,10 @@ def _require(command: Command, record: RequestRecord, desk: Desk) -> None:
 def _not_legal(command: Command, state: State, legal_in: Collection[State]) -> Message:
     legal = ", ".join(one for one in State if one in legal_in)
     named = {"state": state, "command": command.name, "legal": legal}
+    if state in (State.RECEIVED, State.TRIAGE) and State.ASSIGNED in legal_in:
+        return tell(
+            "is {state}; {command} is for requests that are {legal}. Transfer it to a department first.", **named
+        )
     return tell("is {state}; {command} is for requests that are {legal}.", **named)
 
 
@@ -213,4 +258,8 @@ def _what_changed(desk: Desk, record: RequestRecord, version: int) -> Message:
     events = history.load_events(desk.connection, desk.jurisdiction.id, record.number)
     since = "; ".join(f"{event.kind}: {event.description[:80]}" for event in events if event.version > version)
     named = {"now": record.version, "seen": version, "since": since[:400]}
-    return tell("is at version {now} now, not {seen} ({since}); look at it again.", **named)
+    if not since:
+        return tell(
+            "the request is at version {now} now, not {seen}; read it again.", now=record.version, seen=version
+        )
+    return tell("the request is at version {now} now, not {seen} ({since}); read it again.", **named)

@@ -1,6 +1,6 @@
-"""The only place where requests change: it applies events and writes row, history, outbox and publication.
+"""Apply events to requests and write the rows, the histories, the outbox and the publications.
 
-All changes to stored requests use `change_requests`: those of staff, imports, tokens and maintenance. New requests
+All changes to stored requests use `change_requests`: those by staff, imports, tokens and maintenance. New requests
 use `add_requests`. A POST instead uses `storage.hot.submissions`, which stores one request in one statement.
 """
 
@@ -13,15 +13,15 @@ from functools import partial
 from typing import Any
 
 from open311.domain.events import Event, NoteAdded, StatusChanged, apply_all
-from open311.domain.requests import RequestRecord, Status
-from open311.domain.workflow import Outcome, word_of
-from open311.errors import NotFound
+from open311.domain.requests import RequestRecord, Status, Visibility
+from open311.domain.workflow import REOPENED_TEXT, Outcome
+from open311.errors import Conflict, NotFound
 from open311.operations.publishing import Names, notes_of, publish_requests
+from open311.operations.workflow.public_updates import mask_again, updates_of
 from open311.operations.workflow.texts import text_for
 from open311.plugins import Jurisdiction
-from open311.storage import history, requests, tokens, updates
+from open311.storage import external_ids, history, requests, tokens, updates
 from open311.storage.engine import Connection
-from open311.storage.updates import NewUpdate
 from schemas.texts import tell
 
 Change = tuple[RequestRecord, Sequence[Event]]
@@ -31,11 +31,12 @@ Change = tuple[RequestRecord, Sequence[Event]]
 def load_request(
     connection: Connection, jurisdiction: Jurisdiction, name: str | int, *, is_locked: bool = True
 ) -> RequestRecord:
-    """Load a request. Raises NotFound for an unknown name.
+    """Load a request. Raises NotFound for an unknown name, Conflict for an ambiguous one.
 
-    name       its service_request_id, else its token, else its number: requests of blackbox services have no id,
-               and those of batch services have none at first. An int is the number and nothing else
-    is_locked  whether the request is locked until the transaction ends, which everybody needs who changes it
+    name       the service_request_id, else the token, else the number, else the id in another system: requests of
+               blackbox services have no id, and those of batch services have none at first. An int is always the
+               number
+    is_locked  whether to lock the request until the transaction ends. Whoever changes the request must lock it
     """
     load = partial(requests.load_record, connection, jurisdiction.id, is_locked=is_locked)
     if isinstance(name, int):
@@ -44,9 +45,21 @@ def load_request(
         record = load(service_request_id=name) if name else None
         if record is None and (number := tokens.number_of(connection, jurisdiction.id, name) or _number(name)):
             record = load(number=number)
+        if record is None and (number := _number_elsewhere(connection, jurisdiction, name)):
+            record = load(number=number)
     if record is None:
         raise NotFound(tell("{id!r} is not a request here.", id=str(name)[:60]), "service_request_id")
     return record
+
+
+def _number_elsewhere(connection: Connection, jurisdiction: Jurisdiction, name: str) -> int:
+    """The number of the request that has this id in another system; 0 for none. Raises Conflict for several."""
+    numbers = external_ids.numbers_named(connection, jurisdiction.id, name)
+    if len(numbers) > 1:
+        named = {"id": name[:60], "numbers": ", ".join(map(str, numbers))}
+        fault = tell("{id!r} names several requests in other systems; use one of the numbers {numbers}.", **named)
+        raise Conflict(fault, "service_request_id")
+    return numbers[0] if numbers else 0
 
 
 def _number(name: str) -> int:
@@ -56,36 +69,56 @@ def _number(name: str) -> int:
 def change_requests(connection: Connection, changes: Iterable[Change], names: Names) -> list[RequestRecord]:
     """Apply events to stored requests, in the caller's transaction. Returns the changed requests, in this order.
 
-    The requests that were merged into one of them follow it when it is closed or opened again.
-    The caller has loaded the requests and thereby locked them. Raises Conflict if a request was changed since.
+    If a request is closed or opened again, the requests that are merged into it are closed or opened again too.
+    The caller must have loaded the requests with a lock. Raises Conflict if a request was changed since it was
+    loaded.
     """
     asked = list(changes)
     applied = [_applied(*change) for change in asked]
     following = list(_followers(connection, applied, names.jurisdiction))
     befores = [before for before, _ in (*asked, *following)]
     everything = [*applied, *(_applied(*change) for change in following)]
-    for after, _ in everything:
-        requests.save_record(connection, after)
+    requests.save_records(connection, [after for after, _ in everything])
     history.insert_histories(connection, everything)
     publish_requests(connection, [after for after, _ in everything], names)
-    updates.add_public(connection, _public_updates(befores, everything))
+    _publish_naming(connection, befores, everything, names)
+    told = [(before, *change) for before, change in zip(befores, everything, strict=True)]
+    updates.add_public(connection, updates_of(connection, told, names.jurisdiction))
+    remasked = [after for before, after, _ in told if _mask(before) != _mask(after)]
+    mask_again(connection, remasked, names.jurisdiction)
     return [after for after, _ in applied]
 
 
-def _public_updates(befores: Iterable[RequestRecord], applied: Iterable[Change]) -> Iterator[NewUpdate]:
-    """What the public can read of these changes: another word for the state, or a text."""
-    for before, (after, events) in zip(befores, applied, strict=True):
-        texts = [event.note for event in events if event.is_public and event.note]
-        word = word_of(after)
-        if after.visibility.is_shown and after.service_request_id and (texts or word != word_of(before)):
-            yield NewUpdate(
-                jurisdiction_id=after.jurisdiction_id,
-                request_id=after.number,
-                version=after.version,
-                at=max(event.at for event in events),
-                status=word,
-                description="\n".join(texts),
-            )
+def _mask(record: RequestRecord) -> tuple[object, ...]:
+    """What decides how the texts of a request are masked."""
+    return record.service_code, record.unmasked
+
+
+def _publish_naming(
+    connection: Connection, befores: Sequence[RequestRecord], applied: Sequence[Change], names: Names
+) -> None:
+    """Publish again the requests that name one which has become hidden or public."""
+    changed = {after.number for after, _ in applied}
+    for before, (after, _) in zip(befores, applied, strict=True):
+        was_public, is_public = (one.visibility is Visibility.PUBLIC for one in (before, after))
+        if was_public == is_public or not after.service_request_id:
+            continue
+        naming = _naming(connection, after, names.jurisdiction)
+        publish_requests(connection, [one for one in naming if one.number not in changed], names)
+        if not is_public:
+            texts = {one.number: _neutral(one, after, names.jurisdiction) for one in naming}
+            updates.replace_naming(connection, after.jurisdiction_id, after.service_request_id, texts)
+
+
+def _naming(connection: Connection, after: RequestRecord, city: Jurisdiction) -> list[RequestRecord]:
+    """The requests that are merged into one, and those that may repeat it."""
+    children = requests.load_merged(connection, city.id, [after.number])
+    others = requests.load_naming(connection, city.id, after.service_request_id)
+    return list({one.number: one for one in (*children, *others)}.values())
+
+
+def _neutral(record: RequestRecord, hidden: RequestRecord, city: Jurisdiction) -> str:
+    return text_for(city, record, Outcome.DUPLICATE, hidden.changed_at)
 
 
 def _applied(before: RequestRecord, events: Sequence[Event]) -> Change:
@@ -93,7 +126,7 @@ def _applied(before: RequestRecord, events: Sequence[Event]) -> Change:
 
 
 def _followers(connection: Connection, applied: Iterable[Change], jurisdiction: Jurisdiction) -> Iterator[Change]:
-    """The events of the requests that were merged into those whose status has changed."""
+    """The requests that are merged into requests whose status has changed, with the events that change them too."""
     moved = {
         after.number: (after, event)
         for after, events in applied
@@ -109,15 +142,26 @@ def _followers(connection: Connection, applied: Iterable[Change], jurisdiction: 
             yield child, list(_following(child, parent, event, jurisdiction))
 
 
+_FOLLOWING = "merged into "
+
+
 def cause_of_following(parent: RequestRecord) -> str:
-    """The cause of the events of requests that follow this one."""
-    return f"merged into {parent.service_request_id or parent.number}"
+    """The cause of the events of requests that are merged into this one and change together with it."""
+    return f"{_FOLLOWING}{parent.service_request_id or parent.number}"
+
+
+def is_following(event: Event) -> bool:
+    """Whether a merged request has the event because its parent was closed or reopened."""
+    return event.cause.startswith(_FOLLOWING)
 
 
 def _following(
     child: RequestRecord, parent: RequestRecord, event: StatusChanged, jurisdiction: Jurisdiction
 ) -> Iterator[Event]:
-    """A request gets the text of the other one only if the public sees that one too."""
+    """The events of a merged request when its parent was closed or opened again.
+
+    The merged request gets the public text of its parent only if the public can see the parent.
+    """
     shared: dict[str, Any] = {"at": event.at, "actor": event.actor, "cause": cause_of_following(parent)}
     yield StatusChanged(
         **shared,
@@ -128,14 +172,18 @@ def _following(
         is_merged=True,
     )
     note = parent.status_notes if parent.visibility.is_shown else ""
-    if not note and parent.status is Status.CLOSED:
-        note = text_for(jurisdiction, child, parent.outcome or Outcome.UNKNOWN, event.at)
-    if note and note != child.status_notes:
+    if not note:
+        moment = parent.outcome or Outcome.UNKNOWN if parent.status is Status.CLOSED else REOPENED_TEXT
+        note = text_for(jurisdiction, child, moment, event.at)
+    if note != child.status_notes:
         yield NoteAdded(**shared, note=note)
 
 
 def add_requests(connection: Connection, added: Iterable[Change], names: Names) -> None:
-    """Write the histories and publications of requests that the caller has just stored."""
+    """Write the histories and publications of requests that the caller has just stored.
+
+    added  each new request with its events
+    """
     new = list(added)
     history.insert_histories(connection, new)
     publish_requests(

@@ -1,4 +1,4 @@
-"""The due date of a request on which staff work: the clock of its service level stands still on hold."""
+"""Compute the due date of a request again after a hold, or when another service or department gets the request."""
 
 from __future__ import annotations
 
@@ -20,22 +20,18 @@ from open311.operations.workflow.effects import Desk
 from open311.storage import history
 
 CAUSE = "service level"
-"""The cause of a date that the server has reckoned, so that it never replaces one that a person has promised."""
+"""The cause of due dates that the server has computed. The server replaces only such dates, never a person's."""
 
 
 def due_events(desk: Desk, before: RequestRecord, after: RequestRecord, events: Sequence[Event]) -> Iterator[Event]:
-    """A new due date, if a hold ends here or if the request belongs to another service now.
+    """A new due date if a hold ends, or if another service or department gets the request.
 
-    A date that a person or a source has promised stays. Two rules that disagree give no date, and then the former
-    one stays too.
+    The time counts from when the request was received. A date that a person or a source has promised stays. The old
+    date also stays if no service level gives a date, or if two rules disagree.
     """
     is_resumed = before.progress is Progress.ON_HOLD and after.progress is not Progress.ON_HOLD
-    is_other_service = any(isinstance(event, ServiceChanged) for event in events)
-    if (
-        after.status is not Status.OPEN
-        or not (is_resumed or is_other_service)
-        or not desk.jurisdiction.levels.rules
-    ):
+    is_moved = any(isinstance(event, ServiceChanged | Transferred) for event in events)
+    if after.status is not Status.OPEN or not (is_resumed or is_moved) or not desk.jurisdiction.levels.rules:
         return
     past = history.load_events(desk.connection, desk.jurisdiction.id, before.number)
     if not _is_reckoned(past):
@@ -45,18 +41,19 @@ def due_events(desk: Desk, before: RequestRecord, after: RequestRecord, events: 
         after.service_code, after.department, after.requested_at, pauses([*past, *events]), answers=answers
     )
     if due is not None and due != after.expected_at:
-        yield Promised(at=desk.now, actor=str(desk.principal), cause=CAUSE, expected=due)
+        rule = desk.jurisdiction.levels.rule(after.service_code, after.department, answers)
+        yield Promised(at=desk.now, actor=str(desk.principal), cause=CAUSE, reason=rule, expected=due)
 
 
 def _is_reckoned(past: Iterable[Event]) -> bool:
-    """Whether the present due date is one that the server has reckoned, or there is none."""
+    """Whether the server has computed the present due date, or there is none."""
     promised = [event for event in past if isinstance(event, (Promised, Imported)) and event.expected]
     last = promised[-1] if promised else None
     return last is None or last.cause == CAUSE or (isinstance(last, Promised) and last.version == 1)
 
 
 def pauses(events: Iterable[Event]) -> list[Pause]:
-    """When a request was on hold, by its history. A hold that has not ended has no end."""
+    """The holds of a request, from its history. A hold that has not ended has no end."""
     found: list[Pause] = []
     since: datetime | None = None
     for event in events:

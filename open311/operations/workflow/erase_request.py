@@ -1,19 +1,38 @@
-"""Erasure of texts and personal data in a request. The history stays and records what was erased."""
+"""Erase texts and personal data of a request. The history stays and says what was erased."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from open311.domain.erasures import marks_of
-from open311.domain.events import SYSTEM, Erasable, Erased, Event
+from open311.domain.events import SYSTEM, Erasable, Erased, Event, emptied_by
+from open311.domain.photos import Photo
 from open311.domain.requests import RequestRecord
+from open311.operations.media.erasing import erase_originals, erase_photos
+from open311.operations.media.files import delete_files
 from open311.operations.platform import Platform
 from open311.operations.publishing import names_for
-from open311.operations.workflow.apply import cause_of_following, change_requests, load_request
+from open311.operations.workflow.apply import Change, cause_of_following, change_requests, load_request
 from open311.plugins import Jurisdiction
-from open311.storage import history, requests, updates
+from open311.storage import deliveries, external_ids, history, people, remote_updates, updates
+from open311.storage.engine import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Erasure:
+    """What was erased.
+
+    records  the requests after it
+    rows     how many rows held something that was erased, by the table, or by the table and its column
+    photos   the photos whose files `delete_files` must delete after the commit
+    """
+
+    records: Sequence[RequestRecord]
+    rows: Counter[str]
+    photos: Sequence[Photo]
 
 
 def erase_from_request(
@@ -27,33 +46,109 @@ def erase_from_request(
 ) -> RequestRecord:
     """Erase parts of a request from the record, its history and its publication, in one transaction.
 
-    An event is written even if there was nothing to erase, because it proves that somebody asked for the erasure.
-    Backups, downloaded files and existing dumps still contain the erased parts.
+    The photos that the server keeps are deleted with their files. If only the reporter is erased, these are the
+    originals that are kept for staff, because their metadata may tell who took them. A back office may have
+    repeated any part of the request in its errors, so the causes of deliveries are also erased. An event is written
+    even if there was nothing to erase, because it proves that somebody asked for the erasure. Backups, downloaded
+    files and existing dumps still contain the erased parts.
 
-    name  the request's service_request_id, its token or its number
+    name  the request's service_request_id, token or number
     Raises NotFound for an unknown name.
     """
-    event = Erased(at=now, actor=actor, what=tuple(part for part in Erasable if part in parts))
     with platform.database.transaction() as connection:
         before = load_request(connection, jurisdiction, name)
-        history_before = history.load_events(connection, jurisdiction.id, before.number)
-        event = replace(event, marks=_marks(before, event, history_before))
-        if Erasable.NOTES in parts:
-            history.blank_notes(connection, jurisdiction.id, before.number)
-            updates.blank_public(connection, jurisdiction.id, before.number)
-        if Erasable.MEDIA in parts:
-            updates.blank_media(connection, jurisdiction.id, before.number)
-        if Erasable.REPORTER in parts:
-            requests.delete_reporter(connection, jurisdiction.id, before.number)
-            updates.blank_senders(connection, jurisdiction.id, before.number)
-        [after] = change_requests(connection, [(before, [event])], names_for(connection, jurisdiction))
+        erased = erase_parts(connection, jurisdiction, [before], parts, now=now, actor=actor)
+    delete_files(platform, erased.photos, now)
+    [after] = erased.records
     return after
+
+
+def erase_parts(
+    connection: Connection,
+    jurisdiction: Jurisdiction,
+    records: Sequence[RequestRecord],
+    parts: Collection[Erasable],
+    *,
+    now: datetime,
+    actor: str = SYSTEM,
+    cause: str = "",
+) -> Erasure:
+    """Erase parts of many requests, in the transaction of the caller, who has locked them.
+
+    The caller deletes the files of the photos of the result after the commit.
+    """
+    numbers = [record.number for record in records]
+    changes = erasing(connection, jurisdiction, records, parts, now=now, actor=actor, cause=cause)
+    rows = blank_texts(connection, jurisdiction, records, parts)
+    if Erasable.REPORTER in parts:
+        rows["reporter"] += people.delete_reporters(connection, jurisdiction.id, numbers)
+        sent = people.updates_of(connection, jurisdiction.id, numbers)
+        rows["received_update"] += people.blank_senders(connection, jurisdiction.id, sent)
+    photos = photos_erased(connection, jurisdiction, numbers, parts)
+    rows["media"] += len(photos)
+    after = change_requests(connection, changes, names_for(connection, jurisdiction))
+    return Erasure(after, rows, photos)
+
+
+def photos_erased(
+    connection: Connection, jurisdiction: Jurisdiction, numbers: Sequence[int], parts: Collection[Erasable]
+) -> list[Photo]:
+    """Erase photos, or only their originals if only the reporter is erased. Returns those with files to delete."""
+    if not {Erasable.MEDIA, Erasable.REPORTER} & set(parts):
+        return []
+    erase = erase_photos if Erasable.MEDIA in parts else erase_originals
+    return [photo for number in numbers for photo in erase(connection, jurisdiction.id, number)]
+
+
+def erasing(
+    connection: Connection,
+    jurisdiction: Jurisdiction,
+    records: Sequence[RequestRecord],
+    parts: Collection[Erasable],
+    *,
+    now: datetime,
+    actor: str,
+    cause: str,
+) -> list[Change]:
+    """The events that erase parts of requests. They must be made before the texts are erased."""
+    event = Erased(at=now, actor=actor, cause=cause, what=tuple(part for part in Erasable if part in parts))
+    numbers = [record.number for record in records]
+    with_notes = Erasable.NOTES in parts
+    histories = history.load_histories(connection, jurisdiction.id, numbers) if with_notes else {}
+    return [
+        (record, [replace(event, marks=_marks(record, event, histories.get(record.number, ())))])
+        for record in records
+    ]
+
+
+def blank_texts(
+    connection: Connection,
+    jurisdiction: Jurisdiction,
+    records: Sequence[RequestRecord],
+    parts: Collection[Erasable],
+) -> Counter[str]:
+    """Erase texts and addresses of pictures outside the records. Returns how many rows had some, by table."""
+    city, numbers, rows = jurisdiction.id, [record.number for record in records], Counter[str]()
+    if Erasable.NOTES in parts:
+        rows["request_event"] += history.blank_notes(connection, city, numbers)
+        rows["public_update"] += updates.blank_public(connection, city, numbers)
+        rows["remote_update"] += remote_updates.blank_texts(connection, city, numbers)
+    if Erasable.MEDIA in parts:
+        rows["public_update.media_url"] += updates.blank_public_media(connection, city, numbers)
+        rows["received_update.media_urls"] += updates.blank_media(connection, city, numbers)
+        rows["remote_update.media_urls"] += remote_updates.blank_media(connection, city, numbers)
+    rows["delivery.cause"] += deliveries.blank_causes(connection, city, numbers)
+    rows["external_id.digest"] += external_ids.forget_digests(connection, city, numbers)
+    for record in records:
+        filled = (getattr(record, name) for name in emptied_by(parts))
+        rows["service_request"] += any(filled)
+    return rows
 
 
 def requests_with_copies(
     platform: Platform, jurisdiction: Jurisdiction, record: RequestRecord
 ) -> list[RequestRecord]:
-    """The requests that followed this one and still have texts that may be those of its notes."""
+    """The requests that were merged into this one and still have texts that may be copies of its notes."""
     cause = cause_of_following(record)
     with platform.database.reading() as connection:
         numbers = history.numbers_with_copies(connection, jurisdiction.id, cause)
@@ -61,7 +156,7 @@ def requests_with_copies(
 
 
 def _marks(record: RequestRecord, event: Erased, events: Sequence[Event]) -> tuple[str, ...]:
-    """The marks of what the event erases, in the record and in the texts of its history."""
+    """The marks by which an import recognises the erased values of the record and of its history."""
     values = [getattr(record, name) for name in event.emptied]
     if Erasable.NOTES in event.what:
         values += [former.note for former in events if former.has_text]

@@ -1,4 +1,4 @@
-"""A request as staff see it: the record, its history, its token and, if asked for, its reporter."""
+"""Read a request for staff: the record, its history, its token and, if asked for, its reporter."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from open311.storage.hot.transactions import within
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StaffView:
-    """All that is known about a request.
+    """A request as staff see it.
 
     answers   all answers, also those that the public does not see
     events    the history, oldest first
     token     None if the request has none
-    reporter  None if it was not asked for, or if nothing is known or left
+    reporter  None if the caller did not ask for the reporter, or if nothing about the reporter is stored
     """
 
     record: RequestRecord
@@ -35,9 +35,9 @@ class StaffView:
 def read_request(
     platform: Platform, jurisdiction: Jurisdiction, name: str | int, *, with_reporter: bool = False
 ) -> StaffView:
-    """What staff may see of a request, even if it has no id yet or never gets one.
+    """Read a request for staff, also one that has no id.
 
-    name  its service_request_id, its token or its number; an int is its number
+    name  the service_request_id, the token or the number; an int is always the number
     Raises NotFound for an unknown name.
     """
     record, events = read_history(platform, jurisdiction, name)
@@ -59,20 +59,23 @@ def read_request(
 def read_history(
     platform: Platform, jurisdiction: Jurisdiction, name: str | int
 ) -> tuple[RequestRecord, list[Event]]:
-    """A record and its whole history, oldest first, of one moment. Raises NotFound for an unknown name."""
+    """A record and its whole history, oldest first, from one snapshot. Raises NotFound for an unknown name."""
     with platform.database.snapshot() as connection:
         record = load_request(connection, jurisdiction, name, is_locked=False)
         return record, history.load_events(connection, jurisdiction.id, record.number)
 
 
 def find_without_id(platform: Platform, jurisdiction: Jurisdiction, *, most: int) -> list[RequestRecord]:
-    """The newest requests without an id: those of blackbox services, and those whose token waits for an id."""
+    """The newest requests without an id: those of blackbox services, and those that have only a token so far."""
     with platform.database.reading() as connection:
         return requests.load_without_id(connection, jurisdiction.id, most)
 
 
 def _answers(record: RequestRecord, jurisdiction: Jurisdiction) -> list[NamedAnswer]:
-    """Each value of each answer, with its question and its name. An answer to no question has an empty label."""
+    """The values of all answers, with the question and the value's name.
+
+    The label is "" if the service does not ask it.
+    """
     service = jurisdiction.service(record.service_code)
     asked = {attribute.code: attribute for attribute in service.attributes} if service else {}
     found: list[NamedAnswer] = []

@@ -1,7 +1,9 @@
-"""Updates of requests that come from outside, in mySociety's dialect.
+"""Receive updates of requests from outside, in mySociety's dialect.
 
-A key that may update acts for the city: its status and its text count as the city's own. Whatever other keys send
-is a comment for staff, which the public sees only if the city says so. Their status has no effect; they are told.
+A key that may update acts for the city: the status and the text of its updates count as the city's own. An update
+with any other key is a comment for staff, which the public sees only if the city says so. Its status has no effect,
+and the answer tells the sender so. A comment on a request that waits for its reporter counts as the answer: it ends
+the hold.
 """
 
 from __future__ import annotations
@@ -10,28 +12,38 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 import orjson
 
-from open311.domain import commands
 from open311.domain.access import Principal, Role
-from open311.domain.commands import Command
-from open311.domain.events import Commented, PublicComment
-from open311.domain.requests import MAX_DESCRIPTION_CHARACTERS, RequestRecord, Visibility
+from open311.domain.events import Commented, Event, ProgressMade, PublicComment, apply_all
+from open311.domain.photos import SentPhoto
+from open311.domain.questions import held_for_answer, progress_before
+from open311.domain.requests import MAX_DESCRIPTION_CHARACTERS, Progress, RequestRecord, Visibility
 from open311.domain.text import clean_text
 from open311.domain.updates import SentUpdate, UpdateReceipt
-from open311.domain.workflow import MEANINGS, TRANSITIONS, Meaning, Outcome, State, state_of, word_of
+from open311.domain.workflow import MEANINGS, word_of
 from open311.errors import Forbidden, Invalid, NotFound, Problem
 from open311.operations.intake.check_submission import field_problems, media_url_fault
+from open311.operations.media.arriving import arriving
+from open311.operations.media.preparing import defer_preparing
 from open311.operations.platform import Platform
 from open311.operations.publishing import names_for
 from open311.operations.workflow.act import act_within
 from open311.operations.workflow.apply import change_requests
+from open311.operations.workflow.due_dates import due_events
 from open311.operations.workflow.effects import Desk
+from open311.operations.workflow.words import commands_for_word
 from open311.plugins import Jurisdiction
-from open311.storage import requests, updates
+from open311.storage import history, requests, staff_repeats, updates
+from open311.storage.hot.transactions import within
+from open311.storage.staff_repeats import Repeat
 from open311.storage.updates import Received
 from schemas.texts import Message, tell
+
+PUBLIC_COMMENTS = "public"
+"""The value of a city's `comments` if the public sees them."""
 
 
 def receive_update(
@@ -42,17 +54,26 @@ def receive_update(
     principal: Principal,
     now: datetime,
     problems: Sequence[Problem] = (),
+    photos: Sequence[SentPhoto] = (),
+    own_address: str = "",
 ) -> UpdateReceipt:
     """Store an update, and change the request if the sender may. Both happen in one transaction.
 
-    problems  what is wrong with the call already; told together with what is found here
-    Raises Invalid, also for an update_id that came before; NotFound for a request that is unknown or not public.
+    photos       photos in the call; the public sees them if it sees the text
+    own_address  the address of this server that the sender has called
+    problems  faults of the call that the caller of this function has found; they are raised together with those
+              found here
+    Raises Invalid, also for an update_id that the sender has used before; NotFound for a request that is unknown or
+    not public.
     """
     found = [*problems, *_problems(sent)]
     if found:
         raise Invalid.of(found)
-    digest = hashlib.sha256(orjson.dumps(replace(sent, client_key=""))).digest()
-    with platform.database.transaction() as connection:
+    digest = _digest(sent, photos)
+    with (
+        arriving(platform, jurisdiction, photos, own_address=own_address, now=now) as arrival,
+        platform.database.transaction() as connection,
+    ):
         desk = Desk(connection, jurisdiction, principal, now)
         before = _request(desk, sent.service_request_id)
         known = updates.find_received(connection, jurisdiction.id, principal.number, sent.update_id)
@@ -60,20 +81,44 @@ def receive_update(
             return _receipt(sent, ())
         if known is not None:
             raise _repeated(sent.update_id)
+        if sent.client_key:
+            _require_new_key(desk, sent.client_key, digest)
         after, ignored = (_as_city if principal.may_update else _as_comment)(desk, before, sent)
         if not updates.add_received(connection, _received(after, sent, principal, digest)):
             raise _repeated(sent.update_id)
-    return _receipt(sent, ignored)
+        is_public = principal.may_update or jurisdiction.comments == PUBLIC_COMMENTS
+        arrival.attach(within(connection), after.number, version=after.version, is_public=is_public)
+        if arrival.kept:
+            defer_preparing(platform, connection, jurisdiction.id, after.number)
+    return replace(_receipt(sent, ignored), lost_photos=arrival.lost)
+
+
+def _digest(sent: SentUpdate, photos: Sequence[SentPhoto]) -> bytes:
+    """A digest of everything that was sent."""
+    plain = orjson.dumps(replace(sent, client_key=""))
+    return hashlib.sha256(b"".join([plain, *(photo.content_hash for photo in photos)])).digest()
 
 
 def _request(desk: Desk, name: str) -> RequestRecord:
-    """The request, locked. A test key knows only requests of test keys, so that tests reach no citizen."""
+    """Load the request with a lock.
+
+    A test key can only update requests of test keys, so that tests reach no citizen.
+    """
     record = requests.load_record(desk.connection, desk.jurisdiction.id, service_request_id=name)
     if record is None or not record.visibility.is_shown:
         raise NotFound(tell("{id!r} is not a request here.", id=name[:60]), "service_request_id")
     if desk.principal.is_test and record.visibility is not Visibility.UNLISTED:
         raise Forbidden(tell("is a test key, which can only update requests of test keys."), "api_key")
     return record
+
+
+def _require_new_key(desk: Desk, client_key: str, digest: bytes) -> None:
+    """Raise Invalid if the sender has used its Idempotency-Key for another update within the last day."""
+    city, actor = desk.jurisdiction.id, str(desk.principal)
+    repeat = Repeat(jurisdiction_id=city, actor=actor, client_key=client_key, digest=digest)
+    if not staff_repeats.claim(desk.connection, repeat, desk.now):
+        fault = tell("was used for another update within the last day; send a new one.")
+        raise Invalid(fault, "Idempotency-Key")
 
 
 def _repeated(update_id: str) -> Invalid:
@@ -104,11 +149,13 @@ def _problems(sent: SentUpdate) -> Iterator[Problem]:
 
 
 def _as_comment(desk: Desk, before: RequestRecord, sent: SentUpdate) -> tuple[RequestRecord, tuple[Message, ...]]:
-    kind = PublicComment if desk.jurisdiction.comments == "public" else Commented
-    event = kind(
+    kind = PublicComment if desk.jurisdiction.comments == PUBLIC_COMMENTS else Commented
+    comment = kind(
         at=desk.now, actor=str(desk.principal), note=clean_text(sent.description), update_id=sent.update_id
     )
-    [after] = change_requests(desk.connection, [(before, [event])], names_for(desk.connection, desk.jurisdiction))
+    events = [comment, *_resumed(desk, before)]
+    events += due_events(desk, before, apply_all(before, events), events)
+    [after] = change_requests(desk.connection, [(before, events)], names_for(desk.connection, desk.jurisdiction))
     is_same = MEANINGS[sent.status] is None or sent.status in (word_of(before), str(before.status))
     if is_same:
         return after, ()
@@ -116,48 +163,33 @@ def _as_comment(desk: Desk, before: RequestRecord, sent: SentUpdate) -> tuple[Re
     return after, (fault,)
 
 
+def _resumed(desk: Desk, before: RequestRecord) -> Iterator[Event]:
+    """The event that ends the hold, if the request waits for an answer to a question."""
+    if before.progress is not Progress.ON_HOLD:
+        return
+    past = history.load_events(desk.connection, desk.jurisdiction.id, before.number)
+    hold = held_for_answer(before, past)
+    if hold is not None:
+        progress, detail = progress_before(hold, past)
+        shared: dict[str, Any] = {
+            "at": desk.now,
+            "actor": str(desk.principal),
+            "reason": "An answer to the question came.",
+        }
+        yield ProgressMade(**shared, old=before.progress, new=progress, detail=detail)
+
+
 def _as_city(desk: Desk, before: RequestRecord, sent: SentUpdate) -> tuple[RequestRecord, tuple[Message, ...]]:
-    orders, ignored = _orders(before, MEANINGS[sent.status], sent)
-    if not any(isinstance(order, commands.Close) for order in orders):
-        orders.append(commands.Note(text=sent.description, public=True))
+    orders, ignored = commands_for_word(
+        before,
+        sent.status,
+        MEANINGS[sent.status],
+        desk.jurisdiction,
+        text=sent.description,
+        reason=f"update {sent.update_id}",
+    )
     acting = replace(desk, principal=replace(desk.principal, role=Role.AGENT))
     return act_within(acting, sent.service_request_id, orders), ignored
-
-
-_STEPS: dict[State, Command] = {
-    State.ACKNOWLEDGED: commands.Acknowledge(),
-    State.IN_PROGRESS: commands.Start(),
-    State.SCHEDULED: commands.Schedule(),
-}
-
-
-def _orders(
-    record: RequestRecord, meaning: Meaning | None, sent: SentUpdate
-) -> tuple[list[Command], tuple[Message, ...]]:
-    """The commands that a word asks for, and what has no effect."""
-    state = state_of(record)
-    if meaning is None or (meaning.state is state and meaning.outcome in (None, record.outcome, Outcome.UNKNOWN)):
-        return [], ()
-    if record.merged_into:
-        why = tell(
-            "status {status} has no effect, because the request is merged into another one", status=sent.status
-        )
-        return [], (why,)
-    reason = f"update {sent.update_id}"
-    if meaning.outcome is not None:
-        reopened = [commands.Reopen(reason=reason)] if state is State.CLOSED else []
-        return [*reopened, commands.Close(outcome=meaning.outcome, note=sent.description, reason=reason)], ()
-    orders: list[Command] = [commands.Reopen(reason=reason)] if state is State.CLOSED else []
-    begun = State.ASSIGNED if state is State.CLOSED else state
-    if meaning.state is State.ON_HOLD and begun not in (State.RECEIVED, State.TRIAGE):
-        return [*orders, commands.Hold(reason=reason)], ()
-    step = _STEPS.get(meaning.state)
-    if step is not None and begun in TRANSITIONS[step.name]:
-        return [*orders, step], ()
-    if orders or meaning.state is State.ASSIGNED:
-        return orders, ()
-    why = tell("status {status} has no effect on a request that is {state}", status=sent.status, state=state)
-    return [], (why,)
 
 
 def _received(after: RequestRecord, sent: SentUpdate, principal: Principal, digest: bytes) -> Received:

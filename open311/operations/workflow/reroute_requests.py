@@ -1,6 +1,6 @@
-"""Rerouting: open requests move to the departments that the city's rules give them now.
+"""Rerouting: move open requests to the departments that today's rules choose for them.
 
-A city needs it after it has changed its routes, or has given up a department or an area.
+A city needs this after a change of its routes, or after it has given up a department or an area.
 """
 
 from __future__ import annotations
@@ -30,24 +30,36 @@ CAUSE = "rerouted"
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """An open request that moves.
+    """An open request that gets another department or other areas.
 
-    route  where it goes; None if only its areas change
-    areas  the areas in which it lies now
+    route      the new route; None if only the areas change
+    areas      the new areas
+    is_chosen  whether a person or a source chose the old department, which does not exist any more
     """
 
     request: RequestRecord
     route: Route | None
     areas: tuple[str, ...]
+    is_chosen: bool = False
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether the request loses its progress, because the work begins again in the new department."""
+        return self.route is not None and self.request.progress is not Progress.NONE
+
+    @property
+    def is_assigned(self) -> bool:
+        """Whether the request loses its assignee."""
+        return self.route is not None and bool(self.request.assignee)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rerouted:
     """The result for one batch of open requests.
 
-    seen    how many were looked at
-    kept    how many stay, though the rules say otherwise, because a person or a source chose the department
-    failed  how many stay because the city's own Python failed; the log says why
+    seen    how many requests the batch has
+    kept    how many stay although the rules choose another department, because a person or a source chose theirs
+    failed  how many stay because the city's Python code failed; the log says why
     """
 
     moves: tuple[Move, ...]
@@ -59,12 +71,12 @@ class Rerouted:
 def reroute_requests(
     platform: Platform, jurisdiction: Jurisdiction, *, now: datetime, actor: str = SYSTEM, is_dry_run: bool
 ) -> Iterator[Rerouted]:
-    """Move open requests to the departments that the city's rules give them, and yield what became of each batch.
+    """Move open requests to the departments that the city's rules choose. Yields the result of each batch.
 
     A request moves if its department does not exist any more, or if the rules chose its department and now choose
     another one. A request that a person has transferred or begun to work on, or whose source names the department,
-    stays. So does one whose service is retired and has no rule. The rules see a request as it came: its own time,
-    place, answers and description. Its due date stays as it was promised.
+    stays. A request whose service is retired and has no rule stays too. The rules see a request as it was
+    received: its time, place, answers and description. The due date stays.
 
     Each batch is a transaction, so a killed run can be repeated. A dry run locks and writes nothing.
     """
@@ -100,24 +112,32 @@ def _find_moves(connection: Connection, jurisdiction: Jurisdiction, records: Seq
             failed += 1
         elif route.department != record.department and not _is_left_over(jurisdiction, record, route, known):
             differing[record.number] = route
-    kept = _decided_by_hand(
-        connection, [record for record in records if record.number in differing and record.department in known]
-    )
+    chosen = _chosen(connection, [record for record in records if record.number in differing])
+    kept = {
+        record.number
+        for record in records
+        if record.number in differing
+        and record.department in known
+        and (record.number in chosen or record.assignee or record.progress is not Progress.NONE)
+    }
     for record in records:
         route = None if record.number in kept else differing.get(record.number)
         areas = _areas(jurisdiction, record)
         if route is not None or areas != record.areas:
-            moves.append(Move(record, route, areas))
+            moves.append(Move(record, route, areas, is_chosen=route is not None and record.number in chosen))
     return Rerouted(moves=tuple(moves), seen=len(records), kept=len(kept), failed=failed)
 
 
 def _is_routed(record: RequestRecord) -> bool:
-    """Whether the city's rules are for this request. Requests of test keys have no department."""
+    """Whether the city's rules are for this request. Requests of test keys have no department, so they stay."""
     return bool(record.department) or record.source == IMPORT_SOURCE
 
 
 def _route(jurisdiction: Jurisdiction, record: RequestRecord) -> Route | None:
-    """The route by the rules; None if they fail. Triage would be wrong then, because the failure may be short."""
+    """The route that the rules choose; None if the city's code fails.
+
+    The failure may be short, so triage would be wrong.
+    """
     try:
         route = jurisdiction.route(draft_of(jurisdiction, record))
         jurisdiction.department(route.department)
@@ -128,11 +148,11 @@ def _route(jurisdiction: Jurisdiction, record: RequestRecord) -> Route | None:
 
 
 def _is_left_over(jurisdiction: Jurisdiction, record: RequestRecord, route: Route, known: Collection[str]) -> bool:
-    """Whether the service is retired and no rule is left for it. Its requests stay with their department."""
+    """Whether the service is retired and no rule is left for it. Then the request stays with its department."""
     return route.is_triage and record.department in known and jurisdiction.service(record.service_code) is None
 
 
-def _decided_by_hand(connection: Connection, records: Sequence[RequestRecord]) -> set[int]:
+def _chosen(connection: Connection, records: Sequence[RequestRecord]) -> set[int]:
     """The numbers of requests whose department was chosen by a person or a source, and not by the rules."""
     if not records:
         return set()
@@ -142,8 +162,6 @@ def _decided_by_hand(connection: Connection, records: Sequence[RequestRecord]) -
 
 def _is_chosen(record: RequestRecord, history: Sequence[Event]) -> bool:
     """Rerouting writes an event `Routed` after `Transferred`. A person or a file writes `Transferred` alone."""
-    if record.assignee or record.progress is not Progress.NONE:
-        return True
     last = next((event for event in reversed(history) if isinstance(event, Routed | Transferred)), None)
     if last is None:
         return record.route_reason == IMPORT_SOURCE
@@ -151,7 +169,7 @@ def _is_chosen(record: RequestRecord, history: Sequence[Event]) -> bool:
 
 
 def _areas(jurisdiction: Jurisdiction, record: RequestRecord) -> tuple[str, ...]:
-    """The areas of a request. They are found again only if one of them does not exist any more."""
+    """The areas of a request. They are computed again only if one of them does not exist any more."""
     is_stranded = any(area not in jurisdiction.areas for area in record.areas)
     return jurisdiction.areas_at(record.place) if is_stranded else record.areas
 
@@ -172,7 +190,7 @@ def _change(
 def _transfer(
     jurisdiction: Jurisdiction, record: RequestRecord, route: Route, *, now: datetime, actor: str
 ) -> Iterator[Event]:
-    agency = "" if record.department else record.agency_responsible  # the source's word for the unknown department
+    agency = "" if record.department else record.agency_responsible  # the source's name for an unknown department
     yield Transferred(
         at=now,
         actor=actor,

@@ -1,11 +1,11 @@
-"""What citizens read when staff act and write no text of their own."""
+"""The texts that citizens read when staff act and write no text of their own."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
 from open311.domain.requests import RequestRecord
-from open311.domain.workflow import MERGED_TEXT, CitizenText, Outcome
+from open311.domain.workflow import MERGED_TEXT, REOPENED_TEXT, SCHEDULED_TEXT, UNMERGED_TEXT, CitizenText, Outcome
 from open311.plugins import Jurisdiction
 from open311.translations import closest, languages, translations_in
 from schemas.texts import Message, tell
@@ -22,34 +22,49 @@ TEXTS: dict[str, Message] = {
     Outcome.WITHDRAWN: tell("The report was withdrawn."),
     Outcome.UNKNOWN: tell("This report is closed."),
     MERGED_TEXT: tell("We handle this together with {into}, a report about the same thing.", into="{into}"),
+    UNMERGED_TEXT: tell("We handle this report by itself again."),
+    REOPENED_TEXT: tell("We look at this again."),
+    SCHEDULED_TEXT: tell("A visit is planned for {date}.", date="{date}"),
 }
-"""The texts where the city's files have none, by outcome, and for a merged request. They are templates."""
+"""The server's own texts, by outcome or moment, for cities that have none. They are templates."""
 
 
 def text_for(
     jurisdiction: Jurisdiction,
     record: RequestRecord,
     outcome: str,
-    now: datetime,
+    at: datetime,
     *,
     into: str = "",
     language: str = "",
 ) -> str:
-    """The public text for an outcome, or for a merged request. It is never empty.
+    """The public text for an outcome, or for one of MOMENTS. It is never empty.
 
-    into      the public id of the request that it was merged into; "" if the public does not see that one
-    language  BCP 47 tag; the city's first language, if it is empty or has no texts. If the server's own text does
-              not exist in that language either, it is in English
+    at        the instant for {date}: now, or the time of the visit
+    into      the id of the request into which this one was merged; "" if the public does not see that request
+    language  BCP 47 tag; without a tag, or without texts in that language, the city's first language counts. If the
+              server has no text in that language either, the text is in English
     """
     outcome = Outcome.DUPLICATE if outcome == MERGED_TEXT and not into else outcome
-    own = _template(jurisdiction.texts_in(language), record.service_code, outcome)
+    own = _template(jurisdiction.texts_in(language), record, outcome, into)
     template = own or _default(jurisdiction, outcome, language)
-    return template.format(**_values(jurisdiction, record, now), into=into)
+    return template.format(**_values(jurisdiction, record, at), into=into)
 
 
-def _template(texts: tuple[CitizenText, ...], service_code: str, outcome: str) -> str:
-    """The city's text: that of the service, else that for all services, else ""."""
-    fitting = [one for one in texts if one.outcome == outcome and one.service in ("", service_code)]
+def _template(texts: tuple[CitizenText, ...], record: RequestRecord, outcome: str, into: str) -> str:
+    """The city's text for the service, else its text for all services, else "".
+
+    A text with {address} is ignored for a request without an address. A text with {into} is ignored if there is no
+    other request to name.
+    """
+    fitting = [
+        one
+        for one in texts
+        if one.outcome == outcome
+        and one.service in ("", record.service_code)
+        and (record.place.address or not one.has_address)
+        and (into or "{into}" not in one.text)
+    ]
     return max(fitting, key=lambda one: bool(one.service)).text if fitting else ""
 
 
@@ -60,12 +75,12 @@ def _default(jurisdiction: Jurisdiction, outcome: str, language: str) -> str:
     return str(translations_in(spoken).gettext(TEXTS[outcome].template))
 
 
-def _values(jurisdiction: Jurisdiction, record: RequestRecord, now: datetime) -> dict[str, str]:
+def _values(jurisdiction: Jurisdiction, record: RequestRecord, at: datetime) -> dict[str, str]:
     service = jurisdiction.service(record.service_code)
     names = {department.code: department.name for department in jurisdiction.departments}
     return {
         "department": record.agency_responsible or names.get(record.department) or jurisdiction.name,
         "service": service.name if service else record.service_code,
-        "address": record.place.address or "-",
-        "date": now.astimezone(jurisdiction.zone).date().isoformat(),
+        "address": record.place.address,
+        "date": at.astimezone(jurisdiction.zone).date().isoformat(),
     }

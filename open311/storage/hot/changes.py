@@ -2,7 +2,8 @@
 
 The order does not come from a sequence, because a transaction can get its number early and commit after a reader
 has passed that number. Instead, each row has the id of the transaction that wrote it, and only rows below the
-horizon are served. The horizon is the oldest transaction in progress. No row can be added below the horizon.
+horizon are served. The horizon is the id of the oldest transaction in progress. No row can be added below the
+horizon.
 
 A mark stores the horizon at an instant. A reader that wants the changes since an instant finds its first position
 with a mark.
@@ -59,10 +60,12 @@ BEGINNING = Position(0, -(2**63))
 class PublishedChange:
     """A request that has changed, in its current state.
 
-    The body is empty if the request is no longer public, or if another department has it than the reader asks for.
+    The body is empty if the request is no longer public. If the reader asks for a department, the body is also
+    empty if another department has the request.
 
     extras   the rendered extended_attributes, notes and attributes; empty unless requested
-    is_told  whether the reader has to know: False for a request that the department of the reader never had
+    is_told  whether the reader gets the change. False only if the reader asks for a department, and the request is
+             public, belongs to another department and was never transferred
     """
 
     position: Position
@@ -78,7 +81,7 @@ class FoundChanges:
     """The changes after a position, in one snapshot of the database.
 
     is_held  whether there are more changes that must wait until an older transaction ends
-    is_lost  whether the position is in the future, which happens after the database was restored from a backup
+    is_lost  whether the position is in the future. This happens if the database was restored from a backup
     """
 
     changes: list[PublishedChange]
@@ -98,8 +101,8 @@ def read_changes(
 ) -> FoundChanges:
     """At most `rows` changes after a position. A request that changed several times appears only once.
 
-    department  the code of the department that the reader asks for; "" for all. It leaves no change out, so that a
-                call reads a bounded number of rows; it says which of them are told
+    department  the code of the department that the reader asks for; "" for all. Changes of other departments are
+                also returned, with `is_told` and an empty body, so that a call reads a bounded number of rows
     """
     values = {
         "jurisdiction_id": jurisdiction_id,
@@ -130,7 +133,10 @@ def find_state(hot: HotConnections, jurisdiction_id: str) -> int | None:
 
 
 def has_future_transactions(connection: Connection, jurisdiction_id: str) -> bool:
-    """Whether any publication has a transaction id in the future. Such ids come from another server's backup."""
+    """Whether any publication has a transaction id in the future.
+
+    Such ids exist after a backup of another server was restored into this server.
+    """
     statement = select(
         select(publication.c.id)
         .where(
@@ -146,7 +152,8 @@ def has_future_transactions(connection: Connection, jurisdiction_id: str) -> boo
 def write_mark(connection: Connection, jurisdiction_id: str, at: datetime) -> bool:
     """Store a mark if any publication was written since the last mark. Returns whether a mark was stored.
 
-    at  the current time or later, so that every transaction that commits after `at` is after the mark
+    at  the current time or later. Every transaction that commits after `at` then has an id that is not below the
+        mark's horizon
     """
     last = func.max(change_mark.c.horizon)
     newest = _last_written(bindparam("city", jurisdiction_id, Text)).scalar_subquery()
@@ -167,9 +174,9 @@ def delete_old_marks(connection: Connection, before: datetime) -> int:
 
 
 def delete_future_marks(connection: Connection, jurisdiction_id: str) -> int:
-    """Delete a city's marks whose horizon is in the future, and return their number.
+    """Delete the marks of a city that have a horizon in the future, and return their number.
 
-    Such marks come from another server's backup.
+    Such marks exist after a backup of another server was restored into this server.
     """
     statement = delete(change_mark).where(
         change_mark.c.jurisdiction_id == jurisdiction_id, change_mark.c.horizon >= _next_transaction()

@@ -15,7 +15,7 @@ from open311.storage.hot.transactions import Run
 
 
 class HotConnections:
-    """Runs statements, each in a transaction of its own, on the calling thread's own connection."""
+    """Runs statements, each in its own transaction, on the connection of the calling thread."""
 
     def __init__(self, dsn: str, *, prepares: bool) -> None:
         """A thread connects when it runs its first statement.
@@ -31,7 +31,7 @@ class HotConnections:
     def read(self, statement: Statement, values: Mapping[str, Any]) -> Result:
         """Run a statement that changes nothing. Raises Unavailable and Refused.
 
-        If the connection dies meanwhile, the statement runs once more on a new connection.
+        If the connection dies during the statement, the statement runs once more on a new connection.
         """
         session = self._session()
         try:

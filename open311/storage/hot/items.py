@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import count
 
@@ -15,9 +14,6 @@ from open311.storage.tables import publication
 
 BODY_COLUMNS = {Format.JSON: publication.c.json, Format.XML: publication.c.xml}
 EXTRAS_COLUMNS = {Format.JSON: publication.c.json_extras, Format.XML: publication.c.xml_extras}
-
-_POSTGRES_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
-"""PostgreSQL's binary form of a timestamptz is a bigint: microseconds since this instant."""
 
 _NO_KEYS: Callable[[int], PageKey] = ().__getitem__
 
@@ -46,7 +42,7 @@ class Items:
     def of(
         cls, result: Result, *, with_keys: bool = False, with_extras: bool = False, with_distance: bool = False
     ) -> Items:
-        """The items of a result. Its first columns are body and digest. Each option adds columns after them:
+        """The items of a result. The result's first columns are body and digest. Each option adds columns to these:
 
         with_keys      two columns: the instant by which the list is ordered, and the request's number
         with_extras    one column: the extras
@@ -62,11 +58,10 @@ class Items:
         )
 
     def first(self, rows: int) -> Items:
-        """The first `rows` items. The digest is still that of all items."""
+        """The first `rows` items. Their digest remains the digest of all items."""
         return replace(self, bodies=self.bodies[:rows], extras=self.extras[:rows], distances=self.distances[:rows])
 
 
 def _key(result: Result, instant: int, number: int, row: int) -> PageKey:
     """The key of one row. `instant` and `number` are the indexes of the two columns."""
-    at = _POSTGRES_EPOCH + timedelta(microseconds=result.number(instant, row))
-    return PageKey(at, result.number(number, row))
+    return PageKey(result.instant(instant, row), result.number(number, row))

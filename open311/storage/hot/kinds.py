@@ -97,8 +97,9 @@ class SearchKind:
     def _has_one_plan(self) -> bool:
         """Whether one generic plan is the best for all values.
 
-        For one service in the order of updated_datetime, the best plan depends on the number of the service's
-        requests. So a generic plan is not used there.
+        This is so for a list with a lower bound on requested_datetime and no other filter. A list with the newest
+        requests first may also have an upper bound, one service and one status. For one service in the order of
+        updated_datetime, the best plan depends on the number of the service's requests.
         """
         is_usual = self.sort is Sort.REQUESTED_DESC
         return self == SearchKind(

@@ -20,7 +20,7 @@ from open311.storage.tables import publication, service_request
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Around:
-    """The requests of one service in a circle that are not older than `since`."""
+    """What to search for: requests of one service, in a circle, since an instant."""
 
     jurisdiction_id: str
     service_code: str
@@ -33,7 +33,7 @@ def find_nearby(
 ) -> Items:
     """Open requests that were made since `around.since`, and requests that were closed since then.
 
-    Returns at most `rows` requests, the nearest first.
+    Returns at most `rows` requests, the nearest first. `updated_at` of a closed request is its closing time (A34).
     """
     statement = _nearest(output, _parts(around.circle), with_extras)
     found = hot.read(statement, _values(around) | {"rows": rows})
@@ -47,7 +47,10 @@ def find_earliest_open(hot: HotConnections, around: Around) -> str:
 
 
 def leading(hot: HotConnections, jurisdiction_id: str, service_request_id: str) -> str:
-    """The id of the public request that this one was merged into; its own id if there is none."""
+    """The id of the public request that the given request was merged into.
+
+    Returns the given id if there is no such public request.
+    """
     rows = hot.rows(_leading(), {"jurisdiction_id": jurisdiction_id, "service_request_id": service_request_id})
     return rows[0][0] if rows else service_request_id
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
+from itertools import repeat
 from typing import Any
 
 from sqlalchemy import (
@@ -14,12 +15,14 @@ from sqlalchemy import (
     ColumnElement,
     FromClause,
     Integer,
-    Select,
+    Interval,
     Text,
     and_,
     any_,
     bindparam,
+    case,
     cast,
+    exists,
     func,
     literal_column,
     not_,
@@ -31,35 +34,75 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import REGCONFIG, TIMESTAMP
 
-from open311.domain.queues import SOON, QueueRow, QueueSearch
-from open311.domain.requests import Progress
+from open311.domain.events import Suspected
+from open311.domain.queues import Due, QueueKey, QueueRow, QueueSearch
+from open311.domain.requests import TEST_REASON, Progress, Visibility
 from open311.domain.search import Circle, box_around, halves
 from open311.domain.workflow import State
 from open311.storage.geometry import circle_values, distance, within
 from open311.storage.hot.connections import HotConnections
+from open311.storage.hot.results import INFINITY, Result
 from open311.storage.hot.statements import Statement
-from open311.storage.tables import publication, request_token, service_request
+from open311.storage.tables import (
+    external_id,
+    personal_data,
+    publication,
+    request_event,
+    request_token,
+    service_request,
+)
 from open311.storage.tables.requests import DUE, FOR_EVER
 
-CAPS = (51, 201, 1001)
-"""Literal limits, so that a generic plan expects few rows. A page uses the smallest that is large enough."""
+CAPS = (11, 51, 201, 1001)
+"""LIMIT values that are written into the SQL, because PostgreSQL then plans for few rows.
+
+A page uses the smallest value that is greater than its page size.
+"""
 
 _SHOWN_CHARACTERS = 300
 _COLUMNS = service_request.c
 _ROW = tuple(name for name in QueueRow._fields if name != "metres")
-# Written as in the partial indexes, so that they match.
+_STATE = ("number", "version", "writer", "due")
+# These conditions must be written as in the partial indexes. Otherwise PostgreSQL does not use the indexes.
 _IS_OPEN: ColumnElement[bool] = literal_column("status = 'open'")
 _IS_CLOSED: ColumnElement[bool] = literal_column("status = 'closed'")
 _IS_UNMERGED: ColumnElement[bool] = literal_column("merged_into = 0")
 _IS_MERGED: ColumnElement[bool] = literal_column("merged_into <> 0")
 _IS_ON_THE_WAY: ColumnElement[bool] = literal_column("progress <> ''")
 _IS_TRIAGE: ColumnElement[bool] = literal_column("is_triage")
+_IS_TEST: ColumnElement[bool] = literal_column(f"(visibility = 'unlisted' OR route_reason = '{TEST_REASON}')")
+_IS_REAL: ColumnElement[bool] = not_(_IS_TEST)
+# _IS_TEST implies this condition. It is written as in the index of the requests that the public does not see.
+_IS_UNLISTED: ColumnElement[bool] = literal_column("(visibility <> 'public' OR service_request_id IS NULL)")
+_IS_HELD: ColumnElement[bool] = literal_column(f"service_request.visibility = '{Visibility.HELD}'")
 _INSTANT = TIMESTAMP(timezone=True)
+_SOON: ColumnElement[Any] = bindparam("soon_s", type_=Integer) * literal_column("interval '1 s'", Interval)
+_WRITER: ColumnElement[Any] = literal_column("service_request.xmin").label("writer")
+
+RowState = tuple[str, bytes, bytes, bytes]
+"""A state of a request: the city, and in binary form the number, the version and the writing transaction's id.
+
+Changes by this server raise the version. Changes by hand in SQL do not raise it, but change the transaction id.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class QueueStates:
+    """The requests of a page in their order. If there is a next page, its first request follows.
+
+    states  the current states of the requests
+    dues    the values of `due` as JSON, at the instant of the search
+    key     a function that returns the key of the request with a given index
+    """
+
+    states: Sequence[RowState]
+    dues: Sequence[bytes]
+    key: Callable[[int], QueueKey]
 
 
 @dataclass(frozen=True, slots=True)
 class QueueKind:
-    """Everything in a search that its SQL depends on."""
+    """The parts of a search on which the text of its SQL depends."""
 
     departments: int
     has_names: bool
@@ -71,6 +114,10 @@ class QueueKind:
     assignee: str
     has_words: bool
     is_merged: bool
+    is_suspected: bool
+    is_test: bool
+    is_held: bool
+    has_personal_data: bool
     is_closed: bool
     has_key: bool
 
@@ -79,7 +126,7 @@ class QueueKind:
         return cls(
             departments=0 if search.departments is None else min(2, len(search.departments)),
             has_names=bool(search.names),
-            states=tuple(state for state in State if state in search.states),
+            states=tuple(state for state in State if state in search.states) if search.states else (),
             has_services=bool(search.service_codes),
             has_area=bool(search.area),
             has_age=search.requested_before is not None,
@@ -87,36 +134,68 @@ class QueueKind:
             assignee="any" if search.assignee is None else "one" if search.assignee else "nobody",
             has_words=bool(search.words),
             is_merged=search.is_merged,
+            is_suspected=search.is_suspected,
+            is_test=search.is_test,
+            is_held=search.is_held,
+            has_personal_data=search.has_personal_data,
             is_closed=search.is_closed,
             has_key=search.after is not None,
         )
 
     @property
     def is_by_department(self) -> bool:
-        """Whether the first rows of each of several departments are read from an index, and then merged."""
-        return self.departments > 1 and not (self.has_names or self.has_words or self.is_merged)
+        """Whether the SQL reads the first rows of each department from an index and then merges them."""
+        return self.departments > 1 and not (self.has_names or self.has_words or self._is_special)
+
+    @property
+    def is_by_closing(self) -> bool:
+        """Whether the rows are ordered by their closing times (`updated_at`), instead of by their due dates."""
+        return self.is_closed and not self.has_names
+
+    @property
+    def _is_special(self) -> bool:
+        """Whether an index of its own has the few rows of the queue."""
+        return self.is_merged or self.is_suspected or self.is_test or self.is_held or self.has_personal_data
 
     @property
     def has_one_plan(self) -> bool:
-        """Whether one plan is the best for all values: the queue has no filter but its departments."""
+        """Whether the same plan is the best for all values: True if departments are the only filter."""
         is_filtered = self.states or self.has_services or self.has_area or self.has_age or self.due
-        special = self.has_names or self.has_words or self.is_merged or self.is_closed
+        special = self.has_names or self.has_words or self._is_special or self.is_closed
         return not (is_filtered or special) and self.assignee == "any"
 
 
 def find_queue(hot: HotConnections, search: QueueSearch) -> list[QueueRow]:
-    """The rows of a page, in order, followed by the next page's first row if there is one."""
+    """The rows of a page in their order. If there is a next page, its first row follows."""
     found = hot.rows(page_statement(search), page_values(search))
     return [QueueRow(*row) for row in found]
 
 
-def page_statement(search: QueueSearch) -> Statement:
-    """The statement of a page."""
-    return _page(QueueKind.of(search), next(cap for cap in CAPS if cap > search.page_size))
+def find_states(hot: HotConnections, search: QueueSearch) -> QueueStates:
+    """The states of the requests on a page. The requests themselves are not read."""
+    found = hot.read(page_statement(search, is_whole=False), page_values(search))
+    states = list(zip(repeat(search.jurisdiction_id), *map(found.binaries, range(3)), strict=False))
+    return QueueStates(states, found.texts(3), partial(_key, found, search.is_by_closing))
+
+
+def find_rows(hot: HotConnections, jurisdiction_id: str, states: Sequence[RowState]) -> dict[RowState, QueueRow]:
+    """The requests that are still in these states. Requests that have changed are left out."""
+    numbers = [str(int.from_bytes(number, "big", signed=True)) for _, number, *_ in states]
+    found = hot.read(_by_numbers(), {"jurisdiction_id": jurisdiction_id, "numbers": numbers})
+    last = len(_ROW)
+    current = map(found.binaries, (0, _ROW.index("version"), last))
+    rows = dict(zip(zip(repeat(jurisdiction_id), *current, strict=False), found.rows(), strict=True))
+    return {state: QueueRow(*rows[state][:last]) for state in states if state in rows}
+
+
+def page_statement(search: QueueSearch, *, is_whole: bool = True) -> Statement:
+    """The statement of a page. `is_whole` says whether the statement reads the requests, or only their states."""
+    cap = next(cap for cap in CAPS if cap > search.page_size)
+    return _page(QueueKind.of(search), cap, is_whole=is_whole)
 
 
 def page_values(search: QueueSearch) -> dict[str, Any]:
-    """The values of a page's statement."""
+    """The values for the statement of a page."""
     return _values(search) | {"limit": search.page_size + 1}
 
 
@@ -131,8 +210,8 @@ def find_around(
 ) -> list[QueueRow]:
     """The open requests in a circle, nearest first, each with `metres`.
 
-    departments   codes; None for all
-    service_code  of one service; "" for all
+    departments   codes of departments; None for all
+    service_code  only requests of this service; "" for all
     """
     parts = len(halves(box_around(circle)))
     statement = _around(parts, departments is not None, bool(service_code))
@@ -147,7 +226,10 @@ def find_around(
 
 
 def count_special(hot: HotConnections, jurisdiction_id: str, now: datetime) -> dict[tuple[str, str], int]:
-    """How many requests wait in each department, by (kind, department): overdue, assigned, triage."""
+    """Numbers of open requests that are not merged, by (kind, department).
+
+    The kinds are test, overdue, assigned, triage and suspected.
+    """
     rows = hot.rows(_special(), {"jurisdiction_id": jurisdiction_id, "now": now})
     return {(kind, department): number for kind, department, number in rows}
 
@@ -171,7 +253,8 @@ def _values(search: QueueSearch) -> dict[str, Any]:
         "areas": [search.area],
         "requested_before": search.requested_before,
         "now": search.now,
-        "soon": search.now + SOON,
+        "soon": search.now + search.soon,
+        "soon_s": int(search.soon.total_seconds()),
         "assignee": search.assignee,
         "words": search.words,
         "folded_words": search.folded_words,
@@ -181,19 +264,59 @@ def _values(search: QueueSearch) -> dict[str, Any]:
     }
 
 
+def _key(found: Result, is_by_closing: bool, index: int) -> QueueKey:  # a partial has the first two arguments
+    """The key of one row of `find_states`."""
+    at = len(_STATE)
+    is_never = found.number(at, index) == INFINITY
+    return QueueKey(None if is_never else found.instant(at, index), found.number(0, index), is_by_closing)
+
+
 @cache
-def _page(kind: QueueKind, cap: int) -> Statement:
-    limit = bindparam("limit", type_=Integer)
+def _page(kind: QueueKind, cap: int, *, is_whole: bool) -> Statement:
+    """The statement of a page. It reads at most `cap` rows, so PostgreSQL plans for few rows (decision 0023)."""
+    names = _ROW if is_whole else _STATE
+    columns = (*(_shown(_COLUMNS) if is_whole else _state()), _at(kind).label("at"))
+    source, rows = _first(kind, columns, cap)
+    query = select(*(rows.c[name] for name in names), *(() if is_whole else (rows.c.at,))).select_from(source)
+    page = query.order_by(*_direction(kind, rows.c.at, rows.c.number)).limit(bindparam("limit", type_=Integer))
+    return Statement.of(page, is_prepared=kind.has_one_plan)
+
+
+def _first(kind: QueueKind, columns: Sequence[ColumnElement[Any]], cap: int) -> tuple[FromClause, FromClause]:
+    """The first rows of a queue: the FROM clause, and the subquery in it that has the columns."""
+    mine = _COLUMNS.jurisdiction_id == bindparam("jurisdiction_id")
+    limit: ColumnElement[int] = literal_column(str(cap))
+    order = tuple(_direction(kind, _at(kind), _COLUMNS.id))
     if not kind.is_by_department:
-        query = _within(kind, service_request, *_departments(kind)).order_by(*_order(kind, _COLUMNS)).limit(limit)
-        return Statement.of(query, is_prepared=kind.has_one_plan)
+        chosen = select(*columns).where(mine, *_departments(kind), *_conditions(kind))
+        first = chosen.order_by(*order).limit(limit).subquery("first")
+        return first, first
     codes = cast(bindparam("departments", type_=ARRAY(Text)), ARRAY(Text))
     wanted = func.unnest(codes).table_valued("code", name="wanted").render_derived()
-    first = _within(kind, service_request, _COLUMNS.department == wanted.c.code)
-    here = first.order_by(*_order(kind, _COLUMNS)).limit(literal_column(str(cap))).lateral("here")
-    merged = select(*(here.c[name] for name in _ROW)).select_from(wanted.join(here, true()))
-    query = merged.order_by(*_order(kind, here.c)).limit(limit)
-    return Statement.of(query, is_prepared=kind.has_one_plan)
+    chosen = select(*columns).where(mine, _COLUMNS.department == wanted.c.code, *_conditions(kind))
+    here = chosen.order_by(*order).limit(limit).lateral("here")
+    return wanted.join(here, true()), here
+
+
+@cache
+def _by_numbers() -> Statement:
+    numbers = cast(bindparam("numbers", type_=ARRAY(Text)), ARRAY(BigInteger))
+    query = select(*_shown(_COLUMNS), _WRITER).where(
+        _COLUMNS.jurisdiction_id == bindparam("jurisdiction_id"), _COLUMNS.id == any_(numbers)
+    )
+    return Statement.of(query, is_prepared=True)
+
+
+def _state() -> list[ColumnElement[Any]]:
+    """The columns of `QueueStates`, in the order of `_STATE`."""
+    clock = func.coalesce(_COLUMNS.held_since, bindparam("now", type_=_INSTANT))
+    due = case(
+        (or_(_IS_CLOSED, _COLUMNS.expected_at.is_(None)), literal_column("'null'")),
+        (_COLUMNS.expected_at < clock, literal_column(f"'\"{Due.OVERDUE}\"'")),
+        (_COLUMNS.expected_at < clock + _SOON, literal_column(f"'\"{Due.SOON}\"'")),
+        else_=literal_column(f"'\"{Due.LATER}\"'"),
+    )
+    return [_COLUMNS.id.label("number"), _COLUMNS.version, _WRITER, due.label("due")]
 
 
 def _departments(kind: QueueKind) -> Iterator[ColumnElement[bool]]:
@@ -203,21 +326,15 @@ def _departments(kind: QueueKind) -> Iterator[ColumnElement[bool]]:
         yield _COLUMNS.department == any_(bindparam("departments", type_=ARRAY(Text)))
 
 
-def _within(kind: QueueKind, table: FromClause, *more: ColumnElement[bool]) -> Select[Any]:
-    conditions = [_COLUMNS.jurisdiction_id == bindparam("jurisdiction_id"), *more, *_conditions(kind)]
-    return select(*_shown(table.c)).where(*conditions)
+def _at(kind: QueueKind) -> ColumnElement[Any]:
+    """The instant by which a queue is ordered."""
+    return _COLUMNS.updated_at if kind.is_by_closing else DUE
 
 
-def _order(kind: QueueKind, columns: Any) -> tuple[ColumnElement[Any], ...]:
-    if kind.is_closed and not kind.has_names:
-        return columns.updated_at.desc(), _number(columns).desc()
-    return func.coalesce(columns.expected_at, FOR_EVER), _number(columns)
-
-
-def _number(columns: Any) -> ColumnElement[int]:
-    """A request's number among the columns of the table or of a subquery."""
-    found: ColumnElement[int] = columns.id if "id" in columns else columns.number
-    return found
+def _direction(kind: QueueKind, *columns: ColumnElement[Any]) -> Iterator[ColumnElement[Any]]:
+    """The ORDER BY of a queue: the earliest due date first, or the latest closing time first."""
+    for column in columns:
+        yield column.desc() if kind.is_by_closing else column
 
 
 def _conditions(kind: QueueKind) -> Iterator[ColumnElement[bool]]:
@@ -232,6 +349,14 @@ def _conditions(kind: QueueKind) -> Iterator[ColumnElement[bool]]:
         yield _IS_OPEN
         yield _IS_MERGED if kind.is_merged else _IS_UNMERGED
         yield from _of_states(kind.states)
+    yield from (_IS_TEST, _IS_UNLISTED) if kind.is_test else (_IS_REAL,)
+    if kind.is_held:
+        yield from (_IS_HELD, _IS_UNLISTED)
+    if kind.has_personal_data:
+        mine = personal_data.c.jurisdiction_id == bindparam("jurisdiction_id")
+        yield _COLUMNS.id.in_(select(personal_data.c.request_id).where(mine))
+    if kind.is_suspected:
+        yield from (_IS_HELD, _IS_UNLISTED, _is_suspected())
     if kind.has_services:
         yield _COLUMNS.service_code == any_(bindparam("service_codes", type_=ARRAY(Text)))
     if kind.has_area:
@@ -249,16 +374,16 @@ def _conditions(kind: QueueKind) -> Iterator[ColumnElement[bool]]:
 
 
 def _behind(kind: QueueKind) -> ColumnElement[bool]:
-    """The rows after the key. A row comparison makes an index scan begin there."""
+    """The rows after the key. With a row comparison, an index scan begins at the key."""
     key_at = cast(bindparam("key_at", type_=_INSTANT), _INSTANT)
     number = bindparam("key_number", type_=BigInteger)
-    if kind.is_closed and not kind.has_names:
+    if kind.is_by_closing:
         return tuple_(_COLUMNS.updated_at, _COLUMNS.id) < tuple_(key_at, number)
     return tuple_(DUE, _COLUMNS.id) > tuple_(func.coalesce(key_at, FOR_EVER), number)
 
 
 def _of_states(states: tuple[State, ...]) -> Iterator[ColumnElement[bool]]:
-    """Open requests in any of these states, as `state_of` has them."""
+    """Open requests in any of these states. The conditions are the same as in `state_of`."""
     if not states:
         return
     plain: ColumnElement[bool] = literal_column("progress = ''")
@@ -274,7 +399,10 @@ def _of_states(states: tuple[State, ...]) -> Iterator[ColumnElement[bool]]:
 
 
 def _of_due(due: str) -> Iterator[ColumnElement[bool]]:
-    """As `due_of` has it. The conditions on DUE alone follow from the others; an index can use them."""
+    """The conditions of `due_of`.
+
+    A condition on DUE follows from the other conditions. It is written because an index on DUE exists.
+    """
     now = bindparam("now", type_=_INSTANT)
     clock = func.coalesce(_COLUMNS.held_since, now)
     if due == "true":
@@ -282,13 +410,15 @@ def _of_due(due: str) -> Iterator[ColumnElement[bool]]:
     elif due == "false":
         yield clock <= DUE
     elif due == "soon":
-        soon = clock + literal_column(f"interval '{SOON.total_seconds():.0f} s'")
         yield bindparam("soon", type_=_INSTANT) > DUE
-        yield from (_COLUMNS.expected_at >= clock, _COLUMNS.expected_at < soon)
+        yield from (_COLUMNS.expected_at >= clock, _COLUMNS.expected_at < clock + _SOON)
 
 
 def _is_named() -> ColumnElement[bool]:
-    """The requests with these ids, tokens or numbers. Each part of the union has an index; an OR would use none."""
+    """The requests that have one of the names as id, token, number or id in another system.
+
+    Each part of the union uses its own index. PostgreSQL would use no index for an OR.
+    """
     names = bindparam("names", type_=ARRAY(Text))
     mine: ColumnElement[str] = bindparam("jurisdiction_id")
     other = service_request.alias("other")
@@ -297,11 +427,26 @@ def _is_named() -> ColumnElement[bool]:
     tokens = select(request_token.c.request_id).where(
         request_token.c.jurisdiction_id == mine, request_token.c.token == any_(names)
     )
-    return _COLUMNS.id.in_(union_all(ids, tokens, select(numbers)))
+    elsewhere = select(external_id.c.request_id).where(
+        external_id.c.jurisdiction_id == mine, external_id.c.external_id == any_(names)
+    )
+    return _COLUMNS.id.in_(union_all(ids, tokens, elsewhere, select(numbers)))
+
+
+def _is_suspected() -> ColumnElement[bool]:
+    """The requests whose history says that they broke a rule against abuse. Held requests are few."""
+    columns = request_event.c
+    mine = (columns.jurisdiction_id == _COLUMNS.jurisdiction_id, columns.request_id == _COLUMNS.id)
+    kind = columns.kind == literal_column(f"'{Suspected.kind}'")
+    return exists().where(*mine, kind).correlate(service_request)
 
 
 def _numbers_with_words() -> Any:
-    """The numbers of the requests with these words: public ones by their index, all others by their own text."""
+    """The numbers of the requests with the searched words.
+
+    Public requests are found with an index. For all other requests, PostgreSQL reads the texts. The words may also
+    be the id of a request in another system.
+    """
     language = cast(bindparam("words_language", type_=Text), REGCONFIG)
     folded = func.websearch_to_tsquery(language, bindparam("folded_words", type_=Text))
     plain = func.websearch_to_tsquery(language, bindparam("words", type_=Text))
@@ -317,7 +462,11 @@ def _numbers_with_words() -> Any:
         literal_column("(other.visibility <> 'public' OR other.service_request_id IS NULL)"),
         or_(either.bool_op("@@")(folded), either.bool_op("@@")(plain)),
     )
-    return union_all(public, unlisted)
+    elsewhere = select(external_id.c.request_id).where(
+        external_id.c.jurisdiction_id == bindparam("jurisdiction_id"),
+        external_id.c.external_id == bindparam("words", type_=Text),
+    )
+    return union_all(public, unlisted, elsewhere)
 
 
 @cache
@@ -327,6 +476,7 @@ def _around(parts: int, has_departments: bool, has_service: bool) -> Statement:
         _COLUMNS.jurisdiction_id == bindparam("jurisdiction_id"),
         _IS_OPEN,
         _IS_UNMERGED,
+        _IS_REAL,
         within(_COLUMNS.point, "near", parts),
     ]
     if has_departments:
@@ -341,9 +491,14 @@ def _around(parts: int, has_departments: bool, has_service: bool) -> Statement:
 def _special() -> Statement:
     now = bindparam("now", type_=_INSTANT)
     kinds = {
-        "overdue": (now > DUE, _COLUMNS.expected_at < func.coalesce(_COLUMNS.held_since, now)),
-        "assigned": (literal_column("assignee <> ''"),),
-        "triage": (_IS_TRIAGE, literal_column("progress = ''")),
+        "test": (_IS_TEST, _IS_UNLISTED),
+        "overdue": (_IS_REAL, now > DUE, _COLUMNS.expected_at < func.coalesce(_COLUMNS.held_since, now)),
+        "assigned": (
+            _IS_REAL,
+            literal_column("assignee <> ''"),
+        ),
+        "triage": (_IS_REAL, _IS_TRIAGE, literal_column("progress = ''")),
+        "suspected": (_IS_REAL, _IS_HELD, _IS_UNLISTED, _is_suspected()),
     }
     mine = (_COLUMNS.jurisdiction_id == bindparam("jurisdiction_id"), _IS_OPEN, _IS_UNMERGED)
     parts = [

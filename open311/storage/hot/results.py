@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from itertools import repeat
 from typing import Any
 
 from psycopg.abc import Transformer
 from psycopg.pq import Format
 from psycopg.pq.abc import PGresult
+
+_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
+"""PostgreSQL's binary form of a timestamptz is a bigint: microseconds since this instant."""
+INFINITY = (1 << 63) - 1
+"""The number that PostgreSQL uses for an infinite timestamptz."""
 
 
 class Result:
@@ -21,7 +27,7 @@ class Result:
     __slots__ = ("_found", "_transformer")
 
     def __init__(self, found: PGresult, transformer: Transformer) -> None:
-        """`transformer` is the connection's own. It decodes bytes into Python values."""
+        """`transformer` is the transformer of the connection. It decodes bytes into Python values."""
         self._found = found
         self._transformer = transformer
 
@@ -30,6 +36,10 @@ class Result:
 
     def texts(self, column: int) -> list[bytes]:
         """The values of a text column without NULLs, as UTF-8."""
+        return list(self._bytes(column))
+
+    def binaries(self, column: int) -> list[bytes]:
+        """The values of a column without NULLs, in PostgreSQL's binary form."""
         return list(self._bytes(column))
 
     def combined(self, column: int) -> int:
@@ -47,6 +57,10 @@ class Result:
     def number(self, column: int, row: int) -> int:
         """One value of a bigint column."""
         return int.from_bytes(self._found.get_value(row, column) or b"", "big", signed=True)
+
+    def instant(self, column: int, row: int) -> datetime:
+        """One value of a timestamptz column that is not infinite."""
+        return _EPOCH + timedelta(microseconds=self.number(column, row))
 
     def values(self, column: int) -> list[Any]:
         """The values of a column, decoded."""

@@ -46,9 +46,9 @@ def count_items(hot: HotConnections, search: RequestSearch, *, most: int) -> int
 def find_digest(hot: HotConnections, search: RequestSearch) -> tuple[int, int]:
     """The number of items on a page and their combined digest, for an ETag. This takes 1/4 of the page's time.
 
-    Like `find_items`, both include the next page's first item if there is one, because the page then has a link
-    to the next page. The digest does not depend on the order of the items, because the order
-    follows from the items.
+    Number and digest include the next page's first item if there is a next page, because the page then has a link
+    to the next page. The digest does not depend on the order of the items. This is safe, because the same items
+    always have the same order.
     """
     if search.is_void:
         return 0, 0
@@ -68,14 +68,15 @@ def find_by_ids(
 def find_item(
     hot: HotConnections, jurisdiction_id: str, service_request_id: str, output: Format, *, with_extras: bool = False
 ) -> Items:
-    """One request by its id, which may be unlisted; no items if there is none."""
+    """One request, listed or unlisted, by its id; no items if there is none."""
     values = {"jurisdiction_id": jurisdiction_id, "service_request_id": service_request_id}
     return Items.of(hot.read(_by_id(output, with_extras), values), with_extras=with_extras)
 
 
 def whole_query(search: RequestSearch, *, as_bulk_csv: bool = False) -> tuple[Statement, dict[str, Any]]:
-    """The statement for the items on all pages of a search. A row has an item's JSON and its extras, with commas.
+    """The statement for the items on all pages of a search.
 
+    A row has two columns: an item's JSON, and its extras, joined by commas.
     as_bulk_csv  whether a row has a line of GeoReport Bulk's CSV instead
     """
     return _whole_statement(SearchKind.of(replace(search, after=None)), as_bulk_csv), _values(search, rows=0)

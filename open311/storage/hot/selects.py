@@ -91,7 +91,7 @@ def _measured(kind: SearchKind, *columns: str, with_distance: bool) -> Select[An
 
 
 def _order(sort: Sort, columns: Any) -> Iterator[ColumnElement[Any]]:
-    """The ORDER BY of a list. `columns` are those of the table or of a subquery."""
+    """The ORDER BY of a list. `columns` are the columns of the table or of a subquery."""
     for column in (columns[SORT_COLUMNS[sort].name], columns.id):
         yield column.desc() if sort.is_descending else column
 
@@ -172,7 +172,6 @@ def _requested_since(kind: SearchKind) -> Iterator[ColumnElement[bool]]:
     if "requested_end" in kind.bounds and kind.sort.is_descending:
         yield columns.requested_at >= start  # the most recently updated requests may all be newer than the window
     else:
-        # PostgreSQL treats two plain bounds as independent. So its estimate would be 1/20 of the true number of
-        # rows,
-        # and it would read and sort all of them. With the OR, the result is the same, but the estimate is higher.
+        # PostgreSQL treats two plain bounds as independent. Its estimate would be 1/20 of the true number of rows,
+        # so PostgreSQL would read and sort all rows. The OR gives the same result with a higher estimate.
         yield or_(columns.requested_at >= start, columns.updated_at < start)

@@ -1,5 +1,6 @@
-"""Compiled statements. Each is compiled only once, because SQLAlchemy takes longer to compile it than PostgreSQL
-to run it.
+"""Compiled statements.
+
+A statement is compiled only once, because the compilation by SQLAlchemy takes longer than the run in PostgreSQL.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ class Statement:
     text      the SQL with `%(name)s` for each parameter, for psycopg2
     numbered  the SQL with `$1`, `$2`, … for the parameters, for PostgreSQL
     names     the parameters' names, in the order of their numbers
-    name      the prepared statement's name. It is a hash of the text, because PostgreSQL cuts names after 63 bytes.
-              It is empty if the best plan depends on the values, because such a statement must not be prepared
+    name      the name of the prepared statement: a hash of the text, because PostgreSQL cuts names after 63 bytes.
+              Empty if the best plan depends on the values, because such a statement must not be prepared
     """
 
     text: str

@@ -33,27 +33,36 @@ from sqlalchemy.dialects.postgresql import JSONB, REGCONFIG, TIMESTAMP
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
 from open311.domain.events import Event
+from open311.domain.origins import Origin
 from open311.domain.requests import Reporter, RequestRecord
 from open311.storage.history import event_values
 from open311.storage.hot.statements import Statement
 from open311.storage.hot.transactions import Run
 from open311.storage.publications import Publication, publication_values
 from open311.storage.requests import record_values
-from open311.storage.tables import outbox, publication, reporter, request_event, request_token, service_request
+from open311.storage.tables import (
+    outbox,
+    personal_data,
+    publication,
+    reporter,
+    request_event,
+    request_token,
+    service_request,
+)
 
 _REPORTER = ("email", "first_name", "last_name", "phone", "device_id", "account_id")
 _PUBLISHED = tuple(item.name for item in publication.c if item.name not in ("jurisdiction_id", "id", "written_by"))
 
 _WORK = (
     *("outcome", "progress", "progress_detail", "assignee", "priority"),
-    *("scheduled_at", "held_since", "merged_into"),
+    *("scheduled_at", "held_since", "merged_into", "unmasked"),
 )
 """Columns that have their defaults in a new request."""
 _RECORD = [item for item in service_request.c if item.name not in _WORK]
 
 _EVENT: dict[str, Any] = {
     "at": TIMESTAMP(timezone=True),
-    **dict.fromkeys(("kind", "visibility", "description", "actor", "cause", "data"), Text),
+    **dict.fromkeys(("kind", "visibility", "description", "actor", "cause", "data", "reason"), Text),
 }
 _NOT_PUBLISHED = dict.fromkeys(_PUBLISHED) | {"words_language": "simple"}
 
@@ -64,6 +73,7 @@ class NewRequest:
 
     publication  None while the request has no id
     token        "" if the request has no token
+    origin       where another server says that it comes from; `storage.origins` stores it
     """
 
     record: RequestRecord
@@ -71,6 +81,7 @@ class NewRequest:
     events: Sequence[Event]
     publication: Publication | None
     token: str = ""
+    origin: Origin | None = None
 
 
 def insert_request(run: Run, new: NewRequest) -> bool:
@@ -91,7 +102,12 @@ def _statement() -> Statement:
         .cte("request")
     )
     query = select(request.c.id).add_cte(
-        _reporter(request), _events(request), _publication(request), _token(request), _outbox(request)
+        _reporter(request),
+        _events(request),
+        _publication(request),
+        _personal_data(request),
+        _token(request),
+        _outbox(request),
     )
     return Statement.of(query, is_prepared=True)
 
@@ -107,6 +123,11 @@ def _publication(request: CTE) -> CTE:
         cast(cast(bindparam("p_words_language"), Text), REGCONFIG), cast(bindparam("p_words"), Text)
     )
     return _follow(request, publication, "id", columns, "is_published", "new_publication")
+
+
+def _personal_data(request: CTE) -> CTE:
+    columns = {"kinds": _parameter("personal_data", personal_data.c.kinds)}
+    return _follow(request, personal_data, "request_id", columns, "has_personal_data", "new_personal_data")
 
 
 def _token(request: CTE) -> CTE:
@@ -164,8 +185,11 @@ def _values(new: NewRequest) -> dict[str, Any]:
     values |= {f"p_{name}": value for name, value in published.items()}
     values |= {f"w_{name}": getattr(new.reporter, name) for name in _REPORTER}
     rows = [event_values(new.record, event) for event in new.events]
+    kinds = list(new.publication.personal_data) if new.publication else []
     return values | {
         "is_published": new.publication is not None,
+        "has_personal_data": bool(kinds),
+        "personal_data": kinds,
         "has_reporter": bool(new.reporter),
         "has_token": bool(new.token),
         "token": new.token,

@@ -1,4 +1,4 @@
-"""Functions that run a frequent statement in a certain transaction."""
+"""The transaction in which a frequent statement runs."""
 
 from __future__ import annotations
 

@@ -63,7 +63,11 @@ def list_changes(call: Call) -> Answer:
 
 
 def _position(call: Call) -> Position:
-    """The position to read from: the cursor's; else one before all changes after `since`; else the beginning."""
+    """The position to read from.
+
+    It is the position of the cursor. Without a cursor, it is a position before all changes after `since`. Without
+    both, it is the beginning.
+    """
     cursor, since = call.values["cursor"], call.values["since"]
     if cursor:
         try:

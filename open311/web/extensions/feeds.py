@@ -1,4 +1,4 @@
-"""The list of requests as GeoJSON, CSV, Atom and NDJSON. Arguments and rows are those of requests.json."""
+"""The list of requests as GeoJSON, CSV, Atom and NDJSON. The arguments and the rows are as in requests.json."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ _LIST: dict[str, Any] = {
     "headers": ("Link", "X-Attribution", "X-Total-Count"),
 }
 _LINKED = (Feed.ATOM, Feed.GEOJSON)
-"""Formats whose body has a link to the next page, which contains the time from which 90 days are counted."""
+"""Formats with a link to the next page in the body. The link contains the time from which 90 days are counted."""
 _NO_FILTERS = frozenset({"page", "page_size", "cursor", "jurisdiction_id", "api_key"})
 
 

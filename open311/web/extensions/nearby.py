@@ -28,8 +28,9 @@ _SHAPE = shape_of(ServiceRequestSchema)
 def list_nearby(call: Call) -> Answer:
     """List requests that may report the same problem, nearest first (extension).
 
-    The list has requests of the service within its radius: open requests that were made within its number of days,
-    and closed requests that were closed within this time. It has at most 20 requests, each with its distance.
+    The list has requests of the service within `radius`: open requests that were made in the last `days`, and
+    requests that were closed in the last `days`. The service has defaults for both. The list has at most 20
+    requests, each with its distance.
     """
     values, city = call.values, call.city
     service = city.require_shown(values["service_code"])

@@ -13,6 +13,8 @@ from shapely.geometry.base import BaseGeometry
 
 from open311.formats import JSON, Shape, document, shape_of
 from open311.formats.writing import Feed
+from open311.operations.reading.federation_ids import federation_ids
+from open311.operations.upkeep.sync_catalogues import ensure_synced
 from open311.plugins import Jurisdiction
 from open311.web.access import ANYBODY
 from open311.web.calls import Answer, Call
@@ -51,9 +53,10 @@ class _City:
     changes_url: str
     areas_url: str
     boundary: Any
+    federation_id: str
 
     @classmethod
-    def of(cls, city: Jurisdiction, base: str, form: Boundary) -> _City:
+    def of(cls, city: Jurisdiction, base: str, form: Boundary, federation_id: str) -> _City:
         query = urlencode({"jurisdiction_id": city.id})
         return cls(
             id=city.id,
@@ -65,6 +68,7 @@ class _City:
             changes_url=f"{base}/changes.json?{query}",
             areas_url=f"{base}/areas.json?{query}",
             boundary=form(city.boundary),
+            federation_id=federation_id,
         )
 
 
@@ -110,15 +114,21 @@ def map_areas(call: Call) -> Answer:
 
 
 def _point(call: Call) -> tuple[float, float] | None:
-    """The (long, lat) point that a call names; None if it names none."""
+    """The (long, lat) point of a call; None if the call has no point."""
     long, lat = call.values["long"], call.values["lat"]
     return None if long is None or lat is None else (long, lat)
 
 
 def _cities(call: Call, form: Boundary) -> list[_City]:
+    ensure_synced(call.platform)  # this gives each city its federation id
     point, named = _point(call), call.named_city
     served = [named] if named else sorted(call.platform.registry, key=lambda city: city.id)
-    return [_City.of(city, call.base_url(), form) for city in served if point is None or city.covers(*point)]
+    names = federation_ids(call.platform)
+    return [
+        _City.of(city, call.base_url(), form, names.get(city.id, ""))
+        for city in served
+        if point is None or city.covers(*point)
+    ]
 
 
 def _areas(call: Call, form: Boundary) -> list[_Area]:
@@ -147,7 +157,7 @@ def _listed(call: Call, shape: Shape, places: Iterable[Any]) -> Answer:
 
 
 def _mapped(shape: Shape, places: Iterable[Any]) -> Answer:
-    """A FeatureCollection (RFC 7946) with the list's fields as properties."""
+    """A FeatureCollection (RFC 7946). The properties of a feature are the fields of the list."""
     features = [_feature(shape.plain(place)) for place in places]
     body = orjson.dumps({"type": "FeatureCollection", "features": features})
     return Answer(body=body, cache_control=_KEPT)

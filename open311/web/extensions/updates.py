@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from werkzeug.wrappers import Request
@@ -12,6 +12,7 @@ from open311.domain.text import clean_text, stripped
 from open311.domain.updates import SentUpdate, UpdateReceipt
 from open311.errors import Forbidden, Invalid, NotFound
 from open311.formats import document, shape_of
+from open311.operations.media.choosing import Dropped, choose
 from open311.operations.platform import Platform
 from open311.operations.reading.find_updates import find_updates
 from open311.operations.upkeep.sync_catalogues import ensure_synced
@@ -21,8 +22,8 @@ from open311.web.access import ANYBODY, Access, key_holder
 from open311.web.calls import Answer, Call
 from open311.web.endpoints import endpoint
 from open311.web.parsing import Parameters
+from open311.web.submissions import photo_warnings
 from open311.web.surfaces import GEOREPORT
-from schemas.arguments import as_sent
 from schemas.texts import Message, tell
 from schemas.updates import RequestUpdateReceiptSchema, RequestUpdateSchema, UpdateArguments, UpdateSearchArguments
 
@@ -88,9 +89,11 @@ def create_update(call: Call) -> Answer:
     """Send an update of a request (extension of mySociety).
 
     If the key may update, status and text count as the city's own. Otherwise the text is a comment for staff, and
-    the status has no effect; the header Warning says so.
+    the status has no effect; the header Warning says so. Files in a multipart body are taken as photos; everybody
+    sees them who sees the text.
     """
     ensure_synced(call.platform)
+    chosen = choose(call.files, call.platform.settings)
     with _told_as(call.platform.settings):
         receipt = receive_update(
             call.platform,
@@ -99,10 +102,12 @@ def create_update(call: Call) -> Answer:
             principal=call.caller,
             now=call.now,
             problems=call.problems,
+            photos=chosen.photos,
+            own_address=call.own_address(),
         )
     return Answer(
         body=document(_RECEIPT, _RECEIPT.plain_list([receipt]), call.output),
-        warnings=tuple(_warnings(receipt, call)),
+        warnings=tuple(_warnings(receipt, call, chosen.dropped)),
     )
 
 
@@ -125,10 +130,9 @@ def _update_of(call: Call) -> SentUpdate:
     )
 
 
-def _warnings(receipt: UpdateReceipt, call: Call) -> Iterator[Message]:
+def _warnings(receipt: UpdateReceipt, call: Call, dropped: Sequence[Dropped]) -> Iterator[Message]:
     """A sentence for everything in the update that has no effect."""
     yield from receipt.ignored
-    for name in dict.fromkeys(call.files):
-        yield tell("the file in {name} is not kept; send the address of a photo in media_url", name=as_sent(name))
+    yield from photo_warnings(receipt.lost_photos, dropped)
     if call.values["email_alerts_requested"].upper() == "TRUE":
         yield tell("email_alerts_requested has no effect; this server sends no alerts about updates")

@@ -94,7 +94,7 @@ def _answer(call: Call) -> Answer:
 
 
 def _endpoints(call: Call, changeset: str) -> Iterator[DiscoveredEndpoint]:
-    """This endpoint, and the other endpoint of the settings. Both have the same catalogue and so one changeset."""
+    """This endpoint, and the other endpoint of the settings. Their catalogue and their changeset are the same."""
     settings = call.platform.settings
     yield DiscoveredEndpoint(url=call.base_url(), changeset=changeset, type=settings.endpoint_type)
     if settings.other_endpoint:
@@ -103,7 +103,7 @@ def _endpoints(call: Call, changeset: str) -> Iterator[DiscoveredEndpoint]:
 
 
 def _changeset(call: Call) -> datetime:
-    """When the catalogue of the named city last changed. If none is named, the latest change of any catalogue."""
+    """When the catalogue of the named city last changed. If the call names no city, all catalogues count."""
     ensure_synced(call.platform)
     changesets = read_changesets(call.platform)
     cities = [call.named_city] if call.named_city else list(call.platform.registry)

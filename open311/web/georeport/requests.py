@@ -4,23 +4,28 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from open311.domain.requests import Receipt
 from open311.errors import Invalid
 from open311.formats import document, join_items, shape_of
 from open311.operations.intake.submit_request import submit_request
+from open311.operations.media.choosing import choose
 from open311.operations.reading.find_requests import find_request
 from open311.operations.upkeep.sync_catalogues import ensure_synced
-from open311.web.access import ANYBODY, API_KEY
+from open311.web.access import ANYBODY, API_KEY, find_partner
 from open311.web.calls import Answer, Call
-from open311.web.endpoints import endpoint
-from open311.web.listing import Listing
+from open311.web.endpoints import City, endpoint
+from open311.web.extensions.status import status_url
+from open311.web.gate import limit_device
+from open311.web.listing import Listing, cache_control
 from open311.web.submissions import notice_for_caller, submission_of, submission_warnings
 from open311.web.surfaces import GEOREPORT
 from schemas.arguments import RequestArguments, RequestSearchArguments, SubmissionArguments
-from schemas.georeport import ExtendedRequestSchema, ReceiptSchema, ServiceRequestSchema
+from schemas.georeport import ExtendedReceiptSchema, ExtendedRequestSchema, ReceiptSchema, ServiceRequestSchema
 from schemas.texts import tell
 
 _REQUEST = shape_of(ServiceRequestSchema)
 _RECEIPT = shape_of(ReceiptSchema)
+_EXTENDED_RECEIPT = shape_of(ExtendedReceiptSchema)
 
 
 @endpoint(
@@ -31,6 +36,7 @@ _RECEIPT = shape_of(ReceiptSchema)
     answers=ExtendedRequestSchema,
     is_quick=True,
     gathers_problems=True,
+    city=City.AT_POINT,
     headers=("Link", "X-Total-Count"),
 )
 def list_requests(call: Call) -> Answer:
@@ -47,36 +53,52 @@ def list_requests(call: Call) -> Answer:
     "/requests",
     reads=SubmissionArguments,
     access=API_KEY,
-    answers=ReceiptSchema,
+    answers=ExtendedReceiptSchema,
     method="POST",
+    city=City.AT_POINT,
     gathers_problems=True,
-    headers=("Content-Language",),
+    errors=(409,),
+    headers=("Content-Language", "X-Jurisdiction-Id"),
 )
 def create_request(call: Call) -> Answer:
     """Send a new request.
 
     A realtime service answers with a service_request_id, a batch service with a token, a blackbox service
     with neither. Send answers to the service's questions in attribute[CODE], or in attribute[CODE][] if an answer
-    has several values. With the header Idempotency-Key, a repeated call creates no second request. The header
-    Warning names what is ignored.
+    has several values. Files in a multipart body are taken as photos. With the header Idempotency-Key, a repeated
+    call creates no second request. The header Warning names what is ignored.
     """
     ensure_synced(call.platform)
+    chosen = choose(call.files, call.platform.settings)
+    submission = submission_of(call, chosen.photos)
+    limit_device(call.request.environ, submission.reporter.device_id)
     receipt = submit_request(
         call.platform,
-        submission_of(call),
+        submission,
         jurisdiction=call.city,
         principal=call.caller,
         now=call.now,
         problems=call.problems,
+        sender=call.sender(),
+        wants_link="extended_attributes" in call.values["extensions"],
     )
-    notice, language = notice_for_caller(receipt, call)
+    notice, language = notice_for_caller(receipt, call, chosen.dropped)
     shown = replace(receipt, service_notice=notice)
     return Answer(
-        body=document(_RECEIPT, _RECEIPT.plain_list([shown]), call.output),
+        body=_receipt_body(shown, call),
         language=language,
         status=call.platform.settings.created_status,
-        warnings=tuple(submission_warnings(receipt, call)),
+        warnings=tuple(submission_warnings(receipt, call, chosen.dropped)),
+        headers=(("X-Jurisdiction-Id", call.city.id),) if call.platform.settings.hub else (),
     )
+
+
+def _receipt_body(receipt: Receipt, call: Call) -> bytes:
+    """The answer to a POST, with the reporter's link if there is one."""
+    content = _RECEIPT.plain(receipt)
+    if receipt.status_secret:
+        content["extended_attributes"] = {"status_url": status_url(call, receipt.status_secret)}
+    return document(_EXTENDED_RECEIPT, [content], call.output)
 
 
 @endpoint(
@@ -94,5 +116,11 @@ def get_request(call: Call, service_request_id: str) -> Answer:
     """
     if not service_request_id:
         raise Invalid(tell("is missing; send the id of a request."), "service_request_id")
-    page = find_request(call.platform, call.city.id, service_request_id, call.output, call.values["extensions"])
-    return Answer(body=join_items(_REQUEST, page.items, call.output), validator=page.validator)
+    extras = call.values["extensions"]
+    partner = find_partner(call.platform, call.request, call.city) if extras else None
+    page = find_request(call.platform, call.city.id, service_request_id, call.output, extras, partner=partner)
+    return Answer(
+        body=join_items(_REQUEST, page.items, call.output),
+        validator=page.validator,
+        cache_control=cache_control(partner),
+    )

@@ -10,7 +10,7 @@ from open311.formats import Format, document, shape_of
 from open311.plugins import Jurisdiction
 from open311.web.access import ANYBODY
 from open311.web.calls import Answer, Call
-from open311.web.endpoints import endpoint
+from open311.web.endpoints import City, endpoint
 from open311.web.languages import content_language, wanted_languages
 from open311.web.surfaces import GEOREPORT
 from schemas.arguments import DefinitionArguments, ServiceListArguments
@@ -28,6 +28,7 @@ _EXTENDED = shape_of(ExtendedDefinitionSchema)
     access=ANYBODY,
     answers=ServiceSchema,
     is_quick=True,
+    city=City.AT_POINT,
     headers=("Content-Language",),
 )
 def list_services(call: Call) -> Answer:
@@ -100,7 +101,7 @@ class _ListedService:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Question:
-    """An attribute with its `order`, the number of its place in the form (A53)."""
+    """An attribute with its `order`: its position in the form (A53)."""
 
     variable: bool
     code: str
@@ -127,7 +128,7 @@ class _Question:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _ExtendedQuestion(_Question):
-    """An attribute with what the standard's definition cannot say."""
+    """An attribute with rules that the standard's definition has no fields for."""
 
     rules: _Rules
 
@@ -140,7 +141,7 @@ class _ExtendedQuestion(_Question):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Rules:
-    """What `extensions=true` says about an attribute."""
+    """The rules of an attribute that `extensions=true` adds."""
 
     automated: str
     required_if_asked: bool
@@ -189,7 +190,7 @@ def _list_body(
 def _definition_body(
     jurisdiction: Jurisdiction, code: str, languages: tuple[str, ...], output: Format, is_extended: bool
 ) -> bytes:
-    """The definition as the standard has it, or with every attribute and its rules."""
+    """The definition in the standard's form, or with every attribute and its rules."""
     [service] = _translated(jurisdiction, [jurisdiction.require_service(code)], languages)
     kind, shape = (_ExtendedQuestion, _EXTENDED) if is_extended else (_Question, _DEFINITION)
     attributes = (attribute for attribute in service.attributes if is_extended or attribute.is_shown)

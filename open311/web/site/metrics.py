@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import (
+    CounterMetricFamily,
     GaugeMetricFamily,
     HistogramMetricFamily,
     InfoMetricFamily,
@@ -16,7 +18,10 @@ from prometheus_client.registry import Collector
 from werkzeug.wrappers import Response
 
 from open311 import __version__
+from open311.domain.deliveries import MOVING, STOPPED
+from open311.domain.photos import PhotoState
 from open311.errors import Unavailable
+from open311.operations.delivery.watching import Watched
 from open311.operations.platform import Platform
 from open311.operations.upkeep.metering import BOUNDS_S, CallRow
 from open311.operations.upkeep.readiness import Background, check_readiness, read_background
@@ -33,7 +38,7 @@ _LABELS = ("method", "route", "status", "key")
 def metrics(call: Call) -> Response:
     """Counts and times of calls, background work, database connections and readiness, for Prometheus."""
     registry = CollectorRegistry()
-    registry.register(_Collector(call.platform))
+    registry.register(_Collector(call.platform, call.now))
     response = Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
     response.headers["Cache-Control"] = "no-store"
     return response
@@ -42,14 +47,14 @@ def metrics(call: Call) -> Response:
 class _Collector(Collector):
     """Reads everything when Prometheus asks."""
 
-    def __init__(self, platform: Platform) -> None:
-        self._platform = platform
+    def __init__(self, platform: Platform, now: datetime) -> None:
+        self._platform, self._now = platform, now
 
     def collect(self) -> Iterator[Metric]:
         """All metrics."""
         yield InfoMetricFamily("open311_server", "The release of this server", value={"version": __version__})
         checks = GaugeMetricFamily("open311_check_ok", "1 if a check of /readyz is in order", labels=["check"])
-        for check in check_readiness(self._platform):
+        for check in check_readiness(self._platform, self._now):
             checks.add_metric([check.name], float(check.is_ok))
         yield checks
         calls = self._platform.process.calls
@@ -62,8 +67,12 @@ class _Collector(Collector):
             pool.add_metric(["in use"], in_use)
             pool.add_metric(["idle"], idle)
             yield pool
+            yield CounterMetricFamily(
+                "open311_lost_photos", "Photos that the media store did not take", value=calls.lost_photos()
+            )
         try:
-            yield from _background(read_background(self._platform))
+            found = read_background(self._platform, self._now)
+            yield from (*_background(found), *_deliveries(found.backends), _photos(found.photos))
         except Unavailable:  # the check "database" says so
             return
 
@@ -93,3 +102,35 @@ def _background(found: Background) -> Iterator[Metric]:
     waiting.add_metric(["held"], changes.held)
     yield waiting
     yield GaugeMetricFamily("open311_oldest_change_seconds", "Age of the oldest change", value=changes.oldest_s)
+
+
+def _photos(counts: Mapping[tuple[str, PhotoState], int]) -> Metric:
+    family = GaugeMetricFamily(
+        "open311_photos", "Photos that wait to be prepared, or were refused", labels=["city", "state"]
+    )
+    for (city, state), count in counts.items():
+        family.add_metric([city, state.value], count)
+    return family
+
+
+def _deliveries(backends: Sequence[Watched]) -> Iterator[Metric]:
+    labels = ["city", "backend"]
+    counts = GaugeMetricFamily("open311_deliveries", "Deliveries that have not ended", labels=[*labels, "state"])
+    down = GaugeMetricFamily("open311_back_office_down", "1 if a back office is down", labels=labels)
+    oldest = GaugeMetricFamily(
+        "open311_oldest_delivery_seconds", "Age of the oldest delivery on its way", labels=labels
+    )
+    quarantined = GaugeMetricFamily(
+        "open311_quarantined_updates", "Updates of back offices that wait for a person", labels=labels
+    )
+    delivered = CounterMetricFamily(
+        "open311_delivered", "Deliveries that back offices have accepted", labels=labels
+    )
+    for one in backends:
+        delivered.add_metric(one.place, one.delivered)
+        for state in (*MOVING, *STOPPED):
+            counts.add_metric([*one.place, state.value], one.states.get(state.value, 0))
+        down.add_metric(one.place, float(one.circuit.is_resting))
+        oldest.add_metric(one.place, one.oldest_s)
+        quarantined.add_metric(one.place, one.quarantined)
+    yield from (counts, delivered, down, oldest, quarantined)

@@ -18,7 +18,7 @@ from open311 import __version__
 from open311.plugins import Jurisdiction
 from open311.web.access import ANYBODY
 from open311.web.calls import Call
-from open311.web.documentation import GeoReportApi
+from open311.web.documentation import Documentation
 from open311.web.endpoints import City, endpoint
 from open311.web.languages import caller_language
 from open311.web.surfaces import PAGES
@@ -93,7 +93,7 @@ def docs_asset(call: Call, name: str) -> Response:  # noqa: ARG001
 
 def openapi_document(address: str = "") -> dict[str, Any]:
     """The API in OpenAPI 3. Except for the server's address, it has the same content as `spec/openapi.json`."""
-    documentation: GeoReportApi = current_app.extensions["flask-smorest"]["apis"][""]["ext_obj"]
+    documentation: Documentation = current_app.extensions["open311.documentation"]
     return documentation.document(address)
 
 

@@ -23,11 +23,12 @@ def healthz(call: Call) -> Response:  # noqa: ARG001
 
 @endpoint(READINESS, "", reads=NoArguments, access=ANYBODY, city=City.NONE)
 def readyz(call: Call) -> Response:
-    """Whether calls can be served: database, schema, plugins, job queue.
+    """Whether calls can be served: database, schema, plugins, job queue, deliveries, media store.
 
-    "degraded" is still 200: calls are served, but something needs the operator, such as a worker that has ended.
+    "degraded" is still 200: calls are served, but something needs the operator, such as a worker that has ended, a
+    back office that is down, or a media store that takes no files.
     """
-    checks = check_readiness(call.platform)
+    checks = check_readiness(call.platform, call.now)
     is_ready = all(check.is_ok for check in checks if check.is_vital)
     is_degraded = is_ready and not all(check.is_ok for check in checks)
     body: dict[str, Any] = {

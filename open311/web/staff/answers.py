@@ -8,6 +8,17 @@ from open311.operations.desk.rendering import json_of
 from open311.web.calls import Answer
 
 
-def staff_answer(body: dict[str, Any], *, tag: str = "", headers: tuple[tuple[str, str], ...] = ()) -> Answer:
-    """A body for staff. `tag`: the version of a request, which callers send back in If-Match."""
-    return Answer(body=json_of(body), cache_control="no-store", tag=tag, headers=headers)
+def staff_answer(
+    body: dict[str, Any] | bytes,
+    *,
+    tag: str = "",
+    validator: str = "",
+    headers: tuple[tuple[str, str], ...] = (),
+) -> Answer:
+    """A body for staff, plain or rendered.
+
+    tag        the version of a request, for the ETag; callers send it back in If-Match
+    validator  a text that changes exactly when the body changes; "" to use a digest of the body
+    """
+    rendered = body if isinstance(body, bytes) else json_of(body)
+    return Answer(body=rendered, cache_control="no-store", tag=tag, validator=validator, headers=headers)

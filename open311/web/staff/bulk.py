@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from open311.domain.commands import Command
@@ -12,11 +14,14 @@ from open311.operations.desk.bulk import (
     REFUSED,
     UNCHANGED,
     BulkResult,
+    Selected,
+    Selection,
     act_on_all,
     select_requests,
 )
 from open311.operations.desk.orders import make_command
-from open311.operations.desk.queues import queue_search
+from open311.operations.desk.views import search_of
+from open311.operations.platform import Platform
 from open311.web.access import STAFF as STAFF_ONLY
 from open311.web.calls import Answer, Call
 from open311.web.endpoints import City, Media, endpoint
@@ -24,9 +29,13 @@ from open311.web.languages import for_caller
 from open311.web.staff.answers import staff_answer
 from open311.web.staff.filters import read_filters
 from open311.web.staff.requests import repeat_key
+from open311.web.streams import Lanes
 from open311.web.surfaces import STAFF
 from schemas.staff import COMMANDS, MAX_BULK, BulkBody, BulkSchema, StaffArguments
 from schemas.texts import tell
+
+LANES = 1
+"""How many calls of `/bulk` each web process works on at a time."""
 
 
 @endpoint(
@@ -43,33 +52,60 @@ from schemas.texts import tell
 def act_on_requests(call: Call) -> Answer:
     """Give one command for up to 500 requests, by ids or by the filters of a queue.
 
-    Without `"dry_run": false`, nothing changes, and the answer tells what would change. Each request is changed by
-    itself: the answer tells for each what happened, and why it was refused. A call with the same Idempotency-Key
-    leaves out the requests that an earlier call has changed.
+    Without `"dry_run": false`, nothing changes, and the answer tells what would change. Each request is changed
+    separately. The answer tells for each request what happened or why the command was refused. With a `version`, a
+    request is refused if somebody else has changed it since. A call with the Idempotency-Key of an earlier call is
+    for the requests of the earlier call, and does not change a request a second time. A web process works on one
+    such call at a time. During that time, another call gets 503 with `Retry-After`.
     """
+    if "If-Match" in call.request.headers:
+        fault = tell(
+            "is for one request, and this call is for several; send their versions in `ids`, as"
+            ' {{"id": "8841", "version": 3}}.'
+        )
+        raise Invalid(fault, "If-Match")
     is_dry = call.body.get("dry_run", True)
-    results = act_on_all(
-        call.platform,
-        call.city,
-        _selected(call),
-        _command(call),
-        principal=call.caller,
-        now=call.now,
-        is_dry=is_dry,
-        repeat_key=repeat_key(call.request),
-    )
+    with bulk_lane(call.platform):
+        results = act_on_all(
+            call.platform,
+            call.city,
+            _selection(call),
+            _command(call),
+            principal=call.caller,
+            now=call.now,
+            is_dry=is_dry,
+            repeat_key=repeat_key(call.request),
+            sent={name: call.body.get(name) for name in ("ids", "filters")},
+        )
     return staff_answer(_plain(results, call, is_dry=is_dry))
 
 
-def _selected(call: Call) -> Sequence[str | int]:
-    """The requests that the call names. Raises Invalid unless it has either ids or filters."""
+@contextmanager
+def bulk_lane(platform: Platform) -> Iterator[None]:
+    """Occupy the lane of this web process for bulk commands, which take long.
+
+    Raises Unavailable if the lane is already occupied.
+    """
+    leave = platform.process.cached(_make_lanes)(LANES).enter()
+    try:
+        yield
+    finally:
+        leave()
+
+
+def _make_lanes(count: int) -> Lanes:
+    return Lanes(count, tell("Another bulk command is running; try again in a moment."))
+
+
+def _selection(call: Call) -> Selection:
+    """The requests that the call names. Raises Invalid unless the call has either ids or filters."""
     if ("ids" in call.body) == ("filters" in call.body):
         raise Invalid(tell("send either ids or filters."), "ids")
     if "ids" in call.body:
-        return list(call.body["ids"])
+        return [Selected(name, version) for name, version in call.body["ids"]]
     values = read_filters(call.body["filters"])
-    search = queue_search(call.platform, call.city, values, principal=call.caller, now=call.now)
-    return select_requests(call.platform, search, most=MAX_BULK)
+    search = search_of(call.platform, call.city, values, principal=call.caller, now=call.now)
+    return partial(select_requests, call.platform, search, most=MAX_BULK)
 
 
 def _command(call: Call) -> Command:
@@ -91,6 +127,8 @@ def _plain(results: Sequence[BulkResult], call: Call, *, is_dry: bool) -> dict[s
         "results": [
             {
                 "id": one.name,
+                "service_request_id": one.id or None,
+                "number": one.number or None,
                 "result": one.result,
                 "changes": list(one.changes),
                 "why": _told(one.problems, call) or None,

@@ -1,4 +1,4 @@
-"""Filters of a queue inside a JSON body. They are the parameters of the queue, each as a text."""
+"""Filters of a queue in a JSON body. A filter has the name of a queue's parameter, and a string as its value."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Queues of requests, their counts, and the requests around a crew."""
+"""Queues of requests, their counts, and the requests near a place."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from typing import Any
 
 from open311.domain.search import Circle
 from open311.formats import JSON
-from open311.operations.desk.queues import count_queues, find_around, find_queue, queue_search
-from open311.operations.desk.rendering import plain_around, plain_counts, plain_queue
+from open311.operations.desk.queues import count_queues, find_around, queue_search
+from open311.operations.desk.rendered_queue import render_queue
+from open311.operations.desk.rendering import plain_around, plain_counts
 from open311.web.access import STAFF as STAFF_ONLY
 from open311.web.calls import Answer, Call
 from open311.web.endpoints import City, Media, endpoint
@@ -34,12 +35,9 @@ def list_queue(call: Call) -> Answer:
     Without `state=closed` and `merged=true`, the list has the open requests that are not merged into others.
     """
     search = queue_search(call.platform, call.city, call.values, principal=call.caller, now=call.now)
-    page = find_queue(call.platform, search)
-    body = plain_queue(page, call.city, call.now)
-    links = (
-        () if page.next_key is None else (("Link", f'<{page_url(call, {"cursor": body["cursor"]})}>; rel="next"'),)
-    )
-    return staff_answer(body, headers=links)
+    page = render_queue(call.platform, call.city, search)
+    links = () if page.cursor is None else (("Link", f'<{page_url(call, {"cursor": page.cursor})}>; rel="next"'),)
+    return staff_answer(page.json, validator=page.validator, headers=links)
 
 
 # Before /requests/<id>, which would match this path too.

@@ -1,4 +1,4 @@
-"""Single requests as staff see them, and the commands on them: one endpoint for each command."""
+"""Single requests as staff see them, and an endpoint for each command."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from werkzeug.exceptions import MethodNotAllowed
 from werkzeug.wrappers import Request
 
 from open311.domain.commands import Command, commands
 from open311.domain.text import clean_text
-from open311.errors import Invalid
+from open311.errors import Invalid, NotFound
 from open311.formats import JSON
 from open311.operations.desk.orders import make_command
 from open311.operations.desk.rendering import plain_reporter, plain_request
@@ -24,7 +25,7 @@ from open311.web.surfaces import STAFF
 from schemas.staff import COMMANDS, ReporterArguments, StaffArguments, StaffReporterSchema, StaffRequestSchema
 from schemas.texts import tell
 
-_TAG = re.compile(r'(?:W/)?"v(?P<version>\d{1,18})"', re.ASCII)
+_TAG = re.compile(r'"v(?P<version>[1-9]\d{0,17})"', re.ASCII)
 MOST_KEY_CHARACTERS = 200
 _SHARED: dict[str, Any] = {"access": STAFF_ONLY, "output": JSON, "city": City.OF_CALLER}
 
@@ -41,7 +42,12 @@ def get_staff_request(call: Call, id: str) -> Answer:
 
     Send its ETag in If-Match with a command, which is then refused if somebody else has changed the request since.
     """
-    whole = read_whole_request(call.platform, call.city, id, principal=call.caller)
+    try:
+        whole = read_whole_request(call.platform, call.city, id, principal=call.caller)
+    except NotFound:
+        if "/" in id and id.rpartition("/")[2] in COMMANDS:  # an id may have a slash
+            raise MethodNotAllowed(valid_methods=["POST"]) from None
+        raise
     return staff_answer(plain_request(whole, call.now), tag=f"v{whole.view.record.version}")
 
 
@@ -89,7 +95,7 @@ def seen_version(request: Request) -> int | None:
 
 
 def repeat_key(request: Request) -> str:
-    """The header Idempotency-Key; "" if it is absent. Raises Invalid for one that is too long."""
+    """The header Idempotency-Key; "" if it is absent. Raises Invalid if it is too long."""
     key = clean_text(request.headers.get("Idempotency-Key", "")).strip()
     if len(key) > MOST_KEY_CHARACTERS:
         lengths = {"count": len(key), "most": MOST_KEY_CHARACTERS}
@@ -103,7 +109,7 @@ def _command_endpoints() -> Iterator[Endpoint]:
 
 
 def _command_endpoint(name: str, command: type[Command]) -> Endpoint:
-    """The endpoint of one command. Its view is named after the command."""
+    """Make the endpoint of one command. The name of its view contains the name of the command."""
 
     def view(call: Call, id: str) -> Answer:
         return _give(call, id, make_command(name, call.body))
@@ -125,7 +131,7 @@ def _command_endpoint(name: str, command: type[Command]) -> Endpoint:
 
 
 def _about(command: type[Command]) -> str:
-    """What a caller needs for a command, for the API page."""
+    """The sentences of the API page about the role and the reason that a command needs."""
     reason = " and a reason" if command.needs_reason else ""
     return f"Needs the role {command.role}{reason}. The answer is the request as it is then."
 
