@@ -18,7 +18,7 @@ _HEADING = re.compile(r"^## (.+)$")
 
 
 class Level(IntEnum):
-    """How binding a requirement is. A lower number is stronger."""
+    """How binding a requirement is. A lower number is more binding."""
 
     MUST = 1
     SHOULD = 2

@@ -1,4 +1,8 @@
-"""A call and its answer. One check judges the shape of an answer. Other checks accept any shape."""
+"""A call and its answer.
+
+The methods accept any wrapper and any name of the root element, because a separate check judges the shape of
+bodies.
+"""
 
 from __future__ import annotations
 
@@ -63,8 +67,8 @@ class Call:
 class Answer:
     """The answer to a call. The names of its headers are in lower case.
 
-    content  the body; only its beginning if it is longer than the client reads
-    unread   why only the beginning is there; "" for a whole body
+    content  the body; only the beginning of a body that is longer than the client reads
+    unread   why `content` is only the beginning; "" for a whole body
     """
 
     call: Call
@@ -113,7 +117,7 @@ class Answer:
         return _cut(f"{self.status} {self.content_type}: {beginning or 'an empty body'}")
 
     def json(self) -> Any:
-        """The body parsed as JSON, with any wrapper. Raises UnmetNeedError if it is not JSON."""
+        """The body parsed as JSON, including a wrapper if there is one. Raises UnmetNeedError if it is not JSON."""
         try:
             return json.loads(self.body)
         except (ValueError, RecursionError) as error:
@@ -159,7 +163,10 @@ class Answer:
             self.fail("XML", f"{self.status} {self.content_type}: {error}")
 
     def must_be_json(self) -> Any:
-        """The data, with any wrapper. Raises DeviationError if the body is not JSON."""
+        """The body parsed as JSON, including a wrapper if there is one.
+
+        Raises DeviationError if the body is not JSON.
+        """
         try:
             return json.loads(self.body)
         except (ValueError, RecursionError):

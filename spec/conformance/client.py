@@ -28,9 +28,10 @@ class Manners:
 
     rate_per_s      the maximum rate of calls; 0 for no limit, which only your own server should get
     timeout_s       the timeout for connecting, and between two chunks; an answer may take four times as long
-    max_body_bytes  the maximum size of a body after decompression; the client reads no further. A run needs up to a
-                    hundred times as much memory
-    max_kept_bytes  the maximum size of all bodies in the cache; the oldest are read again if they are needed again
+    max_body_bytes  the maximum size of a body after decompression; the client reads no further. The memory that a
+                    run needs can be a hundred times this size
+    max_kept_bytes  the maximum size of all bodies in the cache. Above it, the oldest bodies are dropped; a check
+                    that needs a dropped body sends the call again
     patience_s      the maximum sum of all pauses that the server asks for by 429 and Retry-After
     """
 
@@ -74,7 +75,7 @@ class Client:
         return self._seen[call]
 
     def _keep(self, call: Call, answer: Answer) -> None:
-        """Keep an answer, and no longer those that have been kept longest, once all are too large."""
+        """Put an answer into the cache. While the cache is too large, drop the oldest answers."""
         self._kept_bytes += len(answer.content)
         if call in self._seen:
             self._kept_bytes -= len(self._seen.pop(call).content)
@@ -145,7 +146,7 @@ class Client:
             return Answer(call, response.status_code, headers, *self._body(call, response))
 
     def _body(self, call: Call, response: requests.Response) -> tuple[bytes, str]:
-        """The body; or its beginning, and the sentence that says so."""
+        """The body and ""; or the beginning of a body that is too long, and a sentence about this."""
         body = bytearray()
         for chunk in response.iter_content(_CHUNK):
             body += chunk

@@ -51,7 +51,7 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Several:
-    """An endpoint with at least two jurisdictions. The two named here have no service code and no id in common."""
+    """An endpoint with at least two jurisdictions. `first` and `second` share no service code and no request id."""
 
     base_url: str
     first: Member
@@ -86,9 +86,9 @@ class Throttle:
 
 @dataclass(frozen=True, slots=True)
 class Offers:
-    """Codes of services that not everybody can report now; `successor` has taken the place of `replaced`.
+    """Codes of services that not everybody can report now. The service `successor` replaces the service `replaced`.
 
-    answers  what a POST with the replaced code must answer: names and values of parameters
+    answers  the attributes that a POST with the replaced code must send, as names and values of parameters
     """
 
     private: str
@@ -104,7 +104,10 @@ class Form:
     """A service with a required list, a question that depends on it, and a hidden attribute of the datatype string.
 
     deciding    code of the list
-    unmet, met  its keys for which the dependent question is not asked, and is asked and required
+    unmet       a key of the list with which the dependent question is not asked
+    met         a key of the list with which the dependent question is asked and required
+    dependent   code of the dependent question
+    hidden      code of the hidden attribute
     """
 
     service_code: str
@@ -117,7 +120,7 @@ class Form:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Preparation:
-    """Each field is a need that a check can name. None means that the server does not have it."""
+    """Each field is a need that a check can name. None means that the server does not fulfil the need."""
 
     # Services of the target
     plain_service: str | None = _need("a realtime service without attributes (P)")
@@ -236,6 +239,8 @@ EXTENSIONS: Mapping[str, str] = MappingProxyType(
         "ndjson": "requests.ndjson",
         "nearby": "requests/nearby",
         "offers": "services that not everybody can report",
+        "own_ids": "service_request_id_ext names a request by its sender's own id",
+        "own_view": "extensions=true adds status_url to the answer to a POST",
         "page": "page and page_size give pages, and Link has their addresses",
         "place_services": "lat and long limit the service list",
         "q": "q finds requests by their text",

@@ -95,7 +95,7 @@ class Probe:
         return self.formats if self.target.thorough else self.formats[-1:]
 
     def json_offered(self) -> None:
-        """Raises UnmetNeedError if the server does not offer JSON."""
+        """Raise UnmetNeedError if the server does not offer JSON."""
         if "json" not in self.formats:
             raise UnmetNeedError("the server does not offer JSON")
 
@@ -179,7 +179,7 @@ class Probe:
         return self.client.send(Call("POST", url, tuple({**typed, **(headers or {})}.items()), body))
 
     def read_back(self, receipt: Record, format: Format | None = None) -> Record:
-        """GET the request whose POST had this answer."""
+        """GET the request that a POST with this answer has created."""
         request_id = text_of(receipt, "service_request_id")
         if not request_id:
             raise UnmetNeedError("the answer to the POST has no id, so the request cannot be read")

@@ -82,7 +82,10 @@ def _is_shared(probe: Probe) -> bool:
 
 
 def _discovery_base(probe: Probe) -> str:
-    """The folder of discovery.xml: the given one, `base_url`, its parent or the root; "" if none has the file."""
+    """The address of the folder with discovery.xml; "" if it is not found.
+
+    It is the address that the target gives. Without one, `base_url`, the folder above it and the root are tried.
+    """
     target = probe.target
     if target.discovery_url:
         return target.discovery_url.rstrip("/")

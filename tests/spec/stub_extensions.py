@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from io import StringIO
 from typing import Any
 from urllib.parse import quote, urlencode
+from uuid import uuid4
 from xml.sax.saxutils import escape, quoteattr
 
 Reply = tuple[int, dict[str, str], bytes]
@@ -55,6 +56,7 @@ class Extensions(ABC):
     cities: dict[str, dict[str, Any]]
     columns: tuple[str, ...]
     around_links: dict[str, str]
+    secrets: dict[str, str]
 
     @abstractmethod
     def has(self, fault: str) -> bool: ...
@@ -191,7 +193,7 @@ class Extensions(ABC):
         return found
 
     def form(self, call: Any, attributes: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """The attributes of a definition: as the standard has them, or with their rules."""
+        """The attributes of a definition: in the standard's form, or with their rules."""
         if call.get("extensions") == "true" and not self.has(NO_EXTENSIONS):
             return [{**each, "extended_attributes": self.rules(each)} for each in attributes]
         for each in attributes:
@@ -225,6 +227,85 @@ class Extensions(ABC):
         is_asked = call.get("attribute[FAULT]") == "other" and any(each["code"] == "OTHER" for each in questions)
         return [], ["OTHER is required."] if is_asked and not call.get("attribute[OTHER]") else []
 
+    # --- The reporter's own view
+
+    def linked(self, call: Any, item: dict[str, Any]) -> dict[str, Any]:
+        """A receipt, with a link to its request if the call asks for one."""
+        wants = call.get("extensions") == "true"
+        if self.has(NO_EXTENSIONS) or not wants or "service_request_id" not in item:
+            return item
+        request_id = str(item["service_request_id"])
+        if self.has("a repeated call ends the first link"):
+            self.secrets = {one: other for one, other in self.secrets.items() if other != request_id}
+        secret = uuid4().hex
+        self.secrets[secret] = request_id
+        if self.has("links are only words"):
+            return {**item, "extended_attributes": {"status_url": secret}}
+        url = f"http://stub.example/one/v2/status/{secret}.{call.format}"
+        return {**item, "extended_attributes": {"status_url": url}}
+
+    def get_status(
+        self, call: Any, city: dict[str, Any], secret: str, single: bool, instance: str
+    ) -> tuple[int, dict[str, str], bytes]:
+        found = city["requests"].get(self.secrets.get(secret, ""))
+        if found is None:
+            raise Refusal(404, f"{secret} is no link." if self.has("wrong links are quoted") else "No link.")
+        item = dict(found["public"])
+        if self.has("links show the reporter"):
+            item = item | {"description": found["email"]}
+        headers, payload = self.wire(call, "service_requests", [item])
+        kept = "public" if self.has("links may be kept by caches") else "private, no-store"
+        return 200, {**headers, "Cache-Control": kept, "Referrer-Policy": "no-referrer"}, payload
+
+    # --- Own ids of partners
+
+    @abstractmethod
+    def check_key(self, call: Any) -> str: ...
+
+    def own_id(self, call: Any, of: dict[str, Any]) -> str:
+        if self.has(NO_EXTENSIONS):
+            return ""
+        if len(call.get("service_request_id_ext")) > 200 and not self.has("own ids have any length"):
+            raise Refusal(400, "service_request_id_ext is too long.")
+        return str(call.get("service_request_id_ext") or call.get("attribute[external_id]"))
+
+    def check_hops(self, call: Any) -> None:
+        """Refuse a request that has passed too many servers."""
+        via = [hop.strip() for hop in call.headers.get("open311-via", "").split(",") if hop.strip()]
+        if not all(re.fullmatch(r"[\w.-]+=[\w%.~-]+", hop) for hop in via):
+            raise Refusal(400, "Open311-Via is not a list of hops.")
+        if len(via) > 8 and not self.has("requests go round for ever"):
+            raise Refusal(400, "Open311-Via has too many hops.")
+
+    def sent_before(self, call: Any, city: dict[str, Any], of: dict[str, Any], key: str) -> Any:
+        """The first answer to a POST with the same own id; None if there was none."""
+        sent = city.setdefault("own", {}).get((key, self.own_id(call, of)))
+        if sent is None or self.has("own ids make new requests"):
+            return None
+        if sent["description"] != call.get("description"):
+            raise Refusal(400, "service_request_id_ext is the id of another report.")
+        return sent["receipt"]
+
+    def keep_own_id(self, call: Any, city: dict[str, Any], of: dict[str, Any], key: str, receipt: Any) -> None:
+        if own_id := self.own_id(call, of):
+            city["own"][key, own_id] = {"receipt": receipt, "description": call.get("description")}
+
+    def sent_as(self, call: Any, city: dict[str, Any]) -> list[dict[str, Any]]:
+        """The request that has the caller's own id."""
+        key = "goodkey" if self.has("anybody finds own ids") else self.check_key(call)
+        sent = city.get("own", {}).get((key, call.get("service_request_id_ext")))
+        found = city["requests"].get(str(sent["receipt"].get("service_request_id"))) if sent else None
+        return [found] if found else []
+
+    def own_id_of(self, call: Any, request_id: str) -> dict[str, str]:
+        """The caller's own id of a request, in extended_attributes."""
+        for city in self.cities.values():
+            for (key, own_id), sent in city.get("own", {}).items():
+                is_own = self.has("own ids are public") or call.headers.get("x-api-key") == key
+                if is_own and str(sent["receipt"].get("service_request_id")) == request_id:
+                    return {"service_request_id_ext": own_id}
+        return {}
+
     # --- Additional fields of a request
 
     def more(self, call: Any, stored: dict[str, Any]) -> dict[str, Any]:
@@ -237,6 +318,7 @@ class Extensions(ABC):
         public = stored["public"]
         found_at = {"areas": areas_at(public), "department": department_of(public)}
         extended = {**EXTENDED, **stored["extended"], **found_at}
+        extended |= self.own_id_of(call, public["service_request_id"])
         if self.has("requests have no areas"):
             extended["areas"] = []
         if self.has("outcome is left out"):
@@ -416,12 +498,13 @@ class Extensions(ABC):
         self, city: dict[str, Any], code: str, call: Any, radius_m: float, days: float
     ) -> Iterator[dict[str, Any]]:
         """The public requests of a service near the point of a call, from the last days."""
+        earliest = self.ago(days)
         for each in city["requests"].values():
             public = each["public"]
             field = "updated_datetime" if public["status"] == "closed" else "requested_datetime"
             is_shown = not each["private"] or (each["private"] == "test" and self.has("tests are nearby"))
             is_same = public["service_code"] == code or self.has("nearby shows all services")
-            is_late = public[field] >= self.ago(days) and public["lat"] is not None
+            is_late = public[field] >= earliest and public["lat"] is not None
             if is_shown and is_same and is_late and distance_m(public, call) <= radius_m:
                 yield each
 
@@ -664,6 +747,21 @@ class Extensions(ABC):
             digest = hashlib.sha256(b"" if self.has("checksums are wrong") else payload).hexdigest()
             return 200, {"Content-Type": "text/plain"}, f"{digest}  {plain}\n".encode()
         return self.part(call, media_type, payload)
+
+    def get_media(self, call: Any, city: dict[str, Any], argument: str, *_: object) -> Reply:
+        """A photo of any size; its bytes are those of no real picture."""
+        found = re.fullmatch(r"city\.example/(\d+)-(\d+)(-medium|-small)?\.jpg", argument)
+        is_small = bool(found and found[3])
+        if not found or found[1] not in city["requests"] or (is_small and self.has("photos have one size")):
+            raise Refusal(404, "There is no such photo.")
+        status, headers, body = self.part(call, "image/jpeg", b"\xff\xd8" + argument.encode())
+        more = {
+            "Accept-Ranges": "bytes",
+            "Cache-Control": "public, max-age=300",
+            "Content-Disposition": "inline",
+            "Content-Security-Policy": "sandbox",
+        }
+        return status, {**headers, **more}, body
 
     def part(self, call: Any, media_type: str, payload: bytes) -> Reply:
         """A file, or the requested range of the file."""

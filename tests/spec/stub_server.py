@@ -9,13 +9,11 @@ from __future__ import annotations
 import gzip
 import json
 import re
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from email.message import Message
 from email.parser import BytesParser
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 from xml.sax.saxutils import escape
@@ -23,6 +21,8 @@ from xml.sax.saxutils import escape
 import requests
 from requests.adapters import BaseAdapter
 
+from spec.conformance.answers import Answer, Call
+from spec.conformance.client import Client
 from spec.conformance.preparation import (
     EXTENSIONS,
     Closing,
@@ -38,6 +38,7 @@ from spec.conformance.preparation import (
 )
 from spec.shapes import REQUEST
 from tests.spec.stub_extensions import NO_EXTENSIONS, Extensions, Refusal, seen_at
+from tests.world.serving import Asked, Reply, serving
 
 ITEMS = {
     "services": "service",
@@ -62,7 +63,8 @@ LIMIT = 60_000
 CALLS = 5
 FEEDS = {"geojson": "json", "csv": "json", "ndjson": "json", "atom": "xml"}
 OURS = (
-    *("changes", "jurisdictions", "jurisdictions.geojson", "areas", "areas.geojson", "dumps"),
+    *("changes", "jurisdictions", "jurisdictions.geojson", "areas", "areas.geojson", "dumps", "media"),
+    "status",
     *(f"requests.{suffix}" for suffix in FEEDS),
 )
 STANDARD = (
@@ -74,7 +76,10 @@ ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
 def plain_names(pairs: list[tuple[str, str]]) -> list[tuple[str, str]]:
-    """The pairs, renamed to the standard's names: `status[]` becomes `status`, `lng` becomes `long`."""
+    """The pairs with plain names: `status[]` becomes `status`.
+
+    Several addresses in `media_url` become several pairs.
+    """
     found = []
     for sent, value in pairs:
         name = re.sub(r"^(status|service_code|media_url)(\[\d*\])+$", r"\1", sent)
@@ -97,7 +102,10 @@ class StubCall:
         self.files: list[bytes] = []
 
     def get(self, name: str) -> str:
-        return next((value for key, value in self.pairs if key == name and value.strip()), "")
+        for key, value in self.pairs:
+            if key == name and value.strip():
+                return value
+        return ""
 
     def all(self, name: str) -> list[str]:
         values = [part.strip() for key, value in self.pairs if key == name for part in value.split(",")]
@@ -105,19 +113,24 @@ class StubCall:
 
 
 class StubServer(Extensions):
-    """Answers calls. Each name in `faults` switches one fault on, here or in Extensions."""
+    """Answers calls. Each name in `faults` switches one fault on, here or in Extensions.
+
+    A name that begins with `-` is a condition or a legal way to behave, not a fault: no check may fail for it.
+    """
 
     columns = tuple(REQUEST.members)
 
     def __init__(self, *faults: str) -> None:
         self.faults = set(faults)
         self.now = datetime.now(UTC).replace(microsecond=0)
+        self._times: dict[float, str] = {}
         self.changes = 0
         self.calls = 0
         self.log: list[str] = []
         self.retries: dict[str, list[dict[str, Any]]] = {}
         self.updates: list[dict[str, Any]] = []
         self.listings = 0
+        self.secrets: dict[str, str] = {}
         self.cities = {
             "city.example": self._city(),
             "a.example": self._small_city("a"),
@@ -132,7 +145,7 @@ class StubServer(Extensions):
                 for each in sorted(city["requests"].values(), key=seen_at)
             ]
         feed = self.cities["city.example"]["feed"]
-        feed.append((feed[0][0], self.now))
+        feed.append((feed[0][0], self.now))  # the checks of `changes` need a request that has changed twice
 
     def has(self, fault: str) -> bool:
         return fault in self.faults
@@ -140,7 +153,9 @@ class StubServer(Extensions):
     # --- Data
 
     def ago(self, days: float) -> str:
-        return (self.now - timedelta(days=days)).strftime("%Y-%m-%dT%H:%M:%SZ")
+        if days not in self._times:
+            self._times[days] = (self.now - timedelta(days=days)).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return self._times[days]
 
     def _city(self) -> dict[str, Any]:
         services = [
@@ -191,7 +206,9 @@ class StubServer(Extensions):
         }
 
     def _crowd(self) -> dict[str, Any]:
-        requests = {f"N{number:04}": self.request(f"N{number:04}", "potholes", 3) for number in range(1001)}
+        one = self.request("N", "potholes", 3)
+        ids = [f"N{number:04}" for number in range(1001)]
+        requests = {each: one | {"public": one["public"] | {"service_request_id": each}} for each in ids}
         return {"services": {}, "requests": requests, "tokens": {}}
 
     def request(self, request_id: str, code: str, days: float, **more: Any) -> dict[str, Any]:
@@ -485,7 +502,7 @@ class StubServer(Extensions):
         name = call.get("callback")
         if instance != "jsonp" or not name:
             return 200, headers, payload
-        if not name.isidentifier() and not self.has("any callback goes"):
+        if not name.isidentifier() and not self.has("any callback is accepted"):
             raise Refusal(400, "callback is no plain name.")
         return 200, {**headers, "Content-Type": "application/javascript"}, f"{name}(".encode() + payload + b");"
 
@@ -546,7 +563,11 @@ class StubServer(Extensions):
             raise Refusal(400, "There is an argument that nobody knows.")
         if self.has(NO_EXTENSIONS):
             call.pairs = [pair for pair in call.pairs if pair[0] in STANDARD]
+        if call.get("account_id") and not self.has("account_id is ignored"):
+            raise Refusal(400, "account_id is no filter.")
         found = self.find(call, city)
+        if call.get("service_request_id_ext"):
+            found = self.sent_as(call, city)
         size, number = self.page(call)
         first = 0 if self.has("page 2 repeats page 1") and number == 2 else (number - 1) * size
         rest = found if call.all("service_request_id") else self.after_cursor(call, found)[first:]
@@ -556,7 +577,9 @@ class StubServer(Extensions):
         if self.around_links:
             headers["Link"] = ", ".join(f'<{url}>; rel="{name}"' for name, url in self.around_links.items())
         if len(page) == len(found) or call.get("count") == "true":
-            headers["X-Total-Count"] = str(len(page) if self.has("the count is of the page") else len(found))
+            headers["X-Total-Count"] = str(
+                len(page) if self.has("the count is only that of the page") else len(found)
+            )
         return page, {} if self.has(NO_EXTENSIONS) else headers
 
     def one_request(
@@ -632,7 +655,7 @@ class StubServer(Extensions):
         if (changed[0] and updated < changed[0]) or (changed[1] and updated > changed[1]):
             return False
         is_dated = call.get("start_date") or call.get("end_date")
-        if any(changed) and (not is_dated or self.has("dates are ignored beside a change")):
+        if any(changed) and (not is_dated or self.has("dates are ignored with updated_after")):
             return True
         return self.in_dates(call, datetime.fromisoformat(public["requested_datetime"]))
 
@@ -640,7 +663,7 @@ class StubServer(Extensions):
         start, end = (self.date(call, name) for name in ("start_date", "end_date"))
         if start and end and start > end:
             raise Refusal(400, "start_date is after end_date.")
-        if start and end and end - start > timedelta(days=90) and not self.has("any window goes"):
+        if start and end and end - start > timedelta(days=90) and not self.has("any window is accepted"):
             raise Refusal(400, "At most 90 days at once.")
         window = timedelta(days=90)
         if self.has("one date leaves the other end open"):
@@ -724,7 +747,9 @@ class StubServer(Extensions):
             content = part.get_payload(decode=True)
             assert isinstance(content, bytes)
             if part.get_filename():
-                call.files.append(content)
+                name = str(part.get_param("name", header="content-disposition"))
+                if name.startswith("media") or not self.has("photos have one field name"):
+                    call.files.append(content)
             else:
                 pairs.append((str(part.get_param("name", header="content-disposition")), content.decode()))
         return pairs
@@ -747,9 +772,13 @@ class StubServer(Extensions):
         if self.has("-back office down") and self.has("a dead back office is 502"):
             raise Refusal(502, "Back office down.")
         retry = call.headers.get("idempotency-key", "")
-        if retry not in self.retries or not retry:
+        self.check_hops(call)
+        first = self.sent_before(call, city, of, key)
+        if first is None and (retry not in self.retries or not retry):
             self.retries[retry] = [self.file(call, city, of, key)]
-        data: Any = self.retries[retry]
+        data: Any = [first] if first else self.retries[retry]
+        self.keep_own_id(call, city, of, key, data[0])
+        data = [self.linked(call, data[0])]
         if self.has("receipt is an object in JSON") and call.format == "json":
             data = data[0] | ({"api_key": key} if self.has("key is quoted") else {})
         unknown = {} if self.has("unknown names pass in silence") else self.unknown(call, of)
@@ -784,7 +813,8 @@ class StubServer(Extensions):
         if problems:
             raise Refusal(400, *problems)
         request_id = f"{1000 + len(city['requests'])}"
-        media += [f"https://media.city.example/{request_id}-{index}.png" for index, _ in enumerate(call.files)]
+        here = f"http://{call.headers['host']}/one/v2/media/city.example"
+        media += [f"{here}/{request_id}-{index}.jpg" for index, _ in enumerate(call.files)]
         stored = self.request(
             request_id,
             of["service_code"],
@@ -821,7 +851,7 @@ class StubServer(Extensions):
 
     def location(self, call: StubCall) -> dict[str, Any]:
         lat, long = call.get("lat"), call.get("long") or call.get("lng")
-        if bool(lat) != bool(long) and not self.has("half a point goes"):
+        if bool(lat) != bool(long) and not self.has("half a point is accepted"):
             raise Refusal(400, "lat and long go together.")
         if not lat or not long:
             if not (call.get("address_string") or call.get("address") or call.get("address_id") or lat or long):
@@ -869,7 +899,7 @@ class StubServer(Extensions):
         }
         return "is wrong." if not all(tests.get(datatype, bool)(value) for value in values) else ""
 
-    # --- Updates, bulk
+    # --- Updates
 
     def get_servicerequestupdates(
         self, call: StubCall, city: dict[str, Any], _: str, single: bool, instance: str
@@ -905,12 +935,12 @@ class StubServer(Extensions):
         if known and repeat_key and not self.has("repeated updates are refused"):
             headers, payload = self.wire(call, "service_request_updates", [{"update_id": update["update_id"]}])
             return 200, headers, payload
-        if known and not self.has("updates repeat"):
+        if known and not self.has("an update with a known id is stored again"):
             raise Refusal(400, "update_id was sent before.")
         if update["service_request_id"] not in self.cities["city.example"]["requests"]:
             raise Refusal(404, "service_request_id: there is no such request.")
         headers, payload = self.wire(call, "service_request_updates", [{"update_id": update["update_id"]}])
-        if update["status"] != "open" and not self.has("comments are silent"):
+        if update["status"] != "open" and not self.has("no Warning for a status without effect"):
             headers["Warning"] = '299 - "status has no effect"'
         self.updates.append({**update, "status": "open"})
         return 200, headers, payload
@@ -982,61 +1012,83 @@ class StubAdapter(BaseAdapter):
         self.stub = stub
 
     def send(self, request: requests.PreparedRequest, *args: Any, **options: Any) -> requests.Response:
-        url = urlsplit(request.url or "")
-        assert isinstance(url.path, str)
         body = request.body if isinstance(request.body, bytes) else b""
-        headers = {**request.headers, "Host": url.netloc}
-        status, sent, payload = self.stub.answer(
-            request.method or "GET", url.path + (f"?{url.query}" if url.query else ""), headers, body
+        return _answered(
+            self.stub, request.method or "GET", request.url or "", dict(request.headers), body, request
         )
-        response = requests.Response()
-        response.status_code = status
-        response.headers.update({"Content-Length": str(len(payload)), **sent})
-        response._content = payload
-        response._content_consumed = True  # type: ignore[attr-defined]  # types-requests lacks this attribute
-        response.request, response.url = request, request.url or ""
-        return response
 
     def close(self) -> None:
         pass
 
 
+class StubSession(requests.Session):
+    """A session that sends calls to http://stub.example to a stub.
+
+    A conformance run makes 740 calls, and requests needs as much time to prepare a call as the stub to answer it.
+    So a call that is plain is passed on unprepared. requests follows redirects.
+    """
+
+    def __init__(self, stub: StubServer) -> None:
+        super().__init__()
+        self.stub = stub
+        self.mount("http://stub.example", StubAdapter(stub))
+
+    def request(  # type: ignore[override]  # the suite gives all arguments of a call by these names
+        self, method: str, url: str, *, data: bytes | None = None, headers: dict[str, str], **options: Any
+    ) -> requests.Response:
+        if not url.startswith("http://stub.example/") or not _PLAIN.fullmatch(url):
+            return super().request(method, url, data=data, headers=headers, **options)
+        sent = {name: str(value) for name, value in {**self.headers, **headers}.items()}
+        if data or method == "POST":
+            sent["Content-Length"] = str(len(data or b""))
+        response = _answered(self.stub, method, url, sent, data or b"")
+        if response.is_redirect and options["allow_redirects"]:
+            return super().request(method, url, data=data, headers=headers, **options)
+        return response
+
+
+_PLAIN = re.compile(r"[!-~]*")
+
+
+def _answered(
+    stub: StubServer,
+    method: str,
+    address: str,
+    headers: dict[str, str],
+    body: bytes,
+    request: requests.PreparedRequest | None = None,
+) -> requests.Response:
+    url = urlsplit(address)
+    target = url.path + (f"?{url.query}" if url.query else "")
+    status, sent, payload = stub.answer(method, target, {**headers, "Host": url.netloc}, body)
+    response = requests.Response()
+    response.status_code = status
+    response.headers.update({"Content-Length": str(len(payload)), **sent})
+    response._content = payload
+    response._content_consumed = True  # type: ignore[attr-defined]  # types-requests lacks this attribute
+    response.request, response.url = request or requests.PreparedRequest(), address
+    return response
+
+
 def session_to(stub: StubServer) -> requests.Session:
     """A session that sends calls to http://stub.example to the stub."""
-    session = requests.Session()
-    session.mount("http://stub.example", StubAdapter(stub))
-    return session
+    return StubSession(stub)
+
+
+class ClientInMemory(Client):
+    """The client of a run against a stub in memory. It starts no threads, because such a stub always answers."""
+
+    def _in_time(self, call: Call) -> Answer:
+        return self._exchange(call)
 
 
 @contextmanager
 def serve(stub: StubServer) -> Iterator[str]:
     """Serve the stub on a port of the loopback; returns its origin."""
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        disable_nagle_algorithm = True  # without it, the second packet (the body) waits 40 ms
+    def answer(asked: Asked) -> Reply:
+        status, headers, body = stub.answer(asked.method, asked.target, dict(asked.headers), asked.body)
+        return Reply(body, "", status, headers)
 
-        def do(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            status, headers, payload = stub.answer(self.command, self.path, dict(self.headers.items()), body)
-            self.send_response(status)
-            for name, value in headers.items():
-                self.send_header(name, value)
-            self.send_header("Content-Length", str(len(payload)))
-            self.end_headers()
-            self.wfile.write(payload)
-
-        do_GET = do_POST = do_HEAD = do_PUT = do_DELETE = do_OPTIONS = do  # noqa: N815
-
-        def log_message(self, *args: Any) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with serving(answer) as server:
+        yield server.origin

@@ -6,10 +6,10 @@ import json
 
 import pytest
 
-from spec.conformance.client import Client, Manners
+from spec.conformance.client import Manners
 from spec.conformance.runner import UNREADABLE, run
 from spec.requirements import requirements
-from tests.spec.stub_server import StubServer, session_to
+from tests.spec.stub_server import ClientInMemory, StubServer, session_to
 from tests.spec.test_conformance import ORIGIN, TARGET
 
 UNEXPECTED_VALUES = [{"a": 1}, ["b"], 7, True, None, "x"]
@@ -55,7 +55,7 @@ def _xml_bodies() -> list[bytes]:
 def test_no_answer_breaks_a_run(body: bytes) -> None:
     stub = GarbageServer(body)
     prepared = StubServer().preparation(ORIGIN)
-    client = Client(Manners(rate_per_s=0), session_to(stub), pause=lambda _: None)
+    client = ClientInMemory(Manners(rate_per_s=0), session_to(stub), pause=lambda _: None)
     report = run(TARGET, prepared, client=client)
     assert len(report.findings) == len(requirements())
     assert not report.conforms

@@ -28,7 +28,7 @@ def test_a_repeated_deviation_is_reported_once() -> None:
         del request["zipcode"], request["address_id"]
     (deviation,) = judge(json.dumps(requests).encode()).deviations
     assert str(deviation).startswith("requests[0] lacks address_id and zipcode: every standard field")
-    assert str(deviation).endswith(" The first of 3.")
+    assert str(deviation).endswith(" This is the first of 3 such deviations.")
 
 
 def test_several_definitions_in_one_file_are_judged_separately() -> None:

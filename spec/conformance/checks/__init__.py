@@ -18,13 +18,16 @@ from spec.conformance.checks import (
     extension_fields,
     extensions,
     formats,
+    ids_of_partners,
     languages,
     languages_and_security,
     listing,
     nearby,
     offers_and_forms,
     other_formats,
+    own_view,
     paging,
+    photos,
     post_attributes,
     post_parameters_and_answer,
     post_service_and_location,
@@ -66,8 +69,11 @@ _MODULES = (
     cities_and_areas,
     offers_and_forms,
     nearby,
+    ids_of_partners,
+    own_view,
     other_formats,
     dumps,
+    photos,
 )
 
 

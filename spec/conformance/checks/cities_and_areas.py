@@ -51,7 +51,7 @@ def _both(probe: Probe) -> Iterator[tuple[str, list[Record]]]:
 
 
 def _own(probe: Probe) -> Record:
-    """The city under test. Raises UnmetNeedError if several are served and the run names none of them."""
+    """The city under test. Raises UnmetNeedError if the server has several cities and the run names no city."""
     _, cities = _places(probe, "jurisdictions")
     wanted = probe.target.jurisdiction_id
     matches = [city for city in cities if text_of(city, "jurisdiction_id") == wanted or len(cities) == 1]
@@ -177,7 +177,7 @@ def containing_a_point(probe: Probe) -> None:
 
 
 def _middle(area: Record) -> tuple[float, float]:
-    """The mean of an area's corners, (longitude, latitude). It is inside most areas, but not in a concave one."""
+    """The mean of an area's corners, (longitude, latitude). It can be outside a concave area."""
     _, corners = _geometry(area.get("boundary"))
     if not corners:
         raise UnmetNeedError("an area has no boundary that can be read (see J3)")
@@ -217,7 +217,7 @@ def caching(probe: Probe) -> None:
 
 @check("J8", needs="plain_service point", writes=True)
 def areas_of_a_request(probe: Probe) -> None:
-    """A request in the middle of an area names this area, and all others that contain its point."""
+    """A request in the middle of an area names this area, and all other areas that contain its point."""
     _, known = _places(probe, "areas")
     for area in known:
         long, lat = _middle(area)

@@ -44,7 +44,7 @@ def single_with_a_wrong_id(probe: Probe) -> None:
 
 
 def _several(probe: Probe) -> Endpoint:
-    """An endpoint with several jurisdictions, and one of these: that of the preparation, or that of the target."""
+    """An endpoint with several jurisdictions, and one jurisdiction of it, from the preparation or the target."""
     several = probe.prepared.several
     if several:
         return Endpoint(several.base_url, several.first.jurisdiction_id)
@@ -150,7 +150,7 @@ def _four_cases(ask: Ask, several: Several) -> None:
 
 
 def _same_list(probe: Probe, *params: tuple[str, str]) -> None:
-    """The list of requests is the same with and without `params`, except new requests."""
+    """The list of requests is the same with and without `params`. New requests are ignored."""
     for format in probe.readings():
         plain, answer = probe.get(f"requests.{format}"), probe.get(f"requests.{format}", params).must_be(200)
         if ids_of(plain.records("requests")) == ids_of(answer.records("requests")):

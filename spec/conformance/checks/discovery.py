@@ -164,7 +164,7 @@ def changeset_moves(probe: Probe) -> None:
 
 @check("C014")
 def changeset_stays(probe: Probe) -> None:
-    """The changeset of a later answer is the same. Some servers wrongly write the current time as changeset."""
+    """A later answer has the same changeset. Some servers wrongly write the current time as changeset."""
     before, after = probe.discovery("xml"), probe.discovery("xml", fresh=True)
     after.must(_changeset(before) == _changeset(after), f"the changeset {_changeset(before)}", _changeset(after))
 

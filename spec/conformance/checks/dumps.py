@@ -19,7 +19,7 @@ _MEMBERS = ("date", "format", "media_type", "url", "checksum_url", "rows", "byte
 _ENDINGS = (".csv.gz", ".ndjson.gz", ".parquet")
 _MAGIC = b"PAR1"
 _SETTLED = timedelta(days=2)
-"""A dump may lack requests that changed shortly before it, within this time, because a commit can be late."""
+"""A dump may lack requests that changed within this time before the dump, because a commit can be late."""
 _EXTENDED = "extended_attributes"
 
 
@@ -95,7 +95,7 @@ def files_of_a_day(probe: Probe) -> None:
 
 
 def _settled(probe: Probe, made_at: str) -> list[str]:
-    """The listed requests whose last change was at least two days before the dump."""
+    """The listed requests that last changed at least two days before the dump."""
     moment = moment_of(made_at)
     _, records = rows(probe)
     times = {text_of(item, "service_request_id"): moment_of(text_of(item, "updated_datetime")) for item in records}

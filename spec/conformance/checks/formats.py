@@ -31,7 +31,10 @@ def json_content_type(probe: Probe) -> None:
 
 
 def _xml_answers(probe: Probe) -> Iterator[Answer]:
-    """Every successful XML answer of this run, except discovery and errors, which other modules check."""
+    """The client's stored answers to GETs of paths that end in .xml, if they succeeded and have a body.
+
+    Other modules check discovery and errors.
+    """
     probe.services("xml")
     probe.get("requests.xml")
     base = probe.target.base_url

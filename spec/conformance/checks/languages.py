@@ -9,7 +9,7 @@ from spec.conformance.registry import check
 
 
 def _language(probe: Probe) -> str:
-    """The language to ask for: that of the catalogue's translation, else Spanish, which most servers would have."""
+    """The language to ask for: the language of the catalogue's translation, or else Spanish, a common language."""
     return probe.prepared.locale or "es"
 
 
@@ -25,7 +25,7 @@ def _descriptions(answer: Answer) -> str:
 
 @check("L1")
 def errors_in_the_callers_language(probe: Probe) -> None:
-    """If the server does not have the language, the error must still be the default one."""
+    """If the server does not have the language, the error must have the server's default language."""
     language = _language(probe)
     for format in probe.formats:
         path = f"requests/{UNKNOWN}.{format}"

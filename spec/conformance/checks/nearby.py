@@ -75,7 +75,7 @@ def another_vicinity(probe: Probe) -> None:
 
 
 def _is_from_last_day(probe: Probe, record: Record) -> bool:
-    """Whether the request is at most a day old. The age of a closed one counts from updated_datetime."""
+    """Whether the request is at most a day old. The age of a closed request counts from updated_datetime."""
     name = "updated_datetime" if text_of(record, "status") == "closed" else "requested_datetime"
     moment = moment_of(text_of(record, name))
     return moment is None or moment >= probe.now - timedelta(days=1) - _GRACE

@@ -58,7 +58,7 @@ class Questions:
         return found or self.one("required")
 
     def answers(self, *, but: str = "") -> list[tuple[str, str]]:
-        """Valid answers to all required attributes, except the one with the code `but`."""
+        """Valid answers to all required attributes, except the attribute with the code `but`."""
         return [each.answer() for each in self.all if each.required and each.code != but]
 
 

@@ -40,7 +40,7 @@ def _is_refused(probe: Probe, *params: Pair) -> None:
 
 @check("S1", needs="late_update")
 def last_change(probe: Probe) -> None:
-    """`updated_after` alone removes the window of 90 days; together with `start_date` it does not."""
+    """`updated_after` alone removes the window of 90 days. With `start_date`, the window stays."""
     updates_offered(probe)
     request_id = require(probe.prepared.late_update)
     changed = ("updated_after", probe.ago(3))

@@ -119,7 +119,7 @@ def keywords_are_one_text(probe: Probe) -> None:
 
 
 def _definitions(probe: Probe) -> Iterator[tuple[Answer, Record, Record]]:
-    """The list's answer, service and definition, for each listed service whose definition the survey has read."""
+    """For each listed service with a definition in the survey: the list, the service and the definition."""
     services = {text_of(item, "service_code"): item for item in probe.services("xml").records("services")}
     for code, definition in probe.definitions.items():
         if code in services:

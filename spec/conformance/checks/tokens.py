@@ -81,6 +81,6 @@ def a_day_later(probe: Probe) -> None:
 
 @check("C180", needs="open_request")
 def realtime_id_is_no_token(probe: Probe) -> None:
-    """No id of a listed request is a token. The request may even be of a batch service."""
+    """No id of a listed request is a token. This also holds for requests of batch services."""
     for answer in probe.both(f"tokens/{require(probe.prepared.open_request)}"):
         answer.must_be(404)

@@ -53,5 +53,5 @@ def _case(finding: Finding) -> ET.Element:
 
 
 def _clean(text: str) -> str:
-    """The text without characters that XML cannot contain. It may quote answers of faulty servers."""
+    """The text without characters that XML cannot contain. A text may quote answers of faulty servers."""
     return _ILLEGAL.sub("\ufffd", text)

@@ -1,4 +1,4 @@
-"""A report for the terminal: all requirements, the failed and the skipped ones, and the verdict."""
+"""A report for the terminal: all requirements, the failed checks, the skipped checks, and the verdict."""
 
 from __future__ import annotations
 

@@ -19,8 +19,8 @@ from open311_client.models import (
     Change,
     Error,
     ExtendedDefinition,
+    ExtendedReceipt,
     ExtendedRequest,
-    Receipt,
     Service,
     Submission,
     SubmissionParts,
@@ -51,7 +51,7 @@ def try_out(client: AuthenticatedClient) -> int:
     parts = SubmissionParts(service_code="graffiti", address_string="5 Mill Lane", description="+ 1")
     parts["attribute[SURFACE]"] = "metal"
     sent = {
-        str(items(create_request.sync(client=client, body=body), Receipt)[0].service_request_id): body
+        str(items(create_request.sync(client=client, body=body), ExtendedReceipt)[0].service_request_id): body
         for body in (form, parts)
     }
 
