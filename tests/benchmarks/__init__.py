@@ -13,6 +13,9 @@ crowd.py        two hundred concurrent clients
 dumping.py      the whole city as a download, an export and a daily dump
 republishing.py republishing of the whole city while it is read, with a kill half-way
 reading.py      reads of the whole city while other processes write
+delivering.py   deliveries and updates beside reads, as a separate program; back_office.py takes and sends them
+uploading.py    photos beside reads, as a separate program
+beside.py       rounds of reads without and with a load, for the last two
 killing.py      kills of processes during writes, as a separate program
 fences.py       memory, start-up and background work, each with and without an optimisation
 client.py       calls of libpq compared with psycopg's cursor

@@ -49,7 +49,7 @@ ADDRESSES = 20
 class Slow:
     """A group of slow callers.
 
-    said   the bytes that callers send when they connect; the callers use these texts in turn
+    said   texts that callers send when they connect; each caller takes the next text
     drips  whether each caller sends one more byte after every `BEAT_S` seconds
     """
 
@@ -69,7 +69,7 @@ class Told:
 
 
 Scenario = Callable[[Server], AbstractContextManager[Told]]
-"""Makes a context manager. The scenario lasts as long as its block."""
+"""Makes a context manager. The scenario runs during the block of this context manager."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ def slow_callers(slow: Slow, server: Server) -> Iterator[Told]:
     told, processes = Told(), multiprocessing.get_context("fork")  # a process, so that it does not slow the clients
     results, is_over = processes.SimpleQueue(), processes.Event()
     crowd = processes.Process(target=_stay_slow, args=(slow, server.port, results, is_over), daemon=True)
-    crowd.start()  # all connect at once, while the load of the others goes on
+    crowd.start()  # all slow callers connect at once, while ordinary clients send their calls
     try:
         yield told
     finally:

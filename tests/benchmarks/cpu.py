@@ -48,6 +48,15 @@ def pss_kb(roots: Iterable[int]) -> tuple[int, int]:
     return pss, rss
 
 
+def greatest_rss_kb(pid: int) -> int:
+    """The greatest resident set size that a process has had since it was started, in kB; 0 if it has ended."""
+    try:
+        rows = dict(line.split(":", 1) for line in _read(pid, "status").splitlines())
+    except OSError:
+        return 0
+    return int(rows["VmHWM"].split()[0]) if "VmHWM" in rows else 0
+
+
 @contextmanager
 def one_core(*roots: int) -> Iterator[None]:
     """Pin this process and other process trees, with their new children, to one core during a block.

@@ -34,7 +34,7 @@ class Crowd:
     broken      number of broken connections
     unclean     number of answers with 503 and without Retry-After
     unanswered  number of clients that gave up
-    unheard     number of clients that got not a single answer
+    unheard     number of clients that got no answer at all
     memory_mb   proportional set size before, half-way and after, with all clients still connected
     """
 
@@ -169,7 +169,7 @@ class _Clients:
         line.sent_at = 0.0
 
     def _continue(self, number: int, line: Line, *, sends_more: bool) -> None:
-        """Send the next request, on a new connection if the server closes this one."""
+        """Send the next request, on a new connection if the server closes the old connection."""
         if line.header("Connection").lower() == "close":
             self._drop(line)
             if sends_more:

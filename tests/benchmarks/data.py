@@ -228,7 +228,10 @@ def _fill(data: Data) -> None:
 
 
 def _drop_indexes(data: Data) -> list[str]:
-    """Drop constraints and indexes of the tables to fill; returns the statements that restore them, keys first."""
+    """Drop the foreign keys of the tables to fill, and the indexes that no constraint needs.
+
+    Returns the statements that restore them, indexes first.
+    """
     restoring: list[str] = []
     with data.cursor() as cursor:
         for table in reversed(TABLES):
@@ -242,12 +245,12 @@ def _drop_indexes(data: Data) -> list[str]:
                 restoring.append(f'ALTER TABLE {table.name} ADD CONSTRAINT "{name}" {definition}')
         for table in TABLES:
             cursor.execute(
-                "SELECT i.indexrelid::regclass, pg_get_indexdef(i.indexrelid), i.indisprimary FROM pg_index i"
+                "SELECT i.indexrelid::regclass, pg_get_indexdef(i.indexrelid) FROM pg_index i"
                 " LEFT JOIN pg_constraint c ON c.conindid = i.indexrelid AND c.contype IN ('p', 'u')"
                 " WHERE i.indrelid = %s::regclass AND c.oid IS NULL",
                 (table.name,),
             )
-            for name, definition, _ in cursor.fetchall():
+            for name, definition in cursor.fetchall():
                 cursor.execute(f"DROP INDEX {name}")
                 restoring.insert(0, definition)
     return restoring

@@ -1,11 +1,11 @@
 """The second part of `make break`: sends POSTs while processes are killed and the database fails.
 
-Clients send POSTs all the time, with and without `Idempotency-Key`. Each POST has its own text. Meanwhile one fault
-after the other is caused and ended. Afterwards the program checks that
+Clients send POSTs all the time, with and without `Idempotency-Key`. Each POST has its own text. During this time,
+the program causes and ends one fault after the other. Afterwards the program checks that
 
     each POST that was accepted is stored once
     each POST with a key is stored once; its client repeats the POST until it is accepted
-    every other answer was a 503 with Retry-After; a connection broke only where a process was killed
+    every other answer was a 503 with Retry-After; connections broke only while web processes were killed
     a POST was accepted again within `RECOVERY_S` after each fault
     /readyz said what was wrong, and reads were answered where only writes fail
 
@@ -66,10 +66,10 @@ class Ledger:
 
     accepted  texts of POSTs that got a 200
     keyed     those accepted texts that were sent with an Idempotency-Key
-    unknown   texts of POSTs without a key whose connection broke: nobody knows whether they are stored
-    answers   how often each status came during each fault; 0 for a broken connection
+    unknown   texts of POSTs without a key whose connection broke, so that these POSTs may or may not be stored
+    answers   the number of answers with each status during each fault; the status 0 is a broken connection
     unclean   answers that are neither 200 nor a 503 with Retry-After
-    reads     how often each status came for a list of requests, during each fault
+    reads     the number of answers with each status to reads of a list, during each fault
     said      the checks of /readyz that failed during each fault
     """
 
@@ -117,8 +117,8 @@ Fault = Callable[[Place], None]
 
 
 def let_last(seconds: float = FAULT_S) -> None:
-    """Let a fault last. Time itself is what the fault consists of, so there is no event to wait for."""
-    time.sleep(seconds)
+    """Wait for the duration of a fault. There is no event to wait for, because only the time ends the fault."""
+    time.sleep(seconds)  # the fault lasts so long
 
 
 def kill_web_processes(place: Place) -> None:
@@ -195,7 +195,7 @@ def fill_disk_of_log(place: Place) -> None:
 
 
 def _stay_full(place: Place) -> None:
-    """Keep the disk full for the time of a fault, whatever PostgreSQL frees, and free it then."""
+    """Keep the disk full for the duration of a fault, even if PostgreSQL frees space. Then free the disk."""
     begun_at = time.monotonic()
     while time.monotonic() < begun_at + FAULT_S:
         fill(place.ballast)
@@ -218,7 +218,7 @@ DISK_FAULTS: Mapping[str, Fault] = {
 BREAKING = {"web processes are killed"}
 """Only during these faults may connections of clients break."""
 READABLE = {"the database is read-only", "the disk is full"}
-"""Faults during which reads go on, and the check `writes` of /readyz fails."""
+"""Faults during which reads are answered, and the check `writes` of /readyz fails."""
 
 
 def run() -> list[str]:
@@ -234,7 +234,7 @@ def run() -> list[str]:
 
 
 def _endure(home: Path, faults: Mapping[str, Fault], ledger: Ledger) -> tuple[list[str], Counter[str]]:
-    """Cause faults in a cluster. Returns those after which no POST was accepted soon, and what is stored."""
+    """Cause faults in a cluster. Returns the faults after which no POST was accepted in time, and stored texts."""
     with Cluster(home, bin_dir=find_binaries()) as cluster, ExitStack() as stack:
         cluster.drop_database(DATABASE)
         cluster.create_database(DATABASE)
@@ -247,7 +247,7 @@ def _endure(home: Path, faults: Mapping[str, Fault], ledger: Ledger) -> tuple[li
 
 
 def _cause_all(place: Place, faults: Mapping[str, Fault], key: str, ledger: Ledger) -> list[str]:
-    """Send POSTs while the faults come and go. Returns the faults after which no POST was accepted soon."""
+    """Send POSTs during all faults. Returns the faults after which no POST was accepted in time."""
     late, is_over = [], Event()
     prefix = f"{place.cluster.home.parent.name}, "
     with ThreadPoolExecutor(CLIENTS + 1) as pool:
@@ -262,7 +262,7 @@ def _cause_all(place: Place, faults: Mapping[str, Fault], key: str, ledger: Ledg
                 if not _recovers(ledger):
                     late.append(name)
                 ledger.fault = "none"
-                time.sleep(CALM_S)
+                time.sleep(CALM_S)  # the pace of the faults
         finally:
             is_over.set()
         for client in clients:
@@ -275,7 +275,7 @@ def _recovers(ledger: Ledger) -> bool:
     while time.monotonic() < over_at + RECOVERY_S:
         if ledger.last_accepted_at > over_at:
             return True
-        time.sleep(PAUSE_S)
+        time.sleep(PAUSE_S)  # another thread posts; its next accepted POST shows the recovery
     return False
 
 
@@ -285,12 +285,12 @@ def _watch_until(is_over: Event, ledger: Ledger) -> None:
         fault = ledger.fault
         status, _ = _get("/open311/v2/requests.json?page_size=1")
         _, body = _get("/readyz")
-        if fault == ledger.fault:  # otherwise nobody knows to which of the two the answers belong
+        if fault == ledger.fault:  # otherwise the fault changed between the calls, and the answers are ambiguous
             ledger.reads.setdefault(fault, Counter())[status] += 1
             checks = json.loads(body)["checks"] if body else {}
             failed = {name for name, check in checks.items() if not check["ok"]}
             ledger.said.setdefault(fault, set()).update(failed)
-        time.sleep(PAUSE_S)
+        time.sleep(PAUSE_S)  # the pace of the calls of /readyz
 
 
 def _get(path: str) -> tuple[int, bytes]:
@@ -316,13 +316,13 @@ def _send_until(is_over: Event, client: str, key: str, ledger: Ledger) -> None:
             status, retry_after = _post(text, key, is_keyed=is_keyed)
             ledger.note(text, status, retry_after, is_keyed=is_keyed)
             if status != 200:
-                time.sleep(PAUSE_S)
+                time.sleep(PAUSE_S)  # a client waits before it tries again
             if status == 200 or not is_keyed:
                 break
 
 
 def _post(text: str, key: str, *, is_keyed: bool) -> tuple[int, str | None]:
-    """Send a POST on a new connection. Returns the status, 0 for a broken connection, and Retry-After."""
+    """Send a POST on a new connection. Returns the status and Retry-After. The status 0 is a broken connection."""
     form = {"service_code": "potholes", "lat": "60.1718", "long": "24.9414", "description": text}
     headers = {"Content-Type": "application/x-www-form-urlencoded", "X-Api-Key": key}
     headers |= {"Idempotency-Key": text.replace(" ", "-").replace(",", "")} if is_keyed else {}

@@ -1,4 +1,4 @@
-"""Kills dispatcher, worker and PostgreSQL in turn while eight processes write: does a change get lost or repeated?
+"""Kills dispatcher, worker and PostgreSQL in turn while eight processes write. Finds lost and repeated changes.
 
 `python -m tests.benchmarks.killing --changes 100000` uses its own cluster. It kills each part in turn with -9 and
 restarts the part, until the writers are done. A witness, which is an additional consumer, writes a row for each
@@ -114,7 +114,7 @@ def _shared(platform: Platform, city: Jurisdiction) -> list[str]:
 
 
 def _delivered(platform: Platform) -> int:
-    """The number of changes that the witness got, including those of transactions that were rolled back."""
+    """The number of changes that the witness got, including changes in transactions that were rolled back."""
     with platform.database.reading() as connection:
         return int(connection.exec_driver_sql("SELECT last_value FROM witnessed_id_seq").scalar_one())
 
@@ -122,7 +122,7 @@ def _delivered(platform: Platform) -> int:
 def _kill(
     platform: Platform, cluster: Cluster, environment: dict[str, str], changes: int, writers: int, folder: Path
 ) -> dict[str, int]:
-    """Let the writers write, and meanwhile kill the parts in turn; returns how often each part was killed."""
+    """Kill the parts in turn while the writers write. Returns how often each part was killed."""
     random, delivered = Random(311), partial(_delivered, platform)
     kills = {"dispatch": 0, "work": 0, "PostgreSQL": 0}
     with ExitStack() as stack:

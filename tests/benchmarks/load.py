@@ -18,7 +18,7 @@ BUFFER_BYTES = 1 << 20
 
 
 class Refused(Exception):
-    """A server gave a wrong answer."""
+    """A measurement is refused: an answer, or something else that the measurement needs, is wrong or missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +71,17 @@ class Outcome:
         return quantiles(self.latencies, n=100)[share - 1] * 1000 if len(self.latencies) > 1 else 0.0
 
 
-def call(method: str, target: str, *, headers: dict[str, str] | None = None, body: bytes = b"") -> bytes:
-    """A complete request as bytes."""
+FORM = "application/x-www-form-urlencoded"
+
+
+def call(
+    method: str, target: str, *, headers: dict[str, str] | None = None, body: bytes = b"", body_type: str = FORM
+) -> bytes:
+    """A complete request as bytes. `body_type` is the content type of the body."""
     lines = [f"{method} {target} HTTP/1.1", f"Host: {HOST}", "Accept: */*"]
     lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
     if body:
-        lines += ["Content-Type: application/x-www-form-urlencoded", f"Content-Length: {len(body)}"]
+        lines += [f"Content-Type: {body_type}", f"Content-Length: {len(body)}"]
     return ("\r\n".join(lines) + "\r\n\r\n").encode() + body
 
 

@@ -55,7 +55,7 @@ class Figures:
         return median(self.cpu_ms)
 
     def percentile_ms(self, share: int) -> float:
-        """A percentile of all latencies, in ms; 0 if there are none."""
+        """A percentile of all latencies, in ms; 0 if there are fewer than two."""
         if len(self.latencies) < 2:
             return 0.0
         return quantiles(self.latencies, n=100)[share - 1] * 1000
@@ -163,7 +163,10 @@ def _count_for(runner: Runner, cpu_s: float) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Mix:
-    """Latencies of a mixed load at a fixed rate, in ms, from the planned time of a request."""
+    """The result of a mixed load at a fixed rate.
+
+    A latency is in ms, from the time at which the call was planned.
+    """
 
     p50: float
     p95: float
@@ -264,7 +267,10 @@ def _import(cluster: Cluster, data: Data, file: Path, result: Import) -> None:
 
 @dataclass(slots=True)
 class Export:
-    """Figures of all requests as CSV over HTTP, and of psql's COPY of the same columns, one for each round."""
+    """Measurements of two exports of all requests: CSV over HTTP, and psql's COPY.
+
+    One figure per round in each list.
+    """
 
     rows: int = 0
     per_second: list[float] = field(default_factory=list)

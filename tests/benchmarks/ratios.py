@@ -1,4 +1,4 @@
-"""A figure of two contestants that were measured in turn, and the ratio in each round."""
+"""Compares one figure of two servers that were measured alternately, round by round."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.benchmarks.workloads import WORKLOADS
 
 @dataclass(frozen=True, slots=True)
 class Ratio:
-    """One figure of our server and of another server, with a value of each for every round."""
+    """One figure of our server and of another server, with one value per server and round."""
 
     title: str
     unit: str
@@ -53,7 +53,7 @@ def ratios(results: Results, other: str) -> Iterator[Ratio]:
 
 
 def ratio_table(titles: tuple[str, str], rows: Iterable[Ratio]) -> Iterator[str]:
-    """A table with the median (minimum–maximum) of both figures, and of the first as a percentage of the second."""
+    """A table with the median (minimum–maximum) of our figure, the other figure, and ours as a percentage of it."""
     yield from table(
         ["", "", *titles, "share, %", "higher in"],
         ((row.title, row.unit, *map(_spread, (row.ours, row.others, row.percents)), _count(row)) for row in rows),

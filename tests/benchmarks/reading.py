@@ -1,4 +1,4 @@
-"""Reads a whole city while writers run at full speed: does a reader miss an item, or get an item twice?
+"""Reads a whole city while writers run at full speed. Finds items that a reader misses or gets twice.
 
 One reader repeatedly pages through the list of all requests by its links. Another follows the change feed by its
 cursors. Both readers use HTTP. The writers are processes that send requests with dates in the middle of the

@@ -110,7 +110,7 @@ class Run:
 class Goal:
     """A goal and the measured figures.
 
-    limit    the wanted maximum, or minimum if `at_least`; True for a goal that is a yes or a no
+    limit    the wanted maximum, or the wanted minimum if `at_least`; True for a goal that is met or not met
     figures  one for each round; empty if this run did not measure them
     """
 
@@ -305,7 +305,7 @@ def _spread(figures: dict[str, list[float]] | None) -> str:
 def compare(one: Path, other: Path) -> Iterator[tuple[str, str, str, bool]]:
     """Compare two runs with the same number of rows: the figures of both, and whether their rounds overlap.
 
-    The goals come first, except those in ms. CPU time per request of our server follows. Raises Refused.
+    The goals come first, without the goals in ms. CPU time per request of our server follows. Raises Refused.
     """
     before, after = (json.loads(file.read_text()) for file in (one, other))
     if before["rows"] != after["rows"]:

@@ -1,4 +1,4 @@
-"""Republishes a whole city while it is read, with a kill half-way: is any item half old and half new?
+"""Republishes a whole city during reads, with a kill half-way. Finds items that are partly old and partly new.
 
 The measurement uses a copy of the database. The new edition is the city's plugin with a mark after the name of
 every service and department, so that two texts of each request change. Each item that a reader saw must equal the

@@ -46,7 +46,7 @@ class Contestant:
     targets  the server's own URLs by workload, with {number} for a request's number; empty for the standard's URLs
     folder   the working directory
 
-    extra_workloads  workloads that the server can answer, in addition to those whose `who` has its name
+    extra_workloads  workloads that the server can answer although their `who` does not have its name
     """
 
     name: str

@@ -1,7 +1,7 @@
 """Our server without one of its optimisations, so that the effect of each optimisation can be measured.
 
-`python -m tests.benchmarks.contestants.altered NAME serve …` is `open311 serve …` after one of `CHANGES`. Each
-change puts plain code in the place of the optimised code. The numbers in titles are those of spec/decisions/.
+`python -m tests.benchmarks.contestants.altered NAME serve …` runs `open311 serve …` with one of `CHANGES`. A change
+replaces optimised code by plain code. The numbers in titles are the numbers of spec/decisions/.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ CHANGES = {change.__name__: change for change in (quick_lane, forked_application
 def _altered(
     name: str, title: str, *, extra_workloads: tuple[str, ...] = (), without: str = "", **settings: str
 ) -> Contestant:
-    """Our server without one optimisation, named in `CHANGES`, or with other settings."""
+    """Our server with a change from `CHANGES`, which removes one optimisation, or with other settings."""
     python, _, _, *words = OURS.command
     program = (f"{__package__}.altered", without) if without else ("open311",)
     return Contestant(

@@ -45,7 +45,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 
 async def _nothing() -> None:
-    """By default, asyncpg sends RESET ALL after each use."""
+    """Do nothing. This replaces asyncpg's default reset, which sends RESET ALL after each use."""
 
 
 application = FastAPI(lifespan=lifespan)
@@ -132,11 +132,11 @@ async def create_request(request: Request) -> Response:
     return answer(rows)
 
 
-async def fetch(statement: str, *values: Any) -> list[asyncpg.RequestRecord]:
+async def fetch(statement: str, *values: Any) -> list[asyncpg.Record]:
     async with application.state.pool.acquire() as connection:  # asyncpg prepares the statement and caches it
-        rows: list[asyncpg.RequestRecord] = await connection.fetch(statement, *values)
+        rows: list[asyncpg.Record] = await connection.fetch(statement, *values)
         return rows
 
 
-def answer(rows: list[asyncpg.RequestRecord]) -> Response:
+def answer(rows: list[asyncpg.Record]) -> Response:
     return Response(orjson.dumps([dict(row) for row in rows], option=WIRE_TIMES), media_type="application/json")
