@@ -39,6 +39,7 @@ NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 # domain/events.
 EVENT_FIELDS: dict[str, Any] = {
     "str": "some text",
+    "str | None": "8841",
     "int": 41,
     "bool": True,
     "bool | None": False,
@@ -188,12 +189,12 @@ def change(
     record, _ = read_history(platform, city, name)
     orders: list[Command] = []
     if status == Status.OPEN != record.status:
-        orders.append(commands.Reopen(reason="It is back."))
+        orders.append(commands.Reopen(note=note, reason="It is back."))
     if department not in (None, record.department):
         orders.append(commands.Transfer(department=str(department)))
     if status == Status.CLOSED != record.status:
         orders.append(commands.Close(outcome=Outcome.UNKNOWN, note=note))
-    if note and (status is None or status == record.status or status == Status.OPEN):
+    if note and status in (None, record.status):
         orders.append(commands.Note(text=note, public=True))
     if expected_at not in (None, record.expected_at):
         orders.append(commands.Reschedule(expected=expected_at, reason="It takes longer."))

@@ -10,7 +10,7 @@ from werkzeug.test import TestResponse
 
 from open311.clock import utc_now
 from open311.domain.access import SHELL, Principal, Role
-from open311.operations.access.staff import add_account, issue_token, require_staff
+from open311.operations.access.staff import add_account, require_staff
 from open311.operations.platform import Platform
 
 BASE = "/staff/v1"
@@ -36,8 +36,8 @@ class Desk:
     ) -> Desk:
         """A new account with a token."""
         options: dict[str, Any] = {"principal": SHELL, "now": utc_now()}
-        add_account(platform, name=name, role=role, jurisdiction_id=city, departments=departments, **options)
-        token = issue_token(platform, city, name, **options).secret
+        options |= {"name": name, "role": role, "jurisdiction_id": city, "departments": departments}
+        token = add_account(platform, **options).secret
         return cls(client, token, require_staff(platform, token, now=utc_now()))
 
     def call(self, method: str, path: str, **more: Any) -> TestResponse:

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from tests.waiting import until
+
 
 @contextmanager
 def small_disk(folder: Path, size_bytes: int) -> Iterator[None]:
@@ -18,8 +20,13 @@ def small_disk(folder: Path, size_bytes: int) -> Iterator[None]:
     try:
         yield
     finally:
-        subprocess.run(["umount", str(folder)], check=True)
+        until(lambda: _unmount(folder), f"the last file in {folder} to be closed")
         folder.rmdir()
+
+
+def _unmount(folder: Path) -> bool:
+    """Unmount a disk. Returns False if it is busy: a PostgreSQL that is ending may still hold its last files."""
+    return subprocess.run(["umount", str(folder)], capture_output=True, check=False).returncode == 0
 
 
 def fill(ballast: Path) -> None:

@@ -29,7 +29,9 @@ def test_each_block_of_commands_is_followed_by_what_it_shows() -> None:
 
 
 @needs_shell
-def test_the_day_goes_as_the_page_says(make_database: Callable[[str], str], tmp_path: Path) -> None:
+def test_the_commands_of_the_page_give_the_answers_that_the_page_shows(
+    make_database: Callable[[str], str], tmp_path: Path
+) -> None:
     settings = Settings(database_url=make_database("a_day"), jurisdictions=("demo",), port=free_port())
     environment = dict(os.environ) | {
         "BASE": f"http://127.0.0.1:{settings.port}",

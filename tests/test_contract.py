@@ -81,9 +81,9 @@ def texts(*suffixes: str) -> Iterator[tuple[str, str]]:
 
 
 def modules(package: str) -> Iterator[tuple[str, ast.Module]]:
-    """Name and syntax tree of every module of a package."""
+    """Name and syntax tree of every module of a package. An example is a separate package."""
     for name, text in texts(".py"):
-        if name.startswith(f"{package}/"):
+        if name.startswith(f"{package}/") and not name.startswith("spec/examples/"):
             yield name, ast.parse(text)
 
 
@@ -363,7 +363,7 @@ def test_every_requirement_marked_on_a_test_exists() -> None:
             assert number in requirements(), f"{name} proves {number}, which spec/georeport-v2.md lacks"
 
 
-REFERENCE = re.compile(r"(?<![\w%.:/-])(?:[ABCDEFJKNPST]\d{1,3}|(?<=\()R\d+)(?!\w|:\d|-)")
+REFERENCE = re.compile(r"(?<![\w%.:/-])(?:[ABCDEFJKNPSTV]\d{1,3}|(?<=\()R\d+)(?!\w|:\d|-)")
 """A rule's number, such as A24, C203 or K9."""
 SECTION = re.compile(r"\((?:GeoReport )?\d\.\d+(?:, [^)]*)?\)|(?<!RFC \d{4}, )\bsections? \d")
 """The number of a section. Our pages do not number their sections."""

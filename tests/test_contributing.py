@@ -10,19 +10,20 @@ import pytest
 
 REPOSITORY = Path(__file__).parents[1]
 GUIDE = (REPOSITORY / "CONTRIBUTING.md").read_text(encoding="utf-8")
-_JOURNEYS = GUIDE.partition("## Four journeys\n")[2].partition("\n## ")[0]
+_JOURNEYS = GUIDE.partition("## Five journeys\n")[2].partition("\n## ")[0]
 JOURNEYS = {
     name: re.findall(r"^\d+\. `([\w.]+)`: .", steps, re.MULTILINE)
     for name, steps in re.findall(r"\*\*(.+?)\*\*(.*?)(?=\n\*\*|\Z)", _JOURNEYS, re.DOTALL)
 }
 
 
-def test_there_are_four_journeys_with_ten_steps() -> None:
+def test_there_are_five_journeys_with_ten_steps() -> None:
     assert {name: len(steps) for name, steps in JOURNEYS.items()} == {
         "A POST": 10,
         "A list": 10,
         "A token": 10,
         "An import": 10,
+        "A delivery": 10,
     }
 
 

@@ -19,7 +19,7 @@ EXTRAS = {
     "dev": ("dev",),
     "bench": ("bench",),
     "clients": ("clients",),
-    "server": ("geoparquet", "redis"),
+    "server": ("geoparquet", "heic", "redis", "s3"),
 }
 PYTHONS = ("3.11", "3.12", "3.13")
 MACHINES = (("linux", "Linux", "x86_64"), ("linux", "Linux", "aarch64"), ("darwin", "Darwin", "arm64"))

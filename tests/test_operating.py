@@ -137,6 +137,7 @@ def test_an_operator_runs_every_command_of_the_guide(
     assert "3 read, 0 new" in operator.said
     assert (tmp_path / "all.csv").read_text().count("potholes") == 3
     assert "Key 1 is revoked." in operator.said
+    assert "open requests lack a delivery." in operator.said
     assert operator.said.count("FixIt app, 2027") == 3, "added, listed, and listed in the restored database"
 
 

@@ -227,6 +227,13 @@ def test_the_city_declared_in_the_readme_is_valid(tmp_path: Path) -> None:
     assert list(registry.jurisdictions) == ["mycity.example"]
 
 
+def shown(rule: Rule) -> str:
+    """The path of a route in the table. The calls of staff are one row."""
+    if rule.rule.startswith("/staff/v1/"):
+        return "/staff/v1"
+    return re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", without_suffix(rule))
+
+
 def without_suffix(rule: Rule) -> str:
     """The path of a route; without .json or .xml where both are the same call."""
     return rule.rule.rpartition(".")[0] if "suffix" in (rule.defaults or {}) else rule.rule
@@ -240,12 +247,22 @@ def test_the_table_of_urls_is_complete(app: Flask) -> None:
         for method in methods.split(", ")
     }
     served = {
-        (re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", without_suffix(rule)), method)
+        (shown(rule), method)
         for rule in app.url_map.iter_rules()
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
-        if rule.rule != "/docs/<path:name>" and not rule.rule.startswith("/staff/")
+        if rule.rule != "/docs/<path:name>"
     }
     assert table == served
+
+
+PARTS = {
+    "<code:id>": "ID",
+    "<code:delivery>": "NUMBER",
+    "<code:block>": "NUMBER",
+    "<view>": "NAME",
+    "<photo>": "PHOTO",
+}
+"""The variable parts of paths, and the words for them in spec/staff.md."""
 
 
 def test_the_page_about_staff_names_every_call_and_command(app: Flask) -> None:
@@ -256,7 +273,10 @@ def test_the_page_about_staff_names_every_call_and_command(app: Flask) -> None:
             continue
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}:
             command = path.rpartition("/")[2]
-            call = f"`{method} {path.replace('<code:id>', 'ID').replace('<view>', 'NAME')}"
+            named = path
+            for part, word in PARTS.items():
+                named = named.replace(part, word)
+            call = f"`{method} {named}"
             assert call in page or f"| `{command}` |" in page, f"spec/staff.md lacks {method} {path}"
 
 

@@ -82,6 +82,34 @@ def test_a_blank_variable_is_no_error(monkeypatch: pytest.MonkeyPatch, row: obje
         ("OPEN311_POST_RATE", "a few", "OPEN311_POST_RATE: must look like 300 per minute, not 'a few'"),
         ("OPEN311_GET_RATE", "600", "OPEN311_GET_RATE: must look like 300 per minute, not '600'"),
         ("OPEN311_RATE_STORAGE", "file:///tmp", "OPEN311_RATE_STORAGE: must be memory:// or a redis:// address"),
+        ("OPEN311_SMTP_URL", "mail.example", "OPEN311_SMTP_URL: must look like smtp://user:password@"),
+        ("OPEN311_SMTP_URL", "smtp://u:hunter2@a.example?tls=1", "OPEN311_SMTP_URL: has only the options"),
+        (
+            "OPEN311_SMTP_URL",
+            "smtp://u:hunter2@a.example",
+            "OPEN311_MAIL_FROM: must be set, because OPEN311_SMTP",
+        ),
+        ("OPEN311_MAIL_FROM", "City", "OPEN311_MAIL_FROM: a mail address must look like name@city.example"),
+        ("OPEN311_OPERATOR_MAIL", "a@b.example, c@d.example", "OPEN311_OPERATOR_MAIL: a mail address must"),
+        (
+            "OPEN311_OPERATOR_MAIL",
+            "ops@city.example",
+            "OPEN311_SMTP_URL: must be set, because OPEN311_OPERATOR",
+        ),
+        ("OPEN311_OPERATOR_WEBHOOK", "https://u:hunter2@a.example", "OPEN311_OPERATOR_WEBHOOK: .* without a user"),
+        (
+            "OPEN311_OPERATOR_WEBHOOK",
+            "https://a.example/x",
+            "OPEN311_OPERATOR_WEBHOOK_SECRET: must be set",
+        ),
+        ("OPEN311_OPERATOR_WEBHOOK_SECRET", "hunter2", "OPEN311_OPERATOR_WEBHOOK_SECRET: a secret must begin with"),
+        ("OPEN311_PROXY", "https://u:hunter2@proxy.example:1", "OPEN311_PROXY: a proxy must look like http://"),
+        ("OPEN311_MEDIA", "s4://photos", "OPEN311_MEDIA: must be a folder, or look like s3://bucket/prefix"),
+        ("OPEN311_MEDIA", "s3://", "OPEN311_MEDIA: must be a folder, or look like s3://bucket/prefix"),
+        ("OPEN311_MEDIA", "s3://photos/../x", "OPEN311_MEDIA: must be a folder, or look like s3://bucket/prefix"),
+        ("OPEN311_MEDIA_ENDPOINT", "s3.example", "OPEN311_MEDIA_ENDPOINT: must look like https://s3.city.example"),
+        ("OPEN311_MEDIA_ENDPOINT", "https://s3.example", "OPEN311_MEDIA: must look like s3://bucket, because"),
+        ("OPEN311_PHOTO_MEMORY_BYTES", "1000", "OPEN311_PHOTO_MEMORY_BYTES: must be at least 134217728"),
         ("DATABASE_URL", "city311", "DATABASE_URL: must look like postgresql://user:password@host/name"),
         ("DATABASE_URL", "mysql://u:p@h/d", "DATABASE_URL: must look like postgresql://user:password@host/name"),
         (
@@ -98,6 +126,7 @@ def test_the_error_for_a_bad_value_names_the_variable_and_the_expected_form(
     with pytest.raises(Misconfigured, match=words) as caught:
         Settings.from_environ()
     assert "Traceback" not in str(caught.value)
+    assert "hunter2" not in str(caught.value)
 
 
 def test_a_bad_database_url_does_not_show_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -112,6 +141,40 @@ def test_one_error_names_all_bad_values(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setenv("OPEN311_JSONP", "x")
     with pytest.raises(Misconfigured, match=r"OPEN311_PORT: .*; OPEN311_JSONP: "):
         Settings.from_environ()
+
+
+def test_all_settings_of_outgoing_traffic_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    secrets = ("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_" + "A" * 32)
+    for name, text in {
+        "SMTP_URL": "smtps://u:p@mail.city.example",
+        "MAIL_FROM": "City of Example <desk@city.example>",
+        "OPERATOR_MAIL": "ops@city.example",
+        "OPERATOR_WEBHOOK": "http://127.0.0.1:9000/hook?x=1",
+        "OPERATOR_WEBHOOK_SECRET": ", ".join(secrets),
+        "PROXY": "http://u:p@proxy.city.example:3128",
+    }.items():
+        monkeypatch.setenv(f"OPEN311_{name}", text)
+    assert Settings.from_environ().operator_webhook_secrets == secrets
+
+
+@pytest.mark.parametrize(
+    ("text", "bucket"),
+    [
+        ("s3://photos", ("photos", "")),
+        ("s3://photos/", ("photos", "")),
+        ("s3://photos/a/b-1/", ("photos", "a/b-1")),
+        ("/srv/photos", None),
+        ("", None),
+    ],
+)
+def test_photos_are_in_a_folder_or_a_bucket(
+    monkeypatch: pytest.MonkeyPatch, text: str, bucket: tuple[str, str] | None
+) -> None:
+    monkeypatch.setenv("OPEN311_MEDIA", text)
+    settings = Settings.from_environ()
+    assert settings.media_bucket == bucket
+    if not bucket:
+        assert settings.media_path == (Path(text) if text else settings.data_path / "media")
 
 
 def test_a_secret_can_be_read_from_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import fields
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from click.testing import CliRunner, Result
 from flask.testing import FlaskClient
 
 from open311.cli import main
+from open311.clock import utc_now
 from open311.domain.commands import commands as orders
 from open311.operations.platform import NO_DATABASE, Platform
 from open311.settings import Settings, variable
@@ -176,7 +178,9 @@ def test_a_key_of_staff_may_report_to_services_for_staff(run: Run, client: Flask
     assert printed(run("keys", "list")).count("real staff") == 1
 
 
-def test_maps_of_no_city_are_told(bare_run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_files_in_the_maps_folder_that_fit_no_city_are_reported(
+    bare_run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     (tmp_path / "city.exmaple").mkdir()
     monkeypatch.setenv("OPEN311_MAPS_DIR", str(tmp_path))
     result = printed(bare_run("jurisdictions", "check", "demo"))
@@ -252,8 +256,8 @@ services = [{ code = "hole", name = "Hole" }]
 
 def test_a_valid_folder_passes_the_check(bare_run: Run, tmp_path: Path) -> None:
     city = folder(tmp_path, SOUND, "mycity")
-    assert printed(bare_run("jurisdictions", "check", "./mycity")) == "sound: mine.example, 1 services\n"
-    assert printed(bare_run("jurisdictions", "check", str(city))) == "sound: mine.example, 1 services\n"
+    assert printed(bare_run("jurisdictions", "check", "./mycity")) == "sound: mine.example, 1 service\n"
+    assert printed(bare_run("jurisdictions", "check", str(city))) == "sound: mine.example, 1 service\n"
 
 
 @pytest.mark.parametrize(
@@ -302,9 +306,7 @@ def test_a_changed_catalogue_is_stored_once(run: Run, tmp_path: Path, monkeypatc
 def test_sync_prints_what_it_stored(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     city = folder(tmp_path, SOUND, "mycity")
     monkeypatch.setenv("OPEN311_JURISDICTIONS", str(city))
-    assert (
-        printed(run("jurisdictions", "sync")) == "Stored: mine.example: new, with 1 services and 1 departments.\n"
-    )
+    assert printed(run("jurisdictions", "sync")) == "Stored: mine.example: new, with 1 service and 1 department.\n"
     changed = SOUND.replace('code = "hole"', 'code = "crater"').replace("desk", "office")
     (city / "jurisdiction.toml").write_text(changed, encoding="utf-8")
     assert printed(run("jurisdictions", "sync")) == (
@@ -374,7 +376,7 @@ service = "potholes"
 """
 
 
-def test_service_levels_that_disagree_are_told(bare_run: Run, tmp_path: Path) -> None:
+def test_service_levels_that_disagree_are_reported(bare_run: Run, tmp_path: Path) -> None:
     city = tmp_path / "levels"
     shutil.copytree(REPOSITORY / "jurisdictions" / "demo", city, ignore=shutil.ignore_patterns("*.py"))
     with (city / "jurisdiction.toml").open("a", encoding="utf-8") as file:
@@ -454,7 +456,7 @@ def test_a_route_depends_on_time_and_description(night: None, bare_run: Run) -> 
     ("arguments", "words"),
     [
         (("nope", "--jurisdiction", CITY), "service_code: 'nope' is not in the service list of city.example."),
-        (("potholes",), "jurisdiction_id: is missing; send one of baltimorecity.gov,"),
+        (("potholes",), "--jurisdiction: is missing; send one of baltimorecity.gov,"),
         (("potholes", "--jurisdiction", CITY, "--lat", "95", "--long", "1"), "lat: 95 is outside -90..90"),
         (("potholes", "--jurisdiction", CITY, "--lat", "60"), "long: is missing; send lat and long together."),
         (("a/b", "--jurisdiction", CITY, "--answer", "KIND"), "--answer: 'KIND' must look like CODE=VALUE."),
@@ -491,6 +493,22 @@ def test_settings_hide_passwords(bare_run: Run, url: str) -> None:
     assert "heim" not in said
     assert "db.example" in said
     assert "cache.example" in said
+
+
+def test_settings_hide_the_secrets_of_outgoing_traffic(bare_run: Run) -> None:
+    said = printed(
+        bare_run(
+            "settings",
+            OPEN311_SMTP_URL="smtp://city:geheim@mail.example",
+            OPEN311_MAIL_FROM="desk@city.example",
+            OPEN311_OPERATOR_WEBHOOK="https://ops.example/geheim",
+            OPEN311_OPERATOR_WEBHOOK_SECRET="whsec_geheimgeheimgeheimgeheimgeheimge",
+            OPEN311_PROXY="http://city:geheim@proxy.example:3128",
+        )
+    )
+    assert "heim" not in said
+    assert "desk@city.example" in said
+    assert "proxy.example:3128" in said
 
 
 @pytest.mark.parametrize("command", [("settings",), ("serve",), ("worker",), ("db", "status"), ("run",)])
@@ -665,10 +683,11 @@ def test_requests_of_a_removed_department_are_rerouted(run: Run, request_id: str
     changed = {"OPEN311_JURISDICTIONS": str(city)}
     table, last = printed(run("requests", "reroute", **changed)).rstrip().rsplit("\n", 1)
     assert re.search(rf"^ *1 +port +streets +table: potholes +{request_id}", table, re.MULTILINE)
-    assert last == "1 of 1 open requests would move. Run the command with --apply to move them."
+    lost = "Of these, 1 put there by a person or their source; the new department begins anew."
+    assert last == f"1 of 1 open requests would move. {lost} Run the command with --apply to move them."
     assert "department port" in printed(run("requests", "show", request_id, **changed))
     moved = printed(run("requests", "reroute", "--apply", **changed))
-    assert moved.endswith("1 of 1 open requests moved.\n")
+    assert moved.endswith(f"1 of 1 open requests moved. {lost}\n")
     assert "department streets (table: potholes)" in printed(run("requests", "show", request_id, **changed))
 
 
@@ -765,6 +784,48 @@ def test_the_list_shows_what_waits_and_its_filters_are_those_of_the_api(run: Run
     assert "--overdue: 'maybe' is unknown" in refusal(run("requests", "list", "--overdue", "maybe"))
 
 
+def test_a_queue_is_exported_whole(run: Run, platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = [build.submit(platform).service_request_id for _ in range(5)]
+    first = json.loads(printed(run("requests", "list", "--json", "--page-size", "2")))
+    assert (len(first["requests"]), first["cursor"] is None) == (2, False)
+    assert "or --all" in printed(run("requests", "list", "--page-size", "2"))
+    monkeypatch.setattr("open311.cli.requests.MAX_QUEUE_ROWS", 2)
+    whole = json.loads(printed(run("requests", "list", "--json", "--all")))
+    assert {one["service_request_id"] for one in whole["requests"]} == set(names)
+    assert whole["cursor"] is None
+    said = printed(run("requests", "list", "--all"))
+    assert all(name in said for name in names)
+    assert "More follow" not in said
+    assert json.loads(printed(run("requests", "list", "--json", "--all", "--state", "closed"))) == {
+        "requests": [],
+        "cursor": None,
+    }
+
+
+def test_the_queues_are_counted_in_the_shell(run: Run, request_id: str) -> None:
+    assert re.search(r"^ *streets +Street Works +1 +0 +1 +0 +0", printed(run("requests", "queues")), re.MULTILINE)
+    [streets] = [
+        one
+        for one in json.loads(printed(run("requests", "queues", "--json")))["queues"]
+        if one["department"] == "streets"
+    ]
+    assert streets["open"] == 1
+
+
+def test_a_shell_has_no_account_that_me_could_mean(run: Run, request_id: str) -> None:
+    for command in (("list", "--assignee", "me"), ("assign", request_id, "--account", "me")):
+        assert "`me` is the account of a token" in refusal(run("requests", *command))
+
+
+def test_hiding_names_the_requests_that_have_copies_of_the_texts(run: Run, platform: Platform) -> None:
+    parent, child = (build.submit(platform).service_request_id for _ in range(2))
+    printed(run("requests", "merge", child, "--into", parent))
+    printed(run("requests", "close", parent, "--outcome", "fixed", "--note", "Ask Ada."))
+    hidden = printed(run("requests", "hide", parent, "--reason", "A name."))
+    assert f"{child} followed it and may have copies of its texts; hide that request too." in hidden
+    assert "followed" not in printed(run("requests", "unhide", parent))
+
+
 def test_json_of_a_request_has_its_reporter_only_if_asked(run: Run, request_id: str) -> None:
     plain = json.loads(printed(run("requests", "show", request_id, "--json")))
     assert (plain["state"], "reporter" in plain) == ("assigned", False)
@@ -800,7 +861,113 @@ def test_an_account_of_staff_gets_a_token_and_loses_it(run: Run, client: FlaskCl
     assert added[-1] not in listed
     printed(run("staff", "revoke", "ada"))
     assert status(rotated) == 401
-    assert "is no valid account of city.example" in refusal(run("staff", "rotate", "ada"))
+    assert "'ada' of city.example is revoked" in refusal(run("staff", "rotate", "ada"))
+    restored = printed(run("staff", "restore", "ada"))
+    assert (status(rotated), status(restored)) == (401, 200)
+
+
+def test_a_refused_account_is_not_added(run: Run) -> None:
+    told = refusal(run("staff", "add", "ada", "--role", "agent", "--days", "0"))
+    assert told == "--days: 0 is outside 1..730; a token has to expire."
+    assert "Account" in printed(run("staff", "add", "ada", "--role", "agent"))
+
+
+def test_an_account_is_changed_and_each_act_names_the_user_of_the_shell(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SUDO_USER", "dana")
+    printed(run("staff", "add", "marco", "--role", "agent", "--department", "streets", "--label", "laptop"))
+    for wrong in ((), ("--department", "port", "--all-departments")):
+        assert run("staff", "change", "marco", *wrong).exit_code == 2
+    changed = printed(run("staff", "change", "marco", "--role", "dispatcher", "--all-departments"))
+    assert re.fullmatch(r"Account \d+, marco, dispatcher of city.example.\n", changed)
+    listed = printed(run("staff", "list"))
+    number = re.search(r"(\d+) laptop, until .*, never used", listed)[1]
+    told = printed(run("staff", "audit", "--account", "marco"))
+    for words in ("shell:dana", "account.add", "account.change", "marco (staff:", f"token: {number}", "laptop"):
+        assert words in told
+    since = (utc_now() + timedelta(days=1)).date().isoformat()
+    assert "marco" not in printed(run("staff", "audit", "--since", since))
+    last = printed(run("staff", "audit", "--most", "1")).rstrip().splitlines()
+    assert last[-1] == "Only the newest 1 acts are shown; --most, --since and --json show more."
+    lines = [json.loads(line) for line in printed(run("staff", "audit", "--json", "--most", "1")).splitlines()]
+    assert [(one["act"], one["actor"], one["subject_name"]) for one in lines] == [
+        ("account.add", "shell:dana", "marco"),
+        ("account.change", "shell:dana", "marco"),
+    ]
+    assert lines[1]["details"]["before"] == {"role": "agent", "departments": ["streets"]}
+    assert "is no account" in refusal(run("staff", "audit", "--account", "nina"))
+    assert "--since: 'soon' is not a date and time" in refusal(run("staff", "audit", "--since", "soon"))
+
+
+def test_the_history_names_the_user_of_the_shell(
+    run: Run, client: FlaskClient, request_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SUDO_USER", "dana; x")
+    printed(run("requests", "prioritise", request_id, "--priority", "high"))
+    printed(run("staff", "add", "ines", "--role", "agent"))
+    printed(run("requests", "assign", request_id, "--account", "ines"))
+    said = printed(run("requests", "show", request_id))
+    assert re.search(r"priority +high  \(by shell:dana__x\)$", said, re.MULTILINE)
+    assert re.search(r"assigned +ines  \(by shell:dana__x\)$", said, re.MULTILINE)
+    assert re.search(r"received +\(by (reporter|key:\d+)\)$", said, re.MULTILINE)
+    assert "state        assigned, priority high, ines" in said
+    printed(run("requests", "transfer", request_id, "--department", "port"))
+    said = printed(run("requests", "show", request_id))
+    assert said.splitlines()[1] == "department port (transferred by shell:dana__x)"
+    shown = client.get(f"/open311/v2/requests/{request_id}.json?extensions=true").text
+    assert "dana" not in shown
+
+
+def test_revoking_a_person_names_the_work_and_gives_it_to_somebody(run: Run, platform: Platform) -> None:
+    for name, departments in (("marco", ()), ("ines", ("--department", "streets")), ("rita", ())):
+        role = "reader" if name == "rita" else "agent"
+        printed(run("staff", "add", name, "--role", role, *departments))
+    hole, other, moved = (build.submit(platform).service_request_id for _ in range(3))
+    for one in (hole, other, moved):
+        printed(run("requests", "assign", one, "--account", "marco"))
+    printed(run("requests", "close", other, "--outcome", "fixed"))
+    printed(run("requests", "transfer", moved, "--department", "port"))
+    printed(run("requests", "assign", moved, "--account", "marco"))
+    changed = printed(run("staff", "change", "marco", "--department", "streets"))
+    assert "1 open request is assigned to marco, who may not work on that any more" in changed
+    refused = (("nina", "'nina' is no account"), ("rita", "rita is a reader and cannot work on requests"))
+    for name, words in refused:
+        assert words in refusal(run("staff", "revoke", "marco", "--reassign", name))
+    assert run("staff", "revoke", "marco", "--reassign", "marco").exit_code == 2
+    told = printed(run("staff", "revoke", "marco"))
+    assert "2 open requests are assigned to marco: number" in told
+    assert "`open311 staff revoke marco --jurisdiction city.example --reassign NAME`" in told
+    given = printed(run("staff", "revoke", "marco", "--reassign", "ines"))
+    assert "1 open request is now assigned to ines." in given
+    assert f"{moved} stays: ines works for streets; transfer the request there first." in given
+    assert printed(run("staff", "revoke", "marco", "--reassign", "nobody")) == (
+        "1 open request is now assigned to nobody.\n"
+    )
+    assert "given to ines" in printed(run("requests", "note", hole, "--text", "x"))
+    assert "'marco' of city.example is revoked" in refusal(run("staff", "revoke", "marco"))
+
+
+def test_people_of_a_removed_department_are_named(run: Run, tmp_path: Path) -> None:
+    printed(run("staff", "add", "ines", "--role", "agent", "--department", "port"))
+    city = tmp_path / "smaller"
+    shutil.copytree(REPOSITORY / "jurisdictions" / "demo", city, ignore=shutil.ignore_patterns("*.py"))
+    text = (city / "jurisdiction.toml").read_text(encoding="utf-8").replace('"port"', '"harbour"')
+    (city / "jurisdiction.toml").write_text(text, encoding="utf-8")
+    changed = {"OPEN311_JURISDICTIONS": str(city)}
+    words = "city.example: ines works for 'port', which is gone; the account sees no requests; run `open311 staff"
+    for command in (("staff", "list"), ("jurisdictions", "sync"), ("requests", "reroute")):
+        assert words in printed(run(*command, **changed)), command
+    assert "port (gone)" in printed(run("staff", "list", **changed))
+
+
+def test_several_cities_are_told_apart_by_an_option_of_the_shell(run: Run) -> None:
+    several = {"OPEN311_JURISDICTIONS": "demo,chicago"}
+    printed(run("staff", "list", **several))
+    for command in (("staff", "add", "ada", "--role", "admin"), ("requests", "list"), ("requests", "show", "1")):
+        assert refusal(run(*command, **several)).startswith("--jurisdiction: is missing; send one of")
+    wrong = run("requests", "list", "--jurisdiction", "nowhere.example", **several)
+    assert refusal(wrong).startswith("--jurisdiction: 'nowhere.example' is not served here")
 
 
 def test_an_erased_text_is_shown_to_neither_staff_nor_public(
@@ -852,7 +1019,7 @@ def test_a_hidden_request_is_not_public(run: Run, client: FlaskClient, request_i
             "department: 'nobody' is no department of city.example; use one of streets, port,",
         ),
         (("reschedule", "--expected", "soon", "--reason", "x"), "--expected: 'soon' is not a date and time;"),
-        (("hold",), "reason: is missing; say why you hold it."),
+        (("hold",), "--reason: is missing; give a reason for hold."),
     ],
 )
 def test_a_refused_command_gives_the_reason(
@@ -889,7 +1056,7 @@ def test_areas_are_recomputed_for_all_or_one_city(run: Run, request_id: str) -> 
 
 
 PAGES = [*REPOSITORY.glob("*.md"), *REPOSITORY.glob("[!.]*/README.md"), REPOSITORY / "compose.yaml"]
-PAGES.append(REPOSITORY / "spec" / "operating.md")
+PAGES += [REPOSITORY / "spec" / name for name in ("operating.md", "staff.md")]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPOSITORY)))

@@ -291,7 +291,9 @@ def test_ctrl_c_prints_the_stored_rows_and_the_next_run_stores_the_rest(
     assert count(platform) == 1_000
 
 
-def test_an_impatient_ctrl_c_leaves_nothing_behind(run: Run, tmp_path: Path, platform: Platform) -> None:
+def test_repeated_ctrl_c_ends_all_processes_and_frees_all_resources(
+    run: Run, tmp_path: Path, platform: Platform
+) -> None:
     """A second Ctrl-C while the helpers end used to print tracebacks and a warning about semaphores."""
     pipe = tmp_path / "pipe.csv"
     os.mkfifo(pipe)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from flask import Flask
 
 from open311.app import create_app
 from open311.clock import utc_now
+from open311.jobs.repeating import repeating
 from open311.operations.access.api_keys import add_key
 from open311.operations.platform import Platform
 from open311.operations.upkeep.sync_catalogues import sync_catalogues
@@ -23,6 +25,7 @@ from tests.conformance.connected_city import DOWN_FILE, jurisdiction, with_renam
 from tests.conformance.past import Past, age, crowd, member, small_city
 from tests.conformance.servers import REPOSITORY, serve_process, serve_thread
 from tests.conftest import platform_of
+from tests.photos import prepare_waiting
 from tests.working import work
 
 BASE = "/open311/v2"
@@ -30,7 +33,7 @@ PUBLIC = "https://311.city.example"
 LICENCE = "https://creativecommons.org/publicdomain/zero/1.0/"
 CALLS = 5
 PLUGIN = "conformance"
-NOT_OFFERED = frozenset({"discovery_page", "media"})
+NOT_OFFERED = frozenset({"discovery_page"})
 OFFERED = frozenset(EXTENSIONS) - NOT_OFFERED
 
 
@@ -90,7 +93,10 @@ def served(make_database: Callable[[str], str], tmp_path_factory: pytest.TempPat
         "PYTHONPATH": f"{_installed(folder)}:{REPOSITORY}",
         DOWN_FILE: str(folder / "down"),
     }
-    with serve_process(environment, folder / "log") as origin:
+    with (
+        serve_process(environment, folder / "log") as origin,
+        repeating(platform, "photos", partial(prepare_waiting, platform), poll_s=0.2),
+    ):
         yield Served(
             origin=origin,
             platform=platform,

@@ -142,7 +142,7 @@ class Past:
         return format_instant(closed), format_instant(commented)
 
     def _dump(self, days: int) -> None:
-        """Make daily dumps as a worker does, one before and one after the updates by staff."""
+        """Make the daily dump of a day, as a worker does."""
         assert make_dump(self.platform, self.city, self.ago(days))
 
     def _change(self, service_request_id: str, at: datetime, **change: Any) -> None:

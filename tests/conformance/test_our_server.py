@@ -27,7 +27,6 @@ from tests.spec.stub_server import StubServer, serve
 
 UNCHECKED = {
     "C018": "the page for people is the landing page at /, not discovery without suffix",
-    **dict.fromkeys(("C168", "C169", "C170"), "photos are not taken in multipart bodies yet; media_url is"),
     **dict.fromkeys(("C290", "C291"), "Inquiry v1 is not offered yet"),
     **EXEMPTIONS,
 }

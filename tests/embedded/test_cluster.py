@@ -287,7 +287,7 @@ def test_kill_9_of_holder_and_postmaster_is_repaired_by_the_next_holder(stopped_
     assert not is_up(cluster)
 
 
-def test_a_folder_copied_from_a_running_clone_becomes_a_cluster_of_its_own(
+def test_a_folder_copied_from_a_running_clone_becomes_a_separate_cluster(
     cluster: Cluster, stopped_home: Path, folder: Path
 ) -> None:
     """The copied postmaster.pid names a running server of the same user, as can also happen after a reboot."""

@@ -92,7 +92,7 @@ def test_a_closing_has_an_outcome_and_always_a_text_for_the_public(platform: Pla
     ("orders", "order", "error", "match"),
     [
         ((), commands.Reopen(reason="x"), Conflict, "is assigned; reopen is for requests that are closed"),
-        ((), commands.Hold(), Invalid, "reason: is missing; say why you hold it"),
+        ((), commands.Hold(), Invalid, "reason: is missing; give a reason for hold"),
         ((commands.Close(outcome=Outcome.FIXED),), commands.Start(), Conflict, "is closed; start is for"),
         ((), commands.Transfer(department="moon"), Invalid, "'moon' is no department of city.example"),
         ((), commands.Assign(account="nobody"), Invalid, "'nobody' is no account of city.example"),
@@ -102,6 +102,7 @@ def test_a_closing_has_an_outcome_and_always_a_text_for_the_public(platform: Pla
         ((), commands.Release(), Conflict, "waits for no review"),
         ((), commands.Note(text=" "), Invalid, "is empty"),
         ((), commands.Correct(reason="x", lat=60.0), Invalid, "send lat and long together"),
+        ((), commands.Correct(reason="x"), Invalid, "give what to correct: `description`, `address`, or `lat`"),
         ((), commands.ChangeService(service_code="moon"), Open311Error, "moon"),
         ((), commands.Merge(into="moon"), Open311Error, "'moon' is not a request here"),
     ],
@@ -121,7 +122,7 @@ def test_a_command_that_cannot_be_done_is_refused_and_changes_nothing(
 def test_the_error_for_the_second_of_two_people_names_what_the_first_has_changed(platform: Platform) -> None:
     name = report(platform)
     give(platform, name, commands.Transfer(department="parks"), version=1)
-    with pytest.raises(Conflict, match=r"is at version 2 now, not 1 \(transferred: Parks\); look at it again"):
+    with pytest.raises(Conflict, match=r"is at version 2 now, not 1 \(transferred: Parks\); read it again"):
         give(platform, name, commands.Close(outcome=Outcome.FIXED), version=1)
 
 
@@ -166,7 +167,7 @@ def test_a_merged_request_closes_and_opens_with_the_other_one_and_keeps_its_id(p
     merged = give(platform, child, commands.Merge(into=parent))
     assert merged.status is Status.OPEN
     assert parent in merged.status_notes
-    with pytest.raises(Conflict, match="is merged into another request; act on that one"):
+    with pytest.raises(Conflict, match="is merged into another request; send the command for that request"):
         give(platform, child, commands.Close(outcome=Outcome.FIXED))
     with pytest.raises(Conflict, match="has requests merged into it"):
         give(platform, parent, commands.Merge(into=report(platform)))

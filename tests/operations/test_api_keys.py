@@ -54,3 +54,17 @@ def test_a_key_for_an_unserved_city_is_refused(platform: Platform) -> None:
     with pytest.raises(Invalid, match=r"'nowhere' is not served here; use one of city.example"):
         add_key(platform, label="app", jurisdiction_id="nowhere", now=build.NOON)
     assert list_keys(platform) == []
+
+
+@pytest.mark.parametrize("text", ["a\x1b[2Jb", "app\u202e", "a\u200bpp", "two\nlines", "x" * 201])
+def test_a_key_has_a_label_and_a_contact_that_can_be_read(platform: Platform, text: str) -> None:
+    with pytest.raises(Invalid, match="label: is no label"):
+        add_key(platform, label=text, now=build.NOON)
+    with pytest.raises(Invalid, match="contact: is no contact"):
+        add_key(platform, label="app", contact=text, now=build.NOON)
+
+
+@pytest.mark.parametrize("label", ["", "  "])
+def test_a_key_needs_a_label(platform: Platform, label: str) -> None:
+    with pytest.raises(Invalid, match="label: is no label"):
+        add_key(platform, label=label, now=build.NOON)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from textwrap import dedent
 
@@ -13,13 +14,15 @@ from open311.clock import utc_now
 from open311.domain import commands
 from open311.domain.access import SHELL
 from open311.domain.commands import Command
+from open311.domain.places import Place
 from open311.domain.requests import RequestRecord
 from open311.domain.workflow import CitizenText, CityState, Outcome, State
 from open311.errors import Conflict, Invalid, Misconfigured
 from open311.operations.platform import Platform
 from open311.operations.workflow.act import act
 from open311.operations.workflow.texts import text_for
-from open311.plugins import declared
+from open311.plugins import Translation, declared
+from open311.plugins.rule_faults import find_remarks
 from tests import build
 from tests.conftest import platform_of
 
@@ -85,15 +88,48 @@ def test_states_that_the_city_does_not_have_are_refused(platform: Platform) -> N
         give(platform, name, commands.Hold(detail="parts", reason="x"))
 
 
-def test_the_text_of_the_service_wins_and_names_are_filled_in(platform: Platform) -> None:
+def test_the_text_for_the_service_overrides_the_general_text_and_names_are_filled_in(platform: Platform) -> None:
     city = next(iter(platform.registry))
     hole = build.record(city, number=1, department="streets")
-    tree = build.record(city, number=2, service_code="trees")
+    tree = build.record(city, number=2, service_code="trees", place=Place(address="5 Mill Lane"))
     assert text_for(city, hole, Outcome.FIXED, build.NOON) == "Pothole: done on 2026-03-01 by Streets."
     assert text_for(city, tree, Outcome.FIXED, build.NOON).startswith("The tree at ")
     assert text_for(city, hole, "merged", build.NOON, into="R7").startswith("We handle this together with R7")
     for outcome in (*Outcome, "merged"):
         assert text_for(city, hole, outcome, build.NOON)
+
+
+def test_a_text_with_an_address_is_not_used_for_a_request_without_one() -> None:
+    at = CitizenText(outcome="fixed", service="trees", text="The tree at {address} is cut.")
+    plain = CitizenText(outcome="fixed", service="trees", text="The tree is cut.")
+    general = CitizenText(outcome="fixed", text="Done by {department}.")
+    tree = build.record(build.city(), number=2, service_code="trees", department="parks")
+    there = replace(tree, place=replace(tree.place, address="5 Mill Lane"))
+
+    def told(record: RequestRecord, *texts: CitizenText) -> str:
+        return text_for(build.city(texts=texts), record, Outcome.FIXED, build.NOON)
+
+    assert told(there, at, plain, general) == "The tree at 5 Mill Lane is cut."
+    assert told(tree, at, plain, general) == "The tree is cut."
+    assert told(tree, at, general) == "Done by Parks."
+    assert told(tree, at) == "The problem is fixed."
+
+
+def test_a_text_that_names_another_request_is_not_used_where_there_is_none_to_name() -> None:
+    texts = (CitizenText(outcome="duplicate", text="Together with {into}."),)
+    told = text_for(build.city(texts=texts), build.record(build.city(), number=1), "duplicate", build.NOON)
+    assert told == "We handle this together with another report about the same thing."
+
+
+def test_the_check_of_a_city_names_texts_that_only_fit_requests_with_an_address() -> None:
+    at = CitizenText(outcome="fixed", text="The problem at {address} is fixed.")
+    plain = CitizenText(outcome="fixed", text="Fixed.")
+    (remark,) = find_remarks(build.city(texts=(at,)))
+    assert "the text for fixed holds {address}; citizens read the server's own text" in remark
+    assert list(find_remarks(build.city(texts=(at, plain)))) == []
+    spanish = Translation(texts=(at,))
+    (remark,) = find_remarks(build.city(languages=("en", "es"), translations={"es": spanish}))
+    assert remark.startswith("languages/es.toml")
 
 
 @pytest.mark.parametrize(
@@ -169,7 +205,7 @@ def test_states_and_texts_are_read_from_the_citys_file(tmp_path: Path) -> None:
             "must be one of acknowledged, in_progress, on_hold",
         ),
         ('[[states]]\nstate = "received"\nhidden = true', "must be one of acknowledged"),
-        ('[[states]]\nstate = "on_hold"\ncode = "x"\nhidden = true', "leave out your own state"),
+        ('[[states]]\nstate = "on_hold"\ncode = "x"\nhidden = true', "leave out `code`"),
         ('[[states]]\nstate = "asleep"', "must be one of received"),
         ('[[texts]]\noutcome = "fixed"\ntext = "{who}"', r"holds \{who\}; use some of \{department\}"),
         ('[[texts]]\noutcome = "fixed"\ntext = "{date.year}"', "holds"),

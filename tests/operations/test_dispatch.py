@@ -160,8 +160,10 @@ class Picky(Witness):
     number: int = 0
     name: str = "picky"
 
-    def consume(self, platform: Platform, connection: Connection, changes: Sequence[RecordedChange]) -> None:
-        Witness.consume(self, platform, connection, changes)
+    def consume(
+        self, platform: Platform, connection: Connection, changes: Sequence[RecordedChange], now: datetime
+    ) -> None:
+        Witness.consume(self, platform, connection, changes, now)
         if self.number in {change.number for change in changes}:
             connection.exec_driver_sql("SELECT 1 / 0")
 
@@ -222,7 +224,9 @@ class Severing:
     calls: int = 0
     name: str = "severing"
 
-    def consume(self, platform: Platform, connection: Connection, changes: Sequence[RecordedChange]) -> None:
+    def consume(
+        self, platform: Platform, connection: Connection, changes: Sequence[RecordedChange], now: datetime
+    ) -> None:
         self.calls += 1
         try:
             connection.exec_driver_sql("SELECT pg_terminate_backend(pg_backend_pid())")

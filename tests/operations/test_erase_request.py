@@ -15,6 +15,7 @@ from open311.operations.workflow.apply import change_requests, load_request
 from open311.operations.workflow.erase_request import erase_from_request
 from open311.storage.history import load_events, load_notes
 from tests import build
+from tests.stored import dump
 
 SECRETS = ("Jane-in-text", "Jane-in-note", "Jane-in-first-note", "jane-photo", "jane@example.org", "Jane-first")
 
@@ -36,14 +37,6 @@ def closed_request(platform: Platform) -> str:
 def erase(platform: Platform, service_request_id: str, *parts: Erasable) -> RequestRecord:
     (city,) = platform.registry
     return erase_from_request(platform, city, service_request_id, parts, now=build.NOON, actor="shell")
-
-
-def dump(platform: Platform) -> str:
-    """Every row of every table, as text."""
-    with platform.database.reading() as connection:
-        tables = connection.exec_driver_sql("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").scalars()
-        rows = [connection.exec_driver_sql(f'SELECT t::text FROM "{table}" t').scalars().all() for table in tables]
-    return "\n".join(line for lines in rows for line in lines)
 
 
 def test_an_erased_part_is_in_no_table(platform: Platform, closed_request: str) -> None:

@@ -144,7 +144,7 @@ def test_a_request_on_which_somebody_works_stays(platform: Platform, after: Call
     assert (moves(found), kept(found)) == ([], 1)
 
 
-def test_requests_of_a_removed_department_move_whoever_put_them_there(
+def test_requests_of_a_removed_department_move_even_if_a_person_chose_the_department(
     platform: Platform, after: Callable[..., Platform]
 ) -> None:
     record = post(platform)
@@ -155,6 +155,19 @@ def test_requests_of_a_removed_department_move_whoever_put_them_there(
     assert moves(reroute(changed)) == [("port", "streets")]
     dispatch_all(changed)
     assert find_orphans(changed) == []
+
+
+def test_a_move_says_whether_the_request_loses_progress_and_assignee(
+    platform: Platform, after: Callable[..., Platform]
+) -> None:
+    record = post(platform)
+    build.change(platform, record.service_request_id, department="port", city=BEFORE)
+    act(platform, BEFORE, record.service_request_id, [Acknowledge()], principal=SHELL, now=build.NOON)
+    plain = post(platform)
+    changed = after(departments=build.city().departments, rules=(AT_NOON,))
+    found = {move.request.number: move for batch in reroute(changed, is_dry_run=True) for move in batch.moves}
+    lost = {number: (move.is_begun, move.is_assigned, move.is_chosen) for number, move in found.items()}
+    assert lost == {record.number: (True, False, True), plain.number: (False, False, False)}
 
 
 def test_a_request_without_a_rule_waits_for_triage(platform: Platform, after: Callable[..., Platform]) -> None:

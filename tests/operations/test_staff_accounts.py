@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, nullcontext
 from datetime import timedelta
 from typing import Any
 
@@ -11,13 +13,15 @@ from open311.domain.access import ALL_JURISDICTIONS, SHELL, Principal, Role, Sco
 from open311.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated
 from open311.operations.access import staff
 from open311.operations.platform import Platform
+from open311.plugins import Department
+from open311.settings import Settings
 from open311.storage import audit
 from tests import build
 
 CITY = "city.example"
 
 
-def add(platform: Platform, name: str = "ada", **changes: Any) -> None:
+def add(platform: Platform, name: str = "ada", **changes: Any) -> staff.Issued:
     """Add an account, by default an agent of the only city."""
     wanted: dict[str, Any] = {
         "role": Role.AGENT,
@@ -25,7 +29,7 @@ def add(platform: Platform, name: str = "ada", **changes: Any) -> None:
         "principal": SHELL,
         "now": build.NOON,
     } | changes
-    staff.add_account(platform, name=name, **wanted)
+    return staff.add_account(platform, name=name, **wanted)
 
 
 def who(platform: Platform, token: str, *, days: float = 0) -> Principal:
@@ -66,10 +70,8 @@ def test_after_a_rotation_the_old_token_is_valid_for_a_day_or_ends_at_once(platf
 
 
 def test_a_revoked_token_and_a_revoked_account_are_refused(platform: Platform) -> None:
-    add(platform)
-    first, second = (
-        staff.issue_token(platform, CITY, "ada", principal=SHELL, now=build.NOON).secret for _ in range(2)
-    )
+    first = add(platform).secret
+    second = staff.issue_token(platform, CITY, "ada", principal=SHELL, now=build.NOON).secret
     [(_, secrets)] = staff.list_accounts(platform, CITY)
     staff.revoke_token(platform, CITY, "ada", secrets[0].id, principal=SHELL, now=build.NOON)
     with pytest.raises(Unauthenticated):
@@ -80,9 +82,9 @@ def test_a_revoked_token_and_a_revoked_account_are_refused(platform: Platform) -
     staff.revoke_account(platform, CITY, "ada", principal=SHELL, now=build.NOON)
     with pytest.raises(Unauthenticated):
         who(platform, second)
-    with pytest.raises(Conflict, match="has an account already"):
+    with pytest.raises(Conflict, match="is revoked; run `open311 staff restore ada --jurisdiction"):
         add(platform)
-    with pytest.raises(NotFound, match="is no valid account"):
+    with pytest.raises(NotFound, match="is revoked; run `open311 staff restore` first"):
         staff.issue_token(platform, CITY, "ada", principal=SHELL, now=build.NOON)
 
 
@@ -142,6 +144,167 @@ def test_every_act_on_an_account_is_in_the_audit_trail(platform: Platform) -> No
     acts = ["account.add", "token.add", "token.rotate", "login.add", "login.use", "account.revoke"]
     account = str(link.account)
     assert [entry.act for entry in entries] == acts
+    assert entries[0].details == {"role": "agent", "departments": [], "token": entries[0].details["token"]}
+    assert entries[1].details == {"token": entries[0].details["token"] + 1}
+    assert entries[5].details == {"role": "agent", "departments": []}
     assert {entry.subject for entry in entries} == {account}
     assert [entry.actor for entry in entries] == ["shell", "shell", "shell", "shell", account, "shell"]
     assert "ada" not in str(entries)
+
+
+@pytest.mark.parametrize(
+    ("changes", "match"), [({"days": 0}, "a token has to expire"), ({"label": "x" * 101}, "label")]
+)
+def test_a_name_is_free_after_its_account_was_refused(
+    platform: Platform, changes: dict[str, Any], match: str
+) -> None:
+    with pytest.raises(Invalid, match=match):
+        add(platform, **changes)
+    assert staff.list_accounts(platform) == []
+    assert add(platform).account.name == "ada"
+
+
+def test_one_of_two_concurrent_accounts_with_the_same_name_is_refused(platform: Platform) -> None:
+    def try_to_add(_: int) -> str:
+        try:
+            return add(platform).account.name
+        except Conflict as error:
+            return str(error)
+
+    with ThreadPoolExecutor(2) as pool:
+        told = sorted(pool.map(try_to_add, range(2)))
+    assert told == ["ada", "name: 'ada' has an account already; choose another name."]
+    assert len(staff.list_accounts(platform)) == 1
+
+
+@pytest.mark.parametrize("name", ["ada\x07", "a\x00da", "ada\u202e", "a\u200bda", "a\nda", " ", ""])
+def test_a_name_with_characters_that_nobody_sees_is_refused(platform: Platform, name: str) -> None:
+    with pytest.raises(Invalid, match="cannot be a name"):
+        add(platform, name)
+    with pytest.raises(Invalid, match="is no label") if name.strip() else nullcontext():
+        add(platform, "ada", label=name)
+
+
+def test_names_that_differ_only_in_case_are_the_same_name(platform: Platform) -> None:
+    add(platform, "Jos\u00e9")
+    add(platform, "jose")
+    with pytest.raises(Conflict, match="'JOS\u00c9' is the account 'Jos\u00e9' already"):
+        add(platform, "JOS\u00c9")
+    staff.revoke_account(platform, CITY, "jose", principal=SHELL, now=build.NOON)
+    with pytest.raises(Conflict, match="restore jose"):
+        add(platform, "Jose")
+
+
+def test_one_of_two_concurrent_names_that_differ_only_in_case_is_refused(platform: Platform) -> None:
+    def try_to_add(name: str) -> bool:
+        try:
+            return bool(add(platform, name))
+        except Conflict:
+            return False
+
+    with ThreadPoolExecutor(2) as pool:
+        assert sorted(pool.map(try_to_add, ("ada", "ADA"))) == [False, True]
+
+
+def test_an_account_gets_other_rights_and_its_tokens_have_them_at_once(platform: Platform) -> None:
+    token = add(platform, departments=("streets",)).secret
+    options: dict[str, Any] = {"principal": SHELL, "now": build.NOON}
+    staff.change_account(platform, CITY, "ada", role=Role.DISPATCHER, **options)
+    assert (who(platform, token).role, who(platform, token).scope.departments) == (
+        Role.DISPATCHER,
+        frozenset({"streets"}),
+    )
+    staff.change_account(platform, CITY, "ada", departments=("parks", "streets", "parks"), **options)
+    assert who(platform, token).scope.departments == {"parks", "streets"}
+    staff.change_account(platform, CITY, "ada", departments=(), **options)
+    staff.change_account(platform, CITY, "ada", departments=(), **options)  # nothing changes, nothing is recorded
+    assert who(platform, token).scope.departments == frozenset()
+    with platform.database.reading() as connection:
+        changes = [one for one in audit.list_entries(connection, CITY) if one.act == "account.change"]
+    assert [one.details["before"]["role"] for one in changes] == ["agent", "dispatcher", "dispatcher"]
+    assert changes[-1].details == {
+        "role": "dispatcher",
+        "departments": [],
+        "before": {"role": "dispatcher", "departments": ["parks", "streets"]},
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "error", "match"),
+    [
+        ("ada", {}, Invalid, "say what to change"),
+        ("ada", {"role": Role.APP}, Invalid, "is no role of staff"),
+        ("ada", {"departments": ("moon",)}, Invalid, "'moon' is no department"),
+        ("bo", {"role": Role.READER}, NotFound, "'bo' is no account of city.example"),
+    ],
+)
+def test_a_faulty_change_of_an_account_changes_nothing(
+    platform: Platform, name: str, changes: dict[str, Any], error: type[Exception], match: str
+) -> None:
+    before = add(platform).account
+    with pytest.raises(error, match=match):
+        staff.change_account(platform, CITY, name, principal=SHELL, now=build.NOON, **changes)
+    assert staff.find_account(platform, CITY, "ada") == before
+
+
+def test_a_revoked_account_is_restored_with_a_new_token(platform: Platform) -> None:
+    old = add(platform, departments=("streets",))
+    options: dict[str, Any] = {"principal": SHELL, "now": build.NOON}
+    with pytest.raises(Conflict, match="is a valid account already"):
+        staff.restore_account(platform, CITY, "ada", **options)
+    staff.revoke_account(platform, CITY, "ada", **options)
+    with pytest.raises(Invalid, match="a token has to expire"):
+        staff.restore_account(platform, CITY, "ada", days=0, **options)
+    new = staff.restore_account(platform, CITY, "ada", label="tablet", **options)
+    assert (new.account.id, who(platform, new.secret).scope.departments) == (
+        old.account.id,
+        frozenset({"streets"}),
+    )
+    with pytest.raises(Unauthenticated):
+        who(platform, old.secret)
+    with platform.database.reading() as connection:
+        last = audit.list_entries(connection, CITY)[-1]
+    assert (last.act, last.details["label"], last.details["token"]) == ("account.restore", "tablet", new.number)
+
+
+def test_the_use_of_a_token_is_written_once_an_hour(platform: Platform) -> None:
+    issued = add(platform, label="tablet")
+
+    def used() -> Any:
+        [(_, [secret])] = staff.list_accounts(platform, CITY)
+        assert (secret.id, secret.label) == (issued.number, "tablet")
+        return secret.last_used_at
+
+    assert used() is None
+    for hours, written in ((0, 0), (0.9, 0), (1, 1), (1.5, 1)):
+        principal = who(platform, issued.secret, days=hours / 24)
+        assert (principal.token, principal.expires_at) == (issued.number, issued.expires_at)
+        assert used() == build.NOON + timedelta(hours=written)
+
+
+def test_a_token_is_valid_while_its_row_is_locked(platform: Platform) -> None:
+    issued = add(platform)
+    with platform.database.transaction() as connection:
+        connection.exec_driver_sql("SELECT 1 FROM staff_secret FOR UPDATE")
+        assert who(platform, issued.secret).token == issued.number
+    [(_, [secret])] = staff.list_accounts(platform, CITY)
+    assert secret.last_used_at is None
+
+
+def test_accounts_of_departments_that_are_gone_are_found(platform: Platform, settings: Settings) -> None:
+    for name, departments in (
+        ("ada", ("streets",)),
+        ("bo", ("parks", "streets")),
+        ("cy", ()),
+        ("di", ("streets",)),
+    ):
+        add(platform, name, departments=departments)
+    staff.revoke_account(platform, CITY, "di", principal=SHELL, now=build.NOON)
+    assert staff.find_stranded(platform) == []
+    left = (Department("parks", "Parks"), Department("desk", "Desk"))
+    fewer = build.platform(settings, build.city(id=CITY, departments=left))
+    with closing(fewer):
+        ada, bo = map(str, staff.find_stranded(fewer))
+    assert "ada works for 'streets', which is gone; the account sees no requests" in ada
+    assert ada.endswith("`open311 staff change ada --jurisdiction city.example --department CODE`")
+    assert "bo works for 'streets', which is gone; run" in bo

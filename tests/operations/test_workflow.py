@@ -20,7 +20,7 @@ from open311.formats.reading import open_source
 from open311.operations.importing.batches import Import
 from open311.operations.importing.processes import Processes
 from open311.operations.platform import Platform
-from open311.operations.publishing import names_for, publication_of
+from open311.operations.publishing import names_for, publication_of, without_hidden
 from open311.operations.upkeep.recompute_areas import recompute_areas
 from open311.operations.workflow.act import act
 from open311.operations.workflow.erase_request import erase_from_request
@@ -30,6 +30,8 @@ from open311.storage.history import load_events, load_notes
 from open311.storage.outbox import unprocessed
 from schemas.values import format_instant
 from tests import build
+
+PHONE = "+1 617 555 0143"
 
 DEPARTMENTS = ("streets", "desk")
 
@@ -96,7 +98,11 @@ class Town:
                 ),
                 commands.Hide(reason="A name."),
                 commands.Show(),
-                commands.Correct(description=f"Text {self.now}", lat=60.16, long=24.95, reason="Wrong place."),
+                commands.Unmask(text="+1 617 555 0143", reason="A sign."),
+                commands.Mask(text="+1 617 555 0143"),
+                commands.Correct(
+                    description=f"+1 617 555 0143 {self.now}", lat=60.16, long=24.95, reason="Wrong place."
+                ),
             ]
         )
         with suppress(Conflict, Invalid):
@@ -159,7 +165,9 @@ def test_history_row_and_publication_agree(platform: Platform, seed: int) -> Non
             assert bool(record.outcome) <= (record.status is Status.CLOSED)
             assert max(event.version for event in history) == record.version
             notes = load_notes(connection, record.jurisdiction_id, [record.number]).get(record.number, [])
-            shown = publication_of(record, names, notes).rendition
+            hidden = requests.hidden_among(connection, record.jurisdiction_id, [record.possible_duplicate_of])
+            public, said = without_hidden(record, notes, names, hidden)
+            shown = publication_of(public, names, said).rendition
             assert digests[record.number] == (shown.digest if shown else 0)
     with platform.database.transaction() as connection:
         assert counts.deltas(unprocessed(connection, counts.CONSUMER)) == counts.true_counts(connection)
@@ -183,5 +191,5 @@ def test_a_record_that_was_loaded_before_a_change_cannot_overwrite_the_change(pl
     city = next(iter(platform.registry))
     build.change(platform, receipt.service_request_id, note="New.", now=build.NOON, city=city)
     with pytest.raises(Conflict), platform.database.transaction() as connection:
-        requests.save_record(connection, stale)
+        requests.save_records(connection, [stale])
     assert build.load(platform, service_request_id=receipt.service_request_id).status_notes == "New."

@@ -14,6 +14,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from open311.clock import utc_now
@@ -36,7 +37,9 @@ class Witness:
     batches: int = 0
     name: str = "witness"
 
-    def consume(self, platform: Platform, connection: Connection, changes: Sequence[RecordedChange]) -> None:
+    def consume(
+        self, platform: Platform, connection: Connection, changes: Sequence[RecordedChange], now: datetime
+    ) -> None:
         for index, change in enumerate(changes):
             connection.exec_driver_sql(
                 "INSERT INTO witnessed (request_id, version) VALUES (%s, %s)", (change.number, change.version)

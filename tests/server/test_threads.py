@@ -38,6 +38,10 @@ ENDLESS_PIECE = b"x" * 100_000
 Serve = Callable[..., "Served"]
 
 
+HEADERS = {"/short": [("Content-Length", "9")], "/dated": [("Date", "Sun, 01 Mar 2026 09:00:00 GMT")]}
+"""The headers that the application sends, by path."""
+
+
 class Application:
     """A WSGI application with a path for each behaviour that the tests need."""
 
@@ -57,7 +61,7 @@ class Application:
             self.gate.wait(LONG_S)
         if path == "/broken":
             raise ValueError("broken")
-        start("200 OK", [("Content-Length", "9")] if path == "/short" else [])
+        start("200 OK", HEADERS.get(path, []))
         if path == "/echo":
             return [environ["wsgi.input"].read()]
         if path == "/large":
@@ -215,6 +219,14 @@ def test_a_stream_without_length_is_chunked_for_new_clients_and_ends_the_connect
     server = served()
     assert server.get(b"/pieces").endswith(b"\r\n\r\nf\r\npiecepiecepiece\r\n0\r\n\r\n")
     assert everything(server.call(b"GET /pieces HTTP/1.0\r\n\r\n")).endswith(b"\r\n\r\npiecepiecepiece")
+
+
+def test_each_answer_has_one_date_also_if_the_application_gives_one(served: Serve) -> None:
+    server = served()
+    assert server.get(b"/hello").lower().count(b"\r\ndate: ") == 1
+    dated = server.get(b"/dated")
+    assert dated.lower().count(b"\r\ndate: ") == 1
+    assert b"Date: Sun, 01 Mar 2026 09:00:00 GMT" in dated
 
 
 def test_head_has_no_body(served: Serve) -> None:

@@ -10,12 +10,14 @@ from typing import Any
 import pytest
 from sqlalchemy import Select, literal_column, select, table
 
+from open311.domain.queues import QueueSearch
 from open311.domain.requests import Status
 from open311.domain.search import PageKey, RequestSearch, Sort, Window
 from open311.formats import JSON, XML
 from open311.operations.platform import Platform
 from open311.operations.upkeep.sync_catalogues import ensure_synced
 from open311.settings import Settings
+from open311.storage.hot import queues
 from open311.storage.hot.changes import BEGINNING, read_changes
 from open311.storage.hot.searching import find_digest, find_item, find_items
 from open311.storage.hot.statements import Statement
@@ -81,6 +83,20 @@ def test_single_requests_and_changes_use_a_generic_plan(platform: Platform) -> N
         find_item(platform.database.hot, CITY, "R1", JSON)
         read_changes(platform.database.hot, CITY, BEGINNING, JSON, rows=1000)
     assert len(statements_since(platform, before)) == 2
+
+
+@pytest.mark.parametrize("rows", [1, 10, 50, 200])
+@pytest.mark.parametrize("departments", [None, ("streets",)])
+def test_the_queues_of_one_and_of_all_departments_use_a_generic_plan(
+    platform: Platform, departments: tuple[str, ...] | None, rows: int
+) -> None:
+    before = plans(platform)
+    search = QueueSearch(jurisdiction_id=CITY, now=build.NOON, departments=departments, page_size=rows)
+    for _ in range(TIMES):
+        found = queues.find_states(platform.database.hot, search)
+        queues.find_queue(platform.database.hot, search)
+        queues.find_rows(platform.database.hot, CITY, found.states)
+    assert len(statements_since(platform, before)) == 3
 
 
 def test_searches_that_need_a_custom_plan_are_not_prepared(platform: Platform) -> None:

@@ -46,7 +46,7 @@ def test_a_text_is_filled_in_again_in_the_other_language() -> None:
     assert in_language(fault, "en") == "holds 101 ids; 100 are allowed."
 
 
-def test_a_text_that_counts_has_the_right_form() -> None:
+def test_a_text_with_a_number_has_the_right_plural_form() -> None:
     def ignored(count: int) -> str:
         one, several = (
             "{count} more parameter is ignored or changed",

@@ -100,13 +100,13 @@ def test_multipart_is_read_and_the_answer_names_its_files(client: FlaskClient, k
     }
     answer = client.post(f"{BASE}/requests.{format}", data=data, content_type="multipart/form-data")
     assert answer.status_code == 200
-    assert "Photos are not kept here yet: send the address of a photo in media_url." in answer.text
-    assert answer.headers.getlist("Warning") == [
-        '299 - "the file in media is not kept; send the address of a photo in media_url"'
-    ]
+    reason = "it is no picture that can be read here; send one of JPEG, PNG, WEBP"
+    assert f"The file in media is not kept as a photo: {reason}" in answer.text
+    (warning,) = answer.headers.getlist("Warning")
+    assert warning.startswith(f'299 - "the file in media is not kept as a photo: {reason}')
     found = newest(client)
     assert found["description"] == "Ü & <deep>\nsecond"
-    assert "media_url" not in found["service_notice"]
+    assert "photo" not in found["service_notice"]
 
 
 @both_formats
@@ -124,7 +124,7 @@ def test_multipart_is_read_and_the_answer_names_its_files(client: FlaskClient, k
         "nonsense",
     ],
 )
-def test_other_media_types_and_charsets_get_415_and_the_supported_ones(
+def test_an_unsupported_media_type_or_charset_gets_415_and_the_error_names_supported_ones(
     send: Send, format: str, content_type: str
 ) -> None:
     answer = send(encoded(PLACE), content_type, format=format)
@@ -339,9 +339,7 @@ def test_too_many_parameters_are_refused(send: Send, format: str) -> None:
     "body", [b"", b"--x", b"--x\r\n\r\n", b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\n1', b"\xff" * 50]
 )
 @pytest.mark.parametrize("boundary", ["", "; boundary=x", "; boundary="])
-def test_a_truncated_multipart_body_gets_400_like_an_empty_body(
-    send: Send, format: str, body: bytes, boundary: str
-) -> None:
+def test_a_truncated_multipart_body_is_refused(send: Send, format: str, body: bytes, boundary: str) -> None:
     assert send(body, f"multipart/form-data{boundary}", format=format).status_code in (400, 413)
 
 

@@ -178,7 +178,7 @@ def test_an_email_is_stored_unchecked_or_validated(serve: Serve, format: str) ->
 
 @pytest.mark.requirement("C275")
 @pytest.mark.parametrize("callback", ["f", "alert(1)//"])
-def test_without_jsonp_callback_is_ignored(client: FlaskClient, callback: str) -> None:
+def test_the_callback_is_ignored_if_jsonp_is_off(client: FlaskClient, callback: str) -> None:
     plain = client.get(f"{BASE}/services.json")
     asked = client.get(f"{BASE}/services.json?callback={callback}")
     assert (asked.data, asked.content_type) == (plain.data, plain.content_type)

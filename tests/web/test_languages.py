@@ -15,6 +15,7 @@ from werkzeug.wrappers import Request
 
 from open311.clock import utc_now
 from open311.domain.services import ServiceTranslation, Translation
+from open311.media.kinds import readable_kinds
 from open311.operations.access.api_keys import add_key
 from open311.web.answers import warning_headers
 from schemas.texts import Message, tell
@@ -142,7 +143,9 @@ def test_a_text_without_translation_is_in_the_citys_language(make_app: Callable[
 IN_SPANISH = {"Accept-Language": "es-MX, en;q=0.5"}
 PLACE = {"service_code": "potholes", "lat": "60.1718", "long": "24.9414"}
 NOTICE = "Se asegura en un día hábil y se repara en diez."
-PHOTOS = "Aquí todavía no se guardan fotos: envíe la dirección de la foto en media_url."
+KINDS = ", ".join(kind.name for kind in readable_kinds())
+NO_PHOTO = f"no se guarda como foto: no es una imagen que se pueda leer aquí; envíe una de estas: {KINDS}"
+PHOTOS = f"El archivo de photo {NO_PHOTO}."
 
 
 def described(answer: Any) -> list[str]:
@@ -309,14 +312,20 @@ def test_the_notice_about_photos_is_in_the_callers_language(client: FlaskClient,
     answer = client.post(f"{BASE}/requests.json", data=data, headers=IN_SPANISH)
     assert answer.json[0]["service_notice"] == f"{NOTICE} {PHOTOS}"
     assert answer.headers["Content-Language"] == "es"
-    assert told(answer) == ["el archivo de photo no se guarda; envíe la dirección de una foto en media_url"]
+    assert told(answer) == [f"el archivo de photo {NO_PHOTO}"]
 
 
 def test_each_part_of_a_notice_has_its_own_language(make_app: Callable[..., Flask]) -> None:
     city = build.city(languages=("fi", "sv"), services=(replace(build.HOLE, notice="Katsomme pian."),))
     app = make_app(city)
     _, key = add_key(platform_of(app), label="app", now=utc_now())
-    data = {"service_code": "potholes", "lat": "1", "long": "2", "api_key": key, "f": (io.BytesIO(b"x"), "a.jpg")}
+    data = {
+        "service_code": "potholes",
+        "lat": "1",
+        "long": "2",
+        "api_key": key,
+        "photo": (io.BytesIO(b"x"), "a.jpg"),
+    }
     answer = app.test_client().post(f"{BASE}/requests.json", data=data, headers=IN_SPANISH)
     assert answer.json[0]["service_notice"] == f"Katsomme pian. {PHOTOS}"
     assert answer.headers["Content-Language"] == "fi, es"

@@ -123,7 +123,9 @@ def test_the_first_and_last_possible_dates_cause_no_server_error(
 
 @pytest.mark.requirement("C264")
 @pytest.mark.requirement("C265")
-def test_bounds_of_the_last_change_replace_the_default_window(client: FlaskClient, platform: Platform) -> None:
+def test_updated_after_and_updated_before_replace_the_default_window(
+    client: FlaskClient, platform: Platform
+) -> None:
     now = utc_now()
     for name, changed in (("old", now - 300 * DAY), ("touched", now - DAY), ("fresh", now)):
         build.store(platform, service_request_id=name, at=now - 400 * DAY, changed_at=changed)
@@ -193,7 +195,7 @@ def test_requests_of_another_city_are_not_found(make_app: MakeApp) -> None:
 
 @both_formats
 @pytest.mark.requirement("C207")
-def test_the_newest_request_is_first_and_of_equal_times_the_last_stored(
+def test_the_newest_request_is_first_and_with_equal_times_the_one_stored_last_is_first(
     client: FlaskClient, platform: Platform, format: str
 ) -> None:
     build.store_all(

@@ -18,6 +18,7 @@ from open311.operations.access.api_keys import add_key
 from open311.operations.upkeep.metering import MOST_KEYS, CallCounts
 from tests import build
 from tests.conftest import platform_of
+from tests.photos import Sender, jpeg, prepare_all
 
 TOKEN = {"Authorization": "Bearer s3cret"}
 BASE = "/open311/v2"
@@ -101,6 +102,26 @@ def test_counts_of_other_and_ended_processes_are_added(tmp_path: Path) -> None:
     counts.clear()
     (row,), _ = counts.read()
     assert sum(row.buckets) == 1
+
+
+def test_photos_that_wait_are_refused_or_are_lost_are_counted(
+    make_app: Callable[..., Flask], tmp_path: Path
+) -> None:
+    folder = tmp_path / "media"
+    sender = Sender(make_app(metrics_token="s3cret", data_dir=str(tmp_path), media=str(folder)))
+    [city] = sender.platform.registry
+    waiting, refused = (("open311_photos", city.id, state) for state in ("waiting", "refused"))
+    found = samples(sender.client)
+    assert (found[waiting], found[refused], found["open311_lost_photos_total",]) == (0, 0, 0)
+    sender.post(("media", jpeg("red")), ("media", jpeg("blue")[:200]))
+    assert samples(sender.client)[waiting] == 2
+    prepare_all(sender.platform)
+    found = samples(sender.client)
+    assert (found[waiting], found[refused]) == (0, 1)
+    folder.rename(tmp_path / "elsewhere")
+    folder.write_text("This file is in the way.")
+    sender.post(("media", jpeg("red")))
+    assert samples(sender.client)["open311_lost_photos_total",] == 1
 
 
 def test_the_number_of_key_labels_is_limited(tmp_path: Path) -> None:

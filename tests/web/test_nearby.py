@@ -64,12 +64,14 @@ def test_the_nearest_requests_are_first_and_have_their_distance(
     assert len(found(client, f"{QUERY}&radius=61", format)) == 4
 
 
-def test_nearby_shows_the_same_service_new_or_recently_closed(client: FlaskClient, platform: Platform) -> None:
+def test_nearby_shows_new_and_recently_closed_requests_of_the_same_service(
+    client: FlaskClient, platform: Platform
+) -> None:
     now = utc_now()
     closed: dict[str, Any] = {"status": Status.CLOSED}
     records: dict[str, dict[str, Any]] = {
         "open": {"at": now - 6 * DAY},
-        "closed of late": closed | {"at": now - 30 * DAY, "updated_at": now - 6 * DAY},
+        "recently closed": closed | {"at": now - 30 * DAY, "updated_at": now - 6 * DAY},
         "long open": {"at": now - 8 * DAY},
         "long closed": closed | {"at": now - 30 * DAY, "updated_at": now - 8 * DAY},
         "other": {"at": now, "service_code": "graffiti"},
@@ -79,10 +81,10 @@ def test_nearby_shows_the_same_service_new_or_recently_closed(client: FlaskClien
     }
     for name, changes in records.items():
         build.store(platform, **{"service_request_id": name, "place": HERE} | changes)
-    assert names(client) == {"open", "closed of late"}
-    assert names(client, f"{QUERY}&days=9") == {"open", "closed of late", "long open", "long closed"}
+    assert names(client) == {"open", "recently closed"}
+    assert names(client, f"{QUERY}&days=9") == {"open", "recently closed", "long open", "long closed"}
     assert names(client, QUERY.replace("potholes", "graffiti")) == {"other"}
-    assert names(client, QUERY.replace("potholes", "pothole")) == {"open", "closed of late"}, (
+    assert names(client, QUERY.replace("potholes", "pothole")) == {"open", "recently closed"}, (
         "the alias of a service finds the same requests"
     )
 
@@ -200,14 +202,16 @@ def test_closed_hidden_old_far_and_other_requests_are_not_linked(
     assert linked(platform, send()) == ""
 
 
-def test_test_key_requests_neither_link_nor_are_linked(platform: Platform, send: Callable[..., str]) -> None:
+def test_requests_with_a_test_key_are_not_linked_in_either_direction(
+    platform: Platform, send: Callable[..., str]
+) -> None:
     tester = build.api_key(platform, is_test=True)
     trial = send(key=tester)
     real = send()
     assert linked(platform, send(key=tester)) == linked(platform, trial) == linked(platform, real) == ""
 
 
-def test_a_batch_request_keeps_its_link_until_it_has_an_id(make_app: Callable[..., Flask]) -> None:
+def test_a_batch_request_still_has_its_link_when_it_gets_its_id(make_app: Callable[..., Flask]) -> None:
     platform = platform_of(make_app(build.city()))
     first = build.store(platform, service_code="trees", at=build.NOON, place=HERE)
     token = build.submit(platform, service_code="trees").token

@@ -62,7 +62,7 @@ def listed(client: FlaskClient) -> list[str]:
 
 @pytest.mark.requirement("O1")
 @pytest.mark.parametrize("code", ["confidential", "inspection", "leap-day", "phone-box", "graffiti-2019"])
-def test_the_list_has_only_what_everybody_can_report_now(client: FlaskClient, code: str) -> None:
+def test_the_list_has_only_services_that_everybody_can_use_now(client: FlaskClient, code: str) -> None:
     assert code not in listed(client)
 
 
@@ -325,7 +325,7 @@ def test_a_hidden_answer_is_in_no_public_answer(client: FlaskClient, platform: P
         assert "Acme-hidden" not in answer.text
 
 
-def test_a_service_with_hidden_attributes_alone_has_no_metadata(make_app: Callable[..., Flask]) -> None:
+def test_a_service_with_only_hidden_attributes_has_no_metadata(make_app: Callable[..., Flask]) -> None:
     hole = replace(build.HOLE, attributes=(Attribute(code="X", description="?", hidden=True),))
     client = make_app(build.city(services=(hole,))).test_client()
     (item,) = client.get(f"{BASE}/services.json").json

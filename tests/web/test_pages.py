@@ -235,12 +235,12 @@ def test_fields_that_every_body_has_are_required_and_times_are_marked(descriptio
     assert required["Nearby"] == standard | {"distance"}
     assert required["Change"] == {"service_request_id"}
     assert set(schemas["Change"]["properties"]) == standard | extras | {"withdrawn"}
-    assert required["Receipt"] == {"service_notice", "account_id"}
+    assert required["ExtendedReceipt"] == {"service_notice", "account_id"}
     assert required["Token"] == {"token"}
     for name, schema in schemas.items():
         for field, found in schema.get("properties", {}).items():
-            is_time = field in ("datetime", "at", "visit", "expected") or field.endswith(
-                ("_datetime", "_at", "_since")
+            is_time = field in ("datetime", "at", "visit", "expected", "expires") or field.endswith(
+                ("_datetime", "_at", "_since", "_until")
             )
             assert (found.get("format") == "date-time") == is_time, f"{name}.{field}"
 

@@ -10,6 +10,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from open311.app import create_app
 from open311.clock import utc_now
 from open311.operations.platform import Platform
 from open311.web.envelope import Envelope
@@ -53,12 +54,12 @@ HEADERS = [
 
 
 @pytest.fixture
-def both(app: Flask, make_app: Callable[..., Flask], platform: Platform) -> tuple[FlaskClient, FlaskClient]:
+def both(app: Flask, platform: Platform) -> tuple[FlaskClient, FlaskClient]:
     """A client of a server with the quick lane, and a client of the same server without the quick lane."""
     ages = {number: timedelta(hours=number) for number in range(1, 9)}
     rows = ({"number": n, "service_request_id": f"R{n}", "at": utc_now() - age} for n, age in ages.items())
     build.store_all(platform, rows)
-    slow = make_app()
+    slow = create_app(platform.settings, platform)
     slow.wsgi_app = Envelope(type(slow).wsgi_app.__get__(slow))  # type: ignore[method-assign]
     return FlaskClient(app), FlaskClient(slow)
 
@@ -66,7 +67,7 @@ def both(app: Flask, make_app: Callable[..., Flask], platform: Platform) -> tupl
 @pytest.mark.parametrize("path", PATHS)
 def test_answers_with_and_without_the_lane_are_equal(both: tuple[FlaskClient, FlaskClient], path: str) -> None:
     for method, headers in product(["GET", "HEAD", "OPTIONS", "PUT"], HEADERS):
-        quick, slow = (client.open(path, method=method, headers=headers) for client in both)
+        quick, slow = (client.open(path, method=method, headers=headers, buffered=True) for client in both)
         assert quick.status_code == slow.status_code, (method, headers)
         assert quick.data == slow.data, (method, headers)
         own = {"X-Request-Id"} - set(headers)

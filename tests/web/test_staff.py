@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import MISSING, fields
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -14,10 +15,12 @@ from open311.clock import utc_now
 from open311.domain import commands
 from open311.domain.access import ALL_JURISDICTIONS, SHELL, Role
 from open311.domain.requests import Priority, Reporter, Visibility
+from open311.domain.updates import SentUpdate
 from open311.domain.workflow import Outcome, State
-from open311.operations.access.staff import add_account, issue_token
+from open311.operations.access.staff import add_account, revoke_account
 from open311.operations.platform import Platform
 from open311.operations.workflow.act import act
+from open311.operations.workflow.receive_update import receive_update
 from open311.storage import audit
 from schemas import staff as wire
 from tests import build
@@ -82,6 +85,12 @@ def test_answers_have_the_fields_of_their_schemas(desk_of: MakeDesk, platform: P
         wire.BulkSchema: [bulk],
         wire.BulkResultSchema: bulk["results"],
         wire.ViewSchema: desk.get("/views").json["views"],
+        wire.StaffAccountSchema: desk.get("/accounts").json["accounts"],
+        wire.StaffCatalogueSchema: [catalogue := desk.get("/catalogue").json],
+        wire.CatalogueDepartmentSchema: catalogue["departments"],
+        wire.CatalogueServiceSchema: catalogue["services"],
+        wire.CatalogueStateSchema: catalogue["states"],
+        wire.CatalogueTextSchema: catalogue["texts"],
     }
     for schema, bodies in found.items():
         assert bodies, schema
@@ -98,6 +107,9 @@ def test_me_shows_the_account_of_the_token(desk_of: MakeDesk) -> None:
     assert answer.headers["Cache-Control"] == "no-store"
     account = answer.json
     assert account.pop("number") > 0
+    assert account.pop("token") > 0
+    days = (datetime.fromisoformat(account.pop("expires")) - utc_now()).total_seconds() / 86_400
+    assert 89.9 < days <= 90
     assert account == {
         "name": "ada@city.example",
         "role": "reader",
@@ -147,9 +159,9 @@ def test_no_other_site_may_read_the_answers(client: FlaskClient, desk_of: MakeDe
 def test_plain_http_is_refused(make_app: Callable[..., Flask]) -> None:
     app = make_app(public_url="https://311.city.example")
     desk = Desk.of(app.test_client(), platform_of(app))
-    refused = desk.post("/requests/1/start")
-    assert refused.status_code == 400
-    assert "send it over https and get a new token" in refused.json["detail"]
+    for refused in (desk.post("/requests/1/start"), desk.get("/requests"), desk.get("/me")):
+        assert refused.status_code == 400
+        assert "send it over https and get a new token" in refused.json["detail"]
     assert desk.get("/me", base_url="https://311.city.example").status_code == 200
 
 
@@ -191,11 +203,48 @@ def test_a_token_of_one_city_reads_no_other(make_app: Callable[..., Flask]) -> N
     assert desk.post("/bulk", {"command": "start", "ids": ["1"]}, query_string=other).status_code == 403
     assert desk.get("/requests").status_code == 200, "its own city need not be named"
     everywhere: dict[str, Any] = {"principal": SHELL, "now": utc_now()}
-    add_account(platform, name="root", role=Role.READER, jurisdiction_id=ALL_JURISDICTIONS, **everywhere)
-    secret = issue_token(platform, ALL_JURISDICTIONS, "root", **everywhere).secret
+    everywhere |= {"name": "root", "role": Role.READER, "jurisdiction_id": ALL_JURISDICTIONS}
+    secret = add_account(platform, **everywhere).secret
     root = Desk(client, secret, desk.principal)
     assert root.get("/requests").status_code == 400
     assert root.get("/requests", query_string=other).status_code == 200
+
+
+# --- Accounts and catalogue
+
+
+def test_the_accounts_that_can_work_are_listed_in_pages_without_secrets(
+    desk_of: MakeDesk, platform: Platform
+) -> None:
+    ada = desk_of("ada", Role.DISPATCHER)
+    bo, rita = desk_of("bo", Role.AGENT, "streets"), desk_of("rita", Role.READER, "parks")
+    desk_of("cy", Role.AGENT, "parks")
+    desk_of("zoe")
+    revoke_account(platform, CITY, "zoe", principal=SHELL, now=utc_now())
+    found = ada.get("/accounts").json
+    assert found["cursor"] is None
+    assert [(one["name"], one["role"], one["departments"]) for one in found["accounts"]] == [
+        ("ada", "dispatcher", []),
+        ("bo", "agent", ["streets"]),
+        ("cy", "agent", ["parks"]),
+    ]
+    assert [one["name"] for one in bo.get("/accounts").json["accounts"]] == ["ada", "bo"]
+    assert [one["name"] for one in rita.get("/accounts").json["accounts"]] == ["ada", "cy"]
+    names, cursor = list[str](), ""
+    while cursor is not None:
+        page = ada.get("/accounts", query_string={"page_size": 2, "cursor": cursor}).json
+        names += [one["name"] for one in page["accounts"]]
+        cursor = page["cursor"]
+    assert names == ["ada", "bo", "cy"]
+
+
+def test_the_catalogue_has_the_words_that_commands_read(desk_of: MakeDesk) -> None:
+    found = desk_of("rita", Role.READER).get("/catalogue").json
+    assert {"code": "streets", "name": "Street Works"}.items() <= found["departments"][0].items()
+    assert found["outcomes"] == [str(outcome) for outcome in Outcome]
+    assert {one["state"] for one in found["states"]} <= set(map(str, State))
+    assert {one["outcome"] for one in found["texts"]} >= set(map(str, Outcome)) | {"merged"}
+    assert "hotline" in {one["code"] for one in found["services"]}
 
 
 # --- Views
@@ -210,14 +259,40 @@ def test_views_are_saved_for_one_account(desk_of: MakeDesk) -> None:
     assert bo.call("DELETE", "/views/late").status_code == 404
     assert ada.call("DELETE", "/views/late").json == {"views": []}
     for name, filters, told in (
-        ("a b", {}, "cannot be a name"),
+        (" ", {}, "cannot be a name"),
+        ("x" * 61, {}, "cannot be a name"),
+        ("..", {}, "cannot be a name"),
         ("late", {"overdu": "true"}, "filters.overdu: is unknown"),
         ("late", {"overdue": "maybe"}, "filters.overdue: 'maybe' is unknown"),
-        ("late", {"overdue": True}, "filters.overdue: is no text"),
+        ("late", {"overdue": ["true"]}, "filters.overdue: is no text"),
+        ("late", {"service_code": "moon"}, "'moon' is not in the service list"),
+        ("late", {"department": "moon"}, "'moon' is no department"),
+        ("late", {"area": "moon"}, "'moon' is no area"),
+        ("late", {"assignee": "moon"}, "'moon' is no account"),
         ("late", {"cursor": "x"}, "filters.cursor: is unknown"),
     ):
         refused = ada.call("PUT", f"/views/{name}", json={"filters": filters})
         assert (refused.status_code, told in refused.json["detail"]) == (400, True), refused.text
+
+
+def test_a_view_has_a_name_as_people_write_it_and_only_what_the_account_may_see(desk_of: MakeDesk) -> None:
+    ada = desk_of("ada", Role.READER, "streets")
+    saved = ada.call(
+        "PUT", "/views/Late%20potholes,%20Mitte", json={"filters": {"older_than": 30, "overdue": True}}
+    )
+    assert saved.json == {
+        "views": [{"name": "Late potholes, Mitte", "filters": {"older_than": "30", "overdue": "true"}}]
+    }
+    assert ada.call("PUT", "/views/x", json={"filters": {"department": "parks"}}).status_code == 403
+    assert ada.call("DELETE", "/views/Late%20potholes,%20Mitte").json == {"views": []}
+
+
+def test_an_account_of_all_cities_checks_a_view_in_the_city_that_it_names(make_app: Callable[..., Flask]) -> None:
+    app = make_app(build.city(), build.city(id="other.example"))
+    root = Desk.of(app.test_client(), platform_of(app), "root", Role.READER, city=ALL_JURISDICTIONS)
+    body = {"json": {"filters": {"department": "moon"}}}
+    assert root.call("PUT", "/views/x", **body).status_code == 200
+    assert root.call("PUT", "/views/x?jurisdiction_id=other.example", **body).status_code == 400
 
 
 # --- What only staff may see
@@ -233,6 +308,7 @@ def test_a_whole_request_shows_its_history_to_staff_with_names(desk_of: MakeDesk
     assert (event["kind"], event["name"], event["text"], event["reason"]) == (
         *("assigned", "ada@city.example", "ada@city.example", "She knows it."),
     )
+    assert answer.json["agency_responsible"] == "Street Works"
     assert "acknowledge" in answer.json["commands"]
     assert not {"reopen", "unmerge", "hide", "release"} & set(answer.json["commands"])
 
@@ -256,7 +332,40 @@ def test_a_command_with_an_outdated_if_match_is_409(desk_of: MakeDesk, platform:
     act(platform, next(iter(platform.registry)), hole, [commands.Start()], principal=SHELL, now=utc_now())
     refused = desk.post(f"/requests/{hole}/close", {"outcome": "fixed"}, headers={"If-Match": seen})
     assert refused.status_code == 409
-    assert "is at version 2 now, not 1 (progress: in_progress); look at it again" in refused.json["detail"]
+    assert "is at version 2 now, not 1 (progress: in_progress); read it again" in refused.json["detail"]
     for tag in ('"v2"', 'W/"v2"', "*"):
         done = desk.post(f"/requests/{hole}/note", {"text": "x"}, headers={"If-Match": tag})
-        assert done.status_code == (409 if tag.startswith("W/") else 200), tag
+        assert done.status_code == (400 if tag.startswith("W/") else 200), tag
+
+
+def test_a_comment_that_looks_like_an_account_is_not_replaced_by_a_name(
+    desk_of: MakeDesk, platform: Platform
+) -> None:
+    ada, request_id = desk_of("ada"), build.submit(platform).service_request_id
+    city = platform.registry.find("city.example")
+    texts = [str(ada.principal), "staff:99999999999999999999"]
+    for text in texts:
+        sent = SentUpdate(
+            service_request_id=request_id,
+            update_id=text,
+            status="unchanged",
+            updated_at=build.NOON,
+            description=text,
+        )
+        receive_update(platform, city, sent, principal=build.api_key(platform), now=build.NOON)
+    history = ada.get(f"/requests/{request_id}").json["history"]
+    assert [event["text"] for event in history if event["kind"] == "comment"] == texts
+
+
+def test_a_list_of_ids_has_pages(desk_of: MakeDesk, platform: Platform) -> None:
+    ada = desk_of("ada")
+    ids = [build.submit(platform).service_request_id for _ in range(5)]
+    query = f"id={','.join(ids)}&page_size=2"
+    found: list[str] = []
+    cursor: str | None = ""
+    while cursor is not None:
+        page = ada.get(f"/requests?{query}" + (f"&cursor={cursor}" if cursor else "")).json
+        found += [item["service_request_id"] for item in page["requests"]]
+        cursor = page["cursor"]
+    assert sorted(found) == sorted(ids)
+    assert len(found) == 5

@@ -9,15 +9,18 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from sqlalchemy import text
 
 from open311.clock import utc_now
 from open311.domain import commands
 from open311.domain.access import SHELL, Role
 from open311.domain.events import replay
 from open311.errors import Conflict, Open311Error
+from open311.operations.desk.bulk import Selected, act_on_all
 from open311.operations.platform import Platform
 from open311.operations.upkeep.clean_up import clean_up
 from open311.operations.workflow.act import act
+from open311.web.staff.bulk import bulk_lane
 from tests import build
 from tests.desk import Desk
 
@@ -36,19 +39,21 @@ def desk(client: FlaskClient, platform: Platform) -> Desk:
 
 def test_each_command_changes_the_request_and_answers_with_it(client: FlaskClient, platform: Platform) -> None:
     desk = Desk.of(client, platform, "ada", Role.DISPATCHER)
-    hole, other = (build.submit(platform).service_request_id for _ in range(2))
+    hole, other = (build.submit(platform, description="Sign +1 617 555 0143").service_request_id for _ in range(2))
     orders: list[tuple[str, dict[str, Any], str, Any]] = [
         ("assign", {"account": "ada"}, "assignee", "ada"),
         ("transfer", {"department": "parks"}, "department", "parks"),
         ("prioritise", {"priority": "urgent"}, "priority", "urgent"),
         ("acknowledge", {}, "state", "acknowledged"),
-        ("schedule", {"visit": "2026-12-24"}, "scheduled_datetime", "2026-12-23T22:00:00Z"),
-        ("reschedule", {"expected": "2026-12-30T12:00:00Z", "reason": "x"}, "due", "later"),
+        ("schedule", {"visit": "2099-12-24"}, "scheduled_datetime", "2099-12-23T22:00:00Z"),
+        ("reschedule", {"expected": "2099-12-30T12:00:00Z", "reason": "x"}, "due", "later"),
         ("start", {}, "state", "in_progress"),
         ("hold", {"reason": "Waits for parts."}, "state", "on_hold"),
         ("ask_reporter", {"text": "Where exactly?"}, "status_notes", "Where exactly?"),
         ("note", {"text": "Seen.", "public": True}, "status_notes", "Seen."),
         ("correct", {"lat": 60.18, "long": 24.95, "reason": "Wrong pin."}, "lat", 60.18),
+        ("unmask", {"text": "+1 617 555 0143", "reason": "A sign."}, "visibility", "public"),
+        ("mask", {"text": "+1 617 555 0143"}, "visibility", "public"),
         ("change_service", {"service_code": "graffiti"}, "service_code", "graffiti"),
         ("merge", {"into": other}, "state", "assigned"),
         ("unmerge", {}, "parent", None),
@@ -113,14 +118,19 @@ def test_each_command_changes_the_request_and_answers_with_it(client: FlaskClien
         ("correct", {"json": {"reason": "x", "lat": 95, "long": 24}}, 400, "lat: 95 is outside -90..90"),
         ("correct", {"json": {"reason": "x", "lat": 60.0}}, 400, "long: send lat and long together."),
         ("transfer", {"json": {"department": "moon"}}, 400, "department: 'moon' is no department"),
-        ("hold", {"json": {}}, 400, "reason: is missing; say why you hold it."),
+        ("hold", {"json": {}}, 400, "reason: is missing; give a reason for hold."),
         ("hide", {"json": {"reason": "x"}}, 403, "hide needs the role dispatcher; this account is agent."),
         ("reopen", {"json": {"reason": "x"}}, 409, "is assigned; reopen is for requests that are closed."),
-        ("assign", {"json": {"account": "nobody"}}, 400, "account: 'nobody' is no account of city.example."),
+        ("assign", {"json": {"account": "nobody"}}, 400, "account: 'nobody' is no account of city.example; `GET"),
         ("start", {"headers": {"If-Match": "v1"}}, 400, "If-Match: 'v1' is no ETag of a request; send one such as"),
         ("start", {"headers": {"If-Match": '"v1", "v2"'}}, 400, "If-Match: "),
         ("start", {"headers": {"Idempotency-Key": "x" * 201}}, 400, "Idempotency-Key: has 201 characters"),
-        ("explode", {}, 405, "not allowed here"),
+        ("explode", {}, 404, "'explode' is no command; send one of assign, transfer"),
+        ("prioritize", {"json": {"priority": "high"}}, 404, "'prioritize' is no command; did you mean prioritise?"),
+        ("assign", {"json": {}}, 400, "account: is missing"),
+        ("assign", {"json": {"account": "ad"}}, 400, "'ad' is no account of city.example; did you mean ada?"),
+        ("assign", {"json": {"account": ["ada"]}}, 400, "account: is no text"),
+        ("start", {"headers": {"If-Match": '"v99"'}}, 409, "is at version 1 now, not 99; read it again."),
     ],
 )
 def test_wrong_input_is_refused_with_field_and_cure_and_changes_nothing(
@@ -257,7 +267,108 @@ def test_a_bulk_command_is_a_dry_run_by_default_and_tells_each_result(desk: Desk
     assert [one["result"] for one in done.json["results"]] == ["refused", "changed", "changed", "refused"]
     assert {build.load(platform, service_request_id=name).department for name in rest} == {"parks"}
     again = desk.post("/bulk", order | {"dry_run": False}, headers={"Idempotency-Key": "b1"})
-    assert [one["result"] for one in again.json["results"]] == ["refused", "unchanged", "unchanged", "refused"]
+    assert again.json == done.json, "a repeat tells what the first call has done"
+
+
+def bulk_of_notes(**more: Any) -> dict[str, Any]:
+    return {"command": "start", "filters": {"state": "assigned"}, "dry_run": False} | more
+
+
+def test_a_repeated_bulk_command_is_for_the_requests_of_the_first_call(desk: Desk, platform: Platform) -> None:
+    first = [build.submit(platform).service_request_id for _ in range(2)]
+    headers = {"Idempotency-Key": "b1"}
+    done = desk.post("/bulk", bulk_of_notes(), headers=headers)
+    assert done.json["changed"] == 2
+    later = build.submit(platform).service_request_id
+    again = desk.post("/bulk", bulk_of_notes(), headers=headers)
+    assert again.json == done.json
+    assert build.load(platform, service_request_id=later).version == 1
+    assert [build.load(platform, service_request_id=name).version for name in first] == [2, 2]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"filters": {"state": "assigned,triage"}},
+        {"command": "acknowledge"},
+        {"command": "hold", "arguments": {"reason": "x"}},
+    ],
+)
+def test_a_key_of_a_bulk_command_is_not_for_another_one(
+    desk: Desk, platform: Platform, hole: str, other: dict[str, Any]
+) -> None:
+    headers = {"Idempotency-Key": "b1"}
+    assert desk.post("/bulk", bulk_of_notes(), headers=headers).json["changed"] == 1
+    refused = desk.post("/bulk", bulk_of_notes(**other), headers=headers)
+    assert (refused.status_code, refused.json["errors"][0]["field"]) == (400, "Idempotency-Key")
+    assert desk.post(f"/requests/{hole}/start", headers=headers).status_code == 400
+    assert build.load(platform, service_request_id=hole).version == 2
+
+
+def test_a_repeated_bulk_command_goes_on_where_the_first_call_was_killed(desk: Desk, platform: Platform) -> None:
+    for _ in range(3):
+        build.submit(platform)
+    headers = {"Idempotency-Key": "b1"}
+    assert desk.post("/bulk", bulk_of_notes(), headers=headers).json["changed"] == 3
+    with platform.database.transaction() as connection:
+        last = "SELECT max(client_key) FROM staff_repeat"
+        connection.execute(text(f"UPDATE staff_repeat SET version = 0 WHERE client_key = ({last})"))
+        connection.execute(
+            text("UPDATE service_request SET progress = '' WHERE id = (SELECT max(id) FROM service_request)")
+        )
+    again = desk.post("/bulk", bulk_of_notes(), headers=headers).json
+    assert [one["version"] for one in again["results"]] == [2, 2, 3]
+
+
+def test_the_same_bulk_command_at_the_same_moment_changes_each_request_once(platform: Platform) -> None:
+    names = [build.submit(platform).service_request_id for _ in range(5)]
+    city = next(iter(platform.registry))
+
+    def give(_: int) -> list[tuple[str, str, int]]:
+        selection = [Selected(name) for name in names]
+        found = act_on_all(
+            platform,
+            city,
+            selection,
+            commands.Note(text="Seen."),
+            principal=SHELL,
+            now=build.NOON,
+            is_dry=False,
+            repeat_key="b1",
+        )
+        return [(one.name, one.result, one.version) for one in found]
+
+    with ThreadPoolExecutor(3) as pool:
+        one, *others = pool.map(give, range(3))
+    assert others == [one, one] == [[(name, "changed", 2) for name in names]] * 2
+
+
+def test_a_request_that_is_named_twice_is_changed_once(desk: Desk, platform: Platform, hole: str) -> None:
+    number = build.load(platform, service_request_id=hole).number
+    order = {"command": "note", "arguments": {"text": "Seen."}, "ids": [hole, str(number), hole], "dry_run": False}
+    assert [one["id"] for one in desk.post("/bulk", order).json["results"]] == [hole]
+    assert build.load(platform, service_request_id=hole).version == 2
+
+
+def test_one_refused_request_undoes_no_other_one(desk: Desk, platform: Platform) -> None:
+    names = [build.submit(platform).service_request_id for _ in range(3)]
+    desk.post(f"/requests/{names[1]}/close", {"outcome": "fixed"})
+    order = {"command": "start", "ids": names, "dry_run": False}
+    done = desk.post("/bulk", order).json
+    assert [one["result"] for one in done["results"]] == ["changed", "refused", "changed"]
+    for name in names:
+        record = build.load(platform, service_request_id=name)
+        assert replay(record, build.history(platform, record)) == record
+
+
+def test_a_web_process_works_on_one_bulk_command_at_a_time(desk: Desk, platform: Platform, hole: str) -> None:
+    with bulk_lane(platform):
+        full = desk.post("/bulk", bulk_of_notes())
+        assert full.status_code == 503
+        assert int(full.headers["Retry-After"]) > 0
+        assert "Another bulk command is running" in full.json["detail"]
+        assert desk.post(f"/requests/{hole}/note", {"text": "Seen."}).status_code == 200
+    assert desk.post("/bulk", bulk_of_notes()).status_code == 200
 
 
 SPANISH = {"Accept-Language": "es-MX"}
@@ -306,7 +417,21 @@ def test_a_bulk_command_works_on_the_filters_of_a_queue(desk: Desk, platform: Pl
         ({"command": "start"}, "ids: send either ids or filters."),
         ({"command": "start", "ids": ["1"], "filters": {}}, "ids: send either ids or filters."),
         ({"command": "start", "ids": "1"}, "ids: is no list"),
-        ({"command": "start", "ids": [1]}, "ids: has an entry that is no text"),
+        (
+            {"command": "start", "ids": ["1", 1.5]},
+            "ids: has a faulty entry, number 2; send a text, such as 8841, or {",
+        ),
+        ({"command": "start", "ids": [True]}, "ids: has a faulty entry, number 1"),
+        ({"command": "start", "ids": [{"version": 1}]}, "ids: has a faulty entry, number 1"),
+        ({"command": "start", "ids": [{"id": "1", "version": "1"}]}, "ids: has a faulty entry, number 1"),
+        ({"command": "start", "ids": [{"id": "1", "x": 1}]}, "ids: has a faulty entry, number 1"),
+        ({"command": "start", "ids": [2**70]}, "ids: has a faulty entry, number 1"),
+        ({"command": "start", "filters": {"service_code": "moon"}}, "'moon' is not in the service list"),
+        (
+            {"command": "start", "filters": {"state": "open"}},
+            "'open' is unknown; send one or more of received, triage",
+        ),
+        ({"command": "start", "filters": {"older_than": None}}, "filters.older_than: is no text"),
         ({"command": "start", "ids": ["1"] * 501}, "ids: has 501 entries; send at most 500."),
         ({"command": "start", "filters": []}, "filters: is no object"),
         ({"command": "start", "filters": {"page_size": "3"}}, "filters.page_size: is unknown"),
@@ -334,3 +459,90 @@ def test_filters_that_select_too_many_requests_are_refused_and_not_cut(
 def test_errors_of_commands_are_all_our_own(desk: Desk, hole: str) -> None:
     assert issubclass(Conflict, Open311Error)
     assert desk.post(f"/requests/{hole}/unmerge").status_code == 409
+
+
+def test_a_command_that_is_read_is_answered_with_the_right_method(desk: Desk, hole: str) -> None:
+    answer = desk.get(f"/requests/{hole}/close")
+    assert (answer.status_code, answer.headers["Allow"]) == (405, "POST")
+    assert answer.json["detail"] == "This method is not allowed here; send POST."
+    assert desk.get(f"/requests/{hole}/explode").status_code == 404
+    assert desk.post("/queues").json["detail"] == "This method is not allowed here; send GET."
+
+
+def test_a_request_is_assigned_to_the_caller_by_me_and_to_nobody_by_null(desk: Desk, hole: str) -> None:
+    for given, assignee in (
+        ("me", "ada"),
+        (None, None),
+        ("ada", "ada"),
+        ("", None),
+        (" me ", "ada"),
+        ("none", None),
+    ):
+        answer = desk.post(f"/requests/{hole}/assign", {"account": given})
+        assert (answer.status_code, answer.json["assignee"]) == (200, assignee), given
+
+
+def test_a_request_is_not_assigned_to_an_account_that_only_reads(
+    desk: Desk, client: FlaskClient, platform: Platform, hole: str
+) -> None:
+    Desk.of(client, platform, "rita", Role.READER)
+    answer = desk.post(f"/requests/{hole}/assign", {"account": "rita"})
+    assert (answer.status_code, answer.json["errors"][0]["field"]) == (400, "account")
+    assert "rita is a reader and cannot work on requests" in answer.json["detail"]
+
+
+def test_a_command_for_decided_requests_names_the_way_out_of_triage(desk: Desk, platform: Platform) -> None:
+    build.submit(platform, service_code="hotline", description="Call me")
+    [before] = desk.get("/requests?state=triage").json["requests"]
+    request_id = before["number"]
+    answer = desk.post(f"/requests/{request_id}/start")
+    assert answer.status_code == 409
+    assert answer.json["detail"].endswith("Transfer it to a department first.")
+    assert desk.post(f"/requests/{request_id}/transfer", {"department": before["department"]}).status_code == 200
+    assert desk.post(f"/requests/{request_id}/start").status_code == 200
+    assert desk.post(f"/requests/{request_id}/hold", {"reason": "x"}).status_code == 200
+    again = desk.post(f"/requests/{request_id}/hold", {"reason": "x"})
+    assert (again.status_code, "is on_hold; hold is for" in again.json["detail"]) == (409, True)
+
+
+def test_a_bulk_command_refuses_requests_that_changed_since_they_were_seen(desk: Desk, platform: Platform) -> None:
+    seen, changed = (build.submit(platform).service_request_id for _ in range(2))
+    number = desk.get(f"/requests/{seen}").json["number"]
+    desk.post(f"/requests/{changed}/note", {"text": "x"})
+    order = {
+        "command": "prioritise",
+        "arguments": {"priority": "high"},
+        "ids": [{"id": number, "version": 1}, {"id": changed, "version": 1}, "moon"],
+    }
+    for is_dry, done in ((True, "would_change"), (False, "changed")):
+        results = desk.post("/bulk", order | {"dry_run": is_dry}).json["results"]
+        assert [one["result"] for one in results] == [done, "refused", "refused"]
+        assert [(one["id"], one["service_request_id"], one["number"] is None) for one in results] == [
+            (seen, seen, False),
+            (changed, changed, False),
+            ("moon", None, True),
+        ]
+        assert results[0]["number"] == number
+        assert "is at version 2 now, not 1 (internal_note: x)" in results[1]["why"]
+    refused = desk.post("/bulk", order, headers={"If-Match": '"v1"'})
+    assert (refused.status_code, refused.json["errors"][0]["field"]) == (400, "If-Match")
+    assert 'send their versions in `ids`, as {"id": "8841", "version": 3}.' in refused.json["detail"]
+
+
+def test_a_bulk_command_tells_no_names_of_other_departments(client: FlaskClient, platform: Platform) -> None:
+    hole = build.submit(platform).service_request_id
+    number = build.load(platform, service_request_id=hole).number
+    desk = Desk.of(client, platform, "pat", Role.AGENT, "parks")
+    [one] = desk.post("/bulk", {"command": "start", "ids": [number]}).json["results"]
+    assert (one["id"], one["service_request_id"], one["number"], one["result"]) == (
+        str(number),
+        None,
+        None,
+        "refused",
+    )
+
+
+def test_numbers_and_flags_are_filters_as_they_are(desk: Desk, hole: str) -> None:
+    for filters in ({"older_than": 0, "merged": False}, {"older_than": "0"}, {"id": hole}):
+        order = {"command": "start", "filters": filters}
+        assert [one["id"] for one in desk.post("/bulk", order).json["results"]] == [hole], filters

@@ -1,14 +1,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 from flask import Flask
 from flask.testing import FlaskClient
 
+from open311.clock import utc_now
 from open311.jobs.dispatching import dispatch_all
+from open311.operations.media.files import CHECK_EVERY_S
 from open311.operations.platform import Platform
+from open311.operations.upkeep.readiness import check_readiness
 from tests import build
+from tests.conftest import platform_of
 from tests.storage.schema import at_revision
 
 
@@ -116,3 +121,19 @@ def test_readyz_reports_a_broken_plugin_and_the_others_are_served(
     assert "jurisdiction.toml: name is missing; write name" in answer.json["checks"]["plugins"]["detail"]
     assert answer.json["status"] == "degraded"
     assert client.get("/open311/v2/services.json").status_code == 200
+
+
+def test_readyz_is_degraded_while_photos_cannot_be_stored(make_app: Callable[..., Flask], tmp_path: Path) -> None:
+    folder = tmp_path / "media"
+    folder.write_text("This file is in the way.")
+    app = make_app(media=str(folder))
+    answer = app.test_client().get("/readyz")
+    assert (answer.status_code, answer.json["status"]) == (200, "degraded")
+    check = answer.json["checks"]["media"]
+    assert not check["ok"]
+    assert "OPEN311_MEDIA" in check["detail"]
+    assert str(folder) not in answer.text
+    folder.unlink()
+    later = utc_now() + timedelta(seconds=2 * CHECK_EVERY_S)
+    assert all(check.is_ok for check in check_readiness(platform_of(app), later))
+    assert list(folder.iterdir()) == [], "the check leaves no file"

@@ -14,8 +14,11 @@ from flask.testing import FlaskClient
 from lxml import etree
 from sqlalchemy.engine import make_url
 
+from open311.clock import utc_now
+from open311.domain.access import SHELL, Role
 from open311.embedded import Cluster
 from open311.operations.access.api_keys import add_key
+from open311.operations.access.staff import add_account
 from open311.storage.engine import Database, open_database
 from open311.storage.migrations import migrate
 from tests import build
@@ -156,7 +159,7 @@ def test_a_database_that_has_to_be_migrated_counts_as_unavailable(
     assert answer.json[0]["description"] == UNMIGRATED
 
 
-def test_a_full_disk_stops_writes_alone_and_readyz_names_it(make_app: MakeApp) -> None:
+def test_a_full_disk_stops_only_writes_and_readyz_names_it(make_app: MakeApp) -> None:
     folder = Path(tempfile.mkdtemp(prefix="open311-disk-", dir="/tmp"))  # PostgreSQL's user can reach it
     with skipping_without_root(), small_disk(folder, 256_000_000), Cluster(folder, durable=False) as cluster:
         cluster.create_database("full")
@@ -210,6 +213,8 @@ def test_writes_get_503_while_the_database_is_read_only(
     app = make_app(database_url=url)
     _, key = add_key(platform_of(app), label="tests", now=build.NOON)
     client = app.test_client()
+    account: dict[str, Any] = {"name": "ada", "role": Role.READER, "jurisdiction_id": "city.example"}
+    staff = add_account(platform_of(app), **account, principal=SHELL, now=utc_now())
     form = FORM | {"api_key": key}
     forms = [form, form | {"client_request_id": "once"}, form | {"service_code": "trees"}]
     admin = open_database(url)
@@ -225,6 +230,10 @@ def test_writes_get_503_while_the_database_is_read_only(
         assert_unavailable(client.post(f"{BASE}/requests.json", data=sent), ".json")
     assert client.get(f"{BASE}/requests.json").status_code == 200
     assert client.get("/readyz").json["checks"]["writes"]["ok"] is False
+    headers = {"Authorization": f"Bearer {staff.secret}"}
+    assert (
+        client.get("/staff/v1/requests", headers=headers).status_code == 200
+    )  # the time of the token's last use cannot be stored
     alter("RESET default_transaction_read_only")  # open connections stay read-only
     for sent in forms:
         assert client.post(f"{BASE}/requests.json", data=sent).status_code == 200
@@ -232,7 +241,7 @@ def test_writes_get_503_while_the_database_is_read_only(
     admin.close()
 
 
-def test_a_server_without_any_city_answers_503_on_every_url(make_app: MakeApp) -> None:
+def test_a_server_without_any_city_serves_no_requests_and_is_not_ready(make_app: MakeApp) -> None:
     client = make_app(jurisdictions=("no-such-city",)).test_client()
     assert client.get("/").status_code == 200
     assert client.get("/readyz").status_code == 503

@@ -229,7 +229,7 @@ def test_erased_notes_and_hidden_requests_are_in_no_list(
     assert listed(client) == []
 
 
-def test_a_window_is_never_cut_in_silence(
+def test_a_window_with_too_many_updates_is_refused_and_not_cut(
     client: FlaskClient, platform: Platform, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("open311.operations.reading.find_updates.MAX_UPDATES", 1)
@@ -238,3 +238,29 @@ def test_a_window_is_never_cut_in_silence(
     answer = client.get(f"{PATH}.json")
     assert answer.status_code == 400
     assert "more than 1 updates; send a shorter one" in answer.text
+
+
+def test_the_update_for_a_request_that_is_shown_again_has_the_texts_from_while_it_was_hidden(
+    client: FlaskClient, platform: Platform, name: str
+) -> None:
+    give(platform, name, commands.Note(text="A crew comes.", public=True))
+    give(platform, name, commands.Hide(reason="A name."))
+    give(platform, name, commands.Note(text="The crew was there.", public=True))
+    give(platform, name, commands.Note(text="For us only."))
+    give(platform, name, commands.Close(outcome=Outcome.FIXED, note="Done."))
+    assert listed(client) == []
+    give(platform, name, commands.Show())
+    assert [(one["status"], one["description"]) for one in listed(client)] == [
+        ("open", "A crew comes."),
+        ("fixed", "The crew was there.\nDone."),
+    ]
+
+
+def test_a_request_that_is_shown_again_unchanged_has_no_update(
+    client: FlaskClient, platform: Platform, name: str
+) -> None:
+    for _ in range(2):
+        give(platform, name, commands.Note(text="A crew comes.", public=True))
+        give(platform, name, commands.Hide(reason="A name."))
+        give(platform, name, commands.Show())
+    assert [one["description"] for one in listed(client)] == ["A crew comes."] * 2
