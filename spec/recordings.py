@@ -22,12 +22,16 @@ class Repeated:
     times: int
 
     def __str__(self) -> str:
-        return self.sentence if self.times == 1 else f"{self.sentence} The first of {self.times}."
+        return (
+            self.sentence
+            if self.times == 1
+            else f"{self.sentence} This is the first of {self.times} such deviations."
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """The findings for one saved body. `kind` is None if it is not a body of the standard."""
+    """The findings for one saved body. `kind` is None for a body that is not in the standard."""
 
     kind: Kind | None
     deviations: tuple[Repeated, ...] = ()
@@ -35,7 +39,7 @@ class Judgement:
 
 
 def judge(body: bytes, kind: Kind | None = None) -> Judgement:
-    """Judge a saved body. Its format is recognised, and so is its kind unless `kind` is given."""
+    """Judge a saved body. This function recognises the format, and also the kind if `kind` is None."""
     media_type = "text/xml" if body.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<") else "application/json"
     try:
         data = unwrapped(parse(body, media_type))
