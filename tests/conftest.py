@@ -33,7 +33,7 @@ from open311.storage.migrations import migrate
 from open311.storage.queue import Queue
 from open311.storage.tables import metadata
 from tests import build, world
-from tests.checked_client import CheckedClient
+from tests.checked_client import CheckedClient, platform_of
 
 HOME = Path(__file__).parent.parent / "var" / "pg-test"
 TEMPLATE = "template_open311"
@@ -326,9 +326,3 @@ def post(client: FlaskClient, key: str) -> Callable[..., Any]:
         return client.post(f"/open311/v2/requests.{format}", data=data)
 
     return send
-
-
-def platform_of(app: Flask) -> Platform:
-    """The platform inside an app."""
-    platform: Platform = app.extensions["open311"]
-    return platform

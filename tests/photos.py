@@ -17,7 +17,7 @@ from open311.operations.media.files import store_of
 from open311.operations.media.preparing import prepare_photos
 from open311.operations.platform import Platform
 from open311.storage import media
-from tests.conftest import platform_of
+from tests.checked_client import platform_of
 
 BASE = "/open311/v2"
 PLACE = {"service_code": "potholes", "lat": "60.1718", "long": "24.9414"}

@@ -26,8 +26,7 @@ from open311.plugins.registry import load_registry
 from open311.settings import Settings
 from spec.bodies import deviations, same_data
 from spec.shapes import Kind
-from tests.checked_client import kind_of
-from tests.conftest import platform_of
+from tests.checked_client import kind_of, platform_of
 
 REPOSITORY = Path(__file__).parents[1]
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")

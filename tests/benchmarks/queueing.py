@@ -35,7 +35,7 @@ from open311.storage.migrations import migrate
 from tests import build
 from tests.benchmarks.contestants import ROOT
 from tests.benchmarks.cpu import cpu_ns
-from tests.conftest import platform_of
+from tests.checked_client import platform_of
 from tests.desk import BASE, Desk
 
 HOME = ROOT / "var" / "pg-queueing"

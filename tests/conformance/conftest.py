@@ -21,10 +21,10 @@ from open311.plugins import Jurisdiction
 from open311.settings import Settings
 from spec.conformance.preparation import EXTENSIONS, Endpoint, Preparation, Several, Throttle
 from tests import build
+from tests.checked_client import platform_of
 from tests.conformance.connected_city import DOWN_FILE, jurisdiction, with_renamed_service
 from tests.conformance.past import Past, age, crowd, member, small_city
 from tests.conformance.servers import REPOSITORY, serve_process, serve_thread
-from tests.conftest import platform_of
 from tests.photos import prepare_waiting
 from tests.working import work
 

@@ -33,7 +33,7 @@ from open311.settings import Settings
 from open311.storage.engine import libpq_dsn
 from open311.storage.queue import Task
 from tests import build
-from tests.conftest import platform_of
+from tests.checked_client import platform_of
 from tests.stored import dump
 from tests.waiting import until
 from tests.working import work

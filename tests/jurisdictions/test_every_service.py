@@ -24,7 +24,7 @@ from open311.plugins.testing import example_answer, example_place
 from open311.settings import Settings
 from open311.storage import requests
 from open311.storage.engine import Connection
-from tests.conftest import platform_of
+from tests.checked_client import platform_of
 
 REPOSITORY = Path(__file__).parents[2]
 CITIES = sorted(load_registry(()).jurisdictions)

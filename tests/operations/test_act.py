@@ -25,7 +25,7 @@ from open311.operations.workflow.act import act
 from open311.storage import accounts
 from open311.storage.history import load_events, load_notes
 from tests import build
-from tests.conftest import platform_of
+from tests.checked_client import platform_of
 
 
 def staff(role: Role, *departments: str, jurisdiction_id: str = "city.example") -> Principal:

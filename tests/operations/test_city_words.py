@@ -24,7 +24,7 @@ from open311.operations.workflow.texts import text_for
 from open311.plugins import Translation, declared
 from open311.plugins.rule_faults import find_remarks
 from tests import build
-from tests.conftest import platform_of
+from tests.checked_client import platform_of
 
 STATES = (
     CityState(state=State.ACKNOWLEDGED, name="Seen"),

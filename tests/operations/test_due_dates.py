@@ -24,7 +24,7 @@ from open311.operations.platform import Platform
 from open311.plugins import Calendar, Hours, Jurisdiction, LevelRule, Rule, read_service_level
 from schemas.values import format_instant
 from tests import build
-from tests.conftest import platform_of
+from tests.checked_client import platform_of
 
 HARBOUR = box(24.9, 60.1, 25.0, 60.2)
 LEVEL = read_service_level("4 days")

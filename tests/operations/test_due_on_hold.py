@@ -22,7 +22,7 @@ from open311.operations.workflow.act import act
 from open311.operations.workflow.due_dates import pauses
 from open311.operations.workflow.read_request import read_request
 from tests import build
-from tests.conftest import platform_of
+from tests.checked_client import platform_of
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 

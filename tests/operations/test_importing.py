@@ -32,7 +32,7 @@ from open311.operations.workflow.erase_request import erase_from_request
 from open311.operations.workflow.read_request import read_history
 from open311.plugins import Jurisdiction
 from tests import build
-from tests.conftest import platform_of
+from tests.checked_client import platform_of
 
 SAMPLES = Path(__file__).parent.parent / "samples"
 DEMO = "city.example"

@@ -30,7 +30,7 @@ from open311.operations.upkeep.republish import begin_edition, republish
 from open311.operations.workflow.act import act
 from open311.operations.workflow.erase_request import erase_from_request
 from tests import build
-from tests.conftest import platform_of
+from tests.checked_client import platform_of
 
 PHONE = "617-555-0143"
 TYPED = f"Call {PHONE}, the hole at 1428 Elm is deep."

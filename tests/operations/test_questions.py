@@ -26,7 +26,7 @@ from open311.operations.platform import Platform
 from open311.operations.workflow.act import act
 from open311.operations.workflow.receive_update import receive_update
 from tests import build
-from tests.conftest import platform_of
+from tests.checked_client import platform_of
 
 DAY = timedelta(days=1)
 ASK = commands.AskReporter(text="Which side of the street?")

@@ -16,7 +16,7 @@ from open311.errors import Conflict
 from open311.operations.platform import Platform
 from open311.operations.workflow.act import act, allowed_commands
 from tests import build
-from tests.conftest import platform_of
+from tests.checked_client import platform_of
 from tests.desk import Desk
 
 

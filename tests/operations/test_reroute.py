@@ -28,7 +28,7 @@ from open311.operations.workflow.reroute_requests import Rerouted, reroute_reque
 from open311.plugins import Department, Draft, Hours, Jurisdiction, Rule
 from schemas.values import format_instant
 from tests import build
-from tests.conftest import platform_of
+from tests.checked_client import platform_of
 
 MakeApp = Callable[..., Flask]
 LATER = build.NOON + timedelta(days=2)

@@ -20,7 +20,7 @@ from open311.plugins import Accepted, Draft, Jurisdiction, Pending, Rejected, Re
 from open311.plugins.registry import Registry
 from open311.storage.queue import Task
 from tests import build
-from tests.conftest import platform_of
+from tests.checked_client import platform_of
 
 BASE = "/open311/v2"
 MINUTE = timedelta(minutes=1)

@@ -22,7 +22,7 @@ from open311.operations.reading.find_requests import find_request
 from open311.plugins import Draft, Jurisdiction, Problem
 from open311.storage.queue import Task
 from tests import build
-from tests.conftest import platform_of
+from tests.checked_client import platform_of
 
 KIND = Attribute(
     code="KIND",

@@ -24,7 +24,7 @@ from open311.plugins import Jurisdiction
 from open311.storage.catalogue import catalogue_digest
 from open311.storage.queue import Task
 from tests import build
-from tests.conftest import platform_of
+from tests.checked_client import platform_of
 
 BASE = "/open311/v2"
 CITY = build.city()

@@ -26,7 +26,7 @@ from open311.storage.history import insert_histories
 from open311.storage.hot.submissions import NewRequest, insert_request
 from open311.storage.hot.transactions import within
 from tests import build
-from tests.conftest import platform_of
+from tests.checked_client import platform_of
 
 DIFFICULT_TEXTS = (
     r"\N",

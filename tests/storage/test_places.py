@@ -20,7 +20,7 @@ from open311.operations.platform import Platform
 from open311.operations.reading.find_requests import find_requests
 from open311.storage.geometry import point_of
 from tests import build
-from tests.conftest import platform_of
+from tests.checked_client import platform_of
 
 POINTS = 400
 EARTH_RADIUS_M = 6_371_008.8

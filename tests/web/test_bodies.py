@@ -21,7 +21,7 @@ from open311.domain.text import clean_text
 from open311.operations.access.api_keys import add_key
 from open311.operations.platform import Platform
 from tests import build
-from tests.conftest import platform_of
+from tests.checked_client import platform_of
 
 BASE = "/open311/v2"
 FORM = "application/x-www-form-urlencoded"

@@ -29,7 +29,7 @@ from open311.operations.upkeep.dumps import make_dump
 from open311.web.codings import zstd
 from spec.bodies import deviations
 from tests import build
-from tests.conftest import platform_of
+from tests.checked_client import platform_of
 from tests.formats.test_feeds import NASTY
 from tests.waiting import idle_transactions, until
 from tests.web.test_feeds import dirt

@@ -25,7 +25,7 @@ from open311.plugins.backends import Backend, BadCall, RawCall
 from open311.plugins.declared.backends import BackendTable
 from open311.storage import audit, external_ids
 from tests import build, world
-from tests.conftest import platform_of
+from tests.checked_client import platform_of
 
 PATH = "/callbacks/test.example/works"
 

@@ -23,27 +23,14 @@ from open311.operations.upkeep.republish import republish
 from open311.operations.upkeep.sync_catalogues import sync_catalogues
 from open311.storage.queue import Task
 from tests import build
-from tests.conftest import CITY, platform_of
+from tests.checked_client import platform_of
+from tests.conftest import CITY
 from tests.waiting import settle, until
 
 FEED = "/open311/v2/changes"
 HOUR = timedelta(hours=1)
 
 both_formats = pytest.mark.parametrize("format", ["json", "xml"])
-
-
-Feed = Callable[..., TestResponse]
-
-
-@pytest.fixture
-def feed(client: FlaskClient, platform: Platform) -> Feed:
-    """Reads the feed after every older transaction has ended, also those of tests that run at the same time."""
-
-    def get(url: str, **more: Any) -> TestResponse:
-        settle(platform)
-        return client.get(url, **more)
-
-    return get
 
 
 def items(response: TestResponse) -> list[dict[str, Any]]:
@@ -74,40 +61,42 @@ def change(platform: Platform, service_request_id: str, **changes: Any) -> None:
 
 @both_formats
 def test_the_feed_shows_each_change_once_in_the_form_of_the_list(
-    feed: Feed, platform: Platform, format: str
+    client: FlaskClient, platform: Platform, format: str
 ) -> None:
     build.store(platform, service_request_id="A", at=utc_now())
     build.store(platform, service_request_id="B", at=utc_now() - 1000 * HOUR)
-    first = feed(f"{FEED}.{format}")
+    first = client.get(f"{FEED}.{format}")
     assert [item["id"] for item in items(first)] == ["A", "B"]
     assert first.headers["X-Caught-Up"] == "true"
     cursor = first.headers["X-Cursor"]
-    again = feed(f"{FEED}.{format}?cursor={cursor}")
+    again = client.get(f"{FEED}.{format}?cursor={cursor}")
     assert items(again) == []
     assert again.headers["X-Cursor"] == cursor
     change(platform, "A", status=Status.CLOSED)
     change(platform, "A", note="Done.")
-    assert items(feed(f"{FEED}.{format}?cursor={cursor}")) == [{"id": "A", "status": "closed", "withdrawn": False}]
+    assert items(client.get(f"{FEED}.{format}?cursor={cursor}")) == [
+        {"id": "A", "status": "closed", "withdrawn": False}
+    ]
 
 
 def test_an_item_of_the_feed_equals_the_item_of_the_list_byte_for_byte(
-    client: FlaskClient, feed: Feed, platform: Platform
+    client: FlaskClient, platform: Platform
 ) -> None:
     build.store(platform, at=utc_now(), description='Größe "1" & <2>')
     for extra in ("", "?extensions=true"):
-        assert feed(f"{FEED}.json{extra}").data == client.get(f"/open311/v2/requests.json{extra}").data
+        assert client.get(f"{FEED}.json{extra}").data == client.get(f"/open311/v2/requests.json{extra}").data
         listed = client.get(f"/open311/v2/requests.xml{extra}").data
-        assert feed(f"{FEED}.xml{extra}").data == listed.replace(b"service_requests>", b"changes>")
+        assert client.get(f"{FEED}.xml{extra}").data == listed.replace(b"service_requests>", b"changes>")
 
 
 @both_formats
-def test_each_page_continues_where_the_last_one_ended(feed: Feed, platform: Platform, format: str) -> None:
+def test_each_page_continues_where_the_last_one_ended(client: FlaskClient, platform: Platform, format: str) -> None:
     build.store_all(platform, ({"number": number} for number in range(1, 8)))
     for number in (9, 8):
         build.store_all(platform, [{"number": number}])
     found, url = [], f"{FEED}.{format}?limit=4&extensions=notes"
     for caught_up in ("false", "false", "true"):
-        answer = feed(url)
+        answer = client.get(url)
         found += [item["id"] for item in items(answer)]
         assert answer.headers["X-Caught-Up"] == caught_up
         (url,) = re.fullmatch(r'<(.*)>; rel="next"', answer.headers["Link"]).groups()
@@ -117,61 +106,61 @@ def test_each_page_continues_where_the_last_one_ended(feed: Feed, platform: Plat
 
 @both_formats
 def test_a_hidden_request_is_a_tombstone_until_it_is_shown_again(
-    feed: Feed, platform: Platform, format: str
+    client: FlaskClient, platform: Platform, format: str
 ) -> None:
     build.store(platform, service_request_id="A", description="my secret")
     for hidden in (Visibility.PRIVATE, Visibility.UNLISTED):
         change(platform, "A", visibility=hidden)
-        answer = feed(f"{FEED}.{format}?extensions=true")
+        answer = client.get(f"{FEED}.{format}?extensions=true")
         assert items(answer) == [{"id": "A", "status": None, "withdrawn": True}]
         assert "secret" not in answer.text
         change(platform, "A", visibility=Visibility.PUBLIC)
-        assert items(feed(f"{FEED}.{format}")) == [{"id": "A", "status": "open", "withdrawn": False}]
+        assert items(client.get(f"{FEED}.{format}")) == [{"id": "A", "status": "open", "withdrawn": False}]
 
 
 @both_formats
-def test_a_request_that_was_never_public_never_appears(feed: Feed, platform: Platform, format: str) -> None:
+def test_a_request_never_public_never_appears(client: FlaskClient, platform: Platform, format: str) -> None:
     build.store(platform, service_request_id="T", visibility=Visibility.UNLISTED)
     build.store(platform, service_request_id="P", visibility=Visibility.PRIVATE)
     change(platform, "T", visibility=Visibility.PRIVATE)
     change(platform, "P", visibility=Visibility.UNLISTED)
-    answer = feed(f"{FEED}.{format}")
+    answer = client.get(f"{FEED}.{format}")
     assert items(answer) == []
     assert answer.headers["X-Caught-Up"] == "true"
 
 
 @pytest.mark.requirement("K10")
 def test_a_department_reads_its_own_changes_and_what_it_has_given_away(
-    client: FlaskClient, feed: Feed, platform: Platform
+    client: FlaskClient, platform: Platform
 ) -> None:
     for number, department in enumerate(("streets", "cleaning", "streets"), 1):
         build.store(platform, number=number, department=department)
     build.change(platform, "R3", department="cleaning", now=build.NOON + HOUR)
-    found = {item["id"]: item["withdrawn"] for item in items(feed(f"{FEED}.json?department=streets"))}
+    found = {item["id"]: item["withdrawn"] for item in items(client.get(f"{FEED}.json?department=streets"))}
     assert found == {"R1": False, "R3": True}
     cursor, ids = "", []
     for _ in range(3):
-        page = feed(f"{FEED}.json?department=cleaning&page_size=1&cursor={cursor}")
+        page = client.get(f"{FEED}.json?department=cleaning&page_size=1&cursor={cursor}")
         ids += [item["id"] for item in items(page)]
         cursor = page.headers["X-Cursor"]
     assert (ids, page.headers["X-Caught-Up"]) == (["R2", "R3"], "true")
-    part = feed(f"{FEED}.json?department=cleaning&page_size=1&wait=1")
+    part = client.get(f"{FEED}.json?department=cleaning&page_size=1&wait=1")
     assert (items(part), part.headers["X-Caught-Up"]) == ([], "false"), "it answers at once: more changes follow"
 
 
-def test_republishing_the_same_content_is_no_change(feed: Feed, platform: Platform) -> None:
+def test_republishing_the_same_content_is_no_change(client: FlaskClient, platform: Platform) -> None:
     build.store(platform, service_request_id="A")
-    cursor = feed(f"{FEED}.json").headers["X-Cursor"]
+    cursor = client.get(f"{FEED}.json").headers["X-Cursor"]
     with platform.database.transaction() as connection:
         connection.execute(text("UPDATE edition SET rendered_until = 0, finished_at = NULL"))
     assert republish(platform, CITY, utc_now()) == 1
-    assert items(feed(f"{FEED}.json?cursor={cursor}")) == []
+    assert items(client.get(f"{FEED}.json?cursor={cursor}")) == []
 
 
-def test_the_feed_waits_for_a_late_commit(client: FlaskClient, feed: Feed, platform: Platform) -> None:
+def test_the_feed_waits_for_a_late_commit(client: FlaskClient, platform: Platform) -> None:
     """A slow transaction has the lower id. If the feed did not wait for it, readers would miss its change."""
     build.store(platform, service_request_id="slow")
-    cursor = feed(f"{FEED}.json").headers["X-Cursor"]
+    cursor = client.get(f"{FEED}.json").headers["X-Cursor"]
     with platform.database.transaction() as connection:
         connection.execute(text("UPDATE publication SET written_by = pg_current_xact_id()"))
         build.store(platform, service_request_id="quick")
@@ -179,7 +168,7 @@ def test_the_feed_waits_for_a_late_commit(client: FlaskClient, feed: Feed, platf
         assert items(held) == []
         assert held.headers["X-Caught-Up"] == "false"
         assert held.headers["X-Cursor"] == cursor
-    answer = feed(f"{FEED}.json?cursor={cursor}")
+    answer = client.get(f"{FEED}.json?cursor={cursor}")
     assert [item["id"] for item in items(answer)] == ["slow", "quick"]
     assert answer.headers["X-Caught-Up"] == "true"
 
@@ -187,7 +176,7 @@ def test_the_feed_waits_for_a_late_commit(client: FlaskClient, feed: Feed, platf
 # --- The beginning of the feed
 
 
-def test_since_begins_at_or_before_the_given_instant(feed: Feed, platform: Platform) -> None:
+def test_since_begins_at_or_before_the_given_instant(client: FlaskClient, platform: Platform) -> None:
     now = utc_now()
     build.store(platform, service_request_id="old")
     settle(platform)
@@ -198,7 +187,7 @@ def test_since_begins_at_or_before_the_given_instant(feed: Feed, platform: Platf
     assert mark_changes(platform, now) == 0, "nothing was written meanwhile"
 
     def ids(since: Any) -> list[str]:
-        answer = feed(f"{FEED}.json", query_string={"since": since.isoformat()})
+        answer = client.get(f"{FEED}.json", query_string={"since": since.isoformat()})
         assert "since" not in answer.headers["Link"]
         return [item["id"] for item in items(answer)]
 
@@ -209,15 +198,15 @@ def test_since_begins_at_or_before_the_given_instant(feed: Feed, platform: Platf
     assert ids(now) == ["newest"]
 
 
-def test_old_marks_are_deleted(feed: Feed, platform: Platform) -> None:
+def test_old_marks_are_deleted(client: FlaskClient, platform: Platform) -> None:
     now = utc_now()
     build.store(platform, service_request_id="old")
     settle(platform)
     mark_changes(platform, now - 100 * 24 * HOUR)
     since = {"since": now.isoformat()}
-    assert items(feed(f"{FEED}.json", query_string=since)) == []
+    assert items(client.get(f"{FEED}.json", query_string=since)) == []
     mark_changes(platform, now - 2 * HOUR)
-    assert items(feed(f"{FEED}.json", query_string=since)) == []
+    assert items(client.get(f"{FEED}.json", query_string=since)) == []
     mark_changes(platform, now)
     with platform.database.transaction() as connection:
         assert connection.execute(text("SELECT count(*) FROM change_mark")).scalar_one() <= 2
@@ -267,7 +256,7 @@ def test_reading_a_written_cursor_gives_the_same_position() -> None:
     assert read_position(write_position(CITY, position), CITY) == position
 
 
-def test_a_backup_from_another_server_is_republished(client: FlaskClient, feed: Feed, platform: Platform) -> None:
+def test_a_backup_from_another_server_is_republished(client: FlaskClient, platform: Platform) -> None:
     """The rows have the other server's transaction ids. The feed would never reach ids above this server's ids."""
     build.store(platform, service_request_id="A")
     with platform.database.transaction() as connection:
@@ -278,17 +267,17 @@ def test_a_backup_from_another_server_is_republished(client: FlaskClient, feed: 
     sync_catalogues(platform, utc_now())
     assert len(build.jobs(platform, Task.REPUBLISH)) == 1
     assert republish(platform, CITY, utc_now()) == 1
-    assert [item["id"] for item in items(feed(f"{FEED}.json"))] == ["A"]
+    assert [item["id"] for item in items(client.get(f"{FEED}.json"))] == ["A"]
 
 
-def test_marks_in_another_servers_backup_are_not_used(feed: Feed, platform: Platform) -> None:
+def test_marks_in_another_servers_backup_are_not_used(client: FlaskClient, platform: Platform) -> None:
     """A mark is the transaction id that the feed had reached at an instant; it has no meaning on another server."""
     build.store(platform, service_request_id="A")
     mark_changes(platform, utc_now() - HOUR)
     with platform.database.transaction() as connection:
         connection.execute(text("UPDATE change_mark SET horizon = '9000000000000000'"))
     sync_catalogues(platform, utc_now())
-    assert [item["id"] for item in items(feed(f"{FEED}.json?since={utc_now():%Y-%m-%dT%H:%M:%SZ}"))] == ["A"]
+    assert [item["id"] for item in items(client.get(f"{FEED}.json?since={utc_now():%Y-%m-%dT%H:%M:%SZ}"))] == ["A"]
     build.store(platform, service_request_id="B")
     assert mark_changes(platform, utc_now()) == 1, "marks are made again"
 
@@ -298,7 +287,6 @@ def test_each_city_has_its_own_feed(make_app: Callable[..., Flask]) -> None:
     app = make_app(a, b)
     build.store(platform_of(make_app(a)), service_request_id="1")
     client = app.test_client()
-    settle(platform_of(app))
     assert len(items(client.get(f"{FEED}.json?jurisdiction_id=a.example"))) == 1
     assert items(client.get(f"{FEED}.json?jurisdiction_id=b.example")) == []
     assert client.get(f"{FEED}.json").status_code == 400
@@ -320,16 +308,16 @@ def test_waiting_ends_with_the_first_change(client: FlaskClient, platform: Platf
     assert not platform.process.is_waiting.locked()
 
 
-def test_waiting_ends_after_its_time_without_a_change(feed: Feed, platform: Platform) -> None:
-    answer = feed(f"{FEED}.json?wait=0.01")
+def test_waiting_ends_after_its_time_without_a_change(client: FlaskClient, platform: Platform) -> None:
+    answer = client.get(f"{FEED}.json?wait=0.01")
     assert items(answer) == []
     assert answer.headers["X-Caught-Up"] == "true"
     assert not platform.process.is_waiting.locked()
 
 
-def test_only_one_caller_waits_and_the_others_are_answered_immediately(feed: Feed, platform: Platform) -> None:
+def test_only_one_caller_waits_and_others_are_answered_immediately(client: FlaskClient, platform: Platform) -> None:
     with platform.process.is_waiting:
-        assert items(feed(f"{FEED}.json?wait=25")) == []
+        assert items(client.get(f"{FEED}.json?wait=25")) == []
 
 
 def test_a_server_with_one_thread_never_waits(make_app: Callable[..., Flask]) -> None:
@@ -339,16 +327,16 @@ def test_a_server_with_one_thread_never_waits(make_app: Callable[..., Flask]) ->
 
 @both_formats
 def test_a_feed_without_a_change_gets_304_and_with_a_change_200(
-    client: FlaskClient, feed: Feed, platform: Platform, format: str
+    client: FlaskClient, platform: Platform, format: str
 ) -> None:
     url = f"{FEED}.{format}"
-    before = feed(url)
+    before = client.get(url)
     known = {"If-None-Match": before.headers["ETag"]}
-    same = feed(url, headers=known)
+    same = client.get(url, headers=known)
     assert same.status_code == 304
     assert same.headers["X-Cursor"] == before.headers["X-Cursor"]
     build.store(platform, service_request_id="A")
-    after = feed(url, headers=known)
+    after = client.get(url, headers=known)
     assert len(items(after)) == 1
     with platform.database.transaction() as connection:
         connection.execute(text("SELECT pg_current_xact_id()"))

@@ -19,7 +19,7 @@ from open311.errors import Misconfigured
 from open311.operations.access.api_keys import add_key
 from open311.settings import Settings
 from tests import build
-from tests.conftest import platform_of
+from tests.checked_client import platform_of
 
 BASE = "/open311/v2"
 DAY = timedelta(days=1)

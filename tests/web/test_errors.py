@@ -16,7 +16,7 @@ from open311.operations.access.api_keys import add_key
 from open311.plugins import Jurisdiction
 from open311.web.errors import STATUSES
 from tests import build
-from tests.conftest import platform_of
+from tests.checked_client import platform_of
 
 BASE = "/open311/v2"
 JSON, XML = "application/json; charset=utf-8", "text/xml; charset=utf-8"

@@ -25,7 +25,7 @@ from open311.formats.writing import Feed
 from open311.operations.platform import Platform
 from spec.bodies import deviations
 from tests import build
-from tests.conftest import platform_of
+from tests.checked_client import platform_of
 from tests.formats.test_feeds import ATOM, NASTY, elements, unescaped
 
 BASE = "/open311/v2"

@@ -11,7 +11,7 @@ from shapely.geometry import box
 
 from open311.operations.access.api_keys import add_key
 from tests import build
-from tests.conftest import platform_of
+from tests.checked_client import platform_of
 
 BASE = "/open311/v2"
 EAST = build.city(id="east.example", name="East", boundary=box(1, 0, 3, 2))

@@ -15,7 +15,7 @@ from open311.errors import Invalid
 from open311.operations.access.api_keys import add_key, resume_key, set_notice, suspend_key
 from open311.operations.platform import Platform
 from tests import build
-from tests.conftest import platform_of
+from tests.checked_client import platform_of
 
 BASE = "/open311/v2"
 FORM = {"service_code": "potholes", "lat": "60.1718", "long": "24.9414"}

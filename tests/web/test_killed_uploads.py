@@ -36,7 +36,7 @@ from open311.media import stores
 from open311.settings import Settings
 from tests import build
 from tests.photos import Sender, jpeg, prepare_all
-from tests.conftest import platform_of
+from tests.checked_client import platform_of
 
 def run(media, what, place, when, count):
     module, _, name = place.rpartition(".")

@@ -20,7 +20,7 @@ from open311.operations.access.api_keys import add_key
 from open311.web.answers import warning_headers
 from schemas.texts import Message, tell
 from tests import build
-from tests.conftest import platform_of
+from tests.checked_client import platform_of
 
 BASE = "/open311/v2"
 ENGLISH, SPANISH = ("en", "Pothole"), ("es", "Bache")

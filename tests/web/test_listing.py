@@ -22,7 +22,7 @@ from open311.domain.requests import Status
 from open311.operations.platform import Platform
 from schemas.values import format_instant
 from tests import build
-from tests.conftest import platform_of
+from tests.checked_client import platform_of
 
 BASE = "/open311/v2"
 NOON = build.NOON

@@ -17,7 +17,7 @@ from open311.jobs.dispatching import dispatch_all
 from open311.operations.access.api_keys import add_key
 from open311.operations.upkeep.metering import MOST_KEYS, CallCounts
 from tests import build
-from tests.conftest import platform_of
+from tests.checked_client import platform_of
 from tests.photos import Sender, jpeg, prepare_all
 
 TOKEN = {"Authorization": "Bearer s3cret"}

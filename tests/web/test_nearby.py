@@ -20,7 +20,7 @@ from open311.operations.intake.resolve_token import resolve_token
 from open311.operations.platform import Platform
 from open311.storage.queue import Task
 from tests import build
-from tests.conftest import platform_of
+from tests.checked_client import platform_of
 
 BASE = "/open311/v2"
 HERE = Place(lat=60.1718, long=24.9414)

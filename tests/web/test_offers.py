@@ -35,7 +35,7 @@ from open311.web.georeport.discovery import get_discovery
 from open311.web.georeport.services import list_services
 from schemas.values import format_instant
 from tests import build
-from tests.conftest import platform_of
+from tests.checked_client import platform_of
 
 BASE = "/open311/v2"
 PLACE = {"lat": "60.1718", "long": "24.9414"}

@@ -22,7 +22,7 @@ from open311.operations.platform import Platform
 from open311.plugins import Draft, Jurisdiction, Service
 from open311.storage.queue import Task
 from tests import build
-from tests.conftest import platform_of
+from tests.checked_client import platform_of
 
 BASE = "/open311/v2"
 MakeApp = Callable[..., Flask]

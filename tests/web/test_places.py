@@ -17,7 +17,8 @@ from open311.domain.places import Place
 from open311.operations.platform import Platform
 from open311.operations.upkeep.recompute_areas import count_requests, recompute_areas
 from tests import build
-from tests.conftest import CITY, platform_of
+from tests.checked_client import platform_of
+from tests.conftest import CITY
 
 BASE = "/open311/v2"
 HARBOUR = "lat=60.13&long=24.95"

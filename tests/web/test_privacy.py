@@ -29,7 +29,7 @@ from open311.operations.platform import Platform
 from open311.operations.upkeep.dumps import make_dump
 from open311.operations.workflow.act import act
 from tests import build
-from tests.conftest import platform_of
+from tests.checked_client import platform_of
 from tests.photos import PLANTED, prepare_all, tagged_jpeg
 
 BASE = "/open311/v2"

@@ -24,7 +24,8 @@ from open311.operations.workflow.receive_update import receive_update
 from open311.storage import audit
 from schemas import staff as wire
 from tests import build
-from tests.conftest import CITY, platform_of
+from tests.checked_client import platform_of
+from tests.conftest import CITY
 from tests.desk import BASE, Desk
 
 MakeDesk = Callable[..., Desk]

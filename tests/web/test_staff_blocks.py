@@ -14,7 +14,7 @@ from open311.domain.access import SHELL, Role
 from open311.operations.access.api_keys import add_key
 from open311.operations.access.staff import add_account
 from tests import build
-from tests.conftest import platform_of
+from tests.checked_client import platform_of
 
 FORM = {"service_code": "potholes", "lat": "60.1718", "long": "24.9414", "extensions": "true"}
 BLOCK = {"kind": "email", "value": "Spam@mail.example", "reason": "Insults."}

@@ -16,7 +16,7 @@ from open311.operations.upkeep.sync_catalogues import ensure_synced
 from open311.plugins import Destination, Secret
 from open311.storage import external_ids
 from tests import build, world
-from tests.conftest import platform_of
+from tests.checked_client import platform_of
 from tests.delivering import Clock, run
 from tests.desk import Desk
 

@@ -20,7 +20,7 @@ from open311.operations.platform import Platform
 from open311.operations.workflow.act import act
 from schemas.values import format_instant
 from tests import build
-from tests.conftest import platform_of
+from tests.checked_client import platform_of
 from tests.desk import Desk
 
 

@@ -13,7 +13,7 @@ from open311.operations.media.files import CHECK_EVERY_S
 from open311.operations.platform import Platform
 from open311.operations.upkeep.readiness import check_readiness
 from tests import build
-from tests.conftest import platform_of
+from tests.checked_client import platform_of
 from tests.storage.schema import at_revision
 
 

@@ -24,7 +24,7 @@ from open311.operations.platform import Platform
 from open311.operations.workflow.act import act
 from open311.operations.workflow.erase_request import erase_from_request
 from tests import build
-from tests.conftest import platform_of
+from tests.checked_client import platform_of
 
 BASE = "/open311/v2"
 FORM = {"service_code": "potholes", "lat": "60.1718", "long": "24.9414", "extensions": "true"}

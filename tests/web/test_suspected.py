@@ -22,7 +22,7 @@ from open311.operations.workflow.act import act
 from open311.storage.hot.sessions import Session
 from open311.storage.hot.statements import Statement
 from tests import build
-from tests.conftest import platform_of
+from tests.checked_client import platform_of
 
 BASE = "/open311/v2"
 FORM = {"service_code": "potholes", "lat": "60.1718", "long": "24.9414"}

@@ -18,7 +18,7 @@ from open311.operations.publishing import names_for, publish_requests
 from open311.operations.workflow.erase_request import erase_from_request
 from open311.operations.workflow.read_request import read_request
 from tests import build
-from tests.conftest import platform_of
+from tests.checked_client import platform_of
 
 BASE = "/open311/v2"
 ASKED = Attribute(code="COLOUR", description="Colour?", datatype=Datatype.STRING, public=True)

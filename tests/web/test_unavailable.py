@@ -22,7 +22,7 @@ from open311.operations.access.staff import add_account
 from open311.storage.engine import Database, open_database
 from open311.storage.migrations import migrate
 from tests import build
-from tests.conftest import platform_of
+from tests.checked_client import platform_of
 from tests.disks import fill, small_disk
 
 BASE = "/open311/v2"

@@ -25,7 +25,7 @@ from open311.operations.workflow.erase_request import erase_from_request
 from schemas.updates import WORDS
 from schemas.values import format_instant
 from tests import build
-from tests.conftest import platform_of
+from tests.checked_client import platform_of
 
 PATH = "/open311/v2/servicerequestupdates"
 
