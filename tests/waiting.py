@@ -33,8 +33,8 @@ def until(probe: Callable[[], Result], what: str) -> Result:
 def settle(platform: Platform) -> None:
     """Wait for the transactions that hold back the change feed, except those of this database's clients.
 
-    The feed waits for the oldest transaction of the whole PostgreSQL server: also for those of tests that run beside
-    this one, and for autovacuum. A transaction that a test itself keeps open is not waited for.
+    The feed waits for the oldest transaction of the whole PostgreSQL server: also for those of tests that run at
+    the same time, and for autovacuum. A transaction that a test itself keeps open is not waited for.
     """
 
     def older() -> set[tuple[int, str]]:
