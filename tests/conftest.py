@@ -23,6 +23,7 @@ from open311.app import create_app
 from open311.clock import utc_now
 from open311.embedded import Cluster, find_binaries, install_binaries
 from open311.operations.access.api_keys import add_key
+from open311.operations.federation import looking
 from open311.operations.platform import Platform, open_platform
 from open311.operations.upkeep.sync_catalogues import ensure_synced
 from open311.plugins import Jurisdiction
@@ -221,6 +222,12 @@ def neighbour(monkeypatch: pytest.MonkeyPatch) -> Iterator[world.Neighbour]:
     with world.neighbour(dialect=world.LIKE_OURS) as city:
         monkeypatch.setenv("WORKS_KEY", city.api_key)
         yield city
+
+
+@pytest.fixture
+def unpaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No pause between two calls of a neighbour, which in production protects the neighbour."""
+    monkeypatch.setattr(looking, "LIMITS", replace(looking.LIMITS, rate_per_s=0))
 
 
 class OpenConnections:
