@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import socket
@@ -65,6 +66,16 @@ hypothesis.settings.load_profile("tests")
 def pytest_configure() -> None:
     """Restore the handler of Ctrl-C, because background jobs of a shell and their child processes ignore SIGINT."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Start the long tests first: at the end of a run, one worker would run such a test and the others nothing."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
+def pytest_collection_finish() -> None:
+    """Let the garbage collector skip the modules and the collected tests, which stay until the end."""
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)
