@@ -10,6 +10,9 @@ PYTHONS := python3.13 python3.12 python3.11 python3
 BIN := .venv/bin
 ARGS :=
 TESTS :=
+# The tests wait for a third of their time: for processes that start, for deadlines, for the database. So three workers
+# suit two cores.
+WORKERS := 3
 
 help: ## list the targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
@@ -17,11 +20,11 @@ help: ## list the targets
 run: .venv/run.stamp ## start the server, with a private database unless DATABASE_URL is set; ARGS= passes options
 	@$(BIN)/open311 run $(ARGS)
 
-test: .venv/dev.stamp ## run the tests; TESTS=tests/storage runs some of them, ARGS="-k name -x" has pytest's options
-	@$(BIN)/python -m pytest -n 2 $(ARGS) $(TESTS)
+test: .venv/dev.stamp ## run the tests; TESTS=tests/storage runs some of them, ARGS="-k name -x" has pytest's options, WORKERS=8 suits a larger machine
+	@$(BIN)/python -m pytest -n $(WORKERS) $(ARGS) $(TESTS)
 
 coverage: .venv/dev.stamp ## run the tests and count the lines and branches they reach; fails below the floor in pyproject.toml
-	@$(BIN)/python -m pytest -n 2 $(ARGS) --cov
+	@$(BIN)/python -m pytest -n $(WORKERS) $(ARGS) --cov
 
 check: .venv/dev.stamp ## lint, formatting, types, import contracts, the CI's workflow
 	@$(BIN)/ruff check .

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import socket
@@ -23,6 +24,7 @@ from open311.app import create_app
 from open311.clock import utc_now
 from open311.embedded import Cluster, find_binaries, install_binaries
 from open311.operations.access.api_keys import add_key
+from open311.operations.federation import looking
 from open311.operations.platform import Platform, open_platform
 from open311.operations.upkeep.sync_catalogues import ensure_synced
 from open311.plugins import Jurisdiction
@@ -64,6 +66,16 @@ hypothesis.settings.load_profile("tests")
 def pytest_configure() -> None:
     """Restore the handler of Ctrl-C, because background jobs of a shell and their child processes ignore SIGINT."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Start the long tests first: at the end of a run, one worker would run such a test and the others nothing."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
+def pytest_collection_finish() -> None:
+    """Let the garbage collector skip the modules and the collected tests, which stay until the end."""
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -221,6 +233,12 @@ def neighbour(monkeypatch: pytest.MonkeyPatch) -> Iterator[world.Neighbour]:
     with world.neighbour(dialect=world.LIKE_OURS) as city:
         monkeypatch.setenv("WORKS_KEY", city.api_key)
         yield city
+
+
+@pytest.fixture
+def unpaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No pause between two calls of a neighbour, which in production protects the neighbour."""
+    monkeypatch.setattr(looking, "LIMITS", replace(looking.LIMITS, rate_per_s=0))
 
 
 class OpenConnections:

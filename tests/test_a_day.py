@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from open311.settings import Settings
-from tests.test_readme import free_port, new_key, serving
+from tests.ports import free_port
+from tests.test_readme import new_key, serving
 
 PAGE = (Path(__file__).parents[1] / "spec" / "a-day.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(sh|text)\n(.*?)^```\n", PAGE, re.MULTILINE | re.DOTALL)

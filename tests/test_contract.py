@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tokenize
 from collections.abc import Iterator
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -80,29 +80,45 @@ def texts(*suffixes: str) -> Iterator[tuple[str, str]]:
                 continue
 
 
-def modules(package: str) -> Iterator[tuple[str, ast.Module]]:
-    """Name and syntax tree of every module of a package. An example is a separate package."""
-    for name, text in texts(".py"):
-        if name.startswith(f"{package}/") and not name.startswith("spec/examples/"):
-            yield name, ast.parse(text)
+@dataclass(frozen=True, slots=True)
+class Module:
+    """What the tests need to know of a module. Its syntax tree is not kept, because it needs a lot of memory.
+
+    imports    every module, and every name of a module, that it imports
+    calls      the names of the called functions, for example `time.sleep`
+    is_silent  whether it has code and no docstring
+    """
+
+    name: str
+    imports: frozenset[str]
+    calls: frozenset[str]
+    is_silent: bool
 
 
-def imports(tree: ast.Module) -> set[str]:
-    """Every module, and every name of a module, that a module imports."""
-    names: set[str] = set()
+@cache
+def every_module() -> tuple[Module, ...]:
+    """Every module of the repository. An example is a separate package."""
+    return tuple(
+        _read(name, ast.parse(text)) for name, text in texts(".py") if not name.startswith("spec/examples/")
+    )
+
+
+def _read(name: str, tree: ast.Module) -> Module:
+    imports: set[str] = set()
+    calls = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
+            imports |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
-            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
-    return names
+            imports |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+        elif isinstance(node, ast.Call):
+            calls.add(ast.unparse(node.func))
+    return Module(name, frozenset(imports), frozenset(calls), bool(tree.body) and not ast.get_docstring(tree))
 
 
-def calls(tree: ast.Module) -> Iterator[str]:
-    """The names of the called functions, for example `time.sleep`."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call):
-            yield ast.unparse(node.func)
+def modules(folder: str) -> Iterator[Module]:
+    """Every module in a folder."""
+    return (module for module in every_module() if module.name.startswith(f"{folder}/"))
 
 
 # --- HTTP
@@ -189,30 +205,30 @@ def test_openapi_is_up_to_date() -> None:
 
 
 def test_public_reads_never_query_the_record_table() -> None:
-    for name, tree in modules("open311/web"):
-        assert "open311.storage.requests" not in imports(tree), (
-            f"{name}: use operations, because the records are for staff only"
+    for module in modules("open311/web"):
+        assert "open311.storage.requests" not in module.imports, (
+            f"{module.name}: use operations, because the records are for staff only"
         )
-    for name, reading in modules("open311/operations/reading"):
-        storage = {found for found in imports(reading) if found.startswith("open311.storage.")}
+    for module in modules("open311/operations/reading"):
+        storage = {found for found in module.imports if found.startswith("open311.storage.")}
         assert not {found for found in storage if re.search(r"\.(requests|submissions|tables)\b", found)}, (
-            f"{name}: public reads may use publications and tokens only"
+            f"{module.name}: public reads may use publications and tokens only"
         )
 
 
 def test_cities_import_only_open311_plugins() -> None:
-    for name, tree in modules("jurisdictions"):
-        ours = {found for found in imports(tree) if found.split(".")[0] in PACKAGES}
-        assert all(found.startswith("open311.plugins") for found in ours), f"{name} imports {ours}"
+    for module in modules("jurisdictions"):
+        ours = {found for found in module.imports if found.split(".")[0] in PACKAGES}
+        assert all(found.startswith("open311.plugins") for found in ours), f"{module.name} imports {ours}"
 
 
 def importable() -> list[str]:
     """The name of every module whose import must have no side effects."""
     return [
-        name.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+        module.name.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
         for package in PACKAGES
-        for name, _ in modules(package)
-        if not name.endswith(("__main__.py", "migrations/env.py"))
+        for module in modules(package)
+        if not module.name.endswith(("__main__.py", "migrations/env.py"))
     ]
 
 
@@ -265,16 +281,16 @@ def test_only_the_clock_modules_read_the_wall_clock() -> None:
 
 def test_only_the_cli_prints() -> None:
     for package in ("open311", "schemas", "jurisdictions"):
-        for name, tree in modules(package):
-            if not name.startswith("open311/cli/"):
-                assert "print" not in calls(tree), f"{name} prints; log it"
+        for module in modules(package):
+            if not module.name.startswith("open311/cli/"):
+                assert "print" not in module.calls, f"{module.name} prints; log it"
 
 
 def test_no_test_sleeps() -> None:
-    for name, tree in modules("tests"):
-        if not name.startswith("tests/benchmarks/"):
-            assert not {"time.sleep", "sleep"} & set(calls(tree)), (
-                f"{name} sleeps; wait for the event with tests.waiting.until"
+    for module in modules("tests"):
+        if not module.name.startswith("tests/benchmarks/"):
+            assert not {"time.sleep", "sleep"} & module.calls, (
+                f"{module.name} sleeps; wait for the event with tests.waiting.until"
             )
 
 
@@ -288,8 +304,8 @@ def test_no_module_has_a_banned_name() -> None:
 
 def test_every_module_has_a_docstring() -> None:
     for package in PACKAGES:
-        for name, tree in modules(package):
-            assert ast.get_docstring(tree) or not tree.body, f"{name} has no docstring"
+        for module in modules(package):
+            assert not module.is_silent, f"{module.name} has no docstring"
 
 
 # --- Lists and documents that must agree
@@ -370,6 +386,7 @@ SECTION = re.compile(r"\((?:GeoReport )?\d\.\d+(?:, [^)]*)?\)|(?<!RFC \d{4}, )\b
 DECISIONS = re.compile(r"decisions?[ /]\(?\d{4}(?:(?:, | to | and )\d{4})*")
 
 
+@cache
 def prose(name: str, text: str) -> str:
     """The prose of a file: Markdown without code blocks, or the comments, docstrings and texts of Python."""
     if name.endswith(".md"):

@@ -24,7 +24,8 @@ from open311.cli import main
 from open311.embedded import Cluster, find_binaries
 from open311.settings import Settings
 from tests.conftest import HOME
-from tests.test_readme import free_port, serving
+from tests.ports import free_port
+from tests.test_readme import serving
 
 GUIDE = (Path(__file__).parents[1] / "spec" / "operating.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```sh\n(.*?)^```\n", GUIDE, re.MULTILINE | re.DOTALL)

@@ -6,11 +6,10 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -27,6 +26,7 @@ from open311.settings import Settings
 from spec.bodies import deviations, same_data
 from spec.shapes import Kind
 from tests.checked_client import kind_of, platform_of
+from tests.ports import free_port
 
 REPOSITORY = Path(__file__).parents[1]
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
@@ -119,13 +119,6 @@ def tour(make_database: Callable[[str], str], tmp_path_factory: pytest.TempPathF
         read_call(line, promised, report)
         for (line, promised), report in zip(promises(), sorted((folder / "calls").glob("*.json")), strict=True)
     ]
-
-
-def free_port() -> int:
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def new_key(settings: Settings) -> str:

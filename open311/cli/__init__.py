@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import sys
 from importlib import import_module
 from typing import Any
 
@@ -74,9 +75,12 @@ class LazyCommands(CommandGroup):
         if cmd_name not in COMMANDS:
             return None
         module, _, name = COMMANDS[cmd_name].partition(".")
-        use_one_blas_thread()
-        with collection_paused():
-            command: click.Command = getattr(import_module(f"{__name__}.{module}"), name)
+        path = f"{__name__}.{module}"
+        if path not in sys.modules:
+            use_one_blas_thread()
+            with collection_paused():
+                import_module(path)
+        command: click.Command = getattr(sys.modules[path], name)
         return command
 
 

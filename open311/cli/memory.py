@@ -16,12 +16,15 @@ KEPT_BYTES = 16 * 1024 * 1024
 def collection_paused() -> Iterator[None]:
     """Pause the garbage collector during a block whose objects stay alive, such as an import of modules.
 
-    The collector would find no garbage, and would need a tenth of the block's time.
+    After the block, the collector skips all objects that exist. Otherwise it would search them when it starts
+    again, and at the end of the process: a quarter of the CPU time of a short command. It also does not write to
+    memory that a process shares with its forks.
     """
     gc.disable()
     try:
         yield
     finally:
+        gc.freeze()
         gc.enable()
 
 

@@ -74,7 +74,6 @@ def _make_application(settings: Settings) -> Flask:
         application = create_app(settings, platform)
         announce(platform)
         platform.close()  # each process opens its own connections when it needs them
-        gc.freeze()  # the collector then skips these objects, so it does not write to memory shared between forks
     return application
 
 

@@ -30,7 +30,7 @@ from tests.benchmarks.contestants import OURS, started, wait_for_answer
 from tests.benchmarks.cpu import cpu_ns
 from tests.benchmarks.load import Line, Refused, call
 from tests.benchmarks.tables import table
-from tests.test_readme import free_port
+from tests.ports import free_port
 
 CITY = "works.example"
 GOAL = 1.25

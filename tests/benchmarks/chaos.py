@@ -28,6 +28,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from itertools import cycle
+from math import ceil
 from pathlib import Path
 from random import Random
 from uuid import uuid4
@@ -68,7 +69,9 @@ who did the work. `plain` can neither be asked nor honours a key. If its answer 
 stays *uncertain*: it names the risk, and it is never sent a second time.
 """
 LONGEST_LIFE_S = 30.0
-"""After this time the next part is killed, even if no report was accepted."""
+"""After this time the next part is killed, even if no report was accepted and no delivery has ended."""
+MOVING = "('waiting', 'sending', 'pending')"
+"""The states of deliveries that are on their way."""
 SETTLE_S = 240.0
 """How long the servers may take for the remaining work after the last kill."""
 
@@ -159,27 +162,29 @@ def run(folder: Path, *, reports: int, seed: int, least_kills: int, say: Callabl
     """Start all servers, send the reports during the kills, wait for the remaining work, and count."""
     started = time.monotonic()
     with ExitStack() as stack:
-        servers = Servers(folder, seed, stack)
-        sender = threading.Thread(target=servers.send, args=(reports,), daemon=True)
+        servers = Servers(folder, seed, stack, reports, least_kills)
+        sender = threading.Thread(target=servers.send, daemon=True)
         staff = threading.Thread(target=servers.work, daemon=True)
         sender.start()
         staff.start()
-        kills = servers.kill_until(lambda kills: not sender.is_alive() and kills >= least_kills, Random(seed))
+        servers.kill_until(lambda: not sender.is_alive() and servers.kills >= least_kills, Random(seed))
         sender.join()
-        say(f"{len(servers.sent)} reports sent amid {kills} kills in {time.monotonic() - started:.0f} s")
+        say(f"{len(servers.sent)} reports sent amid {servers.kills} kills in {time.monotonic() - started:.0f} s")
         servers.settle(say)
         servers.stopping.set()
         staff.join()
-        return Table(servers.count(), kills, time.monotonic() - started)
+        return Table(servers.count(), servers.kills, time.monotonic() - started)
 
 
 class Servers:
     """All servers, the citizens who report, and the staff at the other end."""
 
-    def __init__(self, folder: Path, seed: int, stack: ExitStack) -> None:
+    def __init__(self, folder: Path, seed: int, stack: ExitStack, reports: int, least_kills: int) -> None:
+        self.reports, self.least_kills = reports, least_kills
         self.stopping = threading.Event()
         self.arrived = threading.Condition()
         self.sent: dict[str, str] = {}
+        self.kills = 0
         faults = [
             *world.by_chance(0.06, "lose_answer", "double", on="POST requests"),
             *world.by_chance(0.04, "drop", "status", on="POST"),
@@ -230,11 +235,13 @@ class Servers:
 
     # --- Citizens
 
-    def send(self, reports: int) -> None:
+    def send(self) -> None:
         """Send reports to A: a third for its desk, a third for ours, a third for the neighbours."""
         names = ("home", "ours", "asked", "home", "ours", "keys", "home", "ours", "plain")
         client = GeoReportClient(self.a.base_url, api_key=self.key, limits=PATIENT)
-        for number, name in zip(range(reports), cycle(names), strict=False):
+        for number, name in zip(range(self.reports), cycle(names), strict=False):
+            with self.arrived:
+                self.arrived.wait_for(lambda: len(self.sent) < self._allowed())
             new = NewRequest(service_code=name, lat=60.17, long=24.94, description=f"Report {number}")
             request_id = self._post(client, new)
             with self.arrived:
@@ -279,28 +286,51 @@ class Servers:
 
     # --- Kills
 
-    def kill_until(self, is_over: Callable[[int], bool], random: Random) -> int:
-        """Kill one part after the other, and restart parts that have ended. Returns the number of kills.
+    def kill_until(self, is_over: Callable[[], bool], random: Random) -> None:
+        """Kill one part after the other, and restart parts that have ended.
 
-        Between two kills, this function waits until some reports are accepted, at most for `LONGEST_LIFE_S`.
-        Without this wait, a slow machine would only start processes.
+        Between two kills, this function waits until some reports are accepted and a delivery has ended, at most for
+        `LONGEST_LIFE_S`. Without this wait, a slow machine would only start processes.
         """
         victims: list[Callable[[], object]] = [*self.a.victims(), *self.ours.victims()]
         victims += [neighbour.kill for neighbour in self.neighbours.values()]
-        kills = 0
+        ended = 0
         for victim in cycle(victims):
-            wanted = len(self.sent) + random.randint(1, 9)
+            with suppress(Unavailable):
+                ended = self._ended()
+            reports = len(self.sent) + random.randint(1, 9)
             deadline = time.monotonic() + LONGEST_LIFE_S
-            while len(self.sent) < wanted and time.monotonic() < deadline and not is_over(kills):
+            while not is_over() and time.monotonic() < deadline and not self._has_lived(reports, ended):
                 with self.arrived:
-                    self.arrived.wait(timeout=1)
+                    self.arrived.wait(timeout=0.5)
                 self.keep()
-            if is_over(kills):
+            if is_over():
                 break
             victim()
-            kills += 1
+            with self.arrived:
+                self.kills += 1
+                self.arrived.notify_all()
             self.keep()
-        return kills
+
+    def _allowed(self) -> int:
+        """How many reports may be sent before the next kill. So the reports last until the last kill."""
+        return min(self.reports, ceil(self.reports * (self.kills + 1) / self.least_kills))
+
+    def _has_lived(self, reports: int, ended: int) -> bool:
+        """Whether enough reports are accepted, and a delivery has ended unless none is on its way."""
+        if len(self.sent) < min(reports, self._allowed()):
+            return False
+        with suppress(Unavailable):
+            moving, _ = self._left()
+            if not moving or self._ended() > ended:
+                return True
+            self._hasten()
+        return False
+
+    def _ended(self) -> int:
+        with self.a.platform.database.reading() as connection:
+            ended = connection.exec_driver_sql(f"SELECT count(*) FROM delivery WHERE state NOT IN {MOVING}")
+            return int(ended.scalar_one())
 
     def keep(self) -> None:
         """Start all parts that do not run."""
@@ -329,8 +359,7 @@ class Servers:
     def _left(self) -> tuple[int, int]:
         with self.a.platform.database.reading() as connection:
             moving = connection.exec_driver_sql(
-                "SELECT (SELECT count(*) FROM outbox)"
-                " + (SELECT count(*) FROM delivery WHERE state IN ('waiting', 'sending', 'pending'))"
+                f"SELECT (SELECT count(*) FROM outbox) + (SELECT count(*) FROM delivery WHERE state IN {MOVING})"
             ).scalar_one()
             unanswered = connection.exec_driver_sql(
                 "SELECT count(*) FROM delivery d JOIN service_request r"

@@ -11,6 +11,7 @@ from tests.federated.stubs import POTHOLES, filed, stubbed
 __all__ = ["bare_run", "run"]
 
 CITY = ("--jurisdiction", "city.example")
+pytestmark = pytest.mark.usefixtures("unpaced")
 
 
 @pytest.fixture

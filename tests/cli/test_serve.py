@@ -22,6 +22,7 @@ from open311.cli.signals import GRACE_S
 from open311.plugins.registry import GROUP
 from open311.settings import Settings
 from open311.storage.migrations import head
+from tests.ports import free_port
 from tests.processes import children, is_listening
 from tests.waiting import until
 
@@ -51,9 +52,7 @@ Started = Callable[..., AbstractContextManager["subprocess.Popen[str]"]]
 
 @pytest.fixture
 def port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        free: int = taken.getsockname()[1]
-        return free
+    return free_port()
 
 
 @pytest.fixture

@@ -58,6 +58,16 @@ def test_ctrl_c_stays_ignored_where_the_caller_ignores_it() -> None:
     assert ended.returncode == 0
 
 
+def test_the_garbage_collector_skips_the_modules_of_a_command() -> None:
+    """Searching them at the end of the process would take a quarter of the CPU time of a short command."""
+    program = (
+        "import click, gc; from open311.cli import main; main.get_command(click.Context(main), 'settings');"
+        "print(gc.isenabled(), gc.get_freeze_count() > 50_000)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "True True\n"
+
+
 INTERRUPTED = """
 import builtins, signal, sys
 moment, sys.argv = sys.argv[1], ["open311", "settings"]

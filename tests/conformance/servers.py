@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 import threading
@@ -19,6 +18,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 
 from open311.cli.parent import PARENT_VARIABLE
 from open311.cli.supervisor import is_answering
+from tests.ports import free_port
 from tests.waiting import until
 
 REPOSITORY = Path(__file__).parents[2]
@@ -28,8 +28,7 @@ STARTS_WITHIN_S = 60.0
 @contextmanager
 def serve_process(environment: Mapping[str, str], log: Path) -> Iterator[str]:
     """Start `open311 serve` as a process; returns its origin. Its standard error goes to `log`."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
+    port = free_port()
     own = {name: value for name, value in os.environ.items() if not name.startswith(("OPEN311_", "DATABASE_"))}
     with log.open("wb") as file:
         process = subprocess.Popen(
@@ -68,7 +67,7 @@ class _Silent(WSGIRequestHandler):
 def serve_thread(app: Flask) -> Iterator[str]:
     """Serve an app on a port of the loopback, one call at a time; returns its origin."""
     server = make_server("127.0.0.1", 0, app, request_handler=_Silent)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:
         yield f"http://127.0.0.1:{server.server_port}"

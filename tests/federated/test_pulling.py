@@ -229,9 +229,15 @@ def test_a_request_that_cannot_be_stored_is_a_failure_that_the_operator_sees(
     watch_server(a, north)
     filed(north)
     with a.platform.database.transaction() as connection:
-        connection.exec_driver_sql("ALTER TABLE service_request ADD CHECK (description <> 'Deep')")
-    assert "the log has it" in pull_from(a, "north").cause
-    assert a.rows("SELECT pull_failures, pull_leased_until FROM remote") == [(1, None)]
+        connection.exec_driver_sql(
+            "ALTER TABLE service_request ADD CONSTRAINT planted CHECK (description <> 'Deep')"
+        )
+    try:
+        assert "the log has it" in pull_from(a, "north").cause
+        assert a.rows("SELECT pull_failures, pull_leased_until FROM remote") == [(1, None)]
+    finally:
+        with a.platform.database.transaction() as connection:
+            connection.exec_driver_sql("ALTER TABLE service_request DROP CONSTRAINT planted")
 
 
 def test_a_neighbour_is_read_by_one_at_a_time(open_town: Open, north: world.Neighbour) -> None:

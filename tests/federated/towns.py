@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from itertools import count
 from typing import Any
 
 import requests
@@ -22,8 +21,10 @@ from open311.operations.federation.neighbours import add_neighbour
 from open311.operations.platform import Platform
 from open311.plugins import Jurisdiction
 from open311.settings import Settings
+from open311.storage.engine import Database, open_database
 from tests import build
 from tests.conformance.servers import serve_thread
+from tests.conftest import SWEEP
 
 HERE, NORTH, SOUTH = (60.17, 24.94), (60.27, 24.94), (60.07, 24.94)
 AREAS = {
@@ -31,7 +32,6 @@ AREAS = {
     "North": box(24.9, 60.25, 25.0, 60.29),
     "South": box(24.9, 60.05, 25.0, 60.09),
 }
-_serial = count(1)
 
 
 @dataclass
@@ -114,15 +114,46 @@ class Town:
 
 
 Open = Callable[..., Town]
+RESTART = "SELECT setval(seqrelid, seqstart, false) FROM pg_sequence"
+"""Lets all numbers begin at 1 again."""
+
+
+class TownDatabases:
+    """Empty databases for towns. A town that is closed leaves its database to the next town."""
+
+    def __init__(self, make_database: Callable[[str], str]) -> None:
+        self._make_database = make_database
+        self._sweepers: dict[str, Database] = {}
+        self._free: list[str] = []
+
+    @contextmanager
+    def lend(self) -> Iterator[str]:
+        """The URL of an empty database, which is emptied again at the end."""
+        url = self._free.pop() if self._free else self._make()
+        yield url
+        with self._sweepers[url].transaction() as connection:
+            connection.exec_driver_sql(SWEEP)
+            connection.exec_driver_sql(RESTART)
+        self._free.append(url)
+
+    def close(self) -> None:
+        """Close the connections with which the databases were emptied."""
+        for sweeper in self._sweepers.values():
+            sweeper.close()
+
+    def _make(self) -> str:
+        url = self._make_database(f"town{len(self._sweepers) + 1}")
+        self._sweepers[url] = open_database(url)
+        return url
 
 
 @contextmanager
-def opened(make_database: Callable[[str], str]) -> Iterator[Open]:
+def opened(databases: TownDatabases) -> Iterator[Open]:
     """A function that opens towns, which are closed at the end."""
     with ExitStack() as stack:
 
         def open_town(name: str, settings: Mapping[str, Any] | None = None, **changes: Any) -> Town:
-            url = make_database(f"town{next(_serial)}")
+            url = stack.enter_context(databases.lend())
             values = {"post_rate": "", "get_rate": "", "log_level": "error"} | dict(settings or {})
             own = Settings(database_url=url, **values)
             platform = build.platform(own, build.city(id=f"{name}.example", name=name, areas=AREAS, **changes))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import socket
 import threading
 from typing import Any
 
@@ -23,6 +22,7 @@ from open311.federation.client import (
     Unreadable,
 )
 from tests.federation.scripted import QUICK, Reply, as_json, as_xml, serve
+from tests.ports import free_port
 
 BOMB = '<!DOCTYPE a [<!ENTITY b "bbbb"><!ENTITY c "&b;&b;">]><services><service_code>&c;</service_code></services>'
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
@@ -239,9 +239,7 @@ def test_a_trusted_host_is_trusted_at_its_port_only() -> None:
 
 
 def test_a_server_that_is_not_there_is_unreachable() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-    with GeoReportClient(f"http://127.0.0.1:{port}", limits=QUICK, api_key="k") as client:
+    with GeoReportClient(f"http://127.0.0.1:{free_port()}", limits=QUICK, api_key="k") as client:
         with pytest.raises(Unreachable) as caught:
             client.post_request(NewRequest(service_code="x"))
         assert not caught.value.is_uncertain

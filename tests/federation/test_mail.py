@@ -33,6 +33,7 @@ from open311.federation.mail import (
 )
 from open311.federation.values import Media
 from open311.outgoing import Mailbox, SmtpServer, read_mailbox
+from tests.ports import free_port
 
 NOW = datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
 CITY = Mailbox("desk@city.example", "City Desk")
@@ -354,8 +355,7 @@ def test_a_slow_answer_to_the_text_is_uncertain() -> None:
 
 
 def test_a_server_that_is_not_there_is_tried_later() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as line:
-        port = line.getsockname()[1]
+    port = free_port()
     with pytest.raises(MailDeferred, match="cannot be reached: ConnectionRefusedError") as caught:
         Mailer(SmtpServer(host="127.0.0.1", port=port), CITY).send(MAIL, now=NOW)
     assert not caught.value.is_setup

@@ -5,17 +5,17 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
+from tests.ports import free_port
 from tests.waiting import until
 
 BUCKET = "photos"
@@ -32,7 +32,7 @@ def program() -> str | None:
 @contextmanager
 def seaweed(command: str, folder: Path) -> Iterator[str]:
     """Run the service with an empty bucket. Yields its address."""
-    ports = iter(free_ports(8))
+    ports = iter([free_port() for _ in range(8)])
     config = folder / "s3.json"
     identities = [_identity(MAKER, "Admin"), _identity(CREDENTIALS, *(f"{act}:{BUCKET}" for act in ACTIONS))]
     config.write_text(json.dumps({"identities": identities}))
@@ -66,14 +66,6 @@ def seaweed(command: str, folder: Path) -> Iterator[str]:
 def _identity(credentials: dict[str, str], *actions: str) -> dict[str, Any]:
     key, secret = credentials.values()
     return {"name": key, "credentials": [{"accessKey": key, "secretKey": secret}], "actions": actions}
-
-
-def free_ports(count: int) -> list[int]:
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
 
 
 def _makes_bucket(address: str) -> bool:

@@ -18,7 +18,8 @@ from open311.media.stores import FolderStore, MediaStore, S3Store, StoreUnavaila
 from open311.observe import configure_logs
 from open311.settings import Settings
 from tests.federation.scripted import Reply, serve
-from tests.media.s3 import BUCKET, CREDENTIALS, free_ports, program, seaweed
+from tests.media.s3 import BUCKET, CREDENTIALS, program, seaweed
+from tests.ports import free_port
 from tests.waiting import until
 from tests.world.serving import NO_ANSWER
 
@@ -264,7 +265,7 @@ def test_a_failing_service_is_unavailable(reply: Reply) -> None:
 
 
 def test_a_service_that_is_down_is_unavailable() -> None:
-    store = S3Store(BUCKET, "", endpoint=f"http://127.0.0.1:{free_ports(1)[0]}")
+    store = S3Store(BUCKET, "", endpoint=f"http://127.0.0.1:{free_port()}")
     acts: tuple[Callable[[], object], ...] = (
         lambda: store.put(KEY, b"1", "image/jpeg"),
         lambda: store.get(KEY),

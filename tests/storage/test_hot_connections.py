@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from typing import Any
 
@@ -45,9 +46,7 @@ KINDS: list[tuple[Any, st.SearchStrategy[Any]]] = [
 
 @pytest.fixture(scope="module", params=[True, False], ids=["prepared", "unprepared"])
 def hot(make_database: Callable[[str], str], request: pytest.FixtureRequest) -> Iterator[HotConnections]:
-    database = open_database(
-        make_database(f"direct_{request.param}".lower()), statement_timeout_ms=300, prepares=request.param
-    )
+    database = open_database(make_database(f"direct_{request.param}".lower()), prepares=request.param)
     yield database.hot
     database.close()
 
@@ -105,13 +104,15 @@ def test_a_database_error_is_reported_without_values(hot: HotConnections, is_pre
 
 
 @pytest.mark.parametrize("is_prepared", [False, True])
+@pytest.mark.parametrize("prepares", [False, True])
 def test_a_statement_timeout_raises_unavailable_and_keeps_the_connection(
-    hot: HotConnections, is_prepared: bool
+    database_url: str, prepares: bool, is_prepared: bool
 ) -> None:
     slow = statement(literal_column("pg_sleep(5)"), is_prepared=is_prepared)
-    with pytest.raises(Unavailable):
-        hot.rows(slow, {})
-    assert hot.rows(statement(literal_column("1")), {}) == [(1,)]
+    with closing(open_database(database_url, statement_timeout_ms=300, prepares=prepares)) as database:
+        with pytest.raises(Unavailable):
+            database.hot.rows(slow, {})
+        assert database.hot.rows(statement(literal_column("1")), {}) == [(1,)]
 
 
 def test_a_read_is_repeated_on_a_new_connection_and_a_write_is_not(hot: HotConnections) -> None:

@@ -157,7 +157,7 @@ def test_a_migration_that_waits_too_long_for_a_lock_changes_nothing(
         assert current(connection) == "0001"
     reader.rollback()
     with beginning.transaction() as connection:
-        migrate(connection, lock_timeout_s=0.05)
+        migrate(connection)
         assert current(connection) == head()
 
 

@@ -33,7 +33,7 @@ from open311.storage.engine import libpq_dsn
 from open311.storage.migrations import migrate, versions
 from open311.storage.outbox import backlog
 from tests import build
-from tests.test_readme import free_port
+from tests.ports import free_port
 from tests.upgrades.test_upgrade import RELEASES
 from tests.upgrades.traffic import BASE, Balancer, Traffic
 from tests.waiting import until

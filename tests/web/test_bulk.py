@@ -31,6 +31,7 @@ from spec.bodies import deviations
 from tests import build
 from tests.checked_client import platform_of
 from tests.formats.test_feeds import NASTY
+from tests.ports import free_port
 from tests.waiting import idle_transactions, until
 from tests.web.test_feeds import dirt
 
@@ -244,9 +245,7 @@ def test_a_download_is_a_snapshot_of_one_moment(
 @pytest.fixture
 def served(platform: Platform, tmp_path: Path) -> Any:
     """The port of a real server process over the test's database."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     environment = os.environ | {
         "DATABASE_URL": platform.settings.database_url,
         "OPEN311_JURISDICTIONS": "demo",

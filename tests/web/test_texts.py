@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from string import Formatter
+from typing import Any
 
 import pytest
 from werkzeug.exceptions import HTTPException
@@ -44,6 +46,12 @@ def modules() -> Iterator[tuple[str, ast.Module]]:
             name = str(path.relative_to(SOURCE))
             if not name.startswith(NOT_OVER_HTTP):
                 yield name, ast.parse(path.read_text(encoding="utf-8"))
+
+
+@cache
+def collected() -> frozenset[Any]:
+    """The texts of the source."""
+    return frozenset(entry.id for entry in collect() if entry.id)
 
 
 def calls(tree: ast.AST, names: dict[str, int]) -> Iterator[tuple[str, ast.Call]]:
@@ -147,9 +155,8 @@ def test_every_template_is_a_literal_with_the_names_of_its_values() -> None:
 
 @pytest.mark.parametrize("language", files())
 def test_every_text_is_translated(language: str) -> None:
-    collected = {entry.id for entry in collect() if entry.id}
     entries = {entry.id: entry for entry in read_file(files()[language]) if entry.id}
-    assert set(entries) == collected, "run `make texts`, then translate what it has added"
+    assert set(entries) == collected(), "run `make texts`, then translate what it has added"
     missing = [text for text, entry in entries.items() if not is_translated(entry)]
     assert not missing, f"{files()[language].relative_to(SOURCE)} lacks translations"
     wrong = [text for text, entry in entries.items() if has_wrong_placeholders(entry)]
@@ -157,16 +164,15 @@ def test_every_text_is_translated(language: str) -> None:
 
 
 def test_the_texts_that_callers_see_are_collected() -> None:
-    collected = {entry.id for entry in collect()}
-    assert "is missing; send one of {known}." in collected
-    assert ("{names} is ignored {why}", "{names} are ignored {why}") in collected
-    assert "The server cannot provide the requested range." in collected
-    assert "Unknown field." in collected
+    assert "is missing; send one of {known}." in collected()
+    assert ("{names} is ignored {why}", "{names} are ignored {why}") in collected()
+    assert "The server cannot provide the requested range." in collected()
+    assert "Unknown field." in collected()
 
 
 def test_a_language_begins_with_all_texts_and_keeps_its_translations(tmp_path: Path) -> None:
     [line] = update(["pt-BR"], tmp_path)
-    count = len(collect())
+    count = len(collected())
     assert line == f"pt-BR: {count} texts, {count} without a translation"
     path = tmp_path / "pt_BR" / "LC_MESSAGES" / "messages.po"
     begun = path.read_text(encoding="utf-8")

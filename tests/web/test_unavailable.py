@@ -198,7 +198,7 @@ def test_a_server_reconnects_after_it_lost_its_connections(make_app: MakeApp) ->
 
 
 def test_a_statement_that_takes_too_long_gives_503(make_app: MakeApp) -> None:
-    app = make_app(statement_timeout_ms=200)
+    app = make_app(statement_timeout_ms=1_000)
     client = app.test_client()
     with platform_of(app).database.engine.connect() as other, other.begin():
         other.exec_driver_sql("LOCK TABLE publication IN ACCESS EXCLUSIVE MODE")
