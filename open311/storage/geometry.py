@@ -41,6 +41,17 @@ def in_bounds(lat: ColumnElement[Any], long: ColumnElement[Any], name: str) -> C
     return and_(long.between(west, east), lat.between(south, north))
 
 
+def in_small_box(
+    point: ColumnElement[Any], lat: ColumnElement[Any], long: ColumnElement[Any], name: str, parts: int
+) -> ColumnElement[bool]:
+    """Like `in_box`, for a box with many points: numbers are compared, and not geometries. Values: `box_values`."""
+    # `&&` is for the GiST index. It compares in single precision, so it also finds points a few metres outside.
+    boxes = (point.bool_op("&&")(_envelope(f"{name}_{part}")) for part in range(parts))
+    west, south, east, north = (bindparam(f"{name}_{side}", type_=Double) for side in _SIDES)
+    across = long.between(west, east) if parts == 1 else or_(long >= west, long <= east)
+    return and_(or_(*boxes), across, lat.between(south, north))
+
+
 def within(point: ColumnElement[Any], name: str, parts: int) -> ColumnElement[bool]:
     """Like `in_circle`, but the GiST index first finds the points in the circle's box, which has `parts` parts."""
     # `&&` is cheap but compares in single precision, so it also finds points a few metres outside the box.
