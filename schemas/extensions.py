@@ -43,6 +43,12 @@ class BulkArguments(RequestSearchArguments):
         )
 
 
+class TileArguments(BulkArguments):
+    """The parameters of a map tile: the filters of a list."""
+
+    tells_unknown = True
+
+
 class ChangeArguments(RequestArguments):
     """The parameters of the change feed."""
 

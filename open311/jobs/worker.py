@@ -26,6 +26,7 @@ from open311.jobs.repeating import end_cut_off
 from open311.media.stores import StoreUnavailable
 from open311.observe import cause_of, logger
 from open311.operations.delivery.telling import tell_operator
+from open311.operations.dispatch import mapping
 from open311.operations.dispatch.counting import recount
 from open311.operations.intake.resolve_token import resolve_token
 from open311.operations.media.preparing import prepare_photos
@@ -143,6 +144,11 @@ def make_worker(platform: Platform, conninfo: str) -> procrastinate.App:
     @app.task(name=Task.ANONYMISE, queueing_lock=Task.ANONYMISE, lock=Task.ANONYMISE, retry=retry)
     def make_anonymous(timestamp: int) -> None:  # noqa: ARG001
         _anonymise(platform)
+
+    @app.periodic(cron="17 3 * * *")
+    @app.task(name=Task.RECOUNT_MAP, queueing_lock=Task.RECOUNT_MAP, lock=Task.RECOUNT_MAP, retry=retry)
+    def recount_map(timestamp: int) -> None:  # noqa: ARG001
+        log.info("map recounted", wrong=mapping.recount(platform))
 
     @app.task(name=Task.DUMP, retry=retry, lock=Task.DUMP)
     def dump(jurisdiction_id: str) -> None:

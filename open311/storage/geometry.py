@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from geoalchemy2 import Geography, Geometry
-from sqlalchemy import Boolean, ColumnElement, Double, Text, and_, bindparam, cast, func, or_
+from sqlalchemy import Boolean, ColumnElement, Double, Text, and_, bindparam, cast, func, literal_column, or_
 from sqlalchemy.types import NullType
 
 from open311.domain.places import Place
@@ -41,6 +41,17 @@ def in_bounds(lat: ColumnElement[Any], long: ColumnElement[Any], name: str) -> C
     return and_(long.between(west, east), lat.between(south, north))
 
 
+def in_small_box(
+    point: ColumnElement[Any], lat: ColumnElement[Any], long: ColumnElement[Any], name: str, parts: int
+) -> ColumnElement[bool]:
+    """Like `in_box`, for a box with many points: numbers are compared, and not geometries. Values: `box_values`."""
+    # `&&` is for the GiST index. It compares in single precision, so it also finds points a few metres outside.
+    boxes = (point.bool_op("&&")(_envelope(f"{name}_{part}")) for part in range(parts))
+    west, south, east, north = (bindparam(f"{name}_{side}", type_=Double) for side in _SIDES)
+    across = long.between(west, east) if parts == 1 else or_(long >= west, long <= east)
+    return and_(or_(*boxes), across, lat.between(south, north))
+
+
 def within(point: ColumnElement[Any], name: str, parts: int) -> ColumnElement[bool]:
     """Like `in_circle`, but the GiST index first finds the points in the circle's box, which has `parts` parts."""
     # `&&` is cheap but compares in single precision, so it also finds points a few metres outside the box.
@@ -59,6 +70,18 @@ def distance(point: ColumnElement[Any], name: str) -> ColumnElement[float]:
     """The distance from a circle's centre, in metres over the ellipsoid. Values: `circle_values`."""
     centre = func.ST_GeomFromEWKT(bindparam(f"{name}_centre", type_=Text), type_=Geometry)
     return func.ST_Distance(cast(point, Geography), cast(centre, Geography), type_=Double)
+
+
+def world_x(long: ColumnElement[Any]) -> ColumnElement[Any]:
+    """A longitude on the web map: 0 is the 180th meridian in the west, 1 the same meridian in the east."""
+    half, whole = (literal_column(degrees, type_=Double) for degrees in ("180", "360"))
+    return (long + half) / whole
+
+
+def world_y(lat: ColumnElement[Any]) -> ColumnElement[Any]:
+    """A latitude on the web map: 0 is 85.05 degrees north, 1 is 85.05 degrees south. The poles are outside."""
+    one, two = (literal_column(number, type_=Double) for number in ("1", "2"))
+    return (one - func.asinh(func.tan(func.radians(lat)), type_=Double) / func.pi(type_=Double)) / two
 
 
 def box_values(name: str, box: Box) -> dict[str, Any]:

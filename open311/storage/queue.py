@@ -35,6 +35,7 @@ class Task(StrEnum):
     PREPARE_PHOTOS = "prepare_photos"
     SWEEP_PHOTOS = "sweep_photos"
     ANONYMISE = "anonymise"
+    RECOUNT_MAP = "recount_map"
     RETRY_STALLED = "retry_stalled"
 
 

@@ -15,14 +15,14 @@ from open311.domain.access import Principal
 from open311.domain.photos import SentFile
 from open311.errors import Problem
 from open311.formats import Format
-from open311.formats.writing import BulkFormat, Feed
+from open311.formats.writing import BulkFormat, Feed, TileFormat
 from open311.operations.platform import Platform
 from open311.plugins import Jurisdiction
 from open311.web.codings import Coding, wanted_coding
 from open311.web.surfaces import BASE
 from schemas.texts import Message
 
-Output = Format | Feed | BulkFormat
+Output = Format | Feed | BulkFormat | TileFormat
 
 
 class Values(dict[str, Any]):

@@ -59,6 +59,9 @@ PATH_VARIABLES = {
     "service_request_id": "The id of a request.",
     "token": "The token from the answer to a POST.",
     "view": "The name of a saved view.",
+    "x": "The tile's column, from the west.",
+    "y": "The tile's row, from the north.",
+    "z": "The tile's zoom.",
 }
 """The meaning of each variable in a path."""
 READING_HEADERS = {

@@ -73,6 +73,12 @@ MEDIA = Surface(
     description="Photos of requests (an extension)",
     errors=ErrorShape.PROBLEM,
 )
+TILES = Surface(
+    name="tiles",
+    prefix=f"{BASE}/tiles",
+    description="Map tiles of requests (an extension)",
+    errors=ErrorShape.PROBLEM,
+)
 STATUS = Surface(
     name="status",
     prefix=f"{BASE}/status",
@@ -134,7 +140,21 @@ PAGES = Surface(
     is_documented=False,
 )
 
-SURFACES = (DUMPS, MEDIA, STATUS, GEOREPORT, BULK, DISCOVERY, STAFF, CALLBACKS, HEALTH, READINESS, METRICS, PAGES)
+SURFACES = (
+    DUMPS,
+    MEDIA,
+    TILES,
+    STATUS,
+    GEOREPORT,
+    BULK,
+    DISCOVERY,
+    STAFF,
+    CALLBACKS,
+    HEALTH,
+    READINESS,
+    METRICS,
+    PAGES,
+)
 """Longer prefixes come first, because a path belongs to the first surface with a matching prefix."""
 
 ROUTE, CALLER = "open311.route", "open311.caller"

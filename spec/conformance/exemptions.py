@@ -13,6 +13,8 @@ EXEMPTIONS: Mapping[str, str] = MappingProxyType(
             ("M2", "M3", "M4", "M6", "M7", "M8"),
             "no check proves it yet; C168 to C170 prove that photos are taken and shown",
         ),
+        "G3": "a check cannot file 500 requests at one place",
+        "G5": "a check cannot choose a place at the edge of a tile that is in the city",
         "M9": "held photos are released by staff, and the rule is a setting of the city",
         "M10": "only staff can blacken parts of a photo",
         "O5": "a check from outside cannot wait until a season begins or ends",

@@ -676,6 +676,60 @@ class Extensions(ABC):
             writer.writerow({**row, **always})
         return out.getvalue()
 
+    # --- Map tiles
+
+    def get_tiles(self, call: Any, city: dict[str, Any], argument: str, single: bool, instance: str) -> Reply:
+        if not single:
+            return self.describe_tiles(call, city)
+        numbers = re.fullmatch(r"(\d+)/(\d+)/(\d+)\.mvt", argument)
+        zoom, x, y = map(int, numbers.groups()) if numbers else (99, 0, 0)
+        if zoom > 18 or (max(x, y) >= 2**zoom and not self.has("tiles have any number")):
+            raise Refusal(400, "z, x or y is out of range.")
+        has_points = zoom >= 12
+        if not has_points and call.get("q") and not self.has("cells ignore filters"):
+            raise Refusal(400, "q: filters tiles from zoom 12 on.")
+        if self.has("tiles ignore filters"):
+            call.pairs = []
+        found = [
+            each["public"]["service_request_id"]
+            for each in city["requests"].values()
+            if not each["private"] and self.in_tile(each["public"], zoom, x, y) and self.in_search(call, each)
+        ]
+        # Not a real tile: it has only the texts that a check can find without a decoder.
+        words = ["requests", *found] if has_points else ["cells", "count", "open", "closed"]
+        payload = "\n".join(words).encode() if found else b""
+        headers = {"Content-Type": "application/vnd.mapbox-vector-tile", "X-Attribution": quote(CITY, safe=" ")}
+        return self.tagged(call, headers, payload, is_weak=self.has("tiles have weak ETags"))
+
+    def in_tile(self, public: dict[str, Any], zoom: int, x: int, y: int) -> bool:
+        if public["lat"] is None:
+            return False
+        size = 2**zoom
+        height = math.asinh(math.tan(math.radians(public["lat"]))) / math.pi
+        return (int((public["long"] + 180) / 360 * size), int((1 - height) / 2 * size)) == (x, y)
+
+    def in_search(self, call: Any, stored: dict[str, Any]) -> bool:
+        public = stored["public"]
+        return (
+            call.get("status") in ("", public["status"])
+            and call.get("service_code") in ("", public["service_code"])
+            and self.matches_text(call.get("q"), public["description"])
+        )
+
+    def describe_tiles(self, call: Any, city: dict[str, Any]) -> Reply:
+        query = "" if self.has("TileJSON has no filters") else f"?{urlencode(call.pairs)}"
+        base = f"http://{call.headers['host']}{call.path.removesuffix('.json')}"
+        body = {
+            "tilejson": "3.0.0",
+            "tiles": [f"{base}/{{z}}/{{x}}/{{y}}.mvt{query}"],
+            "minzoom": 12 if call.get("q") else 0,
+            "maxzoom": 18,
+            "bounds": BOUNDARY,
+            "attribution": CITY,
+            "vector_layers": [{"id": "cells", "fields": {}}, {"id": "requests", "fields": {}}],
+        }
+        return self.kept(call, {"Content-Type": "application/json"}, json.dumps(body).encode())
+
     # --- Dumps
 
     def get_dumps(self, call: Any, city: dict[str, Any], name: str, single: bool, instance: str) -> Reply:

@@ -63,7 +63,7 @@ LIMIT = 60_000
 CALLS = 5
 FEEDS = {"geojson": "json", "csv": "json", "ndjson": "json", "atom": "xml"}
 OURS = (
-    *("changes", "jurisdictions", "jurisdictions.geojson", "areas", "areas.geojson", "dumps", "media"),
+    *("changes", "jurisdictions", "jurisdictions.geojson", "areas", "areas.geojson", "dumps", "media", "tiles"),
     "status",
     *(f"requests.{suffix}" for suffix in FEEDS),
 )

@@ -28,7 +28,7 @@ from open311.operations.access.staff import add_account, issue_token, require_st
 from open311.operations.platform import Platform
 from open311.operations.upkeep.dumps import make_dump
 from open311.operations.workflow.act import act
-from tests import build
+from tests import build, tiles
 from tests.checked_client import platform_of
 from tests.photos import PLANTED, prepare_all, tagged_jpeg
 
@@ -139,7 +139,11 @@ def test_a_crawl_of_every_public_url_finds_no_data_of_reporters_and_staff(
     photo_id = address.rpartition("/")[2].removesuffix(".jpg")
     work_on(platform, made[0]["service_request_id"])
     dump = make_dump(platform, city, utc_now())
+    zoom, column, row = tiles.tile_at(float(FORM["long"]), float(FORM["lat"]), 14)
     values = {
+        "z": [str(zoom)],
+        "x": [str(column)],
+        "y": [str(row)],
         "suffix": ["json", "xml"],
         "service_code": ["potholes"],
         "service_request_id": [made[0]["service_request_id"]],

@@ -25,7 +25,9 @@ from open311.domain.search import WINDOW
 from open311.domain.text import folded
 from open311.operations.platform import Platform
 from open311.plugins import Jurisdiction
-from tests import build
+from tests import build, tiles
+from tests.checked_client import platform_of
+from tests.working import work
 
 BASE = "/open311/v2"
 BULK = "/open311/bulk/v1"
@@ -59,6 +61,10 @@ class City:
     records: list[RequestRecord]
     client: FlaskClient
     now: datetime
+
+    @property
+    def platform(self) -> Platform:
+        return platform_of(self.client.application)
 
     def expected(self, filters: tuple[Filter, ...], sort: str = "-requested") -> list[str]:
         is_bounded = not any(found.lifts for found in filters)
@@ -609,3 +615,46 @@ def test_a_client_that_has_the_list_gets_304_with_and_without_extensions(
 
 def _xml(body: bytes) -> Any:
     return etree.fromstring(body)
+
+
+# --- Map tiles
+
+
+def _on_the_map(city: City) -> list[RequestRecord]:
+    """The requests that are in some tile. Beyond 85 degrees there is none."""
+    return [record for record in city.records if record.place.point and abs(record.place.point[1]) < 85]
+
+
+def test_each_filter_finds_the_same_requests_in_a_tile_as_a_check_of_each_request(city: City) -> None:
+    random, shown, hidden = Random(4), 0, 0
+    for make in FILTERS:
+        for _ in range(5):
+            wanted = make(random, city)
+            near = random.choice(_on_the_map(city)).place.point
+            tile = tiles.tile_at(*near, random.choice([12, 12, 13, 15]))
+            here = {
+                (record.service_request_id, where): record
+                for record in _on_the_map(city)
+                for where in tiles.units(tile, *record.place.point)
+            }
+            expected = {key for key, record in here.items() if wanted.fits(record)}
+            found = tiles.layer(tiles.fetch(city.client, tile, urlencode(wanted.query)), "requests")
+            assert {(one["service_request_id"], where) for where, one in found} == expected, wanted.query
+            shown, hidden = shown + len(expected), hidden + len(here) - len(expected)
+    assert min(shown, hidden) > 20, "the filters must find some requests of the tiles and leave out others"
+
+
+def test_cells_have_the_numbers_of_the_requests_of_services_with_a_status(city: City) -> None:
+    work(city.platform)
+    random, shown = Random(5), 0
+    for zoom in range(12):
+        for make in (_status, _service_code, _group, _keyword, _alias):
+            wanted = make(random, city)
+            tile = tiles.tile_at(*random.choice(_on_the_map(city)).place.point, zoom)
+            fitting = [record for record in _on_the_map(city) if wanted.fits(record)]
+            found = tiles.layer(tiles.fetch(city.client, tile, urlencode(wanted.query)), "cells")
+            counted = {where: (cell["open"], cell["closed"]) for where, cell in found}
+            assert counted == tiles.cells_of(tile, fitting), (tile, wanted.query)
+            assert all(cell["count"] == cell["open"] + cell["closed"] for _, cell in found)
+            shown += len(found)
+    assert shown > 300

@@ -14,6 +14,7 @@ from open311.formats.writing.feeds import Feed
 from open311.formats.writing.geojson import GeoJsonWriter
 from open311.formats.writing.geoparquet import GeoParquetWriter, can_write_geoparquet
 from open311.formats.writing.ndjson import NdjsonWriter
+from open311.formats.writing.tiles import TileFormat
 from open311.formats.writing.writer import Writer, in_pieces, whole
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "GeoJsonWriter",
     "GeoParquetWriter",
     "NdjsonWriter",
+    "TileFormat",
     "Writer",
     "bulk_csv_line",
     "bulk_writer",

@@ -5,7 +5,8 @@ from __future__ import annotations
 from open311.operations.delivery.planning import Planning
 from open311.operations.dispatch.consumer import Consumer
 from open311.operations.dispatch.counting import Counting
+from open311.operations.dispatch.mapping import Mapping
 from open311.operations.dispatch.preparing import Preparing
 from open311.operations.dispatch.resolving import Resolving
 
-CONSUMERS: tuple[Consumer, ...] = (Resolving(), Counting(), Planning(), Preparing())
+CONSUMERS: tuple[Consumer, ...] = (Resolving(), Counting(), Mapping(), Planning(), Preparing())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -50,6 +51,15 @@ def read_search(
     if found:
         raise Invalid.of(found)
     return search
+
+
+def read_undated_search(
+    values: Mapping[str, Any], jurisdiction: Jurisdiction, *, now: datetime, problems: Iterable[Problem] = ()
+) -> RequestSearch:
+    """As `read_search`, for calls without pages. Without dates, the search begins at the first day."""
+    search = read_search(values, jurisdiction, now=now, policy="allow", problems=problems)
+    has_dates = values["start_date"] or values["end_date"]
+    return search if has_dates else replace(search, requested=Window())
 
 
 def cut_dates(values: Mapping[str, Any], search: RequestSearch, now: datetime) -> Message | None:

@@ -30,7 +30,7 @@ def find_items(hot: HotConnections, search: RequestSearch, output: Format, *, wi
     columns = (BODY_COLUMNS[output].name, "digest", SORT_COLUMNS[search.sort].name, "id", *extras)
     kind, rows = SearchKind.of(search), search.page_size + 1
     statement = _page_statement(kind, columns, kind.cap(rows), with_distance=with_distance)
-    found = hot.read(statement, _values(search, rows=rows))
+    found = hot.read(statement, values_of(search, rows=rows))
     return Items.of(found, with_keys=True, with_extras=with_extras, with_distance=with_distance)
 
 
@@ -39,7 +39,7 @@ def count_items(hot: HotConnections, search: RequestSearch, *, most: int) -> int
     if search.is_void:
         return 0
     unpaged = replace(search, page=1, after=None)
-    count: int = hot.rows(_count_statement(SearchKind.of(unpaged)), _values(unpaged, rows=most + 1))[0][0]
+    count: int = hot.rows(_count_statement(SearchKind.of(unpaged)), values_of(unpaged, rows=most + 1))[0][0]
     return count
 
 
@@ -53,7 +53,7 @@ def find_digest(hot: HotConnections, search: RequestSearch) -> tuple[int, int]:
     if search.is_void:
         return 0, 0
     kind, rows = SearchKind.of(search), search.page_size + 1
-    count, digest = hot.rows(_digest_statement(kind, kind.cap(rows)), _values(search, rows=rows))[0]
+    count, digest = hot.rows(_digest_statement(kind, kind.cap(rows)), values_of(search, rows=rows))[0]
     return count, digest or 0
 
 
@@ -79,16 +79,16 @@ def whole_query(search: RequestSearch, *, as_bulk_csv: bool = False) -> tuple[St
     A row has two columns: an item's JSON, and its extras, joined by commas.
     as_bulk_csv  whether a row has a line of GeoReport Bulk's CSV instead
     """
-    return _whole_statement(SearchKind.of(replace(search, after=None)), as_bulk_csv), _values(search, rows=0)
+    return _whole_statement(SearchKind.of(replace(search, after=None)), as_bulk_csv), values_of(search, rows=0)
 
 
 def whole_digest_query(search: RequestSearch) -> tuple[Statement, dict[str, Any]]:
     """The statement for the number of a search's requests on all pages, and their combined digest."""
-    return _whole_digest_statement(SearchKind.of(replace(search, after=None))), _values(search, rows=0)
+    return _whole_digest_statement(SearchKind.of(replace(search, after=None))), values_of(search, rows=0)
 
 
-def _values(search: RequestSearch, *, rows: int) -> dict[str, Any]:
-    """The parameters of a page's statement."""
+def values_of(search: RequestSearch, *, rows: int) -> dict[str, Any]:
+    """The parameters of the statements that `conditions` and `page_select` make."""
     values: dict[str, Any] = {
         "jurisdiction_id": search.jurisdiction_id,
         "limit": rows,

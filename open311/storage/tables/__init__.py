@@ -15,6 +15,7 @@ from open311.storage.tables.deliveries import (
     operator_notice,
     remote_update,
 )
+from open311.storage.tables.map import map_cell, mapped_request
 from open311.storage.tables.media import media
 from open311.storage.tables.outbox import held_change, outbox, request_count
 from open311.storage.tables.publication import (
@@ -50,6 +51,8 @@ __all__ = [
     "external_id",
     "held_change",
     "jurisdiction",
+    "map_cell",
+    "mapped_request",
     "media",
     "metadata",
     "operator_notice",

@@ -7,10 +7,10 @@ from typing import Any
 
 from werkzeug.wrappers import Response
 
-from open311.domain.search import RequestSearch, Window
+from open311.domain.search import RequestSearch
 from open311.formats.writing import BulkFormat, bulk_writer, in_pieces
 from open311.operations.reading.export_requests import EXPORT_ORDER, open_export
-from open311.operations.reading.searches import read_search, unknown_department
+from open311.operations.reading.searches import read_undated_search, unknown_department
 from open311.web.access import ANYBODY
 from open311.web.answers import make_cachable, warning_headers
 from open311.web.calls import Answer, Call, unchanged
@@ -102,7 +102,6 @@ def _bulk(call: Call) -> Answer | Response:
 
 
 def _search(call: Call) -> RequestSearch:
-    """The search for all requests that match the filters. Without dates, it begins at the first day."""
-    search = read_search(call.values, call.city, now=call.now, policy="allow", problems=call.problems)
-    has_dates = call.values["start_date"] or call.values["end_date"]
-    return replace(search, requested=search.requested if has_dates else Window(), sort=EXPORT_ORDER)
+    """The search for all requests that match the filters."""
+    search = read_undated_search(call.values, call.city, now=call.now, problems=call.problems)
+    return replace(search, sort=EXPORT_ORDER)

@@ -22,6 +22,7 @@ from spec.conformance.checks import (
     languages,
     languages_and_security,
     listing,
+    map_tiles,
     nearby,
     offers_and_forms,
     other_formats,
@@ -72,6 +73,7 @@ _MODULES = (
     ids_of_partners,
     own_view,
     other_formats,
+    map_tiles,
     dumps,
     photos,
 )

@@ -1,0 +1,114 @@
+"""Tiles read indexes only, and few rows: those in the tile, or the newest of the city."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from open311.domain.places import Place
+from open311.domain.requests import Status
+from open311.domain.search import Box, RequestSearch, Window
+from open311.domain.tiles import Tile
+from open311.operations.dispatch.mapping import recount
+from open311.operations.platform import Platform
+from open311.operations.upkeep.sync_catalogues import ensure_synced
+from open311.settings import Settings
+from open311.storage.hot.statements import Statement
+from open311.storage.hot.tiles import cells_query, points_query
+from tests import build, tiles
+from tests.conftest import CITY
+
+ROWS = 4_000
+CROWDED = Place(long=24.3, lat=60.1)
+"""The place of every second request. The others are all over the city."""
+EVERYTHING = RequestSearch(jurisdiction_id=CITY)
+SCATTER = """
+    UPDATE publication SET long = place.long, lat = place.lat,
+        point = ST_SetSRID(ST_MakePoint(place.long, place.lat), 4326),
+        requested_at = requested_at - mod(id, 1000) * interval '1 day'
+    FROM (SELECT id AS number, 24.5 + mod(id, 63) / 63.0 AS long, 60 + mod(id, 61) / 183.0 AS lat FROM publication)
+        AS place
+    WHERE number = id AND mod(id, 2) = 0
+"""
+
+
+@pytest.fixture(scope="module")
+def platform(make_database: Callable[[str], str]) -> Iterator[Platform]:
+    """Thousands of requests in a city, in a separate database."""
+    platform = build.platform(Settings(database_url=make_database("tile_plans")), build.city(id=CITY))
+    ensure_synced(platform)
+    build.multiply(platform, build.store(platform, place=CROWDED, department="streets"), ROWS)
+    with platform.database.transaction() as connection:
+        connection.exec_driver_sql(SCATTER)
+    recount(platform)
+    with platform.database.engine.connect() as connection:
+        autocommit = connection.execution_options(isolation_level="AUTOCOMMIT")
+        autocommit.exec_driver_sql("VACUUM ANALYZE")
+    yield platform
+    platform.close()
+
+
+def plan(platform: Platform, query: tuple[Statement, dict[str, Any]]) -> str:
+    statement, values = query
+    with platform.database.reading() as connection:
+        return "\n".join(connection.exec_driver_sql("EXPLAIN ANALYZE " + statement.text, values).scalars())
+
+
+@pytest.mark.parametrize(
+    "search",
+    [
+        EVERYTHING,
+        replace(EVERYTHING, statuses=(Status.OPEN,)),
+        replace(EVERYTHING, service_codes=("potholes",)),
+        replace(EVERYTHING, service_codes=("potholes", "trees")),
+        replace(EVERYTHING, requested=Window(build.NOON, None)),
+        replace(EVERYTHING, changed=Window(build.NOON, None)),
+        replace(EVERYTHING, department="streets"),
+        replace(EVERYTHING, box=Box(24.5, 60.0, 25.5, 60.5)),
+        replace(EVERYTHING, box=Box(170.0, -60.0, -170.0, 60.0)),
+    ],
+)
+def test_a_sparse_tile_reads_an_index_by_place(platform: Platform, search: RequestSearch) -> None:
+    for zoom in range(12, 19):
+        found = plan(platform, points_query(Tile(*tiles.tile_at(24.9, 60.1, zoom)), search, is_dense=False))
+        assert re.search("Index Scan (using|on) publication_(point|department)_idx", found)
+        assert "Seq Scan" not in found
+
+
+def test_a_dense_tile_reads_the_newest_requests_until_it_is_full(platform: Platform) -> None:
+    found = plan(platform, points_query(Tile(*tiles.tile_at(*CROWDED.point, 12)), EVERYTHING, is_dense=True))
+    assert "publication_newest_idx" in found
+    assert "Seq Scan" not in found
+
+
+def test_a_tile_at_the_180th_meridian_reads_the_index_on_both_sides(platform: Platform) -> None:
+    found = plan(platform, points_query(Tile(13, 0, 4000), EVERYTHING, is_dense=False))
+    assert found.count("publication_point_idx") == 2
+    assert "Seq Scan" not in found
+
+
+@pytest.mark.parametrize(("services", "status"), [(None, None), (["potholes"], Status.OPEN), (["a", "b"], None)])
+def test_a_tile_of_cells_reads_its_cells_only(
+    platform: Platform, services: list[str] | None, status: Status | None
+) -> None:
+    for zoom in range(12):
+        found = plan(platform, cells_query(CITY, Tile(*tiles.tile_at(24.9, 60.1, zoom)), services, status))
+        assert "map_cell_pkey" in found
+        assert "Seq Scan on map_cell" not in found
+
+
+def test_both_ways_to_read_a_tile_find_the_same(platform: Platform) -> None:
+    def body(zoom: int, search: RequestSearch, *, is_dense: bool) -> bytes:
+        tile = Tile(*tiles.tile_at(*CROWDED.point, zoom))
+        [(_, points, _)] = platform.database.hot.rows(*points_query(tile, search, is_dense=is_dense))
+        return bytes(points)
+
+    for zoom in (12, 15, 18):
+        for search in (EVERYTHING, replace(EVERYTHING, statuses=(Status.OPEN,))):
+            found = body(zoom, search, is_dense=False)
+            assert len(tiles.layer(found, "requests")) == 500
+            assert body(zoom, search, is_dense=True) == found
