@@ -740,8 +740,8 @@ class ErasePersonBody(PersonBody):
     """The person whose data are erased."""
 
     texts = JsonFlag(
-        "Whether descriptions, answers, photos and notes of the person's requests, and the person's comments, are"
-        " erased too."
+        "Whether descriptions, answers, photos and notes of the person's requests, personal data in their"
+        " addresses, and the person's comments are erased too."
     )
     dry_run = JsonFlag("true, which is the default: only tell what would be erased. false: erase it.")
 
