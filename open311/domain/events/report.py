@@ -105,7 +105,7 @@ class FoundOutside(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class Suspected(Event):
-    """The report broke rules against abuse, so only staff see it until a person releases it.
+    """The report or an update broke rules against abuse, so only staff see it until a person releases it.
 
     rules   values of `Suspicion`
     block   the number of the block that fitted; "" for none

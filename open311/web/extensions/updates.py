@@ -104,6 +104,7 @@ def create_update(call: Call) -> Answer:
             problems=call.problems,
             photos=chosen.photos,
             own_address=call.own_address(),
+            sender=call.sender(),
         )
     return Answer(
         body=document(_RECEIPT, _RECEIPT.plain_list([receipt]), call.output),
