@@ -227,8 +227,8 @@ def erase(request: str, jurisdiction: str, parts: tuple[str, ...]) -> None:
 
     The part media deletes the photos that this server keeps, with their files.
 
-    Backups, files that others have downloaded, and dumps made before still contain the erased parts. Requests that
-    were merged into REQUEST keep their copies of its notes; the command names them.
+    Backups and files that others have downloaded still contain the erased parts. Dumps are made anew by the worker.
+    Requests that were merged into REQUEST keep their copies of its notes; the command names them.
 
     \b
     Example:

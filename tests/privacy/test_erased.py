@@ -12,7 +12,7 @@ from open311.domain.access import SHELL
 from open311.domain.people import Person as Named
 from open311.operations.media.files import store_of
 from open311.operations.people.erase_person import erase_person
-from open311.operations.upkeep.dumps import dumps_folder, make_dump
+from open311.operations.upkeep.dumps import dumps_folder
 from open311.storage import counts
 from tests.photos import BASE
 from tests.privacy.corpus import Town, plant, town
@@ -68,7 +68,6 @@ def test_erased_people_are_nowhere(before: Town) -> None:
     with place.platform.database.reading() as connection:
         hashes = connection.exec_driver_sql("SELECT encode(content_hash, 'hex') FROM media").scalars().all()
     assert [key for key in left if not any(one in key.replace("/", "") for one in hashes)] == []
-    make_dump(place.platform, place.city, utc_now(), again=True)
     for path in dumps_folder(place.platform, place.city.id).rglob("requests-*"):
         content = unpacked(path.read_bytes()).decode("utf-8", "replace")
         assert typed_texts(content) == [], path.name

@@ -327,6 +327,11 @@ class Corrected(Event):
         """The names of the corrected parts."""
         return ", ".join(self.what)
 
+    @property
+    def takes_back(self) -> bool:
+        """The old values of the parts are not public any more."""
+        return True
+
     def apply(self, record: RequestRecord) -> RequestRecord:
         """Only the times move. The event does not contain the corrected parts; `restored` copies them."""
         return touched(record, self.at)
@@ -358,6 +363,11 @@ class MaskChanged(Event):
     def description(self) -> str:
         """What happened to which kind."""
         return f"{self.what} {'shown' if self.is_shown else 'masked'}"
+
+    @property
+    def takes_back(self) -> bool:
+        """Whether a text was masked."""
+        return not self.is_shown
 
     def apply(self, record: RequestRecord) -> RequestRecord:
         """The public reads the request with these texts."""

@@ -6,6 +6,7 @@ from open311.operations.delivery.planning import Planning
 from open311.operations.dispatch.consumer import Consumer
 from open311.operations.dispatch.counting import Counting
 from open311.operations.dispatch.preparing import Preparing
+from open311.operations.dispatch.renewing import Renewing
 from open311.operations.dispatch.resolving import Resolving
 
-CONSUMERS: tuple[Consumer, ...] = (Resolving(), Counting(), Planning(), Preparing())
+CONSUMERS: tuple[Consumer, ...] = (Resolving(), Counting(), Planning(), Preparing(), Renewing())
