@@ -68,7 +68,9 @@ def test_erased_people_are_nowhere(before: Town) -> None:
     with place.platform.database.reading() as connection:
         hashes = connection.exec_driver_sql("SELECT encode(content_hash, 'hex') FROM media").scalars().all()
     assert [key for key in left if not any(one in key.replace("/", "") for one in hashes)] == []
-    for path in dumps_folder(place.platform, place.city.id).rglob("requests-*"):
+    files_of_dumps = sorted(dumps_folder(place.platform, place.city.id).glob("requests-*"))
+    assert len(files_of_dumps) > 4
+    for path in files_of_dumps:
         content = unpacked(path.read_bytes()).decode("utf-8", "replace")
         assert typed_texts(content) == [], path.name
     public = "\n".join(one.content.decode("utf-8", "replace") for one in crawl(place))

@@ -21,6 +21,7 @@ from open311.domain.abuse import UNKNOWN, Sender
 from open311.domain.access import Principal, Role
 from open311.domain.commands import Command
 from open311.domain.events import Commented, CommentHeld, Event, ProgressMade, PublicComment, apply_all
+from open311.domain.personal_data import Kind
 from open311.domain.photos import SentPhoto
 from open311.domain.questions import held_for_answer, progress_before
 from open311.domain.requests import MAX_DESCRIPTION_CHARACTERS, Progress, RequestRecord, Visibility
@@ -30,6 +31,7 @@ from open311.domain.workflow import MEANINGS, word_of
 from open311.errors import Forbidden, Invalid, NotFound, Problem
 from open311.operations.intake.check_submission import field_problems, media_url_fault
 from open311.operations.intake.suspecting import Sending, Suspicions, suspicions_about
+from open311.operations.masking import Mask
 from open311.operations.media.arriving import arriving
 from open311.operations.media.preparing import defer_preparing
 from open311.operations.platform import Platform
@@ -100,7 +102,16 @@ def receive_update(
         arrival.attach(within(connection), after.number, version=after.version, is_public=is_public)
         if arrival.kept:
             defer_preparing(platform, connection, jurisdiction.id, after.number)
-    return replace(_receipt(sent, ignored), lost_photos=arrival.lost)
+    masked = _masked(before, sent, jurisdiction, principal)
+    return replace(_receipt(sent, ignored), masked=masked, lost_photos=arrival.lost)
+
+
+def _masked(before: RequestRecord, sent: SentUpdate, city: Jurisdiction, principal: Principal) -> tuple[Kind, ...]:
+    """The kinds of personal data that the public does not see; none if it does not see the text at all."""
+    found: set[Kind] = set()
+    if principal.may_update or city.comments == PUBLIC_COMMENTS:
+        Mask.of(before, city).masked(clean_text(sent.description), found)
+    return tuple(kind for kind in Kind if kind in found)
 
 
 def _digest(sent: SentUpdate, photos: Sequence[SentPhoto]) -> bytes:
