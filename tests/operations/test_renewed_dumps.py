@@ -19,6 +19,7 @@ from open311.domain.events import Erasable
 from open311.domain.people import Person
 from open311.domain.requests import Reporter, Visibility
 from open311.domain.updates import SentUpdate
+from open311.domain.workflow import Outcome
 from open311.jobs.dispatching import dispatch_all
 from open311.operations.people.anonymise import anonymise
 from open311.operations.people.erase_person import erase_person
@@ -50,7 +51,7 @@ def platform(settings: Settings, tmp_path: Path) -> Iterator[Platform]:
 
 def dumped(platform: Platform, **fields: Any) -> str:
     """The id of a request that is in the dumps of two days."""
-    sent = {"description": SAID, "reporter": Reporter(email="jane@mail.example")} | fields
+    sent: dict[str, Any] = {"description": SAID, "reporter": Reporter(email="jane@mail.example")} | fields
     name = build.submit(platform, **sent).service_request_id
     work(platform)
     (city,) = platform.registry
@@ -143,7 +144,7 @@ def test_other_changes_leave_the_dumps_as_they_are(platform: Platform) -> None:
     (city,) = platform.registry
     before = find_dumps(platform, city.id)
     give(platform, name, commands.Note(text="Seen.", public=True), commands.Assign(account="", reason="x"))
-    give(platform, name, commands.Close(outcome=commands.Outcome.FIXED))
+    give(platform, name, commands.Close(outcome=Outcome.FIXED))
     build.change(platform, name, visibility=Visibility.HELD)
     dispatch_all(platform)
     work(platform)

@@ -251,6 +251,8 @@ def _held_photos(to: Town) -> None:
 
 def _updates(to: Town) -> None:
     to.update("comment", "form", planted("JPEG"))
+    spam = {"description": to.person("flood").secret(), "website": "https://spam.example"}
+    to.update("flood", "form", planted("JPEG"), **spam)
     to.update("works", "form", planted("PNG"), key=to.city_key, status="IN_PROGRESS")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -21,8 +22,20 @@ from tests.privacy.people import HIDDEN, SHOWN, Person, leaks
 from tests.stored import dump
 from tests.working import work
 
-DOORS = ("form", "photos", "batch", "repeat", "blackbox", "held", "suspected", "withdrawn", "comment", "faces")
-"""The doors of those who want to be erased. The comment is on the request of `form`."""
+DOORS = (
+    "form",
+    "photos",
+    "batch",
+    "repeat",
+    "blackbox",
+    "held",
+    "suspected",
+    "withdrawn",
+    "comment",
+    "flood",
+    "faces",
+)
+"""The doors of those who want to be erased. Two updates are on the request of `form`."""
 ALL_COUNTS = ("service_request", "publication", "request_event", "received_update", "public_update", "delivery")
 
 
@@ -35,8 +48,8 @@ def before(make_database: Callable[[str], str], tmp_path_factory: pytest.TempPat
 
 def erase(place: Town, who: Person) -> int:
     """Erase a person with all texts, as `open311 reporters erase --email … --texts` does. Returns changed rows."""
-    options = {"reason": "Letter of 1 March.", "principal": SHELL, "now": utc_now(), "with_texts": True}
-    parts = erase_person(place.platform, place.city, Named(email=who.email), **options)
+    options: dict[str, Any] = {"reason": "Letter of 1 March.", "principal": SHELL, "now": utc_now()}
+    parts = erase_person(place.platform, place.city, Named(email=who.email), with_texts=True, **options)
     return sum(part.rows.total() for part in parts)
 
 
@@ -46,7 +59,7 @@ def numbers(place: Town) -> dict[str, int]:
         return {name: found.scalar_one() for name, found in rows.items()}
 
 
-def stored_counts(place: Town) -> dict[object, int]:
+def stored_counts(place: Town) -> counts.Counts:
     with place.platform.database.reading() as connection:
         return dict(counts.stored_counts(connection))
 

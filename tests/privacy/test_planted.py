@@ -18,8 +18,8 @@ from tests.privacy.corpus import Town, plant, town
 from tests.privacy.exits import FOR_STAFF, PUBLIC, Found, crawl, delivered, path_of, readable
 from tests.privacy.people import HIDDEN, SHOWN, Person, leaks
 
-NOT_PUBLIC = {"blackbox", "private", "held", "suspected", "withdrawn"}
-"""The doors of reports that no list has."""
+NOT_PUBLIC = {"blackbox", "private", "held", "suspected", "flood", "withdrawn"}
+"""The doors of reports and of an update that no list has."""
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +49,7 @@ def test_no_public_answer_has_planted_data(planted_town: Town, answers: list[Fou
 def test_only_the_link_of_the_reporter_shows_a_text_that_is_not_public(answers: list[Found]) -> None:
     hidden = [one.place for one in answers if HIDDEN.encode() in one.content]
     assert {place.partition("status/")[0] for place in hidden} == {f"GET {BASE}/"}
+    assert [one.place for one in answers if f"{HIDDEN}-flood".encode() in one.content] == []
 
 
 def test_the_crawl_reads_every_route(answers: list[Found]) -> None:

@@ -187,14 +187,16 @@ def _changed(desk: Desk, before: RequestRecord, events: Sequence[Event]) -> Requ
     return after
 
 
-def comment_events(desk: Desk, before: RequestRecord, note: str, *, actor: str, **more: str) -> list[Event]:
+def comment_events(
+    desk: Desk, before: RequestRecord, note: str, *, actor: str, update_id: str, cause: str = "", reason: str = ""
+) -> list[Event]:
     """The events of a comment on a request.
 
-    actor  who sent the comment
-    more   other fields of the event: update_id, cause, reason
+    actor          who sent the comment
+    cause, reason  who released it and why; "" if it was not held
     """
     kind = PublicComment if desk.jurisdiction.comments == PUBLIC_COMMENTS else Commented
-    comment = kind(at=desk.now, actor=actor, note=note, **more)
+    comment = kind(at=desk.now, actor=actor, cause=cause, note=note, reason=reason, update_id=update_id)
     events = [comment, *_resumed(desk, before, actor)]
     return [*events, *due_events(desk, before, apply_all(before, events), events)]
 
