@@ -103,7 +103,8 @@ class QueueArguments(StaffArguments):
     )
     merged = FlagParameter("true: the open requests that are merged into others.", default=False)
     suspected = FlagParameter(
-        "true: only requests that are held because they look like abuse, until they are released or hidden.",
+        "true: only requests that are held because they look like abuse, until they are released or hidden, and"
+        " requests with an update that is held for the same reason.",
         default=False,
     )
     test = FlagParameter("true: the open requests of test keys, which wait in no queue.", default=False)
@@ -514,6 +515,18 @@ class ReleasePhotoBody(JsonBody):
     reason = JsonText("Why you release it. Only staff see it.", "It shows nobody.", required=True)
 
 
+class ReleaseUpdateBody(JsonBody):
+    """Release an update that looks like abuse."""
+
+    reason = JsonText("Why you release it. Only staff see it.", "The school wrote this.", required=True)
+
+
+class DropUpdateBody(JsonBody):
+    """Drop an update that looks like abuse."""
+
+    reason = JsonText("Why you drop it. Only staff see it.", "It is an advertisement.", required=True)
+
+
 class JsonBoxes(fields.Field[list[list[float]]]):
     """Parts of a picture, each as left, top, right and bottom."""
 
@@ -740,8 +753,8 @@ class ErasePersonBody(PersonBody):
     """The person whose data are erased."""
 
     texts = JsonFlag(
-        "Whether descriptions, answers, photos and notes of the person's requests, and the person's comments, are"
-        " erased too."
+        "Whether descriptions, answers, photos and notes of the person's requests, personal data in their"
+        " addresses, and the person's comments are erased too."
     )
     dry_run = JsonFlag("true, which is the default: only tell what would be erased. false: erase it.")
 
@@ -840,7 +853,7 @@ class DepartmentCountSchema(Body):
     overdue = fields.Integer(metadata=describe("Those of `open` that are past their due date."))
     unassigned = fields.Integer(metadata=describe("Those of `open` that no account works on."))
     triage = fields.Integer(metadata=describe("Those of `open` for which a person has to choose a department."))
-    suspected = fields.Integer(metadata=describe("Those of `open` that are held because they look like abuse."))
+    suspected = fields.Integer(metadata=describe("Those of `open` that look like abuse or have such an update."))
 
 
 class QueueCountsSchema(Body):

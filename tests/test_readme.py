@@ -253,6 +253,7 @@ PARTS = {
     "<code:block>": "NUMBER",
     "<view>": "NAME",
     "<photo>": "PHOTO",
+    "<update>": "UPDATE",
 }
 """The variable parts of paths, and the words for them in spec/staff.md."""
 

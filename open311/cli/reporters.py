@@ -174,7 +174,8 @@ def _new_file(path: Path) -> Iterator[IO[bytes]]:
     "--texts",
     "with_texts",
     is_flag=True,
-    help="Erase also descriptions, answers, photos and notes of the person's requests, and the person's comments.",
+    help="Erase also descriptions, answers, photos and notes of the person's requests, personal data in their"
+    " addresses, and the person's comments.",
 )
 @click.option("--dry-run", "is_dry_run", is_flag=True, help="Change nothing; show what would be erased.")
 @click.option("--yes", "is_sure", is_flag=True, help="Do not ask before erasing.")

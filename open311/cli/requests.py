@@ -16,6 +16,7 @@ from open311.cli.rerouting import reroute
 from open311.cli.shell import shell_user
 from open311.cli.staff_view import lines_elsewhere, lines_of, lines_of_personal_data, name_of
 from open311.cli.status_links import renew_link, revoke_links
+from open311.cli.suspected import drop_report, drop_update, release_update
 from open311.clock import utc_now
 from open311.domain.commands import Command, commands
 from open311.domain.events import Erasable
@@ -48,6 +49,9 @@ def requests() -> None:
 requests.add_command(reroute)
 requests.add_command(renew_link)
 requests.add_command(revoke_links)
+requests.add_command(drop_report)
+requests.add_command(release_update)
+requests.add_command(drop_update)
 
 _JURISDICTION = click.option(
     "--jurisdiction", default="", help="The city's jurisdiction_id. Not needed if only one city is served."
@@ -223,8 +227,8 @@ def erase(request: str, jurisdiction: str, parts: tuple[str, ...]) -> None:
 
     The part media deletes the photos that this server keeps, with their files.
 
-    Backups, files that others have downloaded, and dumps made before still contain the erased parts. Requests that
-    were merged into REQUEST keep their copies of its notes; the command names them.
+    Backups and files that others have downloaded still contain the erased parts. Dumps are made anew by the worker.
+    Requests that were merged into REQUEST keep their copies of its notes; the command names them.
 
     \b
     Example:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from open311.domain.personal_data import Kind
 from schemas.texts import Message
 
 
@@ -53,10 +54,12 @@ class UpdateReceipt:
     """The answer to a sent update.
 
     ignored      messages about the parts that had no effect
+    masked       the kinds of personal data in the text that the public does not see
     lost_photos  how many photos could not be stored
     """
 
     update_id: str
     account_id: str = ""
     ignored: tuple[Message, ...] = ()
+    masked: tuple[Kind, ...] = ()
     lost_photos: int = 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
@@ -35,7 +35,7 @@ from open311.operations.people.anonymise import anonymise, has_retention
 from open311.operations.platform import Platform
 from open311.operations.reading.follow_changes import mark_changes
 from open311.operations.upkeep.clean_up import clean_up
-from open311.operations.upkeep.dumps import make_dump
+from open311.operations.upkeep.dumps import Dump, make_dump, renew_dumps
 from open311.operations.upkeep.republish import republish
 from open311.storage.queue import Task
 
@@ -152,7 +152,11 @@ def make_worker(platform: Platform, conninfo: str) -> procrastinate.App:
 
     @app.task(name=Task.DUMP, retry=retry, lock=Task.DUMP)
     def dump(jurisdiction_id: str) -> None:
-        _dump(platform, jurisdiction_id)
+        _dump(platform, jurisdiction_id, make_dump)
+
+    @app.task(name=Task.RENEW_DUMPS, retry=retry)
+    def renew(jurisdiction_id: str) -> None:
+        _dump(platform, jurisdiction_id, renew_dumps)
 
     @app.periodic(cron="37 * * * *")  # the first run of a day makes the dumps; later runs make missing ones
     @app.task(name=Task.DUMP_ALL, queueing_lock=Task.DUMP_ALL, retry=retry)
@@ -193,10 +197,10 @@ def _defer_dumps(platform: Platform) -> None:
             platform.queue.defer_once(connection, Task.DUMP, lock, jurisdiction_id=jurisdiction.id)
 
 
-def _dump(platform: Platform, jurisdiction_id: str) -> None:
-    """Make today's dump of a city, unless it exists already."""
+def _dump(platform: Platform, jurisdiction_id: str, make: Callable[..., Dump | None]) -> None:
+    """Make a dump of a city, if `make` finds that one is needed."""
     try:
-        made = make_dump(platform, platform.registry.find(jurisdiction_id), utc_now())
+        made = make(platform, platform.registry.find(jurisdiction_id), utc_now())
     except NotFound:  # the city is not served any more
         return
     except OSError as error:  # such as a full disk: an early retry would fail the same way

@@ -65,10 +65,17 @@ class Mask:
     def masked(self, text: str, found: set[Kind] | None = None) -> str:
         """The text as the public reads it. The kinds of what is masked are added to `found`."""
         hits = [hit for hit, is_masked in self.hits(text) if is_masked] if text else []
-        for hit in reversed(hits):
-            text = text[: hit.start] + in_language(MARKERS[hit.kind], self.language) + text[hit.end :]
         if found is not None:
             found.update(hit.kind for hit in hits)
+        return self._marked(text, hits)
+
+    def cleared(self, text: str) -> str:
+        """The text with a marker for all personal data in it, also for what the city or staff show."""
+        return self._marked(text, self.privacy.all_in(text))
+
+    def _marked(self, text: str, hits: Sequence[Hit]) -> str:
+        for hit in reversed(hits):
+            text = text[: hit.start] + in_language(MARKERS[hit.kind], self.language) + text[hit.end :]
         return text
 
     def masked_again(self, text: str, note: str) -> str:

@@ -137,7 +137,7 @@ def _timed(update: RemoteUpdate, text: str) -> RemoteUpdate:
         try:
             at = parse_instant(text, UTC)
         except ValueError:
-            return RemoteUpdate(**values | {"fault": f"updated_datetime {text[:60]!r} is no time"})
+            return RemoteUpdate(**values | {"fault": "its updated_datetime is no time"})
     return RemoteUpdate(**values | {"at": at})
 
 

@@ -7,12 +7,21 @@ from typing import Any
 
 from sqlalchemy import ARRAY, BigInteger, Connection, and_, any_, bindparam, case, or_, select, tuple_, update
 
-from open311.domain.events import Commented, Event, NoteAdded, PublicComment, Received, kinds, read_event
+from open311.domain.events import (
+    Commented,
+    CommentHeld,
+    Event,
+    NoteAdded,
+    PublicComment,
+    Received,
+    kinds,
+    read_event,
+)
 from open311.domain.requests import Note, RequestRecord
 from open311.storage.copying import insert_rows
 from open311.storage.tables import outbox, request_event
 
-COMMENTS = (Commented.kind, PublicComment.kind)
+COMMENTS = (Commented.kind, PublicComment.kind, CommentHeld.kind)
 """The kinds of the texts that people outside the city wrote."""
 
 

@@ -30,6 +30,7 @@ class Task(StrEnum):
     CLEAN_UP = "clean_up"
     DUMP = "dump"
     DUMP_ALL = "dump_all"
+    RENEW_DUMPS = "renew_dumps"
     MARK_CHANGES = "mark_changes"
     TELL_OPERATOR = "tell_operator"
     PREPARE_PHOTOS = "prepare_photos"

@@ -39,6 +39,7 @@ class Received:
     client_key  the call's Idempotency-Key; "" for none
     digest      a digest of everything that was sent
     at          when the update happened, as the sender says
+    is_held     whether the update waits for a person, because it looks like abuse
     """
 
     jurisdiction_id: str
@@ -55,6 +56,7 @@ class Received:
     phone: str = ""
     account_id: str = ""
     media_urls: tuple[str, ...] = ()
+    is_held: bool = False
 
 
 def add_public(connection: Connection, updates: Iterable[NewUpdate]) -> None:
@@ -268,6 +270,22 @@ def find_received(
         )
     ).one_or_none()
     return None if row is None else (row.client_key, row.digest)
+
+
+def settle_held(connection: Connection, jurisdiction_id: str, number: int, held: int, version: int) -> bool:
+    """End the wait of an update. Returns False if no update of this request waits.
+
+    held     the version of the request at which the update came
+    version  that at which a person has decided
+    """
+    columns = received_update.c
+    statement = update(received_update).where(
+        columns.jurisdiction_id == jurisdiction_id,
+        columns.request_id == number,
+        columns.version == held,
+        columns.is_held,
+    )
+    return connection.execute(statement.values(is_held=False, version=version)).rowcount == 1
 
 
 def _values(received: Received) -> dict[str, Any]:

@@ -55,6 +55,7 @@ PATH_VARIABLES = {
     "id": "A service_request_id, a token, an internal number or an id in another system.",
     "name": "The name of a file in dumps.json, or of its checksum.",
     "photo": "The id of a photo.",
+    "update": "The version of the entry `held_comment` in the history.",
     "service_code": "The code of a service; it may contain any character.",
     "service_request_id": "The id of a request.",
     "token": "The token from the answer to a POST.",

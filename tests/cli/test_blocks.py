@@ -82,3 +82,29 @@ def test_links_are_renewed_and_revoked(run: Run, client: FlaskClient, key: str) 
     assert "1 link is ended." in run("requests", "revoke-links", name).output
     assert client.get(link).status_code == 404
     assert run("requests", "renew-link", "nothing").exit_code == 1
+
+
+def test_a_suspected_report_and_a_suspected_update_are_decided_in_the_shell(
+    run: Run, client: FlaskClient, key: str
+) -> None:
+    path = "/open311/v2"
+    public = client.post(f"{path}/requests.json", data=FORM | {"api_key": key}).json[0]["service_request_id"]
+    assert run("blocks", "add", "email", "spam@mail.example", "--reason", "Insults.").exit_code == 0
+    spam = {"api_key": key, "email": "spam@mail.example"}
+    held = client.post(f"{path}/requests.json", data=FORM | spam).json[0]["service_request_id"]
+    update = {"service_request_id": public, "status": "OPEN", "updated_datetime": "2026-03-01T12:00:00Z"}
+    for number in ("1", "2"):
+        sent = spam | update | {"update_id": number, "description": f"Text {number}."}
+        assert client.post(f"{path}/servicerequestupdates.json", data=sent).status_code == 200
+    found = run("requests", "list", "--suspected").output
+    assert held in found
+    assert public in found
+    dropped = run("requests", "drop", held, "--reason", "Spam.")
+    assert (dropped.exit_code, dropped.output) == (0, f"{held} is dropped: hidden and closed.\n")
+    assert run("requests", "drop", public, "--reason", "Spam.").exit_code == 1
+    released = run("requests", "release-update", public, "2", "--reason", "A school.")
+    assert released.output == "The update of version 2 counts as a comment now.\n"
+    assert run("requests", "drop-update", public, "3", "--reason", "Spam.").exit_code == 0
+    again = run("requests", "drop-update", public, "3", "--reason", "Spam.")
+    assert (again.exit_code, "'3' is not the version of an update that waits" in again.output) == (1, True)
+    assert public not in run("requests", "list", "--suspected").output

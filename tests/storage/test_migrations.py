@@ -42,6 +42,7 @@ RELEASED = {
     "0015_unprepared_media": "038bc8e99742ca04c8fc0c39028830a4034adc427e105a9491bff5519b5ac5cc",
     "0016_delivered": "a5cf3c1a4c5caff4b73bd56d502e5ef55643b0577d899bb3838015e87b0c283b",
     "0019_map_cells": "9a163716c7aa6cac9e854209df694415aa286402122d084c7b6018088bc7b3de",
+    "0020_held_updates": "f9071c569dacb20662f6fdceabd3486093622f18c7da8c1c08d1e0ea0d63c195",
 }
 
 

@@ -264,3 +264,29 @@ def test_a_request_that_is_shown_again_unchanged_has_no_update(
         give(platform, name, commands.Hide(reason="A name."))
         give(platform, name, commands.Show())
     assert [one["description"] for one in listed(client)] == ["A crew comes."] * 2
+
+
+MASKED = "the public does not see personal data in the text: an e-mail address and a phone number"
+TYPED = "Call +1 617 555 0143 or write to maria@mail.example."
+
+
+def test_the_sender_of_a_public_text_is_told_what_is_masked(
+    client: FlaskClient, platform: Platform, name: str, own_key: str
+) -> None:
+    answer = send(client, own_key, name, status="unchanged", description=TYPED)
+    assert MASKED in answer.headers["Warning"]
+    assert listed(client)[-1]["description"] == "Call [phone number] or write to [e-mail address]."
+    spanish = {"Accept-Language": "es"}
+    told = send(client, own_key, name, update_id="2", status="unchanged", description=TYPED, headers=spanish)
+    assert "una direcci" in told.headers["Warning"]
+
+
+def test_the_sender_of_a_comment_is_told_of_masks_only_if_the_public_sees_comments(
+    client: FlaskClient, name: str, key: str, make_app: Callable[..., Flask]
+) -> None:
+    assert "Warning" not in send(client, key, name, description=TYPED).headers
+    app = make_app(build.city(comments="public"))
+    other = build.submit(platform_of(app), now=utc_now()).service_request_id
+    _, secret = add_key(platform_of(app), label="app", now=utc_now())
+    assert MASKED in send(app.test_client(), secret, other, description=TYPED).headers["Warning"]
+    assert "Warning" not in send(app.test_client(), secret, other, update_id="2").headers

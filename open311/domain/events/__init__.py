@@ -34,7 +34,9 @@ from open311.domain.events.report import (
 )
 from open311.domain.events.work import (
     Assigned,
+    CommentDropped,
     Commented,
+    CommentHeld,
     Corrected,
     InternalNoteAdded,
     MaskChanged,
@@ -55,6 +57,8 @@ __all__ = [
     "SYSTEM",
     "AreasRecomputed",
     "Assigned",
+    "CommentDropped",
+    "CommentHeld",
     "Commented",
     "Corrected",
     "Counted",

@@ -83,6 +83,11 @@ class Event:
         """Where the request was counted before the event, and where it is counted now; None for nowhere."""
         return None, None
 
+    @property
+    def takes_back(self) -> bool:
+        """Whether the public cannot read something any more that it could read before."""
+        return False
+
     def apply(self, record: RequestRecord) -> RequestRecord:
         """The request after this event."""
         return record

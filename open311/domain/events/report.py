@@ -105,7 +105,7 @@ class FoundOutside(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class Suspected(Event):
-    """The report broke rules against abuse, so only staff see it until a person releases it.
+    """The report or an update broke rules against abuse, so only staff see it until a person releases it.
 
     rules   values of `Suspicion`
     block   the number of the block that fitted; "" for none
@@ -230,6 +230,11 @@ class VisibilityChanged(Event):
     def description(self) -> str:
         """The new visibility."""
         return self.new
+
+    @property
+    def takes_back(self) -> bool:
+        """Whether the request was public and is not public any more."""
+        return self.old == Visibility.PUBLIC and self.new != Visibility.PUBLIC
 
     def apply(self, record: RequestRecord) -> RequestRecord:
         """The request has the new visibility."""
@@ -441,6 +446,11 @@ class PhotosWithdrawn(Event):
         """The addresses."""
         return " ".join(self.addresses)
 
+    @property
+    def takes_back(self) -> bool:
+        """Whether the public has seen the photos."""
+        return bool(self.addresses)
+
     def apply(self, record: RequestRecord) -> RequestRecord:
         """The request has the other photos only."""
         if not self.addresses:
@@ -466,6 +476,11 @@ class PhotoBlackened(Event):
     def description(self) -> str:
         """The address of the new photo."""
         return self.new
+
+    @property
+    def takes_back(self) -> bool:
+        """Whether the public has seen the photo."""
+        return bool(self.old)
 
     def apply(self, record: RequestRecord) -> RequestRecord:
         """The request has the new photo instead of the old one."""
@@ -497,6 +512,11 @@ class Erased(Event):
     def emptied(self) -> dict[str, Any]:
         """The fields of the request that the erasure empties, each with its empty value."""
         return emptied_by(self.what)
+
+    @property
+    def takes_back(self) -> bool:
+        """Whether texts or photos were erased. The public never sees the reporter; a comment has marks."""
+        return set(self.what) != {Erasable.REPORTER} or bool(self.marks)
 
     def apply(self, record: RequestRecord) -> RequestRecord:
         """The erased parts are empty. An erasure is no progress, so the time of the last update stays."""

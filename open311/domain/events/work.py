@@ -172,6 +172,42 @@ class PublicComment(Commented):
 
 
 @dataclass(frozen=True, kw_only=True)
+class CommentHeld(Event):
+    """Somebody outside the city sent an update that looks like abuse. It has no effect until a person releases it.
+
+    The text is `note`; it moves to the comment if the update is released. `update_id`: the sender's id for it. The
+    event `suspected` of the same change tells why it is held.
+    """
+
+    kind = "held_comment"
+    has_text = True
+
+    update_id: str
+
+    def apply(self, record: RequestRecord) -> RequestRecord:
+        """Only the time of the last change moves."""
+        return unseen(record, self.at)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CommentDropped(Event):
+    """A person decided that a held update never has an effect. `held`: the version at which it came."""
+
+    kind = "dropped_comment"
+
+    held: str
+
+    @property
+    def description(self) -> str:
+        """Which update."""
+        return f"the update of version {self.held}"
+
+    def apply(self, record: RequestRecord) -> RequestRecord:
+        """Only the time of the last change moves."""
+        return unseen(record, self.at)
+
+
+@dataclass(frozen=True, kw_only=True)
 class NotesSetAside(Event):
     """Stores the status_notes from before a merge, so that an unmerge can restore them. The text is `note`."""
 
@@ -291,6 +327,11 @@ class Corrected(Event):
         """The names of the corrected parts."""
         return ", ".join(self.what)
 
+    @property
+    def takes_back(self) -> bool:
+        """The old values of the parts are not public any more."""
+        return True
+
     def apply(self, record: RequestRecord) -> RequestRecord:
         """Only the times move. The event does not contain the corrected parts; `restored` copies them."""
         return touched(record, self.at)
@@ -322,6 +363,11 @@ class MaskChanged(Event):
     def description(self) -> str:
         """What happened to which kind."""
         return f"{self.what} {'shown' if self.is_shown else 'masked'}"
+
+    @property
+    def takes_back(self) -> bool:
+        """Whether a text was masked."""
+        return not self.is_shown
 
     def apply(self, record: RequestRecord) -> RequestRecord:
         """The public reads the request with these texts."""

@@ -267,7 +267,7 @@ def _applied(place: Desktop, update: StoredUpdate) -> StoredUpdate:
     if word == IGNORE:
         return _ended(update, UpdateState.IGNORED)
     if word is None:
-        return _quarantined(update, f"its status {update.status[:60]!r} is not in the table `statuses`")
+        return _quarantined(update, "its status is not in the table `statuses`")
     record = load_request(connection, place.desk.jurisdiction, number)
     events = history.load_events(connection, record.jurisdiction_id, number)
     update = _without_erased(record, update, events)

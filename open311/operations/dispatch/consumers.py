@@ -7,6 +7,14 @@ from open311.operations.dispatch.consumer import Consumer
 from open311.operations.dispatch.counting import Counting
 from open311.operations.dispatch.mapping import Mapping
 from open311.operations.dispatch.preparing import Preparing
+from open311.operations.dispatch.renewing import Renewing
 from open311.operations.dispatch.resolving import Resolving
 
-CONSUMERS: tuple[Consumer, ...] = (Resolving(), Counting(), Mapping(), Planning(), Preparing())
+CONSUMERS: tuple[Consumer, ...] = (
+    Resolving(),
+    Counting(),
+    Mapping(),
+    Planning(),
+    Preparing(),
+    Renewing(),
+)

@@ -26,7 +26,7 @@ import orjson
 
 from open311.domain.abuse import UNKNOWN, Sender
 from open311.domain.access import Principal
-from open311.domain.events import Event, FoundOutside, Promised, Received, Routed, Suspected, Triaged
+from open311.domain.events import Event, FoundOutside, Promised, Received, Routed, Triaged
 from open311.domain.ids import new_status_secret, new_token
 from open311.domain.requests import TEST_REASON, Receipt, RequestRecord, Submission, Visibility
 from open311.domain.routing import Draft, Route
@@ -38,7 +38,7 @@ from open311.operations.intake.check_submission import Checked, check_submission
 from open311.operations.intake.holding import held_for_review
 from open311.operations.intake.own_ids import OwnId, number_under, own_id_of, own_id_problems, with_own_id
 from open311.operations.intake.routing import route_draft
-from open311.operations.intake.suspecting import Suspicions, suspicions_about
+from open311.operations.intake.suspecting import Sending, suspicions_about
 from open311.operations.masking import masked_kinds
 from open311.operations.media.arriving import Arrival, arriving
 from open311.operations.platform import Platform
@@ -83,9 +83,8 @@ def submit_request(
         checked = replace(checked, candidates=candidates)
         route = replace(route, reason=f"{route.reason}; near the border of {', '.join(candidates[1:])}")
     number = platform.process.numbers.next(platform.database.hot)
-    suspicions = suspicions_about(
-        platform, jurisdiction, submission, place, sender=sender, principal=principal, now=now
-    )
+    sending = Sending.of_report(submission, place)
+    suspicions = suspicions_about(platform, jurisdiction, sending, sender=sender, principal=principal, now=now)
     record = _record(jurisdiction, submission, checked, route, number=number, principal=principal, now=now)
     service = checked.draft.service
     if duplicate := find_possible_duplicate(platform, jurisdiction, service, record):
@@ -99,7 +98,7 @@ def submit_request(
         reporter=submission.reporter,
         events=[
             *_events(jurisdiction, record, route, principal, checked),
-            *_suspected(suspicions, now),
+            *([suspicions.event(now)] if suspicions else []),
         ],
         publication=None,
         token=new_token() if service.type is ServiceType.BATCH else "",
@@ -335,15 +334,6 @@ def _events(
     if record.expected_at is not None:
         rule = jurisdiction.levels.rule(record.service_code, record.department, checked.draft.values)
         yield Promised(at=at, expected=record.expected_at, reason=rule)
-
-
-def _suspected(suspicions: Suspicions, at: datetime) -> Iterator[Event]:
-    if suspicions:
-        block = suspicions.block
-        rules = tuple(str(one) for one in suspicions.found)
-        yield Suspected(
-            at=at, rules=rules, block=str(block.id) if block else "", reason=block.reason if block else ""
-        )
 
 
 def _first_receipt(platform: Platform, jurisdiction: Jurisdiction, number: int) -> Receipt:

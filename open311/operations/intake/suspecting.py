@@ -1,6 +1,6 @@
-"""Whether a new report looks like abuse (decision 0038).
+"""Whether a new report or update looks like abuse (decision 0038).
 
-A suspected report is stored and answered as usual, but held: only staff see it until a person releases it.
+What is suspected is stored and answered as usual, but held: only staff see it until a person releases it.
 """
 
 from __future__ import annotations
@@ -10,13 +10,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
+from typing import Literal
 
 from limits import RateLimitItem, RateLimitItemPerHour, parse_many
 
 from open311.domain.abuse import Block, Sender, Suspicion, network_of
 from open311.domain.access import Principal
+from open311.domain.events import Suspected
 from open311.domain.places import Place
-from open311.domain.requests import Submission
+from open311.domain.requests import RequestRecord, Submission
+from open311.domain.updates import SentUpdate
 from open311.operations.access.blocks import current_blocks
 from open311.operations.platform import Platform
 from open311.plugins import Jurisdiction
@@ -25,9 +28,41 @@ _SAME_PLACE_DIGITS = 4
 """Points that differ by less than about ten metres are the same place."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sending:
+    """What somebody sends, as far as the rules need to know.
+
+    kind     each kind is counted apart
+    content  is equal in two sendings that repeat each other
+    """
+
+    kind: Literal["report", "update"]
+    email: str
+    device: str
+    content: tuple[object, ...]
+
+    @classmethod
+    def of_report(cls, submission: Submission, place: Place) -> Sending:
+        """A report. Two reports repeat each other if their service, text and place are the same."""
+        lat, long = [None if one is None else round(one, _SAME_PLACE_DIGITS) for one in (place.lat, place.long)]
+        content = (submission.service_code, _plain(submission.description), lat, long, place.address.casefold())
+        who = submission.reporter
+        return cls(kind="report", email=who.email, device=who.device_id, content=content)
+
+    @classmethod
+    def of_update(cls, sent: SentUpdate, record: RequestRecord) -> Sending:
+        """An update. Two updates repeat each other if their request, status and text are the same."""
+        content = (record.number, sent.status, _plain(sent.description))
+        return cls(kind="update", email=sent.email, device="", content=content)
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.casefold().split())
+
+
 @dataclass(frozen=True, slots=True)
 class Suspicions:
-    """Why a report is suspected; empty for most reports. `block`: the block that fits, if there is one."""
+    """Why something is suspected; empty for most reports. `block`: the block that fits, if there is one."""
 
     found: tuple[Suspicion, ...] = ()
     block: Block | None = None
@@ -35,76 +70,65 @@ class Suspicions:
     def __bool__(self) -> bool:
         return bool(self.found)
 
+    def event(self, at: datetime) -> Suspected:
+        """The event that tells staff why."""
+        block = str(self.block.id) if self.block else ""
+        reason = self.block.reason if self.block else ""
+        return Suspected(at=at, rules=tuple(str(one) for one in self.found), block=block, reason=reason)
+
 
 NONE = Suspicions()
 
 
 def suspicions_about(
-    platform: Platform,
-    city: Jurisdiction,
-    submission: Submission,
-    place: Place,
-    *,
-    sender: Sender,
-    principal: Principal,
-    now: datetime,
+    platform: Platform, city: Jurisdiction, sent: Sending, *, sender: Sender, principal: Principal, now: datetime
 ) -> Suspicions:
-    """Count a report, and return why it is suspected.
+    """Count what is sent, and return why it is suspected.
 
-    Reports of the city's own apps are not counted, and reports of test keys are never public anyway.
+    What the city's own apps and back offices send is not counted, and reports of test keys are never public anyway.
     """
     if principal.is_test:
         return NONE
-    who = submission.reporter
     block = current_blocks(platform).find(
-        city.id, now, key=principal.number, address=sender.address, device=who.device_id, email=who.email
+        city.id, now, key=principal.number, address=sender.address, device=sent.device, email=sent.email
     )
     found = [Suspicion.BLOCKED] if block else []
     if sender.is_caught:
         found.append(Suspicion.HONEYPOT)
-    if not principal.is_staff:
-        found += _floods(platform, city, submission, place, sender, principal)
+    if not (principal.is_staff or (principal.may_update and sent.kind == "update")):
+        found += _floods(platform, city, sent, sender, principal)
     return Suspicions(tuple(found), block)
 
 
 def _floods(
-    platform: Platform,
-    city: Jurisdiction,
-    submission: Submission,
-    place: Place,
-    sender: Sender,
-    principal: Principal,
+    platform: Platform, city: Jurisdiction, sent: Sending, sender: Sender, principal: Principal
 ) -> Iterator[Suspicion]:
-    """The rates that this report exceeds. Every rate counts the report, also if another one is exceeded."""
-    rules, device = city.abuse, submission.reporter.device_id
+    """The rates that this sending exceeds. Every rate counts it, also if another one is exceeded."""
+    rules = city.abuse
     address = network_of(sender.address) if sender.address else ""
     counted = (
         (Suspicion.KEY_RATE, rules.per_key, str(principal.number)),
         (Suspicion.ADDRESS_RATE, rules.per_address, address),
-        (Suspicion.DEVICE_RATE, rules.per_device, device),
+        (Suspicion.DEVICE_RATE, rules.per_device, sent.device),
     )
     for suspicion, rate, who in counted:
-        if rate and who and _exceeds(platform, _read(rate), city.id, suspicion, who):
+        if rate and who and _exceeds(platform, _read(rate), sent.kind, city.id, suspicion, who):
             yield suspicion
-    if rules.most_repeats and (device or address):
-        same = _digest(submission, place, device or address)
-        if _exceeds(platform, (RateLimitItemPerHour(rules.most_repeats),), city.id, Suspicion.REPEATS, same):
+    if rules.most_repeats and (sent.device or address):
+        same = repr((sent.device or address, *sent.content))
+        rates = (RateLimitItemPerHour(rules.most_repeats),)
+        if _exceeds(platform, rates, sent.kind, city.id, Suspicion.REPEATS, same):
             yield Suspicion.REPEATS
 
 
-def _exceeds(platform: Platform, rates: tuple[RateLimitItem, ...], city_id: str, rule: Suspicion, who: str) -> bool:
-    """Count a report. The store of the counts gets only a digest of the sender, and forgets it with the count."""
+def _exceeds(
+    platform: Platform, rates: tuple[RateLimitItem, ...], kind: str, city_id: str, rule: Suspicion, who: str
+) -> bool:
+    """Count one. The store of the counts gets only a digest of the sender, and forgets it with the count."""
     digest = hashlib.sha256(who.encode()).hexdigest()
-    return platform.process.rates.wait_s(rates, "report", city_id, rule, digest) > 0
+    return platform.process.rates.wait_s(rates, kind, city_id, rule, digest) > 0
 
 
 @lru_cache(maxsize=256)
 def _read(rate: str) -> tuple[RateLimitItem, ...]:
     return tuple(parse_many(rate))
-
-
-def _digest(submission: Submission, place: Place, who: str) -> str:
-    """What is the same in two reports that repeat each other: sender, service, text and place."""
-    point = [None if degrees is None else round(degrees, _SAME_PLACE_DIGITS) for degrees in (place.lat, place.long)]
-    text = " ".join(submission.description.casefold().split())
-    return repr((who, submission.service_code, text, point, place.address.casefold()))

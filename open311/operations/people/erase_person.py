@@ -14,6 +14,7 @@ from open311.domain.events import Erasable, Erased
 from open311.domain.people import Person
 from open311.domain.photos import Photo
 from open311.domain.requests import RequestRecord
+from open311.operations.masking import Mask
 from open311.operations.media.files import delete_files
 from open311.operations.people.named import Told, require_right, told_systems
 from open311.operations.platform import Platform
@@ -76,9 +77,9 @@ def erase_person(
     """Erase what the city has of a person. Yields what each transaction has erased; at least one part.
 
     The person's name, addresses and ids are erased from requests and updates. With `with_texts`, so are the
-    descriptions, answers, photos and notes of requests that the person sent, and the person's comments on requests
-    of others. Counts do not change. Each part has an entry in the audit trail, which says what was erased where,
-    but not whose data it was. A dry run rolls each transaction back.
+    descriptions, answers, photos and notes of requests that the person sent, the personal data in their addresses,
+    and the person's comments on requests of others. Counts do not change. Each part has an entry in the audit
+    trail, which says what was erased where, but not whose data it was. A dry run rolls each transaction back.
 
     after  the number of a request: only requests with higher numbers
     Raises Forbidden and Invalid: see `require_right`.
@@ -159,9 +160,11 @@ class _Eraser:
         mine = [records[number] for number in own]
         by_others = [one for one in sent if one.request_id not in own]
         shared = {"now": self.now, "actor": str(self.principal), "cause": ASKED}
-        changes = erasing(connection, self.city, mine, parts, **shared)  # type: ignore[arg-type]  # by their names
+        cleared = [self._cleared(record) for record in mine]
+        changes = erasing(connection, self.city, cleared, parts, **shared)  # type: ignore[arg-type]  # by their names
         changes += self._commented(connection, records, by_others)
         rows = blank_texts(connection, self.city, mine, parts)
+        rows["service_request.address"] += sum(one is not old for one, old in zip(cleared, mine, strict=True))
         rows["reporter"] += people.delete_reporters(connection, self.city.id, own)
         if self.with_texts:
             places = [(one.request_id, one.version) for one in by_others]
@@ -170,6 +173,12 @@ class _Eraser:
             rows["received_update.media_urls"] += updates.blank_media_of(connection, self.city.id, by_others)
         rows["received_update"] += people.blank_senders(connection, self.city.id, sent)
         return rows, change_requests(connection, changes, names_for(connection, self.city))
+
+    def _cleared(self, record: RequestRecord) -> RequestRecord:
+        """The request without personal data in its address. The rest stays, because the work is done there."""
+        address = record.place.address
+        cleared = Mask.of(record, self.city).cleared(address) if self.with_texts and address else address
+        return record if cleared == address else replace(record, place=replace(record.place, address=cleared))
 
     def _commented(
         self, connection: Connection, records: Mapping[int, RequestRecord], sent: Sequence[Received]

@@ -3,6 +3,9 @@
 The files are `<data_dir>/dumps/<jurisdiction>/requests-YYYY-MM-DD.{csv.gz,ndjson.gz,parquet}`, each with a file for
 its checksum, and one manifest per day. All files of a day come from one snapshot of the database. The manifest is
 written last: a day without a manifest is incomplete and is not listed.
+
+Dumps must not show what was hidden, withdrawn, corrected or erased after they were made. Then a dump is made anew,
+and the older ones are deleted, because nobody can make the dump of a past day again.
 """
 
 from __future__ import annotations
@@ -106,6 +109,32 @@ def make_dump(platform: Platform, jurisdiction: Jurisdiction, now: datetime, *, 
             left_over.unlink()
         dump = _write(platform, jurisdiction, folder, now)
         _prune(folder, keep=max(1, platform.settings.dump_days))
+        return dump
+
+
+class DumpRunning(Exception):
+    """Another process makes a dump of the city now, perhaps from an older snapshot."""
+
+
+def renew_dumps(platform: Platform, jurisdiction: Jurisdiction, now: datetime) -> Dump | None:
+    """Make a dump with the present data, and delete all others. Returns None if the city has no dump.
+
+    If the dump cannot be written, the others are deleted all the same. Raises then OSError, and DumpRunning.
+    """
+    folder = dumps_folder(platform, jurisdiction.id)
+    if not folder.exists():
+        return None
+    with _folder_lock(folder) as has_lock:
+        if not has_lock:
+            raise DumpRunning
+        if not find_dumps(platform, jurisdiction.id):
+            return None
+        try:
+            dump = _write(platform, jurisdiction, folder, now)
+        except OSError:
+            _prune(folder, keep=0)
+            raise
+        _prune(folder, keep=1)
         return dump
 
 

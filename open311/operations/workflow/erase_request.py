@@ -49,8 +49,8 @@ def erase_from_request(
     The photos that the server keeps are deleted with their files. If only the reporter is erased, these are the
     originals that are kept for staff, because their metadata may tell who took them. A back office may have
     repeated any part of the request in its errors, so the causes of deliveries are also erased. An event is written
-    even if there was nothing to erase, because it proves that somebody asked for the erasure. Backups, downloaded
-    files and existing dumps still contain the erased parts.
+    even if there was nothing to erase, because it proves that somebody asked for the erasure. Backups and files
+    that others have downloaded still contain the erased parts; the dumps are made anew.
 
     name  the request's service_request_id, token or number
     Raises NotFound for an unknown name.

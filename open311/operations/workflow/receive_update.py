@@ -3,7 +3,8 @@
 A key that may update acts for the city: the status and the text of its updates count as the city's own. An update
 with any other key is a comment for staff, which the public sees only if the city says so. Its status has no effect,
 and the answer tells the sender so. A comment on a request that waits for its reporter counts as the answer: it ends
-the hold.
+the hold. An update that breaks a rule against abuse gets the usual answer and has no effect until a person releases
+it (`operations.desk.suspected`).
 """
 
 from __future__ import annotations
@@ -16,8 +17,11 @@ from typing import Any
 
 import orjson
 
+from open311.domain.abuse import UNKNOWN, Sender
 from open311.domain.access import Principal, Role
-from open311.domain.events import Commented, Event, ProgressMade, PublicComment, apply_all
+from open311.domain.commands import Command
+from open311.domain.events import Commented, CommentHeld, Event, ProgressMade, PublicComment, apply_all
+from open311.domain.personal_data import Kind
 from open311.domain.photos import SentPhoto
 from open311.domain.questions import held_for_answer, progress_before
 from open311.domain.requests import MAX_DESCRIPTION_CHARACTERS, Progress, RequestRecord, Visibility
@@ -26,6 +30,8 @@ from open311.domain.updates import SentUpdate, UpdateReceipt
 from open311.domain.workflow import MEANINGS, word_of
 from open311.errors import Forbidden, Invalid, NotFound, Problem
 from open311.operations.intake.check_submission import field_problems, media_url_fault
+from open311.operations.intake.suspecting import Sending, Suspicions, suspicions_about
+from open311.operations.masking import Mask
 from open311.operations.media.arriving import arriving
 from open311.operations.media.preparing import defer_preparing
 from open311.operations.platform import Platform
@@ -56,11 +62,13 @@ def receive_update(
     problems: Sequence[Problem] = (),
     photos: Sequence[SentPhoto] = (),
     own_address: str = "",
+    sender: Sender = UNKNOWN,
 ) -> UpdateReceipt:
     """Store an update, and change the request if the sender may. Both happen in one transaction.
 
     photos       photos in the call; the public sees them if it sees the text
     own_address  the address of this server that the sender has called
+    sender    what else is known of who sends the update, for the rules against abuse
     problems  faults of the call that the caller of this function has found; they are raised together with those
               found here
     Raises Invalid, also for an update_id that the sender has used before; NotFound for a request that is unknown or
@@ -83,14 +91,27 @@ def receive_update(
             raise _repeated(sent.update_id)
         if sent.client_key:
             _require_new_key(desk, sent.client_key, digest)
-        after, ignored = (_as_city if principal.may_update else _as_comment)(desk, before, sent)
-        if not updates.add_received(connection, _received(after, sent, principal, digest)):
+        sending = Sending.of_update(sent, before)
+        suspicions = suspicions_about(platform, jurisdiction, sending, sender=sender, principal=principal, now=now)
+        ignored = _ignored(desk, before, sent)
+        after = _stored(desk, before, sent, suspicions)
+        received = _received(after, sent, principal, digest)
+        if not updates.add_received(connection, replace(received, is_held=bool(suspicions))):
             raise _repeated(sent.update_id)
-        is_public = principal.may_update or jurisdiction.comments == PUBLIC_COMMENTS
+        is_public = not suspicions and (principal.may_update or jurisdiction.comments == PUBLIC_COMMENTS)
         arrival.attach(within(connection), after.number, version=after.version, is_public=is_public)
         if arrival.kept:
             defer_preparing(platform, connection, jurisdiction.id, after.number)
-    return replace(_receipt(sent, ignored), lost_photos=arrival.lost)
+    masked = _masked(before, sent, jurisdiction, principal)
+    return replace(_receipt(sent, ignored), masked=masked, lost_photos=arrival.lost)
+
+
+def _masked(before: RequestRecord, sent: SentUpdate, city: Jurisdiction, principal: Principal) -> tuple[Kind, ...]:
+    """The kinds of personal data that the public does not see; none if it does not see the text at all."""
+    found: set[Kind] = set()
+    if principal.may_update or city.comments == PUBLIC_COMMENTS:
+        Mask.of(before, city).masked(clean_text(sent.description), found)
+    return tuple(kind for kind in Kind if kind in found)
 
 
 def _digest(sent: SentUpdate, photos: Sequence[SentPhoto]) -> bytes:
@@ -148,22 +169,49 @@ def _problems(sent: SentUpdate) -> Iterator[Problem]:
             yield Problem("media_url", fault)
 
 
-def _as_comment(desk: Desk, before: RequestRecord, sent: SentUpdate) -> tuple[RequestRecord, tuple[Message, ...]]:
-    kind = PublicComment if desk.jurisdiction.comments == PUBLIC_COMMENTS else Commented
-    comment = kind(
-        at=desk.now, actor=str(desk.principal), note=clean_text(sent.description), update_id=sent.update_id
-    )
-    events = [comment, *_resumed(desk, before)]
-    events += due_events(desk, before, apply_all(before, events), events)
+def _stored(desk: Desk, before: RequestRecord, sent: SentUpdate, suspicions: Suspicions) -> RequestRecord:
+    """The request after the update."""
+    if suspicions:
+        note, actor = clean_text(sent.description), str(desk.principal)
+        held = CommentHeld(at=desk.now, actor=actor, note=note, update_id=sent.update_id)
+        return _changed(desk, before, [suspicions.event(desk.now), held])
+    if desk.principal.may_update:
+        acting = replace(desk, principal=replace(desk.principal, role=Role.AGENT))
+        return act_within(acting, sent.service_request_id, _orders(desk, before, sent)[0])
+    note, actor = clean_text(sent.description), str(desk.principal)
+    return _changed(desk, before, comment_events(desk, before, note, actor=actor, update_id=sent.update_id))
+
+
+def _changed(desk: Desk, before: RequestRecord, events: Sequence[Event]) -> RequestRecord:
     [after] = change_requests(desk.connection, [(before, events)], names_for(desk.connection, desk.jurisdiction))
+    return after
+
+
+def comment_events(
+    desk: Desk, before: RequestRecord, note: str, *, actor: str, update_id: str, cause: str = "", reason: str = ""
+) -> list[Event]:
+    """The events of a comment on a request.
+
+    actor          who sent the comment
+    cause, reason  who released it and why; "" if it was not held
+    """
+    kind = PublicComment if desk.jurisdiction.comments == PUBLIC_COMMENTS else Commented
+    comment = kind(at=desk.now, actor=actor, cause=cause, note=note, reason=reason, update_id=update_id)
+    events = [comment, *_resumed(desk, before, actor)]
+    return [*events, *due_events(desk, before, apply_all(before, events), events)]
+
+
+def _ignored(desk: Desk, before: RequestRecord, sent: SentUpdate) -> tuple[Message, ...]:
+    """What the sender is told about parts of the update that have no effect."""
+    if desk.principal.may_update:
+        return _orders(desk, before, sent)[1]
     is_same = MEANINGS[sent.status] is None or sent.status in (word_of(before), str(before.status))
     if is_same:
-        return after, ()
-    fault = tell("status {status} has no effect, because this key can only comment", status=sent.status)
-    return after, (fault,)
+        return ()
+    return (tell("status {status} has no effect, because this key can only comment", status=sent.status),)
 
 
-def _resumed(desk: Desk, before: RequestRecord) -> Iterator[Event]:
+def _resumed(desk: Desk, before: RequestRecord, actor: str) -> Iterator[Event]:
     """The event that ends the hold, if the request waits for an answer to a question."""
     if before.progress is not Progress.ON_HOLD:
         return
@@ -171,16 +219,13 @@ def _resumed(desk: Desk, before: RequestRecord) -> Iterator[Event]:
     hold = held_for_answer(before, past)
     if hold is not None:
         progress, detail = progress_before(hold, past)
-        shared: dict[str, Any] = {
-            "at": desk.now,
-            "actor": str(desk.principal),
-            "reason": "An answer to the question came.",
-        }
+        shared: dict[str, Any] = {"at": desk.now, "actor": actor, "reason": "An answer to the question came."}
         yield ProgressMade(**shared, old=before.progress, new=progress, detail=detail)
 
 
-def _as_city(desk: Desk, before: RequestRecord, sent: SentUpdate) -> tuple[RequestRecord, tuple[Message, ...]]:
-    orders, ignored = commands_for_word(
+def _orders(desk: Desk, before: RequestRecord, sent: SentUpdate) -> tuple[Sequence[Command], tuple[Message, ...]]:
+    """The commands that an update of the city means, and what of it has no effect."""
+    return commands_for_word(
         before,
         sent.status,
         MEANINGS[sent.status],
@@ -188,8 +233,6 @@ def _as_city(desk: Desk, before: RequestRecord, sent: SentUpdate) -> tuple[Reque
         text=sent.description,
         reason=f"update {sent.update_id}",
     )
-    acting = replace(desk, principal=replace(desk.principal, role=Role.AGENT))
-    return act_within(acting, sent.service_request_id, orders), ignored
 
 
 def _received(after: RequestRecord, sent: SentUpdate, principal: Principal, digest: bytes) -> Received:

@@ -136,19 +136,24 @@ class Honeypot(Text):
 
 
 class AbuseTable(Table):
-    """What makes a report suspected. It is answered as usual, and held until a person releases or hides it."""
+    """What makes a report or an update suspected. It is answered as usual, and held until a person decides."""
 
     makes, header = AbuseRules, "[abuse]"
 
     honeypot = Honeypot(
-        "Name of a form's field that people do not see; a report that fills it is suspected", default=""
+        "Name of a form's field that people do not see; a report or an update that fills it is suspected",
+        default="",
     )
-    per_key = Rate("Largest rate of reports with one api_key, such as `200 per hour`", default="")
-    per_address = Rate("Largest rate of reports from one network address, such as `20 per hour`", default="")
+    per_key = Rate(
+        "Largest rate of reports with one api_key, such as `200 per hour`; the same for updates", default=""
+    )
+    per_address = Rate(
+        "Largest rate of reports from one network address, such as `20 per hour`; the same for updates", default=""
+    )
     per_device = Rate("Largest rate of reports with one device_id", default="")
     most_repeats = Number(
-        "How often the same text may come for the same place from one device or address within an hour; with `0`,"
-        " there is no limit",
+        "How often the same text may come for the same place, or for the same request, from one device or address"
+        " within an hour; with `0`, there is no limit",
         least=0,
         most=1_000,
         default=0,
@@ -572,7 +577,10 @@ class JurisdictionTable(Table):
         CalendarTable(), "The days and hours at which the city works, see below", default=None, unset="none"
     )
     abuse = OneTable(
-        AbuseTable(), "What makes a report suspected, see below", default=AbuseRules(), unset="no rules"
+        AbuseTable(),
+        "What makes reports and updates suspected, see below",
+        default=AbuseRules(),
+        unset="no rules",
     )
     departments = Tables(DepartmentTable(), "The departments that do the work, see below")
     services = Tables(ServiceTable(), "The kinds of request that citizens can send, see below; at least one")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     ForeignKeyConstraint,
     Identity,
@@ -13,6 +14,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
     func,
     text,
 )
@@ -39,6 +41,7 @@ received_update = Table(
     text_column("phone"),
     text_column("account_id"),
     Column("media_urls", ARRAY(Text), nullable=False, server_default=text("'{}'")),
+    Column("is_held", Boolean, nullable=False, server_default=false()),  # waits, because it is suspected
     PrimaryKeyConstraint("jurisdiction_id", "id"),
     UniqueConstraint("jurisdiction_id", "api_key_id", "update_id"),
     ForeignKeyConstraint(
@@ -74,6 +77,13 @@ Index(
     received_update.c.jurisdiction_id,
     received_update.c.request_id,
     postgresql_where=text(IS_PERSONAL),
+)
+
+Index(
+    "received_update_held_idx",
+    received_update.c.jurisdiction_id,
+    received_update.c.request_id,
+    postgresql_where=text("is_held"),
 )
 
 # What the public can read of each change of a published request, in mySociety's words.

@@ -12,6 +12,7 @@ from open311.domain.text import clean_text, stripped
 from open311.domain.updates import SentUpdate, UpdateReceipt
 from open311.errors import Forbidden, Invalid, NotFound
 from open311.formats import document, shape_of
+from open311.operations.masking import NAMES
 from open311.operations.media.choosing import Dropped, choose
 from open311.operations.platform import Platform
 from open311.operations.reading.find_updates import find_updates
@@ -24,7 +25,7 @@ from open311.web.endpoints import endpoint
 from open311.web.parsing import Parameters
 from open311.web.submissions import photo_warnings
 from open311.web.surfaces import GEOREPORT
-from schemas.texts import Message, tell
+from schemas.texts import Message, joined, tell
 from schemas.updates import RequestUpdateReceiptSchema, RequestUpdateSchema, UpdateArguments, UpdateSearchArguments
 
 
@@ -104,6 +105,7 @@ def create_update(call: Call) -> Answer:
             problems=call.problems,
             photos=chosen.photos,
             own_address=call.own_address(),
+            sender=call.sender(),
         )
     return Answer(
         body=document(_RECEIPT, _RECEIPT.plain_list([receipt]), call.output),
@@ -133,6 +135,9 @@ def _update_of(call: Call) -> SentUpdate:
 def _warnings(receipt: UpdateReceipt, call: Call, dropped: Sequence[Dropped]) -> Iterator[Message]:
     """A sentence for everything in the update that has no effect."""
     yield from receipt.ignored
+    if receipt.masked:
+        kinds = joined(NAMES[kind] for kind in receipt.masked)
+        yield tell("the public does not see personal data in the text: {kinds}", kinds=kinds)
     yield from photo_warnings(receipt.lost_photos, dropped)
     if call.values["email_alerts_requested"].upper() == "TRUE":
         yield tell("email_alerts_requested has no effect; this server sends no alerts about updates")

@@ -1,0 +1,29 @@
+"""The consumer that lets dumps be made anew when something public was taken back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from open311.operations.platform import Platform
+from open311.storage.engine import Connection
+from open311.storage.outbox import RecordedChange
+from open311.storage.queue import Task
+
+
+class Renewing:
+    """Defers a job for each city in which the public cannot read something any more. The job looks for dumps."""
+
+    name = "dumps"
+
+    def consume(
+        self,
+        platform: Platform,
+        connection: Connection,
+        changes: Sequence[RecordedChange],
+        now: datetime,  # noqa: ARG002
+    ) -> None:
+        """Defer a job for each city with such a change, unless one waits already."""
+        for city in {one.jurisdiction_id for one in changes if any(event.takes_back for event in one.events)}:
+            lock = f"{Task.RENEW_DUMPS}:{city}"
+            platform.queue.defer_once(connection, Task.RENEW_DUMPS, lock, jurisdiction_id=city)

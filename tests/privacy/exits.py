@@ -1,0 +1,173 @@
+"""Everything that goes out of a server: what anybody can read by a GET, and what back offices and operators get."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import product
+
+from flask import Flask
+from werkzeug.routing import BuildError, Rule
+
+from open311.formats.writing import can_write_geoparquet
+from tests.privacy.corpus import CITY, Town
+from tests.tiles import tile_at
+
+WHOLE = ("", "?extensions=true", "?extensions=notes,attributes&page_size=3", "?status=closed&extensions=true")
+PLAIN = ("",)
+V2, STAFF = "/open311/v2", "/staff/v1"
+PUBLIC: dict[str, tuple[str, ...]] = {
+    "/": PLAIN,
+    "/docs": PLAIN,
+    "/docs/<path:name>": PLAIN,
+    "/docs/extensions": PLAIN,
+    "/docs/georeport-v2": PLAIN,
+    "/healthz": PLAIN,
+    "/metrics": PLAIN,
+    "/openapi": PLAIN,
+    "/readyz": PLAIN,
+    "/open311/bulk/v1/requests": ("?start_date=2020-01-01T00:00:00Z", *WHOLE),
+    "/open311/discovery": PLAIN,
+    f"{V2}/areas": PLAIN,
+    f"{V2}/changes": (*WHOLE, "?since=2020-01-01T00:00:00Z&extensions=true"),
+    f"{V2}/discovery": PLAIN,
+    f"{V2}/dumps": PLAIN,
+    f"{V2}/dumps/<code:jurisdiction_id>/<name>": PLAIN,
+    f"{V2}/jurisdictions": PLAIN,
+    f"{V2}/media/<code:jurisdiction_id>/<name>": PLAIN,
+    f"{V2}/requests": (*WHOLE, "?start_date=2020-01-01T00:00:00Z&extensions=true"),
+    f"{V2}/requests/<code:service_request_id>": WHOLE,
+    f"{V2}/requests/nearby": (
+        "?lat=60.1718&long=24.9414&service_code=potholes",
+        "?lat=60.1718&long=24.9414&service_code=potholes&extensions=true&status=closed",
+    ),
+    f"{V2}/servicerequestupdates": ("", "?start_date=2020-01-01T00:00:00Z"),
+    f"{V2}/services": PLAIN,
+    f"{V2}/services/<code:service_code>": PLAIN,
+    f"{V2}/status/<code:secret>": WHOLE,
+    f"{V2}/tiles": PLAIN,
+    f"{V2}/tiles/<z>/<x>/<y>": PLAIN,
+    f"{V2}/tokens/<code:token>": PLAIN,
+}
+"""Every path that anybody can read, without the suffix of its format, and the queries with which it is read."""
+FOR_STAFF = frozenset(
+    f"{STAFF}{path}"
+    for path in (
+        "/accounts",
+        "/blocks",
+        "/catalogue",
+        "/deliveries",
+        "/deliveries/<code:delivery>",
+        "/me",
+        "/photos",
+        "/queues",
+        "/requests",
+        "/requests/<code:id>",
+        "/requests/<code:id>/photos/<photo>",
+        "/requests/<code:id>/reporter",
+        "/requests/nearby",
+        "/views",
+    )
+)
+"""Every path that needs the token of an account."""
+ACCEPTED = ("application/json", "text/xml")
+_SUFFIX = re.compile(r"\.(json|xml|csv|geojson|atom|ndjson|mvt)$")
+
+
+@dataclass(frozen=True)
+class Found:
+    """The answer to a call, with its body unpacked, or another thing that has gone out."""
+
+    place: str
+    content: bytes
+    status: int = 200
+    headers: str = ""
+    media_type: str = ""
+
+
+def path_of(rule: Rule) -> str:
+    """The path of a route, as the tables here name it."""
+    return _SUFFIX.sub("", rule.rule)
+
+
+def readable(app: Flask) -> list[Rule]:
+    """The routes that have a GET."""
+    return [rule for rule in app.url_map.iter_rules() if "GET" in (rule.methods or ())]
+
+
+def crawl(town: Town, paths: frozenset[str] = frozenset(PUBLIC)) -> Iterator[Found]:
+    """The answers of all routes with these paths, for all that was planted, in all formats."""
+    values = _values(town)
+    adapter = town.app.url_map.bind("localhost")
+    for rule in readable(town.app):
+        names = sorted(rule.arguments)
+        for chosen in product(*(values[name] for name in names)) if path_of(rule) in paths else ():
+            with suppress(BuildError):
+                address = adapter.build(rule.endpoint, dict(zip(names, chosen, strict=True)))
+                formats = ACCEPTED if rule.endpoint.endswith("_by_accept") else ACCEPTED[:1]
+                for query, accepted in product(PUBLIC.get(path_of(rule), PLAIN), formats):
+                    yield _read(town, address + query, accepted)
+
+
+def _read(town: Town, address: str, accepted: str) -> Found:
+    answer = town.client.get(address, headers={"Accept": accepted}, buffered=True)
+    headers, content = str(answer.headers), unpacked(answer.data)
+    return Found(f"GET {address} {accepted}", content, answer.status_code, headers, answer.mimetype)
+
+
+def _values(town: Town) -> dict[str, list[str]]:
+    """The values of the variables of paths: all requests, links, tokens, photos and dumps."""
+    ids = [*filter(None, town.ids.values()), *map(str, _column(town, "SELECT id FROM service_request"))]
+    photos = _column(town, "SELECT id FROM media")
+    sizes = ("", "-medium", "-small")
+    files = [file.name for dump in town.dumps for file in dump.files]
+    names = [f"{photo}{size}.jpg" for photo in photos for size in sizes]
+    return {
+        "suffix": ["json", "xml"],
+        "service_code": ["potholes", "private"],
+        "service_request_id": ids,
+        "id": ids[:3],
+        "token": [*town.tokens, *ids[:2]],
+        "secret": list(town.links.values()),
+        "jurisdiction_id": [CITY],
+        "name": [*files, *(f"{name}.sha256" for name in files), *names, "swagger-ui.css"],
+        "photo": photos[:2],
+        "delivery": ["1"],
+        **dict(zip("zxy", ([str(number)] for number in tile_at(24.9414, 60.1718, 14)), strict=True)),
+    }
+
+
+def _column(town: Town, statement: str) -> list[str]:
+    with town.platform.database.reading() as connection:
+        return [str(value) for value in connection.exec_driver_sql(statement).scalars()]
+
+
+def unpacked(content: bytes) -> bytes:
+    """A body without its compression: gzip, or the pages of Parquet."""
+    if content.startswith(b"\x1f\x8b"):
+        return gzip.decompress(content)
+    if content.startswith(b"PAR1") and can_write_geoparquet():
+        from pyarrow import parquet
+
+        table = parquet.read_table(io.BytesIO(content))
+        return repr((table.schema.metadata, table.to_pylist())).encode()
+    return content
+
+
+def delivered(town: Town) -> Iterator[Found]:
+    """What goes to others: webhooks, mails and files, also for the operator, and requests for the neighbour."""
+    for hook in town.hooks.hooks:
+        yield Found(f"webhook {hook.number}", repr((hook.data, hook.headers)).encode())
+    for mail in town.mails.accepted:
+        parts = [part.get_content() for part in mail.message.walk() if not part.is_multipart()]
+        yield Found(f"mail {mail.number}", repr((mail.content, mail.message.items(), parts)).encode())
+    for path in sorted(town.files.iterdir()):
+        yield Found(f"file {path.name}", path.read_bytes())
+    for filed in town.neighbour.accepted:
+        yield Found(f"neighbour {filed.service_request_id}", repr(filed.parameters).encode())
+    for update in town.neighbour.received:
+        yield Found(f"neighbour {update.update_id}", repr(update).encode())
