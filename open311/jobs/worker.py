@@ -30,7 +30,7 @@ from open311.operations.dispatch.counting import recount
 from open311.operations.intake.resolve_token import resolve_token
 from open311.operations.media.preparing import prepare_photos
 from open311.operations.media.sweeping import sweep_photos
-from open311.operations.people.anonymise import anonymise, has_retention
+from open311.operations.people.expiring import KINDS, expire
 from open311.operations.platform import Platform
 from open311.operations.reading.follow_changes import mark_changes
 from open311.operations.upkeep.clean_up import clean_up
@@ -140,9 +140,9 @@ def make_worker(platform: Platform, conninfo: str) -> procrastinate.App:
         _sweep(platform)
 
     @app.periodic(cron="47 3 * * *")
-    @app.task(name=Task.ANONYMISE, queueing_lock=Task.ANONYMISE, lock=Task.ANONYMISE, retry=retry)
-    def make_anonymous(timestamp: int) -> None:  # noqa: ARG001
-        _anonymise(platform)
+    @app.task(name=Task.RETENTION, queueing_lock=Task.RETENTION, lock=Task.RETENTION, retry=retry)
+    def end_retention(timestamp: int) -> None:  # noqa: ARG001
+        _expire(platform)
 
     @app.task(name=Task.DUMP, retry=retry, lock=Task.DUMP)
     def dump(jurisdiction_id: str) -> None:
@@ -171,12 +171,13 @@ def make_worker(platform: Platform, conninfo: str) -> procrastinate.App:
     return app
 
 
-def _anonymise(platform: Platform) -> None:
-    """Erase who sent requests whose time is over, in each city that has such a time."""
+def _expire(platform: Platform) -> None:
+    """Erase reporters and photos whose time is over, in each city that has such a time."""
     for jurisdiction in platform.registry:
-        done = sum(batch.due.total() for batch in anonymise(platform, jurisdiction, now=utc_now()))
-        if has_retention(jurisdiction):
-            log.info("reporters anonymised", jurisdiction=jurisdiction.id, requests=done)
+        for kind in KINDS:
+            if not kind.is_kept_for_ever(jurisdiction):
+                done = sum(batch.due.total() for batch in expire(platform, jurisdiction, kind, now=utc_now()))
+                log.info("retention is over", jurisdiction=jurisdiction.id, erased=kind.name, requests=done)
 
 
 def _defer_dumps(platform: Platform) -> None:

@@ -34,7 +34,7 @@ class Task(StrEnum):
     TELL_OPERATOR = "tell_operator"
     PREPARE_PHOTOS = "prepare_photos"
     SWEEP_PHOTOS = "sweep_photos"
-    ANONYMISE = "anonymise"
+    RETENTION = "anonymise"
     RETRY_STALLED = "retry_stalled"
 
 

@@ -46,6 +46,8 @@ media = Table(
         ondelete="CASCADE",
     ),
 )
+IS_TAKEN = "request_id IS NOT NULL"
+"""Whether a request has the photo, in SQL."""
 Index("media_request_idx", media.c.jurisdiction_id, media.c.request_id, media.c.position)
 Index("media_content_idx", media.c.jurisdiction_id, media.c.content_hash)
 Index(
