@@ -28,6 +28,7 @@ from open311.observe import cause_of, logger
 from open311.operations.delivery.telling import tell_operator
 from open311.operations.dispatch.counting import recount
 from open311.operations.intake.resolve_token import resolve_token
+from open311.operations.media.copying import MOST_TRIES, copy_photos
 from open311.operations.media.preparing import prepare_photos
 from open311.operations.media.sweeping import sweep_photos
 from open311.operations.people.expiring import KINDS, expire
@@ -36,7 +37,7 @@ from open311.operations.reading.follow_changes import mark_changes
 from open311.operations.upkeep.clean_up import clean_up
 from open311.operations.upkeep.dumps import make_dump
 from open311.operations.upkeep.republish import republish
-from open311.storage.queue import Task
+from open311.storage.queue import Line, Task
 
 log = logger(__name__)
 
@@ -90,7 +91,7 @@ async def _work_until_told(app: procrastinate.App, options: Mapping[str, Any]) -
     """
     loop = asyncio.get_running_loop()
     async with app.open_async():
-        working = asyncio.create_task(app.run_worker_async(install_signal_handlers=False, **options))
+        working = asyncio.create_task(_run_lines(app, options))
 
         def stop() -> None:
             for number in STOPPING:
@@ -105,6 +106,25 @@ async def _work_until_told(app: procrastinate.App, options: Mapping[str, Any]) -
             return True
     log.error("this worker ends by itself; an earlier line says why")
     return False
+
+
+async def _run_lines(app: procrastinate.App, options: Mapping[str, Any]) -> None:
+    """Run the jobs of each line until one of the lines ends, or until this is cancelled; then end all of them."""
+    lines = [
+        asyncio.create_task(
+            app.run_worker_async(queues=[line], name=line, install_signal_handlers=False, **options)
+        )
+        for line in Line
+    ]
+    try:
+        await asyncio.wait(lines, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for line in lines:
+            line.cancel()
+        await asyncio.wait(lines)
+    for line in lines:
+        if not line.cancelled():
+            line.result()
 
 
 def make_worker(platform: Platform, conninfo: str) -> procrastinate.App:
@@ -133,6 +153,12 @@ def make_worker(platform: Platform, conninfo: str) -> procrastinate.App:
     def prepare(jurisdiction_id: str, number: int) -> None:
         shown = prepare_photos(platform, jurisdiction_id, number, utc_now())
         log.info("photos prepared", jurisdiction=jurisdiction_id, shown=shown)
+
+    @app.task(name=Task.COPY_PHOTOS, retry=retry, pass_context=True)
+    def copy(context: procrastinate.JobContext, jurisdiction_id: str, number: int) -> None:
+        is_last = context.job.attempts + 1 >= MOST_TRIES
+        fetched = copy_photos(platform, jurisdiction_id, number, utc_now(), is_last=is_last)
+        log.info("photos copied", jurisdiction=jurisdiction_id, fetched=fetched)
 
     @app.periodic(cron="23 4 * * *")
     @app.task(name=Task.SWEEP_PHOTOS, queueing_lock=Task.SWEEP_PHOTOS, retry=retry)

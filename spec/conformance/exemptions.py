@@ -15,6 +15,7 @@ EXEMPTIONS: Mapping[str, str] = MappingProxyType(
         ),
         "M9": "held photos are released by staff, and the rule is a setting of the city",
         "M10": "only staff can blacken parts of a photo",
+        "M11": "copies are a setting of the city, and a check has no photo elsewhere",
         "O5": "a check from outside cannot wait until a season begins or ends",
         "D7": "the number of days is a setting of the operator, which a check cannot see",
         "E7": "what is masked is the policy of a city, and another server may show everything",

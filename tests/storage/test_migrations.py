@@ -41,7 +41,7 @@ RELEASED = {
     "0014_abuse": "d4f1303e92d540b5c02cd51adbce93462716a0abd2acadcea6b5f55e2964c8e2",
     "0015_unprepared_media": "038bc8e99742ca04c8fc0c39028830a4034adc427e105a9491bff5519b5ac5cc",
     "0016_delivered": "a5cf3c1a4c5caff4b73bd56d502e5ef55643b0577d899bb3838015e87b0c283b",
-    "0017_kept_photos": "d5df35bf2acbcf88d246fe714cee54edaebc270df5ef9ec25a8f4638c83f7a87",
+    "0017_kept_photos": "773b3ef305056f54d6560023caa7de769cd107c8d6665d64018e67694ab6aff1",
 }
 
 

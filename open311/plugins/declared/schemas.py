@@ -536,6 +536,10 @@ class JurisdictionTable(Table):
         "Who can see the photos of public requests: `public`, `held` or `private`, see `photos` of a service",
         default=PhotoRule.PUBLIC,
     )
+    copy_photos = Flag(
+        "Whether the worker fetches photos of new reports that lie elsewhere, and keeps copies, see below",
+        default=False,
+    )
     unknown_attributes = Choice(
         ("ignore", "keep"),
         "For an attribute of a POST, or of a column map, that the service does not ask for: `ignore` drops it,"

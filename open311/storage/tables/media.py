@@ -39,6 +39,7 @@ media = Table(
     instant_column("prepared_at", nullable=True),
     instant_column("original_until", nullable=True),
     instant_column("kept_until", nullable=True),
+    text_column("copy_of"),  # the address elsewhere of which it is a copy
     PrimaryKeyConstraint("jurisdiction_id", "id"),
     ForeignKeyConstraint(
         ["jurisdiction_id", "request_id"],

@@ -1,4 +1,4 @@
-"""Indexes by which retention finds the requests that still have photos, or addresses of photos."""
+"""Indexes by which retention finds the requests that still have photos, and a column for copies of photos."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ down_revision = "0016"
 branch_labels = None
 depends_on = None
 
+COLUMN = "ALTER TABLE media ADD COLUMN copy_of TEXT DEFAULT '' NOT NULL"
 INDEXES = """
 CREATE INDEX service_request_photos_idx ON service_request (jurisdiction_id, id) WHERE media_urls <> '{}';
 CREATE INDEX public_update_photo_idx ON public_update (jurisdiction_id, request_id) WHERE media_url <> '';
@@ -24,10 +25,12 @@ NAMES = (
 
 
 def upgrade() -> None:
-    """Add the indexes. They have only the rows with photos."""
+    """Add the column, and the indexes, which have only the rows with photos."""
+    op.execute(COLUMN)
     op.execute(INDEXES)
 
 
 def downgrade() -> None:
     """Drop them."""
     op.execute(f"DROP INDEX {', '.join(NAMES)}")
+    op.execute("ALTER TABLE media DROP COLUMN copy_of")
