@@ -910,17 +910,22 @@ class StaffPhotoSchema(Body):
 
     id = Text(metadata=describe("The id, which its public address has too.", "h3xR0tqL4l2b9mZkQ1w5vA"))
     state = fields.String(metadata=describe("Where it is on its way.") | {"enum": list(PHOTO_STATES)})
-    reason = OptionalText(metadata=describe("Why it was refused, withdrawn or blackened.", "too_many_pixels"))
+    reason = OptionalText(
+        metadata=describe("Why it was refused, not copied, withdrawn or blackened.", "too_many_pixels")
+    )
     is_public = fields.Boolean(metadata=describe("Whether everybody may see it who may see the request."))
     version = fields.Integer(
         metadata=describe("The request's version after the update that brought it; 0: report.")
     )
-    media_type = Text(metadata=describe("The kind of the file that was sent.", "image/jpeg"))
+    media_type = Text(metadata=describe("The kind of the file that was sent; empty without a file.", "image/jpeg"))
     bytes = fields.Integer(metadata=describe("The size of the file that was sent.", 2_400_000))
     sizes = fields.List(fields.Nested(PhotoSizeSchema), metadata=describe("What it was made into."))
     received_datetime = Instant(metadata=describe("When it was sent."))
     original_until = Instant(metadata=describe("Until when it can be read as it was sent."))
     kept_until = Instant(metadata=describe("Until when dispatchers can read it after it was blackened."))
+    copy_of = OptionalText(
+        metadata=describe("The address elsewhere of which it is a copy.", "https://photos.example/hole.jpg")
+    )
 
 
 class HeldPhotoSchema(StaffPhotoSchema):

@@ -28,6 +28,7 @@ COMMANDS = {
     "route": "catalogue.route",
     "requests": "requests.requests",
     "reporters": "reporters.reporters",
+    "retention": "retention.retention_command",
     "deliveries": "deliveries.deliveries",
     "import": "importing.import_command",
     "export": "exporting.export_command",

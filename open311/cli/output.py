@@ -6,10 +6,12 @@ import errno
 import os
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import NoReturn
 
 from rich.console import Console
+from rich.progress import Progress
 from rich.table import Column, Table
 from rich.text import Text
 
@@ -56,6 +58,17 @@ def say_pieces(pieces: Iterable[bytes]) -> None:
     """Print a long text piece by piece."""
     for piece in pieces:
         sys.stdout.write(piece.decode())
+
+
+@contextmanager
+def progress(title: str, whole: int | None) -> Iterator[Callable[[int], None]]:
+    """A progress bar, if standard error is a terminal. Yields the function that advances it.
+
+    whole  the length of the bar; None if nobody knows it
+    """
+    with Progress(console=error_console, transient=True, disable=not sys.stderr.isatty()) as bar:
+        task = bar.add_task(title, total=whole)
+        yield lambda rows: bar.advance(task, rows)
 
 
 def flush() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -12,20 +11,17 @@ from pathlib import Path
 from typing import IO, Any
 
 import click
-from rich.progress import Progress
 
 from open311.cli.group import CommandGroup
-from open311.cli.output import error_console, say, say_pieces, say_table, warn
+from open311.cli.output import progress, say, say_pieces, say_table, warn
 from open311.cli.platforms import command_platform, find_jurisdiction
 from open311.cli.shell import shell_user
 from open311.clock import utc_now
 from open311.domain.people import IDENTIFYING_FIELDS, Person, read_person
 from open311.errors import Misconfigured
 from open311.operations.desk.rendering import json_of
-from open311.operations.people.anonymise import anonymise, count_known, has_retention
 from open311.operations.people.erase_person import ErasedPart, erase_person
 from open311.operations.people.export_person import ExportPage, export_person
-from open311.operations.platform import Platform
 from open311.plugins import Jurisdiction
 from schemas.values import format_instant
 
@@ -35,7 +31,7 @@ SHOWN = 10
 
 @click.group(cls=CommandGroup)
 def reporters() -> None:
-    """Make reporters anonymous after the city's time, and export or erase the data of a person."""
+    """Export or erase the data of a person."""
 
 
 _JURISDICTION = click.option(
@@ -57,55 +53,6 @@ def _person_options(command: Any) -> Any:
     ):
         command = click.option(name, default=None, help=meaning)(command)
     return command
-
-
-@reporters.command("anonymise")
-@click.option("--jurisdiction", default="", help="One city; without it, every city that is served.")
-@click.option("--dry-run", "is_dry_run", is_flag=True, help="Change nothing; show how many requests are due.")
-def anonymise_command(jurisdiction: str, is_dry_run: bool) -> None:
-    """Erase who sent requests whose time is over, by the [retention] of the city. The worker does it once a day.
-
-    The time begins when a request is closed. The report has a line for each service. You can stop this command and
-    run it again.
-
-    \b
-    Example:
-      open311 reporters anonymise --dry-run --jurisdiction city.example
-    """
-    with command_platform() as platform:
-        cities = [find_jurisdiction(platform, jurisdiction)] if jurisdiction else list(platform.registry)
-        for city in cities:
-            _anonymise(platform, city, is_dry_run=is_dry_run)
-
-
-def _anonymise(platform: Platform, city: Jurisdiction, *, is_dry_run: bool) -> None:
-    if not has_retention(city):
-        say(f"{city.id}: keeps who sent requests; its jurisdiction.toml has no reporter_days in [retention].")
-        return
-    due, kept = Counter[str](), Counter[str]()
-    with _bar(city.id, count_known(platform, city)) as advance:
-        for batch in anonymise(platform, city, now=utc_now(), actor=str(shell_user()), is_dry_run=is_dry_run):
-            due += batch.due
-            kept += batch.kept
-            advance(batch.seen)
-    if due or kept:
-        rows = ((code, _days(city, code), str(due[code]), str(kept[code])) for code in sorted(due | kept))
-        say_table(("service", "days", "due" if is_dry_run else "anonymous now", "kept"), rows)
-    done = "would become anonymous" if is_dry_run else "are anonymous now"
-    say(f"{city.id}: the reporters of {due.total()} requests {done}; those of {kept.total()} are kept.")
-
-
-def _days(city: Jurisdiction, service_code: str) -> str:
-    days = city.retention_of(service_code).reporter_days
-    return "for ever" if days is None else str(days)
-
-
-@contextmanager
-def _bar(title: str, whole: int | None) -> Iterator[Any]:
-    """A progress bar, if standard error is a terminal. Yields the function that advances it."""
-    with Progress(console=error_console, transient=True, disable=not sys.stderr.isatty()) as bar:
-        task = bar.add_task(title, total=whole)
-        yield lambda rows: bar.advance(task, rows)
 
 
 @reporters.command("export")
@@ -209,7 +156,7 @@ def erase_command(
             if is_dry_run:
                 return
             click.confirm("Erase this permanently?", abort=True)
-        with _bar(city.id, None) as advance:
+        with progress(city.id, None) as advance:
             parts = _advancing(erase_person(platform, city, person, **options), advance)
             _Report.of(parts).say(is_dry_run=False)
 

@@ -22,7 +22,7 @@ from open311.operations.upkeep.readiness import BACK_OFFICES, check_background
 from open311.storage.engine import libpq_dsn
 
 MOST_BUSY = 16
-"""The connections of a worker. Two back offices with four calls at a time and a job need eleven."""
+"""The connections of a worker. Two back offices with four calls at a time and two jobs need twelve."""
 
 
 @click.command()

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from hashlib import sha256
+from hashlib import blake2b, sha256
 from urllib.parse import quote
 
 ID_CHARACTERS = 22
@@ -35,6 +35,33 @@ class PhotoState(StrEnum):
     BLACKENED = "blackened"
 
 
+class CopyFault(StrEnum):
+    """Why a photo that lies elsewhere was not copied.
+
+    GONE               its server has no such file
+    REFUSED            its server answers with another error
+    FORBIDDEN_ADDRESS  the address, or one to which it leads, is not public, or leads from https to http
+    TOO_LARGE          it is larger than a photo may be, or the address leads to too many others
+    TOO_SLOW           its server needs too long
+    UNREACHABLE        its server cannot be reached
+    NOT_AN_IMAGE       the file is no picture that can be read here
+    NOT_STORED         the media store takes no file
+    TOO_MANY           the report has more addresses than a POST may have photos
+    NO_PUBLIC_URL      OPEN311_PUBLIC_URL is not set, so that the copy would have no address
+    """
+
+    GONE = "gone"
+    REFUSED = "refused_by_server"
+    FORBIDDEN_ADDRESS = "forbidden_address"
+    TOO_LARGE = "too_large"
+    TOO_SLOW = "too_slow"
+    UNREACHABLE = "unreachable"
+    NOT_AN_IMAGE = "not_an_image"
+    NOT_STORED = "not_stored"
+    TOO_MANY = "too_many"
+    NO_PUBLIC_URL = "no_public_url"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SentFile:
     """A file in the body of a call.
@@ -54,10 +81,12 @@ class SentPhoto:
     """A photo that a client has sent. Its kind was recognised by its first bytes.
 
     media_type  of the kind, and not as the client declares it
+    copy_of     the address elsewhere from which it was fetched; "" if it was sent
     """
 
     media_type: str
     data: bytes = field(repr=False)
+    copy_of: str = field(default="", repr=False)
 
     @property
     def content_hash(self) -> bytes:
@@ -94,6 +123,7 @@ class Photo:
     media_type, size_bytes  of the original
     original_until  until when the original is kept for staff; None if it is not kept any more
     kept_until      when a blackened photo is deleted with its files; None for other photos
+    copy_of         the address elsewhere of which this is a copy; "" if the photo was sent here
     """
 
     jurisdiction_id: str
@@ -113,6 +143,7 @@ class Photo:
     prepared_at: datetime | None = None
     original_until: datetime | None = None
     kept_until: datetime | None = None
+    copy_of: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,6 +178,14 @@ def address_of(photo: Photo, public_url: str, base: str) -> str:
 def is_address_of(photo: Photo, url: str) -> bool:
     """Whether an address is that of a photo, under any public address that the server has or had."""
     return url.endswith(f"/{photo.id}.jpg")
+
+
+def mark_of(url: str, salt: str) -> str:
+    """A short digest by which an address is recognised.
+
+    salt  makes the marks of one request useless for others
+    """
+    return blake2b(url.encode(), key=salt.encode()[:64], digest_size=4).hexdigest()
 
 
 def added(addresses: Sequence[str], new: Sequence[str]) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""How long a city keeps personal data after a request was closed."""
+"""How long a city keeps personal data and photos after a request was closed."""
 
 from __future__ import annotations
 
@@ -10,17 +10,28 @@ MOST_DAYS = 36_500
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retention:
-    """How long personal data stay after their request was closed.
+    """How long personal data and photos stay after their request was closed.
 
     reporter_days  days until the data of the reporter, and of people who sent updates, are erased; None for never
+    photo_days     days until photos, also of updates, and the addresses of photos are erased; None for never
     """
 
     reporter_days: int | None = None
+    photo_days: int | None = None
 
     def or_else(self, other: Retention) -> Retention:
         """These times; where one is not set, that of the other one."""
         unset = {item.name: getattr(other, item.name) for item in fields(self) if getattr(self, item.name) is None}
         return replace(self, **unset)
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A request with data that may have to be erased. `closed_at`: None for an open one."""
+
+    number: int
+    service_code: str
+    closed_at: datetime | None
 
 
 def is_over(closed_at: datetime, days: int | None, now: datetime) -> bool:

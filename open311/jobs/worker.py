@@ -29,15 +29,16 @@ from open311.operations.delivery.telling import tell_operator
 from open311.operations.dispatch import mapping
 from open311.operations.dispatch.counting import recount
 from open311.operations.intake.resolve_token import resolve_token
+from open311.operations.media.copying import MOST_TRIES, copy_photos
 from open311.operations.media.preparing import prepare_photos
 from open311.operations.media.sweeping import sweep_photos
-from open311.operations.people.anonymise import anonymise, has_retention
+from open311.operations.people.expiring import KINDS, expire
 from open311.operations.platform import Platform
 from open311.operations.reading.follow_changes import mark_changes
 from open311.operations.upkeep.clean_up import clean_up
 from open311.operations.upkeep.dumps import Dump, make_dump, renew_dumps
 from open311.operations.upkeep.republish import republish
-from open311.storage.queue import Task
+from open311.storage.queue import Line, Task
 
 log = logger(__name__)
 
@@ -91,7 +92,7 @@ async def _work_until_told(app: procrastinate.App, options: Mapping[str, Any]) -
     """
     loop = asyncio.get_running_loop()
     async with app.open_async():
-        working = asyncio.create_task(app.run_worker_async(install_signal_handlers=False, **options))
+        working = asyncio.create_task(_run_lines(app, options))
 
         def stop() -> None:
             for number in STOPPING:
@@ -106,6 +107,25 @@ async def _work_until_told(app: procrastinate.App, options: Mapping[str, Any]) -
             return True
     log.error("this worker ends by itself; an earlier line says why")
     return False
+
+
+async def _run_lines(app: procrastinate.App, options: Mapping[str, Any]) -> None:
+    """Run the jobs of each line until one of the lines ends, or until this is cancelled; then end all of them."""
+    lines = [
+        asyncio.create_task(
+            app.run_worker_async(queues=[line], name=line, install_signal_handlers=False, **options)
+        )
+        for line in Line
+    ]
+    try:
+        await asyncio.wait(lines, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for line in lines:
+            line.cancel()
+        await asyncio.wait(lines)
+    for line in lines:
+        if not line.cancelled():
+            line.result()
 
 
 def make_worker(platform: Platform, conninfo: str) -> procrastinate.App:
@@ -135,15 +155,21 @@ def make_worker(platform: Platform, conninfo: str) -> procrastinate.App:
         shown = prepare_photos(platform, jurisdiction_id, number, utc_now())
         log.info("photos prepared", jurisdiction=jurisdiction_id, shown=shown)
 
+    @app.task(name=Task.COPY_PHOTOS, retry=retry, pass_context=True)
+    def copy(context: procrastinate.JobContext, jurisdiction_id: str, number: int) -> None:
+        is_last = context.job.attempts + 1 >= MOST_TRIES
+        fetched = copy_photos(platform, jurisdiction_id, number, utc_now(), is_last=is_last)
+        log.info("photos copied", jurisdiction=jurisdiction_id, fetched=fetched)
+
     @app.periodic(cron="23 4 * * *")
     @app.task(name=Task.SWEEP_PHOTOS, queueing_lock=Task.SWEEP_PHOTOS, retry=retry)
     def sweep(timestamp: int) -> None:  # noqa: ARG001
         _sweep(platform)
 
     @app.periodic(cron="47 3 * * *")
-    @app.task(name=Task.ANONYMISE, queueing_lock=Task.ANONYMISE, lock=Task.ANONYMISE, retry=retry)
-    def make_anonymous(timestamp: int) -> None:  # noqa: ARG001
-        _anonymise(platform)
+    @app.task(name=Task.RETENTION, queueing_lock=Task.RETENTION, lock=Task.RETENTION, retry=retry)
+    def end_retention(timestamp: int) -> None:  # noqa: ARG001
+        _expire(platform)
 
     @app.periodic(cron="17 3 * * *")
     @app.task(name=Task.RECOUNT_MAP, queueing_lock=Task.RECOUNT_MAP, lock=Task.RECOUNT_MAP, retry=retry)
@@ -181,12 +207,13 @@ def make_worker(platform: Platform, conninfo: str) -> procrastinate.App:
     return app
 
 
-def _anonymise(platform: Platform) -> None:
-    """Erase who sent requests whose time is over, in each city that has such a time."""
+def _expire(platform: Platform) -> None:
+    """Erase reporters and photos whose time is over, in each city that has such a time."""
     for jurisdiction in platform.registry:
-        done = sum(batch.due.total() for batch in anonymise(platform, jurisdiction, now=utc_now()))
-        if has_retention(jurisdiction):
-            log.info("reporters anonymised", jurisdiction=jurisdiction.id, requests=done)
+        for kind in KINDS:
+            if not kind.is_kept_for_ever(jurisdiction):
+                done = sum(batch.due.total() for batch in expire(platform, jurisdiction, kind, now=utc_now()))
+                log.info("retention is over", jurisdiction=jurisdiction.id, erased=kind.name, requests=done)
 
 
 def _defer_dumps(platform: Platform) -> None:

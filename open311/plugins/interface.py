@@ -73,8 +73,9 @@ class Jurisdiction:
     texts         what citizens read when staff write no text of their own
     comments      who can read comments that do not come from the city's staff: `public` or `staff`
     photos        who can see the photos of requests, for services without a rule of their own
+    copy_photos   whether the worker fetches photos of reports that lie elsewhere, and keeps copies
     duplicates    limits for possible duplicates; a service can have its own limits
-    retention     how long personal data are kept; a service can have its own times
+    retention     how long personal data and photos are kept; a service can have its own times
     credit        the sources of the catalogue's facts
     column_maps   the columns of the city's open data; the server has further maps of its own
     backends      the back ends to which requests can be delivered
@@ -110,6 +111,7 @@ class Jurisdiction:
     texts: tuple[CitizenText, ...] = ()
     comments: Literal["public", "staff"] = "staff"
     photos: PhotoRule = PhotoRule.PUBLIC
+    copy_photos: bool = False
     duplicates: Vicinity = Vicinity()
     retention: Retention = Retention()
     credit: str = ""
@@ -309,7 +311,7 @@ class Jurisdiction:
         return self.duplicates if service.duplicates is None else service.duplicates
 
     def retention_of(self, service_code: str) -> Retention:
-        """How long personal data of requests with this service code are kept, also if the service is retired."""
+        """How long data of requests with this service code are kept, also if the service is retired."""
         service = self.service(service_code)
         return self.retention if service is None else service.retention.or_else(self.retention)
 

@@ -35,8 +35,8 @@ from open311.storage.hot.transactions import Run
 from open311.storage.tables import media, publication, service_request
 
 
-def add_arriving(connection: Connection, photos: Sequence[Photo]) -> None:
-    """Store photos that no request has yet. From now on, nobody deletes their files."""
+def add(connection: Connection, photos: Sequence[Photo]) -> None:
+    """Store photos. From now on, nobody deletes their files."""
     insert_rows(connection, media, [_values(photo) for photo in photos])
 
 
@@ -53,11 +53,14 @@ def attach(
 
 
 def count(connection: Connection, jurisdiction_id: str, number: int, *, version: int = 0) -> int:
-    """How many photos came with a request, or with one of its updates."""
+    """How many photos came as files with a request, or with one of its updates."""
     columns = media.c
     found: int = connection.execute(
         select(func.count()).where(
-            columns.jurisdiction_id == jurisdiction_id, columns.request_id == number, columns.version == version
+            columns.jurisdiction_id == jurisdiction_id,
+            columns.request_id == number,
+            columns.version == version,
+            columns.copy_of == "",
         )
     ).scalar_one()
     return found

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, fields
-from datetime import datetime
+from dataclasses import fields
 
 from sqlalchemy import (
     ARRAY,
@@ -23,36 +22,20 @@ from sqlalchemy import (
     or_,
     select,
     text,
-    true,
     tuple_,
     union,
     update,
 )
 
 from open311.domain.people import Person, phone_digits
-from open311.domain.requests import Reporter, RequestRecord, Status
-from open311.storage.tables import received_update, repeatable_post, reporter, service_request, staff_repeat
+from open311.domain.requests import Reporter
+from open311.storage.tables import received_update, repeatable_post, reporter, staff_repeat
 from open311.storage.tables.columns import digits_of
 from open311.storage.tables.updates import IS_PERSONAL
 from open311.storage.updates import Received
 
 NOTHING: ColumnElement[str] = literal_column("''")
 _BLANK = dict.fromkeys(("email", "first_name", "last_name", "phone", "account_id", "client_key"), "")
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """A request with personal data. `closed_at`: None for an open one."""
-
-    number: int
-    service_code: str
-    closed_at: datetime | None
-
-    @classmethod
-    def of(cls, record: RequestRecord) -> Known:
-        """The same of a whole record."""
-        is_closed = record.status is Status.CLOSED  # then `updated_at` is the time of the closing
-        return cls(record.number, record.service_code, record.updated_at if is_closed else None)
 
 
 def numbers_of(connection: Connection, jurisdiction_id: str, person: Person, *, after: int, rows: int) -> list[int]:
@@ -72,38 +55,6 @@ def numbers_query(jurisdiction_id: str, person: Person, *, after: int, rows: int
         )
     ).subquery()
     return select(found.c.request_id).order_by(found.c.request_id).limit(rows)
-
-
-def known_after(connection: Connection, jurisdiction_id: str, *, after: int, rows: int) -> list[Known]:
-    """The next requests that have personal data, by number. Used in a loop over all of them."""
-    columns = service_request.c
-    found = union(
-        *(
-            select(table.c.request_id)
-            .where(table.c.jurisdiction_id == jurisdiction_id, table.c.request_id > after, is_left)
-            .order_by(table.c.request_id)
-            .limit(rows)
-            for table, is_left in ((reporter, true()), (received_update, text(IS_PERSONAL)))
-        )
-    ).subquery()
-    next_ones = select(found.c.request_id).order_by(found.c.request_id).limit(rows).subquery()
-    query = (
-        select(columns.id, columns.service_code, columns.status, columns.updated_at)
-        .where(columns.jurisdiction_id == jurisdiction_id, columns.id == next_ones.c.request_id)
-        .order_by(columns.id)
-    )
-    return [
-        Known(row.id, row.service_code, row.updated_at if row.status == Status.CLOSED else None)
-        for row in connection.execute(query)
-    ]
-
-
-def count_known(connection: Connection, jurisdiction_id: str) -> int:
-    """The number of requests whose reporter is known. Reads an index of all of them."""
-    columns = reporter.c
-    return connection.execute(
-        select(func.count()).select_from(reporter).where(columns.jurisdiction_id == jurisdiction_id)
-    ).scalar_one()
 
 
 def is_of(table: Table, person: Person) -> ColumnElement[bool]:

@@ -34,10 +34,30 @@ class Task(StrEnum):
     MARK_CHANGES = "mark_changes"
     TELL_OPERATOR = "tell_operator"
     PREPARE_PHOTOS = "prepare_photos"
+    COPY_PHOTOS = "copy_photos"
     SWEEP_PHOTOS = "sweep_photos"
-    ANONYMISE = "anonymise"
     RECOUNT_MAP = "recount_map"
+    RETENTION = "anonymise"
     RETRY_STALLED = "retry_stalled"
+
+
+class Line(StrEnum):
+    """A line of jobs. A worker runs one job of each line at a time.
+
+    USUAL  most jobs
+    SLOW   jobs that wait for other people's servers, so that these do not delay the others
+    """
+
+    USUAL = "default"
+    SLOW = "slow"
+
+
+_SLOW = frozenset({Task.COPY_PHOTOS})
+
+
+def line_of(task: Task) -> Line:
+    """The line in which a task's jobs wait."""
+    return Line.SLOW if task in _SLOW else Line.USUAL
 
 
 class Queue:
@@ -57,7 +77,8 @@ class Queue:
 
     def defer(self, connection: Connection, task: Task, *, at: datetime | None = None, **arguments: Any) -> None:
         """Add a job, which can run after this transaction has committed, but not before `at`."""
-        self._app.configure_task(task.value, connection=connection, schedule_at=at).defer(**arguments)
+        line = line_of(task)
+        self._app.configure_task(task.value, connection=connection, queue=line, schedule_at=at).defer(**arguments)
 
     def defer_once(self, connection: Connection, task: Task, lock: str, **arguments: Any) -> bool:
         """Add a job, unless a job with the same lock is waiting already. Returns whether the job was added."""
@@ -65,7 +86,11 @@ class Queue:
 
         try:
             with connection.begin_nested():
-                self._app.configure_task(task.value, connection=connection, queueing_lock=lock).defer(**arguments)
+                line = line_of(task)
+                task_in_line = self._app.configure_task(
+                    task.value, connection=connection, queue=line, queueing_lock=lock
+                )
+                task_in_line.defer(**arguments)
         except AlreadyEnqueued:
             return False
         return True

@@ -199,6 +199,17 @@ def load_numbers(
     return {record.number: record for record in map(_record, found)}
 
 
+def with_media(connection: Connection, jurisdiction_id: str, numbers: Sequence[int]) -> list[int]:
+    """The numbers of those of the requests that have addresses of photos."""
+    columns = service_request.c
+    query = select(columns.id).where(
+        columns.jurisdiction_id == jurisdiction_id,
+        columns.id == any_(bindparam(None, list(numbers), ARRAY(BigInteger))),
+        columns.media_urls != [],
+    )
+    return list(connection.execute(query).scalars())
+
+
 def load_merged(
     connection: Connection, jurisdiction_id: str, numbers: Sequence[int], *, is_locked: bool = True
 ) -> list[RequestRecord]:

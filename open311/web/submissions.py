@@ -99,9 +99,9 @@ def photo_sentences(kept: int, lost: int, dropped: Sequence[Dropped], rule: Phot
     if kept:
         yield tell_count("{count} photo is being prepared.", "{count} photos are being prepared.", count=kept)
     if kept and rule is PhotoRule.HELD:
-        yield tell("The public sees photos after a person has released them.")
+        yield tell("The public sees the photos once a person has reviewed them.")
     if kept and rule is PhotoRule.PRIVATE:
-        yield tell("Only staff see photos.")
+        yield tell("Only the staff of the city see the photos.")
     if lost:
         yield tell_count(
             "{count} photo could not be stored; your report is kept without it.",
@@ -110,7 +110,7 @@ def photo_sentences(kept: int, lost: int, dropped: Sequence[Dropped], rule: Phot
         )
     for one in dropped:
         yield tell(
-            "The file in {name} is not kept as a photo: {reason}.", name=as_sent(one.name), reason=one.reason
+            "Your report is kept, but not the file in {name}: {reason}.", name=as_sent(one.name), reason=one.reason
         )
 
 

@@ -9,14 +9,12 @@ EXEMPTIONS: Mapping[str, str] = MappingProxyType(
     {
         "B8": "a check from outside cannot stop the database during a download",
         "B9": "the check would use all download threads of the server, and other clients would be refused",
-        **dict.fromkeys(
-            ("M2", "M3", "M4", "M6", "M7", "M8"),
-            "no check proves it yet; C168 to C170 prove that photos are taken and shown",
-        ),
         "G3": "a check cannot file 500 requests at one place",
         "G5": "a check cannot choose a place at the edge of a tile that is in the city",
+        "M6": "only staff can hide a request or withdraw a photo",
         "M9": "held photos are released by staff, and the rule is a setting of the city",
         "M10": "only staff can blacken parts of a photo",
+        "M11": "copies are a setting of the city, and a check has no photo elsewhere",
         "O5": "a check from outside cannot wait until a season begins or ends",
         "D7": "the number of days is a setting of the operator, which a check cannot see",
         "E7": "what is masked is the policy of a city, and another server may show everything",

@@ -6,19 +6,14 @@ import json
 import stat
 from collections.abc import Callable
 from dataclasses import fields
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
 from open311.cli import main
-from open311.cli import reporters as module
-from open311.clock import utc_now
 from open311.domain.requests import Reporter
-from open311.domain.retention import Retention
 from open311.operations.platform import Platform
-from open311.plugins import Jurisdiction
 from open311.settings import Settings, variable
 from tests import build
 from tests.stored import dump
@@ -102,32 +97,3 @@ def test_an_export_is_json_on_the_screen_or_in_a_private_file(run: Run, platform
     assert again.exit_code == 1
     assert "--output: jane.json cannot be made: File exists." in again.stderr
     assert json.loads(run("export", "--email", "bo@mail.example").stdout)["requests"] == []
-
-
-def test_anonymise_says_that_a_city_has_no_retention(run: Run, platform: Platform) -> None:
-    assert "city.example: keeps who sent requests; its jurisdiction.toml has no" in run("anonymise").stdout
-
-
-def test_anonymise_reports_by_service(run: Run, platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
-    def with_retention(platform: Platform, name: str) -> Jurisdiction:
-        found = platform.registry.find(name)
-        object.__setattr__(found, "retention", Retention(reporter_days=30))
-        return found
-
-    monkeypatch.setattr(module, "find_jurisdiction", with_retention)
-    now = utc_now()
-    old, new = submit(platform), submit(platform)
-    build.change(platform, old, status="closed", note="Filled.", now=now - timedelta(days=31))
-    build.change(platform, new, status="closed", note="Filled.", now=now)
-    options = ("anonymise", "--jurisdiction", "city.example")
-    tried = run(*options, "--dry-run").stdout.splitlines()
-    assert [line.split() for line in tried[:2]] == [
-        ["service", "days", "due", "kept"],
-        ["potholes", "30", "1", "1"],
-    ]
-    would = "the reporters of 1 requests would become anonymous; those of 1 are kept."
-    assert tried[2] == f"city.example: {would}"
-    done = run(*options).stdout.splitlines()
-    assert done[2] == "city.example: the reporters of 1 requests are anonymous now; those of 1 are kept."
-    assert "the reporters of 0 requests" in run(*options).stdout.splitlines()[-1]
-    assert JANE["email"] in dump(platform), "the other request still has it"

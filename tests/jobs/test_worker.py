@@ -359,7 +359,7 @@ def test_the_daily_job_makes_reporters_anonymous(make_app: MakeApp) -> None:
     build.change(platform, name, status="closed", note="Filled.")
     assert "jane@mail.example" in dump(platform)
     with platform.database.transaction() as connection:
-        platform.queue.defer(connection, Task.ANONYMISE, timestamp=0)
+        platform.queue.defer(connection, Task.RETENTION, timestamp=0)
     work(platform)
-    assert statuses(platform, Task.ANONYMISE) == ["succeeded"]
+    assert statuses(platform, Task.RETENTION) == ["succeeded"]
     assert "jane@mail.example" not in dump(platform)

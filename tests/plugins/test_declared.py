@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from open311.domain.retention import Retention
 from open311.plugins import (
     Attribute,
     Datatype,
@@ -499,6 +500,14 @@ def test_a_service_has_its_own_retention_or_else_the_retention_of_the_city(
     assert tuple(found.retention_of(code).reporter_days for code in codes) == days
 
 
+def test_photos_have_a_time_of_their_own(city: Path) -> None:
+    found = with_duplicates(
+        city, "[retention]\nreporter_days = 365\nphoto_days = 730", "[services.retention]\nphoto_days = 0"
+    )
+    assert found.retention_of(found.services[0].code) == Retention(reporter_days=365, photo_days=0)
+    assert found.retention_of("a service of the past") == Retention(reporter_days=365, photo_days=730)
+
+
 @pytest.mark.parametrize(
     ("wrong", "fault"),
     [
@@ -506,6 +515,7 @@ def test_a_service_has_its_own_retention_or_else_the_retention_of_the_city(
         ("reporter_days = 36501", "reporter_days must be 0 to 36500, not 36501."),
         ('reporter_days = "365"', "reporter_days must be a whole number, not '365'."),
         ("reporter_days = true", "reporter_days must be a whole number, not true."),
+        ("photo_days = 0.5", "photo_days must be a whole number, not 0.5."),
         ("reporters_days = 1", "unknown key 'reporters_days'; did you mean reporter_days?"),
     ],
 )

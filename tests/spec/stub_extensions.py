@@ -57,6 +57,7 @@ class Extensions(ABC):
     columns: tuple[str, ...]
     around_links: dict[str, str]
     secrets: dict[str, str]
+    photos: dict[str, bytes]
 
     @abstractmethod
     def has(self, fault: str) -> bool: ...
@@ -803,12 +804,16 @@ class Extensions(ABC):
         return self.part(call, media_type, payload)
 
     def get_media(self, call: Any, city: dict[str, Any], argument: str, *_: object) -> Reply:
-        """A photo of any size; its bytes are those of no real picture."""
+        """A photo of any size; its bytes are only the head of a picture."""
         found = re.fullmatch(r"city\.example/(\d+)-(\d+)(-medium|-small)?\.jpg", argument)
         is_small = bool(found and found[3])
         if not found or found[1] not in city["requests"] or (is_small and self.has("photos have one size")):
             raise Refusal(404, "There is no such photo.")
-        status, headers, body = self.part(call, "image/jpeg", b"\xff\xd8" + argument.encode())
+        file = self.photos[f"{found[1]}-{found[2]}"]
+        turned = b"eXIf" in file and not self.has("photos are not turned")
+        size = (b"\0\2\0\1" if turned else b"\0\1\0\2") + found[2].encode()
+        rest = file if self.has("photos keep their metadata") else b""
+        status, headers, body = self.part(call, "image/jpeg", b"\xff\xd8\xff\xc0\0\x11\x08" + size + rest)
         more = {
             "Accept-Ranges": "bytes",
             "Cache-Control": "public, max-age=300",

@@ -99,7 +99,15 @@ class StubCall:
         self.pairs = plain_names(parse_qsl(parts.query, keep_blank_values=True))
         self.format = "json" if "json" in self.headers.get("accept", "") else "xml"
         self.suffix = ""
-        self.files: list[bytes] = []
+        self.files: list[tuple[str, bytes]] = []
+
+    def pictures(self) -> list[bytes]:
+        """The files that are kept as photos."""
+        return [content for _, content in self.files if content.startswith(b"\x89PNG")]
+
+    def dropped(self) -> list[str]:
+        """The names of the fields with the other files."""
+        return [name for name, content in self.files if not content.startswith(b"\x89PNG")]
 
     def get(self, name: str) -> str:
         for key, value in self.pairs:
@@ -128,6 +136,8 @@ class StubServer(Extensions):
         self.calls = 0
         self.log: list[str] = []
         self.retries: dict[str, list[dict[str, Any]]] = {}
+        self.sent_files: dict[str, list[tuple[str, bytes]]] = {}
+        self.photos: dict[str, bytes] = {}
         self.updates: list[dict[str, Any]] = []
         self.listings = 0
         self.secrets: dict[str, str] = {}
@@ -749,7 +759,7 @@ class StubServer(Extensions):
             if part.get_filename():
                 name = str(part.get_param("name", header="content-disposition"))
                 if name.startswith("media") or not self.has("photos have one field name"):
-                    call.files.append(content)
+                    call.files.append((name, content))
             else:
                 pairs.append((str(part.get_param("name", header="content-disposition")), content.decode()))
         return pairs
@@ -773,6 +783,9 @@ class StubServer(Extensions):
             raise Refusal(502, "Back office down.")
         retry = call.headers.get("idempotency-key", "")
         self.check_hops(call)
+        is_other = bool(retry) and self.sent_files.setdefault(retry, call.files) != call.files
+        if is_other and not self.has("repeats with other files are taken"):
+            raise Refusal(400, "Idempotency-Key was used for another request.")
         first = self.sent_before(call, city, of, key)
         if first is None and (retry not in self.retries or not retry):
             self.retries[retry] = [self.file(call, city, of, key)]
@@ -781,7 +794,7 @@ class StubServer(Extensions):
         data = [self.linked(call, data[0])]
         if self.has("receipt is an object in JSON") and call.format == "json":
             data = data[0] | ({"api_key": key} if self.has("key is quoted") else {})
-        unknown = {} if self.has("unknown names pass in silence") else self.unknown(call, of)
+        unknown = self.unknown(call, of)
         unknown |= self.told(call, of)
         if self.is_in_finnish(call):
             unknown["Content-Language"] = "fi"
@@ -794,7 +807,10 @@ class StubServer(Extensions):
     def unknown(self, call: StubCall, of: dict[str, Any]) -> dict[str, str]:
         known = {f"attribute[{attribute['code']}]" for attribute in of["attributes"]}
         names = [name for name, _ in call.pairs if name.startswith(("attribute[NO", "no_such"))]
-        texts = [f'299 - "{name} is ignored"' for name in names if name not in known]
+        is_silent = self.has("unknown names pass in silence")
+        texts = [f'299 - "{name} is ignored"' for name in names if name not in known and not is_silent]
+        if not self.has("dropped files pass in silence"):
+            texts += [f'299 - "The file in {name} is no photo."' for name in call.dropped()]
         return {"Warning": ", ".join(texts)} if texts and not self.has(NO_EXTENSIONS) else {}
 
     def file(self, call: StubCall, city: dict[str, Any], of: dict[str, Any], key: str) -> dict[str, Any]:
@@ -808,13 +824,11 @@ class StubServer(Extensions):
         media = [value for name, value in call.pairs if name == "media_url"]
         if not all(re.match("https?://", url) for url in media):
             problems.append("media_url is no web address.")
-        if any(not content.startswith(b"\x89PNG") for content in call.files):
-            problems.append("media is no image.")
         if problems:
             raise Refusal(400, *problems)
         request_id = f"{1000 + len(city['requests'])}"
-        here = f"http://{call.headers['host']}/one/v2/media/city.example"
-        media += [f"{here}/{request_id}-{index}.jpg" for index, _ in enumerate(call.files)]
+        photos = self.keep_photos(call, request_id)
+        media = [*photos, *media] if self.has("photos come before sent addresses") else [*media, *photos]
         stored = self.request(
             request_id,
             of["service_code"],
@@ -833,6 +847,12 @@ class StubServer(Extensions):
             city["feed"].append((request_id, self.now))
         return self.receipt(call, of, request_id)
 
+    def keep_photos(self, call: StubCall, request_id: str, first: int = 0) -> list[str]:
+        """Keep the photos of a call. Returns their addresses. `first`: the number of the first photo."""
+        names = [f"{request_id}-{number}" for number, _ in enumerate(call.pictures(), first)]
+        self.photos |= dict(zip(names, call.pictures(), strict=True))
+        return [f"http://{call.headers['host']}/one/v2/media/city.example/{name}.jpg" for name in names]
+
     def unlisted(self, of: dict[str, Any], key: str) -> str | bool:
         """The reason why a new request is in no list, or False."""
         if key == "testkey" and not self.has("test requests are listed"):
@@ -840,7 +860,11 @@ class StubServer(Extensions):
         return "pending" if of["type"] != "realtime" else False
 
     def receipt(self, call: StubCall, of: dict[str, Any], request_id: str) -> dict[str, Any]:
-        more = {"service_notice": "Within three days.", "account_id": call.get("account_id") or None}
+        notices = ["Within three days."]
+        if call.pictures() and not self.has(NO_EXTENSIONS):
+            notices.append(f"{len(call.pictures())} photos are being prepared.")
+        notices += [f"The file in {name} is no photo." for name in call.dropped()]
+        more = {"service_notice": " ".join(notices), "account_id": call.get("account_id") or None}
         if of["type"] == "realtime":
             number = self.has("receipt has the id as a number") and call.format == "json"
             return {"service_request_id": int(request_id) if number else request_id, **more}
@@ -921,6 +945,15 @@ class StubServer(Extensions):
         headers, payload = self.wire(call, "service_request_updates", data)
         return 200, headers, payload
 
+    def add_photos(self, call: StubCall, update: dict[str, Any]) -> None:
+        """Show the photos of an update in the update and in its request."""
+        request = self.cities["city.example"]["requests"][update["service_request_id"]]
+        urls = request["extended"]["media_urls"] if "extended" in request else []
+        new = self.keep_photos(call, update["service_request_id"], len(urls))
+        if new and not self.has("photos of updates are left out"):
+            urls += new
+            update["media_url"] = new[0]
+
     def post_update(self, call: StubCall) -> tuple[int, dict[str, str], bytes]:
         self.check_key(call)
         update = {name: call.get(name) for name in UPDATE}
@@ -942,6 +975,7 @@ class StubServer(Extensions):
         headers, payload = self.wire(call, "service_request_updates", [{"update_id": update["update_id"]}])
         if update["status"] != "open" and not self.has("no Warning for a status without effect"):
             headers["Warning"] = '299 - "status has no effect"'
+        self.add_photos(call, update)
         self.updates.append({**update, "status": "open"})
         return 200, headers, payload
 

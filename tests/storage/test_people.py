@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Text, bindparam, select, text
 from open311.domain.people import Person, phone_digits
 from open311.operations.upkeep.sync_catalogues import ensure_synced
 from open311.settings import Settings
-from open311.storage import people
+from open311.storage import kept, people
 from open311.storage.tables.columns import digits_of
 from tests import build
 
@@ -68,7 +68,7 @@ def test_a_person_of_another_city_is_not_found(connection: Connection) -> None:
     person = Person(email="u7@mail.example")
     assert people.numbers_of(connection, "other.example", person, after=0, rows=10) == []
     assert people.updates_of(connection, "other.example", [1_000_007]) == []
-    assert people.known_after(connection, "other.example", after=0, rows=10) == []
+    assert kept.with_people(connection, "other.example", after=0, rows=10) == []
 
 
 @given(phone=st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=30))

@@ -100,8 +100,8 @@ def test_multipart_is_read_and_the_answer_names_its_files(client: FlaskClient, k
     }
     answer = client.post(f"{BASE}/requests.{format}", data=data, content_type="multipart/form-data")
     assert answer.status_code == 200
-    reason = "it is no picture that can be read here; send one of JPEG, PNG, WEBP"
-    assert f"The file in media is not kept as a photo: {reason}" in answer.text
+    reason = "it is not a picture that can be shown here; send a picture of one of these kinds: JPEG, PNG, WEBP"
+    assert f"Your report is kept, but not the file in media: {reason}" in answer.text
     (warning,) = answer.headers.getlist("Warning")
     assert warning.startswith(f'299 - "the file in media is not kept as a photo: {reason}')
     found = newest(client)

@@ -144,8 +144,8 @@ IN_SPANISH = {"Accept-Language": "es-MX, en;q=0.5"}
 PLACE = {"service_code": "potholes", "lat": "60.1718", "long": "24.9414"}
 NOTICE = "Se asegura en un día hábil y se repara en diez."
 KINDS = ", ".join(kind.name for kind in readable_kinds())
-NO_PHOTO = f"no se guarda como foto: no es una imagen que se pueda leer aquí; envíe una de estas: {KINDS}"
-PHOTOS = f"El archivo de photo {NO_PHOTO}."
+NO_PHOTO = f"no es una imagen que se pueda mostrar aquí; envíe una imagen de uno de estos tipos: {KINDS}"
+PHOTOS = f"Su solicitud se guarda, pero no el archivo de photo: {NO_PHOTO}."
 
 
 def described(answer: Any) -> list[str]:
@@ -312,7 +312,7 @@ def test_the_notice_about_photos_is_in_the_callers_language(client: FlaskClient,
     answer = client.post(f"{BASE}/requests.json", data=data, headers=IN_SPANISH)
     assert answer.json[0]["service_notice"] == f"{NOTICE} {PHOTOS}"
     assert answer.headers["Content-Language"] == "es"
-    assert told(answer) == [f"el archivo de photo {NO_PHOTO}"]
+    assert told(answer) == [f"el archivo de photo no se guarda como foto: {NO_PHOTO}"]
 
 
 def test_each_part_of_a_notice_has_its_own_language(make_app: Callable[..., Flask]) -> None:

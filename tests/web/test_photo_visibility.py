@@ -97,7 +97,7 @@ def public(make_app: MakeApp, tmp_path: Path) -> City:
 
 def test_a_held_photo_is_in_no_public_answer_until_a_person_releases_it(held: City) -> None:
     notice = held.sender.post(("media", jpeg())).json[0]["service_notice"]
-    assert "1 photo is being prepared. The public sees photos after a person has released them." in notice
+    assert "1 photo is being prepared. The public sees the photos once a person has reviewed them." in notice
     prepare_all(held.platform)
     id = held.sender.newest()["service_request_id"]
     [photo] = held.photos(id)

@@ -88,14 +88,20 @@ def test_an_address_in_media_url_stays_first_and_the_photos_follow(sender: Sende
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"not an image at all", "it is no picture that can be read here; send one of JPEG, PNG, WEBP"),
+        (
+            b"not an image at all",
+            "it is not a picture that can be shown here; send a picture of one of these kinds: JPEG, PNG, WEBP",
+        ),
         (
             b"<svg xmlns='http://www.w3.org/2000/svg'/>",
-            "it is no picture that can be read here; send one of JPEG, PNG, WEBP",
+            "it is not a picture that can be shown here; send a picture of one of these kinds: JPEG, PNG, WEBP",
         ),
-        (b"GIF89a" + bytes(100), "it is no picture that can be read here; send one of JPEG, PNG, WEBP"),
+        (
+            b"GIF89a" + bytes(100),
+            "it is not a picture that can be shown here; send a picture of one of these kinds: JPEG, PNG, WEBP",
+        ),
         (b"", "it is empty"),
-        (b"\xff\xd8\xff" + bytes(5_000), "it has 5003 bytes, and 4096 are allowed"),
+        (b"\xff\xd8\xff" + bytes(5_000), "it is too large: it has 5.1 kB, and at most 4 kB are allowed"),
     ],
 )
 def test_a_file_that_is_no_photo_is_dropped_and_named_and_the_report_is_taken(
@@ -104,7 +110,7 @@ def test_a_file_that_is_no_photo_is_dropped_and_named_and_the_report_is_taken(
     sender = Sender(make_app(build.city(), media=str(tmp_path), max_photo_bytes=4_096))
     answer = sender.post(("foto", content), format=format)
     assert answer.status_code == 200
-    assert f"The file in foto is not kept as a photo: {reason}" in answer.text
+    assert f"Your report is kept, but not the file in foto: {reason}" in answer.text
     assert f"the file in foto is not kept as a photo: {reason}" in answer.headers["Warning"]
     assert PREPARED not in answer.text
     assert sender.files() == []
@@ -115,7 +121,7 @@ def test_photos_above_the_limit_are_dropped_and_the_others_are_kept(
 ) -> None:
     sender = Sender(make_app(build.city(), media=str(tmp_path), max_photos=2))
     answer = sender.post(*(("media", jpeg(colour)) for colour in ("red", "blue", "green")))
-    assert "only 2 photos are taken at once" in answer.headers["Warning"]
+    assert "only 2 photos can be sent at once" in answer.headers["Warning"]
     prepare_all(sender.platform)
     assert len(sender.urls()) == 2
 

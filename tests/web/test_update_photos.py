@@ -148,7 +148,10 @@ def test_a_photo_that_staff_add_is_for_staff_unless_they_say_so(sender: Sender, 
     ("content", "told"),
     [
         (b"", "the photo is not taken: it is empty"),
-        (b"GIF89a", "it is no picture that can be read here; send one of JPEG, PNG, WEBP"),
+        (
+            b"GIF89a",
+            "it is not a picture that can be shown here; send a picture of one of these kinds: JPEG, PNG, WEBP",
+        ),
     ],
 )
 def test_staff_are_told_why_a_photo_is_not_taken(sender: Sender, desk: Desk, content: bytes, told: str) -> None:

@@ -19,7 +19,7 @@ from open311.domain.events.base import (
     touched,
     unseen,
 )
-from open311.domain.photos import added
+from open311.domain.photos import added, mark_of
 from open311.domain.requests import RequestRecord, Status, Visibility
 
 
@@ -428,6 +428,32 @@ class PhotosReleased(PhotosShown):
     """Staff released photos that were held, and the public can see them."""
 
     kind = "photos_released"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PhotoCopied(Event):
+    """A photo that lies elsewhere was copied. The request does not have the address elsewhere any more.
+
+    old  the mark of the address elsewhere (`photos.mark_of`). The history does not keep the address itself, so an
+         erasure need not look for it there
+    new  the address of the copy; "" if the public does not see the copy
+    """
+
+    kind = "photo_copied"
+
+    old: str
+    new: str
+
+    @property
+    def description(self) -> str:
+        """The address of the copy."""
+        return self.new
+
+    def apply(self, record: RequestRecord) -> RequestRecord:
+        """The copy has the place of the photo elsewhere, if the public sees it."""
+        salt = record.erasure_salt
+        urls = (self.new if mark_of(url, salt) == self.old else url for url in record.media_urls)
+        return touched(replace(record, media_urls=tuple(filter(None, urls))), self.at)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -222,6 +222,7 @@ def plain_photo(photo: Photo) -> dict[str, Any]:
         "received_datetime": format_instant(photo.created_at),
         "original_until": plain_instant(photo.original_until),
         "kept_until": plain_instant(photo.kept_until),
+        "copy_of": photo.copy_of or None,
     }
 
 

@@ -71,6 +71,7 @@ def arriving(
             size_bytes=len(one.data),
             own_address=own_address,
             created_at=now,
+            copy_of=one.copy_of,
         )
         for one in sent
     ]

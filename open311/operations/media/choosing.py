@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from math import ceil, floor
 
 from open311.domain.photos import SentFile, SentPhoto
 from open311.media.kinds import HEAD_BYTES, readable_kinds, sniff
@@ -46,18 +47,26 @@ def _photo(file: SentFile, settings: Settings, count: int) -> SentPhoto | Messag
         return tell("it is empty")
     if file.data is None:
         return tell(
-            "it has {size} bytes, and {most} are allowed", size=file.size_bytes, most=settings.max_photo_bytes
+            "it is too large: it has {size}, and at most {most} are allowed",
+            size=_in_units(file.size_bytes, ceil),
+            most=_in_units(settings.max_photo_bytes, floor),
         )
     kind = sniff(file.data[:HEAD_BYTES])
     if kind is None:
         return tell(
-            "it is no picture that can be read here; send one of {kinds}",
+            "it is not a picture that can be shown here; send a picture of one of these kinds: {kinds}",
             kinds=", ".join(kind.name for kind in readable_kinds()),
         )
     if count >= settings.max_photos:
         return tell_count(
-            "only {count} photo is taken at once",
-            "only {count} photos are taken at once",
+            "only {count} photo can be sent at once",
+            "only {count} photos can be sent at once",
             count=settings.max_photos,
         )
     return SentPhoto(media_type=kind.media_type, data=file.data)
+
+
+def _in_units(size_bytes: int, rounded: Callable[[float], int]) -> str:
+    """A size that people can read, such as 12.3 MB. `rounded`: rounds tenths up or down."""
+    unit, name = (1_000_000, "MB") if size_bytes >= 1_000_000 else (1_000, "kB")
+    return f"{rounded(size_bytes * 10 / unit) / 10:g} {name}"

@@ -86,7 +86,7 @@ def claim(connection: Connection, photos: Sequence[Photo]) -> None:
     """Store photos that arrive. Their files can be stored when the transaction has committed."""
     for photo in sorted(photos, key=lambda one: one.content_hash):  # the same order for all, so no deadlock
         media.lock_content(connection, photo.jurisdiction_id, photo.content_hash)
-    media.add_arriving(connection, photos)
+    media.add(connection, photos)
 
 
 def delete_files(platform: Platform, photos: Iterable[Photo], now: datetime) -> None:

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from open311.domain.events import PhotosShown
-from open311.domain.photos import Photo, PhotoState, Rendition, address_of
+from open311.domain.events import Event, PhotoCopied, PhotosShown
+from open311.domain.photos import Photo, PhotoState, Rendition, address_of, mark_of
+from open311.domain.requests import RequestRecord
 from open311.domain.services import PhotoRule
 from open311.errors import Misconfigured, NotFound, Unavailable
 from open311.media.preparing import Limits, Prepared, Unreadable, prepare
@@ -130,12 +131,27 @@ def _publish_within(
     for photo in settled:
         media.settle(connection, photo)
     deliveries.hasten_first(connection, city.id, before.number, now)
-    shown = [photo for photo in settled if photo.state is PhotoState.READY and photo.is_public]
-    if not shown:
-        return 0
-    event = PhotosShown(at=now, addresses=show_in_updates(platform, connection, shown))
-    change_requests(connection, [(before, [event])], names_for(connection, city))
+    shown = [photo for photo in settled if _is_shown(photo)]
+    events: list[Event] = list(_copied(platform, before, settled, now))
+    if new := [photo for photo in shown if not photo.copy_of]:
+        events.append(PhotosShown(at=now, addresses=show_in_updates(platform, connection, new)))
+    if events:
+        change_requests(connection, [(before, events)], names_for(connection, city))
     return len(shown)
+
+
+def _is_shown(photo: Photo) -> bool:
+    return photo.state is PhotoState.READY and photo.is_public
+
+
+def _copied(
+    platform: Platform, before: RequestRecord, settled: Sequence[Photo], now: datetime
+) -> Iterator[PhotoCopied]:
+    """The events of photos that are copies. The address elsewhere of a refused one stays as it was sent."""
+    for photo in settled:
+        if photo.copy_of in before.media_urls and photo.state is not PhotoState.REFUSED:
+            new = address_on(platform, photo) if _is_shown(photo) else ""
+            yield PhotoCopied(at=now, old=mark_of(photo.copy_of, before.erasure_salt), new=new)
 
 
 def _ruled(photo: Photo, rule: PhotoRule) -> Photo:

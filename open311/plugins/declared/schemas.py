@@ -96,13 +96,21 @@ class VicinityTable(Table):
 
 
 class RetentionTable(Table):
-    """How long personal data are kept after a request was closed."""
+    """How long personal data and photos are kept after a request was closed."""
 
     makes, header = Retention, "[retention] or [services.retention]"
 
     reporter_days = Number(
         "How many days after a request was closed its reporter, and the people who sent updates of it, become"
         " anonymous",
+        least=0,
+        most=MOST_DAYS,
+        default=None,
+        unset="the city's; for the city, they are kept",
+    )
+    photo_days = Number(
+        "How many days after a request was closed its photos and those of its updates are erased with their files,"
+        " and the addresses of photos elsewhere are removed",
         least=0,
         most=MOST_DAYS,
         default=None,
@@ -319,7 +327,7 @@ class ServiceTable(Table):
     )
     retention = OneTable(
         RetentionTable(),
-        "How long personal data of its requests are kept, see below",
+        "How long personal data and photos of its requests are kept, see below",
         default=Retention(),
         unset="the city's",
     )
@@ -533,6 +541,10 @@ class JurisdictionTable(Table):
         "Who can see the photos of public requests: `public`, `held` or `private`, see `photos` of a service",
         default=PhotoRule.PUBLIC,
     )
+    copy_photos = Flag(
+        "Whether the worker fetches photos of new reports that lie elsewhere, and keeps copies, see below",
+        default=False,
+    )
     unknown_attributes = Choice(
         ("ignore", "keep"),
         "For an attribute of a POST, or of a column map, that the service does not ask for: `ignore` drops it,"
@@ -569,7 +581,7 @@ class JurisdictionTable(Table):
     )
     retention = OneTable(
         RetentionTable(),
-        "How long personal data are kept, see below",
+        "How long personal data and photos are kept, see below",
         default=Retention(),
         unset="for ever",
     )

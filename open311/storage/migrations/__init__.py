@@ -52,6 +52,7 @@ CHANGED_TABLES: Mapping[str, tuple[str, ...]] = {
     "0014": ("api_key",),
     "0015": ("media",),
     "0016": ("destination",),
+    "0017": ("media", "public_update", "received_update", "remote_update", "service_request"),
     "0020": ("received_update",),
 }
 """The tables that each migration changes or drops, upwards or downwards. New tables are not in use yet."""

@@ -19,6 +19,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from open311.storage.tables.columns import instant_column, metadata, text_column
+from open311.storage.tables.requests import HAS_PHOTOS
 
 # A request, or a change of it, on its way to one back office: see domain.deliveries.
 delivery = Table(
@@ -182,6 +183,12 @@ Index(
     postgresql_where=text("due_at IS NOT NULL"),
 )
 Index("remote_update_received_idx", remote_update.c.received_at)
+Index(
+    "remote_update_photos_idx",
+    remote_update.c.jurisdiction_id,
+    remote_update.c.request_id,
+    postgresql_where=text(HAS_PHOTOS),
+)
 Index(
     "remote_update_quarantined_idx",
     remote_update.c.jurisdiction_id,

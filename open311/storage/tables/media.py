@@ -39,6 +39,7 @@ media = Table(
     instant_column("prepared_at", nullable=True),
     instant_column("original_until", nullable=True),
     instant_column("kept_until", nullable=True),
+    text_column("copy_of"),  # the address elsewhere of which it is a copy
     PrimaryKeyConstraint("jurisdiction_id", "id"),
     ForeignKeyConstraint(
         ["jurisdiction_id", "request_id"],
@@ -46,6 +47,8 @@ media = Table(
         ondelete="CASCADE",
     ),
 )
+IS_TAKEN = "request_id IS NOT NULL"
+"""Whether a request has the photo, in SQL."""
 Index("media_request_idx", media.c.jurisdiction_id, media.c.request_id, media.c.position)
 Index("media_content_idx", media.c.jurisdiction_id, media.c.content_hash)
 Index(

@@ -160,6 +160,16 @@ Index(
     postgresql_where=text("visibility <> 'public' OR service_request_id IS NULL"),
 )
 
+HAS_PHOTOS = "media_urls <> '{}'"
+"""Whether a row of a table with `media_urls` has one, in SQL."""
+# The requests with photos. Retention looks at them once a day.
+Index(
+    "service_request_photos_idx",
+    service_request.c.jurisdiction_id,
+    service_request.c.id,
+    postgresql_where=text(HAS_PHOTOS),
+)
+
 request_token = Table(
     "request_token",
     metadata,

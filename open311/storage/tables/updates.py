@@ -21,6 +21,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from open311.storage.tables.columns import digits_of, instant_column, metadata, text_column
+from open311.storage.tables.requests import HAS_PHOTOS
 
 # Updates that came from outside, by mySociety's POST servicerequestupdates. The text is in the event.
 received_update = Table(
@@ -78,6 +79,12 @@ Index(
     received_update.c.request_id,
     postgresql_where=text(IS_PERSONAL),
 )
+Index(
+    "received_update_photos_idx",
+    received_update.c.jurisdiction_id,
+    received_update.c.request_id,
+    postgresql_where=text(HAS_PHOTOS),
+)
 
 Index(
     "received_update_held_idx",
@@ -107,3 +114,11 @@ public_update = Table(
 )
 Index("public_update_at_idx", public_update.c.jurisdiction_id, public_update.c.at, public_update.c.id)
 Index("public_update_request_idx", public_update.c.jurisdiction_id, public_update.c.request_id)
+HAS_PHOTO = "media_url <> ''"
+"""Whether a public update has the address of a photo, in SQL."""
+Index(
+    "public_update_photo_idx",
+    public_update.c.jurisdiction_id,
+    public_update.c.request_id,
+    postgresql_where=text(HAS_PHOTO),
+)

@@ -16,8 +16,8 @@ from open311.domain.requests import Reporter, RequestRecord
 from open311.domain.retention import Retention
 from open311.domain.updates import SentUpdate
 from open311.errors import Invalid
-from open311.operations.people import anonymise as module
-from open311.operations.people.anonymise import anonymise
+from open311.operations.people import expiring as module
+from open311.operations.people.expiring import REPORTERS, expire
 from open311.operations.platform import Platform
 from open311.operations.upkeep.sync_catalogues import ensure_synced
 from open311.operations.workflow.receive_update import receive_update
@@ -90,7 +90,7 @@ def update(platform: Platform, name: str, *, key: Any = None, id: str = "u1") ->
 
 def run(platform: Platform, now: datetime, **more: Any) -> Counter[str]:
     (city,) = platform.registry
-    batches = list(anonymise(platform, city, now=now, **more))
+    batches = list(expire(platform, city, REPORTERS, now=now, **more))
     return sum((batch.due for batch in batches), Counter())
 
 
@@ -194,7 +194,7 @@ def test_many_requests_are_done_in_batches(platform: Platform, monkeypatch: pyte
         closed(platform, client_request_id=str(number))
     build.submit(platform, reporter=Reporter(email="open@mail.example"))
     (city,) = platform.registry
-    batches = list(anonymise(platform, city, now=build.NOON + 30 * DAY))
+    batches = list(expire(platform, city, REPORTERS, now=build.NOON + 30 * DAY))
     assert [batch.seen for batch in batches] == [3, 3, 2]
     assert [batch.due["potholes"] for batch in batches] == [3, 3, 1]
     assert batches[-1].kept == {"potholes": 1}
