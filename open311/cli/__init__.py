@@ -27,6 +27,7 @@ COMMANDS = {
     "jurisdictions": "catalogue.jurisdictions",
     "route": "catalogue.route",
     "requests": "requests.requests",
+    "photos": "photos.photos",
     "reporters": "reporters.reporters",
     "retention": "retention.retention_command",
     "deliveries": "deliveries.deliveries",

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import click
 
+from open311.cli.files import new_private_file
 from open311.cli.group import CommandGroup
 from open311.cli.output import progress, say, say_pieces, say_table, warn
 from open311.cli.platforms import command_platform, find_jurisdiction
 from open311.cli.shell import shell_user
 from open311.clock import utc_now
 from open311.domain.people import IDENTIFYING_FIELDS, Person, read_person
-from open311.errors import Misconfigured
 from open311.operations.desk.rendering import json_of
 from open311.operations.people.erase_person import ErasedPart, erase_person
 from open311.operations.people.export_person import ExportPage, export_person
@@ -84,7 +82,7 @@ def export_command(jurisdiction: str, reason: str, output: Path | None, **who: s
         if output is None:
             say_pieces(pieces)
             return
-        with _new_file(output) as file:
+        with new_private_file(output, "--output") as file:
             for piece in pieces:
                 file.write(piece)
     say(f"{output}: written; only you can read it.")
@@ -100,17 +98,6 @@ def _export_in_json(city: Jurisdiction, pages: Iterable[ExportPage], now: dateti
             yield separator + json_of(item)
             separator = b",\n"
     yield b"\n]}\n"
-
-
-@contextmanager
-def _new_file(path: Path) -> Iterator[IO[bytes]]:
-    """A new file that only its owner can read. Raises Misconfigured if it exists or cannot be made."""
-    try:
-        number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except OSError as error:
-        raise Misconfigured(f"--output: {path} cannot be made: {error.strerror}.") from None
-    with os.fdopen(number, "wb") as file:
-        yield file
 
 
 @reporters.command("erase")

@@ -1,0 +1,104 @@
+"""`open311 photos`: an operator looks at photos that are held, and releases or withdraws photos."""
+
+from __future__ import annotations
+
+import io
+import stat
+from collections.abc import Callable
+from dataclasses import fields, replace
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from flask import Flask
+from PIL import Image
+
+from jurisdictions.demo import jurisdiction as demo
+from open311.cli import main
+from open311.cli import photos as module
+from open311.domain.services import PhotoRule
+from open311.settings import Settings, variable
+from tests.photos import BASE, Sender, jpeg, prepare_all
+
+Run = Callable[..., Result]
+REASON = ("--reason", "It shows nobody.")
+
+
+@pytest.fixture
+def sender(make_app: Callable[..., Flask], tmp_path: Path) -> Sender:
+    """A client of the demo city, which holds its photos."""
+    return Sender(make_app(replace(demo, photos=PhotoRule.HELD), media=str(tmp_path / "media")))
+
+
+@pytest.fixture
+def run(sender: Sender, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
+    """Runs `open311 photos ARGUMENTS` in an empty folder."""
+    for row in fields(Settings):
+        monkeypatch.delenv(variable(row), raising=False)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DATABASE_URL", sender.platform.settings.database_url)
+    monkeypatch.setenv("OPEN311_JURISDICTIONS", "demo")
+    monkeypatch.setenv("OPEN311_MEDIA", sender.platform.settings.media)
+    return lambda *arguments: CliRunner().invoke(main, ["photos", *arguments], prog_name="open311")
+
+
+def held(sender: Sender, run: Run, *pictures: bytes) -> list[tuple[str, str]]:
+    """Send a report with photos that are held. Returns the ids of each listed photo and its request."""
+    sender.post(*(("media", picture) for picture in pictures))
+    prepare_all(sender.platform)
+    lines = run("list").stdout.splitlines()[1:]
+    return [(line.split()[0], line.split()[1]) for line in lines]
+
+
+def test_nothing_is_held_at_first(run: Run) -> None:
+    assert run("list").stdout == "No photo is held.\n"
+
+
+def test_a_held_photo_is_listed_saved_and_released(sender: Sender, run: Run, tmp_path: Path) -> None:
+    [(photo, request)] = held(sender, run, jpeg())
+    assert request == sender.newest()["service_request_id"]
+    assert sender.urls() == []
+    saved = run("save", request, photo, "look.jpg")
+    assert saved.stdout == "look.jpg: written; only you can read it.\n"
+    file = tmp_path / "look.jpg"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert Image.open(io.BytesIO(file.read_bytes())).size == (64, 48)
+    done = run("release", request, photo, *REASON)
+    assert done.exit_code == 0, done.output
+    assert photo in sender.path()
+    assert run("list").stdout == "No photo is held.\n"
+    again = run("release", request, photo, *REASON)
+    assert again.exit_code == 1
+    assert "is ready, and not held" in again.stderr
+
+
+def test_a_shown_or_held_photo_is_withdrawn(sender: Sender, run: Run) -> None:
+    (first, request), (second, _) = held(sender, run, jpeg("red"), jpeg("blue"))
+    run("release", request, first, *REASON)
+    path = sender.path()
+    for photo in (first, second):
+        assert run("withdraw", request, photo, "--reason", "It shows a face.").exit_code == 0
+    assert sender.urls() == []
+    assert sender.get(path).status_code == 404
+    assert sender.get(f"{BASE}/media/city.example/{second}.jpg").status_code == 404
+
+
+def test_the_list_has_all_pages(sender: Sender, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "AT_ONCE", 1)
+    assert len(held(sender, run, jpeg("red"), jpeg("blue"), jpeg("green"))) == 3
+
+
+def test_faulty_calls_are_told(sender: Sender, run: Run) -> None:
+    [(photo, request)] = held(sender, run, jpeg())
+    for arguments, told in (
+        (("release", request, "unknown", *REASON), "'unknown' is not a photo of this request"),
+        (("withdraw", "unknown", photo, *REASON), "'unknown' is not a request here"),
+        (("release", request, photo, "--reason", " "), "--reason: is missing; say why the photo is released."),
+        (("save", request, photo, "nowhere/look.jpg"), "FILE: nowhere/look.jpg cannot be made: No such file"),
+        (("save", request, photo, "look.jpg", "--original"), "is not kept as it was sent"),
+    ):
+        result = run(*arguments)
+        assert result.exit_code == 1
+        assert told in " ".join(result.stderr.split())
+    assert run("release", request, photo).exit_code == 2
+    assert sender.urls() == []
