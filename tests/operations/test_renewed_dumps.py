@@ -21,8 +21,8 @@ from open311.domain.requests import Reporter, Visibility
 from open311.domain.updates import SentUpdate
 from open311.domain.workflow import Outcome
 from open311.jobs.dispatching import dispatch_all
-from open311.operations.people.anonymise import anonymise
 from open311.operations.people.erase_person import erase_person
+from open311.operations.people.expiring import REPORTERS, expire
 from open311.operations.platform import Platform
 from open311.operations.upkeep.dumps import DumpRunning, dumps_folder, find_dumps, make_dump, renew_dumps
 from open311.operations.upkeep.sync_catalogues import ensure_synced
@@ -152,7 +152,7 @@ def test_other_changes_leave_the_dumps_as_they_are(platform: Platform) -> None:
     make_dump(platform, city, utc_now() - timedelta(days=1))
     before = find_dumps(platform, city.id)
     give(platform, name, commands.Hide(reason="It was not public."))
-    list(anonymise(platform, city, now=utc_now()))
+    list(expire(platform, city, REPORTERS, now=utc_now()))
     erase_from_request(platform, city, name, [Erasable.REPORTER], now=utc_now())
     work(platform)
     assert find_dumps(platform, city.id) == before
