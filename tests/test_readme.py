@@ -140,7 +140,7 @@ def serving(settings: Settings) -> Iterator[None]:
     }
     server = subprocess.Popen([sys.executable, "-m", "open311", "serve"], env=environment)
     try:
-        retry_options = ["--retry", "30", "--retry-connrefused", "--retry-delay", "1", "--silent", "--show-error"]
+        retry_options = ["--retry", "60", "--retry-connrefused", "--retry-delay", "1", "--silent", "--show-error"]
         subprocess.run(
             [str(CURL), *retry_options, "--output", os.devnull, f"http://127.0.0.1:{settings.port}/healthz"],
             check=True,
