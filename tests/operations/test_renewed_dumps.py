@@ -18,11 +18,12 @@ from open311.domain.access import SHELL
 from open311.domain.events import Erasable
 from open311.domain.people import Person
 from open311.domain.requests import Reporter, Visibility
+from open311.domain.retention import Retention
 from open311.domain.updates import SentUpdate
 from open311.domain.workflow import Outcome
 from open311.jobs.dispatching import dispatch_all
 from open311.operations.people.erase_person import erase_person
-from open311.operations.people.expiring import REPORTERS, expire
+from open311.operations.people.expiring import PHOTOS, REPORTERS, expire
 from open311.operations.platform import Platform
 from open311.operations.upkeep.dumps import DumpRunning, dumps_folder, find_dumps, make_dump, renew_dumps
 from open311.operations.upkeep.sync_catalogues import ensure_synced
@@ -105,6 +106,20 @@ def test_what_is_taken_back_is_in_no_dump_after_the_next_work(
     (city,) = platform.registry
     names = {path.name.partition(".")[0] for path in dumps_folder(platform, city.id).glob("requests-*")}
     assert names == {f"requests-{utc_now():%Y-%m-%d}"}
+
+
+def test_photos_whose_time_is_over_are_in_no_dump(settings: Settings, tmp_path: Path) -> None:
+    city = build.city(retention=Retention(photo_days=0))
+    platform = build.platform(replace(settings, data_dir=str(tmp_path), dump_days=3), city)
+    ensure_synced(platform)
+    photo = "https://photos.example/hole.jpg"
+    name = dumped(platform, media_urls=(photo,))
+    build.change(platform, name, status="closed", note="Filled.")
+    assert [photo in text for text in texts(platform)] == [True, True]
+    list(expire(platform, city, PHOTOS, now=utc_now()))
+    work(platform)
+    assert [photo in text for text in texts(platform)] == [False]
+    platform.close()
 
 
 def test_an_unmasked_text_that_is_masked_again_is_in_no_dump(platform: Platform) -> None:
