@@ -17,14 +17,14 @@ OWN_NETWORK_BITS = 64
 
 
 class Suspicion(StrEnum):
-    """Why a report is held.
+    """Why a report or an update is held.
 
     HONEYPOT      a field was filled that people do not see
     BLOCKED       the sender is on the block list
-    KEY_RATE      too many reports with one api_key
-    ADDRESS_RATE  too many reports from one network address
+    KEY_RATE      too many reports or updates with one api_key
+    ADDRESS_RATE  too many of them from one network address
     DEVICE_RATE   too many reports from one device
-    REPEATS       the same report too often from the same device or address
+    REPEATS       the same report or update too often from the same device or address
     """
 
     HONEYPOT = "honeypot"
@@ -37,11 +37,13 @@ class Suspicion(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AbuseRules:
-    """A city's rules against abuse. A report that breaks one is held until a person has looked at it.
+    """A city's rules against abuse. What breaks one is held until a person has looked at it.
+
+    Reports and updates are counted apart.
 
     honeypot     the name of a form's field that people do not see; "" for none
-    per_key, per_address, per_device  the largest rate of reports, such as `20 per hour`; "" for no limit
-    most_repeats  how often the same report may come from one device or address within an hour; 0 for no limit
+    per_key, per_address, per_device  the largest rate, such as `20 per hour`; "" for no limit
+    most_repeats  how often the same may come from one device or address within an hour; 0 for no limit
     """
 
     honeypot: str = ""
@@ -53,7 +55,7 @@ class AbuseRules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sender:
-    """Who sends a report, as far as the rules against abuse need to know.
+    """Who sends a report or an update, as far as the rules against abuse need to know.
 
     address   the network address of the client; "" if it is not known
     is_caught  whether the honeypot was filled

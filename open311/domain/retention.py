@@ -6,6 +6,8 @@ from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 
 MOST_DAYS = 36_500
+RETENTION = "retention"
+"""The cause of the events that erase what a city does not keep any longer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

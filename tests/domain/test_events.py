@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from open311.domain import events
-from open311.domain.events import Event, NoteAdded, StatusChanged, Transferred, apply_all, kinds, read_event
+from open311.domain.events import Erased, Event, NoteAdded, StatusChanged, Transferred, apply_all, kinds, read_event
 from open311.domain.requests import Status, Visibility
 from tests import build
 
@@ -59,3 +60,18 @@ def test_a_closed_request_keeps_its_closing_time() -> None:
 
 def test_only_public_and_unlisted_requests_can_be_shown() -> None:
     assert [one for one in Visibility if one.is_shown] == [Visibility.PUBLIC, Visibility.UNLISTED]
+
+
+@pytest.mark.parametrize(
+    ("what", "more", "takes_back"),
+    [
+        (("description",), {}, True),
+        (("reporter",), {}, False),
+        (("reporter",), {"marks": ("abc",)}, True),
+        (("media",), {"cause": "retention"}, False),
+    ],
+)
+def test_an_erasure_takes_back_what_the_public_could_read_before_its_time(
+    what: tuple[str, ...], more: dict[str, Any], takes_back: bool
+) -> None:
+    assert Erased(at=build.NOON, what=what, **more).takes_back is takes_back

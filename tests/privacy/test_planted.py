@@ -57,6 +57,8 @@ def test_the_crawl_reads_every_route(answers: list[Found]) -> None:
     assert len(read) > 140
     types = {one.media_type for one in answers if one.status == 200}
     assert types >= {"application/json", "text/xml", "text/csv", "application/atom+xml", "image/jpeg", "text/html"}
+    [tile] = [one for one in answers if one.media_type == "application/vnd.mapbox-vector-tile"]
+    assert b"potholes" in tile.content
 
 
 def test_the_rest_of_each_public_text_is_shown(planted_town: Town, answers: list[Found]) -> None:

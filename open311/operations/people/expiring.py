@@ -11,7 +11,7 @@ from typing import Protocol
 from open311.domain.events import SYSTEM, Erasable
 from open311.domain.photos import Photo
 from open311.domain.requests import RequestRecord, Status
-from open311.domain.retention import Kept, Retention, is_over
+from open311.domain.retention import RETENTION, Kept, Retention, is_over
 from open311.operations.media.files import delete_files
 from open311.operations.platform import Platform
 from open311.operations.publishing import ROWS_PER_TRANSACTION
@@ -19,9 +19,6 @@ from open311.operations.workflow.erase_request import erase_parts
 from open311.plugins import Jurisdiction
 from open311.storage import kept, requests
 from open311.storage.engine import Connection
-
-RETENTION = "retention"
-"""The cause of the events of these erasures."""
 
 
 class _Find(Protocol):
