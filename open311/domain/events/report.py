@@ -520,14 +520,16 @@ class PhotoBlackened(Event):
 class Erased(Event):
     """Texts that people wrote, or data that tell who they are, were erased from the request.
 
-    what   values of `Erasable`
-    marks  let an import recognise what was erased (`domain.erasures`); None in events of earlier releases
+    what       values of `Erasable`
+    marks      let an import recognise what was erased (`domain.erasures`); None in events of earlier releases
+    addresses  of single photos that were erased, such as those of one comment
     """
 
     kind = "erased"
 
     what: tuple[str, ...]
     marks: tuple[str, ...] | None = None
+    addresses: tuple[str, ...] = ()
 
     @property
     def description(self) -> str:
@@ -546,7 +548,9 @@ class Erased(Event):
 
     def apply(self, record: RequestRecord) -> RequestRecord:
         """The erased parts are empty. An erasure is no progress, so the time of the last update stays."""
-        return replace(record, **self.emptied, changed_at=max(self.at, record.changed_at))
+        left = tuple(address for address in record.media_urls if address not in self.addresses)
+        values = {"media_urls": left, "changed_at": max(self.at, record.changed_at)} | self.emptied
+        return replace(record, **values)
 
 
 class Erasable(StrEnum):
