@@ -35,7 +35,8 @@ def report(sender: Sender, *pictures: bytes, **fields: str) -> str:
     """Send a report. Returns the path of its link."""
     answer = sender.post(*(("media", one) for one in pictures), extensions="true", **fields)
     assert answer.status_code == 200, answer.text
-    return urlsplit(answer.json[0]["extended_attributes"]["status_url"]).path
+    path: str = urlsplit(answer.json[0]["extended_attributes"]["status_url"]).path
+    return path
 
 
 def read(sender: Sender, link: str, query: str = "?extensions=true", **headers: str) -> dict[str, Any]:

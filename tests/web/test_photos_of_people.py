@@ -25,7 +25,7 @@ from tests.waiting import until
 
 MakeApp = Callable[..., Flask]
 JANE, BO = "jane@mail.example", "bo@mail.example"
-WHO = {"principal": SHELL, "reason": "A letter of 1 March."}
+WHO: dict[str, Any] = {"principal": SHELL, "reason": "A letter of 1 March."}
 
 
 @pytest.fixture

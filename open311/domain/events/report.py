@@ -549,8 +549,8 @@ class Erased(Event):
     def apply(self, record: RequestRecord) -> RequestRecord:
         """The erased parts are empty. An erasure is no progress, so the time of the last update stays."""
         left = tuple(address for address in record.media_urls if address not in self.addresses)
-        values = {"media_urls": left, "changed_at": max(self.at, record.changed_at)} | self.emptied
-        return replace(record, **values)
+        kept = replace(record, media_urls=left, changed_at=max(self.at, record.changed_at))
+        return replace(kept, **self.emptied)
 
 
 class Erasable(StrEnum):

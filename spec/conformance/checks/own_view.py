@@ -104,8 +104,9 @@ def own_photos(probe: Probe) -> None:
     [own] = records_in(shown)
     media_offered(probe, shown=own.get("photos"))
     photos = own.get("photos")
-    shown.must(isinstance(photos, list) and len(photos) == 1, "one photo in photos", photos)
-    state = photos[0].get("state") if isinstance(photos, list) else None
+    one = photos[0] if isinstance(photos, list) and len(photos) == 1 else None
+    shown.must(isinstance(one, dict), "one photo in photos", photos)
+    state = one.get("state") if isinstance(one, dict) else None
     shown.must(state in _PHOTO_STATES, f"a state among {', '.join(_PHOTO_STATES)}", state)
     [plain] = records_in(_read(probe, link).must_be(200))
     shown.must("photos" not in plain, "no photos without extensions", "photos")
