@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,9 @@ import pytest
 from flask import Flask
 
 from open311.clock import utc_now
+from open311.domain.abuse import AbuseRules
 from open311.domain.access import SHELL, Role
-from open311.domain.events import replay
+from open311.domain.events import Erased, replay
 from open311.domain.people import read_person
 from open311.operations.desk.rendering import json_of
 from open311.operations.people.erase_person import ErasedPart, erase_person
@@ -39,7 +41,7 @@ def sender(make_app: MakeApp, tmp_path: Path) -> Sender:
     return found
 
 
-def comment(sender: Sender, *pictures: bytes, id: str = "u1", email: str = JANE) -> None:
+def comment(sender: Sender, *pictures: bytes, id: str = "u1", email: str = JANE, **more: str) -> None:
     """Send an update of the newest request."""
     data = {
         "api_key": sender.key,
@@ -52,7 +54,7 @@ def comment(sender: Sender, *pictures: bytes, id: str = "u1", email: str = JANE)
         "media": [(io.BytesIO(content), "x.jpg") for content in pictures],
     }
     path = f"{BASE}/servicerequestupdates.json"
-    answer = sender.client.post(path, data=data, content_type="multipart/form-data")
+    answer = sender.client.post(path, data=data | more, content_type="multipart/form-data")
     assert answer.status_code == 200, answer.text
 
 
@@ -116,6 +118,37 @@ def _caught_up(sender: Sender, feed: str) -> str:
     """The cursor after the last change; "" if older transactions hold changes back."""
     answer = sender.client.get(feed)
     return answer.headers["X-Cursor"] if answer.headers["X-Caught-Up"] == "true" else ""
+
+
+@pytest.mark.parametrize("decision", ["", "release", "drop"])
+def test_the_photos_of_a_suspected_update_are_exported_and_erased(
+    make_app: MakeApp, tmp_path: Path, decision: str
+) -> None:
+    city = build.city(comments="public", abuse=AbuseRules(honeypot="website"))
+    sender = Sender(make_app(city, media=str(tmp_path / "media")))
+    sender.post()
+    comment(sender, jpeg(), website="x")
+    prepare_all(sender.platform)
+    desk = Desk.of(sender.client, sender.platform, "ada", Role.DISPATCHER, city="test.example")
+    id = sender.newest()["service_request_id"]
+    [photo] = staff_photos(sender, desk)
+    if decision:
+        path = f"/requests/{id}/updates/{photo['version']}/{decision}"
+        assert desk.post(path, {"reason": "I have read it."}).status_code == 200
+    [of_jane] = export(sender, JANE)
+    assert [one["id"] for one in of_jane["photos"]] == [photo["id"]]
+    erase(sender, with_texts=True)
+    assert staff_photos(sender, desk) == []
+    assert sender.files() == []
+
+
+def test_a_dump_is_made_anew_when_a_photo_of_an_update_is_erased(sender: Sender) -> None:
+    erase(sender, with_texts=True)
+    record = build.load(sender.platform, service_request_id=sender.newest()["service_request_id"])
+    last = build.history(sender.platform, record)[-1]
+    assert isinstance(last, Erased)
+    assert replace(last, marks=()).takes_back
+    assert not replace(last, marks=(), addresses=()).takes_back
 
 
 def test_without_texts_only_the_original_of_the_photo_is_erased(sender: Sender) -> None:

@@ -544,7 +544,7 @@ class Erased(Event):
     @property
     def takes_back(self) -> bool:
         """Whether texts or photos were erased. The public never sees the reporter; a comment has marks."""
-        return set(self.what) != {Erasable.REPORTER} or bool(self.marks)
+        return set(self.what) != {Erasable.REPORTER} or bool(self.marks or self.addresses)
 
     def apply(self, record: RequestRecord) -> RequestRecord:
         """The erased parts are empty. An erasure is no progress, so the time of the last update stays."""
