@@ -19,6 +19,8 @@ from schemas.parameters import (
 )
 from schemas.texts import tell
 
+OWN_PHOTO_STATES = ("preparing", "shown", "not_shown", "refused")
+
 
 class TableArguments(RequestSearchArguments):
     """The parameters of a list as CSV."""
@@ -100,10 +102,32 @@ class PendingSchema(Body):
     token = Text(metadata=describe("The token, only while the request has no service_request_id.", "9f1c2ab0"))
 
 
-class OwnRequestSchema(PendingSchema, ExtrasSchema, ServiceRequestSchema):
+class OwnPhotoSchema(Body):
+    """What became of a photo."""
+
+    xml_item = "photo"
+
+    state = fields.String(
+        metadata=describe("Where it is on its way.", "refused") | {"enum": list(OWN_PHOTO_STATES)}
+    )
+    description = Text(
+        metadata=describe("The same in words, with the reason.", "It is not kept, because the file is broken.")
+    )
+
+
+class OwnPhotosSchema(Body):
+    """What the reporter's own view adds to a request whose report had photos."""
+
+    photos = fields.List(
+        fields.Nested(OwnPhotoSchema),
+        metadata=describe("What became of the photos of the report, if extensions= asks for extended_attributes."),
+    )
+
+
+class OwnRequestSchema(PendingSchema, OwnPhotosSchema, ExtrasSchema, ServiceRequestSchema):
     """One's own request, as the reporter reads it. Without an id, service_request_id is empty."""
 
-    sometimes = (*ExtrasSchema.sometimes, "token")
+    sometimes = (*ExtrasSchema.sometimes, "photos", "token")
 
 
 class NearbyArguments(RequestArguments):

@@ -1103,7 +1103,9 @@ class PersonReportSchema(Body):
     )
     media_urls = fields.List(fields.String(), metadata=describe("Addresses of photos."))
     status_notes = OptionalText(metadata=describe("What the city answered last."))
-    notes = fields.List(fields.Nested(PersonNoteSchema), metadata=describe("The public history."))
+    notes = fields.List(
+        fields.Nested(PersonNoteSchema), metadata=describe("The public history without the comments of others.")
+    )
 
 
 class PersonUpdateSchema(Body):
@@ -1147,6 +1149,10 @@ class PersonRequestSchema(Body):
     )
     updates = fields.List(
         fields.Nested(PersonUpdateSchema), metadata=describe("The person's updates, oldest first.")
+    )
+    photos = fields.List(
+        fields.Nested(StaffPhotoSchema),
+        metadata=describe("The photos that the person sent and that are kept here, also those that nobody sees."),
     )
     systems = fields.List(fields.Nested(ToldSystemSchema), metadata=describe("Systems that got the report."))
 

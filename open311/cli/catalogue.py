@@ -18,6 +18,7 @@ from open311.domain.routing import Draft, Step
 from open311.domain.text import clean_text
 from open311.errors import Invalid, Misconfigured
 from open311.operations.access.staff import find_stranded
+from open311.operations.intake.suspecting import remark_about_counts
 from open311.operations.upkeep.sync_catalogues import find_orphans, find_orphans_of_areas, sync_catalogues
 from open311.plugins import Jurisdiction
 from open311.plugins.backend_faults import find_backend_remarks
@@ -61,8 +62,8 @@ def check(names: tuple[str, ...]) -> None:
 
     NAMES are plugin names, jurisdiction ids or folders with a jurisdiction.toml. Without NAMES, all plugins that
     are served are checked. A sound plugin may have lines that begin with "look at": its service levels disagree,
-    so that some requests get no due date; a text for citizens needs an address; nothing goes to a back end; or a
-    secret or the mail server is missing here.
+    so that some requests get no due date; a text for citizens needs an address; nothing goes to a back end; a
+    secret or the mail server is missing here; or each web process counts reports for itself.
 
     \b
     Example:
@@ -78,7 +79,8 @@ def check(names: tuple[str, ...]) -> None:
     for jurisdiction in registry:
         say(f"sound: {jurisdiction.id}, {counted(len(jurisdiction.services), 'service')}")
         remarks = find_backend_remarks(jurisdiction, sends_mail=bool(settings.smtp_url))
-        for remark in (*find_remarks(jurisdiction), *remarks):
+        counts = remark_about_counts(jurisdiction, settings)
+        for remark in (*find_remarks(jurisdiction), *remarks, *([counts] if counts else ())):
             say(f"look at: {jurisdiction.id}: {remark}")
     for reason in registry.reasons:
         say(f"broken: {reason}")

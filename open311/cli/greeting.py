@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from open311.errors import Unavailable
 from open311.observe import logger
+from open311.operations.intake.suspecting import remark_about_counts
 from open311.operations.platform import Platform
 from open311.storage.failures import why_down
 from open311.storage.migrations import schema_state
@@ -12,7 +13,10 @@ log = logger(__name__)
 
 
 def announce(platform: Platform) -> None:
-    """Log the address, cities and database of a server that starts. Delete the call counts of earlier runs."""
+    """Log the address, cities and database of a server that starts, and what the operator should look at.
+
+    Deletes the call counts of earlier runs.
+    """
     settings = platform.settings
     if platform.process.calls is not None:
         platform.process.calls.clear()
@@ -27,6 +31,9 @@ def announce(platform: Platform) -> None:
         processes=settings.workers,
         threads=settings.threads,
     )
+    for city in platform.registry:
+        if remark := remark_about_counts(city, settings):
+            log.warning(remark, city=city.id)
 
 
 def _schema(platform: Platform) -> str:

@@ -67,7 +67,8 @@ def export_command(jurisdiction: str, reason: str, output: Path | None, **who: s
     """Write all that the city has of a person, as JSON: requests, texts, updates, and systems that got the data.
 
     With several options, the data of all who fit one of them are written. Look at them before you hand them over:
-    an account of an app, or a phone, may be used by several people. Nothing of others is in the file.
+    an account of an app, or a phone, may be used by several people. Comments of others, and their photos, are left
+    out. Personal data in the city's own texts are masked as for the public, unless the person has given them.
 
     \b
     Example:
@@ -109,7 +110,8 @@ def _export_in_json(city: Jurisdiction, pages: Iterable[ExportPage], now: dateti
     "with_texts",
     is_flag=True,
     help="Erase also descriptions, answers, photos and notes of the person's requests, personal data in their"
-    " addresses, and the person's comments.",
+    " addresses, and the person's comments with their photos. Say it at the first time: afterwards, nobody knows"
+    " whose texts they were.",
 )
 @click.option("--dry-run", "is_dry_run", is_flag=True, help="Change nothing; show what would be erased.")
 @click.option("--yes", "is_sure", is_flag=True, help="Do not ask before erasing.")

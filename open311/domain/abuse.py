@@ -52,6 +52,11 @@ class AbuseRules:
     per_device: str = ""
     most_repeats: int = 0
 
+    @property
+    def counts(self) -> bool:
+        """Whether a rule counts reports."""
+        return bool(self.per_key or self.per_address or self.per_device or self.most_repeats)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sender:

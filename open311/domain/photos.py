@@ -146,6 +146,36 @@ class Photo:
     copy_of: str = field(default="", repr=False)
 
 
+class OwnPhotoState(StrEnum):
+    """What became of a photo, as its sender reads it. Why others do not see it is not told.
+
+    PREPARING  it is being prepared
+    SHOWN      everybody can see it
+    NOT_SHOWN  only the city sees it
+    REFUSED    it could not be prepared, and is not kept
+    """
+
+    PREPARING = "preparing"
+    SHOWN = "shown"
+    NOT_SHOWN = "not_shown"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class OwnPhoto:
+    """A photo as its sender reads of it. `description`: the same as the state in words, with the reason."""
+
+    state: OwnPhotoState
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class OwnPhotos:
+    """The photos that came with a report, in their order."""
+
+    photos: tuple[OwnPhoto, ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeldSearch:
     """Which held photos are listed.

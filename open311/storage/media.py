@@ -105,6 +105,16 @@ def settle(connection: Connection, photo: Photo) -> None:
     )
 
 
+def move(connection: Connection, jurisdiction_id: str, number: int, old: int, new: int) -> None:
+    """Give the photos of an update of a request to another version of it, because the update now belongs to it."""
+    columns = media.c
+    connection.execute(
+        update(media)
+        .where(columns.jurisdiction_id == jurisdiction_id, columns.request_id == number, columns.version == old)
+        .values(version=new)
+    )
+
+
 def forget_original(connection: Connection, photo: Photo) -> None:
     """Keep the original of a photo no longer."""
     columns = media.c

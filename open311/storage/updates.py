@@ -110,13 +110,27 @@ def blank_public_changes(connection: Connection, jurisdiction_id: str, changes: 
 
     changes  the number of each request, and its version after the change
     """
+    return _blank_changes(connection, jurisdiction_id, changes, "description")
+
+
+def blank_public_media_of(connection: Connection, jurisdiction_id: str, changes: Sequence[tuple[int, int]]) -> int:
+    """Erase the addresses of photos in public updates about single changes, and return how many had one.
+
+    changes  the number of each request, and its version after the change
+    """
+    return _blank_changes(connection, jurisdiction_id, changes, "media_url")
+
+
+def _blank_changes(
+    connection: Connection, jurisdiction_id: str, changes: Sequence[tuple[int, int]], name: str
+) -> int:
     columns = public_update.c
     statement = update(public_update).where(
         columns.jurisdiction_id == jurisdiction_id,
         tuple_(columns.request_id, columns.version).in_(changes),
-        columns.description != "",
+        columns[name] != "",
     )
-    return connection.execute(statement.values(description="")).rowcount if changes else 0
+    return connection.execute(statement.values({name: ""})).rowcount if changes else 0
 
 
 @dataclass(frozen=True, slots=True)

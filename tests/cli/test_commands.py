@@ -1063,3 +1063,18 @@ PAGES += [REPOSITORY / "spec" / name for name in ("operating.md", "staff.md")]
 def test_every_command_in_the_documentation_is_valid(page: Path) -> None:
     for line in shown_commands(page.read_text(encoding="utf-8")):
         parse(line)
+
+
+def test_rates_that_each_process_counts_for_itself_are_reported(
+    bare_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    city = tmp_path / "counting"
+    shutil.copytree(REPOSITORY / "jurisdictions" / "demo", city, ignore=shutil.ignore_patterns("*.py"))
+    with (city / "jurisdiction.toml").open("a", encoding="utf-8") as file:
+        file.write('\n[abuse]\nper_device = "20 per hour"\n')
+    monkeypatch.setenv("OPEN311_WORKERS", "3")
+    assert "look at: city.example: [abuse] has rates, and each of the 3 web processes counts for itself" in printed(
+        bare_run("jurisdictions", "check", str(city))
+    )
+    monkeypatch.setenv("OPEN311_RATE_STORAGE", "redis://127.0.0.1:6379")
+    assert "look at" not in printed(bare_run("jurisdictions", "check", str(city)))

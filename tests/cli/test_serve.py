@@ -179,6 +179,31 @@ def test_a_server_logs_its_address_cities_and_database_in_one_json_line(
     assert all(json.loads(line)["event"] for line in rest.splitlines())
 
 
+ABUSE = """
+from dataclasses import replace
+from open311.domain.abuse import AbuseRules
+jurisdiction = replace(jurisdiction, abuse=AbuseRules(per_device="20 per hour"))
+"""
+
+
+@pytest.mark.parametrize(
+    ("others", "is_warned"),
+    [({}, True), ({"OPEN311_WORKERS": "1"}, False), ({"OPEN311_RATE_STORAGE": "redis://127.0.0.1:1"}, False)],
+)
+def test_a_server_warns_if_each_process_counts_the_reports_of_a_city_for_itself(
+    started: Started, city: Path, others: dict[str, str], is_warned: bool
+) -> None:
+    (city / "__init__.py").write_text(CITY + ABUSE)
+    with started(OPEN311_LOG_LEVEL="info", **others) as server:
+        assert server.stderr is not None
+        first = next(line for line in server.stderr if '"serving"' in line)
+        server.send_signal(signal.SIGTERM)
+        _, rest = server.communicate(timeout=GRACE_S + 20)
+    assert first
+    assert ("each of the 2 web processes counts for itself" in rest) == is_warned
+    assert ("OPEN311_RATE_STORAGE" in rest) == is_warned
+
+
 def test_the_error_for_a_port_in_use_says_that_the_address_is_in_use(started: Started, port: int) -> None:
     with socket.create_server(("127.0.0.1", port)), started() as server:
         _, said = server.communicate(timeout=60)

@@ -52,12 +52,89 @@ def test_a_text_has_these_personal_data(text: str, expected: list[str]) -> None:
     assert [part for _, part in found_in(text)] == expected
 
 
+# The signs that nobody sees are written as escapes, so that a reader of this file sees them.
+FOLDED = [
+    "０４０１２３４５６７",  # full width
+    "٠٤٠١٢٣٤٥٦٧",
+    "⓪④⓪①②③④⑤⑥⑦",
+    "0\ufe0f\u20e34\ufe0f\u20e30\ufe0f\u20e31\ufe0f\u20e3234567",  # emoji of keys
+    "040\u200b123\u200b4567",
+    "0\u00ad40\u20601234\u034f567",
+    "040·123·4567",
+    "040 123\n4567",
+    "040-\r\n1234567",
+    "+358 40\n1234567",
+    "0 4 0 1 2 3 4 5 6 7",
+    "0   4   0   1   2   3   4   5   6   7",
+    "+358(0)401234567",
+    "00358(0)40 1234567",
+    "jane＠mail．example",
+    "ｊａｎｅ@ｍａｉｌ.ｆｉ",
+    "ja\u200bne@\u200bmail\u00ad.fi",
+    "jose\u0301@mail.fi",
+    "j\u0336a\u0336@mail.fi",
+    '"jane doe"@mail.fi',
+    "jane..doe@mail.fi",
+    "jane@mail.xn--p1ai",
+    "jane@mail。fi",
+    "संपर्क@डाटामेल.भारत",
+    "jane@[192.0.2.1]",
+    "FI21\u200b12345600000785",
+    "ＦＩ２１１２３４５６０００００７８５",
+    "FI21.1234.5600.0007.85",
+    "FI21 1234\n5600 0007 85",
+    "４１１１１１１１１１１１１１１１",
+    "4111 1111\n1111 1111",
+    "4111.1111.1111.1111",
+]
+
+
+@pytest.mark.parametrize("text", FOLDED)
+def test_personal_data_are_found_in_every_way_of_writing(text: str) -> None:
+    assert [part for _, part in found_in(f"Soita: {text}, kiitos ä", region="FI")] == [text]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("tel.0401234567", ["0401234567"]),
+        ("0401234567,0401234568", ["0401234567", "0401234568"]),
+        ("FI2112345600000785x", ["FI2112345600000785"]),
+        ("IBANFI2112345600000785", ["FI2112345600000785"]),
+        ("0401234567\n7 taloa", ["0401234567"]),
+        ("Tel 040 123456\n7 Mannerheimintie", ["040 123456"]),
+    ],
+)
+def test_what_stands_beside_personal_data_is_no_part_of_them(text: str, expected: list[str]) -> None:
+    assert [part for _, part in found_in(text, region="FI")] == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Talo 12\n00100 Helsinki",
+        "Linja 55\n2025 003 klo 12",
+        "120 m² ja 0,5 m³, talo 12½",
+        "１２：３０ ２０２５年１１月３０日",
+        "60.1718, 24.9414\n60.1719, 24.9415",
+        "12.0401234567",
+        "asia 0401\n1. 234567",
+    ],
+)
+def test_numbers_on_two_lines_and_in_other_scripts_are_left_alone(text: str) -> None:
+    assert found_in(text, region="FI") == []
+
+
+def test_a_number_over_two_lines_after_the_word_of_an_id_is_an_id() -> None:
+    assert found_in("case 617\n5550143") == []
+
+
 def test_plates_are_found_only_by_the_pattern_of_the_city() -> None:
     assert found_in("the car ABC 1234 at X-ABC 1234") == []
     assert found_in("the car ABC 1234 at X-ABC 1234", plates=r"[A-Z]{3} ?\d{4}") == [("plate", "ABC 1234")]
 
 
-@given(st.text(st.sampled_from("0123456789 .-/()+@,:€aB#\n"), max_size=60) | st.text(max_size=80))
+@given(st.text(st.sampled_from("0123456789 .-/()+@,:€aB#\n\u200b\u0301½４٤…⒈"), max_size=60) | st.text(max_size=80))
 def test_hits_lie_in_any_text_in_order_and_do_not_overlap(text: str) -> None:
     place = 0
     for hit in find_personal_data(text, region="DE", plates="[A-Z]+ [0-9]+"):
@@ -66,7 +143,23 @@ def test_hits_lie_in_any_text_in_order_and_do_not_overlap(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "part", ["1 ", "12-", "(", "+1", "a.", "@", "a@a", "GB29 ", "4111 ", "tel 1 2 3 4 5 6 7 8 9 "]
+    "part",
+    [
+        "1 ",
+        "1\n",
+        "12 1\n",
+        "４",
+        '"a',
+        "12-",
+        "(",
+        "+1",
+        "a.",
+        "@",
+        "a@a",
+        "GB29 ",
+        "4111 ",
+        "tel 1 2 3 4 5 6 7 8 9 ",
+    ],
 )
 def test_a_hostile_text_of_full_length_is_read(part: str) -> None:
     find_personal_data(part * (4_000 // len(part)), region="US", plates=r"[A-Z]{2}\d{2}")
@@ -89,4 +182,6 @@ def test_an_own_number_that_is_short_hides_no_longer_number() -> None:
 
 def test_the_mark_of_a_number_does_not_depend_on_its_signs_and_differs_between_requests() -> None:
     assert mark_of("617-555-0143", "one") == mark_of("(617) 555 0143", "one")
+    assert mark_of("617-555-0143", "one") == mark_of("６１７\u200b555 0143", "one")
+    assert mark_of("a@b.example", "one") == mark_of("Ａ＠b.example", "one")
     assert mark_of("617-555-0143", "one") != mark_of("617-555-0143", "two")

@@ -254,6 +254,9 @@ class Extensions(ABC):
         item = dict(found["public"])
         if self.has("links show the reporter"):
             item = item | {"description": found["email"]}
+        if call.get("extensions") == "true" and "/media/city.example/" in str(item["media_url"]):
+            state = "lost" if self.has("states of photos have other words") else "shown"
+            item["photos"] = [{"state": state, "description": "Everybody can see it."}]
         headers, payload = self.wire(call, "service_requests", [item])
         kept = "public" if self.has("links may be kept by caches") else "private, no-store"
         return 200, {**headers, "Cache-Control": kept, "Referrer-Policy": "no-referrer"}, payload

@@ -50,6 +50,7 @@ ITEMS = {
     "formats": "format",
     "notes": "note",
     "media_urls": "media_url",
+    "photos": "photo",
     "service_request_updates": "request_update",
     "changes": "request",
     "jurisdictions": "jurisdiction",

@@ -54,6 +54,7 @@ FAULTS: dict[str, str] = {
     "wrong links are quoted": "V3",
     "a repeated call ends the first link": "V4",
     "account_id is ignored": "V5",
+    "states of photos have other words": "V6",
     "errors are only said to be translated": "L1",
     "notices are only said to be translated": "L2",
     "discovery is wrapped in JSON": "C002",

@@ -30,6 +30,16 @@ def test_a_phone_number_and_an_address_in_a_description_are_masked(client: Flask
     assert client.get(f"{BASE}/requests.json?q=0143").json == []
 
 
+def test_a_number_in_other_digits_is_masked_and_not_found_by_a_search(client: FlaskClient, post: Post) -> None:
+    text = "Deep 🕳️ hole ✚ call +１６１７\u200b５５５０１４３ or ja\u0301ne＠mail.example now"
+    made = post(**HOLE, description=text).json[0]["service_request_id"]
+    for format in ("json", "xml"):
+        read = client.get(f"{BASE}/requests/{made}.{format}").text
+        assert "Deep 🕳️ hole ✚ call [phone number] or [e-mail address] now" in read
+    for words in ("16175550143", "5550143", "jane"):
+        assert client.get(f"{BASE}/requests.json?q={words}").json == []
+
+
 def test_the_reporter_is_told_what_is_masked(post: Post) -> None:
     notice = post(**HOLE, description=TYPED).json[0]["service_notice"]
     assert "The public does not see personal data in your text: an e-mail address and a phone number." in notice

@@ -321,6 +321,9 @@ def test_a_blackened_photo_is_blackened_further_only_under_its_new_id(public: Ci
         [[True, 0, 1, 1]],
         [{"left": 0}],
         [[0, 0, 1, 1]] * 51,
+        [[0.5, 0, 0.5000001, 1]],
+        [[0, 0, 1, 1e-300]],
+        [[0, 0, 1, 1], [0.1, 0.1, 0.1001, 0.1001]],
     ],
 )
 def test_faulty_boxes_are_refused_by_name(public: City, boxes: object) -> None:
@@ -330,6 +333,14 @@ def test_faulty_boxes_are_refused_by_name(public: City, boxes: object) -> None:
     assert answer.status_code == 400
     assert "boxes" in answer.text
     assert public.status(old["id"]) == 200
+
+
+def test_a_box_of_one_pixel_is_enough_and_a_smaller_one_is_named(public: City) -> None:
+    id = public.report(jpeg(size=(64, 48)))
+    [old] = public.photos(id)
+    answer = public.act(id, old["id"], "blacken", boxes=[[0, 0, 1, 1], [0, 0, 1, 1 / 49]])
+    assert "boxes: has as its box 2 less than a pixel of the photo, which has 64 × 48" in answer.text
+    assert public.act(id, old["id"], "blacken", boxes=[[0, 0, 1 / 64, 1 / 48]]).status_code == 200
 
 
 def test_blackening_needs_its_right_and_a_photo_that_is_prepared(public: City) -> None:

@@ -116,6 +116,18 @@ def test_a_file_that_is_no_photo_is_dropped_and_named_and_the_report_is_taken(
     assert sender.files() == []
 
 
+@pytest.mark.parametrize("picture", [jpeg, png, webp])
+def test_a_photo_with_too_many_pixels_is_refused_at_once(
+    make_app: Callable[..., Flask], tmp_path: Path, picture: Callable[..., bytes]
+) -> None:
+    sender = Sender(make_app(build.city(), media=str(tmp_path), max_photo_pixels=3_000))
+    answer = sender.post(("media", picture(size=(64, 48))), ("media", picture(size=(60, 50))))
+    assert "it has 3072 pixels, and 3000 are allowed" in answer.headers["Warning"]
+    assert "it has 3072 pixels, and 3000 are allowed" in answer.json[0]["service_notice"]
+    prepare_all(sender.platform)
+    assert len(sender.urls()) == 1
+
+
 def test_photos_above_the_limit_are_dropped_and_the_others_are_kept(
     make_app: Callable[..., Flask], tmp_path: Path
 ) -> None:

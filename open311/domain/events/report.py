@@ -521,14 +521,16 @@ class PhotoBlackened(Event):
 class Erased(Event):
     """Texts that people wrote, or data that tell who they are, were erased from the request.
 
-    what   values of `Erasable`
-    marks  let an import recognise what was erased (`domain.erasures`); None in events of earlier releases
+    what       values of `Erasable`
+    marks      let an import recognise what was erased (`domain.erasures`); None in events of earlier releases
+    addresses  of single photos that were erased, such as those of one comment
     """
 
     kind = "erased"
 
     what: tuple[str, ...]
     marks: tuple[str, ...] | None = None
+    addresses: tuple[str, ...] = ()
 
     @property
     def description(self) -> str:
@@ -547,12 +549,14 @@ class Erased(Event):
         A comment on another person's request has marks. What is erased because its time is over may stay in dumps
         until these are deleted, because every day something is.
         """
-        is_public = set(self.what) != {Erasable.REPORTER} or bool(self.marks)
+        is_public = set(self.what) != {Erasable.REPORTER} or bool(self.marks or self.addresses)
         return is_public and self.cause != RETENTION
 
     def apply(self, record: RequestRecord) -> RequestRecord:
         """The erased parts are empty. An erasure is no progress, so the time of the last update stays."""
-        return replace(record, **self.emptied, changed_at=max(self.at, record.changed_at))
+        left = tuple(address for address in record.media_urls if address not in self.addresses)
+        kept = replace(record, media_urls=left, changed_at=max(self.at, record.changed_at))
+        return replace(kept, **self.emptied)
 
 
 class Erasable(StrEnum):

@@ -3,7 +3,7 @@
 Names are not guessed: a rule for names would mask streets and shops. Decision 0036 has the measured figures.
 """
 
-from open311.domain.personal_data.finding import FINDERS_VERSION, find_personal_data, may_hold_any
+from open311.domain.personal_data.finding import FINDERS_VERSION, find_personal_data
 from open311.domain.personal_data.kinds import Hit, Kind
 from open311.domain.personal_data.phones import is_region
 from open311.domain.personal_data.policy import Privacy, Treatment, Treatments, mark_of
@@ -18,5 +18,4 @@ __all__ = [
     "find_personal_data",
     "is_region",
     "mark_of",
-    "may_hold_any",
 ]

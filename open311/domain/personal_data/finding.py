@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 
 from open311.domain.personal_data.emails import AT_WORDS, find_emails
+from open311.domain.personal_data.folding import Folded, fold
 from open311.domain.personal_data.kinds import Hit, Kind
 from open311.domain.personal_data.payments import find_cards, find_ibans
 from open311.domain.personal_data.phones import LEAST_DIGITS, find_phones
 
-FINDERS_VERSION = 1
+FINDERS_VERSION = 2
 """Raised when the finders find more or less than before: then all publications are rendered again."""
 _OTHERS = bytes(set(range(256)) - set(b"0123456789"))
 _DIGIT = re.compile(r"\d")
 
 
-def may_hold_any(text: str) -> bool:
+def _may_hold_any(text: str) -> bool:
     """A cheap first look: whether a text has a sign of an e-mail address, or as many digits as a phone number."""
     if "@" in text or _count_digits(text) >= LEAST_DIGITS:
         return True
@@ -37,18 +39,31 @@ def find_personal_data(text: str, *, region: str = "", plates: str = "") -> list
     region  the country whose phone numbers are written without `+`, such as `US`; "" for none
     plates  a regular expression of licence plates; "" not to look for plates
     """
+    if not plates and not _may_hold_any(unicodedata.normalize("NFKC", text)):
+        return []
+    folded = fold(text)
     found: list[Hit] = []
-    rest = text
-    for finder in _finders(text, region, plates):
+    rest = folded.text
+    for finder in _finders(rest, region, plates):
         hits = _without_overlaps(finder(rest))
         rest = _blanked(rest, hits)
         found += hits
-    return sorted(found, key=lambda hit: hit.start)
+    return list(_in_original(folded, sorted(found, key=lambda hit: hit.start)))
+
+
+def _in_original(folded: Folded, hits: Iterable[Hit]) -> Iterator[Hit]:
+    """The hits in the text as it was typed. One sign, such as `⒈`, can end one hit and begin the next one."""
+    place = 0
+    for hit in hits:
+        start, end = folded.span(hit.start, hit.end)
+        if end > place:
+            yield Hit(hit.kind, max(start, place), end)
+            place = end
 
 
 def _finders(text: str, region: str, plates: str) -> Iterator[Callable[[str], Iterable[Hit]]]:
     """The finders that this text needs. What one has found, the next ones do not see."""
-    if may_hold_any(text):
+    if _may_hold_any(text):
         yield find_emails
         yield find_ibans
         yield find_cards

@@ -31,12 +31,13 @@ _IBAN_LENGTHS = {
     }.items()
 }
 _LENGTH_OF = {country: length for length, countries in _IBAN_LENGTHS.items() for country in countries}
-_IBAN_CHECK = re.compile(r"\d(?<=[A-Za-z]{2}\d)(?<![^\W_][A-Za-z]{2}\d)\d(?=[ \u00a0-]?[A-Za-z0-9])")
+_IBAN_SIGNS = " .\n-"
+_IBAN_CHECK = re.compile(rf"\d(?<=[A-Za-z]{{2}}\d)\d(?=[{_IBAN_SIGNS}]?[A-Za-z0-9])")
 """The two digits behind the code of a country. A pattern that begins with a digit is quicker."""
 _CARD = re.compile(
     r"\d(?<![\w.,/#-]\d)(?:\d{12,18}"
-    r"|\d{3}([ -])\d{4}\1\d{4}\1\d{4}(?:\1\d{3})?"
-    r"|\d{3}([ -])\d{6}\2\d{4,5})(?![\w@]|[-.,/]\d)"
+    r"|\d{3}([ .-])\d{4}\1\d{4}\1\d{4}(?:\1\d{3})?"
+    r"|\d{3}([ .-])\d{6}\2\d{4,5})(?![\w@]|[-.,/]\d)"
 )
 _CARD_KINDS = (
     (re.compile(r"4"), (13, 16, 19)),
@@ -50,7 +51,10 @@ _CARD_KINDS = (
 
 
 def find_ibans(text: str) -> Iterator[Hit]:
-    """The IBANs in a text whose country, length and checksum fit. Blanks and hyphens may divide them."""
+    """The IBANs in a text whose country, length and checksum fit.
+
+    Blanks, dots, hyphens and ends of lines may divide them. Letters may touch them: the checksum tells enough.
+    """
     for check in _IBAN_CHECK.finditer(text):
         start = check.start() - 2
         country = text[start : start + 2].upper()
@@ -60,17 +64,16 @@ def find_ibans(text: str) -> Iterator[Hit]:
 
 
 def _end_of(text: str, start: int, length: int) -> int:
-    """Where so many letters and digits end; 0 if the text has other signs between them or more behind them."""
+    """Where so many letters and digits end; 0 if the text has fewer, or other signs between them."""
     place, missing = start, length
     while missing and place < len(text):
         sign = text[place]
         if sign.isascii() and sign.isalnum():
             missing -= 1
-        elif sign not in " \u00a0-":
+        elif sign not in _IBAN_SIGNS:
             return 0
         place += 1
-    is_whole = length and not missing and not text[place : place + 1].isalnum()
-    return place if is_whole else 0
+    return place if length and not missing else 0
 
 
 def _has_iban_checksum(text: str) -> bool:
@@ -80,8 +83,8 @@ def _has_iban_checksum(text: str) -> bool:
 
 
 def find_cards(text: str) -> Iterator[Hit]:
-    """The numbers of bank cards in a text whose first digits, length and checksum fit."""
-    for found in _CARD.finditer(text):
+    """The numbers of bank cards in a text whose first digits, length and checksum fit, also over two lines."""
+    for found in _CARD.finditer(text.replace("\n", " ")):
         digits = "".join(sign for sign in found.group() if sign in "0123456789")
         if _is_of_a_company(digits) and _has_luhn_checksum(digits):
             yield Hit(Kind.CARD, *found.span())

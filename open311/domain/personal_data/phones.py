@@ -25,15 +25,21 @@ _MOST_PARTS = 30
 _LOOK_BACK = 45
 """How many characters before a number may say what the number is."""
 
-_BLANK = r"[ \t\u00a0\u2007\u202f]"
+_BLANK = r"[ \t]"
 _SIGNS = "-\u2010\u2011\u2012\u2013./"
-_BETWEEN = rf"(?:{_BLANK}?[{_SIGNS}]{_BLANK}?|{_BLANK}{{1,2}}|(?<=\)))"
+_BETWEEN = rf"(?:{_BLANK}?[{_SIGNS}]{_BLANK}?|{_BLANK}{{1,4}}|(?<=\))|(?=\())"
 _GROUP = r"(?:\(\+?\d+\)|\d+)"
-_ROW = re.compile(rf"\d(?:[ \t\u00a0\u2007\u202f(){_SIGNS}]{{0,4}}\d){{{LEAST_DIGITS - 1}}}")
+_ROW = re.compile(rf"\d(?:[\s(){_SIGNS}]{{0,4}}\d){{{LEAST_DIGITS - 1}}}")
+_FIRST = r"[\d(+](?<![^\W_].)(?<![/#@&=+-].)(?:(?<!\..)|(?<=[^\W\d_]\..))"
+"""The first sign of a number. A full stop before it belongs to a word, as in `tel.0171`, and not to a number."""
 _NUMBER = re.compile(
-    rf"[\d(+](?<![^\W_].)(?<![.,/#@&=+-].)(?:(?<=\+){_BLANK}?{_GROUP}|(?<=\()\+?\d+\)|(?<=\d)\d*)"
-    rf"(?:{_BETWEEN}{_GROUP})*(?![^\W_]|@|[-/.,]\d)"
+    rf"{_FIRST}(?:(?<=\+){_BLANK}?{_GROUP}|(?<=\()\+?\d+\)|(?<=\d)\d*)"
+    rf"(?:{_BETWEEN}{_GROUP})*(?![^\W_]|@|[-/.]\d|,\d{{1,3}}(?!\d))"
 )
+_BREAK = re.compile(
+    rf"(?<=[\d)]){_BLANK}{{0,4}}[{_SIGNS}]?{_BLANK}{{0,4}}\n{_BLANK}{{0,4}}(?=[\d(])(?!\d\d?[.)]\s)"
+)
+"""The end of a line between digits. The second line is not the next point of a list, such as `2. `."""
 # Each begins with a digit or a sign, because Python then finds the first places for a match quickly.
 _NO_PHONES = tuple(
     re.compile(pattern)
@@ -59,6 +65,9 @@ def find_phones(text: str, region: str) -> Iterator[Hit]:
     plain = _without_others(text)
     if not _ROW.search(plain):
         return
+    for hit in _over_two_lines(plain, region) if "\n" in plain else ():
+        yield hit
+        plain = plain[: hit.start] + "|" * (hit.end - hit.start) + plain[hit.end :]
     for found in _NUMBER.finditer(plain):
         if sum(map(str.isdecimal, found.group())) >= LEAST_DIGITS:
             yield from _phones_in(plain, *found.span(), region)
@@ -69,6 +78,35 @@ def _without_others(text: str) -> str:
     for shape in _NO_PHONES:
         text = shape.sub(lambda found: "|" * len(found.group()), text)
     return text
+
+
+def _over_two_lines(text: str, region: str) -> Iterator[Hit]:
+    """The phone numbers that the end of a line divides. Both parts together are valid, and neither is alone."""
+    for found in _BREAK.finditer(text):
+        begin, stop = text.rfind("\n", 0, found.start()) + 1, text.find("\n", found.end())
+        *_, before = [None, *_NUMBER.finditer(text, begin, found.start())]
+        behind = _NUMBER.match(text, found.end(), stop if stop >= 0 else len(text))
+        if before is None or behind is None or before.end() != found.start():
+            continue
+        start, end = before.start(), behind.end()
+        alone = (before.group(), behind.group())
+        is_whole = _exists(text[start:end], region) and not any(_exists(part, region) for part in alone)
+        if is_whole and meaning_before(text[max(0, start - _LOOK_BACK) : start]) != "id":
+            yield Hit(Kind.PHONE, start, end)
+
+
+def _exists(text: str, region: str) -> bool:
+    """Whether a text is a valid number. A shorter one with `+` is not enough here: the rest may follow."""
+    if "+" in text[:2]:
+        return _is_valid(f"+{_digits(text)}", None)
+    return _is_phone(text, region, says_phone=False)
+
+
+def _digits(text: str) -> str:
+    """The digits of a number, without the zero of `+49 (0)171`, which nobody dials behind the code of a country."""
+    if text[:1] in "+0(":
+        text = text.replace("(0)", "", 1)
+    return "".join(filter(str.isdecimal, text))
 
 
 def _phones_in(text: str, start: int, end: int, region: str) -> Iterator[Hit]:
@@ -99,7 +137,7 @@ def _trimmed(text: str, begin: int, stop: int) -> tuple[int, int]:
 
 
 def _is_phone(text: str, region: str, *, says_phone: bool) -> bool:
-    digits = "".join(sign for sign in text if sign.isdecimal())
+    digits = _digits(text)
     if not LEAST_DIGITS <= len(digits) <= _MOST_DIGITS:
         return False
     if "+" in text[:2]:

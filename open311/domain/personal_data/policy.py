@@ -7,7 +7,8 @@ from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 from hashlib import blake2b
 
-from open311.domain.personal_data.finding import find_personal_data, may_hold_any
+from open311.domain.personal_data.finding import find_personal_data
+from open311.domain.personal_data.folding import fold
 from open311.domain.personal_data.kinds import Hit, Kind
 
 _MARK_DIGITS = 6
@@ -84,8 +85,6 @@ class Privacy:
 
     def all_in(self, text: str) -> list[Hit]:
         """All personal data in a text, in their order."""
-        if not self.plate_pattern and not may_hold_any(text):
-            return []
         return find_personal_data(text, region=self.phone_region, plates=self.plate_pattern)
 
 
@@ -101,7 +100,7 @@ def mark_of(text: str, salt: str) -> str:
 
 def _plain(text: str) -> str:
     """The text in lower case; without the signs between its letters and digits unless it is an address."""
-    folded = text.casefold()
+    folded = fold(text).text.casefold()
     return folded if "@" in folded else "".join(filter(str.isalnum, folded))
 
 

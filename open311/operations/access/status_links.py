@@ -12,33 +12,45 @@ from datetime import datetime
 
 from open311.domain.access import Principal, Role
 from open311.domain.ids import new_status_secret
+from open311.domain.photos import OwnPhotos, Photo, is_address_of
 from open311.domain.requests import TokenState, Visibility
 from open311.errors import NotFound
-from open311.formats import JSON, XML, Format, shape_of, with_fragments
+from open311.formats import JSON, XML, Format, Shape, shape_of, with_fragments
 from open311.formats.documents import json_fragments
 from open311.operations.access.staff import require_role
+from open311.operations.media.telling import own_photos
 from open311.operations.platform import Platform
 from open311.operations.publishing import names_for, publication_of, without_hidden
 from open311.operations.workflow.act import require_department
 from open311.operations.workflow.apply import load_request
 from open311.plugins import Jurisdiction
-from open311.storage import audit, history, origins, requests, status_links, tokens
+from open311.storage import audit, history, media, origins, requests, status_links, tokens
 from open311.storage.audit import Entry
 from open311.storage.engine import Connection
 from schemas.arguments import EXTRA_FIELDS
-from schemas.extensions import PendingSchema
+from schemas.extensions import OwnPhotosSchema, PendingSchema
 from schemas.texts import tell
 
 MOST_SECRET_CHARACTERS = 100
-_PENDING = shape_of(PendingSchema)
+EXTENDED = "extended_attributes"
+_PENDING, _PHOTOS = shape_of(PendingSchema), shape_of(OwnPhotosSchema)
 
 
 def read_by_link(
-    platform: Platform, city: Jurisdiction, secret: str, output: Format, extras: Sequence[str] = ()
+    platform: Platform,
+    city: Jurisdiction,
+    secret: str,
+    output: Format,
+    extras: Sequence[str] = (),
+    *,
+    language: str = "",
 ) -> bytes:
     """The request that a link is for, as an item of a list. If it has no id, its token follows.
 
-    extras  names from EXTRA_FIELDS: the fields to add
+    While the public cannot read the request, it cannot get its photos either, so their addresses are left out.
+
+    extras    names from EXTRA_FIELDS: the fields to add; after extended_attributes, what became of the photos
+    language  of the words about photos; "" for English
     Raises NotFound, which does not repeat the secret, if there is no such link.
     """
     is_possible = len(secret) <= MOST_SECRET_CHARACTERS and secret.isascii()
@@ -52,19 +64,33 @@ def read_by_link(
         origin = origins.load(connection, city.id, [number]).get(number)
         repeats = [record.possible_duplicate_of] if record.possible_duplicate_of else []
         hidden = requests.hidden_among(connection, city.id, repeats)
+        photos = media.load_all(connection, city.id, number)
         token = "" if record.service_request_id else tokens.token_of(connection, city.id, number)
-    shown, said = without_hidden(replace(record, visibility=Visibility.PUBLIC), notes, names, hidden)
+    is_shown = record.visibility.is_shown and bool(record.service_request_id)
+    urls = record.media_urls if is_shown else _elsewhere(record.media_urls, photos)
+    own = replace(record, visibility=Visibility.PUBLIC, media_urls=urls)
+    shown, said = without_hidden(own, notes, names, hidden)
     rendition = publication_of(shown, names, said, origin).rendition
     assert rendition is not None, "a public record is no tombstone"
     both = {JSON: (rendition.json, rendition.json_extras), XML: (rendition.xml, rendition.xml_extras)}
     body, added = both[output]
-    chosen = [*(added[EXTRA_FIELDS.index(one)] for one in extras), *(_token_fields(token, output) if token else ())]
+    chosen = [added[EXTRA_FIELDS.index(one)] for one in extras]
+    told = own_photos(photos, is_request_shown=is_shown, language=language)
+    if told.photos and EXTENDED in extras:
+        chosen += _fields(_PHOTOS, told, output)
+    if token:
+        chosen += _fields(_PENDING, TokenState(token=token), output)
     return with_fragments(body.encode(), chosen, output) if chosen else body.encode()
 
 
-def _token_fields(token: str, output: Format) -> Sequence[str]:
-    """The field that tells the token of a request without an id."""
-    content, markup = _PENDING.parts(TokenState(token=token))
+def _elsewhere(urls: Sequence[str], photos: Sequence[Photo]) -> tuple[str, ...]:
+    """The addresses that are not those of photos here."""
+    return tuple(url for url in urls if not any(is_address_of(photo, url) for photo in photos))
+
+
+def _fields(shape: Shape, value: TokenState | OwnPhotos, output: Format) -> Sequence[str]:
+    """The fields of a body that follow those of the request."""
+    content, markup = shape.parts(value)
     return json_fragments(content) if output is JSON else markup
 
 

@@ -15,7 +15,7 @@ from open311.domain.access import Principal, Role
 from open311.domain.events import PhotoBlackened
 from open311.domain.photos import Photo, PhotoState, is_address_of, new_id
 from open311.domain.requests import RequestRecord
-from open311.errors import Conflict, Unavailable
+from open311.errors import Conflict, Invalid, Unavailable
 from open311.media.preparing import Box, Limits, Prepared, Unreadable, blacken
 from open311.operations.access.staff import require_role
 from open311.operations.desk.photos import find_photo, read_reason
@@ -33,6 +33,8 @@ from open311.storage.engine import Connection
 from schemas.texts import tell
 
 _CAN_BE_BLACKENED = (PhotoState.READY, PhotoState.HELD)
+_LEAST_PIXEL = 0.999
+"""One pixel, with some room for fractions that were rounded."""
 
 
 def blacken_photo(
@@ -61,6 +63,7 @@ def blacken_photo(
         before = load_request(connection, city, name, is_locked=False)
         require_department(principal, city, before)
         old = _find(connection, before, id)
+    _require_pixels(old, parts)
     prepared = _blackened(platform, old, parts)
     new = _photo_of(old, prepared, now)
     with claimed(platform, [new], now):
@@ -88,6 +91,21 @@ def _find(connection: Connection, record: RequestRecord, id: str) -> Photo:
     if photo.state not in _CAN_BE_BLACKENED:
         raise Conflict(tell("is {state}; only a ready or held photo can be blackened.", state=photo.state), "photo")
     return photo
+
+
+def _require_pixels(photo: Photo, parts: Sequence[Box]) -> None:
+    """Raise Invalid for a box that is smaller than a pixel of the largest size: nobody would see it."""
+    [whole] = [one for one in photo.renditions if one.size == LARGEST]
+    for number, box in enumerate(parts, 1):
+        if min((box.right - box.left) * whole.width, (box.bottom - box.top) * whole.height) < _LEAST_PIXEL:
+            fault = tell(
+                "has as its box {number} less than a pixel of the photo, which has {width} × {height};"
+                " send a larger one.",
+                number=number,
+                width=whole.width,
+                height=whole.height,
+            )
+            raise Invalid(fault, "boxes")
 
 
 def _blackened(platform: Platform, photo: Photo, parts: tuple[Box, ...]) -> Prepared:

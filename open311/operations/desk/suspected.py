@@ -21,7 +21,7 @@ from open311.operations.workflow.apply import change_requests, load_request
 from open311.operations.workflow.effects import Desk
 from open311.operations.workflow.receive_update import comment_events
 from open311.plugins import Jurisdiction
-from open311.storage import history, updates
+from open311.storage import history, media, updates
 from schemas.texts import tell
 
 _Decision = Callable[[Desk, RequestRecord, CommentHeld], Sequence[Event]]
@@ -118,4 +118,5 @@ def _decide(
         events = decision(Desk(connection, city, principal, now), before, one)
         [after] = change_requests(connection, [(before, events)], names_for(connection, city))
         history.blank_comments(connection, city.id, [(before.number, version)])
+        media.move(connection, city.id, before.number, version, after.version)  # where an erasure looks for them
     return after.number

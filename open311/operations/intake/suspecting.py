@@ -23,6 +23,7 @@ from open311.domain.updates import SentUpdate
 from open311.operations.access.blocks import current_blocks
 from open311.operations.platform import Platform
 from open311.plugins import Jurisdiction
+from open311.settings import Settings
 
 _SAME_PLACE_DIGITS = 4
 """Points that differ by less than about ten metres are the same place."""
@@ -78,6 +79,16 @@ class Suspicions:
 
 
 NONE = Suspicions()
+
+
+def remark_about_counts(city: Jurisdiction, settings: Settings) -> str:
+    """What an operator should know about the rates of a city; "" if all reports are counted together."""
+    if not city.abuse.counts or settings.workers == 1 or not settings.rate_storage.startswith("memory:"):
+        return ""
+    return (
+        f"[abuse] has rates, and each of the {settings.workers} web processes counts for itself, so that up to"
+        f" {settings.workers} times as many reports pass; set OPEN311_RATE_STORAGE to a Redis to count together"
+    )
 
 
 def suspicions_about(

@@ -8,6 +8,7 @@ from math import ceil, floor
 
 from open311.domain.photos import SentFile, SentPhoto
 from open311.media.kinds import HEAD_BYTES, readable_kinds, sniff
+from open311.media.sizes import pixels_of
 from open311.settings import Settings
 from schemas.texts import Message, tell, tell_count
 
@@ -57,6 +58,9 @@ def _photo(file: SentFile, settings: Settings, count: int) -> SentPhoto | Messag
             "it is not a picture that can be shown here; send a picture of one of these kinds: {kinds}",
             kinds=", ".join(kind.name for kind in readable_kinds()),
         )
+    pixels = pixels_of(kind, file.data)
+    if pixels > settings.max_photo_pixels:
+        return tell("it has {pixels} pixels, and {most} are allowed", pixels=pixels, most=settings.max_photo_pixels)
     if count >= settings.max_photos:
         return tell_count(
             "only {count} photo can be sent at once",

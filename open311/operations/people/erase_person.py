@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import uuid4
@@ -12,9 +12,10 @@ from open311.domain.access import Principal
 from open311.domain.erasures import marks_of
 from open311.domain.events import Erasable, Erased
 from open311.domain.people import Person
-from open311.domain.photos import Photo
+from open311.domain.photos import Photo, is_address_of
 from open311.domain.requests import RequestRecord
 from open311.operations.masking import Mask
+from open311.operations.media.erasing import erase_originals_of_updates, erase_photos_of_updates
 from open311.operations.media.files import delete_files
 from open311.operations.people.named import Told, require_right, told_systems
 from open311.operations.platform import Platform
@@ -78,8 +79,9 @@ def erase_person(
 
     The person's name, addresses and ids are erased from requests and updates. With `with_texts`, so are the
     descriptions, answers, photos and notes of requests that the person sent, the personal data in their addresses,
-    and the person's comments on requests of others. Counts do not change. Each part has an entry in the audit
-    trail, which says what was erased where, but not whose data it was. A dry run rolls each transaction back.
+    and the person's comments on requests of others with their photos. Counts do not change. Each part has an entry
+    in the audit trail, which says what was erased where, but not whose data it was. A dry run rolls each
+    transaction back.
 
     after  the number of a request: only requests with higher numbers
     Raises Forbidden and Invalid: see `require_right`.
@@ -132,8 +134,10 @@ class _Eraser:
         systems = told_systems(self.platform, connection, city, own)
         copies = self._copies(connection, [records[number] for number in own]) if self.with_texts else ()
         parts = [Erasable.REPORTER, *(_TEXTS if self.with_texts else ())]
+        by_others = [one for one in sent if one.request_id not in own]
         photos += photos_erased(connection, city, list(own), parts)
-        rows, after_them = self._erased(connection, records, own, sent, parts)
+        photos += (theirs := self._photos_of(connection, by_others))
+        rows, after_them = self._erased(connection, records, own, sent, parts, theirs)
         rows["media"] += len(photos)
         part = ErasedPart(
             erasure=self.erasure,
@@ -155,14 +159,18 @@ class _Eraser:
         own: Collection[int],
         sent: Sequence[Received],
         parts: Collection[Erasable],
+        photos: Sequence[Photo],
     ) -> tuple[Counter[str], list[RequestRecord]]:
-        """Erase the person from requests. Returns the numbers of rows by table, and the requests after it."""
+        """Erase the person from requests. Returns the numbers of rows by table, and the requests after it.
+
+        photos  those that the person's updates of requests of others brought
+        """
         mine = [records[number] for number in own]
         by_others = [one for one in sent if one.request_id not in own]
         shared = {"now": self.now, "actor": str(self.principal), "cause": ASKED}
         cleared = [self._cleared(record) for record in mine]
         changes = erasing(connection, self.city, cleared, parts, **shared)  # type: ignore[arg-type]  # by their names
-        changes += self._commented(connection, records, by_others)
+        changes += self._commented(connection, records, by_others, photos)
         rows = blank_texts(connection, self.city, mine, parts)
         rows["service_request.address"] += sum(one is not old for one, old in zip(cleared, mine, strict=True))
         rows["reporter"] += people.delete_reporters(connection, self.city.id, own)
@@ -170,6 +178,7 @@ class _Eraser:
             places = [(one.request_id, one.version) for one in by_others]
             rows["request_event"] += history.blank_comments(connection, self.city.id, places)
             rows["public_update"] += updates.blank_public_changes(connection, self.city.id, places)
+            rows["public_update.media_url"] += updates.blank_public_media_of(connection, self.city.id, places)
             rows["received_update.media_urls"] += updates.blank_media_of(connection, self.city.id, by_others)
         rows["received_update"] += people.blank_senders(connection, self.city.id, sent)
         return rows, change_requests(connection, changes, names_for(connection, self.city))
@@ -180,10 +189,27 @@ class _Eraser:
         cleared = Mask.of(record, self.city).cleared(address) if self.with_texts and address else address
         return record if cleared == address else replace(record, place=replace(record.place, address=cleared))
 
+    def _photos_of(self, connection: Connection, sent: Sequence[Received]) -> list[Photo]:
+        """Erase the photos that updates brought, or only their originals if texts stay. Returns these photos."""
+        versions: dict[int, set[int]] = {}
+        for one in sent:
+            versions.setdefault(one.request_id, set()).add(one.version)
+        erase = erase_photos_of_updates if self.with_texts else erase_originals_of_updates
+        return [
+            photo for number, some in versions.items() for photo in erase(connection, self.city.id, number, some)
+        ]
+
     def _commented(
-        self, connection: Connection, records: Mapping[int, RequestRecord], sent: Sequence[Received]
+        self,
+        connection: Connection,
+        records: Mapping[int, RequestRecord],
+        sent: Sequence[Received],
+        photos: Sequence[Photo],
     ) -> list[Change]:
-        """The events of requests of others, with the marks of the person's comments on them."""
+        """The events of requests of others, with the marks of the person's comments on them.
+
+        photos  those that the person's updates brought
+        """
         numbers = sorted({one.request_id for one in sent})
         versions = {(one.request_id, one.version) for one in sent}
         known = history.load_histories(connection, self.city.id, numbers) if self.with_texts and numbers else {}
@@ -196,8 +222,14 @@ class _Eraser:
                 if one.kind in history.COMMENTS and (number, one.version) in versions
             ]
             marks = marks_of(texts, records[number].erasure_salt)
-            changes.append((records[number], [replace(event, marks=marks)]))
+            addresses = self._addresses(records[number], photos) if self.with_texts else ()
+            changes.append((records[number], [replace(event, marks=marks, addresses=addresses)]))
         return changes
+
+    def _addresses(self, record: RequestRecord, photos: Iterable[Photo]) -> tuple[str, ...]:
+        """The addresses at which a request shows some of these photos."""
+        mine = [photo for photo in photos if photo.request_id == record.number]
+        return tuple(url for url in record.media_urls if any(is_address_of(photo, url) for photo in mine))
 
     def _copies(self, connection: Connection, records: Sequence[RequestRecord]) -> tuple[str, ...]:
         found = {

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from open311.domain.access import Principal
 from open311.domain.events import Event
 from open311.domain.people import Person
+from open311.domain.photos import Photo, is_address_of
 from open311.domain.requests import Reporter, RequestRecord
+from open311.operations.desk.rendering import plain_photo
+from open311.operations.masking import Mask
 from open311.operations.people.named import Told, require_right, told_systems
 from open311.operations.platform import Platform
 from open311.operations.publishing import notes_of
 from open311.plugins import Jurisdiction
-from open311.storage import audit, history, people, requests, tokens
+from open311.storage import audit, history, media, people, requests, tokens
 from open311.storage.audit import Entry
 from open311.storage.engine import Connection
 from open311.storage.updates import Received
@@ -91,6 +94,7 @@ def _page(platform: Platform, connection: Connection, city: Jurisdiction, person
             histories.get(number, ()),
             sent.get(number, ()),
             told.get(number, ()),
+            media.load_all(connection, city.id, number),
         )
         for number in numbers
         if number in records
@@ -106,8 +110,17 @@ def _plain_request(
     events: Sequence[Event],
     sent: Sequence[Received],
     told: Sequence[Told],
+    photos: Sequence[Photo],
 ) -> dict[str, Any]:
-    """A request of a person (PersonRequestSchema)."""
+    """A request of a person (PersonRequestSchema).
+
+    sent    the person's updates
+    photos  all photos of the request, also those of others
+    """
+    updated = {one.version for one in sent}
+    own = [photo for photo in photos if photo.version in updated or not (photo.version or reporter is None)]
+    by_others = {event.version for event in events if event.kind in history.COMMENTS} - updated
+    of_others = [photo for photo in photos if photo.version in by_others]
     service = city.service(record.service_code)
     return {
         "number": record.number,
@@ -118,17 +131,30 @@ def _plain_request(
         "status": str(record.status),
         "requested_datetime": record.requested_at,
         "updated_datetime": record.updated_at,
-        "report": None if reporter is None else _plain_report(record, reporter, events),
-        "updates": [_plain_update(one, events) for one in sent],
+        "report": None if reporter is None else _plain_report(city, record, reporter, events, of_others),
+        "updates": [_plain_update(record, one, events, own) for one in sent],
+        "photos": [plain_photo(photo) for photo in own],
         "systems": [
             {"system": one.system, "shared": None if one.shared is None else list(one.shared)} for one in told
         ],
     }
 
 
-def _plain_report(record: RequestRecord, reporter: Reporter, events: Sequence[Event]) -> dict[str, Any]:
-    """What the person reported, and what the city answered (PersonReportSchema)."""
-    place = record.place
+def _plain_report(
+    city: Jurisdiction,
+    record: RequestRecord,
+    reporter: Reporter,
+    events: Sequence[Event],
+    of_others: Sequence[Photo],
+) -> dict[str, Any]:
+    """What the person reported, and what the city answered (PersonReportSchema).
+
+    The comments of others are left out, and so are their photos. In the texts of the city, personal data are masked
+    as for the public, unless the person has given them.
+    """
+    place, mask = record.place, Mask.of(record, city)
+    given = (reporter.email, reporter.phone, record.description)
+    mask = replace(mask, privacy=mask.privacy.with_own(given))
     return {
         **_plain_fields(asdict(reporter)),
         "description": record.description or None,
@@ -137,24 +163,31 @@ def _plain_report(record: RequestRecord, reporter: Reporter, events: Sequence[Ev
         "lat": place.lat,
         "long": place.long,
         "answers": [{"code": one.code, "values": list(one.values)} for one in record.answers],
-        "media_urls": list(record.media_urls),
-        "status_notes": record.status_notes or None,
+        "media_urls": [url for url in record.media_urls if not _is_among(of_others, url)],
+        "status_notes": mask.masked(record.status_notes) or None,
         "notes": [
-            {"datetime": note.at, "type": note.type, "description": note.description or None}
-            for note in notes_of(events)
+            {"datetime": note.at, "type": note.type, "description": mask.masked(note.description) or None}
+            for note in notes_of(event for event in events if event.kind not in history.COMMENTS)
         ],
     }
 
 
-def _plain_update(one: Received, events: Sequence[Event]) -> dict[str, Any]:
-    """An update that the person sent (PersonUpdateSchema)."""
+def _is_among(photos: Iterable[Photo], url: str) -> bool:
+    return any(is_address_of(photo, url) for photo in photos)
+
+
+def _plain_update(
+    record: RequestRecord, one: Received, events: Sequence[Event], photos: Sequence[Photo]
+) -> dict[str, Any]:
+    """An update that the person sent (PersonUpdateSchema). `photos`: those that the person sent."""
+    own = [photo for photo in photos if photo.version == one.version]
     texts = [event.note for event in events if event.version == one.version and event.note]
     names = ("email", "first_name", "last_name", "phone", "account_id")
     return {
         "update_id": one.update_id,
         "updated_datetime": one.at,
         "description": "\n".join(texts) or None,
-        "media_urls": list(one.media_urls),
+        "media_urls": [*one.media_urls, *(url for url in record.media_urls if _is_among(own, url))],
         **_plain_fields({name: getattr(one, name) for name in names}),
     }
 

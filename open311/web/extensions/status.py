@@ -11,6 +11,7 @@ from open311.plugins import Jurisdiction
 from open311.web.access import ANYBODY
 from open311.web.calls import Answer, Call
 from open311.web.endpoints import endpoint
+from open311.web.languages import caller_language
 from open311.web.surfaces import STATUS
 from schemas.arguments import RequestArguments
 from schemas.extensions import OwnRequestSchema
@@ -33,7 +34,8 @@ def get_own_request(call: Call, secret: str) -> Answer:
 
     The link shows the request also while it is held, private or without an id. It never shows who sent it.
     """
-    item = read_by_link(call.platform, call.city, secret, call.output, call.values["extensions"])
+    language = caller_language(call.request)
+    item = read_by_link(call.platform, call.city, secret, call.output, call.values["extensions"], language=language)
     return Answer(body=join_items(_REQUEST, [item], call.output), cache_control="private, no-store")
 
 

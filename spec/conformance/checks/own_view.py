@@ -1,4 +1,4 @@
-"""The reporter's own view, an extension: V1 to V5."""
+"""The reporter's own view, an extension: V1 to V6."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
 
 from spec.conformance.answers import UNKNOWN, Answer, Call, text_of
+from spec.conformance.multipart import multipart
 from spec.conformance.offers import offered, records_in
+from spec.conformance.photographs import media_offered, photo
 from spec.conformance.probe import Probe, created
 from spec.conformance.registry import check
 
 _NEEDS = "plain_service point"
 _NAME = "status_url"
+_PHOTO_STATES = ("preparing", "shown", "not_shown", "refused")
 
 
 def _link_of(answer: Answer) -> str:
@@ -89,3 +92,21 @@ def lists_by_account(probe: Probe) -> None:
     _send(probe, account_id="000731")
     for answer in probe.both("requests", [("account_id", "000731")]):
         answer.must_be(400).must_say("account_id")
+
+
+@check("V6", needs=_NEEDS, writes=True)
+def own_photos(probe: Probe) -> None:
+    probe.json_offered()
+    answer = probe.post_body(*multipart(probe.form(extensions="true"), [photo("media")]))
+    offered(probe, "own_view", lambda: _link_of(answer))
+    link = _link_of(answer)
+    shown = _read(probe, f"{link}{'&' if '?' in link else '?'}extensions=true").must_be(200)
+    [own] = records_in(shown)
+    media_offered(probe, shown=own.get("photos"))
+    photos = own.get("photos")
+    one = photos[0] if isinstance(photos, list) and len(photos) == 1 else None
+    shown.must(isinstance(one, dict), "one photo in photos", photos)
+    state = one.get("state") if isinstance(one, dict) else None
+    shown.must(state in _PHOTO_STATES, f"a state among {', '.join(_PHOTO_STATES)}", state)
+    [plain] = records_in(_read(probe, link).must_be(200))
+    shown.must("photos" not in plain, "no photos without extensions", "photos")

@@ -1,0 +1,60 @@
+"""The number of pixels is read from the first bytes of a picture, whatever stands there."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from open311.media.kinds import Kind
+from open311.media.sizes import pixels_of
+from tests.photos import tagged_jpeg
+
+
+def picture(kind: str, mode: str = "RGB", **options: Any) -> bytes:
+    file = io.BytesIO()
+    Image.new(mode, (301, 57), "red" if mode != "I;16" else 7).save(file, kind, **options)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("kind", "content"),
+    [
+        (Kind.JPEG, picture("JPEG")),
+        (Kind.JPEG, picture("JPEG", progressive=True, comment=b"x" * 60_000)),
+        (Kind.JPEG, picture("JPEG", "CMYK")),
+        (Kind.PNG, picture("PNG", "I;16")),
+        (Kind.WEBP, picture("WEBP")),
+        (Kind.WEBP, picture("WEBP", lossless=True)),
+        (Kind.WEBP, picture("WEBP", "RGBA", exif=b"Exif\0\0" + bytes(20))),
+    ],
+)
+def test_the_pixels_of_a_picture_are_counted(kind: Kind, content: bytes) -> None:
+    assert pixels_of(kind, content) == 301 * 57
+
+
+def test_the_size_is_that_of_the_picture_and_not_of_its_thumbnail() -> None:
+    assert pixels_of(Kind.JPEG, tagged_jpeg()) == 64 * 48
+
+
+@pytest.mark.parametrize("kind", [Kind.JPEG, Kind.PNG, Kind.WEBP])
+def test_a_picture_that_is_cut_off_has_a_number_or_none(kind: Kind) -> None:
+    content = picture(kind.word)
+    for end in range(len(content)):
+        assert pixels_of(kind, content[:end]) >= 0
+
+
+@given(st.sampled_from(Kind), st.binary(max_size=200))
+def test_any_bytes_have_a_number(kind: Kind, content: bytes) -> None:
+    assert pixels_of(kind, content) >= 0
+
+
+@pytest.mark.parametrize("block", [b"\xff\xe0\x00\x02", b"\xff"])
+def test_a_jpeg_of_nothing_but_short_blocks_is_given_up(block: bytes) -> None:
+    size = picture("JPEG").partition(b"\xff\xc0")
+    content = b"\xff\xd8" + block * 2_000 + size[1] + size[2]
+    assert pixels_of(Kind.JPEG, content) == 0
