@@ -1189,6 +1189,13 @@ class PersonErasureSchema(Body):
     copies = fields.List(
         fields.String(), metadata=describe("Requests that may have copies of notes, because they were merged.")
     )
+    photos_to_delete = fields.Integer(
+        metadata=describe(
+            "Photos whose files the worker has still to delete. When no file of the erasure is left, the audit"
+            " trail gets the entry `reporter.erase.files` with its id.",
+            2,
+        )
+    )
     next = fields.Integer(
         allow_none=True, metadata=describe("Send it as `after` for the rest; null if none is left.")
     )

@@ -169,6 +169,7 @@ class _Report:
         self.rows = Counter[str]()
         self.systems: dict[tuple[str, tuple[str, ...] | None], int] = {}
         self.copies: list[str] = []
+        self.photos = 0
 
     @classmethod
     def of(cls, parts: Iterable[ErasedPart]) -> _Report:
@@ -179,6 +180,7 @@ class _Report:
             report.names += part.names
             report.rows += part.rows
             report.copies += part.copies
+            report.photos += part.photos
             for one in part.systems:
                 key = (one.system, one.shared)
                 report.systems[key] = report.systems.get(key, 0) + 1
@@ -198,6 +200,11 @@ class _Report:
             say(f"Ask {system} too: {number} requests were sent there, or may have been, with {known}.")
         for name in self.copies:
             say(f"{name} followed a request of the person and may have copies of its notes; look at it.")
+        if self.photos and not is_dry_run:
+            say(
+                f"Photos whose files the worker has still to delete: {self.photos}."
+                " The audit trail gets an entry when no file is left."
+            )
         if not is_dry_run:
             say(f"The audit trail has this as {self.erasure}.")
             warn("backups made before still have the data; see spec/operating.md.")
