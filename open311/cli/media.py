@@ -62,7 +62,10 @@ def adopt(is_sure: bool) -> None:
         try:
             adopt_store(platform, utc_now())
         except WrongStore:
-            fail(f"{_place(platform)}: has the photos of another database; use an empty store.")
+            fail(
+                f"{_place(platform)}: has the photos of another database; use an empty store. If that"
+                " database is gone for good, delete the file _store there first."
+            )
         except StoreUnavailable as error:
             fail(f"{_place(platform)}: {error}")
     say(f"{_place(platform)}: is the store of photos now.")

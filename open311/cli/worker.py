@@ -17,6 +17,7 @@ from open311.clock import utc_now
 from open311.jobs.dispatching import work_once
 from open311.jobs.worker import make_worker, run_worker
 from open311.observe import all_lines_logged, configure_logs
+from open311.operations.media.files import log_store_fault
 from open311.operations.platform import Platform, open_platform
 from open311.operations.upkeep.readiness import BACK_OFFICES, MEDIA, check_background
 from open311.storage.engine import libpq_dsn
@@ -44,6 +45,7 @@ def worker(once: bool, is_check: bool) -> None:
         return
     end_with_parent()
     with all_lines_logged(), _platform() as platform:
+        log_store_fault(platform, utc_now())
         app = make_worker(platform, libpq_dsn(platform.settings.sqlalchemy_url))
         if once:
             work_once(platform, app, shutdown_graceful_timeout=GRACE_S)

@@ -27,10 +27,13 @@ from open311.media.stores import (
     open_store,
     unavailable,
 )
+from open311.observe import logger
 from open311.operations.platform import Platform
 from open311.settings import Settings
 from open311.storage import media, media_files
 from open311.storage.engine import Connection
+
+log = logger(__name__)
 
 ORIGINAL, LARGEST = "original", "large"
 JPEG = "image/jpeg"
@@ -102,6 +105,12 @@ def store_fault(platform: Platform, now: datetime) -> str:
     Each process asks the store at most once in `CHECK_EVERY_S` seconds.
     """
     return platform.process.cached(_fault, most=2)(platform, int(now.timestamp()) // CHECK_EVERY_S)
+
+
+def log_store_fault(platform: Platform, now: datetime) -> None:
+    """Log it if photos cannot be stored when a process starts. Calls without photos are served."""
+    if fault := store_fault(platform, now):
+        log.error("photos cannot be stored", why=fault)
 
 
 def _fault(platform: Platform, period: int) -> str:  # noqa: ARG001  # the cache forgets by the period
