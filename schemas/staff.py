@@ -1133,6 +1133,14 @@ class ToldSystemSchema(Body):
     )
 
 
+class PersonPhotoSchema(StaffPhotoSchema):
+    """A photo that a person sent."""
+
+    media_url = Text(
+        allow_none=True, metadata=describe("Its address in the request; null if the request does not show it.")
+    )
+
+
 class PersonRequestSchema(Body):
     """A request that a person sent or sent updates of."""
 
@@ -1151,7 +1159,7 @@ class PersonRequestSchema(Body):
         fields.Nested(PersonUpdateSchema), metadata=describe("The person's updates, oldest first.")
     )
     photos = fields.List(
-        fields.Nested(StaffPhotoSchema),
+        fields.Nested(PersonPhotoSchema),
         metadata=describe("The photos that the person sent and that are kept here, also those that nobody sees."),
     )
     systems = fields.List(fields.Nested(ToldSystemSchema), metadata=describe("Systems that got the report."))
